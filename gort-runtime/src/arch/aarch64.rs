@@ -1,0 +1,244 @@
+//! aarch64, AAPCS64.
+//!
+//! The frame that [`mcall`] leaves, 160 bytes from the saved stack pointer up
+//! (CFA = sp + 160):
+//!
+//! ```text
+//!   sp + 0    x29 x30      sp + 64   x25 x26      sp + 128  d12 d13
+//!   sp + 16   x19 x20      sp + 80   x27 x28      sp + 144  d14 d15
+//!   sp + 32   x21 x22      sp + 96   d8  d9
+//!   sp + 48   x23 x24      sp + 112  d10 d11
+//! ```
+//!
+//! [`init_stack`] lays the same frame with x29 = 0, x30 = `gostart`, x19 = entry,
+//! x20 = argument, x21 = `goexit + 4`. `gostart` moves x21 into the link register
+//! and jumps to entry, so entry returns into `goexit`, behind its `nop` (an unwinder
+//! looks up return address - 1).
+
+use super::{EntryFn, Gobuf, OnG0Fn};
+use std::arch::{asm, global_asm, naked_asm};
+use std::mem::offset_of;
+
+/// The first frame of a goroutine, as the tail of [`mcall`] loads it.
+#[repr(C)]
+struct InitFrame {
+    /// Zero: frame-pointer walkers stop.
+    x29: usize,
+    /// `gostart`.
+    x30: unsafe extern "C" fn(),
+    /// The entry function.
+    x19: EntryFn,
+    /// Argument of the entry function.
+    x20: *mut u8,
+    /// `goexit + 4`: where entry returns to.
+    x21: usize,
+    x22_to_x28: [usize; 7],
+    d8_to_d15: [u64; 8],
+}
+
+const _: () = {
+    assert!(offset_of!(InitFrame, x19) == 16);
+    assert!(offset_of!(InitFrame, d8_to_d15) == 96);
+    assert!(offset_of!(Gobuf, sp) == 0);
+    assert!(size_of::<InitFrame>() == 160);
+};
+
+/// Saves the running context in `*from`, runs `f(from, m)` on the stack saved in
+/// `*m`, and resumes the context that `f` returns.
+///
+/// # Safety
+/// As for x86-64: see `arch/x86_64.rs`.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
+    // On entry: x0 = f, x1 = from, x2 = m; x30 = return address.
+    naked_asm!(
+        ".cfi_startproc",
+        "hint #34",
+        "stp x29, x30, [sp, #-160]!",
+        ".cfi_def_cfa_offset 160",
+        ".cfi_offset x29, -160",
+        ".cfi_offset x30, -152",
+        "stp x19, x20, [sp, #16]",
+        ".cfi_offset x19, -144",
+        ".cfi_offset x20, -136",
+        "stp x21, x22, [sp, #32]",
+        ".cfi_offset x21, -128",
+        ".cfi_offset x22, -120",
+        "stp x23, x24, [sp, #48]",
+        ".cfi_offset x23, -112",
+        ".cfi_offset x24, -104",
+        "stp x25, x26, [sp, #64]",
+        ".cfi_offset x25, -96",
+        ".cfi_offset x26, -88",
+        "stp x27, x28, [sp, #80]",
+        ".cfi_offset x27, -80",
+        ".cfi_offset x28, -72",
+        "stp d8, d9, [sp, #96]",
+        ".cfi_offset d8, -64",
+        ".cfi_offset d9, -56",
+        "stp d10, d11, [sp, #112]",
+        ".cfi_offset d10, -48",
+        ".cfi_offset d11, -40",
+        "stp d12, d13, [sp, #128]",
+        ".cfi_offset d12, -32",
+        ".cfi_offset d13, -24",
+        "stp d14, d15, [sp, #144]",
+        ".cfi_offset d14, -16",
+        ".cfi_offset d15, -8",
+        ".cfi_remember_state",
+        // The context is complete: store it, go to g0.
+        "mov x9, sp",
+        "str x9, [x1]",
+        "ldr x9, [x2]",
+        "mov sp, x9",
+        ".cfi_undefined x30",
+        "mov x9, x0",
+        "mov x0, x1",
+        "mov x1, x2",
+        "mov x29, xzr",
+        "mov x30, xzr",
+        "blr x9",
+        // gogo: x0 = the context to resume.
+        "ldr x9, [x0]",
+        "mov sp, x9",
+        ".cfi_restore_state",
+        "ldp d14, d15, [sp, #144]",
+        "ldp d12, d13, [sp, #128]",
+        "ldp d10, d11, [sp, #112]",
+        "ldp d8, d9, [sp, #96]",
+        "ldp x27, x28, [sp, #80]",
+        "ldp x25, x26, [sp, #64]",
+        "ldp x23, x24, [sp, #48]",
+        "ldp x21, x22, [sp, #32]",
+        "ldp x19, x20, [sp, #16]",
+        "ldp x29, x30, [sp], #160",
+        ".cfi_def_cfa_offset 0",
+        ".cfi_restore d15",
+        ".cfi_restore d14",
+        ".cfi_restore d13",
+        ".cfi_restore d12",
+        ".cfi_restore d11",
+        ".cfi_restore d10",
+        ".cfi_restore d9",
+        ".cfi_restore d8",
+        ".cfi_restore x28",
+        ".cfi_restore x27",
+        ".cfi_restore x26",
+        ".cfi_restore x25",
+        ".cfi_restore x24",
+        ".cfi_restore x23",
+        ".cfi_restore x22",
+        ".cfi_restore x21",
+        ".cfi_restore x20",
+        ".cfi_restore x19",
+        ".cfi_restore x30",
+        ".cfi_restore x29",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
+/// Jumps from the tail of [`mcall`] into a goroutine's entry function.
+#[unsafe(naked)]
+unsafe extern "C" fn gostart() {
+    // On entry (by ret): x19 = entry, x20 = argument, x21 = goexit + 4. The jump
+    // goes through x16, which a `bti c` landing pad admits.
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined x30",
+        "mov x0, x20",
+        "mov x30, x21",
+        "mov x16, x19",
+        "br x16",
+        ".cfi_endproc",
+    )
+}
+
+/// Where a goroutine's entry function returns to.
+#[unsafe(naked)]
+unsafe extern "C" fn goexit() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined x30",
+        "nop",
+        "mov x29, xzr",
+        "bl {goexit1}",
+        "brk #1",
+        ".cfi_endproc",
+        goexit1 = sym crate::goexit::goexit1,
+    )
+}
+
+/// Lays the first frame of a goroutine below `top` and returns the context's
+/// stack pointer.
+///
+/// # Safety
+/// `top` is a multiple of 16 and at least 160 writable bytes lie below it.
+pub(crate) unsafe fn init_stack(top: *mut u8, entry: EntryFn, arg: *mut u8) -> *mut u8 {
+    let goexit: unsafe extern "C" fn() = goexit;
+    let frame = InitFrame {
+        x29: 0,
+        x30: gostart,
+        x19: entry,
+        x20: arg,
+        x21: goexit as usize + 4,
+        x22_to_x28: [0; 7],
+        d8_to_d15: [0; 8],
+    };
+    // SAFETY: 160 bytes below `top` are writable (caller's clause); 160 is a
+    // multiple of 16, so sp stays aligned as the architecture demands.
+    unsafe {
+        let sp = top.sub(size_of::<InitFrame>());
+        sp.cast::<InitFrame>().write(frame);
+        sp
+    }
+}
+
+// The one thread-local word of the runtime; see the remark in `x86_64.rs`.
+global_asm!(
+    ".pushsection .tbss.gort_current_m,\"awT\",%nobits",
+    ".p2align 3",
+    ".globl gort_current_m",
+    ".type gort_current_m, %object",
+    ".size gort_current_m, 8",
+    "gort_current_m:",
+    ".zero 8",
+    ".popsection",
+);
+
+/// This thread's M, or null on a thread that is not the runtime's.
+#[inline(always)]
+pub(crate) fn current_m() -> *mut u8 {
+    let m: *mut u8;
+    // SAFETY: reads one initialised word of this thread's static TLS block. Not
+    // `pure`: every call loads again, after whatever came before it.
+    unsafe {
+        asm!(
+            "mrs {t}, tpidr_el0",
+            "adrp {m}, :gottprel:gort_current_m",
+            "ldr {m}, [{m}, :gottprel_lo12:gort_current_m]",
+            "ldr {m}, [{t}, {m}]",
+            t = out(reg) _,
+            m = out(reg) m,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+    m
+}
+
+/// Sets this thread's M.
+pub(crate) fn set_current_m(m: *mut u8) {
+    // SAFETY: writes the word that `current_m` reads; only this thread can.
+    unsafe {
+        asm!(
+            "mrs {t}, tpidr_el0",
+            "adrp {o}, :gottprel:gort_current_m",
+            "ldr {o}, [{o}, :gottprel_lo12:gort_current_m]",
+            "str {m}, [{t}, {o}]",
+            t = out(reg) _,
+            o = out(reg) _,
+            m = in(reg) m,
+            options(nostack, preserves_flags),
+        );
+    }
+}

@@ -1,0 +1,58 @@
+//! The context switch: one file per architecture, the same names in each.
+//!
+//! A saved context is one word: the stack pointer ([`Gobuf`]). Everything else
+//! that a call must preserve lies on the saved stack. Each file exports
+//!
+//! - [`mcall`]`(f, from, m)`: pushes the callee-saved registers, stores the stack
+//!   pointer in `*from`, loads `m`'s g0 stack from `*m`, calls `f(from, m)` there,
+//!   and resumes the context that `f` returns. That tail *is* `gogo`: it loads
+//!   the returned context's stack pointer, pops and returns. In Go `mcall`
+//!   never comes back and `gogo` is a jump; a routine whose call and return are
+//!   paired keeps the CPU's return predictor in step (29 ns a switch instead
+//!   of 76 with goroutines eight calls deep; see HACKING.md, "Measured").
+//! - [`init_stack`]: lays the first frame of a new goroutine: `goexit`'s address
+//!   as the return address that `entry` will use, as if `goexit` had called it.
+//!   The entry is reached by a jump, and returning from it lands in `goexit`.
+//! - `goexit` itself: the routine that calls [`GoexitFn`] and never returns. Its
+//!   CFI says that its caller is undefined, so backtraces and unwinding stop.
+//!
+//! Contract of `f`: it runs on g0 with `from` saved; it must not unwind (it is
+//! `extern "C"`, so an unwind aborts), and what it returns must be a context
+//! saved by `mcall` or made by `init_stack`, and resumed by nobody else.
+//!
+//! Not saved: floating-point control state (MXCSR, x87 control word, FPCR), as
+//! in Go; and no shadow stack: a process with user shadow stacks enabled
+//! cannot switch stacks by `ret`.
+
+/// A saved context: only the stack pointer; the rest is on that stack.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Gobuf {
+    /// Stack pointer of the saved frame, or null while the context runs.
+    pub(crate) sp: *mut u8,
+}
+
+/// What [`mcall`] runs on g0: gets the saved context and M, returns the context to resume.
+pub(crate) type OnG0Fn = unsafe extern "C" fn(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf;
+
+/// First function of a goroutine.
+pub(crate) type EntryFn = extern "C" fn(arg: *mut u8);
+
+#[cfg(target_arch = "x86_64")]
+#[path = "x86_64.rs"]
+mod imp;
+
+#[cfg(target_arch = "aarch64")]
+#[path = "aarch64.rs"]
+mod imp;
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!(
+    "gort switches stacks on x86_64 and aarch64; no port to this architecture exists yet"
+);
+
+pub(crate) use imp::{current_m, init_stack, mcall, set_current_m};
+
+#[cfg(test)]
+#[path = "../tests/arch.rs"]
+mod tests;

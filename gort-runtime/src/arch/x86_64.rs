@@ -1,0 +1,223 @@
+//! x86-64, System V calling convention.
+//!
+//! The frame that [`mcall`] leaves, from the saved stack pointer up (CFA is the
+//! stack pointer of the caller after the call returned, `sp + 56`):
+//!
+//! ```text
+//!   sp + 0   r15   r14   r13   r12   rbx   rbp      (8 bytes each)
+//!   sp + 48  return address                          CFA = sp + 56
+//! ```
+//!
+//! The frame that [`init_stack`] lays:
+//!
+//! ```text
+//!   sp + 0   0     0     arg   entry 0     0
+//!   sp + 48  gostart          popped by the tail of mcall
+//!   sp + 56  goexit + 1       entry's return address
+//! ```
+//!
+//! `gostart` puts r13 (argument) into rdi and jumps to r12 (entry); at that jump
+//! the stack looks exactly as if `goexit` had called entry: `sp + 64` is a
+//! multiple of 16. `goexit` begins with a `nop` because an unwinder looks up
+//! return address - 1.
+
+use super::{EntryFn, Gobuf, OnG0Fn};
+use std::arch::{asm, global_asm, naked_asm};
+use std::mem::offset_of;
+
+/// The first frame of a goroutine, as the tail of [`mcall`] pops it.
+#[repr(C)]
+struct InitFrame {
+    r15: usize,
+    r14: usize,
+    /// Argument of the entry function.
+    r13: *mut u8,
+    /// The entry function.
+    r12: EntryFn,
+    rbx: usize,
+    /// Zero: frame-pointer walkers stop.
+    rbp: usize,
+    /// `gostart`.
+    rip: unsafe extern "C" fn(),
+    /// `goexit + 1`: where entry returns to.
+    return_address: usize,
+}
+
+const _: () = {
+    assert!(offset_of!(InitFrame, rip) == 48);
+    assert!(offset_of!(Gobuf, sp) == 0);
+    assert!(size_of::<InitFrame>() == 64);
+};
+
+/// Saves the running context in `*from`, runs `f(from, m)` on the stack saved in
+/// `*m`, and resumes the context that `f` returns.
+///
+/// # Safety
+/// - `*m` holds g0's saved stack pointer of this thread's M (or `from == m`: the
+///   thread itself enters its scheduler; then `f` runs just below the caller).
+/// - `f` keeps the contract of the module.
+/// - The caller may resume on another thread: it holds nothing that belongs to
+///   this one (thread-local addresses, the M).
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
+    // On entry: rdi = f, rsi = from, rdx = m; [rsp] = return address.
+    naked_asm!(
+        ".cfi_startproc",
+        "endbr64",
+        "push rbp",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset rbp, 0",
+        "push rbx",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset rbx, 0",
+        "push r12",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset r12, 0",
+        "push r13",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset r13, 0",
+        "push r14",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset r14, 0",
+        "push r15",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset r15, 0",
+        ".cfi_remember_state",
+        // The context is complete: store it, go to g0.
+        "mov [rsi], rsp",
+        "mov rsp, [rdx]",
+        // From here until the next switch a walker must stop: g0's frames
+        // have no caller.
+        ".cfi_undefined rip",
+        "and rsp, -16",
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "mov rsi, rdx",
+        "xor ebp, ebp",
+        "call rax",
+        // gogo: rax = the context to resume.
+        "mov rsp, [rax]",
+        ".cfi_restore_state",
+        "pop r15",
+        ".cfi_adjust_cfa_offset -8",
+        ".cfi_restore r15",
+        "pop r14",
+        ".cfi_adjust_cfa_offset -8",
+        ".cfi_restore r14",
+        "pop r13",
+        ".cfi_adjust_cfa_offset -8",
+        ".cfi_restore r13",
+        "pop r12",
+        ".cfi_adjust_cfa_offset -8",
+        ".cfi_restore r12",
+        "pop rbx",
+        ".cfi_adjust_cfa_offset -8",
+        ".cfi_restore rbx",
+        "pop rbp",
+        ".cfi_adjust_cfa_offset -8",
+        ".cfi_restore rbp",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
+/// Jumps from the tail of [`mcall`] into a goroutine's entry function.
+#[unsafe(naked)]
+unsafe extern "C" fn gostart() {
+    // On entry (by ret): r12 = entry, r13 = argument, [rsp] = goexit + 1.
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined rip",
+        "mov rdi, r13",
+        "jmp r12",
+        ".cfi_endproc",
+    )
+}
+
+/// Where a goroutine's entry function returns to.
+#[unsafe(naked)]
+unsafe extern "C" fn goexit() {
+    // Entered at the instruction behind the nop, by entry's ret; rsp is a
+    // multiple of 16.
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined rip",
+        "nop",
+        "xor ebp, ebp",
+        "call {goexit1}",
+        "ud2",
+        ".cfi_endproc",
+        goexit1 = sym crate::goexit::goexit1,
+    )
+}
+
+/// Lays the first frame of a goroutine below `top` and returns the context's
+/// stack pointer.
+///
+/// # Safety
+/// `top` is a multiple of 16 and at least 128 writable bytes lie below it.
+pub(crate) unsafe fn init_stack(top: *mut u8, entry: EntryFn, arg: *mut u8) -> *mut u8 {
+    let goexit: unsafe extern "C" fn() = goexit;
+    let frame = InitFrame {
+        r15: 0,
+        r14: 0,
+        r13: arg,
+        r12: entry,
+        rbx: 0,
+        rbp: 0,
+        rip: gostart,
+        return_address: goexit as usize + 1,
+    };
+    // SAFETY: 64 bytes below `top` are writable (caller's clause), and `top`
+    // minus 64 is a multiple of 16, as the header asks of `sp + 64`.
+    unsafe {
+        let sp = top.sub(size_of::<InitFrame>());
+        sp.cast::<InitFrame>().write(frame);
+        sp
+    }
+}
+
+// The one thread-local word of the runtime: the M of this thread. It is written
+// in assembly because LLVM caches the *address* of a Rust thread-local across
+// calls (llvm-project#98479), and a goroutine resumes on another thread.
+global_asm!(
+    ".pushsection .tbss.gort_current_m,\"awT\",@nobits",
+    ".p2align 3",
+    ".globl gort_current_m",
+    ".type gort_current_m, @object",
+    ".size gort_current_m, 8",
+    "gort_current_m:",
+    ".zero 8",
+    ".popsection",
+);
+
+/// This thread's M, or null on a thread that is not the runtime's.
+#[inline(always)]
+pub(crate) fn current_m() -> *mut u8 {
+    let m: *mut u8;
+    // SAFETY: reads one initialised word of this thread's static TLS block. Not
+    // `pure`: every call loads again, after whatever came before it.
+    unsafe {
+        asm!(
+            "mov {m}, qword ptr [rip + gort_current_m@GOTTPOFF]",
+            "mov {m}, qword ptr fs:[{m}]",
+            m = out(reg) m,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+    m
+}
+
+/// Sets this thread's M.
+pub(crate) fn set_current_m(m: *mut u8) {
+    // SAFETY: writes the word that `current_m` reads; only this thread can.
+    unsafe {
+        asm!(
+            "mov {t}, qword ptr [rip + gort_current_m@GOTTPOFF]",
+            "mov qword ptr fs:[{t}], {m}",
+            t = out(reg) _,
+            m = in(reg) m,
+            options(nostack, preserves_flags),
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! How a goroutine runs and ends.
+//!
+//! The entry function catches everything at the goroutine's root, stores the
+//! outcome in the packet and returns: into the `goexit` that `init_stack` laid as its
+//! return address, which calls [`goexit1`], which switches to [`goexit0`] on g0.
+
+use crate::arch::{self, Gobuf};
+use crate::g::G;
+use crate::gstatus::{GStatus, casgstatus};
+use crate::join::AtEnd;
+use crate::m::M;
+use crate::park::Waiter;
+use crate::sched::SCHED;
+use crate::schedinit;
+use crate::schedule::schedule;
+use crate::stack;
+use crate::throw::throw;
+use crate::tls;
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+use std::ptr::{self, NonNull};
+
+/// How a goroutine ended.
+#[derive(Debug)]
+pub(crate) enum Outcome<T> {
+    Returned(T),
+    Panicked(Box<dyn Any + Send>),
+    Exited,
+}
+
+/// The payload that [`goexit`] unwinds with.
+struct GoexitPayload;
+
+/// Ends the calling goroutine: unwinds its stack, so that destructors and `defer!`
+/// blocks run, without calling the panic hook. `join` then gives `Exited`. Go's
+/// `runtime.Goexit`.
+///
+/// # Panics
+/// Outside a goroutine.
+pub fn goexit() -> ! {
+    assert!(
+        tls::getg().is_some(),
+        "`goexit` ends a goroutine, but this is a plain thread; return from its function instead"
+    );
+    panic::resume_unwind(Box::new(GoexitPayload))
+}
+
+/// Whether a caught panic payload is that of [`goexit`].
+#[must_use]
+pub fn is_goexit(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<GoexitPayload>()
+}
+
+/// First function of every goroutine; `arg` is its `G`.
+pub(crate) extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
+    // SAFETY: `newproc` passed the G, and wrote an `F` into the packet, which is
+    // big enough for the outcome as well. The closure is moved out once, here.
+    unsafe {
+        let gp = &*arg.cast::<G>();
+        let packet = gp.packet.get();
+        let f = packet.cast::<F>().read();
+        let outcome = match panic::catch_unwind(AssertUnwindSafe(f)) {
+            Ok(value) => Outcome::Returned(value),
+            Err(payload) if is_goexit(&*payload) => Outcome::Exited,
+            Err(payload) => {
+                if schedinit::config().abort_on_panic {
+                    // The panic hook has printed the message.
+                    crate::os::exit_now(2);
+                }
+                Outcome::Panicked(payload)
+            }
+        };
+        let outcome_at = packet.cast::<Outcome<T>>();
+        outcome_at.write(outcome);
+        if gp.join.outcome_stored() {
+            // Nobody will ask for it. A destructor that panics ends here.
+            drop(panic::catch_unwind(AssertUnwindSafe(|| {
+                ptr::drop_in_place(outcome_at)
+            })));
+        }
+    }
+}
+
+/// On the goroutine's stack, below nothing: leaves it for ever.
+pub(crate) extern "C" fn goexit1() -> ! {
+    let (Some(m), Some(gp)) = (tls::getm(), tls::getg()) else {
+        throw("goexit1 outside a goroutine");
+    };
+    // SAFETY: the running goroutine switches away; `goexit0` never resumes it.
+    unsafe { arch::mcall(goexit0, G::gobuf(gp), m.g0()) };
+    throw("a goroutine that had ended was resumed");
+}
+
+/// On g0: the goroutine has left its stack.
+unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
+    // SAFETY: `goexit1` passed its goroutine and its M.
+    let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
+    // SAFETY: the goroutine is ours until the join word says that it has ended.
+    let g = unsafe { gp.as_ref() };
+    casgstatus(&g.status, GStatus::Running, GStatus::Dead);
+    m.curg.set(ptr::null_mut());
+    // Before anyone can know of the end: a goroutine that was joined is not counted.
+    m.p().count_ended();
+    match g.join.ended() {
+        // `gp` must not be touched in these two: the handle's owner may free it.
+        AtEnd::Keep => {}
+        // SAFETY: a parked joiner put its waiter there; the end of this goroutine
+        // is what it waits for.
+        AtEnd::Wake(waiter) => unsafe { Waiter::from_word(waiter).ready() },
+        AtEnd::Free => free(gp, m.p().free_default(g)),
+    }
+    schedule(m)
+}
+
+/// Returns an ended goroutine's slot to the pool. The caller is its last owner.
+pub(crate) fn free(gp: NonNull<G>, local: Option<&stack::FreeSlots>) {
+    // SAFETY: the caller is the last owner.
+    let g = unsafe { gp.as_ref() };
+    g.clear_name();
+    casgstatus(&g.status, GStatus::Dead, GStatus::Idle);
+    match local {
+        Some(slots) => slots.give(gp),
+        None => stack::free_one(gp),
+    }
+}
+
+/// Goroutines that have been started and have not ended.
+#[must_use]
+pub fn num_goroutines() -> usize {
+    use crate::prim::Ordering::Relaxed;
+    // Ended first: a goroutine that ends meanwhile is counted as live, never the
+    // other way round.
+    let ended: u64 = SCHED.allp().iter().map(|p| p.ended()).sum();
+    let outside = SCHED.started_outside.load(Relaxed);
+    let started: u64 = SCHED.allp().iter().map(|p| p.started()).sum::<u64>() + outside;
+    usize::try_from(started.saturating_sub(ended)).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,344 @@
+//! `JoinHandle`, `Builder`, `Goroutine`: goroutines as users see them.
+
+use crate::g::G;
+use crate::goexit::{self, Outcome};
+use crate::join::AtDetach;
+use crate::newproc::{self, Options};
+use crate::park::Current;
+use crate::schedule::current_mp;
+use crate::stack;
+use crate::tls;
+use crate::waitreason::WaitReason;
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+/// Starts a goroutine. Go's `go` statement; see also the macro `go!`.
+///
+/// Dropping the handle detaches the goroutine.
+///
+/// # Panics
+/// If no stack can be had from the system.
+#[track_caller]
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match Builder::new().spawn(f) {
+        Ok(handle) => handle,
+        Err(e) => panic!("cannot start a goroutine: {e}"),
+    }
+}
+
+/// Starts goroutines with a name or a stack size of their own.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until `spawn`"]
+pub struct Builder {
+    name: Option<Arc<str>>,
+    stack: Option<usize>,
+}
+
+impl Builder {
+    /// A builder with the defaults: no name, the program's stack size.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names the goroutine, for dumps and reports.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into().into());
+        self
+    }
+
+    /// Reserves `bytes` for its stack, rounded up to a power of two of at least
+    /// 32 KiB. Only what is used is committed.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack = Some(bytes);
+        self
+    }
+
+    /// Starts the goroutine.
+    ///
+    /// # Errors
+    /// If the stack size is absurd (over 1 GiB) or the system has no room for
+    /// another stack.
+    #[track_caller]
+    pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let at = Location::caller();
+        let stack_log2 = self.stack.map(stack::validate_size).transpose()?;
+        let options = Options {
+            name: self.name,
+            stack_log2,
+        };
+        // SAFETY: nothing is borrowed: both types are 'static.
+        let gp = unsafe { newproc::newproc(f, options, at) }?;
+        Ok(JoinHandle {
+            gp,
+            _result: PhantomData,
+        })
+    }
+}
+
+/// Waits for a goroutine's end and gives its result; dropping it detaches.
+pub struct JoinHandle<T> {
+    gp: NonNull<G>,
+    _result: PhantomData<T>,
+}
+
+// SAFETY: the handle owns the outcome (a `T` that crosses threads) and a share of
+// the slot, whose fields it only reads atomically or after the goroutine's end.
+unsafe impl<T: Send> Send for JoinHandle<T> {}
+// SAFETY: through a shared handle only atomics and the immutable id and name are read.
+unsafe impl<T: Send> Sync for JoinHandle<T> {}
+
+/// Why [`JoinHandle::join`] has no result.
+#[non_exhaustive]
+pub enum JoinError {
+    /// The goroutine panicked; the payload is what it panicked with.
+    Panicked(Box<dyn Any + Send>),
+    /// The goroutine called [`goexit`](crate::goexit()).
+    Exited,
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(payload) => f
+                .debug_tuple("Panicked")
+                .field(&message_of(&**payload).unwrap_or(".."))
+                .finish(),
+            Self::Exited => f.write_str("Exited"),
+        }
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(payload) => match message_of(&**payload) {
+                Some(message) => write!(f, "the goroutine panicked: {message}"),
+                None => f.write_str("the goroutine panicked"),
+            },
+            Self::Exited => f.write_str("the goroutine called `goexit`"),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+fn message_of(payload: &(dyn Any + Send)) -> Option<&str> {
+    payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
+impl<T> JoinHandle<T> {
+    /// Waits until the goroutine has ended, and gives its result. Works from
+    /// goroutines and from plain threads.
+    ///
+    /// # Errors
+    /// [`JoinError::Panicked`] with the payload if it panicked, [`JoinError::Exited`]
+    /// if it called `goexit`.
+    #[track_caller]
+    pub fn join(self) -> Result<T, JoinError> {
+        let site = Location::caller();
+        let this = ManuallyDrop::new(self);
+        this.wait(site);
+        // SAFETY: the goroutine has ended (DONE), so its outcome is ours; taken once,
+        // as the handle is not dropped. Then we are the slot's last owner.
+        unsafe {
+            let outcome = this.read_outcome();
+            this.free();
+            match outcome {
+                Outcome::Returned(value) => Ok(value),
+                Outcome::Panicked(payload) => Err(JoinError::Panicked(payload)),
+                Outcome::Exited => Err(JoinError::Exited),
+            }
+        }
+    }
+
+    /// Whether the goroutine has ended, so that `join` would not wait.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.g().join.is_done()
+    }
+
+    /// The goroutine's id and name.
+    #[must_use]
+    pub fn goroutine(&self) -> Goroutine {
+        Goroutine {
+            id: GoroutineId(self.g().id()),
+            name: self.g().name(),
+        }
+    }
+
+    fn g(&self) -> &G {
+        // SAFETY: the handle keeps the slot.
+        unsafe { self.gp.as_ref() }
+    }
+
+    fn wait(&self, site: &'static Location<'static>) {
+        let join = &self.g().join;
+        while !join.is_done() {
+            let current = Current::new();
+            // SAFETY: the waiter is shown by `set_waiter`, on g0 after the context is
+            // saved; only the goroutine's end takes it, once. The word is not on our stack.
+            unsafe {
+                current.park(
+                    || join.set_waiter(current.waiter().to_word()),
+                    WaitReason::Join,
+                    site,
+                );
+            }
+        }
+    }
+
+    /// # Safety
+    /// The goroutine has stored its outcome, which nobody else takes.
+    unsafe fn read_outcome(&self) -> Outcome<T> {
+        let packet = self.g().packet.get();
+        // SAFETY: `newproc` says how the outcome is stored.
+        unsafe {
+            if const { newproc::is_large::<T>() } {
+                match packet.cast::<Outcome<Box<T>>>().read() {
+                    Outcome::Returned(value) => Outcome::Returned(*value),
+                    Outcome::Panicked(payload) => Outcome::Panicked(payload),
+                    Outcome::Exited => Outcome::Exited,
+                }
+            } else {
+                packet.cast::<Outcome<T>>().read()
+            }
+        }
+    }
+
+    /// # Safety
+    /// The goroutine has stored its outcome, which nobody else takes.
+    unsafe fn drop_outcome(&self) {
+        let packet = self.g().packet.get();
+        // SAFETY: `newproc` says how the outcome is stored.
+        unsafe {
+            if const { newproc::is_large::<T>() } {
+                ptr::drop_in_place(packet.cast::<Outcome<Box<T>>>());
+            } else {
+                ptr::drop_in_place(packet.cast::<Outcome<T>>());
+            }
+        }
+    }
+
+    /// The caller is the slot's last owner.
+    fn free(&self) {
+        let local = current_mp().and_then(|(_, p)| p.free_default(self.g()));
+        goexit::free(self.gp, local);
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        /// Gives up the slot even if the outcome's destructor panics.
+        struct Finish<'a, T>(&'a JoinHandle<T>, bool);
+        impl<T> Drop for Finish<'_, T> {
+            fn drop(&mut self) {
+                let last_owner = self.1 || self.0.g().join.detach_with_outcome();
+                if last_owner {
+                    self.0.free();
+                }
+            }
+        }
+
+        let ended = match self.g().join.detach() {
+            AtDetach::Left => return,
+            AtDetach::DropOutcome => false,
+            AtDetach::DropAndFree => true,
+        };
+        let _finish = Finish(self, ended);
+        // SAFETY: `detach` says that the outcome is there and ours.
+        unsafe { self.drop_outcome() };
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("goroutine", &self.goroutine())
+            .finish()
+    }
+}
+
+/// A goroutine's number: unique in the process, never used again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GoroutineId(u64);
+
+impl fmt::Display for GoroutineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for GoroutineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GoroutineId({})", self.0)
+    }
+}
+
+impl GoroutineId {
+    pub(crate) fn new(id: u64) -> Self {
+        Self(id)
+    }
+}
+
+/// A goroutine's identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Goroutine {
+    id: GoroutineId,
+    name: Option<Arc<str>>,
+}
+
+impl Goroutine {
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> GoroutineId {
+        self.id
+    }
+
+    /// The name it was given.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}
+
+/// The goroutine that calls.
+///
+/// # Panics
+/// Outside a goroutine.
+#[must_use]
+#[track_caller]
+pub fn current() -> Goroutine {
+    match try_current() {
+        Some(goroutine) => goroutine,
+        None => panic!("`current` was called outside a goroutine; start one with `go!`"),
+    }
+}
+
+/// The goroutine that calls; `None` on a plain thread.
+#[must_use]
+pub fn try_current() -> Option<Goroutine> {
+    let gp = tls::getg()?;
+    // SAFETY: the running goroutine's slot is its own.
+    let g = unsafe { gp.as_ref() };
+    Some(Goroutine {
+        id: GoroutineId(g.id()),
+        name: g.name(),
+    })
+}

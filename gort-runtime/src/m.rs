@@ -1,0 +1,90 @@
+//! M: an OS thread that runs goroutines. Its own stack is g0's.
+//!
+//! # Who may touch what
+//! | field | written by |
+//! |---|---|
+//! | `g0`, `curg`, `p`, `commit`, `lockedg`, `ticks` | the M's own thread |
+//! | `nextp`, `spinning` | whoever wakes the M, before `note.wake()`; then its own thread |
+//! | `idle`, `idle_next` | under the scheduler's lock |
+//!
+//! An M's memory is never returned: an exited thread's M is used again by the next.
+
+use crate::arch::Gobuf;
+use crate::g::G;
+use crate::note::Note;
+use crate::p::P;
+use std::cell::Cell;
+use std::ptr;
+
+/// What `park_m` calls once the goroutine is Waiting; see `park.rs`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Commit {
+    pub(crate) f: unsafe fn(*mut ()) -> bool,
+    pub(crate) arg: *mut (),
+}
+
+/// One OS thread of the runtime.
+#[repr(C)]
+pub(crate) struct M {
+    /// g0's saved context. Must stay first: `arch` sees a `*mut M` as a `*mut Gobuf`.
+    pub(crate) g0: Cell<Gobuf>,
+    /// The goroutine that runs; null on g0.
+    pub(crate) curg: Cell<*mut G>,
+    /// The P this M holds, or null.
+    pub(crate) p: Cell<*const P>,
+    pub(crate) commit: Cell<Option<Commit>>,
+    /// The call that `on_system_stack` makes on g0.
+    pub(crate) system_call: Cell<*mut ()>,
+    /// The goroutine wired to this M, or null.
+    pub(crate) lockedg: Cell<*mut G>,
+    /// True while this M is counted in `nmspinning`.
+    pub(crate) spinning: Cell<bool>,
+    /// The P that the waker hands over, or null.
+    pub(crate) nextp: Cell<*const P>,
+    pub(crate) note: Note,
+    /// In the idle list.
+    pub(crate) idle: Cell<bool>,
+    pub(crate) idle_next: Cell<*const M>,
+}
+
+const _: () = assert!(std::mem::offset_of!(M, g0) == 0);
+
+// SAFETY: the table above says who may touch each cell; hand-overs go through
+// the scheduler's lock or through `note`, which release and acquire.
+unsafe impl Sync for M {}
+// SAFETY: as above.
+unsafe impl Send for M {}
+
+impl M {
+    pub(crate) fn new() -> Self {
+        Self {
+            g0: Cell::new(Gobuf {
+                sp: ptr::null_mut(),
+            }),
+            curg: Cell::new(ptr::null_mut()),
+            p: Cell::new(ptr::null()),
+            commit: Cell::new(None),
+            system_call: Cell::new(ptr::null_mut()),
+            lockedg: Cell::new(ptr::null_mut()),
+            spinning: Cell::new(false),
+            nextp: Cell::new(ptr::null()),
+            note: Note::new(),
+            idle: Cell::new(false),
+            idle_next: Cell::new(ptr::null()),
+        }
+    }
+
+    /// The thread's own context, for `mcall`.
+    pub(crate) fn g0(&self) -> *mut Gobuf {
+        self.g0.as_ptr()
+    }
+
+    /// The P of this M, which must be the calling thread's.
+    #[inline(always)]
+    pub(crate) fn p(&self) -> &'static P {
+        debug_assert!(!self.p.get().is_null());
+        // SAFETY: only called where this M holds a P (every place that runs
+        // goroutines or schedules does); Ps live for ever.
+        unsafe { &*self.p.get() }
+    }
+}

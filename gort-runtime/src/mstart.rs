@@ -1,0 +1,26 @@
+//! The life of an M's thread.
+
+use crate::arch::{self, Gobuf};
+use crate::m::M;
+use crate::schedule::{acquirep, schedule};
+use crate::tls;
+use std::ptr;
+
+/// First function of an M's thread: schedules until the thread is surplus.
+///
+/// The thread itself is g0: `mcall` saves it in `m.g0` and runs `schedule` right
+/// below it; goroutines come back to exactly this place of the stack, and the
+/// thread is resumed when `schedule` returns its context.
+pub(crate) fn mstart(m: &'static M) {
+    tls::set_m(m);
+    acquirep(m, m.nextp.replace(ptr::null()));
+    // SAFETY: `from` is m's own context, as `mcall` allows; `mstart1` keeps the
+    // contract. Resumed by `schedule` on this same thread.
+    unsafe { arch::mcall(mstart1, m.g0(), m.g0()) };
+    tls::set_m(ptr::null());
+}
+
+unsafe extern "C" fn mstart1(_from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
+    // SAFETY: `mstart` passed its M, whose first field this is.
+    schedule(unsafe { &*m.cast::<M>() })
+}

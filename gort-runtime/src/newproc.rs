@@ -1,0 +1,140 @@
+//! `newproc`: start a goroutine.
+//!
+//! A free slot, the closure moved into it, one frame laid, the G made `runnext`:
+//! nothing is allocated unless the closure or its result is very large.
+
+use crate::arch;
+use crate::g::G;
+use crate::goexit::{self, Outcome};
+use crate::gqueue::GQueue;
+use crate::gstatus::{GStatus, casgstatus};
+use crate::prim::Ordering::Relaxed;
+use crate::sched::SCHED;
+use crate::schedinit;
+use crate::schedule::{current_mp, runq_put_next, submit_global, wakep};
+use crate::stack;
+use crate::tls;
+use std::alloc::Layout;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// Closures and results up to this size live in the stack slot; larger ones in a box.
+const MAX_INLINE: usize = 4 * 1024;
+/// The same for their alignment.
+const MAX_ALIGN: usize = 64;
+
+/// What a goroutine may be given beside its closure.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) name: Option<Arc<str>>,
+    /// log2 of the stack's size, if not the default.
+    pub(crate) stack_log2: Option<u8>,
+}
+
+/// What lies below the `G`: first the closure, later the outcome.
+union Packet<F, T> {
+    _closure: ManuallyDrop<F>,
+    _outcome: ManuallyDrop<Outcome<T>>,
+}
+
+/// Whether values of type `V` go into a box instead of the stack slot.
+pub(crate) const fn is_large<V>() -> bool {
+    size_of::<V>() > MAX_INLINE || align_of::<V>() > MAX_ALIGN
+}
+
+/// Starts a goroutine that runs `f`; its join word says that a handle exists.
+///
+/// The outcome is stored as `Outcome<T>`, or as `Outcome<Box<T>>` if [`is_large`]`::<T>()`.
+///
+/// # Safety
+/// `F` and `T` may outlive what they borrow: the caller sees to it that the
+/// goroutine has ended, and its outcome is gone, before that.
+pub(crate) unsafe fn newproc<F, T>(
+    f: F,
+    options: Options,
+    at: &'static Location<'static>,
+) -> io::Result<NonNull<G>>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    match const { (is_large::<F>(), is_large::<T>()) } {
+        (false, false) => start(f, options, at),
+        (false, true) => start(move || Box::new(f()), options, at),
+        (true, false) => {
+            let f = Box::new(f);
+            start(move || f(), options, at)
+        }
+        (true, true) => {
+            let f = Box::new(f);
+            start(move || Box::new(f()), options, at)
+        }
+    }
+}
+
+fn start<F, T>(f: F, options: Options, at: &'static Location<'static>) -> io::Result<NonNull<G>>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    let config = schedinit::config();
+    let size_log2 = options.stack_log2.unwrap_or(config.stack_log2);
+    let mp = current_mp();
+    let gp = match mp {
+        Some((_, p)) if size_log2 == config.stack_log2 => p.free.take(size_log2)?,
+        _ => {
+            let one = GQueue::new();
+            stack::alloc_batch(size_log2, 1, &one)?;
+            one.pop_front().ok_or(io::ErrorKind::OutOfMemory)?
+        }
+    };
+    let (id, parent_root) = match mp {
+        Some((_, p)) => {
+            p.count_started();
+            // SAFETY: the running goroutine is alive.
+            let root = tls::getg().map(|parent| unsafe { parent.as_ref() }.root());
+            (p.new_id(&SCHED.next_id), root)
+        }
+        None => {
+            SCHED.started_outside.fetch_add(1, Relaxed);
+            (SCHED.next_id.fetch_add(1, Relaxed), None)
+        }
+    };
+    // SAFETY: the slot is Idle and ours. The packet lies below the G and the first
+    // frame below the packet; together they are far smaller than the least stack.
+    unsafe {
+        let g = gp.as_ref();
+        g.born(id, parent_root.unwrap_or(id), at, options.name);
+        g.join.reset(true);
+        let layout = Layout::new::<Packet<F, T>>();
+        let packet = align_down(gp.as_ptr().cast::<u8>().sub(layout.size()), layout.align());
+        packet.cast::<F>().write(f);
+        g.packet.set(packet);
+        let sp = arch::init_stack(
+            align_down(packet, 16),
+            goexit::entry::<F, T>,
+            gp.as_ptr().cast(),
+        );
+        (*gp.as_ptr()).buf.sp = sp;
+        casgstatus(&g.status, GStatus::Idle, GStatus::Runnable);
+    }
+    match mp {
+        Some((_, p)) => {
+            runq_put_next(p, gp);
+            wakep();
+        }
+        None => {
+            let one = GQueue::new();
+            one.push_back(gp);
+            submit_global(&one);
+        }
+    }
+    Ok(gp)
+}
+
+fn align_down(p: *mut u8, align: usize) -> *mut u8 {
+    p.map_addr(|a| a & !(align - 1))
+}

@@ -1,0 +1,21 @@
+//! What the runtime asks of the operating system.
+//!
+//! A platform supplies, in one file, with these names and contracts:
+//! - `futex_wait(word, expected, timeout)`: sleeps while `*word == expected`,
+//!   at most `timeout`; may return early at any time.
+//! - `futex_wake_one(word)`: wakes one sleeper on the *address*; the memory
+//!   need not exist any more.
+//! - `now_ns()`: nanoseconds on the monotonic clock that `std::time::Instant`
+//!   reads; never goes back.
+//! - `write_stderr`, `abort`, `exit_now`: end of the process, callable from
+//!   anywhere, no allocation.
+//! - `page_size()`, `num_cpus()`, `thread_id()`.
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod imp;
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("gort runs on Linux (x86_64 and aarch64); no port to this system exists yet");
+
+pub(crate) use imp::*;

@@ -1,0 +1,121 @@
+//! P: the right to run goroutines, and what goes with it.
+//!
+//! There are `max_procs` of them; an M must hold one to run goroutines. Fields
+//! without an atomic belong to the M that holds the P, or to the scheduler's
+//! lock while the P is idle (`link`). Hand-overs go through that lock or through
+//! `M::nextp` and its note, which release and acquire.
+
+use crate::g::G;
+use crate::m::M;
+use crate::prim::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::runq::Runq;
+use crate::stack::FreeSlots;
+use crate::time::Timers;
+use std::cell::Cell;
+use std::ptr;
+
+/// Goroutine ids that a P takes from the global counter at a time.
+const ID_BATCH: u64 = 16;
+
+/// One processor.
+pub(crate) struct P {
+    /// The M that holds this P, or null.
+    pub(crate) m: Cell<*const M>,
+    /// Next in the idle list.
+    pub(crate) link: Cell<*const P>,
+    pub(crate) runq: Runq<G>,
+    /// Bumped for every goroutine that is run, also one that inherits its time
+    /// slice. Others read it to see whether this P gets on.
+    pub(crate) dispatches: AtomicU32,
+    /// Bumped for every time slice.
+    pub(crate) schedtick: Cell<u32>,
+    /// Goroutines run in the present time slice.
+    pub(crate) streak: Cell<u32>,
+    /// When the present time slice was first looked at the clock for, or 0.
+    pub(crate) slice_start: Cell<u64>,
+    pub(crate) timers: Timers,
+    pub(crate) free: FreeSlots,
+    /// Goroutines started and ended on this P; the sum over all Ps of the
+    /// difference is the number of live ones.
+    started: AtomicU64,
+    ended: AtomicU64,
+    /// The time when this P last read the clock.
+    pub(crate) coarse_now: Cell<u64>,
+    /// Next goroutine id of this P's batch, and the batch's end.
+    ids: Cell<(u64, u64)>,
+    rng: Cell<u64>,
+}
+
+// SAFETY: the header says who may touch each cell.
+unsafe impl Sync for P {}
+// SAFETY: as above.
+unsafe impl Send for P {}
+
+impl P {
+    pub(crate) fn new(id: u32) -> Self {
+        Self {
+            m: Cell::new(ptr::null()),
+            link: Cell::new(ptr::null()),
+            runq: Runq::new(),
+            dispatches: AtomicU32::new(0),
+            schedtick: Cell::new(0),
+            streak: Cell::new(0),
+            slice_start: Cell::new(0),
+            timers: Timers::new(),
+            free: FreeSlots::new(),
+            started: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            coarse_now: Cell::new(0),
+            ids: Cell::new((0, 0)),
+            rng: Cell::new(0x9e37_79b9_7f4a_7c15 ^ (u64::from(id) + 1)),
+        }
+    }
+
+    /// A random number (xorshift64*, Vigna 2016); for victims and select order.
+    #[inline]
+    pub(crate) fn random(&self) -> u32 {
+        let mut x = self.rng.get();
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.rng.set(x);
+        (x.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
+    }
+
+    /// A goroutine id nobody else has.
+    #[inline]
+    pub(crate) fn new_id(&self, global: &AtomicU64) -> u64 {
+        let (mut id, mut end) = self.ids.get();
+        if id == end {
+            // Relaxed: only uniqueness matters.
+            id = global.fetch_add(ID_BATCH, Relaxed);
+            end = id + ID_BATCH;
+        }
+        self.ids.set((id + 1, end));
+        id
+    }
+
+    /// This P's free list, if it takes slots of `gp`'s size.
+    pub(crate) fn free_default(&self, gp: &G) -> Option<&FreeSlots> {
+        (gp.stack.size_log2() == crate::schedinit::config().stack_log2).then_some(&self.free)
+    }
+
+    #[inline]
+    pub(crate) fn count_started(&self) {
+        // Only the holder writes: no read-modify-write needed.
+        self.started.store(self.started.load(Relaxed) + 1, Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn count_ended(&self) {
+        self.ended.store(self.ended.load(Relaxed) + 1, Relaxed);
+    }
+
+    pub(crate) fn started(&self) -> u64 {
+        self.started.load(Relaxed)
+    }
+
+    pub(crate) fn ended(&self) -> u64 {
+        self.ended.load(Relaxed)
+    }
+}

@@ -1,0 +1,403 @@
+//! Parking and making ready: the only way in which anything waits.
+//!
+//! [`Current::park`] is `gopark`: on g0, *after* the goroutine's context is saved
+//! and its status is Waiting, it calls `commit` (for example: release the channel's
+//! lock). So no waker can see a half-saved goroutine. If `commit` answers false
+//! the goroutine runs on. [`Waiter::ready`] is `goready`: Waiting→Runnable, into
+//! `runnext` of the current P, `wakep`.
+//!
+//! The same calls work on a plain thread: there the waiter is a [`ThreadParker`].
+//!
+//! # Contract between a waiter and its wakers
+//! 1. A waiter shows itself to wakers (enqueues a record) under some lock, and that
+//!    lock is released by `commit` or later.
+//! 2. For each wait exactly one actor wins the right to call `ready`, and calls it
+//!    once: whoever takes the record out of a queue under the lock, or wins the
+//!    compare-and-swap on a word shared by several records.
+//! 3. After `commit` has let go of the lock, the waiter may already run again on
+//!    another thread: nothing of its stack may be touched.
+//!
+//! # Why a waker never comes too early
+//! Waker: takes the lock, takes the record, `ready`: status must be Waiting. Waiter:
+//! status Waiting, then unlocks in `commit`. The waker's lock acquisition comes
+//! after the waiter's unlock, so it sees Waiting and the saved context.
+//!
+//! # Parking while panicking
+//! std counts panics per thread. A goroutine that parks in a destructor while it
+//! unwinds is wired to its M for the time of the wait: the M runs nothing else, so
+//! nobody else sees `thread::panicking()`, and the unwinding goes on on the thread
+//! that counts it.
+
+use crate::arch::{self, Gobuf};
+use crate::g::G;
+use crate::gqueue::GQueue;
+use crate::gstatus::{GStatus, casgstatus};
+use crate::m::{Commit, M};
+use crate::schedule::{
+    current_mp, runq_put_next, schedule, submit_global, wake_for_timer, wakep, yield_to_queue,
+};
+use crate::threadparker::ThreadParker;
+use crate::throw::throw;
+use crate::time::{Nanos, Timer};
+use crate::tls;
+use crate::waitreason::WaitReason;
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::thread;
+
+/// Marks the address of a [`ThreadParker`]; a `G`'s has a 0 there.
+const THREAD: usize = 1;
+
+/// A goroutine or a thread that waits. Copyable: contract 2 says who may use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiter(NonZeroUsize);
+
+impl Waiter {
+    fn of_g(gp: NonNull<G>) -> Self {
+        Self(
+            gp.as_ptr()
+                .expose_provenance()
+                .try_into()
+                .unwrap_or(NonZeroUsize::MIN),
+        )
+    }
+
+    fn of_thread(parker: &'static ThreadParker) -> Self {
+        Self(NonZeroUsize::MIN | ptr::from_ref(parker).expose_provenance())
+    }
+
+    pub(crate) fn to_word(self) -> usize {
+        self.0.get()
+    }
+
+    /// # Safety
+    /// `word` came from `to_word`.
+    pub(crate) unsafe fn from_word(word: usize) -> Self {
+        // SAFETY: `to_word` never gives 0.
+        Self(unsafe { NonZeroUsize::new_unchecked(word) })
+    }
+
+    /// Wakes the waiter. Go's `goready`.
+    ///
+    /// # Safety
+    /// The caller has won the right to end this wait (contract 2), and the waiter
+    /// has shown itself as contract 1 asks.
+    #[inline]
+    pub unsafe fn ready(self) {
+        let word = self.0.get();
+        if word & THREAD != 0 {
+            // SAFETY: made by `of_thread`; parkers are never freed.
+            let parker = unsafe { &*ptr::with_exposed_provenance::<ThreadParker>(word & !THREAD) };
+            parker.note.wake();
+        } else {
+            // SAFETY: made by `of_g`; the caller owns the Waiting goroutine.
+            unsafe {
+                goready(NonNull::new_unchecked(ptr::with_exposed_provenance_mut(
+                    word,
+                )));
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The caller has won the right to wake `gp`.
+#[inline]
+unsafe fn goready(gp: NonNull<G>) {
+    // SAFETY: Waiting goroutines' slots stay; the caller owns this one.
+    casgstatus(
+        unsafe { &gp.as_ref().status },
+        GStatus::Waiting,
+        GStatus::Runnable,
+    );
+    // `gp` must not be touched below: another M may run it.
+    match current_mp() {
+        Some((_, p)) => {
+            runq_put_next(p, gp);
+            wakep();
+        }
+        None => {
+            let one = GQueue::new();
+            one.push_back(gp);
+            submit_global(&one);
+        }
+    }
+}
+
+/// Who is about to wait: the running goroutine, or this thread.
+///
+/// Good for any number of waits, one after the other, by the same goroutine or
+/// thread that made it.
+#[derive(Debug)]
+pub struct Current {
+    waiter: Waiter,
+    /// Belongs to the goroutine (or thread) that made it.
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl Current {
+    /// The caller.
+    ///
+    /// # Panics
+    /// On the system stack, where nothing may wait.
+    #[inline]
+    #[must_use]
+    pub fn new() -> Self {
+        let waiter = match tls::getg() {
+            Some(gp) => Waiter::of_g(gp),
+            None => Self::not_a_goroutine(),
+        };
+        Self {
+            waiter,
+            _not_send: PhantomData,
+        }
+    }
+
+    #[cold]
+    fn not_a_goroutine() -> Waiter {
+        assert!(
+            tls::getm().is_none(),
+            "blocking operation inside `on_system_stack`: nothing may wait there; \
+             move the operation out of the closure"
+        );
+        Waiter::of_thread(ThreadParker::take())
+    }
+
+    /// What wakers call.
+    #[inline]
+    #[must_use]
+    pub fn waiter(&self) -> Waiter {
+        self.waiter
+    }
+
+    fn thread_parker(&self) -> Option<&'static ThreadParker> {
+        let word = self.waiter.0.get();
+        // SAFETY: made by `of_thread`; parkers are never freed.
+        (word & THREAD != 0)
+            .then(|| unsafe { &*ptr::with_exposed_provenance::<ThreadParker>(word & !THREAD) })
+    }
+
+    /// Waits until `ready` is called on the waiter, unless `commit` answers false.
+    /// Go's `gopark`.
+    ///
+    /// `commit` runs on the system stack; it may not park or panic, and having let
+    /// go of the lock that protects the waiter, touches nothing of the caller's.
+    ///
+    /// # Safety
+    /// The caller keeps the contract at the head of `park.rs`.
+    #[inline]
+    pub unsafe fn park(
+        &self,
+        commit: impl FnOnce() -> bool,
+        reason: WaitReason,
+        site: &'static Location<'static>,
+    ) {
+        match self.thread_parker() {
+            // SAFETY: caller's clause.
+            None => unsafe { gopark(commit, reason, site) },
+            Some(parker) => {
+                if commit() {
+                    parker.note.sleep();
+                }
+            }
+        }
+    }
+
+    /// Like [`park`](Self::park), but at `deadline` `expire(arg)` is called, once, unless
+    /// the wait has ended; if it answers true the waiter wakes as if by `ready`.
+    ///
+    /// # Safety
+    /// As for `park`; and `expire(arg)`, called by any thread at any time until this
+    /// call returns, answers true only if it has won the right to end the wait.
+    pub unsafe fn park_until(
+        &self,
+        commit: impl FnOnce() -> bool,
+        deadline: Nanos,
+        expire: unsafe fn(*const ()) -> bool,
+        arg: *const (),
+        reason: WaitReason,
+        site: &'static Location<'static>,
+    ) {
+        let Some(parker) = self.thread_parker() else {
+            // SAFETY: caller's clause.
+            return unsafe { gopark_until(commit, deadline, expire, arg, reason, site) };
+        };
+        if !commit() {
+            return;
+        }
+        // SAFETY: caller's clause on `expire`.
+        if !parker.note.sleep_until(deadline) && !unsafe { expire(arg) } {
+            // Somebody else has won and is about to wake us.
+            parker.note.sleep();
+        }
+    }
+}
+
+impl Default for Current {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Current {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(parker) = self.thread_parker() {
+            parker.give_back();
+        }
+    }
+}
+
+/// # Safety
+/// As for [`Current::park`], on a goroutine.
+#[inline]
+unsafe fn gopark<F: FnOnce() -> bool>(
+    commit: F,
+    reason: WaitReason,
+    site: &'static Location<'static>,
+) {
+    let (Some(m), Some(gp)) = (tls::getm(), tls::getg()) else {
+        throw("gopark outside a goroutine");
+    };
+    // SAFETY: the running goroutine owns itself.
+    unsafe { gp.as_ref() }.set_wait(reason, m.p().coarse_now.get(), site);
+    let mut commit = Some(commit);
+    m.commit.set(Some(Commit {
+        f: call_commit::<F>,
+        arg: ptr::from_mut(&mut commit).cast(),
+    }));
+    let wired = thread::panicking();
+    if wired {
+        wire(m, gp);
+    }
+    // SAFETY: the running goroutine saves itself; `park_m` keeps the contract.
+    // Nothing of this thread is held: `m` is not used below.
+    unsafe { arch::mcall(park_m, G::gobuf(gp), m.g0()) };
+    if wired {
+        unwire(gp);
+    }
+}
+
+/// Moves the closure to g0's stack before it runs: it may make the goroutine's
+/// stack somebody else's.
+///
+/// # Safety
+/// `arg` is the `Option<F>` of a goroutine that `gopark` has switched away.
+unsafe fn call_commit<F: FnOnce() -> bool>(arg: *mut ()) -> bool {
+    // SAFETY: caller's clause.
+    match unsafe { (*arg.cast::<Option<F>>()).take() } {
+        Some(commit) => commit(),
+        None => throw("a park was committed twice"),
+    }
+}
+
+/// On g0: the goroutine waits from here on.
+unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
+    // SAFETY: `gopark` passed its goroutine and its M.
+    let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
+    let Some(commit) = m.commit.take() else {
+        throw("park_m without a commit")
+    };
+    // SAFETY: the goroutine is ours until `commit` shows it to others.
+    let status = unsafe { &gp.as_ref().status };
+    casgstatus(status, GStatus::Running, GStatus::Waiting);
+    m.curg.set(ptr::null_mut());
+    // SAFETY: set by `gopark` for this switch.
+    if unsafe { (commit.f)(commit.arg) } {
+        // `gp` must not be touched below: another M may run it.
+        return schedule(m);
+    }
+    casgstatus(status, GStatus::Waiting, GStatus::Running);
+    m.curg.set(gp.as_ptr());
+    from
+}
+
+/// # Safety
+/// As for [`Current::park_until`], on a goroutine.
+unsafe fn gopark_until(
+    commit: impl FnOnce() -> bool,
+    deadline: Nanos,
+    expire: unsafe fn(*const ()) -> bool,
+    arg: *const (),
+    reason: WaitReason,
+    site: &'static Location<'static>,
+) {
+    let Some(gp) = tls::getg() else {
+        throw("gopark outside a goroutine")
+    };
+    let timer = Timer::new(deadline, gp, expire, arg);
+    let timer_ref = &timer;
+    // SAFETY: caller's clause. The timer is added on g0 with the goroutine Waiting,
+    // and `commit` lets go of the caller's lock only afterwards. If the timer fires
+    // in between, the goroutine may run again at once; but it cannot leave this
+    // function: it must first come back from `commit`'s lock, or, without one,
+    // `commit` touches nothing of it.
+    unsafe {
+        gopark(
+            move || {
+                let Some((_, p)) = current_mp() else {
+                    throw("g0 without a P")
+                };
+                if p.timers.add(timer_ref) {
+                    wake_for_timer(deadline);
+                }
+                commit()
+            },
+            reason,
+            site,
+        );
+    }
+    timer.cancel();
+}
+
+/// Ties a goroutine and its M together for one wait.
+#[cold]
+fn wire(m: &M, gp: NonNull<G>) {
+    // SAFETY: the running goroutine owns itself.
+    unsafe { gp.as_ref() }.lockedm.set(m);
+    m.lockedg.set(gp.as_ptr());
+}
+
+#[cold]
+fn unwire(gp: NonNull<G>) {
+    // SAFETY: the running goroutine owns itself; `lockedm` is the M it runs on.
+    unsafe { gp.as_ref() }.lockedm.set(ptr::null());
+    if let Some(m) = tls::getm() {
+        m.lockedg.set(ptr::null_mut());
+    }
+}
+
+/// Lets other goroutines run: the caller goes to the tail of its queue. On a plain
+/// thread, yields the thread. Go's `runtime.Gosched`.
+pub fn yield_now() {
+    let (Some(m), Some(gp)) = (tls::getm(), tls::getg()) else {
+        return thread::yield_now();
+    };
+    let wired = thread::panicking();
+    if wired {
+        wire(m, gp);
+    }
+    // SAFETY: the running goroutine saves itself; `gosched_m` keeps the contract.
+    unsafe { arch::mcall(gosched_m, G::gobuf(gp), m.g0()) };
+    if wired {
+        unwire(gp);
+    }
+}
+
+unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
+    // SAFETY: `yield_now` passed its goroutine and its M.
+    unsafe { yield_to_queue(&*m.cast::<M>(), NonNull::new_unchecked(from.cast::<G>())) }
+}
+
+/// Never comes back: Go's `select {}` and operations on nil channels.
+#[track_caller]
+pub fn wait_for_ever(reason: WaitReason) -> ! {
+    let site = Location::caller();
+    let current = Current::new();
+    loop {
+        // SAFETY: nobody knows the waiter, so nobody wakes it.
+        unsafe { current.park(|| true, reason, site) };
+    }
+}

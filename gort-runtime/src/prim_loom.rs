@@ -1,0 +1,18 @@
+//! loom's stand-ins for `prim_std.rs`.
+
+pub(crate) use loom::cell::UnsafeCell as DataCell;
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
+
+/// loom knows nothing of x86: a real fence.
+#[inline(always)]
+pub(crate) fn fence_after_rmw() {
+    fence(Ordering::SeqCst);
+}
+
+/// Lets the model run somebody else.
+#[inline(always)]
+pub(crate) fn spin_hint() {
+    loom::thread::yield_now();
+}

@@ -1,0 +1,208 @@
+//! What all Ps share: the global run queue and the idle lists.
+//!
+//! Everything in [`Shared`] is under one lock; the counters beside it are hints
+//! for looking before locking, except `idle`, which is a protocol of its own
+//! (`schedule/idle.rs`). Under the lock nothing is allocated and nobody is woken.
+
+use crate::g::G;
+use crate::gqueue::GQueue;
+use crate::lock::Lock;
+use crate::m::M;
+use crate::p::P;
+use crate::prim::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use crate::schedule::Idle;
+use crossbeam_utils::CachePadded;
+use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
+
+/// The scheduler's shared state.
+pub(crate) struct Sched {
+    pub(crate) shared: Lock<Shared>,
+    /// Length of the global queue, as of the last unlock.
+    pub(crate) runqsize: AtomicU32,
+    pub(crate) idle: Idle,
+    /// Until when the timekeeper sleeps; 0: there is none.
+    pub(crate) poll_until: AtomicU64,
+    /// The next goroutine id.
+    pub(crate) next_id: AtomicU64,
+    /// Goroutines that plain threads started.
+    pub(crate) started_outside: AtomicU64,
+    allp: OnceLock<Box<[CachePadded<P>]>>,
+}
+
+/// What the scheduler's lock protects.
+pub(crate) struct Shared {
+    pub(crate) runq: GQueue,
+    /// Idle Ms, linked through `idle_next`.
+    midle: *const M,
+    pub(crate) nmidle: u32,
+    /// Idle Ps, linked through `link`.
+    pidle: *const P,
+    npidle: u32,
+    /// The idle M that sleeps until the earliest timer, or null.
+    timekeeper: *const M,
+    /// Ms whose threads have exited, linked through `idle_next`.
+    pub(crate) mfree: *const M,
+    /// Threads that exist.
+    pub(crate) threads: u32,
+}
+
+// SAFETY: Ms and Ps live for ever; what they may be used for is each list's rule.
+unsafe impl Send for Shared {}
+
+pub(crate) static SCHED: Sched = Sched {
+    shared: Lock::new(Shared {
+        runq: GQueue::new(),
+        midle: ptr::null(),
+        nmidle: 0,
+        pidle: ptr::null(),
+        npidle: 0,
+        timekeeper: ptr::null(),
+        mfree: ptr::null(),
+        threads: 0,
+    }),
+    runqsize: AtomicU32::new(0),
+    idle: Idle::new(),
+    poll_until: AtomicU64::new(0),
+    next_id: AtomicU64::new(1),
+    started_outside: AtomicU64::new(0),
+    allp: OnceLock::new(),
+};
+
+impl Sched {
+    /// All Ps. Empty before the runtime has started.
+    #[inline]
+    pub(crate) fn allp(&self) -> &[CachePadded<P>] {
+        self.allp.get().map_or(&[], |ps| ps)
+    }
+
+    /// Makes the Ps, all idle, once.
+    pub(crate) fn init(&'static self, procs: u32) {
+        self.allp
+            .get_or_init(|| (0..procs).map(|id| CachePadded::new(P::new(id))).collect());
+        let mut shared = self.shared.lock();
+        for p in self.allp().iter().rev() {
+            shared.pidle_put(p);
+        }
+    }
+
+    /// Puts goroutines into the global queue; the caller then calls `wakep`.
+    pub(crate) fn put_global(&self, list: &GQueue) {
+        let shared = self.shared.lock();
+        shared.runq.append(list);
+        self.runqsize.store(shared.runq.len(), Release);
+    }
+
+    /// Takes one from the global queue; the caller holds the lock.
+    pub(crate) fn get_global(&self, shared: &Shared) -> Option<NonNull<G>> {
+        let gp = shared.runq.pop_front()?;
+        self.runqsize.store(shared.runq.len(), Relaxed);
+        Some(gp)
+    }
+
+    /// Whether the global queue seems to hold something.
+    #[inline]
+    pub(crate) fn global_has_work(&self) -> bool {
+        self.runqsize.load(Acquire) != 0
+    }
+
+    /// The earliest timer of any P, 0 for none.
+    pub(crate) fn earliest_timer(&self) -> u64 {
+        self.allp()
+            .iter()
+            .map(|p| p.timers.next())
+            .filter(|&next| next != 0)
+            .min()
+            .unwrap_or(0)
+    }
+}
+
+impl Shared {
+    /// Puts an idle P into the list; see [`Idle::p_idled`] for the answer.
+    pub(crate) fn pidle_put(&mut self, p: &P) -> bool {
+        p.link.set(self.pidle);
+        self.pidle = p;
+        self.npidle += 1;
+        SCHED.idle.p_idled(self.npidle)
+    }
+
+    /// Takes an idle P.
+    pub(crate) fn pidle_get(&mut self) -> Option<&'static P> {
+        // SAFETY: the list holds Ps, which live for ever.
+        let p = unsafe { self.pidle.as_ref() }?;
+        self.pidle = p.link.get();
+        self.npidle -= 1;
+        SCHED.idle.p_taken(self.npidle);
+        Some(p)
+    }
+
+    /// Puts `m` into the idle list; true if it must sleep until `until` at most,
+    /// because no other idle M wakes that early (0: no need).
+    pub(crate) fn midle_put(&mut self, m: &M, until: u64) -> bool {
+        m.idle.set(true);
+        m.idle_next.set(self.midle);
+        self.midle = m;
+        self.nmidle += 1;
+        let present = SCHED.poll_until.load(Relaxed);
+        let keeps_time = until != 0 && (present == 0 || until < present);
+        if keeps_time {
+            self.timekeeper = m;
+            SCHED.poll_until.store(until, Relaxed);
+        }
+        keeps_time
+    }
+
+    /// Takes an idle M; the timekeeper only if there is no other.
+    pub(crate) fn midle_get(&mut self) -> Option<&'static M> {
+        // SAFETY: the list holds Ms, whose memory lives for ever.
+        let first = unsafe { self.midle.as_ref() }?;
+        // SAFETY: as above.
+        let second = unsafe { first.idle_next.get().as_ref() };
+        match second {
+            Some(second) if ptr::eq(first, self.timekeeper) => {
+                first.idle_next.set(second.idle_next.get());
+                self.midle_taken(second);
+                Some(second)
+            }
+            _ => {
+                self.midle = first.idle_next.get();
+                self.midle_taken(first);
+                Some(first)
+            }
+        }
+    }
+
+    /// Takes `m` out of the idle list if it is still there.
+    pub(crate) fn midle_remove(&mut self, m: &M) -> bool {
+        if !m.idle.get() {
+            return false;
+        }
+        if ptr::eq(self.midle, m) {
+            self.midle = m.idle_next.get();
+        } else {
+            let mut at = self.midle;
+            // SAFETY: `m` is in the list, so the walk ends at its predecessor.
+            unsafe {
+                while !ptr::eq((*at).idle_next.get(), m) {
+                    at = (*at).idle_next.get();
+                }
+                (*at).idle_next.set(m.idle_next.get());
+            }
+        }
+        self.midle_taken(m);
+        true
+    }
+
+    fn midle_taken(&mut self, m: &M) {
+        m.idle.set(false);
+        m.idle_next.set(ptr::null());
+        self.nmidle -= 1;
+        if ptr::eq(self.timekeeper, m) {
+            self.timekeeper = ptr::null();
+            SCHED.poll_until.store(0, Relaxed);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! `find_runnable`: the order of places to look.
+//!
+//! 1. due timers of this P (when it is time to look);
+//! 2. every 61st time slice the global queue, so that two goroutines that keep
+//!    each other busy cannot starve it;
+//! 3. `runnext`, in the rest of the time slice; then the local ring;
+//! 4. the global queue, a share of it;
+//! 5. other Ps, if not too many are looking already (`steal.rs`);
+//! 6. nothing: give up the P, look everywhere once more, sleep.
+//!
+//! Steps 5 and 6 are one side of the protocol in `README.md`.
+
+use super::steal::{Stolen, steal_work};
+use super::wake::{acquirep, become_spinning, inject, put_overflow, releasep, stopm};
+use crate::g::G;
+use crate::gqueue::GQueue;
+use crate::m::M;
+use crate::os;
+use crate::p::P;
+use crate::runq::CAP;
+use crate::sched::SCHED;
+use std::ptr::NonNull;
+
+/// Time slices between two looks at the global queue while the local one is not
+/// empty. Go's number: a prime, so that no pattern of goroutines can stay in step.
+const GLOBAL_EVERY: u32 = 61;
+/// Dispatches between two looks at the clock for timers while the local queue is
+/// not empty (a look costs 41 ns, a switch 20).
+const TIMERS_EVERY: u32 = 8;
+/// Dispatches in one time slice between two looks at the clock.
+const SLICE_CHECK: u32 = 16;
+/// How long goroutines that make each other `runnext` may keep the rest of the
+/// queue waiting: Go's time slice.
+const SLICE_NS: u64 = 10_000_000;
+
+/// A goroutine to run.
+pub(super) struct Found {
+    pub(super) gp: NonNull<G>,
+    /// It runs in the time slice of the one before.
+    pub(super) inherit: bool,
+}
+
+impl Found {
+    fn new(gp: NonNull<G>) -> Option<Self> {
+        Some(Self { gp, inherit: false })
+    }
+}
+
+/// Finds work for `m`, sleeping until there is some; `None`: the thread is to
+/// exit, and the P has been given up.
+pub(super) fn find_runnable(m: &M) -> Option<Found> {
+    loop {
+        let p = m.p();
+        run_due_timers(p);
+
+        if p.schedtick.get().is_multiple_of(GLOBAL_EVERY)
+            && SCHED.global_has_work()
+            && let Some(gp) = SCHED.get_global(&SCHED.shared.lock())
+        {
+            return Found::new(gp);
+        }
+        if let Some(found) = local(p) {
+            return Some(found);
+        }
+        if SCHED.global_has_work()
+            && let Some(gp) = global_share(p)
+        {
+            return Found::new(gp);
+        }
+
+        // Half as many lookers as busy Ps: more would only get in each other's way.
+        let procs = SCHED.allp().len() as u32;
+        let busy = procs - SCHED.idle.npidle();
+        if m.spinning.get() || 2 * SCHED.idle.nmspinning() < busy {
+            if !m.spinning.get() {
+                become_spinning(m);
+            }
+            match steal_work(p) {
+                Stolen::Goroutine(gp) => return Found::new(gp),
+                Stolen::RanTimers => continue,
+                Stolen::Nothing => {}
+            }
+        }
+
+        match give_up_p(m) {
+            GaveUp::Found(gp) => return Found::new(gp),
+            GaveUp::LookAgain => {}
+            GaveUp::Exit => return None,
+        }
+    }
+}
+
+/// The local queue: `runnext` first, unless its pair has had the P for long enough.
+#[inline]
+fn local(p: &P) -> Option<Found> {
+    if let Some(gp) = p.runq.get_next() {
+        if slice_used_up(p)
+            && let Some(other) = p.runq.get()
+        {
+            put_overflow(p.runq.put(gp));
+            return Found::new(other);
+        }
+        return Some(Found { gp, inherit: true });
+    }
+    p.runq.get().and_then(Found::new)
+}
+
+/// Whether goroutines that inherit the time slice have used it up.
+#[inline]
+fn slice_used_up(p: &P) -> bool {
+    let streak = p.streak.get();
+    if streak == 0 || !streak.is_multiple_of(SLICE_CHECK) {
+        return false;
+    }
+    let now = os::now_ns();
+    p.coarse_now.set(now);
+    let start = p.slice_start.get();
+    if start == 0 {
+        p.slice_start.set(now);
+        return false;
+    }
+    now - start >= SLICE_NS
+}
+
+/// Runs this P's timers that are due; what became ready is queued here.
+#[inline]
+fn run_due_timers(p: &P) {
+    let next = p.timers.next();
+    if next == 0 {
+        return;
+    }
+    let ticks = p.schedtick.get().wrapping_add(p.streak.get());
+    if !ticks.is_multiple_of(TIMERS_EVERY) && !p.runq.is_empty() {
+        return;
+    }
+    let now = os::now_ns();
+    p.coarse_now.set(now);
+    if next <= now {
+        let ready = GQueue::new();
+        p.timers.run(now, &ready);
+        inject(p, &ready);
+    }
+}
+
+/// Takes this P's share of the global queue into the local one (Go's `globrunqgetbatch`).
+fn global_share(p: &P) -> Option<NonNull<G>> {
+    let shared = SCHED.shared.lock();
+    let len = shared.runq.len();
+    let procs = SCHED.allp().len() as u32;
+    let n = len.min(len / procs + 1).min(CAP / 2);
+    let first = SCHED.get_global(&shared)?;
+    for _ in 1..n {
+        let Some(gp) = SCHED.get_global(&shared) else {
+            break;
+        };
+        // The ring is empty and n is at most half of it: it fits.
+        if let Err(_full) = p.runq.put(gp) {
+            crate::throw::throw("local run queue was not empty");
+        }
+    }
+    Some(first)
+}
+
+enum GaveUp {
+    /// Work turned up; the M holds a P.
+    Found(NonNull<G>),
+    /// The M holds a P and should look again.
+    LookAgain,
+    /// The thread is surplus; it holds no P.
+    Exit,
+}
+
+/// Gives up the P, looks once more at everything, and sleeps.
+fn give_up_p(m: &M) -> GaveUp {
+    let was_spinning = m.spinning.get();
+    {
+        let mut shared = SCHED.shared.lock();
+        if let Some(gp) = SCHED.get_global(&shared) {
+            return GaveUp::Found(gp);
+        }
+        let p = releasep(m);
+        let must_spin = shared.pidle_put(p);
+        if must_spin && !was_spinning {
+            // A submitter saw no idle P and relies on whoever idles next.
+            if let Some(p) = shared.pidle_get() {
+                acquirep(m, p);
+                become_spinning(m);
+                return GaveUp::LookAgain;
+            }
+        }
+    }
+    if was_spinning {
+        // From here on a submitter that sees nobody spinning wakes somebody; what
+        // was submitted before that is visible to the looks below.
+        m.spinning.set(false);
+        SCHED.idle.stop_spinning();
+        if SCHED.global_has_work() || SCHED.allp().iter().any(|p| !p.runq.is_empty()) {
+            let p = SCHED.shared.lock().pidle_get();
+            if let Some(p) = p {
+                acquirep(m, p);
+                become_spinning(m);
+                return GaveUp::LookAgain;
+            }
+            // No idle P: every P is with an M that will look before it idles.
+        }
+    }
+    if stopm(m, true) {
+        GaveUp::LookAgain
+    } else {
+        GaveUp::Exit
+    }
+}

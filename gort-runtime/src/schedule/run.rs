@@ -1,0 +1,91 @@
+//! `schedule` and `execute`.
+
+use super::find::{Found, find_runnable};
+use super::wake::{handoffp, runq_put, startlockedm, wakep};
+use crate::arch::Gobuf;
+use crate::g::G;
+use crate::gstatus::{GStatus, casgstatus};
+use crate::m::M;
+use crate::prim::Ordering::Relaxed;
+use crate::sched::SCHED;
+use std::ptr::{self, NonNull};
+
+/// Finds the next goroutine and returns its context to `mcall`'s tail, which
+/// resumes it. Returns g0's own context if this thread is to exit.
+pub(crate) fn schedule(m: &M) -> *mut Gobuf {
+    if !m.lockedg.get().is_null() {
+        return stoplockedm(m);
+    }
+    loop {
+        let Found { gp, inherit } = match find_runnable(m) {
+            Some(found) => found,
+            None => return m.g0(),
+        };
+        if m.spinning.get() {
+            stop_spinning_with_work(m);
+        }
+        // SAFETY: we took `gp` out of a queue: it is ours.
+        let lockedm = unsafe { gp.as_ref() }.lockedm.get();
+        if lockedm.is_null() {
+            return execute(m, gp, inherit);
+        }
+        if !startlockedm(m, lockedm) {
+            return m.g0();
+        }
+    }
+}
+
+/// Makes `gp` the running goroutine of `m`.
+fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
+    let p = m.p();
+    // SAFETY: `gp` is Runnable and ours.
+    let g = unsafe { gp.as_ref() };
+    casgstatus(&g.status, GStatus::Runnable, GStatus::Running);
+    m.curg.set(gp.as_ptr());
+    p.dispatches
+        .store(p.dispatches.load(Relaxed).wrapping_add(1), Relaxed);
+    if inherit {
+        p.streak.set(p.streak.get() + 1);
+    } else {
+        p.schedtick.set(p.schedtick.get().wrapping_add(1));
+        p.streak.set(0);
+        p.slice_start.set(0);
+    }
+    G::gobuf(gp)
+}
+
+/// A spinning M has found work: somebody else should look on, in case that it
+/// was not all (Go's `resetspinning`).
+fn stop_spinning_with_work(m: &M) {
+    m.spinning.set(false);
+    SCHED.idle.stop_spinning();
+    wakep();
+}
+
+/// This M's goroutine is wired to it and has parked: hand on the P and sleep
+/// until somebody hands one over together with the goroutine.
+fn stoplockedm(m: &M) -> *mut Gobuf {
+    handoffp(super::wake::releasep(m));
+    m.note.sleep();
+    super::wake::acquirep(m, m.nextp.replace(ptr::null()));
+    let gp = m.lockedg.get();
+    // SAFETY: `startlockedm` took the goroutine out of a queue and gave it to us.
+    execute(m, unsafe { NonNull::new_unchecked(gp) }, false)
+}
+
+/// `gosched_m`: the running goroutine goes to the tail of the local queue.
+///
+/// Go uses the global queue. The local one needs no lock, and still lets every
+/// goroutine that was queued here run once before the caller comes back (SC01);
+/// the global queue is looked at every 61st time slice.
+pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
+    // SAFETY: `gp` was running on this M: it is ours until it is queued.
+    casgstatus(
+        unsafe { &gp.as_ref().status },
+        GStatus::Running,
+        GStatus::Runnable,
+    );
+    m.curg.set(ptr::null_mut());
+    runq_put(m.p(), gp);
+    schedule(m)
+}

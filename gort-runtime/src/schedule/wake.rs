@@ -1,0 +1,279 @@
+//! Submitting work, and starting, stopping and waking Ms.
+//!
+//! See `README.md` for the protocol. In short: work is made visible, then a full
+//! barrier, then [`wakep`] looks whether somebody is already looking.
+
+use crate::g::G;
+use crate::gqueue::GQueue;
+use crate::gstatus::{GStatus, casgstatus};
+use crate::m::M;
+use crate::os;
+use crate::p::P;
+use crate::prim::{
+    AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
+use crate::runq::Overflow;
+use crate::sched::SCHED;
+use crate::system_stack::on_system_stack;
+use crate::throw::fatal;
+use crate::tls;
+use std::ptr::{self, NonNull};
+
+/// How long a surplus thread stays idle before it exits.
+const SURPLUS_IDLE_NS: u64 = 5_000_000_000;
+/// Most threads the runtime starts: Go's number.
+const MAX_THREADS: u32 = 10_000;
+
+/// Puts a runnable goroutine at the tail of `p`'s queue. The caller's M holds `p`.
+#[inline]
+pub(crate) fn runq_put(p: &P, gp: NonNull<G>) {
+    put_overflow(p.runq.put(gp));
+}
+
+/// Makes `gp` the next to run on `p`; a full barrier. The caller's M holds `p`.
+#[inline]
+pub(crate) fn runq_put_next(p: &P, gp: NonNull<G>) {
+    if let Some(displaced) = p.runq.put_next(gp) {
+        runq_put(p, displaced);
+        fence(SeqCst);
+    }
+}
+
+/// Moves what did not fit into a local queue to the global one.
+#[inline]
+pub(super) fn put_overflow(put: Result<(), Overflow<G>>) {
+    if let Err(batch) = put {
+        overflow_to_global(&batch);
+    }
+}
+
+#[cold]
+fn overflow_to_global(batch: &Overflow<G>) {
+    let list = GQueue::new();
+    for gp in batch.iter().filter_map(|&gp| NonNull::new(gp)) {
+        list.push_back(gp);
+    }
+    SCHED.put_global(&list);
+}
+
+/// Submits goroutines from a thread that holds no P.
+pub(crate) fn submit_global(list: &GQueue) {
+    SCHED.put_global(list);
+    fence(SeqCst);
+    wakep();
+}
+
+/// Makes parked goroutines runnable on `p`, which the caller's M holds.
+pub(super) fn inject(p: &P, list: &GQueue) {
+    if list.is_empty() {
+        return;
+    }
+    while let Some(gp) = list.pop_front() {
+        // SAFETY: whoever filled the list won the right to wake these.
+        casgstatus(
+            unsafe { &gp.as_ref().status },
+            GStatus::Waiting,
+            GStatus::Runnable,
+        );
+        runq_put(p, gp);
+    }
+    fence(SeqCst);
+    wakep();
+}
+
+/// Wakes an M to look for work if nobody is looking and a P is idle.
+///
+/// The caller has made its work visible and then executed a full barrier.
+#[inline]
+pub(crate) fn wakep() {
+    if SCHED.idle.must_wake() {
+        wakep_slow();
+    }
+}
+
+#[cold]
+fn wakep_slow() {
+    let mut shared = SCHED.shared.lock();
+    let Some(p) = shared.pidle_get() else {
+        SCHED.idle.nobody_to_wake();
+        return;
+    };
+    let m = shared.midle_get();
+    drop(shared);
+    startm(m, p, true);
+}
+
+/// A timer that is its P's earliest has been added: if the idle M that keeps time
+/// sleeps longer than that, or none does, somebody has to look.
+pub(crate) fn wake_for_timer(when: u64) {
+    fence(SeqCst);
+    let until = SCHED.poll_until.load(Relaxed);
+    if until == 0 || until > when {
+        wakep();
+    }
+}
+
+/// Gives `p` to an idle M, or to a new one. If `spinning`, the caller has counted it.
+fn startm(m: Option<&'static M>, p: &'static P, spinning: bool) {
+    match m {
+        Some(m) => {
+            m.spinning.set(spinning);
+            m.nextp.set(p);
+            m.note.wake();
+        }
+        None => newm(p, spinning),
+    }
+}
+
+/// Starts a thread for `p`.
+#[cold]
+fn newm(p: &'static P, spinning: bool) {
+    let m = take_exited_m().unwrap_or_else(|| Box::leak(Box::new(M::new())));
+    m.spinning.set(spinning);
+    m.nextp.set(p);
+    // A goroutine's stack may be small; starting a thread wants room.
+    let started = on_system_stack(|| {
+        std::thread::Builder::new()
+            .name("gort".into())
+            .spawn(|| crate::mstart::mstart(m))
+    });
+    if let Err(e) = started {
+        fatal(&format!(
+            "cannot start another thread ({e}); raise `ulimit -u` or the container's pid limit"
+        ));
+    }
+}
+
+fn take_exited_m() -> Option<&'static M> {
+    let mut shared = SCHED.shared.lock();
+    shared.threads += 1;
+    if shared.threads > MAX_THREADS {
+        fatal(
+            "more than 10000 threads are needed: too many goroutines block their threads at once",
+        );
+    }
+    // SAFETY: the list holds Ms, whose memory lives for ever.
+    let m = unsafe { shared.mfree.as_ref() }?;
+    shared.mfree = m.idle_next.replace(ptr::null());
+    Some(m)
+}
+
+/// Sleeps until a P is handed to `m`; the M holds none. False: it is surplus and
+/// its thread is to exit.
+pub(super) fn stopm(m: &M, keep_time: bool) -> bool {
+    let mut keep_time = keep_time;
+    loop {
+        let mut until = if keep_time { SCHED.earliest_timer() } else { 0 };
+        let mut shared = SCHED.shared.lock();
+        keep_time = shared.midle_put(m, until);
+        let surplus = shared.nmidle > SCHED.allp().len() as u32;
+        drop(shared);
+        let woken = if keep_time {
+            // Who adds a timer from now on sees until when we sleep; who has added
+            // one before, we see (`wake_for_timer` has the other half).
+            fence(SeqCst);
+            match SCHED.earliest_timer() {
+                0 => {}
+                earliest => until = until.min(earliest),
+            }
+            m.note.sleep_until(until)
+        } else if surplus {
+            m.note.sleep_until(os::now_ns() + SURPLUS_IDLE_NS)
+        } else {
+            m.note.sleep();
+            true
+        };
+        if woken {
+            break;
+        }
+        let mut shared = SCHED.shared.lock();
+        if !shared.midle_remove(m) {
+            // Somebody has just taken us out of the list: the P is on its way.
+            drop(shared);
+            m.note.sleep();
+            break;
+        }
+        if keep_time {
+            if let Some(p) = shared.pidle_get() {
+                drop(shared);
+                acquirep(m, p);
+                return true;
+            }
+            // Every P has an M, which looks at the timers before it idles.
+            keep_time = false;
+        } else {
+            shared.threads -= 1;
+            m.idle_next.set(shared.mfree);
+            shared.mfree = m;
+            return false;
+        }
+    }
+    acquirep(m, m.nextp.replace(ptr::null()));
+    true
+}
+
+/// Ties `p` to `m`.
+pub(crate) fn acquirep(m: &M, p: *const P) {
+    // SAFETY: Ps live for ever; this one was taken from the idle list or handed over.
+    let p = unsafe { &*p };
+    debug_assert!(m.p.get().is_null() && p.m.get().is_null());
+    m.p.set(p);
+    p.m.set(m);
+}
+
+/// Unties this M's P and returns it.
+pub(super) fn releasep(m: &M) -> &'static P {
+    let p = m.p();
+    m.p.set(ptr::null());
+    p.m.set(ptr::null());
+    p
+}
+
+/// Counts `m` among those that look for work.
+pub(super) fn become_spinning(m: &M) {
+    m.spinning.set(true);
+    SCHED.idle.start_spinning();
+}
+
+/// Hands `p` to another M, because this one's goroutine keeps the thread.
+///
+/// The other M looks for work like any other and idles the P if there is none.
+pub(super) fn handoffp(p: &'static P) {
+    SCHED.idle.start_spinning();
+    let m = SCHED.shared.lock().midle_get();
+    startm(m, p, true);
+}
+
+/// Hands this M's P to the M that a goroutine is wired to, and sleeps. False: the
+/// thread is to exit.
+pub(super) fn startlockedm(m: &M, lockedm: *const M) -> bool {
+    let p = releasep(m);
+    // SAFETY: a wired M sleeps in `stoplockedm` until we wake it.
+    let lockedm = unsafe { &*lockedm };
+    lockedm.nextp.set(p);
+    lockedm.note.wake();
+    stopm(m, true)
+}
+
+/// The M and P of a goroutine or of g0; `None` on a plain thread.
+#[inline(always)]
+pub(crate) fn current_mp<'a>() -> Option<(&'a M, &'static P)> {
+    let m = tls::getm()?;
+    Some((m, m.p()))
+}
+
+/// A random number, cheap and not for secrets: for choosing among equals.
+#[must_use]
+pub fn random() -> u32 {
+    /// Steps of the golden ratio, mixed (splitmix64, Steele et al. 2014).
+    static OUTSIDE: AtomicU64 = AtomicU64::new(0);
+    if let Some((_, p)) = current_mp() {
+        return p.random();
+    }
+    let mut x = OUTSIDE.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (x >> 32) as u32
+}

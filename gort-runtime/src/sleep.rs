@@ -1,0 +1,60 @@
+//! `sleep`: a timer on the sleeper's stack.
+
+use crate::park::Current;
+use crate::time::{Nanos, deadline_after, nanos_of, now};
+use crate::tls;
+use crate::waitreason::WaitReason;
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+/// Pauses the goroutine (or the plain thread) for at least `d`. Zero yields. Go's
+/// `time.Sleep`.
+#[track_caller]
+pub fn sleep(d: Duration) {
+    if tls::getg().is_none() {
+        assert_not_g0();
+        return std::thread::sleep(d);
+    }
+    if d.is_zero() {
+        return crate::park::yield_now();
+    }
+    sleep_until_nanos(deadline_after(d), Location::caller());
+}
+
+/// Pauses the goroutine (or the plain thread) until `deadline`, or not at all if it
+/// has passed.
+#[track_caller]
+pub fn sleep_until(deadline: Instant) {
+    if tls::getg().is_none() {
+        assert_not_g0();
+        return std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+    }
+    let deadline = nanos_of(deadline);
+    if deadline > now() {
+        sleep_until_nanos(deadline, Location::caller());
+    }
+}
+
+fn assert_not_g0() {
+    // Panics with the explanation if this is g0.
+    let _ = tls::getm().map(|_| Current::new());
+}
+
+fn sleep_until_nanos(deadline: Nanos, site: &'static Location<'static>) {
+    let current = Current::new();
+    // SAFETY: nobody but the timer knows of the waiter, so the timer always wins.
+    unsafe {
+        current.park_until(
+            || true,
+            deadline,
+            always,
+            std::ptr::null(),
+            WaitReason::Sleep,
+            site,
+        );
+    }
+}
+
+unsafe fn always(_: *const ()) -> bool {
+    true
+}

@@ -1,0 +1,232 @@
+//! Free slots: per P, then global, by size; regions to carve new ones from.
+//!
+//! A P keeps up to [`LOCAL_MAX`] free slots of the default size (last in, first
+//! out: the top page is warm) and exchanges [`BATCH`] at a time with the global
+//! list, as Go's `gfget`/`gfput` do. Other sizes go to the global list at once.
+//!
+//! A size's regions begin at 16 MiB and double up to 1 GiB, so a small program
+//! reserves little and a million goroutines need a thousand mappings at most.
+
+use super::map;
+use super::{MAX_STACK, MIN_STACK, StackSlot};
+use crate::g::G;
+use crate::gqueue::GQueue;
+use crate::lock::Lock;
+use std::io;
+use std::ptr::NonNull;
+
+/// Slots that move between a P and the global list at a time.
+const BATCH: u32 = 32;
+/// A P's free slots, at most.
+const LOCAL_MAX: u32 = 64;
+/// Slots start at offsets of this many different cache lines.
+const COLOURS: usize = 16;
+const CACHE_LINE: usize = 64;
+/// Bytes of a size's first region, and the most that one has.
+const FIRST_REGION: usize = 16 << 20;
+const LARGEST_REGION: usize = 1 << 30;
+
+const MIN_LOG2: usize = MIN_STACK.ilog2() as usize;
+const CLASSES: usize = MAX_STACK.ilog2() as usize - MIN_LOG2 + 1;
+
+/// A mapping that is cut into slots of one size.
+#[derive(Debug)]
+struct Region {
+    base: NonNull<u8>,
+    size_log2: u8,
+    /// Slots that fit.
+    slots: usize,
+    /// Slots carved so far, from the bottom up.
+    carved: usize,
+}
+
+/// All slots of one size.
+#[derive(Debug)]
+struct Class {
+    free: GQueue,
+    /// Index of the newest region, the only one with uncarved slots.
+    newest: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Pool {
+    classes: [Class; CLASSES],
+    regions: Vec<Region>,
+}
+
+// SAFETY: the pointers are to regions that live for ever; the Gs in the free
+// lists are Idle and owned by the pool.
+unsafe impl Send for Pool {}
+
+static POOL: Lock<Pool> = Lock::new(Pool {
+    classes: [const {
+        Class {
+            free: GQueue::new(),
+            newest: None,
+        }
+    }; CLASSES],
+    regions: Vec::new(),
+});
+
+impl Pool {
+    /// Makes a new slot: guard page below, `G` on top.
+    fn carve(&mut self, size_log2: u8) -> io::Result<NonNull<G>> {
+        let class = &mut self.classes[usize::from(size_log2) - MIN_LOG2];
+        let newest = class.newest.map(|i| &self.regions[i]);
+        let region = match class.newest {
+            Some(i) if newest.is_some_and(|r| r.carved < r.slots) => i,
+            _ => {
+                let size = 1usize << size_log2;
+                let slots = newest.map_or((FIRST_REGION / size).max(1), |r| {
+                    (r.slots * 2).min((LARGEST_REGION / size).max(1))
+                });
+                let base = map::map_region(slots * size)?;
+                self.regions.push(Region {
+                    base,
+                    size_log2,
+                    slots,
+                    carved: 0,
+                });
+                class.newest = Some(self.regions.len() - 1);
+                self.regions.len() - 1
+            }
+        };
+        let region = &mut self.regions[region];
+        let slot = region.slot(region.carved);
+        // SAFETY: the slot is ours and nobody knows of it yet; G fits between
+        // guard and top, and the top page is writable.
+        unsafe {
+            map::install_guard(slot.base)?;
+            g_of(slot).write(G::new(slot));
+        }
+        region.carved += 1;
+        Ok(g_of(slot))
+    }
+}
+
+impl Region {
+    fn slot(&self, i: usize) -> StackSlot {
+        debug_assert!(i < self.slots);
+        // SAFETY: slot `i` lies inside the mapping.
+        let base = unsafe { self.base.add(i << self.size_log2) };
+        StackSlot {
+            base,
+            size_log2: self.size_log2,
+        }
+    }
+}
+
+/// Where the G of a slot lies: at the top, less the slot's colour.
+fn g_of(slot: StackSlot) -> NonNull<G> {
+    let index = slot.base.addr().get() >> slot.size_log2;
+    let below_top = (index % COLOURS) * CACHE_LINE + size_of::<G>();
+    // SAFETY: at most 16 lines and one G below the end of a slot of 32 KiB or more.
+    unsafe { slot.base.add(slot.size() - below_top).cast() }
+}
+
+/// The size that a request for `bytes` gets, as log2.
+pub(crate) fn validate_size(bytes: usize) -> io::Result<u8> {
+    if bytes > MAX_STACK {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("a goroutine stack of {bytes} bytes was asked for; the most is {MAX_STACK}"),
+        ));
+    }
+    Ok(bytes.max(MIN_STACK).next_power_of_two().ilog2() as u8)
+}
+
+/// The free slots of one P, all of the default size.
+#[derive(Debug)]
+pub(crate) struct FreeSlots {
+    list: GQueue,
+}
+
+impl FreeSlots {
+    pub(crate) const fn new() -> Self {
+        Self {
+            list: GQueue::new(),
+        }
+    }
+
+    /// Takes the slot that was freed last, or fetches a batch.
+    #[inline]
+    pub(crate) fn take(&self, size_log2: u8) -> io::Result<NonNull<G>> {
+        match self.list.pop_front() {
+            Some(gp) => Ok(gp),
+            None => self.refill(size_log2),
+        }
+    }
+
+    #[cold]
+    fn refill(&self, size_log2: u8) -> io::Result<NonNull<G>> {
+        alloc_batch(size_log2, BATCH, &self.list)?;
+        self.list
+            .pop_front()
+            .ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+    }
+
+    /// Gives back a slot; its G is Idle.
+    #[inline]
+    pub(crate) fn give(&self, gp: NonNull<G>) {
+        self.list.push_front(gp);
+        if self.list.len() > LOCAL_MAX {
+            let surplus = GQueue::new();
+            for _ in 0..BATCH {
+                if let Some(gp) = self.list.pop_front() {
+                    surplus.push_back(gp);
+                }
+            }
+            free_batch(&surplus);
+        }
+    }
+}
+
+/// Puts up to `n` free slots into `into`, at least one.
+pub(crate) fn alloc_batch(size_log2: u8, n: u32, into: &GQueue) -> io::Result<()> {
+    let mut pool = POOL.lock();
+    for i in 0..n {
+        if let Some(gp) = pool.classes[usize::from(size_log2) - MIN_LOG2]
+            .free
+            .pop_front()
+        {
+            into.push_back(gp);
+            continue;
+        }
+        match pool.carve(size_log2) {
+            Ok(gp) => into.push_back(gp),
+            // Something is better than nothing: the caller needs one.
+            Err(_) if i > 0 => break,
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// Gives back all of `slots`, which have one size; their Gs are Idle.
+pub(crate) fn free_batch(slots: &GQueue) {
+    let Some(first) = slots.pop_front() else {
+        return;
+    };
+    slots.push_front(first);
+    // SAFETY: the slot is ours until it is in the list.
+    let class = usize::from(unsafe { first.as_ref() }.stack.size_log2()) - MIN_LOG2;
+    POOL.lock().classes[class].free.append(slots);
+}
+
+/// Gives back one slot of any size.
+pub(crate) fn free_one(gp: NonNull<G>) {
+    let one = GQueue::new();
+    one.push_back(gp);
+    free_batch(&one);
+}
+
+/// Calls `f` with the G of every slot that was ever carved, in no order.
+pub(crate) fn for_each_slot(mut f: impl FnMut(&G)) {
+    let pool = POOL.lock();
+    for region in &pool.regions {
+        for i in 0..region.carved {
+            // SAFETY: slot `i` is carved, so its G is initialised (promise 3).
+            f(unsafe { g_of(region.slot(i)).as_ref() });
+        }
+    }
+}

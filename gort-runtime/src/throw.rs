@@ -1,0 +1,29 @@
+//! `throw` (our bug) and `fatal` (the user's fault, not recoverable).
+//!
+//! Three words, three meanings, as in Go: `panic!` may be caught by the user;
+//! [`fatal`] ends the process with status 2 and says what to do; [`throw`]
+//! means that the runtime's own state is broken: nothing is allocated, nothing
+//! unwinds, the process aborts so that a core dump shows the culprit.
+
+use crate::os;
+
+/// Ends the process: the runtime has found its own state broken.
+#[cold]
+#[inline(never)]
+pub(crate) fn throw(what: &'static str) -> ! {
+    os::write_stderr(b"gort: runtime error: ");
+    os::write_stderr(what.as_bytes());
+    os::write_stderr(b"\n");
+    os::abort();
+}
+
+/// Ends the process with status 2: the program did something that cannot be
+/// undone. `what` says what, and what to do about it.
+#[cold]
+#[inline(never)]
+pub fn fatal(what: &str) -> ! {
+    os::write_stderr(b"fatal: ");
+    os::write_stderr(what.as_bytes());
+    os::write_stderr(b"\n");
+    os::exit_now(2);
+}

@@ -1,0 +1,40 @@
+//! Time as the scheduler counts it: nanoseconds on the monotonic clock.
+//!
+//! 0 means "no time": the clock reads 0 at boot only, and a deadline at or before
+//! now fires at once anyway, so deadlines are at least 1.
+
+use crate::os;
+use std::time::{Duration, Instant};
+
+/// Nanoseconds on the monotonic clock.
+pub type Nanos = u64;
+
+/// The present.
+#[must_use]
+pub fn now() -> Nanos {
+    os::now_ns()
+}
+
+/// `d` from now; durations beyond the clock's 584 years end there.
+#[must_use]
+pub fn deadline_after(d: Duration) -> Nanos {
+    let d = u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+    now().saturating_add(d).max(1)
+}
+
+/// The moment that `instant` names.
+#[must_use]
+pub fn nanos_of(instant: Instant) -> Nanos {
+    // Both clocks are CLOCK_MONOTONIC; the difference is exact up to the time
+    // between the two readings, and errs on the late side.
+    let reference = Instant::now();
+    let now = now();
+    match instant.checked_duration_since(reference) {
+        Some(ahead) => now.saturating_add(u64::try_from(ahead.as_nanos()).unwrap_or(u64::MAX)),
+        None => {
+            let behind = reference.saturating_duration_since(instant).as_nanos();
+            now.saturating_sub(u64::try_from(behind).unwrap_or(u64::MAX))
+                .max(1)
+        }
+    }
+}

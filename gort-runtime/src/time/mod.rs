@@ -1,0 +1,7 @@
+//! Timers: a heap per P, whose entries lie on the sleepers' stacks.
+
+mod clock;
+mod heap;
+
+pub use clock::{Nanos, deadline_after, nanos_of, now};
+pub(crate) use heap::{Timer, Timers};

@@ -1,0 +1,83 @@
+//! What every goroutine is doing.
+
+use crate::gstatus::GStatus;
+use crate::handle::GoroutineId;
+use crate::os;
+use crate::prim::Ordering::Acquire;
+use crate::stack;
+use crate::waitreason::WaitReason;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a goroutine is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GoroutineState {
+    /// In a run queue.
+    Runnable,
+    /// On a thread.
+    Running,
+    /// Parked; the reason says for what.
+    Waiting,
+}
+
+/// One goroutine, as [`goroutines`] saw it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct GoroutineInfo {
+    /// Its number.
+    pub id: GoroutineId,
+    /// The name it was given.
+    pub name: Option<Arc<str>>,
+    /// What it was doing.
+    pub state: GoroutineState,
+    /// Why it waits, if it does.
+    pub reason: WaitReason,
+    /// How long it has waited, roughly; zero unless it waits.
+    pub since: Duration,
+    /// Where it waits.
+    pub at: Option<&'static Location<'static>>,
+    /// Where it was spawned.
+    pub spawned_at: Option<&'static Location<'static>>,
+    /// The id of the goroutine, started from a plain thread, that it descends from.
+    #[doc(hidden)]
+    pub root: GoroutineId,
+}
+
+/// All goroutines that have not ended, ordered by id. The world is not stopped: each
+/// entry was true at some moment during the call, not all at the same one.
+#[must_use]
+pub fn goroutines() -> Vec<GoroutineInfo> {
+    let now = os::now_ns();
+    let mut all = Vec::new();
+    stack::for_each_slot(|g| {
+        let state = match GStatus::of(g.status.load(Acquire)) {
+            GStatus::Runnable => GoroutineState::Runnable,
+            GStatus::Running => GoroutineState::Running,
+            GStatus::Waiting => GoroutineState::Waiting,
+            GStatus::Idle | GStatus::Dead => return,
+        };
+        let waiting = state == GoroutineState::Waiting;
+        all.push(GoroutineInfo {
+            id: GoroutineId::new(g.id()),
+            name: g.name(),
+            state,
+            reason: if waiting {
+                g.reason()
+            } else {
+                WaitReason::None
+            },
+            since: Duration::from_nanos(if waiting {
+                now.saturating_sub(g.since())
+            } else {
+                0
+            }),
+            at: g.site().filter(|_| waiting),
+            spawned_at: g.spawned_at(),
+            root: GoroutineId::new(g.root()),
+        });
+    });
+    all.sort_by_key(|info| info.id);
+    all
+}

@@ -1,0 +1,68 @@
+//! Why a goroutine waits, in Go's words.
+
+use std::fmt;
+
+/// Why a goroutine is parked; displays the words that Go's dumps use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum WaitReason {
+    /// Not waiting.
+    None = 0,
+    /// Receiving from a channel.
+    ChanReceive = 1,
+    /// Receiving from a channel that can never be ready.
+    ChanReceiveNil = 2,
+    /// Sending to a channel.
+    ChanSend = 3,
+    /// Sending to a channel that can never be ready.
+    ChanSendNil = 4,
+    /// In a select.
+    Select = 5,
+    /// In a select without arms.
+    SelectNoCases = 6,
+    /// Asleep for a time.
+    Sleep = 7,
+    /// Waiting for a mutex.
+    MutexLock = 8,
+    /// Waiting for a wait group.
+    WaitGroupWait = 9,
+    /// Waiting for another goroutine's end.
+    Join = 10,
+}
+
+impl WaitReason {
+    pub(crate) fn of(word: u32) -> Self {
+        match word {
+            1 => Self::ChanReceive,
+            2 => Self::ChanReceiveNil,
+            3 => Self::ChanSend,
+            4 => Self::ChanSendNil,
+            5 => Self::Select,
+            6 => Self::SelectNoCases,
+            7 => Self::Sleep,
+            8 => Self::MutexLock,
+            9 => Self::WaitGroupWait,
+            10 => Self::Join,
+            _ => Self::None,
+        }
+    }
+}
+
+impl fmt::Display for WaitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "",
+            Self::ChanReceive => "chan receive",
+            Self::ChanReceiveNil => "chan receive (nil chan)",
+            Self::ChanSend => "chan send",
+            Self::ChanSendNil => "chan send (nil chan)",
+            Self::Select => "select",
+            Self::SelectNoCases => "select (no cases)",
+            Self::Sleep => "sleep",
+            Self::MutexLock => "sync.Mutex.Lock",
+            Self::WaitGroupWait => "sync.WaitGroup.Wait",
+            Self::Join => "join",
+        })
+    }
+}
