@@ -83,7 +83,7 @@ pub use {
     handle::{Builder, Goroutine, GoroutineId, JoinError, JoinHandle, current, spawn, try_current},
     park::{Current, Waiter, wait_for_ever, yield_now},
     schedinit::{RuntimeBuilder, max_procs},
-    schedule::random,
+    schedule::{random, worth_spinning},
     sleep::{sleep, sleep_until},
     system_stack::on_system_stack,
     throw::fatal,

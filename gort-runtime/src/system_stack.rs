@@ -23,8 +23,9 @@ struct Call<F, T> {
 /// If `f` tries to park (channel, lock, sleep…): on the system stack there is no
 /// goroutine that could wait.
 pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
-    let Some(gp) = tls::getg() else { return f() };
-    let Some(m) = tls::getm() else { return f() };
+    let (Some(m), Some(gp)) = (tls::getm(), tls::getg()) else {
+        return call_here(f);
+    };
     let mut call = Call {
         f: Some(f),
         result: None,
@@ -38,6 +39,13 @@ pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
         Some(Err(payload)) => panic::resume_unwind(payload),
         None => crate::throw::throw("on_system_stack did not run"),
     }
+}
+
+/// Calls `f`, in a frame of its own: inlined into `on_system_stack`, `f`'s locals would
+/// be part of that frame, which in a goroutine lies on the small stack.
+#[inline(never)]
+fn call_here<T>(f: impl FnOnce() -> T) -> T {
+    f()
 }
 
 fn run_of<F: FnOnce() -> T, T>(_: &Call<F, T>) -> arch::OnG0Fn {

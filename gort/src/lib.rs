@@ -1,1 +1,92 @@
-//! gort
+//! Go-style concurrency for Rust: goroutines, channels and `select!` in ordinary
+//! blocking code.
+//!
+//! ```
+//! use gort::prelude::*;
+//!
+//! #[gort::main]
+//! fn main() {
+//!     let (tx, rx) = bounded(0);
+//!     for id in 0..3 {
+//!         go!(clone [tx]; {
+//!             tx.send(id * id).unwrap();
+//!         });
+//!     }
+//!     drop(tx);
+//!     let mut squares: Vec<u32> = rx.iter().collect();
+//!     squares.sort();
+//!     assert_eq!(squares, [0, 1, 4]);
+//! }
+//! ```
+//!
+//! A goroutine is a closure on a stack of its own; a million of them run on a few
+//! threads. Every operation that waits (a channel, a lock, [`sleep`](time::sleep)) parks
+//! the goroutine and lets the thread run another. The same operations work on plain
+//! threads, where they block the thread.
+//!
+//! # Soundness
+//! A goroutine may resume on another thread after any operation that waits. The
+//! compiler checks what crosses threads by `Send`, but one thing it cannot see: a
+//! *thread-local* that is borrowed across a waiting call. Do not hold a
+//! `thread_local!` borrow, a `ThreadRng`, or a guard of `std::sync::Mutex` across an
+//! operation of this crate that waits; use [`sync::Mutex`] instead of std's. A value that
+//! is not `Send` (an `Rc`, say) may live on a goroutine's stack across a wait only if
+//! it does not depend on which thread it is on.
+//!
+//! A goroutine that waits while it unwinds from a panic keeps its thread for that
+//! time, so `std::thread::panicking()` is right everywhere.
+//!
+//! # Differences from Go
+//! - Sending on a closed channel is an error that carries the value, not a panic; only a
+//!   `select!` arm that does not ask for the result panics.
+//! - A panic ends its goroutine, not the process; `join` gives the payload.
+//!   `GORT_PANIC=abort` gives Go's behaviour.
+//! - Stacks do not grow: 256 KiB are reserved (not committed) for each goroutine unless
+//!   it asks for more, and 8 MiB for main's.
+
+mod macros;
+mod runner;
+
+pub mod prelude;
+pub mod runtime;
+pub mod sync;
+pub mod time;
+
+pub mod channel {
+    //! Channels: crossbeam-channel's surface, plus Go's `close`.
+    pub use gort_sync::channel::*;
+
+    //pub use gort_macros::select;
+}
+
+//pub use gort_macros::{defer, go, main, select, test};
+pub use gort_runtime::{
+    Builder, Goroutine, GoroutineId, JoinError, JoinHandle, current, goexit, on_system_stack,
+    spawn, yield_now,
+};
+
+#[doc(hidden)]
+pub mod __macro {
+    //! What the macros expand to. Not part of the public interface.
+    pub use crate::macros::{Defer, Spawn, defer, spawn};
+    pub use crate::runner::{MainOptions, TestOptions, run_main, run_test};
+    pub use gort_sync::select::macro_support::{
+        RecvArm, moved_out, recv, recv_if, send, send_if, send_place, send_place_if,
+    };
+    pub use gort_sync::select::{Arm, Order, SendArm, Wait, block_forever, select};
+}
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+
+/// Runs `f` and catches its panic; [`goexit`] passes through. Go's deferred `recover`.
+///
+/// # Errors
+/// The payload, if `f` panicked.
+pub fn recover<T>(f: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
+    match panic::catch_unwind(AssertUnwindSafe(f)) {
+        Ok(value) => Ok(value),
+        Err(payload) if gort_runtime::is_goexit(&*payload) => panic::resume_unwind(payload),
+        Err(payload) => Err(payload),
+    }
+}

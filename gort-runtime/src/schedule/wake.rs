@@ -277,3 +277,9 @@ pub fn random() -> u32 {
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     (x >> 32) as u32
 }
+
+/// Whether somebody else can run while the caller spins: there is more than one P.
+#[must_use]
+pub fn worth_spinning() -> bool {
+    SCHED.allp().len() != 1
+}

@@ -1,0 +1,232 @@
+//! One small error per operation; sends give the value back.
+
+use std::error::Error;
+use std::fmt;
+
+/// The channel is closed or has no receivers; carries the value that was not sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendError<T>(pub T);
+
+/// Why `try_send` did not send; carries the value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TrySendError<T> {
+    /// The channel is full, or nobody waits to receive from a rendezvous channel.
+    Full(T),
+    /// The channel is closed or has no receivers.
+    Disconnected(T),
+}
+
+/// Why a send with a time limit did not send; carries the value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SendTimeoutError<T> {
+    /// The time was up.
+    Timeout(T),
+    /// The channel is closed or has no receivers.
+    Disconnected(T),
+}
+
+/// The channel is drained, and closed or without senders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecvError;
+
+/// Why `try_recv` received nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryRecvError {
+    /// Nothing is there now.
+    Empty,
+    /// The channel is drained, and closed or without senders.
+    Disconnected,
+}
+
+/// Why a receive with a time limit received nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecvTimeoutError {
+    /// The time was up.
+    Timeout,
+    /// The channel is drained, and closed or without senders.
+    Disconnected,
+}
+
+const CLOSED_TO_SENDS: &str = "sending on a closed or disconnected channel";
+const CLOSED_TO_RECEIVES: &str = "receiving on an empty and closed or disconnected channel";
+
+impl<T> SendError<T> {
+    /// The value that was not sent.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> TrySendError<T> {
+    /// The value that was not sent.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Full(value) | Self::Disconnected(value) => value,
+        }
+    }
+
+    /// Whether there was no room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
+    /// Whether the channel is closed or has no receivers.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected(_))
+    }
+}
+
+impl<T> SendTimeoutError<T> {
+    /// The value that was not sent.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Timeout(value) | Self::Disconnected(value) => value,
+        }
+    }
+
+    /// Whether the time was up.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+
+    /// Whether the channel is closed or has no receivers.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected(_))
+    }
+}
+
+impl TryRecvError {
+    /// Whether nothing was there.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::Empty
+    }
+
+    /// Whether nothing will ever be there again.
+    #[must_use]
+    pub fn is_disconnected(&self) -> bool {
+        *self == Self::Disconnected
+    }
+}
+
+impl RecvTimeoutError {
+    /// Whether the time was up.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        *self == Self::Timeout
+    }
+
+    /// Whether nothing will ever be there again.
+    #[must_use]
+    pub fn is_disconnected(&self) -> bool {
+        *self == Self::Disconnected
+    }
+}
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SendError(..)")
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(CLOSED_TO_SENDS)
+    }
+}
+
+impl<T> Error for SendError<T> {}
+
+impl<T> fmt::Debug for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Disconnected(_) => "Disconnected(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "sending on a full channel",
+            Self::Disconnected(_) => CLOSED_TO_SENDS,
+        })
+    }
+}
+
+impl<T> Error for TrySendError<T> {}
+
+impl<T> fmt::Debug for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Timeout(_) => "Timeout(..)",
+            Self::Disconnected(_) => "Disconnected(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Timeout(_) => "timed out waiting on send operation",
+            Self::Disconnected(_) => CLOSED_TO_SENDS,
+        })
+    }
+}
+
+impl<T> Error for SendTimeoutError<T> {}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(CLOSED_TO_RECEIVES)
+    }
+}
+
+impl Error for RecvError {}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "receiving on an empty channel",
+            Self::Disconnected => CLOSED_TO_RECEIVES,
+        })
+    }
+}
+
+impl Error for TryRecvError {}
+
+impl fmt::Display for RecvTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Timeout => "timed out waiting on receive operation",
+            Self::Disconnected => CLOSED_TO_RECEIVES,
+        })
+    }
+}
+
+impl Error for RecvTimeoutError {}
+
+impl<T> From<SendError<T>> for TrySendError<T> {
+    fn from(SendError(value): SendError<T>) -> Self {
+        Self::Disconnected(value)
+    }
+}
+
+impl<T> From<SendError<T>> for SendTimeoutError<T> {
+    fn from(SendError(value): SendError<T>) -> Self {
+        Self::Disconnected(value)
+    }
+}
+
+impl From<RecvError> for TryRecvError {
+    fn from(RecvError: RecvError) -> Self {
+        Self::Disconnected
+    }
+}
+
+impl From<RecvError> for RecvTimeoutError {
+    fn from(RecvError: RecvError) -> Self {
+        Self::Disconnected
+    }
+}

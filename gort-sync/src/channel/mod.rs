@@ -1,0 +1,70 @@
+//! Channels: crossbeam-channel's surface, plus Go's `close`.
+//!
+//! A channel moves values from any number of senders to any number of receivers,
+//! each value to one of them, in the order in which they were sent. Senders and
+//! receivers are goroutines or plain threads, in any mixture.
+
+mod at;
+mod counter;
+mod error;
+mod hchan;
+mod iter;
+mod ops;
+mod recv;
+mod send;
+
+pub(crate) use at::At;
+pub use error::{
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+};
+pub(crate) use hchan::{Hchan, Slot, Tried};
+pub use iter::{IntoIter, Iter, TryIter};
+pub use recv::Receiver;
+pub(crate) use recv::{Source, instant_as};
+pub use send::Sender;
+
+use counter::Share;
+use std::time::{Duration, Instant};
+
+/// A channel with room for `cap` values. With 0 each send waits for a receiver and
+/// hands it the value (rendezvous). Go's `make(chan T, cap)`.
+///
+/// # Panics
+/// If there is no memory for `cap` values: "size out of range".
+#[must_use]
+pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
+    make(Hchan::bounded(cap))
+}
+
+/// A channel whose sends never wait.
+#[must_use]
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    make(Hchan::unbounded())
+}
+
+fn make<T>(chan: Hchan<T>) -> (Sender<T>, Receiver<T>) {
+    let (sender, receiver) = Share::pair(chan);
+    (Sender::new(sender), Receiver::new(receiver))
+}
+
+/// A channel that nothing ever comes from: Go's nil channel.
+#[must_use]
+pub fn never<T>() -> Receiver<T> {
+    Receiver::never()
+}
+
+/// A channel that delivers its due time once, `d` from now. Go's `time.After`.
+#[must_use]
+pub fn after(d: Duration) -> Receiver<Instant> {
+    match Instant::now().checked_add(d) {
+        Some(instant) => at(instant),
+        // Later than the clock can tell: never, under the same type.
+        None => never(),
+    }
+}
+
+/// A channel that delivers `instant` once, when it has come.
+#[must_use]
+pub fn at(instant: Instant) -> Receiver<Instant> {
+    Receiver::at(instant)
+}

@@ -1,0 +1,282 @@
+//! The receiving side.
+
+use super::at::At;
+use super::counter::{Share, Side};
+use super::error::{RecvError, RecvTimeoutError, TryRecvError};
+use super::hchan::Hchan;
+use super::iter::{IntoIter, Iter, TryIter};
+use super::ops::Failed;
+use gort_runtime::{Current, Nanos, WaitReason, deadline_after, nanos_of, wait_for_ever};
+use std::fmt;
+use std::mem;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Receives values from a channel. Go's `<-chan T`.
+///
+/// Clones share the channel: each value goes to one of them. When the last one is
+/// dropped, what is buffered is dropped and sends fail.
+pub struct Receiver<T> {
+    flavor: Flavor<T>,
+}
+
+/// What kind of channel it is.
+enum Flavor<T> {
+    Chan(Share<T>),
+    /// `T` is `Instant`: only [`Receiver::at`] makes these.
+    At(Arc<At>),
+    Never,
+}
+
+/// What a select needs to know of a receiver.
+pub(crate) enum Source<'a, T> {
+    Chan(&'a Hchan<T>),
+    At(&'a At),
+    Never,
+}
+
+impl<T> UnwindSafe for Receiver<T> {}
+impl<T> RefUnwindSafe for Receiver<T> {}
+
+impl Receiver<Instant> {
+    pub(super) fn at(instant: Instant) -> Self {
+        Self {
+            flavor: Flavor::At(Arc::new(At::new(instant))),
+        }
+    }
+}
+
+impl<T> Receiver<T> {
+    pub(super) fn new(share: Share<T>) -> Self {
+        Self {
+            flavor: Flavor::Chan(share),
+        }
+    }
+
+    pub(super) fn never() -> Self {
+        Self {
+            flavor: Flavor::Never,
+        }
+    }
+
+    pub(crate) fn source(&self) -> Source<'_, T> {
+        match &self.flavor {
+            Flavor::Chan(share) => Source::Chan(share.chan()),
+            Flavor::At(at) => Source::At(at),
+            Flavor::Never => Source::Never,
+        }
+    }
+
+    /// Receives a value, waiting for one. Go's `<-ch`.
+    ///
+    /// # Errors
+    /// If the channel is drained, and closed or without senders.
+    #[track_caller]
+    #[inline]
+    pub fn recv(&self) -> Result<T, RecvError> {
+        let site = Location::caller();
+        match &self.flavor {
+            Flavor::Chan(share) => share.chan().recv(None, site).map_err(|_| RecvError),
+            _ => self.recv_timed(None, site).map_err(|_| RecvError),
+        }
+    }
+
+    /// Receives a value if one is there. Go's `select` with `default`.
+    ///
+    /// # Errors
+    /// `Empty`, or `Disconnected` if nothing will ever come.
+    #[inline]
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        match &self.flavor {
+            Flavor::Chan(share) => share.chan().try_recv().map_err(|closed| {
+                if closed {
+                    TryRecvError::Disconnected
+                } else {
+                    TryRecvError::Empty
+                }
+            }),
+            Flavor::At(at) => match at.try_take() {
+                Some(instant) => Ok(instant_as(instant)),
+                None => Err(TryRecvError::Empty),
+            },
+            Flavor::Never => Err(TryRecvError::Empty),
+        }
+    }
+
+    /// Receives a value, waiting for at most `timeout`.
+    ///
+    /// # Errors
+    /// `Timeout`, or `Disconnected` as for [`recv`](Self::recv).
+    #[track_caller]
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        self.recv_until(deadline_after(timeout), Location::caller())
+    }
+
+    /// Receives a value, waiting until `deadline` at most. What is there is received
+    /// even if the deadline has passed.
+    ///
+    /// # Errors
+    /// As for [`recv_timeout`](Self::recv_timeout).
+    #[track_caller]
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.recv_until(nanos_of(deadline), Location::caller())
+    }
+
+    fn recv_until(
+        &self,
+        deadline: Nanos,
+        site: &'static Location<'static>,
+    ) -> Result<T, RecvTimeoutError> {
+        let received = match &self.flavor {
+            Flavor::Chan(share) => share.chan().recv(Some(deadline), site),
+            _ => self.recv_timed(Some(deadline), site),
+        };
+        received.map_err(|failed| match failed {
+            Failed::Timeout => RecvTimeoutError::Timeout,
+            Failed::Closed => RecvTimeoutError::Disconnected,
+        })
+    }
+
+    /// Receives from a channel that is no channel: waits for a time.
+    fn recv_timed(
+        &self,
+        deadline: Option<Nanos>,
+        site: &'static Location<'static>,
+    ) -> Result<T, Failed> {
+        let at = match &self.flavor {
+            Flavor::At(at) => Some(at),
+            _ => None,
+        };
+        loop {
+            if let Some(instant) = at.and_then(|at| at.try_take()) {
+                return Ok(instant_as(instant));
+            }
+            if deadline.is_some_and(|deadline| gort_runtime::now() >= deadline) {
+                return Err(Failed::Timeout);
+            }
+            let due = at.and_then(|at| at.due());
+            let reason = if due.is_some() {
+                WaitReason::ChanReceive
+            } else {
+                WaitReason::ChanReceiveNil
+            };
+            let Some(until) = due.into_iter().chain(deadline).min() else {
+                wait_for_ever(reason)
+            };
+            let current = Current::new();
+            // SAFETY: nobody but the timer knows of the waiter, so it always wins.
+            unsafe {
+                current.park_until(|| true, until, always, std::ptr::null(), reason, site);
+            }
+        }
+    }
+
+    /// Receives until the channel is drained, and closed or without senders. Go's `range`.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter::new(self)
+    }
+
+    /// Receives until nothing is there, without waiting.
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter::new(self)
+    }
+
+    /// Whether the buffer is empty; true for a rendezvous and for a timer channel.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the buffer is full; true for a rendezvous and for a timer channel.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.capacity() == Some(self.len())
+    }
+
+    /// Values in the buffer. Go's `len`.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.flavor {
+            Flavor::Chan(share) => share.chan().len(),
+            Flavor::At(_) | Flavor::Never => 0,
+        }
+    }
+
+    /// The buffer's capacity; `None` if unbounded. Go's `cap`.
+    #[must_use]
+    pub fn capacity(&self) -> Option<usize> {
+        match &self.flavor {
+            Flavor::Chan(share) => share.chan().capacity(),
+            Flavor::At(_) | Flavor::Never => Some(0),
+        }
+    }
+
+    /// Whether both receive from the same channel.
+    #[must_use]
+    pub fn same_channel(&self, other: &Self) -> bool {
+        match (&self.flavor, &other.flavor) {
+            (Flavor::Chan(a), Flavor::Chan(b)) => a.same(b),
+            (Flavor::At(a), Flavor::At(b)) => Arc::ptr_eq(a, b),
+            (Flavor::Never, Flavor::Never) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The message of a timer channel, whose `T` is `Instant`.
+pub(crate) fn instant_as<T>(instant: Instant) -> T {
+    // SAFETY: `Flavor::At` exists only in a `Receiver<Instant>`, so `T` is `Instant`,
+    // which is `Copy`; the sizes are compared to make a mistake here visible.
+    unsafe {
+        assert!(size_of::<T>() == size_of::<Instant>());
+        mem::transmute_copy(&instant)
+    }
+}
+
+unsafe fn always(_: *const ()) -> bool {
+    true
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        let flavor = match &self.flavor {
+            Flavor::Chan(share) => Flavor::Chan(share.another(Side::Receiver)),
+            Flavor::At(at) => Flavor::At(Arc::clone(at)),
+            Flavor::Never => Flavor::Never,
+        };
+        Self { flavor }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        if let Flavor::Chan(share) = &self.flavor {
+            share.release(Side::Receiver);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receiver { .. }")
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Receiver<T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> IntoIterator for Receiver<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter::new(self)
+    }
+}

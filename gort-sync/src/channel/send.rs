@@ -1,0 +1,151 @@
+//! The sending side.
+
+use super::counter::{Share, Side};
+use super::error::{SendError, SendTimeoutError, TrySendError};
+use super::hchan::Hchan;
+use super::ops::Failed;
+use gort_runtime::{Nanos, deadline_after, nanos_of};
+use std::fmt;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::time::{Duration, Instant};
+
+/// Sends values into a channel. Go's `chan<- T`.
+///
+/// Clones share the channel; when the last one is dropped, receivers drain what is
+/// buffered and then see the end, as after [`close`](Self::close).
+pub struct Sender<T> {
+    share: Share<T>,
+}
+
+impl<T> UnwindSafe for Sender<T> {}
+impl<T> RefUnwindSafe for Sender<T> {}
+
+impl<T> Sender<T> {
+    pub(super) fn new(share: Share<T>) -> Self {
+        Self { share }
+    }
+
+    pub(crate) fn chan(&self) -> &Hchan<T> {
+        self.share.chan()
+    }
+
+    /// Sends `value`, waiting for room or, on a rendezvous channel, for a receiver.
+    /// Go's `ch <- value`.
+    ///
+    /// # Errors
+    /// If the channel is closed or has no receivers, or gets into that state while
+    /// waiting; the error carries the value. (Go panics.)
+    #[track_caller]
+    #[inline]
+    pub fn send(&self, value: T) -> Result<(), SendError<T>> {
+        self.chan()
+            .send(value, Location::caller())
+            .map_err(SendError)
+    }
+
+    /// Sends `value` if that is possible without waiting. Go's `select` with `default`.
+    ///
+    /// # Errors
+    /// `Full` if it would have to wait, `Disconnected` if the channel is closed or has
+    /// no receivers; both carry the value.
+    #[inline]
+    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        self.chan().try_send(value).map_err(|(value, closed)| {
+            if closed {
+                TrySendError::Disconnected(value)
+            } else {
+                TrySendError::Full(value)
+            }
+        })
+    }
+
+    /// Sends `value`, waiting for at most `timeout`.
+    ///
+    /// # Errors
+    /// `Timeout`, or `Disconnected` as for [`send`](Self::send); both carry the value.
+    #[track_caller]
+    pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        self.send_until(value, deadline_after(timeout), Location::caller())
+    }
+
+    /// Sends `value`, waiting until `deadline` at most.
+    ///
+    /// # Errors
+    /// As for [`send_timeout`](Self::send_timeout).
+    #[track_caller]
+    pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
+        self.send_until(value, nanos_of(deadline), Location::caller())
+    }
+
+    fn send_until(
+        &self,
+        value: T,
+        deadline: Nanos,
+        site: &'static Location<'static>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        self.chan()
+            .send_until(value, deadline, site)
+            .map_err(|(value, failed)| match failed {
+                Failed::Timeout => SendTimeoutError::Timeout(value),
+                Failed::Closed => SendTimeoutError::Disconnected(value),
+            })
+    }
+
+    /// Closes the channel for all its senders: parked and later sends fail, receivers
+    /// drain what is buffered and then see the end. Go's `close`.
+    ///
+    /// Answers false if the channel had been closed before. (Go panics.)
+    pub fn close(&self) -> bool {
+        self.chan().close()
+    }
+
+    /// Whether the buffer is empty; true for a rendezvous channel.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the buffer is full; true for a rendezvous channel.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.capacity() == Some(self.len())
+    }
+
+    /// Values in the buffer. Go's `len`.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.chan().len()
+    }
+
+    /// The buffer's capacity; `None` if unbounded. Go's `cap`.
+    #[must_use]
+    pub fn capacity(&self) -> Option<usize> {
+        self.chan().capacity()
+    }
+
+    /// Whether both send into the same channel.
+    #[must_use]
+    pub fn same_channel(&self, other: &Self) -> bool {
+        self.share.same(&other.share)
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Self {
+            share: self.share.another(Side::Sender),
+        }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.share.release(Side::Sender);
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sender { .. }")
+    }
+}

@@ -1,0 +1,150 @@
+//! What takes part in a select.
+
+use crate::sudog::SelectWord;
+use gort_runtime::{Nanos, RawLock, Waiter};
+
+/// One operation of a select, with the room it needs while it waits.
+///
+/// [`select`](super::select) drives an arm through: `lock` → `poll` under the lock →
+/// (`enqueue` under the lock → park → `dequeue` under the lock) → the owner asks the
+/// chosen arm for its result. An arm is used for one select only.
+///
+/// # Safety
+/// An implementation keeps what each method says; the select moves and wakes on
+/// the strength of it.
+pub unsafe trait Arm {
+    /// The lock that protects the object, the same for every arm on one object;
+    /// `None` if the arm needs none because it never enters a queue.
+    fn lock(&self) -> Option<&RawLock>;
+
+    /// Under the lock: performs the operation if that is possible without waiting.
+    /// `Some` says that it took place (or failed for good, which counts as chosen);
+    /// whoever is inside must be woken after all locks are released.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    unsafe fn poll(&self) -> Option<Option<Waiter>>;
+
+    /// Under the lock: enters the object's queue as arm `case` of the select that
+    /// `word` decides.
+    ///
+    /// # Safety
+    /// The caller holds the lock, and the arm and the word stay in place until `dequeue`.
+    unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize);
+
+    /// Under the lock: leaves the queue if it is still there.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    unsafe fn dequeue(&self);
+
+    /// When it is worth polling again although nobody will wake the select: the due
+    /// time of a timer. Asked before each wait.
+    fn due(&self) -> Option<Nanos> {
+        None
+    }
+}
+
+/// What may stand right of `<-` in `select!`.
+///
+/// Implemented by receivers, and by `Option`s, references and `Arc`s of selectables; a
+/// `None` is never ready, like Go's nil channel. Taken by reference, never moved.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be received from in `select!`",
+    label = "expected a `Receiver` (or an `Option` of one) right of `<-`",
+    note = "to send, write `sender <- value => …`"
+)]
+pub trait Selectable {
+    /// What the arm's pattern is bound to.
+    type Output;
+    /// The operation.
+    type Arm<'a>: Arm
+    where
+        Self: 'a;
+
+    /// The operation, not started.
+    fn arm(&self) -> Self::Arm<'_>;
+
+    /// The result of a chosen arm. Called once.
+    fn take<'a>(arm: &mut Self::Arm<'a>) -> Self::Output
+    where
+        Self: 'a;
+}
+
+// SAFETY: an absent arm has no lock, is never ready and never queued.
+unsafe impl<A: Arm> Arm for Option<A> {
+    fn lock(&self) -> Option<&RawLock> {
+        self.as_ref()?.lock()
+    }
+
+    unsafe fn poll(&self) -> Option<Option<Waiter>> {
+        // SAFETY: caller's clause.
+        unsafe { self.as_ref()?.poll() }
+    }
+
+    unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
+        if let Some(arm) = self {
+            // SAFETY: caller's clause.
+            unsafe { arm.enqueue(waiter, word, case) };
+        }
+    }
+
+    unsafe fn dequeue(&self) {
+        if let Some(arm) = self {
+            // SAFETY: caller's clause.
+            unsafe { arm.dequeue() };
+        }
+    }
+
+    fn due(&self) -> Option<Nanos> {
+        self.as_ref()?.due()
+    }
+}
+
+impl<S: Selectable> Selectable for Option<S> {
+    type Output = S::Output;
+    type Arm<'a>
+        = Option<S::Arm<'a>>
+    where
+        Self: 'a;
+
+    fn arm(&self) -> Self::Arm<'_> {
+        self.as_ref().map(S::arm)
+    }
+
+    fn take<'a>(arm: &mut Self::Arm<'a>) -> S::Output
+    where
+        Self: 'a,
+    {
+        match arm {
+            Some(arm) => S::take(arm),
+            None => unreachable!("an absent arm is never chosen"),
+        }
+    }
+}
+
+/// Forwards `Selectable` through a smart pointer.
+macro_rules! selectable_through {
+    ($($pointer:ty),*) => {$(
+        impl<S: Selectable + ?Sized> Selectable for $pointer {
+            type Output = S::Output;
+            type Arm<'a>
+                = S::Arm<'a>
+            where
+                Self: 'a;
+
+            fn arm(&self) -> Self::Arm<'_> {
+                (**self).arm()
+            }
+
+            fn take<'a>(arm: &mut Self::Arm<'a>) -> S::Output
+            where
+                Self: 'a,
+            {
+                S::take(arm)
+            }
+        }
+    )*};
+}
+
+selectable_through!(&S, &mut S, Box<S>, std::sync::Arc<S>, std::rc::Rc<S>);

@@ -1,0 +1,112 @@
+//! What `select!` expands to. Not part of the public interface: the macro keeps the
+//! obligations that these functions state, and nobody else may call them.
+
+use super::arm::{Arm, Selectable};
+use super::send::{SendArm, SendTarget};
+use crate::sudog::SelectWord;
+use gort_runtime::{Nanos, RawLock, Waiter};
+
+/// A receive arm of the macro.
+pub struct RecvArm<'a, S: Selectable + ?Sized + 'a> {
+    arm: Option<S::Arm<'a>>,
+}
+
+impl<S: Selectable + ?Sized> std::fmt::Debug for RecvArm<'_, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecvArm { .. }")
+    }
+}
+
+/// An arm that receives from `source`.
+pub fn recv<S: Selectable + ?Sized>(source: &S) -> RecvArm<'_, S> {
+    RecvArm {
+        arm: Some(source.arm()),
+    }
+}
+
+/// An arm that is never ready if `source` is `None`: its guard was false.
+pub fn recv_if<S: Selectable + ?Sized>(source: Option<&S>) -> RecvArm<'_, S> {
+    RecvArm {
+        arm: source.map(S::arm),
+    }
+}
+
+impl<S: Selectable + ?Sized> RecvArm<'_, S> {
+    /// The result of the chosen arm, once.
+    ///
+    /// # Panics
+    /// If the arm was never ready.
+    pub fn take(&mut self) -> S::Output {
+        match &mut self.arm {
+            Some(arm) => S::take(arm),
+            None => unreachable!("an arm whose guard was false is never chosen"),
+        }
+    }
+}
+
+// SAFETY: forwards to the arm inside, if there is one.
+unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
+    fn lock(&self) -> Option<&RawLock> {
+        self.arm.lock()
+    }
+
+    unsafe fn poll(&self) -> Option<Option<Waiter>> {
+        // SAFETY: caller's clause.
+        unsafe { self.arm.poll() }
+    }
+
+    unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
+        // SAFETY: caller's clauses.
+        unsafe { self.arm.enqueue(waiter, word, case) };
+    }
+
+    unsafe fn dequeue(&self) {
+        // SAFETY: caller's clause.
+        unsafe { self.arm.dequeue() };
+    }
+
+    fn due(&self) -> Option<Nanos> {
+        self.arm.due()
+    }
+}
+
+/// An arm that sends `value` to `target`, and drops it if it loses.
+pub fn send<S: SendTarget + ?Sized>(target: &S, value: S::Item) -> SendArm<'_, S::Item> {
+    SendArm::owned(target.sender(), value)
+}
+
+/// As [`send`]; `None`: the guard was false.
+pub fn send_if<S: SendTarget + ?Sized>(operands: Option<(&S, S::Item)>) -> SendArm<'_, S::Item> {
+    match operands {
+        Some((target, value)) => send(target, value),
+        None => SendArm::off(),
+    }
+}
+
+/// An arm that sends the value of the variable at `place`, moving it only if it is chosen.
+///
+/// The macro sees to it that `place` is a live variable of its caller's until the select
+/// is over, and that the variable is forgotten ([`moved_out`]) right after `take` or
+/// `finish` of the chosen arm, and otherwise left alone.
+pub fn send_place<S: SendTarget + ?Sized>(
+    target: &S,
+    place: *const S::Item,
+) -> SendArm<'_, S::Item> {
+    SendArm::place(target.sender(), place)
+}
+
+/// As [`send_place`]; `None`: the guard was false.
+pub fn send_place_if<S: SendTarget + ?Sized>(
+    operands: Option<(&S, *const S::Item)>,
+) -> SendArm<'_, S::Item> {
+    match operands {
+        Some((target, place)) => send_place(target, place),
+        None => SendArm::off(),
+    }
+}
+
+/// The value of this variable has been moved by a [`send_place`] arm.
+#[expect(clippy::mem_forget, reason = "the value lives on in the channel")]
+pub fn moved_out<T>(value: T) {
+    std::mem::forget(value);
+}

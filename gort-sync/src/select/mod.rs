@@ -1,0 +1,19 @@
+//! Select: wait for the first of several operations; exactly one takes place.
+//!
+//! - `arm.rs`: what an operation must offer ([`Arm`]).
+//! - `recv.rs`, `send.rs`: channel operations as arms.
+//! - `pass.rs`: the algorithm.
+//! - `macro_support.rs`: what `select!` expands to.
+
+mod arm;
+pub mod macro_support;
+mod pass;
+mod recv;
+mod send;
+
+pub use arm::{Arm, Selectable};
+pub use pass::{Order, Wait, block_forever, select};
+pub use recv::ChanRecvArm;
+pub use send::{SendArm, SendTarget};
+
+pub use crate::sudog::SelectWord;

@@ -1,0 +1,210 @@
+//! The select algorithm. Go's `selectgo`.
+//!
+//! 1. Lock every channel, in the order of the locks' addresses (so that two selects
+//!    over the same channels cannot wait for each other), each lock once.
+//! 2. Look at the arms in random order; the first that can go, goes.
+//! 3. Otherwise enter every arm's queue, and park; the locks are released on g0.
+//! 4. Awake: lock all again, take out the records that are still queued, unlock.
+//!
+//! With every channel locked the arms are examined at one moment: if at each instant
+//! some channel is ready, neither `default` nor a time-out can be chosen. Which of
+//! several wakers wins is decided by one compare-and-swap on the [`SelectWord`].
+//!
+//! Why step 4 locks all before it returns: a waker that lost the word may still hold a
+//! lock and look at our record; after we have held that lock it cannot.
+//!
+//! # Ordering of step 3
+//! The records are visible to wakers before the goroutine is parked, but only under
+//! locks that `commit` releases after the status is Waiting. `commit` releases them in
+//! locking order: after the last one the select may return (it needs that very lock
+//! in step 4), so nothing of its stack is touched after that.
+
+use super::arm::Arm;
+use crate::sudog::SelectWord;
+use gort_runtime::{
+    Current, Nanos, RawLock, WaitReason, deadline_after, now, random, wait_for_ever,
+};
+use std::panic::Location;
+use std::ptr;
+use std::time::Duration;
+
+/// What to do when no arm is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Wait.
+    Block,
+    /// Do not wait.
+    Default,
+    /// Wait for at most this long.
+    Timeout(Duration),
+}
+
+/// Which ready arm is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Each with equal probability.
+    Random,
+    /// The first in source order.
+    Biased,
+}
+
+/// Selects up to this many arms without allocating.
+const INLINE: usize = 16;
+
+/// Performs exactly one of `arms` and says which; `None`: nothing was ready (`Default`),
+/// or the time was up.
+#[track_caller]
+pub fn select(arms: &mut [&mut dyn Arm], wait: Wait, order: Order) -> Option<usize> {
+    let site = Location::caller();
+    if arms.len() <= INLINE {
+        let mut poll_order = [0; INLINE];
+        let mut locks = [const { ptr::null() }; INLINE];
+        run(arms, wait, order, &mut poll_order, &mut locks, site)
+    } else {
+        let mut poll_order = vec![0; arms.len()];
+        let mut locks = vec![ptr::null(); arms.len()];
+        run(arms, wait, order, &mut poll_order, &mut locks, site)
+    }
+}
+
+/// Waits for ever: `select! {}`.
+#[track_caller]
+pub fn block_forever() -> ! {
+    wait_for_ever(WaitReason::SelectNoCases)
+}
+
+fn run(
+    arms: &mut [&mut dyn Arm],
+    wait: Wait,
+    order: Order,
+    poll_order: &mut [usize],
+    locks: &mut [*const RawLock],
+    site: &'static Location<'static>,
+) -> Option<usize> {
+    let n = arms.len();
+    let poll_order = &mut poll_order[..n];
+    for (i, place) in poll_order.iter_mut().enumerate() {
+        *place = i;
+    }
+    if order == Order::Random {
+        shuffle(poll_order);
+    }
+    let locks = Locks::of(arms, locks);
+    let deadline = match wait {
+        Wait::Timeout(d) => Some(deadline_after(d)),
+        Wait::Block | Wait::Default => None,
+    };
+
+    loop {
+        locks.lock();
+        for &i in &*poll_order {
+            // SAFETY: all locks are held.
+            if let Some(waiter) = unsafe { arms[i].poll() } {
+                locks.unlock();
+                // SAFETY: the arm won the right to wake it.
+                waiter.inspect(|waiter| unsafe { waiter.ready() });
+                return Some(i);
+            }
+        }
+        let time_is_up = deadline.is_some_and(|deadline| now() >= deadline);
+        if wait == Wait::Default || time_is_up {
+            locks.unlock();
+            return None;
+        }
+        let due = arms.iter().filter_map(|arm| arm.due()).min();
+        let until = due.into_iter().chain(deadline).min();
+        if let Some(chosen) = park(arms, &locks, until, site) {
+            return Some(chosen);
+        }
+        // A time was up, the select's own or that of an arm: look again.
+    }
+}
+
+/// Steps 3 and 4. The locks are held; afterwards they are not. `None`: `until` came.
+fn park(
+    arms: &[&mut dyn Arm],
+    locks: &Locks<'_>,
+    until: Option<Nanos>,
+    site: &'static Location<'static>,
+) -> Option<usize> {
+    let current = Current::new();
+    let word = SelectWord::new();
+    let commit = || {
+        locks.unlock();
+        true
+    };
+    // SAFETY: the records are enqueued under the locks, which `commit` releases (see the
+    // header); whoever dequeues one and wins the word wakes us, once. Arms, word and
+    // locks stay in place until every record is out, below.
+    unsafe {
+        for (case, arm) in arms.iter().enumerate() {
+            arm.enqueue(current.waiter(), &word, case);
+        }
+        match until {
+            None => current.park(commit, WaitReason::Select, site),
+            Some(until) => {
+                let expire_arg = ptr::from_ref(&word).cast();
+                current.park_until(
+                    commit,
+                    until,
+                    SelectWord::expire,
+                    expire_arg,
+                    WaitReason::Select,
+                    site,
+                );
+            }
+        }
+        locks.lock();
+        for arm in arms {
+            arm.dequeue();
+        }
+        locks.unlock();
+    }
+    word.winner()
+}
+
+/// Fisher and Yates.
+fn shuffle(order: &mut [usize]) {
+    for i in (1..order.len()).rev() {
+        let j = (u64::from(random()) * (i as u64 + 1)) >> 32;
+        order.swap(i, j as usize);
+    }
+}
+
+/// The locks of a select's arms, each once, in the order in which they are taken.
+struct Locks<'a>(&'a [*const RawLock]);
+
+impl<'a> Locks<'a> {
+    fn of(arms: &[&mut dyn Arm], room: &'a mut [*const RawLock]) -> Self {
+        let mut n = 0;
+        for lock in arms.iter().filter_map(|arm| arm.lock()) {
+            let lock = ptr::from_ref(lock);
+            // Selects are small: insertion, not sorting.
+            let at = room[..n].partition_point(|&other| other < lock);
+            if at < n && room[at] == lock {
+                continue;
+            }
+            room.copy_within(at..n, at + 1);
+            room[at] = lock;
+            n += 1;
+        }
+        Self(&room[..n])
+    }
+
+    fn lock(&self) {
+        for &lock in self.0 {
+            // SAFETY: the locks' objects are borrowed by the arms.
+            unsafe { &*lock }.lock();
+        }
+    }
+
+    /// Releases all, in order. Reads nothing of the slice after the last release.
+    fn unlock(&self) {
+        let all = self.0;
+        for &lock in all {
+            // SAFETY: the caller holds them all; each object lives at least until its
+            // lock is free, since the select needs the lock once more.
+            unsafe { (*lock).unlock() };
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Sending as an arm.
+
+use super::arm::Arm;
+use crate::channel::{Hchan, SendError, Sender, Slot, Tried};
+use crate::sudog::{SelectWord, Sudog};
+use gort_runtime::{RawLock, Waiter};
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What may stand left of `<-` in a send arm of `select!`: a [`Sender`], or an `Option`,
+/// a reference or an `Arc` of one. A `None` is never ready, like Go's nil channel.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent to in `select!`",
+    label = "expected a `Sender` (or an `Option` of one) left of `<-`",
+    note = "to receive, write `value = <-receiver => …`"
+)]
+pub trait SendTarget {
+    /// What is sent.
+    type Item;
+
+    /// The sender behind it.
+    fn sender(&self) -> Option<&Sender<Self::Item>>;
+}
+
+impl<T> SendTarget for Sender<T> {
+    type Item = T;
+
+    fn sender(&self) -> Option<&Sender<T>> {
+        Some(self)
+    }
+}
+
+impl<S: SendTarget> SendTarget for Option<S> {
+    type Item = S::Item;
+
+    fn sender(&self) -> Option<&Sender<S::Item>> {
+        self.as_ref()?.sender()
+    }
+}
+
+/// Forwards `SendTarget` through a smart pointer.
+macro_rules! target_through {
+    ($($pointer:ty),*) => {$(
+        impl<S: SendTarget + ?Sized> SendTarget for $pointer {
+            type Item = S::Item;
+
+            fn sender(&self) -> Option<&Sender<S::Item>> {
+                (**self).sender()
+            }
+        }
+    )*};
+}
+
+target_through!(&S, &mut S, Box<S>, Arc<S>, Rc<S>);
+
+/// Where the value lies until it is sent.
+enum Value<T> {
+    /// In the arm, which drops it if the arm loses.
+    Owned(Slot<T>),
+    /// In a variable of the caller's, which keeps it if the arm loses.
+    Place(*const T),
+    /// Not any more, or never.
+    Gone,
+}
+
+/// A send that takes part in a select.
+pub struct SendArm<'a, T> {
+    chan: Option<&'a Hchan<T>>,
+    value: Value<T>,
+    sg: Sudog,
+    sent: Cell<bool>,
+}
+
+impl<T> std::fmt::Debug for SendArm<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SendArm { .. }")
+    }
+}
+
+impl<'a, T> SendArm<'a, T> {
+    fn new(sender: Option<&'a Sender<T>>, value: Value<T>) -> Self {
+        Self {
+            chan: sender.map(Sender::chan),
+            value,
+            sg: Sudog::new(),
+            sent: Cell::new(false),
+        }
+    }
+
+    pub(super) fn owned(sender: Option<&'a Sender<T>>, value: T) -> Self {
+        Self::new(
+            sender,
+            Value::Owned(UnsafeCell::new(MaybeUninit::new(value))),
+        )
+    }
+
+    /// The value stays at `place` unless the arm is chosen; see `macro_support::send_place`.
+    pub(super) fn place(sender: Option<&'a Sender<T>>, place: *const T) -> Self {
+        Self::new(sender, Value::Place(place))
+    }
+
+    pub(super) fn off() -> Self {
+        Self::new(None, Value::Gone)
+    }
+
+    fn elem(&self) -> *mut T {
+        match &self.value {
+            Value::Owned(slot) => slot.get().cast(),
+            Value::Place(place) => place.cast_mut(),
+            Value::Gone => unreachable!("an arm without a value has no channel"),
+        }
+    }
+
+    fn was_sent(&self) -> bool {
+        self.sent.get() || self.sg.success.get()
+    }
+
+    /// The result of the chosen arm: the value was sent, or the channel is closed and
+    /// the value comes back. With `send_place`, the variable must be forgotten now.
+    ///
+    /// # Errors
+    /// If the channel is closed or has no receivers.
+    pub fn take(&mut self) -> Result<(), SendError<T>> {
+        if self.was_sent() {
+            return Ok(());
+        }
+        match std::mem::replace(&mut self.value, Value::Gone) {
+            // SAFETY: not sent, so the value is there; it is moved out once, since
+            // the arm forgets where it was.
+            Value::Owned(slot) => Err(SendError(unsafe { slot.into_inner().assume_init() })),
+            // SAFETY: as above; the caller forgets the variable.
+            Value::Place(place) => Err(SendError(unsafe { place.read() })),
+            Value::Gone => unreachable!("the result of an arm is taken once"),
+        }
+    }
+
+    /// The result of a chosen arm whose result nobody wants.
+    ///
+    /// # Panics
+    /// With Go's words, if the channel is closed or has no receivers. The value stays
+    /// where it is.
+    #[track_caller]
+    pub fn finish(&mut self) {
+        assert!(self.was_sent(), "send on closed channel");
+    }
+}
+
+// SAFETY: as the trait asks, each by way of `Hchan`'s own methods.
+unsafe impl<T> Arm for SendArm<'_, T> {
+    fn lock(&self) -> Option<&RawLock> {
+        self.chan.map(Hchan::raw_lock)
+    }
+
+    unsafe fn poll(&self) -> Option<Option<Waiter>> {
+        // SAFETY: the caller holds the lock; the value is there until it is sent, once.
+        match unsafe { self.chan?.try_send_locked(self.elem()) } {
+            Tried::Done(waiter) => {
+                self.sent.set(true);
+                Some(waiter)
+            }
+            Tried::Closed => Some(None),
+            Tried::NotReady => None,
+        }
+    }
+
+    unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
+        let Some(chan) = self.chan else { return };
+        self.sg.waiter.set(Some(waiter));
+        self.sg.elem.set(self.elem().cast());
+        self.sg.select.set(word);
+        self.sg.case.set(case);
+        // SAFETY: caller's clauses.
+        unsafe { chan.enqueue_sender(&self.sg) };
+    }
+
+    unsafe fn dequeue(&self) {
+        if let Some(chan) = self.chan {
+            // SAFETY: caller's clause; the record is among the senders or out.
+            unsafe { chan.dequeue_sender(&self.sg) };
+        }
+    }
+}
+
+impl<T> Drop for SendArm<'_, T> {
+    fn drop(&mut self) {
+        if let Value::Owned(slot) = &mut self.value
+            && !(self.sent.get() || self.sg.success.get())
+        {
+            // SAFETY: not sent, so the value is there, and it is the arm's.
+            unsafe { slot.get_mut().assume_init_drop() };
+        }
+    }
+}

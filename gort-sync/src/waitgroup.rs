@@ -1,0 +1,202 @@
+//! `WaitGroup`: wait until a number of goroutines are done. Go's `sync.WaitGroup`.
+//!
+//! One word: the counter in the upper half, the number of waiters in the lower. `done`
+//! that brings the counter to 0 with waiters registered takes the lock and wakes
+//! them all.
+//!
+//! # Ordering
+//! A waiter registers by a compare-and-swap that fails if the counter has become 0, and
+//! does so under the lock, which it holds until it is parked. So `done` sees the waiter
+//! in the word, and having got the lock, finds it in the queue.
+
+use crate::sudog::{Sudog, WaitQueue, wake};
+use gort_runtime::{Current, JoinHandle, RawLock, WaitReason};
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::panic::Location;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{AcqRel, Acquire},
+};
+
+/// Counts goroutines that are at work and waits until there are none. Clones share the
+/// count.
+///
+/// Add before the goroutine starts, so that `wait` cannot come too early; or use
+/// [`go`](Self::go), which does. An `add` from 0 that races with a `wait` is misuse: the
+/// wait may or may not see it.
+#[derive(Clone)]
+pub struct WaitGroup {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    word: AtomicU64,
+    lock: RawLock,
+    waiters: UnsafeCell<WaitQueue>,
+}
+
+// SAFETY: the queue is reached only under the lock.
+unsafe impl Send for Inner {}
+// SAFETY: as above.
+unsafe impl Sync for Inner {}
+
+const ONE: u64 = 1 << 32;
+const WAITER: u64 = 1;
+
+fn count(word: u64) -> u64 {
+    word / ONE
+}
+
+fn waiting(word: u64) -> u64 {
+    word % ONE
+}
+
+impl WaitGroup {
+    /// A group with a count of 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                word: AtomicU64::new(0),
+                lock: RawLock::new(),
+                waiters: UnsafeCell::new(WaitQueue::new()),
+            }),
+        }
+    }
+
+    /// Adds `n` to the count.
+    ///
+    /// # Panics
+    /// If the count exceeds `i32::MAX`.
+    pub fn add(&self, n: usize) {
+        let limit = u64::from(i32::MAX.unsigned_abs());
+        let n = n as u64;
+        assert!(n <= limit, "sync: WaitGroup counter overflow");
+        let before = self.inner.word.fetch_add(n * ONE, AcqRel);
+        if count(before) + n > limit {
+            self.inner.word.fetch_sub(n * ONE, AcqRel);
+            panic!("sync: WaitGroup counter overflow");
+        }
+    }
+
+    /// Takes one from the count; at 0 all waiters go on.
+    ///
+    /// # Panics
+    /// "sync: negative WaitGroup counter" if the count is 0.
+    #[inline]
+    pub fn done(&self) {
+        let before = self.inner.word.fetch_sub(ONE, AcqRel);
+        if count(before) == 0 {
+            self.inner.word.fetch_add(ONE, AcqRel);
+            panic!("sync: negative WaitGroup counter");
+        }
+        if count(before) == 1 && waiting(before) != 0 {
+            self.inner.release_all();
+        }
+    }
+
+    /// Waits until the count is 0.
+    #[track_caller]
+    pub fn wait(&self) {
+        let inner = &*self.inner;
+        if count(inner.word.load(Acquire)) == 0 {
+            return;
+        }
+        let site = Location::caller();
+        let current = Current::new();
+        let sg = Sudog::plain(current.waiter(), ptr::null_mut());
+        inner.lock.lock();
+        let mut word = inner.word.load(Acquire);
+        loop {
+            if count(word) == 0 {
+                // SAFETY: taken above.
+                return unsafe { inner.lock.unlock() };
+            }
+            match inner
+                .word
+                .compare_exchange_weak(word, word + WAITER, AcqRel, Acquire)
+            {
+                Ok(_) => break,
+                Err(now) => word = now,
+            }
+        }
+        // SAFETY: enqueued under the lock, which `commit` releases; dequeued and woken
+        // once, by `release_all`.
+        unsafe {
+            (*inner.waiters.get()).push_back(&sg);
+            let lock = &inner.lock;
+            current.park(
+                || {
+                    lock.unlock();
+                    true
+                },
+                WaitReason::WaitGroupWait,
+                site,
+            );
+        }
+    }
+
+    /// Adds one, runs `f` in a goroutine and takes one when it has ended, also by a
+    /// panic or `goexit`.
+    #[track_caller]
+    pub fn go<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        struct Done(WaitGroup);
+        impl Drop for Done {
+            fn drop(&mut self) {
+                self.0.done();
+            }
+        }
+        self.add(1);
+        let done = Done(self.clone());
+        gort_runtime::spawn(move || {
+            let _done = done;
+            f()
+        })
+    }
+}
+
+impl Inner {
+    /// The count has become 0 with waiters registered.
+    #[cold]
+    fn release_all(&self) {
+        let woken = WaitQueue::new();
+        self.lock.lock();
+        // SAFETY: we hold the lock; the records are moved to `woken` and woken from there.
+        unsafe {
+            let mut n = 0;
+            while let Some(sg) = (*self.waiters.get()).dequeue() {
+                woken.push_back(sg);
+                n += WAITER;
+            }
+            self.word.fetch_sub(n, AcqRel);
+            self.lock.unlock();
+            while let Some(sg) = woken.front() {
+                woken.remove(sg);
+                wake(sg);
+            }
+        }
+    }
+}
+
+impl Default for WaitGroup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for WaitGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = self.inner.word.load(Acquire);
+        f.debug_struct("WaitGroup")
+            .field("count", &count(word))
+            .field("waiting", &waiting(word))
+            .finish()
+    }
+}

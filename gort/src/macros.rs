@@ -1,0 +1,82 @@
+//! What `go!` and `defer!` expand to.
+
+use gort_runtime::{Builder, JoinHandle};
+
+/// Starts a goroutine for `go!`.
+#[track_caller]
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    gort_runtime::spawn(f)
+}
+
+/// A `go!` with options.
+#[derive(Debug, Default)]
+#[must_use = "nothing starts until `start`"]
+pub struct Spawn {
+    builder: Builder,
+}
+
+impl Spawn {
+    /// No options yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The option `name = …`.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        Self {
+            builder: self.builder.name(name),
+        }
+    }
+
+    /// The option `stack = …`.
+    pub fn stack(self, bytes: usize) -> Self {
+        Self {
+            builder: self.builder.stack_size(bytes),
+        }
+    }
+
+    /// Starts the goroutine.
+    ///
+    /// # Panics
+    /// If no stack of the size can be had.
+    #[track_caller]
+    pub fn start<F, T>(self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.builder.spawn(f) {
+            Ok(handle) => handle,
+            Err(e) => panic!("cannot start a goroutine: {e}"),
+        }
+    }
+}
+
+/// The guard behind `defer!`: calls its closure when dropped.
+#[must_use = "the block would run at once"]
+pub struct Defer<F: FnOnce()> {
+    f: Option<F>,
+}
+
+impl<F: FnOnce()> std::fmt::Debug for Defer<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Defer { .. }")
+    }
+}
+
+/// Runs `f` when the result is dropped.
+pub fn defer<F: FnOnce()>(f: F) -> Defer<F> {
+    Defer { f: Some(f) }
+}
+
+impl<F: FnOnce()> Drop for Defer<F> {
+    fn drop(&mut self) {
+        if let Some(f) = self.f.take() {
+            f();
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What most programs want: `use gort::prelude::*;`.
+
+pub use crate::channel::{Receiver, RecvError, SendError, Sender, bounded, unbounded};
+pub use crate::sync::{Mutex, WaitGroup};
+pub use crate::{JoinError, JoinHandle, goexit, spawn, yield_now};
+pub use std::time::Duration;

@@ -1,0 +1,20 @@
+//! The runtime: configuring it, and looking at it.
+//!
+//! There is one per process; it starts on first use. In the environment,
+//! `GORT_MAXPROCS` sets how many goroutines run at the same time, `GORT_STACK` the bytes
+//! reserved for each stack, and `GORT_PANIC=abort` makes an uncaught panic end the process.
+
+pub use gort_runtime::{
+    GoroutineInfo, GoroutineState, RuntimeBuilder as Builder, WaitReason, goroutines, max_procs,
+    num_goroutines,
+};
+
+/// Runs `main` as the main goroutine and returns its result; other goroutines are not
+/// waited for. What `#[gort::main]` does.
+///
+/// # Panics
+/// With `main`'s own panic.
+#[track_caller]
+pub fn run<T: Send + 'static>(main: impl FnOnce() -> T + Send + 'static) -> T {
+    Builder::new().run(main)
+}

@@ -1,0 +1,12 @@
+//! Sleeping, and channels that deliver a time.
+
+use std::time::Instant;
+
+pub use gort_runtime::{sleep, sleep_until};
+pub use gort_sync::channel::after;
+
+/// The present. Go's `time.Now`.
+#[must_use]
+pub fn now() -> Instant {
+    Instant::now()
+}
