@@ -75,7 +75,7 @@ pub(crate) extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
         if gp.join.outcome_stored() {
             // Nobody will ask for it. A destructor that panics ends here.
             drop(panic::catch_unwind(AssertUnwindSafe(|| {
-                ptr::drop_in_place(outcome_at)
+                ptr::drop_in_place(outcome_at);
             })));
         }
     }

@@ -64,10 +64,7 @@ where
     match const { (is_large::<F>(), is_large::<T>()) } {
         (false, false) => start(f, options, at),
         (false, true) => start(move || Box::new(f()), options, at),
-        (true, false) => {
-            let f = Box::new(f);
-            start(move || f(), options, at)
-        }
+        (true, false) => start(Box::new(f), options, at),
         (true, true) => {
             let f = Box::new(f);
             start(move || Box::new(f()), options, at)

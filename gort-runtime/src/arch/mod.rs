@@ -13,8 +13,9 @@
 //! - [`init_stack`]: lays the first frame of a new goroutine: `goexit`'s address
 //!   as the return address that `entry` will use, as if `goexit` had called it.
 //!   The entry is reached by a jump, and returning from it lands in `goexit`.
-//! - `goexit` itself: the routine that calls [`GoexitFn`] and never returns. Its
-//!   CFI says that its caller is undefined, so backtraces and unwinding stop.
+//! - `goexit` itself: the routine that calls [`goexit1`](crate::goexit::goexit1) and
+//!   never returns. Its CFI says that its caller is undefined, so backtraces and
+//!   unwinding stop there.
 //!
 //! Contract of `f`: it runs on g0 with `from` saved; it must not unwind (it is
 //! `extern "C"`, so an unwind aborts), and what it returns must be a context

@@ -120,11 +120,10 @@ impl<T> Selectable for Receiver<T> {
         Self: 'a,
     {
         let filled = arm.filled.take() || arm.sg.success.take();
-        // SAFETY: a value was moved in, and the flags that say so are now cleared.
-        if filled {
-            Ok(unsafe { arm.place().read() })
-        } else {
-            Err(RecvError)
+        if !filled {
+            return Err(RecvError);
         }
+        // SAFETY: a value was moved in, and the flags that say so are now cleared.
+        Ok(unsafe { arm.place().read() })
     }
 }
