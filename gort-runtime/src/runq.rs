@@ -27,7 +27,8 @@
 
 use crate::prim::{
     AtomicPtr, AtomicU32,
-    Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+    fence_after_rmw,
 };
 use std::ptr::{self, NonNull};
 
@@ -85,7 +86,10 @@ impl<T> Runq<T> {
     /// next (see `schedule/README.md`, "Submitting").
     #[inline]
     pub(crate) fn put_next(&self, gp: NonNull<T>) -> Option<NonNull<T>> {
-        NonNull::new(self.next.swap(gp.as_ptr(), SeqCst))
+        let displaced = self.next.swap(gp.as_ptr(), AcqRel);
+        // Not a SeqCst swap: in the language that orders nothing before a Relaxed load.
+        fence_after_rmw();
+        NonNull::new(displaced)
     }
 
     /// Owner: adds `gp` at the tail. With the ring full, half of it comes back,

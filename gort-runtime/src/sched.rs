@@ -93,14 +93,20 @@ impl Sched {
     pub(crate) fn put_global(&self, list: &GQueue) {
         let shared = self.shared.lock();
         shared.runq.append(list);
-        self.runqsize.store(shared.runq.len(), Release);
+        self.publish_runqsize(&shared);
     }
 
     /// Takes one from the global queue; the caller holds the lock.
     pub(crate) fn get_global(&self, shared: &Shared) -> Option<NonNull<G>> {
         let gp = shared.runq.pop_front()?;
-        self.runqsize.store(shared.runq.len(), Relaxed);
+        self.publish_runqsize(shared);
         Some(gp)
+    }
+
+    /// Shows the length of the global queue to `global_has_work`; the caller holds
+    /// the lock. Release: who sees 0 sees where the goroutines have gone.
+    pub(crate) fn publish_runqsize(&self, shared: &Shared) {
+        self.runqsize.store(shared.runq.len(), Release);
     }
 
     /// Whether the global queue seems to hold something.

@@ -94,11 +94,11 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
 #[inline]
 fn local(p: &P) -> Option<Found> {
     if let Some(gp) = p.runq.get_next() {
-        if slice_used_up(p)
-            && let Some(other) = p.runq.get()
-        {
+        if slice_used_up(p) {
+            // Put before get, so that the queue is never empty in between: an M
+            // that is about to sleep would not see `gp`.
             put_overflow(p.runq.put(gp));
-            return Found::new(other);
+            return p.runq.get().and_then(Found::new);
         }
         return Some(Found { gp, inherit: true });
     }
@@ -148,9 +148,9 @@ fn global_share(p: &P) -> Option<NonNull<G>> {
     let len = shared.runq.len();
     let procs = SCHED.allp().len() as u32;
     let n = len.min(len / procs + 1).min(CAP / 2);
-    let first = SCHED.get_global(&shared)?;
+    let first = shared.runq.pop_front()?;
     for _ in 1..n {
-        let Some(gp) = SCHED.get_global(&shared) else {
+        let Some(gp) = shared.runq.pop_front() else {
             break;
         };
         // The ring is empty and n is at most half of it: it fits.
@@ -158,6 +158,8 @@ fn global_share(p: &P) -> Option<NonNull<G>> {
             crate::throw::throw("local run queue was not empty");
         }
     }
+    // Last: an M that is about to sleep looks at the size, then at the rings.
+    SCHED.publish_runqsize(&shared);
     Some(first)
 }
 
@@ -195,13 +197,15 @@ fn give_up_p(m: &M) -> GaveUp {
         m.spinning.set(false);
         SCHED.idle.stop_spinning();
         if SCHED.global_has_work() || SCHED.allp().iter().any(|p| !p.runq.is_empty()) {
-            let p = SCHED.shared.lock().pidle_get();
-            if let Some(p) = p {
+            let mut shared = SCHED.shared.lock();
+            if let Some(p) = shared.pidle_get() {
+                drop(shared);
                 acquirep(m, p);
                 become_spinning(m);
                 return GaveUp::LookAgain;
             }
-            // No idle P: every P is with an M that will look before it idles.
+            // Every P is with an M, which may be about to idle without a look.
+            SCHED.idle.nobody_to_look();
         }
     }
     if stopm(m, true) {

@@ -64,8 +64,18 @@ impl Idle {
     /// Submitter that must wake an M but finds no idle P after all. Under the
     /// scheduler's lock.
     pub(crate) fn nobody_to_wake(&self) {
-        self.needspinning.store(true, Relaxed);
+        // In this order: whoever relied on the count that goes away, and was not
+        // seen by who cleared the flag meanwhile, has the flag after it.
         self.stop_spinning();
+        self.needspinning.store(true, Relaxed);
+    }
+
+    /// An M that has stopped spinning sees work, but finds no idle P to take it
+    /// with: whoever idles next must look. Under the scheduler's lock.
+    pub(crate) fn nobody_to_look(&self) {
+        // The work is visible to the search of whoever clears the flag.
+        fence(SeqCst);
+        self.needspinning.store(true, Relaxed);
     }
 
     /// An M begins to look for work.

@@ -55,10 +55,11 @@ fn overflow_to_global(batch: &Overflow<G>) {
     for gp in batch.iter().filter_map(|&gp| NonNull::new(gp)) {
         list.push_back(gp);
     }
-    SCHED.put_global(&list);
+    // For a moment they were in no queue: an M may have gone to sleep over it.
+    submit_global(&list);
 }
 
-/// Submits goroutines from a thread that holds no P.
+/// Submits goroutines to the global queue.
 pub(crate) fn submit_global(list: &GQueue) {
     SCHED.put_global(list);
     fence(SeqCst);

@@ -8,7 +8,7 @@
 //! Not modelled: parking itself (a loom notification stands for `gopark` and
 //! `goready`), the destructor of an outcome that panics, goroutines without a handle.
 
-use super::explore;
+use super::explore_all;
 use crate::join::{AtDetach, AtEnd, JoinWord};
 use crate::prim::{
     AtomicBool, DataCell,
@@ -35,6 +35,8 @@ struct Slot {
     outcome: DataCell<Outcome>,
     /// Steps that the goroutine made on its stack.
     stack: DataCell<u32>,
+    /// Written at the start and when the slot is freed, read by both.
+    name: DataCell<u32>,
     freed: DataCell<bool>,
     /// The waiter's `ready` has been called, and what the waiter sleeps on.
     ready: (AtomicBool, Notify),
@@ -51,6 +53,7 @@ impl Slot {
             join: JoinWord::new(),
             outcome: DataCell::new(Outcome::Missing),
             stack: DataCell::new(0),
+            name: DataCell::new(1),
             freed: DataCell::new(false),
             ready: (AtomicBool::new(false), Notify::new()),
         };
@@ -60,6 +63,7 @@ impl Slot {
 
     /// `entry` and `goexit0`.
     fn goroutine(&self) {
+        self.read_name();
         self.step();
         self.change_outcome(Outcome::Missing, Outcome::Stored);
         if self.join.outcome_stored() {
@@ -79,6 +83,7 @@ impl Slot {
 
     /// `JoinHandle::join`.
     fn join(&self) {
+        self.read_name();
         while !self.join.is_done() {
             if self.join.set_waiter(WAITER) {
                 // loom's notification may come too early, `goready` never does.
@@ -95,6 +100,7 @@ impl Slot {
 
     /// `JoinHandle::drop`.
     fn drop_handle(&self) {
+        self.read_name();
         let ended = match self.join.detach() {
             AtDetach::Left => return,
             AtDetach::DropOutcome => false,
@@ -112,6 +118,13 @@ impl Slot {
         self.stack.with_mut(|steps| unsafe { *steps += 1 });
     }
 
+    /// `goroutine()`, by whoever has a share of the slot.
+    fn read_name(&self) {
+        // SAFETY: loom checks the access.
+        let name = self.name.with(|name| unsafe { *name });
+        assert_eq!(name, 1);
+    }
+
     fn change_outcome(&self, from: Outcome, to: Outcome) {
         self.outcome.with_mut(|outcome| {
             // SAFETY: loom checks the access.
@@ -123,7 +136,10 @@ impl Slot {
     /// `goexit::free`: the slot may be another goroutine's at once.
     fn free(&self) {
         self.step();
+        self.change_outcome(Outcome::Gone, Outcome::Gone);
         // SAFETY: loom checks the access.
+        self.name.with_mut(|name| unsafe { *name = 0 });
+        // SAFETY: as above.
         let before = self.freed.with_mut(|freed| unsafe { freed.replace(true) });
         assert!(!before, "the slot was freed twice");
     }
@@ -144,7 +160,7 @@ impl Slot {
 
 /// Explores a goroutine's end against what is done with its handle.
 fn explore_end(handle: impl Fn(&Slot) + Send + Sync + 'static) {
-    explore(move || {
+    explore_all(move || {
         let slot = Slot::new();
         let goroutine = thread::spawn({
             let slot = Arc::clone(&slot);
@@ -183,7 +199,7 @@ fn slot_freed_under_the_goroutine_after_is_finished() {
 /// The handle travels to a third thread, which joins.
 #[test]
 fn joiner_on_another_thread_not_woken() {
-    explore(|| {
+    explore_all(|| {
         let slot = Slot::new();
         let [goroutine, joiner] = [Slot::goroutine, Slot::join].map(|f: fn(&Slot)| {
             let slot = Arc::clone(&slot);

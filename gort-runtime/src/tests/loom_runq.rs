@@ -9,7 +9,7 @@
 //! takes a `runnext` (`schedule/steal.rs`); who is told of new entries
 //! (`loom_idle.rs`).
 
-use super::explore;
+use super::explore_all;
 use crate::prim::DataCell;
 use crate::runq::{CAP, Runq};
 use loom::thread;
@@ -127,7 +127,7 @@ fn take(gp: Option<NonNull<Entry>>) -> bool {
 /// Without the compare-and-swap on `head` in `get`.
 #[test]
 fn entry_taken_by_owner_and_thief() {
-    explore(|| {
+    explore_all(|| {
         let q = Queues::new(2);
         let thief = thread::spawn({
             let q = Arc::clone(&q);
@@ -144,7 +144,7 @@ fn entry_taken_by_owner_and_thief() {
 /// With `tail` stored Relaxed in `put`.
 #[test]
 fn entry_visible_before_its_goroutine() {
-    explore(|| {
+    explore_all(|| {
         let q = Queues::new(0);
         let thief = thread::spawn({
             let q = Arc::clone(&q);
@@ -160,7 +160,7 @@ fn entry_visible_before_its_goroutine() {
 /// The owner comes round the ring and writes the slot that a thief is reading.
 #[test]
 fn slot_overwritten_while_a_thief_reads_it() {
-    explore(|| {
+    explore_all(|| {
         let q = Queues::new(CAP as usize);
         let thief = thread::spawn({
             let q = Arc::clone(&q);
@@ -178,7 +178,7 @@ fn slot_overwritten_while_a_thief_reads_it() {
 /// A full ring: `take_half` and a thief want the same entries.
 #[test]
 fn overflow_takes_what_a_thief_has_taken() {
-    explore(|| {
+    explore_all(|| {
         let q = Queues::new(CAP as usize);
         let thief = thread::spawn({
             let q = Arc::clone(&q);
@@ -195,7 +195,7 @@ fn overflow_takes_what_a_thief_has_taken() {
 /// ring when another displaces it.
 #[test]
 fn runnext_taken_by_owner_and_thief() {
-    explore(|| {
+    explore_all(|| {
         let q = Queues::new(0);
         q.put_next(0);
         let thief = thread::spawn({
@@ -216,7 +216,7 @@ fn runnext_taken_by_owner_and_thief() {
 /// as good, but the thief must see what it has done in between.
 #[test]
 fn runnext_stolen_with_what_it_was_before() {
-    explore(|| {
+    explore_all(|| {
         let q = Queues::new(0);
         q.put_next(0);
         let thief = thread::spawn({
@@ -234,7 +234,7 @@ fn runnext_stolen_with_what_it_was_before() {
 /// Two thieves at one ring, and the owner.
 #[test]
 fn entry_taken_by_two_thieves() {
-    explore(|| {
+    explore_all(|| {
         let q = Queues::new(3);
         let thieves = [0, 1].map(|me| {
             let q = Arc::clone(&q);
@@ -251,7 +251,7 @@ fn entry_taken_by_two_thieves() {
 /// A thief's loot is robbed while it is copied: `steal_into` publishes `tail` last.
 #[test]
 fn loot_visible_before_it_is_the_thiefs() {
-    explore(|| {
+    explore_all(|| {
         let q = Queues::new(CAP as usize);
         let first = thread::spawn({
             let q = Arc::clone(&q);
@@ -272,7 +272,7 @@ fn loot_visible_before_it_is_the_thiefs() {
 /// second look at `tail` in `is_empty`.
 #[test]
 fn queue_called_empty_while_an_entry_moves() {
-    explore(|| {
+    explore_all(|| {
         let q = Queues::new(0);
         q.put_next(0);
         let checker = thread::spawn({

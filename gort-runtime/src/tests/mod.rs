@@ -24,16 +24,28 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 /// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
 const PREEMPTIONS: usize = 2;
 
-/// Explores `model` and prints how many executions that took.
+/// Explores `model` as far as the bound on preemptions.
 fn explore(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
+    check(&builder, model);
+}
+
+/// Explores all executions of a small model.
+fn explore_all(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = None;
+    check(&builder, model);
+}
+
+/// Runs `model`, and prints how many executions that took.
+fn check(builder: &Builder, model: impl Fn() + Send + Sync + 'static) {
     if std::env::var_os("LOOM_LOG").is_some() {
         // Only this entry prints what the threads do.
         return loom::model(model);
     }
     let executions = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&executions);
-    let mut builder = Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
     builder.check(move || {
         counter.fetch_add(1, Relaxed);
         model();

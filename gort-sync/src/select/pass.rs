@@ -113,7 +113,7 @@ fn run(
         }
         let due = arms.iter().filter_map(|arm| arm.due()).min();
         let until = due.into_iter().chain(deadline).min();
-        if let Some(chosen) = park(arms, &locks, until, site) {
+        if let Some(chosen) = park(arms, poll_order, &locks, until, site) {
             return Some(chosen);
         }
         // A time was up, the select's own or that of an arm: look again.
@@ -123,22 +123,27 @@ fn run(
 /// Steps 3 and 4. The locks are held; afterwards they are not. `None`: `until` came.
 fn park(
     arms: &[&mut dyn Arm],
+    order: &[usize],
     locks: &Locks<'_>,
     until: Option<Nanos>,
     site: &'static Location<'static>,
 ) -> Option<usize> {
     let current = Current::new();
     let word = SelectWord::new();
-    let commit = || {
-        locks.unlock();
+    // By value: where there is no lock to hold it back, the select may be over, woken by
+    // the time, before `commit` has run, and `locks` gone.
+    let all = *locks;
+    let commit = move || {
+        all.unlock();
         true
     };
     // SAFETY: the records are enqueued under the locks, which `commit` releases (see the
     // header); whoever dequeues one and wins the word wakes us, once. Arms, word and
     // locks stay in place until every record is out, below.
     unsafe {
-        for (case, arm) in arms.iter().enumerate() {
-            arm.enqueue(current.waiter(), &word, case);
+        // In random order too: among arms on one channel the first in its queue wins.
+        for &case in order {
+            arms[case].enqueue(current.waiter(), &word, case);
         }
         match until {
             None => current.park(commit, WaitReason::Select, site),
@@ -172,6 +177,7 @@ fn shuffle(order: &mut [usize]) {
 }
 
 /// The locks of a select's arms, each once, in the order in which they are taken.
+#[derive(Clone, Copy)]
 struct Locks<'a>(&'a [*const RawLock]);
 
 impl<'a> Locks<'a> {
