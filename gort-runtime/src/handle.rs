@@ -2,10 +2,10 @@
 
 use crate::g::G;
 use crate::goexit::{self, Outcome};
+use crate::inside::Inside;
 use crate::join::AtDetach;
 use crate::newproc::{self, Options};
 use crate::park::Current;
-use crate::schedule::current_mp;
 use crate::stack;
 use crate::tls;
 use crate::waitreason::WaitReason;
@@ -238,8 +238,9 @@ impl<T> JoinHandle<T> {
 
     /// The caller is the slot's last owner.
     fn free(&self) {
-        let local = current_mp().and_then(|(_, p)| p.free_default(self.g()));
-        goexit::free(self.gp, local);
+        let inside = Inside::enter();
+        let p = inside.as_ref().and_then(Inside::p);
+        goexit::free(self.gp, p.and_then(|p| p.free_default(self.g())));
     }
 }
 

@@ -21,6 +21,8 @@
 #[cfg(not(loom))]
 mod arch;
 #[cfg(not(loom))]
+mod barrier;
+#[cfg(not(loom))]
 mod g;
 #[cfg(not(loom))]
 mod goexit;
@@ -30,6 +32,8 @@ mod gqueue;
 mod gstatus;
 #[cfg(not(loom))]
 mod handle;
+#[cfg(not(loom))]
+mod inside;
 mod join;
 mod lock;
 #[cfg(not(loom))]
@@ -42,6 +46,7 @@ mod newproc;
 mod note;
 #[cfg(not(loom))]
 mod os;
+mod ownership;
 #[cfg(not(loom))]
 mod p;
 #[cfg(not(loom))]
@@ -57,6 +62,10 @@ mod schedule;
 mod sleep;
 #[cfg(not(loom))]
 mod stack;
+#[cfg(not(loom))]
+mod syscall;
+#[cfg(not(loom))]
+mod sysmon;
 #[cfg(not(loom))]
 mod system_stack;
 #[cfg(not(loom))]
@@ -85,6 +94,7 @@ pub use {
     schedinit::{RuntimeBuilder, max_procs},
     schedule::{random, worth_spinning},
     sleep::{sleep, sleep_until},
+    syscall::blocking,
     system_stack::on_system_stack,
     throw::fatal,
     time::{Nanos, deadline_after, nanos_of, now},

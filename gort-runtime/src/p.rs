@@ -7,7 +7,7 @@
 
 use crate::g::G;
 use crate::m::M;
-use crate::prim::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::prim::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 use crate::runq::Runq;
 use crate::stack::FreeSlots;
 use crate::time::Timers;
@@ -19,8 +19,8 @@ const ID_BATCH: u64 = 16;
 
 /// One processor.
 pub(crate) struct P {
-    /// The M that holds this P, or null.
-    pub(crate) m: Cell<*const M>,
+    /// The M that holds this P, or null. Written by the holder; sysmon looks at it.
+    pub(crate) m: AtomicPtr<M>,
     /// Next in the idle list.
     pub(crate) link: Cell<*const P>,
     pub(crate) runq: Runq<G>,
@@ -54,7 +54,7 @@ unsafe impl Send for P {}
 impl P {
     pub(crate) fn new(id: u32) -> Self {
         Self {
-            m: Cell::new(ptr::null()),
+            m: AtomicPtr::new(ptr::null_mut()),
             link: Cell::new(ptr::null()),
             runq: Runq::new(),
             dispatches: AtomicU32::new(0),

@@ -28,8 +28,10 @@ pub(crate) struct Sched {
     pub(crate) poll_until: AtomicU64,
     /// The next goroutine id.
     pub(crate) next_id: AtomicU64,
-    /// Goroutines that plain threads started.
+    /// Goroutines that plain threads started, or Ms without a P.
     pub(crate) started_outside: AtomicU64,
+    /// Goroutines that ended on an M without a P.
+    pub(crate) ended_outside: AtomicU64,
     allp: OnceLock<Box<[CachePadded<P>]>>,
 }
 
@@ -69,6 +71,7 @@ pub(crate) static SCHED: Sched = Sched {
     poll_until: AtomicU64::new(0),
     next_id: AtomicU64::new(1),
     started_outside: AtomicU64::new(0),
+    ended_outside: AtomicU64::new(0),
     allp: OnceLock::new(),
 };
 
@@ -136,6 +139,7 @@ impl Shared {
         self.pidle = p.link.get();
         self.npidle -= 1;
         SCHED.idle.p_taken(self.npidle);
+        crate::sysmon::notice_busy();
         Some(p)
     }
 

@@ -1,8 +1,10 @@
 //! Start-up: configuration, once, on first use; the main goroutine.
 
+use crate::barrier;
 use crate::handle::{Builder, JoinError};
 use crate::sched::SCHED;
 use crate::stack;
+use crate::sysmon;
 use std::io::{self, Write};
 use std::panic;
 use std::sync::OnceLock;
@@ -57,7 +59,9 @@ fn start(settings: Settings) -> &'static Config {
             _ => None,
         });
         let procs = procs.clamp(1, MAX_PROCS) as u32;
+        barrier::init(!debug_option("membarrier=off"));
         SCHED.init(procs);
+        sysmon::start();
         Config {
             procs,
             stack_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
@@ -83,6 +87,11 @@ fn setting<V>(name: &str, parse: impl FnOnce(&str) -> Option<V>) -> Option<V> {
         ));
     }
     value
+}
+
+/// Whether `GORT_DEBUG` contains `option`.
+pub(crate) fn debug_option(option: &str) -> bool {
+    std::env::var("GORT_DEBUG").is_ok_and(|value| value.split(',').any(|o| o == option))
 }
 
 fn parse_procs(text: &str) -> Option<usize> {

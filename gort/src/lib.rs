@@ -61,7 +61,7 @@ pub mod channel {
 
 //pub use gort_macros::{defer, go, main, select, test};
 pub use gort_runtime::{
-    Builder, Goroutine, GoroutineId, JoinError, JoinHandle, current, goexit, on_system_stack,
+    Builder, Goroutine, GoroutineId, JoinError, JoinHandle, blocking, current, goexit, on_system_stack,
     spawn, yield_now,
 };
 

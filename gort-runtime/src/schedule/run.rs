@@ -1,9 +1,12 @@
 //! `schedule` and `execute`.
 
 use super::find::{Found, find_runnable};
-use super::wake::{handoffp, runq_put, startlockedm, wakep};
+use super::wake::{
+    acquirep, handoffp, releasep, runq_put, startlockedm, stopm, submit_global, wakep,
+};
 use crate::arch::Gobuf;
 use crate::g::G;
+use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
 use crate::m::M;
 use crate::prim::Ordering::Relaxed;
@@ -17,6 +20,10 @@ pub(crate) fn schedule(m: &M) -> *mut Gobuf {
         return stoplockedm(m);
     }
     loop {
+        // An M whose P was taken while its goroutine was busy comes here without one.
+        if m.held_p().is_none() && !stopm(m, true) {
+            return m.g0();
+        }
         let Found { gp, inherit } = match find_runnable(m) {
             Some(found) => found,
             None => return m.g0(),
@@ -51,6 +58,7 @@ fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
         p.streak.set(0);
         p.slice_start.set(0);
     }
+    m.ownership.leave();
     G::gobuf(gp)
 }
 
@@ -65,9 +73,11 @@ fn stop_spinning_with_work(m: &M) {
 /// This M's goroutine is wired to it and has parked: hand on the P and sleep
 /// until somebody hands one over together with the goroutine.
 fn stoplockedm(m: &M) -> *mut Gobuf {
-    handoffp(super::wake::releasep(m));
+    if m.held_p().is_some() {
+        handoffp(releasep(m));
+    }
     m.note.sleep();
-    super::wake::acquirep(m, m.nextp.replace(ptr::null()));
+    acquirep(m, m.nextp.replace(ptr::null()));
     let gp = m.lockedg.get();
     // SAFETY: `startlockedm` took the goroutine out of a queue and gave it to us.
     execute(m, unsafe { NonNull::new_unchecked(gp) }, false)
@@ -86,6 +96,9 @@ pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
         GStatus::Runnable,
     );
     m.curg.set(ptr::null_mut());
-    runq_put(m.p(), gp);
+    match m.held_p() {
+        Some(p) => runq_put(p, gp),
+        None => submit_global(&GQueue::of(gp)),
+    }
     schedule(m)
 }

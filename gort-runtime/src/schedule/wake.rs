@@ -6,19 +6,19 @@
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
+use crate::inside::Inside;
 use crate::m::M;
 use crate::os;
 use crate::p::P;
 use crate::prim::{
     AtomicU64,
-    Ordering::{Relaxed, SeqCst},
+    Ordering::{Relaxed, Release, SeqCst},
     fence,
 };
 use crate::runq::Overflow;
 use crate::sched::SCHED;
 use crate::system_stack::on_system_stack;
 use crate::throw::fatal;
-use crate::tls;
 use std::ptr::{self, NonNull};
 
 /// How long a surplus thread stays idle before it exits.
@@ -39,6 +39,24 @@ pub(crate) fn runq_put_next(p: &P, gp: NonNull<G>) {
         runq_put(p, displaced);
         fence(SeqCst);
     }
+}
+
+/// Submits a runnable goroutine from wherever we are: `runnext` of this M's P, or the
+/// global queue. Go's `ready` and the end of `newproc`.
+#[inline]
+pub(crate) fn submit_next(gp: NonNull<G>) {
+    let Some(inside) = Inside::enter() else {
+        return submit_global(&GQueue::of(gp));
+    };
+    match inside.p() {
+        Some(p) => {
+            runq_put_next(p, gp);
+            wakep();
+        }
+        None => submit_global(&GQueue::of(gp)),
+    }
+    // `gp` must not be touched below: another M may run it.
+    inside.finish();
 }
 
 /// Moves what did not fit into a local queue to the global one.
@@ -218,16 +236,17 @@ pub(super) fn stopm(m: &M, keep_time: bool) -> bool {
 pub(crate) fn acquirep(m: &M, p: *const P) {
     // SAFETY: Ps live for ever; this one was taken from the idle list or handed over.
     let p = unsafe { &*p };
-    debug_assert!(m.p.get().is_null() && p.m.get().is_null());
+    debug_assert!(m.p.get().is_null() && p.m.load(Relaxed).is_null());
     m.p.set(p);
-    p.m.set(m);
+    // Release: sysmon reads the M's words through it.
+    p.m.store(ptr::from_ref(m).cast_mut(), Release);
 }
 
 /// Unties this M's P and returns it.
 pub(super) fn releasep(m: &M) -> &'static P {
     let p = m.p();
     m.p.set(ptr::null());
-    p.m.set(ptr::null());
+    p.m.store(ptr::null_mut(), Relaxed);
     p
 }
 
@@ -240,7 +259,7 @@ pub(super) fn become_spinning(m: &M) {
 /// Hands `p` to another M, because this one's goroutine keeps the thread.
 ///
 /// The other M looks for work like any other and idles the P if there is none.
-pub(super) fn handoffp(p: &'static P) {
+pub(crate) fn handoffp(p: &'static P) {
     SCHED.idle.start_spinning();
     let m = SCHED.shared.lock().midle_get();
     startm(m, p, true);
@@ -257,20 +276,13 @@ pub(super) fn startlockedm(m: &M, lockedm: *const M) -> bool {
     stopm(m, true)
 }
 
-/// The M and P of a goroutine or of g0; `None` on a plain thread.
-#[inline(always)]
-pub(crate) fn current_mp<'a>() -> Option<(&'a M, &'static P)> {
-    let m = tls::getm()?;
-    Some((m, m.p()))
-}
-
 /// A random number, cheap and not for secrets: for choosing among equals.
 #[must_use]
 pub fn random() -> u32 {
     /// Steps of the golden ratio, mixed (splitmix64, Steele et al. 2014).
     static OUTSIDE: AtomicU64 = AtomicU64::new(0);
-    if let Some((_, p)) = current_mp() {
-        return p.random();
+    if let Some(p) = Inside::enter().and_then(|inside| inside.p().map(P::random)) {
+        return p;
     }
     let mut x = OUTSIDE.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
