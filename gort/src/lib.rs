@@ -56,10 +56,10 @@ pub mod channel {
     //! Channels: crossbeam-channel's surface, plus Go's `close`.
     pub use gort_sync::channel::*;
 
-    //pub use gort_macros::select;
+    pub use gort_macros::{select, select_biased};
 }
 
-//pub use gort_macros::{defer, go, main, select, test};
+pub use gort_macros::{defer, go, main, select, test};
 pub use gort_runtime::{
     Builder, Goroutine, GoroutineId, JoinError, JoinHandle, blocking, current, goexit, on_system_stack,
     spawn, yield_now,
@@ -69,9 +69,10 @@ pub use gort_runtime::{
 pub mod __macro {
     //! What the macros expand to. Not part of the public interface.
     pub use crate::macros::{Defer, Spawn, defer, spawn};
-    pub use crate::runner::{MainOptions, TestOptions, run_main, run_test};
+    pub use crate::runner::{MainOptions, TestOptions, TestOutcome, run_main, run_test};
     pub use gort_sync::select::macro_support::{
-        RecvArm, moved_out, recv, recv_if, send, send_if, send_place, send_place_if,
+        AsSource, AsTarget, RecvArm, moved_out, recv, recv_if, send, send_if, send_place,
+        send_place_if,
     };
     pub use gort_sync::select::{Arm, Order, SendArm, Wait, block_forever, select};
 }

@@ -2,5 +2,5 @@
 
 pub use crate::channel::{Receiver, RecvError, SendError, Sender, bounded, unbounded};
 pub use crate::sync::{Mutex, WaitGroup};
-pub use crate::{JoinError, JoinHandle, goexit, spawn, yield_now};
+pub use crate::{JoinError, JoinHandle, defer, go, goexit, select, spawn, yield_now};
 pub use std::time::Duration;

@@ -1,1 +1,42 @@
-//! loom models of the protocols.
+//! loom models of the protocols: `.ci/loom` runs them.
+//!
+//! loom runs a model again and again, each time with another order of the
+//! threads' steps and another choice of what a load may still see. It cannot
+//! switch native stacks, so these are models of queues and handshakes, not of
+//! `mcall`. Each test is named for the bug it would catch.
+//!
+//! # What green does not prove
+//! - Executions with more preemptions than the bound are not looked at.
+//! - loom does not know load buffering, and a read-modify-write (also a
+//!   compare-and-swap that fails) always sees the newest value.
+//! - `SeqCst` on an access counts as `AcqRel`: only a fence is a full barrier
+//!   here, and so it is in the language (a `SeqCst` swap orders nothing but
+//!   other `SeqCst` accesses).
+
+mod loom_idle;
+mod loom_join;
+mod loom_runq;
+
+use loom::model::Builder;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
+const PREEMPTIONS: usize = 2;
+
+/// Explores `model` and prints how many executions that took.
+fn explore(model: impl Fn() + Send + Sync + 'static) {
+    if std::env::var_os("LOOM_LOG").is_some() {
+        // Only this entry prints what the threads do.
+        return loom::model(model);
+    }
+    let executions = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&executions);
+    let mut builder = Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
+    builder.check(move || {
+        counter.fetch_add(1, Relaxed);
+        model();
+    });
+    println!("{} executions", executions.load(Relaxed));
+}

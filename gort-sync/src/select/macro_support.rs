@@ -110,3 +110,26 @@ pub fn send_place_if<S: SendTarget + ?Sized>(
 pub fn moved_out<T>(value: T) {
     std::mem::forget(value);
 }
+
+/// What the macro calls, with method syntax, to find the channel behind references and
+/// `Deref`s on the right of `<-`.
+pub trait AsSource {
+    /// `self`.
+    #[doc(hidden)]
+    fn __gort_source(&self) -> &Self {
+        self
+    }
+}
+
+impl<S: Selectable + ?Sized> AsSource for S {}
+
+/// As [`AsSource`], left of `<-`.
+pub trait AsTarget {
+    /// `self`.
+    #[doc(hidden)]
+    fn __gort_target(&self) -> &Self {
+        self
+    }
+}
+
+impl<S: SendTarget + ?Sized> AsTarget for S {}

@@ -1,0 +1,102 @@
+//! `defer! { … }`: a block that runs when the enclosing scope is left.
+//!
+//! The macro stands where a statement stands and expands to one `let`, so the guard lives as long as any local of that
+//! scope and guards drop last first. The name of the guard is hygienic: several in one scope do not see each other.
+//! The block becomes a closure that does not move: it borrows what it names, and moves only what its body consumes.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+use syn::parse::Parser;
+use syn::{Block, Stmt};
+
+use crate::go::awaits;
+use crate::paths;
+use crate::report::Report;
+
+/// The expansion of `defer!`.
+pub(crate) fn defer(input: TokenStream) -> TokenStream {
+    match parse(&input) {
+        Ok(ends_open) => expand(&input, ends_open),
+        Err(error) => error.to_compile_error(),
+    }
+}
+
+/// Checks the block and says whether it ends in an expression, whose value is to be thrown away.
+fn parse(input: &TokenStream) -> syn::Result<bool> {
+    let statements = Block::parse_within.parse2(input.clone())?;
+    let mut report = Report::default();
+    let Some(last) = statements.last() else {
+        report.at(
+            Span::call_site(),
+            "nothing to run at the end of the scope; write `defer! { f(); }`",
+        );
+        return report.finish(false);
+    };
+    let ends_open = match last {
+        Stmt::Expr(_, semicolon) => semicolon.is_none(),
+        Stmt::Macro(last) => last.semi_token.is_none(),
+        Stmt::Local(_) | Stmt::Item(_) => false,
+    };
+    awaits(&statements, "a `defer!` block", &mut report);
+    report.finish(ends_open)
+}
+
+fn expand(body: &TokenStream, ends_open: bool) -> TokenStream {
+    let defer = paths::gort("defer", Span::call_site());
+    let guard = paths::single("gort_defer");
+    let end = ends_open.then(|| quote_spanned!(Span::mixed_site()=> ;));
+    quote_spanned! {Span::mixed_site()=>
+        let #guard = #defer(|| { #body #end });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+    use crate::report::messages;
+
+    fn message(input: &TokenStream) -> String {
+        match parse(input) {
+            Ok(_) => panic!("{input} was accepted"),
+            Err(error) => messages(&error).join(" | "),
+        }
+    }
+
+    #[test]
+    fn expands_to_one_let_without_move() {
+        let tokens = defer(quote!(done();));
+        assert_eq!(
+            tokens.to_string(),
+            "let __gort_defer = :: gort :: __macro :: defer (|| { done () ; }) ;"
+        );
+    }
+
+    #[test]
+    fn the_value_of_the_block_is_thrown_away() {
+        let tokens = defer(quote!(tx.send(1)));
+        assert!(
+            tokens.to_string().contains("{ tx . send (1) ; }"),
+            "{tokens}"
+        );
+        let tokens = defer(quote!(println!("bye")));
+        assert!(tokens.to_string().contains("(\"bye\") ; }"), "{tokens}");
+    }
+
+    #[test]
+    fn an_empty_block_is_a_mistake() {
+        assert_eq!(
+            message(&quote!()),
+            "nothing to run at the end of the scope; write `defer! { f(); }`"
+        );
+    }
+
+    #[test]
+    fn await_is_a_mistake() {
+        assert_eq!(
+            message(&quote!(f().await)),
+            "a `defer!` block blocks and does not await; wait with `gort::future::block_on(future)`"
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! `#[gort::main]` and `#[gort::test]`: a function whose body runs as a goroutine.
+//!
+//! [`args`] reads what stands in the attribute, [`valid`] checks the function, [`expand`] writes the wrapper. A mistake
+//! in the arguments leaves the function as if there had been none; a mistake in the function leaves a stub of its name.
+
+use proc_macro2::TokenStream;
+
+mod args;
+mod expand;
+mod valid;
+
+use args::Args;
+
+/// Which attribute.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Entry {
+    Main,
+    Test,
+}
+
+impl Entry {
+    /// As the user typed it.
+    fn shown(self) -> &'static str {
+        match self {
+            Entry::Main => "#[gort::main]",
+            Entry::Test => "#[gort::test]",
+        }
+    }
+}
+
+/// The expansion of `#[gort::main]`.
+pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    entry(Entry::Main, args, item)
+}
+
+/// The expansion of `#[gort::test]`.
+pub(crate) fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    entry(Entry::Test, args, item)
+}
+
+fn entry(entry: Entry, args: TokenStream, item: TokenStream) -> TokenStream {
+    let (args, mut errors) = match args::parse(entry, args) {
+        Ok(args) => (args, TokenStream::new()),
+        Err(error) => (Args::default(), error.to_compile_error()),
+    };
+    let function = match valid::function(entry, item.clone()) {
+        Ok(function) => function,
+        Err(error) => {
+            errors.extend(error.to_compile_error());
+            errors.extend(item);
+            return errors;
+        }
+    };
+    errors.extend(match valid::check(entry, &function) {
+        Ok(()) => expand::expand(entry, &args, &function),
+        Err(error) => {
+            let mut tokens = error.to_compile_error();
+            tokens.extend(expand::stub(&function));
+            tokens
+        }
+    });
+    errors
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    #[test]
+    fn a_wrong_argument_leaves_the_function() {
+        let text = main(
+            quote!(procs = "x"),
+            quote!(
+                fn main() {
+                    work();
+                }
+            ),
+        )
+        .to_string();
+        assert!(text.contains("compile_error"), "{text}");
+        assert!(text.contains("run_main") && text.contains("work"), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_function_leaves_a_stub() {
+        let text = main(
+            quote!(),
+            quote!(
+                async fn main() {
+                    work().await;
+                }
+            ),
+        )
+        .to_string();
+        assert!(text.contains("compile_error"), "{text}");
+        assert!(
+            text.contains("fn main ()") && !text.contains("async fn") && !text.contains("work"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn another_item_is_left_as_it_is() {
+        let text = test(
+            quote!(),
+            quote!(
+                struct S;
+            ),
+        )
+        .to_string();
+        assert!(
+            text.contains("compile_error") && text.contains("struct S ;"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! What may not stand under `#[gort::main]` and `#[gort::test]`.
+
+use proc_macro2::TokenStream;
+use syn::{ItemFn, Safety};
+
+use super::Entry;
+use crate::report::Report;
+
+/// The function under the attribute.
+///
+/// # Errors
+///
+/// Anything else under it.
+pub(crate) fn function(entry: Entry, item: TokenStream) -> syn::Result<ItemFn> {
+    syn::parse2::<ItemFn>(item.clone()).map_err(|error| {
+        match syn::parse2::<syn::Item>(item.clone()) {
+            Ok(_) => syn::Error::new_spanned(
+                item,
+                format_args!("`{}` stands on a function", entry.shown()),
+            ),
+            Err(_) => error,
+        }
+    })
+}
+
+/// Checks the signature and the attributes.
+///
+/// # Errors
+///
+/// All the mistakes in them.
+pub(crate) fn check(entry: Entry, function: &ItemFn) -> syn::Result<()> {
+    let mut report = Report::default();
+    let sig = &function.sig;
+    let shown = entry.shown();
+    if let Some(token) = &sig.asyncness {
+        report.at(
+            token.span,
+            format_args!("`{shown}` runs a goroutine, which blocks instead of awaiting; drop `async`, and wait for a \
+                 future with `gort::future::block_on(future)`"),
+        );
+    }
+    if let Some(token) = &sig.constness {
+        report.at(
+            token.span,
+            format_args!("`{shown}` cannot run at compile time; drop `const`"),
+        );
+    }
+    if let Safety::Unsafe(token) = &sig.safety {
+        report.at(
+            token.span,
+            format_args!(
+                "`{shown}` calls the function as it is; drop `unsafe` and write it inside"
+            ),
+        );
+    }
+    if let Some(abi) = &sig.abi {
+        report.on(
+            abi,
+            format_args!("`{shown}` stands on a Rust function; drop `extern`"),
+        );
+    }
+    if !sig.generics.params.is_empty() {
+        report.on(
+            &sig.generics,
+            format_args!("`{shown}` has nothing to fill generic parameters with; drop them"),
+        );
+    }
+    if !sig.inputs.is_empty() {
+        let way_out = match entry {
+            Entry::Main => "read them with `std::env::args()`",
+            Entry::Test => "make the values inside",
+        };
+        report.on(
+            &sig.inputs,
+            format_args!("`{shown}` passes no arguments; {way_out}"),
+        );
+    }
+    match entry {
+        Entry::Main if sig.ident != "main" => {
+            let message = format!(
+                "`#[gort::main]` stands on `fn main`, not `fn {}`; elsewhere use `gort::runtime::run`",
+                sig.ident
+            );
+            report.at(sig.ident.span(), message);
+        }
+        Entry::Main => {}
+        Entry::Test => {
+            for attr in function
+                .attrs
+                .iter()
+                .filter(|attr| attr.path().is_ident("test"))
+            {
+                report.on(attr, "`#[gort::test]` makes the test; drop `#[test]`");
+            }
+        }
+    }
+    report.finish(())
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+    use crate::report::messages;
+
+    fn mistakes(entry: Entry, item: TokenStream) -> Vec<String> {
+        match function(entry, item).and_then(|function| check(entry, &function)) {
+            Ok(()) => panic!("was accepted"),
+            Err(error) => messages(&error),
+        }
+    }
+
+    #[test]
+    fn main_is_called_main() {
+        assert_eq!(
+            mistakes(
+                Entry::Main,
+                quote!(
+                    fn start() {}
+                )
+            ),
+            [
+                "`#[gort::main]` stands on `fn main`, not `fn start`; elsewhere use `gort::runtime::run`"
+            ]
+        );
+    }
+
+    #[test]
+    fn all_mistakes_are_told_together() {
+        assert_eq!(
+            mistakes(
+                Entry::Test,
+                quote!(
+                    #[test]
+                    async fn t<T>(x: T) {}
+                )
+            ),
+            [
+                "`#[gort::test]` runs a goroutine, which blocks instead of awaiting; drop `async`, and wait for a \
+                 future with `gort::future::block_on(future)`",
+                "`#[gort::test]` has nothing to fill generic parameters with; drop them",
+                "`#[gort::test]` passes no arguments; make the values inside",
+                "`#[gort::test]` makes the test; drop `#[test]`",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_a_function_may_stand_under_it() {
+        assert_eq!(
+            mistakes(
+                Entry::Main,
+                quote!(
+                    struct Main;
+                )
+            ),
+            ["`#[gort::main]` stands on a function"]
+        );
+    }
+
+    #[test]
+    fn unsafe_const_and_extern_go() {
+        assert_eq!(
+            mistakes(
+                Entry::Main,
+                quote!(
+                    const unsafe extern "C" fn main() {}
+                )
+            )
+            .len(),
+            3
+        );
+    }
+}

@@ -1,0 +1,218 @@
+//! What `go!` becomes.
+//!
+//! ```text
+//! go!(name = n, clone [tx]; f(a, |x| x + 1))
+//!
+//! {
+//!     let __builder = ::gort::__macro::Spawn::new().name(n);
+//!     let tx = { use ::core::clone::Clone as _; tx.clone() };
+//!     let __arg0 = a;
+//!     ::gort::__macro::Spawn::start(__builder, move || f(__arg0, |x| x + 1))
+//! }
+//! ```
+//!
+//! 1. A callee that is a path needs no `let`: a function has no value to take, a variable is moved by the closure. So
+//!    generic functions and tuple constructors still infer their types from the arguments.
+//! 2. An argument that is a closure stays in the call: writing it down does nothing that could be observed, and only
+//!    there does rustc know the types of its parameters. What it captures is moved at the same moment.
+//! 3. `clone` goes through method syntax, so that a `&Arc<T>` gives an `Arc<T>`.
+//! 4. Tokens that end up in an error of rustc's (`… cannot be sent between threads safely`) are shown at the body, and
+//!    those around an argument at the argument.
+//! 5. The block and the spawn in it have the span of the macro call, but count as the user's: only in the user's own
+//!    code does rustc say that a `;` is missing behind `go! { … }`.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
+use syn::Expr;
+use syn::spanned::Spanned;
+
+use super::parse::span_of;
+use super::valid::{Arguments, Body, Checked};
+use crate::paths;
+
+/// Writes the spawn.
+pub(crate) fn expand(go: &Checked) -> TokenStream {
+    let span = Span::mixed_site();
+    let place = span_of(&go.tokens);
+    let written = as_written(place);
+    let (lets, closure) = closure(&go.body, &go.tokens, place);
+    let clones = go.clones.iter().map(
+        |name| quote_spanned!(span=> let #name = { use ::core::clone::Clone as _; #name.clone() };),
+    );
+    if go.settings.is_empty() && go.scope.is_none() {
+        let call = quote_spanned!(written=> ::gort::__macro::spawn(#closure));
+        if go.clones.is_empty() && lets.is_empty() {
+            return call;
+        }
+        return block(quote_spanned!(span=> #(#clones)* #lets #call), written);
+    }
+    let settings = go.settings.iter().map(|(key, value)| {
+        let method = Ident::new(&key.to_string(), paths::at(key.span()));
+        quote_spanned!(span=> .#method(#value))
+    });
+    let builder = paths::single("builder");
+    let new = paths::gort("Spawn", Span::call_site());
+    let start = match &go.scope {
+        None => quote_spanned!(written=> ::gort::__macro::Spawn::start(#builder, #closure)),
+        Some(scope) => {
+            quote_spanned!(written=> ::gort::__macro::Spawn::start_in(#builder, #scope, #closure))
+        }
+    };
+    let steps = quote_spanned! {span=>
+        let #builder = #new::new() #(#settings)*;
+        #(#clones)*
+        #lets
+        #start
+    };
+    block(steps, written)
+}
+
+/// `{ steps }` with the span `written` around it.
+fn block(steps: TokenStream, written: Span) -> TokenStream {
+    let mut block = Group::new(Delimiter::Brace, steps);
+    block.set_span(written);
+    TokenTree::Group(block).into()
+}
+
+/// The whole macro call as a span of the user's own code (point 5).
+fn as_written(place: Span) -> Span {
+    place.located_at(Span::call_site())
+}
+
+/// What is evaluated here, and the closure that runs there.
+fn closure(body: &Body, tokens: &TokenStream, place: Span) -> (TokenStream, TokenStream) {
+    let at = paths::at(place);
+    match body {
+        Body::Call(call) => {
+            let (callee_let, callee) = callee(&call.func);
+            let (lets, args) = arguments(&call.args);
+            (
+                quote!(#callee_let #lets),
+                quote_spanned!(at=> move || #callee(#(#args),*)),
+            )
+        }
+        Body::Method(call) => {
+            let receiver = paths::single("receiver");
+            let (value, method, turbofish) = (&call.receiver, &call.method, &call.turbofish);
+            let (lets, args) = arguments(&call.args);
+            let lets = quote_spanned! {Span::mixed_site()=>
+                #[allow(unused_mut)]
+                let mut #receiver = #value;
+                #lets
+            };
+            (
+                lets,
+                quote_spanned!(at=> move || #receiver.#method #turbofish(#(#args),*)),
+            )
+        }
+        Body::Closure(closure) => (TokenStream::new(), quote!(#closure)),
+        Body::Block(block) => (TokenStream::new(), quote_spanned!(at=> move || #block)),
+        Body::Statements => (TokenStream::new(), quote_spanned!(at=> move || { #tokens })),
+    }
+}
+
+fn callee(func: &Expr) -> (TokenStream, TokenStream) {
+    match func {
+        Expr::Path(path) => (TokenStream::new(), quote!(#path)),
+        Expr::Group(group) => callee(&group.expr),
+        Expr::Paren(paren) => callee(&paren.expr),
+        other => {
+            let name = paths::single("callee");
+            (
+                quote_spanned!(Span::mixed_site()=> #[allow(unused_mut)] let mut #name = #other;),
+                quote!(#name),
+            )
+        }
+    }
+}
+
+fn arguments(args: &Arguments) -> (TokenStream, Vec<TokenStream>) {
+    let mut lets = TokenStream::new();
+    let mut names = Vec::new();
+    for (index, arg) in args.iter().enumerate() {
+        if let Expr::Closure(_) = arg {
+            names.push(quote!(#arg));
+            continue;
+        }
+        let mut name = paths::local("arg", index);
+        name.set_span(paths::at(arg.span()));
+        lets.extend(quote_spanned!(Span::mixed_site()=> let #name = #arg;));
+        names.push(quote!(#name));
+    }
+    (lets, names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Delimiter as Brackets, go};
+    use super::*;
+
+    fn text(input: TokenStream) -> String {
+        go(input, Brackets::Unknown).to_string()
+    }
+
+    #[test]
+    fn arguments_are_evaluated_before_the_spawn_and_in_order() {
+        assert_eq!(
+            text(quote!(f(a(), b()))),
+            "{ let __arg0 = a () ; let __arg1 = b () ; \
+             :: gort :: __macro :: spawn (move || f (__arg0 , __arg1)) }"
+        );
+    }
+
+    #[test]
+    fn a_callee_that_is_computed_is_computed_first() {
+        let text = text(quote!((pick())(a)));
+        assert!(
+            text.contains("let mut __callee = pick () ; let __arg0 = a ;"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_closure_stays_an_argument() {
+        assert!(text(quote!(f(a, |x| x + 1))).contains("move || f (__arg0 , | x | x + 1)"));
+    }
+
+    #[test]
+    fn the_receiver_is_moved_first() {
+        let text = text(quote!(conn.serve::<T>(db)));
+        assert!(
+            text.contains("let mut __receiver = conn ; let __arg0 = db ;"),
+            "{text}"
+        );
+        assert!(
+            text.contains("move || __receiver . serve :: < T > (__arg0)"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn options_go_through_the_builder() {
+        let text = text(quote!(stack = 1, name = "n", clone [x], in s; f(x)));
+        assert!(
+            text.contains(":: gort :: __macro :: Spawn :: new () . stack (1) . name (\"n\") ;"),
+            "{text}"
+        );
+        assert!(
+            text.contains("let x = { use :: core :: clone :: Clone as _ ; x . clone () } ;"),
+            "{text}"
+        );
+        assert!(
+            text.contains("Spawn :: start_in (__builder , s , move || f (__arg0))"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn no_expansion_has_unsafe_in_it() {
+        for input in [
+            quote!(f(a)),
+            quote!(x.f(a)),
+            quote!(move || f()),
+            quote!(name = "x"; f();),
+        ] {
+            assert!(!text(input).contains("unsafe"));
+        }
+    }
+}

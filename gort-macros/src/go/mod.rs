@@ -1,0 +1,69 @@
+//! `go!`: evaluate callee and arguments here, run the call in a goroutine.
+//!
+//! [`parse`] finds the options and the statements of the body, [`valid`] decides which form the body has and collects
+//! the mistakes, [`expand`] writes the spawn.
+
+use proc_macro2::TokenStream;
+
+mod expand;
+mod parse;
+mod valid;
+
+pub(crate) use valid::awaits;
+
+use crate::report;
+
+/// The brackets around the input of `go!`.
+///
+/// The grammar depends on them (`go! { 42 }` is a block, `go!(42)` a mistake) but a macro is not told, so they are read
+/// from the source text of the call. Where there is none, everything that can be a block is taken for one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Delimiter {
+    /// `go! { … }`.
+    Brace,
+    /// `go!(…)` or `go![…]`.
+    Paren,
+    /// The call was written by another macro whose text is not at hand.
+    Unknown,
+}
+
+impl Delimiter {
+    /// The brackets of the macro call that is being expanded.
+    pub(crate) fn of_call_site() -> Delimiter {
+        proc_macro::Span::call_site()
+            .source_text()
+            .map_or(Delimiter::Unknown, |text| Delimiter::of_text(&text))
+    }
+
+    fn of_text(text: &str) -> Delimiter {
+        match text
+            .split_once('!')
+            .and_then(|(_, rest)| rest.trim_start().chars().next())
+        {
+            Some('{') => Delimiter::Brace,
+            Some('(' | '[') => Delimiter::Paren,
+            _ => Delimiter::Unknown,
+        }
+    }
+}
+
+/// The expansion of `go!`.
+pub(crate) fn go(input: TokenStream, delimiter: Delimiter) -> TokenStream {
+    match parse::parse(input, delimiter).and_then(|go| valid::check(go, delimiter)) {
+        Ok(go) => expand::expand(&go),
+        Err(error) => report::fallback_expr(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_brackets_are_read_from_the_text_of_the_call() {
+        assert_eq!(Delimiter::of_text("go!(f())"), Delimiter::Paren);
+        assert_eq!(Delimiter::of_text("gort::go! [f()]"), Delimiter::Paren);
+        assert_eq!(Delimiter::of_text("go! { f({}) }"), Delimiter::Brace);
+        assert_eq!(Delimiter::of_text("spawn_it"), Delimiter::Unknown);
+    }
+}

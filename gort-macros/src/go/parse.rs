@@ -1,0 +1,330 @@
+//! The grammar of `go!`.
+//!
+//! ```text
+//! go      = [ options ";" ] body
+//! options = option { "," option }
+//! option  = "name" "=" expr | "stack" "=" expr | "clone" "[" names "]" | "in" expr
+//! body    = statements of a block (a call, a closure and a block are statements too)
+//! ```
+//!
+//! A block may begin with an assignment, so `x = 5; …` is not yet a wrong option. It is taken for one where no block
+//! can be meant: in parentheses, before a `,`, after another option, or when the name is one that people try for an
+//! option.
+
+use proc_macro2::{Delimiter as Bracket, Group, Ident, Span, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Block, Expr, Stmt, Token};
+
+use super::Delimiter;
+use crate::report::here;
+
+/// The input of `go!`, not yet checked.
+pub(crate) struct Go {
+    /// In source order, with doubles and unknown ones.
+    pub(crate) options: Vec<GoOption>,
+    /// The body as it was written, without a trailing comma.
+    pub(crate) tokens: TokenStream,
+    /// The same, parsed.
+    pub(crate) statements: Vec<Stmt>,
+}
+
+/// One option before the `;`.
+pub(crate) struct GoOption {
+    /// The word it begins with.
+    pub(crate) key: Ident,
+    pub(crate) kind: OptionKind,
+}
+
+pub(crate) enum OptionKind {
+    /// `name = expr`.
+    Name(Expr),
+    /// `stack = expr`.
+    Stack(Expr),
+    /// `clone [a, b]`: the list as it was written.
+    Clone(Group),
+    /// `in expr`.
+    Scope(Expr),
+    /// `key = expr` with any other key.
+    Unknown,
+}
+
+/// Keys that were meant for an option, whatever follows.
+const NEAR_MISSES: [&str; 9] = [
+    "names",
+    "nmae",
+    "label",
+    "stak",
+    "stack_size",
+    "stacksize",
+    "size",
+    "scope",
+    "priority",
+];
+
+/// Parses the input of `go!`.
+///
+/// # Errors
+///
+/// The first syntax error; a missing `;` after the options is one.
+pub(crate) fn parse(input: TokenStream, delimiter: Delimiter) -> syn::Result<Go> {
+    (|input: ParseStream<'_>| parse_go(input, delimiter)).parse2(input)
+}
+
+fn parse_go(input: ParseStream<'_>, delimiter: Delimiter) -> syn::Result<Go> {
+    let mut options = Vec::new();
+    while starts_option(input, delimiter, !options.is_empty()) {
+        options.push(parse_option(input)?);
+        if input.peek(Token![;]) {
+            input.parse::<Token![;]>()?;
+            break;
+        }
+        if !input.peek(Token![,]) {
+            return Err(here(input, MISSING_SEMICOLON));
+        }
+        input.parse::<Token![,]>()?;
+        if !starts_option(input, delimiter, true) {
+            return Err(here(input, MISSING_SEMICOLON));
+        }
+    }
+    let tokens = without_trailing_comma(input.parse()?);
+    let statements = Block::parse_within.parse2(tokens.clone())?;
+    Ok(Go {
+        options,
+        tokens,
+        statements,
+    })
+}
+
+const MISSING_SEMICOLON: &str = "expected `;` between the options and what is to run; \
+     write `go!(name = \"x\", clone [y]; f(y))`";
+
+/// Whether the next tokens are an option. `certain`: an option stands before them, so no statement can.
+fn starts_option(input: ParseStream<'_>, delimiter: Delimiter, certain: bool) -> bool {
+    if input.peek(Token![in]) {
+        return true;
+    }
+    let fork = input.fork();
+    let Ok(key) = fork.call(Ident::parse_any) else {
+        return false;
+    };
+    if key == "clone" {
+        return match fork.parse::<TokenTree>() {
+            Ok(TokenTree::Group(list)) if list.delimiter() == Bracket::Bracket => true,
+            Ok(TokenTree::Group(_)) => {
+                let stopped = fork.peek(Token![;]) || fork.peek(Token![,]);
+                stopped && (certain || delimiter == Delimiter::Paren)
+            }
+            Ok(TokenTree::Ident(_)) => true,
+            _ => false,
+        };
+    }
+    if !fork.peek(Token![=]) || fork.peek(Token![==]) || fork.peek(Token![=>]) {
+        return false;
+    }
+    if certain || delimiter == Delimiter::Paren || key == "name" || key == "stack" {
+        return true;
+    }
+    NEAR_MISSES.iter().any(|miss| key == miss) || {
+        let assigned =
+            fork.parse::<Token![=]>().is_ok() && fork.call(Expr::parse_without_eager_brace).is_ok();
+        assigned && fork.peek(Token![,])
+    }
+}
+
+fn parse_option(input: ParseStream<'_>) -> syn::Result<GoOption> {
+    let key = input.call(Ident::parse_any)?;
+    if key == "in" {
+        if input.is_empty() || input.peek(Token![;]) || input.peek(Token![,]) {
+            return Err(syn::Error::new(
+                key.span(),
+                "expected a scope after `in`; write `go!(in s; f())`",
+            ));
+        }
+        let scope = Expr::parse_without_eager_brace(input)?;
+        return Ok(GoOption {
+            key,
+            kind: OptionKind::Scope(scope),
+        });
+    }
+    if key == "clone" {
+        return match input.parse::<TokenTree>() {
+            Ok(TokenTree::Group(list)) if list.delimiter() == Bracket::Bracket => Ok(GoOption {
+                key,
+                kind: OptionKind::Clone(list),
+            }),
+            Ok(other) => Err(syn::Error::new(
+                other.span(),
+                "expected `[` after `clone`; write the names to clone as `clone [a, b];`",
+            )),
+            Err(error) => Err(error),
+        };
+    }
+    let equals = input.parse::<Token![=]>()?;
+    if input.is_empty() || input.peek(Token![;]) || input.peek(Token![,]) {
+        let message = format!("expected a value after `{key} =`");
+        return Err(syn::Error::new(equals.span, message));
+    }
+    let value = Expr::parse_without_eager_brace(input)?;
+    let kind = if key == "name" {
+        OptionKind::Name(value)
+    } else if key == "stack" {
+        OptionKind::Stack(value)
+    } else {
+        OptionKind::Unknown
+    };
+    Ok(GoOption { key, kind })
+}
+
+/// rustfmt breaks a long `go!(f(a, b))` over lines like a function call, with a comma at the end.
+fn without_trailing_comma(tokens: TokenStream) -> TokenStream {
+    let mut trees: Vec<TokenTree> = tokens.into_iter().collect();
+    if trees.len() > 1
+        && matches!(trees.last(), Some(TokenTree::Punct(last)) if last.as_char() == ',')
+    {
+        trees.pop();
+    }
+    trees.into_iter().collect()
+}
+
+/// Where the body is, for errors in its types: its first token, or the macro call.
+pub(crate) fn span_of(body: &TokenStream) -> Span {
+    body.clone()
+        .into_iter()
+        .next()
+        .map_or_else(Span::call_site, |first| first.span())
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+    use crate::report::messages;
+
+    fn parsed(input: TokenStream, delimiter: Delimiter) -> Go {
+        match parse(input, delimiter) {
+            Ok(go) => go,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn message(input: TokenStream, delimiter: Delimiter) -> String {
+        match parse(input, delimiter) {
+            Ok(_) => panic!("was accepted"),
+            Err(error) => messages(&error).join(" | "),
+        }
+    }
+
+    #[test]
+    fn options_come_in_any_order() {
+        let go = parsed(
+            quote!(in s, clone [a, b], stack = 64 * 1024, name = "x"; f(a)),
+            Delimiter::Paren,
+        );
+        let keys: Vec<String> = go
+            .options
+            .iter()
+            .map(|option| option.key.to_string())
+            .collect();
+        assert_eq!(keys, ["in", "clone", "stack", "name"]);
+        assert_eq!(go.tokens.to_string(), "f (a)");
+    }
+
+    #[test]
+    fn an_option_may_be_followed_by_statements() {
+        let go = parsed(quote!(clone [tx]; let x = 1; tx.send(x);), Delimiter::Brace);
+        assert_eq!((go.options.len(), go.statements.len()), (1, 2));
+    }
+
+    #[test]
+    fn a_trailing_comma_is_dropped() {
+        assert_eq!(
+            parsed(quote!(f(a, b),), Delimiter::Paren)
+                .tokens
+                .to_string(),
+            "f (a , b)"
+        );
+    }
+
+    #[test]
+    fn a_block_may_begin_with_an_assignment() {
+        let go = parsed(quote!(total = compute(); tx.send(total);), Delimiter::Brace);
+        assert_eq!((go.options.len(), go.statements.len()), (0, 2));
+        let go = parsed(quote!(x == y), Delimiter::Paren);
+        assert_eq!((go.options.len(), go.statements.len()), (0, 1));
+    }
+
+    #[test]
+    fn an_assignment_in_parentheses_or_before_a_comma_is_an_option() {
+        assert_eq!(
+            parsed(quote!(total = 1; f()), Delimiter::Paren)
+                .options
+                .len(),
+            1
+        );
+        assert_eq!(
+            parsed(quote!(total = 1, name = "x"; f()), Delimiter::Brace)
+                .options
+                .len(),
+            2
+        );
+        assert_eq!(
+            parsed(quote!(stack_size = 1; f()), Delimiter::Brace)
+                .options
+                .len(),
+            1
+        );
+    }
+
+    #[test]
+    fn clone_is_an_ordinary_name_outside_options() {
+        assert_eq!(parsed(quote!(clone(x)), Delimiter::Paren).options.len(), 0);
+        assert_eq!(
+            parsed(quote!(clone(x); f(x)), Delimiter::Brace)
+                .options
+                .len(),
+            0
+        );
+    }
+
+    #[test]
+    fn a_missing_semicolon_is_named() {
+        for input in [
+            quote!(clone [tx] f(tx)),
+            quote!(name = "x" f()),
+            quote!(name = "x", f()),
+            quote!(name = "x"),
+            quote!(in s { f() }),
+            quote!(stack = SIZE { f() }),
+        ] {
+            assert_eq!(message(input, Delimiter::Paren), MISSING_SEMICOLON);
+        }
+    }
+
+    #[test]
+    fn clone_wants_brackets() {
+        for input in [
+            quote!(clone(tx); f(tx)),
+            quote!(clone tx; f(tx)),
+            quote!(clone {tx}; f(tx)),
+        ] {
+            assert_eq!(
+                message(input, Delimiter::Paren),
+                "expected `[` after `clone`; write the names to clone as `clone [a, b];`"
+            );
+        }
+    }
+
+    #[test]
+    fn an_option_wants_its_value() {
+        assert_eq!(
+            message(quote!(name = ; f()), Delimiter::Paren),
+            "expected a value after `name =`"
+        );
+        assert_eq!(
+            message(quote!(in ; f()), Delimiter::Paren),
+            "expected a scope after `in`; write `go!(in s; f())`"
+        );
+    }
+}

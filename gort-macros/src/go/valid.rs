@@ -1,0 +1,498 @@
+//! The mistakes one can make in `go!`, and the form that the body has.
+//!
+//! What rustc says better (a value that is not `Send`, a borrow that does not live long enough) is left to rustc.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::punctuated::Punctuated;
+use syn::visit::{self, Visit};
+use syn::{
+    Expr, ExprAsync, ExprAwait, ExprBlock, ExprCall, ExprClosure, ExprMethodCall, Item, Stmt, Token,
+};
+
+use super::Delimiter;
+use super::parse::{Go, GoOption, OptionKind};
+use crate::report::Report;
+
+/// A `go!` without mistakes.
+pub(crate) struct Checked {
+    /// The builder's options, in source order.
+    pub(crate) settings: Vec<(Ident, Expr)>,
+    /// Names to clone first.
+    pub(crate) clones: Vec<Ident>,
+    /// The scope of `in s`.
+    pub(crate) scope: Option<Expr>,
+    pub(crate) body: Body,
+    /// The body as it was written.
+    pub(crate) tokens: TokenStream,
+}
+
+/// What runs in the goroutine.
+pub(crate) enum Body {
+    /// `f(a, b)`.
+    Call(ExprCall),
+    /// `recv.method(a, b)`.
+    Method(ExprMethodCall),
+    /// `move || …`.
+    Closure(ExprClosure),
+    /// One block: `{ … }`.
+    Block(ExprBlock),
+    /// Anything else: the statements of a block, as they were written.
+    Statements,
+}
+
+/// Checks a parsed `go!`.
+///
+/// # Errors
+///
+/// All the mistakes in it.
+pub(crate) fn check(go: Go, delimiter: Delimiter) -> syn::Result<Checked> {
+    let mut report = Report::default();
+    let mut settings = Vec::new();
+    let mut clones = Vec::new();
+    let mut scope = None;
+    let mut seen: Vec<Ident> = Vec::new();
+    for GoOption { key, kind } in go.options {
+        if !matches!(kind, OptionKind::Unknown) && seen.contains(&key) {
+            report.at(
+                key.span(),
+                format_args!("option `{key}` is given twice; keep one"),
+            );
+            continue;
+        }
+        match kind {
+            OptionKind::Name(value) | OptionKind::Stack(value) => {
+                settings.push((key.clone(), value));
+            }
+            OptionKind::Clone(list) => clones = names(&list, &mut report),
+            OptionKind::Scope(value) => scope = Some(value),
+            OptionKind::Unknown => report.at(key.span(), unknown(&key)),
+        }
+        seen.push(key);
+    }
+    let body = classify(go.statements, delimiter, &mut report);
+    report.finish(Checked {
+        settings,
+        clones,
+        scope,
+        body,
+        tokens: go.tokens,
+    })
+}
+
+fn unknown(key: &Ident) -> String {
+    let hint = match key.to_string().as_str() {
+        "stack_size" | "stacksize" | "stak" | "size" => {
+            "; for the size of the stack write `stack = bytes`"
+        }
+        "names" | "nmae" | "label" => "; for the name in dumps write `name = \"x\"`",
+        "scope" => "; for a scope write `in s`",
+        _ => "; options are `name = …`, `stack = …`, `clone […]` and `in s`",
+    };
+    format!("unknown option `{key}`{hint}")
+}
+
+/// The names in `clone [a, b]`.
+fn names(list: &proc_macro2::Group, report: &mut Report) -> Vec<Ident> {
+    let mut names: Vec<Ident> = Vec::new();
+    let trees: Vec<TokenTree> = list.stream().into_iter().collect();
+    if trees.is_empty() {
+        report.on(
+            list,
+            "the list of `clone` is empty; name what the goroutine needs a clone of",
+        );
+    }
+    let is_comma =
+        |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ',');
+    let mut items: Vec<&[TokenTree]> = trees.split(is_comma).collect();
+    if items.last().is_some_and(|last| last.is_empty()) {
+        items.pop();
+    }
+    for item in items {
+        match name(item) {
+            Some(name) if names.contains(&name) => {
+                report.at(
+                    name.span(),
+                    format_args!("`{name}` is in the list twice; keep one"),
+                );
+            }
+            Some(name) => names.push(name),
+            None => {
+                let tokens: TokenStream = item.iter().cloned().collect();
+                let what = if tokens.is_empty() {
+                    list.to_token_stream()
+                } else {
+                    tokens
+                };
+                report.on(
+                    what,
+                    "`clone` takes names of variables; \
+                     write `let x = ….clone();` before the `go!` and name `x`",
+                );
+            }
+        }
+    }
+    names
+}
+
+fn name(item: &[TokenTree]) -> Option<Ident> {
+    match item {
+        [TokenTree::Ident(name)] => Some(name.clone()),
+        [TokenTree::Group(group)] if group.delimiter() == proc_macro2::Delimiter::None => {
+            let inner: Vec<TokenTree> = group.stream().into_iter().collect();
+            name(&inner)
+        }
+        _ => None,
+    }
+}
+
+const EXPECTED: &str =
+    "expected a call, a closure or a block; write `go! { … }` to run this in a goroutine";
+
+fn classify(mut statements: Vec<Stmt>, delimiter: Delimiter, report: &mut Report) -> Body {
+    match statements.pop() {
+        None => {
+            report.at(
+                Span::call_site(),
+                "nothing to run; write `go!(f(x))`, `go!(move || …)` or `go! { … }`",
+            );
+            Body::Statements
+        }
+        Some(Stmt::Expr(expr, None)) if statements.is_empty() => {
+            classify_expr(expr, delimiter, report)
+        }
+        Some(last) => {
+            statements.push(last);
+            awaits(&statements, "a goroutine", report);
+            Body::Statements
+        }
+    }
+}
+
+fn classify_expr(expr: Expr, delimiter: Delimiter, report: &mut Report) -> Body {
+    match expr {
+        Expr::Group(group) => classify_expr(*group.expr, delimiter, report),
+        Expr::Call(call) if call.attrs.is_empty() => Body::Call(call),
+        Expr::MethodCall(call) if call.attrs.is_empty() => Body::Method(call),
+        Expr::Closure(closure) => {
+            check_closure(&closure, report);
+            Body::Closure(closure)
+        }
+        Expr::Async(block) => {
+            report.at(block.async_token.span, async_message("block"));
+            Body::Statements
+        }
+        Expr::Block(block) if block.attrs.is_empty() && block.label.is_none() => {
+            awaits(&block.block.stmts, "a goroutine", report);
+            Body::Block(block)
+        }
+        Expr::Path(path) if delimiter == Delimiter::Paren => {
+            let text = plain(&path);
+            report.on(
+                &path,
+                format_args!("`{text}` is not called; write `go!({text}())`"),
+            );
+            Body::Statements
+        }
+        other => {
+            let found = awaits(
+                std::slice::from_ref(&Stmt::Expr(other.clone(), None)),
+                "a goroutine",
+                report,
+            );
+            if !found && delimiter == Delimiter::Paren && !is_block_like(&other) {
+                report.on(&other, EXPECTED);
+            }
+            Body::Statements
+        }
+    }
+}
+
+/// A path as people write it.
+fn plain(path: &impl ToTokens) -> String {
+    path.to_token_stream()
+        .to_string()
+        .replace(" :: ", "::")
+        .replace(":: ", "::")
+        .replace(" <", "<")
+        .replace("< ", "<")
+        .replace(" >", ">")
+}
+
+fn is_block_like(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::Block(_)
+            | Expr::Const(_)
+            | Expr::ForLoop(_)
+            | Expr::If(_)
+            | Expr::Loop(_)
+            | Expr::Macro(_)
+            | Expr::Match(_)
+            | Expr::TryBlock(_)
+            | Expr::Unsafe(_)
+            | Expr::While(_)
+            | Expr::Call(_)
+            | Expr::MethodCall(_)
+    )
+}
+
+fn check_closure(closure: &ExprClosure, report: &mut Report) {
+    if let Some(token) = &closure.asyncness {
+        report.at(token.span, async_message("closure"));
+        return;
+    }
+    if !closure.inputs.is_empty() {
+        report.on(
+            &closure.inputs,
+            "a goroutine's closure has no parameters; write `move || …` and name the values inside",
+        );
+    }
+    awaits(
+        std::slice::from_ref(&Stmt::Expr((*closure.body).clone(), None)),
+        "a goroutine",
+        report,
+    );
+}
+
+fn async_message(what: &str) -> String {
+    format!(
+        "a goroutine blocks, there is no async {what} in `go!`; drop `async`, and wait for a future with \
+         `gort::future::block_on(future)`"
+    )
+}
+
+/// Notes every `.await` that would run in the block itself, and says whether there was one.
+///
+/// An async block, an async closure and an item inside are worlds of their own; a macro's input cannot be looked into.
+pub(crate) fn awaits(statements: &[Stmt], whose: &str, report: &mut Report) -> bool {
+    struct Finder(Vec<Span>);
+
+    impl<'ast> Visit<'ast> for Finder {
+        fn visit_expr_await(&mut self, expr: &'ast ExprAwait) {
+            visit::visit_expr_await(self, expr);
+            self.0.push(expr.await_token.span);
+        }
+
+        fn visit_expr_async(&mut self, _: &'ast ExprAsync) {}
+
+        fn visit_expr_closure(&mut self, closure: &'ast ExprClosure) {
+            if closure.asyncness.is_none() {
+                visit::visit_expr_closure(self, closure);
+            }
+        }
+
+        fn visit_item(&mut self, _: &'ast Item) {}
+    }
+
+    let mut finder = Finder(Vec::new());
+    for statement in statements {
+        finder.visit_stmt(statement);
+    }
+    for span in &finder.0 {
+        let message = "blocks and does not await; wait with `gort::future::block_on(future)`";
+        report.at(*span, format_args!("{whose} {message}"));
+    }
+    !finder.0.is_empty()
+}
+
+/// The arguments of a call, for [`super::expand`].
+pub(crate) type Arguments = Punctuated<Expr, Token![,]>;
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::super::parse::parse;
+    use super::*;
+    use crate::report::messages;
+
+    fn checked(input: TokenStream, delimiter: Delimiter) -> Checked {
+        match parse(input, delimiter).and_then(|go| check(go, delimiter)) {
+            Ok(go) => go,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn mistakes(input: TokenStream, delimiter: Delimiter) -> Vec<String> {
+        match parse(input, delimiter).and_then(|go| check(go, delimiter)) {
+            Ok(_) => panic!("was accepted"),
+            Err(error) => messages(&error),
+        }
+    }
+
+    #[test]
+    fn a_single_call_is_the_call_form_in_any_brackets() {
+        for delimiter in [Delimiter::Brace, Delimiter::Paren, Delimiter::Unknown] {
+            assert!(matches!(
+                checked(quote!(f(a, b)), delimiter).body,
+                Body::Call(_)
+            ));
+            assert!(matches!(
+                checked(quote!((self.f)(a)), delimiter).body,
+                Body::Call(_)
+            ));
+            assert!(matches!(
+                checked(quote!(conn.serve::<T>(db)), delimiter).body,
+                Body::Method(_)
+            ));
+            assert!(matches!(
+                checked(quote!(f(a);), delimiter).body,
+                Body::Statements
+            ));
+        }
+    }
+
+    #[test]
+    fn blocks_loops_and_macros_are_blocks_in_any_brackets() {
+        for input in [
+            quote!(loop {
+                f();
+            }),
+            quote!(for x in 0..3 {
+                tx.send(x)
+            }),
+            quote!(println!("hi")),
+            quote!(if a { b } else { c }),
+            quote!('a: { break 'a 3 }),
+        ] {
+            assert!(matches!(
+                checked(input, Delimiter::Paren).body,
+                Body::Statements
+            ));
+        }
+        assert!(matches!(
+            checked(
+                quote!({
+                    f();
+                }),
+                Delimiter::Paren
+            )
+            .body,
+            Body::Block(_)
+        ));
+    }
+
+    #[test]
+    fn any_expression_in_braces_is_a_block() {
+        for input in [quote!(42), quote!(x), quote!(a + b), quote!(f()?)] {
+            assert!(matches!(
+                checked(input, Delimiter::Brace).body,
+                Body::Statements
+            ));
+        }
+    }
+
+    #[test]
+    fn a_path_in_parentheses_is_not_called() {
+        assert_eq!(
+            mistakes(quote!(f), Delimiter::Paren),
+            ["`f` is not called; write `go!(f())`"]
+        );
+        assert_eq!(
+            mistakes(quote!(a::b::<T>), Delimiter::Paren),
+            ["`a::b::<T>` is not called; write `go!(a::b::<T>())`"]
+        );
+    }
+
+    #[test]
+    fn a_value_in_parentheses_is_a_mistake() {
+        for input in [
+            quote!(1),
+            quote!(a + b),
+            quote!(a.b),
+            quote!(f()?),
+            quote!(&f),
+        ] {
+            assert_eq!(mistakes(input, Delimiter::Paren), [EXPECTED]);
+        }
+    }
+
+    #[test]
+    fn nothing_to_run_is_a_mistake() {
+        let message = "nothing to run; write `go!(f(x))`, `go!(move || …)` or `go! { … }`";
+        assert_eq!(mistakes(quote!(), Delimiter::Paren), [message]);
+        assert_eq!(mistakes(quote!(name = "x";), Delimiter::Paren), [message]);
+    }
+
+    #[test]
+    fn all_mistakes_are_told_together() {
+        assert_eq!(
+            mistakes(
+                quote!(name = "a", name = "b", prio = 3; f),
+                Delimiter::Paren
+            ),
+            [
+                "option `name` is given twice; keep one",
+                "unknown option `prio`; options are `name = …`, `stack = …`, `clone […]` and `in s`",
+                "`f` is not called; write `go!(f())`",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_clone_list_holds_names() {
+        assert_eq!(
+            checked(quote!(clone [a, b,]; f(a, b)), Delimiter::Paren)
+                .clones
+                .len(),
+            2
+        );
+        let names_only = "`clone` takes names of variables; write `let x = ….clone();` before the `go!` and name `x`";
+        assert_eq!(
+            mistakes(quote!(clone [self.x, &y]; f()), Delimiter::Paren),
+            [names_only, names_only]
+        );
+        assert_eq!(
+            mistakes(quote!(clone [a, a]; f()), Delimiter::Paren),
+            ["`a` is in the list twice; keep one"]
+        );
+        assert_eq!(
+            mistakes(quote!(clone []; f()), Delimiter::Paren),
+            ["the list of `clone` is empty; name what the goroutine needs a clone of"]
+        );
+    }
+
+    #[test]
+    fn await_is_a_mistake_where_the_goroutine_would_run_it() {
+        let message =
+            "a goroutine blocks and does not await; wait with `gort::future::block_on(future)`";
+        for input in [
+            quote!(f().await),
+            quote!({
+                f().await;
+            }),
+            quote!(move || f().await),
+            quote!(let x = f().await; g(x)),
+        ] {
+            assert_eq!(mistakes(input, Delimiter::Paren), [message]);
+        }
+        checked(
+            quote!(let x = block_on(async { f().await }); g(x)),
+            Delimiter::Brace,
+        );
+        checked(quote!(f(x.await)), Delimiter::Paren);
+    }
+
+    #[test]
+    fn async_blocks_and_closures_are_mistakes() {
+        assert_eq!(
+            mistakes(quote!(async move { f().await }), Delimiter::Paren),
+            [async_message("block")]
+        );
+        assert_eq!(
+            mistakes(quote!(async move || f().await), Delimiter::Paren),
+            [async_message("closure")]
+        );
+    }
+
+    #[test]
+    fn a_closure_has_no_parameters() {
+        assert_eq!(
+            mistakes(quote!(move |x| f(x)), Delimiter::Paren),
+            [
+                "a goroutine's closure has no parameters; write `move || …` and name the values inside"
+            ]
+        );
+    }
+}

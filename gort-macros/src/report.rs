@@ -1,0 +1,125 @@
+//! Mistakes are collected here, so that one compilation shows all of them.
+//!
+//! The contract with the rest of the crate:
+//! 1. A syntax error is returned as `Err` and ends parsing, because nothing after it can be trusted.
+//! 2. Every other mistake is pushed into the [`Report`] and checking goes on.
+//! 3. Expansion happens only with an empty report; otherwise [`Report::finish`] gives all the errors, in source order,
+//!    and the caller adds a fallback.
+//!
+//! Wording: lower case, no full stop, code in backticks, first what is wrong, then `; ` and the way out.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+use syn::parse::ParseStream;
+
+/// The mistakes found so far.
+#[derive(Default)]
+pub(crate) struct Report {
+    errors: Option<syn::Error>,
+}
+
+impl Report {
+    /// Notes a mistake at one token.
+    pub(crate) fn at(&mut self, span: Span, message: impl std::fmt::Display) {
+        self.push(syn::Error::new(span, message));
+    }
+
+    /// Notes a mistake that covers all of `tokens`.
+    pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
+        self.push(syn::Error::new_spanned(tokens, message));
+    }
+
+    /// Notes an error that syn or a parse function made.
+    pub(crate) fn push(&mut self, error: syn::Error) {
+        match &mut self.errors {
+            Some(all) => all.combine(error),
+            none => *none = Some(error),
+        }
+    }
+
+    /// `value` if nothing was noted.
+    ///
+    /// # Errors
+    ///
+    /// All that was noted, as one error.
+    pub(crate) fn finish<T>(self, value: T) -> syn::Result<T> {
+        match self.errors {
+            None => Ok(value),
+            Some(all) => Err(all),
+        }
+    }
+
+    /// Takes the error of a step into the report and gives the value if there is one.
+    pub(crate) fn take<T>(&mut self, step: syn::Result<T>) -> Option<T> {
+        match step {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.push(error);
+                None
+            }
+        }
+    }
+}
+
+/// An error at the next token, or at the whole input where it has ended.
+///
+/// syn's own `ParseStream::error` puts "unexpected end of input" before the message, which says nothing more.
+pub(crate) fn here(input: ParseStream<'_>, message: impl std::fmt::Display) -> syn::Error {
+    syn::Error::new(input.span(), message)
+}
+
+/// An expression that shows `error` and otherwise fits wherever the macro stood.
+///
+/// Its type is whatever the context wants. It is not `!`, so nothing behind it is called unreachable.
+pub(crate) fn fallback_expr(error: &syn::Error) -> TokenStream {
+    let errors = error.to_compile_error();
+    quote_spanned!(Span::mixed_site()=> {
+        #errors
+        (|| ::core::unreachable!())()
+    })
+}
+
+/// The messages of an error, for unit tests.
+#[cfg(test)]
+pub(crate) fn messages(error: &syn::Error) -> Vec<String> {
+    error
+        .clone()
+        .into_iter()
+        .map(|one| one.to_string())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_report_lets_the_value_pass() {
+        assert!(matches!(Report::default().finish(5), Ok(5)));
+    }
+
+    #[test]
+    fn errors_come_out_together_and_in_order() {
+        let mut report = Report::default();
+        report.at(Span::call_site(), "first");
+        report.on(quote::quote!(a b), "second");
+        let step: syn::Result<()> = Err(syn::Error::new(Span::call_site(), "third"));
+        assert!(report.take(step).is_none());
+        let Err(error) = report.finish(()) else {
+            panic!("three errors were noted")
+        };
+        assert_eq!(messages(&error), ["first", "second", "third"]);
+    }
+
+    #[test]
+    fn the_fallback_shows_the_error_and_is_an_expression() {
+        let error = syn::Error::new(Span::call_site(), "no");
+        let tokens = fallback_expr(&error);
+        assert!(
+            tokens
+                .to_string()
+                .contains(":: core :: compile_error ! { \"no\" }")
+        );
+        assert!(syn::parse2::<syn::Expr>(tokens).is_ok());
+    }
+}

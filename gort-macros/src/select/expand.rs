@@ -1,0 +1,420 @@
+//! What `select!` becomes.
+//!
+//! ```text
+//! select! { x = <-rx => A, tx <- v => B }
+//!
+//! {
+//!     enum __Chosen<T0> { Arm0(T0), Arm1 }
+//!     struct __Sent(bool);                            // its drop panics if it holds true
+//!     let mut __sent = __Sent(false);
+//!     let __out = match &rx { __operand0 => match recv(…) { mut __arm0 => match &tx { __operand1 => {
+//!         let mut __arm1 = send_place(…, &raw const v);
+//!         if false { moved_out(v); let _ = &__arm0; let _ = &__arm1; unreachable!() }
+//!         let __chosen = select(&mut [&mut __arm0, &mut __arm1], Wait::Block, Order::Random);
+//!         match __chosen {
+//!             Some(0) => { let __result = __arm0.take(); __Chosen::Arm0(__result) }
+//!             Some(1) => { __arm1.finish(); __sent.0 = true; __Chosen::Arm1 }
+//!             _ => unreachable!(),
+//!         }
+//!     } } } };
+//!     match __out {
+//!         __Chosen::Arm0(__result) => match __result { x => A },
+//!         __Chosen::Arm1 => { moved_out(v); __sent.0 = false; B }
+//!     }
+//! }
+//! ```
+//!
+//! 1. The bodies stand in the last match, outside any closure, loop or labelled block, so `?`, `return`, `break` and
+//!    `continue` in them mean what they mean around the macro. They run when `__out` is complete, and with it all
+//!    temporaries of the operands are gone.
+//! 2. A variable moves in the last match too, not where its arm is found chosen: where the branches meet again the
+//!    compiler would count it as moved in every arm. Two gaps that this opens are closed:
+//!    - *A borrow of `v` that the selection uses* (`x = <-v.rx` beside `tx <- v`) has ended by then, although whoever
+//!      received `v` may have freed it while the selection was still using it. The branch under `if false` moves `v` as
+//!      early as it really goes, with all arms in use after it, and so makes the compiler refuse such a borrow.
+//!    - *A panic between the choice and the move*, out of the drop of some operand's temporary or of a value that was
+//!      not sent, would drop `v`, which is gone. `__sent` turns that panic into an abort.
+//! 3. `finish` panics while `v` is still in its place, so before `__sent` is set.
+//! 4. An arm with a `#[cfg]` carries it wherever it appears. The positions in the list are then counted at run time.
+//!
+//! Rejected: *leaving the selection by `break` to a label per arm*, which would keep the branches apart without the
+//! measures of 2: rustc refuses the user's plain `break` in a labelled block.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::ast::{Arm, Bias, Head, Select};
+use super::operand;
+use crate::paths::{at, gort, local, none, single, some};
+
+/// Writes the selection.
+pub(crate) fn expand(select: &Select) -> TokenStream {
+    let span = Span::mixed_site();
+    if select.arms.is_empty() {
+        let block_forever = gort("block_forever", Span::call_site());
+        return quote_spanned!(span=> #block_forever());
+    }
+    let guard = select.arms.iter().any(|arm| arm.place().is_some());
+    let mut inner = selection(select, guard);
+    for (index, arm) in select.arms.iter().enumerate().rev() {
+        inner = operand::wrap(index, arm, &inner);
+    }
+    let chosen_type = chosen_type(&select.arms);
+    let sent_type = guard.then(sent_type);
+    let sent = guard.then(|| {
+        let sent = single("sent");
+        quote_spanned!(span=> let mut #sent = __Sent(false);)
+    });
+    let wait = has_conditional_wait(&select.arms).then(|| {
+        let (wait, kind) = (single("wait"), gort("Wait", Span::call_site()));
+        quote_spanned!(span=> let #wait = #kind::Block;)
+    });
+    let out = single("out");
+    let bodies = select
+        .arms
+        .iter()
+        .enumerate()
+        .map(|(index, arm)| body(index, arm, guard));
+    quote_spanned! {span=> {
+        #chosen_type
+        #sent_type
+        #sent
+        #wait
+        let #out = #inner;
+        match #out { #(#bodies)* }
+    }}
+}
+
+/// The name of an arm in `__Chosen`.
+fn variant(index: usize) -> Ident {
+    format_ident!("Arm{index}", span = Span::mixed_site())
+}
+
+/// `enum __Chosen<T0, …> { Arm0(T0), Arm1, … }`: which arm, with its result if that is wanted.
+fn chosen_type(arms: &[Arm]) -> TokenStream {
+    let parameters = arms
+        .iter()
+        .enumerate()
+        .filter(|(_, arm)| arm.binding.is_some())
+        .map(|(index, arm)| {
+            let (cfgs, name) = (arm.cfgs(), parameter(index));
+            quote!(#(#cfgs)* #name)
+        });
+    let variants = arms.iter().enumerate().map(|(index, arm)| {
+        let (cfgs, name) = (arm.cfgs(), variant(index));
+        let payload = arm.binding.as_ref().map(|_| {
+            let parameter = parameter(index);
+            quote_spanned!(Span::mixed_site()=> (#parameter))
+        });
+        quote!(#(#cfgs)* #name #payload)
+    });
+    quote_spanned!(Span::mixed_site()=> enum __Chosen<#(#parameters),*> { #(#variants),* })
+}
+
+fn parameter(index: usize) -> Ident {
+    format_ident!("T{index}", span = Span::mixed_site())
+}
+
+/// The guard of point 2: dropped while it is armed, which only a panic can do, it panics again, and that aborts.
+fn sent_type() -> TokenStream {
+    quote_spanned! {Span::mixed_site()=>
+        struct __Sent(::core::primitive::bool);
+        impl ::core::ops::Drop for __Sent {
+            fn drop(&mut self) {
+                if self.0 {
+                    ::core::panic!("`select!` sent a variable, then the drop of an operand of another arm panicked");
+                }
+            }
+        }
+    }
+}
+
+/// Whether how to wait depends on a `#[cfg]`, so that it is in a variable from the start.
+fn has_conditional_wait(arms: &[Arm]) -> bool {
+    arms.iter()
+        .any(|arm| !arm.is_operation() && arm.is_conditional())
+}
+
+/// The innermost block: all operands are there.
+fn selection(select: &Select, guard: bool) -> TokenStream {
+    let span = Span::mixed_site();
+    let arms = &select.arms;
+    let operations: Vec<(usize, &Arm)> = arms
+        .iter()
+        .enumerate()
+        .filter(|(_, arm)| arm.is_operation())
+        .collect();
+    let counted = operations.iter().any(|(_, arm)| arm.is_conditional());
+
+    let places = operations
+        .iter()
+        .filter_map(|(index, arm)| operand::place_let(*index, arm));
+    let moves = operations
+        .iter()
+        .filter_map(|(_, arm)| check_move(arm, &operations));
+    let positions = counted.then(|| positions(&operations));
+    let list = operations.iter().map(|(index, arm)| {
+        let (cfgs, name) = (arm.cfgs(), local("arm", *index));
+        quote_spanned!(span=> #(#cfgs)* &mut #name)
+    });
+    let results = operations
+        .iter()
+        .enumerate()
+        .map(|(position, (index, arm))| {
+            let position = if counted {
+                let (some, found, expected) =
+                    (some(), single("position"), local("position", *index));
+                quote_spanned!(span=> #some(#found) if #found == #expected)
+            } else {
+                let some = some();
+                quote_spanned!(span=> #some(#position))
+            };
+            let (cfgs, result) = (arm.cfgs(), result(*index, arm, guard));
+            quote_spanned!(span=> #(#cfgs)* #position => #result)
+        });
+    let defaults = arms
+        .iter()
+        .enumerate()
+        .filter(|(_, arm)| !arm.is_operation())
+        .map(|(index, arm)| {
+            let (cfgs, name, none) = (arm.cfgs(), variant(index), none());
+            quote_spanned!(span=> #(#cfgs)* #none => __Chosen::#name,)
+        });
+
+    let (function, order) = (
+        gort("select", Span::call_site()),
+        gort("Order", Span::call_site()),
+    );
+    let order = match select.bias {
+        Bias::Random => quote_spanned!(span=> #order::Random),
+        Bias::Biased => quote_spanned!(span=> #order::Biased),
+    };
+    let wait = wait(arms);
+    let chosen = single("chosen");
+    quote_spanned! {span=> {
+        #(#places)*
+        #(#moves)*
+        #positions
+        let #chosen = #function(&mut [#(#list),*], #wait, #order);
+        match #chosen {
+            #(#results)*
+            #(#defaults)*
+            _ => ::core::unreachable!(),
+        }
+    }}
+}
+
+/// The branch that never runs: refuses a borrow of the variable that the selection uses.
+fn check_move(arm: &Arm, operations: &[(usize, &Arm)]) -> Option<TokenStream> {
+    let variable = arm.place()?;
+    let span = Span::mixed_site();
+    let moved_out = gort("moved_out", variable.span());
+    let cfgs = arm.cfgs();
+    let uses = operations.iter().map(|(index, arm)| {
+        let (cfgs, name) = (arm.cfgs(), local("arm", *index));
+        quote_spanned!(span=> #(#cfgs)* let _ = &#name;)
+    });
+    Some(quote_spanned! {span=>
+        #(#cfgs)*
+        if false {
+            #moved_out(#variable);
+            #(#uses)*
+            ::core::unreachable!();
+        }
+    })
+}
+
+/// `let __position3 = …;`: where each arm is in the list, when some may be configured away.
+fn positions(operations: &[(usize, &Arm)]) -> TokenStream {
+    let span = Span::mixed_site();
+    let next = single("next");
+    let lets = operations.iter().map(|(index, arm)| {
+        let (cfgs, position) = (arm.cfgs(), local("position", *index));
+        quote_spanned!(span=> #(#cfgs)* let (#position, #next) = (#next, #next + 1);)
+    });
+    quote_spanned!(span=> let #next = 0usize; #(#lets)*)
+}
+
+/// What is known of a chosen arm inside the selection.
+fn result(index: usize, arm: &Arm, guard: bool) -> TokenStream {
+    let span = Span::mixed_site();
+    let (name, variant) = (local("arm", index), variant(index));
+    let armed = (guard && arm.place().is_some()).then(|| {
+        let sent = single("sent");
+        quote_spanned!(span=> #sent.0 = true;)
+    });
+    match (&arm.head, &arm.binding) {
+        (_, Some(_)) => {
+            let result = single("result");
+            quote_spanned!(span=> { let #result = #name.take(); #armed __Chosen::#variant(#result) })
+        }
+        (Head::Send { .. }, None) => {
+            quote_spanned!(span=> { #name.finish(); #armed __Chosen::#variant })
+        }
+        (_, None) => quote_spanned!(span=> { let _ = #name.take(); __Chosen::#variant }),
+    }
+}
+
+/// How to wait when no arm is ready.
+fn wait(arms: &[Arm]) -> TokenStream {
+    let span = Span::mixed_site();
+    let kind = gort("Wait", Span::call_site());
+    let wait = single("wait");
+    match arms.iter().find(|arm| !arm.is_operation()) {
+        None => quote_spanned!(span=> #kind::Block),
+        Some(arm) if arm.is_conditional() => quote!(#wait),
+        Some(Arm {
+            head: Head::After { .. },
+            ..
+        }) => quote!(#wait),
+        Some(_) => quote_spanned!(span=> #kind::Default),
+    }
+}
+
+/// One arm of the last match.
+fn body(index: usize, arm: &Arm, guard: bool) -> TokenStream {
+    let span = Span::mixed_site();
+    let (attrs, variant, body) = (&arm.attrs, variant(index), &arm.body);
+    let moved = arm.place().map(|variable| {
+        let moved_out = gort("moved_out", variable.span());
+        let disarmed = guard.then(|| {
+            let sent = single("sent");
+            quote_spanned!(span=> #sent.0 = false;)
+        });
+        quote_spanned!(span=> #moved_out(#variable); #disarmed)
+    });
+    let Some(pattern) = &arm.binding else {
+        let tokens = match moved {
+            Some(moved) => quote_spanned!(span=> { #moved #body }),
+            None => quote!(#body),
+        };
+        return quote_spanned!(span=> #(#attrs)* __Chosen::#variant => #tokens,);
+    };
+    let name = single("result");
+    let shown = Ident::new(&name.to_string(), at(pattern.span()));
+    let otherwise = arm.otherwise.as_ref().map(|otherwise| {
+        let block = &otherwise.block;
+        quote_spanned!(span=> #[allow(unreachable_patterns)] _ => #block)
+    });
+    let inner = quote_spanned!(span=> match #shown { #pattern => #body, #otherwise });
+    let tokens = match moved {
+        Some(moved) => quote_spanned!(span=> { #moved #inner }),
+        None => inner,
+    };
+    quote_spanned!(span=> #(#attrs)* __Chosen::#variant(#name) => #tokens,)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::select;
+    use super::*;
+
+    fn text(input: TokenStream) -> String {
+        let text = select(input, Bias::Random).to_string();
+        assert!(!text.contains("compile_error"), "{text}");
+        text
+    }
+
+    #[test]
+    fn a_select_without_arms_blocks_for_ever() {
+        assert_eq!(text(quote!()), ":: gort :: __macro :: block_forever ()");
+    }
+
+    #[test]
+    fn the_bias_is_handed_on() {
+        assert!(text(quote!(<-rx => {})).contains("Order :: Random"));
+        assert!(text(quote!(biased; <-rx => {})).contains("Order :: Biased"));
+        assert!(
+            select(quote!(<-rx => {}), Bias::Biased)
+                .to_string()
+                .contains("Order :: Biased")
+        );
+    }
+
+    #[test]
+    fn how_to_wait_is_handed_on() {
+        assert!(text(quote!(<-rx => {})).contains("Wait :: Block"));
+        assert!(text(quote!(<-rx => {} default => {})).contains("Wait :: Default"));
+        let text = text(quote!(<-rx => {} after(d) => {}));
+        assert!(
+            text.contains("match :: gort :: __macro :: Wait :: Timeout (d) { __wait =>"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_variable_is_sent_from_its_place_and_moves_in_the_last_match() {
+        let text = text(quote!(tx <- v => body()));
+        assert!(text.contains("& raw const v"), "{text}");
+        assert!(
+            text.contains("__Chosen :: Arm0 => { :: gort :: __macro :: moved_out (v) ; __sent . 0 = false ; body () }"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_value_is_not() {
+        for input in [
+            quote!(tx <- f(v) => {}),
+            quote!(tx <- (v) => {}),
+            quote!(tx <- V => {}),
+        ] {
+            let text = text(input);
+            assert!(
+                text.contains("__macro :: send (") && !text.contains("moved_out"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_guard_against_panics_is_there_where_a_variable_is_sent() {
+        let text = text(quote!(tx <- v => {} <-rx => {}));
+        assert!(text.contains("let mut __sent = __Sent (false) ;"), "{text}");
+        assert!(
+            text.contains("{ __arm0 . finish () ; __sent . 0 = true ; __Chosen :: Arm0 }"),
+            "{text}"
+        );
+        assert!(
+            text.contains("moved_out (v) ; __sent . 0 = false ;"),
+            "{text}"
+        );
+        assert!(
+            !select(quote!(tx <- f() => {} <-rx() => {}), Bias::Random)
+                .to_string()
+                .contains("__Sent")
+        );
+    }
+
+    #[test]
+    fn cfg_follows_everything_that_belongs_to_its_arm() {
+        let text = text(quote!(#[cfg(a)] v = <-rx => {} #[cfg(b)] default => {} <-rx => {}));
+        let count = |cfg: &str| text.matches(cfg).count();
+        assert_eq!(
+            count("# [cfg (a)]"),
+            8,
+            "type parameter, variant, 2 lets, position, list, result, body: {text}"
+        );
+        assert_eq!(
+            count("# [cfg (b)]"),
+            4,
+            "variant, let, result, body: {text}"
+        );
+    }
+
+    #[test]
+    fn an_attribute_that_is_no_cfg_stays_at_the_body() {
+        assert_eq!(
+            text(quote!(#[allow(a)] <-rx => {}))
+                .matches("# [allow (a)]")
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn no_expansion_has_unsafe_in_it() {
+        assert!(!text(quote!(tx <- v => {} <-rx() => {} default => {})).contains("unsafe"));
+    }
+}

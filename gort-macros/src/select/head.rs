@@ -1,0 +1,370 @@
+//! The head of an arm: everything between its attributes and `=>`.
+//!
+//! ```text
+//! head = [ pat "=" ] "<-" expr tail | [ pat "=" ] expr "<-" expr tail | keyword tail        keyword: see `keyword.rs`
+//! tail = [ "else" block ] [ "," "if" expr ]
+//! ```
+//!
+//! `tx <- value` is to syn the comparison `tx < -value`, so the head's tokens are cut at the first `<-` outside
+//! brackets, and syn parses the parts. Two tokens are a `<-` when nothing stands between them; `::<-1>` is the one
+//! place in Rust where they are something else.
+
+use proc_macro2::{Spacing, Span, TokenStream, TokenTree};
+use syn::parse::{ParseStream, Parser};
+use syn::{Block, Expr, Pat, Token};
+
+use super::ast::{Guard, Head, Otherwise};
+use super::keyword::parse_keyword;
+use crate::report::here;
+
+/// An arm without attributes and body.
+pub(super) struct Parsed {
+    pub(super) head: Head,
+    pub(super) binding: Option<Pat>,
+    pub(super) otherwise: Option<Otherwise>,
+    pub(super) guard: Option<Guard>,
+}
+
+pub(super) fn parse_head(head: &[TokenTree], end: Span) -> syn::Result<Parsed> {
+    match find_arrow(head) {
+        Some(at) => parse_arrow(&head[..at], &head[at..at + 2], &head[at + 2..]),
+        None => parse_keyword(head, end),
+    }
+}
+
+/// Where the first `<-` outside brackets begins.
+pub(super) fn find_arrow(tokens: &[TokenTree]) -> Option<usize> {
+    (0..tokens.len().saturating_sub(1)).find(|&at| {
+        let after_path = at > 0 && is_punct(&tokens[at - 1], ':');
+        is_joint(&tokens[at], '<') && is_punct(&tokens[at + 1], '-') && !after_path
+    })
+}
+
+pub(super) fn is_punct(tree: &TokenTree, char: char) -> bool {
+    matches!(tree, TokenTree::Punct(punct) if punct.as_char() == char)
+}
+
+pub(super) fn is_joint(tree: &TokenTree, char: char) -> bool {
+    matches!(tree, TokenTree::Punct(punct) if punct.as_char() == char && punct.spacing() == Spacing::Joint)
+}
+
+pub(super) fn stream(tokens: &[TokenTree]) -> TokenStream {
+    tokens.iter().cloned().collect()
+}
+
+/// `[pat =] [target] <- operand …`.
+fn parse_arrow(
+    left: &[TokenTree],
+    arrow: &[TokenTree],
+    right: &[TokenTree],
+) -> syn::Result<Parsed> {
+    let arrow = arrow[0].span();
+    if let Some(second) = find_arrow(right) {
+        let message = "a second `<-` in one arm; end the first with `=>` and a body, or write a comparison as `a < -b`";
+        return Err(syn::Error::new(right[second].span(), message));
+    }
+    let (binding, target) = match find_equals(left)? {
+        Some(at) => (
+            Some(parse_binding(&left[..at], &left[at])?),
+            &left[at + 1..],
+        ),
+        None => (None, left),
+    };
+    let what = if target.is_empty() {
+        "a channel"
+    } else {
+        "a value"
+    };
+    let starts = right
+        .first()
+        .is_some_and(|first| !is_punct(first, ',') && !is_word(first, "else"));
+    if !starts {
+        return Err(syn::Error::new(
+            arrow,
+            format_args!("expected {what} after `<-`"),
+        ));
+    }
+    let parser = |input: ParseStream<'_>| {
+        let operand = input.parse::<Expr>()?;
+        let (otherwise, guard) = parse_tail(input)?;
+        Ok((operand, otherwise, guard))
+    };
+    let (operand, otherwise, guard) = parser.parse2(stream(right))?;
+    let head = if target.is_empty() {
+        Head::Recv { source: operand }
+    } else {
+        Head::Send {
+            target: parse_target(target)?,
+            value: operand,
+        }
+    };
+    Ok(Parsed {
+        head,
+        binding,
+        otherwise,
+        guard,
+    })
+}
+
+fn is_word(tree: &TokenTree, word: &str) -> bool {
+    matches!(tree, TokenTree::Ident(ident) if ident == word)
+}
+
+fn parse_target(tokens: &[TokenTree]) -> syn::Result<Expr> {
+    let parser = |input: ParseStream<'_>| {
+        let target = input.parse::<Expr>()?;
+        if input.peek(Token![,]) {
+            return Err(here(input, ONE_VALUE));
+        }
+        if !input.is_empty() {
+            return Err(here(
+                input,
+                "expected `<-` after the channel; write `tx <- value => …`",
+            ));
+        }
+        Ok(target)
+    };
+    parser.parse2(stream(tokens))
+}
+
+const ONE_VALUE: &str = "a receive gives one value, a `Result`; \
+     write `v = <-rx => …` or `Ok(v) = <-rx else { … } => …`";
+
+/// Where the `=` behind the pattern stands: the first one that is no part of another operator.
+pub(super) fn find_equals(tokens: &[TokenTree]) -> syn::Result<Option<usize>> {
+    for (at, tree) in tokens.iter().enumerate() {
+        if !is_punct(tree, '=') {
+            continue;
+        }
+        if at > 0 && is_punct(&tokens[at - 1], ':') {
+            return Err(syn::Error::new(
+                tokens[at - 1].span(),
+                "`:=` is Go's; write `v = <-rx => …`",
+            ));
+        }
+        let compared = tokens
+            .get(at + 1)
+            .is_some_and(|next| is_joint(tree, '=') && is_punct(next, '='));
+        let before = at.checked_sub(1).map(|before| &tokens[before]);
+        match before {
+            Some(TokenTree::Punct(before)) if before.spacing() == Spacing::Joint => {
+                if before.as_char() == '>' && !compared {
+                    return Ok(Some(at));
+                }
+            }
+            _ if compared => {}
+            _ => return Ok(Some(at)),
+        }
+    }
+    Ok(None)
+}
+
+fn parse_binding(tokens: &[TokenTree], equals: &TokenTree) -> syn::Result<Pat> {
+    if tokens.is_empty() {
+        return Err(syn::Error::new(
+            equals.span(),
+            "expected a pattern before `=`; write `v = <-rx => …`",
+        ));
+    }
+    let parser = |input: ParseStream<'_>| {
+        let pattern = Pat::parse_multi_with_leading_vert(input)?;
+        if input.peek(Token![,]) {
+            return Err(here(input, ONE_VALUE));
+        }
+        if input.peek(Token![:]) {
+            return Err(here(
+                input,
+                "the pattern of an arm has no type; the channel's item type is known",
+            ));
+        }
+        if !input.is_empty() {
+            return Err(here(
+                input,
+                "expected `=` after the pattern; write `v = <-rx => …`",
+            ));
+        }
+        Ok(pattern)
+    };
+    parser.parse2(stream(tokens))
+}
+
+/// `[else block] [, if condition]` up to the end.
+pub(super) fn parse_tail(
+    input: ParseStream<'_>,
+) -> syn::Result<(Option<Otherwise>, Option<Guard>)> {
+    let mut otherwise = None;
+    let mut guard = None;
+    if input.peek(Token![else]) {
+        let keyword = input.parse::<Token![else]>()?;
+        if !input.peek(syn::token::Brace) {
+            return Err(syn::Error::new(
+                keyword.span,
+                "expected a block after `else`; write `else { break }`",
+            ));
+        }
+        otherwise = Some(Otherwise {
+            keyword: keyword.span,
+            block: input.parse::<Block>()?,
+        });
+    }
+    if input.peek(Token![,]) {
+        input.parse::<Token![,]>()?;
+        if !input.peek(Token![if]) {
+            return Err(here(
+                input,
+                "expected `if` and a condition after `,`, or `=>` and a body before it",
+            ));
+        }
+    }
+    if input.peek(Token![if]) {
+        let keyword = input.parse::<Token![if]>()?;
+        if input.is_empty() {
+            return Err(syn::Error::new(
+                keyword.span,
+                "expected a condition after `if`",
+            ));
+        }
+        guard = Some(Guard {
+            keyword: keyword.span,
+            condition: input.parse::<Expr>()?,
+        });
+        if input.peek(Token![else]) {
+            return Err(here(
+                input,
+                "the `else` block stands before the guard; write `Ok(v) = <-rx else { … }, if g => …`",
+            ));
+        }
+    }
+    if !input.is_empty() {
+        return Err(here(
+            input,
+            "expected `=>`, `else { … }` or `, if …` after the operation",
+        ));
+    }
+    Ok((otherwise, guard))
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::super::keyword::UNKNOWN;
+    use super::super::testing::{arms, mistakes};
+    use super::*;
+
+    #[test]
+    fn go_arms_are_told_apart_by_what_stands_before_the_arrow() {
+        assert_eq!(
+            arms(quote! {
+                <-rx => {}
+                v =<-rx => {}
+                Ok(v) | Err(Closed(v)) = <-p.idle[0] => {}
+                tx <- value => {}
+                p.tx <- -1 => {}
+                r = f::<A, B>(x) <- S { a: 1 } => {}
+                0..=9 = <-rx => {}
+            }),
+            [
+                "recv(rx)",
+                "recv(rx) v",
+                "recv(p . idle [0]) Ok (v) | Err (Closed (v))",
+                "send(tx, value)",
+                "send(p . tx, - 1)",
+                "send(f :: < A , B > (x), S { a : 1 }) r",
+                "recv(rx) 0 ..= 9",
+            ]
+        );
+    }
+
+    #[test]
+    fn else_and_guard_stand_behind_the_operation() {
+        assert_eq!(
+            arms(quote! {
+                Ok(v) = <-rx else { break } => {}
+                Ok(v) = <-rx else { break }, if a && b => {}
+                <-if a { x } else { y }, if on => {}
+                tx <- f(a, b), if !q.is_empty() => {}
+            }),
+            [
+                "recv(rx) Ok (v) else",
+                "recv(rx) Ok (v) else if a && b",
+                "recv(if a { x } else { y }) if on",
+                "send(tx, f (a , b)) if ! q . is_empty ()",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_minus_in_generics_is_no_arrow() {
+        assert_eq!(
+            arms(quote!(v = <-pick::<-1>(x) => {})),
+            ["recv(pick :: < - 1 > (x)) v"]
+        );
+        assert_eq!(
+            arms(quote!(pick::<-1>(x) <- 2 => {})),
+            ["send(pick :: < - 1 > (x), 2)"]
+        );
+    }
+
+    #[test]
+    fn one_arrow_per_arm() {
+        assert_eq!(
+            mistakes(quote!(a <- b <- c => {})),
+            [
+                "a second `<-` in one arm; end the first with `=>` and a body, or write a comparison as `a < -b`"
+            ]
+        );
+    }
+
+    #[test]
+    fn missing_parts_are_named() {
+        let cases = [
+            (quote!(<- => {}), "expected a channel after `<-`"),
+            (quote!(tx <- => {}), "expected a value after `<-`"),
+            (
+                quote!(= <-rx => {}),
+                "expected a pattern before `=`; write `v = <-rx => …`",
+            ),
+            (
+                quote!(<-rx),
+                "expected `=>` and a body after this; write `v = <-rx => …`",
+            ),
+            (
+                quote!(<-rx =>),
+                "expected a body after `=>`; write `{}` to do nothing",
+            ),
+            (
+                quote!(<-rx else break => {}),
+                "expected a block after `else`; write `else { break }`",
+            ),
+            (quote!(<-rx, if => {}), "expected a condition after `if`"),
+        ];
+        for (input, message) in cases {
+            assert_eq!(mistakes(input), [message]);
+        }
+    }
+
+    #[test]
+    fn heads_that_are_nothing_are_told_together() {
+        assert_eq!(
+            mistakes(quote! {
+                rx => {}
+                v = rx => {}
+                v := <-rx => {}
+                v, ok = <-rx => {}
+                case => {}
+                v: T = <-rx => {}
+                + => {}
+            }),
+            [
+                "`rx` is neither a receive nor a send; write `<-rx => …` or `rx <- value => …`",
+                "`rx` is not received from; write `<-` before the channel: `v = <-rx => …`",
+                "`:=` is Go's; write `v = <-rx => …`",
+                ONE_VALUE,
+                "`case` is Go's; write `v = <-rx => …`",
+                "the pattern of an arm has no type; the channel's item type is known",
+                UNKNOWN,
+            ]
+        );
+    }
+}

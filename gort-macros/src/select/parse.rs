@@ -1,0 +1,203 @@
+//! The arms of `select!`.
+//!
+//! ```text
+//! select = [ "biased" ";" ] { attrs head "=>" expr [ "," ] }        head: see `head.rs`
+//! ```
+//!
+//! A head that is not understood is noted and its body parsed all the same, so that the heads after it are read too. A
+//! syntax error in a body ends parsing.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Expr, Token};
+
+use super::ast::{Arm, Bias, Select};
+use super::head::{find_arrow, is_joint, is_punct, parse_head};
+use crate::report::{Report, here};
+
+/// Parses the input of `select!`.
+///
+/// # Errors
+///
+/// All the heads that are not understood, and the first syntax error in a body.
+pub(crate) fn parse(input: TokenStream, bias: Bias) -> syn::Result<Select> {
+    (|input: ParseStream<'_>| parse_select(input, bias)).parse2(input)
+}
+
+fn parse_select(input: ParseStream<'_>, mut bias: Bias) -> syn::Result<Select> {
+    let mut report = Report::default();
+    let mut arms = Vec::new();
+    if let Some(keyword) = take_biased(input)? {
+        if bias == Bias::Biased {
+            report.at(
+                keyword.span(),
+                "`select_biased!` is biased already; drop `biased;`",
+            );
+        }
+        bias = Bias::Biased;
+    }
+    while !input.is_empty() {
+        if let Some(keyword) = take_biased(input)? {
+            report.at(
+                keyword.span(),
+                "`biased;` stands once, before the first arm",
+            );
+            continue;
+        }
+        match parse_arm(input, &mut report) {
+            Ok(arm) => arms.extend(arm),
+            Err(error) => {
+                report.push(error);
+                break;
+            }
+        }
+    }
+    report.finish(Select { bias, arms })
+}
+
+/// `biased;`, if it stands here.
+fn take_biased(input: ParseStream<'_>) -> syn::Result<Option<Ident>> {
+    let fork = input.fork();
+    match fork.parse::<Ident>() {
+        Ok(keyword) if keyword == "biased" && (fork.peek(Token![;]) || fork.peek(Token![,])) => {
+            let keyword = input.parse::<Ident>()?;
+            if input.peek(Token![,]) {
+                return Err(here(input, "expected `;` after `biased`; write `biased;`"));
+            }
+            input.parse::<Token![;]>()?;
+            Ok(Some(keyword))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// One arm; `None` if its head was a mistake that has been reported.
+fn parse_arm(input: ParseStream<'_>, report: &mut Report) -> syn::Result<Option<Arm>> {
+    let attrs = input.call(Attribute::parse_outer)?;
+    let mut head = Vec::new();
+    while !input.peek(Token![=>]) {
+        if input.is_empty() {
+            let span = head.last().map_or_else(Span::call_site, TokenTree::span);
+            return Err(syn::Error::new(
+                span,
+                "expected `=>` and a body after this; write `v = <-rx => …`",
+            ));
+        }
+        head.push(input.parse::<TokenTree>()?);
+    }
+    let arrow = input.parse::<Token![=>]>()?;
+    let parsed = report.take(parse_head(&head, arrow.spans[0]));
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(syn::Error::new(
+            arrow.spans[0],
+            "expected a body after `=>`; write `{}` to do nothing",
+        ));
+    }
+    let rest = input.fork();
+    let body = Expr::parse_with_earlier_boundary_rule(input)
+        .map_err(|error| missing_comma(&rest).unwrap_or(error))?;
+    if input.peek(Token![,]) {
+        input.parse::<Token![,]>()?;
+    } else if !input.is_empty() && !ends_itself(&body) {
+        return Err(here(input, COMMA));
+    }
+    Ok(parsed.map(|head| Arm {
+        attrs,
+        head: head.head,
+        binding: head.binding,
+        otherwise: head.otherwise,
+        guard: head.guard,
+        body,
+    }))
+}
+
+/// The error for a body that runs into the next arm's `<-`, which syn reads as an operator.
+fn missing_comma(rest: ParseStream<'_>) -> Option<syn::Error> {
+    let tokens: Vec<TokenTree> = rest.parse::<TokenStream>().ok()?.into_iter().collect();
+    let arrow = find_arrow(&tokens)?;
+    let starts_arm = tokens[arrow..].windows(2).find_map(|pair| match pair {
+        [TokenTree::Punct(first), _] if first.as_char() == ',' => Some(false),
+        [first, second] if is_joint(first, '=') && is_punct(second, '>') => Some(true),
+        _ => None,
+    });
+    let comma_before = tokens[..arrow].iter().any(|tree| is_punct(tree, ','));
+    (starts_arm == Some(true) && !comma_before)
+        .then(|| syn::Error::new(tokens[arrow].span(), COMMA))
+}
+
+const COMMA: &str = "expected `,` between the arms of `select!`";
+
+/// Whether a body needs no `,` behind it, as in `match`.
+fn ends_itself(body: &Expr) -> bool {
+    matches!(
+        body,
+        Expr::Block(_)
+            | Expr::Const(_)
+            | Expr::ForLoop(_)
+            | Expr::If(_)
+            | Expr::Loop(_)
+            | Expr::Match(_)
+            | Expr::TryBlock(_)
+            | Expr::Unsafe(_)
+            | Expr::While(_)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::super::testing::{mistakes, parsed};
+    use super::*;
+
+    #[test]
+    fn arms_are_separated() {
+        for input in [
+            quote!(<-rx => f() <-rx => {}),
+            quote!(<-rx => f() tx <- v => {}),
+            quote!(<-rx => f() default => {}),
+        ] {
+            assert_eq!(mistakes(input), [COMMA]);
+        }
+    }
+
+    #[test]
+    fn bodies_end_as_in_match() {
+        assert_eq!(
+            parsed(quote!(<-a => {} <-b => if x { y } <-c => f(), <-d => 7. ))
+                .arms
+                .len(),
+            4
+        );
+        assert_eq!(
+            parsed(quote!(<-a => loop {}, <-b => match x { _ => {} } default => x = 1))
+                .arms
+                .len(),
+            3
+        );
+    }
+
+    #[test]
+    fn biased_is_read_before_the_arms() {
+        assert_eq!(parsed(quote!(biased; <-rx => {})).bias, Bias::Biased);
+        assert_eq!(parsed(quote!(<-rx => {})).bias, Bias::Random);
+        assert_eq!(
+            mistakes(quote!(<-rx => {} biased; <-rx => {})),
+            ["`biased;` stands once, before the first arm"]
+        );
+        assert_eq!(
+            mistakes(quote!(biased, <-rx => {})),
+            ["expected `;` after `biased`; write `biased;`"]
+        );
+    }
+
+    #[test]
+    fn attributes_belong_to_their_arm() {
+        let select = parsed(quote!(#[cfg(a)] #[allow(b)] <-rx => {} <-rx => {}));
+        assert_eq!(
+            (select.arms[0].attrs.len(), select.arms[1].attrs.len()),
+            (2, 0)
+        );
+        assert!(select.arms[0].is_conditional() && !select.arms[1].is_conditional());
+    }
+}

@@ -1,0 +1,287 @@
+//! Models of `runq.rs`: the owner against its thieves.
+//!
+//! Modelled: the ring (of `CAP` = 4 here) and `runnext`, as they are, no copy. An
+//! entry points to a cell that the owner writes before it queues the entry and
+//! that whoever takes the entry writes as well, so loom reports an entry that two
+//! take, and one that is visible before what it points to.
+//!
+//! Not modelled: indices that wrap around at 2^32; how long a thief waits before it
+//! takes a `runnext` (`schedule/steal.rs`); who is told of new entries
+//! (`loom_idle.rs`).
+
+use super::explore;
+use crate::prim::DataCell;
+use crate::runq::{CAP, Runq};
+use loom::thread;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// What queues point to: a G as far as the model knows it.
+struct Entry {
+    /// Times queued minus times taken.
+    queued: DataCell<i32>,
+}
+
+// SAFETY: loom checks every access to the cell.
+unsafe impl Send for Entry {}
+// SAFETY: as above.
+unsafe impl Sync for Entry {}
+
+const ENTRIES: usize = CAP as usize + 2;
+
+/// The queue under test, the thieves' own queues, and all entries.
+struct Queues {
+    victim: Runq<Entry>,
+    thieves: [Runq<Entry>; 2],
+    entries: [Entry; ENTRIES],
+}
+
+impl Queues {
+    /// With the entries `0..filled` in the ring.
+    fn new(filled: usize) -> Arc<Self> {
+        let this = Arc::new(Self {
+            victim: Runq::new(),
+            thieves: [Runq::new(), Runq::new()],
+            entries: std::array::from_fn(|_| Entry {
+                queued: DataCell::new(0),
+            }),
+        });
+        for i in 0..filled {
+            this.put(i);
+        }
+        this
+    }
+
+    /// An entry that is about to be queued; it is not in a queue now.
+    fn entry(&self, i: usize) -> NonNull<Entry> {
+        add(&self.entries[i], 1);
+        NonNull::from(&self.entries[i])
+    }
+
+    /// Owner: `runq_put`. The overflow counts as taken, as nobody else can.
+    fn put(&self, i: usize) {
+        self.put_back(self.entry(i));
+    }
+
+    fn put_back(&self, gp: NonNull<Entry>) {
+        if let Err(batch) = self.victim.put(gp) {
+            assert_eq!(batch[CAP as usize / 2], gp.as_ptr());
+            for gp in batch {
+                take(NonNull::new(gp));
+            }
+        }
+    }
+
+    /// Owner: `runq_put_next`.
+    fn put_next(&self, i: usize) {
+        if let Some(displaced) = self.victim.put_next(self.entry(i)) {
+            self.put_back(displaced);
+        }
+    }
+
+    /// Thief number `me`: steals from `victim`, then runs all that it has.
+    fn steal(&self, me: usize, victim: &Runq<Entry>) {
+        take(victim.steal_into(&self.thieves[me]));
+        while take(self.thieves[me].get()) {}
+    }
+
+    /// Thief: takes `runnext`, as `steal_next` of `schedule/steal.rs`.
+    fn steal_next(&self) {
+        let seen = self.victim.peek_next();
+        if !seen.is_null() {
+            take(self.victim.steal_next(seen));
+        }
+    }
+
+    /// At the end: takes what is left; then every entry has been taken as often as
+    /// it was queued.
+    fn check(&self) {
+        take(self.victim.get_next());
+        for queue in [&self.victim, &self.thieves[0], &self.thieves[1]] {
+            while take(queue.get()) {}
+            assert!(queue.is_empty());
+        }
+        for (i, entry) in self.entries.iter().enumerate() {
+            // SAFETY: loom checks the access.
+            let queued = entry.queued.with(|n| unsafe { *n });
+            assert_eq!(queued, 0, "entry {i} was lost or taken twice");
+        }
+    }
+}
+
+fn add(entry: &Entry, n: i32) {
+    // SAFETY: loom checks the access.
+    entry.queued.with_mut(|queued| unsafe { *queued += n });
+}
+
+/// Whoever took an entry uses it; false if there was none.
+fn take(gp: Option<NonNull<Entry>>) -> bool {
+    match gp {
+        // SAFETY: entries live as long as the model.
+        Some(gp) => add(unsafe { gp.as_ref() }, -1),
+        None => return false,
+    }
+    true
+}
+
+/// Without the compare-and-swap on `head` in `get`.
+#[test]
+fn entry_taken_by_owner_and_thief() {
+    explore(|| {
+        let q = Queues::new(2);
+        let thief = thread::spawn({
+            let q = Arc::clone(&q);
+            move || q.steal(0, &q.victim)
+        });
+        q.put(2);
+        take(q.victim.get());
+        take(q.victim.get());
+        thief.join().unwrap();
+        q.check();
+    });
+}
+
+/// With `tail` stored Relaxed in `put`.
+#[test]
+fn entry_visible_before_its_goroutine() {
+    explore(|| {
+        let q = Queues::new(0);
+        let thief = thread::spawn({
+            let q = Arc::clone(&q);
+            move || q.steal(0, &q.victim)
+        });
+        q.put(0);
+        q.put_next(1);
+        thief.join().unwrap();
+        q.check();
+    });
+}
+
+/// The owner comes round the ring and writes the slot that a thief is reading.
+#[test]
+fn slot_overwritten_while_a_thief_reads_it() {
+    explore(|| {
+        let q = Queues::new(CAP as usize);
+        let thief = thread::spawn({
+            let q = Arc::clone(&q);
+            move || q.steal(0, &q.victim)
+        });
+        take(q.victim.get());
+        q.put(CAP as usize);
+        take(q.victim.get());
+        q.put(CAP as usize + 1);
+        thief.join().unwrap();
+        q.check();
+    });
+}
+
+/// A full ring: `take_half` and a thief want the same entries.
+#[test]
+fn overflow_takes_what_a_thief_has_taken() {
+    explore(|| {
+        let q = Queues::new(CAP as usize);
+        let thief = thread::spawn({
+            let q = Arc::clone(&q);
+            move || q.steal(0, &q.victim)
+        });
+        q.put(CAP as usize);
+        q.put(CAP as usize + 1);
+        thief.join().unwrap();
+        q.check();
+    });
+}
+
+/// The owner takes `runnext` that a thief has just taken; and `runnext` goes to the
+/// ring when another displaces it.
+#[test]
+fn runnext_taken_by_owner_and_thief() {
+    explore(|| {
+        let q = Queues::new(0);
+        q.put_next(0);
+        let thief = thread::spawn({
+            let q = Arc::clone(&q);
+            move || {
+                q.steal_next();
+                q.steal(0, &q.victim);
+            }
+        });
+        q.put_next(1);
+        take(q.victim.get_next());
+        thief.join().unwrap();
+        q.check();
+    });
+}
+
+/// The same goroutine is `runnext` again when the thief comes to take it: that is
+/// as good, but the thief must see what it has done in between.
+#[test]
+fn runnext_stolen_with_what_it_was_before() {
+    explore(|| {
+        let q = Queues::new(0);
+        q.put_next(0);
+        let thief = thread::spawn({
+            let q = Arc::clone(&q);
+            move || q.steal_next()
+        });
+        if take(q.victim.get_next()) {
+            q.put_next(0);
+        }
+        thief.join().unwrap();
+        q.check();
+    });
+}
+
+/// Two thieves at one ring, and the owner.
+#[test]
+fn entry_taken_by_two_thieves() {
+    explore(|| {
+        let q = Queues::new(3);
+        let thieves = [0, 1].map(|me| {
+            let q = Arc::clone(&q);
+            thread::spawn(move || q.steal(me, &q.victim))
+        });
+        take(q.victim.get());
+        for thief in thieves {
+            thief.join().unwrap();
+        }
+        q.check();
+    });
+}
+
+/// A thief's loot is robbed while it is copied: `steal_into` publishes `tail` last.
+#[test]
+fn loot_visible_before_it_is_the_thiefs() {
+    explore(|| {
+        let q = Queues::new(CAP as usize);
+        let first = thread::spawn({
+            let q = Arc::clone(&q);
+            move || q.steal(0, &q.victim)
+        });
+        let second = thread::spawn({
+            let q = Arc::clone(&q);
+            move || q.steal(1, &q.thieves[0])
+        });
+        take(q.victim.get());
+        first.join().unwrap();
+        second.join().unwrap();
+        q.check();
+    });
+}
+
+/// An entry is always queued and only moves from `runnext` to the ring. Without the
+/// second look at `tail` in `is_empty`.
+#[test]
+fn queue_called_empty_while_an_entry_moves() {
+    explore(|| {
+        let q = Queues::new(0);
+        q.put_next(0);
+        let checker = thread::spawn({
+            let q = Arc::clone(&q);
+            move || assert!(!q.victim.is_empty(), "entry 0 was there all the time")
+        });
+        q.put_next(1);
+        take(q.victim.get_next());
+        checker.join().unwrap();
+        q.check();
+    });
+}
