@@ -22,7 +22,7 @@
 //! | `schedlink` | whoever holds the G in a list | the same |
 //! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst |
 //! | `join` | see `join.rs` | |
-//! | `lockedm` | the goroutine while running | the scheduler that took it out of a queue |
+//! | `lockedm`, `wired` | the goroutine while running | the scheduler that took it out of a queue |
 //! | the rest | the spawner, before the G is published | anyone that keeps the slot alive |
 
 use crate::arch::Gobuf;
@@ -52,6 +52,8 @@ pub(crate) struct G {
     pub(crate) packet: Cell<*mut u8>,
     /// The M this goroutine is wired to, or null.
     pub(crate) lockedm: Cell<*const M>,
+    /// How often it has asked for that.
+    pub(crate) wired: Cell<u32>,
     /// Since when it waits: the P's coarse clock.
     since: AtomicU64,
     /// Where it waits: a `&'static Location` as a number, 0 for nowhere.
@@ -82,6 +84,7 @@ impl G {
             join: JoinWord::new(),
             packet: Cell::new(ptr::null_mut()),
             lockedm: Cell::new(ptr::null()),
+            wired: Cell::new(0),
             since: AtomicU64::new(0),
             site: AtomicUsize::new(0),
             id: AtomicU64::new(0),
@@ -131,6 +134,11 @@ impl G {
     /// The name it was spawned with.
     pub(crate) fn name(&self) -> Option<Arc<str>> {
         self.name.lock().clone()
+    }
+
+    /// The name, for a signal handler: `None` also if somebody is looking at it.
+    pub(crate) fn name_if_free(&self) -> Option<Arc<str>> {
+        self.name.try_lock()?.clone()
     }
 
     /// Records why, since when and where the goroutine is going to wait.

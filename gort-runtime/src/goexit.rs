@@ -14,10 +14,11 @@ use crate::park::Waiter;
 use crate::prim::Ordering::Relaxed;
 use crate::sched::SCHED;
 use crate::schedinit;
-use crate::schedule::schedule;
+use crate::schedule::{leave_thread, schedule};
 use crate::stack;
 use crate::throw::throw;
 use crate::tls;
+use crate::wire;
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::{self, NonNull};
@@ -102,6 +103,7 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Dead);
     m.curg.set(ptr::null_mut());
+    let wired = wire::end(m, g);
     // Before anyone can know of the end: a goroutine that was joined is not counted.
     match m.held_p() {
         Some(p) => p.count_ended(),
@@ -117,7 +119,7 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
         AtEnd::Wake(waiter) => unsafe { Waiter::from_word(waiter).ready() },
         AtEnd::Free => free(gp, m.held_p().and_then(|p| p.free_default(g))),
     }
-    schedule(m)
+    if wired { leave_thread(m) } else { schedule(m) }
 }
 
 /// Returns an ended goroutine's slot to the pool. The caller is its last owner.

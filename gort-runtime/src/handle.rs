@@ -74,13 +74,27 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        // SAFETY: nothing is borrowed: both types are 'static.
+        unsafe { self.spawn_unchecked(f) }
+    }
+
+    /// Starts a goroutine that may borrow.
+    ///
+    /// # Safety
+    /// What `F` and `T` borrow outlives the goroutine and its outcome.
+    #[track_caller]
+    pub(crate) unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
         let at = Location::caller();
         let stack_log2 = self.stack.map(stack::validate_size).transpose()?;
         let options = Options {
             name: self.name,
             stack_log2,
         };
-        // SAFETY: nothing is borrowed: both types are 'static.
+        // SAFETY: caller's clause.
         let gp = unsafe { newproc::newproc(f, options, at) }?;
         Ok(JoinHandle {
             gp,

@@ -23,6 +23,10 @@ mod arch;
 #[cfg(not(loom))]
 mod barrier;
 #[cfg(not(loom))]
+mod checkdead;
+#[cfg(not(loom))]
+mod dump;
+#[cfg(not(loom))]
 mod g;
 #[cfg(not(loom))]
 mod goexit;
@@ -59,6 +63,8 @@ mod sched;
 mod schedinit;
 mod schedule;
 #[cfg(not(loom))]
+mod scope;
+#[cfg(not(loom))]
 mod sleep;
 #[cfg(not(loom))]
 mod stack;
@@ -80,6 +86,8 @@ mod tls;
 mod traceback;
 #[cfg(not(loom))]
 mod waitreason;
+#[cfg(not(loom))]
+mod wire;
 
 #[cfg(all(loom, test))]
 mod tests;
@@ -88,11 +96,13 @@ pub use lock::{Lock, LockGuard, RawLock};
 
 #[cfg(not(loom))]
 pub use {
+    dump::dump,
     goexit::{goexit, is_goexit, num_goroutines},
     handle::{Builder, Goroutine, GoroutineId, JoinError, JoinHandle, current, spawn, try_current},
     park::{Current, Waiter, wait_for_ever, yield_now},
     schedinit::{RuntimeBuilder, max_procs},
     schedule::{random, worth_spinning},
+    scope::{Scope, ScopedJoinHandle, scope},
     sleep::{sleep, sleep_until},
     syscall::blocking,
     system_stack::on_system_stack,
@@ -100,4 +110,5 @@ pub use {
     time::{Nanos, deadline_after, nanos_of, now},
     traceback::{GoroutineInfo, GoroutineState, goroutines},
     waitreason::WaitReason,
+    wire::{OsThreadLock, lock_os_thread},
 };

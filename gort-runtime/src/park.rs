@@ -40,6 +40,7 @@ use crate::throw::throw;
 use crate::time::{Nanos, Timer, Timers, now};
 use crate::tls;
 use crate::waitreason::WaitReason;
+use crate::wire::{unwire_if, wire_if_panicking};
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::panic::Location;
@@ -268,7 +269,7 @@ unsafe fn gopark<F: FnOnce() -> bool>(
     // SAFETY: the running goroutine saves itself; `park_m` keeps the contract.
     // Nothing of this thread is held: `m` is not used below.
     unsafe { arch::mcall(park_m, G::gobuf(gp), m.g0()) };
-    unwire(wired, gp);
+    unwire_if(wired, gp);
 }
 
 /// Moves the closure to g0's stack before it runs: it may make the goroutine's
@@ -349,31 +350,6 @@ fn any_timers() -> &'static Timers {
     }
 }
 
-/// Ties a panicking goroutine and its M together for one wait; true if it did.
-#[inline]
-pub(crate) fn wire_if_panicking(m: &M, gp: NonNull<G>) -> bool {
-    let panicking = thread::panicking();
-    if panicking {
-        // SAFETY: the running goroutine owns itself.
-        unsafe { gp.as_ref() }.lockedm.set(m);
-        m.lockedg.set(gp.as_ptr());
-    }
-    panicking
-}
-
-/// Unties what [`wire_if_panicking`] tied.
-#[inline]
-pub(crate) fn unwire(wired: bool, gp: NonNull<G>) {
-    if !wired {
-        return;
-    }
-    // SAFETY: the running goroutine owns itself; `lockedm` is the M it runs on.
-    unsafe { gp.as_ref() }.lockedm.set(ptr::null());
-    if let Some(m) = tls::getm() {
-        m.lockedg.set(ptr::null_mut());
-    }
-}
-
 /// Lets other goroutines run: the caller goes to the tail of its queue. On a plain
 /// thread, yields the thread. Go's `runtime.Gosched`.
 pub fn yield_now() {
@@ -387,7 +363,7 @@ pub fn yield_now() {
     let m = inside.into_switch();
     // SAFETY: the running goroutine saves itself; `gosched_m` keeps the contract.
     unsafe { arch::mcall(gosched_m, G::gobuf(gp), m.g0()) };
-    unwire(wired, gp);
+    unwire_if(wired, gp);
 }
 
 unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {

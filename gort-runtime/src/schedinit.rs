@@ -1,6 +1,7 @@
 //! Start-up: configuration, once, on first use; the main goroutine.
 
 use crate::barrier;
+use crate::checkdead::{self, MainRuns};
 use crate::handle::{Builder, JoinError};
 use crate::sched::SCHED;
 use crate::stack;
@@ -60,6 +61,7 @@ fn start(settings: Settings) -> &'static Config {
         });
         let procs = procs.clamp(1, MAX_PROCS) as u32;
         barrier::init(!debug_option("membarrier=off"));
+        stack::install_overflow_handler();
         SCHED.init(procs);
         sysmon::start();
         Config {
@@ -160,6 +162,11 @@ impl RuntimeBuilder {
             .main_stack
             .unwrap_or_else(|| self.settings.stack.unwrap_or(0).max(stack::MAIN_STACK));
         start(self.settings);
+        let runs = MainRuns::new();
+        let main = move || {
+            let _runs = runs;
+            main()
+        };
         let main = match Builder::new().name("main").stack_size(stack).spawn(main) {
             Ok(handle) => handle,
             Err(e) => panic!("cannot start the main goroutine: {e}"),
@@ -167,7 +174,10 @@ impl RuntimeBuilder {
         match main.join() {
             Ok(value) => value,
             Err(JoinError::Panicked(payload)) => panic::resume_unwind(payload),
-            Err(JoinError::Exited) => crate::park::wait_for_ever(crate::WaitReason::None),
+            Err(JoinError::Exited) => {
+                checkdead::main_exited();
+                crate::park::wait_for_ever(crate::WaitReason::None)
+            }
         }
     }
 }

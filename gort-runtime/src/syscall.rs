@@ -11,13 +11,13 @@ use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
 use crate::inside::Inside;
 use crate::m::M;
-use crate::park;
 use crate::prim::Ordering::Relaxed;
 use crate::sched::SCHED;
 use crate::schedule::{acquirep, schedule, submit_global};
 use crate::sysmon;
 use crate::throw::throw;
 use crate::tls;
+use crate::wire::{unwire_if, wire_if_panicking};
 use std::ptr::{self, NonNull};
 
 /// Runs `f`, which may block the thread (file I/O, a lock of std's, foreign code), so that
@@ -60,11 +60,11 @@ pub(crate) fn exitsyscall(inside: Inside) {
     let Some(gp) = tls::getg() else {
         throw("exitsyscall outside a goroutine")
     };
-    let wired = park::wire_if_panicking(inside.m(), gp);
+    let wired = wire_if_panicking(inside.m(), gp);
     let m = inside.into_switch();
     // SAFETY: the running goroutine saves itself; `exitsyscall0` keeps the contract.
     unsafe { arch::mcall(exitsyscall0, G::gobuf(gp), m.g0()) };
-    park::unwire(wired, gp);
+    unwire_if(wired, gp);
 }
 
 /// On g0, without a P: the goroutine waits for its turn in the global queue.

@@ -12,6 +12,7 @@
 //! queue with no P idle. Without work the P is taken only so that an otherwise idle program
 //! comes to rest, sysmon included. Go's `sysmon` and `retake`.
 
+use crate::checkdead::{self, Liveness};
 use crate::m::M;
 use crate::note::Note;
 use crate::os;
@@ -28,6 +29,8 @@ use std::time::Duration;
 
 const SHORTEST_SLEEP_US: u64 = 20;
 const LONGEST_SLEEP_US: u64 = 10_000;
+/// The same while only a foreign thread could still wake anybody (see `checkdead.rs`).
+const LONGEST_WATCH_US: u64 = 1_000_000;
 /// Rounds without anything to do before sleeps grow longer.
 const PATIENCE: u32 = 50;
 /// Rounds of the longest sleep with every P idle before sysmon parks.
@@ -86,9 +89,12 @@ fn run(seen: &mut [Seen]) {
         thread::sleep(Duration::from_micros(sleep_us));
         if SCHED.idle.npidle() as usize == SCHED.allp().len() {
             idle += 1;
-            if idle >= IDLE_ROUNDS && sleep_us == LONGEST_SLEEP_US {
-                park();
-                (quiet, idle, sleep_us) = (0, 0, SHORTEST_SLEEP_US);
+            if idle >= IDLE_ROUNDS && sleep_us >= LONGEST_SLEEP_US {
+                if park() {
+                    (quiet, idle, sleep_us) = (0, 0, SHORTEST_SLEEP_US);
+                } else {
+                    sleep_us = (sleep_us * 2).min(LONGEST_WATCH_US);
+                }
                 continue;
             }
         } else {
@@ -104,18 +110,22 @@ fn run(seen: &mut [Seen]) {
     }
 }
 
-/// Sleeps until a P is busy.
-fn park() {
+/// Sleeps until a P is busy; false if a deadlock may still have to be noticed.
+fn park() -> bool {
     {
         // Under the lock no P leaves the idle list: either it has, and we see it, or
         // whoever takes it sees us.
-        let _shared = SCHED.shared.lock();
+        let shared = SCHED.shared.lock();
         if SCHED.idle.npidle() as usize != SCHED.allp().len() {
-            return;
+            return true;
+        }
+        if checkdead::check(&shared) == Liveness::OnlyForeignThreads {
+            return false;
         }
         PARKED.store(true, Relaxed);
     }
     NOTE.sleep();
+    true
 }
 
 /// Takes Ps whose holders do not get on; true if it took any.

@@ -99,7 +99,13 @@ impl Process {
         let exe = env::current_exe().expect("the path of this executable");
         let mut command = Command::new(exe);
         command
-            .args([path, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"])
+            .args([
+                path,
+                "--exact",
+                "--include-ignored",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env(ROLE, role)
             .env_remove("RUST_BACKTRACE")
             .envs(vars.iter().copied())
@@ -107,7 +113,11 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let child = command.spawn().expect("start this executable again");
-        Self { child, started: Instant::now(), what: format!("{path} as {role:?} with {vars:?}") }
+        Self {
+            child,
+            started: Instant::now(),
+            what: format!("{path} as {role:?} with {vars:?}"),
+        }
     }
 
     fn wait(mut self) -> Ended {
@@ -150,7 +160,13 @@ fn drain(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
 /// Where a hanging process' threads are, if gdb is installed.
 fn stacks_of(pid: u32) -> String {
     let gdb = Command::new("gdb")
-        .args(["-p", &pid.to_string(), "-batch", "-ex", "thread apply all bt 20"])
+        .args([
+            "-p",
+            &pid.to_string(),
+            "-batch",
+            "-ex",
+            "thread apply all bt 20",
+        ])
         .output();
     match gdb {
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -182,10 +198,13 @@ pub fn settle() {
 /// A seed for this run: `GORT_TEST_SEED`, or one from the clock. Print it in failures.
 #[must_use]
 pub fn seed() -> u64 {
-    env::var("GORT_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        now.map_or(1, |d| d.as_nanos() as u64) | 1
-    })
+    env::var("GORT_TEST_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            now.map_or(1, |d| d.as_nanos() as u64) | 1
+        })
 }
 
 /// A small random generator (xorshift64*), for seeded stress.
@@ -235,7 +254,11 @@ impl Drop for Counted {
 #[must_use]
 pub fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("/proc/self/statm");
-    let pages: usize = statm.split(' ').nth(1).and_then(|n| n.parse().ok()).expect("resident");
+    let pages: usize = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|n| n.parse().ok())
+        .expect("resident");
     // SAFETY: sysconf has no preconditions.
     pages * usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).expect("page size")
 }

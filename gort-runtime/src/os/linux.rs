@@ -102,3 +102,8 @@ pub(crate) fn membarrier() {
         crate::throw::throw("membarrier failed after it had worked");
     }
 }
+
+/// Threads of this process; `None` if `/proc` cannot tell.
+pub(crate) fn num_threads() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+}

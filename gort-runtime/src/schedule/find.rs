@@ -17,6 +17,7 @@ use crate::gqueue::GQueue;
 use crate::m::M;
 use crate::os;
 use crate::p::P;
+use crate::prim::Ordering::Relaxed;
 use crate::runq::CAP;
 use crate::sched::SCHED;
 use std::ptr::NonNull;
@@ -27,6 +28,8 @@ const GLOBAL_EVERY: u32 = 61;
 /// Dispatches between two looks at the clock for timers while the local queue is
 /// not empty (a look costs 41 ns, a switch 20).
 const TIMERS_EVERY: u32 = 8;
+/// Dispatches between two looks at the clock for the time that dumps show.
+const CLOCK_EVERY: u32 = 64;
 /// Dispatches in one time slice between two looks at the clock.
 const SLICE_CHECK: u32 = 16;
 /// How long goroutines that make each other `runnext` may keep the rest of the
@@ -51,6 +54,9 @@ impl Found {
 pub(super) fn find_runnable(m: &M) -> Option<Found> {
     loop {
         let p = m.p();
+        if p.dispatches.load(Relaxed).is_multiple_of(CLOCK_EVERY) {
+            p.coarse_now.set(os::now_ns());
+        }
         run_due_timers(p);
 
         if p.schedtick.get().is_multiple_of(GLOBAL_EVERY)

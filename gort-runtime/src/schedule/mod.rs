@@ -15,7 +15,7 @@ mod wake;
 
 pub(crate) use idle::Idle;
 #[cfg(not(loom))]
-pub(crate) use run::{schedule, yield_to_queue};
+pub(crate) use run::{leave_thread, schedule, yield_to_queue};
 #[cfg(not(loom))]
 pub(crate) use wake::{acquirep, handoffp, submit_global, submit_next, wake_for_timer};
 #[cfg(not(loom))]

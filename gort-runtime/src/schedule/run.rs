@@ -2,7 +2,7 @@
 
 use super::find::{Found, find_runnable};
 use super::wake::{
-    acquirep, handoffp, releasep, runq_put, startlockedm, stopm, submit_global, wakep,
+    acquirep, handoffp, releasep, runq_put, startlockedm, stopm, submit_global, wakep, wired_sleep,
 };
 use crate::arch::Gobuf;
 use crate::g::G;
@@ -70,12 +70,19 @@ fn stop_spinning_with_work(m: &M) {
     wakep();
 }
 
-/// This M's goroutine is wired to it and has parked: hand on the P and sleep
-/// until somebody hands one over together with the goroutine.
-fn stoplockedm(m: &M) -> *mut Gobuf {
+/// A goroutine ended wired to its thread: the thread ends with it, since whatever was
+/// changed in it must not show up in another goroutine.
+pub(crate) fn leave_thread(m: &M) -> *mut Gobuf {
     if m.held_p().is_some() {
         handoffp(releasep(m));
     }
+    m.g0()
+}
+
+/// This M's goroutine is wired to it and has parked: hand on the P and sleep
+/// until somebody hands one over together with the goroutine.
+fn stoplockedm(m: &M) -> *mut Gobuf {
+    wired_sleep(m);
     m.note.sleep();
     acquirep(m, m.nextp.replace(ptr::null()));
     let gp = m.lockedg.get();
@@ -85,9 +92,9 @@ fn stoplockedm(m: &M) -> *mut Gobuf {
 
 /// `gosched_m`: the running goroutine goes to the tail of the local queue.
 ///
-/// Go uses the global queue. The local one needs no lock, and still lets every
-/// goroutine that was queued here run once before the caller comes back (SC01);
-/// the global queue is looked at every 61st time slice.
+/// Go uses the global queue. The local one needs no lock, and still lets every goroutine
+/// that was queued here run once before the caller comes back (SC01). With work in the
+/// global queue (half of a full local one goes there) the caller goes behind that.
 pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
     // SAFETY: `gp` was running on this M: it is ours until it is queued.
     casgstatus(
@@ -97,8 +104,8 @@ pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
     );
     m.curg.set(ptr::null_mut());
     match m.held_p() {
-        Some(p) => runq_put(p, gp),
-        None => submit_global(&GQueue::of(gp)),
+        Some(p) if !SCHED.global_has_work() => runq_put(p, gp),
+        _ => submit_global(&GQueue::of(gp)),
     }
     schedule(m)
 }
