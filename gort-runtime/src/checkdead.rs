@@ -73,7 +73,7 @@ pub(crate) enum Liveness {
 pub(crate) fn check(shared: &Shared) -> Liveness {
     let main = MAIN.load(Acquire);
     if main == NO_MAIN
-        || shared.nmidle + shared.wired_asleep != shared.threads
+        || i64::from(shared.nmidle) + i64::from(shared.wired_asleep) != i64::from(shared.threads)
         || !shared.runq.is_empty()
         || SCHED.earliest_timer() != 0
     {

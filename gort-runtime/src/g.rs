@@ -19,7 +19,7 @@
 //! |---|---|---|
 //! | `buf` | `mcall`, on behalf of the running goroutine; the spawner | whoever resumes it |
 //! | `status` | the owner | anyone (a dump sees some recent state) |
-//! | `schedlink` | whoever holds the G in a list | the same |
+//! | `schedlink`, `is_new` | whoever holds the G in a list | the same |
 //! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst |
 //! | `join` | see `join.rs` | |
 //! | `lockedm`, `wired` | the goroutine while running | the scheduler that took it out of a queue |
@@ -52,7 +52,9 @@ pub(crate) struct G {
     pub(crate) packet: Cell<*mut u8>,
     /// The M this goroutine is wired to, or null.
     pub(crate) lockedm: Cell<*const M>,
-    /// How often it has asked for that.
+    /// Not run yet, as far as `runnext` is concerned.
+    pub(crate) is_new: Cell<bool>,
+    /// How often it has asked to be wired.
     pub(crate) wired: Cell<u32>,
     /// Since when it waits: the P's coarse clock.
     since: AtomicU64,
@@ -84,6 +86,7 @@ impl G {
             join: JoinWord::new(),
             packet: Cell::new(ptr::null_mut()),
             lockedm: Cell::new(ptr::null()),
+            is_new: Cell::new(false),
             wired: Cell::new(0),
             since: AtomicU64::new(0),
             site: AtomicUsize::new(0),
@@ -109,6 +112,7 @@ impl G {
         self.spawned_at
             .store(ptr::from_ref(at).expose_provenance(), Relaxed);
         self.reason.store(0, Relaxed);
+        self.is_new.set(true);
         if name.is_some() {
             *self.name.lock() = name;
             self.named.store(true, Relaxed);

@@ -31,6 +31,8 @@ pub(crate) struct P {
     pub(crate) schedtick: Cell<u32>,
     /// Goroutines run in the present time slice.
     pub(crate) streak: Cell<u32>,
+    /// New goroutines that ran from `runnext` since the queue's head last did.
+    pub(crate) new_in_a_row: Cell<u32>,
     /// When the present time slice was first looked at the clock for, or 0.
     pub(crate) slice_start: Cell<u64>,
     pub(crate) timers: Timers,
@@ -60,6 +62,7 @@ impl P {
             dispatches: AtomicU32::new(0),
             schedtick: Cell::new(0),
             streak: Cell::new(0),
+            new_in_a_row: Cell::new(0),
             slice_start: Cell::new(0),
             timers: Timers::new(),
             free: FreeSlots::new(),

@@ -62,8 +62,9 @@ pub(crate) struct Shared {
     timekeeper: *const M,
     /// Ms whose threads have exited, linked through `idle_next`.
     pub(crate) mfree: *const M,
-    /// Ms that sleep until the goroutine wired to them can run.
-    pub(crate) wired_asleep: u32,
+    /// Ms that sleep until the goroutine wired to them can run. Less than 0 for a moment if
+    /// such an M is woken before it has counted itself.
+    pub(crate) wired_asleep: i32,
     /// Threads that exist, or are being started.
     pub(crate) threads: u32,
 }

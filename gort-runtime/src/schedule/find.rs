@@ -32,6 +32,8 @@ const TIMERS_EVERY: u32 = 8;
 const CLOCK_EVERY: u32 = 64;
 /// Dispatches in one time slice between two looks at the clock.
 const SLICE_CHECK: u32 = 16;
+/// New goroutines that may run ahead of the queue before its head does.
+const NEW_IN_A_ROW: u32 = 61;
 /// How long goroutines that make each other `runnext` may keep the rest of the
 /// queue waiting: Go's time slice.
 const SLICE_NS: u64 = 10_000_000;
@@ -100,7 +102,9 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
 #[inline]
 fn local(p: &P) -> Option<Found> {
     if let Some(gp) = p.runq.get_next() {
-        if slice_used_up(p)
+        // SAFETY: we took it out of the queue: it is ours.
+        let is_new = unsafe { gp.as_ref() }.is_new.replace(false);
+        if (slice_used_up(p) || is_new && one_more_new(p))
             && let Some(other) = p.runq.get()
         {
             put_overflow(p.runq.put(gp));
@@ -109,6 +113,18 @@ fn local(p: &P) -> Option<Found> {
         return Some(Found { gp, inherit: true });
     }
     p.runq.get().and_then(Found::new)
+}
+
+/// Counts new goroutines that ran ahead of the queue; true if that were enough.
+///
+/// Goroutines that each start the next would otherwise hold everybody else up for a time
+/// slice a turn (Go has that weakness: golang/go#52934).
+#[inline]
+fn one_more_new(p: &P) -> bool {
+    let n = p.new_in_a_row.get() + 1;
+    let enough = n == NEW_IN_A_ROW;
+    p.new_in_a_row.set(if enough { 0 } else { n });
+    enough
 }
 
 /// Whether goroutines that inherit the time slice have used it up.

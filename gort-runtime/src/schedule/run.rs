@@ -104,7 +104,14 @@ pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
     );
     m.curg.set(ptr::null_mut());
     match m.held_p() {
-        Some(p) if !SCHED.global_has_work() => runq_put(p, gp),
+        Some(p) if !SCHED.global_has_work() => {
+            // Whoever was to run next goes in front of the caller, not just first: at the
+            // end of a time slice the queue's head would be preferred, perhaps the caller.
+            if let Some(next) = p.runq.get_next() {
+                runq_put(p, next);
+            }
+            runq_put(p, gp);
+        }
         _ => submit_global(&GQueue::of(gp)),
     }
     schedule(m)

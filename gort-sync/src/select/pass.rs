@@ -113,7 +113,7 @@ fn run(
         }
         let due = arms.iter().filter_map(|arm| arm.due()).min();
         let until = due.into_iter().chain(deadline).min();
-        if let Some(chosen) = park(arms, &locks, until, site) {
+        if let Some(chosen) = park(arms, &locks, poll_order, until, site) {
             return Some(chosen);
         }
         // A time was up, the select's own or that of an arm: look again.
@@ -124,6 +124,7 @@ fn run(
 fn park(
     arms: &[&mut dyn Arm],
     locks: &Locks<'_>,
+    poll_order: &[usize],
     until: Option<Nanos>,
     site: &'static Location<'static>,
 ) -> Option<usize> {
@@ -137,8 +138,9 @@ fn park(
     // header); whoever dequeues one and wins the word wakes us, once. Arms, word and
     // locks stay in place until every record is out, below.
     unsafe {
-        for (case, arm) in arms.iter().enumerate() {
-            arm.enqueue(current.waiter(), &word, case);
+        // In random order too: of several arms on one channel the first in its queue wins.
+        for &case in poll_order {
+            arms[case].enqueue(current.waiter(), &word, case);
         }
         match until {
             None => current.park(commit, WaitReason::Select, site),
