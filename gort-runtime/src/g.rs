@@ -19,10 +19,10 @@
 //! |---|---|---|
 //! | `buf` | `mcall`, on behalf of the running goroutine; the spawner | whoever resumes it |
 //! | `status` | the owner | anyone (a dump sees some recent state) |
-//! | `schedlink` | whoever holds the G in a list | the same |
+//! | `schedlink`, `is_new` | whoever holds the G in a list | the same |
 //! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst |
 //! | `join` | see `join.rs` | |
-//! | `lockedm` | the goroutine while running | the scheduler that took it out of a queue |
+//! | `lockedm`, `wired` | the goroutine while running | the scheduler that took it out of a queue |
 //! | the rest | the spawner, before the G is published | anyone that keeps the slot alive |
 
 use crate::arch::Gobuf;
@@ -52,6 +52,10 @@ pub(crate) struct G {
     pub(crate) packet: Cell<*mut u8>,
     /// The M this goroutine is wired to, or null.
     pub(crate) lockedm: Cell<*const M>,
+    /// Not run yet, as far as `runnext` is concerned.
+    pub(crate) is_new: Cell<bool>,
+    /// How often it has asked to be wired.
+    pub(crate) wired: Cell<u32>,
     /// Since when it waits: the P's coarse clock.
     since: AtomicU64,
     /// Where it waits: a `&'static Location` as a number, 0 for nowhere.
@@ -82,6 +86,8 @@ impl G {
             join: JoinWord::new(),
             packet: Cell::new(ptr::null_mut()),
             lockedm: Cell::new(ptr::null()),
+            is_new: Cell::new(false),
+            wired: Cell::new(0),
             since: AtomicU64::new(0),
             site: AtomicUsize::new(0),
             id: AtomicU64::new(0),
@@ -106,6 +112,7 @@ impl G {
         self.spawned_at
             .store(ptr::from_ref(at).expose_provenance(), Relaxed);
         self.reason.store(0, Relaxed);
+        self.is_new.set(true);
         if name.is_some() {
             *self.name.lock() = name;
             self.named.store(true, Relaxed);
@@ -131,6 +138,11 @@ impl G {
     /// The name it was spawned with.
     pub(crate) fn name(&self) -> Option<Arc<str>> {
         self.name.lock().clone()
+    }
+
+    /// The name, for a signal handler: `None` also if somebody is looking at it.
+    pub(crate) fn name_if_free(&self) -> Option<Arc<str>> {
+        self.name.try_lock()?.clone()
     }
 
     /// Records why, since when and where the goroutine is going to wait.

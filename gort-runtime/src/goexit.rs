@@ -7,15 +7,18 @@
 use crate::arch::{self, Gobuf};
 use crate::g::G;
 use crate::gstatus::{GStatus, casgstatus};
+use crate::inside::Inside;
 use crate::join::AtEnd;
 use crate::m::M;
 use crate::park::Waiter;
+use crate::prim::Ordering::Relaxed;
 use crate::sched::SCHED;
 use crate::schedinit;
-use crate::schedule::schedule;
+use crate::schedule::{leave_thread, schedule};
 use crate::stack;
 use crate::throw::throw;
 use crate::tls;
+use crate::wire;
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::{self, NonNull};
@@ -83,9 +86,10 @@ pub(crate) extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
 
 /// On the goroutine's stack, below nothing: leaves it for ever.
 pub(crate) extern "C" fn goexit1() -> ! {
-    let (Some(m), Some(gp)) = (tls::getm(), tls::getg()) else {
+    let (Some(inside), Some(gp)) = (Inside::enter(), tls::getg()) else {
         throw("goexit1 outside a goroutine");
     };
+    let m = inside.into_switch();
     // SAFETY: the running goroutine switches away; `goexit0` never resumes it.
     unsafe { arch::mcall(goexit0, G::gobuf(gp), m.g0()) };
     throw("a goroutine that had ended was resumed");
@@ -99,17 +103,23 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Dead);
     m.curg.set(ptr::null_mut());
+    let wired = wire::end(m, g);
     // Before anyone can know of the end: a goroutine that was joined is not counted.
-    m.p().count_ended();
+    match m.held_p() {
+        Some(p) => p.count_ended(),
+        None => {
+            SCHED.ended_outside.fetch_add(1, Relaxed);
+        }
+    }
     match g.join.ended() {
         // `gp` must not be touched in these two: the handle's owner may free it.
         AtEnd::Keep => {}
         // SAFETY: a parked joiner put its waiter there; the end of this goroutine
         // is what it waits for.
         AtEnd::Wake(waiter) => unsafe { Waiter::from_word(waiter).ready() },
-        AtEnd::Free => free(gp, m.p().free_default(g)),
+        AtEnd::Free => free(gp, m.held_p().and_then(|p| p.free_default(g))),
     }
-    schedule(m)
+    if wired { leave_thread(m) } else { schedule(m) }
 }
 
 /// Returns an ended goroutine's slot to the pool. The caller is its last owner.
@@ -127,10 +137,10 @@ pub(crate) fn free(gp: NonNull<G>, local: Option<&stack::FreeSlots>) {
 /// Goroutines that have been started and have not ended.
 #[must_use]
 pub fn num_goroutines() -> usize {
-    use crate::prim::Ordering::Relaxed;
     // Ended first: a goroutine that ends meanwhile is counted as live, never the
     // other way round.
-    let ended: u64 = SCHED.allp().iter().map(|p| p.ended()).sum();
+    let ended: u64 =
+        SCHED.allp().iter().map(|p| p.ended()).sum::<u64>() + SCHED.ended_outside.load(Relaxed);
     let outside = SCHED.started_outside.load(Relaxed);
     let started: u64 = SCHED.allp().iter().map(|p| p.started()).sum::<u64>() + outside;
     usize::try_from(started.saturating_sub(ended)).unwrap_or(usize::MAX)

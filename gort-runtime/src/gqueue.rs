@@ -29,6 +29,13 @@ impl GQueue {
         }
     }
 
+    /// A queue of one. The caller owns `gp`.
+    pub(crate) fn of(gp: NonNull<G>) -> Self {
+        let queue = Self::new();
+        queue.push_back(gp);
+        queue
+    }
+
     pub(crate) fn len(&self) -> u32 {
         self.len.get()
     }

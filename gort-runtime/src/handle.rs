@@ -2,10 +2,10 @@
 
 use crate::g::G;
 use crate::goexit::{self, Outcome};
+use crate::inside::Inside;
 use crate::join::AtDetach;
 use crate::newproc::{self, Options};
 use crate::park::Current;
-use crate::schedule::current_mp;
 use crate::stack;
 use crate::tls;
 use crate::waitreason::WaitReason;
@@ -74,13 +74,27 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        // SAFETY: nothing is borrowed: both types are 'static.
+        unsafe { self.spawn_unchecked(f) }
+    }
+
+    /// Starts a goroutine that may borrow.
+    ///
+    /// # Safety
+    /// What `F` and `T` borrow outlives the goroutine and its outcome.
+    #[track_caller]
+    pub(crate) unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
         let at = Location::caller();
         let stack_log2 = self.stack.map(stack::validate_size).transpose()?;
         let options = Options {
             name: self.name,
             stack_log2,
         };
-        // SAFETY: nothing is borrowed: both types are 'static.
+        // SAFETY: caller's clause.
         let gp = unsafe { newproc::newproc(f, options, at) }?;
         Ok(JoinHandle {
             gp,
@@ -238,8 +252,9 @@ impl<T> JoinHandle<T> {
 
     /// The caller is the slot's last owner.
     fn free(&self) {
-        let local = current_mp().and_then(|(_, p)| p.free_default(self.g()));
-        goexit::free(self.gp, local);
+        let inside = Inside::enter();
+        let p = inside.as_ref().and_then(Inside::p);
+        goexit::free(self.gp, p.and_then(|p| p.free_default(self.g())));
     }
 }
 

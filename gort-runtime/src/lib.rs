@@ -21,6 +21,12 @@
 #[cfg(not(loom))]
 mod arch;
 #[cfg(not(loom))]
+mod barrier;
+#[cfg(not(loom))]
+mod checkdead;
+#[cfg(not(loom))]
+mod dump;
+#[cfg(not(loom))]
 mod g;
 #[cfg(not(loom))]
 mod goexit;
@@ -30,6 +36,8 @@ mod gqueue;
 mod gstatus;
 #[cfg(not(loom))]
 mod handle;
+#[cfg(not(loom))]
+mod inside;
 mod join;
 mod lock;
 #[cfg(not(loom))]
@@ -42,6 +50,7 @@ mod newproc;
 mod note;
 #[cfg(not(loom))]
 mod os;
+mod ownership;
 #[cfg(not(loom))]
 mod p;
 #[cfg(not(loom))]
@@ -54,9 +63,15 @@ mod sched;
 mod schedinit;
 mod schedule;
 #[cfg(not(loom))]
+mod scope;
+#[cfg(not(loom))]
 mod sleep;
 #[cfg(not(loom))]
 mod stack;
+#[cfg(not(loom))]
+mod syscall;
+#[cfg(not(loom))]
+mod sysmon;
 #[cfg(not(loom))]
 mod system_stack;
 #[cfg(not(loom))]
@@ -71,6 +86,8 @@ mod tls;
 mod traceback;
 #[cfg(not(loom))]
 mod waitreason;
+#[cfg(not(loom))]
+mod wire;
 
 #[cfg(all(loom, test))]
 mod tests;
@@ -79,15 +96,19 @@ pub use lock::{Lock, LockGuard, RawLock};
 
 #[cfg(not(loom))]
 pub use {
+    dump::dump,
     goexit::{goexit, is_goexit, num_goroutines},
     handle::{Builder, Goroutine, GoroutineId, JoinError, JoinHandle, current, spawn, try_current},
     park::{Current, Waiter, wait_for_ever, yield_now},
     schedinit::{RuntimeBuilder, max_procs},
     schedule::{random, worth_spinning},
+    scope::{Scope, ScopedJoinHandle, scope},
     sleep::{sleep, sleep_until},
+    syscall::blocking,
     system_stack::on_system_stack,
     throw::fatal,
     time::{Nanos, deadline_after, nanos_of, now},
     traceback::{GoroutineInfo, GoroutineState, goroutines},
     waitreason::WaitReason,
+    wire::{OsThreadLock, lock_os_thread},
 };

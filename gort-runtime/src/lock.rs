@@ -181,6 +181,15 @@ impl<T> Lock<T> {
         }
     }
 
+    /// Takes the lock if it is free.
+    pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
+        let guard = || LockGuard {
+            lock: self,
+            _not_send: std::marker::PhantomData,
+        };
+        self.raw.try_lock().then(guard)
+    }
+
     /// Takes the lock, blocking the thread while another holds it.
     #[inline]
     pub fn lock(&self) -> LockGuard<'_, T> {

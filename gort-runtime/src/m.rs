@@ -6,13 +6,16 @@
 //! | `g0`, `curg`, `p`, `commit`, `lockedg`, `ticks` | the M's own thread |
 //! | `nextp`, `spinning` | whoever wakes the M, before `note.wake()`; then its own thread |
 //! | `idle`, `idle_next` | under the scheduler's lock |
+//! | `ownership`, `blocking` | see `ownership.rs` and `syscall.rs` |
 //!
 //! An M's memory is never returned: an exited thread's M is used again by the next.
 
 use crate::arch::Gobuf;
 use crate::g::G;
 use crate::note::Note;
+use crate::ownership::Ownership;
 use crate::p::P;
+use crate::prim::AtomicBool;
 use std::cell::Cell;
 use std::ptr;
 
@@ -32,6 +35,10 @@ pub(crate) struct M {
     pub(crate) curg: Cell<*mut G>,
     /// The P this M holds, or null.
     pub(crate) p: Cell<*const P>,
+    /// Whether the P that `p` names is still ours.
+    pub(crate) ownership: Ownership,
+    /// The goroutine has announced a blocking call.
+    pub(crate) blocking: AtomicBool,
     pub(crate) commit: Cell<Option<Commit>>,
     /// The call that `on_system_stack` makes on g0.
     pub(crate) system_call: Cell<*mut ()>,
@@ -63,6 +70,8 @@ impl M {
             }),
             curg: Cell::new(ptr::null_mut()),
             p: Cell::new(ptr::null()),
+            ownership: Ownership::new(),
+            blocking: AtomicBool::new(false),
             commit: Cell::new(None),
             system_call: Cell::new(ptr::null_mut()),
             lockedg: Cell::new(ptr::null_mut()),
@@ -79,12 +88,19 @@ impl M {
         self.g0.as_ptr()
     }
 
-    /// The P of this M, which must be the calling thread's.
+    /// The P of this M, which must be the calling thread's, inside the runtime.
+    #[inline(always)]
+    pub(crate) fn held_p(&self) -> Option<&'static P> {
+        // SAFETY: null or a P; Ps live for ever.
+        unsafe { self.p.get().as_ref() }
+    }
+
+    /// The P of this M, where it must have one: on g0 while it looks for work.
     #[inline(always)]
     pub(crate) fn p(&self) -> &'static P {
-        debug_assert!(!self.p.get().is_null());
-        // SAFETY: only called where this M holds a P (every place that runs
-        // goroutines or schedules does); Ps live for ever.
-        unsafe { &*self.p.get() }
+        match self.held_p() {
+            Some(p) => p,
+            None => crate::throw::throw("an M without a P tried to use it"),
+        }
     }
 }

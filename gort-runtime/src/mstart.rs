@@ -1,8 +1,11 @@
 //! The life of an M's thread.
 
 use crate::arch::{self, Gobuf};
+use crate::checkdead;
 use crate::m::M;
+use crate::sched::SCHED;
 use crate::schedule::{acquirep, schedule};
+use crate::stack::AltStack;
 use crate::tls;
 use std::ptr;
 
@@ -13,11 +16,19 @@ use std::ptr;
 /// thread is resumed when `schedule` returns its context.
 pub(crate) fn mstart(m: &'static M) {
     tls::set_m(m);
+    let alt_stack = AltStack::new();
     acquirep(m, m.nextp.replace(ptr::null()));
     // SAFETY: `from` is m's own context, as `mcall` allows; `mstart1` keeps the
     // contract. Resumed by `schedule` on this same thread.
     unsafe { arch::mcall(mstart1, m.g0(), m.g0()) };
+    drop(alt_stack);
     tls::set_m(ptr::null());
+    // From here on the M may be another thread's.
+    let mut shared = SCHED.shared.lock();
+    shared.threads -= 1;
+    m.idle_next.set(shared.mfree);
+    shared.mfree = m;
+    checkdead::check(&shared);
 }
 
 unsafe extern "C" fn mstart1(_from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {

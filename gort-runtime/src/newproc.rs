@@ -8,10 +8,11 @@ use crate::g::G;
 use crate::goexit::{self, Outcome};
 use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
+use crate::inside::Inside;
 use crate::prim::Ordering::Relaxed;
 use crate::sched::SCHED;
 use crate::schedinit;
-use crate::schedule::{current_mp, runq_put_next, submit_global, wakep};
+use crate::schedule::submit_next;
 use crate::stack;
 use crate::tls;
 use std::alloc::Layout;
@@ -79,27 +80,28 @@ where
 {
     let config = schedinit::config();
     let size_log2 = options.stack_log2.unwrap_or(config.stack_log2);
-    let mp = current_mp();
-    let gp = match mp {
-        Some((_, p)) if size_log2 == config.stack_log2 => p.free.take(size_log2)?,
+    let inside = Inside::enter();
+    let p = inside.as_ref().and_then(Inside::p);
+    let gp = match p {
+        Some(p) if size_log2 == config.stack_log2 => p.free.take(size_log2)?,
         _ => {
             let one = GQueue::new();
             stack::alloc_batch(size_log2, 1, &one)?;
             one.pop_front().ok_or(io::ErrorKind::OutOfMemory)?
         }
     };
-    let (id, parent_root) = match mp {
-        Some((_, p)) => {
+    let id = match p {
+        Some(p) => {
             p.count_started();
-            // SAFETY: the running goroutine is alive.
-            let root = tls::getg().map(|parent| unsafe { parent.as_ref() }.root());
-            (p.new_id(&SCHED.next_id), root)
+            p.new_id(&SCHED.next_id)
         }
         None => {
             SCHED.started_outside.fetch_add(1, Relaxed);
-            (SCHED.next_id.fetch_add(1, Relaxed), None)
+            SCHED.next_id.fetch_add(1, Relaxed)
         }
     };
+    // SAFETY: the running goroutine is alive.
+    let parent_root = tls::getg().map(|parent| unsafe { parent.as_ref() }.root());
     // SAFETY: the slot is Idle and ours. The packet lies below the G and the first
     // frame below the packet; together they are far smaller than the least stack.
     unsafe {
@@ -118,17 +120,8 @@ where
         (*gp.as_ptr()).buf.sp = sp;
         casgstatus(&g.status, GStatus::Idle, GStatus::Runnable);
     }
-    match mp {
-        Some((_, p)) => {
-            runq_put_next(p, gp);
-            wakep();
-        }
-        None => {
-            let one = GQueue::new();
-            one.push_back(gp);
-            submit_global(&one);
-        }
-    }
+    drop(inside);
+    submit_next(gp);
     Ok(gp)
 }
 

@@ -7,7 +7,7 @@
 
 use crate::g::G;
 use crate::m::M;
-use crate::prim::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::prim::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 use crate::runq::Runq;
 use crate::stack::FreeSlots;
 use crate::time::Timers;
@@ -19,8 +19,8 @@ const ID_BATCH: u64 = 16;
 
 /// One processor.
 pub(crate) struct P {
-    /// The M that holds this P, or null.
-    pub(crate) m: Cell<*const M>,
+    /// The M that holds this P, or null. Written by the holder; sysmon looks at it.
+    pub(crate) m: AtomicPtr<M>,
     /// Next in the idle list.
     pub(crate) link: Cell<*const P>,
     pub(crate) runq: Runq<G>,
@@ -31,6 +31,8 @@ pub(crate) struct P {
     pub(crate) schedtick: Cell<u32>,
     /// Goroutines run in the present time slice.
     pub(crate) streak: Cell<u32>,
+    /// New goroutines that ran from `runnext` since the queue's head last did.
+    pub(crate) new_in_a_row: Cell<u32>,
     /// When the present time slice was first looked at the clock for, or 0.
     pub(crate) slice_start: Cell<u64>,
     pub(crate) timers: Timers,
@@ -54,12 +56,13 @@ unsafe impl Send for P {}
 impl P {
     pub(crate) fn new(id: u32) -> Self {
         Self {
-            m: Cell::new(ptr::null()),
+            m: AtomicPtr::new(ptr::null_mut()),
             link: Cell::new(ptr::null()),
             runq: Runq::new(),
             dispatches: AtomicU32::new(0),
             schedtick: Cell::new(0),
             streak: Cell::new(0),
+            new_in_a_row: Cell::new(0),
             slice_start: Cell::new(0),
             timers: Timers::new(),
             free: FreeSlots::new(),

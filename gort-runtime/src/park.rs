@@ -30,17 +30,17 @@
 
 use crate::arch::{self, Gobuf};
 use crate::g::G;
-use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
+use crate::inside::Inside;
 use crate::m::{Commit, M};
-use crate::schedule::{
-    current_mp, runq_put_next, schedule, submit_global, wake_for_timer, wakep, yield_to_queue,
-};
+use crate::sched::SCHED;
+use crate::schedule::{schedule, submit_next, wake_for_timer, yield_to_queue};
 use crate::threadparker::ThreadParker;
 use crate::throw::throw;
-use crate::time::{Nanos, Timer};
+use crate::time::{Nanos, Timer, Timers, now};
 use crate::tls;
 use crate::waitreason::WaitReason;
+use crate::wire::{unwire_if, wire_if_panicking};
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::panic::Location;
@@ -113,17 +113,7 @@ unsafe fn goready(gp: NonNull<G>) {
         GStatus::Runnable,
     );
     // `gp` must not be touched below: another M may run it.
-    match current_mp() {
-        Some((_, p)) => {
-            runq_put_next(p, gp);
-            wakep();
-        }
-        None => {
-            let one = GQueue::new();
-            one.push_back(gp);
-            submit_global(&one);
-        }
-    }
+    submit_next(gp);
 }
 
 /// Who is about to wait: the running goroutine, or this thread.
@@ -258,26 +248,28 @@ unsafe fn gopark<F: FnOnce() -> bool>(
     reason: WaitReason,
     site: &'static Location<'static>,
 ) {
-    let (Some(m), Some(gp)) = (tls::getm(), tls::getg()) else {
+    let (Some(inside), Some(gp)) = (Inside::enter(), tls::getg()) else {
         throw("gopark outside a goroutine");
     };
     // SAFETY: the running goroutine owns itself.
-    unsafe { gp.as_ref() }.set_wait(reason, m.p().coarse_now.get(), site);
+    let g = unsafe { gp.as_ref() };
+    g.set_wait(
+        reason,
+        inside.p().map_or_else(now, |p| p.coarse_now.get()),
+        site,
+    );
+    let wired = wire_if_panicking(inside.m(), gp);
+    // No P is needed to park, and none may be waited for: the caller may hold a lock.
+    let m = inside.into_switch();
     let mut commit = Some(commit);
     m.commit.set(Some(Commit {
         f: call_commit::<F>,
         arg: ptr::from_mut(&mut commit).cast(),
     }));
-    let wired = thread::panicking();
-    if wired {
-        wire(m, gp);
-    }
     // SAFETY: the running goroutine saves itself; `park_m` keeps the contract.
     // Nothing of this thread is held: `m` is not used below.
     unsafe { arch::mcall(park_m, G::gobuf(gp), m.g0()) };
-    if wired {
-        unwire(gp);
-    }
+    unwire_if(wired, gp);
 }
 
 /// Moves the closure to g0's stack before it runs: it may make the goroutine's
@@ -311,6 +303,7 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     }
     casgstatus(status, GStatus::Waiting, GStatus::Running);
     m.curg.set(gp.as_ptr());
+    m.ownership.leave();
     from
 }
 
@@ -337,10 +330,7 @@ unsafe fn gopark_until(
     unsafe {
         gopark(
             move || {
-                let Some((_, p)) = current_mp() else {
-                    throw("g0 without a P")
-                };
-                if p.timers.add(timer_ref) {
+                if any_timers().add(timer_ref) {
                     wake_for_timer(deadline);
                 }
                 commit()
@@ -352,38 +342,28 @@ unsafe fn gopark_until(
     timer.cancel();
 }
 
-/// Ties a goroutine and its M together for one wait.
-#[cold]
-fn wire(m: &M, gp: NonNull<G>) {
-    // SAFETY: the running goroutine owns itself.
-    unsafe { gp.as_ref() }.lockedm.set(m);
-    m.lockedg.set(gp.as_ptr());
-}
-
-#[cold]
-fn unwire(gp: NonNull<G>) {
-    // SAFETY: the running goroutine owns itself; `lockedm` is the M it runs on.
-    unsafe { gp.as_ref() }.lockedm.set(ptr::null());
-    if let Some(m) = tls::getm() {
-        m.lockedg.set(ptr::null_mut());
+/// On g0: the heap of this M's P, or any other if it has none.
+fn any_timers() -> &'static Timers {
+    match tls::getm().and_then(M::held_p) {
+        Some(p) => &p.timers,
+        None => &SCHED.allp()[0].timers,
     }
 }
 
 /// Lets other goroutines run: the caller goes to the tail of its queue. On a plain
 /// thread, yields the thread. Go's `runtime.Gosched`.
 pub fn yield_now() {
-    let (Some(m), Some(gp)) = (tls::getm(), tls::getg()) else {
+    let Some(gp) = tls::getg() else {
         return thread::yield_now();
     };
-    let wired = thread::panicking();
-    if wired {
-        wire(m, gp);
-    }
+    let Some(inside) = Inside::enter() else {
+        return thread::yield_now();
+    };
+    let wired = wire_if_panicking(inside.m(), gp);
+    let m = inside.into_switch();
     // SAFETY: the running goroutine saves itself; `gosched_m` keeps the contract.
     unsafe { arch::mcall(gosched_m, G::gobuf(gp), m.g0()) };
-    if wired {
-        unwire(gp);
-    }
+    unwire_if(wired, gp);
 }
 
 unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {

@@ -16,3 +16,15 @@ pub(crate) fn fence_after_rmw() {
 pub(crate) fn spin_hint() {
     loom::thread::yield_now();
 }
+
+/// As on a machine without membarrier.
+#[inline(always)]
+pub(crate) fn light_barrier() {
+    fence(Ordering::SeqCst);
+}
+
+/// As on a machine without membarrier.
+#[inline(always)]
+pub(crate) fn heavy_barrier() {
+    fence(Ordering::SeqCst);
+}

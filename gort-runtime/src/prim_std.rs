@@ -51,3 +51,5 @@ impl<T> DataCell<T> {
         f(self.0.get())
     }
 }
+
+pub(crate) use crate::barrier::{heavy as heavy_barrier, light as light_barrier};

@@ -92,37 +92,43 @@ impl<T> Runq<T> {
         NonNull::new(displaced)
     }
 
-    /// Owner: adds `gp` at the tail. With the ring full, half of it comes back,
-    /// together with `gp`, for the global queue.
+    /// Owner: adds `gp` at the tail. With the ring full, half of it and `gp` go to `spill`,
+    /// in queue order.
     #[inline]
-    pub(crate) fn put(&self, gp: NonNull<T>) -> Result<(), Overflow<T>> {
+    pub(crate) fn put(&self, gp: NonNull<T>, mut spill: impl FnMut(&Overflow<T>)) {
         loop {
             let head = self.head.load(Acquire);
             let tail = self.tail.load(Relaxed);
             if tail.wrapping_sub(head) < CAP {
                 self.slot(tail).store(gp.as_ptr(), Relaxed);
                 self.tail.store(tail.wrapping_add(1), Release);
-                return Ok(());
+                return;
             }
-            if let Some(batch) = self.take_half(head, gp) {
-                return Err(batch);
+            if self.spill_half(head, gp, &mut spill) {
+                return;
             }
             // Thieves have made room.
         }
     }
 
+    /// Apart, so that the batch is not part of every submitter's stack frame.
     #[cold]
-    fn take_half(&self, head: u32, gp: NonNull<T>) -> Option<Overflow<T>> {
+    #[inline(never)]
+    fn spill_half(&self, head: u32, gp: NonNull<T>, spill: &mut impl FnMut(&Overflow<T>)) -> bool {
         let half = CAP / 2;
         let mut batch = [ptr::null_mut(); CAP as usize / 2 + 1];
         for i in 0..half {
             batch[i as usize] = self.slot(head.wrapping_add(i)).load(Relaxed);
         }
-        self.head
-            .compare_exchange(head, head.wrapping_add(half), AcqRel, Relaxed)
-            .ok()?;
         batch[half as usize] = gp.as_ptr();
-        Some(batch)
+        let ours = self
+            .head
+            .compare_exchange(head, head.wrapping_add(half), AcqRel, Relaxed)
+            .is_ok();
+        if ours {
+            spill(&batch);
+        }
+        ours
     }
 
     /// Owner: takes `runnext`.

@@ -14,9 +14,23 @@ use crate::prim::{
     Ordering::{Acquire, Relaxed, Release},
 };
 use crate::schedule::Idle;
+use crate::throw::fatal;
 use crossbeam_utils::CachePadded;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
+
+/// Most threads the runtime starts: Go's number.
+const MAX_THREADS: u32 = 10_000;
+
+/// An M for a P.
+pub(crate) enum PickedM {
+    /// It sleeps in `stopm`.
+    Idle(&'static M),
+    /// Its thread has exited.
+    Exited(&'static M),
+    /// There is none yet.
+    New,
+}
 
 /// The scheduler's shared state.
 pub(crate) struct Sched {
@@ -28,8 +42,10 @@ pub(crate) struct Sched {
     pub(crate) poll_until: AtomicU64,
     /// The next goroutine id.
     pub(crate) next_id: AtomicU64,
-    /// Goroutines that plain threads started.
+    /// Goroutines that plain threads started, or Ms without a P.
     pub(crate) started_outside: AtomicU64,
+    /// Goroutines that ended on an M without a P.
+    pub(crate) ended_outside: AtomicU64,
     allp: OnceLock<Box<[CachePadded<P>]>>,
 }
 
@@ -46,7 +62,10 @@ pub(crate) struct Shared {
     timekeeper: *const M,
     /// Ms whose threads have exited, linked through `idle_next`.
     pub(crate) mfree: *const M,
-    /// Threads that exist.
+    /// Ms that sleep until the goroutine wired to them can run. Less than 0 for a moment if
+    /// such an M is woken before it has counted itself.
+    pub(crate) wired_asleep: i32,
+    /// Threads that exist, or are being started.
     pub(crate) threads: u32,
 }
 
@@ -62,6 +81,7 @@ pub(crate) static SCHED: Sched = Sched {
         npidle: 0,
         timekeeper: ptr::null(),
         mfree: ptr::null(),
+        wired_asleep: 0,
         threads: 0,
     }),
     runqsize: AtomicU32::new(0),
@@ -69,6 +89,7 @@ pub(crate) static SCHED: Sched = Sched {
     poll_until: AtomicU64::new(0),
     next_id: AtomicU64::new(1),
     started_outside: AtomicU64::new(0),
+    ended_outside: AtomicU64::new(0),
     allp: OnceLock::new(),
 };
 
@@ -142,6 +163,7 @@ impl Shared {
         self.pidle = p.link.get();
         self.npidle -= 1;
         SCHED.idle.p_taken(self.npidle);
+        crate::sysmon::notice_busy();
         Some(p)
     }
 
@@ -162,7 +184,7 @@ impl Shared {
     }
 
     /// Takes an idle M; the timekeeper only if there is no other.
-    pub(crate) fn midle_get(&mut self) -> Option<&'static M> {
+    fn midle_get(&mut self) -> Option<&'static M> {
         // SAFETY: the list holds Ms, whose memory lives for ever.
         let first = unsafe { self.midle.as_ref() }?;
         // SAFETY: as above.
@@ -178,6 +200,29 @@ impl Shared {
                 self.midle_taken(first);
                 Some(first)
             }
+        }
+    }
+
+    /// Chooses an M for a P: an idle one, or one that the caller starts a thread for. That
+    /// thread is counted at once, so that nobody is thought to be missing.
+    pub(crate) fn pick_m(&mut self) -> PickedM {
+        if let Some(m) = self.midle_get() {
+            return PickedM::Idle(m);
+        }
+        self.threads += 1;
+        if self.threads > MAX_THREADS {
+            fatal(
+                "more than 10000 threads are needed: too many goroutines block their threads \
+                 at the same time; bound them, for example with a buffered channel",
+            );
+        }
+        // SAFETY: the list holds Ms, whose memory lives for ever.
+        match unsafe { self.mfree.as_ref() } {
+            Some(m) => {
+                self.mfree = m.idle_next.replace(ptr::null());
+                PickedM::Exited(m)
+            }
+            None => PickedM::New,
         }
     }
 

@@ -1,8 +1,11 @@
 //! Start-up: configuration, once, on first use; the main goroutine.
 
+use crate::barrier;
+use crate::checkdead::{self, MainRuns};
 use crate::handle::{Builder, JoinError};
 use crate::sched::SCHED;
 use crate::stack;
+use crate::sysmon;
 use std::io::{self, Write};
 use std::panic;
 use std::sync::OnceLock;
@@ -57,7 +60,10 @@ fn start(settings: Settings) -> &'static Config {
             _ => None,
         });
         let procs = procs.clamp(1, MAX_PROCS) as u32;
+        barrier::init(!debug_option("membarrier=off"));
+        stack::install_overflow_handler();
         SCHED.init(procs);
+        sysmon::start();
         Config {
             procs,
             stack_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
@@ -83,6 +89,11 @@ fn setting<V>(name: &str, parse: impl FnOnce(&str) -> Option<V>) -> Option<V> {
         ));
     }
     value
+}
+
+/// Whether `GORT_DEBUG` contains `option`.
+pub(crate) fn debug_option(option: &str) -> bool {
+    std::env::var("GORT_DEBUG").is_ok_and(|value| value.split(',').any(|o| o == option))
 }
 
 fn parse_procs(text: &str) -> Option<usize> {
@@ -151,6 +162,11 @@ impl RuntimeBuilder {
             .main_stack
             .unwrap_or_else(|| self.settings.stack.unwrap_or(0).max(stack::MAIN_STACK));
         start(self.settings);
+        let runs = MainRuns::new();
+        let main = move || {
+            let _runs = runs;
+            main()
+        };
         let main = match Builder::new().name("main").stack_size(stack).spawn(main) {
             Ok(handle) => handle,
             Err(e) => panic!("cannot start the main goroutine: {e}"),
@@ -158,7 +174,10 @@ impl RuntimeBuilder {
         match main.join() {
             Ok(value) => value,
             Err(JoinError::Panicked(payload)) => panic::resume_unwind(payload),
-            Err(JoinError::Exited) => crate::park::wait_for_ever(crate::WaitReason::None),
+            Err(JoinError::Exited) => {
+                checkdead::main_exited();
+                crate::park::wait_for_ever(crate::WaitReason::None)
+            }
         }
     }
 }

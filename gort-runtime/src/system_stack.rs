@@ -2,6 +2,7 @@
 
 use crate::arch::{self, Gobuf};
 use crate::g::G;
+use crate::inside::Inside;
 use crate::tls;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::{self, NonNull};
@@ -23,9 +24,14 @@ struct Call<F, T> {
 /// If `f` tries to park (channel, lock, sleep…): on the system stack there is no
 /// goroutine that could wait.
 pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
-    let (Some(m), Some(gp)) = (tls::getm(), tls::getg()) else {
+    let Some(gp) = tls::getg() else {
         return call_here(f);
     };
+    let Some(inside) = Inside::enter() else {
+        return call_here(f);
+    };
+    // Inside until `run` leaves: what `f` starts uses this M's P, which stays ours.
+    let m = inside.into_switch();
     let mut call = Call {
         f: Some(f),
         result: None,
@@ -67,5 +73,6 @@ unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) 
     }
     debug_assert_eq!(NonNull::new(gp).map(G::gobuf), Some(from));
     m.curg.set(gp);
+    m.ownership.leave();
     from
 }

@@ -61,8 +61,8 @@ pub mod channel {
 
 pub use gort_macros::{defer, go, main, select, test};
 pub use gort_runtime::{
-    Builder, Goroutine, GoroutineId, JoinError, JoinHandle, current, goexit, on_system_stack,
-    spawn, yield_now,
+    Builder, Goroutine, GoroutineId, JoinError, JoinHandle, OsThreadLock, Scope, ScopedJoinHandle,
+    blocking, current, goexit, lock_os_thread, on_system_stack, scope, spawn, yield_now,
 };
 
 #[doc(hidden)]

@@ -1,6 +1,6 @@
 //! What `go!` and `defer!` expand to.
 
-use gort_runtime::{Builder, JoinHandle};
+use gort_runtime::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 /// Starts a goroutine for `go!`.
 #[track_caller]
@@ -50,6 +50,26 @@ impl Spawn {
         T: Send + 'static,
     {
         match self.builder.spawn(f) {
+            Ok(handle) => handle,
+            Err(e) => panic!("cannot start a goroutine: {e}"),
+        }
+    }
+
+    /// Starts the goroutine in a scope.
+    ///
+    /// # Panics
+    /// If no stack of the size can be had.
+    #[track_caller]
+    pub fn start_in<'scope, F, T>(
+        self,
+        scope: &'scope Scope<'scope, '_>,
+        f: F,
+    ) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        match self.builder.spawn_scoped(scope, f) {
             Ok(handle) => handle,
             Err(e) => panic!("cannot start a goroutine: {e}"),
         }

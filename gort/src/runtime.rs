@@ -5,8 +5,8 @@
 //! reserved for each stack, and `GORT_PANIC=abort` makes an uncaught panic end the process.
 
 pub use gort_runtime::{
-    GoroutineInfo, GoroutineState, RuntimeBuilder as Builder, WaitReason, goroutines, max_procs,
-    num_goroutines,
+    GoroutineInfo, GoroutineState, RuntimeBuilder as Builder, WaitReason, dump, goroutines,
+    max_procs, num_goroutines,
 };
 
 /// Runs `main` as the main goroutine and returns its result; other goroutines are not

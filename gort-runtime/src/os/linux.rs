@@ -81,3 +81,29 @@ pub(crate) fn page_size() -> usize {
     let n = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(n).unwrap_or(4096)
 }
+
+const MEMBARRIER_CMD_PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
+const MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
+
+fn membarrier_command(command: libc::c_int) -> bool {
+    // SAFETY: membarrier takes a command and flags, and touches no memory.
+    unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
+}
+
+/// Prepares the process for [`membarrier`]; false if the kernel refuses.
+pub(crate) fn register_membarrier() -> bool {
+    membarrier_command(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
+        && membarrier_command(MEMBARRIER_CMD_PRIVATE_EXPEDITED)
+}
+
+/// A full barrier on every running thread of the process.
+pub(crate) fn membarrier() {
+    if !membarrier_command(MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
+        crate::throw::throw("membarrier failed after it had worked");
+    }
+}
+
+/// Threads of this process; `None` if `/proc` cannot tell.
+pub(crate) fn num_threads() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+}

@@ -11,12 +11,13 @@
 //! Steps 5 and 6 are one side of the protocol in `README.md`.
 
 use super::steal::{Stolen, steal_work};
-use super::wake::{acquirep, become_spinning, inject, put_overflow, releasep, stopm};
+use super::wake::{acquirep, become_spinning, inject, releasep, runq_put, stopm};
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::m::M;
 use crate::os;
 use crate::p::P;
+use crate::prim::Ordering::Relaxed;
 use crate::runq::CAP;
 use crate::sched::SCHED;
 use std::ptr::NonNull;
@@ -27,8 +28,12 @@ const GLOBAL_EVERY: u32 = 61;
 /// Dispatches between two looks at the clock for timers while the local queue is
 /// not empty (a look costs 41 ns, a switch 20).
 const TIMERS_EVERY: u32 = 8;
+/// Dispatches between two looks at the clock for the time that dumps show.
+const CLOCK_EVERY: u32 = 64;
 /// Dispatches in one time slice between two looks at the clock.
 const SLICE_CHECK: u32 = 16;
+/// New goroutines that may run ahead of the queue before its head does.
+const NEW_IN_A_ROW: u32 = 61;
 /// How long goroutines that make each other `runnext` may keep the rest of the
 /// queue waiting: Go's time slice.
 const SLICE_NS: u64 = 10_000_000;
@@ -51,6 +56,9 @@ impl Found {
 pub(super) fn find_runnable(m: &M) -> Option<Found> {
     loop {
         let p = m.p();
+        if p.dispatches.load(Relaxed).is_multiple_of(CLOCK_EVERY) {
+            p.coarse_now.set(os::now_ns());
+        }
         run_due_timers(p);
 
         if p.schedtick.get().is_multiple_of(GLOBAL_EVERY)
@@ -94,15 +102,29 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
 #[inline]
 fn local(p: &P) -> Option<Found> {
     if let Some(gp) = p.runq.get_next() {
-        if slice_used_up(p) {
+        // SAFETY: we took it out of the queue: it is ours.
+        let is_new = unsafe { gp.as_ref() }.is_new.replace(false);
+        if slice_used_up(p) || is_new && one_more_new(p) {
             // Put before get, so that the queue is never empty in between: an M
             // that is about to sleep would not see `gp`.
-            put_overflow(p.runq.put(gp));
+            runq_put(p, gp);
             return p.runq.get().and_then(Found::new);
         }
         return Some(Found { gp, inherit: true });
     }
     p.runq.get().and_then(Found::new)
+}
+
+/// Counts new goroutines that ran ahead of the queue; true if that were enough.
+///
+/// Goroutines that each start the next would otherwise hold everybody else up for a time
+/// slice a turn (Go has that weakness: golang/go#52934).
+#[inline]
+fn one_more_new(p: &P) -> bool {
+    let n = p.new_in_a_row.get() + 1;
+    let enough = n == NEW_IN_A_ROW;
+    p.new_in_a_row.set(if enough { 0 } else { n });
+    enough
 }
 
 /// Whether goroutines that inherit the time slice have used it up.
@@ -154,9 +176,8 @@ fn global_share(p: &P) -> Option<NonNull<G>> {
             break;
         };
         // The ring is empty and n is at most half of it: it fits.
-        if let Err(_full) = p.runq.put(gp) {
-            crate::throw::throw("local run queue was not empty");
-        }
+        p.runq
+            .put(gp, |_| crate::throw::throw("local run queue was not empty"));
     }
     // Last: an M that is about to sleep looks at the size, then at the rings.
     SCHED.publish_runqsize(&shared);

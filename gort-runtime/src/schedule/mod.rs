@@ -15,8 +15,8 @@ mod wake;
 
 pub(crate) use idle::Idle;
 #[cfg(not(loom))]
-pub(crate) use run::{schedule, yield_to_queue};
+pub(crate) use run::{leave_thread, schedule, yield_to_queue};
 #[cfg(not(loom))]
-pub(crate) use wake::{acquirep, current_mp, runq_put_next, submit_global, wake_for_timer, wakep};
+pub(crate) use wake::{acquirep, handoffp, submit_global, submit_next, wake_for_timer};
 #[cfg(not(loom))]
 pub use wake::{random, worth_spinning};

@@ -1,12 +1,18 @@
 //! `schedule` and `execute`.
 
 use super::find::{Found, find_runnable};
-use super::wake::{handoffp, runq_put, startlockedm, wakep};
+use super::wake::{
+    acquirep, handoffp, releasep, runq_put, startlockedm, stopm, submit_global, wakep, wired_sleep,
+};
 use crate::arch::Gobuf;
 use crate::g::G;
+use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
 use crate::m::M;
-use crate::prim::Ordering::Relaxed;
+use crate::prim::{
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
 use crate::sched::SCHED;
 use std::ptr::{self, NonNull};
 
@@ -17,6 +23,10 @@ pub(crate) fn schedule(m: &M) -> *mut Gobuf {
         return stoplockedm(m);
     }
     loop {
+        // An M whose P was taken while its goroutine was busy comes here without one.
+        if m.held_p().is_none() && !stopm(m, true) {
+            return m.g0();
+        }
         let Found { gp, inherit } = match find_runnable(m) {
             Some(found) => found,
             None => return m.g0(),
@@ -51,6 +61,7 @@ fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
         p.streak.set(0);
         p.slice_start.set(0);
     }
+    m.ownership.leave();
     G::gobuf(gp)
 }
 
@@ -62,12 +73,21 @@ fn stop_spinning_with_work(m: &M) {
     wakep();
 }
 
+/// A goroutine ended wired to its thread: the thread ends with it, since whatever was
+/// changed in it must not show up in another goroutine.
+pub(crate) fn leave_thread(m: &M) -> *mut Gobuf {
+    if m.held_p().is_some() {
+        handoffp(releasep(m));
+    }
+    m.g0()
+}
+
 /// This M's goroutine is wired to it and has parked: hand on the P and sleep
 /// until somebody hands one over together with the goroutine.
 fn stoplockedm(m: &M) -> *mut Gobuf {
-    handoffp(super::wake::releasep(m));
+    wired_sleep(m);
     m.note.sleep();
-    super::wake::acquirep(m, m.nextp.replace(ptr::null()));
+    acquirep(m, m.nextp.replace(ptr::null()));
     let gp = m.lockedg.get();
     // SAFETY: `startlockedm` took the goroutine out of a queue and gave it to us.
     execute(m, unsafe { NonNull::new_unchecked(gp) }, false)
@@ -75,9 +95,9 @@ fn stoplockedm(m: &M) -> *mut Gobuf {
 
 /// `gosched_m`: the running goroutine goes to the tail of the local queue.
 ///
-/// Go uses the global queue. The local one needs no lock, and still lets every
-/// goroutine that was queued here run once before the caller comes back (SC01);
-/// the global queue is looked at every 61st time slice.
+/// Go uses the global queue. The local one needs no lock, and still lets every goroutine
+/// that was queued here run once before the caller comes back (SC01). With work in the
+/// global queue (half of a full local one goes there) the caller goes behind that.
 pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
     // SAFETY: `gp` was running on this M: it is ours until it is queued.
     casgstatus(
@@ -86,6 +106,22 @@ pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
         GStatus::Runnable,
     );
     m.curg.set(ptr::null_mut());
-    runq_put(m.p(), gp);
+    match m.held_p() {
+        Some(p) if !SCHED.global_has_work() => {
+            // Whoever was to run next goes in front of the caller, not just first: at the
+            // end of a time slice the queue's head would be preferred, perhaps the caller.
+            let next = p.runq.get_next();
+            if let Some(next) = next {
+                runq_put(p, next);
+            }
+            runq_put(p, gp);
+            if next.is_some() {
+                // For a moment it was in no queue: an M may have gone to sleep over it.
+                fence(SeqCst);
+                wakep();
+            }
+        }
+        _ => submit_global(&GQueue::of(gp)),
+    }
     schedule(m)
 }

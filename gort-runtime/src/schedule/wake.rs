@@ -3,33 +3,32 @@
 //! See `README.md` for the protocol. In short: work is made visible, then a full
 //! barrier, then [`wakep`] looks whether somebody is already looking.
 
+use crate::checkdead;
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
+use crate::inside::Inside;
 use crate::m::M;
 use crate::os;
 use crate::p::P;
 use crate::prim::{
     AtomicU64,
-    Ordering::{Relaxed, SeqCst},
+    Ordering::{Relaxed, Release, SeqCst},
     fence,
 };
 use crate::runq::Overflow;
-use crate::sched::SCHED;
+use crate::sched::{PickedM, SCHED};
 use crate::system_stack::on_system_stack;
 use crate::throw::fatal;
-use crate::tls;
 use std::ptr::{self, NonNull};
 
 /// How long a surplus thread stays idle before it exits.
 const SURPLUS_IDLE_NS: u64 = 5_000_000_000;
-/// Most threads the runtime starts: Go's number.
-const MAX_THREADS: u32 = 10_000;
 
 /// Puts a runnable goroutine at the tail of `p`'s queue. The caller's M holds `p`.
 #[inline]
 pub(crate) fn runq_put(p: &P, gp: NonNull<G>) {
-    put_overflow(p.runq.put(gp));
+    p.runq.put(gp, overflow_to_global);
 }
 
 /// Makes `gp` the next to run on `p`; a full barrier. The caller's M holds `p`.
@@ -41,14 +40,25 @@ pub(crate) fn runq_put_next(p: &P, gp: NonNull<G>) {
     }
 }
 
-/// Moves what did not fit into a local queue to the global one.
+/// Submits a runnable goroutine from wherever we are: `runnext` of this M's P, or the
+/// global queue. Go's `ready` and the end of `newproc`.
 #[inline]
-pub(super) fn put_overflow(put: Result<(), Overflow<G>>) {
-    if let Err(batch) = put {
-        overflow_to_global(&batch);
+pub(crate) fn submit_next(gp: NonNull<G>) {
+    let Some(inside) = Inside::enter() else {
+        return submit_global(&GQueue::of(gp));
+    };
+    match inside.p() {
+        Some(p) => {
+            runq_put_next(p, gp);
+            wakep();
+        }
+        None => submit_global(&GQueue::of(gp)),
     }
+    // `gp` must not be touched below: another M may run it.
+    inside.finish();
 }
 
+/// Moves what did not fit into a local queue to the global one.
 #[cold]
 fn overflow_to_global(batch: &Overflow<G>) {
     let list = GQueue::new();
@@ -101,7 +111,7 @@ fn wakep_slow() {
         SCHED.idle.nobody_to_wake();
         return;
     };
-    let m = shared.midle_get();
+    let m = shared.pick_m();
     drop(shared);
     startm(m, p, true);
 }
@@ -116,49 +126,36 @@ pub(crate) fn wake_for_timer(when: u64) {
     }
 }
 
-/// Gives `p` to an idle M, or to a new one. If `spinning`, the caller has counted it.
-fn startm(m: Option<&'static M>, p: &'static P, spinning: bool) {
+/// Gives `p` to an M that was picked under the scheduler's lock. If `spinning`, the caller
+/// has counted it.
+fn startm(m: PickedM, p: &'static P, spinning: bool) {
     match m {
-        Some(m) => {
+        PickedM::Idle(m) => {
             m.spinning.set(spinning);
             m.nextp.set(p);
             m.note.wake();
         }
-        None => newm(p, spinning),
+        PickedM::Exited(m) => newm(m, p, spinning),
+        PickedM::New => newm(Box::leak(Box::new(M::new())), p, spinning),
     }
 }
 
 /// Starts a thread for `p`.
 #[cold]
-fn newm(p: &'static P, spinning: bool) {
-    let m = take_exited_m().unwrap_or_else(|| Box::leak(Box::new(M::new())));
+fn newm(m: &'static M, p: &'static P, spinning: bool) {
     m.spinning.set(spinning);
     m.nextp.set(p);
     // A goroutine's stack may be small; starting a thread wants room.
     let started = on_system_stack(|| {
         std::thread::Builder::new()
             .name("gort".into())
-            .spawn(|| crate::mstart::mstart(m))
+            .spawn(move || crate::mstart::mstart(m))
     });
     if let Err(e) = started {
         fatal(&format!(
             "cannot start another thread ({e}); raise `ulimit -u` or the container's pid limit"
         ));
     }
-}
-
-fn take_exited_m() -> Option<&'static M> {
-    let mut shared = SCHED.shared.lock();
-    shared.threads += 1;
-    if shared.threads > MAX_THREADS {
-        fatal(
-            "more than 10000 threads are needed: too many goroutines block their threads at once",
-        );
-    }
-    // SAFETY: the list holds Ms, whose memory lives for ever.
-    let m = unsafe { shared.mfree.as_ref() }?;
-    shared.mfree = m.idle_next.replace(ptr::null());
-    Some(m)
 }
 
 /// Sleeps until a P is handed to `m`; the M holds none. False: it is surplus and
@@ -170,6 +167,7 @@ pub(super) fn stopm(m: &M, keep_time: bool) -> bool {
         let mut shared = SCHED.shared.lock();
         keep_time = shared.midle_put(m, until);
         let surplus = shared.nmidle > SCHED.allp().len() as u32;
+        checkdead::check(&shared);
         drop(shared);
         let woken = if keep_time {
             // Who adds a timer from now on sees until when we sleep; who has added
@@ -205,9 +203,6 @@ pub(super) fn stopm(m: &M, keep_time: bool) -> bool {
             // Every P has an M, which looks at the timers before it idles.
             keep_time = false;
         } else {
-            shared.threads -= 1;
-            m.idle_next.set(shared.mfree);
-            shared.mfree = m;
             return false;
         }
     }
@@ -219,16 +214,17 @@ pub(super) fn stopm(m: &M, keep_time: bool) -> bool {
 pub(crate) fn acquirep(m: &M, p: *const P) {
     // SAFETY: Ps live for ever; this one was taken from the idle list or handed over.
     let p = unsafe { &*p };
-    debug_assert!(m.p.get().is_null() && p.m.get().is_null());
+    debug_assert!(m.p.get().is_null() && p.m.load(Relaxed).is_null());
     m.p.set(p);
-    p.m.set(m);
+    // Release: sysmon reads the M's words through it.
+    p.m.store(ptr::from_ref(m).cast_mut(), Release);
 }
 
 /// Unties this M's P and returns it.
 pub(super) fn releasep(m: &M) -> &'static P {
     let p = m.p();
     m.p.set(ptr::null());
-    p.m.set(ptr::null());
+    p.m.store(ptr::null_mut(), Relaxed);
     p
 }
 
@@ -241,10 +237,33 @@ pub(super) fn become_spinning(m: &M) {
 /// Hands `p` to another M, because this one's goroutine keeps the thread.
 ///
 /// The other M looks for work like any other and idles the P if there is none.
-pub(super) fn handoffp(p: &'static P) {
+pub(crate) fn handoffp(p: &'static P) {
     SCHED.idle.start_spinning();
-    let m = SCHED.shared.lock().midle_get();
+    let m = SCHED.shared.lock().pick_m();
     startm(m, p, true);
+}
+
+/// Counts this M as asleep until the goroutine wired to it can run, and hands on its P.
+///
+/// In one step under the lock: at no moment may everybody seem to be asleep while the P,
+/// perhaps with work in its queue, is on its way (`checkdead.rs`).
+pub(super) fn wired_sleep(m: &M) {
+    let p = m.held_p().map(|_| releasep(m));
+    if p.is_some() {
+        SCHED.idle.start_spinning();
+    }
+    let mut shared = SCHED.shared.lock();
+    shared.wired_asleep += 1;
+    match p {
+        Some(p) => {
+            let other = shared.pick_m();
+            drop(shared);
+            startm(other, p, true);
+        }
+        None => {
+            checkdead::check(&shared);
+        }
+    }
 }
 
 /// Hands this M's P to the M that a goroutine is wired to, and sleeps. False: the
@@ -253,16 +272,10 @@ pub(super) fn startlockedm(m: &M, lockedm: *const M) -> bool {
     let p = releasep(m);
     // SAFETY: a wired M sleeps in `stoplockedm` until we wake it.
     let lockedm = unsafe { &*lockedm };
+    SCHED.shared.lock().wired_asleep -= 1;
     lockedm.nextp.set(p);
     lockedm.note.wake();
     stopm(m, true)
-}
-
-/// The M and P of a goroutine or of g0; `None` on a plain thread.
-#[inline(always)]
-pub(crate) fn current_mp<'a>() -> Option<(&'a M, &'static P)> {
-    let m = tls::getm()?;
-    Some((m, m.p()))
 }
 
 /// A random number, cheap and not for secrets: for choosing among equals.
@@ -270,8 +283,8 @@ pub(crate) fn current_mp<'a>() -> Option<(&'a M, &'static P)> {
 pub fn random() -> u32 {
     /// Steps of the golden ratio, mixed (splitmix64, Steele et al. 2014).
     static OUTSIDE: AtomicU64 = AtomicU64::new(0);
-    if let Some((_, p)) = current_mp() {
-        return p.random();
+    if let Some(p) = Inside::enter().and_then(|inside| inside.p().map(P::random)) {
+        return p;
     }
     let mut x = OUTSIDE.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

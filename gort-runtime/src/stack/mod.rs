@@ -10,8 +10,10 @@
 //! `map.rs` talks to the kernel, `pool.rs` keeps free slots.
 
 mod map;
+mod overflow;
 mod pool;
 
+pub(crate) use overflow::{AltStack, install as install_overflow_handler};
 pub(crate) use pool::{FreeSlots, alloc_batch, for_each_slot, free_one, validate_size};
 
 use std::ptr::NonNull;
@@ -38,6 +40,11 @@ pub(crate) struct StackSlot {
 impl StackSlot {
     pub(crate) fn size(self) -> usize {
         1 << self.size_log2
+    }
+
+    /// The start of the guard page.
+    pub(crate) fn base(self) -> NonNull<u8> {
+        self.base
     }
 
     pub(crate) fn size_log2(self) -> u8 {

@@ -114,10 +114,10 @@ impl<const PS: usize> Sched<PS> {
     // wake.rs
 
     fn runq_put(&self, p: usize, gp: G) {
-        if let Err(batch) = self.runqs[p].put(gp) {
-            let list: Vec<G> = batch.into_iter().filter_map(NonNull::new).collect();
+        self.runqs[p].put(gp, |batch| {
+            let list: Vec<G> = batch.iter().filter_map(|&gp| NonNull::new(gp)).collect();
             self.submit_global(&list);
-        }
+        });
     }
 
     /// `goready` on the M that holds `p`.
@@ -212,7 +212,7 @@ impl<const PS: usize> Sched<PS> {
             let Some(gp) = shared.runq.pop_front() else {
                 break;
             };
-            self.runqs[p].put(gp).unwrap();
+            self.runqs[p].put(gp, |_| panic!("the ring was empty"));
         }
         self.publish_runqsize(&shared);
         Some(first)

@@ -64,12 +64,12 @@ impl Queues {
     }
 
     fn put_back(&self, gp: NonNull<Entry>) {
-        if let Err(batch) = self.victim.put(gp) {
+        self.victim.put(gp, |batch| {
             assert_eq!(batch[CAP as usize / 2], gp.as_ptr());
-            for gp in batch {
+            for &gp in batch {
                 take(NonNull::new(gp));
             }
-        }
+        });
     }
 
     /// Owner: `runq_put_next`.

@@ -15,6 +15,7 @@
 
 mod loom_idle;
 mod loom_join;
+mod loom_ownership;
 mod loom_runq;
 
 use loom::model::Builder;

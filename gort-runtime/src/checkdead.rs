@@ -1,0 +1,103 @@
+//! Finding out that nobody can ever wake anything: Go's `checkdead`.
+//!
+//! The program is dead when at one moment, under the scheduler's lock,
+//! 1. the main goroutine has not returned, and its thread waits for it in `run`;
+//! 2. every M sleeps: those in the idle list and those that wait for the goroutine
+//!    wired to them make up all threads of the runtime (a goroutine that computes or blocks
+//!    in foreign code keeps its M awake);
+//! 3. no timer is armed and the global queue is empty;
+//! 4. the process has no other thread: besides the Ms only sysmon and the one that waits in
+//!    `run`. Any other might hold a channel.
+//!
+//! Conditions 2 and 3 can only become true when an M goes to sleep, so that is where they
+//! are checked; condition 4 may become true later, so sysmon looks again, ever more rarely,
+//! as long as 1 to 3 hold.
+//!
+//! # Why the report is never false
+//! Waking an idle M takes the scheduler's lock (`midle_get`), and so does submitting work from
+//! a thread that is not an M; a wired M is woken by an M that runs. A thread that is being
+//! started is counted in `threads` before it exists. So with the lock held and 1 to 4
+//! true nobody is on the way.
+
+use crate::dump;
+use crate::os;
+use crate::prim::{
+    AtomicU32,
+    Ordering::{Acquire, Release},
+};
+use crate::sched::{SCHED, Shared};
+use std::io::{self, Write};
+
+/// The main goroutine has not been started by `run`, or has returned.
+const NO_MAIN: u32 = 0;
+/// It runs.
+const MAIN_RUNS: u32 = 1;
+/// It has called `goexit`; the others go on.
+const MAIN_EXITED: u32 = 2;
+
+static MAIN: AtomicU32 = AtomicU32::new(NO_MAIN);
+
+/// The main goroutine is `run`'s, until the guard is dropped, on that goroutine.
+pub(crate) struct MainRuns;
+
+impl MainRuns {
+    pub(crate) fn new() -> Self {
+        MAIN.store(MAIN_RUNS, Release);
+        Self
+    }
+}
+
+impl Drop for MainRuns {
+    fn drop(&mut self) {
+        // From here on the thread in `run` is awake, or about to be.
+        MAIN.store(NO_MAIN, Release);
+    }
+}
+
+/// The thread in `run` has learned that the main goroutine called `goexit`.
+pub(crate) fn main_exited() {
+    MAIN.store(MAIN_EXITED, Release);
+    check(&SCHED.shared.lock());
+}
+
+/// What [`check`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Liveness {
+    /// Somebody can run, or will.
+    Alive,
+    /// Only a thread that is not ours could still wake anything.
+    OnlyForeignThreads,
+}
+
+/// Ends the program with a report if nobody can ever wake anything.
+pub(crate) fn check(shared: &Shared) -> Liveness {
+    let main = MAIN.load(Acquire);
+    if main == NO_MAIN
+        || i64::from(shared.nmidle) + i64::from(shared.wired_asleep) != i64::from(shared.threads)
+        || !shared.runq.is_empty()
+        || SCHED.earliest_timer() != 0
+    {
+        return Liveness::Alive;
+    }
+    // Ours: the Ms, sysmon, and the thread that waits in `run`.
+    let ours = shared.threads as usize + 2;
+    if os::num_threads() != Some(ours) {
+        return Liveness::OnlyForeignThreads;
+    }
+    report(main)
+}
+
+#[cold]
+fn report(main: u32) -> ! {
+    let mut out = io::BufWriter::new(io::stderr());
+    let words = if main == MAIN_EXITED && crate::num_goroutines() == 0 {
+        "no goroutines (main called goexit) - deadlock!"
+    } else {
+        "all goroutines are asleep - deadlock!"
+    };
+    // A closed stderr is no reason to go on.
+    drop(writeln!(out, "fatal: {words}"));
+    drop(dump::dump(&mut out));
+    drop(out.flush());
+    os::exit_now(2)
+}

@@ -1,0 +1,80 @@
+//! Entering and leaving the runtime from a goroutine.
+//!
+//! Whatever touches the P of a running goroutine goes through [`Inside::enter`], which
+//! plays the owner's part of `ownership.rs`: afterwards the P is ours until we leave, or
+//! it has been taken and there is none. Everything must work without a P:
+//!
+//! - making ready and spawning use the global queue, then [`Inside::finish`] gets a P again;
+//! - parking needs no P at all: the M simply has nothing to run afterwards. It must not try
+//!   to get one first, since the parking goroutine may hold a channel's lock.
+//!
+//! On g0 we are inside already, and nobody takes the P.
+
+use crate::m::M;
+use crate::p::P;
+use crate::syscall;
+use crate::tls;
+use std::mem;
+use std::ptr;
+
+/// Inside the runtime, on an M, until dropped.
+pub(crate) struct Inside {
+    m: &'static M,
+    p: Option<&'static P>,
+    from_user: bool,
+}
+
+impl Inside {
+    /// Enters; `None` on a plain thread.
+    #[inline(always)]
+    pub(crate) fn enter() -> Option<Self> {
+        let m = tls::getm()?;
+        let from_user = !m.curg.get().is_null();
+        if from_user && !m.ownership.enter() {
+            m.p.set(ptr::null());
+        }
+        Some(Self {
+            m,
+            p: m.held_p(),
+            from_user,
+        })
+    }
+
+    /// The P, if this M has one.
+    #[inline(always)]
+    pub(crate) fn p(&self) -> Option<&'static P> {
+        self.p
+    }
+
+    /// The M.
+    #[inline(always)]
+    pub(crate) fn m(&self) -> &'static M {
+        self.m
+    }
+
+    /// For a switch to g0: whoever resumes the goroutine leaves on its behalf.
+    #[inline(always)]
+    #[expect(clippy::mem_forget, reason = "the duty to leave passes to `execute`")]
+    pub(crate) fn into_switch(self) -> &'static M {
+        let m = self.m;
+        mem::forget(self);
+        m
+    }
+
+    /// Leaves, with a P: if it was taken, waits for another.
+    #[inline(always)]
+    pub(crate) fn finish(self) {
+        if self.p.is_none() && self.from_user {
+            syscall::exitsyscall(self);
+        }
+    }
+}
+
+impl Drop for Inside {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.from_user {
+            self.m.ownership.leave();
+        }
+    }
+}

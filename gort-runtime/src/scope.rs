@@ -1,0 +1,227 @@
+//! `scope`: goroutines that may borrow from the one that starts them. As
+//! `std::thread::scope`, for goroutines.
+//!
+//! # Why borrowing is sound
+//! `scope` does not return (nor unwind, nor `goexit`) before every goroutine started in it has
+//! dropped its closure and its result has been taken or dropped: the *packet*, shared by
+//! the goroutine and its handle, counts down when it is dropped, as the last thing that
+//! touches anything borrowed. Goroutines are never freed or unwound from outside, so the
+//! frame that waits stays where it is.
+
+use crate::goexit::is_goexit;
+use crate::handle::{Builder, Goroutine, JoinError, JoinHandle};
+use crate::lock::Lock;
+use crate::park::{Current, Waiter};
+use crate::waitreason::WaitReason;
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::panic::{self, AssertUnwindSafe, Location};
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{AcqRel, Acquire, Relaxed},
+};
+
+/// Starts goroutines that may borrow from outside the scope; see [`scope`].
+#[derive(Debug)]
+pub struct Scope<'scope, 'env: 'scope> {
+    data: Arc<Data>,
+    /// Invariant, as in std: `'scope` may neither shrink nor grow.
+    scope: PhantomData<&'scope mut &'scope ()>,
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+#[derive(Debug)]
+struct Data {
+    /// Packets that exist.
+    running: AtomicUsize,
+    /// A goroutine panicked and nobody took the payload.
+    panicked: AtomicBool,
+    /// The scope's owner, if it waits.
+    owner: Lock<Option<Waiter>>,
+}
+
+/// A goroutine's result, on its way to whoever joins it.
+struct Packet<'scope, T> {
+    data: Arc<Data>,
+    result: UnsafeCell<Option<Result<T, Box<dyn Any + Send>>>>,
+    _scope: PhantomData<&'scope ()>,
+}
+
+// SAFETY: the result is written by the goroutine before its end, and read by the handle
+// after having waited for that end, or by the last owner.
+unsafe impl<T: Send> Sync for Packet<'_, T> {}
+
+impl<T> Drop for Packet<'_, T> {
+    fn drop(&mut self) {
+        let result = self.result.get_mut();
+        let panicked = matches!(result, Some(Err(payload)) if !is_goexit(&**payload));
+        // The destructor of a result that nobody took: its panic is the scope's.
+        let dropped = panic::catch_unwind(AssertUnwindSafe(|| *result = None));
+        if panicked || dropped.is_err() {
+            self.data.panicked.store(true, Relaxed);
+        }
+        self.data.one_ended();
+    }
+}
+
+impl Data {
+    fn one_ended(&self) {
+        if self.running.fetch_sub(1, AcqRel) == 1 {
+            let owner = self.owner.lock().take();
+            // SAFETY: taken out of its place, so woken once; it waits for just this.
+            owner.inspect(|owner| unsafe { owner.ready() });
+        }
+    }
+
+    fn wait(&self, site: &'static Location<'static>) {
+        while self.running.load(Acquire) != 0 {
+            let current = Current::new();
+            let mut owner = self.owner.lock();
+            if self.running.load(Acquire) == 0 {
+                return;
+            }
+            *owner = Some(current.waiter());
+            // SAFETY: the waiter was shown under the lock, which `commit` releases; it is
+            // taken and woken once, when the count is 0.
+            unsafe {
+                current.park(
+                    move || {
+                        drop(owner);
+                        true
+                    },
+                    WaitReason::Join,
+                    site,
+                );
+            }
+        }
+    }
+}
+
+/// Runs `f` with a scope in which goroutines may borrow from the caller, and waits until
+/// all of them have ended, also if `f` panics or exits.
+///
+/// # Panics
+/// If `f` panics; or if a goroutine of the scope panicked and was not joined.
+#[track_caller]
+pub fn scope<'env, F, T>(f: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    let site = Location::caller();
+    let scope = Scope {
+        data: Arc::new(Data {
+            running: AtomicUsize::new(0),
+            panicked: AtomicBool::new(false),
+            owner: Lock::new(None),
+        }),
+        scope: PhantomData,
+        env: PhantomData,
+    };
+    let result = panic::catch_unwind(AssertUnwindSafe(|| f(&scope)));
+    scope.data.wait(site);
+    match result {
+        Err(payload) => panic::resume_unwind(payload),
+        Ok(_) if scope.data.panicked.load(Relaxed) => {
+            panic!("a goroutine of the scope panicked")
+        }
+        Ok(value) => value,
+    }
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Starts a goroutine in the scope.
+    ///
+    /// # Panics
+    /// If no stack can be had from the system.
+    #[track_caller]
+    pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        match Builder::new().spawn_scoped(self, f) {
+            Ok(handle) => handle,
+            Err(e) => panic!("cannot start a goroutine: {e}"),
+        }
+    }
+}
+
+impl Builder {
+    /// Starts the goroutine in a scope.
+    ///
+    /// # Errors
+    /// As for [`spawn`](Self::spawn).
+    #[track_caller]
+    pub fn spawn_scoped<'scope, F, T>(
+        self,
+        scope: &'scope Scope<'scope, '_>,
+        f: F,
+    ) -> io::Result<ScopedJoinHandle<'scope, T>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        scope.data.running.fetch_add(1, Relaxed);
+        let packet = Arc::new(Packet {
+            data: Arc::clone(&scope.data),
+            result: UnsafeCell::new(None),
+            _scope: PhantomData,
+        });
+        let theirs = Arc::clone(&packet);
+        let run = move || {
+            let result = panic::catch_unwind(AssertUnwindSafe(f));
+            // SAFETY: the handle looks only after the goroutine's end.
+            unsafe { *theirs.result.get() = Some(result) };
+        };
+        // SAFETY: everything borrowed is in `run`, which is consumed, and in the packet;
+        // the scope waits until the packet is gone (see the header).
+        let goroutine = unsafe { self.spawn_unchecked(run) }?;
+        Ok(ScopedJoinHandle { goroutine, packet })
+    }
+}
+
+/// Waits for a goroutine of a [`scope`]; dropping it leaves that to the scope.
+pub struct ScopedJoinHandle<'scope, T> {
+    goroutine: JoinHandle<()>,
+    packet: Arc<Packet<'scope, T>>,
+}
+
+impl<T> ScopedJoinHandle<'_, T> {
+    /// Waits until the goroutine has ended, and gives its result.
+    ///
+    /// # Errors
+    /// As for [`JoinHandle::join`].
+    #[track_caller]
+    pub fn join(self) -> Result<T, JoinError> {
+        self.goroutine.join()?;
+        // SAFETY: the goroutine has ended; only the handle is left to look.
+        match unsafe { (*self.packet.result.get()).take() } {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(payload)) if is_goexit(&*payload) => Err(JoinError::Exited),
+            Some(Err(payload)) => Err(JoinError::Panicked(payload)),
+            None => crate::throw::throw("a scoped goroutine ended without a result"),
+        }
+    }
+
+    /// Whether the goroutine has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.goroutine.is_finished()
+    }
+
+    /// The goroutine's id and name.
+    #[must_use]
+    pub fn goroutine(&self) -> Goroutine {
+        self.goroutine.goroutine()
+    }
+}
+
+impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopedJoinHandle").finish_non_exhaustive()
+    }
+}

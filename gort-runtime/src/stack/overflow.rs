@@ -1,0 +1,170 @@
+//! What happens when a goroutine runs into its guard page.
+//!
+//! A handler for SIGSEGV and SIGBUS, on an alternate stack of each M, recognises the guard
+//! page by its address, says which goroutine overflowed, where it was spawned, how large
+//! its stack is and what to do, and aborts. Any other fault goes to the handler that was
+//! there before: std's message for plain threads, a crash reporter, or the default.
+//!
+//! In the handler nothing is allocated and no lock is waited for: `write(2)` and the stack.
+
+use crate::g::G;
+use crate::os;
+use crate::tls;
+use std::io::{self, Write};
+use std::mem;
+use std::ptr;
+use std::sync::OnceLock;
+
+/// Bytes of an M's alternate stack. The kernel's minimum would do for us, but the handlers
+/// that we chain to may be anybody's.
+const ALT_STACK: usize = 64 * 1024;
+
+const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
+
+/// The actions that ours replaced, in the order of `SIGNALS`.
+static PREVIOUS: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
+
+/// Installs the handler, once, at start-up.
+pub(crate) fn install() {
+    PREVIOUS.get_or_init(|| {
+        SIGNALS.map(|signal| {
+            // SAFETY: both structures are ours; zeroed ones are valid; the handler keeps to
+            // what a signal handler may do.
+            unsafe {
+                let mut action: libc::sigaction = mem::zeroed();
+                action.sa_sigaction = on_fault as *const () as usize;
+                action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+                libc::sigemptyset(&raw mut action.sa_mask);
+                let mut previous = mem::zeroed();
+                libc::sigaction(signal, &raw const action, &raw mut previous);
+                previous
+            }
+        })
+    });
+}
+
+/// An M's alternate stack, in use until dropped; made and dropped on its thread.
+pub(crate) struct AltStack {
+    /// Only kept.
+    _memory: Vec<u8>,
+    previous: libc::stack_t,
+}
+
+impl AltStack {
+    pub(crate) fn new() -> Self {
+        let mut memory = vec![0; ALT_STACK];
+        // SAFETY: `memory` lives until `drop`, which takes it out of use first; both
+        // structures are ours.
+        unsafe {
+            let stack = libc::stack_t {
+                ss_sp: memory.as_mut_ptr().cast(),
+                ss_flags: 0,
+                ss_size: memory.len(),
+            };
+            let mut previous = mem::zeroed();
+            libc::sigaltstack(&raw const stack, &raw mut previous);
+            Self {
+                _memory: memory,
+                previous,
+            }
+        }
+    }
+}
+
+impl Drop for AltStack {
+    fn drop(&mut self) {
+        // SAFETY: what was there before `new` belongs to std, and is still there.
+        unsafe { libc::sigaltstack(&raw const self.previous, ptr::null_mut()) };
+    }
+}
+
+extern "C" fn on_fault(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    // SAFETY: the kernel passes a valid siginfo to an SA_SIGINFO handler.
+    let addr = unsafe { (*info).si_addr() }.addr();
+    if let Some(gp) = tls::getg() {
+        // SAFETY: the running goroutine's G is alive.
+        let g = unsafe { gp.as_ref() };
+        let guard = g.stack.base().addr().get();
+        if (guard..guard + os::page_size()).contains(&addr) {
+            report(g);
+        }
+    }
+    chain(signal, info, context);
+}
+
+/// Says what happened, and aborts.
+fn report(g: &G) -> ! {
+    let mut text = Text {
+        bytes: [0; 1024],
+        len: 0,
+    };
+    let kib = g.stack.size() / 1024;
+    // The text is longer than its room only if a path or name is absurdly long.
+    drop(write_report(&mut text, g, kib));
+    os::write_stderr(&text.bytes[..text.len]);
+    os::abort();
+}
+
+fn write_report(text: &mut Text, g: &G, kib: usize) -> io::Result<()> {
+    write!(text, "\nfatal: stack overflow in goroutine {}", g.id())?;
+    if let Some(name) = g.name_if_free() {
+        write!(text, " {name:?}")?;
+    }
+    if let Some(at) = g.spawned_at() {
+        write!(text, ", spawned at {at}")?;
+    }
+    writeln!(
+        text,
+        "\nIts stack of {kib} KiB is used up. If the recursion is meant, reserve more: \
+         `go!(stack = {} * 1024; …)`, or `GORT_STACK` for all goroutines.",
+        kib * 4
+    )
+}
+
+/// A buffer that can be written to without allocating.
+struct Text {
+    bytes: [u8; 1024],
+    len: usize,
+}
+
+impl Write for Text {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        let room = &mut self.bytes[self.len..];
+        let n = room.len().min(more.len());
+        room[..n].copy_from_slice(&more[..n]);
+        self.len += n;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Does what would have happened without our handler.
+fn chain(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let index = usize::from(signal == SIGNALS[1]);
+    let Some(previous) = PREVIOUS.get().map(|all| &all[index]) else {
+        os::abort()
+    };
+    let handler = previous.sa_sigaction;
+    // SAFETY: `previous` is the action that was installed: the default, or a handler of the
+    // kind that its flags say.
+    unsafe {
+        if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
+            // The instruction faults again, without us.
+            libc::sigaction(signal, previous, ptr::null_mut());
+        } else if previous.sa_flags & libc::SA_SIGINFO != 0 {
+            let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+                mem::transmute(handler);
+            handler(signal, info, context);
+        } else {
+            let handler: extern "C" fn(libc::c_int) = mem::transmute(handler);
+            handler(signal);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! sysmon: the thread without a P that takes Ps from those who do not get on.
+//!
+//! It looks at every P each 20 µs while that is worth it, more and more rarely up to each
+//! 10 ms, and not at all while every P is idle. What it takes, and when:
+//!
+//! | the M that holds the P | with work waiting | without |
+//! |---|---|---|
+//! | announced a blocking call | after 20 µs | after 10 ms |
+//! | has been in user code | after 10 ms | after 100 ms |
+//!
+//! Work waiting means: something in the P's queue or among its timers, or in the global
+//! queue with no P idle. Without work the P is taken only so that an otherwise idle program
+//! comes to rest, sysmon included. Go's `sysmon` and `retake`.
+
+use crate::checkdead::{self, Liveness};
+use crate::m::M;
+use crate::note::Note;
+use crate::os;
+use crate::p::P;
+use crate::prim::{
+    AtomicBool,
+    Ordering::{Acquire, Relaxed},
+};
+use crate::sched::SCHED;
+use crate::schedule::handoffp;
+use std::ptr;
+use std::thread;
+use std::time::Duration;
+
+const SHORTEST_SLEEP_US: u64 = 20;
+const LONGEST_SLEEP_US: u64 = 10_000;
+/// The same while only a foreign thread could still wake anybody (see `checkdead.rs`).
+const LONGEST_WATCH_US: u64 = 1_000_000;
+/// Rounds without anything to do before sleeps grow longer.
+const PATIENCE: u32 = 50;
+/// Rounds of the longest sleep with every P idle before sysmon parks.
+const IDLE_ROUNDS: u32 = 5;
+
+const ANNOUNCED_NS: u64 = 20_000;
+const SLICE_NS: u64 = 10_000_000;
+const IDLE_HOLDER_NS: u64 = 100_000_000;
+
+/// Where sysmon sleeps while every P is idle.
+static NOTE: Note = Note::new();
+/// Sysmon sleeps there; whoever clears it wakes it.
+static PARKED: AtomicBool = AtomicBool::new(false);
+/// Somebody has announced a blocking call since the last look.
+static BLOCKING: AtomicBool = AtomicBool::new(false);
+
+/// Starts the thread.
+pub(crate) fn start() {
+    let started = thread::Builder::new().name("gort-sysmon".into()).spawn(|| {
+        let mut seen = vec![Seen::default(); SCHED.allp().len()];
+        run(&mut seen);
+    });
+    if let Err(e) = started {
+        crate::throw::fatal(&format!("cannot start the monitor thread: {e}"));
+    }
+}
+
+/// A P has left the idle list: there is something to watch again.
+#[inline]
+pub(crate) fn notice_busy() {
+    if PARKED.load(Relaxed) && PARKED.swap(false, Acquire) {
+        NOTE.wake();
+    }
+}
+
+/// A goroutine is about to block: look more often.
+#[inline]
+pub(crate) fn notice_blocking() {
+    if !BLOCKING.load(Relaxed) {
+        BLOCKING.store(true, Relaxed);
+    }
+}
+
+/// What sysmon saw of a P, and when that began.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    dispatches: u32,
+    since: u64,
+}
+
+fn run(seen: &mut [Seen]) {
+    let mut quiet = 0u32;
+    let mut idle = 0u32;
+    let mut sleep_us = SHORTEST_SLEEP_US;
+    loop {
+        thread::sleep(Duration::from_micros(sleep_us));
+        if SCHED.idle.npidle() as usize == SCHED.allp().len() {
+            idle += 1;
+            if idle >= IDLE_ROUNDS && sleep_us >= LONGEST_SLEEP_US {
+                if park() {
+                    (quiet, idle, sleep_us) = (0, 0, SHORTEST_SLEEP_US);
+                } else {
+                    sleep_us = (sleep_us * 2).min(LONGEST_WATCH_US);
+                }
+                continue;
+            }
+        } else {
+            idle = 0;
+        }
+        let acted = retake(seen) || BLOCKING.swap(false, Relaxed);
+        quiet = if acted { 0 } else { quiet.saturating_add(1) };
+        sleep_us = if quiet < PATIENCE {
+            SHORTEST_SLEEP_US
+        } else {
+            (sleep_us * 2).min(LONGEST_SLEEP_US)
+        };
+    }
+}
+
+/// Sleeps until a P is busy; false if a deadlock may still have to be noticed.
+fn park() -> bool {
+    {
+        // Under the lock no P leaves the idle list: either it has, and we see it, or
+        // whoever takes it sees us.
+        let shared = SCHED.shared.lock();
+        if SCHED.idle.npidle() as usize != SCHED.allp().len() {
+            return true;
+        }
+        if checkdead::check(&shared) == Liveness::OnlyForeignThreads {
+            return false;
+        }
+        PARKED.store(true, Relaxed);
+    }
+    NOTE.sleep();
+    true
+}
+
+/// Takes Ps whose holders do not get on; true if it took any.
+fn retake(seen: &mut [Seen]) -> bool {
+    let now = os::now_ns();
+    let mut took = false;
+    for (p, seen) in SCHED.allp().iter().zip(seen) {
+        let p: &'static P = p;
+        // SAFETY: an M's memory lives for ever; what we read of it is atomic, or read
+        // with its owner kept in user code.
+        let Some(m) = (unsafe { p.m.load(Acquire).as_ref() }) else {
+            continue;
+        };
+        let dispatches = p.dispatches.load(Relaxed);
+        if dispatches != seen.dispatches {
+            *seen = Seen {
+                dispatches,
+                since: now,
+            };
+            continue;
+        }
+        let held_ns = now - seen.since;
+        let announced = m.blocking.load(Relaxed);
+        if held_ns < if announced { ANNOUNCED_NS } else { SLICE_NS } {
+            continue;
+        }
+        let work = has_work(p, now);
+        if !work && held_ns < if announced { SLICE_NS } else { IDLE_HOLDER_NS } {
+            continue;
+        }
+        took |= take(p, m);
+    }
+    took
+}
+
+/// Whether somebody waits for `p`.
+fn has_work(p: &P, now: u64) -> bool {
+    let timer = p.timers.next();
+    !p.runq.is_empty()
+        || (timer != 0 && timer <= now)
+        || (SCHED.global_has_work() && SCHED.idle.npidle() == 0)
+}
+
+/// Takes `p` from `m` and hands it on.
+fn take(p: &'static P, m: &M) -> bool {
+    let taken = m
+        .ownership
+        .take(|| ptr::eq(m.p.get(), p) && ptr::eq(p.m.load(Relaxed), m));
+    if taken {
+        p.m.store(ptr::null_mut(), Relaxed);
+        handoffp(p);
+    }
+    taken
+}

@@ -1,0 +1,167 @@
+//! Programs whose end is what a test looks at: `scenario NAME`.
+//!
+//! A process of its own, without libtest's threads, which could wake anything: only so can
+//! a deadlock be found.
+
+use gort::prelude::*;
+use gort::time::sleep;
+use std::env;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::thread;
+
+/// Uses up whatever stack there is.
+#[inline(never)]
+fn recurse(depth: u64) -> u64 {
+    let frame = [depth; 8];
+    if depth == u64::MAX {
+        0
+    } else {
+        black_box(frame)[3] + recurse(depth + 1)
+    }
+}
+
+/// One frame larger than the guard page.
+#[inline(never)]
+fn large_frame() -> u8 {
+    let frame = [1u8; 1 << 20];
+    black_box(frame)[black_box(77)]
+}
+
+struct OverflowsOnDrop;
+
+impl Drop for OverflowsOnDrop {
+    fn drop(&mut self) {
+        black_box(recurse(0));
+    }
+}
+
+fn main() {
+    let name = env::args().nth(1).unwrap_or_default();
+    let pause = Duration::from_millis(100);
+    gort::runtime::run(move || match name.as_str() {
+        "stuck-receiving" => {
+            let (_tx, rx) = bounded::<()>(0);
+            let (tx2, _rx2) = bounded::<()>(0);
+            go!(name = "sender"; move || tx2.send(()));
+            let _ = rx.recv();
+        }
+        "stuck-everywhere" => {
+            let (_tx, rx) = bounded::<()>(0);
+            let wg = WaitGroup::new();
+            wg.add(1);
+            let mutex = Arc::new(Mutex::new(()));
+            let _guard = mutex.lock();
+            go!(clone [mutex]; { drop(mutex.lock()); });
+            go!(clone [wg]; { wg.wait(); });
+            go!(clone [rx]; { select! { _ = <-rx => {} } });
+            go!({
+                select! {}
+            });
+            let nil = gort::channel::never::<()>();
+            go!({
+                let _ = nil.recv();
+            });
+            let _ = rx.recv();
+        }
+        "mutex-twice" => {
+            let mutex = Mutex::new(());
+            let _first = mutex.lock();
+            let _second = mutex.lock();
+        }
+        "goexit-in-main" => gort::goexit(),
+        "goexit-in-main-others-finish" => {
+            go!(move || {
+                sleep(pause);
+                println!("finished");
+            });
+            gort::goexit();
+        }
+        "locked-and-stuck" => {
+            let _lock = gort::lock_os_thread();
+            let (_tx, rx) = bounded::<()>(0);
+            let _ = rx.recv();
+        }
+        "foreign-thread-gives-up" => {
+            let (tx, rx) = bounded::<()>(0);
+            let _kept = tx.clone();
+            thread::spawn(move || {
+                thread::sleep(pause);
+                drop(tx);
+            });
+            let _ = rx.recv();
+        }
+        "woken-by-timer" => {
+            let (tx, rx) = bounded(0);
+            go!(move || {
+                sleep(pause);
+                tx.send("woken").unwrap();
+            });
+            println!("{}", rx.recv().unwrap());
+        }
+        "woken-by-foreign-thread" => {
+            let (tx, rx) = bounded(0);
+            thread::spawn(move || {
+                thread::sleep(pause);
+                tx.send("woken").unwrap();
+            });
+            println!("{}", rx.recv().unwrap());
+        }
+        "woken-by-blocking-call" => {
+            let (tx, rx) = bounded(0);
+            go!(move || {
+                gort::blocking(|| thread::sleep(pause));
+                tx.send("woken").unwrap();
+            });
+            println!("{}", rx.recv().unwrap());
+        }
+        "woken-by-unannounced-call" => {
+            let (tx, rx) = bounded(0);
+            go!(move || {
+                thread::sleep(pause);
+                tx.send("woken").unwrap();
+            });
+            println!("{}", rx.recv().unwrap());
+        }
+        "overflow-by-recursion" => {
+            go!(name = "deep", stack = 64 * 1024; move || black_box(recurse(0)))
+                .join()
+                .unwrap();
+        }
+        "overflow-by-large-frame" => {
+            go!(stack = 64 * 1024; move || large_frame())
+                .join()
+                .unwrap();
+        }
+        "overflow-while-unwinding" => {
+            go!(move || {
+                let _guard = OverflowsOnDrop;
+                panic!("first");
+            })
+            .join()
+            .unwrap();
+        }
+        "null-dereference" => {
+            go!(move || {
+                let null = black_box(8 as *mut u8);
+                // SAFETY: none: the fault is what the test is about.
+                unsafe { null.write_volatile(1) };
+            })
+            .join()
+            .unwrap();
+        }
+        "overflow-in-thread" => {
+            thread::spawn(|| black_box(recurse(0))).join().unwrap();
+        }
+        "many-parked-at-exit" => {
+            let (tx, rx) = bounded::<()>(0);
+            for _ in 0..100_000 {
+                go!(clone [rx]; {
+                    let _ = rx.recv();
+                });
+            }
+            std::mem::forget(tx);
+        }
+        other => panic!("no scenario {other:?}"),
+    });
+}

@@ -1,0 +1,198 @@
+//! DL, ST: how programs end: deadlock reports, stack overflows, main returning.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const WATCHDOG: Duration = Duration::from_secs(60);
+/// How often a race is tried.
+const ROUNDS: usize = if cfg!(debug_assertions) { 5 } else { 20 };
+
+/// Runs a scenario with `procs` Ps.
+fn scenario(name: &str, procs: usize) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_scenario"))
+        .arg(name)
+        .env("GORT_MAXPROCS", procs.to_string())
+        .env_remove("RUST_BACKTRACE")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if started.elapsed() > WATCHDOG {
+            child.kill().unwrap();
+            panic!(
+                "{name} with {procs} Ps hangs: {:?}",
+                child.wait_with_output()
+            );
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    child.wait_with_output().unwrap()
+}
+
+/// Checks that a scenario ends with a deadlock report that contains all of `words`.
+fn is_reported(name: &str, procs: usize, words: &[&str]) {
+    let output = scenario(name, procs);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "{name}, {procs} Ps: {output:?}"
+    );
+    for word in words {
+        assert!(
+            stderr.contains(word),
+            "{name}, {procs} Ps: no {word:?} in:\n{stderr}"
+        );
+    }
+}
+
+/// Checks that a scenario is not reported, and prints `words`.
+fn completes(name: &str, procs: usize, words: &str) {
+    let output = scenario(name, procs);
+    assert!(output.status.success(), "{name}, {procs} Ps: {output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains(words),
+        "{name}: {output:?}"
+    );
+}
+
+// DL01, DL13
+#[test]
+fn a_deadlock_is_reported_with_every_goroutine_and_where_it_waits() {
+    for procs in [1, 2, 4, 16] {
+        for _ in 0..ROUNDS {
+            is_reported(
+                "stuck-receiving",
+                procs,
+                &[
+                    "all goroutines are asleep - deadlock!",
+                    "goroutine 1 \"main\" [chan receive]:",
+                    "goroutine 2 \"sender\" [chan send]:",
+                    "scenario.rs:",
+                    "spawned at",
+                ],
+            );
+        }
+    }
+}
+
+// DL04
+#[test]
+fn the_report_names_each_wait_reason() {
+    is_reported(
+        "stuck-everywhere",
+        2,
+        &[
+            "[sync.Mutex.Lock]:",
+            "[sync.WaitGroup.Wait]:",
+            "[select]:",
+            "[select (no cases)]:",
+            "[chan receive (nil chan)]:",
+            "[chan receive]:",
+        ],
+    );
+}
+
+// DL15, MU03
+#[test]
+fn locking_a_mutex_twice_is_reported() {
+    is_reported("mutex-twice", 2, &["deadlock!", "[sync.Mutex.Lock]:"]);
+}
+
+// PA20
+#[test]
+fn goexit_in_main_lets_the_others_finish_and_then_reports() {
+    is_reported(
+        "goexit-in-main",
+        2,
+        &["no goroutines (main called goexit) - deadlock!"],
+    );
+    let output = scenario("goexit-in-main-others-finish", 2);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("finished"),
+        "{output:?}"
+    );
+}
+
+// DL03
+#[test]
+fn a_deadlock_of_a_goroutine_locked_to_its_thread_is_reported() {
+    for procs in [1, 2, 8] {
+        is_reported("locked-and-stuck", procs, &["deadlock!"]);
+    }
+}
+
+// DL05, DL07, DL09
+#[test]
+fn nothing_is_reported_while_somebody_can_still_wake_a_goroutine() {
+    for procs in [1, 2, 8] {
+        for name in [
+            "woken-by-timer",
+            "woken-by-foreign-thread",
+            "woken-by-blocking-call",
+            "woken-by-unannounced-call",
+        ] {
+            completes(name, procs, "woken");
+        }
+    }
+}
+
+// DL09
+#[test]
+fn a_deadlock_is_reported_once_the_last_foreign_thread_has_gone() {
+    is_reported("foreign-thread-gives-up", 2, &["deadlock!"]);
+}
+
+// ST04, ST05
+#[test]
+fn a_stack_overflow_names_the_goroutine_and_aborts() {
+    for name in [
+        "overflow-by-recursion",
+        "overflow-by-large-frame",
+        "overflow-while-unwinding",
+    ] {
+        let output = scenario(name, 2);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            output.status.signal(),
+            Some(libc::SIGABRT),
+            "{name}: {output:?}"
+        );
+        assert!(
+            stderr.contains("stack overflow in goroutine 2"),
+            "{name}: {stderr}"
+        );
+        assert!(stderr.contains("spawned at"), "{name}: {stderr}");
+    }
+    let output = scenario("overflow-by-recursion", 2);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("goroutine 2 \"deep\"") && stderr.contains("64 KiB"),
+        "{stderr}"
+    );
+}
+
+// ST04, PA26
+#[test]
+fn other_faults_are_left_to_whoever_handled_them_before() {
+    let output = scenario("null-dereference", 2);
+    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{output:?}");
+    let output = scenario("overflow-in-thread", 2);
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("has overflowed its stack"), "{stderr}");
+}
+
+// GO06
+#[test]
+fn main_returning_ends_a_program_with_many_parked_goroutines() {
+    let output = scenario("many-parked-at-exit", 2);
+    assert!(output.status.success(), "{output:?}");
+}
