@@ -22,7 +22,7 @@
 //! | `schedlink`, `is_new` | whoever holds the G in a list | the same |
 //! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst |
 //! | `join` | see `join.rs` | |
-//! | `lockedm`, `wired` | the goroutine while running | the scheduler that took it out of a queue |
+//! | `lockedm`, `wired`, `panicked`, `replacement` | the goroutine while running | the scheduler that took it out of a queue |
 //! | the rest | the spawner, before the G is published | anyone that keeps the slot alive |
 
 use crate::arch::Gobuf;
@@ -32,6 +32,7 @@ use crate::m::M;
 use crate::prim::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::stack::StackSlot;
 use crate::waitreason::WaitReason;
+use std::any::Any;
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
@@ -56,6 +57,10 @@ pub(crate) struct G {
     pub(crate) is_new: Cell<bool>,
     /// How often it has asked to be wired.
     pub(crate) wired: Cell<u32>,
+    /// It has panicked (`panicking.rs`).
+    pub(crate) panicked: Cell<bool>,
+    /// What replaces the panic on its way (`panicking.rs`).
+    pub(crate) replacement: Cell<Option<Box<dyn Any + Send>>>,
     /// Since when it waits: the P's coarse clock.
     since: AtomicU64,
     /// Where it waits: a `&'static Location` as a number, 0 for nowhere.
@@ -88,6 +93,8 @@ impl G {
             lockedm: Cell::new(ptr::null()),
             is_new: Cell::new(false),
             wired: Cell::new(0),
+            panicked: Cell::new(false),
+            replacement: Cell::new(None),
             since: AtomicU64::new(0),
             site: AtomicUsize::new(0),
             id: AtomicU64::new(0),

@@ -10,6 +10,7 @@ use crate::gstatus::{GStatus, casgstatus};
 use crate::inside::Inside;
 use crate::join::AtEnd;
 use crate::m::M;
+use crate::panicking;
 use crate::park::Waiter;
 use crate::prim::Ordering::Relaxed;
 use crate::sched::SCHED;
@@ -64,14 +65,7 @@ pub(crate) extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
         let f = packet.cast::<F>().read();
         let outcome = match panic::catch_unwind(AssertUnwindSafe(f)) {
             Ok(value) => Outcome::Returned(value),
-            Err(payload) if is_goexit(&*payload) => Outcome::Exited,
-            Err(payload) => {
-                if schedinit::config().abort_on_panic {
-                    // The panic hook has printed the message.
-                    crate::os::exit_now(2);
-                }
-                Outcome::Panicked(payload)
-            }
+            Err(payload) => caught_at_root(panicking::take_replacement().unwrap_or(payload)),
         };
         let outcome_at = packet.cast::<Outcome<T>>();
         outcome_at.write(outcome);
@@ -82,6 +76,18 @@ pub(crate) extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
             })));
         }
     }
+}
+
+/// What a panic payload that reached a goroutine's root means.
+fn caught_at_root<T>(payload: Box<dyn Any + Send>) -> Outcome<T> {
+    if is_goexit(&*payload) {
+        return Outcome::Exited;
+    }
+    if schedinit::config().abort_on_panic {
+        // The panic hook has printed the message.
+        crate::os::exit_now(2);
+    }
+    Outcome::Panicked(payload)
 }
 
 /// On the goroutine's stack, below nothing: leaves it for ever.
@@ -103,6 +109,7 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Dead);
     m.curg.set(ptr::null_mut());
+    panicking::ended(g);
     let wired = wire::end(m, g);
     // Before anyone can know of the end: a goroutine that was joined is not counted.
     match m.held_p() {

@@ -54,6 +54,8 @@ mod ownership;
 #[cfg(not(loom))]
 mod p;
 #[cfg(not(loom))]
+mod panicking;
+#[cfg(not(loom))]
 mod park;
 mod prim;
 mod runq;
@@ -99,6 +101,7 @@ pub use {
     dump::dump,
     goexit::{goexit, is_goexit, num_goroutines},
     handle::{Builder, Goroutine, GoroutineId, JoinError, JoinHandle, current, spawn, try_current},
+    panicking::{replace_panic, take_replacement},
     park::{Current, Waiter, wait_for_ever, yield_now},
     schedinit::{RuntimeBuilder, max_procs},
     schedule::{random, worth_spinning},

@@ -3,6 +3,7 @@
 use crate::barrier;
 use crate::checkdead::{self, MainRuns};
 use crate::handle::{Builder, JoinError};
+use crate::panicking;
 use crate::sched::SCHED;
 use crate::stack;
 use crate::sysmon;
@@ -59,6 +60,10 @@ fn start(settings: Settings) -> &'static Config {
             "isolate" => Some(false),
             _ => None,
         });
+        let abort_on_panic = abort.or(settings.abort_on_panic).unwrap_or(false);
+        if abort_on_panic {
+            panicking::take_note();
+        }
         let procs = procs.clamp(1, MAX_PROCS) as u32;
         barrier::init(!debug_option("membarrier=off"));
         stack::install_overflow_handler();
@@ -67,7 +72,7 @@ fn start(settings: Settings) -> &'static Config {
         Config {
             procs,
             stack_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
-            abort_on_panic: abort.or(settings.abort_on_panic).unwrap_or(false),
+            abort_on_panic,
         }
     })
 }
@@ -172,7 +177,12 @@ impl RuntimeBuilder {
             Err(e) => panic!("cannot start the main goroutine: {e}"),
         };
         match main.join() {
-            Ok(value) => value,
+            Ok(value) => {
+                if config().abort_on_panic {
+                    panicking::let_panics_win();
+                }
+                value
+            }
             Err(JoinError::Panicked(payload)) => panic::resume_unwind(payload),
             Err(JoinError::Exited) => {
                 checkdead::main_exited();

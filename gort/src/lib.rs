@@ -79,15 +79,24 @@ pub mod __macro {
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
+use std::thread;
 
 /// Runs `f` and catches its panic; [`goexit`] passes through. Go's deferred `recover`.
+///
+/// If a `defer!` block panicked while `f` unwound, its payload is the one that is caught.
 ///
 /// # Errors
 /// The payload, if `f` panicked.
 pub fn recover<T>(f: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
-    match panic::catch_unwind(AssertUnwindSafe(f)) {
-        Ok(value) => Ok(value),
+    // What belongs to a panic that is on its way outside of `f` stays with that one.
+    let outer = gort_runtime::take_replacement().filter(|_| thread::panicking());
+    let result = panic::catch_unwind(AssertUnwindSafe(f))
+        .map_err(|payload| gort_runtime::take_replacement().unwrap_or(payload));
+    if let Some(outer) = outer {
+        gort_runtime::replace_panic(outer);
+    }
+    match result {
         Err(payload) if gort_runtime::is_goexit(&*payload) => panic::resume_unwind(payload),
-        Err(payload) => Err(payload),
+        result => result,
     }
 }

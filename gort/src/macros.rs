@@ -1,5 +1,8 @@
 //! What `go!` and `defer!` expand to.
 
+use std::panic::{self, AssertUnwindSafe};
+use std::thread;
+
 use gort_runtime::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 /// Starts a goroutine for `go!`.
@@ -88,15 +91,21 @@ impl<F: FnOnce()> std::fmt::Debug for Defer<F> {
     }
 }
 
-/// Runs `f` when the result is dropped.
+/// Runs `f` when the result is dropped. If that is because of a panic, a panic of `f` replaces it.
 pub fn defer<F: FnOnce()>(f: F) -> Defer<F> {
     Defer { f: Some(f) }
 }
 
 impl<F: FnOnce()> Drop for Defer<F> {
     fn drop(&mut self) {
-        if let Some(f) = self.f.take() {
-            f();
+        let Some(f) = self.f.take() else { return };
+        if !thread::panicking() {
+            return f();
+        }
+        // A panic may not leave a destructor that runs because of another one. It replaces
+        // that one for whoever catches it.
+        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
+            gort_runtime::replace_panic(payload);
         }
     }
 }

@@ -43,7 +43,10 @@ fn parse_args(entry: Entry, input: ParseStream<'_>) -> syn::Result<Args> {
         if !input.peek(Token![=]) {
             return Err(syn::Error::new(
                 key.span(),
-                format_args!("expected a value; write `{key} = …`"),
+                format_args!(
+                    "expected `=` and a value after `{key}`; write `{}`",
+                    example(&key)
+                ),
             ));
         }
         input.parse::<Token![=]>()?;
@@ -56,7 +59,10 @@ fn parse_args(entry: Entry, input: ParseStream<'_>) -> syn::Result<Args> {
         seen.push(key);
         if !input.is_empty() {
             if !input.peek(Token![,]) {
-                return Err(here(input, "expected `,` between the arguments"));
+                return Err(here(
+                    input,
+                    "expected `,` between the arguments; write `procs = 4, stack = 1 << 20`",
+                ));
             }
             input.parse::<Token![,]>()?;
         }
@@ -67,14 +73,9 @@ fn parse_args(entry: Entry, input: ParseStream<'_>) -> syn::Result<Args> {
 fn set(entry: Entry, args: &mut Args, key: &Ident, value: Expr, report: &mut Report) {
     if key == "procs" || key == "stack" {
         if !may_be_count(&value) {
-            let example = if key == "procs" {
-                "procs = 4"
-            } else {
-                "stack = 1 << 20"
-            };
             report.on(
                 &value,
-                format_args!("`{key}` is an integer above zero; write `{example}`"),
+                format_args!("`{key}` is an integer above zero; write `{}`", example(key)),
             );
         }
         if key == "procs" {
@@ -94,7 +95,7 @@ fn set(entry: Entry, args: &mut Args, key: &Ident, value: Expr, report: &mut Rep
     } else if key == "leaks" {
         report.at(
             key.span(),
-            "`leaks` belongs to `#[gort::test]`; when main returns, its goroutines end anyway",
+            "`leaks` belongs to `#[gort::test]`, since all goroutines end with main; drop it",
         );
     } else {
         let known = match entry {
@@ -108,6 +109,16 @@ fn set(entry: Entry, args: &mut Args, key: &Ident, value: Expr, report: &mut Rep
                 entry.shown()
             ),
         );
+    }
+}
+
+/// The argument as it may be written.
+fn example(key: &Ident) -> &'static str {
+    match key.to_string().as_str() {
+        "procs" => "procs = 4",
+        "stack" => "stack = 1 << 20",
+        "leaks" => "leaks = \"allow\"",
+        _ => "key = value",
     }
 }
 
@@ -167,7 +178,7 @@ mod tests {
                 "`procs` is an integer above zero; write `procs = 4`",
                 "`procs` is given twice; keep one",
                 "unknown argument `threads`; `#[gort::main]` takes `procs = N` and `stack = N`",
-                "`leaks` belongs to `#[gort::test]`; when main returns, its goroutines end anyway",
+                "`leaks` belongs to `#[gort::test]`, since all goroutines end with main; drop it",
             ]
         );
     }
@@ -200,11 +211,11 @@ mod tests {
     fn an_argument_has_a_value() {
         assert_eq!(
             mistakes(Entry::Main, quote!(procs)),
-            ["expected a value; write `procs = …`"]
+            ["expected `=` and a value after `procs`; write `procs = 4`"]
         );
         assert_eq!(
             mistakes(Entry::Main, quote!(procs = 1 stack = 2)),
-            ["expected `,` between the arguments"]
+            ["expected `,` between the arguments; write `procs = 4, stack = 1 << 20`"]
         );
     }
 }

@@ -20,13 +20,14 @@
 //! `main` keeps its return type, which is for the process. A test has none: `run_test` turns a `Result` that is an error
 //! into a panic, because it may have run the test in another process and then has no value to give.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
-use syn::{Expr, ItemFn};
+use syn::spanned::Spanned;
+use syn::{Expr, ItemFn, ReturnType};
 
 use super::Entry;
 use super::args::Args;
-use crate::paths::{gort, none, some};
+use crate::paths::{at, gort, none, some};
 
 /// Writes the wrapper.
 pub(crate) fn expand(entry: Entry, args: &Args, function: &ItemFn) -> TokenStream {
@@ -39,19 +40,25 @@ pub(crate) fn expand(entry: Entry, args: &Args, function: &ItemFn) -> TokenStrea
         ..
     } = function;
     let (name, output) = (&sig.ident, &sig.output);
+    // Where an unfit result is shown.
+    let place = match output {
+        ReturnType::Default => Span::call_site(),
+        ReturnType::Type(_, result) => result.span(),
+    };
     let (procs, stack) = (optional(args.procs.as_ref()), optional(args.stack.as_ref()));
+    let body = Ident::new("__gort_body", at(place));
     let test = (entry == Entry::Test).then(|| quote_spanned!(span=> #[::core::prelude::v1::test]));
     let run = match entry {
         Entry::Main => {
             let (run, options) = (
-                gort("run_main", Span::call_site()),
+                gort("run_main", place),
                 gort("MainOptions", Span::call_site()),
             );
-            quote_spanned!(span=> #run(#options { procs: #procs, stack: #stack }, __gort_body))
+            quote_spanned!(span=> #run(#options { procs: #procs, stack: #stack }, #body))
         }
         Entry::Test => {
             let (run, options) = (
-                gort("run_test", Span::call_site()),
+                gort("run_test", place),
                 gort("TestOptions", Span::call_site()),
             );
             let leaks_allowed = args.leaks_allowed;
@@ -63,7 +70,7 @@ pub(crate) fn expand(entry: Entry, args: &Args, function: &ItemFn) -> TokenStrea
                         leaks_allowed: #leaks_allowed,
                         name: ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#name)),
                     },
-                    __gort_body,
+                    #body,
                 )
             }
         }
@@ -82,8 +89,8 @@ pub(crate) fn expand(entry: Entry, args: &Args, function: &ItemFn) -> TokenStrea
 
 fn optional(value: Option<&Expr>) -> TokenStream {
     value.map_or_else(none, |value| {
-        let some = some();
-        quote_spanned!(Span::mixed_site()=> #some(#value))
+        let (some, span) = (some(), at(value.span()));
+        quote_spanned!(span=> #some({ let __value: ::core::primitive::usize = #value; __value }))
     })
 }
 

@@ -16,7 +16,10 @@ pub(crate) fn function(entry: Entry, item: TokenStream) -> syn::Result<ItemFn> {
         match syn::parse2::<syn::Item>(item.clone()) {
             Ok(_) => syn::Error::new_spanned(
                 item,
-                format_args!("`{}` stands on a function", entry.shown()),
+                format_args!(
+                    "`{}` stands on a function; put it before a `fn`",
+                    entry.shown()
+                ),
             ),
             Err(_) => error,
         }
@@ -155,7 +158,7 @@ mod tests {
                     struct Main;
                 )
             ),
-            ["`#[gort::main]` stands on a function"]
+            ["`#[gort::main]` stands on a function; put it before a `fn`"]
         );
     }
 

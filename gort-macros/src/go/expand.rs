@@ -36,9 +36,10 @@ pub(crate) fn expand(go: &Checked) -> TokenStream {
     let place = span_of(&go.tokens);
     let written = as_written(place);
     let (lets, closure) = closure(&go.body, &go.tokens, place);
-    let clones = go.clones.iter().map(
-        |name| quote_spanned!(span=> let #name = { use ::core::clone::Clone as _; #name.clone() };),
-    );
+    let clones = go.clones.iter().map(|name| {
+        let span = paths::at(name.span());
+        quote_spanned!(span=> let #name = { use ::core::clone::Clone as _; #name.clone() };)
+    });
     if go.settings.is_empty() && go.scope.is_none() {
         let call = quote_spanned!(written=> ::gort::__macro::spawn(#closure));
         if go.clones.is_empty() && lets.is_empty() {

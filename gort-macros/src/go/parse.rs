@@ -162,7 +162,12 @@ fn parse_option(input: ParseStream<'_>) -> syn::Result<GoOption> {
     }
     let equals = input.parse::<Token![=]>()?;
     if input.is_empty() || input.peek(Token![;]) || input.peek(Token![,]) {
-        let message = format!("expected a value after `{key} =`");
+        let example = if key == "stack" {
+            "stack = 64 * 1024"
+        } else {
+            "name = \"reader\""
+        };
+        let message = format!("expected a value after `{key} =`; write `{example}`");
         return Err(syn::Error::new(equals.span, message));
     }
     let value = Expr::parse_without_eager_brace(input)?;
@@ -320,7 +325,7 @@ mod tests {
     fn an_option_wants_its_value() {
         assert_eq!(
             message(quote!(name = ; f()), Delimiter::Paren),
-            "expected a value after `name =`"
+            "expected a value after `name =`; write `name = \"reader\"`"
         );
         assert_eq!(
             message(quote!(in ; f()), Delimiter::Paren),

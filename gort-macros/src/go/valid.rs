@@ -7,7 +7,8 @@ use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{
-    Expr, ExprAsync, ExprAwait, ExprBlock, ExprCall, ExprClosure, ExprMethodCall, Item, Stmt, Token,
+    Expr, ExprAsync, ExprAwait, ExprBlock, ExprCall, ExprClosure, ExprLit, ExprMethodCall, Item,
+    Lit, Stmt, Token,
 };
 
 use super::Delimiter;
@@ -62,6 +63,7 @@ pub(crate) fn check(go: Go, delimiter: Delimiter) -> syn::Result<Checked> {
         }
         match kind {
             OptionKind::Name(value) | OptionKind::Stack(value) => {
+                check_value(&key, &value, &mut report);
                 settings.push((key.clone(), value));
             }
             OptionKind::Clone(list) => clones = names(&list, &mut report),
@@ -78,6 +80,22 @@ pub(crate) fn check(go: Go, delimiter: Delimiter) -> syn::Result<Checked> {
         body,
         tokens: go.tokens,
     })
+}
+
+/// Names a literal that cannot be the option's value; everything else is rustc's.
+fn check_value(key: &Ident, value: &Expr, report: &mut Report) {
+    let Expr::Lit(ExprLit { lit, .. }) = value else {
+        return;
+    };
+    match lit {
+        Lit::Str(_) | Lit::Char(_) if key == "name" => {}
+        Lit::Int(number) if key == "stack" && number.base10_digits() != "0" => {}
+        _ if key == "name" => report.on(value, "`name` is a string; write `name = \"reader\"`"),
+        _ => report.on(
+            value,
+            "`stack` is a number of bytes; write `stack = 64 * 1024`",
+        ),
+    }
 }
 
 fn unknown(key: &Ident) -> String {
@@ -413,6 +431,23 @@ mod tests {
         let message = "nothing to run; write `go!(f(x))`, `go!(move || …)` or `go! { … }`";
         assert_eq!(mistakes(quote!(), Delimiter::Paren), [message]);
         assert_eq!(mistakes(quote!(name = "x";), Delimiter::Paren), [message]);
+    }
+
+    #[test]
+    fn a_literal_of_the_wrong_kind_is_named() {
+        for value in [quote!(3), quote!(true), quote!(b"x")] {
+            assert_eq!(
+                mistakes(quote!(name = #value; f()), Delimiter::Paren),
+                ["`name` is a string; write `name = \"reader\"`"]
+            );
+        }
+        for value in [quote!("64k"), quote!(0), quote!(1.5)] {
+            assert_eq!(
+                mistakes(quote!(stack = #value; f()), Delimiter::Paren),
+                ["`stack` is a number of bytes; write `stack = 64 * 1024`"]
+            );
+        }
+        checked(quote!(name = 'x', stack = SIZE; f()), Delimiter::Paren);
     }
 
     #[test]

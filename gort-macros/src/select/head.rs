@@ -9,7 +9,7 @@
 //! brackets, and syn parses the parts. Two tokens are a `<-` when nothing stands between them; `::<-1>` is the one
 //! place in Rust where they are something else.
 
-use proc_macro2::{Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
 use syn::{Block, Expr, Pat, Token};
 
@@ -59,9 +59,15 @@ fn parse_arrow(
     right: &[TokenTree],
 ) -> syn::Result<Parsed> {
     let arrow = arrow[0].span();
+    if let [case, TokenTree::Ident(_), ..] = left
+        && is_word(case, "case")
+    {
+        return Err(syn::Error::new(case.span(), GO_CASE));
+    }
     if let Some(second) = find_arrow(right) {
         let message = "a second `<-` in one arm; end the first with `=>` and a body, or write a comparison as `a < -b`";
-        return Err(syn::Error::new(right[second].span(), message));
+        return Err(missing_fat_arrow(right)
+            .unwrap_or_else(|| syn::Error::new(right[second].span(), message)));
     }
     let (binding, target) = match find_equals(left)? {
         Some(at) => (
@@ -71,25 +77,24 @@ fn parse_arrow(
         None => (None, left),
     };
     let what = if target.is_empty() {
-        "a channel"
+        "a channel after `<-`; write `v = <-rx => …`"
     } else {
-        "a value"
+        "a value after `<-`; write `tx <- value => …`"
     };
     let starts = right
         .first()
         .is_some_and(|first| !is_punct(first, ',') && !is_word(first, "else"));
     if !starts {
-        return Err(syn::Error::new(
-            arrow,
-            format_args!("expected {what} after `<-`"),
-        ));
+        return Err(syn::Error::new(arrow, format_args!("expected {what}")));
     }
     let parser = |input: ParseStream<'_>| {
         let operand = input.parse::<Expr>()?;
         let (otherwise, guard) = parse_tail(input)?;
         Ok((operand, otherwise, guard))
     };
-    let (operand, otherwise, guard) = parser.parse2(stream(right))?;
+    let (operand, otherwise, guard) = parser
+        .parse2(stream(right))
+        .map_err(|error| missing_fat_arrow(right).unwrap_or(error))?;
     let head = if target.is_empty() {
         Head::Recv { source: operand }
     } else {
@@ -105,6 +110,27 @@ fn parse_arrow(
         guard,
     })
 }
+
+/// The error for an operation with a block behind it and then the next arm: syn reads the block as part of the operand.
+fn missing_fat_arrow(right: &[TokenTree]) -> Option<syn::Error> {
+    right.windows(2).find_map(|pair| {
+        let [TokenTree::Group(block), next] = pair else {
+            return None;
+        };
+        let starts_arm = match next {
+            TokenTree::Ident(word) => word != "else" && word != "if" && word != "as",
+            TokenTree::Punct(punct) => matches!(punct.as_char(), '<' | '#'),
+            _ => false,
+        };
+        (block.delimiter() == Delimiter::Brace && starts_arm)
+            .then(|| syn::Error::new(block.span_open(), NO_FAT_ARROW))
+    })
+}
+
+pub(super) const NO_FAT_ARROW: &str = "expected `=>` before this block; write `v = <-rx => { … }`";
+
+/// For an arm that begins as Go's do.
+pub(super) const GO_CASE: &str = "`case` is Go's; drop it, and end the operation with `=>`";
 
 fn is_word(tree: &TokenTree, word: &str) -> bool {
     matches!(tree, TokenTree::Ident(ident) if ident == word)
@@ -174,7 +200,7 @@ fn parse_binding(tokens: &[TokenTree], equals: &TokenTree) -> syn::Result<Pat> {
         if input.peek(Token![:]) {
             return Err(here(
                 input,
-                "the pattern of an arm has no type; the channel's item type is known",
+                "the pattern of an arm has no type, the channel's is known; drop `: …`",
             ));
         }
         if !input.is_empty() {
@@ -212,7 +238,7 @@ pub(super) fn parse_tail(
         if !input.peek(Token![if]) {
             return Err(here(
                 input,
-                "expected `if` and a condition after `,`, or `=>` and a body before it",
+                "expected `if` and a condition after `,`; write `<-rx, if ready => …`, or `=>` and a body before the `,`",
             ));
         }
     }
@@ -221,7 +247,7 @@ pub(super) fn parse_tail(
         if input.is_empty() {
             return Err(syn::Error::new(
                 keyword.span,
-                "expected a condition after `if`",
+                "expected a condition after `if`; write `<-rx, if ready => …`",
             ));
         }
         guard = Some(Guard {
@@ -238,7 +264,7 @@ pub(super) fn parse_tail(
     if !input.is_empty() {
         return Err(here(
             input,
-            "expected `=>`, `else { … }` or `, if …` after the operation",
+            "expected `=>` and a body after the operation; write `v = <-rx => …`",
         ));
     }
     Ok((otherwise, guard))
@@ -319,8 +345,14 @@ mod tests {
     #[test]
     fn missing_parts_are_named() {
         let cases = [
-            (quote!(<- => {}), "expected a channel after `<-`"),
-            (quote!(tx <- => {}), "expected a value after `<-`"),
+            (
+                quote!(<- => {}),
+                "expected a channel after `<-`; write `v = <-rx => …`",
+            ),
+            (
+                quote!(tx <- => {}),
+                "expected a value after `<-`; write `tx <- value => …`",
+            ),
             (
                 quote!(= <-rx => {}),
                 "expected a pattern before `=`; write `v = <-rx => …`",
@@ -329,6 +361,11 @@ mod tests {
                 quote!(<-rx),
                 "expected `=>` and a body after this; write `v = <-rx => …`",
             ),
+            (quote!(<-rx {}), NO_FAT_ARROW),
+            (quote!(<-rx {} default => {}), NO_FAT_ARROW),
+            (quote!(tx <- v { f() } <-rx => {}), NO_FAT_ARROW),
+            (quote!(case v = <-rx => {}), GO_CASE),
+            (quote!(case tx <- v => {}), GO_CASE),
             (
                 quote!(<-rx =>),
                 "expected a body after `=>`; write `{}` to do nothing",
@@ -337,7 +374,10 @@ mod tests {
                 quote!(<-rx else break => {}),
                 "expected a block after `else`; write `else { break }`",
             ),
-            (quote!(<-rx, if => {}), "expected a condition after `if`"),
+            (
+                quote!(<-rx, if => {}),
+                "expected a condition after `if`; write `<-rx, if ready => …`",
+            ),
         ];
         for (input, message) in cases {
             assert_eq!(mistakes(input), [message]);
@@ -361,8 +401,8 @@ mod tests {
                 "`rx` is not received from; write `<-` before the channel: `v = <-rx => …`",
                 "`:=` is Go's; write `v = <-rx => …`",
                 ONE_VALUE,
-                "`case` is Go's; write `v = <-rx => …`",
-                "the pattern of an arm has no type; the channel's item type is known",
+                GO_CASE,
+                "the pattern of an arm has no type, the channel's is known; drop `: …`",
                 UNKNOWN,
             ]
         );

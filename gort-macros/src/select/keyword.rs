@@ -13,7 +13,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Pat, Token};
 
 use super::ast::Head;
-use super::head::{Parsed, find_equals, is_joint, is_punct, parse_tail, stream};
+use super::head::{GO_CASE, Parsed, find_equals, is_joint, is_punct, parse_tail, stream};
 use crate::report::here;
 
 /// For a head that is none of them.
@@ -48,7 +48,7 @@ pub(super) fn parse_keyword(head: &[TokenTree], end: Span) -> syn::Result<Parsed
             rest,
         ),
         ("default" | "after", Some(group)) => {
-            let duration = one_operand(group, "a duration")?;
+            let duration = one_operand(group, "a duration", &format!("{keyword}(duration) => …"))?;
             parse_end(
                 Head::After {
                     keyword: keyword.clone(),
@@ -62,7 +62,7 @@ pub(super) fn parse_keyword(head: &[TokenTree], end: Span) -> syn::Result<Parsed
             "expected a duration; write `after(duration) => …`",
         )),
         ("recv", Some(group)) => {
-            let source = one_operand(group, "a receiver")?;
+            let source = one_operand(group, "a receiver", "recv(rx) -> v => …")?;
             parse_result(Head::Recv { source }, group, rest, "recv(rx) -> v")
         }
         ("send", Some(group)) => {
@@ -81,7 +81,7 @@ pub(super) fn parse_keyword(head: &[TokenTree], end: Span) -> syn::Result<Parsed
 /// The words for a head that is nothing, by what it looks like.
 fn not_an_arm(head: &[TokenTree], keyword: &Ident) -> syn::Error {
     if keyword == "case" {
-        return syn::Error::new(keyword.span(), "`case` is Go's; write `v = <-rx => …`");
+        return syn::Error::new(keyword.span(), GO_CASE);
     }
     if let Ok(Some(at)) = find_equals(head) {
         let text = stream(&head[at + 1..]).to_string();
@@ -100,11 +100,11 @@ fn not_an_arm(head: &[TokenTree], keyword: &Ident) -> syn::Error {
     syn::Error::new(keyword.span(), UNKNOWN)
 }
 
-fn one_operand(group: &Group, what: &str) -> syn::Result<Expr> {
+fn one_operand(group: &Group, what: &str, example: &str) -> syn::Result<Expr> {
     if group.stream().is_empty() {
         return Err(syn::Error::new_spanned(
             group,
-            format_args!("expected {what} in the parentheses"),
+            format_args!("expected {what} in the parentheses; write `{example}`"),
         ));
     }
     let parser = |input: ParseStream<'_>| {
@@ -113,7 +113,7 @@ fn one_operand(group: &Group, what: &str) -> syn::Result<Expr> {
         if !input.is_empty() {
             return Err(here(
                 input,
-                format_args!("expected only {what} in the parentheses"),
+                format_args!("expected only {what} in the parentheses; write `{example}`"),
             ));
         }
         Ok(operand)
@@ -170,7 +170,10 @@ fn parse_result(
         return Err(no_result(operands, example));
     }
     if rest.is_empty() {
-        return Err(syn::Error::new(tip.span(), "expected a pattern after `->`"));
+        return Err(syn::Error::new(
+            tip.span(),
+            format_args!("expected a pattern after `->`; write `{example} => …`"),
+        ));
     }
     let parser = |input: ParseStream<'_>| {
         let binding = Pat::parse_multi_with_leading_vert(input)?;
@@ -238,7 +241,7 @@ mod tests {
             ),
             (
                 quote!(after() => {}),
-                "expected a duration in the parentheses",
+                "expected a duration in the parentheses; write `after(duration) => …`",
             ),
         ];
         for (input, message) in cases {

@@ -12,6 +12,8 @@
 //! The channel itself is found with method syntax ([`channel`]), which looks behind any number of references and
 //! `Deref`s as crossbeam's macro does with its coercion. It has a second use: where there is no channel, the failed
 //! method is the only error, while a failed bound of a function would be repeated wherever the arm is used.
+//! It is called on `*__operand`, not on the reference: rustc shows the words of `#[diagnostic::on_unimplemented]` only
+//! where the bound that fails is one of the receiver's own type.
 //!
 //! A variable to send out of gets its address only in the innermost block ([`place_let`]): an operand of a later arm
 //! may have assigned to it.
@@ -198,9 +200,9 @@ fn guarded(arm: &Arm, operand: &TokenStream) -> TokenStream {
 }
 
 fn timeout(duration: &Expr) -> TokenStream {
-    let wait = gort("Wait", duration.span());
+    let (wait, span) = (gort("Wait", duration.span()), at(duration.span()));
     let duration = unwrapped(duration);
-    quote_spanned!(Span::mixed_site()=> #wait::Timeout(#duration))
+    quote_spanned!(span=> #wait::Timeout(#duration))
 }
 
 fn target_channel(index: usize, target: &Expr) -> TokenStream {
@@ -216,7 +218,7 @@ fn target_channel(index: usize, target: &Expr) -> TokenStream {
 fn channel(of: &str, method: &str, operand: &Ident, expr: &Expr) -> TokenStream {
     let of = gort(of, expr.span());
     let method = Ident::new(method, at(expr.span()));
-    quote_spanned!(at(expr.span())=> { use #of as _; #operand.#method() })
+    quote_spanned!(at(expr.span())=> { use #of as _; (*#operand).#method() })
 }
 
 #[cfg(test)]

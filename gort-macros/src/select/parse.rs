@@ -7,12 +7,12 @@
 //! A head that is not understood is noted and its body parsed all the same, so that the heads after it are read too. A
 //! syntax error in a body ends parsing.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Expr, Token};
 
 use super::ast::{Arm, Bias, Select};
-use super::head::{find_arrow, is_joint, is_punct, parse_head};
+use super::head::{NO_FAT_ARROW, find_arrow, is_joint, is_punct, parse_head};
 use crate::report::{Report, here};
 
 /// Parses the input of `select!`.
@@ -40,7 +40,7 @@ fn parse_select(input: ParseStream<'_>, mut bias: Bias) -> syn::Result<Select> {
         if let Some(keyword) = take_biased(input)? {
             report.at(
                 keyword.span(),
-                "`biased;` stands once, before the first arm",
+                "`biased;` stands once, before the first arm; move it there",
             );
             continue;
         }
@@ -77,11 +77,7 @@ fn parse_arm(input: ParseStream<'_>, report: &mut Report) -> syn::Result<Option<
     let mut head = Vec::new();
     while !input.peek(Token![=>]) {
         if input.is_empty() {
-            let span = head.last().map_or_else(Span::call_site, TokenTree::span);
-            return Err(syn::Error::new(
-                span,
-                "expected `=>` and a body after this; write `v = <-rx => …`",
-            ));
+            return Err(no_fat_arrow(&head));
         }
         head.push(input.parse::<TokenTree>()?);
     }
@@ -109,6 +105,19 @@ fn parse_arm(input: ParseStream<'_>, report: &mut Report) -> syn::Result<Option<
         guard: head.guard,
         body,
     }))
+}
+
+/// The error for an arm that has no `=>`.
+fn no_fat_arrow(head: &[TokenTree]) -> syn::Error {
+    match head {
+        [_, .., TokenTree::Group(block)] if block.delimiter() == Delimiter::Brace => {
+            syn::Error::new(block.span_open(), NO_FAT_ARROW)
+        }
+        _ => syn::Error::new(
+            head.last().map_or_else(Span::call_site, TokenTree::span),
+            "expected `=>` and a body after this; write `v = <-rx => …`",
+        ),
+    }
 }
 
 /// The error for a body that runs into the next arm's `<-`, which syn reads as an operator.
@@ -183,7 +192,7 @@ mod tests {
         assert_eq!(parsed(quote!(<-rx => {})).bias, Bias::Random);
         assert_eq!(
             mistakes(quote!(<-rx => {} biased; <-rx => {})),
-            ["`biased;` stands once, before the first arm"]
+            ["`biased;` stands once, before the first arm; move it there"]
         );
         assert_eq!(
             mistakes(quote!(biased, <-rx => {})),

@@ -141,8 +141,17 @@ impl<const PS: usize> Sched<PS> {
         }
     }
 
+    /// Without work in the global queue.
     fn yield_to_queue(&self, p: usize, gp: G) {
+        let next = self.runqs[p].get_next();
+        if let Some(next) = next {
+            self.runq_put(p, next);
+        }
         self.runq_put(p, gp);
+        if next.is_some() {
+            fence(SeqCst);
+            self.wakep();
+        }
     }
 
     fn wakep_slow(&self) {
@@ -587,24 +596,26 @@ fn found_work_without_a_p_is_forgotten() {
     );
 }
 
-/// A submitter that must wake an M finds no P: it has counted itself as spinning
-/// for a moment, and others relied on it.
+/// A submitter that must wake an M finds no P, as the timekeeper has taken it: it has
+/// counted itself as spinning for a moment, and others relied on it.
 #[test]
 fn count_of_a_waker_without_a_p_is_relied_on() {
-    explore_ms::<4>(
+    explore_ms::<3>(
         2,
         |s| {
-            s.idle_p(3);
+            s.idle_p(2);
             assert!(s.idle.must_wake());
             let p = s.pidle_get(&mut s.lock());
-            assert_eq!(p, Some(3));
+            assert_eq!(p, Some(2));
             s.ready(0, g(1));
         },
         &[
             Sched::wakep_slow,
-            |s| s.look(running(1)),
-            |s| s.ready(2, g(2)),
-            |s| s.look(running(3)),
+            |s| {
+                s.look(running(1));
+                s.ready(1, g(2));
+            },
+            |s| s.idle_without_spinning(2),
         ],
     );
 }
@@ -644,6 +655,25 @@ fn goroutine_between_runnext_and_ring_is_overlooked() {
                 if let Some(gp) = s.local_slice_used_up(0) {
                     s.run(&mut running(0), gp);
                 }
+            },
+            |s| s.look(spinning(1)),
+        ],
+    );
+}
+
+/// A goroutine yields; `runnext` goes to the ring, in front of it.
+#[test]
+fn goroutine_that_a_yield_moves_is_overlooked() {
+    explore_ms::<2>(
+        2,
+        |s| {
+            s.idle.start_spinning();
+            s.ready(0, g(1));
+        },
+        &[
+            |s| {
+                s.yield_to_queue(0, g(2));
+                s.look(running(0));
             },
             |s| s.look(spinning(1)),
         ],

@@ -1,0 +1,470 @@
+//! PA: panics, `goexit`, deferred code and `recover`.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::__macro::defer;
+use gort::prelude::*;
+use gort::recover;
+use gort_tests::{claims, role, run_child, settle};
+use std::any::Any;
+use std::hint;
+use std::panic::resume_unwind;
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+
+/// How a function is left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Leave {
+    Return,
+    Panic,
+    Exit,
+}
+
+const WAYS: [Leave; 3] = [Leave::Return, Leave::Panic, Leave::Exit];
+
+impl Leave {
+    fn now(self) {
+        match self {
+            Self::Return => {}
+            Self::Panic => panic!("on the way out"),
+            Self::Exit => goexit(),
+        }
+    }
+
+    #[track_caller]
+    fn check<T>(self, ended: &Result<T, JoinError>) {
+        match (self, ended) {
+            (Self::Return, Ok(_)) | (Self::Exit, Err(JoinError::Exited)) => {}
+            (Self::Panic, Err(JoinError::Panicked(p))) if text(&**p) == "on the way out" => {}
+            (_, Ok(_)) => panic!("{self:?} returned"),
+            (_, Err(e)) => panic!("{self:?} gave {e:?}"),
+        }
+    }
+}
+
+fn text(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .unwrap_or("not a text")
+}
+
+/// Counts panics without calling the hook, for loops.
+fn quiet_panic(i: usize) -> ! {
+    resume_unwind(Box::new(i))
+}
+
+claims! {
+    // PA04
+    fn deferred_blocks_run_last_first_however_the_function_is_left() {
+        for way in WAYS {
+            let log = Arc::new(Mutex::new(Vec::new()));
+            let ended = spawn({
+                let log = log.clone();
+                move || {
+                    let _one = defer(|| log.lock().push(1));
+                    let _two = defer(|| log.lock().push(2));
+                    let _three = defer(|| log.lock().push(3));
+                    log.lock().push(0);
+                    way.now();
+                }
+            })
+            .join();
+            way.check(&ended);
+            assert_eq!(*log.lock(), [0, 3, 2, 1], "{way:?}");
+        }
+    }
+
+    // PA06
+    fn after_recover_the_caller_goes_on_and_later_deferred_blocks_run() {
+        let log = Mutex::new(Vec::new());
+        let function = || {
+            let _last = defer(|| log.lock().push("later deferred block"));
+            let caught = recover(|| -> () { panic!("caught") });
+            log.lock().push(text(&*caught.unwrap_err()).to_owned().leak());
+        };
+        function();
+        log.lock().push("caller");
+        assert_eq!(*log.lock(), ["caught", "later deferred block", "caller"]);
+    }
+
+    // PA08
+    fn an_outer_recover_sees_nothing_of_what_an_inner_one_caught() {
+        let outer = recover(|| {
+            let inner = recover(|| -> () { panic!("inner") });
+            text(&*inner.unwrap_err()).to_owned()
+        });
+        assert_eq!(outer.unwrap(), "inner");
+    }
+
+    // PA09
+    fn what_was_recovered_can_be_the_result() {
+        let attempt = |f: fn() -> i32| {
+            recover(f).unwrap_or_else(|payload| *payload.downcast::<i32>().unwrap())
+        };
+        assert_eq!(attempt(|| resume_unwind(Box::new(5))), 5);
+        assert_eq!(attempt(|| 6), 6);
+    }
+
+    // PA10
+    fn a_deferred_block_may_need_a_large_frame_while_unwinding() {
+        for way in WAYS {
+            let sum = Arc::new(AtomicUsize::new(0));
+            let ended = spawn({
+                let sum = sum.clone();
+                move || {
+                    let _deferred = defer(|| {
+                        let large = hint::black_box([1_u8; 100 * 1024]);
+                        sum.store(large.iter().map(|&b| usize::from(b)).sum(), SeqCst);
+                    });
+                    way.now();
+                }
+            })
+            .join();
+            way.check(&ended);
+            assert_eq!(sum.load(SeqCst), 100 * 1024);
+        }
+    }
+
+    // PA13
+    fn a_nested_panic_that_is_recovered_leaves_the_first_in_force() {
+        let caught = recover(|| {
+            let _deferred = defer(|| {
+                let nested = recover(|| -> () { panic!("second") });
+                assert_eq!(text(&*nested.unwrap_err()), "second");
+                assert!(thread::panicking());
+            });
+            panic!("first");
+        });
+        assert_eq!(text(&*caught.unwrap_err()), "first");
+        assert!(!thread::panicking());
+    }
+
+    // PA17
+    fn rethrown_panics_unwind_to_exactly_the_right_level() {
+        fn interpret(level: usize, levels: usize, catcher: usize) -> usize {
+            if level == levels {
+                quiet_panic(catcher);
+            }
+            match recover(|| interpret(level + 1, levels, catcher)) {
+                Ok(caught_at) => caught_at,
+                Err(payload) if *payload.downcast_ref::<usize>().unwrap() == level => level,
+                Err(payload) => resume_unwind(payload),
+            }
+        }
+        for i in 0..1_000 {
+            assert_eq!(interpret(0, 6, i % 6), i % 6);
+        }
+        assert!(!thread::panicking());
+    }
+
+    // PA19
+    fn goexit_runs_deferred_blocks_and_is_not_a_panic() {
+        let (tx, rx) = bounded(0);
+        let goroutine = spawn(move || {
+            let _deferred = defer(|| tx.send(recover(|| 1).is_ok()).unwrap());
+            goexit();
+        });
+        assert_eq!(rx.recv(), Ok(true));
+        assert!(matches!(goroutine.join(), Err(JoinError::Exited)));
+    }
+
+    // PA19, decision 4
+    fn goexit_passes_through_recover() {
+        let returned = Arc::new(AtomicUsize::new(0));
+        let goroutine = spawn({
+            let returned = returned.clone();
+            move || {
+                let _never = recover(|| recover(|| goexit()));
+                returned.fetch_add(1, SeqCst);
+            }
+        });
+        assert!(matches!(goroutine.join(), Err(JoinError::Exited)));
+        assert_eq!(returned.load(SeqCst), 0);
+    }
+
+    // PA23
+    fn a_panic_recovered_during_goexit_does_not_cancel_it() {
+        let variants: [fn(); 3] = [
+            || {
+                let _deferred = defer(|| drop(recover(|| -> () { panic!("recovered") })));
+                goexit();
+            },
+            || {
+                drop(recover(|| {
+                    let _exits = defer(|| drop(recover(|| -> () { panic!("recovered") })));
+                    goexit();
+                }));
+            },
+            || {
+                drop(recover(|| -> () { panic!("recovered before") }));
+                goexit();
+            },
+        ];
+        for variant in variants {
+            let ended = spawn(move || {
+                variant();
+                unreachable!("goexit came back");
+            });
+            assert!(matches!(ended.join(), Err::<(), _>(JoinError::Exited)));
+        }
+    }
+
+    // PA24
+    fn leaving_from_any_depth_runs_the_outer_deferred_block_with_intact_data() {
+        fn deep(kib: usize, way: Leave) {
+            let frame = hint::black_box([7_u8; 1024]);
+            if kib == 0 {
+                way.now();
+            } else {
+                deep(kib - 1, way);
+            }
+            assert_eq!(frame[kib], 7);
+        }
+        for kib in (0..=if cfg!(debug_assertions) { 60 } else { 100 }).step_by(5) {
+            for way in WAYS {
+                let (tx, rx) = bounded(1);
+                let ended = spawn(move || {
+                    let mut data = [0_u8; 64];
+                    let tx = tx;
+                    let _deferred = defer(|| {
+                        data.fill(42);
+                        tx.send(data.iter().all(|&b| b == 42)).unwrap();
+                    });
+                    deep(kib, way);
+                })
+                .join();
+                way.check(&ended);
+                assert_eq!(rx.recv(), Ok(true));
+            }
+        }
+    }
+
+    // PA25
+    fn after_a_panic_far_down_the_stack_is_sound() {
+        fn deep(n: usize) {
+            let frame = hint::black_box([n as u8; 1024]);
+            if n == 0 {
+                quiet_panic(0);
+            }
+            deep(n - 1);
+            hint::black_box(frame);
+        }
+        let large = gort::Builder::new().stack_size(1024 * 1024);
+        let goroutine = large.spawn(|| {
+            for _ in 0..20 {
+                assert!(recover(|| deep(100)).is_err());
+                yield_now();
+                assert!(!std::backtrace::Backtrace::force_capture().to_string().is_empty());
+                let large = hint::black_box([3_u8; 200 * 1024]);
+                assert!(large.iter().all(|&b| b == 3));
+            }
+        });
+        goroutine.unwrap().join().unwrap();
+    }
+
+    // PA27
+    fn a_deferred_block_may_park_however_the_function_is_left() {
+        for way in WAYS {
+            for _ in 0..20 {
+                let mutex = Arc::new(Mutex::new(()));
+                let (tx, rx) = bounded(0);
+                let held = mutex.lock();
+                let goroutine = spawn({
+                    let mutex = mutex.clone();
+                    move || {
+                        let _deferred = defer(|| {
+                            tx.send(1).unwrap();
+                            drop(mutex.lock());
+                            gort::time::sleep(Duration::from_micros(50));
+                            spawn(|| {}).join().unwrap();
+                            yield_now();
+                            tx.send(2).unwrap();
+                        });
+                        way.now();
+                    }
+                });
+                settle();
+                assert_eq!(rx.recv(), Ok(1));
+                settle();
+                assert!(rx.try_recv().is_err());
+                drop(held);
+                assert_eq!(rx.recv(), Ok(2));
+                way.check(&goroutine.join());
+            }
+        }
+    }
+
+    // PA28
+    fn goroutines_that_park_while_they_unwind_do_not_confuse_each_other() {
+        for _ in 0..20 {
+            let (release, parked) = bounded::<()>(0);
+            let a = spawn(move || {
+                let _deferred = defer(|| {
+                    parked.recv().unwrap();
+                    assert!(thread::panicking());
+                });
+                panic!("on the way out");
+            });
+            settle();
+            assert!(!a.is_finished() && !thread::panicking());
+            let b = spawn(|| {
+                assert!(!thread::panicking());
+                let caught = recover(|| {
+                    let _deferred = defer(yield_now);
+                    panic!("on the way out");
+                });
+                assert!(!thread::panicking());
+                caught.map_err(|payload| text(&*payload) == "on the way out")
+            });
+            assert_eq!(b.join().unwrap(), Err(true));
+            assert!(!thread::panicking());
+            release.send(()).unwrap();
+            Leave::Panic.check(&a.join());
+            assert!(!thread::panicking());
+        }
+    }
+
+    // PA28: many at once, in every state.
+    fn many_goroutines_unwind_at_once() {
+        let unrelated = spawn(|| {
+            for _ in 0..200 {
+                assert!(!thread::panicking());
+                yield_now();
+            }
+        });
+        let handles: Vec<_> = (0..60)
+            .map(|i| {
+                spawn(move || {
+                    let _outer = defer(move || (0..i % 5).for_each(|_| yield_now()));
+                    let _inner = defer(|| gort::time::sleep(Duration::from_micros(100)));
+                    if i % 3 == 0 {
+                        goexit();
+                    }
+                    quiet_panic(i);
+                })
+            })
+            .collect();
+        for (i, handle) in handles.into_iter().enumerate() {
+            match handle.join() {
+                Err(JoinError::Exited) => assert_eq!(i % 3, 0),
+                Err(JoinError::Panicked(payload)) => {
+                    assert_ne!(i % 3, 0);
+                    assert_eq!(*payload.downcast::<usize>().unwrap(), i);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        unrelated.join().unwrap();
+    }
+}
+
+/// Runs `child` as main goroutine of processes with 1, 2 and 8 Ps, `times` times each,
+/// with `GORT_PANIC=abort`: each has to fail after saying `message`, and never says
+/// "returned".
+#[track_caller]
+fn dies(test: &'static str, times: usize, message: &str, child: fn()) {
+    if role().is_some() {
+        gort::runtime::run(child);
+        process::exit(0);
+    }
+    for _ in 0..times {
+        for procs in ["1", "2", "8"] {
+            let vars = [("GORT_MAXPROCS", procs), ("GORT_PANIC", "abort")];
+            let ended = run_child(test, "main", &vars);
+            // A double panic is the one way to end by a signal.
+            let status_2 = ended.status.code() == Some(2);
+            let double = ended.stderr.contains("panic in a destructor") && !ended.status.success();
+            assert!(status_2 || double, "{procs} Ps: {ended:?}");
+            assert!(ended.stderr.contains(message), "{procs} Ps: {ended:?}");
+            assert!(!ended.stdout.contains("returned"), "{procs} Ps: {ended:?}");
+        }
+    }
+}
+
+macro_rules! dies {
+    ($($(#[$meta:meta])* fn $name:ident($times:expr, $message:expr) $child:block)*) => {$(
+        $(#[$meta])*
+        #[test]
+        fn $name() {
+            dies(concat!(module_path!(), "::", stringify!($name)), $times, $message, || $child);
+        }
+    )*};
+}
+
+dies! {
+    // PA01
+    fn an_uncaught_panic_ends_the_process(1, "x marks the panic") {
+        let (_tx, rx) = bounded::<()>(0);
+        drop(spawn(|| panic!("x marks the panic")));
+        assert!(rx.recv().is_err());
+        println!("returned");
+    }
+
+    // PA02
+    fn the_message_is_printed_though_main_returns_at_the_same_moment(10, "crash") {
+        let wg = WaitGroup::new();
+        wg.add(1);
+        drop(spawn({
+            let wg = wg.clone();
+            move || {
+                let _deferred = defer(|| {
+                    wg.done();
+                    yield_now();
+                });
+                panic!("crash");
+            }
+        }));
+        wg.wait();
+    }
+
+    // PA03
+    fn a_panic_in_a_wait_groups_goroutine_does_not_release_the_waiter(10, "test") {
+        let wg = WaitGroup::new();
+        drop(wg.go(|| panic!("test")));
+        wg.wait();
+        println!("returned");
+    }
+
+    // PA22
+    fn a_panic_in_a_deferred_block_during_goexit_ends_the_process(1, "hello") {
+        let goroutine = spawn(|| {
+            let _deferred = defer(|| panic!("hello"));
+            goexit();
+        });
+        drop(goroutine.join());
+        println!("returned");
+    }
+}
+
+// PA20: the part that needs no deadlock report.
+#[test]
+fn goexit_in_main_lets_the_others_go_on() {
+    const NAME: &str = concat!(module_path!(), "::goexit_in_main_lets_the_others_go_on");
+    if role().is_none() {
+        for procs in ["1", "2", "8"] {
+            let ended = run_child(NAME, "main", &[("GORT_MAXPROCS", procs)]);
+            assert_eq!(ended.status.code(), Some(7), "{ended:?}");
+            assert!(ended.stdout.contains("main's deferred block"), "{ended:?}");
+        }
+        return;
+    }
+    gort::runtime::run(|| {
+        let (tx, rx) = bounded(0);
+        for _ in 0..2 {
+            let tx = tx.clone();
+            spawn(move || {
+                gort::time::sleep(Duration::from_millis(5));
+                tx.send(()).unwrap();
+            });
+        }
+        spawn(move || {
+            rx.recv().unwrap();
+            rx.recv().unwrap();
+            process::exit(7);
+        });
+        let _deferred = defer(|| println!("main's deferred block"));
+        goexit();
+    });
+}

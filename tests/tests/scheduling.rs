@@ -1,0 +1,410 @@
+//! SC: yielding, fairness, parallelism, idleness.
+//!
+//! Nothing takes the P away from a goroutine that computes for ever, so every loop here
+//! ends or yields; SC11 and SC12 are not covered.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::__macro as m;
+use gort::channel::{TryRecvError, after};
+use gort::prelude::*;
+use gort::runtime::max_procs;
+use gort::time::sleep;
+use gort_tests::{claims, settle};
+use std::collections::HashMap;
+use std::hint;
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
+use std::thread;
+use std::time::Instant;
+
+/// Does `n` steps that the compiler cannot leave out.
+fn work(n: usize) -> usize {
+    (0..n).fold(0, |sum, i| hint::black_box(sum ^ i))
+}
+
+/// CPU time that this process has used.
+fn cpu_time() -> Duration {
+    let mut t = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: writes `t`.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut t) };
+    assert_eq!(failed, 0);
+    Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
+}
+
+/// A flag that main raises and everybody sees.
+fn flag() -> (Arc<AtomicBool>, impl Fn() -> Arc<AtomicBool>) {
+    let flag = Arc::new(AtomicBool::new(false));
+    (flag.clone(), move || flag.clone())
+}
+
+/// Two goroutines that hand a job of `steps` steps back and forth until `stop`; the
+/// result is how many steps were done.
+fn pair(steps: usize, stop: &Arc<AtomicBool>) -> [JoinHandle<usize>; 2] {
+    let (ping, pings) = bounded::<()>(0);
+    let (pong, pongs) = bounded::<()>(0);
+    let stop = stop.clone();
+    let player = move |tx: Sender<()>, rx: Receiver<()>, serves: bool| {
+        let stop = stop.clone();
+        spawn(move || {
+            let mut done = 0;
+            if serves {
+                tx.send(()).unwrap();
+            }
+            while !stop.load(Relaxed) && rx.recv().is_ok() {
+                work(steps);
+                done += steps;
+                if tx.send(()).is_err() {
+                    break;
+                }
+            }
+            done
+        })
+    };
+    [player(ping, pongs, true), player(pong, pings, false)]
+}
+
+fn sum(handles: impl IntoIterator<Item = JoinHandle<usize>>) -> usize {
+    handles
+        .into_iter()
+        .map(|handle| handle.join().unwrap())
+        .sum()
+}
+
+claims! {
+    // SC01
+    fn yield_lets_everybody_run_first() {
+        if max_procs() > 1 {
+            return;
+        }
+        // One that the system takes off the core for a time slice loses its worker and
+        // may be late; that happens rarely.
+        let rounds_with_all = (0..20).filter(|_| {
+            let ran = Arc::new(AtomicUsize::new(0));
+            for _ in 0..100 {
+                let ran = ran.clone();
+                spawn(move || ran.fetch_add(1, SeqCst));
+            }
+            yield_now();
+            ran.load(SeqCst) == 100
+        });
+        let rounds_with_all = rounds_with_all.count();
+        assert!(rounds_with_all >= 15, "{rounds_with_all} of 20 rounds");
+    }
+
+    // SC01: also those that did not fit into the local queue.
+    fn yield_lets_a_queue_that_overflowed_run_first() {
+        let ran = Arc::new(AtomicUsize::new(0));
+        for _ in 0..2_000 {
+            let ran = ran.clone();
+            spawn(move || ran.fetch_add(1, SeqCst));
+        }
+        let mut yields = 0;
+        while ran.load(SeqCst) < 2_000 {
+            yield_now();
+            yields += 1;
+            // Some may run late on a core that the system has taken away (see above).
+            if yields == 200 && max_procs() == 1 {
+                let ran = ran.load(SeqCst);
+                assert!(ran >= 1_950, "{ran} of 2000 ran in {yields} yields");
+            }
+        }
+    }
+
+    // SC02
+    fn a_goroutine_that_polls_and_yields_lets_its_peer_run() {
+        let (tx, rx) = bounded(0);
+        let sender = spawn(move || {
+            sleep(Duration::from_millis(10));
+            tx.send(7).unwrap();
+        });
+        let (ack, acks) = bounded(0);
+        spawn(move || {
+            loop {
+                match rx.try_recv() {
+                    Ok(value) => break ack.send(value).unwrap(),
+                    Err(TryRecvError::Empty) => yield_now(),
+                    Err(TryRecvError::Disconnected) => unreachable!(),
+                }
+            }
+        });
+        assert_eq!(acks.recv(), Ok(7));
+        sender.join().unwrap();
+    }
+
+    // SC04: as many spinners as there are workers (and cores).
+    fn spinning_goroutines_run_in_parallel() {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        for players in 2..=cores.min(max_procs()) {
+            for _ in 0..10 {
+                let turn = Arc::new(AtomicUsize::new(0));
+                let handles: Vec<_> = (0..players)
+                    .map(|me| {
+                        let turn = turn.clone();
+                        spawn(move || {
+                            for round in 0..3 {
+                                while turn.load(SeqCst) != round * players + me {
+                                    hint::spin_loop();
+                                }
+                                turn.fetch_add(1, SeqCst);
+                            }
+                        })
+                    })
+                    .collect();
+                handles.into_iter().for_each(|handle| handle.join().unwrap());
+                assert_eq!(turn.load(SeqCst), 3 * players);
+            }
+        }
+    }
+
+    // SC05
+    fn spinning_goroutines_run_in_parallel_after_a_burst() {
+        for _ in 0..20 {
+            let burst: Vec<_> = (0..50).map(|_| spawn(|| work(100))).collect();
+            assert!(sum(burst) < usize::MAX);
+            settle();
+            if max_procs() == 1 {
+                continue;
+            }
+            let met = Arc::new(AtomicUsize::new(0));
+            let meet = |met: Arc<AtomicUsize>| {
+                move || {
+                    met.fetch_add(1, SeqCst);
+                    while met.load(SeqCst) < 2 {
+                        hint::spin_loop();
+                    }
+                }
+            };
+            let inner = meet(met.clone());
+            let outer = meet(met.clone());
+            let nested = spawn(move || {
+                let inner = spawn(inner);
+                outer();
+                inner.join().unwrap();
+            });
+            nested.join().unwrap();
+        }
+    }
+
+    // SC06
+    fn a_yielding_goroutine_does_not_starve_those_that_have_never_run() {
+        let procs = max_procs();
+        let started = Arc::new(AtomicUsize::new(0));
+        let spinners: Vec<_> = (0..procs)
+            .map(|_| {
+                let started = started.clone();
+                spawn(move || {
+                    started.fetch_add(1, SeqCst);
+                    while started.load(SeqCst) < procs {
+                        hint::spin_loop();
+                    }
+                })
+            })
+            .collect();
+        while started.load(SeqCst) < procs {
+            yield_now();
+        }
+        spinners.into_iter().for_each(|spinner| spinner.join().unwrap());
+    }
+
+    // SC07
+    fn a_busy_channel_does_not_keep_a_due_timer_from_firing() {
+        for _ in 0..3 {
+            let (stop, stopped) = flag();
+            let (tx, rx) = bounded::<()>(0);
+            for _ in 0..2 {
+                let (tx, stop) = (tx.clone(), stopped());
+                spawn(move || while !stop.load(Relaxed) && tx.send(()).is_ok() {});
+            }
+            let mut received = 0_usize;
+            let timer = after(Duration::from_millis(20));
+            loop {
+                let (mut value, mut due) = (m::recv(&rx), m::recv(&timer));
+                let arms: &mut [&mut dyn m::Arm] = &mut [&mut value, &mut due];
+                match m::select(arms, m::Wait::Block, m::Order::Random) {
+                    Some(0) => {
+                        value.take().unwrap();
+                        received += 1;
+                    }
+                    Some(1) => {
+                        due.take().unwrap();
+                        break;
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            stop.store(true, Relaxed);
+            assert!(received > 0);
+        }
+    }
+
+    // SC09
+    fn a_ping_pong_pair_does_not_starve_a_sleeper() {
+        for delay in [1, 100, 5_000] {
+            let (stop, stopped) = flag();
+            let players = pair(1, &stopped());
+            let sleeper = spawn(move || {
+                sleep(Duration::from_micros(delay));
+                stop.store(true, SeqCst);
+            });
+            // Nobody but the sleeper ends the game.
+            sum(players);
+            sleeper.join().unwrap();
+        }
+    }
+
+    // SC10
+    fn a_pair_with_long_jobs_and_one_with_short_jobs_get_comparable_time() {
+        if max_procs() > 1 {
+            return;
+        }
+        let attempt = || {
+            let (stop, stopped) = flag();
+            let long = pair(if cfg!(debug_assertions) { 100_000 } else { 1_000_000 }, &stopped());
+            let short = pair(if cfg!(debug_assertions) { 100 } else { 1_000 }, &stopped());
+            sleep(Duration::from_millis(400));
+            stop.store(true, SeqCst);
+            (sum(long), sum(short))
+        };
+        // A busy machine may take the only worker off its core for most of one attempt.
+        let attempts = std::iter::repeat_with(attempt).take(5);
+        let mut seen = Vec::new();
+        for (long, short) in attempts {
+            if long < 20 * short && short < 20 * long {
+                return;
+            }
+            seen.push((long, short));
+        }
+        panic!("steps of the long and the short jobs: {seen:?}");
+    }
+
+    // SC13
+    fn a_chain_of_starters_does_not_starve_an_older_goroutine() {
+        fn link(left: usize, links: Arc<AtomicUsize>, end: Sender<()>) {
+            links.fetch_add(1, SeqCst);
+            if left == 0 {
+                return end.send(()).unwrap();
+            }
+            spawn(move || link(left - 1, links, end));
+        }
+        let links = Arc::new(AtomicUsize::new(0));
+        let (end, ended) = bounded(1);
+        let counter = spawn({
+            let links = links.clone();
+            move || {
+                (0..1_000).for_each(|_| yield_now());
+                links.load(SeqCst)
+            }
+        });
+        let total = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
+        spawn({
+            let links = links.clone();
+            move || link(total, links, end)
+        });
+        let links_at_1000 = counter.join().unwrap();
+        ended.recv().unwrap();
+        assert!(links_at_1000 < total, "the whole chain came before 1000 yields");
+    }
+
+    // SC14
+    fn a_goroutine_that_is_woken_often_does_not_keep_the_worker() {
+        if max_procs() > 1 {
+            return;
+        }
+        let (stop, stopped) = flag();
+        let players = pair(1, &stopped());
+        let counters: Vec<_> = (0..3)
+            .map(|_| {
+                let stop = stopped();
+                spawn(move || {
+                    let mut count = 0;
+                    while !stop.load(Relaxed) {
+                        count += 1;
+                        yield_now();
+                    }
+                    count
+                })
+            })
+            .collect();
+        sleep(Duration::from_millis(300));
+        stop.store(true, SeqCst);
+        let counts: Vec<usize> = counters.into_iter().map(|c| c.join().unwrap()).collect();
+        let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+        assert!(*least > 0 && *most < 20 * least, "{counts:?}");
+        assert!(sum(players) > 0);
+    }
+
+    // SC15: against std threads doing the same, so that a busy machine is fair to both.
+    fn idle_workers_steal_from_a_producer() {
+        let jobs = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
+        const STEPS: usize = if cfg!(debug_assertions) { 3_000 } else { 20_000 };
+        let goroutines = || {
+            let start = Instant::now();
+            let handles: Vec<_> = (0..jobs)
+                .map(|_| {
+                    spawn(|| {
+                        work(STEPS);
+                        thread::current().id()
+                    })
+                })
+                .collect();
+            let mut by_thread = HashMap::new();
+            for handle in handles {
+                *by_thread.entry(handle.join().unwrap()).or_insert(0) += 1;
+            }
+            (start.elapsed(), by_thread.into_values().max().unwrap())
+        };
+        let threads = |n: usize| {
+            let start = Instant::now();
+            thread::scope(|scope| {
+                for _ in 0..n {
+                    scope.spawn(|| (0..jobs / n).map(|_| work(STEPS)).max());
+                }
+            });
+            start.elapsed()
+        };
+        if max_procs() != 2 {
+            return;
+        }
+        let (mut cost, mut shared) = (f64::INFINITY, false);
+        for _ in 0..10 {
+            let (took, most_on_one_thread) = goroutines();
+            cost = cost.min(took.as_secs_f64() / threads(2).as_secs_f64());
+            shared |= most_on_one_thread <= jobs * 4 / 5;
+        }
+        assert!(shared, "one worker did nearly everything, ten times");
+        assert!(cost < 1.0 / 0.6, "{cost:.2} times as long as on two threads");
+    }
+
+    // SC16
+    fn no_goroutine_is_lost_when_queues_overflow() {
+        for n in [256, 257, 258, 1_000, 20_000] {
+            let runs: Arc<Vec<_>> = Arc::new((0..n).map(|_| AtomicUsize::new(0)).collect());
+            let wg = WaitGroup::new();
+            for i in 0..n {
+                let runs = runs.clone();
+                wg.go(move || runs[i].fetch_add(1, SeqCst));
+            }
+            wg.wait();
+            assert!(runs.iter().all(|run| run.load(SeqCst) == 1), "burst of {n}");
+        }
+    }
+
+    // SC17
+    fn idle_means_idle() {
+        for _ in 0..1_000 {
+            spawn(|| sleep(Duration::from_secs(3600)));
+        }
+        sleep(Duration::from_millis(20));
+        settle();
+        let (start, before) = (Instant::now(), cpu_time());
+        sleep(Duration::from_millis(600));
+        let (used, passed) = (cpu_time() - before, start.elapsed());
+        assert!(used < passed / 20, "{used:?} of CPU time in {passed:?}");
+    }
+}

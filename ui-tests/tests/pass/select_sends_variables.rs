@@ -1,0 +1,32 @@
+// A variable moves only in the arm that is chosen, so it may stand in several.
+#![deny(warnings, clippy::pedantic)]
+
+use gort::prelude::*;
+
+pub(crate) fn main() {
+    let (full, _keep) = bounded::<String>(0);
+    let (tx, rx) = bounded::<String>(1);
+    let name = String::from("gopher");
+    select! {
+        full <- name => {}
+        tx <- name => {}
+    }
+    let again = String::from("again");
+    let kept = select! {
+        tx <- again => None,
+        refused = full <- again => refused.err().map(|error| error.0),
+        default => Some(again),
+    };
+    assert_eq!(kept.as_deref(), Some("again"));
+    let mut pending = Some(String::from("pending"));
+    while let Some(next) = pending.take() {
+        select! {
+            tx <- next => {}
+            received = <-rx => {
+                assert_eq!(received.as_deref(), Ok("gopher"));
+                pending = Some(next);
+            }
+        }
+    }
+    assert_eq!(rx.recv().as_deref(), Ok("pending"));
+}

@@ -1,0 +1,37 @@
+// The user's names do not reach into the macros, nor theirs out.
+#![deny(warnings)]
+#![allow(dead_code, non_camel_case_types, reason = "they are there to be seen")]
+
+use gort::{defer, go, select};
+
+mod core {}
+mod std {}
+enum Option {}
+enum Clone {}
+struct Some;
+struct None;
+type usize = u8;
+fn drop() {}
+fn recv() {}
+fn send() {}
+
+pub(crate) fn main() {
+    let (tx, rx) = ::gort::channel::bounded::<u32>(1);
+    let (__arm0, __operand0, __chosen, __out, __result) = (1, 2, 3, 4, 5);
+    let __gort_defer = 6;
+    defer! { assert_eq!(__gort_defer, 6); }
+    let __arg0 = 7;
+    let sum = select! {
+        tx <- __arm0 + __operand0 + __chosen => __out + __result,
+    };
+    assert_eq!(sum, 9);
+    select! {
+        __result = <-rx, if __chosen == 3 => assert_eq!(__result, ::std::result::Result::Ok(6)),
+    }
+    ::gort::runtime::run(move || {
+        let (__receiver, __builder) = (8, 9);
+        let handle =
+            go!(name = "x", clone [tx]; { let _ = tx; u32::pow(__receiver, __builder - __arg0) });
+        assert_eq!(handle.join().ok(), ::std::option::Option::Some(64));
+    });
+}

@@ -1,0 +1,32 @@
+// `#[gort::test]` with every argument and every attribute that it goes with.
+#![deny(warnings, clippy::pedantic)]
+
+pub(crate) fn main() {}
+
+#[cfg(test)]
+mod answers {
+    use gort::prelude::*;
+
+    #[gort::test]
+    fn plain() {
+        assert!(matches!(go!(u32::pow(6, 2)).join(), Ok(36)));
+    }
+
+    #[gort::test(procs = 2, stack = 1 << 20, leaks = "allow")]
+    fn with_arguments() {
+        go! {
+            select! {}
+        };
+    }
+
+    #[gort::test]
+    #[should_panic(expected = "as wanted")]
+    fn panics() {
+        panic!("as wanted");
+    }
+
+    #[gort::test]
+    fn returns_result() -> Result<(), std::num::ParseIntError> {
+        "7".parse::<u32>().map(drop)
+    }
+}

@@ -1,0 +1,7 @@
+// Only a sender closes.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    rx.close();
+}

@@ -1,0 +1,9 @@
+// There is nothing to take out of a sender.
+use gort::prelude::*;
+
+fn main() {
+    let (tx, _rx) = bounded::<u32>(1);
+    for value in tx {
+        println!("{value}");
+    }
+}

@@ -1,0 +1,12 @@
+// The same for the other end.
+use gort::prelude::*;
+use std::rc::Rc;
+
+fn print(rx: Receiver<Rc<u32>>) {
+    println!("{:?}", rx.recv());
+}
+
+fn main() {
+    let (_tx, rx) = bounded(1);
+    go!(print(rx));
+}

@@ -1,0 +1,8 @@
+// A receive gives a `Result`.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    let value: u32 = rx.recv();
+    println!("{value}");
+}

@@ -1,0 +1,7 @@
+// The channel carries numbers.
+use gort::prelude::*;
+
+fn main() {
+    let (tx, _rx) = bounded::<u32>(1);
+    tx.send("one").unwrap();
+}

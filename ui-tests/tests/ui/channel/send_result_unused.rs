@@ -1,0 +1,8 @@
+// A send can fail.
+#![deny(unused_must_use)]
+use gort::prelude::*;
+
+fn main() {
+    let (tx, _rx) = bounded::<u32>(1);
+    tx.send(1);
+}

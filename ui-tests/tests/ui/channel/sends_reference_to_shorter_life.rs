@@ -1,0 +1,11 @@
+// What is sent must live as long as the receiver may look at it.
+use gort::prelude::*;
+
+fn main() {
+    let (tx, rx) = bounded::<&String>(1);
+    {
+        let name = String::from("gopher");
+        tx.send(&name).unwrap();
+    }
+    println!("{:?}", rx.recv());
+}

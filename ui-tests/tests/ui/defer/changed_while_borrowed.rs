@@ -1,0 +1,10 @@
+// A deferred block borrows what it names until it runs.
+use gort::prelude::*;
+
+fn main() {
+    let mut values = vec![1];
+    defer! {
+        println!("{values:?}");
+    }
+    values.push(2);
+}

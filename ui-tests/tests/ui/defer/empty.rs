@@ -1,0 +1,7 @@
+// Nothing to run.
+use gort::prelude::*;
+
+fn main() {
+    defer! {}
+    println!("hello");
+}

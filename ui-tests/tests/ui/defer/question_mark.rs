@@ -1,0 +1,13 @@
+// `?` would leave the block, which has no result.
+use gort::prelude::*;
+
+fn close() -> Result<(), String> {
+    Ok(())
+}
+
+fn main() {
+    defer! {
+        close()?;
+    }
+    println!("hello");
+}

@@ -1,0 +1,10 @@
+// What a deferred block gives away is gone.
+use gort::prelude::*;
+
+fn main() {
+    let values = vec![1];
+    defer! {
+        drop(values);
+    }
+    println!("{}", values.len());
+}

@@ -1,0 +1,10 @@
+// The function takes a number.
+use gort::prelude::*;
+
+fn serve(port: u16) {
+    println!("{port}");
+}
+
+fn main() {
+    go!(serve("http"));
+}

@@ -1,0 +1,6 @@
+// Nor is its closure.
+use gort::prelude::*;
+
+fn main() {
+    go!(async move || println!("never polled"));
+}

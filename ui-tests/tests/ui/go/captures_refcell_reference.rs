@@ -1,0 +1,14 @@
+// A `RefCell` is not for two threads.
+use gort::prelude::*;
+use std::cell::RefCell;
+
+fn count(total: &'static RefCell<u32>) {
+    go! {
+        *total.borrow_mut() += 1;
+    };
+    *total.borrow_mut() += 1;
+}
+
+fn main() {
+    count(Box::leak(Box::new(RefCell::new(0))));
+}

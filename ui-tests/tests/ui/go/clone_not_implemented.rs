@@ -1,0 +1,13 @@
+// A clone of what cannot be cloned.
+use gort::prelude::*;
+
+struct Socket;
+
+fn serve(socket: Socket) {
+    drop(socket);
+}
+
+fn main() {
+    let socket = Socket;
+    go!(clone [socket]; serve(socket));
+}

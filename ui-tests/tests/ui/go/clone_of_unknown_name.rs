@@ -1,0 +1,9 @@
+// A name in the list that is no variable.
+use gort::prelude::*;
+
+fn main() {
+    let (tx, rx) = bounded(1);
+    go!(clone [sender]; sender.send(1));
+    assert_eq!(rx.recv(), Ok(1));
+    drop(tx);
+}

@@ -1,0 +1,7 @@
+// A closure borrows what it names, unless it says `move`.
+use gort::prelude::*;
+
+fn main() {
+    let values = vec![1, 2, 3];
+    go!(|| println!("{values:?}"));
+}

@@ -1,0 +1,8 @@
+// An unsynchronised counter: a local of the function that starts the goroutine.
+use gort::prelude::*;
+
+fn main() {
+    let mut total = 0;
+    let counter = go!(|| total += 1);
+    counter.join().unwrap();
+}

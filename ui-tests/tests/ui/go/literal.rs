@@ -1,0 +1,7 @@
+// A number is nothing to run.
+use gort::prelude::*;
+
+fn main() {
+    let answer = go!(1);
+    answer.join().unwrap();
+}

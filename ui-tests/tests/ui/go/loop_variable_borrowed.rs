@@ -1,0 +1,12 @@
+// The same with the reference written out.
+use gort::prelude::*;
+
+fn print(id: &u32) {
+    println!("{id}");
+}
+
+fn main() {
+    for id in 0..3 {
+        go!(print(&id));
+    }
+}

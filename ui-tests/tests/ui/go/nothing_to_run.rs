@@ -1,0 +1,6 @@
+// Options, and nothing behind them.
+use gort::prelude::*;
+
+fn main() {
+    go!(name = "idle";);
+}

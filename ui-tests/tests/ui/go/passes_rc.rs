@@ -1,0 +1,12 @@
+// The same as an argument.
+use gort::prelude::*;
+use std::rc::Rc;
+
+fn print(shared: Rc<u32>) {
+    println!("{shared}");
+}
+
+fn main() {
+    let shared = Rc::new(1);
+    go!(print(shared));
+}

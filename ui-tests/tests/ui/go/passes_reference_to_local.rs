@@ -1,0 +1,11 @@
+// The goroutine may outlive the function.
+use gort::prelude::*;
+
+fn print(values: &[u32]) {
+    println!("{values:?}");
+}
+
+fn main() {
+    let values = vec![1, 2, 3];
+    go!(print(&values));
+}

@@ -1,0 +1,13 @@
+// `?` leaves the goroutine, which returns no `Result` here.
+use gort::prelude::*;
+
+fn load() -> Result<u32, String> {
+    Ok(1)
+}
+
+fn main() {
+    go! {
+        let loaded = load()?;
+        println!("{loaded}");
+    };
+}

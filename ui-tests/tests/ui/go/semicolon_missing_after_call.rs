@@ -1,0 +1,11 @@
+// A call in braces has a value too.
+use gort::prelude::*;
+
+fn serve(port: u16) {
+    println!("{port}");
+}
+
+fn main() {
+    go! { serve(80) }
+    println!("after");
+}

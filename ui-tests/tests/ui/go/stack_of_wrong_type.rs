@@ -1,0 +1,10 @@
+// A constant of another type.
+use gort::prelude::*;
+
+const SIZE: u32 = 65536;
+
+fn serve() {}
+
+fn main() {
+    go!(stack = SIZE; serve());
+}

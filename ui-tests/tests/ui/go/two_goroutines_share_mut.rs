@@ -1,0 +1,15 @@
+// Two goroutines with one `&mut`.
+use gort::prelude::*;
+
+fn count(total: &'static mut u32) {
+    go! {
+        *total += 1;
+    };
+    go! {
+        *total += 1;
+    };
+}
+
+fn main() {
+    count(Box::leak(Box::new(0)));
+}

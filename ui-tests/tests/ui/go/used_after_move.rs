@@ -1,0 +1,10 @@
+// A block moves what it names.
+use gort::prelude::*;
+
+fn main() {
+    let values = vec![1, 2, 3];
+    go! {
+        println!("{values:?}");
+    };
+    println!("{}", values.len());
+}

@@ -1,0 +1,11 @@
+// The goroutine starts before the value is there (GoKer's order violations).
+use gort::prelude::*;
+
+fn main() {
+    let address: String;
+    go! {
+        println!("{address}");
+    };
+    address = String::from("localhost");
+    println!("{address}");
+}

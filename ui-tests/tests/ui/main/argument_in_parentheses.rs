@@ -1,0 +1,5 @@
+// Arguments are written with `=`.
+#[gort::main(procs(4))]
+fn main() {
+    println!("hello");
+}

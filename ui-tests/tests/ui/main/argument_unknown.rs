@@ -1,0 +1,5 @@
+// There is no such argument.
+#[gort::main(threads = 4)]
+fn main() {
+    println!("hello");
+}

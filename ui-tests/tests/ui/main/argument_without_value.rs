@@ -1,0 +1,5 @@
+// `procs` and nothing.
+#[gort::main(procs)]
+fn main() {
+    println!("hello");
+}

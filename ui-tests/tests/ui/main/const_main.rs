@@ -1,0 +1,3 @@
+// Goroutines run at run time.
+#[gort::main]
+const fn main() {}

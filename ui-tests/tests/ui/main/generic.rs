@@ -1,0 +1,5 @@
+// Nothing says what `T` is.
+#[gort::main]
+fn main<T>() {
+    println!("never called");
+}

@@ -1,0 +1,5 @@
+// Main has no goroutines to answer for.
+#[gort::main(leaks = "allow")]
+fn main() {
+    println!("hello");
+}

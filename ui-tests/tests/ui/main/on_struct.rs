@@ -1,0 +1,7 @@
+// Only a function can run.
+#[gort::main]
+struct Main;
+
+fn main() {
+    let _ = Main;
+}

@@ -1,0 +1,5 @@
+// Somebody has to run.
+#[gort::main(procs = 0)]
+fn main() {
+    println!("hello");
+}

@@ -1,0 +1,5 @@
+// A process ends with an `ExitCode`, not with a number.
+#[gort::main]
+fn main() -> i32 {
+    0
+}

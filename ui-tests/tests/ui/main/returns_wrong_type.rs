@@ -1,0 +1,5 @@
+// The body must give what the signature says.
+#[gort::main]
+fn main() -> Result<(), String> {
+    "done"
+}

@@ -1,0 +1,7 @@
+// A stack's size is a `usize`.
+const SIZE: u32 = 65536;
+
+#[gort::main(stack = SIZE)]
+fn main() {
+    println!("hello");
+}

@@ -1,0 +1,5 @@
+// The runtime calls main, and promises nothing.
+#[gort::main]
+unsafe fn main() {
+    println!("never called");
+}

@@ -1,0 +1,5 @@
+// Nobody passes them.
+#[gort::main]
+fn main(args: Vec<String>) {
+    println!("{args:?}");
+}

@@ -1,0 +1,9 @@
+// Neither a receive nor a send.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        rx => {}
+    }
+}

@@ -1,0 +1,10 @@
+// A binding lives in its arm.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        value = <-rx => println!("{value:?}"),
+    }
+    println!("{value:?}");
+}

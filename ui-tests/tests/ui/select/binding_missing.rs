@@ -1,0 +1,9 @@
+// `=` with no pattern before it.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        = <-rx => println!("received"),
+    }
+}

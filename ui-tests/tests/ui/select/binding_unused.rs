@@ -1,0 +1,10 @@
+// What is bound should be used.
+#![deny(unused_variables)]
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        value = <-rx => println!("received"),
+    }
+}

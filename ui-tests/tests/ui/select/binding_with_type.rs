@@ -1,0 +1,9 @@
+// The channel knows its type.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        value: Result<u32, RecvError> = <-rx => println!("{value:?}"),
+    }
+}

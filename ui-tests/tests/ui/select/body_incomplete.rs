@@ -1,0 +1,10 @@
+// A body that ends too early.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        <-rx => 1 +,
+        default => 2,
+    };
+}

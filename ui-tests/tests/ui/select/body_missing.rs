@@ -1,0 +1,10 @@
+// `=>` and nothing.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        <-rx =>,
+        default => {}
+    }
+}

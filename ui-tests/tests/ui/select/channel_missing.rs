@@ -1,0 +1,8 @@
+// `<-` and nothing.
+use gort::prelude::*;
+
+fn main() {
+    select! {
+        value = <- => println!("{value}"),
+    }
+}

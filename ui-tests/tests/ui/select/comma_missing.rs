@@ -1,0 +1,10 @@
+// A body that is no block is followed by a comma.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        <-rx => println!("received")
+        default => {}
+    }
+}

@@ -1,0 +1,14 @@
+// `<-` would go on with the body as an operator.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        <-rx => print("first")
+        <-rx => print("second"),
+    }
+}
+
+fn print(which: &str) {
+    println!("{which}");
+}

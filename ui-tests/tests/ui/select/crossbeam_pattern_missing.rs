@@ -1,0 +1,9 @@
+// `->` and nothing.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        recv(rx) -> => println!("received"),
+    }
+}

@@ -1,0 +1,9 @@
+// The channel may be closed, in crossbeam's words.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        recv(rx) -> Ok(value) => println!("{value}"),
+    }
+}

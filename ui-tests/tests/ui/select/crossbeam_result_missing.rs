@@ -1,0 +1,9 @@
+// crossbeam's arms name the result.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        recv(rx) => println!("received"),
+    }
+}

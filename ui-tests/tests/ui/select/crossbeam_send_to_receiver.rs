@@ -1,0 +1,9 @@
+// The wrong end, in crossbeam's words.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        send(rx, 1) -> sent => println!("{sent:?}"),
+    }
+}

@@ -1,0 +1,11 @@
+// As in let-else, there is a block.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    loop {
+        select! {
+            Ok(value) = <-rx else break => println!("{value}"),
+        }
+    }
+}

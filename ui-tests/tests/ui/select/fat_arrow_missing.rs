@@ -1,0 +1,11 @@
+// An arm has a body.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        <-rx {
+            println!("received");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+// Go's `v, ok`.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        value, ok = <-rx => println!("{value} {ok}"),
+    }
+}

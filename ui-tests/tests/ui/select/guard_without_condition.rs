@@ -1,0 +1,9 @@
+// `if` and nothing.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        <-rx, if => println!("received"),
+    }
+}

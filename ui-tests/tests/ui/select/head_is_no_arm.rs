@@ -1,0 +1,8 @@
+// None of the forms.
+use gort::prelude::*;
+
+fn main() {
+    select! {
+        => println!("nothing"),
+    }
+}

@@ -1,0 +1,10 @@
+// All mistakes are told at once.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        rx => {}
+        value := <-rx => println!("{value:?}"),
+    }
+}

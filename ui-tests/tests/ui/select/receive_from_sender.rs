@@ -1,0 +1,9 @@
+// `<-` right of nothing receives; a sender does not.
+use gort::prelude::*;
+
+fn main() {
+    let (tx, _rx) = bounded::<u32>(1);
+    select! {
+        value = <-tx => println!("{value:?}"),
+    }
+}

@@ -1,0 +1,10 @@
+// A receive gives a `Result`.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    let value: u32 = select! {
+        value = <-rx => value,
+    };
+    println!("{value}");
+}

@@ -1,0 +1,9 @@
+// One operation per arm.
+use gort::prelude::*;
+
+fn main() {
+    let (tx, rx) = bounded::<u32>(1);
+    select! {
+        tx <- <-rx => {}
+    }
+}

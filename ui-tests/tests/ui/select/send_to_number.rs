@@ -1,0 +1,9 @@
+// Not a channel.
+use gort::prelude::*;
+
+fn main() {
+    let port = 80;
+    select! {
+        port <- 1 => {}
+    }
+}

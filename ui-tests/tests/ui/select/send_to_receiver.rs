@@ -1,0 +1,9 @@
+// A receiver does not send.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        rx <- 1 => {}
+    }
+}

@@ -1,0 +1,10 @@
+// The same with a variable, which would be moved.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<String>(1);
+    let name = String::from("gopher");
+    select! {
+        rx <- name => {}
+    }
+}

@@ -1,0 +1,12 @@
+// Somebody else still looks at it.
+use gort::prelude::*;
+
+fn main() {
+    let (tx, _rx) = bounded::<String>(1);
+    let name = String::from("gopher");
+    let initial = &name[..1];
+    select! {
+        tx <- name => {}
+    }
+    println!("{initial}");
+}

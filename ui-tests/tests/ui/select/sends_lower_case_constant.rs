@@ -1,0 +1,12 @@
+// A constant has no place to be moved out of: `(limit)` sends its value.
+#![allow(non_upper_case_globals)]
+use gort::prelude::*;
+
+const limit: u32 = 3;
+
+fn main() {
+    let (tx, _rx) = bounded::<u32>(1);
+    select! {
+        tx <- limit => {}
+    }
+}

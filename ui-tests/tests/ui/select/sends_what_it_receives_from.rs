@@ -1,0 +1,12 @@
+// The receiver could be gone while the select still waits on it.
+use gort::channel::never;
+use gort::prelude::*;
+
+fn main() {
+    let (tx, _rx) = bounded::<Receiver<u32>>(1);
+    let idle = never();
+    select! {
+        tx <- idle => {}
+        <-idle => {}
+    }
+}

@@ -1,0 +1,12 @@
+// It may have been sent.
+use gort::prelude::*;
+
+fn main() {
+    let (tx, rx) = bounded::<String>(1);
+    let name = String::from("gopher");
+    select! {
+        tx <- name => {}
+        <-rx => {}
+    }
+    println!("{name}");
+}

@@ -1,0 +1,11 @@
+// In this arm it has been sent.
+use gort::prelude::*;
+
+fn main() {
+    let (tx, _rx) = bounded::<String>(1);
+    let name = String::from("gopher");
+    select! {
+        tx <- name => println!("sent {name}"),
+        default => println!("kept {name}"),
+    }
+}

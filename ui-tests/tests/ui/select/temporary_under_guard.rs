@@ -1,0 +1,22 @@
+// In an arm with a guard a temporary lives no longer than in a `let`.
+use gort::prelude::*;
+
+struct Pool {
+    idle: Receiver<u32>,
+}
+
+fn pool() -> Mutex<Pool> {
+    let (_tx, idle) = bounded(1);
+    Mutex::new(Pool { idle })
+}
+
+fn first(pool: &Mutex<Pool>) -> &Receiver<u32> {
+    drop(pool.lock());
+    unimplemented!()
+}
+
+fn main() {
+    select! {
+        <-first(&pool()), if true => {}
+    }
+}

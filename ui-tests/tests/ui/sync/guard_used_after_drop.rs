@@ -1,0 +1,10 @@
+// Unlocked is unlocked.
+use gort::prelude::*;
+
+static TOTAL: Mutex<u32> = Mutex::new(0);
+
+fn main() {
+    let mut total = TOTAL.lock();
+    drop(total);
+    *total += 1;
+}

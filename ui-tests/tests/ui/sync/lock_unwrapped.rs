@@ -1,0 +1,8 @@
+// No poisoning, so no `Result`.
+use gort::prelude::*;
+
+static TOTAL: Mutex<u32> = Mutex::new(0);
+
+fn main() {
+    *TOTAL.lock().unwrap() += 1;
+}

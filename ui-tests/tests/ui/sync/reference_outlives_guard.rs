@@ -1,0 +1,11 @@
+// The guard is gone at the end of the statement.
+use gort::prelude::*;
+
+static TOTAL: Mutex<u32> = Mutex::new(0);
+
+fn main() {
+    let total = &mut *TOTAL.lock();
+    *total += 1;
+    let kept: &'static mut u32 = total;
+    *kept += 1;
+}

@@ -1,0 +1,8 @@
+// What a mutex protects is reached through `lock`.
+use gort::prelude::*;
+
+static TOTAL: Mutex<u32> = Mutex::new(0);
+
+fn main() {
+    *TOTAL += 1;
+}

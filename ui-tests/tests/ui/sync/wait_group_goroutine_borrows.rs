@@ -1,0 +1,9 @@
+// A wait group's goroutine may outlive the function as any other.
+use gort::prelude::*;
+
+fn main() {
+    let values = vec![1, 2, 3];
+    let wg = WaitGroup::new();
+    wg.go(|| println!("{values:?}"));
+    wg.wait();
+}

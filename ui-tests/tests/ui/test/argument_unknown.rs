@@ -1,0 +1,7 @@
+// There is no such argument.
+#[gort::test(timeout = 5)]
+fn answers() {
+    assert_eq!(6 * 7, 42);
+}
+
+fn main() {}

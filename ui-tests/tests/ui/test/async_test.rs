@@ -1,0 +1,7 @@
+// A test is a goroutine and blocks.
+#[gort::test]
+async fn answers() {
+    assert_eq!(6 * 7, 42);
+}
+
+fn main() {}

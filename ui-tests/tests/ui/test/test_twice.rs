@@ -1,0 +1,8 @@
+// `#[gort::test]` stands in place of `#[test]`.
+#[gort::test]
+#[test]
+fn answers() {
+    assert_eq!(6 * 7, 42);
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+// Nobody passes them.
+#[gort::test]
+fn answers(expected: u32) {
+    assert_eq!(6 * 7, expected);
+}
+
+fn main() {}
