@@ -103,7 +103,7 @@ pub use {
     handle::{Builder, Goroutine, GoroutineId, JoinError, JoinHandle, current, spawn, try_current},
     panicking::{replace_panic, take_replacement},
     park::{Current, Waiter, wait_for_ever, yield_now},
-    schedinit::{RuntimeBuilder, max_procs},
+    schedinit::{RuntimeBuilder, aborts_on_panic, max_procs},
     schedule::{random, worth_spinning},
     scope::{Scope, ScopedJoinHandle, scope},
     sleep::{sleep, sleep_until},

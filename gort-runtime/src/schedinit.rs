@@ -112,6 +112,12 @@ pub fn max_procs() -> usize {
     config().procs as usize
 }
 
+/// Whether a panic that reaches a goroutine's root ends the process.
+#[must_use]
+pub fn aborts_on_panic() -> bool {
+    config().abort_on_panic
+}
+
 /// Configures the runtime before it starts. `GORT_MAXPROCS`, `GORT_STACK` and
 /// `GORT_PANIC` in the environment win over what the program sets.
 #[derive(Clone, Debug, Default)]

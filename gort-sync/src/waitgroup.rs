@@ -10,10 +10,10 @@
 //! in the word, and having got the lock, finds it in the queue.
 
 use crate::sudog::{Sudog, WaitQueue, wake};
-use gort_runtime::{Current, JoinHandle, RawLock, WaitReason};
+use gort_runtime::{Current, JoinHandle, RawLock, WaitReason, aborts_on_panic, is_goexit};
 use std::cell::UnsafeCell;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{self, AssertUnwindSafe, Location};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -147,17 +147,19 @@ impl WaitGroup {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        struct Done(WaitGroup);
-        impl Drop for Done {
-            fn drop(&mut self) {
-                self.0.done();
-            }
-        }
         self.add(1);
-        let done = Done(self.clone());
+        let group = self.clone();
         gort_runtime::spawn(move || {
-            let _done = done;
-            f()
+            let result = panic::catch_unwind(AssertUnwindSafe(f));
+            // A panic that ends the process must not let the waiters go first.
+            let fatal = match &result {
+                Err(payload) => aborts_on_panic() && !is_goexit(&**payload),
+                Ok(_) => false,
+            };
+            if !fatal {
+                group.done();
+            }
+            result.unwrap_or_else(|payload| panic::resume_unwind(payload))
         })
     }
 }

@@ -661,6 +661,27 @@ fn goroutine_between_runnext_and_ring_is_overlooked() {
     );
 }
 
+/// `runnext` is displaced into the ring: whoever takes the one that displaced it, and
+/// whom he wakes, look there.
+#[test]
+fn displaced_goroutine_is_overlooked() {
+    explore_ms::<3>(
+        2,
+        |s| {
+            s.idle_p(2);
+            s.idle.start_spinning();
+            s.ready(0, g(1));
+        },
+        &[
+            |s| s.ready(0, g(2)),
+            |s| {
+                s.look(spinning(1));
+                s.run_woken();
+            },
+        ],
+    );
+}
+
 /// A goroutine yields; `runnext` goes to the ring, in front of it.
 #[test]
 fn goroutine_that_a_yield_moves_is_overlooked() {
@@ -768,6 +789,23 @@ fn timekeeper_relies_on_an_m_that_has_looked() {
             |s| s.add_timer(150),
             Sched::timekeeper_wakes,
             |s| s.idles(running(1)),
+        ],
+    );
+}
+
+/// The timekeeper is up, and an M that has lost its P falls asleep.
+#[test]
+fn timekeeper_relies_on_an_m_without_a_p() {
+    explore_timer::<2>(
+        150,
+        |s| {
+            s.idle_p(1);
+            s.poll_until.store(100, Relaxed);
+        },
+        &[
+            |s| s.add_timer(150),
+            Sched::timekeeper_wakes,
+            |s| s.stopm(true),
         ],
     );
 }

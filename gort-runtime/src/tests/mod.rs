@@ -21,6 +21,7 @@ mod loom_runq;
 use loom::model::Builder;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
 
 /// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
 const PREEMPTIONS: usize = 2;
@@ -51,5 +52,7 @@ fn check(builder: &Builder, model: impl Fn() + Send + Sync + 'static) {
         counter.fetch_add(1, Relaxed);
         model();
     });
-    println!("{} executions", executions.load(Relaxed));
+    let executions = executions.load(Relaxed);
+    let test = thread::current();
+    println!("{executions:>8} executions: {}", test.name().unwrap_or("?"));
 }
