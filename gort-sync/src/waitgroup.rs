@@ -18,7 +18,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{
     AtomicU64,
-    Ordering::{AcqRel, Acquire},
+    Ordering::{AcqRel, Acquire, Relaxed},
 };
 
 /// Counts goroutines that are at work and waits until there are none. Clones share the
@@ -88,10 +88,15 @@ impl WaitGroup {
     /// "sync: negative WaitGroup counter" if the count is 0.
     #[inline]
     pub fn done(&self) {
-        let before = self.inner.word.fetch_sub(ONE, AcqRel);
-        if count(before) == 0 {
-            self.inner.word.fetch_add(ONE, AcqRel);
-            panic!("sync: negative WaitGroup counter");
+        let word = &self.inner.word;
+        let mut before = word.load(Relaxed);
+        loop {
+            // Refused, not taken back: nobody may see a count below zero.
+            assert!(count(before) != 0, "sync: negative WaitGroup counter");
+            match word.compare_exchange_weak(before, before - ONE, AcqRel, Relaxed) {
+                Ok(_) => break,
+                Err(now) => before = now,
+            }
         }
         if count(before) == 1 && waiting(before) != 0 {
             self.inner.release_all();

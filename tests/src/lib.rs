@@ -49,7 +49,7 @@ pub fn on_1_2_and_8_procs(test: &'static str, body: fn()) {
             for procs in ["1", "2", "8"] {
                 let ended = Process::start(test, BODY, &[("GORT_MAXPROCS", procs)]).wait();
                 assert!(
-                    ended.status.success(),
+                    ended.status.success() && ended.stdout.contains("1 passed"),
                     "with GORT_MAXPROCS={procs}: {}\n{}\n{}",
                     ended.status,
                     ended.stdout,

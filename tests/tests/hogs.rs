@@ -195,7 +195,7 @@ claims! {
     // LT04
     fn a_goroutine_that_ends_locked_takes_its_thread_with_it() {
         let id = spawn(|| {
-            std::mem::forget(lock_os_thread());
+            let _never_unlocked = std::mem::ManuallyDrop::new(lock_os_thread());
             thread_id()
         })
         .join()

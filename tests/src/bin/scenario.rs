@@ -3,6 +3,8 @@
 //! A process of its own, without libtest's threads, which could wake anything: only so can
 //! a deadlock be found.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use gort::prelude::*;
 use gort::time::sleep;
 use std::env;
@@ -129,9 +131,7 @@ fn main() {
                 .unwrap();
         }
         "overflow-by-large-frame" => {
-            go!(stack = 64 * 1024; move || large_frame())
-                .join()
-                .unwrap();
+            go!(stack = 64 * 1024; large_frame()).join().unwrap();
         }
         "overflow-while-unwinding" => {
             go!(move || {
@@ -160,7 +160,8 @@ fn main() {
                     let _ = rx.recv();
                 });
             }
-            std::mem::forget(tx);
+            // Open until the process ends.
+            Box::leak(Box::new(tx));
         }
         other => panic!("no scenario {other:?}"),
     });
