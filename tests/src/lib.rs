@@ -20,7 +20,7 @@ const WATCHDOG: Duration = Duration::from_secs(120);
 
 /// Defines tests that hold with 1, 2 and 8 Ps.
 ///
-/// ```ignore
+/// ```text
 /// claims! {
 ///     // CH04
 ///     fn values_of_one_sender_arrive_in_order() { … }
