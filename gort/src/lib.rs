@@ -70,6 +70,8 @@ pub mod __macro {
     //! What the macros expand to. Not part of the public interface.
     pub use crate::macros::{Defer, Spawn, defer, spawn};
     pub use crate::runner::{MainOptions, TestOptions, TestOutcome, run_main, run_test};
+    pub use std::process::ExitCode;
+
     pub use gort_sync::select::macro_support::{
         AsSource, AsTarget, RecvArm, moved_out, recv, recv_if, send, send_if, send_place,
         send_place_if,

@@ -5,7 +5,7 @@ use gort_runtime::{
 };
 use std::env;
 use std::fmt;
-use std::process::Command;
+use std::process::{Command, ExitCode, Termination};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,14 +42,18 @@ fn builder(procs: Option<usize>, stack: Option<usize>) -> RuntimeBuilder {
     builder
 }
 
-/// Runs a program's main goroutine.
+/// Runs a program's main goroutine, and reports what it returns as std does.
 #[track_caller]
-pub fn run_main<T: Send + 'static>(options: MainOptions, main: fn() -> T) -> T {
-    builder(options.procs, options.stack).run(main)
+pub fn run_main<T: Termination + 'static>(options: MainOptions, main: fn() -> T) -> ExitCode {
+    builder(options.procs, options.stack).run(move || main().report())
 }
 
 /// What a test function may return.
-pub trait TestOutcome: Send + 'static {
+#[diagnostic::on_unimplemented(
+    message = "a test cannot return `{Self}`",
+    label = "expected `()` or a `Result` with an error that is `Debug`"
+)]
+pub trait TestOutcome {
     /// The failure, if it is one.
     fn failure(self) -> Option<String>;
 }
@@ -60,7 +64,7 @@ impl TestOutcome for () {
     }
 }
 
-impl<T: TestOutcome, E: fmt::Debug + Send + 'static> TestOutcome for Result<T, E> {
+impl<T: TestOutcome, E: fmt::Debug> TestOutcome for Result<T, E> {
     fn failure(self) -> Option<String> {
         match self {
             Ok(value) => value.failure(),
@@ -82,13 +86,18 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// # Panics
 /// If the test panics, returns an error, leaks goroutines, or fails in its own process.
 #[track_caller]
-pub fn run_test<T: TestOutcome>(options: TestOptions, test: fn() -> T) {
+pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T) {
     if options.procs.is_some_and(|procs| procs != max_procs()) && env::var_os(ELSEWHERE).is_none() {
         return run_elsewhere(&options);
     }
-    let (outcome, root) = builder(None, options.stack)
-        .run(move || (test(), try_current().map(|goroutine| goroutine.id())));
-    if let Some(failure) = outcome.failure() {
+    // The outcome is judged in the goroutine: it need not be `Send`.
+    let (failure, root) = builder(None, options.stack).run(move || {
+        (
+            test().failure(),
+            try_current().map(|goroutine| goroutine.id()),
+        )
+    });
+    if let Some(failure) = failure {
         panic!("{failure}");
     }
     if let (Some(root), false) = (root, options.leaks_allowed) {

@@ -53,7 +53,7 @@ mod strict_header;
 mod test_attribute;
 
 #[test]
-fn every_program_runs() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+fn every_program_runs() {
     defer_forms::main();
     go_forms::main();
     go_in_generic_code::main();
@@ -76,5 +76,10 @@ fn every_program_runs() -> Result<(), Box<dyn std::error::Error + Send + Sync>> 
     shadowed_names::main();
     strict_header::main();
     test_attribute::main();
-    main_returns_result::main()
+
+    let code = main_returns_result::main();
+    assert_eq!(
+        format!("{code:?}"),
+        format!("{:?}", std::process::ExitCode::SUCCESS)
+    );
 }

@@ -17,8 +17,9 @@
 //! and visibility stay on the outer function, whose lint levels hold inside as well. clippy does not ask of a `main` or
 //! a test whether it needs its `Result`, so the body is spared that question too.
 //!
-//! `main` keeps its return type, which is for the process. A test has none: `run_test` turns a `Result` that is an error
-//! into a panic, because it may have run the test in another process and then has no value to give.
+//! What `main` returns becomes an `ExitCode` in its goroutine, so it need not be `Send` (`Box<dyn Error>` is not). A test
+//! returns nothing: `run_test` turns a `Result` that is an error into a panic, because it may have run the test in
+//! another process and then has no value to give.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
@@ -75,7 +76,10 @@ pub(crate) fn expand(entry: Entry, args: &Args, function: &ItemFn) -> TokenStrea
             }
         }
     };
-    let returned = (entry == Entry::Main).then_some(output);
+    let returned = (entry == Entry::Main).then(|| {
+        let exit_code = gort("ExitCode", Span::call_site());
+        quote_spanned!(span=> -> #exit_code)
+    });
     quote_spanned! {span=>
         #test
         #(#attrs)*
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn main_keeps_attributes_visibility_and_return_type() {
+    fn main_keeps_attributes_and_visibility_and_returns_an_exit_code() {
         let function = function(quote!(
             #[allow(x)]
             pub fn main() -> Result<(), E> {
@@ -126,7 +130,7 @@ mod tests {
         ));
         assert_eq!(
             expand(Entry::Main, &Args::default(), &function).to_string(),
-            "# [allow (x)] pub fn main () -> Result < () , E > { \
+            "# [allow (x)] pub fn main () -> :: gort :: __macro :: ExitCode { \
              # [allow (clippy :: unnecessary_wraps)] fn __gort_body () -> Result < () , E > { work () } \
              :: gort :: __macro :: run_main (:: gort :: __macro :: MainOptions { \
              procs : :: core :: option :: Option :: None , stack : :: core :: option :: Option :: None } , __gort_body) }"

@@ -8,7 +8,7 @@ const PROCS: usize = 2;
 
 /// Runs.
 #[gort::main(stack = 64 * 1024, procs = PROCS)]
-pub(crate) fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let handle = go!(i32::from_str_radix("2a", 16));
     let parsed = handle.join().map_err(|error| format!("{error:?}"))??;
     assert_eq!(parsed, 42);
