@@ -3,6 +3,8 @@
 //! There is one per process; it starts on first use. In the environment,
 //! `GORT_MAXPROCS` sets how many goroutines run at the same time, `GORT_STACK` the bytes
 //! reserved for each stack, and `GORT_PANIC=abort` makes an uncaught panic end the process.
+//! `GORT_DEBUG` takes a comma-separated list: `guard=mprotect` makes guard pages as on kernels
+//! before Linux 6.13, `membarrier=off` does without that system call.
 
 pub use gort_runtime::{
     GoroutineInfo, GoroutineState, RuntimeBuilder as Builder, WaitReason, dump, goroutines,

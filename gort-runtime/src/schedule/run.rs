@@ -52,6 +52,8 @@ fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Runnable, GStatus::Running);
     m.curg.set(gp.as_ptr());
+    // Whoever announced a blocking call here has parked in it, or is back.
+    m.blocking.store(false, Relaxed);
     p.dispatches
         .store(p.dispatches.load(Relaxed).wrapping_add(1), Relaxed);
     if inherit {
