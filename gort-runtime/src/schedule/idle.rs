@@ -64,8 +64,8 @@ impl Idle {
     /// Submitter that must wake an M but finds no idle P after all. Under the
     /// scheduler's lock.
     pub(crate) fn nobody_to_wake(&self) {
-        // In this order: whoever relied on the count that goes away, and was not
-        // seen by who cleared the flag meanwhile, has the flag after it.
+        // In this order: submitters may have relied on the count while it stood, and
+        // somebody may have cleared the flag meanwhile.
         self.stop_spinning();
         self.needspinning.store(true, Relaxed);
     }

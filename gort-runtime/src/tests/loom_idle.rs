@@ -1,4 +1,31 @@
 //! Models of `schedule/idle.rs` and of the protocol around it (`schedule/README.md`).
+//!
+//! Modelled: `Idle` and `Runq` as they are, and a copy, call for call, of what `find.rs`,
+//! `steal.rs`, `wake.rs`, `run.rs` and `sched.rs` do with them. Change both. Ms are loom's
+//! threads, each for one or two steps of its life. At the end the Ms that were woken look
+//! for work; then no goroutine may wait in a queue while a P is idle, and if one waits
+//! because every P is busy, the next M to idle must be told to look. For timers: some M
+//! wakes in time, or every P is busy.
+//!
+//! Not modelled: notes and threads (a wake is an entry in a list); heaps of timers (one
+//! word); sysmon, wired goroutines; the random order and the rounds of stealing, and the
+//! 3 µs before a `runnext` is stolen. The scheduler's lock is loom's mutex, not
+//! `crate::lock`: that one spins under loom, and two waiters would yield to each other for
+//! ever.
+//!
+//! # What fails without which barrier
+//! Tried by hand, one at a time, with two preemptions.
+//!
+//! | removed | models that fail |
+//! |---|---|
+//! | `fence_after_rmw` in `put_next` | `submitter_relies_on_{a_spinner_that_has_looked, the_last_but_one_spinner}`, `found_work_..`, `count_of_a_waker_..` |
+//! | `fence` in `submit_global` | `outside_submitter_..`, both `goroutines_between_..` |
+//! | `fence` after `displaced` in `ready` | `displaced_goroutine_..` |
+//! | `fence` in `must_wake` | `submitter_sees_no_idle_p_..`, `second_submitter_relies_on_needspinning`, `found_work_..` |
+//! | `fence` in `p_idled` | the same, `count_of_a_waker_..`, and four of the timers |
+//! | `fence_after_rmw` in `stop_spinning` | nine, among them every one with a spinner that has looked |
+//! | `fence` in `wake_for_timer` | `first_timer_added_while_a_spinner_..`, `timer_added_..`, `timekeeper_relies_on_an_m_that_has_looked` |
+//! | `fence` in `start_spinning`, in `nobody_to_look`, in `stopm` (with its second look) | none: see the README |
 
 use super::explore;
 use crate::prim::{

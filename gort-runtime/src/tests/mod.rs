@@ -13,6 +13,8 @@
 //!   here, and so it is in the language (a `SeqCst` swap orders nothing but
 //!   other `SeqCst` accesses).
 
+#![expect(clippy::unwrap_used, reason = "a model that fails panics")]
+
 mod loom_idle;
 mod loom_join;
 mod loom_ownership;
