@@ -11,7 +11,8 @@
 //!
 //! Conditions 2 and 3 can only become true when an M goes to sleep, so that is where they
 //! are checked; condition 4 may become true later, so sysmon looks again, ever more rarely,
-//! as long as 1 to 3 hold.
+//! as long as 1 to 3 hold. Counting threads is slow: once there was a foreign one, only sysmon
+//! counts, until there is none.
 //!
 //! # Why the report is never false
 //! Waking an idle M takes the scheduler's lock (`midle_get`), and so does submitting work from
@@ -22,10 +23,11 @@
 use crate::dump;
 use crate::os;
 use crate::prim::{
-    AtomicU32,
-    Ordering::{Acquire, Release},
+    AtomicBool, AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
 };
 use crate::sched::{SCHED, Shared};
+use crate::sysmon;
 use std::io::{self, Write};
 
 /// The main goroutine has not been started by `run`, or has returned.
@@ -57,10 +59,12 @@ impl Drop for MainRuns {
 /// The thread in `run` has learned that the main goroutine called `goexit`.
 pub(crate) fn main_exited() {
     MAIN.store(MAIN_EXITED, Release);
-    check(&SCHED.shared.lock());
+    count_and_check(&SCHED.shared.lock());
+    // It may have parked while there was no main to look after.
+    sysmon::notice_busy();
 }
 
-/// What [`check`] found.
+/// What [`count_and_check`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Liveness {
     /// Somebody can run, or will.
@@ -69,8 +73,19 @@ pub(crate) enum Liveness {
     OnlyForeignThreads,
 }
 
-/// Ends the program with a report if nobody can ever wake anything.
-pub(crate) fn check(shared: &Shared) -> Liveness {
+/// Other threads than ours were there when somebody last counted.
+static FOREIGN: AtomicBool = AtomicBool::new(false);
+
+/// Ends the program with a report if nobody can ever wake anything. For an M that goes to
+/// sleep: threads are counted (tens of microseconds) only while there were none but ours.
+pub(crate) fn check(shared: &Shared) {
+    if !FOREIGN.load(Relaxed) {
+        count_and_check(shared);
+    }
+}
+
+/// For sysmon: as [`check`], and counts the threads again.
+pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
     let main = MAIN.load(Acquire);
     if main == NO_MAIN
         || i64::from(shared.nmidle) + i64::from(shared.wired_asleep) != i64::from(shared.threads)
@@ -81,7 +96,9 @@ pub(crate) fn check(shared: &Shared) -> Liveness {
     }
     // Ours: the Ms, sysmon, and the thread that waits in `run`.
     let ours = shared.threads as usize + 2;
-    if os::num_threads() != Some(ours) {
+    let foreign = os::num_threads() != Some(ours);
+    FOREIGN.store(foreign, Relaxed);
+    if foreign {
         return Liveness::OnlyForeignThreads;
     }
     report(main)

@@ -29,7 +29,8 @@ impl Inside {
     #[inline(always)]
     pub(crate) fn enter() -> Option<Self> {
         let m = tls::getm()?;
-        let from_user = !m.curg.get().is_null();
+        // Within the runtime entries nest; the outermost one leaves.
+        let from_user = !m.curg.get().is_null() && !m.ownership.is_inside();
         if from_user && !m.ownership.enter() {
             m.p.set(ptr::null());
         }
@@ -50,6 +51,11 @@ impl Inside {
     #[inline(always)]
     pub(crate) fn m(&self) -> &'static M {
         self.m
+    }
+
+    /// Whether dropping this leaves the runtime.
+    pub(crate) fn is_outermost(&self) -> bool {
+        self.from_user
     }
 
     /// For a switch to g0: whoever resumes the goroutine leaves on its behalf.

@@ -65,6 +65,13 @@ impl Ownership {
         }
     }
 
+    /// Owner: whether it is inside already.
+    #[inline(always)]
+    pub(crate) fn is_inside(&self) -> bool {
+        // Relaxed: the owner's own last store.
+        self.mark.load(Relaxed) == INSIDE
+    }
+
     /// Owner, from user code: true if it still has the P it had; false if that P has
     /// been taken. Inside the runtime either way.
     #[inline(always)]

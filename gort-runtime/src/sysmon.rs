@@ -119,7 +119,7 @@ fn park() -> bool {
         if SCHED.idle.npidle() as usize != SCHED.allp().len() {
             return true;
         }
-        if checkdead::check(&shared) == Liveness::OnlyForeignThreads {
+        if checkdead::count_and_check(&shared) == Liveness::OnlyForeignThreads {
             return false;
         }
         PARKED.store(true, Relaxed);

@@ -12,6 +12,8 @@ use std::thread::Result;
 struct Call<F, T> {
     f: Option<F>,
     result: Option<Result<T>>,
+    /// The goroutine came from user code, and goes back there.
+    leave: bool,
 }
 
 /// Runs `f` on this thread's system stack and returns its value: for code that
@@ -30,12 +32,13 @@ pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     let Some(inside) = Inside::enter() else {
         return call_here(f);
     };
-    // Inside until `run` leaves: what `f` starts uses this M's P, which stays ours.
-    let m = inside.into_switch();
     let mut call = Call {
         f: Some(f),
         result: None,
+        leave: inside.is_outermost(),
     };
+    // Inside until `run` leaves: what `f` starts uses this M's P, which stays ours.
+    let m = inside.into_switch();
     m.system_call.set(ptr::from_mut(&mut call).cast());
     // SAFETY: the running goroutine saves itself; `run` returns the same context,
     // so it resumes here, on this thread.
@@ -73,6 +76,8 @@ unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) 
     }
     debug_assert_eq!(NonNull::new(gp).map(G::gobuf), Some(from));
     m.curg.set(gp);
-    m.ownership.leave();
+    if call.leave {
+        m.ownership.leave();
+    }
     from
 }

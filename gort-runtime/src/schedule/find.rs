@@ -108,6 +108,12 @@ fn local(p: &P) -> Option<Found> {
             // Put before get, so that the queue is never empty in between: an M
             // that is about to sleep would not see `gp`.
             runq_put(p, gp);
+            // A time slice of a pair counts as one for `GLOBAL_EVERY`: too rare by far.
+            if SCHED.global_has_work()
+                && let Some(other) = SCHED.get_global(&SCHED.shared.lock())
+            {
+                return Found::new(other);
+            }
             return p.runq.get().and_then(Found::new);
         }
         return Some(Found { gp, inherit: true });

@@ -18,13 +18,13 @@
 //!
 //! | removed | models that fail |
 //! |---|---|
-//! | `fence_after_rmw` in `put_next` | `submitter_relies_on_{a_spinner_that_has_looked, the_last_but_one_spinner}`, `found_work_..`, `count_of_a_waker_..` |
+//! | `fence_after_rmw` in `put_next` | both `submitter_relies_on_..`, `found_work_..`, `count_of_a_waker_..`, `displaced_goroutine_..` |
 //! | `fence` in `submit_global` | `outside_submitter_..`, both `goroutines_between_..` |
 //! | `fence` after `displaced` in `ready` | `displaced_goroutine_..` |
 //! | `fence` in `must_wake` | `submitter_sees_no_idle_p_..`, `second_submitter_relies_on_needspinning`, `found_work_..` |
-//! | `fence` in `p_idled` | the same, `count_of_a_waker_..`, and four of the timers |
-//! | `fence_after_rmw` in `stop_spinning` | nine, among them every one with a spinner that has looked |
-//! | `fence` in `wake_for_timer` | `first_timer_added_while_a_spinner_..`, `timer_added_..`, `timekeeper_relies_on_an_m_that_has_looked` |
+//! | `fence` in `p_idled` | the same, `count_of_a_waker_..`, and five of the timers |
+//! | `fence_after_rmw` in `stop_spinning` | ten, among them all where a spinner has looked |
+//! | `fence` in `wake_for_timer` | `first_timer_added_while_a_spinner_..`, `timer_added_..`, both `timekeeper_relies_on_..` |
 //! | `fence` in `start_spinning`, in `nobody_to_look`, in `stopm` (with its second look) | none: see the README |
 
 use super::explore;
@@ -82,6 +82,11 @@ struct Sched<const PS: usize> {
     /// Until when Ms sleep.
     asleep: sync::Mutex<Vec<u64>>,
 }
+
+// SAFETY: what makes it neither are goroutines' numbers, which are not followed as pointers.
+unsafe impl<const PS: usize> Send for Sched<PS> {}
+// SAFETY: as above; loom checks the rest.
+unsafe impl<const PS: usize> Sync for Sched<PS> {}
 
 impl<const PS: usize> Sched<PS> {
     fn new() -> Self {

@@ -7,6 +7,11 @@
 //!
 //! Not modelled: parking itself (a loom notification stands for `gopark` and
 //! `goready`), the destructor of an outcome that panics, goroutines without a handle.
+//!
+//! Tried by hand, each fails a model: any ordering of the word made Relaxed in
+//! `outcome_stored`, `ended`, `is_done`, `detach`, `detach_with_outcome`; a load and a store
+//! instead of the read-modify-write in `outcome_stored` and `ended`; `detach` that frees
+//! at `OUTCOME`; `set_waiter` that takes `OUTCOME` for waiting.
 
 use super::explore_all;
 use crate::join::{AtDetach, AtEnd, JoinWord};

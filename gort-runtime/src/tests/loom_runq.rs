@@ -7,7 +7,16 @@
 //!
 //! Not modelled: indices that wrap around at 2^32; how long a thief waits before it
 //! takes a `runnext` (`schedule/steal.rs`); who is told of new entries
-//! (`loom_idle.rs`).
+//! (`loom_idle.rs`). Beyond loom: that slots have been read before `head` moves on (the
+//! release of a taker's compare-and-swap and the acquire of `head` in `put`). A read that
+//! came later would be load buffering; with both Relaxed no model fails.
+//!
+//! Tried by hand, each fails a model: Relaxed instead of the release of `tail` in `put`
+//! and `steal_into`, of its acquire in `steal_into`, of the swaps of `runnext`, of the
+//! compare-and-swap in `steal_next`, of the acquire of `runnext` in `is_empty`; a load and
+//! a store instead of the compare-and-swap in `get`, `steal_into`, `spill_half`, or of the
+//! swap in `get_next`; `tail` published before the compare-and-swap in `steal_into`; one
+//! look at `tail` in `is_empty`.
 
 use super::explore_all;
 use crate::prim::DataCell;

@@ -18,7 +18,7 @@
 //! `next` is a hint for others. A goroutine that adds an earliest timer publishes
 //! `next`, then looks whether somebody sleeps too long (`schedule/wake.rs`,
 //! `wake_for_timer`); an M about to sleep publishes until when, then reads every
-//! `next` (`schedule/find.rs`). Both sides put a full fence between.
+//! `next` (`stopm`, in the same file). Both sides put a full fence between.
 
 use crate::g::G;
 use crate::gqueue::GQueue;
