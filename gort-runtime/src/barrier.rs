@@ -15,6 +15,7 @@ use crate::prim::{
     Ordering::{Relaxed, SeqCst},
     fence,
 };
+use crate::throw::throw;
 use std::sync::atomic::compiler_fence;
 
 /// `heavy` does all the work.
@@ -38,7 +39,7 @@ pub(crate) fn light() {
 /// The dear side.
 pub(crate) fn heavy() {
     fence(SeqCst);
-    if ASYMMETRIC.load(Relaxed) {
-        os::membarrier();
+    if ASYMMETRIC.load(Relaxed) && !os::membarrier() {
+        throw("membarrier failed after it had worked");
     }
 }

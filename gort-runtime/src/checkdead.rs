@@ -26,8 +26,7 @@ use crate::prim::{
     AtomicBool, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
-use crate::sched::{SCHED, Shared};
-use crate::sysmon;
+use crate::sched::{SCHED, Shared, num_goroutines};
 use std::io::{self, Write};
 
 /// The main goroutine has not been started by `run`, or has returned.
@@ -61,7 +60,7 @@ pub(crate) fn main_exited() {
     MAIN.store(MAIN_EXITED, Release);
     count_and_check(&SCHED.shared.lock());
     // It may have parked while there was no main to look after.
-    sysmon::notice_busy();
+    SCHED.sysmon.notice_busy();
 }
 
 /// What [`count_and_check`] found.
@@ -107,7 +106,7 @@ pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
 #[cold]
 fn report(main: u32) -> ! {
     let mut out = io::BufWriter::new(io::stderr());
-    let words = if main == MAIN_EXITED && crate::num_goroutines() == 0 {
+    let words = if main == MAIN_EXITED && num_goroutines() == 0 {
         "no goroutines (main called goexit) - deadlock!"
     } else {
         "all goroutines are asleep - deadlock!"

@@ -5,6 +5,7 @@
 //! return address, which calls [`goexit1`], which switches to [`goexit0`] on g0.
 
 use crate::arch::{self, Gobuf};
+use crate::config;
 use crate::g::G;
 use crate::gstatus::{GStatus, casgstatus};
 use crate::inside::Inside;
@@ -14,7 +15,6 @@ use crate::panicking;
 use crate::park::Waiter;
 use crate::prim::Ordering::Relaxed;
 use crate::sched::SCHED;
-use crate::schedinit;
 use crate::schedule::{leave_thread, schedule};
 use crate::stack;
 use crate::throw::throw;
@@ -83,7 +83,7 @@ fn caught_at_root<T>(payload: Box<dyn Any + Send>) -> Outcome<T> {
     if is_goexit(&*payload) {
         return Outcome::Exited;
     }
-    if schedinit::config().abort_on_panic {
+    if config::get().abort_on_panic {
         // The panic hook has printed the message.
         crate::os::exit_now(2);
     }
@@ -139,16 +139,4 @@ pub(crate) fn free(gp: NonNull<G>, local: Option<&stack::FreeSlots>) {
         Some(slots) => slots.give(gp),
         None => stack::free_one(gp),
     }
-}
-
-/// Goroutines that have been started and have not ended.
-#[must_use]
-pub fn num_goroutines() -> usize {
-    // Ended first: a goroutine that ends meanwhile is counted as live, never the
-    // other way round.
-    let ended: u64 =
-        SCHED.allp().iter().map(|p| p.ended()).sum::<u64>() + SCHED.ended_outside.load(Relaxed);
-    let outside = SCHED.started_outside.load(Relaxed);
-    let started: u64 = SCHED.allp().iter().map(|p| p.started()).sum::<u64>() + outside;
-    usize::try_from(started.saturating_sub(ended)).unwrap_or(usize::MAX)
 }

@@ -2,11 +2,13 @@
 
 use crate::g::G;
 use crate::goexit::{self, Outcome};
+use crate::goroutine::Goroutine;
 use crate::inside::Inside;
 use crate::join::AtDetach;
 use crate::newproc::{self, Options};
 use crate::park::Current;
 use crate::stack;
+use crate::start::ensure_started;
 use crate::tls;
 use crate::waitreason::WaitReason;
 use std::any::Any;
@@ -88,6 +90,7 @@ impl Builder {
         F: FnOnce() -> T + Send,
         T: Send,
     {
+        ensure_started();
         let at = Location::caller();
         let stack_log2 = self.stack.map(stack::validate_size).transpose()?;
         let options = Options {
@@ -191,10 +194,7 @@ impl<T> JoinHandle<T> {
     /// The goroutine's id and name.
     #[must_use]
     pub fn goroutine(&self) -> Goroutine {
-        Goroutine {
-            id: GoroutineId(self.g().id()),
-            name: self.g().name(),
-        }
+        Goroutine::new(self.g().id(), self.g().name())
     }
 
     fn g(&self) -> &G {
@@ -290,49 +290,6 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// A goroutine's number: unique in the process, never used again.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GoroutineId(u64);
-
-impl fmt::Display for GoroutineId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Debug for GoroutineId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GoroutineId({})", self.0)
-    }
-}
-
-impl GoroutineId {
-    pub(crate) fn new(id: u64) -> Self {
-        Self(id)
-    }
-}
-
-/// A goroutine's identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Goroutine {
-    id: GoroutineId,
-    name: Option<Arc<str>>,
-}
-
-impl Goroutine {
-    /// Its number.
-    #[must_use]
-    pub fn id(&self) -> GoroutineId {
-        self.id
-    }
-
-    /// The name it was given.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-}
-
 /// The goroutine that calls.
 ///
 /// # Panics
@@ -352,8 +309,5 @@ pub fn try_current() -> Option<Goroutine> {
     let gp = tls::getg()?;
     // SAFETY: the running goroutine's slot is its own.
     let g = unsafe { gp.as_ref() };
-    Some(Goroutine {
-        id: GoroutineId(g.id()),
-        name: g.name(),
-    })
+    Some(Goroutine::new(g.id(), g.name()))
 }

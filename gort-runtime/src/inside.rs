@@ -8,14 +8,24 @@
 //! - parking needs no P at all: the M simply has nothing to run afterwards. It must not try
 //!   to get one first, since the parking goroutine may hold a channel's lock.
 //!
+//! Getting a P again is Go's `exitsyscall`: there is an idle one, or `exitsyscall0` puts the
+//! goroutine into the global queue and the thread goes to sleep.
+//!
 //! On g0 we are inside already, and nobody takes the P.
 
+use crate::arch::{self, Gobuf};
+use crate::g::G;
+use crate::gqueue::GQueue;
+use crate::gstatus::{GStatus, casgstatus};
 use crate::m::M;
 use crate::p::P;
-use crate::syscall;
+use crate::sched::SCHED;
+use crate::schedule::{acquirep, schedule, submit_global};
+use crate::throw::throw;
 use crate::tls;
+use crate::wire::{unwire_if, wire_if_panicking};
 use std::mem;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// Inside the runtime, on an M, until dropped.
 pub(crate) struct Inside {
@@ -71,7 +81,7 @@ impl Inside {
     #[inline(always)]
     pub(crate) fn finish(self) {
         if self.p.is_none() && self.from_user {
-            syscall::exitsyscall(self);
+            exitsyscall(self);
         }
     }
 }
@@ -83,4 +93,37 @@ impl Drop for Inside {
             self.m.ownership.leave();
         }
     }
+}
+
+/// The goroutine is inside the runtime and has no P: gets one, or waits for one.
+#[cold]
+fn exitsyscall(inside: Inside) {
+    let idle = SCHED.shared.lock().pidle_get();
+    if let Some(p) = idle {
+        acquirep(inside.m(), p);
+        return;
+    }
+    let Some(gp) = tls::getg() else {
+        throw("exitsyscall outside a goroutine")
+    };
+    let wired = wire_if_panicking(inside.m(), gp);
+    let m = inside.into_switch();
+    // SAFETY: the running goroutine saves itself; `exitsyscall0` keeps the contract.
+    unsafe { arch::mcall(exitsyscall0, G::gobuf(gp), m.g0()) };
+    unwire_if(wired, gp);
+}
+
+/// On g0, without a P: the goroutine waits for its turn in the global queue.
+unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
+    // SAFETY: `exitsyscall` passed its goroutine and its M.
+    let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
+    // SAFETY: the goroutine is ours until it is queued.
+    casgstatus(
+        unsafe { &gp.as_ref().status },
+        GStatus::Running,
+        GStatus::Runnable,
+    );
+    m.curg.set(ptr::null_mut());
+    submit_global(&GQueue::of(gp));
+    schedule(m)
 }

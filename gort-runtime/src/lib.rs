@@ -4,15 +4,21 @@
 //! [`Current::park`] and [`Waiter::ready`]. Users depend on `gort`.
 //!
 //! ```text
-//! schedinit handle                start-up · goroutines as users see them
-//! goexit newproc sleep park       ends · starts · waiting
-//! schedule/ (run find steal wake) mstart system_stack
-//! sched                           global queue, idle lists
-//! tls  p  m                       who is running here · processor · thread
-//! runq gqueue time/ join          queues, timers, the join word
-//! g stack/                        a goroutine and where it lives
-//! lock note gstatus waitreason threadparker
-//! os/ arch/ throw prim
+//! schedinit                        the main goroutine, RuntimeBuilder
+//! handle scope sleep system_stack  goroutines as users see them
+//! start                            start-up, on first use
+//! park newproc goexit sysmon       waiting · starts · ends · taking Ps from the busy
+//! ready wire                       submitting from anywhere · wiring to a thread
+//! inside syscall                   entering and leaving the runtime, with or without a P
+//! schedule/                        what runs next: run find steal wake mstart
+//! checkdead dump traceback         deadlocks, and what everybody is doing
+//! sched                            global queue, idle lists
+//! g m p  tls  g0call               goroutine · thread · processor · who runs here
+//! stack/ time/ gqueue panicking    where goroutines live, sleep, queue
+//! idle ownership runq join gstatus the protocols, which loom explores
+//! lock note threadparker           what blocks a thread
+//! config goroutine waitreason      settings, names
+//! os/ arch/ barrier throw prim
 //! ```
 //!
 //! [gort]: https://docs.rs/gort
@@ -25,25 +31,30 @@ mod barrier;
 #[cfg(not(loom))]
 mod checkdead;
 #[cfg(not(loom))]
+mod config;
+#[cfg(not(loom))]
 mod dump;
 #[cfg(not(loom))]
 mod g;
 #[cfg(not(loom))]
+mod g0call;
+#[cfg(not(loom))]
 mod goexit;
+#[cfg(not(loom))]
+mod goroutine;
 #[cfg(not(loom))]
 mod gqueue;
 #[cfg(not(loom))]
 mod gstatus;
 #[cfg(not(loom))]
 mod handle;
+mod idle;
 #[cfg(not(loom))]
 mod inside;
 mod join;
 mod lock;
 #[cfg(not(loom))]
 mod m;
-#[cfg(not(loom))]
-mod mstart;
 #[cfg(not(loom))]
 mod newproc;
 #[cfg(not(loom))]
@@ -58,11 +69,14 @@ mod panicking;
 #[cfg(not(loom))]
 mod park;
 mod prim;
+#[cfg(not(loom))]
+mod ready;
 mod runq;
 #[cfg(not(loom))]
 mod sched;
 #[cfg(not(loom))]
 mod schedinit;
+#[cfg(not(loom))]
 mod schedule;
 #[cfg(not(loom))]
 mod scope;
@@ -70,6 +84,8 @@ mod scope;
 mod sleep;
 #[cfg(not(loom))]
 mod stack;
+#[cfg(not(loom))]
+mod start;
 #[cfg(not(loom))]
 mod syscall;
 #[cfg(not(loom))]
@@ -99,14 +115,17 @@ pub use lock::{Lock, LockGuard, RawLock};
 #[cfg(not(loom))]
 pub use {
     dump::dump,
-    goexit::{goexit, is_goexit, num_goroutines},
-    handle::{Builder, Goroutine, GoroutineId, JoinError, JoinHandle, current, spawn, try_current},
+    goexit::{goexit, is_goexit},
+    goroutine::{Goroutine, GoroutineId},
+    handle::{Builder, JoinError, JoinHandle, current, spawn, try_current},
     panicking::{replace_panic, take_replacement},
     park::{Current, Waiter, wait_for_ever, yield_now},
-    schedinit::{RuntimeBuilder, aborts_on_panic, max_procs},
-    schedule::{random, worth_spinning},
+    ready::{random, worth_spinning},
+    sched::num_goroutines,
+    schedinit::RuntimeBuilder,
     scope::{Scope, ScopedJoinHandle, scope},
     sleep::{sleep, sleep_until},
+    start::{aborts_on_panic, max_procs},
     syscall::blocking,
     system_stack::on_system_stack,
     throw::fatal,

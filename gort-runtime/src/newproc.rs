@@ -4,15 +4,15 @@
 //! nothing is allocated unless the closure or its result is very large.
 
 use crate::arch;
+use crate::config;
 use crate::g::G;
 use crate::goexit::{self, Outcome};
 use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
 use crate::inside::Inside;
 use crate::prim::Ordering::Relaxed;
+use crate::ready::submit_next;
 use crate::sched::SCHED;
-use crate::schedinit;
-use crate::schedule::submit_next;
 use crate::stack;
 use crate::tls;
 use std::alloc::Layout;
@@ -78,7 +78,7 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    let config = schedinit::config();
+    let config = config::get();
     let size_log2 = options.stack_log2.unwrap_or(config.stack_log2);
     let inside = Inside::enter();
     let p = inside.as_ref().and_then(Inside::p);
@@ -116,6 +116,7 @@ where
             align_down(packet, 16),
             goexit::entry::<F, T>,
             gp.as_ptr().cast(),
+            goexit::goexit1,
         );
         (*gp.as_ptr()).buf.sp = sp;
         casgstatus(&g.status, GStatus::Idle, GStatus::Runnable);

@@ -100,7 +100,7 @@ impl P {
 
     /// This P's free list, if it takes slots of `gp`'s size.
     pub(crate) fn free_default(&self, gp: &G) -> Option<&FreeSlots> {
-        (gp.stack.size_log2() == crate::schedinit::config().stack_log2).then_some(&self.free)
+        (gp.stack.size_log2() == crate::config::get().stack_log2).then_some(&self.free)
     }
 
     #[inline]

@@ -6,18 +6,69 @@
 
 use crate::g::G;
 use crate::gqueue::GQueue;
+use crate::idle::Idle;
 use crate::lock::Lock;
 use crate::m::M;
+use crate::note::Note;
 use crate::p::P;
 use crate::prim::{
-    AtomicU32, AtomicU64,
+    AtomicBool, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
-use crate::schedule::Idle;
 use crate::throw::fatal;
 use crossbeam_utils::CachePadded;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
+
+/// How sysmon sleeps, and is woken.
+pub(crate) struct SysmonSleep {
+    note: Note,
+    /// Sysmon sleeps on the note; whoever clears it wakes it.
+    parked: AtomicBool,
+    /// Somebody has announced a blocking call since sysmon last looked.
+    blocking: AtomicBool,
+}
+
+impl SysmonSleep {
+    const fn new() -> Self {
+        Self {
+            note: Note::new(),
+            parked: AtomicBool::new(false),
+            blocking: AtomicBool::new(false),
+        }
+    }
+
+    /// A P has left the idle list: there is something to watch again.
+    #[inline]
+    pub(crate) fn notice_busy(&self) {
+        if self.parked.load(Relaxed) && self.parked.swap(false, Acquire) {
+            self.note.wake();
+        }
+    }
+
+    /// A goroutine is about to block: look more often.
+    #[inline]
+    pub(crate) fn notice_blocking(&self) {
+        if !self.blocking.load(Relaxed) {
+            self.blocking.store(true, Relaxed);
+        }
+    }
+
+    /// Sysmon: whether a blocking call was announced since it last asked.
+    pub(crate) fn take_blocking(&self) -> bool {
+        self.blocking.swap(false, Relaxed)
+    }
+
+    /// Sysmon, under the scheduler's lock: `sleep` follows.
+    pub(crate) fn about_to_sleep(&self) {
+        self.parked.store(true, Relaxed);
+    }
+
+    /// Sysmon: sleeps until a P is busy.
+    pub(crate) fn sleep(&self) {
+        self.note.sleep();
+    }
+}
 
 /// Most threads the runtime starts: Go's number.
 const MAX_THREADS: u32 = 10_000;
@@ -38,6 +89,7 @@ pub(crate) struct Sched {
     /// Length of the global queue, as of the last unlock.
     pub(crate) runqsize: AtomicU32,
     pub(crate) idle: Idle,
+    pub(crate) sysmon: SysmonSleep,
     /// Until when the timekeeper sleeps; 0: there is none.
     pub(crate) poll_until: AtomicU64,
     /// The next goroutine id.
@@ -86,6 +138,7 @@ pub(crate) static SCHED: Sched = Sched {
     }),
     runqsize: AtomicU32::new(0),
     idle: Idle::new(),
+    sysmon: SysmonSleep::new(),
     poll_until: AtomicU64::new(0),
     next_id: AtomicU64::new(1),
     started_outside: AtomicU64::new(0),
@@ -163,7 +216,7 @@ impl Shared {
         self.pidle = p.link.get();
         self.npidle -= 1;
         SCHED.idle.p_taken(self.npidle);
-        crate::sysmon::notice_busy();
+        SCHED.sysmon.notice_busy();
         Some(p)
     }
 
@@ -256,4 +309,16 @@ impl Shared {
             SCHED.poll_until.store(0, Relaxed);
         }
     }
+}
+
+/// Goroutines that have been started and have not ended.
+#[must_use]
+pub fn num_goroutines() -> usize {
+    // Ended first: a goroutine that ends meanwhile is counted as live, never the
+    // other way round.
+    let ended: u64 =
+        SCHED.allp().iter().map(|p| p.ended()).sum::<u64>() + SCHED.ended_outside.load(Relaxed);
+    let outside = SCHED.started_outside.load(Relaxed);
+    let started: u64 = SCHED.allp().iter().map(|p| p.started()).sum::<u64>() + outside;
+    usize::try_from(started.saturating_sub(ended)).unwrap_or(usize::MAX)
 }

@@ -9,7 +9,8 @@
 //! frame that waits stays where it is.
 
 use crate::goexit::is_goexit;
-use crate::handle::{Builder, Goroutine, JoinError, JoinHandle};
+use crate::goroutine::Goroutine;
+use crate::handle::{Builder, JoinError, JoinHandle};
 use crate::lock::Lock;
 use crate::park::{Current, Waiter};
 use crate::waitreason::WaitReason;

@@ -14,13 +14,9 @@
 
 use crate::checkdead::{self, Liveness};
 use crate::m::M;
-use crate::note::Note;
 use crate::os;
 use crate::p::P;
-use crate::prim::{
-    AtomicBool,
-    Ordering::{Acquire, Relaxed},
-};
+use crate::prim::Ordering::{Acquire, Relaxed};
 use crate::sched::SCHED;
 use crate::schedule::handoffp;
 use std::ptr;
@@ -40,13 +36,6 @@ const ANNOUNCED_NS: u64 = 20_000;
 const SLICE_NS: u64 = 10_000_000;
 const IDLE_HOLDER_NS: u64 = 100_000_000;
 
-/// Where sysmon sleeps while every P is idle.
-static NOTE: Note = Note::new();
-/// Sysmon sleeps there; whoever clears it wakes it.
-static PARKED: AtomicBool = AtomicBool::new(false);
-/// Somebody has announced a blocking call since the last look.
-static BLOCKING: AtomicBool = AtomicBool::new(false);
-
 /// Starts the thread.
 pub(crate) fn start() {
     let started = thread::Builder::new().name("gort-sysmon".into()).spawn(|| {
@@ -55,22 +44,6 @@ pub(crate) fn start() {
     });
     if let Err(e) = started {
         crate::throw::fatal(&format!("cannot start the monitor thread: {e}"));
-    }
-}
-
-/// A P has left the idle list: there is something to watch again.
-#[inline]
-pub(crate) fn notice_busy() {
-    if PARKED.load(Relaxed) && PARKED.swap(false, Acquire) {
-        NOTE.wake();
-    }
-}
-
-/// A goroutine is about to block: look more often.
-#[inline]
-pub(crate) fn notice_blocking() {
-    if !BLOCKING.load(Relaxed) {
-        BLOCKING.store(true, Relaxed);
     }
 }
 
@@ -100,7 +73,7 @@ fn run(seen: &mut [Seen]) {
         } else {
             idle = 0;
         }
-        let acted = retake(seen) || BLOCKING.swap(false, Relaxed);
+        let acted = retake(seen) || SCHED.sysmon.take_blocking();
         quiet = if acted { 0 } else { quiet.saturating_add(1) };
         sleep_us = if quiet < PATIENCE {
             SHORTEST_SLEEP_US
@@ -122,9 +95,9 @@ fn park() -> bool {
         if checkdead::count_and_check(&shared) == Liveness::OnlyForeignThreads {
             return false;
         }
-        PARKED.store(true, Relaxed);
+        SCHED.sysmon.about_to_sleep();
     }
-    NOTE.sleep();
+    SCHED.sysmon.sleep();
     true
 }
 

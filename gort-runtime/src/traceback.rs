@@ -1,7 +1,7 @@
 //! What every goroutine is doing.
 
+use crate::goroutine::GoroutineId;
 use crate::gstatus::GStatus;
-use crate::handle::GoroutineId;
 use crate::os;
 use crate::prim::Ordering::Acquire;
 use crate::stack;

@@ -11,11 +11,11 @@
 //! ```
 //!
 //! [`init_stack`] lays the same frame with x29 = 0, x30 = `gostart`, x19 = entry,
-//! x20 = argument, x21 = `goexit + 4`. `gostart` moves x21 into the link register
+//! x20 = argument, x21 = `goexit + 4`, x22 = what `goexit` calls. `gostart` moves x21 into the link register
 //! and jumps to entry, so entry returns into `goexit`, behind its `nop` (an unwinder
 //! looks up return address - 1).
 
-use super::{EntryFn, Gobuf, OnG0Fn};
+use super::{EntryFn, ExitFn, Gobuf, OnG0Fn};
 use std::arch::{asm, global_asm, naked_asm};
 use std::mem::offset_of;
 
@@ -32,7 +32,9 @@ struct InitFrame {
     x20: *mut u8,
     /// `goexit + 4`: where entry returns to.
     x21: usize,
-    x22_to_x28: [usize; 7],
+    /// What `goexit` calls; entry preserves it, as any function does.
+    x22: ExitFn,
+    x23_to_x28: [usize; 6],
     d8_to_d15: [u64; 8],
 }
 
@@ -162,10 +164,9 @@ unsafe extern "C" fn goexit() {
         ".cfi_undefined x30",
         "nop",
         "mov x29, xzr",
-        "bl {goexit1}",
+        "blr x22",
         "brk #1",
         ".cfi_endproc",
-        goexit1 = sym crate::goexit::goexit1,
     )
 }
 
@@ -174,7 +175,12 @@ unsafe extern "C" fn goexit() {
 ///
 /// # Safety
 /// `top` is a multiple of 16 and at least 160 writable bytes lie below it.
-pub(crate) unsafe fn init_stack(top: *mut u8, entry: EntryFn, arg: *mut u8) -> *mut u8 {
+pub(crate) unsafe fn init_stack(
+    top: *mut u8,
+    entry: EntryFn,
+    arg: *mut u8,
+    exit: ExitFn,
+) -> *mut u8 {
     let goexit: unsafe extern "C" fn() = goexit;
     let frame = InitFrame {
         x29: 0,
@@ -182,7 +188,8 @@ pub(crate) unsafe fn init_stack(top: *mut u8, entry: EntryFn, arg: *mut u8) -> *
         x19: entry,
         x20: arg,
         x21: goexit as usize + 4,
-        x22_to_x28: [0; 7],
+        x22: exit,
+        x23_to_x28: [0; 6],
         d8_to_d15: [0; 8],
     };
     // SAFETY: 160 bytes below `top` are writable (caller's clause); 160 is a

@@ -13,7 +13,7 @@
 //! - [`init_stack`]: lays the first frame of a new goroutine: `goexit`'s address
 //!   as the return address that `entry` will use, as if `goexit` had called it.
 //!   The entry is reached by a jump, and returning from it lands in `goexit`.
-//! - `goexit` itself: the routine that calls [`goexit1`](crate::goexit::goexit1) and
+//! - `goexit` itself: the routine that calls the [`ExitFn`] (`goexit1`) and
 //!   never returns. Its CFI says that its caller is undefined, so backtraces and
 //!   unwinding stop there.
 //!
@@ -35,6 +35,9 @@ pub(crate) struct Gobuf {
 
 /// What [`mcall`] runs on g0: gets the saved context and M, returns the context to resume.
 pub(crate) type OnG0Fn = unsafe extern "C" fn(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf;
+
+/// What `goexit` calls on the goroutine's stack once its entry has returned.
+pub(crate) type ExitFn = extern "C" fn() -> !;
 
 /// First function of a goroutine.
 pub(crate) type EntryFn = extern "C" fn(arg: *mut u8);

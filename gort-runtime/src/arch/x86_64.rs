@@ -11,7 +11,7 @@
 //! The frame that [`init_stack`] lays:
 //!
 //! ```text
-//!   sp + 0   0     0     arg   entry 0     0
+//!   sp + 0   0     exit  arg   entry 0     0
 //!   sp + 48  gostart          popped by the tail of mcall
 //!   sp + 56  goexit + 1       entry's return address
 //! ```
@@ -21,7 +21,7 @@
 //! multiple of 16. `goexit` begins with a `nop` because an unwinder looks up
 //! return address - 1.
 
-use super::{EntryFn, Gobuf, OnG0Fn};
+use super::{EntryFn, ExitFn, Gobuf, OnG0Fn};
 use std::arch::{asm, global_asm, naked_asm};
 use std::mem::offset_of;
 
@@ -29,7 +29,8 @@ use std::mem::offset_of;
 #[repr(C)]
 struct InitFrame {
     r15: usize,
-    r14: usize,
+    /// What `goexit` calls; entry preserves it, as any function does.
+    r14: ExitFn,
     /// Argument of the entry function.
     r13: *mut u8,
     /// The entry function.
@@ -138,16 +139,15 @@ unsafe extern "C" fn gostart() {
 #[unsafe(naked)]
 unsafe extern "C" fn goexit() {
     // Entered at the instruction behind the nop, by entry's ret; rsp is a
-    // multiple of 16.
+    // multiple of 16, r14 what `init_stack` laid there.
     naked_asm!(
         ".cfi_startproc",
         ".cfi_undefined rip",
         "nop",
         "xor ebp, ebp",
-        "call {goexit1}",
+        "call r14",
         "ud2",
         ".cfi_endproc",
-        goexit1 = sym crate::goexit::goexit1,
     )
 }
 
@@ -156,11 +156,16 @@ unsafe extern "C" fn goexit() {
 ///
 /// # Safety
 /// `top` is a multiple of 16 and at least 128 writable bytes lie below it.
-pub(crate) unsafe fn init_stack(top: *mut u8, entry: EntryFn, arg: *mut u8) -> *mut u8 {
+pub(crate) unsafe fn init_stack(
+    top: *mut u8,
+    entry: EntryFn,
+    arg: *mut u8,
+    exit: ExitFn,
+) -> *mut u8 {
     let goexit: unsafe extern "C" fn() = goexit;
     let frame = InitFrame {
         r15: 0,
-        r14: 0,
+        r14: exit,
         r13: arg,
         r12: entry,
         rbx: 0,

@@ -96,11 +96,9 @@ pub(crate) fn register_membarrier() -> bool {
         && membarrier_command(MEMBARRIER_CMD_PRIVATE_EXPEDITED)
 }
 
-/// A full barrier on every running thread of the process.
-pub(crate) fn membarrier() {
-    if !membarrier_command(MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
-        crate::throw::throw("membarrier failed after it had worked");
-    }
+/// A full barrier on every running thread of the process; false if the kernel refuses.
+pub(crate) fn membarrier() -> bool {
+    membarrier_command(MEMBARRIER_CMD_PRIVATE_EXPEDITED)
 }
 
 /// Threads of this process; `None` if `/proc` cannot tell.

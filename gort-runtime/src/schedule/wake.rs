@@ -3,24 +3,26 @@
 //! See `README.md` for the protocol. In short: work is made visible, then a full
 //! barrier, then [`wakep`] looks whether somebody is already looking.
 
+use super::mstart::mstart;
 use crate::checkdead;
 use crate::g::G;
+use crate::g0call::call_on_g0;
 use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
-use crate::inside::Inside;
 use crate::m::M;
 use crate::os;
 use crate::p::P;
 use crate::prim::{
-    AtomicU64,
     Ordering::{Relaxed, Release, SeqCst},
     fence,
 };
 use crate::runq::Overflow;
 use crate::sched::{PickedM, SCHED};
-use crate::system_stack::on_system_stack;
 use crate::throw::fatal;
+use crate::tls;
+use std::panic;
 use std::ptr::{self, NonNull};
+use std::thread;
 
 /// How long a surplus thread stays idle before it exits.
 const SURPLUS_IDLE_NS: u64 = 5_000_000_000;
@@ -38,24 +40,6 @@ pub(crate) fn runq_put_next(p: &P, gp: NonNull<G>) {
         runq_put(p, displaced);
         fence(SeqCst);
     }
-}
-
-/// Submits a runnable goroutine from wherever we are: `runnext` of this M's P, or the
-/// global queue. Go's `ready` and the end of `newproc`.
-#[inline]
-pub(crate) fn submit_next(gp: NonNull<G>) {
-    let Some(inside) = Inside::enter() else {
-        return submit_global(&GQueue::of(gp));
-    };
-    match inside.p() {
-        Some(p) => {
-            runq_put_next(p, gp);
-            wakep();
-        }
-        None => submit_global(&GQueue::of(gp)),
-    }
-    // `gp` must not be touched below: another M may run it.
-    inside.finish();
 }
 
 /// Moves what did not fit into a local queue to the global one.
@@ -145,12 +129,18 @@ fn startm(m: PickedM, p: &'static P, spinning: bool) {
 fn newm(m: &'static M, p: &'static P, spinning: bool) {
     m.spinning.set(spinning);
     m.nextp.set(p);
-    // A goroutine's stack may be small; starting a thread wants room.
-    let started = on_system_stack(|| {
-        std::thread::Builder::new()
+    let start = move || {
+        thread::Builder::new()
             .name("gort".into())
-            .spawn(move || crate::mstart::mstart(m))
-    });
+            .spawn(move || mstart(m))
+    };
+    let started = match (tls::getm(), tls::getg()) {
+        // A goroutine's stack may be small; starting a thread wants room.
+        // SAFETY: whoever submits work from a goroutine is inside the runtime.
+        (Some(here), Some(gp)) => unsafe { call_on_g0(here, gp, false, start) },
+        _ => Ok(start()),
+    };
+    let started = started.unwrap_or_else(|payload| panic::resume_unwind(payload));
     if let Err(e) = started {
         fatal(&format!(
             "cannot start another thread ({e}); raise `ulimit -u` or the container's pid limit"
@@ -276,24 +266,4 @@ pub(super) fn startlockedm(m: &M, lockedm: *const M) -> bool {
     lockedm.nextp.set(p);
     lockedm.note.wake();
     stopm(m, true)
-}
-
-/// A random number, cheap and not for secrets: for choosing among equals.
-#[must_use]
-pub fn random() -> u32 {
-    /// Steps of the golden ratio, mixed (splitmix64, Steele et al. 2014).
-    static OUTSIDE: AtomicU64 = AtomicU64::new(0);
-    if let Some(p) = Inside::enter().and_then(|inside| inside.p().map(P::random)) {
-        return p;
-    }
-    let mut x = OUTSIDE.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (x >> 32) as u32
-}
-
-/// Whether somebody else can run while the caller spins: there is more than one P.
-#[must_use]
-pub fn worth_spinning() -> bool {
-    SCHED.allp().len() != 1
 }

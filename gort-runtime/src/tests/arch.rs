@@ -132,7 +132,12 @@ impl<T> Switchboard<T> {
         // SAFETY: the board is live and only used by one context at a time; `top`
         // is the aligned top of 64 KiB.
         unsafe {
-            (*board).there.sp = init_stack(top, probe::record_sp_and_start, board.cast());
+            (*board).there.sp = init_stack(
+                top,
+                probe::record_sp_and_start,
+                board.cast(),
+                crate::goexit::goexit1,
+            );
             test(board);
             Box::from_raw(board)
         }

@@ -28,13 +28,13 @@
 //! | `fence` in `start_spinning`, in `nobody_to_look`, in `stopm` (with its second look) | none: see the README |
 
 use super::explore;
+use crate::idle::Idle;
 use crate::prim::{
     AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     fence,
 };
 use crate::runq::Runq;
-use crate::schedule::Idle;
 use loom::sync::{Mutex, MutexGuard};
 use loom::thread;
 use std::collections::VecDeque;

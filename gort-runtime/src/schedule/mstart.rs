@@ -1,10 +1,11 @@
 //! The life of an M's thread.
 
+use super::run::schedule;
+use super::wake::acquirep;
 use crate::arch::{self, Gobuf};
 use crate::checkdead;
 use crate::m::M;
 use crate::sched::SCHED;
-use crate::schedule::{acquirep, schedule};
 use crate::stack::AltStack;
 use crate::tls;
 use std::ptr;

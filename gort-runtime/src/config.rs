@@ -1,0 +1,50 @@
+//! Settings that hold for the life of the process, and reading them from the environment.
+
+use crate::throw::throw;
+use std::env;
+use std::io::{self, Write};
+use std::sync::OnceLock;
+
+/// Settings that hold for the life of the process.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) procs: u32,
+    pub(crate) stack_log2: u8,
+    /// `GORT_PANIC=abort`: a panic that reaches a goroutine's root ends the process.
+    pub(crate) abort_on_panic: bool,
+}
+
+/// Set when the runtime starts (`start.rs`).
+pub(crate) static CONFIG: OnceLock<Config> = OnceLock::new();
+
+/// The configuration of the runtime, which has started.
+#[inline]
+pub(crate) fn get() -> &'static Config {
+    match CONFIG.get() {
+        Some(config) => config,
+        None => throw("a goroutine was there before the runtime had started"),
+    }
+}
+
+/// Reads an environment variable; a bad value is one clear line and the default.
+pub(crate) fn setting<V>(
+    name: &str,
+    wants: &str,
+    parse: impl FnOnce(&str) -> Option<V>,
+) -> Option<V> {
+    let text = env::var(name).ok()?;
+    let value = parse(&text);
+    if value.is_none() {
+        // A closed stderr is no reason to fail.
+        drop(writeln!(
+            io::stderr(),
+            "gort: {name}={text:?} is ignored: expected {wants}"
+        ));
+    }
+    value
+}
+
+/// Whether `GORT_DEBUG` contains `option`.
+pub(crate) fn debug_option(option: &str) -> bool {
+    env::var("GORT_DEBUG").is_ok_and(|value| value.split(',').any(|o| o == option))
+}

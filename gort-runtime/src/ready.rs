@@ -1,0 +1,49 @@
+//! Submitting a runnable goroutine from wherever we are, and what else needs the P of
+//! whoever calls.
+
+use crate::g::G;
+use crate::gqueue::GQueue;
+use crate::inside::Inside;
+use crate::p::P;
+use crate::prim::{AtomicU64, Ordering::Relaxed};
+use crate::sched::SCHED;
+use crate::schedule::{runq_put_next, submit_global, wakep};
+use std::ptr::NonNull;
+
+/// Submits a runnable goroutine: `runnext` of this M's P, or the
+/// global queue. Go's `ready` and the end of `newproc`.
+#[inline]
+pub(crate) fn submit_next(gp: NonNull<G>) {
+    let Some(inside) = Inside::enter() else {
+        return submit_global(&GQueue::of(gp));
+    };
+    match inside.p() {
+        Some(p) => {
+            runq_put_next(p, gp);
+            wakep();
+        }
+        None => submit_global(&GQueue::of(gp)),
+    }
+    // `gp` must not be touched below: another M may run it.
+    inside.finish();
+}
+
+/// A random number, cheap and not for secrets: for choosing among equals.
+#[must_use]
+pub fn random() -> u32 {
+    /// Steps of the golden ratio, mixed (splitmix64, Steele et al. 2014).
+    static OUTSIDE: AtomicU64 = AtomicU64::new(0);
+    if let Some(p) = Inside::enter().and_then(|inside| inside.p().map(P::random)) {
+        return p;
+    }
+    let mut x = OUTSIDE.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (x >> 32) as u32
+}
+
+/// Whether somebody else can run while the caller spins: there is more than one P.
+#[must_use]
+pub fn worth_spinning() -> bool {
+    SCHED.allp().len() != 1
+}

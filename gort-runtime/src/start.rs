@@ -1,0 +1,88 @@
+//! Starting the runtime: once, on first use.
+
+use crate::barrier;
+use crate::config::{CONFIG, Config, debug_option, setting};
+use crate::panicking;
+use crate::sched::SCHED;
+use crate::stack;
+use crate::sysmon;
+use std::thread;
+
+/// What a program may ask for before the runtime starts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) procs: Option<usize>,
+    pub(crate) stack: Option<usize>,
+    pub(crate) abort_on_panic: Option<bool>,
+}
+
+/// More Ps than this are a typing mistake.
+const MAX_PROCS: usize = 1024;
+
+/// Starts the runtime if it has not been started; gives its configuration.
+#[inline]
+pub(crate) fn ensure_started() -> &'static Config {
+    match CONFIG.get() {
+        Some(config) => config,
+        None => start(Settings::default()),
+    }
+}
+
+/// Starts the runtime with these settings, over which the environment wins; without
+/// effect if it has been started before.
+#[cold]
+pub(crate) fn start(settings: Settings) -> &'static Config {
+    CONFIG.get_or_init(|| {
+        let procs = setting("GORT_MAXPROCS", "a number from 1 to 1024", parse_procs)
+            .or(settings.procs)
+            .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+        let stack = setting(
+            "GORT_STACK",
+            "a number of bytes, 1073741824 at most",
+            |text| text.parse().ok().filter(|&n| n <= stack::MAX_STACK),
+        )
+        .or(settings.stack)
+        .unwrap_or(stack::DEFAULT_STACK);
+        let abort_on_panic = setting("GORT_PANIC", "`abort` or `isolate`", parse_panic)
+            .or(settings.abort_on_panic)
+            .unwrap_or(false);
+        if abort_on_panic {
+            panicking::take_note();
+        }
+        let procs = procs.clamp(1, MAX_PROCS) as u32;
+        barrier::init(!debug_option("membarrier=off"));
+        stack::install_overflow_handler();
+        SCHED.init(procs);
+        sysmon::start();
+        Config {
+            procs,
+            stack_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
+            abort_on_panic,
+        }
+    })
+}
+
+fn parse_procs(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|n| (1..=MAX_PROCS).contains(n))
+}
+
+fn parse_panic(text: &str) -> Option<bool> {
+    match text {
+        "abort" => Some(true),
+        "isolate" => Some(false),
+        _ => None,
+    }
+}
+
+/// How many Ps there are: how many goroutines run at the same time. Go's
+/// `runtime.GOMAXPROCS(0)`.
+#[must_use]
+pub fn max_procs() -> usize {
+    ensure_started().procs as usize
+}
+
+/// Whether a panic that reaches a goroutine's root ends the process.
+#[must_use]
+pub fn aborts_on_panic() -> bool {
+    ensure_started().abort_on_panic
+}
