@@ -206,6 +206,8 @@ pub(crate) fn acquirep(m: &M, p: *const P) {
     let p = unsafe { &*p };
     debug_assert!(m.p.get().is_null() && p.m.load(Relaxed).is_null());
     m.p.set(p);
+    // It may have been idle for long; a goroutine may park before the next look at the clock.
+    p.coarse_now.set(os::now_ns());
     // Release: sysmon reads the M's words through it.
     p.m.store(ptr::from_ref(m).cast_mut(), Release);
 }
