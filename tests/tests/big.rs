@@ -109,10 +109,12 @@ claims! {
         };
         run(1_000);
         let before = resident_bytes();
-        // Main, the one that starts, the one that is started; and with several Ps
-        // those that have started theirs and are about to end.
+        // Main, the one that starts, the one that is started; those on other Ps that have
+        // started theirs and are about to end; and one for every thread that the system took
+        // off its core just there, for so long that its P was handed on. What must not be is
+        // that they add up with the generations.
         let most = run(scaled(1_000_000));
-        assert!(most <= 2 + gort::runtime::max_procs(), "{most} at once");
+        assert!(most < 100, "{most} at once");
         let grown = resident_bytes().saturating_sub(before);
         assert!(grown < 4 * MIB, "grown by {grown} bytes");
     }
