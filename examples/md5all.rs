@@ -96,7 +96,7 @@ fn md5(path: &Path, chunk: &mut [u8], done: &Receiver<()>) -> io::Result<Option<
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
-        // Reading does not park: without `yield_now`, others would wait for the whole file.
+        // Reading does not park: without `yield_now`, others would wait until sysmon steps in.
         select! { <-done => return Ok(None), default => yield_now() }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Everything in [`Shared`] is under one lock; the counters beside it are hints
 //! for looking before locking, except `idle`, which is a protocol of its own
-//! (`schedule/idle.rs`). Under the lock nothing is allocated and nobody is woken.
+//! (`idle.rs`). Under the lock nobody is woken but sysmon, and nothing is allocated but where
+//! `checkdead.rs` counts threads and reports.
 
 use crate::g::G;
 use crate::gqueue::GQueue;

@@ -1,4 +1,4 @@
-//! Models of `schedule/idle.rs` and of the protocol around it (`schedule/README.md`).
+//! Models of `idle.rs` and of the protocol around it (`schedule/README.md`).
 //!
 //! Modelled: `Idle` and `Runq` as they are, and a copy, call for call, of what `find.rs`,
 //! `steal.rs`, `wake.rs`, `run.rs` and `sched.rs` do with them. Change both. Ms are loom's
