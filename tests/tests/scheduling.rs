@@ -53,8 +53,9 @@ fn pair(steps: usize, stop: &Arc<AtomicBool>) -> [JoinHandle<usize>; 2] {
         let stop = stop.clone();
         spawn(move || {
             let mut done = 0;
-            if serves {
-                tx.send(()).unwrap();
+            if serves && tx.send(()).is_err() {
+                // The other has seen `stop` before it began.
+                return done;
             }
             while !stop.load(Relaxed) && rx.recv().is_ok() {
                 work(steps);
