@@ -5,11 +5,25 @@ use std::env;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
+/// Whether a goroutine that has started may run on another thread: `GORT_DEBUG=migrate=…`.
+///
+/// `schedule/migrate.rs` decides by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Migration {
+    /// Each time it runs, so that tests find whoever holds something of a thread's
+    /// across a call that parks.
+    Always,
+    /// When it is stolen, or its P has changed hands.
+    Normal,
+}
+
 /// Settings that hold for the life of the process.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) procs: u32,
     pub(crate) stack_log2: u8,
+    /// Whether started goroutines may change threads.
+    pub(crate) migration: Migration,
     /// `GORT_PANIC=abort`: a panic that reaches a goroutine's root ends the process.
     pub(crate) abort_on_panic: bool,
 }

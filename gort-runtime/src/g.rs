@@ -22,6 +22,7 @@
 //! | `schedlink`, `is_new` | whoever holds the G in a list | the same |
 //! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst |
 //! | `join` | see `join.rs` | |
+//! | `last_m` | the M that runs it | the M that takes it out of a queue |
 //! | `lockedm`, `wired`, `panicked`, `replacement` | the goroutine while running | the scheduler that took it out of a queue |
 //! | the rest | the spawner, before the G is published | anyone that keeps the slot alive |
 
@@ -53,6 +54,8 @@ pub(crate) struct G {
     pub(crate) packet: Cell<*mut u8>,
     /// The M this goroutine is wired to, or null.
     pub(crate) lockedm: Cell<*const M>,
+    /// The M that ran it last; kept only where goroutines are made to migrate.
+    pub(crate) last_m: Cell<*const M>,
     /// Not run yet, as far as `runnext` is concerned.
     pub(crate) is_new: Cell<bool>,
     /// How often it has asked to be wired.
@@ -91,6 +94,7 @@ impl G {
             join: JoinWord::new(),
             packet: Cell::new(ptr::null_mut()),
             lockedm: Cell::new(ptr::null()),
+            last_m: Cell::new(ptr::null()),
             is_new: Cell::new(false),
             wired: Cell::new(0),
             panicked: Cell::new(false),
@@ -120,6 +124,7 @@ impl G {
             .store(ptr::from_ref(at).expose_provenance(), Relaxed);
         self.reason.store(0, Relaxed);
         self.is_new.set(true);
+        self.last_m.set(ptr::null());
         if name.is_some() {
             *self.name.lock() = name;
             self.named.store(true, Relaxed);

@@ -4,7 +4,7 @@
 //! | field | written by |
 //! |---|---|
 //! | `g0`, `curg`, `p`, `commit`, `lockedg`, `ticks` | the M's own thread |
-//! | `nextp`, `spinning` | whoever wakes the M, before `note.wake()`; then its own thread |
+//! | `nextp`, `nextg`, `spinning` | whoever wakes the M, before `note.wake()`; then its own thread |
 //! | `idle`, `idle_next` | under the scheduler's lock |
 //! | `ownership`, `blocking` | see `ownership.rs` and `syscall.rs` |
 //!
@@ -48,6 +48,8 @@ pub(crate) struct M {
     pub(crate) spinning: Cell<bool>,
     /// The P that the waker hands over, or null.
     pub(crate) nextp: Cell<*const P>,
+    /// The goroutine to run first with that P, or null.
+    pub(crate) nextg: Cell<*mut G>,
     pub(crate) note: Note,
     /// In the idle list.
     pub(crate) idle: Cell<bool>,
@@ -77,6 +79,7 @@ impl M {
             lockedg: Cell::new(ptr::null_mut()),
             spinning: Cell::new(false),
             nextp: Cell::new(ptr::null()),
+            nextg: Cell::new(ptr::null_mut()),
             note: Note::new(),
             idle: Cell::new(false),
             idle_next: Cell::new(ptr::null()),

@@ -1,7 +1,7 @@
 //! Starting the runtime: once, on first use.
 
 use crate::barrier;
-use crate::config::{CONFIG, Config, debug_option, setting};
+use crate::config::{CONFIG, Config, Migration, debug_option, setting};
 use crate::panicking;
 use crate::sched::SCHED;
 use crate::stack;
@@ -49,6 +49,11 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         if abort_on_panic {
             panicking::take_note();
         }
+        let migration = if debug_option("migrate=always") {
+            Migration::Always
+        } else {
+            Migration::Normal
+        };
         let procs = procs.clamp(1, MAX_PROCS) as u32;
         barrier::init(!debug_option("membarrier=off"));
         stack::install_overflow_handler();
@@ -57,6 +62,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         Config {
             procs,
             stack_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
+            migration,
             abort_on_panic,
         }
     })

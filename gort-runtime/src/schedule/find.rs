@@ -20,7 +20,7 @@ use crate::p::P;
 use crate::prim::Ordering::Relaxed;
 use crate::runq::CAP;
 use crate::sched::SCHED;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 /// Time slices between two looks at the global queue while the local one is not
 /// empty. Go's number: a prime, so that no pattern of goroutines can stay in step.
@@ -55,6 +55,10 @@ impl Found {
 /// exit, and the P has been given up.
 pub(super) fn find_runnable(m: &M) -> Option<Found> {
     loop {
+        if let Some(gp) = NonNull::new(m.nextg.replace(ptr::null_mut())) {
+            // Sent here together with the P (`migrate.rs`).
+            return Found::new(gp);
+        }
         let p = m.p();
         if p.dispatches.load(Relaxed).is_multiple_of(CLOCK_EVERY) {
             p.coarse_now.set(os::now_ns());

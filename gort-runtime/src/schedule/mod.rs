@@ -4,6 +4,7 @@
 //! and those who are about to sleep; its counters are in `idle.rs`.
 
 mod find;
+mod migrate;
 mod mstart;
 mod run;
 mod steal;

@@ -1,6 +1,7 @@
 //! `schedule` and `execute`.
 
 use super::find::{Found, find_runnable};
+use super::migrate::{must_move, send_away};
 use super::wake::{
     acquirep, handoffp, releasep, runq_put, startlockedm, stopm, submit_global, wakep, wired_sleep,
 };
@@ -36,10 +37,14 @@ pub(crate) fn schedule(m: &M) -> *mut Gobuf {
         }
         // SAFETY: we took `gp` out of a queue: it is ours.
         let lockedm = unsafe { gp.as_ref() }.lockedm.get();
-        if lockedm.is_null() {
+        let stays = if !lockedm.is_null() {
+            startlockedm(m, lockedm)
+        } else if must_move(m, gp) {
+            send_away(m, gp)
+        } else {
             return execute(m, gp, inherit);
-        }
-        if !startlockedm(m, lockedm) {
+        };
+        if !stays {
             return m.g0();
         }
     }

@@ -97,7 +97,7 @@ fn wakep_slow() {
     };
     let m = shared.pick_m();
     drop(shared);
-    startm(m, p, true);
+    startm(m, p, None);
 }
 
 /// A timer that is its P's earliest has been added: if the idle M that keeps time
@@ -110,25 +110,27 @@ pub(crate) fn wake_for_timer(when: u64) {
     }
 }
 
-/// Gives `p` to an M that was picked under the scheduler's lock. If `spinning`, the caller
-/// has counted it.
-fn startm(m: PickedM, p: &'static P, spinning: bool) {
-    match m {
-        PickedM::Idle(m) => {
-            m.spinning.set(spinning);
-            m.nextp.set(p);
-            m.note.wake();
-        }
-        PickedM::Exited(m) => newm(m, p, spinning),
-        PickedM::New => newm(Box::leak(Box::new(M::new())), p, spinning),
+/// Gives `p` to an M that was picked under the scheduler's lock. It runs `gp` first; without
+/// one it looks for work, and the caller has counted it as spinning.
+fn startm(m: PickedM, p: &'static P, gp: Option<NonNull<G>>) {
+    let (m, is_idle) = match m {
+        PickedM::Idle(m) => (m, true),
+        PickedM::Exited(m) => (m, false),
+        PickedM::New => (&*Box::leak(Box::new(M::new())), false),
+    };
+    m.spinning.set(gp.is_none());
+    m.nextg.set(gp.map_or(ptr::null_mut(), NonNull::as_ptr));
+    m.nextp.set(p);
+    if is_idle {
+        m.note.wake();
+    } else {
+        newm(m);
     }
 }
 
-/// Starts a thread for `p`.
+/// Starts the thread of `m`.
 #[cold]
-fn newm(m: &'static M, p: &'static P, spinning: bool) {
-    m.spinning.set(spinning);
-    m.nextp.set(p);
+fn newm(m: &'static M) {
     let start = move || {
         thread::Builder::new()
             .name("gort".into())
@@ -232,7 +234,14 @@ pub(super) fn become_spinning(m: &M) {
 pub(crate) fn handoffp(p: &'static P) {
     SCHED.idle.start_spinning();
     let m = SCHED.shared.lock().pick_m();
-    startm(m, p, true);
+    startm(m, p, None);
+}
+
+/// Hands this M's P to another M together with a goroutine to run.
+pub(super) fn pass_p_on(m: &M, gp: NonNull<G>) {
+    let p = releasep(m);
+    let other = SCHED.shared.lock().pick_m();
+    startm(other, p, Some(gp));
 }
 
 /// Counts this M as asleep until the goroutine wired to it can run, and hands on its P.
@@ -250,7 +259,7 @@ pub(super) fn wired_sleep(m: &M) {
         Some(p) => {
             let other = shared.pick_m();
             drop(shared);
-            startm(other, p, true);
+            startm(other, p, None);
         }
         None => {
             checkdead::check(&shared);
