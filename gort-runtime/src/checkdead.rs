@@ -5,7 +5,7 @@
 //! 2. every M sleeps: those in the idle list and those that wait for the goroutine
 //!    wired to them make up all threads of the runtime (a goroutine that computes or blocks
 //!    in foreign code keeps its M awake);
-//! 3. no timer is armed and the global queue is empty;
+//! 3. no timer is armed, the global queue is empty, and nobody is on hold (`hogs.rs`);
 //! 4. the process has no other thread: besides the Ms only sysmon and the one that waits in
 //!    `run`. Any other might hold a channel.
 //!
@@ -89,6 +89,7 @@ pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
     if main == NO_MAIN
         || i64::from(shared.nmidle) + i64::from(shared.wired_asleep) != i64::from(shared.threads)
         || !shared.runq.is_empty()
+        || !shared.held.is_empty()
         || SCHED.earliest_timer() != 0
     {
         return Liveness::Alive;

@@ -21,6 +21,7 @@
 //! | `status` | the owner | anyone (a dump sees some recent state) |
 //! | `schedlink`, `is_new` | whoever holds the G in a list | the same |
 //! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst |
+//! | `suspect` | the spawner; the M that runs it; sysmon, with that M in user code | who takes it out of a queue |
 //! | `join` | see `join.rs` | |
 //! | `last_m` | the M that runs it | the M that takes it out of a queue |
 //! | `lockedm`, `wired`, `panicked`, `replacement` | the goroutine while running | the scheduler that took it out of a queue |
@@ -58,6 +59,8 @@ pub(crate) struct G {
     pub(crate) last_m: Cell<*const M>,
     /// Not run yet, as far as `runnext` is concerned.
     pub(crate) is_new: Cell<bool>,
+    /// It may be one that computes for long (`hogs.rs`).
+    pub(crate) suspect: AtomicBool,
     /// How often it has asked to be wired.
     pub(crate) wired: Cell<u32>,
     /// It has panicked (`panicking.rs`).
@@ -96,6 +99,7 @@ impl G {
             lockedm: Cell::new(ptr::null()),
             last_m: Cell::new(ptr::null()),
             is_new: Cell::new(false),
+            suspect: AtomicBool::new(true),
             wired: Cell::new(0),
             panicked: Cell::new(false),
             replacement: Cell::new(None),
@@ -124,6 +128,7 @@ impl G {
             .store(ptr::from_ref(at).expose_provenance(), Relaxed);
         self.reason.store(0, Relaxed);
         self.is_new.set(true);
+        self.suspect.store(true, Relaxed);
         self.last_m.set(ptr::null());
         if name.is_some() {
             *self.name.lock() = name;

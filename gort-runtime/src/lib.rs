@@ -48,6 +48,8 @@ mod gqueue;
 mod gstatus;
 #[cfg(not(loom))]
 mod handle;
+#[cfg(not(loom))]
+mod hogs;
 mod idle;
 #[cfg(not(loom))]
 mod inside;

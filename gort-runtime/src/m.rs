@@ -4,8 +4,10 @@
 //! | field | written by |
 //! |---|---|
 //! | `g0`, `curg`, `p`, `commit`, `lockedg`, `ticks` | the M's own thread |
-//! | `nextp`, `nextg`, `spinning` | whoever wakes the M, before `note.wake()`; then its own thread |
+//! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | whoever wakes the M, before `note.wake()`; then its own thread |
 //! | `idle`, `idle_next` | under the scheduler's lock |
+//! | `tid`, `cpu_clock` | the M's own thread; sysmon reads them |
+//! | `times_taken` | sysmon |
 //! | `ownership`, `blocking` | see `ownership.rs` and `syscall.rs` |
 //!
 //! An M's memory is never returned: an exited thread's M is used again by the next.
@@ -13,9 +15,10 @@
 use crate::arch::Gobuf;
 use crate::g::G;
 use crate::note::Note;
+use crate::os;
 use crate::ownership::Ownership;
 use crate::p::P;
-use crate::prim::AtomicBool;
+use crate::prim::{AtomicBool, AtomicI32, AtomicU32, Ordering::Relaxed};
 use std::cell::Cell;
 use std::ptr;
 
@@ -37,6 +40,12 @@ pub(crate) struct M {
     pub(crate) p: Cell<*const P>,
     /// Whether the P that `p` names is still ours.
     pub(crate) ownership: Ownership,
+    /// How often sysmon has taken its P.
+    pub(crate) times_taken: AtomicU32,
+    /// The thread's id, for the kernel.
+    pub(crate) tid: AtomicI32,
+    /// The clock of the thread's CPU time, or [`os::NO_CLOCK`].
+    pub(crate) cpu_clock: AtomicI32,
     /// The goroutine has announced a blocking call.
     pub(crate) blocking: AtomicBool,
     pub(crate) commit: Cell<Option<Commit>>,
@@ -50,6 +59,8 @@ pub(crate) struct M {
     pub(crate) nextp: Cell<*const P>,
     /// The goroutine to run first with that P, or null.
     pub(crate) nextg: Cell<*mut G>,
+    /// It runs in the time slice of the one before.
+    pub(crate) nextg_inherits: Cell<bool>,
     pub(crate) note: Note,
     /// In the idle list.
     pub(crate) idle: Cell<bool>,
@@ -73,6 +84,9 @@ impl M {
             curg: Cell::new(ptr::null_mut()),
             p: Cell::new(ptr::null()),
             ownership: Ownership::new(),
+            times_taken: AtomicU32::new(0),
+            tid: AtomicI32::new(0),
+            cpu_clock: AtomicI32::new(os::NO_CLOCK),
             blocking: AtomicBool::new(false),
             commit: Cell::new(None),
             system_call: Cell::new(ptr::null_mut()),
@@ -80,10 +94,16 @@ impl M {
             spinning: Cell::new(false),
             nextp: Cell::new(ptr::null()),
             nextg: Cell::new(ptr::null_mut()),
+            nextg_inherits: Cell::new(false),
             note: Note::new(),
             idle: Cell::new(false),
             idle_next: Cell::new(ptr::null()),
         }
+    }
+
+    /// CPU time that the thread has used; 0 if it has exited.
+    pub(crate) fn cpu_ns(&self) -> u64 {
+        os::cpu_time_ns(self.cpu_clock.load(Relaxed))
     }
 
     /// The thread's own context, for `mcall`.

@@ -114,6 +114,12 @@ impl Ownership {
         self.mark.store(USER, Release);
     }
 
+    /// Sysmon: whether the P that it took has not been missed yet.
+    #[cfg(not(loom))]
+    pub(crate) fn is_taken(&self) -> bool {
+        self.request.load(Relaxed) == TAKEN
+    }
+
     /// Sysmon: tries to take the P. `still_held` is asked with the owner kept in user code
     /// and says whether the P is the one that sysmon means.
     pub(crate) fn take(&self, still_held: impl FnOnce() -> bool) -> bool {

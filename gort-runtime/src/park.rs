@@ -33,6 +33,7 @@ use crate::g::G;
 use crate::gstatus::{GStatus, casgstatus};
 use crate::inside::Inside;
 use crate::m::{Commit, M};
+use crate::prim::Ordering::Relaxed;
 use crate::ready::submit_next;
 use crate::sched::SCHED;
 use crate::schedule::{schedule, wake_for_timer, yield_to_queue};
@@ -294,7 +295,11 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
         throw("park_m without a commit")
     };
     // SAFETY: the goroutine is ours until `commit` shows it to others.
-    let status = unsafe { &gp.as_ref().status };
+    let g = unsafe { gp.as_ref() };
+    let status = &g.status;
+    if m.held_p().is_some() {
+        g.suspect.store(false, Relaxed);
+    }
     casgstatus(status, GStatus::Running, GStatus::Waiting);
     m.curg.set(ptr::null_mut());
     // SAFETY: set by `gopark` for this switch.

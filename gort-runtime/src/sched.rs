@@ -118,6 +118,8 @@ pub(crate) struct Shared {
     /// Ms that sleep until the goroutine wired to them can run. Less than 0 for a moment if
     /// such an M is woken before it has counted itself.
     pub(crate) wired_asleep: i32,
+    /// Suspects on hold (`hogs.rs`).
+    pub(crate) held: GQueue,
     /// Threads that exist, or are being started.
     pub(crate) threads: u32,
 }
@@ -135,6 +137,7 @@ pub(crate) static SCHED: Sched = Sched {
         timekeeper: ptr::null(),
         mfree: ptr::null(),
         wired_asleep: 0,
+        held: GQueue::new(),
         threads: 0,
     }),
     runqsize: AtomicU32::new(0),

@@ -13,6 +13,7 @@
 //! comes to rest, sysmon included. Go's `sysmon` and `retake`.
 
 use crate::checkdead::{self, Liveness};
+use crate::hogs::Hogs;
 use crate::m::M;
 use crate::os;
 use crate::p::P;
@@ -55,12 +56,14 @@ struct Seen {
 }
 
 fn run(seen: &mut [Seen]) {
+    let mut hogs = Hogs::default();
     let mut quiet = 0u32;
     let mut idle = 0u32;
     let mut sleep_us = SHORTEST_SLEEP_US;
     loop {
         thread::sleep(Duration::from_micros(sleep_us));
-        if SCHED.idle.npidle() as usize == SCHED.allp().len() {
+        let hogs_run = hogs.look();
+        if !hogs_run && SCHED.idle.npidle() as usize == SCHED.allp().len() {
             idle += 1;
             if idle >= IDLE_ROUNDS && sleep_us >= LONGEST_SLEEP_US {
                 if park() {
@@ -73,7 +76,7 @@ fn run(seen: &mut [Seen]) {
         } else {
             idle = 0;
         }
-        let acted = retake(seen) || SCHED.sysmon.take_blocking();
+        let acted = retake(seen, &mut hogs) || SCHED.sysmon.take_blocking();
         quiet = if acted { 0 } else { quiet.saturating_add(1) };
         sleep_us = if quiet < PATIENCE {
             SHORTEST_SLEEP_US
@@ -102,7 +105,7 @@ fn park() -> bool {
 }
 
 /// Takes Ps whose holders do not get on; true if it took any.
-fn retake(seen: &mut [Seen]) -> bool {
+fn retake(seen: &mut [Seen], hogs: &mut Hogs) -> bool {
     let now = os::now_ns();
     let mut took = false;
     for (p, seen) in SCHED.allp().iter().zip(seen) {
@@ -129,7 +132,12 @@ fn retake(seen: &mut [Seen]) -> bool {
         if !work && held_ns < if announced { SLICE_NS } else { IDLE_HOLDER_NS } {
             continue;
         }
-        took |= take(p, m);
+        if take(p, m, announced) {
+            took = true;
+            if !announced {
+                hogs.lost_p(m, now);
+            }
+        }
     }
     took
 }
@@ -143,11 +151,23 @@ fn has_work(p: &P, now: u64) -> bool {
 }
 
 /// Takes `p` from `m` and hands it on.
-fn take(p: &'static P, m: &M) -> bool {
-    let taken = m
-        .ownership
-        .take(|| ptr::eq(m.p.get(), p) && ptr::eq(p.m.load(Relaxed), m));
+fn take(p: &'static P, m: &M, announced: bool) -> bool {
+    let taken = m.ownership.take(|| {
+        let held = ptr::eq(m.p.get(), p) && ptr::eq(p.m.load(Relaxed), m);
+        // SAFETY: null or the goroutine that runs on `m`, which cannot end meanwhile: its owner
+        // is kept out of the runtime.
+        let curg = unsafe { m.curg.get().as_ref() };
+        if held
+            && !announced
+            && let Some(g) = curg
+        {
+            g.suspect.store(true, Relaxed);
+        }
+        held
+    });
     if taken {
+        m.times_taken
+            .store(m.times_taken.load(Relaxed).wrapping_add(1), Relaxed);
         p.m.store(ptr::null_mut(), Relaxed);
         handoffp(p);
     }

@@ -51,6 +51,47 @@ pub(crate) fn now_ns() -> u64 {
     ts.tv_sec.cast_unsigned() * 1_000_000_000 + ts.tv_nsec.cast_unsigned()
 }
 
+/// The calling thread's id.
+pub(crate) fn thread_id() -> libc::pid_t {
+    // SAFETY: gettid has no preconditions.
+    unsafe { libc::gettid() }
+}
+
+/// Whether this process' thread `tid` runs or waits for a core; false if `/proc` cannot tell.
+pub(crate) fn thread_wants_cpu(tid: libc::pid_t) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/self/task/{tid}/stat")) else {
+        return false;
+    };
+    // The name, in parentheses, may contain anything.
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| rest.starts_with('R'))
+}
+
+/// No thread's clock.
+pub(crate) const NO_CLOCK: libc::clockid_t = -1;
+
+/// The clock of the calling thread's CPU time.
+pub(crate) fn cpu_clock() -> libc::clockid_t {
+    let mut clock = NO_CLOCK;
+    // SAFETY: the calling thread exists, and `clock` is a valid place to write to. On
+    // failure it is left alone.
+    unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
+    clock
+}
+
+/// CPU time in nanoseconds that the thread of `clock` has used; 0 if there is none.
+pub(crate) fn cpu_time_ns(clock: libc::clockid_t) -> u64 {
+    let mut ts = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `ts` is a valid place to write to; a clock of no thread is an error.
+    if unsafe { libc::clock_gettime(clock, &raw mut ts) } != 0 {
+        return 0;
+    }
+    ts.tv_sec.cast_unsigned() * 1_000_000_000 + ts.tv_nsec.cast_unsigned()
+}
+
 /// Writes all of `bytes` to standard error, ignoring errors.
 pub(crate) fn write_stderr(mut bytes: &[u8]) {
     while !bytes.is_empty() {

@@ -7,6 +7,8 @@
 //!   need not exist any more.
 //! - `now_ns()`: nanoseconds on the monotonic clock that `std::time::Instant`
 //!   reads; never goes back.
+//! - `cpu_clock()`, `cpu_time_ns(clock)`: CPU time of one thread, to be read by another.
+//! - `thread_wants_cpu(tid)`: whether a thread runs or waits for a core.
 //! - `write_stderr`, `abort`, `exit_now`: end of the process, callable from
 //!   anywhere, no allocation.
 //! - `page_size()`, `num_cpus()`, `thread_id()`.

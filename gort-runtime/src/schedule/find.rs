@@ -39,6 +39,7 @@ const NEW_IN_A_ROW: u32 = 61;
 const SLICE_NS: u64 = 10_000_000;
 
 /// A goroutine to run.
+#[derive(Clone, Copy)]
 pub(super) struct Found {
     pub(super) gp: NonNull<G>,
     /// It runs in the time slice of the one before.
@@ -57,7 +58,8 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
     loop {
         if let Some(gp) = NonNull::new(m.nextg.replace(ptr::null_mut())) {
             // Sent here together with the P (`migrate.rs`).
-            return Found::new(gp);
+            let inherit = m.nextg_inherits.get();
+            return Some(Found { gp, inherit });
         }
         let p = m.p();
         if p.dispatches.load(Relaxed).is_multiple_of(CLOCK_EVERY) {

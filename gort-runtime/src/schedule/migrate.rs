@@ -10,6 +10,7 @@
 //! (a thread-local's borrow, a std mutex guard) fails on the first occasion instead of once in
 //! a million. A goroutine wired to its thread stays on it in either case.
 
+use super::find::Found;
 use super::wake::{pass_p_on, stopm};
 use crate::config::{self, Migration};
 use crate::g::G;
@@ -23,9 +24,9 @@ pub(super) fn must_move(m: &M, gp: NonNull<G>) -> bool {
     config::get().migration == Migration::Always && unsafe { gp.as_ref() }.last_m.replace(m) == m
 }
 
-/// Has another M run `gp` with this one's P, and sleeps. False: the thread is to exit.
+/// Has another M run `found` with this one's P, and sleeps. False: the thread is to exit.
 #[cold]
-pub(super) fn send_away(m: &M, gp: NonNull<G>) -> bool {
-    pass_p_on(m, gp);
+pub(super) fn send_away(m: &M, found: Found) -> bool {
+    pass_p_on(m, found);
     stopm(m, true)
 }

@@ -5,6 +5,8 @@ use super::wake::acquirep;
 use crate::arch::{self, Gobuf};
 use crate::checkdead;
 use crate::m::M;
+use crate::os;
+use crate::prim::Ordering::Relaxed;
 use crate::sched::SCHED;
 use crate::stack::AltStack;
 use crate::tls;
@@ -17,6 +19,8 @@ use std::ptr;
 /// thread is resumed when `schedule` returns its context.
 pub(crate) fn mstart(m: &'static M) {
     tls::set_m(m);
+    m.tid.store(os::thread_id(), Relaxed);
+    m.cpu_clock.store(os::cpu_clock(), Relaxed);
     let alt_stack = AltStack::new();
     acquirep(m, m.nextp.replace(ptr::null()));
     // SAFETY: `from` is m's own context, as `mcall` allows; `mstart1` keeps the

@@ -9,6 +9,7 @@ use crate::arch::Gobuf;
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
+use crate::hogs::put_on_hold;
 use crate::m::M;
 use crate::prim::{
     Ordering::{Relaxed, SeqCst},
@@ -28,19 +29,22 @@ pub(crate) fn schedule(m: &M) -> *mut Gobuf {
         if m.held_p().is_none() && !stopm(m, true) {
             return m.g0();
         }
-        let Found { gp, inherit } = match find_runnable(m) {
-            Some(found) => found,
-            None => return m.g0(),
+        let Some(found) = find_runnable(m) else {
+            return m.g0();
         };
+        let Found { gp, inherit } = found;
         if m.spinning.get() {
             stop_spinning_with_work(m);
+        }
+        if put_on_hold(gp) {
+            continue;
         }
         // SAFETY: we took `gp` out of a queue: it is ours.
         let lockedm = unsafe { gp.as_ref() }.lockedm.get();
         let stays = if !lockedm.is_null() {
             startlockedm(m, lockedm)
         } else if must_move(m, gp) {
-            send_away(m, gp)
+            send_away(m, found)
         } else {
             return execute(m, gp, inherit);
         };
@@ -107,11 +111,11 @@ fn stoplockedm(m: &M) -> *mut Gobuf {
 /// global queue (half of a full local one goes there) the caller goes behind that.
 pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
     // SAFETY: `gp` was running on this M: it is ours until it is queued.
-    casgstatus(
-        unsafe { &gp.as_ref().status },
-        GStatus::Running,
-        GStatus::Runnable,
-    );
+    let g = unsafe { gp.as_ref() };
+    if m.held_p().is_some() {
+        g.suspect.store(false, Relaxed);
+    }
+    casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
     match m.held_p() {
         Some(p) if !SCHED.global_has_work() => {

@@ -3,6 +3,7 @@
 //! See `README.md` for the protocol. In short: work is made visible, then a full
 //! barrier, then [`wakep`] looks whether somebody is already looking.
 
+use super::find::Found;
 use super::mstart::mstart;
 use crate::checkdead;
 use crate::g::G;
@@ -110,16 +111,19 @@ pub(crate) fn wake_for_timer(when: u64) {
     }
 }
 
-/// Gives `p` to an M that was picked under the scheduler's lock. It runs `gp` first; without
+/// Gives `p` to an M that was picked under the scheduler's lock. It runs `first`; without
 /// one it looks for work, and the caller has counted it as spinning.
-fn startm(m: PickedM, p: &'static P, gp: Option<NonNull<G>>) {
+fn startm(m: PickedM, p: &'static P, first: Option<Found>) {
     let (m, is_idle) = match m {
         PickedM::Idle(m) => (m, true),
         PickedM::Exited(m) => (m, false),
         PickedM::New => (&*Box::leak(Box::new(M::new())), false),
     };
-    m.spinning.set(gp.is_none());
-    m.nextg.set(gp.map_or(ptr::null_mut(), NonNull::as_ptr));
+    m.spinning.set(first.is_none());
+    if let Some(Found { gp, inherit }) = first {
+        m.nextg.set(gp.as_ptr());
+        m.nextg_inherits.set(inherit);
+    }
     m.nextp.set(p);
     if is_idle {
         m.note.wake();
@@ -238,10 +242,10 @@ pub(crate) fn handoffp(p: &'static P) {
 }
 
 /// Hands this M's P to another M together with a goroutine to run.
-pub(super) fn pass_p_on(m: &M, gp: NonNull<G>) {
+pub(super) fn pass_p_on(m: &M, first: Found) {
     let p = releasep(m);
     let other = SCHED.shared.lock().pick_m();
-    startm(other, p, Some(gp));
+    startm(other, p, Some(first));
 }
 
 /// Counts this M as asleep until the goroutine wired to it can run, and hands on its P.

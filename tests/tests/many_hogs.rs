@@ -1,0 +1,86 @@
+//! SC11: more computing goroutines than anybody has cores for.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::prelude::*;
+use gort::runtime::max_procs;
+use gort::time::sleep;
+use gort_tests::claims;
+use std::fs;
+use std::hint::spin_loop;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+fn threads() -> usize {
+    fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+/// Starts `n` goroutines that never enter the runtime until told to stop.
+fn hogs(n: usize) -> (Arc<AtomicBool>, Arc<AtomicUsize>, Vec<JoinHandle<()>>) {
+    let (stop, started) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let all = (0..n)
+        .map(|_| {
+            let (stop, started) = (stop.clone(), started.clone());
+            spawn(move || {
+                started.fetch_add(1, Relaxed);
+                while !stop.load(Relaxed) {
+                    spin_loop();
+                }
+            })
+        })
+        .collect();
+    (stop, started, all)
+}
+
+claims! {
+    // SC11
+    fn a_thousand_hogs_leave_a_ticker_usable_and_do_not_get_a_thread_each() {
+        // It has slept once before the hogs come: it is known not to be one.
+        sleep(Duration::from_millis(1));
+        let (stop, started, all) = hogs(1_000);
+        for _ in 0..100 {
+            sleep(Duration::from_millis(1));
+        }
+        // Two a P and some for the uptime compute without a P; then sysmon, the harness, and Ms
+        // that have become idle.
+        let (most, threads) = (4 * max_procs() + 20, threads());
+        assert!(threads <= most, "{threads} threads, {} started", started.load(Relaxed));
+        stop.store(true, Relaxed);
+        all.into_iter().for_each(|hog| hog.join().unwrap());
+        assert_eq!(started.load(Relaxed), 1_000);
+    }
+
+    // SC11
+    fn innocent_newcomers_get_their_turn_among_hogs() {
+        sleep(Duration::from_millis(1));
+        let (stop, _, all) = hogs(8 * max_procs());
+        let newcomers: Vec<_> = (0..100).map(|i| spawn(move || i)).collect();
+        let sum: i32 = newcomers.into_iter().map(|handle| handle.join().unwrap()).sum();
+        assert_eq!(sum, 4950);
+        stop.store(true, Relaxed);
+        all.into_iter().for_each(|hog| hog.join().unwrap());
+    }
+
+    // SC11
+    fn hogs_that_end_let_the_others_in() {
+        let sum = Arc::new(AtomicUsize::new(0));
+        let all: Vec<_> = (0..10 * max_procs())
+            .map(|_| {
+                let sum = sum.clone();
+                spawn(move || {
+                    let mut x = 1_u64;
+                    for i in 0..5_000_000_u64 {
+                        x = std::hint::black_box(x.wrapping_mul(i | 1));
+                    }
+                    sum.fetch_add(1, Relaxed);
+                })
+            })
+            .collect();
+        let n = all.len();
+        all.into_iter().for_each(|hog| hog.join().unwrap());
+        assert_eq!(sum.load(Relaxed), n);
+    }
+}
