@@ -20,7 +20,6 @@ pub(crate) enum Migration {
 /// Settings that hold for the life of the process.
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) procs: u32,
     pub(crate) stack_log2: u8,
     /// Whether started goroutines may change threads.
     pub(crate) migration: Migration,

@@ -21,7 +21,7 @@
 //! | `status` | the owner | anyone (a dump sees some recent state) |
 //! | `schedlink`, `is_new` | whoever holds the G in a list | the same |
 //! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst |
-//! | `suspect` | the spawner; the M that runs it; sysmon, with that M in user code | who takes it out of a queue |
+//! | `suspect` | the spawner; the M that runs it; sysmon | who takes it out of a queue |
 //! | `join` | see `join.rs` | |
 //! | `last_m` | the M that runs it | the M that takes it out of a queue |
 //! | `lockedm`, `wired`, `panicked`, `replacement` | the goroutine while running | the scheduler that took it out of a queue |

@@ -6,20 +6,22 @@
 //! runtime, so the only way to bound their number is not to start more of them.
 //!
 //! # The rule
-//! A *suspect* is a goroutine that has not yet parked or yielded of its own accord, or has lost
-//! its P since it last did. With [`limit`] threads computing without a P, another P that
-//! sysmon takes from a computing goroutine begins a *hold*: 20 ms in which no suspect is
-//! run; the next hold is twice as long, and so on, until the threads are fewer than the limit.
-//! So N endless computations cost at most `limit + log2(uptime / 20 ms)` threads.
+//! A *hog* is a thread that has used [`HOG_NS`] of CPU time since it lost its P. A *suspect* is a
+//! goroutine that has not yet parked or yielded with a P, or has become a hog since it last
+//! did. When there are more hogs than [`limit`], each further one begins a *hold*: 20 ms in which no
+//! suspect is run; the next hold is twice as long, and so on, until the hogs are fewer.
+//! So N endless computations cost at most `limit + log2(uptime / 20 ms)` threads, and
+//! those that begin in the 10 ms before a hog is known.
 //!
 //! Who is no suspect does not notice, and waits for a P for a time slice at most. Suspects that are
 //! innocent (new goroutines that will soon park) run at full speed between two holds,
-//! since only a P lost begins one. They may stand behind guilty ones, so those on hold leave
+//! since only a hog begins one. They may stand behind guilty ones, so those on hold leave
 //! it in random order: everybody has the same chance in each round.
 //!
-//! Who only sleeps in foreign code is not counted: sysmon looks at the CPU time that the threads
-//! use, and asks the kernel about one that uses none, since on a busy machine it may just wait for
-//! a core. Threads that sleep are bounded by the cap on all threads, as Go's in system calls.
+//! CPU time decides, not the time that has passed: a P is also taken from whom the kernel has kept
+//! off the cores for a while, and such a goroutine is innocent. A thread that uses none any more is
+//! a hog no longer if it sleeps (the kernel says so); it may just wait for a core. Threads that
+//! sleep are bounded by the cap on all threads, as Go's in system calls.
 //!
 //! # Who does what
 //! An M that has taken a suspect out of a queue during a hold puts it into `Shared::held`, under the
@@ -38,18 +40,18 @@ use std::ptr::NonNull;
 
 /// The first hold.
 const HOLD_NS: u64 = 20_000_000;
-/// Between two looks at a thread's CPU time; while it sleeps twice as long each time, up to the second.
+/// CPU time that makes a hog.
+const HOG_NS: u64 = 1_000_000;
+/// Between two looks at a thread; while it sleeps twice as long each time, up to the second.
 const SAMPLE_NS: u64 = 10_000_000;
 const LONGEST_SAMPLE_NS: u64 = 1_000_000_000;
-/// A thread that used less than this part of the time sleeps.
-const COMPUTING_PART: u64 = 64;
 
 /// No suspect may run. Written under the scheduler's lock.
 static HOLDING: AtomicBool = AtomicBool::new(false);
 
-/// Threads that may compute without a P at no price.
+/// Hogs that cost the others nothing.
 fn limit() -> usize {
-    2 * SCHED.allp().len()
+    2 * SCHED.procs() as usize
 }
 
 /// For an M that has taken `gp` out of a queue: true if it was put on hold instead.
@@ -76,81 +78,96 @@ fn hold(gp: NonNull<G>) -> bool {
 }
 
 /// A thread that goes on without the P that sysmon took from it.
-struct Hog {
+struct Lost {
     m: &'static M,
-    /// How often its P had been taken, this time included: changes when it has come back.
-    taken: u32,
+    /// The goroutine that ran there. Its slot stays, also if somebody else comes to live in it.
+    gp: NonNull<G>,
+    /// How often the thread's P had been taken, this time included: changes when it has come back.
+    times_taken: u32,
     cpu_ns: u64,
     looked_at: u64,
     sample_ns: u64,
-    computes: bool,
+    is_hog: bool,
 }
 
 /// Sysmon's list of them.
 #[derive(Default)]
 pub(crate) struct Hogs {
-    all: Vec<Hog>,
+    all: Vec<Lost>,
     hold_until: u64,
 }
 
 impl Hogs {
-    /// A P was taken from `m`, which had not announced a blocking call.
-    pub(crate) fn lost_p(&mut self, m: &'static M, now: u64) {
-        if self.computing() >= limit() {
-            let doublings = (self.computing() - limit()).min(32) as u32;
-            self.hold_until = now.saturating_add(HOLD_NS << doublings);
-            // Under the lock, as who puts a suspect on hold asks for it there.
-            let _shared = SCHED.shared.lock();
-            HOLDING.store(true, Relaxed);
-        }
-        self.all.push(Hog {
+    /// A P was taken from `m` and `gp`, which had not announced a blocking call.
+    pub(crate) fn lost_p(&mut self, m: &'static M, gp: NonNull<G>, now: u64) {
+        self.all.push(Lost {
             m,
-            taken: m.times_taken.load(Relaxed),
+            gp,
+            times_taken: m.times_taken.load(Relaxed),
             cpu_ns: m.cpu_ns(),
             looked_at: now,
             sample_ns: SAMPLE_NS,
-            // Until the first sample says otherwise.
-            computes: true,
+            is_hog: false,
         });
     }
 
-    /// Looks after the hogs and the hold; true while there are any.
+    /// Looks after the hogs and the hold; true while anybody is without a P.
     pub(crate) fn look(&mut self) -> bool {
         if self.all.is_empty() && !HOLDING.load(Relaxed) {
             return false;
         }
         let now = os::now_ns();
-        self.all.retain_mut(|hog| hog.still_without_p(now));
-        if HOLDING.load(Relaxed) && (now >= self.hold_until || self.computing() < limit()) {
+        self.all.retain(Lost::is_without_p);
+        let mut one_more = false;
+        for lost in &mut self.all {
+            one_more |= lost.sample(now);
+        }
+        let hogs = self.all.iter().filter(|lost| lost.is_hog).count();
+        if one_more && hogs > limit() {
+            let doublings = (hogs - limit() - 1).min(32);
+            self.hold_until = now.saturating_add(HOLD_NS << doublings);
+            // Under the lock, as who puts a suspect on hold asks for it there.
+            let _shared = SCHED.shared.lock();
+            HOLDING.store(true, Relaxed);
+        } else if HOLDING.load(Relaxed) && (now >= self.hold_until || hogs <= limit()) {
             release();
         }
         true
     }
-
-    fn computing(&self) -> usize {
-        self.all.iter().filter(|hog| hog.computes).count()
-    }
 }
 
-impl Hog {
-    fn still_without_p(&mut self, now: u64) -> bool {
-        if !self.m.ownership.is_taken() || self.m.times_taken.load(Relaxed) != self.taken {
+impl Lost {
+    fn is_without_p(&self) -> bool {
+        self.m.ownership.is_taken() && self.m.times_taken.load(Relaxed) == self.times_taken
+    }
+
+    /// Looks at the thread if it is time to; true if it turns out to be a hog.
+    fn sample(&mut self, now: u64) -> bool {
+        if now - self.looked_at < self.sample_ns {
             return false;
         }
-        let time = now - self.looked_at;
-        if time >= self.sample_ns {
-            let cpu_ns = self.m.cpu_ns();
-            self.computes = cpu_ns.saturating_sub(self.cpu_ns) > time / COMPUTING_PART
-                || os::thread_wants_cpu(self.m.tid.load(Relaxed));
-            self.sample_ns = if self.computes {
-                SAMPLE_NS
-            } else {
-                (2 * self.sample_ns).min(LONGEST_SAMPLE_NS)
-            };
+        let cpu_ns = self.m.cpu_ns();
+        let used_ns = cpu_ns.saturating_sub(self.cpu_ns);
+        let was_hog = self.is_hog;
+        if used_ns >= HOG_NS {
+            self.is_hog = true;
             self.cpu_ns = cpu_ns;
-            self.looked_at = now;
+        } else if was_hog {
+            self.is_hog = os::thread_wants_cpu(self.m.tid.load(Relaxed));
         }
-        true
+        self.looked_at = now;
+        self.sample_ns = if used_ns > 0 || self.is_hog {
+            SAMPLE_NS
+        } else {
+            (2 * self.sample_ns).min(LONGEST_SAMPLE_NS)
+        };
+        let became_hog = self.is_hog && !was_hog;
+        if became_hog {
+            // SAFETY: a slot's G stays valid for ever. If the goroutine has come back
+            // meanwhile, an innocent one may be suspected until it next parks.
+            unsafe { self.gp.as_ref() }.suspect.store(true, Relaxed);
+        }
+        became_hog
     }
 }
 

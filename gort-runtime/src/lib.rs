@@ -10,9 +10,10 @@
 //! park newproc goexit sysmon       waiting · starts · ends · taking Ps from the busy
 //! ready wire                       submitting from anywhere · wiring to a thread
 //! inside syscall                   entering and leaving the runtime, with or without a P
-//! schedule/                        what runs next: run find steal wake mstart
+//! hogs                             how many threads may compute without a P
+//! schedule/ procresize             what runs next: run find steal wake mstart migrate · fewer, more Ps
 //! checkdead dump traceback         deadlocks, and what everybody is doing
-//! sched                            global queue, idle lists
+//! sched allp                       global queue, idle lists
 //! g m p  tls  g0call               goroutine · thread · processor · who runs here
 //! stack/ time/ gqueue panicking    where goroutines live, sleep, queue
 //! idle ownership runq join gstatus the protocols, which loom explores
@@ -24,6 +25,8 @@
 //! [gort]: https://docs.rs/gort
 
 // Under loom only the protocol modules exist.
+#[cfg(not(loom))]
+mod allp;
 #[cfg(not(loom))]
 mod arch;
 #[cfg(not(loom))]
@@ -71,6 +74,8 @@ mod panicking;
 #[cfg(not(loom))]
 mod park;
 mod prim;
+#[cfg(not(loom))]
+mod procresize;
 #[cfg(not(loom))]
 mod ready;
 mod runq;
@@ -122,6 +127,7 @@ pub use {
     handle::{Builder, JoinError, JoinHandle, current, spawn, try_current},
     panicking::{replace_panic, take_replacement},
     park::{Current, Waiter, wait_for_ever, yield_now},
+    procresize::set_max_procs,
     ready::{random, worth_spinning},
     sched::num_goroutines,
     schedinit::RuntimeBuilder,

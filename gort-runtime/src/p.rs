@@ -21,6 +21,9 @@ const ID_BATCH: u64 = 16;
 pub(crate) struct P {
     /// The M that holds this P, or null. Written by the holder; sysmon looks at it.
     pub(crate) m: AtomicPtr<M>,
+    id: u32,
+    /// Nobody holds it: it is idle, or surplus. Under the scheduler's lock.
+    pub(crate) unused: Cell<bool>,
     /// Next in the idle list.
     pub(crate) link: Cell<*const P>,
     pub(crate) runq: Runq<G>,
@@ -57,6 +60,8 @@ impl P {
     pub(crate) fn new(id: u32) -> Self {
         Self {
             m: AtomicPtr::new(ptr::null_mut()),
+            id,
+            unused: Cell::new(true),
             link: Cell::new(ptr::null()),
             runq: Runq::new(),
             dispatches: AtomicU32::new(0),
@@ -72,6 +77,11 @@ impl P {
             ids: Cell::new((0, 0)),
             rng: Cell::new(0x9e37_79b9_7f4a_7c15 ^ (u64::from(id) + 1)),
         }
+    }
+
+    /// Its place among all Ps.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
     }
 
     /// A random number (xorshift64*, Vigna 2016); for victims and select order.

@@ -45,5 +45,5 @@ pub fn random() -> u32 {
 /// Whether somebody else can run while the caller spins: there is more than one P.
 #[must_use]
 pub fn worth_spinning() -> bool {
-    SCHED.allp().len() != 1
+    SCHED.procs() != 1
 }

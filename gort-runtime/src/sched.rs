@@ -3,8 +3,9 @@
 //! Everything in [`Shared`] is under one lock; the counters beside it are hints
 //! for looking before locking, except `idle`, which is a protocol of its own
 //! (`idle.rs`). Under the lock nobody is woken but sysmon, and nothing is allocated but where
-//! `checkdead.rs` counts threads and reports.
+//! `checkdead.rs` counts threads and reports, and where Ps are made.
 
+use crate::allp::AllP;
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::idle::Idle;
@@ -17,9 +18,7 @@ use crate::prim::{
     Ordering::{Acquire, Relaxed, Release},
 };
 use crate::throw::fatal;
-use crossbeam_utils::CachePadded;
 use std::ptr::{self, NonNull};
-use std::sync::OnceLock;
 
 /// How sysmon sleeps, and is woken.
 pub(crate) struct SysmonSleep {
@@ -99,7 +98,7 @@ pub(crate) struct Sched {
     pub(crate) started_outside: AtomicU64,
     /// Goroutines that ended on an M without a P.
     pub(crate) ended_outside: AtomicU64,
-    allp: OnceLock<Box<[CachePadded<P>]>>,
+    allp: AllP,
 }
 
 /// What the scheduler's lock protects.
@@ -111,6 +110,8 @@ pub(crate) struct Shared {
     /// Idle Ps, linked through `link`.
     pidle: *const P,
     npidle: u32,
+    /// Ps that are too many and still held.
+    pub(crate) surplus_held: u32,
     /// The idle M that sleeps until the earliest timer, or null.
     timekeeper: *const M,
     /// Ms whose threads have exited, linked through `idle_next`.
@@ -134,6 +135,7 @@ pub(crate) static SCHED: Sched = Sched {
         nmidle: 0,
         pidle: ptr::null(),
         npidle: 0,
+        surplus_held: 0,
         timekeeper: ptr::null(),
         mfree: ptr::null(),
         wired_asleep: 0,
@@ -147,24 +149,26 @@ pub(crate) static SCHED: Sched = Sched {
     next_id: AtomicU64::new(1),
     started_outside: AtomicU64::new(0),
     ended_outside: AtomicU64::new(0),
-    allp: OnceLock::new(),
+    allp: AllP::new(),
 };
 
 impl Sched {
-    /// All Ps. Empty before the runtime has started.
+    /// All Ps, surplus ones included. Empty before the runtime has started.
     #[inline]
-    pub(crate) fn allp(&self) -> &[CachePadded<P>] {
-        self.allp.get().map_or(&[], |ps| ps)
+    pub(crate) fn allp(&self) -> &'static [&'static P] {
+        self.allp.get()
     }
 
-    /// Makes the Ps, all idle, once.
-    pub(crate) fn init(&'static self, procs: u32) {
-        self.allp
-            .get_or_init(|| (0..procs).map(|id| CachePadded::new(P::new(id))).collect());
-        let mut shared = self.shared.lock();
-        for p in self.allp().iter().rev() {
-            shared.pidle_put(p);
-        }
+    /// How many Ps may run goroutines.
+    #[inline]
+    pub(crate) fn procs(&self) -> u32 {
+        self.allp.procs()
+    }
+
+    /// Whether there are too many Ps for `p` to run goroutines.
+    #[inline]
+    pub(crate) fn is_surplus(&self, p: &P) -> bool {
+        self.allp.is_surplus(p)
     }
 
     /// Puts goroutines into the global queue; the caller then calls `wakep`.
@@ -205,8 +209,39 @@ impl Sched {
 }
 
 impl Shared {
+    /// Changes how many Ps may run goroutines; those that come are idle, idle ones that are
+    /// too many go.
+    pub(crate) fn set_procs(&mut self, procs: u32) {
+        SCHED.allp.set_procs(procs);
+        // The list anew: lowest number first.
+        self.pidle = ptr::null();
+        self.npidle = 0;
+        self.surplus_held = 0;
+        for p in SCHED.allp().iter().rev() {
+            let unused = p.unused.get();
+            if !SCHED.is_surplus(p) && unused {
+                self.pidle_put(p);
+            } else if SCHED.is_surplus(p) && !unused {
+                self.surplus_held += 1;
+            }
+        }
+        SCHED.idle.p_taken(self.npidle);
+    }
+
+    /// Takes note that nobody holds the surplus P `p` any more. By now there may be room
+    /// for it again.
+    pub(crate) fn retire(&mut self, p: &P) {
+        if SCHED.is_surplus(p) {
+            p.unused.set(true);
+            self.surplus_held -= 1;
+        } else {
+            self.pidle_put(p);
+        }
+    }
+
     /// Puts an idle P into the list; see [`Idle::p_idled`] for the answer.
     pub(crate) fn pidle_put(&mut self, p: &P) -> bool {
+        p.unused.set(true);
         p.link.set(self.pidle);
         self.pidle = p;
         self.npidle += 1;
@@ -218,6 +253,7 @@ impl Shared {
         // SAFETY: the list holds Ps, which live for ever.
         let p = unsafe { self.pidle.as_ref() }?;
         self.pidle = p.link.get();
+        p.unused.set(false);
         self.npidle -= 1;
         SCHED.idle.p_taken(self.npidle);
         SCHED.sysmon.notice_busy();

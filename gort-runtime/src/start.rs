@@ -17,7 +17,7 @@ pub(crate) struct Settings {
 }
 
 /// More Ps than this are a typing mistake.
-const MAX_PROCS: usize = 1024;
+pub(crate) const MAX_PROCS: usize = 1024;
 
 /// Starts the runtime if it has not been started; gives its configuration.
 #[inline]
@@ -57,10 +57,9 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         let procs = procs.clamp(1, MAX_PROCS) as u32;
         barrier::init(!debug_option("membarrier=off"));
         stack::install_overflow_handler();
-        SCHED.init(procs);
+        SCHED.shared.lock().set_procs(procs);
         sysmon::start();
         Config {
-            procs,
             stack_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
             migration,
             abort_on_panic,
@@ -84,7 +83,8 @@ fn parse_panic(text: &str) -> Option<bool> {
 /// `runtime.GOMAXPROCS(0)`.
 #[must_use]
 pub fn max_procs() -> usize {
-    ensure_started().procs as usize
+    ensure_started();
+    SCHED.procs() as usize
 }
 
 /// Whether a panic that reaches a goroutine's root ends the process.

@@ -13,14 +13,16 @@
 //! comes to rest, sysmon included. Go's `sysmon` and `retake`.
 
 use crate::checkdead::{self, Liveness};
+use crate::g::G;
+use crate::gqueue::GQueue;
 use crate::hogs::Hogs;
 use crate::m::M;
 use crate::os;
 use crate::p::P;
 use crate::prim::Ordering::{Acquire, Relaxed};
 use crate::sched::SCHED;
-use crate::schedule::handoffp;
-use std::ptr;
+use crate::schedule::{handoffp, inject_global};
+use std::ptr::{self, NonNull};
 use std::thread;
 use std::time::Duration;
 
@@ -40,8 +42,7 @@ const IDLE_HOLDER_NS: u64 = 100_000_000;
 /// Starts the thread.
 pub(crate) fn start() {
     let started = thread::Builder::new().name("gort-sysmon".into()).spawn(|| {
-        let mut seen = vec![Seen::default(); SCHED.allp().len()];
-        run(&mut seen);
+        run();
     });
     if let Err(e) = started {
         crate::throw::fatal(&format!("cannot start the monitor thread: {e}"));
@@ -55,7 +56,8 @@ struct Seen {
     since: u64,
 }
 
-fn run(seen: &mut [Seen]) {
+fn run() {
+    let mut seen = Vec::new();
     let mut hogs = Hogs::default();
     let mut quiet = 0u32;
     let mut idle = 0u32;
@@ -63,7 +65,7 @@ fn run(seen: &mut [Seen]) {
     loop {
         thread::sleep(Duration::from_micros(sleep_us));
         let hogs_run = hogs.look();
-        if !hogs_run && SCHED.idle.npidle() as usize == SCHED.allp().len() {
+        if !hogs_run && SCHED.idle.npidle() == SCHED.procs() {
             idle += 1;
             if idle >= IDLE_ROUNDS && sleep_us >= LONGEST_SLEEP_US {
                 if park() {
@@ -76,7 +78,7 @@ fn run(seen: &mut [Seen]) {
         } else {
             idle = 0;
         }
-        let acted = retake(seen, &mut hogs) || SCHED.sysmon.take_blocking();
+        let acted = retake(&mut seen, &mut hogs) || SCHED.sysmon.take_blocking();
         quiet = if acted { 0 } else { quiet.saturating_add(1) };
         sleep_us = if quiet < PATIENCE {
             SHORTEST_SLEEP_US
@@ -92,7 +94,7 @@ fn park() -> bool {
         // Under the lock no P leaves the idle list: either it has, and we see it, or
         // whoever takes it sees us.
         let shared = SCHED.shared.lock();
-        if SCHED.idle.npidle() as usize != SCHED.allp().len() {
+        if SCHED.idle.npidle() != SCHED.procs() || shared.surplus_held != 0 {
             return true;
         }
         if checkdead::count_and_check(&shared) == Liveness::OnlyForeignThreads {
@@ -105,14 +107,15 @@ fn park() -> bool {
 }
 
 /// Takes Ps whose holders do not get on; true if it took any.
-fn retake(seen: &mut [Seen], hogs: &mut Hogs) -> bool {
+fn retake(seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
+    seen.resize_with(SCHED.allp().len(), Seen::default);
     let now = os::now_ns();
     let mut took = false;
-    for (p, seen) in SCHED.allp().iter().zip(seen) {
-        let p: &'static P = p;
+    for (&p, seen) in SCHED.allp().iter().zip(seen) {
         // SAFETY: an M's memory lives for ever; what we read of it is atomic, or read
         // with its owner kept in user code.
         let Some(m) = (unsafe { p.m.load(Acquire).as_ref() }) else {
+            run_timers_of_surplus(p, now);
             continue;
         };
         let dispatches = p.dispatches.load(Relaxed);
@@ -132,44 +135,49 @@ fn retake(seen: &mut [Seen], hogs: &mut Hogs) -> bool {
         if !work && held_ns < if announced { SLICE_NS } else { IDLE_HOLDER_NS } {
             continue;
         }
-        if take(p, m, announced) {
+        if let Some(gp) = take(p, m) {
             took = true;
             if !announced {
-                hogs.lost_p(m, now);
+                hogs.lost_p(m, gp, now);
             }
         }
     }
     took
 }
 
+/// Submits who slept until now on a P that is surplus.
+fn run_timers_of_surplus(p: &P, now: u64) {
+    let next = p.timers.next();
+    if SCHED.is_surplus(p) && next != 0 && next <= now {
+        let ready = GQueue::new();
+        p.timers.run(now, &ready);
+        inject_global(&ready);
+    }
+}
+
 /// Whether somebody waits for `p`.
 fn has_work(p: &P, now: u64) -> bool {
     let timer = p.timers.next();
     !p.runq.is_empty()
+        || SCHED.is_surplus(p)
         || (timer != 0 && timer <= now)
         || (SCHED.global_has_work() && SCHED.idle.npidle() == 0)
 }
 
-/// Takes `p` from `m` and hands it on.
-fn take(p: &'static P, m: &M, announced: bool) -> bool {
-    let taken = m.ownership.take(|| {
-        let held = ptr::eq(m.p.get(), p) && ptr::eq(p.m.load(Relaxed), m);
-        // SAFETY: null or the goroutine that runs on `m`, which cannot end meanwhile: its owner
-        // is kept out of the runtime.
-        let curg = unsafe { m.curg.get().as_ref() };
-        if held
-            && !announced
-            && let Some(g) = curg
-        {
-            g.suspect.store(true, Relaxed);
+/// Takes `p` from `m` and hands it on; gives the goroutine that goes on without.
+fn take(p: &'static P, m: &M) -> Option<NonNull<G>> {
+    let mut curg = None;
+    m.ownership.take(|| {
+        if ptr::eq(m.p.get(), p) && ptr::eq(p.m.load(Relaxed), m) {
+            curg = NonNull::new(m.curg.get());
         }
-        held
+        curg.is_some()
     });
-    if taken {
+    if curg.is_some() {
         m.times_taken
             .store(m.times_taken.load(Relaxed).wrapping_add(1), Relaxed);
         p.m.store(ptr::null_mut(), Relaxed);
         handoffp(p);
     }
-    taken
+    curg
 }

@@ -8,7 +8,7 @@
 
 pub use gort_runtime::{
     GoroutineInfo, GoroutineState, RuntimeBuilder as Builder, WaitReason, dump, goroutines,
-    max_procs, num_goroutines,
+    max_procs, num_goroutines, set_max_procs,
 };
 
 /// Runs `main` as the main goroutine and returns its result; other goroutines are not

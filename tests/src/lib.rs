@@ -60,6 +60,13 @@ pub fn on_1_2_and_8_procs(test: &'static str, body: fn()) {
     }
 }
 
+/// Whether `GORT_DEBUG` has this process move goroutines each time they run: then a switch takes
+/// as long as waking a thread, and there are more threads.
+#[must_use]
+pub fn always_migrates() -> bool {
+    env::var("GORT_DEBUG").is_ok_and(|options| options.contains("migrate=always"))
+}
+
 /// What a process said and how it ended.
 #[derive(Debug)]
 pub struct Ended {

@@ -18,6 +18,7 @@ use crate::m::M;
 use crate::os;
 use crate::p::P;
 use crate::prim::Ordering::Relaxed;
+use crate::procresize::retire;
 use crate::runq::CAP;
 use crate::sched::SCHED;
 use std::ptr::{self, NonNull};
@@ -62,6 +63,13 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
             return Some(Found { gp, inherit });
         }
         let p = m.p();
+        if SCHED.is_surplus(p) {
+            retire(m);
+            if !stopm(m, true) {
+                return None;
+            }
+            continue;
+        }
         if p.dispatches.load(Relaxed).is_multiple_of(CLOCK_EVERY) {
             p.coarse_now.set(os::now_ns());
         }
@@ -83,8 +91,7 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
         }
 
         // Half as many lookers as busy Ps: more would only get in each other's way.
-        let procs = SCHED.allp().len() as u32;
-        let busy = procs - SCHED.idle.npidle();
+        let busy = SCHED.procs().saturating_sub(SCHED.idle.npidle());
         if m.spinning.get() || 2 * SCHED.idle.nmspinning() < busy {
             if !m.spinning.get() {
                 become_spinning(m);
@@ -180,8 +187,7 @@ fn run_due_timers(p: &P) {
 fn global_share(p: &P) -> Option<NonNull<G>> {
     let shared = SCHED.shared.lock();
     let len = shared.runq.len();
-    let procs = SCHED.allp().len() as u32;
-    let n = len.min(len / procs + 1).min(CAP / 2);
+    let n = len.min(len / SCHED.procs() + 1).min(CAP / 2);
     let first = shared.runq.pop_front()?;
     for _ in 1..n {
         let Some(gp) = shared.runq.pop_front() else {
@@ -214,7 +220,12 @@ fn give_up_p(m: &M) -> GaveUp {
             return GaveUp::Found(gp);
         }
         let p = releasep(m);
-        let must_spin = shared.pidle_put(p);
+        let must_spin = if SCHED.is_surplus(p) {
+            shared.retire(p);
+            false
+        } else {
+            shared.pidle_put(p)
+        };
         if must_spin && !was_spinning {
             // A submitter saw no idle P and relies on whoever idles next.
             if let Some(p) = shared.pidle_get() {

@@ -11,4 +11,7 @@ mod steal;
 mod wake;
 
 pub(crate) use run::{leave_thread, schedule, yield_to_queue};
-pub(crate) use wake::{acquirep, handoffp, runq_put_next, submit_global, wake_for_timer, wakep};
+pub(crate) use wake::{
+    acquirep, handoffp, inject_global, releasep, runq_put_next, submit_global, wake_for_timer,
+    wakep,
+};

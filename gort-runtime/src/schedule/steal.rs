@@ -36,7 +36,7 @@ pub(super) fn steal_work(p: &P) -> Stolen {
         let last = round == ROUNDS - 1;
         let start = p.random() as usize % n;
         for i in 0..n {
-            let victim: &P = &allp[(start + i) % n];
+            let victim = allp[(start + i) % n];
             if std::ptr::eq(victim, p) {
                 continue;
             }

@@ -67,16 +67,30 @@ pub(super) fn inject(p: &P, list: &GQueue) {
         return;
     }
     while let Some(gp) = list.pop_front() {
-        // SAFETY: whoever filled the list won the right to wake these.
-        casgstatus(
-            unsafe { &gp.as_ref().status },
-            GStatus::Waiting,
-            GStatus::Runnable,
-        );
+        end_wait(gp);
         runq_put(p, gp);
     }
     fence(SeqCst);
     wakep();
+}
+
+/// Makes parked goroutines runnable, for a thread without a P.
+pub(crate) fn inject_global(list: &GQueue) {
+    let runnable = GQueue::new();
+    while let Some(gp) = list.pop_front() {
+        end_wait(gp);
+        runnable.push_back(gp);
+    }
+    if !runnable.is_empty() {
+        submit_global(&runnable);
+    }
+}
+
+/// The caller won the right to wake `gp`.
+fn end_wait(gp: NonNull<G>) {
+    // SAFETY: whoever filled the list won the right to wake these.
+    let status = unsafe { &gp.as_ref().status };
+    casgstatus(status, GStatus::Waiting, GStatus::Runnable);
 }
 
 /// Wakes an M to look for work if nobody is looking and a P is idle.
@@ -162,7 +176,7 @@ pub(super) fn stopm(m: &M, keep_time: bool) -> bool {
         let mut until = if keep_time { SCHED.earliest_timer() } else { 0 };
         let mut shared = SCHED.shared.lock();
         keep_time = shared.midle_put(m, until);
-        let surplus = shared.nmidle > SCHED.allp().len() as u32;
+        let surplus = shared.nmidle > SCHED.procs();
         checkdead::check(&shared);
         drop(shared);
         let woken = if keep_time {
@@ -219,7 +233,7 @@ pub(crate) fn acquirep(m: &M, p: *const P) {
 }
 
 /// Unties this M's P and returns it.
-pub(super) fn releasep(m: &M) -> &'static P {
+pub(crate) fn releasep(m: &M) -> &'static P {
     let p = m.p();
     m.p.set(ptr::null());
     p.m.store(ptr::null_mut(), Relaxed);

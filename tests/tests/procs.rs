@@ -1,0 +1,162 @@
+//! SC18, SC19: changing the number of Ps while everything runs.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::prelude::*;
+use gort::runtime::{max_procs, num_goroutines, set_max_procs};
+use gort::time::sleep;
+use gort_tests::{Random, claims, run_child, seed};
+use std::hint::spin_loop;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Instant;
+
+/// Ends when `n` goroutines spin at the same moment.
+fn meet(n: usize) {
+    let here = Arc::new(AtomicUsize::new(0));
+    let all: Vec<_> = (0..n)
+        .map(|_| {
+            let here = here.clone();
+            spawn(move || {
+                here.fetch_add(1, SeqCst);
+                while here.load(SeqCst) < n {
+                    spin_loop();
+                }
+            })
+        })
+        .collect();
+    all.into_iter().for_each(|one| one.join().unwrap());
+}
+
+claims! {
+    // SC18
+    fn the_number_changes_a_thousand_times_under_work() {
+        let seed = seed();
+        let mut random = Random::new(seed);
+        let (jobs, work) = bounded::<u64>(4);
+        let (results, sums) = unbounded();
+        for _ in 0..100 {
+            let (work, results) = (work.clone(), results.clone());
+            spawn(move || {
+                let mut sum = 0;
+                for job in work {
+                    sum += job;
+                    yield_now();
+                }
+                results.send(sum).unwrap();
+            });
+        }
+        drop(results);
+        for i in 0..1_000 {
+            set_max_procs(1 + random.below(8) as usize);
+            (0..20).for_each(|k| jobs.send(20 * i + k).unwrap());
+        }
+        drop(jobs);
+        assert_eq!(sums.iter().sum::<u64>(), 20_000 * 19_999 / 2, "seed {seed}");
+        while num_goroutines() > 1 {
+            yield_now();
+        }
+    }
+
+    // SC18
+    fn the_old_number_comes_back_and_zero_asks() {
+        let before = max_procs();
+        assert_eq!(set_max_procs(0), before);
+        assert_eq!(set_max_procs(5), before);
+        assert_eq!(max_procs(), 5);
+        assert_eq!(set_max_procs(1_000_000), 5);
+        assert_eq!(max_procs(), 1024);
+        assert_eq!(set_max_procs(before), 1024);
+    }
+
+    // SC18
+    fn more_ps_run_more_goroutines_at_once() {
+        set_max_procs(4);
+        meet(4);
+        set_max_procs(6);
+        meet(6);
+    }
+
+    // SC18
+    fn sleepers_of_a_p_that_goes_wake_up_nevertheless() {
+        set_max_procs(8);
+        // Each starts on a P of its own, and sleeps there.
+        let here = Arc::new(AtomicUsize::new(0));
+        let sleepers: Vec<_> = (0..8)
+            .map(|_| {
+                let here = here.clone();
+                spawn(move || {
+                    here.fetch_add(1, SeqCst);
+                    while here.load(SeqCst) < 8 {
+                        spin_loop();
+                    }
+                    let started = Instant::now();
+                    sleep(Duration::from_millis(30));
+                    assert!(started.elapsed() >= Duration::from_millis(30));
+                })
+            })
+            .collect();
+        while here.load(SeqCst) < 8 {
+            yield_now();
+        }
+        set_max_procs(1);
+        // The one P left is busy all the time.
+        let stop = Arc::new(AtomicBool::new(false));
+        let busy = { let stop = stop.clone(); spawn(move || while !stop.load(SeqCst) { yield_now() }) };
+        sleepers.into_iter().for_each(|sleeper| sleeper.join().unwrap());
+        stop.store(true, SeqCst);
+        busy.join().unwrap();
+    }
+
+    // SC18
+    fn what_was_queued_on_a_p_that_goes_is_run() {
+        for round in 0..50 {
+            set_max_procs(8);
+            let ran = Arc::new(AtomicUsize::new(0));
+            let all: Vec<_> = (0..8)
+                .map(|_| {
+                    let ran = ran.clone();
+                    spawn(move || {
+                        let children: Vec<_> = (0..20)
+                            .map(|_| { let ran = ran.clone(); spawn(move || { ran.fetch_add(1, SeqCst); }) })
+                            .collect();
+                        children.into_iter().for_each(|child| child.join().unwrap());
+                    })
+                })
+                .collect();
+            set_max_procs(1 + round % 3);
+            all.into_iter().for_each(|one| one.join().unwrap());
+            assert_eq!(ran.load(SeqCst), 160);
+        }
+    }
+
+    // SC18
+    fn goroutines_that_compute_do_not_keep_a_p_that_goes() {
+        set_max_procs(4);
+        let stop = Arc::new(AtomicBool::new(false));
+        let all: Vec<_> = (0..4)
+            .map(|_| { let stop = stop.clone(); spawn(move || while !stop.load(SeqCst) { spin_loop() }) })
+            .collect();
+        sleep(Duration::from_millis(1));
+        set_max_procs(1);
+        sleep(Duration::from_millis(1));
+        stop.store(true, SeqCst);
+        all.into_iter().for_each(|one| one.join().unwrap());
+    }
+}
+
+// SC19
+#[test]
+fn a_thousand_ps_start_and_end() {
+    let test = "procs::a_thousand_ps_start_and_end";
+    if gort_tests::role().is_some() {
+        gort::runtime::run(|| {
+            let all: Vec<_> = (0..10_000).map(|i: u64| spawn(move || i)).collect();
+            let sum: u64 = all.into_iter().map(|one| one.join().unwrap()).sum();
+            assert_eq!(sum, 10_000 * 9_999 / 2);
+        });
+        return;
+    }
+    let ended = run_child(test, "body", &[("GORT_MAXPROCS", "1024")]);
+    assert!(ended.status.success(), "{}{}", ended.stdout, ended.stderr);
+}
