@@ -24,7 +24,7 @@
 //! | `suspect` | the spawner; the M that runs it; sysmon | who takes it out of a queue |
 //! | `join` | see `join.rs` | |
 //! | `last_m` | the M that runs it | the M that takes it out of a queue |
-//! | `lockedm`, `wired`, `panicked`, `replacement` | the goroutine while running | the scheduler that took it out of a queue |
+//! | `lockedm`, `wired`, `exiting`, `panicked`, `replacement` | the goroutine while running | the scheduler that took it out of a queue |
 //! | the rest | the spawner, before the G is published | anyone that keeps the slot alive |
 
 use crate::arch::Gobuf;
@@ -63,6 +63,8 @@ pub(crate) struct G {
     pub(crate) suspect: AtomicBool,
     /// How often it has asked to be wired.
     pub(crate) wired: Cell<u32>,
+    /// It has called `goexit`.
+    pub(crate) exiting: Cell<bool>,
     /// It has panicked (`panicking.rs`).
     pub(crate) panicked: Cell<bool>,
     /// What replaces the panic on its way (`panicking.rs`).
@@ -101,6 +103,7 @@ impl G {
             is_new: Cell::new(false),
             suspect: AtomicBool::new(true),
             wired: Cell::new(0),
+            exiting: Cell::new(false),
             panicked: Cell::new(false),
             replacement: Cell::new(None),
             since: AtomicU64::new(0),
@@ -127,6 +130,7 @@ impl G {
         self.spawned_at
             .store(ptr::from_ref(at).expose_provenance(), Relaxed);
         self.reason.store(0, Relaxed);
+        self.exiting.set(false);
         self.is_new.set(true);
         self.suspect.store(true, Relaxed);
         self.last_m.set(ptr::null());

@@ -32,27 +32,22 @@ pub(crate) enum Outcome<T> {
     Exited,
 }
 
-/// The payload that [`goexit`] unwinds with.
-struct GoexitPayload;
-
 /// Ends the calling goroutine: unwinds its stack, so that destructors and `defer!`
 /// blocks run, without calling the panic hook. `join` then gives `Exited`. Go's
 /// `runtime.Goexit`.
 ///
+/// Nothing takes it back: should a `catch_unwind` stop the unwinding, it begins again where the
+/// goroutine next waits, and a value that the goroutine returns is dropped.
+///
 /// # Panics
 /// Outside a goroutine.
 pub fn goexit() -> ! {
-    assert!(
-        tls::getg().is_some(),
-        "`goexit` ends a goroutine, but this is a plain thread; return from its function instead"
-    );
-    panic::resume_unwind(Box::new(GoexitPayload))
-}
-
-/// Whether a caught panic payload is that of [`goexit`].
-#[must_use]
-pub fn is_goexit(payload: &(dyn Any + Send)) -> bool {
-    payload.is::<GoexitPayload>()
+    let Some(gp) = tls::getg() else {
+        panic!(
+            "`goexit` ends a goroutine, but this is a plain thread; return from its function instead"
+        )
+    };
+    panicking::exit(gp)
 }
 
 /// First function of every goroutine; `arg` is its `G`.
@@ -64,6 +59,10 @@ pub(crate) extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
         let packet = gp.packet.get();
         let f = packet.cast::<F>().read();
         let outcome = match panic::catch_unwind(AssertUnwindSafe(f)) {
+            Ok(value) if gp.exiting.get() => {
+                drop(panic::catch_unwind(AssertUnwindSafe(|| drop(value))));
+                Outcome::Exited
+            }
             Ok(value) => Outcome::Returned(value),
             Err(payload) => caught_at_root(panicking::take_replacement().unwrap_or(payload)),
         };
@@ -80,7 +79,7 @@ pub(crate) extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
 
 /// What a panic payload that reached a goroutine's root means.
 fn caught_at_root<T>(payload: Box<dyn Any + Send>) -> Outcome<T> {
-    if is_goexit(&*payload) {
+    if panicking::is_goexit(&*payload) {
         return Outcome::Exited;
     }
     if config::get().abort_on_panic {

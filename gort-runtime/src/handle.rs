@@ -6,6 +6,7 @@ use crate::goroutine::Goroutine;
 use crate::inside::Inside;
 use crate::join::AtDetach;
 use crate::newproc::{self, Options};
+use crate::panicking::go_on_exiting;
 use crate::park::Current;
 use crate::stack;
 use crate::start::ensure_started;
@@ -170,6 +171,8 @@ impl<T> JoinHandle<T> {
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let site = Location::caller();
+        // While the handle still has its destructor.
+        go_on_exiting();
         let this = ManuallyDrop::new(self);
         this.wait(site);
         // SAFETY: the goroutine has ended (DONE), so its outcome is ours; taken once,

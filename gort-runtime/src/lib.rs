@@ -122,10 +122,10 @@ pub use lock::{Lock, LockGuard, RawLock};
 #[cfg(not(loom))]
 pub use {
     dump::dump,
-    goexit::{goexit, is_goexit},
+    goexit::goexit,
     goroutine::{Goroutine, GoroutineId},
     handle::{Builder, JoinError, JoinHandle, current, spawn, try_current},
-    panicking::{replace_panic, take_replacement},
+    panicking::{go_on_exiting, is_goexit, must_exit, replace_panic, take_replacement},
     park::{Current, Waiter, wait_for_ever, yield_now},
     procresize::set_max_procs,
     ready::{random, worth_spinning},

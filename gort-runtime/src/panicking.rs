@@ -3,6 +3,7 @@
 //! - A *replacement*: a deferred block that panics while the goroutine unwinds cannot let that
 //!   panic out (Rust would abort), so its payload waits here for whoever catches the first
 //!   one: Go's rule that the newer panic replaces the older.
+//! - *Whether it exits*: it has called `goexit`, which nothing takes back.
 //! - Under `GORT_PANIC=abort`, *whether it panics*: the program must not end with main's
 //!   status while a panic that will end it is on its way to the goroutine's root.
 
@@ -12,6 +13,7 @@ use crate::prim::{AtomicUsize, Ordering::Relaxed};
 use crate::tls;
 use std::any::Any;
 use std::panic;
+use std::ptr::NonNull;
 use std::thread;
 use std::time::Duration;
 
@@ -52,6 +54,39 @@ pub(crate) fn let_panics_win() {
     let until = os::now_ns() + PATIENCE_NS;
     while PANICKED.load(Relaxed) != 0 && os::now_ns() < until {
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The payload that `goexit` unwinds with.
+struct GoexitPayload;
+
+/// Begins the exit of the running goroutine `gp`.
+pub(crate) fn exit(gp: NonNull<G>) -> ! {
+    // SAFETY: the running goroutine owns itself.
+    unsafe { gp.as_ref() }.exiting.set(true);
+    panic::resume_unwind(Box::new(GoexitPayload))
+}
+
+/// Whether a caught panic payload is that of [`goexit`](crate::goexit()).
+#[must_use]
+pub fn is_goexit(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<GoexitPayload>()
+}
+
+/// Whether the running goroutine may not wait: it has called [`goexit`](crate::goexit()), and
+/// a `catch_unwind` has stopped the unwinding. While it unwinds, deferred blocks may wait.
+#[inline]
+#[must_use]
+pub fn must_exit() -> bool {
+    // SAFETY: the running goroutine owns itself.
+    tls::getg().is_some_and(|gp| unsafe { gp.as_ref() }.exiting.get()) && !thread::panicking()
+}
+
+/// Before a wait, with nothing held: unwinds if the goroutine [`must_exit`].
+#[inline]
+pub fn go_on_exiting() {
+    if must_exit() {
+        panic::resume_unwind(Box::new(GoexitPayload))
     }
 }
 

@@ -33,6 +33,7 @@ use crate::g::G;
 use crate::gstatus::{GStatus, casgstatus};
 use crate::inside::Inside;
 use crate::m::{Commit, M};
+use crate::panicking::go_on_exiting;
 use crate::prim::Ordering::Relaxed;
 use crate::ready::submit_next;
 use crate::sched::SCHED;
@@ -130,13 +131,26 @@ pub struct Current {
 }
 
 impl Current {
-    /// The caller.
+    /// The caller, which holds nothing: a goroutine that has called
+    /// [`goexit`](crate::goexit()) may go on unwinding here.
     ///
     /// # Panics
     /// On the system stack, where nothing may wait.
     #[inline]
     #[must_use]
     pub fn new() -> Self {
+        go_on_exiting();
+        Self::also_exiting()
+    }
+
+    /// The caller, also if it has called [`goexit`](crate::goexit()): for waits that must not
+    /// be given up.
+    ///
+    /// # Panics
+    /// On the system stack, where nothing may wait.
+    #[inline]
+    #[must_use]
+    pub fn also_exiting() -> Self {
         let waiter = match tls::getg() {
             Some(gp) => Waiter::of_g(gp),
             None => Self::not_a_goroutine(),
@@ -359,6 +373,7 @@ fn any_timers() -> &'static Timers {
 /// Lets other goroutines run: the caller goes to the tail of its queue. On a plain
 /// thread, yields the thread. Go's `runtime.Gosched`.
 pub fn yield_now() {
+    go_on_exiting();
     let Some(gp) = tls::getg() else {
         return thread::yield_now();
     };

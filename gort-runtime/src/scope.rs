@@ -8,10 +8,10 @@
 //! touches anything borrowed. Goroutines are never freed or unwound from outside, so the
 //! frame that waits stays where it is.
 
-use crate::goexit::is_goexit;
 use crate::goroutine::Goroutine;
 use crate::handle::{Builder, JoinError, JoinHandle};
 use crate::lock::Lock;
+use crate::panicking::is_goexit;
 use crate::park::{Current, Waiter};
 use crate::waitreason::WaitReason;
 use std::any::Any;
@@ -80,7 +80,7 @@ impl Data {
 
     fn wait(&self, site: &'static Location<'static>) {
         while self.running.load(Acquire) != 0 {
-            let current = Current::new();
+            let current = Current::also_exiting();
             let mut owner = self.owner.lock();
             if self.running.load(Acquire) == 0 {
                 return;

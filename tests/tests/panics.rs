@@ -4,10 +4,10 @@
 use gort::__macro::defer;
 use gort::prelude::*;
 use gort::recover;
-use gort_tests::{claims, role, run_child, settle};
+use gort_tests::{Counted, claims, role, run_child, settle};
 use std::any::Any;
 use std::hint;
-use std::panic::resume_unwind;
+use std::panic::{catch_unwind, resume_unwind};
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -182,6 +182,63 @@ claims! {
         });
         assert!(matches!(goroutine.join(), Err(JoinError::Exited)));
         assert_eq!(returned.load(SeqCst), 0);
+    }
+
+    // PA23
+    fn nothing_takes_goexit_back() {
+        let (tx, rx) = unbounded();
+        let never = bounded::<()>(0);
+        let waits: [fn(&Receiver<()>); 6] = [
+            |_| yield_now(),
+            |_| gort::time::sleep(Duration::from_millis(1)),
+            |never| _ = never.recv(),
+            |never| _ = never.recv_timeout(Duration::from_secs(3600)),
+            |never| select! { _ = <-never => {} },
+            |_| spawn(|| ()).join().unwrap(),
+        ];
+        for wait in waits {
+            let (tx, never) = (tx.clone(), never.1.clone());
+            let ended = spawn(move || {
+                defer! { tx.send("deferred").unwrap(); }
+                drop(catch_unwind(|| goexit()));
+                // What does not wait still works.
+                tx.send("caught").unwrap();
+                wait(&never);
+                tx.send("waited").unwrap();
+            });
+            assert!(matches!(ended.join(), Err(JoinError::Exited)));
+        }
+        drop(tx);
+        let said: Vec<_> = rx.iter().collect();
+        assert_eq!(said, ["caught", "deferred"].repeat(6));
+    }
+
+    // PA23
+    fn a_goroutine_that_catches_its_exit_and_returns_has_exited() {
+        let alive = Arc::new(AtomicUsize::new(0));
+        let value = Counted::new(&alive);
+        let ended = spawn(move || {
+            drop(catch_unwind(|| goexit()));
+            value
+        });
+        assert!(matches!(ended.join(), Err(JoinError::Exited)));
+        assert_eq!(alive.load(SeqCst), 0, "the value it returned was dropped");
+    }
+
+    // RU07
+    fn a_scope_in_an_exiting_goroutine_waits_all_the_same() {
+        let ended = spawn(|| {
+            drop(catch_unwind(|| goexit()));
+            let mut numbers = [0; 8];
+            gort::scope(|s| {
+                for number in &mut numbers {
+                    s.spawn(move || *number = 1);
+                }
+            });
+            assert_eq!(numbers, [1; 8]);
+            numbers
+        });
+        assert!(matches!(ended.join(), Err(JoinError::Exited)));
     }
 
     // PA23

@@ -2,7 +2,7 @@
 
 use super::hchan::{Hchan, Slot, Tried};
 use crate::sudog::{SelectWord, Sudog};
-use gort_runtime::{Current, Nanos, WaitReason};
+use gort_runtime::{Current, Nanos, WaitReason, go_on_exiting, must_exit};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::panic::Location;
@@ -13,6 +13,18 @@ use std::ptr;
 pub(super) enum Failed {
     Closed,
     Timeout,
+    /// The goroutine has called `goexit` and may not wait.
+    Exiting,
+}
+
+impl Failed {
+    /// With nothing held: unwinds if the goroutine has called `goexit`.
+    fn or_exit(self) -> Self {
+        if self == Self::Exiting {
+            go_on_exiting();
+        }
+        self
+    }
 }
 
 /// Which way a value goes.
@@ -29,8 +41,12 @@ impl<T> Hchan<T> {
         let slot: Slot<T> = UnsafeCell::new(MaybeUninit::new(value));
         match self.operate(Direction::Send, slot.get().cast(), None, site) {
             Ok(()) => Ok(()),
-            // SAFETY: the operation failed, so the value is still there.
-            Err(_) => Err(unsafe { slot.into_inner().assume_init() }),
+            Err(failed) => {
+                // SAFETY: the operation failed, so the value is still there.
+                let value = unsafe { slot.into_inner().assume_init() };
+                failed.or_exit();
+                Err(value)
+            }
         }
     }
 
@@ -43,8 +59,11 @@ impl<T> Hchan<T> {
     ) -> Result<(), (T, Failed)> {
         let slot: Slot<T> = UnsafeCell::new(MaybeUninit::new(value));
         self.operate(Direction::Send, slot.get().cast(), Some(deadline), site)
-            // SAFETY: the operation failed, so the value is still there.
-            .map_err(|failed| (unsafe { slot.into_inner().assume_init() }, failed))
+            .map_err(|failed| {
+                // SAFETY: the operation failed, so the value is still there.
+                let value = unsafe { slot.into_inner().assume_init() };
+                (value, failed.or_exit())
+            })
     }
 
     /// Receives, waiting until `deadline` at most, if there is one.
@@ -55,7 +74,8 @@ impl<T> Hchan<T> {
         site: &'static Location<'static>,
     ) -> Result<T, Failed> {
         let slot: Slot<T> = UnsafeCell::new(MaybeUninit::uninit());
-        self.operate(Direction::Recv, slot.get().cast(), deadline, site)?;
+        self.operate(Direction::Recv, slot.get().cast(), deadline, site)
+            .map_err(Failed::or_exit)?;
         // SAFETY: the operation succeeded: a value was moved in.
         Ok(unsafe { slot.into_inner().assume_init() })
     }
@@ -143,7 +163,12 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<(), Failed> {
-        let current = Current::new();
+        if must_exit() {
+            // SAFETY: the caller has taken it.
+            unsafe { self.raw_lock().unlock() };
+            return Err(Failed::Exiting);
+        }
+        let current = Current::also_exiting();
         let word = SelectWord::new();
         let sg = Sudog::plain(current.waiter(), elem.cast());
         let (lock, reason) = (

@@ -134,7 +134,7 @@ impl<T> Receiver<T> {
         };
         received.map_err(|failed| match failed {
             Failed::Timeout => RecvTimeoutError::Timeout,
-            Failed::Closed => RecvTimeoutError::Disconnected,
+            Failed::Closed | Failed::Exiting => RecvTimeoutError::Disconnected,
         })
     }
 

@@ -87,7 +87,7 @@ impl<T> Sender<T> {
             .send_until(value, deadline, site)
             .map_err(|(value, failed)| match failed {
                 Failed::Timeout => SendTimeoutError::Timeout(value),
-                Failed::Closed => SendTimeoutError::Disconnected(value),
+                Failed::Closed | Failed::Exiting => SendTimeoutError::Disconnected(value),
             })
     }
 

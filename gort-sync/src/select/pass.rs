@@ -22,7 +22,7 @@
 use super::arm::Arm;
 use crate::sudog::SelectWord;
 use gort_runtime::{
-    Current, Nanos, RawLock, WaitReason, deadline_after, now, random, wait_for_ever,
+    Current, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, random, wait_for_ever,
 };
 use std::panic::Location;
 use std::ptr;
@@ -95,6 +95,9 @@ fn run(
         Wait::Block | Wait::Default => None,
     };
 
+    if wait != Wait::Default {
+        go_on_exiting();
+    }
     loop {
         locks.lock();
         for &i in &*poll_order {
@@ -128,7 +131,7 @@ fn park(
     until: Option<Nanos>,
     site: &'static Location<'static>,
 ) -> Option<usize> {
-    let current = Current::new();
+    let current = Current::also_exiting();
     let word = SelectWord::new();
     // By value: where there is no lock to hold it back, the select may be over, woken by
     // the time, before `commit` has run, and `locks` gone.
