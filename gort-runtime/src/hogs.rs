@@ -112,11 +112,10 @@ impl Hogs {
     }
 
     /// Looks after the hogs and the hold; true while anybody is without a P.
-    pub(crate) fn look(&mut self) -> bool {
+    pub(crate) fn look(&mut self, now: u64) -> bool {
         if self.all.is_empty() && !HOLDING.load(Relaxed) {
             return false;
         }
-        let now = os::now_ns();
         self.all.retain(Lost::is_without_p);
         let mut one_more = false;
         for lost in &mut self.all {

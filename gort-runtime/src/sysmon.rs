@@ -22,6 +22,7 @@ use crate::p::P;
 use crate::prim::Ordering::{Acquire, Relaxed};
 use crate::sched::SCHED;
 use crate::schedule::{handoffp, inject_global};
+use crate::stack::Trimmer;
 use std::ptr::{self, NonNull};
 use std::thread;
 use std::time::Duration;
@@ -59,13 +60,15 @@ struct Seen {
 fn run() {
     let mut seen = Vec::new();
     let mut hogs = Hogs::default();
+    let mut trimmer = Trimmer::default();
     let mut quiet = 0u32;
     let mut idle = 0u32;
     let mut sleep_us = SHORTEST_SLEEP_US;
     loop {
         thread::sleep(Duration::from_micros(sleep_us));
-        let hogs_run = hogs.look();
-        if !hogs_run && SCHED.idle.npidle() == SCHED.procs() {
+        let now = os::now_ns();
+        let has_chores = hogs.look(now) | trimmer.look(now);
+        if !has_chores && SCHED.idle.npidle() == SCHED.procs() {
             idle += 1;
             if idle >= IDLE_ROUNDS && sleep_us >= LONGEST_SLEEP_US {
                 if park() {
@@ -78,7 +81,7 @@ fn run() {
         } else {
             idle = 0;
         }
-        let acted = retake(&mut seen, &mut hogs) || SCHED.sysmon.take_blocking();
+        let acted = retake(now, &mut seen, &mut hogs) || SCHED.sysmon.take_blocking();
         quiet = if acted { 0 } else { quiet.saturating_add(1) };
         sleep_us = if quiet < PATIENCE {
             SHORTEST_SLEEP_US
@@ -107,9 +110,8 @@ fn park() -> bool {
 }
 
 /// Takes Ps whose holders do not get on; true if it took any.
-fn retake(seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
+fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
     seen.resize_with(SCHED.allp().len(), Seen::default);
-    let now = os::now_ns();
     let mut took = false;
     for (&p, seen) in SCHED.allp().iter().zip(seen) {
         // SAFETY: an M's memory lives for ever; what we read of it is atomic, or read

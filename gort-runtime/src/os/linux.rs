@@ -116,6 +116,20 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Uncommits the pages of a private anonymous mapping, if any are committed.
+///
+/// # Safety
+/// What they hold is not needed: they read as zeros afterwards. Both are multiples of a page.
+pub(crate) unsafe fn give_back_pages(start: std::ptr::NonNull<u8>, len: usize) {
+    let mut resident = vec![0_u8; len / page_size()];
+    // SAFETY: `resident` has a byte for each page.
+    let known = unsafe { libc::mincore(start.as_ptr().cast(), len, resident.as_mut_ptr()) } == 0;
+    if !known || resident.iter().any(|&page| page & 1 != 0) {
+        // SAFETY: caller's clause. A refusal leaves them committed.
+        unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_DONTNEED) };
+    }
+}
+
 /// Bytes in a page.
 pub(crate) fn page_size() -> usize {
     // SAFETY: sysconf has no preconditions.

@@ -9,6 +9,7 @@
 //!   reads; never goes back.
 //! - `cpu_clock()`, `cpu_time_ns(clock)`: CPU time of one thread, to be read by another.
 //! - `thread_wants_cpu(tid)`: whether a thread runs or waits for a core.
+//! - `give_back_pages(start, len)`: uncommits memory.
 //! - `write_stderr`, `abort`, `exit_now`: end of the process, callable from
 //!   anywhere, no allocation.
 //! - `page_size()`, `num_cpus()`, `thread_id()`.

@@ -7,14 +7,17 @@
 //! 3. The `G` at its top is initialised from the moment the slot is carved, and
 //!    stays a valid `G` for ever, so that dumps may read it at any time.
 //!
-//! `map.rs` talks to the kernel, `pool.rs` keeps free slots.
+//! `map.rs` talks to the kernel, `pool.rs` keeps free slots, `trim.rs` gives back
+//! memory that nobody wants.
 
 mod map;
 mod overflow;
 mod pool;
+mod trim;
 
 pub(crate) use overflow::{AltStack, install as install_overflow_handler};
 pub(crate) use pool::{FreeSlots, alloc_batch, for_each_slot, free_one, validate_size};
+pub(crate) use trim::Trimmer;
 
 use std::ptr::NonNull;
 

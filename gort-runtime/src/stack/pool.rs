@@ -4,6 +4,9 @@
 //! out: the top page is warm) and exchanges [`BATCH`] at a time with the global
 //! list, as Go's `gfget`/`gfput` do. Other sizes go to the global list at once.
 //!
+//! The global list of a size has two parts: slots as they were left, and trimmed ones, whose
+//! memory `trim.rs` has given back. The first are taken first: their pages are there.
+//!
 //! A size's regions begin at 16 MiB and double up to 1 GiB, so a small program
 //! reserves little and a million goroutines need a thousand mappings at most.
 
@@ -44,6 +47,10 @@ struct Region {
 #[derive(Debug)]
 struct Class {
     free: GQueue,
+    /// Free slots of which only the top is committed.
+    trimmed: GQueue,
+    /// The least that `free` held since somebody last looked: slots that nobody wanted.
+    low_water: u32,
     /// Index of the newest region, the only one with uncarved slots.
     newest: Option<usize>,
 }
@@ -62,11 +69,23 @@ static POOL: Lock<Pool> = Lock::new(Pool {
     classes: [const {
         Class {
             free: GQueue::new(),
+            trimmed: GQueue::new(),
+            low_water: 0,
             newest: None,
         }
     }; CLASSES],
     regions: Vec::new(),
 });
+
+impl Class {
+    fn take(&mut self) -> Option<NonNull<G>> {
+        let Some(gp) = self.free.pop_front() else {
+            return self.trimmed.pop_front();
+        };
+        self.low_water = self.low_water.min(self.free.len());
+        Some(gp)
+    }
+}
 
 impl Pool {
     /// Makes a new slot: guard page below, `G` on top.
@@ -185,10 +204,7 @@ impl FreeSlots {
 pub(crate) fn alloc_batch(size_log2: u8, n: u32, into: &GQueue) -> io::Result<()> {
     let mut pool = POOL.lock();
     for i in 0..n {
-        if let Some(gp) = pool.classes[usize::from(size_log2) - MIN_LOG2]
-            .free
-            .pop_front()
-        {
+        if let Some(gp) = pool.classes[usize::from(size_log2) - MIN_LOG2].take() {
             into.push_back(gp);
             continue;
         }
@@ -208,9 +224,12 @@ pub(crate) fn free_batch(slots: &GQueue) {
         return;
     };
     slots.push_front(first);
-    // SAFETY: the slot is ours until it is in the list.
-    let class = usize::from(unsafe { first.as_ref() }.stack.size_log2()) - MIN_LOG2;
-    POOL.lock().classes[class].free.append(slots);
+    POOL.lock().classes[class_of(first)].free.append(slots);
+}
+
+fn class_of(gp: NonNull<G>) -> usize {
+    // SAFETY: a slot's G stays valid for ever, and its place does not change.
+    usize::from(unsafe { gp.as_ref() }.stack.size_log2()) - MIN_LOG2
 }
 
 /// Gives back one slot of any size.
@@ -218,6 +237,34 @@ pub(crate) fn free_one(gp: NonNull<G>) {
     let one = GQueue::new();
     one.push_back(gp);
     free_batch(&one);
+}
+
+/// Takes out up to `most` free slots of one size that nobody has wanted since the last
+/// call, to be trimmed. True if some are free, now or when this is called again.
+pub(super) fn take_unwanted(most: u32, into: &GQueue) -> bool {
+    let mut pool = POOL.lock();
+    let mut any_free = false;
+    for class in &mut pool.classes {
+        let unwanted = class.low_water.min(most);
+        class.low_water = class.free.len() - unwanted;
+        any_free |= !class.free.is_empty();
+        if unwanted != 0 {
+            for gp in std::iter::from_fn(|| class.free.pop_front()).take(unwanted as usize) {
+                into.push_back(gp);
+            }
+            break;
+        }
+    }
+    any_free
+}
+
+/// Gives back slots that `take_unwanted` took out.
+pub(super) fn put_trimmed(slots: &GQueue) {
+    let Some(first) = slots.pop_front() else {
+        return;
+    };
+    slots.push_front(first);
+    POOL.lock().classes[class_of(first)].trimmed.append(slots);
 }
 
 /// Calls `f` with the G of every slot that was ever carved, in no order.

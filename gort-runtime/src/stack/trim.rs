@@ -1,0 +1,64 @@
+//! Giving back what deep use of a stack has committed.
+//!
+//! A goroutine that goes deep leaves committed pages behind in its slot. Looking costs a system
+//! call, too much for each goroutine's end, so sysmon looks, and only at slots in the
+//! global list that nobody has wanted for [`PERIOD_NS`] (the list's low-water mark, as in
+//! tcmalloc): in bursts that come and go the pages stay where they are needed.
+//!
+//! Kept are a slot's two top pages, where the `G` is, and whatever is in a P's own list of up
+//! to 64 slots. Guards of either kind survive `MADV_DONTNEED`.
+
+use super::{StackSlot, pool};
+use crate::g::G;
+use crate::gqueue::GQueue;
+use crate::os;
+use std::ptr::NonNull;
+
+/// How long a slot must have been unwanted.
+const PERIOD_NS: u64 = 100_000_000;
+/// Slots that are looked at in one go: some 0.1 ms.
+const BATCH: u32 = 256;
+/// Pages at a slot's top that stay.
+const KEPT_PAGES: usize = 2;
+
+/// Sysmon's place in this.
+#[derive(Debug, Default)]
+pub(crate) struct Trimmer {
+    looked_at: u64,
+    /// The last look found unwanted slots: perhaps there are more.
+    found: bool,
+    /// Some slots are free and not trimmed.
+    any_free: bool,
+}
+
+impl Trimmer {
+    /// Looks at some unwanted slots if it is time to; true while there are any to look at.
+    pub(crate) fn look(&mut self, now: u64) -> bool {
+        if self.found || now - self.looked_at >= PERIOD_NS {
+            let slots = GQueue::new();
+            self.any_free = pool::take_unwanted(BATCH, &slots);
+            self.looked_at = now;
+            self.found = !slots.is_empty();
+            trim_all(&slots);
+        }
+        self.any_free
+    }
+}
+
+fn trim_all(slots: &GQueue) {
+    let trimmed = GQueue::new();
+    while let Some(gp) = slots.pop_front() {
+        trim(gp);
+        trimmed.push_back(gp);
+    }
+    pool::put_trimmed(&trimmed);
+}
+
+fn trim(gp: NonNull<G>) {
+    // SAFETY: the slot is ours, and its G stays valid for ever.
+    let slot: StackSlot = unsafe { gp.as_ref() }.stack;
+    let page = os::page_size();
+    let len = slot.size() - (1 + KEPT_PAGES) * page;
+    // SAFETY: from above the guard to below the pages that stay; nobody uses the slot.
+    unsafe { os::give_back_pages(slot.base().add(page), len) };
+}
