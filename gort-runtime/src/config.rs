@@ -15,6 +15,8 @@ pub(crate) enum Migration {
     Always,
     /// When it is stolen, or its P has changed hands.
     Normal,
+    /// Not at all once it has started.
+    Never,
 }
 
 /// Settings that hold for the life of the process.

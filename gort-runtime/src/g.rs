@@ -55,7 +55,8 @@ pub(crate) struct G {
     pub(crate) packet: Cell<*mut u8>,
     /// The M this goroutine is wired to, or null.
     pub(crate) lockedm: Cell<*const M>,
-    /// The M that ran it last; kept only where goroutines are made to migrate.
+    /// The M that ran it last, where goroutines are made to migrate; the one on which it has
+    /// started, where they may not. Otherwise null.
     pub(crate) last_m: Cell<*const M>,
     /// Not run yet, as far as `runnext` is concerned.
     pub(crate) is_new: Cell<bool>,

@@ -15,7 +15,7 @@ use crate::panicking;
 use crate::park::Waiter;
 use crate::prim::Ordering::Relaxed;
 use crate::sched::SCHED;
-use crate::schedule::{leave_thread, schedule};
+use crate::schedule::{leave_thread, pinned, schedule};
 use crate::stack;
 use crate::throw::throw;
 use crate::tls;
@@ -110,6 +110,7 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     m.curg.set(ptr::null_mut());
     panicking::ended(g);
     let wired = wire::end(m, g);
+    pinned::moved_out(m);
     // Before anyone can know of the end: a goroutine that was joined is not counted.
     match m.held_p() {
         Some(p) => p.count_ended(),

@@ -8,10 +8,10 @@
 //! # The rule
 //! A *hog* is a thread that has used [`HOG_NS`] of CPU time since it lost its P. A *suspect* is a
 //! goroutine that has not yet parked or yielded with a P, or has become a hog since it last
-//! did. When there are more hogs than [`limit`], each further one begins a *hold*: 20 ms in which no
-//! suspect is run; the next hold is twice as long, and so on, until the hogs are fewer.
-//! So N endless computations cost at most `limit + log2(uptime / 20 ms)` threads, and
-//! those that begin in the 10 ms before a hog is known.
+//! did. When there are more hogs than [`limit`], one more begins a *hold*: 20 ms in which no
+//! suspect is run; the next hold is twice as long, and so on, until the hogs are fewer. Between
+//! two holds each P may find another hog or two before they are known. So N endless
+//! computations cost a number of threads that grows with the logarithm of the time.
 //!
 //! Who is no suspect does not notice, and waits for a P for a time slice at most. Suspects that are
 //! innocent (new goroutines that will soon park) run at full speed between two holds,
@@ -35,7 +35,7 @@ use crate::os;
 use crate::prim::{AtomicBool, Ordering::Relaxed};
 use crate::ready::random;
 use crate::sched::SCHED;
-use crate::schedule::submit_global;
+use crate::schedule::{pinned, submit_global};
 use std::ptr::NonNull;
 
 /// The first hold.
@@ -64,7 +64,8 @@ pub(crate) fn put_on_hold(gp: NonNull<G>) -> bool {
 #[cold]
 fn hold(gp: NonNull<G>) -> bool {
     // SAFETY: the caller took `gp` out of a queue: it is ours.
-    if !unsafe { gp.as_ref() }.suspect.load(Relaxed) {
+    let g = unsafe { gp.as_ref() };
+    if !g.suspect.load(Relaxed) || pinned::has_home(g) {
         return false;
     }
     let shared = SCHED.shared.lock();
@@ -95,6 +96,8 @@ struct Lost {
 pub(crate) struct Hogs {
     all: Vec<Lost>,
     hold_until: u64,
+    /// Holds since the hogs were few.
+    holds: u32,
 }
 
 impl Hogs {
@@ -122,14 +125,18 @@ impl Hogs {
             one_more |= lost.sample(now);
         }
         let hogs = self.all.iter().filter(|lost| lost.is_hog).count();
-        if one_more && hogs > limit() {
-            let doublings = (hogs - limit() - 1).min(32);
-            self.hold_until = now.saturating_add(HOLD_NS << doublings);
+        let holding = HOLDING.load(Relaxed);
+        if hogs <= limit() {
+            self.holds = 0;
+        }
+        if holding && (now >= self.hold_until || hogs <= limit()) {
+            release();
+        } else if !holding && one_more && hogs > limit() {
+            self.hold_until = now.saturating_add(HOLD_NS << self.holds.min(32));
+            self.holds += 1;
             // Under the lock, as who puts a suspect on hold asks for it there.
             let _shared = SCHED.shared.lock();
             HOLDING.store(true, Relaxed);
-        } else if HOLDING.load(Relaxed) && (now >= self.hold_until || hogs <= limit()) {
-            release();
         }
         true
     }

@@ -20,7 +20,7 @@ use crate::gstatus::{GStatus, casgstatus};
 use crate::m::M;
 use crate::p::P;
 use crate::sched::SCHED;
-use crate::schedule::{acquirep, schedule, submit_global};
+use crate::schedule::{acquirep, pinned, schedule, submit_global};
 use crate::throw::throw;
 use crate::tls;
 use crate::wire::{unwire_if, wire_if_panicking};
@@ -124,6 +124,8 @@ unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf
         GStatus::Runnable,
     );
     m.curg.set(ptr::null_mut());
-    submit_global(&GQueue::of(gp));
+    if !pinned::send_home_last(gp) {
+        submit_global(&GQueue::of(gp));
+    }
     schedule(m)
 }

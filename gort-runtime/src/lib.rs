@@ -15,7 +15,7 @@
 //! checkdead dump traceback         deadlocks, and what everybody is doing
 //! sched allp                       global queue, idle lists
 //! g m p  tls  g0call               goroutine · thread · processor · who runs here
-//! stack/ time/ gqueue panicking    where goroutines live, sleep, queue
+//! stack/ time/ gqueue home panicking    where goroutines live, sleep, queue
 //! idle ownership runq join gstatus the protocols, which loom explores
 //! lock note threadparker           what blocks a thread
 //! config goroutine waitreason      settings, names
@@ -53,6 +53,7 @@ mod gstatus;
 mod handle;
 #[cfg(not(loom))]
 mod hogs;
+mod home;
 mod idle;
 #[cfg(not(loom))]
 mod inside;

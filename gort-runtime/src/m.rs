@@ -8,12 +8,14 @@
 //! | `idle`, `idle_next` | under the scheduler's lock |
 //! | `tid`, `cpu_clock` | the M's own thread; sysmon reads them |
 //! | `times_taken` | sysmon |
+//! | `home` | see `home.rs` |
 //! | `ownership`, `blocking` | see `ownership.rs` and `syscall.rs` |
 //!
 //! An M's memory is never returned: an exited thread's M is used again by the next.
 
 use crate::arch::Gobuf;
 use crate::g::G;
+use crate::home::Home;
 use crate::note::Note;
 use crate::os;
 use crate::ownership::Ownership;
@@ -61,6 +63,8 @@ pub(crate) struct M {
     pub(crate) nextg: Cell<*mut G>,
     /// It runs in the time slice of the one before.
     pub(crate) nextg_inherits: Cell<bool>,
+    /// Goroutines that stay on this thread (`migrate=never`).
+    pub(crate) home: Home,
     pub(crate) note: Note,
     /// In the idle list.
     pub(crate) idle: Cell<bool>,
@@ -95,6 +99,7 @@ impl M {
             nextp: Cell::new(ptr::null()),
             nextg: Cell::new(ptr::null_mut()),
             nextg_inherits: Cell::new(false),
+            home: Home::new(),
             note: Note::new(),
             idle: Cell::new(false),
             idle_next: Cell::new(ptr::null()),

@@ -19,7 +19,7 @@ use crate::gqueue::GQueue;
 use crate::m::M;
 use crate::prim::{Ordering::SeqCst, fence};
 use crate::sched::SCHED;
-use crate::schedule::{releasep, submit_global, wakep};
+use crate::schedule::{pinned, releasep, submit_global, wakep};
 use crate::start::{MAX_PROCS, ensure_started};
 
 /// Sets how many goroutines run at the same time, and returns what it was; 0 only asks, and
@@ -39,6 +39,7 @@ pub fn set_max_procs(n: usize) -> usize {
     // Ps that are idle from now on were not when somebody submitted work.
     fence(SeqCst);
     wakep();
+    pinned::serve_wanting();
     old as usize
 }
 
@@ -60,4 +61,5 @@ pub(crate) fn retire(m: &M) {
     } else {
         submit_global(&queued);
     }
+    pinned::serve_wanting();
 }

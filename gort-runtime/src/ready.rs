@@ -7,7 +7,7 @@ use crate::inside::Inside;
 use crate::p::P;
 use crate::prim::{AtomicU64, Ordering::Relaxed};
 use crate::sched::SCHED;
-use crate::schedule::{runq_put_next, submit_global, wakep};
+use crate::schedule::{pinned, runq_put_next, submit_global, wakep};
 use std::ptr::NonNull;
 
 /// Submits a runnable goroutine: `runnext` of this M's P, or the
@@ -15,9 +15,13 @@ use std::ptr::NonNull;
 #[inline]
 pub(crate) fn submit_next(gp: NonNull<G>) {
     let Some(inside) = Inside::enter() else {
-        return submit_global(&GQueue::of(gp));
+        if !pinned::send_home(gp) {
+            submit_global(&GQueue::of(gp));
+        }
+        return;
     };
     match inside.p() {
+        _ if pinned::send_home(gp) => {}
         Some(p) => {
             runq_put_next(p, gp);
             wakep();

@@ -90,6 +90,8 @@ pub(crate) struct Sched {
     pub(crate) runqsize: AtomicU32,
     pub(crate) idle: Idle,
     pub(crate) sysmon: SysmonSleep,
+    /// Whether some M wants a P (`schedule/pinned.rs`); written under the lock.
+    pub(crate) wanted: AtomicBool,
     /// Until when the timekeeper sleeps; 0: there is none.
     pub(crate) poll_until: AtomicU64,
     /// The next goroutine id.
@@ -114,6 +116,8 @@ pub(crate) struct Shared {
     pub(crate) surplus_held: u32,
     /// The idle M that sleeps until the earliest timer, or null.
     timekeeper: *const M,
+    /// Ms that want a P, first and last, linked through `idle_next`.
+    wanting: (*const M, *const M),
     /// Ms whose threads have exited, linked through `idle_next`.
     pub(crate) mfree: *const M,
     /// Ms that sleep until the goroutine wired to them can run. Less than 0 for a moment if
@@ -137,6 +141,7 @@ pub(crate) static SCHED: Sched = Sched {
         npidle: 0,
         surplus_held: 0,
         timekeeper: ptr::null(),
+        wanting: (ptr::null(), ptr::null()),
         mfree: ptr::null(),
         wired_asleep: 0,
         held: GQueue::new(),
@@ -145,6 +150,7 @@ pub(crate) static SCHED: Sched = Sched {
     runqsize: AtomicU32::new(0),
     idle: Idle::new(),
     sysmon: SysmonSleep::new(),
+    wanted: AtomicBool::new(false),
     poll_until: AtomicU64::new(0),
     next_id: AtomicU64::new(1),
     started_outside: AtomicU64::new(0),
@@ -296,10 +302,44 @@ impl Shared {
         }
     }
 
-    /// Chooses an M for a P: an idle one, or one that the caller starts a thread for. That
+    /// Puts `m`, which sleeps or is about to, at the end of the line for a P.
+    pub(crate) fn want_p(&mut self, m: &M) {
+        m.idle_next.set(ptr::null());
+        // SAFETY: null or an M of the line; the memory of Ms lives for ever.
+        match unsafe { self.wanting.1.as_ref() } {
+            Some(last) => last.idle_next.set(m),
+            None => self.wanting.0 = m,
+        }
+        self.wanting.1 = m;
+        SCHED.wanted.store(true, Relaxed);
+    }
+
+    /// Takes the first M that wants a P.
+    pub(crate) fn take_wanting(&mut self) -> Option<&'static M> {
+        // SAFETY: as above.
+        let m = unsafe { self.wanting.0.as_ref() }?;
+        self.wanting.0 = m.idle_next.replace(ptr::null());
+        if self.wanting.0.is_null() {
+            self.wanting.1 = ptr::null();
+            SCHED.wanted.store(false, Relaxed);
+        }
+        Some(m)
+    }
+
+    /// Takes `m`, for which there is something to do at home, out of where it rests.
+    pub(crate) fn end_rest(&mut self, m: &M) -> bool {
+        if m.home.rests_wired.replace(false) {
+            m.home.wake();
+            self.wired_asleep -= 1;
+            return true;
+        }
+        self.midle_remove(m)
+    }
+
+    /// Chooses an M for a P: one that wants it, an idle one, or one that the caller starts a thread for. That
     /// thread is counted at once, so that nobody is thought to be missing.
     pub(crate) fn pick_m(&mut self) -> PickedM {
-        if let Some(m) = self.midle_get() {
+        if let Some(m) = self.take_wanting().or_else(|| self.midle_get()) {
             return PickedM::Idle(m);
         }
         self.threads += 1;
@@ -342,6 +382,7 @@ impl Shared {
 
     fn midle_taken(&mut self, m: &M) {
         m.idle.set(false);
+        m.home.wake();
         m.idle_next.set(ptr::null());
         self.nmidle -= 1;
         if ptr::eq(self.timekeeper, m) {

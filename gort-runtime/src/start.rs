@@ -51,6 +51,8 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         }
         let migration = if debug_option("migrate=always") {
             Migration::Always
+        } else if debug_option("migrate=never") {
+            Migration::Never
         } else {
             Migration::Normal
         };

@@ -162,6 +162,7 @@ fn has_work(p: &P, now: u64) -> bool {
     let timer = p.timers.next();
     !p.runq.is_empty()
         || SCHED.is_surplus(p)
+        || SCHED.wanted.load(Relaxed)
         || (timer != 0 && timer <= now)
         || (SCHED.global_has_work() && SCHED.idle.npidle() == 0)
 }

@@ -6,7 +6,7 @@ use gort::prelude::*;
 use gort::runtime::max_procs;
 use gort::time::sleep;
 use gort::{blocking, lock_os_thread};
-use gort_tests::{claims, settle};
+use gort_tests::{claims, never_migrates, settle};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -44,6 +44,9 @@ fn hogs(f: fn()) -> (Arc<AtomicBool>, Vec<JoinHandle<()>>) {
 claims! {
     // SC11
     fn goroutines_that_compute_for_ever_do_not_stop_the_others() {
+        if never_migrates() {
+            return;
+        }
         let (stop, all) = hogs(std::hint::spin_loop);
         for _ in 0..20 {
             sleep(Duration::from_millis(1));
@@ -57,6 +60,9 @@ claims! {
 
     // SC11
     fn goroutines_that_block_without_announcing_it_do_not_stop_the_others() {
+        if never_migrates() {
+            return;
+        }
         let (stop, all) = hogs(|| thread::sleep(Duration::from_millis(50)));
         for _ in 0..20 {
             sleep(Duration::from_millis(1));
@@ -194,6 +200,9 @@ claims! {
 
     // LT04
     fn a_goroutine_that_ends_locked_takes_its_thread_with_it() {
+        if never_migrates() {
+            return;
+        }
         let id = spawn(|| {
             let _never_unlocked = std::mem::ManuallyDrop::new(lock_os_thread());
             thread_id()

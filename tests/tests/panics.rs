@@ -4,7 +4,7 @@
 use gort::__macro::defer;
 use gort::prelude::*;
 use gort::recover;
-use gort_tests::{Counted, claims, role, run_child, settle};
+use gort_tests::{Counted, claims, never_migrates, role, run_child, settle};
 use std::any::Any;
 use std::hint;
 use std::panic::{catch_unwind, resume_unwind};
@@ -355,6 +355,9 @@ claims! {
 
     // PA28
     fn goroutines_that_park_while_they_unwind_do_not_confuse_each_other() {
+        if never_migrates() {
+            return;
+        }
         for _ in 0..20 {
             let (release, parked) = bounded::<()>(0);
             let a = spawn(move || {
@@ -385,6 +388,9 @@ claims! {
 
     // PA28: many at once, in every state.
     fn many_goroutines_unwind_at_once() {
+        if never_migrates() {
+            return;
+        }
         let unrelated = spawn(|| {
             for _ in 0..200 {
                 assert!(!thread::panicking());

@@ -5,7 +5,7 @@
 use gort::prelude::*;
 use gort::runtime::{max_procs, num_goroutines, set_max_procs};
 use gort::time::sleep;
-use gort_tests::{Random, claims, run_child, seed};
+use gort_tests::{Random, claims, never_migrates, run_child, seed};
 use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -79,6 +79,9 @@ claims! {
 
     // SC18
     fn sleepers_of_a_p_that_goes_wake_up_nevertheless() {
+        if never_migrates() {
+            return;
+        }
         set_max_procs(8);
         // Each starts on a P of its own, and sleeps there.
         let here = Arc::new(AtomicUsize::new(0));
@@ -132,6 +135,9 @@ claims! {
 
     // SC18
     fn goroutines_that_compute_do_not_keep_a_p_that_goes() {
+        if never_migrates() {
+            return;
+        }
         set_max_procs(4);
         let stop = Arc::new(AtomicBool::new(false));
         let all: Vec<_> = (0..4)

@@ -10,8 +10,9 @@
 //!
 //! Steps 5 and 6 are one side of the protocol in `README.md`.
 
+use super::pinned::{self, Turn};
 use super::steal::{Stolen, steal_work};
-use super::wake::{acquirep, become_spinning, inject, releasep, runq_put, stopm};
+use super::wake::{acquirep, become_spinning, hand_p, inject, releasep, runq_put, stopm};
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::m::M;
@@ -81,6 +82,14 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
         {
             return Found::new(gp);
         }
+        if pinned::is_on() {
+            match pinned::turn(m, p) {
+                Turn::Home(found) => return Some(found),
+                Turn::New => {}
+                Turn::Stop if stopm(m, true) => continue,
+                Turn::Stop => return None,
+            }
+        }
         if let Some(found) = local(p) {
             return Some(found);
         }
@@ -148,7 +157,7 @@ fn one_more_new(p: &P) -> bool {
 
 /// Whether goroutines that inherit the time slice have used it up.
 #[inline]
-fn slice_used_up(p: &P) -> bool {
+pub(super) fn slice_used_up(p: &P) -> bool {
     let streak = p.streak.get();
     if streak == 0 || !streak.is_multiple_of(SLICE_CHECK) {
         return false;
@@ -219,6 +228,11 @@ fn give_up_p(m: &M) -> GaveUp {
         if let Some(gp) = SCHED.get_global(&shared) {
             return GaveUp::Found(gp);
         }
+        if let Some(other) = shared.take_wanting() {
+            drop(shared);
+            hand_p(other, releasep(m));
+            return idle_without_p(m, was_spinning);
+        }
         let p = releasep(m);
         let must_spin = if SCHED.is_surplus(p) {
             shared.retire(p);
@@ -235,6 +249,11 @@ fn give_up_p(m: &M) -> GaveUp {
             }
         }
     }
+    idle_without_p(m, was_spinning)
+}
+
+/// The end of `give_up_p`: the P is gone.
+fn idle_without_p(m: &M, was_spinning: bool) -> GaveUp {
     if was_spinning {
         // From here on a submitter that sees nobody spinning wakes somebody; what
         // was submitted before that is visible to the looks below.

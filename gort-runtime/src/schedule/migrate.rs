@@ -1,14 +1,14 @@
-//! Whether a goroutine that has started may run on another thread: the one place that
-//! decides.
+//! Whether a goroutine that has started may run on another thread.
 //!
 //! | `GORT_DEBUG=migrate=` | a goroutine that was started on thread A runs on thread B |
 //! |---|---|
 //! | `normal` | when B steals it, or A has lost its P |
-//! | `always` | each time it has parked or yielded |
+//! | `always` | each time it has parked or yielded (this file) |
+//! | `never` | not at all (`pinned.rs`) |
 //!
 //! `always` is for tests: code that holds something of its thread's across a call that parks
 //! (a thread-local's borrow, a std mutex guard) fails on the first occasion instead of once in
-//! a million. A goroutine wired to its thread stays on it in either case.
+//! a million. A goroutine wired to its thread stays on it in any case.
 
 use super::find::Found;
 use super::wake::{pass_p_on, stopm};

@@ -6,6 +6,7 @@
 mod find;
 mod migrate;
 mod mstart;
+pub(crate) mod pinned;
 mod run;
 mod steal;
 mod wake;

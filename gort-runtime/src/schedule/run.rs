@@ -2,6 +2,7 @@
 
 use super::find::{Found, find_runnable};
 use super::migrate::{must_move, send_away};
+use super::pinned;
 use super::wake::{
     acquirep, handoffp, releasep, runq_put, startlockedm, stopm, submit_global, wakep, wired_sleep,
 };
@@ -21,7 +22,7 @@ use std::ptr::{self, NonNull};
 /// Finds the next goroutine and returns its context to `mcall`'s tail, which
 /// resumes it. Returns g0's own context if this thread is to exit.
 pub(crate) fn schedule(m: &M) -> *mut Gobuf {
-    if !m.lockedg.get().is_null() {
+    if !m.lockedg.get().is_null() && !pinned::is_on() {
         return stoplockedm(m);
     }
     loop {
@@ -41,7 +42,10 @@ pub(crate) fn schedule(m: &M) -> *mut Gobuf {
         }
         // SAFETY: we took `gp` out of a queue: it is ours.
         let lockedm = unsafe { gp.as_ref() }.lockedm.get();
-        let stays = if !lockedm.is_null() {
+        let stays = if pinned::is_on() {
+            pinned::moves_in(m, gp);
+            return execute(m, gp, inherit);
+        } else if !lockedm.is_null() {
             startlockedm(m, lockedm)
         } else if must_move(m, gp) {
             send_away(m, found)
@@ -86,7 +90,12 @@ fn stop_spinning_with_work(m: &M) {
 
 /// A goroutine ended wired to its thread: the thread ends with it, since whatever was
 /// changed in it must not show up in another goroutine.
+///
+/// Unless there are others who cannot live anywhere else.
 pub(crate) fn leave_thread(m: &M) -> *mut Gobuf {
+    if pinned::is_inhabited(m) {
+        return schedule(m);
+    }
     if m.held_p().is_some() {
         handoffp(releasep(m));
     }
@@ -117,6 +126,9 @@ pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
     }
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
+    if pinned::send_home_last(gp) {
+        return schedule(m);
+    }
     match m.held_p() {
         Some(p) if !SCHED.global_has_work() => {
             // Whoever was to run next goes in front of the caller, not just first: at the

@@ -5,6 +5,7 @@
 
 use super::find::Found;
 use super::mstart::mstart;
+use super::pinned;
 use crate::checkdead;
 use crate::g::G;
 use crate::g0call::call_on_g0;
@@ -68,7 +69,9 @@ pub(super) fn inject(p: &P, list: &GQueue) {
     }
     while let Some(gp) = list.pop_front() {
         end_wait(gp);
-        runq_put(p, gp);
+        if !pinned::send_home(gp) {
+            runq_put(p, gp);
+        }
     }
     fence(SeqCst);
     wakep();
@@ -79,7 +82,9 @@ pub(crate) fn inject_global(list: &GQueue) {
     let runnable = GQueue::new();
     while let Some(gp) = list.pop_front() {
         end_wait(gp);
-        runnable.push_back(gp);
+        if !pinned::send_home(gp) {
+            runnable.push_back(gp);
+        }
     }
     if !runnable.is_empty() {
         submit_global(&runnable);
@@ -146,6 +151,13 @@ fn startm(m: PickedM, p: &'static P, first: Option<Found>) {
     }
 }
 
+/// Gives `p` to an M that sleeps, has been taken out of its list, and does not spin.
+pub(super) fn hand_p(m: &M, p: &'static P) {
+    m.spinning.set(false);
+    m.nextp.set(p);
+    m.note.wake();
+}
+
 /// Starts the thread of `m`.
 #[cold]
 fn newm(m: &'static M) {
@@ -175,8 +187,14 @@ pub(super) fn stopm(m: &M, keep_time: bool) -> bool {
     loop {
         let mut until = if keep_time { SCHED.earliest_timer() } else { 0 };
         let mut shared = SCHED.shared.lock();
+        if pinned::is_on() {
+            shared = match pinned::stop_at_home(m, shared) {
+                Ok(()) => return true,
+                Err(shared) => shared,
+            };
+        }
         keep_time = shared.midle_put(m, until);
-        let surplus = shared.nmidle > SCHED.procs();
+        let surplus = shared.nmidle > SCHED.procs() && !pinned::is_inhabited(m);
         checkdead::check(&shared);
         drop(shared);
         let woken = if keep_time {
