@@ -8,12 +8,13 @@ use std::sync::OnceLock;
 /// Whether a goroutine that has started may run on another thread: `GORT_DEBUG=migrate=…`.
 ///
 /// `schedule/migrate.rs` decides by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Migration {
     /// Each time it runs, so that tests find whoever holds something of a thread's
     /// across a call that parks.
     Always,
     /// When it is stolen, or its P has changed hands.
+    #[default]
     Normal,
     /// Not at all once it has started.
     Never,
@@ -57,9 +58,4 @@ pub(crate) fn setting<V>(
         ));
     }
     value
-}
-
-/// Whether `GORT_DEBUG` contains `option`.
-pub(crate) fn debug_option(option: &str) -> bool {
-    env::var("GORT_DEBUG").is_ok_and(|value| value.split(',').any(|o| o == option))
 }

@@ -18,7 +18,7 @@
 //! stack/ time/ gqueue home panicking    where goroutines live, sleep, queue
 //! idle ownership runq join gstatus the protocols, which loom explores
 //! lock note threadparker           what blocks a thread
-//! config goroutine waitreason      settings, names
+//! config debug goroutine waitreason  settings, names
 //! os/ arch/ barrier throw prim
 //! ```
 //!
@@ -35,6 +35,8 @@ mod barrier;
 mod checkdead;
 #[cfg(not(loom))]
 mod config;
+#[cfg(not(loom))]
+mod debug;
 #[cfg(not(loom))]
 mod dump;
 #[cfg(not(loom))]

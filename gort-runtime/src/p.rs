@@ -5,6 +5,7 @@
 //! lock while the P is idle (`link`). Hand-overs go through that lock or through
 //! `M::nextp` and its note, which release and acquire.
 
+use crate::debug;
 use crate::g::G;
 use crate::m::M;
 use crate::prim::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -16,6 +17,8 @@ use std::ptr;
 
 /// Goroutine ids that a P takes from the global counter at a time.
 const ID_BATCH: u64 = 16;
+/// The golden ratio's bits: the step of splitmix64.
+pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// One processor.
 pub(crate) struct P {
@@ -75,7 +78,7 @@ impl P {
             ended: AtomicU64::new(0),
             coarse_now: Cell::new(0),
             ids: Cell::new((0, 0)),
-            rng: Cell::new(0x9e37_79b9_7f4a_7c15 ^ (u64::from(id) + 1)),
+            rng: Cell::new(first_state(debug::seed(), id)),
         }
     }
 
@@ -131,4 +134,17 @@ impl P {
     pub(crate) fn ended(&self) -> u64 {
         self.ended.load(Relaxed)
     }
+}
+
+/// Where the generator of P `id` begins. Neighbouring seeds and Ps get states that have nothing
+/// in common; and never 0, which would stay 0.
+fn first_state(seed: u64, id: u32) -> u64 {
+    mix(mix(seed.wrapping_add(GOLDEN)).wrapping_add(id.into())).max(1)
+}
+
+/// Spreads the bits of a counter or seed (splitmix64, Steele et al. 2014).
+pub(crate) fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
 }

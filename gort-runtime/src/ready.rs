@@ -4,7 +4,7 @@
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::inside::Inside;
-use crate::p::P;
+use crate::p::{GOLDEN, P, mix};
 use crate::prim::{AtomicU64, Ordering::Relaxed};
 use crate::sched::SCHED;
 use crate::schedule::{pinned, runq_put_next, submit_global, wakep};
@@ -35,15 +35,12 @@ pub(crate) fn submit_next(gp: NonNull<G>) {
 /// A random number, cheap and not for secrets: for choosing among equals.
 #[must_use]
 pub fn random() -> u32 {
-    /// Steps of the golden ratio, mixed (splitmix64, Steele et al. 2014).
+    /// Steps of splitmix64.
     static OUTSIDE: AtomicU64 = AtomicU64::new(0);
     if let Some(p) = Inside::enter().and_then(|inside| inside.p().map(P::random)) {
         return p;
     }
-    let mut x = OUTSIDE.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (x >> 32) as u32
+    (mix(OUTSIDE.fetch_add(GOLDEN, Relaxed)) >> 32) as u32
 }
 
 /// Whether somebody else can run while the caller spins: there is more than one P.

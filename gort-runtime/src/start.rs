@@ -1,7 +1,8 @@
 //! Starting the runtime: once, on first use.
 
 use crate::barrier;
-use crate::config::{CONFIG, Config, Migration, debug_option, setting};
+use crate::config::{CONFIG, Config, setting};
+use crate::debug;
 use crate::panicking;
 use crate::sched::SCHED;
 use crate::stack;
@@ -49,21 +50,15 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         if abort_on_panic {
             panicking::take_note();
         }
-        let migration = if debug_option("migrate=always") {
-            Migration::Always
-        } else if debug_option("migrate=never") {
-            Migration::Never
-        } else {
-            Migration::Normal
-        };
+        let debug = debug::options();
         let procs = procs.clamp(1, MAX_PROCS) as u32;
-        barrier::init(!debug_option("membarrier=off"));
+        barrier::init(!debug.no_membarrier);
         stack::install_overflow_handler();
         SCHED.shared.lock().set_procs(procs);
         sysmon::start();
         Config {
             stack_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
-            migration,
+            migration: debug.migration,
             abort_on_panic,
         }
     })

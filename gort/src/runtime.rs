@@ -3,8 +3,15 @@
 //! There is one per process; it starts on first use. In the environment,
 //! `GORT_MAXPROCS` sets how many goroutines run at the same time, `GORT_STACK` the bytes
 //! reserved for each stack, and `GORT_PANIC=abort` makes an uncaught panic end the process.
-//! `GORT_DEBUG` takes a comma-separated list: `guard=mprotect` makes guard pages as on kernels
-//! before Linux 6.13, `membarrier=off` does without that system call.
+//!
+//! `GORT_DEBUG` takes a comma-separated list of options:
+//!
+//! | option | what it does |
+//! |---|---|
+//! | `seed=N` | the Ps' random generators, which order `select!` and stealing, begin with N: a program on 1 P, with no other source of chance, makes the same choices again |
+//! | `migrate=always` | a goroutine runs on another thread each time it has waited: finds code that holds something of its thread's across a wait |
+//! | `guard=mprotect` | makes guard pages as on kernels before Linux 6.13 |
+//! | `membarrier=off` | does without that system call |
 
 pub use gort_runtime::{
     GoroutineInfo, GoroutineState, RuntimeBuilder as Builder, WaitReason, dump, goroutines,

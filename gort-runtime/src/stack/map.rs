@@ -91,7 +91,7 @@ unsafe fn install(kind: GuardKind, page: NonNull<u8>) -> io::Result<()> {
 pub(super) fn guard_kind() -> GuardKind {
     static KIND: OnceLock<GuardKind> = OnceLock::new();
     *KIND.get_or_init(|| {
-        let forced = crate::config::debug_option("guard=mprotect");
+        let forced = crate::debug::options().mprotect_guards;
         if !forced && madvise_guards_work() {
             GuardKind::Madvise
         } else {
