@@ -136,6 +136,7 @@ fn migration(text: &str) -> Option<Migration> {
     match text {
         "always" => Some(Migration::Always),
         "normal" => Some(Migration::Normal),
+        "never" => Some(Migration::Never),
         _ => None,
     }
 }

@@ -19,7 +19,7 @@
 //! |---|---|---|
 //! | `buf` | `mcall`, on behalf of the running goroutine; the spawner | whoever resumes it |
 //! | `status` | the owner | anyone (a dump sees some recent state) |
-//! | `schedlink`, `is_new` | whoever holds the G in a list | the same |
+//! | `schedlink`, `is_new`, `runnable_since` | whoever holds the G in a list | the same |
 //! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst |
 //! | `suspect` | the spawner; the M that runs it; sysmon | who takes it out of a queue |
 //! | `join` | see `join.rs` | |
@@ -58,6 +58,8 @@ pub(crate) struct G {
     /// The M that ran it last, where goroutines are made to migrate; the one on which it has
     /// started, where they may not. Otherwise null.
     pub(crate) last_m: Cell<*const M>,
+    /// When it was made runnable, if that is to be counted (`stats.rs`), else 0.
+    pub(crate) runnable_since: Cell<u64>,
     /// Not run yet, as far as `runnext` is concerned.
     pub(crate) is_new: Cell<bool>,
     /// It may be one that computes for long (`hogs.rs`).
@@ -101,6 +103,7 @@ impl G {
             packet: Cell::new(ptr::null_mut()),
             lockedm: Cell::new(ptr::null()),
             last_m: Cell::new(ptr::null()),
+            runnable_since: Cell::new(0),
             is_new: Cell::new(false),
             suspect: AtomicBool::new(true),
             wired: Cell::new(0),

@@ -57,8 +57,10 @@ unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) 
     // while its goroutine is switched away.
     let call = unsafe { &mut *m.system_call.get().cast::<Call<F, T>>() };
     if let Some(f) = call.f.take() {
+        m.calls_for.set(gp);
         // The panic counter goes up and down on this one thread.
         call.result = Some(panic::catch_unwind(AssertUnwindSafe(f)));
+        m.calls_for.set(ptr::null_mut());
     }
     debug_assert_eq!(NonNull::new(gp).map(G::gobuf), Some(from));
     m.curg.set(gp);

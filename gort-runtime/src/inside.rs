@@ -21,6 +21,7 @@ use crate::m::M;
 use crate::p::P;
 use crate::sched::SCHED;
 use crate::schedule::{acquirep, pinned, schedule, submit_global};
+use crate::stats;
 use crate::throw::throw;
 use crate::tls;
 use crate::wire::{unwire_if, wire_if_panicking};
@@ -118,12 +119,10 @@ unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf
     // SAFETY: `exitsyscall` passed its goroutine and its M.
     let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
     // SAFETY: the goroutine is ours until it is queued.
-    casgstatus(
-        unsafe { &gp.as_ref().status },
-        GStatus::Running,
-        GStatus::Runnable,
-    );
+    let g = unsafe { gp.as_ref() };
+    casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
+    stats::made_runnable(None, g);
     if !pinned::send_home_last(gp) {
         submit_global(&GQueue::of(gp));
     }

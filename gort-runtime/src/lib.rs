@@ -12,9 +12,9 @@
 //! inside syscall                   entering and leaving the runtime, with or without a P
 //! hogs                             how many threads may compute without a P
 //! schedule/ procresize             what runs next: run find steal wake mstart migrate · fewer, more Ps
-//! checkdead dump traceback         deadlocks, and what everybody is doing
+//! checkdead dump traceback metrics deadlocks, and what everybody is doing
 //! sched allp                       global queue, idle lists
-//! g m p  tls  g0call               goroutine · thread · processor · who runs here
+//! g m p  tls  g0call  stats  shown goroutine · thread · processor · who runs here · counts
 //! stack/ time/ gqueue home panicking    where goroutines live, sleep, queue
 //! idle ownership runq join gstatus the protocols, which loom explores
 //! lock note threadparker           what blocks a thread
@@ -64,6 +64,8 @@ mod lock;
 #[cfg(not(loom))]
 mod m;
 #[cfg(not(loom))]
+mod metrics;
+#[cfg(not(loom))]
 mod newproc;
 #[cfg(not(loom))]
 mod note;
@@ -91,11 +93,15 @@ mod schedule;
 #[cfg(not(loom))]
 mod scope;
 #[cfg(not(loom))]
+mod shown;
+#[cfg(not(loom))]
 mod sleep;
 #[cfg(not(loom))]
 mod stack;
 #[cfg(not(loom))]
 mod start;
+#[cfg(not(loom))]
+mod stats;
 #[cfg(not(loom))]
 mod syscall;
 #[cfg(not(loom))]
@@ -128,6 +134,7 @@ pub use {
     goexit::goexit,
     goroutine::{Goroutine, GoroutineId},
     handle::{Builder, JoinError, JoinHandle, current, spawn, try_current},
+    metrics::{LatencyHistogram, Metrics, metrics},
     panicking::{go_on_exiting, is_goexit, must_exit, replace_panic, take_replacement},
     park::{Current, Waiter, wait_for_ever, yield_now},
     procresize::set_max_procs,

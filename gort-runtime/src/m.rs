@@ -3,7 +3,7 @@
 //! # Who may touch what
 //! | field | written by |
 //! |---|---|
-//! | `g0`, `curg`, `p`, `commit`, `lockedg`, `ticks` | the M's own thread |
+//! | `g0`, `curg`, `calls_for`, `p`, `commit`, `lockedg` | the M's own thread |
 //! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | whoever wakes the M, before `note.wake()`; then its own thread |
 //! | `idle`, `idle_next` | under the scheduler's lock |
 //! | `tid`, `cpu_clock` | the M's own thread; sysmon reads them |
@@ -11,7 +11,8 @@
 //! | `home` | see `home.rs` |
 //! | `ownership`, `blocking` | see `ownership.rs` and `syscall.rs` |
 //!
-//! An M's memory is never returned: an exited thread's M is used again by the next.
+//! An M's memory is never returned: an exited thread's M is used again by the next. So all
+//! Ms there ever were can be listed at any time ([`M::all`]).
 
 use crate::arch::Gobuf;
 use crate::g::G;
@@ -20,8 +21,13 @@ use crate::note::Note;
 use crate::os;
 use crate::ownership::Ownership;
 use crate::p::P;
-use crate::prim::{AtomicBool, AtomicI32, AtomicU32, Ordering::Relaxed};
+use crate::prim::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use crate::shown::Shown;
 use std::cell::Cell;
+use std::iter;
 use std::ptr;
 
 /// What `park_m` calls once the goroutine is Waiting; see `park.rs`.
@@ -37,7 +43,9 @@ pub(crate) struct M {
     /// g0's saved context. Must stay first: `arch` sees a `*mut M` as a `*mut Gobuf`.
     pub(crate) g0: Cell<Gobuf>,
     /// The goroutine that runs; null on g0.
-    pub(crate) curg: Cell<*mut G>,
+    pub(crate) curg: Shown<G>,
+    /// The goroutine whose call runs on g0 (`on_system_stack`), or null.
+    pub(crate) calls_for: Shown<G>,
     /// The P this M holds, or null.
     pub(crate) p: Cell<*const P>,
     /// Whether the P that `p` names is still ours.
@@ -54,7 +62,7 @@ pub(crate) struct M {
     /// The call that `on_system_stack` makes on g0.
     pub(crate) system_call: Cell<*mut ()>,
     /// The goroutine wired to this M, or null.
-    pub(crate) lockedg: Cell<*mut G>,
+    pub(crate) lockedg: Shown<G>,
     /// True while this M is counted in `nmspinning`.
     pub(crate) spinning: Cell<bool>,
     /// The P that the waker hands over, or null.
@@ -69,7 +77,14 @@ pub(crate) struct M {
     /// In the idle list.
     pub(crate) idle: Cell<bool>,
     pub(crate) idle_next: Cell<*const M>,
+    /// Its number, from 0.
+    pub(crate) id: u32,
+    /// Next in the list of all Ms; written before the M is in it.
+    all_next: Cell<*mut M>,
 }
+
+/// All Ms, newest first.
+static ALL: AtomicPtr<M> = AtomicPtr::new(ptr::null_mut());
 
 const _: () = assert!(std::mem::offset_of!(M, g0) == 0);
 
@@ -80,12 +95,13 @@ unsafe impl Sync for M {}
 unsafe impl Send for M {}
 
 impl M {
-    pub(crate) fn new() -> Self {
+    fn new(id: u32) -> Self {
         Self {
             g0: Cell::new(Gobuf {
                 sp: ptr::null_mut(),
             }),
-            curg: Cell::new(ptr::null_mut()),
+            curg: Shown::null(),
+            calls_for: Shown::null(),
             p: Cell::new(ptr::null()),
             ownership: Ownership::new(),
             times_taken: AtomicU32::new(0),
@@ -94,7 +110,7 @@ impl M {
             blocking: AtomicBool::new(false),
             commit: Cell::new(None),
             system_call: Cell::new(ptr::null_mut()),
-            lockedg: Cell::new(ptr::null_mut()),
+            lockedg: Shown::null(),
             spinning: Cell::new(false),
             nextp: Cell::new(ptr::null()),
             nextg: Cell::new(ptr::null_mut()),
@@ -103,12 +119,48 @@ impl M {
             note: Note::new(),
             idle: Cell::new(false),
             idle_next: Cell::new(ptr::null()),
+            id,
+            all_next: Cell::new(ptr::null_mut()),
         }
     }
 
     /// CPU time that the thread has used; 0 if it has exited.
     pub(crate) fn cpu_ns(&self) -> u64 {
         os::cpu_time_ns(self.cpu_clock.load(Relaxed))
+    }
+
+    /// Makes one, for ever.
+    pub(crate) fn leak() -> &'static Self {
+        static NEXT_ID: AtomicU32 = AtomicU32::new(0);
+        let m = Box::leak(Box::new(M::new(NEXT_ID.fetch_add(1, Relaxed))));
+        let mut head = ALL.load(Relaxed);
+        loop {
+            m.all_next.set(head);
+            // Release: who finds it in the list sees it whole.
+            match ALL.compare_exchange_weak(head, m, Release, Relaxed) {
+                Ok(_) => return m,
+                Err(other) => head = other,
+            }
+        }
+    }
+
+    /// Every M there ever was.
+    pub(crate) fn all() -> impl Iterator<Item = &'static M> {
+        let deref = |m: *mut M| {
+            // SAFETY: null or an M of the list, which lives for ever.
+            unsafe { m.as_ref() }
+        };
+        iter::successors(deref(ALL.load(Acquire)), move |m| deref(m.all_next.get()))
+    }
+
+    /// For observers: the goroutine that keeps this M busy.
+    pub(crate) fn goroutine(&self) -> Option<&'static G> {
+        let mut gp = self.curg.get();
+        if gp.is_null() {
+            gp = self.calls_for.get();
+        }
+        // SAFETY: null or a G, which stays one for ever.
+        unsafe { gp.as_ref() }
     }
 
     /// The thread's own context, for `mcall`.

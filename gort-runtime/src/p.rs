@@ -11,6 +11,7 @@ use crate::m::M;
 use crate::prim::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 use crate::runq::Runq;
 use crate::stack::FreeSlots;
+use crate::stats::Stats;
 use crate::time::Timers;
 use std::cell::Cell;
 use std::ptr;
@@ -52,6 +53,7 @@ pub(crate) struct P {
     /// Next goroutine id of this P's batch, and the batch's end.
     ids: Cell<(u64, u64)>,
     rng: Cell<u64>,
+    pub(crate) stats: Stats,
 }
 
 // SAFETY: the header says who may touch each cell.
@@ -79,6 +81,7 @@ impl P {
             coarse_now: Cell::new(0),
             ids: Cell::new((0, 0)),
             rng: Cell::new(first_state(debug::seed(), id)),
+            stats: Stats::new(),
         }
     }
 

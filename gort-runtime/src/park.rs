@@ -38,6 +38,7 @@ use crate::prim::Ordering::Relaxed;
 use crate::ready::submit_next;
 use crate::sched::SCHED;
 use crate::schedule::{schedule, wake_for_timer, yield_to_queue};
+use crate::stats;
 use crate::threadparker::ThreadParker;
 use crate::throw::throw;
 use crate::time::{Nanos, Timer, Timers, now};
@@ -318,6 +319,7 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     m.curg.set(ptr::null_mut());
     // SAFETY: set by `gopark` for this switch.
     if unsafe { (commit.f)(commit.arg) } {
+        stats::parked(m.held_p());
         // `gp` must not be touched below: another M may run it.
         return schedule(m);
     }

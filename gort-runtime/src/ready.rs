@@ -8,18 +8,23 @@ use crate::p::{GOLDEN, P, mix};
 use crate::prim::{AtomicU64, Ordering::Relaxed};
 use crate::sched::SCHED;
 use crate::schedule::{pinned, runq_put_next, submit_global, wakep};
+use crate::stats;
 use std::ptr::NonNull;
 
 /// Submits a runnable goroutine: `runnext` of this M's P, or the
 /// global queue. Go's `ready` and the end of `newproc`.
 #[inline]
 pub(crate) fn submit_next(gp: NonNull<G>) {
+    // SAFETY: the caller has made it runnable: it is ours until it is queued.
+    let g = unsafe { gp.as_ref() };
     let Some(inside) = Inside::enter() else {
+        stats::made_runnable(None, g);
         if !pinned::send_home(gp) {
             submit_global(&GQueue::of(gp));
         }
         return;
     };
+    stats::made_runnable(inside.p(), g);
     match inside.p() {
         _ if pinned::send_home(gp) => {}
         Some(p) => {

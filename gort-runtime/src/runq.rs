@@ -80,6 +80,14 @@ impl<T> Runq<T> {
         }
     }
 
+    /// Observer: how many are queued, about.
+    #[cfg(not(loom))]
+    pub(crate) fn len(&self) -> usize {
+        let head = self.head.load(Acquire);
+        let ring = self.tail.load(Acquire).wrapping_sub(head).min(CAP);
+        ring as usize + usize::from(!self.next.load(Relaxed).is_null())
+    }
+
     /// Owner: makes `gp` the next to run; returns the one it displaces.
     ///
     /// A full barrier: the entry is visible before whatever the owner loads

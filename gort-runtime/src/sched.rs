@@ -127,6 +127,8 @@ pub(crate) struct Shared {
     pub(crate) held: GQueue,
     /// Threads that exist, or are being started.
     pub(crate) threads: u32,
+    /// Ps that passed to another M because a goroutine kept the one they were with.
+    pub(crate) handoffs: u64,
 }
 
 // SAFETY: Ms and Ps live for ever; what they may be used for is each list's rule.
@@ -146,6 +148,7 @@ pub(crate) static SCHED: Sched = Sched {
         wired_asleep: 0,
         held: GQueue::new(),
         threads: 0,
+        handoffs: 0,
     }),
     runqsize: AtomicU32::new(0),
     idle: Idle::new(),
@@ -203,6 +206,12 @@ impl Sched {
         self.runqsize.load(Acquire) != 0
     }
 
+    /// Goroutines started so far.
+    pub(crate) fn started(&self) -> u64 {
+        let outside = self.started_outside.load(Relaxed);
+        self.allp().iter().map(|p| p.started()).sum::<u64>() + outside
+    }
+
     /// The earliest timer of any P, 0 for none.
     pub(crate) fn earliest_timer(&self) -> u64 {
         self.allp()
@@ -252,6 +261,10 @@ impl Shared {
         self.pidle = p;
         self.npidle += 1;
         SCHED.idle.p_idled(self.npidle)
+    }
+
+    pub(crate) fn npidle(&self) -> u32 {
+        self.npidle
     }
 
     /// Takes an idle P.
@@ -399,7 +412,5 @@ pub fn num_goroutines() -> usize {
     // other way round.
     let ended: u64 =
         SCHED.allp().iter().map(|p| p.ended()).sum::<u64>() + SCHED.ended_outside.load(Relaxed);
-    let outside = SCHED.started_outside.load(Relaxed);
-    let started: u64 = SCHED.allp().iter().map(|p| p.started()).sum::<u64>() + outside;
-    usize::try_from(started.saturating_sub(ended)).unwrap_or(usize::MAX)
+    usize::try_from(SCHED.started().saturating_sub(ended)).unwrap_or(usize::MAX)
 }

@@ -14,8 +14,8 @@
 //! | `membarrier=off` | does without that system call |
 
 pub use gort_runtime::{
-    GoroutineInfo, GoroutineState, RuntimeBuilder as Builder, WaitReason, dump, goroutines,
-    max_procs, num_goroutines, set_max_procs,
+    GoroutineInfo, GoroutineState, LatencyHistogram, Metrics, RuntimeBuilder as Builder,
+    WaitReason, dump, goroutines, max_procs, metrics, num_goroutines, set_max_procs,
 };
 
 /// Runs `main` as the main goroutine and returns its result; other goroutines are not

@@ -17,6 +17,7 @@ use crate::prim::{
     fence,
 };
 use crate::sched::SCHED;
+use crate::stats;
 use std::ptr::{self, NonNull};
 
 /// Finds the next goroutine and returns its context to `mcall`'s tail, which
@@ -64,6 +65,7 @@ fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     // SAFETY: `gp` is Runnable and ours.
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Runnable, GStatus::Running);
+    p.stats.runs(g);
     m.curg.set(gp.as_ptr());
     // Whoever announced a blocking call here has parked in it, or is back.
     m.blocking.store(false, Relaxed);
@@ -126,6 +128,7 @@ pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
     }
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
+    stats::made_runnable(m.held_p(), g);
     if pinned::send_home_last(gp) {
         return schedule(m);
     }

@@ -44,9 +44,11 @@ pub(super) fn steal_work(p: &P) -> Stolen {
                 return Stolen::RanTimers;
             }
             if let Some(gp) = victim.runq.steal_into(&p.runq) {
+                p.stats.steals.increment();
                 return Stolen::Goroutine(gp);
             }
             if last && let Some(gp) = steal_next(victim) {
+                p.stats.steals.increment();
                 return Stolen::Goroutine(gp);
             }
         }

@@ -20,6 +20,7 @@ use crate::prim::{
 };
 use crate::runq::Overflow;
 use crate::sched::{PickedM, SCHED};
+use crate::stats;
 use crate::throw::fatal;
 use crate::tls;
 use std::panic;
@@ -68,7 +69,7 @@ pub(super) fn inject(p: &P, list: &GQueue) {
         return;
     }
     while let Some(gp) = list.pop_front() {
-        end_wait(gp);
+        end_wait(Some(p), gp);
         if !pinned::send_home(gp) {
             runq_put(p, gp);
         }
@@ -81,7 +82,7 @@ pub(super) fn inject(p: &P, list: &GQueue) {
 pub(crate) fn inject_global(list: &GQueue) {
     let runnable = GQueue::new();
     while let Some(gp) = list.pop_front() {
-        end_wait(gp);
+        end_wait(None, gp);
         if !pinned::send_home(gp) {
             runnable.push_back(gp);
         }
@@ -91,11 +92,12 @@ pub(crate) fn inject_global(list: &GQueue) {
     }
 }
 
-/// The caller won the right to wake `gp`.
-fn end_wait(gp: NonNull<G>) {
+/// The caller, whose M holds `p` or none, won the right to wake `gp`.
+fn end_wait(p: Option<&P>, gp: NonNull<G>) {
     // SAFETY: whoever filled the list won the right to wake these.
-    let status = unsafe { &gp.as_ref().status };
-    casgstatus(status, GStatus::Waiting, GStatus::Runnable);
+    let g = unsafe { gp.as_ref() };
+    casgstatus(&g.status, GStatus::Waiting, GStatus::Runnable);
+    stats::made_runnable(p, g);
 }
 
 /// Wakes an M to look for work if nobody is looking and a P is idle.
@@ -136,7 +138,7 @@ fn startm(m: PickedM, p: &'static P, first: Option<Found>) {
     let (m, is_idle) = match m {
         PickedM::Idle(m) => (m, true),
         PickedM::Exited(m) => (m, false),
-        PickedM::New => (&*Box::leak(Box::new(M::new())), false),
+        PickedM::New => (M::leak(), false),
     };
     m.spinning.set(first.is_none());
     if let Some(Found { gp, inherit }) = first {
@@ -269,7 +271,10 @@ pub(super) fn become_spinning(m: &M) {
 /// The other M looks for work like any other and idles the P if there is none.
 pub(crate) fn handoffp(p: &'static P) {
     SCHED.idle.start_spinning();
-    let m = SCHED.shared.lock().pick_m();
+    let mut shared = SCHED.shared.lock();
+    shared.handoffs += 1;
+    let m = shared.pick_m();
+    drop(shared);
     startm(m, p, None);
 }
 
@@ -293,6 +298,7 @@ pub(super) fn wired_sleep(m: &M) {
     shared.wired_asleep += 1;
     match p {
         Some(p) => {
+            shared.handoffs += 1;
             let other = shared.pick_m();
             drop(shared);
             startm(other, p, None);

@@ -16,7 +16,9 @@ mod pool;
 mod trim;
 
 pub(crate) use overflow::{AltStack, install as install_overflow_handler};
-pub(crate) use pool::{FreeSlots, alloc_batch, for_each_slot, free_one, validate_size};
+pub(crate) use pool::{
+    FreeSlots, alloc_batch, for_each_slot, free_one, reserved_bytes, validate_size,
+};
 pub(crate) use trim::Trimmer;
 
 use std::ptr::NonNull;

@@ -267,6 +267,12 @@ pub(super) fn put_trimmed(slots: &GQueue) {
     POOL.lock().classes[class_of(first)].trimmed.append(slots);
 }
 
+/// Bytes of address space in all slots that were ever carved.
+pub(crate) fn reserved_bytes() -> usize {
+    let pool = POOL.lock();
+    pool.regions.iter().map(|r| r.carved << r.size_log2).sum()
+}
+
 /// Calls `f` with the G of every slot that was ever carved, in no order.
 pub(crate) fn for_each_slot(mut f: impl FnMut(&G)) {
     let pool = POOL.lock();
