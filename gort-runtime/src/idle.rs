@@ -115,4 +115,9 @@ impl Idle {
     pub(crate) fn nmspinning(&self) -> u32 {
         self.nmspinning.load(Relaxed)
     }
+
+    #[cfg(not(loom))]
+    pub(crate) fn needspinning(&self) -> bool {
+        self.needspinning.load(Relaxed)
+    }
 }

@@ -13,6 +13,7 @@
 //! hogs                             how many threads may compute without a P
 //! schedule/ procresize             what runs next: run find steal wake mstart migrate · fewer, more Ps
 //! checkdead dump traceback metrics deadlocks, and what everybody is doing
+//! schedtrace                       the same in lines on stderr
 //! sched allp                       global queue, idle lists
 //! g m p  tls  g0call  stats  shown goroutine · thread · processor · who runs here · counts
 //! stack/ time/ gqueue home panicking    where goroutines live, sleep, queue
@@ -88,6 +89,8 @@ mod runq;
 mod sched;
 #[cfg(not(loom))]
 mod schedinit;
+#[cfg(not(loom))]
+mod schedtrace;
 #[cfg(not(loom))]
 mod schedule;
 #[cfg(not(loom))]

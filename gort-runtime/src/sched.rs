@@ -18,6 +18,7 @@ use crate::prim::{
     Ordering::{Acquire, Relaxed, Release},
 };
 use crate::throw::fatal;
+use std::iter;
 use std::ptr::{self, NonNull};
 
 /// How sysmon sleeps, and is woken.
@@ -64,9 +65,10 @@ impl SysmonSleep {
         self.parked.store(true, Relaxed);
     }
 
-    /// Sysmon: sleeps until a P is busy.
-    pub(crate) fn sleep(&self) {
-        self.note.sleep();
+    /// Sysmon: sleeps until woken (true), or until the clock reads `deadline` (false). It may
+    /// also be woken for nothing: by somebody who saw it asleep the last time.
+    pub(crate) fn sleep_until(&self, deadline: u64) -> bool {
+        self.note.sleep_until(deadline)
     }
 }
 
@@ -277,6 +279,15 @@ impl Shared {
         SCHED.idle.p_taken(self.npidle);
         SCHED.sysmon.notice_busy();
         Some(p)
+    }
+
+    /// The ids of the Ms whose threads have exited.
+    pub(crate) fn exited(&self) -> Vec<u32> {
+        // SAFETY: the list holds Ms, whose memory lives for ever.
+        let deref = |m: *const M| unsafe { m.as_ref() };
+        iter::successors(deref(self.mfree), |m| deref(m.idle_next.get()))
+            .map(|m| m.id)
+            .collect()
     }
 
     /// Puts `m` into the idle list; true if it must sleep until `until` at most,

@@ -21,11 +21,11 @@ use crate::os;
 use crate::p::P;
 use crate::prim::Ordering::{Acquire, Relaxed};
 use crate::sched::SCHED;
+use crate::schedtrace::Schedtrace;
 use crate::schedule::{handoffp, inject_global};
 use crate::stack::Trimmer;
 use std::ptr::{self, NonNull};
 use std::thread;
-use std::time::Duration;
 
 const SHORTEST_SLEEP_US: u64 = 20;
 const LONGEST_SLEEP_US: u64 = 10_000;
@@ -64,14 +64,15 @@ fn run() {
     let mut quiet = 0u32;
     let mut idle = 0u32;
     let mut sleep_us = SHORTEST_SLEEP_US;
+    let mut trace = Schedtrace::new();
     loop {
-        thread::sleep(Duration::from_micros(sleep_us));
+        nap(&mut trace, os::now_ns() + sleep_us * 1000);
         let now = os::now_ns();
         let has_chores = hogs.look(now) | trimmer.look(now);
         if !has_chores && SCHED.idle.npidle() == SCHED.procs() {
             idle += 1;
             if idle >= IDLE_ROUNDS && sleep_us >= LONGEST_SLEEP_US {
-                if park() {
+                if park(&mut trace) {
                     (quiet, idle, sleep_us) = (0, 0, SHORTEST_SLEEP_US);
                 } else {
                     sleep_us = (sleep_us * 2).min(LONGEST_WATCH_US);
@@ -92,7 +93,7 @@ fn run() {
 }
 
 /// Sleeps until a P is busy; false if a deadlock may still have to be noticed.
-fn park() -> bool {
+fn park(trace: &mut Schedtrace) -> bool {
     {
         // Under the lock no P leaves the idle list: either it has, and we see it, or
         // whoever takes it sees us.
@@ -105,8 +106,20 @@ fn park() -> bool {
         }
         SCHED.sysmon.about_to_sleep();
     }
-    SCHED.sysmon.sleep();
+    nap(trace, u64::MAX);
     true
+}
+
+/// Sleeps until the clock reads `until`, or until woken; prints meanwhile what is due.
+fn nap(trace: &mut Schedtrace, until: u64) {
+    loop {
+        let woken = SCHED.sysmon.sleep_until(until.min(trace.due()));
+        let now = os::now_ns();
+        trace.print_if_due(now);
+        if woken || now >= until {
+            return;
+        }
+    }
 }
 
 /// Takes Ps whose holders do not get on; true if it took any.

@@ -10,6 +10,8 @@
 //! |---|---|
 //! | `seed=N` | the Ps' random generators, which order `select!` and stealing, begin with N: a program on 1 P, with no other source of chance, makes the same choices again |
 //! | `migrate=always` | a goroutine runs on another thread each time it has waited: finds code that holds something of its thread's across a wait |
+//! | `schedtrace=MS` | every MS milliseconds a line on stderr in the form of Go's: Ps, threads, queue lengths |
+//! | `scheddetail=1` | with `schedtrace`: also a line for each P, thread and goroutine |
 //! | `guard=mprotect` | makes guard pages as on kernels before Linux 6.13 |
 //! | `membarrier=off` | does without that system call |
 

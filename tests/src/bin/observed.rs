@@ -1,0 +1,89 @@
+//! Programs that a test watches from outside: `observed NAME`. Each says `ready` on standard
+//! output once it is in the state that its name tells.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::prelude::*;
+use gort::runtime::metrics;
+use gort::time::sleep;
+use std::env;
+use std::hint;
+use std::sync::Arc;
+use std::thread;
+
+/// Every P has a goroutine that computes and never enters the runtime.
+fn spin_on_all_ps() {
+    for _ in 0..gort::runtime::max_procs() {
+        go!(name = "spinner"; {
+            loop {
+                hint::spin_loop();
+            }
+        });
+    }
+}
+
+/// Goroutines that select among channels that are always ready; which ones they chose.
+fn choices() -> Vec<(usize, usize)> {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let channels: Vec<_> = (0..3).map(|_| bounded::<()>(1000)).collect();
+    for (tx, _) in &channels {
+        for _ in 0..1000 {
+            tx.send(()).unwrap();
+        }
+    }
+    let wg = WaitGroup::new();
+    for id in 0..8 {
+        let [a, b, c] = [0, 1, 2].map(|i| channels[i].1.clone());
+        wg.go({
+            let log = log.clone();
+            move || {
+                for _ in 0..20 {
+                    let chosen = select! {
+                        _ = <-a => 0,
+                        _ = <-b => 1,
+                        _ = <-c => 2,
+                    };
+                    log.lock().push((id, chosen));
+                    yield_now();
+                }
+            }
+        });
+    }
+    wg.wait();
+    log.lock().clone()
+}
+
+fn main() {
+    let name = env::args().nth(1).unwrap_or_default();
+    gort::runtime::run(move || match name.as_str() {
+        "choices" => println!("{:?} after {} handoffs", choices(), metrics().handoffs),
+        // All threads sleep; only a timer can wake anybody.
+        "sleeping" => {
+            go!(name = "reader"; {
+                let (_tx, rx) = bounded::<()>(0);
+                let _ = rx.recv();
+            });
+            println!("ready");
+            sleep(Duration::from_secs(600));
+        }
+        // All threads and the monitor sleep; only a plain thread could wake anybody.
+        "waiting-for-thread" => {
+            let (tx, rx) = bounded::<()>(0);
+            thread::spawn(move || {
+                thread::sleep(Duration::from_secs(600));
+                drop(tx);
+            });
+            println!("ready");
+            let _ = rx.recv();
+        }
+        "spinning" => {
+            spin_on_all_ps();
+            println!("ready");
+            loop {
+                hint::spin_loop();
+            }
+        }
+        "done" => {}
+        other => panic!("no program {other:?}"),
+    });
+}
