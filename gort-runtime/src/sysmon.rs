@@ -64,18 +64,20 @@ fn run() {
     let mut quiet = 0u32;
     let mut idle = 0u32;
     let mut sleep_us = SHORTEST_SLEEP_US;
+    let mut watch_us = LONGEST_SLEEP_US;
     let mut trace = Schedtrace::new();
     loop {
-        nap(&mut trace, os::now_ns() + sleep_us * 1000);
+        nap(&mut trace, after_us(sleep_us));
         let now = os::now_ns();
         let has_chores = hogs.look(now) | trimmer.look(now);
         if !has_chores && SCHED.idle.npidle() == SCHED.procs() {
             idle += 1;
             if idle >= IDLE_ROUNDS && sleep_us >= LONGEST_SLEEP_US {
-                if park(&mut trace) {
+                if park(&mut trace, watch_us) {
                     (quiet, idle, sleep_us) = (0, 0, SHORTEST_SLEEP_US);
+                    watch_us = LONGEST_SLEEP_US;
                 } else {
-                    sleep_us = (sleep_us * 2).min(LONGEST_WATCH_US);
+                    watch_us = (watch_us * 2).min(LONGEST_WATCH_US);
                 }
                 continue;
             }
@@ -92,34 +94,40 @@ fn run() {
     }
 }
 
-/// Sleeps until a P is busy; false if a deadlock may still have to be noticed.
-fn park(trace: &mut Schedtrace) -> bool {
-    {
+/// Sleeps until a P is busy (true). If a deadlock may still have to be noticed, sleeps for
+/// `watch_us` at most (false).
+fn park(trace: &mut Schedtrace, watch_us: u64) -> bool {
+    let until = {
         // Under the lock no P leaves the idle list: either it has, and we see it, or
         // whoever takes it sees us.
         let shared = SCHED.shared.lock();
         if SCHED.idle.npidle() != SCHED.procs() || shared.surplus_held != 0 {
             return true;
         }
-        if checkdead::count_and_check(&shared) == Liveness::OnlyForeignThreads {
-            return false;
-        }
+        let until = match checkdead::count_and_check(&shared) {
+            Liveness::Alive => u64::MAX,
+            Liveness::OnlyForeignThreads => after_us(watch_us),
+        };
         SCHED.sysmon.about_to_sleep();
-    }
-    nap(trace, u64::MAX);
-    true
+        until
+    };
+    nap(trace, until)
 }
 
-/// Sleeps until the clock reads `until`, or until woken; prints meanwhile what is due.
-fn nap(trace: &mut Schedtrace, until: u64) {
+/// Sleeps until the clock reads `until`, or until woken (true); prints meanwhile what is due.
+fn nap(trace: &mut Schedtrace, until: u64) -> bool {
     loop {
         let woken = SCHED.sysmon.sleep_until(until.min(trace.due()));
         let now = os::now_ns();
         trace.print_if_due(now);
         if woken || now >= until {
-            return;
+            return woken;
         }
     }
+}
+
+fn after_us(us: u64) -> u64 {
+    os::now_ns() + us * 1000
 }
 
 /// Takes Ps whose holders do not get on; true if it took any.
