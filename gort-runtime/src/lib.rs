@@ -13,7 +13,7 @@
 //! hogs                             how many threads may compute without a P
 //! schedule/ procresize             what runs next: run find steal wake mstart migrate · fewer, more Ps
 //! checkdead dump traceback metrics deadlocks, and what everybody is doing
-//! schedtrace                       the same in lines on stderr
+//! schedtrace quit                  the same on stderr, regularly or at SIGQUIT
 //! sched allp                       global queue, idle lists
 //! g m p  tls  g0call  stats  shown goroutine · thread · processor · who runs here · counts
 //! stack/ time/ gqueue home panicking    where goroutines live, sleep, queue
@@ -82,6 +82,8 @@ mod park;
 mod prim;
 #[cfg(not(loom))]
 mod procresize;
+#[cfg(not(loom))]
+mod quit;
 #[cfg(not(loom))]
 mod ready;
 mod runq;

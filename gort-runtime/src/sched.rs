@@ -55,6 +55,11 @@ impl SysmonSleep {
         }
     }
 
+    /// Wakes sysmon for something else. May be called in a signal handler.
+    pub(crate) fn wake(&self) {
+        self.note.wake();
+    }
+
     /// Sysmon: whether a blocking call was announced since it last asked.
     pub(crate) fn take_blocking(&self) -> bool {
         self.blocking.swap(false, Relaxed)

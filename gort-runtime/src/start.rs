@@ -4,6 +4,7 @@ use crate::barrier;
 use crate::config::{CONFIG, Config, setting};
 use crate::debug;
 use crate::panicking;
+use crate::quit;
 use crate::sched::SCHED;
 use crate::stack;
 use crate::sysmon;
@@ -56,6 +57,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         stack::install_overflow_handler();
         SCHED.shared.lock().set_procs(procs);
         sysmon::start();
+        quit::install();
         Config {
             stack_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
             migration: debug.migration,

@@ -20,6 +20,7 @@ use crate::m::M;
 use crate::os;
 use crate::p::P;
 use crate::prim::Ordering::{Acquire, Relaxed};
+use crate::quit::quit_if_asked;
 use crate::sched::SCHED;
 use crate::schedtrace::Schedtrace;
 use crate::schedule::{handoffp, inject_global};
@@ -114,11 +115,13 @@ fn park(trace: &mut Schedtrace, watch_us: u64) -> bool {
     nap(trace, until)
 }
 
-/// Sleeps until the clock reads `until`, or until woken (true); prints meanwhile what is due.
+/// Sleeps until the clock reads `until`, or until woken (true); prints what is asked for
+/// meanwhile.
 fn nap(trace: &mut Schedtrace, until: u64) -> bool {
     loop {
         let woken = SCHED.sysmon.sleep_until(until.min(trace.due()));
         let now = os::now_ns();
+        quit_if_asked();
         trace.print_if_due(now);
         if woken || now >= until {
             return woken;

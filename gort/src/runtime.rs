@@ -4,6 +4,9 @@
 //! `GORT_MAXPROCS` sets how many goroutines run at the same time, `GORT_STACK` the bytes
 //! reserved for each stack, and `GORT_PANIC=abort` makes an uncaught panic end the process.
 //!
+//! SIGQUIT (`Ctrl-\`) prints every goroutine and exits with status 2, as in Go, unless the
+//! program ignores or handles that signal when the runtime starts.
+//!
 //! `GORT_DEBUG` takes a comma-separated list of options:
 //!
 //! | option | what it does |

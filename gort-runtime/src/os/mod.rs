@@ -12,6 +12,7 @@
 //! - `give_back_pages(start, len)`: uncommits memory.
 //! - `write_stderr`, `abort`, `exit_now`: end of the process, callable from
 //!   anywhere, no allocation.
+//! - `handle_default_signal(signal, handler)`, `keep_errno(f)`.
 //! - `page_size()`, `num_cpus()`, `thread_id()`.
 
 #[cfg(target_os = "linux")]

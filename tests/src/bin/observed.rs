@@ -9,7 +9,14 @@ use gort::time::sleep;
 use std::env;
 use std::hint;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
+
+static HANDLED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn handle(_signal: libc::c_int) {
+    HANDLED.store(true, Relaxed);
+}
 
 /// Every P has a goroutine that computes and never enters the runtime.
 fn spin_on_all_ps() {
@@ -55,6 +62,11 @@ fn choices() -> Vec<(usize, usize)> {
 
 fn main() {
     let name = env::args().nth(1).unwrap_or_default();
+    if name == "waiting-for-handler" {
+        let handler: extern "C" fn(libc::c_int) = handle;
+        // SAFETY: the handler stores to an atomic, no more.
+        unsafe { libc::signal(libc::SIGQUIT, handler as libc::sighandler_t) };
+    }
     gort::runtime::run(move || match name.as_str() {
         "choices" => println!("{:?} after {} handoffs", choices(), metrics().handoffs),
         // All threads sleep; only a timer can wake anybody.
@@ -63,6 +75,7 @@ fn main() {
                 let (_tx, rx) = bounded::<()>(0);
                 let _ = rx.recv();
             });
+            gort_tests::settle();
             println!("ready");
             sleep(Duration::from_secs(600));
         }
@@ -82,6 +95,18 @@ fn main() {
             loop {
                 hint::spin_loop();
             }
+        }
+        "waiting-for-handler" => {
+            println!("ready");
+            while !HANDLED.load(Relaxed) {
+                sleep(Duration::from_millis(1));
+            }
+            println!("handled");
+        }
+        "sleeping-for-a-moment" => {
+            println!("ready");
+            sleep(Duration::from_millis(200));
+            println!("still here");
         }
         "done" => {}
         other => panic!("no program {other:?}"),
