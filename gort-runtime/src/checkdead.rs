@@ -20,13 +20,14 @@
 //! started is counted in `threads` before it exists. So with the lock held and 1 to 4
 //! true nobody is on the way.
 
-use crate::dump;
+use crate::blocks::write_blocks;
 use crate::os;
 use crate::prim::{
     AtomicBool, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
 use crate::sched::{SCHED, Shared, num_goroutines};
+use crate::stacktrace::stack_of;
 use std::io::{self, Write};
 
 /// The main goroutine has not been started by `run`, or has returned.
@@ -114,7 +115,7 @@ fn report(main: u32) -> ! {
     };
     // A closed stderr is no reason to go on.
     drop(writeln!(out, "fatal: {words}"));
-    drop(dump::dump(&mut out));
+    drop(write_blocks(&mut out, stack_of));
     drop(out.flush());
     os::exit_now(2)
 }

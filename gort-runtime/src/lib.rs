@@ -4,22 +4,22 @@
 //! [`Current::park`] and [`Waiter::ready`]. Users depend on `gort`.
 //!
 //! ```text
-//! schedinit                        the main goroutine, RuntimeBuilder
-//! handle scope sleep system_stack  goroutines as users see them
-//! start                            start-up, on first use
-//! park newproc goexit sysmon       waiting · starts · ends · taking Ps from the busy
-//! ready wire                       submitting from anywhere · wiring to a thread
-//! inside syscall                   entering and leaving the runtime, with or without a P
-//! hogs                             how many threads may compute without a P
-//! schedule/ procresize             what runs next: run find steal wake mstart migrate · fewer, more Ps
-//! checkdead dump traceback metrics deadlocks, and what everybody is doing
-//! schedtrace quit                  the same on stderr, regularly or at SIGQUIT
-//! sched allp                       global queue, idle lists
-//! g m p  tls  g0call  stats  shown goroutine · thread · processor · who runs here · counts
-//! stack/ time/ gqueue home panicking    where goroutines live, sleep, queue
-//! idle ownership runq join gstatus the protocols, which loom explores
-//! lock note threadparker           what blocks a thread
-//! config debug goroutine waitreason  settings, names
+//! schedinit                            the main goroutine, RuntimeBuilder
+//! handle scope sleep system_stack dump goroutines as users see them
+//! start                                start-up, on first use
+//! park newproc goexit sysmon           waiting · starts · ends · taking Ps from the busy
+//! ready wire                           submitting from anywhere · wiring to a thread
+//! inside syscall                       entering and leaving the runtime, with or without a P
+//! hogs                                 how many threads may compute without a P
+//! schedule/ procresize                 what runs next: run find steal wake mstart migrate pinned · fewer, more Ps
+//! schedtrace quit checkdead            reports: regularly, at SIGQUIT, of deadlocks
+//! metrics blocks traceback stacktrace  what everybody is doing
+//! sched allp                           global queue, idle lists
+//! g m p  tls  g0call  stats  shown     goroutine · thread · processor · who runs here · counts
+//! stack/ time/ gqueue home panicking   where goroutines live, sleep, queue
+//! idle ownership runq join gstatus     the protocols, which loom explores
+//! lock note threadparker               what blocks a thread
+//! config debug goroutine waitreason    settings, names
 //! os/ arch/ barrier throw prim
 //! ```
 //!
@@ -32,6 +32,8 @@ mod allp;
 mod arch;
 #[cfg(not(loom))]
 mod barrier;
+#[cfg(not(loom))]
+mod blocks;
 #[cfg(not(loom))]
 mod checkdead;
 #[cfg(not(loom))]
@@ -103,6 +105,8 @@ mod shown;
 mod sleep;
 #[cfg(not(loom))]
 mod stack;
+#[cfg(not(loom))]
+mod stacktrace;
 #[cfg(not(loom))]
 mod start;
 #[cfg(not(loom))]

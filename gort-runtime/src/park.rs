@@ -30,7 +30,7 @@
 
 use crate::arch::{self, Gobuf};
 use crate::g::G;
-use crate::gstatus::{GStatus, casgstatus};
+use crate::gstatus::{GStatus, casgstatus, end_waiting};
 use crate::inside::Inside;
 use crate::m::{Commit, M};
 use crate::panicking::go_on_exiting;
@@ -111,11 +111,7 @@ impl Waiter {
 #[inline]
 unsafe fn goready(gp: NonNull<G>) {
     // SAFETY: Waiting goroutines' slots stay; the caller owns this one.
-    casgstatus(
-        unsafe { &gp.as_ref().status },
-        GStatus::Waiting,
-        GStatus::Runnable,
-    );
+    end_waiting(unsafe { &gp.as_ref().status }, GStatus::Runnable);
     // `gp` must not be touched below: another M may run it.
     submit_next(gp);
 }
@@ -323,7 +319,7 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
         // `gp` must not be touched below: another M may run it.
         return schedule(m);
     }
-    casgstatus(status, GStatus::Waiting, GStatus::Running);
+    end_waiting(status, GStatus::Running);
     m.curg.set(gp.as_ptr());
     m.ownership.leave();
     from

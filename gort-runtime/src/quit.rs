@@ -7,13 +7,14 @@
 //! A program that has SIGQUIT ignored when the runtime starts (as `nohup` and shells' background
 //! jobs do), or handled, keeps it so; and it may install a handler of its own later.
 
-use crate::dump;
+use crate::blocks::write_blocks;
 use crate::os;
 use crate::prim::{
     AtomicBool,
     Ordering::{AcqRel, Acquire},
 };
 use crate::sched::SCHED;
+use crate::stacktrace::stack_of;
 
 /// A SIGQUIT has come.
 static ASKED: AtomicBool = AtomicBool::new(false);
@@ -44,7 +45,7 @@ fn quit() -> ! {
     // Not through std's handle, which somebody may have locked. A closed stderr is no reason
     // to stay.
     let mut text = b"SIGQUIT: quit\n".to_vec();
-    drop(dump::dump(&mut text));
+    drop(write_blocks(&mut text, stack_of));
     os::write_stderr(&text);
     os::exit_now(STATUS)
 }

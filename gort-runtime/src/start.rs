@@ -3,6 +3,7 @@
 use crate::barrier;
 use crate::config::{CONFIG, Config, setting};
 use crate::debug;
+use crate::gstatus;
 use crate::panicking;
 use crate::quit;
 use crate::sched::SCHED;
@@ -55,6 +56,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         let procs = procs.clamp(1, MAX_PROCS) as u32;
         barrier::init(!debug.no_membarrier);
         stack::install_overflow_handler();
+        gstatus::allow_observers(debug.backtrace);
         SCHED.shared.lock().set_procs(procs);
         sysmon::start();
         quit::install();

@@ -1,5 +1,6 @@
 //! What every goroutine is doing.
 
+use crate::g::G;
 use crate::goroutine::GoroutineId;
 use crate::gstatus::GStatus;
 use crate::os;
@@ -7,6 +8,7 @@ use crate::prim::Ordering::Acquire;
 use crate::stack;
 use crate::waitreason::WaitReason;
 use std::panic::Location;
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,17 +51,22 @@ pub struct GoroutineInfo {
 /// entry was true at some moment during the call, not all at the same one.
 #[must_use]
 pub fn goroutines() -> Vec<GoroutineInfo> {
+    with_gs().into_iter().map(|(_, info)| info).collect()
+}
+
+/// The same, each with its G, which may be another goroutine's by now.
+pub(crate) fn with_gs() -> Vec<(NonNull<G>, GoroutineInfo)> {
     let now = os::now_ns();
     let mut all = Vec::new();
     stack::for_each_slot(|g| {
         let state = match GStatus::of(g.status.load(Acquire)) {
             GStatus::Runnable => GoroutineState::Runnable,
             GStatus::Running => GoroutineState::Running,
-            GStatus::Waiting => GoroutineState::Waiting,
+            GStatus::Waiting | GStatus::Observed => GoroutineState::Waiting,
             GStatus::Idle | GStatus::Dead => return,
         };
         let waiting = state == GoroutineState::Waiting;
-        all.push(GoroutineInfo {
+        let info = GoroutineInfo {
             id: GoroutineId::new(g.id()),
             name: g.name(),
             state,
@@ -76,8 +83,9 @@ pub fn goroutines() -> Vec<GoroutineInfo> {
             at: g.site().filter(|_| waiting),
             spawned_at: g.spawned_at(),
             root: GoroutineId::new(g.root()),
-        });
+        };
+        all.push((NonNull::from(g), info));
     });
-    all.sort_by_key(|info| info.id);
+    all.sort_by_key(|(_, info)| info.id);
     all
 }

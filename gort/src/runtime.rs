@@ -15,6 +15,7 @@
 //! | `migrate=always` | a goroutine runs on another thread each time it has waited: finds code that holds something of its thread's across a wait |
 //! | `schedtrace=MS` | every MS milliseconds a line on stderr in the form of Go's: Ps, threads, queue lengths |
 //! | `scheddetail=1` | with `schedtrace`: also a line for each P, thread and goroutine |
+//! | `backtrace=1` | dumps and reports show the stack of each parked goroutine; waking one costs a little more |
 //! | `guard=mprotect` | makes guard pages as on kernels before Linux 6.13 |
 //! | `membarrier=off` | does without that system call |
 

@@ -77,6 +77,10 @@ claims! {
             .map(|_| {
                 go!(clone [stop]; {
                     while !stop.load(Relaxed) {
+                        // Most of the time, so that few are between two states.
+                        for _ in 0..1000 {
+                            hint::spin_loop();
+                        }
                         yield_now();
                     }
                 })

@@ -106,6 +106,24 @@ fn a_program_whose_threads_all_compute_prints_its_goroutines_and_exits_with_2() 
 }
 
 #[test]
+fn the_functions_in_which_goroutines_wait_are_named_on_request() {
+    for procs in [1, 2, 8] {
+        let mut command = observed("waiting", procs, libc::SIG_DFL);
+        command.env("GORT_DEBUG", "backtrace=1");
+        let output = quit(command, Duration::ZERO);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        for function in [
+            "wait_for_a_value\n",
+            "wait_in_a_select\n",
+            "wait_for_a_lock\n",
+        ] {
+            assert!(stderr.contains(function), "no {function:?} in {stderr}");
+        }
+    }
+}
+
+#[test]
 fn a_program_that_was_started_with_sigquit_ignored_goes_on_ignoring_it() {
     let command = observed("sleeping-for-a-moment", 2, libc::SIG_IGN);
     let output = quit(command, Duration::ZERO);

@@ -15,7 +15,7 @@
 //! and jumps to entry, so entry returns into `goexit`, behind its `nop` (an unwinder
 //! looks up return address - 1).
 
-use super::{EntryFn, ExitFn, Gobuf, OnG0Fn};
+use super::{EntryFn, ExitFn, Gobuf, ObserverFn, OnG0Fn};
 use std::arch::{asm, global_asm, naked_asm};
 use std::mem::offset_of;
 
@@ -138,6 +138,70 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
         "ret",
         ".cfi_endproc",
     )
+}
+
+/// Calls `f(arg)`, whose backtrace goes on into the context that [`mcall`] saved at `sp`.
+///
+/// # Safety
+/// As for x86-64: see `arch/x86_64.rs`.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_from(sp: *mut u8, f: ObserverFn, arg: *mut u8) {
+    // On entry: x0 = sp, x1 = f, x2 = arg; x30 = return address.
+    naked_asm!(
+        ".cfi_startproc",
+        "hint #34",
+        "stp x29, x30, [sp, #-32]!",
+        ".cfi_def_cfa_offset 32",
+        ".cfi_offset x29, -32",
+        ".cfi_offset x30, -24",
+        "str x19, [sp, #16]",
+        ".cfi_offset x19, -16",
+        "mov x19, x0",
+        "mov x0, x2",
+        // At the call, and only there, the caller is the saved frame.
+        ".cfi_remember_state",
+        ".cfi_def_cfa x19, 160",
+        ".cfi_offset x29, -160",
+        ".cfi_offset x30, -152",
+        ".cfi_offset x19, -144",
+        ".cfi_offset x20, -136",
+        ".cfi_offset x21, -128",
+        ".cfi_offset x22, -120",
+        ".cfi_offset x23, -112",
+        ".cfi_offset x24, -104",
+        ".cfi_offset x25, -96",
+        ".cfi_offset x26, -88",
+        ".cfi_offset x27, -80",
+        ".cfi_offset x28, -72",
+        ".cfi_offset d8, -64",
+        ".cfi_offset d9, -56",
+        ".cfi_offset d10, -48",
+        ".cfi_offset d11, -40",
+        ".cfi_offset d12, -32",
+        ".cfi_offset d13, -24",
+        ".cfi_offset d14, -16",
+        ".cfi_offset d15, -8",
+        "blr x1",
+        "nop",
+        ".cfi_restore_state",
+        "ldr x19, [sp, #16]",
+        "ldp x29, x30, [sp], #32",
+        ".cfi_def_cfa_offset 0",
+        ".cfi_restore x19",
+        ".cfi_restore x30",
+        ".cfi_restore x29",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
+/// Where the context that [`mcall`] saved at `sp` goes on.
+///
+/// # Safety
+/// There is a saved context at `sp`.
+pub(crate) unsafe fn saved_pc(sp: *mut u8) -> *mut u8 {
+    // SAFETY: caller's clause; the frame has the link register there.
+    unsafe { sp.add(offset_of!(InitFrame, x30)).cast::<*mut u8>().read() }
 }
 
 /// Jumps from the tail of [`mcall`] into a goroutine's entry function.

@@ -16,8 +16,10 @@
 //! - `goexit` itself: the routine that calls the [`ExitFn`] (`goexit1`) and
 //!   never returns. Its CFI says that its caller is undefined, so backtraces and
 //!   unwinding stop there.
+//! - [`call_from`]`(sp, f, arg)`: calls `f(arg)` on the present stack, with unwind tables that
+//!   make the context saved at `sp` the caller; [`saved_pc`]`(sp)` is where that one goes on.
 //!
-//! Contract of `f`: it runs on g0 with `from` saved; it must not unwind (it is
+//! Contract of `mcall`'s `f`: it runs on g0 with `from` saved; it must not unwind (it is
 //! `extern "C"`, so an unwind aborts), and what it returns must be a context
 //! saved by `mcall` or made by `init_stack`, and resumed by nobody else.
 //!
@@ -35,6 +37,9 @@ pub(crate) struct Gobuf {
 
 /// What [`mcall`] runs on g0: gets the saved context and M, returns the context to resume.
 pub(crate) type OnG0Fn = unsafe extern "C" fn(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf;
+
+/// What [`call_from`] calls; must not unwind.
+pub(crate) type ObserverFn = extern "C" fn(arg: *mut u8);
 
 /// What `goexit` calls on the goroutine's stack once its entry has returned.
 pub(crate) type ExitFn = extern "C" fn() -> !;
@@ -55,7 +60,7 @@ compile_error!(
     "gort switches stacks on x86_64 and aarch64; no port to this architecture exists yet"
 );
 
-pub(crate) use imp::{current_m, init_stack, mcall, set_current_m};
+pub(crate) use imp::{call_from, current_m, init_stack, mcall, saved_pc, set_current_m};
 
 #[cfg(test)]
 #[path = "../tests/arch.rs"]

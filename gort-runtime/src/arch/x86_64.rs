@@ -21,7 +21,7 @@
 //! multiple of 16. `goexit` begins with a `nop` because an unwinder looks up
 //! return address - 1.
 
-use super::{EntryFn, ExitFn, Gobuf, OnG0Fn};
+use super::{EntryFn, ExitFn, Gobuf, ObserverFn, OnG0Fn};
 use std::arch::{asm, global_asm, naked_asm};
 use std::mem::offset_of;
 
@@ -120,6 +120,51 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
         "ret",
         ".cfi_endproc",
     )
+}
+
+/// Calls `f(arg)`, whose backtrace goes on into the context that [`mcall`] saved at `sp`.
+///
+/// # Safety
+/// `f` may be called with `arg`. If it walks the stack, the context at `sp` is a saved one and
+/// is not resumed before `f` returns.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_from(sp: *mut u8, f: ObserverFn, arg: *mut u8) {
+    // On entry: rdi = sp, rsi = f, rdx = arg; [rsp] = return address.
+    naked_asm!(
+        ".cfi_startproc",
+        "endbr64",
+        "push rbx",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset rbx, 0",
+        "mov rbx, rdi",
+        "mov rdi, rdx",
+        // At the call, and only there, the caller is the saved frame.
+        ".cfi_remember_state",
+        ".cfi_def_cfa rbx, 56",
+        ".cfi_offset r15, -56",
+        ".cfi_offset r14, -48",
+        ".cfi_offset r13, -40",
+        ".cfi_offset r12, -32",
+        ".cfi_offset rbx, -24",
+        ".cfi_offset rbp, -16",
+        "call rsi",
+        "nop",
+        ".cfi_restore_state",
+        "pop rbx",
+        ".cfi_adjust_cfa_offset -8",
+        ".cfi_restore rbx",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
+/// Where the context that [`mcall`] saved at `sp` goes on.
+///
+/// # Safety
+/// There is a saved context at `sp`.
+pub(crate) unsafe fn saved_pc(sp: *mut u8) -> *mut u8 {
+    // SAFETY: caller's clause; the frame has a return address there.
+    unsafe { sp.add(offset_of!(InitFrame, rip)).cast::<*mut u8>().read() }
 }
 
 /// Jumps from the tail of [`mcall`] into a goroutine's entry function.

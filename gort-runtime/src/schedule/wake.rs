@@ -10,7 +10,7 @@ use crate::checkdead;
 use crate::g::G;
 use crate::g0call::call_on_g0;
 use crate::gqueue::GQueue;
-use crate::gstatus::{GStatus, casgstatus};
+use crate::gstatus::{GStatus, end_waiting};
 use crate::m::M;
 use crate::os;
 use crate::p::P;
@@ -96,7 +96,7 @@ pub(crate) fn inject_global(list: &GQueue) {
 fn end_wait(p: Option<&P>, gp: NonNull<G>) {
     // SAFETY: whoever filled the list won the right to wake these.
     let g = unsafe { gp.as_ref() };
-    casgstatus(&g.status, GStatus::Waiting, GStatus::Runnable);
+    end_waiting(&g.status, GStatus::Runnable);
     stats::made_runnable(p, g);
 }
 

@@ -4,7 +4,7 @@
 //! The first half switches between two contexts by hand, without a scheduler
 //! ([`Switchboard`]); the second half goes through `spawn` and `join`.
 
-use super::{EntryFn, Gobuf, current_m, init_stack, mcall, set_current_m};
+use super::{EntryFn, Gobuf, call_from, current_m, init_stack, mcall, set_current_m};
 use crate::{
     Builder, Current, JoinError, RuntimeBuilder, on_system_stack, os, sleep, spawn, yield_now,
 };
@@ -416,6 +416,75 @@ fn a_backtrace_on_the_system_stack_ends_at_the_switch() {
         frames.last().is_some_and(|f| f.ends_with("::mcall")),
         "{frames:#?}"
     );
+}
+
+#[test]
+fn a_backtrace_below_call_from_goes_on_in_the_saved_context_and_ends_at_goexit() {
+    type Board = Switchboard<()>;
+
+    extern "C" fn entry(arg: *mut u8) {
+        waits_there(arg.cast());
+    }
+    #[inline(never)]
+    fn waits_there(board: *mut Board) {
+        loop {
+            // SAFETY: `entry` passes the live board, and this is `there`.
+            unsafe { Switchboard::go_here(board) };
+        }
+    }
+    extern "C" fn look_from_here(arg: *mut u8) {
+        // SAFETY: the test passes its own.
+        unsafe { *arg.cast::<Vec<String>>() = frames(&Backtrace::force_capture()) };
+    }
+
+    watched(|| {
+        let mut seen = Vec::<String>::new();
+        Switchboard::run(entry, (), |board: *mut Board| {
+            // SAFETY: the board is live, this is `here`, and `there` is saved while it is
+            // looked at.
+            unsafe {
+                Switchboard::go_there(board);
+                for _ in 0..2 {
+                    call_from(
+                        (*board).there.sp,
+                        look_from_here,
+                        ptr::from_mut(&mut seen).cast(),
+                    );
+                }
+                Switchboard::go_there(board);
+            }
+        });
+        let at = |name: &str| {
+            let found = seen.iter().position(|f| f.contains(name));
+            found.unwrap_or_else(|| panic!("no {name} in {seen:#?}"))
+        };
+        assert!(at("look_from_here") < at("::call_from"), "{seen:#?}");
+        assert!(at("::call_from") < at("waits_there"), "{seen:#?}");
+        assert!(
+            seen.last().is_some_and(|f| f.ends_with("::goexit")),
+            "{seen:#?}"
+        );
+        let observer = seen.iter().filter(|f| f.contains("test::run_test")).count();
+        assert_eq!(observer, 0, "{seen:#?}");
+    });
+}
+
+#[test]
+fn callee_saved_registers_survive_call_from() {
+    const HERE: u64 = 0x1111_2222_3333_4400;
+    extern "C" fn clobber(_: *mut u8) {
+        extern "C" fn nothing(_: *mut u8) {}
+        // SAFETY: `nothing` may be called with anything.
+        unsafe { black_box(Registers::from(0).across(nothing, ptr::null_mut())) };
+    }
+    extern "C" fn call(_: *mut u8) {
+        // SAFETY: `clobber` does not walk the stack, so no context is looked at.
+        unsafe { call_from(ptr::null_mut(), clobber, ptr::null_mut()) };
+    }
+    let before = Registers::from(HERE);
+    // SAFETY: `call` may be called with anything.
+    let after = unsafe { before.across(call, ptr::null_mut()) };
+    assert_eq!(after, before);
 }
 
 /// Calls itself until `depth` is 0 and panics there; each level has something to drop.

@@ -7,7 +7,8 @@ use gort::prelude::*;
 use gort::runtime::metrics;
 use gort::time::sleep;
 use std::env;
-use std::hint;
+use std::hint::{self, black_box};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -26,6 +27,97 @@ fn spin_on_all_ps() {
                 hint::spin_loop();
             }
         });
+    }
+}
+
+#[inline(never)]
+fn wait_for_a_value(rx: &Receiver<()>) {
+    // Something after the call: a tail call would leave no frame.
+    black_box(rx.recv().is_ok());
+}
+
+#[inline(never)]
+fn wait_in_a_select(rx: &Receiver<()>) {
+    select! {
+        _ = <-rx => {}
+        after(Duration::from_secs(600)) => {}
+    }
+    black_box(rx);
+}
+
+#[inline(never)]
+fn wait_for_a_lock(mutex: &Mutex<()>) {
+    drop(black_box(mutex.lock()));
+}
+
+#[inline(never)]
+fn wait_deep_down(depth: usize, rx: &Receiver<()>) {
+    if depth == 0 {
+        wait_for_a_value(rx);
+    } else {
+        wait_deep_down(depth - 1, rx);
+        black_box(depth);
+    }
+}
+
+/// Goroutines that wait for ever; when they do, `then` runs.
+fn with_waiting(then: impl FnOnce()) {
+    let (_tx, rx) = bounded::<()>(0);
+    let mutex = Arc::new(Mutex::new(()));
+    let _locked = mutex.lock();
+    go!(name = "receives", clone [rx]; { wait_for_a_value(&rx) });
+    go!(name = "selects", clone [rx]; { wait_in_a_select(&rx) });
+    go!(name = "locks", clone [mutex]; { wait_for_a_lock(&mutex) });
+    go!(name = "deep"; move || wait_deep_down(200, &rx));
+    gort_tests::settle();
+    then();
+}
+
+/// Pairs that wake each other all the time, while dumps are written elsewhere.
+fn dump_while_busy() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let pairs: Vec<_> = (0..4)
+        .map(|_| {
+            let (ping, pings) = bounded::<usize>(0);
+            let (pong, pongs) = bounded(0);
+            go!(move || {
+                for i in pings {
+                    pong.send(i + 1).unwrap();
+                }
+            });
+            go!(clone [stop]; {
+                let mut i = 0;
+                while !stop.load(Relaxed) {
+                    ping.send(i).unwrap();
+                    assert_eq!(pongs.recv(), Ok(i + 1));
+                    i += 1;
+                    if i % 64 == 0 {
+                        sleep(Duration::from_micros(50));
+                    }
+                }
+                i
+            })
+        })
+        .collect();
+    let dumpers: Vec<_> = (0..2)
+        .map(|_| {
+            thread::spawn(|| {
+                for _ in 0..200 {
+                    gort::runtime::dump(io::sink()).unwrap();
+                }
+            })
+        })
+        .collect();
+    for _ in 0..200 {
+        gort::runtime::dump(io::sink()).unwrap();
+        yield_now();
+    }
+    for dumper in dumpers {
+        dumper.join().unwrap();
+    }
+    stop.store(true, Relaxed);
+    for pair in pairs {
+        assert!(pair.join().unwrap() > 0);
     }
 }
 
@@ -108,6 +200,20 @@ fn main() {
             sleep(Duration::from_millis(200));
             println!("still here");
         }
+        "dump" => with_waiting(|| gort::runtime::dump(io::stdout()).unwrap()),
+        "dump-from-thread" => with_waiting(|| {
+            let dump = thread::spawn(|| gort::runtime::dump(io::stdout()));
+            dump.join().unwrap().unwrap();
+        }),
+        "waiting" => with_waiting(|| {
+            println!("ready");
+            sleep(Duration::from_secs(600));
+        }),
+        "deadlock" => {
+            let (_tx, rx) = bounded::<()>(0);
+            wait_for_a_value(&rx);
+        }
+        "dump-while-busy" => dump_while_busy(),
         "done" => {}
         other => panic!("no program {other:?}"),
     });
