@@ -31,8 +31,10 @@ use std::ptr::{self, NonNull};
 /// Time slices after which an M gives its P to one that wants it.
 const YIELD_EVERY: u32 = 61;
 /// New goroutines that may run ahead of those that have started: who yields comes behind
-/// all that are queued at the P.
+/// all that are queued at the P,
 const NEW_IN_A_ROW: u32 = CAP;
+/// but not behind a chain of goroutines that each start the next.
+const CHAINED_IN_A_ROW: u32 = 61;
 
 /// Whether goroutines stay on their threads.
 #[inline]
@@ -141,7 +143,14 @@ pub(super) fn turn(m: &M, p: &P) -> Turn {
         stop_spinning(m);
         return Turn::Stop;
     }
-    if wired || !new_waits || news >= NEW_IN_A_ROW {
+    let chained = !p.runq.peek_next().is_null();
+    let enough_new = news
+        >= if chained {
+            CHAINED_IN_A_ROW
+        } else {
+            NEW_IN_A_ROW
+        };
+    if wired || !new_waits || enough_new {
         m.home.new_in_a_row.set(0);
         if let Some(gp) = m.home.local.pop_front() {
             return Turn::Home(Found { gp, inherit: false });
