@@ -1,86 +1,66 @@
-//! gort measured alone: `cargo run --release -p gort-bench [NAME…]`.
+//! gort measured.
 //!
-//! Each workload runs five times, on 1 P and on 2, each time in a process of its own (there is
-//! one runtime per process); printed are the medians, in ns per operation. Every
-//! workload checks its result.
+//! - `cargo run --release -p gort-bench [-- [--quick] NAME…]`: alone, in ns per operation.
+//! - `cargo run --release -p gort-bench -- compare [--quick] [NAME…]`: beside Go, may, tokio and
+//!   threads, which are built first.
+//! - `gort-bench run NAME WORKERS N [VARIANT]`: one measurement; what the other two start, each
+//!   in a process of its own.
+//!
+//! A tenth of the work and three runs with `--quick`, else five runs; medians.
 
+mod alone;
+mod compare;
 mod workloads;
 
+use bench_common::Task;
+use compare::{Case, Plan};
 use std::env;
-use std::io::{self, Write};
-use std::process::{Command, ExitCode};
-use workloads::WORKLOADS;
-
-/// Set in the processes that measure.
-const CHILD: &str = "GORT_BENCH_CHILD";
-const RUNS: usize = 5;
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if let Ok(name) = env::var(CHILD) {
-        return measure(&name);
+    let mut args: Vec<String> = env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some("run") => {
+            workloads::run(Task::from_args(2));
+            ExitCode::SUCCESS
+        }
+        Some("compare") => {
+            args.remove(0);
+            with_plan(args, compare::run)
+        }
+        _ => with_plan(args, alone::run),
     }
-    let names: Vec<String> = env::args().skip(1).collect();
+}
+
+/// Reads the options and calls `f`; status 1 if a run failed, 2 if the command line is wrong.
+fn with_plan(args: Vec<String>, f: fn(&Plan, &[Case]) -> bool) -> ExitCode {
+    let (options, names): (Vec<_>, Vec<_>) = args.into_iter().partition(|a| a.starts_with("--"));
+    if let Some(unknown) = options.iter().find(|option| *option != "--quick") {
+        eprintln!("no option `{unknown}`; there is: --quick");
+        return ExitCode::from(2);
+    }
+    let plan = if options.is_empty() {
+        Plan::FULL
+    } else {
+        Plan::QUICK
+    };
+    let known = compare::cases();
     if let Some(unknown) = names
         .iter()
-        .find(|name| !WORKLOADS.iter().any(|w| w.name == **name))
+        .find(|name| !known.iter().any(|case| case.name == **name))
     {
-        let known: Vec<&str> = WORKLOADS.iter().map(|w| w.name).collect();
+        let mut known: Vec<&str> = known.iter().map(|case| case.name).collect();
+        known.dedup();
         eprintln!("no workload `{unknown}`; there are: {}", known.join(", "));
         return ExitCode::from(2);
     }
-    match table(&names) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("gort-bench: {e}");
-            ExitCode::FAILURE
-        }
+    let chosen: Vec<Case> = known
+        .into_iter()
+        .filter(|case| names.is_empty() || names.iter().any(|name| name == case.name))
+        .collect();
+    if f(&plan, &chosen) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
-}
-
-/// Prints the medians of the named workloads, or of all.
-fn table(names: &[String]) -> io::Result<()> {
-    let mut out = io::stdout();
-    writeln!(out, "| workload | 1 P | 2 P |\n|---|---:|---:|")?;
-    for workload in WORKLOADS {
-        if !names.is_empty() && !names.iter().any(|name| name == workload.name) {
-            continue;
-        }
-        let mut row = format!("| {}: {} |", workload.name, workload.about);
-        for procs in ["1", "2"] {
-            row.push_str(&format!(" {:.0} |", median(workload.name, procs)?));
-        }
-        writeln!(out, "{row}")?;
-        out.flush()?;
-    }
-    Ok(())
-}
-
-/// The median of several runs, each in its own process.
-fn median(name: &str, procs: &str) -> io::Result<f64> {
-    let mut ns = Vec::new();
-    for _ in 0..RUNS {
-        let output = Command::new(env::current_exe()?)
-            .env(CHILD, name)
-            .env("GORT_MAXPROCS", procs)
-            .output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        match text.trim().parse::<f64>() {
-            Ok(measured) if output.status.success() => ns.push(measured),
-            _ => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                return Err(io::Error::other(format!("{name} failed: {text}{said}")));
-            }
-        }
-    }
-    ns.sort_by(f64::total_cmp);
-    Ok(ns[RUNS / 2])
-}
-
-/// Runs one workload and prints ns per operation.
-fn measure(name: &str) -> ExitCode {
-    let Some(workload) = WORKLOADS.iter().find(|w| w.name == name) else {
-        return ExitCode::FAILURE;
-    };
-    println!("{}", gort::runtime::run(workload.run));
-    ExitCode::SUCCESS
 }

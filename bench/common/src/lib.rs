@@ -1,0 +1,30 @@
+//! What every measured Rust program shares, gort's and the peers': its command line, the
+//! line of figures it prints, and the computations done inside workloads.
+//!
+//! The protocol between the driver and a program, in whatever language: it is called
+//! `PROGRAM WORKLOAD WORKERS N [VARIANT]`, verifies what it computed, prints one line of
+//! `key=value` pairs that begins with the workload, the workers and `n` as it understood them, and
+//! ends with status 0. A wrong result is status 3 and no line.
+
+mod compute;
+mod figures;
+mod system;
+mod task;
+
+pub use compute::{calibrate, lcg, sieve_hops, spin, triangle, work, work_n};
+pub use figures::Figures;
+pub use system::{Memory, cpu_time, memory, read_byte};
+pub use task::Task;
+
+use std::fmt::Debug;
+use std::panic::Location;
+use std::process;
+
+/// Ends the process, without figures, unless the result is right.
+#[track_caller]
+pub fn check(right: bool, found: impl Debug) {
+    if !right {
+        eprintln!("wrong result at {}: {found:?}", Location::caller());
+        process::exit(3);
+    }
+}

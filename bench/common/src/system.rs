@@ -1,0 +1,51 @@
+//! What the kernel knows about this process.
+
+use std::fs;
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+/// Memory, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Resident now.
+    pub resident: u64,
+    /// The most that was ever resident.
+    pub peak: u64,
+    /// Page tables.
+    pub page_tables: u64,
+}
+
+/// The memory of this process.
+pub fn memory() -> Memory {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bytes = |key| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+        kib.unwrap_or(0) * 1024
+    };
+    Memory {
+        resident: bytes("VmRSS:"),
+        peak: bytes("VmHWM:"),
+        page_tables: bytes("VmPTE:"),
+    }
+}
+
+/// The CPU time that this process has used.
+pub fn cpu_time() -> Duration {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: `getrusage` writes a whole `rusage`, for which zeros are valid, too.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    let time = |t: libc::timeval| Duration::new(t.tv_sec as u64, t.tv_usec as u32 * 1000);
+    time(usage.ru_utime) + time(usage.ru_stime)
+}
+
+/// Reads a byte from standard input with one system call, which blocks until there is one.
+#[inline(never)]
+pub fn read_byte() -> bool {
+    let mut byte = 0_u8;
+    // SAFETY: one byte is written to, which nobody else knows.
+    unsafe { libc::read(0, (&raw mut byte).cast(), 1) == 1 }
+}

@@ -1,0 +1,113 @@
+//! Locks of std.
+
+use crate::spawning::{go, join};
+use bench_common::{check, work, work_n};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::*};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(super) fn mutex_uncontended(n: u64) -> Duration {
+    let m = black_box(Arc::new(Mutex::new(0u64)));
+    let t = Instant::now();
+    for _ in 0..n {
+        *m.lock().unwrap() += 1
+    }
+    let d = t.elapsed();
+    check(*m.lock().unwrap() == n, ());
+    d
+}
+
+pub(super) fn mutex_contended(n: u64) -> Duration {
+    let m = Arc::new(Mutex::new((0u64, 0u64)));
+    let per = n / 100;
+    let t = Instant::now();
+    join(
+        (0..100)
+            .map(|_| {
+                let m = m.clone();
+                go(move || {
+                    for _ in 0..per {
+                        let mut g = m.lock().unwrap();
+                        g.0 += 1;
+                        g.1 = work(g.1);
+                    }
+                })
+            })
+            .collect(),
+    );
+    let d = t.elapsed();
+    check(*m.lock().unwrap() == (per * 100, work_n(per * 100)), ());
+    d
+}
+
+pub(super) fn rwmutex_read(n: u64) -> Duration {
+    let m = Arc::new(RwLock::new(3u64));
+    let sum = Arc::new(AtomicU64::new(0));
+    let per = n / 8;
+    let t = Instant::now();
+    join(
+        (0..8)
+            .map(|_| {
+                let (m, sum) = (m.clone(), sum.clone());
+                go(move || {
+                    let mut s = 0;
+                    for _ in 0..per {
+                        s += *m.read().unwrap()
+                    }
+                    sum.fetch_add(s, Relaxed);
+                })
+            })
+            .collect(),
+    );
+    let d = t.elapsed();
+    check(sum.load(Relaxed) == per * 24, ());
+    d
+}
+
+pub(super) fn sem(n: u64, yld: bool) -> Duration {
+    let s = Arc::new((Mutex::new(4u32), Condvar::new()));
+    let (inn, bad, acc) = (
+        Arc::new(AtomicI64::new(0)),
+        Arc::new(AtomicI64::new(0)),
+        Arc::new(AtomicU64::new(0)),
+    );
+    let per = n / 100;
+    let t = Instant::now();
+    join(
+        (0..100)
+            .map(|_| {
+                let (s, inn, bad, acc) = (s.clone(), inn.clone(), bad.clone(), acc.clone());
+                go(move || {
+                    let mut x = 0;
+                    for _ in 0..per {
+                        let mut g = s.0.lock().unwrap();
+                        while *g == 0 {
+                            g = s.1.wait(g).unwrap()
+                        }
+                        *g -= 1;
+                        drop(g);
+                        if inn.fetch_add(1, SeqCst) >= 4 {
+                            bad.fetch_add(1, SeqCst);
+                        }
+                        x = work(x);
+                        if yld {
+                            thread::yield_now()
+                        }
+                        inn.fetch_sub(1, SeqCst);
+                        *s.0.lock().unwrap() += 1;
+                        s.1.notify_one();
+                    }
+                    acc.fetch_add(x, Relaxed);
+                })
+            })
+            .collect(),
+    );
+    let d = t.elapsed();
+    check(
+        bad.load(Relaxed) == 0 && acc.load(Relaxed) == work_n(per).wrapping_mul(100),
+        (),
+    );
+    d
+}

@@ -1,0 +1,139 @@
+//! One run of one program.
+
+use super::{By, Case, Programs, Series};
+use std::collections::HashMap;
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What one run measured, by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Run(HashMap<String, f64>);
+
+impl Run {
+    pub(crate) fn get(&self, key: &str) -> Option<f64> {
+        self.0.get(key).copied()
+    }
+
+    pub(super) fn set(&mut self, key: &str, value: f64) {
+        self.0.insert(key.to_owned(), value);
+    }
+
+    /// Reads a line of `key=value`; `expected` must be how it begins.
+    pub(super) fn parse(line: &str, expected: &str) -> Result<Self, String> {
+        let figures = line
+            .strip_prefix(expected)
+            .ok_or_else(|| format!("printed {line:?} instead of {expected:?}…"))?;
+        let pairs = figures.split_whitespace().map(|pair| {
+            let (key, value) = pair.split_once('=')?;
+            let value: f64 = value.parse().ok()?;
+            value.is_finite().then(|| (key.to_owned(), value))
+        });
+        let run = Self(
+            pairs
+                .collect::<Option<_>>()
+                .ok_or_else(|| format!("no figures: {line:?}"))?,
+        );
+        match run.get("ns") {
+            Some(ns) if ns > 0.0 => Ok(run),
+            _ => Err(format!("no ns per operation: {line:?}")),
+        }
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs a program once. An error is what went wrong, for people.
+pub(super) fn once(case: &Case, series: &Series, programs: &Programs) -> Result<Run, String> {
+    let Series {
+        by,
+        variant,
+        workers,
+        n,
+        ..
+    } = *series;
+    let path = programs.of(by).ok_or("not built")?;
+    let mut command = Command::new(path);
+    if by == By::Gort {
+        command.arg("run");
+    }
+    command
+        .args([case.name, &workers.to_string(), &n.to_string(), variant])
+        .env_remove("GORT_MAXPROCS")
+        .env_remove("GOMAXPROCS")
+        .stdin(Stdio::null());
+    let mut feeder = None;
+    if case.is_fed() {
+        let load = programs.load().ok_or("nobody to write to its pipe")?;
+        let mut child = Command::new(load)
+            .args(["feed", &(n / 64 * 64).to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|e| e.to_string())?;
+        if let Some(bytes) = child.stdout.take() {
+            command.stdin(bytes);
+        }
+        feeder = Some(child);
+    }
+    let output = output_of(command);
+    if let Some(mut feeder) = feeder {
+        // It has ended, unless the program did before it had read everything.
+        let _ = feeder.kill();
+        let _ = feeder.wait();
+    }
+    let expected = format!("workload={} workers={workers} n={n} ", case.name);
+    Run::parse(output?.trim(), &expected)
+}
+
+/// What a command printed, if it succeeded in time.
+pub(super) fn output_of(mut command: Command) -> Result<String, String> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| e.to_string())?;
+    // Its pipes now belong to the child alone, so that a writer to its input sees its end.
+    drop(command);
+    let start = Instant::now();
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break Some(status),
+            Ok(None) if start.elapsed() < LIMIT => thread::sleep(Duration::from_millis(5)),
+            _ => {
+                let _ = child.kill();
+                let _ = child.wait();
+                break None;
+            }
+        }
+    };
+    let (out, err) = texts(&mut child);
+    match status {
+        Some(status) if status.success() => Ok(out),
+        Some(status) => Err(format!("{status}: {}", first_lines(&err))),
+        None => Err(format!(
+            "not done after {} s: {}",
+            LIMIT.as_secs(),
+            first_lines(&err)
+        )),
+    }
+}
+
+/// What a child that has ended left in its pipes.
+fn texts(child: &mut Child) -> (String, String) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    if let Some(pipe) = &mut child.stdout {
+        let _ = pipe.read_to_end(&mut out);
+    }
+    if let Some(pipe) = &mut child.stderr {
+        let _ = pipe.read_to_end(&mut err);
+    }
+    (
+        String::from_utf8_lossy(&out).into(),
+        String::from_utf8_lossy(&err).into(),
+    )
+}
+
+fn first_lines(text: &str) -> String {
+    text.lines().take(3).collect::<Vec<_>>().join(" | ")
+}

@@ -1,0 +1,82 @@
+//! gort's side of every workload. The peers' are in `bench/peers`, file by file beside these.
+
+mod channels;
+mod locks;
+mod memory;
+mod selects;
+mod spawning;
+mod syscalls;
+mod time;
+mod traffic;
+
+use bench_common::{Figures, Task};
+use gort::prelude::*;
+use gort::runtime::Builder;
+
+/// A workload, by whether a tenth of it runs first, to warm caches and pools up.
+enum Workload {
+    Warmed(fn(u64) -> Figures),
+    Once(fn(u64) -> Figures),
+}
+
+/// Runs a workload on as many Ps as there are to be workers, and prints its figures.
+pub(crate) fn run(task: Task) {
+    let Some(workload) = find(&task) else {
+        task.unknown();
+    };
+    Builder::new().max_procs(task.workers).run(move || {
+        let figures = match workload {
+            Workload::Warmed(run) => {
+                run(task.warm_up());
+                run(task.n)
+            }
+            Workload::Once(run) => run(task.n),
+        };
+        task.report(figures);
+    });
+}
+
+fn find(task: &Task) -> Option<Workload> {
+    use Workload::{Once, Warmed};
+    Some(match (task.workload.as_str(), task.variant.as_str()) {
+        ("spawn_join", "") => Warmed(spawning::spawn_join),
+        ("spawn_seq", "") => Warmed(spawning::spawn_seq),
+        ("yield_pair", "") => Warmed(spawning::yield_pair),
+        ("skynet", "") => Once(spawning::skynet_channels),
+        ("skynet", "join") => Once(spawning::skynet_join),
+        ("pingpong_unbuf", "") => Warmed(|n| channels::pingpong(n, 0)),
+        ("pingpong_buf1", "") => Warmed(|n| channels::pingpong(n, 1)),
+        ("try_uncontended", "") => Warmed(channels::try_uncontended),
+        ("sieve", "") => Once(channels::sieve),
+        ("ring", "") => Once(channels::ring),
+        ("spsc_buf128", "") => Warmed(|n| traffic::fan(n, 1, 1, 128)),
+        ("mpmc_buf128", "") => Warmed(|n| traffic::fan(n, 8, 8, 128)),
+        ("mpsc_unbuf", "") => Warmed(|n| traffic::fan(n, 100, 1, 0)),
+        ("select2", "") => Warmed(selects::select2),
+        ("select8", "") => Warmed(selects::select8),
+        ("select_default", "") => Warmed(selects::select_default),
+        ("mutex_uncontended", "") => Warmed(locks::mutex_uncontended),
+        ("mutex_contended", "") => Warmed(locks::mutex_contended),
+        ("parked_memory", "") => Once(memory::parked),
+        ("timers", "") => Once(time::timers),
+        ("cpu_hog", "") => Once(time::cpu_hog),
+        ("syscall_block", "") => Once(syscalls::syscall_block),
+        _ => return None,
+    })
+}
+
+fn join_all<T>(handles: impl IntoIterator<Item = JoinHandle<T>>) {
+    for handle in handles {
+        assert!(
+            handle.join().is_ok(),
+            "a goroutine of the workload panicked"
+        );
+    }
+}
+
+/// Sends 0 to `n - 1`, all of which somebody receives.
+fn send_all(tx: &Sender<u64>, n: u64) {
+    for i in 0..n {
+        assert!(tx.send(i).is_ok());
+    }
+}

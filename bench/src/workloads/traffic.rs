@@ -1,0 +1,32 @@
+//! Several goroutines on one channel.
+
+use super::{join_all, send_all};
+use bench_common::{Figures, check, triangle};
+use gort::prelude::*;
+use std::time::Instant;
+
+pub(super) fn fan(n: u64, senders: u64, receivers: u64, cap: usize) -> Figures {
+    let each = n / senders;
+    let (mut sum, mut count) = (0, 0);
+    let start = Instant::now();
+    let (tx, rx) = bounded(cap);
+    let sending: Vec<_> = (0..senders)
+        .map(|_| go!(clone [tx]; move || send_all(&tx, each)))
+        .collect();
+    let receiving: Vec<_> = (0..receivers)
+        .map(|_| go!(clone [rx]; move || rx.iter().fold((0, 0), |(sum, n), v| (sum + v, n + 1))))
+        .collect();
+    drop((tx, rx));
+    join_all(sending);
+    for receiver in receiving {
+        let (its_sum, its_count) = receiver.join().unwrap_or((0, 0));
+        sum += its_sum;
+        count += its_count;
+    }
+    let elapsed = start.elapsed();
+    check(
+        sum == triangle(each) * senders && count == each * senders,
+        (sum, count),
+    );
+    Figures::per_op(n, elapsed)
+}
