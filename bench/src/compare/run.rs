@@ -137,3 +137,44 @@ fn texts(child: &mut Child) -> (String, String) {
 fn first_lines(text: &str) -> String {
     text.lines().take(3).collect::<Vec<_>>().join(" | ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXPECTED: &str = "workload=ring workers=2 n=10 ";
+
+    #[test]
+    fn figures_are_read_by_name() {
+        let run = Run::parse("workload=ring workers=2 n=10 ns=12.5 ticks=3", EXPECTED);
+        let run = run.expect("figures");
+        assert_eq!((run.get("ns"), run.get("ticks")), (Some(12.5), Some(3.0)));
+        assert_eq!(run.get("p50_us"), None);
+    }
+
+    #[test]
+    fn a_line_about_something_else_or_without_a_time_is_no_result() {
+        for line in [
+            "",
+            "workload=ring workers=1 n=10 ns=12.5",
+            "workload=ring workers=2 n=100 ns=12.5",
+            "workload=ring workers=2 n=10 ns=0",
+            "workload=ring workers=2 n=10 ns=NaN",
+            "workload=ring workers=2 n=10 ns=12.5 ticks",
+            "workload=ring workers=2 n=10 ticks=3",
+        ] {
+            assert!(Run::parse(line, EXPECTED).is_err(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_fails_has_no_output() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo workload; echo wrong >&2; exit 3"]);
+        let failure = output_of(command).expect_err("status 3");
+        assert!(
+            failure.contains('3') && failure.contains("wrong"),
+            "{failure}"
+        );
+    }
+}

@@ -165,3 +165,44 @@ fn once(case: &Case, series: &mut Series, plan: &Plan, programs: &Programs) -> O
     series.failure = Some(failure);
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(ns: &[f64]) -> Series {
+        let run = |&ns| {
+            let mut run = Run::default();
+            run.set("ns", ns);
+            run
+        };
+        Series {
+            by: By::Go,
+            variant: "",
+            workers: 1,
+            n: 1,
+            runs: ns.iter().map(run).collect(),
+            failure: None,
+        }
+    }
+
+    #[test]
+    fn the_median_is_the_middle_run() {
+        assert_eq!(series(&[5.0, 1.0, 900.0, 2.0, 4.0]).median("ns"), Some(4.0));
+        assert_eq!(series(&[]).median("ns"), None);
+        assert_eq!(series(&[1.0]).median("ticks"), None);
+    }
+
+    #[test]
+    fn a_series_with_a_failed_run_has_no_figures() {
+        let mut failed = series(&[1.0, 2.0]);
+        failed.failure = Some("wrong result".into());
+        assert_eq!(failed.median("ns"), None);
+    }
+
+    #[test]
+    fn runs_far_apart_are_marked() {
+        assert!(series(&[10.0, 10.0, 20.0, 30.0, 30.0]).is_scattered());
+        assert!(!series(&[10.0, 19.0, 20.0, 21.0, 90.0]).is_scattered());
+    }
+}

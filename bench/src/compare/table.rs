@@ -248,3 +248,15 @@ fn thousands(x: f64) -> String {
     }
     if x < 0.0 { format!("-{text}") } else { text }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits_or_separators() {
+        assert_eq!(figure(2.345), "2.3");
+        assert_eq!(figure(999.6), "1,000");
+        assert_eq!(figure(-1234567.0), "-1,234,567");
+    }
+}
