@@ -1,12 +1,13 @@
 //! gort measured.
 //!
-//! - `cargo run --release -p gort-bench [-- [--quick] NAME…]`: alone, in ns per operation.
-//! - `cargo run --release -p gort-bench -- compare [--quick] [NAME…]`: beside Go, may, tokio and
+//! - `cargo run --release -p gort-bench [-- [OPTION] NAME…]`: alone, in ns per operation.
+//! - `cargo run --release -p gort-bench -- compare [OPTION] [NAME…]`: beside Go, may, tokio and
 //!   threads, which are built first.
 //! - `gort-bench run NAME WORKERS N [VARIANT]`: one measurement; what the other two start, each
 //!   in a process of its own.
 //!
-//! A tenth of the work and three runs with `--quick`, else five runs; medians.
+//! Printed are medians of five runs, of those that others disturbed least. With `--busy` the
+//! first five, for a machine that does not come to rest; with `--quick` three of a tenth.
 
 mod alone;
 mod compare;
@@ -35,14 +36,14 @@ fn main() -> ExitCode {
 /// Reads the options and calls `f`; status 1 if a run failed, 2 if the command line is wrong.
 fn with_plan(args: Vec<String>, f: fn(&Plan, &[Case]) -> bool) -> ExitCode {
     let (options, names): (Vec<_>, Vec<_>) = args.into_iter().partition(|a| a.starts_with("--"));
-    if let Some(unknown) = options.iter().find(|option| *option != "--quick") {
-        eprintln!("no option `{unknown}`; there is: --quick");
-        return ExitCode::from(2);
-    }
-    let plan = if options.is_empty() {
-        Plan::FULL
-    } else {
-        Plan::QUICK
+    let plan = match options.first().map(String::as_str) {
+        None => Plan::FULL,
+        Some("--busy") => Plan::BUSY,
+        Some("--quick") => Plan::QUICK,
+        Some(unknown) => {
+            eprintln!("no option `{unknown}`; there are: --busy, --quick");
+            return ExitCode::from(2);
+        }
     };
     let known = compare::cases();
     if let Some(unknown) = names

@@ -27,6 +27,13 @@ impl Plan {
         divisor: 1,
         label: "",
     };
+    pub(crate) const BUSY: Self = Self {
+        repetitions: 5,
+        patience: Duration::ZERO,
+        label: "BUSY: runs that others disturbed count, too.",
+        ..Self::FULL
+    };
+
     pub(crate) const QUICK: Self = Self {
         runs: 3,
         repetitions: 3,
