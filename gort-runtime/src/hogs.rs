@@ -159,7 +159,7 @@ impl Lost {
             self.is_hog = true;
             self.cpu_ns = cpu_ns;
         } else if was_hog {
-            self.is_hog = os::thread_wants_cpu(self.m.tid.load(Relaxed));
+            self.is_hog = os::thread_wants_cpu(self.m.tid.load(Relaxed)) == Some(true);
         }
         self.looked_at = now;
         self.sample_ns = if used_ns > 0 || self.is_hog {

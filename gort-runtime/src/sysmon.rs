@@ -6,7 +6,8 @@
 //! | the M that holds the P | with work waiting | without |
 //! |---|---|---|
 //! | announced a blocking call | after 20 µs | after 10 ms |
-//! | has been in user code | after 10 ms | after 100 ms |
+//! | is in user code, asleep in the kernel | after 1 ms | after 100 ms |
+//! | is in user code | after 10 ms | after 100 ms |
 //!
 //! Work waiting means: something in the P's queue or among its timers, or in the global
 //! queue with no P idle. Without work the P is taken only so that an otherwise idle program
@@ -38,6 +39,7 @@ const PATIENCE: u32 = 50;
 const IDLE_ROUNDS: u32 = 5;
 
 const ANNOUNCED_NS: u64 = 20_000;
+const ASLEEP_NS: u64 = 1_000_000;
 const SLICE_NS: u64 = 10_000_000;
 const IDLE_HOLDER_NS: u64 = 100_000_000;
 
@@ -56,6 +58,8 @@ pub(crate) fn start() {
 struct Seen {
     dispatches: u32,
     since: u64,
+    /// When sysmon last asked what the thread does.
+    asked_at: u64,
 }
 
 fn run() {
@@ -149,16 +153,23 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
             *seen = Seen {
                 dispatches,
                 since: now,
+                asked_at: now,
             };
             continue;
         }
         let held_ns = now - seen.since;
         let announced = m.blocking.load(Relaxed);
-        if held_ns < if announced { ANNOUNCED_NS } else { SLICE_NS } {
+        if held_ns < if announced { ANNOUNCED_NS } else { ASLEEP_NS } {
             continue;
         }
-        let work = has_work(p, now);
-        if !work && held_ns < if announced { SLICE_NS } else { IDLE_HOLDER_NS } {
+        let patience = match (announced, has_work(p, now)) {
+            (true, true) => ANNOUNCED_NS,
+            (true, false) => SLICE_NS,
+            (false, true) if seen.is_asleep(m, now) => ASLEEP_NS,
+            (false, true) => SLICE_NS,
+            (false, false) => IDLE_HOLDER_NS,
+        };
+        if held_ns < patience {
             continue;
         }
         if let Some(gp) = take(p, m) {
@@ -169,6 +180,17 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
         }
     }
     took
+}
+
+impl Seen {
+    /// Asks the kernel, now and then, whether the holder's thread sleeps.
+    fn is_asleep(&mut self, m: &M, now: u64) -> bool {
+        if now - self.asked_at < ASLEEP_NS {
+            return false;
+        }
+        self.asked_at = now;
+        os::thread_wants_cpu(m.tid.load(Relaxed)) == Some(false)
+    }
 }
 
 /// Submits who slept until now on a P that is surplus.

@@ -58,14 +58,12 @@ pub(crate) fn thread_id() -> libc::pid_t {
     unsafe { libc::gettid() }
 }
 
-/// Whether this process' thread `tid` runs or waits for a core; false if `/proc` cannot tell.
-pub(crate) fn thread_wants_cpu(tid: libc::pid_t) -> bool {
-    let Ok(stat) = std::fs::read_to_string(format!("/proc/self/task/{tid}/stat")) else {
-        return false;
-    };
+/// Whether this process' thread `tid` runs or waits for a core; `None` if `/proc` cannot tell.
+pub(crate) fn thread_wants_cpu(tid: libc::pid_t) -> Option<bool> {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{tid}/stat")).ok()?;
     // The name, in parentheses, may contain anything.
-    stat.rsplit_once(") ")
-        .is_some_and(|(_, rest)| rest.starts_with('R'))
+    let (_, state) = stat.rsplit_once(") ")?;
+    Some(state.starts_with('R'))
 }
 
 /// No thread's clock.

@@ -11,7 +11,7 @@
 //! Steps 5 and 6 are one side of the protocol in `README.md`.
 
 use super::pinned::{self, Turn};
-use super::steal::{Stolen, steal_work};
+use super::steal::{Stolen, run_due_timers_of_others, steal_work};
 use super::wake::{acquirep, become_spinning, hand_p, inject, releasep, runq_put, stopm};
 use crate::g::G;
 use crate::gqueue::GQueue;
@@ -110,6 +110,10 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
                 Stolen::RanTimers => continue,
                 Stolen::Nothing => {}
             }
+        } else if run_due_timers_of_others(p) {
+            // Enough Ms are looking, but they may not have a core yet; without this look the M
+            // that keeps time would find the same timer due again and again (benchmark `timers`).
+            continue;
         }
 
         match give_up_p(m) {

@@ -56,6 +56,15 @@ pub(super) fn steal_work(p: &P) -> Stolen {
     Stolen::Nothing
 }
 
+/// Runs all due timers of other Ps; true if somebody became ready.
+pub(super) fn run_due_timers_of_others(p: &P) -> bool {
+    let others = SCHED
+        .allp()
+        .iter()
+        .filter(|&&other| !std::ptr::eq(other, p));
+    others.fold(false, |any, other| run_timers_of(other, p) | any)
+}
+
 /// Runs `victim`'s due timers; true if somebody became ready.
 fn run_timers_of(victim: &P, p: &P) -> bool {
     let next = victim.timers.next();
