@@ -47,9 +47,9 @@ claims! {
         for _ in 0..100 {
             sleep(Duration::from_millis(1));
         }
-        // Two a P and some for the uptime compute without a P; then sysmon, the harness, and Ms
-        // that have become idle.
-        let (most, threads) = (4 * max_procs() + 20, threads());
+        // Two a P compute without one, and those that a P finds between two holds, on a machine
+        // with fewer cores a few each time; then sysmon, the harness, and idle Ms.
+        let (most, threads) = (10 * max_procs() + 40, threads());
         assert!(threads <= most, "{threads} threads, {} started", started.load(Relaxed));
         stop.store(true, Relaxed);
         all.into_iter().for_each(|hog| hog.join().unwrap());
