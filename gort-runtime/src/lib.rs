@@ -58,6 +58,7 @@ mod gstatus;
 mod handle;
 #[cfg(not(loom))]
 mod hogs;
+#[cfg(not(loom))]
 mod home;
 mod idle;
 #[cfg(not(loom))]

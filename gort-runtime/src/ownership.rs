@@ -66,6 +66,7 @@ impl Ownership {
     }
 
     /// Owner: whether it is inside already.
+    #[cfg(not(loom))]
     #[inline(always)]
     pub(crate) fn is_inside(&self) -> bool {
         // Relaxed: the owner's own last store.
