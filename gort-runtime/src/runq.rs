@@ -148,6 +148,12 @@ impl<T> Runq<T> {
         NonNull::new(self.next.swap(ptr::null_mut(), AcqRel))
     }
 
+    /// Owner: the entry that is at the head, or was: good for a prefetch.
+    #[cfg(not(loom))]
+    pub(crate) fn peek(&self) -> *const T {
+        self.slot(self.head.load(Relaxed)).load(Relaxed)
+    }
+
     /// Owner: takes the head of the ring.
     #[inline]
     pub(crate) fn get(&self) -> Option<NonNull<T>> {

@@ -60,7 +60,7 @@ compile_error!(
     "gort switches stacks on x86_64 and aarch64; no port to this architecture exists yet"
 );
 
-pub(crate) use imp::{call_from, current_m, init_stack, mcall, saved_pc, set_current_m};
+pub(crate) use imp::{call_from, current_m, init_stack, mcall, prefetch, saved_pc, set_current_m};
 
 #[cfg(test)]
 #[path = "../tests/arch.rs"]

@@ -258,6 +258,15 @@ pub(crate) fn current_m() -> *mut u8 {
     m
 }
 
+/// Asks for a cache line that will be needed soon; any address will do.
+#[inline(always)]
+pub(crate) fn prefetch(at: *const u8) {
+    // SAFETY: a hint that neither faults nor changes anything.
+    unsafe {
+        asm!("prefetcht0 byte ptr [{at}]", at = in(reg) at, options(nostack, preserves_flags, readonly));
+    }
+}
+
 /// Sets this thread's M.
 pub(crate) fn set_current_m(m: *mut u8) {
     // SAFETY: writes the word that `current_m` reads; only this thread can.
