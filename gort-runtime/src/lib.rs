@@ -18,6 +18,7 @@
 //! g m p  tls  g0call  stats  shown     goroutine · thread · processor · who runs here · counts
 //! stack/ time/ gqueue home panicking   where goroutines live, sleep, queue
 //! idle ownership runq join gstatus     the protocols, which loom explores
+//! waiter                               a goroutine or a thread that waits, as a word
 //! lock note threadparker               what blocks a thread
 //! config debug goroutine waitreason    settings, names
 //! os/ arch/ barrier throw prim
@@ -129,6 +130,8 @@ mod tls;
 #[cfg(not(loom))]
 mod traceback;
 #[cfg(not(loom))]
+mod waiter;
+#[cfg(not(loom))]
 mod waitreason;
 #[cfg(not(loom))]
 mod wire;
@@ -146,7 +149,7 @@ pub use {
     handle::{Builder, JoinError, JoinHandle, current, spawn, try_current},
     metrics::{LatencyHistogram, Metrics, metrics},
     panicking::{go_on_exiting, is_goexit, must_exit, replace_panic, take_replacement},
-    park::{Current, Waiter, wait_for_ever, yield_now},
+    park::{Current, wait_for_ever, yield_now},
     procresize::set_max_procs,
     ready::{random, worth_spinning},
     sched::num_goroutines,
@@ -159,6 +162,7 @@ pub use {
     throw::fatal,
     time::{Nanos, deadline_after, nanos_of, now},
     traceback::{GoroutineInfo, GoroutineState, goroutines},
+    waiter::Waiter,
     waitreason::WaitReason,
     wire::{OsThreadLock, lock_os_thread},
 };

@@ -43,46 +43,15 @@ use crate::threadparker::ThreadParker;
 use crate::throw::throw;
 use crate::time::{Nanos, Timer, Timers, now};
 use crate::tls;
+use crate::waiter::{Waiter, Who};
 use crate::waitreason::WaitReason;
 use crate::wire::{unwire_if, wire_if_panicking};
 use std::marker::PhantomData;
-use std::num::NonZeroUsize;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::thread;
 
-/// Marks the address of a [`ThreadParker`]; a `G`'s has a 0 there.
-const THREAD: usize = 1;
-
-/// A goroutine or a thread that waits. Copyable: contract 2 says who may use it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waiter(NonZeroUsize);
-
 impl Waiter {
-    fn of_g(gp: NonNull<G>) -> Self {
-        Self(
-            gp.as_ptr()
-                .expose_provenance()
-                .try_into()
-                .unwrap_or(NonZeroUsize::MIN),
-        )
-    }
-
-    fn of_thread(parker: &'static ThreadParker) -> Self {
-        Self(NonZeroUsize::MIN | ptr::from_ref(parker).expose_provenance())
-    }
-
-    pub(crate) fn to_word(self) -> usize {
-        self.0.get()
-    }
-
-    /// # Safety
-    /// `word` came from `to_word`.
-    pub(crate) unsafe fn from_word(word: usize) -> Self {
-        // SAFETY: `to_word` never gives 0.
-        Self(unsafe { NonZeroUsize::new_unchecked(word) })
-    }
-
     /// Wakes the waiter. Go's `goready`.
     ///
     /// # Safety
@@ -90,18 +59,10 @@ impl Waiter {
     /// has shown itself as contract 1 asks.
     #[inline]
     pub unsafe fn ready(self) {
-        let word = self.0.get();
-        if word & THREAD != 0 {
-            // SAFETY: made by `of_thread`; parkers are never freed.
-            let parker = unsafe { &*ptr::with_exposed_provenance::<ThreadParker>(word & !THREAD) };
-            parker.note.wake();
-        } else {
-            // SAFETY: made by `of_g`; the caller owns the Waiting goroutine.
-            unsafe {
-                goready(NonNull::new_unchecked(ptr::with_exposed_provenance_mut(
-                    word,
-                )));
-            }
+        match self.who() {
+            // SAFETY: the caller owns the Waiting goroutine.
+            Who::Goroutine(gp) => unsafe { goready(gp) },
+            Who::Thread(parker) => parker.note.wake(),
         }
     }
 }
@@ -176,10 +137,7 @@ impl Current {
     }
 
     fn thread_parker(&self) -> Option<&'static ThreadParker> {
-        let word = self.waiter.0.get();
-        // SAFETY: made by `of_thread`; parkers are never freed.
-        (word & THREAD != 0)
-            .then(|| unsafe { &*ptr::with_exposed_provenance::<ThreadParker>(word & !THREAD) })
+        self.waiter.thread()
     }
 
     /// Waits until `ready` is called on the waiter, unless `commit` answers false.
