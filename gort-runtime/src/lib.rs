@@ -16,6 +16,7 @@
 //! metrics blocks traceback stacktrace  what everybody is doing
 //! sched allp                           global queue, idle lists
 //! g m p  tls  g0call  stats  shown     goroutine · thread · processor · who runs here · counts
+//! netpoll/                             who waits for which descriptor
 //! stack/ time/ gqueue home panicking   where goroutines live, sleep, queue
 //! idle ownership runq join gstatus     the protocols, which loom explores
 //! waiter                               a goroutine or a thread that waits, as a word
@@ -70,6 +71,7 @@ mod lock;
 mod m;
 #[cfg(not(loom))]
 mod metrics;
+mod netpoll;
 #[cfg(not(loom))]
 mod newproc;
 #[cfg(not(loom))]

@@ -29,6 +29,8 @@ pub enum WaitReason {
     WaitGroupWait = 9,
     /// Waiting for another goroutine's end.
     Join = 10,
+    /// Waiting for a socket.
+    IoWait = 11,
 }
 
 impl WaitReason {
@@ -44,6 +46,7 @@ impl WaitReason {
             8 => Self::MutexLock,
             9 => Self::WaitGroupWait,
             10 => Self::Join,
+            11 => Self::IoWait,
             _ => Self::None,
         }
     }
@@ -63,6 +66,7 @@ impl fmt::Display for WaitReason {
             Self::MutexLock => "sync.Mutex.Lock",
             Self::WaitGroupWait => "sync.WaitGroup.Wait",
             Self::Join => "join",
+            Self::IoWait => "IO wait",
         })
     }
 }

@@ -17,6 +17,7 @@
 
 mod loom_idle;
 mod loom_join;
+mod loom_netpoll;
 mod loom_ownership;
 mod loom_runq;
 

@@ -1,0 +1,184 @@
+//! One poll, and what the scheduler asks before it polls.
+//!
+//! `netpoll` in Go. What became ready is returned in a list: this file knows nothing of
+//! who runs it. Plain threads are woken directly.
+//!
+//! Nothing here costs a program anything that has no sockets: the epoll instance is made for
+//! the first descriptor, and [`has_waiters`] is one load.
+//!
+//! # Orderings
+//! `WAITERS` and `LAST` are one side of the protocol in `schedule/README.md`, "The network".
+
+use super::desc::Desc;
+use super::epoll::{Block, Epoll, Event};
+use super::table;
+use crate::gqueue::GQueue;
+use crate::prim::{
+    AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use crate::time::{Nanos, now};
+use crate::waiter::Waiter;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
+
+static EPOLL: OnceLock<Epoll> = OnceLock::new();
+
+/// Goroutines and threads between the decision to wait and their next step.
+static WAITERS: AtomicU32 = AtomicU32::new(0);
+
+/// When somebody last polled; `BLOCKED` while an M sleeps in the poll.
+static LAST: AtomicU64 = AtomicU64::new(0);
+const BLOCKED: u64 = u64::MAX;
+
+/// Somebody is in a poll that does not block.
+static LOOKING: AtomicBool = AtomicBool::new(false);
+
+fn epoll() -> io::Result<&'static Epoll> {
+    match EPOLL.get() {
+        Some(epoll) => Ok(epoll),
+        None => {
+            let epoll = Epoll::new()?;
+            Ok(EPOLL.get_or_init(|| epoll))
+        }
+    }
+}
+
+/// A descriptor's place in the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    index: u32,
+    pub(crate) desc: &'static Desc,
+}
+
+/// A free place in the table, for one owner, who gives it to [`retire`].
+pub(crate) fn open() -> io::Result<Entry> {
+    let Some((index, desc)) = table::take() else {
+        return Err(io::ErrorKind::OutOfMemory.into());
+    };
+    desc.open();
+    Ok(Entry { index, desc })
+}
+
+/// Edges of `fd` from now on make `entry` ready.
+pub(crate) fn watch(fd: BorrowedFd<'_>, entry: Entry) -> io::Result<()> {
+    let data = u64::from(entry.desc.generation()) << 32 | u64::from(entry.index);
+    epoll()?.add(fd, data)
+}
+
+/// The kernel no longer watches `fd`.
+pub(crate) fn unwatch(fd: BorrowedFd<'_>) {
+    if let Some(epoll) = EPOLL.get() {
+        epoll.remove(fd);
+    }
+}
+
+/// The entry's descriptor is not watched any more.
+pub(crate) fn retire(entry: Entry) {
+    entry.desc.retire();
+    table::put(entry.index);
+}
+
+/// Puts a dead socket in the place of what `fd` names.
+pub(crate) fn replace_by_dead(fd: BorrowedFd<'_>) {
+    if let Some(epoll) = EPOLL.get() {
+        epoll.replace_by_dead(fd);
+    }
+}
+
+/// Counts somebody that waits, until dropped.
+#[derive(Debug)]
+pub(crate) struct Waiting(());
+
+impl Waiting {
+    pub(crate) fn new() -> Self {
+        WAITERS.fetch_add(1, Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITERS.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Whether somebody waits for a descriptor.
+#[inline]
+pub(crate) fn has_waiters() -> bool {
+    WAITERS.load(Relaxed) != 0
+}
+
+/// Whether an M sleeps in the poll, or is on its way there.
+#[inline]
+pub(crate) fn somebody_blocked() -> bool {
+    LAST.load(Relaxed) == BLOCKED
+}
+
+/// Whether somebody waits, and nobody has polled for `period` nanoseconds.
+#[inline]
+pub(crate) fn overdue(now: Nanos, period: Nanos) -> bool {
+    has_waiters() && now > LAST.load(Relaxed).saturating_add(period)
+}
+
+/// An M is about to block in [`poll`]. Under the scheduler's lock.
+pub(crate) fn blocked() {
+    LAST.store(BLOCKED, Relaxed);
+}
+
+/// It has come back. Under the scheduler's lock.
+pub(crate) fn unblocked() {
+    LAST.store(0, Relaxed);
+}
+
+/// Makes the M in [`poll`] return, or the next one to come.
+pub(crate) fn interrupt() {
+    if let Some(epoll) = EPOLL.get() {
+        epoll.interrupt();
+    }
+}
+
+/// Blocks until goroutines are ready, `until` has come (`None`: never comes), or
+/// [`interrupt`] is called; may also return for no reason. Who is ready goes to `ready`: the
+/// caller owns them.
+pub(crate) fn poll(until: Option<Nanos>, ready: &GQueue) {
+    if let Some(epoll) = EPOLL.get() {
+        let block = until.map_or(Block::ForEver, Block::Until);
+        // Most edges come while nobody waits for them.
+        while epoll.wait(block, |event| deliver(event, ready)) && ready.is_empty() {}
+    }
+}
+
+/// Takes what events there are, unless somebody else is just doing it.
+pub(crate) fn look(ready: &GQueue) {
+    let Some(epoll) = EPOLL.get() else { return };
+    if LOOKING.swap(true, Acquire) {
+        return;
+    }
+    let last = LAST.load(Relaxed);
+    if last != BLOCKED {
+        // If it fails, an M has gone to sleep in the poll.
+        let _ = LAST.compare_exchange(last, now(), Relaxed, Relaxed);
+    }
+    epoll.wait(Block::No, |event| deliver(event, ready));
+    LOOKING.store(false, Release);
+}
+
+fn deliver(event: Event, ready: &GQueue) {
+    let (index, generation) = (event.data as u32, (event.data >> 32) as u32);
+    let Some(desc) = table::get(index) else {
+        return;
+    };
+    if desc.generation() != generation {
+        return;
+    }
+    let woken = [
+        event.readable.then(|| desc.read.ready()),
+        event.writable.then(|| desc.write.ready()),
+    ];
+    for word in woken.into_iter().flatten().flatten() {
+        // SAFETY: `iowait.rs` put the waiter there, and the slot gave us the right to wake it.
+        unsafe { Waiter::from_word(word).ready_into(ready) };
+    }
+}

@@ -1,0 +1,92 @@
+//! Where descriptors live: in a table that grows and never moves or shrinks.
+//!
+//! An event's data names an entry by number and generation, so an event that comes late
+//! finds memory that is still a descriptor (`desc.rs`, "Use again"). Entry `i` lies in chunk
+//! `c`, of `FIRST << c` entries; a chunk is allocated when its first entry is needed.
+
+use super::desc::Desc;
+use crate::lock::Lock;
+use std::sync::OnceLock;
+
+const FIRST_LOG2: u32 = 6;
+const FIRST: u32 = 1 << FIRST_LOG2;
+/// Enough for more descriptors than a process can have.
+const CHUNKS: usize = 25;
+
+static CHUNKS_OF_DESCS: [OnceLock<Box<[Desc]>>; CHUNKS] = [const { OnceLock::new() }; CHUNKS];
+
+struct Free {
+    entries: Vec<u32>,
+    /// Entries that were in use once.
+    used: u32,
+}
+
+static FREE: Lock<Free> = Lock::new(Free {
+    entries: Vec::new(),
+    used: 0,
+});
+
+/// Chunk of an entry, and its place in it.
+fn place(index: u32) -> (usize, usize) {
+    let chunk = (index / FIRST + 1).ilog2();
+    let before = ((1 << chunk) - 1) * FIRST;
+    (chunk as usize, (index - before) as usize)
+}
+
+/// A free entry and its number; the caller owns it until `put`. `None`: the table is full.
+pub(super) fn take() -> Option<(u32, &'static Desc)> {
+    let index = {
+        let mut free = FREE.lock();
+        match free.entries.pop() {
+            Some(index) => index,
+            None => {
+                let index = free.used;
+                free.used += 1;
+                index
+            }
+        }
+    };
+    let (chunk, place) = place(index);
+    let descs = CHUNKS_OF_DESCS
+        .get(chunk)?
+        .get_or_init(|| (0..FIRST << chunk).map(|_| Desc::new()).collect());
+    Some((index, &descs[place]))
+}
+
+/// Gives an entry back.
+pub(super) fn put(index: u32) {
+    FREE.lock().entries.push(index);
+}
+
+/// The entry of this number, if it was ever in use.
+pub(super) fn get(index: u32) -> Option<&'static Desc> {
+    let (chunk, place) = place(index);
+    CHUNKS_OF_DESCS.get(chunk)?.get()?.get(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_has_a_place_of_its_own() {
+        let mut expected = (0, 0);
+        for index in 0..10_000 {
+            assert_eq!(place(index), expected);
+            expected.1 += 1;
+            if expected.1 == (FIRST as usize) << expected.0 {
+                expected = (expected.0 + 1, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_is_found_under_its_number() {
+        let taken: Vec<_> = (0..200).filter_map(|_| take()).collect();
+        for &(index, desc) in &taken {
+            assert!(get(index).is_some_and(|found| std::ptr::eq(found, desc)));
+        }
+        taken.into_iter().for_each(|(index, _)| put(index));
+        assert!(get(u32::MAX - 1).is_none());
+    }
+}
