@@ -5,7 +5,8 @@
 //! 2. every M sleeps: those in the idle list and those that wait for the goroutine
 //!    wired to them make up all threads of the runtime (a goroutine that computes or blocks
 //!    in foreign code keeps its M awake);
-//! 3. no timer is armed, the global queue is empty, and nobody is on hold (`hogs.rs`);
+//! 3. no timer is armed, nobody waits for the network, the global queue is empty, and nobody is
+//!    on hold (`hogs.rs`);
 //! 4. the process has no other thread: besides the Ms only sysmon and the one that waits in
 //!    `run`. Any other might hold a channel.
 //!
@@ -21,6 +22,7 @@
 //! true nobody is on the way.
 
 use crate::blocks::write_blocks;
+use crate::netpoll;
 use crate::os;
 use crate::prim::{
     AtomicBool, AtomicU32,
@@ -92,6 +94,7 @@ pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
         || !shared.runq.is_empty()
         || !shared.held.is_empty()
         || SCHED.earliest_timer() != 0
+        || netpoll::has_waiters()
     {
         return Liveness::Alive;
     }

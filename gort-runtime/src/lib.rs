@@ -6,6 +6,7 @@
 //! ```text
 //! schedinit                            the main goroutine, RuntimeBuilder
 //! handle scope sleep system_stack dump goroutines as users see them
+//! iowait                               waiting for sockets
 //! start                                start-up, on first use
 //! park newproc goexit sysmon           waiting · starts · ends · taking Ps from the busy
 //! ready wire                           submitting from anywhere · wiring to a thread
@@ -65,6 +66,8 @@ mod home;
 mod idle;
 #[cfg(not(loom))]
 mod inside;
+#[cfg(not(loom))]
+mod iowait;
 mod join;
 mod lock;
 #[cfg(not(loom))]
@@ -149,6 +152,7 @@ pub use {
     goexit::goexit,
     goroutine::{Goroutine, GoroutineId},
     handle::{Builder, JoinError, JoinHandle, current, spawn, try_current},
+    iowait::{Direction, Interrupted, PollDesc},
     metrics::{LatencyHistogram, Metrics, metrics},
     panicking::{go_on_exiting, is_goexit, must_exit, replace_panic, take_replacement},
     park::{Current, wait_for_ever, yield_now},

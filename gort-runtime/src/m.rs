@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `g0`, `curg`, `calls_for`, `p`, `commit`, `lockedg` | the M's own thread |
 //! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | whoever wakes the M, before `note.wake()`; then its own thread |
-//! | `idle`, `idle_next` | under the scheduler's lock |
+//! | `idle`, `idle_next`, `polls` | under the scheduler's lock |
 //! | `tid`, `cpu_clock` | the M's own thread; sysmon reads them |
 //! | `times_taken` | sysmon |
 //! | `home` | see `home.rs` |
@@ -76,6 +76,9 @@ pub(crate) struct M {
     pub(crate) note: Note,
     /// In the idle list.
     pub(crate) idle: Cell<bool>,
+    /// It sleeps in the network poll, not on the note. Under the scheduler's lock; whoever
+    /// wakes an M that was idle reads it without, and needlessly interrupts a poll at worst.
+    pub(crate) polls: AtomicBool,
     pub(crate) idle_next: Cell<*const M>,
     /// Its number, from 0.
     pub(crate) id: u32,
@@ -118,6 +121,7 @@ impl M {
             home: Home::new(),
             note: Note::new(),
             idle: Cell::new(false),
+            polls: AtomicBool::new(false),
             idle_next: Cell::new(ptr::null()),
             id,
             all_next: Cell::new(ptr::null_mut()),

@@ -11,6 +11,7 @@ use crate::gqueue::GQueue;
 use crate::idle::Idle;
 use crate::lock::Lock;
 use crate::m::M;
+use crate::netpoll;
 use crate::note::Note;
 use crate::p::P;
 use crate::prim::{
@@ -90,6 +91,15 @@ pub(crate) enum PickedM {
     New,
 }
 
+/// What an idle M looks after in its sleep.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Duties {
+    /// It must wake when the earliest timer is due.
+    pub(crate) time: bool,
+    /// It sleeps in the network poll.
+    pub(crate) poll: bool,
+}
+
 /// The scheduler's shared state.
 pub(crate) struct Sched {
     pub(crate) shared: Lock<Shared>,
@@ -123,6 +133,8 @@ pub(crate) struct Shared {
     pub(crate) surplus_held: u32,
     /// The idle M that sleeps until the earliest timer, or null.
     timekeeper: *const M,
+    /// The M that sleeps in the network poll, or is about to come back from there; or null.
+    poller: *const M,
     /// Ms that want a P, first and last, linked through `idle_next`.
     wanting: (*const M, *const M),
     /// Ms whose threads have exited, linked through `idle_next`.
@@ -150,6 +162,7 @@ pub(crate) static SCHED: Sched = Sched {
         npidle: 0,
         surplus_held: 0,
         timekeeper: ptr::null(),
+        poller: ptr::null(),
         wanting: (ptr::null(), ptr::null()),
         mfree: ptr::null(),
         wired_asleep: 0,
@@ -295,40 +308,50 @@ impl Shared {
             .collect()
     }
 
-    /// Puts `m` into the idle list; true if it must sleep until `until` at most,
-    /// because no other idle M wakes that early (0: no need).
-    pub(crate) fn midle_put(&mut self, m: &M, until: u64) -> bool {
+    /// Puts `m` into the idle list. It keeps time if no other idle M wakes by `until` (0: no
+    /// need); it polls if `may_poll`, somebody waits for the network, and no other M polls.
+    pub(crate) fn midle_put(&mut self, m: &M, until: u64, may_poll: bool) -> Duties {
         m.idle.set(true);
         m.idle_next.set(self.midle);
         self.midle = m;
         self.nmidle += 1;
         let present = SCHED.poll_until.load(Relaxed);
-        let keeps_time = until != 0 && (present == 0 || until < present);
-        if keeps_time {
+        let time = until != 0 && (present == 0 || until < present);
+        if time {
             self.timekeeper = m;
             SCHED.poll_until.store(until, Relaxed);
         }
-        keeps_time
+        let poll = may_poll && self.poller.is_null() && netpoll::has_waiters();
+        if poll {
+            self.poller = m;
+            m.polls.store(true, Relaxed);
+            netpoll::blocked();
+        }
+        Duties { time, poll }
     }
 
-    /// Takes an idle M; the timekeeper only if there is no other.
+    /// The M that slept in the network poll has come back. Not earlier: with two in the poll,
+    /// one could swallow the other's interruption.
+    pub(crate) fn poll_ended(&mut self, m: &M) {
+        self.poller = ptr::null();
+        m.polls.store(false, Relaxed);
+        netpoll::unblocked();
+    }
+
+    /// Takes an idle M; one that has duties only if there is no other.
     fn midle_get(&mut self) -> Option<&'static M> {
+        let mut at = self.midle;
         // SAFETY: the list holds Ms, whose memory lives for ever.
-        let first = unsafe { self.midle.as_ref() }?;
-        // SAFETY: as above.
-        let second = unsafe { first.idle_next.get().as_ref() };
-        match second {
-            Some(second) if ptr::eq(first, self.timekeeper) => {
-                first.idle_next.set(second.idle_next.get());
-                self.midle_taken(second);
-                Some(second)
-            }
-            _ => {
-                self.midle = first.idle_next.get();
-                self.midle_taken(first);
-                Some(first)
-            }
+        while let Some(m) = unsafe { at.as_ref() }
+            && (ptr::eq(m, self.timekeeper) || ptr::eq(m, self.poller))
+        {
+            at = m.idle_next.get();
         }
+        let chosen = if at.is_null() { self.midle } else { at };
+        // SAFETY: as above.
+        let m = unsafe { chosen.as_ref() }?;
+        self.midle_remove(m);
+        Some(m)
     }
 
     /// Puts `m`, which sleeps or is about to, at the end of the line for a P.

@@ -18,6 +18,7 @@ use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::hogs::Hogs;
 use crate::m::M;
+use crate::netpoll;
 use crate::os;
 use crate::p::P;
 use crate::prim::Ordering::{Acquire, Relaxed};
@@ -42,6 +43,8 @@ const ANNOUNCED_NS: u64 = 20_000;
 const ASLEEP_NS: u64 = 1_000_000;
 const SLICE_NS: u64 = 10_000_000;
 const IDLE_HOLDER_NS: u64 = 100_000_000;
+/// How long nobody may have looked at the network while somebody waits for it.
+const POLL_NS: u64 = 10_000_000;
 
 /// Starts the thread.
 pub(crate) fn start() {
@@ -89,6 +92,7 @@ fn run() {
         } else {
             idle = 0;
         }
+        look_at_network(now);
         let acted = retake(now, &mut seen, &mut hogs) || SCHED.sysmon.take_blocking();
         quiet = if acted { 0 } else { quiet.saturating_add(1) };
         sleep_us = if quiet < PATIENCE {
@@ -135,6 +139,15 @@ fn nap(trace: &mut Schedtrace, until: u64) -> bool {
 
 fn after_us(us: u64) -> u64 {
     os::now_ns() + us * 1000
+}
+
+/// Polls if nobody does: every P is busy, or its M would sleep in the poll.
+fn look_at_network(now: u64) {
+    if netpoll::overdue(now, POLL_NS) {
+        let ready = GQueue::new();
+        netpoll::look(&ready);
+        inject_global(&ready);
+    }
 }
 
 /// Takes Ps whose holders do not get on; true if it took any.

@@ -5,10 +5,14 @@
 //!    each other busy cannot starve it;
 //! 3. `runnext`, in the rest of the time slice; then the local ring;
 //! 4. the global queue, a share of it;
-//! 5. other Ps, if not too many are looking already (`steal.rs`);
-//! 6. nothing: give up the P, look everywhere once more, sleep.
+//! 5. the network, if somebody waits for it and no idle M sleeps in the poll;
+//! 6. other Ps, if not too many are looking already (`steal.rs`);
+//! 7. nothing: give up the P, look everywhere once more, sleep.
 //!
-//! Steps 5 and 6 are one side of the protocol in `README.md`.
+//! While there is work the network gets its turn together with the clock, so that goroutines
+//! that only yield do not starve it.
+//!
+//! Steps 6 and 7 are one side of the protocol in `README.md`.
 
 use super::pinned::{self, Turn};
 use super::steal::{Stolen, run_due_timers_of_others, steal_work};
@@ -17,6 +21,7 @@ use crate::arch;
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::m::M;
+use crate::netpoll;
 use crate::os;
 use crate::p::P;
 use crate::prim::Ordering::Relaxed;
@@ -35,6 +40,8 @@ const TIMERS_EVERY: u32 = 8;
 const CLOCK_EVERY: u32 = 64;
 /// Dispatches in one time slice between two looks at the clock.
 const SLICE_CHECK: u32 = 16;
+/// How long a P with enough to do leaves the network alone (a look costs a system call).
+const POLL_NS: u64 = 100_000;
 /// New goroutines that may run ahead of the queue before its head does.
 const NEW_IN_A_ROW: u32 = 61;
 /// How long goroutines that make each other `runnext` may keep the rest of the
@@ -73,7 +80,11 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
             continue;
         }
         if p.dispatches.load(Relaxed).is_multiple_of(CLOCK_EVERY) {
-            p.coarse_now.set(os::now_ns());
+            let now = os::now_ns();
+            p.coarse_now.set(now);
+            if netpoll::overdue(now, POLL_NS) {
+                look_at_network(p);
+            }
         }
         run_due_timers(p);
 
@@ -98,6 +109,9 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
             && let Some(gp) = global_share(p)
         {
             return Found::new(gp);
+        }
+        if netpoll::has_waiters() && !netpoll::somebody_blocked() && look_at_network(p) {
+            continue;
         }
 
         // Half as many lookers as busy Ps: more would only get in each other's way.
@@ -207,6 +221,15 @@ fn run_due_timers(p: &P) {
         p.timers.run(now, &ready);
         inject(p, &ready);
     }
+}
+
+/// Queues goroutines whose descriptors are ready; true if there are some.
+fn look_at_network(p: &P) -> bool {
+    let ready = GQueue::new();
+    netpoll::look(&ready);
+    let any = !ready.is_empty();
+    inject(p, &ready);
+    any
 }
 
 /// Takes this P's share of the global queue into the local one (Go's `globrunqgetbatch`).

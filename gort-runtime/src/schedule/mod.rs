@@ -13,6 +13,6 @@ mod wake;
 
 pub(crate) use run::{leave_thread, schedule, yield_to_queue};
 pub(crate) use wake::{
-    acquirep, handoffp, inject_global, releasep, runq_put_next, submit_global, wake_for_timer,
-    wakep,
+    acquirep, handoffp, inject_global, releasep, runq_put_next, submit_global, wake_for_poll,
+    wake_for_timer, wakep,
 };

@@ -12,6 +12,7 @@ use crate::g0call::call_on_g0;
 use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, end_waiting};
 use crate::m::M;
+use crate::netpoll;
 use crate::os;
 use crate::p::P;
 use crate::prim::{
@@ -132,6 +133,23 @@ pub(crate) fn wake_for_timer(when: u64) {
     }
 }
 
+/// Somebody waits for the network who has no P to idle: if no idle M sleeps in the poll,
+/// one has to look, and goes to sleep there. The wait has been counted.
+pub(crate) fn wake_for_poll() {
+    fence(SeqCst);
+    if !netpoll::somebody_blocked() {
+        wakep();
+    }
+}
+
+/// Wakes an M that was taken out of the list in which it slept.
+fn wake_m(m: &M) {
+    m.note.wake();
+    if m.polls.load(Relaxed) {
+        netpoll::interrupt();
+    }
+}
+
 /// Gives `p` to an M that was picked under the scheduler's lock. It runs `first`; without
 /// one it looks for work, and the caller has counted it as spinning.
 fn startm(m: PickedM, p: &'static P, first: Option<Found>) {
@@ -147,7 +165,7 @@ fn startm(m: PickedM, p: &'static P, first: Option<Found>) {
     }
     m.nextp.set(p);
     if is_idle {
-        m.note.wake();
+        wake_m(m);
     } else {
         newm(m);
     }
@@ -157,7 +175,7 @@ fn startm(m: PickedM, p: &'static P, first: Option<Found>) {
 pub(super) fn hand_p(m: &M, p: &'static P) {
     m.spinning.set(false);
     m.nextp.set(p);
-    m.note.wake();
+    wake_m(m);
 }
 
 /// Starts the thread of `m`.
@@ -183,11 +201,12 @@ fn newm(m: &'static M) {
 }
 
 /// Sleeps until a P is handed to `m`; the M holds none. False: it is surplus and
-/// its thread is to exit.
-pub(super) fn stopm(m: &M, keep_time: bool) -> bool {
-    let mut keep_time = keep_time;
+/// its thread is to exit. With `watch` it looks after timers and the network meanwhile, if
+/// no other M does.
+pub(super) fn stopm(m: &M, watch: bool) -> bool {
+    let mut watch = watch;
     loop {
-        let mut until = if keep_time { SCHED.earliest_timer() } else { 0 };
+        let mut until = if watch { SCHED.earliest_timer() } else { 0 };
         let mut shared = SCHED.shared.lock();
         if pinned::is_on() {
             shared = match pinned::stop_at_home(m, shared) {
@@ -195,11 +214,11 @@ pub(super) fn stopm(m: &M, keep_time: bool) -> bool {
                 Err(shared) => shared,
             };
         }
-        keep_time = shared.midle_put(m, until);
+        let duties = shared.midle_put(m, until, watch);
         let surplus = shared.nmidle > SCHED.procs() && !pinned::is_inhabited(m);
         checkdead::check(&shared);
         drop(shared);
-        let woken = if keep_time {
+        if duties.time {
             // Who adds a timer from now on sees until when we sleep; who has added
             // one before, we see (`wake_for_timer` has the other half).
             fence(SeqCst);
@@ -207,6 +226,13 @@ pub(super) fn stopm(m: &M, keep_time: bool) -> bool {
                 0 => {}
                 earliest => until = until.min(earliest),
             }
+        }
+        let polled = GQueue::new();
+        let woken = if duties.poll {
+            netpoll::poll(duties.time.then_some(until), &polled);
+            // Whoever wakes us for work wakes the note as well.
+            false
+        } else if duties.time {
             m.note.sleep_until(until)
         } else if surplus {
             m.note.sleep_until(os::now_ns() + SURPLUS_IDLE_NS)
@@ -218,20 +244,27 @@ pub(super) fn stopm(m: &M, keep_time: bool) -> bool {
             break;
         }
         let mut shared = SCHED.shared.lock();
+        if duties.poll {
+            shared.poll_ended(m);
+        }
         if !shared.midle_remove(m) {
             // Somebody has just taken us out of the list: the P is on its way.
             drop(shared);
+            inject_global(&polled);
             m.note.sleep();
             break;
         }
-        if keep_time {
+        if duties.poll || duties.time {
             if let Some(p) = shared.pidle_get() {
                 drop(shared);
                 acquirep(m, p);
+                inject(p, &polled);
                 return true;
             }
-            // Every P has an M, which looks at the timers before it idles.
-            keep_time = false;
+            drop(shared);
+            inject_global(&polled);
+            // Every P has an M, which looks at timers and waiters before it idles.
+            watch = false;
         } else {
             return false;
         }

@@ -5,9 +5,10 @@
 //! threads, each for one or two steps of its life. At the end the Ms that were woken look
 //! for work; then no goroutine may wait in a queue while a P is idle, and if one waits
 //! because every P is busy, the next M to idle must be told to look. For timers: some M
-//! wakes in time, or every P is busy.
+//! wakes in time, or every P is busy. For the network: some M sleeps in the poll, or every P
+//! is busy.
 //!
-//! Not modelled: notes and threads (a wake is an entry in a list); heaps of timers (one
+//! Not modelled: the poll itself and how it is interrupted; notes and threads (a wake is an entry in a list); heaps of timers (one
 //! word); sysmon, wired goroutines; the random order and the rounds of stealing, and the
 //! 3 µs before a `runnext` is stolen. The scheduler's lock is loom's mutex, not
 //! `crate::lock`: that one spins under loom, and two waiters would yield to each other for
@@ -22,9 +23,10 @@
 //! | `fence` in `submit_global` | `outside_submitter_..`, both `goroutines_between_..` |
 //! | `fence` after `displaced` in `ready` | `displaced_goroutine_..` |
 //! | `fence` in `must_wake` | `submitter_sees_no_idle_p_..`, `second_submitter_relies_on_needspinning`, `found_work_..` |
-//! | `fence` in `p_idled` | the same, `count_of_a_waker_..`, and five of the timers |
-//! | `fence_after_rmw` in `stop_spinning` | ten, among them all where a spinner has looked |
+//! | `fence` in `p_idled` | the same, `count_of_a_waker_..`, five of the timers, and `thread_waits_while_an_m_..`, `thread_waits_while_the_poller_..`, `poller_relies_on_an_m_that_has_looked` |
+//! | `fence_after_rmw` in `stop_spinning` | eleven, among them all where a spinner has looked |
 //! | `fence` in `wake_for_timer` | `first_timer_added_while_a_spinner_..`, `timer_added_..`, both `timekeeper_relies_on_..` |
+//! | `fence` in `wake_for_poll` | `thread_waits_while_a_spinner_..`, `thread_waits_while_the_poller_..`, `poller_relies_on_an_m_that_has_looked` |
 //! | `fence` in `start_spinning`, in `nobody_to_look`, in `stopm` (with its second look) | none: see the README |
 
 use super::explore;
@@ -65,7 +67,19 @@ enum Then {
 struct Shared {
     runq: VecDeque<G>,
     pidle: Vec<usize>,
+    /// An M is the poller.
+    poller: bool,
 }
+
+/// How an M sleeps.
+#[derive(Clone, Copy, Debug)]
+struct Sleep {
+    until: u64,
+    polls: bool,
+}
+
+/// `LAST` of `netpoll/poll.rs` while somebody sleeps in the poll.
+const BLOCKED: u64 = u64::MAX;
 
 /// `sched.rs` with `PS` Ps, and the functions of `find.rs`, `steal.rs`, `wake.rs`.
 struct Sched<const PS: usize> {
@@ -79,8 +93,11 @@ struct Sched<const PS: usize> {
     /// Ps handed to Ms that were woken. Not part of the model: no ordering comes from it.
     woken: sync::Mutex<Vec<usize>>,
     ran: sync::Mutex<Vec<G>>,
-    /// Until when Ms sleep.
-    asleep: sync::Mutex<Vec<u64>>,
+    /// `WAITERS` and `LAST` of `netpoll/poll.rs`.
+    waiters: AtomicU32,
+    last: AtomicU64,
+    /// Ms that sleep.
+    asleep: sync::Mutex<Vec<Sleep>>,
 }
 
 // SAFETY: what makes it neither are goroutines' numbers, which are not followed as pointers.
@@ -94,6 +111,7 @@ impl<const PS: usize> Sched<PS> {
             shared: Mutex::new(Shared {
                 runq: VecDeque::new(),
                 pidle: Vec::new(),
+                poller: false,
             }),
             runqsize: AtomicU32::new(0),
             idle: Idle::new(),
@@ -102,6 +120,8 @@ impl<const PS: usize> Sched<PS> {
             ran: sync::Mutex::new(Vec::new()),
             asleep: sync::Mutex::new(Vec::new()),
             poll_until: AtomicU64::new(0),
+            waiters: AtomicU32::new(0),
+            last: AtomicU64::new(0),
             timer: AtomicU64::new(0),
         }
     }
@@ -337,16 +357,21 @@ impl<const PS: usize> Sched<PS> {
     }
 
     /// `stopm`, as far as the sleep.
-    fn stopm(&self, keep_time: bool) {
-        let mut until = if keep_time { self.earliest_timer() } else { 0 };
-        let keep_time = {
-            let _shared = self.lock();
+    fn stopm(&self, watch: bool) {
+        let mut until = if watch { self.earliest_timer() } else { 0 };
+        let (keep_time, polls) = {
+            let mut shared = self.lock();
             let present = self.poll_until.load(Relaxed);
             let keeps_time = until != 0 && (present == 0 || until < present);
             if keeps_time {
                 self.poll_until.store(until, Relaxed);
             }
-            keeps_time
+            let polls = watch && !shared.poller && self.waiters.load(Relaxed) != 0;
+            if polls {
+                shared.poller = true;
+                self.last.store(BLOCKED, Relaxed);
+            }
+            (keeps_time, polls)
         };
         if keep_time {
             fence(SeqCst);
@@ -357,13 +382,42 @@ impl<const PS: usize> Sched<PS> {
         } else {
             until = u64::MAX;
         }
-        self.asleep.lock().unwrap().push(until);
+        self.asleep.lock().unwrap().push(Sleep { until, polls });
     }
 
     /// `stopm`, when the timekeeper's time has come: it takes a P and looks, or sleeps.
     fn timekeeper_wakes(&self) {
         let mut shared = self.lock();
         self.poll_until.store(0, Relaxed);
+        let p = self.pidle_get(&mut shared);
+        drop(shared);
+        match p {
+            Some(p) => self.idles(running(p)),
+            None => self.stopm(false),
+        }
+    }
+
+    // The network: netpoll/poll.rs, iowait.rs, wake.rs
+
+    /// A plain thread, or a goroutine on an M without a P, waits for a descriptor.
+    fn wait_for_network(&self) {
+        self.waiters.fetch_add(1, Relaxed);
+        self.wake_for_poll();
+    }
+
+    fn wake_for_poll(&self) {
+        fence(SeqCst);
+        if self.last.load(Relaxed) != BLOCKED {
+            self.wakep();
+        }
+    }
+
+    /// `stopm`, when the poller comes back, for another reason than that it was woken: with
+    /// nobody in its hands it takes a P and looks, or sleeps.
+    fn poller_wakes(&self) {
+        let mut shared = self.lock();
+        shared.poller = false;
+        self.last.store(0, Relaxed);
         let p = self.pidle_get(&mut shared);
         drop(shared);
         match p {
@@ -419,14 +473,31 @@ impl<const PS: usize> Sched<PS> {
         assert_eq!(self.idle.nmspinning(), 0, "spinning Ms are miscounted");
     }
 
-    /// At the end: if a P is idle, somebody wakes in time for the timer.
-    fn check_timer(&self, when: u64) {
+    /// The Ms that were woken find nothing, and fall asleep.
+    fn idle_woken(&self) {
         while let Some(p) = { self.woken.lock().unwrap().pop() } {
             self.idles(spinning(p));
         }
+    }
+
+    /// At the end: if a P is idle, somebody sleeps in the poll.
+    fn check_network(&self) {
+        self.idle_woken();
         let asleep = self.asleep.lock().unwrap();
         assert!(
-            self.lock().pidle.is_empty() || asleep.iter().any(|&until| until <= when),
+            self.lock().pidle.is_empty() || asleep.iter().any(|sleep| sleep.polls),
+            "the network is forgotten: {asleep:?}"
+        );
+        let pollers = asleep.iter().filter(|sleep| sleep.polls).count();
+        assert!(pollers <= 1, "two Ms in the poll");
+    }
+
+    /// At the end: if a P is idle, somebody wakes in time for the timer.
+    fn check_timer(&self, when: u64) {
+        self.idle_woken();
+        let asleep = self.asleep.lock().unwrap();
+        assert!(
+            self.lock().pidle.is_empty() || asleep.iter().any(|sleep| sleep.until <= when),
             "timer {when} forgotten: Ms sleep until {asleep:?}"
         );
     }
@@ -449,6 +520,12 @@ fn explore_timer<const PS: usize>(
     threads: &'static [fn(&Sched<PS>)],
 ) {
     explore_threads(init, threads, move |sched| sched.check_timer(when));
+}
+
+/// Explores `threads`, one of which waits for the network, and asks at the end whether
+/// somebody polls.
+fn explore_network<const PS: usize>(init: fn(&Sched<PS>), threads: &'static [fn(&Sched<PS>)]) {
+    explore_threads(init, threads, Sched::check_network);
 }
 
 fn explore_threads<const PS: usize>(
@@ -839,5 +916,63 @@ fn timekeeper_relies_on_an_m_without_a_p() {
             Sched::timekeeper_wakes,
             |s| s.stopm(true),
         ],
+    );
+}
+
+/// A thread begins to wait while the only M falls asleep.
+#[test]
+fn thread_waits_while_an_m_falls_asleep() {
+    explore_network::<1>(|_| {}, &[Sched::wait_for_network, |s| s.idles(running(0))]);
+}
+
+#[test]
+fn thread_waits_while_a_spinner_falls_asleep() {
+    explore_network::<2>(
+        |s| s.idle.start_spinning(),
+        &[Sched::wait_for_network, |s| s.idles(spinning(1))],
+    );
+}
+
+/// A thread relies on a poller that is up already.
+#[test]
+fn thread_waits_while_the_poller_looks() {
+    explore_network::<2>(
+        |s| {
+            s.idle_p(1);
+            s.lock().poller = true;
+            s.last.store(BLOCKED, Relaxed);
+        },
+        &[Sched::wait_for_network, Sched::poller_wakes],
+    );
+}
+
+/// The poller finds no P to look with and relies on who has it.
+#[test]
+fn poller_relies_on_an_m_that_has_looked() {
+    explore_network::<2>(
+        |s| {
+            s.lock().poller = true;
+            s.last.store(BLOCKED, Relaxed);
+        },
+        &[Sched::wait_for_network, Sched::poller_wakes, |s| {
+            s.idles(running(1))
+        }],
+    );
+}
+
+/// The poller is up, and an M that has lost its P, with the goroutine that waits, falls
+/// asleep.
+#[test]
+fn poller_relies_on_an_m_without_a_p() {
+    explore_network::<2>(
+        |s| {
+            s.idle_p(1);
+            s.lock().poller = true;
+            s.last.store(BLOCKED, Relaxed);
+        },
+        &[Sched::poller_wakes, |s| {
+            s.wait_for_network();
+            s.stopm(true);
+        }],
     );
 }
