@@ -47,6 +47,7 @@
 mod macros;
 mod runner;
 
+pub mod net;
 pub mod prelude;
 pub mod runtime;
 pub mod sync;
