@@ -120,6 +120,22 @@ pub fn one_line(path: &Path) -> Vec<u8> {
     line
 }
 
+/// Allows the process as many descriptors as the system lets it have, as Go does for every
+/// program. Without success, opening too many fails in its own time.
+pub fn raise_descriptor_limit() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is a valid place to read and write.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
 /// How long a program works before it says how far it is.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long it waits before it says so again.
