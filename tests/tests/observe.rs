@@ -3,7 +3,7 @@
 
 use gort::prelude::*;
 use gort::runtime::{Metrics, max_procs, metrics};
-use gort_tests::claims;
+use gort_tests::{claims, never_migrates};
 use std::hint;
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -72,6 +72,9 @@ claims! {
     }
 
     fn goroutines_in_queues_are_counted_as_runnable() {
+        if never_migrates() {
+            return;
+        }
         let stop = Arc::new(AtomicBool::new(false));
         let handles: Vec<_> = (0..20)
             .map(|_| {
