@@ -111,6 +111,8 @@ pub(crate) struct Sched {
     pub(crate) wanted: AtomicBool,
     /// Until when the timekeeper sleeps; 0: there is none.
     pub(crate) poll_until: AtomicU64,
+    /// When an idle M last woke up to keep time or to poll.
+    pub(crate) timer_wake: AtomicU64,
     /// The next goroutine id.
     pub(crate) next_id: AtomicU64,
     /// Goroutines that plain threads started, or Ms without a P.
@@ -175,6 +177,7 @@ pub(crate) static SCHED: Sched = Sched {
     sysmon: SysmonSleep::new(),
     wanted: AtomicBool::new(false),
     poll_until: AtomicU64::new(0),
+    timer_wake: AtomicU64::new(0),
     next_id: AtomicU64::new(1),
     started_outside: AtomicU64::new(0),
     ended_outside: AtomicU64::new(0),

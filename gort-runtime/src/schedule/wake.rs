@@ -30,6 +30,9 @@ use std::thread;
 
 /// How long a surplus thread stays idle before it exits.
 const SURPLUS_IDLE_NS: u64 = 5_000_000_000;
+/// Timers wake an idle thread at most this often: many that lie close together would each cost
+/// a wake-up (benchmark `timers`). Go's poller sleeps whole milliseconds.
+const GATHER_NS: u64 = 500_000;
 
 /// Puts a runnable goroutine at the tail of `p`'s queue. The caller's M holds `p`.
 #[inline]
@@ -226,6 +229,8 @@ pub(super) fn stopm(m: &M, watch: bool) -> bool {
                 0 => {}
                 earliest => until = until.min(earliest),
             }
+            // Others go by the time in `poll_until`: what relies on it is late by this at most.
+            until = until.max(SCHED.timer_wake.load(Relaxed) + GATHER_NS);
         }
         let polled = GQueue::new();
         let woken = if duties.poll {
@@ -242,6 +247,9 @@ pub(super) fn stopm(m: &M, watch: bool) -> bool {
         };
         if woken {
             break;
+        }
+        if duties.time {
+            SCHED.timer_wake.store(os::now_ns(), Relaxed);
         }
         let mut shared = SCHED.shared.lock();
         if duties.poll {
