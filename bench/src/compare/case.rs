@@ -155,10 +155,10 @@ pub(crate) fn cases() -> Vec<Case> {
         CpuHog cpu_hog "a ticker of 1 ms beside two goroutines that compute, 2 s":
             Gort = 2000, Go = 2000, May = 2000, Tokio = 2000, Threads = 2000;
         Tcp tcp_echo "1 connection":
-            C = 1, Go = 1, May = 1, Tokio = 1, Threads = 1;
+            C = 1, Gort = 1, Go = 1, May = 1, Tokio = 1, Threads = 1;
         Tcp tcp_echo "64 connections":
-            C = 64, Go = 64, May = 64, Tokio = 64, Threads = 64;
+            C = 64, Gort = 64, Go = 64, May = 64, Tokio = 64, Threads = 64;
         Tcp tcp_echo "512 connections":
-            C = 512, Go = 512, May = 512, Tokio = 512, Threads = 512;
+            C = 512, Gort = 512, Go = 512, May = 512, Tokio = 512, Threads = 512;
     }
 }

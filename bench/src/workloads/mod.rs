@@ -3,6 +3,7 @@
 mod channels;
 mod locks;
 mod memory;
+mod network;
 mod selects;
 mod spawning;
 mod syscalls;
@@ -61,6 +62,7 @@ fn find(task: &Task) -> Option<Workload> {
         ("timers", "") => Once(time::timers),
         ("cpu_hog", "") => Once(time::cpu_hog),
         ("syscall_block", "") => Once(syscalls::syscall_block),
+        ("tcp_echo", "") => Once(network::tcp_echo),
         _ => return None,
     })
 }
