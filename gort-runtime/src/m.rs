@@ -9,7 +9,7 @@
 //! | `tid`, `cpu_clock` | the M's own thread; sysmon reads them |
 //! | `times_taken` | sysmon |
 //! | `home` | see `home.rs` |
-//! | `ownership`, `blocking` | see `ownership.rs` and `syscall.rs` |
+//! | `ownership`, `calls` | see `ownership.rs` and `syscall.rs` |
 //!
 //! An M's memory is never returned: an exited thread's M is used again by the next. So all
 //! Ms there ever were can be listed at any time ([`M::all`]).
@@ -56,8 +56,8 @@ pub(crate) struct M {
     pub(crate) tid: AtomicI32,
     /// The clock of the thread's CPU time, or [`os::NO_CLOCK`].
     pub(crate) cpu_clock: AtomicI32,
-    /// The goroutine has announced a blocking call.
-    pub(crate) blocking: AtomicBool,
+    /// Counts announced blocking calls: odd during one.
+    pub(crate) calls: AtomicU32,
     pub(crate) commit: Cell<Option<Commit>>,
     /// The call that `on_system_stack` makes on g0.
     pub(crate) system_call: Cell<*mut ()>,
@@ -110,7 +110,7 @@ impl M {
             times_taken: AtomicU32::new(0),
             tid: AtomicI32::new(0),
             cpu_clock: AtomicI32::new(os::NO_CLOCK),
-            blocking: AtomicBool::new(false),
+            calls: AtomicU32::new(0),
             commit: Cell::new(None),
             system_call: Cell::new(ptr::null_mut()),
             lockedg: Shown::null(),
@@ -165,6 +165,13 @@ impl M {
         }
         // SAFETY: null or a G, which stays one for ever.
         unsafe { gp.as_ref() }
+    }
+
+    /// The goroutine that runs here is not in an announced call, or no longer.
+    #[inline]
+    pub(crate) fn call_over(&self) {
+        let calls = self.calls.load(Relaxed);
+        self.calls.store(calls.wrapping_add(calls & 1), Relaxed);
     }
 
     /// The thread's own context, for `mcall`.

@@ -19,7 +19,7 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     impl Drop for Announced {
         fn drop(&mut self) {
             if let Some(m) = tls::getm() {
-                m.blocking.store(false, Relaxed);
+                m.call_over();
             }
             if let Some(inside) = Inside::enter() {
                 inside.finish();
@@ -31,7 +31,8 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
         return f();
     };
     // A hint for sysmon, no more: relaxed.
-    m.blocking.store(true, Relaxed);
+    m.calls
+        .store(m.calls.load(Relaxed).wrapping_add(1) | 1, Relaxed);
     SCHED.sysmon.notice_blocking();
     let _announced = Announced;
     f()

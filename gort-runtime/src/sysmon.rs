@@ -61,6 +61,9 @@ pub(crate) fn start() {
 struct Seen {
     dispatches: u32,
     since: u64,
+    /// Announced calls of the M that holds it, and when sysmon saw the last one begin.
+    calls: u32,
+    called_at: u64,
     /// When sysmon last asked what the thread does.
     asked_at: u64,
 }
@@ -162,16 +165,27 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
             continue;
         };
         let dispatches = p.dispatches.load(Relaxed);
+        let calls = m.calls.load(Relaxed);
         if dispatches != seen.dispatches {
             *seen = Seen {
                 dispatches,
                 since: now,
+                calls,
+                called_at: now,
                 asked_at: now,
             };
             continue;
         }
-        let held_ns = now - seen.since;
-        let announced = m.blocking.load(Relaxed);
+        if calls != seen.calls {
+            (seen.calls, seen.called_at) = (calls, now);
+        }
+        let announced = calls % 2 != 0;
+        let held_ns = now
+            - if announced {
+                seen.called_at
+            } else {
+                seen.since
+            };
         if held_ns < if announced { ANNOUNCED_NS } else { ASLEEP_NS } {
             continue;
         }

@@ -68,7 +68,7 @@ fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     p.stats.runs(g);
     m.curg.set(gp.as_ptr());
     // Whoever announced a blocking call here has parked in it, or is back.
-    m.blocking.store(false, Relaxed);
+    m.call_over();
     p.dispatches
         .store(p.dispatches.load(Relaxed).wrapping_add(1), Relaxed);
     if inherit {
