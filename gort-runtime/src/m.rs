@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `g0`, `curg`, `calls_for`, `p`, `commit`, `lockedg` | the M's own thread |
 //! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | whoever wakes the M, before `note.wake()`; then its own thread |
+//! | `unlike_others` | whoever starts the M's thread, before that; then its own thread |
 //! | `idle`, `idle_next`, `polls` | under the scheduler's lock |
 //! | `tid`, `cpu_clock` | the M's own thread; sysmon reads them |
 //! | `times_taken` | sysmon |
@@ -63,6 +64,8 @@ pub(crate) struct M {
     pub(crate) system_call: Cell<*mut ()>,
     /// The goroutine wired to this M, or null.
     pub(crate) lockedg: Shown<G>,
+    /// A goroutine is wired to this M, or has ended so: its thread may be unlike the others.
+    pub(crate) unlike_others: Cell<bool>,
     /// True while this M is counted in `nmspinning`.
     pub(crate) spinning: Cell<bool>,
     /// The P that the waker hands over, or null.
@@ -114,6 +117,7 @@ impl M {
             commit: Cell::new(None),
             system_call: Cell::new(ptr::null_mut()),
             lockedg: Shown::null(),
+            unlike_others: Cell::new(false),
             spinning: Cell::new(false),
             nextp: Cell::new(ptr::null()),
             nextg: Cell::new(ptr::null_mut()),

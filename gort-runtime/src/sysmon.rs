@@ -25,7 +25,7 @@ use crate::prim::Ordering::{Acquire, Relaxed};
 use crate::quit::quit_if_asked;
 use crate::sched::SCHED;
 use crate::schedtrace::Schedtrace;
-use crate::schedule::{handoffp, inject_global};
+use crate::schedule::{handoffp, inject_global, start_left_threads};
 use crate::stack::Trimmer;
 use std::ptr::{self, NonNull};
 use std::thread;
@@ -126,13 +126,14 @@ fn park(trace: &mut Schedtrace, watch_us: u64) -> bool {
     nap(trace, until)
 }
 
-/// Sleeps until the clock reads `until`, or until woken (true); prints what is asked for
-/// meanwhile.
+/// Sleeps until the clock reads `until`, or until woken (true); prints and starts what is asked
+/// for meanwhile.
 fn nap(trace: &mut Schedtrace, until: u64) -> bool {
     loop {
         let woken = SCHED.sysmon.sleep_until(until.min(trace.due()));
         let now = os::now_ns();
         quit_if_asked();
+        start_left_threads();
         trace.print_if_due(now);
         if woken || now >= until {
             return woken;

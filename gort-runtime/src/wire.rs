@@ -51,6 +51,7 @@ fn wire(m: &M, gp: NonNull<G>) {
     g.wired.set(g.wired.get() + 1);
     g.lockedm.set(m);
     m.lockedg.set(gp.as_ptr());
+    m.unlike_others.set(true);
 }
 
 /// Wires a goroutine that is about to park while it panics; true if it did.
@@ -80,6 +81,7 @@ fn unwire(gp: NonNull<G>) {
         g.lockedm.set(ptr::null());
         if let Some(m) = tls::getm() {
             m.lockedg.set(ptr::null_mut());
+            m.unlike_others.set(false);
         }
     }
 }

@@ -6,11 +6,13 @@
 mod find;
 mod migrate;
 mod mstart;
+mod newm;
 pub(crate) mod pinned;
 mod run;
 mod steal;
 mod wake;
 
+pub(crate) use newm::start_left_threads;
 pub(crate) use run::{leave_thread, schedule, yield_to_queue};
 pub(crate) use wake::{
     acquirep, handoffp, inject_global, releasep, runq_put_next, submit_global, wake_for_poll,

@@ -4,11 +4,10 @@
 //! barrier, then [`wakep`] looks whether somebody is already looking.
 
 use super::find::Found;
-use super::mstart::mstart;
+use super::newm::newm;
 use super::pinned;
 use crate::checkdead;
 use crate::g::G;
-use crate::g0call::call_on_g0;
 use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, end_waiting};
 use crate::m::M;
@@ -22,11 +21,7 @@ use crate::prim::{
 use crate::runq::Overflow;
 use crate::sched::{PickedM, SCHED};
 use crate::stats;
-use crate::throw::fatal;
-use crate::tls;
-use std::panic;
 use std::ptr::{self, NonNull};
-use std::thread;
 
 /// How long a surplus thread stays idle before it exits.
 const SURPLUS_IDLE_NS: u64 = 5_000_000_000;
@@ -179,28 +174,6 @@ pub(super) fn hand_p(m: &M, p: &'static P) {
     m.spinning.set(false);
     m.nextp.set(p);
     wake_m(m);
-}
-
-/// Starts the thread of `m`.
-#[cold]
-fn newm(m: &'static M) {
-    let start = move || {
-        thread::Builder::new()
-            .name("gort".into())
-            .spawn(move || mstart(m))
-    };
-    let started = match (tls::getm(), tls::getg()) {
-        // A goroutine's stack may be small; starting a thread wants room.
-        // SAFETY: whoever submits work from a goroutine is inside the runtime.
-        (Some(here), Some(gp)) => unsafe { call_on_g0(here, gp, false, start) },
-        _ => Ok(start()),
-    };
-    let started = started.unwrap_or_else(|payload| panic::resume_unwind(payload));
-    if let Err(e) = started {
-        fatal(&format!(
-            "cannot start another thread ({e}); raise `ulimit -u` or the container's pid limit"
-        ));
-    }
 }
 
 /// Sleeps until a P is handed to `m`; the M holds none. False: it is surplus and

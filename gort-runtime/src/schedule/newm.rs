@@ -1,0 +1,63 @@
+//! Starting the threads of Ms.
+//!
+//! A thread begins as a copy of the one that starts it: its signal mask, niceness, namespaces. A
+//! goroutine wired to its thread may have changed them for itself alone, so no thread is started
+//! from there. Such an M leaves the new one to sysmon, whose thread no goroutine ever has: Go's
+//! template thread.
+//!
+//! Nothing is lost meanwhile: the new M is counted in `threads` (`checkdead.rs`) and has its P.
+//! Sysmon's note remembers a wake-up that comes while sysmon is awake.
+
+use super::mstart::mstart;
+use crate::g0call::call_on_g0;
+use crate::lock::Lock;
+use crate::m::M;
+use crate::sched::SCHED;
+use crate::throw::fatal;
+use crate::tls;
+use std::panic;
+use std::thread;
+
+/// Ms whose threads sysmon is to start.
+static LEFT_TO_SYSMON: Lock<Vec<&'static M>> = Lock::new(Vec::new());
+
+/// Starts the thread of `m`, or has it started.
+#[cold]
+pub(super) fn newm(m: &'static M) {
+    if tls::getm().is_some_and(|here| here.unlike_others.get()) {
+        LEFT_TO_SYSMON.lock().push(m);
+        SCHED.sysmon.wake();
+    } else {
+        start(m);
+    }
+}
+
+/// Sysmon: starts what was left to it.
+pub(crate) fn start_left_threads() {
+    loop {
+        let next = LEFT_TO_SYSMON.lock().pop();
+        let Some(m) = next else { return };
+        start(m);
+    }
+}
+
+fn start(m: &'static M) {
+    m.unlike_others.set(false);
+    let start = move || {
+        thread::Builder::new()
+            .name("gort".into())
+            .spawn(move || mstart(m))
+    };
+    let started = match (tls::getm(), tls::getg()) {
+        // A goroutine's stack may be small; starting a thread wants room.
+        // SAFETY: whoever submits work from a goroutine is inside the runtime.
+        (Some(here), Some(gp)) => unsafe { call_on_g0(here, gp, false, start) },
+        _ => Ok(start()),
+    };
+    let started = started.unwrap_or_else(|payload| panic::resume_unwind(payload));
+    if let Err(e) = started {
+        fatal(&format!(
+            "cannot start another thread ({e}); raise `ulimit -u` or the container's pid limit"
+        ));
+    }
+}
