@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,14 +14,21 @@ const ROUNDS: usize = if cfg!(debug_assertions) { 5 } else { 20 };
 
 /// Runs a scenario with `procs` Ps.
 fn scenario(name: &str, procs: usize) -> Output {
+    scenario_with(name, procs, |_| {})
+}
+
+/// Runs a scenario with `procs` Ps; `meanwhile` may do something to it.
+fn scenario_with(name: &str, procs: usize, meanwhile: impl FnOnce(&mut Child)) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_scenario"))
         .arg(name)
         .env("GORT_MAXPROCS", procs.to_string())
         .env_remove("RUST_BACKTRACE")
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    meanwhile(&mut child);
     let started = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if started.elapsed() > WATCHDOG {
@@ -54,7 +62,11 @@ fn is_reported(name: &str, procs: usize, words: &[&str]) {
 
 /// Checks that a scenario is not reported, and prints `words`.
 fn completes(name: &str, procs: usize, words: &str) {
-    let output = scenario(name, procs);
+    completes_with(name, procs, words, |_| {});
+}
+
+fn completes_with(name: &str, procs: usize, words: &str, meanwhile: impl FnOnce(&mut Child)) {
+    let output = scenario_with(name, procs, meanwhile);
     assert!(output.status.success(), "{name}, {procs} Ps: {output:?}");
     assert!(
         String::from_utf8_lossy(&output.stdout).contains(words),
@@ -126,6 +138,16 @@ fn goexit_in_main_lets_the_others_finish_and_then_reports() {
 fn a_deadlock_of_a_goroutine_locked_to_its_thread_is_reported() {
     for procs in [1, 2, 8] {
         is_reported("locked-and-stuck", procs, &["deadlock!"]);
+        is_reported("another-locked-and-stuck", procs, &["deadlock!"]);
+    }
+}
+
+// DL02
+#[test]
+fn a_deadlock_in_an_initialiser_is_reported() {
+    for procs in [1, 2, 8] {
+        let words = ["deadlock!", "goroutine 1 \"main\" [chan receive]:"];
+        is_reported("stuck-in-initialiser", procs, &words);
     }
 }
 
@@ -141,6 +163,43 @@ fn nothing_is_reported_while_somebody_can_still_wake_a_goroutine() {
         ] {
             completes(name, procs, "woken");
         }
+    }
+}
+
+// DL06, DL07: gort::net is not offered yet; a goroutine reads a pipe on its thread.
+#[test]
+fn nothing_is_reported_while_a_goroutine_reads_from_another_process() {
+    for procs in [1, 2, 8] {
+        for name in ["woken-by-pipe", "woken-by-pipe-announced"] {
+            completes_with(name, procs, "woken", |child| {
+                thread::sleep(Duration::from_millis(100));
+                child.stdin.as_ref().unwrap().write_all(b"x").unwrap();
+            });
+        }
+    }
+}
+
+// DL08: gort::signal is not offered yet; a goroutine waits on its thread.
+#[test]
+fn nothing_is_reported_while_a_goroutine_waits_for_a_signal() {
+    for procs in [1, 2, 8] {
+        completes_with("woken-by-signal", procs, "woken", |child| {
+            thread::sleep(Duration::from_millis(100));
+            // SAFETY: a child that has not been waited for keeps its number.
+            let sent = unsafe { libc::kill(child.id().cast_signed(), libc::SIGUSR1) };
+            assert_eq!(sent, 0);
+        });
+    }
+}
+
+// DL14; `.ci/no-false-deadlock` has many more rounds.
+#[test]
+fn nothing_is_reported_while_goroutines_park_and_wake_each_other_all_the_time() {
+    for procs in [1, 2, 16] {
+        for _ in 0..ROUNDS {
+            completes("small-ring-of-parks", procs, "woken");
+        }
+        completes("ring-of-parks", procs, "woken");
     }
 }
 
@@ -177,6 +236,21 @@ fn a_stack_overflow_names_the_goroutine_and_aborts() {
         stderr.contains("goroutine 2 \"deep\"") && stderr.contains("64 KiB"),
         "{stderr}"
     );
+}
+
+// ST06
+#[test]
+fn a_stack_overflow_is_reported_while_another_goroutine_is_parked_in_the_midst_of_unwinding() {
+    for procs in [1, 2, 8] {
+        let output = scenario("overflow-beside-unwinding", procs);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{output:?}");
+        assert!(
+            stderr.contains("fatal: stack overflow in goroutine")
+                && stderr.contains("\"deep\", spawned"),
+            "{procs} Ps: {stderr}"
+        );
+    }
 }
 
 // ST04, PA26

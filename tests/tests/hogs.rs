@@ -1,4 +1,4 @@
-//! SC11, LT: goroutines that compute or block, and goroutines on threads of their own.
+//! SC11, SC12, LT: goroutines that compute or block, and goroutines on threads of their own.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -69,6 +69,33 @@ claims! {
         }
         stop.store(true, Relaxed);
         all.into_iter().for_each(|hog| hog.join().unwrap());
+    }
+
+    // SC12
+    fn goroutines_that_wait_for_each_other_without_telling_the_runtime_take_turns() {
+        if never_migrates() {
+            return;
+        }
+        #[inline(never)]
+        fn is(turn: &AtomicUsize, wanted: usize) -> bool {
+            turn.load(SeqCst) == wanted
+        }
+        let turn = Arc::new(AtomicUsize::new(0));
+        let players: Vec<_> = (0..2)
+            .map(|me| {
+                let turn = turn.clone();
+                spawn(move || {
+                    for round in 0..5 {
+                        while !is(&turn, 2 * round + me) {
+                            std::hint::spin_loop();
+                        }
+                        turn.fetch_add(1, SeqCst);
+                    }
+                })
+            })
+            .collect();
+        players.into_iter().for_each(|player| player.join().unwrap());
+        assert_eq!(turn.load(SeqCst), 10);
     }
 
     // LT09

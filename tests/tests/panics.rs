@@ -4,11 +4,10 @@
 use gort::__macro::defer;
 use gort::prelude::*;
 use gort::recover;
-use gort_tests::{Counted, claims, never_migrates, role, run_child, settle};
+use gort_tests::{Counted, claims, never_migrates, settle};
 use std::any::Any;
 use std::hint;
 use std::panic::{catch_unwind, resume_unwind};
-use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -87,6 +86,23 @@ claims! {
         function();
         log.lock().push("caller");
         assert_eq!(*log.lock(), ["caught", "later deferred block", "caller"]);
+    }
+
+    // PA07: recover is lexical (decision 4): its depth does not matter, and without a panic it
+    // gives the value.
+    fn recover_works_at_any_depth_and_gives_the_value_without_a_panic() {
+        fn helper(f: fn() -> i32) -> Result<i32, Box<dyn Any + Send>> {
+            recover(|| recover(f).unwrap_or_else(|payload| resume_unwind(payload)))
+        }
+        assert_eq!(helper(|| 1).unwrap(), 1);
+        let caught = helper(|| panic!("caught by a helper"));
+        assert_eq!(text(&*caught.unwrap_err()), "caught by a helper");
+        // A deferred block sees nothing of the panic on its way; whoever called it does.
+        let outer = recover(|| {
+            defer! { assert_eq!(recover(|| 2).unwrap(), 2); }
+            panic!("goes on");
+        });
+        assert_eq!(text(&*outer.unwrap_err()), "goes on");
     }
 
     // PA08
@@ -421,113 +437,4 @@ claims! {
         }
         unrelated.join().unwrap();
     }
-}
-
-/// Runs `child` as main goroutine of processes with 1, 2 and 8 Ps, `times` times each,
-/// with `GORT_PANIC=abort`: each has to fail after saying `message`, and never says
-/// "returned".
-#[track_caller]
-fn dies(test: &'static str, times: usize, message: &str, child: fn()) {
-    if role().is_some() {
-        gort::runtime::run(child);
-        process::exit(0);
-    }
-    for _ in 0..times {
-        for procs in ["1", "2", "8"] {
-            let vars = [("GORT_MAXPROCS", procs), ("GORT_PANIC", "abort")];
-            let ended = run_child(test, "main", &vars);
-            // A double panic is the one way to end by a signal.
-            let status_2 = ended.status.code() == Some(2);
-            let double = ended.stderr.contains("panic in a destructor") && !ended.status.success();
-            assert!(status_2 || double, "{procs} Ps: {ended:?}");
-            assert!(ended.stderr.contains(message), "{procs} Ps: {ended:?}");
-            assert!(!ended.stdout.contains("returned"), "{procs} Ps: {ended:?}");
-        }
-    }
-}
-
-macro_rules! dies {
-    ($($(#[$meta:meta])* fn $name:ident($times:expr, $message:expr) $child:block)*) => {$(
-        $(#[$meta])*
-        #[test]
-        fn $name() {
-            dies(concat!(module_path!(), "::", stringify!($name)), $times, $message, || $child);
-        }
-    )*};
-}
-
-dies! {
-    // PA01
-    fn an_uncaught_panic_ends_the_process(1, "x marks the panic") {
-        let (_tx, rx) = bounded::<()>(0);
-        drop(spawn(|| panic!("x marks the panic")));
-        assert!(rx.recv().is_err());
-        println!("returned");
-    }
-
-    // PA02
-    fn the_message_is_printed_though_main_returns_at_the_same_moment(10, "crash") {
-        let wg = WaitGroup::new();
-        wg.add(1);
-        drop(spawn({
-            let wg = wg.clone();
-            move || {
-                let _deferred = defer(|| {
-                    wg.done();
-                    yield_now();
-                });
-                panic!("crash");
-            }
-        }));
-        wg.wait();
-    }
-
-    // PA03
-    fn a_panic_in_a_wait_groups_goroutine_does_not_release_the_waiter(10, "test") {
-        let wg = WaitGroup::new();
-        drop(wg.go(|| panic!("test")));
-        wg.wait();
-        println!("returned");
-    }
-
-    // PA22
-    fn a_panic_in_a_deferred_block_during_goexit_ends_the_process(1, "hello") {
-        let goroutine = spawn(|| {
-            let _deferred = defer(|| panic!("hello"));
-            goexit();
-        });
-        drop(goroutine.join());
-        println!("returned");
-    }
-}
-
-// PA20: the part that needs no deadlock report.
-#[test]
-fn goexit_in_main_lets_the_others_go_on() {
-    const NAME: &str = concat!(module_path!(), "::goexit_in_main_lets_the_others_go_on");
-    if role().is_none() {
-        for procs in ["1", "2", "8"] {
-            let ended = run_child(NAME, "main", &[("GORT_MAXPROCS", procs)]);
-            assert_eq!(ended.status.code(), Some(7), "{ended:?}");
-            assert!(ended.stdout.contains("main's deferred block"), "{ended:?}");
-        }
-        return;
-    }
-    gort::runtime::run(|| {
-        let (tx, rx) = bounded(0);
-        for _ in 0..2 {
-            let tx = tx.clone();
-            spawn(move || {
-                gort::time::sleep(Duration::from_millis(5));
-                tx.send(()).unwrap();
-            });
-        }
-        spawn(move || {
-            rx.recv().unwrap();
-            rx.recv().unwrap();
-            process::exit(7);
-        });
-        let _deferred = defer(|| println!("main's deferred block"));
-        goexit();
-    });
 }

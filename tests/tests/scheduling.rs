@@ -1,7 +1,4 @@
-//! SC: yielding, fairness, parallelism, idleness.
-//!
-//! Nothing takes the P away from a goroutine that computes for ever, so every loop here
-//! ends or yields; SC11 and SC12 are not covered.
+//! SC: yielding, fairness, parallelism, idleness. SC11 and SC12 are in `hogs.rs`.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::__macro as m;
@@ -78,6 +75,28 @@ fn sum(handles: impl IntoIterator<Item = JoinHandle<usize>>) -> usize {
 }
 
 claims! {
+    // GO05: never promised (decision 9); it is what one worker does when nobody disturbs it.
+    fn with_one_worker_the_newest_runs_first_and_the_others_in_the_order_of_their_start() {
+        if max_procs() > 1 || always_migrates() {
+            return;
+        }
+        let as_in_go = (0..100).filter(|_| {
+            let (tx, rx) = unbounded();
+            for i in 0..5 {
+                let tx = tx.clone();
+                spawn(move || tx.send(i).unwrap());
+            }
+            drop(tx);
+            let mut order: Vec<_> = rx.iter().collect();
+            let right = order == [4, 0, 1, 2, 3];
+            order.sort_unstable();
+            assert_eq!(order, [0, 1, 2, 3, 4]);
+            right
+        });
+        let as_in_go = as_in_go.count();
+        assert!(as_in_go >= 90, "{as_in_go} of 100");
+    }
+
     // SC01
     fn yield_lets_everybody_run_first() {
         if max_procs() > 1 {
@@ -131,6 +150,27 @@ claims! {
                     Ok(value) => break ack.send(value).unwrap(),
                     Err(TryRecvError::Empty) => yield_now(),
                     Err(TryRecvError::Disconnected) => unreachable!(),
+                }
+            }
+        });
+        assert_eq!(acks.recv(), Ok(7));
+        sender.join().unwrap();
+    }
+
+    // SC03
+    fn a_goroutine_that_polls_and_yields_on_a_thread_of_its_own_lets_its_peer_run() {
+        let (tx, rx) = bounded(0);
+        let sender = spawn(move || {
+            sleep(Duration::from_millis(10));
+            tx.send(7).unwrap();
+        });
+        let (ack, acks) = bounded(0);
+        spawn(move || {
+            let _lock = gort::lock_os_thread();
+            loop {
+                select! {
+                    v = <-rx => break ack.send(v.unwrap()).unwrap(),
+                    default => yield_now(),
                 }
             }
         });
@@ -242,6 +282,42 @@ claims! {
             stop.store(true, Relaxed);
             assert!(received > 0);
         }
+    }
+
+    // SC08
+    fn short_system_calls_on_both_sides_do_not_keep_due_timers_from_firing() {
+        /// Reads nothing.
+        fn system_call() {
+            // SAFETY: no byte is written anywhere.
+            let read = unsafe { libc::read(0, std::ptr::null_mut(), 0) };
+            hint::black_box(read);
+        }
+        let (tx, rx) = bounded::<()>(0);
+        let sender = go!(clone [rx]; {
+            let _other_end = rx;
+            let timer = after(Duration::from_millis(20));
+            loop {
+                select! {
+                    tx <- () => system_call(),
+                    <-timer => break,
+                }
+            }
+        });
+        let receiver = go!(move || {
+            let timer = after(Duration::from_millis(20));
+            let mut open = true;
+            loop {
+                select! {
+                    v = <-rx, if open => {
+                        open = v.is_ok();
+                        system_call();
+                    }
+                    <-timer => break,
+                }
+            }
+        });
+        sender.join().unwrap();
+        receiver.join().unwrap();
     }
 
     // SC09

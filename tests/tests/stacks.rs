@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
+use gort::runtime::max_procs;
 use gort::time::sleep;
-use gort_tests::{claims, resident_bytes};
+use gort::{Builder, current, recover};
+use gort_tests::{claims, resident_bytes, settle};
+use std::backtrace::Backtrace;
 use std::hint::black_box;
+use std::thread;
 
 const MIB: usize = 1024 * 1024;
 
@@ -40,7 +44,209 @@ fn go_deep_together(n: usize) {
     all.into_iter().for_each(|one| one.join().unwrap());
 }
 
+/// Commits `kib` KiB of the stack, and counts 16 in each of them.
+#[inline(never)]
+fn descend(kib: usize) -> usize {
+    let frame = black_box([1_u8; 1024]);
+    let below = if kib <= 1 { 0 } else { descend(kib - 1) };
+    below + frame.iter().step_by(64).filter(|&&byte| byte == 1).count()
+}
+
+/// How much a frame of [`descend`] is larger than its array: debug builds copy it.
+const COPIES: usize = if cfg!(debug_assertions) { 2 } else { 1 };
+
+/// A number by unary notation, as many links as it is worth.
+#[derive(Clone)]
+struct Peano(Option<Box<Peano>>);
+
+impl Peano {
+    fn of(n: usize) -> Self {
+        (0..n).fold(Self(None), |number, _| Self(Some(Box::new(number))))
+    }
+
+    fn add(self, other: Self) -> Self {
+        match other.0 {
+            None => self,
+            Some(less) => Self(Some(Box::new(self.add(*less)))),
+        }
+    }
+
+    fn mul(self, other: Self) -> Self {
+        match other.0 {
+            None => Self(None),
+            Some(less) => self.clone().mul(*less).add(self),
+        }
+    }
+
+    fn factorial(self) -> Self {
+        match self.0.clone() {
+            None => Self::of(1),
+            Some(less) => self.mul(less.factorial()),
+        }
+    }
+
+    fn count(&self) -> usize {
+        match &self.0 {
+            None => 0,
+            Some(less) => black_box(less.count() + 1),
+        }
+    }
+}
+
 claims! {
+    // ST01
+    fn a_default_stack_carries_ordinary_library_code() {
+        let said = spawn(|| {
+            let float = format!("{:.17} {:e}", black_box(0.1_f64), black_box(1e300_f64));
+            let backtrace = Backtrace::force_capture().to_string();
+            let caught = recover(|| -> () { panic!("in {:?}", thread::current().id()) });
+            let words = caught.unwrap_err().downcast::<String>().unwrap();
+            (float, backtrace, *words)
+        });
+        let (float, backtrace, words) = said.join().unwrap();
+        assert_eq!(float, "0.10000000000000001 1e300");
+        assert!(backtrace.contains("stacks::"), "{backtrace}");
+        assert!(words.starts_with("in ThreadId("), "{words}");
+    }
+
+    // ST02
+    fn recursion_is_as_deep_as_the_stack_that_was_asked_for() {
+        let deep = Builder::new().stack_size(2 * MIB * COPIES).spawn(|| descend(1_000));
+        assert_eq!(deep.unwrap().join().unwrap(), 1_000 * 16);
+        // The default is enough for less.
+        assert_eq!(spawn(|| descend(160 / COPIES)).join().unwrap(), 160 / COPIES * 16);
+    }
+
+    // ST03
+    fn nine_factorial_by_unary_numbers_on_a_large_stack() {
+        let factorials = Builder::new().stack_size(1024 * MIB).spawn(|| {
+            (0..=9).map(|n| Peano::of(n).factorial().count()).collect::<Vec<_>>()
+        });
+        let factorials = factorials.unwrap().join().unwrap();
+        assert_eq!(factorials, [1, 1, 2, 6, 24, 120, 720, 5_040, 40_320, 362_880]);
+    }
+
+    // ST07
+    fn peers_write_to_the_stack_of_a_parked_goroutine() {
+        let rounds = if cfg!(debug_assertions) { 3_000 } else { 50_000 };
+        let (tx, rx) = bounded::<[usize; 32]>(0);
+        let (_other, others) = bounded::<[usize; 32]>(0);
+        let sender = spawn(move || {
+            for i in 0..rounds {
+                tx.send([i; 32]).unwrap();
+                if i % 100 == 0 {
+                    yield_now();
+                }
+            }
+        });
+        for i in 0..rounds {
+            // What is around the slot must stay as it is.
+            let (before, after) = (black_box([i; 8]), black_box([!i; 8]));
+            let value = if i % 2 == 0 {
+                rx.recv()
+            } else {
+                select! {
+                    v = <-rx => v,
+                    v = <-others => v,
+                }
+            };
+            assert_eq!(value, Ok([i; 32]));
+            assert_eq!((before, after), ([i; 8], [!i; 8]));
+            assert_eq!(descend(1 + i % 40), (1 + i % 40) * 16);
+        }
+        sender.join().unwrap();
+    }
+
+    // ST08
+    fn stacks_of_varied_depths_are_used_again_without_growth() {
+        let round = || {
+            let gate = bounded::<()>(0);
+            let all: Vec<_> = (0..200)
+                .map(|_| {
+                    let gate = gate.1.clone();
+                    spawn(move || {
+                        for depth in [8, 16, 32, 64, 128] {
+                            assert_eq!(descend(depth / COPIES), depth / COPIES * 16);
+                            yield_now();
+                        }
+                        gate.recv().unwrap_err();
+                    })
+                })
+                .collect();
+            settle();
+            drop(gate.0);
+            all.into_iter().for_each(|one| one.join().unwrap());
+        };
+        let empty = resident_bytes();
+        round();
+        let first = resident_bytes() - empty;
+        assert!(first > 200 * 100 * 1024, "{first} bytes for 200 stacks");
+        (0..3).for_each(|_| round());
+        let grown = (resident_bytes() - empty).saturating_sub(first);
+        // Each further P may keep 64 free stacks to itself.
+        let most = first / 4 + (max_procs() - 1) * 64 * 160 * 1024;
+        assert!(grown <= most, "{first} bytes after the first round, then {grown} more");
+    }
+
+    // ST09: nothing of the goroutine that had the stack before is to be seen.
+    fn a_used_stack_gives_nothing_of_its_former_goroutine_away() {
+        for way in 0..4 {
+            for _ in 0..20 {
+                let former = Builder::new().name("former").spawn(move || {
+                    defer! {
+                        match way {
+                            1 => panic!("second"),
+                            2 => goexit(),
+                            _ => {}
+                        }
+                    }
+                    descend(64 / COPIES);
+                    match way {
+                        0 => {}
+                        3 => goexit(),
+                        _ => panic!("first"),
+                    }
+                });
+                assert_eq!(former.unwrap().join().is_ok(), way == 0);
+                let next = spawn(|| {
+                    assert_eq!(current().name(), None);
+                    assert!(!thread::panicking());
+                    // It has no panic to be replaced, and does not exit when it waits.
+                    assert!(recover(|| ()).is_ok());
+                    let caught = recover(|| -> () { panic!("its own") });
+                    assert_eq!(*caught.unwrap_err().downcast::<&str>().unwrap(), "its own");
+                    yield_now();
+                });
+                next.join().unwrap();
+            }
+        }
+    }
+
+    // ST10
+    fn a_backtrace_names_the_functions_of_a_goroutine_and_ends() {
+        #[inline(never)]
+        fn numbered(left: usize) -> String {
+            let text = if left == 0 {
+                Backtrace::force_capture().to_string()
+            } else {
+                numbered(left - 1)
+            };
+            black_box(text)
+        }
+        for parks in [false, true] {
+            let text = spawn(move || {
+                if parks {
+                    sleep(Duration::from_micros(10));
+                }
+                numbered(10)
+            });
+            let text = text.join().unwrap();
+            assert!(text.matches("numbered").count() >= 11, "{text}");
+            // One line or two for each frame; it does not go round in circles.
+            assert!(text.lines().count() < 200, "{text}");
+        }
+    }
+
     // GO14
     fn memory_of_deep_stacks_is_given_back() {
         go_deep_together(64);

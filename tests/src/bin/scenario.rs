@@ -1,4 +1,4 @@
-//! Programs whose end is what a test looks at: `scenario NAME`.
+//! Programs whose end is what a test looks at: `scenario NAME [PAUSE IN MICROSECONDS]`.
 //!
 //! A process of its own, without libtest's threads, which could wake anything: only so can
 //! a deadlock be found.
@@ -9,7 +9,9 @@ use gort::prelude::*;
 use gort::time::sleep;
 use std::env;
 use std::hint::black_box;
-use std::sync::Arc;
+use std::io::{Read, stdin};
+use std::ptr;
+use std::sync::{Arc, LazyLock};
 use std::thread;
 
 /// Uses up whatever stack there is.
@@ -30,6 +32,57 @@ fn large_frame() -> u8 {
     black_box(frame)[black_box(77)]
 }
 
+static NEVER_READY: LazyLock<()> = LazyLock::new(|| {
+    let (_tx, rx) = bounded::<()>(0);
+    let _ = rx.recv();
+});
+
+/// A byte of standard input; the thread waits for it.
+fn read_byte() -> u8 {
+    let mut byte = [0];
+    stdin().read_exact(&mut byte).unwrap();
+    byte[0]
+}
+
+/// A set of this signal alone.
+fn set_of(signal: libc::c_int) -> libc::sigset_t {
+    // SAFETY: all zeroes are a set, which `sigemptyset` then makes a valid one.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        set
+    }
+}
+
+/// The thread waits for SIGUSR1, which it blocks and so every thread that it starts.
+fn wait_for_signal() {
+    let set = set_of(libc::SIGUSR1);
+    let mut signal = 0;
+    // SAFETY: reads the set, writes the signal.
+    assert_eq!(unsafe { libc::sigwait(&raw const set, &raw mut signal) }, 0);
+}
+
+/// `n` goroutines in a ring; a token is handed on `hops` times, and everybody else is parked.
+fn ring(n: usize, hops: usize) {
+    let (done, ended) = bounded(0);
+    let channels: Vec<_> = (0..n).map(|_| bounded::<usize>(0)).collect();
+    for i in 0..n {
+        let (rx, tx) = (channels[i].1.clone(), channels[(i + 1) % n].0.clone());
+        go!(clone [done]; {
+            for left in rx {
+                if left == 0 {
+                    done.send(()).unwrap();
+                } else {
+                    tx.send(left - 1).unwrap();
+                }
+            }
+        });
+    }
+    channels[0].0.send(hops).unwrap();
+    ended.recv().unwrap();
+}
+
 struct OverflowsOnDrop;
 
 impl Drop for OverflowsOnDrop {
@@ -40,7 +93,15 @@ impl Drop for OverflowsOnDrop {
 
 fn main() {
     let name = env::args().nth(1).unwrap_or_default();
-    let pause = Duration::from_millis(100);
+    let pause = env::args()
+        .nth(2)
+        .map_or(100_000, |text| text.parse().unwrap());
+    let pause = Duration::from_micros(pause);
+    if name == "woken-by-signal" {
+        let set = set_of(libc::SIGUSR1);
+        // SAFETY: reads the set.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) };
+    }
     gort::runtime::run(move || match name.as_str() {
         "stuck-receiving" => {
             let (_tx, rx) = bounded::<()>(0);
@@ -78,6 +139,16 @@ fn main() {
                 println!("finished");
             });
             gort::goexit();
+        }
+        "stuck-in-initialiser" => *NEVER_READY,
+        "another-locked-and-stuck" => {
+            let (tx, rx) = bounded::<()>(0);
+            go!(clone [rx]; {
+                let _lock = gort::lock_os_thread();
+                let _ = rx.recv();
+            });
+            let _ = rx.recv();
+            drop(tx);
         }
         "locked-and-stuck" => {
             let _lock = gort::lock_os_thread();
@@ -124,6 +195,46 @@ fn main() {
                 tx.send("woken").unwrap();
             });
             println!("{}", rx.recv().unwrap());
+        }
+        "woken-by-pipe" => {
+            let (tx, rx) = bounded(0);
+            go!(move || tx.send(read_byte()).unwrap());
+            assert_eq!(rx.recv(), Ok(b'x'));
+            println!("woken");
+        }
+        "woken-by-pipe-announced" => {
+            let (tx, rx) = bounded(0);
+            go!(move || tx.send(gort::blocking(read_byte)).unwrap());
+            assert_eq!(rx.recv(), Ok(b'x'));
+            println!("woken");
+        }
+        "woken-by-signal" => {
+            let (tx, rx) = bounded(0);
+            go!(move || {
+                gort::blocking(wait_for_signal);
+                tx.send("woken").unwrap();
+            });
+            println!("ready");
+            println!("{}", rx.recv().unwrap());
+        }
+        "ring-of-parks" => {
+            ring(1_000, 100_000);
+            println!("woken");
+        }
+        "small-ring-of-parks" => {
+            ring(50, 1_000);
+            println!("woken");
+        }
+        "overflow-beside-unwinding" => {
+            let (_tx, rx) = bounded::<()>(0);
+            go!(clone [rx]; {
+                defer! { let _ = rx.recv(); }
+                panic!("first");
+            });
+            gort_tests::settle();
+            go!(name = "deep", stack = 64 * 1024; move || black_box(recurse(0)))
+                .join()
+                .unwrap();
         }
         "overflow-by-recursion" => {
             go!(name = "deep", stack = 64 * 1024; move || black_box(recurse(0)))

@@ -1,4 +1,4 @@
-// An `Rc` stays on its thread.
+// RU16: an `Rc` stays on its thread.
 use gort::prelude::*;
 use std::rc::Rc;
 
