@@ -22,20 +22,15 @@
 //! off the cores for a while, and such a goroutine is innocent. A thread that uses none any more is
 //! a hog no longer if it sleeps (the kernel says so); it may just wait for a core. Threads that
 //! sleep are bounded by the cap on all threads, as Go's in system calls.
-//!
-//! # Who does what
-//! An M that has taken a suspect out of a queue during a hold puts it into `Shared::held`, under the
-//! scheduler's lock and after it has seen there that the hold goes on. Sysmon ends a hold
-//! under the same lock and submits what it finds. So nobody stays on hold without a hold.
 
 use crate::g::G;
 use crate::gqueue::GQueue;
+use crate::held::{self, is_holding};
 use crate::m::M;
 use crate::os;
-use crate::prim::{AtomicBool, Ordering::Relaxed};
-use crate::ready::random;
+use crate::prim::Ordering::Relaxed;
 use crate::sched::SCHED;
-use crate::schedule::{pinned, submit_global};
+use crate::schedule::submit_global;
 use std::ptr::NonNull;
 
 /// The first hold.
@@ -46,36 +41,9 @@ const HOG_NS: u64 = 1_000_000;
 const SAMPLE_NS: u64 = 10_000_000;
 const LONGEST_SAMPLE_NS: u64 = 1_000_000_000;
 
-/// No suspect may run. Written under the scheduler's lock.
-static HOLDING: AtomicBool = AtomicBool::new(false);
-
 /// Hogs that cost the others nothing.
 fn limit() -> usize {
     2 * SCHED.procs() as usize
-}
-
-/// For an M that has taken `gp` out of a queue: true if it was put on hold instead.
-#[inline]
-pub(crate) fn put_on_hold(gp: NonNull<G>) -> bool {
-    // Relaxed: seen late, a suspect more is tried.
-    HOLDING.load(Relaxed) && hold(gp)
-}
-
-#[cold]
-fn hold(gp: NonNull<G>) -> bool {
-    // SAFETY: the caller took `gp` out of a queue: it is ours.
-    let g = unsafe { gp.as_ref() };
-    if !g.suspect.load(Relaxed) || pinned::has_home(g) {
-        return false;
-    }
-    let shared = SCHED.shared.lock();
-    let holding = HOLDING.load(Relaxed);
-    if holding && random().is_multiple_of(2) {
-        shared.held.push_back(gp);
-    } else if holding {
-        shared.held.push_front(gp);
-    }
-    holding
 }
 
 /// A thread that goes on without the P that sysmon took from it.
@@ -116,7 +84,7 @@ impl Hogs {
 
     /// Looks after the hogs and the hold; true while anybody is without a P.
     pub(crate) fn look(&mut self, now: u64) -> bool {
-        if self.all.is_empty() && !HOLDING.load(Relaxed) {
+        if self.all.is_empty() && !is_holding() {
             return false;
         }
         self.all.retain(Lost::is_without_p);
@@ -125,7 +93,7 @@ impl Hogs {
             one_more |= lost.sample(now);
         }
         let hogs = self.all.iter().filter(|lost| lost.is_hog).count();
-        let holding = HOLDING.load(Relaxed);
+        let holding = is_holding();
         if hogs <= limit() {
             self.holds = 0;
         }
@@ -134,9 +102,7 @@ impl Hogs {
         } else if !holding && one_more && hogs > limit() {
             self.hold_until = now.saturating_add(HOLD_NS << self.holds.min(32));
             self.holds += 1;
-            // Under the lock, as who puts a suspect on hold asks for it there.
-            let _shared = SCHED.shared.lock();
-            HOLDING.store(true, Relaxed);
+            held::begin();
         }
         true
     }
@@ -180,11 +146,7 @@ impl Lost {
 /// Ends the hold.
 fn release() {
     let all = GQueue::new();
-    {
-        let shared = SCHED.shared.lock();
-        HOLDING.store(false, Relaxed);
-        all.append(&shared.held);
-    }
+    held::end(&all);
     if !all.is_empty() {
         submit_global(&all);
     }

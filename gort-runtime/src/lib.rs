@@ -60,6 +60,8 @@ mod gstatus;
 #[cfg(not(loom))]
 mod handle;
 #[cfg(not(loom))]
+mod held;
+#[cfg(not(loom))]
 mod hogs;
 #[cfg(not(loom))]
 mod home;

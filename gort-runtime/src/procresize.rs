@@ -2,7 +2,7 @@
 //!
 //! More: the new Ps enter the idle list, and an M is woken to look for work. Fewer: idle Ps
 //! leave the list at once. One that is held is retired by its holder, the next time it looks for a goroutine
-//! to run: what is queued goes to the global queue. From a goroutine that does not come
+//! to run (`schedule/retire.rs`): what is queued goes to the global queue. From a goroutine that does not come
 //! back sysmon takes the P first, like any other for which somebody waits.
 //!
 //! Timers stay in the heap of a P that is retired: thieves and the M that keeps time look
@@ -15,11 +15,9 @@
 //! P idle, they have left word for whoever idles *another* P next, or have seen none
 //! because all others run. There always is one: P 0 is never surplus.
 
-use crate::gqueue::GQueue;
-use crate::m::M;
 use crate::prim::{Ordering::SeqCst, fence};
 use crate::sched::SCHED;
-use crate::schedule::{pinned, releasep, submit_global, wakep};
+use crate::schedule::{pinned, wakep};
 use crate::start::{MAX_PROCS, ensure_started};
 
 /// Sets how many goroutines run at the same time, and returns what it was; 0 only asks, and
@@ -41,25 +39,4 @@ pub fn set_max_procs(n: usize) -> usize {
     wakep();
     pinned::serve_wanting();
     old as usize
-}
-
-/// On g0: `m` gives up a P of which there are too many.
-#[cold]
-pub(crate) fn retire(m: &M) {
-    let p = releasep(m);
-    let queued = GQueue::new();
-    while let Some(gp) = p.runq.get_next().or_else(|| p.runq.get()) {
-        queued.push_back(gp);
-    }
-    if m.spinning.replace(false) {
-        SCHED.idle.stop_spinning();
-    }
-    SCHED.shared.lock().retire(p);
-    if queued.is_empty() {
-        fence(SeqCst);
-        wakep();
-    } else {
-        submit_global(&queued);
-    }
-    pinned::serve_wanting();
 }

@@ -15,6 +15,7 @@
 //! Steps 6 and 7 are one side of the protocol in `README.md`.
 
 use super::pinned::{self, Turn};
+use super::retire::retire;
 use super::steal::{Stolen, run_due_timers_of_others, steal_work};
 use super::wake::{acquirep, become_spinning, hand_p, inject, releasep, runq_put, stopm};
 use crate::arch;
@@ -25,7 +26,6 @@ use crate::netpoll;
 use crate::os;
 use crate::p::P;
 use crate::prim::Ordering::Relaxed;
-use crate::procresize::retire;
 use crate::runq::CAP;
 use crate::sched::SCHED;
 use std::ptr::{self, NonNull};

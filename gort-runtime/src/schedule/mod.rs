@@ -8,6 +8,7 @@ mod migrate;
 mod mstart;
 mod newm;
 pub(crate) mod pinned;
+mod retire;
 mod run;
 mod steal;
 mod wake;
@@ -15,6 +16,6 @@ mod wake;
 pub(crate) use newm::start_left_threads;
 pub(crate) use run::{leave_thread, schedule, yield_to_queue};
 pub(crate) use wake::{
-    acquirep, handoffp, inject_global, releasep, runq_put_next, submit_global, wake_for_poll,
-    wake_for_timer, wakep,
+    acquirep, handoffp, inject_global, runq_put_next, submit_global, wake_for_poll, wake_for_timer,
+    wakep,
 };

@@ -10,7 +10,7 @@ use crate::arch::Gobuf;
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
-use crate::hogs::put_on_hold;
+use crate::held::{is_holding, put_on_hold};
 use crate::m::M;
 use crate::prim::{
     Ordering::{Relaxed, SeqCst},
@@ -38,11 +38,12 @@ pub(crate) fn schedule(m: &M) -> *mut Gobuf {
         if m.spinning.get() {
             stop_spinning_with_work(m);
         }
-        if put_on_hold(gp) {
+        // SAFETY: we took `gp` out of a queue: it is ours.
+        let g = unsafe { gp.as_ref() };
+        if is_holding() && !pinned::has_home(g) && put_on_hold(gp, m.p().random()) {
             continue;
         }
-        // SAFETY: we took `gp` out of a queue: it is ours.
-        let lockedm = unsafe { gp.as_ref() }.lockedm.get();
+        let lockedm = g.lockedm.get();
         let stays = if pinned::is_on() {
             pinned::moves_in(m, gp);
             return execute(m, gp, inherit);

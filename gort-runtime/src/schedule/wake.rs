@@ -267,7 +267,7 @@ pub(crate) fn acquirep(m: &M, p: *const P) {
 }
 
 /// Unties this M's P and returns it.
-pub(crate) fn releasep(m: &M) -> &'static P {
+pub(super) fn releasep(m: &M) -> &'static P {
     let p = m.p();
     m.p.set(ptr::null());
     p.m.store(ptr::null_mut(), Relaxed);

@@ -125,7 +125,7 @@ impl<S: AsFd> Socket<S> {
         };
         self.desc.prepare(direction).map_err(error)?;
         loop {
-            match call(&self.inner) {
+            match apart(|| call(&self.inner)) {
                 Err(e) if waits && e.kind() == io::ErrorKind::WouldBlock => {
                     self.desc.wait(direction, limit).map_err(error)?;
                 }
@@ -231,4 +231,11 @@ fn error(interrupted: Interrupted) -> io::Error {
         Interrupted::TimedOut => io::Error::new(io::ErrorKind::TimedOut, "i/o timeout"),
         Interrupted::NotWatched(errno) => io::Error::from_raw_os_error(errno),
     }
+}
+
+/// Makes a system call in a function of its own: `errno` is a thread-local, whose address
+/// must not be kept from before a wait, after which the goroutine may be on another thread.
+#[inline(never)]
+fn apart<T>(call: impl FnOnce() -> T) -> T {
+    call()
 }
