@@ -166,7 +166,7 @@ fn nothing_is_reported_while_somebody_can_still_wake_a_goroutine() {
     }
 }
 
-// DL06, DL07: gort::net is not offered yet; a goroutine reads a pipe on its thread.
+// DL06, DL07: a goroutine reads a pipe on its thread.
 #[test]
 fn nothing_is_reported_while_a_goroutine_reads_from_another_process() {
     for procs in [1, 2, 8] {
