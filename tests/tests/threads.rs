@@ -192,6 +192,8 @@ claims! {
     // LT11: what `errno` says is the failed call's, whatever thread that was on. (Floating-point
     // control is not switched, which the README says.)
     fn the_error_of_a_failed_call_is_right_on_any_thread() {
+        // Apart, as the README says: inlined, it may read the `errno` of the thread before.
+        #[inline(never)]
         fn fail(how: usize) -> io::Error {
             // SAFETY: both calls are refused.
             let result = unsafe {
