@@ -4,14 +4,16 @@
 
 use gort::prelude::*;
 use gort::runtime::num_goroutines;
-use gort_tests::{Counted, Random, claims, resident_bytes, seed};
+use gort_tests::{Counted, Random, always_migrates, claims, resident_bytes, seed};
 use std::env;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-const fn scaled(n: usize) -> usize {
-    if cfg!(debug_assertions) { n / 10 } else { n }
+fn scaled(n: usize) -> usize {
+    let n = if cfg!(debug_assertions) { n / 10 } else { n };
+    // Each switch is one between threads then.
+    if always_migrates() { n / 10 } else { n }
 }
 
 const MIB: usize = 1024 * 1024;
