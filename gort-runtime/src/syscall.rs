@@ -1,7 +1,7 @@
 //! Blocking calls.
 //!
 //! `blocking(f)` announces that `f` may block: sysmon may then take the P after 20 µs
-//! instead of 10 ms. Coming back is Go's `exitsyscall` (`inside.rs`).
+//! instead of 1 or 10 ms. Coming back is Go's `exitsyscall` (`inside.rs`).
 
 use crate::inside::Inside;
 use crate::prim::Ordering::Relaxed;
@@ -11,8 +11,8 @@ use crate::tls;
 /// Runs `f`, which may block the thread (file I/O, a lock of std's, foreign code), so that
 /// other goroutines go on meanwhile. Go does this around every system call.
 ///
-/// Without it the same happens after 10 ms; with it after some 20 µs. On a plain thread `f`
-/// is simply called.
+/// Without it the same happens after 1 ms, or after 10 if the thread computes; with it after
+/// some 20 µs. On a plain thread `f` is simply called.
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     /// Takes the announcement back, also if `f` panics.
     struct Announced;
