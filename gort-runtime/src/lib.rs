@@ -15,7 +15,7 @@
 //! schedule/ procresize                 what runs next: run find steal wake mstart migrate pinned · fewer, more Ps
 //! schedtrace quit checkdead            reports: regularly, at SIGQUIT, of deadlocks
 //! metrics blocks traceback stacktrace  what everybody is doing
-//! sched allp                           global queue, idle lists
+//! sched allp held                      global queue, idle lists · who is on hold
 //! g m p  tls  g0call  stats  shown     goroutine · thread · processor · who runs here · counts
 //! netpoll/                             who waits for which descriptor
 //! stack/ time/ gqueue home panicking   where goroutines live, sleep, queue

@@ -1,9 +1,10 @@
 //! Changing the number of Ps while goroutines run: Go's `procresize`, without stopping the world.
 //!
 //! More: the new Ps enter the idle list, and an M is woken to look for work. Fewer: idle Ps
-//! leave the list at once. One that is held is retired by its holder, the next time it looks for a goroutine
-//! to run (`schedule/retire.rs`): what is queued goes to the global queue. From a goroutine that does not come
-//! back sysmon takes the P first, like any other for which somebody waits.
+//! leave the list at once. One that is held is retired by its holder, the next time it looks for
+//! a goroutine to run (`schedule/retire.rs`): what is queued goes to the global queue. From a
+//! goroutine that does not come back sysmon takes the P first, like any other for which somebody
+//! waits.
 //!
 //! Timers stay in the heap of a P that is retired: thieves and the M that keeps time look
 //! there as before, and sysmon, in case that all Ms are busy.

@@ -5,9 +5,9 @@
 //!
 //! | the M that holds the P | with work waiting | without |
 //! |---|---|---|
-//! | announced a blocking call | after 20 µs | after 10 ms |
-//! | is in user code, asleep in the kernel | after 1 ms | after 100 ms |
-//! | is in user code | after 10 ms | after 100 ms |
+//! | has been in an announced call | for 20 µs | for 10 ms |
+//! | has been in user code, asleep in the kernel | for 1 ms | for 100 ms |
+//! | has run the same goroutine | for 10 ms | for 100 ms |
 //!
 //! Work waiting means: something in the P's queue or among its timers, or in the global
 //! queue with no P idle. Without work the P is taken only so that an otherwise idle program
@@ -181,23 +181,17 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
             (seen.calls, seen.called_at) = (calls, now);
         }
         let announced = calls % 2 != 0;
-        let held_ns = now
-            - if announced {
-                seen.called_at
-            } else {
-                seen.since
-            };
-        if held_ns < if announced { ANNOUNCED_NS } else { ASLEEP_NS } {
-            continue;
-        }
-        let patience = match (announced, has_work(p, now)) {
-            (true, true) => ANNOUNCED_NS,
-            (true, false) => SLICE_NS,
-            (false, true) if seen.is_asleep(m, now) => ASLEEP_NS,
-            (false, true) => SLICE_NS,
-            (false, false) => IDLE_HOLDER_NS,
+        let running_ns = now - seen.since;
+        let calling_ns = if announced { now - seen.called_at } else { 0 };
+        let due = if has_work(p, now) {
+            // The slice ends also for one that makes short calls all the time.
+            running_ns >= SLICE_NS
+                || calling_ns >= ANNOUNCED_NS
+                || !announced && running_ns >= ASLEEP_NS && seen.is_asleep(m, now)
+        } else {
+            running_ns >= IDLE_HOLDER_NS || calling_ns >= SLICE_NS
         };
-        if held_ns < patience {
+        if !due {
             continue;
         }
         if let Some(gp) = take(p, m) {
