@@ -115,15 +115,20 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Uncommits the pages of a private anonymous mapping, if any are committed.
+/// Uncommits the pages of a stack if the last one, the first that deep use touches, is
+/// committed: frames that are larger than a page touch each of theirs, so none is left out.
 ///
 /// # Safety
-/// What they hold is not needed: they read as zeros afterwards. Both are multiples of a page.
+/// What they hold is not needed: they read as zeros afterwards. Both are multiples of a
+/// page, of a private anonymous mapping; `len` is at least one.
 pub(crate) unsafe fn give_back_pages(start: std::ptr::NonNull<u8>, len: usize) {
-    let mut resident = vec![0_u8; len / page_size()];
-    // SAFETY: `resident` has a byte for each page.
-    let known = unsafe { libc::mincore(start.as_ptr().cast(), len, resident.as_mut_ptr()) } == 0;
-    if !known || resident.iter().any(|&page| page & 1 != 0) {
+    let mut resident = 0_u8;
+    let page = page_size();
+    // SAFETY: within the range.
+    let last = unsafe { start.as_ptr().add(len - page) };
+    // SAFETY: `resident` has the byte for the one page.
+    let known = unsafe { libc::mincore(last.cast(), page, &raw mut resident) } == 0;
+    if !known || resident & 1 != 0 {
         // SAFETY: caller's clause. A refusal leaves them committed.
         unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_DONTNEED) };
     }
