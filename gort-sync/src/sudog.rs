@@ -41,6 +41,11 @@ impl SelectWord {
             .is_ok()
     }
 
+    /// Whether nobody has won so far.
+    fn is_open(&self) -> bool {
+        self.0.load(Acquire) == OPEN
+    }
+
     /// The arm that won; `None` if the time was up.
     pub(crate) fn winner(&self) -> Option<usize> {
         match self.0.load(Acquire) {
@@ -62,15 +67,28 @@ impl SelectWord {
     }
 }
 
+/// What a record waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The operation: a value to send, a place to fill, a lock.
+    Operation,
+    /// To send a value that it will have only when it has been chosen (`Select::send`).
+    Promise,
+    /// That an operation becomes possible (`Select::ready`).
+    Observer,
+}
+
 /// One waiter in one queue.
 #[derive(Debug)]
 pub(crate) struct Sudog {
     next: Cell<*const Sudog>,
     prev: Cell<*const Sudog>,
     queued: Cell<bool>,
+    pub(crate) kind: Cell<Kind>,
     /// Whom to wake.
     pub(crate) waiter: Cell<Option<Waiter>>,
-    /// Sender: where the value is. Receiver: where it goes.
+    /// Sender: where the value is. Receiver: where it goes. Promise, when won on a
+    /// rendezvous channel: the receiver's record.
     pub(crate) elem: Cell<*mut ()>,
     /// Set by the waker: the value was moved (else: closed), or the lock handed over.
     pub(crate) success: Cell<bool>,
@@ -86,12 +104,23 @@ impl Sudog {
             next: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
             queued: Cell::new(false),
+            kind: Cell::new(Kind::Operation),
             waiter: Cell::new(None),
             elem: Cell::new(ptr::null_mut()),
             success: Cell::new(false),
             select: Cell::new(ptr::null()),
             case: Cell::new(0),
         }
+    }
+
+    /// Before it is enqueued: whose record this is, as arm `case` of the select that `word`
+    /// decides.
+    pub(crate) fn enter(&self, waiter: Waiter, elem: *mut (), word: &SelectWord, case: usize) {
+        self.waiter.set(Some(waiter));
+        self.elem.set(elem);
+        self.success.set(false);
+        self.select.set(word);
+        self.case.set(case);
     }
 
     /// A record for a wait that only one waker can end.
@@ -196,11 +225,49 @@ impl WaitQueue {
         unsafe { self.head.get().as_ref() }
     }
 
+    /// Whether somebody waits for an operation, and nobody has won it elsewhere so far.
+    ///
+    /// # Safety
+    /// The caller holds the queue's lock.
+    pub(crate) unsafe fn has_partner(&self) -> bool {
+        let mut next = self.head.get();
+        // SAFETY: records in the queue are alive, and so are their words.
+        while let Some(sg) = unsafe { next.as_ref() } {
+            // SAFETY: as above.
+            let open = unsafe { sg.select.get().as_ref() }.is_none_or(SelectWord::is_open);
+            if sg.kind.get() != Kind::Observer && open {
+                return true;
+            }
+            next = sg.next.get();
+        }
+        false
+    }
+
+    /// Takes out the first record of an operation that is ours to end; observers before it
+    /// have been won, too, and go to `wakes`.
+    ///
+    /// # Safety
+    /// As for [`dequeue`](Self::dequeue).
+    #[inline]
+    pub(crate) unsafe fn dequeue_partner<'a>(&self, wakes: &Wakes) -> Option<&'a Sudog> {
+        loop {
+            // SAFETY: caller's clauses.
+            let sg = unsafe { self.dequeue() }?;
+            if sg.kind.get() != Kind::Observer {
+                return Some(sg);
+            }
+            sg.success.set(true);
+            // SAFETY: dequeuing won it.
+            unsafe { wakes.push(sg) };
+        }
+    }
+
     /// Takes out the first record whose waiter is ours to wake.
     ///
     /// # Safety
     /// The caller holds the queue's lock, uses the record no longer than until it has
     /// woken the waiter, and does wake it.
+    #[inline]
     pub(crate) unsafe fn dequeue<'a>(&self) -> Option<&'a Sudog> {
         loop {
             // SAFETY: records in the queue are alive.
@@ -209,6 +276,67 @@ impl WaitQueue {
             unsafe { self.remove(sg) };
             if sg.win() {
                 return Some(sg);
+            }
+        }
+    }
+}
+
+/// Waiters that have been won under a lock, to be woken without it.
+#[derive(Debug)]
+pub struct Wakes {
+    /// Mostly there is one.
+    first: Cell<Option<Waiter>>,
+    more: WaitQueue,
+}
+
+impl Wakes {
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self {
+            first: Cell::new(None),
+            more: WaitQueue::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.get().is_none()
+    }
+
+    /// Adds a waiter. Its record has everything the waiter is to find there.
+    ///
+    /// # Safety
+    /// The record came from [`WaitQueue::dequeue`], and the caller does not use it after
+    /// [`wake_all`](Self::wake_all), which it calls.
+    #[inline]
+    pub(crate) unsafe fn push(&self, sg: &Sudog) {
+        if self.first.get().is_none() {
+            self.first.set(sg.waiter.get());
+        } else {
+            // SAFETY: only we know this queue; a record is alive until its waiter is woken.
+            unsafe { self.more.push_back(sg) };
+        }
+    }
+
+    /// Wakes all. The caller holds no lock that a waiter may want.
+    #[inline]
+    pub(crate) fn wake_all(&self) {
+        if let Some(waiter) = self.first.take() {
+            // SAFETY: `push`'s clauses.
+            unsafe { waiter.ready() };
+            if !self.more.is_empty() {
+                self.wake_more();
+            }
+        }
+    }
+
+    #[cold]
+    fn wake_more(&self) {
+        // SAFETY: `push`'s clauses; each record is unlinked before its waiter wakes.
+        unsafe {
+            while let Some(sg) = self.more.front() {
+                self.more.remove(sg);
+                wake(sg);
             }
         }
     }

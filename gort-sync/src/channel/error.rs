@@ -47,6 +47,22 @@ pub enum RecvTimeoutError {
     Disconnected,
 }
 
+/// No operation of a `Select` can go now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrySelectError;
+
+/// The time was up before an operation of a `Select` could go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SelectTimeoutError;
+
+/// No operation of a `Select` is ready now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TryReadyError;
+
+/// The time was up before an operation of a `Select` was ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadyTimeoutError;
+
 const CLOSED_TO_SENDS: &str = "sending on a closed or disconnected channel";
 const CLOSED_TO_RECEIVES: &str = "receiving on an empty and closed or disconnected channel";
 
@@ -230,3 +246,23 @@ impl From<RecvError> for RecvTimeoutError {
         Self::Disconnected
     }
 }
+
+/// `Display` and `Error` of the errors of `Select`, which carry nothing.
+macro_rules! plain_errors {
+    ($($name:ident: $text:literal),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($text)
+            }
+        }
+
+        impl Error for $name {}
+    )*};
+}
+
+plain_errors!(
+    TrySelectError: "all operations in select would block",
+    SelectTimeoutError: "timed out waiting on select",
+    TryReadyError: "all operations in select would block",
+    ReadyTimeoutError: "timed out waiting on select"
+);

@@ -9,6 +9,9 @@
 //! 3. Once `closed`, nobody waits, and the buffer only shrinks.
 //! 4. `recv_hint` is false only if the buffer is empty, no sender waits and the
 //!    channel is open; written under the lock, read without it.
+//! 5. While a receiver waits the ring's tail is arrested, while a sender does both its
+//!    ends are (`ring.rs`): nobody can pass by a waiter without the lock. They stay
+//!    arrested for a while after that ([`CALM`]).
 //!
 //! A sender that finds a parked receiver writes the value straight to the
 //! receiver's stack; a receiver that finds the buffer full takes its head and moves
@@ -18,18 +21,27 @@
 //! Waiters are woken after the lock is released. That is safe for the record (it is
 //! alive until the wake-up) and for the channel: whoever calls holds a handle to it.
 //!
+//! # Why no wake-up is lost although the ring needs no lock
+//! A receiver that would wait takes the lock, arrests the tail and looks once more. A send
+//! whose compare-and-swap came before the arrest is seen by that look; one that comes
+//! after it fails, takes the lock, and finds the receiver in the queue, or gone. The look
+//! of a select with several channels is one moment, since each stays arrested, under its
+//! lock, until all have been looked at.
+//!
 //! # Orderings
-//! Everything is under the lock, but `recv_hint`: a release store, read by an acquire
-//! load in `try_recv`. A poll that reads an old `false` is ordered before the send
-//! that would make it `true`; a poll that *follows* such a send, in the same goroutine
-//! or by any synchronisation, sees it.
+//! Rendezvous and unbounded channels: everything is under the lock, but `recv_hint`: a
+//! release store, read by an acquire load in `try_recv`. A poll that reads an old `false` is
+//! ordered before the send that would make it `true`; a poll that *follows* such a send,
+//! in the same goroutine or by any synchronisation, sees it. The ring's are in `ring.rs`.
 
-use crate::sudog::{Sudog, WaitQueue, wake};
-use gort_runtime::{RawLock, Waiter};
+use super::ring::{Attempt, Ring};
+use crate::sudog::{Kind, Sudog, WaitQueue, Wakes};
+use gort_runtime::RawLock;
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 use std::sync::atomic::{
     AtomicBool,
     Ordering::{Acquire, Release},
@@ -38,16 +50,30 @@ use std::sync::atomic::{
 /// One channel.
 pub(crate) struct Hchan<T> {
     lock: RawLock,
+    /// The buffer of a bounded channel. A rendezvous channel has none, an unbounded one's
+    /// is in the state. Apart, because a ring's words have cache lines of their own, and
+    /// small channels are many (`sieve`: half the speed with the ring in place).
+    ring: Option<Box<Ring<T>>>,
     recv_hint: AtomicBool,
-    /// Most values in the buffer; `usize::MAX` for an unbounded channel.
-    cap: usize,
+    unbounded: bool,
     state: UnsafeCell<State<T>>,
 }
 
+/// Operations under the lock without anybody waiting after which the ring is free again. To
+/// arrest it is a read-modify-write: in a channel where each value is waited for
+/// (`pingpong_buf1`) the lock alone is cheaper.
+const CALM: u32 = 4;
+
 /// What the lock protects.
-pub(crate) struct State<T> {
+struct State<T> {
+    /// Of an unbounded channel; otherwise empty.
     buf: VecDeque<T>,
-    pub(crate) closed: bool,
+    closed: bool,
+    /// Places in the ring that are promised to senders who have been chosen and will come
+    /// with their values. While there are any, its tail is arrested.
+    promised: usize,
+    /// Operations since somebody waited.
+    calm: u32,
     recvq: WaitQueue,
     sendq: WaitQueue,
 }
@@ -58,39 +84,59 @@ unsafe impl<T: Send> Send for Hchan<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Hchan<T> {}
 
+/// What a sender without a value yet has been promised.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reserved {
+    /// The channel is closed: the send fails.
+    Closed,
+    /// A place in the buffer.
+    Room,
+    /// This receiver, which has been won and waits for the value.
+    Receiver(NonNull<Sudog>),
+}
+
 /// What an operation came to, tried under the lock.
 #[derive(Debug)]
 pub(crate) enum Tried {
-    /// Done; somebody else may have to be woken after unlocking.
-    Done(Option<Waiter>),
+    /// Done.
+    Done,
     /// The channel is closed (and drained, for a receive).
     Closed,
     /// Would wait.
     NotReady,
+    /// A receive has won a sender that has yet to come by its value: go and fetch it
+    /// (`receive_promised`), after unlocking.
+    Promised(NonNull<Sudog>),
 }
 
 impl<T> Hchan<T> {
     pub(crate) fn bounded(cap: usize) -> Self {
-        let mut buf = VecDeque::new();
-        // Without room for `cap` values now, sends would fail later, when nobody expects it.
-        if buf.try_reserve_exact(cap).is_err() {
-            panic!("channel of capacity {cap}: size out of range");
-        }
-        Self::with_buffer(buf, cap)
+        let ring = (cap != 0).then(|| {
+            // Without room for `cap` values now, sends would fail later, when nobody
+            // expects it.
+            match Ring::new(cap) {
+                Some(ring) => Box::new(ring),
+                None => panic!("channel of capacity {cap}: size out of range"),
+            }
+        });
+        Self::with_buffer(ring, false)
     }
 
     pub(crate) fn unbounded() -> Self {
-        Self::with_buffer(VecDeque::new(), usize::MAX)
+        Self::with_buffer(None, true)
     }
 
-    fn with_buffer(buf: VecDeque<T>, cap: usize) -> Self {
+    fn with_buffer(ring: Option<Box<Ring<T>>>, unbounded: bool) -> Self {
         Self {
             lock: RawLock::new(),
+            ring,
             recv_hint: AtomicBool::new(false),
-            cap,
+            unbounded,
             state: UnsafeCell::new(State {
-                buf,
+                buf: VecDeque::new(),
                 closed: false,
+                promised: 0,
+                calm: 0,
                 recvq: WaitQueue::new(),
                 sendq: WaitQueue::new(),
             }),
@@ -103,18 +149,26 @@ impl<T> Hchan<T> {
 
     /// The capacity; `None` for an unbounded channel.
     pub(crate) fn capacity(&self) -> Option<usize> {
-        (self.cap != usize::MAX).then_some(self.cap)
+        (!self.unbounded).then(|| self.ring().map_or(0, Ring::cap))
+    }
+
+    #[inline(always)]
+    pub(super) fn ring(&self) -> Option<&Ring<T>> {
+        self.ring.as_deref()
     }
 
     /// Without the lock: false if a receive would have waited at some moment
     /// during the call (invariant 4).
     #[inline]
     pub(crate) fn recv_hint(&self) -> bool {
-        self.recv_hint.load(Acquire)
+        match &self.ring {
+            Some(ring) => !ring.is_open_and_empty(),
+            None => self.recv_hint.load(Acquire),
+        }
     }
 
     /// Runs `f` under the lock.
-    pub(crate) fn locked<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
+    fn locked<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
         self.lock.lock();
         // SAFETY: we hold the lock.
         let result = f(unsafe { &mut *self.state.get() });
@@ -136,9 +190,78 @@ impl<T> Hchan<T> {
         unsafe { &mut *self.state.get() }
     }
 
-    fn publish_hint(&self, state: &State<T>) {
-        let hint = !state.buf.is_empty() || state.closed || !state.sendq.is_empty();
-        self.recv_hint.store(hint, Release);
+    /// At the end of every change under the lock: the hint tells, and in the end the ring is
+    /// free.
+    #[inline]
+    fn publish(&self, state: &mut State<T>) {
+        let sender_waits = !state.sendq.is_empty();
+        if let Some(ring) = self.ring() {
+            if sender_waits || !state.recvq.is_empty() || state.promised != 0 {
+                state.calm = 0;
+            } else {
+                state.calm += 1;
+                if state.calm >= CALM || state.closed {
+                    state.calm = 0;
+                    ring.release();
+                }
+            }
+        } else {
+            let hint = !state.buf.is_empty() || state.closed || sender_waits;
+            self.recv_hint.store(hint, Release);
+        }
+    }
+
+    /// Under the lock: moves the value at `elem` to the buffer's end if there is room. Else
+    /// both ends of a ring are arrested: there will be none while we hold the lock.
+    ///
+    /// # Safety
+    /// The caller holds the lock; the channel is open; `elem` points to a value that is the
+    /// caller's to move.
+    #[inline]
+    unsafe fn buffer_push(&self, state: &mut State<T>, elem: *mut T) -> bool {
+        // SAFETY: caller's clauses; an end is arrested before it is used so.
+        unsafe {
+            if let Some(ring) = &self.ring {
+                ring.arrest_tail();
+                let push = || ring.len() + state.promised < ring.cap() && ring.push_arrested(elem);
+                if push() {
+                    return true;
+                }
+                ring.arrest_head();
+                return push();
+            }
+            if self.unbounded {
+                state.buf.push_back(elem.read());
+            }
+        }
+        self.unbounded
+    }
+
+    /// Under the lock: moves the buffer's first value to `elem` if there is one. Else the
+    /// tail of a ring is arrested: there will be none while we hold the lock.
+    ///
+    /// # Safety
+    /// The caller holds the lock; `elem` is a place for a `T`.
+    #[inline]
+    unsafe fn buffer_pop(&self, state: &mut State<T>, elem: *mut T) -> bool {
+        // SAFETY: caller's clauses; `Slow` says that the head is arrested.
+        unsafe {
+            if let Some(ring) = &self.ring {
+                ring.arrest_tail();
+                return match ring.pop(elem) {
+                    Attempt::Done => true,
+                    Attempt::Slow => ring.pop_arrested(elem),
+                    Attempt::NotReady | Attempt::Closed => false,
+                };
+            }
+            match state.buf.pop_front() {
+                Some(value) => {
+                    elem.write(value);
+                    true
+                }
+                None => false,
+            }
+        }
     }
 
     /// Tries to send the value at `elem`; moves out of it only if the answer is `Done`.
@@ -146,25 +269,28 @@ impl<T> Hchan<T> {
     /// # Safety
     /// The caller holds the lock; `elem` points to a value that is the caller's to move.
     #[inline]
-    pub(crate) unsafe fn try_send_locked(&self, elem: *mut T) -> Tried {
+    pub(crate) unsafe fn try_send_locked(&self, elem: *mut T, wakes: &Wakes) -> Tried {
         // SAFETY: caller's clause.
         let state = unsafe { self.state() };
         if state.closed {
             return Tried::Closed;
         }
-        // SAFETY: we hold the lock, and pass the waiter on to be woken.
-        if let Some(sg) = unsafe { state.recvq.dequeue() } {
+        // SAFETY: we hold the lock, and the caller wakes.
+        if let Some(sg) = unsafe { state.recvq.dequeue_partner(wakes) } {
             // SAFETY: a receiver's `elem` is a place for a `T` on its stack, which it
             // does not touch before it is woken; the value moves once.
-            unsafe { sg.elem.get().cast::<T>().copy_from_nonoverlapping(elem, 1) };
-            sg.success.set(true);
-            return Tried::Done(sg.waiter.get());
+            unsafe {
+                sg.elem.get().cast::<T>().copy_from_nonoverlapping(elem, 1);
+                sg.success.set(true);
+                wakes.push(sg);
+            }
+            self.publish(state);
+            return Tried::Done;
         }
-        if state.buf.len() < self.cap {
-            // SAFETY: caller's clause: the value is ours to move.
-            state.buf.push_back(unsafe { elem.read() });
-            self.publish_hint(state);
-            return Tried::Done(None);
+        // SAFETY: we hold the lock, the channel is open; caller's clause on `elem`.
+        if unsafe { self.buffer_push(state, elem) } {
+            self.publish(state);
+            return Tried::Done;
         }
         Tried::NotReady
     }
@@ -174,35 +300,30 @@ impl<T> Hchan<T> {
     /// # Safety
     /// The caller holds the lock; `elem` is a place for a `T`.
     #[inline]
-    pub(crate) unsafe fn try_recv_locked(&self, elem: *mut T) -> Tried {
+    pub(crate) unsafe fn try_recv_locked(&self, elem: *mut T, wakes: &Wakes) -> Tried {
         // SAFETY: caller's clause.
         let state = unsafe { self.state() };
-        if let Some(value) = state.buf.pop_front() {
-            // SAFETY: caller's clause.
-            unsafe { elem.write(value) };
-            // SAFETY: we hold the lock, and pass the waiter on to be woken.
-            let waiter = unsafe { state.sendq.dequeue() }.and_then(|sg| {
-                // The buffer was full: the first parked sender's value goes to its tail.
-                // SAFETY: a sender's `elem` is its value, ours to move as it is won.
-                state
-                    .buf
-                    .push_back(unsafe { sg.elem.get().cast::<T>().read() });
-                sg.success.set(true);
-                sg.waiter.get()
-            });
-            self.publish_hint(state);
-            return Tried::Done(waiter);
+        // SAFETY: we hold the lock; caller's clause on `elem`.
+        if unsafe { self.buffer_pop(state, elem) } {
+            // SAFETY: we hold the lock, and the caller wakes.
+            unsafe { self.admit_sender(state, wakes) };
+            self.publish(state);
+            return Tried::Done;
         }
-        // SAFETY: we hold the lock, and pass the waiter on to be woken.
-        if let Some(sg) = unsafe { state.sendq.dequeue() } {
+        // SAFETY: we hold the lock, and the caller wakes.
+        if let Some(sg) = unsafe { state.sendq.dequeue_partner(wakes) } {
+            self.publish(state);
+            if sg.kind.get() == Kind::Promise {
+                return Tried::Promised(NonNull::from(sg));
+            }
             // SAFETY: both places are as the caller and the sender promise.
-            unsafe { elem.copy_from_nonoverlapping(sg.elem.get().cast::<T>(), 1) };
-            sg.success.set(true);
-            let waiter = sg.waiter.get();
-            self.publish_hint(state);
-            return Tried::Done(waiter);
+            unsafe {
+                elem.copy_from_nonoverlapping(sg.elem.get().cast::<T>(), 1);
+                sg.success.set(true);
+                wakes.push(sg);
+            }
+            return Tried::Done;
         }
-        self.publish_hint(state);
         if state.closed {
             Tried::Closed
         } else {
@@ -210,21 +331,190 @@ impl<T> Hchan<T> {
         }
     }
 
+    /// There is room for one more: the first sender that waits gets it. It was full, and
+    /// since somebody waits nobody can have taken from the buffer or filled it meanwhile.
+    ///
     /// # Safety
-    /// The caller holds the lock; the record stays until it has been taken out.
-    pub(crate) unsafe fn enqueue_receiver(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses.
-        unsafe { self.state().recvq.push_back(sg) };
+    /// The caller holds the lock, and wakes.
+    #[inline]
+    unsafe fn admit_sender(&self, state: &mut State<T>, wakes: &Wakes) {
+        // SAFETY: caller's clause.
+        let Some(sg) = (unsafe { state.sendq.dequeue_partner(wakes) }) else {
+            return;
+        };
+        if sg.kind.get() == Kind::Promise {
+            state.promised += 1;
+        } else {
+            // SAFETY: a sender's `elem` is its value, ours to move as it is won; where
+            // senders wait the channel is open.
+            let moved = unsafe { self.buffer_push(state, sg.elem.get().cast::<T>()) };
+            debug_assert!(moved, "there is room for one");
+        }
+        sg.success.set(true);
+        // SAFETY: won above.
+        unsafe { wakes.push(sg) };
+    }
+
+    /// Tries to get the certainty that a value can be sent, for one who has none yet.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    pub(crate) unsafe fn try_reserve_locked(&self, wakes: &Wakes) -> Option<Reserved> {
+        // SAFETY: caller's clause.
+        let state = unsafe { self.state() };
+        if state.closed {
+            return Some(Reserved::Closed);
+        }
+        // SAFETY: we hold the lock; the receiver is woken when the value has come.
+        if let Some(sg) = unsafe { state.recvq.dequeue_partner(wakes) } {
+            self.publish(state);
+            return Some(Reserved::Receiver(NonNull::from(sg)));
+        }
+        let Some(ring) = &self.ring else {
+            return self.unbounded.then_some(Reserved::Room);
+        };
+        ring.arrest_tail();
+        if ring.len() + state.promised >= ring.cap() {
+            ring.arrest_head();
+            if ring.len() + state.promised >= ring.cap() {
+                return None;
+            }
+        }
+        state.promised += 1;
+        self.publish(state);
+        Some(Reserved::Room)
+    }
+
+    /// What a promise that has waited was given.
+    pub(crate) fn reserved(&self, sg: &Sudog) -> Reserved {
+        match NonNull::new(sg.elem.get().cast::<Sudog>()) {
+            _ if !sg.success.get() => Reserved::Closed,
+            Some(receiver) => Reserved::Receiver(receiver),
+            None => Reserved::Room,
+        }
+    }
+
+    /// Sends the value for which there was a reservation.
+    pub(crate) fn send_reserved(&self, reserved: Reserved, value: T) -> Result<(), T> {
+        let mut value = MaybeUninit::new(value);
+        let wakes = Wakes::new();
+        let sent = match reserved {
+            Reserved::Closed => false,
+            Reserved::Receiver(sg) => {
+                // SAFETY: the receiver was won for this, and waits until it is woken; its
+                // `elem` is a place for a `T`.
+                unsafe {
+                    let sg = sg.as_ref();
+                    sg.elem
+                        .get()
+                        .cast::<T>()
+                        .copy_from_nonoverlapping(value.as_ptr(), 1);
+                    sg.success.set(true);
+                    wakes.push(sg);
+                }
+                true
+            }
+            Reserved::Room => {
+                self.lock.lock();
+                // SAFETY: we hold the lock, and the value is ours.
+                unsafe {
+                    self.state().promised -= usize::from(self.ring.is_some());
+                    let tried = self.try_send_locked(value.as_mut_ptr(), &wakes);
+                    self.lock.unlock();
+                    matches!(tried, Tried::Done)
+                }
+            }
+        };
+        wakes.wake_all();
+        if sent {
+            Ok(())
+        } else {
+            // SAFETY: not sent, so it is still there.
+            Err(unsafe { value.assume_init() })
+        }
+    }
+
+    /// Gives a reservation back; a receiver that waits for the value sees the end.
+    pub(crate) fn cancel_reserved(&self, reserved: Reserved) {
+        let wakes = Wakes::new();
+        match reserved {
+            Reserved::Closed => {}
+            // SAFETY: the receiver was won, and waits until it is woken.
+            Reserved::Receiver(sg) => unsafe {
+                sg.as_ref().success.set(false);
+                wakes.push(sg.as_ref());
+            },
+            Reserved::Room => self.locked(|state| {
+                if self.ring.is_some() {
+                    state.promised -= 1;
+                    // SAFETY: we hold the lock, and wake below.
+                    unsafe { self.admit_sender(state, &wakes) };
+                    self.publish(state);
+                }
+            }),
+        }
+        wakes.wake_all();
+    }
+
+    /// Whether a send would not wait. If it would, whoever changes that comes by the lock.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    pub(crate) unsafe fn can_send_locked(&self) -> bool {
+        // SAFETY: caller's clause.
+        let state = unsafe { self.state() };
+        // SAFETY: as above.
+        if state.closed || self.unbounded || unsafe { state.recvq.has_partner() } {
+            return true;
+        }
+        let Some(ring) = &self.ring else { return false };
+        let has_room = || ring.len() + state.promised < ring.cap();
+        has_room() || {
+            ring.arrest_tail();
+            ring.arrest_head();
+            has_room()
+        }
+    }
+
+    /// Whether a receive would not wait. If it would, whoever changes that comes by the lock.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    pub(crate) unsafe fn can_recv_locked(&self) -> bool {
+        // SAFETY: caller's clause.
+        let state = unsafe { self.state() };
+        // SAFETY: as above.
+        if state.closed || !state.buf.is_empty() || unsafe { state.sendq.has_partner() } {
+            return true;
+        }
+        let Some(ring) = &self.ring else { return false };
+        ring.len() != 0 || {
+            ring.arrest_tail();
+            ring.len() != 0
+        }
     }
 
     /// # Safety
-    /// The caller holds the lock; the record stays until it has been taken out.
+    /// The caller holds the lock since a receive was found not to be possible; the record stays
+    /// until it has been taken out.
+    pub(crate) unsafe fn enqueue_receiver(&self, sg: &Sudog) {
+        // SAFETY: caller's clauses.
+        unsafe {
+            let state = self.state();
+            state.recvq.push_back(sg);
+            state.calm = 0;
+        }
+    }
+
+    /// # Safety
+    /// The caller holds the lock since a send was found not to be possible; the record stays
+    /// until it has been taken out.
     pub(crate) unsafe fn enqueue_sender(&self, sg: &Sudog) {
         // SAFETY: caller's clauses.
         unsafe {
             let state = self.state();
             state.sendq.push_back(sg);
-            self.publish_hint(state);
+            self.publish(state);
         }
     }
 
@@ -232,7 +522,11 @@ impl<T> Hchan<T> {
     /// The caller holds the lock; the record is among the receivers or in no queue.
     pub(crate) unsafe fn dequeue_receiver(&self, sg: &Sudog) {
         // SAFETY: caller's clauses.
-        unsafe { self.state().recvq.remove(sg) };
+        unsafe {
+            let state = self.state();
+            state.recvq.remove(sg);
+            self.publish(state);
+        }
     }
 
     /// # Safety
@@ -242,59 +536,56 @@ impl<T> Hchan<T> {
         unsafe {
             let state = self.state();
             state.sendq.remove(sg);
-            self.publish_hint(state);
+            self.publish(state);
         }
     }
 
     /// Closes the channel: everyone who waits is woken without success. False if it
     /// was closed before.
     pub(crate) fn close(&self) -> bool {
-        self.close_and_take(|_| ())
+        let wakes = Wakes::new();
+        let first = self.locked(|state| {
+            let first = !state.closed;
+            state.closed = true;
+            if let Some(ring) = &self.ring {
+                ring.close();
+            }
+            // SAFETY: we hold the lock, and wake below.
+            unsafe {
+                while let Some(sg) = state.recvq.dequeue().or_else(|| state.sendq.dequeue()) {
+                    sg.success.set(false);
+                    wakes.push(sg);
+                }
+            }
+            self.publish(state);
+            first
+        });
+        wakes.wake_all();
+        first
     }
 
     /// The last receiver is gone: closes the channel and drops what is buffered.
     pub(crate) fn close_and_drain(&self) {
-        let mut left = VecDeque::new();
-        self.close_and_take(|state| left = std::mem::take(&mut state.buf));
+        self.close();
         // Destructors are user code: they run without the lock.
-        drop(left);
-    }
-
-    fn close_and_take(&self, take: impl FnOnce(&mut State<T>)) -> bool {
-        // The woken are chained here, so that they can be woken without the lock;
-        // a record is its waker's from the moment it is dequeued.
-        let woken = WaitQueue::new();
-        let first = self.locked(|state| {
-            let first = !state.closed;
-            state.closed = true;
-            take(state);
-            // SAFETY: we hold the lock; each record is moved to `woken`, which only
-            // we know, and woken from there.
+        drop(self.locked(|state| std::mem::take(&mut state.buf)));
+        if let Some(ring) = &self.ring {
+            let mut place = MaybeUninit::<T>::uninit();
+            // SAFETY: `Done` says that the place was filled. Nobody waits in a closed
+            // channel, so the head is not arrested, and the loop ends with `Closed`.
             unsafe {
-                while let Some(sg) = state.recvq.dequeue() {
-                    sg.success.set(false);
-                    woken.push_back(sg);
+                while ring.pop(place.as_mut_ptr()) == Attempt::Done {
+                    place.assume_init_drop();
                 }
-                while let Some(sg) = state.sendq.dequeue() {
-                    sg.success.set(false);
-                    woken.push_back(sg);
-                }
-            }
-            self.publish_hint(state);
-            first
-        });
-        // SAFETY: the records were won above; each is unlinked before its waiter wakes.
-        unsafe {
-            while let Some(sg) = woken.front() {
-                woken.remove(sg);
-                wake(sg);
             }
         }
-        first
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.locked(|state| state.buf.len())
+        match &self.ring {
+            Some(ring) => ring.len(),
+            None => self.locked(|state| state.buf.len()),
+        }
     }
 }
 

@@ -11,14 +11,18 @@ mod hchan;
 mod iter;
 mod ops;
 mod recv;
+mod ring;
 mod send;
 
+pub use crate::select::{Select, SelectedOperation};
 pub(crate) use at::At;
 pub use error::{
-    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+    ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
+    SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
-pub(crate) use hchan::{Hchan, Slot, Tried};
+pub(crate) use hchan::{Hchan, Reserved, Slot, Tried};
 pub use iter::{IntoIter, Iter, TryIter};
+pub(crate) use ops::receive_promised;
 pub use recv::Receiver;
 pub(crate) use recv::{Source, instant_as};
 pub use send::Sender;

@@ -1,12 +1,13 @@
 //! Send and receive on an [`Hchan`], waiting if they must. Go's `chansend` and `chanrecv`.
 
 use super::hchan::{Hchan, Slot, Tried};
-use crate::sudog::{SelectWord, Sudog};
+use super::ring::Attempt;
+use crate::sudog::{SelectWord, Sudog, Wakes};
 use gort_runtime::{Current, Nanos, WaitReason, go_on_exiting, must_exit};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::panic::Location;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// Why an operation did not take place.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,46 +82,85 @@ impl<T> Hchan<T> {
     }
 
     /// Sends if that is possible without waiting.
+    #[inline]
     pub(super) fn try_send(&self, value: T) -> Result<(), (T, bool)> {
-        let mut slot = MaybeUninit::new(value);
+        let slot = MaybeUninit::new(value);
+        if let Some(ring) = self.ring() {
+            // SAFETY: the slot holds a value; it is still there unless the answer is `Done`.
+            unsafe {
+                match ring.push(slot.as_ptr()) {
+                    Attempt::Done => return Ok(()),
+                    Attempt::NotReady => return Err((slot.assume_init(), false)),
+                    Attempt::Closed => return Err((slot.assume_init(), true)),
+                    Attempt::Slow => {}
+                }
+            }
+        }
+        self.try_send_slow(slot)
+    }
+
+    fn try_send_slow(&self, mut slot: MaybeUninit<T>) -> Result<(), (T, bool)> {
+        let wakes = Wakes::new();
         self.raw_lock().lock();
         // SAFETY: we hold the lock; the slot holds a value.
-        let tried = unsafe { self.try_send_locked(slot.as_mut_ptr()) };
+        let tried = unsafe { self.try_send_locked(slot.as_mut_ptr(), &wakes) };
         // SAFETY: taken above.
         unsafe { self.raw_lock().unlock() };
-        match tried {
-            Tried::Done(waiter) => {
-                // SAFETY: the attempt won the right to wake it.
-                waiter.inspect(|waiter| unsafe { waiter.ready() });
-                Ok(())
-            }
-            // SAFETY: not sent, so the value is still there.
-            Tried::Closed => Err((unsafe { slot.assume_init() }, true)),
-            // SAFETY: as above.
-            Tried::NotReady => Err((unsafe { slot.assume_init() }, false)),
+        wakes.wake_all();
+        if let Tried::Done = tried {
+            return Ok(());
         }
+        let closed = matches!(tried, Tried::Closed);
+        // SAFETY: not sent, so the value is still there.
+        Err((unsafe { slot.assume_init() }, closed))
     }
 
     /// Receives if that is possible without waiting; `Err(true)`: closed and drained.
+    #[inline]
+    #[track_caller]
     pub(super) fn try_recv(&self) -> Result<T, bool> {
-        if !self.recv_hint() {
+        let mut slot = MaybeUninit::uninit();
+        if let Some(ring) = self.ring() {
+            // SAFETY: the slot is a place for a `T`, and filled if the answer is `Done`.
+            unsafe {
+                match ring.pop(slot.as_mut_ptr()) {
+                    Attempt::Done => return Ok(slot.assume_init()),
+                    Attempt::NotReady => return Err(false),
+                    Attempt::Closed => return Err(true),
+                    Attempt::Slow => {}
+                }
+            }
+        } else if !self.recv_hint() {
             return Err(false);
         }
-        let mut slot = MaybeUninit::uninit();
+        self.try_recv_slow(slot, Location::caller())
+    }
+
+    fn try_recv_slow(
+        &self,
+        mut slot: MaybeUninit<T>,
+        site: &'static Location<'static>,
+    ) -> Result<T, bool> {
+        let wakes = Wakes::new();
         self.raw_lock().lock();
         // SAFETY: we hold the lock; the slot is a place for a `T`.
-        let tried = unsafe { self.try_recv_locked(slot.as_mut_ptr()) };
+        let tried = unsafe { self.try_recv_locked(slot.as_mut_ptr(), &wakes) };
         // SAFETY: taken above.
         unsafe { self.raw_lock().unlock() };
+        wakes.wake_all();
         match tried {
-            Tried::Done(waiter) => {
-                // SAFETY: the attempt won the right to wake it.
-                waiter.inspect(|waiter| unsafe { waiter.ready() });
-                // SAFETY: `Done` says that the slot was filled.
-                Ok(unsafe { slot.assume_init() })
-            }
+            // SAFETY: `Done` says that the slot was filled.
+            Tried::Done => Ok(unsafe { slot.assume_init() }),
             Tried::Closed => Err(true),
             Tried::NotReady => Err(false),
+            // SAFETY: won just now, for this; the slot is a place for a `T`.
+            Tried::Promised(sender) => unsafe {
+                if receive_promised(sender, slot.as_mut_ptr().cast(), site) {
+                    Ok(slot.assume_init())
+                } else {
+                    Err(false)
+                }
+            },
         }
     }
 
@@ -132,40 +172,86 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<(), Failed> {
-        self.raw_lock().lock();
-        // SAFETY: we hold the lock; `elem` is a value to send or a place to fill.
-        let tried = unsafe {
-            match direction {
-                Direction::Send => self.try_send_locked(elem),
-                Direction::Recv => self.try_recv_locked(elem),
+        if let Some(ring) = self.ring() {
+            // SAFETY: `elem` is a value to send or a place to fill.
+            let attempt = unsafe {
+                match direction {
+                    Direction::Send => ring.push(elem),
+                    Direction::Recv => ring.pop(elem),
+                }
+            };
+            match attempt {
+                Attempt::Done => return Ok(()),
+                Attempt::Closed => return Err(Failed::Closed),
+                Attempt::NotReady | Attempt::Slow => {}
             }
-        };
-        if let Tried::NotReady = tried {
-            return self.wait(direction, elem, deadline, site);
         }
-        // SAFETY: taken above.
-        unsafe { self.raw_lock().unlock() };
-        match tried {
-            Tried::Done(waiter) => {
-                // SAFETY: the attempt won the right to wake it.
-                waiter.inspect(|waiter| unsafe { waiter.ready() });
-                Ok(())
-            }
-            _ => Err(Failed::Closed),
-        }
+        self.operate_locked(direction, elem, deadline, site)
     }
 
-    /// Enters the queue and parks. The caller holds the lock, which is released.
-    fn wait(
+    fn operate_locked(
         &self,
         direction: Direction,
         elem: *mut T,
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<(), Failed> {
+        let wakes = Wakes::new();
+        self.raw_lock().lock();
+        // SAFETY: we hold the lock; `elem` is a value to send or a place to fill.
+        let tried = unsafe {
+            match direction {
+                Direction::Send => self.try_send_locked(elem, &wakes),
+                Direction::Recv => self.try_recv_locked(elem, &wakes),
+            }
+        };
+        if let Tried::NotReady = tried {
+            return if wakes.is_empty() {
+                self.wait(direction, elem, deadline, || (), site)
+            } else {
+                self.wait_and_wake(direction, elem, deadline, wakes, site)
+            };
+        }
+        // SAFETY: taken above.
+        unsafe { self.raw_lock().unlock() };
+        wakes.wake_all();
+        match tried {
+            Tried::Done => Ok(()),
+            // SAFETY: won just now, for this; `elem` is a place for a `T`.
+            Tried::Promised(sender) if unsafe { receive_promised(sender, elem.cast(), site) } => {
+                Ok(())
+            }
+            _ => Err(Failed::Closed),
+        }
+    }
+
+    /// As [`wait`](Self::wait), and observers are to be woken.
+    #[cold]
+    fn wait_and_wake(
+        &self,
+        direction: Direction,
+        elem: *mut T,
+        deadline: Option<Nanos>,
+        wakes: Wakes,
+        site: &'static Location<'static>,
+    ) -> Result<(), Failed> {
+        self.wait(direction, elem, deadline, move || wakes.wake_all(), site)
+    }
+
+    /// Enters the queue and parks. The caller holds the lock, which is released; then
+    /// `unlocked` is called.
+    fn wait(
+        &self,
+        direction: Direction,
+        elem: *mut T,
+        deadline: Option<Nanos>,
+        unlocked: impl FnOnce(),
+        site: &'static Location<'static>,
+    ) -> Result<(), Failed> {
         if must_exit() {
             // SAFETY: the caller has taken it.
             unsafe { self.raw_lock().unlock() };
+            unlocked();
             return Err(Failed::Exiting);
         }
         let current = Current::also_exiting();
@@ -189,8 +275,9 @@ impl<T> Hchan<T> {
                 Direction::Send => self.enqueue_sender(&sg),
                 Direction::Recv => self.enqueue_receiver(&sg),
             }
-            let commit = || {
+            let commit = move || {
                 lock.unlock();
+                unlocked();
                 true
             };
             match deadline {
@@ -220,4 +307,35 @@ impl<T> Hchan<T> {
             Err(Failed::Closed)
         }
     }
+}
+
+/// Fetches the value of a sender that was won before it had one: shows it where, wakes it,
+/// and waits for it. False: it has given up.
+///
+/// # Safety
+/// The caller has won `sender`'s record and not woken it; `elem` is a place for what it
+/// sends.
+pub(crate) unsafe fn receive_promised(
+    sender: NonNull<Sudog>,
+    elem: *mut (),
+    site: &'static Location<'static>,
+) -> bool {
+    // Not to be given up any more: the sender counts on us.
+    let current = Current::also_exiting();
+    let sg = Sudog::plain(current.waiter(), elem);
+    // SAFETY: the record is ours until its waiter is woken, which `commit` does when this
+    // one can be. The sender then wakes us, once.
+    unsafe {
+        let sender = sender.as_ref();
+        sender.elem.set((&raw const sg).cast_mut().cast());
+        sender.success.set(true);
+        let wakes = Wakes::new();
+        wakes.push(sender);
+        let commit = move || {
+            wakes.wake_all();
+            true
+        };
+        current.park(commit, WaitReason::ChanReceive, site);
+    }
+    sg.success.get()
 }

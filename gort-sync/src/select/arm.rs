@@ -1,6 +1,6 @@
 //! What takes part in a select.
 
-use crate::sudog::SelectWord;
+use crate::sudog::{SelectWord, Wakes};
 use gort_runtime::{Nanos, RawLock, Waiter};
 
 /// One operation of a select, with the room it needs while it waits.
@@ -18,12 +18,12 @@ pub unsafe trait Arm {
     fn lock(&self) -> Option<&RawLock>;
 
     /// Under the lock: performs the operation if that is possible without waiting.
-    /// `Some` says that it took place (or failed for good, which counts as chosen);
-    /// whoever is inside must be woken after all locks are released.
+    /// True says that it took place (or failed for good, which counts as chosen). False
+    /// says that it cannot until the lock has been released. Whom it wakes goes to `wakes`.
     ///
     /// # Safety
-    /// The caller holds the lock.
-    unsafe fn poll(&self) -> Option<Option<Waiter>>;
+    /// The caller holds the lock, and wakes all, in either case, when it holds no lock.
+    unsafe fn poll(&self, wakes: &Wakes) -> bool;
 
     /// Under the lock: enters the object's queue as arm `case` of the select that
     /// `word` decides.
@@ -37,6 +37,12 @@ pub unsafe trait Arm {
     /// # Safety
     /// The caller holds the lock.
     unsafe fn dequeue(&self);
+
+    /// Without the lock: true if at some moment during the call `poll` would have given
+    /// false. False says nothing.
+    fn would_wait(&self) -> bool {
+        false
+    }
 
     /// When it is worth polling again although nobody will wake the select: the due
     /// time of a timer. Asked before each wait.
@@ -77,9 +83,9 @@ unsafe impl<A: Arm> Arm for Option<A> {
         self.as_ref()?.lock()
     }
 
-    unsafe fn poll(&self) -> Option<Option<Waiter>> {
-        // SAFETY: caller's clause.
-        unsafe { self.as_ref()?.poll() }
+    unsafe fn poll(&self, wakes: &Wakes) -> bool {
+        // SAFETY: caller's clauses.
+        self.as_ref().is_some_and(|arm| unsafe { arm.poll(wakes) })
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
@@ -94,6 +100,10 @@ unsafe impl<A: Arm> Arm for Option<A> {
             // SAFETY: caller's clause.
             unsafe { arm.dequeue() };
         }
+    }
+
+    fn would_wait(&self) -> bool {
+        self.as_ref().is_none_or(A::would_wait)
     }
 
     fn due(&self) -> Option<Nanos> {

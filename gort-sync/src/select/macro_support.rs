@@ -3,7 +3,7 @@
 
 use super::arm::{Arm, Selectable};
 use super::send::{SendArm, SendTarget};
-use crate::sudog::SelectWord;
+use crate::sudog::{SelectWord, Wakes};
 use gort_runtime::{Nanos, RawLock, Waiter};
 
 /// A receive arm of the macro.
@@ -50,9 +50,9 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
         self.arm.lock()
     }
 
-    unsafe fn poll(&self) -> Option<Option<Waiter>> {
-        // SAFETY: caller's clause.
-        unsafe { self.arm.poll() }
+    unsafe fn poll(&self, wakes: &Wakes) -> bool {
+        // SAFETY: caller's clauses.
+        unsafe { self.arm.poll(wakes) }
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
@@ -63,6 +63,11 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     unsafe fn dequeue(&self) {
         // SAFETY: caller's clause.
         unsafe { self.arm.dequeue() };
+    }
+
+    #[inline]
+    fn would_wait(&self) -> bool {
+        self.arm.would_wait()
     }
 
     fn due(&self) -> Option<Nanos> {

@@ -3,17 +3,20 @@
 //! - `arm.rs`: what an operation must offer ([`Arm`]).
 //! - `recv.rs`, `send.rs`: channel operations as arms.
 //! - `pass.rs`: the algorithm.
+//! - `dynamic.rs`: [`Select`], whose operations are known at run time only.
 //! - `macro_support.rs`: what `select!` expands to.
 
 mod arm;
+mod dynamic;
 pub mod macro_support;
 mod pass;
 mod recv;
 mod send;
 
 pub use arm::{Arm, Selectable};
+pub use dynamic::{Select, SelectedOperation};
 pub use pass::{Order, Wait, block_forever, select};
 pub use recv::ChanRecvArm;
 pub use send::{SendArm, SendTarget};
 
-pub use crate::sudog::SelectWord;
+pub use crate::sudog::{SelectWord, Wakes};

@@ -20,7 +20,7 @@
 //! in step 4), so nothing of its stack is touched after that.
 
 use super::arm::Arm;
-use crate::sudog::SelectWord;
+use crate::sudog::{SelectWord, Wakes};
 use gort_runtime::{
     Current, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, random, wait_for_ever,
 };
@@ -54,8 +54,24 @@ const INLINE: usize = 16;
 /// Performs exactly one of `arms` and says which; `None`: nothing was ready (`Default`),
 /// or the time was up.
 #[track_caller]
+#[inline]
 pub fn select(arms: &mut [&mut dyn Arm], wait: Wait, order: Order) -> Option<usize> {
-    let site = Location::caller();
+    // A poll: most find nothing (`compare select_default`).
+    if wait == Wait::Default
+        && let [arm] = &arms
+        && arm.would_wait()
+    {
+        return None;
+    }
+    choose(arms, wait, order, Location::caller())
+}
+
+fn choose(
+    arms: &mut [&mut dyn Arm],
+    wait: Wait,
+    order: Order,
+    site: &'static Location<'static>,
+) -> Option<usize> {
     if arms.len() <= INLINE {
         let mut poll_order = [0; INLINE];
         let mut locks = [const { ptr::null() }; INLINE];
@@ -99,24 +115,25 @@ fn run(
         go_on_exiting();
     }
     loop {
+        let wakes = Wakes::new();
         locks.lock();
         for &i in &*poll_order {
-            // SAFETY: all locks are held.
-            if let Some(waiter) = unsafe { arms[i].poll() } {
+            // SAFETY: all locks are held, and we wake below.
+            if unsafe { arms[i].poll(&wakes) } {
                 locks.unlock();
-                // SAFETY: the arm won the right to wake it.
-                waiter.inspect(|waiter| unsafe { waiter.ready() });
+                wakes.wake_all();
                 return Some(i);
             }
         }
         let time_is_up = deadline.is_some_and(|deadline| now() >= deadline);
         if wait == Wait::Default || time_is_up {
             locks.unlock();
+            wakes.wake_all();
             return None;
         }
         let due = arms.iter().filter_map(|arm| arm.due()).min();
         let until = due.into_iter().chain(deadline).min();
-        if let Some(chosen) = park(arms, poll_order, &locks, until, site) {
+        if let Some(chosen) = park(arms, poll_order, &locks, wakes, until, site) {
             return Some(chosen);
         }
         // A time was up, the select's own or that of an arm: look again.
@@ -128,6 +145,7 @@ fn park(
     arms: &[&mut dyn Arm],
     order: &[usize],
     locks: &Locks<'_>,
+    wakes: Wakes,
     until: Option<Nanos>,
     site: &'static Location<'static>,
 ) -> Option<usize> {
@@ -138,6 +156,7 @@ fn park(
     let all = *locks;
     let commit = move || {
         all.unlock();
+        wakes.wake_all();
         true
     };
     // SAFETY: the records are enqueued under the locks, which `commit` releases (see the

@@ -1,11 +1,15 @@
 //! Receiving as an arm.
 
 use super::arm::{Arm, Selectable};
-use crate::channel::{At, Hchan, Receiver, RecvError, Slot, Source, Tried, instant_as};
-use crate::sudog::{SelectWord, Sudog};
-use gort_runtime::{Nanos, RawLock, Waiter};
+use crate::channel::{
+    At, Hchan, Receiver, RecvError, Slot, Source, Tried, instant_as, receive_promised,
+};
+use crate::sudog::{Kind, SelectWord, Sudog, Wakes};
+use gort_runtime::{Nanos, RawLock, Waiter, now};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
+use std::panic::Location;
+use std::ptr::NonNull;
 
 /// A receive that takes part in a select.
 pub struct ChanRecvArm<'a, T> {
@@ -14,6 +18,8 @@ pub struct ChanRecvArm<'a, T> {
     slot: Slot<T>,
     /// The slot holds a value: set by `poll`, or by `sg.success` after a wake-up.
     filled: Cell<bool>,
+    /// A sender that has been won but has yet to come by its value.
+    promised: Cell<Option<NonNull<Sudog>>>,
 }
 
 impl<T> std::fmt::Debug for ChanRecvArm<'_, T> {
@@ -40,6 +46,34 @@ impl<'a, T> ChanRecvArm<'a, T> {
     fn place(&self) -> *mut T {
         self.slot.get().cast()
     }
+
+    pub(super) fn record(&self) -> &Sudog {
+        &self.sg
+    }
+
+    /// Under the lock: whether a receive would not wait.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    pub(super) unsafe fn can_recv(&self) -> bool {
+        match self.source {
+            // SAFETY: caller's clause.
+            Source::Chan(chan) => unsafe { chan.can_recv_locked() },
+            Source::At(at) => at.due().is_some_and(|due| now() >= due),
+            Source::Never => false,
+        }
+    }
+
+    /// After the select: whether there is a value, which is the caller's from now on.
+    #[track_caller]
+    fn take_filled(&self) -> bool {
+        if let Some(sender) = self.promised.take() {
+            // SAFETY: `poll` won it, and the place is ours and empty.
+            return unsafe { receive_promised(sender, self.place().cast(), Location::caller()) };
+        }
+        let waited = self.sg.success.take() && self.sg.kind.get() == Kind::Operation;
+        self.filled.take() || waited
+    }
 }
 
 // SAFETY: as the trait asks, each by way of `Hchan`'s own methods; a timer channel and
@@ -49,31 +83,32 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
         self.chan().map(Hchan::raw_lock)
     }
 
-    unsafe fn poll(&self) -> Option<Option<Waiter>> {
+    unsafe fn poll(&self, wakes: &Wakes) -> bool {
         if let Some(at) = self.at() {
-            let instant = at.try_take()?;
+            let Some(instant) = at.try_take() else {
+                return false;
+            };
             // SAFETY: the slot is ours and empty.
             unsafe { self.place().write(instant_as(instant)) };
             self.filled.set(true);
-            return Some(None);
+            return true;
         }
-        // SAFETY: the caller holds the lock; the slot is ours and empty.
-        match unsafe { self.chan()?.try_recv_locked(self.place()) } {
-            Tried::Done(waiter) => {
-                self.filled.set(true);
-                Some(waiter)
-            }
-            Tried::Closed => Some(None),
-            Tried::NotReady => None,
+        let Some(chan) = self.chan() else {
+            return false;
+        };
+        // SAFETY: the caller holds the lock, and wakes; the slot is ours and empty.
+        match unsafe { chan.try_recv_locked(self.place(), wakes) } {
+            Tried::Done => self.filled.set(true),
+            Tried::Closed => {}
+            Tried::NotReady => return false,
+            Tried::Promised(sender) => self.promised.set(Some(sender)),
         }
+        true
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         let Some(chan) = self.chan() else { return };
-        self.sg.waiter.set(Some(waiter));
-        self.sg.elem.set(self.place().cast());
-        self.sg.select.set(word);
-        self.sg.case.set(case);
+        self.sg.enter(waiter, self.place().cast(), word, case);
         // SAFETY: caller's clauses.
         unsafe { chan.enqueue_receiver(&self.sg) };
     }
@@ -85,6 +120,14 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
         }
     }
 
+    #[inline]
+    fn would_wait(&self) -> bool {
+        match self.source {
+            Source::Chan(chan) => !chan.recv_hint(),
+            Source::At(_) | Source::Never => false,
+        }
+    }
+
     fn due(&self) -> Option<Nanos> {
         self.at()?.due()
     }
@@ -92,7 +135,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
 
 impl<T> Drop for ChanRecvArm<'_, T> {
     fn drop(&mut self) {
-        if self.filled.get() || self.sg.success.get() {
+        if self.take_filled() {
             // SAFETY: a value was moved in and nobody took it.
             unsafe { self.place().drop_in_place() };
         }
@@ -112,6 +155,7 @@ impl<T> Selectable for Receiver<T> {
             sg: Sudog::new(),
             slot: UnsafeCell::new(MaybeUninit::uninit()),
             filled: Cell::new(false),
+            promised: Cell::new(None),
         }
     }
 
@@ -119,8 +163,7 @@ impl<T> Selectable for Receiver<T> {
     where
         Self: 'a,
     {
-        let filled = arm.filled.take() || arm.sg.success.take();
-        if !filled {
+        if !arm.take_filled() {
             return Err(RecvError);
         }
         // SAFETY: a value was moved in, and the flags that say so are now cleared.

@@ -2,7 +2,7 @@
 
 use super::arm::Arm;
 use crate::channel::{Hchan, SendError, Sender, Slot, Tried};
-use crate::sudog::{SelectWord, Sudog};
+use crate::sudog::{SelectWord, Sudog, Wakes};
 use gort_runtime::{RawLock, Waiter};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
@@ -153,24 +153,20 @@ unsafe impl<T> Arm for SendArm<'_, T> {
         self.chan.map(Hchan::raw_lock)
     }
 
-    unsafe fn poll(&self) -> Option<Option<Waiter>> {
-        // SAFETY: the caller holds the lock; the value is there until it is sent, once.
-        match unsafe { self.chan?.try_send_locked(self.elem()) } {
-            Tried::Done(waiter) => {
-                self.sent.set(true);
-                Some(waiter)
-            }
-            Tried::Closed => Some(None),
-            Tried::NotReady => None,
-        }
+    unsafe fn poll(&self, wakes: &Wakes) -> bool {
+        let Some(chan) = self.chan else {
+            return false;
+        };
+        // SAFETY: the caller holds the lock, and wakes; the value is there until it is
+        // sent, once.
+        let tried = unsafe { chan.try_send_locked(self.elem(), wakes) };
+        self.sent.set(matches!(tried, Tried::Done));
+        matches!(tried, Tried::Done | Tried::Closed)
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         let Some(chan) = self.chan else { return };
-        self.sg.waiter.set(Some(waiter));
-        self.sg.elem.set(self.elem().cast());
-        self.sg.select.set(word);
-        self.sg.case.set(case);
+        self.sg.enter(waiter, self.elem().cast(), word, case);
         // SAFETY: caller's clauses.
         unsafe { chan.enqueue_sender(&self.sg) };
     }

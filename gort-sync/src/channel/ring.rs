@@ -1,0 +1,495 @@
+//! The buffer of a bounded channel: a ring that senders and receivers use without the
+//! channel's lock for as long as nobody waits. After D. Vyukov's bounded MPMC queue.
+//!
+//! # Words
+//! `tail` is where the next value goes, `head` where the next one comes from. A position
+//! counts slots in its low part and laps above it, shifted by two bits of which one says
+//! [`SLOW`] and one, in `tail`, [`CLOSED`]. A slot's stamp is, for the lap `n` in which it is
+//! used next: `n` free, `n + 1` full (`n` counts in steps of `lap`, which is at least 2). All
+//! start at zero, so that a large ring costs nothing until it is used.
+//!
+//! | stamp | who may touch the slot | next |
+//! |---|---|---|
+//! | `n` | the sender that has moved `tail` from this position | stores `n + 1`, release |
+//! | `n + 1` | the receiver that has moved `head` from this position | stores `n + lap`, release |
+//!
+//! # Fast and slow
+//! Who finds no flag moves `tail` (or `head`) by a compare-and-swap and owns the slot. Whoever
+//! holds the channel's lock may *arrest* an end by setting `SLOW` in its word. From then on
+//! no compare-and-swap there succeeds, because all of them expect the flag to be clear: the
+//! end is the lock's, and its word is changed by plain stores. So a receiver that arrests
+//! `tail` and then finds the ring empty knows that it stays empty until it lets go of the
+//! lock: one word, no fence, nothing to miss. The same for a sender that arrests `head` and
+//! finds the ring full. `CLOSED` is set once, under the lock, and has the same effect.
+//!
+//! # Why "empty" and "full" are true
+//! Both words only grow, and `head <= tail <= head + capacity`. [`pop`](Ring::pop) reads
+//! `head`, then `tail` (acquire keeps that order). If they are equal, then at the second read
+//! `head` was at least and at most `tail`: the ring was empty at that moment. For full the
+//! reads come in the other order. What happened before the call, by any synchronisation,
+//! is seen (coherence).
+//!
+//! Between moving a word and storing the stamp somebody may lose its core; others then find
+//! the position taken and the slot not ready, and wait for it as crossbeam-channel's do.
+
+use crossbeam_utils::{Backoff, CachePadded};
+use std::alloc::{self, Layout};
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+use std::sync::atomic::{
+    AtomicUsize,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
+
+/// In `head` and `tail`: this end belongs to the holder of the channel's lock.
+const SLOW: usize = 1;
+/// In `tail`: no more sends.
+const CLOSED: usize = 2;
+const FLAGS: usize = SLOW | CLOSED;
+const SHIFT: u32 = 2;
+
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// The value was moved.
+    Done,
+    /// Full, or empty.
+    NotReady,
+    /// Closed; for a receive: and drained.
+    Closed,
+    /// Only the holder of the lock can say.
+    Slow,
+}
+
+#[repr(C)]
+struct Slot<T> {
+    stamp: AtomicUsize,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+/// A ring of values.
+pub(super) struct Ring<T> {
+    tail: CachePadded<AtomicUsize>,
+    head: CachePadded<AtomicUsize>,
+    slots: NonNull<Slot<T>>,
+    cap: usize,
+    /// A power of two above `cap`, in position units.
+    lap: usize,
+}
+
+impl<T> Ring<T> {
+    /// A ring of `cap` slots, at least one; `None` if there is no memory for it.
+    pub(super) fn new(cap: usize) -> Option<Self> {
+        let lap = cap.checked_add(1)?.checked_next_power_of_two()?;
+        // Some laps must fit into a word.
+        lap.checked_mul(1 << (SHIFT + 8))?;
+        let layout = Layout::array::<Slot<T>>(cap).ok()?;
+        // SAFETY: not of size 0: a slot has a stamp.
+        let slots = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?;
+        Some(Self {
+            tail: CachePadded::new(AtomicUsize::new(0)),
+            head: CachePadded::new(AtomicUsize::new(0)),
+            // Zeroed: stamps 0, and values that are not there.
+            slots: slots.cast(),
+            cap,
+            lap: lap << SHIFT,
+        })
+    }
+
+    pub(super) fn cap(&self) -> usize {
+        self.cap
+    }
+
+    /// The slot of a position, flags or not.
+    #[inline(always)]
+    fn slot(&self, word: usize) -> &Slot<T> {
+        let index = (word & (self.lap - 1)) >> SHIFT;
+        debug_assert!(index < self.cap);
+        // SAFETY: positions' slots are below `cap` (`next`).
+        unsafe { self.slots.add(index).as_ref() }
+    }
+
+    /// The stamp of a free slot in the lap of this position.
+    #[inline(always)]
+    fn lap_of(&self, word: usize) -> usize {
+        word & !(self.lap - 1)
+    }
+
+    /// The position after this one, which has no flags.
+    #[inline(always)]
+    fn next(&self, pos: usize) -> usize {
+        if (pos & (self.lap - 1)) >> SHIFT < self.cap - 1 {
+            pos + (1 << SHIFT)
+        } else {
+            self.lap_of(pos).wrapping_add(self.lap)
+        }
+    }
+
+    /// Sends what is at `elem`, if nobody waits and there is room; moved if `Done`.
+    ///
+    /// # Safety
+    /// `elem` points to a value that is the caller's to move.
+    #[inline]
+    pub(super) unsafe fn push(&self, elem: *const T) -> Attempt {
+        let backoff = Backoff::new();
+        let mut tail = self.tail.load(Relaxed);
+        loop {
+            if tail & FLAGS != 0 {
+                return if tail & CLOSED != 0 {
+                    Attempt::Closed
+                } else {
+                    Attempt::Slow
+                };
+            }
+            let slot = self.slot(tail);
+            let stamp = slot.stamp.load(Acquire);
+            if stamp == self.lap_of(tail) {
+                let next = self.next(tail);
+                match self
+                    .tail
+                    .compare_exchange_weak(tail, next, Relaxed, Relaxed)
+                {
+                    Ok(_) => {
+                        // SAFETY: the slot is ours (table), the value the caller's.
+                        unsafe { (*slot.value.get()).as_mut_ptr().copy_from(elem, 1) };
+                        slot.stamp.store(stamp.wrapping_add(1), Release);
+                        return Attempt::Done;
+                    }
+                    Err(now) => {
+                        tail = now;
+                        backoff.spin();
+                        continue;
+                    }
+                }
+            }
+            tail = self.tail.load(Acquire);
+            if tail & FLAGS == 0 && self.is_full_at(tail) {
+                return Attempt::NotReady;
+            }
+            // Somebody is at work on this slot, or the word was old.
+            backoff.snooze();
+        }
+    }
+
+    /// Receives into `elem` if nobody waits and there is a value; initialised if `Done`.
+    ///
+    /// # Safety
+    /// `elem` is a place for a `T`.
+    #[inline]
+    pub(super) unsafe fn pop(&self, elem: *mut T) -> Attempt {
+        let backoff = Backoff::new();
+        let mut head = self.head.load(Relaxed);
+        loop {
+            if head & SLOW != 0 {
+                return Attempt::Slow;
+            }
+            let slot = self.slot(head);
+            let full = self.lap_of(head).wrapping_add(1);
+            if slot.stamp.load(Acquire) == full {
+                let next = self.next(head);
+                match self
+                    .head
+                    .compare_exchange_weak(head, next, Relaxed, Relaxed)
+                {
+                    Ok(_) => {
+                        // SAFETY: the slot is ours (table), the place the caller's.
+                        unsafe { elem.copy_from((*slot.value.get()).as_ptr(), 1) };
+                        slot.stamp
+                            .store(self.lap_of(head).wrapping_add(self.lap), Release);
+                        return Attempt::Done;
+                    }
+                    Err(now) => {
+                        head = now;
+                        backoff.spin();
+                        continue;
+                    }
+                }
+            }
+            head = self.head.load(Acquire);
+            let tail = self.tail.load(Acquire);
+            if tail & !FLAGS == head {
+                return if tail & CLOSED != 0 {
+                    Attempt::Closed
+                } else {
+                    Attempt::NotReady
+                };
+            }
+            backoff.snooze();
+        }
+    }
+
+    /// Whether a receive would wait, at some moment during the call; see the header.
+    #[inline]
+    pub(super) fn is_open_and_empty(&self) -> bool {
+        let head = self.head.load(Acquire);
+        // Equal with both flags clear in `head` and `CLOSED` clear in `tail`.
+        self.tail.load(Acquire) & !SLOW == head
+    }
+
+    /// Whether the ring was full, given a `tail` that was just read (acquire).
+    #[inline(always)]
+    fn is_full_at(&self, tail: usize) -> bool {
+        let head = self.head.load(Acquire);
+        (tail & !FLAGS) == (head & !FLAGS).wrapping_add(self.lap)
+    }
+
+    /// Under the lock: no send passes by any more until [`release`](Self::release).
+    pub(super) fn arrest_tail(&self) {
+        if self.tail.load(Relaxed) & SLOW == 0 {
+            self.tail.fetch_or(SLOW, AcqRel);
+        }
+    }
+
+    /// Under the lock: no receive passes by any more.
+    pub(super) fn arrest_head(&self) {
+        if self.head.load(Relaxed) & SLOW == 0 {
+            self.head.fetch_or(SLOW, AcqRel);
+        }
+    }
+
+    /// Under the lock: gives both ends back.
+    pub(super) fn release(&self) {
+        for end in [&self.tail, &self.head] {
+            let word = end.load(Relaxed);
+            if word & SLOW != 0 {
+                // An arrested word is changed by the holder of the lock alone: no
+                // read-modify-write.
+                end.store(word & !SLOW, Release);
+            }
+        }
+    }
+
+    /// Under the lock: no more sends, for ever.
+    pub(super) fn close(&self) {
+        self.tail.fetch_or(CLOSED, AcqRel);
+    }
+
+    /// Under the lock, `tail` arrested, not closed: sends what is at `elem` if there is
+    /// room.
+    ///
+    /// # Safety
+    /// As said, and `elem` points to a value that is the caller's to move.
+    pub(super) unsafe fn push_arrested(&self, elem: *const T) -> bool {
+        let tail = self.tail.load(Acquire);
+        debug_assert!(tail & FLAGS == SLOW);
+        if self.is_full_at(tail) {
+            return false;
+        }
+        let pos = tail & !FLAGS;
+        let slot = self.slot(pos);
+        let free = self.lap_of(pos);
+        wait_for(&slot.stamp, free);
+        // First the word, then the stamp: nobody may take from beyond `tail`.
+        self.tail.store(self.next(pos) | SLOW, Release);
+        // SAFETY: the slot is ours (table), the value the caller's.
+        unsafe { (*slot.value.get()).as_mut_ptr().copy_from(elem, 1) };
+        slot.stamp.store(free.wrapping_add(1), Release);
+        true
+    }
+
+    /// Under the lock, `head` arrested: receives into `elem` if there is a value.
+    ///
+    /// # Safety
+    /// As said, and `elem` is a place for a `T`.
+    pub(super) unsafe fn pop_arrested(&self, elem: *mut T) -> bool {
+        let head = self.head.load(Acquire);
+        debug_assert!(head & FLAGS == SLOW);
+        let pos = head & !FLAGS;
+        if self.tail.load(Acquire) & !FLAGS == pos {
+            return false;
+        }
+        let slot = self.slot(pos);
+        let free = self.lap_of(pos);
+        wait_for(&slot.stamp, free.wrapping_add(1));
+        self.head.store(self.next(pos) | SLOW, Release);
+        // SAFETY: the slot is ours (table), the place the caller's.
+        unsafe { elem.copy_from((*slot.value.get()).as_ptr(), 1) };
+        slot.stamp.store(free.wrapping_add(self.lap), Release);
+        true
+    }
+
+    /// Values in the ring, at some moment during the call.
+    pub(super) fn len(&self) -> usize {
+        loop {
+            let tail = self.tail.load(Acquire) & !FLAGS;
+            let head = self.head.load(Acquire) & !FLAGS;
+            // If `tail` stood still, both were so at one moment.
+            if self.tail.load(Acquire) & !FLAGS != tail {
+                continue;
+            }
+            let count = |pos: usize| (pos & (self.lap - 1)) >> SHIFT;
+            return if self.lap_of(tail) == self.lap_of(head) {
+                count(tail) - count(head)
+            } else {
+                self.cap - count(head) + count(tail)
+            };
+        }
+    }
+}
+
+/// Waits for who has moved a word but not yet stored the slot's stamp: a few instructions,
+/// unless it has lost its core.
+fn wait_for(stamp: &AtomicUsize, value: usize) {
+    let backoff = Backoff::new();
+    while stamp.load(Acquire) != value {
+        backoff.snooze();
+    }
+}
+
+impl<T> Drop for Ring<T> {
+    fn drop(&mut self) {
+        let mut pos = *self.head.get_mut() & !FLAGS;
+        let tail = *self.tail.get_mut() & !FLAGS;
+        while pos != tail {
+            // SAFETY: nobody else is here any more: between head and tail all slots are full.
+            unsafe { (*self.slot(pos).value.get()).assume_init_drop() };
+            pos = self.next(pos);
+        }
+        // SAFETY: allocated in `new` with this layout, which it has found to be valid.
+        unsafe {
+            let layout = Layout::from_size_align_unchecked(
+                size_of::<Slot<T>>() * self.cap,
+                align_of::<Slot<T>>(),
+            );
+            alloc::dealloc(self.slots.as_ptr().cast(), layout);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(ring: &Ring<Box<u32>>, value: u32) -> Attempt {
+        let value = MaybeUninit::new(Box::new(value));
+        // SAFETY: the value is moved if `Done`, else dropped here.
+        unsafe {
+            let attempt = ring.push(value.as_ptr());
+            if attempt != Attempt::Done {
+                drop(value.assume_init());
+            }
+            attempt
+        }
+    }
+
+    fn pop(ring: &Ring<Box<u32>>) -> Result<u32, Attempt> {
+        let mut place = MaybeUninit::uninit();
+        // SAFETY: initialised if `Done`.
+        unsafe {
+            match ring.pop(place.as_mut_ptr()) {
+                Attempt::Done => Ok(*place.assume_init()),
+                other => Err(other),
+            }
+        }
+    }
+
+    #[test]
+    fn fills_drains_and_wraps() {
+        for cap in [1, 2, 3, 4, 7, 8, 9] {
+            let ring = Ring::new(cap).expect("memory");
+            let mut next = 0;
+            for round in 0..50 {
+                let n = (round % cap as u32) + 1;
+                for i in 0..n {
+                    assert_eq!(push(&ring, next + i), Attempt::Done);
+                }
+                assert_eq!(ring.len(), n as usize);
+                if n as usize == cap {
+                    assert_eq!(push(&ring, 0), Attempt::NotReady);
+                }
+                for i in 0..n {
+                    assert_eq!(pop(&ring), Ok(next + i));
+                }
+                next += n;
+                assert_eq!(pop(&ring), Err(Attempt::NotReady));
+                assert!(ring.is_open_and_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn an_arrested_end_belongs_to_the_lock() {
+        let ring = Ring::new(2).expect("memory");
+        ring.arrest_tail();
+        assert_eq!(push(&ring, 1), Attempt::Slow);
+        let value = MaybeUninit::new(Box::new(1));
+        // SAFETY: alone here; the value is moved.
+        assert!(unsafe { ring.push_arrested(value.as_ptr()) });
+        assert_eq!(pop(&ring), Ok(1), "the other end is free");
+        ring.release();
+        assert_eq!(push(&ring, 2), Attempt::Done);
+        ring.arrest_head();
+        assert_eq!(pop(&ring), Err(Attempt::Slow));
+        assert!(!ring.is_open_and_empty());
+        ring.release();
+        assert_eq!(pop(&ring), Ok(2));
+    }
+
+    #[test]
+    fn a_closed_ring_drains() {
+        let ring = Ring::new(2).expect("memory");
+        assert_eq!(push(&ring, 1), Attempt::Done);
+        ring.close();
+        assert_eq!(push(&ring, 2), Attempt::Closed);
+        assert_eq!(pop(&ring), Ok(1));
+        assert_eq!(pop(&ring), Err(Attempt::Closed));
+        assert!(!ring.is_open_and_empty());
+    }
+
+    #[test]
+    fn what_is_left_is_dropped() {
+        let ring = Ring::new(3).expect("memory");
+        let value = std::sync::Arc::new(());
+        for _ in 0..3 {
+            let value = MaybeUninit::new(std::sync::Arc::clone(&value));
+            // SAFETY: the value is moved: there is room.
+            assert_eq!(unsafe { ring.push(value.as_ptr()) }, Attempt::Done);
+        }
+        drop(ring);
+        assert_eq!(std::sync::Arc::strong_count(&value), 1);
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused() {
+        assert!(Ring::<u64>::new(usize::MAX).is_none());
+        assert!(Ring::<u64>::new(usize::MAX / 2).is_none());
+        assert!(Ring::<u64>::new(isize::MAX as usize / 16).is_none());
+    }
+
+    #[test]
+    fn many_threads_lose_nothing() {
+        const EACH: u32 = if cfg!(miri) { 50 } else { 20_000 };
+        let ring = Ring::new(3).expect("memory");
+        let sum = std::sync::atomic::AtomicU64::new(0);
+        struct Shared(Ring<Box<u32>>);
+        // SAFETY: values are moved, to one receiver each; that is what this test is about.
+        unsafe impl Sync for Shared {}
+        let ring = Shared(ring);
+        let ring = &ring;
+        std::thread::scope(|s| {
+            for _ in 0..2 {
+                s.spawn(move || {
+                    for i in 1..=EACH {
+                        while push(&ring.0, i) != Attempt::Done {
+                            std::thread::yield_now();
+                        }
+                    }
+                });
+                s.spawn(|| {
+                    for _ in 0..EACH {
+                        let value = loop {
+                            match pop(&ring.0) {
+                                Ok(value) => break value,
+                                Err(_) => std::thread::yield_now(),
+                            }
+                        };
+                        sum.fetch_add(u64::from(value), Relaxed);
+                    }
+                });
+            }
+        });
+        let each = u64::from(EACH);
+        assert_eq!(sum.into_inner(), each * (each + 1));
+    }
+}

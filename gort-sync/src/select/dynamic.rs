@@ -1,0 +1,494 @@
+//! [`Select`]: operations that are known only at run time. crossbeam-channel's `Select`.
+//!
+//! `select!` knows the values that it would send; here the user has them ready only after
+//! an operation was chosen. So a send is chosen by a *reservation*: a place in the buffer
+//! that nobody else gets, or a receiver that is won and stays parked until the value has
+//! come. A receive performs itself, and its value lies in the arm until it is asked for.
+//!
+//! `ready` is a select among arms that perform nothing ([`Observing`]).
+
+use super::arm::{Arm, Selectable};
+use super::pass::{Order, Wait, select};
+use super::recv::ChanRecvArm;
+use crate::channel::{
+    Hchan, ReadyTimeoutError, Receiver, RecvError, Reserved, SelectTimeoutError, SendError, Sender,
+    TryReadyError, TrySelectError,
+};
+use crate::sudog::{Kind, SelectWord, Sudog, Wakes};
+use gort_runtime::{Nanos, RawLock, Waiter};
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Selects from a set of operations that is put together at run time.
+///
+/// Use `select!` where the operations are known when the program is written. As there, one
+/// of the operations that can go is chosen at random, unless the select is
+/// [biased](Self::new_biased). Go's `reflect.Select`.
+///
+/// ```
+/// use gort_sync::channel::{Select, unbounded};
+///
+/// let channels: Vec<_> = (0..3).map(|_| unbounded()).collect();
+/// channels[1].0.send("hello").unwrap();
+///
+/// let mut select = Select::new();
+/// for (_, rx) in &channels {
+///     select.recv(rx);
+/// }
+/// let operation = select.select();
+/// let (_, rx) = &channels[operation.index()];
+/// assert_eq!(operation.recv(rx), Ok("hello"));
+/// ```
+pub struct Select<'a> {
+    /// By their indices; `None`: removed.
+    operations: Vec<Option<&'a (dyn Operand + Sync)>>,
+    order: Order,
+}
+
+impl<'a> Select<'a> {
+    /// No operations yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            operations: Vec::new(),
+            order: Order::Random,
+        }
+    }
+
+    /// No operations yet; of several that can go, the one that was added first is chosen.
+    #[must_use]
+    pub fn new_biased() -> Self {
+        Self {
+            operations: Vec::new(),
+            order: Order::Biased,
+        }
+    }
+
+    /// Adds a send; answers its index. (`T: Send`, so that the select itself is.)
+    pub fn send<T: Send>(&mut self, sender: &'a Sender<T>) -> usize {
+        self.add(sender)
+    }
+
+    /// Adds a receive; answers its index.
+    pub fn recv<T: Send>(&mut self, receiver: &'a Receiver<T>) -> usize {
+        self.add(receiver)
+    }
+
+    fn add(&mut self, operand: &'a (dyn Operand + Sync)) -> usize {
+        self.operations.push(Some(operand));
+        self.operations.len() - 1
+    }
+
+    /// Removes an operation, so that a channel that is closed, and thereby always ready, is
+    /// not chosen again and again. The indices of the others do not change.
+    ///
+    /// # Panics
+    /// If there is no operation with this index.
+    pub fn remove(&mut self, index: usize) {
+        let known = self.operations.len();
+        assert!(index < known, "index out of bounds; {index} >= {known}");
+        let removed = self.operations[index].take();
+        assert!(removed.is_some(), "no operation with this index");
+    }
+
+    /// Chooses an operation that can go without waiting. It must be completed.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn try_select(&mut self) -> Result<SelectedOperation<'a>, TrySelectError> {
+        self.choose(Wait::Default).ok_or(TrySelectError)
+    }
+
+    /// Chooses an operation, waiting for one. It must be completed. Without operations it
+    /// waits for ever.
+    #[track_caller]
+    pub fn select(&mut self) -> SelectedOperation<'a> {
+        match self.choose(Wait::Block) {
+            Some(operation) => operation,
+            None => unreachable!("a select without a time-out chooses"),
+        }
+    }
+
+    /// Chooses an operation, waiting for at most `timeout`. It must be completed.
+    ///
+    /// # Errors
+    /// If the time is up.
+    #[track_caller]
+    pub fn select_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<SelectedOperation<'a>, SelectTimeoutError> {
+        self.choose(Wait::Timeout(timeout))
+            .ok_or(SelectTimeoutError)
+    }
+
+    /// Chooses an operation, waiting until `deadline` at most. It must be completed.
+    ///
+    /// # Errors
+    /// If the time is up.
+    #[track_caller]
+    pub fn select_deadline(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<SelectedOperation<'a>, SelectTimeoutError> {
+        self.select_timeout(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// The index of an operation that can go without waiting. Nothing is performed, so
+    /// somebody else may have been faster when the caller tries it.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn try_ready(&mut self) -> Result<usize, TryReadyError> {
+        self.observe(Wait::Default).ok_or(TryReadyError)
+    }
+
+    /// Waits until an operation can go, or may be able to: try it, and come back if it
+    /// cannot.
+    #[track_caller]
+    pub fn ready(&mut self) -> usize {
+        match self.observe(Wait::Block) {
+            Some(index) => index,
+            None => unreachable!("a select without a time-out chooses"),
+        }
+    }
+
+    /// As [`ready`](Self::ready), for at most `timeout`.
+    ///
+    /// # Errors
+    /// If the time is up.
+    #[track_caller]
+    pub fn ready_timeout(&mut self, timeout: Duration) -> Result<usize, ReadyTimeoutError> {
+        self.observe(Wait::Timeout(timeout))
+            .ok_or(ReadyTimeoutError)
+    }
+
+    /// As [`ready`](Self::ready), until `deadline` at most.
+    ///
+    /// # Errors
+    /// If the time is up.
+    #[track_caller]
+    pub fn ready_deadline(&mut self, deadline: Instant) -> Result<usize, ReadyTimeoutError> {
+        self.ready_timeout(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Operations that have not been removed, with their indices.
+    fn present(&self) -> impl Iterator<Item = (usize, &'a (dyn Operand + Sync))> {
+        let all = self.operations.iter().enumerate();
+        all.filter_map(|(index, operand)| Some((index, (*operand)?)))
+    }
+
+    #[track_caller]
+    fn choose(&self, wait: Wait) -> Option<SelectedOperation<'a>> {
+        let mut arms: Vec<_> = self.present().map(|(_, operand)| operand.arm()).collect();
+        let chosen = {
+            let mut arms: Vec<&mut dyn Arm> = arms.iter_mut().map(|arm| &mut **arm as _).collect();
+            select(&mut arms, wait, self.order)?
+        };
+        let (index, operand) = self.present().nth(chosen)?;
+        Some(SelectedOperation {
+            arm: Some(arms.swap_remove(chosen)),
+            index,
+            handle: ptr::from_ref(operand).cast(),
+            _operand: PhantomData,
+        })
+    }
+
+    #[track_caller]
+    fn observe(&self, wait: Wait) -> Option<usize> {
+        let arms = self.present().map(|(_, operand)| Observing::new(operand));
+        let mut arms: Vec<_> = arms.collect();
+        let mut arms: Vec<&mut dyn Arm> = arms.iter_mut().map(|arm| arm as _).collect();
+        let chosen = select(&mut arms, wait, self.order)?;
+        Some(self.present().nth(chosen)?.0)
+    }
+}
+
+impl Default for Select<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clone for Select<'_> {
+    fn clone(&self) -> Self {
+        Self {
+            operations: self.operations.clone(),
+            order: self.order,
+        }
+    }
+}
+
+impl fmt::Debug for Select<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Select { .. }")
+    }
+}
+
+/// An operation that a [`Select`] has chosen, and that the caller has to complete, with the
+/// channel end that was added to the select.
+///
+/// # Panics
+/// Dropping it without completing it panics.
+#[must_use = "the operation must be completed, by `send` or `recv`"]
+pub struct SelectedOperation<'a> {
+    arm: Option<Box<dyn DynArm + 'a>>,
+    index: usize,
+    /// The address of the channel end.
+    handle: *const (),
+    _operand: PhantomData<&'a ()>,
+}
+
+impl SelectedOperation<'_> {
+    /// The index that the operation got when it was added.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Completes a send.
+    ///
+    /// # Errors
+    /// If the channel is closed or has no receivers; the error carries the value.
+    ///
+    /// # Panics
+    /// If `sender` is not the very one that was added to the select.
+    pub fn send<T>(mut self, sender: &Sender<T>, value: T) -> Result<(), SendError<T>> {
+        assert!(
+            ptr::eq(self.handle, ptr::from_ref(sender).cast()),
+            "passed a sender that wasn't selected"
+        );
+        let reserved = self
+            .arm
+            .take()
+            .map_or(Reserved::Closed, |mut arm| arm.reserved());
+        sender
+            .chan()
+            .send_reserved(reserved, value)
+            .map_err(SendError)
+    }
+
+    /// Completes a receive.
+    ///
+    /// # Errors
+    /// If the channel is drained, and closed or without senders.
+    ///
+    /// # Panics
+    /// If `receiver` is not the very one that was added to the select.
+    #[track_caller]
+    pub fn recv<T>(mut self, receiver: &Receiver<T>) -> Result<T, RecvError> {
+        assert!(
+            ptr::eq(self.handle, ptr::from_ref(receiver).cast()),
+            "passed a receiver that wasn't selected"
+        );
+        let mut place = MaybeUninit::<T>::uninit();
+        // SAFETY: the operand at that address is borrowed, so what lies there is the
+        // `Receiver<T>` that made the arm; the place is filled if the answer is true.
+        unsafe {
+            let arm = self.arm.take();
+            if arm.is_some_and(|mut arm| arm.take_into(place.as_mut_ptr().cast())) {
+                Ok(place.assume_init())
+            } else {
+                Err(RecvError)
+            }
+        }
+    }
+}
+
+impl Drop for SelectedOperation<'_> {
+    fn drop(&mut self) {
+        if self.arm.take().is_some() && !thread::panicking() {
+            panic!("dropped `SelectedOperation` without completing the operation");
+        }
+    }
+}
+
+impl fmt::Debug for SelectedOperation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SelectedOperation { .. }")
+    }
+}
+
+/// A channel end, its type forgotten.
+trait Operand {
+    fn arm(&self) -> Box<dyn DynArm + '_>;
+}
+
+impl<T> Operand for Sender<T> {
+    fn arm(&self) -> Box<dyn DynArm + '_> {
+        let sg = Sudog::new();
+        sg.kind.set(Kind::Promise);
+        Box::new(PromiseArm {
+            chan: self.chan(),
+            sg,
+            reserved: Cell::new(None),
+        })
+    }
+}
+
+impl<T> Operand for Receiver<T> {
+    fn arm(&self) -> Box<dyn DynArm + '_> {
+        Box::new(Selectable::arm(self))
+    }
+}
+
+/// An arm whose result is fetched without knowing its type.
+trait DynArm: Arm {
+    /// Under the lock: whether the operation can go; if not, nothing changes that without
+    /// the lock.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    unsafe fn can_go(&self) -> bool;
+
+    /// From now on the arm performs nothing.
+    fn observe(&self);
+
+    /// Of a chosen send: what it was promised, which is the caller's to use or cancel.
+    fn reserved(&mut self) -> Reserved {
+        Reserved::Closed
+    }
+
+    /// Of a chosen receive: moves the value to `place`, if there is one.
+    ///
+    /// # Safety
+    /// `place` is one for a value of the receiver's type.
+    unsafe fn take_into(&mut self, _place: *mut ()) -> bool {
+        false
+    }
+}
+
+impl<T> DynArm for ChanRecvArm<'_, T> {
+    unsafe fn can_go(&self) -> bool {
+        // SAFETY: caller's clause.
+        unsafe { self.can_recv() }
+    }
+
+    fn observe(&self) {
+        self.record().kind.set(Kind::Observer);
+    }
+
+    #[track_caller]
+    unsafe fn take_into(&mut self, place: *mut ()) -> bool {
+        match <Receiver<T> as Selectable>::take(self) {
+            Ok(value) => {
+                // SAFETY: caller's clause.
+                unsafe { place.cast::<T>().write(value) };
+                true
+            }
+            Err(RecvError) => false,
+        }
+    }
+}
+
+/// A send whose value comes when it has been chosen.
+struct PromiseArm<'a, T> {
+    chan: &'a Hchan<T>,
+    sg: Sudog,
+    /// Set by `poll`; after a wake-up the record tells.
+    reserved: Cell<Option<Reserved>>,
+}
+
+impl<T> PromiseArm<'_, T> {
+    /// What was promised, if the arm was chosen; once.
+    fn take_reserved(&self) -> Option<Reserved> {
+        let polled = self.reserved.take();
+        polled.or_else(|| {
+            let waited = self.sg.success.get().then(|| self.chan.reserved(&self.sg));
+            self.sg.success.set(false);
+            waited
+        })
+    }
+}
+
+// SAFETY: as the trait asks, each by way of `Hchan`'s own methods.
+unsafe impl<T> Arm for PromiseArm<'_, T> {
+    fn lock(&self) -> Option<&RawLock> {
+        Some(self.chan.raw_lock())
+    }
+
+    unsafe fn poll(&self, wakes: &Wakes) -> bool {
+        // SAFETY: caller's clauses.
+        let reserved = unsafe { self.chan.try_reserve_locked(wakes) };
+        self.reserved.set(reserved);
+        reserved.is_some()
+    }
+
+    unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
+        self.sg.enter(waiter, ptr::null_mut(), word, case);
+        // SAFETY: caller's clauses.
+        unsafe { self.chan.enqueue_sender(&self.sg) };
+    }
+
+    unsafe fn dequeue(&self) {
+        // SAFETY: caller's clause; the record is among the senders or out.
+        unsafe { self.chan.dequeue_sender(&self.sg) };
+    }
+}
+
+impl<T> DynArm for PromiseArm<'_, T> {
+    unsafe fn can_go(&self) -> bool {
+        // SAFETY: caller's clause.
+        unsafe { self.chan.can_send_locked() }
+    }
+
+    fn observe(&self) {
+        self.sg.kind.set(Kind::Observer);
+    }
+
+    fn reserved(&mut self) -> Reserved {
+        self.take_reserved().unwrap_or(Reserved::Closed)
+    }
+}
+
+impl<T> Drop for PromiseArm<'_, T> {
+    fn drop(&mut self) {
+        if self.sg.kind.get() == Kind::Promise
+            && let Some(reserved) = self.take_reserved()
+        {
+            self.chan.cancel_reserved(reserved);
+        }
+    }
+}
+
+/// An arm that is chosen when its operation can go, and performs nothing.
+struct Observing<'a>(Box<dyn DynArm + 'a>);
+
+impl<'a> Observing<'a> {
+    fn new(operand: &'a dyn Operand) -> Self {
+        let arm = operand.arm();
+        arm.observe();
+        Self(arm)
+    }
+}
+
+// SAFETY: forwards to the arm inside; what is chosen performs nothing.
+unsafe impl Arm for Observing<'_> {
+    fn lock(&self) -> Option<&RawLock> {
+        self.0.lock()
+    }
+
+    unsafe fn poll(&self, _wakes: &Wakes) -> bool {
+        // SAFETY: caller's clause.
+        unsafe { self.0.can_go() }
+    }
+
+    unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
+        // SAFETY: caller's clauses.
+        unsafe { self.0.enqueue(waiter, word, case) };
+    }
+
+    unsafe fn dequeue(&self) {
+        // SAFETY: caller's clause.
+        unsafe { self.0.dequeue() };
+    }
+
+    fn due(&self) -> Option<Nanos> {
+        self.0.due()
+    }
+}
