@@ -86,6 +86,7 @@ pub fn go(input: TokenStream) -> TokenStream {
 /// A plain variable (`tx <- v`) moves only if its arm is chosen, and can be used in the other arms and after the
 /// select. It must have exactly the channel's item type. Every other expression, a parenthesised variable `(v)` too, is
 /// a value: it is evaluated before the choice, converted like an argument of a function, and dropped if its arm loses.
+/// Only in crossbeam's form, `send(tx, m) -> r`, it is evaluated when the arm has been chosen, as crossbeam does.
 /// Functions and lower-case constants have no place to move out of: write `(f)`.
 ///
 /// A right side that compares with a negative number needs a space, `a < -1`, since `<-` is always the arrow.

@@ -38,7 +38,12 @@ pub(crate) enum Head {
     /// `<-source`, `recv(source)`.
     Recv { source: Expr },
     /// `target <- value`, `send(target, value)`.
-    Send { target: Expr, value: Expr },
+    Send {
+        target: Expr,
+        value: Expr,
+        /// crossbeam's form: a value is evaluated when the arm has been chosen.
+        late: bool,
+    },
     /// `default`.
     Default { keyword: Ident },
     /// `after(duration)`, `default(duration)`.
@@ -71,6 +76,16 @@ impl Arm {
     /// Whether the arm is an operation, not `default` or `after`.
     pub(crate) fn is_operation(&self) -> bool {
         matches!(self.head, Head::Recv { .. } | Head::Send { .. })
+    }
+
+    /// The value that is evaluated only when the arm has been chosen.
+    pub(crate) fn late_value(&self) -> Option<&Expr> {
+        match &self.head {
+            Head::Send {
+                value, late: true, ..
+            } if place(value).is_none() => Some(unwrapped(value)),
+            _ => None,
+        }
     }
 
     /// The variable that a send arm moves out of if it is chosen, or `None` if it sends a value.

@@ -244,6 +244,11 @@ fn result(index: usize, arm: &Arm, guard: bool) -> TokenStream {
         let sent = single("sent");
         quote_spanned!(span=> #sent.0 = true;)
     });
+    if let Some(value) = arm.late_value() {
+        // crossbeam's form always has a pattern.
+        let result = single("result");
+        return quote_spanned!(span=> { let #result = #name.complete(#value); __Chosen::#variant(#result) });
+    }
     match (&arm.head, &arm.binding) {
         (_, Some(_)) => {
             let result = single("result");
@@ -366,6 +371,13 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn crossbeams_send_evaluates_its_value_when_it_is_chosen() {
+        let text = text(quote!(send(tx, f()) -> r => {} send(tx, v) -> _ => {}));
+        assert!(text.contains("__arm0 . complete (f ())"), "{text}");
+        assert!(text.contains("& raw const v"), "{text}");
     }
 
     #[test]

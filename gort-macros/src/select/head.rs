@@ -101,6 +101,7 @@ fn parse_arrow(
         Head::Send {
             target: parse_target(target)?,
             value: operand,
+            late: false,
         }
     };
     Ok(Parsed {

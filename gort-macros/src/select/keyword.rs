@@ -68,7 +68,11 @@ pub(super) fn parse_keyword(head: &[TokenTree], end: Span) -> syn::Result<Parsed
         ("send", Some(group)) => {
             let (target, value) = two_operands(group)?;
             parse_result(
-                Head::Send { target, value },
+                Head::Send {
+                    target,
+                    value,
+                    late: true,
+                },
                 group,
                 rest,
                 "send(tx, v) -> r",

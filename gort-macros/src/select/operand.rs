@@ -48,8 +48,13 @@ fn with_match(index: usize, arm: &Arm, inner: &TokenStream) -> TokenStream {
             let borrow = borrow(target);
             quote_spanned!(span=> match #borrow { #operand => #inner })
         }
-        Head::Send { target, value } => {
-            let (borrow, made) = (borrow(target), send(index, target, value));
+        Head::Send { target, value, .. } => {
+            let borrow = borrow(target);
+            let made = if arm.late_value().is_some() {
+                send_late(index, arm, target)
+            } else {
+                send(index, target, value)
+            };
             let name = local("arm", index);
             quote_spanned!(span=> match #borrow { #operand => match #made { mut #name => #inner } })
         }
@@ -73,7 +78,11 @@ fn with_let(index: usize, arm: &Arm, inner: &TokenStream) -> TokenStream {
             let first = guarded(arm, &borrow(target));
             quote_spanned!(span=> let #operand = #first;)
         }
-        Head::Send { target, value } => {
+        Head::Send { target, .. } if arm.late_value().is_some() => {
+            let (first, made) = (guarded(arm, &borrow(target)), send_late(index, arm, target));
+            quote_spanned!(span=> let #operand = #first; let mut #name = #made;)
+        }
+        Head::Send { target, value, .. } => {
             let borrow = borrow(target);
             if arm.guard.is_some() {
                 let value = unwrapped(value);
@@ -137,6 +146,19 @@ fn send(index: usize, target: &Expr, value: &Expr) -> TokenStream {
     let (channel, value) = (target_channel(index, target), unwrapped(value));
     let send = gort("send", target.span());
     quote_spanned!(Span::mixed_site()=> #send(#channel, #value))
+}
+
+/// The arm that sends a value which it does not have yet, made of `__operand`.
+fn send_late(index: usize, arm: &Arm, target: &Expr) -> TokenStream {
+    let (operand, channel) = (local("operand", index), target_channel(index, target));
+    if arm.guard.is_none() {
+        let send_late = gort("send_late", target.span());
+        return quote_spanned!(Span::mixed_site()=> #send_late(#channel));
+    }
+    let (some, none, send_late) = (some(), none(), gort("send_late_if", target.span()));
+    quote_spanned! {Span::mixed_site()=>
+        #send_late(match #operand { #some(#operand) => #some(#channel), #none => #none })
+    }
 }
 
 /// The arm that sends a value under a guard; both are in `__operand`.

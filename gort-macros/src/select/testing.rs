@@ -27,7 +27,7 @@ pub(super) fn mistakes(input: TokenStream) -> Vec<String> {
 pub(super) fn shown(arm: &Arm) -> String {
     let head = match &arm.head {
         Head::Recv { source } => format!("recv({})", source.to_token_stream()),
-        Head::Send { target, value } => {
+        Head::Send { target, value, .. } => {
             format!(
                 "send({}, {})",
                 target.to_token_stream(),

@@ -385,10 +385,9 @@ impl<T> Hchan<T> {
         Some(Reserved::Room)
     }
 
-    /// What a promise that has waited was given.
-    pub(crate) fn reserved(&self, sg: &Sudog) -> Reserved {
+    /// What a promise that has waited was given: its record was won for success.
+    pub(crate) fn promised(sg: &Sudog) -> Reserved {
         match NonNull::new(sg.elem.get().cast::<Sudog>()) {
-            _ if !sg.success.get() => Reserved::Closed,
             Some(receiver) => Reserved::Receiver(receiver),
             None => Reserved::Room,
         }

@@ -1,22 +1,21 @@
 //! [`Select`]: operations that are known only at run time. crossbeam-channel's `Select`.
 //!
-//! `select!` knows the values that it would send; here the user has them ready only after
-//! an operation was chosen. So a send is chosen by a *reservation*: a place in the buffer
-//! that nobody else gets, or a receiver that is won and stays parked until the value has
-//! come. A receive performs itself, and its value lies in the arm until it is asked for.
+//! Here the user comes by the value only when a send has been chosen, so that is done by a
+//! reservation (`promise.rs`). A receive performs itself, and its value lies in the arm until
+//! it is asked for.
 //!
 //! `ready` is a select among arms that perform nothing ([`Observing`]).
 
 use super::arm::{Arm, Selectable};
 use super::pass::{Order, Wait, select};
+use super::promise::PromiseArm;
 use super::recv::ChanRecvArm;
 use crate::channel::{
-    Hchan, ReadyTimeoutError, Receiver, RecvError, Reserved, SelectTimeoutError, SendError, Sender,
+    ReadyTimeoutError, Receiver, RecvError, Reserved, SelectTimeoutError, SendError, Sender,
     TryReadyError, TrySelectError,
 };
-use crate::sudog::{Kind, SelectWord, Sudog, Wakes};
+use crate::sudog::{Kind, SelectWord, Wakes};
 use gort_runtime::{Nanos, RawLock, Waiter};
-use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -321,13 +320,7 @@ trait Operand {
 
 impl<T> Operand for Sender<T> {
     fn arm(&self) -> Box<dyn DynArm + '_> {
-        let sg = Sudog::new();
-        sg.kind.set(Kind::Promise);
-        Box::new(PromiseArm {
-            chan: self.chan(),
-            sg,
-            reserved: Cell::new(None),
-        })
+        Box::new(PromiseArm::new(Some(self)))
     }
 }
 
@@ -386,73 +379,18 @@ impl<T> DynArm for ChanRecvArm<'_, T> {
     }
 }
 
-/// A send whose value comes when it has been chosen.
-struct PromiseArm<'a, T> {
-    chan: &'a Hchan<T>,
-    sg: Sudog,
-    /// Set by `poll`; after a wake-up the record tells.
-    reserved: Cell<Option<Reserved>>,
-}
-
-impl<T> PromiseArm<'_, T> {
-    /// What was promised, if the arm was chosen; once.
-    fn take_reserved(&self) -> Option<Reserved> {
-        let polled = self.reserved.take();
-        polled.or_else(|| {
-            let waited = self.sg.success.get().then(|| self.chan.reserved(&self.sg));
-            self.sg.success.set(false);
-            waited
-        })
-    }
-}
-
-// SAFETY: as the trait asks, each by way of `Hchan`'s own methods.
-unsafe impl<T> Arm for PromiseArm<'_, T> {
-    fn lock(&self) -> Option<&RawLock> {
-        Some(self.chan.raw_lock())
-    }
-
-    unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses.
-        let reserved = unsafe { self.chan.try_reserve_locked(wakes) };
-        self.reserved.set(reserved);
-        reserved.is_some()
-    }
-
-    unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        self.sg.enter(waiter, ptr::null_mut(), word, case);
-        // SAFETY: caller's clauses.
-        unsafe { self.chan.enqueue_sender(&self.sg) };
-    }
-
-    unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause; the record is among the senders or out.
-        unsafe { self.chan.dequeue_sender(&self.sg) };
-    }
-}
-
 impl<T> DynArm for PromiseArm<'_, T> {
     unsafe fn can_go(&self) -> bool {
         // SAFETY: caller's clause.
-        unsafe { self.chan.can_send_locked() }
+        unsafe { self.can_send() }
     }
 
     fn observe(&self) {
-        self.sg.kind.set(Kind::Observer);
+        self.record().kind.set(Kind::Observer);
     }
 
     fn reserved(&mut self) -> Reserved {
         self.take_reserved().unwrap_or(Reserved::Closed)
-    }
-}
-
-impl<T> Drop for PromiseArm<'_, T> {
-    fn drop(&mut self) {
-        if self.sg.kind.get() == Kind::Promise
-            && let Some(reserved) = self.take_reserved()
-        {
-            self.chan.cancel_reserved(reserved);
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! obligations that these functions state, and nobody else may call them.
 
 use super::arm::{Arm, Selectable};
+use super::promise::PromiseArm;
 use super::send::{SendArm, SendTarget};
 use crate::sudog::{SelectWord, Wakes};
 use gort_runtime::{Nanos, RawLock, Waiter};
@@ -108,6 +109,16 @@ pub fn send_place_if<S: SendTarget + ?Sized>(
         Some((target, place)) => send_place(target, place),
         None => SendArm::off(),
     }
+}
+
+/// An arm that is chosen before it has a value.
+pub fn send_late<S: SendTarget + ?Sized>(target: &S) -> PromiseArm<'_, S::Item> {
+    PromiseArm::new(target.sender())
+}
+
+/// As [`send_late`]; `None`: the guard was false.
+pub fn send_late_if<S: SendTarget + ?Sized>(target: Option<&S>) -> PromiseArm<'_, S::Item> {
+    PromiseArm::new(target.and_then(S::sender))
 }
 
 /// The value of this variable has been moved by a [`send_place`] arm.

@@ -1,7 +1,7 @@
 //! Select: wait for the first of several operations; exactly one takes place.
 //!
 //! - `arm.rs`: what an operation must offer ([`Arm`]).
-//! - `recv.rs`, `send.rs`: channel operations as arms.
+//! - `recv.rs`, `send.rs`, `promise.rs`: channel operations as arms.
 //! - `pass.rs`: the algorithm.
 //! - `dynamic.rs`: [`Select`], whose operations are known at run time only.
 //! - `macro_support.rs`: what `select!` expands to.
@@ -10,12 +10,14 @@ mod arm;
 mod dynamic;
 pub mod macro_support;
 mod pass;
+mod promise;
 mod recv;
 mod send;
 
 pub use arm::{Arm, Selectable};
 pub use dynamic::{Select, SelectedOperation};
 pub use pass::{Order, Wait, block_forever, select};
+pub use promise::PromiseArm;
 pub use recv::ChanRecvArm;
 pub use send::{SendArm, SendTarget};
 

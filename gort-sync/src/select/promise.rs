@@ -1,0 +1,115 @@
+//! Sending as an arm that has no value before it is chosen: `Select::send`, and crossbeam's
+//! `send(tx, value) -> r => …`, which evaluates `value` only then.
+//!
+//! It is chosen by a *reservation*: a place in the buffer that nobody else gets, or a receiver
+//! that is won and stays parked until the value has come (`Hchan::try_reserve_locked`). While
+//! the arm waits its record says `Kind::Promise`: who wins it gives the reservation, or,
+//! receiving on a rendezvous channel, shows where the value goes, and waits for it.
+
+use super::arm::Arm;
+use crate::channel::{Hchan, Reserved, SendError, Sender};
+use crate::sudog::{Kind, SelectWord, Sudog, Wakes};
+use gort_runtime::{RawLock, Waiter};
+use std::cell::Cell;
+use std::fmt;
+use std::ptr;
+
+/// A send whose value comes when it has been chosen.
+pub struct PromiseArm<'a, T> {
+    chan: Option<&'a Hchan<T>>,
+    sg: Sudog,
+    /// Set by `poll`; after a wake-up the record tells.
+    reserved: Cell<Option<Reserved>>,
+}
+
+impl<T> fmt::Debug for PromiseArm<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PromiseArm { .. }")
+    }
+}
+
+impl<'a, T> PromiseArm<'a, T> {
+    /// Never ready if there is no sender.
+    pub(super) fn new(sender: Option<&'a Sender<T>>) -> Self {
+        let sg = Sudog::new();
+        sg.kind.set(Kind::Promise);
+        Self {
+            chan: sender.map(Sender::chan),
+            sg,
+            reserved: Cell::new(None),
+        }
+    }
+
+    pub(super) fn record(&self) -> &Sudog {
+        &self.sg
+    }
+
+    /// Under the lock: whether a send would not wait.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    pub(super) unsafe fn can_send(&self) -> bool {
+        // SAFETY: caller's clause.
+        self.chan
+            .is_some_and(|chan| unsafe { chan.can_send_locked() })
+    }
+
+    /// What was promised, if the arm was chosen; once.
+    pub(super) fn take_reserved(&self) -> Option<Reserved> {
+        self.reserved.take().or_else(|| {
+            let promised = self.sg.success.take();
+            promised.then(|| Hchan::<T>::promised(&self.sg))
+        })
+    }
+
+    /// Sends, after the arm was chosen.
+    ///
+    /// # Errors
+    /// If the channel is closed or has no receivers.
+    pub fn complete(&mut self, value: T) -> Result<(), SendError<T>> {
+        match (self.chan, self.take_reserved()) {
+            (Some(chan), Some(reserved)) => chan.send_reserved(reserved, value).map_err(SendError),
+            _ => Err(SendError(value)),
+        }
+    }
+}
+
+// SAFETY: as the trait asks, each by way of `Hchan`'s own methods.
+unsafe impl<T> Arm for PromiseArm<'_, T> {
+    fn lock(&self) -> Option<&RawLock> {
+        self.chan.map(Hchan::raw_lock)
+    }
+
+    unsafe fn poll(&self, wakes: &Wakes) -> bool {
+        // SAFETY: caller's clauses.
+        let reserved = self
+            .chan
+            .and_then(|chan| unsafe { chan.try_reserve_locked(wakes) });
+        self.reserved.set(reserved);
+        reserved.is_some()
+    }
+
+    unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
+        let Some(chan) = self.chan else { return };
+        self.sg.enter(waiter, ptr::null_mut(), word, case);
+        // SAFETY: caller's clauses.
+        unsafe { chan.enqueue_sender(&self.sg) };
+    }
+
+    unsafe fn dequeue(&self) {
+        if let Some(chan) = self.chan {
+            // SAFETY: caller's clause; the record is among the senders or out.
+            unsafe { chan.dequeue_sender(&self.sg) };
+        }
+    }
+}
+
+impl<T> Drop for PromiseArm<'_, T> {
+    fn drop(&mut self) {
+        if self.sg.kind.get() == Kind::Promise
+            && let (Some(chan), Some(reserved)) = (self.chan, self.take_reserved())
+        {
+            chan.cancel_reserved(reserved);
+        }
+    }
+}
