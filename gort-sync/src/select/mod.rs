@@ -1,11 +1,12 @@
 //! Select: wait for the first of several operations; exactly one takes place.
 //!
 //! - `arm.rs`: what an operation must offer ([`Arm`]).
-//! - `recv.rs`, `send.rs`: channel operations as arms.
+//! - `recv.rs`, `send.rs`: channel operations as arms; `join.rs`: a goroutine's end.
 //! - `pass.rs`: the algorithm.
 //! - `macro_support.rs`: what `select!` expands to.
 
 mod arm;
+mod join;
 pub mod macro_support;
 mod pass;
 mod recv;
@@ -13,6 +14,7 @@ mod send;
 
 pub use arm::{Arm, Selectable};
 pub use pass::{Order, Wait, block_forever, select};
+pub use join::JoinArm;
 pub use recv::ChanRecvArm;
 pub use send::{SendArm, SendTarget};
 

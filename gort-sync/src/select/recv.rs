@@ -1,11 +1,12 @@
 //! Receiving as an arm.
 
 use super::arm::{Arm, Selectable};
-use crate::channel::{At, Hchan, Receiver, RecvError, Slot, Source, Tried, instant_as};
+use crate::channel::{At, Hchan, Receiver, RecvError, Slot, Source, TimerChan, Tried, instant_as};
 use crate::sudog::{SelectWord, Sudog};
 use gort_runtime::{Nanos, RawLock, Waiter};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
+use std::time::Instant;
 
 /// A receive that takes part in a select.
 pub struct ChanRecvArm<'a, T> {
@@ -26,15 +27,29 @@ impl<'a, T> ChanRecvArm<'a, T> {
     fn chan(&self) -> Option<&'a Hchan<T>> {
         match self.source {
             Source::Chan(chan) => Some(chan),
-            Source::At(_) | Source::Never => None,
+            Source::At(_) | Source::Timer(_) | Source::Never => None,
+        }
+    }
+
+    fn timer(&self) -> Option<&'a TimerChan> {
+        match self.source {
+            Source::Timer(chan) => Some(chan),
+            Source::Chan(_) | Source::At(_) | Source::Never => None,
         }
     }
 
     fn at(&self) -> Option<&'a At> {
         match self.source {
             Source::At(at) => Some(at),
-            Source::Chan(_) | Source::Never => None,
+            Source::Chan(_) | Source::Timer(_) | Source::Never => None,
         }
+    }
+
+    /// The message of a timer channel has been taken.
+    fn fill(&self, instant: Instant) {
+        // SAFETY: the slot is ours and empty.
+        unsafe { self.place().write(instant_as(instant)) };
+        self.filled.set(true);
     }
 
     fn place(&self) -> *mut T {
@@ -42,19 +57,23 @@ impl<'a, T> ChanRecvArm<'a, T> {
     }
 }
 
-// SAFETY: as the trait asks, each by way of `Hchan`'s own methods; a timer channel and
-// a never-ready one have no lock and no queue.
+// SAFETY: as the trait asks, each by way of `Hchan`'s or `TimerChan`'s own methods; `At` and a
+// never-ready channel have no lock and no queue.
 unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     fn lock(&self) -> Option<&RawLock> {
-        self.chan().map(Hchan::raw_lock)
+        self.timer()
+            .map(TimerChan::raw_lock)
+            .or_else(|| self.chan().map(Hchan::raw_lock))
     }
 
     unsafe fn poll(&self) -> Option<Option<Waiter>> {
         if let Some(at) = self.at() {
-            let instant = at.try_take()?;
-            // SAFETY: the slot is ours and empty.
-            unsafe { self.place().write(instant_as(instant)) };
-            self.filled.set(true);
+            self.fill(at.try_take()?);
+            return Some(None);
+        }
+        if let Some(timer) = self.timer() {
+            // SAFETY: the caller holds the lock.
+            self.fill(unsafe { timer.try_take_locked() }?);
             return Some(None);
         }
         // SAFETY: the caller holds the lock; the slot is ours and empty.
@@ -69,23 +88,35 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        let Some(chan) = self.chan() else { return };
         self.sg.waiter.set(Some(waiter));
         self.sg.elem.set(self.place().cast());
         self.sg.select.set(word);
         self.sg.case.set(case);
-        // SAFETY: caller's clauses.
-        unsafe { chan.enqueue_receiver(&self.sg) };
+        // SAFETY: caller's clauses; `due` says when the select looks again.
+        unsafe {
+            if let Some(chan) = self.chan() {
+                chan.enqueue_receiver(&self.sg);
+            } else if let Some(timer) = self.timer() {
+                timer.enqueue(&self.sg);
+            }
+        }
     }
 
     unsafe fn dequeue(&self) {
-        if let Some(chan) = self.chan() {
-            // SAFETY: caller's clause; the record is among the receivers or out.
-            unsafe { chan.dequeue_receiver(&self.sg) };
+        // SAFETY: caller's clause; the record is among the receivers or out.
+        unsafe {
+            if let Some(chan) = self.chan() {
+                chan.dequeue_receiver(&self.sg);
+            } else if let Some(timer) = self.timer() {
+                timer.dequeue(&self.sg);
+            }
         }
     }
 
     fn due(&self) -> Option<Nanos> {
+        if let Some(timer) = self.timer() {
+            return timer.due();
+        }
         self.at()?.due()
     }
 }
