@@ -5,19 +5,27 @@
 //! goroutine's stack and the slot are cells, so loom reports an outcome that is used
 //! by both sides at once, and a slot that is freed while its stack is in use.
 //!
+//! Selects that watch (`ending.rs`) are modelled with one watcher for each: the list is a cell
+//! under a lock, which is not part of the slot, and a select's word is won by the goroutine's end or
+//! by somebody else (another arm, a time-out).
+//!
 //! Not modelled: parking itself (a loom notification stands for `gopark` and
 //! `goready`), the destructor of an outcome that panics, goroutines without a handle.
 //!
 //! Tried by hand, each fails a model: any ordering of the word made Relaxed in
 //! `outcome_stored`, `ended`, `is_done`, `detach`, `detach_with_outcome`; a load and a store
 //! instead of the read-modify-write in `outcome_stored` and `ended`; `detach` that frees
-//! at `OUTCOME`; `set_waiter` that takes `OUTCOME` for waiting.
+//! at `OUTCOME`; `set_waiter` that takes `OUTCOME` for waiting; `ended` that ignores `WATCHED`;
+//! `outcome_stored` and `detach` that do not know it; `watch` with a load and a store; DONE set after
+//! the lock is free, and before the watchers are taken out; a select that leaves without taking its
+//! watcher out.
 
 use super::explore_all;
 use crate::join::{AtDetach, AtEnd, JoinWord};
+use crate::lock::RawLock;
 use crate::prim::{
-    AtomicBool, DataCell,
-    Ordering::{Acquire, Release},
+    AtomicBool, AtomicUsize, DataCell,
+    Ordering::{AcqRel, Acquire, Release},
     spin_hint,
 };
 use loom::sync::Notify;
@@ -45,6 +53,8 @@ struct Slot {
     freed: DataCell<bool>,
     /// The waiter's `ready` has been called, and what the waiter sleeps on.
     ready: (AtomicBool, Notify),
+    /// The list: which selects are in it.
+    watchers: DataCell<[bool; 2]>,
 }
 
 // SAFETY: loom checks every access to the cells.
@@ -61,6 +71,7 @@ impl Slot {
             name: DataCell::new(1),
             freed: DataCell::new(false),
             ready: (AtomicBool::new(false), Notify::new()),
+            watchers: DataCell::new([false; 2]),
         };
         slot.join.reset(true);
         Arc::new(slot)
@@ -75,7 +86,8 @@ impl Slot {
             self.change_outcome(Outcome::Stored, Outcome::Gone);
         }
         self.step();
-        match self.join.ended() {
+        let at_end = self.join.ended();
+        match at_end.unwrap_or_else(|| panic!("watched, in a model without selects")) {
             AtEnd::Keep => {}
             AtEnd::Wake(waiter) => {
                 assert_eq!(waiter, WAITER);
