@@ -20,7 +20,7 @@
 //! the lock is free, and before the watchers are taken out; a select that leaves without taking its
 //! watcher out.
 
-use super::explore_all;
+use super::{explore, explore_all};
 use crate::join::{AtDetach, AtEnd, JoinWord};
 use crate::lock::RawLock;
 use crate::prim::{
@@ -42,7 +42,59 @@ enum Outcome {
     Gone,
 }
 
-/// A goroutine's slot.
+/// Nobody has won the select, or the goroutine's end has, or somebody else.
+const OPEN: usize = 0;
+const BY_END: usize = 1;
+const BY_OTHER: usize = 2;
+
+/// A select that watches.
+struct Select {
+    word: AtomicUsize,
+    /// The watcher, on the select's stack.
+    record: DataCell<u32>,
+    ready: (AtomicBool, Notify),
+}
+
+impl Select {
+    fn new() -> Self {
+        Self {
+            word: AtomicUsize::new(OPEN),
+            record: DataCell::new(0),
+            ready: (AtomicBool::new(false), Notify::new()),
+        }
+    }
+
+    fn win(&self, by: usize) -> bool {
+        let won = self.word.compare_exchange(OPEN, by, AcqRel, Acquire);
+        won.is_ok()
+    }
+
+    fn wake(&self) {
+        self.ready.0.store(true, Release);
+        self.ready.1.notify();
+    }
+
+    /// Another arm, or the time.
+    fn other_arm(&self) {
+        if self.win(BY_OTHER) {
+            self.wake();
+        }
+    }
+
+    /// Select: the record is made, or is gone.
+    fn write_record(&self) {
+        // SAFETY: loom checks the access.
+        self.record.with_mut(|record| unsafe { *record += 1 });
+    }
+
+    /// The goroutine's end: looks at the record.
+    fn read_record(&self) {
+        // SAFETY: loom checks the access.
+        let _ = self.record.with(|record| unsafe { *record });
+    }
+}
+
+/// A goroutine's slot, and beside it what does not lie in the slot.
 struct Slot {
     join: JoinWord,
     outcome: DataCell<Outcome>,
@@ -55,6 +107,9 @@ struct Slot {
     ready: (AtomicBool, Notify),
     /// The list: which selects are in it.
     watchers: DataCell<[bool; 2]>,
+    /// Of the list, outside of the slot.
+    lock: RawLock,
+    selects: [Select; 2],
 }
 
 // SAFETY: loom checks every access to the cells.
@@ -72,6 +127,8 @@ impl Slot {
             freed: DataCell::new(false),
             ready: (AtomicBool::new(false), Notify::new()),
             watchers: DataCell::new([false; 2]),
+            lock: RawLock::new(),
+            selects: [Select::new(), Select::new()],
         };
         slot.join.reset(true);
         Arc::new(slot)
@@ -87,7 +144,7 @@ impl Slot {
         }
         self.step();
         let at_end = self.join.ended();
-        match at_end.unwrap_or_else(|| panic!("watched, in a model without selects")) {
+        match at_end.unwrap_or_else(|| self.end_watched()) {
             AtEnd::Keep => {}
             AtEnd::Wake(waiter) => {
                 assert_eq!(waiter, WAITER);
@@ -96,6 +153,69 @@ impl Slot {
             }
             AtEnd::Free => self.free(),
         }
+    }
+
+    /// `ending::end_watched`.
+    fn end_watched(&self) -> AtEnd {
+        self.lock.lock();
+        // SAFETY: loom checks the access.
+        let queued = self.watchers.with_mut(|list| unsafe { list.replace([false; 2]) });
+        let won = [0, 1].map(|i| {
+            let select = &self.selects[i];
+            queued[i] && {
+                select.read_record();
+                select.win(BY_END)
+            }
+        });
+        let at_end = self.join.ended_watched();
+        // SAFETY: taken above.
+        unsafe { self.lock.unlock() };
+        for (select, won) in self.selects.iter().zip(won) {
+            if won {
+                select.read_record();
+                select.wake();
+            }
+        }
+        at_end
+    }
+
+    /// A select with the handle among its arms: true if the goroutine's end was chosen.
+    fn select(&self, i: usize) -> bool {
+        let select = &self.selects[i];
+        self.lock.lock();
+        if !self.join.watch() {
+            // SAFETY: taken above.
+            unsafe { self.lock.unlock() };
+            return true;
+        }
+        select.write_record();
+        self.enlist(i, true);
+        // SAFETY: taken above.
+        unsafe { self.lock.unlock() };
+        while !select.ready.0.load(Acquire) {
+            select.ready.1.wait();
+        }
+        self.lock.lock();
+        self.enlist(i, false);
+        // SAFETY: taken above.
+        unsafe { self.lock.unlock() };
+        select.write_record();
+        select.word.load(Acquire) == BY_END
+    }
+
+    /// A select with a default.
+    fn poll(&self) -> bool {
+        self.lock.lock();
+        let ended = !self.join.watch();
+        // SAFETY: taken above.
+        unsafe { self.lock.unlock() };
+        ended
+    }
+
+    /// Select: enters the list, or leaves it.
+    fn enlist(&self, i: usize, there: bool) {
+        // SAFETY: loom checks the access.
+        self.watchers.with_mut(|list| unsafe { (*list)[i] = there });
     }
 
     /// `JoinHandle::join`.
@@ -156,6 +276,7 @@ impl Slot {
         self.change_outcome(Outcome::Gone, Outcome::Gone);
         // SAFETY: loom checks the access.
         self.name.with_mut(|name| unsafe { *name = 0 });
+        self.enlist(0, false);
         // SAFETY: as above.
         let before = self.freed.with_mut(|freed| unsafe { freed.replace(true) });
         assert!(!before, "the slot was freed twice");
@@ -224,6 +345,72 @@ fn joiner_on_another_thread_not_woken() {
         });
         goroutine.join().unwrap();
         joiner.join().unwrap();
+        slot.check();
+    });
+}
+
+/// A select waits for the end; then `join` does not wait.
+#[test]
+fn select_not_woken_by_the_end() {
+    explore_end(|slot| {
+        assert!(slot.select(0), "woken by nobody else");
+        assert!(slot.join.is_done());
+        slot.join();
+    });
+}
+
+/// A select with a default has set the flag and is gone.
+#[test]
+fn handle_of_a_watched_goroutine_dropped_at_its_end() {
+    explore_end(|slot| {
+        slot.poll();
+        slot.drop_handle();
+    });
+}
+
+/// As above, and then joins.
+#[test]
+fn joiner_of_a_watched_goroutine_not_woken() {
+    explore_end(|slot| {
+        slot.poll();
+        slot.join();
+    });
+}
+
+/// The select loses, or not; either way its record is gone, and the slot soon after.
+#[test]
+fn watcher_used_after_its_select_or_slot_after_its_handle() {
+    explore(|| {
+        let slot = Slot::new();
+        let [goroutine, other] =
+            [Slot::goroutine, |slot: &Slot| slot.selects[0].other_arm()].map(|f: fn(&Slot)| {
+                let slot = Arc::clone(&slot);
+                thread::spawn(move || f(&slot))
+            });
+        if slot.select(0) {
+            assert!(slot.join.is_done());
+        }
+        slot.drop_handle();
+        goroutine.join().unwrap();
+        other.join().unwrap();
+        slot.check();
+    });
+}
+
+/// Two selects share the handle.
+#[test]
+fn second_watcher_not_woken() {
+    explore(|| {
+        let slot = Slot::new();
+        let [goroutine, other] =
+            [Slot::goroutine, |slot: &Slot| assert!(slot.select(1))].map(|f: fn(&Slot)| {
+                let slot = Arc::clone(&slot);
+                thread::spawn(move || f(&slot))
+            });
+        assert!(slot.select(0));
+        other.join().unwrap();
+        slot.drop_handle();
+        goroutine.join().unwrap();
         slot.check();
     });
 }
