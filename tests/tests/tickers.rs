@@ -90,11 +90,12 @@ claims! {
         rx.recv().unwrap();
     }
 
-    // TI13: were they called one after the other, it would take hours.
+    // TI13, GO11: were they called one after the other, it would take hours.
     fn functions_that_sleep_do_not_hold_up_others() {
         fn chain(left: usize, done: Sender<()>) {
             if left == 0 {
-                return done.send(()).unwrap();
+                go!(move || done.send(()).unwrap());
+                return;
             }
             after_func(Duration::ZERO, move || {
                 chain(left - 1, done.clone());

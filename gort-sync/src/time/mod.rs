@@ -2,10 +2,10 @@
 //!
 //! They are thin: what they share is the channel in `channel/timer.rs`.
 
-mod after_func;
+mod call;
 mod ticker;
 mod timer;
 
-pub use after_func::after_func;
+pub use call::after_func;
 pub use ticker::{Ticker, tick};
 pub use timer::Timer;

@@ -126,6 +126,6 @@ impl Selectable for Ticker {
     where
         Self: 'a,
     {
-        Receiver::take(arm)
+        <Receiver<Instant> as Selectable>::take(arm)
     }
 }

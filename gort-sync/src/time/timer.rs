@@ -1,6 +1,6 @@
 //! `Timer`: one message at a time that can be moved or called off.
 
-use super::after_func::Call;
+use super::call::Call;
 use crate::channel::{Receiver, RecvError, Repeat, TimerChan, TryRecvError, never};
 use crate::select::{ChanRecvArm, Selectable};
 use std::fmt;
@@ -134,6 +134,6 @@ impl Selectable for Timer {
     where
         Self: 'a,
     {
-        Receiver::take(arm)
+        <Receiver<Instant> as Selectable>::take(arm)
     }
 }

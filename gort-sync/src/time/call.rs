@@ -68,7 +68,7 @@ impl Call {
             let call = Arc::clone(self);
             gort_runtime::spawn(move || {
                 if call.chan.attend(site) {
-                    (call.f.lock())();
+                    (*call.f.lock())();
                 }
             });
         }
