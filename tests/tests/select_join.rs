@@ -160,7 +160,7 @@ claims! {
         gort::scope(|s| {
             let (tx, rx) = bounded::<()>(0);
             let (first, rest) = numbers.split_at_mut(1);
-            let waits = s.spawn(|| {
+            let waits = s.spawn(move || {
                 let _ = rx.recv();
                 first[0] = 10;
             });

@@ -310,9 +310,9 @@ claims! {
         let ticker = Arc::new(Ticker::new(HOUR));
         let workers: Vec<_> = (0..8).map(|_| {
             go!(clone [timer, ticker]; move || for _ in 0..rounds(10_000) {
-                drop(timer.try_recv());
+                let _ = timer.try_recv();
                 timer.reset(Duration::from_nanos(1));
-                drop(ticker.try_recv());
+                let _ = ticker.try_recv();
                 ticker.reset(Duration::from_nanos(1));
             })
         }).collect();
