@@ -11,7 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
 /// How often a race is tried.
-const ROUNDS: usize = if cfg!(debug_assertions) { 2_000 } else { 50_000 };
+const ROUNDS: usize = if cfg!(debug_assertions) {
+    2_000
+} else {
+    50_000
+};
 
 /// A goroutine that ends when it is told to, with the value that it was told.
 fn ends_when_told<T: Send + 'static>() -> (Sender<T>, JoinHandle<T>) {

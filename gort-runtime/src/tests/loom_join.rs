@@ -159,7 +159,9 @@ impl Slot {
     fn end_watched(&self) -> AtEnd {
         self.lock.lock();
         // SAFETY: loom checks the access.
-        let queued = self.watchers.with_mut(|list| unsafe { list.replace([false; 2]) });
+        let queued = self
+            .watchers
+            .with_mut(|list| unsafe { list.replace([false; 2]) });
         let won = [0, 1].map(|i| {
             let select = &self.selects[i];
             queued[i] && {

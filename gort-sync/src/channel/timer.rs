@@ -144,7 +144,8 @@ impl TimerChan {
         let due = next.map_or(NEVER, |step| due.saturating_add(step));
         self.due.store(due, Relaxed);
         let step = Duration::from_nanos(next.unwrap_or(0));
-        self.instant.set(instant.checked_add(step).unwrap_or(instant));
+        self.instant
+            .set(instant.checked_add(step).unwrap_or(instant));
         Some(instant)
     }
 

@@ -13,8 +13,8 @@ mod recv;
 mod send;
 
 pub use arm::{Arm, Selectable};
-pub use pass::{Order, Wait, block_forever, select};
 pub use join::JoinArm;
+pub use pass::{Order, Wait, block_forever, select};
 pub use recv::ChanRecvArm;
 pub use send::{SendArm, SendTarget};
 
