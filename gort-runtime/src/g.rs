@@ -23,6 +23,7 @@
 //! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst |
 //! | `suspect` | the spawner; the M that runs it; sysmon | who takes it out of a queue |
 //! | `join` | see `join.rs` | |
+//! | `watchers` | under a lock, see `ending.rs` | |
 //! | `last_m` | the M that runs it | the M that takes it out of a queue |
 //! | `lockedm`, `wired`, `exiting`, `panicked`, `replacement` | the goroutine while running | the scheduler that took it out of a queue |
 //! | the rest | the spawner, before the G is published | anyone that keeps the slot alive |
@@ -33,6 +34,7 @@ use crate::lock::Lock;
 use crate::m::M;
 use crate::prim::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::stack::StackSlot;
+use crate::waiter::Watcher;
 use crate::waitreason::WaitReason;
 use std::any::Any;
 use std::cell::Cell;
@@ -51,6 +53,8 @@ pub(crate) struct G {
     /// Next in whatever list holds this G.
     pub(crate) schedlink: Cell<*mut G>,
     pub(crate) join: JoinWord,
+    /// Selects that wait for its end.
+    pub(crate) watchers: Cell<*const Watcher>,
     /// Closure, later outcome.
     pub(crate) packet: Cell<*mut u8>,
     /// The M this goroutine is wired to, or null.
@@ -100,6 +104,7 @@ impl G {
             reason: AtomicU32::new(0),
             schedlink: Cell::new(ptr::null_mut()),
             join: JoinWord::new(),
+            watchers: Cell::new(ptr::null()),
             packet: Cell::new(ptr::null_mut()),
             lockedm: Cell::new(ptr::null()),
             last_m: Cell::new(ptr::null()),

@@ -6,6 +6,7 @@
 
 use crate::arch::{self, Gobuf};
 use crate::config;
+use crate::ending;
 use crate::g::G;
 use crate::gstatus::{GStatus, casgstatus};
 use crate::inside::Inside;
@@ -118,7 +119,8 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
             SCHED.ended_outside.fetch_add(1, Relaxed);
         }
     }
-    match g.join.ended() {
+    let at_end = g.join.ended().unwrap_or_else(|| ending::end_watched(gp));
+    match at_end {
         // `gp` must not be touched in these two: the handle's owner may free it.
         AtEnd::Keep => {}
         // SAFETY: a parked joiner put its waiter there; the end of this goroutine

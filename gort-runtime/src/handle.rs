@@ -1,5 +1,6 @@
 //! `JoinHandle`, `Builder`, `Goroutine`: goroutines as users see them.
 
+use crate::ending::Ending;
 use crate::g::G;
 use crate::goexit::{self, Outcome};
 use crate::goroutine::Goroutine;
@@ -116,7 +117,8 @@ pub struct JoinHandle<T> {
 // SAFETY: the handle owns the outcome (a `T` that crosses threads) and a share of
 // the slot, whose fields it only reads atomically or after the goroutine's end.
 unsafe impl<T: Send> Send for JoinHandle<T> {}
-// SAFETY: through a shared handle only atomics and the immutable id and name are read.
+// SAFETY: through a shared handle only atomics and the immutable id and name are read, and the
+// list of watchers is changed under its lock.
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 
 /// Why [`JoinHandle::join`] has no result.
@@ -282,6 +284,13 @@ impl<T> Drop for JoinHandle<T> {
         let _finish = Finish(self, ended);
         // SAFETY: `detach` says that the outcome is there and ours.
         unsafe { self.drop_outcome() };
+    }
+}
+
+impl<'a, T> From<&'a JoinHandle<T>> for Ending<'a> {
+    fn from(handle: &'a JoinHandle<T>) -> Self {
+        // SAFETY: the handle is borrowed: it neither joins nor is dropped.
+        unsafe { Self::of(handle.gp) }
     }
 }
 

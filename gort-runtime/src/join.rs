@@ -19,16 +19,30 @@
 //!                          └──handle dropped: drops the outcome──► DETACHED
 //! ```
 //!
+//! `IDLE` and `OUTCOME` may carry the flag `WATCHED`: a select has looked at the goroutine
+//! and may be in its list of watchers (`ending.rs`), which is under a lock. From `WATCHED`
+//! the goroutine becomes DONE only under that lock. The flag goes with the state: a handle
+//! that is dropped or joins overwrites it, since nobody can watch by then (a select
+//! borrows the handle and leaves the list before it returns).
+//!
 //! # Invariants
 //! 1. The outcome is dropped or taken exactly once, never on g0 (a destructor is
 //!    user code): by the goroutine if it saw DETACHED when it stored the outcome,
 //!    otherwise by the handle.
 //! 2. The slot is freed exactly once, after the goroutine left its stack.
 //! 3. Only the handle's owner writes a waiter, at most one.
+//! 4. While somebody is in the list of watchers, the flag is set.
 //!
 //! # Orderings
 //! One word: every transition is an acquire-release read-modify-write, so the outcome
 //! stored before OUTCOME (or before a later DONE) is seen by whoever reads either.
+//!
+//! # Why a watcher is always woken
+//! Select: takes the lock, `watch` sets the flag or finds DONE, enters the list, and lets go
+//! of the lock when it is parked. Goroutine: `ended` either makes the word DONE, by a
+//! compare-and-swap from a word without the flag, or finds the flag. In the first case `watch`
+//! came later and found DONE: the select does not park. In the second the goroutine takes the
+//! lock, that is, after the select has parked, and finds it in the list.
 
 use crate::prim::{
     AtomicUsize,
@@ -39,8 +53,14 @@ const IDLE: usize = 0;
 const DETACHED: usize = 1;
 const OUTCOME: usize = 2;
 const DONE: usize = 3;
+/// A flag of `IDLE` and `OUTCOME`.
+const WATCHED: usize = 4;
+const IDLE_WATCHED: usize = IDLE | WATCHED;
+const OUTCOME_WATCHED: usize = OUTCOME | WATCHED;
+/// Waiters are above this.
+const LAST_STATE: usize = 7;
 
-/// See the module's table. Values above 3 are waiters.
+/// See the module's table. Values above 7 are waiters.
 #[derive(Debug)]
 pub(crate) struct JoinWord(AtomicUsize);
 
@@ -86,22 +106,48 @@ impl JoinWord {
 
     /// Goroutine, still on its stack, outcome stored: true if it must drop it itself.
     pub(crate) fn outcome_stored(&self) -> bool {
-        match self.0.compare_exchange(IDLE, OUTCOME, AcqRel, Acquire) {
-            Ok(_) => false,
-            Err(word) => word == DETACHED,
+        let mut word = IDLE;
+        loop {
+            match self
+                .0
+                .compare_exchange(word, word | OUTCOME, AcqRel, Acquire)
+            {
+                Ok(_) => return false,
+                Err(IDLE_WATCHED) => word = IDLE_WATCHED,
+                Err(word) => return word == DETACHED,
+            }
         }
     }
 
-    /// Scheduler, on g0: the goroutine has left its stack.
-    pub(crate) fn ended(&self) -> AtEnd {
-        if self.0.load(Acquire) == DETACHED {
-            // Final: nobody else has an interest in the word any more.
-            return AtEnd::Free;
+    /// Scheduler, on g0: the goroutine has left its stack. `None` if it is watched: call
+    /// [`ended_watched`](Self::ended_watched).
+    pub(crate) fn ended(&self) -> Option<AtEnd> {
+        let mut word = self.0.load(Acquire);
+        loop {
+            match word {
+                // Final: nobody else has an interest in the word any more.
+                DETACHED => return Some(AtEnd::Free),
+                IDLE_WATCHED | OUTCOME_WATCHED => return None,
+                _ => {}
+            }
+            match self.0.compare_exchange(word, DONE, AcqRel, Acquire) {
+                Ok(_) => return Some(Self::at_end(word)),
+                Err(now) => word = now,
+            }
         }
-        match self.0.swap(DONE, AcqRel) {
-            IDLE | OUTCOME => AtEnd::Keep,
+    }
+
+    /// As [`ended`](Self::ended), under the lock of the watchers, of whom there are none any
+    /// more. Afterwards the handle's owner may free the slot.
+    pub(crate) fn ended_watched(&self) -> AtEnd {
+        Self::at_end(self.0.swap(DONE, AcqRel))
+    }
+
+    fn at_end(before: usize) -> AtEnd {
+        match before {
             DETACHED => AtEnd::Free,
-            waiter => AtEnd::Wake(waiter),
+            waiter if waiter > LAST_STATE => AtEnd::Wake(waiter),
+            _ => AtEnd::Keep,
         }
     }
 
@@ -110,35 +156,64 @@ impl JoinWord {
         self.0.load(Acquire) == DONE
     }
 
+    /// Select, under the lock of the watchers, borrowing the handle: false if the goroutine
+    /// has ended; otherwise it now cannot before the lock is free.
+    pub(crate) fn watch(&self) -> bool {
+        let mut word = self.0.load(Acquire);
+        loop {
+            match word {
+                DONE => return false,
+                IDLE | OUTCOME => {}
+                // Watched already. The other states exclude a handle that can be borrowed.
+                _ => return true,
+            }
+            match self
+                .0
+                .compare_exchange(word, word | WATCHED, AcqRel, Acquire)
+            {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+    }
+
     /// Handle's owner, about to park: false if there is nothing to wait for (the
-    /// goroutine has ended, or will have in a moment: poll `is_done`).
+    /// goroutine has ended).
     pub(crate) fn set_waiter(&self, waiter: usize) -> bool {
-        debug_assert!(waiter > DONE);
+        debug_assert!(waiter > LAST_STATE);
         let mut word = IDLE;
         loop {
             match self.0.compare_exchange(word, waiter, AcqRel, Acquire) {
                 Ok(_) => return true,
                 Err(DONE) => return false,
-                // The goroutine is on its last steps; it will find the waiter.
-                Err(OUTCOME) => word = OUTCOME,
-                Err(_) => word = IDLE,
+                // Also on its last steps the goroutine will find the waiter.
+                Err(now) => word = now,
             }
         }
     }
 
     /// Handle: gives up its interest.
     pub(crate) fn detach(&self) -> AtDetach {
-        match self.0.compare_exchange(IDLE, DETACHED, AcqRel, Acquire) {
-            Ok(_) => AtDetach::Left,
-            Err(OUTCOME) => AtDetach::DropOutcome,
-            Err(_) => AtDetach::DropAndFree,
+        let mut word = IDLE;
+        loop {
+            match self.0.compare_exchange(word, DETACHED, AcqRel, Acquire) {
+                Ok(_) => return AtDetach::Left,
+                Err(IDLE_WATCHED) => word = IDLE_WATCHED,
+                Err(OUTCOME | OUTCOME_WATCHED) => return AtDetach::DropOutcome,
+                Err(_) => return AtDetach::DropAndFree,
+            }
         }
     }
 
     /// Handle that has dropped the outcome: true if it must free the slot as well.
     pub(crate) fn detach_with_outcome(&self) -> bool {
-        self.0
-            .compare_exchange(OUTCOME, DETACHED, AcqRel, Acquire)
-            .is_err()
+        let mut word = OUTCOME;
+        loop {
+            match self.0.compare_exchange(word, DETACHED, AcqRel, Acquire) {
+                Ok(_) => return false,
+                Err(OUTCOME_WATCHED) => word = OUTCOME_WATCHED,
+                Err(_) => return true,
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@
 //! ```text
 //! schedinit                            the main goroutine, RuntimeBuilder
 //! handle scope sleep system_stack dump goroutines as users see them
-//! iowait                               waiting for sockets
+//! iowait ending                        waiting for sockets · for a goroutine's end, in a select
 //! start                                start-up, on first use
 //! park newproc goexit sysmon           waiting · starts · ends · taking Ps from the busy
 //! ready wire                           submitting from anywhere · wiring to a thread
@@ -45,6 +45,8 @@ mod config;
 mod debug;
 #[cfg(not(loom))]
 mod dump;
+#[cfg(not(loom))]
+mod ending;
 #[cfg(not(loom))]
 mod g;
 #[cfg(not(loom))]
@@ -151,6 +153,7 @@ pub use lock::{Lock, LockGuard, RawLock};
 #[cfg(not(loom))]
 pub use {
     dump::dump,
+    ending::Ending,
     goexit::goexit,
     goroutine::{Goroutine, GoroutineId},
     handle::{Builder, JoinError, JoinHandle, current, spawn, try_current},
@@ -170,7 +173,7 @@ pub use {
     throw::fatal,
     time::{Nanos, deadline_after, nanos_of, now},
     traceback::{GoroutineInfo, GoroutineState, goroutines},
-    waiter::Waiter,
+    waiter::{Waiter, Watcher},
     waitreason::WaitReason,
     wire::{OsThreadLock, lock_os_thread},
 };

@@ -8,6 +8,7 @@
 //! touches anything borrowed. Goroutines are never freed or unwound from outside, so the
 //! frame that waits stays where it is.
 
+use crate::ending::Ending;
 use crate::goroutine::Goroutine;
 use crate::handle::{Builder, JoinError, JoinHandle};
 use crate::lock::Lock;
@@ -219,6 +220,12 @@ impl<T> ScopedJoinHandle<'_, T> {
     #[must_use]
     pub fn goroutine(&self) -> Goroutine {
         self.goroutine.goroutine()
+    }
+}
+
+impl<'a, T> From<&'a ScopedJoinHandle<'_, T>> for Ending<'a> {
+    fn from(handle: &'a ScopedJoinHandle<'_, T>) -> Self {
+        Self::from(&handle.goroutine)
     }
 }
 

@@ -46,7 +46,15 @@ impl SelectWord {
         self.0.load(Acquire) == OPEN
     }
 
-    /// The arm that won; `None` if the time was up.
+    /// Tries to end the wait in favour of no arm: the waiter looks again, as if a time had
+    /// been up.
+    fn interrupt(&self) -> bool {
+        self.0
+            .compare_exchange(OPEN, EXPIRED, AcqRel, Relaxed)
+            .is_ok()
+    }
+
+    /// The arm that won; `None` if the time was up, or the waiter is to look again.
     pub(crate) fn winner(&self) -> Option<usize> {
         match self.0.load(Acquire) {
             EXPIRED => None,
@@ -60,10 +68,7 @@ impl SelectWord {
     /// `word` points to a `SelectWord` that is alive.
     pub(crate) unsafe fn expire(word: *const ()) -> bool {
         // SAFETY: caller's clause.
-        let word = unsafe { &*word.cast::<SelectWord>() };
-        word.0
-            .compare_exchange(OPEN, EXPIRED, AcqRel, Relaxed)
-            .is_ok()
+        unsafe { &*word.cast::<SelectWord>() }.interrupt()
     }
 }
 
@@ -132,13 +137,19 @@ impl Sudog {
     }
 
     /// Wins the right to wake the waiter of a record just taken out of its queue.
-    fn win(&self) -> bool {
+    pub(crate) fn win(&self) -> bool {
         // SAFETY: the word of a select outlives its records' stay in queues, and the
         // caller holds the lock that this record's select must take before it returns.
         match unsafe { self.select.get().as_ref() } {
             None => true,
             Some(word) => word.win(self.case.get()),
         }
+    }
+
+    /// As [`win`](Self::win), but for no arm's benefit.
+    fn interrupt(&self) -> bool {
+        // SAFETY: as in `win`.
+        unsafe { self.select.get().as_ref() }.is_none_or(SelectWord::interrupt)
     }
 }
 
@@ -269,12 +280,29 @@ impl WaitQueue {
     /// woken the waiter, and does wake it.
     #[inline]
     pub(crate) unsafe fn dequeue<'a>(&self) -> Option<&'a Sudog> {
+        // SAFETY: caller's clause.
+        unsafe { self.dequeue_if(Sudog::win) }
+    }
+
+    /// As [`dequeue`](Self::dequeue), but no arm of a select wins: the waiter looks again.
+    ///
+    /// # Safety
+    /// As for `dequeue`.
+    pub(crate) unsafe fn dequeue_to_look_again<'a>(&self) -> Option<&'a Sudog> {
+        // SAFETY: caller's clause.
+        unsafe { self.dequeue_if(Sudog::interrupt) }
+    }
+
+    /// # Safety
+    /// As for `dequeue`; `win` says whether the right to wake was won.
+    #[inline]
+    unsafe fn dequeue_if<'a>(&self, win: impl Fn(&Sudog) -> bool) -> Option<&'a Sudog> {
         loop {
             // SAFETY: records in the queue are alive.
             let sg: &Sudog = unsafe { self.head.get().as_ref() }?;
             // SAFETY: `sg` is in this queue; the caller holds the lock.
             unsafe { self.remove(sg) };
-            if sg.win() {
+            if win(sg) {
                 return Some(sg);
             }
         }

@@ -1,9 +1,10 @@
-//! Sleeping, and channels that deliver a time.
+//! Sleeping, timers, and channels that deliver a time.
 
 use std::time::Instant;
 
 pub use gort_runtime::{sleep, sleep_until};
-pub use gort_sync::channel::after;
+pub use gort_sync::channel::{after, at};
+pub use gort_sync::time::{Ticker, Timer, after_func, tick};
 
 /// The present. Go's `time.Now`.
 #[must_use]

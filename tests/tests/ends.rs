@@ -151,12 +151,32 @@ fn a_deadlock_in_an_initialiser_is_reported() {
     }
 }
 
+// TI21: timers that nobody waits for keep nothing alive. TI15: nor stopped ones.
+#[test]
+fn goroutines_that_wait_for_stopped_timers_are_reported() {
+    for procs in [1, 2, 8] {
+        is_reported(
+            "stuck-with-timers",
+            procs,
+            &[
+                "all goroutines are asleep - deadlock!",
+                "\"main\" [chan receive]:",
+                "\"receiver\" [chan receive]:",
+                "\"selects\" [select]:",
+                "\"joins\" [select]:",
+                "\"joined\" [chan receive]:",
+            ],
+        );
+    }
+}
+
 // DL05, DL07, DL09
 #[test]
 fn nothing_is_reported_while_somebody_can_still_wake_a_goroutine() {
     for procs in [1, 2, 8] {
         for name in [
             "woken-by-timer",
+            "woken-by-timer-channel",
             "woken-by-foreign-thread",
             "woken-by-blocking-call",
             "woken-by-unannounced-call",

@@ -9,13 +9,14 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 7] = [
+const ROWS: [(&str, RangeInclusive<usize>); 8] = [
     ("GO", 1..=16),
     ("PA", 1..=29),
     ("DL", 1..=15),
     ("SC", 1..=21),
     ("LT", 1..=12),
     ("ST", 1..=10),
+    ("TI", 1..=26),
     ("RU", 1..=20),
 ];
 

@@ -145,7 +145,7 @@ pub(crate) fn cases() -> Vec<Case> {
         PerOp sem_yield "100 goroutines, 4 permits, each yields while it holds one":
             Go = 800 * K, May = 300 * K, Tokio = 500 * K, Threads = 50 * K;
         PerOp timer_reset "create a timer and cancel it":
-            Go = M, Tokio = M;
+            Gort = 5 * M, Go = M, Tokio = M;
         PerOp syscall_block "64 goroutines, blocking reads of one byte":
             Gort = 300 * K, Go = 300 * K, May = 300 * K, Tokio = 80 * K, Threads = 200 * K;
         Parked parked_memory "goroutines that wait on one channel":

@@ -60,6 +60,7 @@ fn find(task: &Task) -> Option<Workload> {
         ("mutex_contended", "") => Warmed(locks::mutex_contended),
         ("parked_memory", "") => Once(memory::parked),
         ("timers", "") => Once(time::timers),
+        ("timer_reset", "") => Warmed(time::timer_reset),
         ("cpu_hog", "") => Once(time::cpu_hog),
         ("syscall_block", "") => Once(syscalls::syscall_block),
         ("tcp_echo", "") => Once(network::tcp_echo),

@@ -1,8 +1,8 @@
-//! Sleeping, alone and beside goroutines that compute.
+//! Sleeping, alone and beside goroutines that compute; timers that nobody waits for.
 
 use bench_common::{Figures, calibrate, check, cpu_time, lcg, spin};
 use gort::prelude::*;
-use gort::time::sleep;
+use gort::time::{Timer, sleep};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -30,6 +30,19 @@ pub(super) fn timers(n: u64) -> Figures {
     let (wall, cpu) = (start.elapsed(), cpu_time() - cpu);
     check(in_time.load(Relaxed) == n, &in_time);
     Figures::timers(n, wall, cpu)
+}
+
+/// Creates a timer and stops it.
+pub(super) fn timer_reset(n: u64) -> Figures {
+    let mut stopped = 0;
+    let start = Instant::now();
+    for _ in 0..n {
+        let timer = Timer::new(Duration::from_secs(3600));
+        stopped += u64::from(timer.stop());
+    }
+    let elapsed = start.elapsed();
+    check(stopped == n, stopped);
+    Figures::per_op(n, elapsed)
 }
 
 /// A ticker of 1 ms beside two goroutines that compute for `ms` each.

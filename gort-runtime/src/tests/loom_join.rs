@@ -5,19 +5,27 @@
 //! goroutine's stack and the slot are cells, so loom reports an outcome that is used
 //! by both sides at once, and a slot that is freed while its stack is in use.
 //!
+//! Selects that watch (`ending.rs`) are modelled with one watcher for each: the list is a cell
+//! under a lock, which is not part of the slot, and a select's word is won by the goroutine's end or
+//! by somebody else (another arm, a time-out).
+//!
 //! Not modelled: parking itself (a loom notification stands for `gopark` and
 //! `goready`), the destructor of an outcome that panics, goroutines without a handle.
 //!
 //! Tried by hand, each fails a model: any ordering of the word made Relaxed in
 //! `outcome_stored`, `ended`, `is_done`, `detach`, `detach_with_outcome`; a load and a store
 //! instead of the read-modify-write in `outcome_stored` and `ended`; `detach` that frees
-//! at `OUTCOME`; `set_waiter` that takes `OUTCOME` for waiting.
+//! at `OUTCOME`; `set_waiter` that takes `OUTCOME` for waiting; `ended` that ignores `WATCHED`;
+//! `outcome_stored` and `detach` that do not know it; `watch` with a load and a store; DONE set after
+//! the lock is free, and before the watchers are taken out; a select that leaves without taking its
+//! watcher out.
 
-use super::explore_all;
+use super::{explore, explore_all};
 use crate::join::{AtDetach, AtEnd, JoinWord};
+use crate::lock::RawLock;
 use crate::prim::{
-    AtomicBool, DataCell,
-    Ordering::{Acquire, Release},
+    AtomicBool, AtomicUsize, DataCell,
+    Ordering::{AcqRel, Acquire, Release},
     spin_hint,
 };
 use loom::sync::Notify;
@@ -34,7 +42,59 @@ enum Outcome {
     Gone,
 }
 
-/// A goroutine's slot.
+/// Nobody has won the select, or the goroutine's end has, or somebody else.
+const OPEN: usize = 0;
+const BY_END: usize = 1;
+const BY_OTHER: usize = 2;
+
+/// A select that watches.
+struct Select {
+    word: AtomicUsize,
+    /// The watcher, on the select's stack.
+    record: DataCell<u32>,
+    ready: (AtomicBool, Notify),
+}
+
+impl Select {
+    fn new() -> Self {
+        Self {
+            word: AtomicUsize::new(OPEN),
+            record: DataCell::new(0),
+            ready: (AtomicBool::new(false), Notify::new()),
+        }
+    }
+
+    fn win(&self, by: usize) -> bool {
+        let won = self.word.compare_exchange(OPEN, by, AcqRel, Acquire);
+        won.is_ok()
+    }
+
+    fn wake(&self) {
+        self.ready.0.store(true, Release);
+        self.ready.1.notify();
+    }
+
+    /// Another arm, or the time.
+    fn other_arm(&self) {
+        if self.win(BY_OTHER) {
+            self.wake();
+        }
+    }
+
+    /// Select: the record is made, or is gone.
+    fn write_record(&self) {
+        // SAFETY: loom checks the access.
+        self.record.with_mut(|record| unsafe { *record += 1 });
+    }
+
+    /// The goroutine's end: looks at the record.
+    fn read_record(&self) {
+        // SAFETY: loom checks the access.
+        let _ = self.record.with(|record| unsafe { *record });
+    }
+}
+
+/// A goroutine's slot, and beside it what does not lie in the slot.
 struct Slot {
     join: JoinWord,
     outcome: DataCell<Outcome>,
@@ -45,6 +105,11 @@ struct Slot {
     freed: DataCell<bool>,
     /// The waiter's `ready` has been called, and what the waiter sleeps on.
     ready: (AtomicBool, Notify),
+    /// The list: which selects are in it.
+    watchers: DataCell<[bool; 2]>,
+    /// Of the list, outside of the slot.
+    lock: RawLock,
+    selects: [Select; 2],
 }
 
 // SAFETY: loom checks every access to the cells.
@@ -61,6 +126,9 @@ impl Slot {
             name: DataCell::new(1),
             freed: DataCell::new(false),
             ready: (AtomicBool::new(false), Notify::new()),
+            watchers: DataCell::new([false; 2]),
+            lock: RawLock::new(),
+            selects: [Select::new(), Select::new()],
         };
         slot.join.reset(true);
         Arc::new(slot)
@@ -75,7 +143,8 @@ impl Slot {
             self.change_outcome(Outcome::Stored, Outcome::Gone);
         }
         self.step();
-        match self.join.ended() {
+        let at_end = self.join.ended();
+        match at_end.unwrap_or_else(|| self.end_watched()) {
             AtEnd::Keep => {}
             AtEnd::Wake(waiter) => {
                 assert_eq!(waiter, WAITER);
@@ -84,6 +153,78 @@ impl Slot {
             }
             AtEnd::Free => self.free(),
         }
+    }
+
+    /// `ending::end_watched`.
+    fn end_watched(&self) -> AtEnd {
+        self.lock.lock();
+        // SAFETY: loom checks the access.
+        let queued = self
+            .watchers
+            .with_mut(|list| unsafe { list.replace([false; 2]) });
+        let won = [0, 1].map(|i| {
+            let select = &self.selects[i];
+            queued[i] && {
+                select.read_record();
+                select.win(BY_END)
+            }
+        });
+        let at_end = self.join.ended_watched();
+        // SAFETY: taken above.
+        unsafe { self.lock.unlock() };
+        for (select, won) in self.selects.iter().zip(won) {
+            if won {
+                select.read_record();
+                select.wake();
+            }
+        }
+        at_end
+    }
+
+    /// A select with the handle among its arms: true if the goroutine's end was chosen.
+    fn select(&self, i: usize) -> bool {
+        !self.begin_select(i) || self.finish_select(i)
+    }
+
+    /// As far as the wait: false if there is nothing to wait for.
+    fn begin_select(&self, i: usize) -> bool {
+        self.lock.lock();
+        let watches = self.join.watch();
+        if watches {
+            self.selects[i].write_record();
+            self.enlist(i, true);
+        }
+        // SAFETY: taken above.
+        unsafe { self.lock.unlock() };
+        watches
+    }
+
+    fn finish_select(&self, i: usize) -> bool {
+        let select = &self.selects[i];
+        while !select.ready.0.load(Acquire) {
+            select.ready.1.wait();
+        }
+        self.lock.lock();
+        self.enlist(i, false);
+        // SAFETY: taken above.
+        unsafe { self.lock.unlock() };
+        select.write_record();
+        select.word.load(Acquire) == BY_END
+    }
+
+    /// A select with a default.
+    fn poll(&self) -> bool {
+        self.lock.lock();
+        let ended = !self.join.watch();
+        // SAFETY: taken above.
+        unsafe { self.lock.unlock() };
+        ended
+    }
+
+    /// Select: enters the list, or leaves it.
+    fn enlist(&self, i: usize, there: bool) {
+        // SAFETY: loom checks the access.
+        self.watchers.with_mut(|list| unsafe { (*list)[i] = there });
     }
 
     /// `JoinHandle::join`.
@@ -144,6 +285,7 @@ impl Slot {
         self.change_outcome(Outcome::Gone, Outcome::Gone);
         // SAFETY: loom checks the access.
         self.name.with_mut(|name| unsafe { *name = 0 });
+        self.enlist(0, false);
         // SAFETY: as above.
         let before = self.freed.with_mut(|freed| unsafe { freed.replace(true) });
         assert!(!before, "the slot was freed twice");
@@ -212,6 +354,73 @@ fn joiner_on_another_thread_not_woken() {
         });
         goroutine.join().unwrap();
         joiner.join().unwrap();
+        slot.check();
+    });
+}
+
+/// A select waits for the end; then `join` does not wait.
+#[test]
+fn select_not_woken_by_the_end() {
+    explore_end(|slot| {
+        assert!(slot.select(0), "woken by nobody else");
+        assert!(slot.join.is_done());
+        slot.join();
+    });
+}
+
+/// A select with a default has set the flag and is gone.
+#[test]
+fn handle_of_a_watched_goroutine_dropped_at_its_end() {
+    explore_end(|slot| {
+        slot.poll();
+        slot.drop_handle();
+    });
+}
+
+/// As above, and then joins.
+#[test]
+fn joiner_of_a_watched_goroutine_not_woken() {
+    explore_end(|slot| {
+        slot.poll();
+        slot.join();
+    });
+}
+
+/// The select loses, or not; either way its record is gone, and the slot soon after.
+#[test]
+fn watcher_used_after_its_select_or_slot_after_its_handle() {
+    explore(|| {
+        let slot = Slot::new();
+        let [goroutine, other] =
+            [Slot::goroutine, |slot: &Slot| slot.selects[0].other_arm()].map(|f: fn(&Slot)| {
+                let slot = Arc::clone(&slot);
+                thread::spawn(move || f(&slot))
+            });
+        if slot.select(0) {
+            assert!(slot.join.is_done());
+        }
+        slot.drop_handle();
+        goroutine.join().unwrap();
+        other.join().unwrap();
+        slot.check();
+    });
+}
+
+/// Two selects share the handle.
+#[test]
+fn second_watcher_not_woken() {
+    explore_all(|| {
+        let slot = Slot::new();
+        // With a third thread they would spend their time spinning for the lock.
+        assert!(slot.begin_select(0));
+        let goroutine = thread::spawn({
+            let slot = Arc::clone(&slot);
+            move || slot.goroutine()
+        });
+        assert!(slot.select(1));
+        assert!(slot.finish_select(0));
+        slot.drop_handle();
+        goroutine.join().unwrap();
         slot.check();
     });
 }

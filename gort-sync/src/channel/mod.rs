@@ -13,6 +13,7 @@ mod ops;
 mod recv;
 mod ring;
 mod send;
+mod timer;
 
 pub use crate::select::{Select, SelectedOperation};
 pub(crate) use at::At;
@@ -26,8 +27,10 @@ pub(crate) use ops::receive_promised;
 pub use recv::Receiver;
 pub(crate) use recv::{Source, instant_as};
 pub use send::Sender;
+pub(crate) use timer::{Repeat, TimerChan, period_of};
 
 use counter::Share;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A channel with room for `cap` values. With 0 each send waits for a receiver and
@@ -71,4 +74,15 @@ pub fn after(d: Duration) -> Receiver<Instant> {
 #[must_use]
 pub fn at(instant: Instant) -> Receiver<Instant> {
     Receiver::at(instant)
+}
+
+/// A channel that delivers an instant every `d`, from `d` from now on, for ever. A receiver
+/// that is late finds one message, and the next comes `d` after that was taken.
+///
+/// With 0 there is always a message, as with crossbeam-channel's `tick`; for Go's see
+/// [`time::tick`](crate::time::tick).
+#[must_use]
+pub fn tick(d: Duration) -> Receiver<Instant> {
+    let chan = TimerChan::new(d, Repeat::Afresh(period_of(d)));
+    Receiver::timer(Arc::new(chan))
 }

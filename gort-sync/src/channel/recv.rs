@@ -6,6 +6,7 @@ use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::hchan::Hchan;
 use super::iter::{IntoIter, Iter, TryIter};
 use super::ops::Failed;
+use super::timer::TimerChan;
 use gort_runtime::{Current, Nanos, WaitReason, deadline_after, nanos_of, wait_for_ever};
 use std::fmt;
 use std::mem;
@@ -26,6 +27,8 @@ enum Flavor<T> {
     Chan(Share<T>),
     /// `T` is `Instant`: only [`Receiver::at`] makes these.
     At(Arc<At>),
+    /// `T` is `Instant`: only [`Receiver::timer`] makes these.
+    Timer(Arc<TimerChan>),
     Never,
 }
 
@@ -33,6 +36,7 @@ enum Flavor<T> {
 pub(crate) enum Source<'a, T> {
     Chan(&'a Hchan<T>),
     At(&'a At),
+    Timer(&'a TimerChan),
     Never,
 }
 
@@ -43,6 +47,12 @@ impl Receiver<Instant> {
     pub(super) fn at(instant: Instant) -> Self {
         Self {
             flavor: Flavor::At(Arc::new(At::new(instant))),
+        }
+    }
+
+    pub(crate) fn timer(chan: Arc<TimerChan>) -> Self {
+        Self {
+            flavor: Flavor::Timer(chan),
         }
     }
 }
@@ -64,6 +74,7 @@ impl<T> Receiver<T> {
         match &self.flavor {
             Flavor::Chan(share) => Source::Chan(share.chan()),
             Flavor::At(at) => Source::At(at),
+            Flavor::Timer(chan) => Source::Timer(chan),
             Flavor::Never => Source::Never,
         }
     }
@@ -100,6 +111,10 @@ impl<T> Receiver<T> {
                 Some(instant) => Ok(instant_as(instant)),
                 None => Err(TryRecvError::Empty),
             },
+            Flavor::Timer(chan) => {
+                let taken = chan.try_take().map(instant_as);
+                taken.ok_or(TryRecvError::Empty)
+            }
             Flavor::Never => Err(TryRecvError::Empty),
         }
     }
@@ -146,6 +161,7 @@ impl<T> Receiver<T> {
     ) -> Result<T, Failed> {
         let at = match &self.flavor {
             Flavor::At(at) => Some(at),
+            Flavor::Timer(chan) => return chan.recv(deadline, site).map(instant_as),
             _ => None,
         };
         loop {
@@ -199,7 +215,7 @@ impl<T> Receiver<T> {
     pub fn len(&self) -> usize {
         match &self.flavor {
             Flavor::Chan(share) => share.chan().len(),
-            Flavor::At(_) | Flavor::Never => 0,
+            Flavor::At(_) | Flavor::Timer(_) | Flavor::Never => 0,
         }
     }
 
@@ -208,7 +224,7 @@ impl<T> Receiver<T> {
     pub fn capacity(&self) -> Option<usize> {
         match &self.flavor {
             Flavor::Chan(share) => share.chan().capacity(),
-            Flavor::At(_) | Flavor::Never => Some(0),
+            Flavor::At(_) | Flavor::Timer(_) | Flavor::Never => Some(0),
         }
     }
 
@@ -218,6 +234,7 @@ impl<T> Receiver<T> {
         match (&self.flavor, &other.flavor) {
             (Flavor::Chan(a), Flavor::Chan(b)) => a.same(b),
             (Flavor::At(a), Flavor::At(b)) => Arc::ptr_eq(a, b),
+            (Flavor::Timer(a), Flavor::Timer(b)) => Arc::ptr_eq(a, b),
             (Flavor::Never, Flavor::Never) => true,
             _ => false,
         }
@@ -226,7 +243,7 @@ impl<T> Receiver<T> {
 
 /// The message of a timer channel, whose `T` is `Instant`.
 pub(crate) fn instant_as<T>(instant: Instant) -> T {
-    // SAFETY: `Flavor::At` exists only in a `Receiver<Instant>`, so `T` is `Instant`,
+    // SAFETY: `Flavor::At` and `Flavor::Timer` exist only in a `Receiver<Instant>`, so `T` is `Instant`,
     // which is `Copy`; the sizes are compared to make a mistake here visible.
     unsafe {
         assert!(size_of::<T>() == size_of::<Instant>());
@@ -243,6 +260,7 @@ impl<T> Clone for Receiver<T> {
         let flavor = match &self.flavor {
             Flavor::Chan(share) => Flavor::Chan(share.another(Side::Receiver)),
             Flavor::At(at) => Flavor::At(Arc::clone(at)),
+            Flavor::Timer(chan) => Flavor::Timer(Arc::clone(chan)),
             Flavor::Never => Flavor::Never,
         };
         Self { flavor }

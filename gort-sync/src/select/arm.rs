@@ -29,7 +29,8 @@ pub unsafe trait Arm {
     /// `word` decides.
     ///
     /// # Safety
-    /// The caller holds the lock, and the arm and the word stay in place until `dequeue`.
+    /// The caller holds the lock, and has held it since `poll` said no; the arm and the word
+    /// stay in place until `dequeue`.
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize);
 
     /// Under the lock: leaves the queue if it is still there.
@@ -45,7 +46,8 @@ pub unsafe trait Arm {
     }
 
     /// When it is worth polling again although nobody will wake the select: the due
-    /// time of a timer. Asked before each wait.
+    /// time of a timer. Asked before each wait, under the lock; whoever moves it nearer wakes
+    /// those in the queue to no arm's benefit (`channel/timer.rs`).
     fn due(&self) -> Option<Nanos> {
         None
     }
@@ -53,7 +55,7 @@ pub unsafe trait Arm {
 
 /// What may stand right of `<-` in `select!`.
 ///
-/// Implemented by receivers, and by `Option`s, references and `Arc`s of selectables; a
+/// Implemented by receivers, timers and join handles, and by `Option`s, references and `Arc`s of selectables; a
 /// `None` is never ready, like Go's nil channel. Taken by reference, never moved.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be received from in `select!`",

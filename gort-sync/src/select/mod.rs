@@ -1,13 +1,14 @@
 //! Select: wait for the first of several operations; exactly one takes place.
 //!
 //! - `arm.rs`: what an operation must offer ([`Arm`]).
-//! - `recv.rs`, `send.rs`, `promise.rs`: channel operations as arms.
+//! - `recv.rs`, `send.rs`, `promise.rs`: channel operations as arms; `join.rs`: a goroutine's end.
 //! - `pass.rs`: the algorithm.
 //! - `dynamic.rs`: [`Select`], whose operations are known at run time only.
 //! - `macro_support.rs`: what `select!` expands to.
 
 mod arm;
 mod dynamic;
+mod join;
 pub mod macro_support;
 mod pass;
 mod promise;
@@ -16,6 +17,7 @@ mod send;
 
 pub use arm::{Arm, Selectable};
 pub use dynamic::{Select, SelectedOperation};
+pub use join::JoinArm;
 pub use pass::{Order, Wait, block_forever, select};
 pub use promise::PromiseArm;
 pub use recv::ChanRecvArm;

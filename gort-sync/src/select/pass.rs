@@ -136,11 +136,13 @@ fn run(
         if let Some(chosen) = park(arms, poll_order, &locks, wakes, until, site) {
             return Some(chosen);
         }
-        // A time was up, the select's own or that of an arm: look again.
+        // A time was up, the select's own or that of an arm, or the latter was moved: look
+        // again.
     }
 }
 
-/// Steps 3 and 4. The locks are held; afterwards they are not. `None`: `until` came.
+/// Steps 3 and 4. The locks are held; afterwards they are not. `None`: `until` came, or has
+/// to be asked for again.
 fn park(
     arms: &[&mut dyn Arm],
     order: &[usize],

@@ -2,7 +2,7 @@
 
 use super::arm::{Arm, Selectable};
 use crate::channel::{
-    At, Hchan, Receiver, RecvError, Slot, Source, Tried, instant_as, receive_promised,
+    At, Hchan, Receiver, RecvError, Slot, Source, TimerChan, Tried, instant_as, receive_promised,
 };
 use crate::sudog::{Kind, SelectWord, Sudog, Wakes};
 use gort_runtime::{Nanos, RawLock, Waiter, now};
@@ -10,6 +10,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::ptr::NonNull;
+use std::time::Instant;
 
 /// A receive that takes part in a select.
 pub struct ChanRecvArm<'a, T> {
@@ -32,15 +33,30 @@ impl<'a, T> ChanRecvArm<'a, T> {
     fn chan(&self) -> Option<&'a Hchan<T>> {
         match self.source {
             Source::Chan(chan) => Some(chan),
-            Source::At(_) | Source::Never => None,
+            Source::At(_) | Source::Timer(_) | Source::Never => None,
+        }
+    }
+
+    fn timer(&self) -> Option<&'a TimerChan> {
+        match self.source {
+            Source::Timer(chan) => Some(chan),
+            Source::Chan(_) | Source::At(_) | Source::Never => None,
         }
     }
 
     fn at(&self) -> Option<&'a At> {
         match self.source {
             Source::At(at) => Some(at),
-            Source::Chan(_) | Source::Never => None,
+            Source::Chan(_) | Source::Timer(_) | Source::Never => None,
         }
+    }
+
+    /// The message of a timer channel has been taken; true.
+    fn fill(&self, instant: Instant) -> bool {
+        // SAFETY: the slot is ours and empty.
+        unsafe { self.place().write(instant_as(instant)) };
+        self.filled.set(true);
+        true
     }
 
     fn place(&self) -> *mut T {
@@ -60,6 +76,7 @@ impl<'a, T> ChanRecvArm<'a, T> {
             // SAFETY: caller's clause.
             Source::Chan(chan) => unsafe { chan.can_recv_locked() },
             Source::At(at) => at.due().is_some_and(|due| now() >= due),
+            Source::Timer(timer) => timer.due().is_some_and(|due| now() >= due),
             Source::Never => false,
         }
     }
@@ -76,22 +93,23 @@ impl<'a, T> ChanRecvArm<'a, T> {
     }
 }
 
-// SAFETY: as the trait asks, each by way of `Hchan`'s own methods; a timer channel and
-// a never-ready one have no lock and no queue.
+// SAFETY: as the trait asks, each by way of `Hchan`'s or `TimerChan`'s own methods; `At` and a
+// never-ready channel have no lock and no queue.
 unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     fn lock(&self) -> Option<&RawLock> {
-        self.chan().map(Hchan::raw_lock)
+        self.timer()
+            .map(TimerChan::raw_lock)
+            .or_else(|| self.chan().map(Hchan::raw_lock))
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
         if let Some(at) = self.at() {
-            let Some(instant) = at.try_take() else {
-                return false;
-            };
-            // SAFETY: the slot is ours and empty.
-            unsafe { self.place().write(instant_as(instant)) };
-            self.filled.set(true);
-            return true;
+            return at.try_take().is_some_and(|instant| self.fill(instant));
+        }
+        if let Some(timer) = self.timer() {
+            // SAFETY: the caller holds the lock.
+            let taken = unsafe { timer.try_take_locked() };
+            return taken.is_some_and(|instant| self.fill(instant));
         }
         let Some(chan) = self.chan() else {
             return false;
@@ -107,16 +125,25 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        let Some(chan) = self.chan() else { return };
         self.sg.enter(waiter, self.place().cast(), word, case);
-        // SAFETY: caller's clauses.
-        unsafe { chan.enqueue_receiver(&self.sg) };
+        // SAFETY: caller's clauses; `due` says when the select looks again.
+        unsafe {
+            if let Some(chan) = self.chan() {
+                chan.enqueue_receiver(&self.sg);
+            } else if let Some(timer) = self.timer() {
+                timer.enqueue(&self.sg);
+            }
+        }
     }
 
     unsafe fn dequeue(&self) {
-        if let Some(chan) = self.chan() {
-            // SAFETY: caller's clause; the record is among the receivers or out.
-            unsafe { chan.dequeue_receiver(&self.sg) };
+        // SAFETY: caller's clause; the record is among the receivers or out.
+        unsafe {
+            if let Some(chan) = self.chan() {
+                chan.dequeue_receiver(&self.sg);
+            } else if let Some(timer) = self.timer() {
+                timer.dequeue(&self.sg);
+            }
         }
     }
 
@@ -124,11 +151,14 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     fn would_wait(&self) -> bool {
         match self.source {
             Source::Chan(chan) => !chan.recv_hint(),
-            Source::At(_) | Source::Never => false,
+            Source::At(_) | Source::Timer(_) | Source::Never => false,
         }
     }
 
     fn due(&self) -> Option<Nanos> {
+        if let Some(timer) = self.timer() {
+            return timer.due();
+        }
         self.at()?.due()
     }
 }

@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
-use gort::time::sleep;
+use gort::time::{Ticker, Timer, after_func, sleep};
 use std::env;
 use std::hint::black_box;
 use std::io::{Read, stdin};
@@ -36,6 +36,8 @@ static NEVER_READY: LazyLock<()> = LazyLock::new(|| {
     let (_tx, rx) = bounded::<()>(0);
     let _ = rx.recv();
 });
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// A byte of standard input; the thread waits for it.
 fn read_byte() -> u8 {
@@ -171,6 +173,36 @@ fn main() {
                 tx.send("woken").unwrap();
             });
             println!("{}", rx.recv().unwrap());
+        }
+        "woken-by-timer-channel" => {
+            let timer = Timer::new(pause);
+            select! { <-timer => {} <-gort::channel::never::<()>() => {} }
+            assert!(!timer.reset(pause));
+            timer.recv().unwrap();
+            let ticker = Ticker::new(pause.max(Duration::from_nanos(1)));
+            for _ in 0..3 {
+                ticker.recv().unwrap();
+            }
+            let (tx, rx) = bounded(0);
+            let _call = after_func(pause, move || tx.send("woken").unwrap());
+            println!("{}", rx.recv().unwrap());
+        }
+        "stuck-with-timers" => {
+            for _ in 0..1_000 {
+                Box::leak(Box::new((Timer::new(HOUR), Ticker::new(HOUR))));
+                Box::leak(Box::new((gort::time::tick(HOUR), gort::time::after(HOUR))));
+            }
+            let stopped = Arc::new(Timer::new(HOUR));
+            go!(name = "receiver", clone [stopped]; move || stopped.recv());
+            go!(name = "selects", clone [stopped]; move || select! { <-stopped => {} });
+            go!(name = "joins", clone [stopped]; {
+                let receiver = go!(name = "joined"; move || stopped.recv());
+                select! { <-receiver => {} }
+            });
+            let call = after_func(HOUR, || {});
+            gort_tests::settle();
+            assert!(call.stop() && stopped.stop());
+            let _ = stopped.recv();
         }
         "woken-by-foreign-thread" => {
             let (tx, rx) = bounded(0);

@@ -1,0 +1,304 @@
+//! The channel that a timer delivers to: `tick`, `Timer`, `Ticker`.
+//!
+//! One word says when the next message is due, under a lock. Nothing is armed until
+//! somebody waits: a receiver that waits sleeps until the due time and then tries to take
+//! the message. So a timer that nobody waits for costs nothing, wherever it is forgotten;
+//! and since no message lies anywhere before it is taken, `stop` and `reset` leave no
+//! stale one.
+//!
+//! # Invariants
+//! 1. `due` is written under the lock, and everything else is touched only under it.
+//! 2. Whoever is in the queue sleeps until the due time at the latest (for ever if there is
+//!    none), unless its own deadline comes first.
+//!
+//! # Why no due time is missed
+//! A receiver reads the due time and enters the queue in one critical section, and lets go of
+//! the lock when it sleeps. Who moves the due time nearer does so under the lock: before that
+//! section, and is seen; or after it, and finds the record in the queue, takes it out, and
+//! wakes its owner, who looks again. Who moves it away need not wake anybody (invariant 2 still
+//! holds: the sleeper wakes too early, and looks again), and does so only if the timer is
+//! stopped, so that a deadlock is noticed then and not at the time that was due.
+//!
+//! # In a select
+//! The record of an arm carries the select's word. Who moves the due time wins the word for
+//! no arm (`SelectWord::interrupt`), just as the select's own time-out does. So no arm has taken
+//! place and none can, all locks are taken, all records taken out, and the select begins its
+//! loop anew: it looks at every arm, and asks for every due time, again.
+
+use super::ops::Failed;
+use crate::sudog::{SelectWord, Sudog, WaitQueue, wake};
+use gort_runtime::{Current, Nanos, RawLock, WaitReason, deadline_after, now};
+use std::cell::{Cell, UnsafeCell};
+use std::panic::Location;
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// Not due: stopped, or taken. No deadline is 0.
+const NEVER: Nanos = 0;
+
+/// What follows when a message has been taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Nothing.
+    Once,
+    /// The first multiple of this period that is not over yet. Go's tickers.
+    OnGrid(Nanos),
+    /// The next after this period; if that is over, one period from now. crossbeam's `tick`.
+    Afresh(Nanos),
+}
+
+impl Repeat {
+    /// How far the due time moves if a message is taken so late.
+    fn step(self, late: Nanos) -> Option<Nanos> {
+        match self {
+            Self::Once => None,
+            Self::OnGrid(period) => {
+                let periods = late / period.max(1) + 1;
+                Some(period.max(1).saturating_mul(periods))
+            }
+            Self::Afresh(period) if late < period => Some(period),
+            Self::Afresh(period) => Some(late.saturating_add(period)),
+        }
+    }
+}
+
+/// A duration as a period.
+pub(crate) fn period_of(d: Duration) -> Nanos {
+    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Messages that become due.
+pub(crate) struct TimerChan {
+    lock: RawLock,
+    /// When the next message is due, or `NEVER`. Others than the lock's holder may take it for
+    /// a hint; nothing is published by it.
+    due: AtomicU64,
+    /// What the message says: the same moment as `due` (it is not looked at if the clock
+    /// cannot tell the time).
+    instant: Cell<Instant>,
+    repeat: Cell<Repeat>,
+    /// Somebody is in `attend`, or about to be.
+    attended: Cell<bool>,
+    waiters: UnsafeCell<WaitQueue>,
+}
+
+// SAFETY: what is not atomic is reached only under the lock.
+unsafe impl Send for TimerChan {}
+// SAFETY: as above.
+unsafe impl Sync for TimerChan {}
+
+/// What a change found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    /// A message was due, now or later.
+    pub(crate) pending: bool,
+    /// Somebody attends to the timer.
+    pub(crate) attended: bool,
+}
+
+impl TimerChan {
+    /// A first message `d` from now.
+    pub(crate) fn new(d: Duration, repeat: Repeat) -> Self {
+        let (due, instant) = moment(d);
+        Self {
+            lock: RawLock::new(),
+            due: AtomicU64::new(due),
+            instant: Cell::new(instant),
+            repeat: Cell::new(repeat),
+            attended: Cell::new(false),
+            waiters: UnsafeCell::new(WaitQueue::new()),
+        }
+    }
+
+    pub(crate) fn raw_lock(&self) -> &RawLock {
+        &self.lock
+    }
+
+    /// When it is worth trying: `None` if nothing is going to be due.
+    pub(crate) fn due(&self) -> Option<Nanos> {
+        Some(self.due.load(Relaxed)).filter(|&due| due != NEVER)
+    }
+
+    /// Takes the message if one is due.
+    pub(crate) fn try_take(&self) -> Option<Instant> {
+        if self.due().is_none_or(|due| now() < due) {
+            return None;
+        }
+        self.lock.lock();
+        // SAFETY: taken above.
+        unsafe {
+            let taken = self.try_take_locked();
+            self.lock.unlock();
+            taken
+        }
+    }
+
+    /// # Safety
+    /// The caller holds the lock.
+    pub(crate) unsafe fn try_take_locked(&self) -> Option<Instant> {
+        let due = self.due()?;
+        let late = now().checked_sub(due)?;
+        let instant = self.instant.get();
+        let next = self.repeat.get().step(late);
+        let due = next.map_or(NEVER, |step| due.saturating_add(step));
+        self.due.store(due, Relaxed);
+        let step = Duration::from_nanos(next.unwrap_or(0));
+        self.instant
+            .set(instant.checked_add(step).unwrap_or(instant));
+        Some(instant)
+    }
+
+    /// # Safety
+    /// The caller holds the lock, found nothing due under it, and sleeps until the due time at the
+    /// latest; the record, which carries a select's word, stays in place until `dequeue`.
+    pub(crate) unsafe fn enqueue(&self, sg: &Sudog) {
+        // SAFETY: caller's clause.
+        unsafe { (*self.waiters.get()).push_back(sg) };
+    }
+
+    /// # Safety
+    /// The caller holds the lock; the record is in the queue or in none.
+    pub(crate) unsafe fn dequeue(&self, sg: &Sudog) {
+        // SAFETY: caller's clause.
+        unsafe { (*self.waiters.get()).remove(sg) };
+    }
+
+    /// Takes a message, waiting until `deadline` at most, if there is one.
+    pub(super) fn recv(
+        &self,
+        deadline: Option<Nanos>,
+        site: &'static Location<'static>,
+    ) -> Result<Instant, Failed> {
+        if let Some(instant) = self.try_take() {
+            return Ok(instant);
+        }
+        let current = Current::new();
+        self.lock.lock();
+        loop {
+            // SAFETY: taken above, or by `wait`.
+            unsafe {
+                let taken = self.try_take_locked();
+                let time_is_up = deadline.is_some_and(|deadline| now() >= deadline);
+                if taken.is_some() || time_is_up {
+                    self.lock.unlock();
+                    return taken.ok_or(Failed::Timeout);
+                }
+                let until = self.due().into_iter().chain(deadline).min();
+                self.wait(&current, until, WaitReason::ChanReceive, site);
+            }
+        }
+    }
+
+    /// Takes a message, waiting for it; false if the timer is stopped. Either way nobody attends
+    /// to it afterwards.
+    pub(crate) fn attend(&self, site: &'static Location<'static>) -> bool {
+        let current = Current::new();
+        self.lock.lock();
+        loop {
+            // SAFETY: taken above, or by `wait`.
+            unsafe {
+                let taken = self.try_take_locked().is_some();
+                let due = self.due();
+                if taken || due.is_none() {
+                    self.attended.set(false);
+                    self.lock.unlock();
+                    return taken;
+                }
+                self.wait(&current, due, WaitReason::Sleep, site);
+            }
+        }
+    }
+
+    /// Waits until then, or until the due time has moved.
+    ///
+    /// # Safety
+    /// The caller holds the lock, and found nothing due under it. It is released for the wait.
+    unsafe fn wait(
+        &self,
+        current: &Current,
+        until: Option<Nanos>,
+        reason: WaitReason,
+        site: &'static Location<'static>,
+    ) {
+        let word = SelectWord::new();
+        let sg = Sudog::plain(current.waiter(), ptr::null_mut());
+        sg.select.set(&raw const word);
+        let lock = &self.lock;
+        // SAFETY: the record is enqueued under the lock, which `commit` releases; who takes
+        // it out and wins the word wakes us, once. Record and word stay in place until the
+        // record is out, below.
+        unsafe {
+            self.enqueue(&sg);
+            let commit = move || {
+                lock.unlock();
+                true
+            };
+            match until {
+                None => current.park(commit, reason, site),
+                Some(until) => {
+                    let word = ptr::from_ref(&word).cast();
+                    current.park_until(commit, until, SelectWord::expire, word, reason, site);
+                }
+            }
+            lock.lock();
+            self.dequeue(&sg);
+        }
+    }
+
+    /// Nothing is due any more. True if something was.
+    pub(crate) fn stop(&self) -> bool {
+        self.set(NEVER, None, |_| {}).pending
+    }
+
+    /// The next message is due `d` from now; what follows is `repeat`.
+    pub(crate) fn reset(&self, d: Duration, repeat: Repeat) -> bool {
+        let (due, instant) = moment(d);
+        self.set(due, Some(instant), |chan| chan.repeat.set(repeat))
+            .pending
+    }
+
+    /// As [`reset`](Self::reset); and from now on somebody attends to the timer: if nobody did
+    /// `before`, the caller sends somebody.
+    pub(crate) fn reset_attended(&self, d: Duration) -> Before {
+        let (due, instant) = moment(d);
+        self.set(due, Some(instant), |chan| chan.attended.set(true))
+    }
+
+    fn set(&self, due: Nanos, instant: Option<Instant>, also: impl FnOnce(&Self)) -> Before {
+        let woken = WaitQueue::new();
+        self.lock.lock();
+        let was_due = self.due.load(Relaxed);
+        let before = Before {
+            pending: was_due != NEVER,
+            attended: self.attended.get(),
+        };
+        self.due.store(due, Relaxed);
+        if let Some(instant) = instant {
+            self.instant.set(instant);
+        }
+        also(self);
+        // SAFETY: we hold the lock; the records are moved to `woken` and woken from there.
+        unsafe {
+            let later = was_due != NEVER && due >= was_due;
+            if !later {
+                while let Some(sg) = (*self.waiters.get()).dequeue_to_look_again() {
+                    woken.push_back(sg);
+                }
+            }
+            self.lock.unlock();
+            while let Some(sg) = woken.front() {
+                woken.remove(sg);
+                wake(sg);
+            }
+        }
+        before
+    }
+}
+
+/// `d` from now: for the scheduler, never earlier than for the user.
+fn moment(d: Duration) -> (Nanos, Instant) {
+    let now = Instant::now();
+    // Beyond what an `Instant` can tell, `deadline_after` says "at the end of time".
+    (deadline_after(d), now.checked_add(d).unwrap_or(now))
+}

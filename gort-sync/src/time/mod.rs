@@ -1,0 +1,11 @@
+//! Timers: `Timer`, `Ticker`, `after_func`, `tick`.
+//!
+//! They are thin: what they share is the channel in `channel/timer.rs`.
+
+mod call;
+mod ticker;
+mod timer;
+
+pub use call::after_func;
+pub use ticker::{Ticker, tick};
+pub use timer::Timer;

@@ -1,0 +1,139 @@
+//! `Timer`: one message at a time that can be moved or called off.
+
+use super::call::Call;
+use crate::channel::{Receiver, RecvError, Repeat, TimerChan, TryRecvError, never};
+use crate::select::{ChanRecvArm, Selectable};
+use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Delivers its due time once, unless it is stopped before. Go's `time.Timer`.
+///
+/// In `select!` a timer stands for its channel: `<-timer => …`. The channel has no buffer
+/// (`len` and `capacity` are 0, as in Go since 1.23): a time that nobody has taken is
+/// gone after `stop` or `reset`. Nothing runs on behalf of a timer that nobody waits for,
+/// so one that is dropped or forgotten costs nothing.
+///
+/// ```
+/// # use gort_sync as gort;
+/// use gort::time::Timer;
+/// use std::time::{Duration, Instant};
+///
+/// let timer = Timer::new(Duration::from_secs(3600));
+/// assert!(timer.reset(Duration::from_millis(1)));
+/// let due = timer.recv()?;
+/// assert!(due <= Instant::now());
+/// assert!(!timer.stop(), "it is over");
+/// # Ok::<(), gort::channel::RecvError>(())
+/// ```
+pub struct Timer {
+    receiver: Receiver<Instant>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// Delivers to the receiver.
+    Channel(Arc<TimerChan>),
+    /// Made by `after_func`; the receiver is never ready.
+    Call(Arc<Call>),
+}
+
+impl UnwindSafe for Timer {}
+impl RefUnwindSafe for Timer {}
+
+impl Timer {
+    /// A timer that is due `d` from now. Go's `time.NewTimer`.
+    #[must_use]
+    pub fn new(d: Duration) -> Self {
+        let chan = Arc::new(TimerChan::new(d, Repeat::Once));
+        Self {
+            receiver: Receiver::timer(Arc::clone(&chan)),
+            kind: Kind::Channel(chan),
+        }
+    }
+
+    pub(super) fn of_call(call: Arc<Call>) -> Self {
+        Self {
+            receiver: never(),
+            kind: Kind::Call(call),
+        }
+    }
+
+    /// Stops the timer: nothing is received from it, and the function of
+    /// [`after_func`](super::after_func) is not called, before it is reset. Go's
+    /// `Timer.Stop`.
+    ///
+    /// True if that changes anything: the timer was pending, or due with nobody having taken
+    /// the time. False if it was taken, the function has been started, or the timer was
+    /// stopped before. Does not wait for a function that runs.
+    #[expect(clippy::must_use_candidate, reason = "mostly called for what it does")]
+    pub fn stop(&self) -> bool {
+        match &self.kind {
+            Kind::Channel(chan) => chan.stop(),
+            Kind::Call(call) => call.stop(),
+        }
+    }
+
+    /// Has the timer due `d` from now, whatever it was before. Go's `Timer.Reset`.
+    ///
+    /// The result is as that of [`stop`](Self::stop): whether the timer was active. Whoever
+    /// waits for the timer goes on waiting, for the new time.
+    ///
+    /// # Panics
+    /// Only for a timer of [`after_func`](super::after_func), if no stack can be had.
+    #[track_caller]
+    pub fn reset(&self, d: Duration) -> bool {
+        match &self.kind {
+            Kind::Channel(chan) => chan.reset(d, Repeat::Once),
+            Kind::Call(call) => call.reset(d),
+        }
+    }
+
+    /// The channel that the due time comes from; for a timer of
+    /// [`after_func`](super::after_func) one that nothing comes from. Go's field `C`.
+    #[must_use]
+    pub fn receiver(&self) -> &Receiver<Instant> {
+        &self.receiver
+    }
+
+    /// Waits for the due time: for ever, if the timer is stopped or its time was taken.
+    ///
+    /// # Errors
+    /// None: the channel is never closed.
+    #[track_caller]
+    pub fn recv(&self) -> Result<Instant, RecvError> {
+        self.receiver.recv()
+    }
+
+    /// Takes the due time if it has come.
+    ///
+    /// # Errors
+    /// `Empty` if it has not.
+    pub fn try_recv(&self) -> Result<Instant, TryRecvError> {
+        self.receiver.try_recv()
+    }
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Timer { .. }")
+    }
+}
+
+/// Stands for its channel.
+impl Selectable for Timer {
+    type Output = Result<Instant, RecvError>;
+    type Arm<'a> = ChanRecvArm<'a, Instant>;
+
+    fn arm(&self) -> ChanRecvArm<'_, Instant> {
+        self.receiver.arm()
+    }
+
+    fn take<'a>(arm: &mut ChanRecvArm<'a, Instant>) -> Self::Output
+    where
+        Self: 'a,
+    {
+        <Receiver<Instant> as Selectable>::take(arm)
+    }
+}
