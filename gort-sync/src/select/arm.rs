@@ -47,7 +47,7 @@ pub unsafe trait Arm {
 
 /// What may stand right of `<-` in `select!`.
 ///
-/// Implemented by receivers, and by `Option`s, references and `Arc`s of selectables; a
+/// Implemented by receivers, lock requests, and by `Option`s, references and `Arc`s of selectables; a
 /// `None` is never ready, like Go's nil channel. Taken by reference, never moved.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be received from in `select!`",
