@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 7] = [
+const ROWS: [(&str, RangeInclusive<usize>); 11] = [
     ("GO", 1..=16),
     ("PA", 1..=29),
     ("DL", 1..=15),
@@ -17,6 +17,10 @@ const ROWS: [(&str, RangeInclusive<usize>); 7] = [
     ("LT", 1..=12),
     ("ST", 1..=10),
     ("RU", 1..=20),
+    ("MU", 1..=11),
+    ("RW", 1..=9),
+    ("ON", 1..=8),
+    ("CO", 1..=9),
 ];
 
 /// The sources of tests, this one excepted.
