@@ -1,0 +1,194 @@
+//! Models of `word/mutex.rs` with the queue of `mutex/wait.rs`.
+//!
+//! Not modelled: spinning (it is a `try_lock`), the clock (a waiter starves from its second
+//! round on, in some models; the time of one with a limit may be up at any moment).
+
+use super::{Data, Queue, Sleeper, explore};
+use crate::word::mutex::Word;
+use gort_runtime::RawLock;
+use loom::thread;
+use std::sync::Arc;
+
+struct Mutex {
+    word: Word,
+    queue_lock: RawLock,
+    queue: Queue,
+    data: Data,
+}
+
+/// How somebody locks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// Waits; does not starve.
+    Wait,
+    /// Waits; starves when it has lost once.
+    Starve,
+    /// Waits, with a limit.
+    Limited,
+    /// Waits as an arm of a select, whose other arm may be chosen at any moment.
+    Select,
+}
+
+impl Mutex {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            word: Word::new(),
+            queue_lock: RawLock::new(),
+            queue: Queue::new(),
+            data: Data::new(),
+        })
+    }
+
+    /// Locks, adds one, unlocks; false if it gave up.
+    fn add_one(&self, how: How) -> bool {
+        let locked = match how {
+            How::Select => self.select(),
+            _ => self.word.lock_idle() || self.wait(how),
+        };
+        if locked {
+            self.data.add_one();
+            self.unlock();
+        }
+        locked
+    }
+
+    /// `Mutex::wait`.
+    fn wait(&self, how: How) -> bool {
+        let mut woken = false;
+        loop {
+            let sleeper = Sleeper::new(woken && how == How::Starve);
+            self.queue_lock.lock();
+            if self.word.lock_or_announce(woken) {
+                self.unlock_queue();
+                return true;
+            }
+            if woken && how == How::Limited {
+                // The time was up in the meantime.
+                self.take_out(&sleeper);
+                self.unlock_queue();
+                return false;
+            }
+            if woken {
+                self.queue.push_front(&sleeper);
+            } else {
+                self.queue.push_back(&sleeper);
+            }
+            self.unlock_queue();
+            if !sleeper.park(how == How::Limited) {
+                self.queue_lock.lock();
+                self.take_out(&sleeper);
+                self.unlock_queue();
+                return false;
+            }
+            if sleeper.was_handed_over() {
+                return true;
+            }
+            woken = true;
+        }
+    }
+
+    /// `select` with a `LockArm` and another arm that becomes ready.
+    fn select(&self) -> bool {
+        let sleeper = Sleeper::new(true);
+        self.queue_lock.lock();
+        let locked = self.word.lock_or_announce(false);
+        if !locked {
+            self.queue.push_back(&sleeper);
+        }
+        self.unlock_queue();
+        if locked {
+            return true;
+        }
+        let handed_over = sleeper.park(true);
+        self.queue_lock.lock();
+        self.take_out(&sleeper);
+        self.unlock_queue();
+        assert_eq!(handed_over, sleeper.was_handed_over());
+        handed_over
+    }
+
+    fn take_out(&self, sleeper: &Arc<Sleeper>) {
+        self.queue.remove(sleeper);
+        if self.queue.is_empty() {
+            self.word.queue_is_empty();
+        }
+    }
+
+    fn unlock(&self) {
+        if self.word.unlock_alone() || self.word.unlock_quietly() {
+            return;
+        }
+        self.queue_lock.lock();
+        let next = self.queue.dequeue();
+        if self.queue.is_empty() {
+            self.word.queue_is_empty();
+        }
+        let Some(sleeper) = next else {
+            self.word.unlock();
+            return self.unlock_queue();
+        };
+        sleeper.set_handed_over(sleeper.starving);
+        if !sleeper.starving {
+            self.word.unlock_for_woken();
+        }
+        self.unlock_queue();
+        sleeper.wake();
+    }
+
+    fn unlock_queue(&self) {
+        // SAFETY: the caller holds it.
+        unsafe { self.queue_lock.unlock() };
+    }
+}
+
+/// Several lock at once; nobody may be forgotten, and in the end the mutex is free.
+fn all_lock(ways: &'static [How]) {
+    explore(move || {
+        let mutex = Mutex::new();
+        let (last, others) = ways.split_last().unwrap();
+        let threads: Vec<_> = others
+            .iter()
+            .map(|&how| {
+                let mutex = Arc::clone(&mutex);
+                thread::spawn(move || mutex.add_one(how))
+            })
+            .collect();
+        let mut locked = u32::from(mutex.add_one(*last));
+        for thread in threads {
+            locked += u32::from(thread.join().unwrap());
+        }
+        assert!(mutex.queue.is_empty());
+        assert!(mutex.word.lock_idle() || mutex.word.try_lock());
+        assert_eq!(mutex.data.get(), locked);
+    });
+}
+
+#[test]
+fn a_waiter_is_forgotten() {
+    all_lock(&[How::Wait, How::Wait, How::Wait]);
+}
+
+#[test]
+fn a_waiter_that_starves_is_forgotten() {
+    all_lock(&[How::Starve, How::Starve, How::Wait]);
+}
+
+#[test]
+fn who_gives_up_takes_a_wake_up_along() {
+    all_lock(&[How::Limited, How::Wait, How::Wait]);
+}
+
+#[test]
+fn two_that_give_up_take_a_wake_up_along() {
+    all_lock(&[How::Limited, How::Limited, How::Wait]);
+}
+
+#[test]
+fn an_arm_that_loses_takes_the_lock_along() {
+    all_lock(&[How::Select, How::Wait, How::Wait]);
+}
+
+#[test]
+fn an_arm_and_one_with_a_limit_forget_each_other() {
+    all_lock(&[How::Select, How::Limited, How::Starve]);
+}
