@@ -126,7 +126,11 @@ fn what_a_readers_writer_lock_cannot_do_is_reported() {
     for procs in [1, 2, 8] {
         let words = ["deadlock!", "[sync.RWMutex.RLock]:", "[sync.RWMutex.Lock]:"];
         is_reported("read-write-read", procs, &words);
-        is_reported("read-then-write", procs, &["deadlock!", "[sync.RWMutex.Lock]:"]);
+        is_reported(
+            "read-then-write",
+            procs,
+            &["deadlock!", "[sync.RWMutex.Lock]:"],
+        );
     }
 }
 

@@ -3,7 +3,6 @@
 
 use gort::prelude::*;
 use gort::runtime::WaitReason;
-use gort::select;
 use gort::sync::{LockRequest, MutexGuard, Timeout};
 use gort::time::sleep;
 use gort_tests::{Random, claims, parked, seed, settle, waiting};

@@ -40,11 +40,7 @@ impl<T: ?Sized> Mutex<T> {
 
     /// Locks, waiting until `deadline` at most, if there is one. False: it has come.
     #[cold]
-    pub(super) fn wait(
-        &self,
-        deadline: Option<Nanos>,
-        site: &'static Location<'static>,
-    ) -> bool {
+    pub(super) fn wait(&self, deadline: Option<Nanos>, site: &'static Location<'static>) -> bool {
         if spin(|| self.word.try_lock()) {
             return true;
         }

@@ -85,7 +85,11 @@ impl RwLock {
             self.unlock_queues();
             return true;
         }
-        let queue = if how.reads() { &self.readers } else { &self.writers };
+        let queue = if how.reads() {
+            &self.readers
+        } else {
+            &self.writers
+        };
         queue.push_back(&sleeper);
         self.unlock_queues();
         if sleeper.park(how.is_limited()) {

@@ -133,9 +133,7 @@ impl Word {
     #[inline]
     #[must_use]
     pub(crate) fn write_unlock(&self) -> bool {
-        self.0
-            .compare_exchange(WRITER, 0, Release, Relaxed)
-            .is_ok()
+        self.0.compare_exchange(WRITER, 0, Release, Relaxed).is_ok()
     }
 
     /// Under the queues' lock: who is inside. Only `Readers` can change while the caller has
