@@ -16,8 +16,8 @@ use loom::cell::UnsafeCell;
 use loom::model::Builder;
 use loom::sync::Notify;
 use loom::sync::atomic::{
-    AtomicU32,
-    Ordering::{AcqRel, Relaxed},
+    AtomicBool, AtomicU32,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ struct Sleeper {
     starving: bool,
     /// `success`; written by the waker before the wake-up.
     handed_over: UnsafeCell<bool>,
-    ready: Notify,
+    ready: (AtomicBool, Notify),
 }
 
 // SAFETY: loom checks every access to the cell.
@@ -69,7 +69,7 @@ impl Sleeper {
             word: AtomicU32::new(OPEN),
             starving,
             handed_over: UnsafeCell::new(false),
-            ready: Notify::new(),
+            ready: (AtomicBool::new(false), Notify::new()),
         })
     }
 
@@ -85,12 +85,16 @@ impl Sleeper {
         if limited && self.decide(EXPIRED) {
             return false;
         }
-        self.ready.wait();
+        // loom's notification may come too early, `ready` never does.
+        while !self.ready.0.load(Acquire) {
+            self.ready.1.wait();
+        }
         true
     }
 
     fn wake(&self) {
-        self.ready.notify();
+        self.ready.0.store(true, Release);
+        self.ready.1.notify();
     }
 
     fn set_handed_over(&self, handed_over: bool) {

@@ -149,7 +149,7 @@ impl Word {
     /// Under the queues' lock, the writer that is inside leaves: `readers` are let in.
     pub(crate) fn writer_to_readers(&self, readers: u64) {
         // Nobody else changes the word: readers are not inside, others are refused.
-        self.0.store(readers * READER | QUEUED, Release);
+        self.0.store((readers * READER) | QUEUED, Release);
     }
 
     /// Under the queues' lock, with somebody queued and no writer inside: `readers` are let in.
