@@ -5,14 +5,13 @@
 
 use super::{Data, Queue, Sleeper, explore};
 use crate::word::mutex::Word;
-use gort_runtime::RawLock;
+use loom::sync::Mutex as QueueLock;
 use loom::thread;
 use std::sync::Arc;
 
 struct Mutex {
     word: Word,
-    queue_lock: RawLock,
-    queue: Queue,
+    queue: QueueLock<Queue>,
     data: Data,
 }
 
@@ -33,8 +32,7 @@ impl Mutex {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             word: Word::new(),
-            queue_lock: RawLock::new(),
-            queue: Queue::new(),
+            queue: QueueLock::new(Queue::new()),
             data: Data::new(),
         })
     }
@@ -57,27 +55,27 @@ impl Mutex {
         let mut woken = false;
         loop {
             let sleeper = Sleeper::new(woken && how == How::Starve);
-            self.queue_lock.lock();
+            let mut queue = self.queue.lock().unwrap();
             if self.word.lock_or_announce(woken) {
-                self.unlock_queue();
+                drop(queue);
                 return true;
             }
             if woken && how == How::Limited {
                 // The time was up in the meantime.
-                self.take_out(&sleeper);
-                self.unlock_queue();
+                self.take_out(&mut queue, &sleeper);
+                drop(queue);
                 return false;
             }
             if woken {
-                self.queue.push_front(&sleeper);
+                queue.push_front(&sleeper);
             } else {
-                self.queue.push_back(&sleeper);
+                queue.push_back(&sleeper);
             }
-            self.unlock_queue();
+            drop(queue);
             if !sleeper.park(how == How::Limited) {
-                self.queue_lock.lock();
-                self.take_out(&sleeper);
-                self.unlock_queue();
+                let mut queue = self.queue.lock().unwrap();
+                self.take_out(&mut queue, &sleeper);
+                drop(queue);
                 return false;
             }
             if sleeper.was_handed_over() {
@@ -90,26 +88,26 @@ impl Mutex {
     /// `select` with a `LockArm` and another arm that becomes ready.
     fn select(&self) -> bool {
         let sleeper = Sleeper::new(true);
-        self.queue_lock.lock();
+        let mut queue = self.queue.lock().unwrap();
         let locked = self.word.lock_or_announce(false);
         if !locked {
-            self.queue.push_back(&sleeper);
+            queue.push_back(&sleeper);
         }
-        self.unlock_queue();
+        drop(queue);
         if locked {
             return true;
         }
         let handed_over = sleeper.park(true);
-        self.queue_lock.lock();
-        self.take_out(&sleeper);
-        self.unlock_queue();
+        let mut queue = self.queue.lock().unwrap();
+        self.take_out(&mut queue, &sleeper);
+        drop(queue);
         assert_eq!(handed_over, sleeper.was_handed_over());
         handed_over
     }
 
-    fn take_out(&self, sleeper: &Arc<Sleeper>) {
-        self.queue.remove(sleeper);
-        if self.queue.is_empty() {
+    fn take_out(&self, queue: &mut Queue, sleeper: &Arc<Sleeper>) {
+        queue.remove(sleeper);
+        if queue.is_empty() {
             self.word.queue_is_empty();
         }
     }
@@ -118,77 +116,74 @@ impl Mutex {
         if self.word.unlock_alone() || self.word.unlock_quietly() {
             return;
         }
-        self.queue_lock.lock();
-        let next = self.queue.dequeue();
-        if self.queue.is_empty() {
+        let mut queue = self.queue.lock().unwrap();
+        let next = queue.dequeue();
+        if queue.is_empty() {
             self.word.queue_is_empty();
         }
         let Some(sleeper) = next else {
             self.word.unlock();
-            return self.unlock_queue();
+            return;
         };
         sleeper.set_handed_over(sleeper.starving);
         if !sleeper.starving {
             self.word.unlock_for_woken();
         }
-        self.unlock_queue();
+        drop(queue);
         sleeper.wake();
-    }
-
-    fn unlock_queue(&self) {
-        // SAFETY: the caller holds it.
-        unsafe { self.queue_lock.unlock() };
     }
 }
 
-/// Several lock at once; nobody may be forgotten, and in the end the mutex is free.
-fn all_lock(ways: &'static [How]) {
+/// Several lock at once, each in these ways, one after the other; nobody may be forgotten, and
+/// in the end the mutex is free.
+fn all_lock(threads: &'static [&'static [How]]) {
     explore(move || {
         let mutex = Mutex::new();
-        let (last, others) = ways.split_last().unwrap();
+        let work = |ways: &'static [How]| {
+            let mutex = Arc::clone(&mutex);
+            move || ways.iter().filter(|&&how| mutex.add_one(how)).count()
+        };
+        let (last, others) = threads.split_last().unwrap();
         let threads: Vec<_> = others
             .iter()
-            .map(|&how| {
-                let mutex = Arc::clone(&mutex);
-                thread::spawn(move || mutex.add_one(how))
-            })
+            .map(|ways| thread::spawn(work(ways)))
             .collect();
-        let mut locked = u32::from(mutex.add_one(*last));
+        let mut locked = work(last)();
         for thread in threads {
-            locked += u32::from(thread.join().unwrap());
+            locked += thread.join().unwrap();
         }
-        assert!(mutex.queue.is_empty());
-        assert!(mutex.word.lock_idle() || mutex.word.try_lock());
-        assert_eq!(mutex.data.get(), locked);
+        assert!(mutex.queue.lock().unwrap().is_empty());
+        assert!(mutex.word.try_lock());
+        assert_eq!(mutex.data.get() as usize, locked);
     });
 }
 
 #[test]
 fn a_waiter_is_forgotten() {
-    all_lock(&[How::Wait, How::Wait, How::Wait]);
+    all_lock(&[&[How::Wait], &[How::Wait], &[How::Wait, How::Wait]]);
 }
 
 #[test]
 fn a_waiter_that_starves_is_forgotten() {
-    all_lock(&[How::Starve, How::Starve, How::Wait]);
+    all_lock(&[&[How::Starve], &[How::Wait], &[How::Wait, How::Wait]]);
 }
 
 #[test]
 fn who_gives_up_takes_a_wake_up_along() {
-    all_lock(&[How::Limited, How::Wait, How::Wait]);
+    all_lock(&[&[How::Limited], &[How::Wait], &[How::Wait, How::Wait]]);
 }
 
 #[test]
 fn two_that_give_up_take_a_wake_up_along() {
-    all_lock(&[How::Limited, How::Limited, How::Wait]);
+    all_lock(&[&[How::Limited], &[How::Limited], &[How::Wait, How::Wait]]);
 }
 
 #[test]
 fn an_arm_that_loses_takes_the_lock_along() {
-    all_lock(&[How::Select, How::Wait, How::Wait]);
+    all_lock(&[&[How::Select], &[How::Wait], &[How::Wait, How::Wait]]);
 }
 
 #[test]
 fn an_arm_and_one_with_a_limit_forget_each_other() {
-    all_lock(&[How::Select, How::Limited, How::Starve]);
+    all_lock(&[&[How::Select], &[How::Limited], &[How::Starve, How::Wait]]);
 }

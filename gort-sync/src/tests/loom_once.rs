@@ -2,14 +2,13 @@
 
 use super::{Data, Queue, Sleeper, explore};
 use crate::word::once::{Begun, Word};
-use gort_runtime::RawLock;
+use loom::sync::Mutex as QueueLock;
 use loom::thread;
 use std::sync::Arc;
 
 struct Gate {
     word: Word,
-    queue_lock: RawLock,
-    queue: Queue,
+    queue: QueueLock<Queue>,
     data: Data,
 }
 
@@ -17,8 +16,7 @@ impl Gate {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             word: Word::new(),
-            queue_lock: RawLock::new(),
-            queue: Queue::new(),
+            queue: QueueLock::new(Queue::new()),
             data: Data::new(),
         })
     }
@@ -47,25 +45,20 @@ impl Gate {
 
     fn wait(&self) {
         let sleeper = Sleeper::new(false);
-        self.queue_lock.lock();
+        let mut queue = self.queue.lock().unwrap();
         if !self.word.announce() {
-            return self.unlock_queue();
+            return;
         }
-        self.queue.push_back(&sleeper);
-        self.unlock_queue();
+        queue.push_back(&sleeper);
+        drop(queue);
         sleeper.park(false);
     }
 
     fn wake_all(&self) {
-        self.queue_lock.lock();
-        let woken = self.queue.take_all();
-        self.unlock_queue();
+        let mut queue = self.queue.lock().unwrap();
+        let woken = queue.take_all();
+        drop(queue);
         woken.iter().for_each(|sleeper| sleeper.wake());
-    }
-
-    fn unlock_queue(&self) {
-        // SAFETY: the caller holds it.
-        unsafe { self.queue_lock.unlock() };
     }
 }
 
@@ -83,7 +76,7 @@ fn all_ask(failures: usize) {
         for thread in threads {
             assert!(matches!(thread.join().unwrap(), None | Some(1)));
         }
-        assert!(gate.queue.is_empty());
+        assert!(gate.queue.lock().unwrap().is_empty());
     });
 }
 

@@ -5,16 +5,19 @@
 
 use super::{Data, Queue, Sleeper, explore};
 use crate::word::rwlock::{Inside, Word};
-use gort_runtime::RawLock;
+use loom::sync::{Mutex, MutexGuard};
 use loom::thread;
 use std::sync::Arc;
 
 struct RwLock {
     word: Word,
-    queues_lock: RawLock,
+    queues: Mutex<Queues>,
+    data: Data,
+}
+
+struct Queues {
     readers: Queue,
     writers: Queue,
-    data: Data,
 }
 
 /// How somebody locks.
@@ -36,13 +39,24 @@ impl How {
     }
 }
 
+impl Queues {
+    fn of(&mut self, how: How) -> &mut Queue {
+        if how.reads() {
+            &mut self.readers
+        } else {
+            &mut self.writers
+        }
+    }
+}
+
 impl RwLock {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             word: Word::new(),
-            queues_lock: RawLock::new(),
-            readers: Queue::new(),
-            writers: Queue::new(),
+            queues: Mutex::new(Queues {
+                readers: Queue::new(),
+                writers: Queue::new(),
+            }),
             data: Data::new(),
         })
     }
@@ -60,8 +74,7 @@ impl RwLock {
         if how.reads() {
             self.data.get();
             if self.word.read_unlock() {
-                self.queues_lock.lock();
-                self.let_in();
+                self.let_in(self.queues.lock().unwrap());
             }
             return 0;
         }
@@ -75,71 +88,60 @@ impl RwLock {
     /// `RwLock::wait`.
     fn wait(&self, how: How) -> bool {
         let sleeper = Sleeper::new(false);
-        self.queues_lock.lock();
+        let mut queues = self.queues.lock().unwrap();
         let inside = if how.reads() {
             self.word.read_or_announce()
         } else {
             self.word.write_or_announce()
         };
         if inside {
-            self.unlock_queues();
             return true;
         }
-        let queue = if how.reads() {
-            &self.readers
-        } else {
-            &self.writers
-        };
-        queue.push_back(&sleeper);
-        self.unlock_queues();
+        queues.of(how).push_back(&sleeper);
+        drop(queues);
         if sleeper.park(how.is_limited()) {
             return true;
         }
-        self.queues_lock.lock();
-        queue.remove(&sleeper);
-        self.let_in();
+        let mut queues = self.queues.lock().unwrap();
+        queues.of(how).remove(&sleeper);
+        self.let_in(queues);
         false
     }
 
-    fn let_in(&self) {
+    fn let_in(&self, mut queues: MutexGuard<'_, Queues>) {
         let mut woken = Vec::new();
         let inside = self.word.inside();
         if inside == Inside::Nobody
-            && let Some(writer) = self.writers.dequeue()
+            && let Some(writer) = queues.writers.dequeue()
         {
             self.word.let_writer_in();
             woken.push(writer);
-        } else if inside != Inside::Writer && self.writers.is_empty() {
-            woken = self.readers.take_all();
+        } else if inside != Inside::Writer && queues.writers.is_empty() {
+            woken = queues.readers.take_all();
             self.word.let_readers_in(woken.len() as u64);
         }
-        self.finish(&woken);
+        self.finish(queues, &woken);
     }
 
     fn write_unlock_slow(&self) {
-        self.queues_lock.lock();
-        let mut woken = self.readers.take_all();
+        let mut queues = self.queues.lock().unwrap();
+        let mut woken = queues.readers.take_all();
         if woken.is_empty()
-            && let Some(writer) = self.writers.dequeue()
+            && let Some(writer) = queues.writers.dequeue()
         {
             woken.push(writer);
         } else {
             self.word.writer_to_readers(woken.len() as u64);
         }
-        self.finish(&woken);
+        self.finish(queues, &woken);
     }
 
-    fn finish(&self, woken: &[Arc<Sleeper>]) {
-        if self.readers.is_empty() && self.writers.is_empty() {
+    fn finish(&self, queues: MutexGuard<'_, Queues>, woken: &[Arc<Sleeper>]) {
+        if queues.readers.is_empty() && queues.writers.is_empty() {
             self.word.queues_are_empty();
         }
-        self.unlock_queues();
+        drop(queues);
         woken.iter().for_each(|sleeper| sleeper.wake());
-    }
-
-    fn unlock_queues(&self) {
-        // SAFETY: the caller holds it.
-        unsafe { self.queues_lock.unlock() };
     }
 }
 
@@ -159,7 +161,8 @@ fn all_visit(ways: &'static [How]) {
         for thread in threads {
             written += thread.join().unwrap();
         }
-        assert!(lock.readers.is_empty() && lock.writers.is_empty());
+        let queues = lock.queues.lock().unwrap();
+        assert!(queues.readers.is_empty() && queues.writers.is_empty());
         assert!(lock.word.try_write());
         assert_eq!(lock.data.get(), written);
     });

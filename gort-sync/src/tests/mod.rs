@@ -1,10 +1,10 @@
 //! loom models of the locks' state words: `.ci/loom` runs them. What green does not prove
 //! stands in `gort-runtime/src/tests/mod.rs`.
 //!
-//! The words and the queue's lock are the real ones (`word/`, `RawLock`'s stand-in for loom).
-//! Around them stand copies, call for call, of what `mutex/wait.rs`, `rwlock/wait.rs` and
-//! `once/gate.rs` do with their queues. A [`Sleeper`] stands for a record, its select word and
-//! the park.
+//! The words are the real ones (`word/`). Around them stand copies, call for call, of what
+//! `mutex/wait.rs`, `rwlock/wait.rs` and `once/gate.rs` do with their queues, under a lock of
+//! loom's (the stand-in for `RawLock` spins, which gives loom too much to try). A [`Sleeper`]
+//! stands for a record, its select word and the park.
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
@@ -24,14 +24,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
 
-/// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
-const PREEMPTIONS: usize = 2;
+/// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says more: with two a waiter is
+/// not woken, overtaken and then handed the lock.
+const PREEMPTIONS: usize = 3;
 
 /// Explores `model` as far as the bound on preemptions, and prints how many executions that
 /// took.
 fn explore(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
+    builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS));
     let executions = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&executions);
     builder.check(move || {
@@ -108,39 +109,28 @@ impl Sleeper {
     }
 }
 
-/// Sleepers in the order in which they came, and a lock elsewhere that protects them: loom
-/// reports whoever forgets it.
-struct Queue(UnsafeCell<VecDeque<Arc<Sleeper>>>);
-
-// SAFETY: loom checks every access to the cell.
-unsafe impl Send for Queue {}
-// SAFETY: as above.
-unsafe impl Sync for Queue {}
+/// Sleepers in the order in which they came.
+struct Queue(VecDeque<Arc<Sleeper>>);
 
 impl Queue {
     fn new() -> Self {
-        Self(UnsafeCell::new(VecDeque::new()))
+        Self(VecDeque::new())
     }
 
-    fn with<R>(&self, f: impl FnOnce(&mut VecDeque<Arc<Sleeper>>) -> R) -> R {
-        // SAFETY: loom checks it.
-        self.0.with_mut(|queue| f(unsafe { &mut *queue }))
+    fn push_back(&mut self, sleeper: &Arc<Sleeper>) {
+        self.0.push_back(Arc::clone(sleeper));
     }
 
-    fn push_back(&self, sleeper: &Arc<Sleeper>) {
-        self.with(|queue| queue.push_back(Arc::clone(sleeper)));
+    fn push_front(&mut self, sleeper: &Arc<Sleeper>) {
+        self.0.push_front(Arc::clone(sleeper));
     }
 
-    fn push_front(&self, sleeper: &Arc<Sleeper>) {
-        self.with(|queue| queue.push_front(Arc::clone(sleeper)));
+    fn remove(&mut self, sleeper: &Arc<Sleeper>) {
+        self.0.retain(|queued| !Arc::ptr_eq(queued, sleeper));
     }
 
-    fn remove(&self, sleeper: &Arc<Sleeper>) {
-        self.with(|queue| queue.retain(|queued| !Arc::ptr_eq(queued, sleeper)));
-    }
-
-    fn dequeue(&self) -> Option<Arc<Sleeper>> {
-        while let Some(first) = self.with(VecDeque::pop_front) {
+    fn dequeue(&mut self) -> Option<Arc<Sleeper>> {
+        while let Some(first) = self.0.pop_front() {
             if first.decide(WON) {
                 return Some(first);
             }
@@ -148,12 +138,12 @@ impl Queue {
         None
     }
 
-    fn take_all(&self) -> Vec<Arc<Sleeper>> {
+    fn take_all(&mut self) -> Vec<Arc<Sleeper>> {
         std::iter::from_fn(|| self.dequeue()).collect()
     }
 
     fn is_empty(&self) -> bool {
-        self.with(|queue| queue.is_empty())
+        self.0.is_empty()
     }
 }
 

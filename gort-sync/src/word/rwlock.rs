@@ -94,7 +94,8 @@ impl Word {
         self.0.compare_exchange(0, WRITER, Acquire, Relaxed).is_ok()
     }
 
-    /// Whether newcomers must join a queue.
+    /// Whether newcomers must join a queue: not worth spinning then.
+    #[cfg(not(loom))]
     pub(crate) fn is_queued(&self) -> bool {
         self.0.load(Relaxed) & QUEUED != 0
     }
