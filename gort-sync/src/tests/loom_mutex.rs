@@ -1,6 +1,6 @@
 //! Models of `word/mutex.rs` with the queue of `mutex/wait.rs`.
 //!
-//! Not modelled: spinning (it is a `try_lock`), the clock (a waiter starves from its second
+//! Not modelled: the clock (a waiter starves from its second
 //! round on, in some models; the time of one with a limit may be up at any moment).
 
 use super::{Data, Queue, Sleeper, explore};
@@ -52,6 +52,10 @@ impl Mutex {
 
     /// `Mutex::wait`.
     fn wait(&self, how: How) -> bool {
+        // Spinning.
+        if self.word.try_lock() {
+            return true;
+        }
         let mut woken = false;
         loop {
             let sleeper = Sleeper::new(woken && how == How::Starve);

@@ -5,7 +5,7 @@
 
 use super::{Data, Queue, Sleeper, explore};
 use crate::word::rwlock::{Inside, Word};
-use loom::sync::{Mutex, MutexGuard};
+use loom::sync::{Mutex, MutexGuard, Notify};
 use loom::thread;
 use std::sync::Arc;
 
@@ -73,9 +73,7 @@ impl RwLock {
         }
         if how.reads() {
             self.data.get();
-            if self.word.read_unlock() {
-                self.let_in(self.queues.lock().unwrap());
-            }
+            self.read_unlock();
             return 0;
         }
         self.data.add_one();
@@ -83,6 +81,12 @@ impl RwLock {
             self.write_unlock_slow();
         }
         1
+    }
+
+    fn read_unlock(&self) {
+        if self.word.read_unlock() {
+            self.let_in(self.queues.lock().unwrap());
+        }
     }
 
     /// `RwLock::wait`.
@@ -180,7 +184,32 @@ fn a_reader_among_writers_is_forgotten() {
 
 #[test]
 fn readers_stay_behind_a_writer_that_gave_up() {
-    all_visit(&[How::Read, How::WriteLimited, How::Read]);
+    explore(|| {
+        let lock = RwLock::new();
+        let second_was_inside = Arc::new(Notify::new());
+        let first = thread::spawn({
+            let (lock, second_was_inside) = (Arc::clone(&lock), Arc::clone(&second_was_inside));
+            move || {
+                if !lock.word.try_read() {
+                    lock.wait(How::Read);
+                }
+                // Inside until the second reader was.
+                second_was_inside.wait();
+                lock.read_unlock();
+            }
+        });
+        let second = thread::spawn({
+            let lock = Arc::clone(&lock);
+            move || {
+                lock.visit(How::Read);
+                second_was_inside.notify();
+            }
+        });
+        lock.visit(How::WriteLimited);
+        first.join().unwrap();
+        second.join().unwrap();
+        assert!(lock.word.try_write());
+    });
 }
 
 #[test]

@@ -39,7 +39,7 @@
 
 use crate::prim::{
     AtomicU64,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
+    Ordering::{Acquire, Relaxed, Release},
 };
 
 const WRITER: u64 = 1;
@@ -140,7 +140,7 @@ impl Word {
     /// Under the queues' lock: who is inside. Only `Readers` can change while the caller has
     /// that lock and somebody is queued, and that to `Nobody`.
     pub(crate) fn inside(&self) -> Inside {
-        match self.0.load(Acquire) & !QUEUED {
+        match self.0.load(Relaxed) & !QUEUED {
             0 => Inside::Nobody,
             WRITER => Inside::Writer,
             _ => Inside::Readers,
@@ -155,12 +155,12 @@ impl Word {
 
     /// Under the queues' lock, with somebody queued and no writer inside: `readers` are let in.
     pub(crate) fn let_readers_in(&self, readers: u64) {
-        self.0.fetch_add(readers * READER, AcqRel);
+        self.0.fetch_add(readers * READER, Acquire);
     }
 
     /// Under the queues' lock, with somebody queued and nobody inside: a writer is let in.
     pub(crate) fn let_writer_in(&self) {
-        self.0.fetch_or(WRITER, AcqRel);
+        self.0.fetch_or(WRITER, Acquire);
     }
 
     /// Under the queues' lock, and both are empty.
