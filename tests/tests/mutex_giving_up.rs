@@ -65,21 +65,20 @@ claims! {
         let mutex = leaked(Vec::new());
         let held = mutex.lock();
         // First, in the middle and last.
-        let mut waiters = Vec::new();
+        let (mut limited, mut others) = (Vec::new(), Vec::new());
         for i in 0..5 {
-            waiters.push(parked(WaitReason::MutexLock, move || {
-                if i % 2 == 1 {
-                    mutex.lock().push(i);
-                } else {
-                    assert!(mutex.lock_timeout(Duration::from_millis(20)).is_err());
-                }
-            }));
+            if i % 2 == 1 {
+                others.push(spawn(move || mutex.lock().push(i)));
+            } else {
+                let limit = Duration::from_millis(20);
+                limited.push(spawn(move || mutex.lock_timeout(limit).is_err()));
+            }
+            settle();
         }
-        sleep(Duration::from_millis(50));
-        settle();
+        assert!(limited.into_iter().all(|waiter| waiter.join().unwrap()));
         assert_eq!(waiting(WaitReason::MutexLock), 2);
         drop(held);
-        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        others.into_iter().for_each(|waiter| waiter.join().unwrap());
         assert_eq!(*mutex.try_lock().unwrap(), [1, 3]);
     }
 
