@@ -31,6 +31,8 @@ pub enum WaitReason {
     Join = 10,
     /// Waiting for a socket.
     IoWait = 11,
+    /// Waiting for permits of a semaphore.
+    Semacquire = 30,
 }
 
 impl WaitReason {
@@ -47,6 +49,7 @@ impl WaitReason {
             9 => Self::WaitGroupWait,
             10 => Self::Join,
             11 => Self::IoWait,
+            30 => Self::Semacquire,
             _ => Self::None,
         }
     }
@@ -67,6 +70,7 @@ impl fmt::Display for WaitReason {
             Self::WaitGroupWait => "sync.WaitGroup.Wait",
             Self::Join => "join",
             Self::IoWait => "IO wait",
+            Self::Semacquire => "semacquire",
         })
     }
 }

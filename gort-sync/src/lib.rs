@@ -5,16 +5,25 @@
 //! on `gort`, which re-exports this crate's items.
 //!
 //! ```text
-//! select/    channel/    mutex    waitgroup
+//! errgroup  singleflight  context/
+//! select/  channel/  mutex  waitgroup  semaphore/
 //!         sudog (waiting records and their queues)
 //!         gort-runtime: Current, Waiter, RawLock
 //! ```
 
+mod caught;
 pub mod channel;
+pub mod context;
+mod errgroup;
 mod mutex;
 pub mod select;
+mod semaphore;
+mod singleflight;
 mod sudog;
 mod waitgroup;
 
+pub use errgroup::ErrGroup;
 pub use mutex::{Mutex, MutexGuard, WouldBlock};
+pub use semaphore::{AcquireArm, AcquireError, AcquireRequest, Permit, Semaphore};
+pub use singleflight::SingleFlight;
 pub use waitgroup::WaitGroup;

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 7] = [
+const ROWS: [(&str, RangeInclusive<usize>); 9] = [
     ("GO", 1..=16),
     ("PA", 1..=29),
     ("DL", 1..=15),
@@ -17,6 +17,8 @@ const ROWS: [(&str, RangeInclusive<usize>); 7] = [
     ("LT", 1..=12),
     ("ST", 1..=10),
     ("RU", 1..=20),
+    ("PM", 1..=6),
+    ("CX", 1..=20),
 ];
 
 /// The sources of tests, this one excepted.

@@ -58,6 +58,8 @@ fn find(task: &Task) -> Option<Workload> {
         ("select_default", "") => Warmed(selects::select_default),
         ("mutex_uncontended", "") => Warmed(locks::mutex_uncontended),
         ("mutex_contended", "") => Warmed(locks::mutex_contended),
+        ("sem_contended", "") => Warmed(|n| locks::sem(n, false)),
+        ("sem_yield", "") => Warmed(|n| locks::sem(n, true)),
         ("parked_memory", "") => Once(memory::parked),
         ("timers", "") => Once(time::timers),
         ("cpu_hog", "") => Once(time::cpu_hog),

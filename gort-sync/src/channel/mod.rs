@@ -6,6 +6,7 @@
 
 mod at;
 mod counter;
+mod done;
 mod error;
 mod hchan;
 mod iter;
@@ -14,6 +15,7 @@ mod recv;
 mod send;
 
 pub(crate) use at::At;
+pub(crate) use done::{DoneEvent, How};
 pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };

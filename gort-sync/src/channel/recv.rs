@@ -2,6 +2,7 @@
 
 use super::at::At;
 use super::counter::{Share, Side};
+use super::done::DoneEvent;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::hchan::Hchan;
 use super::iter::{IntoIter, Iter, TryIter};
@@ -26,6 +27,8 @@ enum Flavor<T> {
     Chan(Share<T>),
     /// `T` is `Instant`: only [`Receiver::at`] makes these.
     At(Arc<At>),
+    /// `T` is `()`: only [`Receiver::done`] makes these.
+    Done(Arc<DoneEvent>),
     Never,
 }
 
@@ -33,6 +36,7 @@ enum Flavor<T> {
 pub(crate) enum Source<'a, T> {
     Chan(&'a Hchan<T>),
     At(&'a At),
+    Done(&'a DoneEvent),
     Never,
 }
 
@@ -47,6 +51,15 @@ impl Receiver<Instant> {
     }
 }
 
+impl Receiver<()> {
+    /// The channel of a context.
+    pub(crate) fn done(event: Arc<DoneEvent>) -> Self {
+        Self {
+            flavor: Flavor::Done(event),
+        }
+    }
+}
+
 impl<T> Receiver<T> {
     pub(super) fn new(share: Share<T>) -> Self {
         Self {
@@ -54,7 +67,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    pub(super) fn never() -> Self {
+    pub(crate) const fn never() -> Self {
         Self {
             flavor: Flavor::Never,
         }
@@ -64,6 +77,7 @@ impl<T> Receiver<T> {
         match &self.flavor {
             Flavor::Chan(share) => Source::Chan(share.chan()),
             Flavor::At(at) => Source::At(at),
+            Flavor::Done(event) => Source::Done(event),
             Flavor::Never => Source::Never,
         }
     }
@@ -78,6 +92,10 @@ impl<T> Receiver<T> {
         let site = Location::caller();
         match &self.flavor {
             Flavor::Chan(share) => share.chan().recv(None, site).map_err(|_| RecvError),
+            Flavor::Done(event) => {
+                event.wait(None, site);
+                Err(RecvError)
+            }
             _ => self.recv_timed(None, site).map_err(|_| RecvError),
         }
     }
@@ -100,6 +118,10 @@ impl<T> Receiver<T> {
                 Some(instant) => Ok(instant_as(instant)),
                 None => Err(TryRecvError::Empty),
             },
+            Flavor::Done(event) => Err(match event.how() {
+                Some(_) => TryRecvError::Disconnected,
+                None => TryRecvError::Empty,
+            }),
             Flavor::Never => Err(TryRecvError::Empty),
         }
     }
@@ -130,6 +152,7 @@ impl<T> Receiver<T> {
     ) -> Result<T, RecvTimeoutError> {
         let received = match &self.flavor {
             Flavor::Chan(share) => share.chan().recv(Some(deadline), site),
+            Flavor::Done(event) => Err(event.wait(Some(deadline), site)),
             _ => self.recv_timed(Some(deadline), site),
         };
         received.map_err(|failed| match failed {
@@ -199,7 +222,7 @@ impl<T> Receiver<T> {
     pub fn len(&self) -> usize {
         match &self.flavor {
             Flavor::Chan(share) => share.chan().len(),
-            Flavor::At(_) | Flavor::Never => 0,
+            Flavor::At(_) | Flavor::Done(_) | Flavor::Never => 0,
         }
     }
 
@@ -208,7 +231,7 @@ impl<T> Receiver<T> {
     pub fn capacity(&self) -> Option<usize> {
         match &self.flavor {
             Flavor::Chan(share) => share.chan().capacity(),
-            Flavor::At(_) | Flavor::Never => Some(0),
+            Flavor::At(_) | Flavor::Done(_) | Flavor::Never => Some(0),
         }
     }
 
@@ -218,6 +241,7 @@ impl<T> Receiver<T> {
         match (&self.flavor, &other.flavor) {
             (Flavor::Chan(a), Flavor::Chan(b)) => a.same(b),
             (Flavor::At(a), Flavor::At(b)) => Arc::ptr_eq(a, b),
+            (Flavor::Done(a), Flavor::Done(b)) => Arc::ptr_eq(a, b),
             (Flavor::Never, Flavor::Never) => true,
             _ => false,
         }
@@ -243,6 +267,7 @@ impl<T> Clone for Receiver<T> {
         let flavor = match &self.flavor {
             Flavor::Chan(share) => Flavor::Chan(share.another(Side::Receiver)),
             Flavor::At(at) => Flavor::At(Arc::clone(at)),
+            Flavor::Done(event) => Flavor::Done(Arc::clone(event)),
             Flavor::Never => Flavor::Never,
         };
         Self { flavor }

@@ -38,6 +38,9 @@ pub unsafe trait Arm {
     /// The caller holds the lock.
     unsafe fn dequeue(&self);
 
+    /// After `dequeue`, with no lock held: wakes those whom this arm's leaving has let through.
+    fn left(&self) {}
+
     /// When it is worth polling again although nobody will wake the select: the due
     /// time of a timer. Asked before each wait.
     fn due(&self) -> Option<Nanos> {
@@ -93,6 +96,12 @@ unsafe impl<A: Arm> Arm for Option<A> {
         if let Some(arm) = self {
             // SAFETY: caller's clause.
             unsafe { arm.dequeue() };
+        }
+    }
+
+    fn left(&self) {
+        if let Some(arm) = self {
+            arm.left();
         }
     }
 

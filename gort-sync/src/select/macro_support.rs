@@ -65,6 +65,10 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
         unsafe { self.arm.dequeue() };
     }
 
+    fn left(&self) {
+        self.arm.left();
+    }
+
     fn due(&self) -> Option<Nanos> {
         self.arm.due()
     }

@@ -1,7 +1,7 @@
 //! Receiving as an arm.
 
 use super::arm::{Arm, Selectable};
-use crate::channel::{At, Hchan, Receiver, RecvError, Slot, Source, Tried, instant_as};
+use crate::channel::{At, DoneEvent, Hchan, Receiver, RecvError, Slot, Source, Tried, instant_as};
 use crate::sudog::{SelectWord, Sudog};
 use gort_runtime::{Nanos, RawLock, Waiter};
 use std::cell::{Cell, UnsafeCell};
@@ -26,14 +26,21 @@ impl<'a, T> ChanRecvArm<'a, T> {
     fn chan(&self) -> Option<&'a Hchan<T>> {
         match self.source {
             Source::Chan(chan) => Some(chan),
-            Source::At(_) | Source::Never => None,
+            Source::At(_) | Source::Done(_) | Source::Never => None,
         }
     }
 
     fn at(&self) -> Option<&'a At> {
         match self.source {
             Source::At(at) => Some(at),
-            Source::Chan(_) | Source::Never => None,
+            Source::Chan(_) | Source::Done(_) | Source::Never => None,
+        }
+    }
+
+    fn done(&self) -> Option<&'a DoneEvent> {
+        match self.source {
+            Source::Done(event) => Some(event),
+            Source::Chan(_) | Source::At(_) | Source::Never => None,
         }
     }
 
@@ -42,14 +49,21 @@ impl<'a, T> ChanRecvArm<'a, T> {
     }
 }
 
-// SAFETY: as the trait asks, each by way of `Hchan`'s own methods; a timer channel and
-// a never-ready one have no lock and no queue.
+// SAFETY: as the trait asks, each by way of `Hchan`'s or `DoneEvent`'s own methods; a timer
+// channel and a never-ready one have no lock and no queue.
 unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     fn lock(&self) -> Option<&RawLock> {
+        if let Some(event) = self.done() {
+            return Some(event.raw_lock());
+        }
         self.chan().map(Hchan::raw_lock)
     }
 
     unsafe fn poll(&self) -> Option<Option<Waiter>> {
+        if let Some(event) = self.done() {
+            // SAFETY: the caller holds the lock.
+            return unsafe { event.how_locked() }.map(|_| None);
+        }
         if let Some(at) = self.at() {
             let instant = at.try_take()?;
             // SAFETY: the slot is ours and empty.
@@ -69,16 +83,24 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        let Some(chan) = self.chan() else { return };
         self.sg.waiter.set(Some(waiter));
         self.sg.elem.set(self.place().cast());
         self.sg.select.set(word);
         self.sg.case.set(case);
+        if let Some(event) = self.done() {
+            // SAFETY: caller's clauses; `poll`, under the same lock, has seen nothing happen.
+            unsafe { event.enqueue(&self.sg) };
+        }
+        let Some(chan) = self.chan() else { return };
         // SAFETY: caller's clauses.
         unsafe { chan.enqueue_receiver(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
+        if let Some(event) = self.done() {
+            // SAFETY: caller's clause; the record is among the waiters or out.
+            unsafe { event.dequeue(&self.sg) };
+        }
         if let Some(chan) = self.chan() {
             // SAFETY: caller's clause; the record is among the receivers or out.
             unsafe { chan.dequeue_receiver(&self.sg) };
@@ -86,6 +108,9 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     fn due(&self) -> Option<Nanos> {
+        if let Some(event) = self.done() {
+            return event.due();
+        }
         self.at()?.due()
     }
 }
