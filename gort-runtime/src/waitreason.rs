@@ -41,6 +41,8 @@ pub enum WaitReason {
     OnceDo = 15,
     /// Waiting for the others at a barrier.
     BarrierWait = 16,
+    /// Waiting for permits of a semaphore.
+    Semacquire = 17,
 }
 
 impl WaitReason {
@@ -62,6 +64,7 @@ impl WaitReason {
             14 => Self::CondWait,
             15 => Self::OnceDo,
             16 => Self::BarrierWait,
+            17 => Self::Semacquire,
             _ => Self::None,
         }
     }
@@ -88,6 +91,7 @@ impl fmt::Display for WaitReason {
             // Go has no words for these two: its Once is a mutex, and it has no barrier.
             Self::OnceDo => "sync.Once.Do",
             Self::BarrierWait => "sync.Barrier.Wait",
+            Self::Semacquire => "semacquire",
         })
     }
 }

@@ -5,7 +5,7 @@
 //! on `gort`, which re-exports this crate's items.
 //!
 //! ```text
-//! condvar    time/
+//! errgroup  singleflight  context/  condvar  time/  semaphore/
 //! mutex/     select/    channel/    rwlock/    once/    barrier    waitgroup
 //!         sudog (waiting records and their queues), spin, error
 //!         word/ (the locks' state words, which loom explores), prim
@@ -16,9 +16,15 @@
 #[cfg(not(loom))]
 mod barrier;
 #[cfg(not(loom))]
+mod caught;
+#[cfg(not(loom))]
 pub mod channel;
 #[cfg(not(loom))]
 mod condvar;
+#[cfg(not(loom))]
+pub mod context;
+#[cfg(not(loom))]
+mod errgroup;
 #[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
@@ -30,6 +36,10 @@ mod prim;
 mod rwlock;
 #[cfg(not(loom))]
 pub mod select;
+#[cfg(not(loom))]
+mod semaphore;
+#[cfg(not(loom))]
+mod singleflight;
 #[cfg(not(loom))]
 mod spin;
 #[cfg(not(loom))]
@@ -47,9 +57,12 @@ mod tests;
 pub use {
     barrier::{Barrier, BarrierWaitResult},
     condvar::{Condvar, WaitTimeoutResult},
+    errgroup::ErrGroup,
     error::{Timeout, WouldBlock},
     mutex::{LockArm, LockRequest, Mutex, MutexGuard},
     once::{LazyLock, Once, OnceLock},
     rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+    semaphore::{AcquireArm, AcquireError, AcquireRequest, Permit, Semaphore},
+    singleflight::SingleFlight,
     waitgroup::WaitGroup,
 };

@@ -136,6 +136,20 @@ impl Sudog {
         sg
     }
 
+    /// Whether it is in a queue. Asked under the queue's lock.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.queued.get()
+    }
+
+    /// The record behind this one in its queue.
+    ///
+    /// # Safety
+    /// The caller holds the queue's lock, and uses the record no longer than that.
+    pub(crate) unsafe fn behind<'a>(&self) -> Option<&'a Sudog> {
+        // SAFETY: records in the queue are alive.
+        unsafe { self.next.get().as_ref() }
+    }
+
     /// Wins the right to wake the waiter of a record just taken out of its queue.
     pub(crate) fn win(&self) -> bool {
         // SAFETY: the word of a select outlives its records' stay in queues, and the

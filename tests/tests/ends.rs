@@ -147,6 +147,25 @@ fn a_function_that_needs_its_own_once_is_reported() {
     is_reported("once-in-once", 2, &["deadlock!", "[sync.Once.Do]:"]);
 }
 
+// DL04: `semacquire`, for permits that will never be there.
+#[test]
+fn waiting_for_impossible_permits_is_reported() {
+    is_reported("stuck-at-a-semaphore", 2, &["deadlock!", "[semacquire]:"]);
+}
+
+// CX06: nothing of a cancelled context's deadline is left that could wake anybody.
+#[test]
+fn a_cancelled_contexts_deadline_keeps_nobody_waiting() {
+    for procs in [1, 2, 8] {
+        let words = [
+            "deadlock!",
+            "goroutine 1 \"main\" [chan receive (nil chan)]:",
+        ];
+        is_reported("context-cancelled-before-its-deadline", procs, &words);
+        completes("woken-by-deadline", procs, "woken");
+    }
+}
+
 // PA20
 #[test]
 fn goexit_in_main_lets_the_others_finish_and_then_reports() {

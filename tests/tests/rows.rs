@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 12] = [
+const ROWS: [(&str, RangeInclusive<usize>); 15] = [
     ("GO", 1..=16),
     ("PA", 1..=29),
     ("DL", 1..=15),
@@ -22,6 +22,9 @@ const ROWS: [(&str, RangeInclusive<usize>); 12] = [
     ("RW", 1..=9),
     ("ON", 1..=8),
     ("CO", 1..=9),
+    ("SM", 1..=15),
+    ("PM", 1..=6),
+    ("CX", 1..=20),
 ];
 
 /// The sources of tests, this one excepted.

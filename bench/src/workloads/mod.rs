@@ -59,6 +59,8 @@ fn find(task: &Task) -> Option<Workload> {
         ("mutex_uncontended", "") => Warmed(locks::mutex_uncontended),
         ("mutex_contended", "") => Warmed(locks::mutex_contended),
         ("rwmutex_read", "") => Warmed(locks::rwmutex_read),
+        ("sem_contended", "") => Warmed(|n| locks::sem(n, false)),
+        ("sem_yield", "") => Warmed(|n| locks::sem(n, true)),
         ("parked_memory", "") => Once(memory::parked),
         ("timers", "") => Once(time::timers),
         ("timer_reset", "") => Warmed(time::timer_reset),

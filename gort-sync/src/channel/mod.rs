@@ -6,6 +6,7 @@
 
 mod at;
 mod counter;
+mod done;
 mod error;
 mod hchan;
 mod iter;
@@ -16,7 +17,7 @@ mod send;
 mod timer;
 
 pub use crate::select::{Select, SelectedOperation};
-pub(crate) use at::At;
+pub(crate) use done::{DoneEvent, How};
 pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
     SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,

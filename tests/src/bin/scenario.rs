@@ -5,8 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use gort::context::Context;
 use gort::prelude::*;
-use gort::sync::{Barrier, Condvar, Once, RwLock};
+use gort::sync::{Barrier, Condvar, Once, RwLock, Semaphore};
 use gort::time::{Ticker, Timer, after_func, sleep};
 use std::env;
 use std::hint::black_box;
@@ -137,6 +138,25 @@ fn main() {
                 barrier.wait();
             });
             let _ = rx.recv();
+        }
+        "stuck-at-a-semaphore" => drop(Semaphore::new(1).acquire(2)),
+        "context-cancelled-before-its-deadline" => {
+            let (ctx, cancel) = Context::background().with_timeout(Duration::from_secs(10_000));
+            let waiter = go!(clone [ctx]; {
+                let _ended = ctx.done().recv();
+            });
+            let function = ctx.after_func(|| unreachable!("stopped"));
+            gort_tests::settle();
+            assert!(function.stop());
+            cancel.cancel();
+            waiter.join().unwrap();
+            let _ = gort::channel::never::<()>().recv();
+        }
+        "woken-by-deadline" => {
+            let (ctx, _cancel) = Context::background().with_timeout(pause);
+            let (tx, rx) = bounded(0);
+            ctx.after_func(move || tx.send("woken").unwrap());
+            println!("{}", rx.recv().unwrap());
         }
         "mutex-twice" => {
             let mutex = Mutex::new(());
