@@ -31,7 +31,6 @@ pub use send::Sender;
 pub(crate) use timer::{Repeat, TimerChan, period_of};
 
 use counter::Share;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A channel with room for `cap` values. With 0 each send waits for a receiver and
@@ -84,6 +83,5 @@ pub fn at(instant: Instant) -> Receiver<Instant> {
 /// [`time::tick`](crate::time::tick).
 #[must_use]
 pub fn tick(d: Duration) -> Receiver<Instant> {
-    let chan = TimerChan::new(d, Repeat::Afresh(period_of(d)));
-    Receiver::timer(Arc::new(chan))
+    Receiver::timer(TimerChan::new(d, Repeat::Afresh(period_of(d))))
 }

@@ -54,9 +54,9 @@ impl Receiver<Instant> {
         }
     }
 
-    pub(crate) fn timer(chan: Arc<TimerChan>) -> Self {
+    pub(crate) fn timer(chan: TimerChan) -> Self {
         Self {
-            flavor: Flavor::Timer(chan),
+            flavor: Flavor::Timer(Arc::new(chan)),
         }
     }
 }
