@@ -4,7 +4,7 @@
 
 use gort::channel::{Select, SendTimeoutError, TryRecvError, TrySendError, never};
 use gort::prelude::*;
-use gort::runtime::num_goroutines;
+use gort::runtime::goroutines;
 use gort::time::now;
 use gort_tests::{Counted, Random, claims, seed, settle};
 use std::sync::Arc;
@@ -16,7 +16,11 @@ const TIME: Duration = Duration::from_secs(1);
 const CAPS: [usize; 5] = [1, 2, 3, 7, 64];
 
 /// Who sent it, its number there, and what counts it.
-struct Value(usize, u32, #[allow(dead_code, reason = "for its drop")] Counted);
+struct Value(
+    usize,
+    u32,
+    #[allow(dead_code, reason = "for its drop")] Counted,
+);
 
 /// What somebody saw: of each sender how many came, in order.
 #[derive(Default)]
@@ -252,7 +256,10 @@ fn round(random: &mut Random, context: &str) {
     let tried: u32 = sent.iter().map(|seen| seen.sent + seen.returned).sum();
     assert_eq!(made.load(SeqCst), tried as usize, "{context}");
 
-    let mut times: Vec<_> = sent.iter().map(|seen| vec![0; seen.sent as usize]).collect();
+    let mut times: Vec<_> = sent
+        .iter()
+        .map(|seen| vec![0; seen.sent as usize])
+        .collect();
     for seen in &received {
         let mut last = vec![None; n_senders];
         for &Value(sender, number, _) in &seen.received {
@@ -294,7 +301,7 @@ claims! {
         }
         println!("{rounds} rounds");
         settle();
-        assert_eq!(num_goroutines(), 1);
+        assert_eq!(goroutines().len(), 1);
     }
 
     // FI02: a sender and a receiver wait in turns, so that each end is given back and taken again all the time.

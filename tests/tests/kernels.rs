@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
-use gort::runtime::num_goroutines;
+use gort::runtime::goroutines;
 use gort_tests::kernels::{Kernel, Outcome, group};
 use gort_tests::{claims, settle};
 use std::process::{Child, Command, Output, Stdio};
@@ -58,7 +58,10 @@ fn gets_stuck(kernel: &Kernel) {
         match kernel.outcome {
             Outcome::Stuck(expected) => {
                 assert_eq!(output.status.code(), Some(2), "{what}: {output:?}");
-                assert!(stderr.contains("all goroutines are asleep - deadlock!"), "{what}:\n{stderr}");
+                assert!(
+                    stderr.contains("all goroutines are asleep - deadlock!"),
+                    "{what}:\n{stderr}"
+                );
                 assert_eq!(reasons(&stderr), expected, "{what}:\n{stderr}");
             }
             Outcome::Leaks(expected) => {
@@ -81,7 +84,7 @@ fn mended_they_end(row: &str) {
             (kernel.mended)();
         }
         settle();
-        assert_eq!(num_goroutines(), 1, "left behind: {}", kernel.name);
+        assert_eq!(goroutines().len(), 1, "left behind: {}", kernel.name);
         println!("{:?} {}", started.elapsed(), kernel.name);
     }
 }

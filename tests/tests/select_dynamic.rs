@@ -4,7 +4,7 @@
 use gort::channel::{Select, TryRecvError, TrySendError, never};
 use gort::prelude::*;
 use gort::recover;
-use gort::runtime::{WaitReason, num_goroutines};
+use gort::runtime::{WaitReason, goroutines};
 use gort::time::now;
 use gort_tests::{Counted, claims, parked, settle};
 use std::sync::Arc;
@@ -583,6 +583,6 @@ claims! {
             gort::blocking(|| thread.join()).unwrap();
         }
         settle();
-        assert_eq!(num_goroutines(), 1);
+        assert_eq!(goroutines().len(), 1);
     }
 }

@@ -3,7 +3,7 @@
 
 use gort::channel::Select;
 use gort::prelude::*;
-use gort::runtime::num_goroutines;
+use gort::runtime::goroutines;
 use gort::time::{now, sleep};
 use gort_tests::{Counted, Random, claims, seed, settle};
 use std::sync::Arc;
@@ -27,12 +27,22 @@ struct Sums {
 
 /// Selects among sends and receives on all channels until `sends` values are sent. Then, as long as
 /// somebody else has yet to send, it only receives.
-fn select_all(channels: &[Chan], sends: u64, alive: &Arc<AtomicUsize>, left: &AtomicUsize, mut random: Random) -> Sums {
+fn select_all(
+    channels: &[Chan],
+    sends: u64,
+    alive: &Arc<AtomicUsize>,
+    left: &AtomicUsize,
+    mut random: Random,
+) -> Sums {
     let mut sums = Sums::default();
     let mut to_send = sends;
     while to_send > 0 || left.load(SeqCst) > 0 {
         let biased = random.below(4) == 0;
-        let mut select = if biased { Select::new_biased() } else { Select::new() };
+        let mut select = if biased {
+            Select::new_biased()
+        } else {
+            Select::new()
+        };
         // By index: which channel, and whether it is a send.
         let mut arms = Vec::new();
         let first = random.below(CHANNELS);
@@ -57,7 +67,9 @@ fn select_all(channels: &[Chan], sends: u64, alive: &Arc<AtomicUsize>, left: &At
                 let hint = select.ready_timeout(Duration::from_micros(200)).is_ok();
                 hint.then(|| select.try_select().ok()).flatten()
             }
-            _ => select.select_timeout(Duration::from_micros(random.below(300))).ok(),
+            _ => select
+                .select_timeout(Duration::from_micros(random.below(300)))
+                .ok(),
         };
         let Some(operation) = chosen else {
             yield_now();
@@ -71,7 +83,9 @@ fn select_all(channels: &[Chan], sends: u64, alive: &Arc<AtomicUsize>, left: &At
         let (channel, sends) = arms[operation.index()];
         if sends {
             let number = random.below(1000);
-            operation.send(&channel.0, (number, Counted::new(alive))).unwrap();
+            operation
+                .send(&channel.0, (number, Counted::new(alive)))
+                .unwrap();
             sums.sent += number;
             to_send -= 1;
             left.fetch_sub(1, SeqCst);
@@ -90,7 +104,8 @@ fn round(random: &mut Random, caps: [usize; CHANNELS as usize], context: &str) {
     let left = Arc::new(AtomicUsize::new(shares.iter().sum::<u64>() as usize));
     let (tx, reports) = bounded(shares.len());
     for share in shares {
-        let (channels, alive, left, tx) = (channels.clone(), alive.clone(), left.clone(), tx.clone());
+        let (channels, alive, left, tx) =
+            (channels.clone(), alive.clone(), left.clone(), tx.clone());
         let own = Random::new(random.below(u64::MAX));
         let run = move || {
             let sums = select_all(&channels, share, &alive, &left, own);
@@ -114,7 +129,10 @@ fn round(random: &mut Random, caps: [usize; CHANNELS as usize], context: &str) {
                 if let Ok(value) = rx.recv_timeout(Duration::from_micros(50)) {
                     let mut back = Some(value);
                     while let Some(value) = back.take() {
-                        back = tx.send_timeout(value, Duration::from_micros(100)).err().map(|e| e.into_inner());
+                        back = tx
+                            .send_timeout(value, Duration::from_micros(100))
+                            .err()
+                            .map(|e| e.into_inner());
                         if left.load(SeqCst) == 0 {
                             break;
                         }
@@ -143,7 +161,10 @@ fn round(random: &mut Random, caps: [usize; CHANNELS as usize], context: &str) {
     drop(channels);
     let until = now() + Duration::from_secs(30);
     while alive.load(SeqCst) > 0 {
-        assert!(now() < until, "values live on: {context}, capacities {caps:?}");
+        assert!(
+            now() < until,
+            "values live on: {context}, capacities {caps:?}"
+        );
         yield_now();
     }
 }
@@ -154,12 +175,16 @@ fn rounds(caps: [usize; CHANNELS as usize]) {
     let start = now();
     let mut rounds = 0;
     while start.elapsed() < TIME {
-        round(&mut random, caps, &format!("GORT_TEST_SEED={seed}, round {rounds}"));
+        round(
+            &mut random,
+            caps,
+            &format!("GORT_TEST_SEED={seed}, round {rounds}"),
+        );
         rounds += 1;
     }
     println!("{rounds} rounds");
     settle();
-    assert_eq!(num_goroutines(), 1, "nobody is left behind");
+    assert_eq!(goroutines().len(), 1, "nobody is left behind");
 }
 
 claims! {
@@ -232,7 +257,7 @@ claims! {
             assert_eq!(sum, 3 * (EACH * (EACH + 1) / 2));
             drop((requests, questions, answers, results));
             settle();
-            assert_eq!(num_goroutines(), 1);
+            assert_eq!(goroutines().len(), 1);
         }
     }
 }
