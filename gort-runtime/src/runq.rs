@@ -148,10 +148,15 @@ impl<T> Runq<T> {
         NonNull::new(self.next.swap(ptr::null_mut(), AcqRel))
     }
 
-    /// Owner: the entry that is at the head, or was: good for a prefetch.
+    /// Owner: the entry that is at the head, or was: good for a prefetch. Null if the ring
+    /// is empty.
     #[cfg(not(loom))]
     pub(crate) fn peek(&self) -> *const T {
-        self.slot(self.head.load(Relaxed)).load(Relaxed)
+        let head = self.head.load(Relaxed);
+        if head == self.tail.load(Relaxed) {
+            return ptr::null();
+        }
+        self.slot(head).load(Relaxed)
     }
 
     /// Owner: takes the head of the ring.

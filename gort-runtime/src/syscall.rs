@@ -12,7 +12,7 @@ use crate::tls;
 /// other goroutines go on meanwhile. Go does this around every system call.
 ///
 /// Without it the same happens after 1 ms, or after 10 if the thread computes; with it after
-/// some 20 µs. On a plain thread `f` is simply called.
+/// some 20 µs, or up to 1 ms where calls that were short came before. On a plain thread `f` is simply called.
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     /// Takes the announcement back, also if `f` panics.
     struct Announced;

@@ -136,6 +136,20 @@ impl Sudog {
         sg
     }
 
+    /// Whether it is in a queue. Asked under the queue's lock.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.queued.get()
+    }
+
+    /// The record behind this one in its queue.
+    ///
+    /// # Safety
+    /// The caller holds the queue's lock, and uses the record no longer than that.
+    pub(crate) unsafe fn behind<'a>(&self) -> Option<&'a Sudog> {
+        // SAFETY: records in the queue are alive.
+        unsafe { self.next.get().as_ref() }
+    }
+
     /// Wins the right to wake the waiter of a record just taken out of its queue.
     pub(crate) fn win(&self) -> bool {
         // SAFETY: the word of a select outlives its records' stay in queues, and the
@@ -360,10 +374,38 @@ impl Wakes {
 
     #[cold]
     fn wake_more(&self) {
-        // SAFETY: `push`'s clauses; each record is unlinked before its waiter wakes.
+        // SAFETY: `push`'s clauses.
+        unsafe { self.more.wake_all() };
+    }
+}
+
+impl WaitQueue {
+    /// Moves all records whose waiters are ours to wake to `woken`, and says how many.
+    ///
+    /// # Safety
+    /// The caller holds the queue's lock; `woken` is its own, and it calls
+    /// [`wake_all`](Self::wake_all) on it.
+    pub(crate) unsafe fn take_all(&self, woken: &Self) -> u64 {
+        let mut n = 0;
+        // SAFETY: caller's clauses.
         unsafe {
-            while let Some(sg) = self.more.front() {
-                self.more.remove(sg);
+            while let Some(sg) = self.dequeue() {
+                woken.push_back(sg);
+                n += 1;
+            }
+        }
+        n
+    }
+
+    /// Wakes the waiters of a queue of the caller's own, the first one first, and empties it.
+    ///
+    /// # Safety
+    /// The records came from [`dequeue`](Self::dequeue) and are not used afterwards.
+    pub(crate) unsafe fn wake_all(&self) {
+        // SAFETY: a record is alive until its waiter is woken, and was unlinked before.
+        unsafe {
+            while let Some(sg) = self.front() {
+                self.remove(sg);
                 wake(sg);
             }
         }

@@ -65,6 +65,7 @@ pub use gort_runtime::{
     Builder, Goroutine, GoroutineId, JoinError, JoinHandle, OsThreadLock, Scope, ScopedJoinHandle,
     blocking, current, goexit, lock_os_thread, on_system_stack, scope, spawn, yield_now,
 };
+pub use gort_sync::context;
 
 #[doc(hidden)]
 pub mod __macro {

@@ -1,3 +1,24 @@
 //! Locks and counters that park goroutines instead of blocking threads.
+//!
+//! Requests take part in `select!`:
+//!
+//! ```
+//! use gort::context::Context;
+//! use gort::prelude::*;
+//! use gort::sync::Semaphore;
+//!
+//! let semaphore = Semaphore::new(2);
+//! let (ctx, _cancel) = Context::background().with_timeout(Duration::from_millis(5));
+//! let _all = semaphore.acquire(2);
+//! let permit = select! {
+//!     permit = <-semaphore.acquire_request(1) => Some(permit),
+//!     <-ctx => None,
+//! };
+//! assert!(permit.is_none());
+//! ```
 
-pub use gort_sync::{Mutex, MutexGuard, WaitGroup, WouldBlock};
+pub use gort_sync::{
+    AcquireError, AcquireRequest, Barrier, BarrierWaitResult, Condvar, ErrGroup, LazyLock,
+    LockRequest, Mutex, MutexGuard, Once, OnceLock, Permit, RwLock, RwLockReadGuard,
+    RwLockWriteGuard, Semaphore, SingleFlight, Timeout, WaitGroup, WaitTimeoutResult, WouldBlock,
+};

@@ -117,7 +117,7 @@ claims! {
             });
             // Nobody receives, so a sender that parked would stay parked.
             settle();
-            assert!(sender.is_finished(), "capacity {cap:?}");
+            assert_eq!(waiting(WaitReason::ChanSend), 0, "capacity {cap:?}");
             assert_eq!(rx.len(), n);
             sender.join().unwrap();
         }

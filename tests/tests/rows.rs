@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 15] = [
+const ROWS: [(&str, RangeInclusive<usize>); 22] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -25,6 +25,13 @@ const ROWS: [(&str, RangeInclusive<usize>); 15] = [
     ("ST", 1..=10),
     ("TI", 1..=26),
     ("RU", 1..=20),
+    ("MU", 1..=11),
+    ("RW", 1..=9),
+    ("ON", 1..=8),
+    ("CO", 1..=9),
+    ("SM", 1..=15),
+    ("PM", 1..=6),
+    ("CX", 1..=20),
 ];
 
 /// The sources of tests, this one excepted.

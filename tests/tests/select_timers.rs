@@ -34,11 +34,12 @@ claims! {
 
     // TI06
     fn a_select_that_waits_learns_of_a_later_time() {
-        let timer = Arc::new(Timer::new(ms(30)));
+        let timer = Arc::new(Timer::new(HOUR));
         let select = parked(WaitReason::Select, {
             let timer = timer.clone();
             move || select! { v = <-timer => v, v = <-never() => v }
         });
+        timer.reset(ms(30));
         let before = Instant::now();
         // Or the machine was so slow that it was due already.
         if timer.reset(ms(60)) {
@@ -48,12 +49,14 @@ claims! {
 
     // TI05
     fn a_stopped_timer_is_not_chosen_and_does_not_end_the_select() {
-        let timer = Arc::new(Timer::new(ms(20)));
+        let timer = Arc::new(Timer::new(HOUR));
         let (tx, rx) = bounded(0);
         let select = parked(WaitReason::Select, {
             let timer = timer.clone();
             move || select! { <-timer => 0, v = <-rx => v.unwrap() }
         });
+        timer.reset(ms(20));
+        // Or the machine was so slow that there was nothing to stop.
         if timer.stop() {
             sleep(ms(40));
             settle();

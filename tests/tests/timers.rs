@@ -140,11 +140,12 @@ claims! {
 
     // TI05: with somebody waiting for it.
     fn whoever_waits_for_a_stopped_timer_waits_until_it_is_reset() {
-        let timer = Arc::new(Timer::new(ms(50)));
+        let timer = Arc::new(Timer::new(HOUR));
         let receiver = parked(WaitReason::ChanReceive, {
             let timer = timer.clone();
             move || timer.recv()
         });
+        timer.reset(ms(50));
         // Or the machine was so slow that there was nothing to stop.
         if timer.stop() {
             sleep(ms(100));

@@ -169,6 +169,9 @@ fn local(p: &P) -> Option<Found> {
 /// `skynet`: 6 to 9 % less CPU time).
 #[inline]
 fn warm(gp: *const G) {
+    if gp.is_null() {
+        return;
+    }
     for line in -3..2 {
         arch::prefetch(gp.cast::<u8>().wrapping_offset(64 * line));
     }

@@ -63,15 +63,29 @@ pub(crate) fn submit_global(list: &GQueue) {
 }
 
 /// Makes parked goroutines runnable on `p`, which the caller's M holds.
+///
+/// With work in the global queue they go behind that: if the network kept filling the local
+/// one, what had overflowed would wait for 61 time slices each (`tcp_echo` with 512
+/// connections: the slowest percent took 16 times the median).
 pub(super) fn inject(p: &P, list: &GQueue) {
     if list.is_empty() {
         return;
     }
+    let behind = SCHED.global_has_work();
+    let global = GQueue::new();
     while let Some(gp) = list.pop_front() {
         end_wait(Some(p), gp);
-        if !pinned::send_home(gp) {
+        if pinned::send_home(gp) {
+            continue;
+        }
+        if behind {
+            global.push_back(gp);
+        } else {
             runq_put(p, gp);
         }
+    }
+    if !global.is_empty() {
+        SCHED.put_global(&global);
     }
     fence(SeqCst);
     wakep();

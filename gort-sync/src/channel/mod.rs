@@ -6,6 +6,7 @@
 
 mod at;
 mod counter;
+mod done;
 mod error;
 mod hchan;
 mod iter;
@@ -16,7 +17,7 @@ mod send;
 mod timer;
 
 pub use crate::select::{Select, SelectedOperation};
-pub(crate) use at::At;
+pub(crate) use done::{DoneEvent, How};
 pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
     SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
@@ -30,7 +31,6 @@ pub use send::Sender;
 pub(crate) use timer::{Repeat, TimerChan, period_of};
 
 use counter::Share;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A channel with room for `cap` values. With 0 each send waits for a receiver and
@@ -83,6 +83,5 @@ pub fn at(instant: Instant) -> Receiver<Instant> {
 /// [`time::tick`](crate::time::tick).
 #[must_use]
 pub fn tick(d: Duration) -> Receiver<Instant> {
-    let chan = TimerChan::new(d, Repeat::Afresh(period_of(d)));
-    Receiver::timer(Arc::new(chan))
+    Receiver::timer(TimerChan::new(d, Repeat::Afresh(period_of(d))))
 }

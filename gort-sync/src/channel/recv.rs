@@ -2,6 +2,7 @@
 
 use super::at::At;
 use super::counter::{Share, Side};
+use super::done::DoneEvent;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::hchan::Hchan;
 use super::iter::{IntoIter, Iter, TryIter};
@@ -29,6 +30,8 @@ enum Flavor<T> {
     At(Arc<At>),
     /// `T` is `Instant`: only [`Receiver::timer`] makes these.
     Timer(Arc<TimerChan>),
+    /// `T` is `()`: only [`Receiver::done`] makes these.
+    Done(Arc<DoneEvent>),
     Never,
 }
 
@@ -37,6 +40,7 @@ pub(crate) enum Source<'a, T> {
     Chan(&'a Hchan<T>),
     At(&'a At),
     Timer(&'a TimerChan),
+    Done(&'a DoneEvent),
     Never,
 }
 
@@ -50,9 +54,18 @@ impl Receiver<Instant> {
         }
     }
 
-    pub(crate) fn timer(chan: Arc<TimerChan>) -> Self {
+    pub(crate) fn timer(chan: TimerChan) -> Self {
         Self {
-            flavor: Flavor::Timer(chan),
+            flavor: Flavor::Timer(Arc::new(chan)),
+        }
+    }
+}
+
+impl Receiver<()> {
+    /// The channel of a context.
+    pub(crate) fn done(event: Arc<DoneEvent>) -> Self {
+        Self {
+            flavor: Flavor::Done(event),
         }
     }
 }
@@ -64,7 +77,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    pub(super) fn never() -> Self {
+    pub(crate) const fn never() -> Self {
         Self {
             flavor: Flavor::Never,
         }
@@ -75,6 +88,7 @@ impl<T> Receiver<T> {
             Flavor::Chan(share) => Source::Chan(share.chan()),
             Flavor::At(at) => Source::At(at),
             Flavor::Timer(chan) => Source::Timer(chan),
+            Flavor::Done(event) => Source::Done(event),
             Flavor::Never => Source::Never,
         }
     }
@@ -89,6 +103,10 @@ impl<T> Receiver<T> {
         let site = Location::caller();
         match &self.flavor {
             Flavor::Chan(share) => share.chan().recv(None, site).map_err(|_| RecvError),
+            Flavor::Done(event) => {
+                event.wait(None, site);
+                Err(RecvError)
+            }
             _ => self.recv_timed(None, site).map_err(|_| RecvError),
         }
     }
@@ -115,6 +133,10 @@ impl<T> Receiver<T> {
                 let taken = chan.try_take().map(instant_as);
                 taken.ok_or(TryRecvError::Empty)
             }
+            Flavor::Done(event) => Err(match event.how() {
+                Some(_) => TryRecvError::Disconnected,
+                None => TryRecvError::Empty,
+            }),
             Flavor::Never => Err(TryRecvError::Empty),
         }
     }
@@ -145,6 +167,7 @@ impl<T> Receiver<T> {
     ) -> Result<T, RecvTimeoutError> {
         let received = match &self.flavor {
             Flavor::Chan(share) => share.chan().recv(Some(deadline), site),
+            Flavor::Done(event) => Err(event.wait(Some(deadline), site)),
             _ => self.recv_timed(Some(deadline), site),
         };
         received.map_err(|failed| match failed {
@@ -215,7 +238,7 @@ impl<T> Receiver<T> {
     pub fn len(&self) -> usize {
         match &self.flavor {
             Flavor::Chan(share) => share.chan().len(),
-            Flavor::At(_) | Flavor::Timer(_) | Flavor::Never => 0,
+            Flavor::At(_) | Flavor::Timer(_) | Flavor::Done(_) | Flavor::Never => 0,
         }
     }
 
@@ -224,7 +247,7 @@ impl<T> Receiver<T> {
     pub fn capacity(&self) -> Option<usize> {
         match &self.flavor {
             Flavor::Chan(share) => share.chan().capacity(),
-            Flavor::At(_) | Flavor::Timer(_) | Flavor::Never => Some(0),
+            Flavor::At(_) | Flavor::Timer(_) | Flavor::Done(_) | Flavor::Never => Some(0),
         }
     }
 
@@ -235,6 +258,7 @@ impl<T> Receiver<T> {
             (Flavor::Chan(a), Flavor::Chan(b)) => a.same(b),
             (Flavor::At(a), Flavor::At(b)) => Arc::ptr_eq(a, b),
             (Flavor::Timer(a), Flavor::Timer(b)) => Arc::ptr_eq(a, b),
+            (Flavor::Done(a), Flavor::Done(b)) => Arc::ptr_eq(a, b),
             (Flavor::Never, Flavor::Never) => true,
             _ => false,
         }
@@ -261,6 +285,7 @@ impl<T> Clone for Receiver<T> {
             Flavor::Chan(share) => Flavor::Chan(share.another(Side::Receiver)),
             Flavor::At(at) => Flavor::At(Arc::clone(at)),
             Flavor::Timer(chan) => Flavor::Timer(Arc::clone(chan)),
+            Flavor::Done(event) => Flavor::Done(Arc::clone(event)),
             Flavor::Never => Flavor::Never,
         };
         Self { flavor }

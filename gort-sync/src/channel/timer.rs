@@ -49,17 +49,19 @@ pub(crate) enum Repeat {
 }
 
 impl Repeat {
-    /// How far the due time moves if a message is taken so late.
-    fn step(self, late: Nanos) -> Option<Nanos> {
-        match self {
-            Self::Once => None,
+    /// What follows `due`, which is `instant`, if that message is taken so late.
+    fn next(self, due: Nanos, instant: Instant, late: Nanos) -> (Nanos, Instant) {
+        let by = match self {
+            Self::Once => return (NEVER, instant),
             Self::OnGrid(period) => {
-                let periods = late / period.max(1) + 1;
-                Some(period.max(1).saturating_mul(periods))
+                let period = period.max(1);
+                period.saturating_mul(late / period + 1)
             }
-            Self::Afresh(period) if late < period => Some(period),
-            Self::Afresh(period) => Some(late.saturating_add(period)),
-        }
+            Self::Afresh(period) if late < period => period,
+            Self::Afresh(period) => return moment(Duration::from_nanos(period)),
+        };
+        let later = instant.checked_add(Duration::from_nanos(by));
+        (due.saturating_add(by), later.unwrap_or(instant))
     }
 }
 
@@ -140,12 +142,9 @@ impl TimerChan {
         let due = self.due()?;
         let late = now().checked_sub(due)?;
         let instant = self.instant.get();
-        let next = self.repeat.get().step(late);
-        let due = next.map_or(NEVER, |step| due.saturating_add(step));
+        let (due, next) = self.repeat.get().next(due, instant, late);
         self.due.store(due, Relaxed);
-        let step = Duration::from_nanos(next.unwrap_or(0));
-        self.instant
-            .set(instant.checked_add(step).unwrap_or(instant));
+        self.instant.set(next);
         Some(instant)
     }
 

@@ -45,6 +45,9 @@ pub unsafe trait Arm {
         false
     }
 
+    /// After `dequeue`, with no lock held: wakes those whom this arm's leaving has let through.
+    fn left(&self) {}
+
     /// When it is worth polling again although nobody will wake the select: the due
     /// time of a timer. Asked before each wait, under the lock; whoever moves it nearer wakes
     /// those in the queue to no arm's benefit (`channel/timer.rs`).
@@ -55,7 +58,8 @@ pub unsafe trait Arm {
 
 /// What may stand right of `<-` in `select!`.
 ///
-/// Implemented by receivers, timers and join handles, and by `Option`s, references and `Arc`s of selectables; a
+/// Implemented by receivers, timers, join handles and requests for locks, and by `Option`s, references and `Arc`s of
+/// selectables; a
 /// `None` is never ready, like Go's nil channel. Taken by reference, never moved.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be received from in `select!`",
@@ -106,6 +110,12 @@ unsafe impl<A: Arm> Arm for Option<A> {
 
     fn would_wait(&self) -> bool {
         self.as_ref().is_none_or(A::would_wait)
+    }
+
+    fn left(&self) {
+        if let Some(arm) = self {
+            arm.left();
+        }
     }
 
     fn due(&self) -> Option<Nanos> {

@@ -71,6 +71,10 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
         self.arm.would_wait()
     }
 
+    fn left(&self) {
+        self.arm.left();
+    }
+
     fn due(&self) -> Option<Nanos> {
         self.arm.due()
     }

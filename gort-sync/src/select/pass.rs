@@ -4,7 +4,8 @@
 //!    over the same channels cannot wait for each other), each lock once.
 //! 2. Look at the arms in random order; the first that can go, goes.
 //! 3. Otherwise enter every arm's queue, and park; the locks are released on g0.
-//! 4. Awake: lock all again, take out the records that are still queued, unlock.
+//! 4. Awake: lock all again, take out the records that are still queued, unlock; then wake
+//!    whoever stood behind one of them and can go on now.
 //!
 //! With every channel locked the arms are examined at one moment: if at each instant
 //! some channel is ready, neither `default` nor a time-out can be chosen. Which of
@@ -188,6 +189,9 @@ fn park(
             arm.dequeue();
         }
         locks.unlock();
+    }
+    for arm in arms {
+        arm.left();
     }
     word.winner()
 }

@@ -2,7 +2,7 @@
 
 use super::arm::{Arm, Selectable};
 use crate::channel::{
-    At, Hchan, Receiver, RecvError, Slot, Source, TimerChan, Tried, instant_as, receive_promised,
+    Hchan, Receiver, RecvError, Slot, Source, TimerChan, Tried, instant_as, receive_promised,
 };
 use crate::sudog::{Kind, SelectWord, Sudog, Wakes};
 use gort_runtime::{Nanos, RawLock, Waiter, now};
@@ -29,36 +29,7 @@ impl<T> std::fmt::Debug for ChanRecvArm<'_, T> {
     }
 }
 
-impl<'a, T> ChanRecvArm<'a, T> {
-    fn chan(&self) -> Option<&'a Hchan<T>> {
-        match self.source {
-            Source::Chan(chan) => Some(chan),
-            Source::At(_) | Source::Timer(_) | Source::Never => None,
-        }
-    }
-
-    fn timer(&self) -> Option<&'a TimerChan> {
-        match self.source {
-            Source::Timer(chan) => Some(chan),
-            Source::Chan(_) | Source::At(_) | Source::Never => None,
-        }
-    }
-
-    fn at(&self) -> Option<&'a At> {
-        match self.source {
-            Source::At(at) => Some(at),
-            Source::Chan(_) | Source::Timer(_) | Source::Never => None,
-        }
-    }
-
-    /// The message of a timer channel has been taken; true.
-    fn fill(&self, instant: Instant) -> bool {
-        // SAFETY: the slot is ours and empty.
-        unsafe { self.place().write(instant_as(instant)) };
-        self.filled.set(true);
-        true
-    }
-
+impl<T> ChanRecvArm<'_, T> {
     fn place(&self) -> *mut T {
         self.slot.get().cast()
     }
@@ -77,8 +48,33 @@ impl<'a, T> ChanRecvArm<'a, T> {
             Source::Chan(chan) => unsafe { chan.can_recv_locked() },
             Source::At(at) => at.due().is_some_and(|due| now() >= due),
             Source::Timer(timer) => timer.due().is_some_and(|due| now() >= due),
+            // SAFETY: caller's clause.
+            Source::Done(event) => unsafe { event.how_locked() }.is_some(),
             Source::Never => false,
         }
+    }
+
+    /// The message of a timer channel, if one could be taken; says whether.
+    fn fill(&self, taken: Option<Instant>) -> bool {
+        if let Some(instant) = taken {
+            // SAFETY: the slot is ours and empty.
+            unsafe { self.place().write(instant_as(instant)) };
+            self.filled.set(true);
+        }
+        taken.is_some()
+    }
+
+    /// # Safety
+    /// As for `poll`.
+    unsafe fn poll_chan(&self, chan: &Hchan<T>, wakes: &Wakes) -> bool {
+        // SAFETY: caller's clauses; the slot is ours and empty.
+        match unsafe { chan.try_recv_locked(self.place(), wakes) } {
+            Tried::Done => self.filled.set(true),
+            Tried::Closed => {}
+            Tried::NotReady => return false,
+            Tried::Promised(sender) => self.promised.set(Some(sender)),
+        }
+        true
     }
 
     /// After the select: whether there is a value, which is the caller's from now on.
@@ -93,56 +89,52 @@ impl<'a, T> ChanRecvArm<'a, T> {
     }
 }
 
-// SAFETY: as the trait asks, each by way of `Hchan`'s or `TimerChan`'s own methods; `At` and a
-// never-ready channel have no lock and no queue.
+// SAFETY: as the trait asks, each by way of the sources' own methods; `At` and a never-ready
+// channel have no lock and no queue.
 unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     fn lock(&self) -> Option<&RawLock> {
-        self.timer()
-            .map(TimerChan::raw_lock)
-            .or_else(|| self.chan().map(Hchan::raw_lock))
+        match self.source {
+            Source::Chan(chan) => Some(chan.raw_lock()),
+            Source::Timer(timer) => Some(timer.raw_lock()),
+            Source::Done(event) => Some(event.raw_lock()),
+            Source::At(_) | Source::Never => None,
+        }
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        if let Some(at) = self.at() {
-            return at.try_take().is_some_and(|instant| self.fill(instant));
+        // SAFETY: caller's clauses.
+        unsafe {
+            match self.source {
+                Source::Chan(chan) => self.poll_chan(chan, wakes),
+                Source::At(at) => self.fill(at.try_take()),
+                Source::Timer(timer) => self.fill(timer.try_take_locked()),
+                Source::Done(event) => event.how_locked().is_some(),
+                Source::Never => false,
+            }
         }
-        if let Some(timer) = self.timer() {
-            // SAFETY: the caller holds the lock.
-            let taken = unsafe { timer.try_take_locked() };
-            return taken.is_some_and(|instant| self.fill(instant));
-        }
-        let Some(chan) = self.chan() else {
-            return false;
-        };
-        // SAFETY: the caller holds the lock, and wakes; the slot is ours and empty.
-        match unsafe { chan.try_recv_locked(self.place(), wakes) } {
-            Tried::Done => self.filled.set(true),
-            Tried::Closed => {}
-            Tried::NotReady => return false,
-            Tried::Promised(sender) => self.promised.set(Some(sender)),
-        }
-        true
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, self.place().cast(), word, case);
         // SAFETY: caller's clauses; `due` says when the select looks again.
         unsafe {
-            if let Some(chan) = self.chan() {
-                chan.enqueue_receiver(&self.sg);
-            } else if let Some(timer) = self.timer() {
-                timer.enqueue(&self.sg);
+            match self.source {
+                Source::Chan(chan) => chan.enqueue_receiver(&self.sg),
+                Source::Timer(timer) => timer.enqueue(&self.sg),
+                Source::Done(event) => event.enqueue(&self.sg),
+                Source::At(_) | Source::Never => {}
             }
         }
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause; the record is among the receivers or out.
+        // SAFETY: caller's clause; the record is among the waiters or out.
         unsafe {
-            if let Some(chan) = self.chan() {
-                chan.dequeue_receiver(&self.sg);
-            } else if let Some(timer) = self.timer() {
-                timer.dequeue(&self.sg);
+            match self.source {
+                Source::Chan(chan) => chan.dequeue_receiver(&self.sg),
+                Source::Timer(timer) => timer.dequeue(&self.sg),
+                Source::Done(event) => event.dequeue(&self.sg),
+                Source::At(_) | Source::Never => {}
             }
         }
     }
@@ -151,15 +143,17 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     fn would_wait(&self) -> bool {
         match self.source {
             Source::Chan(chan) => !chan.recv_hint(),
-            Source::At(_) | Source::Timer(_) | Source::Never => false,
+            _ => false,
         }
     }
 
     fn due(&self) -> Option<Nanos> {
-        if let Some(timer) = self.timer() {
-            return timer.due();
+        match self.source {
+            Source::At(at) => at.due(),
+            Source::Timer(timer) => TimerChan::due(timer),
+            Source::Done(event) => event.due(),
+            Source::Chan(_) | Source::Never => None,
         }
-        self.at()?.due()
     }
 }
 
@@ -189,6 +183,7 @@ impl<T> Selectable for Receiver<T> {
         }
     }
 
+    #[track_caller]
     fn take<'a>(arm: &mut ChanRecvArm<'a, T>) -> Result<T, RecvError>
     where
         Self: 'a,

@@ -1,10 +1,11 @@
 //! `Ticker`: messages at regular times.
 
-use crate::channel::{Receiver, RecvError, Repeat, TimerChan, TryRecvError, never, period_of};
+use crate::channel::{
+    Receiver, RecvError, Repeat, Source, TimerChan, TryRecvError, never, period_of,
+};
 use crate::select::{ChanRecvArm, Selectable};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Delivers the time at regular intervals, until it is stopped. Go's `time.Ticker`.
@@ -29,7 +30,6 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Ticker {
     receiver: Receiver<Instant>,
-    chan: Arc<TimerChan>,
 }
 
 impl UnwindSafe for Ticker {}
@@ -44,10 +44,13 @@ impl Ticker {
     #[track_caller]
     pub fn new(d: Duration) -> Self {
         assert!(!d.is_zero(), "non-positive interval for NewTicker");
-        let chan = Arc::new(TimerChan::new(d, Repeat::OnGrid(period_of(d))));
-        Self {
-            receiver: Receiver::timer(Arc::clone(&chan)),
-            chan,
+        Self { receiver: ticks(d) }
+    }
+
+    fn chan(&self) -> &TimerChan {
+        match self.receiver.source() {
+            Source::Timer(chan) => chan,
+            _ => unreachable!("made by `ticks`"),
         }
     }
 
@@ -55,7 +58,7 @@ impl Ticker {
     /// close the channel: whoever waits for a tick waits for ever, or until the ticker is
     /// reset. Go's `Ticker.Stop`.
     pub fn stop(&self) {
-        self.chan.stop();
+        self.chan().stop();
     }
 
     /// Ticks every `d`, the first time `d` from now; a tick that was due and not taken is gone.
@@ -66,7 +69,7 @@ impl Ticker {
     #[track_caller]
     pub fn reset(&self, d: Duration) {
         assert!(!d.is_zero(), "non-positive interval for Ticker.Reset");
-        self.chan.reset(d, Repeat::OnGrid(period_of(d)));
+        self.chan().reset(d, Repeat::OnGrid(period_of(d)));
     }
 
     /// The channel that the ticks come from. Go's field `C`.
@@ -103,8 +106,11 @@ pub fn tick(d: Duration) -> Receiver<Instant> {
     if d.is_zero() {
         return never();
     }
-    let chan = TimerChan::new(d, Repeat::OnGrid(period_of(d)));
-    Receiver::timer(Arc::new(chan))
+    ticks(d)
+}
+
+fn ticks(d: Duration) -> Receiver<Instant> {
+    Receiver::timer(TimerChan::new(d, Repeat::OnGrid(period_of(d))))
 }
 
 impl fmt::Debug for Ticker {

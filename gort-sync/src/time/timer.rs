@@ -1,7 +1,7 @@
 //! `Timer`: one message at a time that can be moved or called off.
 
 use super::call::Call;
-use crate::channel::{Receiver, RecvError, Repeat, TimerChan, TryRecvError, never};
+use crate::channel::{Receiver, RecvError, Repeat, Source, TimerChan, TryRecvError, never};
 use crate::select::{ChanRecvArm, Selectable};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -29,14 +29,14 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Timer {
     receiver: Receiver<Instant>,
-    kind: Kind,
+    /// Made by `after_func`; the receiver is never ready.
+    call: Option<Arc<Call>>,
 }
 
-enum Kind {
-    /// Delivers to the receiver.
-    Channel(Arc<TimerChan>),
-    /// Made by `after_func`; the receiver is never ready.
-    Call(Arc<Call>),
+/// What a timer does when it is due.
+enum Kind<'a> {
+    Deliver(&'a TimerChan),
+    Call(&'a Arc<Call>),
 }
 
 impl UnwindSafe for Timer {}
@@ -46,17 +46,24 @@ impl Timer {
     /// A timer that is due `d` from now. Go's `time.NewTimer`.
     #[must_use]
     pub fn new(d: Duration) -> Self {
-        let chan = Arc::new(TimerChan::new(d, Repeat::Once));
         Self {
-            receiver: Receiver::timer(Arc::clone(&chan)),
-            kind: Kind::Channel(chan),
+            receiver: Receiver::timer(TimerChan::new(d, Repeat::Once)),
+            call: None,
         }
     }
 
     pub(super) fn of_call(call: Arc<Call>) -> Self {
         Self {
             receiver: never(),
-            kind: Kind::Call(call),
+            call: Some(call),
+        }
+    }
+
+    fn kind(&self) -> Kind<'_> {
+        match (&self.call, self.receiver.source()) {
+            (Some(call), _) => Kind::Call(call),
+            (None, Source::Timer(chan)) => Kind::Deliver(chan),
+            _ => unreachable!("made by `new` or `of_call`"),
         }
     }
 
@@ -69,8 +76,8 @@ impl Timer {
     /// stopped before. Does not wait for a function that runs.
     #[expect(clippy::must_use_candidate, reason = "mostly called for what it does")]
     pub fn stop(&self) -> bool {
-        match &self.kind {
-            Kind::Channel(chan) => chan.stop(),
+        match self.kind() {
+            Kind::Deliver(chan) => chan.stop(),
             Kind::Call(call) => call.stop(),
         }
     }
@@ -84,8 +91,8 @@ impl Timer {
     /// Only for a timer of [`after_func`](super::after_func), if no stack can be had.
     #[track_caller]
     pub fn reset(&self, d: Duration) -> bool {
-        match &self.kind {
-            Kind::Channel(chan) => chan.reset(d, Repeat::Once),
+        match self.kind() {
+            Kind::Deliver(chan) => chan.reset(d, Repeat::Once),
             Kind::Call(call) => call.reset(d),
         }
     }

@@ -5,7 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use gort::context::Context;
 use gort::prelude::*;
+use gort::sync::{Barrier, Condvar, Once, RwLock, Semaphore};
 use gort::time::{Ticker, Timer, after_func, sleep};
 use std::env;
 use std::hint::black_box;
@@ -127,12 +129,77 @@ fn main() {
             go!({
                 let _ = nil.recv();
             });
+            let lock = Arc::new(RwLock::new(()));
+            let _writing = lock.write();
+            go!(clone [lock]; { drop(lock.read()); });
+            go!(clone [lock]; { drop(lock.write()); });
+            go!({
+                let barrier = Barrier::new(2);
+                barrier.wait();
+            });
             let _ = rx.recv();
+        }
+        "stuck-at-a-semaphore" => drop(Semaphore::new(1).acquire(2)),
+        "context-cancelled-before-its-deadline" => {
+            let (ctx, cancel) = Context::background().with_timeout(Duration::from_secs(10_000));
+            let waiter = go!(clone [ctx]; {
+                let _ended = ctx.done().recv();
+            });
+            let function = ctx.after_func(|| unreachable!("stopped"));
+            gort_tests::settle();
+            assert!(function.stop());
+            cancel.cancel();
+            waiter.join().unwrap();
+            let _ = gort::channel::never::<()>().recv();
+        }
+        "woken-by-deadline" => {
+            let (ctx, _cancel) = Context::background().with_timeout(pause);
+            let (tx, rx) = bounded(0);
+            ctx.after_func(move || tx.send("woken").unwrap());
+            println!("{}", rx.recv().unwrap());
         }
         "mutex-twice" => {
             let mutex = Mutex::new(());
             let _first = mutex.lock();
             let _second = mutex.lock();
+        }
+        "read-write-read" => {
+            let lock = Arc::new(RwLock::new(()));
+            let _first = lock.read();
+            go!(clone [lock]; { drop(lock.write()); });
+            gort_tests::settle();
+            let _second = lock.read();
+        }
+        "read-then-write" => {
+            let lock = Arc::new(RwLock::new(()));
+            let (tx, rx) = bounded(0);
+            for _ in 0..2 {
+                go!(clone [lock, tx]; {
+                    let _reading = lock.read();
+                    tx.send(()).unwrap();
+                    let _writing = lock.write();
+                });
+            }
+            drop(tx);
+            // For ever: neither of the two ends.
+            rx.iter().for_each(drop);
+        }
+        "flag-without-notification" => {
+            let shared = Arc::new((Mutex::new(false), Condvar::new()));
+            go!(clone [shared]; { *shared.0.lock() = true; });
+            let (flag, cond) = &*shared;
+            let mut set = flag.lock();
+            loop {
+                // Whoever sets the flag forgets to say so; the first look is too early.
+                set = cond.wait(set);
+                if *set {
+                    break;
+                }
+            }
+        }
+        "once-in-once" => {
+            let once = Once::new();
+            once.call_once(|| once.call_once(|| ()));
         }
         "goexit-in-main" => gort::goexit(),
         "goexit-in-main-others-finish" => {

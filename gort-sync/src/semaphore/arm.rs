@@ -1,0 +1,122 @@
+//! Acquiring permits as an arm of a select.
+
+use super::sema::{Refused, Sema, asks, wake_all};
+use super::{CLOSED, Permit, Semaphore};
+use crate::select::{Arm, SelectWord, Selectable};
+use crate::sudog::{Sudog, WaitQueue, Wakes};
+use gort_runtime::{RawLock, Waiter};
+use std::cell::Cell;
+use std::fmt;
+
+/// What [`Semaphore::acquire_request`] gives: `select!` acquires the permits if their arm is
+/// chosen. (There is an example in the documentation of `gort::sync`.)
+#[derive(Clone, Copy, Debug)]
+#[must_use = "nothing is acquired until the request is an arm of `select!`"]
+pub struct AcquireRequest<'s> {
+    semaphore: &'s Semaphore,
+    n: usize,
+}
+
+impl<'s> AcquireRequest<'s> {
+    pub(super) fn new(semaphore: &'s Semaphore, n: usize) -> Self {
+        Self { semaphore, n }
+    }
+}
+
+/// A request that takes part in a select.
+pub struct AcquireArm<'a> {
+    semaphore: &'a Semaphore,
+    n: usize,
+    sg: Sudog,
+    /// `poll` took the permits.
+    taken: Cell<bool>,
+    /// Whom `dequeue` has let through, and `left` wakes.
+    woken: WaitQueue,
+}
+
+impl AcquireArm<'_> {
+    fn sema(&self) -> &Sema {
+        self.semaphore.sema()
+    }
+
+    /// The permits, if they were acquired and not handed out before.
+    fn permit(&self) -> Option<Permit> {
+        let acquired = self.taken.take() || self.sg.success.take();
+        // SAFETY: the flags, now cleared, say that `n` permits were taken for this arm.
+        acquired.then(|| unsafe { Permit::new(self.semaphore, self.n) })
+    }
+}
+
+impl fmt::Debug for AcquireArm<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AcquireArm { .. }")
+    }
+}
+
+// SAFETY: as the trait asks, each by way of `Sema`'s own methods. Between `poll` and `enqueue`
+// the select keeps the lock, so the word is still frozen as `enqueue` wants it.
+unsafe impl Arm for AcquireArm<'_> {
+    fn lock(&self) -> Option<&RawLock> {
+        Some(self.sema().raw_lock())
+    }
+
+    unsafe fn poll(&self, _wakes: &Wakes) -> bool {
+        // SAFETY: caller's clause.
+        let tried = unsafe { self.sema().try_locked(self.n) };
+        self.taken.set(tried.is_ok());
+        matches!(tried, Ok(()) | Err(Refused::Closed))
+    }
+
+    unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
+        self.sg.enter(waiter, asks(self.n), word, case);
+        // SAFETY: caller's clauses.
+        unsafe { self.sema().enqueue(&self.sg) };
+    }
+
+    unsafe fn dequeue(&self) {
+        // SAFETY: caller's clause; the record is in the semaphore's queue or out.
+        unsafe { self.sema().dequeue(&self.sg, &self.woken) };
+    }
+
+    fn left(&self) {
+        // SAFETY: `dequeue` put them there for us, and the locks are released.
+        unsafe { wake_all(&self.woken) };
+    }
+}
+
+impl Drop for AcquireArm<'_> {
+    fn drop(&mut self) {
+        // Acquired, and nobody asked for the result.
+        drop(self.permit());
+    }
+}
+
+impl<'s> Selectable for AcquireRequest<'s> {
+    type Output = Permit;
+    type Arm<'a>
+        = AcquireArm<'a>
+    where
+        Self: 'a;
+
+    fn arm(&self) -> AcquireArm<'_> {
+        AcquireArm {
+            semaphore: self.semaphore,
+            n: self.n,
+            sg: Sudog::new(),
+            taken: Cell::new(false),
+            woken: WaitQueue::new(),
+        }
+    }
+
+    /// # Panics
+    /// If the semaphore is closed.
+    fn take<'a>(arm: &mut AcquireArm<'a>) -> Permit
+    where
+        Self: 'a,
+    {
+        match arm.permit() {
+            Some(permit) => permit,
+            None => panic!("{CLOSED}"),
+        }
+    }
+}

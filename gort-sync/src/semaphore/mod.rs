@@ -1,0 +1,216 @@
+//! `Semaphore`: a number of permits, given out first come, first served. Go's
+//! `golang.org/x/sync/semaphore`.
+//!
+//! - `sema.rs`: the permits, the queue, and when the memory goes.
+//! - `permit.rs`: what holds permits.
+//! - `arm.rs`: acquiring in a `select!`.
+
+mod arm;
+mod permit;
+mod sema;
+
+pub use arm::{AcquireArm, AcquireRequest};
+pub use permit::Permit;
+
+use gort_runtime::deadline_after;
+use sema::{Refused, Sema};
+use std::error::Error;
+use std::fmt;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::ptr::NonNull;
+use std::time::Duration;
+
+/// What acquiring from a closed semaphore panics with.
+const CLOSED: &str = "the semaphore is closed";
+
+/// A number of permits, of which a caller acquires one or more at a time. Clones share them.
+///
+/// Strictly first in, first out: a request that is too large for the moment waits, and those
+/// behind it wait with it, however small, so nobody starves. The exception is a request for more
+/// than all permits that exist, there or out: it waits until
+/// [`add_permits`](Self::add_permits) has made enough, perhaps for ever, and holds up nobody.
+/// Go's `semaphore.Weighted`.
+///
+/// ```
+/// # mod gort { pub use gort_sync as sync; }
+/// use gort::sync::Semaphore;
+///
+/// let semaphore = Semaphore::new(3);
+/// let two = semaphore.acquire(2);
+/// assert!(semaphore.try_acquire(2).is_err());
+/// drop(two);
+/// assert_eq!(semaphore.available_permits(), 3);
+/// ```
+pub struct Semaphore {
+    sema: NonNull<Sema>,
+}
+
+// SAFETY: a handle gives access to a `Sema`, which is Send and Sync, and may be the one that
+// drops it.
+unsafe impl Send for Semaphore {}
+// SAFETY: as above.
+unsafe impl Sync for Semaphore {}
+impl UnwindSafe for Semaphore {}
+impl RefUnwindSafe for Semaphore {}
+
+/// Why [`Semaphore::try_acquire`] or [`Semaphore::acquire_timeout`] has no permits.
+///
+/// ```
+/// # mod gort { pub use gort_sync as sync; }
+/// use gort::sync::{AcquireError, Semaphore};
+///
+/// let none = Semaphore::new(0);
+/// assert_eq!(none.try_acquire(1).unwrap_err(), AcquireError::WouldBlock);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcquireError {
+    /// Too few permits are there, or somebody else is waiting for them.
+    WouldBlock,
+    /// The time was up.
+    Timeout,
+    /// The semaphore is closed.
+    Closed,
+}
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WouldBlock => "too few permits are available",
+            Self::Timeout => "timed out waiting for permits",
+            Self::Closed => CLOSED,
+        })
+    }
+}
+
+impl Error for AcquireError {}
+
+impl From<Refused> for AcquireError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NotNow => Self::WouldBlock,
+            Refused::Timeout => Self::Timeout,
+            Refused::Closed => Self::Closed,
+        }
+    }
+}
+
+impl Semaphore {
+    /// Most permits that a semaphore can have.
+    pub const MAX_PERMITS: usize = sema::MAX;
+
+    /// A semaphore with `n` permits.
+    ///
+    /// # Panics
+    /// If that is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    #[must_use]
+    pub fn new(n: usize) -> Self {
+        Self { sema: Sema::new(n) }
+    }
+
+    fn sema(&self) -> &Sema {
+        // SAFETY: alive while there are handles.
+        unsafe { self.sema.as_ref() }
+    }
+
+    /// Acquires `n` permits, waiting until they are there and everybody who came before has
+    /// gone. Go's `Acquire`.
+    ///
+    /// # Panics
+    /// If the semaphore is closed, or is being closed meanwhile.
+    #[track_caller]
+    #[inline]
+    pub fn acquire(&self, n: usize) -> Permit {
+        let sema = self.sema();
+        if !sema.try_take(n)
+            && let Err(refused) = sema.acquire_slow(n, None, Location::caller())
+        {
+            panic!("{}", AcquireError::from(refused));
+        }
+        // SAFETY: taken above.
+        unsafe { Permit::new(self, n) }
+    }
+
+    /// Acquires `n` permits if they are there and nobody waits for some. Go's `TryAcquire`.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or `Closed`.
+    #[inline]
+    pub fn try_acquire(&self, n: usize) -> Result<Permit, AcquireError> {
+        self.sema().try_acquire(n)?;
+        // SAFETY: taken above.
+        Ok(unsafe { Permit::new(self, n) })
+    }
+
+    /// Acquires `n` permits, waiting for at most `timeout`. A request that gives up lets those
+    /// behind it go on.
+    ///
+    /// # Errors
+    /// `Timeout`, or `Closed`.
+    #[track_caller]
+    pub fn acquire_timeout(&self, n: usize, timeout: Duration) -> Result<Permit, AcquireError> {
+        let sema = self.sema();
+        if !sema.try_take(n) {
+            sema.acquire_slow(n, Some(deadline_after(timeout)), Location::caller())?;
+        }
+        // SAFETY: taken above.
+        Ok(unsafe { Permit::new(self, n) })
+    }
+
+    /// A request for `n` permits, to stand right of `<-` in `select!`: the arm's value is the
+    /// [`Permit`]. It waits in the same queue as everybody else; an arm that loses has acquired
+    /// nothing. A closed semaphore makes the arm ready, and panics if it is chosen.
+    pub fn acquire_request(&self, n: usize) -> AcquireRequest<'_> {
+        AcquireRequest::new(self, n)
+    }
+
+    /// Makes `n` more permits.
+    ///
+    /// # Panics
+    /// If there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS), there and out.
+    pub fn add_permits(&self, n: usize) {
+        assert!(
+            self.sema().add(n),
+            "{n} more permits: too many for a semaphore"
+        );
+    }
+
+    /// Closes the semaphore: whoever waits, or comes later, is refused. Permits that are out
+    /// stay good.
+    pub fn close(&self) {
+        self.sema().close();
+    }
+
+    /// Whether the semaphore is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.sema().is_closed()
+    }
+
+    /// Permits that are there at the moment.
+    #[must_use]
+    pub fn available_permits(&self) -> usize {
+        self.sema().available()
+    }
+}
+
+impl Clone for Semaphore {
+    fn clone(&self) -> Self {
+        self.sema().another_handle();
+        Self { sema: self.sema }
+    }
+}
+
+impl Drop for Semaphore {
+    fn drop(&mut self) {
+        // SAFETY: this handle was counted, and ends here.
+        unsafe { Sema::handle_gone(self.sema) };
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore")
+            .field("available", &self.available_permits())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,102 @@
+//! What holds permits until it is dropped.
+
+use super::Semaphore;
+use super::sema::Sema;
+use std::fmt;
+use std::mem::{self, ManuallyDrop};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::ptr::NonNull;
+
+/// Permits of a [`Semaphore`], given back when dropped. It borrows nothing: it may go to another
+/// goroutine, and outlive the semaphore's handles.
+///
+/// ```
+/// # mod gort { pub use gort_sync as sync; }
+/// use gort::sync::Semaphore;
+///
+/// let semaphore = Semaphore::new(3);
+/// let mut permit = semaphore.acquire(3);
+/// let one = permit.split(1).unwrap();
+/// drop(permit);
+/// assert_eq!(semaphore.available_permits(), 2);
+/// one.forget();
+/// assert_eq!(semaphore.available_permits(), 2);
+/// ```
+#[must_use = "the permits are given back as soon as this is dropped"]
+pub struct Permit {
+    /// May dangle if `n` is 0: only permits that are out keep it.
+    sema: NonNull<Sema>,
+    n: usize,
+}
+
+// SAFETY: only the `Sema` is reached, which is Sync, and that by what may happen anywhere.
+unsafe impl Send for Permit {}
+// SAFETY: as above; a shared permit only tells its number.
+unsafe impl Sync for Permit {}
+impl UnwindSafe for Permit {}
+impl RefUnwindSafe for Permit {}
+
+impl Permit {
+    /// # Safety
+    /// `n` permits of `semaphore` have been taken, for this.
+    #[inline]
+    pub(super) unsafe fn new(semaphore: &Semaphore, n: usize) -> Self {
+        Self {
+            sema: semaphore.sema,
+            n,
+        }
+    }
+
+    /// How many permits it holds.
+    #[must_use]
+    pub fn num_permits(&self) -> usize {
+        self.n
+    }
+
+    /// Never gives the permits back: the semaphore has so many less from now on.
+    pub fn forget(self) {
+        let this = ManuallyDrop::new(self);
+        if this.n != 0 {
+            // SAFETY: the permits are out, and with `this` nobody has them any more.
+            unsafe { Sema::forget(this.sema, this.n) };
+        }
+    }
+
+    /// Moves `n` of the permits to a permit of their own; `None` if there are fewer.
+    #[must_use = "the permits that were split off are given back as soon as this is dropped"]
+    pub fn split(&mut self, n: usize) -> Option<Self> {
+        self.n = self.n.checked_sub(n)?;
+        Some(Self { sema: self.sema, n })
+    }
+
+    /// Moves the permits of `other` to this one.
+    ///
+    /// # Panics
+    /// If they belong to different semaphores.
+    #[track_caller]
+    pub fn merge(&mut self, mut other: Self) {
+        assert!(
+            self.sema == other.sema,
+            "merging permits of different semaphores"
+        );
+        self.n += mem::take(&mut other.n);
+    }
+}
+
+impl Drop for Permit {
+    #[inline]
+    fn drop(&mut self) {
+        if self.n != 0 {
+            // SAFETY: the permits are out, and this was what held them.
+            unsafe { Sema::give_back(self.sema, self.n) };
+        }
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("num_permits", &self.n)
+            .finish()
+    }
+}

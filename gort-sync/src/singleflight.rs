@@ -1,0 +1,227 @@
+//! `SingleFlight`: of several who want the same thing at the same time, one fetches it. Go's
+//! `golang.org/x/sync/singleflight`.
+//!
+//! A call's `sharers` counts those who wait for its outcome, until the one who runs it closes
+//! the count: whoever comes later finds it closed and starts a call of its own. Hence it is
+//! of no consequence when the call leaves the map, and the sharers are told
+//! without the map's lock.
+//!
+//! # Orderings
+//! `sharers` counts, no more: relaxed, but for the close, which only the runner acts on. The
+//! outcome is published by the wait group.
+
+use crate::caught::{self, Unwound};
+use crate::mutex::Mutex;
+use crate::waitgroup::WaitGroup;
+use gort_runtime::{goexit, try_current};
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::panic;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+/// Runs one function per key at a time, and gives its result to all who asked meanwhile. Clones
+/// are the same. Go's `singleflight.Group`.
+///
+/// ```
+/// # mod gort { pub use gort_sync as sync; }
+/// use gort::sync::SingleFlight;
+///
+/// let flight = SingleFlight::new();
+/// let (page, shared) = flight.run("index.html", || String::from("<html>"));
+/// assert_eq!(page, "<html>");
+/// assert!(!shared, "nobody else asked");
+/// ```
+pub struct SingleFlight<K, V> {
+    /// A mutex that parks, since keys are hashed, compared and dropped under it.
+    calls: Arc<Mutex<Calls<K, V>>>,
+}
+
+type Calls<K, V> = HashMap<Arc<K>, Arc<Call<V>>>;
+
+/// One function's run.
+struct Call<V> {
+    running: WaitGroup,
+    sharers: AtomicUsize,
+    outcome: OnceLock<Outcome<V>>,
+}
+
+/// `sharers` of a call that nobody can join any more: one more cannot be counted.
+const CLOSED: usize = usize::MAX;
+
+/// What the sharers get.
+enum Outcome<V> {
+    /// Behind a mutex, so that values need not be `Sync` to be cloned by many.
+    Value(Mutex<V>),
+    Panicked(String),
+    Exited,
+}
+
+impl<V> Call<V> {
+    fn new() -> Arc<Self> {
+        let running = WaitGroup::new();
+        running.add(1);
+        Arc::new(Self {
+            running,
+            sharers: AtomicUsize::new(0),
+            outcome: OnceLock::new(),
+        })
+    }
+
+    /// Joins the sharers; false if it is too late.
+    fn join(&self) -> bool {
+        self.sharers
+            .fetch_update(Relaxed, Relaxed, |n| n.checked_add(1))
+            .is_ok()
+    }
+
+    /// Nobody joins any more; gives the number of those who have.
+    fn close(&self) -> usize {
+        self.sharers.swap(CLOSED, Relaxed)
+    }
+
+    fn end(&self, outcome: Outcome<V>) {
+        // Empty until now: one runs the call, and ends it once.
+        drop(self.outcome.set(outcome));
+        self.running.done();
+    }
+}
+
+impl<V: Clone> Call<V> {
+    /// The outcome of a call that has ended, for one of those who share it.
+    fn share(&self) -> V {
+        match self.outcome.get() {
+            Some(Outcome::Value(value)) => value.lock().clone(),
+            // The panic hook has printed it for the one who ran the call.
+            Some(Outcome::Panicked(message)) => panic::resume_unwind(Box::new(message.clone())),
+            Some(Outcome::Exited) if try_current().is_some() => goexit(),
+            Some(Outcome::Exited) => {
+                panic!("the shared function called `goexit`, and this is a plain thread")
+            }
+            None => unreachable!("the outcome is there before the sharers go on"),
+        }
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
+    /// Nothing is running.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            calls: Arc::new(Mutex::new(HashMap::new())),
+        }
+    }
+
+    /// Runs `f`, or, if a function is being run for an equal key, waits for that one's result. Also
+    /// says whether the result went to several callers. Go's `Do`.
+    ///
+    /// A function that asks for its own key waits for itself, for ever.
+    ///
+    /// # Panics
+    /// If the function panics, in every caller that shares it: with its payload in the one
+    /// that ran it, with its message (a `String`) in the others. If it calls `goexit`, so does every
+    /// caller; on a plain thread that is a panic.
+    #[track_caller]
+    pub fn run<F>(&self, key: K, f: F) -> (V, bool)
+    where
+        F: FnOnce() -> V,
+    {
+        let key = Arc::new(key);
+        let (call, old) = {
+            let mut calls = self.calls.lock();
+            match calls.get(&key) {
+                Some(call) if call.join() => {
+                    let call = Arc::clone(call);
+                    drop(calls);
+                    call.running.wait();
+                    return (call.share(), true);
+                }
+                _ => {
+                    let call = Call::new();
+                    let old = calls.insert(Arc::clone(&key), Arc::clone(&call));
+                    (call, old)
+                }
+            }
+        };
+        drop(old);
+        let _entry = Entry {
+            flight: self,
+            key,
+            call: Arc::clone(&call),
+        };
+        match caught::call(f) {
+            Ok(value) if call.close() == 0 => (value, false),
+            Ok(value) => {
+                call.end(Outcome::Value(Mutex::new(value)));
+                (call.share(), true)
+            }
+            Err(Unwound::Panicked(payload) | Unwound::Fatal(payload)) => {
+                call.close();
+                call.end(Outcome::Panicked(message(&*payload)));
+                panic::resume_unwind(payload)
+            }
+            Err(Unwound::Exited(payload)) => {
+                call.close();
+                call.end(Outcome::Exited);
+                panic::resume_unwind(payload)
+            }
+        }
+    }
+
+    /// Has the next [`run`](Self::run) with this key start a function of its own, even while one
+    /// is being run. Go's `Forget`.
+    pub fn forget(&self, key: &K) {
+        let forgotten = self.calls.lock().remove_entry(key);
+        // Keys and values go without the lock.
+        drop(forgotten);
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    caught::message(payload)
+        .unwrap_or("the shared function panicked")
+        .to_owned()
+}
+
+/// The call's place in the map, until it has ended.
+struct Entry<'a, K: Eq + Hash, V> {
+    flight: &'a SingleFlight<K, V>,
+    key: Arc<K>,
+    call: Arc<Call<V>>,
+}
+
+impl<K: Eq + Hash, V> Drop for Entry<'_, K, V> {
+    fn drop(&mut self) {
+        let gone = {
+            let mut calls = self.flight.calls.lock();
+            match calls.get(&self.key) {
+                Some(call) if Arc::ptr_eq(call, &self.call) => calls.remove_entry(&self.key),
+                // Forgotten, perhaps started anew.
+                _ => None,
+            }
+        };
+        drop(gone);
+    }
+}
+
+impl<K, V> Clone for SingleFlight<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            calls: Arc::clone(&self.calls),
+        }
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Default for SingleFlight<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K, V> fmt::Debug for SingleFlight<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SingleFlight { .. }")
+    }
+}
