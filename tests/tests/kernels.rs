@@ -101,6 +101,12 @@ fn locks_in_opposite_orders_are_reported() {
     all_get_stuck("GK02");
 }
 
+// GK03
+#[test]
+fn reading_again_behind_a_writer_is_reported() {
+    all_get_stuck("GK03");
+}
+
 // GK04
 #[test]
 fn channels_without_partners_are_reported() {
@@ -111,6 +117,12 @@ fn channels_without_partners_are_reported() {
 #[test]
 fn those_whom_a_cancelled_partner_leaves_are_reported() {
     all_get_stuck("GK05");
+}
+
+// GK06
+#[test]
+fn signals_that_nobody_gets_are_reported() {
+    all_get_stuck("GK06");
 }
 
 // GK07
@@ -142,6 +154,11 @@ claims! {
         mended_they_end("GK02");
     }
 
+    // GK09, GK03
+    fn reading_once_is_fine() {
+        mended_they_end("GK03");
+    }
+
     // GK09, GK04
     fn channels_with_partners_are_fine() {
         mended_they_end("GK04");
@@ -150,6 +167,11 @@ claims! {
     // GK09, GK05
     fn cancelled_partners_who_tell_are_fine() {
         mended_they_end("GK05");
+    }
+
+    // GK09, GK06
+    fn waiting_for_what_is_signalled_is_fine() {
+        mended_they_end("GK06");
     }
 
     // GK09, GK07

@@ -1,8 +1,8 @@
 //! Cancellation: somebody is told to stop and leaves, and the one that he worked with waits for him.
-//! Here a context is the channel that is closed when it is done.
 
 use super::Outcome::{Leaks, Stuck};
 use super::{Chan, Kernel};
+use gort::context::Context;
 use gort::prelude::*;
 
 pub(super) const CANCELLED: &[Kernel] = &[
@@ -10,28 +10,30 @@ pub(super) const CANCELLED: &[Kernel] = &[
         name: "cockroach#10790 cancelled between two sends, who receives leaves",
         outcome: Leaks(&["chan send"]),
         broken: || {
-            let (done, results) = (Chan::<()>::new(0), Chan::new(0));
+            let (ctx, cancel) = Context::background().with_cancel();
+            let results = Chan::new(0);
             go!(clone [results]; {
                 results.send(1);
                 results.send(2);
             });
             results.recv();
-            done.close();
+            cancel.cancel();
             // The sender is late.
-            assert_eq!(done.recv(), None);
+            assert!(ctx.err().is_some());
         },
         mended: || {
-            let (done, results) = (Chan::<()>::new(0), Chan::new(0));
-            go!(clone [done, results]; {
+            let (ctx, cancel) = Context::background().with_cancel();
+            let results = Chan::new(0);
+            go!(clone [ctx, results]; {
                 for i in 1..=2 {
                     select! {
                         results.tx() <- i => {}
-                        _ = <-done.rx() => return,
+                        _ = <-ctx.done() => return,
                     }
                 }
             });
             results.recv();
-            done.close();
+            cancel.cancel();
         },
     },
     Kernel {
@@ -39,68 +41,72 @@ pub(super) const CANCELLED: &[Kernel] = &[
         outcome: Leaks(&["chan receive"]),
         broken: || {
             // The transaction ends, but its context does not.
-            let done = Chan::<()>::new(0);
-            go!(clone [done]; { done.recv(); });
+            let (ctx, _cancel) = Context::background().with_cancel();
+            go!(clone [ctx]; { ctx.done().recv() });
         },
         mended: || {
-            let (cancel, done) = bounded::<()>(0);
-            go!({ assert!(done.recv().is_err()) });
-            drop(cancel);
+            let (ctx, cancel) = Context::background().with_cancel();
+            defer!(cancel.cancel());
+            go!(clone [ctx]; { ctx.done().recv() });
         },
     },
     Kernel {
         name: "grpc#862 the connection is closed, and its context is another one",
         outcome: Leaks(&["select"]),
         broken: || {
-            let (parent, own) = (Chan::<()>::new(0), Chan::<()>::new(0));
+            let (_dialed, cancel) = Context::background().with_cancel();
+            // Not derived from the other one.
+            let (own, _cancel) = Context::background().with_cancel();
             let retry = Chan::<()>::new(0);
             go!(clone [own, retry]; {
                 select! {
-                    _ = <-own.rx() => {}
+                    _ = <-own.done() => {}
                     _ = <-retry.rx() => {}
                 }
             });
-            parent.close();
+            cancel.cancel();
         },
         mended: || {
-            let (parent, own) = (Chan::<()>::new(0), Chan::<()>::new(0));
+            let (dialed, cancel) = Context::background().with_cancel();
+            let (own, _cancel) = dialed.with_cancel();
             let retry = Chan::<()>::new(0);
-            go!(clone [parent, own, retry]; {
+            go!(clone [own, retry]; {
                 select! {
-                    _ = <-parent.rx() => {}
-                    _ = <-own.rx() => {}
+                    _ = <-own.done() => {}
                     _ = <-retry.rx() => {}
                 }
             });
-            parent.close();
+            cancel.cancel();
         },
     },
     Kernel {
         name: "kubernetes#25331 the error of a watch comes when nobody looks any more",
         outcome: Leaks(&["chan send"]),
         broken: || {
-            let (done, errors, late) = (Chan::<()>::new(0), Chan::new(0), Chan::<()>::new(0));
-            go!(clone [done, errors, late]; {
-                done.recv();
+            let (ctx, cancel) = Context::background().with_cancel();
+            let (errors, late) = (Chan::new(0), Chan::<()>::new(0));
+            go!(clone [ctx, errors, late]; {
+                let _ = ctx.done().recv();
                 late.recv();
                 errors.send("cancelled");
             });
-            done.close();
+            cancel.cancel();
             select! {
                 _ = <-errors.rx() => {}
-                _ = <-done.rx() => late.close(),
+                _ = <-ctx.done() => late.close(),
             }
         },
         mended: || {
-            let (done, errors) = (Chan::<()>::new(0), Chan::new(1));
-            go!(clone [done, errors]; {
-                done.recv();
+            let (ctx, cancel) = Context::background().with_cancel();
+            let errors = Chan::new(1);
+            go!(clone [ctx, errors]; {
+                let _ = ctx.done().recv();
                 errors.send("cancelled");
             });
-            done.close();
+            cancel.cancel();
             select! {
                 _ = <-errors.rx() => {}
-                _ = <-done.rx() => {}
+                _ = <-ctx.done() => {}
             }
         },
     },
@@ -140,23 +146,25 @@ pub(super) const CANCELLED: &[Kernel] = &[
         name: "the one who cancels waits for the other, who waits for his answer",
         outcome: Stuck(&["chan send", "join"]),
         broken: || {
-            let (done, questions) = (Chan::<()>::new(0), Chan::new(0));
+            let (ctx, cancel) = Context::background().with_cancel();
+            let questions = Chan::new(0);
             let asks = go!(clone [questions]; { questions.send(1); });
-            done.close();
+            cancel.cancel();
             select! {
-                _ = <-done.rx() => {}
+                _ = <-ctx.done() => {}
             }
             asks.join().unwrap();
         },
         mended: || {
-            let (done, questions) = (Chan::<()>::new(0), Chan::new(0));
-            let asks = go!(clone [done, questions]; {
+            let (ctx, cancel) = Context::background().with_cancel();
+            let questions = Chan::new(0);
+            let asks = go!(clone [ctx, questions]; {
                 select! {
                     questions.tx() <- 1 => {}
-                    _ = <-done.rx() => {}
+                    _ = <-ctx.done() => {}
                 }
             });
-            done.close();
+            cancel.cancel();
             asks.join().unwrap();
         },
     },

@@ -9,10 +9,12 @@
 #![expect(clippy::mem_forget, reason = "Go's programs forget to unlock")]
 
 mod channels;
+mod conds;
 mod contexts;
 mod groups;
 mod locks;
 mod mixed;
+mod rwlocks;
 
 use gort::prelude::*;
 use gort::runtime::{GoroutineState, goroutines};
@@ -40,11 +42,13 @@ pub struct Kernel {
 }
 
 /// The kernels by their causes, which are rows of the catalogue.
-pub const GROUPS: [(&str, &[Kernel]); 7] = [
+pub const GROUPS: [(&str, &[Kernel]); 9] = [
     ("GK01", locks::TWICE),
     ("GK02", locks::OPPOSITE_ORDER),
+    ("GK03", rwlocks::READ_AGAIN),
     ("GK04", channels::ALONE),
     ("GK05", contexts::CANCELLED),
+    ("GK06", conds::MISSED),
     ("GK07", mixed::WITH_LOCKS),
     ("GK08", groups::WAITING),
     ("GK11", groups::ORDER),
