@@ -19,7 +19,7 @@ const CAPS: [usize; 5] = [1, 2, 3, 7, 64];
 struct Value(
     usize,
     u32,
-    #[allow(dead_code, reason = "for its drop")] Counted,
+    #[expect(dead_code, reason = "for its drop")] Counted,
 );
 
 /// What somebody saw: of each sender how many came, in order.

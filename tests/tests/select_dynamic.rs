@@ -292,13 +292,13 @@ claims! {
     // SE43: a panic that is on its way is not joined by another one.
     fn an_operation_that_is_dropped_by_a_panic_gives_its_place_back() {
         let (tx, rx) = bounded(1);
-        let payload = recover(|| {
+        let payload: Result<(), _> = recover(|| {
             let mut select = Select::new();
             select.send(&tx);
             let _operation = select.select();
             panic!("first");
         });
-        assert_eq!(payload.map(|()| ()).unwrap_err().downcast_ref::<&str>(), Some(&"first"));
+        assert_eq!(payload.unwrap_err().downcast_ref::<&str>(), Some(&"first"));
         tx.try_send(1).unwrap();
         assert_eq!(rx.recv(), Ok(1));
     }

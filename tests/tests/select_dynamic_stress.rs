@@ -125,6 +125,8 @@ fn round(random: &mut Random, caps: [usize; CHANNELS as usize], context: &str) {
         let mut own = random.clone();
         spawn(move || {
             while left.load(SeqCst) > 0 {
+                // With a buffer it may never have to wait.
+                yield_now();
                 let (tx, rx) = &channels[own.below(CHANNELS) as usize];
                 if let Ok(value) = rx.recv_timeout(Duration::from_micros(50)) {
                     let mut back = Some(value);
