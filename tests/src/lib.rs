@@ -5,6 +5,8 @@
 //! one runtime per process, and a test that corrupted it would take its neighbours
 //! with it; so each has its own.
 
+pub mod kernels;
+
 use std::env;
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};

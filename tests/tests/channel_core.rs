@@ -244,6 +244,25 @@ claims! {
         }
     }
 
+    // CH12: alone on its P the sender goes on; with more the receiver may be faster to say so.
+    fn a_send_to_a_receiver_that_waits_returns_at_once() {
+        if gort::runtime::max_procs() > 1 {
+            return;
+        }
+        for _ in 0..100 {
+            let (tx, rx) = bounded(0);
+            let goes_on = Arc::new(AtomicBool::new(false));
+            let receiver = go!(clone [goes_on]; {
+                rx.recv().unwrap();
+                goes_on.load(SeqCst)
+            });
+            settle();
+            tx.send(()).unwrap();
+            goes_on.store(true, SeqCst);
+            assert!(receiver.join().unwrap(), "the receiver ran first");
+        }
+    }
+
     // CH13
     fn a_poll_of_an_empty_channel_leaves_no_trace() {
         for cap in [0, 1] {

@@ -9,7 +9,14 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 15] = [
+const ROWS: [(&str, RangeInclusive<usize>); 22] = [
+    ("CH", 1..=26),
+    ("CL", 1..=20),
+    ("TY", 1..=12),
+    ("FI", 1..=5),
+    ("SE", 1..=44),
+    ("IT", 1..=4),
+    ("GK", 1..=13),
     ("GO", 1..=16),
     ("PA", 1..=29),
     ("DL", 1..=15),

@@ -196,11 +196,14 @@ impl<T> Hchan<T> {
     fn publish(&self, state: &mut State<T>) {
         let sender_waits = !state.sendq.is_empty();
         if let Some(ring) = self.ring() {
-            if sender_waits || !state.recvq.is_empty() || state.promised != 0 {
+            // A closed channel keeps no promise: receivers need not mind them.
+            if state.closed {
+                ring.release();
+            } else if sender_waits || !state.recvq.is_empty() || state.promised != 0 {
                 state.calm = 0;
             } else {
                 state.calm += 1;
-                if state.calm >= CALM || state.closed {
+                if state.calm >= CALM {
                     state.calm = 0;
                     ring.release();
                 }

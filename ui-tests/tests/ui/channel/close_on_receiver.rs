@@ -1,4 +1,4 @@
-// Only a sender closes.
+// TY02: only a sender closes.
 use gort::prelude::*;
 
 fn main() {

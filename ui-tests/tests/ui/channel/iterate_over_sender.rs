@@ -1,4 +1,4 @@
-// There is nothing to take out of a sender.
+// TY03: there is nothing to take out of a sender.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A sender does not receive.
+// TY01: a sender does not receive.
 use gort::prelude::*;
 
 fn main() {

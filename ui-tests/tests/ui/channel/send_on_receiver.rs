@@ -1,4 +1,4 @@
-// A receiver does not send.
+// TY01: a receiver does not send.
 use gort::prelude::*;
 
 fn main() {

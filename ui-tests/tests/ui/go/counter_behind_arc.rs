@@ -1,4 +1,4 @@
-// An unsynchronised counter: `Arc` shares, it does not synchronise.
+// GK12: an unsynchronised counter: `Arc` shares, it does not synchronise.
 use gort::prelude::*;
 use std::sync::Arc;
 

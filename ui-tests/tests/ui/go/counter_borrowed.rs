@@ -1,4 +1,4 @@
-// An unsynchronised counter: a local of the function that starts the goroutine.
+// GK12: an unsynchronised counter: a local of the function that starts the goroutine.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// An unsynchronised counter: a `Cell`.
+// GK12: an unsynchronised counter: a `Cell`.
 use gort::prelude::*;
 use std::cell::Cell;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-// An unsynchronised counter (GoKer's data races): a global.
+// GK12: an unsynchronised counter (GoKer's data races): a global.
 use gort::prelude::*;
 
 static mut TOTAL: u32 = 0;

@@ -1,4 +1,4 @@
-// The same with the reference written out.
+// GK12: the same with the reference written out.
 use gort::prelude::*;
 
 fn print(id: &u32) {

@@ -1,4 +1,4 @@
-// GoKer's "anonymous function" bugs (cockroach#35501): the loop variable is captured by reference.
+// GK12: GoKer's "anonymous function" bugs (cockroach#35501): the loop variable is captured by reference.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A map written by two goroutines (GoKer's data races).
+// GK12: a map written by two goroutines (GoKer's data races).
 use gort::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;

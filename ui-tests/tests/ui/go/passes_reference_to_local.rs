@@ -1,4 +1,4 @@
-// The goroutine may outlive the function.
+// GK13: the goroutine may outlive the function.
 use gort::prelude::*;
 
 fn print(values: &[u32]) {

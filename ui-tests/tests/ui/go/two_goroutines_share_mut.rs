@@ -1,4 +1,4 @@
-// Two goroutines with one `&mut`.
+// GK12: two goroutines with one `&mut`.
 use gort::prelude::*;
 
 fn count(total: &'static mut u32) {

@@ -1,4 +1,4 @@
-// The goroutine starts before the value is there (GoKer's order violations).
+// GK12: the goroutine starts before the value is there (GoKer's order violations).
 use gort::prelude::*;
 
 fn main() {

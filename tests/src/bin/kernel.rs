@@ -1,0 +1,7 @@
+//! `kernel NAME`: a program that gets stuck, in a process without libtest's threads, which could
+//! wake anything.
+
+fn main() {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    gort_tests::kernels::run_broken(&name);
+}

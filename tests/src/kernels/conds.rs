@@ -1,0 +1,117 @@
+//! Condition variables: a signal that came before its waiter, or to another one.
+
+use super::Outcome::{Leaks, Stuck};
+use super::{Chan, Kernel};
+use gort::prelude::*;
+use gort::sync::Condvar;
+use std::sync::Arc;
+
+/// A queue and its signal.
+type Queue = Arc<(Mutex<Vec<u32>>, Condvar)>;
+
+fn queue() -> Queue {
+    Arc::default()
+}
+
+pub(super) const MISSED: &[Kernel] = &[
+    Kernel {
+        name: "moby#30408 waits for a signal that came before",
+        outcome: Stuck(&["sync.Cond.Wait"]),
+        broken: || {
+            let queue = queue();
+            let signals = go!(clone [queue]; {
+                queue.0.lock().push(1);
+                queue.1.notify_all();
+            });
+            signals.join().unwrap();
+            // Without a look at what it waits for.
+            drop(queue.1.wait(queue.0.lock()));
+        },
+        mended: || {
+            let queue = queue();
+            let signals = go!(clone [queue]; {
+                queue.0.lock().push(1);
+                queue.1.notify_all();
+            });
+            drop(queue.1.wait_while(queue.0.lock(), |queue| queue.is_empty()));
+            signals.join().unwrap();
+        },
+    },
+    Kernel {
+        name: "moby#27782 who would signal waits for who has left",
+        outcome: Stuck(&["chan send", "sync.Cond.Wait"]),
+        broken: || {
+            let (queue, events) = (queue(), Chan::new(0));
+            go!(clone [queue, events]; {
+                // Nobody watches: its reader waits for the signal.
+                events.send(());
+                queue.0.lock().push(1);
+                queue.1.notify_one();
+            });
+            drop(queue.1.wait_while(queue.0.lock(), |queue| queue.is_empty()));
+            events.recv();
+        },
+        mended: || {
+            let (queue, events) = (queue(), Chan::new(0));
+            go!(clone [queue, events]; {
+                queue.0.lock().push(1);
+                queue.1.notify_one();
+                events.send(());
+            });
+            drop(queue.1.wait_while(queue.0.lock(), |queue| queue.is_empty()));
+            events.recv();
+        },
+    },
+    Kernel {
+        name: "moby#29733 one is notified where two wait",
+        outcome: Leaks(&["sync.Cond.Wait"]),
+        broken: || {
+            let queue = queue();
+            for _ in 0..2 {
+                go!(clone [queue]; {
+                    drop(queue.1.wait_while(queue.0.lock(), |queue| queue.is_empty()));
+                });
+            }
+            crate::settle();
+            queue.0.lock().push(1);
+            queue.1.notify_one();
+        },
+        mended: || {
+            let queue = queue();
+            let waiters = WaitGroup::new();
+            for _ in 0..2 {
+                let queue = queue.clone();
+                waiters.go(move || {
+                    drop(queue.1.wait_while(queue.0.lock(), |queue| queue.is_empty()));
+                });
+            }
+            queue.0.lock().push(1);
+            queue.1.notify_all();
+            waiters.wait();
+        },
+    },
+    Kernel {
+        name: "kubernetes#11298 a loop that would signal waits for its stop",
+        outcome: Stuck(&["chan receive", "sync.Cond.Wait"]),
+        broken: || {
+            let (queue, stop) = (queue(), Chan::<()>::new(0));
+            go!(clone [queue, stop]; {
+                stop.recv();
+                queue.0.lock().push(1);
+                queue.1.notify_one();
+            });
+            drop(queue.1.wait_while(queue.0.lock(), |queue| queue.is_empty()));
+            stop.close();
+        },
+        mended: || {
+            let (queue, stop) = (queue(), Chan::<()>::new(0));
+            go!(clone [queue, stop]; {
+                stop.recv();
+                queue.0.lock().push(1);
+                queue.1.notify_one();
+            });
+            stop.close();
+            drop(queue.1.wait_while(queue.0.lock(), |queue| queue.is_empty()));
+        },
+    },
+];

@@ -1,0 +1,172 @@
+//! Wait groups: somebody who is counted does not report, or is counted too late.
+
+use super::Outcome::{Leaks, Stuck};
+use super::{Chan, Kernel};
+use gort::prelude::*;
+
+pub(super) const WAITING: &[Kernel] = &[
+    Kernel {
+        name: "cockroach#1055 the stopper waits for tasks that wait for the stop",
+        outcome: Stuck(&["chan receive", "chan receive", "sync.WaitGroup.Wait"]),
+        broken: || {
+            let (tasks, stop) = (WaitGroup::new(), Chan::<()>::new(0));
+            for _ in 0..2 {
+                tasks.go({
+                    let stop = stop.clone();
+                    move || stop.recv()
+                });
+            }
+            // Drains before it says so.
+            tasks.wait();
+            stop.close();
+        },
+        mended: || {
+            let (tasks, stop) = (WaitGroup::new(), Chan::<()>::new(0));
+            for _ in 0..2 {
+                tasks.go({
+                    let stop = stop.clone();
+                    move || stop.recv()
+                });
+            }
+            stop.close();
+            tasks.wait();
+        },
+    },
+    Kernel {
+        name: "cockroach#1462 the workers send to who waits for them",
+        outcome: Stuck(&["chan send", "chan send", "chan send", "sync.WaitGroup.Wait"]),
+        broken: || {
+            let (workers, results) = (WaitGroup::new(), Chan::new(0));
+            for i in 0..3 {
+                workers.go({
+                    let results = results.clone();
+                    move || results.send(i)
+                });
+            }
+            workers.wait();
+            results.close();
+            for _result in results.rx() {}
+        },
+        mended: || {
+            let (workers, results) = (WaitGroup::new(), Chan::new(0));
+            for i in 0..3 {
+                workers.go({
+                    let results = results.clone();
+                    move || results.send(i)
+                });
+            }
+            go!(clone [results]; {
+                workers.wait();
+                results.close();
+            });
+            assert_eq!(results.rx().iter().sum::<i32>(), 3);
+        },
+    },
+    Kernel {
+        name: "moby#25384 the wait is in the loop that starts those it waits for",
+        outcome: Stuck(&["sync.WaitGroup.Wait"]),
+        broken: || {
+            let plugins = WaitGroup::new();
+            plugins.add(3);
+            for _ in 0..3 {
+                go!(clone [plugins]; { plugins.done(); });
+                plugins.wait();
+            }
+        },
+        mended: || {
+            let plugins = WaitGroup::new();
+            plugins.add(3);
+            for _ in 0..3 {
+                go!(clone [plugins]; { plugins.done(); });
+            }
+            plugins.wait();
+        },
+    },
+    Kernel {
+        name: "a way out without reporting",
+        outcome: Stuck(&["sync.WaitGroup.Wait"]),
+        broken: || {
+            let all = WaitGroup::new();
+            for i in 0..3 {
+                all.add(1);
+                go!(clone [all]; {
+                    if i == 1 {
+                        return;
+                    }
+                    all.done();
+                });
+            }
+            all.wait();
+        },
+        mended: || {
+            let all = WaitGroup::new();
+            for i in 0..3 {
+                all.add(1);
+                go!(clone [all]; {
+                    defer!(all.done());
+                    if i == 1 {
+                        return;
+                    }
+                    yield_now();
+                });
+            }
+            all.wait();
+        },
+    },
+];
+
+pub(super) const ORDER: &[Kernel] = &[
+    Kernel {
+        name: "kubernetes#13058 the wait comes before those who are counted by themselves",
+        outcome: Leaks(&["chan receive"]),
+        broken: || {
+            let (all, go_on) = (WaitGroup::new(), Chan::<()>::new(0));
+            go!(clone [all, go_on]; {
+                go_on.recv();
+                all.add(1);
+                all.done();
+            });
+            // Waits for nobody.
+            all.wait();
+        },
+        mended: || {
+            let (all, go_on) = (WaitGroup::new(), Chan::<()>::new(0));
+            all.go({
+                let go_on = go_on.clone();
+                move || go_on.recv()
+            });
+            go_on.close();
+            all.wait();
+        },
+    },
+    Kernel {
+        name: "cockroach#4407 added while somebody waits, and not waited for",
+        outcome: Leaks(&["chan receive"]),
+        broken: || {
+            let (all, go_on) = (WaitGroup::new(), Chan::<()>::new(0));
+            all.add(1);
+            let drain = go!(clone [all]; { all.wait(); });
+            all.done();
+            drain.join().unwrap();
+            // A task that starts after the drain.
+            all.add(1);
+            go!(clone [all, go_on]; {
+                go_on.recv();
+                all.done();
+            });
+        },
+        mended: || {
+            let (all, draining) = (WaitGroup::new(), Mutex::new(false));
+            all.add(1);
+            let drain = go!(clone [all]; { all.wait(); });
+            *draining.lock() = true;
+            all.done();
+            drain.join().unwrap();
+            // No task starts after the drain.
+            if !*draining.lock() {
+                all.add(1);
+            }
+            all.wait();
+        },
+    },
+];

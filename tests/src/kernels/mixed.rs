@@ -1,0 +1,196 @@
+//! Channels and locks: who waits for a channel holds the lock that the other one needs first.
+
+use super::Outcome::{Leaks, Stuck};
+use super::{Chan, Kernel};
+use gort::prelude::*;
+use std::sync::Arc;
+
+pub(super) const WITH_LOCKS: &[Kernel] = &[
+    Kernel {
+        name: "grpc#1460 the keeper is woken under the lock that it takes before it receives",
+        outcome: Stuck(&["chan send", "sync.Mutex.Lock"]),
+        broken: || {
+            let (state, awaken) = (Arc::new(Mutex::new(true)), Chan::new(0));
+            let dormant = state.lock();
+            go!(clone [state, awaken]; {
+                let _dormant = state.lock();
+                awaken.recv();
+            });
+            if *dormant {
+                awaken.send(());
+            }
+        },
+        mended: || {
+            let (state, awaken) = (Arc::new(Mutex::new(true)), Chan::new(0));
+            go!(clone [state, awaken]; {
+                let dormant = *state.lock();
+                assert!(dormant);
+                awaken.recv();
+            });
+            let dormant = *state.lock();
+            if dormant {
+                awaken.send(());
+            }
+        },
+    },
+    Kernel {
+        name: "etcd#7492 the keeper of tokens deletes under a lock whose holder adds one",
+        outcome: Stuck(&["chan send", "sync.Mutex.Lock"]),
+        broken: || {
+            let (tokens, add) = (Arc::new(Mutex::new(Vec::new())), Chan::new(0));
+            let locked = Chan::<()>::new(0);
+            go!(clone [tokens, add, locked]; {
+                // Its time is up before it looks for what is to be added.
+                locked.recv();
+                tokens.lock().clear();
+                add.recv();
+            });
+            let mut all = tokens.lock();
+            all.push(1);
+            locked.send(());
+            add.send(1);
+        },
+        mended: || {
+            let (tokens, add) = (Arc::new(Mutex::new(Vec::new())), Chan::new(0));
+            go!(clone [tokens, add]; {
+                tokens.lock().clear();
+                add.recv();
+            });
+            tokens.lock().push(1);
+            add.send(1);
+        },
+    },
+    Kernel {
+        name: "istio#16224 a handler locks while the one who waits for it holds the lock",
+        outcome: Stuck(&["chan receive", "sync.Mutex.Lock"]),
+        broken: || {
+            let (events, handled) = (Arc::new(Mutex::new(0)), Chan::new(0));
+            let mut count = events.lock();
+            go!(clone [events, handled]; {
+                *events.lock() += 1;
+                handled.send(());
+            });
+            *count += 1;
+            handled.recv();
+        },
+        mended: || {
+            let (events, handled) = (Arc::new(Mutex::new(0)), Chan::new(0));
+            go!(clone [events, handled]; {
+                *events.lock() += 1;
+                handled.send(());
+            });
+            *events.lock() += 1;
+            handled.recv();
+            assert_eq!(*events.lock(), 2);
+        },
+    },
+    Kernel {
+        name: "serving#2137 a breaker with two requests, of which one holds the other's lock",
+        outcome: Stuck(&["chan receive", "sync.Mutex.Lock", "sync.Mutex.Lock"]),
+        broken: || {
+            let breaker = Chan::new(1);
+            let (first, second) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+            let (held, also_held) = (first.lock(), second.lock());
+            let ended = Chan::new(0);
+            for request in [first.clone(), second.clone()] {
+                go!(clone [breaker, ended]; {
+                    drop(request.lock());
+                    breaker.send(());
+                    breaker.recv();
+                    ended.send(());
+                });
+            }
+            // Its end would unlock the other, but the first has not been unlocked.
+            ended.recv();
+            drop((held, also_held));
+        },
+        mended: || {
+            let breaker = Chan::new(1);
+            let (first, second) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+            let (held, also_held) = (first.lock(), second.lock());
+            let ended = Chan::new(0);
+            for request in [first.clone(), second.clone()] {
+                go!(clone [breaker, ended]; {
+                    drop(request.lock());
+                    breaker.send(());
+                    breaker.recv();
+                    ended.send(());
+                });
+            }
+            drop(held);
+            ended.recv();
+            drop(also_held);
+            ended.recv();
+        },
+    },
+    Kernel {
+        name: "kubernetes#6632 a frame is written under the lock that resets the connection",
+        outcome: Leaks(&["chan send", "sync.Mutex.Lock"]),
+        broken: || {
+            let (writes, reset) = (Arc::new(Mutex::new(())), Chan::new(0));
+            let locked = Chan::<()>::new(0);
+            go!(clone [writes, reset, locked]; {
+                let _write = writes.lock();
+                locked.send(());
+                // It fails, and who watches is told.
+                reset.send(());
+            });
+            locked.recv();
+            go!(clone [writes, reset]; {
+                drop(writes.lock());
+                reset.recv();
+            });
+        },
+        mended: || {
+            let (writes, reset) = (Arc::new(Mutex::new(())), Chan::new(1));
+            let locked = Chan::<()>::new(0);
+            go!(clone [writes, reset, locked]; {
+                let _write = writes.lock();
+                locked.send(());
+                reset.send(());
+            });
+            locked.recv();
+            go!(clone [writes, reset]; {
+                drop(writes.lock());
+                reset.recv();
+            });
+        },
+    },
+    Kernel {
+        name: "moby#28462 a monitor is stopped under the lock that it waits for",
+        outcome: Stuck(&["chan send", "sync.Mutex.Lock"]),
+        broken: || {
+            let (container, stop) = (Arc::new(Mutex::new(())), Chan::new(0));
+            let running = container.lock();
+            go!(clone [container, stop]; {
+                loop {
+                    select! {
+                        _ = <-stop.rx() => return,
+                        default => drop(container.lock()),
+                    }
+                }
+            });
+            // It has looked for its stop, and waits.
+            crate::settle();
+            stop.send(());
+            drop(running);
+        },
+        mended: || {
+            let (container, stop) = (Arc::new(Mutex::new(())), Chan::new(0));
+            let running = container.lock();
+            go!(clone [container, stop]; {
+                loop {
+                    select! {
+                        _ = <-stop.rx() => return,
+                        default => {
+                            drop(container.lock());
+                            yield_now();
+                        }
+                    }
+                }
+            });
+            drop(running);
+            stop.send(());
+        },
+    },
+];

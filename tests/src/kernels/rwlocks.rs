@@ -1,0 +1,113 @@
+//! Reader, writer, reader: a writer that waits keeps new readers out, and the second reader is the
+//! first one again.
+
+use super::Kernel;
+use super::Outcome::{Leaks, Stuck};
+use crate::settle;
+use gort::prelude::*;
+use gort::sync::RwLock;
+use std::sync::Arc;
+
+/// Somebody who writes once, and waits now if somebody reads.
+fn write(lock: &Arc<RwLock<u32>>) -> JoinHandle<()> {
+    let lock = lock.clone();
+    let writer = spawn(move || *lock.write() += 1);
+    settle();
+    writer
+}
+
+/// What asks again.
+fn sum(lock: &RwLock<u32>) -> u32 {
+    *lock.read()
+}
+
+/// `n` goroutines that read twice, the second time in a function, while somebody waits to write.
+fn readers_read_twice(n: usize) {
+    let lock = Arc::new(RwLock::new(1));
+    let (reading, go_on) = (WaitGroup::new(), WaitGroup::new());
+    reading.add(n);
+    go_on.add(1);
+    for _ in 0..n {
+        go!(clone [lock, reading, go_on]; {
+            let first = lock.read();
+            reading.done();
+            go_on.wait();
+            sum(&lock) + *first
+        });
+    }
+    reading.wait();
+    let writer = write(&lock);
+    go_on.done();
+    settle();
+    drop(writer);
+}
+
+/// The same with the lock taken once.
+fn readers_read_once(n: usize) {
+    let lock = Arc::new(RwLock::new(1));
+    let all = WaitGroup::new();
+    for _ in 0..n {
+        let lock = lock.clone();
+        all.go(move || {
+            let first = *lock.read();
+            sum(&lock) + first
+        });
+    }
+    *lock.write() += 1;
+    all.wait();
+    assert_eq!(sum(&lock), 2);
+}
+
+pub(super) const READ_AGAIN: &[Kernel] = &[
+    Kernel {
+        name: "cockroach#6181 a printed descriptor reads under the lock of who prints it",
+        outcome: Leaks(&["sync.RWMutex.Lock", "sync.RWMutex.RLock"]),
+        broken: || readers_read_twice(1),
+        mended: || readers_read_once(1),
+    },
+    Kernel {
+        name: "kubernetes#62464 two policies read twice",
+        outcome: Leaks(&[
+            "sync.RWMutex.Lock",
+            "sync.RWMutex.RLock",
+            "sync.RWMutex.RLock",
+        ]),
+        broken: || readers_read_twice(2),
+        mended: || readers_read_once(2),
+    },
+    Kernel {
+        name: "kubernetes#58107 main reads, somebody waits to write, main reads",
+        outcome: Stuck(&["sync.RWMutex.Lock", "sync.RWMutex.RLock"]),
+        broken: || {
+            let lock = Arc::new(RwLock::new(1));
+            let first = lock.read();
+            drop(write(&lock));
+            assert_eq!(sum(&lock), *first);
+        },
+        mended: || {
+            let lock = Arc::new(RwLock::new(1));
+            let first = lock.read();
+            let writer = spawn({
+                let lock = lock.clone();
+                move || *lock.write() += 1
+            });
+            drop(first);
+            writer.join().unwrap();
+            assert_eq!(sum(&lock), 2);
+        },
+    },
+    Kernel {
+        name: "a reader that wants to write",
+        outcome: Stuck(&["sync.RWMutex.Lock"]),
+        broken: || {
+            let lock = RwLock::new(0);
+            let seen = lock.read();
+            *lock.write() = *seen + 1;
+        },
+        mended: || {
+            let lock = RwLock::new(0);
+            let seen = *lock.read();
+            *lock.write() = seen + 1;
+        },
+    },
+];

@@ -1,0 +1,370 @@
+//! Seeded stress of bounded channels: what needs no lock, what does, and the moments in which
+//! a channel goes from one to the other because somebody waits, or nobody does any more.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::channel::{Select, SendTimeoutError, TryRecvError, TrySendError, never};
+use gort::prelude::*;
+use gort::runtime::goroutines;
+use gort::time::now;
+use gort_tests::{Counted, Random, claims, seed, settle};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+
+/// How long each process is tried.
+const TIME: Duration = Duration::from_secs(1);
+const CAPS: [usize; 5] = [1, 2, 3, 7, 64];
+
+/// Who sent it, its number there, and what counts it.
+struct Value(
+    usize,
+    u32,
+    #[expect(dead_code, reason = "for its drop")] Counted,
+);
+
+/// What somebody saw: of each sender how many came, in order.
+#[derive(Default)]
+struct Seen {
+    received: Vec<Value>,
+    sent: u32,
+    returned: u32,
+}
+
+/// Starts a goroutine, or now and then a plain thread, that reports in the end.
+fn start(random: &mut Random, f: impl FnOnce(Random) -> Seen + Send + 'static) -> Receiver<Seen> {
+    let (tx, rx) = bounded(1);
+    let own = Random::new(random.below(u64::MAX));
+    let run = move || drop(tx.send(f(own)));
+    if random.below(6) == 0 {
+        drop(thread::spawn(run));
+    } else {
+        drop(spawn(run));
+    }
+    rx
+}
+
+fn short(random: &mut Random) -> Duration {
+    Duration::from_micros(random.below(100))
+}
+
+/// Which ways are used: all of them, or those that pass without the lock until it is full or
+/// empty, so that the ring is free most of the time.
+#[derive(Clone, Copy, Debug)]
+struct Ways(u64);
+
+const TRY_ONLY: Ways = Ways(1);
+const PLAIN: Ways = Ways(3);
+const ALL: Ways = Ways(8);
+
+/// Sends one value in some way. What comes back is dropped; true: it was sent. `Err`: closed.
+fn send(tx: &Sender<Value>, value: Value, ways: Ways, random: &mut Random) -> Result<bool, ()> {
+    let idle = never::<()>();
+    match random.below(ways.0) {
+        0 => match tx.try_send(value) {
+            Ok(()) => Ok(true),
+            Err(TrySendError::Full(_)) => {
+                yield_now();
+                Ok(false)
+            }
+            Err(TrySendError::Disconnected(_)) => Err(()),
+        },
+        1 | 2 => tx.send(value).map(|()| true).map_err(drop),
+        3 => match tx.send_timeout(value, short(random)) {
+            Ok(()) => Ok(true),
+            Err(SendTimeoutError::Timeout(_)) => Ok(false),
+            Err(SendTimeoutError::Disconnected(_)) => Err(()),
+        },
+        4 => select! {
+            r = tx <- value => r.map(|()| true).map_err(drop),
+            _ = <-idle => Err(()),
+        },
+        5 => select! {
+            r = tx <- value => r.map(|()| true).map_err(drop),
+            default => Ok(false),
+        },
+        // With a promise, completed after a pause or never.
+        way => {
+            let mut select = Select::new();
+            select.send(tx);
+            select.recv(&idle);
+            let operation = if way == 6 {
+                select.select()
+            } else {
+                match select.select_timeout(short(random)) {
+                    Ok(operation) => operation,
+                    Err(_) => return Ok(false),
+                }
+            };
+            match random.below(64) {
+                0..8 => yield_now(),
+                8..16 => gort::time::sleep(short(random)),
+                // Panics, and gives the place back; a receiver that was promised a value is told that
+                // none comes.
+                16 => {
+                    let dropped = gort::recover(move || drop(operation));
+                    assert!(dropped.is_err());
+                    return Ok(false);
+                }
+                _ => {}
+            }
+            operation.send(tx, value).map(|()| true).map_err(drop)
+        }
+    }
+}
+
+/// Receives one value in some way; `Ok(None)`: none came. `Err`: at its end.
+fn receive(rx: &Receiver<Value>, ways: Ways, random: &mut Random) -> Result<Option<Value>, ()> {
+    let idle = never::<()>();
+    match random.below(ways.0) {
+        0 => match rx.try_recv() {
+            Ok(value) => Ok(Some(value)),
+            Err(TryRecvError::Empty) => {
+                yield_now();
+                Ok(None)
+            }
+            Err(TryRecvError::Disconnected) => Err(()),
+        },
+        1 | 2 => rx.recv().map(Some).map_err(drop),
+        3 => match rx.recv_timeout(short(random)) {
+            Ok(value) => Ok(Some(value)),
+            Err(e) if e.is_timeout() => Ok(None),
+            Err(_) => Err(()),
+        },
+        4 => select! {
+            r = <-rx => r.map(Some).map_err(drop),
+            _ = <-idle => Err(()),
+        },
+        5 => select! {
+            r = <-rx => r.map(Some).map_err(drop),
+            default => Ok(None),
+        },
+        6 => {
+            // Told, but maybe too late.
+            let mut select = Select::new();
+            select.recv(rx);
+            if select.ready_timeout(short(random)).is_err() {
+                return Ok(None);
+            }
+            match rx.try_recv() {
+                Ok(value) => Ok(Some(value)),
+                Err(TryRecvError::Empty) => Ok(None),
+                Err(TryRecvError::Disconnected) => Err(()),
+            }
+        }
+        _ => {
+            let mut select = Select::new();
+            select.recv(&idle);
+            select.recv(rx);
+            select.select().recv(rx).map(Some).map_err(drop)
+        }
+    }
+}
+
+/// Counts somebody down when he has gone.
+struct Gone(Arc<AtomicUsize>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+/// One channel, from its beginning to its end; `context` tells how to get it again.
+fn round(random: &mut Random, context: &str) {
+    let (alive, made) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let cap = CAPS[random.below(5) as usize];
+    let ways = [TRY_ONLY, PLAIN, ALL, ALL][random.below(4) as usize];
+    let (n_senders, n_receivers) = (1 + random.below(5) as usize, 1 + random.below(5) as usize);
+    // In some rounds somebody closes it, in some the receivers leave early.
+    let (close, leave) = (random.below(4) == 0, random.below(4) == 0);
+    let context = format!(
+        "{context}: capacity {cap}, {ways:?}, {n_senders} to {n_receivers}, close {close}, leave {leave}"
+    );
+    let (tx, rx) = bounded(cap);
+    // Those without whose end the channel does not end: the senders; or the closer.
+    let to_come = Arc::new(AtomicUsize::new(if close { 1 } else { n_senders }));
+    let senders: Vec<_> = (0..n_senders)
+        .map(|me| {
+            let (tx, alive, made) = (tx.clone(), alive.clone(), made.clone());
+            let gone = (!close).then(|| Gone(to_come.clone()));
+            let values = random.below(200) as u32;
+            start(random, move |mut random| {
+                // Its handle goes first.
+                let (_gone, mut tx) = (gone, tx);
+                let mut seen = Seen::default();
+                for _ in 0..values {
+                    // Numbers without a gap: one that was given up is used again.
+                    made.fetch_add(1, SeqCst);
+                    let value = Value(me, seen.sent, Counted::new(&alive));
+                    match send(&tx, value, ways, &mut random) {
+                        Ok(true) => seen.sent += 1,
+                        Ok(false) => seen.returned += 1,
+                        Err(()) => {
+                            seen.returned += 1;
+                            break;
+                        }
+                    }
+                    if random.below(32) == 0 {
+                        // The old handle goes.
+                        tx = tx.clone();
+                    }
+                }
+                seen
+            })
+        })
+        .collect();
+    let receivers: Vec<_> = (0..n_receivers)
+        .map(|_| {
+            let (mut rx, to_come) = (rx.clone(), to_come.clone());
+            let most = if leave { random.below(100) } else { u64::MAX };
+            start(random, move |mut random| {
+                let mut seen = Seen::default();
+                for _ in 0..most {
+                    match receive(&rx, ways, &mut random) {
+                        Ok(value) => seen.received.extend(value),
+                        Err(()) if to_come.load(SeqCst) == 0 => break,
+                        // A promise was broken, or the end is near.
+                        Err(()) => yield_now(),
+                    }
+                    if random.below(32) == 0 {
+                        rx = rx.clone();
+                    }
+                }
+                seen
+            })
+        })
+        .collect();
+    let closer = close.then(|| {
+        let (tx, gone) = (tx.clone(), Gone(to_come.clone()));
+        start(random, move |mut random| {
+            let _gone = gone;
+            gort::time::sleep(Duration::from_micros(random.below(2000)));
+            assert!(tx.len() <= cap);
+            tx.close();
+            Seen::default()
+        })
+    });
+    drop((tx, rx));
+
+    let report = |who: &Receiver<Seen>| {
+        who.recv()
+            .unwrap_or_else(|_| panic!("somebody panicked: {context}"))
+    };
+    let sent: Vec<_> = senders.iter().map(report).collect();
+    let received: Vec<_> = receivers.iter().map(report).collect();
+    closer.iter().for_each(|closer| drop(report(closer)));
+    let tried: u32 = sent.iter().map(|seen| seen.sent + seen.returned).sum();
+    assert_eq!(made.load(SeqCst), tried as usize, "{context}");
+
+    let mut times: Vec<_> = sent
+        .iter()
+        .map(|seen| vec![0; seen.sent as usize])
+        .collect();
+    for seen in &received {
+        let mut last = vec![None; n_senders];
+        for &Value(sender, number, _) in &seen.received {
+            let before = last[sender].replace(number);
+            assert!(
+                before < Some(number),
+                "{number} of {sender} after {before:?}: {context}"
+            );
+            times[sender][number as usize] += 1;
+        }
+    }
+    for (sender, times) in times.iter().enumerate() {
+        for (number, &times) in times.iter().enumerate() {
+            // Those that nobody received went with the last receiver.
+            let right = times == 1 || (times == 0 && leave);
+            assert!(right, "{number} of {sender} came {times} times: {context}");
+        }
+    }
+    drop(received);
+    // A handle may be dropped a moment after its owner has reported.
+    let until = now() + Duration::from_secs(30);
+    while alive.load(SeqCst) > 0 {
+        let left = alive.load(SeqCst);
+        assert!(now() < until, "{left} values live on: {context}");
+        yield_now();
+    }
+}
+
+claims! {
+    // RU01, RU08, CH07, CL04, CL19, FI03
+    fn each_value_comes_once_and_in_order_and_nobody_is_left_behind() {
+        let seed = seed();
+        let mut random = Random::new(seed);
+        let start = now();
+        let mut rounds = 0;
+        while start.elapsed() < TIME {
+            round(&mut random, &format!("GORT_TEST_SEED={seed}, round {rounds}"));
+            rounds += 1;
+        }
+        println!("{rounds} rounds");
+        settle();
+        assert_eq!(goroutines().len(), 1);
+    }
+
+    // FI02: a sender and a receiver wait in turns, so that each end is given back and taken again all the time.
+    fn no_wake_up_is_lost_where_the_ring_is_given_back_and_taken_again() {
+        for cap in CAPS {
+            let (there, here) = bounded::<u64>(cap);
+            let (back, again) = bounded::<u64>(cap);
+            let echo = spawn(move || {
+                let mut random = Random::new(7);
+                while let Ok(value) = here.recv() {
+                    if random.below(16) == 0 {
+                        yield_now();
+                    }
+                    back.send(value).unwrap();
+                }
+            });
+            let mut random = Random::new(cap as u64);
+            let (mut sent, mut received) = (0, 0);
+            while received < 3_000 {
+                // Bursts of all lengths: alone, to the brim, and beyond.
+                let burst = 1 + random.below(2 * cap as u64);
+                for _ in 0..burst.min(3_000 - sent) {
+                    there.send(sent).unwrap();
+                    sent += 1;
+                }
+                while received < sent {
+                    assert_eq!(again.recv(), Ok(received));
+                    received += 1;
+                }
+            }
+            drop(there);
+            assert!(echo.join().is_ok());
+        }
+    }
+
+    // SE25, SE26: whoever passes by without the lock is seen by those who look under it: of two channels one is never empty.
+    fn a_free_ring_is_seen_by_who_looks_at_several() {
+        for cap in CAPS {
+            let ((a_tx, a), (b_tx, b)) = (bounded(cap), bounded(cap));
+            a_tx.send(()).unwrap();
+            let stop = Arc::new(AtomicUsize::new(0));
+            let poller = go!(clone [a, b, stop]; {
+                let mut misses = 0;
+                while stop.load(SeqCst) == 0 {
+                    let mut select = Select::new();
+                    select.recv(&a);
+                    select.recv(&b);
+                    misses += usize::from(select.try_ready().is_err());
+                    yield_now();
+                }
+                misses
+            });
+            for round in 0..4_000 {
+                // There is a value in one of them at each moment.
+                let (from, to) = if round % 2 == 0 { (&a, &b_tx) } else { (&b, &a_tx) };
+                to.try_send(()).unwrap();
+                from.try_recv().unwrap();
+                if round % 64 == 0 {
+                    yield_now();
+                }
+            }
+            stop.store(1, SeqCst);
+            assert_eq!(poller.join().ok(), Some(0), "capacity {cap}");
+        }
+    }
+}
