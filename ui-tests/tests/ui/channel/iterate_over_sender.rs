@@ -7,3 +7,4 @@ fn main() {
         println!("{value}");
     }
 }
+// fix: `for value in rx`.

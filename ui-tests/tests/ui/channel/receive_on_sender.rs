@@ -6,3 +6,4 @@ fn main() {
     let value = tx.recv();
     println!("{value:?}");
 }
+// fix: `rx.recv()`.

@@ -5,3 +5,4 @@ fn main() {
     let (_tx, rx) = bounded::<u32>(1);
     rx.send(1).unwrap();
 }
+// fix: `tx.send(1)`.

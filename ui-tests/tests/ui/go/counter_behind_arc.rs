@@ -10,3 +10,4 @@ fn main() {
         });
     }
 }
+// fix: `Arc<Mutex<u32>>` or `Arc<AtomicU32>`.

@@ -11,3 +11,4 @@ fn main() {
         });
     }
 }
+// fix: `AtomicI32` in place of `Cell`.

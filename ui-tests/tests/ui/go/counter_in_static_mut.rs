@@ -10,3 +10,4 @@ fn main() {
         };
     }
 }
+// fix: `static TOTAL: AtomicU32`, or a `static` with a `Mutex`.

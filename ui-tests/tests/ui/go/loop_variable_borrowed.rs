@@ -1,4 +1,4 @@
-// The same with the reference written out.
+// The loop variable is borrowed, with the reference written out.
 use gort::prelude::*;
 
 fn print(id: &u32) {
@@ -10,3 +10,4 @@ fn main() {
         go!(print(&id));
     }
 }
+// fix: pass the value, not a reference.

@@ -11,3 +11,4 @@ fn main() {
         });
     }
 }
+// fix: `Arc<Mutex<HashMap<…>>>`.

@@ -9,3 +9,4 @@ fn main() {
     let values = vec![1, 2, 3];
     go!(print(&values));
 }
+// fix: pass the value or an `Arc`; to borrow, `gort::scope(|s| { go!(in s; print(&values)); })`.

@@ -13,3 +13,4 @@ fn count(total: &'static mut u32) {
 fn main() {
     count(Box::leak(Box::new(0)));
 }
+// fix: `Arc<Mutex<u32>>` or an atomic.

@@ -9,3 +9,4 @@ fn main() {
     address = String::from("localhost");
     println!("{address}");
 }
+// fix: assign first, or send the value over a channel when it is known.
