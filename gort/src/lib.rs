@@ -47,6 +47,7 @@
 mod macros;
 mod runner;
 
+pub mod guide;
 pub mod net;
 pub mod prelude;
 pub mod runtime;
