@@ -11,9 +11,7 @@ fn longest(words: &[String]) -> Option<&String> {
         let right = go!(in s; || right.iter().max_by_key(|word| word.len()));
         (left.join().unwrap(), right.join().unwrap())
     });
-    left.into_iter()
-        .chain(right)
-        .max_by_key(|word| word.len())
+    left.into_iter().chain(right).max_by_key(|word| word.len())
 }
 
 #[gort::main]
