@@ -22,12 +22,13 @@ What no compiler sees is not here: a deadlock is reported when it happens, see [
 ";
 
 /// The groups in the order of the chapter: the folder, the heading.
-const GROUPS: [(&str, &str); 9] = [
+const GROUPS: [(&str, &str); 10] = [
     ("go", "Starting goroutines: `go!`"),
     ("scope", "Goroutines that borrow: `scope`"),
     ("channel", "Channels"),
     ("select", "Select"),
     ("sync", "Locks and counters"),
+    ("context", "Contexts"),
     ("time", "Time"),
     ("defer", "Deferred blocks"),
     ("main", "`#[gort::main]`"),
