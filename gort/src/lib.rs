@@ -36,6 +36,9 @@
 //! A goroutine that waits while it unwinds from a panic keeps its thread for that
 //! time, so `std::thread::panicking()` is right everywhere.
 //!
+//! # Where to begin
+//! With [`prelude`]; the [`guide`] puts the words of Go, crossbeam-channel and tokio beside gort's.
+//!
 //! # Differences from Go
 //! - Sending on a closed channel is an error that carries the value, not a panic; only a
 //!   `select!` arm that does not ask for the result panics.
@@ -47,6 +50,7 @@
 mod macros;
 mod runner;
 
+pub mod guide;
 pub mod net;
 pub mod prelude;
 pub mod runtime;

@@ -5,6 +5,8 @@
     reason = "small programs, which end at the first surprise"
 )]
 
+#[path = "pass/conditions.rs"]
+mod conditions;
 #[path = "pass/defer_forms.rs"]
 mod defer_forms;
 #[path = "pass/go_forms.rs"]
@@ -21,6 +23,10 @@ mod locks;
 mod main_returns_result;
 #[path = "pass/renamed_imports.rs"]
 mod renamed_imports;
+#[path = "pass/scope_forms.rs"]
+mod scope_forms;
+#[path = "pass/scope_results.rs"]
+mod scope_results;
 #[path = "pass/select_arms.rs"]
 mod select_arms;
 #[path = "pass/select_arms_of_crossbeam.rs"]
@@ -39,6 +45,8 @@ mod select_nested;
 mod select_operands;
 #[path = "pass/select_sends_variables.rs"]
 mod select_sends_variables;
+#[path = "pass/select_waits_for_more_than_channels.rs"]
+mod select_waits_for_more_than_channels;
 #[path = "pass/select_with_64_arms.rs"]
 mod select_with_64_arms;
 #[path = "pass/select_with_cfg.rs"]
@@ -54,6 +62,7 @@ mod test_attribute;
 
 #[test]
 fn every_program_runs() {
+    conditions::main();
     defer_forms::main();
     go_forms::main();
     go_in_generic_code::main();
@@ -61,6 +70,8 @@ fn every_program_runs() {
     go_options::main();
     locks::main();
     renamed_imports::main();
+    scope_forms::main();
+    scope_results::main();
     select_arms::main();
     select_arms_of_crossbeam::main();
     select_bodies::main();
@@ -70,6 +81,7 @@ fn every_program_runs() {
     select_nested::main();
     select_operands::main();
     select_sends_variables::main();
+    select_waits_for_more_than_channels::main();
     select_with_64_arms::main();
     select_with_cfg::main();
     select_with_one_arm::main();

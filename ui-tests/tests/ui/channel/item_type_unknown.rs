@@ -5,3 +5,4 @@ fn main() {
     let (tx, _rx) = bounded(1);
     drop(tx);
 }
+// fix: `bounded::<u32>(1)`, or a first use that says it.

@@ -1,4 +1,4 @@
-// TY03: there is nothing to take out of a sender.
+// There is nothing to take out of a sender.
 use gort::prelude::*;
 
 fn main() {
@@ -7,3 +7,5 @@ fn main() {
         println!("{value}");
     }
 }
+// fix: `for value in rx`.
+// TY03

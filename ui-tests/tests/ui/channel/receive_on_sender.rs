@@ -1,4 +1,4 @@
-// TY01: a sender does not receive.
+// A sender does not receive.
 use gort::prelude::*;
 
 fn main() {
@@ -6,3 +6,5 @@ fn main() {
     let value = tx.recv();
     println!("{value:?}");
 }
+// fix: `rx.recv()`.
+// TY01

@@ -1,4 +1,4 @@
-// The same for the other end.
+// A channel of what stays on its thread stays there too; a receiver.
 use gort::prelude::*;
 use std::rc::Rc;
 
@@ -10,3 +10,4 @@ fn main() {
     let (_tx, rx) = bounded(1);
     go!(print(rx));
 }
+// fix: `Arc` in place of `Rc`.

@@ -6,3 +6,4 @@ fn main() {
     let value: u32 = rx.recv();
     println!("{value}");
 }
+// fix: `let Ok(value) = rx.recv() else { … };`: the channel may be closed.

@@ -1,7 +1,9 @@
-// TY01: a receiver does not send.
+// A receiver does not send.
 use gort::prelude::*;
 
 fn main() {
     let (_tx, rx) = bounded::<u32>(1);
     rx.send(1).unwrap();
 }
+// fix: `tx.send(1)`.
+// TY01

@@ -11,3 +11,4 @@ fn main() {
         go!(produce(id, tx));
     }
 }
+// fix: `go!(clone [tx]; produce(id, tx))`, and `drop(tx)` after the loop.

@@ -8,3 +8,4 @@ fn main() {
     };
     tx.send(2).unwrap();
 }
+// fix: `go!(clone [tx]; { … })`.

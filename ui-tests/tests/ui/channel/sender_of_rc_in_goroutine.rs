@@ -1,4 +1,4 @@
-// A channel of what stays on its thread stays there too.
+// A channel of what stays on its thread stays there too; a sender.
 use gort::prelude::*;
 use std::rc::Rc;
 
@@ -8,3 +8,4 @@ fn main() {
         tx.send(Rc::new(1)).unwrap();
     };
 }
+// fix: `Arc` in place of `Rc`.

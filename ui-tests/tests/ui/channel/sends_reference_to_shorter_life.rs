@@ -9,3 +9,4 @@ fn main() {
     }
     println!("{:?}", rx.recv());
 }
+// fix: send the value itself, or make it before the channel.

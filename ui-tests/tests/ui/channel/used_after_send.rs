@@ -7,3 +7,4 @@ fn main() {
     tx.send(values).unwrap();
     println!("{}", values.len());
 }
+// fix: use it before, or send a clone or an `Arc`.

@@ -7,3 +7,4 @@ fn main() {
     };
     drop(guard);
 }
+// fix: let it stand by itself: it runs at the end of the scope.

@@ -8,3 +8,4 @@ fn main() {
     }
     values.push(2);
 }
+// fix: `defer!` after the change; or a `Mutex` or `Cell`, which is changed through a shared reference.

@@ -1,4 +1,4 @@
-// Nothing to run.
+// There is nothing to run.
 use gort::prelude::*;
 
 fn main() {

@@ -11,3 +11,4 @@ fn main() {
     }
     println!("hello");
 }
+// fix: handle the error in the block: `if let Err(e) = close() { … }`.

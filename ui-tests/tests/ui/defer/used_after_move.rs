@@ -8,3 +8,4 @@ fn main() {
     }
     println!("{}", values.len());
 }
+// fix: borrow in the block, as in `values.clear()`.

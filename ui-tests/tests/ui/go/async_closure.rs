@@ -1,4 +1,4 @@
-// Nor is its closure.
+// A closure that makes a future is not a call.
 use gort::prelude::*;
 
 fn main() {

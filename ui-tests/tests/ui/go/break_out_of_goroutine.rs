@@ -8,3 +8,4 @@ fn main() {
         };
     }
 }
+// fix: `break` outside; the goroutine says by a channel or its result that it has ended.

@@ -1,4 +1,4 @@
-// RU16: an `Rc` stays on its thread.
+// An `Rc` stays on its thread.
 use gort::prelude::*;
 use std::rc::Rc;
 
@@ -8,3 +8,4 @@ fn main() {
         println!("{shared}");
     };
 }
+// fix: `Arc` in place of `Rc`.

@@ -10,3 +10,4 @@ fn main() {
         drop(guard);
     };
 }
+// fix: lock inside of the goroutine, by `gort::sync::Mutex`, whose guard may also move.

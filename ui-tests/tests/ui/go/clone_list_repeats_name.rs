@@ -1,4 +1,4 @@
-// The same clone twice.
+// The same name twice in the list.
 use gort::prelude::*;
 
 fn main() {

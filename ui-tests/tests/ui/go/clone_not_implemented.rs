@@ -11,3 +11,4 @@ fn main() {
     let socket = Socket;
     go!(clone [socket]; serve(socket));
 }
+// fix: `#[derive(Clone)]`, or share it: `let socket = Arc::new(socket);` before.

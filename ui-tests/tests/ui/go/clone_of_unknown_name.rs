@@ -7,3 +7,4 @@ fn main() {
     assert_eq!(rx.recv(), Ok(1));
     drop(tx);
 }
+// fix: name a variable that is there: `clone [tx]`.

@@ -5,3 +5,4 @@ fn main() {
     let values = vec![1, 2, 3];
     go!(|| println!("{values:?}"));
 }
+// fix: `go!(move || …)`; to borrow, `gort::scope`.

@@ -1,4 +1,4 @@
-// GK12: an unsynchronised counter: `Arc` shares, it does not synchronise.
+// An unsynchronised counter: `Arc` shares, it does not synchronise.
 use gort::prelude::*;
 use std::sync::Arc;
 
@@ -10,3 +10,5 @@ fn main() {
         });
     }
 }
+// fix: `Arc<Mutex<u32>>` or `Arc<AtomicU32>`.
+// GK12

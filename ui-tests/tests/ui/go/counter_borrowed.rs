@@ -1,4 +1,4 @@
-// GK12: an unsynchronised counter: a local of the function that starts the goroutine.
+// An unsynchronised counter: a local of the function that starts the goroutine.
 use gort::prelude::*;
 
 fn main() {
@@ -6,3 +6,5 @@ fn main() {
     let counter = go!(|| total += 1);
     counter.join().unwrap();
 }
+// fix: return the number, and take it from `join`; or `Arc<AtomicU32>`; or borrow inside of `gort::scope`.
+// GK12

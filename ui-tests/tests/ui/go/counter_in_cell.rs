@@ -1,4 +1,4 @@
-// GK12: an unsynchronised counter: a `Cell`.
+// An unsynchronised counter: a `Cell`.
 use gort::prelude::*;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -11,3 +11,5 @@ fn main() {
         });
     }
 }
+// fix: `AtomicI32` in place of `Cell`.
+// GK12

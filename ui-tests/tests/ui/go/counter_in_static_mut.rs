@@ -1,4 +1,4 @@
-// GK12: an unsynchronised counter (GoKer's data races): a global.
+// An unsynchronised counter (GoKer's data races): a global.
 use gort::prelude::*;
 
 static mut TOTAL: u32 = 0;
@@ -10,3 +10,5 @@ fn main() {
         };
     }
 }
+// fix: `static TOTAL: AtomicU32`, or a `static` with a `Mutex`.
+// GK12

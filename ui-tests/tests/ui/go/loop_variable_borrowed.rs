@@ -1,4 +1,4 @@
-// GK12: the same with the reference written out.
+// The loop variable is borrowed, with the reference written out.
 use gort::prelude::*;
 
 fn print(id: &u32) {
@@ -10,3 +10,5 @@ fn main() {
         go!(print(&id));
     }
 }
+// fix: pass the value, not a reference.
+// GK12

@@ -1,4 +1,4 @@
-// GK12: GoKer's "anonymous function" bugs (cockroach#35501): the loop variable is captured by reference.
+// The loop variable is captured by reference (GoKer's "anonymous function" bugs, cockroach#35501).
 use gort::prelude::*;
 
 fn main() {
@@ -6,3 +6,5 @@ fn main() {
         go!(|| println!("{id}"));
     }
 }
+// fix: `go!(move || …)`: each goroutine gets its own.
+// GK12

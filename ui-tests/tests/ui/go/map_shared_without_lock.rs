@@ -1,4 +1,4 @@
-// GK12: a map written by two goroutines (GoKer's data races).
+// A map written by two goroutines (GoKer's data races).
 use gort::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,3 +11,5 @@ fn main() {
         });
     }
 }
+// fix: `Arc<Mutex<HashMap<…>>>`.
+// GK12

@@ -1,4 +1,4 @@
-// `name =` and nothing.
+// `name =` and no name.
 use gort::prelude::*;
 
 fn serve() {}

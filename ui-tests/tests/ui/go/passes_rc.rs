@@ -1,4 +1,4 @@
-// The same as an argument.
+// An `Rc` stays on its thread, also as an argument.
 use gort::prelude::*;
 use std::rc::Rc;
 
@@ -10,3 +10,4 @@ fn main() {
     let shared = Rc::new(1);
     go!(print(shared));
 }
+// fix: `Arc` in place of `Rc`.

@@ -1,4 +1,4 @@
-// GK13: the goroutine may outlive the function.
+// The goroutine may outlive the function.
 use gort::prelude::*;
 
 fn print(values: &[u32]) {
@@ -9,3 +9,5 @@ fn main() {
     let values = vec![1, 2, 3];
     go!(print(&values));
 }
+// fix: pass the value or an `Arc`; to borrow, `gort::scope(|s| { go!(in s; print(&values)); })`.
+// GK13

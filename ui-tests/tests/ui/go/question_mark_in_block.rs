@@ -11,3 +11,4 @@ fn main() {
         println!("{loaded}");
     };
 }
+// fix: end the block with a `Result`, `Ok::<_, String>(())`, and look at it after `join`; or handle the error inside.

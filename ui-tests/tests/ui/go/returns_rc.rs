@@ -10,3 +10,4 @@ fn main() {
     let made = go!(make());
     drop(made.join());
 }
+// fix: `Arc` in place of `Rc`.

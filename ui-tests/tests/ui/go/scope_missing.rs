@@ -1,4 +1,4 @@
-// `in` without the scope.
+// `in` and no scope.
 use gort::prelude::*;
 
 fn serve() {}

@@ -7,3 +7,4 @@ fn main() {
     }
     println!("after");
 }
+// fix: `go! { … };`

@@ -9,3 +9,4 @@ fn main() {
     go! { serve(80) }
     println!("after");
 }
+// fix: `go! { serve(80) };`

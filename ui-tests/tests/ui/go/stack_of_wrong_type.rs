@@ -8,3 +8,4 @@ fn serve() {}
 fn main() {
     go!(stack = SIZE; serve());
 }
+// fix: `const SIZE: usize`.

@@ -1,4 +1,4 @@
-// The function takes one.
+// The function takes one argument.
 use gort::prelude::*;
 
 fn serve(port: u16) {
@@ -8,3 +8,4 @@ fn serve(port: u16) {
 fn main() {
     go!(serve(80, 443));
 }
+// fix: one `go!` for each call.

@@ -1,4 +1,4 @@
-// GK12: two goroutines with one `&mut`.
+// Two goroutines with one `&mut`.
 use gort::prelude::*;
 
 fn count(total: &'static mut u32) {
@@ -13,3 +13,5 @@ fn count(total: &'static mut u32) {
 fn main() {
     count(Box::leak(Box::new(0)));
 }
+// fix: `Arc<Mutex<u32>>` or an atomic.
+// GK12

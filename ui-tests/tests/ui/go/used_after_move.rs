@@ -8,3 +8,4 @@ fn main() {
     };
     println!("{}", values.len());
 }
+// fix: `go!(clone [values]; …)`, or an `Arc`; to borrow, `gort::scope`.

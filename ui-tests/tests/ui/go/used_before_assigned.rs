@@ -1,4 +1,4 @@
-// GK12: the goroutine starts before the value is there (GoKer's order violations).
+// The goroutine starts before the value is there (GoKer's order violations).
 use gort::prelude::*;
 
 fn main() {
@@ -9,3 +9,5 @@ fn main() {
     address = String::from("localhost");
     println!("{address}");
 }
+// fix: assign first, or send the value over a channel when it is known.
+// GK12

@@ -1,4 +1,4 @@
-// `procs` and nothing.
+// `procs` and no number.
 #[gort::main(procs)]
 fn main() {
     println!("hello");

@@ -1,4 +1,4 @@
-// Somebody has to run.
+// Somebody has to run: zero procs.
 #[gort::main(procs = 0)]
 fn main() {
     println!("hello");

@@ -3,3 +3,4 @@
 fn main() -> i32 {
     0
 }
+// fix: return an `ExitCode` or a `Result`, or call `std::process::exit`.

@@ -3,3 +3,4 @@
 fn main() -> Result<(), String> {
     "done"
 }
+// fix: a body of the signature's type.

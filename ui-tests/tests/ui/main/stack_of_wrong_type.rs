@@ -5,3 +5,4 @@ const SIZE: u32 = 65536;
 fn main() {
     println!("hello");
 }
+// fix: `const SIZE: usize`.

@@ -1,4 +1,4 @@
-// Nobody passes them.
+// Nobody passes arguments to main.
 #[gort::main]
 fn main(args: Vec<String>) {
     println!("{args:?}");

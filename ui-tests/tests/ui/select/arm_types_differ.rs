@@ -9,3 +9,4 @@ fn main() {
     };
     println!("{answer}");
 }
+// fix: arms of one type.

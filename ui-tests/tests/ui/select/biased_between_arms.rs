@@ -1,4 +1,4 @@
-// It is said before the first arm.
+// `biased` is said before the first arm.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Said twice.
+// `biased` is said twice.
 use gort::channel::select_biased;
 use gort::prelude::*;
 

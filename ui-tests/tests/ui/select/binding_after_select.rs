@@ -8,3 +8,4 @@ fn main() {
     }
     println!("{value:?}");
 }
+// fix: let the select have the value: `let value = select! { value = <-rx => value };`.

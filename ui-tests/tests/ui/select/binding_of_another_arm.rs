@@ -8,3 +8,4 @@ fn main() {
         default => println!("{value:?}"),
     }
 }
+// fix: use it in its own arm only.

@@ -8,3 +8,4 @@ fn main() {
         value = <-rx => println!("received"),
     }
 }
+// fix: `<-rx => …` where the value is not wanted.

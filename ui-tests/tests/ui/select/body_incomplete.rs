@@ -8,3 +8,4 @@ fn main() {
         default => 2,
     };
 }
+// fix: finish the expression.

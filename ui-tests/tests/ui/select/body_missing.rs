@@ -1,4 +1,4 @@
-// `=>` and nothing.
+// `=>` and no body.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// `<-` and nothing.
+// `<-` and no channel.
 use gort::prelude::*;
 
 fn main() {

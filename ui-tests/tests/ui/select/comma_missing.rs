@@ -8,3 +8,4 @@ fn main() {
         default => {}
     }
 }
+// fix: `<-rx => println!("received"),`

@@ -12,3 +12,4 @@ fn main() {
 fn print(which: &str) {
     println!("{which}");
 }
+// fix: `<-rx => print("first"),`

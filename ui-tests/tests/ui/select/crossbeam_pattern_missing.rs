@@ -1,4 +1,4 @@
-// `->` and nothing.
+// `->` and no pattern.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// The wrong end, in crossbeam's words.
+// The wrong end, in crossbeam's words: a sender does not receive.
 use gort::prelude::*;
 
 fn main() {
@@ -7,3 +7,4 @@ fn main() {
         recv(tx) -> value => println!("{value:?}"),
     }
 }
+// fix: `recv(rx) -> value => …`.

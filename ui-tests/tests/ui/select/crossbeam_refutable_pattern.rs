@@ -1,4 +1,4 @@
-// The channel may be closed, in crossbeam's words.
+// The channel may be closed; crossbeam's words.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// The wrong end, in crossbeam's words.
+// The wrong end, in crossbeam's words: a receiver does not send.
 use gort::prelude::*;
 
 fn main() {
@@ -7,3 +7,4 @@ fn main() {
         send(rx, 1) -> sent => println!("{sent:?}"),
     }
 }
+// fix: `send(tx, 1) -> sent => …`.

@@ -8,3 +8,4 @@ fn main() {
     };
     println!("{value}");
 }
+// fix: `else { 0 }`, or leave: `else { return }`.

@@ -8,3 +8,4 @@ fn main() {
         <-after(Duration::from_secs(1)) => println!("time-out"),
     }
 }
+// fix: `after(Duration::from_secs(1)) => …`; as a channel, `<-gort::time::after(d) => …`.

@@ -8,3 +8,4 @@ fn main() {
         <-rx, if left => println!("received"),
     }
 }
+// fix: `<-rx, if left > 0 => …`.

@@ -1,4 +1,4 @@
-// `if` and nothing.
+// `if` and no condition.
 use gort::prelude::*;
 
 fn main() {

@@ -7,3 +7,4 @@ fn main() {
         value = <-tx => println!("{value:?}"),
     }
 }
+// fix: `value = <-rx => …`; to send, `tx <- value => …`.

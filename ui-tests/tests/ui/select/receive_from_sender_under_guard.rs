@@ -7,3 +7,4 @@ fn main() {
         value = <-tx, if !tx.is_empty() => println!("{value:?}"),
     }
 }
+// fix: `value = <-rx, if … => …`; to send, `tx <- value, if … => …`.

@@ -12,3 +12,4 @@ fn main() {
         <-job => {}
     }
 }
+// fix: `<-job.done => {}`.

@@ -8,3 +8,4 @@ fn main() {
     };
     println!("{value}");
 }
+// fix: `Ok(value) = <-rx else { … } => value`.

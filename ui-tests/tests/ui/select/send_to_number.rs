@@ -1,4 +1,4 @@
-// Not a channel.
+// A number is not a channel.
 use gort::prelude::*;
 
 fn main() {
@@ -7,3 +7,4 @@ fn main() {
         port <- 1 => {}
     }
 }
+// fix: a sender left of `<-`.

@@ -1,4 +1,4 @@
-// The same with a variable, which would be moved.
+// A receiver does not send, and a variable sent to it would be moved.
 use gort::prelude::*;
 
 fn main() {
@@ -8,3 +8,4 @@ fn main() {
         rx <- name => {}
     }
 }
+// fix: `tx <- name => {}`.

@@ -10,3 +10,4 @@ fn main() {
     }
     println!("{initial}");
 }
+// fix: end the borrow before, or send a clone: `tx <- name.clone() => …`.

@@ -10,3 +10,4 @@ fn main() {
         tx <- limit => {}
     }
 }
+// fix: `tx <- (limit) => {}`.

@@ -7,3 +7,4 @@ fn main() {
         tx <- "one" => {}
     }
 }
+// fix: send what the channel carries.

@@ -10,3 +10,4 @@ fn main() {
         }
     }
 }
+// fix: leave the loop in the arm, or put another value into the variable; or send a clone.

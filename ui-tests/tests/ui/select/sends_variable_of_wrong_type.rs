@@ -8,3 +8,4 @@ fn main() {
         tx <- word => {}
     }
 }
+// fix: convert it before the select.

@@ -10,3 +10,4 @@ fn main() {
         <-idle => {}
     }
 }
+// fix: receive from a clone: `let waiting = idle.clone();` before, and `<-waiting => …`.

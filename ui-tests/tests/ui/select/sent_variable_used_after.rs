@@ -10,3 +10,4 @@ fn main() {
     }
     println!("{name}");
 }
+// fix: use it in the arms where it was not sent; or send a clone.

@@ -9,3 +9,4 @@ fn main() {
         default => println!("kept {name}"),
     }
 }
+// fix: say it before, or send a clone: `tx <- name.clone() => …`.

@@ -20,3 +20,4 @@ fn main() {
         <-first(&pool()), if true => {}
     }
 }
+// fix: a `let` before the select for what the reference points into.

@@ -1,4 +1,4 @@
-// One what?
+// A time-out without a unit.
 use gort::prelude::*;
 
 fn main() {
@@ -8,3 +8,4 @@ fn main() {
         after(1) => println!("time-out"),
     }
 }
+// fix: `after(Duration::from_secs(1)) => …`.

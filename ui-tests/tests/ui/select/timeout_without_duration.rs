@@ -1,4 +1,4 @@
-// `after` and nothing.
+// `after` and no duration.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Only one can run.
+// Only one `default` can run.
 use gort::prelude::*;
 
 fn main() {

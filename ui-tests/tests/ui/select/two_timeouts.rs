@@ -1,4 +1,4 @@
-// The shorter one is enough.
+// The shorter time-out is enough.
 use gort::prelude::*;
 
 fn main() {

@@ -8,3 +8,4 @@ fn main() {
     drop(total);
     *total += 1;
 }
+// fix: lock again, or drop it later.

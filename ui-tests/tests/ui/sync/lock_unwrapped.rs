@@ -6,3 +6,4 @@ static TOTAL: Mutex<u32> = Mutex::new(0);
 fn main() {
     *TOTAL.lock().unwrap() += 1;
 }
+// fix: `*TOTAL.lock() += 1`.

@@ -9,3 +9,4 @@ fn main() {
         };
     }
 }
+// fix: `let total = Arc::new(Mutex::new(0));`, and `go!(clone [total]; …)`.

@@ -9,3 +9,4 @@ fn main() {
     let kept: &'static mut u32 = total;
     *kept += 1;
 }
+// fix: keep the guard: `let mut total = TOTAL.lock();`.

@@ -7,3 +7,4 @@ fn main() {
     wg.go(|| println!("{values:?}"));
     wg.wait();
 }
+// fix: `wg.go(move || …)`; to borrow, `gort::scope`.

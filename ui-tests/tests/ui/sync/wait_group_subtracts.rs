@@ -7,3 +7,4 @@ fn main() {
     wg.add(-1);
     wg.wait();
 }
+// fix: `wg.done()`.

@@ -1,4 +1,4 @@
-// Nobody passes them.
+// Nobody passes arguments to a test.
 #[gort::test]
 fn answers(expected: u32) {
     assert_eq!(6 * 7, expected);

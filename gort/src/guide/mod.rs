@@ -1,0 +1,14 @@
+//! For those who come from elsewhere, and for those whom the compiler refuses.
+//!
+//! - [`coming_from_go`]: Go's words beside gort's, and what is different.
+//! - [`coming_from_crossbeam_and_tokio`]: what to change in a program, and what not.
+//! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
+
+#[doc = include_str!("coming_from_go.md")]
+pub mod coming_from_go {}
+
+#[doc = include_str!("coming_from_crossbeam_and_tokio.md")]
+pub mod coming_from_crossbeam_and_tokio {}
+
+#[doc = include_str!("misuse.md")]
+pub mod misuse {}

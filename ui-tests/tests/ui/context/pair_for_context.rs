@@ -1,0 +1,9 @@
+// `with_timeout` gives the context and what cancels it.
+use gort::context::Context;
+use gort::prelude::*;
+
+fn main() {
+    let ctx: Context = Context::background().with_timeout(Duration::from_secs(1));
+    drop(ctx);
+}
+// fix: `let (ctx, cancel) = …`.

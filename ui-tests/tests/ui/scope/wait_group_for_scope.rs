@@ -1,0 +1,11 @@
+// A wait group is no scope: nothing waits for it by itself.
+use gort::prelude::*;
+
+fn serve() {}
+
+fn main() {
+    let wg = WaitGroup::new();
+    go!(in wg; serve());
+    wg.wait();
+}
+// fix: `wg.go(serve)`, or a scope around it: `gort::scope(|s| { go!(in s; serve()); })`.

@@ -1,0 +1,10 @@
+// The lock is released at once.
+#![deny(unused_must_use)]
+use gort::sync::RwLock;
+
+static TABLE: RwLock<Vec<u32>> = RwLock::new(Vec::new());
+
+fn main() {
+    TABLE.read();
+}
+// fix: keep it: `let table = TABLE.read();`.

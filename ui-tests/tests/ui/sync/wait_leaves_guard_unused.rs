@@ -1,0 +1,12 @@
+// `wait` gives the guard back, locked again.
+#![deny(unused_must_use)]
+use gort::prelude::*;
+use gort::sync::Condvar;
+
+static READY: Mutex<bool> = Mutex::new(false);
+static CHANGED: Condvar = Condvar::new();
+
+fn main() {
+    CHANGED.wait(READY.lock());
+}
+// fix: keep it: `let ready = CHANGED.wait_while(READY.lock(), |ready| !*ready);`.

@@ -1,0 +1,10 @@
+// The lock is released at once.
+#![deny(unused_must_use)]
+use gort::sync::RwLock;
+
+static TABLE: RwLock<Vec<u32>> = RwLock::new(Vec::new());
+
+fn main() {
+    TABLE.write();
+}
+// fix: keep it: `let mut table = TABLE.write();`.

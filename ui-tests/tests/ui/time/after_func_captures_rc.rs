@@ -1,0 +1,10 @@
+// The function runs in a goroutine.
+use gort::prelude::*;
+use gort::time::after_func;
+use std::rc::Rc;
+
+fn main() {
+    let shared = Rc::new(1);
+    after_func(Duration::from_millis(1), move || println!("{shared}"));
+}
+// fix: `Arc` in place of `Rc`.
