@@ -62,9 +62,9 @@ impl RuntimeBuilder {
             .main_stack
             .unwrap_or_else(|| self.settings.stack.unwrap_or(0).max(stack::MAIN_STACK));
         start(self.settings);
-        let runs = MainRuns::new();
         let main = move || {
-            let _runs = runs;
+            // Not before it runs: while it is being made all Ms may sleep.
+            let _runs = MainRuns::new();
             main()
         };
         let main = match Builder::new().name("main").stack_size(stack).spawn(main) {
