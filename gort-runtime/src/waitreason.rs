@@ -31,6 +31,16 @@ pub enum WaitReason {
     Join = 10,
     /// Waiting for a socket.
     IoWait = 11,
+    /// Waiting to read under a readers-writer lock.
+    RwLockRead = 12,
+    /// Waiting to write under a readers-writer lock.
+    RwLockWrite = 13,
+    /// Waiting for a condition.
+    CondWait = 14,
+    /// Waiting for somebody else's initialisation.
+    OnceDo = 15,
+    /// Waiting for the others at a barrier.
+    BarrierWait = 16,
 }
 
 impl WaitReason {
@@ -47,6 +57,11 @@ impl WaitReason {
             9 => Self::WaitGroupWait,
             10 => Self::Join,
             11 => Self::IoWait,
+            12 => Self::RwLockRead,
+            13 => Self::RwLockWrite,
+            14 => Self::CondWait,
+            15 => Self::OnceDo,
+            16 => Self::BarrierWait,
             _ => Self::None,
         }
     }
@@ -67,6 +82,12 @@ impl fmt::Display for WaitReason {
             Self::WaitGroupWait => "sync.WaitGroup.Wait",
             Self::Join => "join",
             Self::IoWait => "IO wait",
+            Self::RwLockRead => "sync.RWMutex.RLock",
+            Self::RwLockWrite => "sync.RWMutex.Lock",
+            Self::CondWait => "sync.Cond.Wait",
+            // Go has no words for these two: its Once is a mutex, and it has no barrier.
+            Self::OnceDo => "sync.Once.Do",
+            Self::BarrierWait => "sync.Barrier.Wait",
         })
     }
 }

@@ -370,6 +370,39 @@ impl Wakes {
     }
 }
 
+impl WaitQueue {
+    /// Moves all records whose waiters are ours to wake to `woken`, and says how many.
+    ///
+    /// # Safety
+    /// The caller holds the queue's lock; `woken` is its own, and it calls
+    /// [`wake_all`](Self::wake_all) on it.
+    pub(crate) unsafe fn take_all(&self, woken: &Self) -> u64 {
+        let mut n = 0;
+        // SAFETY: caller's clauses.
+        unsafe {
+            while let Some(sg) = self.dequeue() {
+                woken.push_back(sg);
+                n += 1;
+            }
+        }
+        n
+    }
+
+    /// Wakes the waiters of a queue of the caller's own, the first one first, and empties it.
+    ///
+    /// # Safety
+    /// The records came from [`dequeue`](Self::dequeue) and are not used afterwards.
+    pub(crate) unsafe fn wake_all(&self) {
+        // SAFETY: a record is alive until its waiter is woken, and was unlinked before.
+        unsafe {
+            while let Some(sg) = self.front() {
+                self.remove(sg);
+                wake(sg);
+            }
+        }
+    }
+}
+
 /// Wakes the waiter of a record that the caller has dequeued.
 ///
 /// # Safety

@@ -9,7 +9,7 @@
 //! does so under the lock, which it holds until it is parked. So `done` sees the waiter
 //! in the word, and having got the lock, finds it in the queue.
 
-use crate::sudog::{Sudog, WaitQueue, wake};
+use crate::sudog::{Sudog, WaitQueue};
 use gort_runtime::{Current, JoinHandle, RawLock, WaitReason, aborts_on_panic, is_goexit};
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -177,17 +177,10 @@ impl Inner {
         self.lock.lock();
         // SAFETY: we hold the lock; the records are moved to `woken` and woken from there.
         unsafe {
-            let mut n = 0;
-            while let Some(sg) = (*self.waiters.get()).dequeue() {
-                woken.push_back(sg);
-                n += WAITER;
-            }
-            self.word.fetch_sub(n, AcqRel);
+            let n = (*self.waiters.get()).take_all(&woken);
+            self.word.fetch_sub(n * WAITER, AcqRel);
             self.lock.unlock();
-            while let Some(sg) = woken.front() {
-                woken.remove(sg);
-                wake(sg);
-            }
+            woken.wake_all();
         }
     }
 }

@@ -107,6 +107,9 @@ fn the_report_names_each_wait_reason() {
             "[select (no cases)]:",
             "[chan receive (nil chan)]:",
             "[chan receive]:",
+            "[sync.RWMutex.RLock]:",
+            "[sync.RWMutex.Lock]:",
+            "[sync.Barrier.Wait]:",
         ],
     );
 }
@@ -115,6 +118,33 @@ fn the_report_names_each_wait_reason() {
 #[test]
 fn locking_a_mutex_twice_is_reported() {
     is_reported("mutex-twice", 2, &["deadlock!", "[sync.Mutex.Lock]:"]);
+}
+
+// RW05, RW09
+#[test]
+fn what_a_readers_writer_lock_cannot_do_is_reported() {
+    for procs in [1, 2, 8] {
+        let words = ["deadlock!", "[sync.RWMutex.RLock]:", "[sync.RWMutex.Lock]:"];
+        is_reported("read-write-read", procs, &words);
+        is_reported(
+            "read-then-write",
+            procs,
+            &["deadlock!", "[sync.RWMutex.Lock]:"],
+        );
+    }
+}
+
+// CO09, DL04
+#[test]
+fn waiting_for_a_flag_that_is_set_without_a_notification_is_reported() {
+    let words = ["deadlock!", "[sync.Cond.Wait]:", "scenario.rs:"];
+    is_reported("flag-without-notification", 2, &words);
+}
+
+// ON03, DL04
+#[test]
+fn a_function_that_needs_its_own_once_is_reported() {
+    is_reported("once-in-once", 2, &["deadlock!", "[sync.Once.Do]:"]);
 }
 
 // PA20

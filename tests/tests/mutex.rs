@@ -27,6 +27,40 @@ fn waiting_for_a_mutex() -> usize {
         .count()
 }
 
+/// Checks that a waiter which has lost a competition late is handed the lock.
+fn starves(lock: fn(&'static Mutex<()>) -> Option<MutexGuard<'static, ()>>) {
+    let mutex = leaked(());
+    let mut handed_over = 0;
+    for _ in 0..1_000 {
+        let held = mutex.lock();
+        let (tx, rx) = bounded::<()>(0);
+        let waiter = spawn(move || {
+            let guard = lock(mutex).unwrap();
+            // Holds until it is told.
+            rx.recv().unwrap_err();
+            drop(guard);
+        });
+        settle();
+        assert_eq!(waiting_for_a_mutex(), 1);
+        sleep(Duration::from_millis(2));
+        drop(held);
+        if let Ok(held) = mutex.try_lock() {
+            // The waiter was woken, and comes too late.
+            settle();
+            assert_eq!(waiting_for_a_mutex(), 1);
+            drop(held);
+            assert!(mutex.try_lock().is_err(), "not handed over");
+            handed_over += 1;
+        }
+        drop(tx);
+        waiter.join().unwrap();
+        if handed_over == 10 {
+            return;
+        }
+    }
+    panic!("the waiter came too late only {handed_over} times");
+}
+
 claims! {
     // MU01, MU10
     fn only_one_holds_the_lock() {
@@ -159,6 +193,17 @@ claims! {
         // waiter is served after a millisecond, so after some ten holds.
         let held: usize = holder.join().unwrap();
         assert!(held < 5_000, "the holder had it {held} times meanwhile");
+    }
+
+    // MU07: once a waiter has lost a competition after more than a millisecond, whoever
+    // unlocks cannot have the lock again before that waiter had it.
+    fn a_waiter_that_starves_is_handed_the_lock() {
+        starves(|mutex| Some(mutex.lock()));
+    }
+
+    // MU07: with a time limit too.
+    fn a_waiter_with_a_time_limit_that_starves_is_handed_the_lock() {
+        starves(|mutex| mutex.lock_timeout(Duration::from_secs(100)).ok());
     }
 
     // MU08

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 8] = [
+const ROWS: [(&str, RangeInclusive<usize>); 12] = [
     ("GO", 1..=16),
     ("PA", 1..=29),
     ("DL", 1..=15),
@@ -18,6 +18,10 @@ const ROWS: [(&str, RangeInclusive<usize>); 8] = [
     ("ST", 1..=10),
     ("TI", 1..=26),
     ("RU", 1..=20),
+    ("MU", 1..=11),
+    ("RW", 1..=9),
+    ("ON", 1..=8),
+    ("CO", 1..=9),
 ];
 
 /// The sources of tests, this one excepted.

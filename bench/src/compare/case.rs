@@ -139,7 +139,7 @@ pub(crate) fn cases() -> Vec<Case> {
         PerOp mutex_contended "100 goroutines, one mutex":
             Gort = 8 * M, Go = 4 * M, May = 400 * K, Tokio = M, Threads = 4 * M;
         PerOp rwmutex_read "8 readers":
-            Go = 8 * M, May = 400 * K, Tokio = 4 * M, Threads = 8 * M;
+            Gort = 8 * M, Go = 8 * M, May = 400 * K, Tokio = 4 * M, Threads = 8 * M;
         PerOp sem_contended "100 goroutines, 4 permits":
             Go = 4 * M, May = 2 * M, Tokio = M, Threads = 500 * K;
         PerOp sem_yield "100 goroutines, 4 permits, each yields while it holds one":

@@ -1,10 +1,12 @@
-//! `gort::sync::Mutex`.
+//! `gort::sync::Mutex` and `RwLock`.
 
 use super::join_all;
 use bench_common::{Figures, check, work, work_n};
 use gort::prelude::*;
+use gort::sync::RwLock;
 use std::hint::black_box;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 pub(super) fn mutex_uncontended(n: u64) -> Figures {
@@ -31,5 +33,23 @@ pub(super) fn mutex_contended(n: u64) -> Figures {
     }));
     let elapsed = start.elapsed();
     check(*mutex.lock() == (each * 100, work_n(each * 100)), &mutex);
+    Figures::per_op(n, elapsed)
+}
+
+pub(super) fn rwmutex_read(n: u64) -> Figures {
+    let each = n / 8;
+    let (lock, sum) = (Arc::new(RwLock::new(3)), Arc::new(AtomicU64::new(0)));
+    let start = Instant::now();
+    join_all((0..8).map(|_| {
+        go!(clone [lock, sum]; {
+            let mut own = 0;
+            for _ in 0..each {
+                own += *lock.read();
+            }
+            sum.fetch_add(own, Relaxed);
+        })
+    }));
+    let elapsed = start.elapsed();
+    check(sum.load(Relaxed) == each * 8 * 3, &lock);
     Figures::per_op(n, elapsed)
 }

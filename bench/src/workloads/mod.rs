@@ -58,6 +58,7 @@ fn find(task: &Task) -> Option<Workload> {
         ("select_default", "") => Warmed(selects::select_default),
         ("mutex_uncontended", "") => Warmed(locks::mutex_uncontended),
         ("mutex_contended", "") => Warmed(locks::mutex_contended),
+        ("rwmutex_read", "") => Warmed(locks::rwmutex_read),
         ("parked_memory", "") => Once(memory::parked),
         ("timers", "") => Once(time::timers),
         ("timer_reset", "") => Warmed(time::timer_reset),

@@ -55,7 +55,8 @@ pub unsafe trait Arm {
 
 /// What may stand right of `<-` in `select!`.
 ///
-/// Implemented by receivers, timers and join handles, and by `Option`s, references and `Arc`s of selectables; a
+/// Implemented by receivers, lock requests, timers and join handles, and by `Option`s, references and `Arc`s of
+/// selectables; a
 /// `None` is never ready, like Go's nil channel. Taken by reference, never moved.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be received from in `select!`",

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
+use gort::sync::{Barrier, Condvar, Once, RwLock};
 use gort::time::{Ticker, Timer, after_func, sleep};
 use std::env;
 use std::hint::black_box;
@@ -127,12 +128,58 @@ fn main() {
             go!({
                 let _ = nil.recv();
             });
+            let lock = Arc::new(RwLock::new(()));
+            let _writing = lock.write();
+            go!(clone [lock]; { drop(lock.read()); });
+            go!(clone [lock]; { drop(lock.write()); });
+            go!({
+                let barrier = Barrier::new(2);
+                barrier.wait();
+            });
             let _ = rx.recv();
         }
         "mutex-twice" => {
             let mutex = Mutex::new(());
             let _first = mutex.lock();
             let _second = mutex.lock();
+        }
+        "read-write-read" => {
+            let lock = Arc::new(RwLock::new(()));
+            let _first = lock.read();
+            go!(clone [lock]; { drop(lock.write()); });
+            gort_tests::settle();
+            let _second = lock.read();
+        }
+        "read-then-write" => {
+            let lock = Arc::new(RwLock::new(()));
+            let (tx, rx) = bounded(0);
+            for _ in 0..2 {
+                go!(clone [lock, tx]; {
+                    let _reading = lock.read();
+                    tx.send(()).unwrap();
+                    let _writing = lock.write();
+                });
+            }
+            drop(tx);
+            // For ever: neither of the two ends.
+            rx.iter().for_each(drop);
+        }
+        "flag-without-notification" => {
+            let shared = Arc::new((Mutex::new(false), Condvar::new()));
+            go!(clone [shared]; { *shared.0.lock() = true; });
+            let (flag, cond) = &*shared;
+            let mut set = flag.lock();
+            loop {
+                // Whoever sets the flag forgets to say so; the first look is too early.
+                set = cond.wait(set);
+                if *set {
+                    break;
+                }
+            }
+        }
+        "once-in-once" => {
+            let once = Once::new();
+            once.call_once(|| once.call_once(|| ()));
         }
         "goexit-in-main" => gort::goexit(),
         "goexit-in-main-others-finish" => {

@@ -1,0 +1,301 @@
+//! `Condvar`: waiting for a condition on what a mutex guards. Go's `sync.Cond`.
+//!
+//! The waiters' records are in a queue under a lock of the condvar's own.
+//!
+//! # Why no notification is lost, and who gets it
+//! A waiter enters the queue *before* it unlocks the mutex. So whoever changes the condition
+//! under the mutex afterwards, and then notifies, finds it; in the order in which they came
+//! to wait, and nobody who came later.
+//!
+//! The queue's lock cannot be held while the mutex is unlocked (that may wake a goroutine), so
+//! between entering and parking the record lies in the queue without a waiter. A notification
+//! that takes it out in that time marks it and wakes nobody; the waiter takes the lock again,
+//! sees the mark and does not park. If it sees none it fills in the waiter and parks, and the
+//! lock is released by the park's `commit`.
+//!
+//! With a time limit the record has a [`SelectWord`]: a notification that takes it out but does
+//! not win the word goes on to the next record, under the same lock.
+//!
+//! `waiting` spares notifications the lock while nobody waits. It is written under the lock,
+//! by a waiter before it unlocks the mutex: so who comes after that waiter sees it.
+
+use crate::mutex::{Mutex, MutexGuard};
+use crate::sudog::{SelectWord, Sudog, WaitQueue};
+use gort_runtime::{Current, Nanos, RawLock, WaitReason, deadline_after, now};
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Lets goroutines and threads wait until something holds of what a [`Mutex`] guards. Go's
+/// `sync.Cond`.
+///
+/// Waiters are notified in the order in which they began to wait, and there are no spurious
+/// wake-ups. What the notifier saw may have changed again all the same before the waiter has the
+/// mutex: so wait in a loop, or with [`wait_while`](Self::wait_while).
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+/// use gort::sync::Condvar;
+/// use std::sync::Arc;
+///
+/// let shared = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+/// go!(clone [shared]; {
+///     shared.0.lock().push(1);
+///     shared.1.notify_one();
+/// });
+/// let (queue, filled) = &*shared;
+/// let mut queue = filled.wait_while(queue.lock(), |queue| queue.is_empty());
+/// assert_eq!(queue.pop(), Some(1));
+/// ```
+pub struct Condvar {
+    /// Whether the queue may have somebody in it.
+    waiting: AtomicBool,
+    lock: RawLock,
+    queue: UnsafeCell<WaitQueue>,
+}
+
+// SAFETY: the queue is reached only under the lock.
+unsafe impl Send for Condvar {}
+// SAFETY: as above.
+unsafe impl Sync for Condvar {}
+impl UnwindSafe for Condvar {}
+impl RefUnwindSafe for Condvar {}
+
+/// Whether a wait with a time limit ended because the time was up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitTimeoutResult(bool);
+
+impl WaitTimeoutResult {
+    /// Whether the time was up.
+    #[must_use]
+    pub fn timed_out(&self) -> bool {
+        self.0
+    }
+}
+
+impl Condvar {
+    /// Nobody waits.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            waiting: AtomicBool::new(false),
+            lock: RawLock::new(),
+            queue: UnsafeCell::new(WaitQueue::new()),
+        }
+    }
+
+    /// Unlocks the mutex, waits to be notified, and locks it again. Go's `Wait`.
+    #[track_caller]
+    pub fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.wait_until(guard, None, Location::caller()).0
+    }
+
+    /// Waits until `condition` no longer holds. It is called with the mutex locked.
+    #[track_caller]
+    pub fn wait_while<'a, T: ?Sized>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        mut condition: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        let site = Location::caller();
+        while condition(&mut guard) {
+            guard = self.wait_until(guard, None, site).0;
+        }
+        guard
+    }
+
+    /// As [`wait`](Self::wait), for at most `timeout` until notified. (Locking the mutex again
+    /// may take longer.)
+    #[track_caller]
+    pub fn wait_timeout<'a, T: ?Sized>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        timeout: Duration,
+    ) -> (MutexGuard<'a, T>, WaitTimeoutResult) {
+        let deadline = deadline_after(timeout);
+        let (guard, notified) = self.wait_until(guard, Some(deadline), Location::caller());
+        (guard, WaitTimeoutResult(!notified))
+    }
+
+    /// As [`wait_while`](Self::wait_while), for at most `timeout`. It has timed out only if
+    /// `condition` still holds.
+    #[track_caller]
+    pub fn wait_timeout_while<'a, T: ?Sized>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        timeout: Duration,
+        mut condition: impl FnMut(&mut T) -> bool,
+    ) -> (MutexGuard<'a, T>, WaitTimeoutResult) {
+        let site = Location::caller();
+        let deadline = deadline_after(timeout);
+        loop {
+            if !condition(&mut guard) {
+                return (guard, WaitTimeoutResult(false));
+            }
+            if now() >= deadline {
+                return (guard, WaitTimeoutResult(true));
+            }
+            guard = self.wait_until(guard, Some(deadline), site).0;
+        }
+    }
+
+    /// Wakes who has waited longest, if anybody waits. The mutex may be locked or not. Go's
+    /// `Signal`.
+    #[inline]
+    pub fn notify_one(&self) {
+        if self.waiting.load(Relaxed) {
+            self.notify_first();
+        }
+    }
+
+    /// Wakes all who wait. The mutex may be locked or not. Go's `Broadcast`.
+    #[inline]
+    pub fn notify_all(&self) {
+        if self.waiting.load(Relaxed) {
+            self.notify_everybody();
+        }
+    }
+
+    /// # Safety
+    /// The caller holds the lock while it uses the queue.
+    unsafe fn queue(&self) -> &WaitQueue {
+        // SAFETY: caller's clause.
+        unsafe { &*self.queue.get() }
+    }
+
+    /// True: notified; false: the time was up.
+    fn wait_until<'a, T: ?Sized>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        deadline: Option<Nanos>,
+        site: &'static Location<'static>,
+    ) -> (MutexGuard<'a, T>, bool) {
+        // If this unwinds, `guard` unlocks; from here on nothing does.
+        let current = Current::new();
+        let select = SelectWord::new();
+        let sg = Sudog::new();
+        if deadline.is_some() {
+            sg.select.set(&raw const select);
+        }
+        self.lock.lock();
+        // SAFETY: we hold the lock; the record stays until `wait_registered` has returned.
+        unsafe {
+            self.queue().push_back(&sg);
+            self.waiting.store(true, Relaxed);
+            self.lock.unlock();
+        }
+        let mutex: &'a Mutex<T> = guard.mutex();
+        drop(guard);
+        self.wait_registered(&current, &sg, &select, deadline, site);
+        drop(current);
+        let notified = sg.success.get();
+        (mutex.lock_at(site), notified)
+    }
+
+    /// Waits until the record, which is registered, has been taken out of the queue.
+    fn wait_registered(
+        &self,
+        current: &Current,
+        sg: &Sudog,
+        select: &SelectWord,
+        deadline: Option<Nanos>,
+        site: &'static Location<'static>,
+    ) {
+        self.lock.lock();
+        // SAFETY: taken above. `commit` releases it; who then takes the record out (and wins
+        // the word) wakes us, once.
+        unsafe {
+            if sg.success.get() {
+                // Notified before it could park.
+                return self.lock.unlock();
+            }
+            sg.waiter.set(Some(current.waiter()));
+            let lock = &self.lock;
+            let commit = || {
+                lock.unlock();
+                true
+            };
+            match deadline {
+                None => current.park(commit, WaitReason::CondWait, site),
+                Some(deadline) => current.park_until(
+                    commit,
+                    deadline,
+                    SelectWord::expire,
+                    std::ptr::from_ref(select).cast(),
+                    WaitReason::CondWait,
+                    site,
+                ),
+            }
+        }
+        if deadline.is_some() && select.winner().is_none() {
+            self.lock.lock();
+            // SAFETY: taken above; the record is in the queue or in none.
+            unsafe {
+                self.queue().remove(sg);
+                self.unlock();
+            }
+        }
+    }
+
+    /// Unlocks, having changed the queue.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    unsafe fn unlock(&self) {
+        // SAFETY: caller's clause.
+        unsafe {
+            self.waiting.store(!self.queue().is_empty(), Relaxed);
+            self.lock.unlock();
+        }
+    }
+
+    #[cold]
+    fn notify_first(&self) {
+        self.lock.lock();
+        // SAFETY: taken above; the record is used under the lock only, and then, if it has a
+        // waiter, that is woken, once.
+        unsafe {
+            let waiter = self.queue().dequeue().and_then(|sg| {
+                sg.success.set(true);
+                sg.waiter.get()
+            });
+            self.unlock();
+            if let Some(waiter) = waiter {
+                waiter.ready();
+            }
+        }
+    }
+
+    #[cold]
+    fn notify_everybody(&self) {
+        let woken = WaitQueue::new();
+        self.lock.lock();
+        // SAFETY: taken above. A record without a waiter is its owner's again as soon as we let
+        // go of the lock; the others are moved to `woken`, which only we know, and woken.
+        unsafe {
+            while let Some(sg) = self.queue().dequeue() {
+                sg.success.set(true);
+                if sg.waiter.get().is_some() {
+                    woken.push_back(sg);
+                }
+            }
+            self.unlock();
+            woken.wake_all();
+        }
+    }
+}
+
+impl Default for Condvar {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Condvar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condvar").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,237 @@
+//! `Mutex`: Go's `sync.Mutex` as a lock around data.
+//!
+//! - `word/mutex.rs`: the protocol: what the word's bits mean and why no wake-up is lost.
+//! - `wait.rs`: waiting, waking and handing over.
+//! - `request.rs`: the lock as an arm of a select.
+
+mod request;
+mod wait;
+
+pub use request::{LockArm, LockRequest};
+
+use crate::error::{Timeout, WouldBlock};
+use crate::sudog::WaitQueue;
+use crate::word::mutex::Word;
+use gort_runtime::{RawLock, deadline_after};
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::time::Duration;
+
+/// Mutual exclusion around a value. Goroutines that wait do not occupy a thread; plain
+/// threads may use it too. No poisoning: a panic releases the lock. Go's `sync.Mutex`.
+///
+/// An unlocker normally frees the lock, for which whoever it wakes then competes with those
+/// who are running already. A waiter that has waited for more than 1 ms is handed the lock.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+/// use std::sync::Arc;
+///
+/// let count = Arc::new(Mutex::new(0));
+/// let handles: Vec<_> = (0..10).map(|_| go!(clone [count]; { *count.lock() += 1; })).collect();
+/// for handle in handles {
+///     handle.join().unwrap();
+/// }
+/// assert_eq!(*count.lock(), 10);
+/// ```
+pub struct Mutex<T: ?Sized> {
+    word: Word,
+    queue_lock: RawLock,
+    queue: UnsafeCell<WaitQueue>,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: the data is reached by one guard at a time; the queue under its lock.
+unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
+// SAFETY: as above.
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
+impl<T: ?Sized> UnwindSafe for Mutex<T> {}
+impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
+
+/// Holds a [`Mutex`] until dropped. May be dropped by another goroutine than the one
+/// that locked.
+#[must_use = "the mutex is unlocked as soon as the guard is dropped"]
+pub struct MutexGuard<'a, T: ?Sized> {
+    mutex: &'a Mutex<T>,
+    _data: PhantomData<&'a mut T>,
+}
+
+impl<T> Mutex<T> {
+    /// An unlocked mutex around `value`.
+    pub const fn new(value: T) -> Self {
+        Self {
+            word: Word::new(),
+            queue_lock: RawLock::new(),
+            queue: UnsafeCell::new(WaitQueue::new()),
+            data: UnsafeCell::new(value),
+        }
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.data.into_inner()
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
+    /// Locks, waiting while somebody else holds the lock. Not reentrant: locking again in
+    /// the same goroutine waits for ever.
+    #[track_caller]
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.lock_at(Location::caller())
+    }
+
+    /// [`lock`](Self::lock) on behalf of `site`.
+    #[inline]
+    pub(crate) fn lock_at(&self, site: &'static Location<'static>) -> MutexGuard<'_, T> {
+        if !self.word.lock_idle() {
+            self.wait(None, site);
+        }
+        self.guard()
+    }
+
+    /// Locks if nobody holds the lock.
+    ///
+    /// # Errors
+    /// If somebody does, also the caller itself.
+    #[inline]
+    pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, WouldBlock> {
+        if self.word.try_lock() {
+            return Ok(self.guard());
+        }
+        Err(WouldBlock)
+    }
+
+    /// Locks, waiting for at most `timeout` while somebody else holds the lock.
+    ///
+    /// # Errors
+    /// If the time was up first.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::prelude::*;
+    /// use gort::sync::Timeout;
+    ///
+    /// let mutex = Mutex::new(());
+    /// let held = mutex.lock();
+    /// assert_eq!(mutex.lock_timeout(Duration::from_millis(1)).err(), Some(Timeout));
+    /// drop(held);
+    /// assert!(mutex.lock_timeout(Duration::from_millis(1)).is_ok());
+    /// ```
+    #[track_caller]
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_, T>, Timeout> {
+        if self.word.lock_idle() || self.wait(Some(deadline_after(timeout)), Location::caller()) {
+            return Ok(self.guard());
+        }
+        Err(Timeout)
+    }
+
+    /// To lock in a `select!`, where it stands right of `<-`; the arm's result is the guard.
+    /// An arm that waits is handed the lock as soon as it is its turn.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::prelude::*;
+    ///
+    /// let mutex = Mutex::new(1);
+    /// let held = mutex.lock();
+    /// let got = select! {
+    ///     guard = <-mutex.lock_request() => Some(*guard),
+    ///     after(Duration::from_millis(1)) => None,
+    /// };
+    /// assert_eq!(got, None);
+    /// drop(held);
+    /// ```
+    pub fn lock_request(&self) -> LockRequest<'_, T> {
+        LockRequest::new(self)
+    }
+
+    /// The value; nobody else can have the lock.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.data.get_mut()
+    }
+
+    fn guard(&self) -> MutexGuard<'_, T> {
+        MutexGuard {
+            mutex: self,
+            _data: PhantomData,
+        }
+    }
+}
+
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    /// What it holds.
+    pub(crate) fn mutex(&self) -> &'a Mutex<T> {
+        self.mutex
+    }
+}
+
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: this guard holds the lock.
+        unsafe { &*self.mutex.data.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: this guard holds the lock and is borrowed exclusively.
+        unsafe { &mut *self.mutex.data.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for MutexGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.mutex.word.unlock_alone() {
+            self.mutex.unlock_slow();
+        }
+    }
+}
+
+// SAFETY: a shared guard gives `&T`, no more. (A guard is Send if `&mut T` is: the lock
+// belongs to whoever holds the guard, not to a thread.)
+unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> From<T> for Mutex<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Ok(guard) => debug.field("data", &&*guard),
+            Err(WouldBlock) => debug.field("data", &format_args!("<locked>")),
+        };
+        debug.finish()
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, f)
+    }
+}

@@ -1,0 +1,125 @@
+//! The lock as an arm of a select.
+//!
+//! An arm that waits is always handed the lock, like a waiter in starvation mode. To be
+//! woken and then compete, as others do, would not do: the select is decided by the wake-up,
+//! and an arm that was chosen cannot lose any more. So:
+//!
+//! - *An arm that wins has the lock*: it took it in `poll`, or the unlocker that won the select
+//!   word for it left the mutex locked for it.
+//! - *An arm that loses has nothing*, and no wake-up ended with it: the unlocker that takes
+//!   out its record and does not win the word goes on to the next waiter, under the same
+//!   lock.
+//!
+//! `poll` announces a waiter if the mutex is not free, before it is known that the select
+//! will wait: between `poll` and `enqueue` a holder could unlock without looking at the queue,
+//! but for that. Both are called under the queue's lock, without a pause between. If the
+//! select need not wait, the announcement makes the next unlocker look at an empty queue.
+
+use super::wait::STARVING;
+use super::{Mutex, MutexGuard};
+use crate::select::{Arm, SelectWord, Selectable};
+use crate::sudog::{Sudog, Wakes};
+use gort_runtime::{RawLock, Waiter};
+use std::cell::Cell;
+use std::fmt;
+
+/// A wish to lock, for `select!`: see [`Mutex::lock_request`].
+#[must_use = "a request does nothing unless it stands in a `select!`"]
+pub struct LockRequest<'m, T: ?Sized> {
+    mutex: &'m Mutex<T>,
+}
+
+impl<'m, T: ?Sized> LockRequest<'m, T> {
+    pub(super) fn new(mutex: &'m Mutex<T>) -> Self {
+        Self { mutex }
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for LockRequest<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockRequest").finish_non_exhaustive()
+    }
+}
+
+/// A lock that takes part in a select.
+pub struct LockArm<'m, T: ?Sized> {
+    mutex: &'m Mutex<T>,
+    /// Its `success`: the lock was handed over.
+    sg: Sudog,
+    /// `poll` has locked.
+    locked: Cell<bool>,
+}
+
+impl<'m, T: ?Sized> LockArm<'m, T> {
+    /// The guard, if the arm has the lock and nobody has taken it.
+    fn guard(&self) -> Option<MutexGuard<'m, T>> {
+        (self.locked.take() || self.sg.success.take()).then(|| self.mutex.guard())
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for LockArm<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockArm").finish_non_exhaustive()
+    }
+}
+
+// SAFETY: all is done under the queue's lock, as the trait asks. The record enters the queue
+// only in `enqueue`, after `poll` has announced a waiter under the same lock.
+unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
+    fn lock(&self) -> Option<&RawLock> {
+        Some(&self.mutex.queue_lock)
+    }
+
+    unsafe fn poll(&self, _: &Wakes) -> bool {
+        let locked = self.mutex.word.lock_or_announce(false);
+        self.locked.set(locked);
+        locked
+    }
+
+    unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
+        self.sg.waiter.set(Some(waiter));
+        self.sg.elem.set(STARVING);
+        self.sg.select.set(word);
+        self.sg.case.set(case);
+        // SAFETY: caller's clauses.
+        unsafe { self.mutex.queue().push_back(&self.sg) };
+    }
+
+    unsafe fn dequeue(&self) {
+        // SAFETY: caller's clause; the record is in this queue or in none.
+        unsafe { self.mutex.take_out(&self.sg) };
+    }
+}
+
+impl<T: ?Sized> Drop for LockArm<'_, T> {
+    fn drop(&mut self) {
+        // Chosen, but nobody wanted the guard.
+        drop(self.guard());
+    }
+}
+
+impl<'m, T: ?Sized> Selectable for LockRequest<'m, T> {
+    type Output = MutexGuard<'m, T>;
+    type Arm<'a>
+        = LockArm<'m, T>
+    where
+        Self: 'a;
+
+    fn arm(&self) -> LockArm<'m, T> {
+        LockArm {
+            mutex: self.mutex,
+            sg: Sudog::new(),
+            locked: Cell::new(false),
+        }
+    }
+
+    fn take<'a>(arm: &mut LockArm<'m, T>) -> MutexGuard<'m, T>
+    where
+        Self: 'a,
+    {
+        match arm.guard() {
+            Some(guard) => guard,
+            None => unreachable!("an arm that was chosen has the lock"),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `OnceLock`: a value that is set once.
+
+use super::gate::{Gate, Unwound};
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+
+/// A place for a value that is set once. Goroutines that wait for it to be made do not occupy
+/// a thread. std's `OnceLock`; Go's `sync.OnceValue` is [`LazyLock`](super::LazyLock).
+///
+/// # Examples
+/// ```
+/// use gort::sync::OnceLock;
+///
+/// static NAME: OnceLock<String> = OnceLock::new();
+/// assert_eq!(NAME.get(), None);
+/// assert_eq!(NAME.get_or_init(|| "gort".to_owned()), "gort");
+/// assert_eq!(NAME.set("other".to_owned()), Err("other".to_owned()));
+/// ```
+pub struct OnceLock<T> {
+    gate: Gate,
+    /// Written by who has the gate's turn, and `Some` from when the gate is done.
+    value: UnsafeCell<Option<T>>,
+}
+
+// SAFETY: the value moves with the cell.
+unsafe impl<T: Send> Send for OnceLock<T> {}
+// SAFETY: once the gate is done the value is only shared; before, one goroutine at a time has
+// it, which may not be the one that drops it.
+unsafe impl<T: Send + Sync> Sync for OnceLock<T> {}
+impl<T: UnwindSafe> UnwindSafe for OnceLock<T> {}
+impl<T: UnwindSafe + RefUnwindSafe> RefUnwindSafe for OnceLock<T> {}
+
+impl<T> OnceLock<T> {
+    /// No value yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            gate: Gate::new(),
+            value: UnsafeCell::new(None),
+        }
+    }
+
+    /// The value, if there is one. Does not wait.
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        if !self.gate.is_done() {
+            return None;
+        }
+        // SAFETY: the gate is done, and we see what was done: nobody writes any more.
+        unsafe { (*self.value.get()).as_ref() }
+    }
+
+    /// The value, if there is one.
+    #[inline]
+    pub fn get_mut(&mut self) -> Option<&mut T> {
+        self.value.get_mut().as_mut()
+    }
+
+    /// Sets the value. Waits while somebody else is making one.
+    ///
+    /// # Errors
+    /// The value given, if there is one already.
+    #[track_caller]
+    pub fn set(&self, value: T) -> Result<(), T> {
+        let mut value = Some(value);
+        if !self.gate.is_done() {
+            self.fill(|| value.take(), Location::caller());
+        }
+        value.map_or(Ok(()), Err)
+    }
+
+    /// The value; if there is none, what `f` makes. Of several callers one calls its `f`, and
+    /// the others wait for it.
+    ///
+    /// If `f` panics or exits its goroutine, there is still no value, and the next caller's `f`
+    /// is called. `f` must not set or ask for the same value: that waits for ever (and a
+    /// deadlock report says `sync.Once.Do`).
+    #[track_caller]
+    #[inline]
+    pub fn get_or_init(&self, f: impl FnOnce() -> T) -> &T {
+        if !self.gate.is_done() {
+            self.fill(|| Some(f()), Location::caller());
+        }
+        match self.get() {
+            Some(value) => value,
+            None => unreachable!("the gate is done only with a value"),
+        }
+    }
+
+    #[cold]
+    fn fill(&self, make: impl FnOnce() -> Option<T>, site: &'static Location<'static>) {
+        if let Some(turn) = self.gate.enter(Unwound::Again, site) {
+            let value = make();
+            // SAFETY: it is our turn: nobody else touches the value until the gate is done. It
+            // was `None`, so nothing is dropped.
+            unsafe { *self.value.get() = value };
+            turn.done();
+        }
+    }
+
+    /// The value, if there is one.
+    pub fn into_inner(self) -> Option<T> {
+        self.value.into_inner()
+    }
+
+    /// Takes the value out; there is none afterwards.
+    pub fn take(&mut self) -> Option<T> {
+        std::mem::take(self).into_inner()
+    }
+}
+
+impl<T> Default for OnceLock<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> From<T> for OnceLock<T> {
+    fn from(value: T) -> Self {
+        let cell = Self::new();
+        drop(cell.set(value));
+        cell
+    }
+}
+
+impl<T: Clone> Clone for OnceLock<T> {
+    fn clone(&self) -> Self {
+        self.get()
+            .map_or_else(Self::new, |value| Self::from(value.clone()))
+    }
+}
+
+impl<T: PartialEq> PartialEq for OnceLock<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl<T: Eq> Eq for OnceLock<T> {}
+
+impl<T: fmt::Debug> fmt::Debug for OnceLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_tuple("OnceLock");
+        match self.get() {
+            Some(value) => debug.field(value),
+            None => debug.field(&format_args!("<uninit>")),
+        };
+        debug.finish()
+    }
+}

@@ -1,0 +1,164 @@
+//! `LazyLock`: a value that is made when it is first needed.
+
+use super::gate::{Gate, Unwound};
+use gort_runtime::is_goexit;
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::mem;
+use std::ops::Deref;
+use std::panic::{self, AssertUnwindSafe, Location, RefUnwindSafe, UnwindSafe};
+
+/// A value that is made when it is first needed, by one goroutine, while the others wait. Go's
+/// `sync.OnceValue`.
+///
+/// # Panics
+/// If the function that makes the value panicked, each further use of it panics too, with the
+/// same message; likewise if it exited its goroutine. It is not called again.
+///
+/// The function must not use the value: that waits for ever (and a deadlock report says
+/// `sync.Once.Do`).
+///
+/// # Examples
+/// ```
+/// use gort::sync::LazyLock;
+///
+/// static PRIMES: LazyLock<Vec<u32>> = LazyLock::new(|| {
+///     (2..30).filter(|n| (2..*n).all(|d| n % d != 0)).collect()
+/// });
+/// assert_eq!(PRIMES[3], 7);
+/// ```
+pub struct LazyLock<T, F = fn() -> T> {
+    gate: Gate,
+    /// Touched by who has the gate's turn; read only from when the gate is done.
+    state: UnsafeCell<State<T, F>>,
+}
+
+enum State<T, F> {
+    New(F),
+    /// It is being made.
+    Running,
+    Ready(T),
+    Failed(Failure),
+}
+
+/// Why there is no value.
+enum Failure {
+    /// The payload of a `panic!` with a literal.
+    Literal(&'static str),
+    /// The payload of a `panic!` with arguments.
+    Text(String),
+    OtherPanic,
+    Exited,
+}
+
+impl Failure {
+    fn of(payload: &(dyn Any + Send)) -> Self {
+        if is_goexit(payload) {
+            Self::Exited
+        } else if let Some(text) = payload.downcast_ref::<&'static str>() {
+            Self::Literal(text)
+        } else if let Some(text) = payload.downcast_ref::<String>() {
+            Self::Text(text.clone())
+        } else {
+            Self::OtherPanic
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn panic(&self) -> ! {
+        match self {
+            Self::Literal(text) => panic::panic_any(*text),
+            Self::Text(text) => panic::panic_any(text.clone()),
+            Self::OtherPanic => panic!("the function of a `LazyLock` panicked"),
+            Self::Exited => panic!("the function of a `LazyLock` exited its goroutine"),
+        }
+    }
+}
+
+// SAFETY: the function and the value move with the lock.
+unsafe impl<T: Send, F: Send> Send for LazyLock<T, F> {}
+// SAFETY: the function is called by one goroutine, which need not be the one that made it;
+// once the gate is done the value is only shared.
+unsafe impl<T: Send + Sync, F: Send> Sync for LazyLock<T, F> {}
+impl<T: UnwindSafe, F: UnwindSafe> UnwindSafe for LazyLock<T, F> {}
+impl<T: UnwindSafe + RefUnwindSafe, F: UnwindSafe> RefUnwindSafe for LazyLock<T, F> {}
+
+impl<T, F: FnOnce() -> T> LazyLock<T, F> {
+    /// A value that `f` makes when it is first needed.
+    pub const fn new(f: F) -> Self {
+        Self {
+            gate: Gate::new(),
+            state: UnsafeCell::new(State::New(f)),
+        }
+    }
+
+    /// The value, which is made if this is the first use. Also what `*` does.
+    #[track_caller]
+    #[inline]
+    pub fn force(this: &Self) -> &T {
+        if !this.gate.is_done() {
+            this.make(Location::caller());
+        }
+        // SAFETY: the gate is done, and we see what was done: nobody writes any more.
+        match unsafe { &*this.state.get() } {
+            State::Ready(value) => value,
+            State::Failed(failure) => failure.panic(),
+            State::New(_) | State::Running => unreachable!("the gate is done"),
+        }
+    }
+
+    #[cold]
+    fn make(&self, site: &'static Location<'static>) {
+        let Some(turn) = self.gate.enter(Unwound::Done, site) else {
+            return;
+        };
+        // SAFETY: it is our turn: nobody else touches the state until the gate is done. No
+        // reference to it is kept while `f` runs.
+        let State::New(f) = (unsafe { mem::replace(&mut *self.state.get(), State::Running) })
+        else {
+            unreachable!("there is one turn, since unwinding counts as done")
+        };
+        let made = panic::catch_unwind(AssertUnwindSafe(f));
+        let (state, unwinding) = match made {
+            Ok(value) => (State::Ready(value), None),
+            Err(payload) => (State::Failed(Failure::of(&*payload)), Some(payload)),
+        };
+        // SAFETY: as above; what is replaced is `Running`, so nothing of the user's is dropped.
+        unsafe { *self.state.get() = state };
+        turn.done();
+        if let Some(payload) = unwinding {
+            panic::resume_unwind(payload);
+        }
+    }
+}
+
+impl<T, F: FnOnce() -> T> Deref for LazyLock<T, F> {
+    type Target = T;
+    #[track_caller]
+    #[inline]
+    fn deref(&self) -> &T {
+        Self::force(self)
+    }
+}
+
+impl<T: Default> Default for LazyLock<T> {
+    fn default() -> Self {
+        Self::new(T::default)
+    }
+}
+
+impl<T: fmt::Debug, F> fmt::Debug for LazyLock<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_tuple("LazyLock");
+        let done = self.gate.is_done();
+        // SAFETY: read only once the gate is done: nobody writes any more.
+        match done.then(|| unsafe { &*self.state.get() }) {
+            Some(State::Ready(value)) => debug.field(value),
+            Some(State::Failed(_)) => debug.field(&format_args!("<failed>")),
+            _ => debug.field(&format_args!("<uninit>")),
+        };
+        debug.finish()
+    }
+}

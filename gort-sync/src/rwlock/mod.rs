@@ -1,0 +1,179 @@
+//! `RwLock`: many readers or one writer. Go's `sync.RWMutex` as a lock around data.
+//!
+//! - `word/rwlock.rs`: the protocol: what the word's bits mean and why no wake-up is lost.
+//! - `wait.rs`: waiting, and letting in.
+//! - `guard.rs`: what readers and writers hold.
+
+mod guard;
+mod wait;
+
+pub use guard::{RwLockReadGuard, RwLockWriteGuard};
+
+use crate::error::{Timeout, WouldBlock};
+use crate::sudog::WaitQueue;
+use crate::word::rwlock::Word;
+use gort_runtime::{RawLock, deadline_after};
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::time::Duration;
+use wait::Side;
+
+/// Many readers or one writer. Goroutines that wait do not occupy a thread; plain threads
+/// may use it too. No poisoning: a panic releases the lock. Go's `sync.RWMutex`.
+///
+/// A writer that waits stops new readers, so readers cannot keep writers out; and the readers
+/// that wait when a writer leaves go before the next writer, so writers cannot keep readers
+/// out either. Hence two things deadlock that look harmless: reading while the same goroutine
+/// reads already, if a writer came to wait in between; and writing while one reads (there is
+/// no upgrade).
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+/// use gort::sync::RwLock;
+/// use std::collections::HashMap;
+/// use std::sync::Arc;
+///
+/// let table = Arc::new(RwLock::new(HashMap::new()));
+/// table.write().insert("one", 1);
+/// let readers: Vec<_> = (0..4)
+///     .map(|_| go!(clone [table]; { table.read()["one"] }))
+///     .collect();
+/// for reader in readers {
+///     assert_eq!(reader.join().unwrap(), 1);
+/// }
+/// ```
+pub struct RwLock<T: ?Sized> {
+    word: Word,
+    queues_lock: RawLock,
+    readers: UnsafeCell<WaitQueue>,
+    writers: UnsafeCell<WaitQueue>,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: the data moves with the lock; the queues are reached under their lock.
+unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
+// SAFETY: readers share the data between threads, and a writer has it alone.
+unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
+impl<T: ?Sized> UnwindSafe for RwLock<T> {}
+impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
+
+impl<T> RwLock<T> {
+    /// A lock around `value` with nobody inside.
+    pub const fn new(value: T) -> Self {
+        Self {
+            word: Word::new(),
+            queues_lock: RawLock::new(),
+            readers: UnsafeCell::new(WaitQueue::new()),
+            writers: UnsafeCell::new(WaitQueue::new()),
+            data: UnsafeCell::new(value),
+        }
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.data.into_inner()
+    }
+}
+
+impl<T: ?Sized> RwLock<T> {
+    /// Locks for reading, waiting while a writer is inside or waits. Go's `RLock`.
+    #[track_caller]
+    #[inline]
+    pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        if !self.word.try_read() {
+            self.wait(Side::Read, None, Location::caller());
+        }
+        RwLockReadGuard::new(self)
+    }
+
+    /// Locks for writing, waiting while anybody is inside. Go's `Lock`.
+    #[track_caller]
+    #[inline]
+    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        if !self.word.try_write() {
+            self.wait(Side::Write, None, Location::caller());
+        }
+        RwLockWriteGuard::new(self)
+    }
+
+    /// Locks for reading if no writer is inside or waits. Go's `TryRLock`.
+    ///
+    /// # Errors
+    /// If one is or does.
+    #[inline]
+    pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, WouldBlock> {
+        if self.word.try_read() {
+            return Ok(RwLockReadGuard::new(self));
+        }
+        Err(WouldBlock)
+    }
+
+    /// Locks for writing if nobody is inside. Go's `TryLock`.
+    ///
+    /// # Errors
+    /// If somebody is, also the caller itself.
+    #[inline]
+    pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, WouldBlock> {
+        if self.word.try_write() {
+            return Ok(RwLockWriteGuard::new(self));
+        }
+        Err(WouldBlock)
+    }
+
+    /// [`read`](Self::read), waiting for at most `timeout`.
+    ///
+    /// # Errors
+    /// If the time was up first.
+    #[track_caller]
+    pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_, T>, Timeout> {
+        let site = Location::caller();
+        if self.word.try_read() || self.wait(Side::Read, Some(deadline_after(timeout)), site) {
+            return Ok(RwLockReadGuard::new(self));
+        }
+        Err(Timeout)
+    }
+
+    /// [`write`](Self::write), waiting for at most `timeout`. A writer that gives up no longer
+    /// stops readers.
+    ///
+    /// # Errors
+    /// If the time was up first.
+    #[track_caller]
+    pub fn write_timeout(&self, timeout: Duration) -> Result<RwLockWriteGuard<'_, T>, Timeout> {
+        let site = Location::caller();
+        if self.word.try_write() || self.wait(Side::Write, Some(deadline_after(timeout)), site) {
+            return Ok(RwLockWriteGuard::new(self));
+        }
+        Err(Timeout)
+    }
+
+    /// The value; nobody else can have the lock.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.data.get_mut()
+    }
+}
+
+impl<T: Default> Default for RwLock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> From<T> for RwLock<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("RwLock");
+        match self.try_read() {
+            Ok(guard) => debug.field("data", &&*guard),
+            Err(WouldBlock) => debug.field("data", &format_args!("<locked>")),
+        };
+        debug.finish()
+    }
+}

@@ -1,0 +1,172 @@
+//! loom models of the locks' state words: `.ci/loom` runs them. What green does not prove
+//! stands in `gort-runtime/src/tests/mod.rs`.
+//!
+//! The words are the real ones (`word/`). Around them stand copies, call for call, of what
+//! `mutex/wait.rs`, `rwlock/wait.rs` and `once/gate.rs` do with their queues, under a lock of
+//! loom's (the stand-in for `RawLock` spins, which gives loom too much to try). A [`Sleeper`]
+//! stands for a record, its select word and the park.
+
+#![expect(clippy::unwrap_used, reason = "a model that fails panics")]
+
+mod loom_mutex;
+mod loom_once;
+mod loom_rwlock;
+
+use loom::cell::UnsafeCell;
+use loom::model::Builder;
+use loom::sync::Notify;
+use loom::sync::atomic::{
+    AtomicBool, AtomicU32,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread;
+
+/// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says more: with two a waiter is
+/// not woken, overtaken and then handed the lock.
+const PREEMPTIONS: usize = 3;
+
+/// Explores `model` as far as the bound on preemptions, and prints how many executions that
+/// took.
+fn explore(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS));
+    let executions = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&executions);
+    builder.check(move || {
+        counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        model();
+    });
+    let executions = executions.load(std::sync::atomic::Ordering::Relaxed);
+    let test = thread::current();
+    println!("{executions:>8} executions: {}", test.name().unwrap_or("?"));
+}
+
+const OPEN: u32 = 0;
+const WON: u32 = 1;
+const EXPIRED: u32 = 2;
+
+/// A waiter in a queue.
+struct Sleeper {
+    /// The select word.
+    word: AtomicU32,
+    /// `elem == STARVING`; written before it is queued.
+    starving: bool,
+    /// `success`; written by the waker before the wake-up.
+    handed_over: UnsafeCell<bool>,
+    ready: (AtomicBool, Notify),
+}
+
+// SAFETY: loom checks every access to the cell.
+unsafe impl Send for Sleeper {}
+// SAFETY: as above.
+unsafe impl Sync for Sleeper {}
+
+impl Sleeper {
+    fn new(starving: bool) -> Arc<Self> {
+        Arc::new(Self {
+            word: AtomicU32::new(OPEN),
+            starving,
+            handed_over: UnsafeCell::new(false),
+            ready: (AtomicBool::new(false), Notify::new()),
+        })
+    }
+
+    fn decide(&self, by: u32) -> bool {
+        self.word
+            .compare_exchange(OPEN, by, AcqRel, Relaxed)
+            .is_ok()
+    }
+
+    /// The park, until woken (true) or, with a limit, until the time is up, which is at once:
+    /// loom tries every moment at which that can be.
+    fn park(&self, limited: bool) -> bool {
+        if limited && self.decide(EXPIRED) {
+            return false;
+        }
+        // loom's notification may come too early, `ready` never does.
+        while !self.ready.0.load(Acquire) {
+            self.ready.1.wait();
+        }
+        true
+    }
+
+    fn wake(&self) {
+        self.ready.0.store(true, Release);
+        self.ready.1.notify();
+    }
+
+    fn set_handed_over(&self, handed_over: bool) {
+        // SAFETY: loom checks it.
+        self.handed_over.with_mut(|at| unsafe { *at = handed_over });
+    }
+
+    fn was_handed_over(&self) -> bool {
+        // SAFETY: loom checks it.
+        self.handed_over.with(|at| unsafe { *at })
+    }
+}
+
+/// Sleepers in the order in which they came.
+struct Queue(VecDeque<Arc<Sleeper>>);
+
+impl Queue {
+    fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    fn push_back(&mut self, sleeper: &Arc<Sleeper>) {
+        self.0.push_back(Arc::clone(sleeper));
+    }
+
+    fn push_front(&mut self, sleeper: &Arc<Sleeper>) {
+        self.0.push_front(Arc::clone(sleeper));
+    }
+
+    fn remove(&mut self, sleeper: &Arc<Sleeper>) {
+        self.0.retain(|queued| !Arc::ptr_eq(queued, sleeper));
+    }
+
+    fn dequeue(&mut self) -> Option<Arc<Sleeper>> {
+        while let Some(first) = self.0.pop_front() {
+            if first.decide(WON) {
+                return Some(first);
+            }
+        }
+        None
+    }
+
+    fn take_all(&mut self) -> Vec<Arc<Sleeper>> {
+        std::iter::from_fn(|| self.dequeue()).collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Plain data that a lock protects.
+struct Data(UnsafeCell<u32>);
+
+// SAFETY: loom checks every access to the cell.
+unsafe impl Send for Data {}
+// SAFETY: as above.
+unsafe impl Sync for Data {}
+
+impl Data {
+    fn new() -> Self {
+        Self(UnsafeCell::new(0))
+    }
+
+    fn add_one(&self) {
+        // SAFETY: loom checks it.
+        self.0.with_mut(|data| unsafe { *data += 1 });
+    }
+
+    fn get(&self) -> u32 {
+        // SAFETY: loom checks it.
+        self.0.with(|data| unsafe { *data })
+    }
+}

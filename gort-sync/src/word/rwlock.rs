@@ -1,0 +1,170 @@
+//! The word of a readers-writer lock.
+//!
+//! | bits | meaning |
+//! |---|---|
+//! | `WRITER` | a writer is inside |
+//! | `QUEUED` | somebody may be in one of the queues: newcomers must join |
+//! | the rest | how many readers are inside, in units of `READER` |
+//!
+//! There are two queues, of readers and of writers, under one lock.
+//!
+//! # Invariants
+//! 1. `WRITER` is set, or there are readers, or neither: never both.
+//! 2. If a queue is not empty, `QUEUED` is set. It is set under the queues' lock, only while
+//!    somebody is inside, by a compare-and-swap that would fail otherwise; and cleared under
+//!    that lock, when both queues are empty.
+//! 3. While `QUEUED` is set nobody gets in except by being let in, under the queues' lock. So
+//!    under that lock, with somebody queued, the word changes in one way only: readers leave.
+//!
+//! # Why no wake-up is lost
+//! *Waiter and the last who leaves.* A waiter announces itself under the queues' lock and
+//! keeps that until it is parked. By the order of changes of the word, the last one who
+//! leaves comes either before (the announcement fails, and the waiter is inside instead) or
+//! sees `QUEUED`. Then it has a duty: to take the queues' lock and to let in who may go. It
+//! finds the waiter there.
+//!
+//! *The duty looks at what is, not at what was:* who leaves tells nobody what to do, so
+//! duties may be late, or more than one. A late one finds the queues empty, or readers let in
+//! by another (and does nothing: the last of them will have the duty), or a free lock and
+//! waiters.
+//!
+//! *A waiter whose time is up* takes itself out of its queue under the lock and then has the
+//! same duty: readers may have waited only for this writer.
+//!
+//! # Orderings
+//! Getting in is an acquire, leaving a release, and all changes are read-modify-writes (but
+//! for a writer's that excludes all others), so each continues the release sequences of those
+//! before: a writer sees what all earlier readers did, whichever of them left last. Who lets
+//! others in acquires on their behalf; the wake-up hands that on.
+
+use crate::prim::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+
+const WRITER: u64 = 1;
+const QUEUED: u64 = 2;
+/// One reader. 62 bits cannot overflow, even if each guard is forgotten.
+const READER: u64 = 4;
+
+/// See the head of the file.
+#[derive(Debug)]
+pub(crate) struct Word(AtomicU64);
+
+/// Who is inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inside {
+    Nobody,
+    Readers,
+    Writer,
+}
+
+impl Word {
+    /// Nobody inside.
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Nobody inside.
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// One more reader, unless a writer is inside or anybody waits.
+    #[inline]
+    pub(crate) fn try_read(&self) -> bool {
+        let mut word = self.0.load(Relaxed);
+        while word & (WRITER | QUEUED) == 0 {
+            match self
+                .0
+                .compare_exchange_weak(word, word + READER, Acquire, Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+        false
+    }
+
+    /// A writer, if nobody is inside or waits.
+    #[inline]
+    pub(crate) fn try_write(&self) -> bool {
+        self.0.compare_exchange(0, WRITER, Acquire, Relaxed).is_ok()
+    }
+
+    /// Whether newcomers must join a queue: not worth spinning then.
+    #[cfg(not(loom))]
+    pub(crate) fn is_queued(&self) -> bool {
+        self.0.load(Relaxed) & QUEUED != 0
+    }
+
+    /// Under the queues' lock: gets in as a reader (true), or announces that it will wait.
+    pub(crate) fn read_or_announce(&self) -> bool {
+        self.enter_or_announce(WRITER | QUEUED, READER)
+    }
+
+    /// Under the queues' lock: gets in as a writer (true), or announces that it will wait.
+    pub(crate) fn write_or_announce(&self) -> bool {
+        self.enter_or_announce(!0, WRITER)
+    }
+
+    fn enter_or_announce(&self, obstacles: u64, who: u64) -> bool {
+        let mut word = self.0.load(Relaxed);
+        loop {
+            let free = word & obstacles == 0;
+            let new = if free { word + who } else { word | QUEUED };
+            match self.0.compare_exchange_weak(word, new, Acquire, Relaxed) {
+                Ok(_) => return free,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// A reader leaves. True: it was the last, and must see to those who wait.
+    #[inline]
+    #[must_use]
+    pub(crate) fn read_unlock(&self) -> bool {
+        self.0.fetch_sub(READER, Release) == READER | QUEUED
+    }
+
+    /// The writer leaves, unless somebody waits (false): then it is still inside, and must
+    /// see to them.
+    #[inline]
+    #[must_use]
+    pub(crate) fn write_unlock(&self) -> bool {
+        self.0.compare_exchange(WRITER, 0, Release, Relaxed).is_ok()
+    }
+
+    /// Under the queues' lock: who is inside. Only `Readers` can change while the caller has
+    /// that lock and somebody is queued, and that to `Nobody`.
+    pub(crate) fn inside(&self) -> Inside {
+        match self.0.load(Relaxed) & !QUEUED {
+            0 => Inside::Nobody,
+            WRITER => Inside::Writer,
+            _ => Inside::Readers,
+        }
+    }
+
+    /// Under the queues' lock, the writer that is inside leaves: `readers` are let in.
+    pub(crate) fn writer_to_readers(&self, readers: u64) {
+        // Nobody else changes the word: readers are not inside, others are refused.
+        self.0.store((readers * READER) | QUEUED, Release);
+    }
+
+    /// Under the queues' lock, with somebody queued and no writer inside: `readers` are let in.
+    pub(crate) fn let_readers_in(&self, readers: u64) {
+        self.0.fetch_add(readers * READER, Acquire);
+    }
+
+    /// Under the queues' lock, with somebody queued and nobody inside: a writer is let in.
+    pub(crate) fn let_writer_in(&self) {
+        self.0.fetch_or(WRITER, Acquire);
+    }
+
+    /// Under the queues' lock, and both are empty.
+    pub(crate) fn queues_are_empty(&self) {
+        self.0.fetch_and(!QUEUED, Relaxed);
+    }
+}
