@@ -32,15 +32,14 @@
 //! Between moving a word and storing the stamp somebody may lose its core; others then find
 //! the position taken and the slot not ready, and wait for it as crossbeam-channel's do.
 
-use crossbeam_utils::{Backoff, CachePadded};
-use std::alloc::{self, Layout};
-use std::cell::UnsafeCell;
-use std::mem::MaybeUninit;
-use std::ptr::NonNull;
-use std::sync::atomic::{
-    AtomicUsize,
+use crate::prim::{
+    AtomicUsize, Backoff, DataCell,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
+use crossbeam_utils::CachePadded;
+use std::alloc::{self, Layout};
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 
 /// In `head` and `tail`: this end belongs to the holder of the channel's lock.
 const SLOW: usize = 1;
@@ -65,7 +64,7 @@ pub(super) enum Attempt {
 #[repr(C)]
 struct Slot<T> {
     stamp: AtomicUsize,
-    value: UnsafeCell<MaybeUninit<T>>,
+    value: DataCell<MaybeUninit<T>>,
 }
 
 /// A ring of values.
@@ -86,12 +85,14 @@ impl<T> Ring<T> {
         lap.checked_mul(1 << (SHIFT + 8))?;
         let layout = Layout::array::<Slot<T>>(cap).ok()?;
         // SAFETY: not of size 0: a slot has a stamp.
-        let slots = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?;
+        let slots = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?.cast();
+        #[cfg(loom)]
+        make_slots::<T>(slots, cap);
         Some(Self {
             tail: CachePadded::new(AtomicUsize::new(0)),
             head: CachePadded::new(AtomicUsize::new(0)),
             // Zeroed: stamps 0, and values that are not there.
-            slots: slots.cast(),
+            slots,
             cap,
             lap: lap << SHIFT,
         })
@@ -152,7 +153,10 @@ impl<T> Ring<T> {
                 {
                     Ok(_) => {
                         // SAFETY: the slot is ours (table), the value the caller's.
-                        unsafe { (*slot.value.get()).as_mut_ptr().copy_from(elem, 1) };
+                        unsafe {
+                            slot.value
+                                .with_mut(|place| place.cast::<T>().copy_from(elem, 1));
+                        }
                         slot.stamp.store(stamp.wrapping_add(1), Release);
                         return Attempt::Done;
                     }
@@ -194,7 +198,10 @@ impl<T> Ring<T> {
                 {
                     Ok(_) => {
                         // SAFETY: the slot is ours (table), the place the caller's.
-                        unsafe { elem.copy_from((*slot.value.get()).as_ptr(), 1) };
+                        unsafe {
+                            slot.value
+                                .with_mut(|place| elem.copy_from(place.cast::<T>(), 1));
+                        }
                         slot.stamp
                             .store(self.lap_of(head).wrapping_add(self.lap), Release);
                         return Attempt::Done;
@@ -283,7 +290,10 @@ impl<T> Ring<T> {
         // First the word, then the stamp: nobody may take from beyond `tail`.
         self.tail.store(self.next(pos) | SLOW, Release);
         // SAFETY: the slot is ours (table), the value the caller's.
-        unsafe { (*slot.value.get()).as_mut_ptr().copy_from(elem, 1) };
+        unsafe {
+            slot.value
+                .with_mut(|place| place.cast::<T>().copy_from(elem, 1));
+        }
         slot.stamp.store(free.wrapping_add(1), Release);
         true
     }
@@ -304,7 +314,10 @@ impl<T> Ring<T> {
         wait_for(&slot.stamp, free.wrapping_add(1));
         self.head.store(self.next(pos) | SLOW, Release);
         // SAFETY: the slot is ours (table), the place the caller's.
-        unsafe { elem.copy_from((*slot.value.get()).as_ptr(), 1) };
+        unsafe {
+            slot.value
+                .with_mut(|place| elem.copy_from(place.cast::<T>(), 1));
+        }
         slot.stamp.store(free.wrapping_add(self.lap), Release);
         true
     }
@@ -337,13 +350,30 @@ fn wait_for(stamp: &AtomicUsize, value: usize) {
     }
 }
 
+/// loom's atomics and cells are not zeroes.
+#[cfg(loom)]
+fn make_slots<T>(slots: NonNull<Slot<T>>, cap: usize) {
+    for i in 0..cap {
+        let slot = Slot {
+            stamp: AtomicUsize::new(0),
+            value: DataCell::new(MaybeUninit::uninit()),
+        };
+        // SAFETY: within what was allocated.
+        unsafe { slots.add(i).write(slot) };
+    }
+}
+
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
-        let mut pos = *self.head.get_mut() & !FLAGS;
-        let tail = *self.tail.get_mut() & !FLAGS;
+        let mut pos = self.head.load(Relaxed) & !FLAGS;
+        let tail = self.tail.load(Relaxed) & !FLAGS;
         while pos != tail {
             // SAFETY: nobody else is here any more: between head and tail all slots are full.
-            unsafe { (*self.slot(pos).value.get()).assume_init_drop() };
+            unsafe {
+                self.slot(pos)
+                    .value
+                    .with_mut(|place| (*place).assume_init_drop())
+            };
             pos = self.next(pos);
         }
         // SAFETY: allocated in `new` with this layout, which it has found to be valid.
@@ -357,7 +387,7 @@ impl<T> Drop for Ring<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
