@@ -50,7 +50,7 @@ const SHIFT: u32 = 2;
 
 /// What an attempt came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Attempt {
+pub(crate) enum Attempt {
     /// The value was moved.
     Done,
     /// Full, or empty.
@@ -68,7 +68,7 @@ struct Slot<T> {
 }
 
 /// A ring of values.
-pub(super) struct Ring<T> {
+pub(crate) struct Ring<T> {
     tail: CachePadded<AtomicUsize>,
     head: CachePadded<AtomicUsize>,
     slots: NonNull<Slot<T>>,
@@ -79,7 +79,7 @@ pub(super) struct Ring<T> {
 
 impl<T> Ring<T> {
     /// A ring of `cap` slots, at least one; `None` if there is no memory for it.
-    pub(super) fn new(cap: usize) -> Option<Self> {
+    pub(crate) fn new(cap: usize) -> Option<Self> {
         let lap = cap.checked_add(1)?.checked_next_power_of_two()?;
         // Some laps must fit into a word.
         lap.checked_mul(1 << (SHIFT + 8))?;
@@ -98,7 +98,7 @@ impl<T> Ring<T> {
         })
     }
 
-    pub(super) fn cap(&self) -> usize {
+    pub(crate) fn cap(&self) -> usize {
         self.cap
     }
 
@@ -132,7 +132,7 @@ impl<T> Ring<T> {
     /// # Safety
     /// `elem` points to a value that is the caller's to move.
     #[inline]
-    pub(super) unsafe fn push(&self, elem: *const T) -> Attempt {
+    pub(crate) unsafe fn push(&self, elem: *const T) -> Attempt {
         let backoff = Backoff::new();
         let mut tail = self.tail.load(Relaxed);
         loop {
@@ -181,7 +181,7 @@ impl<T> Ring<T> {
     /// # Safety
     /// `elem` is a place for a `T`.
     #[inline]
-    pub(super) unsafe fn pop(&self, elem: *mut T) -> Attempt {
+    pub(crate) unsafe fn pop(&self, elem: *mut T) -> Attempt {
         let backoff = Backoff::new();
         let mut head = self.head.load(Relaxed);
         loop {
@@ -228,7 +228,7 @@ impl<T> Ring<T> {
 
     /// Whether a receive would wait, at some moment during the call; see the header.
     #[inline]
-    pub(super) fn is_open_and_empty(&self) -> bool {
+    pub(crate) fn is_open_and_empty(&self) -> bool {
         let head = self.head.load(Acquire);
         // Equal with both flags clear in `head` and `CLOSED` clear in `tail`.
         self.tail.load(Acquire) & !SLOW == head
@@ -242,21 +242,21 @@ impl<T> Ring<T> {
     }
 
     /// Under the lock: no send passes by any more until [`release`](Self::release).
-    pub(super) fn arrest_tail(&self) {
+    pub(crate) fn arrest_tail(&self) {
         if self.tail.load(Relaxed) & SLOW == 0 {
             self.tail.fetch_or(SLOW, AcqRel);
         }
     }
 
     /// Under the lock: no receive passes by any more.
-    pub(super) fn arrest_head(&self) {
+    pub(crate) fn arrest_head(&self) {
         if self.head.load(Relaxed) & SLOW == 0 {
             self.head.fetch_or(SLOW, AcqRel);
         }
     }
 
     /// Under the lock: gives both ends back.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         for end in [&self.tail, &self.head] {
             let word = end.load(Relaxed);
             if word & SLOW != 0 {
@@ -268,7 +268,7 @@ impl<T> Ring<T> {
     }
 
     /// Under the lock: no more sends, for ever.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.tail.fetch_or(CLOSED, AcqRel);
     }
 
@@ -277,7 +277,7 @@ impl<T> Ring<T> {
     ///
     /// # Safety
     /// As said, and `elem` points to a value that is the caller's to move.
-    pub(super) unsafe fn push_arrested(&self, elem: *const T) -> bool {
+    pub(crate) unsafe fn push_arrested(&self, elem: *const T) -> bool {
         let tail = self.tail.load(Acquire);
         debug_assert!(tail & FLAGS == SLOW);
         if self.is_full_at(tail) {
@@ -302,7 +302,7 @@ impl<T> Ring<T> {
     ///
     /// # Safety
     /// As said, and `elem` is a place for a `T`.
-    pub(super) unsafe fn pop_arrested(&self, elem: *mut T) -> bool {
+    pub(crate) unsafe fn pop_arrested(&self, elem: *mut T) -> bool {
         let head = self.head.load(Acquire);
         debug_assert!(head & FLAGS == SLOW);
         let pos = head & !FLAGS;
@@ -323,7 +323,7 @@ impl<T> Ring<T> {
     }
 
     /// Values in the ring, at some moment during the call.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         loop {
             let tail = self.tail.load(Acquire) & !FLAGS;
             let head = self.head.load(Acquire) & !FLAGS;
