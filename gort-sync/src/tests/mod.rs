@@ -38,27 +38,28 @@ const PREEMPTIONS: usize = 3;
 fn explore(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS));
-    check(&builder, model);
+    check(&mut builder, model);
 }
 
 /// Explores all executions of a small model.
 fn explore_all(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = None;
-    check(&builder, model);
+    check(&mut builder, model);
 }
 
 /// Explores `model` with fewer preemptions, unless `LOOM_MAX_PREEMPTIONS` says more.
 fn explore_large(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.max(Some(2));
-    check(&builder, model);
+    check(&mut builder, model);
 }
 
 /// Runs `model`, and prints how many executions that took.
-fn check(builder: &Builder, model: impl Fn() + Send + Sync + 'static) {
+fn check(builder: &mut Builder, model: impl Fn() + Send + Sync + 'static) {
     let executions = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&executions);
+    builder.max_branches = 10_000;
     builder.check(move || {
         counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         crate::runtime_loom::reset();
