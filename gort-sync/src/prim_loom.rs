@@ -14,7 +14,9 @@ impl Backoff {
     /// Somebody else has made progress: no reason to wait.
     pub(crate) fn spin(&self) {}
 
+    #[track_caller]
     pub(crate) fn snooze(&self) {
+        crate::runtime_loom::snoozed();
         loom::thread::yield_now();
     }
 }

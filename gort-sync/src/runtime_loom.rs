@@ -27,6 +27,7 @@ const LATER: Nanos = 2;
 
 // loom runs all threads of a model on one.
 std::thread_local! {
+    static SNOOZES: Cell<u32> = const { Cell::new(0) };
     static TIME: Cell<Nanos> = const { Cell::new(START) };
     /// Parkers that nobody waits with any more: a waker may still be on its way out.
     static OLD: RefCell<Vec<Box<Parker>>> = const { RefCell::new(Vec::new()) };
@@ -37,6 +38,14 @@ std::thread_local! {
 pub(crate) fn reset() {
     TIME.set(START);
     OLD.take();
+    SNOOZES.set(0);
+}
+
+/// Somebody has nothing to do but wait for another's next step.
+#[track_caller]
+pub(crate) fn snoozed() {
+    SNOOZES.set(SNOOZES.get() + 1);
+    assert!(SNOOZES.get() < 100, "waits for ever");
 }
 
 #[must_use]

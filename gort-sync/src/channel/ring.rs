@@ -29,6 +29,11 @@
 //! reads come in the other order. What happened before the call, by any synchronisation,
 //! is seen (coherence).
 //!
+//! Moving a word is a release: who moves `head` past a value has seen `tail` beyond it, by the
+//! slot's stamp, and so does everybody who then reads `head` with an acquire; likewise for `tail`
+//! and a slot that was made free. Otherwise [`len`](Ring::len) could pair a new `head` with an old
+//! `tail`, and count more than there can be, or less than nothing.
+//!
 //! Between moving a word and storing the stamp somebody may lose its core; others then find
 //! the position taken and the slot not ready, and wait for it as crossbeam-channel's do.
 
@@ -149,7 +154,7 @@ impl<T> Ring<T> {
                 let next = self.next(tail);
                 match self
                     .tail
-                    .compare_exchange_weak(tail, next, Relaxed, Relaxed)
+                    .compare_exchange_weak(tail, next, Release, Relaxed)
                 {
                     Ok(_) => {
                         // SAFETY: the slot is ours (table), the value the caller's.
@@ -194,7 +199,7 @@ impl<T> Ring<T> {
                 let next = self.next(head);
                 match self
                     .head
-                    .compare_exchange_weak(head, next, Relaxed, Relaxed)
+                    .compare_exchange_weak(head, next, Release, Relaxed)
                 {
                     Ok(_) => {
                         // SAFETY: the slot is ours (table), the place the caller's.
