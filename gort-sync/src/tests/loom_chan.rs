@@ -58,11 +58,6 @@ pub(super) fn with<R: 'static>(
     thread::spawn(move || f(&chan))
 }
 
-fn sorted(mut names: Vec<u32>) -> Vec<u32> {
-    names.sort_unstable();
-    names
-}
-
 #[test]
 fn chan_rendezvous() {
     explore_all(|| {
@@ -112,7 +107,18 @@ fn chan_close_wakes_who_gets_nothing() {
         assert_eq!(received.into_iter().flatten().collect::<Vec<_>>(), [1]);
     }
     explore(|| model(0));
-    explore(|| model(1));
+}
+
+/// The same of a ring, with one receiver: two that spin at once are too much for loom (`mod.rs`).
+#[test]
+fn chan_close_of_a_ring_wakes_a_receiver() {
+    explore(|| {
+        let chan = Chan::new(1);
+        let receiver = with(&chan, |chan| [chan.recv(), chan.recv()]);
+        assert!(chan.send(1));
+        chan.tx.close();
+        assert_eq!(receiver.join().unwrap(), [Some(1), None]);
+    });
 }
 
 /// Two senders through one place, which both must wait for.
@@ -136,16 +142,16 @@ fn chan_senders_wait_for_room() {
     });
 }
 
-/// Receivers wait at a ring, or do not, while somebody sends who never waits.
+/// A receiver waits at a ring, or does not, while somebody sends who never waits. Fails if
+/// `buffer_pop` looks before it arrests.
 #[test]
-fn chan_receivers_wait_for_a_sender_that_polls() {
+fn chan_a_receiver_waits_for_a_sender_that_polls() {
     explore(|| {
         let chan = Chan::new(2);
-        let receivers = [0, 1].map(|_| with(&chan, Chan::recv));
+        let receiver = with(&chan, |chan| [chan.recv(), chan.recv()]);
         assert!(chan.try_send(1));
         assert!(chan.try_send(2));
-        let received = receivers.map(|it| it.join().unwrap().unwrap());
-        assert_eq!(sorted(received.to_vec()), [1, 2]);
+        assert_eq!(receiver.join().unwrap(), [Some(1), Some(2)]);
     });
 }
 

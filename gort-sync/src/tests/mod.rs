@@ -3,6 +3,15 @@
 //!
 //! Channels and select are the real ones, above `runtime_loom.rs` instead of gort-runtime.
 //!
+//! # Two habits of loom (0.7)
+//! - It remembers the last access to an atomic only. So where a thread loads a word before it
+//!   changes it, loom does not see that this races with another's earlier load, and does not try
+//!   the other order. Whoever only looks should be the thread that comes last: it is then shown
+//!   all the old values.
+//! - Threads that yield to each other run in turns for as long as it likes, without a preemption
+//!   and without the one that both wait for. So of those that may wait in the ring's loops at once
+//!   a model has one, or few operations.
+//!
 //! The words are the real ones (`word/`). Around them stand copies, call for call, of what
 //! `mutex/wait.rs`, `rwlock/wait.rs` and `once/gate.rs` do with their queues, under a lock of
 //! loom's (the stand-in for `RawLock` spins, which gives loom too much to try). A [`Sleeper`]
