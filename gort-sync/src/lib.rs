@@ -12,12 +12,17 @@
 //!         gort-runtime: Current, Waiter, RawLock
 //! ```
 
-// Under loom only the state words exist.
+#![cfg_attr(loom, allow(dead_code, unused_imports, missing_docs))]
+
+// Under loom there are channels, select and the locks' state words, above a stand-in for the
+// runtime.
+#[cfg(loom)]
+extern crate self as gort_runtime;
+
 #[cfg(not(loom))]
 mod barrier;
 #[cfg(not(loom))]
 mod caught;
-#[cfg(not(loom))]
 pub mod channel;
 #[cfg(not(loom))]
 mod condvar;
@@ -32,9 +37,10 @@ mod mutex;
 #[cfg(not(loom))]
 mod once;
 mod prim;
+#[cfg(loom)]
+mod runtime_loom;
 #[cfg(not(loom))]
 mod rwlock;
-#[cfg(not(loom))]
 pub mod select;
 #[cfg(not(loom))]
 mod semaphore;
@@ -42,7 +48,6 @@ mod semaphore;
 mod singleflight;
 #[cfg(not(loom))]
 mod spin;
-#[cfg(not(loom))]
 mod sudog;
 #[cfg(not(loom))]
 pub mod time;
@@ -52,6 +57,9 @@ mod word;
 
 #[cfg(all(loom, test))]
 mod tests;
+
+#[cfg(loom)]
+pub use runtime_loom::*;
 
 #[cfg(not(loom))]
 pub use {

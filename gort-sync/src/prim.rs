@@ -1,7 +1,12 @@
-//! Atomics: std's, or loom's under `cfg(loom)`, for the protocols in `word/`.
+//! Atomics, cells and backing off: std's (and crossbeam's), or loom's under `cfg(loom)`, for what
+//! loom explores: `word/`, `sudog`, `channel/` and `select/`.
 
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+#[path = "prim_std.rs"]
+mod imp;
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+#[path = "prim_loom.rs"]
+mod imp;
+
+pub(crate) use imp::*;

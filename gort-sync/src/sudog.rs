@@ -10,13 +10,13 @@
 //! valid until that wake-up. One that unlinks it and loses the word must not use it
 //! after letting go of the lock: the select takes every lock before it returns.
 
-use gort_runtime::Waiter;
-use std::cell::Cell;
-use std::ptr;
-use std::sync::atomic::{
+use crate::prim::{
     AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed},
 };
+use gort_runtime::Waiter;
+use std::cell::Cell;
+use std::ptr;
 
 /// Decides which of several records of one wait wins: one compare-and-swap.
 ///
@@ -30,7 +30,7 @@ const OPEN: usize = 0;
 const EXPIRED: usize = usize::MAX;
 
 impl SelectWord {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AtomicUsize::new(OPEN))
     }
 

@@ -7,12 +7,12 @@
 //! acquire-release swap, and frees.
 
 use super::hchan::Hchan;
-use std::process;
-use std::ptr::NonNull;
-use std::sync::atomic::{
+use crate::prim::{
     AtomicBool, AtomicUsize,
     Ordering::{AcqRel, Relaxed},
 };
+use std::process;
+use std::ptr::NonNull;
 
 #[derive(Debug)]
 struct Counted<T> {

@@ -35,6 +35,10 @@
 //! in the same goroutine or by any synchronisation, sees it. The ring's are in `ring.rs`.
 
 use super::ring::{Attempt, Ring};
+use crate::prim::{
+    AtomicBool,
+    Ordering::{Acquire, Release},
+};
 use crate::sudog::{Kind, Sudog, WaitQueue, Wakes};
 use gort_runtime::RawLock;
 use std::cell::UnsafeCell;
@@ -42,10 +46,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
-use std::sync::atomic::{
-    AtomicBool,
-    Ordering::{Acquire, Release},
-};
 
 /// One channel.
 pub(crate) struct Hchan<T> {

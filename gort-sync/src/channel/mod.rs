@@ -12,7 +12,7 @@ mod hchan;
 mod iter;
 mod ops;
 mod recv;
-mod ring;
+pub(crate) mod ring;
 mod send;
 mod timer;
 

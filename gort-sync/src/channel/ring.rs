@@ -29,18 +29,22 @@
 //! reads come in the other order. What happened before the call, by any synchronisation,
 //! is seen (coherence).
 //!
+//! Moving a word is a release: who moves `head` past a value has seen `tail` beyond it, by the
+//! slot's stamp, and so does everybody who then reads `head` with an acquire; likewise for `tail`
+//! and a slot that was made free. Otherwise [`len`](Ring::len) could pair a new `head` with an old
+//! `tail`, and count more than there can be, or less than nothing.
+//!
 //! Between moving a word and storing the stamp somebody may lose its core; others then find
 //! the position taken and the slot not ready, and wait for it as crossbeam-channel's do.
 
-use crossbeam_utils::{Backoff, CachePadded};
-use std::alloc::{self, Layout};
-use std::cell::UnsafeCell;
-use std::mem::MaybeUninit;
-use std::ptr::NonNull;
-use std::sync::atomic::{
-    AtomicUsize,
+use crate::prim::{
+    AtomicUsize, Backoff, DataCell,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
+use crossbeam_utils::CachePadded;
+use std::alloc::{self, Layout};
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 
 /// In `head` and `tail`: this end belongs to the holder of the channel's lock.
 const SLOW: usize = 1;
@@ -51,7 +55,7 @@ const SHIFT: u32 = 2;
 
 /// What an attempt came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Attempt {
+pub(crate) enum Attempt {
     /// The value was moved.
     Done,
     /// Full, or empty.
@@ -65,11 +69,11 @@ pub(super) enum Attempt {
 #[repr(C)]
 struct Slot<T> {
     stamp: AtomicUsize,
-    value: UnsafeCell<MaybeUninit<T>>,
+    value: DataCell<MaybeUninit<T>>,
 }
 
 /// A ring of values.
-pub(super) struct Ring<T> {
+pub(crate) struct Ring<T> {
     tail: CachePadded<AtomicUsize>,
     head: CachePadded<AtomicUsize>,
     slots: NonNull<Slot<T>>,
@@ -80,24 +84,26 @@ pub(super) struct Ring<T> {
 
 impl<T> Ring<T> {
     /// A ring of `cap` slots, at least one; `None` if there is no memory for it.
-    pub(super) fn new(cap: usize) -> Option<Self> {
+    pub(crate) fn new(cap: usize) -> Option<Self> {
         let lap = cap.checked_add(1)?.checked_next_power_of_two()?;
         // Some laps must fit into a word.
         lap.checked_mul(1 << (SHIFT + 8))?;
         let layout = Layout::array::<Slot<T>>(cap).ok()?;
         // SAFETY: not of size 0: a slot has a stamp.
-        let slots = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?;
+        let slots = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?.cast();
+        #[cfg(loom)]
+        make_slots::<T>(slots, cap);
         Some(Self {
             tail: CachePadded::new(AtomicUsize::new(0)),
             head: CachePadded::new(AtomicUsize::new(0)),
             // Zeroed: stamps 0, and values that are not there.
-            slots: slots.cast(),
+            slots,
             cap,
             lap: lap << SHIFT,
         })
     }
 
-    pub(super) fn cap(&self) -> usize {
+    pub(crate) fn cap(&self) -> usize {
         self.cap
     }
 
@@ -131,7 +137,7 @@ impl<T> Ring<T> {
     /// # Safety
     /// `elem` points to a value that is the caller's to move.
     #[inline]
-    pub(super) unsafe fn push(&self, elem: *const T) -> Attempt {
+    pub(crate) unsafe fn push(&self, elem: *const T) -> Attempt {
         let backoff = Backoff::new();
         let mut tail = self.tail.load(Relaxed);
         loop {
@@ -148,11 +154,14 @@ impl<T> Ring<T> {
                 let next = self.next(tail);
                 match self
                     .tail
-                    .compare_exchange_weak(tail, next, Relaxed, Relaxed)
+                    .compare_exchange_weak(tail, next, Release, Relaxed)
                 {
                     Ok(_) => {
                         // SAFETY: the slot is ours (table), the value the caller's.
-                        unsafe { (*slot.value.get()).as_mut_ptr().copy_from(elem, 1) };
+                        unsafe {
+                            slot.value
+                                .with_mut(|place| place.cast::<T>().copy_from(elem, 1));
+                        }
                         slot.stamp.store(stamp.wrapping_add(1), Release);
                         return Attempt::Done;
                     }
@@ -177,7 +186,7 @@ impl<T> Ring<T> {
     /// # Safety
     /// `elem` is a place for a `T`.
     #[inline]
-    pub(super) unsafe fn pop(&self, elem: *mut T) -> Attempt {
+    pub(crate) unsafe fn pop(&self, elem: *mut T) -> Attempt {
         let backoff = Backoff::new();
         let mut head = self.head.load(Relaxed);
         loop {
@@ -190,11 +199,14 @@ impl<T> Ring<T> {
                 let next = self.next(head);
                 match self
                     .head
-                    .compare_exchange_weak(head, next, Relaxed, Relaxed)
+                    .compare_exchange_weak(head, next, Release, Relaxed)
                 {
                     Ok(_) => {
                         // SAFETY: the slot is ours (table), the place the caller's.
-                        unsafe { elem.copy_from((*slot.value.get()).as_ptr(), 1) };
+                        unsafe {
+                            slot.value
+                                .with_mut(|place| elem.copy_from(place.cast::<T>(), 1));
+                        }
                         slot.stamp
                             .store(self.lap_of(head).wrapping_add(self.lap), Release);
                         return Attempt::Done;
@@ -221,7 +233,7 @@ impl<T> Ring<T> {
 
     /// Whether a receive would wait, at some moment during the call; see the header.
     #[inline]
-    pub(super) fn is_open_and_empty(&self) -> bool {
+    pub(crate) fn is_open_and_empty(&self) -> bool {
         let head = self.head.load(Acquire);
         // Equal with both flags clear in `head` and `CLOSED` clear in `tail`.
         self.tail.load(Acquire) & !SLOW == head
@@ -235,21 +247,21 @@ impl<T> Ring<T> {
     }
 
     /// Under the lock: no send passes by any more until [`release`](Self::release).
-    pub(super) fn arrest_tail(&self) {
+    pub(crate) fn arrest_tail(&self) {
         if self.tail.load(Relaxed) & SLOW == 0 {
             self.tail.fetch_or(SLOW, AcqRel);
         }
     }
 
     /// Under the lock: no receive passes by any more.
-    pub(super) fn arrest_head(&self) {
+    pub(crate) fn arrest_head(&self) {
         if self.head.load(Relaxed) & SLOW == 0 {
             self.head.fetch_or(SLOW, AcqRel);
         }
     }
 
     /// Under the lock: gives both ends back.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         for end in [&self.tail, &self.head] {
             let word = end.load(Relaxed);
             if word & SLOW != 0 {
@@ -261,7 +273,7 @@ impl<T> Ring<T> {
     }
 
     /// Under the lock: no more sends, for ever.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.tail.fetch_or(CLOSED, AcqRel);
     }
 
@@ -270,7 +282,7 @@ impl<T> Ring<T> {
     ///
     /// # Safety
     /// As said, and `elem` points to a value that is the caller's to move.
-    pub(super) unsafe fn push_arrested(&self, elem: *const T) -> bool {
+    pub(crate) unsafe fn push_arrested(&self, elem: *const T) -> bool {
         let tail = self.tail.load(Acquire);
         debug_assert!(tail & FLAGS == SLOW);
         if self.is_full_at(tail) {
@@ -283,7 +295,10 @@ impl<T> Ring<T> {
         // First the word, then the stamp: nobody may take from beyond `tail`.
         self.tail.store(self.next(pos) | SLOW, Release);
         // SAFETY: the slot is ours (table), the value the caller's.
-        unsafe { (*slot.value.get()).as_mut_ptr().copy_from(elem, 1) };
+        unsafe {
+            slot.value
+                .with_mut(|place| place.cast::<T>().copy_from(elem, 1));
+        }
         slot.stamp.store(free.wrapping_add(1), Release);
         true
     }
@@ -292,7 +307,7 @@ impl<T> Ring<T> {
     ///
     /// # Safety
     /// As said, and `elem` is a place for a `T`.
-    pub(super) unsafe fn pop_arrested(&self, elem: *mut T) -> bool {
+    pub(crate) unsafe fn pop_arrested(&self, elem: *mut T) -> bool {
         let head = self.head.load(Acquire);
         debug_assert!(head & FLAGS == SLOW);
         let pos = head & !FLAGS;
@@ -304,13 +319,16 @@ impl<T> Ring<T> {
         wait_for(&slot.stamp, free.wrapping_add(1));
         self.head.store(self.next(pos) | SLOW, Release);
         // SAFETY: the slot is ours (table), the place the caller's.
-        unsafe { elem.copy_from((*slot.value.get()).as_ptr(), 1) };
+        unsafe {
+            slot.value
+                .with_mut(|place| elem.copy_from(place.cast::<T>(), 1));
+        }
         slot.stamp.store(free.wrapping_add(self.lap), Release);
         true
     }
 
     /// Values in the ring, at some moment during the call.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         loop {
             let tail = self.tail.load(Acquire) & !FLAGS;
             let head = self.head.load(Acquire) & !FLAGS;
@@ -337,13 +355,30 @@ fn wait_for(stamp: &AtomicUsize, value: usize) {
     }
 }
 
+/// loom's atomics and cells are not zeroes.
+#[cfg(loom)]
+fn make_slots<T>(slots: NonNull<Slot<T>>, cap: usize) {
+    for i in 0..cap {
+        let slot = Slot {
+            stamp: AtomicUsize::new(0),
+            value: DataCell::new(MaybeUninit::uninit()),
+        };
+        // SAFETY: within what was allocated.
+        unsafe { slots.add(i).write(slot) };
+    }
+}
+
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
-        let mut pos = *self.head.get_mut() & !FLAGS;
-        let tail = *self.tail.get_mut() & !FLAGS;
+        let mut pos = self.head.load(Relaxed) & !FLAGS;
+        let tail = self.tail.load(Relaxed) & !FLAGS;
         while pos != tail {
             // SAFETY: nobody else is here any more: between head and tail all slots are full.
-            unsafe { (*self.slot(pos).value.get()).assume_init_drop() };
+            unsafe {
+                self.slot(pos)
+                    .value
+                    .with_mut(|place| (*place).assume_init_drop());
+            };
             pos = self.next(pos);
         }
         // SAFETY: allocated in `new` with this layout, which it has found to be valid.
@@ -357,7 +392,7 @@ impl<T> Drop for Ring<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

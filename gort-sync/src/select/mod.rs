@@ -8,6 +8,7 @@
 
 mod arm;
 mod dynamic;
+#[cfg(not(loom))]
 mod join;
 pub mod macro_support;
 mod pass;
@@ -17,6 +18,7 @@ mod send;
 
 pub use arm::{Arm, Selectable};
 pub use dynamic::{Select, SelectedOperation};
+#[cfg(not(loom))]
 pub use join::JoinArm;
 pub use pass::{Order, Wait, block_forever, select};
 pub use promise::PromiseArm;

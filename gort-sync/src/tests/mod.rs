@@ -1,5 +1,16 @@
-//! loom models of the locks' state words: `.ci/loom` runs them. What green does not prove
-//! stands in `gort-runtime/src/tests/mod.rs`.
+//! loom models of the locks' state words, of channels and of select: `.ci/loom` runs them. What
+//! green does not prove stands in `gort-runtime/src/tests/mod.rs`.
+//!
+//! Channels and select are the real ones, above `runtime_loom.rs` instead of gort-runtime.
+//!
+//! # Two habits of loom (0.7)
+//! - It remembers the last access to an atomic only. So where a thread loads a word before it
+//!   changes it, loom does not see that this races with another's earlier load, and does not try
+//!   the other order. Whoever only looks should be the thread that comes last: it is then shown
+//!   all the old values.
+//! - Threads that yield to each other run in turns for as long as it likes, without a preemption
+//!   and without the one that both wait for. So of those that may wait in the ring's loops at once
+//!   a model has one, or few operations.
 //!
 //! The words are the real ones (`word/`). Around them stand copies, call for call, of what
 //! `mutex/wait.rs`, `rwlock/wait.rs` and `once/gate.rs` do with their queues, under a lock of
@@ -8,9 +19,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
+mod loom_chan;
 mod loom_mutex;
 mod loom_once;
+mod loom_ring;
 mod loom_rwlock;
+mod loom_select;
 
 use loom::cell::UnsafeCell;
 use loom::model::Builder;
@@ -19,6 +33,7 @@ use loom::sync::atomic::{
     AtomicBool, AtomicU32,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -28,20 +43,95 @@ use std::thread;
 /// not woken, overtaken and then handed the lock.
 const PREEMPTIONS: usize = 3;
 
-/// Explores `model` as far as the bound on preemptions, and prints how many executions that
-/// took.
+/// Explores `model` as far as the bound on preemptions.
 fn explore(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS));
+    check(&mut builder, model);
+}
+
+/// Explores all executions of a small model.
+fn explore_all(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = None;
+    check(&mut builder, model);
+}
+
+/// Explores `model` with fewer preemptions, unless `LOOM_MAX_PREEMPTIONS` says more.
+fn explore_large(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = builder.preemption_bound.max(Some(2));
+    check(&mut builder, model);
+}
+
+/// Runs `model`, and prints how many executions that took.
+fn check(builder: &mut Builder, model: impl Fn() + Send + Sync + 'static) {
     let executions = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&executions);
+    builder.max_branches = 10_000;
     builder.check(move || {
         counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        crate::runtime_loom::reset();
+        Token::forget_all();
         model();
+        Token::assert_none_left();
     });
     let executions = executions.load(std::sync::atomic::Ordering::Relaxed);
     let test = thread::current();
     println!("{executions:>8} executions: {}", test.name().unwrap_or("?"));
+}
+
+// loom runs all threads of a model on one.
+std::thread_local! {
+    static TOKENS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A value that is sent: made by one thread and looked at by another, which loom checks; and none
+/// is left in the end.
+#[derive(Debug)]
+struct Token {
+    name: u32,
+    cell: UnsafeCell<u32>,
+}
+
+impl Token {
+    fn new(name: u32) -> Self {
+        TOKENS.set(TOKENS.get() + 1);
+        let token = Self {
+            name,
+            cell: UnsafeCell::new(0),
+        };
+        // SAFETY: loom checks it.
+        token.cell.with_mut(|cell| unsafe { *cell = name });
+        token
+    }
+
+    /// What it is called: it has arrived.
+    fn name(self) -> u32 {
+        // SAFETY: loom checks it.
+        let inside = self.cell.with(|cell| unsafe { *cell });
+        assert_eq!(inside, self.name);
+        inside
+    }
+
+    fn forget_all() {
+        TOKENS.set(0);
+    }
+
+    fn assert_none_left() {
+        assert_eq!(
+            TOKENS.get(),
+            0,
+            "values that are neither received nor dropped"
+        );
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        // Dropped twice: below zero.
+        TOKENS.set(TOKENS.get().checked_sub(1).unwrap());
+    }
 }
 
 const OPEN: u32 = 0;

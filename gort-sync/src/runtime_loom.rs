@@ -1,0 +1,236 @@
+//! What gort-sync uses of gort-runtime, for loom: channels and selects are the real ones, above
+//! loom's threads, which stand for goroutines.
+//!
+//! The contract of `gort_runtime::Current` is checked: a waiter that is woken twice for one wait,
+//! or when it does not wait, fails the model.
+//!
+//! - Between the release of the first lock by `commit` and the park loom runs nobody else. The real
+//!   runtime makes that so for wakers ("why a waker never comes too early" in its `park.rs`).
+//! - Time stands still until loom lets it be up, at any moment of a wait with a limit. From then on
+//!   all deadlines are over.
+//! - `random` is always 0, since loom wants executions that can be repeated.
+
+use loom::sync::{Mutex, MutexGuard};
+use loom::thread::{self, Thread};
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::fmt;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::time::{Duration, Instant};
+
+/// A moment: [`START`], or later.
+pub type Nanos = u64;
+
+const START: Nanos = 1;
+/// All deadlines.
+const LATER: Nanos = 2;
+
+// loom runs all threads of a model on one.
+std::thread_local! {
+    static SNOOZES: Cell<u32> = const { Cell::new(0) };
+    static TIME: Cell<Nanos> = const { Cell::new(START) };
+    /// Parkers that nobody waits with any more: a waker may still be on its way out.
+    static OLD: RefCell<Vec<Box<Parker>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Before each execution of a model.
+#[cfg(test)]
+pub(crate) fn reset() {
+    TIME.set(START);
+    OLD.take();
+    SNOOZES.set(0);
+}
+
+/// Somebody has nothing to do but wait for another's next step.
+#[track_caller]
+pub(crate) fn snoozed() {
+    SNOOZES.set(SNOOZES.get() + 1);
+    assert!(SNOOZES.get() < 100, "waits for ever");
+}
+
+#[must_use]
+pub fn now() -> Nanos {
+    TIME.get()
+}
+
+#[must_use]
+pub fn deadline_after(_: Duration) -> Nanos {
+    LATER
+}
+
+#[must_use]
+pub fn nanos_of(_: Instant) -> Nanos {
+    LATER
+}
+
+#[must_use]
+pub fn random() -> u32 {
+    0
+}
+
+#[must_use]
+pub fn must_exit() -> bool {
+    false
+}
+
+pub fn go_on_exiting() {}
+
+pub fn wait_for_ever(_: WaitReason) -> ! {
+    loop {
+        thread::park();
+    }
+}
+
+/// As the real one's variants.
+#[derive(Clone, Copy, Debug)]
+pub enum WaitReason {
+    ChanReceive,
+    ChanReceiveNil,
+    ChanSend,
+    Select,
+    SelectNoCases,
+    Sleep,
+}
+
+/// One lock, of loom's.
+pub struct RawLock {
+    lock: Mutex<()>,
+    guard: UnsafeCell<Option<MutexGuard<'static, ()>>>,
+}
+
+// SAFETY: the guard is touched only by the holder of the lock.
+unsafe impl Send for RawLock {}
+// SAFETY: as above.
+unsafe impl Sync for RawLock {}
+
+impl RawLock {
+    #[expect(clippy::new_without_default, reason = "the real one's is const")]
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            lock: Mutex::new(()),
+            guard: UnsafeCell::new(None),
+        }
+    }
+
+    pub fn lock(&self) {
+        let Ok(guard) = self.lock.lock() else {
+            unreachable!("loom's locks are not poisoned")
+        };
+        // SAFETY: we hold the lock; `unlock` drops the guard while the lock is there.
+        unsafe {
+            let guard = std::mem::transmute::<MutexGuard<'_, ()>, MutexGuard<'static, ()>>(guard);
+            *self.guard.get() = Some(guard);
+        }
+    }
+
+    /// # Safety
+    /// The caller holds the lock.
+    pub unsafe fn unlock(&self) {
+        // SAFETY: caller's clause.
+        let guard = unsafe { (*self.guard.get()).take() };
+        assert!(guard.is_some(), "unlock of a free lock");
+    }
+}
+
+impl fmt::Debug for RawLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RawLock { .. }")
+    }
+}
+
+/// Where a thread waits.
+#[derive(Debug)]
+struct Parker {
+    thread: Thread,
+    waits: Cell<bool>,
+    woken: Cell<bool>,
+}
+
+/// Whom to wake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiter(NonNull<Parker>);
+
+impl Waiter {
+    /// # Safety
+    /// As for the real one; violations fail the model.
+    pub unsafe fn ready(self) {
+        // SAFETY: parkers stay until the execution is over.
+        let parker = unsafe { self.0.as_ref() };
+        assert!(parker.waits.get(), "woken when it does not wait");
+        assert!(!parker.woken.replace(true), "woken twice");
+        parker.thread.unpark();
+    }
+}
+
+/// Who is about to wait.
+#[derive(Debug)]
+pub struct Current(Waiter);
+
+impl Current {
+    #[expect(clippy::new_without_default, reason = "it is not used")]
+    #[must_use]
+    pub fn new() -> Self {
+        let parker = Box::new(Parker {
+            thread: thread::current(),
+            waits: Cell::new(false),
+            woken: Cell::new(false),
+        });
+        let waiter = Waiter(NonNull::from(&*parker));
+        OLD.with_borrow_mut(|old| old.push(parker));
+        Self(waiter)
+    }
+
+    #[must_use]
+    pub fn also_exiting() -> Self {
+        Self::new()
+    }
+
+    #[must_use]
+    pub fn waiter(&self) -> Waiter {
+        self.0
+    }
+
+    /// # Safety
+    /// As for the real one.
+    pub unsafe fn park(
+        &self,
+        commit: impl FnOnce() -> bool,
+        _: WaitReason,
+        _: &'static Location<'static>,
+    ) {
+        self.park_unless(commit, || false);
+    }
+
+    /// # Safety
+    /// As for the real one.
+    pub unsafe fn park_until(
+        &self,
+        commit: impl FnOnce() -> bool,
+        _: Nanos,
+        expire: unsafe fn(*const ()) -> bool,
+        arg: *const (),
+        _: WaitReason,
+        _: &'static Location<'static>,
+    ) {
+        self.park_unless(commit, || {
+            TIME.set(LATER);
+            // SAFETY: caller's clause.
+            unsafe { expire(arg) }
+        });
+    }
+
+    /// Waits until woken, or until the time is up: at once, but others may come before.
+    fn park_unless(&self, commit: impl FnOnce() -> bool, time_is_up: impl FnOnce() -> bool) {
+        // SAFETY: parkers stay until the execution is over.
+        let parker = unsafe { self.0.0.as_ref() };
+        parker.waits.set(true);
+        if commit() && !time_is_up() {
+            while !parker.woken.get() {
+                thread::park();
+            }
+        }
+        parker.waits.set(false);
+        parker.woken.set(false);
+    }
+}

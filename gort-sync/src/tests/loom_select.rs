@@ -1,0 +1,262 @@
+//! Models of `select/pass.rs` with channels' arms, as they are.
+//!
+//! `random` is 0 here, so the arms are looked at in one order; the models have the others by having
+//! their arms in other orders.
+
+use super::loom_chan::{Chan, with};
+use super::{Token, explore, explore_all, explore_large};
+use crate::channel::Select;
+use crate::select::macro_support::{recv, send, send_late};
+use crate::select::{Arm, Order, Wait, select};
+use loom::thread;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Two channels in the order in which selects lock them, which must be the same in each execution.
+fn two(cap: usize) -> [Arc<Chan>; 2] {
+    let lock = |chan: &Chan| std::ptr::from_ref(recv(&chan.rx).lock().unwrap()).addr();
+    let mut chans = [Chan::new(cap), Chan::new(cap)];
+    chans.sort_by_key(|chan| lock(chan));
+    chans
+}
+
+/// `select! { a = <-x => …, b = <-y => … }`: the arm, and the name unless closed.
+fn select_recv(x: &Chan, y: &Chan, wait: Wait) -> Option<(usize, Option<u32>)> {
+    let (mut a, mut b) = (recv(&x.rx), recv(&y.rx));
+    let chosen = select(&mut [&mut a, &mut b], wait, Order::Biased)?;
+    let value = if chosen == 0 { a.take() } else { b.take() };
+    Some((chosen, value.ok().map(Token::name)))
+}
+
+/// `select! { x <- token => …, y <- token => … }`: the arm, and whether it was sent.
+fn select_send(x: &Chan, y: &Chan, names: [u32; 2], wait: Wait) -> Option<(usize, bool)> {
+    let mut a = send(&x.tx, Token::new(names[0]));
+    let mut b = send(&y.tx, Token::new(names[1]));
+    let chosen = select(&mut [&mut a, &mut b], wait, Order::Biased)?;
+    let result = if chosen == 0 { a.take() } else { b.take() };
+    Some((chosen, result.is_ok()))
+}
+
+/// `send(tx, value)` as crossbeam's `select!` has it: the value is made when it was chosen.
+fn send_promised(chan: &Chan, name: u32) -> bool {
+    let mut arm = send_late(&chan.tx);
+    let chosen = select(&mut [&mut arm], Wait::Block, Order::Biased);
+    assert_eq!(chosen, Some(0));
+    arm.complete(Token::new(name)).is_ok()
+}
+
+/// Two senders, and a select that receives from both.
+#[test]
+fn select_receives_each_value_once() {
+    fn model(cap: usize, limited: bool) {
+        let chans = two(cap);
+        let senders: Vec<_> = [1, 2]
+            .into_iter()
+            .zip(&chans)
+            .map(|(name, chan)| with(chan, move |chan| chan.send(name)))
+            .collect();
+        let mut names = Vec::new();
+        while names.len() < 2 {
+            let wait = if limited && names.is_empty() {
+                Wait::Timeout(Duration::ZERO)
+            } else {
+                Wait::Block
+            };
+            match select_recv(&chans[0], &chans[1], wait) {
+                Some((chosen, name)) => {
+                    assert_eq!(name, Some(chosen as u32 + 1));
+                    names.extend(name);
+                }
+                None => {
+                    // The time was up: nothing was taken.
+                    names.extend(chans.iter().map(|chan| chan.recv().unwrap()));
+                }
+            }
+        }
+        names.sort_unstable();
+        assert_eq!(names, [1, 2]);
+        for sender in senders {
+            assert!(sender.join().unwrap());
+        }
+    }
+    explore(|| model(0, false));
+    explore(|| model(1, false));
+    explore_large(|| model(0, true));
+}
+
+/// A select that sends against one that receives, over the same channels: they find each other,
+/// once.
+#[test]
+fn select_meets_select() {
+    fn model(cap: usize) {
+        let chans = two(cap);
+        let others = chans.clone();
+        let sender = thread::spawn(move || {
+            select_send(&others[1], &others[0], [2, 1], Wait::Block).unwrap()
+        });
+        let (chosen, name) = select_recv(&chans[0], &chans[1], Wait::Block).unwrap();
+        let (sent, ok) = sender.join().unwrap();
+        assert!(ok);
+        assert_eq!(chosen, 1 - sent);
+        assert_eq!(name, Some(chosen as u32 + 1));
+    }
+    explore_all(|| model(0));
+    explore_all(|| model(1));
+}
+
+/// Each of two selects would send and receive on both channels: Go's ring of selects.
+#[test]
+fn select_crosswise() {
+    explore(|| {
+        let chans = two(0);
+        let others = chans.clone();
+        fn both(mine: &Chan, other: &Chan, name: u32) -> Option<u32> {
+            let mut a = send(&mine.tx, Token::new(name));
+            let mut b = recv(&other.rx);
+            let arms: &mut [&mut dyn Arm] = &mut [&mut a, &mut b];
+            match select(arms, Wait::Block, Order::Biased) {
+                Some(0) => {
+                    a.take().unwrap();
+                    None
+                }
+                _ => Some(b.take().unwrap().name()),
+            }
+        }
+        let second = thread::spawn(move || both(&others[1], &others[0], 2));
+        let first = both(&chans[0], &chans[1], 1);
+        let second = second.join().unwrap();
+        assert!(matches!((first, second), (Some(2), None) | (None, Some(1))));
+    });
+}
+
+/// An arm that wins by the end of its channel, against a value on the other.
+#[test]
+fn select_sees_the_end() {
+    explore(|| {
+        let chans = two(1);
+        let closer = with(&chans[0], |chan| chan.tx.close());
+        let sender = with(&chans[1], |chan| chan.send(2));
+        match select_recv(&chans[0], &chans[1], Wait::Block) {
+            Some((0, None)) => assert_eq!(chans[1].recv(), Some(2)),
+            Some((1, Some(2))) => assert_eq!(chans[0].recv(), None),
+            other => unreachable!("{other:?}"),
+        }
+        assert!(closer.join().unwrap());
+        assert!(sender.join().unwrap());
+    });
+}
+
+/// A select with a limit sends, or has sent nothing.
+#[test]
+fn select_sends_with_a_limit() {
+    fn model(cap: usize) {
+        let chans = two(cap);
+        if cap != 0 {
+            for chan in &chans {
+                assert!(chan.send(9));
+            }
+        }
+        let receiver = with(&chans[0], move |chan| {
+            if cap != 0 {
+                assert_eq!(chan.recv(), Some(9));
+            }
+            chan.recv()
+        });
+        let sent = select_send(&chans[0], &chans[1], [1, 2], Wait::Timeout(Duration::ZERO));
+        chans[0].tx.close();
+        let received = receiver.join().unwrap();
+        match sent {
+            Some((chosen, ok)) => {
+                assert_eq!((chosen, ok), (0, true));
+                assert_eq!(received, Some(1));
+            }
+            None => assert_eq!(received, None),
+        }
+    }
+    explore(|| model(0));
+    explore(|| model(1));
+}
+
+/// A promise against a receiver, and against the end.
+#[test]
+fn select_promise() {
+    fn model(cap: usize, before: bool) {
+        let chan = Chan::new(cap);
+        if before {
+            assert!(chan.send(9));
+        }
+        let sender = with(&chan, |chan| send_promised(chan, 1));
+        if before {
+            assert_eq!(chan.recv(), Some(9));
+        }
+        assert_eq!(chan.recv(), Some(1));
+        assert!(sender.join().unwrap());
+    }
+    explore_all(|| model(0, false));
+    explore_all(|| model(1, false));
+    explore(|| model(1, true));
+}
+
+/// The place in the ring that was promised is nobody else's.
+#[test]
+fn select_promise_is_kept() {
+    explore(|| {
+        let chan = Chan::new(1);
+        let other = with(&chan, |chan| chan.send(2));
+        let sender = with(&chan, |chan| send_promised(chan, 1));
+        let mut names = [chan.recv().unwrap(), chan.recv().unwrap()];
+        names.sort_unstable();
+        assert_eq!(names, [1, 2]);
+        assert!(other.join().unwrap());
+        assert!(sender.join().unwrap());
+    });
+}
+
+/// Chosen, closed, and only then there is a value.
+#[test]
+fn select_promise_and_close() {
+    fn model(cap: usize) {
+        let chan = Chan::new(cap);
+        let sender = with(&chan, |chan| send_promised(chan, 1));
+        let receiver = with(&chan, |chan| chan.recv());
+        chan.tx.close();
+        let sent = sender.join().unwrap();
+        let received = receiver.join().unwrap().or_else(|| chan.recv());
+        assert_eq!(received, sent.then_some(1));
+    }
+    explore(|| model(0));
+    explore(|| model(1));
+}
+
+/// A promise is given up: who waits for the place gets it, who waits for the value sees the end.
+#[test]
+fn select_promise_given_up() {
+    explore(|| {
+        let chan = Chan::new(1);
+        let unfaithful = with(&chan, |chan| {
+            let mut arm = send_late(&chan.tx);
+            assert_eq!(select(&mut [&mut arm], Wait::Block, Order::Biased), Some(0));
+        });
+        let sender = with(&chan, |chan| chan.send(1));
+        let received = chan.recv().or_else(|| chan.recv());
+        assert_eq!(received, Some(1));
+        assert!(sender.join().unwrap());
+        unfaithful.join().unwrap();
+    });
+}
+
+/// `ready`: an observer takes nothing, and is woken when there is something.
+#[test]
+fn select_ready_is_woken() {
+    fn model(cap: usize) {
+        let chan = Chan::new(cap);
+        let sender = with(&chan, |chan| chan.send(1));
+        let mut observer = Select::new();
+        observer.recv(&chan.rx);
+        assert_eq!(observer.ready(), 0);
+        assert_eq!(chan.recv(), Some(1));
+        assert!(sender.join().unwrap());
+    }
+    explore(|| model(0));
+    explore(|| model(1));
+}
