@@ -50,6 +50,7 @@
 mod macros;
 mod runner;
 
+pub mod future;
 pub mod guide;
 pub mod net;
 pub mod prelude;

@@ -112,7 +112,7 @@ claims! {
         assert!(Select::default().try_ready().is_err());
         assert!(Select::new().select_timeout(SHORT).is_err());
         assert!(Select::new().ready_timeout(SHORT).is_err());
-        drop(parked(WaitReason::Select, || Select::new().ready()));
+        drop(parked(WaitReason::SelectNoCases, || Select::new().ready()));
     }
 
     // SE41

@@ -7,7 +7,7 @@
 //! `ready` is a select among arms that perform nothing ([`Observing`]).
 
 use super::arm::{Arm, Selectable};
-use super::pass::{Order, Wait, select};
+use super::pass::{Order, Wait, block_forever, select};
 use super::promise::PromiseArm;
 use super::recv::ChanRecvArm;
 use crate::channel::{
@@ -107,6 +107,7 @@ impl<'a> Select<'a> {
     /// waits for ever.
     #[track_caller]
     pub fn select(&mut self) -> SelectedOperation<'a> {
+        self.wait_for_ever_if_empty();
         match self.choose(Wait::Block) {
             Some(operation) => operation,
             None => unreachable!("a select without a time-out chooses"),
@@ -151,6 +152,7 @@ impl<'a> Select<'a> {
     /// cannot.
     #[track_caller]
     pub fn ready(&mut self) -> usize {
+        self.wait_for_ever_if_empty();
         match self.observe(Wait::Block) {
             Some(index) => index,
             None => unreachable!("a select without a time-out chooses"),
@@ -174,6 +176,14 @@ impl<'a> Select<'a> {
     #[track_caller]
     pub fn ready_deadline(&mut self, deadline: Instant) -> Result<usize, ReadyTimeoutError> {
         self.ready_timeout(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// So that a report says what it is.
+    #[track_caller]
+    fn wait_for_ever_if_empty(&self) {
+        if self.present().next().is_none() {
+            block_forever();
+        }
     }
 
     /// Operations that have not been removed, with their indices.

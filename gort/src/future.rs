@@ -1,0 +1,68 @@
+//! Futures in a program of goroutines.
+
+use crate::channel::{Receiver, Sender, bounded};
+use std::future::IntoFuture;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Runs a future to its end: polls it here, and parks the goroutine (or blocks the plain
+/// thread) until it asks to be polled again. tokio's `Handle::block_on`; Go has no futures.
+///
+/// Futures of tokio's or another executor's sockets and timers need that executor's
+/// threads to be running elsewhere in the program.
+///
+/// # Panics
+/// If the future does.
+///
+/// ```
+/// use gort::future::block_on;
+///
+/// async fn answer() -> u32 {
+///     42
+/// }
+/// assert_eq!(block_on(answer()), 42);
+/// ```
+#[track_caller]
+pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
+    let mut future = pin!(future.into_future());
+    let signal = Arc::new(Signal::new());
+    let waker = Waker::from(Arc::clone(&signal));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        signal.wait();
+    }
+}
+
+/// "Poll again": a channel of one, so that a wake-up before the wait is not lost, and many are one.
+struct Signal {
+    tx: Sender<()>,
+    rx: Receiver<()>,
+}
+
+impl Signal {
+    fn new() -> Self {
+        let (tx, rx) = bounded(1);
+        Self { tx, rx }
+    }
+
+    #[track_caller]
+    fn wait(&self) {
+        // It stays open: its sender is beside it.
+        let _open = self.rx.recv();
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Full: the wish is known already.
+        let _known = self.tx.try_send(());
+    }
+}
