@@ -65,8 +65,11 @@ fn self_check(connections: usize) -> Outcome {
     let addr = listener.local_addr().map_err(failed)?;
     let stop = listener.try_clone().map_err(failed)?;
     let server = go!(move || serve(&listener));
-    // A few connections, counted after they are gone, bring the threads to life.
-    echoed_on(addr, 16)?;
+    // A few connections at a time bring to life what threads two Ps and the poller need,
+    // between which the work is handed on; counted after they are gone.
+    for _ in 0..100 {
+        echoed_on(addr, 16)?;
+    }
     let without = threads()?;
     let with = echoed_on(addr, connections)?;
     stop.close();
