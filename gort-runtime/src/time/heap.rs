@@ -1,14 +1,12 @@
 //! The timers of one P: a 4-ary heap, as in Go's `time.go`.
 //!
-//! A [`Timer`] lies on the stack of the goroutine that waits for it. The heap knows its
-//! address, its time, and where in the heap it is, so that sorting touches no stack: with
-//! 100,000 sleepers each of those is a page that no cache holds any more (`compare timers`:
-//! a sixth of the CPU time went there). Any M may add to its own P's heap, remove from
-//! whichever heap it added to, and run what is due in any heap.
+//! A [`Timer`] lies on the stack of the goroutine that waits for it; the heap
+//! holds its time and its address. Any M may add to its own P's heap, remove
+//! from whichever heap it added to, and run what is due in any heap.
 //!
 //! # Invariants
-//! 1. A timer's `slot` and the heap are touched only under the heap's lock; a timer is in
-//!    the heap exactly when `slot != OUT`, and then `pos[slot]` is where.
+//! 1. `pos` and the heap are touched only under the heap's lock; a timer is in
+//!    the heap exactly when `pos != OUT`.
 //! 2. A timer is taken out before its `expire` is called, and `expire` runs under
 //!    the lock. So a goroutine that removes its timer afterwards (and takes the
 //!    lock for it) knows that nobody uses the timer any more; and one that was
@@ -33,13 +31,13 @@ use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
 const ARITY: usize = 4;
-const OUT: u32 = u32::MAX;
+const OUT: usize = usize::MAX;
 
 /// One goroutine's wish to be woken at a time.
 #[derive(Debug)]
 pub(crate) struct Timer {
     when: u64,
-    slot: Cell<u32>,
+    pos: Cell<usize>,
     home: Cell<*const Timers>,
     gp: NonNull<G>,
     expire: unsafe fn(*const ()) -> bool,
@@ -57,7 +55,7 @@ impl Timer {
     ) -> Self {
         Self {
             when,
-            slot: Cell::new(OUT),
+            pos: Cell::new(OUT),
             home: Cell::new(ptr::null()),
             gp,
             expire,
@@ -77,25 +75,14 @@ impl Timer {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     when: u64,
-    slot: u32,
-}
-
-/// The heap proper, and what it knows of the timers in it by their slots.
-#[derive(Debug)]
-struct Heap {
-    entries: Vec<Entry>,
-    /// Where a slot's entry is; of an empty slot: the next empty one, or `OUT`.
-    pos: Vec<u32>,
-    timers: Vec<*const Timer>,
-    /// The first empty slot, or `OUT`.
-    empty: u32,
+    timer: NonNull<Timer>,
 }
 
 /// The timers of one P.
 #[derive(Debug)]
 pub(crate) struct Timers {
     next: AtomicU64,
-    heap: Lock<Heap>,
+    heap: Lock<Vec<Entry>>,
 }
 
 // SAFETY: the heap's pointers are to timers whose owners are parked until they
@@ -108,7 +95,7 @@ impl Timers {
     pub(crate) const fn new() -> Self {
         Self {
             next: AtomicU64::new(0),
-            heap: Lock::new(Heap::new()),
+            heap: Lock::new(Vec::new()),
         }
     }
 
@@ -125,7 +112,14 @@ impl Timers {
     pub(crate) unsafe fn add(&self, timer: &Timer) -> bool {
         timer.home.set(self);
         let mut heap = self.heap.lock();
-        let earliest = heap.put(timer);
+        let entry = Entry {
+            when: timer.when,
+            timer: NonNull::from(timer),
+        };
+        heap.push(entry);
+        let pos = heap.len() - 1;
+        sift_up(&mut heap, pos);
+        let earliest = heap[0].timer == entry.timer;
         if earliest {
             self.next.store(timer.when, Release);
         }
@@ -134,123 +128,79 @@ impl Timers {
 
     fn remove(&self, timer: &Timer) {
         let mut heap = self.heap.lock();
-        let slot = timer.slot.get();
-        if slot != OUT {
-            let pos = heap.pos[slot as usize];
-            heap.take_out(pos as usize);
-            self.next.store(heap.earliest(), Release);
+        let pos = timer.pos.get();
+        if pos != OUT {
+            take_out(&mut heap, pos);
+            self.next.store(heap.first().map_or(0, |e| e.when), Release);
         }
     }
 
     /// Takes out what is due at `now`; goroutines that became ready go to `ready`.
     pub(crate) fn run(&self, now: u64, ready: &GQueue) {
         let mut heap = self.heap.lock();
-        while let Some(first) = heap.entries.first()
+        while let Some(first) = heap.first().copied()
             && first.when <= now
         {
-            let timer = heap.take_out(0);
+            take_out(&mut heap, 0);
             // SAFETY: the timer is ours while we hold the lock (invariant 2).
             // Nothing of it is used after `expire` has answered true: its owner
             // may then return at any moment, once it has been made ready.
             unsafe {
                 let Timer {
                     gp, expire, arg, ..
-                } = *timer;
+                } = *first.timer.as_ref();
                 if expire(arg) {
                     ready.push_back(gp);
                 }
             }
         }
-        self.next.store(heap.earliest(), Release);
+        self.next.store(heap.first().map_or(0, |e| e.when), Release);
     }
 }
 
-impl Heap {
-    const fn new() -> Self {
-        Self {
-            entries: Vec::new(),
-            pos: Vec::new(),
-            timers: Vec::new(),
-            empty: OUT,
+fn place(heap: &mut [Entry], pos: usize, entry: Entry) {
+    heap[pos] = entry;
+    // SAFETY: an entry's timer is alive while it is in the heap.
+    unsafe { entry.timer.as_ref() }.pos.set(pos);
+}
+
+fn sift_up(heap: &mut [Entry], mut pos: usize) {
+    let entry = heap[pos];
+    while pos > 0 {
+        let parent = (pos - 1) / ARITY;
+        if heap[parent].when <= entry.when {
+            break;
         }
+        place(heap, pos, heap[parent]);
+        pos = parent;
     }
+    place(heap, pos, entry);
+}
 
-    /// Time of the earliest timer, 0 for none.
-    fn earliest(&self) -> u64 {
-        self.entries.first().map_or(0, |first| first.when)
-    }
-
-    /// Adds `timer`; true if it is now the earliest.
-    fn put(&mut self, timer: &Timer) -> bool {
-        let slot = if self.empty == OUT {
-            self.pos.push(OUT);
-            self.timers.push(timer);
-            (self.pos.len() - 1) as u32
-        } else {
-            let slot = self.empty;
-            self.empty = self.pos[slot as usize];
-            self.timers[slot as usize] = timer;
-            slot
+fn sift_down(heap: &mut [Entry], mut pos: usize) {
+    let entry = heap[pos];
+    loop {
+        let first = pos * ARITY + 1;
+        let children = first..(first + ARITY).min(heap.len());
+        let Some(least) = children.min_by_key(|&i| heap[i].when) else {
+            break;
         };
-        timer.slot.set(slot);
-        let last = self.entries.len();
-        self.entries.push(Entry {
-            when: timer.when,
-            slot,
-        });
-        self.sift_up(last);
-        self.entries[0].slot == slot
-    }
-
-    /// Takes out the timer at `pos`, and gives it.
-    fn take_out(&mut self, pos: usize) -> *const Timer {
-        let gone = self.entries.swap_remove(pos);
-        let timer = self.timers[gone.slot as usize];
-        self.pos[gone.slot as usize] = self.empty;
-        self.empty = gone.slot;
-        if pos < self.entries.len() {
-            self.sift_down(pos);
-            self.sift_up(pos);
+        if entry.when <= heap[least].when {
+            break;
         }
-        // SAFETY: the timer was in the heap until now, and its owner, who may only take it
-        // away when it is out, needs the lock, which the caller holds, to learn that.
-        unsafe { (*timer).slot.set(OUT) };
-        timer
+        place(heap, pos, heap[least]);
+        pos = least;
     }
+    place(heap, pos, entry);
+}
 
-    fn place(&mut self, pos: usize, entry: Entry) {
-        self.entries[pos] = entry;
-        self.pos[entry.slot as usize] = pos as u32;
-    }
-
-    fn sift_up(&mut self, mut pos: usize) {
-        let entry = self.entries[pos];
-        while pos > 0 {
-            let parent = (pos - 1) / ARITY;
-            if self.entries[parent].when <= entry.when {
-                break;
-            }
-            self.place(pos, self.entries[parent]);
-            pos = parent;
-        }
-        self.place(pos, entry);
-    }
-
-    fn sift_down(&mut self, mut pos: usize) {
-        let entry = self.entries[pos];
-        loop {
-            let first = pos * ARITY + 1;
-            let children = first..(first + ARITY).min(self.entries.len());
-            let Some(least) = children.min_by_key(|&i| self.entries[i].when) else {
-                break;
-            };
-            if entry.when <= self.entries[least].when {
-                break;
-            }
-            self.place(pos, self.entries[least]);
-            pos = least;
-        }
-        self.place(pos, entry);
+fn take_out(heap: &mut Vec<Entry>, pos: usize) {
+    let gone = heap.swap_remove(pos);
+    // SAFETY: the timer was in the heap until this line.
+    unsafe { gone.timer.as_ref() }.pos.set(OUT);
+    if pos < heap.len() {
+        sift_down(heap, pos);
+        sift_up(heap, pos);
     }
 }
 
@@ -291,11 +241,13 @@ mod tests {
             last = next;
             // `ready` links real Gs, so look at the heap instead of running it.
             let mut heap = timers.heap.lock();
-            while heap.entries.first().is_some_and(|e| e.when <= next) {
-                heap.take_out(0);
+            while heap.first().is_some_and(|e| e.when <= next) {
+                take_out(&mut heap, 0);
                 due += 1;
             }
-            timers.next.store(heap.earliest(), Release);
+            timers
+                .next
+                .store(heap.first().map_or(0, |e| e.when), Release);
         }
         assert_eq!(due, 1000 - 334);
     }
