@@ -55,7 +55,7 @@ pub(crate) struct Hchan<T> {
     /// small channels are many (`sieve`: half the speed with the ring in place).
     ring: Option<Box<Ring<T>>>,
     recv_hint: AtomicBool,
-    unbounded: bool,
+    pub(super) unbounded: bool,
     state: UnsafeCell<State<T>>,
 }
 
@@ -65,16 +65,16 @@ pub(crate) struct Hchan<T> {
 const CALM: u32 = 4;
 
 /// What the lock protects.
-struct State<T> {
+pub(super) struct State<T> {
     /// Of an unbounded channel; otherwise empty.
     buf: VecDeque<T>,
-    closed: bool,
+    pub(super) closed: bool,
     /// Places in the ring that are promised to senders who have been chosen and will come
     /// with their values. While there are any, its tail is arrested.
-    promised: usize,
+    pub(super) promised: usize,
     /// Operations since somebody waited.
     calm: u32,
-    recvq: WaitQueue,
+    pub(super) recvq: WaitQueue,
     sendq: WaitQueue,
 }
 
@@ -83,17 +83,6 @@ struct State<T> {
 unsafe impl<T: Send> Send for Hchan<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Hchan<T> {}
-
-/// What a sender without a value yet has been promised.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Reserved {
-    /// The channel is closed: the send fails.
-    Closed,
-    /// A place in the buffer.
-    Room,
-    /// This receiver, which has been won and waits for the value.
-    Receiver(NonNull<Sudog>),
-}
 
 /// What an operation came to, tried under the lock.
 #[derive(Debug)]
@@ -168,7 +157,7 @@ impl<T> Hchan<T> {
     }
 
     /// Runs `f` under the lock.
-    fn locked<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
+    pub(super) fn locked<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
         self.lock.lock();
         // SAFETY: we hold the lock.
         let result = f(unsafe { &mut *self.state.get() });
@@ -185,7 +174,7 @@ impl<T> Hchan<T> {
         clippy::mut_from_ref,
         reason = "the lock, which the caller holds, is what excludes others"
     )]
-    unsafe fn state(&self) -> &mut State<T> {
+    pub(super) unsafe fn state(&self) -> &mut State<T> {
         // SAFETY: caller's clause.
         unsafe { &mut *self.state.get() }
     }
@@ -193,7 +182,7 @@ impl<T> Hchan<T> {
     /// At the end of every change under the lock: the hint tells, and in the end the ring is
     /// free.
     #[inline]
-    fn publish(&self, state: &mut State<T>) {
+    pub(super) fn publish(&self, state: &mut State<T>) {
         let sender_waits = !state.sendq.is_empty();
         if let Some(ring) = self.ring() {
             // A closed channel keeps no promise: receivers need not mind them.
@@ -340,7 +329,7 @@ impl<T> Hchan<T> {
     /// # Safety
     /// The caller holds the lock, and wakes.
     #[inline]
-    unsafe fn admit_sender(&self, state: &mut State<T>, wakes: &Wakes) {
+    pub(super) unsafe fn admit_sender(&self, state: &mut State<T>, wakes: &Wakes) {
         // SAFETY: caller's clause.
         let Some(sg) = (unsafe { state.sendq.dequeue_partner(wakes) }) else {
             return;
@@ -356,106 +345,6 @@ impl<T> Hchan<T> {
         sg.success.set(true);
         // SAFETY: won above.
         unsafe { wakes.push(sg) };
-    }
-
-    /// Tries to get the certainty that a value can be sent, for one who has none yet.
-    ///
-    /// # Safety
-    /// The caller holds the lock.
-    pub(crate) unsafe fn try_reserve_locked(&self, wakes: &Wakes) -> Option<Reserved> {
-        // SAFETY: caller's clause.
-        let state = unsafe { self.state() };
-        if state.closed {
-            return Some(Reserved::Closed);
-        }
-        // SAFETY: we hold the lock; the receiver is woken when the value has come.
-        if let Some(sg) = unsafe { state.recvq.dequeue_partner(wakes) } {
-            self.publish(state);
-            return Some(Reserved::Receiver(NonNull::from(sg)));
-        }
-        let Some(ring) = &self.ring else {
-            return self.unbounded.then_some(Reserved::Room);
-        };
-        ring.arrest_tail();
-        if ring.len() + state.promised >= ring.cap() {
-            ring.arrest_head();
-            if ring.len() + state.promised >= ring.cap() {
-                return None;
-            }
-        }
-        state.promised += 1;
-        self.publish(state);
-        Some(Reserved::Room)
-    }
-
-    /// What a promise that has waited was given: its record was won for success.
-    pub(crate) fn promised(sg: &Sudog) -> Reserved {
-        match NonNull::new(sg.elem.get().cast::<Sudog>()) {
-            Some(receiver) => Reserved::Receiver(receiver),
-            None => Reserved::Room,
-        }
-    }
-
-    /// Sends the value for which there was a reservation.
-    pub(crate) fn send_reserved(&self, reserved: Reserved, value: T) -> Result<(), T> {
-        let mut value = MaybeUninit::new(value);
-        let wakes = Wakes::new();
-        let sent = match reserved {
-            Reserved::Closed => false,
-            Reserved::Receiver(sg) => {
-                // SAFETY: the receiver was won for this, and waits until it is woken; its
-                // `elem` is a place for a `T`.
-                unsafe {
-                    let sg = sg.as_ref();
-                    sg.elem
-                        .get()
-                        .cast::<T>()
-                        .copy_from_nonoverlapping(value.as_ptr(), 1);
-                    sg.success.set(true);
-                    wakes.push(sg);
-                }
-                true
-            }
-            Reserved::Room => {
-                self.lock.lock();
-                // SAFETY: we hold the lock, and the value is ours.
-                unsafe {
-                    self.state().promised -= usize::from(self.ring.is_some());
-                    let tried = self.try_send_locked(value.as_mut_ptr(), &wakes);
-                    self.lock.unlock();
-                    matches!(tried, Tried::Done)
-                }
-            }
-        };
-        wakes.wake_all();
-        if sent {
-            Ok(())
-        } else {
-            // SAFETY: not sent, so it is still there.
-            Err(unsafe { value.assume_init() })
-        }
-    }
-
-    /// Gives a reservation back; a receiver that waits for the value sees the end.
-    pub(crate) fn cancel_reserved(&self, reserved: Reserved) {
-        let wakes = Wakes::new();
-        match reserved {
-            Reserved::Closed => {}
-            // SAFETY: the receiver was won, and waits until it is woken.
-            Reserved::Receiver(sg) => unsafe {
-                sg.as_ref().success.set(false);
-                wakes.push(sg.as_ref());
-            },
-            Reserved::Room => self.locked(|state| {
-                if self.ring.is_some() {
-                    state.promised -= 1;
-                    // SAFETY: we hold the lock, and wake below.
-                    unsafe { self.admit_sender(state, &wakes) };
-                    self.publish(state);
-                }
-            }),
-        }
-        wakes.wake_all();
     }
 
     /// Whether a send would not wait. If it would, whoever changes that comes by the lock.

@@ -12,6 +12,7 @@ mod hchan;
 mod iter;
 mod ops;
 mod recv;
+mod reserve;
 pub(crate) mod ring;
 mod send;
 mod timer;
@@ -22,11 +23,12 @@ pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
     SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
-pub(crate) use hchan::{Hchan, Reserved, Slot, Tried};
+pub(crate) use hchan::{Hchan, Slot, Tried};
 pub use iter::{IntoIter, Iter, TryIter};
 pub(crate) use ops::receive_promised;
 pub use recv::Receiver;
 pub(crate) use recv::{Source, instant_as};
+pub(crate) use reserve::Reserved;
 pub use send::Sender;
 pub(crate) use timer::{Repeat, TimerChan, period_of};
 
