@@ -30,6 +30,14 @@ fn drops_uncompleted(mut select: Select<'_>) {
     assert_eq!(payload.downcast_ref::<&str>(), Some(&UNCOMPLETED));
 }
 
+/// A way to receive; `None`: the end, or too late.
+type Receive = fn(&Receiver<i32>) -> Option<i32>;
+
+fn parks<T>(goroutine: &JoinHandle<T>) {
+    settle();
+    assert!(!goroutine.is_finished());
+}
+
 claims! {
     // SE01, SE08, SE10, SE16: each way to choose, for a receive.
     fn a_receive_is_chosen_when_it_can_go() {
@@ -262,19 +270,68 @@ claims! {
         }
     }
 
-    // SE43: the receiver that was won is told that nothing comes. The value of a chosen receive is dropped once.
+    // SE43: the receiver that was won goes on waiting. The value of a chosen receive is dropped once.
     fn an_operation_that_is_not_completed_leaves_its_peer_usable() {
+        let receive: [Receive; 5] = [
+            |rx| rx.recv().ok(),
+            |rx| rx.recv_timeout(Duration::from_secs(60)).ok(),
+            |rx| select! { value = <-rx => value.ok(), _ = <-never::<()>() => None },
+            |rx| {
+                let mut select = Select::new();
+                select.recv(rx);
+                select.select().recv(rx).ok()
+            },
+            |rx| rx.iter().next(),
+        ];
+        for receive in receive {
+            let (tx, rx) = bounded::<i32>(0);
+            let peer = spawn(move || receive(&rx));
+            parks(&peer);
+            let mut select = Select::new();
+            select.send(&tx);
+            drops_uncompleted(select);
+            parks(&peer);
+            tx.send(6).unwrap();
+            assert_eq!(peer.join().unwrap(), Some(6));
+        }
+
+        // Its time limit still holds, and a close ends its wait.
         let (tx, rx) = bounded::<i32>(0);
-        let peer = parked(WaitReason::ChanReceive, move || {
-            // This one was won: nothing will come of it.
-            assert_eq!(rx.recv(), Err(RecvError));
-            rx.recv()
-        });
+        let peer = {
+            let rx = rx.clone();
+            spawn(move || rx.recv_timeout(Duration::from_millis(20)))
+        };
+        parks(&peer);
         let mut select = Select::new();
         select.send(&tx);
         drops_uncompleted(select);
-        tx.send(6).unwrap();
-        assert_eq!(peer.join().unwrap(), Ok(6));
+        assert!(peer.join().unwrap().unwrap_err().is_timeout());
+        let peer = spawn(move || rx.recv());
+        parks(&peer);
+        let mut select = Select::new();
+        select.send(&tx);
+        drops_uncompleted(select);
+        drop(tx);
+        assert_eq!(peer.join().unwrap(), Err(RecvError));
+
+        // Won the other way round: who receives finds somebody who has yet to make the value.
+        for receive in receive {
+            let (tx, rx) = bounded::<i32>(0);
+            let unfaithful = {
+                let tx = tx.clone();
+                spawn(move || {
+                    let mut select = Select::new();
+                    select.send(&tx);
+                    drops_uncompleted(select);
+                })
+            };
+            parks(&unfaithful);
+            let peer = spawn(move || receive(&rx));
+            unfaithful.join().unwrap();
+            parks(&peer);
+            tx.send(7).unwrap();
+            assert_eq!(peer.join().unwrap(), Some(7));
+        }
 
         let alive = Arc::new(AtomicUsize::new(0));
         for cap in [0, 1] {

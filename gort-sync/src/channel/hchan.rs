@@ -4,8 +4,8 @@
 //! 1. At most one of `recvq` and `sendq` holds a waiter that can still be woken
 //!    (a select may stand in both queues of one channel; it never pairs with itself,
 //!    because it looks and enters under the lock).
-//! 2. With room in the buffer nobody waits in `sendq`; with something in the buffer
-//!    nobody waits in `recvq`. A rendezvous channel has a buffer of 0.
+//! 2. With room in the buffer that is not promised (`reserve.rs`) nobody waits in `sendq`;
+//!    with something in the buffer nobody waits in `recvq`. A rendezvous channel has a buffer of 0.
 //! 3. Once `closed`, nobody waits, and the buffer only shrinks.
 //! 4. `recv_hint` is false only if the buffer is empty, no sender waits and the
 //!    channel is open; written under the lock, read without it.
@@ -14,12 +14,12 @@
 //!    arrested for a while after that ([`CALM`]).
 //!
 //! A sender that finds a parked receiver writes the value straight to the
-//! receiver's stack; a receiver that finds the buffer full takes its head and moves
-//! the first parked sender's value to the tail, so the order is first in, first out
-//! over buffer and queue.
+//! receiver's stack; a receiver that finds the buffer full takes its head and moves the first
+//! parked sender's value to the tail: first in, first out, over buffer and queue.
 //!
-//! Waiters are woken after the lock is released. That is safe for the record (it is
-//! alive until the wake-up) and for the channel: whoever calls holds a handle to it.
+//! Waiters are woken after the lock is released. That is safe for the record, which is alive
+//! until the wake-up, and for the channel: whoever calls holds a handle to it. A receiver
+//! woken without a value looks again: the channel was closed, or a promise given up.
 //!
 //! # Why no wake-up is lost although the ring needs no lock
 //! A receiver that would wait takes the lock, arrests the tail and looks once more. A send
@@ -497,6 +497,3 @@ impl<T> fmt::Debug for Hchan<T> {
             .finish_non_exhaustive()
     }
 }
-
-/// A place for a value that is on its way.
-pub(crate) type Slot<T> = UnsafeCell<MaybeUninit<T>>;

@@ -23,9 +23,9 @@ pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
     SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
-pub(crate) use hchan::{Hchan, Slot, Tried};
+pub(crate) use hchan::{Hchan, Tried};
 pub use iter::{IntoIter, Iter, TryIter};
-pub(crate) use ops::receive_promised;
+pub(crate) use ops::{Slot, receive_promised};
 pub use recv::Receiver;
 pub(crate) use recv::{Source, instant_as};
 pub(crate) use reserve::Reserved;

@@ -1,6 +1,6 @@
 //! Send and receive on an [`Hchan`], waiting if they must. Go's `chansend` and `chanrecv`.
 
-use super::hchan::{Hchan, Slot, Tried};
+use super::hchan::{Hchan, Tried};
 use super::ring::Attempt;
 use crate::sudog::{SelectWord, Sudog, Wakes};
 use gort_runtime::{Current, Nanos, WaitReason, go_on_exiting, must_exit};
@@ -8,6 +8,9 @@ use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
+
+/// A place for a value that is on its way.
+pub(crate) type Slot<T> = UnsafeCell<MaybeUninit<T>>;
 
 /// Why an operation did not take place.
 #[derive(Debug, PartialEq, Eq)]
@@ -141,26 +144,27 @@ impl<T> Hchan<T> {
         mut slot: MaybeUninit<T>,
         site: &'static Location<'static>,
     ) -> Result<T, bool> {
-        let wakes = Wakes::new();
-        self.raw_lock().lock();
-        // SAFETY: we hold the lock; the slot is a place for a `T`.
-        let tried = unsafe { self.try_recv_locked(slot.as_mut_ptr(), &wakes) };
-        // SAFETY: taken above.
-        unsafe { self.raw_lock().unlock() };
-        wakes.wake_all();
-        match tried {
-            // SAFETY: `Done` says that the slot was filled.
-            Tried::Done => Ok(unsafe { slot.assume_init() }),
-            Tried::Closed => Err(true),
-            Tried::NotReady => Err(false),
-            // SAFETY: won just now, for this; the slot is a place for a `T`.
-            Tried::Promised(sender) => unsafe {
-                if receive_promised(sender, slot.as_mut_ptr().cast(), site) {
-                    Ok(slot.assume_init())
-                } else {
-                    Err(false)
+        loop {
+            let wakes = Wakes::new();
+            self.raw_lock().lock();
+            // SAFETY: we hold the lock; the slot is a place for a `T`.
+            let tried = unsafe { self.try_recv_locked(slot.as_mut_ptr(), &wakes) };
+            // SAFETY: taken above.
+            unsafe { self.raw_lock().unlock() };
+            wakes.wake_all();
+            let filled = match tried {
+                Tried::Done => true,
+                Tried::Closed => return Err(true),
+                Tried::NotReady => return Err(false),
+                Tried::Promised(sender) => {
+                    // SAFETY: won just now, for this; the slot is a place for a `T`.
+                    unsafe { receive_promised(sender, slot.as_mut_ptr().cast(), site) }
                 }
-            },
+            };
+            if filled {
+                // SAFETY: just said.
+                return Ok(unsafe { slot.assume_init() });
+            }
         }
     }
 
@@ -196,6 +200,23 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<(), Failed> {
+        loop {
+            if let Some(result) = self.try_or_wait(direction, elem, deadline, site) {
+                return result;
+            }
+        }
+    }
+
+    /// `None`: a receiver was woken without a value, because the channel was closed or a sender's
+    /// promise was not kept (`reserve.rs`), and is to look again.
+    #[inline]
+    fn try_or_wait(
+        &self,
+        direction: Direction,
+        elem: *mut T,
+        deadline: Option<Nanos>,
+        site: &'static Location<'static>,
+    ) -> Option<Result<(), Failed>> {
         let wakes = Wakes::new();
         self.raw_lock().lock();
         // SAFETY: we hold the lock; `elem` is a value to send or a place to fill.
@@ -216,12 +237,12 @@ impl<T> Hchan<T> {
         unsafe { self.raw_lock().unlock() };
         wakes.wake_all();
         match tried {
-            Tried::Done => Ok(()),
-            // SAFETY: won just now, for this; `elem` is a place for a `T`.
-            Tried::Promised(sender) if unsafe { receive_promised(sender, elem.cast(), site) } => {
-                Ok(())
+            Tried::Done => Some(Ok(())),
+            Tried::Promised(sender) => {
+                // SAFETY: won just now, for this; `elem` is a place for a `T`.
+                unsafe { receive_promised(sender, elem.cast(), site) }.then_some(Ok(()))
             }
-            _ => Err(Failed::Closed),
+            Tried::Closed | Tried::NotReady => Some(Err(Failed::Closed)),
         }
     }
 
@@ -234,12 +255,12 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         wakes: Wakes,
         site: &'static Location<'static>,
-    ) -> Result<(), Failed> {
+    ) -> Option<Result<(), Failed>> {
         self.wait(direction, elem, deadline, move || wakes.wake_all(), site)
     }
 
     /// Enters the queue and parks. The caller holds the lock, which is released; then
-    /// `unlocked` is called.
+    /// `unlocked` is called. `None`: look again.
     fn wait(
         &self,
         direction: Direction,
@@ -247,12 +268,12 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         unlocked: impl FnOnce(),
         site: &'static Location<'static>,
-    ) -> Result<(), Failed> {
+    ) -> Option<Result<(), Failed>> {
         if must_exit() {
             // SAFETY: the caller has taken it.
             unsafe { self.raw_lock().unlock() };
             unlocked();
-            return Err(Failed::Exiting);
+            return Some(Err(Failed::Exiting));
         }
         let current = Current::also_exiting();
         let word = SelectWord::new();
@@ -299,18 +320,18 @@ impl<T> Hchan<T> {
                 }
                 self.raw_lock().unlock();
             }
-            return Err(Failed::Timeout);
+            return Some(Err(Failed::Timeout));
         }
-        if sg.success.get() {
-            Ok(())
-        } else {
-            Err(Failed::Closed)
+        match direction {
+            _ if sg.success.get() => Some(Ok(())),
+            Direction::Send => Some(Err(Failed::Closed)),
+            Direction::Recv => None,
         }
     }
 }
 
 /// Fetches the value of a sender that was won before it had one: shows it where, wakes it,
-/// and waits for it. False: it has given up.
+/// and waits for it. False: it has given up, and the caller looks again.
 ///
 /// # Safety
 /// The caller has won `sender`'s record and not woken it; `elem` is a place for what it

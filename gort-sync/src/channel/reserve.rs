@@ -95,7 +95,8 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// Gives a reservation back; a receiver that waits for the value sees the end.
+    /// Gives a reservation back. A receiver that was won for it is woken without a value, and looks
+    /// again, as it does when the channel is closed.
     pub(crate) fn cancel_reserved(&self, reserved: Reserved) {
         let wakes = Wakes::new();
         match reserved {

@@ -2,12 +2,14 @@
 
 use crate::sudog::{SelectWord, Wakes};
 use gort_runtime::{Nanos, RawLock, Waiter};
+use std::panic::Location;
 
 /// One operation of a select, with the room it needs while it waits.
 ///
 /// [`select`](super::select) drives an arm through: `lock` → `poll` under the lock →
-/// (`enqueue` under the lock → park → `dequeue` under the lock) → the owner asks the
-/// chosen arm for its result. An arm is used for one select only.
+/// (`enqueue` under the lock → park → `dequeue` under the lock) → `settle` of the chosen arm,
+/// or all of it once more → the owner asks the chosen arm for its result. An arm is used for one
+/// select only.
 ///
 /// # Safety
 /// An implementation keeps what each method says; the select moves and wakes on
@@ -47,6 +49,13 @@ pub unsafe trait Arm {
 
     /// After `dequeue`, with no lock held: wakes those whom this arm's leaving has let through.
     fn left(&self) {}
+
+    /// Of the arm that was chosen, with no lock held: comes by what could not be had under the lock.
+    /// May wait, for as long as it takes. False: it came to nothing after all, and
+    /// the select goes on.
+    fn settle(&self, _site: &'static Location<'static>) -> bool {
+        true
+    }
 
     /// When it is worth polling again although nobody will wake the select: the due
     /// time of a timer. Asked before each wait, under the lock; whoever moves it nearer wakes
@@ -116,6 +125,10 @@ unsafe impl<A: Arm> Arm for Option<A> {
         if let Some(arm) = self {
             arm.left();
         }
+    }
+
+    fn settle(&self, site: &'static Location<'static>) -> bool {
+        self.as_ref().is_none_or(|arm| arm.settle(site))
     }
 
     fn due(&self) -> Option<Nanos> {

@@ -289,7 +289,6 @@ impl SelectedOperation<'_> {
     ///
     /// # Panics
     /// If `receiver` is not the very one that was added to the select.
-    #[track_caller]
     pub fn recv<T>(mut self, receiver: &Receiver<T>) -> Result<T, RecvError> {
         assert!(
             ptr::eq(self.handle, ptr::from_ref(receiver).cast()),
@@ -376,7 +375,6 @@ impl<T> DynArm for ChanRecvArm<'_, T> {
         self.record().kind.set(Kind::Observer);
     }
 
-    #[track_caller]
     unsafe fn take_into(&mut self, place: *mut ()) -> bool {
         match <Receiver<T> as Selectable>::take(self) {
             Ok(value) => {

@@ -6,6 +6,7 @@ use super::promise::PromiseArm;
 use super::send::{SendArm, SendTarget};
 use crate::sudog::{SelectWord, Wakes};
 use gort_runtime::{Nanos, RawLock, Waiter};
+use std::panic::Location;
 
 /// A receive arm of the macro.
 pub struct RecvArm<'a, S: Selectable + ?Sized + 'a> {
@@ -73,6 +74,10 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
 
     fn left(&self) {
         self.arm.left();
+    }
+
+    fn settle(&self, site: &'static Location<'static>) -> bool {
+        self.arm.settle(site)
     }
 
     fn due(&self) -> Option<Nanos> {

@@ -6,6 +6,8 @@
 //! 3. Otherwise enter every arm's queue, and park; the locks are released on g0.
 //! 4. Awake: lock all again, take out the records that are still queued, unlock; then wake
 //!    whoever stood behind one of them and can go on now.
+//! 5. The chosen arm settles: it may have been promised a value that has yet to come. If it
+//!    never comes, or the arm was woken by a close, which every look sees, again from 1.
 //!
 //! With every channel locked the arms are examined at one moment: if at each instant
 //! some channel is ready, neither `default` nor a time-out can be chosen. Which of
@@ -118,13 +120,17 @@ fn run(
     loop {
         let wakes = Wakes::new();
         locks.lock();
-        for &i in &*poll_order {
-            // SAFETY: all locks are held, and we wake below.
-            if unsafe { arms[i].poll(&wakes) } {
-                locks.unlock();
-                wakes.wake_all();
-                return Some(i);
+        // SAFETY: all locks are held, and we wake below.
+        let ready = poll_order
+            .iter()
+            .find(|&&i| unsafe { arms[i].poll(&wakes) });
+        if let Some(&chosen) = ready {
+            locks.unlock();
+            wakes.wake_all();
+            if arms[chosen].settle(site) {
+                return Some(chosen);
             }
+            continue;
         }
         let time_is_up = deadline.is_some_and(|deadline| now() >= deadline);
         if wait == Wait::Default || time_is_up {
@@ -134,10 +140,11 @@ fn run(
         }
         let due = arms.iter().filter_map(|arm| arm.due()).min();
         let until = due.into_iter().chain(deadline).min();
-        if let Some(chosen) = park(arms, poll_order, &locks, wakes, until, site) {
-            return Some(chosen);
+        let chosen = park(arms, poll_order, &locks, wakes, until, site);
+        if chosen.is_some_and(|chosen| arms[chosen].settle(site)) {
+            return chosen;
         }
-        // A time was up, the select's own or that of an arm, or the latter was moved: look
+        // Or a time was up, the select's own or that of an arm, or the latter was moved: look
         // again.
     }
 }

@@ -4,7 +4,7 @@ use super::arm::{Arm, Selectable};
 use crate::channel::{
     Hchan, Receiver, RecvError, Slot, Source, TimerChan, Tried, instant_as, receive_promised,
 };
-use crate::sudog::{Kind, SelectWord, Sudog, Wakes};
+use crate::sudog::{SelectWord, Sudog, Wakes};
 use gort_runtime::{Nanos, RawLock, Waiter, now};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
@@ -17,10 +17,19 @@ pub struct ChanRecvArm<'a, T> {
     source: Source<'a, T>,
     sg: Sudog,
     slot: Slot<T>,
-    /// The slot holds a value: set by `poll`, or by `sg.success` after a wake-up.
-    filled: Cell<bool>,
+    got: Cell<Got>,
+}
+
+/// What has come of the arm so far.
+#[derive(Clone, Copy)]
+enum Got {
+    Nothing,
+    /// A value, which lies in the slot.
+    Value,
     /// A sender that has been won but has yet to come by its value.
-    promised: Cell<Option<NonNull<Sudog>>>,
+    Promise(NonNull<Sudog>),
+    /// That no value will come any more.
+    End,
 }
 
 impl<T> std::fmt::Debug for ChanRecvArm<'_, T> {
@@ -59,7 +68,7 @@ impl<T> ChanRecvArm<'_, T> {
         if let Some(instant) = taken {
             // SAFETY: the slot is ours and empty.
             unsafe { self.place().write(instant_as(instant)) };
-            self.filled.set(true);
+            self.got.set(Got::Value);
         }
         taken.is_some()
     }
@@ -68,24 +77,19 @@ impl<T> ChanRecvArm<'_, T> {
     /// As for `poll`.
     unsafe fn poll_chan(&self, chan: &Hchan<T>, wakes: &Wakes) -> bool {
         // SAFETY: caller's clauses; the slot is ours and empty.
-        match unsafe { chan.try_recv_locked(self.place(), wakes) } {
-            Tried::Done => self.filled.set(true),
-            Tried::Closed => {}
-            Tried::NotReady => return false,
-            Tried::Promised(sender) => self.promised.set(Some(sender)),
-        }
+        self.got
+            .set(match unsafe { chan.try_recv_locked(self.place(), wakes) } {
+                Tried::Done => Got::Value,
+                Tried::Closed => Got::End,
+                Tried::NotReady => return false,
+                Tried::Promised(sender) => Got::Promise(sender),
+            });
         true
     }
 
     /// After the select: whether there is a value, which is the caller's from now on.
-    #[track_caller]
     fn take_filled(&self) -> bool {
-        if let Some(sender) = self.promised.take() {
-            // SAFETY: `poll` won it, and the place is ours and empty.
-            return unsafe { receive_promised(sender, self.place().cast(), Location::caller()) };
-        }
-        let waited = self.sg.success.take() && self.sg.kind.get() == Kind::Operation;
-        self.filled.take() || waited
+        matches!(self.got.replace(Got::Nothing), Got::Value)
     }
 }
 
@@ -108,7 +112,13 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
                 Source::Chan(chan) => self.poll_chan(chan, wakes),
                 Source::At(at) => self.fill(at.try_take()),
                 Source::Timer(timer) => self.fill(timer.try_take_locked()),
-                Source::Done(event) => event.how_locked().is_some(),
+                Source::Done(event) => {
+                    let happened = event.how_locked().is_some();
+                    if happened {
+                        self.got.set(Got::End);
+                    }
+                    happened
+                }
                 Source::Never => false,
             }
         }
@@ -137,6 +147,24 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
                 Source::At(_) | Source::Never => {}
             }
         }
+    }
+
+    fn settle(&self, site: &'static Location<'static>) -> bool {
+        let got = match self.got.get() {
+            // SAFETY: `poll` won the sender, and the place is ours and empty.
+            Got::Promise(sender) => unsafe {
+                if receive_promised(sender, self.place().cast(), site) {
+                    Got::Value
+                } else {
+                    Got::Nothing
+                }
+            },
+            // Woken: with a value; or to look again, as by `close`.
+            Got::Nothing if self.sg.success.get() => Got::Value,
+            got => got,
+        };
+        self.got.set(got);
+        !matches!(got, Got::Nothing)
     }
 
     #[inline]
@@ -178,12 +206,10 @@ impl<T> Selectable for Receiver<T> {
             source: self.source(),
             sg: Sudog::new(),
             slot: UnsafeCell::new(MaybeUninit::uninit()),
-            filled: Cell::new(false),
-            promised: Cell::new(None),
+            got: Cell::new(Got::Nothing),
         }
     }
 
-    #[track_caller]
     fn take<'a>(arm: &mut ChanRecvArm<'a, T>) -> Result<T, RecvError>
     where
         Self: 'a,
@@ -191,7 +217,7 @@ impl<T> Selectable for Receiver<T> {
         if !arm.take_filled() {
             return Err(RecvError);
         }
-        // SAFETY: a value was moved in, and the flags that say so are now cleared.
+        // SAFETY: a value was moved in, and what said so is cleared.
         Ok(unsafe { arm.place().read() })
     }
 }

@@ -228,19 +228,47 @@ fn select_promise_and_close() {
     explore(|| model(1));
 }
 
-/// A promise is given up: who waits for the place gets it, who waits for the value sees the end.
+/// A promise is given up: who waits for the place gets it, who waits for the value goes on waiting.
 #[test]
 fn select_promise_given_up() {
+    fn model(cap: usize, receive: fn(&Chan) -> Option<u32>) {
+        let chan = Chan::new(cap);
+        let unfaithful = with(&chan, |chan| {
+            let mut arm = send_late(&chan.tx);
+            assert_eq!(select(&mut [&mut arm], Wait::Block, Order::Biased), Some(0));
+        });
+        let sender = with(&chan, |chan| chan.send(1));
+        assert_eq!(receive(&chan), Some(1));
+        assert!(sender.join().unwrap());
+        // On a rendezvous channel it may not have been chosen so far.
+        chan.tx.close();
+        unfaithful.join().unwrap();
+    }
+    fn select_one(chan: &Chan) -> Option<u32> {
+        let mut arm = recv(&chan.rx);
+        select(&mut [&mut arm], Wait::Block, Order::Biased)?;
+        arm.take().ok().map(Token::name)
+    }
+    explore(|| model(1, Chan::recv));
+    explore(|| model(1, select_one));
+    explore(|| model(0, Chan::recv));
+    explore(|| model(0, select_one));
+}
+
+/// Given up, and closed: the value that was sent before that still comes, and then the end.
+#[test]
+fn select_promise_given_up_and_close() {
     explore(|| {
         let chan = Chan::new(1);
         let unfaithful = with(&chan, |chan| {
             let mut arm = send_late(&chan.tx);
             assert_eq!(select(&mut [&mut arm], Wait::Block, Order::Biased), Some(0));
         });
-        let sender = with(&chan, |chan| chan.send(1));
-        let received = chan.recv().or_else(|| chan.recv());
-        assert_eq!(received, Some(1));
-        assert!(sender.join().unwrap());
+        let receiver = with(&chan, |chan| (chan.recv(), chan.recv()));
+        let sent = chan.send(1);
+        chan.tx.close();
+        assert!(sent);
+        assert_eq!(receiver.join().unwrap(), (Some(1), None));
         unfaithful.join().unwrap();
     });
 }
