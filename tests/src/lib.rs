@@ -54,12 +54,19 @@ pub fn on_1_2_and_8_procs(test: &'static str, body: fn()) {
                     ended.status.success() && ended.stdout.contains("1 passed"),
                     "with GORT_MAXPROCS={procs}: {}\n{}\n{}",
                     ended.status,
-                    ended.stdout,
-                    ended.stderr
+                    end_of(&ended.stdout),
+                    end_of(&ended.stderr)
                 );
             }
         }
     }
+}
+
+/// The last lines of what somebody printed: what went wrong stands at the end.
+fn end_of(text: &str) -> &str {
+    const LINES: usize = 100;
+    let start = text.rmatch_indices('\n').nth(LINES);
+    start.map_or(text, |(at, _)| &text[at..])
 }
 
 /// Whether `GORT_DEBUG` has this process move goroutines each time they run: then a switch takes
