@@ -191,8 +191,9 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if !self.mutex.word.unlock_alone() {
-            self.mutex.unlock_slow();
+        let left = self.mutex.word.unlock();
+        if left != 0 {
+            self.mutex.unlocked(left);
         }
     }
 }

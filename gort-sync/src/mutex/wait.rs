@@ -3,10 +3,10 @@
 //!
 //! *Normal mode*: an unlocker frees the lock and wakes the first waiter, which competes
 //! with newcomers (they are running already, so throughput is high). A woken waiter that
-//! loses goes back to the front of the queue. *Starvation mode*, per waiter: one that has
-//! waited for more than 1 ms says so in its record; the next unlocker hands it the lock
-//! without freeing it. An arm of a select (`request.rs`) says so from the start: it cannot
-//! compete once its select has been won for it.
+//! loses goes back to the front of the queue. *Starvation mode*: a waiter that has waited for more
+//! than 1 ms says so in its record; an unlocker that finds it first in the queue hands it the
+//! lock, or, if somebody was quicker, sees to it that nobody is again. An arm of a select
+//! (`request.rs`) says so from the start: it cannot compete once its select has been won for it.
 //!
 //! # Waiters that may leave
 //! A waiter with a deadline, or in a select, shares the right to be woken with others: that
@@ -18,6 +18,7 @@
 use super::Mutex;
 use crate::spin::spin;
 use crate::sudog::{SelectWord, Sudog, WaitQueue, wake};
+use crate::word::mutex::{Duty, Word};
 use gort_runtime::{Current, Nanos, WaitReason, now};
 use std::panic::Location;
 use std::ptr;
@@ -66,7 +67,7 @@ impl<T: ?Sized> Mutex<T> {
                 return false;
             }
             // SAFETY: enqueued under the queue's lock, which `commit` releases; dequeued
-            // and woken once, by `unlock_slow`, or won by the time, and then dequeued below.
+            // and woken once, by `unlocked`, or won by the time, and then dequeued below.
             unsafe {
                 if waiting_since == 0 {
                     waiting_since = time;
@@ -134,30 +135,57 @@ impl<T: ?Sized> Mutex<T> {
         }
     }
 
+    /// After an unlock that left this of the word.
     #[cold]
-    pub(super) fn unlock_slow(&self) {
-        if self.word.unlock_quietly() {
+    pub(super) fn unlocked(&self, left: u32) {
+        if !Word::is_duty(left) {
             return;
         }
         self.queue_lock.lock();
         // SAFETY: we hold the queue's lock; the record is woken below, once.
         unsafe {
-            let next = self.queue().dequeue();
-            if self.queue().is_empty() {
-                self.word.queue_is_empty();
-            }
-            let Some(sg) = next else {
-                // Those who announced themselves have left.
-                self.word.unlock();
+            let Some(next) = self.take_next() else {
                 return self.queue_lock.unlock();
             };
-            let hand_over = sg.elem.get() == STARVING;
-            sg.success.set(hand_over);
-            if !hand_over {
-                self.word.unlock_for_woken();
-            }
             self.queue_lock.unlock();
-            wake(sg);
+            wake(next);
         }
     }
+
+    /// An unlocker's duty: takes out the waiter that is to be woken, if there is one.
+    ///
+    /// # Safety
+    /// The caller holds the queue's lock, and wakes.
+    unsafe fn take_next<'a>(&self) -> Option<&'a Sudog> {
+        // SAFETY: caller's clauses; a record in the queue is alive.
+        unsafe {
+            let queue = self.queue();
+            while let Some(first) = queue.front() {
+                let duty = self.word.duty(is_starving(first));
+                if duty == Duty::None {
+                    return None;
+                }
+                queue.remove(first);
+                if first.win() {
+                    first.success.set(duty == Duty::HandOver);
+                    match queue.front() {
+                        None => self.word.queue_is_empty(),
+                        Some(second) if duty == Duty::HandOver => {
+                            self.word.set_starving(is_starving(second));
+                        }
+                        Some(_) => {}
+                    }
+                    return Some(first);
+                }
+                // It has given up. The next one may want another duty.
+                self.word.take_back(duty);
+            }
+        }
+        self.word.queue_is_empty();
+        None
+    }
+}
+
+fn is_starving(sg: &Sudog) -> bool {
+    sg.elem.get() == STARVING
 }

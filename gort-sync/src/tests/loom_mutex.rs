@@ -3,8 +3,8 @@
 //! Not modelled: the clock (a waiter starves from its second
 //! round on, in some models; the time of one with a limit may be up at any moment).
 
-use super::{Data, Queue, Sleeper, explore};
-use crate::word::mutex::Word;
+use super::{Data, Queue, Sleeper, WON, explore};
+use crate::word::mutex::{Duty, Word};
 use loom::sync::Mutex as QueueLock;
 use loom::thread;
 use std::sync::Arc;
@@ -116,25 +116,43 @@ impl Mutex {
         }
     }
 
+    /// The guard's drop and `Mutex::unlocked`.
     fn unlock(&self) {
-        if self.word.unlock_alone() || self.word.unlock_quietly() {
+        let left = self.word.unlock();
+        if left == 0 || !Word::is_duty(left) {
             return;
         }
         let mut queue = self.queue.lock().unwrap();
-        let next = queue.dequeue();
-        if queue.is_empty() {
-            self.word.queue_is_empty();
-        }
-        let Some(sleeper) = next else {
-            self.word.unlock();
-            return;
-        };
-        sleeper.set_handed_over(sleeper.starving);
-        if !sleeper.starving {
-            self.word.unlock_for_woken();
-        }
+        let next = self.take_next(&mut queue);
         drop(queue);
-        sleeper.wake();
+        if let Some(sleeper) = next {
+            sleeper.wake();
+        }
+    }
+
+    /// `Mutex::take_next`.
+    fn take_next(&self, queue: &mut Queue) -> Option<Arc<Sleeper>> {
+        while let Some(first) = queue.front().cloned() {
+            let duty = self.word.duty(first.starving);
+            if duty == Duty::None {
+                return None;
+            }
+            queue.remove(&first);
+            if first.decide(WON) {
+                first.set_handed_over(duty == Duty::HandOver);
+                match queue.front() {
+                    None => self.word.queue_is_empty(),
+                    Some(second) if duty == Duty::HandOver => {
+                        self.word.set_starving(second.starving);
+                    }
+                    Some(_) => {}
+                }
+                return Some(first);
+            }
+            self.word.take_back(duty);
+        }
+        self.word.queue_is_empty();
+        None
     }
 }
 
@@ -190,4 +208,14 @@ fn an_arm_that_loses_takes_the_lock_along() {
 #[test]
 fn an_arm_and_one_with_a_limit_forget_each_other() {
     all_lock(&[&[How::Select], &[How::Limited], &[How::Starve, How::Wait]]);
+}
+
+#[test]
+fn two_that_starve_forget_each_other() {
+    all_lock(&[&[How::Starve], &[How::Starve], &[How::Wait, How::Wait]]);
+}
+
+#[test]
+fn two_arms_forget_each_other() {
+    all_lock(&[&[How::Select], &[How::Select], &[How::Wait, How::Wait]]);
 }

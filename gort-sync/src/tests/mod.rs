@@ -228,6 +228,10 @@ impl Queue {
         None
     }
 
+    fn front(&self) -> Option<&Arc<Sleeper>> {
+        self.0.front()
+    }
+
     fn take_all(&mut self) -> Vec<Arc<Sleeper>> {
         std::iter::from_fn(|| self.dequeue()).collect()
     }

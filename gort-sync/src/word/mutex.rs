@@ -2,33 +2,49 @@
 //!
 //! | bit | meaning | set by | cleared by |
 //! |---|---|---|---|
-//! | `LOCKED` | somebody holds the lock (or it is being handed over) | the locker | the holder, unless it hands over |
-//! | `QUEUED` | somebody may be in the queue | a waiter, under the queue's lock | whoever finds the queue empty, under its lock |
-//! | `WOKEN` | a waiter has been woken and competes | the unlocker, under the queue's lock | that waiter |
+//! | `LOCKED` | somebody holds the lock | the locker, or the unlocker that hands it over | the holder |
+//! | `QUEUED` | somebody may be in the queue | a waiter | whoever finds the queue empty |
+//! | `WOKEN` | a waiter has been woken and competes | an unlocker | that waiter |
+//! | `STARVING` | the lock is only handed over | an unlocker that finds a starving waiter first | as `QUEUED`, or an unlocker that hands over |
+//!
+//! All but the changes of `LOCKED` by who locks and unlocks are made under the queue's lock.
+//! As in Go's `sync.Mutex`, an unlocker first frees the lock, by a subtraction, and what the word
+//! was tells it whether it has a *duty*: to look after those who wait, under the queue's lock.
 //!
 //! # Invariants
-//! 1. If the queue is not empty, `QUEUED` is set. (It may be set with an empty queue: a
-//!    select announces itself and then need not wait. It costs the next unlocker a look.)
-//! 2. `QUEUED` is set only together with `LOCKED`, by a compare-and-swap that would fail if
-//!    the mutex were free.
-//! 3. `WOKEN` is set exactly while one waiter, taken out of the queue without being handed
-//!    the lock, has not yet called [`lock_or_announce`](Word::lock_or_announce).
+//! 1. If the queue is not empty, `QUEUED` is set. (It may be set with an empty queue: a select
+//!    announces itself and then need not wait. It costs the next unlocker a look.)
+//! 2. `WOKEN` is set exactly while one waiter, taken out of the queue without being handed the
+//!    lock, has not yet called [`lock_or_announce`](Word::lock_or_announce).
+//! 3. `STARVING` is set only together with `LOCKED`, in one step. While it is set and `LOCKED` is
+//!    not, nobody but an unlocker with a duty sets `LOCKED`, and such an unlocker is on its way:
+//!    the one that freed the lock.
+//! 4. If the queue is not empty, then somebody holds the lock, or an unlocker with a duty is on
+//!    its way, or `WOKEN` is set.
 //!
 //! # Why no wake-up is lost
-//! *Waiter and unlocker.* A waiter announces itself under the queue's lock and keeps that
-//! lock until it is parked. An unlocker's change of the word either comes before (then the
-//! announcement fails, and the waiter has the lock instead) or sees `QUEUED`, takes the
-//! queue's lock and finds the waiter.
+//! That is invariant 4; each step keeps it.
 //!
-//! *The unlocker that sees `WOKEN`* wakes nobody. The woken waiter is then still on its way
-//! (invariant 3) to one compare-and-swap, which takes the lock or clears the bit while
-//! somebody holds it; whoever holds it then unlocks without seeing `WOKEN`. So a woken
-//! waiter may give up after that step, and only after it: what it was woken for is taken,
-//! or passed on to the holder.
+//! *A waiter enters the queue* under its lock, after an announcement that took the mutex instead
+//! if that was free. So somebody held it, and will find `QUEUED` when it unlocks; or it was free but
+//! `STARVING`, and invariant 3 has an unlocker on its way.
 //!
-//! *A waiter whose time is up* and that was not woken takes itself out of the queue under
-//! its lock; an unlocker that is on its way there finds the next one, or nobody, and frees
-//! the lock.
+//! *An unlocker* that finds `QUEUED` has a duty, but for one case: with `WOKEN` set, and nobody
+//! starving, the woken waiter will be the next to keep the invariant.
+//!
+//! *A woken waiter* takes the lock, or else clears `WOKEN` while somebody holds it, or while an
+//! unlocker is on its way to hand it over: one compare-and-swap. It may give up after that step,
+//! and only after it.
+//!
+//! *A duty* looks at what is, not at what was: it may come late, or be one of several. It sets
+//! `LOCKED` on behalf of a starving waiter, or leaves that to whoever has locked meanwhile,
+//! having set `STARVING`; or it sets `WOKEN`, or finds it set. Then it takes out the waiter. If that
+//! one has given up, it takes back what it set, and goes on to the next, until nobody is there.
+//!
+//! # Orderings
+//! Locking is an acquire, unlocking a release. Every change is a read-modify-write, so what
+//! earlier holders released is passed on by all of them; a duty acquires on behalf of who is handed the
+//! lock, to whom the wake-up passes it.
 
 use crate::prim::{
     AtomicU32,
@@ -38,10 +54,22 @@ use crate::prim::{
 const LOCKED: u32 = 1;
 const QUEUED: u32 = 2;
 const WOKEN: u32 = 4;
+const STARVING: u32 = 8;
 
 /// See the head of the file.
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU32);
+
+/// What the unlocker that has a duty is to do with the first in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Duty {
+    /// Nothing: somebody else sees to the queue.
+    None,
+    /// To wake it: `WOKEN` is set.
+    Wake,
+    /// To hand it the lock: `LOCKED` is set.
+    HandOver,
+}
 
 impl Word {
     /// Free.
@@ -62,25 +90,26 @@ impl Word {
         self.0.compare_exchange(0, LOCKED, Acquire, Relaxed).is_ok()
     }
 
-    /// Locks if nobody holds the lock, ahead of those who wait. May fail if others change
-    /// the word at this moment.
+    /// Locks if the lock is free, ahead of those who wait, unless one of them starves. May fail
+    /// if others change the word at this moment.
     #[inline]
     pub(crate) fn try_lock(&self) -> bool {
         let word = self.0.load(Relaxed);
-        word & LOCKED == 0
+        word & (LOCKED | STARVING) == 0
             && self
                 .0
                 .compare_exchange(word, word | LOCKED, Acquire, Relaxed)
                 .is_ok()
     }
 
-    /// Under the queue's lock: takes the mutex if it is free (true), else announces a
-    /// waiter. `woken`: the caller is who `WOKEN` speaks of; the bit is cleared either way.
+    /// Under the queue's lock: takes the mutex if it is free and nobody starves (true), else
+    /// announces a waiter. `woken`: the caller is who `WOKEN` speaks of; the bit is cleared either
+    /// way.
     pub(crate) fn lock_or_announce(&self, woken: bool) -> bool {
         let clear = if woken { !WOKEN } else { !0 };
         let mut word = self.0.load(Relaxed);
         loop {
-            let free = word & LOCKED == 0;
+            let free = word & (LOCKED | STARVING) == 0;
             let new = (word | if free { LOCKED } else { QUEUED }) & clear;
             match self.0.compare_exchange_weak(word, new, Acquire, Relaxed) {
                 Ok(_) => return free,
@@ -91,41 +120,59 @@ impl Word {
 
     /// Under the queue's lock, and the queue is empty.
     pub(crate) fn queue_is_empty(&self) {
-        self.0.fetch_and(!QUEUED, Relaxed);
+        self.0.fetch_and(!(QUEUED | STARVING), Relaxed);
     }
 
-    /// Unlocks if nobody else is concerned.
+    /// Unlocks. What is left of the word is 0 if nobody else is concerned; else see
+    /// [`is_duty`](Self::is_duty).
     #[inline]
-    pub(crate) fn unlock_alone(&self) -> bool {
-        self.0.compare_exchange(LOCKED, 0, Release, Relaxed).is_ok()
+    #[must_use]
+    pub(crate) fn unlock(&self) -> u32 {
+        self.0.fetch_sub(LOCKED, Release) - LOCKED
     }
 
-    /// Unlocks unless somebody must be woken: false then, and the caller, still holding,
-    /// takes the queue's lock.
-    pub(crate) fn unlock_quietly(&self) -> bool {
+    /// Whether an unlocker that left this of the word has a duty.
+    pub(crate) fn is_duty(left: u32) -> bool {
+        left & QUEUED != 0 && left & (WOKEN | STARVING) != WOKEN
+    }
+
+    /// Under the lock of the queue, which is not empty, by an unlocker that has a duty: prepares it.
+    /// `starving`: the first in the queue is to be handed the lock.
+    pub(crate) fn duty(&self, starving: bool) -> Duty {
         let mut word = self.0.load(Relaxed);
-        while word & QUEUED == 0 || word & WOKEN != 0 {
-            // Nobody to wake, or somebody awake already.
-            match self
-                .0
-                .compare_exchange_weak(word, word & !LOCKED, Release, Relaxed)
-            {
-                Ok(_) => return true,
+        loop {
+            let (new, duty) = if word & LOCKED == 0 && (starving || word & STARVING != 0) {
+                (word | LOCKED, Duty::HandOver)
+            } else if starving {
+                // Whoever has locked meanwhile hands it over.
+                (word | STARVING, Duty::None)
+            } else if word & (WOKEN | STARVING) != 0 {
+                return Duty::None;
+            } else {
+                (word | WOKEN, Duty::Wake)
+            };
+            match self.0.compare_exchange_weak(word, new, Acquire, Relaxed) {
+                Ok(_) => return duty,
                 Err(now) => word = now,
             }
         }
-        // From here on WOKEN stays clear: only a holder sets it, and that is us.
-        false
     }
 
-    /// Under the queue's lock, after `unlock_quietly` said no: unlocks; nobody is woken.
-    pub(crate) fn unlock(&self) {
-        self.0.fetch_and(!LOCKED, Release);
+    /// Under the queue's lock, after `Duty::HandOver`: whether from now on the first one starves.
+    pub(crate) fn set_starving(&self, starving: bool) {
+        if starving {
+            self.0.fetch_or(STARVING, Relaxed);
+        } else {
+            self.0.fetch_and(!STARVING, Relaxed);
+        }
     }
 
-    /// As [`unlock`](Self::unlock), for a waiter that is about to be woken.
-    pub(crate) fn unlock_for_woken(&self) {
-        // LOCKED off, WOKEN on.
-        self.0.fetch_xor(LOCKED | WOKEN, Release);
+    /// Under the queue's lock: takes back a duty towards somebody who has given up.
+    pub(crate) fn take_back(&self, duty: Duty) {
+        match duty {
+            Duty::None => {}
+            Duty::Wake => drop(self.0.fetch_and(!WOKEN, Relaxed)),
+            Duty::HandOver => drop(self.0.fetch_and(!LOCKED, Release)),
+        }
     }
 }
