@@ -8,7 +8,7 @@
 use crate::debug;
 use crate::g::G;
 use crate::m::M;
-use crate::prim::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::prim::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 use crate::runq::Runq;
 use crate::stack::FreeSlots;
 use crate::stats::Stats;
@@ -34,8 +34,10 @@ pub(crate) struct P {
     /// Bumped for every goroutine that is run, also one that inherits its time
     /// slice. Others read it to see whether this P gets on.
     pub(crate) dispatches: AtomicU32,
-    /// Bumped for every time slice.
-    pub(crate) schedtick: Cell<u32>,
+    /// Bumped for every time slice. Others read it to see how long the present one lasts.
+    pub(crate) schedtick: AtomicU32,
+    /// Set by sysmon: the present time slice has lasted long enough.
+    pub(crate) slice_is_over: AtomicBool,
     /// Goroutines run in the present time slice.
     pub(crate) streak: Cell<u32>,
     /// New goroutines that ran from `runnext` since the queue's head last did.
@@ -70,7 +72,8 @@ impl P {
             link: Cell::new(ptr::null()),
             runq: Runq::new(),
             dispatches: AtomicU32::new(0),
-            schedtick: Cell::new(0),
+            schedtick: AtomicU32::new(0),
+            slice_is_over: AtomicBool::new(false),
             streak: Cell::new(0),
             new_in_a_row: Cell::new(0),
             slice_start: Cell::new(0),
@@ -88,6 +91,13 @@ impl P {
     /// Its place among all Ps.
     pub(crate) fn id(&self) -> u32 {
         self.id
+    }
+
+    /// The holder begins a time slice.
+    #[inline]
+    pub(crate) fn next_slice(&self) {
+        self.schedtick
+            .store(self.schedtick.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
     /// A random number (xorshift64*, Vigna 2016); for victims and select order.

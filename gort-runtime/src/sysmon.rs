@@ -9,6 +9,9 @@
 //! | has been in user code, asleep in the kernel | for 1 ms | for 100 ms |
 //! | has run the same goroutine | for 10 ms | for 100 ms |
 //!
+//! It also ends the time slice of goroutines that hand on a P to each other for longer than 10 ms,
+//! before they look at the clock themselves.
+//!
 //! Work waiting means: something in the P's queue or among its timers, or in the global
 //! queue with no P idle. Without work the P is taken only so that an otherwise idle program
 //! comes to rest, sysmon included. Go's `sysmon` and `retake`.
@@ -64,6 +67,9 @@ pub(crate) fn start() {
 struct Seen {
     dispatches: u32,
     since: u64,
+    /// The time slice, and when it was first seen.
+    slice: u32,
+    slice_since: u64,
     /// Announced calls of the M that holds it, and when sysmon saw the last one begin.
     calls: u32,
     called_at: u64,
@@ -170,6 +176,7 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
             run_timers_of_surplus(p, now);
             continue;
         };
+        seen.limit_slice(p, now);
         let dispatches = p.dispatches.load(Relaxed);
         let calls = m.calls.load(Relaxed);
         if dispatches != seen.dispatches {
@@ -179,6 +186,7 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
                 calls,
                 called_at: now,
                 asked_at: now,
+                ..*seen
             };
             continue;
         }
@@ -210,6 +218,16 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
 }
 
 impl Seen {
+    /// Ends a time slice that goroutines with long jobs hand on to each other.
+    fn limit_slice(&mut self, p: &P, now: u64) {
+        let slice = p.schedtick.load(Relaxed);
+        if slice != self.slice {
+            (self.slice, self.slice_since) = (slice, now);
+        } else if now - self.slice_since >= SLICE_NS {
+            p.slice_is_over.store(true, Relaxed);
+        }
+    }
+
     /// Asks the kernel, now and then, whether the holder's thread sleeps.
     fn is_asleep(&mut self, m: &M, now: u64) -> bool {
         if now - self.asked_at < ASLEEP_NS {

@@ -88,7 +88,7 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
         }
         run_due_timers(p);
 
-        if p.schedtick.get().is_multiple_of(GLOBAL_EVERY)
+        if p.schedtick.load(Relaxed).is_multiple_of(GLOBAL_EVERY)
             && SCHED.global_has_work()
             && let Some(gp) = SCHED.get_global(&SCHED.shared.lock())
         {
@@ -189,9 +189,14 @@ fn one_more_new(p: &P) -> bool {
     enough
 }
 
-/// Whether goroutines that inherit the time slice have used it up.
+/// Whether goroutines that inherit the time slice have used it up: those with short jobs look at
+/// the clock now and then, those with long ones are told by sysmon.
 #[inline]
 pub(super) fn slice_used_up(p: &P) -> bool {
+    if p.slice_is_over.load(Relaxed) {
+        p.slice_is_over.store(false, Relaxed);
+        return true;
+    }
     let streak = p.streak.get();
     if streak == 0 || !streak.is_multiple_of(SLICE_CHECK) {
         return false;
@@ -213,7 +218,7 @@ fn run_due_timers(p: &P) {
     if next == 0 {
         return;
     }
-    let ticks = p.schedtick.get().wrapping_add(p.streak.get());
+    let ticks = p.schedtick.load(Relaxed).wrapping_add(p.streak.get());
     if !ticks.is_multiple_of(TIMERS_EVERY) && !p.runq.is_empty() {
         return;
     }

@@ -124,7 +124,7 @@ pub(super) enum Turn {
 /// Whose turn it is on `m`, which holds `p`.
 pub(super) fn turn(m: &M, p: &P) -> Turn {
     m.home.fetch();
-    let tick = p.schedtick.get().is_multiple_of(YIELD_EVERY);
+    let tick = p.schedtick.load(Relaxed).is_multiple_of(YIELD_EVERY);
     if tick && give_to_wanting(m, p) {
         return Turn::Stop;
     }
@@ -170,7 +170,7 @@ fn give_to_wanting(m: &M, p: &P) -> bool {
         return false;
     };
     // So that the other does not give it back at once.
-    p.schedtick.set(p.schedtick.get().wrapping_add(1));
+    p.next_slice();
     hand_p(other, releasep(m));
     stop_spinning(m);
     true

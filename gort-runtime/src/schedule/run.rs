@@ -75,7 +75,7 @@ fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     if inherit {
         p.streak.set(p.streak.get() + 1);
     } else {
-        p.schedtick.set(p.schedtick.get().wrapping_add(1));
+        p.next_slice();
         p.streak.set(0);
         p.slice_start.set(0);
     }
