@@ -82,8 +82,8 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        if !self.word.try_read() {
-            self.wait(Side::Read, None, Location::caller());
+        if !self.word.read_or_knock() {
+            self.wait_after_knock(Location::caller());
         }
         RwLockReadGuard::new(self)
     }
@@ -113,7 +113,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Locks for writing if nobody is inside. Go's `TryLock`.
     ///
     /// # Errors
-    /// If somebody is, also the caller itself.
+    /// If somebody is, also the caller itself; or if a reader is just finding that it has to wait.
     #[inline]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, WouldBlock> {
         if self.word.try_write() {

@@ -51,6 +51,15 @@ impl<T: ?Sized> RwLock<T> {
         }
     }
 
+    /// Gets in as a reader that has knocked.
+    #[cold]
+    pub(super) fn wait_after_knock(&self, site: &'static Location<'static>) {
+        if self.word.read_unlock() {
+            self.last_reader_left();
+        }
+        self.wait(Side::Read, None, site);
+    }
+
     /// Gets in, waiting until `deadline` at most, if there is one. False: it has come.
     #[cold]
     pub(super) fn wait(
@@ -131,7 +140,7 @@ impl<T: ?Sized> RwLock<T> {
         }
     }
 
-    /// The last reader has left, and seen that somebody waits.
+    /// The last of those who are counted as readers has left, and seen that somebody waits.
     #[cold]
     pub(super) fn last_reader_left(&self) {
         self.queues_lock.lock();
@@ -161,7 +170,7 @@ impl<T: ?Sized> RwLock<T> {
         }
     }
 
-    /// The writer that is inside leaves, and somebody waits.
+    /// The writer that is inside leaves, and somebody waits or knocks.
     #[cold]
     pub(super) fn write_unlock_slow(&self) {
         let woken = WaitQueue::new();

@@ -63,10 +63,10 @@ impl RwLock {
 
     /// Gets in, reads or writes, leaves. Says how much it has written.
     fn visit(&self, how: How) -> u32 {
-        let tried = if how.reads() {
-            self.word.try_read()
-        } else {
-            self.word.try_write()
+        let tried = match how {
+            How::Read => self.read_or_knock(),
+            How::ReadLimited => self.word.try_read(),
+            How::Write | How::WriteLimited => self.word.try_write(),
         };
         if !tried && !self.wait(how) {
             return 0;
@@ -81,6 +81,15 @@ impl RwLock {
             self.write_unlock_slow();
         }
         1
+    }
+
+    /// The beginning of `RwLock::read`.
+    fn read_or_knock(&self) -> bool {
+        let inside = self.word.read_or_knock();
+        if !inside {
+            self.read_unlock();
+        }
+        inside
     }
 
     fn read_unlock(&self) {
@@ -190,7 +199,7 @@ fn readers_stay_behind_a_writer_that_gave_up() {
         let first = thread::spawn({
             let (lock, second_was_inside) = (Arc::clone(&lock), Arc::clone(&second_was_inside));
             move || {
-                if !lock.word.try_read() {
+                if !lock.read_or_knock() {
                     lock.wait(How::Read);
                 }
                 // Inside until the second reader was.
