@@ -49,6 +49,21 @@ mod select;
 /// # Panics
 ///
 /// Like `gort::spawn`: when there is no memory left for a stack.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+///
+/// fn add(a: i32, b: i32) -> i32 {
+///     a + b
+/// }
+///
+/// let (tx, rx) = bounded(0);
+/// let sum = go!(add(1, 2));
+/// go!(name = "sender", clone [tx]; { tx.send(3) });
+/// assert_eq!(rx.recv(), Ok(3));
+/// assert_eq!(sum.join().unwrap(), 3);
+/// ```
 #[proc_macro]
 pub fn go(input: TokenStream) -> TokenStream {
     let delimiter = go::Delimiter::of_call_site();
@@ -94,6 +109,28 @@ pub fn go(input: TokenStream) -> TokenStream {
 /// # Panics
 ///
 /// "send on closed channel" in a chosen send arm without `r =`; the value is then still in its variable.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+///
+/// let (tx, rx) = bounded(0);
+/// let (_quit, done) = bounded::<()>(0);
+/// go!(move || tx.send(1));
+/// let got = select! {
+///     v = <-rx => v.ok(),
+///     <-done => None,
+///     after(Duration::from_secs(10)) => panic!("nobody sends"),
+/// };
+/// assert_eq!(got, Some(1));
+///
+/// let (tx, _rx) = bounded(1);
+/// let job = String::from("a job");
+/// select! {
+///     tx <- job => println!("it is in the queue"),
+///     default => println!("no room for {job}, which is still ours"),
+/// }
+/// ```
 #[proc_macro]
 pub fn select(input: TokenStream) -> TokenStream {
     select::select(input.into(), select::Bias::Random).into()
@@ -106,6 +143,21 @@ pub fn select(input: TokenStream) -> TokenStream {
 /// # Panics
 ///
 /// As `select!` does.
+///
+/// # Examples
+/// ```
+/// use gort::channel::{select_biased, unbounded};
+///
+/// let (urgent, first) = unbounded();
+/// let (normal, second) = unbounded();
+/// normal.send("a letter").unwrap();
+/// urgent.send("a fire").unwrap();
+/// let got = select_biased! {
+///     message = <-first => message,
+///     message = <-second => message,
+/// };
+/// assert_eq!(got, Ok("a fire"));
+/// ```
 #[proc_macro]
 pub fn select_biased(input: TokenStream) -> TokenStream {
     select::select(input.into(), select::Bias::Biased).into()
@@ -120,7 +172,22 @@ pub fn select_biased(input: TokenStream) -> TokenStream {
 ///
 /// The block runs when the scope is left in any way: at its end, by `return`, `?` or `break`, by a panic, by
 /// `goexit()`. Several in one scope run last first. It borrows what it names until then. The value of the block is
-/// thrown away, and `return` and `?` inside it leave the block only.
+/// thrown away, and `return` and `?` inside it leave the block only. If it panics while a panic is on its way, its
+/// payload replaces that one for `gort::recover` and `join`.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// fn work(busy: &WaitGroup) -> Result<i32, std::num::ParseIntError> {
+///     busy.add(1);
+///     defer! { busy.done(); }
+///     "not a number".parse()
+/// }
+///
+/// let busy = WaitGroup::new();
+/// assert!(work(&busy).is_err());
+/// busy.wait();
+/// ```
 #[proc_macro]
 pub fn defer(input: TokenStream) -> TokenStream {
     defer::defer(input.into()).into()
@@ -136,6 +203,18 @@ pub fn defer(input: TokenStream) -> TokenStream {
 /// `procs` is the number of goroutines that compute at the same time (Go: `GOMAXPROCS`), `stack` the size in bytes of
 /// the main goroutine's stack. `main` may return anything that implements `Termination`, must be called `main`, takes
 /// no arguments and is not `async`. When it returns, the program ends without waiting for goroutines, as in Go.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// #[gort::main(procs = 2)]
+/// fn main() -> Result<(), RecvError> {
+///     let (tx, rx) = bounded(0);
+///     go!(move || tx.send("hello"));
+///     assert_eq!(rx.recv()?, "hello");
+///     Ok(())
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::main(args.into(), item.into()).into()
@@ -151,6 +230,19 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// It stands in place of `#[test]` and goes together with `#[should_panic]` and `#[ignore]`. A test that leaves
 /// goroutines behind fails and names them; `leaks = "allow"` turns that off. The function takes no arguments, has no
 /// generic parameters and is not `async`; it may return a `Result`.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// #[gort::test]
+/// fn hands_it_over() -> Result<(), RecvError> {
+///     let (tx, rx) = bounded(0);
+///     let sender = go!(move || tx.send(1));
+///     assert_eq!(rx.recv()?, 1);
+///     sender.join().unwrap().unwrap();
+///     Ok(())
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::test(args.into(), item.into()).into()

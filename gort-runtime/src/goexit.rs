@@ -42,6 +42,21 @@ pub(crate) enum Outcome<T> {
 ///
 /// # Panics
 /// Outside a goroutine.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+///
+/// fn deep_down() {
+///     goexit();
+/// }
+///
+/// let handle = go!(move || {
+///     deep_down();
+///     unreachable!("the goroutine has ended");
+/// });
+/// assert!(matches!(handle.join(), Err(JoinError::Exited)));
+/// ```
 pub fn goexit() -> ! {
     let Some(gp) = tls::getg() else {
         panic!(

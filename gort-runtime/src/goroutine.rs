@@ -4,6 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A goroutine's number: unique in the process, never used again.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let (a, b) = (go!(|| gort::current().id()), go!(|| gort::current().id()));
+/// let ids = (a.join().unwrap(), b.join().unwrap());
+/// assert_ne!(ids.0, ids.1);
+/// println!("goroutines {} and {}", ids.0, ids.1);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GoroutineId(u64);
 
@@ -26,6 +35,15 @@ impl GoroutineId {
 }
 
 /// A goroutine's identity.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let handle = go!(name = "reader"; { gort::current() });
+/// let goroutine = handle.goroutine();
+/// assert_eq!(goroutine.name(), Some("reader"));
+/// assert_eq!(goroutine.id(), handle.join().unwrap().id());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Goroutine {
     id: GoroutineId,

@@ -28,6 +28,12 @@ use std::sync::Arc;
 ///
 /// # Panics
 /// If no stack can be had from the system.
+///
+/// # Examples
+/// ```
+/// let handle = gort::spawn(|| 6 * 7);
+/// assert_eq!(handle.join().unwrap(), 42);
+/// ```
 #[track_caller]
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where
@@ -40,7 +46,19 @@ where
     }
 }
 
-/// Starts goroutines with a name or a stack size of their own.
+/// Starts goroutines with a name or a stack size of their own. As `std::thread::Builder`; see
+/// also the options of the macro `go!`.
+///
+/// ```
+/// use gort::Builder;
+///
+/// let parser = Builder::new()
+///     .name("parser")
+///     .stack_size(1 << 20)
+///     .spawn(|| gort::current().name().map(str::to_owned))?;
+/// assert_eq!(parser.join().unwrap().as_deref(), Some("parser"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until `spawn`"]
 pub struct Builder {
@@ -61,7 +79,7 @@ impl Builder {
     }
 
     /// Reserves `bytes` for its stack, rounded up to a power of two of at least
-    /// 32 KiB. Only what is used is committed.
+    /// 32 KiB; 1 GiB at most. Only what is used is committed.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack = Some(bytes);
         self
@@ -108,7 +126,23 @@ impl Builder {
     }
 }
 
-/// Waits for a goroutine's end and gives its result; dropping it detaches.
+/// Waits for a goroutine's end and gives its result; dropping it detaches. As std's
+/// `JoinHandle`; Go has none.
+///
+/// In `select!`, `<-handle` waits for the end without taking the result.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let (tx, rx) = bounded(0);
+/// let sum = go!(move || rx.iter().sum::<i32>());
+/// assert!(!sum.is_finished(), "the channel is still open");
+/// println!("{} adds", sum.goroutine().id());
+/// tx.send(1).unwrap();
+/// tx.send(2).unwrap();
+/// drop(tx);
+/// assert_eq!(sum.join().unwrap(), 3);
+/// ```
 pub struct JoinHandle<T> {
     gp: NonNull<G>,
     _result: PhantomData<T>,
@@ -122,6 +156,21 @@ unsafe impl<T: Send> Send for JoinHandle<T> {}
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 
 /// Why [`JoinHandle::join`] has no result.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// fn outcome(handle: JoinHandle<i32>) -> String {
+///     match handle.join() {
+///         Ok(value) => format!("returned {value}"),
+///         Err(JoinError::Panicked(payload)) if payload.is::<&str>() => "panicked, in words".into(),
+///         Err(e) => e.to_string(),
+///     }
+/// }
+/// assert_eq!(outcome(go!(|| 1)), "returned 1");
+/// assert_eq!(outcome(go!(|| panic!("no"))), "panicked, in words");
+/// assert_eq!(outcome(go!(|| goexit())), "the goroutine called `goexit`");
+/// ```
 #[non_exhaustive]
 pub enum JoinError {
     /// The goroutine panicked; the payload is what it panicked with.
@@ -302,10 +351,21 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// The goroutine that calls.
+/// The goroutine that calls: its id and name.
 ///
 /// # Panics
 /// Outside a goroutine.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+///
+/// let handle = go!(|| {
+///     println!("{} is at work", gort::current().id());
+///     gort::current()
+/// });
+/// assert_eq!(handle.goroutine(), handle.join().unwrap());
+/// ```
 #[must_use]
 #[track_caller]
 pub fn current() -> Goroutine {

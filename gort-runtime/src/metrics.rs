@@ -10,6 +10,16 @@ use std::time::Duration;
 ///
 /// The world is not stopped: each number was true at some moment during the call, not all at
 /// the same one. Those that say "so far" only grow.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let before = gort::runtime::metrics();
+/// go!(|| ()).join().unwrap();
+/// let after = gort::runtime::metrics();
+/// println!("{} of {} Ps are idle", after.idle_procs, after.procs);
+/// assert!(after.started > before.started);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -59,6 +69,16 @@ pub struct Metrics {
 /// How often something took how long. The limits of the buckets are powers of two.
 ///
 /// One in 251 goroutines that become runnable is timed.
+///
+/// ```
+/// let latency = gort::runtime::metrics().latency;
+/// match latency.quantile(0.99) {
+///     Some(limit) => println!("99 % of {} waited less than {limit:?}", latency.count()),
+///     None => println!("nobody was timed"),
+/// }
+/// let timed: u64 = latency.buckets().map(|(_limit, count)| count).sum();
+/// assert_eq!(timed, latency.count());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LatencyHistogram {
     counts: [u64; BUCKETS],
@@ -104,6 +124,13 @@ fn limit(i: u32) -> Duration {
 
 /// The scheduler in numbers. Cheap: it takes the scheduler's lock for a moment and looks at
 /// each P and thread, not at goroutines. Go's `runtime/metrics`, `/sched/…`.
+///
+/// ```
+/// let metrics = gort::runtime::metrics();
+/// if metrics.runnable > 100 * metrics.procs {
+///     println!("{} goroutines wait for their turn", metrics.runnable);
+/// }
+/// ```
 #[must_use]
 pub fn metrics() -> Metrics {
     let ps = SCHED.allp();

@@ -328,6 +328,18 @@ fn any_timers() -> &'static Timers {
 
 /// Lets other goroutines run: the caller goes to the tail of its queue. On a plain
 /// thread, yields the thread. Go's `runtime.Gosched`.
+///
+/// ```
+/// use gort::prelude::*;
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// let ready = Arc::new(AtomicBool::new(false));
+/// go!(clone [ready]; { ready.store(true, Ordering::Release); });
+/// while !ready.load(Ordering::Acquire) {
+///     yield_now();
+/// }
+/// ```
 pub fn yield_now() {
     go_on_exiting();
     let Some(gp) = tls::getg() else {

@@ -26,6 +26,14 @@ use crate::start::{MAX_PROCS, ensure_started};
 ///
 /// Does not wait: a goroutine that runs on a P too many goes on until it next enters the
 /// runtime, or for some 10 ms.
+///
+/// ```
+/// use gort::runtime::{max_procs, set_max_procs};
+///
+/// let before = set_max_procs(2);
+/// assert_eq!(max_procs(), 2);
+/// set_max_procs(before);
+/// ```
 pub fn set_max_procs(n: usize) -> usize {
     ensure_started();
     if n == 0 {

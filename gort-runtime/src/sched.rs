@@ -447,7 +447,21 @@ impl Shared {
     }
 }
 
-/// Goroutines that have been started and have not ended.
+/// Goroutines that have been started and have not ended; main's counts. Go's
+/// `runtime.NumGoroutine`.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::runtime::num_goroutines;
+///
+/// let (tx, rx) = bounded::<()>(0);
+/// let before = num_goroutines();
+/// let waits = go!(move || rx.recv());
+/// assert_eq!(num_goroutines(), before + 1);
+/// drop(tx);
+/// waits.join().unwrap().unwrap_err();
+/// assert_eq!(num_goroutines(), before);
+/// ```
 #[must_use]
 pub fn num_goroutines() -> usize {
     // Ended first: a goroutine that ends meanwhile is counted as live, never the

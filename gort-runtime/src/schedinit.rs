@@ -9,6 +9,18 @@ use std::panic;
 
 /// Configures the runtime before it starts. `GORT_MAXPROCS`, `GORT_STACK` and
 /// `GORT_PANIC` in the environment win over what the program sets.
+///
+/// ```
+/// use gort::runtime::Builder;
+///
+/// let answer = Builder::new()
+///     .max_procs(2)
+///     .stack_size(64 << 10)
+///     .main_stack_size(1 << 20)
+///     .abort_on_panic(true)
+///     .run(|| gort::spawn(|| 42).join());
+/// assert_eq!(answer.unwrap(), 42);
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until `run`"]
 pub struct RuntimeBuilder {
@@ -22,14 +34,15 @@ impl RuntimeBuilder {
         Self::default()
     }
 
-    /// How many goroutines run at the same time; default: the CPUs that the process may use.
+    /// How many goroutines run at the same time, from 1 to 1,024; default: the CPUs that the
+    /// process may use. Go's `GOMAXPROCS`.
     pub fn max_procs(mut self, n: usize) -> Self {
         self.settings.procs = Some(n);
         self
     }
 
     /// Bytes reserved for each goroutine's stack, unless it asks for its own; the
-    /// default is 256 KiB. The main goroutine has 8 MiB, or this if it is more.
+    /// default is 256 KiB, the most 1 GiB. The main goroutine has 8 MiB, or this if it is more.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.settings.stack = Some(bytes);
         self

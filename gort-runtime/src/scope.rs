@@ -29,6 +29,15 @@ use std::sync::atomic::{
 };
 
 /// Starts goroutines that may borrow from outside the scope; see [`scope`].
+///
+/// ```
+/// let words = ["to", "be", "or", "not"];
+/// let letters: usize = gort::scope(|s| {
+///     let handles = words.map(|word| s.spawn(move || word.len()));
+///     handles.into_iter().map(|handle| handle.join().unwrap()).sum()
+/// });
+/// assert_eq!(letters, 9);
+/// ```
 #[derive(Debug)]
 pub struct Scope<'scope, 'env: 'scope> {
     data: Arc<Data>,
@@ -109,6 +118,19 @@ impl Data {
 ///
 /// # Panics
 /// If `f` panics; or if a goroutine of the scope panicked and was not joined.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+///
+/// let mut numbers = [3, 1, 2, 9, 8, 7];
+/// let (left, right) = numbers.split_at_mut(3);
+/// gort::scope(|s| {
+///     go!(in s; || left.sort());
+///     go!(in s; || right.sort());
+/// });
+/// assert_eq!(numbers, [1, 2, 3, 7, 8, 9]);
+/// ```
 #[track_caller]
 pub fn scope<'env, F, T>(f: F) -> T
 where
@@ -158,6 +180,19 @@ impl Builder {
     ///
     /// # Errors
     /// As for [`spawn`](Self::spawn).
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::Builder;
+    ///
+    /// let text = String::from("borrowed");
+    /// let length = gort::scope(|s| {
+    ///     let handle = Builder::new().name("counter").spawn_scoped(s, || text.len())?;
+    ///     Ok::<_, std::io::Error>(handle.join().unwrap())
+    /// })?;
+    /// assert_eq!(length, text.len());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn spawn_scoped<'scope, F, T>(
         self,
@@ -188,6 +223,20 @@ impl Builder {
 }
 
 /// Waits for a goroutine of a [`scope`]; dropping it leaves that to the scope.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let text = String::from("borrowed");
+/// let (tx, rx) = bounded::<()>(0);
+/// gort::scope(|s| {
+///     let handle = go!(in s; || { rx.iter().count(); text.len() });
+///     println!("{} reads the text", handle.goroutine().id());
+///     assert!(!handle.is_finished(), "it waits for the channel's end");
+///     drop(tx);
+///     assert_eq!(handle.join().unwrap(), 8);
+/// });
+/// ```
 pub struct ScopedJoinHandle<'scope, T> {
     goroutine: JoinHandle<()>,
     packet: Arc<Packet<'scope, T>>,

@@ -9,6 +9,17 @@ use std::time::{Duration, Instant};
 
 /// Pauses the goroutine (or the plain thread) for at least `d`. Zero yields. Go's
 /// `time.Sleep`.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::time::sleep;
+///
+/// // They sleep at the same time, and occupy no thread.
+/// let sleepers: Vec<_> = (0..100).map(|_| go!(|| sleep(Duration::from_millis(1)))).collect();
+/// for sleeper in sleepers {
+///     sleeper.join().unwrap();
+/// }
+/// ```
 #[track_caller]
 pub fn sleep(d: Duration) {
     if tls::getg().is_none() {
@@ -23,6 +34,19 @@ pub fn sleep(d: Duration) {
 
 /// Pauses the goroutine (or the plain thread) until `deadline`, or not at all if it
 /// has passed.
+///
+/// ```
+/// use gort::time::{now, sleep_until};
+/// use std::time::Duration;
+///
+/// // At regular times, however long the work takes.
+/// let mut next = now();
+/// for _ in 0..3 {
+///     next += Duration::from_millis(1);
+///     sleep_until(next);
+///     assert!(now() >= next);
+/// }
+/// ```
 #[track_caller]
 pub fn sleep_until(deadline: Instant) {
     if tls::getg().is_none() {

@@ -82,6 +82,21 @@ fn parse_panic(text: &str) -> Option<bool> {
 
 /// How many Ps there are: how many goroutines run at the same time. Go's
 /// `runtime.GOMAXPROCS(0)`.
+///
+/// ```
+/// use gort::runtime::max_procs;
+///
+/// let numbers: Vec<u64> = (1..=1000).collect();
+/// let share = numbers.len().div_ceil(max_procs());
+/// let sum: u64 = gort::scope(|s| {
+///     let parts: Vec<_> = numbers
+///         .chunks(share)
+///         .map(|part| s.spawn(move || part.iter().sum::<u64>()))
+///         .collect();
+///     parts.into_iter().map(|part| part.join().unwrap()).sum()
+/// });
+/// assert_eq!(sum, 500_500);
+/// ```
 #[must_use]
 pub fn max_procs() -> usize {
     ensure_started();

@@ -13,6 +13,14 @@ use crate::tls;
 ///
 /// Without it the same happens after 1 ms, or after 10 if the thread computes; with it after
 /// some 20 µs, or up to 1 ms where calls that were short came before. On a plain thread `f` is simply called.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let reader = go!(|| gort::blocking(|| std::fs::read_to_string("/proc/self/status")));
+/// assert!(reader.join().unwrap()?.contains("Threads:"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     /// Takes the announcement back, also if `f` panics.
     struct Announced;

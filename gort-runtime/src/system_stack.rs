@@ -14,6 +14,20 @@ use std::panic;
 /// # Panics
 /// If `f` tries to park (channel, lock, sleep…): on the system stack there is no
 /// goroutine that could wait.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+///
+/// fn deep(n: u32) -> u32 {
+///     let frame = std::hint::black_box([0u8; 1024]);
+///     if n == 0 { 0 } else { deep(n - 1) + 1 + u32::from(frame[0]) }
+/// }
+///
+/// // Some 400 KiB, from a goroutine with a stack of 64 KiB.
+/// let handle = go!(stack = 64 << 10; { gort::on_system_stack(|| deep(300)) });
+/// assert_eq!(handle.join().unwrap(), 300);
+/// ```
 pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     let Some(gp) = tls::getg() else {
         return call_here(f);

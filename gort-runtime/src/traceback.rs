@@ -13,6 +13,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What a goroutine is doing.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::runtime::{GoroutineState, goroutines};
+///
+/// let me = go!(|| {
+///     let id = gort::current().id();
+///     goroutines().into_iter().find(|info| info.id == id)
+/// });
+/// assert_eq!(me.join().unwrap().unwrap().state, GoroutineState::Running);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GoroutineState {
@@ -25,6 +36,17 @@ pub enum GoroutineState {
 }
 
 /// One goroutine, as [`goroutines`] saw it.
+///
+/// ```
+/// for info in gort::runtime::goroutines() {
+///     let name = info.name.as_deref().unwrap_or("a goroutine");
+///     print!("{name} ({}): {:?}", info.id, info.state);
+///     if let Some(place) = info.at {
+///         print!(", {} at {place} for {:?}", info.reason, info.since);
+///     }
+///     println!();
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GoroutineInfo {
@@ -48,7 +70,20 @@ pub struct GoroutineInfo {
 }
 
 /// All goroutines that have not ended, ordered by id. The world is not stopped: each
-/// entry was true at some moment during the call, not all at the same one.
+/// entry was true at some moment during the call, not all at the same one. Go's
+/// `runtime.GoroutineProfile`.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::runtime::goroutines;
+///
+/// let (tx, rx) = bounded::<()>(0);
+/// let idler = go!(name = "idler"; { rx.recv() });
+/// let found = goroutines().into_iter().find(|info| info.name.as_deref() == Some("idler"));
+/// assert_eq!(found.unwrap().id, idler.goroutine().id());
+/// drop(tx);
+/// idler.join().unwrap().unwrap_err();
+/// ```
 #[must_use]
 pub fn goroutines() -> Vec<GoroutineInfo> {
     with_gs().into_iter().map(|(_, info)| info).collect()

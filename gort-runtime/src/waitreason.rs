@@ -3,6 +3,25 @@
 use std::fmt;
 
 /// Why a goroutine is parked; displays the words that Go's dumps use.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::runtime::{GoroutineState, WaitReason, goroutines};
+///
+/// let (tx, rx) = bounded::<()>(0);
+/// let idler = go!(move || rx.recv());
+/// let id = idler.goroutine().id();
+/// let info = loop {
+///     let info = goroutines().into_iter().find(|info| info.id == id).unwrap();
+///     if info.state == GoroutineState::Waiting {
+///         break info;
+///     }
+///     yield_now();
+/// };
+/// assert_eq!(info.reason, WaitReason::ChanReceive);
+/// assert_eq!(info.reason.to_string(), "chan receive");
+/// drop(tx);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[repr(u32)]

@@ -20,6 +20,20 @@ use std::thread;
 /// For libraries that keep state per thread, and for system calls that act on the
 /// calling thread. A goroutine that ends wired (by forgetting the guard) takes its
 /// thread with it.
+///
+/// ```
+/// use gort::prelude::*;
+/// use std::thread;
+///
+/// let handle = go!(|| {
+///     let _lock = gort::lock_os_thread();
+///     let before = thread::current().id();
+///     yield_now();
+///     // Without the lock it may be another one.
+///     assert_eq!(thread::current().id(), before);
+/// });
+/// handle.join().unwrap();
+/// ```
 #[must_use = "the goroutine is wired only as long as the guard lives"]
 pub fn lock_os_thread() -> OsThreadLock {
     if let (Some(m), Some(gp)) = (tls::getm(), tls::getg()) {
@@ -31,6 +45,26 @@ pub fn lock_os_thread() -> OsThreadLock {
 }
 
 /// Keeps a goroutine on its thread; see [`lock_os_thread`].
+///
+/// ```
+/// use gort::prelude::*;
+/// use std::cell::Cell;
+///
+/// thread_local! {
+///     /// As of a library that keeps state per thread.
+///     static STATE: Cell<u32> = const { Cell::new(0) };
+/// }
+///
+/// let handle = go!(|| {
+///     let lock = gort::lock_os_thread();
+///     STATE.set(1);
+///     gort::time::sleep(Duration::from_millis(1));
+///     let state = STATE.get();
+///     drop(lock);
+///     state
+/// });
+/// assert_eq!(handle.join().unwrap(), 1);
+/// ```
 #[derive(Debug)]
 pub struct OsThreadLock {
     /// Belongs to the goroutine that made it.

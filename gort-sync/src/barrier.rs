@@ -42,6 +42,25 @@ impl UnwindSafe for Barrier {}
 impl RefUnwindSafe for Barrier {}
 
 /// What [`Barrier::wait`] tells.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::sync::Barrier;
+///
+/// static PHASE: Barrier = Barrier::new(4);
+///
+/// let workers: Vec<_> = (0..4)
+///     .map(|_| go!(|| {
+///         // … its part of the first phase …
+///         if PHASE.wait().is_leader() {
+///             println!("the first phase is over");
+///         }
+///     }))
+///     .collect();
+/// for worker in workers {
+///     worker.join().unwrap();
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BarrierWaitResult(bool);
 

@@ -65,6 +65,17 @@ impl UnwindSafe for Condvar {}
 impl RefUnwindSafe for Condvar {}
 
 /// Whether a wait with a time limit ended because the time was up.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::sync::Condvar;
+///
+/// let (ready, changed) = (Mutex::new(false), Condvar::new());
+/// let limit = Duration::from_millis(1);
+/// let (guard, result) = changed.wait_timeout_while(ready.lock(), limit, |ready| !*ready);
+/// assert!(result.timed_out(), "nobody made it ready");
+/// drop(guard);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitTimeoutResult(bool);
 
@@ -88,6 +99,23 @@ impl Condvar {
     }
 
     /// Unlocks the mutex, waits to be notified, and locks it again. Go's `Wait`.
+    ///
+    /// ```
+    /// use gort::prelude::*;
+    /// use gort::sync::Condvar;
+    /// use std::sync::Arc;
+    ///
+    /// let shared = Arc::new((Mutex::new(false), Condvar::new()));
+    /// go!(clone [shared]; {
+    ///     *shared.0.lock() = true;
+    ///     shared.1.notify_all();
+    /// });
+    /// let (open, changed) = &*shared;
+    /// let mut guard = open.lock();
+    /// while !*guard {
+    ///     guard = changed.wait(guard);
+    /// }
+    /// ```
     #[track_caller]
     pub fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         self.wait_until(guard, None, Location::caller()).0
@@ -109,6 +137,16 @@ impl Condvar {
 
     /// As [`wait`](Self::wait), for at most `timeout` until notified. (Locking the mutex again
     /// may take longer.)
+    ///
+    /// ```
+    /// use gort::prelude::*;
+    /// use gort::sync::Condvar;
+    ///
+    /// let (news, changed) = (Mutex::new(0), Condvar::new());
+    /// let (guard, result) = changed.wait_timeout(news.lock(), Duration::from_millis(1));
+    /// assert!(result.timed_out());
+    /// assert_eq!(*guard, 0);
+    /// ```
     #[track_caller]
     pub fn wait_timeout<'a, T: ?Sized>(
         &self,
@@ -122,6 +160,23 @@ impl Condvar {
 
     /// As [`wait_while`](Self::wait_while), for at most `timeout`. It has timed out only if
     /// `condition` still holds.
+    ///
+    /// ```
+    /// use gort::prelude::*;
+    /// use gort::sync::Condvar;
+    /// use std::sync::Arc;
+    ///
+    /// let shared = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+    /// go!(clone [shared]; {
+    ///     shared.0.lock().push("a job");
+    ///     shared.1.notify_one();
+    /// });
+    /// let limit = Duration::from_secs(10);
+    /// let jobs = shared.0.lock();
+    /// let (mut jobs, result) = shared.1.wait_timeout_while(jobs, limit, |jobs| jobs.is_empty());
+    /// assert!(!result.timed_out());
+    /// assert_eq!(jobs.pop(), Some("a job"));
+    /// ```
     #[track_caller]
     pub fn wait_timeout_while<'a, T: ?Sized>(
         &self,

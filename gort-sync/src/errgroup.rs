@@ -21,7 +21,6 @@ use std::sync::Arc;
 /// A group may be used again after [`wait`](Self::wait). Go's `errgroup.Group`.
 ///
 /// ```
-/// # mod gort { pub use gort_sync as sync; }
 /// use gort::sync::ErrGroup;
 ///
 /// let group = ErrGroup::new();
@@ -65,6 +64,20 @@ impl<E> ErrGroup<E> {
     /// A group, and a context that derives from `parent` and is cancelled by the first function that
     /// fails (or panics), at the latest when [`wait`](Self::wait) returns. Its
     /// [`cause`](Context::cause) says what the error says. Go's `errgroup.WithContext`.
+    ///
+    /// ```
+    /// use gort::context::Context;
+    /// use gort::sync::ErrGroup;
+    ///
+    /// let (group, ctx) = ErrGroup::with_context(&Context::background());
+    /// group.go(|| Err("no route to host"));
+    /// group.go(move || {
+    ///     // … and the others need not go on.
+    ///     ctx.done().recv().unwrap_err();
+    ///     Ok(())
+    /// });
+    /// assert_eq!(group.wait(), Err("no route to host"));
+    /// ```
     #[must_use]
     pub fn with_context(parent: &Context) -> (Self, Context)
     where
@@ -97,6 +110,20 @@ impl<E> ErrGroup<E> {
     ///
     /// # Panics
     /// If there was a limit and goroutines that it counts are running.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::prelude::*;
+    /// use gort::sync::ErrGroup;
+    ///
+    /// let group = ErrGroup::<String>::new();
+    /// group.set_limit(1);
+    /// let (tx, rx) = bounded::<()>(0);
+    /// group.go(move || { rx.iter().count(); Ok(()) });
+    /// assert!(!group.try_go(|| Ok(())), "one is running");
+    /// drop(tx);
+    /// assert_eq!(group.wait(), Ok(()));
+    /// ```
     #[track_caller]
     pub fn set_limit(&self, n: usize) {
         let new = Semaphore::new(n.min(Semaphore::MAX_PERMITS));
@@ -153,6 +180,9 @@ impl<E> ErrGroup<E> {
 impl<E: Send + 'static> ErrGroup<E> {
     /// Runs `f` in a goroutine of the group, waiting for a place first if there is a limit. Go's
     /// `Go`.
+    ///
+    /// # Panics
+    /// If no stack can be had from the system.
     #[track_caller]
     pub fn go<F>(&self, f: F)
     where
@@ -164,6 +194,9 @@ impl<E: Send + 'static> ErrGroup<E> {
 
     /// Runs `f` in a goroutine of the group if the limit allows one more now; otherwise drops
     /// it and answers false. Go's `TryGo`.
+    ///
+    /// # Panics
+    /// If no stack can be had from the system.
     #[track_caller]
     pub fn try_go<F>(&self, f: F) -> bool
     where

@@ -4,10 +4,29 @@ use std::error::Error;
 use std::fmt;
 
 /// The lock is held by somebody else.
+///
+/// ```
+/// use gort::sync::{Mutex, WouldBlock};
+///
+/// let mutex = Mutex::new(1);
+/// let held = mutex.lock();
+/// assert_eq!(mutex.try_lock().err(), Some(WouldBlock));
+/// drop(held);
+/// assert!(mutex.try_lock().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WouldBlock;
 
 /// The time was up before the lock could be had.
+///
+/// ```
+/// use gort::sync::{RwLock, Timeout};
+/// use std::time::Duration;
+///
+/// let lock = RwLock::new(1);
+/// let _reader = lock.read();
+/// assert_eq!(lock.write_timeout(Duration::from_millis(1)).err(), Some(Timeout));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeout;
 

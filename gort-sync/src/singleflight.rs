@@ -26,7 +26,6 @@ use std::sync::{Arc, OnceLock};
 /// are the same. Go's `singleflight.Group`.
 ///
 /// ```
-/// # mod gort { pub use gort_sync as sync; }
 /// use gort::sync::SingleFlight;
 ///
 /// let flight = SingleFlight::new();
@@ -172,6 +171,19 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
 
     /// Has the next [`run`](Self::run) with this key start a function of its own, even while one
     /// is being run. Go's `Forget`.
+    ///
+    /// ```
+    /// use gort::sync::SingleFlight;
+    ///
+    /// let flight = SingleFlight::new();
+    /// let page = flight.run("/", || {
+    ///     // The page has changed: what we fetch is good for those who have asked before, no more.
+    ///     flight.forget(&"/");
+    ///     assert_eq!(flight.run("/", || "new"), ("new", false));
+    ///     "old"
+    /// });
+    /// assert_eq!(page, ("old", false));
+    /// ```
     pub fn forget(&self, key: &K) {
         let forgotten = self.calls.lock().remove_entry(key);
         // Keys and values go without the lock.

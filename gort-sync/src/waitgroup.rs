@@ -22,11 +22,25 @@ use std::sync::atomic::{
 };
 
 /// Counts goroutines that are at work and waits until there are none. Clones share the
-/// count.
+/// count. Go's `sync.WaitGroup`.
 ///
 /// Add before the goroutine starts, so that `wait` cannot come too early; or use
 /// [`go`](Self::go), which does. An `add` from 0 that races with a `wait` is misuse: the
 /// wait may or may not see it.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let (wg, total) = (WaitGroup::new(), std::sync::Arc::new(Mutex::new(0)));
+/// for n in 1..=10 {
+///     wg.go({
+///         let total = total.clone();
+///         move || *total.lock() += n
+///     });
+/// }
+/// wg.wait();
+/// assert_eq!(*total.lock(), 55);
+/// ```
 #[derive(Clone)]
 pub struct WaitGroup {
     inner: Arc<Inner>,
@@ -67,10 +81,25 @@ impl WaitGroup {
         }
     }
 
-    /// Adds `n` to the count.
+    /// Adds `n` to the count. Go's `Add`, for what is not negative.
     ///
     /// # Panics
-    /// If the count exceeds `i32::MAX`.
+    /// "sync: WaitGroup counter overflow" if the count would exceed `i32::MAX`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::prelude::*;
+    ///
+    /// let wg = WaitGroup::new();
+    /// wg.add(2);
+    /// for name in ["one", "other"] {
+    ///     go!(clone [wg]; {
+    ///         defer! { wg.done(); }
+    ///         println!("{name}");
+    ///     });
+    /// }
+    /// wg.wait();
+    /// ```
     pub fn add(&self, n: usize) {
         let limit = u64::from(i32::MAX.unsigned_abs());
         let n = n as u64;
@@ -82,7 +111,7 @@ impl WaitGroup {
         }
     }
 
-    /// Takes one from the count; at 0 all waiters go on.
+    /// Takes one from the count; at 0 all waiters go on. Go's `Done`.
     ///
     /// # Panics
     /// "sync: negative WaitGroup counter" if the count is 0.
@@ -103,7 +132,7 @@ impl WaitGroup {
         }
     }
 
-    /// Waits until the count is 0.
+    /// Waits until the count is 0. Go's `Wait`.
     #[track_caller]
     pub fn wait(&self) {
         let inner = &*self.inner;
@@ -145,7 +174,10 @@ impl WaitGroup {
     }
 
     /// Adds one, runs `f` in a goroutine and takes one when it has ended, also by a
-    /// panic or `goexit`.
+    /// panic or `goexit`. Go's `WaitGroup.Go`.
+    ///
+    /// # Panics
+    /// As [`add`](Self::add); and if no stack can be had from the system.
     #[track_caller]
     pub fn go<F, T>(&self, f: F) -> JoinHandle<T>
     where

@@ -15,6 +15,7 @@ use std::task::{Context, Poll, Wake, Waker};
 /// # Panics
 /// If the future does.
 ///
+/// # Examples
 /// ```
 /// use gort::future::block_on;
 ///

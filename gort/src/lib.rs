@@ -96,6 +96,22 @@ use std::thread;
 ///
 /// # Errors
 /// The payload, if `f` panicked.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+/// use gort::recover;
+///
+/// let handler = |request: &str| request.parse::<i32>().expect("a number");
+/// let served = go!(move || {
+///     let mut failed = 0;
+///     for request in ["1", "two", "3"] {
+///         failed += i32::from(recover(|| handler(request)).is_err());
+///     }
+///     failed
+/// });
+/// assert_eq!(served.join().unwrap(), 1);
+/// ```
 pub fn recover<T>(f: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
     // What belongs to a panic that is on its way outside of `f` stays with that one.
     let outer = gort_runtime::take_replacement().filter(|_| thread::panicking());

@@ -28,7 +28,20 @@ pub use gort_runtime::{
 /// waited for. What `#[gort::main]` does.
 ///
 /// # Panics
-/// With `main`'s own panic.
+/// With `main`'s own panic; and if the main goroutine cannot be started.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+///
+/// // In a program whose `main` is not gort's.
+/// let sum = gort::runtime::run(|| {
+///     let (tx, rx) = bounded(0);
+///     go!(move || (1..=3).try_for_each(|n| tx.send(n)));
+///     rx.iter().sum::<i32>()
+/// });
+/// assert_eq!(sum, 6);
+/// ```
 #[track_caller]
 pub fn run<T: Send + 'static>(main: impl FnOnce() -> T + Send + 'static) -> T {
     Builder::new().run(main)

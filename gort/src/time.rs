@@ -7,6 +7,15 @@ pub use gort_sync::channel::{after, at};
 pub use gort_sync::time::{Ticker, Timer, after_func, tick};
 
 /// The present. Go's `time.Now`.
+///
+/// ```
+/// use gort::time::{now, sleep_until};
+/// use std::time::Duration;
+///
+/// let deadline = now() + Duration::from_millis(1);
+/// sleep_until(deadline);
+/// assert!(now() >= deadline);
+/// ```
 #[must_use]
 pub fn now() -> Instant {
     Instant::now()

@@ -4,10 +4,30 @@ use std::error::Error;
 use std::fmt;
 
 /// The channel is closed or has no receivers; carries the value that was not sent.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let (tx, rx) = bounded(1);
+/// drop(rx);
+/// let error = tx.send("a value").unwrap_err();
+/// assert_eq!(error, SendError("a value"));
+/// assert_eq!(error.into_inner(), "a value");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
 /// Why `try_send` did not send; carries the value.
+///
+/// ```
+/// use gort::channel::bounded;
+///
+/// let (tx, rx) = bounded(1);
+/// tx.send(1).unwrap();
+/// let error = tx.try_send(2).unwrap_err();
+/// assert!(error.is_full() && !error.is_disconnected());
+/// assert_eq!(error.into_inner(), 2);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// The channel is full, or nobody waits to receive from a rendezvous channel.
@@ -17,6 +37,18 @@ pub enum TrySendError<T> {
 }
 
 /// Why a send with a time limit did not send; carries the value.
+///
+/// ```
+/// use gort::channel::bounded;
+/// use std::time::Duration;
+///
+/// let (tx, rx) = bounded(0);
+/// let error = tx.send_timeout(1, Duration::from_millis(1)).unwrap_err();
+/// assert!(error.is_timeout());
+/// drop(rx);
+/// let error = tx.send_timeout(error.into_inner(), Duration::from_millis(1)).unwrap_err();
+/// assert!(error.is_disconnected());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SendTimeoutError<T> {
     /// The time was up.
@@ -26,10 +58,30 @@ pub enum SendTimeoutError<T> {
 }
 
 /// The channel is drained, and closed or without senders.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let (tx, rx) = bounded(1);
+/// tx.send(1).unwrap();
+/// tx.close();
+/// assert_eq!(rx.recv(), Ok(1));
+/// assert_eq!(rx.recv(), Err(RecvError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvError;
 
 /// Why `try_recv` received nothing.
+///
+/// ```
+/// use gort::channel::{TryRecvError, bounded};
+///
+/// let (tx, rx) = bounded::<i32>(1);
+/// assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+/// assert!(rx.try_recv().unwrap_err().is_empty());
+/// drop(tx);
+/// assert!(rx.try_recv().unwrap_err().is_disconnected());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
     /// Nothing is there now.
@@ -39,6 +91,18 @@ pub enum TryRecvError {
 }
 
 /// Why a receive with a time limit received nothing.
+///
+/// ```
+/// use gort::channel::bounded;
+/// use std::time::Duration;
+///
+/// let (tx, rx) = bounded::<i32>(1);
+/// let error = rx.recv_timeout(Duration::from_millis(1)).unwrap_err();
+/// assert!(error.is_timeout());
+/// drop(tx);
+/// let error = rx.recv_timeout(Duration::from_millis(1)).unwrap_err();
+/// assert!(error.is_disconnected());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvTimeoutError {
     /// The time was up.
@@ -48,18 +112,57 @@ pub enum RecvTimeoutError {
 }
 
 /// No operation of a `Select` can go now.
+///
+/// ```
+/// use gort::channel::{Select, TrySelectError, bounded};
+///
+/// let (_tx, rx) = bounded::<i32>(1);
+/// let mut select = Select::new();
+/// select.recv(&rx);
+/// assert_eq!(select.try_select().err(), Some(TrySelectError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrySelectError;
 
 /// The time was up before an operation of a `Select` could go.
+///
+/// ```
+/// use gort::channel::{Select, SelectTimeoutError, bounded};
+/// use std::time::Duration;
+///
+/// let (_tx, rx) = bounded::<i32>(1);
+/// let mut select = Select::new();
+/// select.recv(&rx);
+/// let chosen = select.select_timeout(Duration::from_millis(1));
+/// assert_eq!(chosen.err(), Some(SelectTimeoutError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SelectTimeoutError;
 
 /// No operation of a `Select` is ready now.
+///
+/// ```
+/// use gort::channel::{Select, TryReadyError, bounded};
+///
+/// let (_tx, rx) = bounded::<i32>(1);
+/// let mut select = Select::new();
+/// select.recv(&rx);
+/// assert_eq!(select.try_ready(), Err(TryReadyError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TryReadyError;
 
 /// The time was up before an operation of a `Select` was ready.
+///
+/// ```
+/// use gort::channel::{ReadyTimeoutError, Select, bounded};
+/// use std::time::Duration;
+///
+/// let (_tx, rx) = bounded::<i32>(1);
+/// let mut select = Select::new();
+/// select.recv(&rx);
+/// assert_eq!(select.ready_timeout(Duration::from_millis(1)), Err(ReadyTimeoutError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadyTimeoutError;
 

@@ -5,16 +5,51 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 /// Receives until the end of the channel, waiting for each value.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let (tx, rx) = bounded(0);
+/// go!(move || (1..=3).try_for_each(|n| tx.send(n)));
+/// for n in &rx {
+///     println!("{n}");
+/// }
+/// assert_eq!(rx.iter().next(), None, "the sender has gone");
+/// ```
 pub struct Iter<'a, T> {
     receiver: &'a Receiver<T>,
 }
 
 /// Receives what is there, without waiting.
+///
+/// ```
+/// use gort::channel::unbounded;
+///
+/// let (tx, rx) = unbounded();
+/// tx.send(1).unwrap();
+/// tx.send(2).unwrap();
+/// assert_eq!(rx.try_iter().collect::<Vec<_>>(), [1, 2]);
+/// assert_eq!(rx.try_iter().next(), None, "nothing is there now");
+/// ```
 pub struct TryIter<'a, T> {
     receiver: &'a Receiver<T>,
 }
 
 /// Receives until the end of the channel, and owns the receiver.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let (tx, rx) = bounded(0);
+/// let printer = go!(move || {
+///     for line in rx {
+///         println!("{line}");
+///     }
+/// });
+/// tx.send("a line").unwrap();
+/// drop(tx);
+/// printer.join().unwrap();
+/// ```
 pub struct IntoIter<T> {
     receiver: Receiver<T>,
 }

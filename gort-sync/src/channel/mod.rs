@@ -40,12 +40,35 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 /// If there is no memory for `cap` values: "size out of range".
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+///
+/// let (tx, rx) = bounded(2);
+/// go!(move || {
+///     for n in 0..10 {
+///         tx.send(n).unwrap(); // Waits while two are in the buffer.
+///     }
+/// });
+/// assert!(rx.iter().eq(0..10));
+/// ```
 #[must_use]
 pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
     make(Hchan::bounded(cap))
 }
 
-/// A channel whose sends never wait.
+/// A channel whose sends never wait. Go has none.
+///
+/// ```
+/// use gort::channel::unbounded;
+///
+/// let (tx, rx) = unbounded();
+/// for n in 0..1_000 {
+///     tx.send(n).unwrap(); // Nobody receives yet.
+/// }
+/// assert_eq!(rx.try_iter().sum::<i32>(), 499_500);
+/// ```
 #[must_use]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     make(Hchan::unbounded())
@@ -57,12 +80,38 @@ fn make<T>(chan: Hchan<T>) -> (Sender<T>, Receiver<T>) {
 }
 
 /// A channel that nothing ever comes from: Go's nil channel.
+///
+/// ```
+/// use gort::channel::never;
+/// use gort::prelude::*;
+///
+/// let limit: Option<Duration> = None;
+/// let time_is_up = limit.map_or_else(never, gort::time::after);
+/// let (tx, rx) = bounded(1);
+/// tx.send(1).unwrap();
+/// select! {
+///     v = <-rx => assert_eq!(v, Ok(1)),
+///     <-time_is_up => unreachable!("there is no limit"),
+/// }
+/// ```
 #[must_use]
 pub fn never<T>() -> Receiver<T> {
     Receiver::never()
 }
 
 /// A channel that delivers its due time once, `d` from now. Go's `time.After`.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::time::after;
+///
+/// let (_tx, rx) = bounded::<i32>(0);
+/// let limit = after(Duration::from_millis(1)); // For all that follows.
+/// select! {
+///     v = <-rx => println!("{v:?}"),
+///     <-limit => println!("nobody has sent"),
+/// }
+/// ```
 #[must_use]
 pub fn after(d: Duration) -> Receiver<Instant> {
     match Instant::now().checked_add(d) {
@@ -73,6 +122,16 @@ pub fn after(d: Duration) -> Receiver<Instant> {
 }
 
 /// A channel that delivers `instant` once, when it has come.
+///
+/// ```
+/// use gort::time::{at, now};
+/// use std::time::Duration;
+///
+/// let due = now() + Duration::from_millis(1);
+/// let alarm = at(due);
+/// assert_eq!(alarm.recv(), Ok(due));
+/// assert!(alarm.try_recv().is_err(), "it is delivered once");
+/// ```
 #[must_use]
 pub fn at(instant: Instant) -> Receiver<Instant> {
     Receiver::at(instant)
@@ -83,6 +142,15 @@ pub fn at(instant: Instant) -> Receiver<Instant> {
 ///
 /// With 0 there is always a message, as with crossbeam-channel's `tick`; for Go's see
 /// [`time::tick`](crate::time::tick).
+///
+/// ```
+/// use gort::channel::tick;
+/// use std::time::Duration;
+///
+/// let ticks = tick(Duration::from_millis(1));
+/// let (first, second) = (ticks.recv().unwrap(), ticks.recv().unwrap());
+/// assert!(second - first >= Duration::from_millis(1));
+/// ```
 #[must_use]
 pub fn tick(d: Duration) -> Receiver<Instant> {
     Receiver::timer(TimerChan::new(d, Repeat::Afresh(period_of(d))))

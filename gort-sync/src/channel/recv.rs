@@ -19,6 +19,26 @@ use std::time::{Duration, Instant};
 ///
 /// Clones share the channel: each value goes to one of them. When the last one is
 /// dropped, what is buffered is dropped and sends fail.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let (tx, rx) = bounded(3);
+/// for n in 1..=3 {
+///     tx.send(n).unwrap();
+/// }
+/// assert_eq!((rx.len(), rx.capacity()), (3, Some(3)));
+/// assert!(rx.is_full());
+/// drop(tx);
+///
+/// let another = rx.clone();
+/// assert!(another.same_channel(&rx));
+/// assert_eq!(rx.recv(), Ok(1));
+/// assert_eq!(another.try_recv(), Ok(2));
+/// assert_eq!(rx.iter().collect::<Vec<_>>(), [3]);
+/// assert!(rx.is_empty());
+/// assert_eq!(rx.recv(), Err(RecvError));
+/// ```
 pub struct Receiver<T> {
     flavor: Flavor<T>,
 }
@@ -145,6 +165,18 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// `Timeout`, or `Disconnected` as for [`recv`](Self::recv).
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::channel::{RecvTimeoutError, bounded};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// let limit = Duration::from_millis(1);
+    /// assert_eq!(rx.recv_timeout(limit), Err(RecvTimeoutError::Timeout));
+    /// tx.send(1).unwrap();
+    /// assert_eq!(rx.recv_deadline(Instant::now() + limit), Ok(1));
+    /// ```
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.recv_until(deadline_after(timeout), Location::caller())
@@ -217,6 +249,15 @@ impl<T> Receiver<T> {
     }
 
     /// Receives until nothing is there, without waiting.
+    ///
+    /// ```
+    /// use gort::channel::bounded;
+    ///
+    /// let (tx, rx) = bounded(10);
+    /// tx.send(1).unwrap();
+    /// tx.send(2).unwrap();
+    /// assert_eq!(rx.try_iter().sum::<i32>(), 3); // What is there; the channel stays open.
+    /// ```
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter::new(self)
     }

@@ -13,6 +13,24 @@ use std::time::{Duration, Instant};
 ///
 /// Clones share the channel; when the last one is dropped, receivers drain what is
 /// buffered and then see the end, as after [`close`](Self::close).
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let (tx, rx) = bounded(2);
+/// let another = tx.clone();
+/// assert!(another.same_channel(&tx));
+/// tx.send(1)?;
+/// another.send(2)?;
+/// assert!(tx.try_send(3).is_err(), "nobody has received, and there is room for two");
+/// assert_eq!((tx.len(), tx.capacity()), (2, Some(2)));
+/// assert!(tx.is_full() && !tx.is_empty());
+///
+/// tx.close();
+/// assert_eq!(another.send(3), Err(SendError(3)));
+/// assert_eq!(rx.iter().collect::<Vec<_>>(), [1, 2]);
+/// # Ok::<(), SendError<i32>>(())
+/// ```
 pub struct Sender<T> {
     share: Share<T>,
 }
@@ -63,6 +81,18 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// `Timeout`, or `Disconnected` as for [`send`](Self::send); both carry the value.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::prelude::*;
+    /// use std::time::Instant;
+    ///
+    /// let (tx, _rx) = bounded(1);
+    /// let limit = Duration::from_millis(1);
+    /// assert!(tx.send_timeout(1, limit).is_ok());
+    /// assert!(tx.send_timeout(2, limit).unwrap_err().is_timeout());
+    /// assert!(tx.send_deadline(2, Instant::now() + limit).is_err());
+    /// ```
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.send_until(value, deadline_after(timeout), Location::caller())
@@ -95,6 +125,16 @@ impl<T> Sender<T> {
     /// drain what is buffered and then see the end. Go's `close`.
     ///
     /// Answers false if the channel had been closed before. (Go panics.)
+    ///
+    /// ```
+    /// use gort::prelude::*;
+    ///
+    /// let (tx, rx) = bounded::<()>(0);
+    /// let waits = go!(clone [rx]; { rx.recv() });
+    /// assert!(tx.close(), "wakes all who receive");
+    /// assert_eq!(waits.join().unwrap(), Err(RecvError));
+    /// assert!(!tx.close(), "it is closed");
+    /// ```
     pub fn close(&self) -> bool {
         self.chan().close()
     }

@@ -101,7 +101,6 @@ impl Func {
 /// before it starts. Dropping this does not stop it.
 ///
 /// ```
-/// # mod gort { pub use gort_sync::context; }
 /// use gort::context::Context;
 ///
 /// let (ctx, cancel) = Context::background().with_cancel();

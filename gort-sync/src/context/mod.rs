@@ -33,7 +33,6 @@ use values::Values;
 /// who waits for it sleeps no longer than until then.
 ///
 /// ```
-/// # mod gort { pub use gort_sync::context; }
 /// use gort::context::{Context, ContextError};
 ///
 /// fn work(ctx: &Context) -> Result<u32, ContextError> {
@@ -65,7 +64,6 @@ impl RefUnwindSafe for Context {}
 /// Why a context is done.
 ///
 /// ```
-/// # mod gort { pub use gort_sync::context; }
 /// use gort::context::{Context, ContextError};
 /// use std::time::Duration;
 ///
@@ -132,6 +130,15 @@ impl Context {
 
     /// As [`with_cancel`](Self::with_cancel); whoever cancels says why. Go's
     /// `context.WithCancelCause`.
+    ///
+    /// ```
+    /// use gort::context::Context;
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel_cause();
+    /// assert!(ctx.cause().is_none());
+    /// cancel.cancel("the client has gone");
+    /// assert_eq!(ctx.cause().unwrap().to_string(), "the client has gone");
+    /// ```
     pub fn with_cancel_cause(&self) -> (Self, CancelCause) {
         let (context, node) = self.derive(None);
         (context, CancelCause { node })
@@ -139,6 +146,17 @@ impl Context {
 
     /// As [`with_cancel`](Self::with_cancel), and done at `deadline` at the latest. Go's
     /// `context.WithDeadline`.
+    ///
+    /// ```
+    /// use gort::context::{Context, ContextError};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let deadline = Instant::now() + Duration::from_millis(1);
+    /// let (ctx, _cancel) = Context::background().with_deadline(deadline);
+    /// assert_eq!(ctx.deadline(), Some(deadline));
+    /// ctx.done().recv().unwrap_err();
+    /// assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
+    /// ```
     pub fn with_deadline(&self, deadline: Instant) -> (Self, Cancel) {
         let (context, node) = self.derive(Some(deadline));
         (context, Cancel { node })
@@ -146,6 +164,22 @@ impl Context {
 
     /// As [`with_deadline`](Self::with_deadline), `timeout` from now. Go's
     /// `context.WithTimeout`.
+    ///
+    /// ```
+    /// use gort::context::Context;
+    /// use gort::prelude::*;
+    ///
+    /// fn receive(ctx: &Context, rx: &Receiver<i32>) -> Option<i32> {
+    ///     select! {
+    ///         v = <-rx => v.ok(),
+    ///         <-ctx => None,
+    ///     }
+    /// }
+    ///
+    /// let (_tx, rx) = bounded(0);
+    /// let (ctx, _cancel) = Context::background().with_timeout(Duration::from_millis(1));
+    /// assert_eq!(receive(&ctx, &rx), None);
+    /// ```
     pub fn with_timeout(&self, timeout: Duration) -> (Self, Cancel) {
         match Instant::now().checked_add(timeout) {
             Some(deadline) => self.with_deadline(deadline),
@@ -157,6 +191,19 @@ impl Context {
     /// This context with `value`, which [`value`](Self::value) finds by its type; it hides
     /// one of the same type. Give what is private to your code a type of its own. Go's
     /// `context.WithValue`.
+    ///
+    /// ```
+    /// use gort::context::Context;
+    ///
+    /// struct RequestId(u32);
+    ///
+    /// fn handle(ctx: &Context) -> u32 {
+    ///     ctx.value::<RequestId>().map_or(0, |id| id.0)
+    /// }
+    ///
+    /// let ctx = Context::background().with_value(RequestId(7));
+    /// assert_eq!(handle(&ctx), 7);
+    /// ```
     #[must_use]
     pub fn with_value<T: Send + Sync + 'static>(&self, value: T) -> Self {
         Self {
@@ -166,6 +213,16 @@ impl Context {
     }
 
     /// A context with this one's values that is never done. Go's `context.WithoutCancel`.
+    ///
+    /// ```
+    /// use gort::context::Context;
+    ///
+    /// let (ctx, cancel) = Context::background().with_value("request 7").with_cancel();
+    /// let cleaning_up = ctx.without_cancel();
+    /// cancel.cancel();
+    /// assert!(cleaning_up.err().is_none());
+    /// assert_eq!(*cleaning_up.value::<&str>().unwrap(), "request 7");
+    /// ```
     #[must_use]
     pub fn without_cancel(&self) -> Self {
         Self {
@@ -218,6 +275,25 @@ impl Context {
     /// A clone of the context in `f` keeps the context alive, and itself, until it is done or
     /// the function is stopped. If all handles of the context are gone, `f` waits for the context
     /// that it derives from; if nobody is left who could cancel, `f` is dropped.
+    ///
+    /// # Panics
+    /// If a goroutine starts now (the context is done, or has a deadline) and no stack can be had
+    /// for it. Otherwise that panic is the canceller's.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::context::Context;
+    /// use gort::net::TcpListener;
+    ///
+    /// // A wait that knows nothing of contexts ends with this one.
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// let closer = listener.try_clone()?;
+    /// ctx.after_func(move || closer.close());
+    /// cancel.cancel();
+    /// assert!(listener.accept().is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn after_func(&self, f: impl FnOnce() + Send + 'static) -> AfterFunc {
         AfterFunc::new(self.node.as_ref(), f)
@@ -259,7 +335,6 @@ impl Selectable for Context {
 /// that it derives from, or by its deadline.
 ///
 /// ```
-/// # mod gort { pub use gort_sync::context; }
 /// use gort::context::Context;
 ///
 /// let (parent, cancel) = Context::background().with_cancel();
@@ -279,6 +354,9 @@ impl RefUnwindSafe for Cancel {}
 impl Cancel {
     /// Ends the context and all that derive from it, if they are not done: when this returns
     /// they are. Later calls change nothing.
+    ///
+    /// # Panics
+    /// If no stack can be had for a function of [`Context::after_func`].
     pub fn cancel(&self) {
         self.node.cancel(None);
     }
@@ -293,7 +371,6 @@ impl fmt::Debug for Cancel {
 /// Cancels a context and says why. Dropping it does not cancel, as with [`Cancel`].
 ///
 /// ```
-/// # mod gort { pub use gort_sync::context; }
 /// use gort::context::{Context, ContextError};
 ///
 /// let (ctx, cancel) = Context::background().with_cancel_cause();

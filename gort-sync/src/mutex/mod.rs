@@ -52,8 +52,22 @@ unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 impl<T: ?Sized> UnwindSafe for Mutex<T> {}
 impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
 
-/// Holds a [`Mutex`] until dropped. May be dropped by another goroutine than the one
-/// that locked.
+/// Holds a [`Mutex`] until dropped, which is Go's `Unlock`. May be dropped by another goroutine
+/// than the one that locked.
+///
+/// ```
+/// use gort::sync::{Mutex, MutexGuard};
+///
+/// fn push_twice(mut list: MutexGuard<'_, Vec<i32>>, value: i32) {
+///     list.push(value);
+///     list.push(value);
+///     // Unlocked here.
+/// }
+///
+/// let list = Mutex::new(Vec::new());
+/// push_twice(list.lock(), 7);
+/// assert_eq!(*list.lock(), [7, 7]);
+/// ```
 #[must_use = "the mutex is unlocked as soon as the guard is dropped"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
@@ -72,6 +86,14 @@ impl<T> Mutex<T> {
     }
 
     /// The value.
+    ///
+    /// ```
+    /// use gort::sync::Mutex;
+    ///
+    /// let mutex = Mutex::new(vec![1]);
+    /// mutex.lock().push(2);
+    /// assert_eq!(mutex.into_inner(), [1, 2]);
+    /// ```
     pub fn into_inner(self) -> T {
         self.data.into_inner()
     }
@@ -79,7 +101,7 @@ impl<T> Mutex<T> {
 
 impl<T: ?Sized> Mutex<T> {
     /// Locks, waiting while somebody else holds the lock. Not reentrant: locking again in
-    /// the same goroutine waits for ever.
+    /// the same goroutine waits for ever. Go's `Lock`.
     #[track_caller]
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
@@ -95,10 +117,21 @@ impl<T: ?Sized> Mutex<T> {
         self.guard()
     }
 
-    /// Locks if nobody holds the lock.
+    /// Locks if nobody holds the lock. Go's `TryLock`.
     ///
     /// # Errors
     /// If somebody does, also the caller itself.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::sync::Mutex;
+    ///
+    /// let cache = Mutex::new(Vec::new());
+    /// match cache.try_lock() {
+    ///     Ok(mut cache) => cache.push("a page"),
+    ///     Err(_) => println!("somebody uses it: we do without"),
+    /// }
+    /// ```
     #[inline]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, WouldBlock> {
         if self.word.try_lock() {
@@ -152,6 +185,14 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// The value; nobody else can have the lock.
+    ///
+    /// ```
+    /// use gort::sync::Mutex;
+    ///
+    /// let mut mutex = Mutex::new(1);
+    /// *mutex.get_mut() += 1;
+    /// assert_eq!(*mutex.lock(), 2);
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }

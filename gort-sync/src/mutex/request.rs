@@ -24,6 +24,18 @@ use std::cell::Cell;
 use std::fmt;
 
 /// A wish to lock, for `select!`: see [`Mutex::lock_request`].
+///
+/// ```
+/// use gort::context::Context;
+/// use gort::prelude::*;
+///
+/// let (mutex, ctx) = (Mutex::new(1), Context::background());
+/// select! {
+///     mut guard = <-mutex.lock_request() => *guard += 1,
+///     <-ctx => println!("not needed any more"),
+/// }
+/// assert_eq!(*mutex.lock(), 2);
+/// ```
 #[must_use = "a request does nothing unless it stands in a `select!`"]
 pub struct LockRequest<'m, T: ?Sized> {
     mutex: &'m Mutex<T>,

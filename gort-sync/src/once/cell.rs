@@ -100,6 +100,17 @@ impl<T> OnceLock<T> {
     }
 
     /// The value, if there is one.
+    ///
+    /// ```
+    /// use gort::sync::OnceLock;
+    ///
+    /// let mut name = OnceLock::from(String::from("gort"));
+    /// if let Some(name) = name.get_mut() {
+    ///     name.push('!');
+    /// }
+    /// assert_eq!(name.take().as_deref(), Some("gort!"));
+    /// assert_eq!(name.into_inner(), None);
+    /// ```
     pub fn into_inner(self) -> Option<T> {
         self.value.into_inner()
     }

@@ -95,6 +95,17 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     }
 
     /// The value, which is made if this is the first use. Also what `*` does.
+    ///
+    /// ```
+    /// use gort::prelude::*;
+    /// use gort::sync::LazyLock;
+    ///
+    /// static TABLE: LazyLock<Vec<u32>> = LazyLock::new(|| (0..1000).map(|n| n * n).collect());
+    ///
+    /// // Somebody else makes it, while we do other things.
+    /// go!(|| { LazyLock::force(&TABLE); });
+    /// assert_eq!(TABLE[12], 144);
+    /// ```
     #[track_caller]
     #[inline]
     pub fn force(this: &Self) -> &T {

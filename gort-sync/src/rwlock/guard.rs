@@ -8,15 +8,33 @@ use super::RwLock;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-/// Shares a [`RwLock`] with other readers until dropped. May be dropped by another goroutine
-/// than the one that locked.
+/// Shares a [`RwLock`] with other readers until dropped, which is Go's `RUnlock`. May be dropped by
+/// another goroutine than the one that locked.
+///
+/// ```
+/// use gort::sync::RwLock;
+///
+/// let lock = RwLock::new(String::from("shared"));
+/// let (one, other) = (lock.read(), lock.read());
+/// assert_eq!(one.len(), other.len());
+/// ```
 #[must_use = "the lock is released as soon as the guard is dropped"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
 }
 
-/// Holds a [`RwLock`] alone until dropped. May be dropped by another goroutine than the one
-/// that locked.
+/// Holds a [`RwLock`] alone until dropped, which is Go's `Unlock`. May be dropped by another
+/// goroutine than the one that locked.
+///
+/// ```
+/// use gort::sync::RwLock;
+///
+/// let lock = RwLock::new(String::from("mine"));
+/// let mut text = lock.write();
+/// text.push_str(" alone");
+/// drop(text);
+/// assert_eq!(*lock.read(), "mine alone");
+/// ```
 #[must_use = "the lock is released as soon as the guard is dropped"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,

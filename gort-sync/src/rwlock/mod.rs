@@ -72,6 +72,14 @@ impl<T> RwLock<T> {
     }
 
     /// The value.
+    ///
+    /// ```
+    /// use gort::sync::RwLock;
+    ///
+    /// let mut lock = RwLock::new(1);
+    /// *lock.get_mut() += 1;
+    /// assert_eq!(lock.into_inner(), 2);
+    /// ```
     pub fn into_inner(self) -> T {
         self.data.into_inner()
     }
@@ -114,6 +122,18 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// If somebody is, also the caller itself; or if a reader is just finding that it has to wait.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::sync::RwLock;
+    ///
+    /// let lock = RwLock::new(1);
+    /// let reader = lock.read();
+    /// assert!(lock.try_read().is_ok(), "readers share");
+    /// assert!(lock.try_write().is_err());
+    /// drop(reader);
+    /// assert!(lock.try_write().is_ok());
+    /// ```
     #[inline]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, WouldBlock> {
         if self.word.try_write() {
@@ -140,6 +160,17 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// If the time was up first.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::sync::{RwLock, Timeout};
+    /// use std::time::Duration;
+    ///
+    /// let (lock, limit) = (RwLock::new(1), Duration::from_millis(1));
+    /// let writer = lock.write_timeout(limit);
+    /// assert!(writer.is_ok());
+    /// assert_eq!(lock.read_timeout(limit).err(), Some(Timeout));
+    /// ```
     #[track_caller]
     pub fn write_timeout(&self, timeout: Duration) -> Result<RwLockWriteGuard<'_, T>, Timeout> {
         let site = Location::caller();

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 /// [biased](Self::new_biased). Go's `reflect.Select`.
 ///
 /// ```
-/// use gort_sync::channel::{Select, unbounded};
+/// use gort::channel::{Select, unbounded};
 ///
 /// let channels: Vec<_> = (0..3).map(|_| unbounded()).collect();
 /// channels[1].0.send("hello").unwrap();
@@ -60,6 +60,21 @@ impl<'a> Select<'a> {
     }
 
     /// No operations yet; of several that can go, the one that was added first is chosen.
+    ///
+    /// ```
+    /// use gort::channel::{Select, unbounded};
+    ///
+    /// let (urgent, first) = unbounded();
+    /// let (normal, second) = unbounded();
+    /// normal.send(2).unwrap();
+    /// urgent.send(1).unwrap();
+    /// let mut select = Select::new_biased();
+    /// select.recv(&first);
+    /// select.recv(&second);
+    /// let operation = select.select();
+    /// assert_eq!(operation.index(), 0);
+    /// assert_eq!(operation.recv(&first), Ok(1));
+    /// ```
     #[must_use]
     pub fn new_biased() -> Self {
         Self {
@@ -88,6 +103,38 @@ impl<'a> Select<'a> {
     ///
     /// # Panics
     /// If there is no operation with this index.
+    ///
+    /// # Examples
+    /// Merges channels until all of them are closed:
+    ///
+    /// ```
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let receivers: Vec<_> = (0..3)
+    ///     .map(|n| {
+    ///         let (tx, rx) = bounded(1);
+    ///         tx.send(n).unwrap();
+    ///         rx
+    ///     })
+    ///     .collect();
+    /// let mut select = Select::new();
+    /// for rx in &receivers {
+    ///     select.recv(rx);
+    /// }
+    /// let (mut open, mut sum) = (receivers.len(), 0);
+    /// while open > 0 {
+    ///     let operation = select.select();
+    ///     let index = operation.index();
+    ///     match operation.recv(&receivers[index]) {
+    ///         Ok(n) => sum += n,
+    ///         Err(_) => {
+    ///             select.remove(index);
+    ///             open -= 1;
+    ///         }
+    ///     }
+    /// }
+    /// assert_eq!(sum, 3);
+    /// ```
     pub fn remove(&mut self, index: usize) {
         let known = self.operations.len();
         assert!(index < known, "index out of bounds; {index} >= {known}");
@@ -99,6 +146,20 @@ impl<'a> Select<'a> {
     ///
     /// # Errors
     /// If there is none.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// let mut select = Select::new();
+    /// select.send(&tx);
+    /// match select.try_select() {
+    ///     Ok(operation) => operation.send(&tx, "a value").unwrap(),
+    ///     Err(_) => println!("no room now"),
+    /// }
+    /// assert_eq!(rx.recv(), Ok("a value"));
+    /// ```
     pub fn try_select(&mut self) -> Result<SelectedOperation<'a>, TrySelectError> {
         self.choose(Wait::Default).ok_or(TrySelectError)
     }
@@ -118,6 +179,19 @@ impl<'a> Select<'a> {
     ///
     /// # Errors
     /// If the time is up.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::channel::{Select, bounded};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (_tx, rx) = bounded::<i32>(1);
+    /// let mut select = Select::new();
+    /// select.recv(&rx);
+    /// let limit = Duration::from_millis(1);
+    /// assert!(select.select_timeout(limit).is_err());
+    /// assert!(select.select_deadline(Instant::now() + limit).is_err());
+    /// ```
     #[track_caller]
     pub fn select_timeout(
         &mut self,
@@ -150,6 +224,24 @@ impl<'a> Select<'a> {
 
     /// Waits until an operation can go, or may be able to: try it, and come back if it
     /// cannot.
+    ///
+    /// ```
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// tx.send(1).unwrap();
+    /// let mut select = Select::new();
+    /// let index = select.recv(&rx);
+    /// let got = loop {
+    ///     assert_eq!(select.ready(), index);
+    ///     // Another receiver may be faster.
+    ///     if let Ok(n) = rx.try_recv() {
+    ///         break n;
+    ///     }
+    /// };
+    /// assert_eq!(got, 1);
+    /// assert!(select.try_ready().is_err());
+    /// ```
     #[track_caller]
     pub fn ready(&mut self) -> usize {
         self.wait_for_ever_if_empty();
@@ -163,6 +255,20 @@ impl<'a> Select<'a> {
     ///
     /// # Errors
     /// If the time is up.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::channel::{Select, bounded};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// let mut select = Select::new();
+    /// let index = select.recv(&rx);
+    /// let limit = Duration::from_millis(1);
+    /// assert!(select.ready_timeout(limit).is_err());
+    /// tx.send(1).unwrap();
+    /// assert_eq!(select.ready_deadline(Instant::now() + limit), Ok(index));
+    /// ```
     #[track_caller]
     pub fn ready_timeout(&mut self, timeout: Duration) -> Result<usize, ReadyTimeoutError> {
         self.observe(Wait::Timeout(timeout))
@@ -244,6 +350,22 @@ impl fmt::Debug for Select<'_> {
 ///
 /// # Panics
 /// Dropping it without completing it panics.
+///
+/// # Examples
+/// ```
+/// use gort::channel::{Select, bounded};
+///
+/// let ((tx, _full), (_open, rx)) = (bounded(1), bounded::<i32>(1));
+/// let mut select = Select::new();
+/// let sends = select.send(&tx);
+/// select.recv(&rx);
+/// let operation = select.select();
+/// if operation.index() == sends {
+///     operation.send(&tx, 1).unwrap();
+/// } else {
+///     println!("{:?}", operation.recv(&rx));
+/// }
+/// ```
 #[must_use = "the operation must be completed, by `send` or `recv`"]
 pub struct SelectedOperation<'a> {
     arm: Option<Box<dyn DynArm + 'a>>,

@@ -9,7 +9,19 @@ use std::cell::Cell;
 use std::fmt;
 
 /// What [`Semaphore::acquire_request`] gives: `select!` acquires the permits if their arm is
-/// chosen. (There is an example in the documentation of `gort::sync`.)
+/// chosen.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::sync::Semaphore;
+///
+/// let connections = Semaphore::new(2);
+/// select! {
+///     permit = <-connections.acquire_request(1) => println!("{} of 2", permit.num_permits()),
+///     after(Duration::from_secs(10)) => panic!("overloaded"),
+/// }
+/// assert_eq!(connections.available_permits(), 2);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[must_use = "nothing is acquired until the request is an arm of `select!`"]
 pub struct AcquireRequest<'s> {

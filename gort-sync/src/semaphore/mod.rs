@@ -32,7 +32,6 @@ const CLOSED: &str = "the semaphore is closed";
 /// Go's `semaphore.Weighted`.
 ///
 /// ```
-/// # mod gort { pub use gort_sync as sync; }
 /// use gort::sync::Semaphore;
 ///
 /// let semaphore = Semaphore::new(3);
@@ -56,7 +55,6 @@ impl RefUnwindSafe for Semaphore {}
 /// Why [`Semaphore::try_acquire`] or [`Semaphore::acquire_timeout`] has no permits.
 ///
 /// ```
-/// # mod gort { pub use gort_sync as sync; }
 /// use gort::sync::{AcquireError, Semaphore};
 ///
 /// let none = Semaphore::new(0);
@@ -146,6 +144,17 @@ impl Semaphore {
     ///
     /// # Errors
     /// `Timeout`, or `Closed`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::sync::{AcquireError, Semaphore};
+    /// use std::time::Duration;
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let _one = semaphore.acquire(1);
+    /// let another = semaphore.acquire_timeout(1, Duration::from_millis(1));
+    /// assert_eq!(another.unwrap_err(), AcquireError::Timeout);
+    /// ```
     #[track_caller]
     pub fn acquire_timeout(&self, n: usize, timeout: Duration) -> Result<Permit, AcquireError> {
         let sema = self.sema();
@@ -159,6 +168,23 @@ impl Semaphore {
     /// A request for `n` permits, to stand right of `<-` in `select!`: the arm's value is the
     /// [`Permit`]. It waits in the same queue as everybody else; an arm that loses has acquired
     /// nothing. A closed semaphore makes the arm ready, and panics if it is chosen.
+    ///
+    /// ```
+    /// use gort::context::Context;
+    /// use gort::prelude::*;
+    /// use gort::sync::{Permit, Semaphore};
+    ///
+    /// fn acquire(ctx: &Context, semaphore: &Semaphore) -> Option<Permit> {
+    ///     select! {
+    ///         permit = <-semaphore.acquire_request(1) => Some(permit),
+    ///         <-ctx => None,
+    ///     }
+    /// }
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// cancel.cancel();
+    /// assert!(acquire(&ctx, &Semaphore::new(0)).is_none());
+    /// ```
     pub fn acquire_request(&self, n: usize) -> AcquireRequest<'_> {
         AcquireRequest::new(self, n)
     }
@@ -167,6 +193,18 @@ impl Semaphore {
     ///
     /// # Panics
     /// If there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS), there and out.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::prelude::*;
+    /// use gort::sync::Semaphore;
+    ///
+    /// let ready = Semaphore::new(0);
+    /// let waits = go!(clone [ready]; { ready.acquire(2).forget() });
+    /// ready.add_permits(2);
+    /// waits.join().unwrap();
+    /// assert_eq!(ready.available_permits(), 0);
+    /// ```
     pub fn add_permits(&self, n: usize) {
         assert!(
             self.sema().add(n),
@@ -176,6 +214,17 @@ impl Semaphore {
 
     /// Closes the semaphore: whoever waits, or comes later, is refused. Permits that are out
     /// stay good.
+    ///
+    /// ```
+    /// use gort::sync::{AcquireError, Semaphore};
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.acquire(1);
+    /// semaphore.close();
+    /// assert!(semaphore.is_closed());
+    /// drop(permit);
+    /// assert_eq!(semaphore.try_acquire(1).unwrap_err(), AcquireError::Closed);
+    /// ```
     pub fn close(&self) {
         self.sema().close();
     }

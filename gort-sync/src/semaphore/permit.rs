@@ -7,11 +7,10 @@ use std::mem::{self, ManuallyDrop};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
-/// Permits of a [`Semaphore`], given back when dropped. It borrows nothing: it may go to another
-/// goroutine, and outlive the semaphore's handles.
+/// Permits of a [`Semaphore`], given back when dropped (Go's `Release`). It borrows nothing: it may
+/// go to another goroutine, and outlive the semaphore's handles.
 ///
 /// ```
-/// # mod gort { pub use gort_sync as sync; }
 /// use gort::sync::Semaphore;
 ///
 /// let semaphore = Semaphore::new(3);
@@ -73,6 +72,16 @@ impl Permit {
     ///
     /// # Panics
     /// If they belong to different semaphores.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(3);
+    /// let mut all = semaphore.acquire(1);
+    /// all.merge(semaphore.acquire(2));
+    /// assert_eq!(all.num_permits(), 3);
+    /// ```
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
         assert!(

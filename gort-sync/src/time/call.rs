@@ -35,8 +35,8 @@ pub(super) struct Call {
 /// # Panics
 /// If no stack can be had.
 ///
+/// # Examples
 /// ```
-/// # use gort_sync as gort;
 /// use gort::time::after_func;
 /// use std::time::Duration;
 ///

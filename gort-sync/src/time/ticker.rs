@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 /// runs on behalf of a ticker that nobody waits for.
 ///
 /// ```
-/// # use gort_sync as gort;
 /// use gort::time::Ticker;
 /// use std::time::Duration;
 ///
@@ -66,6 +65,20 @@ impl Ticker {
     ///
     /// # Panics
     /// "non-positive interval for Ticker.Reset", Go's words, if `d` is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::time::Ticker;
+    /// use std::time::Duration;
+    ///
+    /// let ticker = Ticker::new(Duration::from_secs(3600));
+    /// ticker.reset(Duration::from_millis(1));
+    /// let first = ticker.recv()?;
+    /// // Its channel may go to somebody else.
+    /// let ticks = ticker.receiver().clone();
+    /// assert!(ticks.recv()? > first);
+    /// # Ok::<(), gort::channel::RecvError>(())
+    /// ```
     #[track_caller]
     pub fn reset(&self, d: Duration) {
         assert!(!d.is_zero(), "non-positive interval for Ticker.Reset");
@@ -101,6 +114,15 @@ impl Ticker {
 ///
 /// [`channel::tick`](crate::channel::tick) is crossbeam's: there 0 means "always", and a
 /// tick that was taken late delays the next.
+///
+/// ```
+/// use gort::time::tick;
+/// use std::time::Duration;
+///
+/// for due in tick(Duration::from_millis(1)).iter().take(3) {
+///     println!("{due:?}");
+/// }
+/// ```
 #[must_use]
 pub fn tick(d: Duration) -> Receiver<Instant> {
     if d.is_zero() {

@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 /// so one that is dropped or forgotten costs nothing.
 ///
 /// ```
-/// # use gort_sync as gort;
 /// use gort::time::Timer;
 /// use std::time::{Duration, Instant};
 ///
@@ -99,6 +98,17 @@ impl Timer {
 
     /// The channel that the due time comes from; for a timer of
     /// [`after_func`](super::after_func) one that nothing comes from. Go's field `C`.
+    ///
+    /// ```
+    /// use gort::prelude::*;
+    /// use gort::time::Timer;
+    ///
+    /// let timer = Timer::new(Duration::from_millis(1));
+    /// let due = timer.receiver().clone();
+    /// let waits = go!(move || due.recv());
+    /// assert!(waits.join().unwrap().is_ok());
+    /// assert!(timer.try_recv().is_err(), "the time was taken");
+    /// ```
     #[must_use]
     pub fn receiver(&self) -> &Receiver<Instant> {
         &self.receiver

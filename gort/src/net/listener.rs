@@ -13,12 +13,35 @@ use std::time::Instant;
 
 /// A TCP socket that listens for connections: [`std::net::TcpListener`], with deadlines and
 /// `close`; see [the module](super). Go's `net.TCPListener`.
+///
+/// A server that stops when it is told to:
+///
+/// ```
+/// use gort::net::{TcpListener, TcpStream};
+/// use gort::prelude::*;
+/// use std::io::Write;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let addr = listener.local_addr()?;
+/// let stopper = listener.try_clone()?;
+/// let server = go!(move || {
+///     for stream in listener.incoming() {
+///         let Ok(mut stream) = stream else { break };
+///         go!(move || stream.write_all(b"hello"));
+///     }
+/// });
+/// let client = TcpStream::connect(addr)?;
+/// stopper.close();
+/// server.join().unwrap();
+/// # drop(client);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct TcpListener {
     socket: Arc<Socket<net::TcpListener>>,
 }
 
 impl TcpListener {
-    /// Listens on the first of the addresses that can be had.
+    /// Listens on the first of the addresses that can be had. Go's `net.Listen`.
     ///
     /// # Errors
     /// The system's, for the last address.
@@ -33,7 +56,7 @@ impl TcpListener {
         Ok(Self { socket })
     }
 
-    /// Waits for a connection.
+    /// Waits for a connection. Go's `Accept`.
     ///
     /// # Errors
     /// The system's; `TimedOut` from the read deadline on; `NotConnected` after `close`.
@@ -52,7 +75,7 @@ impl TcpListener {
     /// The address that it listens on.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.local_addr()
     }
@@ -60,7 +83,7 @@ impl TcpListener {
     /// Another handle to the same listener.
     ///
     /// # Errors
-    /// After `close`.
+    /// `NotConnected` after `close`.
     pub fn try_clone(&self) -> io::Result<Self> {
         self.socket.get()?;
         Ok(Self {
@@ -71,7 +94,17 @@ impl TcpListener {
     /// Sets the value of the packets' `IP_TTL` field.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::TcpListener;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// listener.set_ttl(64)?;
+    /// assert_eq!(listener.ttl()?, 64);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.socket.get()?.set_ttl(ttl)
     }
@@ -79,7 +112,7 @@ impl TcpListener {
     /// The value of the packets' `IP_TTL` field.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.get()?.ttl()
     }
@@ -87,7 +120,7 @@ impl TcpListener {
     /// Takes the socket's pending error.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.socket.get()?.take_error()
     }
@@ -95,7 +128,19 @@ impl TcpListener {
     /// Whether `accept` fails with `WouldBlock` instead of waiting.
     ///
     /// # Errors
-    /// After `close`.
+    /// `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::TcpListener;
+    /// use std::io::ErrorKind;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// listener.set_nonblocking(true)?;
+    /// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// assert!(listener.take_error()?.is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.socket.set_nonblocking(nonblocking)
     }
@@ -104,7 +149,21 @@ impl TcpListener {
     /// `SetDeadline`.
     ///
     /// # Errors
-    /// After `close`.
+    /// `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::TcpListener;
+    /// use std::io::ErrorKind;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// listener.set_read_deadline(Some(Instant::now() + Duration::from_millis(1)))?;
+    /// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::TimedOut);
+    /// listener.set_deadline(None)?; // Both deadlines.
+    /// listener.set_write_deadline(None)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_read_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
         self.socket.set_deadline(Direction::Read, deadline)
     }
@@ -112,22 +171,22 @@ impl TcpListener {
     /// A listener does not write: without effect.
     ///
     /// # Errors
-    /// After `close`.
+    /// `NotConnected` after `close`.
     pub fn set_write_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
         self.socket.set_deadline(Direction::Write, deadline)
     }
 
-    /// Both deadlines.
+    /// Sets both deadlines; only that for reading matters.
     ///
     /// # Errors
-    /// After `close`.
+    /// `NotConnected` after `close`.
     pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
         self.set_read_deadline(deadline)?;
         self.set_write_deadline(deadline)
     }
 
     /// Stops listening. Whoever waits in `accept`, by any handle, is woken; operations fail from
-    /// now on.
+    /// now on. Go's `Close`.
     pub fn close(&self) {
         self.socket.close();
     }
@@ -140,6 +199,17 @@ impl fmt::Debug for TcpListener {
 }
 
 /// Yields what [`TcpListener::accept`] does, without the address.
+///
+/// ```
+/// use gort::net::{TcpListener, TcpStream};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let _client = TcpStream::connect(listener.local_addr()?)?;
+/// for stream in listener.incoming().take(1) {
+///     println!("{} has come", stream?.peer_addr()?);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Incoming<'a> {
     listener: &'a TcpListener,

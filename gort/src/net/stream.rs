@@ -16,6 +16,29 @@ use std::time::{Duration, Instant};
 ///
 /// Reading and writing go on at the same time, by any handle or reference; of several that
 /// read, or write, each waits for the one before.
+///
+/// ```
+/// use gort::net::{Shutdown, TcpListener, TcpStream};
+/// use gort::prelude::*;
+/// use std::io::{self, Read, Write};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let addr = listener.local_addr()?;
+/// let echo = go!(move || {
+///     let (stream, peer) = listener.accept()?;
+///     println!("{peer} has come, to {}", stream.local_addr()?);
+///     io::copy(&mut &stream, &mut &stream)
+/// });
+/// let mut stream = TcpStream::connect(addr)?;
+/// assert_eq!(stream.peer_addr()?, addr);
+/// let mut answers = stream.try_clone()?;
+/// let reader = go!(move || io::read_to_string(&mut answers));
+/// stream.write_all(b"is anybody there?")?;
+/// stream.shutdown(Shutdown::Write)?;
+/// assert_eq!(reader.join().unwrap()?, "is anybody there?");
+/// assert_eq!(echo.join().unwrap()?, 17);
+/// # Ok::<(), io::Error>(())
+/// ```
 pub struct TcpStream {
     socket: Arc<Socket<net::TcpStream>>,
 }
@@ -27,7 +50,7 @@ impl TcpStream {
         Ok(Self { socket })
     }
 
-    /// Connects to the first of the addresses that answers.
+    /// Connects to the first of the addresses that answers. Go's `net.Dial`.
     ///
     /// # Errors
     /// The system's, for the last address.
@@ -36,10 +59,22 @@ impl TcpStream {
         each_addr(addr, |addr| Self::connect_until(addr, None))
     }
 
-    /// Connects to an address, or fails after this time.
+    /// Connects to an address, or fails after this time. Go's `net.DialTimeout`.
     ///
     /// # Errors
     /// The system's; `TimedOut`; `InvalidInput` for a time of nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let addr = listener.local_addr()?;
+    /// let stream = TcpStream::connect_timeout(&addr, Duration::from_secs(10))?;
+    /// assert_eq!(stream.peer_addr()?, addr);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn connect_timeout(addr: &SocketAddr, timeout: Duration) -> io::Result<Self> {
         if timeout.is_zero() {
@@ -69,7 +104,7 @@ impl TcpStream {
     /// The other end's address.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.peer_addr()
     }
@@ -77,7 +112,7 @@ impl TcpStream {
     /// This end's address.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.local_addr()
     }
@@ -85,7 +120,7 @@ impl TcpStream {
     /// Ends reading, writing, or both, for both ends; whoever waits is woken.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket.get()?.shutdown(how)
     }
@@ -93,7 +128,7 @@ impl TcpStream {
     /// Another handle to the same connection.
     ///
     /// # Errors
-    /// After `close`.
+    /// `NotConnected` after `close`.
     pub fn try_clone(&self) -> io::Result<Self> {
         self.socket.get()?;
         Ok(Self {
@@ -104,7 +139,24 @@ impl TcpStream {
     /// Reads without taking what it reads.
     ///
     /// # Errors
-    /// As for `read`.
+    /// As for `read`: the system's; `TimedOut` from the read deadline on, or after the time-out;
+    /// `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::{TcpListener, TcpStream};
+    /// use std::io::{Read, Write};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// TcpStream::connect(listener.local_addr()?)?.write_all(b"GET /")?;
+    /// let (mut stream, _) = listener.accept()?;
+    /// let mut first = [0];
+    /// stream.peek(&mut first)?;
+    /// let mut request = String::new();
+    /// stream.read_to_string(&mut request)?;
+    /// assert_eq!((first, &*request), ([b'G'], "GET /"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.socket.run(Direction::Read, |s| s.peek(buf))
@@ -113,7 +165,24 @@ impl TcpStream {
     /// How long a `read` may take from now on; `None`: as long as it takes.
     ///
     /// # Errors
-    /// `InvalidInput` for a time of nothing.
+    /// `InvalidInput` for a time of nothing; `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::{TcpListener, TcpStream};
+    /// use std::io::{ErrorKind, Read};
+    /// use std::time::Duration;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
+    /// let limit = Some(Duration::from_millis(1));
+    /// stream.set_read_timeout(limit)?;
+    /// stream.set_write_timeout(limit)?;
+    /// assert_eq!((stream.read_timeout()?, stream.write_timeout()?), (limit, limit));
+    /// let error = stream.read(&mut [0]).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::TimedOut, "nobody writes");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.socket.set_timeout(Direction::Read, timeout)
     }
@@ -121,7 +190,7 @@ impl TcpStream {
     /// How long a `write` may take from now on; `None`: as long as it takes.
     ///
     /// # Errors
-    /// `InvalidInput` for a time of nothing.
+    /// `InvalidInput` for a time of nothing; `NotConnected` after `close`.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.socket.set_timeout(Direction::Write, timeout)
     }
@@ -129,7 +198,7 @@ impl TcpStream {
     /// How long a `read` may take.
     ///
     /// # Errors
-    /// After `close`.
+    /// `NotConnected` after `close`.
     pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
         self.socket.timeout(Direction::Read)
     }
@@ -137,7 +206,7 @@ impl TcpStream {
     /// How long a `write` may take.
     ///
     /// # Errors
-    /// After `close`.
+    /// `NotConnected` after `close`.
     pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
         self.socket.timeout(Direction::Write)
     }
@@ -146,7 +215,22 @@ impl TcpStream {
     /// Go's `SetReadDeadline`.
     ///
     /// # Errors
-    /// After `close`.
+    /// `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::{TcpListener, TcpStream};
+    /// use std::io::{ErrorKind, Read};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
+    /// // For the whole answer, however many reads that takes.
+    /// stream.set_read_deadline(Some(Instant::now() + Duration::from_millis(1)))?;
+    /// let error = stream.read_to_string(&mut String::new()).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::TimedOut);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_read_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
         self.socket.set_deadline(Direction::Read, deadline)
     }
@@ -155,22 +239,51 @@ impl TcpStream {
     /// `SetWriteDeadline`.
     ///
     /// # Errors
-    /// After `close`.
+    /// `NotConnected` after `close`.
     pub fn set_write_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
         self.socket.set_deadline(Direction::Write, deadline)
     }
 
-    /// Both deadlines.
+    /// Sets both deadlines. Go's `SetDeadline`.
     ///
     /// # Errors
-    /// After `close`.
+    /// `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::{TcpListener, TcpStream};
+    /// use std::io::{ErrorKind, Write};
+    /// use std::time::Instant;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
+    /// stream.set_deadline(Some(Instant::now()))?;
+    /// stream.set_write_deadline(None)?; // Only reading is limited now.
+    /// stream.write_all(b"hello")?;
+    /// assert_eq!(stream.peek(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
         self.set_read_deadline(deadline)?;
         self.set_write_deadline(deadline)
     }
 
     /// Ends the connection. Whoever waits, by any handle, is woken; operations fail from now
-    /// on.
+    /// on. Go's `Close`.
+    ///
+    /// ```
+    /// use gort::net::{TcpListener, TcpStream};
+    /// use gort::prelude::*;
+    /// use std::io::Read;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// let mut reader = stream.try_clone()?;
+    /// let waits = go!(move || reader.read(&mut [0]));
+    /// stream.close();
+    /// assert!(waits.join().unwrap().is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn close(&self) {
         self.socket.close();
     }
@@ -178,7 +291,23 @@ impl TcpStream {
     /// Whether small writes are sent at once (no Nagle algorithm).
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// stream.set_nodelay(true)?;
+    /// stream.set_linger(Some(Duration::from_secs(1)))?;
+    /// stream.set_ttl(64)?;
+    /// assert!(stream.nodelay()?);
+    /// assert_eq!(stream.linger()?, Some(Duration::from_secs(1)));
+    /// assert_eq!(stream.ttl()?, 64);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.socket.get()?.set_nodelay(nodelay)
     }
@@ -186,16 +315,16 @@ impl TcpStream {
     /// Whether small writes are sent at once.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.socket.get()?.nodelay()
     }
 
     /// What happens to data that have not been sent when the connection is closed:
-    /// `SO_LINGER`. Closing may then block the thread for that long.
+    /// `SO_LINGER`, in whole seconds. Closing may then block the thread for that long.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         SockRef::from(self.socket.get()?).set_linger(linger)
     }
@@ -203,7 +332,7 @@ impl TcpStream {
     /// The value of `SO_LINGER`.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
     pub fn linger(&self) -> io::Result<Option<Duration>> {
         SockRef::from(self.socket.get()?).linger()
     }
@@ -211,7 +340,7 @@ impl TcpStream {
     /// Sets the value of the packets' `IP_TTL` field.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.socket.get()?.set_ttl(ttl)
     }
@@ -219,7 +348,7 @@ impl TcpStream {
     /// The value of the packets' `IP_TTL` field.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.get()?.ttl()
     }
@@ -227,7 +356,7 @@ impl TcpStream {
     /// Takes the socket's pending error.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotConnected` after `close`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.socket.get()?.take_error()
     }
@@ -235,7 +364,20 @@ impl TcpStream {
     /// Whether operations fail with `WouldBlock` instead of waiting.
     ///
     /// # Errors
-    /// After `close`.
+    /// `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::{TcpListener, TcpStream};
+    /// use std::io::{ErrorKind, Read};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
+    /// stream.set_nonblocking(true)?;
+    /// assert_eq!(stream.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// assert!(stream.take_error()?.is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.socket.set_nonblocking(nonblocking)
     }
