@@ -10,6 +10,7 @@
 //!   all deadlines are over.
 //! - `random` is always 0, since loom wants executions that can be repeated.
 
+use crate::prim::Alive;
 use loom::sync::{Mutex, MutexGuard};
 use loom::thread::{self, Thread};
 use std::cell::{Cell, RefCell, UnsafeCell};
@@ -89,11 +90,14 @@ pub enum WaitReason {
     ChanSend,
     Select,
     SelectNoCases,
+    Semacquire,
     Sleep,
+    WaitGroupWait,
 }
 
 /// One lock, of loom's.
 pub struct RawLock {
+    alive: Alive,
     lock: Mutex<()>,
     guard: UnsafeCell<Option<MutexGuard<'static, ()>>>,
 }
@@ -108,12 +112,14 @@ impl RawLock {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            alive: Alive::new(),
             lock: Mutex::new(()),
             guard: UnsafeCell::new(None),
         }
     }
 
     pub fn lock(&self) {
+        self.alive.check();
         let Ok(guard) = self.lock.lock() else {
             unreachable!("loom's locks are not poisoned")
         };
@@ -127,6 +133,7 @@ impl RawLock {
     /// # Safety
     /// The caller holds the lock.
     pub unsafe fn unlock(&self) {
+        self.alive.check();
         // SAFETY: caller's clause.
         let guard = unsafe { (*self.guard.get()).take() };
         assert!(guard.is_some(), "unlock of a free lock");
