@@ -14,8 +14,8 @@
 
 #![cfg_attr(loom, allow(dead_code, unused_imports, missing_docs))]
 
-// Under loom there are channels, select and the locks' state words, above a stand-in for the
-// runtime.
+// Under loom there are channels, select, semaphores, wait groups and the locks' state words, above
+// a stand-in for the runtime.
 #[cfg(loom)]
 extern crate self as gort_runtime;
 
@@ -42,7 +42,6 @@ mod runtime_loom;
 #[cfg(not(loom))]
 mod rwlock;
 pub mod select;
-#[cfg(not(loom))]
 mod semaphore;
 #[cfg(not(loom))]
 mod singleflight;
@@ -51,7 +50,6 @@ mod spin;
 mod sudog;
 #[cfg(not(loom))]
 pub mod time;
-#[cfg(not(loom))]
 mod waitgroup;
 mod word;
 
@@ -70,7 +68,9 @@ pub use {
     mutex::{LockArm, LockRequest, Mutex, MutexGuard},
     once::{LazyLock, Once, OnceLock},
     rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard},
-    semaphore::{AcquireArm, AcquireError, AcquireRequest, Permit, Semaphore},
     singleflight::SingleFlight,
+};
+pub use {
+    semaphore::{AcquireArm, AcquireError, AcquireRequest, Permit, Semaphore},
     waitgroup::WaitGroup,
 };

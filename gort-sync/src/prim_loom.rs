@@ -8,7 +8,19 @@ pub(crate) use loom::cell::UnsafeCell as DataCell;
 pub(crate) use loom::sync::Arc;
 pub(crate) use loom::sync::atomic::Ordering;
 
+use std::cell::Cell;
 use std::thread;
+
+// loom runs all threads of a model on one.
+std::thread_local! {
+    static ALIVE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How much is alive: what is left when a model has ended has leaked.
+#[cfg(test)]
+pub(crate) fn alive() -> usize {
+    ALIVE.get()
+}
 
 /// Something that others may use until it is dropped.
 #[derive(Debug)]
@@ -17,6 +29,7 @@ pub(crate) struct Alive(DataCell<()>);
 impl Alive {
     #[track_caller]
     pub(crate) fn new() -> Self {
+        ALIVE.set(ALIVE.get() + 1);
         Self(DataCell::new(()))
     }
 
@@ -29,6 +42,7 @@ impl Alive {
 
 impl Drop for Alive {
     fn drop(&mut self) {
+        ALIVE.set(ALIVE.get() - 1);
         if !thread::panicking() {
             self.0.with_mut(|_| ());
         }

@@ -25,7 +25,10 @@ mod loom_once;
 mod loom_ring;
 mod loom_rwlock;
 mod loom_select;
+mod loom_semaphore;
+mod loom_waitgroup;
 
+use crate::prim;
 use loom::cell::UnsafeCell;
 use loom::model::Builder;
 use loom::sync::Notify;
@@ -73,7 +76,9 @@ fn check(builder: &mut Builder, model: impl Fn() + Send + Sync + 'static) {
         counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         crate::runtime_loom::reset();
         Token::forget_all();
+        let alive = prim::alive();
         model();
+        assert_eq!(prim::alive(), alive, "leaked");
         Token::assert_none_left();
     });
     let executions = executions.load(std::sync::atomic::Ordering::Relaxed);

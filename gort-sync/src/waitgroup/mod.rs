@@ -9,17 +9,18 @@
 //! does so under the lock, which it holds until it is parked. So `done` sees the waiter
 //! in the word, and having got the lock, finds it in the queue.
 
-use crate::sudog::{Sudog, WaitQueue};
-use gort_runtime::{Current, JoinHandle, RawLock, WaitReason, aborts_on_panic, is_goexit};
-use std::cell::UnsafeCell;
-use std::fmt;
-use std::panic::{self, AssertUnwindSafe, Location};
-use std::ptr;
-use std::sync::Arc;
-use std::sync::atomic::{
-    AtomicU64,
+#[cfg(not(loom))]
+mod go;
+
+use crate::prim::{
+    Arc, AtomicU64, DataCell,
     Ordering::{AcqRel, Acquire, Relaxed},
 };
+use crate::sudog::{Sudog, WaitQueue};
+use gort_runtime::{Current, RawLock, WaitReason};
+use std::fmt;
+use std::panic::Location;
+use std::ptr;
 
 /// Counts goroutines that are at work and waits until there are none. Clones share the
 /// count.
@@ -35,7 +36,7 @@ pub struct WaitGroup {
 struct Inner {
     word: AtomicU64,
     lock: RawLock,
-    waiters: UnsafeCell<WaitQueue>,
+    waiters: DataCell<WaitQueue>,
 }
 
 // SAFETY: the queue is reached only under the lock.
@@ -62,7 +63,7 @@ impl WaitGroup {
             inner: Arc::new(Inner {
                 word: AtomicU64::new(0),
                 lock: RawLock::new(),
-                waiters: UnsafeCell::new(WaitQueue::new()),
+                waiters: DataCell::new(WaitQueue::new()),
             }),
         }
     }
@@ -131,7 +132,7 @@ impl WaitGroup {
         // SAFETY: enqueued under the lock, which `commit` releases; dequeued and woken
         // once, by `release_all`.
         unsafe {
-            (*inner.waiters.get()).push_back(&sg);
+            inner.waiters.with_mut(|queue| (*queue).push_back(&sg));
             let lock = &inner.lock;
             current.park(
                 || {
@@ -143,30 +144,6 @@ impl WaitGroup {
             );
         }
     }
-
-    /// Adds one, runs `f` in a goroutine and takes one when it has ended, also by a
-    /// panic or `goexit`.
-    #[track_caller]
-    pub fn go<F, T>(&self, f: F) -> JoinHandle<T>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.add(1);
-        let group = self.clone();
-        gort_runtime::spawn(move || {
-            let result = panic::catch_unwind(AssertUnwindSafe(f));
-            // A panic that ends the process must not let the waiters go first.
-            let fatal = match &result {
-                Err(payload) => aborts_on_panic() && !is_goexit(&**payload),
-                Ok(_) => false,
-            };
-            if !fatal {
-                group.done();
-            }
-            result.unwrap_or_else(|payload| panic::resume_unwind(payload))
-        })
-    }
 }
 
 impl Inner {
@@ -177,7 +154,7 @@ impl Inner {
         self.lock.lock();
         // SAFETY: we hold the lock; the records are moved to `woken` and woken from there.
         unsafe {
-            let n = (*self.waiters.get()).take_all(&woken);
+            let n = self.waiters.with_mut(|queue| (*queue).take_all(&woken));
             self.word.fetch_sub(n * WAITER, AcqRel);
             self.lock.unlock();
             woken.wake_all();

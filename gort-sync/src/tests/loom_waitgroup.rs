@@ -1,0 +1,108 @@
+//! Models of `waitgroup/`, as it is.
+
+use super::{Data, explore, explore_all};
+use crate::waitgroup::WaitGroup;
+use loom::thread::{self, JoinHandle};
+use std::sync::Arc;
+
+/// A thread that does its work, and says so.
+fn works(group: &WaitGroup, work: &Arc<Data>) -> JoinHandle<()> {
+    let (group, work) = (group.clone(), Arc::clone(work));
+    thread::spawn(move || {
+        work.add_one();
+        group.done();
+    })
+}
+
+/// A thread that waits, and then looks at what was done.
+fn waits(group: &WaitGroup, work: &Arc<Data>) -> JoinHandle<u32> {
+    let (group, work) = (group.clone(), Arc::clone(work));
+    thread::spawn(move || {
+        group.wait();
+        work.get()
+    })
+}
+
+/// The last `done` against a wait that is just entering.
+#[test]
+fn waitgroup_done_meets_wait() {
+    explore_all(|| {
+        let (group, work) = (WaitGroup::new(), Arc::new(Data::new()));
+        group.add(1);
+        let worker = works(&group, &work);
+        group.wait();
+        assert_eq!(work.get(), 1);
+        worker.join().unwrap();
+    });
+}
+
+/// Who waits sees the work of all, not only of the last.
+#[test]
+fn waitgroup_counts_all() {
+    explore_all(|| {
+        let group = WaitGroup::new();
+        group.add(2);
+        let work = [0, 1].map(|_| Arc::new(Data::new()));
+        let workers = work.each_ref().map(|work| works(&group, work));
+        group.wait();
+        assert_eq!(work.map(|work| work.get()), [1, 1]);
+        for worker in workers {
+            worker.join().unwrap();
+        }
+    });
+}
+
+/// Nobody who waits is left behind.
+#[test]
+fn waitgroup_wakes_all() {
+    explore(|| {
+        let (group, work) = (WaitGroup::new(), Arc::new(Data::new()));
+        group.add(1);
+        let worker = works(&group, &work);
+        let waiters = [waits(&group, &work), waits(&group, &work)];
+        worker.join().unwrap();
+        for waiter in waiters {
+            assert_eq!(waiter.join().unwrap(), 1);
+        }
+    });
+}
+
+/// One that adds while it works itself.
+#[test]
+fn waitgroup_grows() {
+    explore(|| {
+        let group = WaitGroup::new();
+        group.add(1);
+        let work = [0, 1].map(|_| Arc::new(Data::new()));
+        let first = {
+            let (group, work) = (group.clone(), work.clone());
+            thread::spawn(move || {
+                group.add(1);
+                let second = works(&group, &work[1]);
+                work[0].add_one();
+                group.done();
+                second.join().unwrap();
+            })
+        };
+        group.wait();
+        assert_eq!(work.map(|work| work.get()), [1, 1]);
+        first.join().unwrap();
+    });
+}
+
+/// Whoever waited drops its handle at once, while the last `done` is on its way out.
+#[test]
+fn waitgroup_is_dropped_by_who_waited() {
+    explore(|| {
+        let group = WaitGroup::new();
+        group.add(1);
+        let handle = group.clone();
+        let worker = thread::spawn(move || handle.done());
+        let handle = group.clone();
+        let other = thread::spawn(move || handle.wait());
+        group.wait();
+        drop(group);
+        worker.join().unwrap();
+        other.join().unwrap();
+    });
+}
