@@ -1,6 +1,6 @@
 //! Models of `waitgroup/`, as it is.
 
-use super::{Data, explore, explore_all};
+use super::{Data, explore, explore_all, explore_large};
 use crate::waitgroup::WaitGroup;
 use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
@@ -87,6 +87,31 @@ fn waitgroup_grows() {
         group.wait();
         assert_eq!(work.map(|work| work.get()), [1, 1]);
         first.join().unwrap();
+    });
+}
+
+/// The group's next use, while somebody who waited for the first is still on its way: who waits
+/// for the second must not be let go with the others.
+#[test]
+fn waitgroup_is_used_again() {
+    explore_large(|| {
+        let group = WaitGroup::new();
+        let work = [0, 1].map(|_| Arc::new(Data::new()));
+        group.add(1);
+        let first = works(&group, &work[0]);
+        let other = {
+            let group = group.clone();
+            thread::spawn(move || group.wait())
+        };
+        group.wait();
+        assert_eq!(work[0].get(), 1);
+        group.add(1);
+        let second = works(&group, &work[1]);
+        group.wait();
+        assert_eq!(work[1].get(), 1);
+        for thread in [first, second, other] {
+            thread.join().unwrap();
+        }
     });
 }
 

@@ -1,8 +1,14 @@
 //! `WaitGroup`: wait until a number of goroutines are done. Go's `sync.WaitGroup`.
 //!
-//! One word: the counter in the upper half, the number of waiters in the lower. `done`
-//! that brings the counter to 0 with waiters registered takes the lock and wakes
-//! them all.
+//! One word: the counter in the upper half, the number of waiters in the lower. The `done`
+//! that brings the counter to 0 takes all waiters off the word by the same step. They are now due:
+//! it takes the lock, takes as many from the head of the queue, and wakes them.
+//!
+//! # Why nobody is woken too early
+//! The group may have begun its next use when that `done` gets the lock, and its waiters may be in
+//! the queue as well. But waiters register and enter the queue in one order, so the first that
+//! are not yet due are behind all that are. If two such `done`s get the lock in the other order,
+//! each wakes some of the other's, who are all due.
 //!
 //! # Ordering
 //! A waiter registers by a compare-and-swap that fails if the counter has become 0, and
@@ -94,13 +100,14 @@ impl WaitGroup {
         loop {
             // Refused, not taken back: nobody may see a count below zero.
             assert!(count(before) != 0, "sync: negative WaitGroup counter");
-            match word.compare_exchange_weak(before, before - ONE, AcqRel, Relaxed) {
+            let after = if count(before) == 1 { 0 } else { before - ONE };
+            match word.compare_exchange_weak(before, after, AcqRel, Relaxed) {
                 Ok(_) => break,
                 Err(now) => before = now,
             }
         }
         if count(before) == 1 && waiting(before) != 0 {
-            self.inner.release_all();
+            self.inner.release(waiting(before));
         }
     }
 
@@ -130,7 +137,7 @@ impl WaitGroup {
             }
         }
         // SAFETY: enqueued under the lock, which `commit` releases; dequeued and woken
-        // once, by `release_all`.
+        // once, by `release`.
         unsafe {
             inner.waiters.with_mut(|queue| (*queue).push_back(&sg));
             let lock = &inner.lock;
@@ -147,15 +154,21 @@ impl WaitGroup {
 }
 
 impl Inner {
-    /// The count has become 0 with waiters registered.
+    /// So many waiters have become due.
     #[cold]
-    fn release_all(&self) {
+    fn release(&self, due: u64) {
         let woken = WaitQueue::new();
         self.lock.lock();
         // SAFETY: we hold the lock; the records are moved to `woken` and woken from there.
         unsafe {
-            let n = self.waiters.with_mut(|queue| (*queue).take_all(&woken));
-            self.word.fetch_sub(n * WAITER, AcqRel);
+            self.waiters.with_mut(|queue| {
+                for _ in 0..due {
+                    let Some(sg) = (*queue).dequeue() else {
+                        unreachable!("who is registered has entered the queue")
+                    };
+                    woken.push_back(sg);
+                }
+            });
             self.lock.unlock();
             woken.wake_all();
         }
