@@ -82,10 +82,18 @@ impl WaitGroup {
         let limit = u64::from(i32::MAX.unsigned_abs());
         let n = n as u64;
         assert!(n <= limit, "sync: WaitGroup counter overflow");
-        let before = self.inner.word.fetch_add(n * ONE, AcqRel);
-        if count(before) + n > limit {
-            self.inner.word.fetch_sub(n * ONE, AcqRel);
-            panic!("sync: WaitGroup counter overflow");
+        let word = &self.inner.word;
+        let mut before = word.load(Relaxed);
+        loop {
+            // Refused, not taken back: a `done` that is the last must find that it is.
+            assert!(
+                count(before) + n <= limit,
+                "sync: WaitGroup counter overflow"
+            );
+            match word.compare_exchange_weak(before, before + n * ONE, AcqRel, Relaxed) {
+                Ok(_) => break,
+                Err(now) => before = now,
+            }
         }
     }
 
