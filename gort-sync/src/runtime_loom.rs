@@ -76,6 +76,12 @@ pub fn must_exit() -> bool {
 
 pub fn go_on_exiting() {}
 
+/// What the attempts do is done by parking and looking again, too.
+#[must_use]
+pub fn worth_spinning() -> bool {
+    false
+}
+
 pub fn wait_for_ever(_: WaitReason) -> ! {
     loop {
         thread::park();
@@ -85,9 +91,12 @@ pub fn wait_for_ever(_: WaitReason) -> ! {
 /// As the real one's variants.
 #[derive(Clone, Copy, Debug)]
 pub enum WaitReason {
+    BarrierWait,
     ChanReceive,
     ChanReceiveNil,
     ChanSend,
+    CondWait,
+    MutexLock,
     Select,
     SelectNoCases,
     Semacquire,

@@ -19,7 +19,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
+mod loom_barrier;
 mod loom_chan;
+mod loom_condvar;
+mod loom_done;
 mod loom_mutex;
 mod loom_once;
 mod loom_ring;

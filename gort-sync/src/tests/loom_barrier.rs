@@ -1,0 +1,44 @@
+//! Models of `barrier.rs`, as it is.
+
+use super::{Data, explore, explore_all};
+use crate::barrier::Barrier;
+use loom::thread;
+use std::sync::Arc;
+
+/// `n` meet in each of several rounds; after each, everybody sees what all have done before it.
+fn meet(n: usize, rounds: u32) {
+    let barrier = Arc::new(Barrier::new(n));
+    let work: Arc<[Data]> = (0..n).map(|_| Data::new()).collect();
+    let visit = |me: usize| {
+        let (barrier, work) = (Arc::clone(&barrier), Arc::clone(&work));
+        move || {
+            let mut leads = 0;
+            for round in 1..=rounds {
+                work[me].add_one();
+                leads += u32::from(barrier.wait().is_leader());
+                for data in &*work {
+                    assert_eq!(data.get(), round);
+                }
+                // Nobody goes on working before all have looked.
+                leads += u32::from(barrier.wait().is_leader());
+            }
+            leads
+        }
+    };
+    let others: Vec<_> = (1..n).map(|me| thread::spawn(visit(me))).collect();
+    let mut leads = visit(0)();
+    for other in others {
+        leads += other.join().unwrap();
+    }
+    assert_eq!(leads, 2 * rounds);
+}
+
+#[test]
+fn barrier_of_two() {
+    explore_all(|| meet(2, 2));
+}
+
+#[test]
+fn barrier_of_three() {
+    explore(|| meet(3, 1));
+}
