@@ -8,44 +8,69 @@ pub(crate) use loom::cell::UnsafeCell as DataCell;
 pub(crate) use loom::sync::Arc;
 pub(crate) use loom::sync::atomic::Ordering;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::thread;
 
 // loom runs all threads of a model on one.
 std::thread_local! {
-    static ALIVE: Cell<usize> = const { Cell::new(0) };
+    /// Of all that were made in this execution, whether they are alive.
+    static ALIVE: RefCell<Vec<bool>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How much is alive: what is left when a model has ended has leaked.
+/// Before each execution of a model.
 #[cfg(test)]
-pub(crate) fn alive() -> usize {
-    ALIVE.get()
+pub(crate) fn reset() {
+    ALIVE.take();
+}
+
+/// Whether anything is alive: what is left when a model has ended has leaked.
+#[cfg(test)]
+pub(crate) fn is_any_alive() -> bool {
+    ALIVE.with_borrow(|alive| alive.contains(&true))
 }
 
 /// Something that others may use until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Alive(DataCell<()>);
+pub(crate) struct Alive {
+    /// For users who do not know of each other.
+    users: DataCell<()>,
+    /// For those who come later, and be it in the same thread.
+    id: usize,
+}
 
 impl Alive {
     #[track_caller]
     pub(crate) fn new() -> Self {
-        ALIVE.set(ALIVE.get() + 1);
-        Self(DataCell::new(()))
+        let id = ALIVE.with_borrow_mut(|alive| {
+            alive.push(true);
+            alive.len() - 1
+        });
+        Self {
+            users: DataCell::new(()),
+            id,
+        }
     }
 
     /// Before each use: what comes after it in program order is not looked at.
     #[track_caller]
     pub(crate) fn check(&self) {
-        self.0.with(|_| ());
+        let is_alive = ALIVE.with_borrow(|alive| alive.get(self.id) == Some(&true));
+        assert!(is_alive, "used after its end");
+        self.users.with(|_| ());
     }
 }
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        ALIVE.set(ALIVE.get() - 1);
         if !thread::panicking() {
-            self.0.with_mut(|_| ());
+            self.check();
+            self.users.with_mut(|_| ());
         }
+        ALIVE.with_borrow_mut(|alive| {
+            if let Some(alive) = alive.get_mut(self.id) {
+                *alive = false;
+            }
+        });
     }
 }
 

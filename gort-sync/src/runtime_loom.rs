@@ -1,5 +1,5 @@
-//! What gort-sync uses of gort-runtime, for loom: channels and selects are the real ones, above
-//! loom's threads, which stand for goroutines.
+//! What gort-sync uses of gort-runtime, for loom: what waits is real, above loom's threads, which
+//! stand for goroutines.
 //!
 //! The contract of `gort_runtime::Current` is checked: a waiter that is woken twice for one wait,
 //! or when it does not wait, fails the model.

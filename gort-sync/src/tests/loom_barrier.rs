@@ -1,6 +1,6 @@
 //! Models of `barrier.rs`, as it is.
 
-use super::{Data, explore, explore_all};
+use super::{Data, explore, explore_all, explore_large};
 use crate::barrier::Barrier;
 use loom::thread;
 use std::sync::Arc;
@@ -41,4 +41,22 @@ fn barrier_of_two() {
 #[test]
 fn barrier_of_three() {
     explore(|| meet(3, 1));
+}
+
+/// More than it takes for a round: whoever comes while the last round's are being let go waits for
+/// the next.
+#[test]
+fn barrier_of_two_for_four() {
+    explore_large(|| {
+        let barrier = Arc::new(Barrier::new(2));
+        let others = [0; 3].map(|_| {
+            let barrier = Arc::clone(&barrier);
+            thread::spawn(move || barrier.wait().is_leader())
+        });
+        let mut leads = u32::from(barrier.wait().is_leader());
+        for other in others {
+            leads += u32::from(other.join().unwrap());
+        }
+        assert_eq!(leads, 2);
+    });
 }

@@ -1,4 +1,19 @@
 //! Models of `waitgroup/`, as it is.
+//!
+//! # What fails without which step
+//! Tried by hand, one at a time.
+//!
+//! | changed | models that fail |
+//! |---|---|
+//! | release in `done` | all that look at what was done |
+//! | acquire in `done` | `counts_all`, `grows` |
+//! | `Acquire` of the first load in `wait` | `wakes_all` |
+//! | `Acquire` of the load under the lock | `wakes_all`, `is_used_again` |
+//! | `Acquire` of the failed compare-and-swap | `done_meets_wait` and others |
+//! | no look at the count under the lock | `done_meets_wait` |
+//! | `done` leaves the waiters in the word | `is_used_again` |
+//! | `release` takes whoever is in the queue | `is_used_again` |
+//! | `release` takes one less | all |
 
 use super::{Data, explore, explore_all, explore_large};
 use crate::waitgroup::WaitGroup;
