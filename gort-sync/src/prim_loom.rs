@@ -23,12 +23,6 @@ pub(crate) fn reset() {
     ALIVE.take();
 }
 
-/// Whether anything is alive: what is left when a model has ended has leaked.
-#[cfg(test)]
-pub(crate) fn is_any_alive() -> bool {
-    ALIVE.with_borrow(|alive| alive.contains(&true))
-}
-
 /// Something that others may use until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Alive {

@@ -28,6 +28,7 @@ const LATER: Nanos = 2;
 
 // loom runs all threads of a model on one.
 std::thread_local! {
+    static LOCKS: Cell<usize> = const { Cell::new(0) };
     static SNOOZES: Cell<u32> = const { Cell::new(0) };
     static TIME: Cell<Nanos> = const { Cell::new(START) };
     /// Parkers that nobody waits with any more: a waker may still be on its way out.
@@ -40,6 +41,14 @@ pub(crate) fn reset() {
     TIME.set(START);
     OLD.take();
     SNOOZES.set(0);
+    LOCKS.set(0);
+}
+
+/// Locks that have not been dropped. All that is freed has one, so when a model has ended those
+/// that are left have leaked.
+#[cfg(test)]
+pub(crate) fn locks() -> usize {
+    LOCKS.get()
 }
 
 /// Somebody has nothing to do but wait for another's next step.
@@ -120,6 +129,7 @@ impl RawLock {
     #[expect(clippy::new_without_default, reason = "the real one's is const")]
     #[must_use]
     pub fn new() -> Self {
+        LOCKS.set(LOCKS.get() + 1);
         Self {
             alive: Alive::new(),
             lock: Mutex::new(()),
@@ -146,6 +156,12 @@ impl RawLock {
         // SAFETY: caller's clause.
         let guard = unsafe { (*self.guard.get()).take() };
         assert!(guard.is_some(), "unlock of a free lock");
+    }
+}
+
+impl Drop for RawLock {
+    fn drop(&mut self) {
+        LOCKS.set(LOCKS.get().saturating_sub(1));
     }
 }
 

@@ -83,7 +83,7 @@ fn check(builder: &mut Builder, model: impl Fn() + Send + Sync + 'static) {
         Token::forget_all();
         prim::reset();
         model();
-        assert!(!prim::is_any_alive(), "leaked");
+        assert_eq!(crate::runtime_loom::locks(), 0, "leaked");
         Token::assert_none_left();
     });
     let executions = executions.load(std::sync::atomic::Ordering::Relaxed);
