@@ -42,7 +42,22 @@ pub(crate) struct Home {
 }
 
 impl Home {
+    #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
+        Self {
+            next: Cell::new(ptr::null_mut()),
+            local: GQueue::new(),
+            population: Cell::new(0),
+            new_in_a_row: Cell::new(0),
+            inbox: Lock::new(GQueue::new()),
+            len: AtomicU32::new(0),
+            resting: AtomicBool::new(false),
+            rests_wired: Cell::new(false),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
         Self {
             next: Cell::new(ptr::null_mut()),
             local: GQueue::new(),

@@ -47,7 +47,7 @@ mod debug;
 mod dump;
 #[cfg(not(loom))]
 mod ending;
-#[cfg(not(loom))]
+#[cfg_attr(loom, path = "g_loom.rs")]
 mod g;
 #[cfg(not(loom))]
 mod g0call;
@@ -55,7 +55,6 @@ mod g0call;
 mod goexit;
 #[cfg(not(loom))]
 mod goroutine;
-#[cfg(not(loom))]
 mod gqueue;
 #[cfg(not(loom))]
 mod gstatus;
@@ -65,7 +64,6 @@ mod handle;
 mod held;
 #[cfg(not(loom))]
 mod hogs;
-#[cfg(not(loom))]
 mod home;
 mod idle;
 #[cfg(not(loom))]

@@ -5,9 +5,10 @@
 //! one finds the others in the queue, under the same lock, and takes them all out before it
 //! lets go; the next round begins with an empty queue.
 
+use crate::prim::DataCell;
 use crate::sudog::{Sudog, WaitQueue};
 use gort_runtime::{Current, RawLock, WaitReason, go_on_exiting, must_exit};
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
@@ -31,7 +32,7 @@ pub struct Barrier {
     lock: RawLock,
     /// Who has come in this round; under the lock.
     arrived: Cell<usize>,
-    queue: UnsafeCell<WaitQueue>,
+    queue: DataCell<WaitQueue>,
 }
 
 // SAFETY: the count and the queue are reached only under the lock.
@@ -74,13 +75,24 @@ impl BarrierWaitResult {
 
 impl Barrier {
     /// A barrier for `n`. With 0 or 1 nobody waits.
+    #[cfg(not(loom))]
     #[must_use]
     pub const fn new(n: usize) -> Self {
         Self {
             n,
             lock: RawLock::new(),
             arrived: Cell::new(0),
-            queue: UnsafeCell::new(WaitQueue::new()),
+            queue: DataCell::new(WaitQueue::new()),
+        }
+    }
+
+    #[cfg(loom)]
+    pub fn new(n: usize) -> Self {
+        Self {
+            n,
+            lock: RawLock::new(),
+            arrived: Cell::new(0),
+            queue: DataCell::new(WaitQueue::new()),
         }
     }
 
@@ -114,7 +126,7 @@ impl Barrier {
         // SAFETY: enqueued under the lock, which `commit` releases; dequeued and woken once, by
         // `release_all`.
         unsafe {
-            (*self.queue.get()).push_back(&sg);
+            self.queue.with_mut(|queue| (*queue).push_back(&sg));
             current.park(commit, WaitReason::BarrierWait, site);
         }
         BarrierWaitResult(false)
@@ -126,7 +138,7 @@ impl Barrier {
         let woken = WaitQueue::new();
         // SAFETY: caller's clause; the records are moved to `woken` and woken from there.
         unsafe {
-            (*self.queue.get()).take_all(&woken);
+            self.queue.with_mut(|queue| (*queue).take_all(&woken));
             self.lock.unlock();
             woken.wake_all();
         }

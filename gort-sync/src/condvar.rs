@@ -20,12 +20,11 @@
 //! by a waiter before it unlocks the mutex: so who comes after that waiter sees it.
 
 use crate::mutex::{Mutex, MutexGuard};
+use crate::prim::{AtomicBool, DataCell, Ordering::Relaxed};
 use crate::sudog::{SelectWord, Sudog, WaitQueue};
 use gort_runtime::{Current, Nanos, RawLock, WaitReason, deadline_after, now};
-use std::cell::UnsafeCell;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Lets goroutines and threads wait until something holds of what a [`Mutex`] guards. Go's
@@ -54,7 +53,7 @@ pub struct Condvar {
     /// Whether the queue may have somebody in it.
     waiting: AtomicBool,
     lock: RawLock,
-    queue: UnsafeCell<WaitQueue>,
+    queue: DataCell<WaitQueue>,
 }
 
 // SAFETY: the queue is reached only under the lock.
@@ -89,12 +88,22 @@ impl WaitTimeoutResult {
 
 impl Condvar {
     /// Nobody waits.
+    #[cfg(not(loom))]
     #[must_use]
     pub const fn new() -> Self {
         Self {
             waiting: AtomicBool::new(false),
             lock: RawLock::new(),
-            queue: UnsafeCell::new(WaitQueue::new()),
+            queue: DataCell::new(WaitQueue::new()),
+        }
+    }
+
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        Self {
+            waiting: AtomicBool::new(false),
+            lock: RawLock::new(),
+            queue: DataCell::new(WaitQueue::new()),
         }
     }
 
@@ -218,7 +227,7 @@ impl Condvar {
     /// The caller holds the lock while it uses the queue.
     unsafe fn queue(&self) -> &WaitQueue {
         // SAFETY: caller's clause.
-        unsafe { &*self.queue.get() }
+        self.queue.with_mut(|queue| unsafe { &*queue })
     }
 
     /// True: notified; false: the time was up.

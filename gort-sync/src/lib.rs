@@ -14,25 +14,21 @@
 
 #![cfg_attr(loom, allow(dead_code, unused_imports, missing_docs))]
 
-// Under loom there are channels, select and the locks' state words, above a stand-in for the
-// runtime.
+// Under loom there is what its models explore, above a stand-in for the runtime; of `rwlock/` and
+// `once/` only the state words.
 #[cfg(loom)]
 extern crate self as gort_runtime;
 
-#[cfg(not(loom))]
 mod barrier;
 #[cfg(not(loom))]
 mod caught;
 pub mod channel;
-#[cfg(not(loom))]
 mod condvar;
 #[cfg(not(loom))]
 pub mod context;
 #[cfg(not(loom))]
 mod errgroup;
-#[cfg(not(loom))]
 mod error;
-#[cfg(not(loom))]
 mod mutex;
 #[cfg(not(loom))]
 mod once;
@@ -42,16 +38,13 @@ mod runtime_loom;
 #[cfg(not(loom))]
 mod rwlock;
 pub mod select;
-#[cfg(not(loom))]
 mod semaphore;
 #[cfg(not(loom))]
 mod singleflight;
-#[cfg(not(loom))]
 mod spin;
 mod sudog;
 #[cfg(not(loom))]
 pub mod time;
-#[cfg(not(loom))]
 mod waitgroup;
 mod word;
 
@@ -61,16 +54,18 @@ mod tests;
 #[cfg(loom)]
 pub use runtime_loom::*;
 
-#[cfg(not(loom))]
 pub use {
     barrier::{Barrier, BarrierWaitResult},
     condvar::{Condvar, WaitTimeoutResult},
-    errgroup::ErrGroup,
     error::{Timeout, WouldBlock},
     mutex::{LockArm, LockRequest, Mutex, MutexGuard},
+    semaphore::{AcquireArm, AcquireError, AcquireRequest, Permit, Semaphore},
+    waitgroup::WaitGroup,
+};
+#[cfg(not(loom))]
+pub use {
+    errgroup::ErrGroup,
     once::{LazyLock, Once, OnceLock},
     rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard},
-    semaphore::{AcquireArm, AcquireError, AcquireRequest, Permit, Semaphore},
     singleflight::SingleFlight,
-    waitgroup::WaitGroup,
 };

@@ -1,5 +1,5 @@
 //! Atomics, cells and backing off: std's (and crossbeam's), or loom's under `cfg(loom)`, for what
-//! loom explores: `word/`, `sudog`, `channel/` and `select/`.
+//! loom explores.
 
 #[cfg(not(loom))]
 #[path = "prim_std.rs"]

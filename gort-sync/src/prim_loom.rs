@@ -1,7 +1,175 @@
 //! loom's stand-ins for `prim_std.rs`.
+//!
+//! loom does not notice that an atomic is gone; these do: an access that does not come before the
+//! destruction of the atomic, or of the [`CheckedCell`], fails the model. So each model shows of
+//! the memory that it frees, and of records on stacks, that nobody uses them afterwards.
 
 pub(crate) use loom::cell::UnsafeCell as DataCell;
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use loom::sync::Arc;
+pub(crate) use loom::sync::atomic::Ordering;
+
+use std::cell::RefCell;
+use std::thread;
+
+// loom runs all threads of a model on one.
+std::thread_local! {
+    /// Of all that were made in this execution, whether they are alive.
+    static ALIVE: RefCell<Vec<bool>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Before each execution of a model.
+#[cfg(test)]
+pub(crate) fn reset() {
+    ALIVE.take();
+}
+
+/// Something that others may use until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Alive {
+    /// For users who do not know of each other.
+    users: DataCell<()>,
+    /// For those who come later, and be it in the same thread.
+    id: usize,
+}
+
+impl Alive {
+    #[track_caller]
+    pub(crate) fn new() -> Self {
+        let id = ALIVE.with_borrow_mut(|alive| {
+            alive.push(true);
+            alive.len() - 1
+        });
+        Self {
+            users: DataCell::new(()),
+            id,
+        }
+    }
+
+    /// Before each use: what comes after it in program order is not looked at.
+    #[track_caller]
+    pub(crate) fn check(&self) {
+        let is_alive = ALIVE.with_borrow(|alive| alive.get(self.id) == Some(&true));
+        assert!(is_alive, "used after its end");
+        self.users.with(|_| ());
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.check();
+            self.users.with_mut(|_| ());
+        }
+        ALIVE.with_borrow_mut(|alive| {
+            if let Some(alive) = alive.get_mut(self.id) {
+                *alive = false;
+            }
+        });
+    }
+}
+
+/// A `Cell` whose users loom checks: they exclude each other, and are gone when it is dropped.
+#[derive(Debug)]
+pub(crate) struct CheckedCell<T>(loom::cell::Cell<T>, Alive);
+
+impl<T> CheckedCell<T> {
+    #[track_caller]
+    pub(crate) fn new(value: T) -> Self {
+        Self(loom::cell::Cell::new(value), Alive::new())
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&self) -> T
+    where
+        T: Copy,
+    {
+        self.1.check();
+        self.0.get()
+    }
+
+    #[track_caller]
+    pub(crate) fn set(&self, value: T) {
+        self.1.check();
+        self.0.set(value);
+    }
+
+    #[track_caller]
+    pub(crate) fn take(&self) -> T
+    where
+        T: Default,
+    {
+        self.1.check();
+        self.0.take()
+    }
+}
+
+/// loom's atomics, and whether they are alive.
+macro_rules! atomics {
+    ($($name:ident($value:ty): $($number:ident)*;)*) => {$(
+        #[derive(Debug)]
+        pub(crate) struct $name(loom::sync::atomic::$name, Alive);
+
+        impl $name {
+            #[track_caller]
+            pub(crate) fn new(value: $value) -> Self {
+                Self(loom::sync::atomic::$name::new(value), Alive::new())
+            }
+
+            #[track_caller]
+            pub(crate) fn load(&self, order: Ordering) -> $value {
+                self.1.check();
+                self.0.load(order)
+            }
+
+            #[track_caller]
+            pub(crate) fn store(&self, value: $value, order: Ordering) {
+                self.1.check();
+                self.0.store(value, order);
+            }
+
+            #[track_caller]
+            pub(crate) fn compare_exchange(
+                &self,
+                old: $value,
+                new: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                self.1.check();
+                self.0.compare_exchange(old, new, success, failure)
+            }
+
+            #[track_caller]
+            pub(crate) fn compare_exchange_weak(
+                &self,
+                old: $value,
+                new: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                self.1.check();
+                self.0.compare_exchange_weak(old, new, success, failure)
+            }
+
+            atomics!(@changes $value: swap fetch_and fetch_or fetch_xor $($number)*);
+        }
+    )*};
+    (@changes $value:ty: $($change:ident)*) => {$(
+        #[track_caller]
+        pub(crate) fn $change(&self, value: $value, order: Ordering) -> $value {
+            self.1.check();
+            self.0.$change(value, order)
+        }
+    )*};
+}
+
+atomics! {
+    AtomicBool(bool):;
+    AtomicU8(u8): fetch_add fetch_sub;
+    AtomicU32(u32): fetch_add fetch_sub;
+    AtomicU64(u64): fetch_add fetch_sub;
+    AtomicUsize(usize): fetch_add fetch_sub;
+}
 
 /// Lets the model run somebody else when there is nothing to do but wait.
 pub(crate) struct Backoff;

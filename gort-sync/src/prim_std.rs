@@ -1,7 +1,11 @@
 //! The real primitives.
 
 pub(crate) use crossbeam_utils::Backoff;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use std::cell::Cell as CheckedCell;
+pub(crate) use std::sync::Arc;
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 
 /// `UnsafeCell` with loom's closure interface, so that a model can see every access to plain
 /// data.
@@ -10,6 +14,16 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize
 pub(crate) struct DataCell<T>(std::cell::UnsafeCell<T>);
 
 impl<T> DataCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Calls `f` with a pointer for reading; the caller guarantees that nobody writes.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
     /// Calls `f` with a pointer for writing; the caller guarantees exclusion.
     #[inline(always)]
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {

@@ -1,5 +1,5 @@
-//! What gort-sync uses of gort-runtime, for loom: channels and selects are the real ones, above
-//! loom's threads, which stand for goroutines.
+//! What gort-sync uses of gort-runtime, for loom: what waits is real, above loom's threads, which
+//! stand for goroutines.
 //!
 //! The contract of `gort_runtime::Current` is checked: a waiter that is woken twice for one wait,
 //! or when it does not wait, fails the model.
@@ -10,6 +10,7 @@
 //!   all deadlines are over.
 //! - `random` is always 0, since loom wants executions that can be repeated.
 
+use crate::prim::Alive;
 use loom::sync::{Mutex, MutexGuard};
 use loom::thread::{self, Thread};
 use std::cell::{Cell, RefCell, UnsafeCell};
@@ -27,6 +28,7 @@ const LATER: Nanos = 2;
 
 // loom runs all threads of a model on one.
 std::thread_local! {
+    static LOCKS: Cell<usize> = const { Cell::new(0) };
     static SNOOZES: Cell<u32> = const { Cell::new(0) };
     static TIME: Cell<Nanos> = const { Cell::new(START) };
     /// Parkers that nobody waits with any more: a waker may still be on its way out.
@@ -39,6 +41,14 @@ pub(crate) fn reset() {
     TIME.set(START);
     OLD.take();
     SNOOZES.set(0);
+    LOCKS.set(0);
+}
+
+/// Locks that have not been dropped. All that is freed has one, so when a model has ended those
+/// that are left have leaked.
+#[cfg(test)]
+pub(crate) fn locks() -> usize {
+    LOCKS.get()
 }
 
 /// Somebody has nothing to do but wait for another's next step.
@@ -75,6 +85,12 @@ pub fn must_exit() -> bool {
 
 pub fn go_on_exiting() {}
 
+/// What the attempts do is done by parking and looking again, too.
+#[must_use]
+pub fn worth_spinning() -> bool {
+    false
+}
+
 pub fn wait_for_ever(_: WaitReason) -> ! {
     loop {
         thread::park();
@@ -84,16 +100,22 @@ pub fn wait_for_ever(_: WaitReason) -> ! {
 /// As the real one's variants.
 #[derive(Clone, Copy, Debug)]
 pub enum WaitReason {
+    BarrierWait,
     ChanReceive,
     ChanReceiveNil,
     ChanSend,
+    CondWait,
+    MutexLock,
     Select,
     SelectNoCases,
+    Semacquire,
     Sleep,
+    WaitGroupWait,
 }
 
 /// One lock, of loom's.
 pub struct RawLock {
+    alive: Alive,
     lock: Mutex<()>,
     guard: UnsafeCell<Option<MutexGuard<'static, ()>>>,
 }
@@ -107,13 +129,16 @@ impl RawLock {
     #[expect(clippy::new_without_default, reason = "the real one's is const")]
     #[must_use]
     pub fn new() -> Self {
+        LOCKS.set(LOCKS.get() + 1);
         Self {
+            alive: Alive::new(),
             lock: Mutex::new(()),
             guard: UnsafeCell::new(None),
         }
     }
 
     pub fn lock(&self) {
+        self.alive.check();
         let Ok(guard) = self.lock.lock() else {
             unreachable!("loom's locks are not poisoned")
         };
@@ -127,9 +152,16 @@ impl RawLock {
     /// # Safety
     /// The caller holds the lock.
     pub unsafe fn unlock(&self) {
+        self.alive.check();
         // SAFETY: caller's clause.
         let guard = unsafe { (*self.guard.get()).take() };
         assert!(guard.is_some(), "unlock of a free lock");
+    }
+}
+
+impl Drop for RawLock {
+    fn drop(&mut self) {
+        LOCKS.set(LOCKS.get().saturating_sub(1));
     }
 }
 

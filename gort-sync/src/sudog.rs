@@ -11,7 +11,7 @@
 //! after letting go of the lock: the select takes every lock before it returns.
 
 use crate::prim::{
-    AtomicUsize,
+    AtomicUsize, CheckedCell,
     Ordering::{AcqRel, Acquire, Relaxed},
 };
 use gort_runtime::Waiter;
@@ -86,35 +86,35 @@ pub(crate) enum Kind {
 /// One waiter in one queue.
 #[derive(Debug)]
 pub(crate) struct Sudog {
-    next: Cell<*const Sudog>,
-    prev: Cell<*const Sudog>,
-    queued: Cell<bool>,
-    pub(crate) kind: Cell<Kind>,
+    next: CheckedCell<*const Sudog>,
+    prev: CheckedCell<*const Sudog>,
+    queued: CheckedCell<bool>,
+    pub(crate) kind: CheckedCell<Kind>,
     /// Whom to wake.
-    pub(crate) waiter: Cell<Option<Waiter>>,
+    pub(crate) waiter: CheckedCell<Option<Waiter>>,
     /// Sender: where the value is. Receiver: where it goes. Promise, when won on a
     /// rendezvous channel: the receiver's record.
-    pub(crate) elem: Cell<*mut ()>,
+    pub(crate) elem: CheckedCell<*mut ()>,
     /// Set by the waker: the value was moved (else: closed), or the lock handed over.
-    pub(crate) success: Cell<bool>,
+    pub(crate) success: CheckedCell<bool>,
     /// The select that this is an arm of, or null.
-    pub(crate) select: Cell<*const SelectWord>,
+    pub(crate) select: CheckedCell<*const SelectWord>,
     /// Which arm.
-    pub(crate) case: Cell<usize>,
+    pub(crate) case: CheckedCell<usize>,
 }
 
 impl Sudog {
     pub(crate) fn new() -> Self {
         Self {
-            next: Cell::new(ptr::null()),
-            prev: Cell::new(ptr::null()),
-            queued: Cell::new(false),
-            kind: Cell::new(Kind::Operation),
-            waiter: Cell::new(None),
-            elem: Cell::new(ptr::null_mut()),
-            success: Cell::new(false),
-            select: Cell::new(ptr::null()),
-            case: Cell::new(0),
+            next: CheckedCell::new(ptr::null()),
+            prev: CheckedCell::new(ptr::null()),
+            queued: CheckedCell::new(false),
+            kind: CheckedCell::new(Kind::Operation),
+            waiter: CheckedCell::new(None),
+            elem: CheckedCell::new(ptr::null_mut()),
+            success: CheckedCell::new(false),
+            select: CheckedCell::new(ptr::null()),
+            case: CheckedCell::new(0),
         }
     }
 

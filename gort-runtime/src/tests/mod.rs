@@ -15,6 +15,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
+mod loom_home;
 mod loom_idle;
 mod loom_join;
 mod loom_netpoll;

@@ -20,15 +20,14 @@
 //! `how` is written with release under the lock, and read with acquire without it.
 
 use super::ops::Failed;
-use crate::sudog::{SelectWord, Sudog, WaitQueue, wake};
-use gort_runtime::{Current, Nanos, RawLock, WaitReason, now};
-use std::cell::UnsafeCell;
-use std::panic::Location;
-use std::ptr;
-use std::sync::atomic::{
-    AtomicU8,
+use crate::prim::{
+    AtomicU8, DataCell,
     Ordering::{Acquire, Release},
 };
+use crate::sudog::{SelectWord, Sudog, WaitQueue};
+use gort_runtime::{Current, Nanos, RawLock, WaitReason, now};
+use std::panic::Location;
+use std::ptr;
 
 /// How the end came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +64,7 @@ pub(crate) struct DoneEvent {
     how: AtomicU8,
     due: Option<Nanos>,
     lock: RawLock,
-    waiters: UnsafeCell<WaitQueue>,
+    waiters: DataCell<WaitQueue>,
 }
 
 // SAFETY: the queue is reached only under the lock.
@@ -80,7 +79,7 @@ impl DoneEvent {
             how: AtomicU8::new(NOT_YET),
             due,
             lock: RawLock::new(),
-            waiters: UnsafeCell::new(WaitQueue::new()),
+            waiters: DataCell::new(WaitQueue::new()),
         }
     }
 
@@ -131,15 +130,10 @@ impl DoneEvent {
             if self.how_locked().is_none() {
                 publish();
                 self.how.store(how.word(), Release);
-                while let Some(sg) = (*self.waiters.get()).dequeue() {
-                    woken.push_back(sg);
-                }
+                self.waiters.with_mut(|queue| (*queue).take_all(&woken));
             }
             self.lock.unlock();
-            while let Some(sg) = woken.front() {
-                woken.remove(sg);
-                wake(sg);
-            }
+            woken.wake_all();
         }
     }
 
@@ -148,14 +142,14 @@ impl DoneEvent {
     /// stays until it has been taken out.
     pub(crate) unsafe fn enqueue(&self, sg: &Sudog) {
         // SAFETY: caller's clauses.
-        unsafe { (*self.waiters.get()).push_back(sg) };
+        unsafe { self.waiters.with_mut(|queue| (*queue).push_back(sg)) };
     }
 
     /// # Safety
     /// The caller holds the lock; the record is among the waiters or in no queue.
     pub(crate) unsafe fn dequeue(&self, sg: &Sudog) {
         // SAFETY: caller's clauses.
-        unsafe { (*self.waiters.get()).remove(sg) };
+        unsafe { self.waiters.with_mut(|queue| (*queue).remove(sg)) };
     }
 
     /// Waits until it has happened, or until `deadline`. Always gives an error, as a receive
@@ -214,6 +208,10 @@ impl DoneEvent {
 
 impl Drop for DoneEvent {
     fn drop(&mut self) {
-        debug_assert!(self.waiters.get_mut().is_empty(), "waiters hold handles");
+        // SAFETY: exclusive.
+        let nobody = self
+            .waiters
+            .with_mut(|queue| unsafe { (*queue).is_empty() });
+        debug_assert!(nobody, "waiters hold handles");
     }
 }

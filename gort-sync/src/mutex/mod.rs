@@ -10,6 +10,7 @@ mod wait;
 pub use request::{LockArm, LockRequest};
 
 use crate::error::{Timeout, WouldBlock};
+use crate::prim::DataCell;
 use crate::sudog::WaitQueue;
 use crate::word::mutex::Word;
 use gort_runtime::{RawLock, deadline_after};
@@ -41,7 +42,7 @@ use std::time::Duration;
 pub struct Mutex<T: ?Sized> {
     word: Word,
     queue_lock: RawLock,
-    queue: UnsafeCell<WaitQueue>,
+    queue: DataCell<WaitQueue>,
     data: UnsafeCell<T>,
 }
 
@@ -76,11 +77,22 @@ pub struct MutexGuard<'a, T: ?Sized> {
 
 impl<T> Mutex<T> {
     /// An unlocked mutex around `value`.
+    #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
         Self {
             word: Word::new(),
             queue_lock: RawLock::new(),
-            queue: UnsafeCell::new(WaitQueue::new()),
+            queue: DataCell::new(WaitQueue::new()),
+            data: UnsafeCell::new(value),
+        }
+    }
+
+    #[cfg(loom)]
+    pub fn new(value: T) -> Self {
+        Self {
+            word: Word::new(),
+            queue_lock: RawLock::new(),
+            queue: DataCell::new(WaitQueue::new()),
             data: UnsafeCell::new(value),
         }
     }

@@ -36,7 +36,7 @@ impl<T: ?Sized> Mutex<T> {
     /// The caller holds the queue's lock while it uses it.
     pub(super) unsafe fn queue(&self) -> &WaitQueue {
         // SAFETY: caller's clause.
-        unsafe { &*self.queue.get() }
+        self.queue.with_mut(|queue| unsafe { &*queue })
     }
 
     /// Locks, waiting until `deadline` at most, if there is one. False: it has come.

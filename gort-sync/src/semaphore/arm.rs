@@ -1,6 +1,6 @@
 //! Acquiring permits as an arm of a select.
 
-use super::sema::{Refused, Sema, asks, wake_all};
+use super::sema::{Refused, Sema, asks};
 use super::{CLOSED, Permit, Semaphore};
 use crate::select::{Arm, SelectWord, Selectable};
 use crate::sudog::{Sudog, WaitQueue, Wakes};
@@ -92,7 +92,7 @@ unsafe impl Arm for AcquireArm<'_> {
 
     fn left(&self) {
         // SAFETY: `dequeue` put them there for us, and the locks are released.
-        unsafe { wake_all(&self.woken) };
+        unsafe { self.woken.wake_all() };
     }
 }
 

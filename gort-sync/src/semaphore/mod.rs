@@ -2,12 +2,14 @@
 //! `golang.org/x/sync/semaphore`.
 //!
 //! - `sema.rs`: the permits, the queue, and when the memory goes.
+//! - `wait.rs`: waiting for permits.
 //! - `permit.rs`: what holds permits.
 //! - `arm.rs`: acquiring in a `select!`.
 
 mod arm;
 mod permit;
 mod sema;
+mod wait;
 
 pub use arm::{AcquireArm, AcquireRequest};
 pub use permit::Permit;

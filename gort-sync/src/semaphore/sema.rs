@@ -33,16 +33,14 @@
 //! has let go of the lock. From then on `total` stands still, and whoever brings the word
 //! to `total` is the last.
 
-use crate::sudog::{SelectWord, Sudog, WaitQueue, wake};
-use gort_runtime::{Current, Nanos, RawLock, WaitReason, now};
-use std::cell::UnsafeCell;
-use std::panic::Location;
-use std::process;
-use std::ptr::{self, NonNull};
-use std::sync::atomic::{
-    AtomicUsize,
+use crate::prim::{
+    AtomicUsize, DataCell,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
+use crate::sudog::{Sudog, WaitQueue};
+use gort_runtime::RawLock;
+use std::process;
+use std::ptr::{self, NonNull};
 
 const QUEUED: usize = 1;
 const CLOSED: usize = 2;
@@ -70,7 +68,7 @@ pub(super) struct Sema {
     word: AtomicUsize,
     handles: AtomicUsize,
     lock: RawLock,
-    state: UnsafeCell<State>,
+    state: DataCell<State>,
 }
 
 /// What the lock protects.
@@ -94,7 +92,7 @@ impl Sema {
             word: AtomicUsize::new(n * ONE),
             handles: AtomicUsize::new(1),
             lock: RawLock::new(),
-            state: UnsafeCell::new(State {
+            state: DataCell::new(State {
                 queue: WaitQueue::new(),
                 total: n,
             }),
@@ -166,76 +164,6 @@ impl Sema {
         }
     }
 
-    /// Takes `n` permits, waiting for them until `deadline` at most.
-    #[cold]
-    pub(super) fn acquire_slow(
-        &self,
-        n: usize,
-        deadline: Option<Nanos>,
-        site: &'static Location<'static>,
-    ) -> Result<(), Refused> {
-        let current = Current::new();
-        let word = SelectWord::new();
-        let sg = Sudog::plain(current.waiter(), asks(n));
-        if deadline.is_some() {
-            sg.select.set(&raw const word);
-        }
-        self.lock.lock();
-        // SAFETY: the record is enqueued under the lock, which `commit` releases as the last
-        // thing it does; it stays in place until it has been taken out, by the waker or
-        // below. Who takes it out (and wins the word) wakes us, once.
-        unsafe {
-            match self.try_locked(n) {
-                Err(Refused::NotNow) if deadline.is_some_and(|deadline| now() >= deadline) => {
-                    self.lock.unlock();
-                    return Err(Refused::Timeout);
-                }
-                Err(Refused::NotNow) => {}
-                tried => {
-                    self.lock.unlock();
-                    return tried;
-                }
-            }
-            self.enqueue(&sg);
-            let lock = &self.lock;
-            let commit = || {
-                lock.unlock();
-                true
-            };
-            match deadline {
-                None => current.park(commit, WaitReason::Semacquire, site),
-                Some(deadline) => {
-                    let expire_arg = ptr::from_ref(&word).cast();
-                    current.park_until(
-                        commit,
-                        deadline,
-                        SelectWord::expire,
-                        expire_arg,
-                        WaitReason::Semacquire,
-                        site,
-                    );
-                }
-            }
-        }
-        if deadline.is_some() && word.winner().is_none() {
-            let woken = WaitQueue::new();
-            self.lock.lock();
-            // SAFETY: we hold the lock; nobody else may have taken the record out and kept
-            // it, since the word is not theirs. The woken are ours to wake.
-            unsafe {
-                self.dequeue(&sg, &woken);
-                self.lock.unlock();
-                wake_all(&woken);
-            }
-            return Err(Refused::Timeout);
-        }
-        if sg.success.get() {
-            Ok(())
-        } else {
-            Err(Refused::Closed)
-        }
-    }
-
     /// Gives back `n` permits.
     ///
     /// # Safety
@@ -273,7 +201,7 @@ impl Sema {
             sema.serve(n, &woken);
             sema.lock.unlock();
             // `sema` must not be touched below: the semaphore may be gone.
-            wake_all(&woken);
+            woken.wake_all();
         }
     }
 
@@ -284,7 +212,7 @@ impl Sema {
         // SAFETY: permits are out. `total` has come to rest before the flag was set.
         let (word, total) = unsafe {
             let sema = this.as_ref();
-            (&sema.word, (*sema.state.get()).total)
+            (&sema.word, sema.state.with(|state| (*state).total))
         };
         let mut seen = word.load(Relaxed);
         loop {
@@ -322,7 +250,7 @@ impl Sema {
             sema.serve(0, &woken);
             sema.lock.unlock();
             // `sema` must not be touched below: the semaphore may be gone.
-            wake_all(&woken);
+            woken.wake_all();
         }
     }
 
@@ -339,7 +267,7 @@ impl Sema {
                 self.serve(n, &woken);
             }
             self.lock.unlock();
-            wake_all(&woken);
+            woken.wake_all();
             fits
         }
     }
@@ -351,13 +279,10 @@ impl Sema {
         let word = self.freeze();
         // SAFETY: taken above; the woken are ours to wake.
         unsafe {
-            while let Some(sg) = self.state().queue.dequeue() {
-                sg.success.set(false);
-                woken.push_back(sg);
-            }
+            self.state().queue.take_all(&woken);
             self.word.store((word & !QUEUED) | CLOSED, Release);
             self.lock.unlock();
-            wake_all(&woken);
+            woken.wake_all();
         }
     }
 
@@ -381,7 +306,7 @@ impl Sema {
     )]
     unsafe fn state(&self) -> &mut State {
         // SAFETY: caller's clause.
-        unsafe { &mut *self.state.get() }
+        self.state.with_mut(|state| unsafe { &mut *state })
     }
 
     /// Under the lock: makes the word the caller's, and gives it (invariant 1).
@@ -487,10 +412,11 @@ impl State {
 
 impl Drop for Sema {
     fn drop(&mut self) {
-        debug_assert!(
-            self.state.get_mut().queue.is_empty(),
-            "waiters have handles"
-        );
+        // SAFETY: exclusive.
+        let nobody = self
+            .state
+            .with_mut(|state| unsafe { (*state).queue.is_empty() });
+        debug_assert!(nobody, "waiters have handles");
     }
 }
 
@@ -501,18 +427,4 @@ pub(super) fn asks(n: usize) -> *mut () {
 
 fn asked(sg: &Sudog) -> usize {
     sg.elem.get().addr()
-}
-
-/// Wakes everyone in `woken`, where they were put by `serve` or `dequeue`.
-///
-/// # Safety
-/// The records were won, nobody else knows of them, and the caller holds no lock.
-pub(super) unsafe fn wake_all(woken: &WaitQueue) {
-    // SAFETY: caller's clause; each record is unlinked before its waiter wakes.
-    unsafe {
-        while let Some(sg) = woken.front() {
-            woken.remove(sg);
-            wake(sg);
-        }
-    }
 }

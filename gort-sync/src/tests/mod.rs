@@ -1,7 +1,9 @@
-//! loom models of the locks' state words, of channels and of select: `.ci/loom` runs them. What
-//! green does not prove stands in `gort-runtime/src/tests/mod.rs`.
+//! loom models of what waits and wakes: `.ci/loom` runs them. What green does not prove stands in
+//! `gort-runtime/src/tests/mod.rs`.
 //!
-//! Channels and select are the real ones, above `runtime_loom.rs` instead of gort-runtime.
+//! Channels, select, semaphores, wait groups, barriers and conditions are the real ones, above
+//! `runtime_loom.rs` instead of gort-runtime. Memory used after its end, and what has leaked, fails a
+//! model too (`prim_loom.rs`).
 //!
 //! # Two habits of loom (0.7)
 //! - It remembers the last access to an atomic only. So where a thread loads a word before it
@@ -12,20 +14,26 @@
 //!   and without the one that both wait for. So of those that may wait in the ring's loops at once
 //!   a model has one, or few operations.
 //!
-//! The words are the real ones (`word/`). Around them stand copies, call for call, of what
+//! Of the locks the words are the real ones (`word/`). Around them stand copies, call for call, of what
 //! `mutex/wait.rs`, `rwlock/wait.rs` and `once/gate.rs` do with their queues, under a lock of
 //! loom's (the stand-in for `RawLock` spins, which gives loom too much to try). A [`Sleeper`]
 //! stands for a record, its select word and the park.
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
+mod loom_barrier;
 mod loom_chan;
+mod loom_condvar;
+mod loom_done;
 mod loom_mutex;
 mod loom_once;
 mod loom_ring;
 mod loom_rwlock;
 mod loom_select;
+mod loom_semaphore;
+mod loom_waitgroup;
 
+use crate::prim;
 use loom::cell::UnsafeCell;
 use loom::model::Builder;
 use loom::sync::Notify;
@@ -73,7 +81,9 @@ fn check(builder: &mut Builder, model: impl Fn() + Send + Sync + 'static) {
         counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         crate::runtime_loom::reset();
         Token::forget_all();
+        prim::reset();
         model();
+        assert_eq!(crate::runtime_loom::locks(), 0, "leaked");
         Token::assert_none_left();
     });
     let executions = executions.load(std::sync::atomic::Ordering::Relaxed);

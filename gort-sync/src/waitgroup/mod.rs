@@ -1,25 +1,32 @@
 //! `WaitGroup`: wait until a number of goroutines are done. Go's `sync.WaitGroup`.
 //!
-//! One word: the counter in the upper half, the number of waiters in the lower. `done`
-//! that brings the counter to 0 with waiters registered takes the lock and wakes
-//! them all.
+//! One word: the counter in the upper half, the number of waiters in the lower. The `done`
+//! that brings the counter to 0 takes all waiters off the word by the same step. They are now due:
+//! it takes the lock, takes as many from the head of the queue, and wakes them.
+//!
+//! # Why nobody is woken too early
+//! The group may have begun its next use when that `done` gets the lock, and its waiters may be in
+//! the queue as well. But waiters register and enter the queue in one order, so the first that
+//! are not yet due are behind all that are. If two such `done`s get the lock in the other order,
+//! each wakes some of the other's, who are all due.
 //!
 //! # Ordering
 //! A waiter registers by a compare-and-swap that fails if the counter has become 0, and
 //! does so under the lock, which it holds until it is parked. So `done` sees the waiter
 //! in the word, and having got the lock, finds it in the queue.
 
-use crate::sudog::{Sudog, WaitQueue};
-use gort_runtime::{Current, JoinHandle, RawLock, WaitReason, aborts_on_panic, is_goexit};
-use std::cell::UnsafeCell;
-use std::fmt;
-use std::panic::{self, AssertUnwindSafe, Location};
-use std::ptr;
-use std::sync::Arc;
-use std::sync::atomic::{
-    AtomicU64,
+#[cfg(not(loom))]
+mod go;
+
+use crate::prim::{
+    Arc, AtomicU64, DataCell,
     Ordering::{AcqRel, Acquire, Relaxed},
 };
+use crate::sudog::{Sudog, WaitQueue};
+use gort_runtime::{Current, RawLock, WaitReason};
+use std::fmt;
+use std::panic::Location;
+use std::ptr;
 
 /// Counts goroutines that are at work and waits until there are none. Clones share the
 /// count. Go's `sync.WaitGroup`.
@@ -49,7 +56,7 @@ pub struct WaitGroup {
 struct Inner {
     word: AtomicU64,
     lock: RawLock,
-    waiters: UnsafeCell<WaitQueue>,
+    waiters: DataCell<WaitQueue>,
 }
 
 // SAFETY: the queue is reached only under the lock.
@@ -76,7 +83,7 @@ impl WaitGroup {
             inner: Arc::new(Inner {
                 word: AtomicU64::new(0),
                 lock: RawLock::new(),
-                waiters: UnsafeCell::new(WaitQueue::new()),
+                waiters: DataCell::new(WaitQueue::new()),
             }),
         }
     }
@@ -104,10 +111,18 @@ impl WaitGroup {
         let limit = u64::from(i32::MAX.unsigned_abs());
         let n = n as u64;
         assert!(n <= limit, "sync: WaitGroup counter overflow");
-        let before = self.inner.word.fetch_add(n * ONE, AcqRel);
-        if count(before) + n > limit {
-            self.inner.word.fetch_sub(n * ONE, AcqRel);
-            panic!("sync: WaitGroup counter overflow");
+        let word = &self.inner.word;
+        let mut before = word.load(Relaxed);
+        loop {
+            // Refused, not taken back: a `done` that is the last must find that it is.
+            assert!(
+                count(before) + n <= limit,
+                "sync: WaitGroup counter overflow"
+            );
+            match word.compare_exchange_weak(before, before + n * ONE, AcqRel, Relaxed) {
+                Ok(_) => break,
+                Err(now) => before = now,
+            }
         }
     }
 
@@ -122,13 +137,14 @@ impl WaitGroup {
         loop {
             // Refused, not taken back: nobody may see a count below zero.
             assert!(count(before) != 0, "sync: negative WaitGroup counter");
-            match word.compare_exchange_weak(before, before - ONE, AcqRel, Relaxed) {
+            let after = if count(before) == 1 { 0 } else { before - ONE };
+            match word.compare_exchange_weak(before, after, AcqRel, Relaxed) {
                 Ok(_) => break,
                 Err(now) => before = now,
             }
         }
         if count(before) == 1 && waiting(before) != 0 {
-            self.inner.release_all();
+            self.inner.release(waiting(before));
         }
     }
 
@@ -158,9 +174,9 @@ impl WaitGroup {
             }
         }
         // SAFETY: enqueued under the lock, which `commit` releases; dequeued and woken
-        // once, by `release_all`.
+        // once, by `release`.
         unsafe {
-            (*inner.waiters.get()).push_back(&sg);
+            inner.waiters.with_mut(|queue| (*queue).push_back(&sg));
             let lock = &inner.lock;
             current.park(
                 || {
@@ -172,45 +188,24 @@ impl WaitGroup {
             );
         }
     }
-
-    /// Adds one, runs `f` in a goroutine and takes one when it has ended, also by a
-    /// panic or `goexit`. Go's `WaitGroup.Go`.
-    ///
-    /// # Panics
-    /// As [`add`](Self::add); and if no stack can be had from the system.
-    #[track_caller]
-    pub fn go<F, T>(&self, f: F) -> JoinHandle<T>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.add(1);
-        let group = self.clone();
-        gort_runtime::spawn(move || {
-            let result = panic::catch_unwind(AssertUnwindSafe(f));
-            // A panic that ends the process must not let the waiters go first.
-            let fatal = match &result {
-                Err(payload) => aborts_on_panic() && !is_goexit(&**payload),
-                Ok(_) => false,
-            };
-            if !fatal {
-                group.done();
-            }
-            result.unwrap_or_else(|payload| panic::resume_unwind(payload))
-        })
-    }
 }
 
 impl Inner {
-    /// The count has become 0 with waiters registered.
+    /// So many waiters have become due.
     #[cold]
-    fn release_all(&self) {
+    fn release(&self, due: u64) {
         let woken = WaitQueue::new();
         self.lock.lock();
         // SAFETY: we hold the lock; the records are moved to `woken` and woken from there.
         unsafe {
-            let n = (*self.waiters.get()).take_all(&woken);
-            self.word.fetch_sub(n * WAITER, AcqRel);
+            self.waiters.with_mut(|queue| {
+                for _ in 0..due {
+                    let Some(sg) = (*queue).dequeue() else {
+                        unreachable!("who is registered has entered the queue")
+                    };
+                    woken.push_back(sg);
+                }
+            });
             self.lock.unlock();
             woken.wake_all();
         }

@@ -1,0 +1,62 @@
+//! Models of `barrier.rs`, as it is.
+
+use super::{Data, explore, explore_all, explore_large};
+use crate::barrier::Barrier;
+use loom::thread;
+use std::sync::Arc;
+
+/// `n` meet in each of several rounds; after each, everybody sees what all have done before it.
+fn meet(n: usize, rounds: u32) {
+    let barrier = Arc::new(Barrier::new(n));
+    let work: Arc<[Data]> = (0..n).map(|_| Data::new()).collect();
+    let visit = |me: usize| {
+        let (barrier, work) = (Arc::clone(&barrier), Arc::clone(&work));
+        move || {
+            let mut leads = 0;
+            for round in 1..=rounds {
+                work[me].add_one();
+                leads += u32::from(barrier.wait().is_leader());
+                for data in &*work {
+                    assert_eq!(data.get(), round);
+                }
+                // Nobody goes on working before all have looked.
+                leads += u32::from(barrier.wait().is_leader());
+            }
+            leads
+        }
+    };
+    let others: Vec<_> = (1..n).map(|me| thread::spawn(visit(me))).collect();
+    let mut leads = visit(0)();
+    for other in others {
+        leads += other.join().unwrap();
+    }
+    assert_eq!(leads, 2 * rounds);
+}
+
+#[test]
+fn barrier_of_two() {
+    explore_all(|| meet(2, 2));
+}
+
+#[test]
+fn barrier_of_three() {
+    explore(|| meet(3, 1));
+}
+
+/// More than it takes for a round: whoever comes while the last round's are being let go waits for
+/// the next.
+#[test]
+fn barrier_of_two_for_four() {
+    explore_large(|| {
+        let barrier = Arc::new(Barrier::new(2));
+        let others = [0; 3].map(|_| {
+            let barrier = Arc::clone(&barrier);
+            thread::spawn(move || barrier.wait().is_leader())
+        });
+        let mut leads = u32::from(barrier.wait().is_leader());
+        for other in others {
+            leads += u32::from(other.join().unwrap());
+        }
+        assert_eq!(leads, 2);
+    });
+}

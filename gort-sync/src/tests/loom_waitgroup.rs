@@ -1,0 +1,148 @@
+//! Models of `waitgroup/`, as it is.
+//!
+//! # What fails without which step
+//! Tried by hand, one at a time.
+//!
+//! | changed | models that fail |
+//! |---|---|
+//! | release in `done` | all that look at what was done |
+//! | acquire in `done` | `counts_all`, `grows` |
+//! | `Acquire` of the first load in `wait` | `wakes_all` |
+//! | `Acquire` of the load under the lock | `wakes_all`, `is_used_again` |
+//! | `Acquire` of the failed compare-and-swap | `done_meets_wait` and others |
+//! | no look at the count under the lock | `done_meets_wait` |
+//! | `done` leaves the waiters in the word | `is_used_again` |
+//! | `release` takes whoever is in the queue | `is_used_again` |
+//! | `release` takes one less | all |
+
+use super::{Data, explore, explore_all, explore_large};
+use crate::waitgroup::WaitGroup;
+use loom::thread::{self, JoinHandle};
+use std::sync::Arc;
+
+/// A thread that does its work, and says so.
+fn works(group: &WaitGroup, work: &Arc<Data>) -> JoinHandle<()> {
+    let (group, work) = (group.clone(), Arc::clone(work));
+    thread::spawn(move || {
+        work.add_one();
+        group.done();
+    })
+}
+
+/// A thread that waits, and then looks at what was done.
+fn waits(group: &WaitGroup, work: &Arc<Data>) -> JoinHandle<u32> {
+    let (group, work) = (group.clone(), Arc::clone(work));
+    thread::spawn(move || {
+        group.wait();
+        work.get()
+    })
+}
+
+/// The last `done` against a wait that is just entering.
+#[test]
+fn waitgroup_done_meets_wait() {
+    explore_all(|| {
+        let (group, work) = (WaitGroup::new(), Arc::new(Data::new()));
+        group.add(1);
+        let worker = works(&group, &work);
+        group.wait();
+        assert_eq!(work.get(), 1);
+        worker.join().unwrap();
+    });
+}
+
+/// Who waits sees the work of all, not only of the last.
+#[test]
+fn waitgroup_counts_all() {
+    explore_all(|| {
+        let group = WaitGroup::new();
+        group.add(2);
+        let work = [0, 1].map(|_| Arc::new(Data::new()));
+        let workers = work.each_ref().map(|work| works(&group, work));
+        group.wait();
+        assert_eq!(work.map(|work| work.get()), [1, 1]);
+        for worker in workers {
+            worker.join().unwrap();
+        }
+    });
+}
+
+/// Nobody who waits is left behind.
+#[test]
+fn waitgroup_wakes_all() {
+    explore(|| {
+        let (group, work) = (WaitGroup::new(), Arc::new(Data::new()));
+        group.add(1);
+        let worker = works(&group, &work);
+        let waiters = [waits(&group, &work), waits(&group, &work)];
+        worker.join().unwrap();
+        for waiter in waiters {
+            assert_eq!(waiter.join().unwrap(), 1);
+        }
+    });
+}
+
+/// One that adds while it works itself.
+#[test]
+fn waitgroup_grows() {
+    explore(|| {
+        let group = WaitGroup::new();
+        group.add(1);
+        let work = [0, 1].map(|_| Arc::new(Data::new()));
+        let first = {
+            let (group, work) = (group.clone(), work.clone());
+            thread::spawn(move || {
+                group.add(1);
+                let second = works(&group, &work[1]);
+                work[0].add_one();
+                group.done();
+                second.join().unwrap();
+            })
+        };
+        group.wait();
+        assert_eq!(work.map(|work| work.get()), [1, 1]);
+        first.join().unwrap();
+    });
+}
+
+/// The group's next use, while somebody who waited for the first is still on its way: who waits
+/// for the second must not be let go with the others.
+#[test]
+fn waitgroup_is_used_again() {
+    explore_large(|| {
+        let group = WaitGroup::new();
+        let work = [0, 1].map(|_| Arc::new(Data::new()));
+        group.add(1);
+        let first = works(&group, &work[0]);
+        let other = {
+            let group = group.clone();
+            thread::spawn(move || group.wait())
+        };
+        group.wait();
+        assert_eq!(work[0].get(), 1);
+        group.add(1);
+        let second = works(&group, &work[1]);
+        group.wait();
+        assert_eq!(work[1].get(), 1);
+        for thread in [first, second, other] {
+            thread.join().unwrap();
+        }
+    });
+}
+
+/// Whoever waited drops its handle at once, while the last `done` is on its way out.
+#[test]
+fn waitgroup_is_dropped_by_who_waited() {
+    explore(|| {
+        let group = WaitGroup::new();
+        group.add(1);
+        let handle = group.clone();
+        let worker = thread::spawn(move || handle.done());
+        let handle = group.clone();
+        let other = thread::spawn(move || handle.wait());
+        group.wait();
+        drop(group);
+        worker.join().unwrap();
+        other.join().unwrap();
+    });
+}
