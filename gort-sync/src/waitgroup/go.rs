@@ -2,7 +2,7 @@
 
 use super::WaitGroup;
 use gort_runtime::{JoinHandle, aborts_on_panic, is_goexit};
-use std::mem;
+use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
 
 /// A goroutine's part of the count: taken when it has ended, or could not be started.
@@ -37,7 +37,7 @@ impl WaitGroup {
                 Ok(_) => false,
             };
             if fatal {
-                mem::forget(member);
+                let _still_counted = ManuallyDrop::new(member);
             } else {
                 drop(member);
             }

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(super) fn mutex_uncontended(n: u64) -> Duration {
-    let m = black_box(Arc::new(Mutex::new(0u64)));
+    let shared = Arc::new(Mutex::new(0u64));
+    let m: &Mutex<u64> = black_box(&shared);
     let t = Instant::now();
     for _ in 0..n {
         *m.lock().unwrap() += 1

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::task::{spawn, yield_now};
 
 pub(super) async fn mutex_uncontended(n: u64) -> Duration {
-    let m = std::hint::black_box(Arc::new(tokio::sync::Mutex::new(0u64)));
+    let shared = Arc::new(tokio::sync::Mutex::new(0u64));
+    let m: &tokio::sync::Mutex<u64> = std::hint::black_box(&shared);
     let t = Instant::now();
     for _ in 0..n {
         *m.lock().await += 1
