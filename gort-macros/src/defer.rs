@@ -9,7 +9,7 @@ use quote::quote_spanned;
 use syn::parse::Parser;
 use syn::{Block, Stmt};
 
-use crate::go::awaits;
+use crate::awaits::awaits;
 use crate::paths;
 use crate::report::Report;
 

@@ -17,6 +17,7 @@
 
 use proc_macro::TokenStream;
 
+mod awaits;
 mod defer;
 mod entry;
 mod go;

@@ -9,8 +9,6 @@ mod expand;
 mod parse;
 mod valid;
 
-pub(crate) use valid::awaits;
-
 use crate::report;
 
 /// The brackets around the input of `go!`.
