@@ -75,7 +75,7 @@ pub use gort_sync::context;
 #[doc(hidden)]
 pub mod __macro {
     //! What the macros expand to. Not part of the public interface.
-    pub use crate::macros::{Defer, Spawn, defer, spawn};
+    pub use crate::macros::{Defer, IsScope, Spawn, defer, spawn};
     pub use crate::runner::{MainOptions, TestOptions, TestOutcome, run_main, run_test};
     pub use std::process::ExitCode;
 
