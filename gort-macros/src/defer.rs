@@ -4,7 +4,7 @@
 //! scope and guards drop last first. The name of the guard is hygienic: several in one scope do not see each other.
 //! The block becomes a closure that does not move: it borrows what it names, and moves only what its body consumes.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 use syn::parse::Parser;
 use syn::{Block, Stmt};
@@ -43,7 +43,8 @@ fn parse(input: &TokenStream) -> syn::Result<bool> {
 
 fn expand(body: &TokenStream, ends_open: bool) -> TokenStream {
     let defer = paths::gort("defer", Span::call_site());
-    let guard = paths::single("gort_defer");
+    // rustc may name it: "… when `_deferred` is dropped".
+    let guard = Ident::new("_deferred", Span::mixed_site());
     let end = ends_open.then(|| quote_spanned!(Span::mixed_site()=> ;));
     quote_spanned! {Span::mixed_site()=>
         let #guard = #defer(|| { #body #end });
@@ -69,7 +70,7 @@ mod tests {
         let tokens = defer(quote!(done();));
         assert_eq!(
             tokens.to_string(),
-            "let __gort_defer = :: gort :: __macro :: defer (|| { done () ; }) ;"
+            "let _deferred = :: gort :: __macro :: defer (|| { done () ; }) ;"
         );
     }
 

@@ -80,7 +80,7 @@ pub mod __macro {
     pub use std::process::ExitCode;
 
     pub use gort_sync::select::macro_support::{
-        AsSource, AsTarget, RecvArm, moved_out, recv, recv_if, send, send_if, send_late,
+        AsSource, AsTarget, Operand, RecvArm, moved_out, recv, recv_if, send, send_if, send_late,
         send_late_if, send_place, send_place_if,
     };
     pub use gort_sync::select::{Arm, Order, SendArm, Wait, block_forever, select};

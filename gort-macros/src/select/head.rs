@@ -399,7 +399,7 @@ mod tests {
             }),
             [
                 "`rx` is neither a receive nor a send; write `<-rx => …` or `rx <- value => …`",
-                "`rx` is not received from; write `<-` before the channel: `v = <-rx => …`",
+                "no `<-` before the channel; write `v = <-rx => …`",
                 "`:=` is Go's; write `v = <-rx => …`",
                 ONE_VALUE,
                 GO_CASE,

@@ -95,7 +95,8 @@ fn parse_arm(input: ParseStream<'_>, report: &mut Report) -> syn::Result<Option<
     if input.peek(Token![,]) {
         input.parse::<Token![,]>()?;
     } else if !input.is_empty() && !ends_itself(&body) {
-        return Err(here(input, COMMA));
+        let semicolon = input.peek(Token![;]);
+        return Err(here(input, if semicolon { SEMICOLON } else { COMMA }));
     }
     Ok(parsed.map(|head| Arm {
         attrs,
@@ -134,7 +135,8 @@ fn missing_comma(rest: ParseStream<'_>) -> Option<syn::Error> {
         .then(|| syn::Error::new(tokens[arrow].span(), COMMA))
 }
 
-const COMMA: &str = "expected `,` between the arms of `select!`";
+const COMMA: &str = "expected `,` before the next arm; write `<-rx => f(),`";
+const SEMICOLON: &str = "an arm ends with `,`; write `<-rx => f(),`";
 
 /// Whether a body needs no `,` behind it, as in `match`.
 fn ends_itself(body: &Expr) -> bool {
@@ -168,6 +170,11 @@ mod tests {
         ] {
             assert_eq!(mistakes(input), [COMMA]);
         }
+    }
+
+    #[test]
+    fn a_semicolon_ends_no_arm() {
+        assert_eq!(mistakes(quote!(<-rx => f(); default => {})), [SEMICOLON]);
     }
 
     #[test]

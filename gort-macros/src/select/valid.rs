@@ -3,9 +3,10 @@
 //! What rustc says better (an operand that cannot be selected, an `else` block of another type) is left to rustc.
 
 use proc_macro2::{Ident, Span};
-use syn::Pat;
+use quote::ToTokens;
+use syn::{Expr, Pat};
 
-use super::ast::{Arm, Head, Select};
+use super::ast::{Arm, Head, Select, unwrapped};
 use crate::report::Report;
 
 /// Checks a parsed `select!`.
@@ -81,6 +82,18 @@ fn check_default(arm: &Arm, report: &mut Report) {
 }
 
 fn check_operation(arm: &Arm, report: &mut Report) {
+    let (channel, instead) = match &arm.head {
+        Head::Recv { source } => (source, "a receiver after `<-`"),
+        Head::Send { target, .. } => (target, "a sender before `<-`"),
+        Head::Default { .. } | Head::After { .. } => return,
+    };
+    if let Expr::Lit(literal) = unwrapped(channel) {
+        let text = literal.lit.to_token_stream();
+        report.on(
+            channel,
+            format_args!("`{text}` is not a channel; write {instead}"),
+        );
+    }
     match (&arm.binding, &arm.otherwise) {
         (None, Some(otherwise)) => {
             let example = match arm.head {
@@ -183,6 +196,18 @@ mod tests {
         assert_eq!(
             mistakes(quote!(after(d) else { break } => {})),
             ["`after` has no result for `else`; drop the block"]
+        );
+    }
+
+    #[test]
+    fn a_literal_is_no_channel() {
+        assert_eq!(
+            mistakes(quote!(<-5 => {} "x" <- v => {} recv((1.5)) -> _ => {})),
+            [
+                "`5` is not a channel; write a receiver after `<-`",
+                "`\"x\"` is not a channel; write a sender before `<-`",
+                "`1.5` is not a channel; write a receiver after `<-`",
+            ]
         );
     }
 
