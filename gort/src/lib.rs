@@ -39,6 +39,9 @@
 //! # Where to begin
 //! With [`prelude`]; the [`guide`] puts the words of Go, crossbeam-channel and tokio beside gort's.
 //!
+//! The macros look up in Cargo.toml what the crate calls gort, so `g = { package = "gort", … }` is fine. Where there is
+//! no Cargo.toml, `extern crate g as gort;` at the crate's root does the same.
+//!
 //! # Differences from Go
 //! - Sending on a closed channel is an error that carries the value, not a panic; only a
 //!   `select!` arm that does not ask for the result panics.
