@@ -34,7 +34,7 @@ pub(crate) fn awaits(statements: &[Stmt], whose: &str, report: &mut Report) -> b
         finder.visit_stmt(statement);
     }
     for span in &finder.0 {
-        let message = "blocks and does not await; wait with `gort::future::block_on(future)`";
+        let message = "does not await; write `gort::future::block_on(future)`";
         report.at(*span, format_args!("{whose} {message}"));
     }
     !finder.0.is_empty()

@@ -109,6 +109,13 @@ fn closure(body: &Body, tokens: &TokenStream, place: Span) -> (TokenStream, Toke
         Body::Closure(closure) => (TokenStream::new(), quote!(#closure)),
         Body::Block(block) => (TokenStream::new(), quote_spanned!(at=> move || #block)),
         Body::Statements => (TokenStream::new(), quote_spanned!(at=> move || { #tokens })),
+        Body::Unread => {
+            // Here rustc says that something is missing before the `}`.
+            let last = tokens.clone().into_iter().last();
+            let end = last.map_or(at, |last| paths::at(last.span()));
+            let body = block(tokens.clone(), end);
+            (TokenStream::new(), quote_spanned!(at=> move || #body))
+        }
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Body {
     Block(ExprBlock),
     /// Anything else: the statements of a block, as they were written.
     Statements,
+    /// Tokens that syn cannot read.
+    Unread,
 }
 
 /// Checks a parsed `go!`.
@@ -69,7 +71,10 @@ pub(crate) fn check(go: Go, delimiter: Delimiter) -> syn::Result<Checked> {
         }
         seen.push(key);
     }
-    let body = classify(go.statements, delimiter, &mut report);
+    let body = match go.statements {
+        Some(statements) => classify(statements, delimiter, &mut report),
+        None => Body::Unread,
+    };
     report.finish(Checked {
         settings,
         clones,
@@ -97,11 +102,9 @@ fn check_value(key: &Ident, value: &Expr, report: &mut Report) {
 
 fn unknown(key: &Ident) -> String {
     let hint = match key.to_string().as_str() {
-        "stack_size" | "stacksize" | "stak" | "size" => {
-            "; for the size of the stack write `stack = bytes`"
-        }
-        "names" | "nmae" | "label" => "; for the name in dumps write `name = \"x\"`",
-        "scope" => "; for a scope write `in s`",
+        "stack_size" | "stacksize" | "stak" | "size" => "; write `stack = bytes`",
+        "names" | "nmae" | "label" => "; write `name = \"x\"`",
+        "scope" => "; write `in s`",
         _ => "; options are `name = …`, `stack = …`, `clone […]` and `in s`",
     };
     format!("unknown option `{key}`{hint}")
@@ -112,10 +115,7 @@ fn names(list: &proc_macro2::Group, report: &mut Report) -> Vec<Ident> {
     let mut names: Vec<Ident> = Vec::new();
     let trees: Vec<TokenTree> = list.stream().into_iter().collect();
     if trees.is_empty() {
-        report.on(
-            list,
-            "the list of `clone` is empty; name what the goroutine needs a clone of",
-        );
+        report.on(list, "the list of `clone` is empty; write `clone [tx]`");
     }
     let is_comma =
         |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ',');
@@ -141,8 +141,7 @@ fn names(list: &proc_macro2::Group, report: &mut Report) -> Vec<Ident> {
                 };
                 report.on(
                     what,
-                    "`clone` takes names of variables; \
-                     write `let x = ….clone();` before the `go!` and name `x`",
+                    "`clone` takes names; write `let x = ….clone();` before the `go!` and use `x`",
                 );
             }
         }
@@ -161,8 +160,7 @@ fn name(item: &[TokenTree]) -> Option<Ident> {
     }
 }
 
-const EXPECTED: &str =
-    "expected a call, a closure or a block; write `go! { … }` to run this in a goroutine";
+const EXPECTED: &str = "expected a call, a closure or a block; write `go! { … }` to run this";
 
 fn classify(mut statements: Vec<Stmt>, delimiter: Delimiter, report: &mut Report) -> Body {
     match statements.pop() {
@@ -272,8 +270,7 @@ fn check_closure(closure: &ExprClosure, report: &mut Report) {
 
 fn async_message(what: &str) -> String {
     format!(
-        "a goroutine blocks, there is no async {what} in `go!`; drop `async`, and wait for a future with \
-         `gort::future::block_on(future)`"
+        "`go!` takes no async {what}; drop `async`, or wait with `gort::future::block_on(future)`"
     )
 }
 
@@ -436,7 +433,8 @@ mod tests {
                 .len(),
             2
         );
-        let names_only = "`clone` takes names of variables; write `let x = ….clone();` before the `go!` and name `x`";
+        let names_only =
+            "`clone` takes names; write `let x = ….clone();` before the `go!` and use `x`";
         assert_eq!(
             mistakes(quote!(clone [self.x, &y]; f()), Delimiter::Paren),
             [names_only, names_only]
@@ -447,14 +445,13 @@ mod tests {
         );
         assert_eq!(
             mistakes(quote!(clone []; f()), Delimiter::Paren),
-            ["the list of `clone` is empty; name what the goroutine needs a clone of"]
+            ["the list of `clone` is empty; write `clone [tx]`"]
         );
     }
 
     #[test]
     fn await_is_a_mistake_where_the_goroutine_would_run_it() {
-        let message =
-            "a goroutine blocks and does not await; wait with `gort::future::block_on(future)`";
+        let message = "a goroutine does not await; write `gort::future::block_on(future)`";
         for input in [
             quote!(f().await),
             quote!({

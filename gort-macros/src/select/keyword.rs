@@ -151,7 +151,7 @@ fn one_operand(group: &Group, what: &str, example: &str) -> syn::Result<Expr> {
     if group.stream().is_empty() {
         return Err(syn::Error::new_spanned(
             group,
-            format_args!("expected {what} in the parentheses; write `{example}`"),
+            format_args!("expected {what}; write `{example}`"),
         ));
     }
     let parser = |input: ParseStream<'_>| {
@@ -160,7 +160,7 @@ fn one_operand(group: &Group, what: &str, example: &str) -> syn::Result<Expr> {
         if !input.is_empty() {
             return Err(here(
                 input,
-                format_args!("expected only {what} in the parentheses; write `{example}`"),
+                format_args!("expected only {what}; write `{example}`"),
             ));
         }
         Ok(operand)
@@ -323,7 +323,7 @@ mod tests {
             ),
             (
                 quote!(after() => {}),
-                "expected a duration in the parentheses; write `after(duration) => …`",
+                "expected a duration; write `after(duration) => …`",
             ),
         ];
         for (input, message) in cases {

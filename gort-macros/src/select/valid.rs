@@ -48,7 +48,7 @@ fn check_defaults(arms: &[Arm], report: &mut Report) {
         let message = if before == shown {
             format!("a second `{shown}` (the first is {line}); keep one")
         } else {
-            format!("`{shown}` beside `{before}` ({line}); a select has one of both, keep one")
+            format!("`{shown}` beside `{before}` ({line}); keep one")
         };
         report.at(keyword.span(), message);
     }
@@ -109,7 +109,9 @@ fn check_operation(arm: &Arm, report: &mut Report) {
             if let Some(shown) = refutable(pattern) {
                 report.on(
                     pattern,
-                    format_args!("`{shown}` does not match every result; add a block: `… else {{ break }} => …`"),
+                    format_args!(
+                        "`{shown}` does not match every result; write `… else {{ break }} => …`"
+                    ),
                 );
             }
         }
@@ -173,7 +175,7 @@ mod tests {
         );
         assert_eq!(
             mistakes(quote!(default => {} after(d) => {})),
-            ["`after(…)` beside `default` (above); a select has one of both, keep one"]
+            ["`after(…)` beside `default` (above); keep one"]
         );
     }
 
@@ -220,7 +222,7 @@ mod tests {
         ] {
             assert_eq!(
                 mistakes(input),
-                ["`Ok(…)` does not match every result; add a block: `… else { break } => …`"]
+                ["`Ok(…)` does not match every result; write `… else { break } => …`"]
             );
         }
         accepted(quote!(Ok(v) = <-rx else { break } => {}));

@@ -1,0 +1,9 @@
+// A body that ends too early.
+use gort::defer;
+
+fn main() {
+    let values = vec![1];
+    defer! { values. }
+    println!("{}", values.len());
+}
+// fix: the name of the method.
