@@ -15,6 +15,8 @@
 //! 4. An operand is evaluated once, in source order; `?`, `return`, `break` and `continue` in it, or in the body of an
 //!    arm of `select!`, act on the function around the macro.
 //! 5. After a mistake a compiling fallback follows the error, so that one mistake gives one message.
+//! 6. What is half written is in the expansion, in its place where it can be told: a body that syn cannot read is handed
+//!    on, rustc says what is wrong with it, and rust-analyzer completes in it.
 
 use proc_macro::TokenStream;
 

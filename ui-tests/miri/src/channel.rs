@@ -1,9 +1,9 @@
 //! Channels for one thread, as the real `select/send.rs` drives them.
 
 use crate::RawLock;
+use crate::Waiter;
 use crate::select::arm::{Arm, Selectable};
 use crate::sudog::{SelectWord, Sudog, Wakes};
-use crate::Waiter;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
@@ -57,12 +57,16 @@ impl<T> Hchan<T> {
     /// # Safety
     /// None; the real one has some.
     pub(crate) unsafe fn dequeue_sender(&self, sg: &Sudog) {
-        self.senders.borrow_mut().retain(|one| !std::ptr::eq(*one, sg));
+        self.senders
+            .borrow_mut()
+            .retain(|one| !std::ptr::eq(*one, sg));
     }
 
     fn pop(&self) -> Option<Result<T, RecvError>> {
         let value = self.buffer.borrow_mut().pop_front();
-        value.map(Ok).or(self.closed.get().then_some(Err(RecvError)))
+        value
+            .map(Ok)
+            .or(self.closed.get().then_some(Err(RecvError)))
     }
 }
 

@@ -33,7 +33,10 @@ pub mod promise {
             let mut value = ManuallyDrop::new(value);
             let elem = &raw mut *value;
             // SAFETY: the value is there, and forgotten if it was sent.
-            match self.0.map(|chan| unsafe { chan.try_send_locked(elem, &Wakes) }) {
+            match self
+                .0
+                .map(|chan| unsafe { chan.try_send_locked(elem, &Wakes) })
+            {
                 Some(Tried::Done) => Ok(()),
                 _ => Err(SendError(ManuallyDrop::into_inner(value))),
             }
@@ -97,7 +100,10 @@ pub fn choose(arms: &mut [&mut dyn Arm], wait: Wait, order: Order) -> Option<usi
         // SAFETY: as above.
         unsafe { arm.dequeue() };
     }
-    assert!(word.0.get().is_some() || wait != Wait::Block, "waits for ever");
+    assert!(
+        word.0.get().is_some() || wait != Wait::Block,
+        "waits for ever"
+    );
     word.0.get()
 }
 

@@ -6,7 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 /// Counts those alive; with memory of its own, so that a second drop is a second free.
-struct Value(Rc<Cell<usize>>, #[expect(dead_code, reason = "its memory is looked at")] Vec<u32>);
+struct Value(
+    Rc<Cell<usize>>,
+    #[expect(dead_code, reason = "its memory is looked at")] Vec<u32>,
+);
 
 impl Value {
     fn new(alive: &Rc<Cell<usize>>) -> Self {
@@ -194,11 +197,12 @@ fn borrowed_operands_and_references_are_sent() {
     assert_eq!((sent, rx.take()), (2, Some("ext")));
 }
 
-// A `Box` or a `&mut` says by its type that nobody else has what it points to, and so does the variable that
-// `moved_out` takes, after the value has gone to the channel. Nothing is read or written through that one; but the
-// models of aliasing, both, object to such a move, so this is run without them.
+// A known gap. `moved_out` takes the variable after its value has gone to the channel, and perhaps has been dropped there.
+// Nothing is read or written through it, so for most types it is a copy of dead bits; but a `Box` that dangles is no value
+// at all to the language, whoever looks at it, and the models of aliasing object to its move even while it lives. rustc
+// makes nothing of either today. So this is run without those checks, to see that nothing is freed twice.
 #[test]
-#[cfg_attr(miri, ignore = "needs -Zmiri-disable-stacked-borrows")]
+#[cfg_attr(miri, ignore = "refused: a Box in a variable that is gone")]
 fn a_box_is_sent_from_its_variable() {
     let (tx, rx) = bounded::<Box<u32>>(1);
     for round in 0..3 {

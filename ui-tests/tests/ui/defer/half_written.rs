@@ -4,6 +4,5 @@ use gort::defer;
 fn main() {
     let values = vec![1];
     defer! { values. }
-    println!("{}", values.len());
 }
 // fix: the name of the method.

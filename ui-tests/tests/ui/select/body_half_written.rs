@@ -3,11 +3,10 @@ use gort::prelude::*;
 
 fn main() {
     let (_tx, rx) = bounded::<u32>(1);
-    select! {
+    let _ = select! {
         value = <-rx => {
             value.
         }
-        default => {}
-    }
+    };
 }
 // fix: the name of the method.
