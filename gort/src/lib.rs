@@ -78,8 +78,9 @@ pub use gort_sync::context;
 #[doc(hidden)]
 pub mod __macro {
     //! What the macros expand to. Not part of the public interface.
-    pub use crate::macros::{Defer, IsScope, Spawn, defer, spawn};
+    pub use crate::macros::{Defer, IsScope, Spawn, defer};
     pub use crate::runner::{MainOptions, TestOptions, TestOutcome, run_main, run_test};
+    pub use gort_runtime::spawn;
     pub use std::process::ExitCode;
 
     pub use gort_sync::select::macro_support::{

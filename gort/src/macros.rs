@@ -1,19 +1,9 @@
-//! What `go!` and `defer!` expand to.
+//! What `go!` and `defer!` expand to; a `go!` without options is `gort::spawn` itself.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 
 use gort_runtime::{Builder, JoinHandle, Scope, ScopedJoinHandle};
-
-/// Starts a goroutine for `go!`.
-#[track_caller]
-pub fn spawn<F, T>(f: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    gort_runtime::spawn(f)
-}
 
 /// A `go!` with options.
 #[derive(Debug, Default)]
