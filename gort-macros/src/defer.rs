@@ -4,12 +4,12 @@
 //! scope and guards drop last first. The name of the guard is hygienic: several in one scope do not see each other.
 //! The block becomes a closure that does not move: it borrows what it names, and moves only what its body consumes.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 use syn::parse::Parser;
 use syn::{Block, Stmt};
 
-use crate::go::awaits;
+use crate::awaits::awaits;
 use crate::paths;
 use crate::report::Report;
 
@@ -23,13 +23,13 @@ pub(crate) fn defer(input: TokenStream) -> TokenStream {
 
 /// Checks the block and says whether it ends in an expression, whose value is to be thrown away.
 fn parse(input: &TokenStream) -> syn::Result<bool> {
-    let statements = Block::parse_within.parse2(input.clone())?;
+    let Ok(statements) = Block::parse_within.parse2(input.clone()) else {
+        // Half written: rustc says what is wrong, and rust-analyzer completes it.
+        return Ok(true);
+    };
     let mut report = Report::default();
     let Some(last) = statements.last() else {
-        report.at(
-            Span::call_site(),
-            "nothing to run at the end of the scope; write `defer! { f(); }`",
-        );
+        report.at(Span::call_site(), "nothing to run; write `defer! { f(); }`");
         return report.finish(false);
     };
     let ends_open = match last {
@@ -43,8 +43,11 @@ fn parse(input: &TokenStream) -> syn::Result<bool> {
 
 fn expand(body: &TokenStream, ends_open: bool) -> TokenStream {
     let defer = paths::gort("defer", Span::call_site());
-    let guard = paths::single("gort_defer");
-    let end = ends_open.then(|| quote_spanned!(Span::mixed_site()=> ;));
+    // rustc may name it: "… when `_deferred` is dropped".
+    let guard = Ident::new("_deferred", Span::mixed_site());
+    let last = body.clone().into_iter().last();
+    let last = last.map_or_else(Span::mixed_site, |last| paths::at(last.span()));
+    let end = ends_open.then(|| quote_spanned!(last=> ;));
     quote_spanned! {Span::mixed_site()=>
         let #guard = #defer(|| { #body #end });
     }
@@ -69,7 +72,7 @@ mod tests {
         let tokens = defer(quote!(done();));
         assert_eq!(
             tokens.to_string(),
-            "let __gort_defer = :: gort :: __macro :: defer (|| { done () ; }) ;"
+            "let _deferred = :: gort :: __macro :: defer (|| { done () ; }) ;"
         );
     }
 
@@ -85,10 +88,16 @@ mod tests {
     }
 
     #[test]
+    fn a_half_written_block_is_in_the_expansion() {
+        let text = defer(quote!(f(); x.)).to_string();
+        assert!(text.contains("(|| { f () ; x . ; })"), "{text}");
+    }
+
+    #[test]
     fn an_empty_block_is_a_mistake() {
         assert_eq!(
             message(&quote!()),
-            "nothing to run at the end of the scope; write `defer! { f(); }`"
+            "nothing to run; write `defer! { f(); }`"
         );
     }
 
@@ -96,7 +105,7 @@ mod tests {
     fn await_is_a_mistake() {
         assert_eq!(
             message(&quote!(f().await)),
-            "a `defer!` block blocks and does not await; wait with `gort::future::block_on(future)`"
+            "a `defer!` block does not await; write `gort::future::block_on(future)`"
         );
     }
 }

@@ -8,19 +8,24 @@
 //! ```
 //!
 //! What every expansion keeps to:
-//! 1. It names only `::gort::__macro::…` and `::core::…`, so it compiles under `#![no_implicit_prelude]`.
+//! 1. It names only `::gort::__macro::…` and `::core::…`, so it compiles under `#![no_implicit_prelude]`; `gort` is what
+//!    the user's Cargo.toml calls it.
 //! 2. It has no `unsafe` token of its own, so it compiles under `#![forbid(unsafe_code)]`.
 //! 3. The user's tokens keep their spans, and its own locals have `Span::mixed_site()`: neither can capture the other.
 //! 4. An operand is evaluated once, in source order; `?`, `return`, `break` and `continue` in it, or in the body of an
 //!    arm of `select!`, act on the function around the macro.
 //! 5. After a mistake a compiling fallback follows the error, so that one mistake gives one message.
+//! 6. What is half written is in the expansion, in its place where it can be told: a body that syn cannot read is handed
+//!    on, rustc says what is wrong with it, and rust-analyzer completes in it.
 
 use proc_macro::TokenStream;
 
+mod awaits;
 mod defer;
 mod entry;
 mod go;
 mod paths;
+mod renamed;
 mod report;
 mod select;
 

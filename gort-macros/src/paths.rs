@@ -7,6 +7,8 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote_spanned};
 
+use crate::renamed::crate_name;
+
 /// `place`'s source location with the macro's own hygiene: what an expansion gives to tokens that the user did not
 /// write.
 ///
@@ -15,11 +17,16 @@ pub(crate) fn at(place: Span) -> Span {
     Span::mixed_site().located_at(place)
 }
 
-/// `::gort::__macro::NAME`, shown at `place`.
+/// `::gort::__macro::NAME`, shown at `place`; whatever the user's crate calls gort.
 pub(crate) fn gort(name: &str, place: Span) -> TokenStream {
-    let span = at(place);
+    gort_as(name, at(place))
+}
+
+/// `::gort::__macro::NAME`, with this very span.
+pub(crate) fn gort_as(name: &str, span: Span) -> TokenStream {
+    let gort = Ident::new(&crate_name(), span);
     let name = Ident::new(name, span);
-    quote_spanned!(span=> ::gort::__macro::#name)
+    quote_spanned!(span=> ::#gort::__macro::#name)
 }
 
 /// A local variable or label-free binding `__PREFIX_INDEX` that user code cannot name.

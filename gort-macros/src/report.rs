@@ -68,13 +68,23 @@ pub(crate) fn here(input: ParseStream<'_>, message: impl std::fmt::Display) -> s
     syn::Error::new(input.span(), message)
 }
 
+/// An error of syn's at the end of some tokens, moved from the whole macro call to the `last` of them.
+pub(crate) fn ended(error: syn::Error, last: Span) -> syn::Error {
+    if error.to_string().starts_with("unexpected end of input") {
+        return syn::Error::new(last, "this ends too early; finish the expression");
+    }
+    error
+}
+
 /// An expression that shows `error` and otherwise fits wherever the macro stood.
 ///
-/// Its type is whatever the context wants. It is not `!`, so nothing behind it is called unreachable.
-pub(crate) fn fallback_expr(error: &syn::Error) -> TokenStream {
+/// Its type is whatever the context wants. It is not `!`, so nothing behind it is called unreachable. The input stands
+/// in it too: rust-analyzer completes nothing at a token that the expansion lacks.
+pub(crate) fn fallback_expr(error: &syn::Error, input: TokenStream) -> TokenStream {
     let errors = error.to_compile_error();
     quote_spanned!(Span::mixed_site()=> {
         #errors
+        let _ = ::core::stringify!(#input);
         (|| ::core::unreachable!())()
     })
 }
@@ -114,12 +124,13 @@ mod tests {
     #[test]
     fn the_fallback_shows_the_error_and_is_an_expression() {
         let error = syn::Error::new(Span::call_site(), "no");
-        let tokens = fallback_expr(&error);
+        let tokens = fallback_expr(&error, quote::quote!(x. <- +));
         assert!(
             tokens
                 .to_string()
                 .contains(":: core :: compile_error ! { \"no\" }")
         );
+        assert!(tokens.to_string().contains("stringify ! (x . <- +)"));
         assert!(syn::parse2::<syn::Expr>(tokens).is_ok());
     }
 }

@@ -100,6 +100,15 @@ impl Builder {
         unsafe { self.spawn_unchecked(f) }
     }
 
+    /// Checks the options, and that there is a scheduler to give them to.
+    fn into_options(self) -> io::Result<Options> {
+        ensure_started();
+        Ok(Options {
+            name: self.name,
+            stack_log2: self.stack.map(stack::validate_size).transpose()?,
+        })
+    }
+
     /// Starts a goroutine that may borrow.
     ///
     /// # Safety
@@ -110,13 +119,8 @@ impl Builder {
         F: FnOnce() -> T + Send,
         T: Send,
     {
-        ensure_started();
         let at = Location::caller();
-        let stack_log2 = self.stack.map(stack::validate_size).transpose()?;
-        let options = Options {
-            name: self.name,
-            stack_log2,
-        };
+        let options = self.into_options()?;
         // SAFETY: caller's clause.
         let gp = unsafe { newproc::newproc(f, options, at) }?;
         Ok(JoinHandle {

@@ -62,68 +62,107 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    match const { (is_large::<F>(), is_large::<T>()) } {
-        (false, false) => start(f, options, at),
-        (false, true) => start(move || Box::new(f()), options, at),
-        (true, false) => start(Box::new(f), options, at),
-        (true, true) => {
-            let f = Box::new(f);
+    // Each `if` for itself, so that only the one that is meant is compiled: every closure has its own.
+    if const { is_large::<F>() } {
+        let f = Box::new(f);
+        if const { is_large::<T>() } {
             start(move || Box::new(f()), options, at)
+        } else {
+            start(f, options, at)
         }
+    } else if const { is_large::<T>() } {
+        start(move || Box::new(f()), options, at)
+    } else {
+        start(f, options, at)
     }
 }
 
+/// What of the start depends on the closure: the rest, [`Newborn`], is compiled once.
 fn start<F, T>(f: F, options: Options, at: &'static Location<'static>) -> io::Result<NonNull<G>>
 where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    let config = config::get();
-    let size_log2 = options.stack_log2.unwrap_or(config.stack_log2);
-    let inside = Inside::enter();
-    let p = inside.as_ref().and_then(Inside::p);
-    let gp = match p {
-        Some(p) if size_log2 == config.stack_log2 => p.free.take(size_log2)?,
-        _ => {
-            let one = GQueue::new();
-            stack::alloc_batch(size_log2, 1, &one)?;
-            one.pop_front().ok_or(io::ErrorKind::OutOfMemory)?
-        }
-    };
-    let id = match p {
-        Some(p) => {
-            p.count_started();
-            p.new_id(&SCHED.next_id)
-        }
-        None => {
-            SCHED.started_outside.fetch_add(1, Relaxed);
-            SCHED.next_id.fetch_add(1, Relaxed)
-        }
-    };
-    // SAFETY: the running goroutine is alive.
-    let parent_root = tls::getg().map(|parent| unsafe { parent.as_ref() }.root());
-    // SAFETY: the slot is Idle and ours. The packet lies below the G and the first
-    // frame below the packet; together they are far smaller than the least stack.
+    let newborn = Newborn::new(Layout::new::<Packet<F, T>>(), options, at)?;
+    // SAFETY: the packet is laid out for an `F`, which `entry` takes out.
     unsafe {
-        let g = gp.as_ref();
-        g.born(id, parent_root.unwrap_or(id), at, options.name);
-        g.join.reset(true);
-        let layout = Layout::new::<Packet<F, T>>();
-        let packet = align_down(gp.as_ptr().cast::<u8>().sub(layout.size()), layout.align());
-        packet.cast::<F>().write(f);
-        g.packet.set(packet);
-        let sp = arch::init_stack(
-            align_down(packet, 16),
-            goexit::entry::<F, T>,
-            gp.as_ptr().cast(),
-            goexit::goexit1,
-        );
-        (*gp.as_ptr()).buf.sp = sp;
-        casgstatus(&g.status, GStatus::Idle, GStatus::Runnable);
+        newborn.packet.cast::<F>().write(f);
+        Ok(newborn.run(goexit::entry::<F, T>))
     }
-    drop(inside);
-    submit_next(gp);
-    Ok(gp)
+}
+
+/// A goroutine whose packet is still empty.
+struct Newborn {
+    gp: NonNull<G>,
+    packet: *mut u8,
+    inside: Option<Inside>,
+}
+
+impl Newborn {
+    fn new(
+        packet: Layout,
+        options: Options,
+        at: &'static Location<'static>,
+    ) -> io::Result<Newborn> {
+        let config = config::get();
+        let size_log2 = options.stack_log2.unwrap_or(config.stack_log2);
+        let inside = Inside::enter();
+        let p = inside.as_ref().and_then(Inside::p);
+        let gp = match p {
+            Some(p) if size_log2 == config.stack_log2 => p.free.take(size_log2)?,
+            _ => {
+                let one = GQueue::new();
+                stack::alloc_batch(size_log2, 1, &one)?;
+                one.pop_front().ok_or(io::ErrorKind::OutOfMemory)?
+            }
+        };
+        let id = match p {
+            Some(p) => {
+                p.count_started();
+                p.new_id(&SCHED.next_id)
+            }
+            None => {
+                SCHED.started_outside.fetch_add(1, Relaxed);
+                SCHED.next_id.fetch_add(1, Relaxed)
+            }
+        };
+        // SAFETY: the running goroutine is alive.
+        let parent_root = tls::getg().map(|parent| unsafe { parent.as_ref() }.root());
+        // SAFETY: the slot is Idle and ours. The packet lies below the G; it is far smaller
+        // than the least stack.
+        let packet = unsafe {
+            let g = gp.as_ref();
+            g.born(id, parent_root.unwrap_or(id), at, options.name);
+            g.join.reset(true);
+            let below = gp.as_ptr().cast::<u8>().sub(packet.size());
+            let packet = align_down(below, packet.align());
+            g.packet.set(packet);
+            packet
+        };
+        Ok(Newborn { gp, packet, inside })
+    }
+
+    /// Makes it runnable.
+    ///
+    /// # Safety
+    /// The packet holds what `entry` takes out of it.
+    unsafe fn run(self, entry: extern "C" fn(*mut u8)) -> NonNull<G> {
+        let Newborn { gp, packet, inside } = self;
+        // SAFETY: the slot is Idle and ours; the first frame lies below the packet.
+        unsafe {
+            let sp = arch::init_stack(
+                align_down(packet, 16),
+                entry,
+                gp.as_ptr().cast(),
+                goexit::goexit1,
+            );
+            (*gp.as_ptr()).buf.sp = sp;
+            casgstatus(&gp.as_ref().status, GStatus::Idle, GStatus::Runnable);
+        }
+        drop(inside);
+        submit_next(gp);
+        gp
+    }
 }
 
 fn align_down(p: *mut u8, align: usize) -> *mut u8 {

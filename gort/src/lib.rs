@@ -39,6 +39,9 @@
 //! # Where to begin
 //! With [`prelude`]; the [`guide`] puts the words of Go, crossbeam-channel and tokio beside gort's.
 //!
+//! The macros look up in Cargo.toml what the crate calls gort, so `g = { package = "gort", … }` is fine. Where there is
+//! no Cargo.toml, `extern crate g as gort;` at the crate's root does the same.
+//!
 //! # Differences from Go
 //! - Sending on a closed channel is an error that carries the value, not a panic; only a
 //!   `select!` arm that does not ask for the result panics.
@@ -75,12 +78,13 @@ pub use gort_sync::context;
 #[doc(hidden)]
 pub mod __macro {
     //! What the macros expand to. Not part of the public interface.
-    pub use crate::macros::{Defer, Spawn, defer, spawn};
+    pub use crate::macros::{Defer, IsScope, Spawn, defer};
     pub use crate::runner::{MainOptions, TestOptions, TestOutcome, run_main, run_test};
+    pub use gort_runtime::spawn;
     pub use std::process::ExitCode;
 
     pub use gort_sync::select::macro_support::{
-        AsSource, AsTarget, RecvArm, moved_out, recv, recv_if, send, send_if, send_late,
+        AsSource, AsTarget, Operand, RecvArm, moved_out, recv, recv_if, send, send_if, send_late,
         send_late_if, send_place, send_place_if,
     };
     pub use gort_sync::select::{Arm, Order, SendArm, Wait, block_forever, select};

@@ -1,19 +1,9 @@
-//! What `go!` and `defer!` expand to.
+//! What `go!` and `defer!` expand to; a `go!` without options is `gort::spawn` itself.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 
 use gort_runtime::{Builder, JoinHandle, Scope, ScopedJoinHandle};
-
-/// Starts a goroutine for `go!`.
-#[track_caller]
-pub fn spawn<F, T>(f: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    gort_runtime::spawn(f)
-}
 
 /// A `go!` with options.
 #[derive(Debug, Default)]
@@ -63,19 +53,45 @@ impl Spawn {
     /// # Panics
     /// If no stack of the size can be had.
     #[track_caller]
-    pub fn start_in<'scope, F, T>(
+    pub fn start_in<'scope, 'env: 'scope, S, F, T>(
         self,
-        scope: &'scope Scope<'scope, '_>,
+        scope: S,
         f: F,
     ) -> ScopedJoinHandle<'scope, T>
     where
+        S: IsScope<'scope, 'env>,
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        match self.builder.spawn_scoped(scope, f) {
+        match self.builder.spawn_scoped(scope.get(), f) {
             Ok(handle) => handle,
             Err(e) => panic!("cannot start a goroutine: {e}"),
         }
+    }
+}
+
+/// What may stand behind `in`: the parameter of the closure that `gort::scope` is given.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no scope of gort's",
+    label = "expected the `s` of `gort::scope(|s| …)`",
+    note = "write `gort::scope(|s| {{ go!(in s; f()); }})`"
+)]
+pub trait IsScope<'scope, 'env> {
+    #[doc(hidden)]
+    fn get(self) -> &'scope Scope<'scope, 'env>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<'scope, 'env> IsScope<'scope, 'env> for &'scope Scope<'scope, 'env> {
+    fn get(self) -> &'scope Scope<'scope, 'env> {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<'scope, 'env> IsScope<'scope, 'env> for &&'scope Scope<'scope, 'env> {
+    fn get(self) -> &'scope Scope<'scope, 'env> {
+        self
     }
 }
 

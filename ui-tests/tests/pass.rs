@@ -88,6 +88,8 @@ fn every_program_runs() {
     shadowed_names::main();
     strict_header::main();
     test_attribute::main();
+    // A crate of its own: its root has the strictest header, its manifest another name for gort.
+    gort_ui_tests_renamed::run();
 
     let code = main_returns_result::main();
     assert_eq!(

@@ -93,10 +93,7 @@ fn set(entry: Entry, args: &mut Args, key: &Ident, value: Expr, report: &mut Rep
         }
         args.leaks_allowed = allow;
     } else if key == "leaks" {
-        report.at(
-            key.span(),
-            "`leaks` belongs to `#[gort::test]`, since all goroutines end with main; drop it",
-        );
+        report.at(key.span(), "`leaks` belongs to `#[gort::test]`; drop it");
     } else {
         let known = match entry {
             Entry::Main => "`procs = N` and `stack = N`",
@@ -178,7 +175,7 @@ mod tests {
                 "`procs` is an integer above zero; write `procs = 4`",
                 "`procs` is given twice; keep one",
                 "unknown argument `threads`; `#[gort::main]` takes `procs = N` and `stack = N`",
-                "`leaks` belongs to `#[gort::test]`, since all goroutines end with main; drop it",
+                "`leaks` belongs to `#[gort::test]`; drop it",
             ]
         );
     }

@@ -38,8 +38,7 @@ pub(crate) fn check(entry: Entry, function: &ItemFn) -> syn::Result<()> {
     if let Some(token) = &sig.asyncness {
         report.at(
             token.span,
-            format_args!("`{shown}` runs a goroutine, which blocks instead of awaiting; drop `async`, and wait for a \
-                 future with `gort::future::block_on(future)`"),
+            format_args!("`{shown}` does not await; drop `async`, or wait with `gort::future::block_on(future)`"),
         );
     }
     if let Some(token) = &sig.constness {
@@ -65,7 +64,7 @@ pub(crate) fn check(entry: Entry, function: &ItemFn) -> syn::Result<()> {
     if !sig.generics.params.is_empty() {
         report.on(
             &sig.generics,
-            format_args!("`{shown}` has nothing to fill generic parameters with; drop them"),
+            format_args!("`{shown}` fills no generic parameters; drop them"),
         );
     }
     if !sig.inputs.is_empty() {
@@ -140,9 +139,8 @@ mod tests {
                 )
             ),
             [
-                "`#[gort::test]` runs a goroutine, which blocks instead of awaiting; drop `async`, and wait for a \
-                 future with `gort::future::block_on(future)`",
-                "`#[gort::test]` has nothing to fill generic parameters with; drop them",
+                "`#[gort::test]` does not await; drop `async`, or wait with `gort::future::block_on(future)`",
+                "`#[gort::test]` fills no generic parameters; drop them",
                 "`#[gort::test]` passes no arguments; make the values inside",
                 "`#[gort::test]` makes the test; drop `#[test]`",
             ]

@@ -41,7 +41,8 @@ pub(crate) fn expand(go: &Checked) -> TokenStream {
         quote_spanned!(span=> let #name = { use ::core::clone::Clone as _; #name.clone() };)
     });
     if go.settings.is_empty() && go.scope.is_none() {
-        let call = quote_spanned!(written=> ::gort::__macro::spawn(#closure));
+        let spawn = paths::gort_as("spawn", written);
+        let call = quote_spanned!(written=> #spawn(#closure));
         if go.clones.is_empty() && lets.is_empty() {
             return call;
         }
@@ -53,11 +54,10 @@ pub(crate) fn expand(go: &Checked) -> TokenStream {
     });
     let builder = paths::single("builder");
     let new = paths::gort("Spawn", Span::call_site());
+    let spawn = paths::gort_as("Spawn", written);
     let start = match &go.scope {
-        None => quote_spanned!(written=> ::gort::__macro::Spawn::start(#builder, #closure)),
-        Some(scope) => {
-            quote_spanned!(written=> ::gort::__macro::Spawn::start_in(#builder, #scope, #closure))
-        }
+        None => quote_spanned!(written=> #spawn::start(#builder, #closure)),
+        Some(scope) => quote_spanned!(written=> #spawn::start_in(#builder, #scope, #closure)),
     };
     let steps = quote_spanned! {span=>
         let #builder = #new::new() #(#settings)*;
@@ -109,6 +109,13 @@ fn closure(body: &Body, tokens: &TokenStream, place: Span) -> (TokenStream, Toke
         Body::Closure(closure) => (TokenStream::new(), quote!(#closure)),
         Body::Block(block) => (TokenStream::new(), quote_spanned!(at=> move || #block)),
         Body::Statements => (TokenStream::new(), quote_spanned!(at=> move || { #tokens })),
+        Body::Unread => {
+            // Here rustc says that something is missing before the `}`.
+            let last = tokens.clone().into_iter().last();
+            let end = last.map_or(at, |last| paths::at(last.span()));
+            let body = block(tokens.clone(), end);
+            (TokenStream::new(), quote_spanned!(at=> move || #body))
+        }
     }
 }
 

@@ -9,8 +9,6 @@ mod expand;
 mod parse;
 mod valid;
 
-pub(crate) use valid::awaits;
-
 use crate::report;
 
 /// The brackets around the input of `go!`.
@@ -49,15 +47,35 @@ impl Delimiter {
 
 /// The expansion of `go!`.
 pub(crate) fn go(input: TokenStream, delimiter: Delimiter) -> TokenStream {
-    match parse::parse(input, delimiter).and_then(|go| valid::check(go, delimiter)) {
+    match parse::parse(input.clone(), delimiter).and_then(|go| valid::check(go, delimiter)) {
         Ok(go) => expand::expand(&go),
-        Err(error) => report::fallback_expr(&error),
+        Err(error) => report::fallback_expr(&error, input),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use quote::quote;
+
     use super::*;
+
+    #[test]
+    fn a_half_written_body_is_in_the_expansion() {
+        let cases = [
+            (quote!(x.), "move || { x . }"),
+            (
+                quote!(let a = 1; a.f(), x.),
+                "move || { let a = 1 ; a . f () , x . }",
+            ),
+            (quote!(clone [x]; x.), "move || { x . }"),
+            (quote!(f(a b)), "move || { f (a b) }"),
+            (quote!(name = "x", x.), "(name = \"x\" , x .)"),
+        ];
+        for (input, expected) in cases {
+            let text = go(input, Delimiter::Brace).to_string();
+            assert!(text.contains(expected), "{text}");
+        }
+    }
 
     #[test]
     fn the_brackets_are_read_from_the_text_of_the_call() {

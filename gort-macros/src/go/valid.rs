@@ -5,14 +5,11 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
-use syn::visit::{self, Visit};
-use syn::{
-    Expr, ExprAsync, ExprAwait, ExprBlock, ExprCall, ExprClosure, ExprLit, ExprMethodCall, Item,
-    Lit, Stmt, Token,
-};
+use syn::{Expr, ExprBlock, ExprCall, ExprClosure, ExprLit, ExprMethodCall, Lit, Stmt, Token};
 
 use super::Delimiter;
 use super::parse::{Go, GoOption, OptionKind};
+use crate::awaits::awaits;
 use crate::report::Report;
 
 /// A `go!` without mistakes.
@@ -40,6 +37,8 @@ pub(crate) enum Body {
     Block(ExprBlock),
     /// Anything else: the statements of a block, as they were written.
     Statements,
+    /// Tokens that syn cannot read.
+    Unread,
 }
 
 /// Checks a parsed `go!`.
@@ -72,7 +71,10 @@ pub(crate) fn check(go: Go, delimiter: Delimiter) -> syn::Result<Checked> {
         }
         seen.push(key);
     }
-    let body = classify(go.statements, delimiter, &mut report);
+    let body = match go.statements {
+        Some(statements) => classify(statements, delimiter, &mut report),
+        None => Body::Unread,
+    };
     report.finish(Checked {
         settings,
         clones,
@@ -100,11 +102,9 @@ fn check_value(key: &Ident, value: &Expr, report: &mut Report) {
 
 fn unknown(key: &Ident) -> String {
     let hint = match key.to_string().as_str() {
-        "stack_size" | "stacksize" | "stak" | "size" => {
-            "; for the size of the stack write `stack = bytes`"
-        }
-        "names" | "nmae" | "label" => "; for the name in dumps write `name = \"x\"`",
-        "scope" => "; for a scope write `in s`",
+        "stack_size" | "stacksize" | "stak" | "size" => "; write `stack = bytes`",
+        "names" | "nmae" | "label" => "; write `name = \"x\"`",
+        "scope" => "; write `in s`",
         _ => "; options are `name = …`, `stack = …`, `clone […]` and `in s`",
     };
     format!("unknown option `{key}`{hint}")
@@ -115,10 +115,7 @@ fn names(list: &proc_macro2::Group, report: &mut Report) -> Vec<Ident> {
     let mut names: Vec<Ident> = Vec::new();
     let trees: Vec<TokenTree> = list.stream().into_iter().collect();
     if trees.is_empty() {
-        report.on(
-            list,
-            "the list of `clone` is empty; name what the goroutine needs a clone of",
-        );
+        report.on(list, "the list of `clone` is empty; write `clone [tx]`");
     }
     let is_comma =
         |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ',');
@@ -144,8 +141,7 @@ fn names(list: &proc_macro2::Group, report: &mut Report) -> Vec<Ident> {
                 };
                 report.on(
                     what,
-                    "`clone` takes names of variables; \
-                     write `let x = ….clone();` before the `go!` and name `x`",
+                    "`clone` takes names; write `let x = ….clone();` before the `go!` and use `x`",
                 );
             }
         }
@@ -164,8 +160,7 @@ fn name(item: &[TokenTree]) -> Option<Ident> {
     }
 }
 
-const EXPECTED: &str =
-    "expected a call, a closure or a block; write `go! { … }` to run this in a goroutine";
+const EXPECTED: &str = "expected a call, a closure or a block; write `go! { … }` to run this";
 
 fn classify(mut statements: Vec<Stmt>, delimiter: Delimiter, report: &mut Report) -> Body {
     match statements.pop() {
@@ -275,43 +270,8 @@ fn check_closure(closure: &ExprClosure, report: &mut Report) {
 
 fn async_message(what: &str) -> String {
     format!(
-        "a goroutine blocks, there is no async {what} in `go!`; drop `async`, and wait for a future with \
-         `gort::future::block_on(future)`"
+        "`go!` takes no async {what}; drop `async`, or wait with `gort::future::block_on(future)`"
     )
-}
-
-/// Notes every `.await` that would run in the block itself, and says whether there was one.
-///
-/// An async block, an async closure and an item inside are worlds of their own; a macro's input cannot be looked into.
-pub(crate) fn awaits(statements: &[Stmt], whose: &str, report: &mut Report) -> bool {
-    struct Finder(Vec<Span>);
-
-    impl<'ast> Visit<'ast> for Finder {
-        fn visit_expr_await(&mut self, expr: &'ast ExprAwait) {
-            visit::visit_expr_await(self, expr);
-            self.0.push(expr.await_token.span);
-        }
-
-        fn visit_expr_async(&mut self, _: &'ast ExprAsync) {}
-
-        fn visit_expr_closure(&mut self, closure: &'ast ExprClosure) {
-            if closure.asyncness.is_none() {
-                visit::visit_expr_closure(self, closure);
-            }
-        }
-
-        fn visit_item(&mut self, _: &'ast Item) {}
-    }
-
-    let mut finder = Finder(Vec::new());
-    for statement in statements {
-        finder.visit_stmt(statement);
-    }
-    for span in &finder.0 {
-        let message = "blocks and does not await; wait with `gort::future::block_on(future)`";
-        report.at(*span, format_args!("{whose} {message}"));
-    }
-    !finder.0.is_empty()
 }
 
 /// The arguments of a call, for [`super::expand`].
@@ -473,7 +433,8 @@ mod tests {
                 .len(),
             2
         );
-        let names_only = "`clone` takes names of variables; write `let x = ….clone();` before the `go!` and name `x`";
+        let names_only =
+            "`clone` takes names; write `let x = ….clone();` before the `go!` and use `x`";
         assert_eq!(
             mistakes(quote!(clone [self.x, &y]; f()), Delimiter::Paren),
             [names_only, names_only]
@@ -484,14 +445,13 @@ mod tests {
         );
         assert_eq!(
             mistakes(quote!(clone []; f()), Delimiter::Paren),
-            ["the list of `clone` is empty; name what the goroutine needs a clone of"]
+            ["the list of `clone` is empty; write `clone [tx]`"]
         );
     }
 
     #[test]
     fn await_is_a_mistake_where_the_goroutine_would_run_it() {
-        let message =
-            "a goroutine blocks and does not await; wait with `gort::future::block_on(future)`";
+        let message = "a goroutine does not await; write `gort::future::block_on(future)`";
         for input in [
             quote!(f().await),
             quote!({

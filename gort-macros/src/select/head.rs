@@ -15,7 +15,7 @@ use syn::{Block, Expr, Pat, Token};
 
 use super::ast::{Guard, Head, Otherwise};
 use super::keyword::parse_keyword;
-use crate::report::here;
+use crate::report::{ended, here};
 
 /// An arm without attributes and body.
 pub(super) struct Parsed {
@@ -26,10 +26,11 @@ pub(super) struct Parsed {
 }
 
 pub(super) fn parse_head(head: &[TokenTree], end: Span) -> syn::Result<Parsed> {
-    match find_arrow(head) {
+    let parsed = match find_arrow(head) {
         Some(at) => parse_arrow(&head[..at], &head[at..at + 2], &head[at + 2..]),
         None => parse_keyword(head, end),
-    }
+    };
+    parsed.map_err(|error| ended(error, head.last().map_or(end, TokenTree::span)))
 }
 
 /// Where the first `<-` outside brackets begins.
@@ -65,7 +66,8 @@ fn parse_arrow(
         return Err(syn::Error::new(case.span(), GO_CASE));
     }
     if let Some(second) = find_arrow(right) {
-        let message = "a second `<-` in one arm; end the first with `=>` and a body, or write a comparison as `a < -b`";
+        let message =
+            "a second `<-` in one arm; end the first with `=>`, or write a comparison as `a < -b`";
         return Err(missing_fat_arrow(right)
             .unwrap_or_else(|| syn::Error::new(right[second].span(), message)));
     }
@@ -154,7 +156,7 @@ fn parse_target(tokens: &[TokenTree]) -> syn::Result<Expr> {
     parser.parse2(stream(tokens))
 }
 
-const ONE_VALUE: &str = "a receive gives one value, a `Result`; \
+const ONE_VALUE: &str = "a receive gives one value; \
      write `v = <-rx => …` or `Ok(v) = <-rx else { … } => …`";
 
 /// Where the `=` behind the pattern stands: the first one that is no part of another operator.
@@ -199,10 +201,7 @@ fn parse_binding(tokens: &[TokenTree], equals: &TokenTree) -> syn::Result<Pat> {
             return Err(here(input, ONE_VALUE));
         }
         if input.peek(Token![:]) {
-            return Err(here(
-                input,
-                "the pattern of an arm has no type, the channel's is known; drop `: …`",
-            ));
+            return Err(here(input, "the pattern of an arm has no type; drop `: …`"));
         }
         if !input.is_empty() {
             return Err(here(
@@ -239,7 +238,7 @@ pub(super) fn parse_tail(
         if !input.peek(Token![if]) {
             return Err(here(
                 input,
-                "expected `if` and a condition after `,`; write `<-rx, if ready => …`, or `=>` and a body before the `,`",
+                "expected `if` after `,`; write `<-rx, if ready => …` or `<-rx => {},`",
             ));
         }
     }
@@ -338,7 +337,7 @@ mod tests {
         assert_eq!(
             mistakes(quote!(a <- b <- c => {})),
             [
-                "a second `<-` in one arm; end the first with `=>` and a body, or write a comparison as `a < -b`"
+                "a second `<-` in one arm; end the first with `=>`, or write a comparison as `a < -b`"
             ]
         );
     }
@@ -399,11 +398,11 @@ mod tests {
             }),
             [
                 "`rx` is neither a receive nor a send; write `<-rx => …` or `rx <- value => …`",
-                "`rx` is not received from; write `<-` before the channel: `v = <-rx => …`",
+                "no `<-` before the channel; write `v = <-rx => …`",
                 "`:=` is Go's; write `v = <-rx => …`",
                 ONE_VALUE,
                 GO_CASE,
-                "the pattern of an arm has no type, the channel's is known; drop `: …`",
+                "the pattern of an arm has no type; drop `: …`",
                 UNKNOWN,
             ]
         );

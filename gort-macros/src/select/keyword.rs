@@ -8,7 +8,7 @@
 //! The second line is crossbeam-channel's. A head without `<-` that is none of these gets here too, and its error says
 //! what it looks like.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Pat, Token};
 
@@ -87,28 +87,71 @@ fn not_an_arm(head: &[TokenTree], keyword: &Ident) -> syn::Error {
     if keyword == "case" {
         return syn::Error::new(keyword.span(), GO_CASE);
     }
-    if let Ok(Some(at)) = find_equals(head) {
-        let text = stream(&head[at + 1..]).to_string();
-        let error = format!(
-            "`{text}` is not received from; write `<-` before the channel: `v = <-rx => …`"
-        );
-        return syn::Error::new_spanned(stream(&head[at + 1..]), error);
+    if let Some(error) = spaced_arrow(head) {
+        return error;
     }
-    if syn::parse2::<Expr>(stream(head)).is_ok() {
-        let text = stream(head).to_string();
-        let error = format!(
-            "`{text}` is neither a receive nor a send; write `<-{text} => …` or `{text} <- value => …`"
-        );
-        return syn::Error::new_spanned(stream(head), error);
+    if matches!(head, [_]) && (keyword == "_" || keyword == "else") {
+        let error = format!("`{keyword}` is no arm; write `default => …`");
+        return syn::Error::new(keyword.span(), error);
     }
-    syn::Error::new(keyword.span(), UNKNOWN)
+    let (binding, operation) = match find_equals(head) {
+        Ok(Some(at)) => (stream(&head[..at]), &head[at + 1..]),
+        _ => (TokenStream::new(), head),
+    };
+    let tokens = stream(operation);
+    if syn::parse2::<Expr>(tokens.clone()).is_err() {
+        return syn::Error::new(keyword.span(), UNKNOWN);
+    }
+    let equals = if binding.is_empty() { "" } else { " = " };
+    let message = if let Some(meant) = meant(operation) {
+        format!("a call is no operation; write `{binding}{equals}{meant} => …`")
+    } else if binding.is_empty() {
+        format!(
+            "`{tokens}` is neither a receive nor a send; write `<-{tokens} => …` or `{tokens} <- value => …`"
+        )
+    } else {
+        format!("no `<-` before the channel; write `{binding} = <-{tokens} => …`")
+    };
+    syn::Error::new_spanned(tokens, message)
+}
+
+/// The error for a `<-` with a space in it.
+fn spaced_arrow(head: &[TokenTree]) -> Option<syn::Error> {
+    let at = head
+        .windows(2)
+        .position(|pair| is_punct(&pair[0], '<') && is_punct(&pair[1], '-'))?;
+    let message = "`<-` is written without a space; close it up";
+    Some(syn::Error::new_spanned(stream(&head[at..at + 2]), message))
+}
+
+/// The operation that `rx.recv()`, `tx.send(v)` or `timeout(d)` was meant for.
+fn meant(call: &[TokenTree]) -> Option<String> {
+    let [
+        before @ ..,
+        TokenTree::Ident(name),
+        TokenTree::Group(arguments),
+    ] = call
+    else {
+        return None;
+    };
+    let arguments = arguments.stream();
+    match (name.to_string().as_str(), before) {
+        ("recv", [channel @ .., dot]) if is_punct(dot, '.') => {
+            Some(format!("<-{}", stream(channel)))
+        }
+        ("send", [channel @ .., dot]) if is_punct(dot, '.') => {
+            Some(format!("{} <- {arguments}", stream(channel)))
+        }
+        ("timeout" | "sleep", _) => Some(format!("after({arguments})")),
+        _ => None,
+    }
 }
 
 fn one_operand(group: &Group, what: &str, example: &str) -> syn::Result<Expr> {
     if group.stream().is_empty() {
         return Err(syn::Error::new_spanned(
             group,
-            format_args!("expected {what} in the parentheses; write `{example}`"),
+            format_args!("expected {what}; write `{example}`"),
         ));
     }
     let parser = |input: ParseStream<'_>| {
@@ -117,7 +160,7 @@ fn one_operand(group: &Group, what: &str, example: &str) -> syn::Result<Expr> {
         if !input.is_empty() {
             return Err(here(
                 input,
-                format_args!("expected only {what} in the parentheses; write `{example}`"),
+                format_args!("expected only {what}; write `{example}`"),
             ));
         }
         Ok(operand)
@@ -207,6 +250,41 @@ mod tests {
     use super::super::testing::{arms, mistakes};
 
     #[test]
+    fn what_was_meant_is_said() {
+        let cases = [
+            (quote!(_ => {}), "`_` is no arm; write `default => …`"),
+            (quote!(else => {}), "`else` is no arm; write `default => …`"),
+            (
+                quote!(v = rx.recv() => {}),
+                "a call is no operation; write `v = <-rx => …`",
+            ),
+            (
+                quote!(rx.recv() => {}),
+                "a call is no operation; write `<-rx => …`",
+            ),
+            (
+                quote!(tx.send(v) => {}),
+                "a call is no operation; write `tx <- v => …`",
+            ),
+            (
+                quote!(r = tx.send(v) => {}),
+                "a call is no operation; write `r = tx <- v => …`",
+            ),
+            (
+                quote!(time::sleep(d) => {}),
+                "a call is no operation; write `after(d) => …`",
+            ),
+            (
+                quote!(tx < - v => {}),
+                "`<-` is written without a space; close it up",
+            ),
+        ];
+        for (input, message) in cases {
+            assert_eq!(mistakes(input), [message]);
+        }
+    }
+
+    #[test]
     fn crossbeam_arms_are_the_same_arms() {
         assert_eq!(
             arms(quote! {
@@ -245,7 +323,7 @@ mod tests {
             ),
             (
                 quote!(after() => {}),
-                "expected a duration in the parentheses; write `after(duration) => …`",
+                "expected a duration; write `after(duration) => …`",
             ),
         ];
         for (input, message) in cases {

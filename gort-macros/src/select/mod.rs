@@ -21,8 +21,42 @@ use crate::report;
 
 /// The expansion of `select!` and `select_biased!`.
 pub(crate) fn select(input: TokenStream, bias: Bias) -> TokenStream {
-    match parse::parse(input, bias).and_then(valid::check) {
+    match parse::parse(input.clone(), bias).and_then(valid::check) {
         Ok(select) => expand::expand(&select),
-        Err(error) => report::fallback_expr(&error),
+        Err(error) => report::fallback_expr(&error, input),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    #[test]
+    fn what_is_half_written_is_in_the_expansion() {
+        let cases = [
+            (
+                quote!(v = <-rx => { v. } default => 1),
+                "match __result { v => { v . } , }",
+            ),
+            (
+                quote!(v = <-rx => v., default => 1),
+                "match __result { v => { v . } , }",
+            ),
+            (
+                quote!(v = <-rx => f(v.), default => 1),
+                "v => { f (v .) } , }",
+            ),
+            (quote!(v = <-rx. => 1), "(v = <- rx . => 1)"),
+            (
+                quote!(v = <-rx => v. default => 1),
+                "(v = <- rx => v . default => 1)",
+            ),
+        ];
+        for (input, expected) in cases {
+            let text = select(input, Bias::Random).to_string();
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
     }
 }

@@ -12,8 +12,9 @@
 //! The channel itself is found with method syntax ([`channel`]), which looks behind any number of references and
 //! `Deref`s as crossbeam's macro does with its coercion. It has a second use: where there is no channel, the failed
 //! method is the only error, while a failed bound of a function would be repeated wherever the arm is used.
-//! It is called on `*__operand`, not on the reference: rustc shows the words of `#[diagnostic::on_unimplemented]` only
-//! where the bound that fails is one of the receiver's own type.
+//! It is called on what `operand_of_select` gives, without the reference that is around it: rustc shows the words of
+//! `#[diagnostic::on_unimplemented]` only where the bound that fails is one of the receiver's own type, and that has no
+//! lifetime in it.
 //!
 //! A variable to send out of gets its address only in the innermost block ([`place_let`]): an operand of a later arm
 //! may have assigned to it.
@@ -130,7 +131,7 @@ fn with_cfgs(arm: &Arm, lets: &TokenStream) -> TokenStream {
 /// The arm that receives, made of `__operand`.
 fn recv(index: usize, arm: &Arm, source: &Expr) -> TokenStream {
     let operand = local("operand", index);
-    let channel = channel("AsSource", "__gort_source", &operand, source);
+    let channel = channel("AsSource", "receive_in_select", &operand, source);
     if arm.guard.is_none() {
         let recv = gort("recv", source.span());
         return quote_spanned!(Span::mixed_site()=> #recv(#channel));
@@ -230,7 +231,7 @@ fn timeout(duration: &Expr) -> TokenStream {
 fn target_channel(index: usize, target: &Expr) -> TokenStream {
     channel(
         "AsTarget",
-        "__gort_target",
+        "send_in_select",
         &local("operand", index),
         target,
     )
@@ -238,9 +239,12 @@ fn target_channel(index: usize, target: &Expr) -> TokenStream {
 
 /// The channel behind `operand`, which the user wrote as `expr`.
 fn channel(of: &str, method: &str, operand: &Ident, expr: &Expr) -> TokenStream {
-    let of = gort(of, expr.span());
-    let method = Ident::new(method, at(expr.span()));
-    quote_spanned!(at(expr.span())=> { use #of as _; (*#operand).#method() })
+    let place = expr.span();
+    let (of, any) = (gort(of, place), gort("Operand", place));
+    let method = Ident::new(method, at(place));
+    quote_spanned! {at(place)=>
+        { use #of as _; use #any as _; (*(*#operand).operand_of_select()).#method() }
+    }
 }
 
 #[cfg(test)]

@@ -7,12 +7,14 @@
 //! A head that is not understood is noted and its body parsed all the same, so that the heads after it are read too. A
 //! syntax error in a body ends parsing.
 
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use syn::parse::discouraged::Speculative;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Expr, Token};
 
 use super::ast::{Arm, Bias, Select};
 use super::head::{NO_FAT_ARROW, find_arrow, is_joint, is_punct, parse_head};
+use crate::paths::at;
 use crate::report::{Report, here};
 
 /// Parses the input of `select!`.
@@ -89,13 +91,12 @@ fn parse_arm(input: ParseStream<'_>, report: &mut Report) -> syn::Result<Option<
             "expected a body after `=>`; write `{}` to do nothing",
         ));
     }
-    let rest = input.fork();
-    let body = Expr::parse_with_earlier_boundary_rule(input)
-        .map_err(|error| missing_comma(&rest).unwrap_or(error))?;
+    let body = parse_body(input)?;
     if input.peek(Token![,]) {
         input.parse::<Token![,]>()?;
-    } else if !input.is_empty() && !ends_itself(&body) {
-        return Err(here(input, COMMA));
+    } else if !input.is_empty() && !ends_itself(&body) && !matches!(body, Expr::Verbatim(_)) {
+        let semicolon = input.peek(Token![;]);
+        return Err(here(input, if semicolon { SEMICOLON } else { COMMA }));
     }
     Ok(parsed.map(|head| Arm {
         attrs,
@@ -105,6 +106,37 @@ fn parse_arm(input: ParseStream<'_>, report: &mut Report) -> syn::Result<Option<
         guard: head.guard,
         body,
     }))
+}
+
+/// A body; one that syn cannot read is handed on as it is, if it can be seen where it ends.
+///
+/// rustc tells then what is wrong with it, and rust-analyzer, which completes in bodies that are half written, finds
+/// them where they will be.
+fn parse_body(input: ParseStream<'_>) -> syn::Result<Expr> {
+    let ahead = input.fork();
+    let error = match Expr::parse_with_earlier_boundary_rule(&ahead) {
+        Ok(body) => {
+            input.advance_to(&ahead);
+            return Ok(body);
+        }
+        Err(error) => missing_comma(&input.fork()).unwrap_or(error),
+    };
+    if input.peek(syn::token::Brace) {
+        return Ok(Expr::Verbatim(input.parse::<TokenTree>()?.into()));
+    }
+    let (mut body, mut last) = (TokenStream::new(), input.span());
+    while !input.is_empty() && !input.peek(Token![,]) {
+        if input.peek(Token![=>]) || input.peek(Token![;]) {
+            return Err(error);
+        }
+        let next = input.parse::<TokenTree>()?;
+        last = next.span();
+        body.extend([next]);
+    }
+    // In braces, so that rustc finds its end where the body ends.
+    let mut block = Group::new(Delimiter::Brace, body);
+    block.set_span(at(last));
+    Ok(Expr::Verbatim(TokenTree::Group(block).into()))
 }
 
 /// The error for an arm that has no `=>`.
@@ -134,7 +166,8 @@ fn missing_comma(rest: ParseStream<'_>) -> Option<syn::Error> {
         .then(|| syn::Error::new(tokens[arrow].span(), COMMA))
 }
 
-const COMMA: &str = "expected `,` between the arms of `select!`";
+const COMMA: &str = "expected `,` before the next arm; write `<-rx => f(),`";
+const SEMICOLON: &str = "an arm ends with `,`; write `<-rx => f(),`";
 
 /// Whether a body needs no `,` behind it, as in `match`.
 fn ends_itself(body: &Expr) -> bool {
@@ -168,6 +201,11 @@ mod tests {
         ] {
             assert_eq!(mistakes(input), [COMMA]);
         }
+    }
+
+    #[test]
+    fn a_semicolon_ends_no_arm() {
+        assert_eq!(mistakes(quote!(<-rx => f(); default => {})), [SEMICOLON]);
     }
 
     #[test]

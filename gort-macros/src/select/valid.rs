@@ -3,9 +3,10 @@
 //! What rustc says better (an operand that cannot be selected, an `else` block of another type) is left to rustc.
 
 use proc_macro2::{Ident, Span};
-use syn::Pat;
+use quote::ToTokens;
+use syn::{Expr, Pat};
 
-use super::ast::{Arm, Head, Select};
+use super::ast::{Arm, Head, Select, unwrapped};
 use crate::report::Report;
 
 /// Checks a parsed `select!`.
@@ -47,7 +48,7 @@ fn check_defaults(arms: &[Arm], report: &mut Report) {
         let message = if before == shown {
             format!("a second `{shown}` (the first is {line}); keep one")
         } else {
-            format!("`{shown}` beside `{before}` ({line}); a select has one of both, keep one")
+            format!("`{shown}` beside `{before}` ({line}); keep one")
         };
         report.at(keyword.span(), message);
     }
@@ -81,6 +82,18 @@ fn check_default(arm: &Arm, report: &mut Report) {
 }
 
 fn check_operation(arm: &Arm, report: &mut Report) {
+    let (channel, instead) = match &arm.head {
+        Head::Recv { source } => (source, "a receiver after `<-`"),
+        Head::Send { target, .. } => (target, "a sender before `<-`"),
+        Head::Default { .. } | Head::After { .. } => return,
+    };
+    if let Expr::Lit(literal) = unwrapped(channel) {
+        let text = literal.lit.to_token_stream();
+        report.on(
+            channel,
+            format_args!("`{text}` is not a channel; write {instead}"),
+        );
+    }
     match (&arm.binding, &arm.otherwise) {
         (None, Some(otherwise)) => {
             let example = match arm.head {
@@ -96,7 +109,9 @@ fn check_operation(arm: &Arm, report: &mut Report) {
             if let Some(shown) = refutable(pattern) {
                 report.on(
                     pattern,
-                    format_args!("`{shown}` does not match every result; add a block: `… else {{ break }} => …`"),
+                    format_args!(
+                        "`{shown}` does not match every result; write `… else {{ break }} => …`"
+                    ),
                 );
             }
         }
@@ -160,7 +175,7 @@ mod tests {
         );
         assert_eq!(
             mistakes(quote!(default => {} after(d) => {})),
-            ["`after(…)` beside `default` (above); a select has one of both, keep one"]
+            ["`after(…)` beside `default` (above); keep one"]
         );
     }
 
@@ -187,6 +202,18 @@ mod tests {
     }
 
     #[test]
+    fn a_literal_is_no_channel() {
+        assert_eq!(
+            mistakes(quote!(<-5 => {} "x" <- v => {} recv((1.5)) -> _ => {})),
+            [
+                "`5` is not a channel; write a receiver after `<-`",
+                "`\"x\"` is not a channel; write a sender before `<-`",
+                "`1.5` is not a channel; write a receiver after `<-`",
+            ]
+        );
+    }
+
+    #[test]
     fn a_pattern_that_fails_wants_an_else_block() {
         for input in [
             quote!(Ok(v) = <-rx => {}),
@@ -195,7 +222,7 @@ mod tests {
         ] {
             assert_eq!(
                 mistakes(input),
-                ["`Ok(…)` does not match every result; add a block: `… else { break } => …`"]
+                ["`Ok(…)` does not match every result; write `… else { break } => …`"]
             );
         }
         accepted(quote!(Ok(v) = <-rx else { break } => {}));

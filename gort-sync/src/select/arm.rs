@@ -73,7 +73,8 @@ pub unsafe trait Arm {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be received from in `select!`",
     label = "expected a `Receiver` (or an `Option` of one) right of `<-`",
-    note = "to send, write `sender <- value => …`"
+    note = "name the channel itself, without `.recv()`: `v = <-rx => …`",
+    note = "to send, write `tx <- value => …`"
 )]
 pub trait Selectable {
     /// What the arm's pattern is bound to.

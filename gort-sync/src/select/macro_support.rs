@@ -138,10 +138,13 @@ pub fn moved_out<T>(value: T) {
 
 /// What the macro calls, with method syntax, to find the channel behind references and
 /// `Deref`s on the right of `<-`.
+///
+/// The name of the method is in some of rustc's errors, so it says what it is for; and it must be
+/// one that no type has by itself.
 pub trait AsSource {
     /// `self`.
     #[doc(hidden)]
-    fn __gort_source(&self) -> &Self {
+    fn receive_in_select(&self) -> &Self {
         self
     }
 }
@@ -152,9 +155,24 @@ impl<S: Selectable + ?Sized> AsSource for S {}
 pub trait AsTarget {
     /// `self`.
     #[doc(hidden)]
-    fn __gort_target(&self) -> &Self {
+    fn send_in_select(&self) -> &Self {
         self
     }
 }
 
 impl<S: SendTarget + ?Sized> AsTarget for S {}
+
+/// What the macro calls first: gives `&T` for a `T` and for a `&T` alike.
+///
+/// rustc shows the words of `#[diagnostic::on_unimplemented]` for a method only if the receiver's
+/// type has no lifetime in it, and most channels that are no channels are arguments like
+/// `tx: &Sender<T>`.
+pub trait Operand {
+    /// `self`. Where the receiver is a reference it is itself the `&self`.
+    #[doc(hidden)]
+    fn operand_of_select(&self) -> &Self {
+        self
+    }
+}
+
+impl<T: ?Sized> Operand for T {}

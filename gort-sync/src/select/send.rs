@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent to in `select!`",
     label = "expected a `Sender` (or an `Option` of one) left of `<-`",
-    note = "to receive, write `value = <-receiver => …`"
+    note = "to receive, write `v = <-rx => …`"
 )]
 pub trait SendTarget {
     /// What is sent.

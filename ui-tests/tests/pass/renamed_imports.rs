@@ -1,6 +1,7 @@
 // Macros and types under other names.
 #![deny(warnings, clippy::pedantic)]
 
+use gort as g;
 use gort::channel::{Sender as Tx, bounded as chan, select_biased as first};
 use gort::main as entry;
 use gort::{defer as finally, go as start, select as choose};
@@ -22,4 +23,7 @@ pub(crate) fn main() {
     first! {
         value = <-rx => assert!(value.is_err()),
     }
+    g::defer! { drop(rx); }
+    let handle = g::go!(u32::pow(6, 2));
+    assert!(matches!(g::select! { <-handle => handle.join() }, Ok(36)));
 }

@@ -16,6 +16,8 @@ pub(crate) fn main() {
     let mut parts = [0; 4];
     gort::scope(|s| {
         go!(in s; add(&total, 1));
+        let borrowed = &s;
+        go!(in borrowed; add(&total, 0));
         go!(in s; || add(&total, values[1]));
         go!(in s, name = "third", stack = 64 * 1024; || add(&total, values[2]));
         let (values, total) = (&values, &total);

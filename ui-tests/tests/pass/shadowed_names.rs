@@ -18,8 +18,8 @@ fn send() {}
 pub(crate) fn main() {
     let (tx, rx) = ::gort::channel::bounded::<u32>(1);
     let (__arm0, __operand0, __chosen, __out, __result) = (1, 2, 3, 4, 5);
-    let __gort_defer = 6;
-    defer! { assert_eq!(__gort_defer, 6); }
+    let _deferred = 6;
+    defer! { assert_eq!(_deferred, 6); }
     let __arg0 = 7;
     let sum = select! {
         tx <- __arm0 + __operand0 + __chosen => __out + __result,

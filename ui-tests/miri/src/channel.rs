@@ -1,0 +1,161 @@
+//! Channels for one thread, as the real `select/send.rs` drives them.
+
+use crate::RawLock;
+use crate::Waiter;
+use crate::select::arm::{Arm, Selectable};
+use crate::sudog::{SelectWord, Sudog, Wakes};
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::VecDeque;
+use std::mem::MaybeUninit;
+use std::rc::Rc;
+
+#[derive(Debug, PartialEq)]
+pub struct SendError<T>(pub T);
+#[derive(Debug, PartialEq)]
+pub struct RecvError;
+
+pub(crate) type Slot<T> = UnsafeCell<MaybeUninit<T>>;
+
+pub(crate) enum Tried {
+    Done,
+    Full,
+    Closed,
+}
+
+pub(crate) struct Hchan<T> {
+    buffer: RefCell<VecDeque<T>>,
+    capacity: usize,
+    closed: Cell<bool>,
+    senders: RefCell<Vec<*const Sudog>>,
+}
+
+impl<T> Hchan<T> {
+    pub(crate) fn raw_lock(&self) -> &RawLock {
+        &RawLock
+    }
+
+    /// # Safety
+    /// `elem` points to a value, which is gone if the answer is `Done`.
+    pub(crate) unsafe fn try_send_locked(&self, elem: *mut T, _: &Wakes) -> Tried {
+        if self.closed.get() {
+            return Tried::Closed;
+        }
+        if self.buffer.borrow().len() == self.capacity {
+            return Tried::Full;
+        }
+        // SAFETY: caller's clause.
+        self.buffer.borrow_mut().push_back(unsafe { elem.read() });
+        Tried::Done
+    }
+
+    /// # Safety
+    /// The record stays until `dequeue_sender`.
+    pub(crate) unsafe fn enqueue_sender(&self, sg: &Sudog) {
+        self.senders.borrow_mut().push(sg);
+    }
+
+    /// # Safety
+    /// None; the real one has some.
+    pub(crate) unsafe fn dequeue_sender(&self, sg: &Sudog) {
+        self.senders
+            .borrow_mut()
+            .retain(|one| !std::ptr::eq(*one, sg));
+    }
+
+    fn pop(&self) -> Option<Result<T, RecvError>> {
+        let value = self.buffer.borrow_mut().pop_front();
+        value
+            .map(Ok)
+            .or(self.closed.get().then_some(Err(RecvError)))
+    }
+}
+
+pub struct Sender<T>(Rc<Hchan<T>>);
+pub struct Receiver<T>(Rc<Hchan<T>>);
+
+pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let chan = Rc::new(Hchan {
+        buffer: RefCell::default(),
+        capacity,
+        closed: Cell::new(false),
+        senders: RefCell::default(),
+    });
+    (Sender(Rc::clone(&chan)), Receiver(chan))
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T> Sender<T> {
+    pub(crate) fn chan(&self) -> &Hchan<T> {
+        &self.0
+    }
+
+    pub fn close(&self) {
+        self.0.closed.set(true);
+        for sg in self.0.senders.take() {
+            // SAFETY: the select has not taken the record out.
+            unsafe { (*sg).win() };
+        }
+    }
+}
+
+impl<T> Receiver<T> {
+    /// What is there, or what a select that waits wants to send.
+    pub fn take(&self) -> Option<T> {
+        if let Some(Ok(value)) = self.0.pop() {
+            return Some(value);
+        }
+        let sg = self.0.senders.borrow_mut().pop()?;
+        // SAFETY: the select has not taken the record out; its arm's value is there.
+        unsafe {
+            if !(*sg).win() {
+                return None;
+            }
+            let value = (*sg).elem.get().cast::<T>().read();
+            (*sg).success.set(true);
+            Some(value)
+        }
+    }
+}
+
+/// A receive; it waits in no queue.
+pub struct Taking<'a, T>(&'a Hchan<T>, RefCell<Option<Result<T, RecvError>>>);
+
+impl<T> Selectable for Receiver<T> {
+    type Output = Result<T, RecvError>;
+    type Arm<'a>
+        = Taking<'a, T>
+    where
+        Self: 'a;
+
+    fn arm(&self) -> Taking<'_, T> {
+        Taking(&self.0, RefCell::new(None))
+    }
+
+    fn take<'a>(arm: &mut Taking<'a, T>) -> Self::Output
+    where
+        Self: 'a,
+    {
+        arm.1.take().unwrap()
+    }
+}
+
+// SAFETY: for one thread, with no queue.
+unsafe impl<T> Arm for Taking<'_, T> {
+    fn lock(&self) -> Option<&RawLock> {
+        None
+    }
+
+    unsafe fn poll(&self, _: &Wakes) -> bool {
+        *self.1.borrow_mut() = self.0.pop();
+        self.1.borrow().is_some()
+    }
+
+    unsafe fn enqueue(&self, _: Waiter, _: &SelectWord, _: usize) {}
+
+    unsafe fn dequeue(&self) {}
+}

@@ -1,0 +1,42 @@
+//! What an expansion of `select!` stands on, without the runtime: Miri runs no assembly and no system calls of its own.
+//!
+//! Real are the macro, the arms that send (`select/send.rs`, where values lie and who drops them), `Selectable` and what
+//! the macro calls (`select/macro_support.rs`). Made up are the channels, for one thread, and the choice: [`while_parked`]
+//! says what happens while a select waits.
+
+extern crate self as gort_runtime;
+
+pub mod channel;
+mod select;
+mod sudog;
+
+use std::cell::RefCell;
+
+pub use channel::{Receiver, RecvError, SendError, Sender, bounded};
+pub use gort_macros::{select, select_biased};
+
+/// What the real files name of the runtime, and never look into here.
+#[derive(Debug)]
+pub struct RawLock;
+#[derive(Clone, Copy, Debug)]
+pub struct Waiter;
+pub type Nanos = u64;
+
+#[doc(hidden)]
+pub mod __macro {
+    pub use crate::select::macro_support::{
+        AsSource, AsTarget, Operand, RecvArm, moved_out, recv, recv_if, send, send_if, send_late,
+        send_late_if, send_place, send_place_if,
+    };
+    pub use crate::select::{Order, Wait, block_forever, choose as select};
+    pub use crate::select::{arm::Arm, send::SendArm};
+}
+
+thread_local! {
+    static PEER: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// Runs `peer` in the next select that has to wait.
+pub fn while_parked(peer: impl FnOnce() + 'static) {
+    PEER.set(Some(Box::new(peer)));
+}

@@ -1,0 +1,112 @@
+//! The real arms, and a choice without threads.
+
+#[path = "../../../gort-sync/src/select/arm.rs"]
+pub mod arm;
+#[path = "../../../gort-sync/src/select/macro_support.rs"]
+pub mod macro_support;
+#[path = "../../../gort-sync/src/select/send.rs"]
+pub mod send;
+
+use crate::sudog::{SelectWord, Wakes};
+use crate::{PEER, Waiter};
+use arm::Arm;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+pub mod promise {
+    //! The arm that has its value later, as far as it takes here: a place in the buffer.
+
+    use super::arm::Arm;
+    use crate::channel::{Hchan, SendError, Sender, Tried};
+    use crate::sudog::{SelectWord, Wakes};
+    use crate::{RawLock, Waiter};
+    use std::mem::ManuallyDrop;
+
+    pub struct PromiseArm<'a, T>(Option<&'a Hchan<T>>);
+
+    impl<'a, T> PromiseArm<'a, T> {
+        pub(super) fn new(sender: Option<&'a Sender<T>>) -> Self {
+            Self(sender.map(Sender::chan))
+        }
+
+        pub fn complete(&mut self, value: T) -> Result<(), SendError<T>> {
+            let mut value = ManuallyDrop::new(value);
+            let elem = &raw mut *value;
+            // SAFETY: the value is there, and forgotten if it was sent.
+            match self
+                .0
+                .map(|chan| unsafe { chan.try_send_locked(elem, &Wakes) })
+            {
+                Some(Tried::Done) => Ok(()),
+                _ => Err(SendError(ManuallyDrop::into_inner(value))),
+            }
+        }
+    }
+
+    // SAFETY: it is always ready.
+    unsafe impl<T> Arm for PromiseArm<'_, T> {
+        fn lock(&self) -> Option<&RawLock> {
+            None
+        }
+
+        unsafe fn poll(&self, _: &Wakes) -> bool {
+            self.0.is_some()
+        }
+
+        unsafe fn enqueue(&self, _: Waiter, _: &SelectWord, _: usize) {}
+
+        unsafe fn dequeue(&self) {}
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Wait {
+    Block,
+    Default,
+    Timeout(Duration),
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Order {
+    Random,
+    Biased,
+}
+
+/// The arms in turn, from one that is another each time unless the order is biased.
+pub fn choose(arms: &mut [&mut dyn Arm], wait: Wait, order: Order) -> Option<usize> {
+    static TURN: AtomicUsize = AtomicUsize::new(0);
+    let first = match order {
+        Order::Random => TURN.fetch_add(1, Relaxed),
+        Order::Biased => 0,
+    };
+    let all = 0..arms.len();
+    // SAFETY: there is one thread, and so no lock to hold.
+    let ready = |at: &usize| unsafe { arms[*at].poll(&Wakes) };
+    if let Some(at) = all.clone().map(|at| (at + first) % all.len()).find(ready) {
+        return Some(at);
+    }
+    if wait == Wait::Default {
+        return None;
+    }
+    let word = SelectWord::default();
+    for (case, arm) in arms.iter().enumerate() {
+        // SAFETY: as above; arms and word stay where they are until `dequeue`.
+        unsafe { arm.enqueue(Waiter, &word, case) };
+    }
+    if let Some(peer) = PEER.take() {
+        peer();
+    }
+    for arm in &*arms {
+        // SAFETY: as above.
+        unsafe { arm.dequeue() };
+    }
+    assert!(
+        word.0.get().is_some() || wait != Wait::Block,
+        "waits for ever"
+    );
+    word.0.get()
+}
+
+pub fn block_forever() -> ! {
+    panic!("waits for ever")
+}

@@ -1,0 +1,9 @@
+// Arguments stand between commas.
+use gort::prelude::*;
+
+fn serve(_: u32, _: u32) {}
+
+fn main() {
+    go!(serve(1 2));
+}
+// fix: `go!(serve(1, 2))`.

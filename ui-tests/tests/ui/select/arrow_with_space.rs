@@ -1,0 +1,9 @@
+// The arrow is one word.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        value = < -rx => println!("{value:?}"),
+    }
+}

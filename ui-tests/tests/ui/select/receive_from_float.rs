@@ -1,0 +1,10 @@
+// A number is not a channel.
+use gort::prelude::*;
+
+fn main() {
+    let seconds = 1.5;
+    select! {
+        <-seconds => {}
+    }
+}
+// fix: a receiver right of `<-`.

@@ -1,0 +1,8 @@
+// A number is no channel.
+use gort::prelude::*;
+
+fn main() {
+    select! {
+        <-5 => {}
+    }
+}

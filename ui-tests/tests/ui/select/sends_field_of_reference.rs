@@ -1,0 +1,19 @@
+// A field is evaluated before the choice, so it would have to move.
+use gort::prelude::*;
+
+struct Job {
+    name: String,
+}
+
+fn announce(tx: &Sender<String>, job: &Job) {
+    select! {
+        tx <- job.name => {}
+    }
+}
+
+fn main() {
+    let (tx, _rx) = bounded(1);
+    let job = Job { name: String::new() };
+    announce(&tx, &job);
+}
+// fix: `tx <- job.name.clone() => {}`.

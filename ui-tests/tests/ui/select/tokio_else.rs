@@ -1,0 +1,10 @@
+// What runs if nothing is ready is called `default`.
+use gort::prelude::*;
+
+fn main() {
+    let (_tx, rx) = bounded::<u32>(1);
+    select! {
+        <-rx => {}
+        else => {}
+    }
+}
