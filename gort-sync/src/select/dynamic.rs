@@ -6,16 +6,13 @@
 //!
 //! `ready` is a select among arms that perform nothing ([`Observing`]).
 
-use super::arm::{Arm, Selectable};
+use super::arm::Arm;
+use super::operand::{DynArm, Observing, Operand};
 use super::pass::{Order, Wait, block_forever, select};
-use super::promise::PromiseArm;
-use super::recv::ChanRecvArm;
 use crate::channel::{
     ReadyTimeoutError, Receiver, RecvError, Reserved, SelectTimeoutError, SendError, Sender,
     TryReadyError, TrySelectError,
 };
-use crate::sudog::{Kind, SelectWord, Wakes};
-use gort_runtime::{Nanos, RawLock, Waiter};
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -441,122 +438,5 @@ impl Drop for SelectedOperation<'_> {
 impl fmt::Debug for SelectedOperation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SelectedOperation { .. }")
-    }
-}
-
-/// A channel end, its type forgotten.
-trait Operand {
-    fn arm(&self) -> Box<dyn DynArm + '_>;
-}
-
-impl<T> Operand for Sender<T> {
-    fn arm(&self) -> Box<dyn DynArm + '_> {
-        Box::new(PromiseArm::new(Some(self)))
-    }
-}
-
-impl<T> Operand for Receiver<T> {
-    fn arm(&self) -> Box<dyn DynArm + '_> {
-        Box::new(Selectable::arm(self))
-    }
-}
-
-/// An arm whose result is fetched without knowing its type.
-trait DynArm: Arm {
-    /// Under the lock: whether the operation can go; if not, nothing changes that without
-    /// the lock.
-    ///
-    /// # Safety
-    /// The caller holds the lock.
-    unsafe fn can_go(&self) -> bool;
-
-    /// From now on the arm performs nothing.
-    fn observe(&self);
-
-    /// Of a chosen send: what it was promised, which is the caller's to use or cancel.
-    fn reserved(&mut self) -> Reserved {
-        Reserved::Closed
-    }
-
-    /// Of a chosen receive: moves the value to `place`, if there is one.
-    ///
-    /// # Safety
-    /// `place` is one for a value of the receiver's type.
-    unsafe fn take_into(&mut self, _place: *mut ()) -> bool {
-        false
-    }
-}
-
-impl<T> DynArm for ChanRecvArm<'_, T> {
-    unsafe fn can_go(&self) -> bool {
-        // SAFETY: caller's clause.
-        unsafe { self.can_recv() }
-    }
-
-    fn observe(&self) {
-        self.record().kind.set(Kind::Observer);
-    }
-
-    unsafe fn take_into(&mut self, place: *mut ()) -> bool {
-        match <Receiver<T> as Selectable>::take(self) {
-            Ok(value) => {
-                // SAFETY: caller's clause.
-                unsafe { place.cast::<T>().write(value) };
-                true
-            }
-            Err(RecvError) => false,
-        }
-    }
-}
-
-impl<T> DynArm for PromiseArm<'_, T> {
-    unsafe fn can_go(&self) -> bool {
-        // SAFETY: caller's clause.
-        unsafe { self.can_send() }
-    }
-
-    fn observe(&self) {
-        self.record().kind.set(Kind::Observer);
-    }
-
-    fn reserved(&mut self) -> Reserved {
-        self.take_reserved().unwrap_or(Reserved::Closed)
-    }
-}
-
-/// An arm that is chosen when its operation can go, and performs nothing.
-struct Observing<'a>(Box<dyn DynArm + 'a>);
-
-impl<'a> Observing<'a> {
-    fn new(operand: &'a dyn Operand) -> Self {
-        let arm = operand.arm();
-        arm.observe();
-        Self(arm)
-    }
-}
-
-// SAFETY: forwards to the arm inside; what is chosen performs nothing.
-unsafe impl Arm for Observing<'_> {
-    fn lock(&self) -> Option<&RawLock> {
-        self.0.lock()
-    }
-
-    unsafe fn poll(&self, _wakes: &Wakes) -> bool {
-        // SAFETY: caller's clause.
-        unsafe { self.0.can_go() }
-    }
-
-    unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        // SAFETY: caller's clauses.
-        unsafe { self.0.enqueue(waiter, word, case) };
-    }
-
-    unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause.
-        unsafe { self.0.dequeue() };
-    }
-
-    fn due(&self) -> Option<Nanos> {
-        self.0.due()
     }
 }

@@ -11,6 +11,7 @@ mod dynamic;
 #[cfg(not(loom))]
 mod join;
 pub mod macro_support;
+mod operand;
 mod pass;
 mod promise;
 mod recv;
