@@ -25,7 +25,6 @@ mod defer;
 mod entry;
 mod go;
 mod paths;
-mod renamed;
 mod report;
 mod select;
 
