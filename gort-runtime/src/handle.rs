@@ -3,7 +3,7 @@
 use crate::ending::Ending;
 use crate::g::G;
 use crate::goexit::{self, Outcome};
-use crate::goroutine::Goroutine;
+use crate::goroutine::{Goroutine, GoroutineId};
 use crate::inside::Inside;
 use crate::join::AtDetach;
 use crate::newproc::{self, Options};
@@ -377,6 +377,15 @@ pub fn current() -> Goroutine {
         Some(goroutine) => goroutine,
         None => panic!("`current` was called outside a goroutine; start one with `go!`"),
     }
+}
+
+/// The goroutine that was started from a plain thread and from which the calling one descends;
+/// `None` on a plain thread.
+#[doc(hidden)]
+#[must_use]
+pub fn current_root() -> Option<GoroutineId> {
+    // SAFETY: the running goroutine's slot is its own.
+    tls::getg().map(|gp| GoroutineId::new(unsafe { gp.as_ref() }.root()))
 }
 
 /// The goroutine that calls; `None` on a plain thread.

@@ -154,7 +154,7 @@ pub use {
     ending::Ending,
     goexit::goexit,
     goroutine::{Goroutine, GoroutineId},
-    handle::{Builder, JoinError, JoinHandle, current, spawn, try_current},
+    handle::{Builder, JoinError, JoinHandle, current, current_root, spawn, try_current},
     iowait::{Direction, Interrupted, PollDesc},
     metrics::{LatencyHistogram, Metrics, metrics},
     panicking::{go_on_exiting, is_goexit, must_exit, replace_panic, take_replacement},

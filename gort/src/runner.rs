@@ -1,11 +1,15 @@
 //! What `#[gort::main]` and `#[gort::test]` call.
 
+mod panics;
+
 use gort_runtime::{
     GoroutineInfo, GoroutineState, RuntimeBuilder, goroutines, max_procs, try_current,
 };
 use std::env;
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::{Command, ExitCode, Termination};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -90,18 +94,30 @@ pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T)
     if options.procs.is_some_and(|procs| procs != max_procs()) && env::var_os(ELSEWHERE).is_none() {
         return run_elsewhere(&options);
     }
-    // The outcome is judged in the goroutine: it need not be `Send`.
-    let (failure, root) = builder(None, options.stack).run(move || {
-        (
-            test().failure(),
-            try_current().map(|goroutine| goroutine.id()),
-        )
-    });
+    panics::keep();
+    let root = Arc::new(OnceLock::new());
+    let told = Arc::clone(&root);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+        builder(None, options.stack).run(move || {
+            told.get_or_init(|| try_current().map(|goroutine| goroutine.id()));
+            // Judged here: it need not be `Send`.
+            test().failure()
+        })
+    }));
+    let root = root.get().copied().flatten();
+    let messages = root.map_or_else(Vec::new, panics::of);
+    let failure = match outcome {
+        Ok(None) if options.leaks_allowed => return,
+        Ok(None) => root.and_then(|root| leaks(|info| info.root == root && info.id != root)),
+        Ok(failure) => failure,
+        Err(payload) => {
+            messages.iter().for_each(|message| eprintln!("{message}"));
+            panic::resume_unwind(payload);
+        }
+    };
     if let Some(failure) = failure {
+        messages.iter().for_each(|message| eprintln!("{message}"));
         panic!("{failure}");
-    }
-    if let (Some(root), false) = (root, options.leaks_allowed) {
-        check_leaks(|info| info.root == root && info.id != root);
     }
 }
 
@@ -140,14 +156,13 @@ fn run_elsewhere(options: &TestOptions) {
     );
 }
 
-/// Fails if goroutines that `ours` recognises are still there after a moment.
-#[track_caller]
-fn check_leaks(ours: impl Fn(&GoroutineInfo) -> bool) {
+/// The failure, if goroutines that `ours` recognises are still there after a moment.
+fn leaks(ours: impl Fn(&GoroutineInfo) -> bool) -> Option<String> {
     let until = Instant::now() + SETTLE;
     loop {
         let left: Vec<_> = goroutines().into_iter().filter(&ours).collect();
         if left.is_empty() {
-            return;
+            return None;
         }
         if Instant::now() < until {
             thread::sleep(Duration::from_millis(2));
@@ -160,7 +175,7 @@ fn check_leaks(ours: impl Fn(&GoroutineInfo) -> bool) {
         report.push_str(
             "\nend them before the test does, or write `#[gort::test(leaks = \"allow\")]`",
         );
-        panic!("{report}");
+        return Some(report);
     }
 }
 

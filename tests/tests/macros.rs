@@ -7,8 +7,9 @@ use gort::prelude::*;
 use gort::runtime::max_procs;
 use gort_tests::{claims, role, run_child};
 use std::cell::{Cell, RefCell};
+use std::env;
 use std::num::ParseIntError;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -376,6 +377,59 @@ fn errs() -> Result<(), ParseIntError> {
         "1"
     };
     text.parse::<i32>().map(drop)
+}
+
+/// In the process of the given role, fails, in itself and in a goroutine.
+fn fail_as(name: &'static str) {
+    if role().as_deref() == Some("fail") {
+        let child = go!(move || panic!("a goroutine of {name}"));
+        assert!(child.join().is_err());
+        panic!("the goroutine {name} itself");
+    }
+}
+
+#[gort::test]
+fn fails_1() {
+    fail_as("fails_1");
+}
+
+#[gort::test]
+fn fails_2() {
+    fail_as("fails_2");
+}
+
+#[gort::test]
+fn fails_3() {
+    fail_as("fails_3");
+}
+
+#[test]
+fn what_goroutines_of_a_gort_test_panic_with_is_shown_with_the_test() {
+    if role().is_some() {
+        return;
+    }
+    for _ in 0..10 {
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["fails_1", "fails_2", "fails_3", "--test-threads=3"])
+            .env("GORT_TESTS_ROLE", "fail")
+            .output()
+            .unwrap();
+        let report = String::from_utf8(output.stdout).unwrap();
+        for name in ["fails_1", "fails_2", "fails_3"] {
+            let own = report
+                .split("---- ")
+                .find(|part| part.starts_with(name) && part.contains("stdout ----"));
+            for said in [
+                format!("a goroutine of {name}"),
+                format!("the goroutine {name} itself"),
+            ] {
+                assert!(
+                    own.is_some_and(|own| own.contains(&said)),
+                    "{said}: {report}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
