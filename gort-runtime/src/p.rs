@@ -98,6 +98,7 @@ impl P {
     pub(crate) fn next_slice(&self) {
         self.schedtick
             .store(self.schedtick.load(Relaxed).wrapping_add(1), Relaxed);
+        self.slice_is_over.store(false, Relaxed);
     }
 
     /// A random number (xorshift64*, Vigna 2016); for victims and select order.

@@ -67,9 +67,10 @@ pub(crate) fn start() {
 struct Seen {
     dispatches: u32,
     since: u64,
-    /// The time slice, and when it was first seen.
+    /// The time slice, when it was first seen, and how many dispatches there had been.
     slice: u32,
     slice_since: u64,
+    slice_dispatches: u32,
     /// Announced calls of the M that holds it, and when sysmon saw the last one begin.
     calls: u32,
     called_at: u64,
@@ -176,8 +177,8 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
             run_timers_of_surplus(p, now);
             continue;
         };
-        seen.limit_slice(p, now);
         let dispatches = p.dispatches.load(Relaxed);
+        seen.limit_slice(p, dispatches, now);
         let calls = m.calls.load(Relaxed);
         if dispatches != seen.dispatches {
             *seen = Seen {
@@ -218,12 +219,13 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
 }
 
 impl Seen {
-    /// Ends a time slice that goroutines with long jobs hand on to each other.
-    fn limit_slice(&mut self, p: &P, now: u64) {
+    /// Ends a time slice that goroutines with long jobs hand on to each other. One that has only
+    /// been used by one goroutine so far may still be handed on.
+    fn limit_slice(&mut self, p: &P, dispatches: u32, now: u64) {
         let slice = p.schedtick.load(Relaxed);
         if slice != self.slice {
-            (self.slice, self.slice_since) = (slice, now);
-        } else if now - self.slice_since >= SLICE_NS {
+            (self.slice, self.slice_since, self.slice_dispatches) = (slice, now, dispatches);
+        } else if now - self.slice_since >= SLICE_NS && dispatches != self.slice_dispatches {
             p.slice_is_over.store(true, Relaxed);
         }
     }

@@ -194,7 +194,6 @@ fn one_more_new(p: &P) -> bool {
 #[inline]
 pub(super) fn slice_used_up(p: &P) -> bool {
     if p.slice_is_over.load(Relaxed) {
-        p.slice_is_over.store(false, Relaxed);
         return true;
     }
     let streak = p.streak.get();
