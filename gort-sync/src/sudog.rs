@@ -95,7 +95,8 @@ pub(crate) struct Sudog {
     /// Sender: where the value is. Receiver: where it goes. Promise, when won on a
     /// rendezvous channel: the receiver's record.
     pub(crate) elem: CheckedCell<*mut ()>,
-    /// Set by the waker: the value was moved (else: closed), or the lock handed over.
+    /// Set by the waker: the value was moved (else: closed, or for a receiver, look again), or the
+    /// lock handed over.
     pub(crate) success: CheckedCell<bool>,
     /// The select that this is an arm of, or null.
     pub(crate) select: CheckedCell<*const SelectWord>,

@@ -4,11 +4,11 @@
 //! woken and then compete, as others do, would not do: the select is decided by the wake-up,
 //! and an arm that was chosen cannot lose any more. So:
 //!
-//! - *An arm that wins has the lock*: it took it in `poll`, or the unlocker that won the select
-//!   word for it left the mutex locked for it.
+//! - *An arm that wins has the lock*: it took it in `poll`, or an unlocker locked on its behalf
+//!   before it won the select word for it.
 //! - *An arm that loses has nothing*, and no wake-up ended with it: the unlocker that takes
-//!   out its record and does not win the word goes on to the next waiter, under the same
-//!   lock.
+//!   out its record and does not win the word takes its duty back and goes on to the next
+//!   waiter, under the same lock.
 //!
 //! `poll` announces a waiter if the mutex is not free, before it is known that the select
 //! will wait: between `poll` and `enqueue` a holder could unlock without looking at the queue,

@@ -2,8 +2,8 @@
 //! `send(tx, value) -> r => …`, which evaluates `value` only then.
 //!
 //! It is chosen by a *reservation*: a place in the buffer that nobody else gets, or a receiver
-//! that is won and stays parked until the value has come (`Hchan::try_reserve_locked`). While
-//! the arm waits its record says `Kind::Promise`: who wins it gives the reservation, or,
+//! that is won and stays parked until the value has come, or the arm is dropped without one: then
+//! it looks again (`channel/reserve.rs`). While the arm waits its record says `Kind::Promise`: who wins it gives the reservation, or,
 //! receiving on a rendezvous channel, shows where the value goes, and waits for it.
 
 use super::arm::Arm;

@@ -16,7 +16,7 @@
 //!    announces itself and then need not wait. It costs the next unlocker a look.)
 //! 2. `WOKEN` is set exactly while one waiter, taken out of the queue without being handed the
 //!    lock, has not yet called [`lock_or_announce`](Word::lock_or_announce).
-//! 3. `STARVING` is set only together with `LOCKED`, in one step. While it is set and `LOCKED` is
+//! 3. `STARVING` is set only while `LOCKED` is, which the step that sets it makes sure of. While it is set and `LOCKED` is
 //!    not, nobody but an unlocker with a duty sets `LOCKED`, and such an unlocker is on its way:
 //!    the one that freed the lock.
 //! 4. If the queue is not empty, then somebody holds the lock, or an unlocker with a duty is on
