@@ -58,7 +58,7 @@ pub(crate) enum Outcome<T> {
 /// assert!(matches!(handle.join(), Err(JoinError::Exited)));
 /// ```
 pub fn goexit() -> ! {
-    let Some(gp) = tls::getg() else {
+    let Some(gp) = tls::goroutine() else {
         panic!(
             "`goexit` ends a goroutine, but this is a plain thread; return from its function instead"
         )

@@ -6,6 +6,7 @@ use crate::goexit::{self, Outcome};
 use crate::goroutine::{Goroutine, GoroutineId};
 use crate::inside::Inside;
 use crate::join::AtDetach;
+use crate::maywait::MayWait;
 use crate::newproc::{self, Options};
 use crate::panicking::go_on_exiting;
 use crate::park::Current;
@@ -226,10 +227,11 @@ impl<T> JoinHandle<T> {
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let site = Location::caller();
-        // While the handle still has its destructor.
+        // Both may unwind, and do so while the handle still has its destructor.
+        let may_wait = MayWait::check();
         go_on_exiting();
         let this = ManuallyDrop::new(self);
-        this.wait(site);
+        this.wait(may_wait, site);
         // SAFETY: the goroutine has ended (DONE), so its outcome is ours; taken once,
         // as the handle is not dropped. Then we are the slot's last owner.
         unsafe {
@@ -260,10 +262,10 @@ impl<T> JoinHandle<T> {
         unsafe { self.gp.as_ref() }
     }
 
-    fn wait(&self, site: &'static Location<'static>) {
+    fn wait(&self, may_wait: MayWait, site: &'static Location<'static>) {
         let join = &self.g().join;
         while !join.is_done() {
-            let current = Current::new();
+            let current = Current::also_exiting(may_wait);
             // SAFETY: the waiter is shown by `set_waiter`, on g0 after the context is
             // saved; only the goroutine's end takes it, once. The word is not on our stack.
             unsafe {
@@ -385,13 +387,13 @@ pub fn current() -> Goroutine {
 #[must_use]
 pub fn current_root() -> Option<GoroutineId> {
     // SAFETY: the running goroutine's slot is its own.
-    tls::getg().map(|gp| GoroutineId::new(unsafe { gp.as_ref() }.root()))
+    tls::goroutine().map(|gp| GoroutineId::new(unsafe { gp.as_ref() }.root()))
 }
 
 /// The goroutine that calls; `None` on a plain thread.
 #[must_use]
 pub fn try_current() -> Option<Goroutine> {
-    let gp = tls::getg()?;
+    let gp = tls::goroutine()?;
     // SAFETY: the running goroutine's slot is its own.
     let g = unsafe { gp.as_ref() };
     Some(Goroutine::new(g.id(), g.name()))

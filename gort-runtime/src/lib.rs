@@ -20,6 +20,7 @@
 //! netpoll/                             who waits for which descriptor
 //! stack/ time/ gqueue home panicking   where goroutines live, sleep, queue
 //! idle ownership runq join gstatus     the protocols, which loom explores
+//! maywait                              who may wait, and where
 //! waiter                               a goroutine or a thread that waits, as a word
 //! lock note threadparker               what blocks a thread
 //! config debug goroutine waitreason    settings, names
@@ -74,6 +75,8 @@ mod join;
 mod lock;
 #[cfg(not(loom))]
 mod m;
+#[cfg(not(loom))]
+mod maywait;
 #[cfg(not(loom))]
 mod metrics;
 mod netpoll;
@@ -156,6 +159,7 @@ pub use {
     goroutine::{Goroutine, GoroutineId},
     handle::{Builder, JoinError, JoinHandle, current, current_root, spawn, try_current},
     iowait::{Direction, Interrupted, PollDesc},
+    maywait::MayWait,
     metrics::{LatencyHistogram, Metrics, metrics},
     panicking::{go_on_exiting, is_goexit, must_exit, replace_panic, take_replacement},
     park::{Current, wait_for_ever, yield_now},

@@ -127,7 +127,7 @@ impl Newborn {
             }
         };
         // SAFETY: the running goroutine is alive.
-        let parent_root = tls::getg().map(|parent| unsafe { parent.as_ref() }.root());
+        let parent_root = tls::goroutine().map(|parent| unsafe { parent.as_ref() }.root());
         // SAFETY: the slot is Idle and ours. The packet lies below the G; it is far smaller
         // than the least stack.
         let packet = unsafe {

@@ -33,6 +33,7 @@ use crate::g::G;
 use crate::gstatus::{GStatus, casgstatus, end_waiting};
 use crate::inside::Inside;
 use crate::m::{Commit, M};
+use crate::maywait::MayWait;
 use crate::panicking::go_on_exiting;
 use crate::prim::Ordering::Relaxed;
 use crate::ready::submit_next;
@@ -96,37 +97,27 @@ impl Current {
     /// On the system stack, where nothing may wait.
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn new() -> Self {
+        let may_wait = MayWait::check();
         go_on_exiting();
-        Self::also_exiting()
+        Self::also_exiting(may_wait)
     }
 
     /// The caller, also if it has called [`goexit`](crate::goexit()): for waits that must not
-    /// be given up.
-    ///
-    /// # Panics
-    /// On the system stack, where nothing may wait.
+    /// be given up. It has asked whether it may wait before it began with the operation, and may
+    /// hold something by now: this does not unwind.
     #[inline]
     #[must_use]
-    pub fn also_exiting() -> Self {
+    pub fn also_exiting(_: MayWait) -> Self {
         let waiter = match tls::getg() {
             Some(gp) => Waiter::of_g(gp),
-            None => Self::not_a_goroutine(),
+            None => Waiter::of_thread(ThreadParker::take()),
         };
         Self {
             waiter,
             _not_send: PhantomData,
         }
-    }
-
-    #[cold]
-    fn not_a_goroutine() -> Waiter {
-        assert!(
-            tls::getm().is_none(),
-            "blocking operation inside `on_system_stack`: nothing may wait there; \
-             move the operation out of the closure"
-        );
-        Waiter::of_thread(ThreadParker::take())
     }
 
     /// What wakers call.

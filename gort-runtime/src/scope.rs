@@ -6,14 +6,17 @@
 //! dropped its closure and its result has been taken or dropped: the *packet*, shared by
 //! the goroutine and its handle, counts down when it is dropped, as the last thing that
 //! touches anything borrowed. Goroutines are never freed or unwound from outside, so the
-//! frame that waits stays where it is.
+//! frame that waits stays where it is. Where nothing may wait, `scope` refuses to begin; and
+//! should its wait ever unwind, the process aborts.
 
 use crate::ending::Ending;
 use crate::goroutine::Goroutine;
 use crate::handle::{Builder, JoinError, JoinHandle};
 use crate::lock::Lock;
+use crate::maywait::MayWait;
 use crate::panicking::is_goexit;
 use crate::park::Current;
+use crate::throw::AbortOnUnwind;
 use crate::waiter::Waiter;
 use crate::waitreason::WaitReason;
 use std::any::Any;
@@ -89,12 +92,13 @@ impl Data {
         }
     }
 
-    fn wait(&self, site: &'static Location<'static>) {
+    fn wait(&self, may_wait: MayWait, site: &'static Location<'static>) {
+        let borrowed = AbortOnUnwind("a scope stopped waiting for its goroutines");
         while self.running.load(Acquire) != 0 {
-            let current = Current::also_exiting();
+            let current = Current::also_exiting(may_wait);
             let mut owner = self.owner.lock();
             if self.running.load(Acquire) == 0 {
-                return;
+                break;
             }
             *owner = Some(current.waiter());
             // SAFETY: the waiter was shown under the lock, which `commit` releases; it is
@@ -110,6 +114,7 @@ impl Data {
                 );
             }
         }
+        borrowed.forget();
     }
 }
 
@@ -117,7 +122,8 @@ impl Data {
 /// all of them have ended, also if `f` panics or exits.
 ///
 /// # Panics
-/// If `f` panics; or if a goroutine of the scope panicked and was not joined.
+/// If `f` panics; or if a goroutine of the scope panicked and was not joined. On the system stack,
+/// before anything has been started.
 ///
 /// # Examples
 /// ```
@@ -137,6 +143,7 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
     let site = Location::caller();
+    let may_wait = MayWait::check();
     let scope = Scope {
         data: Arc::new(Data {
             running: AtomicUsize::new(0),
@@ -147,7 +154,7 @@ where
         env: PhantomData,
     };
     let result = panic::catch_unwind(AssertUnwindSafe(|| f(&scope)));
-    scope.data.wait(site);
+    scope.data.wait(may_wait, site);
     match result {
         Err(payload) => panic::resume_unwind(payload),
         Ok(_) if scope.data.panicked.load(Relaxed) => {

@@ -1,5 +1,6 @@
 //! `sleep`: a timer on the sleeper's stack.
 
+use crate::maywait::MayWait;
 use crate::park::Current;
 use crate::time::{Nanos, deadline_after, nanos_of, now};
 use crate::tls;
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 #[track_caller]
 pub fn sleep(d: Duration) {
     if tls::getg().is_none() {
-        assert_not_g0();
+        let _ = MayWait::check();
         return std::thread::sleep(d);
     }
     if d.is_zero() {
@@ -50,18 +51,13 @@ pub fn sleep(d: Duration) {
 #[track_caller]
 pub fn sleep_until(deadline: Instant) {
     if tls::getg().is_none() {
-        assert_not_g0();
+        let _ = MayWait::check();
         return std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
     }
     let deadline = nanos_of(deadline);
     if deadline > now() {
         sleep_until_nanos(deadline, Location::caller());
     }
-}
-
-fn assert_not_g0() {
-    // Panics with the explanation if this is g0.
-    let _ = tls::getm().map(|_| Current::new());
 }
 
 fn sleep_until_nanos(deadline: Nanos, site: &'static Location<'static>) {

@@ -27,3 +27,20 @@ pub fn fatal(what: &str) -> ! {
     os::write_stderr(b"\n");
     os::exit_now(2);
 }
+
+/// Aborts, with these words, if it is dropped: for a stretch of code that must not be left by a panic.
+pub(crate) struct AbortOnUnwind(pub(crate) &'static str);
+
+impl AbortOnUnwind {
+    /// The stretch is over.
+    #[expect(clippy::mem_forget, reason = "its destructor is the alarm")]
+    pub(crate) fn forget(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        throw(self.0);
+    }
+}

@@ -27,6 +27,14 @@ pub(crate) fn getg() -> Option<NonNull<G>> {
     NonNull::new(m.curg.get())
 }
 
+/// The goroutine whose code this is: it runs here, or its call runs on g0 (`on_system_stack`), and
+/// it is running, so its owner is this thread. `None` on a plain thread, and in the scheduler.
+#[inline]
+pub(crate) fn goroutine() -> Option<NonNull<G>> {
+    let m = getm()?;
+    NonNull::new(m.curg.get()).or_else(|| NonNull::new(m.calls_for.get()))
+}
+
 /// Makes `m` this thread's M (null: none any more).
 pub(crate) fn set_m(m: *const M) {
     arch::set_current_m(m.cast_mut().cast());

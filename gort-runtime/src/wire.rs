@@ -36,7 +36,7 @@ use std::thread;
 /// ```
 #[must_use = "the goroutine is wired only as long as the guard lives"]
 pub fn lock_os_thread() -> OsThreadLock {
-    if let (Some(m), Some(gp)) = (tls::getm(), tls::getg()) {
+    if let (Some(m), Some(gp)) = (tls::getm(), tls::goroutine()) {
         wire(m, gp);
     }
     OsThreadLock {
@@ -73,7 +73,7 @@ pub struct OsThreadLock {
 
 impl Drop for OsThreadLock {
     fn drop(&mut self) {
-        if let Some(gp) = tls::getg() {
+        if let Some(gp) = tls::goroutine() {
             unwire_if(true, gp);
         }
     }

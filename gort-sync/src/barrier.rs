@@ -7,7 +7,7 @@
 
 use crate::prim::DataCell;
 use crate::sudog::{Sudog, WaitQueue};
-use gort_runtime::{Current, RawLock, WaitReason, go_on_exiting, must_exit};
+use gort_runtime::{Current, MayWait, RawLock, WaitReason, go_on_exiting, must_exit};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -100,7 +100,7 @@ impl Barrier {
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         let site = Location::caller();
-        let current = Current::also_exiting();
+        let current = Current::also_exiting(MayWait::check());
         self.lock.lock();
         let arrived = self.arrived.get() + 1;
         if arrived >= self.n {

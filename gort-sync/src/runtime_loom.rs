@@ -85,6 +85,22 @@ pub fn must_exit() -> bool {
 
 pub fn go_on_exiting() {}
 
+/// In a model everybody may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct MayWait;
+
+impl MayWait {
+    #[must_use]
+    pub fn get() -> Option<Self> {
+        Some(Self)
+    }
+
+    #[must_use]
+    pub fn check() -> Self {
+        Self
+    }
+}
+
 /// What the attempts do is done by parking and looking again, too.
 #[must_use]
 pub fn worth_spinning() -> bool {
@@ -214,7 +230,7 @@ impl Current {
     }
 
     #[must_use]
-    pub fn also_exiting() -> Self {
+    pub fn also_exiting(_: MayWait) -> Self {
         Self::new()
     }
 

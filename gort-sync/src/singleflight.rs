@@ -13,7 +13,7 @@
 use crate::caught::{self, Unwound};
 use crate::mutex::Mutex;
 use crate::waitgroup::WaitGroup;
-use gort_runtime::{goexit, try_current};
+use gort_runtime::{MayWait, goexit, try_current};
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
@@ -129,6 +129,8 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     {
         let key = Arc::new(key);
         let (call, old) = {
+            // Before it counts as one who shares.
+            let _ = MayWait::check();
             let mut calls = self.calls.lock();
             match calls.get(&key) {
                 Some(call) if call.join() => {

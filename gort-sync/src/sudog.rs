@@ -288,6 +288,35 @@ impl WaitQueue {
         }
     }
 
+    /// As [`dequeue_partner`](Self::dequeue_partner), for one who cannot wait for a value that is
+    /// promised: passes over promises.
+    ///
+    /// # Safety
+    /// As for [`dequeue`](Self::dequeue).
+    #[cold]
+    pub(crate) unsafe fn dequeue_value<'a>(&self, wakes: &Wakes) -> Option<&'a Sudog> {
+        let mut next = self.head.get();
+        // SAFETY: records in the queue are alive; the caller holds the lock, and wakes.
+        unsafe {
+            while let Some(sg) = next.as_ref() {
+                next = sg.next.get();
+                if sg.kind.get() == Kind::Promise {
+                    continue;
+                }
+                self.remove(sg);
+                if !sg.win() {
+                    continue;
+                }
+                if sg.kind.get() != Kind::Observer {
+                    return Some(sg);
+                }
+                sg.success.set(true);
+                wakes.push(sg);
+            }
+        }
+        None
+    }
+
     /// Takes out the first record whose waiter is ours to wake.
     ///
     /// # Safety

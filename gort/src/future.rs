@@ -1,6 +1,7 @@
 //! Futures in a program of goroutines.
 
 use crate::channel::{Receiver, Sender, bounded};
+use gort_runtime::MayWait;
 use std::future::IntoFuture;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 /// threads to be running elsewhere in the program.
 ///
 /// # Panics
-/// If the future does.
+/// If the future does; on the system stack, where nothing may wait.
 ///
 /// # Examples
 /// ```
@@ -26,6 +27,7 @@ use std::task::{Context, Poll, Wake, Waker};
 /// ```
 #[track_caller]
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
+    let _ = MayWait::check();
     let mut future = pin!(future.into_future());
     let signal = Arc::new(Signal::new());
     let waker = Waker::from(Arc::clone(&signal));

@@ -40,7 +40,7 @@ use crate::prim::{
     Ordering::{Acquire, Release},
 };
 use crate::sudog::{Kind, Sudog, WaitQueue, Wakes};
-use gort_runtime::RawLock;
+use gort_runtime::{MayWait, RawLock};
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::fmt;
@@ -95,7 +95,9 @@ pub(crate) enum Tried {
     NotReady,
     /// A receive has won a sender that has yet to come by its value: go and fetch it
     /// (`receive_promised`), after unlocking.
-    Promised(NonNull<Sudog>),
+    Promised(NonNull<Sudog>, MayWait),
+    /// A receive could only win such a sender, and its caller may not wait.
+    Refused,
 }
 
 impl<T> Hchan<T> {
@@ -287,12 +289,18 @@ impl<T> Hchan<T> {
         Tried::NotReady
     }
 
-    /// Tries to receive into `elem`, which is initialised only if the answer is `Done`.
+    /// Tries to receive into `elem`, which is initialised only if the answer is `Done`. A caller
+    /// who may not wait wins no sender that has only promised a value.
     ///
     /// # Safety
     /// The caller holds the lock; `elem` is a place for a `T`.
     #[inline]
-    pub(crate) unsafe fn try_recv_locked(&self, elem: *mut T, wakes: &Wakes) -> Tried {
+    pub(crate) unsafe fn try_recv_locked(
+        &self,
+        elem: *mut T,
+        wakes: &Wakes,
+        may_wait: Option<MayWait>,
+    ) -> Tried {
         // SAFETY: caller's clause.
         let state = unsafe { self.state() };
         // SAFETY: we hold the lock; caller's clause on `elem`.
@@ -303,10 +311,18 @@ impl<T> Hchan<T> {
             return Tried::Done;
         }
         // SAFETY: we hold the lock, and the caller wakes.
-        if let Some(sg) = unsafe { state.sendq.dequeue_partner(wakes) } {
+        let sender = unsafe {
+            match may_wait {
+                Some(_) => state.sendq.dequeue_partner(wakes),
+                None => state.sendq.dequeue_value(wakes),
+            }
+        };
+        if let Some(sg) = sender {
             self.publish(state);
-            if sg.kind.get() == Kind::Promise {
-                return Tried::Promised(NonNull::from(sg));
+            if sg.kind.get() == Kind::Promise
+                && let Some(may_wait) = may_wait
+            {
+                return Tried::Promised(NonNull::from(sg), may_wait);
             }
             // SAFETY: both places are as the caller and the sender promise.
             unsafe {
@@ -315,6 +331,10 @@ impl<T> Hchan<T> {
                 wakes.push(sg);
             }
             return Tried::Done;
+        }
+        // SAFETY: we hold the lock.
+        if may_wait.is_none() && unsafe { state.sendq.has_partner() } {
+            return Tried::Refused;
         }
         if state.closed {
             Tried::Closed

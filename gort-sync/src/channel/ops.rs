@@ -3,7 +3,7 @@
 use super::hchan::{Hchan, Tried};
 use super::ring::Attempt;
 use crate::sudog::{SelectWord, Sudog, Wakes};
-use gort_runtime::{Current, Nanos, WaitReason, go_on_exiting, must_exit};
+use gort_runtime::{Current, MayWait, Nanos, WaitReason, go_on_exiting, must_exit};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::panic::Location;
@@ -19,13 +19,20 @@ pub(super) enum Failed {
     Timeout,
     /// The goroutine has called `goexit` and may not wait.
     Exiting,
+    /// On the system stack nothing may wait.
+    Refused,
 }
 
 impl Failed {
-    /// With nothing held: unwinds if the goroutine has called `goexit`.
-    fn or_exit(self) -> Self {
-        if self == Self::Exiting {
-            go_on_exiting();
+    /// With nothing held: unwinds if it may not wait.
+    #[track_caller]
+    fn or_unwind(self) -> Self {
+        match self {
+            Self::Exiting => go_on_exiting(),
+            Self::Refused => {
+                let _ = MayWait::check();
+            }
+            Self::Closed | Self::Timeout => {}
         }
         self
     }
@@ -48,7 +55,7 @@ impl<T> Hchan<T> {
             Err(failed) => {
                 // SAFETY: the operation failed, so the value is still there.
                 let value = unsafe { slot.into_inner().assume_init() };
-                failed.or_exit();
+                failed.or_unwind();
                 Err(value)
             }
         }
@@ -66,7 +73,7 @@ impl<T> Hchan<T> {
             .map_err(|failed| {
                 // SAFETY: the operation failed, so the value is still there.
                 let value = unsafe { slot.into_inner().assume_init() };
-                (value, failed.or_exit())
+                (value, failed.or_unwind())
             })
     }
 
@@ -79,7 +86,7 @@ impl<T> Hchan<T> {
     ) -> Result<T, Failed> {
         let slot: Slot<T> = UnsafeCell::new(MaybeUninit::uninit());
         self.operate(Direction::Recv, slot.get().cast(), deadline, site)
-            .map_err(Failed::or_exit)?;
+            .map_err(|failed| failed.or_unwind())?;
         // SAFETY: the operation succeeded: a value was moved in.
         Ok(unsafe { slot.into_inner().assume_init() })
     }
@@ -103,19 +110,30 @@ impl<T> Hchan<T> {
     }
 
     fn try_send_slow(&self, mut slot: MaybeUninit<T>) -> Result<(), (T, bool)> {
-        let wakes = Wakes::new();
-        self.raw_lock().lock();
-        // SAFETY: we hold the lock; the slot holds a value.
-        let tried = unsafe { self.try_send_locked(slot.as_mut_ptr(), &wakes) };
-        // SAFETY: taken above.
-        unsafe { self.raw_lock().unlock() };
-        wakes.wake_all();
+        // SAFETY: the slot holds a value.
+        let tried = unsafe { self.try_send_from(slot.as_mut_ptr()) };
         if let Tried::Done = tried {
             return Ok(());
         }
         let closed = matches!(tried, Tried::Closed);
         // SAFETY: not sent, so the value is still there.
         Err((unsafe { slot.assume_init() }, closed))
+    }
+
+    /// Sends the value at `elem` if that is possible without waiting, under the lock; moves out
+    /// of it only if the answer is `Done`.
+    ///
+    /// # Safety
+    /// `elem` points to a value that is the caller's to move.
+    unsafe fn try_send_from(&self, elem: *mut T) -> Tried {
+        let wakes = Wakes::new();
+        self.raw_lock().lock();
+        // SAFETY: we hold the lock; the caller's clause on `elem`.
+        let tried = unsafe { self.try_send_locked(elem, &wakes) };
+        // SAFETY: taken above.
+        unsafe { self.raw_lock().unlock() };
+        wakes.wake_all();
+        tried
     }
 
     /// Receives if that is possible without waiting; `Err(true)`: closed and drained.
@@ -148,7 +166,7 @@ impl<T> Hchan<T> {
             let wakes = Wakes::new();
             self.raw_lock().lock();
             // SAFETY: we hold the lock; the slot is a place for a `T`.
-            let tried = unsafe { self.try_recv_locked(slot.as_mut_ptr(), &wakes) };
+            let tried = unsafe { self.try_recv_locked(slot.as_mut_ptr(), &wakes, MayWait::get()) };
             // SAFETY: taken above.
             unsafe { self.raw_lock().unlock() };
             wakes.wake_all();
@@ -156,9 +174,13 @@ impl<T> Hchan<T> {
                 Tried::Done => true,
                 Tried::Closed => return Err(true),
                 Tried::NotReady => return Err(false),
-                Tried::Promised(sender) => {
+                Tried::Refused => {
+                    let _ = MayWait::check();
+                    false
+                }
+                Tried::Promised(sender, may_wait) => {
                     // SAFETY: won just now, for this; the slot is a place for a `T`.
-                    unsafe { receive_promised(sender, slot.as_mut_ptr().cast(), site) }
+                    unsafe { receive_promised(sender, slot.as_mut_ptr().cast(), may_wait, site) }
                 }
             };
             if filled {
@@ -189,6 +211,13 @@ impl<T> Hchan<T> {
                 Attempt::Closed => return Err(Failed::Closed),
                 Attempt::NotReady | Attempt::Slow => {}
             }
+        } else if self.unbounded && direction == Direction::Send {
+            // Never waits.
+            // SAFETY: `elem` is a value to send.
+            return match unsafe { self.try_send_from(elem) } {
+                Tried::Done => Ok(()),
+                _ => Err(Failed::Closed),
+            };
         }
         self.operate_locked(direction, elem, deadline, site)
     }
@@ -200,8 +229,11 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<(), Failed> {
+        let Some(may_wait) = MayWait::get() else {
+            return Err(Failed::Refused);
+        };
         loop {
-            if let Some(result) = self.try_or_wait(direction, elem, deadline, site) {
+            if let Some(result) = self.try_or_wait(direction, elem, deadline, may_wait, site) {
                 return result;
             }
         }
@@ -215,6 +247,7 @@ impl<T> Hchan<T> {
         direction: Direction,
         elem: *mut T,
         deadline: Option<Nanos>,
+        may_wait: MayWait,
         site: &'static Location<'static>,
     ) -> Option<Result<(), Failed>> {
         let wakes = Wakes::new();
@@ -223,14 +256,14 @@ impl<T> Hchan<T> {
         let tried = unsafe {
             match direction {
                 Direction::Send => self.try_send_locked(elem, &wakes),
-                Direction::Recv => self.try_recv_locked(elem, &wakes),
+                Direction::Recv => self.try_recv_locked(elem, &wakes, Some(may_wait)),
             }
         };
         if let Tried::NotReady = tried {
             return if wakes.is_empty() {
-                self.wait(direction, elem, deadline, || (), site)
+                self.wait(direction, elem, deadline, || (), may_wait, site)
             } else {
-                self.wait_and_wake(direction, elem, deadline, wakes, site)
+                self.wait_and_wake(direction, elem, deadline, wakes, may_wait, site)
             };
         }
         // SAFETY: taken above.
@@ -238,10 +271,11 @@ impl<T> Hchan<T> {
         wakes.wake_all();
         match tried {
             Tried::Done => Some(Ok(())),
-            Tried::Promised(sender) => {
+            Tried::Promised(sender, may_wait) => {
                 // SAFETY: won just now, for this; `elem` is a place for a `T`.
-                unsafe { receive_promised(sender, elem.cast(), site) }.then_some(Ok(()))
+                unsafe { receive_promised(sender, elem.cast(), may_wait, site) }.then_some(Ok(()))
             }
+            Tried::Refused => Some(Err(Failed::Refused)),
             Tried::Closed | Tried::NotReady => Some(Err(Failed::Closed)),
         }
     }
@@ -254,9 +288,11 @@ impl<T> Hchan<T> {
         elem: *mut T,
         deadline: Option<Nanos>,
         wakes: Wakes,
+        may_wait: MayWait,
         site: &'static Location<'static>,
     ) -> Option<Result<(), Failed>> {
-        self.wait(direction, elem, deadline, move || wakes.wake_all(), site)
+        let unlocked = move || wakes.wake_all();
+        self.wait(direction, elem, deadline, unlocked, may_wait, site)
     }
 
     /// Enters the queue and parks. The caller holds the lock, which is released; then
@@ -267,6 +303,7 @@ impl<T> Hchan<T> {
         elem: *mut T,
         deadline: Option<Nanos>,
         unlocked: impl FnOnce(),
+        may_wait: MayWait,
         site: &'static Location<'static>,
     ) -> Option<Result<(), Failed>> {
         if must_exit() {
@@ -275,7 +312,7 @@ impl<T> Hchan<T> {
             unlocked();
             return Some(Err(Failed::Exiting));
         }
-        let current = Current::also_exiting();
+        let current = Current::also_exiting(may_wait);
         let word = SelectWord::new();
         let sg = Sudog::plain(current.waiter(), elem.cast());
         let (lock, reason) = (
@@ -339,10 +376,11 @@ impl<T> Hchan<T> {
 pub(crate) unsafe fn receive_promised(
     sender: NonNull<Sudog>,
     elem: *mut (),
+    may_wait: MayWait,
     site: &'static Location<'static>,
 ) -> bool {
     // Not to be given up any more: the sender counts on us.
-    let current = Current::also_exiting();
+    let current = Current::also_exiting(may_wait);
     let sg = Sudog::plain(current.waiter(), elem);
     // SAFETY: the record is ours until its waiter is woken, which `commit` does when this
     // one can be. The sender then wakes us, once.

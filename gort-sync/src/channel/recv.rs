@@ -204,7 +204,7 @@ impl<T> Receiver<T> {
         };
         received.map_err(|failed| match failed {
             Failed::Timeout => RecvTimeoutError::Timeout,
-            Failed::Closed | Failed::Exiting => RecvTimeoutError::Disconnected,
+            Failed::Closed | Failed::Exiting | Failed::Refused => RecvTimeoutError::Disconnected,
         })
     }
 

@@ -117,7 +117,9 @@ impl<T> Sender<T> {
             .send_until(value, deadline, site)
             .map_err(|(value, failed)| match failed {
                 Failed::Timeout => SendTimeoutError::Timeout(value),
-                Failed::Closed | Failed::Exiting => SendTimeoutError::Disconnected(value),
+                Failed::Closed | Failed::Exiting | Failed::Refused => {
+                    SendTimeoutError::Disconnected(value)
+                }
             })
     }
 

@@ -25,7 +25,8 @@
 use super::arm::Arm;
 use crate::sudog::{SelectWord, Wakes};
 use gort_runtime::{
-    Current, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, random, wait_for_ever,
+    Current, MayWait, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, random,
+    wait_for_ever,
 };
 use std::panic::Location;
 use std::ptr;
@@ -114,9 +115,13 @@ fn run(
         Wait::Block | Wait::Default => None,
     };
 
-    if wait != Wait::Default {
+    let may_wait = if wait == Wait::Default {
+        None
+    } else {
+        let may_wait = MayWait::check();
         go_on_exiting();
-    }
+        Some(may_wait)
+    };
     loop {
         let wakes = Wakes::new();
         locks.lock();
@@ -133,14 +138,14 @@ fn run(
             continue;
         }
         let time_is_up = deadline.is_some_and(|deadline| now() >= deadline);
-        if wait == Wait::Default || time_is_up {
+        let (false, Some(may_wait)) = (time_is_up, may_wait) else {
             locks.unlock();
             wakes.wake_all();
             return None;
-        }
+        };
         let due = arms.iter().filter_map(|arm| arm.due()).min();
         let until = due.into_iter().chain(deadline).min();
-        let chosen = park(arms, poll_order, &locks, wakes, until, site);
+        let chosen = park(arms, poll_order, &locks, wakes, until, may_wait, site);
         if chosen.is_some_and(|chosen| arms[chosen].settle(site)) {
             return chosen;
         }
@@ -157,9 +162,10 @@ fn park(
     locks: &Locks<'_>,
     wakes: Wakes,
     until: Option<Nanos>,
+    may_wait: MayWait,
     site: &'static Location<'static>,
 ) -> Option<usize> {
-    let current = Current::also_exiting();
+    let current = Current::also_exiting(may_wait);
     let word = SelectWord::new();
     // By value: where there is no lock to hold it back, the select may be over, woken by
     // the time, before `commit` has run, and `locks` gone.

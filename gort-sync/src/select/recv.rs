@@ -5,7 +5,7 @@ use crate::channel::{
     Hchan, Receiver, RecvError, Slot, Source, TimerChan, Tried, instant_as, receive_promised,
 };
 use crate::sudog::{SelectWord, Sudog, Wakes};
-use gort_runtime::{Nanos, RawLock, Waiter, now};
+use gort_runtime::{MayWait, Nanos, RawLock, Waiter, now};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::panic::Location;
@@ -27,7 +27,9 @@ enum Got {
     /// A value, which lies in the slot.
     Value,
     /// A sender that has been won but has yet to come by its value.
-    Promise(NonNull<Sudog>),
+    Promise(NonNull<Sudog>, MayWait),
+    /// There is such a sender, for whose value the caller may not wait.
+    Refused,
     /// That no value will come any more.
     End,
 }
@@ -77,13 +79,15 @@ impl<T> ChanRecvArm<'_, T> {
     /// As for `poll`.
     unsafe fn poll_chan(&self, chan: &Hchan<T>, wakes: &Wakes) -> bool {
         // SAFETY: caller's clauses; the slot is ours and empty.
-        self.got
-            .set(match unsafe { chan.try_recv_locked(self.place(), wakes) } {
+        self.got.set(
+            match unsafe { chan.try_recv_locked(self.place(), wakes, MayWait::get()) } {
                 Tried::Done => Got::Value,
                 Tried::Closed => Got::End,
                 Tried::NotReady => return false,
-                Tried::Promised(sender) => Got::Promise(sender),
-            });
+                Tried::Refused => Got::Refused,
+                Tried::Promised(sender, may_wait) => Got::Promise(sender, may_wait),
+            },
+        );
         true
     }
 
@@ -152,13 +156,17 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     fn settle(&self, site: &'static Location<'static>) -> bool {
         let got = match self.got.get() {
             // SAFETY: `poll` won the sender, and the place is ours and empty.
-            Got::Promise(sender) => unsafe {
-                if receive_promised(sender, self.place().cast(), site) {
+            Got::Promise(sender, may_wait) => unsafe {
+                if receive_promised(sender, self.place().cast(), may_wait, site) {
                     Got::Value
                 } else {
                     Got::Nothing
                 }
             },
+            Got::Refused => {
+                let _ = MayWait::check();
+                Got::Nothing
+            }
             // Woken: with a value; or to look again, as by `close`.
             Got::Nothing if self.sg.success.get() => Got::Value,
             got => got,

@@ -6,7 +6,7 @@
 //! socket is closed, or its deadline passes, the user leaves, and those behind it follow
 //! one after the other.
 
-use gort_runtime::{Direction, Interrupted, Nanos, PollDesc, deadline_after, nanos_of};
+use gort_runtime::{Direction, Interrupted, MayWait, Nanos, PollDesc, deadline_after, nanos_of};
 use gort_sync::Mutex;
 use socket2::SockRef;
 use std::io;
@@ -119,6 +119,7 @@ impl<S: AsFd> Socket<S> {
         let turn = &self.side(direction).turn;
         let waits = !self.nonblocking.load(Relaxed);
         let _turn = if waits {
+            let _ = MayWait::check();
             turn.lock()
         } else {
             turn.try_lock().map_err(|_| io::ErrorKind::WouldBlock)?

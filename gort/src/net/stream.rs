@@ -2,7 +2,7 @@
 
 use super::addr::each_addr;
 use super::socket::{Socket, zero_timeout};
-use gort_runtime::{Direction, Nanos, deadline_after};
+use gort_runtime::{Direction, MayWait, Nanos, deadline_after};
 use socket2::{Domain, Protocol, SockRef, Type};
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -85,6 +85,7 @@ impl TcpStream {
 
     #[track_caller]
     fn connect_until(addr: &SocketAddr, limit: Option<Nanos>) -> io::Result<Self> {
+        let _ = MayWait::check();
         let domain = Domain::for_address(*addr);
         let socket = socket2::Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
         let in_progress = match socket.connect(&(*addr).into()) {
