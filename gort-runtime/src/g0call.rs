@@ -13,25 +13,26 @@ use std::thread::Result;
 struct Call<F, T> {
     f: Option<F>,
     result: Option<Result<T>>,
-    /// The goroutine came from user code, and goes back there.
-    leave: bool,
+    /// `f` is user code, and runs outside the runtime.
+    is_user: bool,
 }
 
 /// Runs `f` on `m`'s g0 and comes back to `gp`, which is running there. A panic of `f` is
-/// the error. With `leave` the runtime is left on the way back.
+/// the error. If `f` `is_user` code, the runtime is left before `f` runs, so that sysmon may take
+/// the P, and the goroutine is still outside when it is back.
 ///
 /// # Safety
 /// `gp` is the goroutine that calls, on `m`, inside the runtime (`inside.rs`).
 pub(crate) unsafe fn call_on_g0<F: FnOnce() -> T, T>(
     m: &M,
     gp: NonNull<G>,
-    leave: bool,
+    is_user: bool,
     f: F,
 ) -> Result<T> {
     let mut call = Call {
         f: Some(f),
         result: None,
-        leave,
+        is_user,
     };
     m.system_call.set(ptr::from_mut(&mut call).cast());
     // SAFETY: the running goroutine saves itself; `run` returns the same context, so it
@@ -58,14 +59,15 @@ unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) 
     let call = unsafe { &mut *m.system_call.get().cast::<Call<F, T>>() };
     if let Some(f) = call.f.take() {
         m.calls_for.set(gp);
+        if call.is_user {
+            m.ownership.leave();
+        }
         // The panic counter goes up and down on this one thread.
         call.result = Some(panic::catch_unwind(AssertUnwindSafe(f)));
-        m.calls_for.set(ptr::null_mut());
     }
     debug_assert_eq!(NonNull::new(gp).map(G::gobuf), Some(from));
+    // Outside sysmon may look at any moment: one of the two always says whose P it takes.
     m.curg.set(gp);
-    if call.leave {
-        m.ownership.leave();
-    }
+    m.calls_for.set(ptr::null_mut());
     from
 }

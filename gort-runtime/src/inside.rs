@@ -11,7 +11,9 @@
 //! Getting a P again is Go's `exitsyscall`: there is an idle one, or `exitsyscall0` puts the
 //! goroutine into the global queue and the thread goes to sleep.
 //!
-//! On g0 we are inside already, and nobody takes the P.
+//! The scheduler on g0 is inside already, and nobody takes its P. What `on_system_stack` calls on
+//! g0 is user code like any other: it enters, and may lose the P. It cannot wait for another one
+//! there, so it goes on without; its goroutine enters after the switch back, and gets one.
 
 use crate::arch::{self, Gobuf};
 use crate::g::G;
@@ -22,7 +24,6 @@ use crate::p::P;
 use crate::sched::SCHED;
 use crate::schedule::{acquirep, pinned, schedule, submit_global};
 use crate::stats;
-use crate::throw::throw;
 use crate::tls;
 use crate::wire::{unwire_if, wire_if_panicking};
 use std::mem;
@@ -41,7 +42,7 @@ impl Inside {
     pub(crate) fn enter() -> Option<Self> {
         let m = tls::getm()?;
         // Within the runtime entries nest; the outermost one leaves.
-        let from_user = !m.curg.get().is_null() && !m.ownership.is_inside();
+        let from_user = !m.ownership.is_inside();
         if from_user && !m.ownership.enter() {
             m.p.set(ptr::null());
         }
@@ -78,7 +79,7 @@ impl Inside {
         m
     }
 
-    /// Leaves, with a P: if it was taken, waits for another.
+    /// Leaves, with a P: if it was taken, waits for another. On g0 without, if there is none idle.
     #[inline(always)]
     pub(crate) fn finish(self) {
         if self.p.is_none() && self.from_user {
@@ -105,7 +106,8 @@ fn exitsyscall(inside: Inside) {
         return;
     }
     let Some(gp) = tls::getg() else {
-        throw("exitsyscall outside a goroutine")
+        // In a call on g0, which cannot wait: its goroutine will.
+        return;
     };
     let wired = wire_if_panicking(inside.m(), gp);
     let m = inside.into_switch();

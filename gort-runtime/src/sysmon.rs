@@ -262,18 +262,18 @@ fn has_work(p: &P, now: u64) -> bool {
 
 /// Takes `p` from `m` and hands it on; gives the goroutine that goes on without.
 fn take(p: &'static P, m: &M) -> Option<NonNull<G>> {
-    let mut curg = None;
+    let mut running = None;
     m.ownership.take(|| {
         if ptr::eq(m.p.get(), p) && ptr::eq(p.m.load(Relaxed), m) {
-            curg = NonNull::new(m.curg.get());
+            running = m.goroutine().map(NonNull::from);
         }
-        curg.is_some()
+        running.is_some()
     });
-    if curg.is_some() {
+    if running.is_some() {
         m.times_taken
             .store(m.times_taken.load(Relaxed).wrapping_add(1), Relaxed);
         p.m.store(ptr::null_mut(), Relaxed);
         handoffp(p);
     }
-    curg
+    running
 }

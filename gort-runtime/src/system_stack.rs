@@ -9,11 +9,14 @@ use std::panic;
 /// needs a deep stack. On a plain thread, and on the system stack itself, `f` is
 /// simply called. Go's `systemstack`.
 ///
-/// A panic of `f` goes on in the caller.
+/// A panic of `f` goes on in the caller, and so does [`goexit`](crate::goexit()). If `f` computes
+/// for long or blocks, the other goroutines go on, as beside any goroutine that does.
 ///
 /// # Panics
-/// If `f` tries to park (channel, lock, sleep…): on the system stack there is no
-/// goroutine that could wait.
+/// If `f` calls what may have to wait (`recv`, `lock`, `join`, [`scope`](crate::scope()), sleep,
+/// sockets…): on the system stack there is no goroutine that could be parked. The operation panics
+/// before it has done anything. Those that never wait (`try_recv`, `send` on an unbounded
+/// channel, a `select!` with `default`, dropping a guard) work.
 ///
 /// # Examples
 /// ```
@@ -35,11 +38,16 @@ pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     let Some(inside) = Inside::enter() else {
         return call_here(f);
     };
-    let leave = inside.is_outermost();
-    // Inside until the call is over: what `f` starts uses this M's P, which stays ours.
+    // If not, this is called from within the runtime (a panic hook may be), which needs its P.
+    let from_user = inside.is_outermost();
     let m = inside.into_switch();
     // SAFETY: we are `gp`, on `m`, and inside.
-    match unsafe { call_on_g0(m, gp, leave, f) } {
+    let result = unsafe { call_on_g0(m, gp, from_user, f) };
+    // If `f` took long the P is somebody else's by now, and we wait for another.
+    if let Some(inside) = Inside::enter() {
+        inside.finish();
+    }
+    match result {
         Ok(value) => value,
         Err(payload) => panic::resume_unwind(payload),
     }
