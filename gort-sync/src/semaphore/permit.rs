@@ -10,6 +10,9 @@ use std::ptr::NonNull;
 /// Permits of a [`Semaphore`], given back when dropped (Go's `Release`). It borrows nothing: it may
 /// go to another goroutine, and outlive the semaphore's handles.
 ///
+/// One that holds no permits (`acquire(0)`, `split(0)`, what is left when all were split off) belongs
+/// to no semaphore.
+///
 /// ```
 /// use gort::sync::Semaphore;
 ///
@@ -23,7 +26,8 @@ use std::ptr::NonNull;
 /// ```
 #[must_use = "the permits are given back as soon as this is dropped"]
 pub struct Permit {
-    /// May dangle if `n` is 0: only permits that are out keep it.
+    /// Means nothing if `n` is 0, and is not looked at: only permits that are out keep the `Sema`,
+    /// so it may be gone, and another may have its address.
     sema: NonNull<Sema>,
     n: usize,
 }
@@ -68,24 +72,30 @@ impl Permit {
         Some(Self { sema: self.sema, n })
     }
 
-    /// Moves the permits of `other` to this one.
+    /// Moves the permits of `other` to this one. If this one holds none, it then belongs to
+    /// `other`'s semaphore, whatever it belonged to before.
     ///
     /// # Panics
-    /// If they belong to different semaphores.
+    /// If both hold permits, and of different semaphores.
     ///
     /// # Examples
     /// ```
     /// use gort::sync::Semaphore;
     ///
     /// let semaphore = Semaphore::new(3);
-    /// let mut all = semaphore.acquire(1);
+    /// let mut all = semaphore.acquire(0);
+    /// all.merge(semaphore.acquire(1));
     /// all.merge(semaphore.acquire(2));
     /// assert_eq!(all.num_permits(), 3);
     /// ```
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
+        if self.n == 0 {
+            // Not the address alone: `other`'s pointer is the one that may be used.
+            return mem::swap(self, &mut other);
+        }
         assert!(
-            self.sema == other.sema,
+            other.n == 0 || self.sema == other.sema,
             "merging permits of different semaphores"
         );
         self.n += mem::take(&mut other.n);

@@ -18,6 +18,7 @@
 //! 4. Permits there + permits out = `total`. Permits are out in `Permit`s.
 //! 5. Memory: a `Sema` is freed when no handle is left and no permit is out. Permits are not
 //!    counted beside invariant 4, so taking and giving back are one read-modify-write each.
+//!    Hence a `Permit` for 0 keeps nothing, and must not look at its pointer.
 //!
 //! # Why no wake-up is lost
 //! A waiter freezes the word, sees too few permits, enters the queue, and lets go of the lock
