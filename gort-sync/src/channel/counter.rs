@@ -3,8 +3,11 @@
 //!
 //! # Orderings
 //! A count's decrement is acquire-release, so the last handle of a side sees what the
-//! others did. The side that goes second learns it from `other_side_gone`, an
+//! others did. The side that goes second learns it from `one_side_gone`, an
 //! acquire-release swap, and frees.
+//!
+//! The last receiver drops what is buffered: user code, which may unwind. What the handle owes comes
+//! after that in any case ([`SideGone`]).
 
 use super::hchan::Hchan;
 use crate::prim::{
@@ -88,13 +91,25 @@ impl<T> Share<T> {
         if self.count(side).fetch_sub(1, AcqRel) != 1 {
             return;
         }
+        // In any case, also if the destructor of a value that is drained unwinds.
+        let _gone = SideGone(self.0);
         match side {
             Side::Sender => {
                 self.chan().close();
             }
             Side::Receiver => self.chan().close_and_drain(),
         }
-        if self.counted().one_side_gone.swap(true, AcqRel) {
+    }
+}
+
+/// The end of a side: when this is dropped, by the last handle of the side, the channel is freed
+/// if the other side has ended.
+struct SideGone<T>(NonNull<Counted<T>>);
+
+impl<T> Drop for SideGone<T> {
+    fn drop(&mut self) {
+        // SAFETY: our side's end has not been told yet, so the channel is still there.
+        if unsafe { self.0.as_ref() }.one_side_gone.swap(true, AcqRel) {
             // SAFETY: both counts are 0 and this was the second side to find out.
             drop(unsafe { Box::from_raw(self.0.as_ptr()) });
         }

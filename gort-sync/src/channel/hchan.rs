@@ -34,7 +34,7 @@
 //! ordered before the send that would make it `true`; a poll that *follows* such a send,
 //! in the same goroutine or by any synchronisation, sees it. The ring's are in `ring.rs`.
 
-use super::ring::{Attempt, Ring};
+use super::ring::{Attempt, Ring, drop_all};
 use crate::prim::{
     AtomicBool,
     Ordering::{Acquire, Release},
@@ -475,7 +475,8 @@ impl<T> Hchan<T> {
         first
     }
 
-    /// The last receiver is gone: closes the channel and drops what is buffered.
+    /// The last receiver is gone: closes the channel and drops what is buffered, all of it, also if a
+    /// destructor panics.
     pub(crate) fn close_and_drain(&self) {
         self.close();
         // Destructors are user code: they run without the lock.
@@ -483,12 +484,14 @@ impl<T> Hchan<T> {
         if let Some(ring) = &self.ring {
             let mut place = MaybeUninit::<T>::uninit();
             // SAFETY: `Done` says that the place was filled. Nobody waits in a closed
-            // channel, so the head is not arrested, and the loop ends with `Closed`.
-            unsafe {
-                while ring.pop(place.as_mut_ptr()) == Attempt::Done {
+            // channel, so the head is not arrested, and in the end there is `Closed`.
+            drop_all(|| unsafe {
+                let filled = ring.pop(place.as_mut_ptr()) == Attempt::Done;
+                if filled {
                     place.assume_init_drop();
                 }
-            }
+                filled
+            });
         }
     }
 

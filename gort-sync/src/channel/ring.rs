@@ -76,10 +76,40 @@ struct Slot<T> {
 pub(crate) struct Ring<T> {
     tail: CachePadded<AtomicUsize>,
     head: CachePadded<AtomicUsize>,
-    slots: NonNull<Slot<T>>,
-    cap: usize,
+    slots: Slots<T>,
     /// A power of two above `cap`, in position units.
     lap: usize,
+}
+
+/// The slots' memory, for itself, so that it is freed also if a value's destructor panics.
+struct Slots<T> {
+    first: NonNull<Slot<T>>,
+    cap: usize,
+}
+
+impl<T> Slots<T> {
+    /// Zeroed: stamps 0, and values that are not there. `cap` is at least 1.
+    fn new(cap: usize) -> Option<Self> {
+        let layout = Layout::array::<Slot<T>>(cap).ok()?;
+        // SAFETY: not of size 0: a slot has a stamp.
+        let first = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?.cast();
+        #[cfg(loom)]
+        make_slots::<T>(first, cap);
+        Some(Self { first, cap })
+    }
+}
+
+impl<T> Drop for Slots<T> {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout, which it has found to be valid.
+        unsafe {
+            let layout = Layout::from_size_align_unchecked(
+                size_of::<Slot<T>>() * self.cap,
+                align_of::<Slot<T>>(),
+            );
+            alloc::dealloc(self.first.as_ptr().cast(), layout);
+        }
+    }
 }
 
 impl<T> Ring<T> {
@@ -88,32 +118,26 @@ impl<T> Ring<T> {
         let lap = cap.checked_add(1)?.checked_next_power_of_two()?;
         // Some laps must fit into a word.
         lap.checked_mul(1 << (SHIFT + 8))?;
-        let layout = Layout::array::<Slot<T>>(cap).ok()?;
-        // SAFETY: not of size 0: a slot has a stamp.
-        let slots = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?.cast();
-        #[cfg(loom)]
-        make_slots::<T>(slots, cap);
         Some(Self {
             tail: CachePadded::new(AtomicUsize::new(0)),
             head: CachePadded::new(AtomicUsize::new(0)),
-            // Zeroed: stamps 0, and values that are not there.
-            slots,
-            cap,
+            slots: Slots::new(cap)?,
             lap: lap << SHIFT,
         })
     }
 
+    #[inline(always)]
     pub(crate) fn cap(&self) -> usize {
-        self.cap
+        self.slots.cap
     }
 
     /// The slot of a position, flags or not.
     #[inline(always)]
     fn slot(&self, word: usize) -> &Slot<T> {
         let index = (word & (self.lap - 1)) >> SHIFT;
-        debug_assert!(index < self.cap);
+        debug_assert!(index < self.cap());
         // SAFETY: positions' slots are below `cap` (`next`).
-        unsafe { self.slots.add(index).as_ref() }
+        unsafe { self.slots.first.add(index).as_ref() }
     }
 
     /// The stamp of a free slot in the lap of this position.
@@ -125,7 +149,7 @@ impl<T> Ring<T> {
     /// The position after this one, which has no flags.
     #[inline(always)]
     fn next(&self, pos: usize) -> usize {
-        if (pos & (self.lap - 1)) >> SHIFT < self.cap - 1 {
+        if (pos & (self.lap - 1)) >> SHIFT < self.cap() - 1 {
             pos + (1 << SHIFT)
         } else {
             self.lap_of(pos).wrapping_add(self.lap)
@@ -340,7 +364,7 @@ impl<T> Ring<T> {
             return if self.lap_of(tail) == self.lap_of(head) {
                 count(tail) - count(head)
             } else {
-                self.cap - count(head) + count(tail)
+                self.cap() - count(head) + count(tail)
             };
         }
     }
@@ -368,27 +392,35 @@ fn make_slots<T>(slots: NonNull<Slot<T>>, cap: usize) {
     }
 }
 
+/// Calls `drop_one` until it finds nothing more to drop, also after a value's destructor has
+/// panicked, as `Vec` does: the first panic goes on, and a second ends the process.
+pub(super) fn drop_all(drop_one: impl FnMut() -> bool) {
+    struct Rest<F: FnMut() -> bool>(F);
+    impl<F: FnMut() -> bool> Drop for Rest<F> {
+        fn drop(&mut self) {
+            while (self.0)() {}
+        }
+    }
+    // What a panic has left over goes in the second destructor, while the first unwinds.
+    let mut rest = Rest(drop_one);
+    while (rest.0)() {}
+}
+
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
         let mut pos = self.head.load(Relaxed) & !FLAGS;
         let tail = self.tail.load(Relaxed) & !FLAGS;
-        while pos != tail {
-            // SAFETY: nobody else is here any more: between head and tail all slots are full.
-            unsafe {
-                self.slot(pos)
-                    .value
-                    .with_mut(|place| (*place).assume_init_drop());
-            };
+        drop_all(|| {
+            if pos == tail {
+                return false;
+            }
+            let slot = self.slot(pos);
             pos = self.next(pos);
-        }
-        // SAFETY: allocated in `new` with this layout, which it has found to be valid.
-        unsafe {
-            let layout = Layout::from_size_align_unchecked(
-                size_of::<Slot<T>>() * self.cap,
-                align_of::<Slot<T>>(),
-            );
-            alloc::dealloc(self.slots.as_ptr().cast(), layout);
-        }
+            // SAFETY: nobody else is here any more: between head and tail all slots are full, and
+            // this one has been passed before its destructor runs, whatever that does.
+            unsafe { slot.value.with_mut(|place| (*place).assume_init_drop()) };
+            true
+        });
     }
 }
 

@@ -90,6 +90,30 @@ fn what_is_left_is_dropped() {
 }
 
 #[test]
+fn what_is_left_is_dropped_also_after_a_destructor_that_panics() {
+    struct Value(std::sync::Arc<()>, bool);
+    impl Drop for Value {
+        fn drop(&mut self) {
+            if self.1 {
+                std::panic::resume_unwind(Box::new("in a destructor"));
+            }
+        }
+    }
+    let alive = std::sync::Arc::new(());
+    for panics in 0..3 {
+        let ring = Ring::new(3).expect("memory");
+        for i in 0..3 {
+            let value = MaybeUninit::new(Value(std::sync::Arc::clone(&alive), i == panics));
+            // SAFETY: the value is moved: there is room.
+            assert_eq!(unsafe { ring.push(value.as_ptr()) }, Attempt::Done);
+        }
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(ring)));
+        assert!(dropped.is_err());
+        assert_eq!(std::sync::Arc::strong_count(&alive), 1);
+    }
+}
+
+#[test]
 fn absurd_sizes_are_refused() {
     assert!(Ring::<u64>::new(usize::MAX).is_none());
     assert!(Ring::<u64>::new(usize::MAX / 2).is_none());

@@ -1,0 +1,166 @@
+//! A queued value whose destructor panics takes neither the others nor the channel with it.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::channel::{Receiver, Sender, bounded, unbounded};
+use gort::{recover, spawn};
+use gort_tests::{Counted, claims};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::SeqCst};
+
+/// Counts what is allocated.
+struct Counting;
+
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+
+// SAFETY: all is left to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size().cast_signed(), SeqCst);
+        // SAFETY: caller's clauses.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size().cast_signed(), SeqCst);
+        // SAFETY: caller's clauses.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size().cast_signed(), SeqCst);
+        // SAFETY: caller's clauses.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Panics with its number when it is dropped, if it has one.
+struct Value {
+    panics: Option<usize>,
+    _alive: Counted,
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        if let Some(n) = self.panics {
+            resume_unwind(Box::new(n));
+        }
+    }
+}
+
+/// Which end goes first.
+#[derive(Clone, Copy, Debug)]
+enum First {
+    Sender,
+    Receiver,
+}
+
+type Channel = (Sender<Value>, Receiver<Value>);
+
+const CHANNELS: [fn() -> Channel; 3] = [unbounded, || bounded(7), || bounded(5)];
+const FIRST: [First; 2] = [First::Sender, First::Receiver];
+
+/// Drops a channel with five values of which one, and it alone, panics.
+fn drop_channel((tx, rx): Channel, first: First, panics: usize, alive: &Arc<AtomicUsize>) {
+    // The ring has been round once.
+    for _ in 0..3 {
+        let _alive = Counted::new(alive);
+        assert!(
+            tx.send(Value {
+                panics: None,
+                _alive
+            })
+            .is_ok()
+        );
+        drop(rx.recv().unwrap());
+    }
+    for n in 0..5 {
+        let _alive = Counted::new(alive);
+        let panics = (n == panics).then_some(n);
+        assert!(tx.send(Value { panics, _alive }).is_ok());
+    }
+    let caught = recover(move || match first {
+        First::Sender => {
+            drop(tx);
+            drop(rx);
+        }
+        First::Receiver => {
+            drop(rx);
+            drop(tx);
+        }
+    });
+    assert_eq!(caught.unwrap_err().downcast_ref(), Some(&panics));
+}
+
+claims! {
+    // RU03
+    fn the_other_values_of_a_bounded_channel_are_dropped() {
+        let alive = Arc::new(AtomicUsize::new(0));
+        for first in FIRST {
+            for channel in CHANNELS {
+                for panics in 0..5 {
+                    drop_channel(channel(), first, panics, &alive);
+                    assert_eq!(alive.load(SeqCst), 0, "{first:?} first, {panics} panics");
+                }
+            }
+        }
+    }
+
+    // RU03
+    fn a_bounded_channels_memory_is_freed() {
+        for channel in [|| bounded(7), || bounded(100)] {
+            memory_comes_back(channel);
+        }
+    }
+
+    // RU03
+    fn an_unbounded_channels_memory_is_freed() {
+        memory_comes_back(unbounded);
+    }
+
+    // RU03: values that keep ends of their own channel, and one whose destructor panics before them.
+    fn senders_that_lie_in_their_own_channel_go_too() {
+        struct Sends(Option<Sender<Sends>>, Option<Counted>);
+        impl Drop for Sends {
+            fn drop(&mut self) {
+                if self.0.is_none() {
+                    resume_unwind(Box::new("first"));
+                }
+            }
+        }
+        let alive = Arc::new(AtomicUsize::new(0));
+        for _ in 0..100 {
+            let (tx, rx) = bounded(4);
+            assert!(tx.send(Sends(None, Some(Counted::new(&alive)))).is_ok());
+            for _ in 0..2 {
+                assert!(tx.send(Sends(Some(tx.clone()), Some(Counted::new(&alive)))).is_ok());
+            }
+            drop(tx);
+            // The goroutine's end drops it.
+            let ended = spawn(move || {
+                let _rx = rx;
+            });
+            assert!(ended.join().is_err(), "the destructor's panic");
+            assert_eq!(alive.load(SeqCst), 0);
+        }
+    }
+}
+
+fn memory_comes_back(channel: fn() -> Channel) {
+    const ROUNDS: usize = 20_000;
+    let alive = Arc::new(AtomicUsize::new(0));
+    let rounds = |n: usize| {
+        (0..n).for_each(|i| drop_channel(channel(), FIRST[i % 2], i % 5, &alive));
+    };
+    rounds(10);
+    let before = LIVE.load(SeqCst);
+    rounds(ROUNDS);
+    let grown = LIVE.load(SeqCst) - before;
+    // Less than the smallest thing that could be lost each time, and more than what the runtime takes
+    // once for itself.
+    assert!(grown < ROUNDS.cast_signed() * 16, "{grown} bytes more");
+}
