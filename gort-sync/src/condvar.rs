@@ -141,6 +141,8 @@ impl Condvar {
         while condition(&mut guard) {
             guard = self.wait_until(guard, None, site).0;
         }
+        // Here: a guard that is being returned would stay locked if this panics.
+        drop(condition);
         guard
     }
 
@@ -195,15 +197,18 @@ impl Condvar {
     ) -> (MutexGuard<'a, T>, WaitTimeoutResult) {
         let site = Location::caller();
         let deadline = deadline_after(timeout);
-        loop {
+        let timed_out = loop {
             if !condition(&mut guard) {
-                return (guard, WaitTimeoutResult(false));
+                break false;
             }
             if now() >= deadline {
-                return (guard, WaitTimeoutResult(true));
+                break true;
             }
             guard = self.wait_until(guard, Some(deadline), site).0;
-        }
+        };
+        // Here: a guard that is being returned would stay locked if this panics.
+        drop(condition);
+        (guard, WaitTimeoutResult(timed_out))
     }
 
     /// Wakes who has waited longest, if anybody waits. The mutex may be locked or not. Go's

@@ -5,20 +5,29 @@
 //! that one has failed; here is only what connects the three. Whatever a function does,
 //! its goroutine gives back its place and counts down, in this order and after it has
 //! reported, so `wait` sees every report.
+//!
+//! An error is the user's: its `Display` and its destructor may panic or exit. So it is described
+//! apart, before anything is changed, then stored, and then the context is cancelled; and what
+//! comes too late to be stored is dropped last.
 
 use crate::caught::{self, Unwound};
 use crate::context::{CancelCause, Context, ContextError};
+use crate::payload;
 use crate::semaphore::{Permit, Semaphore};
 use crate::waitgroup::WaitGroup;
 use gort_runtime::{Lock, spawn};
 use std::any::Any;
-use std::fmt;
+use std::fmt::{self, Write};
+use std::mem;
 use std::panic;
 use std::sync::Arc;
 
+/// The cause for which a context is cancelled if the error cannot be described.
+const UNTOLD: &str = "a goroutine of the group failed with an error that cannot be displayed";
+
 /// Goroutines whose first error counts. Clones are the same group.
 ///
-/// A group may be used again after [`wait`](Self::wait). Go's `errgroup.Group`.
+/// A group may be used again after a [`wait`](Self::wait) that gave no error. Go's `errgroup.Group`.
 ///
 /// ```
 /// use gort::sync::ErrGroup;
@@ -41,17 +50,73 @@ struct Inner<E> {
     cancel: Option<OnError<E>>,
 }
 
-/// What `wait` reports.
+/// What `wait` reports: first a panic, then the error.
 struct Failure<E> {
-    error: Option<E>,
+    error: FirstError<E>,
     panic: Option<Box<dyn Any + Send>>,
+}
+
+/// The error that counts.
+enum FirstError<E> {
+    None,
+    Kept(E),
+    /// To the first `wait` that returned. There is only one, so those that follow panic.
+    Given,
+}
+
+/// What there is for one `wait`.
+enum Report<E> {
+    Good,
+    Failed(E),
+    /// Somebody else has the error.
+    GivenBefore,
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl<E> Failure<E> {
+    fn none() -> Self {
+        Self {
+            error: FirstError::None,
+            panic: None,
+        }
+    }
+
+    /// Keeps the error if it is the first; otherwise gives it back.
+    fn keep(&mut self, error: E) -> Option<E> {
+        match self.error {
+            FirstError::None => {
+                self.error = FirstError::Kept(error);
+                None
+            }
+            FirstError::Kept(_) | FirstError::Given => Some(error),
+        }
+    }
+
+    fn report(&mut self) -> Report<E> {
+        if let Some(payload) = self.panic.take() {
+            return Report::Panicked(payload);
+        }
+        if let FirstError::None = self.error {
+            return Report::Good;
+        }
+        match mem::replace(&mut self.error, FirstError::Given) {
+            FirstError::Kept(error) => Report::Failed(error),
+            FirstError::None | FirstError::Given => Report::GivenBefore,
+        }
+    }
 }
 
 /// Cancels the group's context.
 struct OnError<E> {
     cancel: CancelCause,
-    /// An error in words. A cause must be shared with everybody, but the error is `wait`'s.
-    describe: fn(&E) -> String,
+    /// An error in words, if it finds them. A cause must be shared with everybody, but the error is
+    /// `wait`'s.
+    describe: fn(&E) -> Option<String>,
+}
+
+fn describe<E: fmt::Display>(error: &E) -> Option<String> {
+    let mut text = String::new();
+    write!(text, "{error}").is_ok().then_some(text)
 }
 
 impl<E> ErrGroup<E> {
@@ -63,7 +128,8 @@ impl<E> ErrGroup<E> {
 
     /// A group, and a context that derives from `parent` and is cancelled by the first function that
     /// fails (or panics), at the latest when [`wait`](Self::wait) returns. Its
-    /// [`cause`](Context::cause) says what the error says. Go's `errgroup.WithContext`.
+    /// [`cause`](Context::cause) says what the error says, or, if the error's `Display` fails or
+    /// panics, that it cannot be displayed. Go's `errgroup.WithContext`.
     ///
     /// ```
     /// use gort::context::Context;
@@ -84,10 +150,7 @@ impl<E> ErrGroup<E> {
         E: fmt::Display,
     {
         let (context, cancel) = parent.with_cancel_cause();
-        let on_error = OnError {
-            cancel,
-            describe: E::to_string,
-        };
+        let on_error = OnError { cancel, describe };
         (Self::with(Some(on_error)), context)
     }
 
@@ -96,10 +159,7 @@ impl<E> ErrGroup<E> {
             inner: Arc::new(Inner {
                 running: WaitGroup::new(),
                 limit: Lock::new(None),
-                failure: Lock::new(Failure {
-                    error: None,
-                    panic: None,
-                }),
+                failure: Lock::new(Failure::none()),
                 cancel,
             }),
         }
@@ -149,31 +209,45 @@ impl<E> ErrGroup<E> {
         limit.as_ref().map(|(places, _)| places.clone())
     }
 
-    /// Waits until no goroutine of the group is running, and gives the first error since the last
-    /// `wait`. Then the group's context, if it has one, is cancelled. Go's `Wait`.
+    /// Waits until no goroutine of the group is running, and gives the group's first error. Then
+    /// the group's context, if it has one, is cancelled. Go's `Wait`.
     ///
     /// # Errors
-    /// The first error that a function returned. It is given once: if several wait, to one
-    /// of them.
+    /// The first error that a function returned. There is one, and it is given once: to the first
+    /// `wait` that returns. (In Go everybody gets it.)
     ///
     /// # Panics
-    /// If a function panicked, with the first such panic's payload (once, like an error). The
-    /// panic hook has printed it when it happened. A function that called `goexit` has ended,
-    /// no more.
+    /// If a function panicked, with the first such panic's payload (once; that goes before an error,
+    /// which is the next `wait`'s). The panic hook has printed it when it happened. A function that
+    /// called `goexit` has ended, no more.
+    ///
+    /// "ErrGroup: an earlier wait was given the error", if that is so, also if the group has been used
+    /// again since.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::recover;
+    /// use gort::sync::ErrGroup;
+    ///
+    /// let group = ErrGroup::new();
+    /// assert_eq!(group.wait(), Ok(()));
+    /// group.go(|| Err("no route to host"));
+    /// assert_eq!(group.wait(), Err("no route to host"));
+    /// assert!(recover(|| group.wait()).is_err(), "not that all is well");
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> Result<(), E> {
         self.inner.running.wait();
         if let Some(on_error) = &self.inner.cancel {
             on_error.cancel.cancel(ContextError::Canceled);
         }
-        let (panicked, error) = {
-            let mut failure = self.inner.failure.lock();
-            (failure.panic.take(), failure.error.take())
-        };
-        if let Some(payload) = panicked {
-            panic::resume_unwind(payload);
+        let report = self.inner.failure.lock().report();
+        match report {
+            Report::Good => Ok(()),
+            Report::Failed(error) => Err(error),
+            Report::GivenBefore => panic!("ErrGroup: an earlier wait was given the error"),
+            Report::Panicked(payload) => panic::resume_unwind(payload),
         }
-        error.map_or(Ok(()), Err)
     }
 }
 
@@ -236,9 +310,13 @@ struct Member<E> {
 
 impl<E> Member<E> {
     fn run(mut self, f: impl FnOnce() -> Result<(), E>) {
-        match caught::call(f) {
-            Ok(Ok(())) => {}
+        let ended = match caught::call(f) {
+            Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => self.group.fail(error),
+            Err(unwound) => Err(unwound),
+        };
+        match ended {
+            Ok(()) => {}
             Err(Unwound::Panicked(payload)) => self.group.panicked(payload),
             Err(Unwound::Exited(payload)) => panic::resume_unwind(payload),
             Err(Unwound::Fatal(payload)) => {
@@ -259,23 +337,30 @@ impl<E> Drop for Member<E> {
 }
 
 impl<E> Inner<E> {
-    fn fail(&self, error: E) {
-        let cause = self
-            .cancel
-            .as_ref()
-            .map(|on_error| (on_error.describe)(&error));
-        let late = {
-            let mut failure = self.failure.lock();
-            match failure.error {
-                None => failure.error.replace(error),
-                Some(_) => Some(error),
+    /// Reports an error. Also says how what is the user's ended meanwhile, if that concerns others:
+    /// a panic of the error's `Display` does not, and the panic hook has printed it.
+    fn fail(&self, error: E) -> Result<(), Unwound> {
+        let (cause, unwound) = match caught::call(|| self.describe(&error)) {
+            Ok(cause) => (cause, Ok(())),
+            Err(Unwound::Panicked(payload)) => {
+                payload::discard(payload);
+                (None, Ok(()))
             }
+            Err(unwound) => (None, Err(unwound)),
         };
-        if late.is_none() {
-            self.cancel_because(cause);
+        let late = self.failure.lock().keep(error);
+        if late.is_none() && !matches!(unwound, Err(Unwound::Fatal(_))) {
+            self.cancel_because(cause.unwrap_or_else(|| UNTOLD.to_owned()));
         }
-        // Its destructor runs here, without the lock.
-        drop(late);
+        // Its destructor runs here, without the lock. A panic there is the function's, which had made it.
+        caught::call(|| drop(late)).and(unwound)
+    }
+
+    /// What a cause could say, if one is needed.
+    fn describe(&self, error: &E) -> Option<String> {
+        let on_error = self.cancel.as_ref()?;
+        let first = matches!(self.failure.lock().error, FirstError::None);
+        first.then(|| (on_error.describe)(error)).flatten()
     }
 
     fn panicked(&self, payload: Box<dyn Any + Send>) {
@@ -288,15 +373,15 @@ impl<E> Inner<E> {
                 Some(_) => Some(payload),
             }
         };
-        if late.is_none() {
-            self.cancel_because(Some(cause));
+        match late {
+            None => self.cancel_because(cause),
+            Some(payload) => payload::discard(payload),
         }
-        drop(late);
     }
 
     /// Cancels the group's context, if it has one; by the first to fail.
-    fn cancel_because(&self, cause: Option<String>) {
-        if let (Some(on_error), Some(cause)) = (&self.cancel, cause) {
+    fn cancel_because(&self, cause: String) {
+        if let Some(on_error) = &self.cancel {
             on_error.cancel.cancel(cause);
         }
     }

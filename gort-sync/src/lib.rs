@@ -32,6 +32,8 @@ mod error;
 mod mutex;
 #[cfg(not(loom))]
 mod once;
+#[cfg(not(loom))]
+mod payload;
 mod prim;
 #[cfg(loom)]
 mod runtime_loom;

@@ -6,12 +6,17 @@
 //! of no consequence when the call leaves the map, and the sharers are told
 //! without the map's lock.
 //!
+//! From when a call is in the map until it is closed its sharers depend on it. In between the
+//! only code of the user's that runs does so under [`caught::call`]. What hashes, compares and drops
+//! keys runs before or afterwards; if that panics the call stays in the map, where it keeps nobody.
+//!
 //! # Orderings
 //! `sharers` counts, no more: relaxed, but for the close, which only the runner acts on. The
 //! outcome is published by the wait group.
 
 use crate::caught::{self, Unwound};
 use crate::mutex::Mutex;
+use crate::payload;
 use crate::waitgroup::WaitGroup;
 use gort_runtime::{MayWait, goexit, try_current};
 use std::any::Any;
@@ -21,6 +26,7 @@ use std::hash::Hash;
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+use std::thread;
 
 /// Runs one function per key at a time, and gives its result to all who asked meanwhile. Clones
 /// are the same. Go's `singleflight.Group`.
@@ -146,16 +152,25 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
                 }
             }
         };
-        drop(old);
-        let _entry = Entry {
+        let entry = Entry {
             flight: self,
             key,
             call: Arc::clone(&call),
         };
-        match caught::call(f) {
-            Ok(value) if call.close() == 0 => (value, false),
+        let run = move || {
+            // May be the last to know of that call's value.
+            drop(old);
+            f()
+        };
+        match caught::call(run) {
+            // The entry goes first: a value that is being returned would be lost if keys panic.
+            Ok(value) if call.close() == 0 => {
+                drop(entry);
+                (value, false)
+            }
             Ok(value) => {
                 call.end(Outcome::Value(Mutex::new(value)));
+                drop(entry);
                 (call.share(), true)
             }
             Err(Unwound::Panicked(payload) | Unwound::Fatal(payload)) => {
@@ -206,8 +221,8 @@ struct Entry<'a, K: Eq + Hash, V> {
     call: Arc<Call<V>>,
 }
 
-impl<K: Eq + Hash, V> Drop for Entry<'_, K, V> {
-    fn drop(&mut self) {
+impl<K: Eq + Hash, V> Entry<'_, K, V> {
+    fn remove(&self) {
         let gone = {
             let mut calls = self.flight.calls.lock();
             match calls.get(&self.key) {
@@ -217,6 +232,24 @@ impl<K: Eq + Hash, V> Drop for Entry<'_, K, V> {
             }
         };
         drop(gone);
+    }
+}
+
+impl<K: Eq + Hash, V> Drop for Entry<'_, K, V> {
+    fn drop(&mut self) {
+        match caught::call(|| self.remove()) {
+            Ok(()) => {}
+            Err(
+                Unwound::Panicked(payload) | Unwound::Fatal(payload) | Unwound::Exited(payload),
+            ) => {
+                if thread::panicking() {
+                    // The function's panic goes on. Two would end the process.
+                    payload::discard(payload);
+                } else {
+                    panic::resume_unwind(payload);
+                }
+            }
+        }
     }
 }
 

@@ -28,16 +28,21 @@ use std::task::{Context, Poll, Wake, Waker};
 #[track_caller]
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     let _ = MayWait::check();
-    let mut future = pin!(future.into_future());
-    let signal = Arc::new(Signal::new());
-    let waker = Waker::from(Arc::clone(&signal));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
-        }
-        signal.wait();
+    let output;
+    {
+        let mut future = pin!(future.into_future());
+        let signal = Arc::new(Signal::new());
+        let waker = Waker::from(Arc::clone(&signal));
+        let mut context = Context::from_waker(&waker);
+        output = loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                break output;
+            }
+            signal.wait();
+        };
+        // The future goes here: an output that is being returned would be lost if that panics.
     }
+    output
 }
 
 /// "Poll again": a channel of one, so that a wake-up before the wait is not lost, and many are one.

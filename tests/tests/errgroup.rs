@@ -66,10 +66,15 @@ claims! {
         drop(tx);
         assert_eq!(waiter.join().unwrap(), Err("first".to_owned()));
         assert_eq!(ended.load(SeqCst), 9);
-        // The error has been given.
-        assert_eq!(group.wait(), Ok(()));
-        group.go(|| Err("second".to_owned()));
-        assert_eq!(group.wait(), Err("second".to_owned()));
+
+        let group = ErrGroup::<String>::new();
+        for _ in 0..3 {
+            group.go(|| Ok(()));
+            assert_eq!(group.wait(), Ok(()));
+            assert_eq!(group.wait(), Ok(()));
+        }
+        group.go(|| Err("second use".to_owned()));
+        assert_eq!(group.wait(), Err("second use".to_owned()));
     }
 
     // SM11
@@ -203,7 +208,14 @@ claims! {
         let payload = recover(|| group.wait()).unwrap_err();
         assert_eq!(payload.downcast_ref::<u64>(), Some(&17));
         assert_eq!(ctx.cause().unwrap().to_string(), "an error as well");
-        assert_eq!(group.wait(), Ok(()), "given once");
+        assert_eq!(group.wait(), Err("an error as well".to_owned()), "the panic was given once");
+        assert!(group.try_go(|| Ok(())), "their places came back");
+
+        let group = ErrGroup::<String>::new();
+        group.set_limit(1);
+        group.go(|| std::panic::resume_unwind(Box::new("given once")));
+        assert!(recover(|| group.wait()).is_err());
+        assert_eq!(group.wait(), Ok(()));
         group.go(|| goexit());
         assert_eq!(group.wait(), Ok(()));
         assert!(group.try_go(|| Ok(())), "their places came back");

@@ -91,7 +91,7 @@ impl Node {
                 }
                 Some(how) => {
                     drop(links);
-                    node.end(how, parent.cause.get().cloned());
+                    node.end(how, &mut parent.cause.get().cloned());
                 }
             }
         }
@@ -122,15 +122,15 @@ impl Node {
 
     /// Cancels the node and all below it, as far as they have not ended, and starts the
     /// functions that wait for that.
-    pub(super) fn cancel(self: &Arc<Self>, cause: Option<Cause>) {
+    pub(super) fn cancel(self: &Arc<Self>, mut cause: Option<Cause>) {
         let mut funcs = Vec::new();
-        self.end(How::Canceled, cause);
+        self.end(How::Canceled, &mut cause);
         self.take_funcs(&mut funcs);
         let mut node = Arc::clone(self);
         loop {
             if let Some(child) = node.first_child() {
                 if let Some(how) = node.how() {
-                    child.end(how, node.cause.get().cloned());
+                    child.end(how, &mut node.cause.get().cloned());
                 }
                 child.take_funcs(&mut funcs);
                 node = child;
@@ -146,12 +146,14 @@ impl Node {
             }
         }
         funcs.iter().for_each(|func| func.start());
+        // A cause that came too late: its destructor is the user's, and may panic.
+        drop(cause);
     }
 
-    /// Ends this node, if it has not.
-    fn end(&self, how: How, cause: Option<Cause>) {
+    /// Ends this node, if it has not, and then takes the cause.
+    fn end(&self, how: How, cause: &mut Option<Cause>) {
         self.event.finish(how, || {
-            if let Some(cause) = cause {
+            if let Some(cause) = cause.take() {
                 // Nobody else has written one: `finish` calls this once.
                 drop(self.cause.set(cause));
             }
