@@ -124,10 +124,13 @@ claims! {
 
     // RU03: values that keep ends of their own channel, and one whose destructor panics before them.
     fn senders_that_lie_in_their_own_channel_go_too() {
-        struct Sends(Option<Sender<Sends>>, Option<Counted>);
+        struct Sends {
+            tx: Option<Sender<Sends>>,
+            _alive: Counted,
+        }
         impl Drop for Sends {
             fn drop(&mut self) {
-                if self.0.is_none() {
+                if self.tx.is_none() {
                     resume_unwind(Box::new("first"));
                 }
             }
@@ -135,9 +138,9 @@ claims! {
         let alive = Arc::new(AtomicUsize::new(0));
         for _ in 0..100 {
             let (tx, rx) = bounded(4);
-            assert!(tx.send(Sends(None, Some(Counted::new(&alive)))).is_ok());
-            for _ in 0..2 {
-                assert!(tx.send(Sends(Some(tx.clone()), Some(Counted::new(&alive)))).is_ok());
+            for sender in [None, Some(tx.clone()), Some(tx.clone())] {
+                let _alive = Counted::new(&alive);
+                assert!(tx.send(Sends { tx: sender, _alive }).is_ok());
             }
             drop(tx);
             // The goroutine's end drops it.

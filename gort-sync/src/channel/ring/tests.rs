@@ -91,10 +91,13 @@ fn what_is_left_is_dropped() {
 
 #[test]
 fn what_is_left_is_dropped_also_after_a_destructor_that_panics() {
-    struct Value(std::sync::Arc<()>, bool);
+    struct Value {
+        panics: bool,
+        _alive: std::sync::Arc<()>,
+    }
     impl Drop for Value {
         fn drop(&mut self) {
-            if self.1 {
+            if self.panics {
                 std::panic::resume_unwind(Box::new("in a destructor"));
             }
         }
@@ -103,7 +106,10 @@ fn what_is_left_is_dropped_also_after_a_destructor_that_panics() {
     for panics in 0..3 {
         let ring = Ring::new(3).expect("memory");
         for i in 0..3 {
-            let value = MaybeUninit::new(Value(std::sync::Arc::clone(&alive), i == panics));
+            let value = MaybeUninit::new(Value {
+                panics: i == panics,
+                _alive: std::sync::Arc::clone(&alive),
+            });
             // SAFETY: the value is moved: there is room.
             assert_eq!(unsafe { ring.push(value.as_ptr()) }, Attempt::Done);
         }
