@@ -143,6 +143,8 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
                     let call = Arc::clone(call);
                     drop(calls);
                     call.running.wait();
+                    // As below: before there is a value to lose.
+                    drop((key, f));
                     return (call.share(), true);
                 }
                 _ => {

@@ -232,6 +232,34 @@ claims! {
         assert_eq!(is_done.recv_timeout(Duration::from_secs(10)), Ok(false));
     }
 
+    // SM13: the function of a caller that shares another's is not run, and panics when it is dropped.
+    fn the_value_of_a_sharer_whose_own_function_panics_is_dropped() {
+        let (flight, value) = (SingleFlight::new(), Arc::new(()));
+        let (tx, rx) = bounded::<()>(0);
+        let runs = parked(WaitReason::ChanReceive, {
+            let (flight, value) = (flight.clone(), value.clone());
+            move || {
+                let run = || {
+                    rx.recv().unwrap_err();
+                    value
+                };
+                drop(flight.run((), run));
+            }
+        });
+        let shares = parked(WaitReason::WaitGroupWait, move || {
+            let panics = Panics::default();
+            let never = move || {
+                let _captured = &panics;
+                unreachable!("another runs")
+            };
+            recover(|| drop(flight.run((), never))).is_err()
+        });
+        drop(tx);
+        runs.join().unwrap();
+        assert!(shares.join().unwrap(), "its destructor's panic");
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
+
     // CO03: the condition's destructor panics when the wait is over, and the guard unlocks.
     fn a_condition_whose_destructor_panics_leaves_no_mutex_locked() {
         let (mutex, changed) = (Mutex::new(0), Condvar::new());
