@@ -154,7 +154,7 @@ claims! {
 }
 
 fn memory_comes_back(channel: fn() -> Channel) {
-    const ROUNDS: usize = 20_000;
+    const ROUNDS: usize = 10_000;
     let alive = Arc::new(AtomicUsize::new(0));
     let rounds = |n: usize| {
         (0..n).for_each(|i| drop_channel(channel(), FIRST[i % 2], i % 5, &alive));

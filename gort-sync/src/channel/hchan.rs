@@ -475,8 +475,7 @@ impl<T> Hchan<T> {
         first
     }
 
-    /// The last receiver is gone: closes the channel and drops what is buffered, all of it, also if a
-    /// destructor panics.
+    /// The last receiver is gone: closes the channel and drops what is buffered, whatever panics.
     pub(crate) fn close_and_drain(&self) {
         self.close();
         // Destructors are user code: they run without the lock.
@@ -487,10 +486,7 @@ impl<T> Hchan<T> {
             // channel, so the head is not arrested, and in the end there is `Closed`.
             drop_all(|| unsafe {
                 let filled = ring.pop(place.as_mut_ptr()) == Attempt::Done;
-                if filled {
-                    place.assume_init_drop();
-                }
-                filled
+                filled.then(|| place.assume_init_drop()).is_some()
             });
         }
     }
