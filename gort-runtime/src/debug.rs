@@ -21,7 +21,7 @@ pub(crate) struct Options {
     pub(crate) migration: Migration,
     /// Dumps show the stacks of parked goroutines.
     pub(crate) backtrace: bool,
-    /// Guard pages as on kernels before Linux 6.13.
+    /// Guards as on kernels before Linux 6.13.
     pub(crate) mprotect_guards: bool,
     /// Do without that system call.
     pub(crate) no_membarrier: bool,

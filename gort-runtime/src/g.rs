@@ -6,7 +6,8 @@
 //!  │ guard  │ unused, not committed ◄─ stack │ packet │  G  │ colour │
 //!  └────────┴───────────────────────────────┴────────┴─────┴────────┘
 //! ```
-//! The packet holds the closure until the goroutine starts and its outcome after
+//! The three on the right have room of their own beside the stack that was asked for
+//! (`stack/layout.rs`). The packet holds the closure until the goroutine starts and its outcome after
 //! it has ended. The colour is 0 to 15 cache lines that differ from slot to slot:
 //! without it all Gs would share one set of the cache (twice as slow with 1,000
 //! goroutines, HACKING.md "Measured"). Spawning therefore allocates nothing and a

@@ -81,6 +81,12 @@ impl Builder {
 
     /// Reserves `bytes` for its stack, rounded up to a power of two of at least
     /// 32 KiB; 1 GiB at most. Only what is used is committed.
+    ///
+    /// All of it can be used: what gort itself needs, and the guard, come on top. An overflow
+    /// of up to the guard's 80 KiB is reported and ends the process. Rust's functions cannot
+    /// step over a guard, but C functions with larger frames can, unless they are compiled with
+    /// `-fstack-clash-protection`; give them a stack that holds them, or run them in
+    /// [`on_system_stack`](crate::on_system_stack).
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack = Some(bytes);
         self

@@ -59,8 +59,8 @@ pub struct Metrics {
     /// Times so far that a P passed to another thread because a goroutine kept the one it
     /// was on: by computing for long, by a call that blocks, by being locked to it.
     pub handoffs: u64,
-    /// Bytes of address space reserved for the stacks of goroutines, in use or kept for the
-    /// next ones. Memory is committed page by page as stacks are used.
+    /// Bytes of address space reserved for the stacks of goroutines and their guards, in use or
+    /// kept for the next ones. Memory is committed page by page as stacks are used.
     pub stack_bytes: usize,
     /// How long goroutines that could run waited for their turn, so far.
     pub latency: LatencyHistogram,

@@ -23,7 +23,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// Closures and results up to this size live in the stack slot; larger ones in a box.
-const MAX_INLINE: usize = 4 * 1024;
+pub(crate) const MAX_INLINE: usize = 4 * 1024;
 /// The same for their alignment.
 const MAX_ALIGN: usize = 64;
 
@@ -128,8 +128,8 @@ impl Newborn {
         };
         // SAFETY: the running goroutine is alive.
         let parent_root = tls::goroutine().map(|parent| unsafe { parent.as_ref() }.root());
-        // SAFETY: the slot is Idle and ours. The packet lies below the G; it is far smaller
-        // than the least stack.
+        // SAFETY: the slot is Idle and ours. The packet lies below the G, where every
+        // slot has room for it beside the stack (`stack/layout.rs`).
         let packet = unsafe {
             let g = gp.as_ref();
             g.born(id, parent_root.unwrap_or(id), at, options.name);

@@ -41,14 +41,15 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Bytes reserved for each goroutine's stack, unless it asks for its own; the
+    /// Bytes that each goroutine's stack has, unless it asks for its own; rounded as by
+    /// [`Builder::stack_size`](crate::Builder::stack_size), which says more. The
     /// default is 256 KiB, the most 1 GiB. The main goroutine has 8 MiB, or this if it is more.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.settings.stack = Some(bytes);
         self
     }
 
-    /// Bytes reserved for the main goroutine's stack.
+    /// Bytes that the main goroutine's stack has.
     pub fn main_stack_size(mut self, bytes: usize) -> Self {
         self.main_stack = Some(bytes);
         self

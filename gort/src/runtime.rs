@@ -2,7 +2,7 @@
 //!
 //! There is one per process; it starts on first use. In the environment,
 //! `GORT_MAXPROCS` sets how many goroutines run at the same time, `GORT_STACK` the bytes
-//! reserved for each stack, and `GORT_PANIC=abort` makes an uncaught panic end the process.
+//! that each stack has, and `GORT_PANIC=abort` makes an uncaught panic end the process.
 //!
 //! SIGQUIT (`Ctrl-\`) prints every goroutine and exits with status 2, as in Go, unless the
 //! program ignores or handles that signal when the runtime starts.
@@ -16,7 +16,7 @@
 //! | `schedtrace=MS` | every MS milliseconds a line on stderr in the form of Go's: Ps, threads, queue lengths |
 //! | `scheddetail=1` | with `schedtrace`: also a line for each P, thread and goroutine |
 //! | `backtrace=1` | dumps and reports show the stack of each parked goroutine; waking one costs a little more |
-//! | `guard=mprotect` | makes guard pages as on kernels before Linux 6.13 |
+//! | `guard=mprotect` | makes the guards of stacks as on kernels before Linux 6.13 |
 //! | `membarrier=off` | does without that system call |
 
 pub use gort_runtime::{

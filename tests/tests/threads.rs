@@ -374,7 +374,9 @@ fn more_locked_goroutines_than_there_can_be_threads_is_a_clear_error() {
         settle();
         let statm = fs::read_to_string("/proc/self/statm").unwrap();
         let pages: libc::rlim_t = statm.split(' ').next().unwrap().parse().unwrap();
-        let limit = pages * 4096 + (32 << 20);
+        // SAFETY: sysconf has no preconditions.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as libc::rlim_t;
+        let limit = pages * page + (32 << 20);
         let limit = libc::rlimit {
             rlim_cur: limit,
             rlim_max: limit,

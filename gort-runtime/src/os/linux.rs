@@ -115,22 +115,24 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Uncommits the pages of a stack if the last one, the first that deep use touches, is
-/// committed: frames that are larger than a page touch each of theirs, so none is left out.
+/// Uncommits the pages of a stack if one of them is committed, or if there are too many to look.
+///
+/// Any may be: C functions leave out pages of their frames.
 ///
 /// # Safety
 /// What they hold is not needed: they read as zeros afterwards. Both are multiples of a
-/// page, of a private anonymous mapping; `len` is at least one.
+/// page, of a private anonymous mapping.
 pub(crate) unsafe fn give_back_pages(start: std::ptr::NonNull<u8>, len: usize) {
-    let mut resident = 0_u8;
-    let page = page_size();
-    // SAFETY: within the range.
-    let last = unsafe { start.as_ptr().add(len - page) };
-    // SAFETY: `resident` has the byte for the one page.
-    let known = unsafe { libc::mincore(last.cast(), page, &raw mut resident) } == 0;
-    if !known || resident & 1 != 0 {
+    // Those of a goroutine's default stack.
+    let mut resident = [0_u8; 64];
+    let addr = start.as_ptr().cast();
+    let untouched = len / page_size() <= resident.len()
+        // SAFETY: `resident` has a byte for each page.
+        && unsafe { libc::mincore(addr, len, resident.as_mut_ptr()) } == 0
+        && resident.iter().all(|page| page & 1 == 0);
+    if !untouched {
         // SAFETY: caller's clause. A refusal leaves them committed.
-        unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_DONTNEED) };
+        unsafe { libc::madvise(addr, len, libc::MADV_DONTNEED) };
     }
 }
 
@@ -164,11 +166,12 @@ pub(crate) fn keep_errno(f: impl FnOnce()) {
     }
 }
 
-/// Bytes in a page.
+/// Bytes in a page: 4, 16 or 64 KiB.
 pub(crate) fn page_size() -> usize {
     // SAFETY: sysconf has no preconditions.
     let n = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(n).unwrap_or(4096)
+    // No size would be safe to assume; Linux tells every process.
+    usize::try_from(n).unwrap_or_else(|_| abort())
 }
 
 const MEMBARRIER_CMD_PRIVATE_EXPEDITED: libc::c_int = 1 << 3;

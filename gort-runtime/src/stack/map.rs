@@ -1,4 +1,4 @@
-//! Regions of address space and guard pages.
+//! Regions of address space and guards.
 //!
 //! A region is mapped once, readable and writable, without reserving memory for
 //! it and without huge pages (a huge page would commit 2 MiB for one goroutine).
@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 
-/// How guard pages are made on this machine.
+/// How guards are made on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GuardKind {
     /// `MADV_GUARD_INSTALL`.
@@ -53,24 +53,33 @@ pub(super) fn map_region(len: usize) -> io::Result<NonNull<u8>> {
     NonNull::new(addr.cast()).ok_or_else(|| io::Error::other("mmap returned null"))
 }
 
-/// Makes the page at `page` a guard.
+/// Gives back a region of `len` bytes.
 ///
 /// # Safety
-/// `page` is the start of a page of a region of ours that nobody uses.
-pub(super) unsafe fn install_guard(page: NonNull<u8>) -> io::Result<()> {
+/// It is one of `map_region`, nobody uses it, and nobody will.
+pub(super) unsafe fn unmap_region(region: NonNull<u8>, len: usize) {
+    // SAFETY: caller's clause. A refusal leaves it mapped.
+    unsafe { libc::munmap(region.as_ptr().cast(), len) };
+}
+
+/// Makes `len` bytes from `start` a guard. What fails may be tried again.
+///
+/// # Safety
+/// They are whole pages of a region of ours that nobody uses.
+pub(super) unsafe fn install_guard(start: NonNull<u8>, len: usize) -> io::Result<()> {
     // SAFETY: caller's clause.
-    unsafe { install(guard_kind(), page) }
+    unsafe { install(guard_kind(), start, len) }
 }
 
 /// # Safety
 /// As for [`install_guard`].
-unsafe fn install(kind: GuardKind, page: NonNull<u8>) -> io::Result<()> {
-    let len = os::page_size();
-    // SAFETY: caller's clause: the page is ours and unused.
+unsafe fn install(kind: GuardKind, start: NonNull<u8>, len: usize) -> io::Result<()> {
+    let addr = start.as_ptr().cast();
+    // SAFETY: caller's clause: the pages are ours and unused.
     let failed = unsafe {
         match kind {
-            GuardKind::Madvise => libc::madvise(page.as_ptr().cast(), len, MADV_GUARD_INSTALL),
-            GuardKind::Mprotect => libc::mprotect(page.as_ptr().cast(), len, libc::PROT_NONE),
+            GuardKind::Madvise => libc::madvise(addr, len, MADV_GUARD_INSTALL),
+            GuardKind::Mprotect => libc::mprotect(addr, len, libc::PROT_NONE),
         }
     } != 0;
     if !failed {
@@ -106,21 +115,30 @@ fn madvise_guards_work() -> bool {
     let Ok(page) = map_region(len) else {
         return false;
     };
-    let mut pipe = [0; 2];
-    // SAFETY: the page is ours and unused until it is unmapped below; `pipe` has
-    // room for two descriptors, which are closed once.
+    // SAFETY: the page is ours and unused until it is unmapped.
     unsafe {
-        let mut works = false;
-        if install(GuardKind::Madvise, page).is_ok()
-            && libc::pipe2(pipe.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) == 0
-        {
-            works = libc::write(pipe[1], page.as_ptr().cast(), 1) == -1
-                && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT);
-            libc::close(pipe[0]);
-            libc::close(pipe[1]);
-        }
-        libc::munmap(page.as_ptr().cast(), len);
+        let works = install(GuardKind::Madvise, page, len).is_ok()
+            && kernel_reads(page.as_ptr()) == Some(false);
+        unmap_region(page, len);
         works
+    }
+}
+
+/// Whether the kernel can read the byte at `addr`, which may be any; `None` if there is no
+/// pipe to write it into.
+pub(super) fn kernel_reads(addr: *const u8) -> Option<bool> {
+    let mut pipe = [0; 2];
+    // SAFETY: `pipe` has room for two descriptors, which are closed once. The kernel checks
+    // the address.
+    unsafe {
+        if libc::pipe2(pipe.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) != 0 {
+            return None;
+        }
+        let n = libc::write(pipe[1], addr.cast(), 1);
+        let refused = n == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT);
+        libc::close(pipe[0]);
+        libc::close(pipe[1]);
+        Some(!refused)
     }
 }
 
@@ -129,27 +147,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guard_of_either_kind_makes_the_kernel_refuse_the_page() {
+    fn a_guard_of_either_kind_makes_the_kernel_refuse_each_of_its_pages_and_no_other() {
         let kinds: &[GuardKind] = if madvise_guards_work() {
             &[GuardKind::Madvise, GuardKind::Mprotect]
         } else {
             &[GuardKind::Mprotect]
         };
+        let page = os::page_size();
         for &kind in kinds {
-            let page = map_region(os::page_size()).expect("a page");
-            // SAFETY: the page is ours and unused.
-            unsafe { install(kind, page).expect("a guard") };
-            let mut pipe = [0; 2];
-            // SAFETY: as in `madvise_guards_work`; the mapping is left behind.
-            let (n, errno) = unsafe {
-                assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
-                let n = libc::write(pipe[1], page.as_ptr().cast(), 1);
-                let errno = io::Error::last_os_error().raw_os_error();
-                libc::close(pipe[0]);
-                libc::close(pipe[1]);
-                (n, errno)
-            };
-            assert_eq!((n, errno), (-1, Some(libc::EFAULT)), "{kind:?}");
+            let region = map_region(6 * page).expect("six pages");
+            // SAFETY: the pages are ours and unused.
+            unsafe { install(kind, region.add(page), 4 * page).expect("a guard") };
+            let reads = |at| kernel_reads(region.as_ptr().wrapping_add(at)).expect("a pipe");
+            for at in [page, 2 * page - 1, 3 * page, 5 * page - 1] {
+                assert!(!reads(at), "{kind:?}: {at}");
+            }
+            for at in [0, page - 1, 5 * page, 6 * page - 1] {
+                assert!(reads(at), "{kind:?}: {at}");
+            }
+            // SAFETY: nobody uses it.
+            unsafe { unmap_region(region, 6 * page) };
         }
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! What a slot promises ([`StackSlot`]):
 //! 1. `[base, base + size)` is mapped for the life of the process.
-//! 2. The lowest page is a guard: touching it faults. There is never an
-//!    unguarded stack.
+//! 2. `[base, floor)` is a guard: touching it faults. There is never an unguarded
+//!    stack. Between the floor and the `G` there is at least the stack that was
+//!    asked for.
 //! 3. The `G` at its top is initialised from the moment the slot is carved, and
 //!    stays a valid `G` for ever, so that dumps may read it at any time.
 //!
-//! `map.rs` talks to the kernel, `pool.rs` keeps free slots, `trim.rs` gives back
-//! memory that nobody wants.
+//! `layout.rs` says how large all this is, `map.rs` talks to the
+//! kernel, `pool.rs` keeps free slots, `trim.rs` gives back memory that nobody wants.
 
+mod layout;
 mod map;
 mod overflow;
 mod pool;
@@ -21,35 +23,50 @@ pub(crate) use pool::{
 };
 pub(crate) use trim::Trimmer;
 
+use layout::Layout;
+use std::ops::Range;
 use std::ptr::NonNull;
 
-/// Default reserve for one goroutine.
+/// Default stack of one goroutine.
 pub(crate) const DEFAULT_STACK: usize = 256 * 1024;
-/// Default reserve for the main goroutine.
+/// Default stack of the main goroutine.
 pub(crate) const MAIN_STACK: usize = 8 * 1024 * 1024;
-/// The least reserve that can be asked for: room for formatting, a panic and
+/// The least stack that can be asked for: room for formatting, a panic and
 /// its unwinding.
 pub(crate) const MIN_STACK: usize = 32 * 1024;
-/// The largest reserve that can be asked for.
+/// The largest stack that can be asked for.
 pub(crate) const MAX_STACK: usize = 1 << 30;
 
 /// Where a goroutine's stack lies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StackSlot {
-    /// The guard page begins here.
+    /// The guard begins here.
     base: NonNull<u8>,
-    /// log2 of the slot's size.
+    /// log2 of the stack that it is for, guard and `G` not counted.
     size_log2: u8,
 }
 
 impl StackSlot {
-    pub(crate) fn size(self) -> usize {
+    /// Bytes of stack that it promises.
+    fn size(self) -> usize {
         1 << self.size_log2
     }
 
-    /// The start of the guard page.
-    pub(crate) fn base(self) -> NonNull<u8> {
-        self.base
+    /// Bytes of the whole slot.
+    fn len(self) -> usize {
+        Layout::here().slot(self.size_log2)
+    }
+
+    /// The addresses of the guard.
+    fn guard(self) -> Range<usize> {
+        let base = self.base.addr().get();
+        base..base + Layout::here().guard()
+    }
+
+    /// Where the guard ends.
+    fn floor(self) -> NonNull<u8> {
+        // SAFETY: the guard is a part of the slot, which is mapped.
+        unsafe { self.base.add(Layout::here().guard()) }
     }
 
     pub(crate) fn size_log2(self) -> u8 {

@@ -1,18 +1,20 @@
-//! What happens when a goroutine runs into its guard page.
+//! What happens when a goroutine runs into its guard.
 //!
 //! A handler for SIGSEGV and SIGBUS, on an alternate stack of each M, recognises the guard
-//! page by its address, says which goroutine overflowed, where it was spawned, how large
+//! by the address, wherever in it that lies, says which goroutine overflowed, where it was spawned, how large
 //! its stack is and what to do, and aborts. Any other fault goes to the handler that was
 //! there before: std's message for plain threads, a crash reporter, or the default.
 //!
 //! In the handler nothing is allocated and no lock is waited for: `write(2)` and the stack.
 
+use super::layout::Layout;
+use super::map;
 use crate::g::G;
 use crate::os;
 use crate::tls;
 use std::io::{self, Write};
 use std::mem;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
 /// Bytes of an M's alternate stack. The kernel's minimum would do for us, but the handlers
@@ -45,36 +47,50 @@ pub(crate) fn install() {
 
 /// An M's alternate stack, in use until dropped; made and dropped on its thread.
 pub(crate) struct AltStack {
-    /// Only kept.
-    _memory: Vec<u8>,
+    /// Its guard, and then the stack.
+    region: NonNull<u8>,
+    len: usize,
     previous: libc::stack_t,
 }
 
 impl AltStack {
-    pub(crate) fn new() -> Self {
-        let mut memory = vec![0; ALT_STACK];
-        // SAFETY: `memory` lives until `drop`, which takes it out of use first; both
-        // structures are ours.
+    /// `None` if there is no room for it: then the thread keeps the one that it has from std.
+    pub(crate) fn new() -> Option<Self> {
+        let guard = Layout::here().guard();
+        let size = ALT_STACK.next_multiple_of(os::page_size());
+        let len = guard + size;
+        let region = map::map_region(len).ok()?;
+        // SAFETY: the region is ours, and is used until `drop`, which first puts back what was
+        // in use before; both structures are ours.
         unsafe {
+            if map::install_guard(region, guard).is_err() {
+                map::unmap_region(region, len);
+                return None;
+            }
             let stack = libc::stack_t {
-                ss_sp: memory.as_mut_ptr().cast(),
+                ss_sp: region.add(guard).as_ptr().cast(),
                 ss_flags: 0,
-                ss_size: memory.len(),
+                ss_size: size,
             };
             let mut previous = mem::zeroed();
             libc::sigaltstack(&raw const stack, &raw mut previous);
-            Self {
-                _memory: memory,
+            Some(Self {
+                region,
+                len,
                 previous,
-            }
+            })
         }
     }
 }
 
 impl Drop for AltStack {
     fn drop(&mut self) {
-        // SAFETY: what was there before `new` belongs to std, and is still there.
-        unsafe { libc::sigaltstack(&raw const self.previous, ptr::null_mut()) };
+        // SAFETY: what was there before `new` belongs to std, and is still there. With that in
+        // use nobody uses the region.
+        unsafe {
+            libc::sigaltstack(&raw const self.previous, ptr::null_mut());
+            map::unmap_region(self.region, self.len);
+        }
     }
 }
 
@@ -88,8 +104,7 @@ extern "C" fn on_fault(
     if let Some(gp) = tls::getg() {
         // SAFETY: the running goroutine's G is alive.
         let g = unsafe { gp.as_ref() };
-        let guard = g.stack.base().addr().get();
-        if (guard..guard + os::page_size()).contains(&addr) {
+        if g.stack.guard().contains(&addr) {
             report(g);
         }
     }
@@ -166,5 +181,32 @@ fn chain(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_
             let handler: extern "C" fn(libc::c_int) = mem::transmute(handler);
             handler(signal);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alternate_stack_has_a_guard_and_is_taken_out_of_use_again() {
+        let in_use = || {
+            // SAFETY: asks only; the structure is ours.
+            unsafe {
+                let mut stack: libc::stack_t = mem::zeroed();
+                assert_eq!(libc::sigaltstack(ptr::null(), &raw mut stack), 0);
+                stack
+            }
+        };
+        let before = in_use().ss_sp;
+        let alt = AltStack::new().expect("room for it");
+        let (bottom, size) = (in_use().ss_sp.cast::<u8>(), in_use().ss_size);
+        assert!(size >= ALT_STACK && bottom.cast() != before);
+        let reads = |at| map::kernel_reads(at).expect("a pipe");
+        assert!(reads(bottom) && reads(bottom.wrapping_add(size - 1)));
+        let guard = Layout::here().guard();
+        assert!(!reads(bottom.wrapping_sub(1)) && !reads(bottom.wrapping_sub(guard)));
+        drop(alt);
+        assert_eq!(in_use().ss_sp, before);
     }
 }

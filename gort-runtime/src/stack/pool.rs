@@ -10,6 +10,7 @@
 //! A size's regions begin at 16 MiB and double up to 1 GiB, so a small program
 //! reserves little and a million goroutines need a thousand mappings at most.
 
+use super::layout::{CACHE_LINE, COLOURS, Layout};
 use super::map;
 use super::{MAX_STACK, MIN_STACK, StackSlot};
 use crate::g::G;
@@ -22,10 +23,7 @@ use std::ptr::NonNull;
 const BATCH: u32 = 32;
 /// A P's free slots, at most.
 const LOCAL_MAX: u32 = 64;
-/// Slots start at offsets of this many different cache lines.
-const COLOURS: usize = 16;
-const CACHE_LINE: usize = 64;
-/// Bytes of a size's first region, and the most that one has.
+/// Bytes of a size's first region, and the most that one has; but one slot fits in any.
 const FIRST_REGION: usize = 16 << 20;
 const LARGEST_REGION: usize = 1 << 30;
 
@@ -36,7 +34,10 @@ const CLASSES: usize = MAX_STACK.ilog2() as usize - MIN_LOG2 + 1;
 #[derive(Debug)]
 struct Region {
     base: NonNull<u8>,
+    /// As that of its slots.
     size_log2: u8,
+    /// Bytes from one slot to the next.
+    stride: usize,
     /// Slots that fit.
     slots: usize,
     /// Slots carved so far, from the bottom up.
@@ -88,21 +89,22 @@ impl Class {
 }
 
 impl Pool {
-    /// Makes a new slot: guard page below, `G` on top.
+    /// Makes a new slot: guard below, `G` on top.
     fn carve(&mut self, size_log2: u8) -> io::Result<NonNull<G>> {
         let class = &mut self.classes[usize::from(size_log2) - MIN_LOG2];
         let newest = class.newest.map(|i| &self.regions[i]);
         let region = match class.newest {
             Some(i) if newest.is_some_and(|r| r.carved < r.slots) => i,
             _ => {
-                let size = 1usize << size_log2;
-                let slots = newest.map_or((FIRST_REGION / size).max(1), |r| {
-                    (r.slots * 2).min((LARGEST_REGION / size).max(1))
+                let stride = Layout::here().slot(size_log2);
+                let slots = newest.map_or((FIRST_REGION / stride).max(1), |r| {
+                    (r.slots * 2).min((LARGEST_REGION / stride).max(1))
                 });
-                let base = map::map_region(slots * size)?;
+                let base = map::map_region(slots * stride)?;
                 self.regions.push(Region {
                     base,
                     size_log2,
+                    stride,
                     slots,
                     carved: 0,
                 });
@@ -112,14 +114,15 @@ impl Pool {
         };
         let region = &mut self.regions[region];
         let slot = region.slot(region.carved);
+        let gp = region.g(region.carved);
         // SAFETY: the slot is ours and nobody knows of it yet; G fits between
         // guard and top, and the top page is writable.
         unsafe {
-            map::install_guard(slot.base)?;
-            g_of(slot).write(G::new(slot));
+            map::install_guard(slot.base, Layout::here().guard())?;
+            gp.write(G::new(slot));
         }
         region.carved += 1;
-        Ok(g_of(slot))
+        Ok(gp)
     }
 }
 
@@ -127,20 +130,20 @@ impl Region {
     fn slot(&self, i: usize) -> StackSlot {
         debug_assert!(i < self.slots);
         // SAFETY: slot `i` lies inside the mapping.
-        let base = unsafe { self.base.add(i << self.size_log2) };
+        let base = unsafe { self.base.add(i * self.stride) };
         StackSlot {
             base,
             size_log2: self.size_log2,
         }
     }
-}
 
-/// Where the G of a slot lies: at the top, less the slot's colour.
-fn g_of(slot: StackSlot) -> NonNull<G> {
-    let index = slot.base.addr().get() >> slot.size_log2;
-    let below_top = (index % COLOURS) * CACHE_LINE + size_of::<G>();
-    // SAFETY: at most 16 lines and one G below the end of a slot of 32 KiB or more.
-    unsafe { slot.base.add(slot.size() - below_top).cast() }
+    /// Where the G of slot `i` lies: at the top, less the slot's colour.
+    fn g(&self, i: usize) -> NonNull<G> {
+        let below_top = (i % COLOURS) * CACHE_LINE + size_of::<G>();
+        // SAFETY: at most 16 lines and one G below the end of the slot, which has room for
+        // them above its guard (`layout.rs`).
+        unsafe { self.slot(i).base.add(self.stride - below_top).cast() }
+    }
 }
 
 /// The size that a request for `bytes` gets, as log2.
@@ -270,7 +273,7 @@ pub(super) fn put_trimmed(slots: &GQueue) {
 /// Bytes of address space in all slots that were ever carved.
 pub(crate) fn reserved_bytes() -> usize {
     let pool = POOL.lock();
-    pool.regions.iter().map(|r| r.carved << r.size_log2).sum()
+    pool.regions.iter().map(|r| r.carved * r.stride).sum()
 }
 
 /// Calls `f` with the G of every slot that was ever carved, in no order.
@@ -279,7 +282,7 @@ pub(crate) fn for_each_slot(mut f: impl FnMut(&G)) {
     for region in &pool.regions {
         for i in 0..region.carved {
             // SAFETY: slot `i` is carved, so its G is initialised (promise 3).
-            f(unsafe { g_of(region.slot(i)).as_ref() });
+            f(unsafe { region.g(i).as_ref() });
         }
     }
 }

@@ -5,9 +5,9 @@
 //! global list that nobody has wanted for [`PERIOD_NS`] (the list's low-water mark, as in
 //! tcmalloc): in bursts that come and go the pages stay where they are needed.
 //!
-//! Kept are a slot's two top pages, where the `G` is, and whatever is in a P's own list of up
-//! to 64 slots. Guards of either kind survive `MADV_DONTNEED`.
+//! Kept are a slot's top, where the `G` is, and whatever is in a P's own list of up to 64 slots. Guards of either kind survive `MADV_DONTNEED`.
 
+use super::layout::Layout;
 use super::{StackSlot, pool};
 use crate::g::G;
 use crate::gqueue::GQueue;
@@ -18,8 +18,6 @@ use std::ptr::NonNull;
 const PERIOD_NS: u64 = 100_000_000;
 /// Slots that are looked at in one go: some 0.1 ms.
 const BATCH: u32 = 256;
-/// Pages at a slot's top that stay.
-const KEPT_PAGES: usize = 2;
 
 /// Sysmon's place in this.
 #[derive(Debug, Default)]
@@ -57,8 +55,8 @@ fn trim_all(slots: &GQueue) {
 fn trim(gp: NonNull<G>) {
     // SAFETY: the slot is ours, and its G stays valid for ever.
     let slot: StackSlot = unsafe { gp.as_ref() }.stack;
-    let page = os::page_size();
-    let len = slot.size() - (1 + KEPT_PAGES) * page;
+    let layout = Layout::here();
+    let len = slot.len() - layout.guard() - layout.top();
     // SAFETY: from above the guard to below the pages that stay; nobody uses the slot.
-    unsafe { os::give_back_pages(slot.base().add(page), len) };
+    unsafe { os::give_back_pages(slot.floor(), len) };
 }

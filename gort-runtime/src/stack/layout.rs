@@ -1,0 +1,109 @@
+//! How a slot is divided, as a function of the machine's page size.
+//!
+//! ```text
+//!  base                  floor                                           end
+//!  ┌─────────────────────┬───────────────────────────────┬───────────────┐
+//!  │ guard, ≥ GUARD      │ ≥ what was asked for          │ EXTRA: G, …   │
+//!  └─────────────────────┴───────────────────────────────┴───────────────┘
+//! ```
+//! Both parts are whole pages, of 4 to 64 KiB: the kernel can guard and give back nothing
+//! less. A slot is as much larger than the stack as its guard and `EXTRA` are, so that
+//! whoever asks for N bytes can use N.
+//!
+//! # Why the guard has this size
+//! Rust's functions touch each page of a frame in turn, so one page stops them. C functions
+//! do not, unless they were compiled with `-fstack-clash-protection`: a frame that is larger
+//! than the guard may step over it, into the stack of the slot below. A frame that is
+//! no larger does not. The largest buffers that are usual in frames have 64 KiB; with what lies
+//! beside them they would step over 64 KiB, and 80 KiB stop them. No memory is committed for a
+//! guard. But it takes two bytes of page tables per KiB, and 12 ns per KiB when the kernel
+//! writes them as the slot is carved (HACKING.md, "Measured"): more would make first uses
+//! of slots slow.
+
+use crate::g::G;
+use crate::newproc::MAX_INLINE;
+use crate::os;
+
+/// Bytes of a guard, at least.
+const GUARD: usize = 80 * 1024;
+/// Room beside the stack that was asked for: the `G`, its colour, the packet, and what runs
+/// below the goroutine's function.
+const EXTRA: usize = 8 * 1024;
+/// Of that, what is left for frames at least.
+const FRAMES: usize = 1024;
+
+/// Slots start at offsets of this many different cache lines.
+pub(super) const COLOURS: usize = 16;
+pub(super) const CACHE_LINE: usize = 64;
+
+const _: () = assert!(COLOURS * CACHE_LINE + size_of::<G>() + MAX_INLINE + FRAMES <= EXTRA);
+
+/// The division of slots for one size of pages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    page: usize,
+}
+
+impl Layout {
+    /// For pages of `page` bytes.
+    const fn of_pages(page: usize) -> Self {
+        Self { page }
+    }
+
+    /// For this machine.
+    pub(super) fn here() -> Self {
+        Self::of_pages(os::page_size())
+    }
+
+    /// Bytes of each slot's guard.
+    pub(super) const fn guard(self) -> usize {
+        GUARD.next_multiple_of(self.page)
+    }
+
+    /// Bytes of a slot for a stack of `1 << size_log2`, its guard included.
+    pub(super) const fn slot(self, size_log2: u8) -> usize {
+        self.guard() + ((1 << size_log2) + EXTRA).next_multiple_of(self.page)
+    }
+
+    /// Bytes at a slot's top that every goroutine needs.
+    pub(super) const fn top(self) -> usize {
+        EXTRA.next_multiple_of(self.page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DEFAULT_STACK, MAIN_STACK, MAX_STACK, MIN_STACK, validate_size};
+    use super::*;
+
+    const KIB: usize = 1024;
+
+    #[test]
+    fn everything_is_whole_pages_and_what_was_asked_for_can_be_used() {
+        for page in [4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB] {
+            let layout = Layout::of_pages(page);
+            assert!(layout.guard() >= GUARD && layout.guard().is_multiple_of(page));
+            assert!(layout.top() >= EXTRA && layout.top().is_multiple_of(page));
+            for asked in [0, 1, MIN_STACK, 40_000, 64 * KIB, DEFAULT_STACK, MAX_STACK] {
+                let size_log2 = validate_size(asked).expect("not too large");
+                let stack = layout.slot(size_log2) - layout.guard();
+                assert!(stack >= asked.max(MIN_STACK) + EXTRA, "{asked} of {page}");
+                assert!(stack.is_multiple_of(page), "{asked} of {page}");
+                // At least the top is left when a slot is trimmed, and no page below the floor.
+                assert!(stack >= layout.top(), "{asked} of {page}");
+            }
+        }
+    }
+
+    #[test]
+    fn slots_are_no_larger_than_they_must_be() {
+        let slots = |page| {
+            let layout = Layout::of_pages(page * KIB);
+            [MIN_STACK, 64 * KIB, DEFAULT_STACK, MAIN_STACK]
+                .map(|bytes| layout.slot(bytes.ilog2() as u8) / KIB)
+        };
+        assert_eq!(slots(4), [120, 152, 344, 8_280]);
+        assert_eq!(slots(16), [128, 160, 352, 8_288]);
+        assert_eq!(slots(64), [192, 256, 448, 8_384]);
+    }
+}

@@ -1,0 +1,238 @@
+//! Frames larger than a page that nobody probes, as those of C functions: guards stop them,
+//! `stack = N` is N bytes, and pages that they leave out do not hide those that they use.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::prelude::*;
+use gort::time::sleep;
+use gort::{Builder, blocking};
+use gort_tests::{Ended, claims, resident_bytes, role, run_child, settle};
+use std::arch::naked_asm;
+use std::hint::black_box;
+use std::mem;
+use std::os::unix::process::ExitStatusExt;
+use std::ptr;
+use std::time::Instant;
+
+const KIB: usize = 1024;
+
+/// What a C function does without `-fstack-clash-protection`: makes a frame of `bytes`, a
+/// multiple of 16, and writes to its lowest word, and nowhere else.
+///
+/// # Safety
+/// The place is the goroutine's, or it is known what happens.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
+unsafe extern "C" fn unprobed_frame(bytes: usize, value: u64) {
+    naked_asm!(
+        "mov rax, rsp",
+        "sub rsp, rdi",
+        "mov [rsp], rsi",
+        "mov rsp, rax",
+        "ret"
+    )
+}
+
+/// As above.
+///
+/// # Safety
+/// As above.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+unsafe extern "C" fn unprobed_frame(bytes: usize, value: u64) {
+    naked_asm!(
+        "mov x2, sp",
+        "sub x3, x2, x0",
+        "mov sp, x3",
+        "str x1, [sp]",
+        "mov sp, x2",
+        "ret"
+    )
+}
+
+fn page() -> usize {
+    // SAFETY: sysconf has no preconditions.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap()
+}
+
+/// Roughly where the stack ends at this moment.
+#[inline(never)]
+fn here() -> usize {
+    let mark = 0_u8;
+    black_box(ptr::from_ref(&mark)).addr()
+}
+
+/// Whether the byte at `addr` can be read, as the kernel finds.
+fn is_readable(addr: usize) -> bool {
+    let mut pipe = [0; 2];
+    // SAFETY: `pipe` has room for two descriptors; the kernel checks the address.
+    unsafe {
+        assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
+        let n = libc::write(pipe[1], ptr::without_provenance(addr), 1);
+        libc::close(pipe[0]);
+        libc::close(pipe[1]);
+        n == 1
+    }
+}
+
+/// The address above which this goroutine's stack may be used.
+fn floor() -> usize {
+    let mut at = here() & !(page() - 1);
+    while is_readable(at - 1) {
+        at -= page();
+    }
+    at
+}
+
+/// Goes down to 4 KiB above `floor` and calls such a function there.
+#[inline(never)]
+fn calls_near(floor: usize, bytes: usize) {
+    let frame = black_box([1_u8; 256]);
+    if here() - floor > 4 * KIB {
+        calls_near(floor, bytes);
+    } else {
+        // SAFETY: none: where this writes is what the test is about.
+        unsafe { unprobed_frame(bytes, 0xbad) };
+    }
+    black_box(frame);
+}
+
+const PATTERN: u8 = 0x5a;
+
+/// A goroutine at rest with most of its stack in use, which tells in the end how many bytes of that have changed.
+fn at_rest(wake: Receiver<()>) -> JoinHandle<usize> {
+    #[inline(never)]
+    fn wait(wake: &Receiver<()>) -> usize {
+        let mut pattern = [PATTERN; 96 * KIB];
+        black_box(&mut pattern);
+        wake.recv().unwrap_err();
+        black_box(&pattern)
+            .iter()
+            .filter(|&&byte| byte != PATTERN)
+            .count()
+    }
+    let neighbour = Builder::new().name("neighbour").stack_size(128 * KIB);
+    neighbour.spawn(move || wait(&wake)).unwrap()
+}
+
+/// A goroutine with a neighbour below it runs into its guard with a frame of `bytes`.
+fn steps_over(bytes: usize) {
+    gort::runtime::run(move || {
+        let (release, wake) = bounded::<()>(0);
+        let neighbour = at_rest(wake);
+        settle();
+        let deep = Builder::new().name("deep").stack_size(128 * KIB);
+        let deep = deep.spawn(move || calls_near(floor(), bytes)).unwrap();
+        deep.join().unwrap();
+        drop(release);
+        println!("{} bytes damaged", neighbour.join().unwrap());
+    });
+}
+
+/// `GORT_DEBUG` as it is, and `option`.
+fn debug_with(option: &str) -> String {
+    std::env::var("GORT_DEBUG").map_or(option.into(), |all| format!("{all},{option}"))
+}
+
+fn is_an_overflow_of_deep(ended: &Ended) -> bool {
+    ended.status.signal() == Some(libc::SIGABRT)
+        && ended.stderr.contains("stack overflow in goroutine")
+        && ended.stderr.contains("\"deep\", spawned at")
+}
+
+// FT13, ST05
+#[test]
+fn a_large_frame_without_probes_is_an_overflow_and_not_the_neighbours_loss() {
+    const NAME: &str = concat!(
+        module_path!(),
+        "::a_large_frame_without_probes_is_an_overflow_and_not_the_neighbours_loss"
+    );
+    if let Some(bytes) = role() {
+        return steps_over(bytes.parse().unwrap());
+    }
+    for options in [debug_with("seed=1"), debug_with("guard=mprotect")] {
+        // A page and some, a quarter of what goroutines have by default, the largest usual buffer
+        // with something beside it, the guard less a page.
+        for bytes in [12 * KIB, 48 * KIB, 64 * KIB + 256, 76 * KIB] {
+            let ended = run_child(NAME, &bytes.to_string(), &[("GORT_DEBUG", &options)]);
+            assert!(
+                is_an_overflow_of_deep(&ended),
+                "{options}, {bytes} bytes: {ended:?}"
+            );
+        }
+    }
+}
+
+/// Uses `bytes` of the stack, page after page, and not one more than those.
+#[inline(never)]
+fn uses(bytes: usize) {
+    for depth in (0..bytes).step_by(4 * KIB).skip(1).chain([bytes & !15]) {
+        // SAFETY: that many bytes were asked for.
+        unsafe { unprobed_frame(depth, 1) };
+    }
+}
+
+claims! {
+    fn a_stack_of_n_bytes_holds_n_bytes() {
+        // The main goroutine's, in which a part of it is in use.
+        uses(8192 * KIB - 8 * KIB);
+        for bytes in [32 * KIB, 40_000, 64 * KIB, 128 * KIB, 1024 * KIB] {
+            for _ in 0..20 {
+                let user = Builder::new().stack_size(bytes).spawn(move || uses(bytes));
+                user.unwrap().join().unwrap();
+            }
+        }
+        spawn(|| uses(256 * KIB)).join().unwrap();
+    }
+
+    // GO14
+    fn memory_is_given_back_also_where_the_page_next_to_the_top_was_left_out() {
+        const MIB: usize = 1024 * KIB;
+        const N: usize = 1_500;
+        let before = resident_bytes();
+        let (release, gate) = bounded::<()>(0);
+        let all: Vec<_> = (0..N)
+            .map(|_| {
+                let gate = gate.clone();
+                spawn(move || {
+                    for depth in (64 * KIB..224 * KIB).step_by(4 * KIB) {
+                        // SAFETY: the stack is larger.
+                        unsafe { unprobed_frame(depth, 1) };
+                    }
+                    gate.recv().unwrap_err();
+                })
+            })
+            .collect();
+        settle();
+        let peak = resident_bytes() - before;
+        assert!(peak > 200 * MIB, "{} MiB", peak / MIB);
+        drop(release);
+        all.into_iter().for_each(|one| one.join().unwrap());
+        // Each P keeps up to 64 slots: with 8 Ps some 80 MiB.
+        let until = Instant::now() + Duration::from_secs(15);
+        loop {
+            let kept = resident_bytes().saturating_sub(before);
+            if kept < 120 * MIB {
+                break;
+            }
+            assert!(Instant::now() < until, "{} of {} MiB are kept", kept / MIB, peak / MIB);
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    // The same for the stack on which a thread of gort's handles signals.
+    fn the_stack_for_signal_handlers_has_a_guard() {
+        let bottom = spawn(|| blocking(|| {
+            // SAFETY: asks only; zeroes are a valid structure.
+            unsafe {
+                let mut stack: libc::stack_t = mem::zeroed();
+                assert_eq!(libc::sigaltstack(ptr::null(), &raw mut stack), 0);
+                stack.ss_sp.addr()
+            }
+        }));
+        let bottom = bottom.join().unwrap();
+        assert!(is_readable(bottom));
+        assert!(!is_readable(bottom - 1));
+        assert!(!is_readable(bottom - 64 * KIB));
+    }
+}
