@@ -142,12 +142,8 @@ impl PollDesc {
             // touches nothing of ours afterwards (`slot` lives for ever); whoever takes the
             // waiter out of the word, `expire` included, has the right to wake it.
             unsafe {
-                if until == NEVER {
-                    current.park(commit, WaitReason::IoWait, site);
-                } else {
-                    let slot = ptr::from_ref(slot).cast();
-                    current.park_until(commit, until, expire, slot, WaitReason::IoWait, site);
-                }
+                let slot = ptr::from_ref(slot).cast();
+                current.park_until(commit, until, expire, slot, WaitReason::IoWait, site);
             }
         }
         Ok(())

@@ -42,7 +42,7 @@ use crate::schedule::{schedule, wake_for_timer, yield_to_queue};
 use crate::stats;
 use crate::threadparker::ThreadParker;
 use crate::throw::throw;
-use crate::time::{Nanos, Timer, Timers, now};
+use crate::time::{Nanos, Timer, Timers, never_comes, now};
 use crate::tls;
 use crate::waiter::{Waiter, Who};
 use crate::waitreason::WaitReason;
@@ -158,7 +158,8 @@ impl Current {
     }
 
     /// Like [`park`](Self::park), but at `deadline` `expire(arg)` is called, once, unless
-    /// the wait has ended; if it answers true the waiter wakes as if by `ready`.
+    /// the wait has ended; if it answers true the waiter wakes as if by `ready`. A deadline that
+    /// never comes (`time/clock.rs`) is none.
     ///
     /// # Safety
     /// As for `park`; and `expire(arg)`, called by any thread at any time until this
@@ -172,6 +173,10 @@ impl Current {
         reason: WaitReason,
         site: &'static Location<'static>,
     ) {
+        if never_comes(deadline) {
+            // SAFETY: caller's clause.
+            return unsafe { self.park(commit, reason, site) };
+        }
         let Some(parker) = self.thread_parker() else {
             // SAFETY: caller's clause.
             return unsafe { gopark_until(commit, deadline, expire, arg, reason, site) };

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// Pauses the goroutine (or the plain thread) for at least `d`. Zero yields. Go's
 /// `time.Sleep`.
 ///
+/// A goroutine that sleeps for more than a century, `Duration::MAX` for example, waits for ever: unlike in
+/// Go it keeps no deadlock from being reported. The same goes for all time limits.
+///
 /// ```
 /// use gort::prelude::*;
 /// use gort::time::sleep;

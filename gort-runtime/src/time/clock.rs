@@ -2,12 +2,25 @@
 //!
 //! 0 means "no time": the clock reads 0 at boot only, and a deadline at or before
 //! now fires at once anyway, so deadlines are at least 1.
+//!
+//! A deadline a century and a half after the machine was started, or later, *never comes*: that is what
+//! `Duration::MAX` and other ways to say "without a limit" become. Such a wait is one for ever: it arms
+//! no timer (`park.rs`), so nothing is hidden from `checkdead.rs`.
 
 use crate::os;
 use std::time::{Duration, Instant};
 
 /// Nanoseconds on the monotonic clock.
 pub type Nanos = u64;
+
+/// The first deadline that never comes: 146 years.
+const NEVER_COMES: Nanos = 1 << 62;
+
+/// Whether a wait until `deadline` is one for ever.
+#[inline]
+pub(crate) fn never_comes(deadline: Nanos) -> bool {
+    deadline >= NEVER_COMES
+}
 
 /// The present.
 #[must_use]

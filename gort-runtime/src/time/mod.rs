@@ -3,5 +3,6 @@
 mod clock;
 mod heap;
 
+pub(crate) use clock::never_comes;
 pub use clock::{Nanos, deadline_after, nanos_of, now};
 pub(crate) use heap::{Timer, Timers};
