@@ -1,8 +1,8 @@
 //! Settings that hold for the life of the process, and reading them from the environment.
 
+use crate::os;
 use crate::throw::throw;
 use std::env;
-use std::io::{self, Write};
 use std::sync::OnceLock;
 
 /// Whether a goroutine that has started may run on another thread: `GORT_DEBUG=migrate=…`.
@@ -51,11 +51,9 @@ pub(crate) fn setting<V>(
     let text = env::var(name).ok()?;
     let value = parse(&text);
     if value.is_none() {
-        // A closed stderr is no reason to fail.
-        drop(writeln!(
-            io::stderr(),
-            "gort: {name}={text:?} is ignored: expected {wants}"
-        ));
+        // Not through std's handle, which another thread may have locked while it waits for us.
+        let line = format!("gort: {name}={text:?} is ignored: expected {wants}\n");
+        os::write_stderr(line.as_bytes());
     }
     value
 }
