@@ -17,13 +17,14 @@ use crate::traceback::{GoroutineInfo, GoroutineState, with_gs};
 use std::io::{self, Write};
 use std::ptr::NonNull;
 
-/// Writes one block for every goroutine; `stack` gives the lines about its stack (`stack_of`,
+/// Writes one block for every goroutine of `which`; `stack` gives the lines about its stack (`stack_of`,
 /// somewhere where there is room for it).
 pub(crate) fn write_blocks(
     out: &mut impl Write,
+    which: impl Fn(&GoroutineInfo) -> bool,
     stack: impl Fn(NonNull<G>, GoroutineId) -> String,
 ) -> io::Result<()> {
-    for (gp, info) in with_gs() {
+    for (gp, info) in with_gs().into_iter().filter(|(_, info)| which(info)) {
         write_goroutine(out, &info)?;
         out.write_all(stack(gp, info.id).as_bytes())?;
     }

@@ -3,6 +3,7 @@
 use crate::blocks::write_blocks;
 use crate::stacktrace::stack_of;
 use crate::system_stack::on_system_stack;
+use crate::traceback::GoroutineInfo;
 use std::io::{self, Write};
 
 /// Writes one block for every goroutine: its number, name, state, and where it waits and was
@@ -25,7 +26,18 @@ use std::io::{self, Write};
 /// # idler.join().unwrap().unwrap_err();
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub fn dump(mut out: impl Write) -> io::Result<()> {
+pub fn dump(out: impl Write) -> io::Result<()> {
+    dump_some(out, |_| true)
+}
+
+/// As [`dump`], of some goroutines.
+///
+/// # Errors
+/// Those of `out`.
+#[doc(hidden)]
+pub fn dump_some(mut out: impl Write, which: impl Fn(&GoroutineInfo) -> bool) -> io::Result<()> {
     // Looking up the names on a stack wants more room than a goroutine may have.
-    write_blocks(&mut out, |gp, id| on_system_stack(|| stack_of(gp, id)))
+    write_blocks(&mut out, which, |gp, id| {
+        on_system_stack(|| stack_of(gp, id))
+    })
 }

@@ -4,7 +4,7 @@
 //! [`Current::park`] and [`Waiter::ready`]. Users depend on `gort`.
 //!
 //! ```text
-//! schedinit                            the main goroutine, RuntimeBuilder
+//! schedinit testrun                    the main goroutine, RuntimeBuilder · a test's goroutine
 //! handle scope sleep system_stack dump goroutines as users see them
 //! iowait ending                        waiting for sockets · for a goroutine's end, in a select
 //! start                                start-up, on first use
@@ -130,6 +130,8 @@ mod sysmon;
 #[cfg(not(loom))]
 mod system_stack;
 #[cfg(not(loom))]
+mod testrun;
+#[cfg(not(loom))]
 mod threadparker;
 #[cfg(not(loom))]
 mod throw;
@@ -153,7 +155,7 @@ pub use lock::{Lock, LockGuard, RawLock};
 
 #[cfg(not(loom))]
 pub use {
-    dump::dump,
+    dump::{dump, dump_some},
     ending::Ending,
     goexit::goexit,
     goroutine::{Goroutine, GoroutineId},
@@ -172,6 +174,7 @@ pub use {
     start::{aborts_on_panic, max_procs},
     syscall::blocking,
     system_stack::on_system_stack,
+    testrun::TestRun,
     throw::fatal,
     time::{Nanos, deadline_after, nanos_of, now},
     traceback::{GoroutineInfo, GoroutineState, goroutines},

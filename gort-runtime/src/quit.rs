@@ -45,7 +45,7 @@ fn quit() -> ! {
     // Not through std's handle, which somebody may have locked. A closed stderr is no reason
     // to stay.
     let mut text = b"SIGQUIT: quit\n".to_vec();
-    drop(write_blocks(&mut text, stack_of));
+    drop(write_blocks(&mut text, |_| true, stack_of));
     os::write_stderr(&text);
     os::exit_now(STATUS)
 }

@@ -1,10 +1,11 @@
 //! The main goroutine: `RuntimeBuilder`, `run`.
 
-use crate::checkdead::{self, MainRuns};
-use crate::handle::{Builder, JoinError};
+use crate::checkdead::{self, Caller, MainRuns};
+use crate::handle::{Builder, JoinError, JoinHandle};
 use crate::panicking;
 use crate::stack;
 use crate::start::{Settings, aborts_on_panic, start};
+use crate::testrun::TestRun;
 use std::panic;
 
 /// Configures the runtime before it starts. `GORT_MAXPROCS`, `GORT_STACK` and
@@ -68,23 +69,19 @@ impl RuntimeBuilder {
     /// If `main` calls [`goexit`](crate::goexit()), the others go on and this call
     /// does not return, as in Go.
     ///
+    /// Several threads may call this at once, and goroutines too: a goroutine then waits like in
+    /// [`join`](crate::JoinHandle::join). A deadlock is reported when all mains are stuck.
+    ///
     /// # Panics
     /// With `main`'s own panic; and if the main goroutine cannot be started.
     #[track_caller]
     pub fn run<T: Send + 'static>(self, main: impl FnOnce() -> T + Send + 'static) -> T {
-        let stack = self
-            .main_stack
-            .unwrap_or_else(|| self.settings.stack.unwrap_or(0).max(stack::MAIN_STACK));
-        start(self.settings);
-        let main = move || {
+        let caller = Caller::here();
+        let main = self.start_main("main", move || {
             // Not before it runs: while it is being made all Ms may sleep.
-            let _runs = MainRuns::new();
+            let _runs = MainRuns::new(caller);
             main()
-        };
-        let main = match Builder::new().name("main").stack_size(stack).spawn(main) {
-            Ok(handle) => handle,
-            Err(e) => panic!("cannot start the main goroutine: {e}"),
-        };
+        });
         match main.join() {
             Ok(value) => {
                 if aborts_on_panic() {
@@ -94,9 +91,41 @@ impl RuntimeBuilder {
             }
             Err(JoinError::Panicked(payload)) => panic::resume_unwind(payload),
             Err(JoinError::Exited) => {
-                checkdead::main_exited();
-                crate::park::wait_for_ever(crate::WaitReason::None)
+                checkdead::main_exited(caller);
+                crate::park::wait_for_ever(crate::WaitReason::Join)
             }
+        }
+    }
+
+    /// Starts the goroutine of a test, for `#[gort::test]`.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn start_test<T: Send + 'static>(
+        self,
+        name: &str,
+        test: impl FnOnce() -> T + Send + 'static,
+    ) -> TestRun<T> {
+        let (test, ended) = TestRun::watched(test);
+        TestRun::new(self.start_main(name, test), ended)
+    }
+
+    /// Starts the runtime with these settings, and a goroutine on a main goroutine's stack.
+    #[track_caller]
+    fn start_main<T: Send + 'static>(
+        self,
+        name: &str,
+        main: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        let stack = self
+            .main_stack
+            .unwrap_or_else(|| self.settings.stack.unwrap_or(0).max(stack::MAIN_STACK));
+        start(self.settings);
+        match Builder::new().name(name).stack_size(stack).spawn(main) {
+            Ok(handle) => handle,
+            Err(e) => panic!("cannot start the main goroutine: {e}"),
         }
     }
 }

@@ -16,7 +16,7 @@
 //! queue with no P idle. Without work the P is taken only so that an otherwise idle program
 //! comes to rest, sysmon included. Go's `sysmon` and `retake`.
 
-use crate::checkdead::{self, Liveness};
+use crate::checkdead::{self, Liveness, StuckTests};
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::hogs::Hogs;
@@ -87,14 +87,17 @@ fn run() {
     let mut sleep_us = SHORTEST_SLEEP_US;
     let mut watch_us = LONGEST_SLEEP_US;
     let mut trace = Schedtrace::new();
+    let mut stuck = StuckTests::default();
     loop {
-        nap(&mut trace, after_us(sleep_us));
+        if nap(&mut trace, after_us(sleep_us)) {
+            stuck.alive();
+        }
         let now = os::now_ns();
         let has_chores = hogs.look(now) | trimmer.look(now);
         if !has_chores && SCHED.idle.npidle() == SCHED.procs() {
             idle += 1;
             if idle >= IDLE_ROUNDS && sleep_us >= LONGEST_SLEEP_US {
-                if park(&mut trace, watch_us) {
+                if park(&mut trace, &mut stuck, watch_us) {
                     (quiet, idle, sleep_us) = (0, 0, SHORTEST_SLEEP_US);
                     watch_us = LONGEST_SLEEP_US;
                 } else {
@@ -120,22 +123,29 @@ fn run() {
 
 /// Sleeps until a P is busy (true). If a deadlock may still have to be noticed, sleeps for
 /// `watch_us` at most (false).
-fn park(trace: &mut Schedtrace, watch_us: u64) -> bool {
-    let until = {
+fn park(trace: &mut Schedtrace, stuck: &mut StuckTests, watch_us: u64) -> bool {
+    let found = {
         // Under the lock no P leaves the idle list: either it has, and we see it, or
         // whoever takes it sees us.
         let shared = SCHED.shared.lock();
         if SCHED.idle.npidle() != SCHED.procs() || shared.surplus_held != 0 {
+            stuck.alive();
             return true;
         }
-        let until = match checkdead::count_and_check(&shared) {
-            Liveness::Alive => u64::MAX,
-            Liveness::OnlyForeignThreads => after_us(watch_us),
-        };
+        let found = checkdead::count_and_check(&shared);
         SCHED.sysmon.about_to_sleep();
-        until
+        found
     };
-    nap(trace, until)
+    stuck.look(found);
+    let until = match found {
+        Liveness::Alive => u64::MAX,
+        Liveness::OnlyForeignThreads => after_us(watch_us),
+    };
+    let woken = nap(trace, until);
+    if woken {
+        stuck.alive();
+    }
+    woken
 }
 
 /// Sleeps until the clock reads `until`, or until woken (true); prints and starts what is asked
