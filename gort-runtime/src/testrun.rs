@@ -5,6 +5,8 @@
 use crate::checkdead::TestRuns;
 use crate::goroutine::Goroutine;
 use crate::handle::{JoinError, JoinHandle};
+use crate::panicking::let_panics_win;
+use crate::start::aborts_on_panic;
 use std::convert::Infallible;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -67,6 +69,10 @@ impl<T> TestRun<T> {
     /// # Errors
     /// As for [`JoinHandle::join`].
     pub fn join(self) -> Result<T, JoinError> {
-        self.handle.join()
+        let outcome = self.handle.join();
+        if outcome.is_ok() && aborts_on_panic() {
+            let_panics_win();
+        }
+        outcome
     }
 }

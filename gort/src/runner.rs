@@ -3,13 +3,14 @@
 mod panics;
 
 use gort_runtime::{
-    GoroutineInfo, GoroutineState, RuntimeBuilder, goroutines, max_procs, try_current,
+    GoroutineId, GoroutineInfo, GoroutineState, JoinError, RuntimeBuilder, dump_some, goroutines,
+    max_procs,
 };
+use std::any::Any;
 use std::env;
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic;
 use std::process::{Command, ExitCode, Termination};
-use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,8 +32,21 @@ pub struct TestOptions {
     pub stack: Option<usize>,
     /// `leaks = "allow"`.
     pub leaks_allowed: bool,
+    /// `timeout = "…"`: how long the test may take.
+    pub timeout: Option<Duration>,
+    /// `#[should_panic(expected = "…")]`: the words, or none.
+    pub should_panic: Option<&'static str>,
     /// The test's path, with the crate's name.
     pub name: &'static str,
+}
+
+impl TestOptions {
+    /// The test's path as libtest knows it: without the crate's name in front.
+    fn path(&self) -> &'static str {
+        self.name
+            .split_once("::")
+            .map_or(self.name, |(_, path)| path)
+    }
 }
 
 fn builder(procs: Option<usize>, stack: Option<usize>) -> RuntimeBuilder {
@@ -82,58 +96,98 @@ const ELSEWHERE: &str = "GORT_TEST_ELSEWHERE";
 /// How long goroutines that are about to end may take to do so.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// Runs a test in a goroutine, and fails it if goroutines that it started are left.
+/// How a test ended.
+enum Verdict {
+    Passed,
+    /// With this payload; the hook has shown its message.
+    Panicked(Box<dyn Any + Send>),
+    /// For a reason that is none of its panics.
+    Failed(String),
+}
+
+/// Runs a test in a goroutine of its name, and fails it if goroutines that it started are left,
+/// or if it takes too long.
 ///
 /// There is one runtime per process, so a test that asks for another number of `procs`
 /// than this process has runs in a process of its own.
 ///
+/// A test that is too slow cannot be ended: it is left as it is, and the other tests go on.
+///
 /// # Panics
-/// If the test panics, returns an error, leaks goroutines, or fails in its own process.
+/// If the test panics, returns an error, calls `goexit`, leaks goroutines, takes too long, or fails
+/// in its own process. If it should panic, only with what it panics with: then libtest fails it
+/// because this function returns.
 #[track_caller]
 pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T) {
-    if options.procs.is_some_and(|procs| procs != max_procs()) && env::var_os(ELSEWHERE).is_none() {
-        return run_elsewhere(&options);
-    }
-    panics::keep();
-    let root = Arc::new(OnceLock::new());
-    let told = Arc::clone(&root);
-    let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-        builder(None, options.stack).run(move || {
-            told.get_or_init(|| try_current().map(|goroutine| goroutine.id()));
-            // Judged here: it need not be `Send`.
-            test().failure()
-        })
-    }));
-    let root = root.get().copied().flatten();
-    let messages = root.map_or_else(Vec::new, panics::of);
-    let failure = match outcome {
-        Ok(None) if options.leaks_allowed => return,
-        Ok(None) => root.and_then(|root| leaks(|info| info.root == root && info.id != root)),
-        Ok(failure) => failure,
-        Err(payload) => {
-            messages.iter().for_each(|message| eprintln!("{message}"));
-            panic::resume_unwind(payload);
-        }
+    let elsewhere =
+        options.procs.is_some_and(|procs| procs != max_procs()) && env::var_os(ELSEWHERE).is_none();
+    let verdict = if elsewhere {
+        run_elsewhere(&options)
+    } else {
+        run_here(&options, test)
     };
-    if let Some(failure) = failure {
-        messages.iter().for_each(|message| eprintln!("{message}"));
-        panic!("{failure}");
+    match verdict {
+        Verdict::Passed => {}
+        Verdict::Panicked(payload) => panic::resume_unwind(payload),
+        // A panic would be what it should do.
+        Verdict::Failed(why) if options.should_panic.is_some() => eprintln!("{why}"),
+        Verdict::Failed(why) => panic!("{why}"),
     }
 }
 
-/// Runs one test of this executable in a new process with as many Ps as it wants.
 #[track_caller]
-fn run_elsewhere(options: &TestOptions) {
-    // libtest knows the test without the crate's name in front.
-    let path = options
-        .name
-        .split_once("::")
-        .map_or(options.name, |(_, path)| path);
+fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) -> Verdict {
+    panics::keep();
+    let run = builder(None, options.stack).start_test(options.path(), move || {
+        // Judged there: it need not be `Send`.
+        test().failure()
+    });
+    let root = run.goroutine().id();
+    let verdict = if let Some(limit) = options.timeout
+        && !run.ends_within(options.timeout)
+    {
+        Verdict::Failed(too_slow(options.path(), limit, root))
+    } else {
+        match run.join() {
+            Ok(None) if options.leaks_allowed => Verdict::Passed,
+            Ok(None) => {
+                let left = leaks(|info| info.root == root && info.id != root);
+                left.map_or(Verdict::Passed, Verdict::Failed)
+            }
+            Ok(Some(failure)) => Verdict::Failed(failure),
+            Err(JoinError::Panicked(payload)) => Verdict::Panicked(payload),
+            Err(e) => Verdict::Failed(e.to_string()),
+        }
+    };
+    let messages = panics::of(root);
+    if !matches!(verdict, Verdict::Passed) {
+        messages.iter().for_each(|message| eprintln!("{message}"));
+    }
+    verdict
+}
+
+/// What a test did that has not ended in time, and everybody else.
+fn too_slow(test: &str, limit: Duration, root: GoroutineId) -> String {
+    let mut text = format!("test {test} timed out after {limit:?}\n").into_bytes();
+    // A `Vec` takes everything.
+    drop(dump_some(&mut text, |info| info.root == root));
+    let mut others = Vec::new();
+    drop(dump_some(&mut others, |info| info.root != root));
+    if !others.is_empty() {
+        text.extend_from_slice(b"\nothers in this process:\n");
+        text.append(&mut others);
+    }
+    text.extend_from_slice(b"\nif it needs longer, write `#[gort::test(timeout = \"5m\")]`");
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Runs one test of this executable in a new process with as many Ps as it wants.
+fn run_elsewhere(options: &TestOptions) -> Verdict {
     let procs = options.procs.unwrap_or(1).to_string();
     let ran = env::current_exe().and_then(|exe| {
         Command::new(exe)
             .args([
-                path,
+                options.path(),
                 "--exact",
                 "--include-ignored",
                 "--nocapture",
@@ -145,15 +199,24 @@ fn run_elsewhere(options: &TestOptions) {
     });
     let output = match ran {
         Ok(output) => output,
-        Err(e) => panic!("cannot run the test in a process with {procs} Ps: {e}"),
+        Err(e) => {
+            return Verdict::Failed(format!(
+                "cannot run the test in a process with {procs} Ps: {e}"
+            ));
+        }
     };
     let stdout = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && stdout.contains("1 passed"),
-        "failed in a process with {procs} Ps ({}):\n{stdout}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let passed = output.status.success() && stdout.contains("1 passed");
+    match options.should_panic {
+        None if passed => Verdict::Passed,
+        // It has panicked as it should, and so shall this process' test.
+        Some(words) if passed => Verdict::Panicked(Box::new(words)),
+        _ => Verdict::Failed(format!(
+            "failed in a process with {procs} Ps ({}):\n{stdout}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        )),
+    }
 }
 
 /// The failure, if goroutines that `ours` recognises are still there after a moment.

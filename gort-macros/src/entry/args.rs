@@ -1,21 +1,25 @@
 //! The arguments of `#[gort::main(…)]` and `#[gort::test(…)]`.
 //!
 //! ```text
-//! args = { key "=" expr "," }        keys: procs, stack; for a test also leaks
+//! args = { key "=" expr "," }        keys: procs, stack; for a test also leaks, timeout
 //! ```
 //!
 //! A number is an integer literal or any expression that gives a `usize` (`64 * 1024`, a constant). A literal that
-//! cannot be one is named here, the rest is rustc's.
+//! cannot be one is named here, the rest is rustc's. A duration is a string, as it is spoken: `"500ms"`, `"1.5s"`,
+//! `"2m"`, `"1h"`.
 
 use proc_macro2::{Ident, TokenStream};
+use std::time::Duration;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, ExprLit, Lit, Token};
 
 use super::Entry;
 use crate::report::{Report, here};
 
+/// How long a test may take that does not say.
+const A_MINUTE: Duration = Duration::from_secs(60);
+
 /// What the attribute asks for.
-#[derive(Default)]
 pub(crate) struct Args {
     /// `procs = N`.
     pub(crate) procs: Option<Expr>,
@@ -23,6 +27,19 @@ pub(crate) struct Args {
     pub(crate) stack: Option<Expr>,
     /// `leaks = "allow"`.
     pub(crate) leaks_allowed: bool,
+    /// `timeout = "5s"`; `None` is `"none"`.
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self {
+            procs: None,
+            stack: None,
+            leaks_allowed: false,
+            timeout: Some(A_MINUTE),
+        }
+    }
 }
 
 /// Parses and checks the arguments.
@@ -84,7 +101,7 @@ fn set(entry: Entry, args: &mut Args, key: &Ident, value: Expr, report: &mut Rep
             args.stack = Some(value);
         }
     } else if key == "leaks" && entry == Entry::Test {
-        let allow = matches!(&value, Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value() == "allow");
+        let allow = text_of(&value).as_deref() == Some("allow");
         if !allow {
             report.on(
                 &value,
@@ -92,12 +109,24 @@ fn set(entry: Entry, args: &mut Args, key: &Ident, value: Expr, report: &mut Rep
             );
         }
         args.leaks_allowed = allow;
-    } else if key == "leaks" {
-        report.at(key.span(), "`leaks` belongs to `#[gort::test]`; drop it");
+    } else if key == "timeout" && entry == Entry::Test {
+        match text_of(&value).as_deref().map(duration) {
+            Some(Ok(timeout)) => args.timeout = timeout,
+            Some(Err(message)) => report.on(&value, message),
+            None => report.on(
+                &value,
+                "`timeout` is a duration in quotes, or \"none\"; write `timeout = \"5s\"`",
+            ),
+        }
+    } else if key == "leaks" || key == "timeout" {
+        report.at(
+            key.span(),
+            format_args!("`{key}` belongs to `#[gort::test]`; drop it"),
+        );
     } else {
         let known = match entry {
             Entry::Main => "`procs = N` and `stack = N`",
-            Entry::Test => "`procs = N`, `stack = N` and `leaks = \"allow\"`",
+            Entry::Test => "`procs = N`, `stack = N`, `leaks = \"allow\"` and `timeout = \"5s\"`",
         };
         report.at(
             key.span(),
@@ -115,7 +144,50 @@ fn example(key: &Ident) -> &'static str {
         "procs" => "procs = 4",
         "stack" => "stack = 1 << 20",
         "leaks" => "leaks = \"allow\"",
+        "timeout" => "timeout = \"5s\"",
         _ => "key = value",
+    }
+}
+
+/// The value of a string literal.
+fn text_of(value: &Expr) -> Option<String> {
+    match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Some(text.value()),
+        _ => None,
+    }
+}
+
+/// The duration that `text` says, or none.
+fn duration(text: &str) -> Result<Option<Duration>, &'static str> {
+    const NOT_ONE: &str = "`timeout` is a number with `ms`, `s`, `m` or `h` behind it, or \"none\"; write `timeout = \"5s\"`";
+    if text == "none" {
+        return Ok(None);
+    }
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let seconds = match &text[digits.len()..] {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(NOT_ONE),
+    };
+    // Digits with at most one point between them: `parse` takes more than that.
+    let spoken = !digits.starts_with('.')
+        && !digits.ends_with('.')
+        && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let number: f64 = match digits.parse() {
+        Ok(number) if spoken => number,
+        _ => return Err(NOT_ONE),
+    };
+    match Duration::try_from_secs_f64(number * seconds) {
+        Ok(Duration::ZERO) => {
+            Err("`timeout` is above zero, or \"none\" for no limit; write `timeout = \"5s\"`")
+        }
+        Ok(timeout) if u64::try_from(timeout.as_nanos()).is_ok() => Ok(Some(timeout)),
+        _ => Err("`timeout` is longer than the clock can tell; write `timeout = \"none\"`"),
     }
 }
 
@@ -201,6 +273,67 @@ mod tests {
         assert_eq!(
             mistakes(Entry::Test, quote!(leaks = "deny")),
             ["`leaks` is \"allow\" or left out; write `leaks = \"allow\"`"]
+        );
+    }
+
+    #[test]
+    fn a_timeout_is_a_duration() {
+        for (text, millis) in [
+            ("5s", 5_000),
+            ("500ms", 500),
+            ("1.5s", 1_500),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("0.1s", 100),
+        ] {
+            assert_eq!(
+                parsed(Entry::Test, quote!(timeout = #text)).timeout,
+                Some(Duration::from_millis(millis)),
+                "{text}"
+            );
+        }
+        assert_eq!(parsed(Entry::Test, quote!(timeout = "none")).timeout, None);
+        assert_eq!(parsed(Entry::Test, quote!()).timeout, Some(A_MINUTE));
+    }
+
+    #[test]
+    fn what_is_no_duration_is_no_timeout() {
+        for text in [
+            "", "5", "s", "5 s", " 5s", "-5s", "+5s", ".5s", "5.s", "1e3s", "infs", "NaNs",
+            "1.2.3s", "5S", "5sec", "None", "1m30s",
+        ] {
+            let said = mistakes(Entry::Test, quote!(timeout = #text));
+            assert!(
+                said[0].starts_with("`timeout` is a number with"),
+                "{text}: {said:?}"
+            );
+        }
+        for value in [
+            quote!(5),
+            quote!(1.5),
+            quote!(SECOND),
+            quote!('s'),
+            quote!(b"5s"),
+        ] {
+            assert_eq!(
+                mistakes(Entry::Test, quote!(timeout = #value)),
+                ["`timeout` is a duration in quotes, or \"none\"; write `timeout = \"5s\"`"]
+            );
+        }
+        for text in ["0s", "0.0ms"] {
+            let said = mistakes(Entry::Test, quote!(timeout = #text));
+            assert!(said[0].contains("is above zero"), "{text}: {said:?}");
+        }
+        for text in ["6000000h", "99999999999999999999999999s"] {
+            let said = mistakes(Entry::Test, quote!(timeout = #text));
+            assert!(
+                said[0].contains("longer than the clock"),
+                "{text}: {said:?}"
+            );
+        }
+        assert_eq!(
+            mistakes(Entry::Main, quote!(timeout = "5s")),
+            ["`timeout` belongs to `#[gort::test]`; drop it"]
         );
     }
 

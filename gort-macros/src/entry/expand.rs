@@ -8,23 +8,24 @@
 //! #[::core::prelude::v1::test]
 //! #[should_panic]
 //! fn t() {
-//!     fn __gort_body() -> R { BODY }
-//!     ::gort::__macro::run_test(::gort::__macro::TestOptions { procs: Some(2), … }, __gort_body)
+//!     fn t() -> R { BODY }
+//!     ::gort::__macro::run_test(::gort::__macro::TestOptions { procs: Some(2), … }, t)
 //! }
 //! ```
 //!
-//! The body is a function of its own, not a closure: so it can capture nothing, and its name is in backtraces. Attributes
-//! and visibility stay on the outer function, whose lint levels hold inside as well. clippy does not ask of a `main` or
+//! The body is a function of its own, not a closure: so it can capture nothing, and its name is in backtraces. It has the
+//! outer function's name, by which others know the test (insta calls a snapshot after the function that it is
+//! taken in). Attributes and visibility stay on the outer function, whose lint levels hold inside as well. clippy does not ask of a `main` or
 //! a test whether it needs its `Result`, so the body is spared that question too.
 //!
 //! What `main` returns becomes an `ExitCode` in its goroutine, so it need not be `Send` (`Box<dyn Error>` is not). A test
 //! returns nothing: `run_test` turns a `Result` that is an error into a panic, because it may have run the test in
 //! another process and then has no value to give.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::spanned::Spanned;
-use syn::{Expr, ItemFn, ReturnType};
+use syn::{Expr, ExprLit, ItemFn, Lit, Meta, MetaNameValue, ReturnType};
 
 use super::Entry;
 use super::args::Args;
@@ -47,7 +48,13 @@ pub(crate) fn expand(entry: Entry, args: &Args, function: &ItemFn) -> TokenStrea
         ReturnType::Type(_, result) => result.span(),
     };
     let (procs, stack) = (optional(args.procs.as_ref()), optional(args.stack.as_ref()));
-    let body = Ident::new("__gort_body", at(place));
+    let named = |span| {
+        let mut body = name.clone();
+        body.set_span(span);
+        body
+    };
+    // Defined like what the user did not write, so that lints on the name speak once.
+    let (inner, body) = (named(span), named(at(place)));
     let test = (entry == Entry::Test).then(|| quote_spanned!(span=> #[::core::prelude::v1::test]));
     let run = match entry {
         Entry::Main => {
@@ -63,12 +70,22 @@ pub(crate) fn expand(entry: Entry, args: &Args, function: &ItemFn) -> TokenStrea
                 gort("TestOptions", Span::call_site()),
             );
             let leaks_allowed = args.leaks_allowed;
+            let timeout = args.timeout.map_or_else(none, |limit| {
+                let (some, limit) = (some(), limit.as_nanos() as u64);
+                quote_spanned!(span=> #some(::core::time::Duration::from_nanos(#limit)))
+            });
+            let should_panic = should_panic(function).map_or_else(none, |words| {
+                let some = some();
+                quote_spanned!(span=> #some(#words))
+            });
             quote_spanned! {span=>
                 #run(
                     #options {
                         procs: #procs,
                         stack: #stack,
                         leaks_allowed: #leaks_allowed,
+                        timeout: #timeout,
+                        should_panic: #should_panic,
                         name: ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#name)),
                     },
                     #body,
@@ -85,7 +102,7 @@ pub(crate) fn expand(entry: Entry, args: &Args, function: &ItemFn) -> TokenStrea
         #(#attrs)*
         #vis fn #name() #returned {
             #[allow(clippy::unnecessary_wraps)]
-            fn __gort_body() #output #block
+            fn #inner() #output #block
             #run
         }
     }
@@ -95,6 +112,27 @@ fn optional(value: Option<&Expr>) -> TokenStream {
     value.map_or_else(none, |value| {
         let (some, span) = (some(), at(value.span()));
         quote_spanned!(span=> #some({ let __value: ::core::primitive::usize = #value; __value }))
+    })
+}
+
+/// The words that a test should panic with, empty if they do not matter.
+fn should_panic(function: &ItemFn) -> Option<String> {
+    let attr = function
+        .attrs
+        .iter()
+        .find(|attr| attr.path().is_ident("should_panic"))?;
+    let expected = match &attr.meta {
+        Meta::List(list) => list.parse_args::<MetaNameValue>().ok(),
+        Meta::NameValue(pair) => Some(pair.clone()),
+        Meta::Path(_) => None,
+    };
+    // What is not of these forms is libtest's to complain about.
+    Some(match expected.map(|pair| pair.value) {
+        Some(Expr::Lit(ExprLit {
+            lit: Lit::Str(words),
+            ..
+        })) => words.value(),
+        _ => String::new(),
     })
 }
 
@@ -131,9 +169,9 @@ mod tests {
         assert_eq!(
             expand(Entry::Main, &Args::default(), &function).to_string(),
             "# [allow (x)] pub fn main () -> :: gort :: __macro :: ExitCode { \
-             # [allow (clippy :: unnecessary_wraps)] fn __gort_body () -> Result < () , E > { work () } \
+             # [allow (clippy :: unnecessary_wraps)] fn main () -> Result < () , E > { work () } \
              :: gort :: __macro :: run_main (:: gort :: __macro :: MainOptions { \
-             procs : :: core :: option :: Option :: None , stack : :: core :: option :: Option :: None } , __gort_body) }"
+             procs : :: core :: option :: Option :: None , stack : :: core :: option :: Option :: None } , main) }"
         );
     }
 
@@ -158,15 +196,62 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains(
-                "fn t () { # [allow (clippy :: unnecessary_wraps)] fn __gort_body () -> R {"
-            ),
+            text.contains("fn t () { # [allow (clippy :: unnecessary_wraps)] fn t () -> R {"),
             "{text}"
         );
         assert!(text.contains("leaks_allowed : true"), "{text}");
         assert!(
+            text.contains("Duration :: from_nanos (60000000000u64)"),
+            "{text}"
+        );
+        assert!(text.contains("Option :: Some (\"\")"), "{text}");
+        assert!(
             text.contains("\"::\" , :: core :: stringify ! (t)"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_words_of_a_panic_that_should_come_are_found() {
+        let words = |item| should_panic(&function(item));
+        assert_eq!(
+            words(quote!(
+                #[ignore]
+                fn t() {}
+            )),
+            None
+        );
+        for (item, expected) in [
+            (
+                quote!(
+                    #[should_panic]
+                    fn t() {}
+                ),
+                "",
+            ),
+            (
+                quote!(
+                    #[should_panic(expected = "x")]
+                    fn t() {}
+                ),
+                "x",
+            ),
+            (
+                quote!(
+                    #[should_panic = "x"]
+                    fn t() {}
+                ),
+                "x",
+            ),
+            (
+                quote!(
+                    #[should_panic(unexpected)]
+                    fn t() {}
+                ),
+                "",
+            ),
+        ] {
+            assert_eq!(words(item).as_deref(), Some(expected));
+        }
     }
 }
