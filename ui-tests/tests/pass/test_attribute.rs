@@ -12,7 +12,7 @@ mod answers {
         assert!(matches!(go!(u32::pow(6, 2)).join(), Ok(36)));
     }
 
-    #[gort::test(procs = 2, stack = 1 << 20, leaks = "allow")]
+    #[gort::test(procs = 2, stack = 1 << 20, leaks = "allow", timeout = "1.5m")]
     fn with_arguments() {
         go! {
             select! {}

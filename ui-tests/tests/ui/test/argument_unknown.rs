@@ -1,5 +1,5 @@
 // There is no such argument.
-#[gort::test(timeout = 5)]
+#[gort::test(retries = 3)]
 fn answers() {
     assert_eq!(6 * 7, 42);
 }

@@ -1,0 +1,7 @@
+// A number of what?
+#[gort::test(timeout = 5)]
+fn answers() {
+    assert_eq!(6 * 7, 42);
+}
+
+fn main() {}

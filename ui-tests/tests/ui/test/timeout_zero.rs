@@ -1,0 +1,7 @@
+// No test ends at once.
+#[gort::test(timeout = "0s")]
+fn answers() {
+    assert_eq!(6 * 7, 42);
+}
+
+fn main() {}
