@@ -228,12 +228,19 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```text
 /// #[gort::test]                                // or: #[gort::test(procs = 2, stack = 1 << 20, leaks = "allow")]
-/// fn answers() -> Result<(), Error> { … }
+/// fn answers() -> Result<(), Error> { … }      // or: #[gort::test(timeout = "5s")]
 /// ```
 ///
 /// It stands in place of `#[test]` and goes together with `#[should_panic]` and `#[ignore]`. A test that leaves
 /// goroutines behind fails and names them; `leaks = "allow"` turns that off. The function takes no arguments, has no
-/// generic parameters and is not `async`; it may return a `Result`.
+/// generic parameters and is not `async`; it may return a `Result`. Its goroutine has the name of the test.
+///
+/// A test that takes longer than a minute, or than `timeout` (`"500ms"`, `"1.5s"`, `"2m"`, `"1h"`; `"none"` for no limit),
+/// fails and shows what its goroutines are doing, and the others in the process. They are left as they are, and the
+/// other tests go on. If for some seconds nothing but a plain thread could have woken any goroutine of the process,
+/// that is shown on standard error already then.
+///
+/// Failing in one of these ways is no panic for a test that should panic.
 ///
 /// ```
 /// use gort::prelude::*;

@@ -27,6 +27,9 @@ pub use gort_runtime::{
 /// Runs `main` as the main goroutine and returns its result; other goroutines are not
 /// waited for. What `#[gort::main]` does.
 ///
+/// Several threads may call it at once, and goroutines too. A deadlock is reported when all mains are stuck and no
+/// thread is there that does something else.
+///
 /// # Panics
 /// With `main`'s own panic; and if the main goroutine cannot be started.
 ///

@@ -182,6 +182,22 @@ fn goexit_in_main_lets_the_others_finish_and_then_reports() {
     );
 }
 
+// DL01
+#[test]
+fn a_deadlock_of_an_inner_main_is_reported() {
+    for procs in [1, 2, 8] {
+        let words = [
+            "asleep - deadlock!",
+            "goroutine 1 \"main\" [join]:",
+            "goroutine 2 \"main\" [chan receive]:",
+        ];
+        is_reported("stuck-in-an-inner-main", procs, &words);
+        // Its caller waits for ever, as it would on a plain thread.
+        let words = ["asleep - deadlock!", "goroutine 1 \"main\" [join]:"];
+        is_reported("goexit-in-an-inner-main", procs, &words);
+    }
+}
+
 // DL03
 #[test]
 fn a_deadlock_of_a_goroutine_locked_to_its_thread_is_reported() {
@@ -227,6 +243,8 @@ fn nothing_is_reported_while_somebody_can_still_wake_a_goroutine() {
             "woken-by-timer",
             "woken-by-timer-channel",
             "woken-by-foreign-thread",
+            "woken-by-an-inner-main",
+            "woken-by-another-threads-main",
             "woken-by-blocking-call",
             "woken-by-unannounced-call",
         ] {

@@ -139,6 +139,29 @@ fn main() {
             });
             let _ = rx.recv();
         }
+        "stuck-in-an-inner-main" => gort::runtime::run(|| {
+            let (_tx, rx) = bounded::<()>(0);
+            let _ = rx.recv();
+        }),
+        "goexit-in-an-inner-main" => gort::runtime::run(|| gort::goexit()),
+        "woken-by-an-inner-main" => {
+            let (tx, rx) = bounded(0);
+            go!(move || gort::runtime::run(move || {
+                sleep(pause);
+                tx.send(()).unwrap();
+            }));
+            gort::runtime::run(move || rx.recv().unwrap());
+            println!("woken");
+        }
+        "woken-by-another-threads-main" => {
+            let (tx, rx) = bounded(0);
+            thread::spawn(move || {
+                thread::sleep(pause);
+                gort::runtime::run(move || tx.send(()).unwrap());
+            });
+            rx.recv().unwrap();
+            println!("woken");
+        }
         "stuck-at-a-semaphore" => drop(Semaphore::new(1).acquire(2)),
         "context-cancelled-before-its-deadline" => {
             let (ctx, cancel) = Context::background().with_timeout(Duration::from_secs(10_000));
