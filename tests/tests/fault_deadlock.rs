@@ -20,7 +20,7 @@ use std::time::Instant;
 /// Says which scenario a process is.
 const SCENARIO: &str = "GORT_FAULT_DEADLOCK_SCENARIO";
 /// A scenario that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// Runs before `main`, when this process has one thread.
 extern "C" fn become_scenario() {
