@@ -2,6 +2,7 @@
 
 use crate::checkdead::{self, Caller, MainRuns};
 use crate::handle::{Builder, JoinError, JoinHandle};
+use crate::maywait::MayWait;
 use crate::panicking;
 use crate::stack;
 use crate::start::{Settings, aborts_on_panic, start};
@@ -73,9 +74,10 @@ impl RuntimeBuilder {
     /// [`join`](crate::JoinHandle::join). A deadlock is reported when all mains are stuck.
     ///
     /// # Panics
-    /// With `main`'s own panic; and if the main goroutine cannot be started.
+    /// With `main`'s own panic; if the main goroutine cannot be started; on the system stack.
     #[track_caller]
     pub fn run<T: Send + 'static>(self, main: impl FnOnce() -> T + Send + 'static) -> T {
+        let _ = MayWait::check();
         let caller = Caller::here();
         let main = self.start_main("main", move || {
             // Not before it runs: while it is being made all Ms may sleep.

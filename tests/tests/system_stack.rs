@@ -105,6 +105,7 @@ claims! {
         other.join().unwrap();
         refused(|| gort::time::sleep(Duration::from_millis(1)));
         refused(|| gort::future::block_on(async {}));
+        refused(|| gort::runtime::run(|| unreachable!("it is not started")));
         refused(|| { select! {} });
         refused(|| assert!(never::<()>().recv().is_ok()));
         refused(|| drop(SingleFlight::new().run(1, String::new)));
