@@ -5,9 +5,13 @@
 //!
 //! {
 //!     let __builder = ::gort::__macro::Spawn::new().name(n);
-//!     let tx = { use ::core::clone::Clone as _; tx.clone() };
-//!     let __arg0 = a;
-//!     ::gort::__macro::Spawn::start(__builder, move || f(__arg0, |x| x + 1))
+//!     let __body;
+//!     {
+//!         let tx = { use ::core::clone::Clone as _; tx.clone() };
+//!         let __arg0 = a;
+//!         __body = move || f(__arg0, |x| x + 1);
+//!     }
+//!     ::gort::__macro::Spawn::start(__builder, __body)
 //! }
 //! ```
 //!
@@ -20,6 +24,9 @@
 //!    those around an argument at the argument.
 //! 5. The block and the spawn in it have the span of the macro call, but count as the user's: only in the user's own
 //!    code does rustc say that a `;` is missing behind `go! { … }`.
+//! 6. The closure may take only a part of a clone, or nothing. What is left is dropped before the spawn: were it dropped
+//!    behind it and its destructor panicked, rustc would forget the handle (rust-lang/rust#47949). Without `clone` the
+//!    closure stands in the call, since it takes every other local whole.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -35,18 +42,17 @@ pub(crate) fn expand(go: &Checked) -> TokenStream {
     let span = Span::mixed_site();
     let place = span_of(&go.tokens);
     let written = as_written(place);
-    let (lets, closure) = closure(&go.body, &go.tokens, place);
-    let clones = go.clones.iter().map(|name| {
-        let span = paths::at(name.span());
-        quote_spanned!(span=> let #name = { use ::core::clone::Clone as _; #name.clone() };)
-    });
+    let (mut lets, mut closure) = closure(&go.body, &go.tokens, place);
+    if !go.clones.is_empty() {
+        (lets, closure) = with_clones(&go.clones, &lets, &closure, place);
+    }
     if go.settings.is_empty() && go.scope.is_none() {
         let spawn = paths::gort_as("spawn", written);
         let call = quote_spanned!(written=> #spawn(#closure));
-        if go.clones.is_empty() && lets.is_empty() {
+        if lets.is_empty() {
             return call;
         }
-        return block(quote_spanned!(span=> #(#clones)* #lets #call), written);
+        return block(quote_spanned!(span=> #lets #call), written);
     }
     let settings = go.settings.iter().map(|(key, value)| {
         let method = Ident::new(&key.to_string(), paths::at(key.span()));
@@ -61,11 +67,28 @@ pub(crate) fn expand(go: &Checked) -> TokenStream {
     };
     let steps = quote_spanned! {span=>
         let #builder = #new::new() #(#settings)*;
-        #(#clones)*
         #lets
         #start
     };
     block(steps, written)
+}
+
+/// As `lets` and `closure`, with clones before them of which nothing is left behind them (point 6).
+fn with_clones(
+    clones: &[Ident],
+    lets: &TokenStream,
+    closure: &TokenStream,
+    place: Span,
+) -> (TokenStream, TokenStream) {
+    let clones = clones.iter().map(|name| {
+        let span = paths::at(name.span());
+        quote_spanned!(span=> let #name = { use ::core::clone::Clone as _; #name.clone() };)
+    });
+    let mut body = paths::single("body");
+    body.set_span(paths::at(place));
+    let lets =
+        quote_spanned!(Span::mixed_site()=> let #body; { #(#clones)* #lets #body = #closure; });
+    (lets, quote!(#body))
 }
 
 /// `{ steps }` with the span `written` around it.
@@ -207,9 +230,23 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("Spawn :: start_in (__builder , s , move || f (__arg0))"),
+            text.contains("__body = move || f (__arg0) ; } :: gort"),
             "{text}"
         );
+        assert!(
+            text.contains("Spawn :: start_in (__builder , s , __body)"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_left_of_a_clone_is_dropped_before_the_spawn() {
+        assert_eq!(
+            text(quote!(clone [x]; move || x.part)),
+            "{ let __body ; { let x = { use :: core :: clone :: Clone as _ ; x . clone () } ; \
+             __body = move | | x . part ; } :: gort :: __macro :: spawn (__body) }"
+        );
+        assert!(!text(quote!(f(a))).contains("__body"));
     }
 
     #[test]

@@ -6,17 +6,18 @@
 //! {
 //!     enum __Chosen<T0> { Arm0(T0), Arm1 }
 //!     struct __Sent(bool);                            // its drop panics if it holds true
+//!     let __out;
 //!     let mut __sent = __Sent(false);
-//!     let __out = match &rx { __operand0 => match recv(…) { mut __arm0 => match &tx { __operand1 => {
+//!     match &rx { __operand0 => match recv(…) { mut __arm0 => match &tx { __operand1 => {
 //!         let mut __arm1 = send_place(…, &raw const v);
 //!         if false { moved_out(v); let _ = &__arm0; let _ = &__arm1; unreachable!() }
 //!         let __chosen = select(&mut [&mut __arm0, &mut __arm1], Wait::Block, Order::Random);
 //!         match __chosen {
-//!             Some(0) => { let __result = __arm0.take(); __Chosen::Arm0(__result) }
-//!             Some(1) => { __arm1.finish(); __sent.0 = true; __Chosen::Arm1 }
+//!             Some(0) => { __out = __Chosen::Arm0(__arm0.take()); }
+//!             Some(1) => { __arm1.finish(); __sent.0 = true; __out = __Chosen::Arm1; }
 //!             _ => unreachable!(),
 //!         }
-//!     } } } };
+//!     } } } }
 //!     match __out {
 //!         __Chosen::Arm0(__result) => match __result { x => A },
 //!         __Chosen::Arm1 => { moved_out(v); __sent.0 = false; B }
@@ -36,6 +37,11 @@
 //!      not sent, would drop `v`, which is gone. `__sent` turns that panic into an abort.
 //! 3. `finish` panics while `v` is still in its place, so before `__sent` is set.
 //! 4. An arm with a `#[cfg]` carries it wherever it appears. The positions in the list are then counted at run time.
+//! 5. `__out` is assigned, and not the value of all these blocks: behind a block's value its locals and temporaries are
+//!    dropped, here all arms and all that was made for the operands, and rustc forgets the value if one of these
+//!    destructors panics (rust-lang/rust#47949). A variable that is assigned is dropped. The bodies are values of
+//!    blocks, since nothing else would give `A` and `B` the type that is expected around the macro; what is dropped
+//!    behind a body is what it had not taken of `__result`, as in any `match`.
 //!
 //! Rejected: *leaving the selection by `break` to a label per arm*, which would keep the branches apart without the
 //! measures of 2: rustc refuses the user's plain `break` in a labelled block.
@@ -71,6 +77,10 @@ pub(crate) fn expand(select: &Select) -> TokenStream {
         quote_spanned!(span=> let #wait = #kind::Block;)
     });
     let out = single("out");
+    // If all arms are configured away nothing tells the type of `__out`, which is then a value that never comes.
+    let nothing_left = select.arms.iter().all(Arm::is_conditional).then(
+        || quote_spanned!(span=> #[allow(unreachable_patterns)] _ => ::core::unreachable!(),),
+    );
     let bodies = select
         .arms
         .iter()
@@ -79,10 +89,11 @@ pub(crate) fn expand(select: &Select) -> TokenStream {
     quote_spanned! {span=> {
         #chosen_type
         #sent_type
+        let #out;
         #sent
         #wait
-        let #out = #inner;
-        match #out { #(#bodies)* }
+        #inner
+        match #out { #(#bodies)* #nothing_left }
     }}
 }
 
@@ -173,13 +184,14 @@ fn selection(select: &Select, guard: bool) -> TokenStream {
             let (cfgs, result) = (arm.cfgs(), result(*index, arm, guard));
             quote_spanned!(span=> #(#cfgs)* #position => #result)
         });
+    let out = single("out");
     let defaults = arms
         .iter()
         .enumerate()
         .filter(|(_, arm)| !arm.is_operation())
         .map(|(index, arm)| {
             let (cfgs, name, none) = (arm.cfgs(), variant(index), none());
-            quote_spanned!(span=> #(#cfgs)* #none => __Chosen::#name,)
+            quote_spanned!(span=> #(#cfgs)* #none => #out = __Chosen::#name,)
         });
 
     let (function, order) = (
@@ -239,7 +251,7 @@ fn positions(operations: &[(usize, &Arm)]) -> TokenStream {
 /// What is known of a chosen arm inside the selection.
 fn result(index: usize, arm: &Arm, guard: bool) -> TokenStream {
     let span = Span::mixed_site();
-    let (name, variant) = (local("arm", index), variant(index));
+    let (name, variant, out) = (local("arm", index), variant(index), single("out"));
     let armed = (guard && arm.place().is_some()).then(|| {
         let sent = single("sent");
         quote_spanned!(span=> #sent.0 = true;)
@@ -247,17 +259,16 @@ fn result(index: usize, arm: &Arm, guard: bool) -> TokenStream {
     if let Some(value) = arm.late_value() {
         // crossbeam's form always has a pattern.
         let result = single("result");
-        return quote_spanned!(span=> { let #result = #name.complete(#value); __Chosen::#variant(#result) });
+        return quote_spanned!(span=> { let #result = #name.complete(#value); #out = __Chosen::#variant(#result); });
     }
     match (&arm.head, &arm.binding) {
         (_, Some(_)) => {
-            let result = single("result");
-            quote_spanned!(span=> { let #result = #name.take(); #armed __Chosen::#variant(#result) })
+            quote_spanned!(span=> { #out = __Chosen::#variant(#name.take()); #armed })
         }
         (Head::Send { .. }, None) => {
-            quote_spanned!(span=> { #name.finish(); #armed __Chosen::#variant })
+            quote_spanned!(span=> { #name.finish(); #armed #out = __Chosen::#variant; })
         }
-        (_, None) => quote_spanned!(span=> { let _ = #name.take(); __Chosen::#variant }),
+        (_, None) => quote_spanned!(span=> { let _ = #name.take(); #out = __Chosen::#variant; }),
     }
 }
 
@@ -385,7 +396,9 @@ mod tests {
         let text = text(quote!(tx <- v => {} <-rx => {}));
         assert!(text.contains("let mut __sent = __Sent (false) ;"), "{text}");
         assert!(
-            text.contains("{ __arm0 . finish () ; __sent . 0 = true ; __Chosen :: Arm0 }"),
+            text.contains(
+                "{ __arm0 . finish () ; __sent . 0 = true ; __out = __Chosen :: Arm0 ; }"
+            ),
             "{text}"
         );
         assert!(
@@ -397,6 +410,16 @@ mod tests {
                 .to_string()
                 .contains("__Sent")
         );
+    }
+
+    #[test]
+    fn the_result_is_assigned_and_not_the_value_of_a_block() {
+        let text = text(quote!(r = <-rx() => {} tx() <- f(), if g => {}));
+        assert!(
+            text.contains("=> { __out = __Chosen :: Arm0 (__arm0 . take ()) ; }"),
+            "{text}"
+        );
+        assert!(text.contains("let __out ; match & rx () {"), "{text}");
     }
 
     #[test]

@@ -105,12 +105,8 @@ fn with_let(index: usize, arm: &Arm, inner: &TokenStream) -> TokenStream {
         }
     };
     let lets = with_cfgs(arm, &lets);
-    let out = single("inner");
-    quote_spanned! {span=> {
-        #lets
-        let #out = #inner;
-        #out
-    }}
+    // With a `;`: what stands last would keep its temporaries beyond the `let`s.
+    quote_spanned!(span=> { #lets #inner; })
 }
 
 /// `lets` with the arm's `#[cfg]`s on each of them.
