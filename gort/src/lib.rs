@@ -77,17 +77,33 @@ pub use gort_sync::context;
 
 #[doc(hidden)]
 pub mod __macro {
-    //! What the macros expand to. Not part of the public interface.
+    //! What the macros expand to. Not part of the public interface, but anybody can call it. So all that is
+    //! safe here is sound against any caller, also one that forbids `unsafe_code`:
+    //!
+    //! - `select`: takes each arm's `Entry` by value, and an arm gives one once (`gort-sync`,
+    //!   `select/entry.rs`). While it waits it borrows the arms, and no arm is in a queue when it returns.
+    //! - `recv`, `recv_if`, `send`, `send_if`, `send_late`, `send_late_if`: make an arm that owns its value, or borrows
+    //!   its channel for as long as it lives. What the arms offer is sound in any order, and repeated: `enter` panics the
+    //!   second time and after the others; `take`, `finish` and `complete` move a value that is there, or answer
+    //!   "closed", or panic (`select/macro_support.rs`).
+    //! - `moved_out`: forgets a value.
+    //! - `AsSource`, `AsTarget`, `Operand`: give `&self`.
+    //! - `block_forever`, `spawn`, `run_main`, `run_test`, `Spawn`: do what the public functions do, with the same
+    //!   bounds. `IsScope` gives a scope that one must have had.
+    //! - `defer`, `Defer`: a closure that is called once, out of an `Option`.
+    //!
+    //! `send_place` and `send_place_if` are `unsafe`: `select!` keeps what they ask for
+    //! (`gort-macros`, `select/expand.rs`, points 2 and 6).
     pub use crate::macros::{Defer, IsScope, Spawn, defer};
     pub use crate::runner::{MainOptions, TestOptions, TestOutcome, run_main, run_test};
     pub use gort_runtime::spawn;
     pub use std::process::ExitCode;
 
     pub use gort_sync::select::macro_support::{
-        AsSource, AsTarget, Operand, RecvArm, moved_out, recv, recv_if, send, send_if, send_late,
+        AsSource, AsTarget, Operand, moved_out, recv, recv_if, send, send_if, send_late,
         send_late_if, send_place, send_place_if,
     };
-    pub use gort_sync::select::{Arm, Order, SendArm, Wait, block_forever, select};
+    pub use gort_sync::select::{Order, Wait, block_forever, select};
 }
 
 use std::any::Any;

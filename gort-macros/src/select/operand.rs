@@ -168,7 +168,10 @@ fn send_if(index: usize, target: &Expr) -> TokenStream {
     }
 }
 
-/// `let mut __arm = send_place(…);` for an arm that sends out of a variable.
+/// `let mut __arm = unsafe { send_place(…) };` for an arm that sends out of a variable.
+///
+/// Why that is sound: `expand.rs`, point 6. Nothing of the user's stands inside the `unsafe` block, and nothing that a
+/// type of the user's could have a method for.
 pub(crate) fn place_let(index: usize, arm: &Arm) -> Option<TokenStream> {
     let Head::Send { target, .. } = &arm.head else {
         return None;
@@ -178,19 +181,24 @@ pub(crate) fn place_let(index: usize, arm: &Arm) -> Option<TokenStream> {
     let (name, operand) = (local("arm", index), local("operand", index));
     let pointer = quote_spanned!(at(variable.span())=> &raw const #variable);
     let channel = target_channel(index, target);
-    let made = if arm.guard.is_none() {
+    let (mut place, mut to) = (local("place", index), local("target", index));
+    place.set_span(at(variable.span()));
+    to.set_span(at(target.span()));
+    let lets = if arm.guard.is_none() {
         let send = gort("send_place", target.span());
-        quote_spanned!(span=> #send(#channel, #pointer))
+        quote_spanned! {span=>
+            let #to = #channel;
+            let #place = #pointer;
+            let mut #name = unsafe { #send(#to, #place) };
+        }
     } else {
         let (some, none, send) = (some(), none(), gort("send_place_if", target.span()));
         quote_spanned! {span=>
-            #send(match #operand { #some(#operand) => #some((#channel, #pointer)), #none => #none })
+            let #to = match #operand { #some(#operand) => #some((#channel, #pointer)), #none => #none };
+            let mut #name = unsafe { #send(#to) };
         }
     };
-    Some(with_cfgs(
-        arm,
-        &quote_spanned!(span=> let mut #name = #made;),
-    ))
+    Some(with_cfgs(arm, &lets))
 }
 
 /// `&operand`, shown at the operand.
@@ -307,5 +315,9 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("} , & raw const v)"), "{text}");
+        assert!(
+            text.ends_with("unsafe { :: gort :: __macro :: send_place_if (__target0) } ;"),
+            "{text}"
+        );
     }
 }

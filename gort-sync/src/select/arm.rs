@@ -9,7 +9,7 @@ use std::panic::Location;
 /// [`select`](super::select) drives an arm through: `lock` → `poll` under the lock →
 /// (`enqueue` under the lock → park → `dequeue` under the lock) → `settle` of the chosen arm,
 /// or all of it once more → the owner asks the chosen arm for its result. An arm is used for one
-/// select only.
+/// select only (`entry.rs`).
 ///
 /// # Safety
 /// An implementation keeps what each method says; the select moves and wakes on
@@ -53,7 +53,10 @@ pub unsafe trait Arm {
     /// Of the arm that was chosen, with no lock held: comes by what could not be had under the lock.
     /// May wait, for as long as it takes. False: it came to nothing after all, and
     /// the select goes on.
-    fn settle(&self, _site: &'static Location<'static>) -> bool {
+    ///
+    /// # Safety
+    /// The caller is the select, and has chosen this arm since the last `settle`.
+    unsafe fn settle(&self, _site: &'static Location<'static>) -> bool {
         true
     }
 
@@ -87,7 +90,7 @@ pub trait Selectable {
     /// The operation, not started.
     fn arm(&self) -> Self::Arm<'_>;
 
-    /// The result of a chosen arm. Called once.
+    /// The result of a chosen arm. Called once; whatever an implementation does otherwise, it is sound.
     fn take<'a>(arm: &mut Self::Arm<'a>) -> Self::Output
     where
         Self: 'a;
@@ -128,8 +131,9 @@ unsafe impl<A: Arm> Arm for Option<A> {
         }
     }
 
-    fn settle(&self, site: &'static Location<'static>) -> bool {
-        self.as_ref().is_none_or(|arm| arm.settle(site))
+    unsafe fn settle(&self, site: &'static Location<'static>) -> bool {
+        // SAFETY: caller's clause.
+        self.as_ref().is_none_or(|arm| unsafe { arm.settle(site) })
     }
 
     fn due(&self) -> Option<Nanos> {

@@ -6,9 +6,9 @@
 //!
 //! `ready` is a select among arms that perform nothing ([`Observing`]).
 
-use super::arm::Arm;
+use super::entry::Entry;
 use super::operand::{DynArm, Observing, Operand};
-use super::pass::{Order, Wait, block_forever, select};
+use super::pass::{Order, Wait, block_forever, select_among};
 use crate::channel::{
     ReadyTimeoutError, Receiver, RecvError, Reserved, SelectTimeoutError, SendError, Sender,
     TryReadyError, TrySelectError,
@@ -298,9 +298,10 @@ impl<'a> Select<'a> {
     #[track_caller]
     fn choose(&self, wait: Wait) -> Option<SelectedOperation<'a>> {
         let mut arms: Vec<_> = self.present().map(|(_, operand)| operand.arm()).collect();
-        let chosen = {
-            let mut arms: Vec<&mut dyn Arm> = arms.iter_mut().map(|arm| &mut **arm as _).collect();
-            select(&mut arms, wait, self.order)?
+        // SAFETY: the arms are new, and the entries for this select only.
+        let chosen = unsafe {
+            let entries = arms.iter_mut().map(|arm| Entry::of(&mut **arm));
+            select_among(&mut entries.collect::<Vec<_>>(), wait, self.order)?
         };
         let (index, operand) = self.present().nth(chosen)?;
         Some(SelectedOperation {
@@ -315,8 +316,11 @@ impl<'a> Select<'a> {
     fn observe(&self, wait: Wait) -> Option<usize> {
         let arms = self.present().map(|(_, operand)| Observing::new(operand));
         let mut arms: Vec<_> = arms.collect();
-        let mut arms: Vec<&mut dyn Arm> = arms.iter_mut().map(|arm| arm as _).collect();
-        let chosen = select(&mut arms, wait, self.order)?;
+        // SAFETY: as in `choose`.
+        let chosen = unsafe {
+            let entries = arms.iter_mut().map(|arm| Entry::of(arm));
+            select_among(&mut entries.collect::<Vec<_>>(), wait, self.order)?
+        };
         Some(self.present().nth(chosen)?.0)
     }
 }

@@ -22,7 +22,7 @@
 //! locking order: after the last one the select may return (it needs that very lock
 //! in step 4), so nothing of its stack is touched after that.
 
-use super::arm::Arm;
+use super::entry::Entry;
 use crate::sudog::{SelectWord, Wakes};
 use gort_runtime::{
     Current, MayWait, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, random,
@@ -57,13 +57,30 @@ const INLINE: usize = 16;
 
 /// Performs exactly one of `arms` and says which; `None`: nothing was ready (`Default`),
 /// or the time was up.
+///
+/// By value: no arm can be in a second one.
 #[track_caller]
 #[inline]
-pub fn select(arms: &mut [&mut dyn Arm], wait: Wait, order: Order) -> Option<usize> {
+pub fn select<const N: usize>(mut arms: [Entry<'_>; N], wait: Wait, order: Order) -> Option<usize> {
+    // SAFETY: the entries end here.
+    unsafe { select_among(&mut arms, wait, order) }
+}
+
+/// As [`select`].
+///
+/// # Safety
+/// The entries are not used again.
+#[track_caller]
+#[inline]
+pub(super) unsafe fn select_among(
+    arms: &mut [Entry<'_>],
+    wait: Wait,
+    order: Order,
+) -> Option<usize> {
     // A poll: most find nothing (`compare select_default`).
     if wait == Wait::Default
         && let [arm] = &arms
-        && arm.would_wait()
+        && arm.0.would_wait()
     {
         return None;
     }
@@ -71,7 +88,7 @@ pub fn select(arms: &mut [&mut dyn Arm], wait: Wait, order: Order) -> Option<usi
 }
 
 fn choose(
-    arms: &mut [&mut dyn Arm],
+    arms: &mut [Entry<'_>],
     wait: Wait,
     order: Order,
     site: &'static Location<'static>,
@@ -94,7 +111,7 @@ pub fn block_forever() -> ! {
 }
 
 fn run(
-    arms: &mut [&mut dyn Arm],
+    arms: &mut [Entry<'_>],
     wait: Wait,
     order: Order,
     poll_order: &mut [usize],
@@ -128,11 +145,12 @@ fn run(
         // SAFETY: all locks are held, and we wake below.
         let ready = poll_order
             .iter()
-            .find(|&&i| unsafe { arms[i].poll(&wakes) });
+            .find(|&&i| unsafe { arms[i].0.poll(&wakes) });
         if let Some(&chosen) = ready {
             locks.unlock();
             wakes.wake_all();
-            if arms[chosen].settle(site) {
+            // SAFETY: just chosen.
+            if unsafe { arms[chosen].0.settle(site) } {
                 return Some(chosen);
             }
             continue;
@@ -143,10 +161,11 @@ fn run(
             wakes.wake_all();
             return None;
         };
-        let due = arms.iter().filter_map(|arm| arm.due()).min();
+        let due = arms.iter().filter_map(|arm| arm.0.due()).min();
         let until = due.into_iter().chain(deadline).min();
         let chosen = park(arms, poll_order, &locks, wakes, until, may_wait, site);
-        if chosen.is_some_and(|chosen| arms[chosen].settle(site)) {
+        // SAFETY: just chosen.
+        if chosen.is_some_and(|chosen| unsafe { arms[chosen].0.settle(site) }) {
             return chosen;
         }
         // Or a time was up, the select's own or that of an arm, or the latter was moved: look
@@ -157,7 +176,7 @@ fn run(
 /// Steps 3 and 4. The locks are held; afterwards they are not. `None`: `until` came, or has
 /// to be asked for again.
 fn park(
-    arms: &[&mut dyn Arm],
+    arms: &[Entry<'_>],
     order: &[usize],
     locks: &Locks<'_>,
     wakes: Wakes,
@@ -181,7 +200,7 @@ fn park(
     unsafe {
         // In random order too: among arms on one channel the first in its queue wins.
         for &case in order {
-            arms[case].enqueue(current.waiter(), &word, case);
+            arms[case].0.enqueue(current.waiter(), &word, case);
         }
         match until {
             None => current.park(commit, WaitReason::Select, site),
@@ -199,12 +218,12 @@ fn park(
         }
         locks.lock();
         for arm in arms {
-            arm.dequeue();
+            arm.0.dequeue();
         }
         locks.unlock();
     }
     for arm in arms {
-        arm.left();
+        arm.0.left();
     }
     word.winner()
 }
@@ -222,9 +241,9 @@ fn shuffle(order: &mut [usize]) {
 struct Locks<'a>(&'a [*const RawLock]);
 
 impl<'a> Locks<'a> {
-    fn of(arms: &[&mut dyn Arm], room: &'a mut [*const RawLock]) -> Self {
+    fn of(arms: &[Entry<'_>], room: &'a mut [*const RawLock]) -> Self {
         let mut n = 0;
-        for lock in arms.iter().filter_map(|arm| arm.lock()) {
+        for lock in arms.iter().filter_map(|arm| arm.0.lock()) {
             let lock = ptr::from_ref(lock);
             // Selects are small: insertion, not sorting.
             let at = room[..n].partition_point(|&other| other < lock);

@@ -63,10 +63,7 @@ impl<'a, T> PromiseArm<'a, T> {
     }
 
     /// Sends, after the arm was chosen.
-    ///
-    /// # Errors
-    /// If the channel is closed or has no receivers.
-    pub fn complete(&mut self, value: T) -> Result<(), SendError<T>> {
+    pub(super) fn complete(&mut self, value: T) -> Result<(), SendError<T>> {
         match (self.chan, self.take_reserved()) {
             (Some(chan), Some(reserved)) => chan.send_reserved(reserved, value).map_err(SendError),
             _ => Err(SendError(value)),

@@ -153,7 +153,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
         }
     }
 
-    fn settle(&self, site: &'static Location<'static>) -> bool {
+    unsafe fn settle(&self, site: &'static Location<'static>) -> bool {
         let got = match self.got.get() {
             // SAFETY: `poll` won the sender, and the place is ours and empty.
             Got::Promise(sender, may_wait) => unsafe {

@@ -96,8 +96,11 @@ impl<'a, T> SendArm<'a, T> {
         )
     }
 
-    /// The value stays at `place` unless the arm is chosen; see `macro_support::send_place`.
-    pub(super) fn place(sender: Option<&'a Sender<T>>, place: *const T) -> Self {
+    /// The value stays at `place` unless the arm is chosen.
+    ///
+    /// # Safety
+    /// As for `macro_support::send_place`.
+    pub(super) unsafe fn place(sender: Option<&'a Sender<T>>, place: *const T) -> Self {
         Self::new(sender, Value::Place(place))
     }
 
@@ -119,10 +122,7 @@ impl<'a, T> SendArm<'a, T> {
 
     /// The result of the chosen arm: the value was sent, or the channel is closed and
     /// the value comes back. With `send_place`, the variable must be forgotten now.
-    ///
-    /// # Errors
-    /// If the channel is closed or has no receivers.
-    pub fn take(&mut self) -> Result<(), SendError<T>> {
+    pub(super) fn take(&mut self) -> Result<(), SendError<T>> {
         if self.was_sent() {
             return Ok(());
         }
@@ -130,7 +130,7 @@ impl<'a, T> SendArm<'a, T> {
             // SAFETY: not sent, so the value is there; it is moved out once, since
             // the arm forgets where it was.
             Value::Owned(slot) => Err(SendError(unsafe { slot.into_inner().assume_init() })),
-            // SAFETY: as above; the caller forgets the variable.
+            // SAFETY: as above; the arm was chosen, and its owner forgets the variable (`place`).
             Value::Place(place) => Err(SendError(unsafe { place.read() })),
             Value::Gone => unreachable!("the result of an arm is taken once"),
         }
@@ -142,7 +142,7 @@ impl<'a, T> SendArm<'a, T> {
     /// With Go's words, if the channel is closed or has no receivers. The value stays
     /// where it is.
     #[track_caller]
-    pub fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         assert!(self.was_sent(), "send on closed channel");
     }
 }

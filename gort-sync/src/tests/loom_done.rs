@@ -46,7 +46,7 @@ impl Event {
 
     fn select(&self) -> How {
         let mut arm = recv(&self.done);
-        assert_eq!(select(&mut [&mut arm], Wait::Block, Order::Biased), Some(0));
+        assert_eq!(select([arm.enter()], Wait::Block, Order::Biased), Some(0));
         assert!(arm.take().is_err());
         self.ended()
     }

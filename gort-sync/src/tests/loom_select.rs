@@ -7,14 +7,14 @@ use super::loom_chan::{Chan, with};
 use super::{Token, explore, explore_all, explore_large};
 use crate::channel::Select;
 use crate::select::macro_support::{recv, send, send_late};
-use crate::select::{Arm, Order, Wait, select};
+use crate::select::{Arm, Order, Selectable, Wait, select};
 use loom::thread;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Two channels in the order in which selects lock them, which must be the same in each execution.
 fn two(cap: usize) -> [Arc<Chan>; 2] {
-    let lock = |chan: &Chan| std::ptr::from_ref(recv(&chan.rx).lock().unwrap()).addr();
+    let lock = |chan: &Chan| std::ptr::from_ref(chan.rx.arm().lock().unwrap()).addr();
     let mut chans = [Chan::new(cap), Chan::new(cap)];
     chans.sort_by_key(|chan| lock(chan));
     chans
@@ -23,7 +23,7 @@ fn two(cap: usize) -> [Arc<Chan>; 2] {
 /// `select! { a = <-x => …, b = <-y => … }`: the arm, and the name unless closed.
 fn select_recv(x: &Chan, y: &Chan, wait: Wait) -> Option<(usize, Option<u32>)> {
     let (mut a, mut b) = (recv(&x.rx), recv(&y.rx));
-    let chosen = select(&mut [&mut a, &mut b], wait, Order::Biased)?;
+    let chosen = select([a.enter(), b.enter()], wait, Order::Biased)?;
     let value = if chosen == 0 { a.take() } else { b.take() };
     Some((chosen, value.ok().map(Token::name)))
 }
@@ -32,7 +32,7 @@ fn select_recv(x: &Chan, y: &Chan, wait: Wait) -> Option<(usize, Option<u32>)> {
 fn select_send(x: &Chan, y: &Chan, names: [u32; 2], wait: Wait) -> Option<(usize, bool)> {
     let mut a = send(&x.tx, Token::new(names[0]));
     let mut b = send(&y.tx, Token::new(names[1]));
-    let chosen = select(&mut [&mut a, &mut b], wait, Order::Biased)?;
+    let chosen = select([a.enter(), b.enter()], wait, Order::Biased)?;
     let result = if chosen == 0 { a.take() } else { b.take() };
     Some((chosen, result.is_ok()))
 }
@@ -40,7 +40,7 @@ fn select_send(x: &Chan, y: &Chan, names: [u32; 2], wait: Wait) -> Option<(usize
 /// `send(tx, value)` as crossbeam's `select!` has it: the value is made when it was chosen.
 fn send_promised(chan: &Chan, name: u32) -> bool {
     let mut arm = send_late(&chan.tx);
-    let chosen = select(&mut [&mut arm], Wait::Block, Order::Biased);
+    let chosen = select([arm.enter()], Wait::Block, Order::Biased);
     assert_eq!(chosen, Some(0));
     arm.complete(Token::new(name)).is_ok()
 }
@@ -113,7 +113,7 @@ fn select_crosswise() {
         fn both(mine: &Chan, other: &Chan, name: u32) -> Option<u32> {
             let mut a = send(&mine.tx, Token::new(name));
             let mut b = recv(&other.rx);
-            let arms: &mut [&mut dyn Arm] = &mut [&mut a, &mut b];
+            let arms = [a.enter(), b.enter()];
             match select(arms, Wait::Block, Order::Biased) {
                 Some(0) => {
                     a.take().unwrap();
@@ -235,7 +235,7 @@ fn select_promise_given_up() {
         let chan = Chan::new(cap);
         let unfaithful = with(&chan, |chan| {
             let mut arm = send_late(&chan.tx);
-            assert_eq!(select(&mut [&mut arm], Wait::Block, Order::Biased), Some(0));
+            assert_eq!(select([arm.enter()], Wait::Block, Order::Biased), Some(0));
         });
         let sender = with(&chan, |chan| chan.send(1));
         assert_eq!(receive(&chan), Some(1));
@@ -246,7 +246,7 @@ fn select_promise_given_up() {
     }
     fn select_one(chan: &Chan) -> Option<u32> {
         let mut arm = recv(&chan.rx);
-        select(&mut [&mut arm], Wait::Block, Order::Biased)?;
+        select([arm.enter()], Wait::Block, Order::Biased)?;
         arm.take().ok().map(Token::name)
     }
     explore(|| model(1, Chan::recv));
@@ -262,7 +262,7 @@ fn select_promise_given_up_and_close() {
         let chan = Chan::new(1);
         let unfaithful = with(&chan, |chan| {
             let mut arm = send_late(&chan.tx);
-            assert_eq!(select(&mut [&mut arm], Wait::Block, Order::Biased), Some(0));
+            assert_eq!(select([arm.enter()], Wait::Block, Order::Biased), Some(0));
         });
         let receiver = with(&chan, |chan| (chan.recv(), chan.recv()));
         let sent = chan.send(1);

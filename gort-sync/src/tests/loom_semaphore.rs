@@ -24,8 +24,9 @@
 //! | `give_back_slow` wakes under the lock | none: whoever frees must have had the lock |
 
 use super::{Data, explore, explore_all, explore_large};
+use crate::select::macro_support::recv;
 use crate::select::{Arm, Order, Selectable, Wait, select};
-use crate::semaphore::{AcquireError, AcquireRequest, Permit, Semaphore};
+use crate::semaphore::{AcquireError, Permit, Semaphore};
 use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,20 +72,16 @@ impl Sem {
     /// The same by `select!`.
     fn select_limited(&self, n: usize) -> Option<Permit> {
         let request = self.semaphore.acquire_request(n);
-        let mut arm = request.arm();
-        let chosen = select(
-            &mut [&mut arm],
-            Wait::Timeout(Duration::ZERO),
-            Order::Biased,
-        );
-        chosen.map(|_| AcquireRequest::take(&mut arm))
+        let mut arm = recv(&request);
+        let chosen = select([arm.enter()], Wait::Timeout(Duration::ZERO), Order::Biased);
+        chosen.map(|_| arm.take())
     }
 
     /// Waits for `n` permits, or for the end: true if it came, and nothing was acquired.
     fn is_refused(&self, n: usize) -> bool {
         let request = self.semaphore.acquire_request(n);
-        let mut arm = request.arm();
-        assert_eq!(select(&mut [&mut arm], Wait::Block, Order::Biased), Some(0));
+        let mut arm = recv(&request);
+        assert_eq!(select([arm.enter()], Wait::Block, Order::Biased), Some(0));
         // A permit that nobody asks for goes back.
         drop(arm);
         self.semaphore.is_closed()
@@ -260,10 +257,10 @@ fn semaphore_an_arm_that_loses() {
         let behind = with(&sems[1], |sem| drop(sem.acquire(1)));
         let x = sems[0].semaphore.acquire_request(1);
         let y = sems[1].semaphore.acquire_request(1);
-        let (mut a, mut b) = (x.arm(), y.arm());
-        match select(&mut [&mut a, &mut b], Wait::Block, Order::Biased) {
-            Some(0) => drop(AcquireRequest::take(&mut a)),
-            _ => drop(AcquireRequest::take(&mut b)),
+        let (mut a, mut b) = (recv(&x), recv(&y));
+        match select([a.enter(), b.enter()], Wait::Block, Order::Biased) {
+            Some(0) => drop(a.take()),
+            _ => drop(b.take()),
         }
         drop((a, b));
         for thread in givers {

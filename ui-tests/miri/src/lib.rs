@@ -25,11 +25,10 @@ pub type Nanos = u64;
 #[doc(hidden)]
 pub mod __macro {
     pub use crate::select::macro_support::{
-        AsSource, AsTarget, Operand, RecvArm, moved_out, recv, recv_if, send, send_if, send_late,
+        AsSource, AsTarget, Operand, moved_out, recv, recv_if, send, send_if, send_late,
         send_late_if, send_place, send_place_if,
     };
     pub use crate::select::{Order, Wait, block_forever, choose as select};
-    pub use crate::select::{arm::Arm, send::SendArm};
 }
 
 thread_local! {

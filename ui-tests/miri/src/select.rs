@@ -2,6 +2,8 @@
 
 #[path = "../../../gort-sync/src/select/arm.rs"]
 pub mod arm;
+#[path = "../../../gort-sync/src/select/entry.rs"]
+pub mod entry;
 #[path = "../../../gort-sync/src/select/macro_support.rs"]
 pub mod macro_support;
 #[path = "../../../gort-sync/src/select/send.rs"]
@@ -9,7 +11,7 @@ pub mod send;
 
 use crate::sudog::{SelectWord, Wakes};
 use crate::{PEER, Waiter};
-use arm::Arm;
+use entry::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -29,7 +31,7 @@ pub mod promise {
             Self(sender.map(Sender::chan))
         }
 
-        pub fn complete(&mut self, value: T) -> Result<(), SendError<T>> {
+        pub(super) fn complete(&mut self, value: T) -> Result<(), SendError<T>> {
             let mut value = ManuallyDrop::new(value);
             let elem = &raw mut *value;
             // SAFETY: the value is there, and forgotten if it was sent.
@@ -73,7 +75,7 @@ pub enum Order {
 }
 
 /// The arms in turn, from one that is another each time unless the order is biased.
-pub fn choose(arms: &mut [&mut dyn Arm], wait: Wait, order: Order) -> Option<usize> {
+pub fn choose<const N: usize>(arms: [Entry<'_>; N], wait: Wait, order: Order) -> Option<usize> {
     static TURN: AtomicUsize = AtomicUsize::new(0);
     let first = match order {
         Order::Random => TURN.fetch_add(1, Relaxed),
@@ -81,7 +83,7 @@ pub fn choose(arms: &mut [&mut dyn Arm], wait: Wait, order: Order) -> Option<usi
     };
     let all = 0..arms.len();
     // SAFETY: there is one thread, and so no lock to hold.
-    let ready = |at: &usize| unsafe { arms[*at].poll(&Wakes) };
+    let ready = |at: &usize| unsafe { arms[*at].0.poll(&Wakes) };
     if let Some(at) = all.clone().map(|at| (at + first) % all.len()).find(ready) {
         return Some(at);
     }
@@ -91,14 +93,14 @@ pub fn choose(arms: &mut [&mut dyn Arm], wait: Wait, order: Order) -> Option<usi
     let word = SelectWord::default();
     for (case, arm) in arms.iter().enumerate() {
         // SAFETY: as above; arms and word stay where they are until `dequeue`.
-        unsafe { arm.enqueue(Waiter, &word, case) };
+        unsafe { arm.0.enqueue(Waiter, &word, case) };
     }
     if let Some(peer) = PEER.take() {
         peer();
     }
-    for arm in &*arms {
+    for arm in &arms {
         // SAFETY: as above.
-        unsafe { arm.dequeue() };
+        unsafe { arm.0.dequeue() };
     }
     assert!(
         word.0.get().is_some() || wait != Wait::Block,

@@ -182,6 +182,53 @@ fn nested_selects_and_closures_leave_nothing_behind() {
 }
 
 #[test]
+fn a_result_is_dropped_if_a_destructor_beside_it_panics() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a destructor");
+        }
+    }
+    counted(|alive| {
+        let ((tx, rx), (full, _keep)): (Ends, _) = (bounded(1), bounded(0));
+        let (closed, _): Ends = bounded(1);
+        closed.close();
+        for _ in 0..2 {
+            select! { tx <- Value::new(alive) => {} }
+            let received = catch_unwind(AssertUnwindSafe(|| {
+                select_biased! { r = <-rx => drop(r), full <- Bomb => {} }
+            }));
+            let given_back = catch_unwind(AssertUnwindSafe(|| {
+                select_biased! { full <- Bomb, if alive.get() == 0 => {}, r = closed <- Value::new(alive) => drop(r) }
+            }));
+            assert!(received.is_err() && given_back.is_err());
+            assert_eq!(alive.get(), 0);
+        }
+    });
+}
+
+#[test]
+fn an_arm_is_used_once_by_whoever() {
+    use gort::__macro::{Order, Wait, select, send};
+    counted(|alive| {
+        let (tx, rx): Ends = bounded(4);
+        let mut arm = send(&tx, Value::new(alive));
+        assert_eq!(select([arm.enter()], Wait::Block, Order::Biased), Some(0));
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(arm.enter()))).is_err());
+        assert!(arm.take().is_ok() && arm.take().is_ok());
+        drop(arm);
+        drop(rx.take());
+        assert!(rx.take().is_none());
+        let mut arm = send(&tx, Value::new(alive));
+        assert!(catch_unwind(AssertUnwindSafe(|| arm.finish())).is_err());
+        let back = arm.take();
+        assert!(catch_unwind(AssertUnwindSafe(|| arm.take().is_ok())).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(arm.enter()))).is_err());
+        assert!(back.is_err() && alive.get() == 1);
+    });
+}
+
+#[test]
 fn borrowed_operands_and_references_are_sent() {
     let text = String::from("text");
     let (tx, rx) = bounded::<&str>(1);

@@ -6,6 +6,10 @@
 #![no_implicit_prelude]
 #![forbid(unsafe_code)]
 #![deny(warnings, clippy::all, clippy::pedantic)]
+#![deny(
+    clippy::undocumented_unsafe_blocks,
+    clippy::multiple_unsafe_ops_per_block
+)]
 
 use ::core::option::Option::{self, None};
 use ::core::result::Result::{self, Err, Ok};
@@ -81,6 +85,16 @@ fn receives(rx: &Receiver<String>, done: Option<&Receiver<()>>) -> Result<usize,
     Ok(length)
 }
 
+/// A macro of this crate's own around one that expands to an `unsafe` block.
+macro_rules! send_or_keep {
+    ($tx:expr, $value:ident, $only:expr) => {
+        select! {
+            $tx <- $value, if $only => None,
+            default => Option::Some($value),
+        }
+    };
+}
+
 fn sends(tx: &Sender<String>) {
     let (full, _keep) = bounded::<String>(0);
     let word = "word".to_string();
@@ -94,6 +108,9 @@ fn sends(tx: &Sender<String>) {
         }
     };
     assert_eq!(sent, 1);
+    let kept = "kept".to_string();
+    let kept = send_or_keep!(full, kept, true);
+    assert!(kept.is_some_and(|kept| send_or_keep!(tx, kept, false).is_some()));
     select! {
         send(tx, ::std::string::String::new()) -> sent => assert!(sent.is_ok()),
         recv(::g::channel::never::<u32>()) -> _ => ::core::unreachable!(),

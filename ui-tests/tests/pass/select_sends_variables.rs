@@ -29,4 +29,13 @@ pub(crate) fn main() {
         }
     }
     assert_eq!(rx.recv().as_deref(), Ok("pending"));
+    // The select's own `unsafe` is no surplus one in the user's.
+    let inside = String::from("inside");
+    // SAFETY: `name` is a pointer to a string that is alive.
+    let length = unsafe {
+        let name = &raw const inside;
+        let length = String::len(&*name);
+        select! { tx <- inside => length }
+    };
+    assert_eq!((length, rx.recv().as_deref()), (6, Ok("inside")));
 }
