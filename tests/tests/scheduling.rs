@@ -266,7 +266,7 @@ claims! {
             let timer = after(Duration::from_millis(20));
             loop {
                 let (mut value, mut due) = (m::recv(&rx), m::recv(&timer));
-                let arms: &mut [&mut dyn m::Arm] = &mut [&mut value, &mut due];
+                let arms = [value.enter(), due.enter()];
                 match m::select(arms, m::Wait::Block, m::Order::Random) {
                     Some(0) => {
                         value.take().unwrap();
