@@ -9,7 +9,12 @@
     unused_imports,
     reason = "each version leaves the other's out"
 )]
+#![allow(clippy::needless_borrow, reason = "the references choose the trait")]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(
+    clippy::mem_forget,
+    reason = "values that are there twice are not dropped"
+)]
 
 use gort::prelude::*;
 use gort::recover;
