@@ -67,8 +67,8 @@ pub(crate) struct G {
     pub(crate) runnable_since: Cell<u64>,
     /// Not run yet, as far as `runnext` is concerned.
     pub(crate) is_new: Cell<bool>,
-    /// It may be one that computes for long (`hogs.rs`).
-    pub(crate) suspect: AtomicBool,
+    /// Whether it may be one that computes for long, and since which epoch (`hogs.rs`, `held.rs`).
+    pub(crate) suspect: AtomicU64,
     /// How often it has asked to be wired.
     pub(crate) wired: Cell<u32>,
     /// It has called `goexit`.
@@ -111,7 +111,7 @@ impl G {
             last_m: Cell::new(ptr::null()),
             runnable_since: Cell::new(0),
             is_new: Cell::new(false),
-            suspect: AtomicBool::new(true),
+            suspect: AtomicU64::new(0),
             wired: Cell::new(0),
             exiting: Cell::new(false),
             panicked: Cell::new(false),
@@ -132,6 +132,7 @@ impl G {
         &self,
         id: u64,
         root: u64,
+        epoch: u64,
         at: &'static Location<'static>,
         name: Option<Arc<str>>,
     ) {
@@ -142,7 +143,7 @@ impl G {
         self.reason.store(0, Relaxed);
         self.exiting.set(false);
         self.is_new.set(true);
-        self.suspect.store(true, Relaxed);
+        self.suspect.store(epoch, Relaxed);
         self.last_m.set(ptr::null());
         if name.is_some() {
             *self.name.lock() = name;

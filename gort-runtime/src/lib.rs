@@ -11,7 +11,7 @@
 //! park newproc goexit sysmon           waiting · starts · ends · taking Ps from the busy
 //! ready wire                           submitting from anywhere · wiring to a thread
 //! inside syscall                       entering and leaving the runtime, with or without a P
-//! hogs                                 how many threads may compute without a P
+//! hogs burst                           how many threads may compute without a P · many that block at once
 //! schedule/ procresize                 what runs next: run find steal wake mstart migrate pinned · fewer, more Ps
 //! schedtrace quit checkdead            reports: regularly, at SIGQUIT, of deadlocks
 //! metrics blocks traceback stacktrace  what everybody is doing
@@ -38,6 +38,8 @@ mod arch;
 mod barrier;
 #[cfg(not(loom))]
 mod blocks;
+#[cfg(not(loom))]
+mod burst;
 #[cfg(not(loom))]
 mod checkdead;
 #[cfg(not(loom))]

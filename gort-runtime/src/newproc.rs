@@ -9,6 +9,7 @@ use crate::g::G;
 use crate::goexit::{self, Outcome};
 use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
+use crate::held;
 use crate::inside::Inside;
 use crate::prim::Ordering::Relaxed;
 use crate::ready::submit_next;
@@ -132,7 +133,8 @@ impl Newborn {
         // slot has room for it beside the stack (`stack/layout.rs`).
         let packet = unsafe {
             let g = gp.as_ref();
-            g.born(id, parent_root.unwrap_or(id), at, options.name);
+            let root = parent_root.unwrap_or(id);
+            g.born(id, root, held::epoch(), at, options.name);
             g.join.reset(true);
             let below = gp.as_ptr().cast::<u8>().sub(packet.size());
             let packet = align_down(below, packet.align());

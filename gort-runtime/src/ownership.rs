@@ -65,7 +65,7 @@ impl Ownership {
         }
     }
 
-    /// Owner: whether it is inside already.
+    /// Owner: whether it is inside already. To sysmon, a hint.
     #[cfg(not(loom))]
     #[inline(always)]
     pub(crate) fn is_inside(&self) -> bool {

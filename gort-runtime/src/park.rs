@@ -31,6 +31,7 @@
 use crate::arch::{self, Gobuf};
 use crate::g::G;
 use crate::gstatus::{GStatus, casgstatus, end_waiting};
+use crate::held;
 use crate::inside::Inside;
 use crate::m::{Commit, M};
 use crate::maywait::MayWait;
@@ -263,7 +264,7 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     let g = unsafe { gp.as_ref() };
     let status = &g.status;
     if m.held_p().is_some() {
-        g.suspect.store(false, Relaxed);
+        g.suspect.store(held::CLEARED, Relaxed);
     }
     casgstatus(status, GStatus::Running, GStatus::Waiting);
     m.curg.set(ptr::null_mut());

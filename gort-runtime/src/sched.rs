@@ -8,6 +8,7 @@
 use crate::allp::AllP;
 use crate::g::G;
 use crate::gqueue::GQueue;
+use crate::held::Held;
 use crate::idle::Idle;
 use crate::lock::Lock;
 use crate::m::M;
@@ -140,12 +141,12 @@ pub(crate) struct Shared {
     /// Ms that want a P, first and last, linked through `idle_next`.
     wanting: (*const M, *const M),
     /// Ms whose threads have exited, linked through `idle_next`.
-    pub(crate) mfree: *const M,
+    mfree: *const M,
     /// Ms that sleep until the goroutine wired to them can run. Less than 0 for a moment if
     /// such an M is woken before it has counted itself.
     pub(crate) wired_asleep: i32,
     /// Suspects on hold (`hogs.rs`).
-    pub(crate) held: GQueue,
+    pub(crate) held: Held,
     /// Threads that exist, or are being started.
     pub(crate) threads: u32,
     /// Ps that passed to another M because a goroutine kept the one they were with.
@@ -168,7 +169,7 @@ pub(crate) static SCHED: Sched = Sched {
         wanting: (ptr::null(), ptr::null()),
         mfree: ptr::null(),
         wired_asleep: 0,
-        held: GQueue::new(),
+        held: Held::new(),
         threads: 0,
         handoffs: 0,
     }),
@@ -397,6 +398,11 @@ impl Shared {
         if let Some(m) = self.take_wanting().or_else(|| self.midle_get()) {
             return PickedM::Idle(m);
         }
+        self.pick_without_thread()
+    }
+
+    /// Chooses an M that the caller starts a thread for.
+    fn pick_without_thread(&mut self) -> PickedM {
         self.threads += 1;
         if self.threads > MAX_THREADS {
             fatal(
@@ -412,6 +418,19 @@ impl Shared {
             }
             None => PickedM::New,
         }
+    }
+
+    /// Chooses an M that the caller starts a thread for, without a P, as long as fewer than
+    /// `wanted` are idle and there are not too many threads.
+    pub(crate) fn pick_spare(&mut self, wanted: u32) -> Option<PickedM> {
+        (self.nmidle < wanted && self.threads < MAX_THREADS / 2).then(|| self.pick_without_thread())
+    }
+
+    /// The thread of `m` has ended, or could not be started: the next one that is started may have it.
+    pub(crate) fn thread_ended(&mut self, m: &M) {
+        self.threads -= 1;
+        m.idle_next.set(self.mfree);
+        self.mfree = m;
     }
 
     /// Takes `m` out of the idle list if it is still there.

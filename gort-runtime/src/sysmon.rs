@@ -6,7 +6,7 @@
 //! | the M that holds the P | with work waiting | without |
 //! |---|---|---|
 //! | has been in an announced call | for 20 µs | for 10 ms |
-//! | has been in user code, asleep in the kernel | for 1 ms | for 100 ms |
+//! | has been in user code, asleep in the kernel | for 1 ms; less in a burst (`burst.rs`) | for 100 ms |
 //! | has run the same goroutine | for 10 ms | for 100 ms |
 //!
 //! It also ends the time slice of goroutines that hand on a P to each other for longer than 10 ms,
@@ -16,6 +16,7 @@
 //! queue with no P idle. Without work the P is taken only so that an otherwise idle program
 //! comes to rest, sysmon included. Go's `sysmon` and `retake`.
 
+use crate::burst::{Burst, Pace};
 use crate::checkdead::{self, Liveness, StuckTests};
 use crate::g::G;
 use crate::gqueue::GQueue;
@@ -28,7 +29,7 @@ use crate::prim::Ordering::{Acquire, Relaxed};
 use crate::quit::quit_if_asked;
 use crate::sched::SCHED;
 use crate::schedtrace::Schedtrace;
-use crate::schedule::{handoffp, inject_global, start_left_threads};
+use crate::schedule::{handoffp, inject_global, start_left_threads, start_spare_threads};
 use crate::stack::Trimmer;
 use std::ptr::{self, NonNull};
 use std::thread;
@@ -40,13 +41,18 @@ const LONGEST_SLEEP_US: u64 = 10_000;
 const LONGEST_SLEEP_WITH_CALLS_US: u64 = 1_000;
 /// The same while only a foreign thread could still wake anybody (see `checkdead.rs`).
 const LONGEST_WATCH_US: u64 = 1_000_000;
+/// The same, once, if somebody waits for a P whose goroutines run for longer than [`SLOW_NS`] each:
+/// the present one may sleep.
+const WATCH_SLEEP_US: u64 = 1_000;
+const SLOW_NS: u64 = 100_000;
+/// Idle threads to have in a burst of blocking calls: starting one takes longer than waking one.
+const SPARES: u32 = 3;
 /// Rounds without anything to do before sleeps grow longer.
 const PATIENCE: u32 = 50;
 /// Rounds of the longest sleep with every P idle before sysmon parks.
 const IDLE_ROUNDS: u32 = 5;
 
 const ANNOUNCED_NS: u64 = 20_000;
-const ASLEEP_NS: u64 = 1_000_000;
 const SLICE_NS: u64 = 10_000_000;
 const IDLE_HOLDER_NS: u64 = 100_000_000;
 /// How long nobody may have looked at the network while somebody waits for it.
@@ -76,20 +82,37 @@ struct Seen {
     called_at: u64,
     /// When sysmon last asked what the thread does.
     asked_at: u64,
+    /// When sysmon last looked.
+    looked_at: u64,
 }
 
 fn run() {
     let mut seen = Vec::new();
     let mut hogs = Hogs::default();
+    let mut burst = Burst::default();
     let mut trimmer = Trimmer::default();
     let mut quiet = 0u32;
     let mut idle = 0u32;
     let mut sleep_us = SHORTEST_SLEEP_US;
     let mut watch_us = LONGEST_SLEEP_US;
+    let mut is_watching = false;
     let mut trace = Schedtrace::new();
     let mut stuck = StuckTests::default();
     loop {
-        if nap(&mut trace, after_us(sleep_us)) {
+        let nap_us = if is_watching {
+            sleep_us.min(WATCH_SLEEP_US)
+        } else {
+            sleep_us
+        };
+        let pace = burst.pace(os::now_ns());
+        let woken = if pace == Pace::Hot {
+            quiet = 0;
+            thread::yield_now();
+            nap(&mut trace, 0, false)
+        } else {
+            nap(&mut trace, after_us(nap_us), pace == Pace::Precise)
+        };
+        if woken {
             stuck.alive();
         }
         let now = os::now_ns();
@@ -109,8 +132,14 @@ fn run() {
             idle = 0;
         }
         look_at_network(now);
-        let acted = retake(now, &mut seen, &mut hogs);
-        quiet = if acted { 0 } else { quiet.saturating_add(1) };
+        burst.ends_some_time(now);
+        let looked = retake(now, &mut seen, &mut hogs, &mut burst);
+        is_watching = looked.found_slow && !is_watching;
+        quiet = if looked.took {
+            0
+        } else {
+            quiet.saturating_add(1)
+        };
         sleep_us = if quiet < PATIENCE {
             SHORTEST_SLEEP_US
         } else if SCHED.sysmon.take_blocking() {
@@ -141,7 +170,7 @@ fn park(trace: &mut Schedtrace, stuck: &mut StuckTests, watch_us: u64) -> bool {
         Liveness::Alive => u64::MAX,
         Liveness::OnlyForeignThreads => after_us(watch_us),
     };
-    let woken = nap(trace, until);
+    let woken = nap(trace, until, false);
     if woken {
         stuck.alive();
     }
@@ -149,10 +178,15 @@ fn park(trace: &mut Schedtrace, stuck: &mut StuckTests, watch_us: u64) -> bool {
 }
 
 /// Sleeps until the clock reads `until`, or until woken (true); prints and starts what is asked
-/// for meanwhile.
-fn nap(trace: &mut Schedtrace, until: u64) -> bool {
+/// for meanwhile. `precisely`: not up to 50 µs late.
+fn nap(trace: &mut Schedtrace, until: u64, precisely: bool) -> bool {
     loop {
-        let woken = SCHED.sysmon.sleep_until(until.min(trace.due()));
+        let sleep = || SCHED.sysmon.sleep_until(until.min(trace.due()));
+        let woken = if precisely {
+            os::with_precise_timers(sleep)
+        } else {
+            sleep()
+        };
         let now = os::now_ns();
         quit_if_asked();
         start_left_threads();
@@ -176,10 +210,19 @@ fn look_at_network(now: u64) {
     }
 }
 
-/// Takes Ps whose holders do not get on; true if it took any.
-fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
+/// What a look at all Ps brought.
+#[derive(Default)]
+struct Looked {
+    /// Some P was taken.
+    took: bool,
+    /// Somebody waits for a P that runs few goroutines: one that it runs now may be stuck.
+    found_slow: bool,
+}
+
+/// Takes Ps whose holders do not get on.
+fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) -> Looked {
     seen.resize_with(SCHED.allp().len(), Seen::default);
-    let mut took = false;
+    let mut looked = Looked::default();
     for (&p, seen) in SCHED.allp().iter().zip(seen) {
         // SAFETY: an M's memory lives for ever; what we read of it is atomic, or read
         // with its owner kept in user code.
@@ -191,27 +234,34 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
         seen.limit_slice(p, dispatches, now);
         let calls = m.calls.load(Relaxed);
         if dispatches != seen.dispatches {
+            let moved = u64::from(dispatches.wrapping_sub(seen.dispatches));
+            let slow = moved.saturating_mul(SLOW_NS) <= now - seen.looked_at;
+            looked.found_slow |= slow && has_work(p, now);
             *seen = Seen {
                 dispatches,
                 since: now,
                 calls,
                 called_at: now,
                 asked_at: now,
+                looked_at: now,
                 ..*seen
             };
-            continue;
+            if !burst.asks_at_once() {
+                continue;
+            }
         }
+        seen.looked_at = now;
         if calls != seen.calls {
             (seen.calls, seen.called_at) = (calls, now);
         }
         let announced = calls % 2 != 0;
         let running_ns = now - seen.since;
         let calling_ns = if announced { now - seen.called_at } else { 0 };
+        let mut sleeps = false;
         let due = if has_work(p, now) {
             // The slice ends also for one that makes short calls all the time.
-            running_ns >= SLICE_NS
-                || calling_ns >= ANNOUNCED_NS
-                || !announced && running_ns >= ASLEEP_NS && seen.is_asleep(m, now)
+            sleeps = !announced && seen.is_asleep(m, now, burst);
+            sleeps || running_ns >= SLICE_NS || calling_ns >= ANNOUNCED_NS
         } else {
             running_ns >= IDLE_HOLDER_NS || calling_ns >= SLICE_NS
         };
@@ -219,13 +269,21 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs) -> bool {
             continue;
         }
         if let Some(gp) = take(p, m) {
-            took = true;
+            looked.took = true;
+            if sleeps {
+                burst.found_asleep(m, now);
+            }
             if !announced {
-                hogs.lost_p(m, gp, now);
+                hogs.lost_p(m, gp, sleeps, now);
+            }
+            // After that: who runs there next depends on who is on hold.
+            handoffp(p);
+            if sleeps && burst.asks_at_once() {
+                start_spare_threads(SPARES);
             }
         }
     }
-    took
+    looked
 }
 
 impl Seen {
@@ -241,8 +299,8 @@ impl Seen {
     }
 
     /// Asks the kernel, now and then, whether the holder's thread sleeps.
-    fn is_asleep(&mut self, m: &M, now: u64) -> bool {
-        if now - self.asked_at < ASLEEP_NS {
+    fn is_asleep(&mut self, m: &M, now: u64, burst: &Burst) -> bool {
+        if now - self.asked_at < burst.ask_after(now - self.since) || m.ownership.is_inside() {
             return false;
         }
         self.asked_at = now;
@@ -270,7 +328,7 @@ fn has_work(p: &P, now: u64) -> bool {
         || (SCHED.global_has_work() && SCHED.idle.npidle() == 0)
 }
 
-/// Takes `p` from `m` and hands it on; gives the goroutine that goes on without.
+/// Takes `p` from `m`; gives the goroutine that goes on without. The caller hands `p` on.
 fn take(p: &'static P, m: &M) -> Option<NonNull<G>> {
     let mut running = None;
     m.ownership.take(|| {
@@ -283,7 +341,6 @@ fn take(p: &'static P, m: &M) -> Option<NonNull<G>> {
         m.times_taken
             .store(m.times_taken.load(Relaxed).wrapping_add(1), Relaxed);
         p.m.store(ptr::null_mut(), Relaxed);
-        handoffp(p);
     }
     running
 }

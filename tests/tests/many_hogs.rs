@@ -10,6 +10,8 @@ use std::fs;
 use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::Instant;
 
 fn threads() -> usize {
     fs::read_dir("/proc/self/task").unwrap().count()
@@ -88,5 +90,48 @@ claims! {
         let n = all.len();
         all.into_iter().for_each(|hog| hog.join().unwrap());
         assert_eq!(sum.load(Relaxed), n);
+    }
+
+    // SC11
+    fn endless_ones_that_come_one_after_another_do_not_get_a_thread_each() {
+        if never_migrates() {
+            return;
+        }
+        sleep(Duration::from_millis(1));
+        let all: Vec<_> = (0..100)
+            .map(|_| {
+                sleep(Duration::from_millis(10));
+                hogs(1)
+            })
+            .collect();
+        let (most, threads) = (10 * max_procs() + 60, threads());
+        assert!(threads <= most, "{threads} threads");
+        all.iter().for_each(|(stop, ..)| stop.store(true, Relaxed));
+        for (_, started, hog) in all {
+            hog.into_iter().for_each(|hog| hog.join().unwrap());
+            assert_eq!(started.load(Relaxed), 1);
+        }
+    }
+
+    // SC12: those that have computed, those that have slept, and those that were to do so.
+    fn threads_that_nobody_needs_any_more_go() {
+        if never_migrates() {
+            return;
+        }
+        sleep(Duration::from_millis(1));
+        let (stop, _, all) = hogs(4 * max_procs());
+        let asleep: Vec<_> = (0..60)
+            .map(|_| spawn(|| thread::sleep(Duration::from_millis(500))))
+            .collect();
+        asleep.into_iter().for_each(|one| one.join().unwrap());
+        stop.store(true, Relaxed);
+        all.into_iter().for_each(|hog| hog.join().unwrap());
+        // The harness has some, sysmon is one, and there may be an idle one more than Ps.
+        let few = max_procs() + 8;
+        let until = Instant::now() + Duration::from_secs(40);
+        while threads() > few {
+            assert!(Instant::now() < until, "{} threads", threads());
+            sleep(Duration::from_millis(2));
+        }
     }
 }

@@ -103,6 +103,21 @@ pub(crate) fn write_stderr(mut bytes: &[u8]) {
     }
 }
 
+/// Calls `f` with this thread's sleeps ending when they should, not up to 50 µs later. Threads
+/// must not be started in it: they would inherit that.
+pub(crate) fn with_precise_timers<T>(f: impl FnOnce() -> T) -> T {
+    set_timer_slack(1);
+    let out = f();
+    // The thread's default.
+    set_timer_slack(0);
+    out
+}
+
+fn set_timer_slack(ns: libc::c_ulong) {
+    // SAFETY: sets a number of the calling thread.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, ns) };
+}
+
 /// Ends the process by SIGABRT.
 pub(crate) fn abort() -> ! {
     // SAFETY: abort has no preconditions.

@@ -13,7 +13,7 @@ mod run;
 mod steal;
 mod wake;
 
-pub(crate) use newm::start_left_threads;
+pub(crate) use newm::{start_left_threads, start_spare_threads};
 pub(crate) use run::{leave_thread, schedule, yield_to_queue};
 pub(crate) use wake::{
     acquirep, handoffp, inject_global, runq_put_next, submit_global, wake_for_poll, wake_for_timer,

@@ -22,7 +22,11 @@ pub(crate) fn mstart(m: &'static M) {
     m.tid.store(os::thread_id(), Relaxed);
     m.cpu_clock.store(os::cpu_clock(), Relaxed);
     let alt_stack = AltStack::new();
-    acquirep(m, m.nextp.replace(ptr::null()));
+    let p = m.nextp.replace(ptr::null());
+    // A spare thread has none yet.
+    if !p.is_null() {
+        acquirep(m, p);
+    }
     // SAFETY: `from` is m's own context, as `mcall` allows; `mstart1` keeps the
     // contract. Resumed by `schedule` on this same thread.
     unsafe { arch::mcall(mstart1, m.g0(), m.g0()) };
@@ -30,9 +34,7 @@ pub(crate) fn mstart(m: &'static M) {
     tls::set_m(ptr::null());
     // From here on the M may be another thread's.
     let mut shared = SCHED.shared.lock();
-    shared.threads -= 1;
-    m.idle_next.set(shared.mfree);
-    shared.mfree = m;
+    shared.thread_ended(m);
     checkdead::check(&shared);
 }
 

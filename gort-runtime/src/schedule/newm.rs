@@ -12,9 +12,10 @@ use super::mstart::mstart;
 use crate::g0call::call_on_g0;
 use crate::lock::Lock;
 use crate::m::M;
-use crate::sched::SCHED;
+use crate::sched::{PickedM, SCHED};
 use crate::throw::fatal;
 use crate::tls;
+use std::io;
 use std::panic;
 use std::thread;
 
@@ -28,7 +29,7 @@ pub(super) fn newm(m: &'static M) {
         LEFT_TO_SYSMON.lock().push(m);
         SCHED.sysmon.wake();
     } else {
-        start(m);
+        must_start(m);
     }
 }
 
@@ -37,11 +38,37 @@ pub(crate) fn start_left_threads() {
     loop {
         let next = LEFT_TO_SYSMON.lock().pop();
         let Some(m) = next else { return };
-        start(m);
+        must_start(m);
     }
 }
 
-fn start(m: &'static M) {
+/// Sysmon, in a burst of blocking calls: starts up to two threads without a P, as long as fewer than
+/// `wanted` are idle. Those that turn out to be too many exit like other surplus ones, and where the
+/// system allows no more there are none.
+pub(crate) fn start_spare_threads(wanted: u32) {
+    for _ in 0..2 {
+        let picked = SCHED.shared.lock().pick_spare(wanted);
+        let m = match picked {
+            Some(PickedM::Exited(m)) => m,
+            Some(PickedM::New) => M::leak(),
+            Some(PickedM::Idle(_)) | None => return,
+        };
+        if start(m).is_err() {
+            SCHED.shared.lock().thread_ended(m);
+            return;
+        }
+    }
+}
+
+fn must_start(m: &'static M) {
+    if let Err(e) = start(m) {
+        fatal(&format!(
+            "cannot start another thread ({e}); raise `ulimit -u` or the container's pid limit"
+        ));
+    }
+}
+
+fn start(m: &'static M) -> io::Result<()> {
     m.unlike_others.set(false);
     let start = move || {
         thread::Builder::new()
@@ -55,9 +82,5 @@ fn start(m: &'static M) {
         _ => Ok(start()),
     };
     let started = started.unwrap_or_else(|payload| panic::resume_unwind(payload));
-    if let Err(e) = started {
-        fatal(&format!(
-            "cannot start another thread ({e}); raise `ulimit -u` or the container's pid limit"
-        ));
-    }
+    started.map(drop)
 }

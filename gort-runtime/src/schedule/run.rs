@@ -10,7 +10,7 @@ use crate::arch::Gobuf;
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
-use crate::held::{is_holding, put_on_hold};
+use crate::held::{self, is_holding, put_on_hold};
 use crate::m::M;
 use crate::prim::{
     Ordering::{Relaxed, SeqCst},
@@ -125,7 +125,7 @@ pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
     // SAFETY: `gp` was running on this M: it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     if m.held_p().is_some() {
-        g.suspect.store(false, Relaxed);
+        g.suspect.store(held::CLEARED, Relaxed);
     }
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
