@@ -26,7 +26,7 @@
 //! | `join` | see `join.rs` | |
 //! | `watchers` | under a lock, see `ending.rs` | |
 //! | `last_m` | the M that runs it | the M that takes it out of a queue |
-//! | `lockedm`, `wired`, `exiting`, `panicked`, `replacement` | the goroutine while running | the scheduler that took it out of a queue |
+//! | `lockedm`, `wired`, `exits`, `panicked`, `unwinding` | the goroutine while running | the scheduler that took it out of a queue |
 //! | the rest | the spawner, before the G is published | anyone that keeps the slot alive |
 
 use crate::arch::Gobuf;
@@ -35,9 +35,9 @@ use crate::lock::Lock;
 use crate::m::M;
 use crate::prim::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::stack::StackSlot;
+use crate::unwind::Unwinding;
 use crate::waiter::Watcher;
 use crate::waitreason::WaitReason;
-use std::any::Any;
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
@@ -71,12 +71,12 @@ pub(crate) struct G {
     pub(crate) suspect: AtomicU64,
     /// How often it has asked to be wired.
     pub(crate) wired: Cell<u32>,
-    /// It has called `goexit`.
-    pub(crate) exiting: Cell<bool>,
+    /// How often it has called `goexit`.
+    pub(crate) exits: Cell<u32>,
     /// It has panicked (`panicking.rs`).
     pub(crate) panicked: Cell<bool>,
-    /// What replaces the panic on its way (`panicking.rs`).
-    pub(crate) replacement: Cell<Option<Box<dyn Any + Send>>>,
+    /// What replaces the panic on its way (`unwind.rs`).
+    pub(crate) unwinding: Unwinding,
     /// Since when it waits: the P's coarse clock.
     since: AtomicU64,
     /// Where it waits: a `&'static Location` as a number, 0 for nowhere.
@@ -113,9 +113,9 @@ impl G {
             is_new: Cell::new(false),
             suspect: AtomicU64::new(0),
             wired: Cell::new(0),
-            exiting: Cell::new(false),
+            exits: Cell::new(0),
             panicked: Cell::new(false),
-            replacement: Cell::new(None),
+            unwinding: Unwinding::new(),
             since: AtomicU64::new(0),
             site: AtomicUsize::new(0),
             id: AtomicU64::new(0),
@@ -141,7 +141,7 @@ impl G {
         self.spawned_at
             .store(ptr::from_ref(at).expose_provenance(), Relaxed);
         self.reason.store(0, Relaxed);
-        self.exiting.set(false);
+        self.exits.set(0);
         self.is_new.set(true);
         self.suspect.store(epoch, Relaxed);
         self.last_m.set(ptr::null());

@@ -5,7 +5,7 @@ use crate::g::G;
 use crate::m::M;
 use crate::throw::throw;
 use crate::tls;
-use std::panic::{self, AssertUnwindSafe};
+use crate::unwind;
 use std::ptr::{self, NonNull};
 use std::thread::Result;
 
@@ -63,7 +63,7 @@ unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) 
             m.ownership.leave();
         }
         // The panic counter goes up and down on this one thread.
-        call.result = Some(panic::catch_unwind(AssertUnwindSafe(f)));
+        call.result = Some(unwind::catch(f));
     }
     debug_assert_eq!(NonNull::new(gp).map(G::gobuf), Some(from));
     // Outside sysmon may look at any moment: one of the two always says whose P it takes.

@@ -19,10 +19,10 @@ use crate::schedule::{leave_thread, pinned, schedule};
 use crate::stack;
 use crate::throw::throw;
 use crate::tls;
+use crate::unwind;
 use crate::waiter::Waiter;
 use crate::wire;
 use std::any::Any;
-use std::panic::{self, AssertUnwindSafe};
 use std::ptr::{self, NonNull};
 
 /// How a goroutine ended.
@@ -38,7 +38,7 @@ pub(crate) enum Outcome<T> {
 /// `runtime.Goexit`.
 ///
 /// Nothing takes it back: should a `catch_unwind` stop the unwinding, it begins again where the
-/// goroutine next waits, and a value that the goroutine returns is dropped.
+/// goroutine next waits or recovers from a panic, and a value that the goroutine returns is dropped.
 ///
 /// # Panics
 /// Outside a goroutine.
@@ -74,21 +74,19 @@ pub(crate) extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
         let gp = &*arg.cast::<G>();
         let packet = gp.packet.get();
         let f = packet.cast::<F>().read();
-        let outcome = match panic::catch_unwind(AssertUnwindSafe(f)) {
-            Ok(value) if gp.exiting.get() => {
-                drop(panic::catch_unwind(AssertUnwindSafe(|| drop(value))));
+        let outcome = match unwind::catch(f) {
+            Ok(value) if gp.exits.get() != 0 => {
+                unwind::discard(value);
                 Outcome::Exited
             }
             Ok(value) => Outcome::Returned(value),
-            Err(payload) => caught_at_root(panicking::take_replacement().unwrap_or(payload)),
+            Err(payload) => caught_at_root(payload),
         };
         let outcome_at = packet.cast::<Outcome<T>>();
         outcome_at.write(outcome);
         if gp.join.outcome_stored() {
             // Nobody will ask for it. A destructor that panics ends here.
-            drop(panic::catch_unwind(AssertUnwindSafe(|| {
-                ptr::drop_in_place(outcome_at);
-            })));
+            unwind::discard_in_place(outcome_at);
         }
     }
 }

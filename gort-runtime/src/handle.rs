@@ -13,6 +13,7 @@ use crate::park::Current;
 use crate::stack;
 use crate::start::ensure_started;
 use crate::tls;
+use crate::unwind;
 use crate::waitreason::WaitReason;
 use std::any::Any;
 use std::fmt;
@@ -22,6 +23,7 @@ use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::thread;
 
 /// Starts a goroutine. Go's `go` statement; see also the macro `go!`.
 ///
@@ -309,9 +311,9 @@ impl<T> JoinHandle<T> {
         // SAFETY: `newproc` says how the outcome is stored.
         unsafe {
             if const { newproc::is_large::<T>() } {
-                ptr::drop_in_place(packet.cast::<Outcome<Box<T>>>());
+                drop_at(packet.cast::<Outcome<Box<T>>>());
             } else {
-                ptr::drop_in_place(packet.cast::<Outcome<T>>());
+                drop_at(packet.cast::<Outcome<T>>());
             }
         }
     }
@@ -321,6 +323,21 @@ impl<T> JoinHandle<T> {
         let inside = Inside::enter();
         let p = inside.as_ref().and_then(Inside::p);
         goexit::free(self.gp, p.and_then(|p| p.free_default(self.g())));
+    }
+}
+
+/// Drops an outcome that nobody asked for. A value's destructor that panics does so in whoever drops
+/// the handle, but not while that one unwinds, which would abort; a payload's never does.
+///
+/// # Safety
+/// As for [`ptr::drop_in_place`].
+unsafe fn drop_at<V>(at: *mut Outcome<V>) {
+    // SAFETY: caller's clause.
+    unsafe {
+        match *at {
+            Outcome::Returned(_) if !thread::panicking() => ptr::drop_in_place(at),
+            _ => unwind::discard_in_place(at),
+        }
     }
 }
 

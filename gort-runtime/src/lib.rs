@@ -18,7 +18,8 @@
 //! sched allp held                      global queue, idle lists · who is on hold
 //! g m p  tls  g0call  stats  shown     goroutine · thread · processor · who runs here · counts
 //! netpoll/                             who waits for which descriptor
-//! stack/ time/ gqueue home panicking   where goroutines live, sleep, queue
+//! stack/ time/ gqueue home             where goroutines live, sleep, queue
+//! panicking unwind                     exits and panics · catching them, and which is caught
 //! idle ownership runq join gstatus     the protocols, which loom explores
 //! maywait                              who may wait, and where
 //! waiter                               a goroutine or a thread that waits, as a word
@@ -144,6 +145,8 @@ mod tls;
 #[cfg(not(loom))]
 mod traceback;
 #[cfg(not(loom))]
+mod unwind;
+#[cfg(not(loom))]
 mod waiter;
 #[cfg(not(loom))]
 mod waitreason;
@@ -165,7 +168,7 @@ pub use {
     iowait::{Direction, Interrupted, PollDesc},
     maywait::MayWait,
     metrics::{LatencyHistogram, Metrics, metrics},
-    panicking::{go_on_exiting, is_goexit, must_exit, replace_panic, take_replacement},
+    panicking::{go_on_exiting, is_goexit, must_exit},
     park::{Current, wait_for_ever, yield_now},
     procresize::set_max_procs,
     ready::{random, worth_spinning},
@@ -180,6 +183,7 @@ pub use {
     throw::fatal,
     time::{Nanos, deadline_after, nanos_of, now},
     traceback::{GoroutineInfo, GoroutineState, goroutines},
+    unwind::{catch, deferred, discard, raise, recover},
     waiter::{Waiter, Watcher},
     waitreason::WaitReason,
     wire::{OsThreadLock, lock_os_thread},

@@ -1,16 +1,16 @@
-//! What a goroutine keeps about its panics, beside what std keeps.
+//! What a goroutine keeps about its end, beside what std keeps.
 //!
-//! - A *replacement*: a deferred block that panics while the goroutine unwinds cannot let that
-//!   panic out (Rust would abort), so its payload waits here for whoever catches the first
-//!   one: Go's rule that the newer panic replaces the older.
 //! - *Whether it exits*: it has called `goexit`, which nothing takes back.
 //! - Under `GORT_PANIC=abort`, *whether it panics*: the program must not end with main's
 //!   status while a panic that will end it is on its way to the goroutine's root.
+//!
+//! What replaces a panic on its way is in `unwind.rs`.
 
 use crate::g::G;
 use crate::os;
 use crate::prim::{AtomicUsize, Ordering::Relaxed};
 use crate::tls;
+use crate::unwind;
 use std::any::Any;
 use std::panic;
 use std::ptr::NonNull;
@@ -24,15 +24,16 @@ static PANICKED: AtomicUsize = AtomicUsize::new(0);
 /// has recovered and goes on cannot be told from one that has not.
 const PATIENCE_NS: u64 = 1_000_000_000;
 
-/// `GORT_PANIC=abort`: takes note of every goroutine that panics.
-pub(crate) fn take_note() {
+/// Takes note of every panic; with `abort` (`GORT_PANIC=abort`) also of every goroutine that panics.
+pub(crate) fn take_note(abort: bool) {
     if thread::panicking() {
         // The hook cannot be changed now; main's status may win over the panic's.
         return;
     }
     let previous = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        if let Some(gp) = tls::getg() {
+        unwind::begins();
+        if abort && let Some(gp) = tls::getg() {
             // SAFETY: the running goroutine owns itself.
             if !unsafe { gp.as_ref() }.panicked.replace(true) {
                 PANICKED.fetch_add(1, Relaxed);
@@ -63,8 +64,23 @@ struct GoexitPayload;
 /// Begins the exit of the running goroutine `gp`.
 pub(crate) fn exit(gp: NonNull<G>) -> ! {
     // SAFETY: the running goroutine owns itself.
-    unsafe { gp.as_ref() }.exiting.set(true);
-    panic::resume_unwind(Box::new(GoexitPayload))
+    let exits = unsafe { &gp.as_ref().exits };
+    // It is never 0 again.
+    exits.set(exits.get().saturating_add(1));
+    exit_again()
+}
+
+/// The running goroutine has begun to exit, and something stopped it.
+#[cold]
+pub(crate) fn exit_again() -> ! {
+    unwind::raise(Box::new(GoexitPayload))
+}
+
+/// How often the running goroutine has called [`goexit`](crate::goexit()).
+#[inline]
+pub(crate) fn exits() -> u32 {
+    // SAFETY: the running goroutine owns itself.
+    tls::getg().map_or(0, |gp| unsafe { gp.as_ref() }.exits.get())
 }
 
 /// Whether a caught panic payload is that of [`goexit`](crate::goexit()).
@@ -78,33 +94,13 @@ pub fn is_goexit(payload: &(dyn Any + Send)) -> bool {
 #[inline]
 #[must_use]
 pub fn must_exit() -> bool {
-    // SAFETY: the running goroutine owns itself.
-    tls::getg().is_some_and(|gp| unsafe { gp.as_ref() }.exiting.get()) && !thread::panicking()
+    exits() != 0 && !thread::panicking()
 }
 
 /// Before a wait, with nothing held: unwinds if the goroutine [`must_exit`].
 #[inline]
 pub fn go_on_exiting() {
     if must_exit() {
-        panic::resume_unwind(Box::new(GoexitPayload))
+        exit_again()
     }
-}
-
-/// A deferred block panicked (or exited) while its goroutine unwinds: `payload` replaces
-/// the one that is on its way. On a plain thread it is dropped.
-#[doc(hidden)]
-pub fn replace_panic(payload: Box<dyn Any + Send>) {
-    if let Some(gp) = tls::getg() {
-        // SAFETY: the running goroutine owns itself.
-        unsafe { gp.as_ref() }.replacement.set(Some(payload));
-    }
-}
-
-/// Takes what [`replace_panic`] has left.
-#[doc(hidden)]
-#[must_use]
-pub fn take_replacement() -> Option<Box<dyn Any + Send>> {
-    let gp = tls::getg()?;
-    // SAFETY: the running goroutine owns itself.
-    unsafe { gp.as_ref() }.replacement.take()
 }

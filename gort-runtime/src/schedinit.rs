@@ -7,7 +7,7 @@ use crate::panicking;
 use crate::stack;
 use crate::start::{Settings, aborts_on_panic, start};
 use crate::testrun::TestRun;
-use std::panic;
+use crate::unwind;
 
 /// Configures the runtime before it starts. `GORT_MAXPROCS`, `GORT_STACK` and
 /// `GORT_PANIC` in the environment win over what the program sets.
@@ -91,7 +91,7 @@ impl RuntimeBuilder {
                 }
                 value
             }
-            Err(JoinError::Panicked(payload)) => panic::resume_unwind(payload),
+            Err(JoinError::Panicked(payload)) => unwind::raise(payload),
             Err(JoinError::Exited) => {
                 checkdead::main_exited(caller);
                 crate::park::wait_for_ever(crate::WaitReason::Join)

@@ -17,6 +17,7 @@ use crate::maywait::MayWait;
 use crate::panicking::is_goexit;
 use crate::park::Current;
 use crate::throw::AbortOnUnwind;
+use crate::unwind;
 use crate::waiter::Waiter;
 use crate::waitreason::WaitReason;
 use std::any::Any;
@@ -24,7 +25,7 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::panic::{self, AssertUnwindSafe, Location};
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicUsize,
@@ -75,8 +76,8 @@ impl<T> Drop for Packet<'_, T> {
         let result = self.result.get_mut();
         let panicked = matches!(result, Some(Err(payload)) if !is_goexit(&**payload));
         // The destructor of a result that nobody took: its panic is the scope's.
-        let dropped = panic::catch_unwind(AssertUnwindSafe(|| *result = None));
-        if panicked || dropped.is_err() {
+        let dropped = unwind::quietly(|| *result = None);
+        if panicked || !dropped {
             self.data.panicked.store(true, Relaxed);
         }
         self.data.one_ended();
@@ -153,11 +154,13 @@ where
         scope: PhantomData,
         env: PhantomData,
     };
-    let result = panic::catch_unwind(AssertUnwindSafe(|| f(&scope)));
+    let result = unwind::catch(|| f(&scope));
     scope.data.wait(may_wait, site);
     match result {
-        Err(payload) => panic::resume_unwind(payload),
-        Ok(_) if scope.data.panicked.load(Relaxed) => {
+        Err(payload) => unwind::raise(payload),
+        Ok(value) if scope.data.panicked.load(Relaxed) => {
+            // Now: dropped because of the panic, it could abort.
+            unwind::discard(value);
             panic!("a goroutine of the scope panicked")
         }
         Ok(value) => value,
@@ -218,7 +221,7 @@ impl Builder {
         });
         let theirs = Arc::clone(&packet);
         let run = move || {
-            let result = panic::catch_unwind(AssertUnwindSafe(f));
+            let result = unwind::catch(f);
             // SAFETY: the handle looks only after the goroutine's end.
             unsafe { *theirs.result.get() = Some(result) };
         };
@@ -256,13 +259,19 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// As for [`JoinHandle::join`].
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
-        self.goroutine.join()?;
+        let ended = self.goroutine.join();
         // SAFETY: the goroutine has ended; only the handle is left to look.
-        match unsafe { (*self.packet.result.get()).take() } {
-            Some(Ok(value)) => Ok(value),
-            Some(Err(payload)) if is_goexit(&*payload) => Err(JoinError::Exited),
-            Some(Err(payload)) => Err(JoinError::Panicked(payload)),
-            None => crate::throw::throw("a scoped goroutine ended without a result"),
+        match (unsafe { (*self.packet.result.get()).take() }, ended) {
+            (Some(Err(payload)), _) if is_goexit(&*payload) => Err(JoinError::Exited),
+            // Also if it was exiting: the panic replaced that.
+            (Some(Err(payload)), _) => Err(JoinError::Panicked(payload)),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (value, Err(e)) => {
+                // It returned although it had exited.
+                unwind::discard(value);
+                Err(e)
+            }
+            (None, Ok(())) => crate::throw::throw("a scoped goroutine ended without a result"),
         }
     }
 

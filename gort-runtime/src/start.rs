@@ -49,9 +49,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         let abort_on_panic = setting("GORT_PANIC", "`abort` or `isolate`", parse_panic)
             .or(settings.abort_on_panic)
             .unwrap_or(false);
-        if abort_on_panic {
-            panicking::take_note();
-        }
+        panicking::take_note(abort_on_panic);
         let debug = debug::options();
         let procs = procs.clamp(1, MAX_PROCS) as u32;
         barrier::init(!debug.no_membarrier);

@@ -3,7 +3,7 @@
 use crate::g0call::call_on_g0;
 use crate::inside::Inside;
 use crate::tls;
-use std::panic;
+use crate::unwind;
 
 /// Runs `f` on this thread's system stack and returns its value: for code that
 /// needs a deep stack. On a plain thread, and on the system stack itself, `f` is
@@ -49,7 +49,7 @@ pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     }
     match result {
         Ok(value) => value,
-        Err(payload) => panic::resume_unwind(payload),
+        Err(payload) => unwind::raise(payload),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Which M is this thread's, and which goroutine runs on it.
 //!
-//! The only home of thread-locals: one word, read in assembly (`arch/`), so that
-//! no compiler can cache its address across a switch to another thread.
+//! The only home of thread-locals that a goroutine may read: one word, read in assembly (`arch/`),
+//! so that no compiler can cache its address across a switch to another thread. (`unwind.rs` has
+//! one for code that runs in no goroutine.)
 //!
 //! Rule: what these functions return is good until the next call that may
 //! park. After `mcall` returns, the goroutine may be on another M: ask again.

@@ -12,14 +12,12 @@
 
 use crate::caught::{self, Unwound};
 use crate::context::{CancelCause, Context, ContextError};
-use crate::payload;
 use crate::semaphore::{Permit, Semaphore};
 use crate::waitgroup::WaitGroup;
-use gort_runtime::{Lock, spawn};
+use gort_runtime::{Lock, discard, raise, spawn};
 use std::any::Any;
 use std::fmt::{self, Write};
 use std::mem;
-use std::panic;
 use std::sync::Arc;
 
 /// The cause for which a context is cancelled if the error cannot be described.
@@ -246,7 +244,7 @@ impl<E> ErrGroup<E> {
             Report::Good => Ok(()),
             Report::Failed(error) => Err(error),
             Report::GivenBefore => panic!("ErrGroup: an earlier wait was given the error"),
-            Report::Panicked(payload) => panic::resume_unwind(payload),
+            Report::Panicked(payload) => raise(payload),
         }
     }
 }
@@ -318,10 +316,10 @@ impl<E> Member<E> {
         match ended {
             Ok(()) => {}
             Err(Unwound::Panicked(payload)) => self.group.panicked(payload),
-            Err(Unwound::Exited(payload)) => panic::resume_unwind(payload),
+            Err(Unwound::Exited(payload)) => raise(payload),
             Err(Unwound::Fatal(payload)) => {
                 self.stays = true;
-                panic::resume_unwind(payload)
+                raise(payload)
             }
         }
     }
@@ -343,7 +341,7 @@ impl<E> Inner<E> {
         let (cause, unwound) = match caught::call(|| self.describe(&error)) {
             Ok(cause) => (cause, Ok(())),
             Err(Unwound::Panicked(payload)) => {
-                payload::discard(payload);
+                discard(payload);
                 (None, Ok(()))
             }
             Err(unwound) => (None, Err(unwound)),
@@ -375,7 +373,7 @@ impl<E> Inner<E> {
         };
         match late {
             None => self.cancel_because(cause),
-            Some(payload) => payload::discard(payload),
+            Some(payload) => discard(payload),
         }
     }
 
@@ -384,6 +382,14 @@ impl<E> Inner<E> {
         if let Some(on_error) = &self.cancel {
             on_error.cancel.cancel(cause);
         }
+    }
+}
+
+impl<E> Drop for Inner<E> {
+    fn drop(&mut self) {
+        // A panic that no `wait` has passed on: its payload's destructor concerns nobody here.
+        let unclaimed = self.failure.lock().panic.take();
+        discard(unclaimed);
     }
 }
 

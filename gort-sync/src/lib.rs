@@ -32,8 +32,6 @@ mod error;
 mod mutex;
 #[cfg(not(loom))]
 mod once;
-#[cfg(not(loom))]
-mod payload;
 mod prim;
 #[cfg(loom)]
 mod runtime_loom;

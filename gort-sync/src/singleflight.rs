@@ -16,14 +16,12 @@
 
 use crate::caught::{self, Unwound};
 use crate::mutex::Mutex;
-use crate::payload;
 use crate::waitgroup::WaitGroup;
-use gort_runtime::{MayWait, goexit, try_current};
+use gort_runtime::{MayWait, discard, goexit, raise, try_current};
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
-use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -100,7 +98,7 @@ impl<V: Clone> Call<V> {
         match self.outcome.get() {
             Some(Outcome::Value(value)) => value.lock().clone(),
             // The panic hook has printed it for the one who ran the call.
-            Some(Outcome::Panicked(message)) => panic::resume_unwind(Box::new(message.clone())),
+            Some(Outcome::Panicked(message)) => raise(Box::new(message.clone())),
             Some(Outcome::Exited) if try_current().is_some() => goexit(),
             Some(Outcome::Exited) => {
                 panic!("the shared function called `goexit`, and this is a plain thread")
@@ -178,12 +176,12 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
             Err(Unwound::Panicked(payload) | Unwound::Fatal(payload)) => {
                 call.close();
                 call.end(Outcome::Panicked(message(&*payload)));
-                panic::resume_unwind(payload)
+                raise(payload)
             }
             Err(Unwound::Exited(payload)) => {
                 call.close();
                 call.end(Outcome::Exited);
-                panic::resume_unwind(payload)
+                raise(payload)
             }
         }
     }
@@ -246,9 +244,9 @@ impl<K: Eq + Hash, V> Drop for Entry<'_, K, V> {
             ) => {
                 if thread::panicking() {
                     // The function's panic goes on. Two would end the process.
-                    payload::discard(payload);
+                    discard(payload);
                 } else {
-                    panic::resume_unwind(payload);
+                    raise(payload);
                 }
             }
         }

@@ -71,7 +71,7 @@ pub mod channel {
 pub use gort_macros::{defer, go, main, select, test};
 pub use gort_runtime::{
     Builder, Goroutine, GoroutineId, JoinError, JoinHandle, OsThreadLock, Scope, ScopedJoinHandle,
-    blocking, current, goexit, lock_os_thread, on_system_stack, scope, spawn, yield_now,
+    blocking, current, goexit, lock_os_thread, on_system_stack, recover, scope, spawn, yield_now,
 };
 pub use gort_sync::context;
 
@@ -104,44 +104,4 @@ pub mod __macro {
         send_late_if, send_place, send_place_if,
     };
     pub use gort_sync::select::{Order, Wait, block_forever, select};
-}
-
-use std::any::Any;
-use std::panic::{self, AssertUnwindSafe};
-use std::thread;
-
-/// Runs `f` and catches its panic; [`goexit`] passes through. Go's deferred `recover`.
-///
-/// If a `defer!` block panicked while `f` unwound, its payload is the one that is caught.
-///
-/// # Errors
-/// The payload, if `f` panicked.
-///
-/// # Examples
-/// ```
-/// use gort::prelude::*;
-/// use gort::recover;
-///
-/// let handler = |request: &str| request.parse::<i32>().expect("a number");
-/// let served = go!(move || {
-///     let mut failed = 0;
-///     for request in ["1", "two", "3"] {
-///         failed += i32::from(recover(|| handler(request)).is_err());
-///     }
-///     failed
-/// });
-/// assert_eq!(served.join().unwrap(), 1);
-/// ```
-pub fn recover<T>(f: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
-    // What belongs to a panic that is on its way outside of `f` stays with that one.
-    let outer = gort_runtime::take_replacement().filter(|_| thread::panicking());
-    let result = panic::catch_unwind(AssertUnwindSafe(f))
-        .map_err(|payload| gort_runtime::take_replacement().unwrap_or(payload));
-    if let Some(outer) = outer {
-        gort_runtime::replace_panic(outer);
-    }
-    match result {
-        Err(payload) if gort_runtime::is_goexit(&*payload) => panic::resume_unwind(payload),
-        result => result,
-    }
 }

@@ -1,8 +1,5 @@
 //! What `go!` and `defer!` expand to; a `go!` without options is `gort::spawn` itself.
 
-use std::panic::{self, AssertUnwindSafe};
-use std::thread;
-
 use gort_runtime::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 /// A `go!` with options.
@@ -114,14 +111,8 @@ pub fn defer<F: FnOnce()>(f: F) -> Defer<F> {
 
 impl<F: FnOnce()> Drop for Defer<F> {
     fn drop(&mut self) {
-        let Some(f) = self.f.take() else { return };
-        if !thread::panicking() {
-            return f();
-        }
-        // A panic may not leave a destructor that runs because of another one. It replaces
-        // that one for whoever catches it.
-        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
-            gort_runtime::replace_panic(payload);
+        if let Some(f) = self.f.take() {
+            gort_runtime::deferred(f);
         }
     }
 }

@@ -4,12 +4,11 @@ mod panics;
 
 use gort_runtime::{
     GoroutineId, GoroutineInfo, GoroutineState, JoinError, RuntimeBuilder, dump_some, goroutines,
-    max_procs,
+    max_procs, raise,
 };
 use std::any::Any;
 use std::env;
 use std::fmt;
-use std::panic;
 use std::process::{Command, ExitCode, Termination};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -128,7 +127,7 @@ pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T)
     };
     match verdict {
         Verdict::Passed => {}
-        Verdict::Panicked(payload) => panic::resume_unwind(payload),
+        Verdict::Panicked(payload) => raise(payload),
         // A panic would be what it should do.
         Verdict::Failed(why) if options.should_panic.is_some() => eprintln!("{why}"),
         Verdict::Failed(why) => panic!("{why}"),

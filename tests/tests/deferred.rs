@@ -5,6 +5,7 @@
 use gort::prelude::*;
 use gort::recover;
 use gort_tests::claims;
+use std::panic::{catch_unwind, resume_unwind};
 
 /// The words that something panicked with.
 fn words(payload: Box<dyn std::any::Any + Send>) -> &'static str {
@@ -32,6 +33,40 @@ claims! {
         .join();
         let Err(JoinError::Panicked(payload)) = ended else { panic!("{ended:?}") };
         assert_eq!(words(payload), "third");
+    }
+
+    // PA11: no panic hook tells of these.
+    fn panics_without_a_message_replace_each_other_too() {
+        let twice = || {
+            defer! { resume_unwind(Box::new("second")); }
+            resume_unwind(Box::new("first"));
+        };
+        assert_eq!(words(recover(twice).unwrap_err()), "second");
+        // Who catches in between and passes the panic on passes the newest on.
+        let passed_on = recover(|| match catch_unwind(twice) {
+            Ok(never) => never,
+            Err(payload) => resume_unwind(payload),
+        });
+        assert_eq!(words(passed_on.unwrap_err()), "second");
+    }
+
+    // PA11: whatever a deferred block or a destructor catches meanwhile is another matter.
+    fn a_replacement_stays_in_force_while_others_panic_and_are_caught() {
+        struct Recovers;
+        impl Drop for Recovers {
+            fn drop(&mut self) {
+                assert_eq!(words(recover(|| panic!("of a destructor")).unwrap_err()), "of a destructor");
+            }
+        }
+        let ended = spawn(|| {
+            defer! { drop(catch_unwind(|| panic!("of a deferred block"))); }
+            let _recovers = Recovers;
+            defer! { panic!("second"); }
+            panic!("first");
+        })
+        .join();
+        let Err(JoinError::Panicked(payload)) = ended else { panic!("{ended:?}") };
+        assert_eq!(words(payload), "second");
     }
 
     // PA13

@@ -15,8 +15,8 @@ use crate::m::M;
 use crate::sched::{PickedM, SCHED};
 use crate::throw::fatal;
 use crate::tls;
+use crate::unwind;
 use std::io;
-use std::panic;
 use std::thread;
 
 /// Ms whose threads sysmon is to start.
@@ -81,6 +81,6 @@ fn start(m: &'static M) -> io::Result<()> {
         (Some(here), Some(gp)) => unsafe { call_on_g0(here, gp, false, start) },
         _ => Ok(start()),
     };
-    let started = started.unwrap_or_else(|payload| panic::resume_unwind(payload));
+    let started = started.unwrap_or_else(|payload| unwind::raise(payload));
     started.map(drop)
 }

@@ -1,13 +1,13 @@
 //! `LazyLock`: a value that is made when it is first needed.
 
 use super::gate::{Gate, Unwound};
-use gort_runtime::is_goexit;
+use gort_runtime::{catch, is_goexit, raise};
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::mem;
 use std::ops::Deref;
-use std::panic::{self, AssertUnwindSafe, Location, RefUnwindSafe, UnwindSafe};
+use std::panic::{self, Location, RefUnwindSafe, UnwindSafe};
 
 /// A value that is made when it is first needed, by one goroutine, while the others wait. Go's
 /// `sync.OnceValue`.
@@ -131,7 +131,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         else {
             unreachable!("there is one turn, since unwinding counts as done")
         };
-        let made = panic::catch_unwind(AssertUnwindSafe(f));
+        let made = catch(f);
         let (state, unwinding) = match made {
             Ok(value) => (State::Ready(value), None),
             Err(payload) => (State::Failed(Failure::of(&*payload)), Some(payload)),
@@ -140,7 +140,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         unsafe { *self.state.get() = state };
         turn.done();
         if let Some(payload) = unwinding {
-            panic::resume_unwind(payload);
+            raise(payload);
         }
     }
 }

@@ -1,9 +1,8 @@
 //! Goroutines that a group counts.
 
 use super::WaitGroup;
-use gort_runtime::{JoinHandle, aborts_on_panic, is_goexit};
+use gort_runtime::{JoinHandle, aborts_on_panic, catch, is_goexit, raise};
 use std::mem::ManuallyDrop;
-use std::panic::{self, AssertUnwindSafe};
 
 /// A goroutine's part of the count: taken when it has ended, or could not be started.
 struct Member(WaitGroup);
@@ -30,7 +29,7 @@ impl WaitGroup {
         self.add(1);
         let member = Member(self.clone());
         gort_runtime::spawn(move || {
-            let result = panic::catch_unwind(AssertUnwindSafe(f));
+            let result = catch(f);
             // A panic that ends the process must not let the waiters go first.
             let fatal = match &result {
                 Err(payload) => aborts_on_panic() && !is_goexit(&**payload),
@@ -41,7 +40,7 @@ impl WaitGroup {
             } else {
                 drop(member);
             }
-            result.unwrap_or_else(|payload| panic::resume_unwind(payload))
+            result.unwrap_or_else(|payload| raise(payload))
         })
     }
 }
