@@ -99,6 +99,8 @@ impl P {
         self.schedtick
             .store(self.schedtick.load(Relaxed).wrapping_add(1), Relaxed);
         self.slice_is_over.store(false, Relaxed);
+        self.streak.set(0);
+        self.slice_start.set(0);
     }
 
     /// A random number (xorshift64*, Vigna 2016); for victims and select order.

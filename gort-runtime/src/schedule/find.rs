@@ -17,7 +17,7 @@
 use super::pinned::{self, Turn};
 use super::retire::retire;
 use super::steal::{Stolen, run_due_timers_of_others, steal_work};
-use super::wake::{acquirep, become_spinning, hand_p, inject, releasep, runq_put, stopm};
+use super::wake::{acquirep, become_spinning, hand_p, inject, releasep, runq_put, stopm, wakep};
 use crate::arch;
 use crate::g::G;
 use crate::gqueue::GQueue;
@@ -25,7 +25,10 @@ use crate::m::M;
 use crate::netpoll;
 use crate::os;
 use crate::p::P;
-use crate::prim::Ordering::Relaxed;
+use crate::prim::{
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
 use crate::runq::CAP;
 use crate::sched::SCHED;
 use std::ptr::{self, NonNull};
@@ -145,23 +148,54 @@ fn local(p: &P) -> Option<Found> {
     if let Some(gp) = p.runq.get_next() {
         // SAFETY: we took it out of the queue: it is ours.
         let is_new = unsafe { gp.as_ref() }.is_new.replace(false);
-        if slice_used_up(p) || is_new && one_more_new(p) {
-            // Put before get, so that the queue is never empty in between: an M
-            // that is about to sleep would not see `gp`.
-            runq_put(p, gp);
-            // A time slice of a pair counts as one for `GLOBAL_EVERY`: too rare by far.
-            if SCHED.global_has_work()
-                && let Some(other) = SCHED.get_global(&SCHED.shared.lock())
-            {
-                return Found::new(other);
-            }
-            return p.runq.get().and_then(Found::new);
+        if slice_used_up(p) {
+            return behind_everybody(p, gp);
+        }
+        if is_new && one_more_new(p) {
+            return behind_queue(p, gp);
         }
         return Some(Found { gp, inherit: true });
     }
     let gp = p.runq.get()?;
     warm(p.runq.peek());
     Found::new(gp)
+}
+
+/// `gp` was to run next, but its pair has used up the time slice: it queues behind all who wait,
+/// here and in the global queue, and one of them runs. Go's `gopreempt_m`.
+///
+/// Not behind the local queue only: those in the global one would get one turn for each time
+/// slice of a pair, and so would a chain of goroutines that each make the next one ready here.
+#[cold]
+fn behind_everybody(p: &P, gp: NonNull<G>) -> Option<Found> {
+    if p.runq.is_empty() && !SCHED.global_has_work() {
+        return Found::new(gp);
+    }
+    let other = {
+        let shared = SCHED.shared.lock();
+        let other = shared.runq.pop_front();
+        shared.runq.push_back(gp);
+        SCHED.publish_runqsize(&shared);
+        other
+    };
+    // For a moment `gp` was in no queue: an M may have gone to sleep over it.
+    fence(SeqCst);
+    wakep();
+    // If thieves have emptied the local queue the global one has `gp`.
+    other.or_else(|| p.runq.get()).and_then(Found::new)
+}
+
+/// `gp` was to run next, but enough new ones have: it queues behind the local queue, or with work
+/// in the global one behind that.
+#[cold]
+fn behind_queue(p: &P, gp: NonNull<G>) -> Option<Found> {
+    if SCHED.global_has_work() {
+        return behind_everybody(p, gp);
+    }
+    // Put before get, so that the queue is never empty in between: an M that is about to sleep
+    // would not see `gp`.
+    runq_put(p, gp);
+    p.runq.get().and_then(Found::new)
 }
 
 /// Fetches what a switch to `gp` will touch: the lines of its `G`, and below them those of

@@ -4,7 +4,8 @@
 //! that has is queued at its M (`../home.rs`). An M needs a P for them as for any others. It keeps
 //! the one it has; if it sleeps when somebody is made ready for it, it is given an idle one, or
 //! *wants* a P: it waits in a line of Ms. The line is served by whoever would idle a P, by
-//! whoever is to hand one on, and by every M after [`YIELD_EVERY`] time slices.
+//! whoever is to hand one on, and by every M after [`YIELD_EVERY`] time slices, or after one that
+//! goroutines have used up together.
 //!
 //! Invariant, under the scheduler's lock: while an M wants a P, none is idle.
 //!
@@ -125,17 +126,18 @@ pub(super) enum Turn {
 pub(super) fn turn(m: &M, p: &P) -> Turn {
     m.home.fetch();
     let tick = p.schedtick.load(Relaxed).is_multiple_of(YIELD_EVERY);
-    if tick && give_to_wanting(m, p) {
+    let over = !m.home.next.get().is_null() && slice_used_up(p);
+    if over && let Some(gp) = NonNull::new(m.home.next.replace(ptr::null_mut())) {
+        m.home.local.push_back(gp);
+    }
+    if (tick || over) && give_to_wanting(m, p) {
         return Turn::Stop;
     }
     let wired = !m.lockedg.get().is_null();
     let new_waits = !p.runq.is_empty() || SCHED.global_has_work();
     let news = m.home.new_in_a_row.get();
     if let Some(gp) = NonNull::new(m.home.next.replace(ptr::null_mut())) {
-        if !slice_used_up(p) {
-            return Turn::Home(Found { gp, inherit: true });
-        }
-        m.home.local.push_back(gp);
+        return Turn::Home(Found { gp, inherit: true });
     }
     if wired && (tick && new_waits || m.home.local.is_empty()) {
         // New goroutines may not run here.

@@ -76,8 +76,6 @@ fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
         p.streak.set(p.streak.get() + 1);
     } else {
         p.next_slice();
-        p.streak.set(0);
-        p.slice_start.set(0);
     }
     m.ownership.leave();
     G::gobuf(gp)

@@ -21,6 +21,7 @@
 //! |---|---|
 //! | `fence_after_rmw` in `put_next` | both `submitter_relies_on_..`, `found_work_..`, `count_of_a_waker_..`, `displaced_goroutine_..` |
 //! | `fence` in `submit_global` | `outside_submitter_..`, both `goroutines_between_..` |
+//! | `fence` and `wakep` in `behind_everybody` | `goroutine_between_runnext_and_global_queue_..` |
 //! | `fence` after `displaced` in `ready` | `displaced_goroutine_..` |
 //! | `fence` in `must_wake` | `submitter_sees_no_idle_p_..`, `second_submitter_relies_on_needspinning`, `found_work_..` |
 //! | `fence` in `p_idled` | the same, `count_of_a_waker_..`, five of the timers, and `thread_waits_while_an_m_..`, `thread_waits_while_the_poller_..`, `poller_relies_on_an_m_that_has_looked` |
@@ -255,11 +256,29 @@ impl<const PS: usize> Sched<PS> {
         self.runqs[p].get_next().or_else(|| self.runqs[p].get())
     }
 
-    /// `local` when the pair in `runnext` has used up its time slice.
-    fn local_slice_used_up(&self, p: usize) -> Option<G> {
+    /// `local` when enough new goroutines have run from `runnext` (`behind_queue`).
+    fn local_enough_new(&self, p: usize) -> Option<G> {
         let gp = self.runqs[p].get_next()?;
         self.runq_put(p, gp);
         self.runqs[p].get()
+    }
+
+    /// `local` when the pair in `runnext` has used up its time slice (`behind_everybody`).
+    fn local_slice_used_up(&self, p: usize) -> Option<G> {
+        let gp = self.runqs[p].get_next()?;
+        if self.runqs[p].is_empty() && !self.global_has_work() {
+            return Some(gp);
+        }
+        let other = {
+            let mut shared = self.lock();
+            let other = shared.runq.pop_front();
+            shared.runq.push_back(gp);
+            self.publish_runqsize(&shared);
+            other
+        };
+        fence(SeqCst);
+        self.wakep();
+        other.or_else(|| self.runqs[p].get())
     }
 
     fn global_share(&self, p: usize) -> Option<G> {
@@ -748,10 +767,32 @@ fn goroutines_between_global_and_local_queue_are_overlooked() {
     );
 }
 
-/// `runnext` has used up its time slice and goes to the ring, while the last
+/// Enough new goroutines have run from `runnext`: the next goes to the ring, while the last
 /// spinning M looks at both.
 #[test]
 fn goroutine_between_runnext_and_ring_is_overlooked() {
+    explore_ms::<2>(
+        2,
+        |s| {
+            s.idle.start_spinning();
+            s.ready(0, g(2));
+            s.ready(0, g(1));
+        },
+        &[
+            |s| {
+                if let Some(gp) = s.local_enough_new(0) {
+                    s.run(&mut running(0), gp);
+                }
+            },
+            |s| s.look(spinning(1)),
+        ],
+    );
+}
+
+/// `runnext` has used up its time slice and goes to the global queue, while the last spinning M
+/// looks at both.
+#[test]
+fn goroutine_between_runnext_and_global_queue_is_overlooked() {
     explore_ms::<2>(
         2,
         |s| {
