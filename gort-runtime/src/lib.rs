@@ -6,13 +6,14 @@
 //! ```text
 //! schedinit testrun                    the main goroutine, RuntimeBuilder · a test's goroutine
 //! handle scope sleep system_stack dump goroutines as users see them
+//! timed                                goroutines that are started at a time
 //! iowait ending                        waiting for sockets · for a goroutine's end, in a select
 //! start                                start-up, on first use
 //! park newproc goexit sysmon           waiting · starts · ends · taking Ps from the busy
 //! ready wire                           submitting from anywhere · wiring to a thread
 //! inside syscall                       entering and leaving the runtime, with or without a P
 //! hogs burst                           how many threads may compute without a P · many that block at once
-//! schedule/ procresize                 what runs next: run find steal wake mstart migrate pinned · fewer, more Ps
+//! schedule/ procresize                 what runs next: run find due steal wake mstart migrate pinned · fewer, more Ps
 //! schedtrace quit checkdead            reports: regularly, at SIGQUIT, of deadlocks
 //! metrics blocks traceback stacktrace  what everybody is doing
 //! sched allp held                      global queue, idle lists · who is on hold
@@ -141,6 +142,8 @@ mod throw;
 #[cfg(not(loom))]
 mod time;
 #[cfg(not(loom))]
+mod timed;
+#[cfg(not(loom))]
 mod tls;
 #[cfg(not(loom))]
 mod traceback;
@@ -182,6 +185,7 @@ pub use {
     testrun::TestRun,
     throw::fatal,
     time::{Nanos, deadline_after, nanos_of, now},
+    timed::{Timed, TimedCall},
     traceback::{GoroutineInfo, GoroutineState, goroutines},
     unwind::{catch, deferred, discard, raise, recover},
     waiter::{Waiter, Watcher},

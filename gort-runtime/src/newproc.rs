@@ -11,6 +11,7 @@ use crate::gqueue::GQueue;
 use crate::gstatus::{GStatus, casgstatus};
 use crate::held;
 use crate::inside::Inside;
+use crate::p::P;
 use crate::prim::Ordering::Relaxed;
 use crate::ready::submit_next;
 use crate::sched::SCHED;
@@ -92,6 +93,40 @@ where
     }
 }
 
+/// Makes a goroutine that runs `f` and has no handle, in `slot`, for an M that holds `p` or a
+/// thread without one. It is runnable, and the caller's to queue. Nothing of `f` runs here.
+pub(crate) fn make_detached<F: FnOnce() + Send + 'static>(
+    slot: NonNull<G>,
+    p: Option<&P>,
+    f: F,
+    root: Option<u64>,
+    at: &'static Location<'static>,
+) {
+    const {
+        assert!(!is_large::<F>(), "lies in the slot");
+    }
+    let packet = born(slot, p, Layout::new::<Packet<F, ()>>(), root, None, at);
+    // SAFETY: the packet is laid out for an `F`, which `entry` takes out. The slot is ours.
+    unsafe {
+        packet.cast::<F>().write(f);
+        slot.as_ref().join.reset(false);
+        lay_first_frame(slot, packet, goexit::entry::<F, ()>);
+    }
+}
+
+/// Takes a free slot, for an M that holds `p` or a thread without one.
+pub(crate) fn take_slot(p: Option<&P>, size_log2: u8) -> io::Result<NonNull<G>> {
+    match p {
+        Some(p) if size_log2 == config::get().stack_log2 => p.free.take(size_log2),
+        _ => {
+            let one = GQueue::new();
+            stack::alloc_batch(size_log2, 1, &one)?;
+            one.pop_front()
+                .ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+        }
+    }
+}
+
 /// A goroutine whose packet is still empty.
 struct Newborn {
     gp: NonNull<G>,
@@ -105,42 +140,11 @@ impl Newborn {
         options: Options,
         at: &'static Location<'static>,
     ) -> io::Result<Newborn> {
-        let config = config::get();
-        let size_log2 = options.stack_log2.unwrap_or(config.stack_log2);
+        let size_log2 = options.stack_log2.unwrap_or(config::get().stack_log2);
         let inside = Inside::enter();
         let p = inside.as_ref().and_then(Inside::p);
-        let gp = match p {
-            Some(p) if size_log2 == config.stack_log2 => p.free.take(size_log2)?,
-            _ => {
-                let one = GQueue::new();
-                stack::alloc_batch(size_log2, 1, &one)?;
-                one.pop_front().ok_or(io::ErrorKind::OutOfMemory)?
-            }
-        };
-        let id = match p {
-            Some(p) => {
-                p.count_started();
-                p.new_id(&SCHED.next_id)
-            }
-            None => {
-                SCHED.started_outside.fetch_add(1, Relaxed);
-                SCHED.next_id.fetch_add(1, Relaxed)
-            }
-        };
-        // SAFETY: the running goroutine is alive.
-        let parent_root = tls::goroutine().map(|parent| unsafe { parent.as_ref() }.root());
-        // SAFETY: the slot is Idle and ours. The packet lies below the G, where every
-        // slot has room for it beside the stack (`stack/layout.rs`).
-        let packet = unsafe {
-            let g = gp.as_ref();
-            let root = parent_root.unwrap_or(id);
-            g.born(id, root, held::epoch(), at, options.name);
-            g.join.reset(true);
-            let below = gp.as_ptr().cast::<u8>().sub(packet.size());
-            let packet = align_down(below, packet.align());
-            g.packet.set(packet);
-            packet
-        };
+        let gp = take_slot(p, size_log2)?;
+        let packet = born(gp, p, packet, current_root(), options.name, at);
         Ok(Newborn { gp, packet, inside })
     }
 
@@ -150,21 +154,68 @@ impl Newborn {
     /// The packet holds what `entry` takes out of it.
     unsafe fn run(self, entry: extern "C" fn(*mut u8)) -> NonNull<G> {
         let Newborn { gp, packet, inside } = self;
-        // SAFETY: the slot is Idle and ours; the first frame lies below the packet.
-        unsafe {
-            let sp = arch::init_stack(
-                align_down(packet, 16),
-                entry,
-                gp.as_ptr().cast(),
-                goexit::goexit1,
-            );
-            (*gp.as_ptr()).buf.sp = sp;
-            casgstatus(&gp.as_ref().status, GStatus::Idle, GStatus::Runnable);
-        }
+        // SAFETY: caller's clause; the slot is ours.
+        unsafe { lay_first_frame(gp, packet, entry) };
         drop(inside);
         submit_next(gp);
         gp
     }
+}
+
+/// Fills in a slot that was taken, for a goroutine with a handle; gives its packet.
+fn born(
+    gp: NonNull<G>,
+    p: Option<&P>,
+    packet: Layout,
+    root: Option<u64>,
+    name: Option<Arc<str>>,
+    at: &'static Location<'static>,
+) -> *mut u8 {
+    let id = match p {
+        Some(p) => {
+            p.count_started();
+            p.new_id(&SCHED.next_id)
+        }
+        None => {
+            SCHED.started_outside.fetch_add(1, Relaxed);
+            SCHED.next_id.fetch_add(1, Relaxed)
+        }
+    };
+    // SAFETY: the slot is Idle and ours. The packet lies below the G, where every
+    // slot has room for it beside the stack (`stack/layout.rs`).
+    unsafe {
+        let g = gp.as_ref();
+        g.born(id, root.unwrap_or(id), held::epoch(), at, name);
+        g.join.reset(true);
+        let below = gp.as_ptr().cast::<u8>().sub(packet.size());
+        let packet = align_down(below, packet.align());
+        g.packet.set(packet);
+        packet
+    }
+}
+
+/// Lays the first frame: the goroutine is runnable, and the caller's to queue.
+///
+/// # Safety
+/// The slot is Idle and the caller's; the packet holds what `entry` takes out of it.
+unsafe fn lay_first_frame(gp: NonNull<G>, packet: *mut u8, entry: extern "C" fn(*mut u8)) {
+    // SAFETY: the slot is Idle and ours; the first frame lies below the packet.
+    unsafe {
+        let sp = arch::init_stack(
+            align_down(packet, 16),
+            entry,
+            gp.as_ptr().cast(),
+            goexit::goexit1,
+        );
+        (*gp.as_ptr()).buf.sp = sp;
+        casgstatus(&gp.as_ref().status, GStatus::Idle, GStatus::Runnable);
+    }
+}
+
+/// The root of the running goroutine, which those that it starts inherit.
+pub(crate) fn current_root() -> Option<u64> {
+    // SAFETY: the running goroutine is alive.
+    tls::goroutine().map(|parent| unsafe { parent.as_ref() }.root())
 }
 
 fn align_down(p: *mut u8, align: usize) -> *mut u8 {

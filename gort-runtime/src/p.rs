@@ -42,9 +42,18 @@ pub(crate) struct P {
     pub(crate) streak: Cell<u32>,
     /// New goroutines that ran from `runnext` since the queue's head last did.
     pub(crate) new_in_a_row: Cell<u32>,
+    /// Goroutines that timers have woken, and that ran ahead of the queue since its head last did
+    /// or a time slice began.
+    pub(crate) due_in_a_row: Cell<u32>,
+    /// One of them has run since the clock was last looked at for timers.
+    pub(crate) due_runs: Cell<bool>,
+    /// How much of the time slice they have used.
+    pub(crate) due_ns: Cell<u64>,
     /// When the present time slice was first looked at the clock for, or 0.
     pub(crate) slice_start: Cell<u64>,
     pub(crate) timers: Timers,
+    /// Dispatches left that look at the clock for timers each.
+    pub(crate) looks: Cell<u32>,
     pub(crate) free: FreeSlots,
     /// Goroutines started and ended on this P; the sum over all Ps of the
     /// difference is the number of live ones.
@@ -76,8 +85,12 @@ impl P {
             slice_is_over: AtomicBool::new(false),
             streak: Cell::new(0),
             new_in_a_row: Cell::new(0),
+            due_in_a_row: Cell::new(0),
+            due_runs: Cell::new(false),
+            due_ns: Cell::new(0),
             slice_start: Cell::new(0),
             timers: Timers::new(),
+            looks: Cell::new(0),
             free: FreeSlots::new(),
             started: AtomicU64::new(0),
             ended: AtomicU64::new(0),
@@ -100,6 +113,9 @@ impl P {
             .store(self.schedtick.load(Relaxed).wrapping_add(1), Relaxed);
         self.slice_is_over.store(false, Relaxed);
         self.streak.set(0);
+        self.due_in_a_row.set(0);
+        self.due_runs.set(false);
+        self.due_ns.set(0);
         self.slice_start.set(0);
     }
 

@@ -293,7 +293,7 @@ unsafe fn gopark_until(
     let Some(gp) = tls::getg() else {
         throw("gopark outside a goroutine")
     };
-    let timer = Timer::new(deadline, gp, expire, arg);
+    let timer = Timer::waking(deadline, gp, expire, arg);
     let timer_ref = &timer;
     // SAFETY: caller's clause. The timer is added on g0 with the goroutine Waiting,
     // and `commit` lets go of the caller's lock only afterwards. If the timer fires
@@ -317,10 +317,7 @@ unsafe fn gopark_until(
 
 /// On g0: the heap of this M's P, or any other if it has none.
 fn any_timers() -> &'static Timers {
-    match tls::getm().and_then(M::held_p) {
-        Some(p) => &p.timers,
-        None => &SCHED.allp()[0].timers,
-    }
+    SCHED.timers(tls::getm().and_then(M::held_p))
 }
 
 /// Lets other goroutines run: the caller goes to the tail of its queue. On a plain

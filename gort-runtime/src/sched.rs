@@ -20,6 +20,7 @@ use crate::prim::{
     Ordering::{Acquire, Relaxed, Release},
 };
 use crate::throw::fatal;
+use crate::time::Timers;
 use std::iter;
 use std::ptr::{self, NonNull};
 
@@ -234,6 +235,11 @@ impl Sched {
     pub(crate) fn started(&self) -> u64 {
         let outside = self.started_outside.load(Relaxed);
         self.allp().iter().map(|p| p.started()).sum::<u64>() + outside
+    }
+
+    /// The heap of timers to which an M adds that holds `p`, or none, and a plain thread.
+    pub(crate) fn timers(&self, p: Option<&'static P>) -> &'static Timers {
+        p.map_or_else(|| &self.allp()[0].timers, |p| &p.timers)
     }
 
     /// The earliest timer of any P, 0 for none.

@@ -29,7 +29,9 @@ use crate::prim::Ordering::{Acquire, Relaxed};
 use crate::quit::quit_if_asked;
 use crate::sched::SCHED;
 use crate::schedtrace::Schedtrace;
-use crate::schedule::{handoffp, inject_global, start_left_threads, start_spare_threads};
+use crate::schedule::{
+    handoffp, inject_global, queue_globally, run_due, start_left_threads, start_spare_threads,
+};
 use crate::stack::Trimmer;
 use std::ptr::{self, NonNull};
 use std::thread;
@@ -313,8 +315,8 @@ fn run_timers_of_surplus(p: &P, now: u64) {
     let next = p.timers.next();
     if SCHED.is_surplus(p) && next != 0 && next <= now {
         let ready = GQueue::new();
-        p.timers.run(now, &ready);
-        inject_global(&ready);
+        run_due(&p.timers, None, now, u32::MAX, &ready);
+        queue_globally(&ready);
     }
 }
 

@@ -3,8 +3,8 @@
 
 use gort::context::{CancelCause, Context, ContextError};
 use gort::prelude::*;
-use gort::runtime::{WaitReason, num_goroutines};
-use gort_tests::{Counted, Random, claims, resident_bytes, seed, settle, waiting};
+use gort::runtime::num_goroutines;
+use gort_tests::{Counted, Random, claims, resident_bytes, seed, settle};
 use std::sync::Arc;
 use std::sync::atomic::{
     AtomicUsize,
@@ -381,15 +381,35 @@ claims! {
         }
     }
 
-    // CX16: with a deadline a goroutine waits, and it ends with the context.
-    fn the_goroutine_of_a_timed_after_func_ends() {
+    // CX16: the function is dropped by who stops it.
+    fn a_panicking_destructor_of_a_stopped_function_is_its_stoppers() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("on purpose");
+            }
+        }
+        for timeout in [LONG, Duration::MAX] {
+            let (ctx, cancel) = Context::background().with_timeout(timeout);
+            let bomb = Bomb;
+            let after = ctx.after_func(move || drop(bomb));
+            assert!(gort::recover(|| after.stop()).is_err());
+            assert!(!after.stop());
+            let (tx, rx) = bounded(1);
+            drop(ctx.after_func(move || tx.send(()).unwrap()));
+            cancel.cancel();
+            rx.recv().unwrap();
+        }
+    }
+
+    // CX16: with a deadline, too, it is no goroutine before the context is done.
+    fn a_timed_after_func_is_no_goroutine_until_it_runs() {
         let before = num_goroutines();
         let (ctx, cancel) = Context::background().with_timeout(LONG);
         let ran = Arc::new(AtomicUsize::new(0));
         drop(ctx.after_func(counts(&ran)));
         settle();
-        assert_eq!(waiting(WaitReason::ChanReceive), 1);
-        assert_eq!(num_goroutines(), before + 1);
+        assert_eq!(num_goroutines(), before);
         cancel.cancel();
         settle();
         assert_eq!((ran.load(SeqCst), num_goroutines()), (1, before));

@@ -7,110 +7,124 @@ use gort::prelude::*;
 use gort::runtime::max_procs;
 use gort::sync::Mutex;
 use gort_tests::{claims, never_migrates, settle};
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
 
-/// Goroutines that do nothing but wake each other, one pair for each P, until dropped.
-struct BusyPairs {
+/// Everything is tried again and again for so long: on a busy machine sysmon comes to the aid of
+/// those who wait, as it takes the P of a thread that has no core.
+const TRIES: Duration = Duration::from_secs(3);
+
+/// How many wait.
+const OTHERS: usize = 48;
+
+fn tries() -> impl Iterator<Item = usize> {
+    let start = Instant::now();
+    // With more Ps there is nothing to see.
+    (0..).take_while(move |&i| i == 0 || max_procs() == 1 && start.elapsed() < TRIES)
+}
+
+/// Two goroutines that do nothing but wake each other.
+struct BusyPair {
     stop: Arc<AtomicBool>,
     players: Vec<JoinHandle<()>>,
 }
 
-impl BusyPairs {
-    fn start() -> Self {
+impl BusyPair {
+    /// They count in `rounds` how often they have.
+    fn counting(rounds: Arc<AtomicUsize>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let mut players = Vec::new();
-        for _ in 0..max_procs() {
-            let (ping, pings) = bounded::<()>(0);
-            let (pong, pongs) = bounded::<()>(0);
-            players.push(go!(clone [stop]; move || {
-                while !stop.load(Relaxed) && ping.send(()).is_ok() && pongs.recv().is_ok() {}
-            }));
-            players.push(go!(
-                move || while pings.recv().is_ok() && pong.send(()).is_ok() {}
-            ));
-        }
+        let (ping, pings) = bounded::<()>(0);
+        let (pong, pongs) = bounded::<()>(0);
+        let players = vec![
+            go!(clone [stop]; move || {
+                while !stop.load(Relaxed) && ping.send(()).is_ok() && pongs.recv().is_ok() {
+                    rounds.fetch_add(1, Relaxed);
+                }
+            }),
+            go!(move || while pings.recv().is_ok() && pong.send(()).is_ok() {}),
+        ];
         Self { stop, players }
     }
 
-    fn end(self) {
+    /// Ends it. `turns` are the rounds at which others had theirs: fails if they were far apart.
+    fn end(self, turns: &[usize]) {
         self.stop.store(true, Relaxed);
         self.players.into_iter().for_each(|p| p.join().unwrap());
+        let apart = turns.iter().collect::<HashSet<_>>().len();
+        // With more Ps the pair goes on meanwhile.
+        if max_procs() == 1 {
+            assert!(apart <= turns.len() / 6, "{apart} of {} turns", turns.len());
+        }
     }
-}
-
-/// Fails if what began then has taken as long as `turns` goroutines would take that have one turn
-/// in each time slice of a pair, 10 ms, on all Ps; or half of that.
-fn assert_soon(since: Instant, turns: usize) {
-    let took = since.elapsed();
-    let one_by_one = Duration::from_millis(10) * (turns / max_procs()) as u32;
-    assert!(
-        took < one_by_one / 2,
-        "{took:?}; one by one: {one_by_one:?}"
-    );
 }
 
 claims! {
-    fn goroutines_back_from_blocking_calls_run_soon() {
-        let calls = 64 * max_procs().min(4);
-        let pairs = BusyPairs::start();
-        let (tx, rx) = unbounded();
-        let gate = Arc::new(AtomicBool::new(false));
-        for _ in 0..calls {
-            go!(clone [tx, gate]; move || {
-                gort::blocking(|| while !gate.load(Relaxed) {
-                    thread::sleep(Duration::from_millis(5));
-                });
-                tx.send(()).unwrap();
-            });
-        }
-        // All are in their calls.
-        gort::blocking(|| thread::sleep(Duration::from_millis(300)));
-        let start = Instant::now();
-        gate.store(true, Relaxed);
-        assert_eq!(rx.iter().take(calls).count(), calls);
-        assert_soon(start, calls);
-        pairs.end();
-    }
-
-    fn receivers_woken_by_a_plain_thread_run_soon() {
-        let receivers = 64 * max_procs();
-        let (tx, rx) = unbounded::<()>();
-        let (done, all_done) = unbounded();
-        for _ in 0..receivers {
-            go!(clone [rx, done]; move || {
-                rx.recv().unwrap();
-                done.send(()).unwrap();
-            });
-        }
-        settle();
-        let pairs = BusyPairs::start();
-        let start = Instant::now();
-        let sender = thread::spawn(move || (0..receivers).for_each(|_| tx.send(()).unwrap()));
-        assert_eq!(all_done.iter().take(receivers).count(), receivers);
-        assert_soon(start, receivers);
-        sender.join().unwrap();
-        pairs.end();
-    }
-
-    fn waiters_of_a_lock_are_joined_soon() {
-        if never_migrates() && max_procs() > 1 {
-            // Each wakes the next, perhaps at home on another thread: behind the pair there.
+    fn goroutines_back_from_blocking_calls_run_together() {
+        if never_migrates() {
+            // Main may be at home on a thread in such a call.
             return;
         }
-        let waiters = 200;
-        let lock = Arc::new(Mutex::new(()));
-        let held = lock.lock();
-        let handles: Vec<_> = (0..waiters).map(|_| go!(clone [lock]; move || drop(lock.lock()))).collect();
-        settle();
-        let pairs = BusyPairs::start();
-        gort::blocking(|| thread::sleep(Duration::from_millis(50)));
-        let start = Instant::now();
-        drop(held);
-        handles.into_iter().for_each(|handle| handle.join().unwrap());
-        assert_soon(start, waiters);
-        pairs.end();
+        for _ in tries() {
+            let rounds = Arc::new(AtomicUsize::new(0));
+            let (tx, rx) = unbounded();
+            let gate = Arc::new((std::sync::Mutex::new(false), std::sync::Condvar::new()));
+            for _ in 0..OTHERS {
+                go!(clone [tx, gate, rounds]; move || {
+                    gort::blocking(|| {
+                        let (open, opened) = &*gate;
+                        drop(opened.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
+                    });
+                    tx.send(rounds.load(Relaxed)).unwrap();
+                });
+            }
+            let pair = BusyPair::counting(rounds);
+            // All are in their calls.
+            gort::blocking(|| thread::sleep(Duration::from_millis(50)));
+            *gate.0.lock().unwrap() = true;
+            gate.1.notify_all();
+            let turns: Vec<_> = rx.iter().take(OTHERS).collect();
+            pair.end(&turns);
+        }
+    }
+
+    fn receivers_woken_by_a_plain_thread_run_together() {
+        for _ in tries() {
+            let (tx, rx) = unbounded::<()>();
+            let (done, all_done) = unbounded();
+            let rounds = Arc::new(AtomicUsize::new(0));
+            for _ in 0..OTHERS {
+                go!(clone [rx, done, rounds]; move || {
+                    rx.recv().unwrap_err();
+                    done.send(rounds.load(Relaxed)).unwrap();
+                });
+            }
+            settle();
+            let pair = BusyPair::counting(rounds);
+            let sender = thread::spawn(move || drop(tx));
+            let turns: Vec<_> = all_done.iter().take(OTHERS).collect();
+            sender.join().unwrap();
+            pair.end(&turns);
+        }
+    }
+
+    fn waiters_of_a_lock_run_together_while_they_are_joined() {
+        for _ in tries() {
+            let lock = Arc::new(Mutex::new(()));
+            let held = lock.lock();
+            let rounds = Arc::new(AtomicUsize::new(0));
+            let handles: Vec<_> = (0..OTHERS).map(|_| go!(clone [lock, rounds]; move || {
+                let _held = lock.lock();
+                rounds.load(Relaxed)
+            })).collect();
+            settle();
+            let pair = BusyPair::counting(rounds);
+            gort::blocking(|| thread::sleep(Duration::from_millis(50)));
+            drop(held);
+            let turns: Vec<_> = handles.into_iter().map(|handle| handle.join().unwrap()).collect();
+            pair.end(&turns);
+        }
     }
 }

@@ -4,7 +4,7 @@
 
 use gort::prelude::*;
 use gort::runtime::{max_procs, num_goroutines, set_max_procs};
-use gort::time::sleep;
+use gort::time::{after_func, sleep};
 use gort_tests::{Random, claims, never_migrates, run_child, seed};
 use std::hint::spin_loop;
 use std::sync::Arc;
@@ -75,6 +75,34 @@ claims! {
         meet(4);
         set_max_procs(6);
         meet(6);
+    }
+
+    // SC18: what they have armed there starts a goroutine.
+    fn functions_of_a_p_that_goes_are_called_nevertheless() {
+        if never_migrates() {
+            return;
+        }
+        set_max_procs(8);
+        let here = Arc::new(AtomicUsize::new(0));
+        let calls = Arc::new(AtomicUsize::new(0));
+        let armers: Vec<_> = (0..8).map(|_| {
+            let (here, calls) = (here.clone(), calls.clone());
+            spawn(move || {
+                here.fetch_add(1, SeqCst);
+                while here.load(SeqCst) < 8 {
+                    spin_loop();
+                }
+                after_func(Duration::from_millis(30), move || {
+                    calls.fetch_add(1, SeqCst);
+                });
+            })
+        }).collect();
+        armers.into_iter().for_each(|armer| armer.join().unwrap());
+        set_max_procs(1);
+        // The one P left is busy all the time.
+        while calls.load(SeqCst) < 8 {
+            yield_now();
+        }
     }
 
     // SC18

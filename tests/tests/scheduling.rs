@@ -392,6 +392,69 @@ claims! {
         assert!(links_at_1000 < total, "the whole chain came before 1000 yields");
     }
 
+    // SC13: goroutines that the clock wakes all the time run ahead of those who queue.
+    fn due_timers_do_not_starve_those_who_queue() {
+        if max_procs() > 1 {
+            // They need not be spread evenly.
+            return;
+        }
+        // With much and with little to do.
+        for (steps, turns_apart) in [(20_000, 16), (100, 40)] {
+            let (stop, stopped) = flag();
+            let crowd = |sleeps: bool| -> Vec<JoinHandle<usize>> {
+                (0..5).map(|_| {
+                    let stop = stopped();
+                    spawn(move || {
+                        let mut turns = 0;
+                        while !stop.load(Relaxed) {
+                            work(steps);
+                            turns += 1;
+                            if sleeps {
+                                sleep(Duration::from_nanos(1));
+                            } else {
+                                yield_now();
+                            }
+                        }
+                        turns
+                    })
+                }).collect()
+            };
+            let (woken, queued) = (crowd(true), crowd(false));
+            sleep(Duration::from_millis(700));
+            stop.store(true, Relaxed);
+            let (woken, queued) = (sum(woken), sum(queued));
+            assert!(queued * turns_apart > woken, "{queued} turns of those who queue, {woken} of the others");
+        }
+    }
+
+    // SC13: a ticker does not renew the time slice of a pair.
+    fn a_pair_beside_a_ticker_does_not_starve_who_queues() {
+        let (stop, stopped) = flag();
+        let pairs: Vec<_> = (0..max_procs()).flat_map(|_| pair(10, &stopped())).collect();
+        let ticker = spawn({
+            let stop = stopped();
+            move || {
+                let mut ticks = 0;
+                while !stop.load(Relaxed) {
+                    sleep(Duration::from_millis(1));
+                    ticks += 1;
+                }
+                ticks
+            }
+        });
+        let mut turns = 0;
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(500) {
+            yield_now();
+            turns += 1;
+        }
+        stop.store(true, Relaxed);
+        sum(pairs);
+        let ticks = ticker.join().unwrap();
+        assert!(turns >= 3, "{turns} turns");
+        assert!(ticks >= 10, "{ticks} ticks");
+    }
+
     // SC14
     fn a_goroutine_that_is_woken_often_does_not_keep_the_worker() {
         if max_procs() > 1 {

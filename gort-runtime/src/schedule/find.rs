@@ -1,6 +1,6 @@
 //! `find_runnable`: the order of places to look.
 //!
-//! 1. due timers of this P (when it is time to look);
+//! 1. due timers of this P, if it is time to look (`due.rs`);
 //! 2. every 61st time slice the global queue, so that two goroutines that keep
 //!    each other busy cannot starve it;
 //! 3. `runnext`, in the rest of the time slice; then the local ring;
@@ -14,6 +14,7 @@
 //!
 //! Steps 6 and 7 are one side of the protocol in `README.md`.
 
+use super::due::due;
 use super::pinned::{self, Turn};
 use super::retire::retire;
 use super::steal::{Stolen, run_due_timers_of_others, steal_work};
@@ -36,9 +37,6 @@ use std::ptr::{self, NonNull};
 /// Time slices between two looks at the global queue while the local one is not
 /// empty. Go's number: a prime, so that no pattern of goroutines can stay in step.
 const GLOBAL_EVERY: u32 = 61;
-/// Dispatches between two looks at the clock for timers while the local queue is
-/// not empty (a look costs 41 ns, a switch 20).
-const TIMERS_EVERY: u32 = 8;
 /// Dispatches between two looks at the clock for the time that dumps show.
 const CLOCK_EVERY: u32 = 64;
 /// Dispatches in one time slice between two looks at the clock.
@@ -49,7 +47,7 @@ const POLL_NS: u64 = 100_000;
 const NEW_IN_A_ROW: u32 = 61;
 /// How long goroutines that make each other `runnext` may keep the rest of the
 /// queue waiting: Go's time slice.
-const SLICE_NS: u64 = 10_000_000;
+pub(super) const SLICE_NS: u64 = 10_000_000;
 
 /// A goroutine to run.
 #[derive(Clone, Copy)]
@@ -89,8 +87,9 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
                 look_at_network(p);
             }
         }
-        run_due_timers(p);
-
+        if let Some(found) = due(p) {
+            return Some(found);
+        }
         if p.schedtick.load(Relaxed).is_multiple_of(GLOBAL_EVERY)
             && SCHED.global_has_work()
             && let Some(gp) = SCHED.get_global(&SCHED.shared.lock())
@@ -242,26 +241,6 @@ pub(super) fn slice_used_up(p: &P) -> bool {
         return false;
     }
     now - start >= SLICE_NS
-}
-
-/// Runs this P's timers that are due; what became ready is queued here.
-#[inline]
-fn run_due_timers(p: &P) {
-    let next = p.timers.next();
-    if next == 0 {
-        return;
-    }
-    let ticks = p.schedtick.load(Relaxed).wrapping_add(p.streak.get());
-    if !ticks.is_multiple_of(TIMERS_EVERY) && !p.runq.is_empty() {
-        return;
-    }
-    let now = os::now_ns();
-    p.coarse_now.set(now);
-    if next <= now {
-        let ready = GQueue::new();
-        p.timers.run(now, &ready);
-        inject(p, &ready);
-    }
 }
 
 /// Queues goroutines whose descriptors are ready; true if there are some.

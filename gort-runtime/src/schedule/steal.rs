@@ -8,6 +8,8 @@
 //! [`RUNNEXT_GRACE_NS`]. Go sleeps 3 µs before it takes one; watching the dispatch
 //! counter costs the same and does not tear apart a pair that is getting on.
 
+use super::due::run_due;
+use super::wake::queue_here;
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::os;
@@ -76,9 +78,9 @@ fn run_timers_of(victim: &P, p: &P) -> bool {
         return false;
     }
     let ready = GQueue::new();
-    victim.timers.run(now, &ready);
+    run_due(&victim.timers, Some(p), now, u32::MAX, &ready);
     let any = !ready.is_empty();
-    super::wake::inject(p, &ready);
+    queue_here(p, &ready);
     any
 }
 

@@ -63,18 +63,27 @@ pub(crate) fn submit_global(list: &GQueue) {
 }
 
 /// Makes parked goroutines runnable on `p`, which the caller's M holds.
+pub(super) fn inject(p: &P, list: &GQueue) {
+    let runnable = GQueue::new();
+    while let Some(gp) = list.pop_front() {
+        end_wait(Some(p), gp);
+        runnable.push_back(gp);
+    }
+    queue_here(p, &runnable);
+}
+
+/// Submits runnable goroutines to `p`, which the caller's M holds.
 ///
 /// With work in the global queue they go behind that: if the network kept filling the local
 /// one, what had overflowed would wait for 61 time slices each (`tcp_echo` with 512
 /// connections: the slowest percent took 16 times the median).
-pub(super) fn inject(p: &P, list: &GQueue) {
+pub(super) fn queue_here(p: &P, list: &GQueue) {
     if list.is_empty() {
         return;
     }
     let behind = SCHED.global_has_work();
     let global = GQueue::new();
     while let Some(gp) = list.pop_front() {
-        end_wait(Some(p), gp);
         if pinned::send_home(gp) {
             continue;
         }
@@ -96,17 +105,26 @@ pub(crate) fn inject_global(list: &GQueue) {
     let runnable = GQueue::new();
     while let Some(gp) = list.pop_front() {
         end_wait(None, gp);
+        runnable.push_back(gp);
+    }
+    queue_globally(&runnable);
+}
+
+/// Submits runnable goroutines, for a thread without a P.
+pub(crate) fn queue_globally(list: &GQueue) {
+    let anywhere = GQueue::new();
+    while let Some(gp) = list.pop_front() {
         if !pinned::send_home(gp) {
-            runnable.push_back(gp);
+            anywhere.push_back(gp);
         }
     }
-    if !runnable.is_empty() {
-        submit_global(&runnable);
+    if !anywhere.is_empty() {
+        submit_global(&anywhere);
     }
 }
 
 /// The caller, whose M holds `p` or none, won the right to wake `gp`.
-fn end_wait(p: Option<&P>, gp: NonNull<G>) {
+pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>) {
     // SAFETY: whoever filled the list won the right to wake these.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);

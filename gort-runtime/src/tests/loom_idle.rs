@@ -795,13 +795,11 @@ fn goroutine_between_runnext_and_ring_is_overlooked() {
 fn goroutine_between_runnext_and_global_queue_is_overlooked() {
     explore_ms::<2>(
         2,
-        |s| {
-            s.idle.start_spinning();
-            s.ready(0, g(2));
-            s.ready(0, g(1));
-        },
+        |s| s.idle.start_spinning(),
         &[
             |s| {
+                s.ready(0, g(2));
+                s.ready(0, g(1));
                 if let Some(gp) = s.local_slice_used_up(0) {
                     s.run(&mut running(0), gp);
                 }

@@ -1,8 +1,8 @@
 //! The timers of one P: a 4-ary heap, as in Go's `time.go`.
 //!
-//! A [`Timer`] lies on the stack of the goroutine that waits for it; the heap
-//! holds its time and its address. Any M may add to its own P's heap, remove
-//! from whichever heap it added to, and run what is due in any heap.
+//! A [`Timer`] lies on the stack of the goroutine that waits for it, or in what is to be called in
+//! a new goroutine (`../timed.rs`); the heap holds its time and its address. Any M may add to its
+//! own P's heap, remove from whichever heap it added to, and run what is due in any heap.
 //!
 //! # Invariants
 //! 1. `pos` and the heap are touched only under the heap's lock; a timer is in
@@ -12,7 +12,12 @@
 //!    lock for it) knows that nobody uses the timer any more; and one that was
 //!    woken by `expire` winning knows it without the lock, because `run` reads
 //!    everything it needs before it calls `expire`.
-//! 3. `next` is the time of the earliest timer, 0 for none; written under the lock.
+//! 3. `next` is the time of the earliest timer, 0 for none; written under the lock. One whose time
+//!    never comes (`clock.rs`) does not count.
+//! 4. Everything else of a timer is written by its owner while it is in no heap.
+//! 5. A timer that starts a goroutine is taken out only by a caller that has a stack for it: what
+//!    has been taken out is going to be called. Whoever gets no stack puts the timer off, where
+//!    it is; so until then it can be taken back, and counts as armed.
 //!
 //! # Orderings
 //! `next` is a hint for others. A goroutine that adds an earliest timer publishes
@@ -20,55 +25,110 @@
 //! `wake_for_timer`); an M about to sleep publishes until when, then reads every
 //! `next` (`stopm`, in the same file). Both sides put a full fence between.
 
+use super::never_comes;
 use crate::g::G;
 use crate::gqueue::GQueue;
 use crate::lock::Lock;
+use crate::p::P;
 use crate::prim::{
     AtomicU64,
     Ordering::{Acquire, Release},
 };
 use std::cell::Cell;
+use std::panic::Location;
 use std::ptr::{self, NonNull};
 
 const ARITY: usize = 4;
 const OUT: usize = usize::MAX;
 
-/// One goroutine's wish to be woken at a time.
+/// One wish that something happens at a time.
 #[derive(Debug)]
 pub(crate) struct Timer {
-    when: u64,
+    when: Cell<u64>,
+    what: Cell<What>,
     pos: Cell<usize>,
     home: Cell<*const Timers>,
-    gp: NonNull<G>,
-    expire: unsafe fn(*const ()) -> bool,
-    arg: *const (),
+}
+
+/// What happens when the time has come.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Nothing,
+    /// `gp` is made ready if `expire(arg)` answers true (the right to wake it has been won).
+    Wake {
+        gp: NonNull<G>,
+        expire: unsafe fn(*const ()) -> bool,
+        arg: *const (),
+    },
+    Start(Start),
+}
+
+/// A goroutine to be started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    /// Makes the goroutine, in a free slot; the P is that of the M that runs the timer.
+    pub(crate) make: unsafe fn(&Start, NonNull<G>, Option<&P>),
+    /// What it calls.
+    pub(crate) arg: *const (),
+    /// Who has armed the timer, and where.
+    pub(crate) root: Option<u64>,
+    pub(crate) site: &'static Location<'static>,
+}
+
+/// What stopped [`Timers::run`].
+#[derive(Debug)]
+pub(crate) enum Ran {
+    /// Nothing more is due, or the limit.
+    Enough,
+    /// A goroutine is to be started, and the caller has no stack for it.
+    NeedsSlot,
+    /// This one is to be started now.
+    Start(Start),
 }
 
 impl Timer {
+    /// A timer that is not armed.
+    pub(crate) const fn new() -> Self {
+        Self {
+            when: Cell::new(0),
+            what: Cell::new(What::Nothing),
+            pos: Cell::new(OUT),
+            home: Cell::new(ptr::null()),
+        }
+    }
+
     /// A timer that calls `expire(arg)` at `when`, and makes `gp` ready if that
     /// answers true (the right to wake `gp` has been won).
-    pub(crate) fn new(
+    pub(crate) fn waking(
         when: u64,
         gp: NonNull<G>,
         expire: unsafe fn(*const ()) -> bool,
         arg: *const (),
     ) -> Self {
-        Self {
-            when,
-            pos: Cell::new(OUT),
-            home: Cell::new(ptr::null()),
-            gp,
-            expire,
-            arg,
+        let timer = Self::new();
+        timer.when.set(when);
+        timer.what.set(What::Wake { gp, expire, arg });
+        timer
+    }
+
+    /// From now on a timer that starts a goroutine at `when`. It is in no heap.
+    pub(crate) fn set_start(&self, when: u64, start: Start) {
+        self.when.set(when);
+        self.what.set(What::Start(start));
+    }
+
+    /// What it was last to start. It is in no heap.
+    pub(crate) fn start(&self) -> Option<Start> {
+        match self.what.get() {
+            What::Start(start) => Some(start),
+            _ => None,
         }
     }
 
-    /// Takes the timer back if it has not fired.
-    pub(crate) fn cancel(&self) {
+    /// Takes the timer back; true if it had not fired.
+    pub(crate) fn cancel(&self) -> bool {
         // SAFETY: `home` is null or one of the Ps' heaps, which live for ever.
-        if let Some(home) = unsafe { self.home.get().as_ref() } {
-            home.remove(self);
-        }
+        unsafe { self.home.get().as_ref() }.is_some_and(|home| home.remove(self))
     }
 }
 
@@ -85,8 +145,8 @@ pub(crate) struct Timers {
     heap: Lock<Vec<Entry>>,
 }
 
-// SAFETY: the heap's pointers are to timers whose owners are parked until they
-// have been taken out (invariant 2); everything else is atomic or locked.
+// SAFETY: the heap's pointers are to timers that stay in place until they have been taken out
+// (`add`); everything else is atomic or locked.
 unsafe impl Send for Timers {}
 // SAFETY: as above.
 unsafe impl Sync for Timers {}
@@ -105,7 +165,7 @@ impl Timers {
         self.next.load(Acquire)
     }
 
-    /// Adds `timer`; true if it is now the earliest.
+    /// Adds `timer`, which is in no heap; true if it is now the earliest.
     ///
     /// # Safety
     /// `*timer` stays in place until it has fired or `cancel` has returned.
@@ -113,7 +173,7 @@ impl Timers {
         timer.home.set(self);
         let mut heap = self.heap.lock();
         let entry = Entry {
-            when: timer.when,
+            when: timer.when.get(),
             timer: NonNull::from(timer),
         };
         heap.push(entry);
@@ -121,40 +181,77 @@ impl Timers {
         sift_up(&mut heap, pos);
         let earliest = heap[0].timer == entry.timer;
         if earliest {
-            self.next.store(timer.when, Release);
+            self.publish(&heap);
         }
-        earliest
+        earliest && !never_comes(entry.when)
     }
 
-    fn remove(&self, timer: &Timer) {
+    /// Takes `timer` out; true if it was in.
+    fn remove(&self, timer: &Timer) -> bool {
         let mut heap = self.heap.lock();
         let pos = timer.pos.get();
-        if pos != OUT {
-            take_out(&mut heap, pos);
-            self.next.store(heap.first().map_or(0, |e| e.when), Release);
+        if pos == OUT {
+            return false;
         }
+        take_out(&mut heap, pos);
+        self.publish(&heap);
+        true
     }
 
-    /// Takes out what is due at `now`; goroutines that became ready go to `ready`.
-    pub(crate) fn run(&self, now: u64, ready: &GQueue) {
+    /// Takes out what is due at `now`, in the order of their times, until `woken`, to which
+    /// goroutines go that are to be made ready, has `most`; stops at a goroutine that is to be
+    /// started, which the caller needs a stack for.
+    pub(crate) fn run(&self, now: u64, most: u32, has_slot: bool, woken: &GQueue) -> Ran {
         let mut heap = self.heap.lock();
-        while let Some(first) = heap.first().copied()
+        let mut ran = Ran::Enough;
+        while woken.len() < most
+            && let Some(first) = heap.first().copied()
             && first.when <= now
         {
+            // SAFETY: a timer in the heap is in place, and its owner leaves it alone.
+            let what = unsafe { first.timer.as_ref() }.what.get();
+            if matches!(what, What::Start(_)) && !has_slot {
+                ran = Ran::NeedsSlot;
+                break;
+            }
             take_out(&mut heap, 0);
-            // SAFETY: the timer is ours while we hold the lock (invariant 2).
-            // Nothing of it is used after `expire` has answered true: its owner
-            // may then return at any moment, once it has been made ready.
-            unsafe {
-                let Timer {
-                    gp, expire, arg, ..
-                } = *first.timer.as_ref();
-                if expire(arg) {
-                    ready.push_back(gp);
+            match what {
+                What::Nothing => {}
+                // SAFETY: invariant 2. Nothing of the timer is used from here on: if `expire`
+                // answers true its owner may return as soon as it has been made ready.
+                What::Wake { gp, expire, arg } => unsafe {
+                    if expire(arg) {
+                        woken.push_back(gp);
+                    }
+                },
+                What::Start(start) => {
+                    ran = Ran::Start(start);
+                    break;
                 }
             }
         }
-        self.next.store(heap.first().map_or(0, |e| e.when), Release);
+        self.publish(&heap);
+        ran
+    }
+
+    /// If the earliest timer is due and starts a goroutine, puts it off until then.
+    pub(crate) fn put_off(&self, now: u64, until: u64) {
+        let mut heap = self.heap.lock();
+        if let Some(first) = heap.first_mut()
+            && first.when <= now
+            // SAFETY: a timer in the heap is in place, and its owner leaves it alone.
+            && let What::Start(_) = unsafe { first.timer.as_ref() }.what.get()
+        {
+            first.when = until;
+            sift_down(&mut heap, 0);
+            self.publish(&heap);
+        }
+    }
+
+    fn publish(&self, heap: &[Entry]) {
+        let next = heap.first().map_or(0, |first| first.when);
+        self.next
+            .store(if never_comes(next) { 0 } else { next }, Release);
     }
 }
 
@@ -224,7 +321,7 @@ mod tests {
             seed >> 33
         };
         let all: Vec<Timer> = (0..1000)
-            .map(|_| Timer::new(1 + random() % 5000, g, yes, ptr::null()))
+            .map(|_| Timer::waking(1 + random() % 5000, g, yes, ptr::null()))
             .collect();
         for t in &all {
             // SAFETY: `all` outlives the heap's use.
@@ -245,10 +342,67 @@ mod tests {
                 take_out(&mut heap, 0);
                 due += 1;
             }
-            timers
-                .next
-                .store(heap.first().map_or(0, |e| e.when), Release);
+            timers.publish(&heap);
         }
         assert_eq!(due, 1000 - 334);
+    }
+
+    unsafe fn never_made(_: &Start, _: NonNull<G>, _: Option<&P>) {
+        unreachable!("nobody has a stack");
+    }
+
+    fn starting(when: u64) -> Timer {
+        let timer = Timer::new();
+        let start = Start {
+            make: never_made,
+            arg: ptr::null(),
+            root: None,
+            site: Location::caller(),
+        };
+        timer.set_start(when, start);
+        timer
+    }
+
+    fn run(timers: &Timers, now: u64, has_slot: bool) -> Ran {
+        timers.run(now, u32::MAX, has_slot, &GQueue::new())
+    }
+
+    #[test]
+    fn what_gets_no_stack_stays_armed_and_holds_up_nobody() {
+        let timers = Timers::new();
+        let (first, second) = (starting(10), starting(20));
+        // SAFETY: all are taken out below.
+        unsafe {
+            assert!(timers.add(&second));
+            assert!(timers.add(&first));
+        }
+        assert!(matches!(run(&timers, 9, false), Ran::Enough));
+        assert!(matches!(run(&timers, 10, false), Ran::NeedsSlot));
+        assert_eq!(timers.next(), 10, "still armed");
+        timers.put_off(10, 30);
+        assert_eq!(timers.next(), 20);
+        timers.put_off(10, 40);
+        assert_eq!(timers.next(), 20, "that one is not due");
+        assert!(matches!(run(&timers, 30, true), Ran::Start(_)));
+        assert!(!second.cancel(), "it is being started");
+        assert_eq!(timers.next(), 30);
+        assert!(first.cancel());
+        assert_eq!(timers.next(), 0);
+    }
+
+    #[test]
+    fn the_end_of_time_is_no_time() {
+        let timers = Timers::new();
+        let (never, once) = (starting(u64::MAX), starting(5));
+        // SAFETY: both are taken out below.
+        unsafe {
+            assert!(!timers.add(&never));
+            assert_eq!(timers.next(), 0);
+            assert!(timers.add(&once));
+        }
+        assert_eq!(timers.next(), 5);
+        assert!(once.cancel());
+        assert_eq!(timers.next(), 0);
+        assert!(never.cancel(), "it was pending");
     }
 }

@@ -80,8 +80,6 @@ pub(crate) struct TimerChan {
     /// cannot tell the time).
     instant: Cell<Instant>,
     repeat: Cell<Repeat>,
-    /// Somebody is in `attend`, or about to be.
-    attended: Cell<bool>,
     waiters: UnsafeCell<WaitQueue>,
 }
 
@@ -89,15 +87,6 @@ pub(crate) struct TimerChan {
 unsafe impl Send for TimerChan {}
 // SAFETY: as above.
 unsafe impl Sync for TimerChan {}
-
-/// What a change found.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Before {
-    /// A message was due, now or later.
-    pub(crate) pending: bool,
-    /// Somebody attends to the timer.
-    pub(crate) attended: bool,
-}
 
 impl TimerChan {
     /// A first message `d` from now.
@@ -108,7 +97,6 @@ impl TimerChan {
             due: AtomicU64::new(due),
             instant: Cell::new(instant),
             repeat: Cell::new(repeat),
-            attended: Cell::new(false),
             waiters: UnsafeCell::new(WaitQueue::new()),
         }
     }
@@ -184,27 +172,7 @@ impl TimerChan {
                     return taken.ok_or(Failed::Timeout);
                 }
                 let until = self.due().into_iter().chain(deadline).min();
-                self.wait(&current, until, WaitReason::ChanReceive, site);
-            }
-        }
-    }
-
-    /// Takes a message, waiting for it; false if the timer is stopped. Either way nobody attends
-    /// to it afterwards.
-    pub(crate) fn attend(&self, site: &'static Location<'static>) -> bool {
-        let current = Current::new();
-        self.lock.lock();
-        loop {
-            // SAFETY: taken above, or by `wait`.
-            unsafe {
-                let taken = self.try_take_locked().is_some();
-                let due = self.due();
-                if taken || due.is_none() {
-                    self.attended.set(false);
-                    self.lock.unlock();
-                    return taken;
-                }
-                self.wait(&current, due, WaitReason::Sleep, site);
+                self.wait(&current, until, site);
             }
         }
     }
@@ -217,13 +185,13 @@ impl TimerChan {
         &self,
         current: &Current,
         until: Option<Nanos>,
-        reason: WaitReason,
         site: &'static Location<'static>,
     ) {
         let word = SelectWord::new();
         let sg = Sudog::plain(current.waiter(), ptr::null_mut());
         sg.select.set(&raw const word);
         let lock = &self.lock;
+        let reason = WaitReason::ChanReceive;
         // SAFETY: the record is enqueued under the lock, which `commit` releases; who takes
         // it out and wins the word wakes us, once. Record and word stay in place until the
         // record is out, below.
@@ -247,31 +215,20 @@ impl TimerChan {
 
     /// Nothing is due any more. True if something was.
     pub(crate) fn stop(&self) -> bool {
-        self.set(NEVER, None, |_| {}).pending
+        self.set(NEVER, None, |_| {})
     }
 
     /// The next message is due `d` from now; what follows is `repeat`.
     pub(crate) fn reset(&self, d: Duration, repeat: Repeat) -> bool {
         let (due, instant) = moment(d);
         self.set(due, Some(instant), |chan| chan.repeat.set(repeat))
-            .pending
     }
 
-    /// As [`reset`](Self::reset); and from now on somebody attends to the timer: if nobody did
-    /// `before`, the caller sends somebody.
-    pub(crate) fn reset_attended(&self, d: Duration) -> Before {
-        let (due, instant) = moment(d);
-        self.set(due, Some(instant), |chan| chan.attended.set(true))
-    }
-
-    fn set(&self, due: Nanos, instant: Option<Instant>, also: impl FnOnce(&Self)) -> Before {
+    /// True if a message was due, now or later.
+    fn set(&self, due: Nanos, instant: Option<Instant>, also: impl FnOnce(&Self)) -> bool {
         let woken = WaitQueue::new();
         self.lock.lock();
         let was_due = self.due.load(Relaxed);
-        let before = Before {
-            pending: was_due != NEVER,
-            attended: self.attended.get(),
-        };
         self.due.store(due, Relaxed);
         if let Some(instant) = instant {
             self.instant.set(instant);
@@ -291,7 +248,7 @@ impl TimerChan {
                 wake(sg);
             }
         }
-        before
+        was_due != NEVER
     }
 }
 

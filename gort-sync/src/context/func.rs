@@ -1,13 +1,22 @@
 //! Functions that start when a context is done.
 //!
 //! A function lies in the node whose end it waits for, and the canceller starts its goroutine.
-//! A node with a deadline may end without a canceller; there a goroutine waits from
-//! the beginning, on a child of the node, which `stop` cancels.
+//! A node with a deadline may end without a canceller; for that the function is a timer as well
+//! (`Timed` of the runtime). Until it starts it is no goroutine.
 //!
-//! Whoever takes the closure out of `state` has decided: start it, or stop it.
+//! # Who decides
+//! `state` has the closure. Whoever takes it out runs it (a goroutine) or drops it (`stop`). A
+//! canceller leaves it there and says `started`: from then on it cannot be stopped, also if it may
+//! be a while until there is a stack for the goroutine. The timer's goroutine and the
+//! canceller's may both come; the second finds nothing.
+//!
+//! # Nothing is left behind
+//! Whoever starts or stops the function cancels the timer, which is armed before anybody else knows
+//! of the function. Who takes the closure removes the function from the node's list; if it
+//! comes before `move_to` has put it there, `move_to` finds the closure gone, and removes it.
 
 use super::node::Node;
-use gort_runtime::{Lock, spawn};
+use gort_runtime::{Lock, Timed, TimedCall};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -19,81 +28,84 @@ pub(super) struct Func {
 
 struct State {
     f: Option<Closure>,
-    home: Home,
+    /// A canceller has started it.
+    started: bool,
+    /// The node in whose list it is, and its name there.
+    home: Option<(Weak<Node>, u64)>,
 }
 
-/// Where `stop` has to clean up.
-enum Home {
-    Nowhere,
-    /// In this node's list, under this name.
-    Node(Weak<Node>, u64),
-    /// A goroutine waits for this node's end.
-    Watch(Arc<Node>),
+impl TimedCall for Func {
+    fn call(this: &Arc<Timed<Self>>) {
+        if let Some(f) = this.take(true) {
+            f();
+        }
+    }
 }
 
 impl Func {
-    fn new(f: Closure) -> Arc<Self> {
-        Arc::new(Self {
+    fn new(f: Closure) -> Arc<Timed<Self>> {
+        Timed::new(Self {
             state: Lock::new(State {
                 f: Some(f),
-                home: Home::Nowhere,
+                started: false,
+                home: None,
             }),
         })
     }
 
-    /// Takes the closure, if nobody has, and where its traces are.
-    fn take(&self) -> Option<(Closure, Home)> {
-        let mut state = self.state.lock();
-        let f = state.f.take()?;
-        Some((f, std::mem::replace(&mut state.home, Home::Nowhere)))
-    }
-
-    fn is_taken(&self) -> bool {
-        self.state.lock().f.is_none()
-    }
-
-    /// Starts the goroutine.
-    #[track_caller]
-    pub(super) fn start(&self) {
-        if let Some((f, _)) = self.take() {
-            drop(spawn(f));
+    /// Takes the closure, if nobody has, and the function out of its node's list. If a canceller
+    /// has started it only `to_run` it.
+    fn take(&self, to_run: bool) -> Option<Closure> {
+        let (f, home) = {
+            let mut state = self.state.lock();
+            if state.started && !to_run {
+                return None;
+            }
+            (state.f.take()?, state.home.take())
+        };
+        if let Some((node, id)) = home
+            && let Some(node) = node.upgrade()
+        {
+            node.remove_func(id);
         }
+        Some(f)
+    }
+
+    fn is_settled(&self) -> bool {
+        let state = self.state.lock();
+        state.started || state.f.is_none()
+    }
+
+    /// The node has ended: starts the goroutine.
+    #[track_caller]
+    pub(super) fn start(this: &Arc<Timed<Self>>) {
+        {
+            let mut state = this.state.lock();
+            if state.f.is_none() || state.started {
+                return;
+            }
+            state.started = true;
+        }
+        this.start();
     }
 
     /// From now on waits for the end of `node`.
     #[track_caller]
-    pub(super) fn move_to(self: &Arc<Self>, node: &Arc<Node>) {
+    pub(super) fn move_to(this: &Arc<Timed<Self>>, node: &Arc<Node>) {
         let id = node.new_id();
         {
-            let mut state = self.state.lock();
-            if state.f.is_none() {
+            let mut state = this.state.lock();
+            if state.f.is_none() || state.started {
                 return;
             }
-            state.home = Home::Node(Arc::downgrade(node), id);
+            state.home = Some((Arc::downgrade(node), id));
         }
-        if !node.add_func(id, self) {
-            self.start();
-        } else if self.is_taken() {
-            // Stopped before it was there to be removed.
+        if !node.add_func(id, this) {
+            Self::start(this);
+        } else if this.is_settled() {
+            // It was there too late to be removed.
             node.remove_func(id);
         }
-    }
-
-    /// Waits for the end of `node` in a goroutine.
-    #[track_caller]
-    fn watch(self: &Arc<Self>, node: &Arc<Node>) {
-        let watched = Node::new(Some(node), None);
-        let done = watched.done().clone();
-        self.state.lock().home = Home::Watch(watched);
-        let func = Arc::clone(self);
-        drop(spawn(move || {
-            // Always an error: the end.
-            let _ended = done.recv();
-            if let Some((f, home)) = func.take() {
-                drop(home);
-                f();
-            }
-        }));
     }
 }
 
@@ -110,7 +122,7 @@ impl Func {
 /// assert!(!after.stop());
 /// ```
 pub struct AfterFunc {
-    func: Arc<Func>,
+    func: Arc<Timed<Func>>,
 }
 
 impl AfterFunc {
@@ -118,11 +130,11 @@ impl AfterFunc {
     #[track_caller]
     pub(super) fn new(node: Option<&Arc<Node>>, f: impl FnOnce() + Send + 'static) -> Self {
         let func = Func::new(Box::new(f));
-        match node {
-            None => {}
-            Some(node) if node.how().is_some() => func.start(),
-            Some(node) if node.deadline().is_some() => func.watch(node),
-            Some(node) => func.move_to(node),
+        if let Some(node) = node {
+            if let Some(due) = node.due() {
+                func.arm(due);
+            }
+            Func::move_to(&func, node);
         }
         Self { func }
     }
@@ -131,18 +143,10 @@ impl AfterFunc {
     /// goroutine has been started, or it has been stopped before. Does not wait for the
     /// function's end.
     pub fn stop(&self) -> bool {
-        let Some((f, home)) = self.func.take() else {
+        let Some(f) = self.func.take(false) else {
             return false;
         };
-        match home {
-            Home::Nowhere => {}
-            Home::Node(node, id) => {
-                if let Some(node) = node.upgrade() {
-                    node.remove_func(id);
-                }
-            }
-            Home::Watch(watched) => watched.cancel(None),
-        }
+        self.func.cancel();
         drop(f);
         true
     }
@@ -151,7 +155,7 @@ impl AfterFunc {
 impl fmt::Debug for AfterFunc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AfterFunc")
-            .field("started_or_stopped", &self.func.is_taken())
+            .field("started_or_stopped", &self.func.is_settled())
             .finish()
     }
 }

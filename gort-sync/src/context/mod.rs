@@ -270,15 +270,12 @@ impl Context {
     /// Runs `f` in a goroutine of its own once the context is done; at once if it is. Whoever
     /// cancels does not wait for it. Go's `context.AfterFunc`.
     ///
-    /// If the context has a deadline, a goroutine waits from now on.
+    /// Until then it is no goroutine. If no stack can be had for one when the context is done, `f`
+    /// runs as soon as one can.
     ///
     /// A clone of the context in `f` keeps the context alive, and itself, until it is done or
     /// the function is stopped. If all handles of the context are gone, `f` waits for the context
     /// that it derives from; if nobody is left who could cancel, `f` is dropped.
-    ///
-    /// # Panics
-    /// If a goroutine starts now (the context is done, or has a deadline) and no stack can be had
-    /// for it. Otherwise that panic is the canceller's.
     ///
     /// # Examples
     /// ```
@@ -354,9 +351,6 @@ impl RefUnwindSafe for Cancel {}
 impl Cancel {
     /// Ends the context and all that derive from it, if they are not done: when this returns
     /// they are. Later calls change nothing.
-    ///
-    /// # Panics
-    /// If no stack can be had for a function of [`Context::after_func`].
     pub fn cancel(&self) {
         self.node.cancel(None);
     }

@@ -25,7 +25,7 @@
 
 use super::func::Func;
 use crate::channel::{DoneEvent, How, Receiver};
-use gort_runtime::{Lock, nanos_of};
+use gort_runtime::{Lock, Nanos, Timed, nanos_of};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::mem;
@@ -56,7 +56,7 @@ pub(super) struct Node {
 #[derive(Default)]
 struct Links {
     children: BTreeMap<u64, Weak<Node>>,
-    funcs: BTreeMap<u64, Arc<Func>>,
+    funcs: BTreeMap<u64, Arc<Timed<Func>>>,
 }
 
 impl Node {
@@ -116,6 +116,11 @@ impl Node {
         self.deadline
     }
 
+    /// The same, as the scheduler counts.
+    pub(super) fn due(&self) -> Option<Nanos> {
+        self.event.due()
+    }
+
     pub(super) fn new_id(&self) -> u64 {
         self.next_id.fetch_add(1, Relaxed)
     }
@@ -145,7 +150,7 @@ impl Node {
                 }
             }
         }
-        funcs.iter().for_each(|func| func.start());
+        funcs.iter().for_each(Func::start);
         // A cause that came too late: its destructor is the user's, and may panic.
         drop(cause);
     }
@@ -180,7 +185,7 @@ impl Node {
     }
 
     /// Has `func` started when the node ends; false if it has ended.
-    pub(super) fn add_func(&self, id: u64, func: &Arc<Func>) -> bool {
+    pub(super) fn add_func(&self, id: u64, func: &Arc<Timed<Func>>) -> bool {
         let mut links = self.links.lock();
         if self.event.how().is_some() {
             return false;
@@ -195,7 +200,7 @@ impl Node {
         drop(func);
     }
 
-    fn take_funcs(&self, to: &mut Vec<Arc<Func>>) {
+    fn take_funcs(&self, to: &mut Vec<Arc<Timed<Func>>>) {
         let funcs = mem::take(&mut self.links.lock().funcs);
         to.extend(funcs.into_values());
     }
@@ -207,7 +212,7 @@ impl Node {
         let parent = self.parent.take()?;
         let funcs = mem::take(&mut self.links.lock().funcs);
         for func in funcs.into_values() {
-            func.move_to(&parent);
+            Func::move_to(&func, &parent);
         }
         Some(parent)
     }

@@ -3,6 +3,7 @@
 use super::call::Call;
 use crate::channel::{Receiver, RecvError, Repeat, Source, TimerChan, TryRecvError, never};
 use crate::select::{ChanRecvArm, Selectable};
+use gort_runtime::{Timed, deadline_after};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -29,13 +30,13 @@ use std::time::{Duration, Instant};
 pub struct Timer {
     receiver: Receiver<Instant>,
     /// Made by `after_func`; the receiver is never ready.
-    call: Option<Arc<Call>>,
+    call: Option<Arc<Timed<Call>>>,
 }
 
 /// What a timer does when it is due.
 enum Kind<'a> {
     Deliver(&'a TimerChan),
-    Call(&'a Arc<Call>),
+    Call(&'a Arc<Timed<Call>>),
 }
 
 impl UnwindSafe for Timer {}
@@ -51,7 +52,7 @@ impl Timer {
         }
     }
 
-    pub(super) fn of_call(call: Arc<Call>) -> Self {
+    pub(super) fn of_call(call: Arc<Timed<Call>>) -> Self {
         Self {
             receiver: never(),
             call: Some(call),
@@ -77,7 +78,7 @@ impl Timer {
     pub fn stop(&self) -> bool {
         match self.kind() {
             Kind::Deliver(chan) => chan.stop(),
-            Kind::Call(call) => call.stop(),
+            Kind::Call(call) => call.cancel(),
         }
     }
 
@@ -85,14 +86,11 @@ impl Timer {
     ///
     /// The result is as that of [`stop`](Self::stop): whether the timer was active. Whoever
     /// waits for the timer goes on waiting, for the new time.
-    ///
-    /// # Panics
-    /// Only for a timer of [`after_func`](super::after_func), if no stack can be had.
     #[track_caller]
     pub fn reset(&self, d: Duration) -> bool {
         match self.kind() {
             Kind::Deliver(chan) => chan.reset(d, Repeat::Once),
-            Kind::Call(call) => call.reset(d),
+            Kind::Call(call) => call.arm(deadline_after(d)),
         }
     }
 

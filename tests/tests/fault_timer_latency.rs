@@ -1,0 +1,140 @@
+//! Whoever a timer wakes does not queue behind everybody who has something to compute.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::prelude::*;
+use gort::runtime::max_procs;
+use gort::time::{Ticker, after_func, sleep, sleep_until};
+use gort_tests::{claims, never_migrates};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::Instant;
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// 50 goroutines for each P that compute for a millisecond and let others run, again and again.
+struct Crowd {
+    stop: Arc<AtomicBool>,
+    turns: Arc<AtomicUsize>,
+    members: Vec<JoinHandle<()>>,
+    start: Instant,
+}
+
+impl Crowd {
+    fn start() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let turns = Arc::new(AtomicUsize::new(0));
+        let member = || {
+            go!(clone [stop, turns]; move || while !stop.load(Relaxed) {
+                let until = Instant::now() + ms(1);
+                while Instant::now() < until {}
+                turns.fetch_add(1, Relaxed);
+                yield_now();
+            })
+        };
+        let members = (0..50 * max_procs()).map(|_| member()).collect();
+        // Each has had a turn.
+        sleep(ms(1));
+        let start = Instant::now();
+        turns.store(0, Relaxed);
+        Self {
+            stop,
+            turns,
+            members,
+            start,
+        }
+    }
+
+    /// Ends it; how long one of them had to wait from one turn to the next.
+    fn end(self) -> Duration {
+        let rounds = self.turns.load(Relaxed) as f64 / self.members.len() as f64;
+        let round = self.start.elapsed().div_f64(rounds);
+        self.stop.store(true, Relaxed);
+        self.members.into_iter().for_each(|m| m.join().unwrap());
+        round
+    }
+}
+
+/// Fails if those who came so `late` were late by as much as a quarter of a `round` of the crowd in
+/// the mean: who queues behind everybody is late by a round.
+fn assert_soon(late: &[Duration], round: Duration) {
+    let mean = late.iter().sum::<Duration>() / late.len() as u32;
+    assert!(
+        mean < round / 4,
+        "late by {mean:?}; a round takes {round:?}"
+    );
+}
+
+/// Whether who is woken stays with a thread that another keeps: then these promises are not made.
+fn opts_out() -> bool {
+    never_migrates() && max_procs() > 1
+}
+
+claims! {
+    fn ticks_come_in_time_beside_goroutines_that_compute() {
+        if opts_out() {
+            return;
+        }
+        let crowd = Crowd::start();
+        let start = Instant::now();
+        let ticker = Ticker::new(ms(10));
+        let mut late = Vec::new();
+        while start.elapsed() < ms(1000) {
+            let due = ticker.recv().unwrap();
+            late.push(due.elapsed());
+        }
+        let round = crowd.end();
+        assert_soon(&late, round);
+    }
+
+    fn all_who_sleep_until_the_same_time_come_in_time() {
+        if never_migrates() {
+            // At home only the last of them goes ahead of those who queue there.
+            return;
+        }
+        let crowd = Crowd::start();
+        let start = Instant::now();
+        let late: Vec<_> = (0..10).map(|_| {
+            go!(move || {
+                let mut late = Vec::new();
+                for round in 1..=20 {
+                    let due = start + ms(50) * round;
+                    if Instant::now() < due {
+                        sleep_until(due);
+                        late.push(due.elapsed());
+                    }
+                }
+                late
+            })
+        }).collect();
+        let late: Vec<_> = late.into_iter().flat_map(|late| late.join().unwrap()).collect();
+        let round = crowd.end();
+        assert_soon(&late, round);
+    }
+
+    fn functions_are_called_in_time_beside_goroutines_that_compute() {
+        if opts_out() {
+            return;
+        }
+        let (tx, rx) = unbounded();
+        let crowd = Crowd::start();
+        // From a plain thread: nobody has to have a turn in order to arm the next.
+        let armer = thread::spawn(move || {
+            for _ in 0..50 {
+                let due = Instant::now() + ms(10);
+                after_func(ms(10), {
+                    let tx = tx.clone();
+                    move || tx.send(due.elapsed()).unwrap()
+                });
+                thread::sleep(ms(20));
+            }
+        });
+        let late: Vec<_> = rx.iter().collect();
+        armer.join().unwrap();
+        let round = crowd.end();
+        assert_soon(&late, round);
+    }
+}
