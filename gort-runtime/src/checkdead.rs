@@ -29,6 +29,10 @@
 //! true no M is on the way, and no goroutine can run unless another thread or the time makes it
 //! ready; 3 excludes the time.
 //!
+//! Sysmon is no M. While it carries goroutines from one place to another it says so ([`Moving`]): before
+//! it takes them out of a heap, so whoever finds no timer there (acquire) sees it; and until they
+//! are in the global queue, whose lock whoever looks holds.
+//!
 //! The counts of mains are changed by Ms that run, and by a thread under the lock
 //! ([`main_exited`]). An M that has changed one takes the lock before it sleeps, so whoever
 //! finds all of them asleep reads counts of that moment. A thread counted in them has started
@@ -51,7 +55,10 @@
 use crate::blocks::write_blocks;
 use crate::netpoll;
 use crate::os;
-use crate::prim::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use crate::prim::{
+    AtomicBool, AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use crate::sched::{SCHED, Shared, num_goroutines};
 use crate::stacktrace::stack_of;
 use crate::tls;
@@ -92,6 +99,25 @@ fn waiting(caller: Caller) -> &'static AtomicU32 {
     match caller {
         Caller::Thread => &THREADS,
         Caller::Goroutine => &GOROUTINES,
+    }
+}
+
+/// Sysmon has goroutines in hand.
+static MOVING: AtomicBool = AtomicBool::new(false);
+
+/// Sysmon takes goroutines from one place and puts them into the global queue, until this is dropped.
+pub(crate) struct Moving(());
+
+impl Moving {
+    pub(crate) fn new() -> Self {
+        MOVING.store(true, Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        MOVING.store(false, Release);
     }
 }
 
@@ -175,6 +201,7 @@ pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
         || !shared.runq.is_empty()
         || !shared.held.is_empty()
         || SCHED.earliest_timer() != 0
+        || MOVING.load(Acquire)
         || netpoll::has_waiters()
     {
         return Liveness::Alive;

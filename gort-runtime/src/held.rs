@@ -9,9 +9,13 @@
 
 use crate::g::G;
 use crate::gqueue::GQueue;
-use crate::prim::{AtomicU64, Ordering::Relaxed};
+use crate::prim::{
+    AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
 use crate::sched::SCHED;
-use crate::schedule::submit_global;
+use crate::schedule::wakep;
 use std::ptr::NonNull;
 
 /// In `G::suspect`: none.
@@ -109,20 +113,20 @@ pub(crate) fn put_on_hold(gp: NonNull<G>, coin: u32) -> bool {
 /// Sysmon: moves the bar, which is [`NOBODY`] or not below `barred`, and submits those whom it
 /// leaves: the young ones first.
 pub(crate) fn set_bar(bar: u64, barred: u64) {
-    let free = GQueue::new();
     {
         let mut shared = SCHED.shared.lock();
         let before = WORDS.bar.load(Relaxed);
         shared.held.barred = barred;
         WORDS.bar.store(bar, Relaxed);
+        // Under the same lock: in no queue, with all Ms asleep, they would pass for a deadlock.
         if bar < before {
-            free.append(&shared.held.young);
+            shared.runq.append(&shared.held.young);
         }
         if bar == NOBODY {
-            free.append(&shared.held.old);
+            shared.runq.append(&shared.held.old);
         }
+        SCHED.publish_runqsize(&shared);
     }
-    if !free.is_empty() {
-        submit_global(&free);
-    }
+    fence(SeqCst);
+    wakep();
 }

@@ -314,6 +314,7 @@ impl Seen {
 fn run_timers_of_surplus(p: &P, now: u64) {
     let next = p.timers.next();
     if SCHED.is_surplus(p) && next != 0 && next <= now {
+        let _moving = checkdead::Moving::new();
         let ready = GQueue::new();
         run_due(&p.timers, None, now, u32::MAX, &ready);
         queue_globally(&ready);
