@@ -5,10 +5,10 @@
 //! one finds the others in the queue, under the same lock, and takes them all out before it
 //! lets go; the next round begins with an empty queue.
 
-use crate::prim::DataCell;
-use crate::sudog::{Sudog, WaitQueue};
-use gort_runtime::{Current, MayWait, RawLock, WaitReason, go_on_exiting, must_exit};
-use std::cell::Cell;
+use crate::prim::const_unless_loom;
+use crate::waitlock::{End, Wait, WaitLock};
+use crate::waitqueue::{WaitQueue, Wakes};
+use gort_runtime::{Current, MayWait, WaitReason, go_on_exiting, must_exit};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
@@ -29,16 +29,15 @@ use std::ptr;
 /// ```
 pub struct Barrier {
     n: usize,
-    lock: RawLock,
-    /// Who has come in this round; under the lock.
-    arrived: Cell<usize>,
-    queue: DataCell<WaitQueue>,
+    round: WaitLock<Round>,
 }
 
-// SAFETY: the count and the queue are reached only under the lock.
-unsafe impl Send for Barrier {}
-// SAFETY: as above.
-unsafe impl Sync for Barrier {}
+/// Who has come in this round.
+struct Round {
+    arrived: usize,
+    waiting: WaitQueue,
+}
+
 impl UnwindSafe for Barrier {}
 impl RefUnwindSafe for Barrier {}
 
@@ -74,74 +73,46 @@ impl BarrierWaitResult {
 }
 
 impl Barrier {
-    /// A barrier for `n`. With 0 or 1 nobody waits.
-    #[cfg(not(loom))]
-    #[must_use]
-    pub const fn new(n: usize) -> Self {
-        Self {
-            n,
-            lock: RawLock::new(),
-            arrived: Cell::new(0),
-            queue: DataCell::new(WaitQueue::new()),
-        }
-    }
-
-    #[cfg(loom)]
-    pub fn new(n: usize) -> Self {
-        Self {
-            n,
-            lock: RawLock::new(),
-            arrived: Cell::new(0),
-            queue: DataCell::new(WaitQueue::new()),
+    const_unless_loom! {
+        /// A barrier for `n`. With 0 or 1 nobody waits.
+        #[must_use]
+        pub fn new(n: usize) -> Self {
+            Self {
+                n,
+                round: WaitLock::new(Round {
+                    arrived: 0,
+                    waiting: WaitQueue::new(),
+                }),
+            }
         }
     }
 
     /// Waits until `n` have called this in this round.
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
-        let site = Location::caller();
-        let current = Current::also_exiting(MayWait::check());
-        self.lock.lock();
-        let arrived = self.arrived.get() + 1;
-        if arrived >= self.n {
-            self.arrived.set(0);
-            // SAFETY: taken above.
-            unsafe { self.release_all() };
+        let wait = Wait {
+            current: &Current::also_exiting(MayWait::check()),
+            until: None,
+            reason: WaitReason::BarrierWait,
+            site: Location::caller(),
+        };
+        let mut round = self.round.lock();
+        if round.arrived + 1 >= self.n {
+            let woken = Wakes::new();
+            round.arrived = 0;
+            round.waiting.take_all(&woken);
+            drop(round);
+            woken.wake_all();
             return BarrierWaitResult(true);
         }
         if must_exit() {
-            // SAFETY: taken above.
-            unsafe { self.lock.unlock() };
+            drop(round);
             go_on_exiting();
             unreachable!("an exiting goroutine goes on unwinding");
         }
-        self.arrived.set(arrived);
-        let sg = Sudog::plain(current.waiter(), ptr::null_mut());
-        let lock = &self.lock;
-        let commit = || {
-            // SAFETY: taken above.
-            unsafe { lock.unlock() };
-            true
-        };
-        // SAFETY: enqueued under the lock, which `commit` releases; dequeued and woken once, by
-        // `release_all`.
-        unsafe {
-            self.queue.with_mut(|queue| (*queue).push_back(&sg));
-            current.park(commit, WaitReason::BarrierWait, site);
-        }
+        round.arrived += 1;
+        round.wait(wait, |round| &mut round.waiting, End::Back, ptr::null_mut());
         BarrierWaitResult(false)
-    }
-
-    /// # Safety
-    /// The caller holds the lock, which is released.
-    unsafe fn release_all(&self) {
-        let woken = WaitQueue::new();
-        // SAFETY: caller's clause; the records are moved to `woken` and woken from there.
-        unsafe {
-            self.queue.with_mut(|queue| (*queue).take_all(&woken));
-            self.lock.unlock();
-            woken.wake_all();
-        }
     }
 }
 

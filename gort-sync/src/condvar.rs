@@ -20,9 +20,11 @@
 //! by a waiter before it unlocks the mutex: so who comes after that waiter sees it.
 
 use crate::mutex::{Mutex, MutexGuard};
-use crate::prim::{AtomicBool, DataCell, Ordering::Relaxed};
-use crate::sudog::{SelectWord, Sudog, WaitQueue};
-use gort_runtime::{Current, Nanos, RawLock, WaitReason, deadline_after, now};
+use crate::prim::{AtomicBool, Ordering::Relaxed, const_unless_loom};
+use crate::sudog::{SelectWord, Sudog};
+use crate::waitlock::{Held, Wait, WaitLock, Waited};
+use crate::waitqueue::{WaitQueue, Wakes, Won};
+use gort_runtime::{Current, Nanos, WaitReason, deadline_after, now};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
@@ -52,14 +54,9 @@ use std::time::Duration;
 pub struct Condvar {
     /// Whether the queue may have somebody in it.
     waiting: AtomicBool,
-    lock: RawLock,
-    queue: DataCell<WaitQueue>,
+    queue: WaitLock<WaitQueue>,
 }
 
-// SAFETY: the queue is reached only under the lock.
-unsafe impl Send for Condvar {}
-// SAFETY: as above.
-unsafe impl Sync for Condvar {}
 impl UnwindSafe for Condvar {}
 impl RefUnwindSafe for Condvar {}
 
@@ -87,23 +84,14 @@ impl WaitTimeoutResult {
 }
 
 impl Condvar {
-    /// Nobody waits.
-    #[cfg(not(loom))]
-    #[must_use]
-    pub const fn new() -> Self {
-        Self {
-            waiting: AtomicBool::new(false),
-            lock: RawLock::new(),
-            queue: DataCell::new(WaitQueue::new()),
-        }
-    }
-
-    #[cfg(loom)]
-    pub fn new() -> Self {
-        Self {
-            waiting: AtomicBool::new(false),
-            lock: RawLock::new(),
-            queue: DataCell::new(WaitQueue::new()),
+    const_unless_loom! {
+        /// Nobody waits.
+        #[must_use]
+        pub fn new() -> Self {
+            Self {
+                waiting: AtomicBool::new(false),
+                queue: WaitLock::new(WaitQueue::new()),
+            }
         }
     }
 
@@ -228,13 +216,6 @@ impl Condvar {
         }
     }
 
-    /// # Safety
-    /// The caller holds the lock while it uses the queue.
-    unsafe fn queue(&self) -> &WaitQueue {
-        // SAFETY: caller's clause.
-        self.queue.with_mut(|queue| unsafe { &*queue })
-    }
-
     /// True: notified; false: the time was up.
     fn wait_until<'a, T: ?Sized>(
         &self,
@@ -249,111 +230,80 @@ impl Condvar {
         if deadline.is_some() {
             sg.select.set(&raw const select);
         }
-        self.lock.lock();
-        // SAFETY: we hold the lock; the record stays until `wait_registered` has returned.
-        unsafe {
-            self.queue().push_back(&sg);
+        {
+            let mut queue = self.queue.lock();
+            // SAFETY: record and word stay in place until `wait_registered` has returned, when the
+            // record is out of the queue. Nothing between here and there unwinds: an unlocking does not.
+            unsafe { queue.push_back(&sg) };
             self.waiting.store(true, Relaxed);
-            self.lock.unlock();
         }
         let mutex: &'a Mutex<T> = guard.mutex();
         drop(guard);
-        self.wait_registered(&current, &sg, &select, deadline, site);
+        let wait = Wait {
+            current: &current,
+            until: deadline,
+            reason: WaitReason::CondWait,
+            site,
+        };
+        // SAFETY: it is registered, with its word.
+        unsafe { self.wait_registered(wait, &sg, &select) };
         drop(current);
         let notified = sg.success.get();
         (mutex.lock_at(site), notified)
     }
 
-    /// Waits until the record, which is registered, has been taken out of the queue.
-    fn wait_registered(
-        &self,
-        current: &Current,
-        sg: &Sudog,
-        select: &SelectWord,
-        deadline: Option<Nanos>,
-        site: &'static Location<'static>,
-    ) {
-        self.lock.lock();
-        // SAFETY: taken above. `commit` releases it; who then takes the record out (and wins
-        // the word) wakes us, once.
-        unsafe {
-            if sg.success.get() {
-                // Notified before it could park.
-                return self.lock.unlock();
-            }
-            sg.waiter.set(Some(current.waiter()));
-            let lock = &self.lock;
-            let commit = || {
-                lock.unlock();
-                true
-            };
-            match deadline {
-                None => current.park(commit, WaitReason::CondWait, site),
-                Some(deadline) => current.park_until(
-                    commit,
-                    deadline,
-                    SelectWord::expire,
-                    std::ptr::from_ref(select).cast(),
-                    WaitReason::CondWait,
-                    site,
-                ),
-            }
+    /// Waits until the record has been taken out of the queue.
+    ///
+    /// # Safety
+    /// The record was put into the queue, and carries `select` if there is a limit.
+    unsafe fn wait_registered(&self, wait: Wait<'_>, sg: &Sudog, select: &SelectWord) {
+        let queue = self.queue.lock();
+        if sg.success.get() {
+            // Notified before it could park.
+            return;
         }
-        if deadline.is_some() && select.winner().is_none() {
-            self.lock.lock();
-            // SAFETY: taken above; the record is in the queue or in none.
-            unsafe {
-                self.queue().remove(sg);
-                self.unlock();
-            }
+        sg.waiter.set(Some(wait.current.waiter()));
+        // SAFETY: caller's clause; it is still in the queue, and has its waiter now.
+        let waited = unsafe { queue.wait_registered(wait, |queue| queue, sg, select, || ()) };
+        if let Waited::Expired(queue) = waited {
+            self.changed(queue);
         }
     }
 
     /// Unlocks, having changed the queue.
-    ///
-    /// # Safety
-    /// The caller holds the lock.
-    unsafe fn unlock(&self) {
-        // SAFETY: caller's clause.
-        unsafe {
-            self.waiting.store(!self.queue().is_empty(), Relaxed);
-            self.lock.unlock();
-        }
+    fn changed(&self, queue: Held<'_, WaitQueue>) {
+        self.waiting.store(!queue.is_empty(), Relaxed);
     }
 
     #[cold]
     fn notify_first(&self) {
-        self.lock.lock();
-        // SAFETY: taken above; the record is used under the lock only, and then, if it has a
-        // waiter, that is woken, once.
-        unsafe {
-            let waiter = self.queue().dequeue().and_then(|sg| {
-                sg.success.set(true);
-                sg.waiter.get()
-            });
-            self.unlock();
-            if let Some(waiter) = waiter {
-                waiter.ready();
-            }
+        let woken = Wakes::new();
+        let mut queue = self.queue.lock();
+        if let Some(won) = queue.dequeue() {
+            notify(won, &woken);
         }
+        self.changed(queue);
+        woken.wake_all();
     }
 
     #[cold]
     fn notify_everybody(&self) {
-        let woken = WaitQueue::new();
-        self.lock.lock();
-        // SAFETY: taken above. A record without a waiter is its owner's again as soon as we let
-        // go of the lock; the others are moved to `woken`, which only we know, and woken.
-        unsafe {
-            while let Some(sg) = self.queue().dequeue() {
-                sg.success.set(true);
-                if sg.waiter.get().is_some() {
-                    woken.push_back(sg);
-                }
-            }
-            self.unlock();
-            woken.wake_all();
+        let woken = Wakes::new();
+        let mut queue = self.queue.lock();
+        while let Some(won) = queue.dequeue() {
+            notify(won, &woken);
         }
+        self.changed(queue);
+        woken.wake_all();
+    }
+}
+
+/// Under the lock: marks a record that was taken out. One that has no waiter yet is its owner's again
+/// as soon as the lock is released, and sees the mark.
+fn notify(won: Won, woken: &Wakes) {
+    won.record().success.set(true);
+    if won.record().waiter.get().is_some() {
+        woken.push(won);
     }
 }
 

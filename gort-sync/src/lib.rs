@@ -46,6 +46,8 @@ mod sudog;
 #[cfg(not(loom))]
 pub mod time;
 mod waitgroup;
+mod waitlock;
+mod waitqueue;
 mod word;
 
 #[cfg(all(loom, test))]

@@ -10,3 +10,18 @@ mod imp;
 mod imp;
 
 pub(crate) use imp::*;
+
+/// Defines a function that is `const`, but under loom, whose atomics cannot be made so.
+macro_rules! const_unless_loom {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),*) -> $out:ty $body:block) => {
+        #[cfg(not(loom))]
+        $(#[$meta])*
+        $vis const fn $name($($arg: $ty),*) -> $out $body
+
+        #[cfg(loom)]
+        $(#[$meta])*
+        $vis fn $name($($arg: $ty),*) -> $out $body
+    };
+}
+
+pub(crate) use const_unless_loom;

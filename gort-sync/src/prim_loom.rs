@@ -32,6 +32,11 @@ pub(crate) struct Alive {
     id: usize,
 }
 
+// SAFETY: loom runs all threads of a model on one, and checks that uses and end exclude each other.
+unsafe impl Send for Alive {}
+// SAFETY: as above.
+unsafe impl Sync for Alive {}
+
 impl Alive {
     #[track_caller]
     pub(crate) fn new() -> Self {

@@ -21,10 +21,12 @@
 
 use super::ops::Failed;
 use crate::prim::{
-    AtomicU8, DataCell,
+    AtomicU8,
     Ordering::{Acquire, Release},
 };
-use crate::sudog::{SelectWord, Sudog, WaitQueue};
+use crate::sudog::Sudog;
+use crate::waitlock::{End, Wait, WaitLock};
+use crate::waitqueue::{WaitQueue, Wakes};
 use gort_runtime::{Current, Nanos, RawLock, WaitReason, now};
 use std::panic::Location;
 use std::ptr;
@@ -63,14 +65,8 @@ impl How {
 pub(crate) struct DoneEvent {
     how: AtomicU8,
     due: Option<Nanos>,
-    lock: RawLock,
-    waiters: DataCell<WaitQueue>,
+    waiters: WaitLock<WaitQueue>,
 }
-
-// SAFETY: the queue is reached only under the lock.
-unsafe impl Send for DoneEvent {}
-// SAFETY: as above.
-unsafe impl Sync for DoneEvent {}
 
 impl DoneEvent {
     /// An event that has not happened, and does at `due` at the latest.
@@ -78,8 +74,7 @@ impl DoneEvent {
         Self {
             how: AtomicU8::new(NOT_YET),
             due,
-            lock: RawLock::new(),
-            waiters: DataCell::new(WaitQueue::new()),
+            waiters: WaitLock::new(WaitQueue::new()),
         }
     }
 
@@ -88,7 +83,7 @@ impl DoneEvent {
     }
 
     pub(crate) fn raw_lock(&self) -> &RawLock {
-        &self.lock
+        self.waiters.raw()
     }
 
     /// Whether it has happened, and how.
@@ -98,18 +93,12 @@ impl DoneEvent {
         if how.is_some() || !self.is_due() {
             return how;
         }
-        self.lock.lock();
-        // SAFETY: taken above.
-        unsafe {
-            let how = self.how_locked();
-            self.lock.unlock();
-            how
-        }
+        let _held = self.waiters.lock();
+        self.how_locked()
     }
 
-    /// # Safety
-    /// The caller holds the lock.
-    pub(crate) unsafe fn how_locked(&self) -> Option<How> {
+    /// Under the lock: the same, and if the time is up it has happened.
+    pub(crate) fn how_locked(&self) -> Option<How> {
         if self.how.load(Acquire) == NOT_YET && self.is_due() {
             self.how.store(EXPIRED, Release);
         }
@@ -122,19 +111,16 @@ impl DoneEvent {
 
     /// Lets it happen, unless it has. If it has not, `publish` runs first, under the lock.
     pub(crate) fn finish(&self, how: How, publish: impl FnOnce()) {
-        let woken = WaitQueue::new();
-        self.lock.lock();
-        // SAFETY: taken above; the records that are won are moved to `woken`, and woken from
-        // there, each unlinked before.
-        unsafe {
+        let woken = Wakes::new();
+        {
+            let mut waiters = self.waiters.lock();
             if self.how_locked().is_none() {
                 publish();
                 self.how.store(how.word(), Release);
-                self.waiters.with_mut(|queue| (*queue).take_all(&woken));
+                waiters.take_all(&woken);
             }
-            self.lock.unlock();
-            woken.wake_all();
         }
+        woken.wake_all();
     }
 
     /// # Safety
@@ -142,14 +128,14 @@ impl DoneEvent {
     /// stays until it has been taken out.
     pub(crate) unsafe fn enqueue(&self, sg: &Sudog) {
         // SAFETY: caller's clauses.
-        unsafe { self.waiters.with_mut(|queue| (*queue).push_back(sg)) };
+        unsafe { self.waiters.held().push_back(sg) };
     }
 
     /// # Safety
     /// The caller holds the lock; the record is among the waiters or in no queue.
     pub(crate) unsafe fn dequeue(&self, sg: &Sudog) {
         // SAFETY: caller's clauses.
-        unsafe { self.waiters.with_mut(|queue| (*queue).remove(sg)) };
+        unsafe { self.waiters.held().remove(sg) };
     }
 
     /// Waits until it has happened, or until `deadline`. Always gives an error, as a receive
@@ -166,52 +152,21 @@ impl DoneEvent {
 
     fn park(&self, deadline: Option<Nanos>, site: &'static Location<'static>) {
         let until = self.due.into_iter().chain(deadline).min();
-        let current = Current::new();
-        let word = SelectWord::new();
-        let sg = Sudog::plain(current.waiter(), ptr::null_mut());
-        if until.is_some() {
-            sg.select.set(&raw const word);
-        }
-        self.lock.lock();
-        // SAFETY: the record is enqueued under the lock, which `commit` releases as the last
-        // thing it does; it stays in place until it has been taken out, by `finish` or below.
-        // Who takes it out (and wins the word) wakes us, once.
-        unsafe {
-            if self.how_locked().is_some() {
-                return self.lock.unlock();
-            }
-            self.enqueue(&sg);
-            let lock = &self.lock;
-            let commit = || {
-                lock.unlock();
-                true
-            };
-            let Some(until) = until else {
-                return current.park(commit, WaitReason::ChanReceive, site);
-            };
-            current.park_until(
-                commit,
-                until,
-                SelectWord::expire,
-                ptr::from_ref(&word).cast(),
-                WaitReason::ChanReceive,
-                site,
-            );
-            if word.winner().is_none() {
-                self.lock.lock();
-                self.dequeue(&sg);
-                self.lock.unlock();
-            }
+        let wait = Wait {
+            current: &Current::new(),
+            until,
+            reason: WaitReason::ChanReceive,
+            site,
+        };
+        let waiters = self.waiters.lock();
+        if self.how_locked().is_none() {
+            waiters.wait(wait, |waiters| waiters, End::Back, ptr::null_mut());
         }
     }
 }
 
 impl Drop for DoneEvent {
     fn drop(&mut self) {
-        // SAFETY: exclusive.
-        let nobody = self
-            .waiters
-            .with_mut(|queue| unsafe { (*queue).is_empty() });
-        debug_assert!(nobody, "waiters hold handles");
+        debug_assert!(self.waiters.get_mut().is_empty(), "waiters hold handles");
     }
 }

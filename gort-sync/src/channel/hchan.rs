@@ -34,29 +34,29 @@
 //! ordered before the send that would make it `true`; a poll that *follows* such a send,
 //! in the same goroutine or by any synchronisation, sees it. The ring's are in `ring.rs`.
 
+use super::ops::Direction;
 use super::ring::{Attempt, Ring, drop_all};
 use crate::prim::{
     AtomicBool,
     Ordering::{Acquire, Release},
 };
-use crate::sudog::{Kind, Sudog, WaitQueue, Wakes};
+use crate::sudog::{Kind, Sudog};
+use crate::waitlock::{Held, WaitLock};
+use crate::waitqueue::{WaitQueue, Wakes, Won};
 use gort_runtime::{MayWait, RawLock};
-use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem::MaybeUninit;
-use std::ptr::NonNull;
 
 /// One channel.
 pub(crate) struct Hchan<T> {
-    lock: RawLock,
     /// The buffer of a bounded channel. A rendezvous channel has none, an unbounded one's
     /// is in the state. Apart, because a ring's words have cache lines of their own, and
     /// small channels are many (`sieve`: half the speed with the ring in place).
     ring: Option<Box<Ring<T>>>,
     recv_hint: AtomicBool,
     pub(super) unbounded: bool,
-    state: UnsafeCell<State<T>>,
+    state: WaitLock<State<T>>,
 }
 
 /// Operations under the lock without anybody waiting after which the ring is free again. To
@@ -78,6 +78,16 @@ pub(super) struct State<T> {
     sendq: WaitQueue,
 }
 
+impl<T> State<T> {
+    /// Where one waits who wants to send, or to receive.
+    pub(super) fn queue(&mut self, direction: Direction) -> &mut WaitQueue {
+        match direction {
+            Direction::Send => &mut self.sendq,
+            Direction::Recv => &mut self.recvq,
+        }
+    }
+}
+
 // SAFETY: the state, and with it the records and values that it points to, is
 // reached only under the lock; values are moved between threads, never shared.
 unsafe impl<T: Send> Send for Hchan<T> {}
@@ -95,7 +105,7 @@ pub(crate) enum Tried {
     NotReady,
     /// A receive has won a sender that has yet to come by its value: go and fetch it
     /// (`receive_promised`), after unlocking.
-    Promised(NonNull<Sudog>, MayWait),
+    Promised(Won, MayWait),
     /// A receive could only win such a sender, and its caller may not wait.
     Refused,
 }
@@ -119,11 +129,10 @@ impl<T> Hchan<T> {
 
     fn with_buffer(ring: Option<Box<Ring<T>>>, unbounded: bool) -> Self {
         Self {
-            lock: RawLock::new(),
             ring,
             recv_hint: AtomicBool::new(false),
             unbounded,
-            state: UnsafeCell::new(State {
+            state: WaitLock::new(State {
                 buf: VecDeque::new(),
                 closed: false,
                 promised: 0,
@@ -135,7 +144,13 @@ impl<T> Hchan<T> {
     }
 
     pub(crate) fn raw_lock(&self) -> &RawLock {
-        &self.lock
+        self.state.raw()
+    }
+
+    /// Takes the lock.
+    #[inline]
+    pub(super) fn lock(&self) -> Held<'_, State<T>> {
+        self.state.lock()
     }
 
     /// The capacity; `None` for an unbounded channel.
@@ -158,27 +173,14 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// Runs `f` under the lock.
-    pub(super) fn locked<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
-        self.lock.lock();
-        // SAFETY: we hold the lock.
-        let result = f(unsafe { &mut *self.state.get() });
-        // SAFETY: taken above; `f` does not unwind (it runs no user code).
-        unsafe { self.lock.unlock() };
-        result
-    }
-
-    /// The state.
+    /// What the lock protects.
     ///
     /// # Safety
-    /// The caller holds the lock, and no other reference to the state.
-    #[expect(
-        clippy::mut_from_ref,
-        reason = "the lock, which the caller holds, is what excludes others"
-    )]
+    /// The caller holds the lock; no other reference to it is in use.
+    #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
     pub(super) unsafe fn state(&self) -> &mut State<T> {
         // SAFETY: caller's clause.
-        unsafe { &mut *self.state.get() }
+        unsafe { self.state.held() }
     }
 
     /// At the end of every change under the lock: the hint tells, and in the end the ring is
@@ -269,15 +271,13 @@ impl<T> Hchan<T> {
         if state.closed {
             return Tried::Closed;
         }
-        // SAFETY: we hold the lock, and the caller wakes.
-        if let Some(sg) = unsafe { state.recvq.dequeue_partner(wakes) } {
+        if let Some(won) = state.recvq.dequeue_partner(wakes) {
+            let sg = won.record();
             // SAFETY: a receiver's `elem` is a place for a `T` on its stack, which it
             // does not touch before it is woken; the value moves once.
-            unsafe {
-                sg.elem.get().cast::<T>().copy_from_nonoverlapping(elem, 1);
-                sg.success.set(true);
-                wakes.push(sg);
-            }
+            unsafe { sg.elem.get().cast::<T>().copy_from_nonoverlapping(elem, 1) };
+            sg.success.set(true);
+            wakes.push(won);
             self.publish(state);
             return Tried::Done;
         }
@@ -305,35 +305,29 @@ impl<T> Hchan<T> {
         let state = unsafe { self.state() };
         // SAFETY: we hold the lock; caller's clause on `elem`.
         if unsafe { self.buffer_pop(state, elem) } {
-            // SAFETY: we hold the lock, and the caller wakes.
-            unsafe { self.admit_sender(state, wakes) };
+            self.admit_sender(state, wakes);
             self.publish(state);
             return Tried::Done;
         }
-        // SAFETY: we hold the lock, and the caller wakes.
-        let sender = unsafe {
-            match may_wait {
-                Some(_) => state.sendq.dequeue_partner(wakes),
-                None => state.sendq.dequeue_value(wakes),
-            }
+        let sender = match may_wait {
+            Some(_) => state.sendq.dequeue_partner(wakes),
+            None => state.sendq.dequeue_value(wakes),
         };
-        if let Some(sg) = sender {
+        if let Some(won) = sender {
             self.publish(state);
+            let sg = won.record();
             if sg.kind.get() == Kind::Promise
                 && let Some(may_wait) = may_wait
             {
-                return Tried::Promised(NonNull::from(sg), may_wait);
+                return Tried::Promised(won, may_wait);
             }
             // SAFETY: both places are as the caller and the sender promise.
-            unsafe {
-                elem.copy_from_nonoverlapping(sg.elem.get().cast::<T>(), 1);
-                sg.success.set(true);
-                wakes.push(sg);
-            }
+            unsafe { elem.copy_from_nonoverlapping(sg.elem.get().cast::<T>(), 1) };
+            sg.success.set(true);
+            wakes.push(won);
             return Tried::Done;
         }
-        // SAFETY: we hold the lock.
-        if may_wait.is_none() && unsafe { state.sendq.has_partner() } {
+        if may_wait.is_none() && state.sendq.has_partner() {
             return Tried::Refused;
         }
         if state.closed {
@@ -345,26 +339,22 @@ impl<T> Hchan<T> {
 
     /// There is room for one more: the first sender that waits gets it. It was full, and
     /// since somebody waits nobody can have taken from the buffer or filled it meanwhile.
-    ///
-    /// # Safety
-    /// The caller holds the lock, and wakes.
     #[inline]
-    pub(super) unsafe fn admit_sender(&self, state: &mut State<T>, wakes: &Wakes) {
-        // SAFETY: caller's clause.
-        let Some(sg) = (unsafe { state.sendq.dequeue_partner(wakes) }) else {
+    pub(super) fn admit_sender(&self, state: &mut State<T>, wakes: &Wakes) {
+        let Some(won) = state.sendq.dequeue_partner(wakes) else {
             return;
         };
+        let sg = won.record();
         if sg.kind.get() == Kind::Promise {
             state.promised += 1;
         } else {
-            // SAFETY: a sender's `elem` is its value, ours to move as it is won; where
-            // senders wait the channel is open.
+            // SAFETY: whoever has the state holds the lock. A sender's `elem` is its value, ours to move
+            // as it is won; where senders wait the channel is open.
             let moved = unsafe { self.buffer_push(state, sg.elem.get().cast::<T>()) };
             debug_assert!(moved, "there is room for one");
         }
         sg.success.set(true);
-        // SAFETY: won above.
-        unsafe { wakes.push(sg) };
+        wakes.push(won);
     }
 
     /// Whether a send would not wait. If it would, whoever changes that comes by the lock.
@@ -374,8 +364,7 @@ impl<T> Hchan<T> {
     pub(crate) unsafe fn can_send_locked(&self) -> bool {
         // SAFETY: caller's clause.
         let state = unsafe { self.state() };
-        // SAFETY: as above.
-        if state.closed || self.unbounded || unsafe { state.recvq.has_partner() } {
+        if state.closed || self.unbounded || state.recvq.has_partner() {
             return true;
         }
         let Some(ring) = &self.ring else { return false };
@@ -394,8 +383,7 @@ impl<T> Hchan<T> {
     pub(crate) unsafe fn can_recv_locked(&self) -> bool {
         // SAFETY: caller's clause.
         let state = unsafe { self.state() };
-        // SAFETY: as above.
-        if state.closed || !state.buf.is_empty() || unsafe { state.sendq.has_partner() } {
+        if state.closed || !state.buf.is_empty() || state.sendq.has_partner() {
             return true;
         }
         let Some(ring) = &self.ring else { return false };
@@ -455,22 +443,19 @@ impl<T> Hchan<T> {
     /// was closed before.
     pub(crate) fn close(&self) -> bool {
         let wakes = Wakes::new();
-        let first = self.locked(|state| {
-            let first = !state.closed;
-            state.closed = true;
-            if let Some(ring) = &self.ring {
-                ring.close();
-            }
-            // SAFETY: we hold the lock, and wake below.
-            unsafe {
-                while let Some(sg) = state.recvq.dequeue().or_else(|| state.sendq.dequeue()) {
-                    sg.success.set(false);
-                    wakes.push(sg);
-                }
-            }
-            self.publish(state);
-            first
-        });
+        let mut held = self.lock();
+        let state = &mut *held;
+        let first = !state.closed;
+        state.closed = true;
+        if let Some(ring) = &self.ring {
+            ring.close();
+        }
+        while let Some(won) = state.recvq.dequeue().or_else(|| state.sendq.dequeue()) {
+            won.record().success.set(false);
+            wakes.push(won);
+        }
+        self.publish(state);
+        drop(held);
         wakes.wake_all();
         first
     }
@@ -479,7 +464,8 @@ impl<T> Hchan<T> {
     pub(crate) fn close_and_drain(&self) {
         self.close();
         // Destructors are user code: they run without the lock.
-        drop(self.locked(|state| std::mem::take(&mut state.buf)));
+        let buffered = std::mem::take(&mut self.lock().buf);
+        drop(buffered);
         if let Some(ring) = &self.ring {
             let mut place = MaybeUninit::<T>::uninit();
             // SAFETY: `Done` says that the place was filled. Nobody waits in a closed
@@ -494,7 +480,7 @@ impl<T> Hchan<T> {
     pub(crate) fn len(&self) -> usize {
         match &self.ring {
             Some(ring) => ring.len(),
-            None => self.locked(|state| state.buf.len()),
+            None => self.lock().buf.len(),
         }
     }
 }

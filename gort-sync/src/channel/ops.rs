@@ -1,13 +1,14 @@
 //! Send and receive on an [`Hchan`], waiting if they must. Go's `chansend` and `chanrecv`.
 
-use super::hchan::{Hchan, Tried};
+use super::hchan::{Hchan, State, Tried};
 use super::ring::Attempt;
-use crate::sudog::{SelectWord, Sudog, Wakes};
+use crate::sudog::{SelectWord, Sudog};
+use crate::waitlock::{Held, Wait, Waited};
+use crate::waitqueue::{Wakes, Won};
 use gort_runtime::{Current, MayWait, Nanos, WaitReason, go_on_exiting, must_exit};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::panic::Location;
-use std::ptr::{self, NonNull};
 
 /// A place for a value that is on its way.
 pub(crate) type Slot<T> = UnsafeCell<MaybeUninit<T>>;
@@ -40,9 +41,19 @@ impl Failed {
 
 /// Which way a value goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Direction {
+pub(super) enum Direction {
     Send,
     Recv,
+}
+
+impl Direction {
+    #[inline]
+    fn reason(self) -> WaitReason {
+        match self {
+            Self::Send => WaitReason::ChanSend,
+            Self::Recv => WaitReason::ChanReceive,
+        }
+    }
 }
 
 impl<T> Hchan<T> {
@@ -127,11 +138,10 @@ impl<T> Hchan<T> {
     /// `elem` points to a value that is the caller's to move.
     unsafe fn try_send_from(&self, elem: *mut T) -> Tried {
         let wakes = Wakes::new();
-        self.raw_lock().lock();
+        let held = self.lock();
         // SAFETY: we hold the lock; the caller's clause on `elem`.
         let tried = unsafe { self.try_send_locked(elem, &wakes) };
-        // SAFETY: taken above.
-        unsafe { self.raw_lock().unlock() };
+        drop(held);
         wakes.wake_all();
         tried
     }
@@ -164,11 +174,10 @@ impl<T> Hchan<T> {
     ) -> Result<T, bool> {
         loop {
             let wakes = Wakes::new();
-            self.raw_lock().lock();
+            let held = self.lock();
             // SAFETY: we hold the lock; the slot is a place for a `T`.
             let tried = unsafe { self.try_recv_locked(slot.as_mut_ptr(), &wakes, MayWait::get()) };
-            // SAFETY: taken above.
-            unsafe { self.raw_lock().unlock() };
+            drop(held);
             wakes.wake_all();
             let filled = match tried {
                 Tried::Done => true,
@@ -251,7 +260,7 @@ impl<T> Hchan<T> {
         site: &'static Location<'static>,
     ) -> Option<Result<(), Failed>> {
         let wakes = Wakes::new();
-        self.raw_lock().lock();
+        let held = self.lock();
         // SAFETY: we hold the lock; `elem` is a value to send or a place to fill.
         let tried = unsafe {
             match direction {
@@ -260,14 +269,25 @@ impl<T> Hchan<T> {
             }
         };
         if let Tried::NotReady = tried {
-            return if wakes.is_empty() {
-                self.wait(direction, elem, deadline, || (), may_wait, site)
+            return if must_exit() {
+                drop(held);
+                wakes.wake_all();
+                Some(Err(Failed::Exiting))
             } else {
-                self.wait_and_wake(direction, elem, deadline, wakes, may_wait, site)
+                let wait = Wait {
+                    current: &Current::also_exiting(may_wait),
+                    until: deadline,
+                    reason: direction.reason(),
+                    site,
+                };
+                if wakes.is_empty() {
+                    self.wait(held, direction, elem, wait, || ())
+                } else {
+                    self.wait_and_wake(held, direction, elem, wait, wakes)
+                }
             };
         }
-        // SAFETY: taken above.
-        unsafe { self.raw_lock().unlock() };
+        drop(held);
         wakes.wake_all();
         match tried {
             Tried::Done => Some(Ok(())),
@@ -284,85 +304,46 @@ impl<T> Hchan<T> {
     #[cold]
     fn wait_and_wake(
         &self,
+        held: Held<'_, State<T>>,
         direction: Direction,
         elem: *mut T,
-        deadline: Option<Nanos>,
+        wait: Wait<'_>,
         wakes: Wakes,
-        may_wait: MayWait,
-        site: &'static Location<'static>,
     ) -> Option<Result<(), Failed>> {
-        let unlocked = move || wakes.wake_all();
-        self.wait(direction, elem, deadline, unlocked, may_wait, site)
+        self.wait(held, direction, elem, wait, move || wakes.wake_all())
     }
 
-    /// Enters the queue and parks. The caller holds the lock, which is released; then
-    /// `unlocked` is called. `None`: look again.
+    /// Enters the queue and parks. The lock is released; then `unlocked` is called. `None`: look again.
     fn wait(
         &self,
+        held: Held<'_, State<T>>,
         direction: Direction,
         elem: *mut T,
-        deadline: Option<Nanos>,
+        wait: Wait<'_>,
         unlocked: impl FnOnce(),
-        may_wait: MayWait,
-        site: &'static Location<'static>,
     ) -> Option<Result<(), Failed>> {
-        if must_exit() {
-            // SAFETY: the caller has taken it.
-            unsafe { self.raw_lock().unlock() };
-            unlocked();
-            return Some(Err(Failed::Exiting));
-        }
-        let current = Current::also_exiting(may_wait);
         let word = SelectWord::new();
-        let sg = Sudog::plain(current.waiter(), elem.cast());
-        let (lock, reason) = (
-            self.raw_lock(),
-            match direction {
-                Direction::Send => WaitReason::ChanSend,
-                Direction::Recv => WaitReason::ChanReceive,
-            },
-        );
-        if deadline.is_some() {
+        let sg = Sudog::plain(wait.current.waiter(), elem.cast());
+        if wait.until.is_some() {
             sg.select.set(&raw const word);
         }
-        // SAFETY: the record is enqueued under the lock, which `commit` releases as the
-        // last thing it does; it stays in place until it has been dequeued: by the
-        // waker, or below. Who dequeues it (and wins the word) wakes us, once.
-        unsafe {
+        // SAFETY: we hold the lock. Record and word stay in place until `wait_registered` has returned, when
+        // the record is out of the queue. `unlocked` is `wake_all` or nothing.
+        let waited = unsafe {
             match direction {
                 Direction::Send => self.enqueue_sender(&sg),
                 Direction::Recv => self.enqueue_receiver(&sg),
             }
-            let commit = move || {
-                lock.unlock();
-                unlocked();
-                true
-            };
-            match deadline {
-                None => current.park(commit, reason, site),
-                Some(deadline) => {
-                    let word = ptr::from_ref(&word).cast();
-                    current.park_until(commit, deadline, SelectWord::expire, word, reason, site);
-                }
+            held.wait_registered(wait, |state| state.queue(direction), &sg, &word, unlocked)
+        };
+        match waited {
+            Waited::Woken(true) => Some(Ok(())),
+            Waited::Woken(false) if direction == Direction::Send => Some(Err(Failed::Closed)),
+            Waited::Woken(false) => None,
+            Waited::Expired(mut state) => {
+                self.publish(&mut state);
+                Some(Err(Failed::Timeout))
             }
-        }
-        if deadline.is_some() && word.winner().is_none() {
-            self.raw_lock().lock();
-            // SAFETY: we hold the lock; nobody else may have dequeued the record and
-            // kept it, since the word is not theirs.
-            unsafe {
-                match direction {
-                    Direction::Send => self.dequeue_sender(&sg),
-                    Direction::Recv => self.dequeue_receiver(&sg),
-                }
-                self.raw_lock().unlock();
-            }
-            return Some(Err(Failed::Timeout));
-        }
-        match direction {
-            _ if sg.success.get() => Some(Ok(())),
-            Direction::Send => Some(Err(Failed::Closed)),
-            Direction::Recv => None,
         }
     }
 }
@@ -371,10 +352,9 @@ impl<T> Hchan<T> {
 /// and waits for it. False: it has given up, and the caller looks again.
 ///
 /// # Safety
-/// The caller has won `sender`'s record and not woken it; `elem` is a place for what it
-/// sends.
+/// `elem` is a place for what `sender` sends.
 pub(crate) unsafe fn receive_promised(
-    sender: NonNull<Sudog>,
+    sender: Won,
     elem: *mut (),
     may_wait: MayWait,
     site: &'static Location<'static>,
@@ -382,19 +362,14 @@ pub(crate) unsafe fn receive_promised(
     // Not to be given up any more: the sender counts on us.
     let current = Current::also_exiting(may_wait);
     let sg = Sudog::plain(current.waiter(), elem);
-    // SAFETY: the record is ours until its waiter is woken, which `commit` does when this
-    // one can be. The sender then wakes us, once.
-    unsafe {
-        let sender = sender.as_ref();
-        sender.elem.set((&raw const sg).cast_mut().cast());
-        sender.success.set(true);
-        let wakes = Wakes::new();
-        wakes.push(sender);
-        let commit = move || {
-            wakes.wake_all();
-            true
-        };
-        current.park(commit, WaitReason::ChanReceive, site);
-    }
+    sender.record().elem.set((&raw const sg).cast_mut().cast());
+    sender.record().success.set(true);
+    let commit = move || {
+        sender.wake();
+        true
+    };
+    // SAFETY: the sender knows of us only when `commit` wakes it, which it does when we can be
+    // woken. It then wakes us, once.
+    unsafe { current.park(commit, WaitReason::ChanReceive, site) };
     sg.success.get()
 }

@@ -1,7 +1,8 @@
 //! Sends whose values come later: reservations. For [`Select::send`](crate::channel::Select::send).
 
 use super::hchan::{Hchan, Tried};
-use crate::sudog::{Sudog, Wakes};
+use crate::sudog::Sudog;
+use crate::waitqueue::{Wakes, Won};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
@@ -27,10 +28,9 @@ impl<T> Hchan<T> {
         if state.closed {
             return Some(Reserved::Closed);
         }
-        // SAFETY: we hold the lock; the receiver is woken when the value has come.
-        if let Some(sg) = unsafe { state.recvq.dequeue_partner(wakes) } {
+        if let Some(won) = state.recvq.dequeue_partner(wakes) {
             self.publish(state);
-            return Some(Reserved::Receiver(NonNull::from(sg)));
+            return Some(Reserved::Receiver(won.into_raw()));
         }
         let Some(ring) = self.ring() else {
             return self.unbounded.then_some(Reserved::Room);
@@ -62,28 +62,21 @@ impl<T> Hchan<T> {
         let sent = match reserved {
             Reserved::Closed => false,
             Reserved::Receiver(sg) => {
-                // SAFETY: the receiver was won for this, and waits until it is woken; its
-                // `elem` is a place for a `T`.
-                unsafe {
-                    let sg = sg.as_ref();
-                    sg.elem
-                        .get()
-                        .cast::<T>()
-                        .copy_from_nonoverlapping(value.as_ptr(), 1);
-                    sg.success.set(true);
-                    wakes.push(sg);
-                }
+                // SAFETY: the receiver was won for this reservation, which is used up here.
+                let won = unsafe { Won::from_raw(sg) };
+                let place = won.record().elem.get().cast::<T>();
+                // SAFETY: it waits until it is woken; its `elem` is a place for a `T`.
+                unsafe { place.copy_from_nonoverlapping(value.as_ptr(), 1) };
+                won.record().success.set(true);
+                wakes.push(won);
                 true
             }
             Reserved::Room => {
-                self.raw_lock().lock();
+                let mut state = self.lock();
+                state.promised -= usize::from(self.ring().is_some());
                 // SAFETY: we hold the lock, and the value is ours.
-                unsafe {
-                    self.state().promised -= usize::from(self.ring().is_some());
-                    let tried = self.try_send_locked(value.as_mut_ptr(), &wakes);
-                    self.raw_lock().unlock();
-                    matches!(tried, Tried::Done)
-                }
+                let tried = unsafe { self.try_send_locked(value.as_mut_ptr(), &wakes) };
+                matches!(tried, Tried::Done)
             }
         };
         wakes.wake_all();
@@ -101,19 +94,20 @@ impl<T> Hchan<T> {
         let wakes = Wakes::new();
         match reserved {
             Reserved::Closed => {}
-            // SAFETY: the receiver was won, and waits until it is woken.
-            Reserved::Receiver(sg) => unsafe {
-                sg.as_ref().success.set(false);
-                wakes.push(sg.as_ref());
-            },
-            Reserved::Room => self.locked(|state| {
+            Reserved::Receiver(sg) => {
+                // SAFETY: the receiver was won for this reservation, which is used up here.
+                let won = unsafe { Won::from_raw(sg) };
+                won.record().success.set(false);
+                wakes.push(won);
+            }
+            Reserved::Room => {
+                let state = &mut *self.lock();
                 if self.ring().is_some() {
                     state.promised -= 1;
-                    // SAFETY: we hold the lock, and wake below.
-                    unsafe { self.admit_sender(state, &wakes) };
+                    self.admit_sender(state, &wakes);
                     self.publish(state);
                 }
-            }),
+            }
         }
         wakes.wake_all();
     }

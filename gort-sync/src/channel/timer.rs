@@ -26,9 +26,11 @@
 //! loop anew: it looks at every arm, and asks for every due time, again.
 
 use super::ops::Failed;
-use crate::sudog::{SelectWord, Sudog, WaitQueue, wake};
+use crate::sudog::Sudog;
+use crate::waitlock::{End, Held, Wait, WaitLock, Waited};
+use crate::waitqueue::{WaitQueue, Wakes};
 use gort_runtime::{Current, Nanos, RawLock, WaitReason, deadline_after, now};
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -72,7 +74,6 @@ pub(crate) fn period_of(d: Duration) -> Nanos {
 
 /// Messages that become due.
 pub(crate) struct TimerChan {
-    lock: RawLock,
     /// When the next message is due, or `NEVER`. Others than the lock's holder may take it for
     /// a hint; nothing is published by it.
     due: AtomicU64,
@@ -80,7 +81,7 @@ pub(crate) struct TimerChan {
     /// cannot tell the time).
     instant: Cell<Instant>,
     repeat: Cell<Repeat>,
-    waiters: UnsafeCell<WaitQueue>,
+    waiters: WaitLock<WaitQueue>,
 }
 
 // SAFETY: what is not atomic is reached only under the lock.
@@ -93,16 +94,15 @@ impl TimerChan {
     pub(crate) fn new(d: Duration, repeat: Repeat) -> Self {
         let (due, instant) = moment(d);
         Self {
-            lock: RawLock::new(),
             due: AtomicU64::new(due),
             instant: Cell::new(instant),
             repeat: Cell::new(repeat),
-            waiters: UnsafeCell::new(WaitQueue::new()),
+            waiters: WaitLock::new(WaitQueue::new()),
         }
     }
 
     pub(crate) fn raw_lock(&self) -> &RawLock {
-        &self.lock
+        self.waiters.raw()
     }
 
     /// When it is worth trying: `None` if nothing is going to be due.
@@ -115,13 +115,9 @@ impl TimerChan {
         if self.due().is_none_or(|due| now() < due) {
             return None;
         }
-        self.lock.lock();
+        let _held = self.waiters.lock();
         // SAFETY: taken above.
-        unsafe {
-            let taken = self.try_take_locked();
-            self.lock.unlock();
-            taken
-        }
+        unsafe { self.try_take_locked() }
     }
 
     /// # Safety
@@ -141,14 +137,14 @@ impl TimerChan {
     /// latest; the record, which carries a select's word, stays in place until `dequeue`.
     pub(crate) unsafe fn enqueue(&self, sg: &Sudog) {
         // SAFETY: caller's clause.
-        unsafe { (*self.waiters.get()).push_back(sg) };
+        unsafe { self.waiters.held().push_back(sg) };
     }
 
     /// # Safety
     /// The caller holds the lock; the record is in the queue or in none.
     pub(crate) unsafe fn dequeue(&self, sg: &Sudog) {
         // SAFETY: caller's clause.
-        unsafe { (*self.waiters.get()).remove(sg) };
+        unsafe { self.waiters.held().remove(sg) };
     }
 
     /// Takes a message, waiting until `deadline` at most, if there is one.
@@ -161,55 +157,37 @@ impl TimerChan {
             return Ok(instant);
         }
         let current = Current::new();
-        self.lock.lock();
+        let mut waiters = self.waiters.lock();
         loop {
-            // SAFETY: taken above, or by `wait`.
-            unsafe {
-                let taken = self.try_take_locked();
-                let time_is_up = deadline.is_some_and(|deadline| now() >= deadline);
-                if taken.is_some() || time_is_up {
-                    self.lock.unlock();
-                    return taken.ok_or(Failed::Timeout);
-                }
-                let until = self.due().into_iter().chain(deadline).min();
-                self.wait(&current, until, site);
+            // SAFETY: we hold the lock.
+            let taken = unsafe { self.try_take_locked() };
+            let time_is_up = deadline.is_some_and(|deadline| now() >= deadline);
+            if taken.is_some() || time_is_up {
+                return taken.ok_or(Failed::Timeout);
             }
+            let until = self.due().into_iter().chain(deadline).min();
+            waiters = self.wait(waiters, &current, until, site);
         }
     }
 
-    /// Waits until then, or until the due time has moved.
-    ///
-    /// # Safety
-    /// The caller holds the lock, and found nothing due under it. It is released for the wait.
-    unsafe fn wait(
-        &self,
+    /// Waits until then, or until the due time has moved. The caller has found nothing due under the
+    /// lock, which is released for the wait.
+    fn wait<'a>(
+        &'a self,
+        waiters: Held<'a, WaitQueue>,
         current: &Current,
         until: Option<Nanos>,
         site: &'static Location<'static>,
-    ) {
-        let word = SelectWord::new();
-        let sg = Sudog::plain(current.waiter(), ptr::null_mut());
-        sg.select.set(&raw const word);
-        let lock = &self.lock;
-        let reason = WaitReason::ChanReceive;
-        // SAFETY: the record is enqueued under the lock, which `commit` releases; who takes
-        // it out and wins the word wakes us, once. Record and word stay in place until the
-        // record is out, below.
-        unsafe {
-            self.enqueue(&sg);
-            let commit = move || {
-                lock.unlock();
-                true
-            };
-            match until {
-                None => current.park(commit, reason, site),
-                Some(until) => {
-                    let word = ptr::from_ref(&word).cast();
-                    current.park_until(commit, until, SelectWord::expire, word, reason, site);
-                }
-            }
-            lock.lock();
-            self.dequeue(&sg);
+    ) -> Held<'a, WaitQueue> {
+        let wait = Wait {
+            current,
+            until,
+            reason: WaitReason::ChanReceive,
+            site,
+        };
+        match waiters.wait(wait, |waiters| waiters, End::Back, ptr::null_mut()) {
+            Waited::Woken(_) => self.waiters.lock(),
+            Waited::Expired(waiters) => waiters,
         }
     }
 
@@ -226,28 +204,22 @@ impl TimerChan {
 
     /// True if a message was due, now or later.
     fn set(&self, due: Nanos, instant: Option<Instant>, also: impl FnOnce(&Self)) -> bool {
-        let woken = WaitQueue::new();
-        self.lock.lock();
+        let woken = Wakes::new();
+        let mut waiters = self.waiters.lock();
         let was_due = self.due.load(Relaxed);
         self.due.store(due, Relaxed);
         if let Some(instant) = instant {
             self.instant.set(instant);
         }
         also(self);
-        // SAFETY: we hold the lock; the records are moved to `woken` and woken from there.
-        unsafe {
-            let later = was_due != NEVER && due >= was_due;
-            if !later {
-                while let Some(sg) = (*self.waiters.get()).dequeue_to_look_again() {
-                    woken.push_back(sg);
-                }
-            }
-            self.lock.unlock();
-            while let Some(sg) = woken.front() {
-                woken.remove(sg);
-                wake(sg);
+        let later = was_due != NEVER && due >= was_due;
+        if !later {
+            while let Some(won) = waiters.dequeue_to_look_again() {
+                woken.push(won);
             }
         }
+        drop(waiters);
+        woken.wake_all();
         was_due != NEVER
     }
 }

@@ -10,10 +10,11 @@ mod wait;
 pub use request::{LockArm, LockRequest};
 
 use crate::error::{Timeout, WouldBlock};
-use crate::prim::DataCell;
-use crate::sudog::WaitQueue;
+use crate::prim::const_unless_loom;
+use crate::waitlock::WaitLock;
+use crate::waitqueue::WaitQueue;
 use crate::word::mutex::Word;
-use gort_runtime::{RawLock, deadline_after};
+use gort_runtime::deadline_after;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -41,12 +42,11 @@ use std::time::Duration;
 /// ```
 pub struct Mutex<T: ?Sized> {
     word: Word,
-    queue_lock: RawLock,
-    queue: DataCell<WaitQueue>,
+    queue: WaitLock<WaitQueue>,
     data: UnsafeCell<T>,
 }
 
-// SAFETY: the data is reached by one guard at a time; the queue under its lock.
+// SAFETY: the data is reached by one guard at a time.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 // SAFETY: as above.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
@@ -76,24 +76,14 @@ pub struct MutexGuard<'a, T: ?Sized> {
 }
 
 impl<T> Mutex<T> {
-    /// An unlocked mutex around `value`.
-    #[cfg(not(loom))]
-    pub const fn new(value: T) -> Self {
-        Self {
-            word: Word::new(),
-            queue_lock: RawLock::new(),
-            queue: DataCell::new(WaitQueue::new()),
-            data: UnsafeCell::new(value),
-        }
-    }
-
-    #[cfg(loom)]
-    pub fn new(value: T) -> Self {
-        Self {
-            word: Word::new(),
-            queue_lock: RawLock::new(),
-            queue: DataCell::new(WaitQueue::new()),
-            data: UnsafeCell::new(value),
+    const_unless_loom! {
+        /// An unlocked mutex around `value`.
+        pub fn new(value: T) -> Self {
+            Self {
+                word: Word::new(),
+                queue: WaitLock::new(WaitQueue::new()),
+                data: UnsafeCell::new(value),
+            }
         }
     }
 

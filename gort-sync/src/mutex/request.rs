@@ -18,7 +18,8 @@
 use super::wait::STARVING;
 use super::{Mutex, MutexGuard};
 use crate::select::{Arm, SelectWord, Selectable};
-use crate::sudog::{Sudog, Wakes};
+use crate::sudog::Sudog;
+use crate::waitqueue::Wakes;
 use gort_runtime::{RawLock, Waiter};
 use std::cell::Cell;
 use std::fmt;
@@ -79,7 +80,7 @@ impl<T: ?Sized> fmt::Debug for LockArm<'_, T> {
 // only in `enqueue`, after `poll` has announced a waiter under the same lock.
 unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
     fn lock(&self) -> Option<&RawLock> {
-        Some(&self.mutex.queue_lock)
+        Some(self.mutex.queue.raw())
     }
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
@@ -90,13 +91,18 @@ unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, STARVING, word, case);
-        // SAFETY: caller's clauses.
-        unsafe { self.mutex.queue().push_back(&self.sg) };
+        // SAFETY: the select holds the lock, and keeps the record in place until `dequeue`.
+        unsafe { self.mutex.queue.held().push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause; the record is in this queue or in none.
-        unsafe { self.mutex.take_out(&self.sg) };
+        // SAFETY: the select holds the lock; the record is in this queue or in none.
+        let queue = unsafe {
+            let queue = self.mutex.queue.held();
+            queue.remove(&self.sg);
+            queue
+        };
+        self.mutex.one_left(queue);
     }
 }
 

@@ -1,23 +1,18 @@
 //! One at a time until it is done: what `Once`, `OnceLock` and `LazyLock` wait on.
 
-use crate::sudog::{Sudog, WaitQueue};
+use crate::waitlock::{End, Wait, WaitLock};
+use crate::waitqueue::{WaitQueue, Wakes};
 use crate::word::once::{Begun, Word};
-use gort_runtime::{Current, RawLock, WaitReason};
-use std::cell::UnsafeCell;
+use gort_runtime::{Current, WaitReason};
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
 
 /// The word, and those who wait for it to change.
 pub(super) struct Gate {
     word: Word,
-    queue_lock: RawLock,
-    queue: UnsafeCell<WaitQueue>,
+    queue: WaitLock<WaitQueue>,
 }
 
-// SAFETY: the queue is reached only under its lock.
-unsafe impl Send for Gate {}
-// SAFETY: as above.
-unsafe impl Sync for Gate {}
 impl UnwindSafe for Gate {}
 impl RefUnwindSafe for Gate {}
 
@@ -41,8 +36,7 @@ impl Gate {
     pub(super) const fn new() -> Self {
         Self {
             word: Word::new(),
-            queue_lock: RawLock::new(),
-            queue: UnsafeCell::new(WaitQueue::new()),
+            queue: WaitLock::new(WaitQueue::new()),
         }
     }
 
@@ -74,35 +68,23 @@ impl Gate {
 
     /// Waits until who is at work has ended.
     fn wait(&self, site: &'static Location<'static>) {
-        let current = Current::new();
-        let sg = Sudog::plain(current.waiter(), ptr::null_mut());
-        self.queue_lock.lock();
-        // SAFETY: taken above. Enqueued under the lock, which `commit` releases; dequeued and
-        // woken once, by `wake_all`.
-        unsafe {
-            if !self.word.announce() {
-                return self.queue_lock.unlock();
-            }
-            (*self.queue.get()).push_back(&sg);
-            let queue_lock = &self.queue_lock;
-            let commit = || {
-                queue_lock.unlock();
-                true
-            };
-            current.park(commit, WaitReason::OnceDo, site);
+        let wait = Wait {
+            current: &Current::new(),
+            until: None,
+            reason: WaitReason::OnceDo,
+            site,
+        };
+        let queue = self.queue.lock();
+        if self.word.announce() {
+            queue.wait(wait, |queue| queue, End::Back, ptr::null_mut());
         }
     }
 
     #[cold]
     fn wake_all(&self) {
-        let woken = WaitQueue::new();
-        self.queue_lock.lock();
-        // SAFETY: taken above; the records are moved to `woken` and woken from there.
-        unsafe {
-            (*self.queue.get()).take_all(&woken);
-            self.queue_lock.unlock();
-            woken.wake_all();
-        }
+        let woken = Wakes::new();
+        self.queue.lock().take_all(&woken);
+        woken.wake_all();
     }
 }
 

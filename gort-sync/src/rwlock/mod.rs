@@ -10,14 +10,14 @@ mod wait;
 pub use guard::{RwLockReadGuard, RwLockWriteGuard};
 
 use crate::error::{Timeout, WouldBlock};
-use crate::sudog::WaitQueue;
+use crate::waitlock::WaitLock;
 use crate::word::rwlock::Word;
-use gort_runtime::{RawLock, deadline_after};
+use gort_runtime::deadline_after;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
-use wait::Side;
+use wait::{Queues, Side};
 
 /// Many readers or one writer. Goroutines that wait do not occupy a thread; plain threads
 /// may use it too. No poisoning: a panic releases the lock. Go's `sync.RWMutex`.
@@ -46,13 +46,11 @@ use wait::Side;
 /// ```
 pub struct RwLock<T: ?Sized> {
     word: Word,
-    queues_lock: RawLock,
-    readers: UnsafeCell<WaitQueue>,
-    writers: UnsafeCell<WaitQueue>,
+    queues: WaitLock<Queues>,
     data: UnsafeCell<T>,
 }
 
-// SAFETY: the data moves with the lock; the queues are reached under their lock.
+// SAFETY: the data moves with the lock.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
 // SAFETY: readers share the data between threads, and a writer has it alone.
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
@@ -64,9 +62,7 @@ impl<T> RwLock<T> {
     pub const fn new(value: T) -> Self {
         Self {
             word: Word::new(),
-            queues_lock: RawLock::new(),
-            readers: UnsafeCell::new(WaitQueue::new()),
-            writers: UnsafeCell::new(WaitQueue::new()),
+            queues: WaitLock::new(Queues::new()),
             data: UnsafeCell::new(value),
         }
     }

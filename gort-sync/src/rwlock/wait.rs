@@ -25,7 +25,8 @@
 
 use super::RwLock;
 use crate::spin::spin;
-use crate::sudog::{SelectWord, Sudog, WaitQueue};
+use crate::waitlock::{End, Held, Wait, Waited};
+use crate::waitqueue::{WaitQueue, Wakes};
 use crate::word::rwlock::Inside;
 use gort_runtime::{Current, Nanos, WaitReason, now};
 use std::panic::Location;
@@ -38,19 +39,30 @@ pub(super) enum Side {
     Write,
 }
 
-impl<T: ?Sized> RwLock<T> {
-    /// # Safety
-    /// The caller holds the queues' lock while it uses the queue.
-    unsafe fn queue(&self, side: Side) -> &WaitQueue {
-        // SAFETY: caller's clause.
-        unsafe {
-            match side {
-                Side::Read => &*self.readers.get(),
-                Side::Write => &*self.writers.get(),
-            }
+/// Those who wait.
+#[derive(Debug)]
+pub(super) struct Queues {
+    readers: WaitQueue,
+    writers: WaitQueue,
+}
+
+impl Queues {
+    pub(super) const fn new() -> Self {
+        Self {
+            readers: WaitQueue::new(),
+            writers: WaitQueue::new(),
         }
     }
 
+    fn of(&mut self, side: Side) -> &mut WaitQueue {
+        match side {
+            Side::Read => &mut self.readers,
+            Side::Write => &mut self.writers,
+        }
+    }
+}
+
+impl<T: ?Sized> RwLock<T> {
     /// Gets in as a reader that has knocked.
     #[cold]
     pub(super) fn wait_after_knock(&self, site: &'static Location<'static>) {
@@ -77,132 +89,77 @@ impl<T: ?Sized> RwLock<T> {
             return true;
         }
         let current = Current::new();
-        let select = SelectWord::new();
-        let sg = Sudog::plain(current.waiter(), ptr::null_mut());
-        if deadline.is_some() {
-            sg.select.set(&raw const select);
-        }
-        self.queues_lock.lock();
+        let queues = self.queues.lock();
         let (inside, reason) = match side {
             Side::Read => (self.word.read_or_announce(), WaitReason::RwLockRead),
             Side::Write => (self.word.write_or_announce(), WaitReason::RwLockWrite),
         };
         if inside {
-            // SAFETY: taken above.
-            unsafe { self.queues_lock.unlock() };
             return true;
         }
         if deadline.is_some_and(|deadline| deadline <= now()) {
-            // SAFETY: taken above; the record is in no queue.
-            unsafe { self.leave(side, &sg) };
+            self.let_in(queues);
             return false;
         }
-        // SAFETY: enqueued under the queues' lock, which `commit` releases; dequeued and
-        // woken once, by whoever lets us in, or won by the time, and then dequeued below.
-        unsafe {
-            self.queue(side).push_back(&sg);
-            let queues_lock = &self.queues_lock;
-            let commit = || {
-                queues_lock.unlock();
-                true
-            };
-            match deadline {
-                None => current.park(commit, reason, site),
-                Some(deadline) => current.park_until(
-                    commit,
-                    deadline,
-                    SelectWord::expire,
-                    (&raw const select).cast(),
-                    reason,
-                    site,
-                ),
+        let wait = Wait {
+            current: &current,
+            until: deadline,
+            reason,
+            site,
+        };
+        match queues.wait(wait, |queues| queues.of(side), End::Back, ptr::null_mut()) {
+            Waited::Woken(_) => true,
+            Waited::Expired(queues) => {
+                self.let_in(queues);
+                false
             }
-        }
-        if deadline.is_some() && select.winner().is_none() {
-            self.queues_lock.lock();
-            // SAFETY: taken above; the record is in its queue or in none.
-            unsafe { self.leave(side, &sg) };
-            return false;
-        }
-        true
-    }
-
-    /// A waiter gives up.
-    ///
-    /// # Safety
-    /// The caller holds the queues' lock, which is released; `sg` is in the queue of `side` or
-    /// in none.
-    unsafe fn leave(&self, side: Side, sg: &Sudog) {
-        // SAFETY: caller's clauses.
-        unsafe {
-            self.queue(side).remove(sg);
-            self.let_in();
         }
     }
 
     /// The last of those who are counted as readers has left, and seen that somebody waits.
     #[cold]
     pub(super) fn last_reader_left(&self) {
-        self.queues_lock.lock();
-        // SAFETY: taken above.
-        unsafe { self.let_in() };
+        self.let_in(self.queues.lock());
     }
 
     /// Lets in who may go now.
-    ///
-    /// # Safety
-    /// The caller holds the queues' lock, which is released.
-    unsafe fn let_in(&self) {
-        let woken = WaitQueue::new();
-        // SAFETY: caller's clause; the records are won, moved to `woken` and woken from there.
-        unsafe {
-            let inside = self.word.inside();
-            if inside == Inside::Nobody
-                && let Some(writer) = self.queue(Side::Write).dequeue()
-            {
-                self.word.let_writer_in();
-                woken.push_back(writer);
-            } else if inside != Inside::Writer && self.queue(Side::Write).is_empty() {
-                let readers = self.queue(Side::Read).take_all(&woken);
-                self.word.let_readers_in(readers);
-            }
-            self.finish(&woken);
+    fn let_in(&self, mut queues: Held<'_, Queues>) {
+        let woken = Wakes::new();
+        let inside = self.word.inside();
+        if inside == Inside::Nobody
+            && let Some(writer) = queues.writers.dequeue()
+        {
+            self.word.let_writer_in();
+            woken.push(writer);
+        } else if inside != Inside::Writer && queues.writers.is_empty() {
+            self.word.let_readers_in(queues.readers.take_all(&woken));
         }
+        self.finish(queues, &woken);
     }
 
     /// The writer that is inside leaves, and somebody waits or knocks.
     #[cold]
     pub(super) fn write_unlock_slow(&self) {
-        let woken = WaitQueue::new();
-        self.queues_lock.lock();
-        // SAFETY: taken above; the records are won, moved to `woken` and woken from there.
-        unsafe {
-            let readers = self.queue(Side::Read).take_all(&woken);
-            if readers == 0
-                && let Some(writer) = self.queue(Side::Write).dequeue()
-            {
-                // The word stays as it is: handed over.
-                woken.push_back(writer);
-            } else {
-                self.word.writer_to_readers(readers);
-            }
-            self.finish(&woken);
+        let woken = Wakes::new();
+        let mut queues = self.queues.lock();
+        let readers = queues.readers.take_all(&woken);
+        if readers == 0
+            && let Some(writer) = queues.writers.dequeue()
+        {
+            // The word stays as it is: handed over.
+            woken.push(writer);
+        } else {
+            self.word.writer_to_readers(readers);
         }
+        self.finish(queues, &woken);
     }
 
     /// After others were let in: has the word tell whether somebody still waits, and wakes.
-    ///
-    /// # Safety
-    /// The caller holds the queues' lock, which is released; `woken` holds records that the
-    /// caller has won.
-    unsafe fn finish(&self, woken: &WaitQueue) {
-        // SAFETY: caller's clauses; a record is not used after its waiter was woken.
-        unsafe {
-            if self.queue(Side::Read).is_empty() && self.queue(Side::Write).is_empty() {
-                self.word.queues_are_empty();
-            }
-            self.queues_lock.unlock();
-            woken.wake_all();
+    fn finish(&self, queues: Held<'_, Queues>, woken: &Wakes) {
+        if queues.readers.is_empty() && queues.writers.is_empty() {
+            self.word.queues_are_empty();
         }
+        drop(queues);
+        woken.wake_all();
     }
 }

@@ -1,6 +1,7 @@
 //! What takes part in a select.
 
-use crate::sudog::{SelectWord, Wakes};
+use crate::sudog::SelectWord;
+use crate::waitqueue::Wakes;
 use gort_runtime::{Nanos, RawLock, Waiter};
 use std::panic::Location;
 

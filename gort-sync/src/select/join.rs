@@ -6,7 +6,8 @@
 //! not touched after the select has taken it out of the list.
 
 use super::arm::{Arm, Selectable};
-use crate::sudog::{SelectWord, Sudog, Wakes};
+use crate::sudog::{SelectWord, Sudog};
+use crate::waitqueue::Wakes;
 use gort_runtime::{Ending, JoinHandle, RawLock, ScopedJoinHandle, Waiter, Watcher};
 use std::fmt;
 use std::ptr;
@@ -38,8 +39,8 @@ impl<'a> JoinArm<'a> {
 /// # Safety
 /// `sg` is the record of an arm that is in the list of a goroutine, whose lock is held.
 unsafe fn win(sg: *const ()) -> bool {
-    // SAFETY: the arm stays in place while it is in the list.
-    unsafe { &*sg.cast::<Sudog>() }.win()
+    // SAFETY: the arm stays in place while it is in the list, whose lock is held.
+    unsafe { (*sg.cast::<Sudog>()).win() }
 }
 
 // SAFETY: as the trait asks, each by way of `Ending`'s own methods. An end takes nothing and

@@ -20,7 +20,8 @@ use super::entry::OneShot;
 use super::promise::PromiseArm;
 use super::send::{SendArm, SendTarget};
 use crate::channel::SendError;
-use crate::sudog::{SelectWord, Wakes};
+use crate::sudog::SelectWord;
+use crate::waitqueue::Wakes;
 use gort_runtime::{Nanos, RawLock, Waiter};
 use std::panic::Location;
 

@@ -28,4 +28,5 @@ pub use promise::PromiseArm;
 pub use recv::ChanRecvArm;
 pub use send::{SendArm, SendTarget};
 
-pub use crate::sudog::{SelectWord, Wakes};
+pub use crate::sudog::SelectWord;
+pub use crate::waitqueue::Wakes;

@@ -4,7 +4,8 @@ use super::arm::{Arm, Selectable};
 use super::promise::PromiseArm;
 use super::recv::ChanRecvArm;
 use crate::channel::{Receiver, RecvError, Reserved, Sender};
-use crate::sudog::{Kind, SelectWord, Wakes};
+use crate::sudog::{Kind, SelectWord};
+use crate::waitqueue::Wakes;
 use gort_runtime::{Nanos, RawLock, Waiter};
 
 /// A channel end, its type forgotten.

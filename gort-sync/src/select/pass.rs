@@ -23,7 +23,9 @@
 //! in step 4), so nothing of its stack is touched after that.
 
 use super::entry::Entry;
-use crate::sudog::{SelectWord, Wakes};
+use crate::sudog::SelectWord;
+use crate::waitlock;
+use crate::waitqueue::Wakes;
 use gort_runtime::{
     Current, MayWait, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, random,
     wait_for_ever,
@@ -202,20 +204,13 @@ fn park(
         for &case in order {
             arms[case].0.enqueue(current.waiter(), &word, case);
         }
-        match until {
-            None => current.park(commit, WaitReason::Select, site),
-            Some(until) => {
-                let expire_arg = ptr::from_ref(&word).cast();
-                current.park_until(
-                    commit,
-                    until,
-                    SelectWord::expire,
-                    expire_arg,
-                    WaitReason::Select,
-                    site,
-                );
-            }
-        }
+        let wait = waitlock::Wait {
+            current: &current,
+            until,
+            reason: WaitReason::Select,
+            site,
+        };
+        waitlock::park(wait, &word, commit);
         locks.lock();
         for arm in arms {
             arm.0.dequeue();

@@ -8,7 +8,8 @@
 
 use super::arm::Arm;
 use crate::channel::{Hchan, Reserved, SendError, Sender};
-use crate::sudog::{Kind, SelectWord, Sudog, Wakes};
+use crate::sudog::{Kind, SelectWord, Sudog};
+use crate::waitqueue::Wakes;
 use gort_runtime::{RawLock, Waiter};
 use std::cell::Cell;
 use std::fmt;

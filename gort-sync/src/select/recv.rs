@@ -4,7 +4,8 @@ use super::arm::{Arm, Selectable};
 use crate::channel::{
     Hchan, Receiver, RecvError, Slot, Source, TimerChan, Tried, instant_as, receive_promised,
 };
-use crate::sudog::{SelectWord, Sudog, Wakes};
+use crate::sudog::{SelectWord, Sudog};
+use crate::waitqueue::{Wakes, Won};
 use gort_runtime::{MayWait, Nanos, RawLock, Waiter, now};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
@@ -59,8 +60,7 @@ impl<T> ChanRecvArm<'_, T> {
             Source::Chan(chan) => unsafe { chan.can_recv_locked() },
             Source::At(at) => at.due().is_some_and(|due| now() >= due),
             Source::Timer(timer) => timer.due().is_some_and(|due| now() >= due),
-            // SAFETY: caller's clause.
-            Source::Done(event) => unsafe { event.how_locked() }.is_some(),
+            Source::Done(event) => event.how_locked().is_some(),
             Source::Never => false,
         }
     }
@@ -85,7 +85,7 @@ impl<T> ChanRecvArm<'_, T> {
                 Tried::Closed => Got::End,
                 Tried::NotReady => return false,
                 Tried::Refused => Got::Refused,
-                Tried::Promised(sender, may_wait) => Got::Promise(sender, may_wait),
+                Tried::Promised(sender, may_wait) => Got::Promise(sender.into_raw(), may_wait),
             },
         );
         true
@@ -157,6 +157,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
         let got = match self.got.get() {
             // SAFETY: `poll` won the sender, and the place is ours and empty.
             Got::Promise(sender, may_wait) => unsafe {
+                let sender = Won::from_raw(sender);
                 if receive_promised(sender, self.place().cast(), may_wait, site) {
                     Got::Value
                 } else {

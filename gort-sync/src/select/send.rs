@@ -2,7 +2,8 @@
 
 use super::arm::Arm;
 use crate::channel::{Hchan, SendError, Sender, Slot, Tried};
-use crate::sudog::{SelectWord, Sudog, Wakes};
+use crate::sudog::{SelectWord, Sudog};
+use crate::waitqueue::Wakes;
 use gort_runtime::{RawLock, Waiter};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;

@@ -3,7 +3,8 @@
 use super::sema::{Refused, Sema, asks};
 use super::{CLOSED, Permit, Semaphore};
 use crate::select::{Arm, SelectWord, Selectable};
-use crate::sudog::{Sudog, WaitQueue, Wakes};
+use crate::sudog::Sudog;
+use crate::waitqueue::Wakes;
 use gort_runtime::{RawLock, Waiter};
 use std::cell::Cell;
 use std::fmt;
@@ -43,7 +44,7 @@ pub struct AcquireArm<'a> {
     /// `poll` took the permits.
     taken: Cell<bool>,
     /// Whom `dequeue` has let through, and `left` wakes.
-    woken: WaitQueue,
+    woken: Wakes,
 }
 
 impl AcquireArm<'_> {
@@ -69,30 +70,39 @@ impl fmt::Debug for AcquireArm<'_> {
 // the select keeps the lock, so the word is still frozen as `enqueue` wants it.
 unsafe impl Arm for AcquireArm<'_> {
     fn lock(&self) -> Option<&RawLock> {
-        Some(self.sema().raw_lock())
+        Some(self.sema().state().raw())
     }
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
-        // SAFETY: caller's clause.
-        let tried = unsafe { self.sema().try_locked(self.n) };
+        let sema = self.sema();
+        // SAFETY: the select holds the lock.
+        let tried = sema.try_locked(unsafe { sema.state().held() }, self.n);
         self.taken.set(tried.is_ok());
         matches!(tried, Ok(()) | Err(Refused::Closed))
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, asks(self.n), word, case);
-        // SAFETY: caller's clauses.
-        unsafe { self.sema().enqueue(&self.sg) };
+        // SAFETY: the select holds the lock, and keeps the record in place until `dequeue`.
+        unsafe { self.sema().state().held().queue().push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause; the record is in the semaphore's queue or out.
-        unsafe { self.sema().dequeue(&self.sg, &self.woken) };
+        if !self.sg.is_queued() {
+            return;
+        }
+        // SAFETY: the select holds the lock; the record is in the semaphore's queue.
+        let state = unsafe {
+            let state = self.sema().state().held();
+            state.queue().remove(&self.sg);
+            state
+        };
+        // Those behind it may go on.
+        self.sema().serve(state, 0, &self.woken);
     }
 
     fn left(&self) {
-        // SAFETY: `dequeue` put them there for us, and the locks are released.
-        unsafe { self.woken.wake_all() };
+        self.woken.wake_all();
     }
 }
 
@@ -116,7 +126,7 @@ impl<'s> Selectable for AcquireRequest<'s> {
             n: self.n,
             sg: Sudog::new(),
             taken: Cell::new(false),
-            woken: WaitQueue::new(),
+            woken: Wakes::new(),
         }
     }
 

@@ -35,11 +35,12 @@
 //! to `total` is the last.
 
 use crate::prim::{
-    AtomicUsize, DataCell,
+    AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
-use crate::sudog::{Sudog, WaitQueue};
-use gort_runtime::RawLock;
+use crate::sudog::Sudog;
+use crate::waitlock::{Held, WaitLock};
+use crate::waitqueue::{WaitQueue, Wakes};
 use std::process;
 use std::ptr::{self, NonNull};
 
@@ -68,22 +69,16 @@ pub(super) enum Refused {
 pub(super) struct Sema {
     word: AtomicUsize,
     handles: AtomicUsize,
-    lock: RawLock,
-    state: DataCell<State>,
+    state: WaitLock<State>,
 }
 
 /// What the lock protects.
-struct State {
+pub(super) struct State {
     /// A record's `elem` is the number of permits that its waiter asks for.
     queue: WaitQueue,
     /// Permits there and out.
     total: usize,
 }
-
-// SAFETY: the state is reached under the lock (`total` also after it has come to rest).
-unsafe impl Send for Sema {}
-// SAFETY: as above.
-unsafe impl Sync for Sema {}
 
 impl Sema {
     /// A semaphore with one handle.
@@ -92,8 +87,7 @@ impl Sema {
         NonNull::from(Box::leak(Box::new(Self {
             word: AtomicUsize::new(n * ONE),
             handles: AtomicUsize::new(1),
-            lock: RawLock::new(),
-            state: DataCell::new(State {
+            state: WaitLock::new(State {
                 queue: WaitQueue::new(),
                 total: n,
             }),
@@ -118,16 +112,15 @@ impl Sema {
         if sema.handles.fetch_sub(1, AcqRel) != 1 {
             return;
         }
-        sema.lock.lock();
+        let mut state = sema.state.lock();
         let word = sema.freeze();
-        // SAFETY: we hold the lock. The permit made here keeps the memory until it is given
-        // back below, outside the lock. Nobody waits: waiters have handles.
-        unsafe {
-            sema.state().total += 1;
-            sema.word.store((word & !QUEUED) | ORPHANED, Release);
-            sema.lock.unlock();
-            Self::give_back_orphaned(this, 1);
-        }
+        // The permit made here keeps the memory until it is given back below, outside the lock.
+        // Nobody waits: waiters have handles.
+        state.total += 1;
+        sema.word.store((word & !QUEUED) | ORPHANED, Release);
+        drop(state);
+        // SAFETY: the permit is out, and the flag is set.
+        unsafe { Self::give_back_orphaned(this, 1) };
     }
 
     /// Takes `n` permits if they are there and nobody waits.
@@ -156,13 +149,7 @@ impl Sema {
         if permits(word) < n && word & CLOSED == 0 {
             return Err(Refused::NotNow);
         }
-        self.lock.lock();
-        // SAFETY: taken above.
-        unsafe {
-            let tried = self.try_locked(n);
-            self.lock.unlock();
-            tried
-        }
+        self.try_locked(&self.state.lock(), n)
     }
 
     /// Gives back `n` permits.
@@ -189,21 +176,17 @@ impl Sema {
     /// As for [`give_back`](Self::give_back).
     #[cold]
     unsafe fn give_back_slow(this: NonNull<Self>, n: usize) {
-        let woken = WaitQueue::new();
         // SAFETY: permits are out until they are given back, under the lock or by
         // `give_back_orphaned`; see "freed memory" in the header.
-        unsafe {
-            let sema = this.as_ref();
-            sema.lock.lock();
-            if sema.word.load(Acquire) & ORPHANED != 0 {
-                sema.lock.unlock();
-                return Self::give_back_orphaned(this, n);
-            }
-            sema.serve(n, &woken);
-            sema.lock.unlock();
-            // `sema` must not be touched below: the semaphore may be gone.
-            woken.wake_all();
+        let sema = unsafe { this.as_ref() };
+        let state = sema.state.lock();
+        if sema.word.load(Acquire) & ORPHANED != 0 {
+            drop(state);
+            // SAFETY: caller's clause; we have seen the flag.
+            return unsafe { Self::give_back_orphaned(this, n) };
         }
+        // `sema` is not touched after that: the semaphore may be gone.
+        sema.serve_and_wake(state, n);
     }
 
     /// # Safety
@@ -235,56 +218,43 @@ impl Sema {
     /// # Safety
     /// As for [`give_back`](Self::give_back).
     pub(super) unsafe fn forget(this: NonNull<Self>, n: usize) {
-        let woken = WaitQueue::new();
         // SAFETY: the permits are out until `total` says otherwise, under the lock; see
         // "freed memory" in the header.
-        unsafe {
-            let sema = this.as_ref();
-            sema.lock.lock();
-            if sema.word.load(Acquire) & ORPHANED != 0 {
-                // Nobody can want them, and `total` stands still.
-                sema.lock.unlock();
-                return Self::give_back_orphaned(this, n);
-            }
-            sema.state().total -= n;
-            // The first in the queue may now ask for more than there is, and hold up nobody.
-            sema.serve(0, &woken);
-            sema.lock.unlock();
-            // `sema` must not be touched below: the semaphore may be gone.
-            woken.wake_all();
+        let sema = unsafe { this.as_ref() };
+        let mut state = sema.state.lock();
+        if sema.word.load(Acquire) & ORPHANED != 0 {
+            // Nobody can want them, and `total` stands still.
+            drop(state);
+            // SAFETY: caller's clause; we have seen the flag.
+            return unsafe { Self::give_back_orphaned(this, n) };
         }
+        state.total -= n;
+        // The first in the queue may now ask for more than there is, and hold up nobody.
+        // `sema` is not touched after that: the semaphore may be gone.
+        sema.serve_and_wake(state, 0);
     }
 
     /// Makes `n` new permits; false if there would be too many.
     pub(super) fn add(&self, n: usize) -> bool {
-        let woken = WaitQueue::new();
-        self.lock.lock();
-        // SAFETY: taken above; the woken are ours to wake.
-        unsafe {
-            let state = self.state();
-            let fits = n <= MAX - state.total;
-            if fits {
-                state.total += n;
-                self.serve(n, &woken);
-            }
-            self.lock.unlock();
-            woken.wake_all();
-            fits
+        let mut state = self.state.lock();
+        let fits = n <= MAX - state.total;
+        if fits {
+            state.total += n;
+            self.serve_and_wake(state, n);
         }
+        fits
     }
 
     /// Nobody gets a permit any more; who waits is refused.
     pub(super) fn close(&self) {
-        let woken = WaitQueue::new();
-        self.lock.lock();
-        let word = self.freeze();
-        // SAFETY: taken above; the woken are ours to wake.
-        unsafe {
-            self.state().queue.take_all(&woken);
+        let woken = Wakes::new();
+        {
+            let mut state = self.state.lock();
+            let word = self.freeze();
+            state.queue.take_all(&woken);
             self.word.store((word & !QUEUED) | CLOSED, Release);
-            self.lock.unlock();
-            woken.wake_all();
         }
+        woken.wake_all();
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -295,19 +265,9 @@ impl Sema {
         permits(self.word.load(Relaxed))
     }
 
-    pub(super) fn raw_lock(&self) -> &RawLock {
-        &self.lock
-    }
-
-    /// # Safety
-    /// The caller holds the lock, and no other reference to the state.
-    #[expect(
-        clippy::mut_from_ref,
-        reason = "the lock, which the caller holds, is what excludes others"
-    )]
-    unsafe fn state(&self) -> &mut State {
-        // SAFETY: caller's clause.
-        self.state.with_mut(|state| unsafe { &mut *state })
+    /// The lock and what it protects.
+    pub(super) fn state(&self) -> &WaitLock<State> {
+        &self.state
     }
 
     /// Under the lock: makes the word the caller's, and gives it (invariant 1).
@@ -320,15 +280,10 @@ impl Sema {
     }
 
     /// Takes `n` permits if they are there and nobody waits who could be served.
-    /// Otherwise the word stays frozen, so that the caller may enter the queue.
-    ///
-    /// # Safety
-    /// The caller holds the lock.
-    pub(super) unsafe fn try_locked(&self, n: usize) -> Result<(), Refused> {
+    /// Otherwise the word stays frozen, so that the caller may enter the queue under the same lock.
+    pub(super) fn try_locked(&self, state: &State, n: usize) -> Result<(), Refused> {
         let word = self.freeze();
-        // SAFETY: caller's clause.
-        let next = unsafe { self.state().next() };
-        if next.is_none() && (word & CLOSED != 0 || permits(word) >= n) {
+        if state.next().is_none() && (word & CLOSED != 0 || permits(word) >= n) {
             let closed = word & CLOSED != 0;
             let taken = if closed { 0 } else { n * ONE };
             self.word.store((word & !QUEUED) - taken, Release);
@@ -337,87 +292,56 @@ impl Sema {
         Err(Refused::NotNow)
     }
 
-    /// Enters the queue.
-    ///
-    /// # Safety
-    /// The caller holds the lock and has been refused under it; the record stays in place
-    /// until it has been taken out.
-    pub(super) unsafe fn enqueue(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses.
-        unsafe { self.state().queue.push_back(sg) };
-    }
-
-    /// Leaves the queue if the record is still there. Those behind it who can go on now
-    /// are taken out into `woken`, to be woken without the lock.
-    ///
-    /// # Safety
-    /// The caller holds the lock; the record is in this queue or in none.
-    pub(super) unsafe fn dequeue(&self, sg: &Sudog, woken: &WaitQueue) {
-        if !sg.is_queued() {
-            return;
-        }
-        // SAFETY: caller's clauses.
-        unsafe {
-            self.state().queue.remove(sg);
-            self.serve(0, woken);
-        }
-    }
-
     /// Gives `more` permits and those that are there to the first in the queue, as far as
     /// they go; the served are taken out into `woken`, to be woken without the lock.
-    ///
-    /// # Safety
-    /// The caller holds the lock.
-    unsafe fn serve(&self, more: usize, woken: &WaitQueue) {
+    pub(super) fn serve(&self, state: &mut State, more: usize, woken: &Wakes) {
         let word = self.freeze();
         let mut left = permits(word) + more;
-        // SAFETY: caller's clause: the queue is ours, and its records are alive.
-        let blocked = unsafe {
-            let state = self.state();
-            loop {
-                let Some(sg) = state.next() else { break false };
-                if asked(sg) > left {
-                    break true;
-                }
-                state.queue.remove(sg);
-                if sg.win() {
-                    left -= asked(sg);
-                    sg.success.set(true);
-                    woken.push_back(sg);
-                }
+        let total = state.total;
+        let blocked = loop {
+            let Some(first) = state.next().map(asked) else {
+                break false;
+            };
+            if first > left {
+                break true;
+            }
+            if let Some(won) = state.queue.take_first(|sg| asked(sg) <= total) {
+                left -= first;
+                won.record().success.set(true);
+                woken.push(won);
             }
         };
         let flags = word & CLOSED | if blocked { QUEUED } else { 0 };
         self.word.store((left * ONE) | flags, Release);
     }
+
+    /// [`serve`](Self::serve), and wakes the served. After that the semaphore may be gone.
+    pub(super) fn serve_and_wake(&self, mut state: Held<'_, State>, more: usize) {
+        let woken = Wakes::new();
+        self.serve(&mut state, more, &woken);
+        drop(state);
+        woken.wake_all();
+    }
 }
 
 impl State {
+    /// The queue, for those who have been refused under the same lock.
+    pub(super) fn queue(&mut self) -> &mut WaitQueue {
+        &mut self.queue
+    }
+
     /// The first waiter that could be served one day; whoever asks for more is passed over.
-    ///
-    /// # Safety
-    /// The caller holds the lock, and uses the record no longer than that.
-    unsafe fn next<'a>(&self) -> Option<&'a Sudog> {
-        // SAFETY: caller's clause.
-        unsafe {
-            let mut sg = self.queue.front();
-            while let Some(other) = sg
-                && asked(other) > self.total
-            {
-                sg = other.behind();
-            }
-            sg
-        }
+    fn next(&self) -> Option<&Sudog> {
+        self.queue.iter().find(|sg| asked(sg) <= self.total)
     }
 }
 
 impl Drop for Sema {
     fn drop(&mut self) {
-        // SAFETY: exclusive.
-        let nobody = self
-            .state
-            .with_mut(|state| unsafe { (*state).queue.is_empty() });
-        debug_assert!(nobody, "waiters have handles");
+        debug_assert!(
+            self.state.get_mut().queue.is_empty(),
+            "waiters have handles"
+        );
     }
 }
 

@@ -19,11 +19,12 @@
 mod go;
 
 use crate::prim::{
-    Arc, AtomicU64, DataCell,
+    Arc, AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed},
 };
-use crate::sudog::{Sudog, WaitQueue};
-use gort_runtime::{Current, RawLock, WaitReason};
+use crate::waitlock::{End, Wait, WaitLock};
+use crate::waitqueue::{WaitQueue, Wakes};
+use gort_runtime::{Current, WaitReason};
 use std::fmt;
 use std::panic::Location;
 use std::ptr;
@@ -55,14 +56,8 @@ pub struct WaitGroup {
 
 struct Inner {
     word: AtomicU64,
-    lock: RawLock,
-    waiters: DataCell<WaitQueue>,
+    waiters: WaitLock<WaitQueue>,
 }
-
-// SAFETY: the queue is reached only under the lock.
-unsafe impl Send for Inner {}
-// SAFETY: as above.
-unsafe impl Sync for Inner {}
 
 const ONE: u64 = 1 << 32;
 const WAITER: u64 = 1;
@@ -82,8 +77,7 @@ impl WaitGroup {
         Self {
             inner: Arc::new(Inner {
                 word: AtomicU64::new(0),
-                lock: RawLock::new(),
-                waiters: DataCell::new(WaitQueue::new()),
+                waiters: WaitLock::new(WaitQueue::new()),
             }),
         }
     }
@@ -155,15 +149,17 @@ impl WaitGroup {
         if count(inner.word.load(Acquire)) == 0 {
             return;
         }
-        let site = Location::caller();
-        let current = Current::new();
-        let sg = Sudog::plain(current.waiter(), ptr::null_mut());
-        inner.lock.lock();
+        let wait = Wait {
+            current: &Current::new(),
+            until: None,
+            reason: WaitReason::WaitGroupWait,
+            site: Location::caller(),
+        };
+        let waiters = inner.waiters.lock();
         let mut word = inner.word.load(Acquire);
         loop {
             if count(word) == 0 {
-                // SAFETY: taken above.
-                return unsafe { inner.lock.unlock() };
+                return;
             }
             match inner
                 .word
@@ -173,20 +169,7 @@ impl WaitGroup {
                 Err(now) => word = now,
             }
         }
-        // SAFETY: enqueued under the lock, which `commit` releases; dequeued and woken
-        // once, by `release`.
-        unsafe {
-            inner.waiters.with_mut(|queue| (*queue).push_back(&sg));
-            let lock = &inner.lock;
-            current.park(
-                || {
-                    lock.unlock();
-                    true
-                },
-                WaitReason::WaitGroupWait,
-                site,
-            );
-        }
+        waiters.wait(wait, |waiters| waiters, End::Back, ptr::null_mut());
     }
 }
 
@@ -194,21 +177,17 @@ impl Inner {
     /// So many waiters have become due.
     #[cold]
     fn release(&self, due: u64) {
-        let woken = WaitQueue::new();
-        self.lock.lock();
-        // SAFETY: we hold the lock; the records are moved to `woken` and woken from there.
-        unsafe {
-            self.waiters.with_mut(|queue| {
-                for _ in 0..due {
-                    let Some(sg) = (*queue).dequeue() else {
-                        unreachable!("who is registered has entered the queue")
-                    };
-                    woken.push_back(sg);
-                }
-            });
-            self.lock.unlock();
-            woken.wake_all();
+        let woken = Wakes::new();
+        {
+            let mut waiters = self.waiters.lock();
+            for _ in 0..due {
+                let Some(won) = waiters.dequeue() else {
+                    unreachable!("who is registered has entered the queue")
+                };
+                woken.push(won);
+            }
         }
+        woken.wake_all();
     }
 }
 

@@ -1,0 +1,236 @@
+//! One way to wait: a lock, what it protects, and the dance of waiting under it.
+//!
+//! Whoever waits for a mutex, permits, a timer… takes the object's lock and looks; enters a queue;
+//! parks, whereby the lock is released; is woken, or its time comes; and in that case takes the lock
+//! again and takes its record out. [`Held::wait`] is all of it but the look.
+//!
+//! # Why no wake-up is lost
+//! Look and entry are one critical section, and the lock is released when the waiter can be woken
+//! (`Current::park`'s `commit`). A waker changes what the waiter looks at under the lock, or looks into the queue under it
+//! afterwards: before that section, and the waiter sees the change; or after it, and the waker finds
+//! the record.
+//!
+//! # Why the time and a waker do not both end a wait
+//! A wait with a limit has a [`SelectWord`], which both must win. A waker that takes the record out and does
+//! not win it goes on to the next record. If the time has won, the waiter takes its record out,
+//! unless such a waker has done so, under the lock; so no waker uses the record after that.
+
+use crate::prim::DataCell;
+use crate::sudog::{SelectWord, Sudog};
+use crate::waitqueue::WaitQueue;
+use gort_runtime::{Current, Nanos, RawLock, WaitReason};
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::panic::Location;
+use std::ptr;
+
+/// A lock, and the queues and whatever else it protects. It blocks the thread: what is done under
+/// it is short, and neither waits nor runs a user's code.
+#[derive(Debug)]
+pub(crate) struct WaitLock<S> {
+    lock: RawLock,
+    inside: DataCell<S>,
+}
+
+// SAFETY: `inside` is reached by one thread at a time, the one that holds the lock.
+unsafe impl<S: Send> Send for WaitLock<S> {}
+// SAFETY: as above.
+unsafe impl<S: Send> Sync for WaitLock<S> {}
+
+impl<S> WaitLock<S> {
+    crate::prim::const_unless_loom! {
+        pub(crate) fn new(inside: S) -> Self {
+            Self {
+                lock: RawLock::new(),
+                inside: DataCell::new(inside),
+            }
+        }
+    }
+
+    /// Takes the lock.
+    #[inline]
+    pub(crate) fn lock(&self) -> Held<'_, S> {
+        self.lock.lock();
+        Held {
+            lock: self,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// The lock itself, for a select, which takes those of all its arms.
+    #[inline]
+    pub(crate) fn raw(&self) -> &RawLock {
+        &self.lock
+    }
+
+    /// What the lock protects, for an arm of a select.
+    ///
+    /// # Safety
+    /// The caller, or the select that calls it, holds the lock; no other reference from here is in use.
+    #[inline]
+    #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
+    pub(crate) unsafe fn held(&self) -> &mut S {
+        // SAFETY: caller's clause.
+        self.inside.with_mut(|inside| unsafe { &mut *inside })
+    }
+
+    /// Calls `look` with a pointer for reading, for what has come to rest and is read without the lock.
+    pub(crate) fn with<R>(&self, look: impl FnOnce(*const S) -> R) -> R {
+        self.inside.with(look)
+    }
+
+    /// What the lock protects, where nobody else can reach it.
+    pub(crate) fn get_mut(&mut self) -> &mut S {
+        // SAFETY: exclusive.
+        self.inside.with_mut(|inside| unsafe { &mut *inside })
+    }
+}
+
+/// The lock is held, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held<'a, S> {
+    lock: &'a WaitLock<S>,
+    /// It is released by the thread that took it, or by the park of the goroutine that did.
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl<S> Deref for Held<'_, S> {
+    type Target = S;
+
+    #[inline]
+    fn deref(&self) -> &S {
+        // SAFETY: we hold the lock, and `self` is borrowed: nobody writes.
+        unsafe { self.lock.held() }
+    }
+}
+
+impl<S> DerefMut for Held<'_, S> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut S {
+        // SAFETY: we hold the lock, and `self` is borrowed for ourselves.
+        unsafe { self.lock.held() }
+    }
+}
+
+impl<S> Drop for Held<'_, S> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: a `Held` is made by who took the lock.
+        unsafe { self.lock.lock.unlock() };
+    }
+}
+
+/// Who waits, for how long, and as what a dump shows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait<'c> {
+    pub(crate) current: &'c Current,
+    /// `None`: for as long as it takes.
+    pub(crate) until: Option<Nanos>,
+    pub(crate) reason: WaitReason,
+    pub(crate) site: &'static Location<'static>,
+}
+
+/// At which end of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Back,
+    /// It has waited before.
+    Front,
+}
+
+/// How a wait ended.
+#[derive(Debug)]
+pub(crate) enum Waited<'a, S> {
+    /// By a waker, which left this in the record's `success`.
+    Woken(bool),
+    /// By the time. The record is out of the queue; the lock is held, so that what the
+    /// leaving means for others can be seen to.
+    Expired(Held<'a, S>),
+}
+
+impl<'a, S> Held<'a, S> {
+    /// Waits in the queue that `queue` names, with `elem` in the record.
+    #[inline]
+    pub(crate) fn wait(
+        mut self,
+        wait: Wait<'_>,
+        queue: impl Fn(&mut S) -> &mut WaitQueue,
+        end: End,
+        elem: *mut (),
+    ) -> Waited<'a, S> {
+        let word = SelectWord::new();
+        let sg = Sudog::plain(wait.current.waiter(), elem);
+        if wait.until.is_some() {
+            sg.select.set(&raw const word);
+        }
+        // SAFETY: record and word are ours, and stay in place until `wait_registered` has returned,
+        // when the record is out of the queue.
+        unsafe {
+            let queue = queue(&mut self);
+            match end {
+                End::Back => queue.push_back(&sg),
+                End::Front => queue.push_front(&sg),
+            }
+        }
+        // SAFETY: just done.
+        unsafe { self.wait_registered(wait, queue, &sg, &word, || ()) }
+    }
+
+    /// Waits with a record that is in the queue that `queue` names. `unlocked` is called on the
+    /// system stack when the lock has been released: it may not wait or panic, and touches nothing that may
+    /// be gone once the waiter has been woken.
+    ///
+    /// # Safety
+    /// `sg` is in that queue and names `wait.current` as the one to wake; it carries `word` if there is a limit.
+    #[inline]
+    pub(crate) unsafe fn wait_registered(
+        self,
+        wait: Wait<'_>,
+        queue: impl Fn(&mut S) -> &mut WaitQueue,
+        sg: &Sudog,
+        word: &SelectWord,
+        unlocked: impl FnOnce(),
+    ) -> Waited<'a, S> {
+        let lock = self.lock;
+        let commit = move || {
+            drop(self);
+            unlocked();
+            true
+        };
+        // SAFETY: the waiter was shown under the lock, which `commit` releases. Whoever takes the record
+        // out (and wins the word) wakes us, once.
+        unsafe { park(wait, word, commit) };
+        if wait.until.is_none() || word.winner().is_some() {
+            return Waited::Woken(sg.success.get());
+        }
+        let mut held = lock.lock();
+        // SAFETY: the record is in this queue, or was taken out by a waker that lost the word.
+        unsafe { queue(&mut held).remove(sg) };
+        Waited::Expired(held)
+    }
+}
+
+/// Parks until woken, or until the limit, if there is one, wins `word`.
+///
+/// # Safety
+/// As for [`Current::park`]: the caller has shown the waiter to wakers under a lock that `commit` releases, and one of
+/// them wakes it, having won `word` if there is a limit. `word` stays until this returns.
+#[inline]
+pub(crate) unsafe fn park(wait: Wait<'_>, word: &SelectWord, commit: impl FnOnce() -> bool) {
+    let Wait {
+        current,
+        until,
+        reason,
+        site,
+    } = wait;
+    // SAFETY: caller's clauses. `expire` wins the word, as any waker must.
+    unsafe {
+        match until {
+            None => current.park(commit, reason, site),
+            Some(until) => {
+                let word = ptr::from_ref(word).cast();
+                current.park_until(commit, until, SelectWord::expire, word, reason, site);
+            }
+        }
+    }
+}
