@@ -23,6 +23,7 @@ use crate::unwind;
 use crate::waiter::Waiter;
 use crate::wire;
 use std::any::Any;
+use std::mem;
 use std::ptr::{self, NonNull};
 
 /// How a goroutine ended.
@@ -82,9 +83,10 @@ pub(crate) extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
             Ok(value) => Outcome::Returned(value),
             Err(payload) => caught_at_root(payload),
         };
+        let has_destructor = mem::needs_drop::<T>() || matches!(outcome, Outcome::Panicked(_));
         let outcome_at = packet.cast::<Outcome<T>>();
         outcome_at.write(outcome);
-        if gp.join.outcome_stored() {
+        if gp.join.outcome_stored() && has_destructor {
             // Nobody will ask for it. A destructor that panics ends here.
             unwind::discard_in_place(outcome_at);
         }

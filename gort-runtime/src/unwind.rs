@@ -214,10 +214,11 @@ pub fn discard<T>(value: T) {
 pub(crate) fn quietly(f: impl FnOnce()) -> bool {
     let aside = put_aside();
     let panicked = panic::catch_unwind(AssertUnwindSafe(f)).err();
-    let left = put_back(aside).map(|(payload, _)| payload);
+    let left = put_back(aside);
     let quiet = panicked.is_none();
-    for payload in [panicked, left].into_iter().flatten() {
-        quietly_last(payload);
+    if !quiet || left.is_some() {
+        panicked.map(quietly_last);
+        left.map(|(payload, _)| quietly_last(payload));
     }
     quiet
 }
