@@ -17,12 +17,11 @@
 //! schedtrace quit checkdead            reports: regularly, at SIGQUIT, of deadlocks
 //! metrics blocks traceback stacktrace  what everybody is doing
 //! sched allp held                      global queue, idle lists · who is on hold
-//! g m p  tls  g0call  stats  shown     goroutine · thread · processor · who runs here · counts
+//! g m p  tls maywait g0call stats shown goroutine · thread · processor · who runs here, and may wait · counts
 //! netpoll/                             who waits for which descriptor
 //! stack/ time/ gqueue home             where goroutines live, sleep, queue
 //! panicking unwind                     exits and panics · catching them, and which is caught
 //! idle ownership runq join gstatus     the protocols, which loom explores
-//! maywait                              who may wait, and where
 //! waiter                               a goroutine or a thread that waits, as a word
 //! lock note threadparker               what blocks a thread
 //! config debug goroutine waitreason    settings, names

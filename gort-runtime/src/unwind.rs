@@ -216,9 +216,11 @@ pub(crate) fn quietly(f: impl FnOnce()) -> bool {
     let panicked = panic::catch_unwind(AssertUnwindSafe(f)).err();
     let left = put_back(aside);
     let quiet = panicked.is_none();
-    if !quiet || left.is_some() {
-        panicked.map(quietly_last);
-        left.map(|(payload, _)| quietly_last(payload));
+    if let Some(payload) = panicked {
+        quietly_last(payload);
+    }
+    if let Some((payload, _)) = left {
+        quietly_last(payload);
     }
     quiet
 }
