@@ -118,10 +118,10 @@ fn run() {
             stuck.alive();
         }
         let now = os::now_ns();
-        let has_chores = hogs.look(now) | trimmer.look(now);
-        if !has_chores && SCHED.idle.npidle() == SCHED.procs() {
+        trimmer.look(now);
+        if !hogs.look(now) && SCHED.idle.npidle() == SCHED.procs() {
             idle += 1;
-            if idle >= IDLE_ROUNDS && sleep_us >= LONGEST_SLEEP_US {
+            if idle >= IDLE_ROUNDS && sleep_us >= LONGEST_SLEEP_US && trimmer.is_done() {
                 if park(&mut trace, &mut stuck, watch_us) {
                     (quiet, idle, sleep_us) = (0, 0, SHORTEST_SLEEP_US);
                     watch_us = LONGEST_SLEEP_US;

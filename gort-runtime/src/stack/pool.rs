@@ -243,14 +243,12 @@ pub(crate) fn free_one(gp: NonNull<G>) {
 }
 
 /// Takes out up to `most` free slots of one size that nobody has wanted since the last
-/// call, to be trimmed. True if some are free, now or when this is called again.
-pub(super) fn take_unwanted(most: u32, into: &GQueue) -> bool {
+/// call, to be trimmed.
+pub(super) fn take_unwanted(most: u32, into: &GQueue) {
     let mut pool = POOL.lock();
-    let mut any_free = false;
     for class in &mut pool.classes {
         let unwanted = class.low_water.min(most);
         class.low_water = class.free.len() - unwanted;
-        any_free |= !class.free.is_empty();
         if unwanted != 0 {
             for gp in std::iter::from_fn(|| class.free.pop_front()).take(unwanted as usize) {
                 into.push_back(gp);
@@ -258,7 +256,14 @@ pub(super) fn take_unwanted(most: u32, into: &GQueue) -> bool {
             break;
         }
     }
-    any_free
+}
+
+/// Whether some slots are free and not trimmed.
+pub(super) fn any_untrimmed() -> bool {
+    POOL.lock()
+        .classes
+        .iter()
+        .any(|class| !class.free.is_empty())
 }
 
 /// Gives back slots that `take_unwanted` took out.

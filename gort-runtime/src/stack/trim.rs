@@ -25,21 +25,23 @@ pub(crate) struct Trimmer {
     looked_at: u64,
     /// The last look found unwanted slots: perhaps there are more.
     found: bool,
-    /// Some slots are free and not trimmed.
-    any_free: bool,
 }
 
 impl Trimmer {
-    /// Looks at some unwanted slots if it is time to; true while there are any to look at.
-    pub(crate) fn look(&mut self, now: u64) -> bool {
+    /// Looks at some unwanted slots if it is time to.
+    pub(crate) fn look(&mut self, now: u64) {
         if self.found || now - self.looked_at >= PERIOD_NS {
             let slots = GQueue::new();
-            self.any_free = pool::take_unwanted(BATCH, &slots);
+            pool::take_unwanted(BATCH, &slots);
             self.looked_at = now;
             self.found = !slots.is_empty();
             trim_all(&slots);
         }
-        self.any_free
+    }
+
+    /// Whether nothing is left to be looked at, now or later: until then sysmon may not park.
+    pub(crate) fn is_done(&self) -> bool {
+        !self.found && !pool::any_untrimmed()
     }
 }
 

@@ -338,7 +338,10 @@ mod tests {
             last = next;
             // `ready` links real Gs, so look at the heap instead of running it.
             let mut heap = timers.heap.lock();
-            while heap.first().is_some_and(|e| e.when <= next) {
+            while let Some(first) = heap.first()
+                && first.when <= next
+            {
+                assert_eq!(first.when, next, "nobody was due earlier");
                 take_out(&mut heap, 0);
                 due += 1;
             }
