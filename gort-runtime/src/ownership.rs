@@ -112,6 +112,8 @@ impl Ownership {
     /// Owner: back to user code.
     #[inline(always)]
     pub(crate) fn leave(&self) {
+        // Relaxed: the owner's own last store.
+        debug_assert_eq!(self.mark.load(Relaxed), INSIDE, "left twice");
         self.mark.store(USER, Release);
     }
 

@@ -212,6 +212,7 @@ pub(super) fn hand_p(m: &M, p: &'static P) {
 /// its thread is to exit. With `watch` it looks after timers and the network meanwhile, if
 /// no other M does.
 pub(super) fn stopm(m: &M, watch: bool) -> bool {
+    debug_assert!(m.curg.get().is_null(), "an M sleeps that runs a goroutine");
     let mut watch = watch;
     loop {
         let mut until = if watch { SCHED.earliest_timer() } else { 0 };
