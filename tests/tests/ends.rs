@@ -198,6 +198,30 @@ fn a_deadlock_of_an_inner_main_is_reported() {
     }
 }
 
+// DL02: whoever parks last has no P, and the monitor sleeps: it is for its thread to notice.
+#[test]
+fn a_deadlock_in_a_blocking_call_is_reported() {
+    for procs in [1, 2, 8] {
+        for name in [
+            "stuck-in-a-blocking-call",
+            "locked-and-stuck-in-a-blocking-call",
+        ] {
+            is_reported(name, procs, &["all goroutines are asleep - deadlock!"]);
+        }
+    }
+}
+
+#[test]
+fn a_deadlock_is_reported_although_a_thread_has_gone() {
+    for procs in [1, 2, 8] {
+        is_reported(
+            "stuck-after-a-thread-has-gone",
+            procs,
+            &["all goroutines are asleep - deadlock!"],
+        );
+    }
+}
+
 // DL03
 #[test]
 fn a_deadlock_of_a_goroutine_locked_to_its_thread_is_reported() {
@@ -246,10 +270,20 @@ fn nothing_is_reported_while_somebody_can_still_wake_a_goroutine() {
             "woken-by-an-inner-main",
             "woken-by-another-threads-main",
             "woken-by-blocking-call",
+            "woken-by-a-locked-goroutine",
             "woken-by-unannounced-call",
+            "woken-by-another-process",
         ] {
             completes(name, procs, "woken");
         }
+    }
+}
+
+// DL09: once main has returned, the thread that called `run` is like any other.
+#[test]
+fn nothing_is_reported_when_main_has_returned() {
+    for procs in [1, 2, 8] {
+        completes("stuck-when-main-has-returned", procs, "finished");
     }
 }
 

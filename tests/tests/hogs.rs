@@ -21,6 +21,10 @@ fn thread_id() -> i64 {
     unsafe { libc::syscall(libc::SYS_gettid) }
 }
 
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").unwrap().count()
+}
+
 fn thread_exists(id: i64) -> bool {
     std::path::Path::new(&format!("/proc/self/task/{id}")).exists()
 }
@@ -225,6 +229,22 @@ claims! {
         sleep(Duration::from_micros(100));
     }
 
+    fn threads_that_are_no_longer_needed_end() {
+        // Each for a call; an idle one ends after 5 s.
+        const CALLS: usize = 40;
+        let calls: Vec<_> = (0..CALLS)
+            .map(|_| go!(|| blocking(|| thread::sleep(Duration::from_millis(300)))))
+            .collect();
+        calls.into_iter().for_each(|call| call.join().unwrap());
+        let many = threads();
+        let until = Instant::now() + Duration::from_secs(30);
+        while threads() > max_procs() + CALLS / 4 {
+            assert!(Instant::now() < until, "{many} threads, then {}", threads());
+            sleep(Duration::from_millis(50));
+        }
+        assert!(many > CALLS / 2, "{many} threads for {CALLS} calls");
+    }
+
     // LT04
     fn a_goroutine_that_ends_locked_takes_its_thread_with_it() {
         if never_migrates() {
@@ -297,4 +317,40 @@ claims! {
         assert!(matches!(exited, Err(JoinError::Exited)));
         assert!(ended.load(SeqCst));
     }
+}
+
+/// Goroutines that stay on their threads keep these alive, also when they have been idle for longer than others may.
+#[test]
+fn threads_where_goroutines_belong_do_not_end() {
+    const TEST: &str = concat!(
+        module_path!(),
+        "::threads_where_goroutines_belong_do_not_end"
+    );
+    if gort_tests::role().is_some() {
+        gort::runtime::run(|| {
+            let (release, rx) = bounded::<()>(0);
+            let all: Vec<_> = (0..20)
+                .map(|_| {
+                    go!(clone [rx]; {
+                        // So that each has a thread.
+                        blocking(|| thread::sleep(Duration::from_millis(200)));
+                        rx.recv().unwrap_err();
+                    })
+                })
+                .collect();
+            sleep(Duration::from_secs(7));
+            drop(release);
+            all.into_iter().for_each(|one| one.join().unwrap());
+        });
+        return;
+    }
+    let ended = gort_tests::run_child(
+        TEST,
+        "body",
+        &[("GORT_MAXPROCS", "2"), ("GORT_DEBUG", "migrate=never")],
+    );
+    assert!(
+        ended.status.success() && ended.stdout.contains("1 passed"),
+        "{ended:?}"
+    );
 }

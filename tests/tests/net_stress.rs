@@ -5,7 +5,7 @@ use gort::net::{Shutdown, TcpListener, TcpStream};
 use gort::prelude::*;
 use gort::runtime::WaitReason;
 use gort::time::sleep;
-use gort_tests::{Random, claims, never_migrates, parked, seed, waiting};
+use gort_tests::{Random, always_migrates, claims, never_migrates, parked, seed, waiting};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -99,6 +99,17 @@ fn life(addr: SocketAddr, random: &mut Random) {
     writing.join().expect("join");
 }
 
+/// Ends the process if this takes longer: a limit of the runtime's own would be a timer, and whoever keeps time
+/// is awake now and then.
+fn watched() {
+    const LIMIT: Duration = Duration::from_secs(12);
+    thread::spawn(|| {
+        thread::sleep(LIMIT);
+        eprintln!("nobody polls");
+        std::process::abort();
+    });
+}
+
 claims! {
     fn descriptors_that_come_and_go_keep_their_data_apart() {
         let seed = seed();
@@ -154,6 +165,32 @@ claims! {
         stop.store(true, Relaxed);
     }
 
+    // Their M looks at the network itself, long before the monitor does.
+    fn a_connection_gets_on_between_the_turns_of_goroutines_that_only_yield() {
+        if gort::runtime::max_procs() > 1 || always_migrates() {
+            return;
+        }
+        let (_listener, addr) = echo_server();
+        let stop = Arc::new(AtomicBool::new(false));
+        let yielding = go!(clone [stop]; {
+            let mut yields = 0;
+            while !stop.load(Relaxed) {
+                yield_now();
+                yields += 1;
+            }
+            yields
+        });
+        let stream = TcpStream::connect(addr).expect("connect");
+        for i in 0..100u32 {
+            round_trip(&stream, &i.to_le_bytes());
+        }
+        stop.store(true, Relaxed);
+        let yields: u32 = yielding.join().expect("join");
+        // Some thousands for each; the monitor would look after 10 ms, tens of thousands and more.
+        let most = if cfg!(debug_assertions) { 1_000_000 } else { 5_000_000 };
+        assert!(yields < most, "{yields} yields during 100 round trips");
+    }
+
     // NP15
     fn the_poller_is_up_for_timers_and_for_others() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
@@ -195,6 +232,54 @@ claims! {
         for thread in threads {
             gort::blocking(|| thread.join()).expect("join");
         }
+    }
+
+    // All Ms sleep, and the monitor as well: the thread must see to it that somebody polls.
+    fn a_plain_thread_waits_while_the_runtime_sleeps() {
+        watched();
+        let listener = Arc::new(TcpListener::bind("127.0.0.1:0").expect("bind"));
+        let addr = listener.local_addr().expect("address");
+        for somebody_keeps_time in [false, true] {
+            if somebody_keeps_time {
+                go!(|| sleep(Duration::from_secs(3_600)));
+            }
+            let (accepted, rx) = bounded(0);
+            let accepting = thread::spawn({
+                let listener = listener.clone();
+                move || {
+                    thread::sleep(Duration::from_millis(300));
+                    accepted.send(listener.accept().is_ok()).expect("main receives");
+                }
+            });
+            let connecting = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(400));
+                std::net::TcpStream::connect(addr).expect("connect");
+            });
+            assert_eq!(rx.recv(), Ok(true));
+            gort::blocking(|| accepting.join().and(connecting.join())).expect("join");
+        }
+    }
+
+    // The same for a goroutine whose M has no P that it could idle, and sleeps for this goroutine alone.
+    fn a_wired_goroutine_that_has_lost_its_p_waits_while_the_runtime_sleeps() {
+        watched();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+        let addr = listener.local_addr().expect("address");
+        let accepting = go!(move || {
+            let _lock = gort::lock_os_thread();
+            // After 100 ms the P is taken, although nobody wants it.
+            let since = Instant::now();
+            while since.elapsed() < Duration::from_millis(300) {
+                std::hint::spin_loop();
+            }
+            listener.accept().is_ok()
+        });
+        let connecting = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(700));
+            std::net::TcpStream::connect(addr).expect("connect");
+        });
+        assert!(accepting.join().expect("join"));
+        gort::blocking(|| connecting.join()).expect("join");
     }
 
     fn goroutines_that_are_wired_to_their_threads_wait_too() {

@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
-use gort::runtime::{Metrics, max_procs, metrics};
+use gort::runtime::{GoroutineInfo, GoroutineState, Metrics, max_procs, metrics};
 use gort_tests::{always_migrates, claims, never_migrates};
 use std::hint;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicUsize,
@@ -163,5 +164,37 @@ claims! {
         let seen = thread::spawn(metrics);
         let seen = seen.join().unwrap();
         assert_eq!((seen.goroutines, seen.procs), (1, max_procs()));
+    }
+
+    fn a_goroutine_that_a_plain_thread_has_woken_waits_from_then_on() {
+        let (tx, rx) = bounded(0);
+        let (_never, nothing) = bounded::<()>(0);
+        let waits = go!(name = "waits"; move || {
+            rx.recv().unwrap();
+            let _ = nothing.recv();
+        });
+        // Main sleeps, and every M, so the P that the goroutine gets has not looked at the clock for long.
+        let (done, end) = bounded(0);
+        thread::spawn(move || {
+            let waiting = || {
+                let all = gort::runtime::goroutines();
+                let is_it = |info: &GoroutineInfo| info.name.as_deref() == Some("waits");
+                let info = all.into_iter().find(is_it).unwrap();
+                (info.state == GoroutineState::Waiting, info.at.map(Location::line), info.since)
+            };
+            thread::sleep(Duration::from_millis(300));
+            let (_, first, _) = waiting();
+            let woken = Instant::now();
+            tx.send(()).unwrap();
+            let since = loop {
+                match waiting() {
+                    (true, at, since) if at != first => break since,
+                    _ => assert!(woken.elapsed() < Duration::from_secs(30)),
+                }
+            };
+            done.send(since <= woken.elapsed()).unwrap();
+        });
+        assert_eq!(end.recv(), Ok(true), "it seems to have waited since before it was woken");
+        assert!(!waits.is_finished());
     }
 }

@@ -4,12 +4,13 @@
 use gort::__macro::defer;
 use gort::prelude::*;
 use gort::recover;
+use gort::runtime::{max_procs, metrics};
 use gort_tests::{Counted, claims, never_migrates, settle};
 use std::any::Any;
 use std::hint;
 use std::panic::{catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
 /// How a function is left.
@@ -436,5 +437,73 @@ claims! {
             }
         }
         unrelated.join().unwrap();
+    }
+
+    // PA28: whoever comes back from a blocking call and finds every P taken waits for one on its own thread.
+    fn goroutines_that_wait_for_a_p_while_they_unwind_do_not_confuse_others() {
+        if never_migrates() {
+            return;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let wrong = Arc::new(AtomicUsize::new(0));
+        let busy: Vec<_> = (0..2 * max_procs())
+            .map(|_| {
+                go!(clone [stop, wrong]; {
+                    while !stop.load(SeqCst) {
+                        wrong.fetch_add(usize::from(thread::panicking()), SeqCst);
+                        yield_now();
+                    }
+                })
+            })
+            .collect();
+        let unwinding: Vec<_> = (0..8)
+            .map(|i| {
+                go!(clone [wrong]; {
+                    for _ in 0..10 {
+                        let caught = recover(|| {
+                            let _deferred = defer(|| {
+                                gort::blocking(|| thread::sleep(Duration::from_millis(1)));
+                                wrong.fetch_add(usize::from(!thread::panicking()), SeqCst);
+                            });
+                            quiet_panic(i);
+                        });
+                        assert!(caught.is_err());
+                        wrong.fetch_add(usize::from(thread::panicking()), SeqCst);
+                    }
+                })
+            })
+            .collect();
+        unwinding.into_iter().for_each(|one| one.join().unwrap());
+        stop.store(true, SeqCst);
+        busy.into_iter().for_each(|one| one.join().unwrap());
+        assert_eq!(wrong.load(SeqCst), 0, "wrong answers of `panicking()`");
+    }
+
+    // PA28: and the thread is everybody's again. One that is tied hands its P to another M each time it waits.
+    fn a_goroutine_that_has_waited_for_a_p_while_unwinding_is_not_tied_to_its_thread() {
+        let stop = Arc::new(AtomicBool::new(false));
+        let busy: Vec<_> = (0..2 * max_procs())
+            .map(|_| {
+                go!(clone [stop]; {
+                    while !stop.load(SeqCst) {
+                        yield_now();
+                    }
+                })
+            })
+            .collect();
+        let unwound = go!(clone [stop]; {
+            let caught = recover(|| {
+                let _deferred = defer(|| gort::blocking(|| thread::sleep(Duration::from_millis(30))));
+                quiet_panic(0);
+            });
+            assert!(caught.is_err());
+            stop.store(true, SeqCst);
+            let before = metrics().handoffs;
+            (0..1_000).for_each(|_| yield_now());
+            metrics().handoffs - before
+        });
+        let handoffs = unwound.join().unwrap();
+        assert!(handoffs < 500, "{handoffs} times another M was given the P");
+        busy.into_iter().for_each(|one| one.join().unwrap());
     }
 }

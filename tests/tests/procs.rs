@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
-use gort::runtime::{max_procs, num_goroutines, set_max_procs};
+use gort::runtime::{max_procs, metrics, num_goroutines, set_max_procs};
 use gort::time::{after_func, sleep};
-use gort_tests::{Random, claims, never_migrates, run_child, seed};
+use gort_tests::{Random, always_migrates, claims, never_migrates, run_child, seed};
 use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -159,6 +159,71 @@ claims! {
             all.into_iter().for_each(|one| one.join().unwrap());
             assert_eq!(ran.load(SeqCst), 160);
         }
+    }
+
+    // SC18: also whoever was to run next, while the other P has enough to do.
+    fn what_was_to_run_next_on_a_p_that_goes_is_run() {
+        for _ in 0..40 {
+            set_max_procs(2);
+            let flag = || Arc::new(AtomicBool::new(false));
+            let (runs, ran) = (flag(), flag());
+            let (done, end) = bounded::<()>(0);
+            // Is stolen, and so runs on the P that goes.
+            let last = go!(clone [runs, ran]; {
+                runs.store(true, SeqCst);
+                go!(move || ran.store(true, SeqCst));
+                set_max_procs(1);
+                end.recv().unwrap_err();
+            });
+            // Here, as long as it takes.
+            let busy = go!(clone [ran]; {
+                let since = Instant::now();
+                while !runs.load(SeqCst) {
+                    spin_loop();
+                }
+                while !ran.load(SeqCst) && since.elapsed() < Duration::from_secs(10) {
+                    yield_now();
+                }
+            });
+            busy.join().unwrap();
+            assert!(ran.load(SeqCst), "it does not run");
+            drop(done);
+            last.join().unwrap();
+        }
+    }
+
+    // SC18: a P that goes is given up by whoever runs on it and enters the runtime.
+    fn goroutines_that_yield_do_not_keep_a_p_that_goes() {
+        const PS: usize = 4;
+        if always_migrates() || never_migrates() {
+            return;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        // With main one for each P: none of these is ever idle.
+        let others: Vec<_> = (1..PS)
+            .map(|_| {
+                let stop = stop.clone();
+                spawn(move || {
+                    while !stop.load(SeqCst) {
+                        yield_now();
+                    }
+                })
+            })
+            .collect();
+        let yield_until = |holds: &dyn Fn(usize) -> bool| {
+            let until = Instant::now() + Duration::from_secs(10);
+            while !holds(metrics().running) {
+                assert!(Instant::now() < until, "{} run", metrics().running);
+                yield_now();
+            }
+        };
+        set_max_procs(PS);
+        yield_until(&|running| running == PS);
+        set_max_procs(1);
+        // Main, and nobody else for some time.
+        yield_until(&|_| (0..3_000).all(|_| metrics().running == 1));
+        stop.store(true, SeqCst);
+        others.into_iter().for_each(|one| one.join().unwrap());
     }
 
     // SC18

@@ -253,6 +253,56 @@ claims! {
         spinners.into_iter().for_each(|spinner| spinner.join().unwrap());
     }
 
+    // SC06: nor do goroutines that wake each other, and never leave the local queue empty, those in the global one.
+    fn a_goroutine_that_a_plain_thread_wakes_gets_its_turn_among_many_that_wake_each_other() {
+        const MEMBERS: usize = 40;
+        if max_procs() > 1 || always_migrates() || never_migrates() {
+            return;
+        }
+        let (woken, late) = bounded(0);
+        let (sent, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let outside = thread::spawn({
+            let sent = sent.clone();
+            move || {
+                thread::sleep(Duration::from_millis(20));
+                woken.send(()).unwrap();
+                sent.store(true, SeqCst);
+            }
+        });
+        let outsider = go!(clone [stop]; {
+            late.recv().unwrap();
+            stop.store(true, SeqCst);
+        });
+        // While the members of one group run, those of the other are queued.
+        let groups: Vec<_> = (0..2)
+            .map(|_| {
+                go!(clone [sent, stop]; {
+                    let (done, dones) = bounded(MEMBERS);
+                    let members: Vec<_> = (0..MEMBERS)
+                        .map(|_| {
+                            let (tx, rx) = bounded::<()>(1);
+                            go!(clone [done]; for () in rx {
+                                done.send(()).unwrap();
+                            });
+                            tx
+                        })
+                        .collect();
+                    let mut rounds_since = 0;
+                    while !stop.load(SeqCst) && rounds_since < 500 {
+                        members.iter().for_each(|member| member.send(()).unwrap());
+                        dones.iter().take(MEMBERS).for_each(drop);
+                        rounds_since += usize::from(sent.load(SeqCst));
+                    }
+                    rounds_since
+                })
+            })
+            .collect();
+        let rounds = groups.into_iter().map(|group| group.join().unwrap()).max().unwrap();
+        assert!(rounds < 100, "not in {rounds} rounds");
+        outsider.join().unwrap();
+        outside.join().unwrap();
+    }
+
     // SC07
     fn a_busy_channel_does_not_keep_a_due_timer_from_firing() {
         for _ in 0..3 {
@@ -362,6 +412,92 @@ claims! {
             seen.push((long, short));
         }
         panic!("steps of the long and the short jobs: {seen:?}");
+    }
+
+    // SC09: nor does it hand on the P all the time.
+    fn a_ping_pong_pair_may_use_its_time_slice() {
+        if max_procs() > 1 || always_migrates() || never_migrates() {
+            return;
+        }
+        let exchanges = Arc::new(AtomicUsize::new(0));
+        let (ping, pings) = bounded::<()>(0);
+        let (pong, pongs) = bounded::<()>(0);
+        let player = go!(clone [exchanges]; {
+            while ping.send(()).is_ok() && pongs.recv().is_ok() {
+                exchanges.fetch_add(1, Relaxed);
+            }
+        });
+        let (stop, stops) = flag();
+        let peer = go!(move || {
+            while !stop.load(Relaxed) && pings.recv().is_ok() && pong.send(()).is_ok() {}
+        });
+        // Between two turns of this goroutine they do many exchanges, or few: most are among many. Not at first;
+        // and a busy machine may leave them no whole time slice for a while.
+        let (since, mut before, mut most, mut among_many) = (Instant::now(), 0, 0, 0);
+        let elapsed = |ms| since.elapsed() > Duration::from_millis(ms);
+        let mut start = 0;
+        while !elapsed(300) || 2 * among_many < before - start && !elapsed(20_000) {
+            yield_now();
+            let now = exchanges.load(Relaxed);
+            if !elapsed(100) {
+                start = now;
+            } else if now - before > 200 {
+                among_many += now - before;
+                most = most.max(now - before);
+            }
+            before = now;
+        }
+        stops().store(true, Relaxed);
+        player.join().unwrap();
+        peer.join().unwrap();
+        let all = before - start;
+        assert!(2 * among_many >= all, "{among_many} of {all} exchanges were among many");
+        // A time slice is 10 ms.
+        assert!(most < 1_000_000, "{most} exchanges in one time slice");
+    }
+
+    // SC10: the monitor ends a time slice of long jobs. Left to itself a pair looks at the clock every 16 of them.
+    fn a_pair_with_long_jobs_does_not_do_many_in_one_time_slice() {
+        if max_procs() > 1 || always_migrates() || never_migrates() {
+            return;
+        }
+        let jobs = Arc::new(AtomicUsize::new(0));
+        let (ping, pings) = bounded::<()>(0);
+        let (pong, pongs) = bounded::<()>(0);
+        let job = || {
+            let since = Instant::now();
+            while since.elapsed() < Duration::from_millis(1) {
+                hint::spin_loop();
+            }
+        };
+        let player = go!(clone [jobs]; {
+            while ping.send(()).is_ok() && pongs.recv().is_ok() {
+                job();
+                jobs.fetch_add(1, Relaxed);
+            }
+        });
+        let (stop, stops) = flag();
+        let peer = go!(clone [jobs]; {
+            while !stop.load(Relaxed) && pings.recv().is_ok() && pong.send(()).is_ok() {
+                job();
+                jobs.fetch_add(1, Relaxed);
+            }
+        });
+        let (since, mut before) = (Instant::now(), 0);
+        let mut in_slices = Vec::new();
+        while since.elapsed() < Duration::from_millis(500) {
+            yield_now();
+            let now = jobs.load(Relaxed);
+            if now > before {
+                in_slices.push(now - before);
+            }
+            before = now;
+        }
+        stops().store(true, Relaxed);
+        player.join().unwrap();
+        peer.join().unwrap();
+        // A time slice is 10 ms; the monitor may be late.
+        assert!(in_slices.iter().any(|&n| n < 26), "{in_slices:?} jobs of 1 ms");
     }
 
     // SC13

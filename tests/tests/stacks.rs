@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
-use gort::runtime::max_procs;
+use gort::runtime::{max_procs, metrics};
 use gort::time::sleep;
 use gort::{Builder, current, recover};
 use gort_tests::{claims, resident_bytes, settle};
 use std::backtrace::Backtrace;
 use std::hint::black_box;
 use std::thread;
+use std::time::Instant;
 
 const MIB: usize = 1024 * 1024;
 
@@ -259,7 +260,28 @@ claims! {
         while resident_bytes() - before.min(resident_bytes()) > 120 * MIB {
             sleep(Duration::from_millis(10));
         }
-        // Trimmed slots are as good as others.
+        // Trimmed slots are as good as others, and there are no new ones.
+        let reserved = metrics().stack_bytes;
         go_deep_together(3_000);
+        assert!(metrics().stack_bytes < reserved + reserved / 2);
+    }
+
+    // GO14: the monitor sees to it, also when nobody gives it anything else to do.
+    fn memory_of_deep_stacks_is_given_back_while_everybody_sleeps() {
+        go_deep_together(64);
+        let before = resident_bytes();
+        go_deep_together(3_000);
+        // With a timer to come nobody looks for a deadlock now and then.
+        spawn(|| sleep(Duration::from_secs(3_600)));
+        let (tx, rx) = bounded(0);
+        thread::spawn(move || {
+            let until = Instant::now() + Duration::from_secs(20);
+            while resident_bytes().saturating_sub(before) > 120 * MIB && Instant::now() < until {
+                thread::sleep(Duration::from_millis(50));
+            }
+            tx.send(resident_bytes().saturating_sub(before) / MIB).unwrap();
+        });
+        let kept = rx.recv().unwrap();
+        assert!(kept <= 120, "{kept} MiB are kept");
     }
 }

@@ -101,11 +101,18 @@ fn main() {
         .nth(2)
         .map_or(100_000, |text| text.parse().unwrap());
     let pause = Duration::from_micros(pause);
+    if name == "connects" {
+        thread::sleep(Duration::from_millis(300));
+        let port = env::args().nth(2).unwrap().parse::<u16>().unwrap();
+        drop(std::net::TcpStream::connect(("127.0.0.1", port)).unwrap());
+        return;
+    }
     if name == "woken-by-signal" {
         let set = set_of(libc::SIGUSR1);
         // SAFETY: reads the set.
         unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) };
     }
+    let after = name.clone();
     gort::runtime::run(move || match name.as_str() {
         "stuck-receiving" => {
             let (_tx, rx) = bounded::<()>(0);
@@ -242,6 +249,29 @@ fn main() {
             let _ = rx.recv();
             drop(tx);
         }
+        "stuck-after-a-thread-has-gone" => {
+            // The goroutine takes its thread with it.
+            let locked = go!(|| {
+                let _never_unlocked = std::mem::ManuallyDrop::new(gort::lock_os_thread());
+            });
+            locked.join().unwrap();
+            let (_tx, rx) = bounded::<()>(0);
+            let _ = rx.recv();
+        }
+        "stuck-in-a-blocking-call" => gort::blocking(|| {
+            // The monitor has taken the P and gone to sleep.
+            thread::sleep(Duration::from_millis(500));
+            let (_tx, rx) = bounded::<()>(0);
+            let _ = rx.recv();
+        }),
+        "locked-and-stuck-in-a-blocking-call" => {
+            let _lock = gort::lock_os_thread();
+            gort::blocking(|| {
+                thread::sleep(Duration::from_millis(500));
+                let (_tx, rx) = bounded::<()>(0);
+                let _ = rx.recv();
+            });
+        }
         "locked-and-stuck" => {
             let _lock = gort::lock_os_thread();
             let (_tx, rx) = bounded::<()>(0);
@@ -310,6 +340,17 @@ fn main() {
             });
             println!("{}", rx.recv().unwrap());
         }
+        "woken-by-a-locked-goroutine" => {
+            let (tx, rx) = bounded(0);
+            go!(move || {
+                let _lock = gort::lock_os_thread();
+                // Its thread sleeps, and is woken for it alone.
+                sleep(Duration::from_millis(1));
+                gort::blocking(|| thread::sleep(pause));
+                tx.send("woken").unwrap();
+            });
+            println!("{}", rx.recv().unwrap());
+        }
         "woken-by-unannounced-call" => {
             let (tx, rx) = bounded(0);
             go!(move || {
@@ -329,6 +370,18 @@ fn main() {
             go!(move || tx.send(gort::blocking(read_byte)).unwrap());
             assert_eq!(rx.recv(), Ok(b'x'));
             println!("woken");
+        }
+        "woken-by-another-process" => {
+            let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            // Not a thread, which could wake anybody.
+            let mut other = std::process::Command::new(env::current_exe().unwrap())
+                .args(["connects", &port.to_string()])
+                .spawn()
+                .unwrap();
+            listener.accept().unwrap();
+            println!("woken");
+            other.wait().unwrap();
         }
         "woken-by-signal" => {
             let (tx, rx) = bounded(0);
@@ -396,6 +449,17 @@ fn main() {
             // Open until the process ends.
             Box::leak(Box::new(tx));
         }
+        "stuck-when-main-has-returned" => {
+            let (tx, rx) = bounded::<()>(0);
+            go!(move || rx.recv());
+            gort_tests::settle();
+            Box::leak(Box::new(tx));
+        }
         other => panic!("no scenario {other:?}"),
     });
+    if after == "stuck-when-main-has-returned" {
+        // The process' first thread could still send.
+        thread::sleep(Duration::from_millis(500));
+        println!("finished");
+    }
 }

@@ -1,0 +1,369 @@
+//! When the monitor takes a P from a goroutine and gives it to another thread, and when nobody needs it to.
+//!
+//! Much that goes wrong in the scheduler is set right 10 ms later by the monitor, and no result is wrong.
+//! But it is counted (`Metrics::handoffs`).
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::net::{TcpListener, TcpStream};
+use gort::prelude::*;
+use gort::runtime::{max_procs, metrics, set_max_procs};
+use gort_tests::{always_migrates, claims, never_migrates};
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
+use std::thread;
+use std::time::Instant;
+
+/// Waits without entering the runtime; the thread lets others have the core.
+fn wait_for(mut holds: impl FnMut() -> bool) {
+    while !holds() {
+        thread::yield_now();
+    }
+}
+
+/// Computes for so long.
+fn compute(d: Duration) {
+    let since = Instant::now();
+    while since.elapsed() < d {
+        std::hint::spin_loop();
+    }
+}
+
+/// Checks that `round`, in which somebody waits outside the runtime for others, ends without the
+/// monitor's help. On a busy machine not each time does: there may be no core for them.
+fn gets_on_unaided(round: impl Fn()) {
+    const ROUNDS: usize = 100;
+    const ENOUGH: usize = 25;
+    let unaided = (0..ROUNDS)
+        .filter(|_| {
+            // With a P, also if it was taken in the round before.
+            yield_now();
+            // The other threads fall asleep.
+            thread::sleep(Duration::from_millis(3));
+            let before = metrics().handoffs;
+            round();
+            metrics().handoffs == before
+        })
+        .take(ENOUGH)
+        .count();
+    assert_eq!(unaided, ENOUGH, "of {ROUNDS} rounds");
+}
+
+/// Checks that with one P whoever `start` starts gets it soon from a goroutine that computes: not only after the
+/// 100 ms after which it is taken also if nobody seems to wait.
+fn gets_the_p_soon(start: impl Fn(Arc<AtomicBool>)) {
+    if max_procs() > 1 || never_migrates() {
+        return;
+    }
+    let soon = (0..50).filter(|_| {
+        // With a P, also if it was taken in the round before.
+        yield_now();
+        let ready = Arc::new(AtomicBool::new(false));
+        start(ready.clone());
+        let since = Instant::now();
+        wait_for(|| ready.load(SeqCst));
+        since.elapsed() < Duration::from_millis(50)
+    });
+    // Not each time on a busy machine.
+    assert_eq!(soon.take(5).count(), 5, "of 50 rounds");
+}
+
+claims! {
+    fn a_goroutine_that_was_made_ready_is_stolen_from_one_that_does_not_let_it_run() {
+        if max_procs() == 1 {
+            return;
+        }
+        gets_on_unaided(|| {
+            let ran = Arc::new(AtomicBool::new(false));
+            let other = go!(clone [ran]; { ran.store(true, SeqCst); });
+            wait_for(|| ran.load(SeqCst));
+            other.join().unwrap();
+        });
+    }
+
+    // Whoever has found work while it looked for some has others look on.
+    fn goroutines_that_were_started_together_find_a_thread_each() {
+        const N: usize = 4;
+        if max_procs() <= N {
+            return;
+        }
+        gets_on_unaided(|| {
+            let met = Arc::new(AtomicUsize::new(0));
+            let others: Vec<_> = (0..N)
+                .map(|_| {
+                    go!(clone [met]; {
+                        met.fetch_add(1, SeqCst);
+                        wait_for(|| met.load(SeqCst) == N);
+                    })
+                })
+                .collect();
+            wait_for(|| met.load(SeqCst) == N);
+            others.into_iter().for_each(|other| other.join().unwrap());
+        });
+    }
+
+    fn a_sleeper_wakes_on_another_p_than_that_of_a_goroutine_that_computes() {
+        if max_procs() == 1 || never_migrates() {
+            return;
+        }
+        gets_on_unaided(|| {
+            let awake = Arc::new(AtomicBool::new(false));
+            let sleeper = go!(clone [awake]; {
+                gort::time::sleep(Duration::from_millis(1));
+                awake.store(true, SeqCst);
+            });
+            // It goes to sleep on this P.
+            yield_now();
+            wait_for(|| awake.load(SeqCst));
+            sleeper.join().unwrap();
+        });
+    }
+
+    // One event makes both ready, and the thread that polled is the only one awake.
+    fn goroutines_that_the_network_makes_ready_together_find_a_thread_each() {
+        if max_procs() == 1 || never_migrates() {
+            return;
+        }
+        gets_on_unaided(|| {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let stream = Arc::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+            let peer = listener.accept().unwrap();
+            let awake = Arc::new(AtomicUsize::new(0));
+            let meet = |awake: &AtomicUsize| {
+                awake.fetch_add(1, SeqCst);
+                wait_for(|| awake.load(SeqCst) == 2);
+            };
+            let writes = go!(clone [awake, stream]; {
+                // Until the connection is reset, since nobody reads.
+                assert!((&*stream).write_all(&[0; 1 << 16].repeat(256)).is_err());
+                meet(&awake);
+            });
+            let reads = go!(clone [awake]; {
+                let _gone = (&*stream).read(&mut [0]);
+                meet(&awake);
+            });
+            let outside = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(5));
+                drop(peer);
+            });
+            reads.join().unwrap();
+            writes.join().unwrap();
+            outside.join().unwrap();
+        });
+    }
+
+    fn goroutines_that_take_turns_keep_their_p() {
+        if max_procs() > 1 || always_migrates() {
+            return;
+        }
+        let before = metrics().handoffs;
+        let stop = Arc::new(AtomicBool::new(false));
+        let other = go!(clone [stop]; {
+            while !stop.load(Relaxed) {
+                yield_now();
+            }
+        });
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_millis(400) {
+            yield_now();
+        }
+        stop.store(true, Relaxed);
+        other.join().unwrap();
+        // It may be when the kernel has kept its thread off the cores for a whole time slice of 10 ms.
+        let taken = u128::from(metrics().handoffs - before);
+        assert!(taken <= since.elapsed().as_millis() / 10 + 5, "taken {taken} times");
+    }
+
+    // What one has announced is over when it waits: the others have a time slice each.
+    fn a_blocking_call_that_waits_in_the_runtime_costs_others_nothing() {
+        if max_procs() > 1 || always_migrates() {
+            return;
+        }
+        let (tx, rx) = bounded::<()>(0);
+        let stop = Arc::new(AtomicBool::new(false));
+        let waits = go!(move || while gort::blocking(|| rx.recv()).is_ok() {});
+        let other = go!(clone [stop]; {
+            while !stop.load(Relaxed) {
+                yield_now();
+            }
+        });
+        let taken = (0..100).filter(|_| {
+            // It comes out of its call, and waits in the next. The monitor looks often meanwhile.
+            tx.send(()).unwrap();
+            yield_now();
+            let before = metrics().handoffs;
+            compute(Duration::from_millis(3));
+            metrics().handoffs != before
+        });
+        let taken = taken.count();
+        stop.store(true, Relaxed);
+        drop(tx);
+        other.join().unwrap();
+        waits.join().unwrap();
+        // A busy machine makes time slices of a few.
+        assert!(taken < 50, "taken in {taken} of 100 computations");
+    }
+
+    // Who comes back from a blocking call waits for a P before it goes on.
+    fn goroutines_that_have_blocked_do_not_run_beside_those_that_have_the_ps() {
+        if max_procs() > 1 {
+            return;
+        }
+        // One that the kernel keeps off the cores for long loses its P, and then two do run. So it is enough
+        // that it does not happen all the time.
+        let run_alone = || {
+            let (running, beside) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let until = Instant::now() + Duration::from_millis(20);
+            let all: Vec<_> = (0..6)
+                .map(|_| {
+                    go!(clone [running, beside]; {
+                        gort::blocking(|| thread::sleep(until.saturating_duration_since(Instant::now())));
+                        beside.fetch_add(running.fetch_add(1, SeqCst), SeqCst);
+                        // Too short to lose the P.
+                        thread::sleep(Duration::from_micros(200));
+                        running.fetch_sub(1, SeqCst);
+                    })
+                })
+                .collect();
+            all.into_iter().for_each(|one| one.join().unwrap());
+            beside.load(SeqCst) == 0
+        };
+        let enough = (0..100).filter(|_| run_alone()).take(10).count();
+        assert_eq!(enough, 10, "of 100 rounds");
+    }
+
+    fn a_p_is_taken_from_a_goroutine_that_computes_when_another_is_ready() {
+        gets_the_p_soon(|ready| {
+            go!(move || ready.store(true, SeqCst));
+        });
+    }
+
+    fn a_p_is_taken_from_a_goroutine_that_computes_when_a_timer_is_due() {
+        gets_the_p_soon(|ready| {
+            go!(move || {
+                gort::time::sleep(Duration::from_millis(1));
+                ready.store(true, SeqCst);
+            });
+            yield_now();
+        });
+    }
+
+    fn a_p_is_taken_from_a_goroutine_that_computes_when_a_plain_thread_wakes_another() {
+        gets_the_p_soon(|ready| {
+            let (tx, rx) = bounded(0);
+            go!(move || {
+                rx.recv().unwrap();
+                ready.store(true, SeqCst);
+            });
+            yield_now();
+            thread::spawn(move || tx.send(()).unwrap());
+        });
+    }
+
+    fn a_p_is_taken_from_a_goroutine_that_computes_when_a_connection_is_ready() {
+        gets_the_p_soon(|ready| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let addr = listener.local_addr().unwrap();
+            go!(move || {
+                listener.accept().unwrap();
+                ready.store(true, SeqCst);
+            });
+            yield_now();
+            thread::spawn(move || std::net::TcpStream::connect(addr).unwrap());
+        });
+    }
+
+    fn a_p_that_goes_is_taken_from_a_goroutine_that_computes() {
+        if max_procs() > 1 || never_migrates() {
+            return;
+        }
+        let soon = (0..50).filter(|_| {
+            // Main has only just got its P, as the other goroutine will have.
+            yield_now();
+            set_max_procs(2);
+            let (runs, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+            let other = go!(clone [runs, stop]; {
+                runs.store(true, SeqCst);
+                wait_for(|| stop.load(SeqCst));
+            });
+            wait_for(|| runs.load(SeqCst));
+            let before = metrics().handoffs;
+            let since = Instant::now();
+            set_max_procs(1);
+            wait_for(|| metrics().handoffs != before);
+            let took = since.elapsed();
+            stop.store(true, SeqCst);
+            other.join().unwrap();
+            took < Duration::from_millis(50)
+        });
+        assert_eq!(soon.take(5).count(), 5, "of 50 rounds");
+    }
+
+    // Long before its time slice is over: so whoever waits gets on.
+    fn a_p_is_soon_taken_from_a_goroutine_whose_thread_sleeps() {
+        if max_procs() > 1 || never_migrates() {
+            return;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let other = go!(clone [stop]; {
+            while !stop.load(Relaxed) {
+                yield_now();
+            }
+        });
+        let nap = || thread::sleep(Duration::from_millis(5));
+        for (how, sleep) in [("", &nap as &dyn Fn()), (" announced", &|| gort::blocking(nap))] {
+            let taken = (0..100).filter(|_| {
+                // With a P.
+                yield_now();
+                let before = metrics().handoffs;
+                sleep();
+                metrics().handoffs != before
+            });
+            // On a busy machine the monitor may come too late.
+            assert_eq!(taken.take(20).count(), 20, "of 100{how} calls");
+        }
+        stop.store(true, Relaxed);
+        other.join().unwrap();
+    }
+
+    // It sleeps while every P is idle, and whoever takes one wakes it. Without it this does not end.
+    fn the_monitor_wakes_when_there_is_something_to_watch() {
+        if max_procs() > 1 {
+            return;
+        }
+        go!(|| gort::time::sleep(Duration::from_secs(3_600)));
+        for _ in 0..3 {
+            gort::time::sleep(Duration::from_millis(300));
+            let ran = Arc::new(AtomicBool::new(false));
+            let other = go!(clone [ran]; { ran.store(true, SeqCst); });
+            wait_for(|| ran.load(SeqCst));
+            other.join().unwrap();
+        }
+    }
+
+    fn the_monitor_sleeps_beside_a_long_blocking_call() {
+        let switches = || {
+            let task = std::fs::read_dir("/proc/self/task").unwrap().find_map(|task| {
+                let path = task.unwrap().path();
+                let name = std::fs::read_to_string(path.join("comm")).ok()?;
+                (name.trim() == "gort-sysmon").then_some(path)
+            });
+            let status = std::fs::read_to_string(task.unwrap().join("status")).unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            line.unwrap().trim().parse::<u32>().unwrap()
+        };
+        // A timer to come, or the monitor would look now and then whether this is a deadlock.
+        go!(|| gort::time::sleep(Duration::from_secs(3_600)));
+        let looks = gort::blocking(|| {
+            thread::sleep(Duration::from_millis(400));
+            let before = switches();
+            thread::sleep(Duration::from_millis(600));
+            switches() - before
+        });
+        // Awake, it looks each 10 ms.
+        assert!(looks < 15, "the monitor has looked {looks} times");
+    }
+}
