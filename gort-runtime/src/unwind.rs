@@ -178,11 +178,18 @@ pub fn raise(payload: Box<dyn Any + Send>) -> ! {
 #[inline]
 pub fn deferred(f: impl FnOnce()) {
     if !thread::panicking() {
-        return f();
+        return in_a_frame_of_its_own(f);
     }
-    if let Err(payload) = catch(f) {
+    if let Err(payload) = catch(|| in_a_frame_of_its_own(f)) {
         replace(payload);
     }
+}
+
+/// Calls `f`. Inlined, each place where a block may be run would add its locals to the frame of the
+/// function that defers it, although at most one of them is ever run.
+#[inline(never)]
+fn in_a_frame_of_its_own(f: impl FnOnce()) {
+    f();
 }
 
 #[cold]
