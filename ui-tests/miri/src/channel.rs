@@ -3,7 +3,8 @@
 use crate::RawLock;
 use crate::Waiter;
 use crate::select::arm::{Arm, Selectable};
-use crate::sudog::{SelectWord, Sudog, Wakes};
+use crate::sudog::{SelectWord, Sudog};
+use crate::waitqueue::Wakes;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;

@@ -9,6 +9,7 @@ extern crate self as gort_runtime;
 pub mod channel;
 mod select;
 mod sudog;
+mod waitqueue;
 
 use std::cell::RefCell;
 

@@ -9,7 +9,8 @@ pub mod macro_support;
 #[path = "../../../gort-sync/src/select/send.rs"]
 pub mod send;
 
-use crate::sudog::{SelectWord, Wakes};
+use crate::sudog::SelectWord;
+use crate::waitqueue::Wakes;
 use crate::{PEER, Waiter};
 use entry::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -20,7 +21,8 @@ pub mod promise {
 
     use super::arm::Arm;
     use crate::channel::{Hchan, SendError, Sender, Tried};
-    use crate::sudog::{SelectWord, Wakes};
+    use crate::sudog::SelectWord;
+    use crate::waitqueue::Wakes;
     use crate::{RawLock, Waiter};
     use std::mem::ManuallyDrop;
 

@@ -8,9 +8,6 @@ use std::ptr;
 pub struct SelectWord(pub(crate) Cell<Option<usize>>);
 
 #[derive(Debug)]
-pub struct Wakes;
-
-#[derive(Debug)]
 pub struct Sudog {
     pub(crate) success: Cell<bool>,
     pub(crate) elem: Cell<*mut u8>,

@@ -1,0 +1,4 @@
+//! Whom a waker has won.
+
+#[derive(Debug)]
+pub struct Wakes;
