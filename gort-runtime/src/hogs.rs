@@ -67,7 +67,7 @@ const LOOK_NS: u64 = 500_000;
 
 /// A crowd that costs the others little: three endless computations a P, and jobs that come and go.
 fn limit() -> usize {
-    2 * SCHED.procs() as usize + 8
+    4 * SCHED.procs() as usize + 10
 }
 
 /// A crowd that newcomers do not wait for. Old ones reach it in a minute or two of holds.
