@@ -53,7 +53,7 @@
 //! back and is in use again. The poller compares `generation` with that in the event's data. If
 //! the descriptor changes hands right after the look, the new user gets an event too many.
 
-use crate::prim::{
+use crate::base::prim::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
     fence_after_rmw,

@@ -1,6 +1,6 @@
 //! The system calls of the poller.
 
-use crate::throw::throw;
+use crate::base::throw::throw;
 use crate::time::{Nanos, now};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};

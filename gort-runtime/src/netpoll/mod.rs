@@ -7,7 +7,7 @@
 //!   scheduler asks before it polls.
 //!
 //! How a goroutine waits is above the scheduler, in `iowait.rs`; who polls, and when, is
-//! the scheduler's (`schedule/README.md`, "The network").
+//! the scheduler's (`sched/README.md`, "The network").
 
 mod desc;
 #[cfg(not(loom))]

@@ -7,18 +7,18 @@
 //! the first descriptor, and [`has_waiters`] is one load.
 //!
 //! # Orderings
-//! `WAITERS` and `LAST` are one side of the protocol in `schedule/README.md`, "The network".
+//! `WAITERS` and `LAST` are one side of the protocol in `sched/README.md`, "The network".
 
 use super::desc::Desc;
 use super::epoll::{Block, Epoll, Event};
 use super::table;
-use crate::gqueue::GQueue;
-use crate::prim::{
+use crate::base::prim::{
     AtomicBool, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
+use crate::proc::gqueue::GQueue;
 use crate::time::{Nanos, now};
-use crate::waiter::Waiter;
+use crate::wait::waiter::Waiter;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;

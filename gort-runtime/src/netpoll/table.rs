@@ -5,7 +5,7 @@
 //! `c`, of `FIRST << c` entries; a chunk is allocated when its first entry is needed.
 
 use super::desc::Desc;
-use crate::lock::Lock;
+use crate::base::lock::Lock;
 use std::sync::OnceLock;
 
 const FIRST_LOG2: u32 = 6;

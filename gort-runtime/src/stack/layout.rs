@@ -20,9 +20,9 @@
 //! writes them as the slot is carved (HACKING.md, "Measured"): more would make first uses
 //! of slots slow.
 
-use crate::g::G;
-use crate::newproc::MAX_INLINE;
+use crate::life::newproc::MAX_INLINE;
 use crate::os;
+use crate::proc::g::G;
 
 /// Bytes of a guard, at least.
 const GUARD: usize = 80 * 1024;

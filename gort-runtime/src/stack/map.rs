@@ -100,7 +100,7 @@ unsafe fn install(kind: GuardKind, start: NonNull<u8>, len: usize) -> io::Result
 pub(super) fn guard_kind() -> GuardKind {
     static KIND: OnceLock<GuardKind> = OnceLock::new();
     *KIND.get_or_init(|| {
-        let forced = crate::debug::options().mprotect_guards;
+        let forced = crate::base::debug::options().mprotect_guards;
         if !forced && madvise_guards_work() {
             GuardKind::Madvise
         } else {

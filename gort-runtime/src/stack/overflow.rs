@@ -9,9 +9,9 @@
 
 use super::layout::Layout;
 use super::map;
-use crate::g::G;
 use crate::os;
-use crate::tls;
+use crate::proc::g::G;
+use crate::proc::tls;
 use std::io::{self, Write};
 use std::mem;
 use std::ptr::{self, NonNull};

@@ -13,9 +13,9 @@
 use super::layout::{CACHE_LINE, COLOURS, Layout};
 use super::map;
 use super::{MAX_STACK, MIN_STACK, StackSlot};
-use crate::g::G;
-use crate::gqueue::GQueue;
-use crate::lock::Lock;
+use crate::base::lock::Lock;
+use crate::proc::g::G;
+use crate::proc::gqueue::GQueue;
 use std::io;
 use std::ptr::NonNull;
 

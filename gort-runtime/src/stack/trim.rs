@@ -9,9 +9,9 @@
 
 use super::layout::Layout;
 use super::{StackSlot, pool};
-use crate::g::G;
-use crate::gqueue::GQueue;
 use crate::os;
+use crate::proc::g::G;
+use crate::proc::gqueue::GQueue;
 use std::ptr::NonNull;
 
 /// How long a slot must have been unwanted.

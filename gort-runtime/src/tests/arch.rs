@@ -136,7 +136,7 @@ impl<T> Switchboard<T> {
                 top,
                 probe::record_sp_and_start,
                 board.cast(),
-                crate::goexit::goexit1,
+                crate::life::goexit::goexit1,
             );
             test(board);
             Box::from_raw(board)

@@ -1,7 +1,7 @@
 //! Models of `home.rs` and of how its owner sleeps.
 //!
 //! Modelled: `Home` and its queues as they are, and copies, call for call, of what `pinned.rs`
-//! (`put`, `wake`, `stop_at_home`), `sched.rs` (`end_rest`) and `wake.rs` do with them. Change both.
+//! (`put`, `wake`, `stop_at_home`), `sched/state.rs` (`end_rest`) and `wake.rs` do with them. Change both.
 //! Goroutines are links of a queue. The scheduler's lock is loom's mutex: one that spins gives
 //! it too much to try.
 //!
@@ -20,8 +20,8 @@
 //! | `resting` is cleared by `wake`, and by `rest` when it must not sleep | none: senders would take the scheduler's lock for nothing |
 
 use super::{explore, explore_all};
-use crate::g::G;
-use crate::home::Home;
+use crate::proc::g::G;
+use crate::proc::home::Home;
 use loom::sync::{Mutex, Notify};
 use loom::thread;
 use std::cell::Cell;

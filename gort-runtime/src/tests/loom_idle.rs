@@ -1,7 +1,7 @@
-//! Models of `idle.rs` and of the protocol around it (`schedule/README.md`).
+//! Models of `idle.rs` and of the protocol around it (`sched/README.md`).
 //!
 //! Modelled: `Idle` and `Runq` as they are, and a copy, call for call, of what `find.rs`,
-//! `steal.rs`, `wake.rs`, `run.rs` and `sched.rs` do with them. Change both. Ms are loom's
+//! `steal.rs`, `wake.rs`, `run.rs` and `sched/state.rs` do with them. Change both. Ms are loom's
 //! threads, each for one or two steps of its life. At the end the Ms that were woken look
 //! for work; then no goroutine may wait in a queue while a P is idle, and if one waits
 //! because every P is busy, the next M to idle must be told to look. For timers: some M
@@ -31,13 +31,13 @@
 //! | `fence` in `start_spinning`, in `nobody_to_look`, in `stopm` (with its second look) | none: see the README |
 
 use super::explore;
-use crate::idle::Idle;
-use crate::prim::{
+use crate::base::prim::{
     AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     fence,
 };
-use crate::runq::Runq;
+use crate::proc::runq::Runq;
+use crate::sched::idle::Idle;
 use loom::sync::{Mutex, MutexGuard};
 use loom::thread;
 use std::collections::VecDeque;
@@ -82,7 +82,7 @@ struct Sleep {
 /// `LAST` of `netpoll/poll.rs` while somebody sleeps in the poll.
 const BLOCKED: u64 = u64::MAX;
 
-/// `sched.rs` with `PS` Ps, and the functions of `find.rs`, `steal.rs`, `wake.rs`.
+/// `sched/state.rs` with `PS` Ps, and the functions of `find.rs`, `steal.rs`, `wake.rs`.
 struct Sched<const PS: usize> {
     shared: Mutex<Shared>,
     runqsize: AtomicU32,

@@ -21,13 +21,13 @@
 //! watcher out.
 
 use super::{explore, explore_all};
-use crate::join::{AtDetach, AtEnd, JoinWord};
-use crate::lock::RawLock;
-use crate::prim::{
+use crate::base::lock::RawLock;
+use crate::base::prim::{
     AtomicBool, AtomicUsize, DataCell,
     Ordering::{AcqRel, Acquire, Release},
     spin_hint,
 };
+use crate::life::join::{AtDetach, AtEnd, JoinWord};
 use loom::sync::Notify;
 use loom::thread;
 use std::sync::Arc;

@@ -23,11 +23,11 @@
 //! | `Acquire` in `forget_ready` | none: loom's socket is a mutex, which orders enough |
 
 use super::{explore, explore_all};
-use crate::netpoll::{Desc, NEVER};
-use crate::prim::{
+use crate::base::prim::{
     AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
+use crate::netpoll::{Desc, NEVER};
 use loom::sync::Mutex;
 use loom::thread;
 use std::sync::{self, Arc};

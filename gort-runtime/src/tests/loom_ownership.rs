@@ -9,8 +9,8 @@
 //! the P while the owner writes it.
 
 use super::explore;
-use crate::ownership::Ownership;
-use crate::prim::DataCell;
+use crate::base::prim::DataCell;
+use crate::proc::ownership::Ownership;
 use loom::thread;
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@
 //! take, and one that is visible before what it points to.
 //!
 //! Not modelled: indices that wrap around at 2^32; how long a thief waits before it
-//! takes a `runnext` (`schedule/steal.rs`); who is told of new entries
+//! takes a `runnext` (`sched/steal.rs`); who is told of new entries
 //! (`loom_idle.rs`). Beyond loom: that slots have been read before `head` moves on (the
 //! release of a taker's compare-and-swap and the acquire of `head` in `put`). A read that
 //! came later would be load buffering; with both Relaxed no model fails.
@@ -19,8 +19,8 @@
 //! look at `tail` in `is_empty`.
 
 use super::explore_all;
-use crate::prim::DataCell;
-use crate::runq::{CAP, Runq};
+use crate::base::prim::DataCell;
+use crate::proc::runq::{CAP, Runq};
 use loom::thread;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl Queues {
         while take(self.thieves[me].get()) {}
     }
 
-    /// Thief: takes `runnext`, as `steal_next` of `schedule/steal.rs`.
+    /// Thief: takes `runnext`, as `steal_next` of `sched/steal.rs`.
     fn steal_next(&self) {
         let seen = self.victim.peek_next();
         if !seen.is_null() {

@@ -1,7 +1,7 @@
 //! The timers of one P: a 4-ary heap, as in Go's `time.go`.
 //!
 //! A [`Timer`] lies on the stack of the goroutine that waits for it, or in what is to be called in
-//! a new goroutine (`../timed.rs`); the heap holds its time and its address. Any M may add to its
+//! a new goroutine (`life/timed.rs`); the heap holds its time and its address. Any M may add to its
 //! own P's heap, remove from whichever heap it added to, and run what is due in any heap.
 //!
 //! # Invariants
@@ -21,19 +21,19 @@
 //!
 //! # Orderings
 //! `next` is a hint for others. A goroutine that adds an earliest timer publishes
-//! `next`, then looks whether somebody sleeps too long (`schedule/wake.rs`,
+//! `next`, then looks whether somebody sleeps too long (`sched/wake.rs`,
 //! `wake_for_timer`); an M about to sleep publishes until when, then reads every
 //! `next` (`stopm`, in the same file). Both sides put a full fence between.
 
 use super::never_comes;
-use crate::g::G;
-use crate::gqueue::GQueue;
-use crate::lock::Lock;
-use crate::p::P;
-use crate::prim::{
+use crate::base::lock::Lock;
+use crate::base::prim::{
     AtomicU64,
     Ordering::{Acquire, Release},
 };
+use crate::proc::g::G;
+use crate::proc::gqueue::GQueue;
+use crate::proc::p::P;
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};

@@ -1,0 +1,423 @@
+//! `JoinHandle`, `Builder`, `Goroutine`: goroutines as users see them.
+
+use crate::api::goroutine::{Goroutine, GoroutineId};
+use crate::api::start::ensure_started;
+use crate::life::ending::Ending;
+use crate::life::goexit::{self, Outcome};
+use crate::life::join::AtDetach;
+use crate::life::newproc::{self, Options};
+use crate::panics::panicking::go_on_exiting;
+use crate::panics::unwind;
+use crate::proc::g::G;
+use crate::proc::tls;
+use crate::proc::waitreason::WaitReason;
+use crate::sched::inside::Inside;
+use crate::stack;
+use crate::wait::maywait::MayWait;
+use crate::wait::park::Current;
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::thread;
+
+/// Starts a goroutine. Go's `go` statement; see also the macro `go!`.
+///
+/// Dropping the handle detaches the goroutine.
+///
+/// # Panics
+/// If no stack can be had from the system.
+///
+/// # Examples
+/// ```
+/// let handle = gort::spawn(|| 6 * 7);
+/// assert_eq!(handle.join().unwrap(), 42);
+/// ```
+#[track_caller]
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match Builder::new().spawn(f) {
+        Ok(handle) => handle,
+        Err(e) => panic!("cannot start a goroutine: {e}"),
+    }
+}
+
+/// Starts goroutines with a name or a stack size of their own. As `std::thread::Builder`; see
+/// also the options of the macro `go!`.
+///
+/// ```
+/// use gort::Builder;
+///
+/// let parser = Builder::new()
+///     .name("parser")
+///     .stack_size(1 << 20)
+///     .spawn(|| gort::current().name().map(str::to_owned))?;
+/// assert_eq!(parser.join().unwrap().as_deref(), Some("parser"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until `spawn`"]
+pub struct Builder {
+    name: Option<Arc<str>>,
+    stack: Option<usize>,
+}
+
+impl Builder {
+    /// A builder with the defaults: no name, the program's stack size.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names the goroutine, for dumps and reports.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into().into());
+        self
+    }
+
+    /// Reserves `bytes` for its stack, rounded up to a power of two of at least
+    /// 32 KiB; 1 GiB at most. Only what is used is committed.
+    ///
+    /// All of it can be used: what gort itself needs, and the guard, come on top. An overflow
+    /// of up to the guard's 80 KiB is reported and ends the process. Rust's functions cannot
+    /// step over a guard, but C functions with larger frames can, unless they are compiled with
+    /// `-fstack-clash-protection`; give them a stack that holds them, or run them in
+    /// [`on_system_stack`](crate::on_system_stack).
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack = Some(bytes);
+        self
+    }
+
+    /// Starts the goroutine.
+    ///
+    /// # Errors
+    /// If the stack size is absurd (over 1 GiB) or the system has no room for
+    /// another stack.
+    #[track_caller]
+    pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        // SAFETY: nothing is borrowed: both types are 'static.
+        unsafe { self.spawn_unchecked(f) }
+    }
+
+    /// Checks the options, and that there is a scheduler to give them to.
+    fn into_options(self) -> io::Result<Options> {
+        ensure_started();
+        Ok(Options {
+            name: self.name,
+            stack_log2: self.stack.map(stack::validate_size).transpose()?,
+        })
+    }
+
+    /// Starts a goroutine that may borrow.
+    ///
+    /// # Safety
+    /// What `F` and `T` borrow outlives the goroutine and its outcome.
+    #[track_caller]
+    pub(crate) unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
+        let at = Location::caller();
+        let options = self.into_options()?;
+        // SAFETY: caller's clause.
+        let gp = unsafe { newproc::newproc(f, options, at) }?;
+        Ok(JoinHandle {
+            gp,
+            _result: PhantomData,
+        })
+    }
+}
+
+/// Waits for a goroutine's end and gives its result; dropping it detaches. As std's
+/// `JoinHandle`; Go has none.
+///
+/// In `select!`, `<-handle` waits for the end without taking the result.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let (tx, rx) = bounded(0);
+/// let sum = go!(move || rx.iter().sum::<i32>());
+/// assert!(!sum.is_finished(), "the channel is still open");
+/// println!("{} adds", sum.goroutine().id());
+/// tx.send(1).unwrap();
+/// tx.send(2).unwrap();
+/// drop(tx);
+/// assert_eq!(sum.join().unwrap(), 3);
+/// ```
+pub struct JoinHandle<T> {
+    gp: NonNull<G>,
+    _result: PhantomData<T>,
+}
+
+// SAFETY: the handle owns the outcome (a `T` that crosses threads) and a share of
+// the slot, whose fields it only reads atomically or after the goroutine's end.
+unsafe impl<T: Send> Send for JoinHandle<T> {}
+// SAFETY: through a shared handle only atomics and the immutable id and name are read, and the
+// list of watchers is changed under its lock.
+unsafe impl<T: Send> Sync for JoinHandle<T> {}
+
+/// Why [`JoinHandle::join`] has no result.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// fn outcome(handle: JoinHandle<i32>) -> String {
+///     match handle.join() {
+///         Ok(value) => format!("returned {value}"),
+///         Err(JoinError::Panicked(payload)) if payload.is::<&str>() => "panicked, in words".into(),
+///         Err(e) => e.to_string(),
+///     }
+/// }
+/// assert_eq!(outcome(go!(|| 1)), "returned 1");
+/// assert_eq!(outcome(go!(|| panic!("no"))), "panicked, in words");
+/// assert_eq!(outcome(go!(|| goexit())), "the goroutine called `goexit`");
+/// ```
+#[non_exhaustive]
+pub enum JoinError {
+    /// The goroutine panicked; the payload is what it panicked with.
+    Panicked(Box<dyn Any + Send>),
+    /// The goroutine called [`goexit`](crate::goexit()).
+    Exited,
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(payload) => f
+                .debug_tuple("Panicked")
+                .field(&message_of(&**payload).unwrap_or(".."))
+                .finish(),
+            Self::Exited => f.write_str("Exited"),
+        }
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(payload) => match message_of(&**payload) {
+                Some(message) => write!(f, "the goroutine panicked: {message}"),
+                None => f.write_str("the goroutine panicked"),
+            },
+            Self::Exited => f.write_str("the goroutine called `goexit`"),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+fn message_of(payload: &(dyn Any + Send)) -> Option<&str> {
+    payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
+impl<T> JoinHandle<T> {
+    /// Waits until the goroutine has ended, and gives its result. Works from
+    /// goroutines and from plain threads.
+    ///
+    /// # Errors
+    /// [`JoinError::Panicked`] with the payload if it panicked, [`JoinError::Exited`]
+    /// if it called `goexit`.
+    #[track_caller]
+    pub fn join(self) -> Result<T, JoinError> {
+        let site = Location::caller();
+        // Both may unwind, and do so while the handle still has its destructor.
+        let may_wait = MayWait::check();
+        go_on_exiting();
+        let this = ManuallyDrop::new(self);
+        this.wait(may_wait, site);
+        // SAFETY: the goroutine has ended (DONE), so its outcome is ours; taken once,
+        // as the handle is not dropped. Then we are the slot's last owner.
+        unsafe {
+            let outcome = this.read_outcome();
+            this.free();
+            match outcome {
+                Outcome::Returned(value) => Ok(value),
+                Outcome::Panicked(payload) => Err(JoinError::Panicked(payload)),
+                Outcome::Exited => Err(JoinError::Exited),
+            }
+        }
+    }
+
+    /// Whether the goroutine has ended, so that `join` would not wait.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.g().join.is_done()
+    }
+
+    /// The goroutine's id and name.
+    #[must_use]
+    pub fn goroutine(&self) -> Goroutine {
+        Goroutine::new(self.g().id(), self.g().name())
+    }
+
+    fn g(&self) -> &G {
+        // SAFETY: the handle keeps the slot.
+        unsafe { self.gp.as_ref() }
+    }
+
+    fn wait(&self, may_wait: MayWait, site: &'static Location<'static>) {
+        let join = &self.g().join;
+        while !join.is_done() {
+            let current = Current::also_exiting(may_wait);
+            // SAFETY: the waiter is shown by `set_waiter`, on g0 after the context is
+            // saved; only the goroutine's end takes it, once. The word is not on our stack.
+            unsafe {
+                current.park(
+                    || join.set_waiter(current.waiter().to_word()),
+                    WaitReason::Join,
+                    site,
+                );
+            }
+        }
+    }
+
+    /// # Safety
+    /// The goroutine has stored its outcome, which nobody else takes.
+    unsafe fn read_outcome(&self) -> Outcome<T> {
+        let packet = self.g().packet.get();
+        // SAFETY: `newproc` says how the outcome is stored.
+        unsafe {
+            if const { newproc::is_large::<T>() } {
+                match packet.cast::<Outcome<Box<T>>>().read() {
+                    Outcome::Returned(value) => Outcome::Returned(*value),
+                    Outcome::Panicked(payload) => Outcome::Panicked(payload),
+                    Outcome::Exited => Outcome::Exited,
+                }
+            } else {
+                packet.cast::<Outcome<T>>().read()
+            }
+        }
+    }
+
+    /// # Safety
+    /// The goroutine has stored its outcome, which nobody else takes.
+    unsafe fn drop_outcome(&self) {
+        let packet = self.g().packet.get();
+        // SAFETY: `newproc` says how the outcome is stored.
+        unsafe {
+            if const { newproc::is_large::<T>() } {
+                drop_at(packet.cast::<Outcome<Box<T>>>());
+            } else {
+                drop_at(packet.cast::<Outcome<T>>());
+            }
+        }
+    }
+
+    /// The caller is the slot's last owner.
+    fn free(&self) {
+        let inside = Inside::enter();
+        let p = inside.as_ref().and_then(Inside::p);
+        goexit::free(self.gp, p.and_then(|p| p.free_default(self.g())));
+    }
+}
+
+/// Drops an outcome that nobody asked for. A value's destructor that panics does so in whoever drops
+/// the handle, but not while that one unwinds, which would abort; a payload's never does.
+///
+/// # Safety
+/// As for [`ptr::drop_in_place`].
+unsafe fn drop_at<V>(at: *mut Outcome<V>) {
+    // SAFETY: caller's clause.
+    unsafe {
+        match *at {
+            Outcome::Returned(_) if !thread::panicking() => ptr::drop_in_place(at),
+            _ => unwind::discard_in_place(at),
+        }
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        /// Gives up the slot even if the outcome's destructor panics.
+        struct Finish<'a, T>(&'a JoinHandle<T>, bool);
+        impl<T> Drop for Finish<'_, T> {
+            fn drop(&mut self) {
+                let last_owner = self.1 || self.0.g().join.detach_with_outcome();
+                if last_owner {
+                    self.0.free();
+                }
+            }
+        }
+
+        let ended = match self.g().join.detach() {
+            AtDetach::Left => return,
+            AtDetach::DropOutcome => false,
+            AtDetach::DropAndFree => true,
+        };
+        let _finish = Finish(self, ended);
+        // SAFETY: `detach` says that the outcome is there and ours.
+        unsafe { self.drop_outcome() };
+    }
+}
+
+impl<'a, T> From<&'a JoinHandle<T>> for Ending<'a> {
+    fn from(handle: &'a JoinHandle<T>) -> Self {
+        // SAFETY: the handle is borrowed: it neither joins nor is dropped.
+        unsafe { Self::of(handle.gp) }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("goroutine", &self.goroutine())
+            .finish()
+    }
+}
+
+/// The goroutine that calls: its id and name.
+///
+/// # Panics
+/// Outside a goroutine.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+///
+/// let handle = go!(|| {
+///     println!("{} is at work", gort::current().id());
+///     gort::current()
+/// });
+/// assert_eq!(handle.goroutine(), handle.join().unwrap());
+/// ```
+#[must_use]
+#[track_caller]
+pub fn current() -> Goroutine {
+    match try_current() {
+        Some(goroutine) => goroutine,
+        None => panic!("`current` was called outside a goroutine; start one with `go!`"),
+    }
+}
+
+/// The goroutine that was started from a plain thread and from which the calling one descends;
+/// `None` on a plain thread.
+#[doc(hidden)]
+#[must_use]
+pub fn current_root() -> Option<GoroutineId> {
+    // SAFETY: the running goroutine's slot is its own.
+    tls::goroutine().map(|gp| GoroutineId::new(unsafe { gp.as_ref() }.root()))
+}
+
+/// The goroutine that calls; `None` on a plain thread.
+#[must_use]
+pub fn try_current() -> Option<Goroutine> {
+    let gp = tls::goroutine()?;
+    // SAFETY: the running goroutine's slot is its own.
+    let g = unsafe { gp.as_ref() };
+    Some(Goroutine::new(g.id(), g.name()))
+}

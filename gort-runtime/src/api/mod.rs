@@ -1,0 +1,20 @@
+//! What users call, but for what waits.
+
+#[cfg(not(loom))]
+pub(crate) mod blocking;
+#[cfg(not(loom))]
+pub(crate) mod builder;
+#[cfg(not(loom))]
+pub(crate) mod goroutine;
+#[cfg(not(loom))]
+pub(crate) mod handle;
+#[cfg(not(loom))]
+pub(crate) mod procs;
+#[cfg(not(loom))]
+pub(crate) mod scope;
+#[cfg(not(loom))]
+pub(crate) mod start;
+#[cfg(not(loom))]
+pub(crate) mod system_stack;
+#[cfg(not(loom))]
+pub(crate) mod testrun;

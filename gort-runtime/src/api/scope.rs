@@ -1,0 +1,303 @@
+//! `scope`: goroutines that may borrow from the one that starts them. As
+//! `std::thread::scope`, for goroutines.
+//!
+//! # Why borrowing is sound
+//! `scope` does not return (nor unwind, nor `goexit`) before every goroutine started in it has
+//! dropped its closure and its result has been taken or dropped: the *packet*, shared by
+//! the goroutine and its handle, counts down when it is dropped, as the last thing that
+//! touches anything borrowed. Goroutines are never freed or unwound from outside, so the
+//! frame that waits stays where it is. Where nothing may wait, `scope` refuses to begin; and
+//! should its wait ever unwind, the process aborts.
+
+use crate::api::goroutine::Goroutine;
+use crate::api::handle::{Builder, JoinError, JoinHandle};
+use crate::base::lock::Lock;
+use crate::base::throw::AbortOnUnwind;
+use crate::life::ending::Ending;
+use crate::panics::panicking::is_goexit;
+use crate::panics::unwind;
+use crate::proc::waitreason::WaitReason;
+use crate::wait::maywait::MayWait;
+use crate::wait::park::Current;
+use crate::wait::waiter::Waiter;
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{AcqRel, Acquire, Relaxed},
+};
+
+/// Starts goroutines that may borrow from outside the scope; see [`scope`].
+///
+/// ```
+/// let words = ["to", "be", "or", "not"];
+/// let letters: usize = gort::scope(|s| {
+///     let handles = words.map(|word| s.spawn(move || word.len()));
+///     handles.into_iter().map(|handle| handle.join().unwrap()).sum()
+/// });
+/// assert_eq!(letters, 9);
+/// ```
+#[derive(Debug)]
+pub struct Scope<'scope, 'env: 'scope> {
+    data: Arc<Data>,
+    /// Invariant, as in std: `'scope` may neither shrink nor grow.
+    scope: PhantomData<&'scope mut &'scope ()>,
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+#[derive(Debug)]
+struct Data {
+    /// Packets that exist.
+    running: AtomicUsize,
+    /// A goroutine panicked and nobody took the payload.
+    panicked: AtomicBool,
+    /// The scope's owner, if it waits.
+    owner: Lock<Option<Waiter>>,
+}
+
+/// A goroutine's result, on its way to whoever joins it.
+struct Packet<'scope, T> {
+    data: Arc<Data>,
+    result: UnsafeCell<Option<Result<T, Box<dyn Any + Send>>>>,
+    _scope: PhantomData<&'scope ()>,
+}
+
+// SAFETY: the result is written by the goroutine before its end, and read by the handle
+// after having waited for that end, or by the last owner.
+unsafe impl<T: Send> Sync for Packet<'_, T> {}
+
+impl<T> Drop for Packet<'_, T> {
+    fn drop(&mut self) {
+        let result = self.result.get_mut();
+        let panicked = matches!(result, Some(Err(payload)) if !is_goexit(&**payload));
+        // The destructor of a result that nobody took: its panic is the scope's.
+        let dropped = unwind::quietly(|| *result = None);
+        if panicked || !dropped {
+            self.data.panicked.store(true, Relaxed);
+        }
+        self.data.one_ended();
+    }
+}
+
+impl Data {
+    fn one_ended(&self) {
+        if self.running.fetch_sub(1, AcqRel) == 1 {
+            let owner = self.owner.lock().take();
+            // SAFETY: taken out of its place, so woken once; it waits for just this.
+            owner.inspect(|owner| unsafe { owner.ready() });
+        }
+    }
+
+    fn wait(&self, may_wait: MayWait, site: &'static Location<'static>) {
+        let borrowed = AbortOnUnwind("a scope stopped waiting for its goroutines");
+        while self.running.load(Acquire) != 0 {
+            let current = Current::also_exiting(may_wait);
+            let mut owner = self.owner.lock();
+            if self.running.load(Acquire) == 0 {
+                break;
+            }
+            *owner = Some(current.waiter());
+            // SAFETY: the waiter was shown under the lock, which `commit` releases; it is
+            // taken and woken once, when the count is 0.
+            unsafe {
+                current.park(
+                    move || {
+                        drop(owner);
+                        true
+                    },
+                    WaitReason::Join,
+                    site,
+                );
+            }
+        }
+        borrowed.forget();
+    }
+}
+
+/// Runs `f` with a scope in which goroutines may borrow from the caller, and waits until
+/// all of them have ended, also if `f` panics or exits.
+///
+/// # Panics
+/// If `f` panics; or if a goroutine of the scope panicked and was not joined. On the system stack,
+/// before anything has been started.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+///
+/// let mut numbers = [3, 1, 2, 9, 8, 7];
+/// let (left, right) = numbers.split_at_mut(3);
+/// gort::scope(|s| {
+///     go!(in s; || left.sort());
+///     go!(in s; || right.sort());
+/// });
+/// assert_eq!(numbers, [1, 2, 3, 7, 8, 9]);
+/// ```
+#[track_caller]
+pub fn scope<'env, F, T>(f: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    let site = Location::caller();
+    let may_wait = MayWait::check();
+    let scope = Scope {
+        data: Arc::new(Data {
+            running: AtomicUsize::new(0),
+            panicked: AtomicBool::new(false),
+            owner: Lock::new(None),
+        }),
+        scope: PhantomData,
+        env: PhantomData,
+    };
+    let result = unwind::catch(|| f(&scope));
+    scope.data.wait(may_wait, site);
+    match result {
+        Err(payload) => unwind::raise(payload),
+        Ok(value) if scope.data.panicked.load(Relaxed) => {
+            // Now: dropped because of the panic, it could abort.
+            unwind::discard(value);
+            panic!("a goroutine of the scope panicked")
+        }
+        Ok(value) => value,
+    }
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Starts a goroutine in the scope.
+    ///
+    /// # Panics
+    /// If no stack can be had from the system.
+    #[track_caller]
+    pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        match Builder::new().spawn_scoped(self, f) {
+            Ok(handle) => handle,
+            Err(e) => panic!("cannot start a goroutine: {e}"),
+        }
+    }
+}
+
+impl Builder {
+    /// Starts the goroutine in a scope.
+    ///
+    /// # Errors
+    /// As for [`spawn`](Self::spawn).
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::Builder;
+    ///
+    /// let text = String::from("borrowed");
+    /// let length = gort::scope(|s| {
+    ///     let handle = Builder::new().name("counter").spawn_scoped(s, || text.len())?;
+    ///     Ok::<_, std::io::Error>(handle.join().unwrap())
+    /// })?;
+    /// assert_eq!(length, text.len());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn spawn_scoped<'scope, F, T>(
+        self,
+        scope: &'scope Scope<'scope, '_>,
+        f: F,
+    ) -> io::Result<ScopedJoinHandle<'scope, T>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        scope.data.running.fetch_add(1, Relaxed);
+        let packet = Arc::new(Packet {
+            data: Arc::clone(&scope.data),
+            result: UnsafeCell::new(None),
+            _scope: PhantomData,
+        });
+        let theirs = Arc::clone(&packet);
+        let run = move || {
+            let result = unwind::catch(f);
+            // SAFETY: the handle looks only after the goroutine's end.
+            unsafe { *theirs.result.get() = Some(result) };
+        };
+        // SAFETY: everything borrowed is in `run`, which is consumed, and in the packet;
+        // the scope waits until the packet is gone (see the header).
+        let goroutine = unsafe { self.spawn_unchecked(run) }?;
+        Ok(ScopedJoinHandle { goroutine, packet })
+    }
+}
+
+/// Waits for a goroutine of a [`scope`]; dropping it leaves that to the scope.
+///
+/// ```
+/// use gort::prelude::*;
+///
+/// let text = String::from("borrowed");
+/// let (tx, rx) = bounded::<()>(0);
+/// gort::scope(|s| {
+///     let handle = go!(in s; || { rx.iter().count(); text.len() });
+///     println!("{} reads the text", handle.goroutine().id());
+///     assert!(!handle.is_finished(), "it waits for the channel's end");
+///     drop(tx);
+///     assert_eq!(handle.join().unwrap(), 8);
+/// });
+/// ```
+pub struct ScopedJoinHandle<'scope, T> {
+    goroutine: JoinHandle<()>,
+    packet: Arc<Packet<'scope, T>>,
+}
+
+impl<T> ScopedJoinHandle<'_, T> {
+    /// Waits until the goroutine has ended, and gives its result.
+    ///
+    /// # Errors
+    /// As for [`JoinHandle::join`].
+    #[track_caller]
+    pub fn join(self) -> Result<T, JoinError> {
+        let ended = self.goroutine.join();
+        // SAFETY: the goroutine has ended; only the handle is left to look.
+        match (unsafe { (*self.packet.result.get()).take() }, ended) {
+            (Some(Err(payload)), _) if is_goexit(&*payload) => Err(JoinError::Exited),
+            // Also if it was exiting: the panic replaced that.
+            (Some(Err(payload)), _) => Err(JoinError::Panicked(payload)),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (value, Err(e)) => {
+                // It returned although it had exited.
+                unwind::discard(value);
+                Err(e)
+            }
+            (None, Ok(())) => {
+                crate::base::throw::throw("a scoped goroutine ended without a result")
+            }
+        }
+    }
+
+    /// Whether the goroutine has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.goroutine.is_finished()
+    }
+
+    /// The goroutine's id and name.
+    #[must_use]
+    pub fn goroutine(&self) -> Goroutine {
+        self.goroutine.goroutine()
+    }
+}
+
+impl<'a, T> From<&'a ScopedJoinHandle<'_, T>> for Ending<'a> {
+    fn from(handle: &'a ScopedJoinHandle<'_, T>) -> Self {
+        Self::from(&handle.goroutine)
+    }
+}
+
+impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopedJoinHandle").finish_non_exhaustive()
+    }
+}

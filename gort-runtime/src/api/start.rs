@@ -1,0 +1,108 @@
+//! Starting the runtime: once, on first use.
+
+use crate::base::barrier;
+use crate::base::config::{CONFIG, Config, setting};
+use crate::base::debug;
+use crate::monitor::sysmon;
+use crate::panics::panicking;
+use crate::proc::gstatus;
+use crate::report::quit;
+use crate::sched::state::SCHED;
+use crate::stack;
+use std::thread;
+
+/// What a program may ask for before the runtime starts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) procs: Option<usize>,
+    pub(crate) stack: Option<usize>,
+    pub(crate) abort_on_panic: Option<bool>,
+}
+
+/// More Ps than this are a typing mistake.
+pub(crate) const MAX_PROCS: usize = 1024;
+
+/// Starts the runtime if it has not been started; gives its configuration.
+#[inline]
+pub(crate) fn ensure_started() -> &'static Config {
+    match CONFIG.get() {
+        Some(config) => config,
+        None => start(Settings::default()),
+    }
+}
+
+/// Starts the runtime with these settings, over which the environment wins; without
+/// effect if it has been started before.
+#[cold]
+pub(crate) fn start(settings: Settings) -> &'static Config {
+    CONFIG.get_or_init(|| {
+        let procs = setting("GORT_MAXPROCS", "a number from 1 to 1024", parse_procs)
+            .or(settings.procs)
+            .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+        let stack = setting(
+            "GORT_STACK",
+            "a number of bytes, 1073741824 at most",
+            |text| text.parse().ok().filter(|&n| n <= stack::MAX_STACK),
+        )
+        .or(settings.stack)
+        .unwrap_or(stack::DEFAULT_STACK);
+        let abort_on_panic = setting("GORT_PANIC", "`abort` or `isolate`", parse_panic)
+            .or(settings.abort_on_panic)
+            .unwrap_or(false);
+        panicking::take_note(abort_on_panic);
+        let debug = debug::options();
+        let procs = procs.clamp(1, MAX_PROCS) as u32;
+        barrier::init(!debug.no_membarrier);
+        stack::install_overflow_handler();
+        gstatus::allow_observers(debug.backtrace);
+        SCHED.shared.lock().set_procs(procs);
+        sysmon::start();
+        quit::install();
+        Config {
+            stack_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
+            migration: debug.migration,
+            abort_on_panic,
+        }
+    })
+}
+
+fn parse_procs(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|n| (1..=MAX_PROCS).contains(n))
+}
+
+fn parse_panic(text: &str) -> Option<bool> {
+    match text {
+        "abort" => Some(true),
+        "isolate" => Some(false),
+        _ => None,
+    }
+}
+
+/// How many Ps there are: how many goroutines run at the same time. Go's
+/// `runtime.GOMAXPROCS(0)`.
+///
+/// ```
+/// use gort::runtime::max_procs;
+///
+/// let numbers: Vec<u64> = (1..=1000).collect();
+/// let share = numbers.len().div_ceil(max_procs());
+/// let sum: u64 = gort::scope(|s| {
+///     let parts: Vec<_> = numbers
+///         .chunks(share)
+///         .map(|part| s.spawn(move || part.iter().sum::<u64>()))
+///         .collect();
+///     parts.into_iter().map(|part| part.join().unwrap()).sum()
+/// });
+/// assert_eq!(sum, 500_500);
+/// ```
+#[must_use]
+pub fn max_procs() -> usize {
+    ensure_started();
+    SCHED.procs() as usize
+}
+
+/// Whether a panic that reaches a goroutine's root ends the process.
+#[must_use]
+pub fn aborts_on_panic() -> bool {
+    ensure_started().abort_on_panic
+}

@@ -1,0 +1,186 @@
+//! `GORT_DEBUG`: a comma-separated list of options, each `name=value`.
+//!
+//! To add one: a field in [`Options`] and a row in [`KNOWN`].
+
+use crate::base::config::Migration;
+use crate::os;
+use std::collections::hash_map::RandomState;
+use std::env;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::OnceLock;
+
+/// What `GORT_DEBUG` asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Milliseconds between two lines about the scheduler; 0: none.
+    pub(crate) schedtrace: u32,
+    /// Each of these with a line for every P, thread and goroutine.
+    pub(crate) scheddetail: bool,
+    /// What the Ps' random generators start from; [`seed`] gives one in any case.
+    pub(crate) seed: Option<u64>,
+    pub(crate) migration: Migration,
+    /// Dumps show the stacks of parked goroutines.
+    pub(crate) backtrace: bool,
+    /// Guards as on kernels before Linux 6.13.
+    pub(crate) mprotect_guards: bool,
+    /// Do without that system call.
+    pub(crate) no_membarrier: bool,
+}
+
+/// One option.
+struct Known {
+    name: &'static str,
+    /// What it may be, as shown to users.
+    value: &'static str,
+    /// Takes the value; false if it cannot be meant.
+    set: fn(&mut Options, &str) -> bool,
+}
+
+const KNOWN: &[Known] = &[
+    Known {
+        name: "schedtrace",
+        value: "MS",
+        set: |to, text| store(&mut to.schedtrace, text.parse().ok()),
+    },
+    Known {
+        name: "scheddetail",
+        value: "1",
+        set: |to, text| store(&mut to.scheddetail, switch(text)),
+    },
+    Known {
+        name: "seed",
+        value: "N",
+        set: |to, text| store(&mut to.seed, text.parse().ok().map(Some)),
+    },
+    Known {
+        name: "migrate",
+        value: "always|normal|never",
+        set: |to, text| store(&mut to.migration, migration(text)),
+    },
+    Known {
+        name: "backtrace",
+        value: "1",
+        set: |to, text| store(&mut to.backtrace, switch(text)),
+    },
+    Known {
+        name: "guard",
+        value: "mprotect",
+        set: |to, text| {
+            store(
+                &mut to.mprotect_guards,
+                (text == "mprotect").then_some(true),
+            )
+        },
+    },
+    Known {
+        name: "membarrier",
+        value: "off",
+        set: |to, text| store(&mut to.no_membarrier, (text == "off").then_some(true)),
+    },
+];
+
+/// The options of this process. What is wrong with them is said once, here.
+pub(crate) fn options() -> &'static Options {
+    static OPTIONS: OnceLock<Options> = OnceLock::new();
+    OPTIONS.get_or_init(|| {
+        let text = env::var_os("GORT_DEBUG").unwrap_or_default();
+        let (options, complaints) = parse(&text.to_string_lossy());
+        os::write_stderr(complaints.as_bytes());
+        options
+    })
+}
+
+/// The seed that was asked for, or one that differs from one process to the next.
+pub(crate) fn seed() -> u64 {
+    static SEED: OnceLock<u64> = OnceLock::new();
+    let any = || RandomState::new().build_hasher().finish();
+    *SEED.get_or_init(|| options().seed.unwrap_or_else(any))
+}
+
+/// The options in `text`, and a line about each that is ignored.
+fn parse(text: &str) -> (Options, String) {
+    let mut options = Options::default();
+    let mut complaints = String::new();
+    for option in text.split(',').map(str::trim).filter(|o| !o.is_empty()) {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        let known = KNOWN.iter().find(|known| known.name == name);
+        if known.is_some_and(|known| (known.set)(&mut options, value)) {
+            continue;
+        }
+        let all: Vec<String> = KNOWN
+            .iter()
+            .map(|known| format!("{}={}", known.name, known.value))
+            .collect();
+        complaints.push_str(&format!(
+            "gort: {option:?} in GORT_DEBUG is ignored: expected one of {}\n",
+            all.join(", ")
+        ));
+    }
+    (options, complaints)
+}
+
+/// Stores a value that could be read; false if it could not.
+fn store<V>(to: &mut V, value: Option<V>) -> bool {
+    value.map(|value| *to = value).is_some()
+}
+
+fn switch(text: &str) -> Option<bool> {
+    match text {
+        "1" => Some(true),
+        "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn migration(text: &str) -> Option<Migration> {
+    match text {
+        "always" => Some(Migration::Always),
+        "normal" => Some(Migration::Normal),
+        "never" => Some(Migration::Never),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_from_a_list() {
+        let (options, complaints) = parse(
+            "schedtrace=1000, scheddetail=1,seed=7,guard=mprotect,membarrier=off,backtrace=1,migrate=always,",
+        );
+        assert_eq!(complaints, "");
+        assert_eq!(
+            options,
+            Options {
+                schedtrace: 1000,
+                scheddetail: true,
+                seed: Some(7),
+                migration: Migration::Always,
+                backtrace: true,
+                mprotect_guards: true,
+                no_membarrier: true,
+            }
+        );
+    }
+
+    #[test]
+    fn a_bad_option_is_one_line_that_names_the_known_ones_and_the_rest_is_kept() {
+        for bad in [
+            "sched=1",
+            "schedtrace",
+            "schedtrace=x",
+            "seed=-1",
+            "scheddetail=yes",
+            "=1",
+        ] {
+            let (options, complaints) = parse(&format!("{bad},seed=3"));
+            assert_eq!(options.seed, Some(3));
+            assert_eq!(complaints.lines().count(), 1, "{complaints}");
+            for word in [bad, "schedtrace=MS", "seed=N", "membarrier=off"] {
+                assert!(complaints.contains(word), "{word:?} not in {complaints}");
+            }
+        }
+    }
+}

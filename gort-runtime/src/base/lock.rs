@@ -1,0 +1,247 @@
+//! A small lock that blocks the thread (the M), not the goroutine.
+//!
+//! For short critical sections of the runtime and of gort-sync's wait queues.
+//! It may be held while parking only to be released by the park's commit
+//! function. It never poisons.
+//!
+//! The word: 0 free, 1 held, 2 held and somebody may sleep in the kernel. After
+//! Drepper, "Futexes are tricky", mutex 2; the spin before sleeping is short
+//! because sections are (tens of nanoseconds) and a futex wake costs microseconds.
+//!
+//! # Orderings
+//! One word carries everything: taking it is an acquire, leaving it a release.
+
+#[cfg(not(loom))]
+pub use real::RawLock;
+
+#[cfg(loom)]
+pub use model::RawLock;
+
+#[cfg(not(loom))]
+mod real {
+    use crate::base::prim::{
+        AtomicU32,
+        Ordering::{Acquire, Relaxed, Release},
+        spin_hint,
+    };
+    use crate::os;
+
+    const FREE: u32 = 0;
+    const HELD: u32 = 1;
+    /// Held, and whoever leaves must wake a sleeper.
+    const CONTENDED: u32 = 2;
+
+    /// Looks at the word before a thread goes to sleep in the kernel.
+    const SPINS: u32 = 100;
+
+    /// The lock without data.
+    #[derive(Debug, Default)]
+    pub struct RawLock {
+        word: AtomicU32,
+    }
+
+    impl RawLock {
+        /// A free lock.
+        pub const fn new() -> Self {
+            Self {
+                word: AtomicU32::new(FREE),
+            }
+        }
+
+        /// Takes the lock.
+        #[inline]
+        pub fn lock(&self) {
+            if self
+                .word
+                .compare_exchange(FREE, HELD, Acquire, Relaxed)
+                .is_err()
+            {
+                self.lock_slow();
+            }
+        }
+
+        /// Takes the lock if it is free.
+        #[inline]
+        pub fn try_lock(&self) -> bool {
+            self.word
+                .compare_exchange(FREE, HELD, Acquire, Relaxed)
+                .is_ok()
+        }
+
+        #[cold]
+        fn lock_slow(&self) {
+            for _ in 0..SPINS {
+                spin_hint();
+                if self.word.load(Relaxed) == FREE && self.try_lock() {
+                    return;
+                }
+            }
+            // We may sleep, so we must leave the word CONTENDED: whoever took the
+            // lock this way wakes the next one, needlessly at worst.
+            while self.word.swap(CONTENDED, Acquire) != FREE {
+                os::futex_wait(&self.word, CONTENDED, None);
+            }
+        }
+
+        /// Leaves the lock.
+        ///
+        /// The lock's memory may be gone as soon as the word is free: the wake-up
+        /// afterwards uses only its address.
+        ///
+        /// # Safety
+        /// The caller holds the lock (or was handed the duty to leave it).
+        #[inline]
+        pub unsafe fn unlock(&self) {
+            let word: *const AtomicU32 = &raw const self.word;
+            if self.word.swap(FREE, Release) == CONTENDED {
+                os::futex_wake_one(word);
+            }
+        }
+    }
+}
+
+#[cfg(loom)]
+mod model {
+    use crate::base::prim::{
+        AtomicBool,
+        Ordering::{Acquire, Relaxed, Release},
+        spin_hint,
+    };
+
+    /// The lock as loom sees it: a spin lock that yields.
+    #[derive(Debug)]
+    pub struct RawLock {
+        held: AtomicBool,
+    }
+
+    impl RawLock {
+        /// A free lock.
+        pub fn new() -> Self {
+            Self {
+                held: AtomicBool::new(false),
+            }
+        }
+
+        /// Takes the lock.
+        pub fn lock(&self) {
+            while !self.try_lock() {
+                spin_hint();
+            }
+        }
+
+        /// Takes the lock if it is free.
+        pub fn try_lock(&self) -> bool {
+            self.held
+                .compare_exchange(false, true, Acquire, Relaxed)
+                .is_ok()
+        }
+
+        /// Leaves the lock.
+        ///
+        /// # Safety
+        /// The caller holds the lock.
+        pub unsafe fn unlock(&self) {
+            self.held.store(false, Release);
+        }
+    }
+}
+
+use crate::base::prim::DataCell;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+/// A [`RawLock`] around its data.
+pub struct Lock<T> {
+    raw: RawLock,
+    data: DataCell<T>,
+}
+
+// SAFETY: the data is reached only through a guard, and one guard exists at a
+// time; so sharing the lock moves `T` between threads, no more.
+unsafe impl<T: Send> Send for Lock<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Lock<T> {}
+
+impl<T> Lock<T> {
+    /// A free lock around `data`.
+    #[cfg(not(loom))]
+    pub const fn new(data: T) -> Self {
+        Self {
+            raw: RawLock::new(),
+            data: DataCell::new(data),
+        }
+    }
+
+    /// A free lock around `data`.
+    #[cfg(loom)]
+    pub fn new(data: T) -> Self {
+        Self {
+            raw: RawLock::new(),
+            data: DataCell::new(data),
+        }
+    }
+
+    /// Takes the lock if it is free.
+    pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
+        let guard = || LockGuard {
+            lock: self,
+            _not_send: std::marker::PhantomData,
+        };
+        self.raw.try_lock().then(guard)
+    }
+
+    /// Takes the lock, blocking the thread while another holds it.
+    #[inline]
+    pub fn lock(&self) -> LockGuard<'_, T> {
+        self.raw.lock();
+        LockGuard {
+            lock: self,
+            _not_send: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Lock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lock").finish_non_exhaustive()
+    }
+}
+
+/// Holds a [`Lock`] until dropped.
+pub struct LockGuard<'a, T> {
+    lock: &'a Lock<T>,
+    /// The lock belongs to the thread that took it.
+    _not_send: std::marker::PhantomData<*mut ()>,
+}
+
+impl<T> fmt::Debug for LockGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockGuard").finish_non_exhaustive()
+    }
+}
+
+impl<T> Deref for LockGuard<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: this guard is the only one; shared access through it ends
+        // before an exclusive one begins.
+        self.lock.data.with(|data| unsafe { &*data })
+    }
+}
+
+impl<T> DerefMut for LockGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: this guard is the only one, and it is borrowed exclusively.
+        self.lock.data.with_mut(|data| unsafe { &mut *data })
+    }
+}
+
+impl<T> Drop for LockGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the guard was made by taking the lock.
+        unsafe { self.lock.raw.unlock() }
+    }
+}

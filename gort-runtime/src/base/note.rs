@@ -1,0 +1,83 @@
+//! A one-shot sleep for a thread: Go's `note`, on a futex.
+//!
+//! One thread sleeps, any thread wakes. A wake that comes first is kept, so the
+//! sleep returns at once; wakes do not add up. The sleeper's return clears it.
+//!
+//! # Orderings
+//! `wake` releases and `sleep` acquires on the one word, so what the waker wrote
+//! before (for an M: `nextp`) is seen after. No second variable is involved.
+
+use crate::base::prim::{
+    AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use crate::os;
+use std::time::Duration;
+
+const EMPTY: u32 = 0;
+const WOKEN: u32 = 1;
+const ASLEEP: u32 = 2;
+
+/// The word that one thread sleeps on.
+#[derive(Debug, Default)]
+pub(crate) struct Note {
+    word: AtomicU32,
+}
+
+impl Note {
+    pub(crate) const fn new() -> Self {
+        Self {
+            word: AtomicU32::new(EMPTY),
+        }
+    }
+
+    /// Sleeps until woken. Only one thread may sleep on a note.
+    pub(crate) fn sleep(&self) {
+        while !self.sleep_for(None) {}
+    }
+
+    /// Sleeps until woken (true) or until the monotonic clock reads `deadline_ns` (false).
+    pub(crate) fn sleep_until(&self, deadline_ns: u64) -> bool {
+        loop {
+            let now = os::now_ns();
+            if now >= deadline_ns {
+                // Take a wake-up that has just come.
+                return self.word.swap(EMPTY, Acquire) == WOKEN;
+            }
+            if self.sleep_for(Some(Duration::from_nanos(deadline_ns - now))) {
+                return true;
+            }
+        }
+    }
+
+    /// One trip into the kernel at most; true if woken.
+    fn sleep_for(&self, timeout: Option<Duration>) -> bool {
+        if self
+            .word
+            .compare_exchange(EMPTY, ASLEEP, Acquire, Acquire)
+            .is_ok()
+        {
+            os::futex_wait(&self.word, ASLEEP, timeout);
+        }
+        if self
+            .word
+            .compare_exchange(WOKEN, EMPTY, Acquire, Relaxed)
+            .is_ok()
+        {
+            return true;
+        }
+        // A spurious return or the time-out: not asleep any more, unless a
+        // wake-up has slipped in.
+        self.word.compare_exchange(ASLEEP, EMPTY, Acquire, Acquire) == Err(WOKEN)
+            && self.word.swap(EMPTY, Acquire) == WOKEN
+    }
+
+    /// Wakes the sleeper, or the next one to sleep. The note may be gone as
+    /// soon as the word is set: the system call uses only its address.
+    pub(crate) fn wake(&self) {
+        let word: *const AtomicU32 = &raw const self.word;
+        if self.word.swap(WOKEN, Release) == ASLEEP {
+            os::futex_wake_one(word);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The real primitives.
+
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
+
+use std::sync::atomic::compiler_fence;
+
+/// A full fence right after an atomic read-modify-write of the same thread.
+///
+/// On x86-64 a locked instruction already is a full barrier, so only the
+/// compiler has to be held back; elsewhere this is `fence(SeqCst)`.
+#[inline(always)]
+pub(crate) fn fence_after_rmw() {
+    #[cfg(target_arch = "x86_64")]
+    compiler_fence(Ordering::SeqCst);
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = compiler_fence;
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// Tells the CPU that this is a spin loop.
+#[inline(always)]
+pub(crate) fn spin_hint() {
+    std::hint::spin_loop();
+}
+
+/// `UnsafeCell` with loom's closure interface, so that a model can see every
+/// access to plain data.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct DataCell<T>(std::cell::UnsafeCell<T>);
+
+impl<T> DataCell<T> {
+    /// A cell holding `value`.
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Calls `f` with a pointer for reading.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    /// Calls `f` with a pointer for writing; the caller guarantees exclusion.
+    #[inline(always)]
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
+
+pub(crate) use crate::base::barrier::{heavy as heavy_barrier, light as light_barrier};

@@ -1,0 +1,144 @@
+//! Watching for a goroutine's end together with other things: what `select!` needs of a
+//! `JoinHandle`.
+//!
+//! Each goroutine has a list of [`Watcher`]s, which lie on the stacks of the selects that
+//! wait for it. The list is under a lock that is *not* in the goroutine's slot: one of a few
+//! that all goroutines share. `join.rs` says when a goroutine that ends has to take it.
+//!
+//! # Invariants
+//! 1. A watcher is linked, unlinked and looked at only under the lock; so a select that has taken
+//!    the lock to take its watcher out knows that nobody uses it any more.
+//! 2. Except those whose waiter the ending goroutine has won the right to wake: they stay
+//!    in place until it does.
+//! 3. The ending goroutine touches its slot for the last time when it sets the word to DONE, before
+//!    it lets go of the lock: then whoever has the handle may free the slot.
+
+use crate::base::lock::RawLock;
+use crate::life::join::AtEnd;
+use crate::proc::g::G;
+use crate::wait::waiter::{Waiter, Watcher};
+use crossbeam_utils::CachePadded;
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+
+/// log2 of the number of locks.
+const LOCKS_LOG2: u32 = 5;
+
+static LOCKS: [CachePadded<RawLock>; 1 << LOCKS_LOG2] =
+    [const { CachePadded::new(RawLock::new()) }; 1 << LOCKS_LOG2];
+
+/// The lock of this goroutine's list. Slots differ in their upper bits: Fibonacci's hash.
+fn lock_of(gp: NonNull<G>) -> &'static RawLock {
+    let hash = (gp.addr().get() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    &LOCKS[(hash >> (u64::BITS - LOCKS_LOG2)) as usize]
+}
+
+/// The end of a goroutine whose handle is borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending<'a> {
+    gp: NonNull<G>,
+    _handle: PhantomData<&'a ()>,
+}
+
+impl Ending<'_> {
+    /// # Safety
+    /// The slot stays the handle's, which has not joined, while the result is in use.
+    pub(crate) unsafe fn of(gp: NonNull<G>) -> Self {
+        Self {
+            gp,
+            _handle: PhantomData,
+        }
+    }
+
+    fn g(&self) -> &G {
+        // SAFETY: `of`'s clause.
+        unsafe { self.gp.as_ref() }
+    }
+
+    /// The lock for the calls below.
+    #[must_use]
+    pub fn lock(&self) -> &'static RawLock {
+        lock_of(self.gp)
+    }
+
+    /// Whether the goroutine has ended, so that `join` does not wait. If not, it cannot end
+    /// before the lock is free.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    #[must_use]
+    pub unsafe fn poll(&self) -> bool {
+        !self.g().join.watch()
+    }
+
+    /// Has `waiter` woken at the end, if `win(arg)` then answers true.
+    ///
+    /// # Safety
+    /// The caller holds the lock and has not let go of it since `poll` said no; `watcher` stays in
+    /// place, and `win` may be called, until `dequeue`; winning it is the right to wake.
+    pub unsafe fn enqueue(&self, watcher: &Watcher, waiter: Waiter, arg: *const ()) {
+        watcher.next.set(ptr::null());
+        watcher.waiter.set(Some(waiter));
+        watcher.arg.set(arg);
+        let mut at = &self.g().watchers;
+        // SAFETY: watchers in the list are alive (clause of the earlier call).
+        while let Some(other) = unsafe { at.get().as_ref() } {
+            at = &other.next;
+        }
+        at.set(watcher);
+    }
+
+    /// Takes the watcher out, if it is still in the list.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    pub unsafe fn dequeue(&self, watcher: &Watcher) {
+        let mut at = &self.g().watchers;
+        // SAFETY: watchers in the list are alive.
+        while let Some(other) = unsafe { at.get().as_ref() } {
+            if ptr::eq(other, watcher) {
+                return at.set(other.next.get());
+            }
+            at = &other.next;
+        }
+    }
+}
+
+/// On g0: the goroutine has left its stack and is watched. Wakes who watches.
+#[cold]
+pub(crate) fn end_watched(gp: NonNull<G>) -> AtEnd {
+    let lock = lock_of(gp);
+    lock.lock();
+    // SAFETY: the goroutine's share of the slot is ours until `ended_watched`.
+    let g = unsafe { gp.as_ref() };
+    let won = Cell::new(ptr::null::<Watcher>());
+    let mut last = &won;
+    let mut at = g.watchers.replace(ptr::null());
+    // SAFETY: under the lock the watchers of the list are alive; those that are won until
+    // they are woken. The links of those that are not won are not read again.
+    unsafe {
+        while let Some(watcher) = at.as_ref() {
+            at = watcher.next.replace(ptr::null());
+            if (watcher.win)(watcher.arg.get()) {
+                last.set(watcher);
+                last = &watcher.next;
+            }
+        }
+    }
+    let at_end = g.join.ended_watched();
+    // Unless `at_end` says that it is ours, the slot must not be touched below.
+    // SAFETY: taken above; it does not lie in the slot.
+    unsafe { lock.unlock() };
+    let mut at = won.get();
+    // SAFETY: won above, so ours to wake, and in place until then.
+    unsafe {
+        while let Some(watcher) = at.as_ref() {
+            at = watcher.next.get();
+            if let Some(waiter) = watcher.waiter.get() {
+                waiter.ready();
+            }
+        }
+    }
+    at_end
+}

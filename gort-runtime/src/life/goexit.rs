@@ -1,0 +1,160 @@
+//! How a goroutine runs and ends.
+//!
+//! The entry function catches everything at the goroutine's root, stores the
+//! outcome in the packet and returns: into the `goexit` that `init_stack` laid as its
+//! return address, which calls [`goexit1`], which switches to [`goexit0`] on g0.
+
+use crate::arch::{self, Gobuf};
+use crate::base::config;
+use crate::base::prim::Ordering::Relaxed;
+use crate::base::throw::throw;
+use crate::life::ending;
+use crate::life::join::AtEnd;
+use crate::panics::panicking;
+use crate::panics::unwind;
+use crate::proc::g::G;
+use crate::proc::gstatus::{GStatus, casgstatus};
+use crate::proc::m::M;
+use crate::proc::tls;
+use crate::sched::inside::Inside;
+use crate::sched::pinned;
+use crate::sched::run::{leave_thread, schedule};
+use crate::sched::state::SCHED;
+use crate::sched::wire;
+use crate::stack;
+use crate::wait::waiter::Waiter;
+use std::any::Any;
+use std::mem;
+use std::ptr::{self, NonNull};
+
+/// How a goroutine ended.
+#[derive(Debug)]
+pub(crate) enum Outcome<T> {
+    Returned(T),
+    Panicked(Box<dyn Any + Send>),
+    Exited,
+}
+
+/// Ends the calling goroutine: unwinds its stack, so that destructors and `defer!`
+/// blocks run, without calling the panic hook. `join` then gives `Exited`. Go's
+/// `runtime.Goexit`.
+///
+/// Nothing takes it back: should a `catch_unwind` stop the unwinding, it begins again where the
+/// goroutine next waits or recovers from a panic, and a value that the goroutine returns is dropped.
+///
+/// # Panics
+/// Outside a goroutine.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+///
+/// fn deep_down() {
+///     goexit();
+/// }
+///
+/// let handle = go!(move || {
+///     deep_down();
+///     unreachable!("the goroutine has ended");
+/// });
+/// assert!(matches!(handle.join(), Err(JoinError::Exited)));
+/// ```
+pub fn goexit() -> ! {
+    let Some(gp) = tls::goroutine() else {
+        panic!(
+            "`goexit` ends a goroutine, but this is a plain thread; return from its function instead"
+        )
+    };
+    panicking::exit(gp)
+}
+
+/// First function of every goroutine; `arg` is its `G`.
+pub(crate) extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
+    // SAFETY: `newproc` passed the G, and wrote an `F` into the packet, which is
+    // big enough for the outcome as well. The closure is moved out once, here.
+    unsafe {
+        let gp = &*arg.cast::<G>();
+        let packet = gp.packet.get();
+        let f = packet.cast::<F>().read();
+        let outcome = match unwind::catch(f) {
+            Ok(value) if gp.exits.get() != 0 => {
+                unwind::discard(value);
+                Outcome::Exited
+            }
+            Ok(value) => Outcome::Returned(value),
+            Err(payload) => caught_at_root(payload),
+        };
+        let has_destructor = mem::needs_drop::<T>() || matches!(outcome, Outcome::Panicked(_));
+        let outcome_at = packet.cast::<Outcome<T>>();
+        outcome_at.write(outcome);
+        if gp.join.outcome_stored() && has_destructor {
+            // Nobody will ask for it. A destructor that panics ends here.
+            unwind::discard_in_place(outcome_at);
+        }
+    }
+}
+
+/// What a panic payload that reached a goroutine's root means.
+fn caught_at_root<T>(payload: Box<dyn Any + Send>) -> Outcome<T> {
+    if panicking::is_goexit(&*payload) {
+        return Outcome::Exited;
+    }
+    if config::get().abort_on_panic {
+        // The panic hook has printed the message.
+        crate::os::exit_now(2);
+    }
+    Outcome::Panicked(payload)
+}
+
+/// On the goroutine's stack, below nothing: leaves it for ever.
+pub(crate) extern "C" fn goexit1() -> ! {
+    let (Some(inside), Some(gp)) = (Inside::enter(), tls::getg()) else {
+        throw("goexit1 outside a goroutine");
+    };
+    let m = inside.into_switch();
+    // SAFETY: the running goroutine switches away; `goexit0` never resumes it.
+    unsafe { arch::mcall(goexit0, G::gobuf(gp), m.g0()) };
+    throw("a goroutine that had ended was resumed");
+}
+
+/// On g0: the goroutine has left its stack.
+unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
+    // SAFETY: `goexit1` passed its goroutine and its M.
+    let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
+    // SAFETY: the goroutine is ours until the join word says that it has ended.
+    let g = unsafe { gp.as_ref() };
+    casgstatus(&g.status, GStatus::Running, GStatus::Dead);
+    m.curg.set(ptr::null_mut());
+    panicking::ended(g);
+    let wired = wire::end(m, g);
+    pinned::moved_out(m);
+    // Before anyone can know of the end: a goroutine that was joined is not counted.
+    match m.held_p() {
+        Some(p) => p.count_ended(),
+        None => {
+            SCHED.ended_outside.fetch_add(1, Relaxed);
+        }
+    }
+    let at_end = g.join.ended().unwrap_or_else(|| ending::end_watched(gp));
+    match at_end {
+        // `gp` must not be touched in these two: the handle's owner may free it.
+        AtEnd::Keep => {}
+        // SAFETY: a parked joiner put its waiter there; the end of this goroutine
+        // is what it waits for.
+        AtEnd::Wake(waiter) => unsafe { Waiter::from_word(waiter).ready() },
+        AtEnd::Free => free(gp, m.held_p().and_then(|p| p.free_default(g))),
+    }
+    if wired { leave_thread(m) } else { schedule(m) }
+}
+
+/// Returns an ended goroutine's slot to the pool. The caller is its last owner.
+pub(crate) fn free(gp: NonNull<G>, local: Option<&stack::FreeSlots>) {
+    // SAFETY: the caller is the last owner.
+    let g = unsafe { gp.as_ref() };
+    g.clear_name();
+    casgstatus(&g.status, GStatus::Dead, GStatus::Idle);
+    match local {
+        Some(slots) => slots.give(gp),
+        None => stack::free_one(gp),
+    }
+}

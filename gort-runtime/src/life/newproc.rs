@@ -1,0 +1,223 @@
+//! `newproc`: start a goroutine.
+//!
+//! A free slot, the closure moved into it, one frame laid, the G made `runnext`:
+//! nothing is allocated unless the closure or its result is very large.
+
+use crate::arch;
+use crate::base::config;
+use crate::base::prim::Ordering::Relaxed;
+use crate::life::goexit::{self, Outcome};
+use crate::proc::g::G;
+use crate::proc::gqueue::GQueue;
+use crate::proc::gstatus::{GStatus, casgstatus};
+use crate::proc::p::P;
+use crate::proc::tls;
+use crate::sched::held;
+use crate::sched::inside::Inside;
+use crate::sched::state::SCHED;
+use crate::stack;
+use crate::wait::ready::submit_next;
+use std::alloc::Layout;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// Closures and results up to this size live in the stack slot; larger ones in a box.
+pub(crate) const MAX_INLINE: usize = 4 * 1024;
+/// The same for their alignment.
+const MAX_ALIGN: usize = 64;
+
+/// What a goroutine may be given beside its closure.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) name: Option<Arc<str>>,
+    /// log2 of the stack's size, if not the default.
+    pub(crate) stack_log2: Option<u8>,
+}
+
+/// What lies below the `G`: first the closure, later the outcome.
+union Packet<F, T> {
+    _closure: ManuallyDrop<F>,
+    _outcome: ManuallyDrop<Outcome<T>>,
+}
+
+/// Whether values of type `V` go into a box instead of the stack slot.
+pub(crate) const fn is_large<V>() -> bool {
+    size_of::<V>() > MAX_INLINE || align_of::<V>() > MAX_ALIGN
+}
+
+/// Starts a goroutine that runs `f`; its join word says that a handle exists.
+///
+/// The outcome is stored as `Outcome<T>`, or as `Outcome<Box<T>>` if [`is_large`]`::<T>()`.
+///
+/// # Safety
+/// `F` and `T` may outlive what they borrow: the caller sees to it that the
+/// goroutine has ended, and its outcome is gone, before that.
+pub(crate) unsafe fn newproc<F, T>(
+    f: F,
+    options: Options,
+    at: &'static Location<'static>,
+) -> io::Result<NonNull<G>>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    // Each `if` for itself, so that only the one that is meant is compiled: every closure has its own.
+    if const { is_large::<F>() } {
+        let f = Box::new(f);
+        if const { is_large::<T>() } {
+            start(move || Box::new(f()), options, at)
+        } else {
+            start(f, options, at)
+        }
+    } else if const { is_large::<T>() } {
+        start(move || Box::new(f()), options, at)
+    } else {
+        start(f, options, at)
+    }
+}
+
+/// What of the start depends on the closure: the rest, [`Newborn`], is compiled once.
+fn start<F, T>(f: F, options: Options, at: &'static Location<'static>) -> io::Result<NonNull<G>>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    let newborn = Newborn::new(Layout::new::<Packet<F, T>>(), options, at)?;
+    // SAFETY: the packet is laid out for an `F`, which `entry` takes out.
+    unsafe {
+        newborn.packet.cast::<F>().write(f);
+        Ok(newborn.run(goexit::entry::<F, T>))
+    }
+}
+
+/// Makes a goroutine that runs `f` and has no handle, in `slot`, for an M that holds `p` or a
+/// thread without one. It is runnable, and the caller's to queue. Nothing of `f` runs here.
+pub(crate) fn make_detached<F: FnOnce() + Send + 'static>(
+    slot: NonNull<G>,
+    p: Option<&P>,
+    f: F,
+    root: Option<u64>,
+    at: &'static Location<'static>,
+) {
+    const {
+        assert!(!is_large::<F>(), "lies in the slot");
+    }
+    let packet = born(slot, p, Layout::new::<Packet<F, ()>>(), root, None, at);
+    // SAFETY: the packet is laid out for an `F`, which `entry` takes out. The slot is ours.
+    unsafe {
+        packet.cast::<F>().write(f);
+        slot.as_ref().join.reset(false);
+        lay_first_frame(slot, packet, goexit::entry::<F, ()>);
+    }
+}
+
+/// Takes a free slot, for an M that holds `p` or a thread without one.
+pub(crate) fn take_slot(p: Option<&P>, size_log2: u8) -> io::Result<NonNull<G>> {
+    match p {
+        Some(p) if size_log2 == config::get().stack_log2 => p.free.take(size_log2),
+        _ => {
+            let one = GQueue::new();
+            stack::alloc_batch(size_log2, 1, &one)?;
+            one.pop_front()
+                .ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+        }
+    }
+}
+
+/// A goroutine whose packet is still empty.
+struct Newborn {
+    gp: NonNull<G>,
+    packet: *mut u8,
+    inside: Option<Inside>,
+}
+
+impl Newborn {
+    fn new(
+        packet: Layout,
+        options: Options,
+        at: &'static Location<'static>,
+    ) -> io::Result<Newborn> {
+        let size_log2 = options.stack_log2.unwrap_or(config::get().stack_log2);
+        let inside = Inside::enter();
+        let p = inside.as_ref().and_then(Inside::p);
+        let gp = take_slot(p, size_log2)?;
+        let packet = born(gp, p, packet, current_root(), options.name, at);
+        Ok(Newborn { gp, packet, inside })
+    }
+
+    /// Makes it runnable.
+    ///
+    /// # Safety
+    /// The packet holds what `entry` takes out of it.
+    unsafe fn run(self, entry: extern "C" fn(*mut u8)) -> NonNull<G> {
+        let Newborn { gp, packet, inside } = self;
+        // SAFETY: caller's clause; the slot is ours.
+        unsafe { lay_first_frame(gp, packet, entry) };
+        drop(inside);
+        submit_next(gp);
+        gp
+    }
+}
+
+/// Fills in a slot that was taken, for a goroutine with a handle; gives its packet.
+fn born(
+    gp: NonNull<G>,
+    p: Option<&P>,
+    packet: Layout,
+    root: Option<u64>,
+    name: Option<Arc<str>>,
+    at: &'static Location<'static>,
+) -> *mut u8 {
+    let id = match p {
+        Some(p) => {
+            p.count_started();
+            p.new_id(&SCHED.next_id)
+        }
+        None => {
+            SCHED.started_outside.fetch_add(1, Relaxed);
+            SCHED.next_id.fetch_add(1, Relaxed)
+        }
+    };
+    // SAFETY: the slot is Idle and ours. The packet lies below the G, where every
+    // slot has room for it beside the stack (`stack/layout.rs`).
+    unsafe {
+        let g = gp.as_ref();
+        g.born(id, root.unwrap_or(id), held::epoch(), at, name);
+        g.join.reset(true);
+        let below = gp.as_ptr().cast::<u8>().sub(packet.size());
+        let packet = align_down(below, packet.align());
+        g.packet.set(packet);
+        packet
+    }
+}
+
+/// Lays the first frame: the goroutine is runnable, and the caller's to queue.
+///
+/// # Safety
+/// The slot is Idle and the caller's; the packet holds what `entry` takes out of it.
+unsafe fn lay_first_frame(gp: NonNull<G>, packet: *mut u8, entry: extern "C" fn(*mut u8)) {
+    // SAFETY: the slot is Idle and ours; the first frame lies below the packet.
+    unsafe {
+        let sp = arch::init_stack(
+            align_down(packet, 16),
+            entry,
+            gp.as_ptr().cast(),
+            goexit::goexit1,
+        );
+        (*gp.as_ptr()).buf.sp = sp;
+        casgstatus(&gp.as_ref().status, GStatus::Idle, GStatus::Runnable);
+    }
+}
+
+/// The root of the running goroutine, which those that it starts inherit.
+pub(crate) fn current_root() -> Option<u64> {
+    // SAFETY: the running goroutine is alive.
+    tls::goroutine().map(|parent| unsafe { parent.as_ref() }.root())
+}
+
+fn align_down(p: *mut u8, align: usize) -> *mut u8 {
+    p.map_addr(|a| a & !(align - 1))
+}

@@ -1,0 +1,150 @@
+//! `Timed`: something that is called in a goroutine of its own when its time has come.
+//!
+//! Until then it is no goroutine, but a timer in the heap of a P; `time::after_func` and what waits
+//! for the deadline of a context are made of it. Who runs the timer makes the goroutine
+//! (`sched/due.rs`); if there is no stack for it, the timer is put off for a few milliseconds.
+//!
+//! # Invariants
+//! 1. `serial` is held by whoever arms or cancels, so the timer's `home`, `what` and `when` are
+//!    written by one at a time, and only while it is in no heap (invariant 4 of `time/heap.rs`).
+//!    Whoever runs the timer takes only the heap's lock: whether a call has been cancelled or made
+//!    is decided there, by who takes the timer out. Locks: `serial`, then the heap's.
+//! 2. The heap's timer holds one reference, which goes to the goroutine that is made, or back to
+//!    who cancels. So the timer stays in place while it is in the heap.
+//! 3. The value is dropped by who lets go of the last reference: a handle's owner, or the
+//!    goroutine. Never on g0, and never under a lock: who runs timers only passes its reference on.
+
+use crate::api::handle::Builder;
+use crate::api::start::ensure_started;
+use crate::base::lock::Lock;
+use crate::life::newproc::{current_root, make_detached};
+use crate::proc::g::G;
+use crate::proc::p::P;
+use crate::sched::inside::Inside;
+use crate::sched::state::SCHED;
+use crate::sched::wake::wake_for_timer;
+use crate::time::{Nanos, Start, Timer, now};
+use std::fmt;
+use std::mem;
+use std::ops::Deref;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// What a [`Timed`] calls.
+pub trait TimedCall: Send + Sync + Sized + 'static {
+    /// Runs in a goroutine of its own, each time that the time has come. Calls may overlap if it is
+    /// armed again meanwhile.
+    fn call(this: &Arc<Timed<Self>>);
+}
+
+/// A value, and when to call it.
+pub struct Timed<T> {
+    serial: Lock<()>,
+    timer: Timer,
+    value: T,
+}
+
+// SAFETY: the timer is reached under `serial` and its heap's lock (invariant 1).
+unsafe impl<T: Send> Send for Timed<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Timed<T> {}
+
+impl<T: TimedCall> Timed<T> {
+    /// One that is not armed.
+    #[must_use]
+    pub fn new(value: T) -> Arc<Self> {
+        Arc::new(Self {
+            serial: Lock::new(()),
+            timer: Timer::new(),
+            value,
+        })
+    }
+
+    /// Has it called at `due`, and not when it was to be before; true if it was.
+    ///
+    /// If there is no stack for a goroutine then, it is called as soon as there is one.
+    #[track_caller]
+    pub fn arm(self: &Arc<Self>, due: Nanos) -> bool {
+        ensure_started();
+        let inside = Inside::enter();
+        let heap = SCHED.timers(inside.as_ref().and_then(Inside::p));
+        let start = Start {
+            make: make::<T>,
+            arg: Arc::as_ptr(self).cast(),
+            root: current_root(),
+            site: Location::caller(),
+        };
+        let (was_armed, earliest) = {
+            let _serial = self.serial.lock();
+            let was_armed = self.timer.cancel();
+            if !was_armed {
+                #[expect(clippy::mem_forget, reason = "now it is the heap's")]
+                mem::forget(Arc::clone(self));
+            }
+            self.timer.set_start(due, start);
+            // SAFETY: the reference that the heap has keeps the timer in place.
+            (was_armed, unsafe { heap.add(&self.timer) })
+        };
+        if earliest {
+            wake_for_timer(due);
+        }
+        if let Some(inside) = inside {
+            inside.finish();
+        }
+        was_armed
+    }
+
+    /// Calls it off; true if it was to be called.
+    pub fn cancel(&self) -> bool {
+        let heaps = {
+            let _serial = self.serial.lock();
+            if self.timer.cancel() {
+                self.timer.start()
+            } else {
+                None
+            }
+        };
+        if let Some(heaps) = heaps {
+            // SAFETY: the reference that the heap had, ours since we took the timer out. It is not
+            // the last: the caller has one.
+            drop(unsafe { Arc::from_raw(heaps.arg.cast::<Self>()) });
+        }
+        heaps.is_some()
+    }
+
+    /// Calls it now, and not when it was to be; if there is no stack for a goroutine, as soon
+    /// as there is one.
+    #[track_caller]
+    pub fn start(self: &Arc<Self>) {
+        self.cancel();
+        let this = Arc::clone(self);
+        if Builder::new().spawn(move || T::call(&this)).is_err() {
+            self.arm(now());
+        }
+    }
+}
+
+/// Makes the goroutine of a `Timed<T>`, whose heap's reference it gets.
+///
+/// # Safety
+/// The caller has taken the timer out of the heap and owns the slot.
+unsafe fn make<T: TimedCall>(start: &Start, slot: NonNull<G>, p: Option<&P>) {
+    // SAFETY: `arm` left the reference to who takes out the timer.
+    let this = unsafe { Arc::from_raw(start.arg.cast::<Timed<T>>()) };
+    make_detached(slot, p, move || T::call(&this), start.root, start.site);
+}
+
+impl<T> Deref for Timed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> fmt::Debug for Timed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Timed { .. }")
+    }
+}

@@ -1,0 +1,10 @@
+//! Who watches: sysmon, hogs, and whether everybody is stuck.
+
+#[cfg(not(loom))]
+pub(crate) mod burst;
+#[cfg(not(loom))]
+pub(crate) mod checkdead;
+#[cfg(not(loom))]
+pub(crate) mod hogs;
+#[cfg(not(loom))]
+pub(crate) mod sysmon;

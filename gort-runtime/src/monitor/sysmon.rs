@@ -1,0 +1,349 @@
+//! sysmon: the thread without a P that takes Ps from those who do not get on.
+//!
+//! It looks at every P each 20 µs while that is worth it, more and more rarely up to each
+//! 10 ms (1 ms while there are announced calls), and not at all while every P is idle. What it takes, and when:
+//!
+//! | the M that holds the P | with work waiting | without |
+//! |---|---|---|
+//! | has been in an announced call | for 20 µs | for 10 ms |
+//! | has been in user code, asleep in the kernel | for 1 ms; less in a burst (`burst.rs`) | for 100 ms |
+//! | has run the same goroutine | for 10 ms | for 100 ms |
+//!
+//! It also ends the time slice of goroutines that hand on a P to each other for longer than 10 ms,
+//! before they look at the clock themselves.
+//!
+//! Work waiting means: something in the P's queue or among its timers, or in the global
+//! queue with no P idle. Without work the P is taken only so that an otherwise idle program
+//! comes to rest, sysmon included. Go's `sysmon` and `retake`.
+
+use crate::base::prim::Ordering::{Acquire, Relaxed};
+use crate::monitor::burst::{Burst, Pace};
+use crate::monitor::checkdead::{self, Liveness, StuckTests};
+use crate::monitor::hogs::Hogs;
+use crate::netpoll;
+use crate::os;
+use crate::proc::g::G;
+use crate::proc::gqueue::GQueue;
+use crate::proc::m::M;
+use crate::proc::p::P;
+use crate::report::quit::quit_if_asked;
+use crate::report::schedtrace::Schedtrace;
+use crate::sched::due::run_due;
+use crate::sched::newm::{start_left_threads, start_spare_threads};
+use crate::sched::state::SCHED;
+use crate::sched::wake::{handoffp, inject_global, queue_globally};
+use crate::stack::Trimmer;
+use std::ptr::{self, NonNull};
+use std::thread;
+
+const SHORTEST_SLEEP_US: u64 = 20;
+const LONGEST_SLEEP_US: u64 = 10_000;
+/// The same while there are announced calls, of which any may turn out to be long. To look
+/// each 20 µs at calls that are not costs a tenth of a core (`syscall_block`).
+const LONGEST_SLEEP_WITH_CALLS_US: u64 = 1_000;
+/// The same while only a foreign thread could still wake anybody (see `checkdead.rs`).
+const LONGEST_WATCH_US: u64 = 1_000_000;
+/// The same, once, if somebody waits for a P whose goroutines run for longer than [`SLOW_NS`] each:
+/// the present one may sleep.
+const WATCH_SLEEP_US: u64 = 1_000;
+const SLOW_NS: u64 = 100_000;
+/// Idle threads to have in a burst of blocking calls: starting one takes longer than waking one.
+const SPARES: u32 = 3;
+/// Rounds without anything to do before sleeps grow longer.
+const PATIENCE: u32 = 50;
+/// Rounds of the longest sleep with every P idle before sysmon parks.
+const IDLE_ROUNDS: u32 = 5;
+
+const ANNOUNCED_NS: u64 = 20_000;
+const SLICE_NS: u64 = 10_000_000;
+const IDLE_HOLDER_NS: u64 = 100_000_000;
+/// How long nobody may have looked at the network while somebody waits for it.
+const POLL_NS: u64 = 10_000_000;
+
+/// Starts the thread.
+pub(crate) fn start() {
+    let started = thread::Builder::new().name("gort-sysmon".into()).spawn(|| {
+        run();
+    });
+    if let Err(e) = started {
+        crate::base::throw::fatal(&format!("cannot start the monitor thread: {e}"));
+    }
+}
+
+/// What sysmon saw of a P, and when that began.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    dispatches: u32,
+    since: u64,
+    /// The time slice, when it was first seen, and how many dispatches there had been.
+    slice: u32,
+    slice_since: u64,
+    slice_dispatches: u32,
+    /// Announced calls of the M that holds it, and when sysmon saw the last one begin.
+    calls: u32,
+    called_at: u64,
+    /// When sysmon last asked what the thread does.
+    asked_at: u64,
+    /// When sysmon last looked.
+    looked_at: u64,
+}
+
+fn run() {
+    let mut seen = Vec::new();
+    let mut hogs = Hogs::default();
+    let mut burst = Burst::default();
+    let mut trimmer = Trimmer::default();
+    let mut quiet = 0u32;
+    let mut idle = 0u32;
+    let mut sleep_us = SHORTEST_SLEEP_US;
+    let mut watch_us = LONGEST_SLEEP_US;
+    let mut is_watching = false;
+    let mut trace = Schedtrace::new();
+    let mut stuck = StuckTests::default();
+    loop {
+        let nap_us = if is_watching {
+            sleep_us.min(WATCH_SLEEP_US)
+        } else {
+            sleep_us
+        };
+        let pace = burst.pace(os::now_ns());
+        let woken = if pace == Pace::Hot {
+            quiet = 0;
+            thread::yield_now();
+            nap(&mut trace, 0, false)
+        } else {
+            nap(&mut trace, after_us(nap_us), pace == Pace::Precise)
+        };
+        if woken {
+            stuck.alive();
+        }
+        let now = os::now_ns();
+        trimmer.look(now);
+        if !hogs.look(now) && SCHED.idle.npidle() == SCHED.procs() {
+            idle += 1;
+            if idle >= IDLE_ROUNDS && sleep_us >= LONGEST_SLEEP_US && trimmer.is_done() {
+                if park(&mut trace, &mut stuck, watch_us) {
+                    (quiet, idle, sleep_us) = (0, 0, SHORTEST_SLEEP_US);
+                    watch_us = LONGEST_SLEEP_US;
+                } else {
+                    watch_us = (watch_us * 2).min(LONGEST_WATCH_US);
+                }
+                continue;
+            }
+        } else {
+            idle = 0;
+        }
+        look_at_network(now);
+        burst.ends_some_time(now);
+        let looked = retake(now, &mut seen, &mut hogs, &mut burst);
+        is_watching = looked.found_slow && !is_watching;
+        quiet = if looked.took {
+            0
+        } else {
+            quiet.saturating_add(1)
+        };
+        sleep_us = if quiet < PATIENCE {
+            SHORTEST_SLEEP_US
+        } else if SCHED.sysmon.take_blocking() {
+            (sleep_us * 2).min(LONGEST_SLEEP_WITH_CALLS_US)
+        } else {
+            (sleep_us * 2).min(LONGEST_SLEEP_US)
+        };
+    }
+}
+
+/// Sleeps until a P is busy (true). If a deadlock may still have to be noticed, sleeps for
+/// `watch_us` at most (false).
+fn park(trace: &mut Schedtrace, stuck: &mut StuckTests, watch_us: u64) -> bool {
+    let found = {
+        // Under the lock no P leaves the idle list: either it has, and we see it, or
+        // whoever takes it sees us.
+        let shared = SCHED.shared.lock();
+        if SCHED.idle.npidle() != SCHED.procs() || shared.surplus_held != 0 {
+            stuck.alive();
+            return true;
+        }
+        let found = checkdead::count_and_check(&shared);
+        SCHED.sysmon.about_to_sleep();
+        found
+    };
+    stuck.look(found);
+    let until = match found {
+        Liveness::Alive => u64::MAX,
+        Liveness::OnlyForeignThreads => after_us(watch_us),
+    };
+    let woken = nap(trace, until, false);
+    if woken {
+        stuck.alive();
+    }
+    woken
+}
+
+/// Sleeps until the clock reads `until`, or until woken (true); prints and starts what is asked
+/// for meanwhile. `precisely`: not up to 50 µs late.
+fn nap(trace: &mut Schedtrace, until: u64, precisely: bool) -> bool {
+    loop {
+        let sleep = || SCHED.sysmon.sleep_until(until.min(trace.due()));
+        let woken = if precisely {
+            os::with_precise_timers(sleep)
+        } else {
+            sleep()
+        };
+        let now = os::now_ns();
+        quit_if_asked();
+        start_left_threads();
+        trace.print_if_due(now);
+        if woken || now >= until {
+            return woken;
+        }
+    }
+}
+
+fn after_us(us: u64) -> u64 {
+    os::now_ns() + us * 1000
+}
+
+/// Polls if nobody does: every P is busy, or its M would sleep in the poll.
+fn look_at_network(now: u64) {
+    if netpoll::overdue(now, POLL_NS) {
+        let ready = GQueue::new();
+        netpoll::look(&ready);
+        inject_global(&ready);
+    }
+}
+
+/// What a look at all Ps brought.
+#[derive(Default)]
+struct Looked {
+    /// Some P was taken.
+    took: bool,
+    /// Somebody waits for a P that runs few goroutines: one that it runs now may be stuck.
+    found_slow: bool,
+}
+
+/// Takes Ps whose holders do not get on.
+fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) -> Looked {
+    seen.resize_with(SCHED.allp().len(), Seen::default);
+    let mut looked = Looked::default();
+    for (&p, seen) in SCHED.allp().iter().zip(seen) {
+        // SAFETY: an M's memory lives for ever; what we read of it is atomic, or read
+        // with its owner kept in user code.
+        let Some(m) = (unsafe { p.m.load(Acquire).as_ref() }) else {
+            run_timers_of_surplus(p, now);
+            continue;
+        };
+        let dispatches = p.dispatches.load(Relaxed);
+        seen.limit_slice(p, dispatches, now);
+        let calls = m.calls.load(Relaxed);
+        if dispatches != seen.dispatches {
+            let moved = u64::from(dispatches.wrapping_sub(seen.dispatches));
+            let slow = moved.saturating_mul(SLOW_NS) <= now - seen.looked_at;
+            looked.found_slow |= slow && has_work(p, now);
+            *seen = Seen {
+                dispatches,
+                since: now,
+                calls,
+                called_at: now,
+                asked_at: now,
+                looked_at: now,
+                ..*seen
+            };
+            if !burst.asks_at_once() {
+                continue;
+            }
+        }
+        seen.looked_at = now;
+        if calls != seen.calls {
+            (seen.calls, seen.called_at) = (calls, now);
+        }
+        let announced = calls % 2 != 0;
+        let running_ns = now - seen.since;
+        let calling_ns = if announced { now - seen.called_at } else { 0 };
+        let mut sleeps = false;
+        let due = if has_work(p, now) {
+            // The slice ends also for one that makes short calls all the time.
+            sleeps = !announced && seen.is_asleep(m, now, burst);
+            sleeps || running_ns >= SLICE_NS || calling_ns >= ANNOUNCED_NS
+        } else {
+            running_ns >= IDLE_HOLDER_NS || calling_ns >= SLICE_NS
+        };
+        if !due {
+            continue;
+        }
+        if let Some(gp) = take(p, m) {
+            looked.took = true;
+            if sleeps {
+                burst.found_asleep(m, now);
+            }
+            if !announced {
+                hogs.lost_p(m, gp, sleeps, now);
+            }
+            // After that: who runs there next depends on who is on hold.
+            handoffp(p);
+            if sleeps && burst.asks_at_once() {
+                start_spare_threads(SPARES);
+            }
+        }
+    }
+    looked
+}
+
+impl Seen {
+    /// Ends a time slice that goroutines with long jobs hand on to each other. One that has only
+    /// been used by one goroutine so far may still be handed on.
+    fn limit_slice(&mut self, p: &P, dispatches: u32, now: u64) {
+        let slice = p.schedtick.load(Relaxed);
+        if slice != self.slice {
+            (self.slice, self.slice_since, self.slice_dispatches) = (slice, now, dispatches);
+        } else if now - self.slice_since >= SLICE_NS && dispatches != self.slice_dispatches {
+            p.slice_is_over.store(true, Relaxed);
+        }
+    }
+
+    /// Asks the kernel, now and then, whether the holder's thread sleeps.
+    fn is_asleep(&mut self, m: &M, now: u64, burst: &Burst) -> bool {
+        if now - self.asked_at < burst.ask_after(now - self.since) || m.ownership.is_inside() {
+            return false;
+        }
+        self.asked_at = now;
+        os::thread_wants_cpu(m.tid.load(Relaxed)) == Some(false)
+    }
+}
+
+/// Submits who slept until now on a P that is surplus.
+fn run_timers_of_surplus(p: &P, now: u64) {
+    let next = p.timers.next();
+    if SCHED.is_surplus(p) && next != 0 && next <= now {
+        let _moving = checkdead::Moving::new();
+        let ready = GQueue::new();
+        run_due(&p.timers, None, now, u32::MAX, &ready);
+        queue_globally(&ready);
+    }
+}
+
+/// Whether somebody waits for `p`.
+fn has_work(p: &P, now: u64) -> bool {
+    let timer = p.timers.next();
+    !p.runq.is_empty()
+        || SCHED.is_surplus(p)
+        || SCHED.wanted.load(Relaxed)
+        || (timer != 0 && timer <= now)
+        || (SCHED.global_has_work() && SCHED.idle.npidle() == 0)
+}
+
+/// Takes `p` from `m`; gives the goroutine that goes on without. The caller hands `p` on.
+fn take(p: &'static P, m: &M) -> Option<NonNull<G>> {
+    let mut running = None;
+    m.ownership.take(|| {
+        if ptr::eq(m.p.get(), p) && ptr::eq(p.m.load(Relaxed), m) {
+            running = m.goroutine().map(NonNull::from);
+        }
+        running.is_some()
+    });
+    if running.is_some() {
+        m.times_taken
+            .store(m.times_taken.load(Relaxed).wrapping_add(1), Relaxed);
+        p.m.store(ptr::null_mut(), Relaxed);
+    }
+    running
+}

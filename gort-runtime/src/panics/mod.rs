@@ -1,0 +1,6 @@
+//! Exits and panics.
+
+#[cfg(not(loom))]
+pub(crate) mod panicking;
+#[cfg(not(loom))]
+pub(crate) mod unwind;

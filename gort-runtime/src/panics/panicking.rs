@@ -1,0 +1,106 @@
+//! What a goroutine keeps about its end, beside what std keeps.
+//!
+//! - *Whether it exits*: it has called `goexit`, which nothing takes back.
+//! - Under `GORT_PANIC=abort`, *whether it panics*: the program must not end with main's
+//!   status while a panic that will end it is on its way to the goroutine's root.
+//!
+//! What replaces a panic on its way is in `unwind.rs`.
+
+use crate::base::prim::{AtomicUsize, Ordering::Relaxed};
+use crate::os;
+use crate::panics::unwind;
+use crate::proc::g::G;
+use crate::proc::tls;
+use std::any::Any;
+use std::panic;
+use std::ptr::NonNull;
+use std::thread;
+use std::time::Duration;
+
+/// Goroutines that have panicked and not ended.
+static PANICKED: AtomicUsize = AtomicUsize::new(0);
+
+/// How long the end of main waits for panics that are on their way: a goroutine that
+/// has recovered and goes on cannot be told from one that has not.
+const PATIENCE_NS: u64 = 1_000_000_000;
+
+/// Takes note of every panic; with `abort` (`GORT_PANIC=abort`) also of every goroutine that panics.
+pub(crate) fn take_note(abort: bool) {
+    if thread::panicking() {
+        // The hook cannot be changed now; main's status may win over the panic's.
+        return;
+    }
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        unwind::begins();
+        if abort && let Some(gp) = tls::getg() {
+            // SAFETY: the running goroutine owns itself.
+            if !unsafe { gp.as_ref() }.panicked.replace(true) {
+                PANICKED.fetch_add(1, Relaxed);
+            }
+        }
+        previous(info);
+    }));
+}
+
+/// A goroutine has ended after all.
+pub(crate) fn ended(g: &G) {
+    if g.panicked.replace(false) {
+        PANICKED.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Before the process ends with main's status: lets panics that are on their way end it.
+pub(crate) fn let_panics_win() {
+    let until = os::now_ns() + PATIENCE_NS;
+    while PANICKED.load(Relaxed) != 0 && os::now_ns() < until {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The payload that `goexit` unwinds with.
+struct GoexitPayload;
+
+/// Begins the exit of the running goroutine `gp`.
+pub(crate) fn exit(gp: NonNull<G>) -> ! {
+    // SAFETY: the running goroutine owns itself.
+    let exits = unsafe { &gp.as_ref().exits };
+    // It is never 0 again.
+    exits.set(exits.get().saturating_add(1));
+    exit_again()
+}
+
+/// The running goroutine has begun to exit, and something stopped it.
+#[cold]
+pub(crate) fn exit_again() -> ! {
+    unwind::raise(Box::new(GoexitPayload))
+}
+
+/// How often the running goroutine has called [`goexit`](crate::goexit()).
+#[inline]
+pub(crate) fn exits() -> u32 {
+    // SAFETY: the running goroutine owns itself.
+    tls::getg().map_or(0, |gp| unsafe { gp.as_ref() }.exits.get())
+}
+
+/// Whether a caught panic payload is that of [`goexit`](crate::goexit()).
+#[must_use]
+pub fn is_goexit(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<GoexitPayload>()
+}
+
+/// Whether the running goroutine may not wait: it has called [`goexit`](crate::goexit()), and
+/// a `catch_unwind` has stopped the unwinding. While it unwinds, deferred blocks may wait.
+#[inline]
+#[must_use]
+pub fn must_exit() -> bool {
+    exits() != 0 && !thread::panicking()
+}
+
+/// Before a wait, with nothing held: unwinds if the goroutine [`must_exit`].
+#[inline]
+pub fn go_on_exiting() {
+    if must_exit() {
+        exit_again()
+    }
+}

@@ -1,0 +1,182 @@
+//! P: the right to run goroutines, and what goes with it.
+//!
+//! There are `max_procs` of them; an M must hold one to run goroutines. Fields
+//! without an atomic belong to the M that holds the P, or to the scheduler's
+//! lock while the P is idle (`link`). Hand-overs go through that lock or through
+//! `M::nextp` and its note, which release and acquire.
+
+use crate::base::debug;
+use crate::base::prim::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::proc::g::G;
+use crate::proc::m::M;
+use crate::proc::runq::Runq;
+use crate::proc::stats::Stats;
+use crate::stack::FreeSlots;
+use crate::time::Timers;
+use std::cell::Cell;
+use std::ptr;
+
+/// Goroutine ids that a P takes from the global counter at a time.
+const ID_BATCH: u64 = 16;
+/// The golden ratio's bits: the step of splitmix64.
+pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// One processor.
+pub(crate) struct P {
+    /// The M that holds this P, or null. Written by the holder; sysmon looks at it.
+    pub(crate) m: AtomicPtr<M>,
+    id: u32,
+    /// Nobody holds it: it is idle, or surplus. Under the scheduler's lock.
+    pub(crate) unused: Cell<bool>,
+    /// Next in the idle list.
+    pub(crate) link: Cell<*const P>,
+    pub(crate) runq: Runq<G>,
+    /// Bumped for every goroutine that is run, also one that inherits its time
+    /// slice. Others read it to see whether this P gets on.
+    pub(crate) dispatches: AtomicU32,
+    /// Bumped for every time slice. Others read it to see how long the present one lasts.
+    pub(crate) schedtick: AtomicU32,
+    /// Set by sysmon: the present time slice has lasted long enough.
+    pub(crate) slice_is_over: AtomicBool,
+    /// Goroutines run in the present time slice.
+    pub(crate) streak: Cell<u32>,
+    /// New goroutines that ran from `runnext` since the queue's head last did.
+    pub(crate) new_in_a_row: Cell<u32>,
+    /// Goroutines that timers have woken, and that ran ahead of the queue since its head last did
+    /// or a time slice began.
+    pub(crate) due_in_a_row: Cell<u32>,
+    /// One of them has run since the clock was last looked at for timers.
+    pub(crate) due_runs: Cell<bool>,
+    /// How much of the time slice they have used.
+    pub(crate) due_ns: Cell<u64>,
+    /// When the present time slice was first looked at the clock for, or 0.
+    pub(crate) slice_start: Cell<u64>,
+    pub(crate) timers: Timers,
+    /// Dispatches left that look at the clock for timers each.
+    pub(crate) looks: Cell<u32>,
+    pub(crate) free: FreeSlots,
+    /// Goroutines started and ended on this P; the sum over all Ps of the
+    /// difference is the number of live ones.
+    started: AtomicU64,
+    ended: AtomicU64,
+    /// The time when this P last read the clock.
+    pub(crate) coarse_now: Cell<u64>,
+    /// Next goroutine id of this P's batch, and the batch's end.
+    ids: Cell<(u64, u64)>,
+    rng: Cell<u64>,
+    pub(crate) stats: Stats,
+}
+
+// SAFETY: the header says who may touch each cell.
+unsafe impl Sync for P {}
+// SAFETY: as above.
+unsafe impl Send for P {}
+
+impl P {
+    pub(crate) fn new(id: u32) -> Self {
+        Self {
+            m: AtomicPtr::new(ptr::null_mut()),
+            id,
+            unused: Cell::new(true),
+            link: Cell::new(ptr::null()),
+            runq: Runq::new(),
+            dispatches: AtomicU32::new(0),
+            schedtick: AtomicU32::new(0),
+            slice_is_over: AtomicBool::new(false),
+            streak: Cell::new(0),
+            new_in_a_row: Cell::new(0),
+            due_in_a_row: Cell::new(0),
+            due_runs: Cell::new(false),
+            due_ns: Cell::new(0),
+            slice_start: Cell::new(0),
+            timers: Timers::new(),
+            looks: Cell::new(0),
+            free: FreeSlots::new(),
+            started: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            coarse_now: Cell::new(0),
+            ids: Cell::new((0, 0)),
+            rng: Cell::new(first_state(debug::seed(), id)),
+            stats: Stats::new(),
+        }
+    }
+
+    /// Its place among all Ps.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The holder begins a time slice.
+    #[inline]
+    pub(crate) fn next_slice(&self) {
+        self.schedtick
+            .store(self.schedtick.load(Relaxed).wrapping_add(1), Relaxed);
+        self.slice_is_over.store(false, Relaxed);
+        self.streak.set(0);
+        self.due_in_a_row.set(0);
+        self.due_runs.set(false);
+        self.due_ns.set(0);
+        self.slice_start.set(0);
+    }
+
+    /// A random number (xorshift64*, Vigna 2016); for victims and select order.
+    #[inline]
+    pub(crate) fn random(&self) -> u32 {
+        let mut x = self.rng.get();
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.rng.set(x);
+        (x.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
+    }
+
+    /// A goroutine id nobody else has.
+    #[inline]
+    pub(crate) fn new_id(&self, global: &AtomicU64) -> u64 {
+        let (mut id, mut end) = self.ids.get();
+        if id == end {
+            // Relaxed: only uniqueness matters.
+            id = global.fetch_add(ID_BATCH, Relaxed);
+            end = id + ID_BATCH;
+        }
+        self.ids.set((id + 1, end));
+        id
+    }
+
+    /// This P's free list, if it takes slots of `gp`'s size.
+    pub(crate) fn free_default(&self, gp: &G) -> Option<&FreeSlots> {
+        (gp.stack.size_log2() == crate::base::config::get().stack_log2).then_some(&self.free)
+    }
+
+    #[inline]
+    pub(crate) fn count_started(&self) {
+        // Only the holder writes: no read-modify-write needed.
+        self.started.store(self.started.load(Relaxed) + 1, Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn count_ended(&self) {
+        self.ended.store(self.ended.load(Relaxed) + 1, Relaxed);
+    }
+
+    pub(crate) fn started(&self) -> u64 {
+        self.started.load(Relaxed)
+    }
+
+    pub(crate) fn ended(&self) -> u64 {
+        self.ended.load(Relaxed)
+    }
+}
+
+/// Where the generator of P `id` begins. Neighbouring seeds and Ps get states that have nothing
+/// in common; and never 0, which would stay 0.
+fn first_state(seed: u64, id: u32) -> u64 {
+    mix(mix(seed.wrapping_add(GOLDEN)).wrapping_add(id.into())).max(1)
+}
+
+/// Spreads the bits of a counter or seed (splitmix64, Steele et al. 2014).
+pub(crate) fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}

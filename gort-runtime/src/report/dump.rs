@@ -1,0 +1,43 @@
+//! `dump`: what every goroutine is doing, for users.
+
+use crate::api::system_stack::on_system_stack;
+use crate::report::list::GoroutineInfo;
+use crate::report::print::write_blocks;
+use crate::report::stack::stack_of;
+use std::io::{self, Write};
+
+/// Writes one block for every goroutine: its number, name, state, and where it waits and was
+/// spawned. With `GORT_DEBUG=backtrace=1` also its stack, if it is parked. Go's
+/// `pprof.Lookup("goroutine").WriteTo(out, 2)`.
+///
+/// # Errors
+/// Those of `out`.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+///
+/// let (tx, rx) = bounded::<()>(0);
+/// let idler = go!(name = "idler"; { rx.recv() });
+/// let mut text = Vec::new();
+/// gort::runtime::dump(&mut text)?;
+/// assert!(String::from_utf8_lossy(&text).contains("idler"));
+/// drop(tx);
+/// # idler.join().unwrap().unwrap_err();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn dump(out: impl Write) -> io::Result<()> {
+    dump_some(out, |_| true)
+}
+
+/// As [`dump`], of some goroutines.
+///
+/// # Errors
+/// Those of `out`.
+#[doc(hidden)]
+pub fn dump_some(mut out: impl Write, which: impl Fn(&GoroutineInfo) -> bool) -> io::Result<()> {
+    // Looking up the names on a stack wants more room than a goroutine may have.
+    write_blocks(&mut out, which, |gp, id| {
+        on_system_stack(|| stack_of(gp, id))
+    })
+}

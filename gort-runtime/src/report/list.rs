@@ -1,0 +1,126 @@
+//! What every goroutine is doing.
+
+use crate::api::goroutine::GoroutineId;
+use crate::base::prim::Ordering::Acquire;
+use crate::os;
+use crate::proc::g::G;
+use crate::proc::gstatus::GStatus;
+use crate::proc::waitreason::WaitReason;
+use crate::stack;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a goroutine is doing.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::runtime::{GoroutineState, goroutines};
+///
+/// let me = go!(|| {
+///     let id = gort::current().id();
+///     goroutines().into_iter().find(|info| info.id == id)
+/// });
+/// assert_eq!(me.join().unwrap().unwrap().state, GoroutineState::Running);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GoroutineState {
+    /// In a run queue.
+    Runnable,
+    /// On a thread.
+    Running,
+    /// Parked; the reason says for what.
+    Waiting,
+}
+
+/// One goroutine, as [`goroutines`] saw it.
+///
+/// ```
+/// for info in gort::runtime::goroutines() {
+///     let name = info.name.as_deref().unwrap_or("a goroutine");
+///     print!("{name} ({}): {:?}", info.id, info.state);
+///     if let Some(place) = info.at {
+///         print!(", {} at {place} for {:?}", info.reason, info.since);
+///     }
+///     println!();
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct GoroutineInfo {
+    /// Its number.
+    pub id: GoroutineId,
+    /// The name it was given.
+    pub name: Option<Arc<str>>,
+    /// What it was doing.
+    pub state: GoroutineState,
+    /// Why it waits, if it does.
+    pub reason: WaitReason,
+    /// How long it has waited, roughly; zero unless it waits.
+    pub since: Duration,
+    /// Where it waits.
+    pub at: Option<&'static Location<'static>>,
+    /// Where it was spawned.
+    pub spawned_at: Option<&'static Location<'static>>,
+    /// The id of the goroutine, started from a plain thread, that it descends from.
+    #[doc(hidden)]
+    pub root: GoroutineId,
+}
+
+/// All goroutines that have not ended, ordered by id. The world is not stopped: each
+/// entry was true at some moment during the call, not all at the same one. Go's
+/// `runtime.GoroutineProfile`.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::runtime::goroutines;
+///
+/// let (tx, rx) = bounded::<()>(0);
+/// let idler = go!(name = "idler"; { rx.recv() });
+/// let found = goroutines().into_iter().find(|info| info.name.as_deref() == Some("idler"));
+/// assert_eq!(found.unwrap().id, idler.goroutine().id());
+/// drop(tx);
+/// idler.join().unwrap().unwrap_err();
+/// ```
+#[must_use]
+pub fn goroutines() -> Vec<GoroutineInfo> {
+    with_gs().into_iter().map(|(_, info)| info).collect()
+}
+
+/// The same, each with its G, which may be another goroutine's by now.
+pub(crate) fn with_gs() -> Vec<(NonNull<G>, GoroutineInfo)> {
+    let now = os::now_ns();
+    let mut all = Vec::new();
+    stack::for_each_slot(|g| {
+        let state = match GStatus::of(g.status.load(Acquire)) {
+            GStatus::Runnable => GoroutineState::Runnable,
+            GStatus::Running => GoroutineState::Running,
+            GStatus::Waiting | GStatus::Observed => GoroutineState::Waiting,
+            GStatus::Idle | GStatus::Dead => return,
+        };
+        let waiting = state == GoroutineState::Waiting;
+        let info = GoroutineInfo {
+            id: GoroutineId::new(g.id()),
+            name: g.name(),
+            state,
+            reason: if waiting {
+                g.reason()
+            } else {
+                WaitReason::None
+            },
+            since: Duration::from_nanos(if waiting {
+                now.saturating_sub(g.since())
+            } else {
+                0
+            }),
+            at: g.site().filter(|_| waiting),
+            spawned_at: g.spawned_at(),
+            root: GoroutineId::new(g.root()),
+        };
+        all.push((NonNull::from(g), info));
+    });
+    all.sort_by_key(|(_, info)| info.id);
+    all
+}

@@ -1,0 +1,190 @@
+//! Whose time has come: what the timers of a P bring.
+//!
+//! Timers wake goroutines, and start some (`life/timed.rs`). They only name them; here these become
+//! runnable.
+//!
+//! # Ahead of the queue
+//! Who was woken by the clock has waited for it, and is late already if it queues behind others: it
+//! runs next, ahead of `runnext` and the queues (Go puts it into `runnext`). If several are due they
+//! run in the order of their times, each when its P next looks. Until then they stay in the
+//! heap, where idle Ms find them as they find any due timer; so there is no queue of those that
+//! are due, and no goroutine moves through one.
+//!
+//! # Nobody starves
+//! - They run in the time slice of whoever ran before, and when that is used up all that are due go
+//!   to the end of the queue, like a pair that is (`find.rs`). The same if they themselves have used
+//!   [`DUE_NS`] of it: what they have to do at their time should be little, and those who queue
+//!   may have only as much to do between two turns.
+//! - After [`FEW_IN_A_ROW`] of them somebody else has a turn, who may have far less to do; after
+//!   [`MANY_IN_A_ROW`] if a turn of somebody else may be long.
+//!
+//! With nobody to overtake they go through the queue as well, all at once.
+//!
+//! # How late
+//! A look at the clock costs two switches, so while dispatches are short the P looks at every
+//! [`TIMERS_EVERY`]th: it is late by a few microseconds. After the first that was long it looks at
+//! each of the next [`LOOKS`]: it is late by what one goroutine computes before it lets others run.
+
+use super::find::{Found, SLICE_NS};
+use super::pinned;
+use super::wake::{end_wait, queue_here, wakep};
+use crate::base::config;
+use crate::base::prim::{
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
+use crate::life::newproc::take_slot;
+use crate::os;
+use crate::proc::g::G;
+use crate::proc::gqueue::GQueue;
+use crate::proc::p::P;
+use crate::proc::stats;
+use crate::sched::state::SCHED;
+use crate::stack;
+use crate::time::{Ran, Timers};
+use std::ptr::NonNull;
+
+/// Dispatches between two looks at the clock for timers while the local queue is not empty and
+/// dispatches are short (a look costs 41 ns, a switch 20).
+const TIMERS_EVERY: u32 = 8;
+/// Dispatches with a look each, after those between two looks took [`LONG_NS`].
+const LOOKS: u32 = 64;
+const LONG_NS: u64 = 50_000;
+/// Those that may run ahead of the queue before one of it does, while dispatches are short,
+const FEW_IN_A_ROW: u32 = 8;
+/// and after one that was long.
+const MANY_IN_A_ROW: u32 = 61;
+/// How much of a time slice they may use.
+const DUE_NS: u64 = SLICE_NS / 4;
+/// How long a timer is put off if there is no stack for the goroutine that it starts.
+const RETRY_NS: u64 = 5_000_000;
+
+/// A goroutine that this P's timers have woken or started, and that runs ahead of the queue;
+/// others may have been queued.
+#[inline]
+pub(super) fn due(p: &P) -> Option<Found> {
+    let next = p.timers.next();
+    if next == 0 || !is_time_to_look(p, next) {
+        return None;
+    }
+    due_at(p, next)
+}
+
+#[inline]
+fn is_time_to_look(p: &P, next: u64) -> bool {
+    next <= p.coarse_now.get()
+        || p.looks.get() != 0
+        || p.dispatches.load(Relaxed).is_multiple_of(TIMERS_EVERY)
+        || p.runq.is_empty()
+}
+
+#[inline(never)]
+fn due_at(p: &P, next: u64) -> Option<Found> {
+    let before = p.coarse_now.get();
+    let looks = p.looks.get();
+    if before < next || looks != 0 || p.due_runs.get() {
+        let now = os::now_ns();
+        p.coarse_now.set(now);
+        if p.due_runs.replace(false) {
+            p.due_ns.set(p.due_ns.get() + (now - before));
+        }
+        let long = now - before >= LONG_NS;
+        p.looks
+            .set(if long { LOOKS } else { looks.saturating_sub(1) });
+    }
+    let now = p.coarse_now.get();
+    if now < next {
+        return None;
+    }
+    let overtakes = !p.runq.is_empty() || SCHED.global_has_work();
+    let ready = GQueue::new();
+    if !overtakes || pinned::is_on() || slice_is_over(p, now) {
+        run_due(&p.timers, Some(p), now, u32::MAX, &ready);
+        queue_here(p, &ready);
+        return None;
+    }
+    let in_a_row = p.due_in_a_row.get();
+    let most = if p.looks.get() == 0 {
+        FEW_IN_A_ROW
+    } else {
+        MANY_IN_A_ROW
+    };
+    if in_a_row >= most {
+        p.due_in_a_row.set(0);
+        return None;
+    }
+    p.due_in_a_row.set(in_a_row + 1);
+    run_due(&p.timers, Some(p), now, 1, &ready);
+    let gp = ready.pop_front()?;
+    p.due_runs.set(true);
+    let next = p.timers.next();
+    if next != 0 && next <= now {
+        // Somebody else may run it.
+        fence(SeqCst);
+        wakep();
+    }
+    Some(Found { gp, inherit: true })
+}
+
+/// Whether it is the turn of those who queue.
+fn slice_is_over(p: &P, now: u64) -> bool {
+    if p.slice_start.get() == 0 {
+        p.slice_start.set(now);
+    }
+    p.slice_is_over.load(Relaxed)
+        || now - p.slice_start.get() >= SLICE_NS
+        || p.due_ns.get() >= DUE_NS
+}
+
+/// Runs the `timers` of any P that are due at `now`, for an M that holds `p` or a thread without one,
+/// until `ready` has `most`: goroutines that are runnable now, and the caller's to queue.
+pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready: &GQueue) {
+    let woken = GQueue::new();
+    let mut slot = None;
+    let mut no_stacks = false;
+    loop {
+        let ran = timers.run(now, most - ready.len(), slot.is_some(), &woken);
+        while let Some(gp) = woken.pop_front() {
+            end_wait(p, gp);
+            ready.push_back(gp);
+        }
+        match ran {
+            Ran::Enough => break,
+            Ran::NeedsSlot => {
+                if !no_stacks {
+                    slot = take_slot(p, config::get().stack_log2).ok();
+                    no_stacks = slot.is_none();
+                }
+                if no_stacks {
+                    timers.put_off(now, now + RETRY_NS);
+                }
+            }
+            Ran::Start(start) => {
+                let Some(gp) = slot.take() else {
+                    crate::base::throw::throw("a goroutine was to be started without a stack")
+                };
+                // SAFETY: `run` has taken the timer out for us; the slot is ours.
+                unsafe {
+                    (start.make)(&start, gp, p);
+                    let g = gp.as_ref();
+                    // It is not one of a chain of goroutines that start each other.
+                    g.is_new.set(false);
+                    stats::made_runnable(p, g);
+                }
+                ready.push_back(gp);
+            }
+        }
+    }
+    if let Some(gp) = slot {
+        give_back(p, gp);
+    }
+}
+
+/// Gives back a slot that was not needed: others have run the timer.
+fn give_back(p: Option<&P>, gp: NonNull<G>) {
+    // SAFETY: the slot is Idle and ours.
+    match p.and_then(|p| p.free_default(unsafe { gp.as_ref() })) {
+        Some(slots) => slots.give(gp),
+        None => stack::free_one(gp),
+    }
+}

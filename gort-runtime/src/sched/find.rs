@@ -1,0 +1,340 @@
+//! `find_runnable`: the order of places to look.
+//!
+//! 1. due timers of this P, if it is time to look (`due.rs`);
+//! 2. every 61st time slice the global queue, so that two goroutines that keep
+//!    each other busy cannot starve it;
+//! 3. `runnext`, in the rest of the time slice; then the local ring;
+//! 4. the global queue, a share of it;
+//! 5. the network, if somebody waits for it and no idle M sleeps in the poll;
+//! 6. other Ps, if not too many are looking already (`steal.rs`);
+//! 7. nothing: give up the P, look everywhere once more, sleep.
+//!
+//! While there is work the network gets its turn together with the clock, so that goroutines
+//! that only yield do not starve it.
+//!
+//! Steps 6 and 7 are one side of the protocol in `README.md`.
+
+use super::due::due;
+use super::pinned::{self, Turn};
+use super::retire::retire;
+use super::steal::{Stolen, run_due_timers_of_others, steal_work};
+use super::wake::{acquirep, become_spinning, hand_p, inject, releasep, runq_put, stopm, wakep};
+use crate::arch;
+use crate::base::prim::{
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
+use crate::netpoll;
+use crate::os;
+use crate::proc::g::G;
+use crate::proc::gqueue::GQueue;
+use crate::proc::m::M;
+use crate::proc::p::P;
+use crate::proc::runq::CAP;
+use crate::sched::state::SCHED;
+use std::ptr::{self, NonNull};
+
+/// Time slices between two looks at the global queue while the local one is not
+/// empty. Go's number: a prime, so that no pattern of goroutines can stay in step.
+const GLOBAL_EVERY: u32 = 61;
+/// Dispatches between two looks at the clock for the time that dumps show.
+const CLOCK_EVERY: u32 = 64;
+/// Dispatches in one time slice between two looks at the clock.
+const SLICE_CHECK: u32 = 16;
+/// How long a P with enough to do leaves the network alone (a look costs a system call).
+const POLL_NS: u64 = 100_000;
+/// New goroutines that may run ahead of the queue before its head does.
+const NEW_IN_A_ROW: u32 = 61;
+/// How long goroutines that make each other `runnext` may keep the rest of the
+/// queue waiting: Go's time slice.
+pub(super) const SLICE_NS: u64 = 10_000_000;
+
+/// A goroutine to run.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) gp: NonNull<G>,
+    /// It runs in the time slice of the one before.
+    pub(super) inherit: bool,
+}
+
+impl Found {
+    fn new(gp: NonNull<G>) -> Option<Self> {
+        Some(Self { gp, inherit: false })
+    }
+}
+
+/// Finds work for `m`, sleeping until there is some; `None`: the thread is to
+/// exit, and the P has been given up.
+pub(super) fn find_runnable(m: &M) -> Option<Found> {
+    loop {
+        if let Some(gp) = NonNull::new(m.nextg.replace(ptr::null_mut())) {
+            // Sent here together with the P (`migrate.rs`).
+            let inherit = m.nextg_inherits.get();
+            return Some(Found { gp, inherit });
+        }
+        let p = m.p();
+        if SCHED.is_surplus(p) {
+            retire(m);
+            if !stopm(m, true) {
+                return None;
+            }
+            continue;
+        }
+        if p.dispatches.load(Relaxed).is_multiple_of(CLOCK_EVERY) {
+            let now = os::now_ns();
+            p.coarse_now.set(now);
+            if netpoll::overdue(now, POLL_NS) {
+                look_at_network(p);
+            }
+        }
+        if let Some(found) = due(p) {
+            return Some(found);
+        }
+        if p.schedtick.load(Relaxed).is_multiple_of(GLOBAL_EVERY)
+            && SCHED.global_has_work()
+            && let Some(gp) = SCHED.get_global(&SCHED.shared.lock())
+        {
+            return Found::new(gp);
+        }
+        if pinned::is_on() {
+            match pinned::turn(m, p) {
+                Turn::Home(found) => return Some(found),
+                Turn::New => {}
+                Turn::Stop if stopm(m, true) => continue,
+                Turn::Stop => return None,
+            }
+        }
+        if let Some(found) = local(p) {
+            return Some(found);
+        }
+        if SCHED.global_has_work()
+            && let Some(gp) = global_share(p)
+        {
+            return Found::new(gp);
+        }
+        if netpoll::has_waiters() && !netpoll::somebody_blocked() && look_at_network(p) {
+            continue;
+        }
+
+        // Half as many lookers as busy Ps: more would only get in each other's way.
+        let busy = SCHED.procs().saturating_sub(SCHED.idle.npidle());
+        if m.spinning.get() || 2 * SCHED.idle.nmspinning() < busy {
+            if !m.spinning.get() {
+                become_spinning(m);
+            }
+            match steal_work(p) {
+                Stolen::Goroutine(gp) => return Found::new(gp),
+                Stolen::RanTimers => continue,
+                Stolen::Nothing => {}
+            }
+        } else if run_due_timers_of_others(p) {
+            // Enough Ms are looking, but they may not have a core yet; without this look the M
+            // that keeps time would find the same timer due again and again (benchmark `timers`).
+            continue;
+        }
+
+        match give_up_p(m) {
+            GaveUp::Found(gp) => return Found::new(gp),
+            GaveUp::LookAgain => {}
+            GaveUp::Exit => return None,
+        }
+    }
+}
+
+/// The local queue: `runnext` first, unless its pair has had the P for long enough.
+#[inline]
+fn local(p: &P) -> Option<Found> {
+    if let Some(gp) = p.runq.get_next() {
+        // SAFETY: we took it out of the queue: it is ours.
+        let is_new = unsafe { gp.as_ref() }.is_new.replace(false);
+        if slice_used_up(p) {
+            return behind_everybody(p, gp);
+        }
+        if is_new && one_more_new(p) {
+            return behind_queue(p, gp);
+        }
+        return Some(Found { gp, inherit: true });
+    }
+    let gp = p.runq.get()?;
+    warm(p.runq.peek());
+    Found::new(gp)
+}
+
+/// `gp` was to run next, but its pair has used up the time slice: it queues behind all who wait,
+/// here and in the global queue, and one of them runs. Go's `gopreempt_m`.
+///
+/// Not behind the local queue only: those in the global one would get one turn for each time
+/// slice of a pair, and so would a chain of goroutines that each make the next one ready here.
+#[cold]
+fn behind_everybody(p: &P, gp: NonNull<G>) -> Option<Found> {
+    if p.runq.is_empty() && !SCHED.global_has_work() {
+        return Found::new(gp);
+    }
+    let other = {
+        let shared = SCHED.shared.lock();
+        let other = shared.runq.pop_front();
+        shared.runq.push_back(gp);
+        SCHED.publish_runqsize(&shared);
+        other
+    };
+    // For a moment `gp` was in no queue: an M may have gone to sleep over it.
+    fence(SeqCst);
+    wakep();
+    // If thieves have emptied the local queue the global one has `gp`.
+    other.or_else(|| p.runq.get()).and_then(Found::new)
+}
+
+/// `gp` was to run next, but enough new ones have: it queues behind the local queue, or with work
+/// in the global one behind that.
+#[cold]
+fn behind_queue(p: &P, gp: NonNull<G>) -> Option<Found> {
+    if SCHED.global_has_work() {
+        return behind_everybody(p, gp);
+    }
+    // Put before get, so that the queue is never empty in between: an M that is about to sleep
+    // would not see `gp`.
+    runq_put(p, gp);
+    p.runq.get().and_then(Found::new)
+}
+
+/// Fetches what a switch to `gp` will touch: the lines of its `G`, and below them those of
+/// its packet and saved context. With thousands of goroutines all of it is cold (benchmark
+/// `skynet`: 6 to 9 % less CPU time).
+#[inline]
+fn warm(gp: *const G) {
+    if gp.is_null() {
+        return;
+    }
+    for line in -3..2 {
+        arch::prefetch(gp.cast::<u8>().wrapping_offset(64 * line));
+    }
+}
+
+/// Counts new goroutines that ran ahead of the queue; true if that were enough.
+///
+/// Goroutines that each start the next would otherwise hold everybody else up for a time
+/// slice a turn (Go has that weakness: golang/go#52934).
+#[inline]
+fn one_more_new(p: &P) -> bool {
+    let n = p.new_in_a_row.get() + 1;
+    let enough = n == NEW_IN_A_ROW;
+    p.new_in_a_row.set(if enough { 0 } else { n });
+    enough
+}
+
+/// Whether goroutines that inherit the time slice have used it up: those with short jobs look at
+/// the clock now and then, those with long ones are told by sysmon.
+#[inline]
+pub(super) fn slice_used_up(p: &P) -> bool {
+    if p.slice_is_over.load(Relaxed) {
+        return true;
+    }
+    let streak = p.streak.get();
+    if streak == 0 || !streak.is_multiple_of(SLICE_CHECK) {
+        return false;
+    }
+    let now = os::now_ns();
+    p.coarse_now.set(now);
+    let start = p.slice_start.get();
+    if start == 0 {
+        p.slice_start.set(now);
+        return false;
+    }
+    now - start >= SLICE_NS
+}
+
+/// Queues goroutines whose descriptors are ready; true if there are some.
+fn look_at_network(p: &P) -> bool {
+    let ready = GQueue::new();
+    netpoll::look(&ready);
+    let any = !ready.is_empty();
+    inject(p, &ready);
+    any
+}
+
+/// Takes this P's share of the global queue into the local one (Go's `globrunqgetbatch`).
+fn global_share(p: &P) -> Option<NonNull<G>> {
+    let shared = SCHED.shared.lock();
+    let len = shared.runq.len();
+    let n = len.min(len / SCHED.procs() + 1).min(CAP / 2);
+    let first = shared.runq.pop_front()?;
+    for _ in 1..n {
+        let Some(gp) = shared.runq.pop_front() else {
+            break;
+        };
+        // The ring is empty and n is at most half of it: it fits.
+        p.runq.put(gp, |_| {
+            crate::base::throw::throw("local run queue was not empty")
+        });
+    }
+    // Last: an M that is about to sleep looks at the size, then at the rings.
+    SCHED.publish_runqsize(&shared);
+    Some(first)
+}
+
+enum GaveUp {
+    /// Work turned up; the M holds a P.
+    Found(NonNull<G>),
+    /// The M holds a P and should look again.
+    LookAgain,
+    /// The thread is surplus; it holds no P.
+    Exit,
+}
+
+/// Gives up the P, looks once more at everything, and sleeps.
+fn give_up_p(m: &M) -> GaveUp {
+    let was_spinning = m.spinning.get();
+    {
+        let mut shared = SCHED.shared.lock();
+        if let Some(gp) = SCHED.get_global(&shared) {
+            return GaveUp::Found(gp);
+        }
+        if let Some(other) = shared.take_wanting() {
+            drop(shared);
+            hand_p(other, releasep(m));
+            return idle_without_p(m, was_spinning);
+        }
+        let p = releasep(m);
+        let must_spin = if SCHED.is_surplus(p) {
+            shared.retire(p);
+            false
+        } else {
+            shared.pidle_put(p)
+        };
+        if must_spin && !was_spinning {
+            // A submitter saw no idle P and relies on whoever idles next.
+            if let Some(p) = shared.pidle_get() {
+                acquirep(m, p);
+                become_spinning(m);
+                return GaveUp::LookAgain;
+            }
+        }
+    }
+    idle_without_p(m, was_spinning)
+}
+
+/// The end of `give_up_p`: the P is gone.
+fn idle_without_p(m: &M, was_spinning: bool) -> GaveUp {
+    if was_spinning {
+        // From here on a submitter that sees nobody spinning wakes somebody; what
+        // was submitted before that is visible to the looks below.
+        m.spinning.set(false);
+        SCHED.idle.stop_spinning();
+        if SCHED.global_has_work() || SCHED.allp().iter().any(|p| !p.runq.is_empty()) {
+            let mut shared = SCHED.shared.lock();
+            if let Some(p) = shared.pidle_get() {
+                drop(shared);
+                acquirep(m, p);
+                become_spinning(m);
+                return GaveUp::LookAgain;
+            }
+            // Every P is with an M, which may be about to idle without a look.
+            SCHED.idle.nobody_to_look();
+        }
+    }
+    if stopm(m, true) {
+        GaveUp::LookAgain
+    } else {
+        GaveUp::Exit
+    }
+}

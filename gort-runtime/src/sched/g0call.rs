@@ -1,0 +1,73 @@
+//! Calling a function on g0's stack and coming back.
+
+use crate::arch::{self, Gobuf};
+use crate::base::throw::throw;
+use crate::panics::unwind;
+use crate::proc::g::G;
+use crate::proc::m::M;
+use crate::proc::tls;
+use std::ptr::{self, NonNull};
+use std::thread::Result;
+
+/// The call, as it travels to g0; lies on the goroutine's stack.
+struct Call<F, T> {
+    f: Option<F>,
+    result: Option<Result<T>>,
+    /// `f` is user code, and runs outside the runtime.
+    is_user: bool,
+}
+
+/// Runs `f` on `m`'s g0 and comes back to `gp`, which is running there. A panic of `f` is
+/// the error. If `f` `is_user` code, the runtime is left before `f` runs, so that sysmon may take
+/// the P, and the goroutine is still outside when it is back.
+///
+/// # Safety
+/// `gp` is the goroutine that calls, on `m`, inside the runtime (`inside.rs`).
+pub(crate) unsafe fn call_on_g0<F: FnOnce() -> T, T>(
+    m: &M,
+    gp: NonNull<G>,
+    is_user: bool,
+    f: F,
+) -> Result<T> {
+    let mut call = Call {
+        f: Some(f),
+        result: None,
+        is_user,
+    };
+    m.system_call.set(ptr::from_mut(&mut call).cast());
+    // SAFETY: the running goroutine saves itself; `run` returns the same context, so it
+    // resumes here, on this thread.
+    unsafe { arch::mcall(run_of(&call), G::gobuf(gp), m.g0()) };
+    match call.result {
+        Some(result) => result,
+        None => throw("a call on g0 did not take place"),
+    }
+}
+
+fn run_of<F: FnOnce() -> T, T>(_: &Call<F, T>) -> arch::OnG0Fn {
+    run::<F, T>
+}
+
+/// On g0: makes the call and resumes the goroutine.
+unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) -> *mut Gobuf {
+    let Some(m) = tls::getm() else {
+        throw("g0 without an M")
+    };
+    let gp = m.curg.replace(ptr::null_mut());
+    // SAFETY: `call_on_g0` has just set it to its own `Call<F, T>`, which stays in place
+    // while its goroutine is switched away.
+    let call = unsafe { &mut *m.system_call.get().cast::<Call<F, T>>() };
+    if let Some(f) = call.f.take() {
+        m.calls_for.set(gp);
+        if call.is_user {
+            m.ownership.leave();
+        }
+        // The panic counter goes up and down on this one thread.
+        call.result = Some(unwind::catch(f));
+    }
+    debug_assert_eq!(NonNull::new(gp).map(G::gobuf), Some(from));
+    // Outside sysmon may look at any moment: one of the two always says whose P it takes.
+    m.curg.set(gp);
+    m.calls_for.set(ptr::null_mut());
+    from
+}

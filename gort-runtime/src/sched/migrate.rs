@@ -1,0 +1,32 @@
+//! Whether a goroutine that has started may run on another thread.
+//!
+//! | `GORT_DEBUG=migrate=` | a goroutine that was started on thread A runs on thread B |
+//! |---|---|
+//! | `normal` | when B steals it, or A has lost its P |
+//! | `always` | each time it has parked or yielded (this file) |
+//! | `never` | not at all (`pinned.rs`) |
+//!
+//! `always` is for tests: code that holds something of its thread's across a call that parks
+//! (a thread-local's borrow, a std mutex guard) fails on the first occasion instead of once in
+//! a million. A goroutine wired to its thread stays on it in any case.
+
+use super::find::Found;
+use super::wake::{pass_p_on, stopm};
+use crate::base::config::{self, Migration};
+use crate::proc::g::G;
+use crate::proc::m::M;
+use std::ptr::NonNull;
+
+/// Whether `gp`, which `m` has taken out of a queue, must run on another thread.
+#[inline]
+pub(super) fn must_move(m: &M, gp: NonNull<G>) -> bool {
+    // SAFETY: the caller took `gp` out of a queue: it is ours.
+    config::get().migration == Migration::Always && unsafe { gp.as_ref() }.last_m.replace(m) == m
+}
+
+/// Has another M run `found` with this one's P, and sleeps. False: the thread is to exit.
+#[cold]
+pub(super) fn send_away(m: &M, found: Found) -> bool {
+    pass_p_on(m, found);
+    stopm(m, true)
+}

@@ -1,0 +1,44 @@
+//! The life of an M's thread.
+
+use super::run::schedule;
+use super::wake::acquirep;
+use crate::arch::{self, Gobuf};
+use crate::base::prim::Ordering::Relaxed;
+use crate::monitor::checkdead;
+use crate::os;
+use crate::proc::m::M;
+use crate::proc::tls;
+use crate::sched::state::SCHED;
+use crate::stack::AltStack;
+use std::ptr;
+
+/// First function of an M's thread: schedules until the thread is surplus.
+///
+/// The thread itself is g0: `mcall` saves it in `m.g0` and runs `schedule` right
+/// below it; goroutines come back to exactly this place of the stack, and the
+/// thread is resumed when `schedule` returns its context.
+pub(crate) fn mstart(m: &'static M) {
+    tls::set_m(m);
+    m.tid.store(os::thread_id(), Relaxed);
+    m.cpu_clock.store(os::cpu_clock(), Relaxed);
+    let alt_stack = AltStack::new();
+    let p = m.nextp.replace(ptr::null());
+    // A spare thread has none yet.
+    if !p.is_null() {
+        acquirep(m, p);
+    }
+    // SAFETY: `from` is m's own context, as `mcall` allows; `mstart1` keeps the
+    // contract. Resumed by `schedule` on this same thread.
+    unsafe { arch::mcall(mstart1, m.g0(), m.g0()) };
+    drop(alt_stack);
+    tls::set_m(ptr::null());
+    // From here on the M may be another thread's.
+    let mut shared = SCHED.shared.lock();
+    shared.thread_ended(m);
+    checkdead::check(&shared);
+}
+
+unsafe extern "C" fn mstart1(_from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
+    // SAFETY: `mstart` passed its M, whose first field this is.
+    schedule(unsafe { &*m.cast::<M>() })
+}

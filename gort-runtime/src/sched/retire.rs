@@ -1,0 +1,29 @@
+//! Giving up a P of which there are too many (`api/procs.rs`).
+
+use super::pinned::serve_wanting;
+use super::wake::{releasep, submit_global, wakep};
+use crate::base::prim::{Ordering::SeqCst, fence};
+use crate::proc::gqueue::GQueue;
+use crate::proc::m::M;
+use crate::sched::state::SCHED;
+
+/// On g0: what is queued goes to the global queue, and `m` has no P.
+#[cold]
+pub(super) fn retire(m: &M) {
+    let p = releasep(m);
+    let queued = GQueue::new();
+    while let Some(gp) = p.runq.get_next().or_else(|| p.runq.get()) {
+        queued.push_back(gp);
+    }
+    if m.spinning.replace(false) {
+        SCHED.idle.stop_spinning();
+    }
+    SCHED.shared.lock().retire(p);
+    if queued.is_empty() {
+        fence(SeqCst);
+        wakep();
+    } else {
+        submit_global(&queued);
+    }
+    serve_wanting();
+}

@@ -1,0 +1,152 @@
+//! `schedule` and `execute`.
+
+use super::find::{Found, find_runnable};
+use super::migrate::{must_move, send_away};
+use super::pinned;
+use super::wake::{
+    acquirep, handoffp, releasep, runq_put, startlockedm, stopm, submit_global, wakep, wired_sleep,
+};
+use crate::arch::Gobuf;
+use crate::base::prim::{
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
+use crate::proc::g::G;
+use crate::proc::gqueue::GQueue;
+use crate::proc::gstatus::{GStatus, casgstatus};
+use crate::proc::m::M;
+use crate::proc::stats;
+use crate::sched::held::{self, is_holding, put_on_hold};
+use crate::sched::state::SCHED;
+use std::ptr::{self, NonNull};
+
+/// Finds the next goroutine and returns its context to `mcall`'s tail, which
+/// resumes it. Returns g0's own context if this thread is to exit.
+pub(crate) fn schedule(m: &M) -> *mut Gobuf {
+    if !m.lockedg.get().is_null() && !pinned::is_on() {
+        return stoplockedm(m);
+    }
+    loop {
+        // An M whose P was taken while its goroutine was busy comes here without one.
+        if m.held_p().is_none() && !stopm(m, true) {
+            return m.g0();
+        }
+        let Some(found) = find_runnable(m) else {
+            return m.g0();
+        };
+        let Found { gp, inherit } = found;
+        if m.spinning.get() {
+            stop_spinning_with_work(m);
+        }
+        // SAFETY: we took `gp` out of a queue: it is ours.
+        let g = unsafe { gp.as_ref() };
+        if is_holding() && !pinned::has_home(g) && put_on_hold(gp, m.p().random()) {
+            continue;
+        }
+        let lockedm = g.lockedm.get();
+        let stays = if pinned::is_on() {
+            pinned::moves_in(m, gp);
+            return execute(m, gp, inherit);
+        } else if !lockedm.is_null() {
+            startlockedm(m, lockedm)
+        } else if must_move(m, gp) {
+            send_away(m, found)
+        } else {
+            return execute(m, gp, inherit);
+        };
+        if !stays {
+            return m.g0();
+        }
+    }
+}
+
+/// Makes `gp` the running goroutine of `m`.
+fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
+    let p = m.p();
+    // SAFETY: `gp` is Runnable and ours.
+    let g = unsafe { gp.as_ref() };
+    casgstatus(&g.status, GStatus::Runnable, GStatus::Running);
+    p.stats.runs(g);
+    m.curg.set(gp.as_ptr());
+    // Whoever announced a blocking call here has parked in it, or is back.
+    m.call_over();
+    p.dispatches
+        .store(p.dispatches.load(Relaxed).wrapping_add(1), Relaxed);
+    if inherit {
+        p.streak.set(p.streak.get() + 1);
+    } else {
+        p.next_slice();
+    }
+    m.ownership.leave();
+    G::gobuf(gp)
+}
+
+/// A spinning M has found work: somebody else should look on, in case that it
+/// was not all (Go's `resetspinning`).
+fn stop_spinning_with_work(m: &M) {
+    m.spinning.set(false);
+    SCHED.idle.stop_spinning();
+    wakep();
+}
+
+/// A goroutine ended wired to its thread: the thread ends with it, since whatever was
+/// changed in it must not show up in another goroutine.
+///
+/// Unless there are others who cannot live anywhere else.
+pub(crate) fn leave_thread(m: &M) -> *mut Gobuf {
+    if pinned::is_inhabited(m) {
+        return schedule(m);
+    }
+    if m.held_p().is_some() {
+        handoffp(releasep(m));
+    }
+    m.g0()
+}
+
+/// This M's goroutine is wired to it and has parked: hand on the P and sleep
+/// until somebody hands one over together with the goroutine.
+fn stoplockedm(m: &M) -> *mut Gobuf {
+    wired_sleep(m);
+    m.note.sleep();
+    acquirep(m, m.nextp.replace(ptr::null()));
+    let gp = m.lockedg.get();
+    // SAFETY: `startlockedm` took the goroutine out of a queue and gave it to us.
+    execute(m, unsafe { NonNull::new_unchecked(gp) }, false)
+}
+
+/// `gosched_m`: the running goroutine goes to the tail of the local queue.
+///
+/// Go uses the global queue. The local one needs no lock, and still lets every goroutine
+/// that was queued here run once before the caller comes back (SC01). With work in the
+/// global queue (half of a full local one goes there) the caller goes behind that.
+pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
+    // SAFETY: `gp` was running on this M: it is ours until it is queued.
+    let g = unsafe { gp.as_ref() };
+    if m.held_p().is_some() {
+        g.suspect.store(held::CLEARED, Relaxed);
+    }
+    casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
+    m.curg.set(ptr::null_mut());
+    stats::made_runnable(m.held_p(), g);
+    if pinned::send_home_last(gp) {
+        return schedule(m);
+    }
+    match m.held_p() {
+        Some(p) if !SCHED.global_has_work() => {
+            // Whoever was to run next goes in front of the caller, not just first: at the
+            // end of a time slice the queue's head would be preferred, perhaps the caller.
+            let next = p.runq.get_next();
+            if let Some(next) = next {
+                runq_put(p, next);
+            }
+            runq_put(p, gp);
+            if next.is_some() {
+                // For a moment it was in no queue: an M may have gone to sleep over it.
+                fence(SeqCst);
+                wakep();
+            }
+        }
+        _ => submit_global(&GQueue::of(gp)),
+    }
+    schedule(m)
+}

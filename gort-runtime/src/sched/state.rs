@@ -1,0 +1,497 @@
+//! What all Ps share: the global run queue and the idle lists.
+//!
+//! Everything in [`Shared`] is under one lock; the counters beside it are hints
+//! for looking before locking, except `idle`, which is a protocol of its own
+//! (`idle.rs`). Under the lock nobody is woken but sysmon, and nothing is allocated but where
+//! `checkdead.rs` counts threads and reports, and where Ps are made.
+
+use crate::base::lock::Lock;
+use crate::base::note::Note;
+use crate::base::prim::{
+    AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use crate::base::throw::fatal;
+use crate::netpoll;
+use crate::proc::g::G;
+use crate::proc::gqueue::GQueue;
+use crate::proc::m::M;
+use crate::proc::p::P;
+use crate::sched::allp::AllP;
+use crate::sched::held::Held;
+use crate::sched::idle::Idle;
+use crate::time::Timers;
+use std::iter;
+use std::ptr::{self, NonNull};
+
+/// How sysmon sleeps, and is woken.
+pub(crate) struct SysmonSleep {
+    note: Note,
+    /// Sysmon sleeps on the note; whoever clears it wakes it.
+    parked: AtomicBool,
+    /// Somebody has announced a blocking call since sysmon last looked.
+    blocking: AtomicBool,
+}
+
+impl SysmonSleep {
+    const fn new() -> Self {
+        Self {
+            note: Note::new(),
+            parked: AtomicBool::new(false),
+            blocking: AtomicBool::new(false),
+        }
+    }
+
+    /// A P has left the idle list: there is something to watch again.
+    #[inline]
+    pub(crate) fn notice_busy(&self) {
+        if self.parked.load(Relaxed) && self.parked.swap(false, Acquire) {
+            self.note.wake();
+        }
+    }
+
+    /// A goroutine is about to block: look more often.
+    #[inline]
+    pub(crate) fn notice_blocking(&self) {
+        if !self.blocking.load(Relaxed) {
+            self.blocking.store(true, Relaxed);
+        }
+    }
+
+    /// Wakes sysmon for something else. May be called in a signal handler.
+    pub(crate) fn wake(&self) {
+        self.note.wake();
+    }
+
+    /// Sysmon: whether a blocking call was announced since it last asked.
+    pub(crate) fn take_blocking(&self) -> bool {
+        self.blocking.swap(false, Relaxed)
+    }
+
+    /// Sysmon, under the scheduler's lock: `sleep` follows.
+    pub(crate) fn about_to_sleep(&self) {
+        self.parked.store(true, Relaxed);
+    }
+
+    /// Sysmon: sleeps until woken (true), or until the clock reads `deadline` (false). It may
+    /// also be woken for nothing: by somebody who saw it asleep the last time.
+    pub(crate) fn sleep_until(&self, deadline: u64) -> bool {
+        self.note.sleep_until(deadline)
+    }
+}
+
+/// Most threads the runtime starts: Go's number.
+const MAX_THREADS: u32 = 10_000;
+
+/// An M for a P.
+pub(crate) enum PickedM {
+    /// It sleeps in `stopm`.
+    Idle(&'static M),
+    /// Its thread has exited.
+    Exited(&'static M),
+    /// There is none yet.
+    New,
+}
+
+/// What an idle M looks after in its sleep.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Duties {
+    /// It must wake when the earliest timer is due.
+    pub(crate) time: bool,
+    /// It sleeps in the network poll.
+    pub(crate) poll: bool,
+}
+
+/// The scheduler's shared state.
+pub(crate) struct Sched {
+    pub(crate) shared: Lock<Shared>,
+    /// Length of the global queue, as of the last unlock.
+    pub(crate) runqsize: AtomicU32,
+    pub(crate) idle: Idle,
+    pub(crate) sysmon: SysmonSleep,
+    /// Whether some M wants a P (`sched/pinned.rs`); written under the lock.
+    pub(crate) wanted: AtomicBool,
+    /// Until when the timekeeper sleeps; 0: there is none.
+    pub(crate) poll_until: AtomicU64,
+    /// When an idle M last woke up to keep time or to poll.
+    pub(crate) timer_wake: AtomicU64,
+    /// The next goroutine id.
+    pub(crate) next_id: AtomicU64,
+    /// Goroutines that plain threads started, or Ms without a P.
+    pub(crate) started_outside: AtomicU64,
+    /// Goroutines that ended on an M without a P.
+    pub(crate) ended_outside: AtomicU64,
+    allp: AllP,
+}
+
+/// What the scheduler's lock protects.
+pub(crate) struct Shared {
+    pub(crate) runq: GQueue,
+    /// Idle Ms, linked through `idle_next`.
+    midle: *const M,
+    pub(crate) nmidle: u32,
+    /// Idle Ps, linked through `link`.
+    pidle: *const P,
+    npidle: u32,
+    /// Ps that are too many and still held.
+    pub(crate) surplus_held: u32,
+    /// The idle M that sleeps until the earliest timer, or null.
+    timekeeper: *const M,
+    /// The M that sleeps in the network poll, or is about to come back from there; or null.
+    poller: *const M,
+    /// Ms that want a P, first and last, linked through `idle_next`.
+    wanting: (*const M, *const M),
+    /// Ms whose threads have exited, linked through `idle_next`.
+    mfree: *const M,
+    /// Ms that sleep until the goroutine wired to them can run. Less than 0 for a moment if
+    /// such an M is woken before it has counted itself.
+    pub(crate) wired_asleep: i32,
+    /// Suspects on hold (`hogs.rs`).
+    pub(crate) held: Held,
+    /// Threads that exist, or are being started.
+    pub(crate) threads: u32,
+    /// Ps that passed to another M because a goroutine kept the one they were with.
+    pub(crate) handoffs: u64,
+}
+
+// SAFETY: Ms and Ps live for ever; what they may be used for is each list's rule.
+unsafe impl Send for Shared {}
+
+pub(crate) static SCHED: Sched = Sched {
+    shared: Lock::new(Shared {
+        runq: GQueue::new(),
+        midle: ptr::null(),
+        nmidle: 0,
+        pidle: ptr::null(),
+        npidle: 0,
+        surplus_held: 0,
+        timekeeper: ptr::null(),
+        poller: ptr::null(),
+        wanting: (ptr::null(), ptr::null()),
+        mfree: ptr::null(),
+        wired_asleep: 0,
+        held: Held::new(),
+        threads: 0,
+        handoffs: 0,
+    }),
+    runqsize: AtomicU32::new(0),
+    idle: Idle::new(),
+    sysmon: SysmonSleep::new(),
+    wanted: AtomicBool::new(false),
+    poll_until: AtomicU64::new(0),
+    timer_wake: AtomicU64::new(0),
+    next_id: AtomicU64::new(1),
+    started_outside: AtomicU64::new(0),
+    ended_outside: AtomicU64::new(0),
+    allp: AllP::new(),
+};
+
+impl Sched {
+    /// All Ps, surplus ones included. Empty before the runtime has started.
+    #[inline]
+    pub(crate) fn allp(&self) -> &'static [&'static P] {
+        self.allp.get()
+    }
+
+    /// How many Ps may run goroutines.
+    #[inline]
+    pub(crate) fn procs(&self) -> u32 {
+        self.allp.procs()
+    }
+
+    /// Whether there are too many Ps for `p` to run goroutines.
+    #[inline]
+    pub(crate) fn is_surplus(&self, p: &P) -> bool {
+        self.allp.is_surplus(p)
+    }
+
+    /// Puts goroutines into the global queue; the caller then calls `wakep`.
+    pub(crate) fn put_global(&self, list: &GQueue) {
+        let shared = self.shared.lock();
+        shared.runq.append(list);
+        self.publish_runqsize(&shared);
+    }
+
+    /// Takes one from the global queue; the caller holds the lock.
+    pub(crate) fn get_global(&self, shared: &Shared) -> Option<NonNull<G>> {
+        let gp = shared.runq.pop_front()?;
+        self.publish_runqsize(shared);
+        Some(gp)
+    }
+
+    /// Shows the length of the global queue to `global_has_work`; the caller holds
+    /// the lock. Release: who sees 0 sees where the goroutines have gone.
+    pub(crate) fn publish_runqsize(&self, shared: &Shared) {
+        self.runqsize.store(shared.runq.len(), Release);
+    }
+
+    /// Whether the global queue seems to hold something.
+    #[inline]
+    pub(crate) fn global_has_work(&self) -> bool {
+        self.runqsize.load(Acquire) != 0
+    }
+
+    /// Goroutines started so far.
+    pub(crate) fn started(&self) -> u64 {
+        let outside = self.started_outside.load(Relaxed);
+        self.allp().iter().map(|p| p.started()).sum::<u64>() + outside
+    }
+
+    /// The heap of timers to which an M adds that holds `p`, or none, and a plain thread.
+    pub(crate) fn timers(&self, p: Option<&'static P>) -> &'static Timers {
+        p.map_or_else(|| &self.allp()[0].timers, |p| &p.timers)
+    }
+
+    /// The earliest timer of any P, 0 for none.
+    pub(crate) fn earliest_timer(&self) -> u64 {
+        self.allp()
+            .iter()
+            .map(|p| p.timers.next())
+            .filter(|&next| next != 0)
+            .min()
+            .unwrap_or(0)
+    }
+}
+
+impl Shared {
+    /// Changes how many Ps may run goroutines; those that come are idle, idle ones that are
+    /// too many go.
+    pub(crate) fn set_procs(&mut self, procs: u32) {
+        SCHED.allp.set_procs(procs);
+        // The list anew: lowest number first.
+        self.pidle = ptr::null();
+        self.npidle = 0;
+        self.surplus_held = 0;
+        for p in SCHED.allp().iter().rev() {
+            let unused = p.unused.get();
+            if !SCHED.is_surplus(p) && unused {
+                self.pidle_put(p);
+            } else if SCHED.is_surplus(p) && !unused {
+                self.surplus_held += 1;
+            }
+        }
+        SCHED.idle.p_taken(self.npidle);
+    }
+
+    /// Takes note that nobody holds the surplus P `p` any more. By now there may be room
+    /// for it again.
+    pub(crate) fn retire(&mut self, p: &P) {
+        if SCHED.is_surplus(p) {
+            p.unused.set(true);
+            self.surplus_held -= 1;
+        } else {
+            self.pidle_put(p);
+        }
+    }
+
+    /// Puts an idle P into the list; see [`Idle::p_idled`] for the answer.
+    pub(crate) fn pidle_put(&mut self, p: &P) -> bool {
+        p.unused.set(true);
+        p.link.set(self.pidle);
+        self.pidle = p;
+        self.npidle += 1;
+        SCHED.idle.p_idled(self.npidle)
+    }
+
+    pub(crate) fn npidle(&self) -> u32 {
+        self.npidle
+    }
+
+    /// Takes an idle P.
+    pub(crate) fn pidle_get(&mut self) -> Option<&'static P> {
+        // SAFETY: the list holds Ps, which live for ever.
+        let p = unsafe { self.pidle.as_ref() }?;
+        self.pidle = p.link.get();
+        p.unused.set(false);
+        self.npidle -= 1;
+        SCHED.idle.p_taken(self.npidle);
+        SCHED.sysmon.notice_busy();
+        Some(p)
+    }
+
+    /// The ids of the Ms whose threads have exited.
+    pub(crate) fn exited(&self) -> Vec<u32> {
+        // SAFETY: the list holds Ms, whose memory lives for ever.
+        let deref = |m: *const M| unsafe { m.as_ref() };
+        iter::successors(deref(self.mfree), |m| deref(m.idle_next.get()))
+            .map(|m| m.id)
+            .collect()
+    }
+
+    /// Puts `m` into the idle list. It keeps time if no other idle M wakes by `until` (0: no
+    /// need); it polls if `may_poll`, somebody waits for the network, and no other M polls.
+    pub(crate) fn midle_put(&mut self, m: &M, until: u64, may_poll: bool) -> Duties {
+        m.idle.set(true);
+        m.idle_next.set(self.midle);
+        self.midle = m;
+        self.nmidle += 1;
+        let present = SCHED.poll_until.load(Relaxed);
+        let time = until != 0 && (present == 0 || until < present);
+        if time {
+            self.timekeeper = m;
+            SCHED.poll_until.store(until, Relaxed);
+        }
+        let poll = may_poll && self.poller.is_null() && netpoll::has_waiters();
+        if poll {
+            self.poller = m;
+            m.polls.store(true, Relaxed);
+            netpoll::blocked();
+        }
+        Duties { time, poll }
+    }
+
+    /// The M that slept in the network poll has come back. Not earlier: with two in the poll,
+    /// one could swallow the other's interruption.
+    pub(crate) fn poll_ended(&mut self, m: &M) {
+        self.poller = ptr::null();
+        m.polls.store(false, Relaxed);
+        netpoll::unblocked();
+    }
+
+    /// Takes an idle M; one that has duties only if there is no other.
+    fn midle_get(&mut self) -> Option<&'static M> {
+        let mut at = self.midle;
+        // SAFETY: the list holds Ms, whose memory lives for ever.
+        while let Some(m) = unsafe { at.as_ref() }
+            && (ptr::eq(m, self.timekeeper) || ptr::eq(m, self.poller))
+        {
+            at = m.idle_next.get();
+        }
+        let chosen = if at.is_null() { self.midle } else { at };
+        // SAFETY: as above.
+        let m = unsafe { chosen.as_ref() }?;
+        self.midle_remove(m);
+        Some(m)
+    }
+
+    /// Puts `m`, which sleeps or is about to, at the end of the line for a P.
+    pub(crate) fn want_p(&mut self, m: &M) {
+        m.idle_next.set(ptr::null());
+        // SAFETY: null or an M of the line; the memory of Ms lives for ever.
+        match unsafe { self.wanting.1.as_ref() } {
+            Some(last) => last.idle_next.set(m),
+            None => self.wanting.0 = m,
+        }
+        self.wanting.1 = m;
+        SCHED.wanted.store(true, Relaxed);
+    }
+
+    /// Takes the first M that wants a P.
+    pub(crate) fn take_wanting(&mut self) -> Option<&'static M> {
+        // SAFETY: as above.
+        let m = unsafe { self.wanting.0.as_ref() }?;
+        self.wanting.0 = m.idle_next.replace(ptr::null());
+        if self.wanting.0.is_null() {
+            self.wanting.1 = ptr::null();
+            SCHED.wanted.store(false, Relaxed);
+        }
+        Some(m)
+    }
+
+    /// Takes `m`, for which there is something to do at home, out of where it rests.
+    pub(crate) fn end_rest(&mut self, m: &M) -> bool {
+        if m.home.rests_wired.replace(false) {
+            m.home.wake();
+            self.wired_asleep -= 1;
+            return true;
+        }
+        self.midle_remove(m)
+    }
+
+    /// Chooses an M for a P: one that wants it, an idle one, or one that the caller starts a thread for. That
+    /// thread is counted at once, so that nobody is thought to be missing.
+    pub(crate) fn pick_m(&mut self) -> PickedM {
+        if let Some(m) = self.take_wanting().or_else(|| self.midle_get()) {
+            return PickedM::Idle(m);
+        }
+        self.pick_without_thread()
+    }
+
+    /// Chooses an M that the caller starts a thread for.
+    fn pick_without_thread(&mut self) -> PickedM {
+        self.threads += 1;
+        if self.threads > MAX_THREADS {
+            fatal(
+                "more than 10000 threads are needed: too many goroutines block their threads \
+                 at the same time; bound them, for example with a buffered channel",
+            );
+        }
+        // SAFETY: the list holds Ms, whose memory lives for ever.
+        match unsafe { self.mfree.as_ref() } {
+            Some(m) => {
+                self.mfree = m.idle_next.replace(ptr::null());
+                PickedM::Exited(m)
+            }
+            None => PickedM::New,
+        }
+    }
+
+    /// Chooses an M that the caller starts a thread for, without a P, as long as fewer than
+    /// `wanted` are idle and there are not too many threads.
+    pub(crate) fn pick_spare(&mut self, wanted: u32) -> Option<PickedM> {
+        (self.nmidle < wanted && self.threads < MAX_THREADS / 2).then(|| self.pick_without_thread())
+    }
+
+    /// The thread of `m` has ended, or could not be started: the next one that is started may have it.
+    pub(crate) fn thread_ended(&mut self, m: &M) {
+        self.threads -= 1;
+        m.idle_next.set(self.mfree);
+        self.mfree = m;
+    }
+
+    /// Takes `m` out of the idle list if it is still there.
+    pub(crate) fn midle_remove(&mut self, m: &M) -> bool {
+        if !m.idle.get() {
+            return false;
+        }
+        if ptr::eq(self.midle, m) {
+            self.midle = m.idle_next.get();
+        } else {
+            let mut at = self.midle;
+            // SAFETY: `m` is in the list, so the walk ends at its predecessor.
+            unsafe {
+                while !ptr::eq((*at).idle_next.get(), m) {
+                    at = (*at).idle_next.get();
+                }
+                (*at).idle_next.set(m.idle_next.get());
+            }
+        }
+        self.midle_taken(m);
+        true
+    }
+
+    fn midle_taken(&mut self, m: &M) {
+        m.idle.set(false);
+        m.home.wake();
+        m.idle_next.set(ptr::null());
+        self.nmidle -= 1;
+        if ptr::eq(self.timekeeper, m) {
+            self.timekeeper = ptr::null();
+            SCHED.poll_until.store(0, Relaxed);
+        }
+    }
+}
+
+/// Goroutines that have been started and have not ended; main's counts. Go's
+/// `runtime.NumGoroutine`.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::runtime::num_goroutines;
+///
+/// let (tx, rx) = bounded::<()>(0);
+/// let before = num_goroutines();
+/// let waits = go!(move || rx.recv());
+/// assert_eq!(num_goroutines(), before + 1);
+/// drop(tx);
+/// waits.join().unwrap().unwrap_err();
+/// assert_eq!(num_goroutines(), before);
+/// ```
+#[must_use]
+pub fn num_goroutines() -> usize {
+    // Ended first: a goroutine that ends meanwhile is counted as live, never the
+    // other way round.
+    let ended: u64 =
+        SCHED.allp().iter().map(|p| p.ended()).sum::<u64>() + SCHED.ended_outside.load(Relaxed);
+    usize::try_from(SCHED.started().saturating_sub(ended)).unwrap_or(usize::MAX)
+}

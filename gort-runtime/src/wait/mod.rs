@@ -1,0 +1,16 @@
+//! How a goroutine, or a plain thread, waits and is woken.
+
+#[cfg(not(loom))]
+pub(crate) mod iowait;
+#[cfg(not(loom))]
+pub(crate) mod maywait;
+#[cfg(not(loom))]
+pub(crate) mod park;
+#[cfg(not(loom))]
+pub(crate) mod ready;
+#[cfg(not(loom))]
+pub(crate) mod sleep;
+#[cfg(not(loom))]
+pub(crate) mod threadparker;
+#[cfg(not(loom))]
+pub(crate) mod waiter;

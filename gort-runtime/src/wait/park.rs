@@ -1,0 +1,367 @@
+//! Parking and making ready: the only way in which anything waits.
+//!
+//! [`Current::park`] is `gopark`: on g0, *after* the goroutine's context is saved
+//! and its status is Waiting, it calls `commit` (for example: release the channel's
+//! lock). So no waker can see a half-saved goroutine. If `commit` answers false
+//! the goroutine runs on. [`Waiter::ready`] is `goready`: Waiting→Runnable, into
+//! `runnext` of the current P, `wakep`.
+//!
+//! The same calls work on a plain thread: there the waiter is a [`ThreadParker`].
+//!
+//! # Contract between a waiter and its wakers
+//! 1. A waiter shows itself to wakers (enqueues a record) under some lock, and that
+//!    lock is released by `commit` or later.
+//! 2. For each wait exactly one actor wins the right to call `ready`, and calls it
+//!    once: whoever takes the record out of a queue under the lock, or wins the
+//!    compare-and-swap on a word shared by several records.
+//! 3. After `commit` has let go of the lock, the waiter may already run again on
+//!    another thread: nothing of its stack may be touched.
+//!
+//! # Why a waker never comes too early
+//! Waker: takes the lock, takes the record, `ready`: status must be Waiting. Waiter:
+//! status Waiting, then unlocks in `commit`. The waker's lock acquisition comes
+//! after the waiter's unlock, so it sees Waiting and the saved context.
+//!
+//! # Parking while panicking
+//! std counts panics per thread. A goroutine that parks in a destructor while it
+//! unwinds is wired to its M for the time of the wait: the M runs nothing else, so
+//! nobody else sees `thread::panicking()`, and the unwinding goes on on the thread
+//! that counts it.
+
+use crate::arch::{self, Gobuf};
+use crate::base::prim::Ordering::Relaxed;
+use crate::base::throw::throw;
+use crate::panics::panicking::go_on_exiting;
+use crate::proc::g::G;
+use crate::proc::gstatus::{GStatus, casgstatus, end_waiting};
+use crate::proc::m::{Commit, M};
+use crate::proc::stats;
+use crate::proc::tls;
+use crate::proc::waitreason::WaitReason;
+use crate::sched::held;
+use crate::sched::inside::Inside;
+use crate::sched::run::{schedule, yield_to_queue};
+use crate::sched::state::SCHED;
+use crate::sched::wake::wake_for_timer;
+use crate::sched::wire::{unwire_if, wire_if_panicking};
+use crate::time::{Nanos, Timer, Timers, never_comes, now};
+use crate::wait::maywait::MayWait;
+use crate::wait::ready::submit_next;
+use crate::wait::threadparker::ThreadParker;
+use crate::wait::waiter::{Waiter, Who};
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::thread;
+
+impl Waiter {
+    /// Wakes the waiter. Go's `goready`.
+    ///
+    /// # Safety
+    /// The caller has won the right to end this wait (contract 2), and the waiter
+    /// has shown itself as contract 1 asks.
+    #[inline]
+    pub unsafe fn ready(self) {
+        match self.who() {
+            // SAFETY: the caller owns the Waiting goroutine.
+            Who::Goroutine(gp) => unsafe { goready(gp) },
+            Who::Thread(parker) => parker.note.wake(),
+        }
+    }
+}
+
+/// # Safety
+/// The caller has won the right to wake `gp`.
+#[inline]
+unsafe fn goready(gp: NonNull<G>) {
+    // SAFETY: Waiting goroutines' slots stay; the caller owns this one.
+    end_waiting(unsafe { &gp.as_ref().status }, GStatus::Runnable);
+    // `gp` must not be touched below: another M may run it.
+    submit_next(gp);
+}
+
+/// Who is about to wait: the running goroutine, or this thread.
+///
+/// Good for any number of waits, one after the other, by the same goroutine or
+/// thread that made it.
+#[derive(Debug)]
+pub struct Current {
+    waiter: Waiter,
+    /// Belongs to the goroutine (or thread) that made it.
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl Current {
+    /// The caller, which holds nothing: a goroutine that has called
+    /// [`goexit`](crate::goexit()) may go on unwinding here.
+    ///
+    /// # Panics
+    /// On the system stack, where nothing may wait.
+    #[inline]
+    #[must_use]
+    #[track_caller]
+    pub fn new() -> Self {
+        let may_wait = MayWait::check();
+        go_on_exiting();
+        Self::also_exiting(may_wait)
+    }
+
+    /// The caller, also if it has called [`goexit`](crate::goexit()): for waits that must not
+    /// be given up. It has asked whether it may wait before it began with the operation, and may
+    /// hold something by now: this does not unwind.
+    #[inline]
+    #[must_use]
+    pub fn also_exiting(_: MayWait) -> Self {
+        let waiter = match tls::getg() {
+            Some(gp) => Waiter::of_g(gp),
+            None => Waiter::of_thread(ThreadParker::take()),
+        };
+        Self {
+            waiter,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// What wakers call.
+    #[inline]
+    #[must_use]
+    pub fn waiter(&self) -> Waiter {
+        self.waiter
+    }
+
+    fn thread_parker(&self) -> Option<&'static ThreadParker> {
+        self.waiter.thread()
+    }
+
+    /// Waits until `ready` is called on the waiter, unless `commit` answers false.
+    /// Go's `gopark`.
+    ///
+    /// `commit` runs on the system stack; it may not park or panic, and having let
+    /// go of the lock that protects the waiter, touches nothing of the caller's.
+    ///
+    /// # Safety
+    /// The caller keeps the contract at the head of `park.rs`.
+    #[inline]
+    pub unsafe fn park(
+        &self,
+        commit: impl FnOnce() -> bool,
+        reason: WaitReason,
+        site: &'static Location<'static>,
+    ) {
+        match self.thread_parker() {
+            // SAFETY: caller's clause.
+            None => unsafe { gopark(commit, reason, site) },
+            Some(parker) => {
+                if commit() {
+                    parker.note.sleep();
+                }
+            }
+        }
+    }
+
+    /// Like [`park`](Self::park), but at `deadline` `expire(arg)` is called, once, unless
+    /// the wait has ended; if it answers true the waiter wakes as if by `ready`. A deadline that
+    /// never comes (`time/clock.rs`) is none.
+    ///
+    /// # Safety
+    /// As for `park`; and `expire(arg)`, called by any thread at any time until this
+    /// call returns, answers true only if it has won the right to end the wait.
+    pub unsafe fn park_until(
+        &self,
+        commit: impl FnOnce() -> bool,
+        deadline: Nanos,
+        expire: unsafe fn(*const ()) -> bool,
+        arg: *const (),
+        reason: WaitReason,
+        site: &'static Location<'static>,
+    ) {
+        if never_comes(deadline) {
+            // SAFETY: caller's clause.
+            return unsafe { self.park(commit, reason, site) };
+        }
+        let Some(parker) = self.thread_parker() else {
+            // SAFETY: caller's clause.
+            return unsafe { gopark_until(commit, deadline, expire, arg, reason, site) };
+        };
+        if !commit() {
+            return;
+        }
+        // SAFETY: caller's clause on `expire`.
+        if !parker.note.sleep_until(deadline) && !unsafe { expire(arg) } {
+            // Somebody else has won and is about to wake us.
+            parker.note.sleep();
+        }
+    }
+}
+
+impl Default for Current {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Current {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(parker) = self.thread_parker() {
+            parker.give_back();
+        }
+    }
+}
+
+/// # Safety
+/// As for [`Current::park`], on a goroutine.
+#[inline]
+unsafe fn gopark<F: FnOnce() -> bool>(
+    commit: F,
+    reason: WaitReason,
+    site: &'static Location<'static>,
+) {
+    let (Some(inside), Some(gp)) = (Inside::enter(), tls::getg()) else {
+        throw("gopark outside a goroutine");
+    };
+    // SAFETY: the running goroutine owns itself.
+    let g = unsafe { gp.as_ref() };
+    g.set_wait(
+        reason,
+        inside.p().map_or_else(now, |p| p.coarse_now.get()),
+        site,
+    );
+    let wired = wire_if_panicking(inside.m(), gp);
+    // No P is needed to park, and none may be waited for: the caller may hold a lock.
+    let m = inside.into_switch();
+    let mut commit = Some(commit);
+    m.commit.set(Some(Commit {
+        f: call_commit::<F>,
+        arg: ptr::from_mut(&mut commit).cast(),
+    }));
+    // SAFETY: the running goroutine saves itself; `park_m` keeps the contract.
+    // Nothing of this thread is held: `m` is not used below.
+    unsafe { arch::mcall(park_m, G::gobuf(gp), m.g0()) };
+    unwire_if(wired, gp);
+}
+
+/// Moves the closure to g0's stack before it runs: it may make the goroutine's
+/// stack somebody else's.
+///
+/// # Safety
+/// `arg` is the `Option<F>` of a goroutine that `gopark` has switched away.
+unsafe fn call_commit<F: FnOnce() -> bool>(arg: *mut ()) -> bool {
+    // SAFETY: caller's clause.
+    match unsafe { (*arg.cast::<Option<F>>()).take() } {
+        Some(commit) => commit(),
+        None => throw("a park was committed twice"),
+    }
+}
+
+/// On g0: the goroutine waits from here on.
+unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
+    // SAFETY: `gopark` passed its goroutine and its M.
+    let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
+    let Some(commit) = m.commit.take() else {
+        throw("park_m without a commit")
+    };
+    // SAFETY: the goroutine is ours until `commit` shows it to others.
+    let g = unsafe { gp.as_ref() };
+    let status = &g.status;
+    if m.held_p().is_some() {
+        g.suspect.store(held::CLEARED, Relaxed);
+    }
+    casgstatus(status, GStatus::Running, GStatus::Waiting);
+    m.curg.set(ptr::null_mut());
+    // SAFETY: set by `gopark` for this switch.
+    if unsafe { (commit.f)(commit.arg) } {
+        stats::parked(m.held_p());
+        // `gp` must not be touched below: another M may run it.
+        return schedule(m);
+    }
+    end_waiting(status, GStatus::Running);
+    m.curg.set(gp.as_ptr());
+    m.ownership.leave();
+    from
+}
+
+/// # Safety
+/// As for [`Current::park_until`], on a goroutine.
+unsafe fn gopark_until(
+    commit: impl FnOnce() -> bool,
+    deadline: Nanos,
+    expire: unsafe fn(*const ()) -> bool,
+    arg: *const (),
+    reason: WaitReason,
+    site: &'static Location<'static>,
+) {
+    let Some(gp) = tls::getg() else {
+        throw("gopark outside a goroutine")
+    };
+    let timer = Timer::waking(deadline, gp, expire, arg);
+    let timer_ref = &timer;
+    // SAFETY: caller's clause. The timer is added on g0 with the goroutine Waiting,
+    // and `commit` lets go of the caller's lock only afterwards. If the timer fires
+    // in between, the goroutine may run again at once; but it cannot leave this
+    // function: it must first come back from `commit`'s lock, or, without one,
+    // `commit` touches nothing of it.
+    unsafe {
+        gopark(
+            move || {
+                if any_timers().add(timer_ref) {
+                    wake_for_timer(deadline);
+                }
+                commit()
+            },
+            reason,
+            site,
+        );
+    }
+    timer.cancel();
+}
+
+/// On g0: the heap of this M's P, or any other if it has none.
+fn any_timers() -> &'static Timers {
+    SCHED.timers(tls::getm().and_then(M::held_p))
+}
+
+/// Lets other goroutines run: the caller goes to the tail of its queue. On a plain
+/// thread, yields the thread. Go's `runtime.Gosched`.
+///
+/// ```
+/// use gort::prelude::*;
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// let ready = Arc::new(AtomicBool::new(false));
+/// go!(clone [ready]; { ready.store(true, Ordering::Release); });
+/// while !ready.load(Ordering::Acquire) {
+///     yield_now();
+/// }
+/// ```
+pub fn yield_now() {
+    go_on_exiting();
+    let Some(gp) = tls::getg() else {
+        return thread::yield_now();
+    };
+    let Some(inside) = Inside::enter() else {
+        return thread::yield_now();
+    };
+    let wired = wire_if_panicking(inside.m(), gp);
+    let m = inside.into_switch();
+    // SAFETY: the running goroutine saves itself; `gosched_m` keeps the contract.
+    unsafe { arch::mcall(gosched_m, G::gobuf(gp), m.g0()) };
+    unwire_if(wired, gp);
+}
+
+unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
+    // SAFETY: `yield_now` passed its goroutine and its M.
+    unsafe { yield_to_queue(&*m.cast::<M>(), NonNull::new_unchecked(from.cast::<G>())) }
+}
+
+/// Never comes back: Go's `select {}` and operations on nil channels.
+#[track_caller]
+pub fn wait_for_ever(reason: WaitReason) -> ! {
+    let site = Location::caller();
+    let current = Current::new();
+    loop {
+        // SAFETY: nobody knows the waiter, so nobody wakes it.
+        unsafe { current.park(|| true, reason, site) };
+    }
+}

@@ -1,0 +1,56 @@
+//! Submitting a runnable goroutine from wherever we are, and what else needs the P of
+//! whoever calls.
+
+use crate::base::prim::{AtomicU64, Ordering::Relaxed};
+use crate::proc::g::G;
+use crate::proc::gqueue::GQueue;
+use crate::proc::p::{GOLDEN, P, mix};
+use crate::proc::stats;
+use crate::sched::inside::Inside;
+use crate::sched::pinned;
+use crate::sched::state::SCHED;
+use crate::sched::wake::{runq_put_next, submit_global, wakep};
+use std::ptr::NonNull;
+
+/// Submits a runnable goroutine: `runnext` of this M's P, or the
+/// global queue. Go's `ready` and the end of `newproc`.
+#[inline]
+pub(crate) fn submit_next(gp: NonNull<G>) {
+    // SAFETY: the caller has made it runnable: it is ours until it is queued.
+    let g = unsafe { gp.as_ref() };
+    let Some(inside) = Inside::enter() else {
+        stats::made_runnable(None, g);
+        if !pinned::send_home(gp) {
+            submit_global(&GQueue::of(gp));
+        }
+        return;
+    };
+    stats::made_runnable(inside.p(), g);
+    match inside.p() {
+        _ if pinned::send_home(gp) => {}
+        Some(p) => {
+            runq_put_next(p, gp);
+            wakep();
+        }
+        None => submit_global(&GQueue::of(gp)),
+    }
+    // `gp` must not be touched below: another M may run it.
+    inside.finish();
+}
+
+/// A random number, cheap and not for secrets: for choosing among equals.
+#[must_use]
+pub fn random() -> u32 {
+    /// Steps of splitmix64.
+    static OUTSIDE: AtomicU64 = AtomicU64::new(0);
+    if let Some(p) = Inside::enter().and_then(|inside| inside.p().map(P::random)) {
+        return p;
+    }
+    (mix(OUTSIDE.fetch_add(GOLDEN, Relaxed)) >> 32) as u32
+}
+
+/// Whether somebody else can run while the caller spins: there is more than one P.
+#[must_use]
+pub fn worth_spinning() -> bool {
+    SCHED.procs() != 1
+}

@@ -1,0 +1,83 @@
+//! `sleep`: a timer on the sleeper's stack.
+
+use crate::proc::tls;
+use crate::proc::waitreason::WaitReason;
+use crate::time::{Nanos, deadline_after, nanos_of, now};
+use crate::wait::maywait::MayWait;
+use crate::wait::park::Current;
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+/// Pauses the goroutine (or the plain thread) for at least `d`. Zero yields. Go's
+/// `time.Sleep`.
+///
+/// A goroutine that sleeps for more than a century, `Duration::MAX` for example, waits for ever: unlike in
+/// Go it keeps no deadlock from being reported. The same goes for all time limits.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::time::sleep;
+///
+/// // They sleep at the same time, and occupy no thread.
+/// let sleepers: Vec<_> = (0..100).map(|_| go!(|| sleep(Duration::from_millis(1)))).collect();
+/// for sleeper in sleepers {
+///     sleeper.join().unwrap();
+/// }
+/// ```
+#[track_caller]
+pub fn sleep(d: Duration) {
+    if tls::getg().is_none() {
+        let _ = MayWait::check();
+        return std::thread::sleep(d);
+    }
+    if d.is_zero() {
+        return crate::wait::park::yield_now();
+    }
+    sleep_until_nanos(deadline_after(d), Location::caller());
+}
+
+/// Pauses the goroutine (or the plain thread) until `deadline`, or not at all if it
+/// has passed.
+///
+/// ```
+/// use gort::time::{now, sleep_until};
+/// use std::time::Duration;
+///
+/// // At regular times, however long the work takes.
+/// let mut next = now();
+/// for _ in 0..3 {
+///     next += Duration::from_millis(1);
+///     sleep_until(next);
+///     assert!(now() >= next);
+/// }
+/// ```
+#[track_caller]
+pub fn sleep_until(deadline: Instant) {
+    if tls::getg().is_none() {
+        let _ = MayWait::check();
+        return std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+    }
+    let deadline = nanos_of(deadline);
+    if deadline > now() {
+        sleep_until_nanos(deadline, Location::caller());
+    }
+}
+
+fn sleep_until_nanos(deadline: Nanos, site: &'static Location<'static>) {
+    let current = Current::new();
+    // SAFETY: nobody but the timer knows of the waiter, so the timer always wins.
+    unsafe {
+        current.park_until(
+            || true,
+            deadline,
+            always,
+            std::ptr::null(),
+            WaitReason::Sleep,
+            site,
+        );
+    }
+}
+
+unsafe fn always(_: *const ()) -> bool {
+    true
+}

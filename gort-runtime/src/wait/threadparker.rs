@@ -1,0 +1,29 @@
+//! What a plain thread sleeps on when it waits for a channel or a lock.
+//!
+//! A parker is taken from a global pool for one wait and given back after it.
+//! Its memory is never freed, so a waker may touch it at any time; taking it per
+//! wait instead of per thread needs no thread-local, and works in destructors
+//! of thread-locals. The pool's lock is small beside the system call that follows.
+
+use crate::base::lock::Lock;
+use crate::base::note::Note;
+
+/// A thread's place to sleep.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct ThreadParker {
+    pub(crate) note: Note,
+}
+
+static POOL: Lock<Vec<&'static ThreadParker>> = Lock::new(Vec::new());
+
+impl ThreadParker {
+    pub(crate) fn take() -> &'static Self {
+        let pooled = POOL.lock().pop();
+        pooled.unwrap_or_else(|| Box::leak(Box::new(Self { note: Note::new() })))
+    }
+
+    pub(crate) fn give_back(&'static self) {
+        POOL.lock().push(self);
+    }
+}

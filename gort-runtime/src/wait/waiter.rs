@@ -1,0 +1,114 @@
+//! Who waits: a goroutine or a plain thread, in one word.
+//!
+//! How a waiter is woken through the scheduler is `park.rs`'s; here is only what the word
+//! means, and the way below the scheduler: into a list.
+
+use crate::proc::g::G;
+use crate::proc::gqueue::GQueue;
+use crate::wait::threadparker::ThreadParker;
+use std::cell::Cell;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::ptr::{self, NonNull};
+
+/// Marks the address of a [`ThreadParker`]; a `G`'s has a 0 there.
+const THREAD: usize = 1;
+
+/// A goroutine or a thread that waits. Copyable: contract 2 of `park.rs` says who may use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiter(NonZeroUsize);
+
+/// What a [`Waiter`] stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Who {
+    Goroutine(NonNull<G>),
+    Thread(&'static ThreadParker),
+}
+
+impl Waiter {
+    pub(crate) fn of_g(gp: NonNull<G>) -> Self {
+        Self(
+            gp.as_ptr()
+                .expose_provenance()
+                .try_into()
+                .unwrap_or(NonZeroUsize::MIN),
+        )
+    }
+
+    pub(crate) fn of_thread(parker: &'static ThreadParker) -> Self {
+        Self(NonZeroUsize::MIN | ptr::from_ref(parker).expose_provenance())
+    }
+
+    pub(crate) fn to_word(self) -> usize {
+        self.0.get()
+    }
+
+    /// # Safety
+    /// `word` came from `to_word`.
+    pub(crate) unsafe fn from_word(word: usize) -> Self {
+        // SAFETY: `to_word` never gives 0.
+        Self(unsafe { NonZeroUsize::new_unchecked(word) })
+    }
+
+    #[inline]
+    pub(crate) fn who(self) -> Who {
+        let word = self.0.get();
+        if word & THREAD == 0 {
+            // SAFETY: made by `of_g`, from a pointer that was not null.
+            Who::Goroutine(unsafe {
+                NonNull::new_unchecked(ptr::with_exposed_provenance_mut(word))
+            })
+        } else {
+            // SAFETY: made by `of_thread`; parkers are never freed.
+            Who::Thread(unsafe { &*ptr::with_exposed_provenance(word & !THREAD) })
+        }
+    }
+
+    /// The parker, if it is a thread that waits.
+    #[inline]
+    pub(crate) fn thread(self) -> Option<&'static ThreadParker> {
+        match self.who() {
+            Who::Goroutine(_) => None,
+            Who::Thread(parker) => Some(parker),
+        }
+    }
+
+    /// Wakes a thread; puts a goroutine, which stays Waiting, into `list`, from where the
+    /// scheduler takes it.
+    ///
+    /// # Safety
+    /// As for `Waiter::ready`, with that step for the goroutine still to come.
+    pub(crate) unsafe fn ready_into(self, list: &GQueue) {
+        match self.who() {
+            Who::Goroutine(gp) => list.push_back(gp),
+            Who::Thread(parker) => parker.note.wake(),
+        }
+    }
+}
+
+/// Somebody who waits for a goroutine's end, and perhaps for other things (`ending.rs`).
+pub struct Watcher {
+    pub(crate) next: Cell<*const Watcher>,
+    pub(crate) waiter: Cell<Option<Waiter>>,
+    pub(crate) win: unsafe fn(*const ()) -> bool,
+    pub(crate) arg: Cell<*const ()>,
+}
+
+impl Watcher {
+    /// A watcher whose waiter may be woken by whoever `win(arg)` answers true to.
+    #[must_use]
+    pub const fn new(win: unsafe fn(*const ()) -> bool) -> Self {
+        Self {
+            next: Cell::new(ptr::null()),
+            waiter: Cell::new(None),
+            win,
+            arg: Cell::new(ptr::null()),
+        }
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watcher { .. }")
+    }
+}
