@@ -22,7 +22,7 @@ use crate::proc::g::G;
 use crate::proc::p::P;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
-use crate::sched::wake::wake_for_timer;
+use crate::sched::submit::wake_for_timer;
 use crate::time::{Nanos, Start, Timer, now};
 use std::fmt;
 use std::mem;

@@ -25,13 +25,14 @@ use crate::os;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::m::M;
-use crate::proc::p::P;
+use crate::proc::p::{P, SLICE_NS};
 use crate::report::quit::quit_if_asked;
 use crate::report::schedtrace::Schedtrace;
 use crate::sched::due::run_due;
+use crate::sched::hand::handoffp;
 use crate::sched::newm::{start_left_threads, start_spare_threads};
 use crate::sched::state::SCHED;
-use crate::sched::wake::{handoffp, inject_global, queue_globally};
+use crate::sched::submit::{inject_global, queue_globally};
 use crate::stack::Trimmer;
 use std::ptr::{self, NonNull};
 use std::thread;
@@ -55,7 +56,6 @@ const PATIENCE: u32 = 50;
 const IDLE_ROUNDS: u32 = 5;
 
 const ANNOUNCED_NS: u64 = 20_000;
-const SLICE_NS: u64 = 10_000_000;
 const IDLE_HOLDER_NS: u64 = 100_000_000;
 /// How long nobody may have looked at the network while somebody waits for it.
 const POLL_NS: u64 = 10_000_000;

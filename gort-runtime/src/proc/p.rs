@@ -7,6 +7,7 @@
 
 use crate::base::debug;
 use crate::base::prim::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::os;
 use crate::proc::g::G;
 use crate::proc::m::M;
 use crate::proc::runq::Runq;
@@ -16,6 +17,11 @@ use crate::time::Timers;
 use std::cell::Cell;
 use std::ptr;
 
+/// Dispatches in one time slice between two looks at the clock.
+const SLICE_CHECK: u32 = 16;
+/// How long goroutines that make each other `runnext` may keep the rest of the
+/// queue waiting: Go's time slice.
+pub(crate) const SLICE_NS: u64 = 10_000_000;
 /// Goroutine ids that a P takes from the global counter at a time.
 const ID_BATCH: u64 = 16;
 /// The golden ratio's bits: the step of splitmix64.
@@ -117,6 +123,27 @@ impl P {
         self.due_runs.set(false);
         self.due_ns.set(0);
         self.slice_start.set(0);
+    }
+
+    /// Whether goroutines that inherit the time slice have used it up: those with short jobs look at
+    /// the clock now and then, those with long ones are told by sysmon.
+    #[inline]
+    pub(crate) fn slice_used_up(&self) -> bool {
+        if self.slice_is_over.load(Relaxed) {
+            return true;
+        }
+        let streak = self.streak.get();
+        if streak == 0 || !streak.is_multiple_of(SLICE_CHECK) {
+            return false;
+        }
+        let now = os::now_ns();
+        self.coarse_now.set(now);
+        let start = self.slice_start.get();
+        if start == 0 {
+            self.slice_start.set(now);
+            return false;
+        }
+        now - start >= SLICE_NS
     }
 
     /// A random number (xorshift64*, Vigna 2016); for victims and select order.

@@ -25,9 +25,9 @@
 //! [`TIMERS_EVERY`]th: it is late by a few microseconds. After the first that was long it looks at
 //! each of the next [`LOOKS`]: it is late by what one goroutine computes before it lets others run.
 
-use super::find::{Found, SLICE_NS};
+use super::found::Found;
 use super::pinned;
-use super::wake::{end_wait, queue_here, wakep};
+use super::submit::{end_wait, queue_here, wakep};
 use crate::base::config;
 use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
@@ -37,7 +37,7 @@ use crate::life::newproc::take_slot;
 use crate::os;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
-use crate::proc::p::P;
+use crate::proc::p::{P, SLICE_NS};
 use crate::proc::stats;
 use crate::sched::state::SCHED;
 use crate::stack;

@@ -15,10 +15,14 @@
 //! Steps 6 and 7 are one side of the protocol in `README.md`.
 
 use super::due::due;
-use super::pinned::{self, Turn};
+use super::found::Found;
+use super::hand::{acquirep, become_spinning, hand_p, releasep};
+use super::pinned;
 use super::retire::retire;
 use super::steal::{Stolen, run_due_timers_of_others, steal_work};
-use super::wake::{acquirep, become_spinning, hand_p, inject, releasep, runq_put, stopm, wakep};
+use super::stop::stopm;
+use super::submit::{inject, runq_put, wakep};
+use super::turn::{Turn, turn};
 use crate::arch;
 use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
@@ -39,30 +43,10 @@ use std::ptr::{self, NonNull};
 const GLOBAL_EVERY: u32 = 61;
 /// Dispatches between two looks at the clock for the time that dumps show.
 const CLOCK_EVERY: u32 = 64;
-/// Dispatches in one time slice between two looks at the clock.
-const SLICE_CHECK: u32 = 16;
 /// How long a P with enough to do leaves the network alone (a look costs a system call).
 const POLL_NS: u64 = 100_000;
 /// New goroutines that may run ahead of the queue before its head does.
 const NEW_IN_A_ROW: u32 = 61;
-/// How long goroutines that make each other `runnext` may keep the rest of the
-/// queue waiting: Go's time slice.
-pub(super) const SLICE_NS: u64 = 10_000_000;
-
-/// A goroutine to run.
-#[derive(Clone, Copy)]
-pub(super) struct Found {
-    pub(super) gp: NonNull<G>,
-    /// It runs in the time slice of the one before.
-    pub(super) inherit: bool,
-}
-
-impl Found {
-    fn new(gp: NonNull<G>) -> Option<Self> {
-        Some(Self { gp, inherit: false })
-    }
-}
-
 /// Finds work for `m`, sleeping until there is some; `None`: the thread is to
 /// exit, and the P has been given up.
 pub(super) fn find_runnable(m: &M) -> Option<Found> {
@@ -97,7 +81,7 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
             return Found::new(gp);
         }
         if pinned::is_on() {
-            match pinned::turn(m, p) {
+            match turn(m, p) {
                 Turn::Home(found) => return Some(found),
                 Turn::New => {}
                 Turn::Stop if stopm(m, true) => continue,
@@ -147,7 +131,7 @@ fn local(p: &P) -> Option<Found> {
     if let Some(gp) = p.runq.get_next() {
         // SAFETY: we took it out of the queue: it is ours.
         let is_new = unsafe { gp.as_ref() }.is_new.replace(false);
-        if slice_used_up(p) {
+        if p.slice_used_up() {
             return behind_everybody(p, gp);
         }
         if is_new && one_more_new(p) {
@@ -220,27 +204,6 @@ fn one_more_new(p: &P) -> bool {
     let enough = n == NEW_IN_A_ROW;
     p.new_in_a_row.set(if enough { 0 } else { n });
     enough
-}
-
-/// Whether goroutines that inherit the time slice have used it up: those with short jobs look at
-/// the clock now and then, those with long ones are told by sysmon.
-#[inline]
-pub(super) fn slice_used_up(p: &P) -> bool {
-    if p.slice_is_over.load(Relaxed) {
-        return true;
-    }
-    let streak = p.streak.get();
-    if streak == 0 || !streak.is_multiple_of(SLICE_CHECK) {
-        return false;
-    }
-    let now = os::now_ns();
-    p.coarse_now.set(now);
-    let start = p.slice_start.get();
-    if start == 0 {
-        p.slice_start.set(now);
-        return false;
-    }
-    now - start >= SLICE_NS
 }
 
 /// Queues goroutines whose descriptors are ready; true if there are some.

@@ -15,7 +15,7 @@ use crate::base::prim::{
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::sched::state::SCHED;
-use crate::sched::wake::wakep;
+use crate::sched::submit::wakep;
 use std::ptr::NonNull;
 
 /// In `G::suspect`: none.

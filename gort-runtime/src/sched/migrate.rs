@@ -10,8 +10,9 @@
 //! (a thread-local's borrow, a std mutex guard) fails on the first occasion instead of once in
 //! a million. A goroutine wired to its thread stays on it in any case.
 
-use super::find::Found;
-use super::wake::{pass_p_on, stopm};
+use super::found::Found;
+use super::hand::pass_p_on;
+use super::stop::stopm;
 use crate::base::config::{self, Migration};
 use crate::proc::g::G;
 use crate::proc::m::M;

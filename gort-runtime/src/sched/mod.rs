@@ -7,7 +7,11 @@ pub(crate) mod due;
 #[cfg(not(loom))]
 pub(crate) mod find;
 #[cfg(not(loom))]
+pub(crate) mod found;
+#[cfg(not(loom))]
 pub(crate) mod g0call;
+#[cfg(not(loom))]
+pub(crate) mod hand;
 #[cfg(not(loom))]
 pub(crate) mod held;
 pub(crate) mod idle;
@@ -30,6 +34,12 @@ pub(crate) mod state;
 #[cfg(not(loom))]
 pub(crate) mod steal;
 #[cfg(not(loom))]
-pub(crate) mod wake;
+pub(crate) mod stop;
+#[cfg(not(loom))]
+pub(crate) mod submit;
+#[cfg(not(loom))]
+pub(crate) mod turn;
 #[cfg(not(loom))]
 pub(crate) mod wire;
+#[cfg(not(loom))]
+pub(crate) mod wired;

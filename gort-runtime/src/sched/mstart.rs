@@ -1,7 +1,7 @@
 //! The life of an M's thread.
 
+use super::hand::acquirep;
 use super::run::schedule;
-use super::wake::acquirep;
 use crate::arch::{self, Gobuf};
 use crate::base::prim::Ordering::Relaxed;
 use crate::monitor::checkdead;

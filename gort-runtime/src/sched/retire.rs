@@ -1,7 +1,8 @@
 //! Giving up a P of which there are too many (`api/procs.rs`).
 
-use super::pinned::serve_wanting;
-use super::wake::{releasep, submit_global, wakep};
+use super::hand::releasep;
+use super::submit::{submit_global, wakep};
+use super::turn::serve_wanting;
 use crate::base::prim::{Ordering::SeqCst, fence};
 use crate::proc::gqueue::GQueue;
 use crate::proc::m::M;

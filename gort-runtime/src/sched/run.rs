@@ -1,11 +1,13 @@
 //! `schedule` and `execute`.
 
-use super::find::{Found, find_runnable};
+use super::find::find_runnable;
+use super::found::Found;
+use super::hand::{acquirep, handoffp, releasep};
 use super::migrate::{must_move, send_away};
 use super::pinned;
-use super::wake::{
-    acquirep, handoffp, releasep, runq_put, startlockedm, stopm, submit_global, wakep, wired_sleep,
-};
+use super::stop::stopm;
+use super::submit::{runq_put, submit_global, wakep};
+use super::wired::{startlockedm, wired_sleep};
 use crate::arch::Gobuf;
 use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},

@@ -109,7 +109,7 @@ pub(crate) struct Sched {
     pub(crate) runqsize: AtomicU32,
     pub(crate) idle: Idle,
     pub(crate) sysmon: SysmonSleep,
-    /// Whether some M wants a P (`sched/pinned.rs`); written under the lock.
+    /// Whether some M wants a P (`turn.rs`); written under the lock.
     pub(crate) wanted: AtomicBool,
     /// Until when the timekeeper sleeps; 0: there is none.
     pub(crate) poll_until: AtomicU64,

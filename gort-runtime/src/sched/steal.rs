@@ -9,7 +9,7 @@
 //! counter costs the same and does not tear apart a pair that is getting on.
 
 use super::due::run_due;
-use super::wake::queue_here;
+use super::submit::queue_here;
 use crate::base::prim::{Ordering::Relaxed, spin_hint};
 use crate::os;
 use crate::proc::g::G;

@@ -21,7 +21,7 @@
 //!
 //! # Orderings
 //! `next` is a hint for others. A goroutine that adds an earliest timer publishes
-//! `next`, then looks whether somebody sleeps too long (`sched/wake.rs`,
+//! `next`, then looks whether somebody sleeps too long (`sched/submit.rs`,
 //! `wake_for_timer`); an M about to sleep publishes until when, then reads every
 //! `next` (`stopm`, in the same file). Both sides put a full fence between.
 

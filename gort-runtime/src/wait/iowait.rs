@@ -8,7 +8,7 @@ use crate::netpoll::{self, Desc, Entry, NEVER, Slot, Waiting};
 use crate::proc::m::M;
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
-use crate::sched::wake::wake_for_poll;
+use crate::sched::submit::wake_for_poll;
 use crate::time::{Nanos, now};
 use crate::wait::park::Current;
 use crate::wait::waiter::Waiter;

@@ -42,7 +42,7 @@ use crate::sched::held;
 use crate::sched::inside::Inside;
 use crate::sched::run::{schedule, yield_to_queue};
 use crate::sched::state::SCHED;
-use crate::sched::wake::wake_for_timer;
+use crate::sched::submit::wake_for_timer;
 use crate::sched::wire::{unwire_if, wire_if_panicking};
 use crate::time::{Nanos, Timer, Timers, never_comes, now};
 use crate::wait::maywait::MayWait;

@@ -9,7 +9,7 @@ use crate::proc::stats;
 use crate::sched::inside::Inside;
 use crate::sched::pinned;
 use crate::sched::state::SCHED;
-use crate::sched::wake::{runq_put_next, submit_global, wakep};
+use crate::sched::submit::{runq_put_next, submit_global, wakep};
 use std::ptr::NonNull;
 
 /// Submits a runnable goroutine: `runnext` of this M's P, or the

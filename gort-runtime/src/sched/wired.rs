@@ -1,0 +1,43 @@
+//! Ms whose goroutine is wired to them: how their Ps are handed on and back.
+
+use super::hand::{releasep, startm};
+use super::stop::stopm;
+use crate::monitor::checkdead;
+use crate::proc::m::M;
+use crate::sched::state::SCHED;
+
+/// Counts this M as asleep until the goroutine wired to it can run, and hands on its P.
+///
+/// In one step under the lock: at no moment may everybody seem to be asleep while the P,
+/// perhaps with work in its queue, is on its way (`checkdead.rs`).
+pub(super) fn wired_sleep(m: &M) {
+    let p = m.held_p().map(|_| releasep(m));
+    if p.is_some() {
+        SCHED.idle.start_spinning();
+    }
+    let mut shared = SCHED.shared.lock();
+    shared.wired_asleep += 1;
+    match p {
+        Some(p) => {
+            shared.handoffs += 1;
+            let other = shared.pick_m();
+            drop(shared);
+            startm(other, p, None);
+        }
+        None => {
+            checkdead::check(&shared);
+        }
+    }
+}
+
+/// Hands this M's P to the M that a goroutine is wired to, and sleeps. False: the
+/// thread is to exit.
+pub(super) fn startlockedm(m: &M, lockedm: *const M) -> bool {
+    let p = releasep(m);
+    // SAFETY: a wired M sleeps in `stoplockedm` until we wake it.
+    let lockedm = unsafe { &*lockedm };
+    SCHED.shared.lock().wired_asleep -= 1;
+    lockedm.nextp.set(p);
+    lockedm.note.wake();
+    stopm(m, true)
+}
