@@ -6,7 +6,7 @@
 //! ```text
 //! api/      builder start procs                what a program sets · start-up, on first use · more, fewer Ps
 //! api/      handle scope goroutine testrun     starting goroutines and waiting for their ends · a test's goroutine
-//! api/      blocking system_stack              announced calls · calls on g0's stack
+//! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
 //! life/     newproc goexit join ending timed   starts · ends · waiting for one: alone, in a select · starts at a time
@@ -14,16 +14,17 @@
 //! wait/     sleep iowait threadparker          for a time · for sockets · plain threads
 //! monitor/  sysmon burst hogs checkdead        taking Ps from the busy · many that block or compute at once · deadlocks
 //! sched/    run find due steal                 what runs next: the loop · places to look · timers · other Ps
-//! sched/    wake newm mstart retire            who submits, sleeps, is woken · threads · surplus Ps
-//! sched/    inside g0call wire                 entering and leaving the runtime · calls on g0 · wiring to a thread
-//! sched/    migrate pinned                     whether goroutines change threads
-//! sched/    state idle allp held               global queue, idle lists · who looks, wakes · all Ps · who is on hold
-//! panics/   panicking unwind                   exits and panics · catching them, and which is caught
+//! sched/    submit stop hand newm mstart       submitting work · sleeping · giving Ps to Ms · their threads
+//! sched/    inside g0call wire wired           entering and leaving the runtime · calls on g0 · wired Ms
+//! sched/    migrate pinned turn retire hold    whether goroutines change threads · surplus Ps · putting on hold
+//! sched/    state idle allp held found         global queue, idle lists · who looks, wakes · all Ps · who is on hold
+//! panics/   recover panicking unwind           catching panics, and which is caught · exits
 //! netpoll/  poll table desc epoll              who waits for which descriptor
 //! time/     heap clock                         timers · time
 //! stack/    pool map layout trim overflow      where goroutines live
-//! proc/     g m p tls stats                    goroutine · thread · processor · who runs here · counts
+//! proc/     g m p tls stats slots              goroutine · thread · processor · who runs here · counts · free stacks
 //! proc/     gstatus ownership                  who owns a goroutine, a P
+//! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
 //! proc/     runq gqueue home waitreason        where goroutines queue · what they wait for
 //! base/     lock note barrier shown throw      what blocks a thread · fences · pointers to look at · ways to fail
 //! base/     config debug prim                  settings · atomics, or loom's
@@ -68,6 +69,7 @@ pub use {
     api::builder::RuntimeBuilder,
     api::goroutine::{Goroutine, GoroutineId},
     api::handle::{Builder, JoinError, JoinHandle, current, current_root, spawn, try_current},
+    api::lock_thread::{OsThreadLock, lock_os_thread},
     api::procs::set_max_procs,
     api::scope::{Scope, ScopedJoinHandle, scope},
     api::start::{aborts_on_panic, max_procs},
@@ -78,18 +80,19 @@ pub use {
     life::goexit::goexit,
     life::timed::{Timed, TimedCall},
     panics::panicking::{go_on_exiting, is_goexit, must_exit},
-    panics::unwind::{catch, deferred, discard, raise, recover},
+    panics::recover::recover,
+    panics::unwind::{catch, deferred, discard, raise},
     proc::waitreason::WaitReason,
+    proc::watcher::Watcher,
     report::dump::{dump, dump_some},
     report::list::{GoroutineInfo, GoroutineState, goroutines},
     report::metrics::{LatencyHistogram, Metrics, metrics},
     sched::state::num_goroutines,
-    sched::wire::{OsThreadLock, lock_os_thread},
     time::{Nanos, deadline_after, nanos_of, now},
     wait::iowait::{Direction, Interrupted, PollDesc},
     wait::maywait::MayWait,
     wait::park::{Current, wait_for_ever, yield_now},
     wait::ready::{random, worth_spinning},
     wait::sleep::{sleep, sleep_until},
-    wait::waiter::{Waiter, Watcher},
+    wait::waiter::Waiter,
 };

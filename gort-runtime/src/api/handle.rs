@@ -322,7 +322,7 @@ impl<T> JoinHandle<T> {
     fn free(&self) {
         let inside = Inside::enter();
         let p = inside.as_ref().and_then(Inside::p);
-        goexit::free(self.gp, p.and_then(|p| p.free_default(self.g())));
+        goexit::free(self.gp, p);
     }
 }
 

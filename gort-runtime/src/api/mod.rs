@@ -9,6 +9,8 @@ pub(crate) mod goroutine;
 #[cfg(not(loom))]
 pub(crate) mod handle;
 #[cfg(not(loom))]
+pub(crate) mod lock_thread;
+#[cfg(not(loom))]
 pub(crate) mod procs;
 #[cfg(not(loom))]
 pub(crate) mod scope;

@@ -28,7 +28,7 @@
 //! cannot switch stacks by `ret`.
 
 /// A saved context: only the stack pointer; the rest is on that stack.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Gobuf {
     /// Stack pointer of the saved frame, or null while the context runs.

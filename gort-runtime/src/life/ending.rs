@@ -16,7 +16,8 @@
 use crate::base::lock::RawLock;
 use crate::life::join::AtEnd;
 use crate::proc::g::G;
-use crate::wait::waiter::{Waiter, Watcher};
+use crate::proc::watcher::Watcher;
+use crate::wait::waiter::Waiter;
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -79,7 +80,7 @@ impl Ending<'_> {
     /// place, and `win` may be called, until `dequeue`; winning it is the right to wake.
     pub unsafe fn enqueue(&self, watcher: &Watcher, waiter: Waiter, arg: *const ()) {
         watcher.next.set(ptr::null());
-        watcher.waiter.set(Some(waiter));
+        watcher.waiter.set(waiter.to_word());
         watcher.arg.set(arg);
         let mut at = &self.g().watchers;
         // SAFETY: watchers in the list are alive (clause of the earlier call).
@@ -135,9 +136,8 @@ pub(crate) fn end_watched(gp: NonNull<G>) -> AtEnd {
     unsafe {
         while let Some(watcher) = at.as_ref() {
             at = watcher.next.get();
-            if let Some(waiter) = watcher.waiter.get() {
-                waiter.ready();
-            }
+            // `enqueue` has set it.
+            Waiter::from_word(watcher.waiter.get()).ready();
         }
     }
     at_end

@@ -15,13 +15,14 @@ use crate::panics::unwind;
 use crate::proc::g::G;
 use crate::proc::gstatus::{GStatus, casgstatus};
 use crate::proc::m::M;
+use crate::proc::p::P;
+use crate::proc::slots::give_slot;
 use crate::proc::tls;
 use crate::sched::inside::Inside;
 use crate::sched::pinned;
 use crate::sched::run::{leave_thread, schedule};
 use crate::sched::state::SCHED;
 use crate::sched::wire;
-use crate::stack;
 use crate::wait::waiter::Waiter;
 use std::any::Any;
 use std::mem;
@@ -142,19 +143,16 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
         // SAFETY: a parked joiner put its waiter there; the end of this goroutine
         // is what it waits for.
         AtEnd::Wake(waiter) => unsafe { Waiter::from_word(waiter).ready() },
-        AtEnd::Free => free(gp, m.held_p().and_then(|p| p.free_default(g))),
+        AtEnd::Free => free(gp, m.held_p()),
     }
     if wired { leave_thread(m) } else { schedule(m) }
 }
 
 /// Returns an ended goroutine's slot to the pool. The caller is its last owner.
-pub(crate) fn free(gp: NonNull<G>, local: Option<&stack::FreeSlots>) {
+pub(crate) fn free(gp: NonNull<G>, p: Option<&P>) {
     // SAFETY: the caller is the last owner.
     let g = unsafe { gp.as_ref() };
     g.clear_name();
     casgstatus(&g.status, GStatus::Dead, GStatus::Idle);
-    match local {
-        Some(slots) => slots.give(gp),
-        None => stack::free_one(gp),
-    }
+    give_slot(p, gp);
 }

@@ -3,19 +3,17 @@
 //! A free slot, the closure moved into it, one frame laid, the G made `runnext`:
 //! nothing is allocated unless the closure or its result is very large.
 
-use crate::arch;
+use crate::arch::{self, Gobuf};
 use crate::base::config;
-use crate::base::prim::Ordering::Relaxed;
 use crate::life::goexit::{self, Outcome};
 use crate::proc::g::G;
-use crate::proc::gqueue::GQueue;
 use crate::proc::gstatus::{GStatus, casgstatus};
-use crate::proc::p::P;
+use crate::proc::slots::take_slot;
 use crate::proc::tls;
 use crate::sched::held;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
-use crate::stack;
+use crate::stack::MAX_INLINE;
 use crate::wait::ready::submit_next;
 use std::alloc::Layout;
 use std::io;
@@ -24,9 +22,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// Closures and results up to this size live in the stack slot; larger ones in a box.
-pub(crate) const MAX_INLINE: usize = 4 * 1024;
-/// The same for their alignment.
+/// Closures and results of a larger alignment lie in a box.
 const MAX_ALIGN: usize = 64;
 
 /// What a goroutine may be given beside its closure.
@@ -93,11 +89,10 @@ where
     }
 }
 
-/// Makes a goroutine that runs `f` and has no handle, in `slot`, for an M that holds `p` or a
-/// thread without one. It is runnable, and the caller's to queue. Nothing of `f` runs here.
+/// Makes a goroutine that runs `f` and has no handle, in `slot`; `id` is from `count_start`. It is runnable, and the caller's to queue. Nothing of `f` runs here.
 pub(crate) fn make_detached<F: FnOnce() + Send + 'static>(
     slot: NonNull<G>,
-    p: Option<&P>,
+    id: u64,
     f: F,
     root: Option<u64>,
     at: &'static Location<'static>,
@@ -105,25 +100,12 @@ pub(crate) fn make_detached<F: FnOnce() + Send + 'static>(
     const {
         assert!(!is_large::<F>(), "lies in the slot");
     }
-    let packet = born(slot, p, Layout::new::<Packet<F, ()>>(), root, None, at);
+    let packet = born(slot, id, Layout::new::<Packet<F, ()>>(), root, None, at);
     // SAFETY: the packet is laid out for an `F`, which `entry` takes out. The slot is ours.
     unsafe {
         packet.cast::<F>().write(f);
         slot.as_ref().join.reset(false);
         lay_first_frame(slot, packet, goexit::entry::<F, ()>);
-    }
-}
-
-/// Takes a free slot, for an M that holds `p` or a thread without one.
-pub(crate) fn take_slot(p: Option<&P>, size_log2: u8) -> io::Result<NonNull<G>> {
-    match p {
-        Some(p) if size_log2 == config::get().stack_log2 => p.free.take(size_log2),
-        _ => {
-            let one = GQueue::new();
-            stack::alloc_batch(size_log2, 1, &one)?;
-            one.pop_front()
-                .ok_or_else(|| io::ErrorKind::OutOfMemory.into())
-        }
     }
 }
 
@@ -144,7 +126,14 @@ impl Newborn {
         let inside = Inside::enter();
         let p = inside.as_ref().and_then(Inside::p);
         let gp = take_slot(p, size_log2)?;
-        let packet = born(gp, p, packet, current_root(), options.name, at);
+        let packet = born(
+            gp,
+            SCHED.count_start(p),
+            packet,
+            current_root(),
+            options.name,
+            at,
+        );
         Ok(Newborn { gp, packet, inside })
     }
 
@@ -165,22 +154,12 @@ impl Newborn {
 /// Fills in a slot that was taken, for a goroutine with a handle; gives its packet.
 fn born(
     gp: NonNull<G>,
-    p: Option<&P>,
+    id: u64,
     packet: Layout,
     root: Option<u64>,
     name: Option<Arc<str>>,
     at: &'static Location<'static>,
 ) -> *mut u8 {
-    let id = match p {
-        Some(p) => {
-            p.count_started();
-            p.new_id(&SCHED.next_id)
-        }
-        None => {
-            SCHED.started_outside.fetch_add(1, Relaxed);
-            SCHED.next_id.fetch_add(1, Relaxed)
-        }
-    };
     // SAFETY: the slot is Idle and ours. The packet lies below the G, where every
     // slot has room for it beside the stack (`stack/layout.rs`).
     unsafe {
@@ -207,7 +186,7 @@ unsafe fn lay_first_frame(gp: NonNull<G>, packet: *mut u8, entry: extern "C" fn(
             gp.as_ptr().cast(),
             goexit::goexit1,
         );
-        (*gp.as_ptr()).buf.sp = sp;
+        gp.as_ref().buf.set(Gobuf { sp });
         casgstatus(&gp.as_ref().status, GStatus::Idle, GStatus::Runnable);
     }
 }

@@ -19,7 +19,6 @@ use crate::api::start::ensure_started;
 use crate::base::lock::Lock;
 use crate::life::newproc::{current_root, make_detached};
 use crate::proc::g::G;
-use crate::proc::p::P;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use crate::sched::submit::wake_for_timer;
@@ -129,10 +128,10 @@ impl<T: TimedCall> Timed<T> {
 ///
 /// # Safety
 /// The caller has taken the timer out of the heap and owns the slot.
-unsafe fn make<T: TimedCall>(start: &Start, slot: NonNull<G>, p: Option<&P>) {
+unsafe fn make<T: TimedCall>(start: &Start, slot: NonNull<G>, id: u64) {
     // SAFETY: `arm` left the reference to who takes out the timer.
     let this = unsafe { Arc::from_raw(start.arg.cast::<Timed<T>>()) };
-    make_detached(slot, p, move || T::call(&this), start.root, start.site);
+    make_detached(slot, id, move || T::call(&this), start.root, start.site);
 }
 
 impl<T> Deref for Timed<T> {

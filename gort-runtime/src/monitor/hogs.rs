@@ -47,6 +47,7 @@ use crate::os;
 use crate::proc::g::G;
 use crate::proc::m::M;
 use crate::sched::held::{self, ALL, CLEARED, HAS_COMPUTED, NOBODY, is_holding};
+use crate::sched::hold::set_bar;
 use crate::sched::state::SCHED;
 use std::ptr::NonNull;
 
@@ -254,7 +255,7 @@ impl Hogs {
         }
         if (bar, self.barred) != self.shown {
             self.shown = (bar, self.barred);
-            held::set_bar(bar, self.barred);
+            set_bar(bar, self.barred);
         }
     }
 

@@ -3,4 +3,6 @@
 #[cfg(not(loom))]
 pub(crate) mod panicking;
 #[cfg(not(loom))]
+pub(crate) mod recover;
+#[cfg(not(loom))]
 pub(crate) mod unwind;

@@ -25,44 +25,13 @@
 //! A plain thread, and a thread on its system stack, has the same state in a thread-local. There
 //! is no root there that would catch: `std::thread`'s `join` gives the older panic.
 
-use crate::panics::panicking::{exit_again, exits, is_goexit, must_exit};
 use crate::proc::tls;
+use crate::proc::unwinding::{Payload, Replacement, Unwinding};
 use std::any::Any;
-use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::thread;
-
-type Payload = Box<dyn Any + Send>;
-
-/// What a goroutine (or a thread that runs none) knows of its unwinding.
-pub(crate) struct Unwinding {
-    /// How many unwindings have begun, without those that are nested and over.
-    begun: Cell<u32>,
-    /// Boxed, since every goroutine has room for one.
-    replacement: Cell<Option<Box<Replacement>>>,
-}
-
-/// What replaces the panic on its way.
-struct Replacement {
-    payload: Payload,
-    /// `begun` when it replaced that one.
-    begun: u32,
-}
-
-impl Unwinding {
-    pub(crate) const fn new() -> Self {
-        Self {
-            begun: Cell::new(0),
-            replacement: Cell::new(None),
-        }
-    }
-
-    fn begins(&self) {
-        self.begun.set(self.begun.get().wrapping_add(1));
-    }
-}
 
 /// The state of a thread while it runs no goroutine.
 struct OfThread(Unwinding);
@@ -134,7 +103,7 @@ fn put_back(aside: Aside) -> Option<(Payload, bool)> {
 }
 
 /// Calls `f` and catches what it unwinds with, [`goexit`](crate::goexit())'s payload included
-/// ([`is_goexit`]): of several panics the newest.
+/// ([`is_goexit`](crate::is_goexit)): of several panics the newest.
 ///
 /// # Errors
 /// The payload.
@@ -248,49 +217,4 @@ fn quietly_last(payload: Payload) {
 pub(crate) unsafe fn discard_in_place<T>(at: *mut T) {
     // SAFETY: caller's clause.
     quietly(|| unsafe { ptr::drop_in_place(at) });
-}
-
-/// Runs `f` and catches its panic; [`goexit`](crate::goexit()) passes through. Go's deferred
-/// `recover`.
-///
-/// If a `defer!` block panicked while `f` unwound, its payload is the one that is caught. If
-/// `f` was exiting meanwhile, the goroutine goes on exiting: a panic does not take `goexit` back.
-///
-/// # Errors
-/// The payload, if `f` panicked.
-///
-/// # Examples
-/// ```
-/// use gort::prelude::*;
-/// use gort::recover;
-///
-/// let handler = |request: &str| request.parse::<i32>().expect("a number");
-/// let served = go!(move || {
-///     let mut failed = 0;
-///     for request in ["1", "two", "3"] {
-///         failed += i32::from(recover(|| handler(request)).is_err());
-///     }
-///     failed
-/// });
-/// assert_eq!(served.join().unwrap(), 1);
-/// ```
-pub fn recover<T>(f: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
-    let before = exits();
-    catch(f).map_err(|payload| unless_exiting(payload, before))
-}
-
-/// Gives the payload of what `recover` has caught, unless that was the goroutine's exit, perhaps
-/// replaced by a panic; `before` is how often the goroutine had called `goexit` before.
-///
-/// An exit from before, inside of whose unwinding this `recover` stands, goes on by itself.
-#[cold]
-fn unless_exiting(payload: Payload, before: u32) -> Payload {
-    if is_goexit(&*payload) {
-        raise(payload)
-    }
-    if exits() != before || must_exit() {
-        discard(payload);
-        exit_again()
-    }
-    payload
 }

@@ -33,11 +33,12 @@ use crate::arch::Gobuf;
 use crate::base::lock::Lock;
 use crate::base::prim::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::life::join::JoinWord;
-use crate::panics::unwind::Unwinding;
+use crate::os;
 use crate::proc::m::M;
+use crate::proc::unwinding::Unwinding;
 use crate::proc::waitreason::WaitReason;
+use crate::proc::watcher::Watcher;
 use crate::stack::StackSlot;
-use crate::wait::waiter::Watcher;
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
@@ -47,7 +48,8 @@ use std::sync::Arc;
 #[repr(C, align(64))]
 pub(crate) struct G {
     /// Must stay first: `arch` sees a `*mut G` as a `*mut Gobuf`.
-    pub(crate) buf: Gobuf,
+    /// A cell: the switch writes it while others hold references to the G.
+    pub(crate) buf: Cell<Gobuf>,
     pub(crate) status: AtomicU32,
     /// A `WaitReason` as a number.
     reason: AtomicU32,
@@ -98,9 +100,9 @@ impl G {
     /// An idle G for the slot that it is going to lie in.
     pub(crate) fn new(stack: StackSlot) -> Self {
         Self {
-            buf: Gobuf {
+            buf: Cell::new(Gobuf {
                 sp: ptr::null_mut(),
-            },
+            }),
             status: AtomicU32::new(crate::proc::gstatus::GStatus::Idle as u32),
             reason: AtomicU32::new(0),
             schedlink: Cell::new(ptr::null_mut()),
@@ -189,6 +191,12 @@ impl G {
         self.since.store(since, Relaxed);
         self.site
             .store(ptr::from_ref(site).expose_provenance(), Relaxed);
+    }
+
+    /// Takes the time: it is runnable now, and that is to be counted.
+    #[cold]
+    pub(crate) fn stamp_runnable(&self) {
+        self.runnable_since.set(os::now_ns());
     }
 
     pub(crate) fn reason(&self) -> WaitReason {

@@ -13,8 +13,14 @@ pub(crate) mod ownership;
 pub(crate) mod p;
 pub(crate) mod runq;
 #[cfg(not(loom))]
+pub(crate) mod slots;
+#[cfg(not(loom))]
 pub(crate) mod stats;
 #[cfg(not(loom))]
 pub(crate) mod tls;
 #[cfg(not(loom))]
+pub(crate) mod unwinding;
+#[cfg(not(loom))]
 pub(crate) mod waitreason;
+#[cfg(not(loom))]
+pub(crate) mod watcher;

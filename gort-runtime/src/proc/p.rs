@@ -11,7 +11,7 @@ use crate::os;
 use crate::proc::g::G;
 use crate::proc::m::M;
 use crate::proc::runq::Runq;
-use crate::proc::stats::Stats;
+use crate::proc::stats::{OUTSIDE, Stats};
 use crate::stack::FreeSlots;
 use crate::time::Timers;
 use std::cell::Cell;
@@ -110,6 +110,34 @@ impl P {
     /// Its place among all Ps.
     pub(crate) fn id(&self) -> u32 {
         self.id
+    }
+
+    /// A goroutine begins to wait on an M that holds `p`, or none.
+    #[inline(always)]
+    pub(crate) fn count_park(p: Option<&Self>) {
+        match p {
+            Some(p) => p.stats.parks.increment(),
+            None => OUTSIDE.park(),
+        }
+    }
+
+    /// `g` has been made runnable by an M that holds `p`, or by a thread without one. The
+    /// caller still owns `g`.
+    #[inline(always)]
+    pub(crate) fn made_runnable(p: Option<&Self>, g: &G) {
+        if p.map_or_else(|| OUTSIDE.samples(), |p| p.stats.samples()) {
+            g.stamp_runnable();
+        }
+    }
+
+    /// The holder is about to run `g`.
+    #[inline(always)]
+    pub(crate) fn runs(&self, g: &G) {
+        let since = g.runnable_since.get();
+        if since != 0 {
+            g.runnable_since.set(0);
+            self.stats.ran(since);
+        }
     }
 
     /// The holder begins a time slice.

@@ -11,8 +11,6 @@
 
 use crate::base::prim::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use crate::os;
-use crate::proc::g::G;
-use crate::proc::p::P;
 use std::cell::Cell;
 
 /// Goroutines made runnable for each one that is timed.
@@ -62,18 +60,18 @@ impl Stats {
         }
     }
 
-    /// The holder of the P is about to run `g`.
+    /// The holder of the P has made a goroutine runnable; true if that one is timed.
     #[inline(always)]
-    pub(crate) fn runs(&self, g: &G) {
-        let since = g.runnable_since.get();
-        if since != 0 {
-            self.sampled(g, since);
-        }
+    pub(crate) fn samples(&self) -> bool {
+        let left = self.until_sample.get() - 1;
+        self.until_sample
+            .set(if left == 0 { SAMPLE_EVERY } else { left });
+        left == 0
     }
 
+    /// The holder of the P runs a goroutine that is timed, and was made runnable at `since`.
     #[cold]
-    fn sampled(&self, g: &G, since: u64) {
-        g.runnable_since.set(0);
+    pub(crate) fn ran(&self, since: u64) {
         self.latency[bucket(os::now_ns().saturating_sub(since))].increment();
     }
 }
@@ -93,44 +91,18 @@ impl Outside {
     pub(crate) fn parks(&self) -> u64 {
         self.parks.load(Relaxed)
     }
-}
 
-/// A goroutine begins to wait on an M that holds `p`.
-#[inline(always)]
-pub(crate) fn parked(p: Option<&P>) {
-    match p {
-        Some(p) => p.stats.parks.increment(),
-        None => {
-            OUTSIDE.parks.fetch_add(1, Relaxed);
-        }
+    /// A goroutine begins to wait.
+    pub(crate) fn park(&self) {
+        self.parks.fetch_add(1, Relaxed);
     }
-}
 
-/// `g` has been made runnable by an M that holds `p`, or by a thread without one. The
-/// caller still owns `g`.
-#[inline(always)]
-pub(crate) fn made_runnable(p: Option<&P>, g: &G) {
-    let sample = match p {
-        Some(p) => {
-            let left = p.stats.until_sample.get() - 1;
-            p.stats
-                .until_sample
-                .set(if left == 0 { SAMPLE_EVERY } else { left });
-            left == 0
-        }
-        None => OUTSIDE
-            .runnable
+    /// A goroutine has been made runnable; true if it is timed.
+    pub(crate) fn samples(&self) -> bool {
+        self.runnable
             .fetch_add(1, Relaxed)
-            .is_multiple_of(SAMPLE_EVERY),
-    };
-    if sample {
-        stamp(g);
+            .is_multiple_of(SAMPLE_EVERY)
     }
-}
-
-#[cold]
-fn stamp(g: &G) {
-    g.runnable_since.set(os::now_ns());
 }
 
 fn bucket(ns: u64) -> usize {

@@ -37,7 +37,7 @@ pub(crate) fn stack_of(gp: NonNull<G>, id: GoroutineId) -> String {
         if GoroutineId::new(g.id()) == id {
             // SAFETY: we have claimed the goroutine: its context is saved, and stays.
             unsafe {
-                stack.context = (*gp.as_ptr()).buf.sp;
+                stack.context = g.buf.get().sp;
                 arch::call_from(stack.context, collect, ptr::from_mut(&mut stack).cast());
             }
         }

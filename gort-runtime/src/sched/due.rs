@@ -33,16 +33,12 @@ use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
     fence,
 };
-use crate::life::newproc::take_slot;
 use crate::os;
-use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::p::{P, SLICE_NS};
-use crate::proc::stats;
+use crate::proc::slots::{give_slot, take_slot};
 use crate::sched::state::SCHED;
-use crate::stack;
 use crate::time::{Ran, Timers};
-use std::ptr::NonNull;
 
 /// Dispatches between two looks at the clock for timers while the local queue is not empty and
 /// dispatches are short (a look costs 41 ns, a switch 20).
@@ -165,26 +161,18 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
                 };
                 // SAFETY: `run` has taken the timer out for us; the slot is ours.
                 unsafe {
-                    (start.make)(&start, gp, p);
+                    (start.make)(&start, gp, SCHED.count_start(p));
                     let g = gp.as_ref();
                     // It is not one of a chain of goroutines that start each other.
                     g.is_new.set(false);
-                    stats::made_runnable(p, g);
+                    P::made_runnable(p, g);
                 }
                 ready.push_back(gp);
             }
         }
     }
     if let Some(gp) = slot {
-        give_back(p, gp);
-    }
-}
-
-/// Gives back a slot that was not needed: others have run the timer.
-fn give_back(p: Option<&P>, gp: NonNull<G>) {
-    // SAFETY: the slot is Idle and ours.
-    match p.and_then(|p| p.free_default(unsafe { gp.as_ref() })) {
-        Some(slots) => slots.give(gp),
-        None => stack::free_one(gp),
+        // Others have run the timer.
+        give_slot(p, gp);
     }
 }

@@ -7,15 +7,9 @@
 //! after it has looked at the bar again there. Sysmon, which alone moves the bar, does so under the same
 //! lock, and submits those whom it leaves below. So nobody stays on hold whom the bar lets pass.
 
-use crate::base::prim::{
-    AtomicU64,
-    Ordering::{Relaxed, SeqCst},
-    fence,
-};
+use crate::base::prim::{AtomicU64, Ordering::Relaxed};
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
-use crate::sched::state::SCHED;
-use crate::sched::submit::wakep;
 use std::ptr::NonNull;
 
 /// In `G::suspect`: none.
@@ -57,6 +51,34 @@ impl Held {
         }
     }
 
+    /// Puts in `gp`, a suspect of this epoch; the `coin` decides at which end of a queue.
+    pub(crate) fn put(&self, gp: NonNull<G>, suspect: u64, coin: u32) {
+        let queue = if suspect <= self.barred {
+            &self.old
+        } else {
+            &self.young
+        };
+        if coin.is_multiple_of(2) {
+            queue.push_back(gp);
+        } else {
+            queue.push_front(gp);
+        }
+    }
+
+    /// Sysmon: moves the bar, which is [`NOBODY`] or not below `barred`, and appends to `runq` those
+    /// whom it leaves: the young ones first.
+    pub(crate) fn set_bar(&mut self, bar: u64, barred: u64, runq: &GQueue) {
+        let before = WORDS.bar.load(Relaxed);
+        self.barred = barred;
+        WORDS.bar.store(bar, Relaxed);
+        if bar < before {
+            runq.append(&self.young);
+        }
+        if bar == NOBODY {
+            runq.append(&self.old);
+        }
+    }
+
     pub(crate) fn len(&self) -> u32 {
         self.old.len() + self.young.len()
     }
@@ -77,56 +99,13 @@ pub(crate) fn next_epoch() {
     WORDS.epoch.store(epoch() + 1, Relaxed);
 }
 
+/// Whether a suspect is on hold. For certain only under the scheduler's lock.
+pub(crate) fn holds(suspect: u64) -> bool {
+    suspect != CLEARED && suspect <= WORDS.bar.load(Relaxed)
+}
+
 /// Whether anybody is on hold. Seen late, a suspect more is tried.
 #[inline]
 pub(crate) fn is_holding() -> bool {
     WORDS.bar.load(Relaxed) != NOBODY
-}
-
-/// For an M that has taken `gp` out of a queue: true if it is a suspect and on hold now. The
-/// `coin` decides at which end of the queue.
-#[cold]
-pub(crate) fn put_on_hold(gp: NonNull<G>, coin: u32) -> bool {
-    // SAFETY: the caller took `gp` out of a queue: it is ours.
-    let suspect = unsafe { gp.as_ref() }.suspect.load(Relaxed);
-    if suspect == CLEARED || suspect > WORDS.bar.load(Relaxed) {
-        return false;
-    }
-    let shared = SCHED.shared.lock();
-    if suspect > WORDS.bar.load(Relaxed) {
-        return false;
-    }
-    let held = &shared.held;
-    let queue = if suspect <= held.barred {
-        &held.old
-    } else {
-        &held.young
-    };
-    if coin.is_multiple_of(2) {
-        queue.push_back(gp);
-    } else {
-        queue.push_front(gp);
-    }
-    true
-}
-
-/// Sysmon: moves the bar, which is [`NOBODY`] or not below `barred`, and submits those whom it
-/// leaves: the young ones first.
-pub(crate) fn set_bar(bar: u64, barred: u64) {
-    {
-        let mut shared = SCHED.shared.lock();
-        let before = WORDS.bar.load(Relaxed);
-        shared.held.barred = barred;
-        WORDS.bar.store(bar, Relaxed);
-        // Under the same lock: in no queue, with all Ms asleep, they would pass for a deadlock.
-        if bar < before {
-            shared.runq.append(&shared.held.young);
-        }
-        if bar == NOBODY {
-            shared.runq.append(&shared.held.old);
-        }
-        SCHED.publish_runqsize(&shared);
-    }
-    fence(SeqCst);
-    wakep();
 }

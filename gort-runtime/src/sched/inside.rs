@@ -21,7 +21,6 @@ use crate::proc::gqueue::GQueue;
 use crate::proc::gstatus::{GStatus, casgstatus};
 use crate::proc::m::M;
 use crate::proc::p::P;
-use crate::proc::stats;
 use crate::proc::tls;
 use crate::sched::hand::acquirep;
 use crate::sched::pinned;
@@ -127,7 +126,7 @@ unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
-    stats::made_runnable(None, g);
+    P::made_runnable(None, g);
     if !pinned::send_home_last(gp) {
         submit_global(&GQueue::of(gp));
     }

@@ -14,6 +14,8 @@ pub(crate) mod g0call;
 pub(crate) mod hand;
 #[cfg(not(loom))]
 pub(crate) mod held;
+#[cfg(not(loom))]
+pub(crate) mod hold;
 pub(crate) mod idle;
 #[cfg(not(loom))]
 pub(crate) mod inside;

@@ -17,8 +17,9 @@ use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::gstatus::{GStatus, casgstatus};
 use crate::proc::m::M;
-use crate::proc::stats;
-use crate::sched::held::{self, is_holding, put_on_hold};
+use crate::proc::p::P;
+use crate::sched::held::{self, is_holding};
+use crate::sched::hold::put_on_hold;
 use crate::sched::state::SCHED;
 use std::ptr::{self, NonNull};
 
@@ -68,7 +69,7 @@ fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     // SAFETY: `gp` is Runnable and ours.
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Runnable, GStatus::Running);
-    p.stats.runs(g);
+    p.runs(g);
     m.curg.set(gp.as_ptr());
     // Whoever announced a blocking call here has parked in it, or is back.
     m.call_over();
@@ -129,7 +130,7 @@ pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
     }
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
-    stats::made_runnable(m.held_p(), g);
+    P::made_runnable(m.held_p(), g);
     if pinned::send_home_last(gp) {
         return schedule(m);
     }

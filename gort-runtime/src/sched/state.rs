@@ -231,6 +231,21 @@ impl Sched {
         self.runqsize.load(Acquire) != 0
     }
 
+    /// Counts a goroutine that an M starts which holds `p`, or a thread without one; gives its id.
+    #[inline]
+    pub(crate) fn count_start(&self, p: Option<&P>) -> u64 {
+        match p {
+            Some(p) => {
+                p.count_started();
+                p.new_id(&self.next_id)
+            }
+            None => {
+                self.started_outside.fetch_add(1, Relaxed);
+                self.next_id.fetch_add(1, Relaxed)
+            }
+        }
+    }
+
     /// Goroutines started so far.
     pub(crate) fn started(&self) -> u64 {
         let outside = self.started_outside.load(Relaxed);

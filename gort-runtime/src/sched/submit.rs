@@ -15,7 +15,6 @@ use crate::proc::gqueue::GQueue;
 use crate::proc::gstatus::{GStatus, end_waiting};
 use crate::proc::p::P;
 use crate::proc::runq::Overflow;
-use crate::proc::stats;
 use crate::sched::state::SCHED;
 use std::ptr::NonNull;
 
@@ -118,7 +117,7 @@ pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>) {
     // SAFETY: whoever filled the list won the right to wake these.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
-    stats::made_runnable(p, g);
+    P::made_runnable(p, g);
 }
 
 /// Wakes an M to look for work if nobody is looking and a P is idle.

@@ -20,7 +20,6 @@
 //! writes them as the slot is carved (HACKING.md, "Measured"): more would make first uses
 //! of slots slow.
 
-use crate::life::newproc::MAX_INLINE;
 use crate::os;
 use crate::proc::g::G;
 
@@ -29,6 +28,8 @@ const GUARD: usize = 80 * 1024;
 /// Room beside the stack that was asked for: the `G`, its colour, the packet, and what runs
 /// below the goroutine's function.
 const EXTRA: usize = 8 * 1024;
+/// Closures and results up to this size live in the stack slot; larger ones in a box.
+pub(crate) const MAX_INLINE: usize = 4 * 1024;
 /// Of that, what is left for frames at least.
 const FRAMES: usize = 1024;
 

@@ -17,6 +17,7 @@ mod overflow;
 mod pool;
 mod trim;
 
+pub(crate) use layout::MAX_INLINE;
 pub(crate) use overflow::{AltStack, install as install_overflow_handler};
 pub(crate) use pool::{
     FreeSlots, alloc_batch, for_each_slot, free_one, reserved_bytes, validate_size,

@@ -33,7 +33,6 @@ use crate::base::prim::{
 };
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
-use crate::proc::p::P;
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
@@ -66,8 +65,8 @@ enum What {
 /// A goroutine to be started.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
-    /// Makes the goroutine, in a free slot; the P is that of the M that runs the timer.
-    pub(crate) make: unsafe fn(&Start, NonNull<G>, Option<&P>),
+    /// Makes the goroutine, in a free slot and with this id.
+    pub(crate) make: unsafe fn(&Start, NonNull<G>, u64),
     /// What it calls.
     pub(crate) arg: *const (),
     /// Who has armed the timer, and where.
@@ -350,7 +349,7 @@ mod tests {
         assert_eq!(due, 1000 - 334);
     }
 
-    unsafe fn never_made(_: &Start, _: NonNull<G>, _: Option<&P>) {
+    unsafe fn never_made(_: &Start, _: NonNull<G>, _: u64) {
         unreachable!("nobody has a stack");
     }
 

@@ -35,7 +35,7 @@ use crate::panics::panicking::go_on_exiting;
 use crate::proc::g::G;
 use crate::proc::gstatus::{GStatus, casgstatus, end_waiting};
 use crate::proc::m::{Commit, M};
-use crate::proc::stats;
+use crate::proc::p::P;
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
 use crate::sched::held;
@@ -271,7 +271,7 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     m.curg.set(ptr::null_mut());
     // SAFETY: set by `gopark` for this switch.
     if unsafe { (commit.f)(commit.arg) } {
-        stats::parked(m.held_p());
+        P::count_park(m.held_p());
         // `gp` must not be touched below: another M may run it.
         return schedule(m);
     }

@@ -5,7 +5,6 @@ use crate::base::prim::{AtomicU64, Ordering::Relaxed};
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::p::{GOLDEN, P, mix};
-use crate::proc::stats;
 use crate::sched::inside::Inside;
 use crate::sched::pinned;
 use crate::sched::state::SCHED;
@@ -19,13 +18,13 @@ pub(crate) fn submit_next(gp: NonNull<G>) {
     // SAFETY: the caller has made it runnable: it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     let Some(inside) = Inside::enter() else {
-        stats::made_runnable(None, g);
+        P::made_runnable(None, g);
         if !pinned::send_home(gp) {
             submit_global(&GQueue::of(gp));
         }
         return;
     };
-    stats::made_runnable(inside.p(), g);
+    P::made_runnable(inside.p(), g);
     match inside.p() {
         _ if pinned::send_home(gp) => {}
         Some(p) => {

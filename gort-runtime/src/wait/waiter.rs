@@ -6,8 +6,6 @@
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::wait::threadparker::ThreadParker;
-use std::cell::Cell;
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::ptr::{self, NonNull};
 
@@ -83,32 +81,5 @@ impl Waiter {
             Who::Goroutine(gp) => list.push_back(gp),
             Who::Thread(parker) => parker.note.wake(),
         }
-    }
-}
-
-/// Somebody who waits for a goroutine's end, and perhaps for other things (`ending.rs`).
-pub struct Watcher {
-    pub(crate) next: Cell<*const Watcher>,
-    pub(crate) waiter: Cell<Option<Waiter>>,
-    pub(crate) win: unsafe fn(*const ()) -> bool,
-    pub(crate) arg: Cell<*const ()>,
-}
-
-impl Watcher {
-    /// A watcher whose waiter may be woken by whoever `win(arg)` answers true to.
-    #[must_use]
-    pub const fn new(win: unsafe fn(*const ()) -> bool) -> Self {
-        Self {
-            next: Cell::new(ptr::null()),
-            waiter: Cell::new(None),
-            win,
-            arg: Cell::new(ptr::null()),
-        }
-    }
-}
-
-impl fmt::Debug for Watcher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Watcher { .. }")
     }
 }

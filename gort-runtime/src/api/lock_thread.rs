@@ -1,0 +1,70 @@
+//! `lock_os_thread`: Go's `LockOSThread`. What wiring means is in `sched/wire.rs`.
+
+use crate::proc::tls;
+use crate::sched::wire::{unwire_if, wire};
+use std::marker::PhantomData;
+
+/// Wires the calling goroutine to its present thread until the guard is dropped. Locks
+/// nest. On a plain thread there is nothing to do. Go's `runtime.LockOSThread`.
+///
+/// For libraries that keep state per thread, and for system calls that act on the
+/// calling thread. A goroutine that ends wired (by forgetting the guard) takes its
+/// thread with it.
+///
+/// ```
+/// use gort::prelude::*;
+/// use std::thread;
+///
+/// let handle = go!(|| {
+///     let _lock = gort::lock_os_thread();
+///     let before = thread::current().id();
+///     yield_now();
+///     // Without the lock it may be another one.
+///     assert_eq!(thread::current().id(), before);
+/// });
+/// handle.join().unwrap();
+/// ```
+#[must_use = "the goroutine is wired only as long as the guard lives"]
+pub fn lock_os_thread() -> OsThreadLock {
+    if let (Some(m), Some(gp)) = (tls::getm(), tls::goroutine()) {
+        wire(m, gp);
+    }
+    OsThreadLock {
+        _not_send: PhantomData,
+    }
+}
+
+/// Keeps a goroutine on its thread; see [`lock_os_thread`].
+///
+/// ```
+/// use gort::prelude::*;
+/// use std::cell::Cell;
+///
+/// thread_local! {
+///     /// As of a library that keeps state per thread.
+///     static STATE: Cell<u32> = const { Cell::new(0) };
+/// }
+///
+/// let handle = go!(|| {
+///     let lock = gort::lock_os_thread();
+///     STATE.set(1);
+///     gort::time::sleep(Duration::from_millis(1));
+///     let state = STATE.get();
+///     drop(lock);
+///     state
+/// });
+/// assert_eq!(handle.join().unwrap(), 1);
+/// ```
+#[derive(Debug)]
+pub struct OsThreadLock {
+    /// Belongs to the goroutine that made it.
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl Drop for OsThreadLock {
+    fn drop(&mut self) {
+        if let Some(gp) = tls::goroutine() {
+            unwire_if(true, gp);
+        }
+    }
+}
