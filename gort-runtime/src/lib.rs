@@ -26,8 +26,8 @@
 //! proc/     gstatus ownership                  who owns a goroutine, a P
 //! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
 //! proc/     runq gqueue home waitreason        where goroutines queue · what they wait for
-//! base/     lock note barrier shown throw      what blocks a thread · fences · pointers to look at · ways to fail
-//! base/     config debug prim                  settings · atomics, or loom's
+//! base/     lock lockrank note barrier         what blocks a thread · fences
+//! base/     config debug shown throw prim      settings · pointers to look at · ways to fail · atomics, or loom's
 //! os/ arch/                                    the kernel · the processor
 //! ```
 //!

@@ -8,6 +8,8 @@
 //! Drepper, "Futexes are tricky", mutex 2; the spin before sleeping is short
 //! because sections are (tens of nanoseconds) and a futex wake costs microseconds.
 //!
+//! In debug builds each lock has a rank, and the order is checked (`lockrank.rs`).
+//!
 //! # Orderings
 //! One word carries everything: taking it is an acquire, leaving it a release.
 
@@ -19,6 +21,9 @@ pub use model::RawLock;
 
 #[cfg(not(loom))]
 mod real {
+    use super::Rank;
+    #[cfg(debug_assertions)]
+    use crate::base::lockrank;
     use crate::base::prim::{
         AtomicU32,
         Ordering::{Acquire, Relaxed, Release},
@@ -35,44 +40,74 @@ mod real {
     const SPINS: u32 = 100;
 
     /// The lock without data.
-    #[derive(Debug, Default)]
+    #[derive(Debug)]
     pub struct RawLock {
         word: AtomicU32,
+        #[cfg(debug_assertions)]
+        rank: Rank,
+    }
+
+    impl Default for RawLock {
+        fn default() -> Self {
+            Self::new()
+        }
     }
 
     impl RawLock {
-        /// A free lock.
+        /// A free lock, which protects a queue of those who wait.
         pub const fn new() -> Self {
+            Self::ranked(Rank::Waits)
+        }
+
+        /// A free lock of this rank.
+        pub(crate) const fn ranked(rank: Rank) -> Self {
+            #[cfg(not(debug_assertions))]
+            let _ = rank;
             Self {
                 word: AtomicU32::new(FREE),
+                #[cfg(debug_assertions)]
+                rank,
             }
         }
 
         /// Takes the lock.
         #[inline]
         pub fn lock(&self) {
-            if self
-                .word
-                .compare_exchange(FREE, HELD, Acquire, Relaxed)
-                .is_err()
-            {
+            if !self.take_if_free() {
                 self.lock_slow();
             }
+            #[cfg(debug_assertions)]
+            lockrank::taken(self.rank, self.addr(), false);
         }
 
         /// Takes the lock if it is free.
         #[inline]
         pub fn try_lock(&self) -> bool {
+            let taken = self.take_if_free();
+            #[cfg(debug_assertions)]
+            if taken {
+                lockrank::taken(self.rank, self.addr(), true);
+            }
+            taken
+        }
+
+        #[inline]
+        fn take_if_free(&self) -> bool {
             self.word
                 .compare_exchange(FREE, HELD, Acquire, Relaxed)
                 .is_ok()
+        }
+
+        #[cfg(debug_assertions)]
+        fn addr(&self) -> usize {
+            std::ptr::from_ref(self).addr()
         }
 
         #[cold]
         fn lock_slow(&self) {
             for _ in 0..SPINS {
                 spin_hint();
-                if self.word.load(Relaxed) == FREE && self.try_lock() {
+                if self.word.load(Relaxed) == FREE && self.take_if_free() {
                     return;
                 }
             }
@@ -92,6 +127,8 @@ mod real {
         /// The caller holds the lock (or was handed the duty to leave it).
         #[inline]
         pub unsafe fn unlock(&self) {
+            #[cfg(debug_assertions)]
+            lockrank::left(self.addr());
             let word: *const AtomicU32 = &raw const self.word;
             if self.word.swap(FREE, Release) == CONTENDED {
                 os::futex_wake_one(word);
@@ -102,6 +139,7 @@ mod real {
 
 #[cfg(loom)]
 mod model {
+    use super::Rank;
     use crate::base::prim::{
         AtomicBool,
         Ordering::{Acquire, Relaxed, Release},
@@ -116,7 +154,7 @@ mod model {
 
     impl RawLock {
         /// A free lock.
-        pub fn new() -> Self {
+        pub(crate) fn ranked(_rank: Rank) -> Self {
             Self {
                 held: AtomicBool::new(false),
             }
@@ -146,6 +184,8 @@ mod model {
     }
 }
 
+pub(crate) use crate::base::lockrank::Rank;
+
 use crate::base::prim::DataCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -163,20 +203,32 @@ unsafe impl<T: Send> Send for Lock<T> {}
 unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
-    /// A free lock around `data`.
+    /// A free lock around `data`, under which no other lock is taken.
     #[cfg(not(loom))]
     pub const fn new(data: T) -> Self {
+        Self::ranked(Rank::Leaf, data)
+    }
+
+    /// A free lock of this rank.
+    #[cfg(not(loom))]
+    pub(crate) const fn ranked(rank: Rank, data: T) -> Self {
         Self {
-            raw: RawLock::new(),
+            raw: RawLock::ranked(rank),
             data: DataCell::new(data),
         }
     }
 
-    /// A free lock around `data`.
+    /// A free lock around `data`, under which no other lock is taken.
     #[cfg(loom)]
     pub fn new(data: T) -> Self {
+        Self::ranked(Rank::Leaf, data)
+    }
+
+    /// A free lock of this rank.
+    #[cfg(loom)]
+    pub(crate) fn ranked(rank: Rank, data: T) -> Self {
         Self {
-            raw: RawLock::new(),
+            raw: RawLock::ranked(rank),
             data: DataCell::new(data),
         }
     }

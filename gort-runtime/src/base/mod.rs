@@ -7,6 +7,7 @@ pub(crate) mod config;
 #[cfg(not(loom))]
 pub(crate) mod debug;
 pub(crate) mod lock;
+pub(crate) mod lockrank;
 #[cfg(not(loom))]
 pub(crate) mod note;
 pub(crate) mod prim;

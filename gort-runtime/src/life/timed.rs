@@ -16,7 +16,7 @@
 
 use crate::api::handle::Builder;
 use crate::api::start::ensure_started;
-use crate::base::lock::Lock;
+use crate::base::lock::{Lock, Rank};
 use crate::life::newproc::{current_root, make_detached};
 use crate::proc::g::G;
 use crate::sched::inside::Inside;
@@ -54,7 +54,7 @@ impl<T: TimedCall> Timed<T> {
     #[must_use]
     pub fn new(value: T) -> Arc<Self> {
         Arc::new(Self {
-            serial: Lock::new(()),
+            serial: Lock::ranked(Rank::Outer, ()),
             timer: Timer::new(),
             value,
         })

@@ -5,7 +5,7 @@
 //! (`idle.rs`). Under the lock nobody is woken but sysmon, and nothing is allocated but where
 //! `checkdead.rs` counts threads and reports, and where Ps are made.
 
-use crate::base::lock::Lock;
+use crate::base::lock::{Lock, Rank};
 use crate::base::note::Note;
 use crate::base::prim::{
     AtomicBool, AtomicU32, AtomicU64,
@@ -158,22 +158,25 @@ pub(crate) struct Shared {
 unsafe impl Send for Shared {}
 
 pub(crate) static SCHED: Sched = Sched {
-    shared: Lock::new(Shared {
-        runq: GQueue::new(),
-        midle: ptr::null(),
-        nmidle: 0,
-        pidle: ptr::null(),
-        npidle: 0,
-        surplus_held: 0,
-        timekeeper: ptr::null(),
-        poller: ptr::null(),
-        wanting: (ptr::null(), ptr::null()),
-        mfree: ptr::null(),
-        wired_asleep: 0,
-        held: Held::new(),
-        threads: 0,
-        handoffs: 0,
-    }),
+    shared: Lock::ranked(
+        Rank::Sched,
+        Shared {
+            runq: GQueue::new(),
+            midle: ptr::null(),
+            nmidle: 0,
+            pidle: ptr::null(),
+            npidle: 0,
+            surplus_held: 0,
+            timekeeper: ptr::null(),
+            poller: ptr::null(),
+            wanting: (ptr::null(), ptr::null()),
+            mfree: ptr::null(),
+            wired_asleep: 0,
+            held: Held::new(),
+            threads: 0,
+            handoffs: 0,
+        },
+    ),
     runqsize: AtomicU32::new(0),
     idle: Idle::new(),
     sysmon: SysmonSleep::new(),

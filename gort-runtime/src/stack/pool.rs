@@ -13,7 +13,7 @@
 use super::layout::{CACHE_LINE, COLOURS, Layout};
 use super::map;
 use super::{MAX_STACK, MIN_STACK, StackSlot};
-use crate::base::lock::Lock;
+use crate::base::lock::{Lock, Rank};
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use std::io;
@@ -66,17 +66,20 @@ struct Pool {
 // lists are Idle and owned by the pool.
 unsafe impl Send for Pool {}
 
-static POOL: Lock<Pool> = Lock::new(Pool {
-    classes: [const {
-        Class {
-            free: GQueue::new(),
-            trimmed: GQueue::new(),
-            low_water: 0,
-            newest: None,
-        }
-    }; CLASSES],
-    regions: Vec::new(),
-});
+static POOL: Lock<Pool> = Lock::ranked(
+    Rank::Stacks,
+    Pool {
+        classes: [const {
+            Class {
+                free: GQueue::new(),
+                trimmed: GQueue::new(),
+                low_water: 0,
+                newest: None,
+            }
+        }; CLASSES],
+        regions: Vec::new(),
+    },
+);
 
 impl Class {
     fn take(&mut self) -> Option<NonNull<G>> {

@@ -21,7 +21,7 @@
 //! watcher out.
 
 use super::{explore, explore_all};
-use crate::base::lock::RawLock;
+use crate::base::lock::{Rank, RawLock};
 use crate::base::prim::{
     AtomicBool, AtomicUsize, DataCell,
     Ordering::{AcqRel, Acquire, Release},
@@ -127,7 +127,7 @@ impl Slot {
             freed: DataCell::new(false),
             ready: (AtomicBool::new(false), Notify::new()),
             watchers: DataCell::new([false; 2]),
-            lock: RawLock::new(),
+            lock: RawLock::ranked(Rank::Waits),
             selects: [Select::new(), Select::new()],
         };
         slot.join.reset(true);

@@ -26,7 +26,7 @@
 //! `next` (`stopm`, in the same file). Both sides put a full fence between.
 
 use super::never_comes;
-use crate::base::lock::Lock;
+use crate::base::lock::{Lock, Rank};
 use crate::base::prim::{
     AtomicU64,
     Ordering::{Acquire, Release},
@@ -154,7 +154,7 @@ impl Timers {
     pub(crate) const fn new() -> Self {
         Self {
             next: AtomicU64::new(0),
-            heap: Lock::new(Vec::new()),
+            heap: Lock::ranked(Rank::Timers, Vec::new()),
         }
     }
 
