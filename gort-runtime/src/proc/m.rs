@@ -157,13 +157,14 @@ impl M {
     /// Makes one, for ever.
     pub(crate) fn leak() -> &'static Self {
         static NEXT_ID: AtomicU32 = AtomicU32::new(0);
-        let m = Box::leak(Box::new(M::new(NEXT_ID.fetch_add(1, Relaxed))));
+        // Shared from the start: what the list holds is as good as any other reference.
+        let m: &'static Self = Box::leak(Box::new(M::new(NEXT_ID.fetch_add(1, Relaxed))));
         let mut head = ALL.load(Relaxed);
         loop {
             m.all_next.set(head);
             // Release: who finds it in the list sees it whole. (And what is behind it: the loads that
             // found `head` need not acquire, as read-modify-writes continue each other's releases.)
-            match ALL.compare_exchange_weak(head, m, Release, Relaxed) {
+            match ALL.compare_exchange_weak(head, ptr::from_ref(m).cast_mut(), Release, Relaxed) {
                 Ok(_) => return m,
                 Err(other) => head = other,
             }

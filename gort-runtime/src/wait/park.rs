@@ -154,7 +154,8 @@ impl Current {
         site: &'static Location<'static>,
     ) {
         match self.thread_parker() {
-            // SAFETY: the waiter is a goroutine, this one; caller's clauses on `commit` and the wakers.
+            // SAFETY: the waiter is a goroutine, this one; what is asked of `commit` and the wakers is the same as of our
+            // caller.
             None => unsafe { gopark(commit, reason, site) },
             Some(parker) => {
                 if commit() {
@@ -185,11 +186,12 @@ impl Current {
         site: &'static Location<'static>,
     ) {
         if never_comes(deadline) {
-            // SAFETY: caller's clauses, but for those on `expire`, which is not called.
+            // SAFETY: what `park` asks of `commit` and the wakers is among the caller's clauses; `expire` is not called.
             return unsafe { self.park(commit, reason, site) };
         }
         let Some(parker) = self.thread_parker() else {
-            // SAFETY: the waiter is a goroutine, this one; caller's clauses, all of them.
+            // SAFETY: the waiter is a goroutine, this one; what is asked of `commit`, the wakers and `expire` is the same
+            // as of our caller.
             return unsafe { gopark_until(commit, deadline, expire, arg, reason, site) };
         };
         if !commit() {
