@@ -105,7 +105,7 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        // SAFETY: nothing is borrowed: both types are 'static.
+        // SAFETY: nothing is borrowed: both types are `'static`.
         unsafe { self.spawn_unchecked(f) }
     }
 
@@ -130,7 +130,7 @@ impl Builder {
     {
         let at = Location::caller();
         let options = self.into_options()?;
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: what `F` and `T` borrow outlives the goroutine and its outcome.
         let gp = unsafe { newproc::newproc(f, options, at) }?;
         Ok(JoinHandle {
             gp,
@@ -162,10 +162,11 @@ pub struct JoinHandle<T> {
 }
 
 // SAFETY: the handle owns the outcome (a `T` that crosses threads) and a share of
-// the slot, whose fields it only reads atomically or after the goroutine's end.
+// the slot, of which it touches what the table in `proc/g.rs` allows: the join word, atomics, what is behind locks,
+// and the packet after the outcome has been stored.
 unsafe impl<T: Send> Send for JoinHandle<T> {}
-// SAFETY: through a shared handle only atomics and the immutable id and name are read, and the
-// list of watchers is changed under its lock.
+// SAFETY: through a shared handle nobody gets at the outcome. The join word and the id are atomic, the name is
+// behind its lock, and the list of watchers is changed under another.
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 
 /// Why [`JoinHandle::join`] has no result.
@@ -240,8 +241,8 @@ impl<T> JoinHandle<T> {
         go_on_exiting();
         let this = ManuallyDrop::new(self);
         this.wait(may_wait, site);
-        // SAFETY: the goroutine has ended (DONE), so its outcome is ours; taken once,
-        // as the handle is not dropped. Then we are the slot's last owner.
+        // SAFETY: the goroutine has ended (DONE), so it has stored its outcome, which is ours (`join.rs`,
+        // invariant 1); taken once, as the handle is not dropped. Then we are the slot's last owner.
         unsafe {
             let outcome = this.read_outcome();
             this.free();
@@ -266,7 +267,8 @@ impl<T> JoinHandle<T> {
     }
 
     fn g(&self) -> &G {
-        // SAFETY: the handle keeps the slot.
+        // SAFETY: a G for ever (`stack/mod.rs`, promise 3), and this goroutine's: the handle keeps its share of
+        // the slot (`join.rs`, invariant 2).
         unsafe { self.gp.as_ref() }
     }
 
@@ -274,8 +276,9 @@ impl<T> JoinHandle<T> {
         let join = &self.g().join;
         while !join.is_done() {
             let current = Current::also_exiting(may_wait);
-            // SAFETY: the waiter is shown by `set_waiter`, on g0 after the context is
-            // saved; only the goroutine's end takes it, once. The word is not on our stack.
+            // SAFETY: `commit` shows the waiter by `set_waiter`, as its last use of this frame (the word lies in the
+            // other's G, which is one for ever), or finds that there is nothing to wait for, and then nobody
+            // has seen it. Only the goroutine's end takes it, once.
             unsafe {
                 current.park(
                     || join.set_waiter(current.waiter().to_word()),
@@ -290,7 +293,7 @@ impl<T> JoinHandle<T> {
     /// The goroutine has stored its outcome, which nobody else takes.
     unsafe fn read_outcome(&self) -> Outcome<T> {
         let packet = self.g().packet.get();
-        // SAFETY: `newproc` says how the outcome is stored.
+        // SAFETY: it is there, and ours: caller's clause; as `newproc` says, of this type.
         unsafe {
             if const { newproc::is_large::<T>() } {
                 match packet.cast::<Outcome<Box<T>>>().read() {
@@ -308,7 +311,7 @@ impl<T> JoinHandle<T> {
     /// The goroutine has stored its outcome, which nobody else takes.
     unsafe fn drop_outcome(&self) {
         let packet = self.g().packet.get();
-        // SAFETY: `newproc` says how the outcome is stored.
+        // SAFETY: it is there, and ours: caller's clause; as `newproc` says, of this type.
         unsafe {
             if const { newproc::is_large::<T>() } {
                 drop_at(packet.cast::<Outcome<Box<T>>>());
@@ -332,7 +335,7 @@ impl<T> JoinHandle<T> {
 /// # Safety
 /// As for [`ptr::drop_in_place`].
 unsafe fn drop_at<V>(at: *mut Outcome<V>) {
-    // SAFETY: caller's clause.
+    // SAFETY: caller's clause: there is a valid outcome, which is dropped once, by one of the two.
     unsafe {
         match *at {
             Outcome::Returned(_) if !thread::panicking() => ptr::drop_in_place(at),
@@ -360,14 +363,14 @@ impl<T> Drop for JoinHandle<T> {
             AtDetach::DropAndFree => true,
         };
         let _finish = Finish(self, ended);
-        // SAFETY: `detach` says that the outcome is there and ours.
+        // SAFETY: `detach` says that the outcome is there and ours (`join.rs`, invariant 1).
         unsafe { self.drop_outcome() };
     }
 }
 
 impl<'a, T> From<&'a JoinHandle<T>> for Ending<'a> {
     fn from(handle: &'a JoinHandle<T>) -> Self {
-        // SAFETY: the handle is borrowed: it neither joins nor is dropped.
+        // SAFETY: the handle is borrowed for `'a`: it neither joins nor is dropped.
         unsafe { Self::of(handle.gp) }
     }
 }
@@ -409,7 +412,7 @@ pub fn current() -> Goroutine {
 #[doc(hidden)]
 #[must_use]
 pub fn current_root() -> Option<GoroutineId> {
-    // SAFETY: the running goroutine's slot is its own.
+    // SAFETY: a G for ever, of which only an atomic is read.
     tls::goroutine().map(|gp| GoroutineId::new(unsafe { gp.as_ref() }.root()))
 }
 
@@ -417,7 +420,7 @@ pub fn current_root() -> Option<GoroutineId> {
 #[must_use]
 pub fn try_current() -> Option<Goroutine> {
     let gp = tls::goroutine()?;
-    // SAFETY: the running goroutine's slot is its own.
+    // SAFETY: a G for ever, of which atomics are read, and the name behind its lock.
     let g = unsafe { gp.as_ref() };
     Some(Goroutine::new(g.id(), g.name()))
 }

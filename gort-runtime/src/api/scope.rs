@@ -67,8 +67,8 @@ struct Packet<'scope, T> {
     _scope: PhantomData<&'scope ()>,
 }
 
-// SAFETY: the result is written by the goroutine before its end, and read by the handle
-// after having waited for that end, or by the last owner.
+// SAFETY: the result, a `T` that crosses threads, is written by the goroutine before its end, and read by the handle
+// after having waited for that end, or by the last owner (`Arc`'s count orders that). The rest is `Sync`.
 unsafe impl<T: Send> Sync for Packet<'_, T> {}
 
 impl<T> Drop for Packet<'_, T> {
@@ -88,7 +88,8 @@ impl Data {
     fn one_ended(&self) {
         if self.running.fetch_sub(1, AcqRel) == 1 {
             let owner = self.owner.lock().take();
-            // SAFETY: taken out of its place, so woken once; it waits for just this.
+            // SAFETY: `wait` shows the waiter there under this lock, which it lets go of when it can be woken; taking
+            // it out is the right to wake it. (If goroutines have been started since, `wait` looks again.)
             owner.inspect(|owner| unsafe { owner.ready() });
         }
     }
@@ -102,8 +103,8 @@ impl Data {
                 break;
             }
             *owner = Some(current.waiter());
-            // SAFETY: the waiter was shown under the lock, which `commit` releases; it is
-            // taken and woken once, when the count is 0.
+            // SAFETY: the waiter was shown under the lock, which `commit` owns and releases; whoever takes it out
+            // of its place, under that lock, wakes it, once.
             unsafe {
                 current.park(
                     move || {
@@ -222,11 +223,13 @@ impl Builder {
         let theirs = Arc::clone(&packet);
         let run = move || {
             let result = unwind::catch(f);
-            // SAFETY: the handle looks only after the goroutine's end.
+            // SAFETY: nobody else touches the result: the handle looks only after the goroutine's end, and the last
+            // owner is not there yet, as we have `theirs`.
             unsafe { *theirs.result.get() = Some(result) };
         };
-        // SAFETY: everything borrowed is in `run`, which is consumed, and in the packet;
-        // the scope waits until the packet is gone (see the header).
+        // SAFETY: everything borrowed is in `f`, which is gone when `catch` has returned, and in the packet, which `run`
+        // and the handle own; the scope, and with it `'scope`, waits until the packet is gone (see the header). The
+        // goroutine's own outcome is `()`.
         let goroutine = unsafe { self.spawn_unchecked(run) }?;
         Ok(ScopedJoinHandle { goroutine, packet })
     }
@@ -260,7 +263,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let ended = self.goroutine.join();
-        // SAFETY: the goroutine has ended; only the handle is left to look.
+        // SAFETY: the goroutine has ended, with its share of the packet; only we are left to look.
         match (unsafe { (*self.packet.result.get()).take() }, ended) {
             (Some(Err(payload)), _) if is_goexit(&*payload) => Err(JoinError::Exited),
             // Also if it was exiting: the panic replaced that.

@@ -41,7 +41,8 @@ pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     // If not, this is called from within the runtime (a panic hook may be), which needs its P.
     let from_user = inside.is_outermost();
     let m = inside.into_switch();
-    // SAFETY: we are `gp`, on `m`, and inside.
+    // SAFETY: `gp` is the goroutine that calls, on its own stack (`getg` says no on g0), and `m` its M; it is
+    // inside, and its entry, if this is the outermost, has been given up to the call.
     let result = unsafe { call_on_g0(m, gp, from_user, f) };
     // If `f` took long the P is somebody else's by now, and we wait for another.
     if let Some(inside) = Inside::enter() {

@@ -200,11 +200,14 @@ pub(crate) unsafe extern "C" fn call_from(sp: *mut u8, f: ObserverFn, arg: *mut 
 /// # Safety
 /// There is a saved context at `sp`.
 pub(crate) unsafe fn saved_pc(sp: *mut u8) -> *mut u8 {
-    // SAFETY: caller's clause; the frame has the link register there.
+    // SAFETY: caller's clause: there is a saved context at `sp`; its frame has the link register there.
     unsafe { sp.add(offset_of!(InitFrame, x30)).cast::<*mut u8>().read() }
 }
 
 /// Jumps from the tail of [`mcall`] into a goroutine's entry function.
+///
+/// # Safety
+/// Only entered by that tail, out of a frame that [`init_stack`] has laid.
 #[unsafe(naked)]
 unsafe extern "C" fn gostart() {
     // On entry (by ret): x19 = entry, x20 = argument, x21 = goexit + 4. The jump
@@ -221,6 +224,9 @@ unsafe extern "C" fn gostart() {
 }
 
 /// Where a goroutine's entry function returns to.
+///
+/// # Safety
+/// Only entered by that function's return, out of a frame that [`init_stack`] has laid.
 #[unsafe(naked)]
 unsafe extern "C" fn goexit() {
     naked_asm!(
@@ -238,7 +244,8 @@ unsafe extern "C" fn goexit() {
 /// stack pointer.
 ///
 /// # Safety
-/// `top` is a multiple of 16 and at least 160 writable bytes lie below it.
+/// - `top` is a multiple of 16 and at least 160 writable bytes lie below it.
+/// - Whoever resumes the context, once, may have `entry` called with `arg` ([`EntryFn`]), and `exit` when it returns.
 pub(crate) unsafe fn init_stack(
     top: *mut u8,
     entry: EntryFn,
@@ -256,8 +263,8 @@ pub(crate) unsafe fn init_stack(
         x23_to_x28: [0; 6],
         d8_to_d15: [0; 8],
     };
-    // SAFETY: 160 bytes below `top` are writable (caller's clause); 160 is a
-    // multiple of 16, so sp stays aligned as the architecture demands.
+    // SAFETY: caller's first clause: 160 bytes below `top` are writable, and it is a multiple of 16, as 160 is, so
+    // sp stays aligned as the architecture demands.
     unsafe {
         let sp = top.sub(size_of::<InitFrame>());
         sp.cast::<InitFrame>().write(frame);

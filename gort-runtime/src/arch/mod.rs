@@ -19,9 +19,7 @@
 //! - [`call_from`]`(sp, f, arg)`: calls `f(arg)` on the present stack, with unwind tables that
 //!   make the context saved at `sp` the caller; [`saved_pc`]`(sp)` is where that one goes on.
 //!
-//! Contract of `mcall`'s `f`: it runs on g0 with `from` saved; it must not unwind (it is
-//! `extern "C"`, so an unwind aborts), and what it returns must be a context
-//! saved by `mcall` or made by `init_stack`, and resumed by nobody else.
+//! Contract of `mcall`'s `f`: [`OnG0Fn`].
 //!
 //! Not saved: floating-point control state (MXCSR, x87 control word, FPCR), as
 //! in Go; and no shadow stack: a process with user shadow stacks enabled
@@ -36,16 +34,34 @@ pub(crate) struct Gobuf {
 }
 
 /// What [`mcall`] runs on g0: gets the saved context and M, returns the context to resume.
+///
+/// # Safety
+/// What it may rely on: it is called by `mcall` alone, on g0, with `from`, where the context of whoever called
+/// `mcall` has just been saved, and with `m`; both are the pointers that `mcall` got. (For the runtime `from` is a
+/// `G`, which is not null and was running on the thread, or `m` itself; and `m` is the thread's `M`.)
+///
+/// What it owes: it does not unwind (it is `extern "C"`, so an unwind aborts), and returns a context that was
+/// saved by `mcall` or made by `init_stack`, and that nobody else resumes; g0's own only on its own thread.
 pub(crate) type OnG0Fn = unsafe extern "C" fn(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf;
 
 /// What [`call_from`] calls; must not unwind.
-pub(crate) type ObserverFn = extern "C" fn(arg: *mut u8);
+///
+/// # Safety
+/// It is called with an `arg` that it was meant for.
+pub(crate) type ObserverFn = unsafe extern "C" fn(arg: *mut u8);
 
 /// What `goexit` calls on the goroutine's stack once its entry has returned.
-pub(crate) type ExitFn = extern "C" fn() -> !;
+///
+/// # Safety
+/// It is called by `goexit` alone: there is no frame below it on this stack.
+pub(crate) type ExitFn = unsafe extern "C" fn() -> !;
 
 /// First function of a goroutine.
-pub(crate) type EntryFn = extern "C" fn(arg: *mut u8);
+///
+/// # Safety
+/// It is called once, as the first function on the stack for which [`init_stack`] was told of it, with the `arg`
+/// that was meant for it.
+pub(crate) type EntryFn = unsafe extern "C" fn(arg: *mut u8);
 
 #[cfg(target_arch = "x86_64")]
 #[path = "x86_64.rs"]

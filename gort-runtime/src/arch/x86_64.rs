@@ -54,11 +54,13 @@ const _: () = {
 /// `*m`, and resumes the context that `f` returns.
 ///
 /// # Safety
+/// - `from` is the place for the running context: the goroutine's G, or `m` for the thread itself.
 /// - `*m` holds g0's saved stack pointer of this thread's M (or `from == m`: the
-///   thread itself enters its scheduler; then `f` runs just below the caller).
-/// - `f` keeps the contract of the module.
-/// - The caller may resume on another thread: it holds nothing that belongs to
-///   this one (thread-local addresses, the M).
+///   thread itself enters its scheduler; then `f` runs just below the caller). A goroutine is only ever resumed
+///   by the tail of an `mcall` whose `f` ran on its thread's g0, so while one runs the word holds that.
+/// - `f` keeps the contract of [`OnG0Fn`], and may rely on its first part.
+/// - The caller may resume on another thread, unless `f` sees to it that it does not: it holds nothing that
+///   belongs to this one (thread-local addresses, the M).
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
     // On entry: rdi = f, rsi = from, rdx = m; [rsp] = return address.
@@ -125,7 +127,7 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
 /// Calls `f(arg)`, whose backtrace goes on into the context that [`mcall`] saved at `sp`.
 ///
 /// # Safety
-/// `f` may be called with `arg`. If it walks the stack, the context at `sp` is a saved one and
+/// `f` may be called with `arg` ([`ObserverFn`]). If it walks the stack, the context at `sp` is a saved one and
 /// is not resumed before `f` returns.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn call_from(sp: *mut u8, f: ObserverFn, arg: *mut u8) {
@@ -163,11 +165,14 @@ pub(crate) unsafe extern "C" fn call_from(sp: *mut u8, f: ObserverFn, arg: *mut 
 /// # Safety
 /// There is a saved context at `sp`.
 pub(crate) unsafe fn saved_pc(sp: *mut u8) -> *mut u8 {
-    // SAFETY: caller's clause; the frame has a return address there.
+    // SAFETY: caller's clause: there is a saved context at `sp`; its frame has a return address there.
     unsafe { sp.add(offset_of!(InitFrame, rip)).cast::<*mut u8>().read() }
 }
 
 /// Jumps from the tail of [`mcall`] into a goroutine's entry function.
+///
+/// # Safety
+/// Only entered by that tail, out of a frame that [`init_stack`] has laid.
 #[unsafe(naked)]
 unsafe extern "C" fn gostart() {
     // On entry (by ret): r12 = entry, r13 = argument, [rsp] = goexit + 1.
@@ -181,6 +186,9 @@ unsafe extern "C" fn gostart() {
 }
 
 /// Where a goroutine's entry function returns to.
+///
+/// # Safety
+/// Only entered by that function's return, out of a frame that [`init_stack`] has laid.
 #[unsafe(naked)]
 unsafe extern "C" fn goexit() {
     // Entered at the instruction behind the nop, by entry's ret; rsp is a
@@ -200,7 +208,8 @@ unsafe extern "C" fn goexit() {
 /// stack pointer.
 ///
 /// # Safety
-/// `top` is a multiple of 16 and at least 128 writable bytes lie below it.
+/// - `top` is a multiple of 16 and at least 128 writable bytes lie below it.
+/// - Whoever resumes the context, once, may have `entry` called with `arg` ([`EntryFn`]), and `exit` when it returns.
 pub(crate) unsafe fn init_stack(
     top: *mut u8,
     entry: EntryFn,
@@ -218,8 +227,8 @@ pub(crate) unsafe fn init_stack(
         rip: gostart,
         return_address: goexit as usize + 1,
     };
-    // SAFETY: 64 bytes below `top` are writable (caller's clause), and `top`
-    // minus 64 is a multiple of 16, as the header asks of `sp + 64`.
+    // SAFETY: caller's first clause: 64 bytes below `top` are writable, and `top` minus 64 is a multiple of 16, as
+    // the header asks of `sp + 64`.
     unsafe {
         let sp = top.sub(size_of::<InitFrame>());
         sp.cast::<InitFrame>().write(frame);

@@ -121,7 +121,8 @@ mod real {
         /// Leaves the lock.
         ///
         /// The lock's memory may be gone as soon as the word is free: the wake-up
-        /// afterwards uses only its address.
+        /// afterwards uses only its address (and a reference to what is all cells claims nothing
+        /// for the time after that).
         ///
         /// # Safety
         /// The caller holds the lock (or was handed the duty to leave it).
@@ -177,7 +178,7 @@ mod model {
         /// Leaves the lock.
         ///
         /// # Safety
-        /// The caller holds the lock.
+        /// The caller holds the lock (or was handed the duty to leave it).
         pub unsafe fn unlock(&self) {
             self.held.store(false, Release);
         }
@@ -199,7 +200,7 @@ pub struct Lock<T> {
 // SAFETY: the data is reached only through a guard, and one guard exists at a
 // time; so sharing the lock moves `T` between threads, no more.
 unsafe impl<T: Send> Send for Lock<T> {}
-// SAFETY: as above.
+// SAFETY: likewise: whoever shares it has the data to himself while he has the guard, which stays on its thread.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
@@ -276,8 +277,8 @@ impl<T> Deref for LockGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this guard is the only one; shared access through it ends
-        // before an exclusive one begins.
+        // SAFETY: this guard is the only one as long as it is there, and it is borrowed for as long as the
+        // reference is used: shared access through it ends before an exclusive one begins.
         self.lock.data.with(|data| unsafe { &*data })
     }
 }
@@ -285,7 +286,7 @@ impl<T> Deref for LockGuard<'_, T> {
 impl<T> DerefMut for LockGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: this guard is the only one, and it is borrowed exclusively.
+        // SAFETY: this guard is the only one, and it is borrowed exclusively for as long as the reference is used.
         self.lock.data.with_mut(|data| unsafe { &mut *data })
     }
 }
@@ -293,7 +294,7 @@ impl<T> DerefMut for LockGuard<'_, T> {
 impl<T> Drop for LockGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: the guard was made by taking the lock.
+        // SAFETY: the guard was made by taking the lock, and leaves it once, here.
         unsafe { self.lock.raw.unlock() }
     }
 }

@@ -44,7 +44,7 @@ pub struct Ending<'a> {
 
 impl Ending<'_> {
     /// # Safety
-    /// The slot stays the handle's, which has not joined, while the result is in use.
+    /// The goroutine's handle has neither joined nor been dropped, and is not while the result is in use (`'a`).
     pub(crate) unsafe fn of(gp: NonNull<G>) -> Self {
         Self {
             gp,
@@ -53,7 +53,8 @@ impl Ending<'_> {
     }
 
     fn g(&self) -> &G {
-        // SAFETY: `of`'s clause.
+        // SAFETY: a G for ever (`stack/mod.rs`, promise 3), and this goroutine's, as its handle still has its share of
+        // the slot (clause of `of`).
         unsafe { self.gp.as_ref() }
     }
 
@@ -76,14 +77,18 @@ impl Ending<'_> {
     /// Has `waiter` woken at the end, if `win(arg)` then answers true.
     ///
     /// # Safety
-    /// The caller holds the lock and has not let go of it since `poll` said no; `watcher` stays in
-    /// place, and `win` may be called, until `dequeue`; winning it is the right to wake.
+    /// - The caller holds the lock and has not let go of it since `poll` said no.
+    /// - `watcher` is in no list. It stays in place, and `win(arg)` may be called by any thread that holds the lock,
+    ///   until `dequeue` has been called; if that has answered true, until `waiter` has been woken as well.
+    /// - A true answer of `win(arg)` is the right to wake `waiter`, which by the time the caller lets go of the lock
+    ///   can be woken (contract 1 of `park.rs`).
     pub unsafe fn enqueue(&self, watcher: &Watcher, waiter: Waiter, arg: *const ()) {
         watcher.next.set(ptr::null());
         watcher.waiter.set(waiter.to_word());
         watcher.arg.set(arg);
         let mut at = &self.g().watchers;
-        // SAFETY: watchers in the list are alive (clause of the earlier call).
+        // SAFETY: null or a watcher in the list, which is in place: those who entered it have promised that
+        // until `dequeue`, for which they need the lock, which we hold (caller's clause).
         while let Some(other) = unsafe { at.get().as_ref() } {
             at = &other.next;
         }
@@ -96,7 +101,8 @@ impl Ending<'_> {
     /// The caller holds the lock.
     pub unsafe fn dequeue(&self, watcher: &Watcher) {
         let mut at = &self.g().watchers;
-        // SAFETY: watchers in the list are alive.
+        // SAFETY: null or a watcher in the list, which is in place as in `enqueue`: we hold the lock (caller's
+        // clause).
         while let Some(other) = unsafe { at.get().as_ref() } {
             if ptr::eq(other, watcher) {
                 return at.set(other.next.get());
@@ -111,13 +117,14 @@ impl Ending<'_> {
 pub(crate) fn end_watched(gp: NonNull<G>) -> AtEnd {
     let lock = lock_of(gp);
     lock.lock();
-    // SAFETY: the goroutine's share of the slot is ours until `ended_watched`.
+    // SAFETY: a G for ever; the goroutine's share of the slot is ours until `ended_watched`, and the list as long as
+    // we hold the lock.
     let g = unsafe { gp.as_ref() };
     let won = Cell::new(ptr::null::<Watcher>());
     let mut last = &won;
     let mut at = g.watchers.replace(ptr::null());
-    // SAFETY: under the lock the watchers of the list are alive; those that are won until
-    // they are woken. The links of those that are not won are not read again.
+    // SAFETY: clauses of `enqueue`: under the lock the watchers of the list are in place and `win` may be called;
+    // those that are won stay until they are woken. The links of those that are not won are not read again.
     unsafe {
         while let Some(watcher) = at.as_ref() {
             at = watcher.next.replace(ptr::null());
@@ -129,14 +136,15 @@ pub(crate) fn end_watched(gp: NonNull<G>) -> AtEnd {
     }
     let at_end = g.join.ended_watched();
     // Unless `at_end` says that it is ours, the slot must not be touched below.
-    // SAFETY: taken above; it does not lie in the slot.
+    // SAFETY: we took it above; it does not lie in the slot.
     unsafe { lock.unlock() };
     let mut at = won.get();
-    // SAFETY: won above, so ours to wake, and in place until then.
+    // SAFETY: clauses of `enqueue`: won above, so ours to wake, and in place until then; `waiter` holds the word
+    // that `enqueue` put there, and can be woken, as we have had the lock since.
     unsafe {
         while let Some(watcher) = at.as_ref() {
+            // Before it is woken: afterwards it may be gone.
             at = watcher.next.get();
-            // `enqueue` has set it.
             Waiter::from_word(watcher.waiter.get()).ready();
         }
     }

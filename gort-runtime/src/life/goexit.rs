@@ -70,9 +70,13 @@ pub fn goexit() -> ! {
 }
 
 /// First function of every goroutine; `arg` is its `G`.
-pub(crate) extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
-    // SAFETY: `newproc` passed the G, and wrote an `F` into the packet, which is
-    // big enough for the outcome as well. The closure is moved out once, here.
+///
+/// # Safety
+/// That of [`EntryFn`](arch::EntryFn): `arg` is the running goroutine's G, whose packet holds an `F` and is laid out
+/// for that and for an `Outcome<T>` (`newproc`).
+pub(crate) unsafe extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
+    // SAFETY: caller's clause: the G is ours, the closure is moved out once, here, and then there is room for the
+    // outcome. It is ours to drop if the word was DETACHED when it was stored (`join.rs`, invariant 1).
     unsafe {
         let gp = &*arg.cast::<G>();
         let packet = gp.packet.get();
@@ -108,21 +112,31 @@ fn caught_at_root<T>(payload: Box<dyn Any + Send>) -> Outcome<T> {
 }
 
 /// On the goroutine's stack, below nothing: leaves it for ever.
-pub(crate) extern "C" fn goexit1() -> ! {
+///
+/// # Safety
+/// That of [`ExitFn`](arch::ExitFn): the goroutine's entry has returned, so no frame is left behind that
+/// somebody counts on.
+pub(crate) unsafe extern "C" fn goexit1() -> ! {
     let (Some(inside), Some(gp)) = (Inside::enter(), tls::getg()) else {
         throw("goexit1 outside a goroutine");
     };
     let m = inside.into_switch();
-    // SAFETY: the running goroutine switches away; `goexit0` never resumes it.
+    // SAFETY: clauses of `mcall`: `gp` is the running goroutine and `m` its M, as of `enter` and `getg`, whose g0
+    // was saved when the goroutine was resumed; `goexit0` keeps `OnG0Fn`'s contract, and never resumes us.
     unsafe { arch::mcall(goexit0, G::gobuf(gp), m.g0()) };
     throw("a goroutine that had ended was resumed");
 }
 
 /// On g0: the goroutine has left its stack.
+///
+/// # Safety
+/// That of [`OnG0Fn`](arch::OnG0Fn), from `goexit1`.
 unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: `goexit1` passed its goroutine and its M.
+    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
+    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`).
     let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
-    // SAFETY: the goroutine is ours until the join word says that it has ended.
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); it was running on this M, so it is ours until the join
+    // word says that it has ended.
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Dead);
     m.curg.set(ptr::null_mut());
@@ -140,17 +154,18 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     match at_end {
         // `gp` must not be touched in these two: the handle's owner may free it.
         AtEnd::Keep => {}
-        // SAFETY: a parked joiner put its waiter there; the end of this goroutine
-        // is what it waits for.
+        // SAFETY: `set_waiter` put it there (`join.rs`, invariant 3), from `to_word`, as the last step of a
+        // joiner's park; we have taken it out, by a read-modify-write, so we alone may wake it.
         AtEnd::Wake(waiter) => unsafe { Waiter::from_word(waiter).ready() },
         AtEnd::Free => free(gp, m.held_p()),
     }
     if wired { leave_thread(m) } else { schedule(m) }
 }
 
-/// Returns an ended goroutine's slot to the pool. The caller is its last owner.
+/// Returns an ended goroutine's slot to the pool. The caller is its last owner (`join.rs`, invariant 2), and
+/// holds `p`, or no P.
 pub(crate) fn free(gp: NonNull<G>, p: Option<&P>) {
-    // SAFETY: the caller is the last owner.
+    // SAFETY: a G for ever, Dead, and the caller's, who is the last to have an interest in it.
     let g = unsafe { gp.as_ref() };
     g.clear_name();
     casgstatus(&g.status, GStatus::Dead, GStatus::Idle);

@@ -3,7 +3,7 @@
 //! A free slot, the closure moved into it, one frame laid, the G made `runnext`:
 //! nothing is allocated unless the closure or its result is very large.
 
-use crate::arch::{self, Gobuf};
+use crate::arch::{self, EntryFn, Gobuf};
 use crate::base::config;
 use crate::life::goexit::{self, Outcome};
 use crate::proc::g::G;
@@ -49,8 +49,8 @@ pub(crate) const fn is_large<V>() -> bool {
 /// The outcome is stored as `Outcome<T>`, or as `Outcome<Box<T>>` if [`is_large`]`::<T>()`.
 ///
 /// # Safety
-/// `F` and `T` may outlive what they borrow: the caller sees to it that the
-/// goroutine has ended, and its outcome is gone, before that.
+/// What `F` and `T` borrow stays until the goroutine has ended and its outcome is gone: the types do not
+/// say so.
 pub(crate) unsafe fn newproc<F, T>(
     f: F,
     options: Options,
@@ -61,28 +61,39 @@ where
     T: Send,
 {
     // Each `if` for itself, so that only the one that is meant is compiled: every closure has its own.
-    if const { is_large::<F>() } {
-        let f = Box::new(f);
-        if const { is_large::<T>() } {
+    // SAFETY: caller's clause: what `f` and its value borrow stays. So does what they borrow in a box.
+    unsafe {
+        if const { is_large::<F>() } {
+            let f = Box::new(f);
+            if const { is_large::<T>() } {
+                start(move || Box::new(f()), options, at)
+            } else {
+                start(f, options, at)
+            }
+        } else if const { is_large::<T>() } {
             start(move || Box::new(f()), options, at)
         } else {
             start(f, options, at)
         }
-    } else if const { is_large::<T>() } {
-        start(move || Box::new(f()), options, at)
-    } else {
-        start(f, options, at)
     }
 }
 
 /// What of the start depends on the closure: the rest, [`Newborn`], is compiled once.
-fn start<F, T>(f: F, options: Options, at: &'static Location<'static>) -> io::Result<NonNull<G>>
+///
+/// # Safety
+/// As for [`newproc`]: what `F` and `T` borrow stays until the goroutine has ended and its outcome is gone.
+unsafe fn start<F, T>(
+    f: F,
+    options: Options,
+    at: &'static Location<'static>,
+) -> io::Result<NonNull<G>>
 where
     F: FnOnce() -> T + Send,
     T: Send,
 {
     let newborn = Newborn::new(Layout::new::<Packet<F, T>>(), options, at)?;
-    // SAFETY: the packet is laid out for an `F`, which `entry` takes out.
+    // SAFETY: the packet is laid out for an `F`, and empty; clause of `run`: then it holds what `entry::<F, T>`
+    // takes out of it. That `f` may run at any time until the goroutine's end is the caller's clause.
     unsafe {
         newborn.packet.cast::<F>().write(f);
         Ok(newborn.run(goexit::entry::<F, T>))
@@ -90,7 +101,10 @@ where
 }
 
 /// Makes a goroutine that runs `f` and has no handle, in `slot`; `id` is from `count_start`. It is runnable, and the caller's to queue. Nothing of `f` runs here.
-pub(crate) fn make_detached<F: FnOnce() + Send + 'static>(
+///
+/// # Safety
+/// The slot is Idle and the caller's.
+pub(crate) unsafe fn make_detached<F: FnOnce() + Send + 'static>(
     slot: NonNull<G>,
     id: u64,
     f: F,
@@ -100,9 +114,10 @@ pub(crate) fn make_detached<F: FnOnce() + Send + 'static>(
     const {
         assert!(!is_large::<F>(), "lies in the slot");
     }
-    let packet = born(slot, id, Layout::new::<Packet<F, ()>>(), root, None, at);
-    // SAFETY: the packet is laid out for an `F`, which `entry` takes out. The slot is ours.
+    // SAFETY: caller's clause: the slot is Idle and ours. The packet is laid out for an `F`, which is `'static`,
+    // and then holds what `entry::<F, ()>` takes out of it.
     unsafe {
+        let packet = born(slot, id, Layout::new::<Packet<F, ()>>(), root, None, at);
         packet.cast::<F>().write(f);
         slot.as_ref().join.reset(false);
         lay_first_frame(slot, packet, goexit::entry::<F, ()>);
@@ -126,14 +141,17 @@ impl Newborn {
         let inside = Inside::enter();
         let p = inside.as_ref().and_then(Inside::p);
         let gp = take_slot(p, size_log2)?;
-        let packet = born(
-            gp,
-            SCHED.count_start(p),
-            packet,
-            current_root(),
-            options.name,
-            at,
-        );
+        // SAFETY: `take_slot` gives an Idle slot that is ours.
+        let packet = unsafe {
+            born(
+                gp,
+                SCHED.count_start(p),
+                packet,
+                current_root(),
+                options.name,
+                at,
+            )
+        };
         Ok(Newborn { gp, packet, inside })
     }
 
@@ -141,9 +159,9 @@ impl Newborn {
     ///
     /// # Safety
     /// The packet holds what `entry` takes out of it.
-    unsafe fn run(self, entry: extern "C" fn(*mut u8)) -> NonNull<G> {
+    unsafe fn run(self, entry: EntryFn) -> NonNull<G> {
         let Newborn { gp, packet, inside } = self;
-        // SAFETY: caller's clause; the slot is ours.
+        // SAFETY: the slot is Idle and ours, from `new`; caller's clause: the packet holds what `entry` wants.
         unsafe { lay_first_frame(gp, packet, entry) };
         drop(inside);
         submit_next(gp);
@@ -152,7 +170,10 @@ impl Newborn {
 }
 
 /// Fills in a slot that was taken, for a goroutine with a handle; gives its packet.
-fn born(
+///
+/// # Safety
+/// The slot is Idle and the caller's.
+unsafe fn born(
     gp: NonNull<G>,
     id: u64,
     packet: Layout,
@@ -160,8 +181,9 @@ fn born(
     name: Option<Arc<str>>,
     at: &'static Location<'static>,
 ) -> *mut u8 {
-    // SAFETY: the slot is Idle and ours. The packet lies below the G, where every
-    // slot has room for it beside the stack (`stack/layout.rs`).
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); its cells are ours to fill: caller's clause. The packet lies
+    // below the G, where every slot has room beside the stack for `MAX_INLINE` bytes, and to spare for a tag and
+    // the alignment (`stack/layout.rs`).
     unsafe {
         let g = gp.as_ref();
         g.born(id, root.unwrap_or(id), held::epoch(), at, name);
@@ -177,8 +199,10 @@ fn born(
 ///
 /// # Safety
 /// The slot is Idle and the caller's; the packet holds what `entry` takes out of it.
-unsafe fn lay_first_frame(gp: NonNull<G>, packet: *mut u8, entry: extern "C" fn(*mut u8)) {
-    // SAFETY: the slot is Idle and ours; the first frame lies below the packet.
+unsafe fn lay_first_frame(gp: NonNull<G>, packet: *mut u8, entry: EntryFn) {
+    // SAFETY: clauses of `init_stack`: the packet's address, rounded down to 16; the stack that was asked for lies
+    // below it, and nothing is on it, since the slot was Idle (caller's clause). `entry` gets its G, and finds the
+    // packet as it wants it (caller's clause); `goexit1` comes after it. The cells are ours until somebody queues it.
     unsafe {
         let sp = arch::init_stack(
             align_down(packet, 16),
@@ -193,7 +217,7 @@ unsafe fn lay_first_frame(gp: NonNull<G>, packet: *mut u8, entry: extern "C" fn(
 
 /// The root of the running goroutine, which those that it starts inherit.
 pub(crate) fn current_root() -> Option<u64> {
-    // SAFETY: the running goroutine is alive.
+    // SAFETY: a G for ever, of which only an atomic is read.
     tls::goroutine().map(|parent| unsafe { parent.as_ref() }.root())
 }
 

@@ -44,9 +44,11 @@ pub struct Timed<T> {
     value: T,
 }
 
-// SAFETY: the timer is reached under `serial` and its heap's lock (invariant 1).
+// SAFETY: it may be moved with its value: the timer depends on no thread, and while it is in a heap, which holds
+// a reference, nobody can move it.
 unsafe impl<T: Send> Send for Timed<T> {}
-// SAFETY: as above.
+// SAFETY: to share it is to share the value, and the timer, whose cells are touched under `serial` and its heap's
+// lock only (invariant 1).
 unsafe impl<T: Sync> Sync for Timed<T> {}
 
 impl<T: TimedCall> Timed<T> {
@@ -82,7 +84,8 @@ impl<T: TimedCall> Timed<T> {
                 mem::forget(Arc::clone(self));
             }
             self.timer.set_start(due, start);
-            // SAFETY: the reference that the heap has keeps the timer in place.
+            // SAFETY: clauses of `add`: under `serial` the timer has just been taken out of its heap, or was in
+            // none. The reference that the heap has keeps it in place, and is what `make::<T>` takes.
             (was_armed, unsafe { heap.add(&self.timer) })
         };
         if earliest {
@@ -105,8 +108,8 @@ impl<T: TimedCall> Timed<T> {
             }
         };
         if let Some(heaps) = heaps {
-            // SAFETY: the reference that the heap had, ours since we took the timer out. It is not
-            // the last: the caller has one.
+            // SAFETY: the reference that `arm` left to the heap (`Arc::as_ptr`), ours since we took the timer out.
+            // It is not the last: the caller has one.
             drop(unsafe { Arc::from_raw(heaps.arg.cast::<Self>()) });
         }
         heaps.is_some()
@@ -127,11 +130,14 @@ impl<T: TimedCall> Timed<T> {
 /// Makes the goroutine of a `Timed<T>`, whose heap's reference it gets.
 ///
 /// # Safety
-/// The caller has taken the timer out of the heap and owns the slot.
+/// That of [`Start::make`], for a `start` that `Timed::<T>::arm` has made.
 unsafe fn make<T: TimedCall>(start: &Start, slot: NonNull<G>, id: u64) {
-    // SAFETY: `arm` left the reference to who takes out the timer.
-    let this = unsafe { Arc::from_raw(start.arg.cast::<Timed<T>>()) };
-    make_detached(slot, id, move || T::call(&this), start.root, start.site);
+    // SAFETY: caller's clauses: it has taken the timer out of the heap, so it has the reference that `arm` left
+    // there, and gives it to us; and the slot is Idle and its own.
+    unsafe {
+        let this = Arc::from_raw(start.arg.cast::<Timed<T>>());
+        make_detached(slot, id, move || T::call(&this), start.root, start.site);
+    }
 }
 
 impl<T> Deref for Timed<T> {

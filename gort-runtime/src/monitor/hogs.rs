@@ -132,7 +132,7 @@ impl Hogs {
     /// A P was taken from `m` and `gp`, which had not announced a blocking call, and sleeps or
     /// seems to compute. The P has not been handed on yet.
     pub(crate) fn lost_p(&mut self, m: &'static M, gp: NonNull<G>, sleeps: bool, now: u64) {
-        // SAFETY: a slot's G stays valid for ever.
+        // SAFETY: a G for ever (`stack/mod.rs`, promise 3), of which only an atomic is read.
         let suspect = unsafe { gp.as_ref() }.suspect.load(Relaxed);
         self.all.push(Lost {
             m,
@@ -294,7 +294,7 @@ impl Lost {
         };
         let became_hog = self.verdict == Verdict::Hog && before != Verdict::Hog;
         if became_hog {
-            // SAFETY: a slot's G stays valid for ever. If the goroutine has come back
+            // SAFETY: a G for ever, of which only an atomic is written. If the goroutine has come back
             // meanwhile, an innocent one may be suspected until it next parks.
             let suspect = unsafe { &self.gp.as_ref().suspect };
             suspect.store(HAS_COMPUTED, Relaxed);

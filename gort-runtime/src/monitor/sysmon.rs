@@ -226,8 +226,8 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
     seen.resize_with(SCHED.allp().len(), Seen::default);
     let mut looked = Looked::default();
     for (&p, seen) in SCHED.allp().iter().zip(seen) {
-        // SAFETY: an M's memory lives for ever; what we read of it is atomic, or read
-        // with its owner kept in user code.
+        // SAFETY: null or an M, and those live for ever (`proc/m.rs`). What sysmon touches of it is atomic, or `p`,
+        // with its thread kept in user code (`take`).
         let Some(m) = (unsafe { p.m.load(Acquire).as_ref() }) else {
             run_timers_of_surplus(p, now);
             continue;
@@ -331,7 +331,7 @@ fn has_work(p: &P, now: u64) -> bool {
         || (SCHED.global_has_work() && SCHED.idle.npidle() == 0)
 }
 
-/// Takes `p` from `m`; gives the goroutine that goes on without. The caller hands `p` on.
+/// Takes `p` from `m`; gives the goroutine that goes on without. The caller hands `p` on: it is sysmon's until then.
 fn take(p: &'static P, m: &M) -> Option<NonNull<G>> {
     let mut running = None;
     m.ownership.take(|| {

@@ -20,7 +20,7 @@
 //! a goroutine that sleeps for ever.
 //!
 //! # Rules
-//! 1. One user per direction at a time; `gort::net` has a lock for each.
+//! 1. One user per direction at a time (a clause of `PollDesc::new`); `gort::net` has a lock for each.
 //! 2. The user that parked armed a timer at most until it runs again (it takes the timer out
 //!    before it does anything else). So a timer that finds a waiter finds its own.
 //!

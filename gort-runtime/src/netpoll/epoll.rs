@@ -48,7 +48,7 @@ pub(super) struct Epoll {
 
 impl Epoll {
     pub(super) fn new() -> io::Result<Self> {
-        // SAFETY: no pointers; what succeeds is a new descriptor.
+        // SAFETY: no pointers; what succeeds is a new descriptor, which is nobody else's.
         let (epoll, eventfd, dead) = unsafe {
             (
                 owned(libc::epoll_create1(libc::EPOLL_CLOEXEC))?,
@@ -156,7 +156,7 @@ impl Epoll {
         let timeout = match block {
             Block::No => Duration::ZERO,
             Block::Until(when) => Duration::from_nanos(when.saturating_sub(now())),
-            // SAFETY: `at` is `max` events long.
+            // SAFETY: `at` is `max` events long (`wait` passes an array of that many).
             Block::ForEver => return unsafe { libc::epoll_wait(epoll, at, max, -1) },
         };
         if !timeout.is_zero() && self.has_pwait2.load(Relaxed) {
@@ -194,7 +194,7 @@ impl Epoll {
 /// `fd` is a descriptor that nobody else owns, or -1.
 unsafe fn owned(fd: RawFd) -> io::Result<OwnedFd> {
     check(fd)?;
-    // SAFETY: the caller's clause.
+    // SAFETY: it is not -1, so it is a descriptor that nobody else owns: caller's clause.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

@@ -150,7 +150,8 @@ pub(crate) fn poll(until: Option<Nanos>, ready: &GQueue) {
     }
 }
 
-/// Takes what events there are, unless somebody else is just doing it.
+/// Takes what events there are, unless somebody else is just doing it. Who is ready goes to `ready`: the
+/// caller owns them, and is to make them runnable.
 pub(crate) fn look(ready: &GQueue) {
     let Some(epoll) = EPOLL.get() else { return };
     if LOOKING.swap(true, Acquire) {
@@ -178,7 +179,8 @@ fn deliver(event: Event, ready: &GQueue) {
         event.writable.then(|| desc.write.ready()),
     ];
     for word in woken.into_iter().flatten().flatten() {
-        // SAFETY: `iowait.rs` put the waiter there, and the slot gave us the right to wake it.
+        // SAFETY: `iowait.rs` put the word there, from `to_word`, as the last step of the waiter's park; taking it out
+        // of the slot is the right to wake it, which goes to the owner of `ready` (`poll`, `look`).
         unsafe { Waiter::from_word(word).ready_into(ready) };
     }
 }

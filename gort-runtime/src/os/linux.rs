@@ -142,11 +142,12 @@ pub(crate) unsafe fn give_back_pages(start: std::ptr::NonNull<u8>, len: usize) {
     let mut resident = [0_u8; 64];
     let addr = start.as_ptr().cast();
     let untouched = len / page_size() <= resident.len()
-        // SAFETY: `resident` has a byte for each page.
+        // SAFETY: `resident` has a byte for each page (looked at just before); `addr` begins one (caller's clause).
         && unsafe { libc::mincore(addr, len, resident.as_mut_ptr()) } == 0
         && resident.iter().all(|page| page & 1 == 0);
     if !untouched {
-        // SAFETY: caller's clause. A refusal leaves them committed.
+        // SAFETY: caller's clause: whole pages of an anonymous mapping, whose contents nobody needs. A refusal leaves
+        // them committed.
         unsafe { libc::madvise(addr, len, libc::MADV_DONTNEED) };
     }
 }

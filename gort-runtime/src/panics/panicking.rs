@@ -34,7 +34,7 @@ pub(crate) fn take_note(abort: bool) {
     panic::set_hook(Box::new(move |info| {
         unwind::begins();
         if abort && let Some(gp) = tls::getg() {
-            // SAFETY: the running goroutine owns itself.
+            // SAFETY: a G for ever (`stack/mod.rs`, promise 3); it runs here, so it owns its cells.
             if !unsafe { gp.as_ref() }.panicked.replace(true) {
                 PANICKED.fetch_add(1, Relaxed);
             }
@@ -63,7 +63,7 @@ struct GoexitPayload;
 
 /// Begins the exit of the running goroutine `gp`.
 pub(crate) fn exit(gp: NonNull<G>) -> ! {
-    // SAFETY: the running goroutine owns itself.
+    // SAFETY: a G for ever; it runs on this thread (caller's word), which owns its cells.
     let exits = unsafe { &gp.as_ref().exits };
     // It is never 0 again.
     exits.set(exits.get().saturating_add(1));
@@ -79,7 +79,7 @@ pub(crate) fn exit_again() -> ! {
 /// How often the running goroutine has called [`goexit`](crate::goexit()).
 #[inline]
 pub(crate) fn exits() -> u32 {
-    // SAFETY: the running goroutine owns itself.
+    // SAFETY: a G for ever; it runs here, so it owns its cells.
     tls::getg().map_or(0, |gp| unsafe { gp.as_ref() }.exits.get())
 }
 

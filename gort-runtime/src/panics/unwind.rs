@@ -49,7 +49,8 @@ thread_local! {
 /// Lets `look` see the state of whoever calls; without effect while the thread's is being destroyed.
 fn with<R>(look: impl FnOnce(&Unwinding) -> R) -> Option<R> {
     match tls::getg() {
-        // SAFETY: the running goroutine owns itself, and `look` does not park.
+        // SAFETY: a G for ever (`stack/mod.rs`, promise 3); it runs here, so it owns its cells, also while `look`
+        // runs, which does not park (all calls are in this file).
         Some(gp) => Some(look(unsafe { &gp.as_ref().unwinding })),
         None => with_threads(look),
     }
@@ -215,6 +216,6 @@ fn quietly_last(payload: Payload) {
 /// # Safety
 /// As for [`ptr::drop_in_place`].
 pub(crate) unsafe fn discard_in_place<T>(at: *mut T) {
-    // SAFETY: caller's clause.
+    // SAFETY: caller's clause: what `drop_in_place` asks for; called once.
     quietly(|| unsafe { ptr::drop_in_place(at) });
 }

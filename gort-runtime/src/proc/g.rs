@@ -18,16 +18,28 @@
 //!
 //! | field | written by | read by |
 //! |---|---|---|
-//! | `buf` | `mcall`, on behalf of the running goroutine; the spawner | whoever resumes it |
-//! | `status` | the owner | anyone (a dump sees some recent state) |
-//! | `schedlink`, `is_new`, `runnable_since` | whoever holds the G in a list | the same |
-//! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst |
-//! | `suspect` | the spawner; the M that runs it; sysmon | who takes it out of a queue |
+//! | `buf` | `mcall`, on behalf of the running goroutine; the spawner | whoever resumes it; an observer while the G is Observed |
+//! | `status` | the owner | anyone (a dump sees some recent state); atomic |
+//! | `schedlink` | whoever owns the list that the G is in (`gqueue.rs`) | the same |
+//! | `is_new`, `runnable_since` | the owner of the Runnable G, the M that runs it | the same |
+//! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst; atomics |
+//! | `suspect` | the spawner; the M that runs it; sysmon | who takes it out of a queue; atomic |
 //! | `join` | see `join.rs` | |
 //! | `watchers` | under a lock, see `ending.rs` | |
-//! | `last_m` | the M that runs it | the M that takes it out of a queue |
-//! | `lockedm`, `wired`, `exits`, `panicked`, `unwinding` | the goroutine while running | the scheduler that took it out of a queue |
-//! | the rest | the spawner, before the G is published | anyone that keeps the slot alive |
+//! | `last_m` | the spawner; the M that has taken it out of a queue | the same, and its waker |
+//! | `lockedm`, `wired`, `exits`, `panicked`, `unwinding` | the goroutine while running; `goexit0` | the M that has taken it out of a queue |
+//! | `packet` | the spawner | the goroutine; then its handle (`join.rs`, invariant 1) |
+//! | `name`, `named` | the spawner; whoever frees the slot | anyone, under `name`'s lock; the same |
+//! | `id`, `root`, `spawned_at` | the spawner | anyone (a dump may see those of another goroutine); atomics |
+//! | `stack` | `new`, when the slot is carved | anyone |
+//!
+//! # What a pointer to a G is worth
+//! A `NonNull<G>` in this crate is one to the G of a carved slot, which stays a valid G for ever (`stack/mod.rs`,
+//! promise 3), and was derived from the pointer to its whole region, so the packet can be reached by it (not
+//! those that observers make of a `&G`: `report/list.rs`, `monitor/sysmon.rs`). To make a `&G` of it is
+//! therefore always sound, also while others write: all that is ever written after `new` is in cells and atomics.
+//! What has to be argued is who may touch a cell: whom the table names. G is not `Sync`, so nothing but these
+//! pointers brings one to another thread.
 
 use crate::arch::Gobuf;
 use crate::base::lock::Lock;
@@ -222,7 +234,7 @@ impl G {
 }
 
 fn location(addr: usize) -> Option<&'static Location<'static>> {
-    // SAFETY: the word is 0 or the address of a `&'static Location` (`born`,
-    // `set_wait`); such references are never invalid.
+    // SAFETY: the word is 0 or the address of a `&'static Location`, exposed by `born` or `set_wait`; such
+    // references are never invalid, and what they point to was there before any thread.
     unsafe { ptr::with_exposed_provenance::<Location<'static>>(addr).as_ref() }
 }

@@ -1,8 +1,15 @@
 //! Queues of goroutines linked through `schedlink`.
 //!
 //! A G is in at most one such list at a time; whoever owns the list owns the
-//! link. Not synchronised: the lists live behind the scheduler's lock, in one
-//! P, or in a local variable.
+//! link, and what the list's Gs were owned for. They are
+//! - Runnable: run queues, and what is on its way into one;
+//! - Idle: free slots;
+//! - Waiting, with the right to wake them won by whoever filled the list (`Waiter::ready_into`,
+//!   `Timers::run`): nobody else ends their wait.
+//!
+//! In each case `gstatus.rs` makes one actor the owner of the G, and that is the list's owner. Not synchronised:
+//! the lists live behind a lock (the scheduler's, the pool's, an inbox's), in one P or one M, or in a local
+//! variable.
 
 use crate::proc::g::G;
 use std::cell::Cell;
@@ -16,8 +23,8 @@ pub(crate) struct GQueue {
     len: Cell<u32>,
 }
 
-// SAFETY: a queue owns the Gs that are in it (Runnable or Idle: no M touches
-// them), so moving it to another thread moves them too.
+// SAFETY: the Gs that are in it are the queue's owner's (see the header): in no other list, run by no M, and
+// woken by nobody else. So moving it to another thread moves them too.
 unsafe impl Send for GQueue {}
 
 impl GQueue {
@@ -46,7 +53,8 @@ impl GQueue {
 
     /// Adds `gp` at the tail. The caller owns `gp`.
     pub(crate) fn push_back(&self, gp: NonNull<G>) {
-        // SAFETY: the caller owns `gp`, the queue owns its tail.
+        // SAFETY: both are Gs for ever (`stack/mod.rs`, promise 3); the links are ours: the caller owns `gp`, the
+        // queue its tail.
         unsafe {
             gp.as_ref().schedlink.set(ptr::null_mut());
             match NonNull::new(self.tail.get()) {
@@ -60,7 +68,7 @@ impl GQueue {
 
     /// Adds `gp` at the head. The caller owns `gp`.
     pub(crate) fn push_front(&self, gp: NonNull<G>) {
-        // SAFETY: the caller owns `gp`.
+        // SAFETY: a G for ever; its link is ours, as the caller owns it.
         unsafe { gp.as_ref() }.schedlink.set(self.head.get());
         if self.tail.get().is_null() {
             self.tail.set(gp.as_ptr());
@@ -72,7 +80,7 @@ impl GQueue {
     /// Takes the head; the caller owns it from now on.
     pub(crate) fn pop_front(&self) -> Option<NonNull<G>> {
         let gp = NonNull::new(self.head.get())?;
-        // SAFETY: the queue owns its head.
+        // SAFETY: a G for ever; its link is the queue's, as it is the head.
         let next = unsafe { gp.as_ref() }.schedlink.get();
         self.head.set(next);
         if next.is_null() {
@@ -88,7 +96,7 @@ impl GQueue {
             return;
         };
         match NonNull::new(self.tail.get()) {
-            // SAFETY: the queue owns its tail.
+            // SAFETY: a G for ever; its link is the queue's, as it is the tail.
             Some(tail) => unsafe { tail.as_ref() }.schedlink.set(head.as_ptr()),
             None => self.head.set(head.as_ptr()),
         }

@@ -2,7 +2,8 @@
 //! stays there.
 //!
 //! `next`, `local` and what is counted belong to the M's own thread. Others put goroutines that they
-//! make ready into `inbox`; the policy is in `sched/pinned.rs`.
+//! make ready into `inbox`, which has a lock; `len` and `resting` are atomics, `rests_wired` is under the
+//! scheduler's lock. The policy is in `sched/pinned.rs`.
 //!
 //! # Nobody is forgotten in an inbox
 //! Sender: puts, full barrier, reads `resting`. Owner, before it sleeps without a P, under the

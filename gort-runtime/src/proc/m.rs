@@ -1,19 +1,35 @@
 //! M: an OS thread that runs goroutines. Its own stack is g0's.
 //!
 //! # Who may touch what
-//! | field | written by |
-//! |---|---|
-//! | `g0`, `curg`, `calls_for`, `p`, `commit`, `lockedg` | the M's own thread |
-//! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | whoever wakes the M, before `note.wake()`; then its own thread |
-//! | `unlike_others` | whoever starts the M's thread, before that; then its own thread |
-//! | `idle`, `idle_next`, `polls` | under the scheduler's lock |
-//! | `tid`, `cpu_clock` | the M's own thread; sysmon reads them |
-//! | `times_taken` | sysmon |
-//! | `home` | see `home.rs` |
-//! | `ownership`, `calls` | see `ownership.rs` and `api/blocking.rs` |
+//! | field | written by | read by others |
+//! |---|---|---|
+//! | `g0` | its own thread: `mcall`, in assembly | |
+//! | `commit`, `system_call` | its own thread | |
+//! | `p` | its own thread, inside the runtime | sysmon, with the thread kept in user code |
+//! | `curg`, `calls_for`, `lockedg` | its own thread | observers; atomics (`base/shown.rs`) |
+//! | `tid`, `cpu_clock`, `calls` | its own thread | sysmon; atomics |
+//! | `times_taken` | sysmon | atomic |
+//! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | whoever has picked the M, until it wakes it or starts its thread; then its own thread | |
+//! | `unlike_others` | whoever starts the M's thread, before that; then its own thread | |
+//! | `idle`, `idle_next` | under the scheduler's lock | the same |
+//! | `polls` | under the scheduler's lock | whoever wakes it; atomic |
+//! | `home` | see `home.rs` | |
+//! | `note`, `ownership` | atomics: see `note.rs`, `ownership.rs` | |
+//! | `id`, `all_next` | `leak`, before the M is in the list of all | anyone |
 //!
-//! An M's memory is never returned: an exited thread's M is used again by the next. So all
-//! Ms there ever were can be listed at any time ([`M::all`]).
+//! *Its own thread* is the one whose thread-local word names the M (`tls.rs`), whatever runs there: g0, or a
+//! goroutine. *Picked* is an M that one thread has taken, under the scheduler's lock, out of the list in which it
+//! slept, of those whose threads have exited, or has just made; or to which the goroutine is wired that
+//! it has taken out of a queue. Nobody else picks it until it has slept again.
+//!
+//! What passes from one column to another is ordered:
+//! - from whoever picked an M to its thread by `note` (wake, sleep), or by the start of the thread;
+//! - from an exited thread to the next that has its M by the scheduler's lock (`thread_ended`);
+//! - between the thread and sysmon, for `p`, by the handshake of `ownership.rs`.
+//!
+//! An M's memory is never returned: [`M::leak`] alone makes one, and an exited thread's M is used again by
+//! the next. So all Ms there ever were can be listed at any time ([`M::all`]), and a pointer to an M is good
+//! for ever.
 
 use crate::arch::Gobuf;
 use crate::base::note::Note;
@@ -31,7 +47,8 @@ use std::cell::Cell;
 use std::iter;
 use std::ptr;
 
-/// What `park_m` calls once the goroutine is Waiting; see `park.rs`.
+/// What `park_m` calls once the goroutine is Waiting; see `park.rs`. Whoever sets it answers for it that `f(arg)`
+/// may be called once, on g0, after the goroutine has been switched away.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Commit {
     pub(crate) f: unsafe fn(*mut ()) -> bool,
@@ -94,10 +111,10 @@ static ALL: AtomicPtr<M> = AtomicPtr::new(ptr::null_mut());
 
 const _: () = assert!(std::mem::offset_of!(M, g0) == 0);
 
-// SAFETY: the table above says who may touch each cell; hand-overs go through
-// the scheduler's lock or through `note`, which release and acquire.
+// SAFETY: each cell is touched only by whom the table above names: one thread at a time, and those that
+// follow each other are ordered by what is listed below the table.
 unsafe impl Sync for M {}
-// SAFETY: as above.
+// SAFETY: no field depends on the thread that made it; what points to Gs and Ps is governed by their tables.
 unsafe impl Send for M {}
 
 impl M {
@@ -140,12 +157,14 @@ impl M {
     /// Makes one, for ever.
     pub(crate) fn leak() -> &'static Self {
         static NEXT_ID: AtomicU32 = AtomicU32::new(0);
-        let m = Box::leak(Box::new(M::new(NEXT_ID.fetch_add(1, Relaxed))));
+        // Shared from the start: what the list holds is as good as any other reference.
+        let m: &'static Self = Box::leak(Box::new(M::new(NEXT_ID.fetch_add(1, Relaxed))));
         let mut head = ALL.load(Relaxed);
         loop {
             m.all_next.set(head);
-            // Release: who finds it in the list sees it whole.
-            match ALL.compare_exchange_weak(head, m, Release, Relaxed) {
+            // Release: who finds it in the list sees it whole. (And what is behind it: the loads that
+            // found `head` need not acquire, as read-modify-writes continue each other's releases.)
+            match ALL.compare_exchange_weak(head, ptr::from_ref(m).cast_mut(), Release, Relaxed) {
                 Ok(_) => return m,
                 Err(other) => head = other,
             }
@@ -155,7 +174,8 @@ impl M {
     /// Every M there ever was.
     pub(crate) fn all() -> impl Iterator<Item = &'static M> {
         let deref = |m: *mut M| {
-            // SAFETY: null or an M of the list, which lives for ever.
+            // SAFETY: null or an M that `leak` put into the list, which lives for ever. Acquire (`ALL`) sees it
+            // whole, and through it those that were in the list before.
             unsafe { m.as_ref() }
         };
         iter::successors(deref(ALL.load(Acquire)), move |m| deref(m.all_next.get()))
@@ -167,7 +187,7 @@ impl M {
         if gp.is_null() {
             gp = self.calls_for.get();
         }
-        // SAFETY: null or a G, which stays one for ever.
+        // SAFETY: null or a G, which stays one for ever (`stack/mod.rs`, promise 3).
         unsafe { gp.as_ref() }
     }
 
@@ -178,15 +198,16 @@ impl M {
         self.calls.store(calls.wrapping_add(calls & 1), Relaxed);
     }
 
-    /// The thread's own context, for `mcall`.
+    /// The thread's own context, for `mcall`: a pointer to the whole M, which g0's side makes of it again.
     pub(crate) fn g0(&self) -> *mut Gobuf {
-        self.g0.as_ptr()
+        // Not `self.g0.as_ptr()`, which may be used for that field only.
+        ptr::from_ref(self).cast_mut().cast()
     }
 
     /// The P of this M, which must be the calling thread's, inside the runtime.
     #[inline(always)]
     pub(crate) fn held_p(&self) -> Option<&'static P> {
-        // SAFETY: null or a P; Ps live for ever.
+        // SAFETY: null or a P; Ps live for ever (`sched/allp.rs`).
         unsafe { self.p.get().as_ref() }
     }
 

@@ -10,7 +10,7 @@
 //!   by the owner.
 //!
 //! # Protocol
-//! *Owner, entering*: `mark = 1`; light barrier; if `request` is `NONE` it may touch its P.
+//! *Owner, entering*: `mark = 1`; light barrier; if `request` is `NONE` (acquire) it may touch its P.
 //! Otherwise `mark = 0`, and wait for the verdict: `NONE` → enter again; `TAKEN` → the P is
 //! lost: clear `request` and the P pointer, and go on without.
 //! *Owner, leaving*: `mark = 0`, release.
@@ -24,7 +24,11 @@
 //! later entry sees the request. What the owner did inside is released by `mark = 0`
 //! and acquired by sysmon's load, so the next owner of the P sees it.
 //!
-//! Only the owner ever changes its M's P pointer.
+//! # The P pointer
+//! Only the owner ever changes its M's P pointer (`M::p`, a plain cell), and only inside. Sysmon reads it
+//! between its look at `mark` and its verdict. What the owner wrote there before is released by `mark = 0`, as
+//! above. And the verdict is a release that the owner acquires before it writes the pointer again, whether it
+//! has noticed that it was asked or has come when all was over.
 
 use crate::base::prim::{
     AtomicU32,
@@ -79,7 +83,8 @@ impl Ownership {
     pub(crate) fn enter(&self) -> bool {
         self.mark.store(INSIDE, Relaxed);
         light_barrier();
-        if self.request.load(Relaxed) == NONE {
+        // Acquire: sysmon has asked in vain and read the P pointer, which we may change now.
+        if self.request.load(Acquire) == NONE {
             return true;
         }
         self.enter_slow()
@@ -101,7 +106,7 @@ impl Ownership {
                 _ => {
                     self.mark.store(INSIDE, Relaxed);
                     light_barrier();
-                    if self.request.load(Relaxed) == NONE {
+                    if self.request.load(Acquire) == NONE {
                         return true;
                     }
                 }

@@ -1,9 +1,24 @@
 //! P: the right to run goroutines, and what goes with it.
 //!
-//! There are `max_procs` of them; an M must hold one to run goroutines. Fields
-//! without an atomic belong to the M that holds the P, or to the scheduler's
-//! lock while the P is idle (`link`). Hand-overs go through that lock or through
-//! `M::nextp` and its note, which release and acquire.
+//! There are `max_procs` of them; an M must hold one to run goroutines.
+//!
+//! # Who may touch what
+//! | field | written by | read by others |
+//! |---|---|---|
+//! | `streak`, `new_in_a_row`, `due_in_a_row`, `due_runs`, `due_ns`, `slice_start`, `looks`, `coarse_now`, `ids`, `rng`, `free`, the sampling in `stats` | the holder | |
+//! | `dispatches`, `schedtick`, `started`, `ended`, the counts in `stats` | the holder | anyone; atomics |
+//! | `m` | the holder; sysmon, which takes the P | sysmon, traces; atomic |
+//! | `slice_is_over` | the holder, sysmon | atomic |
+//! | `unused`, `link` | under the scheduler's lock | the same |
+//! | `runq`, `timers` | see `runq.rs` (whose owner is the holder), `time/heap.rs` | |
+//! | `id` | `new` | anyone |
+//!
+//! The *holder* is the M whose `p` names the P, and which is inside the runtime: on g0, or in a goroutine that has
+//! entered (`ownership.rs`). On its way from one M to the next the P is with whoever has released or taken it
+//! (sysmon), until it is in the idle list or in a `nextp`.
+//!
+//! Hand-overs release and acquire: by the scheduler's lock (the idle list), by `M::nextp` and then `note` or the
+//! start of a thread, and from an M to sysmon by the handshake of `ownership.rs`.
 
 use crate::base::debug;
 use crate::base::prim::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -29,7 +44,7 @@ pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// One processor.
 pub(crate) struct P {
-    /// The M that holds this P, or null. Written by the holder; sysmon looks at it.
+    /// The M that holds this P, or null.
     pub(crate) m: AtomicPtr<M>,
     id: u32,
     /// Nobody holds it: it is idle, or surplus. Under the scheduler's lock.
@@ -73,9 +88,10 @@ pub(crate) struct P {
     pub(crate) stats: Stats,
 }
 
-// SAFETY: the header says who may touch each cell.
+// SAFETY: each cell is touched only by whom the table in the header names: one thread at a time, and those that
+// follow each other are ordered by the hand-overs listed below it.
 unsafe impl Sync for P {}
-// SAFETY: as above.
+// SAFETY: no field depends on the thread that made it; the slots in `free` are Idle and the P's.
 unsafe impl Send for P {}
 
 impl P {

@@ -23,7 +23,7 @@ pub(crate) fn take_slot(p: Option<&P>, size_log2: u8) -> io::Result<NonNull<G>> 
 
 /// Gives back a slot, which is Idle and the caller's.
 pub(crate) fn give_slot(p: Option<&P>, gp: NonNull<G>) {
-    // SAFETY: the slot is the caller's.
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3), of which only what never changes is read.
     match p.and_then(|p| p.free_default(unsafe { gp.as_ref() })) {
         Some(slots) => slots.give(gp),
         None => stack::free_one(gp),

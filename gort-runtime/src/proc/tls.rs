@@ -16,8 +16,7 @@ use std::ptr::NonNull;
 #[inline(always)]
 pub(crate) fn getm<'a>() -> Option<&'a M> {
     let m = arch::current_m().cast::<M>();
-    // SAFETY: the word is null or was set by `set_m` to an M; an M's memory is
-    // never unmapped, and the M itself lives as long as its thread, which is ours.
+    // SAFETY: the word is null or was set by `set_m` to an M, and those live for ever (`proc/m.rs`).
     unsafe { m.as_ref() }
 }
 

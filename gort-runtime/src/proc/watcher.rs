@@ -1,4 +1,7 @@
 //! Who watches for a goroutine's end: the record in the goroutine's list.
+//!
+//! It lies on the watcher's stack, and others write it under the list's lock (`life/ending.rs`) while its owner
+//! has references to it: so what changes is in cells.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,6 +12,7 @@ pub struct Watcher {
     pub(crate) next: Cell<*const Watcher>,
     /// A `Waiter` as a word, or 0 (a G knows watchers, and a waiter Gs).
     pub(crate) waiter: Cell<usize>,
+    /// Called under the list's lock with `arg`, from `Ending::enqueue` until `dequeue`: see there.
     pub(crate) win: unsafe fn(*const ()) -> bool,
     pub(crate) arg: Cell<*const ()>,
 }

@@ -96,7 +96,7 @@ fn write_detail(out: &mut String) -> fmt::Result {
     let now = os::now_ns();
     let mut p_of_m = HashMap::new();
     for (i, p) in SCHED.allp().iter().enumerate() {
-        // SAFETY: null or an M, whose memory lives for ever.
+        // SAFETY: null or an M, and those live for ever (`proc/m.rs`); `id` never changes.
         let m = unsafe { p.m.load(Relaxed).as_ref() }.map(|m| m.id);
         if m.is_none() && SCHED.is_surplus(p) {
             continue;
@@ -120,7 +120,7 @@ fn write_detail(out: &mut String) -> fmt::Result {
     let mut lockedm_of_g = HashMap::new();
     for (m, idle) in threads() {
         let curg = m.goroutine().map(|g| GoroutineId::new(g.id()));
-        // SAFETY: null or a G, which stays one for ever.
+        // SAFETY: null or a G, which stays one for ever (`stack/mod.rs`, promise 3); only an atomic is read.
         let lockedg = unsafe { m.lockedg.get().as_ref() }.map(|g| GoroutineId::new(g.id()));
         m_of_g.extend(curg.map(|g| (g, m.id)));
         lockedm_of_g.extend(lockedg.map(|g| (g, m.id)));

@@ -31,11 +31,13 @@ pub(crate) fn stack_of(gp: NonNull<G>, id: GoroutineId) -> String {
         pcs: [ptr::null_mut(); MOST],
         len: 0,
     };
-    // SAFETY: a G stays one for ever.
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3), of which atomics are read, and `buf` under the claim.
     let g = unsafe { gp.as_ref() };
     gstatus::observe(&g.status, || {
         if GoroutineId::new(g.id()) == id {
-            // SAFETY: we have claimed the goroutine: its context is saved, and stays.
+            // SAFETY: clauses of `call_from`: `collect` gets the `Stack` that it is meant for, which we leave alone
+            // meanwhile; and the context is saved and stays so, as we have claimed the goroutine (`gstatus.rs`), whose
+            // Waiting we acquired.
             unsafe {
                 stack.context = g.buf.get().sp;
                 arch::call_from(stack.context, collect, ptr::from_mut(&mut stack).cast());
@@ -57,12 +59,15 @@ struct Stack {
 }
 
 /// Called as if by the goroutine: collects its frames into the `Stack` at `arg`.
-extern "C" fn collect(arg: *mut u8) {
-    // SAFETY: `stack_of` passes its own.
+///
+/// # Safety
+/// `arg` is a `Stack` that nobody else touches meanwhile, and its context is a saved one.
+unsafe extern "C" fn collect(arg: *mut u8) {
+    // SAFETY: caller's clause: it is a `Stack`, and ours during the call.
     let stack = unsafe { &mut *arg.cast::<Stack>() };
-    // SAFETY: the context is a saved one.
+    // SAFETY: caller's clause: the context is a saved one.
     let first = unsafe { arch::saved_pc(stack.context) };
-    // SAFETY: only Windows has something to synchronise.
+    // SAFETY: what it leaves unsynchronised is a Windows library; libunwind may be used by several threads at once.
     unsafe {
         backtrace::trace_unsynchronized(|frame| {
             let pc = frame.ip().cast::<u8>();

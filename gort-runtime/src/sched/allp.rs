@@ -31,7 +31,7 @@ impl AllP {
     /// All Ps, surplus ones included. Empty before the runtime has started.
     #[inline]
     pub(crate) fn get(&self) -> &'static [&'static P] {
-        // SAFETY: null or a list that `set_procs` has leaked.
+        // SAFETY: null or a list that `set_procs` has leaked and nobody frees; acquire sees it whole.
         unsafe { self.list.load(Acquire).as_ref() }.map_or(&[], Vec::as_slice)
     }
 

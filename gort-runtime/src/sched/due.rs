@@ -159,7 +159,8 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
                 let Some(gp) = slot.take() else {
                     crate::base::throw::throw("a goroutine was to be started without a stack")
                 };
-                // SAFETY: `run` has taken the timer out for us; the slot is ours.
+                // SAFETY: the clauses of `make`: `run` has taken the timer out of the heap for us, and the
+                // slot is Idle and ours, from `take_slot`. So is the goroutine, until it is queued.
                 unsafe {
                     (start.make)(&start, gp, SCHED.count_start(p));
                     let g = gp.as_ref();

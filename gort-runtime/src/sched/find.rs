@@ -129,7 +129,7 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
 #[inline]
 fn local(p: &P) -> Option<Found> {
     if let Some(gp) = p.runq.get_next() {
-        // SAFETY: we took it out of the queue: it is ours.
+        // SAFETY: a G for ever (`stack/mod.rs`, promise 3); we took it out of the queue, so it is ours.
         let is_new = unsafe { gp.as_ref() }.is_new.replace(false);
         if p.slice_used_up() {
             return behind_everybody(p, gp);

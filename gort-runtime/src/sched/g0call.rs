@@ -19,10 +19,15 @@ struct Call<F, T> {
 
 /// Runs `f` on `m`'s g0 and comes back to `gp`, which is running there. A panic of `f` is
 /// the error. If `f` `is_user` code, the runtime is left before `f` runs, so that sysmon may take
-/// the P, and the goroutine is still outside when it is back.
+/// the P, and the goroutine is still outside when it is back. If not, the goroutine stays inside or
+/// outside, as it is.
 ///
 /// # Safety
-/// `gp` is the goroutine that calls, on `m`, inside the runtime (`inside.rs`).
+/// - `gp` is the goroutine that calls, on its own stack, and `m` is this thread's M.
+/// - If `is_user`, it is inside the runtime (`inside.rs`), and its entry has been given up to this call
+///   (`into_switch`).
+///
+/// The P is none of this function's business: `f` may use it by `Inside::enter` only, like anybody.
 pub(crate) unsafe fn call_on_g0<F: FnOnce() -> T, T>(
     m: &M,
     gp: NonNull<G>,
@@ -35,8 +40,8 @@ pub(crate) unsafe fn call_on_g0<F: FnOnce() -> T, T>(
         is_user,
     };
     m.system_call.set(ptr::from_mut(&mut call).cast());
-    // SAFETY: the running goroutine saves itself; `run` returns the same context, so it
-    // resumes here, on this thread.
+    // SAFETY: clauses of `mcall`: `gp` runs here on `m`, whose g0 was saved when the goroutine was resumed
+    // (caller's first clause); `run` returns the context that it gets, so we resume here, on this thread.
     unsafe { arch::mcall(run_of(&call), G::gobuf(gp), m.g0()) };
     match call.result {
         Some(result) => result,
@@ -49,13 +54,17 @@ fn run_of<F: FnOnce() -> T, T>(_: &Call<F, T>) -> arch::OnG0Fn {
 }
 
 /// On g0: makes the call and resumes the goroutine.
+///
+/// # Safety
+/// That of [`OnG0Fn`](arch::OnG0Fn), from `call_on_g0` with the same `F` and `T`.
 unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) -> *mut Gobuf {
     let Some(m) = tls::getm() else {
         throw("g0 without an M")
     };
     let gp = m.curg.replace(ptr::null_mut());
-    // SAFETY: `call_on_g0` has just set it to its own `Call<F, T>`, which stays in place
-    // while its goroutine is switched away.
+    // SAFETY: `call_on_g0` has just set it to its own `Call<F, T>`, which stays in place, and is touched
+    // by nobody else, while its goroutine is switched away. Calls do not nest: on g0 there is no goroutine
+    // that could make another.
     let call = unsafe { &mut *m.system_call.get().cast::<Call<F, T>>() };
     if let Some(f) = call.f.take() {
         m.calls_for.set(gp);

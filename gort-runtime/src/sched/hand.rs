@@ -13,9 +13,11 @@ use crate::proc::p::P;
 use crate::sched::state::{PickedM, SCHED};
 use std::ptr;
 
-/// Ties `p` to `m`.
+/// Ties `p`, which nobody else holds, to `m`, which is this thread's and holds none.
 pub(crate) fn acquirep(m: &M, p: *const P) {
-    // SAFETY: Ps live for ever; this one was taken from the idle list or handed over.
+    // SAFETY: not null: it comes from `pidle_get`, or from the `nextp` of an M that was woken or
+    // started, which is filled in first (`startm`, `hand_p`, `startlockedm`; `mstart` looks). Ps live
+    // for ever (`sched/allp.rs`).
     let p = unsafe { &*p };
     debug_assert!(m.p.get().is_null() && p.m.load(Relaxed).is_null());
     m.p.set(p);

@@ -113,16 +113,21 @@ fn exitsyscall(inside: Inside) {
     };
     let wired = wire_if_panicking(inside.m(), gp);
     let m = inside.into_switch();
-    // SAFETY: the running goroutine saves itself; `exitsyscall0` keeps the contract.
+    // SAFETY: clauses of `mcall`: `gp` is the running goroutine and `m` its M, as of `enter` and `getg`, whose
+    // g0 was saved when the goroutine was resumed; `exitsyscall0` keeps `OnG0Fn`'s contract; `m` is not used below.
     unsafe { arch::mcall(exitsyscall0, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
 }
 
 /// On g0, without a P: the goroutine waits for its turn in the global queue.
+///
+/// # Safety
+/// That of [`OnG0Fn`](arch::OnG0Fn), from `exitsyscall`, with a goroutine's context.
 unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: `exitsyscall` passed its goroutine and its M.
+    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
+    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`).
     let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
-    // SAFETY: the goroutine is ours until it is queued.
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); it was running on this M, so it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());

@@ -21,7 +21,7 @@ use std::ptr::NonNull;
 /// Whether `gp`, which `m` has taken out of a queue, must run on another thread.
 #[inline]
 pub(super) fn must_move(m: &M, gp: NonNull<G>) -> bool {
-    // SAFETY: the caller took `gp` out of a queue: it is ours.
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); the caller took it out of a queue, so `last_m` is ours.
     config::get().migration == Migration::Always && unsafe { gp.as_ref() }.last_m.replace(m) == m
 }
 

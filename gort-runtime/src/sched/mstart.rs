@@ -27,8 +27,9 @@ pub(crate) fn mstart(m: &'static M) {
     if !p.is_null() {
         acquirep(m, p);
     }
-    // SAFETY: `from` is m's own context, as `mcall` allows; `mstart1` keeps the
-    // contract. Resumed by `schedule` on this same thread.
+    // SAFETY: clauses of `mcall`: `from` is m's own context, as it allows for the thread itself; `mstart1` keeps
+    // `OnG0Fn`'s contract. This context is resumed when `schedule` returns it, which it does on this thread alone:
+    // an M's g0 runs nowhere else. So what this function holds of the thread is still its own.
     unsafe { arch::mcall(mstart1, m.g0(), m.g0()) };
     drop(alt_stack);
     tls::set_m(ptr::null());
@@ -38,7 +39,9 @@ pub(crate) fn mstart(m: &'static M) {
     checkdead::check(&shared);
 }
 
+/// # Safety
+/// That of [`OnG0Fn`](arch::OnG0Fn), from `mstart`.
 unsafe extern "C" fn mstart1(_from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: `mstart` passed its M, whose first field this is.
+    // SAFETY: caller's clause: an M begins with g0's context, and the pointer is to the whole (`M::g0`).
     schedule(unsafe { &*m.cast::<M>() })
 }

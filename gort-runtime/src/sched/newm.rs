@@ -77,7 +77,9 @@ fn start(m: &'static M) -> io::Result<()> {
     };
     let started = match (tls::getm(), tls::getg()) {
         // A goroutine's stack may be small; starting a thread wants room.
-        // SAFETY: whoever submits work from a goroutine is inside the runtime.
+        // SAFETY: this code runs in `gp`, on this thread's M. `start` is no user code, so it does not
+        // matter whether the goroutine is inside the runtime: most who wake an M are, but
+        // `set_max_procs` is not, and may lose its P meanwhile.
         (Some(here), Some(gp)) => unsafe { call_on_g0(here, gp, false, start) },
         _ => Ok(start()),
     };

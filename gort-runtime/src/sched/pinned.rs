@@ -32,13 +32,13 @@ pub(crate) fn has_home(g: &G) -> bool {
     is_on() && !g.last_m.get().is_null()
 }
 
-/// Queues a goroutine that was made ready at its M; false if it may run anywhere.
+/// Queues a goroutine that was made ready, and that the caller owns, at its M; false if it may run anywhere.
 #[inline]
 pub(crate) fn send_home(gp: NonNull<G>) -> bool {
     is_on() && put(gp, Home::put_next)
 }
 
-/// Queues a goroutine that yields behind all others; false if it may run anywhere.
+/// Queues a goroutine that yields, and that the caller owns, behind all others; false if it may run anywhere.
 #[inline]
 pub(crate) fn send_home_last(gp: NonNull<G>) -> bool {
     is_on() && put(gp, |home, gp| home.local.push_back(gp))
@@ -46,7 +46,8 @@ pub(crate) fn send_home_last(gp: NonNull<G>) -> bool {
 
 #[cold]
 fn put(gp: NonNull<G>, put_here: fn(&Home, NonNull<G>)) -> bool {
-    // SAFETY: the caller owns the Runnable goroutine. An M's memory lives for ever.
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3), Runnable and the caller's. `last_m` is null or an
+    // M, and those live for ever (`proc/m.rs`).
     let Some(m) = (unsafe { gp.as_ref().last_m.get().as_ref() }) else {
         return false;
     };
@@ -74,9 +75,10 @@ fn wake(m: &'static M) {
     }
 }
 
-/// `m` starts to run `gp` for the first time.
+/// `m`, this thread's, is about to run `gp`, which it has taken out of a queue: from the first time on they
+/// belong together.
 pub(super) fn moves_in(m: &M, gp: NonNull<G>) {
-    // SAFETY: the caller runs `gp`.
+    // SAFETY: a G for ever; it is Runnable and the caller's, who took it out of a queue.
     let last_m = unsafe { &gp.as_ref().last_m };
     if last_m.get().is_null() {
         last_m.set(m);

@@ -41,7 +41,8 @@ pub(crate) fn schedule(m: &M) -> *mut Gobuf {
         if m.spinning.get() {
             stop_spinning_with_work(m);
         }
-        // SAFETY: we took `gp` out of a queue: it is ours.
+        // SAFETY: a G for ever (`stack/mod.rs`, promise 3); `find_runnable` took it out of a queue, or it was
+        // sent here, so it is ours.
         let g = unsafe { gp.as_ref() };
         if is_holding() && !pinned::has_home(g) && put_on_hold(gp, m.p().random()) {
             continue;
@@ -63,10 +64,10 @@ pub(crate) fn schedule(m: &M) -> *mut Gobuf {
     }
 }
 
-/// Makes `gp` the running goroutine of `m`.
+/// Makes `gp`, which is Runnable and ours, the running goroutine of `m`, and gives its saved context.
 fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     let p = m.p();
-    // SAFETY: `gp` is Runnable and ours.
+    // SAFETY: a G for ever, Runnable and ours: the caller's word.
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Runnable, GStatus::Running);
     p.runs(g);
@@ -113,7 +114,8 @@ fn stoplockedm(m: &M) -> *mut Gobuf {
     m.note.sleep();
     acquirep(m, m.nextp.replace(ptr::null()));
     let gp = m.lockedg.get();
-    // SAFETY: `startlockedm` took the goroutine out of a queue and gave it to us.
+    // SAFETY: not null: `schedule` looked, and only this thread changes it. The goroutine is ours to run:
+    // `startlockedm`, which took it out of a queue, has woken us.
     execute(m, unsafe { NonNull::new_unchecked(gp) }, false)
 }
 
@@ -123,7 +125,7 @@ fn stoplockedm(m: &M) -> *mut Gobuf {
 /// that was queued here run once before the caller comes back (SC01). With work in the
 /// global queue (half of a full local one goes there) the caller goes behind that.
 pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
-    // SAFETY: `gp` was running on this M: it is ours until it is queued.
+    // SAFETY: a G for ever; it was running on this M, so it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     if m.held_p().is_some() {
         g.suspect.store(held::CLEARED, Relaxed);

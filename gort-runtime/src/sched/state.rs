@@ -154,7 +154,9 @@ pub(crate) struct Shared {
     pub(crate) handoffs: u64,
 }
 
-// SAFETY: Ms and Ps live for ever; what they may be used for is each list's rule.
+// SAFETY: what makes it neither are pointers to Ms and Ps. Those live for ever (`proc/m.rs`: only
+// `leak` makes an M; `sched/allp.rs`: only `set_procs` makes a P) and are `Sync`, so a pointer to one
+// may go anywhere. What their cells may be touched for, their own tables say.
 unsafe impl Send for Shared {}
 
 pub(crate) static SCHED: Sched = Sched {
@@ -317,7 +319,7 @@ impl Shared {
 
     /// Takes an idle P.
     pub(crate) fn pidle_get(&mut self) -> Option<&'static P> {
-        // SAFETY: the list holds Ps, which live for ever.
+        // SAFETY: null or a P that `pidle_put` got as a reference; Ps live for ever.
         let p = unsafe { self.pidle.as_ref() }?;
         self.pidle = p.link.get();
         p.unused.set(false);
@@ -329,7 +331,7 @@ impl Shared {
 
     /// The ids of the Ms whose threads have exited.
     pub(crate) fn exited(&self) -> Vec<u32> {
-        // SAFETY: the list holds Ms, whose memory lives for ever.
+        // SAFETY: null or an M that `thread_ended` got as a reference; Ms live for ever.
         let deref = |m: *const M| unsafe { m.as_ref() };
         iter::successors(deref(self.mfree), |m| deref(m.idle_next.get()))
             .map(|m| m.id)
@@ -369,14 +371,14 @@ impl Shared {
     /// Takes an idle M; one that has duties only if there is no other.
     fn midle_get(&mut self) -> Option<&'static M> {
         let mut at = self.midle;
-        // SAFETY: the list holds Ms, whose memory lives for ever.
+        // SAFETY: null or an M that `midle_put` got as a reference; Ms live for ever.
         while let Some(m) = unsafe { at.as_ref() }
             && (ptr::eq(m, self.timekeeper) || ptr::eq(m, self.poller))
         {
             at = m.idle_next.get();
         }
         let chosen = if at.is_null() { self.midle } else { at };
-        // SAFETY: as above.
+        // SAFETY: an M of the same list, or null.
         let m = unsafe { chosen.as_ref() }?;
         self.midle_remove(m);
         Some(m)
@@ -385,7 +387,7 @@ impl Shared {
     /// Puts `m`, which sleeps or is about to, at the end of the line for a P.
     pub(crate) fn want_p(&mut self, m: &M) {
         m.idle_next.set(ptr::null());
-        // SAFETY: null or an M of the line; the memory of Ms lives for ever.
+        // SAFETY: null or an M that this function got as a reference; Ms live for ever.
         match unsafe { self.wanting.1.as_ref() } {
             Some(last) => last.idle_next.set(m),
             None => self.wanting.0 = m,
@@ -396,7 +398,7 @@ impl Shared {
 
     /// Takes the first M that wants a P.
     pub(crate) fn take_wanting(&mut self) -> Option<&'static M> {
-        // SAFETY: as above.
+        // SAFETY: null or an M that `want_p` got as a reference; Ms live for ever.
         let m = unsafe { self.wanting.0.as_ref() }?;
         self.wanting.0 = m.idle_next.replace(ptr::null());
         if self.wanting.0.is_null() {
@@ -434,7 +436,7 @@ impl Shared {
                  at the same time; bound them, for example with a buffered channel",
             );
         }
-        // SAFETY: the list holds Ms, whose memory lives for ever.
+        // SAFETY: null or an M that `thread_ended` got as a reference; Ms live for ever.
         match unsafe { self.mfree.as_ref() } {
             Some(m) => {
                 self.mfree = m.idle_next.replace(ptr::null());
@@ -466,7 +468,8 @@ impl Shared {
             self.midle = m.idle_next.get();
         } else {
             let mut at = self.midle;
-            // SAFETY: `m` is in the list, so the walk ends at its predecessor.
+            // SAFETY: `m.idle` says that `m` is in the list (both change under this lock), and it is
+            // not the head: the walk meets its predecessor before null. Ms live for ever.
             unsafe {
                 while !ptr::eq((*at).idle_next.get(), m) {
                     at = (*at).idle_next.get();

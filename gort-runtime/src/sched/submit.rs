@@ -51,7 +51,7 @@ pub(crate) fn submit_global(list: &GQueue) {
     wakep();
 }
 
-/// Makes parked goroutines runnable on `p`, which the caller's M holds.
+/// Makes parked goroutines, which the caller has won the right to wake, runnable on `p`, which its M holds.
 pub(super) fn inject(p: &P, list: &GQueue) {
     let runnable = GQueue::new();
     while let Some(gp) = list.pop_front() {
@@ -89,7 +89,7 @@ pub(super) fn queue_here(p: &P, list: &GQueue) {
     wakep();
 }
 
-/// Makes parked goroutines runnable, for a thread without a P.
+/// Makes parked goroutines, which the caller has won the right to wake, runnable, for a thread without a P.
 pub(crate) fn inject_global(list: &GQueue) {
     let runnable = GQueue::new();
     while let Some(gp) = list.pop_front() {
@@ -112,9 +112,10 @@ pub(crate) fn queue_globally(list: &GQueue) {
     }
 }
 
-/// The caller, whose M holds `p` or none, won the right to wake `gp`.
+/// Makes `gp` Runnable. The caller, whose M holds `p` or none, has won the right to wake it (it comes
+/// out of `ready_into` or `Timers::run`), and owns it afterwards.
 pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>) {
-    // SAFETY: whoever filled the list won the right to wake these.
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3). It is Waiting, and its one waker's is the caller.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
     P::made_runnable(p, g);

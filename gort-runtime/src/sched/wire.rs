@@ -15,7 +15,7 @@ use std::thread;
 
 /// Wires the running goroutine `gp` to `m`, its thread's.
 pub(crate) fn wire(m: &M, gp: NonNull<G>) {
-    // SAFETY: the running goroutine owns itself.
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); it runs on this thread, which therefore owns it.
     let g = unsafe { gp.as_ref() };
     g.wired.set(g.wired.get() + 1);
     g.lockedm.set(m);
@@ -41,9 +41,10 @@ pub(crate) fn unwire_if(wired: bool, gp: NonNull<G>) {
     }
 }
 
+/// Takes a wiring of the running goroutine `gp` back.
 #[cold]
 fn unwire(gp: NonNull<G>) {
-    // SAFETY: the running goroutine owns itself.
+    // SAFETY: a G for ever; it runs on this thread, which therefore owns it.
     let g = unsafe { gp.as_ref() };
     g.wired.set(g.wired.get() - 1);
     if g.wired.get() == 0 {

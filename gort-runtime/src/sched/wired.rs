@@ -31,10 +31,11 @@ pub(super) fn wired_sleep(m: &M) {
 }
 
 /// Hands this M's P to the M that a goroutine is wired to, and sleeps. False: the
-/// thread is to exit.
+/// thread is to exit. The caller has taken that goroutine out of a queue.
 pub(super) fn startlockedm(m: &M, lockedm: *const M) -> bool {
     let p = releasep(m);
-    // SAFETY: a wired M sleeps in `stoplockedm` until we wake it.
+    // SAFETY: not null, or the goroutine would not be wired; Ms live for ever (`proc/m.rs`). Its
+    // `nextp` is ours to fill: it sleeps in `stoplockedm`, or is on its way there, until we wake it.
     let lockedm = unsafe { &*lockedm };
     SCHED.shared.lock().wired_asleep -= 1;
     lockedm.nextp.set(p);

@@ -58,7 +58,7 @@ pub(super) fn map_region(len: usize) -> io::Result<NonNull<u8>> {
 /// # Safety
 /// It is one of `map_region`, nobody uses it, and nobody will.
 pub(super) unsafe fn unmap_region(region: NonNull<u8>, len: usize) {
-    // SAFETY: caller's clause. A refusal leaves it mapped.
+    // SAFETY: caller's clause: the whole mapping is ours, and nobody uses it. A refusal leaves it mapped.
     unsafe { libc::munmap(region.as_ptr().cast(), len) };
 }
 
@@ -67,7 +67,7 @@ pub(super) unsafe fn unmap_region(region: NonNull<u8>, len: usize) {
 /// # Safety
 /// They are whole pages of a region of ours that nobody uses.
 pub(super) unsafe fn install_guard(start: NonNull<u8>, len: usize) -> io::Result<()> {
-    // SAFETY: caller's clause.
+    // SAFETY: caller's clause: whole pages of a region of ours, which nobody uses.
     unsafe { install(guard_kind(), start, len) }
 }
 
@@ -75,7 +75,7 @@ pub(super) unsafe fn install_guard(start: NonNull<u8>, len: usize) -> io::Result
 /// As for [`install_guard`].
 unsafe fn install(kind: GuardKind, start: NonNull<u8>, len: usize) -> io::Result<()> {
     let addr = start.as_ptr().cast();
-    // SAFETY: caller's clause: the pages are ours and unused.
+    // SAFETY: caller's clause: the pages are ours, and nobody uses them, so nobody misses what was in them.
     let failed = unsafe {
         match kind {
             GuardKind::Madvise => libc::madvise(addr, len, MADV_GUARD_INSTALL),

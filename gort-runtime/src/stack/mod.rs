@@ -1,12 +1,14 @@
 //! Stacks: slots of reserved address space, committed page by page.
 //!
 //! What a slot promises ([`StackSlot`]):
-//! 1. `[base, base + size)` is mapped for the life of the process.
+//! 1. `[base, base + len)` is mapped for the life of the process, a part of one region (`pool.rs`, which never
+//!    gives a region back).
 //! 2. `[base, floor)` is a guard: touching it faults. There is never an unguarded
 //!    stack. Between the floor and the `G` there is at least the stack that was
 //!    asked for.
 //! 3. The `G` at its top is initialised from the moment the slot is carved, and
-//!    stays a valid `G` for ever, so that dumps may read it at any time.
+//!    stays a valid `G` for ever, so that dumps may read it at any time: `pool.rs` writes it once, `trim.rs`
+//!    leaves its page alone. A pointer to it that comes out of the pool may be used for the whole slot.
 //!
 //! `layout.rs` says how large all this is, `map.rs` talks to the
 //! kernel, `pool.rs` keeps free slots, `trim.rs` gives back memory that nobody wants.
@@ -66,7 +68,7 @@ impl StackSlot {
 
     /// Where the guard ends.
     fn floor(self) -> NonNull<u8> {
-        // SAFETY: the guard is a part of the slot, which is mapped.
+        // SAFETY: the guard is the lower part of the slot, which lies in one mapping (promise 1).
         unsafe { self.base.add(Layout::here().guard()) }
     }
 

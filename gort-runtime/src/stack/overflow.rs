@@ -30,8 +30,8 @@ static PREVIOUS: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
 pub(crate) fn install() {
     PREVIOUS.get_or_init(|| {
         SIGNALS.map(|signal| {
-            // SAFETY: both structures are ours; zeroed ones are valid; the handler keeps to
-            // what a signal handler may do.
+            // SAFETY: both structures are ours; zeroed ones are valid; the handler is one for `SA_SIGINFO`, and keeps
+            // to what a signal handler may do.
             unsafe {
                 let mut action: libc::sigaction = mem::zeroed();
                 action.sa_sigaction = on_fault as *const () as usize;
@@ -85,8 +85,8 @@ impl AltStack {
 
 impl Drop for AltStack {
     fn drop(&mut self) {
-        // SAFETY: what was there before `new` belongs to std, and is still there. With that in
-        // use nobody uses the region.
+        // SAFETY: what was there before `new`, on this thread (an `AltStack` is not `Send`), belongs to std, which keeps it
+        // until the thread ends. With that in use nobody uses the region.
         unsafe {
             libc::sigaltstack(&raw const self.previous, ptr::null_mut());
             map::unmap_region(self.region, self.len);
@@ -94,21 +94,25 @@ impl Drop for AltStack {
     }
 }
 
-extern "C" fn on_fault(
+/// # Safety
+/// Called by the kernel as an `SA_SIGINFO` handler of one of [`SIGNALS`], or by whoever chains to us as if it were.
+unsafe extern "C" fn on_fault(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    // SAFETY: the kernel passes a valid siginfo to an SA_SIGINFO handler.
+    // SAFETY: caller's clause: the kernel passes a valid siginfo, with an address for these signals.
     let addr = unsafe { (*info).si_addr() }.addr();
     if let Some(gp) = tls::getg() {
-        // SAFETY: the running goroutine's G is alive.
+        // SAFETY: a G for ever (`stack/mod.rs`, promise 3), of which atomics are read, the name if its lock is free,
+        // and the slot, which never changes.
         let g = unsafe { gp.as_ref() };
         if g.stack.guard().contains(&addr) {
             report(g);
         }
     }
-    chain(signal, info, context);
+    // SAFETY: what we have got we pass on.
+    unsafe { chain(signal, info, context) };
 }
 
 /// Says what happened, and aborts.
@@ -161,14 +165,17 @@ impl Write for Text {
 }
 
 /// Does what would have happened without our handler.
-fn chain(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+///
+/// # Safety
+/// The arguments are those that the kernel passed to [`on_fault`].
+unsafe fn chain(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let index = usize::from(signal == SIGNALS[1]);
     let Some(previous) = PREVIOUS.get().map(|all| &all[index]) else {
         os::abort()
     };
     let handler = previous.sa_sigaction;
-    // SAFETY: `previous` is the action that was installed: the default, or a handler of the
-    // kind that its flags say.
+    // SAFETY: `previous` is the action that was installed before ours: the default, or the address of a handler of the
+    // kind that its flags say, which would have been called with these arguments (caller's clause).
     unsafe {
         if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
             // The instruction faults again, without us.

@@ -62,8 +62,8 @@ struct Pool {
     regions: Vec<Region>,
 }
 
-// SAFETY: the pointers are to regions that live for ever; the Gs in the free
-// lists are Idle and owned by the pool.
+// SAFETY: the pointers are to regions, which are never unmapped and belong to no thread; the Gs in the free
+// lists are Idle and the pool's (`GQueue` is `Send`).
 unsafe impl Send for Pool {}
 
 static POOL: Lock<Pool> = Lock::ranked(
@@ -118,8 +118,8 @@ impl Pool {
         let region = &mut self.regions[region];
         let slot = region.slot(region.carved);
         let gp = region.g(region.carved);
-        // SAFETY: the slot is ours and nobody knows of it yet; G fits between
-        // guard and top, and the top page is writable.
+        // SAFETY: the slot is ours and nobody knows of it yet; the guard is whole pages of it; the G's place lies
+        // between guard and top, is aligned (base and stride are whole pages, colours whole lines) and writable.
         unsafe {
             map::install_guard(slot.base, Layout::here().guard())?;
             gp.write(G::new(slot));
@@ -132,7 +132,8 @@ impl Pool {
 impl Region {
     fn slot(&self, i: usize) -> StackSlot {
         debug_assert!(i < self.slots);
-        // SAFETY: slot `i` lies inside the mapping.
+        // SAFETY: slot `i` lies inside the mapping: callers stay below `slots` (`carve` looks, and `carved` never
+        // exceeds it).
         let base = unsafe { self.base.add(i * self.stride) };
         StackSlot {
             base,
@@ -234,11 +235,11 @@ pub(crate) fn free_batch(slots: &GQueue) {
 }
 
 fn class_of(gp: NonNull<G>) -> usize {
-    // SAFETY: a slot's G stays valid for ever, and its place does not change.
+    // SAFETY: a G for ever, of which only what never changes is read.
     usize::from(unsafe { gp.as_ref() }.stack.size_log2()) - MIN_LOG2
 }
 
-/// Gives back one slot of any size.
+/// Gives back one slot of any size, which is Idle and the caller's.
 pub(crate) fn free_one(gp: NonNull<G>) {
     let one = GQueue::new();
     one.push_back(gp);
@@ -289,7 +290,8 @@ pub(crate) fn for_each_slot(mut f: impl FnMut(&G)) {
     let pool = POOL.lock();
     for region in &pool.regions {
         for i in 0..region.carved {
-            // SAFETY: slot `i` is carved, so its G is initialised (promise 3).
+            // SAFETY: slot `i` is carved, so its G is initialised and stays a G (`stack/mod.rs`, promise 3); what is
+            // written meanwhile is in cells and atomics (`proc/g.rs`).
             f(unsafe { region.g(i).as_ref() });
         }
     }

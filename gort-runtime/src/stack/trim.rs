@@ -54,11 +54,13 @@ fn trim_all(slots: &GQueue) {
     pool::put_trimmed(&trimmed);
 }
 
+/// Gives back the memory of a slot that is Idle and the caller's, but for its top.
 fn trim(gp: NonNull<G>) {
-    // SAFETY: the slot is ours, and its G stays valid for ever.
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3), of which only what never changes is read.
     let slot: StackSlot = unsafe { gp.as_ref() }.stack;
     let layout = Layout::here();
     let len = slot.len() - layout.guard() - layout.top();
-    // SAFETY: from above the guard to below the pages that stay; nobody uses the slot.
+    // SAFETY: clauses of `give_back_pages`: from above the guard to below the pages that stay, all of them whole pages
+    // (`layout.rs`) of an anonymous mapping; the slot is Idle and ours, so nobody needs what is in them.
     unsafe { os::give_back_pages(slot.floor(), len) };
 }

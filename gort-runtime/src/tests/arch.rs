@@ -129,8 +129,8 @@ impl<T> Switchboard<T> {
             there_stack,
             data,
         }));
-        // SAFETY: the board is live and only used by one context at a time; `top`
-        // is the aligned top of 64 KiB.
+        // SAFETY: the board is live and only used by one context at a time; `top` is the aligned top of 64 KiB.
+        // `record_sp_and_start` gets the board, and goes on at `entry`, which never returns into `goexit1`.
         unsafe {
             (*board).there.sp = init_stack(
                 top,
@@ -148,7 +148,7 @@ impl<T> Switchboard<T> {
     /// # Safety
     /// `this` is live, and the caller is `here`.
     unsafe fn go_there(this: *mut Self) {
-        // SAFETY: caller's clause; `there` is new or was saved by `go_here`.
+        // SAFETY: caller's clauses: the board is live, and we are `here`; `there` is new or was saved by `go_here`.
         unsafe { Self::switch(this, &raw mut (*this).here, &raw mut (*this).there) }
     }
 
@@ -157,15 +157,16 @@ impl<T> Switchboard<T> {
     /// # Safety
     /// `this` is live, and the caller is `there`.
     unsafe fn go_here(this: *mut Self) {
-        // SAFETY: caller's clause; `here` was saved by `go_there`.
+        // SAFETY: caller's clauses: the board is live, and we are `there`; `here` was saved by `go_there`.
         unsafe { Self::switch(this, &raw mut (*this).there, &raw mut (*this).here) }
     }
 
     /// # Safety
     /// `from` is the caller's context and `to` a saved one (or the same), of `this`.
     unsafe fn switch(this: *mut Self, from: *mut Gobuf, to: *mut Gobuf) {
-        // SAFETY: caller's clause. The board begins with g0's context, whose stack
-        // nobody else uses; the function there returns `to` and does not unwind.
+        // SAFETY: clauses of `mcall`: `from` is the running context (caller's clause); the board begins with g0's
+        // context, whose stack nobody else uses; the function there returns `to`, a saved one (caller's
+        // clause), and does not unwind.
         unsafe {
             (*this).header.next = to;
             mcall(probe::record_sp_and_resume_next, from, this.cast());
@@ -237,7 +238,7 @@ impl Registers {
     /// # Safety
     /// `f` may be called with `arg`, and does not unwind.
     unsafe fn across(mut self, f: EntryFn, arg: *mut u8) -> Self {
-        // SAFETY: caller's clause; `self` has a place for each register.
+        // SAFETY: caller's clause: `f` may be called with `arg`; `self` has a place for each register.
         unsafe { probe::swap_registers_and_call(&mut self, f, arg) };
         self
     }
@@ -676,6 +677,9 @@ mod probe {
 
     /// Calls `f(arg)` with `values` in the callee-saved registers and puts there what
     /// is in them afterwards.
+    ///
+    /// # Safety
+    /// `f` may be called with `arg`, and does not unwind.
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn swap_registers_and_call(
         values: &mut Registers,
@@ -718,6 +722,9 @@ mod probe {
     }
 
     /// For `mcall`: notes the stack pointer, returns `next`.
+    ///
+    /// # Safety
+    /// That of [`OnG0Fn`](crate::arch::OnG0Fn); `m` is a [`Header`], whose `next` is what it may return.
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn record_sp_and_resume_next(
         from: *mut Gobuf,
@@ -760,6 +767,9 @@ mod probe {
 
     /// Calls `f(arg)` with `values` in the callee-saved registers and puts there what
     /// is in them afterwards.
+    ///
+    /// # Safety
+    /// `f` may be called with `arg`, and does not unwind.
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn swap_registers_and_call(
         values: &mut Registers,
@@ -817,6 +827,9 @@ mod probe {
     }
 
     /// For `mcall`: notes the stack pointer, returns `next`.
+    ///
+    /// # Safety
+    /// That of [`OnG0Fn`](crate::arch::OnG0Fn); `m` is a [`Header`], whose `next` is what it may return.
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn record_sp_and_resume_next(
         from: *mut Gobuf,

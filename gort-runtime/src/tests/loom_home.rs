@@ -38,9 +38,9 @@ struct M {
     ran: Cell<u32>,
 }
 
-// SAFETY: as in the runtime, what is not behind a lock is the owner's.
+// SAFETY: nothing in it depends on a thread; the goroutines in its queues move with it.
 unsafe impl Send for M {}
-// SAFETY: as above.
+// SAFETY: as in the runtime, what is not behind a lock is touched by the owner's thread alone.
 unsafe impl Sync for M {}
 
 impl M {

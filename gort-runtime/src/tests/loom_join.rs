@@ -114,7 +114,7 @@ struct Slot {
 
 // SAFETY: loom checks every access to the cells.
 unsafe impl Send for Slot {}
-// SAFETY: as above.
+// SAFETY: loom checks every access to the cells; the rest is atomic.
 unsafe impl Sync for Slot {}
 
 impl Slot {
@@ -170,7 +170,7 @@ impl Slot {
             }
         });
         let at_end = self.join.ended_watched();
-        // SAFETY: taken above.
+        // SAFETY: this thread took the lock above.
         unsafe { self.lock.unlock() };
         for (select, won) in self.selects.iter().zip(won) {
             if won {
@@ -194,7 +194,7 @@ impl Slot {
             self.selects[i].write_record();
             self.enlist(i, true);
         }
-        // SAFETY: taken above.
+        // SAFETY: this thread took the lock above.
         unsafe { self.lock.unlock() };
         watches
     }
@@ -206,7 +206,7 @@ impl Slot {
         }
         self.lock.lock();
         self.enlist(i, false);
-        // SAFETY: taken above.
+        // SAFETY: this thread took the lock above.
         unsafe { self.lock.unlock() };
         select.write_record();
         select.word.load(Acquire) == BY_END
@@ -216,7 +216,7 @@ impl Slot {
     fn poll(&self) -> bool {
         self.lock.lock();
         let ended = !self.join.watch();
-        // SAFETY: taken above.
+        // SAFETY: this thread took the lock above.
         unsafe { self.lock.unlock() };
         ended
     }
@@ -286,7 +286,7 @@ impl Slot {
         // SAFETY: loom checks the access.
         self.name.with_mut(|name| unsafe { *name = 0 });
         self.enlist(0, false);
-        // SAFETY: as above.
+        // SAFETY: loom checks the access.
         let before = self.freed.with_mut(|freed| unsafe { freed.replace(true) });
         assert!(!before, "the slot was freed twice");
     }

@@ -6,7 +6,8 @@
 //! the P's way from sysmon to its next M is left out.
 //!
 //! Without the owner's fence (`light_barrier` in `enter`) the first model fails: sysmon takes
-//! the P while the owner writes it.
+//! the P while the owner writes it. With a relaxed load of the request in `enter` the last one
+//! fails: the owner changes its M's P pointer while sysmon, whose request it has not noticed, reads it.
 
 use super::explore;
 use crate::base::prim::DataCell;
@@ -17,9 +18,12 @@ use std::sync::Arc;
 struct Machine {
     m: Ownership,
     p: DataCell<u32>,
+    /// The M's P pointer, as far as sysmon asks: whether it is the P that sysmon means.
+    holds_p: DataCell<bool>,
 }
 
-// SAFETY: `p` is reached by whoever owns it; loom checks that this is one at a time.
+// SAFETY: `p` is reached by whoever owns it, `holds_p` by the owner inside the runtime and by sysmon
+// while the owner is kept out of it; loom checks that this is one at a time.
 unsafe impl Sync for Machine {}
 
 /// What a thread does with a P that it owns.
@@ -47,7 +51,14 @@ fn machine() -> Arc<Machine> {
     Arc::new(Machine {
         m: Ownership::new(),
         p: DataCell::new(0),
+        holds_p: DataCell::new(true),
     })
+}
+
+/// Sysmon, with the owner kept in user code.
+fn still_held(machine: &Machine) -> bool {
+    // SAFETY: the protocol says that the owner leaves the pointer alone; loom fails the model if not.
+    machine.holds_p.with(|holds| unsafe { *holds })
 }
 
 #[test]
@@ -80,4 +91,26 @@ fn a_refused_request_leaves_the_owner_its_p() {
         assert!(!taken);
         assert_eq!(owner.join().unwrap(), 1);
     });
+}
+
+#[test]
+fn sysmon_looks_at_the_p_pointer_only_while_its_owner_leaves_it_alone() {
+    fn look(means: bool) {
+        let machine = machine();
+        machine.m.leave();
+        let theirs = Arc::clone(&machine);
+        let owner = thread::spawn(move || {
+            let has_p = theirs.m.enter();
+            // Without the P the pointer is cleared, with it the P may be given up: a write in both cases.
+            // SAFETY: the owner is inside; loom fails the model if sysmon reads meanwhile.
+            theirs.holds_p.with_mut(|holds| unsafe { *holds = false });
+            theirs.m.leave();
+            has_p
+        });
+        // `means` is false if the P that sysmon means has gone to another M meanwhile.
+        let taken = machine.m.take(|| still_held(&machine) && means);
+        assert_eq!(owner.join().unwrap(), !taken);
+    }
+    explore(|| look(true));
+    explore(|| look(false));
 }

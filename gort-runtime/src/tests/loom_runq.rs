@@ -33,7 +33,7 @@ struct Entry {
 
 // SAFETY: loom checks every access to the cell.
 unsafe impl Send for Entry {}
-// SAFETY: as above.
+// SAFETY: loom checks every access to the cell, also those of several threads.
 unsafe impl Sync for Entry {}
 
 const ENTRIES: usize = CAP as usize + 2;

@@ -53,7 +53,8 @@ pub(crate) struct Timer {
 #[derive(Clone, Copy, Debug)]
 enum What {
     Nothing,
-    /// `gp` is made ready if `expire(arg)` answers true (the right to wake it has been won).
+    /// `gp` is made ready if `expire(arg)` answers true (the right to wake it has been won). It is called once, by
+    /// whoever takes the timer out as due, under the heap's lock.
     Wake {
         gp: NonNull<G>,
         expire: unsafe fn(*const ()) -> bool,
@@ -66,6 +67,9 @@ enum What {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
     /// Makes the goroutine, in a free slot and with this id.
+    ///
+    /// Its contract: it is called with the `Start` that it belongs to, once for each time that the timer was added,
+    /// by whoever has taken the timer out of the heap as due; and the slot is Idle and the caller's.
     pub(crate) make: unsafe fn(&Start, NonNull<G>, u64),
     /// What it calls.
     pub(crate) arg: *const (),
@@ -126,7 +130,8 @@ impl Timer {
 
     /// Takes the timer back; true if it had not fired.
     pub(crate) fn cancel(&self) -> bool {
-        // SAFETY: `home` is null or one of the Ps' heaps, which live for ever.
+        // SAFETY: null, or the heap that the timer was last added to: one of the Ps', which live for ever
+        // (`sched/allp.rs`), or a test's, which outlives its timers.
         unsafe { self.home.get().as_ref() }.is_some_and(|home| home.remove(self))
     }
 }
@@ -144,10 +149,10 @@ pub(crate) struct Timers {
     heap: Lock<Vec<Entry>>,
 }
 
-// SAFETY: the heap's pointers are to timers that stay in place until they have been taken out
-// (`add`); everything else is atomic or locked.
+// SAFETY: the heap's pointers are to timers that stay in place until they have been taken out (`add`), and of which
+// anyone who has the lock may touch `pos`, and read the rest (invariants 1 and 4); so they may be in any thread's hands.
 unsafe impl Send for Timers {}
-// SAFETY: as above.
+// SAFETY: for the same reason; and whoever shares it gets at them only by the lock. `next` is atomic.
 unsafe impl Sync for Timers {}
 
 impl Timers {
@@ -167,7 +172,10 @@ impl Timers {
     /// Adds `timer`, which is in no heap; true if it is now the earliest.
     ///
     /// # Safety
-    /// `*timer` stays in place until it has fired or `cancel` has returned.
+    /// - `*timer` stays in place, and its owner changes nothing of it, until it has fired or `cancel` has
+    ///   returned. (Nor does anybody else touch its cells without this heap's lock.)
+    /// - Until then any thread may do, at its time, what it is for: call `expire(arg)`, which answers true only if
+    ///   it has won the right to wake `gp`, which then is Waiting; or have `make` called.
     pub(crate) unsafe fn add(&self, timer: &Timer) -> bool {
         timer.home.set(self);
         let mut heap = self.heap.lock();
@@ -207,7 +215,7 @@ impl Timers {
             && let Some(first) = heap.first().copied()
             && first.when <= now
         {
-            // SAFETY: a timer in the heap is in place, and its owner leaves it alone.
+            // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
             let what = unsafe { first.timer.as_ref() }.what.get();
             if matches!(what, What::Start(_)) && !has_slot {
                 ran = Ran::NeedsSlot;
@@ -216,8 +224,9 @@ impl Timers {
             take_out(&mut heap, 0);
             match what {
                 What::Nothing => {}
-                // SAFETY: invariant 2. Nothing of the timer is used from here on: if `expire`
-                // answers true its owner may return as soon as it has been made ready.
+                // SAFETY: second clause of `add`: we have taken it out, under the lock (invariant 2), so nobody
+                // else calls it. Nothing of the timer is used from here on: if `expire` answers true its owner
+                // may return as soon as it has been made ready.
                 What::Wake { gp, expire, arg } => unsafe {
                     if expire(arg) {
                         woken.push_back(gp);
@@ -238,7 +247,7 @@ impl Timers {
         let mut heap = self.heap.lock();
         if let Some(first) = heap.first_mut()
             && first.when <= now
-            // SAFETY: a timer in the heap is in place, and its owner leaves it alone.
+            // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
             && let What::Start(_) = unsafe { first.timer.as_ref() }.what.get()
         {
             first.when = until;
@@ -256,7 +265,8 @@ impl Timers {
 
 fn place(heap: &mut [Entry], pos: usize, entry: Entry) {
     heap[pos] = entry;
-    // SAFETY: an entry's timer is alive while it is in the heap.
+    // SAFETY: an entry's timer is in place while it is in the heap, and its `pos` is that of whoever has the lock:
+    // first clause of `add`.
     unsafe { entry.timer.as_ref() }.pos.set(pos);
 }
 
@@ -292,7 +302,8 @@ fn sift_down(heap: &mut [Entry], mut pos: usize) {
 
 fn take_out(heap: &mut Vec<Entry>, pos: usize) {
     let gone = heap.swap_remove(pos);
-    // SAFETY: the timer was in the heap until this line.
+    // SAFETY: the timer was in the heap until now, and we have the lock: in place, and its `pos` ours, until we let
+    // go of that (first clause of `add`).
     unsafe { gone.timer.as_ref() }.pos.set(OUT);
     if pos < heap.len() {
         sift_down(heap, pos);
@@ -304,6 +315,8 @@ fn take_out(heap: &mut Vec<Entry>, pos: usize) {
 mod tests {
     use super::*;
 
+    /// # Safety
+    /// It asks for nothing.
     unsafe fn yes(_: *const ()) -> bool {
         true
     }
@@ -323,7 +336,7 @@ mod tests {
             .map(|_| Timer::waking(1 + random() % 5000, g, yes, ptr::null()))
             .collect();
         for t in &all {
-            // SAFETY: `all` outlives the heap's use.
+            // SAFETY: `all` outlives the heap's use; nothing is called, as the heap is not run.
             unsafe { timers.add(t) };
         }
         for t in all.iter().step_by(3) {
@@ -349,6 +362,8 @@ mod tests {
         assert_eq!(due, 1000 - 334);
     }
 
+    /// # Safety
+    /// It asks for nothing.
     unsafe fn never_made(_: &Start, _: NonNull<G>, _: u64) {
         unreachable!("nobody has a stack");
     }
@@ -373,7 +388,7 @@ mod tests {
     fn what_gets_no_stack_stays_armed_and_holds_up_nobody() {
         let timers = Timers::new();
         let (first, second) = (starting(10), starting(20));
-        // SAFETY: all are taken out below.
+        // SAFETY: both stay, and are taken out below; nobody calls `make`.
         unsafe {
             assert!(timers.add(&second));
             assert!(timers.add(&first));
@@ -396,7 +411,7 @@ mod tests {
     fn the_end_of_time_is_no_time() {
         let timers = Timers::new();
         let (never, once) = (starting(u64::MAX), starting(5));
-        // SAFETY: both are taken out below.
+        // SAFETY: both stay, and are taken out below; nobody runs the heap.
         unsafe {
             assert!(!timers.add(&never));
             assert_eq!(timers.next(), 0);

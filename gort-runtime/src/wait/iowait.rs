@@ -54,7 +54,9 @@ impl PollDesc {
     /// If there are more descriptors than the table has room for.
     ///
     /// # Safety
-    /// `fd` stays open until this is dropped.
+    /// - `fd` stays open until this is dropped.
+    /// - Of each direction there is one user at a time: calls of [`prepare`](Self::prepare) and
+    ///   [`wait`](Self::wait) for one direction follow each other. (The others may be made at any time.)
     pub unsafe fn new(fd: BorrowedFd<'_>) -> io::Result<Self> {
         ensure_started();
         let entry = netpoll::open()?;
@@ -67,7 +69,7 @@ impl PollDesc {
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: `new`'s clause.
+        // SAFETY: `new`'s first clause: the descriptor is open as long as `self` is there.
         unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 
@@ -138,9 +140,10 @@ impl PollDesc {
                 }
                 committed
             };
-            // SAFETY: rule 1 makes us the only user of the slot. `commit` shows the waiter and
-            // touches nothing of ours afterwards (`slot` lives for ever); whoever takes the
-            // waiter out of the word, `expire` included, has the right to wake it.
+            // SAFETY: we are the only user of the slot (`new`'s second clause, rule 1 of `desc.rs`). `commit`
+            // shows the waiter, as its last use of this frame (`slot` lives for ever, `netpoll/table.rs`), or
+            // finds that somebody has come, and then nobody has seen it. Whoever takes the waiter out of
+            // the word has the right to wake it; so has `expire`, which finds none before `commit` has shown it.
             unsafe {
                 let slot = ptr::from_ref(slot).cast();
                 current.park_until(commit, until, expire, slot, WaitReason::IoWait, site);
@@ -209,15 +212,17 @@ fn check_time(deadline: Nanos) -> Result<(), Interrupted> {
 /// Wakes a waiter that was taken out of a slot.
 fn wake(word: Option<usize>) {
     if let Some(word) = word {
-        // SAFETY: `wait` put it there, and taking it out is the right to wake it.
+        // SAFETY: `wait` put it there, from `to_word`, and taking it out is the right to wake it.
         unsafe { Waiter::from_word(word).ready() };
     }
 }
 
+/// At the deadline of a wait: whether that ends it.
+///
 /// # Safety
 /// `slot` is the `Slot` that the timer's owner waits for.
 unsafe fn expire(slot: *const ()) -> bool {
-    // SAFETY: the caller's clause; slots live for ever. A waiter that is found is the timer's
-    // owner (rule 2 of `desc.rs`).
+    // SAFETY: caller's clause: it is a `Slot`; those live for ever (`netpoll/table.rs`), and are atomics. A waiter
+    // that is found is the timer's owner (rule 2 of `desc.rs`).
     unsafe { &*slot.cast::<Slot>() }.interrupt().is_some()
 }

@@ -16,6 +16,8 @@
 //!    compare-and-swap on a word shared by several records.
 //! 3. After `commit` has let go of the lock, the waiter may already run again on
 //!    another thread: nothing of its stack may be touched.
+//! 4. If `commit` answers false nobody has won that right or ever will: the waiter has not been
+//!    shown, or was taken back.
 //!
 //! # Why a waker never comes too early
 //! Waker: takes the lock, takes the record, `ready`: status must be Waiting. Waiter:
@@ -59,11 +61,11 @@ impl Waiter {
     ///
     /// # Safety
     /// The caller has won the right to end this wait (contract 2), and the waiter
-    /// has shown itself as contract 1 asks.
+    /// has shown itself as contract 1 asks: it is Waiting, or a thread that sleeps or will.
     #[inline]
     pub unsafe fn ready(self) {
         match self.who() {
-            // SAFETY: the caller owns the Waiting goroutine.
+            // SAFETY: caller's clause: it has won the right to end this goroutine's wait.
             Who::Goroutine(gp) => unsafe { goready(gp) },
             Who::Thread(parker) => parker.note.wake(),
         }
@@ -71,10 +73,10 @@ impl Waiter {
 }
 
 /// # Safety
-/// The caller has won the right to wake `gp`.
+/// `gp` is Waiting, and the caller has won the right to wake it.
 #[inline]
 unsafe fn goready(gp: NonNull<G>) {
-    // SAFETY: Waiting goroutines' slots stay; the caller owns this one.
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); that we may end its wait is the caller's clause.
     end_waiting(unsafe { &gp.as_ref().status }, GStatus::Runnable);
     // `gp` must not be touched below: another M may run it.
     submit_next(gp);
@@ -140,7 +142,10 @@ impl Current {
     /// go of the lock that protects the waiter, touches nothing of the caller's.
     ///
     /// # Safety
-    /// The caller keeps the contract at the head of `park.rs`.
+    /// The caller keeps the contract at the head of `park.rs`, the waiter's side of it:
+    /// - `commit` lets go of the lock under which the waiter was shown, or shows it, at its end (1 and 3);
+    /// - whoever can find the waiter then wakes it at most once for this wait (2);
+    /// - if it answers false, nobody does (4).
     #[inline]
     pub unsafe fn park(
         &self,
@@ -149,7 +154,8 @@ impl Current {
         site: &'static Location<'static>,
     ) {
         match self.thread_parker() {
-            // SAFETY: caller's clause.
+            // SAFETY: the waiter is a goroutine, this one; what is asked of `commit` and the wakers is the same as of our
+            // caller.
             None => unsafe { gopark(commit, reason, site) },
             Some(parker) => {
                 if commit() {
@@ -164,8 +170,12 @@ impl Current {
     /// never comes (`time/clock.rs`) is none.
     ///
     /// # Safety
-    /// As for `park`; and `expire(arg)`, called by any thread at any time until this
-    /// call returns, answers true only if it has won the right to end the wait.
+    /// As for `park`; and
+    /// - `expire(arg)` may be called by any thread at any time until this call returns, and answers
+    ///   true only if it has won the right to end the wait;
+    /// - should it win while `commit` has yet to run, or runs, the waiter runs again meanwhile. So either it
+    ///   cannot win before `commit` has shown the waiter, or `commit` uses nothing of the caller's, or nothing
+    ///   but what stays until the caller has taken the lock that `commit` lets go of.
     pub unsafe fn park_until(
         &self,
         commit: impl FnOnce() -> bool,
@@ -176,17 +186,18 @@ impl Current {
         site: &'static Location<'static>,
     ) {
         if never_comes(deadline) {
-            // SAFETY: caller's clause.
+            // SAFETY: what `park` asks of `commit` and the wakers is among the caller's clauses; `expire` is not called.
             return unsafe { self.park(commit, reason, site) };
         }
         let Some(parker) = self.thread_parker() else {
-            // SAFETY: caller's clause.
+            // SAFETY: the waiter is a goroutine, this one; what is asked of `commit`, the wakers and `expire` is the same
+            // as of our caller.
             return unsafe { gopark_until(commit, deadline, expire, arg, reason, site) };
         };
         if !commit() {
             return;
         }
-        // SAFETY: caller's clause on `expire`.
+        // SAFETY: caller's clause: `expire(arg)` may be called until we return.
         if !parker.note.sleep_until(deadline) && !unsafe { expire(arg) } {
             // Somebody else has won and is about to wake us.
             parker.note.sleep();
@@ -220,7 +231,7 @@ unsafe fn gopark<F: FnOnce() -> bool>(
     let (Some(inside), Some(gp)) = (Inside::enter(), tls::getg()) else {
         throw("gopark outside a goroutine");
     };
-    // SAFETY: the running goroutine owns itself.
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3), of which only atomics are written.
     let g = unsafe { gp.as_ref() };
     g.set_wait(
         reason,
@@ -235,8 +246,9 @@ unsafe fn gopark<F: FnOnce() -> bool>(
         f: call_commit::<F>,
         arg: ptr::from_mut(&mut commit).cast(),
     }));
-    // SAFETY: the running goroutine saves itself; `park_m` keeps the contract.
-    // Nothing of this thread is held: `m` is not used below.
+    // SAFETY: clauses of `mcall`: `gp` is the running goroutine and `m` its M, as of `enter` and `getg`, whose g0
+    // was saved when the goroutine was resumed; `park_m` keeps `OnG0Fn`'s contract; `m` is not used below.
+    // `commit` is ours to have called once, here on the goroutine's stack.
     unsafe { arch::mcall(park_m, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
 }
@@ -247,21 +259,28 @@ unsafe fn gopark<F: FnOnce() -> bool>(
 /// # Safety
 /// `arg` is the `Option<F>` of a goroutine that `gopark` has switched away.
 unsafe fn call_commit<F: FnOnce() -> bool>(arg: *mut ()) -> bool {
-    // SAFETY: caller's clause.
+    // SAFETY: caller's clause: `arg` is an `Option<F>`, and its goroutine, which does not run, touches it no more
+    // until it has been resumed, which only what we take out of it can bring about.
     match unsafe { (*arg.cast::<Option<F>>()).take() } {
         Some(commit) => commit(),
         None => throw("a park was committed twice"),
     }
 }
 
-/// On g0: the goroutine waits from here on.
+/// On g0: the goroutine waits from here on. It is resumed by whoever makes it ready and takes it out of a
+/// queue, or here if it is not to wait.
+///
+/// # Safety
+/// That of [`OnG0Fn`](arch::OnG0Fn), from `gopark`, which has set `m.commit`.
 unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: `gopark` passed its goroutine and its M.
+    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
+    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`).
     let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
     let Some(commit) = m.commit.take() else {
         throw("park_m without a commit")
     };
-    // SAFETY: the goroutine is ours until `commit` shows it to others.
+    // SAFETY: a G for ever; it was running on this M, so it is ours until `commit`. If that answers false
+    // it still is (contract 4).
     let g = unsafe { gp.as_ref() };
     let status = &g.status;
     if m.held_p().is_some() {
@@ -269,7 +288,7 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     }
     casgstatus(status, GStatus::Running, GStatus::Waiting);
     m.curg.set(ptr::null_mut());
-    // SAFETY: set by `gopark` for this switch.
+    // SAFETY: set by `gopark` for this switch, and taken out: `f(arg)` may be called once, here.
     if unsafe { (commit.f)(commit.arg) } {
         P::count_park(m.held_p());
         // `gp` must not be touched below: another M may run it.
@@ -296,11 +315,12 @@ unsafe fn gopark_until(
     };
     let timer = Timer::waking(deadline, gp, expire, arg);
     let timer_ref = &timer;
-    // SAFETY: caller's clause. The timer is added on g0 with the goroutine Waiting,
-    // and `commit` lets go of the caller's lock only afterwards. If the timer fires
-    // in between, the goroutine may run again at once; but it cannot leave this
-    // function: it must first come back from `commit`'s lock, or, without one,
-    // `commit` touches nothing of it.
+    // SAFETY: clauses of `add`: the timer lies here until `cancel` has returned below; `expire` may be called
+    // (caller's clause), and if it wins then `gp` is Waiting, as it has been since before `add`.
+    // Clauses of `park`: those of our caller. The closure is moved to g0's stack before it runs (`call_commit`). If
+    // the timer fires before `commit` has run, this goroutine may run again at once, and leave this function: after
+    // `add` has let go of the heap, the closure uses nothing of this frame, and `commit` nothing that would be
+    // gone (caller's clause). If `commit` answers false `expire` has not won (contract 4).
     unsafe {
         gopark(
             move || {
@@ -345,13 +365,17 @@ pub fn yield_now() {
     };
     let wired = wire_if_panicking(inside.m(), gp);
     let m = inside.into_switch();
-    // SAFETY: the running goroutine saves itself; `gosched_m` keeps the contract.
+    // SAFETY: clauses of `mcall`: `gp` is the running goroutine and `m` its M, as of `enter` and `getg`, whose g0
+    // was saved when the goroutine was resumed; `gosched_m` keeps `OnG0Fn`'s contract; `m` is not used below.
     unsafe { arch::mcall(gosched_m, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
 }
 
+/// # Safety
+/// That of [`OnG0Fn`](arch::OnG0Fn), from `yield_now`.
 unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: `yield_now` passed its goroutine and its M.
+    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
+    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`).
     unsafe { yield_to_queue(&*m.cast::<M>(), NonNull::new_unchecked(from.cast::<G>())) }
 }
 
@@ -361,7 +385,7 @@ pub fn wait_for_ever(reason: WaitReason) -> ! {
     let site = Location::caller();
     let current = Current::new();
     loop {
-        // SAFETY: nobody knows the waiter, so nobody wakes it.
+        // SAFETY: the waiter is shown to nobody, so nobody wakes it; `commit` touches nothing.
         unsafe { current.park(|| true, reason, site) };
     }
 }

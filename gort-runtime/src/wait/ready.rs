@@ -11,11 +11,12 @@ use crate::sched::state::SCHED;
 use crate::sched::submit::{runq_put_next, submit_global, wakep};
 use std::ptr::NonNull;
 
-/// Submits a runnable goroutine: `runnext` of this M's P, or the
+/// Submits a runnable goroutine, which the caller owns: `runnext` of this M's P, or the
 /// global queue. Go's `ready` and the end of `newproc`.
 #[inline]
 pub(crate) fn submit_next(gp: NonNull<G>) {
-    // SAFETY: the caller has made it runnable: it is ours until it is queued.
+    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); the caller has made it Runnable, so it is ours until it is
+    // queued.
     let g = unsafe { gp.as_ref() };
     let Some(inside) = Inside::enter() else {
         P::made_runnable(None, g);

@@ -44,7 +44,7 @@ impl Waiter {
     /// # Safety
     /// `word` came from `to_word`.
     pub(crate) unsafe fn from_word(word: usize) -> Self {
-        // SAFETY: `to_word` never gives 0.
+        // SAFETY: caller's clause: it came from `to_word`, which never gives 0.
         Self(unsafe { NonZeroUsize::new_unchecked(word) })
     }
 
@@ -52,12 +52,13 @@ impl Waiter {
     pub(crate) fn who(self) -> Who {
         let word = self.0.get();
         if word & THREAD == 0 {
-            // SAFETY: made by `of_g`, from a pointer that was not null.
+            // SAFETY: made by `of_g`, from a pointer that was not null and has been exposed.
             Who::Goroutine(unsafe {
                 NonNull::new_unchecked(ptr::with_exposed_provenance_mut(word))
             })
         } else {
-            // SAFETY: made by `of_thread`; parkers are never freed.
+            // SAFETY: made by `of_thread`, from a reference that has been exposed; parkers are never freed
+            // (`threadparker.rs`), and all that changes in one is atomic.
             Who::Thread(unsafe { &*ptr::with_exposed_provenance(word & !THREAD) })
         }
     }
@@ -75,7 +76,8 @@ impl Waiter {
     /// scheduler takes it.
     ///
     /// # Safety
-    /// As for `Waiter::ready`, with that step for the goroutine still to come.
+    /// As for `Waiter::ready`: the caller has won the right to end this wait, which for a goroutine passes to
+    /// the list's owner.
     pub(crate) unsafe fn ready_into(self, list: &GQueue) {
         match self.who() {
             Who::Goroutine(gp) => list.push_back(gp),

@@ -67,7 +67,9 @@ impl<S: AsFd> Socket<S> {
 
     /// As `new`, but if it cannot be waited for, those operations fail that would have to.
     fn adopt(inner: S) -> io::Result<Arc<Self>> {
-        // SAFETY: `inner` lies behind `desc` in the struct, so it is dropped later.
+        // SAFETY: the descriptor stays open: `inner` lies behind `desc` in the struct, so it is dropped later, and
+        // `into_std` hands it out after `desc` has gone. Of each direction there is one user at a time:
+        // `run_until` alone calls `prepare` and `wait`, and holds the direction's `turn` meanwhile.
         let desc = unsafe { PollDesc::new(inner.as_fd()) }?;
         Ok(Arc::new(Self {
             desc,
