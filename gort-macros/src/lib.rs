@@ -7,6 +7,18 @@
 //!             └─ syntax errors ─┴─ mistakes, collected in a Report ─► compile_error! and a fallback
 //! ```
 //!
+//! Where this is:
+//!
+//! ```text
+//! select/  parse head keyword ast    select!: its arms · an arm's head · heads that begin with a word · the tree
+//! select/  valid operand expand      mistakes · the code around an arm's operands · what it becomes
+//! go/      parse valid expand        go!
+//! entry/   args valid expand         #[gort::main] and #[gort::test]
+//! defer                              defer!
+//! awaits                             `.await` where nothing can be awaited
+//! report paths                       where mistakes are collected · the names that an expansion uses
+//! ```
+//!
 //! What every expansion keeps to:
 //! 1. It names only `::gort::__macro::…` and `::core::…`, so it compiles under `#![no_implicit_prelude]`; `gort` is what
 //!    the user's Cargo.toml calls it.

@@ -5,12 +5,31 @@
 //! on `gort`, which re-exports this crate's items.
 //!
 //! ```text
-//! errgroup  singleflight  context/  condvar  time/  semaphore/
-//! mutex/     select/    channel/    rwlock/    once/    barrier    waitgroup
-//!         sudog (waiting records and their queues), spin, error
-//!         word/ (the locks' state words, which loom explores), prim
-//!         gort-runtime: Current, Waiter, RawLock
+//! errgroup singleflight                  goroutines with one outcome · one call for all who want the same
+//! context/   node func values            when to stop: the tree · functions that start then · values that go along
+//! time/      timer ticker call           a message at a time · at regular times · a function that is called then
+//! waitgroup/ go                          waiting for a number of goroutines · starting them
+//! condvar barrier                        waiting for a condition · for all to come
+//! once/      gate cell lazy              doing something once · a value set once · made when first needed
+//! rwlock/    guard wait                  many readers or one writer: what they hold · how they wait
+//! mutex/     request wait                a lock around data: as an arm of a select · how one waits
+//! semaphore/ sema permit arm wait        permits: what is shared · what holds them · as an arm · how one waits
+//! select/    macro_support dynamic       what `select!` expands to · operations known only at run time
+//! select/    operand promise             what is in such a set · sends whose value comes later
+//! select/    send recv join              arms: sending · receiving · a goroutine's end
+//! select/    pass arm entry              the algorithm · what takes part · in one select only
+//! channel/   send recv iter error        the two sides · a receiver as an iterator · why an operation fails
+//! channel/   at done timer               channels of one instant · of a context · of a timer
+//! channel/   counter reserve ops         whose last handle closes · sends that come later · send and receive
+//! channel/   hchan ring                  the channel proper · its buffer, used without the lock
+//! caught                                 a user's closure, however it ends
+//! waitlock waitqueue sudog               one way to wait: the lock · the queue · the record
+//! spin error                             trying for a moment before · why a lock was not obtained
+//! word/      mutex rwlock once           the locks' state words, which loom explores
+//! prim runtime_loom                      atomics, or loom's · the runtime, for loom
 //! ```
+//!
+//! Below it is `gort-runtime`: `Current`, `Waiter`, `RawLock`.
 
 #![cfg_attr(loom, allow(dead_code, unused_imports, missing_docs))]
 
