@@ -34,7 +34,7 @@
 //! ordered before the send that would make it `true`; a poll that *follows* such a send,
 //! in the same goroutine or by any synchronisation, sees it. The ring's are in `ring.rs`.
 
-use super::ops::Direction;
+use super::direction::Direction;
 use super::ring::{Attempt, Ring, drop_all};
 use crate::prim::{
     AtomicBool,

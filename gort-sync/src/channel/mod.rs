@@ -6,6 +6,7 @@
 
 mod at;
 mod counter;
+mod direction;
 mod done;
 mod error;
 mod hchan;

@@ -1,5 +1,6 @@
 //! Send and receive on an [`Hchan`], waiting if they must. Go's `chansend` and `chanrecv`.
 
+use super::direction::Direction;
 use super::hchan::{Hchan, State, Tried};
 use super::ring::Attempt;
 use crate::sudog::{SelectWord, Sudog};
@@ -36,23 +37,6 @@ impl Failed {
             Self::Closed | Self::Timeout => {}
         }
         self
-    }
-}
-
-/// Which way a value goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
-    Send,
-    Recv,
-}
-
-impl Direction {
-    #[inline]
-    fn reason(self) -> WaitReason {
-        match self {
-            Self::Send => WaitReason::ChanSend,
-            Self::Recv => WaitReason::ChanReceive,
-        }
     }
 }
 

@@ -5,7 +5,6 @@ use super::counter::{Share, Side};
 use super::done::DoneEvent;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::hchan::Hchan;
-use super::iter::{IntoIter, Iter, TryIter};
 use super::ops::Failed;
 use super::timer::TimerChan;
 use gort_runtime::{Current, Nanos, WaitReason, deadline_after, nanos_of, wait_for_ever};
@@ -243,25 +242,6 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Receives until the channel is drained, and closed or without senders. Go's `range`.
-    pub fn iter(&self) -> Iter<'_, T> {
-        Iter::new(self)
-    }
-
-    /// Receives until nothing is there, without waiting.
-    ///
-    /// ```
-    /// use gort::channel::bounded;
-    ///
-    /// let (tx, rx) = bounded(10);
-    /// tx.send(1).unwrap();
-    /// tx.send(2).unwrap();
-    /// assert_eq!(rx.try_iter().sum::<i32>(), 3); // What is there; the channel stays open.
-    /// ```
-    pub fn try_iter(&self) -> TryIter<'_, T> {
-        TryIter::new(self)
-    }
-
     /// Whether the buffer is empty; true for a rendezvous and for a timer channel.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -344,23 +324,5 @@ impl<T> Drop for Receiver<T> {
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Receiver { .. }")
-    }
-}
-
-impl<'a, T> IntoIterator for &'a Receiver<T> {
-    type Item = T;
-    type IntoIter = Iter<'a, T>;
-
-    fn into_iter(self) -> Iter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<T> IntoIterator for Receiver<T> {
-    type Item = T;
-    type IntoIter = IntoIter<T>;
-
-    fn into_iter(self) -> IntoIter<T> {
-        IntoIter::new(self)
     }
 }
