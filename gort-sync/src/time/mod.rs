@@ -6,6 +6,5 @@ mod call;
 mod ticker;
 mod timer;
 
-pub use call::after_func;
 pub use ticker::{Ticker, tick};
-pub use timer::Timer;
+pub use timer::{Timer, after_func};
