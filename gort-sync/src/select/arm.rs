@@ -10,7 +10,7 @@ use std::panic::Location;
 /// [`select`](super::select) drives an arm through: `lock` → `poll` under the lock →
 /// (`enqueue` under the lock → park → `dequeue` under the lock) → `settle` of the chosen arm,
 /// or all of it once more → the owner asks the chosen arm for its result. An arm is used for one
-/// select only (`entry.rs`).
+/// select only (`case.rs`).
 ///
 /// # Safety
 /// An implementation keeps what each method says; the select moves and wakes on

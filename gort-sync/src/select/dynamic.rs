@@ -6,7 +6,7 @@
 //!
 //! `ready` is a select among arms that perform nothing ([`Observing`]).
 
-use super::entry::Entry;
+use super::case::Entry;
 use super::operand::{DynArm, Observing, Operand};
 use super::pass::{Order, Wait, block_forever, select_among};
 use crate::channel::{

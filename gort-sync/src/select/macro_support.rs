@@ -16,7 +16,7 @@
 //! would need a `mut` where the user has declared it.
 
 use super::arm::{Arm, Selectable};
-use super::entry::OneShot;
+use super::case::OneShot;
 use super::promise::PromiseArm;
 use super::send::{SendArm, SendTarget};
 use crate::channel::SendError;

@@ -22,7 +22,7 @@
 //! locking order: after the last one the select may return (it needs that very lock
 //! in step 4), so nothing of its stack is touched after that.
 
-use super::entry::Entry;
+use super::case::Entry;
 use crate::sudog::SelectWord;
 use crate::waitlock;
 use crate::waitqueue::Wakes;

@@ -2,7 +2,7 @@
 //!
 //! They are thin: what they share is the channel in `channel/timer.rs`.
 
-mod call;
+mod callback;
 mod ticker;
 mod timer;
 

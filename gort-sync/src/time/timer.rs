@@ -1,6 +1,6 @@
 //! `Timer`: one message at a time, or one call of a function, that can be moved or called off.
 
-use super::call::Call;
+use super::callback::Call;
 use crate::channel::{Receiver, RecvError, Repeat, Source, TimerChan, TryRecvError, never};
 use crate::select::{ChanRecvArm, Selectable};
 use gort_runtime::{Timed, deadline_after};

@@ -2,8 +2,8 @@
 
 #[path = "../../../gort-sync/src/select/arm.rs"]
 pub mod arm;
-#[path = "../../../gort-sync/src/select/entry.rs"]
-pub mod entry;
+#[path = "../../../gort-sync/src/select/case.rs"]
+pub mod case;
 #[path = "../../../gort-sync/src/select/macro_support.rs"]
 pub mod macro_support;
 #[path = "../../../gort-sync/src/select/send.rs"]
@@ -12,7 +12,7 @@ pub mod send;
 use crate::sudog::SelectWord;
 use crate::waitqueue::Wakes;
 use crate::{PEER, Waiter};
-use entry::Entry;
+use case::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
