@@ -1,13 +1,13 @@
-//! Counts a channel's handles: when the last of one side goes, the channel is
-//! disconnected; when both sides are gone, it is freed. As crossbeam-channel's `counter`.
+//! Counts a channel's handles: when the last of one half goes, the channel is
+//! disconnected; when both halves are gone, it is freed. As crossbeam-channel's `counter`.
 //!
 //! # Orderings
-//! A count's decrement is acquire-release, so the last handle of a side sees what the
-//! others did. The side that goes second learns it from `one_side_gone`, an
+//! A count's decrement is acquire-release, so the last handle of a half sees what the
+//! others did. The half that goes second learns it from `one_half_gone`, an
 //! acquire-release swap, and frees.
 //!
 //! The last receiver drops what is buffered: user code, which may unwind. What the handle owes comes
-//! after that in any case ([`SideGone`]).
+//! after that in any case ([`HalfGone`]).
 
 use super::hchan::Hchan;
 use crate::prim::{
@@ -21,7 +21,7 @@ use std::ptr::NonNull;
 struct Counted<T> {
     senders: AtomicUsize,
     receivers: AtomicUsize,
-    one_side_gone: AtomicBool,
+    one_half_gone: AtomicBool,
     chan: Hchan<T>,
 }
 
@@ -35,20 +35,20 @@ unsafe impl<T: Send> Send for Share<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Share<T> {}
 
-/// Which side of the channel a handle is.
+/// Which half of the channel a handle is: the sending or the receiving one.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Side {
+pub(super) enum Half {
     Sender,
     Receiver,
 }
 
 impl<T> Share<T> {
-    /// One share for each side.
+    /// One share for each half.
     pub(super) fn pair(chan: Hchan<T>) -> (Self, Self) {
         let counted = Box::new(Counted {
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
-            one_side_gone: AtomicBool::new(false),
+            one_half_gone: AtomicBool::new(false),
             chan,
         });
         let counted = NonNull::from(Box::leak(counted));
@@ -69,17 +69,17 @@ impl<T> Share<T> {
         self.0 == other.0
     }
 
-    fn count(&self, side: Side) -> &AtomicUsize {
-        match side {
-            Side::Sender => &self.counted().senders,
-            Side::Receiver => &self.counted().receivers,
+    fn count(&self, half: Half) -> &AtomicUsize {
+        match half {
+            Half::Sender => &self.counted().senders,
+            Half::Receiver => &self.counted().receivers,
         }
     }
 
-    /// Another handle of the same side.
-    pub(super) fn another(&self, side: Side) -> Self {
+    /// Another handle of the same half.
+    pub(super) fn another(&self, half: Half) -> Self {
         // Relaxed: the new handle is made from one that exists.
-        if self.count(side).fetch_add(1, Relaxed) > isize::MAX as usize {
+        if self.count(half).fetch_add(1, Relaxed) > isize::MAX as usize {
             // Only forgetting handles without end gets here; as `Arc` does.
             process::abort();
         }
@@ -87,30 +87,30 @@ impl<T> Share<T> {
     }
 
     /// A handle goes. Called once, by its destructor.
-    pub(super) fn release(&self, side: Side) {
-        if self.count(side).fetch_sub(1, AcqRel) != 1 {
+    pub(super) fn release(&self, half: Half) {
+        if self.count(half).fetch_sub(1, AcqRel) != 1 {
             return;
         }
         // In any case, also if the destructor of a value that is drained unwinds.
-        let _gone = SideGone(self.0);
-        match side {
-            Side::Sender => {
+        let _gone = HalfGone(self.0);
+        match half {
+            Half::Sender => {
                 self.chan().close();
             }
-            Side::Receiver => self.chan().close_and_drain(),
+            Half::Receiver => self.chan().close_and_drain(),
         }
     }
 }
 
-/// The end of a side: when this is dropped, by the last handle of the side, the channel is freed
-/// if the other side has ended.
-struct SideGone<T>(NonNull<Counted<T>>);
+/// The end of a half: when this is dropped, by the last handle of the half, the channel is freed
+/// if the other half has ended.
+struct HalfGone<T>(NonNull<Counted<T>>);
 
-impl<T> Drop for SideGone<T> {
+impl<T> Drop for HalfGone<T> {
     fn drop(&mut self) {
-        // SAFETY: our side's end has not been told yet, so the channel is still there.
-        if unsafe { self.0.as_ref() }.one_side_gone.swap(true, AcqRel) {
-            // SAFETY: both counts are 0 and this was the second side to find out.
+        // SAFETY: our half's end has not been told yet, so the channel is still there.
+        if unsafe { self.0.as_ref() }.one_half_gone.swap(true, AcqRel) {
+            // SAFETY: both counts are 0 and this was the second half to find out.
             drop(unsafe { Box::from_raw(self.0.as_ptr()) });
         }
     }

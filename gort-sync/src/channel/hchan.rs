@@ -56,7 +56,7 @@ pub(crate) struct Hchan<T> {
     ring: Option<Box<Ring<T>>>,
     recv_hint: AtomicBool,
     pub(super) unbounded: bool,
-    state: WaitLock<State<T>>,
+    state: WaitLock<ChanState<T>>,
 }
 
 /// Operations under the lock without anybody waiting after which the ring is free again. To
@@ -65,7 +65,7 @@ pub(crate) struct Hchan<T> {
 const CALM: u32 = 4;
 
 /// What the lock protects.
-pub(super) struct State<T> {
+pub(super) struct ChanState<T> {
     /// Of an unbounded channel; otherwise empty.
     buf: VecDeque<T>,
     pub(super) closed: bool,
@@ -78,7 +78,7 @@ pub(super) struct State<T> {
     sendq: WaitQueue,
 }
 
-impl<T> State<T> {
+impl<T> ChanState<T> {
     /// Where one waits who wants to send, or to receive.
     pub(super) fn queue(&mut self, direction: Direction) -> &mut WaitQueue {
         match direction {
@@ -132,7 +132,7 @@ impl<T> Hchan<T> {
             ring,
             recv_hint: AtomicBool::new(false),
             unbounded,
-            state: WaitLock::new(State {
+            state: WaitLock::new(ChanState {
                 buf: VecDeque::new(),
                 closed: false,
                 promised: 0,
@@ -149,7 +149,7 @@ impl<T> Hchan<T> {
 
     /// Takes the lock.
     #[inline]
-    pub(super) fn lock(&self) -> Held<'_, State<T>> {
+    pub(super) fn lock(&self) -> Held<'_, ChanState<T>> {
         self.state.lock()
     }
 
@@ -178,7 +178,7 @@ impl<T> Hchan<T> {
     /// # Safety
     /// The caller holds the lock; no other reference to it is in use.
     #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
-    pub(super) unsafe fn state(&self) -> &mut State<T> {
+    pub(super) unsafe fn state(&self) -> &mut ChanState<T> {
         // SAFETY: caller's clause.
         unsafe { self.state.held() }
     }
@@ -186,7 +186,7 @@ impl<T> Hchan<T> {
     /// At the end of every change under the lock: the hint tells, and in the end the ring is
     /// free.
     #[inline]
-    pub(super) fn publish(&self, state: &mut State<T>) {
+    pub(super) fn publish(&self, state: &mut ChanState<T>) {
         let sender_waits = !state.sendq.is_empty();
         if let Some(ring) = self.ring() {
             // A closed channel keeps no promise: receivers need not mind them.
@@ -214,7 +214,7 @@ impl<T> Hchan<T> {
     /// The caller holds the lock; the channel is open; `elem` points to a value that is the
     /// caller's to move.
     #[inline]
-    unsafe fn buffer_push(&self, state: &mut State<T>, elem: *mut T) -> bool {
+    unsafe fn buffer_push(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
         // SAFETY: caller's clauses; an end is arrested before it is used so.
         unsafe {
             if let Some(ring) = &self.ring {
@@ -239,7 +239,7 @@ impl<T> Hchan<T> {
     /// # Safety
     /// The caller holds the lock; `elem` is a place for a `T`.
     #[inline]
-    unsafe fn buffer_pop(&self, state: &mut State<T>, elem: *mut T) -> bool {
+    unsafe fn buffer_pop(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
         // SAFETY: caller's clauses; `Slow` says that the head is arrested.
         unsafe {
             if let Some(ring) = &self.ring {
@@ -340,7 +340,7 @@ impl<T> Hchan<T> {
     /// There is room for one more: the first sender that waits gets it. It was full, and
     /// since somebody waits nobody can have taken from the buffer or filled it meanwhile.
     #[inline]
-    pub(super) fn admit_sender(&self, state: &mut State<T>, wakes: &Wakes) {
+    pub(super) fn admit_sender(&self, state: &mut ChanState<T>, wakes: &Wakes) {
         let Some(won) = state.sendq.dequeue_partner(wakes) else {
             return;
         };

@@ -26,7 +26,7 @@ pub use error::{
 };
 pub(crate) use hchan::{Hchan, Tried};
 pub use iter::{IntoIter, Iter, TryIter};
-pub(crate) use ops::{Slot, receive_promised};
+pub(crate) use ops::{Place, receive_promised};
 pub use recv::Receiver;
 pub(crate) use recv::{Source, instant_as};
 pub(crate) use reserve::Reserved;

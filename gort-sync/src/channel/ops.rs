@@ -1,7 +1,7 @@
 //! Send and receive on an [`Hchan`], waiting if they must. Go's `chansend` and `chanrecv`.
 
 use super::direction::Direction;
-use super::hchan::{Hchan, State, Tried};
+use super::hchan::{ChanState, Hchan, Tried};
 use super::ring::Attempt;
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitlock::{Held, Wait, Waited};
@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 use std::panic::Location;
 
 /// A place for a value that is on its way.
-pub(crate) type Slot<T> = UnsafeCell<MaybeUninit<T>>;
+pub(crate) type Place<T> = UnsafeCell<MaybeUninit<T>>;
 
 /// Why an operation did not take place.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,12 +44,12 @@ impl<T> Hchan<T> {
     /// Sends, waiting for as long as it takes.
     #[inline]
     pub(super) fn send(&self, value: T, site: &'static Location<'static>) -> Result<(), T> {
-        let slot: Slot<T> = UnsafeCell::new(MaybeUninit::new(value));
-        match self.operate(Direction::Send, slot.get().cast(), None, site) {
+        let place: Place<T> = UnsafeCell::new(MaybeUninit::new(value));
+        match self.operate(Direction::Send, place.get().cast(), None, site) {
             Ok(()) => Ok(()),
             Err(failed) => {
                 // SAFETY: the operation failed, so the value is still there.
-                let value = unsafe { slot.into_inner().assume_init() };
+                let value = unsafe { place.into_inner().assume_init() };
                 failed.or_unwind();
                 Err(value)
             }
@@ -63,11 +63,11 @@ impl<T> Hchan<T> {
         deadline: Nanos,
         site: &'static Location<'static>,
     ) -> Result<(), (T, Failed)> {
-        let slot: Slot<T> = UnsafeCell::new(MaybeUninit::new(value));
-        self.operate(Direction::Send, slot.get().cast(), Some(deadline), site)
+        let place: Place<T> = UnsafeCell::new(MaybeUninit::new(value));
+        self.operate(Direction::Send, place.get().cast(), Some(deadline), site)
             .map_err(|failed| {
                 // SAFETY: the operation failed, so the value is still there.
-                let value = unsafe { slot.into_inner().assume_init() };
+                let value = unsafe { place.into_inner().assume_init() };
                 (value, failed.or_unwind())
             })
     }
@@ -79,40 +79,40 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<T, Failed> {
-        let slot: Slot<T> = UnsafeCell::new(MaybeUninit::uninit());
-        self.operate(Direction::Recv, slot.get().cast(), deadline, site)
+        let place: Place<T> = UnsafeCell::new(MaybeUninit::uninit());
+        self.operate(Direction::Recv, place.get().cast(), deadline, site)
             .map_err(|failed| failed.or_unwind())?;
         // SAFETY: the operation succeeded: a value was moved in.
-        Ok(unsafe { slot.into_inner().assume_init() })
+        Ok(unsafe { place.into_inner().assume_init() })
     }
 
     /// Sends if that is possible without waiting.
     #[inline]
     pub(super) fn try_send(&self, value: T) -> Result<(), (T, bool)> {
-        let slot = MaybeUninit::new(value);
+        let place = MaybeUninit::new(value);
         if let Some(ring) = self.ring() {
-            // SAFETY: the slot holds a value; it is still there unless the answer is `Done`.
+            // SAFETY: the place holds a value; it is still there unless the answer is `Done`.
             unsafe {
-                match ring.push(slot.as_ptr()) {
+                match ring.push(place.as_ptr()) {
                     Attempt::Done => return Ok(()),
-                    Attempt::NotReady => return Err((slot.assume_init(), false)),
-                    Attempt::Closed => return Err((slot.assume_init(), true)),
+                    Attempt::NotReady => return Err((place.assume_init(), false)),
+                    Attempt::Closed => return Err((place.assume_init(), true)),
                     Attempt::Slow => {}
                 }
             }
         }
-        self.try_send_slow(slot)
+        self.try_send_slow(place)
     }
 
-    fn try_send_slow(&self, mut slot: MaybeUninit<T>) -> Result<(), (T, bool)> {
-        // SAFETY: the slot holds a value.
-        let tried = unsafe { self.try_send_from(slot.as_mut_ptr()) };
+    fn try_send_slow(&self, mut place: MaybeUninit<T>) -> Result<(), (T, bool)> {
+        // SAFETY: the place holds a value.
+        let tried = unsafe { self.try_send_from(place.as_mut_ptr()) };
         if let Tried::Done = tried {
             return Ok(());
         }
         let closed = matches!(tried, Tried::Closed);
         // SAFETY: not sent, so the value is still there.
-        Err((unsafe { slot.assume_init() }, closed))
+        Err((unsafe { place.assume_init() }, closed))
     }
 
     /// Sends the value at `elem` if that is possible without waiting, under the lock; moves out
@@ -134,12 +134,12 @@ impl<T> Hchan<T> {
     #[inline]
     #[track_caller]
     pub(super) fn try_recv(&self) -> Result<T, bool> {
-        let mut slot = MaybeUninit::uninit();
+        let mut place = MaybeUninit::uninit();
         if let Some(ring) = self.ring() {
-            // SAFETY: the slot is a place for a `T`, and filled if the answer is `Done`.
+            // SAFETY: the place is a place for a `T`, and filled if the answer is `Done`.
             unsafe {
-                match ring.pop(slot.as_mut_ptr()) {
-                    Attempt::Done => return Ok(slot.assume_init()),
+                match ring.pop(place.as_mut_ptr()) {
+                    Attempt::Done => return Ok(place.assume_init()),
                     Attempt::NotReady => return Err(false),
                     Attempt::Closed => return Err(true),
                     Attempt::Slow => {}
@@ -148,19 +148,19 @@ impl<T> Hchan<T> {
         } else if !self.recv_hint() {
             return Err(false);
         }
-        self.try_recv_slow(slot, Location::caller())
+        self.try_recv_slow(place, Location::caller())
     }
 
     fn try_recv_slow(
         &self,
-        mut slot: MaybeUninit<T>,
+        mut place: MaybeUninit<T>,
         site: &'static Location<'static>,
     ) -> Result<T, bool> {
         loop {
             let wakes = Wakes::new();
             let held = self.lock();
-            // SAFETY: we hold the lock; the slot is a place for a `T`.
-            let tried = unsafe { self.try_recv_locked(slot.as_mut_ptr(), &wakes, MayWait::get()) };
+            // SAFETY: we hold the lock; the place is a place for a `T`.
+            let tried = unsafe { self.try_recv_locked(place.as_mut_ptr(), &wakes, MayWait::get()) };
             drop(held);
             wakes.wake_all();
             let filled = match tried {
@@ -172,13 +172,13 @@ impl<T> Hchan<T> {
                     false
                 }
                 Tried::Promised(sender, may_wait) => {
-                    // SAFETY: won just now, for this; the slot is a place for a `T`.
-                    unsafe { receive_promised(sender, slot.as_mut_ptr().cast(), may_wait, site) }
+                    // SAFETY: won just now, for this; the place is a place for a `T`.
+                    unsafe { receive_promised(sender, place.as_mut_ptr().cast(), may_wait, site) }
                 }
             };
             if filled {
                 // SAFETY: just said.
-                return Ok(unsafe { slot.assume_init() });
+                return Ok(unsafe { place.assume_init() });
             }
         }
     }
@@ -288,7 +288,7 @@ impl<T> Hchan<T> {
     #[cold]
     fn wait_and_wake(
         &self,
-        held: Held<'_, State<T>>,
+        held: Held<'_, ChanState<T>>,
         direction: Direction,
         elem: *mut T,
         wait: Wait<'_>,
@@ -300,7 +300,7 @@ impl<T> Hchan<T> {
     /// Enters the queue and parks. The lock is released; then `unlocked` is called. `None`: look again.
     fn wait(
         &self,
-        held: Held<'_, State<T>>,
+        held: Held<'_, ChanState<T>>,
         direction: Direction,
         elem: *mut T,
         wait: Wait<'_>,

@@ -1,7 +1,7 @@
 //! The receiving side.
 
 use super::at::At;
-use super::counter::{Share, Side};
+use super::counter::{Half, Share};
 use super::done::DoneEvent;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::hchan::Hchan;
@@ -303,7 +303,7 @@ unsafe fn always(_: *const ()) -> bool {
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
         let flavor = match &self.flavor {
-            Flavor::Chan(share) => Flavor::Chan(share.another(Side::Receiver)),
+            Flavor::Chan(share) => Flavor::Chan(share.another(Half::Receiver)),
             Flavor::At(at) => Flavor::At(Arc::clone(at)),
             Flavor::Timer(chan) => Flavor::Timer(Arc::clone(chan)),
             Flavor::Done(event) => Flavor::Done(Arc::clone(event)),
@@ -316,7 +316,7 @@ impl<T> Clone for Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         if let Flavor::Chan(share) = &self.flavor {
-            share.release(Side::Receiver);
+            share.release(Half::Receiver);
         }
     }
 }

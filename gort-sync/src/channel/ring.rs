@@ -67,7 +67,7 @@ pub(crate) enum Attempt {
 }
 
 #[repr(C)]
-struct Slot<T> {
+struct Stamped<T> {
     stamp: AtomicUsize,
     value: DataCell<MaybeUninit<T>>,
 }
@@ -83,14 +83,14 @@ pub(crate) struct Ring<T> {
 
 /// The slots' memory, for itself, so that it is freed also if a value's destructor panics.
 struct Slots<T> {
-    first: NonNull<Slot<T>>,
+    first: NonNull<Stamped<T>>,
     cap: usize,
 }
 
 impl<T> Slots<T> {
     /// Zeroed: stamps 0, and values that are not there. `cap` is at least 1.
     fn new(cap: usize) -> Option<Self> {
-        let layout = Layout::array::<Slot<T>>(cap).ok()?;
+        let layout = Layout::array::<Stamped<T>>(cap).ok()?;
         // SAFETY: not of size 0: a slot has a stamp.
         let first = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?.cast();
         #[cfg(loom)]
@@ -104,8 +104,8 @@ impl<T> Drop for Slots<T> {
         // SAFETY: allocated in `new` with this layout, which it has found to be valid.
         unsafe {
             let layout = Layout::from_size_align_unchecked(
-                size_of::<Slot<T>>() * self.cap,
-                align_of::<Slot<T>>(),
+                size_of::<Stamped<T>>() * self.cap,
+                align_of::<Stamped<T>>(),
             );
             alloc::dealloc(self.first.as_ptr().cast(), layout);
         }
@@ -133,7 +133,7 @@ impl<T> Ring<T> {
 
     /// The slot of a position, flags or not.
     #[inline(always)]
-    fn slot(&self, word: usize) -> &Slot<T> {
+    fn slot(&self, word: usize) -> &Stamped<T> {
         let index = (word & (self.lap - 1)) >> SHIFT;
         debug_assert!(index < self.cap());
         // SAFETY: positions' slots are below `cap` (`next`).
@@ -381,9 +381,9 @@ fn wait_for(stamp: &AtomicUsize, value: usize) {
 
 /// loom's atomics and cells are not zeroes.
 #[cfg(loom)]
-fn make_slots<T>(slots: NonNull<Slot<T>>, cap: usize) {
+fn make_slots<T>(slots: NonNull<Stamped<T>>, cap: usize) {
     for i in 0..cap {
-        let slot = Slot {
+        let slot = Stamped {
             stamp: AtomicUsize::new(0),
             value: DataCell::new(MaybeUninit::uninit()),
         };

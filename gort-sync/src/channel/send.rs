@@ -1,6 +1,6 @@
 //! The sending side.
 
-use super::counter::{Share, Side};
+use super::counter::{Half, Share};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::hchan::Hchan;
 use super::ops::Failed;
@@ -175,14 +175,14 @@ impl<T> Sender<T> {
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         Self {
-            share: self.share.another(Side::Sender),
+            share: self.share.another(Half::Sender),
         }
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.share.release(Side::Sender);
+        self.share.release(Half::Sender);
     }
 }
 

@@ -246,10 +246,10 @@ pub(super) type Closure = Box<dyn FnOnce() + Send>;
 
 /// A function that starts when a node has ended.
 pub(super) struct Func {
-    state: Lock<State>,
+    state: Lock<FuncState>,
 }
 
-struct State {
+struct FuncState {
     f: Option<Closure>,
     /// A canceller has started it.
     started: bool,
@@ -268,7 +268,7 @@ impl TimedCall for Func {
 impl Func {
     pub(super) fn new(f: Closure) -> Arc<Timed<Self>> {
         Timed::new(Self {
-            state: Lock::new(State {
+            state: Lock::new(FuncState {
                 f: Some(f),
                 started: false,
                 home: None,

@@ -31,10 +31,11 @@ use std::panic::{self, Location, RefUnwindSafe, UnwindSafe};
 pub struct LazyLock<T, F = fn() -> T> {
     gate: Gate,
     /// Touched by who has the gate's turn; read only from when the gate is done.
-    state: UnsafeCell<State<T, F>>,
+    state: UnsafeCell<Stage<T, F>>,
 }
 
-enum State<T, F> {
+/// How far the value has come.
+enum Stage<T, F> {
     New(F),
     /// It is being made.
     Running,
@@ -90,7 +91,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     pub const fn new(f: F) -> Self {
         Self {
             gate: Gate::new(),
-            state: UnsafeCell::new(State::New(f)),
+            state: UnsafeCell::new(Stage::New(f)),
         }
     }
 
@@ -114,9 +115,9 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         }
         // SAFETY: the gate is done, and we see what was done: nobody writes any more.
         match unsafe { &*this.state.get() } {
-            State::Ready(value) => value,
-            State::Failed(failure) => failure.panic(),
-            State::New(_) | State::Running => unreachable!("the gate is done"),
+            Stage::Ready(value) => value,
+            Stage::Failed(failure) => failure.panic(),
+            Stage::New(_) | Stage::Running => unreachable!("the gate is done"),
         }
     }
 
@@ -127,14 +128,14 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         };
         // SAFETY: it is our turn: nobody else touches the state until the gate is done. No
         // reference to it is kept while `f` runs.
-        let State::New(f) = (unsafe { mem::replace(&mut *self.state.get(), State::Running) })
+        let Stage::New(f) = (unsafe { mem::replace(&mut *self.state.get(), Stage::Running) })
         else {
             unreachable!("there is one turn, since unwinding counts as done")
         };
         let made = catch(f);
         let (state, unwinding) = match made {
-            Ok(value) => (State::Ready(value), None),
-            Err(payload) => (State::Failed(Failure::of(&*payload)), Some(payload)),
+            Ok(value) => (Stage::Ready(value), None),
+            Err(payload) => (Stage::Failed(Failure::of(&*payload)), Some(payload)),
         };
         // SAFETY: as above; what is replaced is `Running`, so nothing of the user's is dropped.
         unsafe { *self.state.get() = state };
@@ -166,8 +167,8 @@ impl<T: fmt::Debug, F> fmt::Debug for LazyLock<T, F> {
         let done = self.gate.is_done();
         // SAFETY: read only once the gate is done: nobody writes any more.
         match done.then(|| unsafe { &*self.state.get() }) {
-            Some(State::Ready(value)) => debug.field(value),
-            Some(State::Failed(_)) => debug.field(&format_args!("<failed>")),
+            Some(Stage::Ready(value)) => debug.field(value),
+            Some(Stage::Failed(_)) => debug.field(&format_args!("<failed>")),
             _ => debug.field(&format_args!("<uninit>")),
         };
         debug.finish()

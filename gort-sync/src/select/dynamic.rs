@@ -6,7 +6,7 @@
 //!
 //! `ready` is a select among arms that perform nothing ([`Observing`]).
 
-use super::case::Entry;
+use super::case::Case;
 use super::operand::{DynArm, Observing, Operand};
 use super::pass::{Order, Wait, block_forever, select_among};
 use crate::channel::{
@@ -298,10 +298,10 @@ impl<'a> Select<'a> {
     #[track_caller]
     fn choose(&self, wait: Wait) -> Option<SelectedOperation<'a>> {
         let mut arms: Vec<_> = self.present().map(|(_, operand)| operand.arm()).collect();
-        // SAFETY: the arms are new, and the entries for this select only.
+        // SAFETY: the arms are new, and the cases for this select only.
         let chosen = unsafe {
-            let entries = arms.iter_mut().map(|arm| Entry::of(&mut **arm));
-            select_among(&mut entries.collect::<Vec<_>>(), wait, self.order)?
+            let cases = arms.iter_mut().map(|arm| Case::of(&mut **arm));
+            select_among(&mut cases.collect::<Vec<_>>(), wait, self.order)?
         };
         let (index, operand) = self.present().nth(chosen)?;
         Some(SelectedOperation {
@@ -318,8 +318,8 @@ impl<'a> Select<'a> {
         let mut arms: Vec<_> = arms.collect();
         // SAFETY: as in `choose`.
         let chosen = unsafe {
-            let entries = arms.iter_mut().map(|arm| Entry::of(arm));
-            select_among(&mut entries.collect::<Vec<_>>(), wait, self.order)?
+            let cases = arms.iter_mut().map(|arm| Case::of(arm));
+            select_among(&mut cases.collect::<Vec<_>>(), wait, self.order)?
         };
         Some(self.present().nth(chosen)?.0)
     }

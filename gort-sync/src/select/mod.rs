@@ -19,7 +19,7 @@ mod recv;
 mod send;
 
 pub use arm::{Arm, Selectable};
-pub use case::{Entry, OneShot};
+pub use case::{Case, OneShot};
 pub use dynamic::{Select, SelectedOperation};
 #[cfg(not(loom))]
 pub use join::JoinArm;

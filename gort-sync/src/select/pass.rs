@@ -22,7 +22,7 @@
 //! locking order: after the last one the select may return (it needs that very lock
 //! in step 4), so nothing of its stack is touched after that.
 
-use super::case::Entry;
+use super::case::Case;
 use crate::sudog::SelectWord;
 use crate::waitlock;
 use crate::waitqueue::Wakes;
@@ -63,19 +63,19 @@ const INLINE: usize = 16;
 /// By value: no arm can be in a second one.
 #[track_caller]
 #[inline]
-pub fn select<const N: usize>(mut arms: [Entry<'_>; N], wait: Wait, order: Order) -> Option<usize> {
-    // SAFETY: the entries end here.
+pub fn select<const N: usize>(mut arms: [Case<'_>; N], wait: Wait, order: Order) -> Option<usize> {
+    // SAFETY: the cases end here.
     unsafe { select_among(&mut arms, wait, order) }
 }
 
 /// As [`select`].
 ///
 /// # Safety
-/// The entries are not used again.
+/// The cases are not used again.
 #[track_caller]
 #[inline]
 pub(super) unsafe fn select_among(
-    arms: &mut [Entry<'_>],
+    arms: &mut [Case<'_>],
     wait: Wait,
     order: Order,
 ) -> Option<usize> {
@@ -90,7 +90,7 @@ pub(super) unsafe fn select_among(
 }
 
 fn choose(
-    arms: &mut [Entry<'_>],
+    arms: &mut [Case<'_>],
     wait: Wait,
     order: Order,
     site: &'static Location<'static>,
@@ -113,7 +113,7 @@ pub fn block_forever() -> ! {
 }
 
 fn run(
-    arms: &mut [Entry<'_>],
+    arms: &mut [Case<'_>],
     wait: Wait,
     order: Order,
     poll_order: &mut [usize],
@@ -178,7 +178,7 @@ fn run(
 /// Steps 3 and 4. The locks are held; afterwards they are not. `None`: `until` came, or has
 /// to be asked for again.
 fn park(
-    arms: &[Entry<'_>],
+    arms: &[Case<'_>],
     order: &[usize],
     locks: &Locks<'_>,
     wakes: Wakes,
@@ -236,7 +236,7 @@ fn shuffle(order: &mut [usize]) {
 struct Locks<'a>(&'a [*const RawLock]);
 
 impl<'a> Locks<'a> {
-    fn of(arms: &[Entry<'_>], room: &'a mut [*const RawLock]) -> Self {
+    fn of(arms: &[Case<'_>], room: &'a mut [*const RawLock]) -> Self {
         let mut n = 0;
         for lock in arms.iter().filter_map(|arm| arm.0.lock()) {
             let lock = ptr::from_ref(lock);

@@ -2,7 +2,7 @@
 
 use super::arm::{Arm, Selectable};
 use crate::channel::{
-    Hchan, Receiver, RecvError, Slot, Source, TimerChan, Tried, instant_as, receive_promised,
+    Hchan, Place, Receiver, RecvError, Source, TimerChan, Tried, instant_as, receive_promised,
 };
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::{Wakes, Won};
@@ -17,7 +17,7 @@ use std::time::Instant;
 pub struct ChanRecvArm<'a, T> {
     source: Source<'a, T>,
     sg: Sudog,
-    slot: Slot<T>,
+    place: Place<T>,
     got: Cell<Got>,
 }
 
@@ -25,7 +25,7 @@ pub struct ChanRecvArm<'a, T> {
 #[derive(Clone, Copy)]
 enum Got {
     Nothing,
-    /// A value, which lies in the slot.
+    /// A value, which lies in the place.
     Value,
     /// A sender that has been won but has yet to come by its value.
     Promise(NonNull<Sudog>, MayWait),
@@ -43,7 +43,7 @@ impl<T> std::fmt::Debug for ChanRecvArm<'_, T> {
 
 impl<T> ChanRecvArm<'_, T> {
     fn place(&self) -> *mut T {
-        self.slot.get().cast()
+        self.place.get().cast()
     }
 
     pub(super) fn record(&self) -> &Sudog {
@@ -68,7 +68,7 @@ impl<T> ChanRecvArm<'_, T> {
     /// The message of a timer channel, if one could be taken; says whether.
     fn fill(&self, taken: Option<Instant>) -> bool {
         if let Some(instant) = taken {
-            // SAFETY: the slot is ours and empty.
+            // SAFETY: the place is ours and empty.
             unsafe { self.place().write(instant_as(instant)) };
             self.got.set(Got::Value);
         }
@@ -78,7 +78,7 @@ impl<T> ChanRecvArm<'_, T> {
     /// # Safety
     /// As for `poll`.
     unsafe fn poll_chan(&self, chan: &Hchan<T>, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses; the slot is ours and empty.
+        // SAFETY: caller's clauses; the place is ours and empty.
         self.got.set(
             match unsafe { chan.try_recv_locked(self.place(), wakes, MayWait::get()) } {
                 Tried::Done => Got::Value,
@@ -214,7 +214,7 @@ impl<T> Selectable for Receiver<T> {
         ChanRecvArm {
             source: self.source(),
             sg: Sudog::new(),
-            slot: UnsafeCell::new(MaybeUninit::uninit()),
+            place: UnsafeCell::new(MaybeUninit::uninit()),
             got: Cell::new(Got::Nothing),
         }
     }

@@ -1,7 +1,7 @@
 //! Sending as an arm.
 
 use super::arm::Arm;
-use crate::channel::{Hchan, SendError, Sender, Slot, Tried};
+use crate::channel::{Hchan, Place, SendError, Sender, Tried};
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::Wakes;
 use gort_runtime::{RawLock, Waiter};
@@ -59,7 +59,7 @@ target_through!(&S, &mut S, Box<S>, Arc<S>, Rc<S>);
 /// Where the value lies until it is sent.
 enum Value<T> {
     /// In the arm, which drops it if the arm loses.
-    Owned(Slot<T>),
+    Owned(Place<T>),
     /// In a variable of the caller's, which keeps it if the arm loses.
     Place(*const T),
     /// Not any more, or never.

@@ -69,11 +69,11 @@ pub(super) enum Refused {
 pub(super) struct Sema {
     word: AtomicUsize,
     handles: AtomicUsize,
-    state: WaitLock<State>,
+    state: WaitLock<SemaState>,
 }
 
 /// What the lock protects.
-pub(super) struct State {
+pub(super) struct SemaState {
     /// A record's `elem` is the number of permits that its waiter asks for.
     queue: WaitQueue,
     /// Permits there and out.
@@ -87,7 +87,7 @@ impl Sema {
         NonNull::from(Box::leak(Box::new(Self {
             word: AtomicUsize::new(n * ONE),
             handles: AtomicUsize::new(1),
-            state: WaitLock::new(State {
+            state: WaitLock::new(SemaState {
                 queue: WaitQueue::new(),
                 total: n,
             }),
@@ -266,7 +266,7 @@ impl Sema {
     }
 
     /// The lock and what it protects.
-    pub(super) fn state(&self) -> &WaitLock<State> {
+    pub(super) fn state(&self) -> &WaitLock<SemaState> {
         &self.state
     }
 
@@ -281,7 +281,7 @@ impl Sema {
 
     /// Takes `n` permits if they are there and nobody waits who could be served.
     /// Otherwise the word stays frozen, so that the caller may enter the queue under the same lock.
-    pub(super) fn try_locked(&self, state: &State, n: usize) -> Result<(), Refused> {
+    pub(super) fn try_locked(&self, state: &SemaState, n: usize) -> Result<(), Refused> {
         let word = self.freeze();
         if state.next().is_none() && (word & CLOSED != 0 || permits(word) >= n) {
             let closed = word & CLOSED != 0;
@@ -294,7 +294,7 @@ impl Sema {
 
     /// Gives `more` permits and those that are there to the first in the queue, as far as
     /// they go; the served are taken out into `woken`, to be woken without the lock.
-    pub(super) fn serve(&self, state: &mut State, more: usize, woken: &Wakes) {
+    pub(super) fn serve(&self, state: &mut SemaState, more: usize, woken: &Wakes) {
         let word = self.freeze();
         let mut left = permits(word) + more;
         let total = state.total;
@@ -316,7 +316,7 @@ impl Sema {
     }
 
     /// [`serve`](Self::serve), and wakes the served. After that the semaphore may be gone.
-    pub(super) fn serve_and_wake(&self, mut state: Held<'_, State>, more: usize) {
+    pub(super) fn serve_and_wake(&self, mut state: Held<'_, SemaState>, more: usize) {
         let woken = Wakes::new();
         self.serve(&mut state, more, &woken);
         drop(state);
@@ -324,7 +324,7 @@ impl Sema {
     }
 }
 
-impl State {
+impl SemaState {
     /// The queue, for those who have been refused under the same lock.
     pub(super) fn queue(&mut self) -> &mut WaitQueue {
         &mut self.queue

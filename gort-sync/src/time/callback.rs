@@ -9,17 +9,17 @@ use gort_runtime::{Timed, TimedCall};
 use std::sync::Arc;
 
 /// A function, to be called now and then.
-pub(super) struct Call {
+pub(super) struct Callback {
     f: Mutex<Box<dyn FnMut() + Send>>,
 }
 
-impl Call {
+impl Callback {
     pub(super) fn new(f: Box<dyn FnMut() + Send>) -> Arc<Timed<Self>> {
         Timed::new(Self { f: Mutex::new(f) })
     }
 }
 
-impl TimedCall for Call {
+impl TimedCall for Callback {
     fn call(this: &Arc<Timed<Self>>) {
         (*this.f.lock())();
     }

@@ -1,6 +1,6 @@
 //! `Timer`: one message at a time, or one call of a function, that can be moved or called off.
 
-use super::callback::Call;
+use super::callback::Callback;
 use crate::channel::{Receiver, RecvError, Repeat, Source, TimerChan, TryRecvError, never};
 use crate::select::{ChanRecvArm, Selectable};
 use gort_runtime::{Timed, deadline_after};
@@ -30,13 +30,13 @@ use std::time::{Duration, Instant};
 pub struct Timer {
     receiver: Receiver<Instant>,
     /// Made by `after_func`; the receiver is never ready.
-    call: Option<Arc<Timed<Call>>>,
+    call: Option<Arc<Timed<Callback>>>,
 }
 
 /// What a timer does when it is due.
 enum Kind<'a> {
     Deliver(&'a TimerChan),
-    Call(&'a Arc<Timed<Call>>),
+    Call(&'a Arc<Timed<Callback>>),
 }
 
 impl UnwindSafe for Timer {}
@@ -144,7 +144,7 @@ impl Timer {
 /// ```
 #[track_caller]
 pub fn after_func<F: FnMut() + Send + 'static>(d: Duration, f: F) -> Timer {
-    let call = Call::new(Box::new(f));
+    let call = Callback::new(Box::new(f));
     call.arm(deadline_after(d));
     Timer {
         receiver: never(),

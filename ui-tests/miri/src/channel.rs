@@ -15,7 +15,7 @@ pub struct SendError<T>(pub T);
 #[derive(Debug, PartialEq)]
 pub struct RecvError;
 
-pub(crate) type Slot<T> = UnsafeCell<MaybeUninit<T>>;
+pub(crate) type Place<T> = UnsafeCell<MaybeUninit<T>>;
 
 pub(crate) enum Tried {
     Done,

@@ -12,7 +12,7 @@ pub mod send;
 use crate::sudog::SelectWord;
 use crate::waitqueue::Wakes;
 use crate::{PEER, Waiter};
-use case::Entry;
+use case::Case;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ pub enum Order {
 }
 
 /// The arms in turn, from one that is another each time unless the order is biased.
-pub fn choose<const N: usize>(arms: [Entry<'_>; N], wait: Wait, order: Order) -> Option<usize> {
+pub fn choose<const N: usize>(arms: [Case<'_>; N], wait: Wait, order: Order) -> Option<usize> {
     static TURN: AtomicUsize = AtomicUsize::new(0);
     let first = match order {
         Order::Random => TURN.fetch_add(1, Relaxed),
