@@ -1,7 +1,7 @@
 //! The receiving side.
 
 use super::at::At;
-use super::counter::{Half, Share};
+use super::counter::{Receiving, Share};
 use super::done::DoneEvent;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::hchan::Hchan;
@@ -44,7 +44,7 @@ pub struct Receiver<T> {
 
 /// What kind of channel it is.
 enum Flavor<T> {
-    Chan(Share<T>),
+    Chan(Share<T, Receiving>),
     /// `T` is `Instant`: only [`Receiver::at`] makes these.
     At(Arc<At>),
     /// `T` is `Instant`: only [`Receiver::timer`] makes these.
@@ -90,7 +90,7 @@ impl Receiver<()> {
 }
 
 impl<T> Receiver<T> {
-    pub(super) fn new(share: Share<T>) -> Self {
+    pub(super) fn new(share: Share<T, Receiving>) -> Self {
         Self {
             flavor: Flavor::Chan(share),
         }
@@ -235,7 +235,8 @@ impl<T> Receiver<T> {
                 wait_for_ever(reason)
             };
             let current = Current::new();
-            // SAFETY: nobody but the timer knows of the waiter, so it always wins.
+            // SAFETY: nobody knows of the waiter but the timer, which wakes it once, when `always` has told it
+            // that it has won. `commit` has nothing to release, and uses nothing.
             unsafe {
                 current.park_until(|| true, until, always, std::ptr::null(), reason, site);
             }
@@ -288,8 +289,9 @@ impl<T> Receiver<T> {
 
 /// The message of a timer channel, whose `T` is `Instant`.
 pub(crate) fn instant_as<T>(instant: Instant) -> T {
-    // SAFETY: `Flavor::At` and `Flavor::Timer` exist only in a `Receiver<Instant>`, so `T` is `Instant`,
-    // which is `Copy`; the sizes are compared to make a mistake here visible.
+    // SAFETY: called for the messages of `Flavor::At` and `Flavor::Timer` only, which exist only in a
+    // `Receiver<Instant>`. So `T` is `Instant`, which is `Copy`; the sizes are compared to make a mistake
+    // here visible.
     unsafe {
         assert!(size_of::<T>() == size_of::<Instant>());
         mem::transmute_copy(&instant)
@@ -303,21 +305,13 @@ unsafe fn always(_: *const ()) -> bool {
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
         let flavor = match &self.flavor {
-            Flavor::Chan(share) => Flavor::Chan(share.another(Half::Receiver)),
+            Flavor::Chan(share) => Flavor::Chan(share.clone()),
             Flavor::At(at) => Flavor::At(Arc::clone(at)),
             Flavor::Timer(chan) => Flavor::Timer(Arc::clone(chan)),
             Flavor::Done(event) => Flavor::Done(Arc::clone(event)),
             Flavor::Never => Flavor::Never,
         };
         Self { flavor }
-    }
-}
-
-impl<T> Drop for Receiver<T> {
-    fn drop(&mut self) {
-        if let Flavor::Chan(share) = &self.flavor {
-            share.release(Half::Receiver);
-        }
     }
 }
 
