@@ -4,7 +4,7 @@ use gort_runtime::WaitReason;
 
 /// Which way a value goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
+pub(crate) enum Direction {
     Send,
     Recv,
 }

@@ -64,8 +64,9 @@ pub(crate) struct Hchan<T> {
 /// (`pingpong_buf1`) the lock alone is cheaper.
 const CALM: u32 = 4;
 
-/// What the lock protects.
-pub(super) struct ChanState<T> {
+/// What the lock protects. Whoever has it mutably holds the lock of its channel, and hands it to
+/// that channel's methods.
+pub(crate) struct ChanState<T> {
     /// Of an unbounded channel; otherwise empty.
     buf: VecDeque<T>,
     pub(super) closed: bool,
@@ -88,10 +89,11 @@ impl<T> ChanState<T> {
     }
 }
 
-// SAFETY: the state, and with it the records and values that it points to, is
-// reached only under the lock; values are moved between threads, never shared.
+// SAFETY: what it holds besides atomics are values, which move with it.
 unsafe impl<T: Send> Send for Hchan<T> {}
-// SAFETY: as above.
+// SAFETY: the state, and with it the records and values that it points to, is reached only under
+// the lock, and a value in the ring only by the one whose turn at its slot it is (`ring.rs`). So
+// values are moved between threads, never shared, and `T: Send` is enough.
 unsafe impl<T: Send> Sync for Hchan<T> {}
 
 /// What an operation came to, tried under the lock.
@@ -173,13 +175,13 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// What the lock protects.
+    /// What the lock protects, for an arm of a select.
     ///
     /// # Safety
-    /// The caller holds the lock; no other reference to it is in use.
+    /// The select that calls the arm holds the lock; no other reference from here is in use.
     #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
-    pub(super) unsafe fn state(&self) -> &mut ChanState<T> {
-        // SAFETY: caller's clause.
+    pub(crate) unsafe fn state(&self) -> &mut ChanState<T> {
+        // SAFETY: caller's clauses: the lock is held, and this is the only reference.
         unsafe { self.state.held() }
     }
 
@@ -211,11 +213,12 @@ impl<T> Hchan<T> {
     /// both ends of a ring are arrested: there will be none while we hold the lock.
     ///
     /// # Safety
-    /// The caller holds the lock; the channel is open; `elem` points to a value that is the
-    /// caller's to move.
+    /// The channel is open; `elem` points to a value that is the caller's to move.
     #[inline]
     unsafe fn buffer_push(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
-        // SAFETY: caller's clauses; an end is arrested before it is used so.
+        // SAFETY: who has the state holds the lock; caller's clauses: the channel is open, and
+        // `elem` is a value to move. The tail is arrested before it is used so, and the value is
+        // still there for the second attempt, since the first has answered false.
         unsafe {
             if let Some(ring) = &self.ring {
                 ring.arrest_tail();
@@ -237,10 +240,11 @@ impl<T> Hchan<T> {
     /// tail of a ring is arrested: there will be none while we hold the lock.
     ///
     /// # Safety
-    /// The caller holds the lock; `elem` is a place for a `T`.
+    /// `elem` is a place for a `T`.
     #[inline]
     unsafe fn buffer_pop(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
-        // SAFETY: caller's clauses; `Slow` says that the head is arrested.
+        // SAFETY: caller's clause: `elem` is a place. Who has the state holds the lock, and `Slow`
+        // says that the head is arrested.
         unsafe {
             if let Some(ring) = &self.ring {
                 ring.arrest_tail();
@@ -263,25 +267,29 @@ impl<T> Hchan<T> {
     /// Tries to send the value at `elem`; moves out of it only if the answer is `Done`.
     ///
     /// # Safety
-    /// The caller holds the lock; `elem` points to a value that is the caller's to move.
+    /// `elem` points to a value that is the caller's to move.
     #[inline]
-    pub(crate) unsafe fn try_send_locked(&self, elem: *mut T, wakes: &Wakes) -> Tried {
-        // SAFETY: caller's clause.
-        let state = unsafe { self.state() };
+    pub(crate) unsafe fn try_send_locked(
+        &self,
+        state: &mut ChanState<T>,
+        elem: *mut T,
+        wakes: &Wakes,
+    ) -> Tried {
         if state.closed {
             return Tried::Closed;
         }
         if let Some(won) = state.recvq.dequeue_partner(wakes) {
             let sg = won.record();
-            // SAFETY: a receiver's `elem` is a place for a `T` on its stack, which it
-            // does not touch before it is woken; the value moves once.
+            // SAFETY: the `elem` of a receiver's record is a place for a `T`, which it does not touch
+            // before it is woken. Caller's clause: our `elem` is a value to move; it moves once, as
+            // `Done` tells the caller.
             unsafe { sg.elem.get().cast::<T>().copy_from_nonoverlapping(elem, 1) };
             sg.success.set(true);
             wakes.push(won);
             self.publish(state);
             return Tried::Done;
         }
-        // SAFETY: we hold the lock, the channel is open; caller's clause on `elem`.
+        // SAFETY: the channel is open, as seen above; caller's clause: `elem` is a value to move.
         if unsafe { self.buffer_push(state, elem) } {
             self.publish(state);
             return Tried::Done;
@@ -293,17 +301,16 @@ impl<T> Hchan<T> {
     /// who may not wait wins no sender that has only promised a value.
     ///
     /// # Safety
-    /// The caller holds the lock; `elem` is a place for a `T`.
+    /// `elem` is a place for a `T`.
     #[inline]
     pub(crate) unsafe fn try_recv_locked(
         &self,
+        state: &mut ChanState<T>,
         elem: *mut T,
         wakes: &Wakes,
         may_wait: Option<MayWait>,
     ) -> Tried {
-        // SAFETY: caller's clause.
-        let state = unsafe { self.state() };
-        // SAFETY: we hold the lock; caller's clause on `elem`.
+        // SAFETY: caller's clause: `elem` is a place for a `T`.
         if unsafe { self.buffer_pop(state, elem) } {
             self.admit_sender(state, wakes);
             self.publish(state);
@@ -321,7 +328,9 @@ impl<T> Hchan<T> {
             {
                 return Tried::Promised(won, may_wait);
             }
-            // SAFETY: both places are as the caller and the sender promise.
+            // SAFETY: caller's clause: our `elem` is a place. The record's is a value, which is ours
+            // to move as the sender was won: it has promised none, since those who may not wait win
+            // no promise.
             unsafe { elem.copy_from_nonoverlapping(sg.elem.get().cast::<T>(), 1) };
             sg.success.set(true);
             wakes.push(won);
@@ -348,8 +357,8 @@ impl<T> Hchan<T> {
         if sg.kind.get() == Kind::Promise {
             state.promised += 1;
         } else {
-            // SAFETY: whoever has the state holds the lock. A sender's `elem` is its value, ours to move
-            // as it is won; where senders wait the channel is open.
+            // SAFETY: where senders wait the channel is open (invariant 3). The `elem` of one that has
+            // promised nothing is its value, which is ours to move as it was won.
             let moved = unsafe { self.buffer_push(state, sg.elem.get().cast::<T>()) };
             debug_assert!(moved, "there is room for one");
         }
@@ -358,12 +367,7 @@ impl<T> Hchan<T> {
     }
 
     /// Whether a send would not wait. If it would, whoever changes that comes by the lock.
-    ///
-    /// # Safety
-    /// The caller holds the lock.
-    pub(crate) unsafe fn can_send_locked(&self) -> bool {
-        // SAFETY: caller's clause.
-        let state = unsafe { self.state() };
+    pub(crate) fn can_send_locked(&self, state: &ChanState<T>) -> bool {
         if state.closed || self.unbounded || state.recvq.has_partner() {
             return true;
         }
@@ -377,12 +381,7 @@ impl<T> Hchan<T> {
     }
 
     /// Whether a receive would not wait. If it would, whoever changes that comes by the lock.
-    ///
-    /// # Safety
-    /// The caller holds the lock.
-    pub(crate) unsafe fn can_recv_locked(&self) -> bool {
-        // SAFETY: caller's clause.
-        let state = unsafe { self.state() };
+    pub(crate) fn can_recv_locked(&self, state: &ChanState<T>) -> bool {
         if state.closed || !state.buf.is_empty() || state.sendq.has_partner() {
             return true;
         }
@@ -393,50 +392,39 @@ impl<T> Hchan<T> {
         }
     }
 
+    /// Enters the queue of those who want to send, or to receive.
+    ///
     /// # Safety
-    /// The caller holds the lock since a receive was found not to be possible; the record stays
-    /// until it has been taken out.
-    pub(crate) unsafe fn enqueue_receiver(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses.
-        unsafe {
-            let state = self.state();
-            state.recvq.push_back(sg);
-            state.calm = 0;
+    /// The lock has been held since the operation was found not to be possible. The record is in no
+    /// queue; it and its word stay in place until it has been taken out.
+    pub(crate) unsafe fn enqueue(
+        &self,
+        state: &mut ChanState<T>,
+        direction: Direction,
+        sg: &Sudog,
+    ) {
+        // SAFETY: caller's clauses: the record is in no queue, and stays in place with its word.
+        unsafe { state.queue(direction).push_back(sg) };
+        match direction {
+            // To a receiver the hint has said "nothing" before.
+            Direction::Recv => state.calm = 0,
+            Direction::Send => self.publish(state),
         }
     }
 
+    /// Leaves that queue, if the record is still there.
+    ///
     /// # Safety
-    /// The caller holds the lock since a send was found not to be possible; the record stays
-    /// until it has been taken out.
-    pub(crate) unsafe fn enqueue_sender(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses.
-        unsafe {
-            let state = self.state();
-            state.sendq.push_back(sg);
-            self.publish(state);
-        }
-    }
-
-    /// # Safety
-    /// The caller holds the lock; the record is among the receivers or in no queue.
-    pub(crate) unsafe fn dequeue_receiver(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses.
-        unsafe {
-            let state = self.state();
-            state.recvq.remove(sg);
-            self.publish(state);
-        }
-    }
-
-    /// # Safety
-    /// The caller holds the lock; the record is among the senders or in no queue.
-    pub(crate) unsafe fn dequeue_sender(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses.
-        unsafe {
-            let state = self.state();
-            state.sendq.remove(sg);
-            self.publish(state);
-        }
+    /// The record is in this queue of this channel, or in none.
+    pub(crate) unsafe fn dequeue(
+        &self,
+        state: &mut ChanState<T>,
+        direction: Direction,
+        sg: &Sudog,
+    ) {
+        // SAFETY: caller's clause: the record is in this queue or in none.
+        unsafe { state.queue(direction).remove(sg) };
+        self.publish(state);
     }
 
     /// Closes the channel: everyone who waits is woken without success. False if it
@@ -468,8 +456,8 @@ impl<T> Hchan<T> {
         drop(buffered);
         if let Some(ring) = &self.ring {
             let mut place = MaybeUninit::<T>::uninit();
-            // SAFETY: `Done` says that the place was filled. Nobody waits in a closed
-            // channel, so the head is not arrested, and in the end there is `Closed`.
+            // SAFETY: `place` is one for a `T`, and `Done` says that it was filled. (Nobody waits in a
+            // closed channel, so the head is not arrested, and in the end there is `Closed`.)
             drop_all(|| unsafe {
                 let filled = ring.pop(place.as_mut_ptr()) == Attempt::Done;
                 filled.then(|| place.assume_init_drop()).is_some()

@@ -19,6 +19,7 @@ mod send;
 mod timer;
 
 pub use crate::select::{Select, SelectedOperation};
+pub(crate) use direction::Direction;
 pub(crate) use done::{DoneEvent, How};
 pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,

@@ -48,7 +48,7 @@ impl<T> Hchan<T> {
         match self.operate(Direction::Send, place.get().cast(), None, site) {
             Ok(()) => Ok(()),
             Err(failed) => {
-                // SAFETY: the operation failed, so the value is still there.
+                // SAFETY: made with a value, which is still there, as the operation failed.
                 let value = unsafe { place.into_inner().assume_init() };
                 failed.or_unwind();
                 Err(value)
@@ -66,7 +66,7 @@ impl<T> Hchan<T> {
         let place: Place<T> = UnsafeCell::new(MaybeUninit::new(value));
         self.operate(Direction::Send, place.get().cast(), Some(deadline), site)
             .map_err(|failed| {
-                // SAFETY: the operation failed, so the value is still there.
+                // SAFETY: made with a value, which is still there, as the operation failed.
                 let value = unsafe { place.into_inner().assume_init() };
                 (value, failed.or_unwind())
             })
@@ -91,7 +91,8 @@ impl<T> Hchan<T> {
     pub(super) fn try_send(&self, value: T) -> Result<(), (T, bool)> {
         let place = MaybeUninit::new(value);
         if let Some(ring) = self.ring() {
-            // SAFETY: the place holds a value; it is still there unless the answer is `Done`.
+            // SAFETY: the place holds a value, ours to move; it is still there unless the answer is
+            // `Done`.
             unsafe {
                 match ring.push(place.as_ptr()) {
                     Attempt::Done => return Ok(()),
@@ -105,14 +106,14 @@ impl<T> Hchan<T> {
     }
 
     fn try_send_slow(&self, mut place: MaybeUninit<T>) -> Result<(), (T, bool)> {
-        // SAFETY: the place holds a value.
-        let tried = unsafe { self.try_send_from(place.as_mut_ptr()) };
-        if let Tried::Done = tried {
-            return Ok(());
+        // SAFETY: the one caller gives a place with a value, ours to move; it is still there unless
+        // the answer is `Done`.
+        unsafe {
+            match self.try_send_from(place.as_mut_ptr()) {
+                Tried::Done => Ok(()),
+                tried => Err((place.assume_init(), matches!(tried, Tried::Closed))),
+            }
         }
-        let closed = matches!(tried, Tried::Closed);
-        // SAFETY: not sent, so the value is still there.
-        Err((unsafe { place.assume_init() }, closed))
     }
 
     /// Sends the value at `elem` if that is possible without waiting, under the lock; moves out
@@ -122,9 +123,9 @@ impl<T> Hchan<T> {
     /// `elem` points to a value that is the caller's to move.
     unsafe fn try_send_from(&self, elem: *mut T) -> Tried {
         let wakes = Wakes::new();
-        let held = self.lock();
-        // SAFETY: we hold the lock; the caller's clause on `elem`.
-        let tried = unsafe { self.try_send_locked(elem, &wakes) };
+        let mut held = self.lock();
+        // SAFETY: caller's clause: `elem` is a value to move.
+        let tried = unsafe { self.try_send_locked(&mut held, elem, &wakes) };
         drop(held);
         wakes.wake_all();
         tried
@@ -136,7 +137,7 @@ impl<T> Hchan<T> {
     pub(super) fn try_recv(&self) -> Result<T, bool> {
         let mut place = MaybeUninit::uninit();
         if let Some(ring) = self.ring() {
-            // SAFETY: the place is a place for a `T`, and filled if the answer is `Done`.
+            // SAFETY: `place` is one for a `T`, and filled if the answer is `Done`.
             unsafe {
                 match ring.pop(place.as_mut_ptr()) {
                     Attempt::Done => return Ok(place.assume_init()),
@@ -158,9 +159,11 @@ impl<T> Hchan<T> {
     ) -> Result<T, bool> {
         loop {
             let wakes = Wakes::new();
-            let held = self.lock();
-            // SAFETY: we hold the lock; the place is a place for a `T`.
-            let tried = unsafe { self.try_recv_locked(place.as_mut_ptr(), &wakes, MayWait::get()) };
+            let mut held = self.lock();
+            let may_wait = MayWait::get();
+            // SAFETY: `place` is one for a `T`.
+            let tried =
+                unsafe { self.try_recv_locked(&mut held, place.as_mut_ptr(), &wakes, may_wait) };
             drop(held);
             wakes.wake_all();
             let filled = match tried {
@@ -172,17 +175,23 @@ impl<T> Hchan<T> {
                     false
                 }
                 Tried::Promised(sender, may_wait) => {
-                    // SAFETY: won just now, for this; the place is a place for a `T`.
+                    // SAFETY: a promise on this channel, won just now; `place` is one for a `T`.
                     unsafe { receive_promised(sender, place.as_mut_ptr().cast(), may_wait, site) }
                 }
             };
             if filled {
-                // SAFETY: just said.
+                // SAFETY: it was filled: `Done` says so, or `receive_promised`.
                 return Ok(unsafe { place.assume_init() });
             }
         }
     }
 
+    /// Sends the value at `elem`, which is gone if this succeeds; or receives into it, so that it is
+    /// filled if this succeeds.
+    ///
+    /// Here and in what it calls `elem` is what the callers above give: for `Send` a value that is
+    /// ours to move, for `Recv` a place for a `T`. It stays so until one attempt has succeeded, which
+    /// is the last.
     #[inline]
     fn operate(
         &self,
@@ -192,7 +201,7 @@ impl<T> Hchan<T> {
         site: &'static Location<'static>,
     ) -> Result<(), Failed> {
         if let Some(ring) = self.ring() {
-            // SAFETY: `elem` is a value to send or a place to fill.
+            // SAFETY: `elem` is a value to send, or a place to fill (`operate`).
             let attempt = unsafe {
                 match direction {
                     Direction::Send => ring.push(elem),
@@ -206,7 +215,7 @@ impl<T> Hchan<T> {
             }
         } else if self.unbounded && direction == Direction::Send {
             // Never waits.
-            // SAFETY: `elem` is a value to send.
+            // SAFETY: `elem` is a value to send (`operate`).
             return match unsafe { self.try_send_from(elem) } {
                 Tried::Done => Ok(()),
                 _ => Err(Failed::Closed),
@@ -244,12 +253,12 @@ impl<T> Hchan<T> {
         site: &'static Location<'static>,
     ) -> Option<Result<(), Failed>> {
         let wakes = Wakes::new();
-        let held = self.lock();
-        // SAFETY: we hold the lock; `elem` is a value to send or a place to fill.
+        let mut held = self.lock();
+        // SAFETY: `elem` is a value to send, or a place to fill (`operate`).
         let tried = unsafe {
             match direction {
-                Direction::Send => self.try_send_locked(elem, &wakes),
-                Direction::Recv => self.try_recv_locked(elem, &wakes, Some(may_wait)),
+                Direction::Send => self.try_send_locked(&mut held, elem, &wakes),
+                Direction::Recv => self.try_recv_locked(&mut held, elem, &wakes, Some(may_wait)),
             }
         };
         if let Tried::NotReady = tried {
@@ -276,7 +285,8 @@ impl<T> Hchan<T> {
         match tried {
             Tried::Done => Some(Ok(())),
             Tried::Promised(sender, may_wait) => {
-                // SAFETY: won just now, for this; `elem` is a place for a `T`.
+                // SAFETY: a promise on this channel, won just now. Only a receive wins one, so `elem` is
+                // a place for a `T` (`operate`).
                 unsafe { receive_promised(sender, elem.cast(), may_wait, site) }.then_some(Ok(()))
             }
             Tried::Refused => Some(Err(Failed::Refused)),
@@ -297,10 +307,13 @@ impl<T> Hchan<T> {
         self.wait(held, direction, elem, wait, move || wakes.wake_all())
     }
 
-    /// Enters the queue and parks. The lock is released; then `unlocked` is called. `None`: look again.
+    /// Enters the queue, under the lock under which the operation was found not to be possible, and
+    /// parks. The lock is released; then `unlocked` is called, which does nothing, or wakes others and owns
+    /// what it needs for that.
+    /// `None`: look again.
     fn wait(
         &self,
-        held: Held<'_, ChanState<T>>,
+        mut held: Held<'_, ChanState<T>>,
         direction: Direction,
         elem: *mut T,
         wait: Wait<'_>,
@@ -311,13 +324,11 @@ impl<T> Hchan<T> {
         if wait.until.is_some() {
             sg.select.set(&raw const word);
         }
-        // SAFETY: we hold the lock. Record and word stay in place until `wait_registered` has returned, when
-        // the record is out of the queue. `unlocked` is `wake_all` or nothing.
+        // SAFETY: the record is new, names `wait.current`, and carries the word if there is a limit. Both
+        // stay in place until `wait_registered` has returned, when the record is out of the queue. The
+        // lock has been held since the look, and `queue` names the queue that was entered.
         let waited = unsafe {
-            match direction {
-                Direction::Send => self.enqueue_sender(&sg),
-                Direction::Recv => self.enqueue_receiver(&sg),
-            }
+            self.enqueue(&mut held, direction, &sg);
             held.wait_registered(wait, |state| state.queue(direction), &sg, &word, unlocked)
         };
         match waited {
@@ -336,7 +347,7 @@ impl<T> Hchan<T> {
 /// and waits for it. False: it has given up, and the caller looks again.
 ///
 /// # Safety
-/// `elem` is a place for what `sender` sends.
+/// `sender` has promised a value (`Kind::Promise`), and `elem` is a place for it.
 pub(crate) unsafe fn receive_promised(
     sender: Won,
     elem: *mut (),
@@ -352,8 +363,10 @@ pub(crate) unsafe fn receive_promised(
         sender.wake();
         true
     };
-    // SAFETY: the sender knows of us only when `commit` wakes it, which it does when we can be
-    // woken. It then wakes us, once.
+    // SAFETY: whoever may wake us knows of us by the sender's record, into which nobody looks before
+    // the sender is woken, as it was won by us. `commit` wakes it when we can be woken, and uses nothing of
+    // ours afterwards. The sender wakes us once at most: its reservation is used, or given back, once;
+    // and our record stays until then.
     unsafe { current.park(commit, WaitReason::ChanReceive, site) };
     sg.success.get()
 }

@@ -50,7 +50,8 @@ impl<A: Arm> OneShot<A> {
             !mem::replace(&mut self.used, true),
             "an arm of `select!` is used twice"
         );
-        // SAFETY: just asserted, and nobody else sees the arm.
+        // SAFETY: the arm has been in no select: it was new when it came in here, gets out nowhere but
+        // here, and not before, as was just asserted.
         unsafe { Case::of(&mut self.arm) }
     }
 

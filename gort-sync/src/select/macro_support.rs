@@ -68,17 +68,18 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: the lock, the arm inside's, is held, and all are woken.
         unsafe { self.arm.poll(wakes) }
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: the lock is held since `poll`; the arm is in no queue, and it and the
+        // word stay in place until `dequeue`.
         unsafe { self.arm.enqueue(waiter, word, case) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the lock is held.
         unsafe { self.arm.dequeue() };
     }
 
@@ -92,7 +93,7 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     }
 
     unsafe fn settle(&self, site: &'static Location<'static>) -> bool {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the select has chosen this arm since the last `settle`.
         unsafe { self.arm.settle(site) }
     }
 
@@ -128,7 +129,7 @@ pub unsafe fn send_place<S: SendTarget + ?Sized>(
     target: &S,
     place: *const S::Item,
 ) -> OneShot<SendArm<'_, S::Item>> {
-    // SAFETY: caller's clauses.
+    // SAFETY: caller's clauses: all three, which are the callee's.
     OneShot::new(unsafe { SendArm::place(target.sender(), place) })
 }
 
@@ -140,7 +141,7 @@ pub unsafe fn send_place_if<S: SendTarget + ?Sized>(
     operands: Option<(&S, *const S::Item)>,
 ) -> OneShot<SendArm<'_, S::Item>> {
     match operands {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: all three of `send_place`, which are ours as well.
         Some((target, place)) => unsafe { send_place(target, place) },
         None => OneShot::new(SendArm::off()),
     }

@@ -39,7 +39,7 @@ pub mod promise {
             // SAFETY: the value is there, and forgotten if it was sent.
             match self
                 .0
-                .map(|chan| unsafe { chan.try_send_locked(elem, &Wakes) })
+                .map(|chan| unsafe { chan.try_send_locked(chan.state(), elem, &Wakes) })
             {
                 Some(Tried::Done) => Ok(()),
                 _ => Err(SendError(ManuallyDrop::into_inner(value))),
