@@ -232,8 +232,9 @@ impl Condvar {
         }
         {
             let mut queue = self.queue.lock();
-            // SAFETY: record and word stay in place until `wait_registered` has returned, when the
-            // record is out of the queue. Nothing between here and there unwinds: an unlocking does not.
+            // SAFETY: the record is new, so in no queue. It and the word stay in place until
+            // `wait_registered` has returned, when the record is out of the queue: nothing between here and
+            // there unwinds (an unlocking does not).
             unsafe { queue.push_back(&sg) };
             self.waiting.store(true, Relaxed);
         }
@@ -245,7 +246,8 @@ impl Condvar {
             reason: WaitReason::CondWait,
             site,
         };
-        // SAFETY: it is registered, with its word.
+        // SAFETY: the record was put into the queue above, where it is, unless a notification has taken it out
+        // and marked it; it carries the word if there is a limit.
         unsafe { self.wait_registered(wait, &sg, &select) };
         drop(current);
         let notified = sg.success.get();
@@ -263,7 +265,8 @@ impl Condvar {
             return;
         }
         sg.waiter.set(Some(wait.current.waiter()));
-        // SAFETY: caller's clause; it is still in the queue, and has its waiter now.
+        // SAFETY: under the lock, and not marked, it is still in the queue, the only one; it has its waiter
+        // now. Caller's clause: it carries the word if there is a limit. `unlocked` does nothing.
         let waited = unsafe { queue.wait_registered(wait, |queue| queue, sg, select, || ()) };
         if let Waited::Expired(queue) = waited {
             self.changed(queue);

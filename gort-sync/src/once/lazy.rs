@@ -80,8 +80,9 @@ impl Failure {
 
 // SAFETY: the function and the value move with the lock.
 unsafe impl<T: Send, F: Send> Send for LazyLock<T, F> {}
-// SAFETY: the function is called by one goroutine, which need not be the one that made it;
-// once the gate is done the value is only shared.
+// SAFETY: the function is called by one goroutine, which need not be the one that made it (`F: Send`),
+// and the value may be dropped elsewhere than where it was made (`T: Send`); once the gate is done it is
+// only shared (`T: Sync`).
 unsafe impl<T: Send + Sync, F: Send> Sync for LazyLock<T, F> {}
 impl<T: UnwindSafe, F: UnwindSafe> UnwindSafe for LazyLock<T, F> {}
 impl<T: UnwindSafe + RefUnwindSafe, F: UnwindSafe> RefUnwindSafe for LazyLock<T, F> {}
@@ -113,7 +114,8 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         if !this.gate.is_done() {
             this.make(Location::caller());
         }
-        // SAFETY: the gate is done, and we see what was done: nobody writes any more.
+        // SAFETY: the gate is done: `is_done` has said so, or `make` has come back. So the state was written,
+        // which we see (`word/once.rs`), and nobody writes any more.
         match unsafe { &*this.state.get() } {
             Stage::Ready(value) => value,
             Stage::Failed(failure) => failure.panic(),
@@ -137,7 +139,8 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
             Ok(value) => (Stage::Ready(value), None),
             Err(payload) => (Stage::Failed(Failure::of(&*payload)), Some(payload)),
         };
-        // SAFETY: as above; what is replaced is `Running`, so nothing of the user's is dropped.
+        // SAFETY: it is still our turn, so nobody else touches the state until the gate is done. What is
+        // replaced is `Running`, so nothing of the user's is dropped.
         unsafe { *self.state.get() = state };
         turn.done();
         if let Some(payload) = unwinding {
@@ -165,7 +168,8 @@ impl<T: fmt::Debug, F> fmt::Debug for LazyLock<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_tuple("LazyLock");
         let done = self.gate.is_done();
-        // SAFETY: read only once the gate is done: nobody writes any more.
+        // SAFETY: looked at only if the gate is done; then the state was written, which we see, and nobody
+        // writes any more.
         match done.then(|| unsafe { &*self.state.get() }) {
             Some(Stage::Ready(value)) => debug.field(value),
             Some(Stage::Failed(_)) => debug.field(&format_args!("<failed>")),

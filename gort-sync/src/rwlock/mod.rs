@@ -52,7 +52,8 @@ pub struct RwLock<T: ?Sized> {
 
 // SAFETY: the data moves with the lock.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
-// SAFETY: readers share the data between threads, and a writer has it alone.
+// SAFETY: readers share the data between threads (`T: Sync`), and a writer, on whatever thread, has it
+// alone (`T: Send`).
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 impl<T: ?Sized> UnwindSafe for RwLock<T> {}
 impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
