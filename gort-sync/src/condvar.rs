@@ -26,6 +26,7 @@ use crate::waitlock::{Held, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes, Won};
 use gort_runtime::{Current, Nanos, WaitReason, deadline_after, now};
 use std::fmt;
+use std::iter;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
@@ -204,7 +205,7 @@ impl Condvar {
     #[inline]
     pub fn notify_one(&self) {
         if self.waiting.load(Relaxed) {
-            self.notify_first();
+            self.notify_at_most(1);
         }
     }
 
@@ -212,7 +213,7 @@ impl Condvar {
     #[inline]
     pub fn notify_all(&self) {
         if self.waiting.load(Relaxed) {
-            self.notify_everybody();
+            self.notify_at_most(usize::MAX);
         }
     }
 
@@ -279,21 +280,10 @@ impl Condvar {
     }
 
     #[cold]
-    fn notify_first(&self) {
+    fn notify_at_most(&self, n: usize) {
         let woken = Wakes::new();
         let mut queue = self.queue.lock();
-        if let Some(won) = queue.dequeue() {
-            notify(won, &woken);
-        }
-        self.changed(queue);
-        woken.wake_all();
-    }
-
-    #[cold]
-    fn notify_everybody(&self) {
-        let woken = Wakes::new();
-        let mut queue = self.queue.lock();
-        while let Some(won) = queue.dequeue() {
+        for won in iter::from_fn(|| queue.dequeue()).take(n) {
             notify(won, &woken);
         }
         self.changed(queue);

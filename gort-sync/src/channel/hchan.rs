@@ -216,18 +216,12 @@ impl<T> Hchan<T> {
     /// The channel is open; `elem` points to a value that is the caller's to move.
     #[inline]
     unsafe fn buffer_push(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
-        // SAFETY: who has the state holds the lock; caller's clauses: the channel is open, and
-        // `elem` is a value to move. The tail is arrested before it is used so, and the value is
-        // still there for the second attempt, since the first has answered false.
+        // SAFETY: who has the state holds the lock, and the tail is arrested before it is used so.
+        // Caller's clauses: the channel is open, and `elem` is a value to move.
         unsafe {
             if let Some(ring) = &self.ring {
                 ring.arrest_tail();
-                let push = || ring.len() + state.promised < ring.cap() && ring.push_arrested(elem);
-                if push() {
-                    return true;
-                }
-                ring.arrest_head();
-                return push();
+                return ring.has_room_beside(state.promised) && ring.push_arrested(elem);
             }
             if self.unbounded {
                 state.buf.push_back(elem.read());
@@ -372,11 +366,9 @@ impl<T> Hchan<T> {
             return true;
         }
         let Some(ring) = &self.ring else { return false };
-        let has_room = || ring.len() + state.promised < ring.cap();
-        has_room() || {
+        ring.len() + state.promised < ring.cap() || {
             ring.arrest_tail();
-            ring.arrest_head();
-            has_room()
+            ring.has_room_beside(state.promised)
         }
     }
 

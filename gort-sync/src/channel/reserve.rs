@@ -51,11 +51,8 @@ impl<T> Hchan<T> {
             return self.unbounded.then_some(Reserved::Room);
         };
         ring.arrest_tail();
-        if ring.len() + state.promised >= ring.cap() {
-            ring.arrest_head();
-            if ring.len() + state.promised >= ring.cap() {
-                return None;
-            }
+        if !ring.has_room_beside(state.promised) {
+            return None;
         }
         state.promised += 1;
         self.publish(state);

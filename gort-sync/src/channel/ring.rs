@@ -290,6 +290,17 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Under the lock, `tail` arrested: whether there is room besides so many places. If not, `head` is
+    /// arrested as well: there will be none while the lock is held.
+    #[inline]
+    pub(crate) fn has_room_beside(&self, promised: usize) -> bool {
+        let has_room = || self.len() + promised < self.cap();
+        has_room() || {
+            self.arrest_head();
+            has_room()
+        }
+    }
+
     /// Under the lock: gives both ends back.
     pub(crate) fn release(&self) {
         for end in [&self.tail, &self.head] {
