@@ -7,7 +7,7 @@
 //! ```text
 //! errgroup  singleflight  context/  condvar  time/  semaphore/
 //! mutex/     select/    channel/    rwlock/    once/    barrier    waitgroup
-//!         sudog (waiting records and their queues), spin, error
+//!         waitlock (one way to wait), waitqueue, sudog (waiting records), spin, error
 //!         word/ (the locks' state words, which loom explores), prim
 //!         gort-runtime: Current, Waiter, RawLock
 //! ```

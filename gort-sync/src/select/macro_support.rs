@@ -61,7 +61,8 @@ impl<S: Selectable + ?Sized> OneShot<RecvArm<'_, S>> {
     }
 }
 
-// SAFETY: forwards to the arm inside, if there is one.
+// SAFETY: forwards to the arm inside, which keeps what the trait asks; without one it is never ready, and
+// enters no queue.
 unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     fn lock(&self) -> Option<&RawLock> {
         self.arm.lock()
