@@ -26,6 +26,7 @@ use crate::waitlock::{Held, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes, Won};
 use gort_runtime::{Current, Nanos, WaitReason, deadline_after, now};
 use std::fmt;
+use std::iter;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
@@ -204,7 +205,7 @@ impl Condvar {
     #[inline]
     pub fn notify_one(&self) {
         if self.waiting.load(Relaxed) {
-            self.notify_first();
+            self.notify_at_most(1);
         }
     }
 
@@ -212,7 +213,7 @@ impl Condvar {
     #[inline]
     pub fn notify_all(&self) {
         if self.waiting.load(Relaxed) {
-            self.notify_everybody();
+            self.notify_at_most(usize::MAX);
         }
     }
 
@@ -232,8 +233,9 @@ impl Condvar {
         }
         {
             let mut queue = self.queue.lock();
-            // SAFETY: record and word stay in place until `wait_registered` has returned, when the
-            // record is out of the queue. Nothing between here and there unwinds: an unlocking does not.
+            // SAFETY: the record is new, so in no queue. It and the word stay in place until
+            // `wait_registered` has returned, when the record is out of the queue: nothing between here and
+            // there unwinds (an unlocking does not).
             unsafe { queue.push_back(&sg) };
             self.waiting.store(true, Relaxed);
         }
@@ -245,7 +247,8 @@ impl Condvar {
             reason: WaitReason::CondWait,
             site,
         };
-        // SAFETY: it is registered, with its word.
+        // SAFETY: the record was put into the queue above, where it is, unless a notification has taken it out
+        // and marked it; it carries the word if there is a limit.
         unsafe { self.wait_registered(wait, &sg, &select) };
         drop(current);
         let notified = sg.success.get();
@@ -263,7 +266,8 @@ impl Condvar {
             return;
         }
         sg.waiter.set(Some(wait.current.waiter()));
-        // SAFETY: caller's clause; it is still in the queue, and has its waiter now.
+        // SAFETY: under the lock, and not marked, it is still in the queue, the only one; it has its waiter
+        // now. Caller's clause: it carries the word if there is a limit. `unlocked` does nothing.
         let waited = unsafe { queue.wait_registered(wait, |queue| queue, sg, select, || ()) };
         if let Waited::Expired(queue) = waited {
             self.changed(queue);
@@ -276,21 +280,10 @@ impl Condvar {
     }
 
     #[cold]
-    fn notify_first(&self) {
+    fn notify_at_most(&self, n: usize) {
         let woken = Wakes::new();
         let mut queue = self.queue.lock();
-        if let Some(won) = queue.dequeue() {
-            notify(won, &woken);
-        }
-        self.changed(queue);
-        woken.wake_all();
-    }
-
-    #[cold]
-    fn notify_everybody(&self) {
-        let woken = Wakes::new();
-        let mut queue = self.queue.lock();
-        while let Some(won) = queue.dequeue() {
+        for won in iter::from_fn(|| queue.dequeue()).take(n) {
             notify(won, &woken);
         }
         self.changed(queue);

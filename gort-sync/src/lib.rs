@@ -7,7 +7,7 @@
 //! ```text
 //! errgroup singleflight                  goroutines with one outcome · one call for all who want the same
 //! context/   node func values            when to stop: the tree · functions that start then · values that go along
-//! time/      timer ticker call           a message at a time · at regular times · a function that is called then
+//! time/      timer ticker callback       a message at a time · at regular times · a function that is called then
 //! waitgroup/ go                          waiting for a number of goroutines · starting them
 //! condvar barrier                        waiting for a condition · for all to come
 //! once/      gate cell lazy              doing something once · a value set once · made when first needed
@@ -17,8 +17,9 @@
 //! select/    macro_support dynamic       what `select!` expands to · operations known only at run time
 //! select/    operand promise             what is in such a set · sends whose value comes later
 //! select/    send recv join              arms: sending · receiving · a goroutine's end
-//! select/    pass arm entry              the algorithm · what takes part · in one select only
-//! channel/   send recv iter error        the two sides · a receiver as an iterator · why an operation fails
+//! select/    pass arm case               the algorithm · what takes part · in one select only
+//! channel/   send recv direction iter    the two sides · a receiver as an iterator
+//! channel/   error                       why an operation fails
 //! channel/   at done timer               channels of one instant · of a context · of a timer
 //! channel/   counter reserve ops         whose last handle closes · sends that come later · send and receive
 //! channel/   hchan ring                  the channel proper · its buffer, used without the lock

@@ -34,7 +34,7 @@ pub(crate) struct Alive {
 
 // SAFETY: loom runs all threads of a model on one, and checks that uses and end exclude each other.
 unsafe impl Send for Alive {}
-// SAFETY: as above.
+// SAFETY: loom runs all threads of a model on one, and checks that uses and end exclude each other.
 unsafe impl Sync for Alive {}
 
 impl Alive {

@@ -138,7 +138,7 @@ pub struct RawLock {
 
 // SAFETY: the guard is touched only by the holder of the lock.
 unsafe impl Send for RawLock {}
-// SAFETY: as above.
+// SAFETY: the guard is touched only by the holder of the lock.
 unsafe impl Sync for RawLock {}
 
 impl RawLock {
@@ -169,7 +169,7 @@ impl RawLock {
     /// The caller holds the lock.
     pub unsafe fn unlock(&self) {
         self.alive.check();
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the lock is held, so nobody else touches the guard.
         let guard = unsafe { (*self.guard.get()).take() };
         assert!(guard.is_some(), "unlock of a free lock");
     }
@@ -263,7 +263,7 @@ impl Current {
     ) {
         self.park_unless(commit, || {
             TIME.set(LATER);
-            // SAFETY: caller's clause.
+            // SAFETY: caller's clause: `expire(arg)` may be called until this returns.
             unsafe { expire(arg) }
         });
     }

@@ -1,14 +1,14 @@
 //! `SingleFlight`: of several who want the same thing at the same time, one fetches it. Go's
 //! `golang.org/x/sync/singleflight`.
 //!
-//! A call's `sharers` counts those who wait for its outcome, until the one who runs it closes
-//! the count: whoever comes later finds it closed and starts a call of its own. Hence it is
-//! of no consequence when the call leaves the map, and the sharers are told
+//! A flight's `sharers` counts those who wait for its outcome, until the one who runs it closes
+//! the count: whoever comes later finds it closed and starts a flight of its own. Hence it is
+//! of no consequence when the flight leaves the map, and the sharers are told
 //! without the map's lock.
 //!
-//! From when a call is in the map until it is closed its sharers depend on it. In between the
+//! From when a flight is in the map until it is closed its sharers depend on it. In between the
 //! only code of the user's that runs does so under [`caught::call`]. What hashes, compares and drops
-//! keys runs before or afterwards; if that panics the call stays in the map, where it keeps nobody.
+//! keys runs before or afterwards; if that panics the flight stays in the map, where it keeps nobody.
 //!
 //! # Orderings
 //! `sharers` counts, no more: relaxed, but for the close, which only the runner acts on. The
@@ -39,19 +39,19 @@ use std::thread;
 /// ```
 pub struct SingleFlight<K, V> {
     /// A mutex that parks, since keys are hashed, compared and dropped under it.
-    calls: Arc<Mutex<Calls<K, V>>>,
+    flights: Arc<Mutex<Flights<K, V>>>,
 }
 
-type Calls<K, V> = HashMap<Arc<K>, Arc<Call<V>>>;
+type Flights<K, V> = HashMap<Arc<K>, Arc<Flight<V>>>;
 
 /// One function's run.
-struct Call<V> {
+struct Flight<V> {
     running: WaitGroup,
     sharers: AtomicUsize,
     outcome: OnceLock<Outcome<V>>,
 }
 
-/// `sharers` of a call that nobody can join any more: one more cannot be counted.
+/// `sharers` of a flight that nobody can join any more: one more cannot be counted.
 const CLOSED: usize = usize::MAX;
 
 /// What the sharers get.
@@ -62,7 +62,7 @@ enum Outcome<V> {
     Exited,
 }
 
-impl<V> Call<V> {
+impl<V> Flight<V> {
     fn new() -> Arc<Self> {
         let running = WaitGroup::new();
         running.add(1);
@@ -86,18 +86,18 @@ impl<V> Call<V> {
     }
 
     fn end(&self, outcome: Outcome<V>) {
-        // Empty until now: one runs the call, and ends it once.
+        // Empty until now: one runs the flight, and ends it once.
         drop(self.outcome.set(outcome));
         self.running.done();
     }
 }
 
-impl<V: Clone> Call<V> {
-    /// The outcome of a call that has ended, for one of those who share it.
+impl<V: Clone> Flight<V> {
+    /// The outcome of a flight that has ended, for one of those who share it.
     fn share(&self) -> V {
         match self.outcome.get() {
             Some(Outcome::Value(value)) => value.lock().clone(),
-            // The panic hook has printed it for the one who ran the call.
+            // The panic hook has printed it for the one who ran the flight.
             Some(Outcome::Panicked(message)) => raise(Box::new(message.clone())),
             Some(Outcome::Exited) if try_current().is_some() => goexit(),
             Some(Outcome::Exited) => {
@@ -113,7 +113,7 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            calls: Arc::new(Mutex::new(HashMap::new())),
+            flights: Arc::new(Mutex::new(HashMap::new())),
         }
     }
 
@@ -132,55 +132,55 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
         F: FnOnce() -> V,
     {
         let key = Arc::new(key);
-        let (call, old) = {
+        let (flight, old) = {
             // Before it counts as one who shares.
             let _ = MayWait::check();
-            let mut calls = self.calls.lock();
-            match calls.get(&key) {
-                Some(call) if call.join() => {
-                    let call = Arc::clone(call);
-                    drop(calls);
-                    call.running.wait();
+            let mut flights = self.flights.lock();
+            match flights.get(&key) {
+                Some(flight) if flight.join() => {
+                    let flight = Arc::clone(flight);
+                    drop(flights);
+                    flight.running.wait();
                     // As below: before there is a value to lose.
                     drop((key, f));
-                    return (call.share(), true);
+                    return (flight.share(), true);
                 }
                 _ => {
-                    let call = Call::new();
-                    let old = calls.insert(Arc::clone(&key), Arc::clone(&call));
-                    (call, old)
+                    let flight = Flight::new();
+                    let old = flights.insert(Arc::clone(&key), Arc::clone(&flight));
+                    (flight, old)
                 }
             }
         };
-        let entry = Entry {
-            flight: self,
+        let registration = Registration {
+            group: self,
             key,
-            call: Arc::clone(&call),
+            flight: Arc::clone(&flight),
         };
         let run = move || {
-            // May be the last to know of that call's value.
+            // May be the last to know of that flight's value.
             drop(old);
             f()
         };
         match caught::call(run) {
-            // The entry goes first: a value that is being returned would be lost if keys panic.
-            Ok(value) if call.close() == 0 => {
-                drop(entry);
+            // The registration goes first: a value that is being returned would be lost if keys panic.
+            Ok(value) if flight.close() == 0 => {
+                drop(registration);
                 (value, false)
             }
             Ok(value) => {
-                call.end(Outcome::Value(Mutex::new(value)));
-                drop(entry);
-                (call.share(), true)
+                flight.end(Outcome::Value(Mutex::new(value)));
+                drop(registration);
+                (flight.share(), true)
             }
             Err(Unwound::Panicked(payload) | Unwound::Fatal(payload)) => {
-                call.close();
-                call.end(Outcome::Panicked(message(&*payload)));
+                flight.close();
+                flight.end(Outcome::Panicked(message(&*payload)));
                 raise(payload)
             }
             Err(Unwound::Exited(payload)) => {
-                call.close();
-                call.end(Outcome::Exited);
+                flight.close();
+                flight.end(Outcome::Exited);
                 raise(payload)
             }
         }
@@ -202,7 +202,7 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     /// assert_eq!(page, ("old", false));
     /// ```
     pub fn forget(&self, key: &K) {
-        let forgotten = self.calls.lock().remove_entry(key);
+        let forgotten = self.flights.lock().remove_entry(key);
         // Keys and values go without the lock.
         drop(forgotten);
     }
@@ -214,19 +214,21 @@ fn message(payload: &(dyn Any + Send)) -> String {
         .to_owned()
 }
 
-/// The call's place in the map, until it has ended.
-struct Entry<'a, K: Eq + Hash, V> {
-    flight: &'a SingleFlight<K, V>,
+/// The flight's place in the map, until it has ended.
+struct Registration<'a, K: Eq + Hash, V> {
+    group: &'a SingleFlight<K, V>,
     key: Arc<K>,
-    call: Arc<Call<V>>,
+    flight: Arc<Flight<V>>,
 }
 
-impl<K: Eq + Hash, V> Entry<'_, K, V> {
+impl<K: Eq + Hash, V> Registration<'_, K, V> {
     fn remove(&self) {
         let gone = {
-            let mut calls = self.flight.calls.lock();
-            match calls.get(&self.key) {
-                Some(call) if Arc::ptr_eq(call, &self.call) => calls.remove_entry(&self.key),
+            let mut flights = self.group.flights.lock();
+            match flights.get(&self.key) {
+                Some(flight) if Arc::ptr_eq(flight, &self.flight) => {
+                    flights.remove_entry(&self.key)
+                }
                 // Forgotten, perhaps started anew.
                 _ => None,
             }
@@ -235,7 +237,7 @@ impl<K: Eq + Hash, V> Entry<'_, K, V> {
     }
 }
 
-impl<K: Eq + Hash, V> Drop for Entry<'_, K, V> {
+impl<K: Eq + Hash, V> Drop for Registration<'_, K, V> {
     fn drop(&mut self) {
         match caught::call(|| self.remove()) {
             Ok(()) => {}
@@ -256,7 +258,7 @@ impl<K: Eq + Hash, V> Drop for Entry<'_, K, V> {
 impl<K, V> Clone for SingleFlight<K, V> {
     fn clone(&self) -> Self {
         Self {
-            calls: Arc::clone(&self.calls),
+            flights: Arc::clone(&self.flights),
         }
     }
 }

@@ -64,7 +64,7 @@ impl SelectWord {
     /// # Safety
     /// `word` points to a `SelectWord` that is alive.
     pub(crate) unsafe fn expire(word: *const ()) -> bool {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: it is a `SelectWord`, and alive.
         unsafe { &*word.cast::<SelectWord>() }.interrupt()
     }
 }
@@ -149,8 +149,9 @@ impl Sudog {
     /// The caller holds the lock of the queue in which the record is, or was until just now.
     #[inline]
     pub(crate) unsafe fn word<'a>(&self) -> Option<&'a SelectWord> {
-        // SAFETY: null, or a word that outlives its records' stay in queues; and its owner takes the
-        // lock that the caller holds before it gives the word up.
+        // SAFETY: it is null, or a word that stays in place while the record is in a queue (rule 2 of
+        // `waitqueue.rs`). Caller's clause: the queue's lock is held, and the record was in the queue under
+        // it; the word's owner takes that lock before it gives the word up.
         unsafe { self.select.get().as_ref() }
     }
 
@@ -160,7 +161,7 @@ impl Sudog {
     /// As for [`word`](Self::word).
     #[inline]
     pub(crate) unsafe fn win(&self) -> bool {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the lock of the queue in which the record was just now is held.
         unsafe { self.word() }.is_none_or(|word| word.win(self.case.get()))
     }
 }

@@ -32,9 +32,10 @@ pub(crate) struct WaitLock<S> {
     inside: DataCell<S>,
 }
 
-// SAFETY: `inside` is reached by one thread at a time, the one that holds the lock.
+// SAFETY: `inside` moves with the lock.
 unsafe impl<S: Send> Send for WaitLock<S> {}
-// SAFETY: as above.
+// SAFETY: `inside` is reached by one thread at a time, the one that holds the lock; so it moves
+// between threads, and is never shared.
 unsafe impl<S: Send> Sync for WaitLock<S> {}
 
 impl<S> WaitLock<S> {
@@ -66,11 +67,11 @@ impl<S> WaitLock<S> {
     /// What the lock protects, for an arm of a select.
     ///
     /// # Safety
-    /// The caller, or the select that calls it, holds the lock; no other reference from here is in use.
+    /// The lock is held, by the caller or by the select that calls it; no other reference from here is in use.
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
     pub(crate) unsafe fn held(&self) -> &mut S {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clauses: the lock is held, and this is the only reference.
         self.inside.with_mut(|inside| unsafe { &mut *inside })
     }
 
@@ -81,7 +82,7 @@ impl<S> WaitLock<S> {
 
     /// What the lock protects, where nobody else can reach it.
     pub(crate) fn get_mut(&mut self) -> &mut S {
-        // SAFETY: exclusive.
+        // SAFETY: `self` is borrowed exclusively.
         self.inside.with_mut(|inside| unsafe { &mut *inside })
     }
 }
@@ -115,7 +116,7 @@ impl<S> DerefMut for Held<'_, S> {
 impl<S> Drop for Held<'_, S> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: a `Held` is made by who took the lock.
+        // SAFETY: a `Held` is made by `lock`, which took it, and is the only one until it is dropped.
         unsafe { self.lock.lock.unlock() };
     }
 }
@@ -149,7 +150,7 @@ pub(crate) enum Waited<'a, S> {
 }
 
 impl<'a, S> Held<'a, S> {
-    /// Waits in the queue that `queue` names, with `elem` in the record.
+    /// Waits in the queue that `queue` names, the same each time, with `elem` in the record.
     #[inline]
     pub(crate) fn wait(
         mut self,
@@ -163,25 +164,26 @@ impl<'a, S> Held<'a, S> {
         if wait.until.is_some() {
             sg.select.set(&raw const word);
         }
-        // SAFETY: record and word are ours, and stay in place until `wait_registered` has returned,
-        // when the record is out of the queue.
+        // SAFETY: the record is new, names `wait.current`, and carries the word if there is a limit. Both
+        // stay in place until `wait_registered` has returned, when the record is out of the queue, which
+        // is the same each time that `queue` names it.
         unsafe {
-            let queue = queue(&mut self);
+            let entered = queue(&mut self);
             match end {
-                End::Back => queue.push_back(&sg),
-                End::Front => queue.push_front(&sg),
+                End::Back => entered.push_back(&sg),
+                End::Front => entered.push_front(&sg),
             }
+            self.wait_registered(wait, queue, &sg, &word, || ())
         }
-        // SAFETY: just done.
-        unsafe { self.wait_registered(wait, queue, &sg, &word, || ()) }
     }
 
-    /// Waits with a record that is in the queue that `queue` names. `unlocked` is called on the
-    /// system stack when the lock has been released: it may not wait or panic, and touches nothing that may
-    /// be gone once the waiter has been woken.
+    /// Waits with a record that is in the queue that `queue` names. When this returns it is out of it.
+    /// `unlocked` is called on the system stack when the lock has been released.
     ///
     /// # Safety
-    /// `sg` is in that queue and names `wait.current` as the one to wake; it carries `word` if there is a limit.
+    /// `sg` is in that queue, and `queue` names the same one each time. The record names `wait.current` as the one to wake, and carries `word` if
+    /// there is a limit. `unlocked` does not wait or panic, and touches nothing that may be gone once the
+    /// waiter has been woken.
     #[inline]
     pub(crate) unsafe fn wait_registered(
         self,
@@ -197,14 +199,17 @@ impl<'a, S> Held<'a, S> {
             unlocked();
             true
         };
-        // SAFETY: the waiter was shown under the lock, which `commit` releases. Whoever takes the record
-        // out (and wins the word) wakes us, once.
+        // SAFETY: caller's clauses: the record names us, is in the queue, and carries the word if there is
+        // a limit. So wakers find us only under the lock, which `commit` releases; one of them takes the
+        // record out, wins the word if there is one, and wakes us, once. `commit` owns the lock's
+        // guard, and afterwards only calls `unlocked`, which keeps its clause.
         unsafe { park(wait, word, commit) };
         if wait.until.is_none() || word.winner().is_some() {
             return Waited::Woken(sg.success.get());
         }
         let mut held = lock.lock();
-        // SAFETY: the record is in this queue, or was taken out by a waker that lost the word.
+        // SAFETY: caller's clause: it was in this queue. There it is still, or it is in none, taken out by
+        // a waker that lost the word.
         unsafe { queue(&mut held).remove(sg) };
         Waited::Expired(held)
     }
@@ -213,8 +218,9 @@ impl<'a, S> Held<'a, S> {
 /// Parks until woken, or until the limit, if there is one, wins `word`.
 ///
 /// # Safety
-/// As for [`Current::park`]: the caller has shown the waiter to wakers under a lock that `commit` releases, and one of
-/// them wakes it, having won `word` if there is a limit. `word` stays until this returns.
+/// As for [`Current::park`]: wakers see the waiter only under locks that the caller holds and `commit`
+/// releases, and one of them wakes it, once, having won `word` if there is a limit. `commit` does not
+/// wait or panic, and uses nothing of the caller's once the last lock is free.
 #[inline]
 pub(crate) unsafe fn park(wait: Wait<'_>, word: &SelectWord, commit: impl FnOnce() -> bool) {
     let Wait {
@@ -223,7 +229,9 @@ pub(crate) unsafe fn park(wait: Wait<'_>, word: &SelectWord, commit: impl FnOnce
         reason,
         site,
     } = wait;
-    // SAFETY: caller's clauses. `expire` wins the word, as any waker must.
+    // SAFETY: caller's clauses: the waiter is seen under the locks only, one waker wakes it, and
+    // `commit` keeps to its limits. `word` is borrowed until this returns; `expire` answers true only
+    // if it has won it, as any waker must.
     unsafe {
         match until {
             None => current.park(commit, reason, site),

@@ -4,7 +4,7 @@
 //! 1. A record is linked, unlinked and filled in only by who has the queue to himself, which is
 //!    who holds the lock of the object (channel, mutex…) whose queue it is.
 //! 2. While it is in a queue it is alive, and so is its [`SelectWord`]: whoever put it there
-//!    does not leave before it has been taken out.
+//!    does not leave before it has been taken out (a clause of [`push_back`](WaitQueue::push_back)).
 //! 3. Whoever takes it out and, if it has a word, wins that, has won the right to wake the waiter: a
 //!    [`Won`]. There is one for each wait. The waiter stays where it is until it is woken, so the record is
 //!    alive until then, also without the lock.
@@ -23,8 +23,8 @@ pub(crate) struct WaitQueue {
     tail: *const Sudog,
 }
 
-// SAFETY: the records are reached by who has the queue to himself (rule 1), and any thread may
-// wake their waiters.
+// SAFETY: the records are reached by who has the queue to himself (rule 1), whatever thread that is;
+// and any thread may wake a [`Waiter`].
 unsafe impl Send for WaitQueue {}
 
 impl WaitQueue {
@@ -49,7 +49,7 @@ impl WaitQueue {
         sg.next.set(ptr::null());
         sg.prev.set(self.tail);
         sg.queued.set(true);
-        // SAFETY: rule 2.
+        // SAFETY: the last record is alive, as it is in the queue (rule 2).
         match unsafe { self.tail.as_ref() } {
             Some(tail) => tail.next.set(sg),
             None => self.head = sg,
@@ -66,7 +66,7 @@ impl WaitQueue {
         sg.prev.set(ptr::null());
         sg.next.set(self.head);
         sg.queued.set(true);
-        // SAFETY: rule 2.
+        // SAFETY: the first record is alive, as it is in the queue (rule 2).
         match unsafe { self.head.as_ref() } {
             Some(head) => head.prev.set(sg),
             None => self.tail = sg,
@@ -83,7 +83,8 @@ impl WaitQueue {
         if !sg.queued.get() {
             return;
         }
-        // SAFETY: rule 2, for its neighbours.
+        // SAFETY: caller's clause: it is in this queue, being queued. So its neighbours are as well, and
+        // alive (rule 2).
         unsafe {
             match sg.prev.get().as_ref() {
                 Some(prev) => prev.next.set(sg.next.get()),
@@ -102,8 +103,8 @@ impl WaitQueue {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Sudog> {
         let mut next = self.head;
         std::iter::from_fn(move || {
-            // SAFETY: rule 2: whoever takes one out needs the queue to himself, and `self` is
-            // borrowed.
+            // SAFETY: a record in the queue is alive (rule 2), and none is taken out while `self` is
+            // borrowed, since that needs the queue exclusively.
             let sg = unsafe { next.as_ref() }?;
             next = sg.next.get();
             Some(sg)
@@ -119,7 +120,7 @@ impl WaitQueue {
     /// Whether somebody waits for an operation, and nobody has won it elsewhere so far.
     pub(crate) fn has_partner(&self) -> bool {
         self.iter().any(|sg| {
-            // SAFETY: it is in the queue, which we have to ourselves.
+            // SAFETY: the record is in the queue, and who can reach the queue holds its lock (rule 1).
             let is_open = unsafe { sg.word() }.is_none_or(SelectWord::is_open);
             sg.kind.get() != Kind::Observer && is_open
         })
@@ -135,7 +136,8 @@ impl WaitQueue {
     /// waiter is not ours to wake: it has given up, or another has won it.
     pub(crate) fn take_first(&mut self, wanted: impl Fn(&Sudog) -> bool) -> Option<Won> {
         let sg = NonNull::from(self.iter().find(|sg| wanted(sg))?);
-        // SAFETY: rule 2, for the record and its word; it is in this queue.
+        // SAFETY: the record is in this queue, so it and its word are alive (rule 2); they stay so once
+        // it is out, while we hold the lock (rules 1 and 4).
         let won = unsafe {
             let sg = sg.as_ref();
             self.remove(sg);
@@ -162,7 +164,8 @@ impl WaitQueue {
         win: impl Fn(&Sudog, &SelectWord) -> bool,
     ) -> Option<Won> {
         let mut next = self.head;
-        // SAFETY: rule 2, for the record and its word; it is in this queue.
+        // SAFETY: the records are in this queue, so they and their words are alive (rule 2), and one that
+        // is taken out stays so while we hold the lock (rules 1 and 4). `next` is read before that.
         unsafe {
             while let Some(sg) = next.as_ref() {
                 next = sg.next.get();
@@ -226,7 +229,7 @@ impl Won {
     /// The record.
     #[inline]
     pub(crate) fn record(&self) -> &Sudog {
-        // SAFETY: rule 3.
+        // SAFETY: rule 3: it is alive until the waiter is woken, and only a `Won`, this one, may do that.
         unsafe { self.0.as_ref() }
     }
 
@@ -235,19 +238,17 @@ impl Won {
     #[inline]
     pub(crate) fn wake(self) {
         if let Some(waiter) = self.record().waiter.get() {
-            // SAFETY: rule 3: the right to wake it is ours, and used up here.
+            // SAFETY: a `Won` is the right to wake it (rule 3), and is used up here.
             unsafe { waiter.ready() };
         }
     }
 
-    /// For places that hold the record's address: [`from_raw`](Self::from_raw) makes it ours again.
-    pub(crate) fn into_raw(self) -> NonNull<Sudog> {
-        self.0
-    }
-
+    /// The right to wake the waiter of a record that is in no queue, as the waiter itself gives it.
+    ///
     /// # Safety
-    /// `sg` came from [`into_raw`](Self::into_raw), and this is called once for it.
-    pub(crate) unsafe fn from_raw(sg: NonNull<Sudog>) -> Self {
+    /// The record stays in place until its waiter is woken, whom nobody else may wake; this is called
+    /// once for its wait.
+    pub(crate) unsafe fn given(sg: NonNull<Sudog>) -> Self {
         Self(sg)
     }
 }
@@ -285,7 +286,8 @@ impl Wakes {
             return self.first.set(sg.waiter.get());
         }
         sg.next.set(ptr::null());
-        // SAFETY: rule 3: those in the list have been won, and not woken yet.
+        // SAFETY: the records of the list were pushed as `Won`s and have not been woken, so they are alive
+        // (rule 3).
         match unsafe { self.last.get().as_ref() } {
             Some(last) => last.next.set(sg),
             None => self.more.set(sg),
@@ -297,7 +299,7 @@ impl Wakes {
     #[inline]
     pub(crate) fn wake_all(&self) {
         if let Some(waiter) = self.first.take() {
-            // SAFETY: rule 3: `push` was given the right, which is used up here.
+            // SAFETY: `push` was given a `Won`, the right to wake it (rule 3), which is used up here.
             unsafe { waiter.ready() };
             if !self.more.get().is_null() {
                 self.wake_more();
@@ -309,7 +311,8 @@ impl Wakes {
     fn wake_more(&self) {
         self.last.set(ptr::null());
         let mut next = self.more.replace(ptr::null());
-        // SAFETY: rule 3: a record is alive until its waiter is woken, so it is read before.
+        // SAFETY: the records of the list were pushed as `Won`s. Each is alive until its waiter is woken
+        // (rule 3), so `next` is read before; and the right to wake it is used up here.
         unsafe {
             while let Some(sg) = next.as_ref() {
                 next = sg.next.get();

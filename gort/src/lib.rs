@@ -90,8 +90,8 @@ pub mod __macro {
     //! What the macros expand to. Not part of the public interface, but anybody can call it. So all that is
     //! safe here is sound against any caller, also one that forbids `unsafe_code`:
     //!
-    //! - `select`: takes each arm's `Entry` by value, and an arm gives one once (`gort-sync`,
-    //!   `select/entry.rs`). While it waits it borrows the arms, and no arm is in a queue when it returns.
+    //! - `select`: takes each arm's `Case` by value, and an arm gives one once (`gort-sync`,
+    //!   `select/case.rs`). While it waits it borrows the arms, and no arm is in a queue when it returns.
     //! - `recv`, `recv_if`, `send`, `send_if`, `send_late`, `send_late_if`: make an arm that owns its value, or borrows
     //!   its channel for as long as it lives. What the arms offer is sound in any order, and repeated: `enter` panics the
     //!   second time and after the others; `take`, `finish` and `complete` move a value that is there, or answer

@@ -13,7 +13,7 @@ use std::time::Duration;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, ExprLit, Lit, Token};
 
-use super::Entry;
+use super::EntryPoint;
 use crate::report::{Report, here};
 
 /// How long a test may take that does not say.
@@ -47,11 +47,11 @@ impl Default for Args {
 /// # Errors
 ///
 /// All the mistakes in them, or the first syntax error.
-pub(crate) fn parse(entry: Entry, args: TokenStream) -> syn::Result<Args> {
+pub(crate) fn parse(entry: EntryPoint, args: TokenStream) -> syn::Result<Args> {
     (|input: ParseStream<'_>| parse_args(entry, input)).parse2(args)
 }
 
-fn parse_args(entry: Entry, input: ParseStream<'_>) -> syn::Result<Args> {
+fn parse_args(entry: EntryPoint, input: ParseStream<'_>) -> syn::Result<Args> {
     let mut report = Report::default();
     let mut args = Args::default();
     let mut seen: Vec<Ident> = Vec::new();
@@ -87,7 +87,7 @@ fn parse_args(entry: Entry, input: ParseStream<'_>) -> syn::Result<Args> {
     report.finish(args)
 }
 
-fn set(entry: Entry, args: &mut Args, key: &Ident, value: Expr, report: &mut Report) {
+fn set(entry: EntryPoint, args: &mut Args, key: &Ident, value: Expr, report: &mut Report) {
     if key == "procs" || key == "stack" {
         if !may_be_count(&value) {
             report.on(
@@ -100,7 +100,7 @@ fn set(entry: Entry, args: &mut Args, key: &Ident, value: Expr, report: &mut Rep
         } else {
             args.stack = Some(value);
         }
-    } else if key == "leaks" && entry == Entry::Test {
+    } else if key == "leaks" && entry == EntryPoint::Test {
         let allow = text_of(&value).as_deref() == Some("allow");
         if !allow {
             report.on(
@@ -109,7 +109,7 @@ fn set(entry: Entry, args: &mut Args, key: &Ident, value: Expr, report: &mut Rep
             );
         }
         args.leaks_allowed = allow;
-    } else if key == "timeout" && entry == Entry::Test {
+    } else if key == "timeout" && entry == EntryPoint::Test {
         match text_of(&value).as_deref().map(duration) {
             Some(Ok(timeout)) => args.timeout = timeout,
             Some(Err(message)) => report.on(&value, message),
@@ -125,8 +125,10 @@ fn set(entry: Entry, args: &mut Args, key: &Ident, value: Expr, report: &mut Rep
         );
     } else {
         let known = match entry {
-            Entry::Main => "`procs = N` and `stack = N`",
-            Entry::Test => "`procs = N`, `stack = N`, `leaks = \"allow\"` and `timeout = \"5s\"`",
+            EntryPoint::Main => "`procs = N` and `stack = N`",
+            EntryPoint::Test => {
+                "`procs = N`, `stack = N`, `leaks = \"allow\"` and `timeout = \"5s\"`"
+            }
         };
         report.at(
             key.span(),
@@ -211,14 +213,14 @@ mod tests {
     use super::*;
     use crate::report::messages;
 
-    fn parsed(entry: Entry, args: TokenStream) -> Args {
+    fn parsed(entry: EntryPoint, args: TokenStream) -> Args {
         match parse(entry, args) {
             Ok(args) => args,
             Err(error) => panic!("{error}"),
         }
     }
 
-    fn mistakes(entry: Entry, args: TokenStream) -> Vec<String> {
+    fn mistakes(entry: EntryPoint, args: TokenStream) -> Vec<String> {
         match parse(entry, args) {
             Ok(_) => panic!("was accepted"),
             Err(error) => messages(&error),
@@ -228,11 +230,11 @@ mod tests {
     #[test]
     fn arguments_come_in_any_order() {
         let args = parsed(
-            Entry::Test,
+            EntryPoint::Test,
             quote!(leaks = "allow", stack = 64 * 1024, procs = 2,),
         );
         assert!(args.procs.is_some() && args.stack.is_some() && args.leaks_allowed);
-        let args = parsed(Entry::Main, quote!());
+        let args = parsed(EntryPoint::Main, quote!());
         assert!(args.procs.is_none() && args.stack.is_none() && !args.leaks_allowed);
     }
 
@@ -240,7 +242,7 @@ mod tests {
     fn all_mistakes_are_told_together() {
         assert_eq!(
             mistakes(
-                Entry::Main,
+                EntryPoint::Main,
                 quote!(procs = 0, procs = 1, threads = 4, leaks = "allow")
             ),
             [
@@ -262,7 +264,7 @@ mod tests {
             quote!(1.5),
         ] {
             assert_eq!(
-                mistakes(Entry::Test, quote!(stack = #value)),
+                mistakes(EntryPoint::Test, quote!(stack = #value)),
                 ["`stack` is an integer above zero; write `stack = 1 << 20`"]
             );
         }
@@ -271,7 +273,7 @@ mod tests {
     #[test]
     fn leaks_are_allowed_or_not_mentioned() {
         assert_eq!(
-            mistakes(Entry::Test, quote!(leaks = "deny")),
+            mistakes(EntryPoint::Test, quote!(leaks = "deny")),
             ["`leaks` is \"allow\" or left out; write `leaks = \"allow\"`"]
         );
     }
@@ -287,13 +289,16 @@ mod tests {
             ("0.1s", 100),
         ] {
             assert_eq!(
-                parsed(Entry::Test, quote!(timeout = #text)).timeout,
+                parsed(EntryPoint::Test, quote!(timeout = #text)).timeout,
                 Some(Duration::from_millis(millis)),
                 "{text}"
             );
         }
-        assert_eq!(parsed(Entry::Test, quote!(timeout = "none")).timeout, None);
-        assert_eq!(parsed(Entry::Test, quote!()).timeout, Some(A_MINUTE));
+        assert_eq!(
+            parsed(EntryPoint::Test, quote!(timeout = "none")).timeout,
+            None
+        );
+        assert_eq!(parsed(EntryPoint::Test, quote!()).timeout, Some(A_MINUTE));
     }
 
     #[test]
@@ -302,7 +307,7 @@ mod tests {
             "", "5", "s", "5 s", " 5s", "-5s", "+5s", ".5s", "5.s", "1e3s", "infs", "NaNs",
             "1.2.3s", "5S", "5sec", "None", "1m30s",
         ] {
-            let said = mistakes(Entry::Test, quote!(timeout = #text));
+            let said = mistakes(EntryPoint::Test, quote!(timeout = #text));
             assert!(
                 said[0].starts_with("`timeout` is a number with"),
                 "{text}: {said:?}"
@@ -316,23 +321,23 @@ mod tests {
             quote!(b"5s"),
         ] {
             assert_eq!(
-                mistakes(Entry::Test, quote!(timeout = #value)),
+                mistakes(EntryPoint::Test, quote!(timeout = #value)),
                 ["`timeout` is a duration in quotes, or \"none\"; write `timeout = \"5s\"`"]
             );
         }
         for text in ["0s", "0.0ms"] {
-            let said = mistakes(Entry::Test, quote!(timeout = #text));
+            let said = mistakes(EntryPoint::Test, quote!(timeout = #text));
             assert!(said[0].contains("is above zero"), "{text}: {said:?}");
         }
         for text in ["6000000h", "99999999999999999999999999s"] {
-            let said = mistakes(Entry::Test, quote!(timeout = #text));
+            let said = mistakes(EntryPoint::Test, quote!(timeout = #text));
             assert!(
                 said[0].contains("longer than the clock"),
                 "{text}: {said:?}"
             );
         }
         assert_eq!(
-            mistakes(Entry::Main, quote!(timeout = "5s")),
+            mistakes(EntryPoint::Main, quote!(timeout = "5s")),
             ["`timeout` belongs to `#[gort::test]`; drop it"]
         );
     }
@@ -340,11 +345,11 @@ mod tests {
     #[test]
     fn an_argument_has_a_value() {
         assert_eq!(
-            mistakes(Entry::Main, quote!(procs)),
+            mistakes(EntryPoint::Main, quote!(procs)),
             ["expected `=` and a value after `procs`; write `procs = 4`"]
         );
         assert_eq!(
-            mistakes(Entry::Main, quote!(procs = 1 stack = 2)),
+            mistakes(EntryPoint::Main, quote!(procs = 1 stack = 2)),
             ["expected `,` between the arguments; write `procs = 4, stack = 1 << 20`"]
         );
     }

@@ -27,12 +27,12 @@ use quote::quote_spanned;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, ItemFn, Lit, Meta, MetaNameValue, ReturnType};
 
-use super::Entry;
+use super::EntryPoint;
 use super::args::Args;
 use crate::paths::{at, gort, none, some};
 
 /// Writes the wrapper.
-pub(crate) fn expand(entry: Entry, args: &Args, function: &ItemFn) -> TokenStream {
+pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> TokenStream {
     let span = Span::mixed_site();
     let ItemFn {
         attrs,
@@ -55,16 +55,17 @@ pub(crate) fn expand(entry: Entry, args: &Args, function: &ItemFn) -> TokenStrea
     };
     // Defined like what the user did not write, so that lints on the name speak once.
     let (inner, body) = (named(span), named(at(place)));
-    let test = (entry == Entry::Test).then(|| quote_spanned!(span=> #[::core::prelude::v1::test]));
+    let test =
+        (entry == EntryPoint::Test).then(|| quote_spanned!(span=> #[::core::prelude::v1::test]));
     let run = match entry {
-        Entry::Main => {
+        EntryPoint::Main => {
             let (run, options) = (
                 gort("run_main", place),
                 gort("MainOptions", Span::call_site()),
             );
             quote_spanned!(span=> #run(#options { procs: #procs, stack: #stack }, #body))
         }
-        Entry::Test => {
+        EntryPoint::Test => {
             let (run, options) = (
                 gort("run_test", place),
                 gort("TestOptions", Span::call_site()),
@@ -93,7 +94,7 @@ pub(crate) fn expand(entry: Entry, args: &Args, function: &ItemFn) -> TokenStrea
             }
         }
     };
-    let returned = (entry == Entry::Main).then(|| {
+    let returned = (entry == EntryPoint::Main).then(|| {
         let exit_code = gort("ExitCode", Span::call_site());
         quote_spanned!(span=> -> #exit_code)
     });
@@ -167,7 +168,7 @@ mod tests {
             }
         ));
         assert_eq!(
-            expand(Entry::Main, &Args::default(), &function).to_string(),
+            expand(EntryPoint::Main, &Args::default(), &function).to_string(),
             "# [allow (x)] pub fn main () -> :: gort :: __macro :: ExitCode { \
              # [allow (clippy :: unnecessary_wraps)] fn main () -> Result < () , E > { work () } \
              :: gort :: __macro :: run_main (:: gort :: __macro :: MainOptions { \
@@ -188,7 +189,7 @@ mod tests {
             leaks_allowed: true,
             ..Args::default()
         };
-        let text = expand(Entry::Test, &args, &function).to_string();
+        let text = expand(EntryPoint::Test, &args, &function).to_string();
         assert!(
             text.starts_with(
                 "# [:: core :: prelude :: v1 :: test] # [should_panic] # [ignore] fn t ()"

@@ -13,32 +13,32 @@ use args::Args;
 
 /// Which attribute.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Entry {
+pub(crate) enum EntryPoint {
     Main,
     Test,
 }
 
-impl Entry {
+impl EntryPoint {
     /// As the user typed it.
     fn shown(self) -> &'static str {
         match self {
-            Entry::Main => "#[gort::main]",
-            Entry::Test => "#[gort::test]",
+            EntryPoint::Main => "#[gort::main]",
+            EntryPoint::Test => "#[gort::test]",
         }
     }
 }
 
 /// The expansion of `#[gort::main]`.
 pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {
-    entry(Entry::Main, args, item)
+    entry(EntryPoint::Main, args, item)
 }
 
 /// The expansion of `#[gort::test]`.
 pub(crate) fn test(args: TokenStream, item: TokenStream) -> TokenStream {
-    entry(Entry::Test, args, item)
+    entry(EntryPoint::Test, args, item)
 }
 
-fn entry(entry: Entry, args: TokenStream, item: TokenStream) -> TokenStream {
+fn entry(entry: EntryPoint, args: TokenStream, item: TokenStream) -> TokenStream {
     let (args, mut errors) = match args::parse(entry, args) {
         Ok(args) => (args, TokenStream::new()),
         Err(error) => (Args::default(), error.to_compile_error()),

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use syn::{ItemFn, Safety};
 
-use super::Entry;
+use super::EntryPoint;
 use crate::report::Report;
 
 /// The function under the attribute.
@@ -11,7 +11,7 @@ use crate::report::Report;
 /// # Errors
 ///
 /// Anything else under it.
-pub(crate) fn function(entry: Entry, item: TokenStream) -> syn::Result<ItemFn> {
+pub(crate) fn function(entry: EntryPoint, item: TokenStream) -> syn::Result<ItemFn> {
     syn::parse2::<ItemFn>(item.clone()).map_err(|error| {
         match syn::parse2::<syn::Item>(item.clone()) {
             Ok(_) => syn::Error::new_spanned(
@@ -31,7 +31,7 @@ pub(crate) fn function(entry: Entry, item: TokenStream) -> syn::Result<ItemFn> {
 /// # Errors
 ///
 /// All the mistakes in them.
-pub(crate) fn check(entry: Entry, function: &ItemFn) -> syn::Result<()> {
+pub(crate) fn check(entry: EntryPoint, function: &ItemFn) -> syn::Result<()> {
     let mut report = Report::default();
     let sig = &function.sig;
     let shown = entry.shown();
@@ -69,8 +69,8 @@ pub(crate) fn check(entry: Entry, function: &ItemFn) -> syn::Result<()> {
     }
     if !sig.inputs.is_empty() {
         let way_out = match entry {
-            Entry::Main => "read them with `std::env::args()`",
-            Entry::Test => "make the values inside",
+            EntryPoint::Main => "read them with `std::env::args()`",
+            EntryPoint::Test => "make the values inside",
         };
         report.on(
             &sig.inputs,
@@ -78,15 +78,15 @@ pub(crate) fn check(entry: Entry, function: &ItemFn) -> syn::Result<()> {
         );
     }
     match entry {
-        Entry::Main if sig.ident != "main" => {
+        EntryPoint::Main if sig.ident != "main" => {
             let message = format!(
                 "`#[gort::main]` stands on `fn main`, not `fn {}`; elsewhere use `gort::runtime::run`",
                 sig.ident
             );
             report.at(sig.ident.span(), message);
         }
-        Entry::Main => {}
-        Entry::Test => {
+        EntryPoint::Main => {}
+        EntryPoint::Test => {
             for attr in function
                 .attrs
                 .iter()
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use crate::report::messages;
 
-    fn mistakes(entry: Entry, item: TokenStream) -> Vec<String> {
+    fn mistakes(entry: EntryPoint, item: TokenStream) -> Vec<String> {
         match function(entry, item).and_then(|function| check(entry, &function)) {
             Ok(()) => panic!("was accepted"),
             Err(error) => messages(&error),
@@ -117,7 +117,7 @@ mod tests {
     fn main_is_called_main() {
         assert_eq!(
             mistakes(
-                Entry::Main,
+                EntryPoint::Main,
                 quote!(
                     fn start() {}
                 )
@@ -132,7 +132,7 @@ mod tests {
     fn all_mistakes_are_told_together() {
         assert_eq!(
             mistakes(
-                Entry::Test,
+                EntryPoint::Test,
                 quote!(
                     #[test]
                     async fn t<T>(x: T) {}
@@ -151,7 +151,7 @@ mod tests {
     fn only_a_function_may_stand_under_it() {
         assert_eq!(
             mistakes(
-                Entry::Main,
+                EntryPoint::Main,
                 quote!(
                     struct Main;
                 )
@@ -164,7 +164,7 @@ mod tests {
     fn unsafe_const_and_extern_go() {
         assert_eq!(
             mistakes(
-                Entry::Main,
+                EntryPoint::Main,
                 quote!(
                     const unsafe extern "C" fn main() {}
                 )

@@ -33,6 +33,14 @@ pub(crate) struct Arm {
     pub(crate) body: Expr,
 }
 
+/// An arm without attributes and body.
+pub(crate) struct Parsed {
+    pub(crate) head: Head,
+    pub(crate) binding: Option<Pat>,
+    pub(crate) otherwise: Option<Otherwise>,
+    pub(crate) guard: Option<Guard>,
+}
+
 /// What an arm waits for.
 pub(crate) enum Head {
     /// `<-source`, `recv(source)`.

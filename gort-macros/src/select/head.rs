@@ -1,29 +1,22 @@
 //! The head of an arm: everything between its attributes and `=>`.
 //!
 //! ```text
-//! head = [ pat "=" ] "<-" expr tail | [ pat "=" ] expr "<-" expr tail | keyword tail        keyword: see `keyword.rs`
-//! tail = [ "else" block ] [ "," "if" expr ]
+//! head = [ pat "=" ] "<-" expr tail | [ pat "=" ] expr "<-" expr tail | keyword tail        keyword: see `keyword.rs`, tail: `tail.rs`
 //! ```
 //!
 //! `tx <- value` is to syn the comparison `tx < -value`, so the head's tokens are cut at the first `<-` outside
 //! brackets, and syn parses the parts. Two tokens are a `<-` when nothing stands between them; `::<-1>` is the one
 //! place in Rust where they are something else.
 
-use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Span, TokenTree};
 use syn::parse::{ParseStream, Parser};
-use syn::{Block, Expr, Pat, Token};
+use syn::{Expr, Pat, Token};
 
-use super::ast::{Guard, Head, Otherwise};
-use super::keyword::parse_keyword;
+use super::ast::{Head, Parsed};
+use super::keyword::{GO_CASE, parse_keyword};
+use super::tail::parse_tail;
+use super::tokens::{find_arrow, find_equals, is_punct, is_word, stream};
 use crate::report::{ended, here};
-
-/// An arm without attributes and body.
-pub(super) struct Parsed {
-    pub(super) head: Head,
-    pub(super) binding: Option<Pat>,
-    pub(super) otherwise: Option<Otherwise>,
-    pub(super) guard: Option<Guard>,
-}
 
 pub(super) fn parse_head(head: &[TokenTree], end: Span) -> syn::Result<Parsed> {
     let parsed = match find_arrow(head) {
@@ -31,26 +24,6 @@ pub(super) fn parse_head(head: &[TokenTree], end: Span) -> syn::Result<Parsed> {
         None => parse_keyword(head, end),
     };
     parsed.map_err(|error| ended(error, head.last().map_or(end, TokenTree::span)))
-}
-
-/// Where the first `<-` outside brackets begins.
-pub(super) fn find_arrow(tokens: &[TokenTree]) -> Option<usize> {
-    (0..tokens.len().saturating_sub(1)).find(|&at| {
-        let after_path = at > 0 && is_punct(&tokens[at - 1], ':');
-        is_joint(&tokens[at], '<') && is_punct(&tokens[at + 1], '-') && !after_path
-    })
-}
-
-pub(super) fn is_punct(tree: &TokenTree, char: char) -> bool {
-    matches!(tree, TokenTree::Punct(punct) if punct.as_char() == char)
-}
-
-pub(super) fn is_joint(tree: &TokenTree, char: char) -> bool {
-    matches!(tree, TokenTree::Punct(punct) if punct.as_char() == char && punct.spacing() == Spacing::Joint)
-}
-
-pub(super) fn stream(tokens: &[TokenTree]) -> TokenStream {
-    tokens.iter().cloned().collect()
 }
 
 /// `[pat =] [target] <- operand …`.
@@ -132,13 +105,6 @@ fn missing_fat_arrow(right: &[TokenTree]) -> Option<syn::Error> {
 
 pub(super) const NO_FAT_ARROW: &str = "expected `=>` before this block; write `v = <-rx => { … }`";
 
-/// For an arm that begins as Go's do.
-pub(super) const GO_CASE: &str = "`case` is Go's; drop it, and end the operation with `=>`";
-
-fn is_word(tree: &TokenTree, word: &str) -> bool {
-    matches!(tree, TokenTree::Ident(ident) if ident == word)
-}
-
 fn parse_target(tokens: &[TokenTree]) -> syn::Result<Expr> {
     let parser = |input: ParseStream<'_>| {
         let target = input.parse::<Expr>()?;
@@ -158,35 +124,6 @@ fn parse_target(tokens: &[TokenTree]) -> syn::Result<Expr> {
 
 const ONE_VALUE: &str = "a receive gives one value; \
      write `v = <-rx => …` or `Ok(v) = <-rx else { … } => …`";
-
-/// Where the `=` behind the pattern stands: the first one that is no part of another operator.
-pub(super) fn find_equals(tokens: &[TokenTree]) -> syn::Result<Option<usize>> {
-    for (at, tree) in tokens.iter().enumerate() {
-        if !is_punct(tree, '=') {
-            continue;
-        }
-        if at > 0 && is_punct(&tokens[at - 1], ':') {
-            return Err(syn::Error::new(
-                tokens[at - 1].span(),
-                "`:=` is Go's; write `v = <-rx => …`",
-            ));
-        }
-        let compared = tokens
-            .get(at + 1)
-            .is_some_and(|next| is_joint(tree, '=') && is_punct(next, '='));
-        let before = at.checked_sub(1).map(|before| &tokens[before]);
-        match before {
-            Some(TokenTree::Punct(before)) if before.spacing() == Spacing::Joint => {
-                if before.as_char() == '>' && !compared {
-                    return Ok(Some(at));
-                }
-            }
-            _ if compared => {}
-            _ => return Ok(Some(at)),
-        }
-    }
-    Ok(None)
-}
 
 fn parse_binding(tokens: &[TokenTree], equals: &TokenTree) -> syn::Result<Pat> {
     if tokens.is_empty() {
@@ -212,62 +149,6 @@ fn parse_binding(tokens: &[TokenTree], equals: &TokenTree) -> syn::Result<Pat> {
         Ok(pattern)
     };
     parser.parse2(stream(tokens))
-}
-
-/// `[else block] [, if condition]` up to the end.
-pub(super) fn parse_tail(
-    input: ParseStream<'_>,
-) -> syn::Result<(Option<Otherwise>, Option<Guard>)> {
-    let mut otherwise = None;
-    let mut guard = None;
-    if input.peek(Token![else]) {
-        let keyword = input.parse::<Token![else]>()?;
-        if !input.peek(syn::token::Brace) {
-            return Err(syn::Error::new(
-                keyword.span,
-                "expected a block after `else`; write `else { break }`",
-            ));
-        }
-        otherwise = Some(Otherwise {
-            keyword: keyword.span,
-            block: input.parse::<Block>()?,
-        });
-    }
-    if input.peek(Token![,]) {
-        input.parse::<Token![,]>()?;
-        if !input.peek(Token![if]) {
-            return Err(here(
-                input,
-                "expected `if` after `,`; write `<-rx, if ready => …` or `<-rx => {},`",
-            ));
-        }
-    }
-    if input.peek(Token![if]) {
-        let keyword = input.parse::<Token![if]>()?;
-        if input.is_empty() {
-            return Err(syn::Error::new(
-                keyword.span,
-                "expected a condition after `if`; write `<-rx, if ready => …`",
-            ));
-        }
-        guard = Some(Guard {
-            keyword: keyword.span,
-            condition: input.parse::<Expr>()?,
-        });
-        if input.peek(Token![else]) {
-            return Err(here(
-                input,
-                "the `else` block stands before the guard; write `Ok(v) = <-rx else { … }, if g => …`",
-            ));
-        }
-    }
-    if !input.is_empty() {
-        return Err(here(
-            input,
-            "expected `=>` and a body after the operation; write `v = <-rx => …`",
-        ));
-    }
-    Ok((otherwise, guard))
 }
 
 #[cfg(test)]

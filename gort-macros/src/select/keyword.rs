@@ -12,13 +12,17 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Pat, Token};
 
-use super::ast::Head;
-use super::head::{GO_CASE, Parsed, find_equals, is_joint, is_punct, parse_tail, stream};
+use super::ast::{Head, Parsed};
+use super::tail::parse_tail;
+use super::tokens::{find_equals, is_joint, is_punct, stream};
 use crate::report::here;
 
 /// For a head that is none of them.
 pub(super) const UNKNOWN: &str = "expected an arm; write `v = <-rx => …`, `tx <- value => …`, \
      `after(duration) => …` or `default => …`";
+
+/// For an arm that begins as Go's do.
+pub(super) const GO_CASE: &str = "`case` is Go's; drop it, and end the operation with `=>`";
 
 /// `default`, `after(…)`, `recv(…) -> …`, `send(…) -> …`.
 pub(super) fn parse_keyword(head: &[TokenTree], end: Span) -> syn::Result<Parsed> {

@@ -1,7 +1,8 @@
 //! `select!`: several channel operations, exactly one of which happens.
 //!
-//! [`ast`] is the tree, [`parse`], [`head`] and [`keyword`] the grammar, [`valid`] the mistakes, [`expand`] the outline
-//! of the expansion and [`operand`] the code around each arm's operands.
+//! [`ast`] is the tree; [`parse`], [`head`], [`keyword`] and [`tail`] are the grammar, and [`tokens`] what it looks for
+//! before syn parses; [`valid`] the mistakes, [`expand`] the outline of the expansion and [`operand`] the code around each
+//! arm's operands.
 
 use proc_macro2::TokenStream;
 
@@ -11,8 +12,10 @@ mod head;
 mod keyword;
 mod operand;
 mod parse;
+mod tail;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod valid;
 
 pub(crate) use ast::Bias;

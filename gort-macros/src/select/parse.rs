@@ -13,7 +13,8 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Expr, Token};
 
 use super::ast::{Arm, Bias, Select};
-use super::head::{NO_FAT_ARROW, find_arrow, is_joint, is_punct, parse_head};
+use super::head::{NO_FAT_ARROW, parse_head};
+use super::tokens::{find_arrow, is_joint, is_punct};
 use crate::paths::at;
 use crate::report::{Report, here};
 

@@ -124,17 +124,19 @@ impl DoneEvent {
     }
 
     /// # Safety
-    /// The caller holds the lock and has seen under it that nothing has happened; the record
-    /// stays until it has been taken out.
+    /// The select holds the lock and has seen under it that nothing has happened. The record is in no
+    /// queue; it and its word stay in place until `dequeue`.
     pub(crate) unsafe fn enqueue(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: the lock is held; the record is in no queue, and stays in place with its
+        // word. The reference is used here only.
         unsafe { self.waiters.held().push_back(sg) };
     }
 
     /// # Safety
-    /// The caller holds the lock; the record is among the waiters or in no queue.
+    /// The select holds the lock; the record is among the waiters or in no queue.
     pub(crate) unsafe fn dequeue(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: the lock is held; the record is in this queue or in none. The reference
+        // is used here only.
         unsafe { self.waiters.held().remove(sg) };
     }
 

@@ -34,7 +34,7 @@
 //! ordered before the send that would make it `true`; a poll that *follows* such a send,
 //! in the same goroutine or by any synchronisation, sees it. The ring's are in `ring.rs`.
 
-use super::ops::Direction;
+use super::direction::Direction;
 use super::ring::{Attempt, Ring, drop_all};
 use crate::prim::{
     AtomicBool,
@@ -56,7 +56,7 @@ pub(crate) struct Hchan<T> {
     ring: Option<Box<Ring<T>>>,
     recv_hint: AtomicBool,
     pub(super) unbounded: bool,
-    state: WaitLock<State<T>>,
+    state: WaitLock<ChanState<T>>,
 }
 
 /// Operations under the lock without anybody waiting after which the ring is free again. To
@@ -64,8 +64,9 @@ pub(crate) struct Hchan<T> {
 /// (`pingpong_buf1`) the lock alone is cheaper.
 const CALM: u32 = 4;
 
-/// What the lock protects.
-pub(super) struct State<T> {
+/// What the lock protects. Whoever has it mutably holds the lock of its channel, and hands it to
+/// that channel's methods.
+pub(crate) struct ChanState<T> {
     /// Of an unbounded channel; otherwise empty.
     buf: VecDeque<T>,
     pub(super) closed: bool,
@@ -78,7 +79,7 @@ pub(super) struct State<T> {
     sendq: WaitQueue,
 }
 
-impl<T> State<T> {
+impl<T> ChanState<T> {
     /// Where one waits who wants to send, or to receive.
     pub(super) fn queue(&mut self, direction: Direction) -> &mut WaitQueue {
         match direction {
@@ -88,10 +89,11 @@ impl<T> State<T> {
     }
 }
 
-// SAFETY: the state, and with it the records and values that it points to, is
-// reached only under the lock; values are moved between threads, never shared.
+// SAFETY: what it holds besides atomics are values, which move with it.
 unsafe impl<T: Send> Send for Hchan<T> {}
-// SAFETY: as above.
+// SAFETY: the state, and with it the records and values that it points to, is reached only under
+// the lock, and a value in the ring only by the one whose turn at its slot it is (`ring.rs`). So
+// values are moved between threads, never shared, and `T: Send` is enough.
 unsafe impl<T: Send> Sync for Hchan<T> {}
 
 /// What an operation came to, tried under the lock.
@@ -132,7 +134,7 @@ impl<T> Hchan<T> {
             ring,
             recv_hint: AtomicBool::new(false),
             unbounded,
-            state: WaitLock::new(State {
+            state: WaitLock::new(ChanState {
                 buf: VecDeque::new(),
                 closed: false,
                 promised: 0,
@@ -149,7 +151,7 @@ impl<T> Hchan<T> {
 
     /// Takes the lock.
     #[inline]
-    pub(super) fn lock(&self) -> Held<'_, State<T>> {
+    pub(super) fn lock(&self) -> Held<'_, ChanState<T>> {
         self.state.lock()
     }
 
@@ -173,20 +175,20 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// What the lock protects.
+    /// What the lock protects, for an arm of a select.
     ///
     /// # Safety
-    /// The caller holds the lock; no other reference to it is in use.
+    /// The select that calls the arm holds the lock; no other reference from here is in use.
     #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
-    pub(super) unsafe fn state(&self) -> &mut State<T> {
-        // SAFETY: caller's clause.
+    pub(crate) unsafe fn state(&self) -> &mut ChanState<T> {
+        // SAFETY: caller's clauses: the lock is held, and this is the only reference.
         unsafe { self.state.held() }
     }
 
     /// At the end of every change under the lock: the hint tells, and in the end the ring is
     /// free.
     #[inline]
-    pub(super) fn publish(&self, state: &mut State<T>) {
+    pub(super) fn publish(&self, state: &mut ChanState<T>) {
         let sender_waits = !state.sendq.is_empty();
         if let Some(ring) = self.ring() {
             // A closed channel keeps no promise: receivers need not mind them.
@@ -211,20 +213,15 @@ impl<T> Hchan<T> {
     /// both ends of a ring are arrested: there will be none while we hold the lock.
     ///
     /// # Safety
-    /// The caller holds the lock; the channel is open; `elem` points to a value that is the
-    /// caller's to move.
+    /// The channel is open; `elem` points to a value that is the caller's to move.
     #[inline]
-    unsafe fn buffer_push(&self, state: &mut State<T>, elem: *mut T) -> bool {
-        // SAFETY: caller's clauses; an end is arrested before it is used so.
+    unsafe fn buffer_push(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
+        // SAFETY: who has the state holds the lock, and the tail is arrested before it is used so.
+        // Caller's clauses: the channel is open, and `elem` is a value to move.
         unsafe {
             if let Some(ring) = &self.ring {
                 ring.arrest_tail();
-                let push = || ring.len() + state.promised < ring.cap() && ring.push_arrested(elem);
-                if push() {
-                    return true;
-                }
-                ring.arrest_head();
-                return push();
+                return ring.has_room_beside(state.promised) && ring.push_arrested(elem);
             }
             if self.unbounded {
                 state.buf.push_back(elem.read());
@@ -237,10 +234,11 @@ impl<T> Hchan<T> {
     /// tail of a ring is arrested: there will be none while we hold the lock.
     ///
     /// # Safety
-    /// The caller holds the lock; `elem` is a place for a `T`.
+    /// `elem` is a place for a `T`.
     #[inline]
-    unsafe fn buffer_pop(&self, state: &mut State<T>, elem: *mut T) -> bool {
-        // SAFETY: caller's clauses; `Slow` says that the head is arrested.
+    unsafe fn buffer_pop(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
+        // SAFETY: caller's clause: `elem` is a place. Who has the state holds the lock, and `Slow`
+        // says that the head is arrested.
         unsafe {
             if let Some(ring) = &self.ring {
                 ring.arrest_tail();
@@ -263,25 +261,29 @@ impl<T> Hchan<T> {
     /// Tries to send the value at `elem`; moves out of it only if the answer is `Done`.
     ///
     /// # Safety
-    /// The caller holds the lock; `elem` points to a value that is the caller's to move.
+    /// `elem` points to a value that is the caller's to move.
     #[inline]
-    pub(crate) unsafe fn try_send_locked(&self, elem: *mut T, wakes: &Wakes) -> Tried {
-        // SAFETY: caller's clause.
-        let state = unsafe { self.state() };
+    pub(crate) unsafe fn try_send_locked(
+        &self,
+        state: &mut ChanState<T>,
+        elem: *mut T,
+        wakes: &Wakes,
+    ) -> Tried {
         if state.closed {
             return Tried::Closed;
         }
         if let Some(won) = state.recvq.dequeue_partner(wakes) {
             let sg = won.record();
-            // SAFETY: a receiver's `elem` is a place for a `T` on its stack, which it
-            // does not touch before it is woken; the value moves once.
+            // SAFETY: the `elem` of a receiver's record is a place for a `T`, which it does not touch
+            // before it is woken. Caller's clause: our `elem` is a value to move; it moves once, as
+            // `Done` tells the caller.
             unsafe { sg.elem.get().cast::<T>().copy_from_nonoverlapping(elem, 1) };
             sg.success.set(true);
             wakes.push(won);
             self.publish(state);
             return Tried::Done;
         }
-        // SAFETY: we hold the lock, the channel is open; caller's clause on `elem`.
+        // SAFETY: the channel is open, as seen above; caller's clause: `elem` is a value to move.
         if unsafe { self.buffer_push(state, elem) } {
             self.publish(state);
             return Tried::Done;
@@ -293,17 +295,16 @@ impl<T> Hchan<T> {
     /// who may not wait wins no sender that has only promised a value.
     ///
     /// # Safety
-    /// The caller holds the lock; `elem` is a place for a `T`.
+    /// `elem` is a place for a `T`.
     #[inline]
     pub(crate) unsafe fn try_recv_locked(
         &self,
+        state: &mut ChanState<T>,
         elem: *mut T,
         wakes: &Wakes,
         may_wait: Option<MayWait>,
     ) -> Tried {
-        // SAFETY: caller's clause.
-        let state = unsafe { self.state() };
-        // SAFETY: we hold the lock; caller's clause on `elem`.
+        // SAFETY: caller's clause: `elem` is a place for a `T`.
         if unsafe { self.buffer_pop(state, elem) } {
             self.admit_sender(state, wakes);
             self.publish(state);
@@ -321,7 +322,9 @@ impl<T> Hchan<T> {
             {
                 return Tried::Promised(won, may_wait);
             }
-            // SAFETY: both places are as the caller and the sender promise.
+            // SAFETY: caller's clause: our `elem` is a place. The record's is a value, which is ours
+            // to move as the sender was won: it has promised none, since those who may not wait win
+            // no promise.
             unsafe { elem.copy_from_nonoverlapping(sg.elem.get().cast::<T>(), 1) };
             sg.success.set(true);
             wakes.push(won);
@@ -340,7 +343,7 @@ impl<T> Hchan<T> {
     /// There is room for one more: the first sender that waits gets it. It was full, and
     /// since somebody waits nobody can have taken from the buffer or filled it meanwhile.
     #[inline]
-    pub(super) fn admit_sender(&self, state: &mut State<T>, wakes: &Wakes) {
+    pub(super) fn admit_sender(&self, state: &mut ChanState<T>, wakes: &Wakes) {
         let Some(won) = state.sendq.dequeue_partner(wakes) else {
             return;
         };
@@ -348,8 +351,8 @@ impl<T> Hchan<T> {
         if sg.kind.get() == Kind::Promise {
             state.promised += 1;
         } else {
-            // SAFETY: whoever has the state holds the lock. A sender's `elem` is its value, ours to move
-            // as it is won; where senders wait the channel is open.
+            // SAFETY: where senders wait the channel is open (invariant 3). The `elem` of one that has
+            // promised nothing is its value, which is ours to move as it was won.
             let moved = unsafe { self.buffer_push(state, sg.elem.get().cast::<T>()) };
             debug_assert!(moved, "there is room for one");
         }
@@ -358,31 +361,19 @@ impl<T> Hchan<T> {
     }
 
     /// Whether a send would not wait. If it would, whoever changes that comes by the lock.
-    ///
-    /// # Safety
-    /// The caller holds the lock.
-    pub(crate) unsafe fn can_send_locked(&self) -> bool {
-        // SAFETY: caller's clause.
-        let state = unsafe { self.state() };
+    pub(crate) fn can_send_locked(&self, state: &ChanState<T>) -> bool {
         if state.closed || self.unbounded || state.recvq.has_partner() {
             return true;
         }
         let Some(ring) = &self.ring else { return false };
-        let has_room = || ring.len() + state.promised < ring.cap();
-        has_room() || {
+        ring.len() + state.promised < ring.cap() || {
             ring.arrest_tail();
-            ring.arrest_head();
-            has_room()
+            ring.has_room_beside(state.promised)
         }
     }
 
     /// Whether a receive would not wait. If it would, whoever changes that comes by the lock.
-    ///
-    /// # Safety
-    /// The caller holds the lock.
-    pub(crate) unsafe fn can_recv_locked(&self) -> bool {
-        // SAFETY: caller's clause.
-        let state = unsafe { self.state() };
+    pub(crate) fn can_recv_locked(&self, state: &ChanState<T>) -> bool {
         if state.closed || !state.buf.is_empty() || state.sendq.has_partner() {
             return true;
         }
@@ -393,50 +384,39 @@ impl<T> Hchan<T> {
         }
     }
 
+    /// Enters the queue of those who want to send, or to receive.
+    ///
     /// # Safety
-    /// The caller holds the lock since a receive was found not to be possible; the record stays
-    /// until it has been taken out.
-    pub(crate) unsafe fn enqueue_receiver(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses.
-        unsafe {
-            let state = self.state();
-            state.recvq.push_back(sg);
-            state.calm = 0;
+    /// The lock has been held since the operation was found not to be possible. The record is in no
+    /// queue; it and its word stay in place until it has been taken out.
+    pub(crate) unsafe fn enqueue(
+        &self,
+        state: &mut ChanState<T>,
+        direction: Direction,
+        sg: &Sudog,
+    ) {
+        // SAFETY: caller's clauses: the record is in no queue, and stays in place with its word.
+        unsafe { state.queue(direction).push_back(sg) };
+        match direction {
+            // To a receiver the hint has said "nothing" before.
+            Direction::Recv => state.calm = 0,
+            Direction::Send => self.publish(state),
         }
     }
 
+    /// Leaves that queue, if the record is still there.
+    ///
     /// # Safety
-    /// The caller holds the lock since a send was found not to be possible; the record stays
-    /// until it has been taken out.
-    pub(crate) unsafe fn enqueue_sender(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses.
-        unsafe {
-            let state = self.state();
-            state.sendq.push_back(sg);
-            self.publish(state);
-        }
-    }
-
-    /// # Safety
-    /// The caller holds the lock; the record is among the receivers or in no queue.
-    pub(crate) unsafe fn dequeue_receiver(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses.
-        unsafe {
-            let state = self.state();
-            state.recvq.remove(sg);
-            self.publish(state);
-        }
-    }
-
-    /// # Safety
-    /// The caller holds the lock; the record is among the senders or in no queue.
-    pub(crate) unsafe fn dequeue_sender(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses.
-        unsafe {
-            let state = self.state();
-            state.sendq.remove(sg);
-            self.publish(state);
-        }
+    /// The record is in this queue of this channel, or in none.
+    pub(crate) unsafe fn dequeue(
+        &self,
+        state: &mut ChanState<T>,
+        direction: Direction,
+        sg: &Sudog,
+    ) {
+        // SAFETY: caller's clause: the record is in this queue or in none.
+        unsafe { state.queue(direction).remove(sg) };
+        self.publish(state);
     }
 
     /// Closes the channel: everyone who waits is woken without success. False if it
@@ -468,8 +448,8 @@ impl<T> Hchan<T> {
         drop(buffered);
         if let Some(ring) = &self.ring {
             let mut place = MaybeUninit::<T>::uninit();
-            // SAFETY: `Done` says that the place was filled. Nobody waits in a closed
-            // channel, so the head is not arrested, and in the end there is `Closed`.
+            // SAFETY: `place` is one for a `T`, and `Done` says that it was filled. (Nobody waits in a
+            // closed channel, so the head is not arrested, and in the end there is `Closed`.)
             drop_all(|| unsafe {
                 let filled = ring.pop(place.as_mut_ptr()) == Attempt::Done;
                 filled.then(|| place.assume_init_drop()).is_some()

@@ -6,6 +6,7 @@
 
 mod at;
 mod counter;
+mod direction;
 mod done;
 mod error;
 mod hchan;
@@ -18,6 +19,7 @@ mod send;
 mod timer;
 
 pub use crate::select::{Select, SelectedOperation};
+pub(crate) use direction::Direction;
 pub(crate) use done::{DoneEvent, How};
 pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
@@ -25,7 +27,7 @@ pub use error::{
 };
 pub(crate) use hchan::{Hchan, Tried};
 pub use iter::{IntoIter, Iter, TryIter};
-pub(crate) use ops::{Slot, receive_promised};
+pub(crate) use ops::{Place, receive_promised};
 pub use recv::Receiver;
 pub(crate) use recv::{Source, instant_as};
 pub(crate) use reserve::Reserved;

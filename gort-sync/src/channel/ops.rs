@@ -1,6 +1,7 @@
 //! Send and receive on an [`Hchan`], waiting if they must. Go's `chansend` and `chanrecv`.
 
-use super::hchan::{Hchan, State, Tried};
+use super::direction::Direction;
+use super::hchan::{ChanState, Hchan, Tried};
 use super::ring::Attempt;
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitlock::{Held, Wait, Waited};
@@ -11,7 +12,7 @@ use std::mem::MaybeUninit;
 use std::panic::Location;
 
 /// A place for a value that is on its way.
-pub(crate) type Slot<T> = UnsafeCell<MaybeUninit<T>>;
+pub(crate) type Place<T> = UnsafeCell<MaybeUninit<T>>;
 
 /// Why an operation did not take place.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,33 +40,16 @@ impl Failed {
     }
 }
 
-/// Which way a value goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
-    Send,
-    Recv,
-}
-
-impl Direction {
-    #[inline]
-    fn reason(self) -> WaitReason {
-        match self {
-            Self::Send => WaitReason::ChanSend,
-            Self::Recv => WaitReason::ChanReceive,
-        }
-    }
-}
-
 impl<T> Hchan<T> {
     /// Sends, waiting for as long as it takes.
     #[inline]
     pub(super) fn send(&self, value: T, site: &'static Location<'static>) -> Result<(), T> {
-        let slot: Slot<T> = UnsafeCell::new(MaybeUninit::new(value));
-        match self.operate(Direction::Send, slot.get().cast(), None, site) {
+        let place: Place<T> = UnsafeCell::new(MaybeUninit::new(value));
+        match self.operate(Direction::Send, place.get().cast(), None, site) {
             Ok(()) => Ok(()),
             Err(failed) => {
-                // SAFETY: the operation failed, so the value is still there.
-                let value = unsafe { slot.into_inner().assume_init() };
+                // SAFETY: made with a value, which is still there, as the operation failed.
+                let value = unsafe { place.into_inner().assume_init() };
                 failed.or_unwind();
                 Err(value)
             }
@@ -79,11 +63,11 @@ impl<T> Hchan<T> {
         deadline: Nanos,
         site: &'static Location<'static>,
     ) -> Result<(), (T, Failed)> {
-        let slot: Slot<T> = UnsafeCell::new(MaybeUninit::new(value));
-        self.operate(Direction::Send, slot.get().cast(), Some(deadline), site)
+        let place: Place<T> = UnsafeCell::new(MaybeUninit::new(value));
+        self.operate(Direction::Send, place.get().cast(), Some(deadline), site)
             .map_err(|failed| {
-                // SAFETY: the operation failed, so the value is still there.
-                let value = unsafe { slot.into_inner().assume_init() };
+                // SAFETY: made with a value, which is still there, as the operation failed.
+                let value = unsafe { place.into_inner().assume_init() };
                 (value, failed.or_unwind())
             })
     }
@@ -95,40 +79,41 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<T, Failed> {
-        let slot: Slot<T> = UnsafeCell::new(MaybeUninit::uninit());
-        self.operate(Direction::Recv, slot.get().cast(), deadline, site)
+        let place: Place<T> = UnsafeCell::new(MaybeUninit::uninit());
+        self.operate(Direction::Recv, place.get().cast(), deadline, site)
             .map_err(|failed| failed.or_unwind())?;
         // SAFETY: the operation succeeded: a value was moved in.
-        Ok(unsafe { slot.into_inner().assume_init() })
+        Ok(unsafe { place.into_inner().assume_init() })
     }
 
     /// Sends if that is possible without waiting.
     #[inline]
     pub(super) fn try_send(&self, value: T) -> Result<(), (T, bool)> {
-        let slot = MaybeUninit::new(value);
+        let place = MaybeUninit::new(value);
         if let Some(ring) = self.ring() {
-            // SAFETY: the slot holds a value; it is still there unless the answer is `Done`.
+            // SAFETY: the place holds a value, ours to move; it is still there unless the answer is
+            // `Done`.
             unsafe {
-                match ring.push(slot.as_ptr()) {
+                match ring.push(place.as_ptr()) {
                     Attempt::Done => return Ok(()),
-                    Attempt::NotReady => return Err((slot.assume_init(), false)),
-                    Attempt::Closed => return Err((slot.assume_init(), true)),
+                    Attempt::NotReady => return Err((place.assume_init(), false)),
+                    Attempt::Closed => return Err((place.assume_init(), true)),
                     Attempt::Slow => {}
                 }
             }
         }
-        self.try_send_slow(slot)
+        self.try_send_slow(place)
     }
 
-    fn try_send_slow(&self, mut slot: MaybeUninit<T>) -> Result<(), (T, bool)> {
-        // SAFETY: the slot holds a value.
-        let tried = unsafe { self.try_send_from(slot.as_mut_ptr()) };
-        if let Tried::Done = tried {
-            return Ok(());
+    fn try_send_slow(&self, mut place: MaybeUninit<T>) -> Result<(), (T, bool)> {
+        // SAFETY: the one caller gives a place with a value, ours to move; it is still there unless
+        // the answer is `Done`.
+        unsafe {
+            match self.try_send_from(place.as_mut_ptr()) {
+                Tried::Done => Ok(()),
+                tried => Err((place.assume_init(), matches!(tried, Tried::Closed))),
+            }
         }
-        let closed = matches!(tried, Tried::Closed);
-        // SAFETY: not sent, so the value is still there.
-        Err((unsafe { slot.assume_init() }, closed))
     }
 
     /// Sends the value at `elem` if that is possible without waiting, under the lock; moves out
@@ -138,9 +123,9 @@ impl<T> Hchan<T> {
     /// `elem` points to a value that is the caller's to move.
     unsafe fn try_send_from(&self, elem: *mut T) -> Tried {
         let wakes = Wakes::new();
-        let held = self.lock();
-        // SAFETY: we hold the lock; the caller's clause on `elem`.
-        let tried = unsafe { self.try_send_locked(elem, &wakes) };
+        let mut held = self.lock();
+        // SAFETY: caller's clause: `elem` is a value to move.
+        let tried = unsafe { self.try_send_locked(&mut held, elem, &wakes) };
         drop(held);
         wakes.wake_all();
         tried
@@ -150,12 +135,12 @@ impl<T> Hchan<T> {
     #[inline]
     #[track_caller]
     pub(super) fn try_recv(&self) -> Result<T, bool> {
-        let mut slot = MaybeUninit::uninit();
+        let mut place = MaybeUninit::uninit();
         if let Some(ring) = self.ring() {
-            // SAFETY: the slot is a place for a `T`, and filled if the answer is `Done`.
+            // SAFETY: `place` is one for a `T`, and filled if the answer is `Done`.
             unsafe {
-                match ring.pop(slot.as_mut_ptr()) {
-                    Attempt::Done => return Ok(slot.assume_init()),
+                match ring.pop(place.as_mut_ptr()) {
+                    Attempt::Done => return Ok(place.assume_init()),
                     Attempt::NotReady => return Err(false),
                     Attempt::Closed => return Err(true),
                     Attempt::Slow => {}
@@ -164,19 +149,21 @@ impl<T> Hchan<T> {
         } else if !self.recv_hint() {
             return Err(false);
         }
-        self.try_recv_slow(slot, Location::caller())
+        self.try_recv_slow(place, Location::caller())
     }
 
     fn try_recv_slow(
         &self,
-        mut slot: MaybeUninit<T>,
+        mut place: MaybeUninit<T>,
         site: &'static Location<'static>,
     ) -> Result<T, bool> {
         loop {
             let wakes = Wakes::new();
-            let held = self.lock();
-            // SAFETY: we hold the lock; the slot is a place for a `T`.
-            let tried = unsafe { self.try_recv_locked(slot.as_mut_ptr(), &wakes, MayWait::get()) };
+            let mut held = self.lock();
+            let may_wait = MayWait::get();
+            // SAFETY: `place` is one for a `T`.
+            let tried =
+                unsafe { self.try_recv_locked(&mut held, place.as_mut_ptr(), &wakes, may_wait) };
             drop(held);
             wakes.wake_all();
             let filled = match tried {
@@ -188,17 +175,23 @@ impl<T> Hchan<T> {
                     false
                 }
                 Tried::Promised(sender, may_wait) => {
-                    // SAFETY: won just now, for this; the slot is a place for a `T`.
-                    unsafe { receive_promised(sender, slot.as_mut_ptr().cast(), may_wait, site) }
+                    // SAFETY: a promise on this channel, won just now; `place` is one for a `T`.
+                    unsafe { receive_promised(sender, place.as_mut_ptr().cast(), may_wait, site) }
                 }
             };
             if filled {
-                // SAFETY: just said.
-                return Ok(unsafe { slot.assume_init() });
+                // SAFETY: it was filled: `Done` says so, or `receive_promised`.
+                return Ok(unsafe { place.assume_init() });
             }
         }
     }
 
+    /// Sends the value at `elem`, which is gone if this succeeds; or receives into it, so that it is
+    /// filled if this succeeds.
+    ///
+    /// Here and in what it calls `elem` is what the callers above give: for `Send` a value that is
+    /// ours to move, for `Recv` a place for a `T`. It stays so until one attempt has succeeded, which
+    /// is the last.
     #[inline]
     fn operate(
         &self,
@@ -208,7 +201,7 @@ impl<T> Hchan<T> {
         site: &'static Location<'static>,
     ) -> Result<(), Failed> {
         if let Some(ring) = self.ring() {
-            // SAFETY: `elem` is a value to send or a place to fill.
+            // SAFETY: `elem` is a value to send, or a place to fill (`operate`).
             let attempt = unsafe {
                 match direction {
                     Direction::Send => ring.push(elem),
@@ -222,7 +215,7 @@ impl<T> Hchan<T> {
             }
         } else if self.unbounded && direction == Direction::Send {
             // Never waits.
-            // SAFETY: `elem` is a value to send.
+            // SAFETY: `elem` is a value to send (`operate`).
             return match unsafe { self.try_send_from(elem) } {
                 Tried::Done => Ok(()),
                 _ => Err(Failed::Closed),
@@ -260,12 +253,12 @@ impl<T> Hchan<T> {
         site: &'static Location<'static>,
     ) -> Option<Result<(), Failed>> {
         let wakes = Wakes::new();
-        let held = self.lock();
-        // SAFETY: we hold the lock; `elem` is a value to send or a place to fill.
+        let mut held = self.lock();
+        // SAFETY: `elem` is a value to send, or a place to fill (`operate`).
         let tried = unsafe {
             match direction {
-                Direction::Send => self.try_send_locked(elem, &wakes),
-                Direction::Recv => self.try_recv_locked(elem, &wakes, Some(may_wait)),
+                Direction::Send => self.try_send_locked(&mut held, elem, &wakes),
+                Direction::Recv => self.try_recv_locked(&mut held, elem, &wakes, Some(may_wait)),
             }
         };
         if let Tried::NotReady = tried {
@@ -292,7 +285,8 @@ impl<T> Hchan<T> {
         match tried {
             Tried::Done => Some(Ok(())),
             Tried::Promised(sender, may_wait) => {
-                // SAFETY: won just now, for this; `elem` is a place for a `T`.
+                // SAFETY: a promise on this channel, won just now. Only a receive wins one, so `elem` is
+                // a place for a `T` (`operate`).
                 unsafe { receive_promised(sender, elem.cast(), may_wait, site) }.then_some(Ok(()))
             }
             Tried::Refused => Some(Err(Failed::Refused)),
@@ -304,7 +298,7 @@ impl<T> Hchan<T> {
     #[cold]
     fn wait_and_wake(
         &self,
-        held: Held<'_, State<T>>,
+        held: Held<'_, ChanState<T>>,
         direction: Direction,
         elem: *mut T,
         wait: Wait<'_>,
@@ -313,10 +307,13 @@ impl<T> Hchan<T> {
         self.wait(held, direction, elem, wait, move || wakes.wake_all())
     }
 
-    /// Enters the queue and parks. The lock is released; then `unlocked` is called. `None`: look again.
+    /// Enters the queue, under the lock under which the operation was found not to be possible, and
+    /// parks. The lock is released; then `unlocked` is called, which does nothing, or wakes others and owns
+    /// what it needs for that.
+    /// `None`: look again.
     fn wait(
         &self,
-        held: Held<'_, State<T>>,
+        mut held: Held<'_, ChanState<T>>,
         direction: Direction,
         elem: *mut T,
         wait: Wait<'_>,
@@ -327,13 +324,11 @@ impl<T> Hchan<T> {
         if wait.until.is_some() {
             sg.select.set(&raw const word);
         }
-        // SAFETY: we hold the lock. Record and word stay in place until `wait_registered` has returned, when
-        // the record is out of the queue. `unlocked` is `wake_all` or nothing.
+        // SAFETY: the record is new, names `wait.current`, and carries the word if there is a limit. Both
+        // stay in place until `wait_registered` has returned, when the record is out of the queue. The
+        // lock has been held since the look, and `queue` names the queue that was entered.
         let waited = unsafe {
-            match direction {
-                Direction::Send => self.enqueue_sender(&sg),
-                Direction::Recv => self.enqueue_receiver(&sg),
-            }
+            self.enqueue(&mut held, direction, &sg);
             held.wait_registered(wait, |state| state.queue(direction), &sg, &word, unlocked)
         };
         match waited {
@@ -352,7 +347,7 @@ impl<T> Hchan<T> {
 /// and waits for it. False: it has given up, and the caller looks again.
 ///
 /// # Safety
-/// `elem` is a place for what `sender` sends.
+/// `sender` has promised a value (`Kind::Promise`), and `elem` is a place for it.
 pub(crate) unsafe fn receive_promised(
     sender: Won,
     elem: *mut (),
@@ -368,8 +363,10 @@ pub(crate) unsafe fn receive_promised(
         sender.wake();
         true
     };
-    // SAFETY: the sender knows of us only when `commit` wakes it, which it does when we can be
-    // woken. It then wakes us, once.
+    // SAFETY: whoever may wake us knows of us by the sender's record, into which nobody looks before
+    // the sender is woken, as it was won by us. `commit` wakes it when we can be woken, and uses nothing of
+    // ours afterwards. The sender wakes us once at most: its reservation is used, or given back, once;
+    // and our record stays until then.
     unsafe { current.park(commit, WaitReason::ChanReceive, site) };
     sg.success.get()
 }

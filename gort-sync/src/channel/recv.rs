@@ -1,11 +1,10 @@
 //! The receiving side.
 
 use super::at::At;
-use super::counter::{Share, Side};
+use super::counter::{Receiving, Share};
 use super::done::DoneEvent;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::hchan::Hchan;
-use super::iter::{IntoIter, Iter, TryIter};
 use super::ops::Failed;
 use super::timer::TimerChan;
 use gort_runtime::{Current, Nanos, WaitReason, deadline_after, nanos_of, wait_for_ever};
@@ -45,7 +44,7 @@ pub struct Receiver<T> {
 
 /// What kind of channel it is.
 enum Flavor<T> {
-    Chan(Share<T>),
+    Chan(Share<T, Receiving>),
     /// `T` is `Instant`: only [`Receiver::at`] makes these.
     At(Arc<At>),
     /// `T` is `Instant`: only [`Receiver::timer`] makes these.
@@ -91,7 +90,7 @@ impl Receiver<()> {
 }
 
 impl<T> Receiver<T> {
-    pub(super) fn new(share: Share<T>) -> Self {
+    pub(super) fn new(share: Share<T, Receiving>) -> Self {
         Self {
             flavor: Flavor::Chan(share),
         }
@@ -236,30 +235,12 @@ impl<T> Receiver<T> {
                 wait_for_ever(reason)
             };
             let current = Current::new();
-            // SAFETY: nobody but the timer knows of the waiter, so it always wins.
+            // SAFETY: nobody knows of the waiter but the timer, which wakes it once, when `always` has told it
+            // that it has won. `commit` has nothing to release, and uses nothing.
             unsafe {
                 current.park_until(|| true, until, always, std::ptr::null(), reason, site);
             }
         }
-    }
-
-    /// Receives until the channel is drained, and closed or without senders. Go's `range`.
-    pub fn iter(&self) -> Iter<'_, T> {
-        Iter::new(self)
-    }
-
-    /// Receives until nothing is there, without waiting.
-    ///
-    /// ```
-    /// use gort::channel::bounded;
-    ///
-    /// let (tx, rx) = bounded(10);
-    /// tx.send(1).unwrap();
-    /// tx.send(2).unwrap();
-    /// assert_eq!(rx.try_iter().sum::<i32>(), 3); // What is there; the channel stays open.
-    /// ```
-    pub fn try_iter(&self) -> TryIter<'_, T> {
-        TryIter::new(self)
     }
 
     /// Whether the buffer is empty; true for a rendezvous and for a timer channel.
@@ -308,8 +289,9 @@ impl<T> Receiver<T> {
 
 /// The message of a timer channel, whose `T` is `Instant`.
 pub(crate) fn instant_as<T>(instant: Instant) -> T {
-    // SAFETY: `Flavor::At` and `Flavor::Timer` exist only in a `Receiver<Instant>`, so `T` is `Instant`,
-    // which is `Copy`; the sizes are compared to make a mistake here visible.
+    // SAFETY: called for the messages of `Flavor::At` and `Flavor::Timer` only, which exist only in a
+    // `Receiver<Instant>`. So `T` is `Instant`, which is `Copy`; the sizes are compared to make a mistake
+    // here visible.
     unsafe {
         assert!(size_of::<T>() == size_of::<Instant>());
         mem::transmute_copy(&instant)
@@ -323,7 +305,7 @@ unsafe fn always(_: *const ()) -> bool {
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
         let flavor = match &self.flavor {
-            Flavor::Chan(share) => Flavor::Chan(share.another(Side::Receiver)),
+            Flavor::Chan(share) => Flavor::Chan(share.clone()),
             Flavor::At(at) => Flavor::At(Arc::clone(at)),
             Flavor::Timer(chan) => Flavor::Timer(Arc::clone(chan)),
             Flavor::Done(event) => Flavor::Done(Arc::clone(event)),
@@ -333,34 +315,8 @@ impl<T> Clone for Receiver<T> {
     }
 }
 
-impl<T> Drop for Receiver<T> {
-    fn drop(&mut self) {
-        if let Flavor::Chan(share) = &self.flavor {
-            share.release(Side::Receiver);
-        }
-    }
-}
-
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Receiver { .. }")
-    }
-}
-
-impl<'a, T> IntoIterator for &'a Receiver<T> {
-    type Item = T;
-    type IntoIter = Iter<'a, T>;
-
-    fn into_iter(self) -> Iter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<T> IntoIterator for Receiver<T> {
-    type Item = T;
-    type IntoIter = IntoIter<T>;
-
-    fn into_iter(self) -> IntoIter<T> {
-        IntoIter::new(self)
     }
 }

@@ -1,71 +1,74 @@
 //! Sends whose values come later: reservations. For [`Select::send`](crate::channel::Select::send).
 
-use super::hchan::{Hchan, Tried};
+use super::hchan::{ChanState, Hchan, Tried};
 use crate::sudog::Sudog;
 use crate::waitqueue::{Wakes, Won};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-/// What a sender without a value yet has been promised.
-#[derive(Clone, Copy, Debug)]
+/// What a sender without a value yet has been promised, to be used or given back once.
+#[derive(Debug)]
 pub(crate) enum Reserved {
     /// The channel is closed: the send fails.
     Closed,
     /// A place in the buffer.
     Room,
     /// This receiver, which has been won and waits for the value.
-    Receiver(NonNull<Sudog>),
+    Receiver(Won),
+}
+
+impl Reserved {
+    /// What a promise was given that has waited.
+    ///
+    /// # Safety
+    /// The record is that of a `Kind::Promise` that was won, with success; this is called once for it.
+    pub(crate) unsafe fn to_waiter(sg: &Sudog) -> Self {
+        match NonNull::new(sg.elem.get().cast::<Sudog>()) {
+            // SAFETY: caller's clauses: won, and asked once. The receiver that won it has written its
+            // record's address there, and gives us the right to wake it: nobody else knows of the
+            // record, which stays until then (`receive_promised`).
+            Some(receiver) => Self::Receiver(unsafe { Won::given(receiver) }),
+            None => Self::Room,
+        }
+    }
 }
 
 impl<T> Hchan<T> {
     /// Tries to get the certainty that a value can be sent, for one who has none yet.
-    ///
-    /// # Safety
-    /// The caller holds the lock.
-    pub(crate) unsafe fn try_reserve_locked(&self, wakes: &Wakes) -> Option<Reserved> {
-        // SAFETY: caller's clause.
-        let state = unsafe { self.state() };
+    pub(crate) fn try_reserve_locked(
+        &self,
+        state: &mut ChanState<T>,
+        wakes: &Wakes,
+    ) -> Option<Reserved> {
         if state.closed {
             return Some(Reserved::Closed);
         }
         if let Some(won) = state.recvq.dequeue_partner(wakes) {
             self.publish(state);
-            return Some(Reserved::Receiver(won.into_raw()));
+            return Some(Reserved::Receiver(won));
         }
         let Some(ring) = self.ring() else {
             return self.unbounded.then_some(Reserved::Room);
         };
         ring.arrest_tail();
-        if ring.len() + state.promised >= ring.cap() {
-            ring.arrest_head();
-            if ring.len() + state.promised >= ring.cap() {
-                return None;
-            }
+        if !ring.has_room_beside(state.promised) {
+            return None;
         }
         state.promised += 1;
         self.publish(state);
         Some(Reserved::Room)
     }
 
-    /// What a promise that has waited was given: its record was won for success.
-    pub(crate) fn promised(sg: &Sudog) -> Reserved {
-        match NonNull::new(sg.elem.get().cast::<Sudog>()) {
-            Some(receiver) => Reserved::Receiver(receiver),
-            None => Reserved::Room,
-        }
-    }
-
-    /// Sends the value for which there was a reservation.
+    /// Sends the value for which this channel gave a reservation.
     pub(crate) fn send_reserved(&self, reserved: Reserved, value: T) -> Result<(), T> {
         let mut value = MaybeUninit::new(value);
         let wakes = Wakes::new();
         let sent = match reserved {
             Reserved::Closed => false,
-            Reserved::Receiver(sg) => {
-                // SAFETY: the receiver was won for this reservation, which is used up here.
-                let won = unsafe { Won::from_raw(sg) };
+            Reserved::Receiver(won) => {
                 let place = won.record().elem.get().cast::<T>();
-                // SAFETY: it waits until it is woken; its `elem` is a place for a `T`.
+                // SAFETY: the `elem` of a receiver's record is a place for what this channel brings, and
+                // stays so until it is woken. The value is ours, and moves once, as `sent` tells.
                 unsafe { place.copy_from_nonoverlapping(value.as_ptr(), 1) };
                 won.record().success.set(true);
                 wakes.push(won);
@@ -74,8 +77,8 @@ impl<T> Hchan<T> {
             Reserved::Room => {
                 let mut state = self.lock();
                 state.promised -= usize::from(self.ring().is_some());
-                // SAFETY: we hold the lock, and the value is ours.
-                let tried = unsafe { self.try_send_locked(value.as_mut_ptr(), &wakes) };
+                // SAFETY: the value is ours to move; it moves once, as `sent` tells.
+                let tried = unsafe { self.try_send_locked(&mut state, value.as_mut_ptr(), &wakes) };
                 matches!(tried, Tried::Done)
             }
         };
@@ -83,7 +86,7 @@ impl<T> Hchan<T> {
         if sent {
             Ok(())
         } else {
-            // SAFETY: not sent, so it is still there.
+            // SAFETY: made with a value, which is still there, as it was not sent.
             Err(unsafe { value.assume_init() })
         }
     }
@@ -94,9 +97,7 @@ impl<T> Hchan<T> {
         let wakes = Wakes::new();
         match reserved {
             Reserved::Closed => {}
-            Reserved::Receiver(sg) => {
-                // SAFETY: the receiver was won for this reservation, which is used up here.
-                let won = unsafe { Won::from_raw(sg) };
+            Reserved::Receiver(won) => {
                 won.record().success.set(false);
                 wakes.push(won);
             }

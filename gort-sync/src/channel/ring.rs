@@ -67,7 +67,7 @@ pub(crate) enum Attempt {
 }
 
 #[repr(C)]
-struct Slot<T> {
+struct Stamped<T> {
     stamp: AtomicUsize,
     value: DataCell<MaybeUninit<T>>,
 }
@@ -83,15 +83,15 @@ pub(crate) struct Ring<T> {
 
 /// The slots' memory, for itself, so that it is freed also if a value's destructor panics.
 struct Slots<T> {
-    first: NonNull<Slot<T>>,
+    first: NonNull<Stamped<T>>,
     cap: usize,
 }
 
 impl<T> Slots<T> {
     /// Zeroed: stamps 0, and values that are not there. `cap` is at least 1.
     fn new(cap: usize) -> Option<Self> {
-        let layout = Layout::array::<Slot<T>>(cap).ok()?;
-        // SAFETY: not of size 0: a slot has a stamp.
+        let layout = Layout::array::<Stamped<T>>(cap).ok()?;
+        // SAFETY: the layout is not of size 0: there is a slot, and it has a stamp.
         let first = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?.cast();
         #[cfg(loom)]
         make_slots::<T>(first, cap);
@@ -101,11 +101,11 @@ impl<T> Slots<T> {
 
 impl<T> Drop for Slots<T> {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout, which it has found to be valid.
+        // SAFETY: `new` allocated it with this layout, having found that it is valid, and this is the end.
         unsafe {
             let layout = Layout::from_size_align_unchecked(
-                size_of::<Slot<T>>() * self.cap,
-                align_of::<Slot<T>>(),
+                size_of::<Stamped<T>>() * self.cap,
+                align_of::<Stamped<T>>(),
             );
             alloc::dealloc(self.first.as_ptr().cast(), layout);
         }
@@ -133,10 +133,12 @@ impl<T> Ring<T> {
 
     /// The slot of a position, flags or not.
     #[inline(always)]
-    fn slot(&self, word: usize) -> &Slot<T> {
+    fn slot(&self, word: usize) -> &Stamped<T> {
         let index = (word & (self.lap - 1)) >> SHIFT;
         debug_assert!(index < self.cap());
-        // SAFETY: positions' slots are below `cap` (`next`).
+        // SAFETY: within what was allocated: each position is 0 or came from `next`, which goes on to the next
+        // lap behind slot `cap - 1`. A slot is valid from the start: zeroes are a stamp, and a value that
+        // is not there. The memory is freed with `self`.
         unsafe { self.slots.first.add(index).as_ref() }
     }
 
@@ -181,7 +183,9 @@ impl<T> Ring<T> {
                     .compare_exchange_weak(tail, next, Release, Relaxed)
                 {
                     Ok(_) => {
-                        // SAFETY: the slot is ours (table), the value the caller's.
+                        // SAFETY: the slot is ours alone until we store the stamp: it said "free", and
+                        // we have moved `tail` from this position (table). Caller's clause: `elem` is a
+                        // value to move.
                         unsafe {
                             slot.value
                                 .with_mut(|place| place.cast::<T>().copy_from(elem, 1));
@@ -226,7 +230,9 @@ impl<T> Ring<T> {
                     .compare_exchange_weak(head, next, Release, Relaxed)
                 {
                     Ok(_) => {
-                        // SAFETY: the slot is ours (table), the place the caller's.
+                        // SAFETY: the slot is ours alone until we store the stamp: it said "full", and
+                        // we have moved `head` from this position (table). Caller's clause: `elem` is a
+                        // place for a `T`.
                         unsafe {
                             slot.value
                                 .with_mut(|place| elem.copy_from(place.cast::<T>(), 1));
@@ -284,6 +290,17 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Under the lock, `tail` arrested: whether there is room besides so many places. If not, `head` is
+    /// arrested as well: there will be none while the lock is held.
+    #[inline]
+    pub(crate) fn has_room_beside(&self, promised: usize) -> bool {
+        let has_room = || self.len() + promised < self.cap();
+        has_room() || {
+            self.arrest_head();
+            has_room()
+        }
+    }
+
     /// Under the lock: gives both ends back.
     pub(crate) fn release(&self) {
         for end in [&self.tail, &self.head] {
@@ -305,7 +322,8 @@ impl<T> Ring<T> {
     /// room.
     ///
     /// # Safety
-    /// As said, and `elem` points to a value that is the caller's to move.
+    /// The caller holds the lock and has arrested `tail`; the ring is not closed; `elem` points to a value
+    /// that is the caller's to move.
     pub(crate) unsafe fn push_arrested(&self, elem: *const T) -> bool {
         let tail = self.tail.load(Acquire);
         debug_assert!(tail & FLAGS == SLOW);
@@ -318,7 +336,9 @@ impl<T> Ring<T> {
         wait_for(&slot.stamp, free);
         // First the word, then the stamp: nobody may take from beyond `tail`.
         self.tail.store(self.next(pos) | SLOW, Release);
-        // SAFETY: the slot is ours (table), the value the caller's.
+        // SAFETY: the slot is ours alone until we store the stamp: it said "free", and we have moved `tail`
+        // from this position (table). Caller's clauses: the end is arrested and the lock held, so nobody
+        // else does; `elem` is a value to move.
         unsafe {
             slot.value
                 .with_mut(|place| place.cast::<T>().copy_from(elem, 1));
@@ -330,7 +350,7 @@ impl<T> Ring<T> {
     /// Under the lock, `head` arrested: receives into `elem` if there is a value.
     ///
     /// # Safety
-    /// As said, and `elem` is a place for a `T`.
+    /// The caller holds the lock and has arrested `head`, or found it so; `elem` is a place for a `T`.
     pub(crate) unsafe fn pop_arrested(&self, elem: *mut T) -> bool {
         let head = self.head.load(Acquire);
         debug_assert!(head & FLAGS == SLOW);
@@ -342,7 +362,9 @@ impl<T> Ring<T> {
         let free = self.lap_of(pos);
         wait_for(&slot.stamp, free.wrapping_add(1));
         self.head.store(self.next(pos) | SLOW, Release);
-        // SAFETY: the slot is ours (table), the place the caller's.
+        // SAFETY: the slot is ours alone until we store the stamp: it said "full", and we have moved `head`
+        // from this position (table). Caller's clauses: the end is arrested and the lock held, so nobody
+        // else does; `elem` is a place for a `T`.
         unsafe {
             slot.value
                 .with_mut(|place| elem.copy_from(place.cast::<T>(), 1));
@@ -381,13 +403,13 @@ fn wait_for(stamp: &AtomicUsize, value: usize) {
 
 /// loom's atomics and cells are not zeroes.
 #[cfg(loom)]
-fn make_slots<T>(slots: NonNull<Slot<T>>, cap: usize) {
+fn make_slots<T>(slots: NonNull<Stamped<T>>, cap: usize) {
     for i in 0..cap {
-        let slot = Slot {
+        let slot = Stamped {
             stamp: AtomicUsize::new(0),
             value: DataCell::new(MaybeUninit::uninit()),
         };
-        // SAFETY: within what was allocated.
+        // SAFETY: within what was allocated, for `cap` slots.
         unsafe { slots.add(i).write(slot) };
     }
 }
@@ -416,8 +438,9 @@ impl<T> Drop for Ring<T> {
             }
             let slot = self.slot(pos);
             pos = self.next(pos);
-            // SAFETY: nobody else is here any more: between head and tail all slots are full, and
-            // this one has been passed before its destructor runs, whatever that does.
+            // SAFETY: `self` is exclusively ours, so nobody is at work on a slot: from head to tail all are
+            // full. This one was passed before its value's destructor runs, so that it runs once, whatever
+            // it does.
             unsafe { slot.value.with_mut(|place| (*place).assume_init_drop()) };
             true
         });

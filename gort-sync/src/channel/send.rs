@@ -1,6 +1,6 @@
 //! The sending side.
 
-use super::counter::{Share, Side};
+use super::counter::{Sending, Share};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::hchan::Hchan;
 use super::ops::Failed;
@@ -32,14 +32,14 @@ use std::time::{Duration, Instant};
 /// # Ok::<(), SendError<i32>>(())
 /// ```
 pub struct Sender<T> {
-    share: Share<T>,
+    share: Share<T, Sending>,
 }
 
 impl<T> UnwindSafe for Sender<T> {}
 impl<T> RefUnwindSafe for Sender<T> {}
 
 impl<T> Sender<T> {
-    pub(super) fn new(share: Share<T>) -> Self {
+    pub(super) fn new(share: Share<T, Sending>) -> Self {
         Self { share }
     }
 
@@ -175,14 +175,8 @@ impl<T> Sender<T> {
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         Self {
-            share: self.share.another(Side::Sender),
+            share: self.share.clone(),
         }
-    }
-}
-
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        self.share.release(Side::Sender);
     }
 }
 

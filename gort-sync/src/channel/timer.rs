@@ -7,7 +7,7 @@
 //! stale one.
 //!
 //! # Invariants
-//! 1. `due` is written under the lock, and everything else is touched only under it.
+//! 1. `due` is written under the lock.
 //! 2. Whoever is in the queue sleeps until the due time at the latest (for ever if there is
 //!    none), unless its own deadline comes first.
 //!
@@ -30,7 +30,6 @@ use crate::sudog::Sudog;
 use crate::waitlock::{End, Held, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes};
 use gort_runtime::{Current, Nanos, RawLock, WaitReason, deadline_after, now};
-use std::cell::Cell;
 use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -77,17 +76,17 @@ pub(crate) struct TimerChan {
     /// When the next message is due, or `NEVER`. Others than the lock's holder may take it for
     /// a hint; nothing is published by it.
     due: AtomicU64,
-    /// What the message says: the same moment as `due` (it is not looked at if the clock
-    /// cannot tell the time).
-    instant: Cell<Instant>,
-    repeat: Cell<Repeat>,
-    waiters: WaitLock<WaitQueue>,
+    state: WaitLock<TimerState>,
 }
 
-// SAFETY: what is not atomic is reached only under the lock.
-unsafe impl Send for TimerChan {}
-// SAFETY: as above.
-unsafe impl Sync for TimerChan {}
+/// What the lock protects.
+pub(crate) struct TimerState {
+    /// What the message says: the same moment as `due` (it is not looked at if the clock
+    /// cannot tell the time).
+    instant: Instant,
+    repeat: Repeat,
+    waiters: WaitQueue,
+}
 
 impl TimerChan {
     /// A first message `d` from now.
@@ -95,14 +94,16 @@ impl TimerChan {
         let (due, instant) = moment(d);
         Self {
             due: AtomicU64::new(due),
-            instant: Cell::new(instant),
-            repeat: Cell::new(repeat),
-            waiters: WaitLock::new(WaitQueue::new()),
+            state: WaitLock::new(TimerState {
+                instant,
+                repeat,
+                waiters: WaitQueue::new(),
+            }),
         }
     }
 
     pub(crate) fn raw_lock(&self) -> &RawLock {
-        self.waiters.raw()
+        self.state.raw()
     }
 
     /// When it is worth trying: `None` if nothing is going to be due.
@@ -115,36 +116,44 @@ impl TimerChan {
         if self.due().is_none_or(|due| now() < due) {
             return None;
         }
-        let _held = self.waiters.lock();
-        // SAFETY: taken above.
-        unsafe { self.try_take_locked() }
+        self.take(&mut self.state.lock())
     }
 
-    /// # Safety
-    /// The caller holds the lock.
-    pub(crate) unsafe fn try_take_locked(&self) -> Option<Instant> {
+    /// The same under the lock.
+    fn take(&self, state: &mut TimerState) -> Option<Instant> {
         let due = self.due()?;
         let late = now().checked_sub(due)?;
-        let instant = self.instant.get();
-        let (due, next) = self.repeat.get().next(due, instant, late);
+        let instant = state.instant;
+        let (due, next) = state.repeat.next(due, instant, late);
         self.due.store(due, Relaxed);
-        self.instant.set(next);
+        state.instant = next;
         Some(instant)
     }
 
+    /// As [`try_take`](Self::try_take), for an arm of a select.
+    ///
     /// # Safety
-    /// The caller holds the lock, found nothing due under it, and sleeps until the due time at the
-    /// latest; the record, which carries a select's word, stays in place until `dequeue`.
-    pub(crate) unsafe fn enqueue(&self, sg: &Sudog) {
-        // SAFETY: caller's clause.
-        unsafe { self.waiters.held().push_back(sg) };
+    /// The select holds the lock.
+    pub(crate) unsafe fn try_take_locked(&self) -> Option<Instant> {
+        // SAFETY: caller's clause: the lock is held. The reference is used here only.
+        self.take(unsafe { self.state.held() })
     }
 
     /// # Safety
-    /// The caller holds the lock; the record is in the queue or in none.
+    /// The select holds the lock, found nothing due under it, and sleeps until the due time at the
+    /// latest. The record, which carries its word, is in no queue; both stay in place until `dequeue`.
+    pub(crate) unsafe fn enqueue(&self, sg: &Sudog) {
+        // SAFETY: caller's clauses: the lock is held; the record is in no queue, and stays in place with its
+        // word. The reference is used here only.
+        unsafe { self.state.held().waiters.push_back(sg) };
+    }
+
+    /// # Safety
+    /// The select holds the lock; the record is in the queue or in none.
     pub(crate) unsafe fn dequeue(&self, sg: &Sudog) {
-        // SAFETY: caller's clause.
-        unsafe { self.waiters.held().remove(sg) };
+        // SAFETY: caller's clauses: the lock is held; the record is in this queue or in none. The reference
+        // is used here only.
+        unsafe { self.state.held().waiters.remove(sg) };
     }
 
     /// Takes a message, waiting until `deadline` at most, if there is one.
@@ -157,16 +166,15 @@ impl TimerChan {
             return Ok(instant);
         }
         let current = Current::new();
-        let mut waiters = self.waiters.lock();
+        let mut state = self.state.lock();
         loop {
-            // SAFETY: we hold the lock.
-            let taken = unsafe { self.try_take_locked() };
+            let taken = self.take(&mut state);
             let time_is_up = deadline.is_some_and(|deadline| now() >= deadline);
             if taken.is_some() || time_is_up {
                 return taken.ok_or(Failed::Timeout);
             }
             let until = self.due().into_iter().chain(deadline).min();
-            waiters = self.wait(waiters, &current, until, site);
+            state = self.wait(state, &current, until, site);
         }
     }
 
@@ -174,51 +182,51 @@ impl TimerChan {
     /// lock, which is released for the wait.
     fn wait<'a>(
         &'a self,
-        waiters: Held<'a, WaitQueue>,
+        state: Held<'a, TimerState>,
         current: &Current,
         until: Option<Nanos>,
         site: &'static Location<'static>,
-    ) -> Held<'a, WaitQueue> {
+    ) -> Held<'a, TimerState> {
         let wait = Wait {
             current,
             until,
             reason: WaitReason::ChanReceive,
             site,
         };
-        match waiters.wait(wait, |waiters| waiters, End::Back, ptr::null_mut()) {
-            Waited::Woken(_) => self.waiters.lock(),
-            Waited::Expired(waiters) => waiters,
+        let waited = state.wait(wait, |state| &mut state.waiters, End::Back, ptr::null_mut());
+        match waited {
+            Waited::Woken(_) => self.state.lock(),
+            Waited::Expired(state) => state,
         }
     }
 
     /// Nothing is due any more. True if something was.
     pub(crate) fn stop(&self) -> bool {
-        self.set(NEVER, None, |_| {})
+        self.set(NEVER, None)
     }
 
     /// The next message is due `d` from now; what follows is `repeat`.
     pub(crate) fn reset(&self, d: Duration, repeat: Repeat) -> bool {
         let (due, instant) = moment(d);
-        self.set(due, Some(instant), |chan| chan.repeat.set(repeat))
+        self.set(due, Some((instant, repeat)))
     }
 
     /// True if a message was due, now or later.
-    fn set(&self, due: Nanos, instant: Option<Instant>, also: impl FnOnce(&Self)) -> bool {
+    fn set(&self, due: Nanos, says: Option<(Instant, Repeat)>) -> bool {
         let woken = Wakes::new();
-        let mut waiters = self.waiters.lock();
+        let mut state = self.state.lock();
         let was_due = self.due.load(Relaxed);
         self.due.store(due, Relaxed);
-        if let Some(instant) = instant {
-            self.instant.set(instant);
+        if let Some(says) = says {
+            (state.instant, state.repeat) = says;
         }
-        also(self);
         let later = was_due != NEVER && due >= was_due;
         if !later {
-            while let Some(won) = waiters.dequeue_to_look_again() {
+            while let Some(won) = state.waiters.dequeue_to_look_again() {
                 woken.push(won);
             }
         }
-        drop(waiters);
+        drop(state);
         woken.wake_all();
         was_due != NEVER
     }

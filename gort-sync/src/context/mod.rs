@@ -4,8 +4,8 @@
 //! works for somebody watches [`done`](Context::done), or asks [`err`](Context::err) now and
 //! then; whoever has had enough cancels, and everything that was derived is done as well.
 //!
-//! - `node.rs`: the tree of contexts that can end.
-//! - `func.rs`: functions that start when a context is done.
+//! - `node.rs`: the tree of contexts that can end, and the functions that wait for that.
+//! - `func.rs`: their handles.
 //! - `values.rs`: values by type.
 
 mod func;

@@ -1,4 +1,4 @@
-//! The tree of contexts that can be cancelled.
+//! The tree of contexts that can be cancelled, and the functions that start when one is done.
 //!
 //! A node holds its parent; a parent knows its children only weakly, so that a child that
 //! is dropped, or has been cancelled, leaves nothing behind. A node's end is its [`DoneEvent`],
@@ -22,10 +22,23 @@
 //!
 //! The way down needs neither recursion nor a list, however deep the tree: the way
 //! back up is `parent`.
+//!
+//! # Functions
+//! A function lies in the node whose end it waits for, and the canceller starts its goroutine.
+//! A node with a deadline may end without a canceller; for that the function is a timer as well
+//! (`Timed` of the runtime). Until it starts it is no goroutine.
+//!
+//! *Who decides.* `state` has the closure. Whoever takes it out runs it (a goroutine) or drops it
+//! (`stop`). A canceller leaves it there and says `started`: from then on it cannot be stopped, also
+//! if it may be a while until there is a stack for the goroutine. The timer's goroutine and the
+//! canceller's may both come; the second finds nothing.
+//!
+//! *Nothing is left behind.* Whoever starts or stops the function cancels the timer, which is armed
+//! before anybody else knows of the function. Who takes the closure removes the function from the
+//! node's list; if it comes before `move_to` has put it there, `move_to` finds the closure gone, and removes it.
 
-use super::func::Func;
 use crate::channel::{DoneEvent, How, Receiver};
-use gort_runtime::{Lock, Nanos, Timed, nanos_of};
+use gort_runtime::{Lock, Nanos, Timed, TimedCall, nanos_of};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::mem;
@@ -121,7 +134,7 @@ impl Node {
         self.event.due()
     }
 
-    pub(super) fn new_id(&self) -> u64 {
+    fn new_id(&self) -> u64 {
         self.next_id.fetch_add(1, Relaxed)
     }
 
@@ -185,7 +198,7 @@ impl Node {
     }
 
     /// Has `func` started when the node ends; false if it has ended.
-    pub(super) fn add_func(&self, id: u64, func: &Arc<Timed<Func>>) -> bool {
+    fn add_func(&self, id: u64, func: &Arc<Timed<Func>>) -> bool {
         let mut links = self.links.lock();
         if self.event.how().is_some() {
             return false;
@@ -194,7 +207,7 @@ impl Node {
         true
     }
 
-    pub(super) fn remove_func(&self, id: u64) {
+    fn remove_func(&self, id: u64) {
         let func = self.links.lock().funcs.remove(&id);
         // Its captures go without the lock.
         drop(func);
@@ -225,6 +238,96 @@ impl Drop for Node {
         while let Some(last) = parent.and_then(Arc::into_inner) {
             let mut last = last;
             parent = last.retire();
+        }
+    }
+}
+
+pub(super) type Closure = Box<dyn FnOnce() + Send>;
+
+/// A function that starts when a node has ended.
+pub(super) struct Func {
+    state: Lock<FuncState>,
+}
+
+struct FuncState {
+    f: Option<Closure>,
+    /// A canceller has started it.
+    started: bool,
+    /// The node in whose list it is, and its name there.
+    home: Option<(Weak<Node>, u64)>,
+}
+
+impl TimedCall for Func {
+    fn call(this: &Arc<Timed<Self>>) {
+        if let Some(f) = this.take(true) {
+            f();
+        }
+    }
+}
+
+impl Func {
+    pub(super) fn new(f: Closure) -> Arc<Timed<Self>> {
+        Timed::new(Self {
+            state: Lock::new(FuncState {
+                f: Some(f),
+                started: false,
+                home: None,
+            }),
+        })
+    }
+
+    /// Takes the closure, if nobody has, and the function out of its node's list. If a canceller
+    /// has started it only `to_run` it.
+    pub(super) fn take(&self, to_run: bool) -> Option<Closure> {
+        let (f, home) = {
+            let mut state = self.state.lock();
+            if state.started && !to_run {
+                return None;
+            }
+            (state.f.take()?, state.home.take())
+        };
+        if let Some((node, id)) = home
+            && let Some(node) = node.upgrade()
+        {
+            node.remove_func(id);
+        }
+        Some(f)
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        let state = self.state.lock();
+        state.started || state.f.is_none()
+    }
+
+    /// The node has ended: starts the goroutine.
+    #[track_caller]
+    fn start(this: &Arc<Timed<Self>>) {
+        {
+            let mut state = this.state.lock();
+            if state.f.is_none() || state.started {
+                return;
+            }
+            state.started = true;
+        }
+        this.start();
+    }
+
+    /// From now on waits for the end of `node`.
+    #[track_caller]
+    pub(super) fn move_to(this: &Arc<Timed<Self>>, node: &Arc<Node>) {
+        let id = node.new_id();
+        {
+            let mut state = this.state.lock();
+            if state.f.is_none() || state.started {
+                return;
+            }
+            state.home = Some((Arc::downgrade(node), id));
+        }
+        if !node.add_func(id, this) {
+            Self::start(this);
+        } else if this.is_settled() {
+            // It was there too late to be removed.
+            node.remove_func(id);
         }
     }
 }

@@ -46,9 +46,9 @@ pub struct Mutex<T: ?Sized> {
     data: UnsafeCell<T>,
 }
 
-// SAFETY: the data is reached by one guard at a time.
+// SAFETY: the data moves with the lock.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
-// SAFETY: as above.
+// SAFETY: the data is reached by one guard at a time, so it moves between threads, and is never shared.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 impl<T: ?Sized> UnwindSafe for Mutex<T> {}
 impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
@@ -199,6 +199,7 @@ impl<T: ?Sized> Mutex<T> {
         self.data.get_mut()
     }
 
+    /// For a caller that has locked, or for whom it was locked, once each time.
     fn guard(&self) -> MutexGuard<'_, T> {
         MutexGuard {
             mutex: self,
@@ -218,7 +219,8 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this guard holds the lock.
+        // SAFETY: a guard is made by who has locked, and holds the lock until it is dropped (`guard`); so
+        // nobody else reaches the data, and while this one is borrowed nobody writes.
         unsafe { &*self.mutex.data.get() }
     }
 }
@@ -226,7 +228,8 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: this guard holds the lock and is borrowed exclusively.
+        // SAFETY: a guard is made by who has locked, and holds the lock until it is dropped (`guard`); this
+        // one is borrowed exclusively, so nobody else reaches the data.
         unsafe { &mut *self.mutex.data.get() }
     }
 }

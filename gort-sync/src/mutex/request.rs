@@ -76,8 +76,9 @@ impl<T: ?Sized> fmt::Debug for LockArm<'_, T> {
     }
 }
 
-// SAFETY: all is done under the queue's lock, as the trait asks. The record enters the queue
-// only in `enqueue`, after `poll` has announced a waiter under the same lock.
+// SAFETY: the lock is the queue's, and all is done under it, as the trait asks. The record enters the
+// queue only in `enqueue`, after `poll` has announced a waiter under the same lock, so no unlocker
+// passes by without looking at the queue.
 unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
     fn lock(&self) -> Option<&RawLock> {
         Some(self.mutex.queue.raw())
@@ -91,12 +92,14 @@ unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, STARVING, word, case);
-        // SAFETY: the select holds the lock, and keeps the record in place until `dequeue`.
+        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in place with
+        // its word until `dequeue`. The reference is used here only.
         unsafe { self.mutex.queue.held().push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: the select holds the lock; the record is in this queue or in none.
+        // SAFETY: caller's clause: the lock is held, until we return, and the reference is the only one in
+        // use. The record is in this queue, where `enqueue` has put it, or in none.
         let queue = unsafe {
             let queue = self.mutex.queue.held();
             queue.remove(&self.sg);

@@ -25,8 +25,8 @@ pub struct OnceLock<T> {
 
 // SAFETY: the value moves with the cell.
 unsafe impl<T: Send> Send for OnceLock<T> {}
-// SAFETY: once the gate is done the value is only shared; before, one goroutine at a time has
-// it, which may not be the one that drops it.
+// SAFETY: before the gate is done one goroutine at a time has the value, which may not be the one that
+// drops it (`T: Send`); afterwards it is only shared (`T: Sync`).
 unsafe impl<T: Send + Sync> Sync for OnceLock<T> {}
 impl<T: UnwindSafe> UnwindSafe for OnceLock<T> {}
 impl<T: UnwindSafe + RefUnwindSafe> RefUnwindSafe for OnceLock<T> {}
@@ -47,7 +47,8 @@ impl<T> OnceLock<T> {
         if !self.gate.is_done() {
             return None;
         }
-        // SAFETY: the gate is done, and we see what was done: nobody writes any more.
+        // SAFETY: the gate is done, so the value was written, which we see (`word/once.rs`), and nobody writes
+        // any more.
         unsafe { (*self.value.get()).as_ref() }
     }
 

@@ -31,10 +31,11 @@ use std::panic::{self, Location, RefUnwindSafe, UnwindSafe};
 pub struct LazyLock<T, F = fn() -> T> {
     gate: Gate,
     /// Touched by who has the gate's turn; read only from when the gate is done.
-    state: UnsafeCell<State<T, F>>,
+    state: UnsafeCell<Stage<T, F>>,
 }
 
-enum State<T, F> {
+/// How far the value has come.
+enum Stage<T, F> {
     New(F),
     /// It is being made.
     Running,
@@ -79,8 +80,9 @@ impl Failure {
 
 // SAFETY: the function and the value move with the lock.
 unsafe impl<T: Send, F: Send> Send for LazyLock<T, F> {}
-// SAFETY: the function is called by one goroutine, which need not be the one that made it;
-// once the gate is done the value is only shared.
+// SAFETY: the function is called by one goroutine, which need not be the one that made it (`F: Send`),
+// and the value may be dropped elsewhere than where it was made (`T: Send`); once the gate is done it is
+// only shared (`T: Sync`).
 unsafe impl<T: Send + Sync, F: Send> Sync for LazyLock<T, F> {}
 impl<T: UnwindSafe, F: UnwindSafe> UnwindSafe for LazyLock<T, F> {}
 impl<T: UnwindSafe + RefUnwindSafe, F: UnwindSafe> RefUnwindSafe for LazyLock<T, F> {}
@@ -90,7 +92,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     pub const fn new(f: F) -> Self {
         Self {
             gate: Gate::new(),
-            state: UnsafeCell::new(State::New(f)),
+            state: UnsafeCell::new(Stage::New(f)),
         }
     }
 
@@ -112,11 +114,12 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         if !this.gate.is_done() {
             this.make(Location::caller());
         }
-        // SAFETY: the gate is done, and we see what was done: nobody writes any more.
+        // SAFETY: the gate is done: `is_done` has said so, or `make` has come back. So the state was written,
+        // which we see (`word/once.rs`), and nobody writes any more.
         match unsafe { &*this.state.get() } {
-            State::Ready(value) => value,
-            State::Failed(failure) => failure.panic(),
-            State::New(_) | State::Running => unreachable!("the gate is done"),
+            Stage::Ready(value) => value,
+            Stage::Failed(failure) => failure.panic(),
+            Stage::New(_) | Stage::Running => unreachable!("the gate is done"),
         }
     }
 
@@ -127,16 +130,17 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         };
         // SAFETY: it is our turn: nobody else touches the state until the gate is done. No
         // reference to it is kept while `f` runs.
-        let State::New(f) = (unsafe { mem::replace(&mut *self.state.get(), State::Running) })
+        let Stage::New(f) = (unsafe { mem::replace(&mut *self.state.get(), Stage::Running) })
         else {
             unreachable!("there is one turn, since unwinding counts as done")
         };
         let made = catch(f);
         let (state, unwinding) = match made {
-            Ok(value) => (State::Ready(value), None),
-            Err(payload) => (State::Failed(Failure::of(&*payload)), Some(payload)),
+            Ok(value) => (Stage::Ready(value), None),
+            Err(payload) => (Stage::Failed(Failure::of(&*payload)), Some(payload)),
         };
-        // SAFETY: as above; what is replaced is `Running`, so nothing of the user's is dropped.
+        // SAFETY: it is still our turn, so nobody else touches the state until the gate is done. What is
+        // replaced is `Running`, so nothing of the user's is dropped.
         unsafe { *self.state.get() = state };
         turn.done();
         if let Some(payload) = unwinding {
@@ -164,10 +168,11 @@ impl<T: fmt::Debug, F> fmt::Debug for LazyLock<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_tuple("LazyLock");
         let done = self.gate.is_done();
-        // SAFETY: read only once the gate is done: nobody writes any more.
+        // SAFETY: looked at only if the gate is done; then the state was written, which we see, and nobody
+        // writes any more.
         match done.then(|| unsafe { &*self.state.get() }) {
-            Some(State::Ready(value)) => debug.field(value),
-            Some(State::Failed(_)) => debug.field(&format_args!("<failed>")),
+            Some(Stage::Ready(value)) => debug.field(value),
+            Some(Stage::Failed(_)) => debug.field(&format_args!("<failed>")),
             _ => debug.field(&format_args!("<uninit>")),
         };
         debug.finish()

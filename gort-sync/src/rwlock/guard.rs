@@ -60,7 +60,8 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this guard keeps writers out.
+        // SAFETY: a read guard is made by a reader that is inside, and counts as it until it is dropped
+        // (`new`); so no writer is inside.
         unsafe { &*self.lock.data.get() }
     }
 }
@@ -69,7 +70,8 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this guard holds the lock alone.
+        // SAFETY: a write guard is made by the writer that is inside, alone, until it is dropped (`new`);
+        // and while it is borrowed it does not write.
         unsafe { &*self.lock.data.get() }
     }
 }
@@ -77,7 +79,8 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: this guard holds the lock alone and is borrowed exclusively.
+        // SAFETY: a write guard is made by the writer that is inside, alone, until it is dropped (`new`);
+        // and it is borrowed exclusively.
         unsafe { &mut *self.lock.data.get() }
     }
 }

@@ -17,7 +17,7 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
-use wait::{Queues, Side};
+use wait::{Access, Queues};
 
 /// Many readers or one writer. Goroutines that wait do not occupy a thread; plain threads
 /// may use it too. No poisoning: a panic releases the lock. Go's `sync.RWMutex`.
@@ -52,7 +52,8 @@ pub struct RwLock<T: ?Sized> {
 
 // SAFETY: the data moves with the lock.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
-// SAFETY: readers share the data between threads, and a writer has it alone.
+// SAFETY: readers share the data between threads (`T: Sync`), and a writer, on whatever thread, has it
+// alone (`T: Send`).
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 impl<T: ?Sized> UnwindSafe for RwLock<T> {}
 impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
@@ -97,7 +98,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         if !self.word.try_write() {
-            self.wait(Side::Write, None, Location::caller());
+            self.wait(Access::Write, None, Location::caller());
         }
         RwLockWriteGuard::new(self)
     }
@@ -145,7 +146,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_, T>, Timeout> {
         let site = Location::caller();
-        if self.word.try_read() || self.wait(Side::Read, Some(deadline_after(timeout)), site) {
+        if self.word.try_read() || self.wait(Access::Read, Some(deadline_after(timeout)), site) {
             return Ok(RwLockReadGuard::new(self));
         }
         Err(Timeout)
@@ -170,7 +171,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn write_timeout(&self, timeout: Duration) -> Result<RwLockWriteGuard<'_, T>, Timeout> {
         let site = Location::caller();
-        if self.word.try_write() || self.wait(Side::Write, Some(deadline_after(timeout)), site) {
+        if self.word.try_write() || self.wait(Access::Write, Some(deadline_after(timeout)), site) {
             return Ok(RwLockWriteGuard::new(self));
         }
         Err(Timeout)

@@ -34,7 +34,7 @@ use std::ptr;
 
 /// As what somebody waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum Access {
     Read,
     Write,
 }
@@ -54,10 +54,10 @@ impl Queues {
         }
     }
 
-    fn of(&mut self, side: Side) -> &mut WaitQueue {
-        match side {
-            Side::Read => &mut self.readers,
-            Side::Write => &mut self.writers,
+    fn of(&mut self, access: Access) -> &mut WaitQueue {
+        match access {
+            Access::Read => &mut self.readers,
+            Access::Write => &mut self.writers,
         }
     }
 }
@@ -69,20 +69,20 @@ impl<T: ?Sized> RwLock<T> {
         if self.word.read_unlock() {
             self.last_reader_left();
         }
-        self.wait(Side::Read, None, site);
+        self.wait(Access::Read, None, site);
     }
 
     /// Gets in, waiting until `deadline` at most, if there is one. False: it has come.
     #[cold]
     pub(super) fn wait(
         &self,
-        side: Side,
+        access: Access,
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> bool {
-        let try_lock = || match side {
-            Side::Read => self.word.try_read(),
-            Side::Write => self.word.try_write(),
+        let try_lock = || match access {
+            Access::Read => self.word.try_read(),
+            Access::Write => self.word.try_write(),
         };
         // With somebody queued there is nothing to be had by trying.
         if !self.word.is_queued() && spin(try_lock) {
@@ -90,9 +90,9 @@ impl<T: ?Sized> RwLock<T> {
         }
         let current = Current::new();
         let queues = self.queues.lock();
-        let (inside, reason) = match side {
-            Side::Read => (self.word.read_or_announce(), WaitReason::RwLockRead),
-            Side::Write => (self.word.write_or_announce(), WaitReason::RwLockWrite),
+        let (inside, reason) = match access {
+            Access::Read => (self.word.read_or_announce(), WaitReason::RwLockRead),
+            Access::Write => (self.word.write_or_announce(), WaitReason::RwLockWrite),
         };
         if inside {
             return true;
@@ -107,7 +107,7 @@ impl<T: ?Sized> RwLock<T> {
             reason,
             site,
         };
-        match queues.wait(wait, |queues| queues.of(side), End::Back, ptr::null_mut()) {
+        match queues.wait(wait, |queues| queues.of(access), End::Back, ptr::null_mut()) {
             Waited::Woken(_) => true,
             Waited::Expired(queues) => {
                 self.let_in(queues);

@@ -10,7 +10,7 @@ use std::panic::Location;
 /// [`select`](super::select) drives an arm through: `lock` → `poll` under the lock →
 /// (`enqueue` under the lock → park → `dequeue` under the lock) → `settle` of the chosen arm,
 /// or all of it once more → the owner asks the chosen arm for its result. An arm is used for one
-/// select only (`entry.rs`).
+/// select only (`case.rs`).
 ///
 /// # Safety
 /// An implementation keeps what each method says; the select moves and wakes on
@@ -25,15 +25,15 @@ pub unsafe trait Arm {
     /// says that it cannot until the lock has been released. Whom it wakes goes to `wakes`.
     ///
     /// # Safety
-    /// The caller holds the lock, and wakes all, in either case, when it holds no lock.
+    /// The caller holds the lock, and wakes all in `wakes`, in either case, when it holds no lock.
     unsafe fn poll(&self, wakes: &Wakes) -> bool;
 
     /// Under the lock: enters the object's queue as arm `case` of the select that
     /// `word` decides.
     ///
     /// # Safety
-    /// The caller holds the lock, and has held it since `poll` said no; the arm and the word
-    /// stay in place until `dequeue`.
+    /// The caller holds the lock, and has held it since `poll` said no; the arm is in no queue; it and
+    /// the word stay in place until `dequeue`.
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize);
 
     /// Under the lock: leaves the queue if it is still there.
@@ -104,20 +104,21 @@ unsafe impl<A: Arm> Arm for Option<A> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: the lock, the arm inside's, is held, and all are woken.
         self.as_ref().is_some_and(|arm| unsafe { arm.poll(wakes) })
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         if let Some(arm) = self {
-            // SAFETY: caller's clause.
+            // SAFETY: caller's clauses: the lock is held since `poll`; the arm is in no queue, and it and
+            // the word stay in place until `dequeue`.
             unsafe { arm.enqueue(waiter, word, case) };
         }
     }
 
     unsafe fn dequeue(&self) {
         if let Some(arm) = self {
-            // SAFETY: caller's clause.
+            // SAFETY: caller's clause: the lock is held.
             unsafe { arm.dequeue() };
         }
     }
@@ -133,7 +134,7 @@ unsafe impl<A: Arm> Arm for Option<A> {
     }
 
     unsafe fn settle(&self, site: &'static Location<'static>) -> bool {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the select has chosen this arm since the last `settle`.
         self.as_ref().is_none_or(|arm| unsafe { arm.settle(site) })
     }
 

@@ -6,7 +6,7 @@
 //!
 //! `ready` is a select among arms that perform nothing ([`Observing`]).
 
-use super::entry::Entry;
+use super::case::Case;
 use super::operand::{DynArm, Observing, Operand};
 use super::pass::{Order, Wait, block_forever, select_among};
 use crate::channel::{
@@ -298,10 +298,10 @@ impl<'a> Select<'a> {
     #[track_caller]
     fn choose(&self, wait: Wait) -> Option<SelectedOperation<'a>> {
         let mut arms: Vec<_> = self.present().map(|(_, operand)| operand.arm()).collect();
-        // SAFETY: the arms are new, and the entries for this select only.
+        // SAFETY: the arms are new, so they have been in no select; the cases are not used again.
         let chosen = unsafe {
-            let entries = arms.iter_mut().map(|arm| Entry::of(&mut **arm));
-            select_among(&mut entries.collect::<Vec<_>>(), wait, self.order)?
+            let cases = arms.iter_mut().map(|arm| Case::of(&mut **arm));
+            select_among(&mut cases.collect::<Vec<_>>(), wait, self.order)?
         };
         let (index, operand) = self.present().nth(chosen)?;
         Some(SelectedOperation {
@@ -316,10 +316,10 @@ impl<'a> Select<'a> {
     fn observe(&self, wait: Wait) -> Option<usize> {
         let arms = self.present().map(|(_, operand)| Observing::new(operand));
         let mut arms: Vec<_> = arms.collect();
-        // SAFETY: as in `choose`.
+        // SAFETY: the arms are new, so they have been in no select; the cases are not used again.
         let chosen = unsafe {
-            let entries = arms.iter_mut().map(|arm| Entry::of(arm));
-            select_among(&mut entries.collect::<Vec<_>>(), wait, self.order)?
+            let cases = arms.iter_mut().map(|arm| Case::of(arm));
+            select_among(&mut cases.collect::<Vec<_>>(), wait, self.order)?
         };
         Some(self.present().nth(chosen)?.0)
     }
@@ -418,8 +418,9 @@ impl SelectedOperation<'_> {
             "passed a receiver that wasn't selected"
         );
         let mut place = MaybeUninit::<T>::uninit();
-        // SAFETY: the operand at that address is borrowed, so what lies there is the
-        // `Receiver<T>` that made the arm; the place is filled if the answer is true.
+        // SAFETY: the operand at that address is borrowed for as long as this operation lives, so nothing
+        // but the operand lies there, and as `receiver` has its address it is the `Receiver<T>` that made the
+        // arm. So `place` is one for the arm's value; it is filled if the answer is true.
         unsafe {
             let arm = self.arm.take();
             if arm.is_some_and(|mut arm| arm.take_into(place.as_mut_ptr().cast())) {

@@ -39,19 +39,20 @@ impl<'a> JoinArm<'a> {
 /// # Safety
 /// `sg` is the record of an arm that is in the list of a goroutine, whose lock is held.
 unsafe fn win(sg: *const ()) -> bool {
-    // SAFETY: the arm stays in place while it is in the list, whose lock is held.
+    // SAFETY: caller's clause: the arm is in a goroutine's list, whose lock is held. So the record, which
+    // is part of it, is alive, and so is its word: arm and word stay in place until `dequeue`.
     unsafe { (*sg.cast::<Sudog>()).win() }
 }
 
-// SAFETY: as the trait asks, each by way of `Ending`'s own methods. An end takes nothing and
-// wakes nobody, so polling twice does no harm.
+// SAFETY: the lock is the one that protects the goroutine's list, and all is done under it by
+// `Ending`'s methods of the same names, which do what the trait asks.
 unsafe impl Arm for JoinArm<'_> {
     fn lock(&self) -> Option<&RawLock> {
         Some(self.ending.lock())
     }
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
-        // SAFETY: the caller holds the lock.
+        // SAFETY: caller's clause: the lock is held.
         unsafe { self.ending.poll() }
     }
 
@@ -59,12 +60,14 @@ unsafe impl Arm for JoinArm<'_> {
         self.sg.select.set(word);
         self.sg.case.set(case);
         let sg = ptr::from_ref(&self.sg).cast();
-        // SAFETY: caller's clauses, for the record `sg` as well.
+        // SAFETY: caller's clauses: the lock is held since `poll` said no; the arm, and with it watcher and
+        // record, stays in place until `dequeue`, and so does the word. So `win` may be called until
+        // then, and to win the word is the right to wake the select.
         unsafe { self.ending.enqueue(&self.watcher, waiter, sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: the caller holds the lock.
+        // SAFETY: caller's clause: the lock is held.
         unsafe { self.ending.dequeue(&self.watcher) };
     }
 }

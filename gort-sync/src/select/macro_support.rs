@@ -16,7 +16,7 @@
 //! would need a `mut` where the user has declared it.
 
 use super::arm::{Arm, Selectable};
-use super::entry::OneShot;
+use super::case::OneShot;
 use super::promise::PromiseArm;
 use super::send::{SendArm, SendTarget};
 use crate::channel::SendError;
@@ -61,24 +61,26 @@ impl<S: Selectable + ?Sized> OneShot<RecvArm<'_, S>> {
     }
 }
 
-// SAFETY: forwards to the arm inside, if there is one.
+// SAFETY: forwards to the arm inside, which keeps what the trait asks; without one it is never ready, and
+// enters no queue.
 unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     fn lock(&self) -> Option<&RawLock> {
         self.arm.lock()
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: the lock, the arm inside's, is held, and all are woken.
         unsafe { self.arm.poll(wakes) }
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: the lock is held since `poll`; the arm is in no queue, and it and the
+        // word stay in place until `dequeue`.
         unsafe { self.arm.enqueue(waiter, word, case) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the lock is held.
         unsafe { self.arm.dequeue() };
     }
 
@@ -92,7 +94,7 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     }
 
     unsafe fn settle(&self, site: &'static Location<'static>) -> bool {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the select has chosen this arm since the last `settle`.
         unsafe { self.arm.settle(site) }
     }
 
@@ -128,7 +130,7 @@ pub unsafe fn send_place<S: SendTarget + ?Sized>(
     target: &S,
     place: *const S::Item,
 ) -> OneShot<SendArm<'_, S::Item>> {
-    // SAFETY: caller's clauses.
+    // SAFETY: caller's clauses: all three, which are the callee's.
     OneShot::new(unsafe { SendArm::place(target.sender(), place) })
 }
 
@@ -140,7 +142,7 @@ pub unsafe fn send_place_if<S: SendTarget + ?Sized>(
     operands: Option<(&S, *const S::Item)>,
 ) -> OneShot<SendArm<'_, S::Item>> {
     match operands {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: all three of `send_place`, which are ours as well.
         Some((target, place)) => unsafe { send_place(target, place) },
         None => OneShot::new(SendArm::off()),
     }

@@ -1,14 +1,14 @@
 //! Select: wait for the first of several operations; exactly one takes place.
 //!
-//! - `arm.rs`: what an operation must offer ([`Arm`]); `entry.rs`: that an arm is used once.
+//! - `arm.rs`: what an operation must offer ([`Arm`]); `case.rs`: that an arm is used once.
 //! - `recv.rs`, `send.rs`, `promise.rs`: channel operations as arms; `join.rs`: a goroutine's end.
 //! - `pass.rs`: the algorithm.
 //! - `dynamic.rs`: [`Select`], whose operations are known at run time only.
 //! - `macro_support.rs`: what `select!` expands to.
 
 mod arm;
+mod case;
 mod dynamic;
-mod entry;
 #[cfg(not(loom))]
 mod join;
 pub mod macro_support;
@@ -19,8 +19,8 @@ mod recv;
 mod send;
 
 pub use arm::{Arm, Selectable};
+pub use case::{Case, OneShot};
 pub use dynamic::{Select, SelectedOperation};
-pub use entry::{Entry, OneShot};
 #[cfg(not(loom))]
 pub use join::JoinArm;
 pub use pass::{Order, Wait, block_forever, select};

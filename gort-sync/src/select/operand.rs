@@ -53,7 +53,7 @@ pub(super) trait DynArm: Arm {
 
 impl<T> DynArm for ChanRecvArm<'_, T> {
     unsafe fn can_go(&self) -> bool {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the lock is held.
         unsafe { self.can_recv() }
     }
 
@@ -64,7 +64,7 @@ impl<T> DynArm for ChanRecvArm<'_, T> {
     unsafe fn take_into(&mut self, place: *mut ()) -> bool {
         match <Receiver<T> as Selectable>::take(self) {
             Ok(value) => {
-                // SAFETY: caller's clause.
+                // SAFETY: caller's clause: `place` is one for a value of this type.
                 unsafe { place.cast::<T>().write(value) };
                 true
             }
@@ -75,7 +75,7 @@ impl<T> DynArm for ChanRecvArm<'_, T> {
 
 impl<T> DynArm for PromiseArm<'_, T> {
     unsafe fn can_go(&self) -> bool {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the lock is held.
         unsafe { self.can_send() }
     }
 
@@ -99,24 +99,26 @@ impl<'a> Observing<'a> {
     }
 }
 
-// SAFETY: forwards to the arm inside; what is chosen performs nothing.
+// SAFETY: forwards to the arm inside, which keeps what the trait asks. `poll` differs: it performs
+// nothing, and says whether the operation can go, which cannot change without the lock if it cannot.
 unsafe impl Arm for Observing<'_> {
     fn lock(&self) -> Option<&RawLock> {
         self.0.lock()
     }
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the lock is held.
         unsafe { self.0.can_go() }
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: the lock is held since `poll` said no; the arm is in no queue, and it
+        // and the word stay in place until `dequeue`.
         unsafe { self.0.enqueue(waiter, word, case) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the lock is held.
         unsafe { self.0.dequeue() };
     }
 

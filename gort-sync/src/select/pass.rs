@@ -22,7 +22,7 @@
 //! locking order: after the last one the select may return (it needs that very lock
 //! in step 4), so nothing of its stack is touched after that.
 
-use super::entry::Entry;
+use super::case::Case;
 use crate::sudog::SelectWord;
 use crate::waitlock;
 use crate::waitqueue::Wakes;
@@ -63,19 +63,19 @@ const INLINE: usize = 16;
 /// By value: no arm can be in a second one.
 #[track_caller]
 #[inline]
-pub fn select<const N: usize>(mut arms: [Entry<'_>; N], wait: Wait, order: Order) -> Option<usize> {
-    // SAFETY: the entries end here.
+pub fn select<const N: usize>(mut arms: [Case<'_>; N], wait: Wait, order: Order) -> Option<usize> {
+    // SAFETY: the cases are not used again: they were given by value, and end here.
     unsafe { select_among(&mut arms, wait, order) }
 }
 
 /// As [`select`].
 ///
 /// # Safety
-/// The entries are not used again.
+/// The cases are not used again.
 #[track_caller]
 #[inline]
 pub(super) unsafe fn select_among(
-    arms: &mut [Entry<'_>],
+    arms: &mut [Case<'_>],
     wait: Wait,
     order: Order,
 ) -> Option<usize> {
@@ -90,7 +90,7 @@ pub(super) unsafe fn select_among(
 }
 
 fn choose(
-    arms: &mut [Entry<'_>],
+    arms: &mut [Case<'_>],
     wait: Wait,
     order: Order,
     site: &'static Location<'static>,
@@ -113,7 +113,7 @@ pub fn block_forever() -> ! {
 }
 
 fn run(
-    arms: &mut [Entry<'_>],
+    arms: &mut [Case<'_>],
     wait: Wait,
     order: Order,
     poll_order: &mut [usize],
@@ -143,15 +143,16 @@ fn run(
     };
     loop {
         let wakes = Wakes::new();
-        locks.lock();
-        // SAFETY: all locks are held, and we wake below.
+        let locked = locks.lock();
+        // SAFETY: all locks are held, and on each way from here on all in `wakes` are woken, once no
+        // lock is held.
         let ready = poll_order
             .iter()
             .find(|&&i| unsafe { arms[i].0.poll(&wakes) });
         if let Some(&chosen) = ready {
-            locks.unlock();
+            drop(locked);
             wakes.wake_all();
-            // SAFETY: just chosen.
+            // SAFETY: we are the select, and have just chosen this arm, by its `poll`.
             if unsafe { arms[chosen].0.settle(site) } {
                 return Some(chosen);
             }
@@ -159,14 +160,14 @@ fn run(
         }
         let time_is_up = deadline.is_some_and(|deadline| now() >= deadline);
         let (false, Some(may_wait)) = (time_is_up, may_wait) else {
-            locks.unlock();
+            drop(locked);
             wakes.wake_all();
             return None;
         };
         let due = arms.iter().filter_map(|arm| arm.0.due()).min();
         let until = due.into_iter().chain(deadline).min();
-        let chosen = park(arms, poll_order, &locks, wakes, until, may_wait, site);
-        // SAFETY: just chosen.
+        let chosen = park(arms, poll_order, locked, wakes, until, may_wait, site);
+        // SAFETY: we are the select, and the arm has just been chosen, by whoever won the word.
         if chosen.is_some_and(|chosen| unsafe { arms[chosen].0.settle(site) }) {
             return chosen;
         }
@@ -175,12 +176,12 @@ fn run(
     }
 }
 
-/// Steps 3 and 4. The locks are held; afterwards they are not. `None`: `until` came, or has
-/// to be asked for again.
+/// Steps 3 and 4, under the locks under which no arm was found ready; afterwards they are not held.
+/// `None`: `until` came, or has to be asked for again.
 fn park(
-    arms: &[Entry<'_>],
+    arms: &[Case<'_>],
     order: &[usize],
-    locks: &Locks<'_>,
+    locked: Locked<'_>,
     wakes: Wakes,
     until: Option<Nanos>,
     may_wait: MayWait,
@@ -188,17 +189,19 @@ fn park(
 ) -> Option<usize> {
     let current = Current::also_exiting(may_wait);
     let word = SelectWord::new();
-    // By value: where there is no lock to hold it back, the select may be over, woken by
-    // the time, before `commit` has run, and `locks` gone.
-    let all = *locks;
+    let locks = locked.0;
+    // Has all it uses by value: where there is no lock to hold it back, the select may be over, woken
+    // by the time, before `commit` has run.
     let commit = move || {
-        all.unlock();
+        drop(locked);
         wakes.wake_all();
         true
     };
-    // SAFETY: the records are enqueued under the locks, which `commit` releases (see the
-    // header); whoever dequeues one and wins the word wakes us, once. Arms, word and
-    // locks stay in place until every record is out, below.
+    // SAFETY: the locks are held since each `poll` said no. The arms are in no queue: this is the
+    // first time, or `dequeue` has been called below since the last. Wakers see the records only under
+    // the locks, which `commit` releases (see the header); whoever takes one out and wins the word,
+    // or wins it because a time is up, wakes us, once. Arms and word stay in place until every record
+    // is out, below, where the locks are held again. (An arm without a lock has no queue.)
     unsafe {
         // In random order too: among arms on one channel the first in its queue wins.
         for &case in order {
@@ -211,11 +214,10 @@ fn park(
             site,
         };
         waitlock::park(wait, &word, commit);
-        locks.lock();
+        let _locked = locks.lock();
         for arm in arms {
             arm.0.dequeue();
         }
-        locks.unlock();
     }
     for arm in arms {
         arm.0.left();
@@ -236,7 +238,7 @@ fn shuffle(order: &mut [usize]) {
 struct Locks<'a>(&'a [*const RawLock]);
 
 impl<'a> Locks<'a> {
-    fn of(arms: &[Entry<'_>], room: &'a mut [*const RawLock]) -> Self {
+    fn of(arms: &[Case<'_>], room: &'a mut [*const RawLock]) -> Self {
         let mut n = 0;
         for lock in arms.iter().filter_map(|arm| arm.0.lock()) {
             let lock = ptr::from_ref(lock);
@@ -252,19 +254,27 @@ impl<'a> Locks<'a> {
         Self(&room[..n])
     }
 
-    fn lock(&self) {
+    fn lock(self) -> Locked<'a> {
         for &lock in self.0 {
-            // SAFETY: the locks' objects are borrowed by the arms.
+            // SAFETY: `of` was given references, which the arms borrow for as long as they live; and
+            // they outlive the select.
             unsafe { &*lock }.lock();
         }
+        Locked(self)
     }
+}
 
+/// All of them are held, until this is dropped.
+struct Locked<'a>(Locks<'a>);
+
+impl Drop for Locked<'_> {
     /// Releases all, in order. Reads nothing of the slice after the last release.
-    fn unlock(&self) {
-        let all = self.0;
+    fn drop(&mut self) {
+        let all = self.0.0;
         for &lock in all {
-            // SAFETY: the caller holds them all; each object lives at least until its
-            // lock is free, since the select needs the lock once more.
+            // SAFETY: a `Locked` is made by `lock`, which took them all. Each is still there: the select
+            // may go on elsewhere meanwhile (`commit`), but is not over before it has taken this lock
+            // once more; and until then the arms borrow the lock's object.
             unsafe { (*lock).unlock() };
         }
     }

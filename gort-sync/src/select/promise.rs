@@ -7,7 +7,7 @@
 //! receiving on a rendezvous channel, shows where the value goes, and waits for it.
 
 use super::arm::Arm;
-use crate::channel::{Hchan, Reserved, SendError, Sender};
+use crate::channel::{Direction, Hchan, Reserved, SendError, Sender};
 use crate::sudog::{Kind, SelectWord, Sudog};
 use crate::waitqueue::Wakes;
 use gort_runtime::{RawLock, Waiter};
@@ -50,16 +50,17 @@ impl<'a, T> PromiseArm<'a, T> {
     /// # Safety
     /// The caller holds the lock.
     pub(super) unsafe fn can_send(&self) -> bool {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the lock is held. No other reference to the state is in use.
         self.chan
-            .is_some_and(|chan| unsafe { chan.can_send_locked() })
+            .is_some_and(|chan| chan.can_send_locked(unsafe { chan.state() }))
     }
 
     /// What was promised, if the arm was chosen; once.
     pub(super) fn take_reserved(&self) -> Option<Reserved> {
         self.reserved.take().or_else(|| {
             let promised = self.sg.success.take();
-            promised.then(|| Hchan::<T>::promised(&self.sg))
+            // SAFETY: `success`, now cleared, said that the promise was won, and not asked for before.
+            promised.then(|| unsafe { Reserved::to_waiter(&self.sg) })
         })
     }
 
@@ -72,32 +73,37 @@ impl<'a, T> PromiseArm<'a, T> {
     }
 }
 
-// SAFETY: as the trait asks, each by way of `Hchan`'s own methods.
+// SAFETY: the lock is the channel's, and all is done under it by the channel's own methods, which do
+// what the trait asks; without a channel the arm is never ready, and enters no queue.
 unsafe impl<T> Arm for PromiseArm<'_, T> {
     fn lock(&self) -> Option<&RawLock> {
         self.chan.map(Hchan::raw_lock)
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: the lock is held, and all in `wakes` are woken. No other reference to
+        // the state is in use.
         let reserved = self
             .chan
-            .and_then(|chan| unsafe { chan.try_reserve_locked(wakes) });
+            .and_then(|chan| chan.try_reserve_locked(unsafe { chan.state() }, wakes));
+        let is_ready = reserved.is_some();
         self.reserved.set(reserved);
-        reserved.is_some()
+        is_ready
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         let Some(chan) = self.chan else { return };
         self.sg.enter(waiter, ptr::null_mut(), word, case);
-        // SAFETY: caller's clauses.
-        unsafe { chan.enqueue_sender(&self.sg) };
+        // SAFETY: caller's clauses: the lock is held since `poll` said no; the record is in no queue, and it
+        // and the word stay in place until `dequeue`. No other reference to the state is in use.
+        unsafe { chan.enqueue(chan.state(), Direction::Send, &self.sg) };
     }
 
     unsafe fn dequeue(&self) {
         if let Some(chan) = self.chan {
-            // SAFETY: caller's clause; the record is among the senders or out.
-            unsafe { chan.dequeue_sender(&self.sg) };
+            // SAFETY: caller's clause: the lock is held; no other reference to the state is in use. The
+            // record is among this channel's senders, or in no queue.
+            unsafe { chan.dequeue(chan.state(), Direction::Send, &self.sg) };
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::arm::{Arm, Selectable};
 use crate::channel::{
-    Hchan, Receiver, RecvError, Slot, Source, TimerChan, Tried, instant_as, receive_promised,
+    Direction, Hchan, Place, Receiver, RecvError, Source, TimerChan, Tried, instant_as,
+    receive_promised,
 };
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::{Wakes, Won};
@@ -10,25 +11,23 @@ use gort_runtime::{MayWait, Nanos, RawLock, Waiter, now};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::panic::Location;
-use std::ptr::NonNull;
 use std::time::Instant;
 
 /// A receive that takes part in a select.
 pub struct ChanRecvArm<'a, T> {
     source: Source<'a, T>,
     sg: Sudog,
-    slot: Slot<T>,
+    place: Place<T>,
     got: Cell<Got>,
 }
 
 /// What has come of the arm so far.
-#[derive(Clone, Copy)]
 enum Got {
     Nothing,
-    /// A value, which lies in the slot.
+    /// A value, which lies in the place.
     Value,
     /// A sender that has been won but has yet to come by its value.
-    Promise(NonNull<Sudog>, MayWait),
+    Promise(Won, MayWait),
     /// There is such a sender, for whose value the caller may not wait.
     Refused,
     /// That no value will come any more.
@@ -43,7 +42,7 @@ impl<T> std::fmt::Debug for ChanRecvArm<'_, T> {
 
 impl<T> ChanRecvArm<'_, T> {
     fn place(&self) -> *mut T {
-        self.slot.get().cast()
+        self.place.get().cast()
     }
 
     pub(super) fn record(&self) -> &Sudog {
@@ -56,8 +55,8 @@ impl<T> ChanRecvArm<'_, T> {
     /// The caller holds the lock.
     pub(super) unsafe fn can_recv(&self) -> bool {
         match self.source {
-            // SAFETY: caller's clause.
-            Source::Chan(chan) => unsafe { chan.can_recv_locked() },
+            // SAFETY: caller's clause: the lock is held. No other reference to the state is in use.
+            Source::Chan(chan) => chan.can_recv_locked(unsafe { chan.state() }),
             Source::At(at) => at.due().is_some_and(|due| now() >= due),
             Source::Timer(timer) => timer.due().is_some_and(|due| now() >= due),
             Source::Done(event) => event.how_locked().is_some(),
@@ -68,7 +67,8 @@ impl<T> ChanRecvArm<'_, T> {
     /// The message of a timer channel, if one could be taken; says whether.
     fn fill(&self, taken: Option<Instant>) -> bool {
         if let Some(instant) = taken {
-            // SAFETY: the slot is ours and empty.
+            // SAFETY: the place is in the arm, and empty: an arm that has a value is chosen, and asked for
+            // no other.
             unsafe { self.place().write(instant_as(instant)) };
             self.got.set(Got::Value);
         }
@@ -78,16 +78,17 @@ impl<T> ChanRecvArm<'_, T> {
     /// # Safety
     /// As for `poll`.
     unsafe fn poll_chan(&self, chan: &Hchan<T>, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses; the slot is ours and empty.
-        self.got.set(
-            match unsafe { chan.try_recv_locked(self.place(), wakes, MayWait::get()) } {
-                Tried::Done => Got::Value,
-                Tried::Closed => Got::End,
-                Tried::NotReady => return false,
-                Tried::Refused => Got::Refused,
-                Tried::Promised(sender, may_wait) => Got::Promise(sender.into_raw(), may_wait),
-            },
-        );
+        // SAFETY: caller's clause: the lock is held; no other reference to the state is in use. The place
+        // is in the arm, and empty: an arm that has a value is chosen, and asked for no other.
+        let tried =
+            unsafe { chan.try_recv_locked(chan.state(), self.place(), wakes, MayWait::get()) };
+        self.got.set(match tried {
+            Tried::Done => Got::Value,
+            Tried::Closed => Got::End,
+            Tried::NotReady => return false,
+            Tried::Refused => Got::Refused,
+            Tried::Promised(sender, may_wait) => Got::Promise(sender, may_wait),
+        });
         true
     }
 
@@ -97,8 +98,9 @@ impl<T> ChanRecvArm<'_, T> {
     }
 }
 
-// SAFETY: as the trait asks, each by way of the sources' own methods; `At` and a never-ready
-// channel have no lock and no queue.
+// SAFETY: `lock`, `poll`, `enqueue` and `dequeue` go to one and the same source, whose lock it is, and
+// whose methods of these names do what the trait asks; `At` and a never-ready channel have no lock,
+// and enter no queue.
 unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     fn lock(&self) -> Option<&RawLock> {
         match self.source {
@@ -110,7 +112,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: the lock is held, and all in `wakes` are woken.
         unsafe {
             match self.source {
                 Source::Chan(chan) => self.poll_chan(chan, wakes),
@@ -130,10 +132,12 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, self.place().cast(), word, case);
-        // SAFETY: caller's clauses; `due` says when the select looks again.
+        // SAFETY: caller's clauses: the lock is held since `poll` said no; the record is in no queue, and it
+        // and the word stay in place until `dequeue`. No other reference to the state is in use. `due`
+        // tells the select when to look again.
         unsafe {
             match self.source {
-                Source::Chan(chan) => chan.enqueue_receiver(&self.sg),
+                Source::Chan(chan) => chan.enqueue(chan.state(), Direction::Recv, &self.sg),
                 Source::Timer(timer) => timer.enqueue(&self.sg),
                 Source::Done(event) => event.enqueue(&self.sg),
                 Source::At(_) | Source::Never => {}
@@ -142,10 +146,11 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause; the record is among the waiters or out.
+        // SAFETY: caller's clause: the lock is held; no other reference to the state is in use. The record
+        // is where `enqueue` has put it, or in no queue.
         unsafe {
             match self.source {
-                Source::Chan(chan) => chan.dequeue_receiver(&self.sg),
+                Source::Chan(chan) => chan.dequeue(chan.state(), Direction::Recv, &self.sg),
                 Source::Timer(timer) => timer.dequeue(&self.sg),
                 Source::Done(event) => event.dequeue(&self.sg),
                 Source::At(_) | Source::Never => {}
@@ -154,10 +159,10 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     unsafe fn settle(&self, site: &'static Location<'static>) -> bool {
-        let got = match self.got.get() {
-            // SAFETY: `poll` won the sender, and the place is ours and empty.
+        let got = match self.got.replace(Got::Nothing) {
+            // SAFETY: `poll` won the sender, which has promised a value. The place is in the arm, and
+            // empty.
             Got::Promise(sender, may_wait) => unsafe {
-                let sender = Won::from_raw(sender);
                 if receive_promised(sender, self.place().cast(), may_wait, site) {
                     Got::Value
                 } else {
@@ -172,8 +177,9 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
             Got::Nothing if self.sg.success.get() => Got::Value,
             got => got,
         };
+        let is_over = !matches!(got, Got::Nothing);
         self.got.set(got);
-        !matches!(got, Got::Nothing)
+        is_over
     }
 
     #[inline]
@@ -197,7 +203,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
 impl<T> Drop for ChanRecvArm<'_, T> {
     fn drop(&mut self) {
         if self.take_filled() {
-            // SAFETY: a value was moved in and nobody took it.
+            // SAFETY: `Got::Value`, now cleared, said that a value was moved in and nobody has taken it.
             unsafe { self.place().drop_in_place() };
         }
     }
@@ -214,7 +220,7 @@ impl<T> Selectable for Receiver<T> {
         ChanRecvArm {
             source: self.source(),
             sg: Sudog::new(),
-            slot: UnsafeCell::new(MaybeUninit::uninit()),
+            place: UnsafeCell::new(MaybeUninit::uninit()),
             got: Cell::new(Got::Nothing),
         }
     }
@@ -226,7 +232,7 @@ impl<T> Selectable for Receiver<T> {
         if !arm.take_filled() {
             return Err(RecvError);
         }
-        // SAFETY: a value was moved in, and what said so is cleared.
+        // SAFETY: `Got::Value`, now cleared, said that a value was moved in and nobody has taken it.
         Ok(unsafe { arm.place().read() })
     }
 }

@@ -1,7 +1,7 @@
 //! Sending as an arm.
 
 use super::arm::Arm;
-use crate::channel::{Hchan, SendError, Sender, Slot, Tried};
+use crate::channel::{Direction, Hchan, Place, SendError, Sender, Tried};
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::Wakes;
 use gort_runtime::{RawLock, Waiter};
@@ -59,7 +59,7 @@ target_through!(&S, &mut S, Box<S>, Arc<S>, Rc<S>);
 /// Where the value lies until it is sent.
 enum Value<T> {
     /// In the arm, which drops it if the arm loses.
-    Owned(Slot<T>),
+    Owned(Place<T>),
     /// In a variable of the caller's, which keeps it if the arm loses.
     Place(*const T),
     /// Not any more, or never.
@@ -128,10 +128,11 @@ impl<'a, T> SendArm<'a, T> {
             return Ok(());
         }
         match std::mem::replace(&mut self.value, Value::Gone) {
-            // SAFETY: not sent, so the value is there; it is moved out once, since
-            // the arm forgets where it was.
+            // SAFETY: made with a value, which is still there, as it was not sent; it is moved out once,
+            // since the arm forgets where it was.
             Value::Owned(slot) => Err(SendError(unsafe { slot.into_inner().assume_init() })),
-            // SAFETY: as above; the arm was chosen, and its owner forgets the variable (`place`).
+            // SAFETY: the clauses of `place`: a value is there that nobody else moves; it was not sent; and
+            // the caller, who calls this of the chosen arm only, forgets the variable.
             Value::Place(place) => Err(SendError(unsafe { place.read() })),
             Value::Gone => unreachable!("the result of an arm is taken once"),
         }
@@ -148,7 +149,8 @@ impl<'a, T> SendArm<'a, T> {
     }
 }
 
-// SAFETY: as the trait asks, each by way of `Hchan`'s own methods.
+// SAFETY: the lock is the channel's, and all is done under it by the channel's own methods, which do
+// what the trait asks; without a channel the arm is never ready, and enters no queue.
 unsafe impl<T> Arm for SendArm<'_, T> {
     fn lock(&self) -> Option<&RawLock> {
         self.chan.map(Hchan::raw_lock)
@@ -158,9 +160,10 @@ unsafe impl<T> Arm for SendArm<'_, T> {
         let Some(chan) = self.chan else {
             return false;
         };
-        // SAFETY: the caller holds the lock, and wakes; the value is there until it is
-        // sent, once.
-        let tried = unsafe { chan.try_send_locked(self.elem(), wakes) };
+        // SAFETY: caller's clauses: the lock is held, and all in `wakes` are woken; no other reference to
+        // the state is in use. The value is there until it is sent, which `sent` tells: the arm is then
+        // chosen, and polled no more.
+        let tried = unsafe { chan.try_send_locked(chan.state(), self.elem(), wakes) };
         self.sent.set(matches!(tried, Tried::Done));
         matches!(tried, Tried::Done | Tried::Closed)
     }
@@ -168,14 +171,16 @@ unsafe impl<T> Arm for SendArm<'_, T> {
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         let Some(chan) = self.chan else { return };
         self.sg.enter(waiter, self.elem().cast(), word, case);
-        // SAFETY: caller's clauses.
-        unsafe { chan.enqueue_sender(&self.sg) };
+        // SAFETY: caller's clauses: the lock is held since `poll` said no; the record is in no queue, and it
+        // and the word stay in place until `dequeue`. No other reference to the state is in use.
+        unsafe { chan.enqueue(chan.state(), Direction::Send, &self.sg) };
     }
 
     unsafe fn dequeue(&self) {
         if let Some(chan) = self.chan {
-            // SAFETY: caller's clause; the record is among the senders or out.
-            unsafe { chan.dequeue_sender(&self.sg) };
+            // SAFETY: caller's clause: the lock is held; no other reference to the state is in use. The
+            // record is among this channel's senders, or in no queue.
+            unsafe { chan.dequeue(chan.state(), Direction::Send, &self.sg) };
         }
     }
 }
@@ -185,7 +190,7 @@ impl<T> Drop for SendArm<'_, T> {
         if let Value::Owned(slot) = &mut self.value
             && !(self.sent.get() || self.sg.success.get())
         {
-            // SAFETY: not sent, so the value is there, and it is the arm's.
+            // SAFETY: made with a value, which is still there, as it was not sent, and is the arm's.
             unsafe { slot.get_mut().assume_init_drop() };
         }
     }

@@ -66,8 +66,9 @@ impl fmt::Debug for AcquireArm<'_> {
     }
 }
 
-// SAFETY: as the trait asks, each by way of `Sema`'s own methods. Between `poll` and `enqueue`
-// the select keeps the lock, so the word is still frozen as `enqueue` wants it.
+// SAFETY: the lock is the semaphore's, and all is done under it: `poll` takes the permits or freezes the
+// word, and between it and `enqueue` the select keeps the lock, so the word is still frozen, and nobody
+// gives back without looking at the queue.
 unsafe impl Arm for AcquireArm<'_> {
     fn lock(&self) -> Option<&RawLock> {
         Some(self.sema().state().raw())
@@ -75,7 +76,7 @@ unsafe impl Arm for AcquireArm<'_> {
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
         let sema = self.sema();
-        // SAFETY: the select holds the lock.
+        // SAFETY: caller's clause: the lock is held. The reference is used here only.
         let tried = sema.try_locked(unsafe { sema.state().held() }, self.n);
         self.taken.set(tried.is_ok());
         matches!(tried, Ok(()) | Err(Refused::Closed))
@@ -83,7 +84,8 @@ unsafe impl Arm for AcquireArm<'_> {
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, asks(self.n), word, case);
-        // SAFETY: the select holds the lock, and keeps the record in place until `dequeue`.
+        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in place with
+        // its word until `dequeue`. The reference is used here only.
         unsafe { self.sema().state().held().queue().push_back(&self.sg) };
     }
 
@@ -91,7 +93,8 @@ unsafe impl Arm for AcquireArm<'_> {
         if !self.sg.is_queued() {
             return;
         }
-        // SAFETY: the select holds the lock; the record is in the semaphore's queue.
+        // SAFETY: caller's clause: the lock is held, until we return, and the reference is the only one in
+        // use. The record is in this queue, where `enqueue` has put it.
         let state = unsafe {
             let state = self.sema().state().held();
             state.queue().remove(&self.sg);

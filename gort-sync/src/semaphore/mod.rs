@@ -49,7 +49,8 @@ pub struct Semaphore {
 // SAFETY: a handle gives access to a `Sema`, which is Send and Sync, and may be the one that
 // drops it.
 unsafe impl Send for Semaphore {}
-// SAFETY: as above.
+// SAFETY: a shared handle gives access to a `Sema`, which is Sync, and may be cloned into one that drops
+// it, which is Send.
 unsafe impl Sync for Semaphore {}
 impl UnwindSafe for Semaphore {}
 impl RefUnwindSafe for Semaphore {}
@@ -108,7 +109,7 @@ impl Semaphore {
     }
 
     fn sema(&self) -> &Sema {
-        // SAFETY: alive while there are handles.
+        // SAFETY: a `Sema` is there while it has handles, and this is one (invariant 5 in `sema.rs`).
         unsafe { self.sema.as_ref() }
     }
 
@@ -126,7 +127,7 @@ impl Semaphore {
         {
             panic!("{}", AcquireError::from(refused));
         }
-        // SAFETY: taken above.
+        // SAFETY: `n` permits were taken above, for this: nothing was refused.
         unsafe { Permit::new(self, n) }
     }
 
@@ -137,7 +138,7 @@ impl Semaphore {
     #[inline]
     pub fn try_acquire(&self, n: usize) -> Result<Permit, AcquireError> {
         self.sema().try_acquire(n)?;
-        // SAFETY: taken above.
+        // SAFETY: `n` permits were taken above, for this: nothing was refused.
         Ok(unsafe { Permit::new(self, n) })
     }
 
@@ -163,7 +164,7 @@ impl Semaphore {
         if !sema.try_take(n) {
             sema.acquire_slow(n, Some(deadline_after(timeout)), Location::caller())?;
         }
-        // SAFETY: taken above.
+        // SAFETY: `n` permits were taken above, for this: nothing was refused.
         Ok(unsafe { Permit::new(self, n) })
     }
 
@@ -253,7 +254,7 @@ impl Clone for Semaphore {
 
 impl Drop for Semaphore {
     fn drop(&mut self) {
-        // SAFETY: this handle was counted, and ends here.
+        // SAFETY: this handle was counted, by `new` or `clone`, and ends here.
         unsafe { Sema::handle_gone(self.sema) };
     }
 }

@@ -32,9 +32,9 @@ pub struct Permit {
     n: usize,
 }
 
-// SAFETY: only the `Sema` is reached, which is Sync, and that by what may happen anywhere.
+// SAFETY: only the `Sema` is reached through it, which is Send and Sync, and may be dropped through it.
 unsafe impl Send for Permit {}
-// SAFETY: as above; a shared permit only tells its number.
+// SAFETY: a shared permit only tells its number.
 unsafe impl Sync for Permit {}
 impl UnwindSafe for Permit {}
 impl RefUnwindSafe for Permit {}
@@ -60,7 +60,8 @@ impl Permit {
     pub fn forget(self) {
         let this = ManuallyDrop::new(self);
         if this.n != 0 {
-            // SAFETY: the permits are out, and with `this` nobody has them any more.
+            // SAFETY: `n` permits, at least one, are out for this `Permit`, which is not dropped and not used
+            // again.
             unsafe { Sema::forget(this.sema, this.n) };
         }
     }
@@ -106,7 +107,7 @@ impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
         if self.n != 0 {
-            // SAFETY: the permits are out, and this was what held them.
+            // SAFETY: `n` permits, at least one, are out for this `Permit`, which ends here.
             unsafe { Sema::give_back(self.sema, self.n) };
         }
     }

@@ -69,11 +69,11 @@ pub(super) enum Refused {
 pub(super) struct Sema {
     word: AtomicUsize,
     handles: AtomicUsize,
-    state: WaitLock<State>,
+    state: WaitLock<SemaState>,
 }
 
 /// What the lock protects.
-pub(super) struct State {
+pub(super) struct SemaState {
     /// A record's `elem` is the number of permits that its waiter asks for.
     queue: WaitQueue,
     /// Permits there and out.
@@ -87,7 +87,7 @@ impl Sema {
         NonNull::from(Box::leak(Box::new(Self {
             word: AtomicUsize::new(n * ONE),
             handles: AtomicUsize::new(1),
-            state: WaitLock::new(State {
+            state: WaitLock::new(SemaState {
                 queue: WaitQueue::new(),
                 total: n,
             }),
@@ -107,7 +107,7 @@ impl Sema {
     /// # Safety
     /// It was counted, and is not used afterwards.
     pub(super) unsafe fn handle_gone(this: NonNull<Self>) {
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the handle was counted, and with a handle the semaphore is there.
         let sema = unsafe { this.as_ref() };
         if sema.handles.fetch_sub(1, AcqRel) != 1 {
             return;
@@ -119,7 +119,7 @@ impl Sema {
         state.total += 1;
         sema.word.store((word & !QUEUED) | ORPHANED, Release);
         drop(state);
-        // SAFETY: the permit is out, and the flag is set.
+        // SAFETY: the permit was made above and is out, and is used no more; we have set `ORPHANED`.
         unsafe { Self::give_back_orphaned(this, 1) };
     }
 
@@ -155,10 +155,10 @@ impl Sema {
     /// Gives back `n` permits.
     ///
     /// # Safety
-    /// They are out, `n` is not 0, and `this` is not used for them afterwards.
+    /// They are out, `n` is not 0, and they are used up: nobody else gives them back or forgets them.
     #[inline]
     pub(super) unsafe fn give_back(this: NonNull<Self>, n: usize) {
-        // SAFETY: permits are out (invariant 5).
+        // SAFETY: caller's clause: permits are out; while they are the semaphore is there (invariant 5).
         let word = unsafe { &this.as_ref().word };
         let mut seen = word.load(Relaxed);
         while seen & (QUEUED | ORPHANED) == 0 {
@@ -168,7 +168,8 @@ impl Sema {
                 Err(now) => seen = now,
             }
         }
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clauses: the permits are out, at least one, and used up here; no attempt above has
+        // given them back.
         unsafe { Self::give_back_slow(this, n) };
     }
 
@@ -176,13 +177,15 @@ impl Sema {
     /// As for [`give_back`](Self::give_back).
     #[cold]
     unsafe fn give_back_slow(this: NonNull<Self>, n: usize) {
-        // SAFETY: permits are out until they are given back, under the lock or by
-        // `give_back_orphaned`; see "freed memory" in the header.
+        // SAFETY: caller's clause: permits are out. They are until they are given back, under the lock or by
+        // `give_back_orphaned`, and so long the semaphore is there; as for the unlocking, see "freed
+        // memory" in the header.
         let sema = unsafe { this.as_ref() };
         let state = sema.state.lock();
         if sema.word.load(Acquire) & ORPHANED != 0 {
             drop(state);
-            // SAFETY: caller's clause; we have seen the flag.
+            // SAFETY: caller's clauses: the permits are out, at least one, and used up here. We have seen
+            // `ORPHANED`.
             return unsafe { Self::give_back_orphaned(this, n) };
         }
         // `sema` is not touched after that: the semaphore may be gone.
@@ -193,7 +196,8 @@ impl Sema {
     /// As for [`give_back`](Self::give_back), and the caller has seen (or set) `ORPHANED`.
     #[cold]
     unsafe fn give_back_orphaned(this: NonNull<Self>, n: usize) {
-        // SAFETY: permits are out. `total` has come to rest before the flag was set.
+        // SAFETY: caller's clause: permits are out, so the semaphore is there. `total` is read without the lock:
+        // caller's clause: `ORPHANED` is set, and was seen; it was set after the last change of `total`.
         let (word, total) = unsafe {
             let sema = this.as_ref();
             (&sema.word, sema.state.with(|state| (*state).total))
@@ -202,8 +206,9 @@ impl Sema {
         loop {
             match word.compare_exchange_weak(seen, seen + n * ONE, AcqRel, Relaxed) {
                 Ok(_) if permits(seen) + n == total => {
-                    // SAFETY: no handle, no permit is left, so nobody knows of it; the others'
-                    // compare-and-swaps come before ours.
+                    // SAFETY: made by `new` as a `Box`. No handle is left (`ORPHANED`), and no permit, as all
+                    // of `total` are there; so nobody knows of it, and only who brings them all frees it. The
+                    // others' last uses, their compare-and-swaps, come before ours, which acquires.
                     return drop(unsafe { Box::from_raw(this.as_ptr()) });
                 }
                 // `word` must not be touched below: the semaphore may be gone.
@@ -218,14 +223,15 @@ impl Sema {
     /// # Safety
     /// As for [`give_back`](Self::give_back).
     pub(super) unsafe fn forget(this: NonNull<Self>, n: usize) {
-        // SAFETY: the permits are out until `total` says otherwise, under the lock; see
-        // "freed memory" in the header.
+        // SAFETY: caller's clause: permits are out. They are until `total` says otherwise, under the lock, and so
+        // long the semaphore is there; as for the unlocking, see "freed memory" in the header.
         let sema = unsafe { this.as_ref() };
         let mut state = sema.state.lock();
         if sema.word.load(Acquire) & ORPHANED != 0 {
             // Nobody can want them, and `total` stands still.
             drop(state);
-            // SAFETY: caller's clause; we have seen the flag.
+            // SAFETY: caller's clauses: the permits are out, at least one, and used up here. We have seen
+            // `ORPHANED`.
             return unsafe { Self::give_back_orphaned(this, n) };
         }
         state.total -= n;
@@ -266,7 +272,7 @@ impl Sema {
     }
 
     /// The lock and what it protects.
-    pub(super) fn state(&self) -> &WaitLock<State> {
+    pub(super) fn state(&self) -> &WaitLock<SemaState> {
         &self.state
     }
 
@@ -281,7 +287,7 @@ impl Sema {
 
     /// Takes `n` permits if they are there and nobody waits who could be served.
     /// Otherwise the word stays frozen, so that the caller may enter the queue under the same lock.
-    pub(super) fn try_locked(&self, state: &State, n: usize) -> Result<(), Refused> {
+    pub(super) fn try_locked(&self, state: &SemaState, n: usize) -> Result<(), Refused> {
         let word = self.freeze();
         if state.next().is_none() && (word & CLOSED != 0 || permits(word) >= n) {
             let closed = word & CLOSED != 0;
@@ -294,7 +300,7 @@ impl Sema {
 
     /// Gives `more` permits and those that are there to the first in the queue, as far as
     /// they go; the served are taken out into `woken`, to be woken without the lock.
-    pub(super) fn serve(&self, state: &mut State, more: usize, woken: &Wakes) {
+    pub(super) fn serve(&self, state: &mut SemaState, more: usize, woken: &Wakes) {
         let word = self.freeze();
         let mut left = permits(word) + more;
         let total = state.total;
@@ -316,7 +322,7 @@ impl Sema {
     }
 
     /// [`serve`](Self::serve), and wakes the served. After that the semaphore may be gone.
-    pub(super) fn serve_and_wake(&self, mut state: Held<'_, State>, more: usize) {
+    pub(super) fn serve_and_wake(&self, mut state: Held<'_, SemaState>, more: usize) {
         let woken = Wakes::new();
         self.serve(&mut state, more, &woken);
         drop(state);
@@ -324,7 +330,7 @@ impl Sema {
     }
 }
 
-impl State {
+impl SemaState {
     /// The queue, for those who have been refused under the same lock.
     pub(super) fn queue(&mut self) -> &mut WaitQueue {
         &mut self.queue

@@ -1,6 +1,6 @@
 //! Waiting for permits.
 
-use super::sema::{Refused, Sema, State, asks};
+use super::sema::{Refused, Sema, SemaState, asks};
 use crate::waitlock::{End, Wait, Waited};
 use gort_runtime::{Current, Nanos, WaitReason, now};
 use std::panic::Location;
@@ -28,7 +28,7 @@ impl Sema {
             Err(Refused::NotNow) => {}
             tried => return tried,
         }
-        match state.wait(wait, State::queue, End::Back, asks(n)) {
+        match state.wait(wait, SemaState::queue, End::Back, asks(n)) {
             Waited::Woken(true) => Ok(()),
             Waited::Woken(false) => Err(Refused::Closed),
             Waited::Expired(state) => {

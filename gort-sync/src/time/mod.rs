@@ -2,10 +2,9 @@
 //!
 //! They are thin: what they share is the channel in `channel/timer.rs`.
 
-mod call;
+mod callback;
 mod ticker;
 mod timer;
 
-pub use call::after_func;
 pub use ticker::{Ticker, tick};
-pub use timer::Timer;
+pub use timer::{Timer, after_func};

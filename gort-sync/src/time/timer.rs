@@ -1,6 +1,6 @@
-//! `Timer`: one message at a time that can be moved or called off.
+//! `Timer`: one message at a time, or one call of a function, that can be moved or called off.
 
-use super::call::Call;
+use super::callback::Callback;
 use crate::channel::{Receiver, RecvError, Repeat, Source, TimerChan, TryRecvError, never};
 use crate::select::{ChanRecvArm, Selectable};
 use gort_runtime::{Timed, deadline_after};
@@ -30,13 +30,13 @@ use std::time::{Duration, Instant};
 pub struct Timer {
     receiver: Receiver<Instant>,
     /// Made by `after_func`; the receiver is never ready.
-    call: Option<Arc<Timed<Call>>>,
+    call: Option<Arc<Timed<Callback>>>,
 }
 
 /// What a timer does when it is due.
 enum Kind<'a> {
     Deliver(&'a TimerChan),
-    Call(&'a Arc<Timed<Call>>),
+    Call(&'a Arc<Timed<Callback>>),
 }
 
 impl UnwindSafe for Timer {}
@@ -52,18 +52,11 @@ impl Timer {
         }
     }
 
-    pub(super) fn of_call(call: Arc<Timed<Call>>) -> Self {
-        Self {
-            receiver: never(),
-            call: Some(call),
-        }
-    }
-
     fn kind(&self) -> Kind<'_> {
         match (&self.call, self.receiver.source()) {
             (Some(call), _) => Kind::Call(call),
             (None, Source::Timer(chan)) => Kind::Deliver(chan),
-            _ => unreachable!("made by `new` or `of_call`"),
+            _ => unreachable!("made by `new` or `after_func`"),
         }
     }
 
@@ -127,6 +120,35 @@ impl Timer {
     /// `Empty` if it has not.
     pub fn try_recv(&self) -> Result<Instant, TryRecvError> {
         self.receiver.try_recv()
+    }
+}
+
+/// Calls `f` in a goroutine of its own, `d` from now. Go's `time.AfterFunc`.
+///
+/// [`Timer::stop`] on the result is true if it has prevented the call; [`Timer::reset`] has
+/// `f` called once more, `d` from then, or moves the call that is pending. Calls of `f` do not
+/// overlap: one that is due while the last still runs waits for it. Dropping the timer changes
+/// nothing. A panic in `f` ends its goroutine, and nothing else.
+///
+/// A call that is pending is no goroutine. If no stack can be had for one when it is due, it is
+/// made as soon as one can.
+///
+/// # Examples
+/// ```
+/// use gort::time::after_func;
+/// use std::time::Duration;
+///
+/// let watchdog = after_func(Duration::from_secs(3600), || eprintln!("still at it"));
+/// // … the work …
+/// assert!(watchdog.stop(), "it never barked");
+/// ```
+#[track_caller]
+pub fn after_func<F: FnMut() + Send + 'static>(d: Duration, f: F) -> Timer {
+    let call = Callback::new(Box::new(f));
+    call.arm(deadline_after(d));
+    Timer {
+        receiver: never(),
+        call: Some(call),
     }
 }
 

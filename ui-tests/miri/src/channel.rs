@@ -15,7 +15,7 @@ pub struct SendError<T>(pub T);
 #[derive(Debug, PartialEq)]
 pub struct RecvError;
 
-pub(crate) type Slot<T> = UnsafeCell<MaybeUninit<T>>;
+pub(crate) type Place<T> = UnsafeCell<MaybeUninit<T>>;
 
 pub(crate) enum Tried {
     Done,
@@ -23,7 +23,16 @@ pub(crate) enum Tried {
     Closed,
 }
 
+#[derive(Clone, Copy)]
+pub(crate) enum Direction {
+    Send,
+}
+
+/// What the real channel's lock protects; here nothing is locked.
+pub(crate) struct ChanState;
+
 pub(crate) struct Hchan<T> {
+    state: ChanState,
     buffer: RefCell<VecDeque<T>>,
     capacity: usize,
     closed: Cell<bool>,
@@ -36,28 +45,34 @@ impl<T> Hchan<T> {
     }
 
     /// # Safety
+    /// None; the real one has some.
+    pub(crate) unsafe fn state(&self) -> &ChanState {
+        &self.state
+    }
+
+    /// # Safety
     /// `elem` points to a value, which is gone if the answer is `Done`.
-    pub(crate) unsafe fn try_send_locked(&self, elem: *mut T, _: &Wakes) -> Tried {
+    pub(crate) unsafe fn try_send_locked(&self, _: &ChanState, elem: *mut T, _: &Wakes) -> Tried {
         if self.closed.get() {
             return Tried::Closed;
         }
         if self.buffer.borrow().len() == self.capacity {
             return Tried::Full;
         }
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: `elem` points to a value, which is moved once.
         self.buffer.borrow_mut().push_back(unsafe { elem.read() });
         Tried::Done
     }
 
     /// # Safety
-    /// The record stays until `dequeue_sender`.
-    pub(crate) unsafe fn enqueue_sender(&self, sg: &Sudog) {
+    /// The record stays until `dequeue`.
+    pub(crate) unsafe fn enqueue(&self, _: &ChanState, _: Direction, sg: &Sudog) {
         self.senders.borrow_mut().push(sg);
     }
 
     /// # Safety
     /// None; the real one has some.
-    pub(crate) unsafe fn dequeue_sender(&self, sg: &Sudog) {
+    pub(crate) unsafe fn dequeue(&self, _: &ChanState, _: Direction, sg: &Sudog) {
         self.senders
             .borrow_mut()
             .retain(|one| !std::ptr::eq(*one, sg));
@@ -76,6 +91,7 @@ pub struct Receiver<T>(Rc<Hchan<T>>);
 
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let chan = Rc::new(Hchan {
+        state: ChanState,
         buffer: RefCell::default(),
         capacity,
         closed: Cell::new(false),

@@ -2,8 +2,8 @@
 
 #[path = "../../../gort-sync/src/select/arm.rs"]
 pub mod arm;
-#[path = "../../../gort-sync/src/select/entry.rs"]
-pub mod entry;
+#[path = "../../../gort-sync/src/select/case.rs"]
+pub mod case;
 #[path = "../../../gort-sync/src/select/macro_support.rs"]
 pub mod macro_support;
 #[path = "../../../gort-sync/src/select/send.rs"]
@@ -12,7 +12,7 @@ pub mod send;
 use crate::sudog::SelectWord;
 use crate::waitqueue::Wakes;
 use crate::{PEER, Waiter};
-use entry::Entry;
+use case::Case;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub mod promise {
             // SAFETY: the value is there, and forgotten if it was sent.
             match self
                 .0
-                .map(|chan| unsafe { chan.try_send_locked(elem, &Wakes) })
+                .map(|chan| unsafe { chan.try_send_locked(chan.state(), elem, &Wakes) })
             {
                 Some(Tried::Done) => Ok(()),
                 _ => Err(SendError(ManuallyDrop::into_inner(value))),
@@ -77,7 +77,7 @@ pub enum Order {
 }
 
 /// The arms in turn, from one that is another each time unless the order is biased.
-pub fn choose<const N: usize>(arms: [Entry<'_>; N], wait: Wait, order: Order) -> Option<usize> {
+pub fn choose<const N: usize>(arms: [Case<'_>; N], wait: Wait, order: Order) -> Option<usize> {
     static TURN: AtomicUsize = AtomicUsize::new(0);
     let first = match order {
         Order::Random => TURN.fetch_add(1, Relaxed),

@@ -1,6 +1,6 @@
 //! What sees to it that an arm takes part in one select only.
 //!
-//! A second one could send the value again that the first has sent. So a select does not take arms but entries, and
+//! A second one could send the value again that the first has sent. So a select does not take arms but cases, and
 //! takes them by value; only an arm in a [`OneShot`] gives one, once. That holds against any safe caller, whatever it
 //! calls and in whatever order: `gort::__macro` is in everybody's reach.
 
@@ -9,9 +9,9 @@ use std::fmt;
 use std::mem;
 
 /// An arm that has been in no select before, for one.
-pub struct Entry<'a>(pub(super) &'a mut (dyn Arm + 'a));
+pub struct Case<'a>(pub(super) &'a mut (dyn Arm + 'a));
 
-impl<'a> Entry<'a> {
+impl<'a> Case<'a> {
     /// # Safety
     /// The arm has been in no select.
     pub(super) unsafe fn of(arm: &'a mut (dyn Arm + 'a)) -> Self {
@@ -19,9 +19,9 @@ impl<'a> Entry<'a> {
     }
 }
 
-impl fmt::Debug for Entry<'_> {
+impl fmt::Debug for Case<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Entry { .. }")
+        f.write_str("Case { .. }")
     }
 }
 
@@ -45,13 +45,14 @@ impl<A: Arm> OneShot<A> {
     /// # Panics
     /// If the arm has been in a select, or asked for its result.
     #[inline]
-    pub fn enter(&mut self) -> Entry<'_> {
+    pub fn enter(&mut self) -> Case<'_> {
         assert!(
             !mem::replace(&mut self.used, true),
             "an arm of `select!` is used twice"
         );
-        // SAFETY: just asserted, and nobody else sees the arm.
-        unsafe { Entry::of(&mut self.arm) }
+        // SAFETY: the arm has been in no select: it was new when it came in here, gets out nowhere but
+        // here, and not before, as was just asserted.
+        unsafe { Case::of(&mut self.arm) }
     }
 
     /// The arm, to be asked for its result. It enters no select any more: it may have nothing to send.

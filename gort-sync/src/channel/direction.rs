@@ -1,0 +1,20 @@
+//! Sending or receiving: most of an operation is the same for both.
+
+use gort_runtime::WaitReason;
+
+/// Which way a value goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Send,
+    Recv,
+}
+
+impl Direction {
+    #[inline]
+    pub(super) fn reason(self) -> WaitReason {
+        match self {
+            Self::Send => WaitReason::ChanSend,
+            Self::Recv => WaitReason::ChanReceive,
+        }
+    }
+}
