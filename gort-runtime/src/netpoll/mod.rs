@@ -22,6 +22,6 @@ pub(crate) use desc::Slot;
 pub(crate) use desc::{Desc, NEVER};
 #[cfg(not(loom))]
 pub(crate) use poll::{
-    Entry, Waiting, blocked, has_waiters, interrupt, look, open, overdue, poll, replace_by_dead,
+    Place, Waiting, blocked, has_waiters, interrupt, look, open, overdue, poll, replace_by_dead,
     retire, somebody_blocked, unblocked, unwatch, watch,
 };

@@ -47,22 +47,22 @@ fn epoll() -> io::Result<&'static Epoll> {
 
 /// A descriptor's place in the table.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct Place {
     index: u32,
     pub(crate) desc: &'static Desc,
 }
 
 /// A free place in the table, for one owner, who gives it to [`retire`].
-pub(crate) fn open() -> io::Result<Entry> {
+pub(crate) fn open() -> io::Result<Place> {
     let Some((index, desc)) = table::take() else {
         return Err(io::ErrorKind::OutOfMemory.into());
     };
     desc.open();
-    Ok(Entry { index, desc })
+    Ok(Place { index, desc })
 }
 
 /// Edges of `fd` from now on make `entry` ready.
-pub(crate) fn watch(fd: BorrowedFd<'_>, entry: Entry) -> io::Result<()> {
+pub(crate) fn watch(fd: BorrowedFd<'_>, entry: Place) -> io::Result<()> {
     let data = u64::from(entry.desc.generation()) << 32 | u64::from(entry.index);
     epoll()?.add(fd, data)
 }
@@ -75,7 +75,7 @@ pub(crate) fn unwatch(fd: BorrowedFd<'_>) {
 }
 
 /// The entry's descriptor is not watched any more.
-pub(crate) fn retire(entry: Entry) {
+pub(crate) fn retire(entry: Place) {
     entry.desc.retire();
     table::put(entry.index);
 }

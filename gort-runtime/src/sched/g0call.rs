@@ -10,7 +10,7 @@ use std::ptr::{self, NonNull};
 use std::thread::Result;
 
 /// The call, as it travels to g0; lies on the goroutine's stack.
-struct Call<F, T> {
+struct SystemCall<F, T> {
     f: Option<F>,
     result: Option<Result<T>>,
     /// `f` is user code, and runs outside the runtime.
@@ -34,7 +34,7 @@ pub(crate) unsafe fn call_on_g0<F: FnOnce() -> T, T>(
     is_user: bool,
     f: F,
 ) -> Result<T> {
-    let mut call = Call {
+    let mut call = SystemCall {
         f: Some(f),
         result: None,
         is_user,
@@ -49,7 +49,7 @@ pub(crate) unsafe fn call_on_g0<F: FnOnce() -> T, T>(
     }
 }
 
-fn run_of<F: FnOnce() -> T, T>(_: &Call<F, T>) -> arch::OnG0Fn {
+fn run_of<F: FnOnce() -> T, T>(_: &SystemCall<F, T>) -> arch::OnG0Fn {
     run::<F, T>
 }
 
@@ -62,10 +62,10 @@ unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) 
         throw("g0 without an M")
     };
     let gp = m.curg.replace(ptr::null_mut());
-    // SAFETY: `call_on_g0` has just set it to its own `Call<F, T>`, which stays in place, and is touched
+    // SAFETY: `call_on_g0` has just set it to its own `SystemCall<F, T>`, which stays in place, and is touched
     // by nobody else, while its goroutine is switched away. Calls do not nest: on g0 there is no goroutine
     // that could make another.
-    let call = unsafe { &mut *m.system_call.get().cast::<Call<F, T>>() };
+    let call = unsafe { &mut *m.system_call.get().cast::<SystemCall<F, T>>() };
     if let Some(f) = call.f.take() {
         m.calls_for.set(gp);
         if call.is_user {

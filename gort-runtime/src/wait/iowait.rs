@@ -4,7 +4,7 @@
 //! middle, and the right to wake turned into waking. Support for `gort`, not for users.
 
 use crate::api::start::ensure_started;
-use crate::netpoll::{self, Desc, Entry, NEVER, Slot, Waiting};
+use crate::netpoll::{self, Desc, NEVER, Place, Slot, Waiting};
 use crate::proc::m::M;
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
@@ -43,7 +43,7 @@ pub enum Interrupted {
 pub struct PollDesc {
     /// Its owner keeps it open while we are here.
     fd: RawFd,
-    entry: Entry,
+    entry: Place,
     not_watched: Option<i32>,
 }
 
