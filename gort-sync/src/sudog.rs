@@ -164,3 +164,13 @@ impl Sudog {
         unsafe { self.word() }.is_none_or(|word| word.win(self.case.get()))
     }
 }
+
+/// In a model a record that ends in a queue is found out.
+#[cfg(loom)]
+impl Drop for Sudog {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(!self.queued.get(), "left in a queue");
+        }
+    }
+}
