@@ -1,6 +1,6 @@
 //! Models of `mutex/` and `word/mutex.rs`, as they are.
 
-use super::{Data, explore};
+use super::{Data, explore, explore_far};
 use crate::mutex::{Mutex, MutexGuard};
 use crate::runtime_loom::starves;
 use crate::select::macro_support::recv;
@@ -18,8 +18,12 @@ enum How {
     Starve,
     /// Waits, with a limit.
     Limited,
-    /// Waits as an arm of a select, whose time may be up at any moment.
+    /// Waits as the only arm of a select.
+    Arm,
+    /// The same, and the select's time may be up at any moment.
     Select,
+    /// The same, and does not take the guard.
+    Unwanted,
     /// Does not wait.
     Try,
 }
@@ -29,11 +33,15 @@ fn lock(mutex: &Mutex<Data>, how: How) -> Option<MutexGuard<'_, Data>> {
     match how {
         How::Wait | How::Starve => Some(mutex.lock()),
         How::Limited => mutex.lock_timeout(Duration::ZERO).ok(),
-        How::Select => {
+        How::Arm | How::Select | How::Unwanted => {
             let request = mutex.lock_request();
             let mut arm = recv(&request);
-            let chosen = select([arm.enter()], Wait::Timeout(Duration::ZERO), Order::Biased);
-            chosen.map(|_| arm.take())
+            let wait = match how {
+                How::Arm => Wait::Block,
+                _ => Wait::Timeout(Duration::ZERO),
+            };
+            let chosen = select([arm.enter()], wait, Order::Biased);
+            chosen.filter(|_| how != How::Unwanted).map(|_| arm.take())
         }
         How::Try => mutex.try_lock().ok(),
     }
@@ -48,7 +56,11 @@ fn add_one(mutex: &Mutex<Data>, how: How) -> bool {
 /// Several lock at once, each in these ways, one after the other; nobody may be forgotten, and
 /// in the end the mutex is free.
 fn all_lock(threads: &'static [&'static [How]]) {
-    explore(move || {
+    explore(several_lock(threads));
+}
+
+fn several_lock(threads: &'static [&'static [How]]) -> impl Fn() + Send + Sync + 'static {
+    move || {
         let mutex = Arc::new(Mutex::new(Data::new()));
         let work = |ways: &'static [How]| {
             let mutex = Arc::clone(&mutex);
@@ -65,7 +77,7 @@ fn all_lock(threads: &'static [&'static [How]]) {
         }
         let data = mutex.try_lock().unwrap();
         assert_eq!(data.get() as usize, locked);
-    });
+    }
 }
 
 #[test]
@@ -75,7 +87,12 @@ fn a_waiter_is_forgotten() {
 
 #[test]
 fn a_waiter_that_starves_is_forgotten() {
-    all_lock(&[&[How::Starve], &[How::Wait], &[How::Wait, How::Wait]]);
+    // Overtaken, and again while an unlocker has a duty.
+    explore_far(several_lock(&[
+        &[How::Starve],
+        &[How::Wait],
+        &[How::Wait, How::Wait],
+    ]));
 }
 
 #[test]
@@ -106,6 +123,21 @@ fn two_that_starve_forget_each_other() {
 #[test]
 fn two_arms_forget_each_other() {
     all_lock(&[&[How::Select], &[How::Select], &[How::Wait, How::Wait]]);
+}
+
+#[test]
+fn an_arm_that_was_handed_the_lock_keeps_others_out() {
+    all_lock(&[&[How::Arm], &[How::Arm], &[How::Wait, How::Wait]]);
+}
+
+#[test]
+fn an_arm_that_gives_up_leaves_the_mutex_starving() {
+    all_lock(&[&[How::Arm], &[How::Select], &[How::Wait, How::Wait]]);
+}
+
+#[test]
+fn an_arm_keeps_what_nobody_wants() {
+    all_lock(&[&[How::Unwanted], &[How::Wait, How::Unwanted]]);
 }
 
 #[test]

@@ -11,6 +11,8 @@ use std::sync::Arc;
 struct Place {
     gate: Gate,
     data: Data,
+    /// Those who fail write as well.
+    attempts: Data,
 }
 
 impl Place {
@@ -18,6 +20,7 @@ impl Place {
         if !self.gate.is_done()
             && let Some(turn) = self.gate.enter(Unwound::Again, Location::caller())
         {
+            self.attempts.add_one();
             if fails {
                 return None;
             }
@@ -34,6 +37,7 @@ fn all_ask(failures: usize) {
         let place = Arc::new(Place {
             gate: Gate::new(),
             data: Data::new(),
+            attempts: Data::new(),
         });
         let threads: Vec<_> = (0..2)
             .map(|i| {

@@ -112,6 +112,21 @@ fn two_that_give_up_forget_the_third() {
 }
 
 #[test]
+fn a_writer_is_let_in_beside_a_reader() {
+    all_visit(&[How::Read, How::WriteLimited, How::Write]);
+}
+
+#[test]
+fn a_newcomer_is_inside_beside_a_writer() {
+    all_visit(&[How::Read, How::Write, How::Read]);
+}
+
+#[test]
+fn who_tries_is_inside_beside_a_writer() {
+    all_visit(&[How::TryRead, How::Write, How::Read]);
+}
+
+#[test]
 fn who_only_tries_takes_a_turn_along() {
     all_visit(&[How::TryWrite, How::TryRead, How::Write]);
 }

@@ -47,6 +47,13 @@ fn explore(model: impl Fn() + Send + Sync + 'static) {
     check(&mut builder, model);
 }
 
+/// Explores `model` with one preemption more.
+fn explore_far(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS + 1));
+    check(&mut builder, model);
+}
+
 /// Explores all executions of a small model.
 fn explore_all(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
