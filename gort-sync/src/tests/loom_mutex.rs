@@ -97,7 +97,12 @@ fn a_waiter_that_starves_is_forgotten() {
 
 #[test]
 fn who_gives_up_takes_a_wake_up_along() {
-    all_lock(&[&[How::Limited], &[How::Wait], &[How::Wait, How::Wait]]);
+    // From behind one that has lost and waits again.
+    explore_far(several_lock(&[
+        &[How::Limited],
+        &[How::Wait],
+        &[How::Wait, How::Wait],
+    ]));
 }
 
 #[test]
