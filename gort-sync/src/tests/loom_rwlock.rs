@@ -1,6 +1,6 @@
 //! Models of `rwlock/` and `word/rwlock.rs`, as they are.
 
-use super::{Data, explore};
+use super::{Data, explore, explore_crowd};
 use crate::rwlock::RwLock;
 use loom::sync::Notify;
 use loom::thread;
@@ -129,4 +129,24 @@ fn who_tries_is_inside_beside_a_writer() {
 #[test]
 fn who_only_tries_takes_a_turn_along() {
     all_visit(&[How::TryWrite, How::TryRead, How::Write]);
+}
+
+/// Three are let in at once, but for one whose time is up and who is still queued.
+#[test]
+fn one_of_a_crowd_is_forgotten() {
+    explore_crowd(|| {
+        let lock = Arc::new(RwLock::new(Data::new()));
+        let data = lock.write();
+        let readers = [How::Read, How::Read, How::ReadLimited].map(|how| {
+            let lock = Arc::clone(&lock);
+            thread::spawn(move || visit(&lock, how))
+        });
+        // They wait, without a preemption.
+        thread::yield_now();
+        drop(data);
+        for reader in readers {
+            reader.join().unwrap();
+        }
+        assert!(lock.try_write().is_ok());
+    });
 }

@@ -68,6 +68,13 @@ fn explore_large(model: impl Fn() + Send + Sync + 'static) {
     check(&mut builder, model);
 }
 
+/// Explores a model of four threads that mostly wait, with one preemption.
+fn explore_crowd(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = Some(1);
+    check(&mut builder, model);
+}
+
 /// Runs `model`, and prints how many executions that took.
 fn check(builder: &mut Builder, model: impl Fn() + Send + Sync + 'static) {
     let executions = Arc::new(AtomicUsize::new(0));
