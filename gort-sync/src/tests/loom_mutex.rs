@@ -1,4 +1,27 @@
 //! Models of `mutex/` and `word/mutex.rs`, as they are.
+//!
+//! # What fails without which step
+//! Tried one at a time (`.ci/mutants mutex-`); one model of those that fail.
+//!
+//! | changed | a model that fails |
+//! |---|---|
+//! | `Acquire` in `lock_idle`, `lock_or_announce`; `Release` in `unlock` | `a_waiter_is_forgotten` |
+//! | `Acquire` in `try_lock` | `who_only_tries_takes_the_lock_along`, alone |
+//! | `Acquire` in `duty` | `an_arm_that_gives_up_leaves_the_mutex_starving` |
+//! | `Release` in `take_back` | none: who was to have the lock did nothing; earlier releases go on, as through any read-modify-write |
+//! | `queue_is_empty` leaves `STARVING`; `is_duty` overlooks it; `duty` hands over only to who starves now, or what is held | `an_arm_that_gives_up_leaves_the_mutex_starving` |
+//! | `take_next` leaves `QUEUED` when all have given up | the same |
+//! | `lock_or_announce` leaves `WOKEN` | `a_waiter_is_forgotten` |
+//! | `take_back` does nothing | `an_arm_keeps_what_nobody_wants`, `two_that_give_up_..` |
+//! | `success` is not set; the waker wakes nobody | nearly all |
+//! | a losing arm leaves its record, or is woken to compete | `an_arm_keeps_what_nobody_wants`, `an_arm_that_gives_up_..` |
+//! | `push_front` leaves the old head's `prev` | `who_gives_up_takes_a_wake_up_along` |
+//! | `is_duty` overlooks `STARVING` beside `WOKEN` | none: it takes two unlockers, the first late, one that is woken and an arm behind |
+//!
+//! What decides only who is next or how many steps it takes no model sees: that newcomers respect `STARVING`,
+//! that it is set while somebody holds the lock and cleared by a hand-over, that waiters starve at all and at
+//! which end they enter, that `WOKEN` keeps others asleep, and that `QUEUED` is cleared by who leaves an empty
+//! queue (else the next unlocker looks, and clears it).
 
 use super::{Data, explore, explore_far};
 use crate::mutex::{Mutex, MutexGuard};

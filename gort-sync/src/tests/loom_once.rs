@@ -1,4 +1,15 @@
 //! Models of `once/` and `word/once.rs`, as they are.
+//!
+//! # What fails without which step
+//! Tried one at a time (`.ci/mutants once-`); one model of those that fail.
+//!
+//! | changed | a model that fails |
+//! |---|---|
+//! | `Acquire` in `is_done`, release in `end`; no announcement, or nobody is woken | `a_function_that_runs_counts_as_run` |
+//! | `Acquire` in `begin`, if it is ours | `a_failure_forgets_a_waiter` (what the one who failed has written) |
+//! | `Acquire` in `begin`, if it is done | `a_function_that_runs_counts_as_run` |
+//! | acquire in `end` | none: the queue's lock orders what a waiter did before `end` sees it in the word |
+//! | a failure counts as done; a second waiter is not announced | `a_failure_forgets_a_waiter` |
 
 use super::{Data, explore};
 use crate::once::gate::{Gate, Unwound};

@@ -1,4 +1,22 @@
 //! Models of `rwlock/` and `word/rwlock.rs`, as they are.
+//!
+//! # What fails without which step
+//! Tried one at a time (`.ci/mutants rwlock-`); one model of those that fail.
+//!
+//! | changed | a model that fails |
+//! |---|---|
+//! | `Acquire` in `read_or_knock`, `try_write`, `enter_or_announce`; `Release` in `read_unlock`, `write_unlock` | `a_reader_among_writers_is_forgotten` |
+//! | `Acquire` in `try_read` | `a_reader_that_gave_up_leaves_the_word_queued` |
+//! | `Release` in `writer_to_readers`, `Acquire` in `let_writer_in` | `a_writer_behind_readers_is_forgotten` |
+//! | `Acquire` in `let_readers_in` | none: since a reader has announced itself, an acquire, writers left only by `write_unlock_slow`, under the lock |
+//! | `read_or_knock`, `try_read` get in past `QUEUED` | `a_newcomer_..`, `who_tries_is_inside_beside_a_writer`, alone |
+//! | `read_or_announce` gets in past `QUEUED`; `let_in` lets readers in while writers wait | none: both are under the lock, it is only not their turn |
+//! | `queues_are_empty` is left out, or looks at one queue only | nearly all |
+//! | `inside` does not count who knocks; a writer is let in beside readers | `a_writer_is_let_in_beside_a_reader` |
+//! | a reader that leaves, or who has knocked, has no duty | `a_reader_among_writers_is_forgotten`, `a_newcomer_..` |
+//! | who gives up lets nobody in, or the word does not say who was | `readers_stay_behind_a_writer_that_gave_up` |
+//! | the same where the time was up before the wait | none: it has announced itself, so whoever leaves has the duty |
+//! | `Wakes` does not link its waiters, or leaves the last one's `next` | `one_of_a_crowd_is_forgotten` |
 
 use super::{Data, explore, explore_crowd};
 use crate::rwlock::RwLock;

@@ -13,6 +13,16 @@
 //! - Threads that yield to each other run in turns for as long as it likes, without a preemption
 //!   and without the one that both wait for. So of those that may wait in the ring's loops at once
 //!   a model has one, or few operations.
+//!
+//! # What no model of a lock sees
+//! - The orderings of a `SelectWord` (`sudog.rs`).
+//! - That `waitlock.rs` releases the lock when the waiter can be woken and not before: the stand-in
+//!   has nobody run in between. Why that is right is the runtime's to say (`park.rs`).
+//! - At which end of a queue somebody enters, and that a record's `next` is cleared when it enters: one
+//!   that is entered twice is a select's.
+//!
+//! `waitlock.rs` and `waitqueue.rs` are in all models; what they fail without is in `.ci/mutants waitlock-`,
+//! `waitqueue-`.
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
