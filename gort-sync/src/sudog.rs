@@ -16,7 +16,7 @@ use std::ptr;
 ///
 /// # Orderings
 /// The winner's compare-and-swap is acquire-release; the waiter reads the word after
-/// the wake-up, which already orders everything before it. No model fails if all are relaxed: a
+/// the wake-up, which already orders everything before it. No model fails if one of them is weakened: a
 /// waker wins under the queue's lock, and a waiter whose time was up takes that lock before it goes on.
 #[derive(Debug)]
 pub struct SelectWord(AtomicUsize);
