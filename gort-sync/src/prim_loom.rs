@@ -4,10 +4,15 @@
 //! destruction of the atomic, or of the [`CheckedCell`], fails the model. So each model shows of
 //! the memory that it frees, and of records on stacks, that nobody uses them afterwards.
 
+#[expect(
+    clippy::unsafe_removed_from_name,
+    reason = "the real one has a name of its own"
+)]
 pub(crate) use loom::cell::UnsafeCell as DataCell;
 pub(crate) use loom::sync::Arc;
 pub(crate) use loom::sync::atomic::Ordering;
 
+use std::alloc::{self, Layout};
 use std::cell::RefCell;
 use std::thread;
 
@@ -174,6 +179,21 @@ atomics! {
     AtomicU32(u32): fetch_add fetch_sub;
     AtomicU64(u64): fetch_add fetch_sub;
     AtomicUsize(usize): fetch_add fetch_sub;
+}
+
+/// Allocates `n` values, as `zero` makes them: loom's atomics and cells are not zeroes.
+///
+/// # Safety
+/// `layout` is that of `n` values, and not of size 0.
+pub(crate) unsafe fn alloc_zeroed<T>(layout: Layout, n: usize, zero: impl Fn() -> T) -> *mut T {
+    // SAFETY: it is not of size 0, as the caller guarantees.
+    let values: *mut T = unsafe { alloc::alloc(layout) }.cast();
+    assert!(!values.is_null(), "no memory");
+    for i in 0..n {
+        // SAFETY: there is room for `n`, as the caller guarantees.
+        unsafe { values.add(i).write(zero()) };
+    }
+    values
 }
 
 /// Lets the model run somebody else when there is nothing to do but wait.

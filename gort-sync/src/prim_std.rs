@@ -1,5 +1,7 @@
 //! The real primitives.
 
+use std::alloc::{self, Layout};
+
 pub(crate) use crossbeam_utils::Backoff;
 pub(crate) use std::cell::Cell as CheckedCell;
 pub(crate) use std::sync::Arc;
@@ -29,4 +31,14 @@ impl<T> DataCell<T> {
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         f(self.0.get())
     }
+}
+
+/// Allocates `n` values, all zeroes, which they may be: what `_zero` makes under loom. Null if there is
+/// no memory.
+///
+/// # Safety
+/// `layout` is that of `n` values, and not of size 0.
+pub(crate) unsafe fn alloc_zeroed<T>(layout: Layout, _n: usize, _zero: impl Fn() -> T) -> *mut T {
+    // SAFETY: it is not of size 0, as the caller guarantees.
+    unsafe { alloc::alloc_zeroed(layout) }.cast()
 }

@@ -7,12 +7,16 @@
 //! - Between the release of the first lock by `commit` and the park loom runs nobody else. The real
 //!   runtime makes that so for wakers ("why a waker never comes too early" in its `park.rs`).
 //! - Time stands still until loom lets it be up, at any moment of a wait with a limit. From then on
-//!   all deadlines are over.
+//!   all deadlines are over. For a thread that [`starves`] it flies: at its second look at the clock it
+//!   has waited for too long.
+//! - No function of a model's panics: loom may run other threads meanwhile, and std would take those for
+//!   panicking.
 //! - `random` is always 0, since loom wants executions that can be repeated.
 
 use crate::prim::Alive;
 use loom::sync::{Mutex, MutexGuard};
 use loom::thread::{self, Thread};
+use std::any::Any;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::fmt;
 use std::panic::Location;
@@ -25,6 +29,8 @@ pub type Nanos = u64;
 const START: Nanos = 1;
 /// All deadlines.
 const LATER: Nanos = 2;
+/// Too long for a waiter.
+const LONG: Nanos = 1_000_000_000;
 
 // loom runs all threads of a model on one.
 std::thread_local! {
@@ -32,7 +38,19 @@ std::thread_local! {
     static SNOOZES: Cell<u32> = const { Cell::new(0) };
     static TIME: Cell<Nanos> = const { Cell::new(START) };
     /// Parkers that nobody waits with any more: a waker may still be on its way out.
+    #[expect(clippy::vec_box, reason = "wakers have their addresses")]
     static OLD: RefCell<Vec<Box<Parker>>> = const { RefCell::new(Vec::new()) };
+}
+
+loom::thread_local! {
+    /// How much later it is for this thread than for others, if that grows.
+    static AHEAD: Cell<Option<Nanos>> = Cell::new(None);
+}
+
+/// Whether a long time passes for this thread whenever it has looked at the clock.
+#[cfg(test)]
+pub(crate) fn starves(starves: bool) {
+    AHEAD.with(|ahead| ahead.set(starves.then_some(0)));
 }
 
 /// Before each execution of a model.
@@ -60,7 +78,12 @@ pub(crate) fn snoozed() {
 
 #[must_use]
 pub fn now() -> Nanos {
-    TIME.get()
+    let ahead = AHEAD.with(|ahead| {
+        let now = ahead.get();
+        ahead.set(now.map(|now| now + LONG));
+        now
+    });
+    TIME.get() + ahead.unwrap_or(0)
 }
 
 #[must_use]
@@ -84,6 +107,21 @@ pub fn must_exit() -> bool {
 }
 
 pub fn go_on_exiting() {}
+
+/// # Errors
+/// Never.
+pub fn catch<T>(f: impl FnOnce() -> T) -> std::thread::Result<T> {
+    Ok(f())
+}
+
+pub fn raise(payload: Box<dyn Any + Send>) -> ! {
+    std::panic::resume_unwind(payload)
+}
+
+#[must_use]
+pub fn is_goexit(_: &(dyn Any + Send)) -> bool {
+    false
+}
 
 /// In a model everybody may wait.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +160,9 @@ pub enum WaitReason {
     ChanSend,
     CondWait,
     MutexLock,
+    OnceDo,
+    RwLockRead,
+    RwLockWrite,
     Select,
     SelectNoCases,
     Semacquire,

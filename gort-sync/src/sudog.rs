@@ -16,7 +16,8 @@ use std::ptr;
 ///
 /// # Orderings
 /// The winner's compare-and-swap is acquire-release; the waiter reads the word after
-/// the wake-up, which already orders everything before it.
+/// the wake-up, which already orders everything before it. No model fails if one of them is weakened: a
+/// waker wins under the queue's lock, and a waiter whose time was up takes that lock before it goes on.
 #[derive(Debug)]
 pub struct SelectWord(AtomicUsize);
 
@@ -163,5 +164,15 @@ impl Sudog {
     pub(crate) unsafe fn win(&self) -> bool {
         // SAFETY: caller's clause: the lock of the queue in which the record was just now is held.
         unsafe { self.word() }.is_none_or(|word| word.win(self.case.get()))
+    }
+}
+
+/// In a model a record that ends in a queue is found out.
+#[cfg(loom)]
+impl Drop for Sudog {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(!self.queued.get(), "left in a queue");
+        }
     }
 }

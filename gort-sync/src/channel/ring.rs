@@ -40,6 +40,7 @@
 use crate::prim::{
     AtomicUsize, Backoff, DataCell,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
+    alloc_zeroed,
 };
 use crossbeam_utils::CachePadded;
 use std::alloc::{self, Layout};
@@ -81,6 +82,16 @@ pub(crate) struct Ring<T> {
     lap: usize,
 }
 
+impl<T> Stamped<T> {
+    /// Nothing in it. All zeroes are one, too.
+    fn new() -> Self {
+        Self {
+            stamp: AtomicUsize::new(0),
+            value: DataCell::new(MaybeUninit::uninit()),
+        }
+    }
+}
+
 /// The slots' memory, for itself, so that it is freed also if a value's destructor panics.
 struct Slots<T> {
     first: NonNull<Stamped<T>>,
@@ -91,11 +102,12 @@ impl<T> Slots<T> {
     /// Zeroed: stamps 0, and values that are not there. `cap` is at least 1.
     fn new(cap: usize) -> Option<Self> {
         let layout = Layout::array::<Stamped<T>>(cap).ok()?;
-        // SAFETY: the layout is not of size 0: there is a slot, and it has a stamp.
-        let first = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?.cast();
-        #[cfg(loom)]
-        make_slots::<T>(first, cap);
-        Some(Self { first, cap })
+        // SAFETY: the layout is that of `cap` slots, and not of size 0: a slot has a stamp.
+        let first = unsafe { alloc_zeroed(layout, cap, Stamped::new) };
+        Some(Self {
+            first: NonNull::new(first)?,
+            cap,
+        })
     }
 }
 
@@ -398,19 +410,6 @@ fn wait_for(stamp: &AtomicUsize, value: usize) {
     let backoff = Backoff::new();
     while stamp.load(Acquire) != value {
         backoff.snooze();
-    }
-}
-
-/// loom's atomics and cells are not zeroes.
-#[cfg(loom)]
-fn make_slots<T>(slots: NonNull<Stamped<T>>, cap: usize) {
-    for i in 0..cap {
-        let slot = Stamped {
-            stamp: AtomicUsize::new(0),
-            value: DataCell::new(MaybeUninit::uninit()),
-        };
-        // SAFETY: within what was allocated, for `cap` slots.
-        unsafe { slots.add(i).write(slot) };
     }
 }
 

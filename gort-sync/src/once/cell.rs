@@ -1,6 +1,7 @@
 //! `OnceLock`: a value that is set once.
 
 use super::gate::{Gate, Unwound};
+use crate::prim::const_unless_loom;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -32,12 +33,14 @@ impl<T: UnwindSafe> UnwindSafe for OnceLock<T> {}
 impl<T: UnwindSafe + RefUnwindSafe> RefUnwindSafe for OnceLock<T> {}
 
 impl<T> OnceLock<T> {
-    /// No value yet.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self {
-            gate: Gate::new(),
-            value: UnsafeCell::new(None),
+    const_unless_loom! {
+        /// No value yet.
+        #[must_use]
+        pub fn new() -> Self {
+            Self {
+                gate: Gate::new(),
+                value: UnsafeCell::new(None),
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! One at a time until it is done: what `Once`, `OnceLock` and `LazyLock` wait on.
 
+use crate::prim::const_unless_loom;
 use crate::waitlock::{End, Wait, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes};
 use crate::word::once::{Begun, Word};
@@ -8,7 +9,7 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
 
 /// The word, and those who wait for it to change.
-pub(super) struct Gate {
+pub(crate) struct Gate {
     word: Word,
     queue: WaitLock<WaitQueue>,
 }
@@ -18,7 +19,7 @@ impl RefUnwindSafe for Gate {}
 
 /// What it means if the work unwinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unwound {
+pub(crate) enum Unwound {
     /// It is done all the same.
     Done,
     /// The next one tries again.
@@ -26,28 +27,30 @@ pub(super) enum Unwound {
 }
 
 /// The right, and the duty, to do the work; ends when dropped.
-pub(super) struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     gate: &'a Gate,
     unwound: Unwound,
 }
 
 impl Gate {
-    /// Not done.
-    pub(super) const fn new() -> Self {
-        Self {
-            word: Word::new(),
-            queue: WaitLock::new(WaitQueue::new()),
+    const_unless_loom! {
+        /// Not done.
+        pub(crate) fn new() -> Self {
+            Self {
+                word: Word::new(),
+                queue: WaitLock::new(WaitQueue::new()),
+            }
         }
     }
 
     /// Whether it is done; then what was done can be seen.
     #[inline]
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.word.is_done()
     }
 
     /// Begins the work (`Some`), or waits until it is done.
-    pub(super) fn enter(
+    pub(crate) fn enter(
         &self,
         unwound: Unwound,
         site: &'static Location<'static>,
@@ -90,7 +93,7 @@ impl Gate {
 
 impl Turn<'_> {
     /// The work is done.
-    pub(super) fn done(mut self) {
+    pub(crate) fn done(mut self) {
         self.unwound = Unwound::Done;
     }
 }

@@ -1,6 +1,7 @@
 //! `LazyLock`: a value that is made when it is first needed.
 
 use super::gate::{Gate, Unwound};
+use crate::prim::const_unless_loom;
 use gort_runtime::{catch, is_goexit, raise};
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -88,11 +89,13 @@ impl<T: UnwindSafe, F: UnwindSafe> UnwindSafe for LazyLock<T, F> {}
 impl<T: UnwindSafe + RefUnwindSafe, F: UnwindSafe> RefUnwindSafe for LazyLock<T, F> {}
 
 impl<T, F: FnOnce() -> T> LazyLock<T, F> {
-    /// A value that `f` makes when it is first needed.
-    pub const fn new(f: F) -> Self {
-        Self {
-            gate: Gate::new(),
-            state: UnsafeCell::new(Stage::New(f)),
+    const_unless_loom! {
+        /// A value that `f` makes when it is first needed.
+        pub fn new(f: F) -> Self {
+            Self {
+                gate: Gate::new(),
+                state: UnsafeCell::new(Stage::New(f)),
+            }
         }
     }
 

@@ -5,12 +5,13 @@
 //! - `cell.rs`: [`OnceLock`]; `lazy.rs`: [`LazyLock`].
 
 mod cell;
-mod gate;
+pub(crate) mod gate;
 mod lazy;
 
 pub use cell::OnceLock;
 pub use lazy::LazyLock;
 
+use crate::prim::const_unless_loom;
 use gate::{Gate, Unwound};
 use std::fmt;
 use std::panic::Location;
@@ -31,10 +32,12 @@ pub struct Once {
 }
 
 impl Once {
-    /// Not run yet.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { gate: Gate::new() }
+    const_unless_loom! {
+        /// Not run yet.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { gate: Gate::new() }
+        }
     }
 
     /// Runs `f` if this is the first call; in any case, what the first call's function did is

@@ -10,6 +10,7 @@ mod wait;
 pub use guard::{RwLockReadGuard, RwLockWriteGuard};
 
 use crate::error::{Timeout, WouldBlock};
+use crate::prim::const_unless_loom;
 use crate::waitlock::WaitLock;
 use crate::word::rwlock::Word;
 use gort_runtime::deadline_after;
@@ -59,12 +60,14 @@ impl<T: ?Sized> UnwindSafe for RwLock<T> {}
 impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
 
 impl<T> RwLock<T> {
-    /// A lock around `value` with nobody inside.
-    pub const fn new(value: T) -> Self {
-        Self {
-            word: Word::new(),
-            queues: WaitLock::new(Queues::new()),
-            data: UnsafeCell::new(value),
+    const_unless_loom! {
+        /// A lock around `value` with nobody inside.
+        pub fn new(value: T) -> Self {
+            Self {
+                word: Word::new(),
+                queues: WaitLock::new(Queues::new()),
+                data: UnsafeCell::new(value),
+            }
         }
     }
 

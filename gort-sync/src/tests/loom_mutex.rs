@@ -1,19 +1,36 @@
-//! Models of `word/mutex.rs` with the queue of `mutex/wait.rs`.
+//! Models of `mutex/` and `word/mutex.rs`, as they are.
 //!
-//! Not modelled: the clock (a waiter starves from its second
-//! round on, in some models; the time of one with a limit may be up at any moment).
+//! # What fails without which step
+//! Tried one at a time (`.ci/mutants mutex-`); one model of those that fail.
+//!
+//! | changed | a model that fails |
+//! |---|---|
+//! | `Acquire` in `lock_idle`, `lock_or_announce`; `Release` in `unlock` | `a_waiter_is_forgotten` |
+//! | `Acquire` in `try_lock` | `who_only_tries_takes_the_lock_along`, alone |
+//! | `Acquire` in `duty` | `an_arm_that_gives_up_leaves_the_mutex_starving` |
+//! | `Release` in `take_back` | none: who was to have the lock did nothing; earlier releases go on, as through any read-modify-write |
+//! | `queue_is_empty` leaves `STARVING`; `is_duty` overlooks it; `duty` hands over only to who starves now, or what is held | `an_arm_that_gives_up_leaves_the_mutex_starving` |
+//! | `take_next` leaves `QUEUED` when all have given up | the same |
+//! | `lock_or_announce` leaves `WOKEN` | `a_waiter_is_forgotten` |
+//! | `take_back` does nothing | `an_arm_keeps_what_nobody_wants`, `two_that_give_up_..` |
+//! | `success` is not set; the waker wakes nobody | nearly all |
+//! | a losing arm leaves its record, or is woken to compete | `an_arm_keeps_what_nobody_wants`, `an_arm_that_gives_up_..` |
+//! | `push_front` leaves the old head's `prev` | `who_gives_up_takes_a_wake_up_along` |
+//! | `is_duty` overlooks `STARVING` beside `WOKEN` | none: it takes two unlockers, the first late, one that is woken and an arm behind |
+//!
+//! What decides only who is next or how many steps it takes no model sees: that newcomers respect `STARVING`,
+//! that it is set while somebody holds the lock and cleared by a hand-over, that waiters starve at all and at
+//! which end they enter, that `WOKEN` keeps others asleep, and that `QUEUED` is cleared by who leaves an empty
+//! queue (else the next unlocker looks, and clears it).
 
-use super::{Data, Queue, Sleeper, WON, explore};
-use crate::word::mutex::{Duty, Word};
-use loom::sync::Mutex as QueueLock;
+use super::{Data, explore, explore_far};
+use crate::mutex::{Mutex, MutexGuard};
+use crate::runtime_loom::starves;
+use crate::select::macro_support::recv;
+use crate::select::{Order, Wait, select};
 use loom::thread;
 use std::sync::Arc;
-
-struct Mutex {
-    word: Word,
-    queue: QueueLock<Queue>,
-    data: Data,
-}
+use std::time::Duration;
 
 /// How somebody locks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,146 +41,53 @@ enum How {
     Starve,
     /// Waits, with a limit.
     Limited,
-    /// Waits as an arm of a select, whose other arm may be chosen at any moment.
+    /// Waits as the only arm of a select.
+    Arm,
+    /// The same, and the select's time may be up at any moment.
     Select,
+    /// The same, and does not take the guard.
+    Unwanted,
+    /// Does not wait.
+    Try,
 }
 
-impl Mutex {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            word: Word::new(),
-            queue: QueueLock::new(Queue::new()),
-            data: Data::new(),
-        })
+fn lock(mutex: &Mutex<Data>, how: How) -> Option<MutexGuard<'_, Data>> {
+    starves(how == How::Starve);
+    match how {
+        How::Wait | How::Starve => Some(mutex.lock()),
+        How::Limited => mutex.lock_timeout(Duration::ZERO).ok(),
+        How::Arm | How::Select | How::Unwanted => {
+            let request = mutex.lock_request();
+            let mut arm = recv(&request);
+            let wait = match how {
+                How::Arm => Wait::Block,
+                _ => Wait::Timeout(Duration::ZERO),
+            };
+            let chosen = select([arm.enter()], wait, Order::Biased);
+            chosen.filter(|_| how != How::Unwanted).map(|_| arm.take())
+        }
+        How::Try => mutex.try_lock().ok(),
     }
+}
 
-    /// Locks, adds one, unlocks; false if it gave up.
-    fn add_one(&self, how: How) -> bool {
-        let locked = match how {
-            How::Select => self.select(),
-            _ => self.word.lock_idle() || self.wait(how),
-        };
-        if locked {
-            self.data.add_one();
-            self.unlock();
-        }
-        locked
-    }
-
-    /// `Mutex::wait`.
-    fn wait(&self, how: How) -> bool {
-        // Spinning.
-        if self.word.try_lock() {
-            return true;
-        }
-        let mut woken = false;
-        loop {
-            let sleeper = Sleeper::new(woken && how == How::Starve);
-            let mut queue = self.queue.lock().unwrap();
-            if self.word.lock_or_announce(woken) {
-                drop(queue);
-                return true;
-            }
-            if woken && how == How::Limited {
-                // The time was up in the meantime.
-                self.take_out(&mut queue, &sleeper);
-                drop(queue);
-                return false;
-            }
-            if woken {
-                queue.push_front(&sleeper);
-            } else {
-                queue.push_back(&sleeper);
-            }
-            drop(queue);
-            if !sleeper.park(how == How::Limited) {
-                let mut queue = self.queue.lock().unwrap();
-                self.take_out(&mut queue, &sleeper);
-                drop(queue);
-                return false;
-            }
-            if sleeper.was_handed_over() {
-                return true;
-            }
-            woken = true;
-        }
-    }
-
-    /// `select` with a `LockArm` and another arm that becomes ready.
-    fn select(&self) -> bool {
-        let sleeper = Sleeper::new(true);
-        let mut queue = self.queue.lock().unwrap();
-        let locked = self.word.lock_or_announce(false);
-        if !locked {
-            queue.push_back(&sleeper);
-        }
-        drop(queue);
-        if locked {
-            return true;
-        }
-        let handed_over = sleeper.park(true);
-        let mut queue = self.queue.lock().unwrap();
-        self.take_out(&mut queue, &sleeper);
-        drop(queue);
-        assert_eq!(handed_over, sleeper.was_handed_over());
-        handed_over
-    }
-
-    fn take_out(&self, queue: &mut Queue, sleeper: &Arc<Sleeper>) {
-        queue.remove(sleeper);
-        if queue.is_empty() {
-            self.word.queue_is_empty();
-        }
-    }
-
-    /// The guard's drop and `Mutex::unlocked`.
-    fn unlock(&self) {
-        let left = self.word.unlock();
-        if left == 0 || !Word::is_duty(left) {
-            return;
-        }
-        let mut queue = self.queue.lock().unwrap();
-        let next = self.take_next(&mut queue);
-        drop(queue);
-        if let Some(sleeper) = next {
-            sleeper.wake();
-        }
-    }
-
-    /// `Mutex::take_next`.
-    fn take_next(&self, queue: &mut Queue) -> Option<Arc<Sleeper>> {
-        while let Some(first) = queue.front().cloned() {
-            let duty = self.word.duty(first.starving);
-            if duty == Duty::None {
-                return None;
-            }
-            queue.remove(&first);
-            if first.decide(WON) {
-                first.set_handed_over(duty == Duty::HandOver);
-                match queue.front() {
-                    None => self.word.queue_is_empty(),
-                    Some(second) if duty == Duty::HandOver => {
-                        self.word.set_starving(second.starving);
-                    }
-                    Some(_) => {}
-                }
-                return Some(first);
-            }
-            self.word.take_back(duty);
-        }
-        self.word.queue_is_empty();
-        None
-    }
+/// Locks, adds one, unlocks; false if it gave up.
+fn add_one(mutex: &Mutex<Data>, how: How) -> bool {
+    let guard = lock(mutex, how);
+    guard.inspect(|data| data.add_one()).is_some()
 }
 
 /// Several lock at once, each in these ways, one after the other; nobody may be forgotten, and
 /// in the end the mutex is free.
 fn all_lock(threads: &'static [&'static [How]]) {
-    explore(move || {
-        let mutex = Mutex::new();
+    explore(several_lock(threads));
+}
+
+fn several_lock(threads: &'static [&'static [How]]) -> impl Fn() + Send + Sync + 'static {
+    move || {
+        let mutex = Arc::new(Mutex::new(Data::new()));
         let work = |ways: &'static [How]| {
             let mutex = Arc::clone(&mutex);
-            move || ways.iter().filter(|&&how| mutex.add_one(how)).count()
+            move || ways.iter().filter(|&&how| add_one(&mutex, how)).count()
         };
         let (last, others) = threads.split_last().unwrap();
         let threads: Vec<_> = others
@@ -174,10 +98,9 @@ fn all_lock(threads: &'static [&'static [How]]) {
         for thread in threads {
             locked += thread.join().unwrap();
         }
-        assert!(mutex.queue.lock().unwrap().is_empty());
-        assert!(mutex.word.try_lock());
-        assert_eq!(mutex.data.get() as usize, locked);
-    });
+        let data = mutex.try_lock().unwrap();
+        assert_eq!(data.get() as usize, locked);
+    }
 }
 
 #[test]
@@ -187,12 +110,22 @@ fn a_waiter_is_forgotten() {
 
 #[test]
 fn a_waiter_that_starves_is_forgotten() {
-    all_lock(&[&[How::Starve], &[How::Wait], &[How::Wait, How::Wait]]);
+    // Overtaken, and again while an unlocker has a duty.
+    explore_far(several_lock(&[
+        &[How::Starve],
+        &[How::Wait],
+        &[How::Wait, How::Wait],
+    ]));
 }
 
 #[test]
 fn who_gives_up_takes_a_wake_up_along() {
-    all_lock(&[&[How::Limited], &[How::Wait], &[How::Wait, How::Wait]]);
+    // From behind one that has lost and waits again.
+    explore_far(several_lock(&[
+        &[How::Limited],
+        &[How::Wait],
+        &[How::Wait, How::Wait],
+    ]));
 }
 
 #[test]
@@ -218,4 +151,24 @@ fn two_that_starve_forget_each_other() {
 #[test]
 fn two_arms_forget_each_other() {
     all_lock(&[&[How::Select], &[How::Select], &[How::Wait, How::Wait]]);
+}
+
+#[test]
+fn an_arm_that_was_handed_the_lock_keeps_others_out() {
+    all_lock(&[&[How::Arm], &[How::Arm], &[How::Wait, How::Wait]]);
+}
+
+#[test]
+fn an_arm_that_gives_up_leaves_the_mutex_starving() {
+    all_lock(&[&[How::Arm], &[How::Select], &[How::Wait, How::Wait]]);
+}
+
+#[test]
+fn an_arm_keeps_what_nobody_wants() {
+    all_lock(&[&[How::Unwanted], &[How::Wait, How::Unwanted]]);
+}
+
+#[test]
+fn who_only_tries_takes_the_lock_along() {
+    all_lock(&[&[How::Starve], &[How::Try], &[How::Wait, How::Try]]);
 }

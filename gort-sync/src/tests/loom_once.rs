@@ -1,82 +1,65 @@
-//! Models of `word/once.rs` with the queue of `once/gate.rs`.
+//! Models of `once/` and `word/once.rs`, as they are.
+//!
+//! # What fails without which step
+//! Tried one at a time (`.ci/mutants once-`); one model of those that fail.
+//!
+//! | changed | a model that fails |
+//! |---|---|
+//! | `Acquire` in `is_done`, release in `end`; no announcement, or nobody is woken | `a_function_that_runs_counts_as_run` |
+//! | `Acquire` in `begin`, if it is ours | `a_failure_forgets_a_waiter` (what the one who failed has written) |
+//! | `Acquire` in `begin`, if it is done | `a_function_that_runs_counts_as_run` |
+//! | acquire in `end` | none: the queue's lock orders what a waiter did before `end` sees it in the word |
+//! | a failure counts as done; a second waiter is not announced | `a_failure_forgets_a_waiter` |
 
-use super::{Data, Queue, Sleeper, explore};
-use crate::word::once::{Begun, Word};
-use loom::sync::Mutex as QueueLock;
+use super::{Data, explore};
+use crate::once::gate::{Gate, Unwound};
+use crate::once::{LazyLock, Once, OnceLock};
 use loom::thread;
+use std::panic::Location;
 use std::sync::Arc;
 
-struct Gate {
-    word: Word,
-    queue: QueueLock<Queue>,
+/// What a `OnceLock` does, with a function that may unwind: in a model none does, its turn ends as if.
+struct Place {
+    gate: Gate,
     data: Data,
+    /// Those who fail write as well.
+    attempts: Data,
 }
 
-impl Gate {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            word: Word::new(),
-            queue: QueueLock::new(Queue::new()),
-            data: Data::new(),
-        })
-    }
-
-    /// `OnceLock::get_or_init` with a function that unwinds if `fails`; or what is there.
+impl Place {
     fn get_or_init(&self, fails: bool) -> Option<u32> {
-        if self.word.is_done() {
-            return Some(self.data.get());
-        }
-        loop {
-            match self.word.begin() {
-                Begun::Ours => {
-                    if !fails {
-                        self.data.add_one();
-                    }
-                    if self.word.end(!fails) {
-                        self.wake_all();
-                    }
-                    return (!fails).then(|| self.data.get());
-                }
-                Begun::Done => return Some(self.data.get()),
-                Begun::Theirs => self.wait(),
+        if !self.gate.is_done()
+            && let Some(turn) = self.gate.enter(Unwound::Again, Location::caller())
+        {
+            self.attempts.add_one();
+            if fails {
+                return None;
             }
+            self.data.add_one();
+            turn.done();
         }
-    }
-
-    fn wait(&self) {
-        let sleeper = Sleeper::new(false);
-        let mut queue = self.queue.lock().unwrap();
-        if !self.word.announce() {
-            return;
-        }
-        queue.push_back(&sleeper);
-        drop(queue);
-        sleeper.park(false);
-    }
-
-    fn wake_all(&self) {
-        let mut queue = self.queue.lock().unwrap();
-        let woken = queue.take_all();
-        drop(queue);
-        woken.iter().for_each(|sleeper| sleeper.wake());
+        Some(self.data.get())
     }
 }
 
 /// Three ask at once, of whom the first `failures` fail if it is their turn.
 fn all_ask(failures: usize) {
     explore(move || {
-        let gate = Gate::new();
+        let place = Arc::new(Place {
+            gate: Gate::new(),
+            data: Data::new(),
+            attempts: Data::new(),
+        });
         let threads: Vec<_> = (0..2)
             .map(|i| {
-                let gate = Arc::clone(&gate);
-                thread::spawn(move || gate.get_or_init(i < failures))
+                let place = Arc::clone(&place);
+                thread::spawn(move || place.get_or_init(i < failures))
             })
             .collect();
-        assert_eq!(gate.get_or_init(false), Some(1));
+        assert_eq!(place.get_or_init(false), Some(1));
         for thread in threads {
             assert!(matches!(thread.join().unwrap(), None | Some(1)));
         }
-        assert!(gate.queue.lock().unwrap().is_empty());
     });
 }
 
@@ -93,4 +76,60 @@ fn a_failure_forgets_a_waiter() {
 #[test]
 fn two_failures_forget_a_waiter() {
     all_ask(2);
+}
+
+/// Written by who makes it.
+fn make() -> Data {
+    let data = Data::new();
+    data.add_one();
+    data
+}
+
+/// Two ask for what `ask` gives, and a third one looks, perhaps before it is there.
+fn two_ask_and_one_looks<T: Send + Sync + 'static>(
+    new: fn() -> T,
+    ask: fn(&T) -> u32,
+    look: fn(&T) -> Option<u32>,
+) {
+    explore(move || {
+        let once = Arc::new(new());
+        let threads = [0, 1].map(|_| {
+            let once = Arc::clone(&once);
+            thread::spawn(move || ask(&once))
+        });
+        assert!(matches!(look(&once), None | Some(1)));
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_value_is_seen_before_it_is_made() {
+    two_ask_and_one_looks(
+        OnceLock::new,
+        |place| place.get_or_init(make).get(),
+        |place| place.get().map(Data::get),
+    );
+}
+
+#[test]
+fn a_lazy_value_is_made_twice() {
+    two_ask_and_one_looks(
+        || LazyLock::new(make),
+        |lazy| lazy.get(),
+        |lazy| Some(lazy.get()),
+    );
+}
+
+#[test]
+fn a_function_that_runs_counts_as_run() {
+    two_ask_and_one_looks(
+        || (Once::new(), Data::new()),
+        |(once, data)| {
+            once.call_once(|| data.add_one());
+            data.get()
+        },
+        |(once, data)| once.is_completed().then(|| data.get()),
+    );
 }

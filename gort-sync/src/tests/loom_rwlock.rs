@@ -1,24 +1,29 @@
-//! Models of `word/rwlock.rs` with the queues of `rwlock/wait.rs`.
+//! Models of `rwlock/` and `word/rwlock.rs`, as they are.
 //!
-//! Not modelled: spinning (it is a try), the clock (the time of a waiter with a limit may be up
-//! at any moment).
+//! # What fails without which step
+//! Tried one at a time (`.ci/mutants rwlock-`); one model of those that fail.
+//!
+//! | changed | a model that fails |
+//! |---|---|
+//! | `Acquire` in `read_or_knock`, `try_write`, `enter_or_announce`; `Release` in `read_unlock`, `write_unlock` | `a_reader_among_writers_is_forgotten` |
+//! | `Acquire` in `try_read` | `a_reader_that_gave_up_leaves_the_word_queued` |
+//! | `Release` in `writer_to_readers`, `Acquire` in `let_writer_in` | `a_writer_behind_readers_is_forgotten` |
+//! | `Acquire` in `let_readers_in` | none: since a reader has announced itself, an acquire, writers left only by `write_unlock_slow`, under the lock |
+//! | `read_or_knock`, `try_read` get in past `QUEUED` | `a_newcomer_..`, `who_tries_is_inside_beside_a_writer`, alone |
+//! | `read_or_announce` gets in past `QUEUED`; `let_in` lets readers in while writers wait | none: both are under the lock, it is only not their turn |
+//! | `queues_are_empty` is left out, or looks at one queue only | nearly all |
+//! | `inside` does not count who knocks; a writer is let in beside readers | `a_writer_is_let_in_beside_a_reader` |
+//! | a reader that leaves, or who has knocked, has no duty | `a_reader_among_writers_is_forgotten`, `a_newcomer_..` |
+//! | who gives up lets nobody in, or the word does not say who was | `readers_stay_behind_a_writer_that_gave_up` |
+//! | the same where the time was up before the wait | none: it has announced itself, so whoever leaves has the duty |
+//! | `Wakes` does not link its waiters, or leaves the last one's `next` | `one_of_a_crowd_is_forgotten` |
 
-use super::{Data, Queue, Sleeper, explore};
-use crate::word::rwlock::{Inside, Word};
-use loom::sync::{Mutex, MutexGuard, Notify};
+use super::{Data, explore, explore_crowd};
+use crate::rwlock::RwLock;
+use loom::sync::Notify;
 use loom::thread;
 use std::sync::Arc;
-
-struct RwLock {
-    word: Word,
-    queues: Mutex<Queues>,
-    data: Data,
-}
-
-struct Queues {
-    readers: Queue,
-    writers: Queue,
-}
+use std::time::Duration;
 
 /// How somebody locks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,157 +32,52 @@ enum How {
     Write,
     ReadLimited,
     WriteLimited,
+    TryRead,
+    TryWrite,
 }
 
-impl How {
-    fn reads(self) -> bool {
-        matches!(self, Self::Read | Self::ReadLimited)
+/// Gets in, reads or writes, leaves. Says how much it has written.
+fn visit(lock: &RwLock<Data>, how: How) -> u32 {
+    let reader = match how {
+        How::Read => Some(lock.read()),
+        How::ReadLimited => lock.read_timeout(Duration::ZERO).ok(),
+        How::TryRead => lock.try_read().ok(),
+        _ => None,
+    };
+    if let Some(data) = reader {
+        data.get();
     }
-
-    fn is_limited(self) -> bool {
-        matches!(self, Self::ReadLimited | Self::WriteLimited)
-    }
-}
-
-impl Queues {
-    fn of(&mut self, how: How) -> &mut Queue {
-        if how.reads() {
-            &mut self.readers
-        } else {
-            &mut self.writers
-        }
-    }
-}
-
-impl RwLock {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            word: Word::new(),
-            queues: Mutex::new(Queues {
-                readers: Queue::new(),
-                writers: Queue::new(),
-            }),
-            data: Data::new(),
-        })
-    }
-
-    /// Gets in, reads or writes, leaves. Says how much it has written.
-    fn visit(&self, how: How) -> u32 {
-        let tried = match how {
-            How::Read => self.read_or_knock(),
-            How::ReadLimited => self.word.try_read(),
-            How::Write | How::WriteLimited => self.word.try_write(),
-        };
-        if !tried && !self.wait(how) {
-            return 0;
-        }
-        if how.reads() {
-            self.data.get();
-            self.read_unlock();
-            return 0;
-        }
-        self.data.add_one();
-        if !self.word.write_unlock() {
-            self.write_unlock_slow();
-        }
+    let writer = match how {
+        How::Write => Some(lock.write()),
+        How::WriteLimited => lock.write_timeout(Duration::ZERO).ok(),
+        How::TryWrite => lock.try_write().ok(),
+        _ => None,
+    };
+    writer.map_or(0, |data| {
+        data.add_one();
         1
-    }
-
-    /// The beginning of `RwLock::read`.
-    fn read_or_knock(&self) -> bool {
-        let inside = self.word.read_or_knock();
-        if !inside {
-            self.read_unlock();
-        }
-        inside
-    }
-
-    fn read_unlock(&self) {
-        if self.word.read_unlock() {
-            self.let_in(self.queues.lock().unwrap());
-        }
-    }
-
-    /// `RwLock::wait`.
-    fn wait(&self, how: How) -> bool {
-        let sleeper = Sleeper::new(false);
-        let mut queues = self.queues.lock().unwrap();
-        let inside = if how.reads() {
-            self.word.read_or_announce()
-        } else {
-            self.word.write_or_announce()
-        };
-        if inside {
-            return true;
-        }
-        queues.of(how).push_back(&sleeper);
-        drop(queues);
-        if sleeper.park(how.is_limited()) {
-            return true;
-        }
-        let mut queues = self.queues.lock().unwrap();
-        queues.of(how).remove(&sleeper);
-        self.let_in(queues);
-        false
-    }
-
-    fn let_in(&self, mut queues: MutexGuard<'_, Queues>) {
-        let mut woken = Vec::new();
-        let inside = self.word.inside();
-        if inside == Inside::Nobody
-            && let Some(writer) = queues.writers.dequeue()
-        {
-            self.word.let_writer_in();
-            woken.push(writer);
-        } else if inside != Inside::Writer && queues.writers.is_empty() {
-            woken = queues.readers.take_all();
-            self.word.let_readers_in(woken.len() as u64);
-        }
-        self.finish(queues, &woken);
-    }
-
-    fn write_unlock_slow(&self) {
-        let mut queues = self.queues.lock().unwrap();
-        let mut woken = queues.readers.take_all();
-        if woken.is_empty()
-            && let Some(writer) = queues.writers.dequeue()
-        {
-            woken.push(writer);
-        } else {
-            self.word.writer_to_readers(woken.len() as u64);
-        }
-        self.finish(queues, &woken);
-    }
-
-    fn finish(&self, queues: MutexGuard<'_, Queues>, woken: &[Arc<Sleeper>]) {
-        if queues.readers.is_empty() && queues.writers.is_empty() {
-            self.word.queues_are_empty();
-        }
-        drop(queues);
-        woken.iter().for_each(|sleeper| sleeper.wake());
-    }
+    })
 }
 
 /// Several come at once; nobody may be forgotten, and in the end nobody is inside.
 fn all_visit(ways: &'static [How]) {
     explore(move || {
-        let lock = RwLock::new();
+        let lock = Arc::new(RwLock::new(Data::new()));
         let (last, others) = ways.split_last().unwrap();
         let threads: Vec<_> = others
             .iter()
             .map(|&how| {
                 let lock = Arc::clone(&lock);
-                thread::spawn(move || lock.visit(how))
+                thread::spawn(move || visit(&lock, how))
             })
             .collect();
-        let mut written = lock.visit(*last);
+        let mut written = visit(&lock, *last);
         for thread in threads {
             written += thread.join().unwrap();
         }
-        let queues = lock.queues.lock().unwrap();
-        assert!(queues.readers.is_empty() && queues.writers.is_empty());
-        assert!(lock.word.try_write());
-        assert_eq!(lock.data.get(), written);
+        // Which wants the word to be 0.
+        let data = lock.try_write().unwrap();
+        assert_eq!(data.get(), written);
     });
 }
 
@@ -194,30 +94,28 @@ fn a_reader_among_writers_is_forgotten() {
 #[test]
 fn readers_stay_behind_a_writer_that_gave_up() {
     explore(|| {
-        let lock = RwLock::new();
+        let lock = Arc::new(RwLock::new(Data::new()));
         let second_was_inside = Arc::new(Notify::new());
         let first = thread::spawn({
             let (lock, second_was_inside) = (Arc::clone(&lock), Arc::clone(&second_was_inside));
             move || {
-                if !lock.read_or_knock() {
-                    lock.wait(How::Read);
-                }
+                let data = lock.read();
                 // Inside until the second reader was.
                 second_was_inside.wait();
-                lock.read_unlock();
+                drop(data);
             }
         });
         let second = thread::spawn({
             let lock = Arc::clone(&lock);
             move || {
-                lock.visit(How::Read);
+                visit(&lock, How::Read);
                 second_was_inside.notify();
             }
         });
-        lock.visit(How::WriteLimited);
+        visit(&lock, How::WriteLimited);
         first.join().unwrap();
         second.join().unwrap();
-        assert!(lock.word.try_write());
+        assert!(lock.try_write().is_ok());
     });
 }
 
@@ -229,4 +127,44 @@ fn a_reader_that_gave_up_leaves_the_word_queued() {
 #[test]
 fn two_that_give_up_forget_the_third() {
     all_visit(&[How::WriteLimited, How::ReadLimited, How::Write]);
+}
+
+#[test]
+fn a_writer_is_let_in_beside_a_reader() {
+    all_visit(&[How::Read, How::WriteLimited, How::Write]);
+}
+
+#[test]
+fn a_newcomer_is_inside_beside_a_writer() {
+    all_visit(&[How::Read, How::Write, How::Read]);
+}
+
+#[test]
+fn who_tries_is_inside_beside_a_writer() {
+    all_visit(&[How::TryRead, How::Write, How::Read]);
+}
+
+#[test]
+fn who_only_tries_takes_a_turn_along() {
+    all_visit(&[How::TryWrite, How::TryRead, How::Write]);
+}
+
+/// Three are let in at once, but for one whose time is up and who is still queued.
+#[test]
+fn one_of_a_crowd_is_forgotten() {
+    explore_crowd(|| {
+        let lock = Arc::new(RwLock::new(Data::new()));
+        let data = lock.write();
+        let readers = [How::Read, How::Read, How::ReadLimited].map(|how| {
+            let lock = Arc::clone(&lock);
+            thread::spawn(move || visit(&lock, how))
+        });
+        // They wait, without a preemption.
+        thread::yield_now();
+        drop(data);
+        for reader in readers {
+            reader.join().unwrap();
+        }
+        assert!(lock.try_write().is_ok());
+    });
 }

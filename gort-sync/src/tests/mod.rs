@@ -1,9 +1,9 @@
 //! loom models of what waits and wakes: `.ci/loom` runs them. What green does not prove stands in
 //! `gort-runtime/src/tests/mod.rs`.
 //!
-//! Channels, select, semaphores, wait groups, barriers and conditions are the real ones, above
-//! `runtime_loom.rs` instead of gort-runtime. Memory used after its end, and what has leaked, fails a
-//! model too (`prim_loom.rs`).
+//! All that the models run is the code itself, above `runtime_loom.rs` instead of gort-runtime. Memory
+//! used after its end, what has leaked, and a waiter's record that ends while it is in a queue fail a model
+//! too (`prim_loom.rs`, `sudog.rs`).
 //!
 //! # Two habits of loom (0.7)
 //! - It remembers the last access to an atomic only. So where a thread loads a word before it
@@ -14,10 +14,15 @@
 //!   and without the one that both wait for. So of those that may wait in the ring's loops at once
 //!   a model has one, or few operations.
 //!
-//! Of the locks the words are the real ones (`word/`). Around them stand copies, call for call, of what
-//! `mutex/wait.rs`, `rwlock/wait.rs` and `once/gate.rs` do with their queues, under a lock of
-//! loom's (the stand-in for `RawLock` spins, which gives loom too much to try). A [`Sleeper`]
-//! stands for a record, its select word and the park.
+//! # What no model of a lock sees
+//! - The orderings of a `SelectWord` (`sudog.rs`).
+//! - That `waitlock.rs` releases the lock when the waiter can be woken and not before: the stand-in
+//!   has nobody run in between. Why that is right is the runtime's to say (`park.rs`).
+//! - At which end of a queue somebody enters, and that a record's `next` is cleared when it enters: one
+//!   that is entered twice is a select's.
+//!
+//! `waitlock.rs` and `waitqueue.rs` are in all models; what they fail without is in `.ci/mutants waitlock-`,
+//! `waitqueue-`.
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
@@ -36,13 +41,7 @@ mod loom_waitgroup;
 use crate::prim;
 use loom::cell::UnsafeCell;
 use loom::model::Builder;
-use loom::sync::Notify;
-use loom::sync::atomic::{
-    AtomicBool, AtomicU32,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
-};
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
@@ -58,6 +57,13 @@ fn explore(model: impl Fn() + Send + Sync + 'static) {
     check(&mut builder, model);
 }
 
+/// Explores `model` with one preemption more.
+fn explore_far(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS + 1));
+    check(&mut builder, model);
+}
+
 /// Explores all executions of a small model.
 fn explore_all(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
@@ -69,6 +75,13 @@ fn explore_all(model: impl Fn() + Send + Sync + 'static) {
 fn explore_large(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.max(Some(2));
+    check(&mut builder, model);
+}
+
+/// Explores a model of four threads that mostly wait, with one preemption.
+fn explore_crowd(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = Some(1);
     check(&mut builder, model);
 }
 
@@ -141,113 +154,6 @@ impl Drop for Token {
     fn drop(&mut self) {
         // Dropped twice: below zero.
         TOKENS.set(TOKENS.get().checked_sub(1).unwrap());
-    }
-}
-
-const OPEN: u32 = 0;
-const WON: u32 = 1;
-const EXPIRED: u32 = 2;
-
-/// A waiter in a queue.
-struct Sleeper {
-    /// The select word.
-    word: AtomicU32,
-    /// `elem == STARVING`; written before it is queued.
-    starving: bool,
-    /// `success`; written by the waker before the wake-up.
-    handed_over: UnsafeCell<bool>,
-    ready: (AtomicBool, Notify),
-}
-
-// SAFETY: loom checks every access to the cell.
-unsafe impl Send for Sleeper {}
-// SAFETY: as above.
-unsafe impl Sync for Sleeper {}
-
-impl Sleeper {
-    fn new(starving: bool) -> Arc<Self> {
-        Arc::new(Self {
-            word: AtomicU32::new(OPEN),
-            starving,
-            handed_over: UnsafeCell::new(false),
-            ready: (AtomicBool::new(false), Notify::new()),
-        })
-    }
-
-    fn decide(&self, by: u32) -> bool {
-        self.word
-            .compare_exchange(OPEN, by, AcqRel, Relaxed)
-            .is_ok()
-    }
-
-    /// The park, until woken (true) or, with a limit, until the time is up, which is at once:
-    /// loom tries every moment at which that can be.
-    fn park(&self, limited: bool) -> bool {
-        if limited && self.decide(EXPIRED) {
-            return false;
-        }
-        // loom's notification may come too early, `ready` never does.
-        while !self.ready.0.load(Acquire) {
-            self.ready.1.wait();
-        }
-        true
-    }
-
-    fn wake(&self) {
-        self.ready.0.store(true, Release);
-        self.ready.1.notify();
-    }
-
-    fn set_handed_over(&self, handed_over: bool) {
-        // SAFETY: loom checks it.
-        self.handed_over.with_mut(|at| unsafe { *at = handed_over });
-    }
-
-    fn was_handed_over(&self) -> bool {
-        // SAFETY: loom checks it.
-        self.handed_over.with(|at| unsafe { *at })
-    }
-}
-
-/// Sleepers in the order in which they came.
-struct Queue(VecDeque<Arc<Sleeper>>);
-
-impl Queue {
-    fn new() -> Self {
-        Self(VecDeque::new())
-    }
-
-    fn push_back(&mut self, sleeper: &Arc<Sleeper>) {
-        self.0.push_back(Arc::clone(sleeper));
-    }
-
-    fn push_front(&mut self, sleeper: &Arc<Sleeper>) {
-        self.0.push_front(Arc::clone(sleeper));
-    }
-
-    fn remove(&mut self, sleeper: &Arc<Sleeper>) {
-        self.0.retain(|queued| !Arc::ptr_eq(queued, sleeper));
-    }
-
-    fn dequeue(&mut self) -> Option<Arc<Sleeper>> {
-        while let Some(first) = self.0.pop_front() {
-            if first.decide(WON) {
-                return Some(first);
-            }
-        }
-        None
-    }
-
-    fn front(&self) -> Option<&Arc<Sleeper>> {
-        self.0.front()
-    }
-
-    fn take_all(&mut self) -> Vec<Arc<Sleeper>> {
-        std::iter::from_fn(|| self.dequeue()).collect()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 

@@ -49,6 +49,7 @@
 use crate::prim::{
     AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
+    const_unless_loom,
 };
 
 const LOCKED: u32 = 1;
@@ -72,16 +73,11 @@ pub(crate) enum Duty {
 }
 
 impl Word {
-    /// Free.
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        Self(AtomicU32::new(0))
-    }
-
-    /// Free.
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        Self(AtomicU32::new(0))
+    const_unless_loom! {
+        /// Free.
+        pub(crate) fn new() -> Self {
+            Self(AtomicU32::new(0))
+        }
     }
 
     /// Locks if nobody holds, waits or competes.

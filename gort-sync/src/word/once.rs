@@ -18,6 +18,7 @@
 use crate::prim::{
     AtomicU32,
     Ordering::{AcqRel, Acquire, Relaxed},
+    const_unless_loom,
 };
 
 const NEW: u32 = 0;
@@ -41,16 +42,11 @@ pub(crate) enum Begun {
 }
 
 impl Word {
-    /// Not done.
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        Self(AtomicU32::new(NEW))
-    }
-
-    /// Not done.
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        Self(AtomicU32::new(NEW))
+    const_unless_loom! {
+        /// Not done.
+        pub(crate) fn new() -> Self {
+            Self(AtomicU32::new(NEW))
+        }
     }
 
     /// Done: the caller sees what was done.

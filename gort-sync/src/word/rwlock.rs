@@ -50,6 +50,7 @@
 use crate::prim::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
+    const_unless_loom,
 };
 
 const WRITER: u64 = 1;
@@ -70,16 +71,11 @@ pub(crate) enum Inside {
 }
 
 impl Word {
-    /// Nobody inside.
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        Self(AtomicU64::new(0))
-    }
-
-    /// Nobody inside.
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(0))
+    const_unless_loom! {
+        /// Nobody inside.
+        pub(crate) fn new() -> Self {
+            Self(AtomicU64::new(0))
+        }
     }
 
     /// One more reader. False: a writer is inside or somebody waits, and the caller has knocked;
@@ -113,7 +109,6 @@ impl Word {
     }
 
     /// Whether newcomers must join a queue: not worth spinning then.
-    #[cfg(not(loom))]
     pub(crate) fn is_queued(&self) -> bool {
         self.0.load(Relaxed) & QUEUED != 0
     }
