@@ -6,7 +6,10 @@
 //! `M::nextp` and its note, which release and acquire.
 
 use crate::base::debug;
-use crate::base::prim::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::base::prim::{
+    Ordering::Relaxed,
+    hint::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64},
+};
 use crate::os;
 use crate::proc::g::G;
 use crate::proc::m::M;
