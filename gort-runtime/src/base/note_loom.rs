@@ -12,6 +12,7 @@ use crate::base::prim::{
     global,
 };
 use std::panic;
+use std::ptr;
 use std::sync::Mutex;
 
 const EMPTY: u32 = 0;
@@ -24,13 +25,6 @@ pub(crate) struct Asleep {
     pub(crate) until: u64,
     /// In the network poll.
     pub(crate) polls: bool,
-}
-
-impl Asleep {
-    /// Falls asleep.
-    pub(crate) fn now(self) -> ! {
-        panic::resume_unwind(Box::new(self))
-    }
 }
 
 /// The word that one thread sleeps on.
@@ -46,18 +40,26 @@ impl Note {
         }
     }
 
+    /// Sleeps until woken; then returns only if it was woken before.
     pub(crate) fn sleep(&self) {
-        self.sleep_until(u64::MAX);
+        if !self.take() {
+            stay_asleep(u64::MAX, false);
+        }
     }
 
-    /// True if it was woken already. Otherwise it does not return.
     pub(crate) fn sleep_until(&self, deadline_ns: u64) -> bool {
-        self.take() || fall_asleep(deadline_ns)
+        self.take() || stay_asleep(deadline_ns, false)
     }
 
     pub(crate) fn wake(&self) {
         self.word.swap(WOKEN, Release);
-        CALLED.0.lock().map(|mut called| called.push(self)).ok();
+        call(self, false);
+    }
+
+    /// The thread of which this is the note is to be started.
+    pub(crate) fn start(&self) {
+        self.word.swap(WOKEN, Release);
+        call(self, true);
     }
 
     /// Takes a wake-up, if there is one.
@@ -66,30 +68,44 @@ impl Note {
     }
 }
 
-fn fall_asleep(until: u64) -> bool {
-    let polls = false;
-    Asleep { until, polls }.now()
+/// Falls asleep, in the poll or on the note.
+pub(crate) fn stay_asleep(until: u64, polls: bool) -> ! {
+    panic::resume_unwind(Box::new(Asleep { until, polls }))
 }
 
-/// Notes of those that were woken, or are to be started. Not part of any protocol: the order comes from
-/// the notes' own words.
-struct Called(Mutex<Vec<*const Note>>);
+/// Somebody who was woken, or is to be started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    note: *const Note,
+    pub(crate) is_new: bool,
+}
+
+impl Call {
+    pub(crate) fn is_for(&self, note: &Note) -> bool {
+        ptr::eq(self.note, note)
+    }
+}
+
+/// Not part of any protocol: the order comes from the notes' own words.
+struct Calls(Mutex<Vec<Call>>);
 
 // SAFETY: the pointers are only compared.
-unsafe impl Send for Called {}
+unsafe impl Send for Calls {}
 // SAFETY: as above.
-unsafe impl Sync for Called {}
+unsafe impl Sync for Calls {}
 
 global! {
-    static CALLED: Called = Called(Mutex::new(Vec::new()));
+    static CALLS: Calls = Calls(Mutex::new(Vec::new()));
 }
 
-/// A thread of which this is the note is to be started.
-pub(crate) fn start(note: &Note) {
-    note.wake();
+fn call(note: &Note, is_new: bool) {
+    let calls = CALLS.0.lock();
+    calls
+        .map(|mut calls| calls.push(Call { note, is_new }))
+        .ok();
 }
 
-/// The next that was woken or is to be started.
-pub(crate) fn next_called() -> Option<*const Note> {
-    CALLED.0.lock().ok().and_then(|mut called| called.pop())
+/// The model: takes the next one.
+pub(crate) fn next_call() -> Option<Call> {
+    CALLS.0.lock().ok().and_then(|mut calls| calls.pop())
 }

@@ -1,15 +1,13 @@
 //! `poll.rs` under loom: no descriptor is ever ready.
 
 use super::waiting::looks;
-use crate::base::note::Asleep;
+use crate::base::note::stay_asleep;
 use crate::proc::gqueue::GQueue;
 use crate::time::Nanos;
 
-/// For good, as far as the model is concerned (`base/note_loom.rs`).
+/// For good; when the model says that it returns, it goes on from there (`base/note_loom.rs`).
 pub(crate) fn poll(until: Option<Nanos>, _ready: &GQueue) {
-    let until = until.unwrap_or(u64::MAX);
-    let polls = true;
-    Asleep { until, polls }.now()
+    stay_asleep(until.unwrap_or(u64::MAX), true)
 }
 
 /// The note is woken as well, and that is what a model looks at.

@@ -12,6 +12,9 @@ pub(crate) mod hold;
 pub(crate) mod idle;
 pub(crate) mod inside;
 pub(crate) mod migrate;
+#[cfg(all(loom, test))]
+#[path = "../tests/loom_sched/mod.rs"]
+mod models;
 #[cfg(not(loom))]
 pub(crate) mod mstart;
 pub(crate) mod newm;

@@ -1,0 +1,246 @@
+//! HEAD
+
+use super::super::state::SCHED;
+use super::super::submit::wakep_slow;
+use super::{Model, Step, explore_threads};
+use crate::base::prim::Ordering::Relaxed;
+
+/// Explores `threads` over `procs` Ps that `init` has set up.
+fn explore_ms(procs: u32, init: Step, threads: &'static [Step]) {
+    explore_threads(procs, init, threads, Model::check);
+}
+
+#[test]
+fn submitter_relies_on_a_spinner_that_has_looked() {
+    explore_ms(2, |s| s.spins(1), &[|s| s.ready(0), |s| s.look(1)]);
+}
+
+#[test]
+fn outside_submitter_relies_on_a_spinner_that_has_looked() {
+    explore_ms(1, |s| s.spins(0), &[|s| s.ready_outside(1), |s| s.look(0)]);
+}
+
+#[test]
+fn submitter_relies_on_the_last_but_one_spinner() {
+    explore_ms(
+        3,
+        |s| {
+            s.spins(1);
+            s.spins(2);
+        },
+        &[|s| s.ready(0), |s| s.look(1), |s| s.look(2)],
+    );
+}
+
+/// No P is idle and nobody spins; an M that has decided not to spin idles.
+#[test]
+fn submitter_sees_no_idle_p_while_one_idles() {
+    explore_ms(2, |_| {}, &[|s| s.ready(0), |s| s.idles(1)]);
+}
+
+/// Two submitters, of which the second skips the lock because the first has set
+/// `needspinning`.
+#[test]
+fn second_submitter_relies_on_needspinning() {
+    explore_ms(3, |_| {}, &[|s| s.ready(0), |s| s.ready(1), |s| s.idles(2)]);
+}
+
+/// Both submitters see an idle P and nobody who spins; one wakes an M.
+#[test]
+fn second_submitter_relies_on_the_first() {
+    explore_ms(
+        3,
+        |s| s.is_idle(2),
+        &[
+            |s| {
+                s.ready(0);
+                s.run_woken();
+            },
+            |s| s.ready(1),
+        ],
+    );
+}
+
+/// A submitter relies on a `needspinning` that a spinning M clears.
+#[test]
+fn needspinning_cleared_without_looking() {
+    explore_ms(
+        3,
+        |s| {
+            s.ready(0);
+        },
+        &[|s| s.ready(1), |s| s.look(2)],
+    );
+}
+
+/// A spinning M finds work and stops, while more comes.
+#[test]
+fn spinner_that_found_work_wakes_nobody() {
+    explore_ms(
+        3,
+        |s| {
+            s.is_idle(2);
+            s.spins(1);
+            s.ready(0);
+        },
+        &[|s| s.ready(0), |s| s.look(1)],
+    );
+}
+
+/// A thief has taken entries out of the victim's ring and not yet published them.
+#[test]
+fn goroutines_in_a_thiefs_hands_are_overlooked() {
+    explore_ms(
+        3,
+        |s| {
+            s.spins(1);
+            s.spins(2);
+            s.queues(0, 3);
+        },
+        &[|s| s.look(1), |s| s.look(2)],
+    );
+}
+
+/// A spinning M finds work that it cannot take, as the timekeeper has just taken
+/// the only idle P; and the timekeeper idles without having spun.
+#[test]
+fn found_work_without_a_p_is_forgotten() {
+    explore_ms(
+        2,
+        |s| s.spins(1),
+        &[
+            |s| s.ready(0),
+            |s| s.look(1),
+            |s| {
+                if s.comes_back(2) {
+                    s.look(2);
+                }
+            },
+        ],
+    );
+}
+
+/// A submitter that must wake an M finds no P, as the timekeeper has taken it: it has
+/// counted itself as spinning for a moment, and others relied on it.
+#[test]
+fn count_of_a_waker_without_a_p_is_relied_on() {
+    explore_ms(
+        3,
+        |s| {
+            s.is_idle(2);
+            assert!(SCHED.idle.must_wake());
+            assert!(s.comes_back(3));
+            s.ready(0);
+        },
+        &[
+            |_| wakep_slow(),
+            |s| {
+                s.look(1);
+                s.ready(1);
+            },
+            |s| s.idles(3),
+        ],
+    );
+}
+
+/// An M that does not spin moves goroutines from the global queue to its own, while
+/// the last spinning M looks at both.
+#[test]
+fn goroutines_between_global_and_local_queue_are_overlooked() {
+    explore_ms(
+        2,
+        |s| s.spins(1),
+        &[|s| s.ready_outside(2), |s| s.look(0), |s| s.look(1)],
+    );
+}
+
+/// Enough new goroutines have run from `runnext`: the next goes to the ring, while the last
+/// spinning M looks at both.
+#[test]
+fn goroutine_between_runnext_and_ring_is_overlooked() {
+    explore_ms(
+        2,
+        |s| {
+            s.spins(1);
+            s.ready(0);
+            s.ready(0);
+            s.enough_new(0);
+        },
+        &[|s| s.look(0), |s| s.look(1)],
+    );
+}
+
+/// `runnext` has used up its time slice and goes to the global queue, while the last spinning M
+/// looks at both.
+#[test]
+fn goroutine_between_runnext_and_global_queue_is_overlooked() {
+    explore_ms(
+        2,
+        |s| s.spins(1),
+        &[
+            |s| {
+                s.ready(0);
+                s.ready(0);
+                s.p(0).slice_is_over.store(true, Relaxed);
+                s.look(0);
+            },
+            |s| s.look(1),
+        ],
+    );
+}
+
+/// `runnext` is displaced into the ring: whoever takes the one that displaced it, and
+/// whom he wakes, look there.
+#[test]
+fn displaced_goroutine_is_overlooked() {
+    explore_ms(
+        3,
+        |s| {
+            s.is_idle(2);
+            s.spins(1);
+            s.ready(0);
+        },
+        &[
+            |s| s.ready(0),
+            |s| {
+                s.look(1);
+                s.run_woken();
+            },
+        ],
+    );
+}
+
+/// A goroutine yields; `runnext` goes to the ring, in front of it.
+#[test]
+fn goroutine_that_a_yield_moves_is_overlooked() {
+    explore_ms(
+        2,
+        |s| {
+            s.spins(1);
+            s.ready(0);
+        },
+        &[|s| s.yields(0), |s| s.look(1)],
+    );
+}
+
+/// A goroutine yields with the ring full: half of it is in nobody's queue for a
+/// moment, in which others run out of work.
+#[test]
+fn goroutines_between_ring_and_global_queue_are_overlooked() {
+    explore_ms(
+        4,
+        |s| {
+            s.is_idle(2);
+            s.is_idle(3);
+            s.spins(1);
+            s.queues(0, 4);
+        },
+        &[
+            |s| s.yields(0),
+            |s| {
+                s.look(1);
+                s.run_woken();
+            },
+        ],
+    );
+}
