@@ -1,9 +1,22 @@
 //! HEAD
 
+use super::super::held;
+use super::super::hold::{put_on_hold, set_bar};
 use super::super::state::SCHED;
-use super::super::submit::wakep_slow;
+use super::super::submit::{queue_here, wakep_slow};
 use super::{Model, Step, explore_threads};
 use crate::base::prim::Ordering::Relaxed;
+use crate::proc::gqueue::GQueue;
+
+impl Model {
+    /// An M has taken a suspect out of its queue.
+    fn is_put_on_hold(&self) {
+        let gp = self.g();
+        // SAFETY: nobody else knows of it yet.
+        unsafe { gp.as_ref() }.suspect.store(held::epoch(), Relaxed);
+        assert!(put_on_hold(gp, 0));
+    }
+}
 
 /// Explores `threads` over `procs` Ps that `init` has set up.
 fn explore_ms(procs: u32, init: Step, threads: &'static [Step]) {
@@ -242,5 +255,65 @@ fn goroutines_between_ring_and_global_queue_are_overlooked() {
                 s.run_woken();
             },
         ],
+    );
+}
+
+/// An M brings goroutines from the network, and runs one.
+#[test]
+fn goroutine_that_a_poll_brings_is_overlooked() {
+    explore_ms(
+        2,
+        |s| s.spins(1),
+        &[
+            |s| {
+                let list = GQueue::of(s.g());
+                list.push_back(s.g());
+                queue_here(s.p(0), &list);
+                s.look(0);
+            },
+            |s| s.look(1),
+        ],
+    );
+}
+
+/// The hold on a suspect ends.
+#[test]
+fn goroutine_that_was_on_hold_is_overlooked() {
+    explore_ms(
+        1,
+        |s| {
+            set_bar(held::ALL, 0);
+            s.is_put_on_hold();
+            s.spins(0);
+        },
+        &[|_| set_bar(held::NOBODY, 0), |s| s.look(0)],
+    );
+}
+
+/// There are too many Ps; a spinning M gives up one, and a submitter relies on it.
+#[test]
+fn submitter_relies_on_an_m_that_retires_its_p() {
+    explore_ms(
+        2,
+        |s| {
+            s.is_idle(0);
+            s.spins(1);
+            SCHED.shared.lock().set_procs(1);
+        },
+        &[|s| s.ready_outside(1), |s| s.look(1)],
+    );
+}
+
+/// There are too many Ps; an M gives up one that has something in its queue.
+#[test]
+fn queue_of_a_retired_p_is_overlooked() {
+    explore_ms(
+        2,
+        |s| {
+            s.queues(1, 1);
+            s.spins(0);
+            SCHED.shared.lock().set_procs(1);
+        },
+        &[|s| s.look(1), |s| s.look(0)],
     );
 }

@@ -11,8 +11,10 @@
 //! wired goroutines. What belongs to one M or P at a time (cells), and what `prim::hint` has, loom does not
 //! watch.
 
+mod loom_home;
 mod loom_idle;
 mod loom_network;
+mod loom_newm;
 mod loom_timers;
 
 use super::find::{GaveUp, NEW_IN_A_ROW, give_up_p};
@@ -125,7 +127,10 @@ impl Model {
 
     /// The goroutine on M `i`, if there is one, parks; the M looks for work.
     fn look(&self, i: usize) {
-        let m = self.ms[i];
+        self.looks(self.ms[i]);
+    }
+
+    fn looks(&self, m: &'static M) {
         if !m.curg.replace(ptr::null_mut()).is_null() && !m.ownership.enter() {
             m.p.set(ptr::null());
         }
@@ -327,21 +332,30 @@ fn explore_threads(
     check: impl Fn(&Model) + Send + Sync + 'static,
 ) {
     explore(move || {
-        let model = Arc::new(Model::new(procs, Migration::Normal));
-        init(&model);
-        let (first, others) = threads.split_first().unwrap();
-        let others: Vec<_> = others
-            .iter()
-            .map(|f| {
-                let model = Arc::clone(&model);
-                thread::spawn(move || f(&model))
-            })
-            .collect();
-        first(&model);
-        for other in others {
-            other.join().unwrap();
-        }
-        check(&model);
-        model.free();
+        execute(
+            &Arc::new(Model::new(procs, Migration::Normal)),
+            init,
+            threads,
+            &check,
+        )
     });
+}
+
+/// One execution.
+fn execute(model: &Arc<Model>, init: Step, threads: &[Step], check: impl Fn(&Model)) {
+    init(model);
+    let threads = threads.iter().map(|&thread| {
+        let model = Arc::clone(model);
+        move || thread(&model)
+    });
+    let mut threads = threads.collect::<Vec<_>>();
+    // The first is this one.
+    let first = threads.remove(0);
+    let others: Vec<_> = threads.into_iter().map(thread::spawn).collect();
+    first();
+    for other in others {
+        other.join().unwrap();
+    }
+    check(model);
+    model.free();
 }
