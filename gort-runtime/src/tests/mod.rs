@@ -32,14 +32,21 @@ use std::thread;
 const PREEMPTIONS: usize = 2;
 
 /// Explores `model` as far as the bound on preemptions.
-pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) {
+fn explore(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
     check(&builder, model);
 }
 
+/// Explores `model` with one preemption more, for models of many small steps.
+pub(crate) fn explore_further(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS + 1));
+    check(&builder, model);
+}
+
 /// Explores all executions of a small model.
-pub(crate) fn explore_all(model: impl Fn() + Send + Sync + 'static) {
+fn explore_all(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = None;
     check(&builder, model);

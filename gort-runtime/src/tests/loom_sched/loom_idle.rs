@@ -1,4 +1,39 @@
-//! HEAD
+//! Models of submitting work and falling asleep (`sched/README.md`).
+//!
+//! At the end, with all who were woken up and looking, no goroutine waits in a queue while a P is idle; and
+//! if one waits because every P is busy, the next M to idle is told to look.
+//!
+//! # What fails without which barrier
+//! Tried on the files themselves, one at a time; `tests/mutants.toml` has those that fail a model. The models of
+//! timers and of the network count as well.
+//!
+//! | removed, or made Relaxed | models that fail |
+//! |---|---|
+//! | `fence_after_rmw` in `put_next` | `submitter_relies_on_a_spinner_..`, `.._the_last_but_one_spinner`, `found_work_..`, `count_of_a_waker_..`, `displaced_goroutine_..` |
+//! | `fence` in `submit_global` | `outside_submitter_..`, both `goroutines_between_..`, `queue_of_a_retired_p_..` |
+//! | `fence` in `queue_here` | `goroutine_that_a_poll_brings_..` |
+//! | `fence` in `runq_put_next`, after what was displaced | `displaced_goroutine_..` |
+//! | `fence` in `behind_everybody` | `goroutine_between_runnext_and_global_queue_..` |
+//! | `fence` in `yield_to_queue` | `goroutine_that_a_yield_moves_..` |
+//! | `fence` in `set_bar` | `goroutine_that_was_on_hold_..` |
+//! | `fence` in `must_wake` | `submitter_sees_no_idle_p_..`, `second_submitter_relies_on_needspinning`, `goroutines_between_global_and_local_..` |
+//! | `fence` in `p_idled` | the same, `count_of_a_waker_..`, three of the timers, `thread_waits_while_an_m_..`, `poller_relies_on_an_m_that_has_looked` |
+//! | `fence_after_rmw` in `stop_spinning` | twenty, among them all where a spinner has looked |
+//! | `fence` in `wake_for_timer` | `first_timer_added_while_a_spinner_..`, `timer_added_..`, both `timekeeper_relies_on_..` |
+//! | `fence` in `wake_for_poll` | `thread_waits_while_a_spinner_..`, `thread_waits_while_the_poller_..`, `poller_relies_on_an_m_that_has_looked` |
+//! | `runqsize`: release of the store, acquire of the load | `goroutines_between_global_and_local_..` |
+//!
+//! No model fails, and why:
+//!
+//! | removed, or made Relaxed | |
+//! |---|---|
+//! | `fence` in `start_spinning`, in `nobody_to_look`, in `stopm` (with its second look) | the README |
+//! | `SeqCst` of the read-modify-writes of `nmspinning` | each has a full barrier before it (submitters, who come from one) or after it; they themselves always see the newest value |
+//! | `fence` in `due_at` | that a timer is due was to be seen before, too: `next` goes from one time that has come to another |
+//! | `fence` in `retire` | `stop_spinning`, or `p_idled` if there is room for the P again, has one; for an M that did not spin nobody idle relies on it |
+//! | `Timers::next`: release, acquire | the fences of `wake_for_timer`, and of those who look, order it; who sees a time takes the heap's lock |
+//! | `SysmonSleep::parked`: acquire of the swap | written and cleared under the scheduler's lock; the note orders the rest |
+//! | `P::m`: release (`acquirep`) | a hint to loom, since only sysmon reads it |
 
 use super::super::held;
 use super::super::hold::{put_on_hold, set_bar};

@@ -1,4 +1,8 @@
-//! HEAD
+//! Models of who polls while Ms sleep (`sched/README.md`, "The network").
+//!
+//! At the end, if a P is idle, one M sleeps in the poll. The table in `loom_idle.rs` says what fails without
+//! which barrier. Besides, tried: an M that comes back and stays the poller (all fail); `wake_for_poll` that
+//! wakes somebody if there *is* a poller (all but the one without a P).
 
 use super::super::state::SCHED;
 use super::super::submit::wake_for_poll;

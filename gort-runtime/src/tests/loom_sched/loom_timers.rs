@@ -1,4 +1,9 @@
-//! HEAD
+//! Models of who keeps time while Ms sleep (`sched/README.md`, "Timers").
+//!
+//! At the end, if a P is idle, some M wakes in time. The table in `loom_idle.rs` says what fails without
+//! which barrier. Besides, tried: whoever adds a timer looks only at whether there is a timekeeper
+//! (both about an earlier timer fail), only at until when it sleeps (all others); `poll_until` that outlives
+//! the timekeeper (all but the one where it sleeps).
 
 use super::super::state::SCHED;
 use super::super::submit::wake_for_timer;

@@ -34,7 +34,7 @@ use crate::proc::gstatus::GStatus;
 use crate::proc::m::M;
 use crate::proc::p::P;
 use crate::proc::tls;
-use crate::tests::explore;
+use crate::tests::explore_further;
 use crate::wait::ready::submit_next;
 use crossbeam_utils::CachePadded;
 use loom::thread;
@@ -331,7 +331,7 @@ fn explore_threads(
     threads: &'static [Step],
     check: impl Fn(&Model) + Send + Sync + 'static,
 ) {
-    explore(move || {
+    explore_further(move || {
         execute(
             &Arc::new(Model::new(procs, Migration::Normal)),
             init,
