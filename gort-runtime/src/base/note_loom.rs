@@ -27,6 +27,13 @@ pub(crate) struct Asleep {
     pub(crate) polls: bool,
 }
 
+impl Asleep {
+    /// Whether it wakes by itself.
+    pub(crate) fn has_duties(&self) -> bool {
+        self.polls || self.until != u64::MAX
+    }
+}
+
 /// The word that one thread sleeps on.
 #[derive(Debug)]
 pub(crate) struct Note {

@@ -32,7 +32,7 @@ use std::thread;
 const PREEMPTIONS: usize = 2;
 
 /// Explores `model` as far as the bound on preemptions.
-fn explore(model: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
     check(&builder, model);

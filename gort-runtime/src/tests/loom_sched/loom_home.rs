@@ -16,12 +16,10 @@
 
 use super::super::pinned::send_home;
 use super::super::state::SCHED;
-use super::{Model, Step, execute};
+use super::{Model, Step, explore_threads};
 use crate::base::config::Migration;
 use crate::proc::m::M;
-use crate::tests::explore_further;
 use std::ptr;
-use std::sync::Arc;
 
 impl Model {
     /// Somebody makes ready a goroutine that belongs to M `i`.
@@ -56,10 +54,7 @@ impl Model {
 
 /// Explores `threads` over one P; M 1 has none.
 fn explore_home(init: Step, threads: &'static [Step]) {
-    explore_further(move || {
-        let model = Arc::new(Model::new(1, Migration::Never));
-        execute(&model, init, threads, Model::check_home);
-    });
+    explore_threads(1, Migration::Never, init, threads, Model::check_home);
 }
 
 /// Somebody makes ready while the owner goes to sleep.

@@ -8,6 +8,7 @@
 use super::super::state::SCHED;
 use super::super::submit::wake_for_timer;
 use super::{Model, Step, explore_threads};
+use crate::base::config::Migration;
 use crate::proc::g::G;
 use crate::time::Timer;
 use std::ptr::{self, NonNull};
@@ -61,7 +62,9 @@ fn timer(when: u64) -> &'static Timer {
 
 /// Explores `threads` and asks at the end whether somebody wakes for the timer of `when`.
 fn explore_timer(procs: u32, when: u64, init: Step, threads: &'static [Step]) {
-    explore_threads(procs, init, threads, move |s| s.check_timer(when));
+    explore_threads(procs, Migration::Normal, init, threads, move |s| {
+        s.check_timer(when)
+    });
 }
 
 /// The first timer is added while the only other M falls asleep.

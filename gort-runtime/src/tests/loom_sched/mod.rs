@@ -11,6 +11,8 @@
 //! wired goroutines. What belongs to one M or P at a time (cells), and what `prim::hint` has, loom does not
 //! watch.
 
+#![expect(clippy::unwrap_used, reason = "a model that fails panics")]
+
 mod loom_home;
 mod loom_idle;
 mod loom_network;
@@ -34,7 +36,7 @@ use crate::proc::gstatus::GStatus;
 use crate::proc::m::M;
 use crate::proc::p::P;
 use crate::proc::tls;
-use crate::tests::explore_further;
+use crate::tests::{explore, explore_further};
 use crate::wait::ready::submit_next;
 use crossbeam_utils::CachePadded;
 use loom::thread;
@@ -159,8 +161,10 @@ impl Model {
     /// M `i`, if it still sleeps, wakes by itself: its time has come, or the poll returns.
     fn wakes(&self, i: usize) {
         let m = self.ms[i];
-        if let Some(asleep) = self.take_asleep(m) {
-            self.gets_up(m, asleep);
+        match self.take_asleep(m) {
+            Some(asleep) if asleep.has_duties() => self.gets_up(m, asleep),
+            Some(asleep) => self.asleep.lock().unwrap().push((m, asleep)),
+            None => {}
         }
     }
 
@@ -324,21 +328,28 @@ impl Model {
 
 type Step = fn(&Model);
 
-/// Explores `threads` over a scheduler of `procs` Ps that `init` has set up; then checks.
+/// Explores `threads` over a scheduler of `procs` Ps that `init` has set up; then checks. Two threads are
+/// explored further than three.
 fn explore_threads(
     procs: u32,
+    migration: Migration,
     init: Step,
     threads: &'static [Step],
     check: impl Fn(&Model) + Send + Sync + 'static,
 ) {
-    explore_further(move || {
+    let model = move || {
         execute(
-            &Arc::new(Model::new(procs, Migration::Normal)),
+            &Arc::new(Model::new(procs, migration)),
             init,
             threads,
             &check,
         )
-    });
+    };
+    if threads.len() > 2 {
+        explore(model);
+    } else {
+        explore_further(model);
+    }
 }
 
 /// One execution.
