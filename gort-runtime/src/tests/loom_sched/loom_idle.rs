@@ -13,7 +13,7 @@
 //! | `fence` in `submit_global` | `outside_submitter_..`, both `goroutines_between_..`, `queue_of_a_retired_p_..` |
 //! | `fence` in `queue_here` | `goroutine_that_a_poll_brings_..` |
 //! | `fence` in `runq_put_next`, after what was displaced | `displaced_goroutine_..` |
-//! | `fence` in `behind_everybody` | `goroutine_between_runnext_and_global_queue_..` |
+//! | `fence`, `wakep` in `behind_everybody` | `goroutine_between_runnext_and_global_queue_..` |
 //! | `fence` in `yield_to_queue` | `goroutine_that_a_yield_moves_..` |
 //! | `fence` in `set_bar` | `goroutine_that_was_on_hold_..` |
 //! | `fence` in `must_wake` | `submitter_sees_no_idle_p_..`, `second_submitter_relies_on_needspinning`, `goroutines_between_global_and_local_..` |
@@ -29,7 +29,7 @@
 //! |---|---|
 //! | `fence` in `start_spinning`, in `nobody_to_look`, in `stopm` (with its second look) | the README |
 //! | `SeqCst` of the read-modify-writes of `nmspinning` | each has a full barrier before it (submitters, who come from one) or after it; they themselves always see the newest value |
-//! | `fence` in `due_at` | that a timer is due was to be seen before, too: `next` goes from one time that has come to another |
+//! | `fence`, `wakep` in `due_at` | that a timer is due was to be seen before, too: `next` goes from one time that has come to another |
 //! | `fence` in `retire` | `stop_spinning`, or `p_idled` if there is room for the P again, has one; for an M that did not spin nobody idle relies on it |
 //! | `Timers::next`: release, acquire | the fences of `wake_for_timer`, and of those who look, order it; who sees a time takes the heap's lock |
 //! | `SysmonSleep::parked`: acquire of the swap | written and cleared under the scheduler's lock; the note orders the rest |
@@ -227,13 +227,13 @@ fn goroutine_between_runnext_and_global_queue_is_overlooked() {
         2,
         |s| s.spins(1),
         &[
+            |s| s.look(1),
             |s| {
                 s.ready(0);
                 s.ready(0);
                 s.p(0).slice_is_over.store(true, Relaxed);
                 s.look(0);
             },
-            |s| s.look(1),
         ],
     );
 }

@@ -9,7 +9,10 @@ use super::super::state::SCHED;
 use super::super::submit::wake_for_timer;
 use super::{Model, Step, explore_threads};
 use crate::base::config::Migration;
+use crate::base::prim::Ordering::Relaxed;
 use crate::proc::g::G;
+use crate::proc::gstatus::GStatus;
+use crate::proc::m::M;
 use crate::time::Timer;
 use std::ptr::{self, NonNull};
 
@@ -37,6 +40,29 @@ impl Model {
         let timer = self.has_timer(when);
         self.stops(i);
         timer.cancel();
+    }
+
+    /// A goroutine sleeps on P 0, whose time has come.
+    fn has_due(&self) {
+        unsafe fn won(_: *const ()) -> bool {
+            true
+        }
+        let gp = self.g();
+        // SAFETY: nobody else knows of it yet; the timer is never freed.
+        unsafe {
+            gp.as_ref().status.store(GStatus::Waiting as u32, Relaxed);
+            let timer = Timer::waking(1, gp, won, ptr::null());
+            self.p(0).timers.add(Box::leak(Box::new(timer)));
+        }
+    }
+
+    /// As `check`; time goes on for those who keep it.
+    fn check_due(&self) {
+        self.run_woken();
+        for m in M::all() {
+            self.wakes_up(m);
+        }
+        self.check();
     }
 
     /// If a P is idle, somebody wakes in time for the timer.
@@ -149,5 +175,22 @@ fn timekeeper_relies_on_an_m_without_a_p() {
             s.keeps_time(1, 100 * MS);
         },
         &[|s| s.adds_timer(150 * MS), |s| s.wakes(1), |s| s.stops(2)],
+    );
+}
+
+/// Of two that are due one runs; the other stays in the heap, while a spinning M looks there.
+#[test]
+fn timer_that_is_left_is_forgotten() {
+    explore_threads(
+        2,
+        Migration::Normal,
+        |s| {
+            s.spins(1);
+            s.queues(0, 1);
+            s.has_due();
+            s.has_due();
+        },
+        &[|s| s.look(1), |s| s.look(0)],
+        Model::check_due,
     );
 }

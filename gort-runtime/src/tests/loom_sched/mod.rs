@@ -160,7 +160,10 @@ impl Model {
 
     /// M `i`, if it still sleeps, wakes by itself: its time has come, or the poll returns.
     fn wakes(&self, i: usize) {
-        let m = self.ms[i];
+        self.wakes_up(self.ms[i]);
+    }
+
+    fn wakes_up(&self, m: &'static M) {
         match self.take_asleep(m) {
             Some(asleep) if asleep.has_duties() => self.gets_up(m, asleep),
             Some(asleep) => self.asleep.lock().unwrap().push((m, asleep)),
@@ -329,7 +332,7 @@ impl Model {
 type Step = fn(&Model);
 
 /// Explores `threads` over a scheduler of `procs` Ps that `init` has set up; then checks. Two threads are
-/// explored further than three.
+/// explored further than three. The first begins: to get away from it costs a preemption.
 fn explore_threads(
     procs: u32,
     migration: Migration,
