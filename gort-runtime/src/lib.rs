@@ -14,12 +14,12 @@
 //! wait/     sleep iowait threadparker          for a time · for sockets · plain threads
 //! monitor/  sysmon burst hogs checkdead        taking Ps from the busy · many that block or compute at once · deadlocks
 //! sched/    run find due steal                 what runs next: the loop · places to look · timers · other Ps
-//! sched/    submit stop hand newm mstart       submitting work · sleeping · giving Ps to Ms · their threads
+//! sched/    submit stop hand newm thread mstart  submitting work · sleeping · giving Ps to Ms · their threads
 //! sched/    inside g0call wire wired           entering and leaving the runtime · calls on g0 · wired Ms
 //! sched/    migrate pinned turn retire hold    whether goroutines change threads · surplus Ps · putting on hold
 //! sched/    state idle allp held found         global queue, idle lists · who looks, wakes · all Ps · who is on hold
 //! panics/   recover panicking unwind           catching panics, and which is caught · exits
-//! netpoll/  poll table desc epoll              who waits for which descriptor
+//! netpoll/  poll waiting table desc epoll      who waits for which descriptor
 //! time/     heap clock                         timers · time
 //! stack/    pool map layout trim overflow      where goroutines live
 //! proc/     g m p tls stats slots              goroutine · thread · processor · who runs here · counts · free stacks

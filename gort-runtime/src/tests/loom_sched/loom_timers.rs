@@ -182,9 +182,10 @@ fn timekeeper_relies_on_an_m_without_a_p() {
 #[test]
 fn timer_that_is_left_is_forgotten() {
     explore_threads(
-        2,
+        3,
         Migration::Normal,
         |s| {
+            s.is_idle(2);
             s.spins(1);
             s.queues(0, 1);
             s.has_due();
