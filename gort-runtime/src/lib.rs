@@ -14,12 +14,12 @@
 //! wait/     sleep iowait threadparker          for a time · for sockets · plain threads
 //! monitor/  sysmon burst hogs checkdead        taking Ps from the busy · many that block or compute at once · deadlocks
 //! sched/    run find due steal                 what runs next: the loop · places to look · timers · other Ps
-//! sched/    submit stop hand newm mstart       submitting work · sleeping · giving Ps to Ms · their threads
+//! sched/    submit stop hand newm thread mstart  submitting work · sleeping · giving Ps to Ms · their threads
 //! sched/    inside g0call wire wired           entering and leaving the runtime · calls on g0 · wired Ms
 //! sched/    migrate pinned turn retire hold    whether goroutines change threads · surplus Ps · putting on hold
 //! sched/    state idle allp held found         global queue, idle lists · who looks, wakes · all Ps · who is on hold
 //! panics/   recover panicking unwind           catching panics, and which is caught · exits
-//! netpoll/  poll table desc epoll              who waits for which descriptor
+//! netpoll/  poll waiting table desc epoll      who waits for which descriptor
 //! time/     heap clock                         timers · time
 //! stack/    pool map layout trim overflow      where goroutines live
 //! proc/     g m p tls stats slots              goroutine · thread · processor · who runs here · counts · free stacks
@@ -33,17 +33,16 @@
 //!
 //! [gort]: https://docs.rs/gort
 
-// Under loom only the protocol modules exist.
+// Under loom there is what the models explore, above stand-ins for the rest (`*_loom.rs`, `loom.rs`).
+#![cfg_attr(loom, allow(dead_code, unused_imports, unreachable_pub))]
+
 #[cfg(not(loom))]
 mod api;
-#[cfg(not(loom))]
 mod arch;
 mod base;
 mod life;
-#[cfg(not(loom))]
 mod monitor;
 mod netpoll;
-#[cfg(not(loom))]
 mod os;
 #[cfg(not(loom))]
 mod panics;
@@ -51,11 +50,9 @@ mod proc;
 #[cfg(not(loom))]
 mod report;
 mod sched;
-#[cfg(not(loom))]
+#[cfg_attr(loom, path = "stack/loom.rs")]
 mod stack;
-#[cfg(not(loom))]
 mod time;
-#[cfg(not(loom))]
 mod wait;
 
 #[cfg(all(loom, test))]

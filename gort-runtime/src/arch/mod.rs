@@ -63,11 +63,15 @@ pub(crate) type ExitFn = unsafe extern "C" fn() -> !;
 /// that was meant for it.
 pub(crate) type EntryFn = unsafe extern "C" fn(arg: *mut u8);
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(loom)]
+#[path = "loom.rs"]
+mod imp;
+
+#[cfg(all(target_arch = "x86_64", not(loom)))]
 #[path = "x86_64.rs"]
 mod imp;
 
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", not(loom)))]
 #[path = "aarch64.rs"]
 mod imp;
 
@@ -76,8 +80,10 @@ compile_error!(
     "gort switches stacks on x86_64 and aarch64; no port to this architecture exists yet"
 );
 
-pub(crate) use imp::{call_from, current_m, init_stack, mcall, prefetch, saved_pc, set_current_m};
+#[cfg(not(loom))]
+pub(crate) use imp::{call_from, init_stack, saved_pc};
+pub(crate) use imp::{current_m, mcall, prefetch, set_current_m};
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 #[path = "../tests/arch.rs"]
 mod tests;

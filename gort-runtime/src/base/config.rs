@@ -1,5 +1,6 @@
 //! Settings that hold for the life of the process, and reading them from the environment.
 
+use crate::base::prim::global;
 use crate::base::throw::throw;
 use crate::os;
 use std::env;
@@ -30,8 +31,10 @@ pub(crate) struct Config {
     pub(crate) abort_on_panic: bool,
 }
 
-/// Set when the runtime starts (`start.rs`).
-pub(crate) static CONFIG: OnceLock<Config> = OnceLock::new();
+global! {
+    /// Set when the runtime starts (`start.rs`).
+    pub(crate) static CONFIG: OnceLock<Config> = OnceLock::new();
+}
 
 /// The configuration of the runtime, which has started.
 #[inline]

@@ -20,6 +20,12 @@ pub use real::RawLock;
 pub use model::RawLock;
 
 #[cfg(not(loom))]
+use real::RawLock as Raw;
+
+#[cfg(loom)]
+use model::Blocking as Raw;
+
+#[cfg(not(loom))]
 mod real {
     use super::Rank;
     #[cfg(debug_assertions)]
@@ -146,6 +152,9 @@ mod model {
         Ordering::{Acquire, Relaxed, Release},
         spin_hint,
     };
+    use loom::sync::{Mutex, MutexGuard};
+    use std::cell::Cell;
+    use std::mem;
 
     /// The lock as loom sees it: a spin lock that yields.
     #[derive(Debug)]
@@ -183,17 +192,57 @@ mod model {
             self.held.store(false, Release);
         }
     }
+
+    /// What is inside a `Lock`: loom's mutex, for whose waiters there is nothing to try. (Two that
+    /// spin would yield to each other for ever.)
+    pub(super) struct Blocking {
+        mutex: Mutex<()>,
+        /// The guard of whoever holds it.
+        guard: Cell<Option<MutexGuard<'static, ()>>>,
+    }
+
+    impl Blocking {
+        pub(super) fn ranked(_rank: Rank) -> Self {
+            Self {
+                mutex: Mutex::new(()),
+                guard: Cell::new(None),
+            }
+        }
+
+        fn held(&self, guard: MutexGuard<'_, ()>) {
+            // SAFETY: the guard is dropped by `unlock`, for which there must still be a `self`.
+            let guard =
+                unsafe { mem::transmute::<MutexGuard<'_, ()>, MutexGuard<'static, ()>>(guard) };
+            self.guard.set(Some(guard));
+        }
+
+        pub(super) fn lock(&self) {
+            if let Ok(guard) = self.mutex.lock() {
+                self.held(guard);
+            }
+        }
+
+        pub(super) fn try_lock(&self) -> bool {
+            self.mutex.try_lock().map(|guard| self.held(guard)).is_ok()
+        }
+
+        /// # Safety
+        /// The caller holds the lock.
+        pub(super) unsafe fn unlock(&self) {
+            drop(self.guard.take());
+        }
+    }
 }
 
 pub(crate) use crate::base::lockrank::Rank;
 
-use crate::base::prim::DataCell;
+use crate::base::prim::{DataCell, const_unless_loom};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// A [`RawLock`] around its data.
 pub struct Lock<T> {
-    raw: RawLock,
+    raw: Raw,
     data: DataCell<T>,
 }
 
@@ -204,33 +253,20 @@ unsafe impl<T: Send> Send for Lock<T> {}
 unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
-    /// A free lock around `data`, under which no other lock is taken.
-    #[cfg(not(loom))]
-    pub const fn new(data: T) -> Self {
-        Self::ranked(Rank::Leaf, data)
-    }
-
-    /// A free lock of this rank.
-    #[cfg(not(loom))]
-    pub(crate) const fn ranked(rank: Rank, data: T) -> Self {
-        Self {
-            raw: RawLock::ranked(rank),
-            data: DataCell::new(data),
+    const_unless_loom! {
+        /// A free lock around `data`, under which no other lock is taken.
+        pub fn new(data: T) -> Self {
+            Self::ranked(Rank::Leaf, data)
         }
     }
 
-    /// A free lock around `data`, under which no other lock is taken.
-    #[cfg(loom)]
-    pub fn new(data: T) -> Self {
-        Self::ranked(Rank::Leaf, data)
-    }
-
-    /// A free lock of this rank.
-    #[cfg(loom)]
-    pub(crate) fn ranked(rank: Rank, data: T) -> Self {
-        Self {
-            raw: RawLock::ranked(rank),
-            data: DataCell::new(data),
+    const_unless_loom! {
+        /// A free lock of this rank.
+        pub(crate) fn ranked(rank: Rank, data: T) -> Self {
+            Self {
+                raw: Raw::ranked(rank),
+                data: DataCell::new(data),
+            }
         }
     }
 

@@ -2,16 +2,13 @@
 
 #[cfg(not(loom))]
 pub(crate) mod barrier;
-#[cfg(not(loom))]
 pub(crate) mod config;
-#[cfg(not(loom))]
+#[cfg_attr(loom, path = "debug_loom.rs")]
 pub(crate) mod debug;
 pub(crate) mod lock;
 pub(crate) mod lockrank;
-#[cfg(not(loom))]
+#[cfg_attr(loom, path = "note_loom.rs")]
 pub(crate) mod note;
 pub(crate) mod prim;
-#[cfg(not(loom))]
 pub(crate) mod shown;
-#[cfg(not(loom))]
 pub(crate) mod throw;

@@ -1,6 +1,6 @@
 //! A pointer that one thread writes and others may look at.
 
-use crate::base::prim::{AtomicPtr, Ordering::Relaxed};
+use crate::base::prim::{Ordering::Relaxed, hint::AtomicPtr};
 use std::ptr;
 
 /// Like a `Cell` to its writer. What others see is some recent value, and says nothing about

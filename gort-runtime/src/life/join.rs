@@ -47,6 +47,7 @@
 use crate::base::prim::{
     AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed},
+    const_unless_loom,
 };
 
 const IDLE: usize = 0;
@@ -87,14 +88,10 @@ pub(crate) enum AtDetach {
 }
 
 impl JoinWord {
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        Self(AtomicUsize::new(IDLE))
-    }
-
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        Self(AtomicUsize::new(IDLE))
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self(AtomicUsize::new(IDLE))
+        }
     }
 
     /// Spawner: a new goroutine, with or without a handle.

@@ -2,7 +2,7 @@
 
 #[cfg(not(loom))]
 pub(crate) mod burst;
-#[cfg(not(loom))]
+#[cfg_attr(loom, path = "checkdead_loom.rs")]
 pub(crate) mod checkdead;
 #[cfg(not(loom))]
 pub(crate) mod hogs;

@@ -3,8 +3,8 @@
 //! - `desc.rs`: the words of one descriptor, and the protocol on them (loom explores it);
 //! - `table.rs`: where descriptors live, for ever;
 //! - `epoll.rs`: the system calls;
-//! - `poll.rs`: one poll, which *returns* the goroutines that became ready, and what the
-//!   scheduler asks before it polls.
+//! - `poll.rs`: one poll, which *returns* the goroutines that became ready;
+//! - `waiting.rs`: what the scheduler asks before it polls.
 //!
 //! How a goroutine waits is above the scheduler, in `iowait.rs`; who polls, and when, is
 //! the scheduler's (`sched/README.md`, "The network").
@@ -12,16 +12,16 @@
 mod desc;
 #[cfg(not(loom))]
 mod epoll;
-#[cfg(not(loom))]
+#[cfg_attr(loom, path = "poll_loom.rs")]
 mod poll;
 #[cfg(not(loom))]
 mod table;
+mod waiting;
 
 #[cfg(not(loom))]
 pub(crate) use desc::Slot;
 pub(crate) use desc::{Desc, NEVER};
 #[cfg(not(loom))]
-pub(crate) use poll::{
-    Place, Waiting, blocked, has_waiters, interrupt, look, open, overdue, poll, replace_by_dead,
-    retire, somebody_blocked, unblocked, unwatch, watch,
-};
+pub(crate) use poll::{Place, open, replace_by_dead, retire, unwatch, watch};
+pub(crate) use poll::{interrupt, look, poll};
+pub(crate) use waiting::{Waiting, blocked, has_waiters, overdue, somebody_blocked, unblocked};

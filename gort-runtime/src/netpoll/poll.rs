@@ -1,36 +1,27 @@
-//! One poll, and what the scheduler asks before it polls.
+//! One poll.
 //!
 //! `netpoll` in Go. What became ready is returned in a list: this file knows nothing of
 //! who runs it. Plain threads are woken directly.
 //!
 //! Nothing here costs a program anything that has no sockets: the epoll instance is made for
-//! the first descriptor, and [`has_waiters`] is one load.
-//!
-//! # Orderings
-//! `WAITERS` and `LAST` are one side of the protocol in `sched/README.md`, "The network".
+//! the first descriptor. (The models have a stand-in, `poll_loom.rs`.)
 
 use super::desc::Desc;
 use super::epoll::{Block, Epoll, Event};
 use super::table;
+use super::waiting::looks;
 use crate::base::prim::{
-    AtomicBool, AtomicU32, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
+    AtomicBool,
+    Ordering::{Acquire, Release},
 };
 use crate::proc::gqueue::GQueue;
-use crate::time::{Nanos, now};
+use crate::time::Nanos;
 use crate::wait::waiter::Waiter;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
 static EPOLL: OnceLock<Epoll> = OnceLock::new();
-
-/// Goroutines and threads between the decision to wait and their next step.
-static WAITERS: AtomicU32 = AtomicU32::new(0);
-
-/// When somebody last polled; `BLOCKED` while an M sleeps in the poll.
-static LAST: AtomicU64 = AtomicU64::new(0);
-const BLOCKED: u64 = u64::MAX;
 
 /// Somebody is in a poll that does not block.
 static LOOKING: AtomicBool = AtomicBool::new(false);
@@ -87,51 +78,6 @@ pub(crate) fn replace_by_dead(fd: BorrowedFd<'_>) {
     }
 }
 
-/// Counts somebody that waits, until dropped.
-#[derive(Debug)]
-pub(crate) struct Waiting(());
-
-impl Waiting {
-    pub(crate) fn new() -> Self {
-        WAITERS.fetch_add(1, Relaxed);
-        Self(())
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        WAITERS.fetch_sub(1, Relaxed);
-    }
-}
-
-/// Whether somebody waits for a descriptor.
-#[inline]
-pub(crate) fn has_waiters() -> bool {
-    WAITERS.load(Relaxed) != 0
-}
-
-/// Whether an M sleeps in the poll, or is on its way there.
-#[inline]
-pub(crate) fn somebody_blocked() -> bool {
-    LAST.load(Relaxed) == BLOCKED
-}
-
-/// Whether somebody waits, and nobody has polled for `period` nanoseconds.
-#[inline]
-pub(crate) fn overdue(now: Nanos, period: Nanos) -> bool {
-    has_waiters() && now > LAST.load(Relaxed).saturating_add(period)
-}
-
-/// An M is about to block in [`poll`]. Under the scheduler's lock.
-pub(crate) fn blocked() {
-    LAST.store(BLOCKED, Relaxed);
-}
-
-/// It has come back. Under the scheduler's lock.
-pub(crate) fn unblocked() {
-    LAST.store(0, Relaxed);
-}
-
 /// Makes the M in [`poll`] return, or the next one to come.
 pub(crate) fn interrupt() {
     if let Some(epoll) = EPOLL.get() {
@@ -157,11 +103,7 @@ pub(crate) fn look(ready: &GQueue) {
     if LOOKING.swap(true, Acquire) {
         return;
     }
-    let last = LAST.load(Relaxed);
-    if last != BLOCKED {
-        // If it fails, an M has gone to sleep in the poll.
-        let _ = LAST.compare_exchange(last, now(), Relaxed, Relaxed);
-    }
+    looks();
     epoll.wait(Block::No, |event| deliver(event, ready));
     LOOKING.store(false, Release);
 }

@@ -15,7 +15,11 @@
 //! - `handle_default_signal(signal, handler)`, `keep_errno(f)`.
 //! - `page_size()`, `num_cpus()`, `thread_id()`.
 
-#[cfg(target_os = "linux")]
+#[cfg(loom)]
+#[path = "loom.rs"]
+mod imp;
+
+#[cfg(all(target_os = "linux", not(loom)))]
 #[path = "linux.rs"]
 mod imp;
 

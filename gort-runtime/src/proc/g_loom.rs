@@ -1,18 +1,55 @@
-//! What queues need of a goroutine, for loom.
+//! What queues and the scheduler need of a goroutine, for loom.
 
+use crate::arch::Gobuf;
+use crate::base::prim::hint::{AtomicU32, AtomicU64};
+use crate::os;
+use crate::proc::gstatus::GStatus;
+use crate::proc::m::M;
+use crate::stack::StackSlot;
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
-/// A goroutine that is only queued.
+/// A goroutine that is queued, and of which a model sees that it is to run.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct G {
+    /// First, as in `g.rs`.
+    pub(crate) buf: Cell<Gobuf>,
+    pub(crate) status: AtomicU32,
     pub(crate) schedlink: Cell<*mut G>,
+    pub(crate) lockedm: Cell<*const M>,
+    pub(crate) last_m: Cell<*const M>,
+    pub(crate) runnable_since: Cell<u64>,
+    pub(crate) is_new: Cell<bool>,
+    pub(crate) suspect: AtomicU64,
+    pub(crate) wired: Cell<u32>,
+    pub(crate) stack: StackSlot,
 }
 
 impl G {
+    /// One that has just been made runnable.
     pub(crate) fn new() -> Self {
         Self {
+            buf: Cell::new(Gobuf {
+                sp: ptr::null_mut(),
+            }),
+            status: AtomicU32::new(GStatus::Runnable as u32),
             schedlink: Cell::new(ptr::null_mut()),
+            lockedm: Cell::new(ptr::null()),
+            last_m: Cell::new(ptr::null()),
+            runnable_since: Cell::new(0),
+            is_new: Cell::new(false),
+            suspect: AtomicU64::new(0),
+            wired: Cell::new(0),
+            stack: StackSlot,
         }
+    }
+
+    pub(crate) fn stamp_runnable(&self) {
+        self.runnable_since.set(os::now_ns());
+    }
+
+    pub(crate) fn gobuf(this: NonNull<G>) -> *mut Gobuf {
+        this.as_ptr().cast()
     }
 }

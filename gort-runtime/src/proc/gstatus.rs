@@ -41,8 +41,9 @@
 //! queue that carries a Runnable G publishes it to whoever takes it out.
 
 use crate::base::prim::{
-    AtomicBool, AtomicU32,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
+    global,
+    hint::{AtomicBool, AtomicU32},
 };
 use crate::base::throw::throw;
 use std::thread;
@@ -98,8 +99,10 @@ pub(crate) fn casgstatus(word: &AtomicU32, old: GStatus, new: GStatus) {
     }
 }
 
-/// Goroutines may be observed.
-static OBSERVABLE: AtomicBool = AtomicBool::new(false);
+global! {
+    /// Goroutines may be observed.
+    static OBSERVABLE: AtomicBool = AtomicBool::new(false);
+}
 
 /// Before the first goroutine starts: whether goroutines may be observed.
 pub(crate) fn allow_observers(allowed: bool) {

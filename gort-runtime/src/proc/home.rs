@@ -16,7 +16,7 @@ use crate::base::lock::Lock;
 use crate::base::prim::{
     AtomicBool, AtomicU32,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
-    fence,
+    const_unless_loom, fence,
 };
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
@@ -43,31 +43,18 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        Self {
-            next: Cell::new(ptr::null_mut()),
-            local: GQueue::new(),
-            population: Cell::new(0),
-            new_in_a_row: Cell::new(0),
-            inbox: Lock::new(GQueue::new()),
-            len: AtomicU32::new(0),
-            resting: AtomicBool::new(false),
-            rests_wired: Cell::new(false),
-        }
-    }
-
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        Self {
-            next: Cell::new(ptr::null_mut()),
-            local: GQueue::new(),
-            population: Cell::new(0),
-            new_in_a_row: Cell::new(0),
-            inbox: Lock::new(GQueue::new()),
-            len: AtomicU32::new(0),
-            resting: AtomicBool::new(false),
-            rests_wired: Cell::new(false),
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                next: Cell::new(ptr::null_mut()),
+                local: GQueue::new(),
+                population: Cell::new(0),
+                new_in_a_row: Cell::new(0),
+                inbox: Lock::new(GQueue::new()),
+                len: AtomicU32::new(0),
+                resting: AtomicBool::new(false),
+                rests_wired: Cell::new(false),
+            }
         }
     }
 

@@ -34,8 +34,9 @@
 use crate::arch::Gobuf;
 use crate::base::note::Note;
 use crate::base::prim::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
+    global,
+    hint::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32},
 };
 use crate::base::shown::Shown;
 use crate::os;
@@ -106,8 +107,10 @@ pub(crate) struct M {
     all_next: Cell<*mut M>,
 }
 
-/// All Ms, newest first.
-static ALL: AtomicPtr<M> = AtomicPtr::new(ptr::null_mut());
+global! {
+    /// All Ms, newest first.
+    static ALL: AtomicPtr<M> = AtomicPtr::new(ptr::null_mut());
+}
 
 const _: () = assert!(std::mem::offset_of!(M, g0) == 0);
 

@@ -33,7 +33,7 @@
 use crate::base::prim::{
     AtomicU32,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
-    heavy_barrier, light_barrier, spin_hint,
+    const_unless_loom, heavy_barrier, light_barrier, spin_hint,
 };
 
 const USER: u32 = 0;
@@ -51,26 +51,17 @@ pub(crate) struct Ownership {
 }
 
 impl Ownership {
-    /// For an M that begins inside the runtime.
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        Self {
-            mark: AtomicU32::new(INSIDE),
-            request: AtomicU32::new(NONE),
-        }
-    }
-
-    /// For an M that begins inside the runtime.
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        Self {
-            mark: AtomicU32::new(INSIDE),
-            request: AtomicU32::new(NONE),
+    const_unless_loom! {
+        /// For an M that begins inside the runtime.
+        pub(crate) fn new() -> Self {
+            Self {
+                mark: AtomicU32::new(INSIDE),
+                request: AtomicU32::new(NONE),
+            }
         }
     }
 
     /// Owner: whether it is inside already. To sysmon, a hint.
-    #[cfg(not(loom))]
     #[inline(always)]
     pub(crate) fn is_inside(&self) -> bool {
         // Relaxed: the owner's own last store.
@@ -123,7 +114,6 @@ impl Ownership {
     }
 
     /// Sysmon: whether the P that it took has not been missed yet.
-    #[cfg(not(loom))]
     pub(crate) fn is_taken(&self) -> bool {
         self.request.load(Relaxed) == TAKEN
     }

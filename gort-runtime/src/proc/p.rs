@@ -21,7 +21,10 @@
 //! start of a thread, and from an M to sysmon by the handshake of `ownership.rs`.
 
 use crate::base::debug;
-use crate::base::prim::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::base::prim::{
+    Ordering::Relaxed,
+    hint::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64},
+};
 use crate::os;
 use crate::proc::g::G;
 use crate::proc::m::M;

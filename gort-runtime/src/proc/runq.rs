@@ -81,7 +81,6 @@ impl<T> Runq<T> {
     }
 
     /// Observer: how many are queued, about.
-    #[cfg(not(loom))]
     pub(crate) fn len(&self) -> usize {
         let head = self.head.load(Acquire);
         let ring = self.tail.load(Acquire).wrapping_sub(head).min(CAP);
@@ -150,7 +149,6 @@ impl<T> Runq<T> {
 
     /// Owner: the entry that is at the head, or was: good for a prefetch. Null if the ring
     /// is empty.
-    #[cfg(not(loom))]
     pub(crate) fn peek(&self) -> *const T {
         let head = self.head.load(Relaxed);
         if head == self.tail.load(Relaxed) {

@@ -9,7 +9,11 @@
 //! [`SAMPLE_EVERY`] goroutines that a P makes runnable gets a stamp, and whoever runs it counts
 //! the difference. A prime, so that goroutines which take turns are all sampled.
 
-use crate::base::prim::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::base::prim::{
+    Ordering::Relaxed,
+    global,
+    hint::{AtomicU32, AtomicU64},
+};
 use crate::os;
 use std::cell::Cell;
 
@@ -82,10 +86,12 @@ pub(crate) struct Outside {
     runnable: AtomicU32,
 }
 
-pub(crate) static OUTSIDE: Outside = Outside {
-    parks: AtomicU64::new(0),
-    runnable: AtomicU32::new(0),
-};
+global! {
+    pub(crate) static OUTSIDE: Outside = Outside {
+        parks: AtomicU64::new(0),
+        runnable: AtomicU32::new(0),
+    };
+}
 
 impl Outside {
     pub(crate) fn parks(&self) -> u64 {

@@ -7,8 +7,8 @@
 //! The lists it has had are not freed; each is longer than the one before, up to 1,024 entries.
 
 use crate::base::prim::{
-    AtomicPtr, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
+    hint::{AtomicPtr, AtomicU32},
 };
 use crate::proc::p::P;
 use crossbeam_utils::CachePadded;

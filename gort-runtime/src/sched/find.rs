@@ -46,7 +46,7 @@ const CLOCK_EVERY: u32 = 64;
 /// How long a P with enough to do leaves the network alone (a look costs a system call).
 const POLL_NS: u64 = 100_000;
 /// New goroutines that may run ahead of the queue before its head does.
-const NEW_IN_A_ROW: u32 = 61;
+pub(super) const NEW_IN_A_ROW: u32 = 61;
 /// Finds work for `m`, sleeping until there is some; `None`: the thread is to
 /// exit, and the P has been given up.
 pub(super) fn find_runnable(m: &M) -> Option<Found> {
@@ -235,7 +235,7 @@ fn global_share(p: &P) -> Option<NonNull<G>> {
     Some(first)
 }
 
-enum GaveUp {
+pub(super) enum GaveUp {
     /// Work turned up; the M holds a P.
     Found(NonNull<G>),
     /// The M holds a P and should look again.
@@ -245,7 +245,7 @@ enum GaveUp {
 }
 
 /// Gives up the P, looks once more at everything, and sleeps.
-fn give_up_p(m: &M) -> GaveUp {
+pub(super) fn give_up_p(m: &M) -> GaveUp {
     let was_spinning = m.spinning.get();
     {
         let mut shared = SCHED.shared.lock();

@@ -7,7 +7,7 @@
 //! after it has looked at the bar again there. Sysmon, which alone moves the bar, does so under the same
 //! lock, and submits those whom it leaves below. So nobody stays on hold whom the bar lets pass.
 
-use crate::base::prim::{AtomicU64, Ordering::Relaxed};
+use crate::base::prim::{Ordering::Relaxed, global, hint::AtomicU64};
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use std::ptr::NonNull;
@@ -28,10 +28,12 @@ struct Words {
     epoch: AtomicU64,
 }
 
-static WORDS: Words = Words {
-    bar: AtomicU64::new(NOBODY),
-    epoch: AtomicU64::new(1),
-};
+global! {
+    static WORDS: Words = Words {
+        bar: AtomicU64::new(NOBODY),
+        epoch: AtomicU64::new(1),
+    };
+}
 
 /// Who is on hold; part of what the scheduler's lock protects.
 pub(crate) struct Held {

@@ -6,7 +6,7 @@
 use crate::base::prim::{
     AtomicBool, AtomicU32,
     Ordering::{Relaxed, SeqCst},
-    fence, fence_after_rmw,
+    const_unless_loom, fence, fence_after_rmw,
 };
 
 /// Who is idle, who is looking for work.
@@ -21,21 +21,13 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        Self {
-            npidle: AtomicU32::new(0),
-            nmspinning: AtomicU32::new(0),
-            needspinning: AtomicBool::new(false),
-        }
-    }
-
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        Self {
-            npidle: AtomicU32::new(0),
-            nmspinning: AtomicU32::new(0),
-            needspinning: AtomicBool::new(false),
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                npidle: AtomicU32::new(0),
+                nmspinning: AtomicU32::new(0),
+                needspinning: AtomicBool::new(false),
+            }
         }
     }
 
@@ -116,7 +108,6 @@ impl Idle {
         self.nmspinning.load(Relaxed)
     }
 
-    #[cfg(not(loom))]
     pub(crate) fn needspinning(&self) -> bool {
         self.needspinning.load(Relaxed)
     }

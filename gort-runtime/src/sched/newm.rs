@@ -8,19 +8,18 @@
 //! Nothing is lost meanwhile: the new M is counted in `threads` (`checkdead.rs`) and has its P.
 //! Sysmon's note remembers a wake-up that comes while sysmon is awake.
 
-use super::mstart::mstart;
+use super::thread::start;
 use crate::base::lock::Lock;
+use crate::base::prim::global;
 use crate::base::throw::fatal;
-use crate::panics::unwind;
 use crate::proc::m::M;
 use crate::proc::tls;
-use crate::sched::g0call::call_on_g0;
 use crate::sched::state::{PickedM, SCHED};
-use std::io;
-use std::thread;
 
-/// Ms whose threads sysmon is to start.
-static LEFT_TO_SYSMON: Lock<Vec<&'static M>> = Lock::new(Vec::new());
+global! {
+    /// Ms whose threads sysmon is to start.
+    static LEFT_TO_SYSMON: Lock<Vec<&'static M>> = Lock::new(Vec::new());
+}
 
 /// Starts the thread of `m`, or has it started.
 #[cold]
@@ -66,23 +65,4 @@ fn must_start(m: &'static M) {
             "cannot start another thread ({e}); raise `ulimit -u` or the container's pid limit"
         ));
     }
-}
-
-fn start(m: &'static M) -> io::Result<()> {
-    m.unlike_others.set(false);
-    let start = move || {
-        thread::Builder::new()
-            .name("gort".into())
-            .spawn(move || mstart(m))
-    };
-    let started = match (tls::getm(), tls::getg()) {
-        // A goroutine's stack may be small; starting a thread wants room.
-        // SAFETY: this code runs in `gp`, on this thread's M. `start` is no user code, so it does not
-        // matter whether the goroutine is inside the runtime: most who wake an M are, but
-        // `set_max_procs` is not, and may lose its P meanwhile.
-        (Some(here), Some(gp)) => unsafe { call_on_g0(here, gp, false, start) },
-        _ => Ok(start()),
-    };
-    let started = started.unwrap_or_else(|payload| unwind::raise(payload));
-    started.map(drop)
 }

@@ -10,6 +10,7 @@ use crate::base::note::Note;
 use crate::base::prim::{
     AtomicBool, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
+    const_unless_loom, global, hint,
 };
 use crate::base::throw::fatal;
 use crate::netpoll;
@@ -30,15 +31,17 @@ pub(crate) struct SysmonSleep {
     /// Sysmon sleeps on the note; whoever clears it wakes it.
     parked: AtomicBool,
     /// Somebody has announced a blocking call since sysmon last looked.
-    blocking: AtomicBool,
+    blocking: hint::AtomicBool,
 }
 
 impl SysmonSleep {
-    const fn new() -> Self {
-        Self {
-            note: Note::new(),
-            parked: AtomicBool::new(false),
-            blocking: AtomicBool::new(false),
+    const_unless_loom! {
+        fn new() -> Self {
+            Self {
+                note: Note::new(),
+                parked: AtomicBool::new(false),
+                blocking: hint::AtomicBool::new(false),
+            }
         }
     }
 
@@ -110,17 +113,17 @@ pub(crate) struct Sched {
     pub(crate) idle: Idle,
     pub(crate) sysmon: SysmonSleep,
     /// Whether some M wants a P (`turn.rs`); written under the lock.
-    pub(crate) wanted: AtomicBool,
+    pub(crate) wanted: hint::AtomicBool,
     /// Until when the timekeeper sleeps; 0: there is none.
     pub(crate) poll_until: AtomicU64,
     /// When an idle M last woke up to keep time or to poll.
-    pub(crate) timer_wake: AtomicU64,
+    pub(crate) timer_wake: hint::AtomicU64,
     /// The next goroutine id.
-    pub(crate) next_id: AtomicU64,
+    pub(crate) next_id: hint::AtomicU64,
     /// Goroutines that plain threads started, or Ms without a P.
-    pub(crate) started_outside: AtomicU64,
+    pub(crate) started_outside: hint::AtomicU64,
     /// Goroutines that ended on an M without a P.
-    pub(crate) ended_outside: AtomicU64,
+    pub(crate) ended_outside: hint::AtomicU64,
     allp: AllP,
 }
 
@@ -159,10 +162,9 @@ pub(crate) struct Shared {
 // may go anywhere. What their cells may be touched for, their own tables say.
 unsafe impl Send for Shared {}
 
-pub(crate) static SCHED: Sched = Sched {
-    shared: Lock::ranked(
-        Rank::Sched,
-        Shared {
+global! {
+    pub(crate) static SCHED: Sched = Sched {
+        shared: Lock::ranked(Rank::Sched, Shared {
             runq: GQueue::new(),
             midle: ptr::null(),
             nmidle: 0,
@@ -177,19 +179,19 @@ pub(crate) static SCHED: Sched = Sched {
             held: Held::new(),
             threads: 0,
             handoffs: 0,
-        },
-    ),
-    runqsize: AtomicU32::new(0),
-    idle: Idle::new(),
-    sysmon: SysmonSleep::new(),
-    wanted: AtomicBool::new(false),
-    poll_until: AtomicU64::new(0),
-    timer_wake: AtomicU64::new(0),
-    next_id: AtomicU64::new(1),
-    started_outside: AtomicU64::new(0),
-    ended_outside: AtomicU64::new(0),
-    allp: AllP::new(),
-};
+        }),
+        runqsize: AtomicU32::new(0),
+        idle: Idle::new(),
+        sysmon: SysmonSleep::new(),
+        wanted: hint::AtomicBool::new(false),
+        poll_until: AtomicU64::new(0),
+        timer_wake: hint::AtomicU64::new(0),
+        next_id: hint::AtomicU64::new(1),
+        started_outside: hint::AtomicU64::new(0),
+        ended_outside: hint::AtomicU64::new(0),
+        allp: AllP::new(),
+    };
+}
 
 impl Sched {
     /// All Ps, surplus ones included. Empty before the runtime has started.

@@ -13,7 +13,7 @@ use crate::netpoll;
 use crate::os;
 use crate::proc::gqueue::GQueue;
 use crate::proc::m::M;
-use crate::sched::state::SCHED;
+use crate::sched::state::{Duties, SCHED};
 use std::ptr;
 
 /// How long a surplus thread stays idle before it exits.
@@ -66,37 +66,53 @@ pub(super) fn stopm(m: &M, watch: bool) -> bool {
             true
         };
         if woken {
-            break;
+            acquirep(m, m.nextp.replace(ptr::null()));
+            return true;
         }
-        if duties.time {
-            SCHED.timer_wake.store(os::now_ns(), Relaxed);
-        }
-        let mut shared = SCHED.shared.lock();
-        if duties.poll {
-            shared.poll_ended(m);
-        }
-        if !shared.midle_remove(m) {
-            // Somebody has just taken us out of the list: the P is on its way.
-            drop(shared);
-            inject_global(&polled);
-            m.note.sleep();
-            break;
-        }
-        if duties.poll || duties.time {
-            if let Some(p) = shared.pidle_get() {
-                drop(shared);
-                acquirep(m, p);
-                inject(p, &polled);
-                return true;
-            }
-            drop(shared);
-            inject_global(&polled);
-            // Every P has an M, which looks at timers and waiters before it idles.
-            watch = false;
-        } else {
-            return false;
+        match get_up(m, duties, &polled) {
+            GotUp::WithP => return true,
+            GotUp::InVain => watch = false,
+            GotUp::Surplus => return false,
         }
     }
-    acquirep(m, m.nextp.replace(ptr::null()));
-    true
+}
+
+/// What an M has got up for that nobody has woken.
+pub(super) enum GotUp {
+    WithP,
+    /// Every P has an M, which looks at timers and waiters before it idles.
+    InVain,
+    Surplus,
+}
+
+/// `m` was asleep with these duties and has not been woken: its time has come, or the poll, which brings
+/// `polled`, has returned, also if that was interrupted.
+pub(super) fn get_up(m: &M, duties: Duties, polled: &GQueue) -> GotUp {
+    if duties.time {
+        SCHED.timer_wake.store(os::now_ns(), Relaxed);
+    }
+    let mut shared = SCHED.shared.lock();
+    if duties.poll {
+        shared.poll_ended(m);
+    }
+    if !shared.midle_remove(m) {
+        // Somebody has just taken us out of the list: the P is on its way.
+        drop(shared);
+        inject_global(polled);
+        m.note.sleep();
+        acquirep(m, m.nextp.replace(ptr::null()));
+        return GotUp::WithP;
+    }
+    if !duties.poll && !duties.time {
+        return GotUp::Surplus;
+    }
+    if let Some(p) = shared.pidle_get() {
+        drop(shared);
+        acquirep(m, p);
+        inject(p, polled);
+        return GotUp::WithP;
+    }
+    drop(shared);
+    inject_global(polled);
+    GotUp::InVain
 }

@@ -132,7 +132,7 @@ pub(crate) fn wakep() {
 }
 
 #[cold]
-fn wakep_slow() {
+pub(super) fn wakep_slow() {
     let mut shared = SCHED.shared.lock();
     let Some(p) = shared.pidle_get() else {
         SCHED.idle.nobody_to_wake();

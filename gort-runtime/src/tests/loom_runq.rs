@@ -7,7 +7,7 @@
 //!
 //! Not modelled: indices that wrap around at 2^32; how long a thief waits before it
 //! takes a `runnext` (`sched/steal.rs`); who is told of new entries
-//! (`loom_idle.rs`). Beyond loom: that slots have been read before `head` moves on (the
+//! (`loom_sched/`). Beyond loom: that slots have been read before `head` moves on (the
 //! release of a taker's compare-and-swap and the acquire of `head` in `put`). A read that
 //! came later would be load buffering; with both Relaxed no model fails.
 //!

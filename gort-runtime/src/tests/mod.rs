@@ -5,6 +5,9 @@
 //! switch native stacks, so these are models of queues and handshakes, not of
 //! `mcall`. Each test is named for the bug it would catch.
 //!
+//! Those of the scheduler are in `loom_sched/`: they belong to `sched/`, of which they call what nobody
+//! else may.
+//!
 //! # What green does not prove
 //! - Executions with more preemptions than the bound are not looked at.
 //! - loom does not know load buffering, and a read-modify-write (also a
@@ -15,8 +18,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
-mod loom_home;
-mod loom_idle;
 mod loom_join;
 mod loom_netpoll;
 mod loom_ownership;
@@ -31,9 +32,16 @@ use std::thread;
 const PREEMPTIONS: usize = 2;
 
 /// Explores `model` as far as the bound on preemptions.
-fn explore(model: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
+    check(&builder, model);
+}
+
+/// Explores `model` with one preemption more, for models of many small steps.
+pub(crate) fn explore_further(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS + 1));
     check(&builder, model);
 }
 

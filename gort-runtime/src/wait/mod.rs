@@ -6,7 +6,6 @@ pub(crate) mod iowait;
 pub(crate) mod maywait;
 #[cfg(not(loom))]
 pub(crate) mod park;
-#[cfg(not(loom))]
 pub(crate) mod ready;
 #[cfg(not(loom))]
 pub(crate) mod sleep;

@@ -1,7 +1,7 @@
 //! Submitting a runnable goroutine from wherever we are, and what else needs the P of
 //! whoever calls.
 
-use crate::base::prim::{AtomicU64, Ordering::Relaxed};
+use crate::base::prim::{Ordering::Relaxed, hint::AtomicU64};
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::p::{GOLDEN, P, mix};

@@ -1,0 +1,32 @@
+//! The operating system of a model: a clock that each look moves on, and the end.
+
+use crate::base::prim::{Ordering::Relaxed, global, hint::AtomicU64};
+
+pub(crate) const NO_CLOCK: i32 = -1;
+
+/// So that a `runnext` is stolen at the second look (`sched/steal.rs`).
+const STEP_NS: u64 = 3_000;
+
+global! {
+    static NOW: AtomicU64 = AtomicU64::new(0);
+}
+
+pub(crate) fn now_ns() -> u64 {
+    NOW.fetch_add(STEP_NS, Relaxed) + STEP_NS
+}
+
+pub(crate) fn cpu_time_ns(_clock: i32) -> u64 {
+    0
+}
+
+pub(crate) fn write_stderr(bytes: &[u8]) {
+    eprint!("{}", String::from_utf8_lossy(bytes));
+}
+
+pub(crate) fn abort() -> ! {
+    panic!("the runtime has aborted")
+}
+
+pub(crate) fn exit_now(status: i32) -> ! {
+    panic!("the runtime has exited with {status}")
+}

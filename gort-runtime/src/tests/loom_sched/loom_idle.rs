@@ -1,0 +1,355 @@
+//! Models of submitting work and falling asleep (`sched/README.md`).
+//!
+//! At the end, with all who were woken up and looking, no goroutine waits in a queue while a P is idle; and
+//! if one waits because every P is busy, the next M to idle is told to look.
+//!
+//! # What fails without which barrier
+//! Tried on the files themselves, one at a time; `tests/mutants.toml` has those that fail a model. The models of
+//! timers and of the network count as well.
+//!
+//! | removed, or made Relaxed | models that fail |
+//! |---|---|
+//! | `fence_after_rmw` in `put_next` | `submitter_relies_on_a_spinner_..`, `.._the_last_but_one_spinner`, `found_work_..`, `count_of_a_waker_..`, `displaced_goroutine_..` |
+//! | `fence` in `submit_global` | `outside_submitter_..`, both `goroutines_between_..`, `queue_of_a_retired_p_..` |
+//! | `fence` in `queue_here` | `goroutine_that_a_poll_brings_..` |
+//! | `fence` in `runq_put_next`, after what was displaced | `displaced_goroutine_..` |
+//! | `fence`, `wakep` in `behind_everybody` | `goroutine_between_runnext_and_global_queue_..` |
+//! | `fence` in `yield_to_queue` | `goroutine_that_a_yield_moves_..` |
+//! | `fence` in `set_bar` | `goroutine_that_was_on_hold_..` |
+//! | `fence` in `must_wake` | `submitter_sees_no_idle_p_..`, `second_submitter_relies_on_needspinning`, `goroutines_between_global_and_local_..` |
+//! | `fence` in `p_idled` | the same, `count_of_a_waker_..`, three of the timers, `thread_waits_while_an_m_..`, `poller_relies_on_an_m_that_has_looked` |
+//! | `fence_after_rmw` in `stop_spinning` | twenty, among them all where a spinner has looked |
+//! | `fence` in `wake_for_timer` | `first_timer_added_while_a_spinner_..`, `timer_added_..`, both `timekeeper_relies_on_..` |
+//! | `fence` in `wake_for_poll` | `thread_waits_while_a_spinner_..`, `thread_waits_while_the_poller_..`, `poller_relies_on_an_m_that_has_looked` |
+//! | `runqsize`: release of the store, acquire of the load | `goroutines_between_global_and_local_..` |
+//!
+//! No model fails, and why:
+//!
+//! | removed, or made Relaxed | |
+//! |---|---|
+//! | `fence` in `start_spinning`, in `nobody_to_look`, in `stopm` (with its second look) | the README |
+//! | `SeqCst` of the read-modify-writes of `nmspinning` | each has a full barrier before it (submitters, who come from one) or after it; they themselves always see the newest value |
+//! | `fence`, `wakep` in `due_at` | that a timer is due was to be seen before, too: `next` goes from one time that has come to another |
+//! | `fence` in `retire` | `stop_spinning`, or `p_idled` if there is room for the P again, has one; for an M that did not spin nobody idle relies on it |
+//! | `Timers::next`: release, acquire | the fences of `wake_for_timer`, and of those who look, order it; who sees a time takes the heap's lock |
+//! | `SysmonSleep::parked`: acquire of the swap | written and cleared under the scheduler's lock; the note orders the rest |
+//! | `P::m`: release (`acquirep`) | a hint to loom, since only sysmon reads it |
+
+use super::super::held;
+use super::super::hold::{put_on_hold, set_bar};
+use super::super::state::SCHED;
+use super::super::submit::{queue_here, wakep_slow};
+use super::{Model, Step, explore_threads};
+use crate::base::config::Migration;
+use crate::base::prim::Ordering::Relaxed;
+use crate::proc::gqueue::GQueue;
+
+impl Model {
+    /// An M has taken a suspect out of its queue.
+    fn is_put_on_hold(&self) {
+        let gp = self.g();
+        // SAFETY: nobody else knows of it yet.
+        unsafe { gp.as_ref() }.suspect.store(held::epoch(), Relaxed);
+        assert!(put_on_hold(gp, 0));
+    }
+}
+
+/// Explores `threads` over `procs` Ps that `init` has set up.
+fn explore_ms(procs: u32, init: Step, threads: &'static [Step]) {
+    explore_threads(procs, Migration::Normal, init, threads, Model::check);
+}
+
+#[test]
+fn submitter_relies_on_a_spinner_that_has_looked() {
+    explore_ms(2, |s| s.spins(1), &[|s| s.ready(0), |s| s.look(1)]);
+}
+
+#[test]
+fn outside_submitter_relies_on_a_spinner_that_has_looked() {
+    explore_ms(1, |s| s.spins(0), &[|s| s.ready_outside(1), |s| s.look(0)]);
+}
+
+#[test]
+fn submitter_relies_on_the_last_but_one_spinner() {
+    explore_ms(
+        3,
+        |s| {
+            s.spins(1);
+            s.spins(2);
+        },
+        &[|s| s.ready(0), |s| s.look(1), |s| s.look(2)],
+    );
+}
+
+/// No P is idle and nobody spins; an M that has decided not to spin idles.
+#[test]
+fn submitter_sees_no_idle_p_while_one_idles() {
+    explore_ms(2, |_| {}, &[|s| s.ready(0), |s| s.idles(1)]);
+}
+
+/// Two submitters, of which the second skips the lock because the first has set
+/// `needspinning`.
+#[test]
+fn second_submitter_relies_on_needspinning() {
+    explore_ms(3, |_| {}, &[|s| s.ready(0), |s| s.ready(1), |s| s.idles(2)]);
+}
+
+/// Both submitters see an idle P and nobody who spins; one wakes an M.
+#[test]
+fn second_submitter_relies_on_the_first() {
+    explore_ms(
+        3,
+        |s| s.is_idle(2),
+        &[
+            |s| {
+                s.ready(0);
+                s.run_woken();
+            },
+            |s| s.ready(1),
+        ],
+    );
+}
+
+/// A submitter relies on a `needspinning` that a spinning M clears.
+#[test]
+fn needspinning_cleared_without_looking() {
+    explore_ms(
+        3,
+        |s| {
+            s.ready(0);
+        },
+        &[|s| s.ready(1), |s| s.look(2)],
+    );
+}
+
+/// A spinning M finds work and stops, while more comes.
+#[test]
+fn spinner_that_found_work_wakes_nobody() {
+    explore_ms(
+        3,
+        |s| {
+            s.is_idle(2);
+            s.spins(1);
+            s.ready(0);
+        },
+        &[|s| s.ready(0), |s| s.look(1)],
+    );
+}
+
+/// A thief has taken entries out of the victim's ring and not yet published them.
+#[test]
+fn goroutines_in_a_thiefs_hands_are_overlooked() {
+    explore_ms(
+        3,
+        |s| {
+            s.spins(1);
+            s.spins(2);
+            s.queues(0, 3);
+        },
+        &[|s| s.look(1), |s| s.look(2)],
+    );
+}
+
+/// A spinning M finds work that it cannot take, as the timekeeper has just taken
+/// the only idle P; and the timekeeper idles without having spun.
+#[test]
+fn found_work_without_a_p_is_forgotten() {
+    explore_ms(
+        2,
+        |s| s.spins(1),
+        &[
+            |s| s.ready(0),
+            |s| s.look(1),
+            |s| {
+                if s.comes_back(2) {
+                    s.look(2);
+                }
+            },
+        ],
+    );
+}
+
+/// A submitter that must wake an M finds no P, as the timekeeper has taken it: it has
+/// counted itself as spinning for a moment, and others relied on it.
+#[test]
+fn count_of_a_waker_without_a_p_is_relied_on() {
+    explore_ms(
+        3,
+        |s| {
+            s.is_idle(2);
+            assert!(SCHED.idle.must_wake());
+            assert!(s.comes_back(3));
+            s.ready(0);
+        },
+        &[
+            |_| wakep_slow(),
+            |s| {
+                s.look(1);
+                s.ready(1);
+            },
+            |s| s.idles(3),
+        ],
+    );
+}
+
+/// An M that does not spin moves goroutines from the global queue to its own, while
+/// the last spinning M looks at both.
+#[test]
+fn goroutines_between_global_and_local_queue_are_overlooked() {
+    explore_ms(
+        2,
+        |s| s.spins(1),
+        &[|s| s.ready_outside(2), |s| s.look(0), |s| s.look(1)],
+    );
+}
+
+/// Enough new goroutines have run from `runnext`: the next goes to the ring, while the last
+/// spinning M looks at both.
+#[test]
+fn goroutine_between_runnext_and_ring_is_overlooked() {
+    explore_ms(
+        2,
+        |s| {
+            s.spins(1);
+            s.ready(0);
+            s.ready(0);
+            s.enough_new(0);
+        },
+        &[|s| s.look(0), |s| s.look(1)],
+    );
+}
+
+/// `runnext` has used up its time slice and goes to the global queue, while the last spinning M
+/// looks at both.
+#[test]
+fn goroutine_between_runnext_and_global_queue_is_overlooked() {
+    explore_ms(
+        2,
+        |s| s.spins(1),
+        &[
+            |s| s.look(1),
+            |s| {
+                s.ready(0);
+                s.ready(0);
+                s.p(0).slice_is_over.store(true, Relaxed);
+                s.look(0);
+            },
+        ],
+    );
+}
+
+/// `runnext` is displaced into the ring: whoever takes the one that displaced it, and
+/// whom he wakes, look there.
+#[test]
+fn displaced_goroutine_is_overlooked() {
+    explore_ms(
+        3,
+        |s| {
+            s.is_idle(2);
+            s.spins(1);
+            s.ready(0);
+        },
+        &[
+            |s| s.ready(0),
+            |s| {
+                s.look(1);
+                s.run_woken();
+            },
+        ],
+    );
+}
+
+/// A goroutine yields; `runnext` goes to the ring, in front of it.
+#[test]
+fn goroutine_that_a_yield_moves_is_overlooked() {
+    explore_ms(
+        2,
+        |s| {
+            s.spins(1);
+            s.ready(0);
+        },
+        &[|s| s.yields(0), |s| s.look(1)],
+    );
+}
+
+/// A goroutine yields with the ring full: half of it is in nobody's queue for a
+/// moment, in which others run out of work.
+#[test]
+fn goroutines_between_ring_and_global_queue_are_overlooked() {
+    explore_ms(
+        4,
+        |s| {
+            s.is_idle(2);
+            s.is_idle(3);
+            s.spins(1);
+            s.queues(0, 4);
+        },
+        &[
+            |s| s.yields(0),
+            |s| {
+                s.look(1);
+                s.run_woken();
+            },
+        ],
+    );
+}
+
+/// An M brings goroutines from the network, and runs one.
+#[test]
+fn goroutine_that_a_poll_brings_is_overlooked() {
+    explore_ms(
+        2,
+        |s| s.spins(1),
+        &[
+            |s| {
+                let list = GQueue::of(s.g());
+                list.push_back(s.g());
+                queue_here(s.p(0), &list);
+                s.look(0);
+            },
+            |s| s.look(1),
+        ],
+    );
+}
+
+/// The hold on a suspect ends.
+#[test]
+fn goroutine_that_was_on_hold_is_overlooked() {
+    explore_ms(
+        1,
+        |s| {
+            set_bar(held::ALL, 0);
+            s.is_put_on_hold();
+            s.spins(0);
+        },
+        &[|_| set_bar(held::NOBODY, 0), |s| s.look(0)],
+    );
+}
+
+/// There are too many Ps; a spinning M gives up one, and a submitter relies on it.
+#[test]
+fn submitter_relies_on_an_m_that_retires_its_p() {
+    explore_ms(
+        2,
+        |s| {
+            s.is_idle(0);
+            s.spins(1);
+            SCHED.shared.lock().set_procs(1);
+        },
+        &[|s| s.ready_outside(1), |s| s.look(1)],
+    );
+}
+
+/// There are too many Ps; an M gives up one that has something in its queue.
+#[test]
+fn queue_of_a_retired_p_is_overlooked() {
+    explore_ms(
+        2,
+        |s| {
+            s.queues(1, 1);
+            s.spins(0);
+            SCHED.shared.lock().set_procs(1);
+        },
+        &[|s| s.look(1), |s| s.look(0)],
+    );
+}

@@ -1,0 +1,107 @@
+//! Models of who polls while Ms sleep (`sched/README.md`, "The network").
+//!
+//! At the end, if a P is idle, one M sleeps in the poll. The table in `loom_idle.rs` says what fails without
+//! which barrier. Besides, tried: an M that comes back and stays the poller (all fail); `wake_for_poll` that
+//! wakes somebody if there *is* a poller (all but the one without a P).
+
+use super::super::state::SCHED;
+use super::super::submit::wake_for_poll;
+use super::{Model, Step, explore_threads};
+use crate::base::config::Migration;
+use crate::netpoll::Waiting;
+use std::mem;
+
+impl Model {
+    /// A plain thread, or a goroutine on an M without a P, waits for a descriptor.
+    fn waits_for_network(&self) {
+        mem::forget(Waiting::new());
+        wake_for_poll();
+    }
+
+    /// M `i`, which has no P, polls for somebody who has given up.
+    fn polls(&self, i: usize) {
+        let waiting = Waiting::new();
+        self.stops(i);
+        drop(waiting);
+    }
+
+    /// If a P is idle, somebody sleeps in the poll.
+    fn check_network(&self) {
+        self.run_woken();
+        let idle = SCHED.shared.lock().npidle();
+        let asleep = self.asleep.lock().unwrap();
+        let pollers = asleep.iter().filter(|(_, asleep)| asleep.polls).count();
+        assert!(idle == 0 || pollers != 0, "the network is forgotten");
+        assert!(pollers <= 1, "two Ms in the poll");
+    }
+}
+
+/// Explores `threads`, one of which waits for the network, and asks at the end whether
+/// somebody polls.
+fn explore_network(procs: u32, init: Step, threads: &'static [Step]) {
+    explore_threads(
+        procs,
+        Migration::Normal,
+        init,
+        threads,
+        Model::check_network,
+    );
+}
+
+/// A thread begins to wait while the only M falls asleep.
+#[test]
+fn thread_waits_while_an_m_falls_asleep() {
+    explore_network(1, |_| {}, &[Model::waits_for_network, |s| s.idles(0)]);
+}
+
+#[test]
+fn thread_waits_while_a_spinner_falls_asleep() {
+    explore_network(
+        2,
+        |s| s.spins(1),
+        &[Model::waits_for_network, |s| s.idles(1)],
+    );
+}
+
+/// A thread relies on a poller that is up already.
+#[test]
+fn thread_waits_while_the_poller_looks() {
+    explore_network(
+        2,
+        |s| {
+            s.loses_p(1);
+            s.polls(1);
+        },
+        &[Model::waits_for_network, |s| s.wakes(1)],
+    );
+}
+
+/// The poller finds no P to look with and relies on who has it.
+#[test]
+fn poller_relies_on_an_m_that_has_looked() {
+    explore_network(
+        2,
+        |s| s.polls(2),
+        &[Model::waits_for_network, |s| s.wakes(2), |s| s.idles(1)],
+    );
+}
+
+/// The poller is up, and an M that has lost its P, with the goroutine that waits, falls
+/// asleep.
+#[test]
+fn poller_relies_on_an_m_without_a_p() {
+    explore_network(
+        2,
+        |s| {
+            s.loses_p(1);
+            s.polls(1);
+        },
+        &[
+            |s| s.wakes(1),
+            |s| {
+                s.waits_for_network();
+                s.stops(2);
+            },
+        ],
+    );
+}

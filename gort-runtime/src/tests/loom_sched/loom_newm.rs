@@ -1,0 +1,76 @@
+//! Models of `newm.rs`: a thread that is left to sysmon.
+//!
+//! Of sysmon there is what `nap` does: it sleeps, and starts what was left to it.
+
+use super::super::hand::handoffp;
+use super::super::newm::start_left_threads;
+use super::super::state::SCHED;
+use super::{Model, explore_threads, releasep};
+use crate::base::config::Migration;
+use crate::base::note::Asleep;
+use std::panic;
+
+impl Model {
+    /// M `i` has a goroutine that is wired to it, and may have changed it.
+    fn is_unlike_others(&self, i: usize) {
+        self.ms[i].unlike_others.set(true);
+    }
+
+    /// M `i` hands on its P, as its goroutine keeps the thread.
+    fn hands_off(&self, i: usize) {
+        let m = self.ms[i];
+        self.step(m, || handoffp(releasep(m)));
+    }
+
+    /// Sysmon, until it sleeps.
+    fn naps(&self) {
+        loop {
+            let woken = panic::catch_unwind(|| SCHED.sysmon.sleep_until(u64::MAX));
+            match woken.map_err(|payload| payload.downcast::<Asleep>()) {
+                Ok(_) => start_left_threads(),
+                Err(Ok(_)) => return,
+                Err(Err(payload)) => panic::resume_unwind(payload),
+            }
+        }
+    }
+
+    /// Sysmon has seen its note; every M that was to be started runs.
+    fn check_started(&self) {
+        self.naps();
+        self.check();
+        let ran = self.ran.lock().unwrap().len();
+        assert_eq!(ran, self.gs.lock().unwrap().len(), "an M is left behind");
+    }
+}
+
+/// An M is left to sysmon while that goes to sleep.
+#[test]
+fn m_is_left_behind() {
+    explore_threads(
+        2,
+        Migration::Normal,
+        |s| {
+            s.is_unlike_others(0);
+            s.loses_p(1);
+        },
+        &[|s| s.ready(0), Model::naps],
+        Model::check_started,
+    );
+}
+
+/// Two at once, while sysmon starts one.
+#[test]
+fn second_m_is_left_behind() {
+    explore_threads(
+        2,
+        Migration::Normal,
+        |s| {
+            for i in 0..2 {
+                s.is_unlike_others(i);
+                s.queues(i, 1);
+            }
+        },
+        &[|s| s.hands_off(0), |s| s.hands_off(1), Model::naps],
+        Model::check_started,
+    );
+}

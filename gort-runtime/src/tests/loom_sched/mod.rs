@@ -1,0 +1,375 @@
+//! Models of the scheduler: the files of `sched/` themselves, above stand-ins for the machine.
+//!
+//! An M is what the runtime has for one, but no thread: each thread of a model takes a few steps of
+//! an M's life ([`Model::step`]). The step ends when the M runs a goroutine, which does nothing, or
+//! falls asleep. Ms that were woken, and those whose threads are to be started, go on where a thread of the
+//! model has time for them ([`Model::run_woken`]), at the latest at the end.
+//!
+//! The stand-ins are the files named `loom.rs` and `*_loom.rs`. What is behind them is not modelled: the
+//! poll, how it is interrupted; threads; stacks; the clock (each look moves it on by 3 µs, so that a
+//! `runnext` is stolen at the second); deadlocks; time slices that end. Nor is sysmon but for its note, nor
+//! wired goroutines. What belongs to one M or P at a time (cells), and what `prim::hint` has, loom does not
+//! watch.
+
+#![expect(clippy::unwrap_used, reason = "a model that fails panics")]
+
+mod loom_home;
+mod loom_idle;
+mod loom_network;
+mod loom_newm;
+mod loom_timers;
+
+use super::find::{GaveUp, NEW_IN_A_ROW, give_up_p};
+use super::hand::{acquirep, become_spinning, releasep};
+use super::inside::Inside;
+use super::run::{schedule, yield_to_queue};
+use super::state::{Duties, SCHED};
+use super::stop::{GotUp, get_up, stopm};
+use super::submit::{runq_put, submit_global};
+use crate::arch::Gobuf;
+use crate::base::config::{CONFIG, Config, Migration};
+use crate::base::note::{Asleep, next_call};
+use crate::base::prim::Ordering::Relaxed;
+use crate::proc::g::G;
+use crate::proc::gqueue::GQueue;
+use crate::proc::gstatus::GStatus;
+use crate::proc::m::M;
+use crate::proc::p::P;
+use crate::proc::tls;
+use crate::tests::{explore, explore_further};
+use crate::wait::ready::submit_next;
+use crossbeam_utils::CachePadded;
+use loom::thread;
+use std::panic::{self, AssertUnwindSafe};
+use std::ptr::{self, NonNull};
+use std::sync::{Arc, Mutex};
+
+/// A scheduler, and what becomes of its Ms and goroutines.
+struct Model {
+    /// M `i` holds P `i` at first, on g0, with nothing to run. There is one without a P.
+    ms: Vec<&'static M>,
+    /// All that were ever made runnable.
+    gs: Mutex<Vec<NonNull<G>>>,
+    /// Those that have run.
+    ran: Mutex<Vec<*mut G>>,
+    asleep: Mutex<Vec<(&'static M, Asleep)>>,
+}
+
+// SAFETY: what makes it neither are the goroutines, which are used by whoever has them out of a queue.
+unsafe impl Send for Model {}
+// SAFETY: as above; loom checks the rest.
+unsafe impl Sync for Model {}
+
+impl Model {
+    fn new(procs: u32, migration: Migration) -> Self {
+        let config = Config {
+            stack_log2: 0,
+            migration,
+            abort_on_panic: false,
+        };
+        CONFIG.set(config).unwrap();
+        let mut shared = SCHED.shared.lock();
+        shared.set_procs(procs);
+        let ms = (0..=procs).map(|_| {
+            let m = M::leak();
+            shared.threads += 1;
+            if let Some(p) = shared.pidle_get() {
+                acquirep(m, p);
+            }
+            m
+        });
+        let ms = ms.collect();
+        drop(shared);
+        Self {
+            ms,
+            gs: Mutex::default(),
+            ran: Mutex::default(),
+            asleep: Mutex::default(),
+        }
+    }
+
+    /// A goroutine that is runnable, or runs.
+    fn g(&self) -> NonNull<G> {
+        let gp = NonNull::from(Box::leak(Box::new(G::new())));
+        self.gs.lock().unwrap().push(gp);
+        gp
+    }
+
+    fn p(&self, i: usize) -> &'static P {
+        SCHED.allp()[i]
+    }
+
+    // Ms
+
+    /// The thread is `m` for as long as `f` takes, or until it sleeps (`None`).
+    fn step<T>(&self, m: &'static M, f: impl FnOnce() -> T) -> Option<T> {
+        let before = tls::getm().map_or(ptr::null(), ptr::from_ref);
+        tls::set_m(m);
+        let did = panic::catch_unwind(AssertUnwindSafe(f));
+        tls::set_m(before);
+        match did.map_err(|payload| payload.downcast::<Asleep>()) {
+            Ok(did) => Some(did),
+            Err(Ok(asleep)) => {
+                self.asleep.lock().unwrap().push((m, *asleep));
+                None
+            }
+            Err(Err(payload)) => panic::resume_unwind(payload),
+        }
+    }
+
+    /// What `m` does on g0: at the end it runs a goroutine, or sleeps.
+    fn run(&self, m: &'static M, f: impl FnOnce() -> *mut Gobuf) {
+        match self.step(m, f) {
+            // As at the end of `mstart`.
+            Some(next) if next == m.g0() => SCHED.shared.lock().thread_ended(m),
+            Some(next) => self.ran.lock().unwrap().push(next.cast()),
+            None => {}
+        }
+    }
+
+    /// The goroutine on M `i`, if there is one, parks; the M looks for work.
+    fn look(&self, i: usize) {
+        self.looks(self.ms[i]);
+    }
+
+    fn looks(&self, m: &'static M) {
+        if !m.curg.replace(ptr::null_mut()).is_null() && !m.ownership.enter() {
+            m.p.set(ptr::null());
+        }
+        self.run(m, || schedule(m));
+    }
+
+    /// M `i` has looked for work, and has decided not to spin, as others did; then sleeps.
+    fn idles(&self, i: usize) {
+        let m = self.ms[i];
+        self.run(m, || {
+            match give_up_p(m) {
+                GaveUp::Found(gp) => m.nextg.set(gp.as_ptr()),
+                GaveUp::LookAgain => {}
+                GaveUp::Exit => return m.g0(),
+            }
+            schedule(m)
+        });
+    }
+
+    /// M `i`, which has no P, sleeps until it is given one.
+    fn stops(&self, i: usize) {
+        let m = self.ms[i];
+        self.run(m, || if stopm(m, true) { schedule(m) } else { m.g0() });
+    }
+
+    /// M `i`, if it still sleeps, wakes by itself: its time has come, or the poll returns.
+    fn wakes(&self, i: usize) {
+        self.wakes_up(self.ms[i]);
+    }
+
+    fn wakes_up(&self, m: &'static M) {
+        match self.take_asleep(m) {
+            Some(asleep) if asleep.has_duties() => self.gets_up(m, asleep),
+            Some(asleep) => self.asleep.lock().unwrap().push((m, asleep)),
+            None => {}
+        }
+    }
+
+    /// As in `stopm`.
+    fn gets_up(&self, m: &'static M, asleep: Asleep) {
+        let duties = Duties {
+            time: asleep.until != u64::MAX,
+            poll: asleep.polls,
+        };
+        self.run(m, || match get_up(m, duties, &GQueue::new()) {
+            GotUp::WithP => schedule(m),
+            GotUp::InVain if stopm(m, false) => schedule(m),
+            _ => m.g0(),
+        });
+    }
+
+    fn take_asleep(&self, m: &M) -> Option<Asleep> {
+        let mut asleep = self.asleep.lock().unwrap();
+        let at = asleep.iter().position(|(other, _)| ptr::eq(*other, m))?;
+        Some(asleep.swap_remove(at).1)
+    }
+
+    /// Runs the Ms that were woken or started until they sleep or keep their P busy.
+    fn run_woken(&self) {
+        while let Some(call) = next_call() {
+            let Some(m) = M::all().find(|m| call.is_for(&m.note)) else {
+                continue;
+            };
+            let asleep = self.take_asleep(m);
+            match asleep {
+                // It will see for itself that it was woken.
+                None if !call.is_new => {}
+                Some(asleep) if asleep.polls => self.gets_up(m, asleep),
+                // An earlier call: it has seen that one, and fallen asleep again.
+                Some(asleep) if !m.note.take() => self.asleep.lock().unwrap().push((m, asleep)),
+                _ => self.begins(m, call.is_new),
+            }
+        }
+    }
+
+    /// As at the end of `stopm`, and in `mstart`.
+    fn begins(&self, m: &'static M, is_new: bool) {
+        if is_new {
+            m.note.take();
+        }
+        let p = m.nextp.replace(ptr::null());
+        // A spare thread has none yet.
+        if !is_new || !p.is_null() {
+            acquirep(m, p);
+        }
+        self.run(m, || schedule(m));
+    }
+
+    // How it begins
+
+    /// M `i` is counted as spinning.
+    fn spins(&self, i: usize) {
+        become_spinning(self.ms[i]);
+    }
+
+    /// M `i` sleeps, and its P is idle.
+    fn is_idle(&self, i: usize) {
+        let m = self.ms[i];
+        SCHED.shared.lock().pidle_put(releasep(m));
+        self.step(m, || stopm(m, false));
+    }
+
+    /// M `i` has lost its P, which is idle.
+    fn loses_p(&self, i: usize) {
+        SCHED.shared.lock().pidle_put(releasep(self.ms[i]));
+    }
+
+    /// M `i` has `n` in its ring.
+    fn queues(&self, i: usize, n: u32) {
+        for _ in 0..n {
+            runq_put(self.p(i), self.g());
+        }
+    }
+
+    /// All goroutines are new, and M `i` has run enough of these.
+    fn enough_new(&self, i: usize) {
+        for gp in &*self.gs.lock().unwrap() {
+            // SAFETY: nobody runs yet.
+            unsafe { gp.as_ref() }.is_new.set(true);
+        }
+        self.p(i).new_in_a_row.set(NEW_IN_A_ROW - 1);
+    }
+
+    // What goroutines do
+
+    /// A goroutine comes back from a blocking call to M `i`, which has lost its P; true if it gets one.
+    fn comes_back(&self, i: usize) -> bool {
+        let m = self.ms[i];
+        m.ownership.leave();
+        self.step(m, || Inside::enter().map(Inside::finish));
+        m.ownership.enter();
+        m.held_p().is_some()
+    }
+
+    /// A goroutine on M `i` makes another one ready.
+    fn ready(&self, i: usize) {
+        let m = self.ms[i];
+        if m.held_p().is_some() {
+            let gp = self.g();
+            self.step(m, || submit_next(gp));
+        }
+    }
+
+    /// A plain thread makes `n` ready, at once.
+    fn ready_outside(&self, n: u32) {
+        let list = GQueue::new();
+        for _ in 0..n {
+            list.push_back(self.g());
+        }
+        submit_global(&list);
+    }
+
+    /// A goroutine on M `i` yields.
+    fn yields(&self, i: usize) {
+        let (m, gp) = (self.ms[i], self.g());
+        // SAFETY: nobody else knows of it yet.
+        unsafe { gp.as_ref() }
+            .status
+            .store(GStatus::Running as u32, Relaxed);
+        m.curg.set(gp.as_ptr());
+        self.run(m, || yield_to_queue(m, gp));
+    }
+
+    // How it ends
+
+    /// If a goroutine waits, then no P is idle, and the next M to idle will look.
+    fn check(&self) {
+        self.run_woken();
+        let ran = self.ran.lock().unwrap().len();
+        let submitted = self.gs.lock().unwrap().len();
+        let idle = SCHED.shared.lock().npidle();
+        assert!(
+            ran == submitted || (idle == 0 && SCHED.idle.needspinning()),
+            "lost wake-up: ran {ran} of {submitted}, {idle} idle Ps"
+        );
+        assert_eq!(SCHED.idle.nmspinning(), 0, "spinning Ms are miscounted");
+    }
+
+    /// Frees what the runtime keeps for ever.
+    fn free(&self) {
+        // SAFETY: the execution is over, nobody uses them any more.
+        unsafe {
+            for gp in self.gs.lock().unwrap().drain(..) {
+                drop(Box::from_raw(gp.as_ptr()));
+            }
+            for p in SCHED.allp() {
+                let p = ptr::from_ref(*p).cast::<CachePadded<P>>();
+                drop(Box::from_raw(p.cast_mut()));
+            }
+            for m in M::all().collect::<Vec<_>>() {
+                drop(Box::from_raw(ptr::from_ref(m).cast_mut()));
+            }
+        }
+    }
+}
+
+type Step = fn(&Model);
+
+/// Explores `threads` over a scheduler of `procs` Ps that `init` has set up; then checks. Two threads are
+/// explored further than three. The first begins: to get away from it costs a preemption.
+fn explore_threads(
+    procs: u32,
+    migration: Migration,
+    init: Step,
+    threads: &'static [Step],
+    check: impl Fn(&Model) + Send + Sync + 'static,
+) {
+    let model = move || {
+        execute(
+            &Arc::new(Model::new(procs, migration)),
+            init,
+            threads,
+            &check,
+        )
+    };
+    if threads.len() > 2 {
+        explore(model);
+    } else {
+        explore_further(model);
+    }
+}
+
+/// One execution.
+fn execute(model: &Arc<Model>, init: Step, threads: &[Step], check: impl Fn(&Model)) {
+    init(model);
+    let threads = threads.iter().map(|&thread| {
+        let model = Arc::clone(model);
+        move || thread(&model)
+    });
+    let mut threads = threads.collect::<Vec<_>>();
+    // The first is this one.
+    let first = threads.remove(0);
+    let others: Vec<_> = threads.into_iter().map(thread::spawn).collect();
+    first();
+    for other in others {
+        other.join().unwrap();
+    }
+    check(model);
+    model.free();
+}
