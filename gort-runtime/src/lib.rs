@@ -16,13 +16,15 @@
 //! sched/    run find due steal                 what runs next: the loop · places to look · timers · other Ps
 //! sched/    submit stop hand newm thread mstart  submitting work · sleeping · giving Ps to Ms · their threads
 //! sched/    inside g0call wire wired           entering and leaving the runtime · calls on g0 · wired Ms
-//! sched/    migrate pinned turn retire hold    whether goroutines change threads · surplus Ps · putting on hold
+//! sched/    migrate pinned turn                whether goroutines change threads
+//! sched/    retire hold starved                surplus Ps · putting on hold · who waits for a stack
 //! sched/    state idle allp held found         global queue, idle lists · who looks, wakes · all Ps · who is on hold
 //! panics/   recover panicking unwind           catching panics, and which is caught · exits
 //! netpoll/  poll waiting table desc epoll      who waits for which descriptor
 //! time/     heap clock                         timers · time
-//! stack/    pool map layout trim overflow      where goroutines live
-//! proc/     g m p tls stats slots              goroutine · thread · processor · who runs here · counts · free stacks
+//! record/   slab free                          what there is of a goroutine from spawn to join
+//! stack/    pool map layout trim overflow      where goroutines run
+//! proc/     g m p tls stats bind               goroutine · thread · processor · who runs here · counts · getting a stack
 //! proc/     gstatus ownership                  who owns a goroutine, a P
 //! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
 //! proc/     runq gqueue home waitreason        where goroutines queue · what they wait for
@@ -47,6 +49,8 @@ mod os;
 #[cfg(not(loom))]
 mod panics;
 mod proc;
+#[cfg_attr(loom, path = "record/loom.rs")]
+mod record;
 #[cfg(not(loom))]
 mod report;
 mod sched;

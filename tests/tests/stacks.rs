@@ -266,6 +266,41 @@ claims! {
         assert!(metrics().stack_bytes < reserved + reserved / 2);
     }
 
+    // GO14: one that has not run is a record, without a stack; one that has ended and is to be joined as well.
+    fn goroutines_cost_a_stack_only_while_they_run() {
+        const N: usize = 100_000;
+        let stacks = metrics().stack_bytes;
+        let before = resident_bytes();
+        let all: Vec<_> = (0..N).map(|i| spawn(move || i)).collect();
+        let sum: usize = all.into_iter().map(|one| one.join().unwrap()).sum();
+        assert_eq!(sum, N * (N - 1) / 2);
+        let more = resident_bytes().saturating_sub(before);
+        assert!(more < N * 1024, "{} bytes each", more / N);
+        // Each P keeps up to 64, and as many may wait for a turn to end.
+        let most = stacks + 256 * max_procs() * 512 * 1024;
+        assert!(metrics().stack_bytes < most, "{} stacks", metrics().stack_bytes >> 18);
+    }
+
+    // GO14: and nothing is left of those that have been joined.
+    fn ended_goroutines_leave_no_memory_behind() {
+        const N: usize = 200_000;
+        let go = || {
+            let all: Vec<_> = (0..N).map(|_| spawn(|| ())).collect();
+            all.into_iter().for_each(|one| one.join().unwrap());
+        };
+        let before = resident_bytes();
+        go();
+        // 20 MiB: the vector that `malloc` may keep, and what Ps keep.
+        let until = Instant::now() + Duration::from_secs(20);
+        let kept = || resident_bytes().saturating_sub(before);
+        while kept() > 20 * MIB && Instant::now() < until {
+            sleep(Duration::from_millis(50));
+        }
+        assert!(kept() <= 20 * MIB, "{} bytes each", kept() / N);
+        // Records that were given back are as good as others.
+        go();
+    }
+
     // GO14: the monitor sees to it, also when nobody gives it anything else to do.
     fn memory_of_deep_stacks_is_given_back_while_everybody_sleeps() {
         go_deep_together(64);

@@ -162,7 +162,7 @@ pub struct JoinHandle<T> {
 }
 
 // SAFETY: the handle owns the outcome (a `T` that crosses threads) and a share of
-// the slot, of which it touches what the table in `proc/g.rs` allows: the join word, atomics, what is behind locks,
+// the record, of which it touches what the table in `proc/g.rs` allows: the join word, atomics, what is behind locks,
 // and the packet after the outcome has been stored.
 unsafe impl<T: Send> Send for JoinHandle<T> {}
 // SAFETY: through a shared handle nobody gets at the outcome. The join word and the id are atomic, the name is
@@ -242,7 +242,7 @@ impl<T> JoinHandle<T> {
         let this = ManuallyDrop::new(self);
         this.wait(may_wait, site);
         // SAFETY: the goroutine has ended (DONE), so it has stored its outcome, which is ours (`join.rs`,
-        // invariant 1); taken once, as the handle is not dropped. Then we are the slot's last owner.
+        // invariant 1); taken once, as the handle is not dropped. Then we are the record's last owner.
         unsafe {
             let outcome = this.read_outcome();
             this.free();
@@ -267,8 +267,8 @@ impl<T> JoinHandle<T> {
     }
 
     fn g(&self) -> &G {
-        // SAFETY: a G for ever (`stack/mod.rs`, promise 3), and this goroutine's: the handle keeps its share of
-        // the slot (`join.rs`, invariant 2).
+        // SAFETY: a G for ever (`record/mod.rs`, promise 1), and this goroutine's: the handle keeps its share of
+        // the record (`join.rs`, invariant 2).
         unsafe { self.gp.as_ref() }
     }
 
@@ -321,7 +321,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// The caller is the slot's last owner.
+    /// The caller is the record's last owner.
     fn free(&self) {
         let inside = Inside::enter();
         let p = inside.as_ref().and_then(Inside::p);
@@ -346,7 +346,7 @@ unsafe fn drop_at<V>(at: *mut Outcome<V>) {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        /// Gives up the slot even if the outcome's destructor panics.
+        /// Gives up the record even if the outcome's destructor panics.
         struct Finish<'a, T>(&'a JoinHandle<T>, bool);
         impl<T> Drop for Finish<'_, T> {
             fn drop(&mut self) {

@@ -6,7 +6,7 @@
 //! | `Waits` | the queues of channels, locks, timers, of who waits for an end; several in the order of their addresses (`select!`) | all below |
 //! | `Timers` | a P's heap | all below |
 //! | `Sched` | the scheduler's lock | `Stacks`, leaves |
-//! | `Stacks` | the pool of stacks, in which dumps find the goroutines | leaves |
+//! | `Stacks` | the pool of stacks; the slabs, in which dumps find the goroutines | leaves |
 //! | `Leaf` | all others | none |
 //!
 //! Whoever holds no lock of a rank or below it may take one of it, so no circle of threads that wait for
@@ -16,9 +16,12 @@
 //! that is left by its park's commit function is left on the same thread. A list that is full (a
 //! `select!` of 64 arms, with more below) is not checked beyond its end.
 
-/// Where a lock stands; the first are taken first.
+/// Where a lock stands; after `Leaf`, the first are taken first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
+    /// Under it no other lock is taken. It is the first because zeros are to be a free lock of this rank: a
+    /// goroutine's record begins as zeros.
+    Leaf,
     /// Its holder starts or wakes something.
     Outer,
     /// What protects the queue of those who wait for something.
@@ -27,16 +30,19 @@ pub(crate) enum Rank {
     Timers,
     /// The scheduler's.
     Sched,
-    /// The pool of stacks.
+    /// The pool of stacks, and the slabs.
     Stacks,
-    /// Under it no other lock is taken.
-    Leaf,
 }
 
 /// Whether a lock of `rank` at `addr` may be taken by who holds that of `held.0` at `held.1`.
 #[cfg(any(debug_assertions, test))]
 fn may_follow(held: (Rank, usize), rank: Rank, addr: usize) -> bool {
-    held.0 < rank || held.0 == Rank::Waits && rank == Rank::Waits && held.1 < addr
+    match (held.0, rank) {
+        (Rank::Leaf, _) => false,
+        (_, Rank::Leaf) => true,
+        (Rank::Waits, Rank::Waits) => held.1 < addr,
+        (held, rank) => held < rank,
+    }
 }
 
 #[cfg(debug_assertions)]

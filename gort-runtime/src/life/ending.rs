@@ -2,7 +2,7 @@
 //! `JoinHandle`.
 //!
 //! Each goroutine has a list of [`Watcher`]s, which lie on the stacks of the selects that
-//! wait for it. The list is under a lock that is *not* in the goroutine's slot: one of a few
+//! wait for it. The list is under a lock that is *not* in the goroutine's record: one of a few
 //! that all goroutines share. `join.rs` says when a goroutine that ends has to take it.
 //!
 //! # Invariants
@@ -10,8 +10,8 @@
 //!    the lock to take its watcher out knows that nobody uses it any more.
 //! 2. Except those whose waiter the ending goroutine has won the right to wake: they stay
 //!    in place until it does.
-//! 3. The ending goroutine touches its slot for the last time when it sets the word to DONE, before
-//!    it lets go of the lock: then whoever has the handle may free the slot.
+//! 3. The ending goroutine touches its record for the last time when it sets the word to DONE, before
+//!    it lets go of the lock: then whoever has the handle may free the record.
 
 use crate::base::lock::RawLock;
 use crate::life::join::AtEnd;
@@ -53,8 +53,8 @@ impl Ending<'_> {
     }
 
     fn g(&self) -> &G {
-        // SAFETY: a G for ever (`stack/mod.rs`, promise 3), and this goroutine's, as its handle still has its share of
-        // the slot (clause of `of`).
+        // SAFETY: a G for ever (`record/mod.rs`, promise 1), and this goroutine's, as its handle still has its share of
+        // the record (clause of `of`).
         unsafe { self.gp.as_ref() }
     }
 
@@ -117,7 +117,7 @@ impl Ending<'_> {
 pub(crate) fn end_watched(gp: NonNull<G>) -> AtEnd {
     let lock = lock_of(gp);
     lock.lock();
-    // SAFETY: a G for ever; the goroutine's share of the slot is ours until `ended_watched`, and the list as long as
+    // SAFETY: a G for ever; the goroutine's share of the record is ours until `ended_watched`, and the list as long as
     // we hold the lock.
     let g = unsafe { gp.as_ref() };
     let won = Cell::new(ptr::null::<Watcher>());
@@ -135,8 +135,8 @@ pub(crate) fn end_watched(gp: NonNull<G>) -> AtEnd {
         }
     }
     let at_end = g.join.ended_watched();
-    // Unless `at_end` says that it is ours, the slot must not be touched below.
-    // SAFETY: we took it above; it does not lie in the slot.
+    // Unless `at_end` says that it is ours, the record must not be touched below.
+    // SAFETY: we took it above; it does not lie in the record.
     unsafe { lock.unlock() };
     let mut at = won.get();
     // SAFETY: clauses of `enqueue`: won above, so ours to wake, and in place until then; `waiter` holds the word

@@ -12,15 +12,16 @@ use crate::life::ending;
 use crate::life::join::AtEnd;
 use crate::panics::panicking;
 use crate::panics::unwind;
+use crate::proc::bind::{give_record, unbind};
 use crate::proc::g::G;
 use crate::proc::gstatus::{GStatus, casgstatus};
 use crate::proc::m::M;
 use crate::proc::p::P;
-use crate::proc::slots::give_slot;
 use crate::proc::tls;
 use crate::sched::inside::Inside;
 use crate::sched::pinned;
 use crate::sched::run::{leave_thread, schedule};
+use crate::sched::starved;
 use crate::sched::state::SCHED;
 use crate::sched::wire;
 use crate::wait::waiter::Waiter;
@@ -135,12 +136,16 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
     // is null, both pointers are to the whole (`G::gobuf`, `M::g0`).
     let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
-    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); it was running on this M, so it is ours until the join
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it was running on this M, so it is ours until the join
     // word says that it has ended.
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Dead);
     m.curg.set(ptr::null_mut());
     panicking::ended(g);
+    unbind(m.held_p(), g);
+    if starved::is_any() {
+        starved::feed(m.held_p());
+    }
     let wired = wire::end(m, g);
     pinned::moved_out(m);
     // Before anyone can know of the end: a goroutine that was joined is not counted.
@@ -162,12 +167,12 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     if wired { leave_thread(m) } else { schedule(m) }
 }
 
-/// Returns an ended goroutine's slot to the pool. The caller is its last owner (`join.rs`, invariant 2), and
+/// Returns an ended goroutine's record to the pool. The caller is its last owner (`join.rs`, invariant 2), and
 /// holds `p`, or no P.
 pub(crate) fn free(gp: NonNull<G>, p: Option<&P>) {
     // SAFETY: a G for ever, Dead, and the caller's, who is the last to have an interest in it.
     let g = unsafe { gp.as_ref() };
     g.clear_name();
     casgstatus(&g.status, GStatus::Dead, GStatus::Idle);
-    give_slot(p, gp);
+    give_record(p, gp);
 }

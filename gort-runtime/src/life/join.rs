@@ -1,6 +1,6 @@
-//! The join word of a goroutine: who waits for its end, and who frees its slot.
+//! The join word of a goroutine: who waits for its end, and who frees its record.
 //!
-//! A slot has two owners, the goroutine and its `JoinHandle`; the last one to let
+//! A record has two owners, the goroutine and its `JoinHandle`; the last one to let
 //! go returns it to the pool. The word:
 //!
 //! | word | meaning |
@@ -12,10 +12,10 @@
 //! | `DONE` | ended and off its stack |
 //!
 //! ```text
-//! IDLE ──handle dropped──► DETACHED ──goroutine ends──► slot freed by the scheduler
+//! IDLE ──handle dropped──► DETACHED ──goroutine ends──► record freed by the scheduler
 //!  │ │
 //!  │ └──join──► waiter ──ends──► DONE, waiter made ready
-//!  └──outcome stored──► OUTCOME ──off the stack──► DONE ──handle──► slot freed
+//!  └──outcome stored──► OUTCOME ──off the stack──► DONE ──handle──► record freed
 //!                          └──handle dropped: drops the outcome──► DETACHED
 //! ```
 //!
@@ -29,7 +29,7 @@
 //! 1. The outcome is dropped or taken exactly once, never on g0 (a destructor is
 //!    user code): by the goroutine if it saw DETACHED when it stored the outcome,
 //!    otherwise by the handle.
-//! 2. The slot is freed exactly once, after the goroutine left its stack.
+//! 2. The record is freed exactly once, after the goroutine left its stack.
 //! 3. Only the handle's owner writes a waiter, at most one.
 //! 4. While somebody is in the list of watchers, the flag is set.
 //!
@@ -47,7 +47,6 @@
 use crate::base::prim::{
     AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed},
-    const_unless_loom,
 };
 
 const IDLE: usize = 0;
@@ -68,11 +67,11 @@ pub(crate) struct JoinWord(AtomicUsize);
 /// What the scheduler does with a goroutine that has left its stack.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum AtEnd {
-    /// The handle frees the slot.
+    /// The handle frees the record.
     Keep,
-    /// The handle frees the slot, and its owner sleeps: wake it.
+    /// The handle frees the record, and its owner sleeps: wake it.
     Wake(usize),
-    /// Nobody is interested: free the slot.
+    /// Nobody is interested: free the record.
     Free,
 }
 
@@ -83,15 +82,14 @@ pub(crate) enum AtDetach {
     Left,
     /// The outcome is the handle's to drop; then `detach_with_outcome`.
     DropOutcome,
-    /// The outcome and the slot are the handle's.
+    /// The outcome and the record are the handle's.
     DropAndFree,
 }
 
 impl JoinWord {
-    const_unless_loom! {
-        pub(crate) fn new() -> Self {
-            Self(AtomicUsize::new(IDLE))
-        }
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Self(AtomicUsize::new(IDLE))
     }
 
     /// Spawner: a new goroutine, with or without a handle.
@@ -135,7 +133,7 @@ impl JoinWord {
     }
 
     /// As [`ended`](Self::ended), under the lock of the watchers, of whom there are none any
-    /// more. Afterwards the handle's owner may free the slot.
+    /// more. Afterwards the handle's owner may free the record.
     pub(crate) fn ended_watched(&self) -> AtEnd {
         Self::at_end(self.0.swap(DONE, AcqRel))
     }
@@ -202,7 +200,7 @@ impl JoinWord {
         }
     }
 
-    /// Handle that has dropped the outcome: true if it must free the slot as well.
+    /// Handle that has dropped the outcome: true if it must free the record as well.
     pub(crate) fn detach_with_outcome(&self) -> bool {
         let mut word = OUTCOME;
         loop {

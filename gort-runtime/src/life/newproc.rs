@@ -1,21 +1,22 @@
 //! `newproc`: start a goroutine.
 //!
-//! A free slot, the closure moved into it, one frame laid, the G made `runnext`:
-//! nothing is allocated unless the closure or its result is very large.
+//! A free record, the closure moved into it, a stack reserved, the G made `runnext`: nothing is
+//! allocated unless the closure or its result is very large. It gets the stack when it
+//! first runs (`proc/bind.rs`).
 
-use crate::arch::{self, EntryFn, Gobuf};
+use crate::arch::EntryFn;
 use crate::base::config;
 use crate::life::goexit::{self, Outcome};
-use crate::proc::g::G;
+use crate::proc::bind::{DETACHED_ROOM, take_record};
+use crate::proc::g::{FirstFrame, G};
 use crate::proc::gstatus::{GStatus, casgstatus};
-use crate::proc::slots::take_slot;
 use crate::proc::tls;
+use crate::record::class_for;
 use crate::sched::held;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use crate::stack::MAX_INLINE;
 use crate::wait::ready::submit_next;
-use std::alloc::Layout;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
@@ -39,7 +40,7 @@ union Packet<F, T> {
     _outcome: ManuallyDrop<Outcome<T>>,
 }
 
-/// Whether values of type `V` go into a box instead of the stack slot.
+/// Whether values of type `V` go into a box instead of the record.
 pub(crate) const fn is_large<V>() -> bool {
     size_of::<V>() > MAX_INLINE || align_of::<V>() > MAX_ALIGN
 }
@@ -91,7 +92,8 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    let newborn = Newborn::new(Layout::new::<Packet<F, T>>(), options, at)?;
+    debug_assert!(!is_large::<F>() && !is_large::<T>(), "lies in the record");
+    let newborn = Newborn::new(class_for(size_of::<Packet<F, T>>()), options, at)?;
     // SAFETY: the packet is laid out for an `F`, and empty; clause of `run`: then it holds what `entry::<F, T>`
     // takes out of it. That `f` may run at any time until the goroutine's end is the caller's clause.
     unsafe {
@@ -100,27 +102,31 @@ where
     }
 }
 
-/// Makes a goroutine that runs `f` and has no handle, in `slot`; `id` is from `count_start`. It is runnable, and the caller's to queue. Nothing of `f` runs here.
+/// Makes a goroutine that runs `f` and has no handle, in `record`; `id` is from `count_start`. It is
+/// runnable, and the caller's to queue. Nothing of `f` runs here.
 ///
 /// # Safety
-/// The slot is Idle and the caller's.
+/// The record is Idle and the caller's, and of the class [`DETACHED`](crate::proc::bind::DETACHED).
 pub(crate) unsafe fn make_detached<F: FnOnce() + Send + 'static>(
-    slot: NonNull<G>,
+    record: NonNull<G>,
     id: u64,
     f: F,
     root: Option<u64>,
     at: &'static Location<'static>,
 ) {
     const {
-        assert!(!is_large::<F>(), "lies in the slot");
+        assert!(
+            size_of::<Packet<F, ()>>() <= DETACHED_ROOM,
+            "lies in the record"
+        );
     }
-    // SAFETY: caller's clause: the slot is Idle and ours. The packet is laid out for an `F`, which is `'static`,
-    // and then holds what `entry::<F, ()>` takes out of it.
+    // SAFETY: caller's clause: the record is Idle and ours, and has room for the packet, as asserted. The packet is
+    // laid out for an `F`, which is `'static`, and then holds what `entry::<F, ()>` takes out of it.
     unsafe {
-        let packet = born(slot, id, Layout::new::<Packet<F, ()>>(), root, None, at);
+        let packet = born(record, id, root, None, at);
         packet.cast::<F>().write(f);
-        slot.as_ref().join.reset(false);
-        lay_first_frame(slot, packet, goexit::entry::<F, ()>);
+        record.as_ref().join.reset(false);
+        make_runnable(record, goexit::entry::<F, ()>);
     }
 }
 
@@ -132,26 +138,13 @@ struct Newborn {
 }
 
 impl Newborn {
-    fn new(
-        packet: Layout,
-        options: Options,
-        at: &'static Location<'static>,
-    ) -> io::Result<Newborn> {
+    fn new(class: u8, options: Options, at: &'static Location<'static>) -> io::Result<Newborn> {
         let size_log2 = options.stack_log2.unwrap_or(config::get().stack_log2);
         let inside = Inside::enter();
         let p = inside.as_ref().and_then(Inside::p);
-        let gp = take_slot(p, size_log2)?;
-        // SAFETY: `take_slot` gives an Idle slot that is ours.
-        let packet = unsafe {
-            born(
-                gp,
-                SCHED.count_start(p),
-                packet,
-                current_root(),
-                options.name,
-                at,
-            )
-        };
+        let gp = take_record(p, class, size_log2)?;
+        // SAFETY: `take_record` gives an Idle record that is ours.
+        let packet = unsafe { born(gp, SCHED.count_start(p), current_root(), options.name, at) };
         Ok(Newborn { gp, packet, inside })
     }
 
@@ -160,67 +153,54 @@ impl Newborn {
     /// # Safety
     /// The packet holds what `entry` takes out of it.
     unsafe fn run(self, entry: EntryFn) -> NonNull<G> {
-        let Newborn { gp, packet, inside } = self;
-        // SAFETY: the slot is Idle and ours, from `new`; caller's clause: the packet holds what `entry` wants.
-        unsafe { lay_first_frame(gp, packet, entry) };
+        let Newborn { gp, inside, .. } = self;
+        // SAFETY: the record is Idle and ours, from `new`; caller's clause: the packet holds what `entry` wants.
+        unsafe { make_runnable(gp, entry) };
         drop(inside);
         submit_next(gp);
         gp
     }
 }
 
-/// Fills in a slot that was taken, for a goroutine with a handle; gives its packet.
+/// Fills in a record that was taken, for a goroutine with a handle; gives its packet.
 ///
 /// # Safety
-/// The slot is Idle and the caller's.
+/// The record is Idle and the caller's.
 unsafe fn born(
     gp: NonNull<G>,
     id: u64,
-    packet: Layout,
     root: Option<u64>,
     name: Option<Arc<str>>,
     at: &'static Location<'static>,
 ) -> *mut u8 {
-    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); its cells are ours to fill: caller's clause. The packet lies
-    // below the G, where every slot has room beside the stack for `MAX_INLINE` bytes, and to spare for a tag and
-    // the alignment (`stack/layout.rs`).
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); its cells are ours to fill: caller's clause. The packet lies
+    // right behind the G, in the record.
     unsafe {
         let g = gp.as_ref();
         g.born(id, root.unwrap_or(id), held::epoch(), at, name);
         g.join.reset(true);
-        let below = gp.as_ptr().cast::<u8>().sub(packet.size());
-        let packet = align_down(below, packet.align());
+        let packet = gp.add(1).cast::<u8>().as_ptr();
         g.packet.set(packet);
         packet
     }
 }
 
-/// Lays the first frame: the goroutine is runnable, and the caller's to queue.
+/// The goroutine is runnable, and the caller's to queue.
 ///
 /// # Safety
-/// The slot is Idle and the caller's; the packet holds what `entry` takes out of it.
-unsafe fn lay_first_frame(gp: NonNull<G>, packet: *mut u8, entry: EntryFn) {
-    // SAFETY: clauses of `init_stack`: the packet's address, rounded down to 16; the stack that was asked for lies
-    // below it, and nothing is on it, since the slot was Idle (caller's clause). `entry` gets its G, and finds the
-    // packet as it wants it (caller's clause); `goexit1` comes after it. The cells are ours until somebody queues it.
-    unsafe {
-        let sp = arch::init_stack(
-            align_down(packet, 16),
-            entry,
-            gp.as_ptr().cast(),
-            goexit::goexit1,
-        );
-        gp.as_ref().buf.set(Gobuf { sp });
-        casgstatus(&gp.as_ref().status, GStatus::Idle, GStatus::Runnable);
-    }
+/// The record is Idle and the caller's; the packet holds what `entry` takes out of it.
+unsafe fn make_runnable(gp: NonNull<G>, entry: EntryFn) {
+    // SAFETY: a G for ever; caller's clause: its cells are ours until somebody queues it.
+    let g = unsafe { gp.as_ref() };
+    g.first.set(Some(FirstFrame {
+        entry,
+        exit: goexit::goexit1,
+    }));
+    casgstatus(&g.status, GStatus::Idle, GStatus::Runnable);
 }
 
 /// The root of the running goroutine, which those that it starts inherit.
 pub(crate) fn current_root() -> Option<u64> {
     // SAFETY: a G for ever, of which only an atomic is read.
     tls::goroutine().map(|parent| unsafe { parent.as_ref() }.root())
-}
-
-fn align_down(p: *mut u8, align: usize) -> *mut u8 {
-    p.map_addr(|a| a & !(align - 1))
 }

@@ -131,12 +131,12 @@ impl<T: TimedCall> Timed<T> {
 ///
 /// # Safety
 /// That of [`Start::make`], for a `start` that `Timed::<T>::arm` has made.
-unsafe fn make<T: TimedCall>(start: &Start, slot: NonNull<G>, id: u64) {
+unsafe fn make<T: TimedCall>(start: &Start, record: NonNull<G>, id: u64) {
     // SAFETY: caller's clauses: it has taken the timer out of the heap, so it has the reference that `arm` left
-    // there, and gives it to us; and the slot is Idle and its own.
+    // there, and gives it to us; and the record is Idle and its own.
     unsafe {
         let this = Arc::from_raw(start.arg.cast::<Timed<T>>());
-        make_detached(slot, id, move || T::call(&this), start.root, start.site);
+        make_detached(record, id, move || T::call(&this), start.root, start.site);
     }
 }
 

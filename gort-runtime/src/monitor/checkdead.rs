@@ -56,6 +56,7 @@ use crate::base::prim::{
     AtomicBool, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
+use crate::base::throw::fatal;
 use crate::netpoll;
 use crate::os;
 use crate::proc::tls;
@@ -212,6 +213,14 @@ pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
     FOREIGN.store(foreign, Relaxed);
     if foreign {
         return Liveness::OnlyForeignThreads;
+    }
+    if !shared.starved.is_empty() {
+        // Nobody will give a stack back any more.
+        fatal(
+            "no memory for the stack of a goroutine, and none will become free: all others wait. Raise \
+             `ulimit -v` or, before Linux 6.13, the sysctl `vm.max_map_count` (each stack needs two \
+             mappings), or spawn with smaller stacks or fewer goroutines",
+        );
     }
     report()
 }

@@ -99,7 +99,7 @@ enum Verdict {
 /// A thread that goes on without the P that sysmon took from it.
 struct Lost {
     m: &'static M,
-    /// The goroutine that ran there. Its slot stays, also if somebody else comes to live in it.
+    /// The goroutine that ran there. Its record stays, also if somebody else comes to live in it.
     gp: NonNull<G>,
     /// What it was suspected of then.
     suspect: u64,
@@ -132,7 +132,7 @@ impl Hogs {
     /// A P was taken from `m` and `gp`, which had not announced a blocking call, and sleeps or
     /// seems to compute. The P has not been handed on yet.
     pub(crate) fn lost_p(&mut self, m: &'static M, gp: NonNull<G>, sleeps: bool, now: u64) {
-        // SAFETY: a G for ever (`stack/mod.rs`, promise 3), of which only an atomic is read.
+        // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only an atomic is read.
         let suspect = unsafe { gp.as_ref() }.suspect.load(Relaxed);
         self.all.push(Lost {
             m,

@@ -31,9 +31,10 @@ use crate::report::schedtrace::Schedtrace;
 use crate::sched::due::run_due;
 use crate::sched::hand::handoffp;
 use crate::sched::newm::{start_left_threads, start_spare_threads};
+use crate::sched::starved;
 use crate::sched::state::SCHED;
 use crate::sched::submit::{inject_global, queue_globally};
-use crate::stack::Trimmer;
+use crate::{record, stack};
 use std::ptr::{self, NonNull};
 use std::thread;
 
@@ -92,7 +93,8 @@ fn run() {
     let mut seen = Vec::new();
     let mut hogs = Hogs::default();
     let mut burst = Burst::default();
-    let mut trimmer = Trimmer::default();
+    let mut stacks = stack::Trimmer::default();
+    let mut records = record::Trimmer::default();
     let mut quiet = 0u32;
     let mut idle = 0u32;
     let mut sleep_us = SHORTEST_SLEEP_US;
@@ -118,10 +120,15 @@ fn run() {
             stuck.alive();
         }
         let now = os::now_ns();
-        trimmer.look(now);
+        stacks.look(now);
+        records.look(now);
         if !hogs.look(now) && SCHED.idle.npidle() == SCHED.procs() {
             idle += 1;
-            if idle >= IDLE_ROUNDS && sleep_us >= LONGEST_SLEEP_US && trimmer.is_done() {
+            if idle >= IDLE_ROUNDS
+                && sleep_us >= LONGEST_SLEEP_US
+                && stacks.is_done()
+                && records.is_done()
+            {
                 if park(&mut trace, &mut stuck, watch_us) {
                     (quiet, idle, sleep_us) = (0, 0, SHORTEST_SLEEP_US);
                     watch_us = LONGEST_SLEEP_US;
@@ -327,6 +334,7 @@ fn has_work(p: &P, now: u64) -> bool {
     !p.runq.is_empty()
         || SCHED.is_surplus(p)
         || SCHED.wanted.load(Relaxed)
+        || starved::is_any()
         || (timer != 0 && timer <= now)
         || (SCHED.global_has_work() && SCHED.idle.npidle() == 0)
 }

@@ -152,6 +152,19 @@ pub(crate) unsafe fn give_back_pages(start: std::ptr::NonNull<u8>, len: usize) {
     }
 }
 
+/// Makes `len` bytes from `start` zeros, and gives back their memory.
+///
+/// # Safety
+/// They are whole pages of an anonymous mapping of ours that nobody uses.
+pub(crate) unsafe fn discard_pages(start: std::ptr::NonNull<u8>, len: usize) {
+    // SAFETY: caller's clause: whole pages of ours, unused.
+    unsafe {
+        if cfg!(miri) || libc::madvise(start.as_ptr().cast(), len, libc::MADV_DONTNEED) != 0 {
+            start.write_bytes(0, len);
+        }
+    }
+}
+
 /// Handles `signal` if what happens to it is still the default. System calls that it
 /// interrupts go on.
 pub(crate) fn handle_default_signal(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {

@@ -1,47 +1,50 @@
-//! G: one goroutine. The struct lies at the top of the goroutine's stack slot.
+//! G: one goroutine.
 //!
 //! ```text
-//!  slot base                                                        slot end
-//!  ┌────────┬───────────────────────────────┬────────┬─────┬────────┐
-//!  │ guard  │ unused, not committed ◄─ stack │ packet │  G  │ colour │
-//!  └────────┴───────────────────────────────┴────────┴─────┴────────┘
+//!  record                          stack slot, from the first run to the end
+//!  ┌─────┬────────┐                ┌────────┬───────────────────────────────┬────────┐
+//!  │  G  │ packet │                │ guard  │ unused, not committed ◄─ stack │ colour │
+//!  └─────┴────────┘                └────────┴───────────────────────────────┴────────┘
 //! ```
-//! The three on the right have room of their own beside the stack that was asked for
-//! (`stack/layout.rs`). The packet holds the closure until the goroutine starts and its outcome after
-//! it has ended. The colour is 0 to 15 cache lines that differ from slot to slot:
-//! without it all Gs would share one set of the cache (twice as slow with 1,000
-//! goroutines, HACKING.md "Measured"). Spawning therefore allocates nothing and a
-//! parked goroutine that has not gone deep costs one page.
+//! Records lie densely packed (`record/`). The packet holds the closure until the goroutine starts and its
+//! outcome after it has ended. A stack (`stack/`) is bound to those that have begun to run: a goroutine
+//! that waits for its first turn costs its record, one that has ended and is still to be joined too, and
+//! short ones run one after the other on the same few warm stacks. The colour is 0 to 15 cache lines that
+//! differ from stack to stack: without it the first frames of all goroutines would share one set
+//! of the cache. A parked goroutine that has not gone deep costs its record and one page.
 //!
 //! # Who may touch what
 //! The owner is the one that `gstatus.rs` names for the status.
 //!
 //! | field | written by | read by |
 //! |---|---|---|
-//! | `buf` | `mcall`, on behalf of the running goroutine; the spawner | whoever resumes it; an observer while the G is Observed |
+//! | `buf` | `mcall`, on behalf of the running goroutine; the M that gives it its stack | whoever resumes it; an observer while the G is Observed |
 //! | `status` | the owner | anyone (a dump sees some recent state); atomic |
 //! | `schedlink` | whoever owns the list that the G is in (`gqueue.rs`) | the same |
 //! | `is_new`, `runnable_since` | the owner of the Runnable G, the M that runs it | the same |
 //! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst; atomics |
 //! | `suspect` | the spawner; the M that runs it; sysmon | who takes it out of a queue; atomic |
+//! | `stack` | the spawner; the M that has taken it out of a queue; `goexit0` | the same, and the fault handler on the goroutine's thread |
+//! | `first` | the spawner | the M that gives it its stack |
+//! | `has_begun` | the spawner; the M that gives it its stack | dumps; atomic |
+//! | `class`, `slab` | `record/slab.rs`, when the record is cut | whoever owns the record |
 //! | `join` | see `join.rs` | |
 //! | `watchers` | under a lock, see `ending.rs` | |
 //! | `last_m` | the spawner; the M that has taken it out of a queue | the same, and its waker |
 //! | `lockedm`, `wired`, `exits`, `panicked`, `unwinding` | the goroutine while running; `goexit0` | the M that has taken it out of a queue |
 //! | `packet` | the spawner | the goroutine; then its handle (`join.rs`, invariant 1) |
-//! | `name`, `named` | the spawner; whoever frees the slot | anyone, under `name`'s lock; the same |
+//! | `name`, `named` | the spawner; whoever frees the record | anyone, under `name`'s lock; the same |
 //! | `id`, `root`, `spawned_at` | the spawner | anyone (a dump may see those of another goroutine); atomics |
-//! | `stack` | `new`, when the slot is carved | anyone |
 //!
 //! # What a pointer to a G is worth
-//! A `NonNull<G>` in this crate is one to the G of a carved slot, which stays a valid G for ever (`stack/mod.rs`,
-//! promise 3), and was derived from the pointer to its whole region, so the packet can be reached by it (not
-//! those that observers make of a `&G`: `report/list.rs`, `monitor/sysmon.rs`). To make a `&G` of it is
-//! therefore always sound, also while others write: all that is ever written after `new` is in cells and atomics.
-//! What has to be argued is who may touch a cell: whom the table names. G is not `Sync`, so nothing but these
-//! pointers brings one to another thread.
+//! A `NonNull<G>` in this crate is one to the G of a record that has been cut, which stays a valid G for ever
+//! (`record/mod.rs`, promise 1), and was derived from the pointer to its whole region, so the packet can be
+//! reached by it (not those that observers make of a `&G`: `report/list.rs`, `monitor/sysmon.rs`). To make a
+//! `&G` of it is therefore always sound, also while others write: all that is ever written is in
+//! cells and atomics. What has to be argued is who may touch a cell: whom the table names. G is not `Sync`,
+//! so nothing but these pointers brings one to another thread.
 
-use crate::arch::Gobuf;
+use crate::arch::{EntryFn, ExitFn, Gobuf};
 use crate::base::lock::Lock;
 use crate::base::prim::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::life::join::JoinWord;
@@ -52,13 +55,22 @@ use crate::proc::waitreason::WaitReason;
 use crate::proc::watcher::Watcher;
 use crate::stack::StackSlot;
 use std::cell::Cell;
+use std::mem::offset_of;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
+/// What a goroutine calls first, with its `G`, and what it returns into.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FirstFrame {
+    pub(crate) entry: EntryFn,
+    pub(crate) exit: ExitFn,
+}
+
 /// One goroutine.
 #[repr(C, align(64))]
 pub(crate) struct G {
+    // What every switch touches: one cache line.
     /// Must stay first: `arch` sees a `*mut G` as a `*mut Gobuf`.
     /// A cell: the switch writes it while others hold references to the G.
     pub(crate) buf: Cell<Gobuf>,
@@ -67,81 +79,61 @@ pub(crate) struct G {
     reason: AtomicU32,
     /// Next in whatever list holds this G.
     pub(crate) schedlink: Cell<*mut G>,
-    pub(crate) join: JoinWord,
-    /// Selects that wait for its end.
-    pub(crate) watchers: Cell<*const Watcher>,
-    /// Closure, later outcome.
-    pub(crate) packet: Cell<*mut u8>,
+    /// Its stack, from its first run to its end; before and after only of which size.
+    pub(crate) stack: Cell<StackSlot>,
     /// The M this goroutine is wired to, or null.
     pub(crate) lockedm: Cell<*const M>,
-    /// The M that ran it last, where goroutines are made to migrate; the one on which it has
-    /// started, where they may not. Otherwise null.
-    pub(crate) last_m: Cell<*const M>,
     /// When it was made runnable, if that is to be counted (`stats.rs`), else 0.
     pub(crate) runnable_since: Cell<u64>,
-    /// Not run yet, as far as `runnext` is concerned.
-    pub(crate) is_new: Cell<bool>,
-    /// Whether it may be one that computes for long, and since which epoch (`hogs.rs`, `held.rs`).
-    pub(crate) suspect: AtomicU64,
     /// How often it has asked to be wired.
     pub(crate) wired: Cell<u32>,
-    /// How often it has called `goexit`.
-    pub(crate) exits: Cell<u32>,
+    /// Not run yet, as far as `runnext` is concerned.
+    pub(crate) is_new: Cell<bool>,
     /// It has panicked (`panicking.rs`).
     pub(crate) panicked: Cell<bool>,
-    /// What replaces the panic on its way (`unwind.rs`).
-    pub(crate) unwinding: Unwinding,
+    /// It has been given a stack, for dumps.
+    pub(crate) has_begun: AtomicBool,
+    /// The class of its record (`record/slab.rs`).
+    pub(crate) class: Cell<u8>,
+
+    // What waiting touches as well, and the start and the end.
+    /// Whether it may be one that computes for long, and since which epoch (`hogs.rs`, `held.rs`).
+    pub(crate) suspect: AtomicU64,
     /// Since when it waits: the P's coarse clock.
     since: AtomicU64,
     /// Where it waits: a `&'static Location` as a number, 0 for nowhere.
     site: AtomicUsize,
+    pub(crate) join: JoinWord,
+    /// What replaces the panic on its way (`unwind.rs`).
+    pub(crate) unwinding: Unwinding,
+    /// How often it has called `goexit`.
+    pub(crate) exits: Cell<u32>,
+    /// The slab in which its record lies.
+    pub(crate) slab: Cell<u32>,
+    /// Closure, later outcome.
+    pub(crate) packet: Cell<*mut u8>,
+
+    // The rest.
+    /// Selects that wait for its end.
+    pub(crate) watchers: Cell<*const Watcher>,
+    /// The M that ran it last, where goroutines are made to migrate; the one on which it has
+    /// started, where they may not. Otherwise null.
+    pub(crate) last_m: Cell<*const M>,
+    pub(crate) first: Cell<Option<FirstFrame>>,
     id: AtomicU64,
     /// The goroutine, started from outside, that this one descends from.
     root: AtomicU64,
     /// Where it was spawned.
     spawned_at: AtomicUsize,
-    /// Behind a lock because a dump may look while the slot changes hands.
+    /// Behind a lock because a dump may look while the record changes hands.
     name: Lock<Option<Arc<str>>>,
     named: AtomicBool,
-    pub(crate) stack: StackSlot,
 }
 
-const _: () = assert!(std::mem::offset_of!(G, buf) == 0);
+const _: () = assert!(offset_of!(G, buf) == 0 && offset_of!(G, suspect) == 64);
 
 impl G {
-    /// An idle G for the slot that it is going to lie in.
-    pub(crate) fn new(stack: StackSlot) -> Self {
-        Self {
-            buf: Cell::new(Gobuf {
-                sp: ptr::null_mut(),
-            }),
-            status: AtomicU32::new(crate::proc::gstatus::GStatus::Idle as u32),
-            reason: AtomicU32::new(0),
-            schedlink: Cell::new(ptr::null_mut()),
-            join: JoinWord::new(),
-            watchers: Cell::new(ptr::null()),
-            packet: Cell::new(ptr::null_mut()),
-            lockedm: Cell::new(ptr::null()),
-            last_m: Cell::new(ptr::null()),
-            runnable_since: Cell::new(0),
-            is_new: Cell::new(false),
-            suspect: AtomicU64::new(0),
-            wired: Cell::new(0),
-            exits: Cell::new(0),
-            panicked: Cell::new(false),
-            unwinding: Unwinding::new(),
-            since: AtomicU64::new(0),
-            site: AtomicUsize::new(0),
-            id: AtomicU64::new(0),
-            root: AtomicU64::new(0),
-            spawned_at: AtomicUsize::new(0),
-            name: Lock::new(None),
-            named: AtomicBool::new(false),
-            stack,
-        }
-    }
-
-    /// Fills in what a new goroutine has of its own; the spawner owns the slot.
+    /// Fills in what a new goroutine has of its own; the spawner owns the record.
     pub(crate) fn born(
         &self,
         id: u64,
@@ -157,6 +149,7 @@ impl G {
         self.reason.store(0, Relaxed);
         self.exits.set(0);
         self.is_new.set(true);
+        self.has_begun.store(false, Relaxed);
         self.suspect.store(epoch, Relaxed);
         self.last_m.set(ptr::null());
         if name.is_some() {

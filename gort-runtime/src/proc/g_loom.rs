@@ -23,7 +23,7 @@ pub(crate) struct G {
     pub(crate) is_new: Cell<bool>,
     pub(crate) suspect: AtomicU64,
     pub(crate) wired: Cell<u32>,
-    pub(crate) stack: StackSlot,
+    pub(crate) stack: Cell<StackSlot>,
 }
 
 impl G {
@@ -41,7 +41,7 @@ impl G {
             is_new: Cell::new(false),
             suspect: AtomicU64::new(0),
             wired: Cell::new(0),
-            stack: StackSlot,
+            stack: Cell::new(StackSlot(true)),
         }
     }
 

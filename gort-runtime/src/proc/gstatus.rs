@@ -2,7 +2,7 @@
 //!
 //! | status   | stack in use | owner: who alone may change the status and touch `Cell`s |
 //! |----------|--------------|-----------------------------------------------------------|
-//! | Idle     | no           | the spawner that took the slot, or the pool it lies in    |
+//! | Idle     | no           | the spawner that took the record, or the list it lies in  |
 //! | Runnable | no           | the run queue it is in, then whoever took it out          |
 //! | Running  | yes          | the M that runs it                                        |
 //! | Waiting  | no           | the one waker that won the right to call `goready`        |
@@ -52,7 +52,7 @@ use std::thread;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum GStatus {
-    /// The slot holds no goroutine.
+    /// The record holds no goroutine.
     Idle = 0,
     /// In a run queue, or on its way into or out of one.
     Runnable = 1,
@@ -60,7 +60,7 @@ pub(crate) enum GStatus {
     Running = 2,
     /// Parked; whoever won the right to wake it makes it Runnable.
     Waiting = 3,
-    /// Ended; the slot is kept for whoever may still ask for its result.
+    /// Ended; the record is kept for whoever may still ask for its result.
     Dead = 4,
     /// Waiting, and somebody is looking at its stack.
     Observed = 5,

@@ -1,5 +1,7 @@
 //! G, M and P, and what they are made of.
 
+#[cfg_attr(loom, path = "bind_loom.rs")]
+pub(crate) mod bind;
 #[cfg_attr(loom, path = "g_loom.rs")]
 pub(crate) mod g;
 pub(crate) mod gqueue;
@@ -9,7 +11,6 @@ pub(crate) mod m;
 pub(crate) mod ownership;
 pub(crate) mod p;
 pub(crate) mod runq;
-pub(crate) mod slots;
 pub(crate) mod stats;
 pub(crate) mod tls;
 #[cfg(not(loom))]

@@ -30,7 +30,8 @@ use crate::proc::g::G;
 use crate::proc::m::M;
 use crate::proc::runq::Runq;
 use crate::proc::stats::{OUTSIDE, Stats};
-use crate::stack::FreeSlots;
+use crate::record::FreeRecords;
+use crate::stack::FreeStacks;
 use crate::time::Timers;
 use std::cell::Cell;
 use std::ptr;
@@ -78,7 +79,8 @@ pub(crate) struct P {
     pub(crate) timers: Timers,
     /// Dispatches left that look at the clock for timers each.
     pub(crate) looks: Cell<u32>,
-    pub(crate) free: FreeSlots,
+    pub(crate) stacks: FreeStacks,
+    pub(crate) records: FreeRecords,
     /// Goroutines started and ended on this P; the sum over all Ps of the
     /// difference is the number of live ones.
     started: AtomicU64,
@@ -116,7 +118,8 @@ impl P {
             slice_start: Cell::new(0),
             timers: Timers::new(),
             looks: Cell::new(0),
-            free: FreeSlots::new(),
+            stacks: FreeStacks::new(),
+            records: FreeRecords::new(),
             started: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             coarse_now: Cell::new(0),
@@ -215,11 +218,6 @@ impl P {
         }
         self.ids.set((id + 1, end));
         id
-    }
-
-    /// This P's free list, if it takes slots of `gp`'s size.
-    pub(crate) fn free_default(&self, gp: &G) -> Option<&FreeSlots> {
-        (gp.stack.size_log2() == crate::base::config::get().stack_log2).then_some(&self.free)
     }
 
     #[inline]

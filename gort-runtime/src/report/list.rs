@@ -1,12 +1,12 @@
 //! What every goroutine is doing.
 
 use crate::api::goroutine::GoroutineId;
-use crate::base::prim::Ordering::Acquire;
+use crate::base::prim::Ordering::{Acquire, Relaxed};
 use crate::os;
 use crate::proc::g::G;
 use crate::proc::gstatus::GStatus;
 use crate::proc::waitreason::WaitReason;
-use crate::stack;
+use crate::record;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -27,7 +27,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GoroutineState {
-    /// In a run queue.
+    /// Started, and not run yet: it has no stack so far.
+    Created,
+    /// In a run queue, and has run before.
     Runnable,
     /// On a thread.
     Running,
@@ -93,8 +95,9 @@ pub fn goroutines() -> Vec<GoroutineInfo> {
 pub(crate) fn with_gs() -> Vec<(NonNull<G>, GoroutineInfo)> {
     let now = os::now_ns();
     let mut all = Vec::new();
-    stack::for_each_slot(|g| {
+    record::for_each(|g| {
         let state = match GStatus::of(g.status.load(Acquire)) {
+            GStatus::Runnable if !g.has_begun.load(Relaxed) => GoroutineState::Created,
             GStatus::Runnable => GoroutineState::Runnable,
             GStatus::Running => GoroutineState::Running,
             GStatus::Waiting | GStatus::Observed => GoroutineState::Waiting,

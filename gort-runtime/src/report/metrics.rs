@@ -152,7 +152,8 @@ pub fn metrics() -> Metrics {
     let shared = SCHED.shared.lock();
     let global_queue = shared.runq.len() as usize;
     let on_hold = shared.held.len() as usize;
-    let runnable = global_queue + on_hold + local_queues.iter().sum::<usize>();
+    let starved = shared.starved.len() as usize;
+    let runnable = global_queue + on_hold + starved + local_queues.iter().sum::<usize>();
     let asleep = i64::from(shared.nmidle) + i64::from(shared.wired_asleep);
     Metrics {
         procs,

@@ -37,6 +37,7 @@ fn write_goroutine(out: &mut impl Write, info: &GoroutineInfo) -> io::Result<()>
         write!(out, " {name:?}")?;
     }
     match info.state {
+        GoroutineState::Created => write!(out, " [created")?,
         GoroutineState::Runnable => write!(out, " [runnable")?,
         GoroutineState::Running => write!(out, " [running")?,
         GoroutineState::Waiting => write!(out, " [{}", info.reason)?,

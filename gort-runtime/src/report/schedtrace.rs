@@ -136,6 +136,7 @@ fn write_detail(out: &mut String) -> fmt::Result {
     for info in goroutines() {
         let id = info.id;
         let status = match info.state {
+            GoroutineState::Created => "created",
             GoroutineState::Runnable => "runnable",
             GoroutineState::Running => "running",
             GoroutineState::Waiting => "waiting",

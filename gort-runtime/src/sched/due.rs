@@ -34,9 +34,9 @@ use crate::base::prim::{
     fence,
 };
 use crate::os;
+use crate::proc::bind::{DETACHED, give_unused, take_record};
 use crate::proc::gqueue::GQueue;
 use crate::proc::p::{P, SLICE_NS};
-use crate::proc::slots::{give_slot, take_slot};
 use crate::sched::state::SCHED;
 use crate::time::{Ran, Timers};
 
@@ -136,31 +136,31 @@ fn slice_is_over(p: &P, now: u64) -> bool {
 /// until `ready` has `most`: goroutines that are runnable now, and the caller's to queue.
 pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready: &GQueue) {
     let woken = GQueue::new();
-    let mut slot = None;
+    let mut record = None;
     let mut no_stacks = false;
     loop {
-        let ran = timers.run(now, most - ready.len(), slot.is_some(), &woken);
+        let ran = timers.run(now, most - ready.len(), record.is_some(), &woken);
         while let Some(gp) = woken.pop_front() {
             end_wait(p, gp);
             ready.push_back(gp);
         }
         match ran {
             Ran::Enough => break,
-            Ran::NeedsSlot => {
+            Ran::NeedsRecord => {
                 if !no_stacks {
-                    slot = take_slot(p, config::get().stack_log2).ok();
-                    no_stacks = slot.is_none();
+                    record = take_record(p, DETACHED, config::get().stack_log2).ok();
+                    no_stacks = record.is_none();
                 }
                 if no_stacks {
                     timers.put_off(now, now + RETRY_NS);
                 }
             }
             Ran::Start(start) => {
-                let Some(gp) = slot.take() else {
-                    crate::base::throw::throw("a goroutine was to be started without a stack")
+                let Some(gp) = record.take() else {
+                    crate::base::throw::throw("a goroutine was to be started without a record")
                 };
                 // SAFETY: the clauses of `make`: `run` has taken the timer out of the heap for us, and the
-                // slot is Idle and ours, from `take_slot`. So is the goroutine, until it is queued.
+                // record is Idle and ours, from `take_record`. So is the goroutine, until it is queued.
                 unsafe {
                     (start.make)(&start, gp, SCHED.count_start(p));
                     let g = gp.as_ref();
@@ -172,8 +172,8 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
             }
         }
     }
-    if let Some(gp) = slot {
+    if let Some(gp) = record {
         // Others have run the timer.
-        give_slot(p, gp);
+        give_unused(p, gp);
     }
 }

@@ -35,6 +35,7 @@ use crate::proc::gqueue::GQueue;
 use crate::proc::m::M;
 use crate::proc::p::P;
 use crate::proc::runq::CAP;
+use crate::sched::starved;
 use crate::sched::state::SCHED;
 use std::ptr::{self, NonNull};
 
@@ -49,6 +50,7 @@ const POLL_NS: u64 = 100_000;
 pub(super) const NEW_IN_A_ROW: u32 = 61;
 /// Finds work for `m`, sleeping until there is some; `None`: the thread is to
 /// exit, and the P has been given up.
+#[inline]
 pub(super) fn find_runnable(m: &M) -> Option<Found> {
     loop {
         if let Some(gp) = NonNull::new(m.nextg.replace(ptr::null_mut())) {
@@ -69,6 +71,9 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
             p.coarse_now.set(now);
             if netpoll::overdue(now, POLL_NS) {
                 look_at_network(p);
+            }
+            if starved::is_any() {
+                starved::share(p);
             }
         }
         if let Some(found) = due(p) {
@@ -181,15 +186,14 @@ fn behind_queue(p: &P, gp: NonNull<G>) -> Option<Found> {
     p.runq.get().and_then(Found::new)
 }
 
-/// Fetches what a switch to `gp` will touch: the lines of its `G`, and below them those of
-/// its packet and saved context. With thousands of goroutines all of it is cold (benchmark
-/// `skynet`: 6 to 9 % less CPU time).
+/// Fetches what a switch to `gp` will touch: the lines of its `G` and packet. With thousands of goroutines
+/// all of it is cold (benchmark `skynet`: 6 to 9 % less CPU time).
 #[inline]
 fn warm(gp: *const G) {
     if gp.is_null() {
         return;
     }
-    for line in -3..2 {
+    for line in 0..4 {
         arch::prefetch(gp.cast::<u8>().wrapping_offset(64 * line));
     }
 }
@@ -249,6 +253,7 @@ pub(super) fn give_up_p(m: &M) -> GaveUp {
     let was_spinning = m.spinning.get();
     {
         let mut shared = SCHED.shared.lock();
+        shared.feed_from(m.p());
         if let Some(gp) = SCHED.get_global(&shared) {
             return GaveUp::Found(gp);
         }

@@ -21,6 +21,7 @@ pub(crate) mod newm;
 pub(crate) mod pinned;
 pub(crate) mod retire;
 pub(crate) mod run;
+pub(crate) mod starved;
 pub(crate) mod state;
 pub(crate) mod steal;
 pub(crate) mod stop;

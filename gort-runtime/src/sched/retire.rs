@@ -12,6 +12,7 @@ use crate::sched::state::SCHED;
 #[cold]
 pub(super) fn retire(m: &M) {
     let p = releasep(m);
+    p.stacks.give_back_all();
     let queued = GQueue::new();
     while let Some(gp) = p.runq.get_next().or_else(|| p.runq.get()) {
         queued.push_back(gp);

@@ -13,6 +13,7 @@ use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
     fence,
 };
+use crate::proc::bind::bind;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::gstatus::{GStatus, casgstatus};
@@ -20,6 +21,7 @@ use crate::proc::m::M;
 use crate::proc::p::P;
 use crate::sched::held::{self, is_holding};
 use crate::sched::hold::put_on_hold;
+use crate::sched::starved;
 use crate::sched::state::SCHED;
 use std::ptr::{self, NonNull};
 
@@ -45,6 +47,9 @@ pub(crate) fn schedule(m: &M) -> *mut Gobuf {
         // sent here, so it is ours.
         let g = unsafe { gp.as_ref() };
         if is_holding() && !pinned::has_home(g) && put_on_hold(gp, m.p().random()) {
+            continue;
+        }
+        if g.stack.get().is_none() && !bind(m.p(), gp) && !starved::bind_or_wait(m.p(), gp) {
             continue;
         }
         let lockedm = g.lockedm.get();

@@ -114,6 +114,8 @@ pub(crate) struct Sched {
     pub(crate) sysmon: SysmonSleep,
     /// Whether some M wants a P (`turn.rs`); written under the lock.
     pub(crate) wanted: hint::AtomicBool,
+    /// Whether somebody waits for a stack; written under the lock.
+    pub(crate) starving: AtomicBool,
     /// Until when the timekeeper sleeps; 0: there is none.
     pub(crate) poll_until: AtomicU64,
     /// When an idle M last woke up to keep time or to poll.
@@ -149,6 +151,8 @@ pub(crate) struct Shared {
     /// Ms that sleep until the goroutine wired to them can run. Less than 0 for a moment if
     /// such an M is woken before it has counted itself.
     pub(crate) wired_asleep: i32,
+    /// Goroutines that wait for a stack (`starved.rs`).
+    pub(crate) starved: GQueue,
     /// Suspects on hold (`hogs.rs`).
     pub(crate) held: Held,
     /// Threads that exist, or are being started.
@@ -176,6 +180,7 @@ global! {
             wanting: (ptr::null(), ptr::null()),
             mfree: ptr::null(),
             wired_asleep: 0,
+            starved: GQueue::new(),
             held: Held::new(),
             threads: 0,
             handoffs: 0,
@@ -184,6 +189,7 @@ global! {
         idle: Idle::new(),
         sysmon: SysmonSleep::new(),
         wanted: hint::AtomicBool::new(false),
+        starving: AtomicBool::new(false),
         poll_until: AtomicU64::new(0),
         timer_wake: hint::AtomicU64::new(0),
         next_id: hint::AtomicU64::new(1),
@@ -313,6 +319,13 @@ impl Shared {
         self.pidle = p;
         self.npidle += 1;
         SCHED.idle.p_idled(self.npidle)
+    }
+
+    /// The idle Ps.
+    pub(crate) fn idle_ps(&self) -> impl Iterator<Item = &P> {
+        // SAFETY: the list holds Ps, which live for ever.
+        let deref = |p: *const P| unsafe { p.as_ref() };
+        iter::successors(deref(self.pidle), move |p| deref(p.link.get()))
     }
 
     pub(crate) fn npidle(&self) -> u32 {

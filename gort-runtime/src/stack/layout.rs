@@ -3,7 +3,7 @@
 //! ```text
 //!  base                  floor                                           end
 //!  ┌─────────────────────┬───────────────────────────────┬───────────────┐
-//!  │ guard, ≥ GUARD      │ ≥ what was asked for          │ EXTRA: G, …   │
+//!  │ guard, ≥ GUARD      │ ≥ what was asked for          │ EXTRA         │
 //!  └─────────────────────┴───────────────────────────────┴───────────────┘
 //! ```
 //! Both parts are whole pages, of 4 to 64 KiB: the kernel can guard and give back nothing
@@ -21,23 +21,22 @@
 //! of slots slow.
 
 use crate::os;
-use crate::proc::g::G;
 
 /// Bytes of a guard, at least.
 const GUARD: usize = 80 * 1024;
-/// Room beside the stack that was asked for: the `G`, its colour, the packet, and what runs
-/// below the goroutine's function.
+/// Room beside the stack that was asked for: its colour, and what runs below the goroutine's
+/// function, whose closure and outcome may pass through that.
 const EXTRA: usize = 8 * 1024;
-/// Closures and results up to this size live in the stack slot; larger ones in a box.
+/// Closures and results up to this size lie in the goroutine's record; larger ones in a box.
 pub(crate) const MAX_INLINE: usize = 4 * 1024;
-/// Of that, what is left for frames at least.
+/// Of the extra room, what is left for other frames at least.
 const FRAMES: usize = 1024;
 
-/// Slots start at offsets of this many different cache lines.
+/// Stacks begin at offsets of this many different cache lines.
 pub(super) const COLOURS: usize = 16;
 pub(super) const CACHE_LINE: usize = 64;
 
-const _: () = assert!(COLOURS * CACHE_LINE + size_of::<G>() + MAX_INLINE + FRAMES <= EXTRA);
+const _: () = assert!(COLOURS * CACHE_LINE + MAX_INLINE + FRAMES <= EXTRA);
 
 /// The division of slots for one size of pages.
 #[derive(Clone, Copy, Debug)]
@@ -65,11 +64,6 @@ impl Layout {
     pub(super) const fn slot(self, size_log2: u8) -> usize {
         self.guard() + ((1 << size_log2) + EXTRA).next_multiple_of(self.page)
     }
-
-    /// Bytes at a slot's top that every goroutine needs.
-    pub(super) const fn top(self) -> usize {
-        EXTRA.next_multiple_of(self.page)
-    }
 }
 
 #[cfg(test)]
@@ -84,14 +78,11 @@ mod tests {
         for page in [4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB] {
             let layout = Layout::of_pages(page);
             assert!(layout.guard() >= GUARD && layout.guard().is_multiple_of(page));
-            assert!(layout.top() >= EXTRA && layout.top().is_multiple_of(page));
             for asked in [0, 1, MIN_STACK, 40_000, 64 * KIB, DEFAULT_STACK, MAX_STACK] {
                 let size_log2 = validate_size(asked).expect("not too large");
                 let stack = layout.slot(size_log2) - layout.guard();
                 assert!(stack >= asked.max(MIN_STACK) + EXTRA, "{asked} of {page}");
                 assert!(stack.is_multiple_of(page), "{asked} of {page}");
-                // At least the top is left when a slot is trimmed, and no page below the floor.
-                assert!(stack >= layout.top(), "{asked} of {page}");
             }
         }
     }

@@ -1,36 +1,53 @@
-//! The stacks' stand-in for loom: there are none.
+//! The stacks' stand-in for loom: how many there are.
 
-use crate::proc::g::G;
-use crate::proc::gqueue::GQueue;
-use std::io;
-use std::ptr::NonNull;
+use crate::base::lock::{Lock, Rank};
+use crate::base::prim::global;
+use std::cell::Cell;
 
-#[derive(Debug)]
-pub(crate) struct StackSlot;
+/// Whether a goroutine has one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StackSlot(pub(crate) bool);
 
 impl StackSlot {
-    pub(crate) fn size_log2(&self) -> u8 {
-        0
+    pub(crate) fn is_none(self) -> bool {
+        !self.0
     }
 }
 
+/// Those that a P keeps.
 #[derive(Debug)]
-pub(crate) struct FreeSlots;
+pub(crate) struct FreeStacks(Cell<u32>);
 
-impl FreeSlots {
+impl FreeStacks {
     pub(crate) fn new() -> Self {
-        Self
+        Self(Cell::new(0))
     }
 
-    pub(crate) fn take(&self, _size_log2: u8) -> io::Result<NonNull<G>> {
-        Err(io::ErrorKind::OutOfMemory.into())
+    pub(crate) fn give_back_all(&self) -> u32 {
+        let n = self.0.take();
+        *POOL.lock() += n;
+        n
     }
 
-    pub(crate) fn give(&self, _gp: NonNull<G>) {}
+    /// Takes one of these, or of the pool.
+    pub(crate) fn take(&self) -> bool {
+        let mut kept = self.0.get();
+        if kept == 0 {
+            let pool = &mut *POOL.lock();
+            kept = std::mem::take(pool);
+        }
+        self.0.set(kept.saturating_sub(1));
+        kept != 0
+    }
 }
 
-pub(crate) fn alloc_batch(_size_log2: u8, _n: u32, _to: &GQueue) -> io::Result<()> {
-    Err(io::ErrorKind::OutOfMemory.into())
+pub(crate) fn give(local: Option<&FreeStacks>) {
+    match local {
+        Some(local) => local.0.set(local.0.get() + 1),
+        None => *POOL.lock() += 1,
+    }
 }
 
-pub(crate) fn free_one(_gp: NonNull<G>) {}
+global! {
+    static POOL: Lock<u32> = Lock::ranked(Rank::Stacks, 0);
+}

@@ -7,14 +7,22 @@
 //! mapping of their own, so a million guarded stacks fit under the default
 //! `vm.max_map_count`. qemu-user answers success to it and installs nothing, so
 //! the first use is probed: a system call that reads a guarded page must fail
-//! with EFAULT. Otherwise guards are `mprotect`, two mappings a stack.
+//! with EFAULT. Otherwise guards are `mprotect`, two mappings a stack. Of the mappings that the kernel
+//! allows a process some are left for others: without any no thread can be started, and `malloc` fails.
 
+use crate::base::prim::{AtomicUsize, Ordering::Relaxed};
 use crate::os;
+use std::fs;
 use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
 const MADV_GUARD_INSTALL: libc::c_int = 102;
+
+/// Mappings that guards leave for the rest of the process.
+const MAPPINGS_LEFT: usize = 4096;
+/// Guards made by `mprotect`.
+static MPROTECTED: AtomicUsize = AtomicUsize::new(0);
 
 /// How guards are made on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +34,20 @@ pub(super) enum GuardKind {
 }
 
 /// Maps `len` bytes of address space.
-pub(super) fn map_region(len: usize) -> io::Result<NonNull<u8>> {
+pub(crate) fn map_region(len: usize) -> io::Result<NonNull<u8>> {
+    #[cfg(miri)]
+    {
+        let layout = std::alloc::Layout::from_size_align(len, 1 << 16).map_err(io::Error::other)?;
+        // SAFETY: `len` is not 0.
+        return NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })
+            .ok_or_else(|| io::ErrorKind::OutOfMemory.into());
+    }
+    #[cfg(not(miri))]
+    map_anonymous(len)
+}
+
+#[cfg(not(miri))]
+fn map_anonymous(len: usize) -> io::Result<NonNull<u8>> {
     // SAFETY: a fresh anonymous mapping disturbs nothing.
     let addr = unsafe {
         libc::mmap(
@@ -43,7 +64,7 @@ pub(super) fn map_region(len: usize) -> io::Result<NonNull<u8>> {
         return Err(io::Error::new(
             cause.kind(),
             format!(
-                "cannot reserve {len} bytes of address space for goroutine stacks ({cause}); \
+                "cannot reserve {len} bytes of address space for goroutines ({cause}); \
                  raise `ulimit -v` or spawn with smaller stacks"
             ),
         ));
@@ -75,6 +96,13 @@ pub(super) unsafe fn install_guard(start: NonNull<u8>, len: usize) -> io::Result
 /// As for [`install_guard`].
 unsafe fn install(kind: GuardKind, start: NonNull<u8>, len: usize) -> io::Result<()> {
     let addr = start.as_ptr().cast();
+    if kind == GuardKind::Mprotect
+        && 2 * MPROTECTED.fetch_add(1, Relaxed)
+            > max_mappings() - MAPPINGS_LEFT.min(max_mappings() / 2)
+    {
+        MPROTECTED.fetch_sub(1, Relaxed);
+        return Err(too_many_mappings());
+    }
     // SAFETY: caller's clause: the pages are ours, and nobody uses them, so nobody misses what was in them.
     let failed = unsafe {
         match kind {
@@ -87,13 +115,26 @@ unsafe fn install(kind: GuardKind, start: NonNull<u8>, len: usize) -> io::Result
     }
     let cause = io::Error::last_os_error();
     if cause.raw_os_error() == Some(libc::ENOMEM) && kind == GuardKind::Mprotect {
-        return Err(io::Error::new(
-            io::ErrorKind::OutOfMemory,
-            "too many memory mappings for another guarded stack; raise the sysctl \
-             `vm.max_map_count` (each stack needs two) or use Linux 6.13 or later (none)",
-        ));
+        return Err(too_many_mappings());
     }
     Err(cause)
+}
+
+fn too_many_mappings() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::OutOfMemory,
+        "too many memory mappings for another guarded stack; raise the sysctl \
+         `vm.max_map_count` (each stack needs two) or use Linux 6.13 or later (none)",
+    )
+}
+
+/// How many the kernel allows; no limit that is known where it does not say.
+fn max_mappings() -> usize {
+    static LIMIT: OnceLock<usize> = OnceLock::new();
+    *LIMIT.get_or_init(|| {
+        let text = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+        text.trim().parse().unwrap_or(usize::MAX)
+    })
 }
 
 /// The kind of guard that works here, found out once.

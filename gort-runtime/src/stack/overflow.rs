@@ -107,7 +107,7 @@ unsafe extern "C" fn on_fault(
         // SAFETY: a G for ever (`stack/mod.rs`, promise 3), of which atomics are read, the name if its lock is free,
         // and the slot, which never changes.
         let g = unsafe { gp.as_ref() };
-        if g.stack.guard().contains(&addr) {
+        if g.stack.get().guard().contains(&addr) {
             report(g);
         }
     }
@@ -121,7 +121,7 @@ fn report(g: &G) -> ! {
         bytes: [0; 1024],
         len: 0,
     };
-    let kib = g.stack.size() / 1024;
+    let kib = g.stack.get().size() / 1024;
     // The text is longer than its room only if a path or name is absurdly long.
     drop(write_report(&mut text, g, kib));
     os::write_stderr(&text.bytes[..text.len]);

@@ -1,27 +1,35 @@
-//! Free slots: per P, then global, by size; regions to carve new ones from.
+//! Free stacks, and the right to one.
 //!
-//! A P keeps up to [`LOCAL_MAX`] free slots of the default size (last in, first
-//! out: the top page is warm) and exchanges [`BATCH`] at a time with the global
-//! list, as Go's `gfget`/`gfput` do. Other sizes go to the global list at once.
+//! A goroutine has a stack from its first run to its end. So that a spawner can be told that there
+//! will be none, it *reserves* one: a count, which never exceeds the slots that fit into the
+//! address space mapped so far. No memory is touched for that.
 //!
-//! The global list of a size has two parts: slots as they were left, and trimmed ones, whose
-//! memory `trim.rs` has given back. The first are taken first: their pages are there.
+//! A P keeps up to [`LOCAL_MAX`] free stacks of the default size (last in, first out: the top pages
+//! are warm) and reservations, and exchanges [`BATCH`] at a time with the pool, as Go's
+//! `gfget`/`gfput` do. Other sizes go to the pool at once.
+//!
+//! The pool's free stacks of a size have two parts: stacks as they were left, and trimmed ones,
+//! whose memory `trim.rs` has given back. The first are taken first: their pages are there.
 //!
 //! A size's regions begin at 16 MiB and double up to 1 GiB, so a small program
 //! reserves little and a million goroutines need a thousand mappings at most.
+//!
+//! # When a reservation finds no stack
+//! All that are free may be kept by other Ps, or the kernel may refuse a guard. Then the goroutine
+//! waits for a stack (`sched/starved.rs`).
 
 use super::layout::{CACHE_LINE, COLOURS, Layout};
 use super::map;
 use super::{MAX_STACK, MIN_STACK, StackSlot};
+use crate::base::config;
 use crate::base::lock::{Lock, Rank};
-use crate::proc::g::G;
-use crate::proc::gqueue::GQueue;
+use std::cell::Cell;
 use std::io;
 use std::ptr::NonNull;
 
-/// Slots that move between a P and the global list at a time.
+/// Stacks, or reservations, that move between a P and the pool at a time.
 const BATCH: u32 = 32;
-/// A P's free slots, at most.
+/// A P's free stacks, and unused reservations, at most.
 const LOCAL_MAX: u32 = 64;
 /// Bytes of a size's first region, and the most that one has; but one slot fits in any.
 const FIRST_REGION: usize = 16 << 20;
@@ -34,10 +42,6 @@ const CLASSES: usize = MAX_STACK.ilog2() as usize - MIN_LOG2 + 1;
 #[derive(Debug)]
 struct Region {
     base: NonNull<u8>,
-    /// As that of its slots.
-    size_log2: u8,
-    /// Bytes from one slot to the next.
-    stride: usize,
     /// Slots that fit.
     slots: usize,
     /// Slots carved so far, from the bottom up.
@@ -47,106 +51,117 @@ struct Region {
 /// All slots of one size.
 #[derive(Debug)]
 struct Class {
-    free: GQueue,
-    /// Free slots of which only the top is committed.
-    trimmed: GQueue,
-    /// The least that `free` held since somebody last looked: slots that nobody wanted.
-    low_water: u32,
-    /// Index of the newest region, the only one with uncarved slots.
-    newest: Option<usize>,
-}
-
-#[derive(Debug)]
-struct Pool {
-    classes: [Class; CLASSES],
+    size_log2: u8,
+    /// Has room for all slots, so that giving one back allocates nothing.
+    free: Vec<StackSlot>,
+    /// Free stacks of which nothing is committed; has room likewise.
+    trimmed: Vec<StackSlot>,
+    /// The least that `free` held since somebody last looked: stacks that nobody wanted.
+    low_water: usize,
     regions: Vec<Region>,
+    /// Slots of all regions.
+    slots: usize,
+    /// Slots promised, to goroutines and to Ps.
+    reserved: usize,
 }
 
-// SAFETY: the pointers are to regions, which are never unmapped and belong to no thread; the Gs in the free
-// lists are Idle and the pool's (`GQueue` is `Send`).
-unsafe impl Send for Pool {}
+// SAFETY: the pointers are to regions, which are never unmapped; whoever takes a slot out owns it.
+unsafe impl Send for Class {}
 
-static POOL: Lock<Pool> = Lock::ranked(
-    Rank::Stacks,
-    Pool {
-        classes: [const {
-            Class {
-                free: GQueue::new(),
-                trimmed: GQueue::new(),
-                low_water: 0,
-                newest: None,
-            }
-        }; CLASSES],
-        regions: Vec::new(),
-    },
-);
+static POOL: Lock<[Class; CLASSES]> = Lock::ranked(Rank::Stacks, {
+    let mut classes = [const {
+        Class {
+            size_log2: 0,
+            free: Vec::new(),
+            trimmed: Vec::new(),
+            low_water: 0,
+            regions: Vec::new(),
+            slots: 0,
+            reserved: 0,
+        }
+    }; CLASSES];
+    let mut i = 0;
+    while i < CLASSES {
+        classes[i].size_log2 = (MIN_LOG2 + i) as u8;
+        i += 1;
+    }
+    classes
+});
+
+fn class(classes: &mut [Class; CLASSES], size_log2: u8) -> &mut Class {
+    &mut classes[usize::from(size_log2) - MIN_LOG2]
+}
 
 impl Class {
-    fn take(&mut self) -> Option<NonNull<G>> {
-        let Some(gp) = self.free.pop_front() else {
-            return self.trimmed.pop_front();
-        };
-        self.low_water = self.low_water.min(self.free.len());
-        Some(gp)
+    /// Bytes from one slot to the next.
+    fn stride(&self) -> usize {
+        Layout::here().slot(self.size_log2)
     }
-}
 
-impl Pool {
-    /// Makes a new slot: guard below, `G` on top.
-    fn carve(&mut self, size_log2: u8) -> io::Result<NonNull<G>> {
-        let class = &mut self.classes[usize::from(size_log2) - MIN_LOG2];
-        let newest = class.newest.map(|i| &self.regions[i]);
-        let region = match class.newest {
-            Some(i) if newest.is_some_and(|r| r.carved < r.slots) => i,
-            _ => {
-                let stride = Layout::here().slot(size_log2);
-                let slots = newest.map_or((FIRST_REGION / stride).max(1), |r| {
-                    (r.slots * 2).min((LARGEST_REGION / stride).max(1))
-                });
-                let base = map::map_region(slots * stride)?;
-                self.regions.push(Region {
-                    base,
-                    size_log2,
-                    stride,
-                    slots,
-                    carved: 0,
-                });
-                class.newest = Some(self.regions.len() - 1);
-                self.regions.len() - 1
-            }
-        };
-        let region = &mut self.regions[region];
-        let slot = region.slot(region.carved);
-        let gp = region.g(region.carved);
-        // SAFETY: the slot is ours and nobody knows of it yet; the guard is whole pages of it; the G's place lies
-        // between guard and top, is aligned (base and stride are whole pages, colours whole lines) and writable.
-        unsafe {
-            map::install_guard(slot.base, Layout::here().guard())?;
-            gp.write(G::new(slot));
-        }
-        region.carved += 1;
-        Ok(gp)
-    }
-}
-
-impl Region {
-    fn slot(&self, i: usize) -> StackSlot {
-        debug_assert!(i < self.slots);
-        // SAFETY: slot `i` lies inside the mapping: callers stay below `slots` (`carve` looks, and `carved` never
-        // exceeds it).
-        let base = unsafe { self.base.add(i * self.stride) };
-        StackSlot {
+    /// Maps another region.
+    fn grow(&mut self) -> io::Result<()> {
+        let stride = self.stride();
+        let slots = self
+            .regions
+            .last()
+            .map_or((FIRST_REGION / stride).max(1), |r| {
+                (r.slots * 2).min((LARGEST_REGION / stride).max(1))
+            });
+        let base = map::map_region(slots * stride)?;
+        self.regions.push(Region {
             base,
-            size_log2: self.size_log2,
+            slots,
+            carved: 0,
+        });
+        self.slots += slots;
+        for list in [&mut self.free, &mut self.trimmed] {
+            list.reserve(self.slots - list.len());
         }
+        Ok(())
     }
 
-    /// Where the G of slot `i` lies: at the top, less the slot's colour.
-    fn g(&self, i: usize) -> NonNull<G> {
-        let below_top = (i % COLOURS) * CACHE_LINE + size_of::<G>();
-        // SAFETY: at most 16 lines and one G below the end of the slot, which has room for
-        // them above its guard (`layout.rs`).
-        unsafe { self.slot(i).base.add(self.stride - below_top).cast() }
+    /// Makes a new stack: its guard. If all that were promised are in the hands of Ps, in a new region.
+    fn carve(&mut self) -> io::Result<StackSlot> {
+        if self.regions.iter().all(|r| r.carved == r.slots) {
+            self.grow()?;
+        }
+        let stride = self.stride();
+        let size_log2 = self.size_log2;
+        let mut regions = self.regions.iter_mut();
+        let Some(region) = regions.find(|region| region.carved < region.slots) else {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        };
+        // SAFETY: slot `carved` lies inside the mapping.
+        let base = unsafe { region.base.add(region.carved * stride) };
+        // SAFETY: the slot is ours and nobody knows of it yet.
+        unsafe { map::install_guard(base, Layout::here().guard())? };
+        let colour = (region.carved % COLOURS) * CACHE_LINE;
+        region.carved += 1;
+        Ok(StackSlot::new(base, size_log2, colour))
+    }
+
+    fn take(&mut self) -> io::Result<StackSlot> {
+        if let Some(stack) = self.free.pop() {
+            self.low_water = self.low_water.min(self.free.len());
+            return Ok(stack);
+        }
+        self.trimmed.pop().map_or_else(|| self.carve(), Ok)
+    }
+
+    /// Promises up to `n` stacks, at least one.
+    fn reserve(&mut self, n: u32) -> io::Result<u32> {
+        let mut failed = None;
+        while self.slots - self.reserved < n as usize && failed.is_none() {
+            failed = self.grow().err();
+        }
+        let granted = (self.slots - self.reserved).min(n as usize);
+        match failed {
+            Some(e) if granted == 0 => Err(e),
+            _ => {
+                self.reserved += granted;
+                Ok(granted as u32)
+            }
+        }
     }
 }
 
@@ -161,138 +176,199 @@ pub(crate) fn validate_size(bytes: usize) -> io::Result<u8> {
     Ok(bytes.max(MIN_STACK).next_power_of_two().ilog2() as u8)
 }
 
-/// The free slots of one P, all of the default size.
-#[derive(Debug)]
-pub(crate) struct FreeSlots {
-    list: GQueue,
+/// The free stacks of one P, all of the default size, and what it may promise.
+pub(crate) struct FreeStacks {
+    /// The default size, once it is known.
+    size_log2: Cell<u8>,
+    /// Reservations that nobody uses.
+    reserved: Cell<u32>,
+    len: Cell<u32>,
+    stacks: [Cell<StackSlot>; LOCAL_MAX as usize],
 }
 
-impl FreeSlots {
+impl FreeStacks {
     pub(crate) const fn new() -> Self {
         Self {
-            list: GQueue::new(),
+            size_log2: Cell::new(0),
+            reserved: Cell::new(0),
+            len: Cell::new(0),
+            stacks: [const { Cell::new(StackSlot::none(0)) }; LOCAL_MAX as usize],
         }
     }
 
-    /// Takes the slot that was freed last, or fetches a batch.
-    #[inline]
-    pub(crate) fn take(&self, size_log2: u8) -> io::Result<NonNull<G>> {
-        match self.list.pop_front() {
-            Some(gp) => Ok(gp),
-            None => self.refill(size_log2),
-        }
+    #[inline(always)]
+    fn are(&self, size_log2: u8) -> bool {
+        self.size_log2.get() == size_log2
+    }
+
+    #[inline(always)]
+    fn pop(&self) -> Option<StackSlot> {
+        let len = self.len.get().checked_sub(1)?;
+        self.len.set(len);
+        Some(self.stacks[len as usize].get())
     }
 
     #[cold]
-    fn refill(&self, size_log2: u8) -> io::Result<NonNull<G>> {
-        alloc_batch(size_log2, BATCH, &self.list)?;
-        self.list
-            .pop_front()
-            .ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+    fn refill(&self) {
+        let mut pool = POOL.lock();
+        let class = class(&mut pool, self.size_log2.get());
+        for _ in 0..BATCH {
+            let Ok(stack) = class.take() else { break };
+            self.stacks[self.len.get() as usize].set(stack);
+            self.len.set(self.len.get() + 1);
+        }
     }
 
-    /// Gives back a slot; its G is Idle.
-    #[inline]
-    pub(crate) fn give(&self, gp: NonNull<G>) {
-        self.list.push_front(gp);
-        if self.list.len() > LOCAL_MAX {
-            let surplus = GQueue::new();
-            for _ in 0..BATCH {
-                if let Some(gp) = self.list.pop_front() {
-                    surplus.push_back(gp);
-                }
-            }
-            free_batch(&surplus);
+    /// Gives back the `n` that have been here for longest.
+    #[cold]
+    fn give_back(&self, n: u32) {
+        let mut pool = POOL.lock();
+        let class = class(&mut pool, self.size_log2.get());
+        let (n, len) = (n as usize, self.len.get() as usize);
+        class.free.extend(self.stacks[..n].iter().map(Cell::get));
+        for i in n..len {
+            self.stacks[i - n].set(self.stacks[i].get());
         }
+        self.len.set((len - n) as u32);
+    }
+
+    /// Gives back all; says how many. The caller holds the P, or the scheduler's lock while it is idle.
+    #[cold]
+    pub(crate) fn give_back_all(&self) -> u32 {
+        let n = self.len.get();
+        if n != 0 {
+            self.give_back(n);
+        }
+        n
     }
 }
 
-/// Puts up to `n` free slots into `into`, at least one.
-pub(crate) fn alloc_batch(size_log2: u8, n: u32, into: &GQueue) -> io::Result<()> {
-    let mut pool = POOL.lock();
-    for i in 0..n {
-        if let Some(gp) = pool.classes[usize::from(size_log2) - MIN_LOG2].take() {
-            into.push_back(gp);
-            continue;
+/// Promises a stack of this size, for an M that holds the P of `local`, or none.
+#[inline]
+pub(crate) fn reserve(local: Option<&FreeStacks>, size_log2: u8) -> io::Result<()> {
+    match local {
+        Some(local) if local.are(size_log2) && local.reserved.get() != 0 => {
+            local.reserved.set(local.reserved.get() - 1);
+            Ok(())
         }
-        match pool.carve(size_log2) {
-            Ok(gp) => into.push_back(gp),
-            // Something is better than nothing: the caller needs one.
-            Err(_) if i > 0 => break,
-            Err(e) => return Err(e),
-        }
+        _ => reserve_slow(local, size_log2),
+    }
+}
+
+#[cold]
+fn reserve_slow(local: Option<&FreeStacks>, size_log2: u8) -> io::Result<()> {
+    let local = local.filter(|_| size_log2 == config::get().stack_log2);
+    let n = if local.is_some() { BATCH } else { 1 };
+    let granted = class(&mut POOL.lock(), size_log2).reserve(n)?;
+    if let Some(local) = local {
+        local.size_log2.set(size_log2);
+        local.reserved.set(granted - 1);
     }
     Ok(())
 }
 
-/// Gives back all of `slots`, which have one size; their Gs are Idle.
-pub(crate) fn free_batch(slots: &GQueue) {
-    let Some(first) = slots.pop_front() else {
-        return;
-    };
-    slots.push_front(first);
-    POOL.lock().classes[class_of(first)].free.append(slots);
-}
-
-fn class_of(gp: NonNull<G>) -> usize {
-    // SAFETY: a G for ever, of which only what never changes is read.
-    usize::from(unsafe { gp.as_ref() }.stack.size_log2()) - MIN_LOG2
-}
-
-/// Gives back one slot of any size, which is Idle and the caller's.
-pub(crate) fn free_one(gp: NonNull<G>) {
-    let one = GQueue::new();
-    one.push_back(gp);
-    free_batch(&one);
-}
-
-/// Takes out up to `most` free slots of one size that nobody has wanted since the last
-/// call, to be trimmed.
-pub(super) fn take_unwanted(most: u32, into: &GQueue) {
-    let mut pool = POOL.lock();
-    for class in &mut pool.classes {
-        let unwanted = class.low_water.min(most);
-        class.low_water = class.free.len() - unwanted;
-        if unwanted != 0 {
-            for gp in std::iter::from_fn(|| class.free.pop_front()).take(unwanted as usize) {
-                into.push_back(gp);
-            }
-            break;
+/// Takes a promise back that was not made use of.
+pub(crate) fn unreserve(local: Option<&FreeStacks>, size_log2: u8) {
+    match local {
+        Some(local) if local.are(size_log2) && local.reserved.get() < LOCAL_MAX => {
+            local.reserved.set(local.reserved.get() + 1);
         }
+        _ => class(&mut POOL.lock(), size_log2).reserved -= 1,
     }
 }
 
-/// Whether some slots are free and not trimmed.
-pub(super) fn any_untrimmed() -> bool {
-    POOL.lock()
-        .classes
-        .iter()
-        .any(|class| !class.free.is_empty())
+/// Takes a stack that was reserved; `None`: there is none now.
+#[inline]
+pub(crate) fn take(local: &FreeStacks, size_log2: u8) -> Option<StackSlot> {
+    if local.are(size_log2)
+        && let Some(stack) = local.pop()
+    {
+        return Some(stack);
+    }
+    take_slow(local, size_log2)
 }
 
-/// Gives back slots that `take_unwanted` took out.
-pub(super) fn put_trimmed(slots: &GQueue) {
-    let Some(first) = slots.pop_front() else {
-        return;
-    };
-    slots.push_front(first);
-    POOL.lock().classes[class_of(first)].trimmed.append(slots);
+#[cold]
+fn take_slow(local: &FreeStacks, size_log2: u8) -> Option<StackSlot> {
+    // A goroutine that a thread without a P has started may be the first here.
+    if size_log2 == config::get().stack_log2 {
+        local.size_log2.set(size_log2);
+        local.refill();
+        local.pop()
+    } else {
+        class(&mut POOL.lock(), size_log2).take().ok()
+    }
+}
+
+/// Gives back a stack and its reservation.
+#[inline]
+pub(crate) fn give(local: Option<&FreeStacks>, stack: StackSlot) {
+    match local {
+        Some(local)
+            if local.are(stack.size_log2())
+                && local.len.get() < LOCAL_MAX
+                && local.reserved.get() < LOCAL_MAX =>
+        {
+            local.stacks[local.len.get() as usize].set(stack);
+            local.len.set(local.len.get() + 1);
+            local.reserved.set(local.reserved.get() + 1);
+        }
+        _ => give_slow(local, stack),
+    }
+}
+
+#[cold]
+fn give_slow(local: Option<&FreeStacks>, stack: StackSlot) {
+    let local = local.filter(|local| local.are(stack.size_log2()));
+    if let Some(local) = local
+        && local.len.get() == LOCAL_MAX
+    {
+        local.give_back(BATCH);
+    }
+    let mut pool = POOL.lock();
+    let class = class(&mut pool, stack.size_log2());
+    class.free.push(stack);
+    class.reserved -= 1;
+    if let Some(local) = local
+        && local.reserved.get() == LOCAL_MAX
+    {
+        local.reserved.set(LOCAL_MAX - BATCH);
+        class.reserved -= BATCH as usize;
+    }
+}
+
+/// Takes out up to `most` free stacks of one size that nobody has wanted since the last
+/// call, to be trimmed.
+pub(super) fn take_unwanted(most: usize) -> Vec<StackSlot> {
+    let mut pool = POOL.lock();
+    for class in &mut *pool {
+        let unwanted = class.low_water.min(most);
+        class.low_water = class.free.len() - unwanted;
+        if unwanted != 0 {
+            // The oldest: those above were used since.
+            return class.free.drain(..unwanted).collect();
+        }
+    }
+    Vec::new()
+}
+
+/// Whether some stacks are free and not trimmed.
+pub(super) fn any_untrimmed() -> bool {
+    POOL.lock().iter().any(|class| !class.free.is_empty())
+}
+
+/// Gives back stacks that `take_unwanted` took out.
+pub(super) fn put_trimmed(stacks: &[StackSlot]) {
+    if let Some(first) = stacks.first() {
+        class(&mut POOL.lock(), first.size_log2())
+            .trimmed
+            .extend(stacks);
+    }
 }
 
 /// Bytes of address space in all slots that were ever carved.
 pub(crate) fn reserved_bytes() -> usize {
+    let carved = |class: &Class| class.regions.iter().map(|r| r.carved).sum::<usize>();
     let pool = POOL.lock();
-    pool.regions.iter().map(|r| r.carved * r.stride).sum()
-}
-
-/// Calls `f` with the G of every slot that was ever carved, in no order.
-pub(crate) fn for_each_slot(mut f: impl FnMut(&G)) {
-    let pool = POOL.lock();
-    for region in &pool.regions {
-        for i in 0..region.carved {
-            // SAFETY: slot `i` is carved, so its G is initialised and stays a G (`stack/mod.rs`, promise 3); what is
-            // written meanwhile is in cells and atomics (`proc/g.rs`).
-            f(unsafe { region.g(i).as_ref() });
-        }
-    }
+    pool.iter().map(|c| carved(c) * c.stride()).sum()
 }

@@ -67,10 +67,10 @@ enum What {
 /// A goroutine to be started.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
-    /// Makes the goroutine, in a free slot and with this id.
+    /// Makes the goroutine, in a free record and with this id.
     ///
     /// Its contract: it is called with the `Start` that it belongs to, once for each time that the timer was added,
-    /// by whoever has taken the timer out of the heap as due; and the slot is Idle and the caller's.
+    /// by whoever has taken the timer out of the heap as due; and the record is Idle and the caller's.
     pub(crate) make: unsafe fn(&Start, NonNull<G>, u64),
     /// What it calls.
     pub(crate) arg: *const (),
@@ -85,7 +85,7 @@ pub(crate) enum Ran {
     /// Nothing more is due, or the limit.
     Enough,
     /// A goroutine is to be started, and the caller has no stack for it.
-    NeedsSlot,
+    NeedsRecord,
     /// This one is to be started now.
     Start(Start),
 }
@@ -211,7 +211,7 @@ impl Timers {
     /// Takes out what is due at `now`, in the order of their times, until `woken`, to which
     /// goroutines go that are to be made ready, has `most`; stops at a goroutine that is to be
     /// started, which the caller needs a stack for.
-    pub(crate) fn run(&self, now: u64, most: u32, has_slot: bool, woken: &GQueue) -> Ran {
+    pub(crate) fn run(&self, now: u64, most: u32, has_record: bool, woken: &GQueue) -> Ran {
         let mut heap = self.heap.lock();
         let mut ran = Ran::Enough;
         while woken.len() < most
@@ -220,8 +220,8 @@ impl Timers {
         {
             // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
             let what = unsafe { first.timer.as_ref() }.what.get();
-            if matches!(what, What::Start(_)) && !has_slot {
-                ran = Ran::NeedsSlot;
+            if matches!(what, What::Start(_)) && !has_record {
+                ran = Ran::NeedsRecord;
                 break;
             }
             take_out(&mut heap, 0);
@@ -383,8 +383,8 @@ mod tests {
         timer
     }
 
-    fn run(timers: &Timers, now: u64, has_slot: bool) -> Ran {
-        timers.run(now, u32::MAX, has_slot, &GQueue::new())
+    fn run(timers: &Timers, now: u64, has_record: bool) -> Ran {
+        timers.run(now, u32::MAX, has_record, &GQueue::new())
     }
 
     #[test]
@@ -397,7 +397,7 @@ mod tests {
             assert!(timers.add(&first));
         }
         assert!(matches!(run(&timers, 9, false), Ran::Enough));
-        assert!(matches!(run(&timers, 10, false), Ran::NeedsSlot));
+        assert!(matches!(run(&timers, 10, false), Ran::NeedsRecord));
         assert_eq!(timers.next(), 10, "still armed");
         timers.put_off(10, 30);
         assert_eq!(timers.next(), 20);

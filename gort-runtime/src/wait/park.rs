@@ -76,8 +76,14 @@ impl Waiter {
 /// `gp` is Waiting, and the caller has won the right to wake it.
 #[inline]
 unsafe fn goready(gp: NonNull<G>) {
-    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); that we may end its wait is the caller's clause.
-    end_waiting(unsafe { &gp.as_ref().status }, GStatus::Runnable);
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); that we may end its wait is the caller's clause. Then it is
+    // ours until it is queued.
+    let g = unsafe { gp.as_ref() };
+    end_waiting(&g.status, GStatus::Runnable);
+    // It may run next: its context lies on its stack (benchmark `ring`).
+    let sp = g.buf.get().sp;
+    arch::prefetch(sp);
+    arch::prefetch(sp.wrapping_add(64));
     // `gp` must not be touched below: another M may run it.
     submit_next(gp);
 }
@@ -231,7 +237,7 @@ unsafe fn gopark<F: FnOnce() -> bool>(
     let (Some(inside), Some(gp)) = (Inside::enter(), tls::getg()) else {
         throw("gopark outside a goroutine");
     };
-    // SAFETY: a G for ever (`stack/mod.rs`, promise 3), of which only atomics are written.
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only atomics are written.
     let g = unsafe { gp.as_ref() };
     g.set_wait(
         reason,

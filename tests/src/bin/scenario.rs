@@ -120,6 +120,19 @@ fn main() {
             go!(name = "sender"; move || tx2.send(()));
             let _ = rx.recv();
         }
+        "stuck-without-stacks" => {
+            // More than there can be with two mappings each.
+            let (_release, gate) = bounded::<()>(0);
+            let all: Vec<_> = (0..40_000)
+                .map(|_| {
+                    let gate = gate.clone();
+                    spawn(move || {
+                        let _ = gate.recv();
+                    })
+                })
+                .collect();
+            all.into_iter().for_each(|one| one.join().unwrap());
+        }
         "stuck-everywhere" => {
             let (_tx, rx) = bounded::<()>(0);
             let wg = WaitGroup::new();

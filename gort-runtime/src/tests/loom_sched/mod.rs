@@ -17,6 +17,7 @@ mod loom_home;
 mod loom_idle;
 mod loom_network;
 mod loom_newm;
+mod loom_stacks;
 mod loom_timers;
 
 use super::find::{GaveUp, NEW_IN_A_ROW, give_up_p};

@@ -1,0 +1,73 @@
+//! What a goroutine takes and gives back: a record, a reservation, a stack. For an M that holds a
+//! P, whose free ones are used, or a thread without one.
+
+use crate::arch::{self, Gobuf};
+use crate::base::prim::Ordering::Relaxed;
+use crate::proc::g::G;
+use crate::proc::p::P;
+use crate::record;
+use crate::stack::{self, StackSlot};
+use std::io;
+use std::ptr::NonNull;
+
+/// Room for closure and outcome of goroutines that timers start.
+pub(crate) const DETACHED_ROOM: usize = 64;
+/// The class of their records.
+pub(crate) const DETACHED: u8 = record::class_for(DETACHED_ROOM);
+
+/// Takes a record of this class and reserves a stack.
+pub(crate) fn take_record(p: Option<&P>, class: u8, size_log2: u8) -> io::Result<NonNull<G>> {
+    let stacks = p.map(|p| &p.stacks);
+    stack::reserve(stacks, size_log2)?;
+    let record = match p {
+        Some(p) => p.records.take(class),
+        None => record::take_one(class),
+    };
+    match &record {
+        // SAFETY: the record is ours.
+        Ok(gp) => unsafe { gp.as_ref() }.stack.set(StackSlot::none(size_log2)),
+        Err(_) => stack::unreserve(stacks, size_log2),
+    }
+    record
+}
+
+/// Gives back a record, which is Idle and the caller's, and whose goroutine has run.
+pub(crate) fn give_record(p: Option<&P>, gp: NonNull<G>) {
+    match p {
+        Some(p) => p.records.give(gp),
+        None => record::free_one(gp),
+    }
+}
+
+/// Gives back a record that was taken for nothing.
+pub(crate) fn give_unused(p: Option<&P>, gp: NonNull<G>) {
+    // SAFETY: the record is the caller's.
+    let size_log2 = unsafe { gp.as_ref() }.stack.get().size_log2();
+    stack::unreserve(p.map(|p| &p.stacks), size_log2);
+    give_record(p, gp);
+}
+
+/// For an M that holds `p` and has taken `gp` out of a queue: gives the goroutine, which has not run yet,
+/// a stack, and lays its first frame there; false: there is none now.
+#[inline]
+pub(crate) fn bind(p: &P, gp: NonNull<G>) -> bool {
+    // SAFETY: the caller took it out of a queue: it is ours.
+    let g = unsafe { gp.as_ref() };
+    let size_log2 = g.stack.get().size_log2();
+    let (Some(stack), Some(first)) = (stack::take(&p.stacks, size_log2), g.first.get()) else {
+        return false;
+    };
+    g.stack.set(stack);
+    g.has_begun.store(true, Relaxed);
+    // SAFETY: the top is a multiple of 16, and a whole stack lies below it, which is the goroutine's.
+    let sp = unsafe { arch::init_stack(stack.top(), first.entry, gp.as_ptr().cast(), first.exit) };
+    g.buf.set(Gobuf { sp });
+    true
+}
+
+/// Takes back the stack of a goroutine that has left it for ever.
+pub(crate) fn unbind(p: Option<&P>, g: &G) {
+    let stack = g.stack.get();
+    g.stack.set(StackSlot::none(stack.size_log2()));
+    stack::give(p.map(|p| &p.stacks), stack);
+}

@@ -1,0 +1,90 @@
+//! Models of who waits for a stack (`starved.rs`).
+//!
+//! At the end nobody waits beside a free stack: all have run, or the Ps are busy. Tried, each fails one of these:
+//! no `feed_from` before a P idles; stacks of idle Ps left alone in `bind_or_wait`; no `feed` where a goroutine ends
+//! without a P.
+
+use super::super::starved;
+use super::super::submit::runq_put;
+use super::{Model, Step, explore_threads};
+use crate::base::config::Migration;
+use crate::proc::bind::unbind;
+use crate::stack::StackSlot;
+
+impl Model {
+    /// M `i` has a goroutine in its ring that has not run yet.
+    fn queues_new(&self, i: usize) {
+        let gp = self.g();
+        // SAFETY: nobody else knows of it yet.
+        unsafe { gp.as_ref() }.stack.set(StackSlot(false));
+        runq_put(self.p(i), gp);
+    }
+
+    /// The goroutine on M `i` ends; the M looks for work.
+    fn ends(&self, i: usize) {
+        let m = self.ms[i];
+        self.step(m, || {
+            unbind(m.held_p());
+            if starved::is_any() {
+                starved::feed(m.held_p());
+            }
+        });
+        self.look(i);
+    }
+}
+
+fn explore_stacks(procs: u32, init: Step, threads: &'static [Step]) {
+    explore_threads(procs, Migration::Normal, init, threads, Model::check);
+}
+
+/// A goroutine ends while another one finds no stack.
+#[test]
+fn who_finds_no_stack_is_forgotten() {
+    explore_stacks(2, |s| s.queues_new(1), &[|s| s.ends(0), |s| s.look(1)]);
+}
+
+/// The same on an M whose P was taken.
+#[test]
+fn stack_of_an_m_without_a_p_is_forgotten() {
+    explore_stacks(
+        2,
+        |s| {
+            s.queues_new(1);
+            s.loses_p(0);
+        },
+        &[|s| s.ends(0), |s| s.look(1)],
+    );
+}
+
+/// The P that has the only free stack is idle.
+#[test]
+fn stack_of_an_idle_p_is_overlooked() {
+    explore_stacks(
+        2,
+        |s| {
+            s.queues_new(1);
+            unbind(Some(s.p(0)));
+            s.is_idle(0);
+        },
+        &[|s| s.look(1)],
+    );
+}
+
+/// Two goroutines find no stack, one of which there is soon.
+#[test]
+fn second_who_finds_no_stack_is_forgotten() {
+    explore_stacks(
+        2,
+        |s| {
+            s.queues_new(1);
+            s.queues_new(1);
+        },
+        &[
+            |s| {
+                s.ends(0);
+                s.ends(0);
+            },
+            |s| s.look(1),
+        ],
+    );
+}

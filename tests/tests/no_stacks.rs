@@ -1,0 +1,136 @@
+//! ST: goroutines that find no stack when they are to run first.
+//!
+//! With guards made by `mprotect` a stack takes two mappings, so the kernel refuses the guard of one in some 32,000.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::prelude::*;
+use gort::runtime::{GoroutineState, goroutines, max_procs};
+use gort::time::sleep;
+use gort_tests::{role, run_child};
+use std::fs;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+
+/// More goroutines than the system has stacks for; `None` if it has more than a test should use.
+fn too_many() -> Option<usize> {
+    let limit = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
+    let limit: usize = limit.trim().parse().unwrap();
+    (limit <= 100_000).then_some(limit / 2 + 300)
+}
+
+/// Runs `body` as the main goroutine of a process with so many Ps.
+fn in_child(test: &'static str, procs: &str, body: fn()) -> Option<gort_tests::Ended> {
+    if role().is_some() {
+        gort::runtime::run(body);
+        return None;
+    }
+    if too_many().is_none() {
+        println!("skipped: vm.max_map_count is large");
+        return None;
+    }
+    let env = [("GORT_DEBUG", "guard=mprotect"), ("GORT_MAXPROCS", procs)];
+    Some(run_child(test, "body", &env))
+}
+
+/// Has threads started, also for Ps that are taken from who computes: later there are no mappings left for
+/// their stacks.
+fn start_threads() {
+    let all: Vec<_> = (0..2 * max_procs() + 8)
+        .map(|_| spawn(|| gort::blocking(|| thread::sleep(Duration::from_millis(100)))))
+        .collect();
+    all.into_iter().for_each(|one| one.join().unwrap());
+}
+
+/// Starts goroutines that wait until the channel is closed, more than there are stacks for. Gives how many
+/// have begun, how many there are, and what lets them go.
+fn wait_together() -> (Arc<AtomicUsize>, Vec<JoinHandle<()>>, Sender<()>) {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let (release, gate) = bounded::<()>(0);
+    let all = (0..too_many().unwrap())
+        .map(|_| {
+            let (gate, begun) = (gate.clone(), begun.clone());
+            spawn(move || {
+                begun.fetch_add(1, Relaxed);
+                gate.recv().unwrap_err();
+            })
+        })
+        .collect();
+    (begun, all, release)
+}
+
+/// Waits until nobody begins any more.
+fn until_nobody_begins(begun: &AtomicUsize) -> usize {
+    loop {
+        let before = begun.load(Relaxed);
+        sleep(Duration::from_millis(200));
+        if begun.load(Relaxed) == before && before > 1000 {
+            return before;
+        }
+    }
+}
+
+fn whoever_finds_no_stack_runs_when_others_have_ended(test: &'static str, procs: &str) {
+    let ended = in_child(test, procs, || {
+        start_threads();
+        let (begun, all, release) = wait_together();
+        let count = until_nobody_begins(&begun);
+        assert!(count < all.len(), "all {count} have a stack");
+        // Those that have none are there for everybody to see, and main goes on.
+        let created = goroutines()
+            .into_iter()
+            .filter(|info| info.state == GoroutineState::Created)
+            .count();
+        assert_eq!(count + created, all.len());
+        drop(release);
+        all.into_iter().for_each(|one| one.join().unwrap());
+        // And everything is as before.
+        assert_eq!(spawn(|| 7).join().unwrap(), 7);
+    });
+    if let Some(ended) = ended {
+        assert!(ended.status.success(), "{ended:?}");
+    }
+}
+
+#[test]
+fn whoever_finds_no_stack_runs_when_others_have_ended_on_1_p() {
+    whoever_finds_no_stack_runs_when_others_have_ended(
+        "whoever_finds_no_stack_runs_when_others_have_ended_on_1_p",
+        "1",
+    );
+}
+
+#[test]
+fn whoever_finds_no_stack_runs_when_others_have_ended_on_8_ps() {
+    whoever_finds_no_stack_runs_when_others_have_ended(
+        "whoever_finds_no_stack_runs_when_others_have_ended_on_8_ps",
+        "8",
+    );
+}
+
+#[test]
+fn if_no_stack_can_come_the_program_ends_with_advice() {
+    if too_many().is_none_or(|n| n > 40_000) {
+        println!("skipped: vm.max_map_count is large");
+        return;
+    }
+    for procs in ["1", "2"] {
+        // Not in a process of libtest's: its threads might do something yet.
+        let ended = Command::new(env!("CARGO_BIN_EXE_scenario"))
+            .arg("stuck-without-stacks")
+            .env("GORT_DEBUG", "guard=mprotect")
+            .env("GORT_MAXPROCS", procs)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{procs} Ps: {ended:?}");
+        let advice = "fatal: no memory for the stack of a goroutine";
+        assert!(
+            stderr.contains(advice) && stderr.contains("vm.max_map_count"),
+            "{procs} Ps: {stderr}"
+        );
+    }
+}
