@@ -19,6 +19,7 @@
 //! sched/    migrate pinned turn                whether goroutines change threads
 //! sched/    retire hold starved                surplus Ps · putting on hold · who waits for a stack
 //! sched/    state idle allp held found         global queue, idle lists · who looks, wakes · all Ps · who is on hold
+//! sched/    sysmonsleep                        when sysmon is woken
 //! panics/   recover panicking unwind           catching panics, and which is caught · exits
 //! netpoll/  poll waiting table desc epoll      who waits for which descriptor
 //! time/     heap clock                         timers · time

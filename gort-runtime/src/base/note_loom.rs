@@ -98,7 +98,7 @@ struct Calls(Mutex<Vec<Call>>);
 
 // SAFETY: the pointers are only compared.
 unsafe impl Send for Calls {}
-// SAFETY: as above.
+// SAFETY: the pointers are only compared.
 unsafe impl Sync for Calls {}
 
 global! {

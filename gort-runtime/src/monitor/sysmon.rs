@@ -94,7 +94,7 @@ fn run() {
     let mut hogs = Hogs::default();
     let mut burst = Burst::default();
     let mut stacks = stack::Trimmer::default();
-    let mut records = record::Trimmer::default();
+    let mut records = record::SlabTrimmer::default();
     let mut quiet = 0u32;
     let mut idle = 0u32;
     let mut sleep_us = SHORTEST_SLEEP_US;

@@ -10,4 +10,4 @@ mod free;
 mod slab;
 
 pub(crate) use free::FreeRecords;
-pub(crate) use slab::{Trimmer, class_for, for_each, free_one, take_one};
+pub(crate) use slab::{SlabTrimmer, class_for, for_each, free_one, take_one};

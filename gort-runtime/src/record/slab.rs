@@ -2,7 +2,7 @@
 //!
 //! A slab is [`SLAB`] bytes of address space for records of one size. It is cut from the bottom up, and has a
 //! list of its free records. Slabs of which some are free are taken from first; one that is free as
-//! a whole and stays so gives its memory back (`Trimmer`) and may then have records of another size.
+//! a whole and stays so gives its memory back (`SlabTrimmer`) and may then have records of another size.
 //!
 //! Everything here is under one lock, which Ps take for each batch of records. So a record may be given
 //! back by any P: that costs as much as giving back one of its own.
@@ -320,12 +320,12 @@ pub(crate) fn for_each(mut f: impl FnMut(&G)) {
 
 /// Sysmon's part: gives back the memory of slabs that nobody has wanted for [`PERIOD_NS`].
 #[derive(Debug, Default)]
-pub(crate) struct Trimmer {
+pub(crate) struct SlabTrimmer {
     looked_at: u64,
     found: bool,
 }
 
-impl Trimmer {
+impl SlabTrimmer {
     /// Looks at some slabs if it is time to.
     pub(crate) fn look(&mut self, now: u64) {
         if self.found || now - self.looked_at >= PERIOD_NS {

@@ -26,6 +26,7 @@ pub(crate) mod state;
 pub(crate) mod steal;
 pub(crate) mod stop;
 pub(crate) mod submit;
+pub(crate) mod sysmonsleep;
 #[cfg_attr(loom, path = "thread_loom.rs")]
 mod thread;
 pub(crate) mod turn;

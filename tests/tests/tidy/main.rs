@@ -30,7 +30,7 @@ use sources::Crate;
 const CRATES: [&str; 4] = ["gort-runtime", "gort-sync", "gort-macros", "gort"];
 
 /// References that may close a circle: crate, from, to, and why.
-const CIRCLES: [(&str, &str, &str, &str); 4] = [
+const CIRCLES: [(&str, &str, &str, &str); 3] = [
     (
         "gort-runtime",
         "proc::g",
@@ -45,13 +45,7 @@ const CIRCLES: [(&str, &str, &str, &str); 4] = [
     ),
     (
         "gort-runtime",
-        "stack::layout",
-        "proc::g",
-        "a slot has room for its G, and the G knows its slot",
-    ),
-    (
-        "gort-runtime",
-        "sched::newm",
+        "sched::thread",
         "sched::mstart",
         "starting a thread that schedules, as in Go",
     ),
