@@ -20,7 +20,7 @@ mod imp;
 
 pub(crate) use imp::*;
 
-/// Atomics of which no protocol depends.
+/// Atomics on which no protocol depends.
 pub(crate) use std::sync::atomic as hint;
 
 /// Defines a function that is `const`, but under loom, whose atomics cannot be made so.
