@@ -15,7 +15,7 @@ use crate::panics::unwind;
 use crate::proc::bind::{give_record, unbind};
 use crate::proc::g::G;
 use crate::proc::gstatus::{GStatus, casgstatus};
-use crate::proc::m::M;
+use crate::proc::m::{M, OnG0};
 use crate::proc::p::P;
 use crate::proc::tls;
 use crate::sched::inside::Inside;
@@ -134,8 +134,13 @@ pub(crate) unsafe extern "C" fn goexit1() -> ! {
 /// That of [`OnG0Fn`](arch::OnG0Fn), from `goexit1`.
 unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
-    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`).
-    let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
+    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`). This runs on that M's g0.
+    let (gp, m) = unsafe {
+        (
+            NonNull::new_unchecked(from.cast::<G>()),
+            OnG0::of(&*m.cast::<M>()),
+        )
+    };
     // SAFETY: a G for ever (`record/mod.rs`, promise 1); it was running on this M, so it is ours until the join
     // word says that it has ended.
     let g = unsafe { gp.as_ref() };

@@ -34,7 +34,7 @@ pub(crate) fn take_note(abort: bool) {
     panic::set_hook(Box::new(move |info| {
         unwind::begins();
         if abort && let Some(gp) = tls::getg() {
-            // SAFETY: a G for ever (`stack/mod.rs`, promise 3); it runs here, so it owns its cells.
+            // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells.
             if !unsafe { gp.as_ref() }.panicked.replace(true) {
                 PANICKED.fetch_add(1, Relaxed);
             }

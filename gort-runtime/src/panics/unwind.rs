@@ -49,7 +49,7 @@ thread_local! {
 /// Lets `look` see the state of whoever calls; without effect while the thread's is being destroyed.
 fn with<R>(look: impl FnOnce(&Unwinding) -> R) -> Option<R> {
     match tls::getg() {
-        // SAFETY: a G for ever (`stack/mod.rs`, promise 3); it runs here, so it owns its cells, also while `look`
+        // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells, also while `look`
         // runs, which does not park (all calls are in this file).
         Some(gp) => Some(look(unsafe { &gp.as_ref().unwinding })),
         None => with_threads(look),

@@ -53,7 +53,7 @@ impl GQueue {
 
     /// Adds `gp` at the tail. The caller owns `gp`.
     pub(crate) fn push_back(&self, gp: NonNull<G>) {
-        // SAFETY: both are Gs for ever (`stack/mod.rs`, promise 3); the links are ours: the caller owns `gp`, the
+        // SAFETY: both are Gs for ever (`record/mod.rs`, promise 1); the links are ours: the caller owns `gp`, the
         // queue its tail.
         unsafe {
             gp.as_ref().schedlink.set(ptr::null_mut());

@@ -46,6 +46,7 @@ use crate::proc::ownership::Ownership;
 use crate::proc::p::P;
 use std::cell::Cell;
 use std::iter;
+use std::ops::Deref;
 use std::ptr;
 
 /// What `park_m` calls once the goroutine is Waiting; see `park.rs`. Whoever sets it answers for it that `f(arg)`
@@ -190,7 +191,7 @@ impl M {
         if gp.is_null() {
             gp = self.calls_for.get();
         }
-        // SAFETY: null or a G, which stays one for ever (`stack/mod.rs`, promise 3).
+        // SAFETY: null or a G, which stays one for ever (`record/mod.rs`, promise 1).
         unsafe { gp.as_ref() }
     }
 
@@ -221,5 +222,29 @@ impl M {
             Some(p) => p,
             None => crate::base::throw::throw("an M without a P tried to use it"),
         }
+    }
+}
+
+/// The M on whose own stack this code runs: a witness. What schedules takes it in place of an `&M`, so it cannot
+/// be called from a goroutine's stack, which the scheduler may give to somebody else meanwhile.
+#[repr(transparent)]
+pub(crate) struct OnG0(M);
+
+impl OnG0 {
+    /// # Safety
+    /// The caller runs on the system stack of `m`, which is this thread's M, and so does what gets this.
+    #[inline(always)]
+    pub(crate) unsafe fn of(m: &M) -> &Self {
+        // SAFETY: transparent: the same memory.
+        unsafe { &*ptr::from_ref(m).cast::<Self>() }
+    }
+}
+
+impl Deref for OnG0 {
+    type Target = M;
+
+    #[inline(always)]
+    fn deref(&self) -> &M {
+        &self.0
     }
 }

@@ -120,7 +120,7 @@ fn write_detail(out: &mut String) -> fmt::Result {
     let mut lockedm_of_g = HashMap::new();
     for (m, idle) in threads() {
         let curg = m.goroutine().map(|g| GoroutineId::new(g.id()));
-        // SAFETY: null or a G, which stays one for ever (`stack/mod.rs`, promise 3); only an atomic is read.
+        // SAFETY: null or a G, which stays one for ever (`record/mod.rs`, promise 1); only an atomic is read.
         let lockedg = unsafe { m.lockedg.get().as_ref() }.map(|g| GoroutineId::new(g.id()));
         m_of_g.extend(curg.map(|g| (g, m.id)));
         lockedm_of_g.extend(lockedg.map(|g| (g, m.id)));

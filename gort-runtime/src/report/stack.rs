@@ -31,7 +31,7 @@ pub(crate) fn stack_of(gp: NonNull<G>, id: GoroutineId) -> String {
         pcs: [ptr::null_mut(); MOST],
         len: 0,
     };
-    // SAFETY: a G for ever (`stack/mod.rs`, promise 3), of which atomics are read, and `buf` under the claim.
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which atomics are read, and `buf` under the claim.
     let g = unsafe { gp.as_ref() };
     gstatus::observe(&g.status, || {
         if GoroutineId::new(g.id()) == id {

@@ -32,7 +32,7 @@ use crate::netpoll;
 use crate::os;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
-use crate::proc::m::M;
+use crate::proc::m::OnG0;
 use crate::proc::p::P;
 use crate::proc::runq::CAP;
 use crate::sched::starved;
@@ -51,7 +51,7 @@ pub(super) const NEW_IN_A_ROW: u32 = 61;
 /// Finds work for `m`, sleeping until there is some; `None`: the thread is to
 /// exit, and the P has been given up.
 #[inline]
-pub(super) fn find_runnable(m: &M) -> Option<Found> {
+pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
     loop {
         if let Some(gp) = NonNull::new(m.nextg.replace(ptr::null_mut())) {
             // Sent here together with the P (`migrate.rs`).
@@ -134,7 +134,7 @@ pub(super) fn find_runnable(m: &M) -> Option<Found> {
 #[inline]
 fn local(p: &P) -> Option<Found> {
     if let Some(gp) = p.runq.get_next() {
-        // SAFETY: a G for ever (`stack/mod.rs`, promise 3); we took it out of the queue, so it is ours.
+        // SAFETY: a G for ever (`record/mod.rs`, promise 1); we took it out of the queue, so it is ours.
         let is_new = unsafe { gp.as_ref() }.is_new.replace(false);
         if p.slice_used_up() {
             return behind_everybody(p, gp);
@@ -249,7 +249,7 @@ pub(super) enum GaveUp {
 }
 
 /// Gives up the P, looks once more at everything, and sleeps.
-pub(super) fn give_up_p(m: &M) -> GaveUp {
+pub(super) fn give_up_p(m: &OnG0) -> GaveUp {
     let was_spinning = m.spinning.get();
     {
         let mut shared = SCHED.shared.lock();
@@ -282,7 +282,7 @@ pub(super) fn give_up_p(m: &M) -> GaveUp {
 }
 
 /// The end of `give_up_p`: the P is gone.
-fn idle_without_p(m: &M, was_spinning: bool) -> GaveUp {
+fn idle_without_p(m: &OnG0, was_spinning: bool) -> GaveUp {
     if was_spinning {
         // From here on a submitter that sees nobody spinning wakes somebody; what
         // was submitted before that is visible to the looks below.

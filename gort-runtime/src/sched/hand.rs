@@ -8,7 +8,7 @@ use super::newm::newm;
 use crate::base::prim::Ordering::{Relaxed, Release};
 use crate::netpoll;
 use crate::os;
-use crate::proc::m::M;
+use crate::proc::m::{M, OnG0};
 use crate::proc::p::P;
 use crate::sched::state::{PickedM, SCHED};
 use std::ptr;
@@ -54,7 +54,7 @@ pub(crate) fn handoffp(p: &'static P) {
 }
 
 /// Hands this M's P to another M together with a goroutine to run.
-pub(super) fn pass_p_on(m: &M, first: Found) {
+pub(super) fn pass_p_on(m: &OnG0, first: Found) {
     let p = releasep(m);
     let other = SCHED.shared.lock().pick_m();
     startm(other, p, Some(first));

@@ -14,7 +14,7 @@ use std::ptr::NonNull;
 /// `coin` decides at which end of the queue.
 #[cold]
 pub(crate) fn put_on_hold(gp: NonNull<G>, coin: u32) -> bool {
-    // SAFETY: a G for ever (`stack/mod.rs`, promise 3), of which only an atomic is read.
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only an atomic is read.
     let suspect = unsafe { gp.as_ref() }.suspect.load(Relaxed);
     if !holds(suspect) {
         return false;

@@ -19,7 +19,7 @@ use crate::arch::{self, Gobuf};
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::gstatus::{GStatus, casgstatus};
-use crate::proc::m::M;
+use crate::proc::m::{M, OnG0};
 use crate::proc::p::P;
 use crate::proc::tls;
 use crate::sched::hand::acquirep;
@@ -125,9 +125,14 @@ fn exitsyscall(inside: Inside) {
 /// That of [`OnG0Fn`](arch::OnG0Fn), from `exitsyscall`, with a goroutine's context.
 unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
-    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`).
-    let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
-    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); it was running on this M, so it is ours until it is queued.
+    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`). This runs on that M's g0.
+    let (gp, m) = unsafe {
+        (
+            NonNull::new_unchecked(from.cast::<G>()),
+            OnG0::of(&*m.cast::<M>()),
+        )
+    };
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it was running on this M, so it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());

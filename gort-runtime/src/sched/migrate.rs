@@ -15,19 +15,19 @@ use super::hand::pass_p_on;
 use super::stop::stopm;
 use crate::base::config::{self, Migration};
 use crate::proc::g::G;
-use crate::proc::m::M;
+use crate::proc::m::{M, OnG0};
 use std::ptr::NonNull;
 
 /// Whether `gp`, which `m` has taken out of a queue, must run on another thread.
 #[inline]
 pub(super) fn must_move(m: &M, gp: NonNull<G>) -> bool {
-    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); the caller took it out of a queue, so `last_m` is ours.
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); the caller took it out of a queue, so `last_m` is ours.
     config::get().migration == Migration::Always && unsafe { gp.as_ref() }.last_m.replace(m) == m
 }
 
 /// Has another M run `found` with this one's P, and sleeps. False: the thread is to exit.
 #[cold]
-pub(super) fn send_away(m: &M, found: Found) -> bool {
+pub(super) fn send_away(m: &OnG0, found: Found) -> bool {
     pass_p_on(m, found);
     stopm(m, true)
 }

@@ -6,7 +6,7 @@ use crate::arch::{self, Gobuf};
 use crate::base::prim::Ordering::Relaxed;
 use crate::monitor::checkdead;
 use crate::os;
-use crate::proc::m::M;
+use crate::proc::m::{M, OnG0};
 use crate::proc::tls;
 use crate::sched::state::SCHED;
 use crate::stack::AltStack;
@@ -42,6 +42,7 @@ pub(crate) fn mstart(m: &'static M) {
 /// # Safety
 /// That of [`OnG0Fn`](arch::OnG0Fn), from `mstart`.
 unsafe extern "C" fn mstart1(_from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: an M begins with g0's context, and the pointer is to the whole (`M::g0`).
-    schedule(unsafe { &*m.cast::<M>() })
+    // SAFETY: caller's clause: an M begins with g0's context, and the pointer is to the whole (`M::g0`). This runs
+    // on that M's g0.
+    schedule(unsafe { OnG0::of(&*m.cast::<M>()) })
 }

@@ -46,7 +46,7 @@ pub(crate) fn send_home_last(gp: NonNull<G>) -> bool {
 
 #[cold]
 fn put(gp: NonNull<G>, put_here: fn(&Home, NonNull<G>)) -> bool {
-    // SAFETY: a G for ever (`stack/mod.rs`, promise 3), Runnable and the caller's. `last_m` is null or an
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1), Runnable and the caller's. `last_m` is null or an
     // M, and those live for ever (`proc/m.rs`).
     let Some(m) = (unsafe { gp.as_ref().last_m.get().as_ref() }) else {
         return false;

@@ -5,12 +5,12 @@ use super::submit::{submit_global, wakep};
 use super::turn::serve_wanting;
 use crate::base::prim::{Ordering::SeqCst, fence};
 use crate::proc::gqueue::GQueue;
-use crate::proc::m::M;
+use crate::proc::m::OnG0;
 use crate::sched::state::SCHED;
 
 /// On g0: what is queued goes to the global queue, and `m` has no P.
 #[cold]
-pub(super) fn retire(m: &M) {
+pub(super) fn retire(m: &OnG0) {
     let p = releasep(m);
     p.stacks.give_back_all();
     let queued = GQueue::new();

@@ -17,7 +17,7 @@ use crate::proc::bind::bind;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::gstatus::{GStatus, casgstatus};
-use crate::proc::m::M;
+use crate::proc::m::OnG0;
 use crate::proc::p::P;
 use crate::sched::held::{self, is_holding};
 use crate::sched::hold::put_on_hold;
@@ -27,7 +27,7 @@ use std::ptr::{self, NonNull};
 
 /// Finds the next goroutine and returns its context to `mcall`'s tail, which
 /// resumes it. Returns g0's own context if this thread is to exit.
-pub(crate) fn schedule(m: &M) -> *mut Gobuf {
+pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
     if !m.lockedg.get().is_null() && !pinned::is_on() {
         return stoplockedm(m);
     }
@@ -43,7 +43,7 @@ pub(crate) fn schedule(m: &M) -> *mut Gobuf {
         if m.spinning.get() {
             stop_spinning_with_work(m);
         }
-        // SAFETY: a G for ever (`stack/mod.rs`, promise 3); `find_runnable` took it out of a queue, or it was
+        // SAFETY: a G for ever (`record/mod.rs`, promise 1); `find_runnable` took it out of a queue, or it was
         // sent here, so it is ours.
         let g = unsafe { gp.as_ref() };
         if is_holding() && !pinned::has_home(g) && put_on_hold(gp, m.p().random()) {
@@ -70,7 +70,7 @@ pub(crate) fn schedule(m: &M) -> *mut Gobuf {
 }
 
 /// Makes `gp`, which is Runnable and ours, the running goroutine of `m`, and gives its saved context.
-fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
+fn execute(m: &OnG0, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     let p = m.p();
     // SAFETY: a G for ever, Runnable and ours: the caller's word.
     let g = unsafe { gp.as_ref() };
@@ -92,7 +92,7 @@ fn execute(m: &M, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
 
 /// A spinning M has found work: somebody else should look on, in case that it
 /// was not all (Go's `resetspinning`).
-fn stop_spinning_with_work(m: &M) {
+fn stop_spinning_with_work(m: &OnG0) {
     m.spinning.set(false);
     SCHED.idle.stop_spinning();
     wakep();
@@ -102,7 +102,7 @@ fn stop_spinning_with_work(m: &M) {
 /// changed in it must not show up in another goroutine.
 ///
 /// Unless there are others who cannot live anywhere else.
-pub(crate) fn leave_thread(m: &M) -> *mut Gobuf {
+pub(crate) fn leave_thread(m: &OnG0) -> *mut Gobuf {
     if pinned::is_inhabited(m) {
         return schedule(m);
     }
@@ -114,7 +114,7 @@ pub(crate) fn leave_thread(m: &M) -> *mut Gobuf {
 
 /// This M's goroutine is wired to it and has parked: hand on the P and sleep
 /// until somebody hands one over together with the goroutine.
-fn stoplockedm(m: &M) -> *mut Gobuf {
+fn stoplockedm(m: &OnG0) -> *mut Gobuf {
     wired_sleep(m);
     m.note.sleep();
     acquirep(m, m.nextp.replace(ptr::null()));
@@ -129,7 +129,7 @@ fn stoplockedm(m: &M) -> *mut Gobuf {
 /// Go uses the global queue. The local one needs no lock, and still lets every goroutine
 /// that was queued here run once before the caller comes back (SC01). With work in the
 /// global queue (half of a full local one goes there) the caller goes behind that.
-pub(crate) fn yield_to_queue(m: &M, gp: NonNull<G>) -> *mut Gobuf {
+pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
     // SAFETY: a G for ever; it was running on this M, so it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     if m.held_p().is_some() {

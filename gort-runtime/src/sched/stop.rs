@@ -12,7 +12,7 @@ use crate::monitor::checkdead;
 use crate::netpoll;
 use crate::os;
 use crate::proc::gqueue::GQueue;
-use crate::proc::m::M;
+use crate::proc::m::OnG0;
 use crate::sched::state::{Duties, SCHED};
 use std::ptr;
 
@@ -25,7 +25,7 @@ const GATHER_NS: u64 = 500_000;
 /// Sleeps until a P is handed to `m`; the M holds none. False: it is surplus and
 /// its thread is to exit. With `watch` it looks after timers and the network meanwhile, if
 /// no other M does.
-pub(super) fn stopm(m: &M, watch: bool) -> bool {
+pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
     debug_assert!(m.curg.get().is_null(), "an M sleeps that runs a goroutine");
     let mut watch = watch;
     loop {
@@ -87,7 +87,7 @@ pub(super) enum GotUp {
 
 /// `m` was asleep with these duties and has not been woken: its time has come, or the poll, which brings
 /// `polled`, has returned, also if that was interrupted.
-pub(super) fn get_up(m: &M, duties: Duties, polled: &GQueue) -> GotUp {
+pub(super) fn get_up(m: &OnG0, duties: Duties, polled: &GQueue) -> GotUp {
     if duties.time {
         SCHED.timer_wake.store(os::now_ns(), Relaxed);
     }

@@ -115,7 +115,7 @@ pub(crate) fn queue_globally(list: &GQueue) {
 /// Makes `gp` Runnable. The caller, whose M holds `p` or none, has won the right to wake it (it comes
 /// out of `ready_into` or `Timers::run`), and owns it afterwards.
 pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>) {
-    // SAFETY: a G for ever (`stack/mod.rs`, promise 3). It is Waiting, and its one waker's is the caller.
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1). It is Waiting, and its one waker's is the caller.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
     P::made_runnable(p, g);

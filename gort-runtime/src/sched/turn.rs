@@ -9,7 +9,7 @@ use super::submit::wakep;
 use crate::base::lock::LockGuard;
 use crate::base::prim::Ordering::Relaxed;
 use crate::monitor::checkdead;
-use crate::proc::m::M;
+use crate::proc::m::OnG0;
 use crate::proc::p::P;
 use crate::proc::runq::CAP;
 use crate::sched::state::{SCHED, Shared};
@@ -34,7 +34,7 @@ pub(super) enum Turn {
 }
 
 /// Whose turn it is on `m`, which holds `p`.
-pub(super) fn turn(m: &M, p: &P) -> Turn {
+pub(super) fn turn(m: &OnG0, p: &P) -> Turn {
     m.home.fetch();
     let tick = p.schedtick.load(Relaxed).is_multiple_of(YIELD_EVERY);
     let over = !m.home.next.get().is_null() && p.slice_used_up();
@@ -75,7 +75,7 @@ pub(super) fn turn(m: &M, p: &P) -> Turn {
 }
 
 /// Gives the P to an M that wants one, if there is any.
-fn give_to_wanting(m: &M, p: &P) -> bool {
+fn give_to_wanting(m: &OnG0, p: &P) -> bool {
     if !SCHED.wanted.load(Relaxed) {
         return false;
     }
@@ -90,7 +90,7 @@ fn give_to_wanting(m: &M, p: &P) -> bool {
 }
 
 /// `m` is about to sleep: if it was to look for work, another M shall.
-fn stop_spinning(m: &M) {
+fn stop_spinning(m: &OnG0) {
     if m.spinning.replace(false) {
         SCHED.idle.stop_spinning();
         wakep();
@@ -114,7 +114,7 @@ pub(crate) fn serve_wanting() {
 /// `m` has no P, and the scheduler's lock is held. With something to do at home, or
 /// wired, it sleeps here and has a P afterwards; otherwise it sleeps like any other M.
 pub(super) fn stop_at_home(
-    m: &M,
+    m: &OnG0,
     mut shared: LockGuard<'static, Shared>,
 ) -> Result<(), LockGuard<'static, Shared>> {
     if !m.home.rest() {

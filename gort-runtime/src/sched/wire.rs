@@ -15,7 +15,7 @@ use std::thread;
 
 /// Wires the running goroutine `gp` to `m`, its thread's.
 pub(crate) fn wire(m: &M, gp: NonNull<G>) {
-    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); it runs on this thread, which therefore owns it.
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs on this thread, which therefore owns it.
     let g = unsafe { gp.as_ref() };
     g.wired.set(g.wired.get() + 1);
     g.lockedm.set(m);

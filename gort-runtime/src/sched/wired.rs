@@ -3,14 +3,14 @@
 use super::hand::{releasep, startm};
 use super::stop::stopm;
 use crate::monitor::checkdead;
-use crate::proc::m::M;
+use crate::proc::m::{M, OnG0};
 use crate::sched::state::SCHED;
 
 /// Counts this M as asleep until the goroutine wired to it can run, and hands on its P.
 ///
 /// In one step under the lock: at no moment may everybody seem to be asleep while the P,
 /// perhaps with work in its queue, is on its way (`checkdead.rs`).
-pub(super) fn wired_sleep(m: &M) {
+pub(super) fn wired_sleep(m: &OnG0) {
     let p = m.held_p().map(|_| releasep(m));
     if p.is_some() {
         SCHED.idle.start_spinning();
@@ -32,7 +32,7 @@ pub(super) fn wired_sleep(m: &M) {
 
 /// Hands this M's P to the M that a goroutine is wired to, and sleeps. False: the
 /// thread is to exit. The caller has taken that goroutine out of a queue.
-pub(super) fn startlockedm(m: &M, lockedm: *const M) -> bool {
+pub(super) fn startlockedm(m: &OnG0, lockedm: *const M) -> bool {
     let p = releasep(m);
     // SAFETY: not null, or the goroutine would not be wired; Ms live for ever (`proc/m.rs`). Its
     // `nextp` is ours to fill: it sleeps in `stoplockedm`, or is on its way there, until we wake it.

@@ -104,7 +104,7 @@ unsafe extern "C" fn on_fault(
     // SAFETY: caller's clause: the kernel passes a valid siginfo, with an address for these signals.
     let addr = unsafe { (*info).si_addr() }.addr();
     if let Some(gp) = tls::getg() {
-        // SAFETY: a G for ever (`stack/mod.rs`, promise 3), of which atomics are read, the name if its lock is free,
+        // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which atomics are read, the name if its lock is free,
         // and the slot, which never changes.
         let g = unsafe { gp.as_ref() };
         if g.stack.get().guard().contains(&addr) {

@@ -36,7 +36,7 @@ use crate::base::throw::throw;
 use crate::panics::panicking::go_on_exiting;
 use crate::proc::g::G;
 use crate::proc::gstatus::{GStatus, casgstatus, end_waiting};
-use crate::proc::m::{Commit, M};
+use crate::proc::m::{Commit, M, OnG0};
 use crate::proc::p::P;
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
@@ -280,8 +280,13 @@ unsafe fn call_commit<F: FnOnce() -> bool>(arg: *mut ()) -> bool {
 /// That of [`OnG0Fn`](arch::OnG0Fn), from `gopark`, which has set `m.commit`.
 unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
-    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`).
-    let (gp, m) = unsafe { (NonNull::new_unchecked(from.cast::<G>()), &*m.cast::<M>()) };
+    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`). This runs on that M's g0.
+    let (gp, m) = unsafe {
+        (
+            NonNull::new_unchecked(from.cast::<G>()),
+            OnG0::of(&*m.cast::<M>()),
+        )
+    };
     let Some(commit) = m.commit.take() else {
         throw("park_m without a commit")
     };
@@ -381,8 +386,13 @@ pub fn yield_now() {
 /// That of [`OnG0Fn`](arch::OnG0Fn), from `yield_now`.
 unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
-    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`).
-    unsafe { yield_to_queue(&*m.cast::<M>(), NonNull::new_unchecked(from.cast::<G>())) }
+    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`). This runs on that M's g0.
+    unsafe {
+        yield_to_queue(
+            OnG0::of(&*m.cast::<M>()),
+            NonNull::new_unchecked(from.cast::<G>()),
+        )
+    }
 }
 
 /// Never comes back: Go's `select {}` and operations on nil channels.

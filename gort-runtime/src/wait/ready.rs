@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 /// global queue. Go's `ready` and the end of `newproc`.
 #[inline]
 pub(crate) fn submit_next(gp: NonNull<G>) {
-    // SAFETY: a G for ever (`stack/mod.rs`, promise 3); the caller has made it Runnable, so it is ours until it is
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); the caller has made it Runnable, so it is ours until it is
     // queued.
     let g = unsafe { gp.as_ref() };
     let Some(inside) = Inside::enter() else {

@@ -34,7 +34,7 @@ use crate::base::prim::Ordering::Relaxed;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::gstatus::GStatus;
-use crate::proc::m::M;
+use crate::proc::m::{M, OnG0};
 use crate::proc::p::P;
 use crate::proc::tls;
 use crate::tests::{explore, explore_further};
@@ -137,26 +137,32 @@ impl Model {
         if !m.curg.replace(ptr::null_mut()).is_null() && !m.ownership.enter() {
             m.p.set(ptr::null());
         }
-        self.run(m, || schedule(m));
+        self.run(m, || schedule(on_g0(m)));
     }
 
     /// M `i` has looked for work, and has decided not to spin, as others did; then sleeps.
     fn idles(&self, i: usize) {
         let m = self.ms[i];
         self.run(m, || {
-            match give_up_p(m) {
+            match give_up_p(on_g0(m)) {
                 GaveUp::Found(gp) => m.nextg.set(gp.as_ptr()),
                 GaveUp::LookAgain => {}
                 GaveUp::Exit => return m.g0(),
             }
-            schedule(m)
+            schedule(on_g0(m))
         });
     }
 
     /// M `i`, which has no P, sleeps until it is given one.
     fn stops(&self, i: usize) {
         let m = self.ms[i];
-        self.run(m, || if stopm(m, true) { schedule(m) } else { m.g0() });
+        self.run(m, || {
+            if stopm(on_g0(m), true) {
+                schedule(on_g0(m))
+            } else {
+                m.g0()
+            }
+        });
     }
 
     /// M `i`, if it still sleeps, wakes by itself: its time has come, or the poll returns.
@@ -178,9 +184,9 @@ impl Model {
             time: asleep.until != u64::MAX,
             poll: asleep.polls,
         };
-        self.run(m, || match get_up(m, duties, &GQueue::new()) {
-            GotUp::WithP => schedule(m),
-            GotUp::InVain if stopm(m, false) => schedule(m),
+        self.run(m, || match get_up(on_g0(m), duties, &GQueue::new()) {
+            GotUp::WithP => schedule(on_g0(m)),
+            GotUp::InVain if stopm(on_g0(m), false) => schedule(on_g0(m)),
             _ => m.g0(),
         });
     }
@@ -219,7 +225,7 @@ impl Model {
         if !is_new || !p.is_null() {
             acquirep(m, p);
         }
-        self.run(m, || schedule(m));
+        self.run(m, || schedule(on_g0(m)));
     }
 
     // How it begins
@@ -233,7 +239,7 @@ impl Model {
     fn is_idle(&self, i: usize) {
         let m = self.ms[i];
         SCHED.shared.lock().pidle_put(releasep(m));
-        self.step(m, || stopm(m, false));
+        self.step(m, || stopm(on_g0(m), false));
     }
 
     /// M `i` has lost its P, which is idle.
@@ -294,7 +300,7 @@ impl Model {
             .status
             .store(GStatus::Running as u32, Relaxed);
         m.curg.set(gp.as_ptr());
-        self.run(m, || yield_to_queue(m, gp));
+        self.run(m, || yield_to_queue(on_g0(m), gp));
     }
 
     // How it ends
@@ -328,6 +334,12 @@ impl Model {
             }
         }
     }
+}
+
+/// A model's threads have no other stack.
+fn on_g0(m: &M) -> &OnG0 {
+    // SAFETY: `step` has made `m` this thread's, which is on its own stack.
+    unsafe { OnG0::of(m) }
 }
 
 type Step = fn(&Model);
