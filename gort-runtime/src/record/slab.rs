@@ -2,7 +2,8 @@
 //!
 //! A slab is [`SLAB`] bytes of address space for records of one size. It is cut from the bottom up, and has a
 //! list of its free records. Slabs of which some are free are taken from first; one that is free as
-//! a whole and stays so gives its memory back (`SlabTrimmer`) and may then have records of another size.
+//! a whole and stays so gives its memory back (`SlabTrimmer`). It keeps its size: whoever has had a pointer to a
+//! `G` (a dump that is under way, sysmon) may look there later, and finds a `G`.
 //!
 //! Everything here is under one lock, which Ps take for each batch of records. So a record may be given
 //! back by any P: that costs as much as giving back one of its own.
@@ -11,7 +12,7 @@
 //! 1. In a slab that is cut, `carved` records have been in use; each is somebody's, or in `free`.
 //! 2. What is above them, and all of a slab that is not cut, is zeros.
 //! 3. A slab is in `partial` at `place` if it has a record to give and one that is somebody's, in `whole`
-//!    if all that were cut are free, in `empty` if it is not cut; else in none.
+//!    if all that were cut are free, in `empty` if none is cut (any more), in `fresh` if it has no size yet; else in none.
 
 use crate::base::lock::{Lock, Rank};
 use crate::os;
@@ -110,12 +111,14 @@ struct Class {
     whole: Vec<u32>,
     /// The least that `whole` held since somebody last looked.
     low_water: usize,
+    /// Without memory.
+    empty: Vec<u32>,
 }
 
 struct Slabs {
     all: Vec<Slab>,
     classes: [Class; CLASSES],
-    empty: Vec<u32>,
+    fresh: Vec<u32>,
     /// Slabs of the newest region.
     region: usize,
 }
@@ -134,9 +137,10 @@ impl Slabs {
                     partial: Vec::new(),
                     whole: Vec::new(),
                     low_water: 0,
+                    empty: Vec::new(),
                 }
             }; CLASSES],
-            empty: Vec::new(),
+            fresh: Vec::new(),
             region: 0,
         }
     }
@@ -184,10 +188,13 @@ impl Slabs {
             lists.low_water = lists.low_water.min(lists.whole.len() - 1);
             return Ok(at);
         }
-        if self.empty.is_empty() {
+        if let Some(at) = lists.empty.pop() {
+            return Ok(at);
+        }
+        if self.fresh.is_empty() {
             self.grow()?;
         }
-        let Some(at) = self.empty.pop() else {
+        let Some(at) = self.fresh.pop() else {
             return Err(io::ErrorKind::OutOfMemory.into());
         };
         self.all[at as usize].class = class;
@@ -200,9 +207,8 @@ impl Slabs {
         self.region = slabs;
         // The lowest first.
         for i in (0..slabs).rev() {
-            self.empty.push((self.all.len() + slabs - 1 - i) as u32);
+            self.fresh.push((self.all.len() + i) as u32);
         }
-        self.empty.reverse();
         for i in 0..slabs {
             self.all.push(Slab {
                 // SAFETY: slab `i` lies inside the mapping.
@@ -263,7 +269,7 @@ impl Slabs {
 
 impl Slabs {
     /// Takes out slabs that have been free as a whole since the last call; the caller makes them zeros
-    /// and puts them into `empty`.
+    /// and puts them back.
     fn take_unwanted(&mut self) -> Vec<(u32, NonNull<u8>)> {
         let mut unwanted = Vec::with_capacity(TRIM);
         for class in 0..CLASSES {
@@ -281,6 +287,14 @@ impl Slabs {
             }
         }
         unwanted
+    }
+
+    /// Puts back slabs that [`Slabs::take_unwanted`] gave, and that are zeros now.
+    fn put_empty(&mut self, slabs: &[(u32, NonNull<u8>)]) {
+        for &(at, _) in slabs {
+            let class = self.all[at as usize].class;
+            self.classes[usize::from(class)].empty.push(at);
+        }
     }
 }
 
@@ -353,133 +367,9 @@ fn trim() -> bool {
         // SAFETY: whole pages of ours, in which no record is in use.
         unsafe { os::discard_pages(base, SLAB) };
     }
-    let empty = &mut SLABS.lock().empty;
-    empty.extend(unwanted.iter().map(|&(at, _)| at));
+    SLABS.lock().put_empty(&unwanted);
     !unwanted.is_empty()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::prim::Ordering::Relaxed;
-    use std::collections::HashSet;
-
-    /// Splitmix64.
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, n: usize) -> usize {
-            self.0 = self.0.wrapping_add(crate::proc::p::GOLDEN);
-            (crate::proc::p::mix(self.0) % n as u64) as usize
-        }
-    }
-
-    fn check(slabs: &Slabs) {
-        for (at, slab) in slabs.all.iter().enumerate() {
-            let list = match slab.list {
-                List::None => {
-                    let has_none_to_give = slab.carved == slab.capacity() && slab.free.is_empty();
-                    assert!(
-                        has_none_to_give || slab.carved == 0,
-                        "slab {at} is forgotten"
-                    );
-                    continue;
-                }
-                List::Partial => {
-                    assert!(slab.has_any() && slab.free.len() < slab.carved);
-                    &slabs.classes[usize::from(slab.class)].partial
-                }
-                List::Whole => {
-                    assert_eq!(slab.free.len(), slab.carved);
-                    &slabs.classes[usize::from(slab.class)].whole
-                }
-            };
-            assert_eq!(list[slab.place] as usize, at);
-        }
-    }
-
-    #[test]
-    fn every_record_has_one_owner_and_begins_as_zeros() {
-        let mut slabs = Slabs::new();
-        let mut random = Random(7);
-        let mut held: Vec<NonNull<G>> = Vec::new();
-        let rounds = if cfg!(miri) { 60 } else { 20_000 };
-        for round in 0..rounds {
-            if random.below(2) == 0 {
-                let class = random.below(CLASSES) as u8;
-                let n = 1 + random.below(32) as u32;
-                let taken = GQueue::new();
-                slabs.take(class, n, &taken).expect("memory");
-                assert_eq!(taken.len(), n);
-                while let Some(gp) = taken.pop_front() {
-                    // SAFETY: the record is ours.
-                    let g = unsafe { gp.as_ref() };
-                    assert_eq!(g.class.get(), class);
-                    assert_eq!(
-                        g.suspect.swap(1, Relaxed),
-                        0,
-                        "it is somebody's, or not zeros"
-                    );
-                    // SAFETY: the room behind the G is ours as well.
-                    unsafe {
-                        gp.add(1)
-                            .cast::<u8>()
-                            .write_bytes(0xAA, ROOM[usize::from(class)]);
-                    };
-                    held.push(gp);
-                }
-            } else {
-                let given = GQueue::new();
-                for _ in 0..random.below(48).min(held.len()) {
-                    let gp = held.swap_remove(random.below(held.len()));
-                    // SAFETY: the record is ours.
-                    unsafe { gp.as_ref() }.suspect.store(0, Relaxed);
-                    given.push_back(gp);
-                }
-                slabs.give(&given);
-            }
-            if round % 64 == 0 {
-                for (at, base) in slabs.take_unwanted() {
-                    // SAFETY: whole pages of ours that nobody uses.
-                    unsafe { os::discard_pages(base, SLAB) };
-                    slabs.empty.push(at);
-                }
-                check(&slabs);
-            }
-        }
-        let all: HashSet<_> = held.iter().collect();
-        assert_eq!(all.len(), held.len());
-    }
-
-    #[test]
-    fn a_slab_that_is_free_as_a_whole_is_given_to_another_size() {
-        let mut slabs = Slabs::new();
-        let taken = GQueue::new();
-        slabs.take(0, 10, &taken).expect("memory");
-        slabs.give(&taken);
-        assert!(
-            slabs.take_unwanted().is_empty(),
-            "it was wanted since the last look"
-        );
-        let unwanted = slabs.take_unwanted();
-        assert_eq!(unwanted.len(), 1);
-        let (at, base) = unwanted[0];
-        // SAFETY: whole pages of ours that nobody uses.
-        unsafe { os::discard_pages(base, SLAB) };
-        slabs.empty.push(at);
-        slabs.take(3, 1, &taken).expect("memory");
-        let gp = taken.pop_front().expect("one");
-        // SAFETY: the record is ours.
-        let g = unsafe { gp.as_ref() };
-        assert_eq!((gp.cast(), g.slab.get(), g.class.get()), (base, at, 3));
-    }
-
-    #[test]
-    fn a_class_has_room_for_what_is_asked_for_and_not_much_more() {
-        for room in 0..=ROOM[CLASSES - 1] {
-            let class = usize::from(class_for(room));
-            assert!(ROOM[class] >= room);
-            assert!(class == 0 || ROOM[class - 1] < room);
-        }
-    }
-}
+mod tests;
