@@ -59,6 +59,8 @@ struct Class {
     /// The least that `free` held since somebody last looked: stacks that nobody wanted.
     low_water: usize,
     regions: Vec<Region>,
+    /// All before this one are carved.
+    carving: usize,
     /// Slots of all regions.
     slots: usize,
     /// Slots promised, to goroutines and to Ps.
@@ -76,6 +78,7 @@ static POOL: Lock<[Class; CLASSES]> = Lock::ranked(Rank::Stacks, {
             trimmed: Vec::new(),
             low_water: 0,
             regions: Vec::new(),
+            carving: 0,
             slots: 0,
             reserved: 0,
         }
@@ -122,18 +125,18 @@ impl Class {
 
     /// Makes a new stack: its guard. If all that were promised are in the hands of Ps, in a new region.
     fn carve(&mut self) -> io::Result<StackSlot> {
-        if self.regions.iter().all(|r| r.carved == r.slots) {
+        while (self.regions.get(self.carving)).is_some_and(|r| r.carved == r.slots) {
+            self.carving += 1;
+        }
+        if self.carving == self.regions.len() {
             self.grow()?;
         }
         let stride = self.stride();
         let size_log2 = self.size_log2;
-        let mut regions = self.regions.iter_mut();
-        let Some(region) = regions.find(|region| region.carved < region.slots) else {
-            return Err(io::ErrorKind::OutOfMemory.into());
-        };
-        // SAFETY: slot `carved` lies inside the mapping.
+        let region = &mut self.regions[self.carving];
+        // SAFETY: slot `carved` lies inside the mapping: it is less than `slots`, which fit.
         let base = unsafe { region.base.add(region.carved * stride) };
-        // SAFETY: the slot is ours and nobody knows of it yet.
+        // SAFETY: whole pages of a slot that is ours, and that nobody knows of yet.
         unsafe { map::install_guard(base, Layout::here().guard())? };
         let colour = (region.carved % COLOURS) * CACHE_LINE;
         region.carved += 1;
