@@ -152,6 +152,14 @@ pub(crate) unsafe fn give_back_pages(start: std::ptr::NonNull<u8>, len: usize) {
     }
 }
 
+/// Asks for huge pages for a mapping, where the kernel gives them.
+pub(crate) fn prefer_huge_pages(start: std::ptr::NonNull<u8>, len: usize) {
+    if !cfg!(miri) {
+        // SAFETY: changes no contents. A refusal is harmless.
+        unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_HUGEPAGE) };
+    }
+}
+
 /// Makes `len` bytes from `start` zeros, and gives back their memory.
 ///
 /// # Safety
