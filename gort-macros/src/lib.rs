@@ -218,7 +218,8 @@ pub fn defer(input: TokenStream) -> TokenStream {
 /// ```
 ///
 /// `procs` is the number of goroutines that compute at the same time (Go: `GOMAXPROCS`), `stack` the size in bytes of
-/// the main goroutine's stack. `main` may return anything that implements `Termination`, must be called `main`, takes
+/// the main goroutine's stack. `thread_locals = "own"` gives each goroutine thread-locals of its own, so that
+/// nothing that a goroutine keeps there can be another's (chapter "Soundness" of the crate). `main` may return anything that implements `Termination`, must be called `main`, takes
 /// no arguments and is not `async`. When it returns, the program ends without waiting for goroutines, as in Go.
 ///
 /// ```
@@ -244,7 +245,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// fn answers() -> Result<(), Error> { … }      // or: #[gort::test(timeout = "5s")]
 /// ```
 ///
-/// It stands in place of `#[test]` and goes together with `#[should_panic]` and `#[ignore]`. A test that leaves
+/// `procs`, `stack` and `thread_locals = "own"` are as for `#[gort::main]`. The attribute stands in place of `#[test]` and goes together with `#[should_panic]` and `#[ignore]`. A test that leaves
 /// goroutines behind fails and names them; `leaks = "allow"` turns that off. The function takes no arguments, has no
 /// generic parameters and is not `async`; it may return a `Result`. Its goroutine has the name of the test.
 ///

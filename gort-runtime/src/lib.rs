@@ -7,6 +7,7 @@
 //! api/      builder start procs                what a program sets · start-up, on first use · more, fewer Ps
 //! api/      handle scope goroutine testrun     starting goroutines and waiting for their ends · a test's goroutine
 //! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
+//! api/      thread_locals                      whose thread-locals goroutines have
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
 //! life/     newproc goexit join ending timed   starts · ends · waiting for one: alone, in a select · starts at a time
@@ -25,12 +26,13 @@
 //! time/     heap clock                         timers · time
 //! record/   slab free                          what there is of a goroutine from spawn to join
 //! stack/    pool map layout trim overflow      where goroutines run
+//! stack/    identity setxid                    thread-locals of their own
 //! proc/     g m p tls stats bind               goroutine · thread · processor · who runs here · counts · getting a stack
 //! proc/     gstatus ownership                  who owns a goroutine, a P
 //! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
 //! proc/     runq gqueue home waitreason        where goroutines queue · what they wait for
 //! base/     lock lockrank note barrier         what blocks a thread · fences
-//! base/     config debug shown throw prim      settings · pointers to look at · ways to fail · atomics, or loom's
+//! base/     config stackkind debug shown throw prim  settings · pointers to look at · ways to fail · atomics, or loom's
 //! os/ arch/                                    the kernel · the processor
 //! ```
 //!
@@ -77,6 +79,7 @@ pub use {
     api::start::{aborts_on_panic, max_procs},
     api::system_stack::on_system_stack,
     api::testrun::TestRun,
+    api::thread_locals::{own_thread_locals, own_thread_locals_by_default},
     base::throw::fatal,
     life::ending::Ending,
     life::goexit::goexit,

@@ -25,13 +25,19 @@
 //! threads, where they block the thread.
 //!
 //! # Soundness
-//! A goroutine may resume on another thread after any operation that waits. The
-//! compiler checks what crosses threads by `Send`, but one thing it cannot see: a
-//! *thread-local* that is borrowed across a waiting call. Do not hold a
-//! `thread_local!` borrow, a `ThreadRng`, or a guard of `std::sync::Mutex` across an
-//! operation of this crate that waits; use [`sync::Mutex`] instead of std's. A value that
-//! is not `Send` (an `Rc`, say) may live on a goroutine's stack across a wait only if
-//! it does not depend on which thread it is on.
+//! The compiler checks what crosses threads by `Send`. One thing it cannot see is a *thread-local*: by
+//! default a goroutine has those of whichever thread runs it, and it may change threads at any operation
+//! of this crate, also at one that does not wait.
+//!
+//! With `#[gort::main(thread_locals = "own")]`
+//! ([`own_thread_locals`](runtime::Builder::own_thread_locals)) each goroutine has thread-locals of its own and keeps
+//! them: then there is nothing to keep to. It costs memory and time, and takes glibc.
+//!
+//! With the default, no function may use a thread-local both before and after an operation of this crate (the
+//! compiler may have kept its address), and nothing derived from one may be in use across one: a borrow of a
+//! `thread_local!`, a `ThreadRng`, an `Rc` that others of the thread can reach, a guard of `std::sync::Mutex` (use
+//! [`sync::Mutex`]), `stdout().lock()`, a tracing span or an async runtime's entered guard.
+//! `GORT_DEBUG=migrate=always` helps tests to find such uses.
 //!
 //! A goroutine that waits while it unwinds from a panic keeps its thread for that
 //! time, so `std::thread::panicking()` is right everywhere.

@@ -4,7 +4,7 @@ mod panics;
 
 use gort_runtime::{
     GoroutineId, GoroutineInfo, GoroutineState, JoinError, RuntimeBuilder, dump_some, goroutines,
-    max_procs, raise,
+    max_procs, own_thread_locals_by_default, raise,
 };
 use std::any::Any;
 use std::env;
@@ -20,6 +20,8 @@ pub struct MainOptions {
     pub procs: Option<usize>,
     /// `stack = N`: the main goroutine's.
     pub stack: Option<usize>,
+    /// `thread_locals = "own"`.
+    pub own_thread_locals: bool,
 }
 
 /// Arguments of `#[gort::test]`.
@@ -29,6 +31,8 @@ pub struct TestOptions {
     pub procs: Option<usize>,
     /// `stack = N`: the test goroutine's.
     pub stack: Option<usize>,
+    /// `thread_locals = "own"`.
+    pub own_thread_locals: bool,
     /// `leaks = "allow"`.
     pub leaks_allowed: bool,
     /// `timeout = "…"`: how long the test may take.
@@ -48,7 +52,7 @@ impl TestOptions {
     }
 }
 
-fn builder(procs: Option<usize>, stack: Option<usize>) -> RuntimeBuilder {
+fn builder(procs: Option<usize>, stack: Option<usize>, own: bool) -> RuntimeBuilder {
     let mut builder = RuntimeBuilder::new();
     if let Some(procs) = procs {
         builder = builder.max_procs(procs);
@@ -56,13 +60,16 @@ fn builder(procs: Option<usize>, stack: Option<usize>) -> RuntimeBuilder {
     if let Some(stack) = stack {
         builder = builder.main_stack_size(stack);
     }
+    if own {
+        builder = builder.own_thread_locals();
+    }
     builder
 }
 
 /// Runs a program's main goroutine, and reports what it returns as std does.
 #[track_caller]
 pub fn run_main<T: Termination + 'static>(options: MainOptions, main: fn() -> T) -> ExitCode {
-    builder(options.procs, options.stack).run(move || main().report())
+    builder(options.procs, options.stack, options.own_thread_locals).run(move || main().report())
 }
 
 /// What a test function may return.
@@ -108,7 +115,7 @@ enum Verdict {
 /// or if it takes too long.
 ///
 /// There is one runtime per process, so a test that asks for another number of `procs`
-/// than this process has runs in a process of its own.
+/// than this process has, or for thread-locals of its own, runs in a process of its own.
 ///
 /// A test that is too slow cannot be ended: it is left as it is, and the other tests go on.
 ///
@@ -118,8 +125,9 @@ enum Verdict {
 /// because this function returns.
 #[track_caller]
 pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T) {
-    let elsewhere =
-        options.procs.is_some_and(|procs| procs != max_procs()) && env::var_os(ELSEWHERE).is_none();
+    let elsewhere = env::var_os(ELSEWHERE).is_none()
+        && (options.procs.is_some_and(|procs| procs != max_procs())
+            || options.own_thread_locals && !own_thread_locals_by_default());
     let verdict = if elsewhere {
         run_elsewhere(&options)
     } else {
@@ -137,10 +145,13 @@ pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T)
 #[track_caller]
 fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) -> Verdict {
     panics::keep();
-    let run = builder(None, options.stack).start_test(options.path(), move || {
-        // Judged there: it need not be `Send`.
-        test().failure()
-    });
+    let run = builder(None, options.stack, options.own_thread_locals).start_test(
+        options.path(),
+        move || {
+            // Judged there: it need not be `Send`.
+            test().failure()
+        },
+    );
     let root = run.goroutine().id();
     let verdict = if let Some(limit) = options.timeout
         && !run.ends_within(options.timeout)
@@ -180,11 +191,14 @@ fn too_slow(test: &str, limit: Duration, root: GoroutineId) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Runs one test of this executable in a new process with as many Ps as it wants.
+/// Runs one test of this executable in a new process, which is as it wants.
 fn run_elsewhere(options: &TestOptions) -> Verdict {
-    let procs = options.procs.unwrap_or(1).to_string();
     let ran = env::current_exe().and_then(|exe| {
-        Command::new(exe)
+        let mut command = Command::new(exe);
+        if let Some(procs) = options.procs {
+            command.env("GORT_MAXPROCS", procs.to_string());
+        }
+        command
             .args([
                 options.path(),
                 "--exact",
@@ -193,15 +207,12 @@ fn run_elsewhere(options: &TestOptions) -> Verdict {
                 "--test-threads=1",
             ])
             .env(ELSEWHERE, "1")
-            .env("GORT_MAXPROCS", &procs)
             .output()
     });
     let output = match ran {
         Ok(output) => output,
         Err(e) => {
-            return Verdict::Failed(format!(
-                "cannot run the test in a process with {procs} Ps: {e}"
-            ));
+            return Verdict::Failed(format!("cannot run the test in a process of its own: {e}"));
         }
     };
     let stdout = String::from_utf8_lossy(&output.stdout);
@@ -211,7 +222,10 @@ fn run_elsewhere(options: &TestOptions) -> Verdict {
         // It has panicked as it should, and so shall this process' test.
         Some(words) if passed => Verdict::Panicked(Box::new(words)),
         _ => Verdict::Failed(format!(
-            "failed in a process with {procs} Ps ({}):\n{stdout}\n{}",
+            "failed in a process {} ({}):\n{stdout}\n{}",
+            options
+                .procs
+                .map_or("of its own".to_owned(), |procs| format!("with {procs} Ps")),
             output.status,
             String::from_utf8_lossy(&output.stderr)
         )),

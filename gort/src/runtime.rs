@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `seed=N` | the Ps' random generators, which order `select!` and stealing, begin with N: a program on 1 P, with no other source of chance, makes the same choices again |
 //! | `migrate=always` | a goroutine runs on another thread each time it has waited: finds code that holds something of its thread's across a wait |
+//! | `threadlocals=own` | goroutines have thread-locals of their own, as by [`own_thread_locals`](Builder::own_thread_locals) |
 //! | `schedtrace=MS` | every MS milliseconds a line on stderr in the form of Go's: Ps, threads, queue lengths |
 //! | `scheddetail=1` | with `schedtrace`: also a line for each P, thread and goroutine |
 //! | `backtrace=1` | dumps and reports show the stack of each parked goroutine; waking one costs a little more |
@@ -21,7 +22,8 @@
 
 pub use gort_runtime::{
     GoroutineInfo, GoroutineState, LatencyHistogram, Metrics, RuntimeBuilder as Builder,
-    WaitReason, dump, goroutines, max_procs, metrics, num_goroutines, set_max_procs,
+    WaitReason, dump, goroutines, max_procs, metrics, num_goroutines, own_thread_locals,
+    set_max_procs,
 };
 
 /// Runs `main` as the main goroutine and returns its result; other goroutines are not

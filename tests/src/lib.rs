@@ -44,14 +44,22 @@ macro_rules! claims {
 /// # Panics
 /// If one of them fails or hangs.
 pub fn on_1_2_and_8_procs(test: &'static str, body: fn()) {
+    on_1_2_and_8_procs_with(test, &[], body);
+}
+
+/// The same with these variables in the environment.
+///
+/// # Panics
+/// If one of the processes fails or hangs.
+pub fn on_1_2_and_8_procs_with(test: &'static str, vars: &[(&str, &str)], body: fn()) {
     match role().as_deref() {
         Some(BODY) => gort::runtime::run(body),
         Some(_) => {}
         None => {
             for procs in ["1", "2", "8"] {
-                let ended = Process::start(test, BODY, &[("GORT_MAXPROCS", procs)]).wait();
+                let ended = run_body(test, procs, vars);
                 assert!(
-                    ended.status.success() && ended.stdout.contains("1 passed"),
+                    ended.passed(),
                     "with GORT_MAXPROCS={procs}: {}\n{}\n{}",
                     ended.status,
                     end_of(&ended.stdout),
@@ -60,6 +68,13 @@ pub fn on_1_2_and_8_procs(test: &'static str, body: fn()) {
             }
         }
     }
+}
+
+/// Runs the body of `test` in a process with `procs` Ps and these variables in the environment.
+#[must_use]
+pub fn run_body(test: &str, procs: &str, vars: &[(&str, &str)]) -> Ended {
+    let vars = [&[("GORT_MAXPROCS", procs)], vars].concat();
+    Process::start(test, BODY, &vars).wait()
 }
 
 /// The last lines of what somebody printed: what went wrong stands at the end.
@@ -95,6 +110,14 @@ pub struct Ended {
     pub stderr: String,
     /// How long it ran.
     pub took: Duration,
+}
+
+impl Ended {
+    /// Whether it has run one test, which has passed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.status.success() && self.stdout.contains("1 passed")
+    }
 }
 
 /// The role of this process if a test has started it.

@@ -1,7 +1,7 @@
 //! The arguments of `#[gort::main(…)]` and `#[gort::test(…)]`.
 //!
 //! ```text
-//! args = { key "=" expr "," }        keys: procs, stack; for a test also leaks, timeout
+//! args = { key "=" expr "," }        keys: procs, stack, thread_locals; for a test also leaks, timeout
 //! ```
 //!
 //! A number is an integer literal or any expression that gives a `usize` (`64 * 1024`, a constant). A literal that
@@ -25,6 +25,8 @@ pub(crate) struct Args {
     pub(crate) procs: Option<Expr>,
     /// `stack = N`.
     pub(crate) stack: Option<Expr>,
+    /// `thread_locals = "own"`.
+    pub(crate) own_thread_locals: bool,
     /// `leaks = "allow"`.
     pub(crate) leaks_allowed: bool,
     /// `timeout = "5s"`; `None` is `"none"`.
@@ -36,6 +38,7 @@ impl Default for Args {
         Self {
             procs: None,
             stack: None,
+            own_thread_locals: false,
             leaks_allowed: false,
             timeout: Some(A_MINUTE),
         }
@@ -100,6 +103,15 @@ fn set(entry: EntryPoint, args: &mut Args, key: &Ident, value: Expr, report: &mu
         } else {
             args.stack = Some(value);
         }
+    } else if key == "thread_locals" {
+        let own = text_of(&value).as_deref() == Some("own");
+        if !own {
+            report.on(
+                &value,
+                "`thread_locals` is \"own\" or left out; write `thread_locals = \"own\"`",
+            );
+        }
+        args.own_thread_locals = own;
     } else if key == "leaks" && entry == EntryPoint::Test {
         let allow = text_of(&value).as_deref() == Some("allow");
         if !allow {
@@ -125,9 +137,9 @@ fn set(entry: EntryPoint, args: &mut Args, key: &Ident, value: Expr, report: &mu
         );
     } else {
         let known = match entry {
-            EntryPoint::Main => "`procs = N` and `stack = N`",
+            EntryPoint::Main => "`procs = N`, `stack = N` and `thread_locals = \"own\"`",
             EntryPoint::Test => {
-                "`procs = N`, `stack = N`, `leaks = \"allow\"` and `timeout = \"5s\"`"
+                "`procs = N`, `stack = N`, `thread_locals = \"own\"`, `leaks = \"allow\"` and `timeout = \"5s\"`"
             }
         };
         report.at(
@@ -145,6 +157,7 @@ fn example(key: &Ident) -> &'static str {
     match key.to_string().as_str() {
         "procs" => "procs = 4",
         "stack" => "stack = 1 << 20",
+        "thread_locals" => "thread_locals = \"own\"",
         "leaks" => "leaks = \"allow\"",
         "timeout" => "timeout = \"5s\"",
         _ => "key = value",
@@ -248,7 +261,7 @@ mod tests {
             [
                 "`procs` is an integer above zero; write `procs = 4`",
                 "`procs` is given twice; keep one",
-                "unknown argument `threads`; `#[gort::main]` takes `procs = N` and `stack = N`",
+                "unknown argument `threads`; `#[gort::main]` takes `procs = N`, `stack = N` and `thread_locals = \"own\"`",
                 "`leaks` belongs to `#[gort::test]`; drop it",
             ]
         );
@@ -268,6 +281,15 @@ mod tests {
                 ["`stack` is an integer above zero; write `stack = 1 << 20`"]
             );
         }
+    }
+
+    #[test]
+    fn thread_locals_are_own_or_not_mentioned() {
+        assert!(parsed(EntryPoint::Main, quote!(thread_locals = "own")).own_thread_locals);
+        assert_eq!(
+            mistakes(EntryPoint::Test, quote!(thread_locals = "shared")),
+            ["`thread_locals` is \"own\" or left out; write `thread_locals = \"own\"`"]
+        );
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> Token
         ReturnType::Type(_, result) => result.span(),
     };
     let (procs, stack) = (optional(args.procs.as_ref()), optional(args.stack.as_ref()));
+    let own = args.own_thread_locals;
     let named = |span| {
         let mut body = name.clone();
         body.set_span(span);
@@ -63,7 +64,7 @@ pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> Token
                 gort("run_main", place),
                 gort("MainOptions", Span::call_site()),
             );
-            quote_spanned!(span=> #run(#options { procs: #procs, stack: #stack }, #body))
+            quote_spanned!(span=> #run(#options { procs: #procs, stack: #stack, own_thread_locals: #own }, #body))
         }
         EntryPoint::Test => {
             let (run, options) = (
@@ -84,6 +85,7 @@ pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> Token
                     #options {
                         procs: #procs,
                         stack: #stack,
+                        own_thread_locals: #own,
                         leaks_allowed: #leaks_allowed,
                         timeout: #timeout,
                         should_panic: #should_panic,
@@ -172,7 +174,7 @@ mod tests {
             "# [allow (x)] pub fn main () -> :: gort :: __macro :: ExitCode { \
              # [allow (clippy :: unnecessary_wraps)] fn main () -> Result < () , E > { work () } \
              :: gort :: __macro :: run_main (:: gort :: __macro :: MainOptions { \
-             procs : :: core :: option :: Option :: None , stack : :: core :: option :: Option :: None } , main) }"
+             procs : :: core :: option :: Option :: None , stack : :: core :: option :: Option :: None , own_thread_locals : false } , main) }"
         );
     }
 

@@ -67,6 +67,7 @@ where
 pub struct Builder {
     name: Option<Arc<str>>,
     stack: Option<usize>,
+    own_thread_locals: Option<bool>,
 }
 
 impl Builder {
@@ -94,6 +95,31 @@ impl Builder {
         self
     }
 
+    /// The goroutine has thread-locals of its own, also in a program whose goroutines have those of the
+    /// threads. What that means, and costs, is told at
+    /// [`own_thread_locals`](crate::RuntimeBuilder::own_thread_locals) of the runtime's builder.
+    ///
+    /// The program ends with a message, when the first such goroutine is started, if it cannot be had here.
+    pub fn own_thread_locals(mut self) -> Self {
+        self.own_thread_locals = Some(true);
+        self
+    }
+
+    /// The goroutine has the thread-locals of whichever thread runs it, also in a program whose
+    /// goroutines have their own: its stack is lighter.
+    ///
+    /// # Safety
+    /// The goroutine may change threads at *any* operation of this crate, also at one that does not wait. So no
+    /// function that it calls, with all that is inlined there, may use a thread-local both before and after one:
+    /// the compiler may have kept its address. Nothing that was derived from a thread-local may be in use across
+    /// one: a borrow, a guard of std's or parking_lot's locks, `stdout().lock()`, an `Rc` that others of
+    /// the thread can reach, a tracing span's or an async runtime's entered guard. Code that knows its thread otherwise
+    /// (`pthread_self`, `thread::scope` with an operation inside) may not go on across one either.
+    pub unsafe fn shared_thread_locals(mut self) -> Self {
+        self.own_thread_locals = Some(false);
+        self
+    }
+
     /// Starts the goroutine.
     ///
     /// # Errors
@@ -115,6 +141,7 @@ impl Builder {
         Ok(Options {
             name: self.name,
             stack_log2: self.stack.map(stack::validate_size).transpose()?,
+            own: self.own_thread_locals,
         })
     }
 

@@ -20,3 +20,5 @@ pub(crate) mod start;
 pub(crate) mod system_stack;
 #[cfg(not(loom))]
 pub(crate) mod testrun;
+#[cfg(not(loom))]
+pub(crate) mod thread_locals;

@@ -1,8 +1,10 @@
 //! Starting the runtime: once, on first use.
 
+use crate::arch;
 use crate::base::barrier;
 use crate::base::config::{CONFIG, Config, setting};
 use crate::base::debug;
+use crate::base::stackkind::StackKind;
 use crate::monitor::sysmon;
 use crate::panics::panicking;
 use crate::proc::gstatus;
@@ -17,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) procs: Option<usize>,
     pub(crate) stack: Option<usize>,
     pub(crate) abort_on_panic: Option<bool>,
+    pub(crate) own_thread_locals: bool,
 }
 
 /// More Ps than this are a typing mistake.
@@ -51,6 +54,11 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
             .unwrap_or(false);
         panicking::take_note(abort_on_panic);
         let debug = debug::options();
+        arch::probe_thread_pointer();
+        let own = settings.own_thread_locals || debug.own_thread_locals;
+        if own {
+            stack::ensure_identities();
+        }
         let procs = procs.clamp(1, MAX_PROCS) as u32;
         barrier::init(!debug.no_membarrier);
         stack::install_overflow_handler();
@@ -59,7 +67,10 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         sysmon::start();
         quit::install();
         Config {
-            stack_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
+            stack: StackKind {
+                size_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
+                own,
+            },
             migration: debug.migration,
             abort_on_panic,
         }

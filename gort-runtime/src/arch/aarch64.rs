@@ -41,7 +41,7 @@ struct InitFrame {
 const _: () = {
     assert!(offset_of!(InitFrame, x19) == 16);
     assert!(offset_of!(InitFrame, d8_to_d15) == 96);
-    assert!(offset_of!(Gobuf, sp) == 0);
+    assert!(offset_of!(Gobuf, sp) == 0 && offset_of!(Gobuf, tp) == 8);
     assert!(size_of::<InitFrame>() == 160);
 };
 
@@ -94,14 +94,28 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
         "ldr x9, [x2]",
         "mov sp, x9",
         ".cfi_undefined x30",
+        // The thread's own thread pointer, before anybody sees the goroutine parked.
+        "ldr x9, [x1, #8]",
+        "cbz x9, 2f",
+        "ldr x9, [x2, #8]",
+        "msr tpidr_el0, x9",
+        "2:",
+        "mov x19, x2",
         "mov x9, x0",
         "mov x0, x1",
         "mov x1, x2",
         "mov x29, xzr",
         "mov x30, xzr",
         "blr x9",
-        // gogo: x0 = the context to resume.
-        "ldr x9, [x0]",
+        // gogo: x0 = the context to resume, x19 = m. If it has a thread pointer of its own: m, where
+        // `current_m` will look for it, and then that pointer.
+        "ldp x9, x10, [x0]",
+        "cbz x10, 3f",
+        "adrp x11, :gottprel:gort_current_m",
+        "ldr x11, [x11, :gottprel_lo12:gort_current_m]",
+        "str x19, [x10, x11]",
+        "msr tpidr_el0, x10",
+        "3:",
         "mov sp, x9",
         ".cfi_restore_state",
         "ldp d14, d15, [sp, #144]",
@@ -132,6 +146,56 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
         ".cfi_restore x22",
         ".cfi_restore x21",
         ".cfi_restore x20",
+        ".cfi_restore x19",
+        ".cfi_restore x30",
+        ".cfi_restore x29",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
+/// Finds out how the thread pointer can be set: here there is one way.
+pub(crate) fn probe_thread_pointer() {}
+
+/// The thread pointer.
+#[inline(always)]
+pub(crate) fn thread_pointer() -> *mut u8 {
+    let tp: *mut u8;
+    // SAFETY: reads a register.
+    unsafe {
+        asm!("mrs {tp}, tpidr_el0", tp = out(reg) tp, options(nostack, preserves_flags, readonly));
+    }
+    tp
+}
+
+/// Calls `f(arg)` with the thread pointer `tp`, under which this thread's M is `m`, and puts back the
+/// present one.
+///
+/// # Safety
+/// As for x86-64: see `arch/x86_64.rs`.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_under(tp: *mut u8, m: *mut u8, f: ObserverFn, arg: *mut u8) {
+    // On entry: x0 = tp, x1 = m, x2 = f, x3 = arg; x30 = return address.
+    naked_asm!(
+        ".cfi_startproc",
+        "hint #34",
+        "stp x29, x30, [sp, #-32]!",
+        ".cfi_def_cfa_offset 32",
+        ".cfi_offset x29, -32",
+        ".cfi_offset x30, -24",
+        "str x19, [sp, #16]",
+        ".cfi_offset x19, -16",
+        "mrs x19, tpidr_el0",
+        "adrp x9, :gottprel:gort_current_m",
+        "ldr x9, [x9, :gottprel_lo12:gort_current_m]",
+        "str x1, [x0, x9]",
+        "msr tpidr_el0, x0",
+        "mov x0, x3",
+        "blr x2",
+        "msr tpidr_el0, x19",
+        "ldr x19, [sp, #16]",
+        "ldp x29, x30, [sp], #32",
+        ".cfi_def_cfa_offset 0",
         ".cfi_restore x19",
         ".cfi_restore x30",
         ".cfi_restore x29",

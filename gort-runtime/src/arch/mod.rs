@@ -1,7 +1,7 @@
 //! The context switch: one file per architecture, the same names in each.
 //!
-//! A saved context is one word: the stack pointer ([`Gobuf`]). Everything else
-//! that a call must preserve lies on the saved stack. Each file exports
+//! A saved context is the stack pointer and, for a goroutine with thread-locals of its own, the thread
+//! pointer ([`Gobuf`]). Everything else that a call must preserve lies on the saved stack. Each file exports
 //!
 //! - [`mcall`]`(f, from, m)`: pushes the callee-saved registers, stores the stack
 //!   pointer in `*from`, loads `m`'s g0 stack from `*m`, calls `f(from, m)` there,
@@ -18,6 +18,7 @@
 //!   unwinding stop there.
 //! - [`call_from`]`(sp, f, arg)`: calls `f(arg)` on the present stack, with unwind tables that
 //!   make the context saved at `sp` the caller; [`saved_pc`]`(sp)` is where that one goes on.
+//! - [`call_under`]`(tp, m, f, arg)`: calls `f(arg)` with another thread pointer; [`thread_pointer`] reads it.
 //!
 //! Contract of `mcall`'s `f`: [`OnG0Fn`].
 //!
@@ -25,12 +26,25 @@
 //! in Go; and no shadow stack: a process with user shadow stacks enabled
 //! cannot switch stacks by `ret`.
 
-/// A saved context: only the stack pointer; the rest is on that stack.
+use std::ptr;
+
+/// A saved context: the stack pointer, and whose thread-locals it sees; the rest is on that stack.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Gobuf {
     /// Stack pointer of the saved frame, or null while the context runs.
     pub(crate) sp: *mut u8,
+    /// The thread pointer of a goroutine with thread-locals of its own (`stack/identity.rs`), else null: it sees
+    /// those of the thread that runs it. Of g0: the thread's own, or null where no goroutine has its own.
+    pub(crate) tp: *mut u8,
+}
+
+impl Gobuf {
+    /// No context.
+    pub(crate) const NONE: Self = Self {
+        sp: ptr::null_mut(),
+        tp: ptr::null_mut(),
+    };
 }
 
 /// What [`mcall`] runs on g0: gets the saved context and M, returns the context to resume.
@@ -81,7 +95,9 @@ compile_error!(
 );
 
 #[cfg(not(loom))]
-pub(crate) use imp::{call_from, init_stack, saved_pc};
+pub(crate) use imp::{
+    call_from, call_under, init_stack, probe_thread_pointer, saved_pc, thread_pointer,
+};
 pub(crate) use imp::{current_m, mcall, prefetch, set_current_m};
 
 #[cfg(all(test, not(loom)))]

@@ -24,6 +24,7 @@
 use super::{EntryFn, ExitFn, Gobuf, ObserverFn, OnG0Fn};
 use std::arch::{asm, global_asm, naked_asm};
 use std::mem::offset_of;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// The first frame of a goroutine, as the tail of [`mcall`] pops it.
 #[repr(C)]
@@ -46,7 +47,7 @@ struct InitFrame {
 
 const _: () = {
     assert!(offset_of!(InitFrame, rip) == 48);
-    assert!(offset_of!(Gobuf, sp) == 0);
+    assert!(offset_of!(Gobuf, sp) == 0 && offset_of!(Gobuf, tp) == 8);
     assert!(size_of::<InitFrame>() == 64);
 };
 
@@ -93,12 +94,37 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
         // have no caller.
         ".cfi_undefined rip",
         "and rsp, -16",
+        // The thread's own thread pointer, before anybody sees the goroutine parked.
+        "cmp qword ptr [rsi + 8], 0",
+        "je 2f",
+        "mov rcx, [rdx + 8]",
+        "cmp byte ptr [rip + {by_call}], 0",
+        "jne 1f",
+        "wrfsbase rcx",
+        "jmp 2f",
+        "1:",
+        "call {set_by_call}",
+        "2:",
+        "mov rbx, rdx",
         "mov rax, rdi",
         "mov rdi, rsi",
         "mov rsi, rdx",
         "xor ebp, ebp",
         "call rax",
-        // gogo: rax = the context to resume.
+        // gogo: rax = the context to resume, rbx = m. If it has a thread pointer of its own: m, where
+        // `current_m` will look for it, and then that pointer.
+        "mov rcx, [rax + 8]",
+        "test rcx, rcx",
+        "je 4f",
+        "mov rdx, qword ptr [rip + gort_current_m@GOTTPOFF]",
+        "mov [rcx + rdx], rbx",
+        "cmp byte ptr [rip + {by_call}], 0",
+        "jne 3f",
+        "wrfsbase rcx",
+        "jmp 4f",
+        "3:",
+        "call {set_by_call}",
+        "4:",
         "mov rsp, [rax]",
         ".cfi_restore_state",
         "pop r15",
@@ -121,6 +147,103 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
         ".cfi_restore rbp",
         "ret",
         ".cfi_endproc",
+        by_call = sym BY_CALL,
+        set_by_call = sym set_by_call,
+    )
+}
+
+/// Whether the thread pointer is set by a system call: the CPU or the kernel lacks WRFSBASE.
+static BY_CALL: AtomicBool = AtomicBool::new(false);
+
+/// Finds out how the thread pointer can be set.
+pub(crate) fn probe_thread_pointer() {
+    const AT_HWCAP2: libc::c_ulong = 26;
+    const FSGSBASE: libc::c_ulong = 2;
+    // SAFETY: asks only.
+    let has = unsafe { libc::getauxval(AT_HWCAP2) } & FSGSBASE != 0;
+    BY_CALL.store(!has, Relaxed);
+}
+
+/// Sets the thread pointer to rcx by `arch_prctl(ARCH_SET_FS)`; of the other registers it changes rcx and r11.
+///
+/// # Safety
+/// Only called by this file's assembly.
+#[unsafe(naked)]
+unsafe extern "C" fn set_by_call() {
+    naked_asm!(
+        ".cfi_startproc",
+        "push rax",
+        ".cfi_adjust_cfa_offset 8",
+        "push rdi",
+        ".cfi_adjust_cfa_offset 8",
+        "push rsi",
+        ".cfi_adjust_cfa_offset 8",
+        "mov rsi, rcx",
+        "mov edi, 0x1002",
+        "mov eax, 158",
+        "syscall",
+        "pop rsi",
+        ".cfi_adjust_cfa_offset -8",
+        "pop rdi",
+        ".cfi_adjust_cfa_offset -8",
+        "pop rax",
+        ".cfi_adjust_cfa_offset -8",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
+/// The thread pointer.
+#[inline(always)]
+pub(crate) fn thread_pointer() -> *mut u8 {
+    let tp: *mut u8;
+    // SAFETY: the first word of a thread control block is its own address.
+    unsafe {
+        asm!("mov {tp}, qword ptr fs:[0]", tp = out(reg) tp, options(nostack, preserves_flags, readonly));
+    }
+    tp
+}
+
+/// Calls `f(arg)` with the thread pointer `tp`, under which this thread's M is `m`, and puts back the
+/// present one. Nothing that the compiler has derived from either is used under the other.
+///
+/// # Safety
+/// - `tp` is a thread pointer that nobody else uses meanwhile.
+/// - `f` may be called with `arg` ([`ObserverFn`]).
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_under(tp: *mut u8, m: *mut u8, f: ObserverFn, arg: *mut u8) {
+    // On entry: rdi = tp, rsi = m, rdx = f, rcx = arg; [rsp] = return address.
+    naked_asm!(
+        ".cfi_startproc",
+        "endbr64",
+        "push rbx",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset rbx, 0",
+        "mov rbx, fs:[0]",
+        "mov rax, qword ptr [rip + gort_current_m@GOTTPOFF]",
+        "mov [rdi + rax], rsi",
+        "mov rax, rdi",
+        "mov rdi, rcx",
+        "mov rcx, rax",
+        "cmp byte ptr [rip + {by_call}], 0",
+        "jne 1f",
+        "wrfsbase rcx",
+        "call rdx",
+        "wrfsbase rbx",
+        "jmp 2f",
+        "1:",
+        "call {set_by_call}",
+        "call rdx",
+        "mov rcx, rbx",
+        "call {set_by_call}",
+        "2:",
+        "pop rbx",
+        ".cfi_adjust_cfa_offset -8",
+        ".cfi_restore rbx",
+        "ret",
+        ".cfi_endproc",
+        by_call = sym BY_CALL,
+        set_by_call = sym set_by_call,
     )
 }
 

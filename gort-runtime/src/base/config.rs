@@ -1,6 +1,7 @@
 //! Settings that hold for the life of the process, and reading them from the environment.
 
 use crate::base::prim::global;
+use crate::base::stackkind::StackKind;
 use crate::base::throw::throw;
 use crate::os;
 use std::env;
@@ -24,7 +25,8 @@ pub(crate) enum Migration {
 /// Settings that hold for the life of the process.
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) stack_log2: u8,
+    /// What stacks goroutines have that ask for nothing else.
+    pub(crate) stack: StackKind,
     /// Whether started goroutines may change threads.
     pub(crate) migration: Migration,
     /// `GORT_PANIC=abort`: a panic that reaches a goroutine's root ends the process.

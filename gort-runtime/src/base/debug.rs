@@ -25,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) mprotect_guards: bool,
     /// Do without that system call.
     pub(crate) no_membarrier: bool,
+    /// Goroutines have thread-locals of their own, also where the program has not asked for it.
+    pub(crate) own_thread_locals: bool,
 }
 
 /// One option.
@@ -76,6 +78,11 @@ const KNOWN: &[Known] = &[
         name: "membarrier",
         value: "off",
         set: |to, text| store(&mut to.no_membarrier, (text == "off").then_some(true)),
+    },
+    Known {
+        name: "threadlocals",
+        value: "own",
+        set: |to, text| store(&mut to.own_thread_locals, (text == "own").then_some(true)),
     },
 ];
 
@@ -148,7 +155,7 @@ mod tests {
     #[test]
     fn options_are_read_from_a_list() {
         let (options, complaints) = parse(
-            "schedtrace=1000, scheddetail=1,seed=7,guard=mprotect,membarrier=off,backtrace=1,migrate=always,",
+            "schedtrace=1000, scheddetail=1,seed=7,guard=mprotect,membarrier=off,backtrace=1,migrate=always,threadlocals=own",
         );
         assert_eq!(complaints, "");
         assert_eq!(
@@ -161,6 +168,7 @@ mod tests {
                 backtrace: true,
                 mprotect_guards: true,
                 no_membarrier: true,
+                own_thread_locals: true,
             }
         );
     }

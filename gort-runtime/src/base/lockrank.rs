@@ -12,9 +12,9 @@
 //! Whoever holds no lock of a rank or below it may take one of it, so no circle of threads that wait for
 //! each other can be. A lock that is only tried cannot close a circle, and is not checked when it is taken.
 //!
-//! Each thread has a list of what it holds. A goroutine does not change its thread meanwhile: the lock
-//! that is left by its park's commit function is left on the same thread. A list that is full (a
-//! `select!` of 64 arms, with more below) is not checked beyond its end.
+//! Each M has a list of what its thread holds, and so has a thread without one. A goroutine does not change its
+//! thread meanwhile: the lock that is left by its park's commit function is left on the same M. A list that
+//! is full (a `select!` of 64 arms, with more below) is not checked beyond its end.
 
 /// Where a lock stands; after `Leaf`, the first are taken first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,28 +48,69 @@ fn may_follow(held: (Rank, usize), rank: Rank, addr: usize) -> bool {
 #[cfg(debug_assertions)]
 pub(super) use checked::{left, taken};
 
+/// The locks that a thread holds; in release builds nobody asks.
+pub(crate) struct HeldLocks {
+    #[cfg(debug_assertions)]
+    list: checked::List,
+}
+
+impl HeldLocks {
+    pub(crate) const fn new() -> Self {
+        Self {
+            #[cfg(debug_assertions)]
+            list: checked::List::new(),
+        }
+    }
+}
+
 #[cfg(debug_assertions)]
 mod checked {
-    use super::{Rank, may_follow};
+    use super::{HeldLocks, Rank, may_follow};
+    use crate::arch::{self, Gobuf};
     use crate::base::throw::throw;
     use std::cell::{Cell, RefCell};
 
     /// Locks that a thread may hold and be checked for.
     const MOST: usize = 80;
 
-    struct Holding {
+    pub(super) struct List {
         locks: RefCell<[(Rank, usize); MOST]>,
         len: Cell<usize>,
     }
 
-    thread_local! {
-        /// Without a destructor, so that it is there for as long as the thread is.
-        static HOLDING: Holding = const {
-            Holding {
+    impl List {
+        pub(super) const fn new() -> Self {
+            Self {
                 locks: RefCell::new([(Rank::Leaf, 0); MOST]),
                 len: Cell::new(0),
             }
+        }
+
+        fn with(&self, f: impl FnOnce(&mut [(Rank, usize); MOST], &Cell<usize>)) {
+            // Taken already: this is a signal handler, which only tries locks.
+            if let Ok(mut locks) = self.locks.try_borrow_mut() {
+                f(&mut locks, &self.len);
+            }
+        }
+    }
+
+    thread_local! {
+        /// Of a thread without an M. Without a destructor, so that it is there for as long as the thread is.
+        static OF_THREAD: HeldLocks = const { HeldLocks::new() };
+    }
+
+    fn with(f: impl FnOnce(&mut [(Rank, usize); MOST], &Cell<usize>)) {
+        let m = if cfg!(miri) {
+            std::ptr::null_mut()
+        } else {
+            arch::current_m()
         };
+        if m.is_null() {
+            return with_threads(f);
+        }
+        // SAFETY: an M, which is there for ever, and this thread's. Its list lies behind g0's context (`proc/m.rs`).
+        let held = unsafe { &*m.add(size_of::<Gobuf>()).cast::<HeldLocks>() };
+        held.list.with(f);
     }
 
     /// Not inlined: the thread-local's address is not to be computed in a function that may park.
@@ -78,13 +119,8 @@ mod checked {
         reason = "whoever holds a lock stays on its thread"
     )]
     #[inline(never)]
-    fn with(f: impl FnOnce(&mut [(Rank, usize); MOST], &Cell<usize>)) {
-        HOLDING.with(|holding| {
-            // Taken already: this is a signal handler, which only tries locks.
-            if let Ok(mut locks) = holding.locks.try_borrow_mut() {
-                f(&mut locks, &holding.len);
-            }
-        });
+    fn with_threads(f: impl FnOnce(&mut [(Rank, usize); MOST], &Cell<usize>)) {
+        OF_THREAD.with(|held| held.list.with(f));
     }
 
     /// The caller has taken a lock; `tried`: by `try_lock`.

@@ -11,4 +11,5 @@ pub(crate) mod lockrank;
 pub(crate) mod note;
 pub(crate) mod prim;
 pub(crate) mod shown;
+pub(crate) mod stackkind;
 pub(crate) mod throw;

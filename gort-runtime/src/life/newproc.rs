@@ -6,6 +6,7 @@
 
 use crate::arch::EntryFn;
 use crate::base::config;
+use crate::base::stackkind::StackKind;
 use crate::life::goexit::{self, Outcome};
 use crate::proc::bind::{DETACHED_ROOM, take_record};
 use crate::proc::g::{FirstFrame, G};
@@ -32,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) name: Option<Arc<str>>,
     /// log2 of the stack's size, if not the default.
     pub(crate) stack_log2: Option<u8>,
+    /// Whether it has thread-locals of its own, if not the default.
+    pub(crate) own: Option<bool>,
 }
 
 /// What lies below the `G`: first the closure, later the outcome.
@@ -139,10 +142,14 @@ struct Newborn {
 
 impl Newborn {
     fn new(class: u8, options: Options, at: &'static Location<'static>) -> io::Result<Newborn> {
-        let size_log2 = options.stack_log2.unwrap_or(config::get().stack_log2);
+        let default = config::get().stack;
+        let kind = StackKind {
+            size_log2: options.stack_log2.unwrap_or(default.size_log2),
+            own: options.own.unwrap_or(default.own),
+        };
         let inside = Inside::enter();
         let p = inside.as_ref().and_then(Inside::p);
-        let gp = take_record(p, class, size_log2)?;
+        let gp = take_record(p, class, kind)?;
         // SAFETY: `take_record` gives an Idle record that is ours.
         let packet = unsafe { born(gp, SCHED.count_start(p), current_root(), options.name, at) };
         Ok(Newborn { gp, packet, inside })

@@ -1,7 +1,11 @@
 //! Linux.
 
+#[cfg(target_env = "gnu")]
+use std::ffi::CStr;
+use std::io;
 use std::mem;
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
@@ -233,4 +237,143 @@ pub(crate) fn membarrier() -> bool {
 /// Threads of this process; `None` if `/proc` cannot tell.
 pub(crate) fn num_threads() -> Option<usize> {
     Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+}
+
+/// Starts a thread that runs `f(arg)` on the `len` bytes from `low` as its stack, with all signals blocked.
+///
+/// # Safety
+/// - The memory is given away: libc keeps what the thread needs there until the thread is joined.
+/// - `f` may be called with `arg` on another thread.
+pub(crate) unsafe fn start_thread_on(
+    low: *mut u8,
+    len: usize,
+    f: extern "C" fn(*mut libc::c_void) -> *mut libc::c_void,
+    arg: *mut libc::c_void,
+) -> io::Result<()> {
+    // SAFETY: all structures are ours, and initialised by the calls that are there for it; caller's clauses.
+    unsafe {
+        let mut attr: libc::pthread_attr_t = mem::zeroed();
+        let mut all: libc::sigset_t = mem::zeroed();
+        let mut before: libc::sigset_t = mem::zeroed();
+        let mut thread: libc::pthread_t = mem::zeroed();
+        libc::pthread_attr_init(&raw mut attr);
+        let mut error = libc::pthread_attr_setstack(&raw mut attr, low.cast(), len);
+        if error == 0 {
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            error = libc::pthread_create(&raw mut thread, &raw const attr, f, arg);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut());
+        }
+        libc::pthread_attr_destroy(&raw mut attr);
+        match error {
+            0 => Ok(()),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+}
+
+/// Sleeps while `word` holds `expected`; for a word that the kernel clears at a thread's end. May return early.
+pub(crate) fn futex_wait_shared(word: &AtomicU32, expected: u32) {
+    // SAFETY: `word` is a live, aligned u32.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT,
+            expected,
+            ptr::null::<libc::timespec>(),
+        );
+    }
+}
+
+/// When the calling thread ends the kernel stores 0 in `word` and wakes whoever waits for that. The word must be
+/// there until then.
+pub(crate) fn clear_at_exit(word: &AtomicU32) {
+    // SAFETY: only the address is kept; that it is good is the caller's word.
+    unsafe { libc::syscall(libc::SYS_set_tid_address, word.as_ptr()) };
+}
+
+/// Takes back the registration of the calling thread, whose thread pointer is `tp`, for restartable sequences, if
+/// libc has made one.
+pub(crate) fn unregister_rseq(tp: *mut u8) {
+    const UNREGISTER: libc::c_int = 1;
+    #[cfg(target_arch = "x86_64")]
+    const SIGNATURE: u32 = 0x5305_3053;
+    #[cfg(target_arch = "aarch64")]
+    const SIGNATURE: u32 = 0xd428_bc00;
+    /// The kernel's name for the length of the area, of the first version and of the later ones.
+    const LEN: libc::c_int = 32;
+    static OFFSET: OnceLock<Option<isize>> = OnceLock::new();
+    let offset = OFFSET.get_or_init(|| {
+        // SAFETY: glibc from 2.35 on has this constant, a `ptrdiff_t`.
+        unsafe {
+            let at = libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_offset".as_ptr());
+            at.cast::<isize>().as_ref().copied()
+        }
+    });
+    if let Some(offset) = offset {
+        // SAFETY: an area that is not registered is an error, which changes nothing.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rseq,
+                tp.wrapping_offset(*offset),
+                LEN,
+                UNREGISTER,
+                SIGNATURE,
+            )
+        };
+    }
+}
+
+/// Replaces the handler of the signal by which libc has all threads change their ids, if there is one; gives it.
+pub(crate) fn replace_setxid_handler(handler: usize) -> Option<usize> {
+    const SIGSETXID: libc::c_int = 33;
+    /// Bytes of the kernel's set of signals.
+    const SET: usize = 8;
+    #[repr(C)]
+    #[derive(Default)]
+    struct KernelSigaction {
+        handler: usize,
+        flags: libc::c_ulong,
+        restorer: usize,
+        mask: u64,
+    }
+    let mut present = KernelSigaction::default();
+    // SAFETY: both structures are laid out as the kernel has them on x86-64 and aarch64. The handler is one for
+    // `SA_SIGINFO`, with which libc has installed its own.
+    unsafe {
+        let none = ptr::null::<KernelSigaction>();
+        let asked = libc::syscall(
+            libc::SYS_rt_sigaction,
+            SIGSETXID,
+            none,
+            &raw mut present,
+            SET,
+        );
+        if asked != 0 || [libc::SIG_DFL, libc::SIG_IGN].contains(&present.handler) {
+            return None;
+        }
+        let libcs = present.handler;
+        present.handler = handler;
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            SIGSETXID,
+            &raw const present,
+            ptr::null_mut::<KernelSigaction>(),
+            SET,
+        );
+        Some(libcs)
+    }
+}
+
+/// Name and version of the C library.
+pub(crate) fn libc_version() -> String {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: a constant text.
+        let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
+        format!("glibc {}", version.to_string_lossy())
+    }
+    #[cfg(not(target_env = "gnu"))]
+    "not glibc".to_owned()
 }

@@ -3,6 +3,7 @@
 
 use crate::arch::{self, Gobuf};
 use crate::base::prim::Ordering::Relaxed;
+use crate::base::stackkind::StackKind;
 use crate::proc::g::G;
 use crate::proc::p::P;
 use crate::record;
@@ -16,17 +17,17 @@ pub(crate) const DETACHED_ROOM: usize = 64;
 pub(crate) const DETACHED: u8 = record::class_for(DETACHED_ROOM);
 
 /// Takes a record of this class and reserves a stack.
-pub(crate) fn take_record(p: Option<&P>, class: u8, size_log2: u8) -> io::Result<NonNull<G>> {
+pub(crate) fn take_record(p: Option<&P>, class: u8, kind: StackKind) -> io::Result<NonNull<G>> {
     let stacks = p.map(|p| &p.stacks);
-    stack::reserve(stacks, size_log2)?;
+    stack::reserve(stacks, kind)?;
     let record = match p {
         Some(p) => p.records.take(class),
         None => record::take_one(class),
     };
     match &record {
         // SAFETY: the record is ours.
-        Ok(gp) => unsafe { gp.as_ref() }.stack.set(StackSlot::none(size_log2)),
-        Err(_) => stack::unreserve(stacks, size_log2),
+        Ok(gp) => unsafe { gp.as_ref() }.stack.set(StackSlot::none(kind)),
+        Err(_) => stack::unreserve(stacks, kind),
     }
     record
 }
@@ -42,8 +43,8 @@ pub(crate) fn give_record(p: Option<&P>, gp: NonNull<G>) {
 /// Gives back a record that was taken for nothing.
 pub(crate) fn give_unused(p: Option<&P>, gp: NonNull<G>) {
     // SAFETY: the record is the caller's.
-    let size_log2 = unsafe { gp.as_ref() }.stack.get().size_log2();
-    stack::unreserve(p.map(|p| &p.stacks), size_log2);
+    let kind = unsafe { gp.as_ref() }.stack.get().kind();
+    stack::unreserve(p.map(|p| &p.stacks), kind);
     give_record(p, gp);
 }
 
@@ -53,21 +54,22 @@ pub(crate) fn give_unused(p: Option<&P>, gp: NonNull<G>) {
 pub(crate) fn bind(p: &P, gp: NonNull<G>) -> bool {
     // SAFETY: the caller took it out of a queue: it is ours.
     let g = unsafe { gp.as_ref() };
-    let size_log2 = g.stack.get().size_log2();
-    let (Some(stack), Some(first)) = (stack::take(&p.stacks, size_log2), g.first.get()) else {
+    let kind = g.stack.get().kind();
+    let (Some(stack), Some(first)) = (stack::take(&p.stacks, kind), g.first.get()) else {
         return false;
     };
     g.stack.set(stack);
     g.has_begun.store(true, Relaxed);
     // SAFETY: the top is a multiple of 16, and a whole stack lies below it, which is the goroutine's.
     let sp = unsafe { arch::init_stack(stack.top(), first.entry, gp.as_ptr().cast(), first.exit) };
-    g.buf.set(Gobuf { sp });
+    let tp = stack.thread_pointer();
+    g.buf.set(Gobuf { sp, tp });
     true
 }
 
 /// Takes back the stack of a goroutine that has left it for ever.
 pub(crate) fn unbind(p: Option<&P>, g: &G) {
     let stack = g.stack.get();
-    g.stack.set(StackSlot::none(stack.size_log2()));
+    g.stack.set(StackSlot::none(stack.kind()));
     stack::give(p.map(|p| &p.stacks), stack);
 }

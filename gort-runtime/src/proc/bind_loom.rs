@@ -1,5 +1,6 @@
 //! `bind.rs`, for loom: stacks are only counted.
 
+use crate::base::stackkind::StackKind;
 use crate::proc::g::G;
 use crate::proc::p::P;
 use crate::stack::{self, StackSlot};
@@ -8,7 +9,7 @@ use std::ptr::NonNull;
 
 pub(crate) const DETACHED: u8 = 0;
 
-pub(crate) fn take_record(_p: Option<&P>, _class: u8, _size_log2: u8) -> io::Result<NonNull<G>> {
+pub(crate) fn take_record(_p: Option<&P>, _class: u8, _kind: StackKind) -> io::Result<NonNull<G>> {
     Err(io::ErrorKind::OutOfMemory.into())
 }
 

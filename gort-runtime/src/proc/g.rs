@@ -81,8 +81,6 @@ pub(crate) struct G {
     pub(crate) schedlink: Cell<*mut G>,
     /// Its stack, from its first run to its end; before and after only of which size.
     pub(crate) stack: Cell<StackSlot>,
-    /// The M this goroutine is wired to, or null.
-    pub(crate) lockedm: Cell<*const M>,
     /// When it was made runnable, if that is to be counted (`stats.rs`), else 0.
     pub(crate) runnable_since: Cell<u64>,
     /// How often it has asked to be wired.
@@ -97,6 +95,8 @@ pub(crate) struct G {
     pub(crate) class: Cell<u8>,
 
     // What waiting touches as well, and the start and the end.
+    /// The M this goroutine is wired to; null if it is not.
+    pub(crate) lockedm: Cell<*const M>,
     /// Whether it may be one that computes for long, and since which epoch (`hogs.rs`, `held.rs`).
     pub(crate) suspect: AtomicU64,
     /// Since when it waits: the P's coarse clock.
@@ -130,7 +130,7 @@ pub(crate) struct G {
     named: AtomicBool,
 }
 
-const _: () = assert!(offset_of!(G, buf) == 0 && offset_of!(G, suspect) == 64);
+const _: () = assert!(offset_of!(G, buf) == 0 && offset_of!(G, lockedm) == 64);
 
 impl G {
     /// Fills in what a new goroutine has of its own; the spawner owns the record.
@@ -218,6 +218,12 @@ impl G {
 
     pub(crate) fn spawned_at(&self) -> Option<&'static Location<'static>> {
         location(self.spawned_at.load(Relaxed))
+    }
+
+    /// Whether it has thread-locals of its own. It runs here, or is the caller's.
+    #[inline(always)]
+    pub(crate) fn has_own_thread_locals(&self) -> bool {
+        !self.buf.get().tp.is_null()
     }
 
     /// The context, as the switch sees it.

@@ -30,9 +30,7 @@ impl G {
     /// One that has just been made runnable.
     pub(crate) fn new() -> Self {
         Self {
-            buf: Cell::new(Gobuf {
-                sp: ptr::null_mut(),
-            }),
+            buf: Cell::new(Gobuf::NONE),
             status: AtomicU32::new(GStatus::Runnable as u32),
             schedlink: Cell::new(ptr::null_mut()),
             lockedm: Cell::new(ptr::null()),
@@ -47,6 +45,10 @@ impl G {
 
     pub(crate) fn stamp_runnable(&self) {
         self.runnable_since.set(os::now_ns());
+    }
+
+    pub(crate) fn has_own_thread_locals(&self) -> bool {
+        false
     }
 
     pub(crate) fn gobuf(this: NonNull<G>) -> *mut Gobuf {

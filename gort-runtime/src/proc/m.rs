@@ -3,7 +3,8 @@
 //! # Who may touch what
 //! | field | written by | read by others |
 //! |---|---|---|
-//! | `g0` | its own thread: `mcall`, in assembly | |
+//! | `g0` | its own thread: `mstart`, and `mcall`, in assembly | |
+//! | `held_locks` | its own thread: `lockrank.rs` | |
 //! | `commit`, `system_call` | its own thread | |
 //! | `p` | its own thread, inside the runtime | sysmon, with the thread kept in user code |
 //! | `curg`, `calls_for`, `lockedg` | its own thread | observers; atomics (`base/shown.rs`) |
@@ -32,6 +33,7 @@
 //! for ever.
 
 use crate::arch::Gobuf;
+use crate::base::lockrank::HeldLocks;
 use crate::base::note::Note;
 use crate::base::prim::{
     Ordering::{Acquire, Relaxed, Release},
@@ -46,6 +48,7 @@ use crate::proc::ownership::Ownership;
 use crate::proc::p::P;
 use std::cell::Cell;
 use std::iter;
+use std::mem::offset_of;
 use std::ops::Deref;
 use std::ptr;
 
@@ -62,6 +65,8 @@ pub(crate) struct Commit {
 pub(crate) struct M {
     /// g0's saved context. Must stay first: `arch` sees a `*mut M` as a `*mut Gobuf`.
     pub(crate) g0: Cell<Gobuf>,
+    /// The locks that its thread holds. Must stay second: `lockrank.rs` finds it behind g0's context.
+    held_locks: HeldLocks,
     /// The goroutine that runs; null on g0.
     pub(crate) curg: Shown<G>,
     /// The goroutine whose call runs on g0 (`on_system_stack`), or null.
@@ -113,7 +118,7 @@ global! {
     static ALL: AtomicPtr<M> = AtomicPtr::new(ptr::null_mut());
 }
 
-const _: () = assert!(std::mem::offset_of!(M, g0) == 0);
+const _: () = assert!(offset_of!(M, g0) == 0 && offset_of!(M, held_locks) == size_of::<Gobuf>());
 
 // SAFETY: each cell is touched only by whom the table above names: one thread at a time, and those that
 // follow each other are ordered by what is listed below the table.
@@ -124,9 +129,8 @@ unsafe impl Send for M {}
 impl M {
     fn new(id: u32) -> Self {
         Self {
-            g0: Cell::new(Gobuf {
-                sp: ptr::null_mut(),
-            }),
+            g0: Cell::new(Gobuf::NONE),
+            held_locks: HeldLocks::new(),
             curg: Shown::null(),
             calls_for: Shown::null(),
             p: Cell::new(ptr::null()),

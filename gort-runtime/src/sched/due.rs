@@ -148,7 +148,7 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
             Ran::Enough => break,
             Ran::NeedsRecord => {
                 if !no_stacks {
-                    record = take_record(p, DETACHED, config::get().stack_log2).ok();
+                    record = take_record(p, DETACHED, config::get().stack).ok();
                     no_stacks = record.is_none();
                 }
                 if no_stacks {

@@ -49,6 +49,26 @@ pub(crate) unsafe fn call_on_g0<F: FnOnce() -> T, T>(
     }
 }
 
+/// The call under the goroutine's own thread pointer.
+struct CallUnder<'a, F, T> {
+    f: Option<F>,
+    result: &'a mut Option<Result<T>>,
+}
+
+fn catch_into_of<F: FnOnce() -> T, T>(_: &CallUnder<'_, F, T>) -> arch::ObserverFn {
+    catch_into::<F, T>
+}
+
+/// # Safety
+/// `call` is a `CallUnder<F, T>`.
+unsafe extern "C" fn catch_into<F: FnOnce() -> T, T>(call: *mut u8) {
+    // SAFETY: caller's clause: a `CallUnder<F, T>`, which nobody else uses meanwhile.
+    let call = unsafe { &mut *call.cast::<CallUnder<'_, F, T>>() };
+    if let Some(f) = call.f.take() {
+        *call.result = Some(unwind::catch(f));
+    }
+}
+
 fn run_of<F: FnOnce() -> T, T>(_: &SystemCall<F, T>) -> arch::OnG0Fn {
     run::<F, T>
 }
@@ -71,8 +91,28 @@ unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) 
         if call.is_user {
             m.ownership.leave();
         }
-        // The panic counter goes up and down on this one thread.
-        call.result = Some(unwind::catch(f));
+        // SAFETY: a G for ever; null or not, it is the one whose call this is. It runs, on this thread.
+        let tp = unsafe { (*from).tp };
+        if call.is_user && !tp.is_null() {
+            // Users' code finds the goroutine's thread-locals here, too.
+            let mut here = CallUnder {
+                f: Some(f),
+                result: &mut call.result,
+            };
+            // SAFETY: the goroutine's thread pointer, which nobody uses while it is switched away; `catch_into` gets what
+            // it wants, and does not unwind.
+            unsafe {
+                arch::call_under(
+                    tp,
+                    (&raw const *m).cast_mut().cast(),
+                    catch_into_of(&here),
+                    (&raw mut here).cast(),
+                );
+            }
+        } else {
+            // The panic counter goes up and down on this one thread.
+            call.result = Some(unwind::catch(f));
+        }
     }
     debug_assert_eq!(NonNull::new(gp).map(G::gobuf), Some(from));
     // Outside sysmon may look at any moment: one of the two always says whose P it takes.

@@ -18,6 +18,10 @@ use std::ptr;
 /// below it; goroutines come back to exactly this place of the stack, and the
 /// thread is resumed when `schedule` returns its context.
 pub(crate) fn mstart(m: &'static M) {
+    m.g0.set(Gobuf {
+        tp: arch::thread_pointer(),
+        ..Gobuf::NONE
+    });
     tls::set_m(m);
     m.tid.store(os::thread_id(), Relaxed);
     m.cpu_clock.store(os::cpu_clock(), Relaxed);

@@ -52,7 +52,11 @@ pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
         if g.stack.get().is_none() && !bind(m.p(), gp) && !starved::bind_or_wait(m.p(), gp) {
             continue;
         }
-        let lockedm = g.lockedm.get();
+        let lockedm = if g.wired.get() == 0 {
+            ptr::null()
+        } else {
+            g.lockedm.get()
+        };
         let stays = if pinned::is_on() {
             pinned::moves_in(m, gp);
             return execute(m, gp, inherit);

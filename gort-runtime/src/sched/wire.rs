@@ -23,10 +23,12 @@ pub(crate) fn wire(m: &M, gp: NonNull<G>) {
     m.unlike_others.set(true);
 }
 
-/// Wires a goroutine that is about to park while it panics; true if it did.
+/// Wires a goroutine that is about to park while it panics, unless its thread-locals, in which std counts its
+/// panics, are its own; true if it did.
 #[inline]
 pub(crate) fn wire_if_panicking(m: &M, gp: NonNull<G>) -> bool {
-    let panicking = thread::panicking();
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs on this thread, which therefore owns it.
+    let panicking = thread::panicking() && !unsafe { gp.as_ref() }.has_own_thread_locals();
     if panicking {
         wire(m, gp);
     }

@@ -6,6 +6,7 @@
 //!  │ guard, ≥ GUARD      │ ≥ what was asked for          │ EXTRA         │
 //!  └─────────────────────┴───────────────────────────────┴───────────────┘
 //! ```
+//! (A stack with thread-locals of its own has these above, on pages of their own: `identity.rs`.)
 //! Both parts are whole pages, of 4 to 64 KiB: the kernel can guard and give back nothing
 //! less. A slot is as much larger than the stack as its guard and `EXTRA` are, so that
 //! whoever asks for N bytes can use N.

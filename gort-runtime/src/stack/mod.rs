@@ -13,18 +13,22 @@
 //! `layout.rs` says how large all this is, `map.rs` talks to the
 //! kernel, `pool.rs` keeps free slots, `trim.rs` gives back memory that nobody wants.
 
+mod identity;
 mod layout;
 mod map;
 mod overflow;
 mod pool;
+mod setxid;
 mod trim;
 
+pub(crate) use identity::ensure_possible as ensure_identities;
 pub(crate) use layout::MAX_INLINE;
 pub(crate) use map::map_region;
 pub(crate) use overflow::{AltStack, install as install_overflow_handler};
 pub(crate) use pool::{FreeStacks, give, reserve, reserved_bytes, take, unreserve, validate_size};
 pub(crate) use trim::Trimmer;
 
+use crate::base::stackkind::StackKind;
 use layout::Layout;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
@@ -39,34 +43,56 @@ pub(crate) const MIN_STACK: usize = 32 * 1024;
 /// The largest stack that can be asked for.
 pub(crate) const MAX_STACK: usize = 1 << 30;
 
+impl StackKind {
+    /// Bytes of stack that are promised.
+    fn size(self) -> usize {
+        1 << self.size_log2
+    }
+
+    /// Bytes of a whole slot.
+    fn slot(self) -> usize {
+        let identity = if self.own { identity::room() } else { 0 };
+        Layout::here().slot(self.size_log2) + identity
+    }
+}
+
 /// Where a goroutine's stack lies, if it has one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StackSlot {
     /// Where the first frame begins; null: there is none.
     top: *mut u8,
-    /// log2 of the stack that it is for, guard and extra not counted.
-    size_log2: u8,
-    /// Bytes above the top that are left unused, so that the first frames of neighbours share no cache set.
-    colour: u16,
+    /// Bytes from the top to the end of the slot: its colour (unused bytes, so that the first frames of
+    /// neighbours share no cache set), and below that its identity, if it has one.
+    above: u32,
+    kind: StackKind,
 }
 
 impl StackSlot {
-    /// No stack yet, or no more, of somebody who wants one of this size.
-    pub(crate) const fn none(size_log2: u8) -> Self {
+    /// No stack yet, or no more, of somebody who wants one of this kind.
+    pub(crate) const fn none(kind: StackKind) -> Self {
         Self {
             top: ptr::null_mut(),
-            size_log2,
-            colour: 0,
+            above: 0,
+            kind,
         }
     }
 
-    /// The slot of this size at `base`.
-    fn new(base: NonNull<u8>, size_log2: u8, colour: usize) -> Self {
-        let above_base = Layout::here().slot(size_log2) - colour;
+    /// The slot of this kind at `base`, as yet without an identity.
+    fn new(base: NonNull<u8>, kind: StackKind, colour: usize) -> Self {
         Self {
-            top: base.as_ptr().wrapping_add(above_base),
-            size_log2,
-            colour: colour as u16,
+            top: base.as_ptr().wrapping_add(kind.slot() - colour),
+            above: colour as u32,
+            kind,
+        }
+    }
+
+    /// The same slot with an identity, below which the first frame begins at `top`.
+    fn with_identity(self, top: NonNull<u8>) -> Self {
+        let top = top.as_ptr();
+        Self {
+            top,
+            above: self.above + (self.top.addr() - top.addr()) as u32,
+            kind: self.kind,
         }
     }
 
@@ -81,20 +107,21 @@ impl StackSlot {
         self.top
     }
 
+    /// The thread pointer that belongs to it, or null: whoever runs on it has that of the thread.
+    #[inline(always)]
+    pub(crate) fn thread_pointer(self) -> *mut u8 {
+        if self.kind.own {
+            // SAFETY: a slot with an identity has its thread pointer there (`identity.rs`).
+            unsafe { identity::thread_pointer(self.top) }
+        } else {
+            ptr::null_mut()
+        }
+    }
+
     /// Where the guard begins.
     fn base(self) -> *mut u8 {
-        let above_base = self.len() - usize::from(self.colour);
+        let above_base = self.kind.slot() - self.above as usize;
         self.top.wrapping_sub(above_base)
-    }
-
-    /// Bytes of stack that it promises.
-    fn size(self) -> usize {
-        1 << self.size_log2
-    }
-
-    /// Bytes of the whole slot.
-    fn len(self) -> usize {
-        Layout::here().slot(self.size_log2)
     }
 
     /// The addresses of the guard.
@@ -104,7 +131,7 @@ impl StackSlot {
     }
 
     #[inline(always)]
-    pub(crate) fn size_log2(self) -> u8 {
-        self.size_log2
+    pub(crate) fn kind(self) -> StackKind {
+        self.kind
     }
 }

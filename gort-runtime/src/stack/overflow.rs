@@ -121,7 +121,7 @@ fn report(g: &G) -> ! {
         bytes: [0; 1024],
         len: 0,
     };
-    let kib = g.stack.get().size() / 1024;
+    let kib = g.stack.get().kind().size() / 1024;
     // The text is longer than its room only if a path or name is absurdly long.
     drop(write_report(&mut text, g, kib));
     os::write_stderr(&text.bytes[..text.len]);

@@ -18,11 +18,13 @@
 //! All that are free may be kept by other Ps, or the kernel may refuse a guard. Then the goroutine
 //! waits for a stack (`sched/starved.rs`).
 
+use super::identity;
 use super::layout::{CACHE_LINE, COLOURS, Layout};
 use super::map;
 use super::{MAX_STACK, MIN_STACK, StackSlot};
 use crate::base::config;
 use crate::base::lock::{Lock, Rank};
+use crate::base::stackkind::StackKind;
 use std::cell::Cell;
 use std::io;
 use std::ptr::NonNull;
@@ -36,9 +38,15 @@ const FIRST_REGION: usize = 16 << 20;
 const LARGEST_REGION: usize = 1 << 30;
 
 const MIN_LOG2: usize = MIN_STACK.ilog2() as usize;
-const CLASSES: usize = MAX_STACK.ilog2() as usize - MIN_LOG2 + 1;
+const SIZES: usize = MAX_STACK.ilog2() as usize - MIN_LOG2 + 1;
 
-/// A mapping that is cut into slots of one size.
+/// The default kind before it is known: none.
+const UNKNOWN: StackKind = StackKind {
+    size_log2: 0,
+    own: false,
+};
+
+/// A mapping that is cut into slots of one kind.
 #[derive(Debug)]
 struct Region {
     base: NonNull<u8>,
@@ -48,14 +56,16 @@ struct Region {
     carved: usize,
 }
 
-/// All slots of one size.
+/// All slots of one kind.
 #[derive(Debug)]
 struct Class {
-    size_log2: u8,
+    kind: StackKind,
     /// Has room for all slots, so that giving one back allocates nothing.
     free: Vec<StackSlot>,
-    /// Free stacks of which nothing is committed; has room likewise.
+    /// Free stacks of which nothing is committed but an identity; has room likewise.
     trimmed: Vec<StackSlot>,
+    /// Slots that are still to get an identity; has room likewise.
+    bare: Vec<StackSlot>,
     /// The least that `free` held since somebody last looked: stacks that nobody wanted.
     low_water: usize,
     regions: Vec<Region>,
@@ -70,35 +80,43 @@ struct Class {
 // SAFETY: the pointers are to regions, which are never unmapped; whoever takes a slot out owns it.
 unsafe impl Send for Class {}
 
-static POOL: Lock<[Class; CLASSES]> = Lock::ranked(Rank::Stacks, {
+static POOL: Lock<[Class; 2 * SIZES]> = Lock::ranked(Rank::Stacks, {
     let mut classes = [const {
         Class {
-            size_log2: 0,
+            kind: StackKind {
+                size_log2: 0,
+                own: false,
+            },
             free: Vec::new(),
             trimmed: Vec::new(),
+            bare: Vec::new(),
             low_water: 0,
             regions: Vec::new(),
             carving: 0,
             slots: 0,
             reserved: 0,
         }
-    }; CLASSES];
+    }; 2 * SIZES];
     let mut i = 0;
-    while i < CLASSES {
-        classes[i].size_log2 = (MIN_LOG2 + i) as u8;
+    while i < 2 * SIZES {
+        classes[i].kind = StackKind {
+            size_log2: (MIN_LOG2 + i % SIZES) as u8,
+            own: i >= SIZES,
+        };
         i += 1;
     }
     classes
 });
 
-fn class(classes: &mut [Class; CLASSES], size_log2: u8) -> &mut Class {
-    &mut classes[usize::from(size_log2) - MIN_LOG2]
+fn class(classes: &mut [Class; 2 * SIZES], kind: StackKind) -> &mut Class {
+    let of_own = if kind.own { SIZES } else { 0 };
+    &mut classes[of_own + usize::from(kind.size_log2) - MIN_LOG2]
 }
 
 impl Class {
     /// Bytes from one slot to the next.
     fn stride(&self) -> usize {
-        Layout::here().slot(self.size_log2)
+        self.kind.slot()
     }
 
     /// Maps another region.
@@ -117,7 +135,7 @@ impl Class {
             carved: 0,
         });
         self.slots += slots;
-        for list in [&mut self.free, &mut self.trimmed] {
+        for list in [&mut self.free, &mut self.trimmed, &mut self.bare] {
             list.reserve(self.slots - list.len());
         }
         Ok(())
@@ -132,7 +150,7 @@ impl Class {
             self.grow()?;
         }
         let stride = self.stride();
-        let size_log2 = self.size_log2;
+        let kind = self.kind;
         let region = &mut self.regions[self.carving];
         // SAFETY: slot `carved` lies inside the mapping: it is less than `slots`, which fit.
         let base = unsafe { region.base.add(region.carved * stride) };
@@ -140,15 +158,27 @@ impl Class {
         unsafe { map::install_guard(base, Layout::here().guard())? };
         let colour = (region.carved % COLOURS) * CACHE_LINE;
         region.carved += 1;
-        Ok(StackSlot::new(base, size_log2, colour))
+        Ok(StackSlot::new(base, kind, colour))
     }
 
-    fn take(&mut self) -> io::Result<StackSlot> {
+    /// A free stack, or a new one, if that needs no identity.
+    fn take(&mut self) -> Option<StackSlot> {
         if let Some(stack) = self.free.pop() {
             self.low_water = self.low_water.min(self.free.len());
-            return Ok(stack);
+            return Some(stack);
         }
-        self.trimmed.pop().map_or_else(|| self.carve(), Ok)
+        self.trimmed.pop().or_else(|| {
+            if self.kind.own {
+                None
+            } else {
+                self.carve().ok()
+            }
+        })
+    }
+
+    /// A slot that is to get an identity.
+    fn take_bare(&mut self) -> io::Result<StackSlot> {
+        self.bare.pop().map_or_else(|| self.carve(), Ok)
     }
 
     /// Promises up to `n` stacks, at least one.
@@ -179,10 +209,10 @@ pub(crate) fn validate_size(bytes: usize) -> io::Result<u8> {
     Ok(bytes.max(MIN_STACK).next_power_of_two().ilog2() as u8)
 }
 
-/// The free stacks of one P, all of the default size, and what it may promise.
+/// The free stacks of one P, all of the default kind, and what it may promise.
 pub(crate) struct FreeStacks {
-    /// The default size, once it is known.
-    size_log2: Cell<u8>,
+    /// The default kind, once it is known.
+    kind: Cell<StackKind>,
     /// Reservations that nobody uses.
     reserved: Cell<u32>,
     len: Cell<u32>,
@@ -192,16 +222,16 @@ pub(crate) struct FreeStacks {
 impl FreeStacks {
     pub(crate) const fn new() -> Self {
         Self {
-            size_log2: Cell::new(0),
+            kind: Cell::new(UNKNOWN),
             reserved: Cell::new(0),
             len: Cell::new(0),
-            stacks: [const { Cell::new(StackSlot::none(0)) }; LOCAL_MAX as usize],
+            stacks: [const { Cell::new(StackSlot::none(UNKNOWN)) }; LOCAL_MAX as usize],
         }
     }
 
     #[inline(always)]
-    fn are(&self, size_log2: u8) -> bool {
-        self.size_log2.get() == size_log2
+    fn are(&self, kind: StackKind) -> bool {
+        self.kind.get() == kind
     }
 
     #[inline(always)]
@@ -214,9 +244,9 @@ impl FreeStacks {
     #[cold]
     fn refill(&self) {
         let mut pool = POOL.lock();
-        let class = class(&mut pool, self.size_log2.get());
+        let class = class(&mut pool, self.kind.get());
         for _ in 0..BATCH {
-            let Ok(stack) = class.take() else { break };
+            let Some(stack) = class.take() else { break };
             self.stacks[self.len.get() as usize].set(stack);
             self.len.set(self.len.get() + 1);
         }
@@ -226,7 +256,7 @@ impl FreeStacks {
     #[cold]
     fn give_back(&self, n: u32) {
         let mut pool = POOL.lock();
-        let class = class(&mut pool, self.size_log2.get());
+        let class = class(&mut pool, self.kind.get());
         let (n, len) = (n as usize, self.len.get() as usize);
         class.free.extend(self.stacks[..n].iter().map(Cell::get));
         for i in n..len {
@@ -246,61 +276,76 @@ impl FreeStacks {
     }
 }
 
-/// Promises a stack of this size, for an M that holds the P of `local`, or none.
+/// Promises a stack of this kind, for an M that holds the P of `local`, or none.
 #[inline]
-pub(crate) fn reserve(local: Option<&FreeStacks>, size_log2: u8) -> io::Result<()> {
+pub(crate) fn reserve(local: Option<&FreeStacks>, kind: StackKind) -> io::Result<()> {
     match local {
-        Some(local) if local.are(size_log2) && local.reserved.get() != 0 => {
+        Some(local) if local.are(kind) && local.reserved.get() != 0 => {
             local.reserved.set(local.reserved.get() - 1);
             Ok(())
         }
-        _ => reserve_slow(local, size_log2),
+        _ => reserve_slow(local, kind),
     }
 }
 
 #[cold]
-fn reserve_slow(local: Option<&FreeStacks>, size_log2: u8) -> io::Result<()> {
-    let local = local.filter(|_| size_log2 == config::get().stack_log2);
+fn reserve_slow(local: Option<&FreeStacks>, kind: StackKind) -> io::Result<()> {
+    if kind.own {
+        identity::ensure_possible();
+    }
+    let local = local.filter(|_| kind == config::get().stack);
     let n = if local.is_some() { BATCH } else { 1 };
-    let granted = class(&mut POOL.lock(), size_log2).reserve(n)?;
+    let granted = class(&mut POOL.lock(), kind).reserve(n)?;
     if let Some(local) = local {
-        local.size_log2.set(size_log2);
+        local.kind.set(kind);
         local.reserved.set(granted - 1);
     }
     Ok(())
 }
 
 /// Takes a promise back that was not made use of.
-pub(crate) fn unreserve(local: Option<&FreeStacks>, size_log2: u8) {
+pub(crate) fn unreserve(local: Option<&FreeStacks>, kind: StackKind) {
     match local {
-        Some(local) if local.are(size_log2) && local.reserved.get() < LOCAL_MAX => {
+        Some(local) if local.are(kind) && local.reserved.get() < LOCAL_MAX => {
             local.reserved.set(local.reserved.get() + 1);
         }
-        _ => class(&mut POOL.lock(), size_log2).reserved -= 1,
+        _ => class(&mut POOL.lock(), kind).reserved -= 1,
     }
 }
 
 /// Takes a stack that was reserved; `None`: there is none now.
 #[inline]
-pub(crate) fn take(local: &FreeStacks, size_log2: u8) -> Option<StackSlot> {
-    if local.are(size_log2)
+pub(crate) fn take(local: &FreeStacks, kind: StackKind) -> Option<StackSlot> {
+    if local.are(kind)
         && let Some(stack) = local.pop()
     {
         return Some(stack);
     }
-    take_slow(local, size_log2)
+    take_slow(local, kind)
 }
 
 #[cold]
-fn take_slow(local: &FreeStacks, size_log2: u8) -> Option<StackSlot> {
+fn take_slow(local: &FreeStacks, kind: StackKind) -> Option<StackSlot> {
     // A goroutine that a thread without a P has started may be the first here.
-    if size_log2 == config::get().stack_log2 {
-        local.size_log2.set(size_log2);
+    let free = if kind == config::get().stack {
+        local.kind.set(kind);
         local.refill();
         local.pop()
     } else {
-        class(&mut POOL.lock(), size_log2).take().ok()
+        class(&mut POOL.lock(), kind).take()
+    };
+    free.or_else(|| if kind.own { make_one(kind) } else { None })
+}
+
+/// A new stack with an identity. A thread is started for that, so the pool's lock is not held meanwhile.
+#[cold]
+fn make_one(kind: StackKind) -> Option<StackSlot> {
+    let bare = class(&mut POOL.lock(), kind).take_bare().ok()?;
+    let made = identity::add(bare);
+    if made.is_none() {
+        class(&mut POOL.lock(), kind).bare.push(bare);
     }
+    made
 }
 
 /// Gives back a stack and its reservation.
@@ -308,7 +353,7 @@ fn take_slow(local: &FreeStacks, size_log2: u8) -> Option<StackSlot> {
 pub(crate) fn give(local: Option<&FreeStacks>, stack: StackSlot) {
     match local {
         Some(local)
-            if local.are(stack.size_log2())
+            if local.are(stack.kind())
                 && local.len.get() < LOCAL_MAX
                 && local.reserved.get() < LOCAL_MAX =>
         {
@@ -322,14 +367,14 @@ pub(crate) fn give(local: Option<&FreeStacks>, stack: StackSlot) {
 
 #[cold]
 fn give_slow(local: Option<&FreeStacks>, stack: StackSlot) {
-    let local = local.filter(|local| local.are(stack.size_log2()));
+    let local = local.filter(|local| local.are(stack.kind()));
     if let Some(local) = local
         && local.len.get() == LOCAL_MAX
     {
         local.give_back(BATCH);
     }
     let mut pool = POOL.lock();
-    let class = class(&mut pool, stack.size_log2());
+    let class = class(&mut pool, stack.kind());
     class.free.push(stack);
     class.reserved -= 1;
     if let Some(local) = local
@@ -363,9 +408,7 @@ pub(super) fn any_untrimmed() -> bool {
 /// Gives back stacks that `take_unwanted` took out.
 pub(super) fn put_trimmed(stacks: &[StackSlot]) {
     if let Some(first) = stacks.first() {
-        class(&mut POOL.lock(), first.size_log2())
-            .trimmed
-            .extend(stacks);
+        class(&mut POOL.lock(), first.kind()).trimmed.extend(stacks);
     }
 }
 

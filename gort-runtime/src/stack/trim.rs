@@ -48,6 +48,13 @@ fn trim(stack: StackSlot) {
     let Some(base) = NonNull::new(stack.base()) else {
         return;
     };
-    // SAFETY: from above the guard to the end of a slot of ours that nobody uses.
-    unsafe { os::give_back_pages(base.add(layout.guard()), stack.len() - layout.guard()) };
+    let page = os::page_size();
+    let len = if stack.kind().own {
+        // The page on which its first frame begins is perhaps the lowest one of its identity.
+        stack.top().addr() / page * page - (base.addr().get() + layout.guard())
+    } else {
+        stack.kind().slot() - layout.guard()
+    };
+    // SAFETY: from above the guard to the end, or to the identity, of a slot of ours that nobody uses.
+    unsafe { os::give_back_pages(base.add(layout.guard()), len) };
 }

@@ -110,7 +110,7 @@ impl<T> Switchboard<T> {
     /// Runs `test` with a context that is about to run `entry(board)`, and returns the
     /// board. That context is dropped wherever it is: it must hold nothing.
     fn run(entry: EntryFn, data: T, test: impl FnOnce(*mut Self)) -> Box<Self> {
-        let gobuf = |sp| Gobuf { sp };
+        let gobuf = |sp| Gobuf { sp, ..Gobuf::NONE };
         let mut g0_stack = Stack::new();
         let mut there_stack = Stack::new();
         let top = there_stack.top();

@@ -31,6 +31,7 @@ use crate::arch::Gobuf;
 use crate::base::config::{CONFIG, Config, Migration};
 use crate::base::note::{Asleep, next_call};
 use crate::base::prim::Ordering::Relaxed;
+use crate::base::stackkind::StackKind;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::gstatus::GStatus;
@@ -64,7 +65,10 @@ unsafe impl Sync for Model {}
 impl Model {
     fn new(procs: u32, migration: Migration) -> Self {
         let config = Config {
-            stack_log2: 0,
+            stack: StackKind {
+                size_log2: 0,
+                own: false,
+            },
             migration,
             abort_on_panic: false,
         };
