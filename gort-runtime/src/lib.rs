@@ -17,7 +17,7 @@
 //! sched/    run find due steal                 what runs next: the loop · places to look · timers · other Ps
 //! sched/    submit stop hand newm thread mstart  submitting work · sleeping · giving Ps to Ms · their threads
 //! sched/    inside g0call wire wired           entering and leaving the runtime · calls on g0 · wired Ms
-//! sched/    migrate pinned turn                whether goroutines change threads
+//! sched/    migrate                            who changes threads each time it runs
 //! sched/    retire hold starved                surplus Ps · putting on hold · who waits for a stack
 //! sched/    state idle allp held found         global queue, idle lists · who looks, wakes · all Ps · who is on hold
 //! sched/    sysmonsleep                        when sysmon is woken
@@ -30,7 +30,7 @@
 //! proc/     g m p tls stats bind               goroutine · thread · processor · who runs here · counts · getting a stack
 //! proc/     gstatus ownership                  who owns a goroutine, a P
 //! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
-//! proc/     runq gqueue home waitreason        where goroutines queue · what they wait for
+//! proc/     runq gqueue waitreason             where goroutines queue · what they wait for
 //! base/     lock lockrank note barrier         what blocks a thread · fences
 //! base/     config stackkind debug shown throw prim  settings · pointers to look at · ways to fail · atomics, or loom's
 //! os/ arch/                                    the kernel · the processor

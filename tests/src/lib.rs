@@ -91,14 +91,6 @@ pub fn always_migrates() -> bool {
     env::var("GORT_DEBUG").is_ok_and(|options| options.contains("migrate=always"))
 }
 
-/// Whether `GORT_DEBUG` has started goroutines stay on their threads: then one that computes or
-/// blocks keeps those that started on the same thread from running, a thread lives on for them,
-/// and they see its `panicking()`.
-#[must_use]
-pub fn never_migrates() -> bool {
-    env::var("GORT_DEBUG").is_ok_and(|options| options.contains("migrate=never"))
-}
-
 /// What a process said and how it ended.
 #[derive(Debug)]
 pub struct Ended {

@@ -5,7 +5,7 @@
 
 use gort::prelude::*;
 use gort::time::sleep;
-use gort_tests::{never_migrates, role, run_child};
+use gort_tests::{role, run_child};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -108,10 +108,6 @@ fn quietest(burst: impl Fn() -> Duration) -> Duration {
 }
 
 fn on_one_p(test: &'static str, body: fn()) {
-    if never_migrates() {
-        // Goroutines that have started on a thread that blocks wait for it.
-        return;
-    }
     if role().is_some() {
         return gort::runtime::run(body);
     }

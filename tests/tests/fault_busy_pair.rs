@@ -6,7 +6,7 @@
 use gort::prelude::*;
 use gort::runtime::max_procs;
 use gort::sync::Mutex;
-use gort_tests::{claims, never_migrates, settle};
+use gort_tests::{claims, settle};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -63,10 +63,6 @@ impl BusyPair {
 
 claims! {
     fn goroutines_back_from_blocking_calls_run_together() {
-        if never_migrates() {
-            // Main may be at home on a thread in such a call.
-            return;
-        }
         for _ in tries() {
             let rounds = Arc::new(AtomicUsize::new(0));
             let (tx, rx) = unbounded();

@@ -9,7 +9,7 @@
 use gort::prelude::*;
 use gort::runtime::max_procs;
 use gort::time::sleep;
-use gort_tests::{never_migrates, role, run_child};
+use gort_tests::{role, run_child};
 use std::env;
 use std::fs;
 use std::hint::spin_loop;
@@ -146,10 +146,6 @@ fn newcomers_beside(endless: usize) -> Outcome {
 /// Runs `body` as the main goroutine of processes with 1 and 2 Ps. More than the machine has
 /// cores would measure how the kernel shares them out.
 fn on_1_and_2_procs(test: &'static str, body: fn()) {
-    if never_migrates() {
-        // Newcomers stay on the threads of those that compute.
-        return;
-    }
     if role().is_some() {
         return gort::runtime::run(body);
     }

@@ -7,7 +7,7 @@ use gort::channel::Select;
 use gort::prelude::*;
 use gort::time::sleep;
 use gort::{blocking, lock_os_thread, on_system_stack};
-use gort_tests::{Counted, claims, never_migrates, settle};
+use gort_tests::{Counted, claims, settle};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -165,10 +165,6 @@ claims! {
     }
 
     fn a_long_call_on_the_system_stack_does_not_stop_the_others() {
-        if never_migrates() {
-            // The ticker may have started on the thread that the call keeps.
-            return;
-        }
         let ticks = ticks_beside(|| on_system_stack(|| compute(Duration::from_millis(300))));
         assert!(ticks >= 20, "{ticks} ticks");
         let ticks = ticks_beside(|| {

@@ -5,7 +5,7 @@
 use gort::prelude::*;
 use gort::runtime::max_procs;
 use gort::time::{Ticker, after_func, sleep, sleep_until};
-use gort_tests::{claims, never_migrates};
+use gort_tests::claims;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -68,16 +68,8 @@ fn assert_soon(late: &[Duration], round: Duration) {
     );
 }
 
-/// Whether who is woken stays with a thread that another keeps: then these promises are not made.
-fn opts_out() -> bool {
-    never_migrates() && max_procs() > 1
-}
-
 claims! {
     fn ticks_come_in_time_beside_goroutines_that_compute() {
-        if opts_out() {
-            return;
-        }
         let crowd = Crowd::start();
         let start = Instant::now();
         let ticker = Ticker::new(ms(10));
@@ -91,10 +83,6 @@ claims! {
     }
 
     fn all_who_sleep_until_the_same_time_come_in_time() {
-        if never_migrates() {
-            // At home only the last of them goes ahead of those who queue there.
-            return;
-        }
         let crowd = Crowd::start();
         let start = Instant::now();
         let late: Vec<_> = (0..10).map(|_| {
@@ -116,9 +104,6 @@ claims! {
     }
 
     fn functions_are_called_in_time_beside_goroutines_that_compute() {
-        if opts_out() {
-            return;
-        }
         let (tx, rx) = unbounded();
         let crowd = Crowd::start();
         // From a plain thread: nobody has to have a turn in order to arm the next.

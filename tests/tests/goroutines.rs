@@ -5,7 +5,7 @@ use gort::__macro::defer;
 use gort::prelude::*;
 use gort::runtime::{GoroutineState, WaitReason, goroutines, max_procs, num_goroutines};
 use gort::{Builder, current};
-use gort_tests::{Counted, claims, never_migrates, resident_bytes, role, run_child, settle};
+use gort_tests::{Counted, claims, resident_bytes, role, run_child, settle};
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::hint;
@@ -377,9 +377,6 @@ claims! {
 
     // RU15
     fn catch_unwind_works_around_parks_and_in_destructors() {
-        if never_migrates() {
-            return;
-        }
         struct ParksInDrop<'a>(&'a Cell<usize>);
         impl Drop for ParksInDrop<'_> {
             fn drop(&mut self) {

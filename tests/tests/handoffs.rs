@@ -7,7 +7,7 @@
 use gort::net::{TcpListener, TcpStream};
 use gort::prelude::*;
 use gort::runtime::{max_procs, metrics, set_max_procs};
-use gort_tests::{always_migrates, claims, never_migrates};
+use gort_tests::{always_migrates, claims};
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -55,7 +55,7 @@ fn gets_on_unaided(round: impl Fn()) {
 /// Checks that with one P whoever `start` starts gets it soon from a goroutine that computes: not only after the
 /// 100 ms after which it is taken also if nobody seems to wait.
 fn gets_the_p_soon(start: impl Fn(Arc<AtomicBool>)) {
-    if max_procs() > 1 || never_migrates() {
+    if max_procs() > 1 {
         return;
     }
     let soon = (0..50).filter(|_| {
@@ -106,7 +106,7 @@ claims! {
     }
 
     fn a_sleeper_wakes_on_another_p_than_that_of_a_goroutine_that_computes() {
-        if max_procs() == 1 || never_migrates() {
+        if max_procs() == 1 {
             return;
         }
         gets_on_unaided(|| {
@@ -124,7 +124,7 @@ claims! {
 
     // One event makes both ready, and the thread that polled is the only one awake.
     fn goroutines_that_the_network_makes_ready_together_find_a_thread_each() {
-        if max_procs() == 1 || never_migrates() {
+        if max_procs() == 1 {
             return;
         }
         gets_on_unaided(|| {
@@ -277,7 +277,7 @@ claims! {
     }
 
     fn a_p_that_goes_is_taken_from_a_goroutine_that_computes() {
-        if max_procs() > 1 || never_migrates() {
+        if max_procs() > 1 {
             return;
         }
         let soon = (0..50).filter(|_| {
@@ -304,7 +304,7 @@ claims! {
 
     // Long before its time slice is over: so whoever waits gets on.
     fn a_p_is_soon_taken_from_a_goroutine_whose_thread_sleeps() {
-        if max_procs() > 1 || never_migrates() {
+        if max_procs() > 1 {
             return;
         }
         let stop = Arc::new(AtomicBool::new(false));

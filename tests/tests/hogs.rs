@@ -6,7 +6,7 @@ use gort::prelude::*;
 use gort::runtime::max_procs;
 use gort::time::sleep;
 use gort::{blocking, lock_os_thread};
-use gort_tests::{claims, never_migrates, settle};
+use gort_tests::{claims, settle};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -48,9 +48,6 @@ fn hogs(f: fn()) -> (Arc<AtomicBool>, Vec<JoinHandle<()>>) {
 claims! {
     // SC11
     fn goroutines_that_compute_for_ever_do_not_stop_the_others() {
-        if never_migrates() {
-            return;
-        }
         let (stop, all) = hogs(std::hint::spin_loop);
         for _ in 0..20 {
             sleep(Duration::from_millis(1));
@@ -64,9 +61,6 @@ claims! {
 
     // SC11
     fn goroutines_that_block_without_announcing_it_do_not_stop_the_others() {
-        if never_migrates() {
-            return;
-        }
         let (stop, all) = hogs(|| thread::sleep(Duration::from_millis(50)));
         for _ in 0..20 {
             sleep(Duration::from_millis(1));
@@ -77,9 +71,6 @@ claims! {
 
     // SC12
     fn goroutines_that_wait_for_each_other_without_telling_the_runtime_take_turns() {
-        if never_migrates() {
-            return;
-        }
         #[inline(never)]
         fn is(turn: &AtomicUsize, wanted: usize) -> bool {
             turn.load(SeqCst) == wanted
@@ -247,9 +238,6 @@ claims! {
 
     // LT04
     fn a_goroutine_that_ends_locked_takes_its_thread_with_it() {
-        if never_migrates() {
-            return;
-        }
         let id = spawn(|| {
             let _never_unlocked = std::mem::ManuallyDrop::new(lock_os_thread());
             thread_id()
@@ -317,40 +305,4 @@ claims! {
         assert!(matches!(exited, Err(JoinError::Exited)));
         assert!(ended.load(SeqCst));
     }
-}
-
-/// Goroutines that stay on their threads keep these alive, also when they have been idle for longer than others may.
-#[test]
-fn threads_where_goroutines_belong_do_not_end() {
-    const TEST: &str = concat!(
-        module_path!(),
-        "::threads_where_goroutines_belong_do_not_end"
-    );
-    if gort_tests::role().is_some() {
-        gort::runtime::run(|| {
-            let (release, rx) = bounded::<()>(0);
-            let all: Vec<_> = (0..20)
-                .map(|_| {
-                    go!(clone [rx]; {
-                        // So that each has a thread.
-                        blocking(|| thread::sleep(Duration::from_millis(200)));
-                        rx.recv().unwrap_err();
-                    })
-                })
-                .collect();
-            sleep(Duration::from_secs(7));
-            drop(release);
-            all.into_iter().for_each(|one| one.join().unwrap());
-        });
-        return;
-    }
-    let ended = gort_tests::run_child(
-        TEST,
-        "body",
-        &[("GORT_MAXPROCS", "2"), ("GORT_DEBUG", "migrate=never")],
-    );
-    assert!(
-        ended.status.success() && ended.stdout.contains("1 passed"),
-        "{ended:?}"
-    );
 }

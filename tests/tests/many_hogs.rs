@@ -5,7 +5,7 @@
 use gort::prelude::*;
 use gort::runtime::max_procs;
 use gort::time::sleep;
-use gort_tests::{claims, never_migrates};
+use gort_tests::claims;
 use std::fs;
 use std::hint::spin_loop;
 use std::sync::Arc;
@@ -40,9 +40,6 @@ fn hogs(n: usize) -> (Arc<AtomicBool>, Arc<AtomicUsize>, Vec<JoinHandle<()>>) {
 claims! {
     // SC11
     fn a_thousand_hogs_leave_a_ticker_usable_and_do_not_get_a_thread_each() {
-        if never_migrates() {
-            return;
-        }
         // It has slept once before the hogs come: it is known not to be one.
         sleep(Duration::from_millis(1));
         let (stop, started, all) = hogs(1_000);
@@ -60,9 +57,6 @@ claims! {
 
     // SC11
     fn innocent_newcomers_get_their_turn_among_hogs() {
-        if never_migrates() {
-            return;
-        }
         sleep(Duration::from_millis(1));
         let (stop, _, all) = hogs(8 * max_procs());
         let newcomers: Vec<_> = (0..100).map(|i| spawn(move || i)).collect();
@@ -94,9 +88,6 @@ claims! {
 
     // SC11
     fn endless_ones_that_come_one_after_another_do_not_get_a_thread_each() {
-        if never_migrates() {
-            return;
-        }
         sleep(Duration::from_millis(1));
         let all: Vec<_> = (0..100)
             .map(|_| {
@@ -115,9 +106,6 @@ claims! {
 
     // SC12: those that have computed, those that have slept, and those that were to do so.
     fn threads_that_nobody_needs_any_more_go() {
-        if never_migrates() {
-            return;
-        }
         sleep(Duration::from_millis(1));
         let (stop, _, all) = hogs(4 * max_procs());
         let asleep: Vec<_> = (0..60)

@@ -5,7 +5,7 @@ use gort::net::{Shutdown, TcpListener, TcpStream};
 use gort::prelude::*;
 use gort::runtime::WaitReason;
 use gort::time::sleep;
-use gort_tests::{Random, always_migrates, claims, never_migrates, parked, seed, waiting};
+use gort_tests::{Random, always_migrates, claims, parked, seed, waiting};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -137,9 +137,6 @@ claims! {
     }
 
     fn connections_get_on_beside_goroutines_that_compute() {
-        if never_migrates() {
-            return;
-        }
         let (_listener, addr) = echo_server();
         let stop = Arc::new(AtomicBool::new(false));
         for _ in 0..2 {

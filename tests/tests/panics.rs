@@ -5,7 +5,7 @@ use gort::__macro::defer;
 use gort::prelude::*;
 use gort::recover;
 use gort::runtime::{max_procs, metrics};
-use gort_tests::{Counted, claims, never_migrates, settle};
+use gort_tests::{Counted, claims, settle};
 use std::any::Any;
 use std::hint;
 use std::panic::{catch_unwind, resume_unwind};
@@ -372,9 +372,6 @@ claims! {
 
     // PA28
     fn goroutines_that_park_while_they_unwind_do_not_confuse_each_other() {
-        if never_migrates() {
-            return;
-        }
         for _ in 0..20 {
             let (release, parked) = bounded::<()>(0);
             let a = spawn(move || {
@@ -405,9 +402,6 @@ claims! {
 
     // PA28: many at once, in every state.
     fn many_goroutines_unwind_at_once() {
-        if never_migrates() {
-            return;
-        }
         let unrelated = spawn(|| {
             for _ in 0..200 {
                 assert!(!thread::panicking());
@@ -441,9 +435,6 @@ claims! {
 
     // PA28: whoever comes back from a blocking call and finds every P taken waits for one on its own thread.
     fn goroutines_that_wait_for_a_p_while_they_unwind_do_not_confuse_others() {
-        if never_migrates() {
-            return;
-        }
         let stop = Arc::new(AtomicBool::new(false));
         let wrong = Arc::new(AtomicUsize::new(0));
         let busy: Vec<_> = (0..2 * max_procs())

@@ -5,7 +5,7 @@
 use gort::prelude::*;
 use gort::runtime::{max_procs, metrics, num_goroutines, set_max_procs};
 use gort::time::{after_func, sleep};
-use gort_tests::{Random, always_migrates, claims, never_migrates, run_child, seed};
+use gort_tests::{Random, always_migrates, claims, run_child, seed};
 use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -79,9 +79,6 @@ claims! {
 
     // SC18: what they have armed there starts a goroutine.
     fn functions_of_a_p_that_goes_are_called_nevertheless() {
-        if never_migrates() {
-            return;
-        }
         set_max_procs(8);
         let here = Arc::new(AtomicUsize::new(0));
         let calls = Arc::new(AtomicUsize::new(0));
@@ -107,9 +104,6 @@ claims! {
 
     // SC18
     fn sleepers_of_a_p_that_goes_wake_up_nevertheless() {
-        if never_migrates() {
-            return;
-        }
         set_max_procs(8);
         // Each starts on a P of its own, and sleeps there.
         let here = Arc::new(AtomicUsize::new(0));
@@ -195,7 +189,7 @@ claims! {
     // SC18: a P that goes is given up by whoever runs on it and enters the runtime.
     fn goroutines_that_yield_do_not_keep_a_p_that_goes() {
         const PS: usize = 4;
-        if always_migrates() || never_migrates() {
+        if always_migrates() {
             return;
         }
         let stop = Arc::new(AtomicBool::new(false));
@@ -228,9 +222,6 @@ claims! {
 
     // SC18
     fn goroutines_that_compute_do_not_keep_a_p_that_goes() {
-        if never_migrates() {
-            return;
-        }
         set_max_procs(4);
         let stop = Arc::new(AtomicBool::new(false));
         let all: Vec<_> = (0..4)

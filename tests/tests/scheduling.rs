@@ -6,7 +6,7 @@ use gort::channel::{TryRecvError, after};
 use gort::prelude::*;
 use gort::runtime::max_procs;
 use gort::time::sleep;
-use gort_tests::{always_migrates, claims, never_migrates, settle};
+use gort_tests::{always_migrates, claims, settle};
 use std::collections::HashMap;
 use std::hint;
 use std::sync::Arc;
@@ -256,7 +256,7 @@ claims! {
     // SC06: nor do goroutines that wake each other, and never leave the local queue empty, those in the global one.
     fn a_goroutine_that_a_plain_thread_wakes_gets_its_turn_among_many_that_wake_each_other() {
         const MEMBERS: usize = 40;
-        if max_procs() > 1 || always_migrates() || never_migrates() {
+        if max_procs() > 1 || always_migrates() {
             return;
         }
         let (woken, late) = bounded(0);
@@ -387,10 +387,8 @@ claims! {
 
     // SC10
     fn a_pair_with_long_jobs_and_one_with_short_jobs_get_comparable_time() {
-        if max_procs() > 1 || always_migrates() || never_migrates() {
-            // With a thread switch a job the short ones do little else. And where goroutines stay on
-            // their threads, one that the kernel keeps off the cores loses its P in each job, long or
-            // short: then turns are of one job each.
+        if max_procs() > 1 || always_migrates() {
+            // With a thread switch a job the short ones do little else.
             return;
         }
         let attempt = || {
@@ -416,7 +414,7 @@ claims! {
 
     // SC09: nor does it hand on the P all the time.
     fn a_ping_pong_pair_may_use_its_time_slice() {
-        if max_procs() > 1 || always_migrates() || never_migrates() {
+        if max_procs() > 1 || always_migrates() {
             return;
         }
         let exchanges = Arc::new(AtomicUsize::new(0));
@@ -458,7 +456,7 @@ claims! {
 
     // SC10: the monitor ends a time slice of long jobs. Left to itself a pair looks at the clock every 16 of them.
     fn a_pair_with_long_jobs_does_not_do_many_in_one_time_slice() {
-        if max_procs() > 1 || always_migrates() || never_migrates() {
+        if max_procs() > 1 || always_migrates() {
             return;
         }
         let jobs = Arc::new(AtomicUsize::new(0));

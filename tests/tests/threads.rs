@@ -5,7 +5,7 @@ use gort::prelude::*;
 use gort::runtime::{max_procs, own_thread_locals, set_max_procs};
 use gort::time::sleep;
 use gort::{blocking, current, lock_os_thread};
-use gort_tests::{claims, never_migrates, role, run_child, settle};
+use gort_tests::{claims, role, run_child, settle};
 use std::cell::Cell;
 use std::fs;
 use std::io::{self, Write};
@@ -120,10 +120,6 @@ claims! {
 
     // LT06
     fn what_a_locked_goroutine_does_to_its_thread_reaches_no_other_thread() {
-        if never_migrates() {
-            // The thread lives on for those that started on it.
-            return;
-        }
         let before = thread_state();
         assert!(!before.0);
         let locked = spawn(|| {
@@ -224,8 +220,8 @@ claims! {
         let thread = thread::spawn(move || AT_EXIT.set(Some(at_exit)));
         blocking(|| thread.join().unwrap());
         assert_eq!(ran.load(SeqCst), 1);
-        if never_migrates() || own_thread_locals() {
-            // The thread would live on; the goroutine's thread-locals do.
+        if own_thread_locals() {
+            // It ends with the goroutine, whose thread-locals live on.
             return;
         }
         // One of the runtime's, which ends with the goroutine that is locked to it.
@@ -243,9 +239,6 @@ claims! {
     // RU14: a guard of std's mutex belongs to its thread, so its holder locks that. The others
     // block their threads and lose their Ps.
     fn a_std_mutex_held_across_a_wait_by_a_locked_goroutine_lets_the_others_run() {
-        if never_migrates() {
-            return;
-        }
         let mutex = Arc::new(std::sync::Mutex::new(0));
         let all: Vec<_> = (0..4)
             .map(|_| {
@@ -343,10 +336,6 @@ fn more_locked_goroutines_than_there_can_be_threads_is_a_clear_error() {
         "::more_locked_goroutines_than_there_can_be_threads_is_a_clear_error"
     );
     if role().is_none() {
-        if never_migrates() {
-            // Those that started on one thread share it.
-            return;
-        }
         for procs in ["1", "2", "8"] {
             let ended = run_child(NAME, "main", &[("GORT_MAXPROCS", procs)]);
             assert_eq!(ended.status.code(), Some(2), "{ended:?}");
@@ -440,9 +429,6 @@ fn the_lock_of_stdout_held_across_a_wait_by_locked_goroutines_gives_whole_lines(
         "::the_lock_of_stdout_held_across_a_wait_by_locked_goroutines_gives_whole_lines"
     );
     if role().is_none() {
-        if never_migrates() {
-            return;
-        }
         for procs in ["1", "2", "8"] {
             let ended = run_child(NAME, "main", &[("GORT_MAXPROCS", procs)]);
             assert!(ended.status.success(), "{ended:?}");

@@ -20,7 +20,6 @@ use crate::api::start::{MAX_PROCS, ensure_started};
 use crate::base::prim::{Ordering::SeqCst, fence};
 use crate::sched::state::SCHED;
 use crate::sched::submit::wakep;
-use crate::sched::turn::serve_wanting;
 
 /// Sets how many goroutines run at the same time, and returns what it was; 0 only asks, and
 /// more than 1,024 counts as 1,024. Go's `runtime.GOMAXPROCS(n)`.
@@ -47,6 +46,5 @@ pub fn set_max_procs(n: usize) -> usize {
     // Ps that are idle from now on were not when somebody submitted work.
     fence(SeqCst);
     wakep();
-    serve_wanting();
     old as usize
 }

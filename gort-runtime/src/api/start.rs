@@ -71,7 +71,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
                 size_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
                 own,
             },
-            migration: debug.migration,
+            always_migrates: debug.always_migrates,
             abort_on_panic,
         }
     })

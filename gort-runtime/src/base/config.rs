@@ -7,28 +7,13 @@ use crate::os;
 use std::env;
 use std::sync::OnceLock;
 
-/// Whether a goroutine that has started may run on another thread: `GORT_DEBUG=migrate=…`.
-///
-/// `sched/migrate.rs` decides by it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Migration {
-    /// Each time it runs, so that tests find whoever holds something of a thread's
-    /// across a call that parks.
-    Always,
-    /// When it is stolen, or its P has changed hands.
-    #[default]
-    Normal,
-    /// Not at all once it has started.
-    Never,
-}
-
 /// Settings that hold for the life of the process.
 #[derive(Debug)]
 pub(crate) struct Config {
     /// What stacks goroutines have that ask for nothing else.
     pub(crate) stack: StackKind,
-    /// Whether started goroutines may change threads.
-    pub(crate) migration: Migration,
+    /// A goroutine changes threads each time it runs (`sched/migrate.rs`).
+    pub(crate) always_migrates: bool,
     /// `GORT_PANIC=abort`: a panic that reaches a goroutine's root ends the process.
     pub(crate) abort_on_panic: bool,
 }

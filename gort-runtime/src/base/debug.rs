@@ -2,7 +2,6 @@
 //!
 //! To add one: a field in [`Options`] and a row in [`KNOWN`].
 
-use crate::base::config::Migration;
 use crate::os;
 use std::collections::hash_map::RandomState;
 use std::env;
@@ -18,7 +17,8 @@ pub(crate) struct Options {
     pub(crate) scheddetail: bool,
     /// What the Ps' random generators start from; [`seed`] gives one in any case.
     pub(crate) seed: Option<u64>,
-    pub(crate) migration: Migration,
+    /// A goroutine changes threads each time it runs.
+    pub(crate) always_migrates: bool,
     /// Dumps show the stacks of parked goroutines.
     pub(crate) backtrace: bool,
     /// Guards as on kernels before Linux 6.13.
@@ -56,8 +56,8 @@ const KNOWN: &[Known] = &[
     },
     Known {
         name: "migrate",
-        value: "always|normal|never",
-        set: |to, text| store(&mut to.migration, migration(text)),
+        value: "always|normal",
+        set: |to, text| store(&mut to.always_migrates, always(text)),
     },
     Known {
         name: "backtrace",
@@ -139,11 +139,10 @@ fn switch(text: &str) -> Option<bool> {
     }
 }
 
-fn migration(text: &str) -> Option<Migration> {
+fn always(text: &str) -> Option<bool> {
     match text {
-        "always" => Some(Migration::Always),
-        "normal" => Some(Migration::Normal),
-        "never" => Some(Migration::Never),
+        "always" => Some(true),
+        "normal" => Some(false),
         _ => None,
     }
 }
@@ -164,7 +163,7 @@ mod tests {
                 schedtrace: 1000,
                 scheddetail: true,
                 seed: Some(7),
-                migration: Migration::Always,
+                always_migrates: true,
                 backtrace: true,
                 mprotect_guards: true,
                 no_membarrier: true,

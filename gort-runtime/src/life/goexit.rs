@@ -19,7 +19,6 @@ use crate::proc::m::{M, OnG0};
 use crate::proc::p::P;
 use crate::proc::tls;
 use crate::sched::inside::Inside;
-use crate::sched::pinned;
 use crate::sched::run::{leave_thread, schedule};
 use crate::sched::starved;
 use crate::sched::state::SCHED;
@@ -152,7 +151,6 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
         starved::feed(m.held_p());
     }
     let wired = wire::end(m, g);
-    pinned::moved_out(m);
     // Before anyone can know of the end: a goroutine that was joined is not counted.
     match m.held_p() {
         Some(p) => p.count_ended(),

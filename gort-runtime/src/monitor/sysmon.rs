@@ -333,7 +333,6 @@ fn has_work(p: &P, now: u64) -> bool {
     let timer = p.timers.next();
     !p.runq.is_empty()
         || SCHED.is_surplus(p)
-        || SCHED.wanted.load(Relaxed)
         || starved::is_any()
         || (timer != 0 && timer <= now)
         || (SCHED.global_has_work() && SCHED.idle.npidle() == 0)

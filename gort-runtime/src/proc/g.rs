@@ -30,7 +30,7 @@
 //! | `class`, `slab` | `record/slab.rs`, when the record is cut | whoever owns the record |
 //! | `join` | see `join.rs` | |
 //! | `watchers` | under a lock, see `ending.rs` | |
-//! | `last_m` | the spawner; the M that has taken it out of a queue | the same, and its waker |
+//! | `last_m` | the spawner; the M that has taken it out of a queue | the same |
 //! | `lockedm`, `wired`, `exits`, `panicked`, `unwinding` | the goroutine while running; `goexit0` | the M that has taken it out of a queue |
 //! | `packet` | the spawner | the goroutine; then its handle (`join.rs`, invariant 1) |
 //! | `name`, `named` | the spawner; whoever frees the record | anyone, under `name`'s lock; the same |
@@ -116,8 +116,7 @@ pub(crate) struct G {
     // The rest.
     /// Selects that wait for its end.
     pub(crate) watchers: Cell<*const Watcher>,
-    /// The M that ran it last, where goroutines are made to migrate; the one on which it has
-    /// started, where they may not. Otherwise null.
+    /// The M that ran it last, where goroutines are made to migrate. Otherwise null.
     pub(crate) last_m: Cell<*const M>,
     pub(crate) first: Cell<Option<FirstFrame>>,
     id: AtomicU64,

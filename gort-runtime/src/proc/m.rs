@@ -14,7 +14,6 @@
 //! | `unlike_others` | whoever starts the M's thread, before that; then its own thread | |
 //! | `idle`, `idle_next` | under the scheduler's lock | the same |
 //! | `polls` | under the scheduler's lock | whoever wakes it; atomic |
-//! | `home` | see `home.rs` | |
 //! | `note`, `ownership` | atomics: see `note.rs`, `ownership.rs` | |
 //! | `id`, `all_next` | `leak`, before the M is in the list of all | anyone |
 //!
@@ -43,7 +42,6 @@ use crate::base::prim::{
 use crate::base::shown::Shown;
 use crate::os;
 use crate::proc::g::G;
-use crate::proc::home::Home;
 use crate::proc::ownership::Ownership;
 use crate::proc::p::P;
 use std::cell::Cell;
@@ -98,8 +96,6 @@ pub(crate) struct M {
     pub(crate) nextg: Cell<*mut G>,
     /// It runs in the time slice of the one before.
     pub(crate) nextg_inherits: Cell<bool>,
-    /// Goroutines that stay on this thread (`migrate=never`).
-    pub(crate) home: Home,
     pub(crate) note: Note,
     /// In the idle list.
     pub(crate) idle: Cell<bool>,
@@ -147,7 +143,6 @@ impl M {
             nextp: Cell::new(ptr::null()),
             nextg: Cell::new(ptr::null_mut()),
             nextg_inherits: Cell::new(false),
-            home: Home::new(),
             note: Note::new(),
             idle: Cell::new(false),
             polls: AtomicBool::new(false),

@@ -6,7 +6,6 @@ pub(crate) mod bind;
 pub(crate) mod g;
 pub(crate) mod gqueue;
 pub(crate) mod gstatus;
-pub(crate) mod home;
 pub(crate) mod m;
 pub(crate) mod ownership;
 pub(crate) mod p;

@@ -38,8 +38,7 @@ pub struct Metrics {
     pub goroutines: usize,
     /// Goroutines on a thread: they compute, or make a call that blocks the thread.
     pub running: usize,
-    /// Goroutines that could run and wait for their turn: all queues together. With
-    /// `migrate=never` those that have started count as waiting.
+    /// Goroutines that could run and wait for their turn: all queues together.
     pub runnable: usize,
     /// The other goroutines, which wait for something to happen.
     pub waiting: usize,

@@ -26,7 +26,6 @@
 //! each of the next [`LOOKS`]: it is late by what one goroutine computes before it lets others run.
 
 use super::found::Found;
-use super::pinned;
 use super::submit::{end_wait, queue_here, wakep};
 use crate::base::config;
 use crate::base::prim::{
@@ -94,7 +93,7 @@ fn due_at(p: &P, next: u64) -> Option<Found> {
     }
     let overtakes = !p.runq.is_empty() || SCHED.global_has_work();
     let ready = GQueue::new();
-    if !overtakes || pinned::is_on() || slice_is_over(p, now) {
+    if !overtakes || slice_is_over(p, now) {
         run_due(&p.timers, Some(p), now, u32::MAX, &ready);
         queue_here(p, &ready);
         return None;

@@ -16,13 +16,11 @@
 
 use super::due::due;
 use super::found::Found;
-use super::hand::{acquirep, become_spinning, hand_p, releasep};
-use super::pinned;
+use super::hand::{acquirep, become_spinning, releasep};
 use super::retire::retire;
 use super::steal::{Stolen, run_due_timers_of_others, steal_work};
 use super::stop::stopm;
 use super::submit::{inject, runq_put, wakep};
-use super::turn::{Turn, turn};
 use crate::arch;
 use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
@@ -84,14 +82,6 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
             && let Some(gp) = SCHED.get_global(&SCHED.shared.lock())
         {
             return Found::new(gp);
-        }
-        if pinned::is_on() {
-            match turn(m, p) {
-                Turn::Home(found) => return Some(found),
-                Turn::New => {}
-                Turn::Stop if stopm(m, true) => continue,
-                Turn::Stop => return None,
-            }
         }
         if let Some(found) = local(p) {
             return Some(found);
@@ -257,11 +247,6 @@ pub(super) fn give_up_p(m: &OnG0) -> GaveUp {
         if let Some(gp) = SCHED.get_global(&shared) {
             return GaveUp::Found(gp);
         }
-        if let Some(other) = shared.take_wanting() {
-            drop(shared);
-            hand_p(other, releasep(m));
-            return idle_without_p(m, was_spinning);
-        }
         let p = releasep(m);
         let must_spin = if SCHED.is_surplus(p) {
             shared.retire(p);
@@ -278,11 +263,6 @@ pub(super) fn give_up_p(m: &OnG0) -> GaveUp {
             }
         }
     }
-    idle_without_p(m, was_spinning)
-}
-
-/// The end of `give_up_p`: the P is gone.
-fn idle_without_p(m: &OnG0, was_spinning: bool) -> GaveUp {
     if was_spinning {
         // From here on a submitter that sees nobody spinning wakes somebody; what
         // was submitted before that is visible to the looks below.

@@ -16,7 +16,7 @@ use std::ptr;
 /// Ties `p`, which nobody else holds, to `m`, which is this thread's and holds none.
 pub(crate) fn acquirep(m: &M, p: *const P) {
     // SAFETY: not null: it comes from `pidle_get`, or from the `nextp` of an M that was woken or
-    // started, which is filled in first (`startm`, `hand_p`, `startlockedm`; `mstart` looks). Ps live
+    // started, which is filled in first (`startm`, `startlockedm`; `mstart` looks). Ps live
     // for ever (`sched/allp.rs`).
     let p = unsafe { &*p };
     debug_assert!(m.p.get().is_null() && p.m.load(Relaxed).is_null());
@@ -75,23 +75,11 @@ pub(super) fn startm(m: PickedM, p: &'static P, first: Option<Found>) {
     }
     m.nextp.set(p);
     if is_idle {
-        wake_m(m);
+        m.note.wake();
+        if m.polls.load(Relaxed) {
+            netpoll::interrupt();
+        }
     } else {
         newm(m);
-    }
-}
-
-/// Gives `p` to an M that sleeps, has been taken out of its list, and does not spin.
-pub(super) fn hand_p(m: &M, p: &'static P) {
-    m.spinning.set(false);
-    m.nextp.set(p);
-    wake_m(m);
-}
-
-/// Wakes an M that was taken out of the list in which it slept.
-fn wake_m(m: &M) {
-    m.note.wake();
-    if m.polls.load(Relaxed) {
-        netpoll::interrupt();
     }
 }

@@ -23,7 +23,6 @@ use crate::proc::m::{M, OnG0};
 use crate::proc::p::P;
 use crate::proc::tls;
 use crate::sched::hand::acquirep;
-use crate::sched::pinned;
 use crate::sched::run::schedule;
 use crate::sched::state::SCHED;
 use crate::sched::submit::submit_global;
@@ -137,8 +136,6 @@ unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
     P::made_runnable(None, g);
-    if !pinned::send_home_last(gp) {
-        submit_global(&GQueue::of(gp));
-    }
+    submit_global(&GQueue::of(gp));
     schedule(m)
 }

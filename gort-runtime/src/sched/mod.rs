@@ -18,7 +18,6 @@ mod models;
 #[cfg(not(loom))]
 pub(crate) mod mstart;
 pub(crate) mod newm;
-pub(crate) mod pinned;
 pub(crate) mod retire;
 pub(crate) mod run;
 pub(crate) mod starved;
@@ -29,6 +28,5 @@ pub(crate) mod submit;
 pub(crate) mod sysmonsleep;
 #[cfg_attr(loom, path = "thread_loom.rs")]
 mod thread;
-pub(crate) mod turn;
 pub(crate) mod wire;
 pub(crate) mod wired;

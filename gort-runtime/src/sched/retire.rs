@@ -2,7 +2,6 @@
 
 use super::hand::releasep;
 use super::submit::{submit_global, wakep};
-use super::turn::serve_wanting;
 use crate::base::prim::{Ordering::SeqCst, fence};
 use crate::proc::gqueue::GQueue;
 use crate::proc::m::OnG0;
@@ -27,5 +26,4 @@ pub(super) fn retire(m: &OnG0) {
     } else {
         submit_global(&queued);
     }
-    serve_wanting();
 }

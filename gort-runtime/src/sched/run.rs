@@ -4,7 +4,6 @@ use super::find::find_runnable;
 use super::found::Found;
 use super::hand::{acquirep, handoffp, releasep};
 use super::migrate::{must_move, send_away};
-use super::pinned;
 use super::stop::stopm;
 use super::submit::{runq_put, submit_global, wakep};
 use super::wired::{startlockedm, wired_sleep};
@@ -28,7 +27,7 @@ use std::ptr::{self, NonNull};
 /// Finds the next goroutine and returns its context to `mcall`'s tail, which
 /// resumes it. Returns g0's own context if this thread is to exit.
 pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
-    if !m.lockedg.get().is_null() && !pinned::is_on() {
+    if !m.lockedg.get().is_null() {
         return stoplockedm(m);
     }
     loop {
@@ -46,7 +45,7 @@ pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
         // SAFETY: a G for ever (`record/mod.rs`, promise 1); `find_runnable` took it out of a queue, or it was
         // sent here, so it is ours.
         let g = unsafe { gp.as_ref() };
-        if is_holding() && !pinned::has_home(g) && put_on_hold(gp, m.p().random()) {
+        if is_holding() && put_on_hold(gp, m.p().random()) {
             continue;
         }
         if g.stack.get().is_none() && !bind(m.p(), gp) && !starved::bind_or_wait(m.p(), gp) {
@@ -57,10 +56,7 @@ pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
         } else {
             g.lockedm.get()
         };
-        let stays = if pinned::is_on() {
-            pinned::moves_in(m, gp);
-            return execute(m, gp, inherit);
-        } else if !lockedm.is_null() {
+        let stays = if !lockedm.is_null() {
             startlockedm(m, lockedm)
         } else if must_move(m, gp) {
             send_away(m, found)
@@ -104,12 +100,7 @@ fn stop_spinning_with_work(m: &OnG0) {
 
 /// A goroutine ended wired to its thread: the thread ends with it, since whatever was
 /// changed in it must not show up in another goroutine.
-///
-/// Unless there are others who cannot live anywhere else.
 pub(crate) fn leave_thread(m: &OnG0) -> *mut Gobuf {
-    if pinned::is_inhabited(m) {
-        return schedule(m);
-    }
     if m.held_p().is_some() {
         handoffp(releasep(m));
     }
@@ -142,9 +133,6 @@ pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
     P::made_runnable(m.held_p(), g);
-    if pinned::send_home_last(gp) {
-        return schedule(m);
-    }
     match m.held_p() {
         Some(p) if !SCHED.global_has_work() => {
             // Whoever was to run next goes in front of the caller, not just first: at the

@@ -54,8 +54,6 @@ pub(crate) struct Sched {
     pub(crate) runqsize: AtomicU32,
     pub(crate) idle: Idle,
     pub(crate) sysmon: SysmonSleep,
-    /// Whether some M wants a P (`turn.rs`); written under the lock.
-    pub(crate) wanted: hint::AtomicBool,
     /// Whether somebody waits for a stack; written under the lock.
     pub(crate) starving: AtomicBool,
     /// Until when the timekeeper sleeps; 0: there is none.
@@ -86,8 +84,6 @@ pub(crate) struct Shared {
     timekeeper: *const M,
     /// The M that sleeps in the network poll, or is about to come back from there; or null.
     poller: *const M,
-    /// Ms that want a P, first and last, linked through `idle_next`.
-    wanting: (*const M, *const M),
     /// Ms whose threads have exited, linked through `idle_next`.
     mfree: *const M,
     /// Ms that sleep until the goroutine wired to them can run. Less than 0 for a moment if
@@ -119,7 +115,6 @@ global! {
             surplus_held: 0,
             timekeeper: ptr::null(),
             poller: ptr::null(),
-            wanting: (ptr::null(), ptr::null()),
             mfree: ptr::null(),
             wired_asleep: 0,
             starved: GQueue::new(),
@@ -130,7 +125,6 @@ global! {
         runqsize: AtomicU32::new(0),
         idle: Idle::new(),
         sysmon: SysmonSleep::new(),
-        wanted: hint::AtomicBool::new(false),
         starving: AtomicBool::new(false),
         poll_until: AtomicU64::new(0),
         timer_wake: hint::AtomicU64::new(0),
@@ -341,44 +335,10 @@ impl Shared {
         Some(m)
     }
 
-    /// Puts `m`, which sleeps or is about to, at the end of the line for a P.
-    pub(crate) fn want_p(&mut self, m: &M) {
-        m.idle_next.set(ptr::null());
-        // SAFETY: null or an M that this function got as a reference; Ms live for ever.
-        match unsafe { self.wanting.1.as_ref() } {
-            Some(last) => last.idle_next.set(m),
-            None => self.wanting.0 = m,
-        }
-        self.wanting.1 = m;
-        SCHED.wanted.store(true, Relaxed);
-    }
-
-    /// Takes the first M that wants a P.
-    pub(crate) fn take_wanting(&mut self) -> Option<&'static M> {
-        // SAFETY: null or an M that `want_p` got as a reference; Ms live for ever.
-        let m = unsafe { self.wanting.0.as_ref() }?;
-        self.wanting.0 = m.idle_next.replace(ptr::null());
-        if self.wanting.0.is_null() {
-            self.wanting.1 = ptr::null();
-            SCHED.wanted.store(false, Relaxed);
-        }
-        Some(m)
-    }
-
-    /// Takes `m`, for which there is something to do at home, out of where it rests.
-    pub(crate) fn end_rest(&mut self, m: &M) -> bool {
-        if m.home.rests_wired.replace(false) {
-            m.home.wake();
-            self.wired_asleep -= 1;
-            return true;
-        }
-        self.midle_remove(m)
-    }
-
-    /// Chooses an M for a P: one that wants it, an idle one, or one that the caller starts a thread for. That
+    /// Chooses an M for a P: an idle one, or one that the caller starts a thread for. That
     /// thread is counted at once, so that nobody is thought to be missing.
     pub(crate) fn pick_m(&mut self) -> PickedM {
-        if let Some(m) = self.take_wanting().or_else(|| self.midle_get()) {
+        if let Some(m) = self.midle_get() {
             return PickedM::Idle(m);
         }
         self.pick_without_thread()
@@ -440,7 +400,6 @@ impl Shared {
 
     fn midle_taken(&mut self, m: &M) {
         m.idle.set(false);
-        m.home.wake();
         m.idle_next.set(ptr::null());
         self.nmidle -= 1;
         if ptr::eq(self.timekeeper, m) {

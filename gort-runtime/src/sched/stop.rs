@@ -1,9 +1,7 @@
 //! `stopm`: how an M without a P sleeps, and what it looks after meanwhile.
 
 use super::hand::acquirep;
-use super::pinned;
 use super::submit::{inject, inject_global};
-use super::turn::stop_at_home;
 use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
     fence,
@@ -31,14 +29,8 @@ pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
     loop {
         let mut until = if watch { SCHED.earliest_timer() } else { 0 };
         let mut shared = SCHED.shared.lock();
-        if pinned::is_on() {
-            shared = match stop_at_home(m, shared) {
-                Ok(()) => return true,
-                Err(shared) => shared,
-            };
-        }
         let duties = shared.midle_put(m, until, watch);
-        let surplus = shared.nmidle > SCHED.procs() && !pinned::is_inhabited(m);
+        let surplus = shared.nmidle > SCHED.procs();
         checkdead::check(&shared);
         drop(shared);
         if duties.time {

@@ -4,7 +4,6 @@
 //! barrier, then [`wakep`] looks whether somebody is already looking.
 
 use super::hand::startm;
-use super::pinned;
 use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
     fence,
@@ -70,20 +69,12 @@ pub(super) fn queue_here(p: &P, list: &GQueue) {
     if list.is_empty() {
         return;
     }
-    let behind = SCHED.global_has_work();
-    let global = GQueue::new();
-    while let Some(gp) = list.pop_front() {
-        if pinned::send_home(gp) {
-            continue;
-        }
-        if behind {
-            global.push_back(gp);
-        } else {
+    if SCHED.global_has_work() {
+        SCHED.put_global(list);
+    } else {
+        while let Some(gp) = list.pop_front() {
             runq_put(p, gp);
         }
-    }
-    if !global.is_empty() {
-        SCHED.put_global(&global);
     }
     fence(SeqCst);
     wakep();
@@ -101,14 +92,8 @@ pub(crate) fn inject_global(list: &GQueue) {
 
 /// Submits runnable goroutines, for a thread without a P.
 pub(crate) fn queue_globally(list: &GQueue) {
-    let anywhere = GQueue::new();
-    while let Some(gp) = list.pop_front() {
-        if !pinned::send_home(gp) {
-            anywhere.push_back(gp);
-        }
-    }
-    if !anywhere.is_empty() {
-        submit_global(&anywhere);
+    if !list.is_empty() {
+        submit_global(list);
     }
 }
 

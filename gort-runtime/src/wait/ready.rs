@@ -6,7 +6,6 @@ use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::p::{GOLDEN, P, mix};
 use crate::sched::inside::Inside;
-use crate::sched::pinned;
 use crate::sched::state::SCHED;
 use crate::sched::submit::{runq_put_next, submit_global, wakep};
 use std::ptr::NonNull;
@@ -20,14 +19,11 @@ pub(crate) fn submit_next(gp: NonNull<G>) {
     let g = unsafe { gp.as_ref() };
     let Some(inside) = Inside::enter() else {
         P::made_runnable(None, g);
-        if !pinned::send_home(gp) {
-            submit_global(&GQueue::of(gp));
-        }
+        submit_global(&GQueue::of(gp));
         return;
     };
     P::made_runnable(inside.p(), g);
     match inside.p() {
-        _ if pinned::send_home(gp) => {}
         Some(p) => {
             runq_put_next(p, gp);
             wakep();

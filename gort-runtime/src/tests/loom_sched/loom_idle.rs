@@ -40,7 +40,6 @@ use super::super::hold::{put_on_hold, set_bar};
 use super::super::state::SCHED;
 use super::super::submit::{queue_here, wakep_slow};
 use super::{Model, Step, explore_threads};
-use crate::base::config::Migration;
 use crate::base::prim::Ordering::Relaxed;
 use crate::proc::gqueue::GQueue;
 
@@ -56,7 +55,7 @@ impl Model {
 
 /// Explores `threads` over `procs` Ps that `init` has set up.
 fn explore_ms(procs: u32, init: Step, threads: &'static [Step]) {
-    explore_threads(procs, Migration::Normal, init, threads, Model::check);
+    explore_threads(procs, init, threads, Model::check);
 }
 
 #[test]

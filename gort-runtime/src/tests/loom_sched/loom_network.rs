@@ -7,7 +7,6 @@
 use super::super::state::SCHED;
 use super::super::submit::wake_for_poll;
 use super::{Model, Step, explore_threads};
-use crate::base::config::Migration;
 use crate::netpoll::Waiting;
 use std::mem;
 
@@ -39,13 +38,7 @@ impl Model {
 /// Explores `threads`, one of which waits for the network, and asks at the end whether
 /// somebody polls.
 fn explore_network(procs: u32, init: Step, threads: &'static [Step]) {
-    explore_threads(
-        procs,
-        Migration::Normal,
-        init,
-        threads,
-        Model::check_network,
-    );
+    explore_threads(procs, init, threads, Model::check_network);
 }
 
 /// A thread begins to wait while the only M falls asleep.

@@ -6,7 +6,6 @@ use super::super::hand::handoffp;
 use super::super::newm::start_left_threads;
 use super::super::state::SCHED;
 use super::{Model, explore_threads, releasep};
-use crate::base::config::Migration;
 use crate::base::note::Asleep;
 use std::panic;
 
@@ -48,7 +47,6 @@ impl Model {
 fn m_is_left_behind() {
     explore_threads(
         2,
-        Migration::Normal,
         |s| {
             s.is_unlike_others(0);
             s.loses_p(1);
@@ -63,7 +61,6 @@ fn m_is_left_behind() {
 fn second_m_is_left_behind() {
     explore_threads(
         2,
-        Migration::Normal,
         |s| {
             for i in 0..2 {
                 s.is_unlike_others(i);

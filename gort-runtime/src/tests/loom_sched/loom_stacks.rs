@@ -7,7 +7,6 @@
 use super::super::starved;
 use super::super::submit::runq_put;
 use super::{Model, Step, explore_threads};
-use crate::base::config::Migration;
 use crate::proc::bind::unbind;
 use crate::stack::StackSlot;
 
@@ -34,7 +33,7 @@ impl Model {
 }
 
 fn explore_stacks(procs: u32, init: Step, threads: &'static [Step]) {
-    explore_threads(procs, Migration::Normal, init, threads, Model::check);
+    explore_threads(procs, init, threads, Model::check);
 }
 
 /// A goroutine ends while another one finds no stack.

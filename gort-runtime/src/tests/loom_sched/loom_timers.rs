@@ -8,7 +8,6 @@
 use super::super::state::SCHED;
 use super::super::submit::wake_for_timer;
 use super::{Model, Step, explore_threads};
-use crate::base::config::Migration;
 use crate::base::prim::Ordering::Relaxed;
 use crate::proc::g::G;
 use crate::proc::gstatus::GStatus;
@@ -88,9 +87,7 @@ fn timer(when: u64) -> &'static Timer {
 
 /// Explores `threads` and asks at the end whether somebody wakes for the timer of `when`.
 fn explore_timer(procs: u32, when: u64, init: Step, threads: &'static [Step]) {
-    explore_threads(procs, Migration::Normal, init, threads, move |s| {
-        s.check_timer(when)
-    });
+    explore_threads(procs, init, threads, move |s| s.check_timer(when));
 }
 
 /// The first timer is added while the only other M falls asleep.
@@ -183,7 +180,6 @@ fn timekeeper_relies_on_an_m_without_a_p() {
 fn timer_that_is_left_is_forgotten() {
     explore_threads(
         3,
-        Migration::Normal,
         |s| {
             s.is_idle(2);
             s.spins(1);

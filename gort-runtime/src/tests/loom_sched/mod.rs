@@ -13,7 +13,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
-mod loom_home;
 mod loom_idle;
 mod loom_network;
 mod loom_newm;
@@ -28,7 +27,7 @@ use super::state::{Duties, SCHED};
 use super::stop::{GotUp, get_up, stopm};
 use super::submit::{runq_put, submit_global};
 use crate::arch::Gobuf;
-use crate::base::config::{CONFIG, Config, Migration};
+use crate::base::config::{CONFIG, Config};
 use crate::base::note::{Asleep, next_call};
 use crate::base::prim::Ordering::Relaxed;
 use crate::base::stackkind::StackKind;
@@ -63,13 +62,13 @@ unsafe impl Send for Model {}
 unsafe impl Sync for Model {}
 
 impl Model {
-    fn new(procs: u32, migration: Migration) -> Self {
+    fn new(procs: u32) -> Self {
         let config = Config {
             stack: StackKind {
                 size_log2: 0,
                 own: false,
             },
-            migration,
+            always_migrates: false,
             abort_on_panic: false,
         };
         CONFIG.set(config).unwrap();
@@ -352,19 +351,11 @@ type Step = fn(&Model);
 /// explored further than three. The first begins: to get away from it costs a preemption.
 fn explore_threads(
     procs: u32,
-    migration: Migration,
     init: Step,
     threads: &'static [Step],
     check: impl Fn(&Model) + Send + Sync + 'static,
 ) {
-    let model = move || {
-        execute(
-            &Arc::new(Model::new(procs, migration)),
-            init,
-            threads,
-            &check,
-        )
-    };
+    let model = move || execute(&Arc::new(Model::new(procs)), init, threads, &check);
     if threads.len() > 2 {
         explore(model);
     } else {
