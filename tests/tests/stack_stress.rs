@@ -150,22 +150,37 @@ fn start_any(random: &mut Random, alive: &Arc<AtomicUsize>) -> Option<Started> {
     }
 }
 
-/// From here on there is room for one more region of each size of stacks, one of records, and 8 MiB.
-fn limit_address_space() {
-    spawn(|| ()).join().unwrap();
-    let large = Builder::new().stack_size(LARGE).spawn(|| ());
-    large.unwrap().join().unwrap();
+/// From here on there is room for so many bytes more.
+fn limit_address_space(more: libc::rlim_t) {
     let statm = fs::read_to_string("/proc/self/statm").unwrap();
     let pages: libc::rlim_t = statm.split(' ').next().unwrap().parse().unwrap();
     // SAFETY: sysconf has no preconditions.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as libc::rlim_t;
     let limit = libc::rlimit {
-        rlim_cur: pages * page + (88 << 20),
+        rlim_cur: pages * page + more,
         rlim_max: libc::RLIM_INFINITY,
     };
     // SAFETY: reads the limit.
     let failed = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
     assert_eq!(failed, 0);
+}
+
+/// How many goroutines with stacks of this size, or the default's, can be there at once.
+fn how_many(size: Option<usize>) -> usize {
+    let (release, gate) = bounded::<()>(0);
+    let mut all = Vec::new();
+    loop {
+        let gate = gate.clone();
+        let builder = size.map_or_else(Builder::new, |size| Builder::new().stack_size(size));
+        match builder.spawn(move || assert!(gate.recv().is_err())) {
+            Ok(one) => all.push(one),
+            Err(_) => break,
+        }
+    }
+    let count = all.len();
+    drop(release);
+    all.into_iter().for_each(|one| one.join().unwrap());
+    count
 }
 
 fn until(what: impl Fn() -> bool) {
@@ -186,7 +201,14 @@ fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
     );
     on_all(NAME, "", |mut random| {
         start_threads();
-        limit_address_space();
+        spawn(|| ()).join().unwrap();
+        let large = Builder::new().stack_size(LARGE).spawn(|| ());
+        large.unwrap().join().unwrap();
+        // For one more region of each size of stacks, one of records, and 8 MiB.
+        limit_address_space(88 << 20);
+        let (of_default, of_large) = (how_many(None), how_many(Some(LARGE)));
+        // For what is no region.
+        limit_address_space(12 << 20);
         let alive = Arc::new(AtomicUsize::new(0));
         let (mut held, mut refused) = (Vec::new(), 0);
         let end = Instant::now() + TIME;
@@ -211,10 +233,13 @@ fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
         }
         held.into_iter().for_each(|one| one());
         until(|| alive.load(SeqCst) == 0);
-        println!("{refused} times there was no room");
+        println!(
+            "there was room for {of_default} and {of_large}; {refused} times there was no room"
+        );
         has_moved();
-        // And everything is as before.
-        until(|| Builder::new().spawn(|| ()).is_ok());
+        // And everything is as before: nobody has kept what it may not. A P may keep 64 rights to a stack.
+        until(|| how_many(Some(LARGE)) >= of_large);
+        until(|| how_many(None) + 64 * (max_procs() - 1) >= of_default);
     });
 }
 
