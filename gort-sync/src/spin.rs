@@ -7,13 +7,14 @@ use std::hint;
 const ROUNDS: u32 = 4;
 const PAUSES: u32 = 30;
 
-/// Calls `attempt` a few times, until it succeeds. Not at all if nobody else can run.
+/// Calls `attempt` a few times, until it succeeds, for as long as that is worth it.
 pub(crate) fn spin(attempt: impl Fn() -> bool) -> bool {
-    worth_spinning()
-        && (0..ROUNDS).any(|_| {
+    (0..ROUNDS).any(|_| {
+        worth_spinning() && {
             for _ in 0..PAUSES {
                 hint::spin_loop();
             }
             attempt()
-        })
+        }
+    })
 }
