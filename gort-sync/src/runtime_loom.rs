@@ -11,6 +11,7 @@
 //!   has waited for too long.
 //! - No function of a model's panics: loom may run other threads meanwhile, and std would take those for
 //!   panicking.
+//! - Who spins tries once more, if it is one that [`spins`], and others may come before.
 //! - `random` is always 0, since loom wants executions that can be repeated.
 
 use crate::prim::Alive;
@@ -45,12 +46,20 @@ std::thread_local! {
 loom::thread_local! {
     /// How much later it is for this thread than for others, if that grows.
     static AHEAD: Cell<Option<Nanos>> = Cell::new(None);
+    /// Rounds for which this thread will spin.
+    static SPINS: Cell<u32> = Cell::new(0);
 }
 
 /// Whether a long time passes for this thread whenever it has looked at the clock.
 #[cfg(test)]
 pub(crate) fn starves(starves: bool) {
     AHEAD.with(|ahead| ahead.set(starves.then_some(0)));
+}
+
+/// For how many rounds this thread spins from now on.
+#[cfg(test)]
+pub(crate) fn spins(rounds: u32) {
+    SPINS.with(|left| left.set(rounds));
 }
 
 /// Before each execution of a model.
@@ -139,10 +148,13 @@ impl MayWait {
     }
 }
 
-/// What the attempts do is done by parking and looking again, too.
 #[must_use]
 pub fn worth_spinning() -> bool {
-    false
+    SPINS.with(|left| {
+        let rounds = left.get();
+        left.set(rounds.saturating_sub(1));
+        rounds != 0
+    })
 }
 
 pub fn wait_for_ever(_: WaitReason) -> ! {

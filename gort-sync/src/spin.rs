@@ -7,13 +7,14 @@ use std::hint;
 const ROUNDS: u32 = 4;
 const PAUSES: u32 = 30;
 
-/// Calls `attempt` a few times, until it succeeds. Not at all if nobody else can run.
-pub(crate) fn spin(attempt: impl Fn() -> bool) -> bool {
-    worth_spinning()
-        && (0..ROUNDS).any(|_| {
-            for _ in 0..PAUSES {
-                hint::spin_loop();
-            }
-            attempt()
-        })
+/// The rounds, for as long as that is worth it. In each the caller pauses, and tries again.
+pub(crate) fn rounds() -> impl Iterator<Item = u32> {
+    (0..ROUNDS).take_while(|_| worth_spinning())
+}
+
+/// Waits for a moment.
+pub(crate) fn pause() {
+    for _ in 0..PAUSES {
+        hint::spin_loop();
+    }
 }

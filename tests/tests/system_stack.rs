@@ -6,10 +6,12 @@ use gort::channel::never;
 use gort::net::{TcpListener, TcpStream};
 use gort::on_system_stack;
 use gort::prelude::*;
+use gort::runtime::{WaitReason, goroutines};
 use gort::sync::{Barrier, Condvar, RwLock, Semaphore, SingleFlight};
 use gort_tests::claims;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 /// Calls `f` on the system stack, where it is refused.
@@ -68,6 +70,29 @@ claims! {
             assert_eq!(*mutex.lock(), 1);
             busy.join().unwrap();
         }
+    }
+
+    // Else an unlocker would leave the waiter to who competes, and has gone.
+    fn who_is_refused_there_has_not_said_that_it_competes() {
+        let over = Arc::new(AtomicBool::new(false));
+        // With nobody else running it does not.
+        let busy = go!(clone [over]; move || while !over.load(Relaxed) {
+            (0..1_000).for_each(|_| std::hint::spin_loop());
+            yield_now();
+        });
+        for _ in 0..300 {
+            let mutex = Arc::new(Mutex::new(()));
+            let guard = mutex.lock();
+            let waiter = go!(clone [mutex]; { drop(mutex.lock()); });
+            while !goroutines().iter().any(|info| info.reason == WaitReason::MutexLock) {
+                yield_now();
+            }
+            refused(|| drop(mutex.lock()));
+            drop(guard);
+            waiter.join().unwrap();
+        }
+        over.store(true, Relaxed);
+        busy.join().unwrap();
     }
 
     // FT08

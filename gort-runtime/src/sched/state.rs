@@ -148,6 +148,11 @@ impl Sched {
         self.allp.procs()
     }
 
+    /// For a goroutine that runs: whether another one seems to run, too.
+    pub(crate) fn another_runs(&self) -> bool {
+        self.procs() > self.idle.npidle() + self.idle.nmspinning() + 1
+    }
+
     /// Whether there are too many Ps for `p` to run goroutines.
     #[inline]
     pub(crate) fn is_surplus(&self, p: &P) -> bool {

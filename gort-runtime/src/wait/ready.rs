@@ -45,8 +45,16 @@ pub fn random() -> u32 {
     (mix(OUTSIDE.fetch_add(GOLDEN, Relaxed)) >> 32) as u32
 }
 
-/// Whether somebody else can run while the caller spins: there is more than one P.
+/// Whether it is worth a moment of spinning that another may let go of what the caller wants: somebody else runs,
+/// and nobody waits for this P. Go's `canSpin`. (A plain thread keeps nobody from running.)
 #[must_use]
 pub fn worth_spinning() -> bool {
-    SCHED.procs() != 1
+    if SCHED.procs() == 1 {
+        return false;
+    }
+    let Some(inside) = Inside::enter() else {
+        return true;
+    };
+    let nobody_waits = inside.p().is_some_and(|p| p.runq.is_empty());
+    nobody_waits && SCHED.another_runs()
 }

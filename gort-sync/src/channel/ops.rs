@@ -192,7 +192,9 @@ impl<T> Hchan<T> {
     /// Here and in what it calls `elem` is what the callers above give: for `Send` a value that is
     /// ours to move, for `Recv` a place for a `T`. It stays so until one attempt has succeeded, which
     /// is the last.
-    #[inline]
+    ///
+    /// Always inlined: each caller names its direction, and with that known little of this is left.
+    #[inline(always)]
     fn operate(
         &self,
         direction: Direction,

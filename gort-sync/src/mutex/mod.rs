@@ -136,7 +136,7 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[inline]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, WouldBlock> {
-        if self.word.try_lock() {
+        if self.word.try_lock(false) {
             return Ok(self.guard());
         }
         Err(WouldBlock)

@@ -3,7 +3,8 @@
 //!
 //! *Normal mode*: an unlocker frees the lock and wakes the first waiter, which competes
 //! with newcomers (they are running already, so throughput is high). A woken waiter that
-//! loses goes back to the front of the queue. *Starvation mode*: a waiter that has waited for more
+//! loses goes back to the front of the queue. A newcomer that spins tells unlockers that it
+//! competes, so that they wake nobody who would only lose. *Starvation mode*: a waiter that has waited for more
 //! than 1 ms says so in its record; an unlocker that finds it first in the queue hands it the
 //! lock, or, if somebody was quicker, sees to it that nobody is again. An arm of a select
 //! (`request.rs`) says so from the start: it cannot compete once its select has been won for it.
@@ -14,14 +15,17 @@
 //! drops the record and takes the next. So a waiter whose time came first was not woken, and
 //! has been handed nothing: it has only to take its record out. And one that was woken
 //! first competes once more, whatever the time.
+//!
+//! Who competes owes the queue a look, as whoever was woken does (`WOKEN`): it may not leave, by an unwind
+//! either, before it has locked or announced that it waits. So it has asked for leave to wait before.
 
 use super::Mutex;
-use crate::spin::spin;
+use crate::spin::{pause, rounds};
 use crate::sudog::Sudog;
 use crate::waitlock::{End, Wait, Waited};
 use crate::waitqueue::{WaitQueue, Won};
 use crate::word::mutex::{Duty, Word};
-use gort_runtime::{Current, Nanos, WaitReason, now};
+use gort_runtime::{Current, MayWait, Nanos, WaitReason, go_on_exiting, now};
 use std::panic::Location;
 use std::ptr;
 
@@ -35,10 +39,13 @@ impl<T: ?Sized> Mutex<T> {
     /// Locks, waiting until `deadline` at most, if there is one. False: it has come.
     #[cold]
     pub(super) fn wait(&self, deadline: Option<Nanos>, site: &'static Location<'static>) -> bool {
-        if spin(|| self.word.try_lock()) {
+        let may_wait = MayWait::check();
+        go_on_exiting();
+        let mut competes = false;
+        if self.compete(&mut competes) {
             return true;
         }
-        let current = Current::new();
+        let current = Current::also_exiting(may_wait);
         let wait = Wait {
             current: &current,
             until: deadline,
@@ -46,13 +53,13 @@ impl<T: ?Sized> Mutex<T> {
             site,
         };
         let mut waiting_since = 0;
-        let mut woken = false;
         loop {
+            // Not under the lock: it takes as long as what is done there.
+            let time = now();
             let mut queue = self.queue.lock();
-            if self.word.lock_or_announce(woken) {
+            if self.word.lock_or_announce(competes) {
                 return true;
             }
-            let time = now();
             if deadline.is_some_and(|deadline| deadline <= time) {
                 self.one_left(&mut queue);
                 return false;
@@ -66,7 +73,7 @@ impl<T: ?Sized> Mutex<T> {
                 (End::Front, ptr::null_mut())
             };
             match queue.wait(wait, |queue| queue, end, elem) {
-                Waited::Woken(false) => woken = true,
+                Waited::Woken(false) => competes = true,
                 // Handed over, still locked.
                 Waited::Woken(true) => return true,
                 Waited::Expired(mut queue) => {
@@ -74,6 +81,26 @@ impl<T: ?Sized> Mutex<T> {
                     return false;
                 }
             }
+            if self.compete(&mut competes) {
+                return true;
+            }
+        }
+    }
+
+    /// Tries for a moment to lock. `competes`: `WOKEN` speaks of the caller; it may do so afterwards, too, unless
+    /// the caller has locked.
+    fn compete(&self, competes: &mut bool) -> bool {
+        let mut rounds = rounds();
+        loop {
+            if self.word.try_lock(*competes) {
+                return true;
+            }
+            // While the lock is only handed over there is nothing to be had by trying.
+            if rounds.next().is_none() || self.word.is_starving() {
+                return false;
+            }
+            *competes = *competes || self.word.compete();
+            pause();
         }
     }
 

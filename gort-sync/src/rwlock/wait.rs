@@ -24,7 +24,7 @@
 //! owner has taken it out, and then looks who may go.
 
 use super::RwLock;
-use crate::spin::spin;
+use crate::spin::{pause, rounds};
 use crate::waitlock::{End, Held, Wait, Waited};
 use crate::waitqueue::{WaitQueue, Wakes};
 use crate::word::rwlock::Inside;
@@ -80,13 +80,15 @@ impl<T: ?Sized> RwLock<T> {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> bool {
-        let try_lock = || match access {
-            Access::Read => self.word.try_read(),
-            Access::Write => self.word.try_write(),
-        };
         // With somebody queued there is nothing to be had by trying.
-        if !self.word.is_queued() && spin(try_lock) {
-            return true;
+        for _ in rounds().take_while(|_| !self.word.is_queued()) {
+            pause();
+            if match access {
+                Access::Read => self.word.try_read(),
+                Access::Write => self.word.try_write(),
+            } {
+                return true;
+            }
         }
         let current = Current::new();
         let queues = self.queues.lock();

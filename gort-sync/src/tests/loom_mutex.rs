@@ -12,6 +12,8 @@
 //! | `queue_is_empty` leaves `STARVING`; `is_duty` overlooks it; `duty` hands over only to who starves now, or what is held | `an_arm_that_gives_up_leaves_the_mutex_starving` |
 //! | `take_next` leaves `QUEUED` when all have given up | the same |
 //! | `lock_or_announce` leaves `WOKEN` | `a_waiter_is_forgotten` |
+//! | `try_lock` leaves it; who spins does not know that it competes | `who_spins_forgets_a_waiter` |
+//! | who spins competes beside others; does so 16 times; the count stays when one is woken, or nobody waits | `those_who_spin_keep_a_waiter_asleep` |
 //! | `take_back` does nothing | `an_arm_keeps_what_nobody_wants`, `two_that_give_up_..` |
 //! | `success` is not set; the waker wakes nobody | nearly all |
 //! | a losing arm leaves its record, or is woken to compete | `an_arm_keeps_what_nobody_wants`, `an_arm_that_gives_up_..` |
@@ -25,9 +27,10 @@
 
 use super::{Data, explore, explore_far};
 use crate::mutex::{Mutex, MutexGuard};
-use crate::runtime_loom::starves;
+use crate::runtime_loom::{spins, starves};
 use crate::select::macro_support::recv;
 use crate::select::{Order, Wait, select};
+use crate::word::mutex::{Duty, Word};
 use loom::thread;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +42,10 @@ enum How {
     Wait,
     /// Waits; starves when it has lost once.
     Starve,
+    /// Spins for a round, then waits.
+    Spin,
+    /// The same, with a limit.
+    SpinLimited,
     /// Waits, with a limit.
     Limited,
     /// Waits as the only arm of a select.
@@ -53,9 +60,10 @@ enum How {
 
 fn lock(mutex: &Mutex<Data>, how: How) -> Option<MutexGuard<'_, Data>> {
     starves(how == How::Starve);
+    spins(matches!(how, How::Spin | How::SpinLimited).into());
     match how {
-        How::Wait | How::Starve => Some(mutex.lock()),
-        How::Limited => mutex.lock_timeout(Duration::ZERO).ok(),
+        How::Wait | How::Starve | How::Spin => Some(mutex.lock()),
+        How::Limited | How::SpinLimited => mutex.lock_timeout(Duration::ZERO).ok(),
         How::Arm | How::Select | How::Unwanted => {
             let request = mutex.lock_request();
             let mut arm = recv(&request);
@@ -171,4 +179,53 @@ fn an_arm_keeps_what_nobody_wants() {
 #[test]
 fn who_only_tries_takes_the_lock_along() {
     all_lock(&[&[How::Starve], &[How::Try], &[How::Wait, How::Try]]);
+}
+
+#[test]
+fn who_spins_forgets_a_waiter() {
+    all_lock(&[&[How::Wait], &[How::Spin], &[How::Spin]]);
+}
+
+#[test]
+fn who_spins_in_vain_forgets_a_waiter() {
+    all_lock(&[&[How::Wait], &[How::SpinLimited], &[How::Wait]]);
+}
+
+#[test]
+fn who_spins_forgets_an_arm() {
+    all_lock(&[&[How::Arm], &[How::Spin], &[How::Wait]]);
+}
+
+#[test]
+fn who_spins_and_one_that_starves_forget_each_other() {
+    all_lock(&[&[How::Starve], &[How::Spin], &[How::Wait, How::Wait]]);
+}
+
+#[test]
+fn those_who_spin_keep_a_waiter_asleep() {
+    explore(|| {
+        let word = Word::new();
+        assert!(word.lock_idle());
+        assert!(!word.compete(), "nobody waits");
+        assert!(!word.lock_or_announce(false), "somebody does now");
+        for duty in [Duty::Wake, Duty::HandOver] {
+            let mut passed = 0;
+            while word.compete() {
+                passed += 1;
+                assert!(!word.compete(), "somebody competes");
+                assert!(!Word::is_duty(word.unlock()));
+                assert!(word.try_lock(true));
+            }
+            assert_eq!(passed, 15);
+            assert!(Word::is_duty(word.unlock()));
+            assert_eq!(word.duty(duty == Duty::HandOver), duty);
+            assert_eq!(word.try_lock(true), duty == Duty::Wake, "held already");
+        }
+        assert!(word.compete());
+        word.queue_is_empty();
+        assert!(!word.try_lock(true), "held");
+        assert!(!Word::is_duty(word.unlock()));
+        assert!(word.try_lock(true));
+        assert_eq!(word.unlock(), 0);
+    });
 }

@@ -4,23 +4,27 @@
 //! |---|---|---|---|
 //! | `LOCKED` | somebody holds the lock | the locker, or the unlocker that hands it over | the holder |
 //! | `QUEUED` | somebody may be in the queue | a waiter | whoever finds the queue empty |
-//! | `WOKEN` | a waiter has been woken and competes | an unlocker | that waiter |
+//! | `WOKEN` | somebody competes | an unlocker, for the waiter that it wakes; or who spins | the one who competes |
 //! | `STARVING` | the lock is only handed over | an unlocker that finds a starving waiter first | as `QUEUED`, or an unlocker that hands over |
+//! | `PASSED` | how many who spin have set `WOKEN` since a waiter was last woken | who spins | as `QUEUED`, or an unlocker that wakes or hands over |
 //!
-//! All but the changes of `LOCKED` by who locks and unlocks are made under the queue's lock.
+//! All but the changes of `LOCKED` and `WOKEN` by who locks, unlocks and spins are made under the queue's lock.
 //! As in Go's `sync.Mutex`, an unlocker first frees the lock, by a subtraction, and what the word
 //! was tells it whether it has a *duty*: to look after those who wait, under the queue's lock.
 //!
 //! # Invariants
 //! 1. If the queue is not empty, `QUEUED` is set. (It may be set with an empty queue: a select
 //!    announces itself and then need not wait. It costs the next unlocker a look.)
-//! 2. `WOKEN` is set exactly while one waiter, taken out of the queue without being handed the
-//!    lock, has not yet called [`lock_or_announce`](Word::lock_or_announce).
+//! 2. `WOKEN` is set exactly while one competes: a waiter that was taken out of the queue without being handed
+//!    the lock, or a newcomer that spins and has set the bit ([`compete`](Word::compete)). It
+//!    clears the bit as it locks ([`try_lock`](Word::try_lock)), or in [`lock_or_announce`](Word::lock_or_announce).
+//!    Nobody else clears it, as nobody else sets it meanwhile.
 //! 3. `STARVING` is set only while `LOCKED` is, which the step that sets it makes sure of. While it is set and `LOCKED` is
 //!    not, nobody but an unlocker with a duty sets `LOCKED`, and such an unlocker is on its way:
 //!    the one that freed the lock.
 //! 4. If the queue is not empty, then somebody holds the lock, or an unlocker with a duty is on
 //!    its way, or `WOKEN` is set.
+//! 5. `PASSED` is 0 unless `QUEUED` is set. (An idle mutex is 0, which is what [`lock_idle`](Word::lock_idle) asks for.)
 //!
 //! # Why no wake-up is lost
 //! That is invariant 4; each step keeps it.
@@ -30,16 +34,24 @@
 //! `STARVING`, and invariant 3 has an unlocker on its way.
 //!
 //! *An unlocker* that finds `QUEUED` has a duty, but for one case: with `WOKEN` set, and nobody
-//! starving, the woken waiter will be the next to keep the invariant.
+//! starving, who competes will be the next to keep the invariant.
 //!
-//! *A woken waiter* takes the lock, or else clears `WOKEN` while somebody holds it, or while an
+//! *Who competes* takes the lock, or else clears `WOKEN` while somebody holds it, or while an
 //! unlocker is on its way to hand it over: one compare-and-swap. It may give up after that step,
 //! and only after it.
+//!
+//! *Who spins* sets `WOKEN`, and the invariant holds by that. It does so while somebody holds the lock and
+//! nobody competes, by one compare-and-swap; so whoever sets the bit owns it.
 //!
 //! *A duty* looks at what is, not at what was: it may come late, or be one of several. It sets
 //! `LOCKED` on behalf of a starving waiter, or leaves that to whoever has locked meanwhile,
 //! having set `STARVING`; or it sets `WOKEN`, or finds it set. Then it takes out the waiter. If that
 //! one has given up, it takes back what it set, and goes on to the next, until nobody is there.
+//!
+//! # Why those who spin do not keep the others waiting
+//! While `WOKEN` is set nobody is woken. So those who spin may set it 15 times, each for the few
+//! microseconds for which one spins; then it stays clear until an unlocker has woken the first in the queue. In Go there is no
+//! such limit: with always somebody spinning nobody is woken, and who sleeps cannot say that it starves.
 //!
 //! # Orderings
 //! Locking is an acquire, unlocking a release. Every change is a read-modify-write, so what
@@ -56,6 +68,9 @@ const LOCKED: u32 = 1;
 const QUEUED: u32 = 2;
 const WOKEN: u32 = 4;
 const STARVING: u32 = 8;
+/// One of `PASSED`.
+const ONE_PASSED: u32 = 16;
+const PASSED: u32 = 15 * ONE_PASSED;
 
 /// See the head of the file.
 #[derive(Debug)]
@@ -87,22 +102,41 @@ impl Word {
     }
 
     /// Locks if the lock is free, ahead of those who wait, unless one of them starves. May fail
-    /// if others change the word at this moment.
+    /// if others change the word at this moment. `competes`: the caller is who `WOKEN` speaks of; the bit is
+    /// cleared if this succeeds.
     #[inline]
-    pub(crate) fn try_lock(&self) -> bool {
+    pub(crate) fn try_lock(&self, competes: bool) -> bool {
+        let clear = if competes { !WOKEN } else { !0 };
         let word = self.0.load(Relaxed);
         word & (LOCKED | STARVING) == 0
             && self
                 .0
-                .compare_exchange(word, word | LOCKED, Acquire, Relaxed)
+                .compare_exchange(word, (word | LOCKED) & clear, Acquire, Relaxed)
                 .is_ok()
     }
 
+    /// Before one spins: has unlockers wake nobody meanwhile, if they would. True: the caller competes
+    /// from now on, and `WOKEN` speaks of it.
+    pub(crate) fn compete(&self) -> bool {
+        let word = self.0.load(Relaxed);
+        word & (LOCKED | QUEUED | WOKEN | STARVING) == LOCKED | QUEUED
+            && word & PASSED != PASSED
+            && self
+                .0
+                .compare_exchange(word, (word | WOKEN) + ONE_PASSED, Relaxed, Relaxed)
+                .is_ok()
+    }
+
+    /// Whether the lock is only handed over.
+    pub(crate) fn is_starving(&self) -> bool {
+        self.0.load(Relaxed) & STARVING != 0
+    }
+
     /// Under the queue's lock: takes the mutex if it is free and nobody starves (true), else
-    /// announces a waiter. `woken`: the caller is who `WOKEN` speaks of; the bit is cleared either
+    /// announces a waiter. `competes`: the caller is who `WOKEN` speaks of; the bit is cleared either
     /// way.
-    pub(crate) fn lock_or_announce(&self, woken: bool) -> bool {
-        let clear = if woken { !WOKEN } else { !0 };
+    pub(crate) fn lock_or_announce(&self, competes: bool) -> bool {
+        let clear = if competes { !WOKEN } else { !0 };
         let mut word = self.0.load(Relaxed);
         loop {
             let free = word & (LOCKED | STARVING) == 0;
@@ -116,7 +150,7 @@ impl Word {
 
     /// Under the queue's lock, and the queue is empty.
     pub(crate) fn queue_is_empty(&self) {
-        self.0.fetch_and(!(QUEUED | STARVING), Relaxed);
+        self.0.fetch_and(!(QUEUED | STARVING | PASSED), Relaxed);
     }
 
     /// Unlocks. What is left of the word is 0 if nobody else is concerned; else see
@@ -138,14 +172,14 @@ impl Word {
         let mut word = self.0.load(Relaxed);
         loop {
             let (new, duty) = if word & LOCKED == 0 && (starving || word & STARVING != 0) {
-                (word | LOCKED, Duty::HandOver)
+                (word & !PASSED | LOCKED, Duty::HandOver)
             } else if starving {
                 // Whoever has locked meanwhile hands it over.
                 (word | STARVING, Duty::None)
             } else if word & (WOKEN | STARVING) != 0 {
                 return Duty::None;
             } else {
-                (word | WOKEN, Duty::Wake)
+                (word & !PASSED | WOKEN, Duty::Wake)
             };
             match self.0.compare_exchange_weak(word, new, Acquire, Relaxed) {
                 Ok(_) => return duty,
