@@ -54,12 +54,13 @@
 // prelude                         what most programs want
 // sync time runtime future        what other crates of gort offer, in modules · futures
 // net/    stream listener addr    sockets that park the goroutine: TCP · whatever names addresses
-// net/    socket                  a socket of std's, and what it takes to wait for it
+// io/     source                  a socket of std's, and what it takes to wait for it
 // runner/ panics                  what `#[gort::main]` and `#[gort::test]` call · panics of a test's goroutines
 // macros                          what `go!` and `defer!` expand to
 // guide/ · for those who come from elsewhere
 // ```
 
+mod io;
 mod macros;
 mod runner;
 

@@ -1,7 +1,7 @@
 //! `TcpListener`.
 
-use super::socket::Socket;
 use super::stream::TcpStream;
+use crate::io::source::Source;
 use gort_runtime::{Direction, blocking};
 use socket2::SockRef;
 use std::fmt;
@@ -37,7 +37,7 @@ use std::time::Instant;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct TcpListener {
-    socket: Arc<Socket<net::TcpListener>>,
+    socket: Arc<Source<net::TcpListener>>,
 }
 
 impl TcpListener {
@@ -52,7 +52,7 @@ impl TcpListener {
         // std asks for a queue of 128 connections, the length of a short burst: behind it
         // clients try again after a second. As in Go, as many as the system allows.
         SockRef::from(&inner).listen(i32::MAX)?;
-        let socket = Socket::new(inner)?;
+        let socket = Source::new(inner)?;
         Ok(Self { socket })
     }
 
@@ -241,7 +241,7 @@ impl AsRawFd for TcpListener {
 impl From<net::TcpListener> for TcpListener {
     fn from(inner: net::TcpListener) -> Self {
         Self {
-            socket: Socket::from_std(inner),
+            socket: Source::from_std(inner),
         }
     }
 }

@@ -44,7 +44,6 @@
 
 mod addr;
 mod listener;
-mod socket;
 mod stream;
 
 pub use listener::{Incoming, TcpListener};

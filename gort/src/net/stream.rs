@@ -1,7 +1,7 @@
 //! `TcpStream`.
 
 use super::addr::each_addr;
-use super::socket::{Socket, zero_timeout};
+use crate::io::source::{Source, zero_timeout};
 use gort_runtime::{Direction, MayWait, Nanos, deadline_after};
 use socket2::{Domain, Protocol, SockRef, Type};
 use std::fmt;
@@ -40,13 +40,13 @@ use std::time::{Duration, Instant};
 /// # Ok::<(), io::Error>(())
 /// ```
 pub struct TcpStream {
-    socket: Arc<Socket<net::TcpStream>>,
+    socket: Arc<Source<net::TcpStream>>,
 }
 
 impl TcpStream {
     /// `inner` does not block.
     pub(super) fn new(inner: net::TcpStream) -> io::Result<Self> {
-        let socket = Socket::new(inner)?;
+        let socket = Source::new(inner)?;
         Ok(Self { socket })
     }
 
@@ -476,7 +476,7 @@ impl AsRawFd for TcpStream {
 impl From<net::TcpStream> for TcpStream {
     fn from(inner: net::TcpStream) -> Self {
         Self {
-            socket: Socket::from_std(inner),
+            socket: Source::from_std(inner),
         }
     }
 }

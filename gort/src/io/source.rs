@@ -45,7 +45,7 @@ impl Side {
 
 /// A socket `S` of std's. All handles share one.
 #[derive(Debug)]
-pub(super) struct Socket<S> {
+pub(crate) struct Source<S> {
     /// Before `inner`: it must be dropped while that is open.
     desc: PollDesc,
     read: Side,
@@ -55,13 +55,13 @@ pub(super) struct Socket<S> {
     inner: S,
 }
 
-impl<S: AsFd> Socket<S> {
+impl<S: AsFd> Source<S> {
     /// `inner` must have been told not to block. An error if it cannot be waited for.
-    pub(super) fn new(inner: S) -> io::Result<Arc<Self>> {
-        let socket = Self::adopt(inner)?;
-        match socket.desc.not_watched() {
+    pub(crate) fn new(inner: S) -> io::Result<Arc<Self>> {
+        let source = Self::adopt(inner)?;
+        match source.desc.not_watched() {
             Some(errno) => Err(io::Error::from_raw_os_error(errno)),
-            None => Ok(socket),
+            None => Ok(source),
         }
     }
 
@@ -81,7 +81,7 @@ impl<S: AsFd> Socket<S> {
     }
 
     /// std's socket, for what never waits.
-    pub(super) fn get(&self) -> io::Result<&S> {
+    pub(crate) fn get(&self) -> io::Result<&S> {
         if self.desc.is_closed() {
             return Err(closed());
         }
@@ -89,7 +89,7 @@ impl<S: AsFd> Socket<S> {
     }
 
     /// The descriptor's owner, whether closed or not.
-    pub(super) fn inner(&self) -> &S {
+    pub(crate) fn inner(&self) -> &S {
         &self.inner
     }
 
@@ -102,7 +102,7 @@ impl<S: AsFd> Socket<S> {
 
     /// Tries `call` until it would not block.
     #[track_caller]
-    pub(super) fn run<T>(
+    pub(crate) fn run<T>(
         &self,
         direction: Direction,
         call: impl FnMut(&S) -> io::Result<T>,
@@ -112,7 +112,7 @@ impl<S: AsFd> Socket<S> {
 
     /// The same, with another limit than the time-out.
     #[track_caller]
-    pub(super) fn run_until<T>(
+    pub(crate) fn run_until<T>(
         &self,
         direction: Direction,
         limit: Option<Nanos>,
@@ -139,18 +139,18 @@ impl<S: AsFd> Socket<S> {
         }
     }
 
-    pub(super) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+    pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.get()?;
         self.nonblocking.store(nonblocking, Relaxed);
         Ok(())
     }
 
-    pub(super) fn timeout(&self, direction: Direction) -> io::Result<Option<Duration>> {
+    pub(crate) fn timeout(&self, direction: Direction) -> io::Result<Option<Duration>> {
         self.get()?;
         Ok(self.side(direction).timeout())
     }
 
-    pub(super) fn set_timeout(
+    pub(crate) fn set_timeout(
         &self,
         direction: Direction,
         timeout: Option<Duration>,
@@ -164,7 +164,7 @@ impl<S: AsFd> Socket<S> {
         Ok(())
     }
 
-    pub(super) fn set_deadline(
+    pub(crate) fn set_deadline(
         &self,
         direction: Direction,
         deadline: Option<Instant>,
@@ -174,21 +174,21 @@ impl<S: AsFd> Socket<S> {
             .map_err(error)
     }
 
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.desc.close();
     }
 }
 
-impl<S: AsFd + From<OwnedFd>> Socket<S> {
+impl<S: AsFd + From<OwnedFd>> Source<S> {
     /// Takes over a socket of std's.
     ///
     /// # Panics
     /// If it is none that can be used.
     #[track_caller]
-    pub(super) fn from_std(inner: S) -> Arc<Self> {
+    pub(crate) fn from_std(inner: S) -> Arc<Self> {
         let told = SockRef::from(&inner).set_nonblocking(true);
         match told.and_then(|()| Self::adopt(inner)) {
-            Ok(socket) => socket,
+            Ok(source) => source,
             Err(e) => panic!("a descriptor that cannot be used as a socket: {e}"),
         }
     }
@@ -198,7 +198,7 @@ impl<S: AsFd + From<OwnedFd>> Socket<S> {
     /// # Panics
     /// If there are other handles and no more descriptors to be had.
     #[track_caller]
-    pub(super) fn into_std(self: Arc<Self>) -> S {
+    pub(crate) fn into_std(self: Arc<Self>) -> S {
         match Arc::try_unwrap(self) {
             Ok(Self { inner, .. }) => {
                 // It succeeded the other way round.
@@ -214,7 +214,7 @@ impl<S: AsFd + From<OwnedFd>> Socket<S> {
 }
 
 /// std's error for a time-out of nothing.
-pub(super) fn zero_timeout() -> io::Error {
+pub(crate) fn zero_timeout() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidInput,
         "cannot set a 0 duration timeout",

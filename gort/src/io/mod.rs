@@ -1,0 +1,3 @@
+//! What waits for descriptors.
+
+pub(crate) mod source;
