@@ -53,19 +53,19 @@
 // ```text
 // prelude                         what most programs want
 // sync time runtime future        what other crates of gort offer, in modules · futures
+// io/     pollable source mode    waiting for any descriptor · how, for all of them · whether it blocks
 // net/    stream listener addr    sockets that park the goroutine: TCP · whatever names addresses
-// io/     source                  a socket of std's, and what it takes to wait for it
 // runner/ panics                  what `#[gort::main]` and `#[gort::test]` call · panics of a test's goroutines
 // macros                          what `go!` and `defer!` expand to
 // guide/ · for those who come from elsewhere
 // ```
 
-mod io;
 mod macros;
 mod runner;
 
 pub mod future;
 pub mod guide;
+pub mod io;
 pub mod net;
 pub mod prelude;
 pub mod runtime;

@@ -52,7 +52,7 @@ impl TcpListener {
         // std asks for a queue of 128 connections, the length of a short burst: behind it
         // clients try again after a second. As in Go, as many as the system allows.
         SockRef::from(&inner).listen(i32::MAX)?;
-        let socket = Source::new(inner)?;
+        let socket = Source::made(inner)?;
         Ok(Self { socket })
     }
 

@@ -1,7 +1,7 @@
 //! `TcpStream`.
 
 use super::addr::each_addr;
-use crate::io::source::{Source, zero_timeout};
+use crate::io::source::{Retry, Source, zero_timeout};
 use gort_runtime::{Direction, MayWait, Nanos, deadline_after};
 use socket2::{Domain, Protocol, SockRef, Type};
 use std::fmt;
@@ -46,7 +46,7 @@ pub struct TcpStream {
 impl TcpStream {
     /// `inner` does not block.
     pub(super) fn new(inner: net::TcpStream) -> io::Result<Self> {
-        let socket = Source::new(inner)?;
+        let socket = Source::made(inner)?;
         Ok(Self { socket })
     }
 
@@ -97,7 +97,7 @@ impl TcpStream {
         if in_progress {
             stream
                 .socket
-                .run_until(Direction::Write, limit, connected)?;
+                .run_until(Direction::Write, limit, Retry::Edges, connected)?;
         }
         Ok(stream)
     }
@@ -160,6 +160,9 @@ impl TcpStream {
     /// ```
     #[track_caller]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return self.socket.get().map(|_| 0);
+        }
         self.socket.run(Direction::Read, |s| s.peek(buf))
     }
 
@@ -327,7 +330,10 @@ impl TcpStream {
     /// # Errors
     /// The system's; `NotConnected` after `close`.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        SockRef::from(self.socket.get()?).set_linger(linger)
+        SockRef::from(self.socket.get()?).set_linger(linger)?;
+        self.socket
+            .set_lingers(linger.is_some_and(|d| !d.is_zero()));
+        Ok(())
     }
 
     /// The value of `SO_LINGER`.
@@ -400,26 +406,24 @@ fn connected(stream: &net::TcpStream) -> io::Result<()> {
 impl Read for &TcpStream {
     #[track_caller]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.run(Direction::Read, |mut s| s.read(buf))
+        self.socket.read(buf)
     }
 
     #[track_caller]
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.socket
-            .run(Direction::Read, |mut s| s.read_vectored(bufs))
+        self.socket.read_vectored(bufs)
     }
 }
 
 impl Write for &TcpStream {
     #[track_caller]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.socket.run(Direction::Write, |mut s| s.write(buf))
+        self.socket.write(buf)
     }
 
     #[track_caller]
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.socket
-            .run(Direction::Write, |mut s| s.write_vectored(bufs))
+        self.socket.write_vectored(bufs)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,0 +1,171 @@
+//! What a server needs of TCP beyond std's sockets: time-outs beside other users, buffers of nothing, options,
+//! going to std and coming back.
+
+use gort::net::{TcpListener, TcpStream};
+use gort::prelude::*;
+use gort::runtime::WaitReason;
+use gort::time::sleep;
+use gort_tests::{claims, parked, settle};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{self, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback interface");
+    let addr = listener.local_addr().expect("its address");
+    (listener, addr)
+}
+
+/// Both ends of a connection.
+fn pair() -> (TcpStream, TcpStream) {
+    let (listener, addr) = listen();
+    let near = TcpStream::connect(addr).expect("connect");
+    let (far, _) = listener.accept().expect("accept");
+    (near, far)
+}
+
+fn kind<T: std::fmt::Debug>(result: io::Result<T>) -> ErrorKind {
+    result.expect_err("an operation that must fail").kind()
+}
+
+fn blocks(fd: impl AsFd) -> bool {
+    // SAFETY: no pointers.
+    let flags = unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_GETFL) };
+    assert!(flags >= 0, "{}", io::Error::last_os_error());
+    flags & libc::O_NONBLOCK == 0
+}
+
+fn fill(mut to: impl Write) -> io::Error {
+    loop {
+        if let Err(e) = to.write(&[0; 65536]) {
+            return e;
+        }
+    }
+}
+
+claims! {
+    // TS03
+    fn a_time_out_holds_while_another_handle_waits() {
+        let (near, far) = pair();
+        let first = far.try_clone().expect("clone");
+        let reads = parked(WaitReason::IoWait, move || (&first).read(&mut [0; 1]));
+        far.set_read_timeout(Some(50 * MS)).expect("set");
+        assert_eq!(kind((&far).read(&mut [0; 1])), ErrorKind::TimedOut);
+        assert_eq!(kind(far.peek(&mut [0; 1])), ErrorKind::TimedOut);
+        assert!(!reads.is_finished(), "its time-out is that of its beginning");
+        (&near).write_all(b"x").expect("write");
+        assert_eq!(reads.join().expect("join").expect("read"), 1);
+
+        let first = far.try_clone().expect("clone");
+        let writes = parked(WaitReason::IoWait, move || fill(&first));
+        far.set_write_timeout(Some(50 * MS)).expect("set");
+        assert_eq!(kind((&far).write(b"x")), ErrorKind::TimedOut);
+        far.close();
+        assert_eq!(writes.join().expect("join").kind(), ErrorKind::NotConnected);
+    }
+
+    // TS03
+    fn a_time_out_that_passes_in_the_queue_takes_no_connection() {
+        let (listener, addr) = listen();
+        let first = listener.try_clone().expect("clone");
+        let accepts = parked(WaitReason::IoWait, move || first.accept().map(drop));
+        listener.set_nonblocking(true).expect("set");
+        assert_eq!(kind(listener.accept()), ErrorKind::WouldBlock, "another has the turn");
+        let _client = TcpStream::connect(addr).expect("connect");
+        accepts.join().expect("join").expect("accept");
+    }
+
+    // TS02
+    fn peek_waits_and_leaves_what_it_sees() {
+        let (near, far) = pair();
+        let far = Arc::new(far);
+        let peeks = parked(WaitReason::IoWait, { let far = Arc::clone(&far); move || {
+            let mut buf = [0; 4];
+            far.peek(&mut buf).map(|n| buf[..n].to_vec())
+        }});
+        (&near).write_all(b"abc").expect("write");
+        assert_eq!(peeks.join().expect("join").expect("peek"), b"abc");
+        let mut buf = [0; 4];
+        assert_eq!(far.peek(&mut buf).expect("peek"), 3);
+        assert_eq!((&*far).read(&mut buf).expect("read"), 3);
+        assert_eq!(&buf[..3], b"abc");
+    }
+
+    // TS02
+    fn an_empty_buffer_does_not_wait() {
+        let (_near, far) = pair();
+        let other = far.try_clone().expect("clone");
+        let reads = parked(WaitReason::IoWait, move || (&other).read(&mut [0; 1]));
+        assert_eq!((&far).read(&mut []).expect("at once"), 0);
+        assert_eq!((&far).read_vectored(&mut []).expect("at once"), 0);
+        assert_eq!(far.peek(&mut []).expect("at once"), 0);
+        far.set_write_timeout(Some(10 * MS)).expect("set");
+        assert_eq!(fill(&far).kind(), ErrorKind::TimedOut);
+        far.set_write_timeout(None).expect("set");
+        assert_eq!((&far).write(&[]).expect("at once"), 0);
+        assert_eq!((&far).write_vectored(&[]).expect("at once"), 0);
+        far.close();
+        assert_eq!(kind((&far).read(&mut [])), ErrorKind::NotConnected);
+        assert_eq!(kind(reads.join().expect("join")), ErrorKind::NotConnected);
+    }
+
+    // TS06
+    fn a_socket_of_std_is_switched_and_switched_back() {
+        let listener = net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let addr = listener.local_addr().expect("address");
+        let other = listener.try_clone().expect("a duplicate");
+        assert!(blocks(&other));
+        let listener = TcpListener::from(listener);
+        assert!(!blocks(&other), "std's clones see it");
+        for _ in 0..2 {
+            let listener = listener.try_clone().expect("clone");
+            let accepts = parked(WaitReason::IoWait, move || listener.accept().map(drop));
+            TcpStream::connect(addr).expect("connect");
+            accepts.join().expect("join").expect("accept");
+        }
+        drop(listener);
+        settle();
+        assert!(blocks(&other), "as it was, also when it is dropped");
+        let listener = TcpListener::from(other.try_clone().expect("a duplicate"));
+        let listener = net::TcpListener::from(listener);
+        assert!(blocks(&other));
+        let accepts = std::thread::spawn(move || listener.accept().map(drop));
+        sleep(5 * MS);
+        TcpStream::connect(addr).expect("connect");
+        gort::blocking(|| accepts.join()).expect("join").expect("it waits");
+    }
+
+    // TS06
+    fn a_socket_that_came_non_blocking_goes_non_blocking() {
+        let listener = net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("set");
+        let listener = net::TcpListener::from(TcpListener::from(listener));
+        assert!(!blocks(&listener));
+        let made = net::TcpListener::from(listen().0);
+        assert!(blocks(&made));
+    }
+
+    // TS04
+    fn lingering_resets_or_keeps_nobody_else_waiting() {
+        let (near, far) = pair();
+        far.set_linger(Some(Duration::ZERO)).expect("set");
+        drop(far);
+        assert_eq!(kind((&near).read(&mut [0; 1])), ErrorKind::ConnectionReset);
+
+        let (near, far) = pair();
+        far.set_linger(Some(Duration::from_secs(1))).expect("set");
+        far.set_write_timeout(Some(20 * MS)).expect("set");
+        assert_eq!(fill(&far).kind(), ErrorKind::TimedOut);
+        let closes = go!(move || drop(far));
+        let mut ticks = 0;
+        while !closes.is_finished() {
+            sleep(MS);
+            ticks += 1;
+        }
+        assert!(ticks > 1, "{ticks} ticks in a second");
+        drop(near);
+    }
+}
