@@ -8,7 +8,7 @@ use gort::time::sleep;
 use gort_tests::{claims, parked, settle};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{self, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd};
 use std::sync::Arc;
 
 const MS: Duration = Duration::from_millis(1);
@@ -146,6 +146,18 @@ claims! {
         assert!(!blocks(&listener));
         let made = net::TcpListener::from(listen().0);
         assert!(blocks(&made));
+    }
+
+    // TS06
+    fn sockets_go_by_their_numbers() {
+        let (near, far) = pair();
+        let number = far.as_raw_fd();
+        let far = far.into_raw_fd();
+        assert_eq!(number, far);
+        // SAFETY: `into_raw_fd` gave it away.
+        let far = unsafe { TcpStream::from_raw_fd(far) };
+        (&near).write_all(b"x").expect("write");
+        assert_eq!((&far).read(&mut [0; 1]).expect("read"), 1);
     }
 
     // TS04

@@ -1,15 +1,14 @@
 //! `TcpStream`.
 
 use super::addr::each_addr;
+use super::handle::{handle_conversions, handle_methods, stream_io, timeout_methods};
 use crate::io::source::{Retry, Source, zero_timeout};
 use gort_runtime::{Direction, MayWait, Nanos, deadline_after};
 use socket2::{Domain, Protocol, SockRef, Type};
-use std::fmt;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io;
 use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A TCP connection: [`std::net::TcpStream`], with deadlines and `close`; see
 /// [the module](super). Go's `net.TCPConn`.
@@ -126,17 +125,6 @@ impl TcpStream {
         self.socket.get()?.shutdown(how)
     }
 
-    /// Another handle to the same connection.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        self.socket.get()?;
-        Ok(Self {
-            socket: Arc::clone(&self.socket),
-        })
-    }
-
     /// Reads without taking what it reads.
     ///
     /// # Errors
@@ -164,132 +152,6 @@ impl TcpStream {
             return self.socket.get().map(|_| 0);
         }
         self.socket.run(Direction::Read, |s| s.peek(buf))
-    }
-
-    /// How long a `read` may take from now on; `None`: as long as it takes.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a time of nothing; `NotConnected` after `close`.
-    ///
-    /// # Examples
-    /// ```
-    /// use gort::net::{TcpListener, TcpStream};
-    /// use std::io::{ErrorKind, Read};
-    /// use std::time::Duration;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
-    /// let limit = Some(Duration::from_millis(1));
-    /// stream.set_read_timeout(limit)?;
-    /// stream.set_write_timeout(limit)?;
-    /// assert_eq!((stream.read_timeout()?, stream.write_timeout()?), (limit, limit));
-    /// let error = stream.read(&mut [0]).unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::TimedOut, "nobody writes");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_timeout(Direction::Read, timeout)
-    }
-
-    /// How long a `write` may take from now on; `None`: as long as it takes.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a time of nothing; `NotConnected` after `close`.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_timeout(Direction::Write, timeout)
-    }
-
-    /// How long a `read` may take.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        self.socket.timeout(Direction::Read)
-    }
-
-    /// How long a `write` may take.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        self.socket.timeout(Direction::Write)
-    }
-
-    /// From this moment on `read` and `peek` fail with `TimedOut`, also if they wait already.
-    /// Go's `SetReadDeadline`.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    ///
-    /// # Examples
-    /// ```
-    /// use gort::net::{TcpListener, TcpStream};
-    /// use std::io::{ErrorKind, Read};
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
-    /// // For the whole answer, however many reads that takes.
-    /// stream.set_read_deadline(Some(Instant::now() + Duration::from_millis(1)))?;
-    /// let error = stream.read_to_string(&mut String::new()).unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::TimedOut);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_read_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.socket.set_deadline(Direction::Read, deadline)
-    }
-
-    /// From this moment on `write` fails with `TimedOut`, also if it waits already. Go's
-    /// `SetWriteDeadline`.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    pub fn set_write_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.socket.set_deadline(Direction::Write, deadline)
-    }
-
-    /// Sets both deadlines. Go's `SetDeadline`.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    ///
-    /// # Examples
-    /// ```
-    /// use gort::net::{TcpListener, TcpStream};
-    /// use std::io::{ErrorKind, Write};
-    /// use std::time::Instant;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
-    /// stream.set_deadline(Some(Instant::now()))?;
-    /// stream.set_write_deadline(None)?; // Only reading is limited now.
-    /// stream.write_all(b"hello")?;
-    /// assert_eq!(stream.peek(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.set_read_deadline(deadline)?;
-        self.set_write_deadline(deadline)
-    }
-
-    /// Ends the connection. Whoever waits, by any handle, is woken; operations fail from now
-    /// on. Go's `Close`.
-    ///
-    /// ```
-    /// use gort::net::{TcpListener, TcpStream};
-    /// use gort::prelude::*;
-    /// use std::io::Read;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let stream = TcpStream::connect(listener.local_addr()?)?;
-    /// let mut reader = stream.try_clone()?;
-    /// let waits = go!(move || reader.read(&mut [0]));
-    /// stream.close();
-    /// assert!(waits.join().unwrap().is_err());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn close(&self) {
-        self.socket.close();
     }
 
     /// Whether small writes are sent at once (no Nagle algorithm).
@@ -325,7 +187,9 @@ impl TcpStream {
     }
 
     /// What happens to data that have not been sent when the connection is closed:
-    /// `SO_LINGER`, in whole seconds. Closing may then block the thread for that long.
+    /// `SO_LINGER`, in whole seconds. Closing, or dropping the last handle, may then take that long, inside
+    /// [`blocking`](crate::blocking). With a time of nothing they are thrown away, and the other end gets
+    /// `ConnectionReset`. Go's `SetLinger`.
     ///
     /// # Errors
     /// The system's; `NotConnected` after `close`.
@@ -359,35 +223,6 @@ impl TcpStream {
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.get()?.ttl()
     }
-
-    /// Takes the socket's pending error.
-    ///
-    /// # Errors
-    /// The system's; `NotConnected` after `close`.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket.get()?.take_error()
-    }
-
-    /// Whether operations fail with `WouldBlock` instead of waiting.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    ///
-    /// # Examples
-    /// ```
-    /// use gort::net::{TcpListener, TcpStream};
-    /// use std::io::{ErrorKind, Read};
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
-    /// stream.set_nonblocking(true)?;
-    /// assert_eq!(stream.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// assert!(stream.take_error()?.is_none());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking)
-    }
 }
 
 /// Whether a connection that was in progress is there. The poller may wake us for nothing, so
@@ -403,102 +238,15 @@ fn connected(stream: &net::TcpStream) -> io::Result<()> {
     }
 }
 
-impl Read for &TcpStream {
-    #[track_caller]
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(buf)
-    }
-
-    #[track_caller]
-    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.socket.read_vectored(bufs)
-    }
+handle_methods! {
+    TcpStream,
+    "let listener = gort::net::TcpListener::bind(\"127.0.0.1:0\")?;
+let socket = gort::net::TcpStream::connect(listener.local_addr()?)?;"
 }
-
-impl Write for &TcpStream {
-    #[track_caller]
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.socket.write(buf)
-    }
-
-    #[track_caller]
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.socket.write_vectored(bufs)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+timeout_methods! {
+    TcpStream,
+    "let listener = gort::net::TcpListener::bind(\"127.0.0.1:0\")?;
+let socket = gort::net::TcpStream::connect(listener.local_addr()?)?;"
 }
-
-impl Read for TcpStream {
-    #[track_caller]
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buf)
-    }
-
-    #[track_caller]
-    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&*self).read_vectored(bufs)
-    }
-}
-
-impl Write for TcpStream {
-    #[track_caller]
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        (&*self).write(buf)
-    }
-
-    #[track_caller]
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self).write_vectored(bufs)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl fmt::Debug for TcpStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket.inner().fmt(f)
-    }
-}
-
-impl AsFd for TcpStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.inner().as_fd()
-    }
-}
-
-impl AsRawFd for TcpStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.socket.inner().as_raw_fd()
-    }
-}
-
-impl From<net::TcpStream> for TcpStream {
-    fn from(inner: net::TcpStream) -> Self {
-        Self {
-            socket: Source::from_std(inner),
-        }
-    }
-}
-
-impl From<TcpStream> for net::TcpStream {
-    fn from(stream: TcpStream) -> Self {
-        stream.socket.into_std()
-    }
-}
-
-impl From<OwnedFd> for TcpStream {
-    fn from(fd: OwnedFd) -> Self {
-        net::TcpStream::from(fd).into()
-    }
-}
-
-impl From<TcpStream> for OwnedFd {
-    fn from(stream: TcpStream) -> Self {
-        net::TcpStream::from(stream).into()
-    }
-}
+handle_conversions! { TcpStream, net::TcpStream }
+stream_io! { TcpStream }
