@@ -54,7 +54,7 @@
 // prelude                         what most programs want
 // sync time runtime future        what other crates of gort offer, in modules · futures
 // io/     pollable source mode    waiting for any descriptor · how, for all of them · whether it blocks
-// net/    stream listener         sockets that park the goroutine: TCP
+// net/    stream listener udp     sockets that park the goroutine: TCP · UDP
 // net/    handle addr             what all sockets have in common · whatever names addresses
 // runner/ panics                  what `#[gort::main]` and `#[gort::test]` call · panics of a test's goroutines
 // macros                          what `go!` and `defer!` expand to

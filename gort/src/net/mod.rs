@@ -51,7 +51,9 @@ mod addr;
 mod handle;
 mod listener;
 mod stream;
+mod udp;
 
 pub use listener::{Incoming, TcpListener};
 pub use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 pub use stream::TcpStream;
+pub use udp::UdpSocket;
