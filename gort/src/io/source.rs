@@ -65,7 +65,7 @@ enum Family {
 pub(crate) enum Retry {
     /// When the poller has seen an edge.
     Edges,
-    /// Also after a while: the kernel announces only some of what ends the wait.
+    /// After a while: the kernel does not announce what ends the wait.
     Pauses,
 }
 
@@ -234,28 +234,37 @@ impl<T: AsFd> Source<T> {
             } else {
                 Ok(())
             };
-            let until = match asked.and_then(|()| apart(|| call(inner))) {
-                Err(e) if waits && e.kind() == io::ErrorKind::WouldBlock => match retry {
-                    Retry::Edges => limit,
-                    Retry::Pauses => {
-                        Some(now().saturating_add(pause).min(limit.unwrap_or(Nanos::MAX)))
-                    }
-                },
+            match asked.and_then(|()| apart(|| call(inner))) {
+                Err(e) if waits && e.kind() == io::ErrorKind::WouldBlock => {}
                 // What the call found in the place of the socket is no news.
                 Err(_) if self.desc.is_closed() => return Err(self.closed()),
                 result => return result,
-            };
-            match self.desc.wait(direction, until) {
-                Err(Interrupted::TimedOut)
-                    if retry == Retry::Pauses && limit.is_none_or(|limit| now() < limit) =>
-                {
-                    pause = (pause * 2).min(PAUSES.1);
-                    // It may have been the deadline.
-                    self.desc
-                        .prepare(direction)
-                        .map_err(|why| self.error(why))?;
-                }
-                waited => waited.map_err(|why| self.error(why))?,
+            }
+            match retry {
+                Retry::Edges => self.desc.wait(direction, limit),
+                Retry::Pauses => self.pause(direction, limit, pause),
+            }
+            .map_err(|why| self.error(why))?;
+            pause = (pause * 2).min(PAUSES.1);
+        }
+    }
+
+    /// Waits for so many nanoseconds, whatever edges there are: an attempt to send makes some itself.
+    #[track_caller]
+    fn pause(
+        &self,
+        direction: Direction,
+        limit: Option<Nanos>,
+        pause: Nanos,
+    ) -> Result<(), Interrupted> {
+        let limit = limit.unwrap_or(Nanos::MAX);
+        let until = now().saturating_add(pause).min(limit);
+        loop {
+            match self.desc.wait(direction, Some(until)) {
+                Ok(()) => {}
+                // It may be the deadline.
+                Err(Interrupted::TimedOut) if now() < limit => return self.desc.prepare(direction),
+                Err(why) => return Err(why),
             }
         }
     }

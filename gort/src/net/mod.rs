@@ -48,12 +48,15 @@
 //!   kilobytes of stack; goroutines with very small stacks should connect by address.
 
 mod addr;
+mod context;
 mod handle;
 mod listener;
 mod stream;
 mod udp;
+mod unix;
 
 pub use listener::{Incoming, TcpListener};
 pub use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 pub use stream::TcpStream;
 pub use udp::UdpSocket;
+pub use unix::{UCred, UnixDatagram, UnixIncoming, UnixListener, UnixStream};
