@@ -1,7 +1,8 @@
 //! What a server needs of TCP beyond std's sockets: time-outs beside other users, buffers of nothing, options,
-//! going to std and coming back.
+//! going to std and coming back, connecting with a limit.
 
-use gort::net::{TcpListener, TcpStream};
+use gort::context::{Context, ContextError};
+use gort::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use gort::prelude::*;
 use gort::runtime::WaitReason;
 use gort::time::sleep;
@@ -10,6 +11,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{self, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -46,7 +48,148 @@ fn fill(mut to: impl Write) -> io::Error {
     }
 }
 
+/// A listener that does not answer any more: its queue is full. And who is in that.
+fn silent() -> (TcpListener, SocketAddr, Vec<socket2::Socket>) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket
+        .bind("127.0.0.1:0".parse().expect("an address"))
+        .expect("bind");
+    let listener = socket.listen(0).expect("listen");
+    let addr = listener.local_addr().expect("address");
+    let queued = (0..8)
+        .map(|_| {
+            let kind = socket2::Type::STREAM.nonblocking();
+            let client = socket2::Socket::new(socket2::Domain::IPV4, kind, None).expect("a socket");
+            drop(client.connect(&addr.into()));
+            client
+        })
+        .collect();
+    (listener, addr, queued)
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd")
+        .expect("descriptors")
+        .count()
+}
+
+/// The `ContextError` that an error comes from.
+fn from_context(error: &io::Error) -> Option<ContextError> {
+    std::error::Error::source(error)?.downcast_ref().copied()
+}
+
 claims! {
+    // TS01
+    fn connect_timeout_ends_in_time_and_leaves_nothing() {
+        let (_listener, addr, _queued) = silent();
+        let (refusing, refused) = listen();
+        drop(refusing);
+        let limit = Duration::from_secs(60);
+        // Whatever is made for the first time.
+        assert_eq!(kind(TcpStream::connect_timeout(&refused, limit)), ErrorKind::ConnectionRefused);
+        let before = descriptors();
+        for _ in 0..200 {
+            assert_eq!(kind(TcpStream::connect_timeout(&refused, limit)), ErrorKind::ConnectionRefused);
+            assert_eq!(kind(TcpStream::connect_timeout(&refused, Duration::ZERO)), ErrorKind::InvalidInput);
+        }
+        for ms in [1, 2, 5, 20, 100] {
+            let start = Instant::now();
+            assert_eq!(kind(TcpStream::connect_timeout(&addr, ms * MS)), ErrorKind::TimedOut);
+            assert!(start.elapsed() >= ms * MS);
+        }
+        assert_eq!(descriptors(), before);
+    }
+
+    // TS10
+    fn a_context_ends_connect() {
+        let (_listener, addr, _queued) = silent();
+        let (_, other) = listen();
+        let before = descriptors();
+        let (ctx, _cancel) = Context::background().with_timeout(20 * MS);
+        let error = TcpStream::connect_context(&ctx, addr).expect_err("nobody answers");
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert_eq!(from_context(&error), Some(ContextError::DeadlineExceeded));
+
+        let (ctx, cancel) = Context::background().with_cancel();
+        let waits = parked(WaitReason::IoWait, { let ctx = ctx.clone(); move || TcpStream::connect_context(&ctx, addr) });
+        cancel.cancel();
+        let error = waits.join().expect("join").expect_err("cancelled");
+        assert_eq!(error.kind(), ErrorKind::Other);
+        assert_eq!(from_context(&error), Some(ContextError::Canceled));
+        assert_eq!(error.to_string(), "connect: context canceled");
+        assert!(TcpStream::connect_context(&ctx, other).is_err(), "it is done");
+        settle();
+        assert_eq!(descriptors(), before);
+
+        let (ctx, cancel) = Context::background().with_cancel();
+        let (listener, addr) = listen();
+        let near = TcpStream::connect_context(&ctx, addr).expect("connect");
+        cancel.cancel();
+        settle();
+        (&near).write_all(b"x").expect("the context's end is not the connection's");
+        drop(listener);
+        let refused = TcpStream::connect_context(&Context::background(), addr);
+        assert_eq!(kind(refused), ErrorKind::ConnectionRefused);
+    }
+
+    // TS05
+    fn two_listeners_share_a_port_if_both_want_to() {
+        let first = TcpSocket::new_v4().expect("a socket");
+        first.reuse_port(true).expect("set");
+        first.set_recv_buffer_size(20_000).expect("set");
+        let size = first.recv_buffer_size().expect("get");
+        first.bind("127.0.0.1:0".parse().expect("an address")).expect("bind");
+        let first = first.listen(1024).expect("listen");
+        let addr = first.local_addr().expect("address");
+        let second = TcpSocket::new_v4().expect("a socket");
+        assert_eq!(kind(second.bind(addr)), ErrorKind::AddrInUse);
+        second.reuse_port(true).expect("set");
+        second.bind(addr).expect("bind");
+        let second = second.listen(1024).expect("listen");
+        let accepting = [first, second].map(|listener| {
+            let accepts = listener.try_clone().expect("clone");
+            let accepts = go!(move || {
+                let streams = accepts.incoming().map_while(Result::ok);
+                streams.inspect(|mut stream| stream.write_all(b"!").expect("write")).collect::<Vec<_>>()
+            });
+            (listener, accepts)
+        });
+        for _ in 0..200 {
+            let socket = TcpSocket::new_v4().expect("a socket");
+            let stream = socket.connect(addr).expect("connect");
+            assert_eq!(stream.peer_addr().expect("address"), addr);
+            (&stream).read_exact(&mut [0]).expect("somebody has accepted it");
+        }
+        let [streams, others] = accepting.map(|(listener, accepts)| {
+            listener.close();
+            accepts.join().expect("join")
+        });
+        let inherited = socket2::SockRef::from(&streams[0]).recv_buffer_size().expect("get");
+        assert_eq!(inherited, size as usize);
+        let counts = [streams.len(), others.len()];
+        assert!(counts.iter().all(|&n| n > 0), "{counts:?}");
+        assert_eq!(counts.iter().sum::<usize>(), 200);
+    }
+
+    fn options_reach_the_kernel() {
+        let (near, far) = pair();
+        near.set_keepalive(Some(Duration::from_secs(77))).expect("set");
+        assert_eq!(near.keepalive().expect("get"), Some(Duration::from_secs(77)));
+        let seen = socket2::SockRef::from(&near);
+        assert!(seen.keepalive().expect("get"));
+        near.set_keepalive(None).expect("set");
+        assert!(!seen.keepalive().expect("get"));
+        far.close();
+        assert_eq!(kind(far.set_keepalive(None)), ErrorKind::NotConnected);
+    }
+
+    fn names_are_looked_up() {
+        let found: Vec<_> = lookup_host("127.0.0.1:80").expect("an address").collect();
+        assert_eq!(found, ["127.0.0.1:80".parse().expect("an address")]);
+        assert!(lookup_host("localhost:1").expect("a name").all(|addr| addr.ip().is_loopback()));
+        assert_eq!(kind(lookup_host("localhost").map(drop)), ErrorKind::InvalidInput);
+    }
+
     // TS03
     fn a_time_out_holds_while_another_handle_waits() {
         let (near, far) = pair();

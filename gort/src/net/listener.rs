@@ -39,6 +39,10 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
+    pub(super) fn new(socket: Arc<Source<net::TcpListener>>) -> Self {
+        Self { socket }
+    }
+
     /// Listens on the first of the addresses that can be had. Go's `net.Listen`.
     ///
     /// # Errors
@@ -50,8 +54,7 @@ impl TcpListener {
         // std asks for a queue of 128 connections, the length of a short burst: behind it
         // clients try again after a second. As in Go, as many as the system allows.
         SockRef::from(&inner).listen(i32::MAX)?;
-        let socket = Source::made(inner)?;
-        Ok(Self { socket })
+        Source::made(inner).map(Self::new)
     }
 
     /// Waits for a connection. Go's `Accept`.
@@ -62,7 +65,7 @@ impl TcpListener {
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, addr) = self.socket.run(Direction::Read, net::TcpListener::accept)?;
         stream.set_nonblocking(true)?;
-        Ok((TcpStream::new(stream)?, addr))
+        Ok((TcpStream::new(Source::made(stream)?), addr))
     }
 
     /// Connections, one after the other, for ever.

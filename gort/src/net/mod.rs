@@ -48,15 +48,19 @@
 //!   kilobytes of stack; goroutines with very small stacks should connect by address.
 
 mod addr;
+mod connect;
 mod context;
 mod handle;
 mod listener;
 mod stream;
+mod tcp_socket;
 mod udp;
 mod unix;
 
+pub use addr::lookup_host;
 pub use listener::{Incoming, TcpListener};
 pub use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 pub use stream::TcpStream;
+pub use tcp_socket::TcpSocket;
 pub use udp::UdpSocket;
 pub use unix::{UCred, UnixDatagram, UnixIncoming, UnixListener, UnixStream};

@@ -1,13 +1,15 @@
 //! `TcpStream`.
 
 use super::addr::each_addr;
+use super::connect::{self, Connection};
+use super::context;
 use super::handle::{handle_conversions, handle_methods, stream_io, timeout_methods};
-use crate::io::source::{Retry, Source, zero_timeout};
-use gort_runtime::{Direction, MayWait, Nanos, deadline_after};
-use socket2::{Domain, Protocol, SockRef, Type};
+use crate::context::Context;
+use crate::io::source::zero_timeout;
+use gort_runtime::{Direction, Nanos, deadline_after};
+use socket2::{Domain, SockRef, TcpKeepalive};
 use std::io;
 use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A TCP connection: [`std::net::TcpStream`], with deadlines and `close`; see
@@ -39,14 +41,12 @@ use std::time::Duration;
 /// # Ok::<(), io::Error>(())
 /// ```
 pub struct TcpStream {
-    socket: Arc<Source<net::TcpStream>>,
+    socket: Connection,
 }
 
 impl TcpStream {
-    /// `inner` does not block.
-    pub(super) fn new(inner: net::TcpStream) -> io::Result<Self> {
-        let socket = Source::made(inner)?;
-        Ok(Self { socket })
+    pub(super) fn new(socket: Connection) -> Self {
+        Self { socket }
     }
 
     /// Connects to the first of the addresses that answers. Go's `net.Dial`.
@@ -55,7 +55,39 @@ impl TcpStream {
     /// The system's, for the last address.
     #[track_caller]
     pub fn connect(addr: impl ToSocketAddrs) -> io::Result<Self> {
-        each_addr(addr, |addr| Self::connect_until(addr, None))
+        each_addr(addr, |addr| Self::connect_until(*addr, None, None))
+    }
+
+    /// The same, but fails once the context is done. (The system's resolver, if `addr` is a name, does not look at it.)
+    /// Go's `DialContext`.
+    ///
+    /// # Errors
+    /// The system's, for the last address. Once the context is done, an error whose source is its
+    /// [`ContextError`](crate::context::ContextError): of the kind `TimedOut` past its deadline, else `Other`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::context::{Context, ContextError};
+    /// use gort::net::{TcpListener, TcpStream};
+    /// use std::error::Error;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// TcpStream::connect_context(&ctx, listener.local_addr()?)?;
+    /// cancel.cancel();
+    /// let error = TcpStream::connect_context(&ctx, listener.local_addr()?).unwrap_err();
+    /// let why = error.source().and_then(|e| e.downcast_ref());
+    /// assert_eq!(why, Some(&ContextError::Canceled));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn connect_context(ctx: &Context, addr: impl ToSocketAddrs) -> io::Result<Self> {
+        context::check(ctx)?;
+        let limit = context::limit(ctx);
+        each_addr(addr, |addr| {
+            context::check(ctx)?;
+            Self::connect_until(*addr, limit, Some(ctx))
+        })
     }
 
     /// Connects to an address, or fails after this time. Go's `net.DialTimeout`.
@@ -79,26 +111,17 @@ impl TcpStream {
         if timeout.is_zero() {
             return Err(zero_timeout());
         }
-        Self::connect_until(addr, Some(deadline_after(timeout)))
+        Self::connect_until(*addr, Some(deadline_after(timeout)), None)
     }
 
     #[track_caller]
-    fn connect_until(addr: &SocketAddr, limit: Option<Nanos>) -> io::Result<Self> {
-        let _ = MayWait::check();
-        let domain = Domain::for_address(*addr);
-        let socket = socket2::Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-        let in_progress = match socket.connect(&(*addr).into()) {
-            Ok(()) => false,
-            Err(e) if matches!(e.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => true,
-            Err(e) => return Err(e),
-        };
-        let stream = Self::new(socket.into())?;
-        if in_progress {
-            stream
-                .socket
-                .run_until(Direction::Write, limit, Retry::Edges, connected)?;
-        }
-        Ok(stream)
+    fn connect_until(
+        addr: SocketAddr,
+        limit: Option<Nanos>,
+        ctx: Option<&Context>,
+    ) -> io::Result<Self> {
+        let socket = connect::socket(Domain::for_address(addr))?;
+        connect::to(socket, addr, limit, ctx).map(Self::new)
     }
 
     /// The other end's address.
@@ -208,6 +231,45 @@ impl TcpStream {
         SockRef::from(self.socket.get()?).linger()
     }
 
+    /// Whether, and after how long without traffic, the kernel asks the other end if it is still there; `None`: never.
+    /// Go's `SetKeepAliveConfig`.
+    ///
+    /// # Errors
+    /// The system's: `InvalidInput` for less than a second, say; `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// stream.set_keepalive(Some(Duration::from_secs(60)))?;
+    /// assert_eq!(stream.keepalive()?, Some(Duration::from_secs(60)));
+    /// stream.set_keepalive(None)?;
+    /// assert_eq!(stream.keepalive()?, None);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_keepalive(&self, idle: Option<Duration>) -> io::Result<()> {
+        let socket = SockRef::from(self.socket.get()?);
+        match idle {
+            None => socket.set_keepalive(false),
+            Some(idle) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle)),
+        }
+    }
+
+    /// What [`set_keepalive`](Self::set_keepalive) sets.
+    ///
+    /// # Errors
+    /// The system's; `NotConnected` after `close`.
+    pub fn keepalive(&self) -> io::Result<Option<Duration>> {
+        let socket = SockRef::from(self.socket.get()?);
+        match socket.keepalive()? {
+            false => Ok(None),
+            true => socket.tcp_keepalive_time().map(Some),
+        }
+    }
+
     /// Sets the value of the packets' `IP_TTL` field.
     ///
     /// # Errors
@@ -222,19 +284,6 @@ impl TcpStream {
     /// The system's; `NotConnected` after `close`.
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.get()?.ttl()
-    }
-}
-
-/// Whether a connection that was in progress is there. The poller may wake us for nothing, so
-/// a socket without an error need not be connected.
-fn connected(stream: &net::TcpStream) -> io::Result<()> {
-    if let Some(e) = stream.take_error()? {
-        return Err(e);
-    }
-    match stream.peer_addr() {
-        Ok(_) => Ok(()),
-        Err(e) if e.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
-        Err(e) => Err(e),
     }
 }
 

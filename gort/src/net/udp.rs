@@ -1,6 +1,6 @@
 //! `UdpSocket`.
 
-use super::addr::each_addr;
+use super::addr::{each_addr, lookup_host};
 use super::handle::{handle_conversions, handle_methods, timeout_methods};
 use crate::io::source::{Retry, Source};
 use gort_runtime::{Direction, blocking};
@@ -105,8 +105,7 @@ impl UdpSocket {
     #[track_caller]
     pub fn send_to(&self, buf: &[u8], addr: impl ToSocketAddrs) -> io::Result<usize> {
         let limit = self.socket.limit(Direction::Write);
-        // The system's resolver blocks.
-        let Some(addr) = blocking(|| addr.to_socket_addrs())?.next() else {
+        let Some(addr) = lookup_host(addr)?.next() else {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "no addresses to send data to",
