@@ -56,6 +56,7 @@
 // io/     pollable source mode    waiting for any descriptor · how, for all of them · whether it blocks
 // net/    stream listener udp     sockets that park the goroutine: TCP · UDP
 // net/    tcp_socket connect      TCP before it listens or is connected · connecting
+// net/    race                    to the first of several addresses that answers
 // net/unix/ stream listener datagram  sockets of one machine
 // net/unix/ cred addr             who is at the other end · addresses as system calls take them
 // net/    handle addr context     what all sockets have in common · whatever names addresses · until a context is done

@@ -132,6 +132,95 @@ claims! {
         assert_eq!(kind(refused), ErrorKind::ConnectionRefused);
     }
 
+    // TS09
+    fn a_silent_address_does_not_hold_up_the_next() {
+        let (_listener, silent, _queued) = silent();
+        let (_good_listener, good) = listen();
+        let before = descriptors();
+        let start = Instant::now();
+        let stream = TcpStream::connect(&[silent, good][..]).expect("the second");
+        let took = start.elapsed();
+        assert_eq!(stream.peer_addr().expect("address"), good);
+        assert!(took >= 250 * MS, "{took:?}");
+        // The kernel alone gives up after two minutes.
+        assert!(took < Duration::from_secs(12), "{took:?}");
+        drop(stream);
+        assert_eq!(descriptors(), before, "nothing is left of the other attempt");
+        assert_eq!(gort::runtime::num_goroutines(), 1);
+    }
+
+    // TS09
+    fn a_refused_address_does_not_hold_up_the_next() {
+        let (refusing, refused) = listen();
+        drop(refusing);
+        let (_listener, good) = listen();
+        let start = Instant::now();
+        for _ in 0..50 {
+            let stream = TcpStream::connect(&[refused, refused, good][..]).expect("the third");
+            assert_eq!(stream.peer_addr().expect("address"), good);
+        }
+        // With the pause it would take 25 s.
+        assert!(start.elapsed() < Duration::from_secs(12));
+    }
+
+    // TS09
+    fn an_early_address_may_answer_after_a_later_one_has_failed() {
+        let (listener, slow, queued) = silent();
+        let (refusing, refused) = listen();
+        drop(refusing);
+        let connects = go!(move || TcpStream::connect(&[slow, refused][..]));
+        sleep(300 * MS);
+        // Room in the queue: the kernel asks again after a second.
+        drop(queued);
+        let accepts = listener.try_clone().expect("clone");
+        let accepts = go!(move || accepts.incoming().map_while(Result::ok).count());
+        let stream = connects.join().expect("join").expect("the first, late");
+        assert_eq!(stream.peer_addr().expect("address"), slow);
+        listener.close();
+        assert!(accepts.join().expect("join") > 0);
+    }
+
+    // TS10
+    fn if_all_fail_the_last_error_is_given() {
+        let (refusing, refused) = listen();
+        drop(refusing);
+        let error = TcpStream::connect(&[refused, refused][..]).expect_err("nobody listens");
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        assert!(error.to_string().ends_with("; tried 2 addresses"), "{error}");
+        let error = TcpStream::connect(refused).expect_err("nobody listens");
+        assert_eq!(error.raw_os_error(), Some(libc::ECONNREFUSED));
+    }
+
+    // TS10
+    fn a_context_ends_the_whole_race() {
+        let (_listener, silent, _queued) = silent();
+        let before = descriptors();
+        let start = Instant::now();
+        let (ctx, _cancel) = Context::background().with_timeout(300 * MS);
+        let error = TcpStream::connect_context(&ctx, &[silent, silent, silent][..]).expect_err("nobody answers");
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert_eq!(from_context(&error), Some(ContextError::DeadlineExceeded));
+        assert!(start.elapsed() >= 300 * MS);
+        let (ctx, cancel) = Context::background().with_cancel();
+        let waits = go!(move || TcpStream::connect_context(&ctx, &[silent, silent][..]));
+        sleep(20 * MS);
+        cancel.cancel();
+        let error = waits.join().expect("join").expect_err("cancelled");
+        assert_eq!(from_context(&error), Some(ContextError::Canceled));
+        settle();
+        assert_eq!(descriptors(), before);
+        assert_eq!(gort::runtime::num_goroutines(), 1);
+    }
+
+    // TS09
+    fn plain_threads_race_as_well() {
+        let (refusing, refused) = listen();
+        drop(refusing);
+        let (_listener, good) = listen();
+        let connects = std::thread::spawn(move || TcpStream::connect(&[refused, good][..]));
+        gort::blocking(|| connects.join()).expect("join").expect("the second");
+    }
+
     // TS05
     fn two_listeners_share_a_port_if_both_want_to() {
         let first = TcpSocket::new_v4().expect("a socket");

@@ -52,6 +52,7 @@ mod connect;
 mod context;
 mod handle;
 mod listener;
+mod race;
 mod stream;
 mod tcp_socket;
 mod udp;

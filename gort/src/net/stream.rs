@@ -1,13 +1,14 @@
 //! `TcpStream`.
 
-use super::addr::each_addr;
-use super::connect::{self, Connection};
+use super::addr::lookup_host;
+use super::connect::Connection;
 use super::context;
 use super::handle::{handle_conversions, handle_methods, stream_io, timeout_methods};
+use super::race;
 use crate::context::Context;
 use crate::io::source::zero_timeout;
-use gort_runtime::{Direction, Nanos, deadline_after};
-use socket2::{Domain, SockRef, TcpKeepalive};
+use gort_runtime::{Direction, deadline_after};
+use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
@@ -51,18 +52,22 @@ impl TcpStream {
 
     /// Connects to the first of the addresses that answers. Go's `net.Dial`.
     ///
+    /// If there are several, IPv6 and IPv4 take turns; the next one is tried when the one before has failed, or has been
+    /// silent for 250 ms, and goes on beside it (RFC 8305).
+    ///
     /// # Errors
-    /// The system's, for the last address.
+    /// The system's; of several addresses that of the last attempt to fail, as the source of one of the same kind
+    /// that says how many were tried.
     #[track_caller]
     pub fn connect(addr: impl ToSocketAddrs) -> io::Result<Self> {
-        each_addr(addr, |addr| Self::connect_until(*addr, None, None))
+        race::connect(lookup_host(addr)?, None, None).map(Self::new)
     }
 
     /// The same, but fails once the context is done. (The system's resolver, if `addr` is a name, does not look at it.)
     /// Go's `DialContext`.
     ///
     /// # Errors
-    /// The system's, for the last address. Once the context is done, an error whose source is its
+    /// As for [`connect`](Self::connect). Once the context is done, an error whose source is its
     /// [`ContextError`](crate::context::ContextError): of the kind `TimedOut` past its deadline, else `Other`.
     ///
     /// # Examples
@@ -83,11 +88,9 @@ impl TcpStream {
     #[track_caller]
     pub fn connect_context(ctx: &Context, addr: impl ToSocketAddrs) -> io::Result<Self> {
         context::check(ctx)?;
-        let limit = context::limit(ctx);
-        each_addr(addr, |addr| {
-            context::check(ctx)?;
-            Self::connect_until(*addr, limit, Some(ctx))
-        })
+        let addrs = lookup_host(addr)?;
+        context::check(ctx)?;
+        race::connect(addrs, context::limit(ctx), Some(ctx)).map(Self::new)
     }
 
     /// Connects to an address, or fails after this time. Go's `net.DialTimeout`.
@@ -111,17 +114,8 @@ impl TcpStream {
         if timeout.is_zero() {
             return Err(zero_timeout());
         }
-        Self::connect_until(*addr, Some(deadline_after(timeout)), None)
-    }
-
-    #[track_caller]
-    fn connect_until(
-        addr: SocketAddr,
-        limit: Option<Nanos>,
-        ctx: Option<&Context>,
-    ) -> io::Result<Self> {
-        let socket = connect::socket(Domain::for_address(addr))?;
-        connect::to(socket, addr, limit, ctx).map(Self::new)
+        let limit = Some(deadline_after(timeout));
+        race::connect([*addr].into_iter(), limit, None).map(Self::new)
     }
 
     /// The other end's address.
