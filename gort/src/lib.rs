@@ -59,6 +59,7 @@
 // net/    race                    to the first of several addresses that answers
 // net/unix/ stream listener datagram  sockets of one machine
 // net/unix/ cred addr             who is at the other end · addresses as system calls take them
+// net/    systemd                 listeners that the process was started with
 // net/    handle addr context     what all sockets have in common · whatever names addresses · until a context is done
 // runner/ panics                  what `#[gort::main]` and `#[gort::test]` call · panics of a test's goroutines
 // macros                          what `go!` and `defer!` expand to
