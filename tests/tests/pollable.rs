@@ -374,6 +374,7 @@ claims! {
         assert_eq!(kind(stubborn), ErrorKind::Unsupported);
     }
 
+    // NP13
     fn the_standard_descriptors_keep_blocking() {
         let (reader, mut writer) = io::pipe().expect("a pipe");
         // SAFETY: no pointers; standard input is nobody's here.
@@ -388,6 +389,9 @@ claims! {
         writer.write_all(b"y\n").expect("write");
         assert_eq!(&waits.join().expect("join").expect("read"), b"y\n");
         assert!(blocks(&reader));
+        let waits = parked(WaitReason::IoWait, { let stdin = Arc::clone(&stdin); move || (&*stdin).read(&mut [0; 1]) });
+        stdin.close();
+        assert_eq!(kind(waits.join().expect("join")), ErrorKind::NotConnected);
     }
 
     fn what_try_io_calls_may_panic() {
