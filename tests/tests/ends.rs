@@ -154,7 +154,7 @@ fn who_has_waited_for_a_descriptor_is_forgotten() {
         is_reported(
             "stuck-after-traffic",
             procs,
-            &["deadlock!", "[chan receive]:"],
+            &["deadlock!", "[chan receive (nil chan)]:"],
         );
     }
 }

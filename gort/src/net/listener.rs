@@ -60,7 +60,19 @@ impl TcpListener {
     /// Waits for a connection. Go's `Accept`.
     ///
     /// # Errors
-    /// The system's; `TimedOut` from the read deadline on; `NotConnected` after `close`.
+    /// The system's, for want of descriptors, say: then the connection stays in the queue. `TimedOut` from the read
+    /// deadline on; `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (_stream, from) = listener.accept()?;
+    /// assert_eq!(from, client.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, addr) = self.socket.run(Direction::Read, net::TcpListener::accept)?;

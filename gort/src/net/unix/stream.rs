@@ -203,6 +203,13 @@ impl UnixStream {
     ///
     /// # Errors
     /// The system's; `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// let (near, _far) = gort::net::UnixStream::pair()?;
+    /// assert_eq!(near.peer_cred()?.pid(), Some(std::process::id() as i32));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn peer_cred(&self) -> io::Result<UCred> {
         UCred::of(self.socket.get()?)
     }
