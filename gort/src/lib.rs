@@ -59,8 +59,14 @@
 // ```text
 // prelude                         what most programs want
 // sync time runtime future        what other crates of gort offer, in modules · futures
-// net/    stream listener addr    sockets that park the goroutine: TCP · whatever names addresses
-// net/    socket                  a socket of std's, and what it takes to wait for it
+// io/     pollable source mode    waiting for any descriptor · how, for all of them · whether it blocks
+// net/    stream listener udp     sockets that park the goroutine: TCP · UDP
+// net/    tcp_socket connect      TCP before it listens or is connected · connecting
+// net/    race                    to the first of several addresses that answers
+// net/unix/ stream listener datagram  sockets of one machine
+// net/unix/ cred addr             who is at the other end · addresses as system calls take them
+// net/    systemd                 listeners that the process was started with
+// net/    handle addr context     what all sockets have in common · whatever names addresses · until a context is done
 // runner/ panics                  what `#[gort::main]` and `#[gort::test]` call · panics of a test's goroutines
 // macros                          what `go!` and `defer!` expand to
 // guide/ · for those who come from elsewhere
@@ -71,6 +77,7 @@ mod runner;
 
 pub mod future;
 pub mod guide;
+pub mod io;
 pub mod net;
 pub mod prelude;
 pub mod runtime;

@@ -147,6 +147,18 @@ fn a_function_that_needs_its_own_once_is_reported() {
     is_reported("once-in-once", 2, &["deadlock!", "[sync.Once.Do]:"]);
 }
 
+// NP16
+#[test]
+fn who_has_waited_for_a_descriptor_is_forgotten() {
+    for procs in [1, 2] {
+        is_reported(
+            "stuck-after-traffic",
+            procs,
+            &["deadlock!", "[chan receive (nil chan)]:"],
+        );
+    }
+}
+
 // DL04: `semacquire`, for permits that will never be there.
 #[test]
 fn waiting_for_impossible_permits_is_reported() {

@@ -300,6 +300,7 @@ claims! {
         drop(far);
     }
 
+    // NP12
     fn close_releases_those_who_wait_for_their_turn() {
         let (_near, far) = pair();
         let first = reader(&far);

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 22] = [
+const ROWS: [(&str, RangeInclusive<usize>); 27] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -32,6 +32,11 @@ const ROWS: [(&str, RangeInclusive<usize>); 22] = [
     ("SM", 1..=15),
     ("PM", 1..=6),
     ("CX", 1..=20),
+    ("NP", 1..=18),
+    ("UD", 1..=3),
+    ("UX", 1..=5),
+    ("PO", 1..=7),
+    ("TS", 1..=10),
 ];
 
 /// The sources of tests, this one excepted.

@@ -4,6 +4,7 @@
 //! middle, and the right to wake turned into waking. Support for `gort`, not for users.
 
 use crate::api::start::ensure_started;
+use crate::base::prim::{AtomicBool, Ordering::Relaxed};
 use crate::netpoll::{self, Desc, NEVER, Place, Slot, Waiting};
 use crate::proc::m::M;
 use crate::proc::tls;
@@ -16,6 +17,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::panic::Location;
 use std::ptr;
+use std::sync::OnceLock;
 
 /// One of the two sides of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +43,35 @@ pub enum Interrupted {
 /// be one user at a time.
 #[derive(Debug)]
 pub struct PollDesc {
+    entry: Place,
+    /// Empty between [`unwatch`](Self::unwatch) and [`watch`](Self::watch).
+    watched: OnceLock<Watched>,
+}
+
+/// What the poller was told to watch.
+#[derive(Debug)]
+struct Watched {
     /// Its owner keeps it open while we are here.
     fd: RawFd,
-    entry: Place,
-    not_watched: Option<i32>,
+    /// The kernel's error, if it would not. (Maybe somebody else has the same descriptor watched: that stays.)
+    refused: Option<i32>,
+    /// It does now.
+    on: AtomicBool,
+}
+
+impl Watched {
+    fn fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the first clause of `PollDesc::new` and of `watch`: the descriptor is open until the `PollDesc` is
+        // dropped or `unwatch` has returned, and `self` is gone then.
+        unsafe { BorrowedFd::borrow_raw(self.fd) }
+    }
+
+    /// The first time; then somebody else may have the same descriptor watched.
+    fn stop(&self) {
+        if self.on.swap(false, Relaxed) {
+            netpoll::unwatch(self.fd());
+        }
+    }
 }
 
 impl PollDesc {
@@ -54,23 +81,41 @@ impl PollDesc {
     /// If there are more descriptors than the table has room for.
     ///
     /// # Safety
-    /// - `fd` stays open until this is dropped.
+    /// - `fd` stays open until this is dropped, or [`unwatch`](Self::unwatch) has returned.
     /// - Of each direction there is one user at a time: calls of [`prepare`](Self::prepare) and
     ///   [`wait`](Self::wait) for one direction follow each other. (The others may be made at any time.)
     pub unsafe fn new(fd: BorrowedFd<'_>) -> io::Result<Self> {
         ensure_started();
-        let entry = netpoll::open()?;
-        let refused = netpoll::watch(fd, entry).err();
-        Ok(Self {
-            fd: fd.as_raw_fd(),
-            entry,
-            not_watched: refused.map(|e| e.raw_os_error().unwrap_or(0)),
-        })
+        let this = Self {
+            entry: netpoll::open()?,
+            watched: OnceLock::new(),
+        };
+        // SAFETY: our first clause is `watch`'s.
+        unsafe { this.watch(fd) };
+        Ok(this)
     }
 
-    fn fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: `new`'s first clause: the descriptor is open as long as `self` is there.
-        unsafe { BorrowedFd::borrow_raw(self.fd) }
+    /// After [`unwatch`](Self::unwatch): has this descriptor watched from now on. Does nothing if one is.
+    ///
+    /// # Safety
+    /// - `fd` stays open until this is dropped, or [`unwatch`](Self::unwatch) has returned.
+    pub unsafe fn watch(&self, fd: BorrowedFd<'_>) {
+        self.watched.get_or_init(|| {
+            let refused = netpoll::watch(fd, self.entry).err();
+            Watched {
+                fd: fd.as_raw_fd(),
+                on: AtomicBool::new(refused.is_none()),
+                refused: refused.map(|e| e.raw_os_error().unwrap_or(0)),
+            }
+        });
+    }
+
+    /// Leaves the descriptor alone from now on; deadlines stay. Nobody can wait until
+    /// [`watch`](Self::watch).
+    pub fn unwatch(&mut self) {
+        if let Some(watched) = self.watched.take() {
+            watched.stop();
+        }
     }
 
     fn desc(&self) -> &'static Desc {
@@ -87,7 +132,10 @@ impl PollDesc {
     /// The error that waiting will give, if the kernel would not watch the descriptor.
     #[must_use]
     pub fn not_watched(&self) -> Option<i32> {
-        self.not_watched
+        match self.watched.get() {
+            Some(watched) => watched.refused,
+            None => Some(libc::EBADF),
+        }
     }
 
     /// Before the first system call of an operation: whether it may be made.
@@ -112,7 +160,7 @@ impl PollDesc {
     /// The reason, if the descriptor is not ready.
     #[track_caller]
     pub fn wait(&self, direction: Direction, limit: Option<Nanos>) -> Result<(), Interrupted> {
-        if let Some(errno) = self.not_watched {
+        if let Some(errno) = self.not_watched() {
             return Err(Interrupted::NotWatched(errno));
         }
         let site = Location::caller();
@@ -184,19 +232,28 @@ impl PollDesc {
     /// somebody else's connection. (Go counts the users inside instead, and closes the
     /// descriptor when the last one has left; a `BorrowedFd` cannot be counted.)
     pub fn close(&self) {
-        if let Some(waiters) = self.desc().close() {
-            waiters.into_iter().for_each(wake);
-            netpoll::unwatch(self.fd());
-            netpoll::replace_by_dead(self.fd());
+        if let (true, Some(watched)) = (self.end(), self.watched.get()) {
+            netpoll::replace_by_dead(watched.fd());
         }
+    }
+
+    /// As [`close`](Self::close), but the file stays open: for a descriptor that may be
+    /// somebody else's. True the first time.
+    pub fn end(&self) -> bool {
+        let Some(waiters) = self.desc().close() else {
+            return false;
+        };
+        waiters.into_iter().for_each(wake);
+        if let Some(watched) = self.watched.get() {
+            watched.stop();
+        }
+        true
     }
 }
 
 impl Drop for PollDesc {
     fn drop(&mut self) {
-        if !self.is_closed() {
-            netpoll::unwatch(self.fd());
-        }
+        self.unwatch();
         netpoll::retire(self.entry);
     }
 }

@@ -1,15 +1,33 @@
 //! Operations that take whatever names addresses.
 
+use gort_runtime::blocking;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+
+/// The addresses that a name stands for, in the order in which they are to be tried. The system's resolver is
+/// asked inside [`blocking`]; it takes some tens of kilobytes of stack. Go's
+/// `net.LookupHost`, with a port; tokio's `lookup_host`.
+///
+/// # Errors
+/// `InvalidInput` without a port; else the resolver's.
+///
+/// # Examples
+/// ```
+/// for addr in gort::net::lookup_host("localhost:80")? {
+///     assert!(addr.ip().is_loopback() && addr.port() == 80);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn lookup_host(addr: impl ToSocketAddrs) -> io::Result<impl Iterator<Item = SocketAddr>> {
+    blocking(|| addr.to_socket_addrs())
+}
 
 /// Calls `f` with each address that `addr` stands for, until it succeeds, as std does.
 pub(super) fn each_addr<T>(
     addr: impl ToSocketAddrs,
     mut f: impl FnMut(&SocketAddr) -> io::Result<T>,
 ) -> io::Result<T> {
-    // The system's resolver blocks.
-    let addrs = gort_runtime::blocking(|| addr.to_socket_addrs())?;
+    let addrs = lookup_host(addr)?;
     let mut last = None;
     for addr in addrs {
         match f(&addr) {

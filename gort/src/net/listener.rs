@@ -1,15 +1,13 @@
 //! `TcpListener`.
 
-use super::socket::Socket;
+use super::handle::{handle_conversions, handle_methods};
 use super::stream::TcpStream;
+use crate::io::source::Source;
 use gort_runtime::{Direction, blocking};
 use socket2::SockRef;
-use std::fmt;
 use std::io;
 use std::net::{self, SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// A TCP socket that listens for connections: [`std::net::TcpListener`], with deadlines and
 /// `close`; see [the module](super). Go's `net.TCPListener`.
@@ -37,10 +35,14 @@ use std::time::Instant;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct TcpListener {
-    socket: Arc<Socket<net::TcpListener>>,
+    socket: Arc<Source<net::TcpListener>>,
 }
 
 impl TcpListener {
+    pub(super) fn new(socket: Arc<Source<net::TcpListener>>) -> Self {
+        Self { socket }
+    }
+
     /// Listens on the first of the addresses that can be had. Go's `net.Listen`.
     ///
     /// # Errors
@@ -52,19 +54,30 @@ impl TcpListener {
         // std asks for a queue of 128 connections, the length of a short burst: behind it
         // clients try again after a second. As in Go, as many as the system allows.
         SockRef::from(&inner).listen(i32::MAX)?;
-        let socket = Socket::new(inner)?;
-        Ok(Self { socket })
+        Source::made(inner).map(Self::new)
     }
 
     /// Waits for a connection. Go's `Accept`.
     ///
     /// # Errors
-    /// The system's; `TimedOut` from the read deadline on; `NotConnected` after `close`.
+    /// The system's, for want of descriptors, say: then the connection stays in the queue. `TimedOut` from the read
+    /// deadline on; `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (_stream, from) = listener.accept()?;
+    /// assert_eq!(from, client.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, addr) = self.socket.run(Direction::Read, net::TcpListener::accept)?;
         stream.set_nonblocking(true)?;
-        Ok((TcpStream::new(stream)?, addr))
+        Ok((TcpStream::new(Source::made(stream)?), addr))
     }
 
     /// Connections, one after the other, for ever.
@@ -78,17 +91,6 @@ impl TcpListener {
     /// The system's; `NotConnected` after `close`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.local_addr()
-    }
-
-    /// Another handle to the same listener.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        self.socket.get()?;
-        Ok(Self {
-            socket: Arc::clone(&self.socket),
-        })
     }
 
     /// Sets the value of the packets' `IP_TTL` field.
@@ -115,86 +117,6 @@ impl TcpListener {
     /// The system's; `NotConnected` after `close`.
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.get()?.ttl()
-    }
-
-    /// Takes the socket's pending error.
-    ///
-    /// # Errors
-    /// The system's; `NotConnected` after `close`.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket.get()?.take_error()
-    }
-
-    /// Whether `accept` fails with `WouldBlock` instead of waiting.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    ///
-    /// # Examples
-    /// ```
-    /// use gort::net::TcpListener;
-    /// use std::io::ErrorKind;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// listener.set_nonblocking(true)?;
-    /// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// assert!(listener.take_error()?.is_none());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking)
-    }
-
-    /// From this moment on `accept` fails with `TimedOut`, also if it waits already. Go's
-    /// `SetDeadline`.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    ///
-    /// # Examples
-    /// ```
-    /// use gort::net::TcpListener;
-    /// use std::io::ErrorKind;
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// listener.set_read_deadline(Some(Instant::now() + Duration::from_millis(1)))?;
-    /// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::TimedOut);
-    /// listener.set_deadline(None)?; // Both deadlines.
-    /// listener.set_write_deadline(None)?;
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_read_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.socket.set_deadline(Direction::Read, deadline)
-    }
-
-    /// A listener does not write: without effect.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    pub fn set_write_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.socket.set_deadline(Direction::Write, deadline)
-    }
-
-    /// Sets both deadlines; only that for reading matters.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.set_read_deadline(deadline)?;
-        self.set_write_deadline(deadline)
-    }
-
-    /// Stops listening. Whoever waits in `accept`, by any handle, is woken; operations fail from
-    /// now on. Go's `Close`.
-    pub fn close(&self) {
-        self.socket.close();
-    }
-}
-
-impl fmt::Debug for TcpListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket.inner().fmt(f)
     }
 }
 
@@ -226,40 +148,8 @@ impl Iterator for Incoming<'_> {
 
 impl std::iter::FusedIterator for Incoming<'_> {}
 
-impl AsFd for TcpListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.inner().as_fd()
-    }
+handle_methods! {
+    TcpListener,
+    "let socket = gort::net::TcpListener::bind(\"127.0.0.1:0\")?;"
 }
-
-impl AsRawFd for TcpListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.socket.inner().as_raw_fd()
-    }
-}
-
-impl From<net::TcpListener> for TcpListener {
-    fn from(inner: net::TcpListener) -> Self {
-        Self {
-            socket: Socket::from_std(inner),
-        }
-    }
-}
-
-impl From<TcpListener> for net::TcpListener {
-    fn from(listener: TcpListener) -> Self {
-        listener.socket.into_std()
-    }
-}
-
-impl From<OwnedFd> for TcpListener {
-    fn from(fd: OwnedFd) -> Self {
-        net::TcpListener::from(fd).into()
-    }
-}
-
-impl From<TcpListener> for OwnedFd {
-    fn from(listener: TcpListener) -> Self {
-        net::TcpListener::from(listener).into()
-    }
-}
+handle_conversions! { TcpListener, net::TcpListener }

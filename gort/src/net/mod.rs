@@ -37,16 +37,33 @@
 //!   deadlines and `close` go for all of them. Dropping the last handle closes the socket.
 //! - `set_nonblocking` decides whether operations wait. The descriptor itself never blocks,
 //!   as whoever takes it by [`AsFd`](std::os::fd::AsFd) finds.
-//! - A conversion into std's type gives a socket that blocks, except if there are other handles
-//!   to it: then std's has a descriptor of its own, and must not change how the other behaves.
+//! - A socket that comes from std has its `O_NONBLOCK` set. The flag belongs to the socket, not to the descriptor, so
+//!   std's clones of it see that too. It is cleared again when the socket goes back to std, or its last handle is
+//!   dropped without `close`; one that came non-blocking stays so. A socket made here goes to std as one
+//!   that blocks.
+//! - If there are other handles, a conversion into std's type gives another descriptor of the socket, which must not
+//!   change how the others behave: it does not block.
+//! - An empty buffer is `Ok(0)` at once for `Read` and `Write`. For datagrams it is a message like any other.
 //! - Names are resolved by the system's resolver, which blocks its thread and takes some tens of
 //!   kilobytes of stack; goroutines with very small stacks should connect by address.
 
 mod addr;
+mod connect;
+mod context;
+mod handle;
 mod listener;
-mod socket;
+mod race;
 mod stream;
+mod systemd;
+mod tcp_socket;
+mod udp;
+mod unix;
 
+pub use addr::lookup_host;
 pub use listener::{Incoming, TcpListener};
 pub use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 pub use stream::TcpStream;
+pub use systemd::{Listener, systemd_listeners};
+pub use tcp_socket::TcpSocket;
+pub use udp::UdpSocket;
+pub use unix::{UCred, UnixDatagram, UnixIncoming, UnixListener, UnixStream};

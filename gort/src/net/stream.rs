@@ -1,15 +1,17 @@
 //! `TcpStream`.
 
-use super::addr::each_addr;
-use super::socket::{Socket, zero_timeout};
-use gort_runtime::{Direction, MayWait, Nanos, deadline_after};
-use socket2::{Domain, Protocol, SockRef, Type};
-use std::fmt;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use super::addr::lookup_host;
+use super::connect::Connection;
+use super::context;
+use super::handle::{handle_conversions, handle_methods, stream_io, timeout_methods};
+use super::race;
+use crate::context::Context;
+use crate::io::source::zero_timeout;
+use gort_runtime::{Direction, deadline_after};
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
 use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A TCP connection: [`std::net::TcpStream`], with deadlines and `close`; see
 /// [the module](super). Go's `net.TCPConn`.
@@ -40,23 +42,55 @@ use std::time::{Duration, Instant};
 /// # Ok::<(), io::Error>(())
 /// ```
 pub struct TcpStream {
-    socket: Arc<Socket<net::TcpStream>>,
+    socket: Connection,
 }
 
 impl TcpStream {
-    /// `inner` does not block.
-    pub(super) fn new(inner: net::TcpStream) -> io::Result<Self> {
-        let socket = Socket::new(inner)?;
-        Ok(Self { socket })
+    pub(super) fn new(socket: Connection) -> Self {
+        Self { socket }
     }
 
     /// Connects to the first of the addresses that answers. Go's `net.Dial`.
     ///
+    /// If there are several, IPv6 and IPv4 take turns; the next one is tried when the one before has failed, or has been
+    /// silent for 250 ms, and goes on beside it (RFC 8305).
+    ///
     /// # Errors
-    /// The system's, for the last address.
+    /// The system's; of several addresses that of the last attempt to fail, as the source of one of the same kind
+    /// that says how many were tried.
     #[track_caller]
     pub fn connect(addr: impl ToSocketAddrs) -> io::Result<Self> {
-        each_addr(addr, |addr| Self::connect_until(addr, None))
+        race::connect(lookup_host(addr)?, None, None).map(Self::new)
+    }
+
+    /// The same, but fails once the context is done. (The system's resolver, if `addr` is a name, does not look at it.)
+    /// Go's `DialContext`.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect). Once the context is done, an error whose source is its
+    /// [`ContextError`](crate::context::ContextError): of the kind `TimedOut` past its deadline, else `Other`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::context::{Context, ContextError};
+    /// use gort::net::{TcpListener, TcpStream};
+    /// use std::error::Error;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// TcpStream::connect_context(&ctx, listener.local_addr()?)?;
+    /// cancel.cancel();
+    /// let error = TcpStream::connect_context(&ctx, listener.local_addr()?).unwrap_err();
+    /// let why = error.source().and_then(|e| e.downcast_ref());
+    /// assert_eq!(why, Some(&ContextError::Canceled));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn connect_context(ctx: &Context, addr: impl ToSocketAddrs) -> io::Result<Self> {
+        context::check(ctx)?;
+        let addrs = lookup_host(addr)?;
+        context::check(ctx)?;
+        race::connect(addrs, context::limit(ctx), Some(ctx)).map(Self::new)
     }
 
     /// Connects to an address, or fails after this time. Go's `net.DialTimeout`.
@@ -80,26 +114,8 @@ impl TcpStream {
         if timeout.is_zero() {
             return Err(zero_timeout());
         }
-        Self::connect_until(addr, Some(deadline_after(timeout)))
-    }
-
-    #[track_caller]
-    fn connect_until(addr: &SocketAddr, limit: Option<Nanos>) -> io::Result<Self> {
-        let _ = MayWait::check();
-        let domain = Domain::for_address(*addr);
-        let socket = socket2::Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-        let in_progress = match socket.connect(&(*addr).into()) {
-            Ok(()) => false,
-            Err(e) if matches!(e.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => true,
-            Err(e) => return Err(e),
-        };
-        let stream = Self::new(socket.into())?;
-        if in_progress {
-            stream
-                .socket
-                .run_until(Direction::Write, limit, connected)?;
-        }
-        Ok(stream)
+        let limit = Some(deadline_after(timeout));
+        race::connect([*addr].into_iter(), limit, None).map(Self::new)
     }
 
     /// The other end's address.
@@ -126,17 +142,6 @@ impl TcpStream {
         self.socket.get()?.shutdown(how)
     }
 
-    /// Another handle to the same connection.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        self.socket.get()?;
-        Ok(Self {
-            socket: Arc::clone(&self.socket),
-        })
-    }
-
     /// Reads without taking what it reads.
     ///
     /// # Errors
@@ -160,133 +165,10 @@ impl TcpStream {
     /// ```
     #[track_caller]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return self.socket.get().map(|_| 0);
+        }
         self.socket.run(Direction::Read, |s| s.peek(buf))
-    }
-
-    /// How long a `read` may take from now on; `None`: as long as it takes.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a time of nothing; `NotConnected` after `close`.
-    ///
-    /// # Examples
-    /// ```
-    /// use gort::net::{TcpListener, TcpStream};
-    /// use std::io::{ErrorKind, Read};
-    /// use std::time::Duration;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
-    /// let limit = Some(Duration::from_millis(1));
-    /// stream.set_read_timeout(limit)?;
-    /// stream.set_write_timeout(limit)?;
-    /// assert_eq!((stream.read_timeout()?, stream.write_timeout()?), (limit, limit));
-    /// let error = stream.read(&mut [0]).unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::TimedOut, "nobody writes");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_timeout(Direction::Read, timeout)
-    }
-
-    /// How long a `write` may take from now on; `None`: as long as it takes.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a time of nothing; `NotConnected` after `close`.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_timeout(Direction::Write, timeout)
-    }
-
-    /// How long a `read` may take.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        self.socket.timeout(Direction::Read)
-    }
-
-    /// How long a `write` may take.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        self.socket.timeout(Direction::Write)
-    }
-
-    /// From this moment on `read` and `peek` fail with `TimedOut`, also if they wait already.
-    /// Go's `SetReadDeadline`.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    ///
-    /// # Examples
-    /// ```
-    /// use gort::net::{TcpListener, TcpStream};
-    /// use std::io::{ErrorKind, Read};
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
-    /// // For the whole answer, however many reads that takes.
-    /// stream.set_read_deadline(Some(Instant::now() + Duration::from_millis(1)))?;
-    /// let error = stream.read_to_string(&mut String::new()).unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::TimedOut);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_read_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.socket.set_deadline(Direction::Read, deadline)
-    }
-
-    /// From this moment on `write` fails with `TimedOut`, also if it waits already. Go's
-    /// `SetWriteDeadline`.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    pub fn set_write_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.socket.set_deadline(Direction::Write, deadline)
-    }
-
-    /// Sets both deadlines. Go's `SetDeadline`.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    ///
-    /// # Examples
-    /// ```
-    /// use gort::net::{TcpListener, TcpStream};
-    /// use std::io::{ErrorKind, Write};
-    /// use std::time::Instant;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
-    /// stream.set_deadline(Some(Instant::now()))?;
-    /// stream.set_write_deadline(None)?; // Only reading is limited now.
-    /// stream.write_all(b"hello")?;
-    /// assert_eq!(stream.peek(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.set_read_deadline(deadline)?;
-        self.set_write_deadline(deadline)
-    }
-
-    /// Ends the connection. Whoever waits, by any handle, is woken; operations fail from now
-    /// on. Go's `Close`.
-    ///
-    /// ```
-    /// use gort::net::{TcpListener, TcpStream};
-    /// use gort::prelude::*;
-    /// use std::io::Read;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let stream = TcpStream::connect(listener.local_addr()?)?;
-    /// let mut reader = stream.try_clone()?;
-    /// let waits = go!(move || reader.read(&mut [0]));
-    /// stream.close();
-    /// assert!(waits.join().unwrap().is_err());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn close(&self) {
-        self.socket.close();
     }
 
     /// Whether small writes are sent at once (no Nagle algorithm).
@@ -322,12 +204,17 @@ impl TcpStream {
     }
 
     /// What happens to data that have not been sent when the connection is closed:
-    /// `SO_LINGER`, in whole seconds. Closing may then block the thread for that long.
+    /// `SO_LINGER`, in whole seconds. Closing, or dropping the last handle, may then take that long, inside
+    /// [`blocking`](crate::blocking). With a time of nothing they are thrown away, and the other end gets
+    /// `ConnectionReset`. Go's `SetLinger`.
     ///
     /// # Errors
     /// The system's; `NotConnected` after `close`.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        SockRef::from(self.socket.get()?).set_linger(linger)
+        SockRef::from(self.socket.get()?).set_linger(linger)?;
+        self.socket
+            .set_lingers(linger.is_some_and(|d| !d.is_zero()));
+        Ok(())
     }
 
     /// The value of `SO_LINGER`.
@@ -336,6 +223,45 @@ impl TcpStream {
     /// The system's; `NotConnected` after `close`.
     pub fn linger(&self) -> io::Result<Option<Duration>> {
         SockRef::from(self.socket.get()?).linger()
+    }
+
+    /// Whether, and after how long without traffic, the kernel asks the other end if it is still there; `None`: never.
+    /// Go's `SetKeepAliveConfig`.
+    ///
+    /// # Errors
+    /// The system's: `InvalidInput` for less than a second, say; `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// stream.set_keepalive(Some(Duration::from_secs(60)))?;
+    /// assert_eq!(stream.keepalive()?, Some(Duration::from_secs(60)));
+    /// stream.set_keepalive(None)?;
+    /// assert_eq!(stream.keepalive()?, None);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_keepalive(&self, idle: Option<Duration>) -> io::Result<()> {
+        let socket = SockRef::from(self.socket.get()?);
+        match idle {
+            None => socket.set_keepalive(false),
+            Some(idle) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle)),
+        }
+    }
+
+    /// What [`set_keepalive`](Self::set_keepalive) sets.
+    ///
+    /// # Errors
+    /// The system's; `NotConnected` after `close`.
+    pub fn keepalive(&self) -> io::Result<Option<Duration>> {
+        let socket = SockRef::from(self.socket.get()?);
+        match socket.keepalive()? {
+            false => Ok(None),
+            true => socket.tcp_keepalive_time().map(Some),
+        }
     }
 
     /// Sets the value of the packets' `IP_TTL` field.
@@ -353,148 +279,17 @@ impl TcpStream {
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.get()?.ttl()
     }
-
-    /// Takes the socket's pending error.
-    ///
-    /// # Errors
-    /// The system's; `NotConnected` after `close`.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket.get()?.take_error()
-    }
-
-    /// Whether operations fail with `WouldBlock` instead of waiting.
-    ///
-    /// # Errors
-    /// `NotConnected` after `close`.
-    ///
-    /// # Examples
-    /// ```
-    /// use gort::net::{TcpListener, TcpStream};
-    /// use std::io::{ErrorKind, Read};
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
-    /// stream.set_nonblocking(true)?;
-    /// assert_eq!(stream.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// assert!(stream.take_error()?.is_none());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking)
-    }
 }
 
-/// Whether a connection that was in progress is there. The poller may wake us for nothing, so
-/// a socket without an error need not be connected.
-fn connected(stream: &net::TcpStream) -> io::Result<()> {
-    if let Some(e) = stream.take_error()? {
-        return Err(e);
-    }
-    match stream.peer_addr() {
-        Ok(_) => Ok(()),
-        Err(e) if e.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
-        Err(e) => Err(e),
-    }
+handle_methods! {
+    TcpStream,
+    "let listener = gort::net::TcpListener::bind(\"127.0.0.1:0\")?;
+let socket = gort::net::TcpStream::connect(listener.local_addr()?)?;"
 }
-
-impl Read for &TcpStream {
-    #[track_caller]
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.run(Direction::Read, |mut s| s.read(buf))
-    }
-
-    #[track_caller]
-    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.socket
-            .run(Direction::Read, |mut s| s.read_vectored(bufs))
-    }
+timeout_methods! {
+    TcpStream,
+    "let listener = gort::net::TcpListener::bind(\"127.0.0.1:0\")?;
+let socket = gort::net::TcpStream::connect(listener.local_addr()?)?;"
 }
-
-impl Write for &TcpStream {
-    #[track_caller]
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.socket.run(Direction::Write, |mut s| s.write(buf))
-    }
-
-    #[track_caller]
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.socket
-            .run(Direction::Write, |mut s| s.write_vectored(bufs))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Read for TcpStream {
-    #[track_caller]
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buf)
-    }
-
-    #[track_caller]
-    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&*self).read_vectored(bufs)
-    }
-}
-
-impl Write for TcpStream {
-    #[track_caller]
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        (&*self).write(buf)
-    }
-
-    #[track_caller]
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self).write_vectored(bufs)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl fmt::Debug for TcpStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket.inner().fmt(f)
-    }
-}
-
-impl AsFd for TcpStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.inner().as_fd()
-    }
-}
-
-impl AsRawFd for TcpStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.socket.inner().as_raw_fd()
-    }
-}
-
-impl From<net::TcpStream> for TcpStream {
-    fn from(inner: net::TcpStream) -> Self {
-        Self {
-            socket: Socket::from_std(inner),
-        }
-    }
-}
-
-impl From<TcpStream> for net::TcpStream {
-    fn from(stream: TcpStream) -> Self {
-        stream.socket.into_std()
-    }
-}
-
-impl From<OwnedFd> for TcpStream {
-    fn from(fd: OwnedFd) -> Self {
-        net::TcpStream::from(fd).into()
-    }
-}
-
-impl From<TcpStream> for OwnedFd {
-    fn from(stream: TcpStream) -> Self {
-        net::TcpStream::from(stream).into()
-    }
-}
+handle_conversions! { TcpStream, net::TcpStream }
+stream_io! { TcpStream }

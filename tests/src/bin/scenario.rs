@@ -182,6 +182,24 @@ fn main() {
             rx.recv().unwrap();
             println!("woken");
         }
+        "stuck-after-traffic" => {
+            let (reader, mut writer) = std::io::pipe().unwrap();
+            let mut reader = gort::io::Pollable::new(reader).unwrap();
+            let reads = go!(move || {
+                let mut got = 0;
+                while reader.read(&mut [0; 1]).unwrap() == 1 {
+                    got += 1;
+                }
+                got
+            });
+            for _ in 0..10 {
+                std::io::Write::write_all(&mut writer, b"x").unwrap();
+                sleep(Duration::from_millis(1));
+            }
+            drop(writer);
+            assert_eq!(reads.join().unwrap(), 10);
+            gort::channel::never::<()>().recv().unwrap();
+        }
         "stuck-at-a-semaphore" => drop(Semaphore::new(1).acquire(2)),
         "context-cancelled-before-its-deadline" => {
             let (ctx, cancel) = Context::background().with_timeout(Duration::from_secs(10_000));

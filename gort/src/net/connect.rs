@@ -1,0 +1,66 @@
+//! Connecting by TCP.
+
+use super::context;
+use crate::context::Context;
+use crate::io::source::{Retry, Source};
+use gort_runtime::{Direction, MayWait, Nanos};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+/// A socket that is, or will be, connected.
+pub(super) type Connection = Arc<Source<TcpStream>>;
+
+/// A socket that does not block, of the family that `addr` is of.
+pub(super) fn socket(domain: Domain) -> io::Result<Socket> {
+    Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))
+}
+
+/// Has `socket` connect, and says whether that goes on: then there is something to [`finish`].
+pub(super) fn begin(socket: Socket, addr: SocketAddr) -> io::Result<(Connection, bool)> {
+    let goes_on = match socket.connect(&addr.into()) {
+        Ok(()) => false,
+        Err(e) if matches!(e.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => true,
+        Err(e) => return Err(e),
+    };
+    Ok((Source::made(socket.into())?, goes_on))
+}
+
+/// Waits until it is connected.
+#[track_caller]
+pub(super) fn finish(connection: &Connection, limit: Option<Nanos>) -> io::Result<()> {
+    connection.run_until(Direction::Write, limit, Retry::Edges, connected)
+}
+
+/// Whether a connection that was in progress is there. The poller may wake us for nothing, so
+/// a socket without an error need not be connected.
+fn connected(stream: &TcpStream) -> io::Result<()> {
+    if let Some(e) = stream.take_error()? {
+        return Err(e);
+    }
+    match stream.peer_addr() {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
+        Err(e) => Err(e),
+    }
+}
+
+/// Connects `socket` to an address, until the limit, or until the context is done.
+#[track_caller]
+pub(super) fn to(
+    socket: Socket,
+    addr: SocketAddr,
+    limit: Option<Nanos>,
+    ctx: Option<&Context>,
+) -> io::Result<Connection> {
+    let _ = MayWait::check();
+    let (connection, goes_on) = begin(socket, addr)?;
+    if goes_on {
+        match ctx {
+            None => finish(&connection, limit)?,
+            Some(ctx) => context::closing(ctx, &connection, || finish(&connection, limit))?,
+        }
+    }
+    Ok(connection)
+}

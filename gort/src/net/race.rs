@@ -1,0 +1,173 @@
+//! Connecting to the first of several addresses that answers: RFC 8305, "happy eyeballs".
+//!
+//! The next address is tried when the one before has failed, or has not answered for [`DELAY`]; those before
+//! go on. Each attempt waits in a goroutine of its own. The first connection wins, and the rest are closed, which
+//! wakes whoever waits for them: nothing is left when the call returns.
+
+use super::connect::{self, Connection};
+use super::context;
+use crate::context::{AfterFunc, Context};
+use gort_runtime::{MayWait, Nanos, now, scope};
+use gort_sync::channel::bounded;
+use socket2::Domain;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long an address has before the next one is tried as well.
+const DELAY: Duration = Duration::from_millis(250);
+
+/// None of several addresses could be connected to.
+#[derive(Debug)]
+struct AllFailed {
+    tried: usize,
+    last: io::Error,
+}
+
+impl fmt::Display for AllFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; tried {} addresses", self.last, self.tried)
+    }
+}
+
+impl Error for AllFailed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.last)
+    }
+}
+
+/// Attempts that go on. When this goes they end, but for the one that was taken out.
+struct Attempts(Vec<Connection>);
+
+impl Drop for Attempts {
+    fn drop(&mut self) {
+        for attempt in &self.0 {
+            attempt.close();
+        }
+    }
+}
+
+/// Does not let a context call when the race is over.
+struct Called(Option<AfterFunc>);
+
+impl Drop for Called {
+    fn drop(&mut self) {
+        if let Some(after) = &self.0 {
+            after.stop();
+        }
+    }
+}
+
+/// Connects to one of `addrs`, until the limit or until the context is done.
+#[track_caller]
+pub(super) fn connect(
+    addrs: impl Iterator<Item = SocketAddr>,
+    limit: Option<Nanos>,
+    ctx: Option<&Context>,
+) -> io::Result<Connection> {
+    let _ = MayWait::check();
+    let addrs = by_turns(addrs);
+    match addrs[..] {
+        [] => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "could not resolve to any addresses",
+        )),
+        [addr] => {
+            let socket = connect::socket(Domain::for_address(addr))?;
+            connect::to(socket, addr, limit, ctx)
+        }
+        _ => race(&addrs, limit, ctx),
+    }
+}
+
+/// Changes between the families, beginning with the first address's; else as they come.
+fn by_turns(addrs: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut addrs = addrs.peekable();
+    let first_is_v4 = addrs.peek().is_some_and(SocketAddr::is_ipv4);
+    let (first, second): (Vec<_>, Vec<_>) = addrs.partition(|addr| addr.is_ipv4() == first_is_v4);
+    let mut turns = Vec::with_capacity(first.len() + second.len());
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    loop {
+        let before = turns.len();
+        turns.extend(first.next());
+        turns.extend(second.next());
+        if turns.len() == before {
+            return turns;
+        }
+    }
+}
+
+/// What the one that holds the race hears of.
+enum News {
+    Ended(usize, io::Result<()>),
+    ContextDone,
+}
+
+#[track_caller]
+fn race(
+    addrs: &[SocketAddr],
+    limit: Option<Nanos>,
+    ctx: Option<&Context>,
+) -> io::Result<Connection> {
+    // There is room for all that is ever sent.
+    let (tx, rx) = bounded(addrs.len() + 1);
+    let _called = Called(ctx.map(|ctx| {
+        let tx = tx.clone();
+        ctx.after_func(move || drop(tx.try_send(News::ContextDone)))
+    }));
+    let over = || limit.is_some_and(|limit| limit <= now());
+    scope(|s| {
+        let mut attempts = Attempts(Vec::new());
+        let mut rest = addrs.iter();
+        let (mut tried, mut running) = (0, 0);
+        let mut last = None;
+        loop {
+            // A limit that has passed ends those that go on, with its error.
+            let next = if over() { None } else { rest.next() };
+            if let Some(&addr) = next {
+                tried += 1;
+                let socket = connect::socket(Domain::for_address(addr));
+                match socket.and_then(|socket| connect::begin(socket, addr)) {
+                    Ok((connection, false)) => return Ok(connection),
+                    Ok((connection, true)) => {
+                        let (index, tx) = (attempts.0.len(), tx.clone());
+                        attempts.0.push(connection.clone());
+                        running += 1;
+                        s.spawn(move || {
+                            let result = connect::finish(&connection, limit);
+                            drop(connection);
+                            drop(tx.try_send(News::Ended(index, result)));
+                        });
+                    }
+                    Err(e) => {
+                        last = Some(e);
+                        continue;
+                    }
+                }
+            } else if running == 0 {
+                if let Some(ctx) = ctx {
+                    context::check(ctx)?;
+                }
+                let last = last.unwrap_or_else(|| io::ErrorKind::TimedOut.into());
+                return Err(io::Error::new(last.kind(), AllFailed { tried, last }));
+            }
+            let news = if rest.len() > 0 && !over() {
+                rx.recv_timeout(DELAY).ok()
+            } else {
+                rx.recv().ok()
+            };
+            match (news, ctx) {
+                (Some(News::Ended(index, Ok(()))), _) => return Ok(attempts.0.swap_remove(index)),
+                (Some(News::Ended(_, Err(e))), _) => {
+                    running -= 1;
+                    last = Some(e);
+                }
+                (Some(News::ContextDone), Some(ctx)) => context::check(ctx)?,
+                // It has been silent for long enough.
+                (None | Some(News::ContextDone), _) => {}
+            }
+        }
+    })
+}

@@ -1,0 +1,194 @@
+//! `TcpSocket`.
+
+use super::connect;
+use super::listener::TcpListener;
+use super::stream::TcpStream;
+use crate::io::source::Source;
+use socket2::{Domain, Socket};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+/// A TCP socket that neither listens nor is connected yet, to set its options before: tokio's `TcpSocket`. Go's
+/// `net.ListenConfig` and the `Control` of its `net.Dialer`.
+///
+/// Whatever other option there is can be set by way of [`AsFd`].
+///
+/// ```
+/// use gort::net::{TcpSocket, TcpStream};
+///
+/// // Two listeners at one port: the kernel shares the connections out.
+/// let first = TcpSocket::new_v4()?;
+/// first.reuse_port(true)?;
+/// first.bind("127.0.0.1:0".parse().unwrap())?;
+/// let first = first.listen(128)?;
+/// let second = TcpSocket::new_v4()?;
+/// second.reuse_port(true)?;
+/// second.bind(first.local_addr()?)?;
+/// let second = second.listen(128)?;
+///
+/// let client = TcpSocket::new_v4()?;
+/// client.set_recv_buffer_size(1 << 20)?;
+/// let client: TcpStream = client.connect(second.local_addr()?)?;
+/// assert_eq!(client.peer_addr()?, first.local_addr()?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct TcpSocket {
+    socket: Socket,
+}
+
+impl TcpSocket {
+    /// A socket for IPv4.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new_v4() -> io::Result<Self> {
+        let socket = connect::socket(Domain::IPV4)?;
+        Ok(Self { socket })
+    }
+
+    /// A socket for IPv6.
+    ///
+    /// # Errors
+    /// The system's: `Uncategorized`, say, where there is no IPv6.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use gort::net::TcpSocket;
+    ///
+    /// let socket = TcpSocket::new_v6()?;
+    /// socket.bind("[::]:80".parse().unwrap())?;
+    /// let listener = socket.listen(1024)?;
+    /// # drop(listener);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn new_v6() -> io::Result<Self> {
+        let socket = connect::socket(Domain::IPV6)?;
+        Ok(Self { socket })
+    }
+
+    /// Whether others with this option may have the same address, and the kernel shares the connections out among them:
+    /// `SO_REUSEPORT`. Set it before [`bind`](Self::bind).
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn reuse_port(&self, reuse: bool) -> io::Result<()> {
+        self.socket.set_reuse_port(reuse)
+    }
+
+    /// Whether an address may be had while old connections of it end: `SO_REUSEADDR`. Set it before
+    /// [`bind`](Self::bind). (`TcpListener::bind` does.)
+    ///
+    /// # Errors
+    /// The system's.
+    ///
+    /// # Examples
+    /// ```
+    /// let socket = gort::net::TcpSocket::new_v4()?;
+    /// socket.reuse_address(true)?;
+    /// socket.bind("127.0.0.1:0".parse().unwrap())?;
+    /// assert_ne!(socket.local_addr()?.port(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn reuse_address(&self, reuse: bool) -> io::Result<()> {
+        self.socket.set_reuse_address(reuse)
+    }
+
+    /// How many bytes the kernel keeps of what has come, at the most; it may take another number. Accepted
+    /// sockets have their listener's.
+    ///
+    /// # Errors
+    /// The system's.
+    ///
+    /// # Examples
+    /// ```
+    /// let socket = gort::net::TcpSocket::new_v4()?;
+    /// socket.set_recv_buffer_size(64 * 1024)?;
+    /// socket.set_send_buffer_size(64 * 1024)?;
+    /// // The kernel doubles it, for its own book-keeping.
+    /// assert!(socket.recv_buffer_size()? >= 64 * 1024);
+    /// assert!(socket.send_buffer_size()? >= 64 * 1024);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_recv_buffer_size(&self, bytes: u32) -> io::Result<()> {
+        self.socket.set_recv_buffer_size(bytes as usize)
+    }
+
+    /// How many bytes the kernel keeps of what has come.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn recv_buffer_size(&self) -> io::Result<u32> {
+        self.socket.recv_buffer_size().map(saturate)
+    }
+
+    /// How many bytes the kernel keeps of what is to go, at the most; it may take another number.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn set_send_buffer_size(&self, bytes: u32) -> io::Result<()> {
+        self.socket.set_send_buffer_size(bytes as usize)
+    }
+
+    /// How many bytes the kernel keeps of what is to go.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn send_buffer_size(&self) -> io::Result<u32> {
+        self.socket.send_buffer_size().map(saturate)
+    }
+
+    /// Takes an address; with port 0 the system chooses one.
+    ///
+    /// # Errors
+    /// `AddrInUse`; else the system's.
+    pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
+        self.socket.bind(&addr.into())
+    }
+
+    /// The address that it has taken.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let addr = self.socket.local_addr()?;
+        addr.as_socket()
+            .ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    }
+
+    /// Listens, with so many connections at the most that nobody has accepted. The system has a limit of its own.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
+        self.socket
+            .listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+        Source::made(self.socket.into()).map(TcpListener::new)
+    }
+
+    /// Connects, and waits for that.
+    ///
+    /// # Errors
+    /// The system's.
+    #[track_caller]
+    pub fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
+        connect::to(self.socket, addr, None, None).map(TcpStream::new)
+    }
+}
+
+fn saturate(bytes: usize) -> u32 {
+    bytes.try_into().unwrap_or(u32::MAX)
+}
+
+impl AsFd for TcpSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for TcpSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}

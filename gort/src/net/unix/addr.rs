@@ -1,0 +1,23 @@
+//! Addresses of Unix sockets, as system calls take them.
+
+use socket2::SockAddr;
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::SocketAddr;
+
+/// std keeps its own form to itself. An abstract name is what follows a first byte of 0, to its last byte.
+pub(super) fn sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
+    if let Some(path) = addr.as_pathname() {
+        return SockAddr::unix(path);
+    }
+    let Some(name) = addr.as_abstract_name() else {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "an unnamed address: nobody can be reached there",
+        ));
+    };
+    let name = [&[0], name].concat();
+    SockAddr::unix(OsStr::from_bytes(&name))
+}

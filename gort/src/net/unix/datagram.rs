@@ -1,0 +1,215 @@
+//! `UnixDatagram`.
+
+use crate::io::source::{Retry, Source};
+use crate::net::handle::{handle_conversions, handle_methods, timeout_methods};
+use gort_runtime::Direction;
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net::{self, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Datagrams between processes of one machine: [`std::os::unix::net::UnixDatagram`], with deadlines and
+/// `close`; see [the module](crate::net). Go's `net.UnixConn` of `unixgram`.
+///
+/// None is lost: who sends waits while the receiver has too many that it has not taken. Each goes to one of those
+/// who receive; a buffer that is too short gets its first bytes, and the rest is lost.
+///
+/// ```
+/// use gort::net::UnixDatagram;
+/// use gort::prelude::*;
+///
+/// let (near, far) = UnixDatagram::pair()?;
+/// let receiver = go!(move || {
+///     let mut buf = [0; 16];
+///     far.recv(&mut buf).map(|n| buf[..n].to_vec())
+/// });
+/// near.send(b"hello")?;
+/// assert_eq!(receiver.join().unwrap()?, b"hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct UnixDatagram {
+    socket: Arc<Source<net::UnixDatagram>>,
+}
+
+impl UnixDatagram {
+    fn new(inner: net::UnixDatagram) -> io::Result<Self> {
+        inner.set_nonblocking(true)?;
+        let socket = Source::made(inner)?;
+        Ok(Self { socket })
+    }
+
+    /// Makes a file at `path`, to which others can send. Go's `net.ListenUnixgram`.
+    ///
+    /// # Errors
+    /// `AddrInUse` if there is a file; `InvalidInput` for a path of more than 107 bytes, or with a 0 in it; else
+    /// the system's.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::UnixDatagram;
+    ///
+    /// let path = std::env::temp_dir().join(format!("gort-datagram-{}.sock", std::process::id()));
+    /// let server = UnixDatagram::bind(&path)?;
+    /// let client = UnixDatagram::unbound()?;
+    /// client.send_to(b"one", &path)?;
+    /// client.connect(&path)?;
+    /// client.send(b"two")?;
+    /// assert_eq!(client.peer_addr()?.as_pathname(), Some(&*path));
+    /// let mut buf = [0; 8];
+    /// let (n, from) = server.recv_from(&mut buf)?;
+    /// assert!(n == 3 && from.is_unnamed());
+    /// assert_eq!(server.recv(&mut buf)?, 3);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
+        Self::new(net::UnixDatagram::bind(path)?)
+    }
+
+    /// A socket with an address, which may be an abstract name: that is no file, and goes with the socket.
+    ///
+    /// # Errors
+    /// `AddrInUse` if somebody has it; else the system's.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::net::UnixDatagram;
+    /// use std::os::linux::net::SocketAddrExt;
+    /// use std::os::unix::net::SocketAddr;
+    ///
+    /// let addr = SocketAddr::from_abstract_name(format!("gort.datagram.{}", std::process::id()))?;
+    /// let server = UnixDatagram::bind_addr(&addr)?;
+    /// let client = UnixDatagram::unbound()?;
+    /// client.send_to_addr(b"one", &addr)?;
+    /// client.connect_addr(&addr)?;
+    /// client.send(b"two")?;
+    /// assert_eq!(server.recv(&mut [0; 8])?, 3);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn bind_addr(addr: &SocketAddr) -> io::Result<Self> {
+        Self::new(net::UnixDatagram::bind_addr(addr)?)
+    }
+
+    /// A socket without an address: it can send.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn unbound() -> io::Result<Self> {
+        Self::new(net::UnixDatagram::unbound()?)
+    }
+
+    /// Two sockets without addresses that send to each other.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn pair() -> io::Result<(Self, Self)> {
+        let (near, far) = net::UnixDatagram::pair()?;
+        Ok((Self::new(near)?, Self::new(far)?))
+    }
+
+    /// Has [`send`](Self::send) go to, and [`recv`](Self::recv) come from, the socket at `path`.
+    ///
+    /// # Errors
+    /// The system's; `NotConnected` after `close`.
+    pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        self.socket.get()?.connect(path)
+    }
+
+    /// The same for an address, which may be an abstract name.
+    ///
+    /// # Errors
+    /// The system's; `NotConnected` after `close`.
+    pub fn connect_addr(&self, addr: &SocketAddr) -> io::Result<()> {
+        self.socket.get()?.connect_addr(addr)
+    }
+
+    /// Waits for a datagram; its length, and whom it is from. Go's `ReadFrom`.
+    ///
+    /// # Errors
+    /// The system's; `TimedOut` from the read deadline on, or after the time-out; `NotConnected` after
+    /// `close`.
+    #[track_caller]
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.socket.run(Direction::Read, |s| s.recv_from(buf))
+    }
+
+    /// Waits for a datagram; its length. Go's `Read`.
+    ///
+    /// # Errors
+    /// As for [`recv_from`](Self::recv_from).
+    #[track_caller]
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.socket.run(Direction::Read, |s| s.recv(buf))
+    }
+
+    /// Sends a datagram to the socket at `path`. Waits while that has too many. Go's `WriteTo`.
+    ///
+    /// # Errors
+    /// `ConnectionRefused` if the path's socket is gone; else the system's; `TimedOut` from the write deadline on, or
+    /// after the time-out; `NotConnected` after `close`.
+    #[track_caller]
+    pub fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
+        self.send_to_addr(buf, &SocketAddr::from_pathname(path)?)
+    }
+
+    /// The same to an address, which may be an abstract name.
+    ///
+    /// # Errors
+    /// As for [`send_to`](Self::send_to).
+    #[track_caller]
+    pub fn send_to_addr(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
+        // The kernel does not say when there is room at somebody's to whom the socket is not connected.
+        let limit = self.socket.limit(Direction::Write);
+        self.socket
+            .run_until(Direction::Write, limit, Retry::Pauses, |s| {
+                s.send_to_addr(buf, addr)
+            })
+    }
+
+    /// Sends a datagram to whom the socket is [connected](Self::connect). Waits while that has too many. Go's
+    /// `Write`.
+    ///
+    /// # Errors
+    /// As for [`send_to`](Self::send_to).
+    #[track_caller]
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.socket.run(Direction::Write, |s| s.send(buf))
+    }
+
+    /// This end's address.
+    ///
+    /// # Errors
+    /// The system's; `NotConnected` after `close`.
+    ///
+    /// # Examples
+    /// ```
+    /// let (near, _far) = gort::net::UnixDatagram::pair()?;
+    /// assert!(near.local_addr()?.is_unnamed());
+    /// near.shutdown(gort::net::Shutdown::Both)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.get()?.local_addr()
+    }
+
+    /// The address to which the socket is connected.
+    ///
+    /// # Errors
+    /// The system's; `NotConnected` after `close`.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.get()?.peer_addr()
+    }
+
+    /// Ends receiving, sending, or both; whoever waits is woken.
+    ///
+    /// # Errors
+    /// The system's; `NotConnected` after `close`.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket.get()?.shutdown(how)
+    }
+}
+
+handle_methods! { UnixDatagram, "let (socket, _far) = gort::net::UnixDatagram::pair()?;" }
+timeout_methods! { UnixDatagram, "let (socket, _far) = gort::net::UnixDatagram::pair()?;" }
+handle_conversions! { UnixDatagram, net::UnixDatagram }

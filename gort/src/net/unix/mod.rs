@@ -1,0 +1,12 @@
+//! Sockets between the processes of one machine.
+
+mod addr;
+mod cred;
+mod datagram;
+mod listener;
+mod stream;
+
+pub use cred::UCred;
+pub use datagram::UnixDatagram;
+pub use listener::{UnixIncoming, UnixListener};
+pub use stream::UnixStream;
