@@ -7,7 +7,7 @@ use gort::prelude::*;
 use gort::runtime::max_procs;
 use gort::time::sleep;
 use gort::{Builder, goexit};
-use gort_tests::{Counted, Random, always_migrates, never_migrates, role, run_child, seed};
+use gort_tests::{Counted, Random, always_migrates, role, run_child, seed};
 use std::hint::black_box;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -31,9 +31,6 @@ fn on_all(test: &'static str, options: &str, body: fn(Random)) {
     }
     let given = env::var("GORT_DEBUG").unwrap_or_default();
     for moves in ["", "migrate=always"] {
-        if never_migrates() && !moves.is_empty() {
-            continue;
-        }
         for procs in ["1", "2", "8"] {
             let debug = format!("{given},{options},{moves}");
             let vars = [("GORT_DEBUG", debug.as_str()), ("GORT_MAXPROCS", procs)];
