@@ -81,7 +81,8 @@ impl<T: ?Sized> RwLock<T> {
         site: &'static Location<'static>,
     ) -> bool {
         // With somebody queued there is nothing to be had by trying.
-        for _ in rounds().take_while(|_| !self.word.is_queued()) {
+        let mut rounds = rounds();
+        while !self.word.is_queued() && rounds.next().is_some() {
             pause();
             if match access {
                 Access::Read => self.word.try_read(),
