@@ -282,18 +282,14 @@ claims! {
     // RU06
     fn join_gives_the_result_or_the_payload_or_says_that_it_exited() {
         assert_eq!(spawn(|| "value".to_owned()).join().unwrap(), "value");
-        match spawn(|| panic!("number {}", hint::black_box(7))).join() {
-            Err(JoinError::Panicked(payload)) => {
-                assert_eq!(payload.downcast_ref::<String>().unwrap(), "number 7");
-            }
-            other => panic!("{other:?}"),
-        }
+        let panics = spawn(|| panic!("number {}", hint::black_box(7)));
+        let payload = panics.join().unwrap_err().into_panic();
+        assert_eq!(payload.downcast_ref::<String>().unwrap(), "number 7");
         let payload = Box::new(77_u64);
-        match spawn(move || resume_unwind(payload)).join() {
-            Err(JoinError::Panicked(payload)) => assert_eq!(*payload.downcast::<u64>().unwrap(), 77),
-            other => panic!("{other:?}"),
-        }
-        assert!(matches!(spawn(|| goexit()).join(), Err(JoinError::Exited)));
+        let panics = spawn(move || resume_unwind(payload));
+        let payload = panics.join().unwrap_err().into_panic();
+        assert_eq!(*payload.downcast::<u64>().unwrap(), 77);
+        assert!(spawn(|| goexit()).join().unwrap_err().is_exited());
     }
 
     // RU06

@@ -444,7 +444,7 @@ claims! {
                 unreachable!();
             })
             .join();
-            assert!(matches!(ended, Err(JoinError::Exited)), "{ended:?}");
+            assert!(ended.as_ref().is_err_and(|e| e.is_exited()), "{ended:?}");
         }
         drop(held);
         assert!(lock.try_write().is_ok());

@@ -1,6 +1,7 @@
 //! `JoinHandle`, `Builder`, `Goroutine`: goroutines as users see them.
 
 use crate::api::goroutine::{Goroutine, GoroutineId};
+use crate::api::joinerror::JoinError;
 use crate::api::start::ensure_started;
 use crate::life::ending::Ending;
 use crate::life::goexit::{self, Outcome};
@@ -15,15 +16,13 @@ use crate::sched::inside::Inside;
 use crate::stack;
 use crate::wait::maywait::MayWait;
 use crate::wait::park::Current;
-use std::any::Any;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::Arc;
-use std::thread;
 
 /// Starts a goroutine. Go's `go` statement; see also the macro `go!`.
 ///
@@ -142,6 +141,10 @@ impl Builder {
 /// Waits for a goroutine's end and gives its result; dropping it detaches. As std's
 /// `JoinHandle`; Go has none.
 ///
+/// A result that nobody joins for is dropped by the goroutine or with the handle. Should its destructor
+/// panic, the panic hook reports that, and no more comes of it: neither the goroutine nor whoever drops the
+/// handle panics.
+///
 /// In `select!`, `<-handle` waits for the end without taking the result.
 ///
 /// ```
@@ -169,70 +172,13 @@ unsafe impl<T: Send> Send for JoinHandle<T> {}
 // behind its lock, and the list of watchers is changed under another.
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 
-/// Why [`JoinHandle::join`] has no result.
-///
-/// ```
-/// use gort::prelude::*;
-///
-/// fn outcome(handle: JoinHandle<i32>) -> String {
-///     match handle.join() {
-///         Ok(value) => format!("returned {value}"),
-///         Err(JoinError::Panicked(payload)) if payload.is::<&str>() => "panicked, in words".into(),
-///         Err(e) => e.to_string(),
-///     }
-/// }
-/// assert_eq!(outcome(go!(|| 1)), "returned 1");
-/// assert_eq!(outcome(go!(|| panic!("no"))), "panicked, in words");
-/// assert_eq!(outcome(go!(|| goexit())), "the goroutine called `goexit`");
-/// ```
-#[non_exhaustive]
-pub enum JoinError {
-    /// The goroutine panicked; the payload is what it panicked with.
-    Panicked(Box<dyn Any + Send>),
-    /// The goroutine called [`goexit`](crate::goexit()).
-    Exited,
-}
-
-impl fmt::Debug for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Panicked(payload) => f
-                .debug_tuple("Panicked")
-                .field(&message_of(&**payload).unwrap_or(".."))
-                .finish(),
-            Self::Exited => f.write_str("Exited"),
-        }
-    }
-}
-
-impl fmt::Display for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Panicked(payload) => match message_of(&**payload) {
-                Some(message) => write!(f, "the goroutine panicked: {message}"),
-                None => f.write_str("the goroutine panicked"),
-            },
-            Self::Exited => f.write_str("the goroutine called `goexit`"),
-        }
-    }
-}
-
-impl std::error::Error for JoinError {}
-
-fn message_of(payload: &(dyn Any + Send)) -> Option<&str> {
-    payload
-        .downcast_ref::<&'static str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-}
-
 impl<T> JoinHandle<T> {
     /// Waits until the goroutine has ended, and gives its result. Works from
     /// goroutines and from plain threads.
     ///
     /// # Errors
-    /// [`JoinError::Panicked`] with the payload if it panicked, [`JoinError::Exited`]
-    /// if it called `goexit`.
+    /// If it panicked, with the payload ([`JoinError::into_panic`]), or called `goexit`
+    /// ([`JoinError::is_exited`]).
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let site = Location::caller();
@@ -248,8 +194,8 @@ impl<T> JoinHandle<T> {
             this.free();
             match outcome {
                 Outcome::Returned(value) => Ok(value),
-                Outcome::Panicked(payload) => Err(JoinError::Panicked(payload)),
-                Outcome::Exited => Err(JoinError::Exited),
+                Outcome::Panicked(payload) => Err(JoinError::panicked(payload)),
+                Outcome::Exited => Err(JoinError::exited()),
             }
         }
     }
@@ -307,6 +253,8 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    /// Drops an outcome that nobody asked for. Should its destructor panic, no more comes of it.
+    ///
     /// # Safety
     /// The goroutine has stored its outcome, which nobody else takes.
     unsafe fn drop_outcome(&self) {
@@ -314,9 +262,9 @@ impl<T> JoinHandle<T> {
         // SAFETY: it is there, and ours: caller's clause; as `newproc` says, of this type.
         unsafe {
             if const { newproc::is_large::<T>() } {
-                drop_at(packet.cast::<Outcome<Box<T>>>());
+                unwind::discard_in_place(packet.cast::<Outcome<Box<T>>>());
             } else {
-                drop_at(packet.cast::<Outcome<T>>());
+                unwind::discard_in_place(packet.cast::<Outcome<T>>());
             }
         }
     }
@@ -329,42 +277,19 @@ impl<T> JoinHandle<T> {
     }
 }
 
-/// Drops an outcome that nobody asked for. A value's destructor that panics does so in whoever drops
-/// the handle, but not while that one unwinds, which would abort; a payload's never does.
-///
-/// # Safety
-/// As for [`ptr::drop_in_place`].
-unsafe fn drop_at<V>(at: *mut Outcome<V>) {
-    // SAFETY: caller's clause: there is a valid outcome, which is dropped once, by one of the two.
-    unsafe {
-        match *at {
-            Outcome::Returned(_) if !thread::panicking() => ptr::drop_in_place(at),
-            _ => unwind::discard_in_place(at),
-        }
-    }
-}
-
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        /// Gives up the record even if the outcome's destructor panics.
-        struct Finish<'a, T>(&'a JoinHandle<T>, bool);
-        impl<T> Drop for Finish<'_, T> {
-            fn drop(&mut self) {
-                let last_owner = self.1 || self.0.g().join.detach_with_outcome();
-                if last_owner {
-                    self.0.free();
-                }
-            }
-        }
-
         let ended = match self.g().join.detach() {
             AtDetach::Left => return,
             AtDetach::DropOutcome => false,
             AtDetach::DropAndFree => true,
         };
-        let _finish = Finish(self, ended);
         // SAFETY: `detach` says that the outcome is there and ours (`join.rs`, invariant 1).
         unsafe { self.drop_outcome() };
+        let last_owner = ended || self.g().join.detach_with_outcome();
+        if last_owner {
+            self.free();
+        }
     }
 }
 

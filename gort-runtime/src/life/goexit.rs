@@ -38,7 +38,8 @@ pub(crate) enum Outcome<T> {
 }
 
 /// Ends the calling goroutine: unwinds its stack, so that destructors and `defer!`
-/// blocks run, without calling the panic hook. `join` then gives `Exited`. Go's
+/// blocks run, without calling the panic hook. `join` then gives a
+/// [`JoinError`](crate::JoinError) that [`is_exited`](crate::JoinError::is_exited). Go's
 /// `runtime.Goexit`.
 ///
 /// Nothing takes it back: should a `catch_unwind` stop the unwinding, it begins again where the
@@ -59,7 +60,7 @@ pub(crate) enum Outcome<T> {
 ///     deep_down();
 ///     unreachable!("the goroutine has ended");
 /// });
-/// assert!(matches!(handle.join(), Err(JoinError::Exited)));
+/// assert!(handle.join().unwrap_err().is_exited());
 /// ```
 pub fn goexit() -> ! {
     let Some(gp) = tls::goroutine() else {
