@@ -46,7 +46,8 @@
 //! - Sending on a closed channel is an error that carries the value, not a panic; only a
 //!   `select!` arm that does not ask for the result panics.
 //! - A panic ends its goroutine, not the process; `join` gives the payload.
-//!   `GORT_PANIC=abort` gives Go's behaviour.
+//!   `GORT_PANIC=abort` gives Go's behaviour. Where the program is built with `panic = "abort"` a
+//!   panic ends the process at once, and [`goexit`] cannot work: it says so and ends the process too.
 //! - Stacks do not grow: 256 KiB are reserved (not committed) for each goroutine unless
 //!   it asks for more, and 8 MiB for main's.
 

@@ -7,7 +7,7 @@
 use crate::arch::{self, Gobuf};
 use crate::base::config;
 use crate::base::prim::Ordering::Relaxed;
-use crate::base::throw::throw;
+use crate::base::throw::{fatal, throw};
 use crate::life::ending;
 use crate::life::join::AtEnd;
 use crate::panics::panicking;
@@ -45,6 +45,9 @@ pub(crate) enum Outcome<T> {
 /// Nothing takes it back: should a `catch_unwind` stop the unwinding, it begins again where the
 /// goroutine next waits or recovers from a panic, and a value that the goroutine returns is dropped.
 ///
+/// A program that is built with `panic = "abort"` cannot unwind: there this call ends the process with status 2
+/// and says so.
+///
 /// # Panics
 /// Outside a goroutine.
 ///
@@ -68,6 +71,12 @@ pub fn goexit() -> ! {
             "`goexit` ends a goroutine, but this is a plain thread; return from its function instead"
         )
     };
+    if cfg!(panic = "abort") {
+        fatal(
+            "`goexit` ends a goroutine by unwinding its stack, and this program is built with panic = \"abort\"; \
+             return from the goroutine's function instead, or build with panic = \"unwind\"",
+        );
+    }
     panicking::exit(gp)
 }
 
