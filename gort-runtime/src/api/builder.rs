@@ -111,6 +111,7 @@ impl RuntimeBuilder {
         name: &str,
         test: impl FnOnce() -> T + Send + 'static,
     ) -> TestRun<T> {
+        panicking::output_is_captured();
         let (test, ended) = TestRun::watched(test);
         TestRun::new(self.start_main(name, test), ended)
     }

@@ -74,7 +74,8 @@ impl Builder {
         Self::default()
     }
 
-    /// Names the goroutine, for dumps and reports.
+    /// Names the goroutine, for dumps, reports and the panic message: before what the panic hook prints that is
+    /// there when the runtime starts stands a line `goroutine 7 "parser":`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into().into());
         self
