@@ -76,8 +76,17 @@ impl Builder {
 
     /// Names the goroutine, for dumps, reports and the panic message: before what the panic hook prints that is
     /// there when the runtime starts stands a line `goroutine 7 "parser":`.
+    ///
+    /// # Panics
+    /// If the name contains a null byte, as std's.
+    #[track_caller]
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into().into());
+        let name = name.into();
+        assert!(
+            !name.contains('\0'),
+            "a goroutine's name may not contain null bytes: {name:?}"
+        );
+        self.name = Some(name.into());
         self
     }
 
