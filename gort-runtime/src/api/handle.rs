@@ -3,6 +3,7 @@
 use crate::api::goroutine::{Goroutine, GoroutineId};
 use crate::api::joinerror::JoinError;
 use crate::api::start::ensure_started;
+use crate::base::prim::Ordering::Acquire;
 use crate::life::ending::Ending;
 use crate::life::goexit::{self, Outcome};
 use crate::life::join::AtDetach;
@@ -10,6 +11,7 @@ use crate::life::newproc::{self, Options};
 use crate::panics::panicking::go_on_exiting;
 use crate::panics::unwind;
 use crate::proc::g::G;
+use crate::proc::gstatus::GStatus;
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
 use crate::sched::inside::Inside;
@@ -23,6 +25,7 @@ use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::thread;
 
 /// Starts a goroutine. Go's `go` statement; see also the macro `go!`.
 ///
@@ -195,9 +198,35 @@ impl<T> JoinHandle<T> {
         // Both may unwind, and do so while the handle still has its destructor.
         let may_wait = MayWait::check();
         go_on_exiting();
+        self.wait(may_wait, site);
+        // SAFETY: the goroutine has ended (DONE).
+        unsafe { self.into_result() }
+    }
+
+    /// Whether the goroutine has left its stack: in a moment it will have ended, whatever others do.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        let status = GStatus::of(self.g().status.load(Acquire));
+        status == GStatus::Dead || self.is_finished()
+    }
+
+    /// [`join`](Self::join) of a goroutine that is leaving: does not park.
+    #[doc(hidden)]
+    pub fn join_leaving(self) -> Result<T, JoinError> {
+        while !self.is_finished() {
+            // Its thread is in the scheduler.
+            thread::yield_now();
+        }
+        // SAFETY: the goroutine has ended (DONE).
+        unsafe { self.into_result() }
+    }
+
+    /// # Safety
+    /// The goroutine has ended.
+    unsafe fn into_result(self) -> Result<T, JoinError> {
         let this = ManuallyDrop::new(self);
-        this.wait(may_wait, site);
-        // SAFETY: the goroutine has ended (DONE), so it has stored its outcome, which is ours (`join.rs`,
+        // SAFETY: caller's clause: it has ended, so it has stored its outcome, which is ours (`join.rs`,
         // invariant 1); taken once, as the handle is not dropped. Then we are the record's last owner.
         unsafe {
             let outcome = this.read_outcome();
