@@ -9,6 +9,7 @@
 //! joinset/   members arm                 goroutines whose results come as they end · who is in it · as an arm
 //! context/   node func values            when to stop: the tree · functions that start then · values that go along
 //! time/      timer ticker callback       a message at a time · at regular times · a function that is called then
+//! time/      timeout                     a function that gets so much time
 //! waitgroup/ go                          waiting for a number of goroutines · starting them
 //! condvar barrier                        waiting for a condition · for all to come
 //! once/      gate cell lazy              doing something once · a value set once · made when first needed

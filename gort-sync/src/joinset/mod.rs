@@ -38,15 +38,17 @@ use std::sync::Arc;
 /// for n in 1..=3 {
 ///     set.spawn(move || n * n);
 /// }
+/// assert_eq!(set.len(), 3);
 /// let mut sum = 0;
 /// while let Some(square) = set.join_next() {
 ///     sum += square.unwrap();
 /// }
 /// assert_eq!(sum, 14);
+/// assert!(set.is_empty());
 ///
 /// set.spawn(|| 7);
 /// select! {
-///     Some(Ok(n)) = <-set => assert_eq!(n, 7),
+///     square = <-set => assert_eq!(square.unwrap().unwrap(), 7),
 ///     after(Duration::from_secs(10)) => panic!("too slow"),
 /// }
 /// ```
