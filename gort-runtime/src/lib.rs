@@ -5,9 +5,9 @@
 //!
 //! ```text
 //! api/      builder start procs                what a program sets · start-up, on first use · more, fewer Ps
-//! api/      handle scope goroutine testrun     starting goroutines and waiting for their ends · a test's goroutine
+//! api/      handle joinerror scope goroutine   starting goroutines and waiting for their ends · those in a scope
 //! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
-//! api/      thread_locals                      whose thread-locals goroutines have
+//! api/      testrun thread_locals              a test's goroutine · whose thread-locals goroutines have
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
 //! life/     newproc goexit join ending timed   starts · ends · waiting for one: alone, in a select · starts at a time
@@ -72,7 +72,8 @@ pub use {
     api::blocking::blocking,
     api::builder::RuntimeBuilder,
     api::goroutine::{Goroutine, GoroutineId},
-    api::handle::{Builder, JoinError, JoinHandle, current, current_root, spawn, try_current},
+    api::handle::{Builder, JoinHandle, current, current_root, spawn, try_current},
+    api::joinerror::JoinError,
     api::lock_thread::{OsThreadLock, lock_os_thread},
     api::procs::set_max_procs,
     api::scope::{Scope, ScopedJoinHandle, scope},

@@ -6,8 +6,10 @@
 //!
 //! ```text
 //! errgroup singleflight                  goroutines with one outcome · one call for all who want the same
+//! joinset/   members arm                 goroutines whose results come as they end · who is in it · as an arm
 //! context/   node func values            when to stop: the tree · functions that start then · values that go along
 //! time/      timer ticker callback       a message at a time · at regular times · a function that is called then
+//! time/      timeout                     a function that gets so much time
 //! waitgroup/ go                          waiting for a number of goroutines · starting them
 //! condvar barrier                        waiting for a condition · for all to come
 //! once/      gate cell lazy              doing something once · a value set once · made when first needed
@@ -58,6 +60,8 @@ pub mod context;
 #[cfg(not(loom))]
 mod errgroup;
 mod error;
+#[cfg(not(loom))]
+mod joinset;
 mod mutex;
 mod once;
 mod prim;
@@ -94,4 +98,8 @@ pub use {
     waitgroup::WaitGroup,
 };
 #[cfg(not(loom))]
-pub use {errgroup::ErrGroup, singleflight::SingleFlight};
+pub use {
+    errgroup::ErrGroup,
+    joinset::{JoinNextArm, JoinSet},
+    singleflight::SingleFlight,
+};

@@ -52,7 +52,8 @@
 //! - Sending on a closed channel is an error that carries the value, not a panic; only a
 //!   `select!` arm that does not ask for the result panics.
 //! - A panic ends its goroutine, not the process; `join` gives the payload.
-//!   `GORT_PANIC=abort` gives Go's behaviour.
+//!   `GORT_PANIC=abort` gives Go's behaviour. Where the program is built with `panic = "abort"` a
+//!   panic ends the process at once, and [`goexit`] cannot work: it says so and ends the process too.
 //! - Stacks do not grow: 256 KiB are reserved (not committed) for each goroutine unless
 //!   it asks for more, and 8 MiB for main's.
 
@@ -96,7 +97,7 @@ pub use gort_runtime::{
     Builder, Goroutine, GoroutineId, JoinError, JoinHandle, OsThreadLock, Scope, ScopedJoinHandle,
     blocking, current, goexit, lock_os_thread, on_system_stack, recover, scope, spawn, yield_now,
 };
-pub use gort_sync::context;
+pub use gort_sync::{JoinSet, context};
 
 #[doc(hidden)]
 pub mod __macro {

@@ -3,8 +3,8 @@
 mod panics;
 
 use gort_runtime::{
-    GoroutineId, GoroutineInfo, GoroutineState, JoinError, RuntimeBuilder, dump_some, goroutines,
-    max_procs, own_thread_locals_by_default, raise,
+    GoroutineId, GoroutineInfo, GoroutineState, RuntimeBuilder, dump_some, goroutines, max_procs,
+    own_thread_locals_by_default, raise,
 };
 use std::any::Any;
 use std::env;
@@ -165,8 +165,10 @@ fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) ->
                 left.map_or(Verdict::Passed, Verdict::Failed)
             }
             Ok(Some(failure)) => Verdict::Failed(failure),
-            Err(JoinError::Panicked(payload)) => Verdict::Panicked(payload),
-            Err(e) => Verdict::Failed(e.to_string()),
+            Err(e) => e.try_into_panic().map_or_else(
+                |exited| Verdict::Failed(exited.to_string()),
+                Verdict::Panicked,
+            ),
         }
     };
     let messages = panics::of(root);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 pub use gort_runtime::{sleep, sleep_until};
 pub use gort_sync::channel::{after, at};
-pub use gort_sync::time::{Ticker, Timer, after_func, tick};
+pub use gort_sync::time::{Elapsed, Ticker, Timer, after_func, tick, timeout};
 
 /// The present. Go's `time.Now`.
 ///

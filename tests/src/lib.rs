@@ -125,6 +125,15 @@ pub fn run_child(test: &'static str, role: &str, vars: &[(&str, &str)]) -> Ended
     Process::start(test, role, vars).wait()
 }
 
+/// Runs a program to its end. `what` names it should it hang.
+///
+/// # Panics
+/// If it cannot be started, or hangs.
+#[must_use]
+pub fn run_program(command: &mut Command, what: impl Into<String>) -> Ended {
+    Process::spawn(command, what.into()).wait()
+}
+
 struct Process {
     child: Child,
     started: Instant,
@@ -146,16 +155,22 @@ impl Process {
                 "--test-threads=1",
             ])
             .env(ROLE, role)
+            .envs(vars.iter().copied());
+        Self::spawn(&mut command, format!("{path} as {role:?} with {vars:?}"))
+    }
+
+    fn spawn(command: &mut Command, what: String) -> Self {
+        let child = command
             .env_remove("RUST_BACKTRACE")
-            .envs(vars.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let child = command.spawn().expect("start this executable again");
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("start a process");
         Self {
             child,
             started: Instant::now(),
-            what: format!("{path} as {role:?} with {vars:?}"),
+            what,
         }
     }
 

@@ -90,7 +90,7 @@ claims! {
                 unreachable!();
             }
         });
-        assert!(matches!(exiting.join(), Err(JoinError::Exited)));
+        assert!(exiting.join().unwrap_err().is_exited());
         let waiter = parked(BarrierWait, {
             let barrier = barrier.clone();
             move || barrier.wait().is_leader()

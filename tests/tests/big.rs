@@ -186,10 +186,10 @@ claims! {
                             1 => kept.push(handle),
                             _ => match handle.join() {
                                 Ok(_) => assert!(fate > 1),
-                                Err(JoinError::Panicked(payload)) => {
-                                    assert!(fate == 0 && payload.is::<Counted>());
+                                Err(e) if e.is_exited() => assert_eq!(fate, 1),
+                                Err(e) => {
+                                    assert!(fate == 0 && e.into_panic().is::<Counted>());
                                 }
-                                Err(_) => assert_eq!(fate, 1),
                             },
                         }
                         if random.below(50) == 0 {

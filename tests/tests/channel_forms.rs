@@ -176,9 +176,7 @@ claims! {
         settle();
         assert_eq!(waiting(WaitReason::Select), 1);
         assert!(tx.close());
-        let Err(JoinError::Panicked(payload)) = parked.join() else {
-            panic!("the send did not panic");
-        };
+        let payload = parked.join().unwrap_err().into_panic();
         assert!(words(&*payload).contains("send on closed channel"));
         assert_eq!(rx.recv(), Err(RecvError));
     }

@@ -370,7 +370,7 @@ claims! {
             unreachable!();
         })
         .join();
-        assert!(matches!(ended, Err(JoinError::Exited)), "{ended:?}");
+        assert!(ended.as_ref().is_err_and(|e| e.is_exited()), "{ended:?}");
         assert!(mutex.try_lock().is_ok());
         assert_eq!(format!("{cond:?}"), "Condvar { .. }");
     }

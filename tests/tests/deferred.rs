@@ -31,8 +31,7 @@ claims! {
             panic!("first");
         })
         .join();
-        let Err(JoinError::Panicked(payload)) = ended else { panic!("{ended:?}") };
-        assert_eq!(words(payload), "third");
+        assert_eq!(words(ended.unwrap_err().into_panic()), "third");
     }
 
     // PA11: no panic hook tells of these.
@@ -65,8 +64,7 @@ claims! {
             panic!("first");
         })
         .join();
-        let Err(JoinError::Panicked(payload)) = ended else { panic!("{ended:?}") };
-        assert_eq!(words(payload), "second");
+        assert_eq!(words(ended.unwrap_err().into_panic()), "second");
     }
 
     // PA13
@@ -95,7 +93,7 @@ claims! {
             panic!("first");
         })
         .join();
-        assert!(matches!(ended, Err(JoinError::Exited)));
+        assert!(ended.unwrap_err().is_exited());
     }
 
     // PA22
@@ -105,7 +103,6 @@ claims! {
             goexit();
         })
         .join();
-        let Err(JoinError::Panicked(payload)) = ended else { panic!("{ended:?}") };
-        assert_eq!(words(payload), "late");
+        assert_eq!(words(ended.unwrap_err().into_panic()), "late");
     }
 }

@@ -33,8 +33,9 @@ fn words(payload: &(dyn Any + Send)) -> &'static str {
 fn end<T>(ended: Result<T, JoinError>) -> &'static str {
     match ended {
         Ok(_) => "returned",
-        Err(JoinError::Panicked(payload)) => words(&*payload),
-        Err(_) => "exited",
+        Err(e) => e
+            .try_into_panic()
+            .map_or("exited", |payload| words(&*payload)),
     }
 }
 

@@ -4,7 +4,7 @@
 use gort::__macro::defer;
 use gort::prelude::*;
 use gort::runtime::{GoroutineState, WaitReason, goroutines, max_procs, num_goroutines};
-use gort::{Builder, current};
+use gort::{Builder, GoroutineId, current, recover};
 use gort_tests::{Counted, claims, resident_bytes, role, run_child, settle};
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -23,6 +23,26 @@ fn until_alone() {
 }
 
 claims! {
+    // As `std::thread::Builder`'s.
+    fn a_name_with_a_null_byte_panics_before_anything_is_started() {
+        let starts: [fn(); 2] = [
+            || drop(Builder::new().name("par\0ser").spawn(|| ())),
+            || drop(go!(name = "par\0ser".to_owned(); || ())),
+        ];
+        for start in starts {
+            let payload = recover(start).unwrap_err();
+            let text = payload.downcast_ref::<String>().unwrap();
+            assert_eq!(text, "a goroutine's name may not contain null bytes: \"par\\0ser\"");
+        }
+        assert_eq!(num_goroutines(), 1);
+        assert_eq!(go!(name = "par ser"; || 1).join().unwrap(), 1);
+    }
+
+    fn an_optional_id_is_as_small_as_an_id() {
+        assert_eq!(size_of::<Option<GoroutineId>>(), size_of::<GoroutineId>());
+        assert_eq!(size_of::<GoroutineId>(), 8);
+    }
+
     // GO01: what a goroutine needs is made by the starter, before the goroutine runs.
     fn captures_are_made_by_the_starter() {
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -282,18 +302,14 @@ claims! {
     // RU06
     fn join_gives_the_result_or_the_payload_or_says_that_it_exited() {
         assert_eq!(spawn(|| "value".to_owned()).join().unwrap(), "value");
-        match spawn(|| panic!("number {}", hint::black_box(7))).join() {
-            Err(JoinError::Panicked(payload)) => {
-                assert_eq!(payload.downcast_ref::<String>().unwrap(), "number 7");
-            }
-            other => panic!("{other:?}"),
-        }
+        let panics = spawn(|| panic!("number {}", hint::black_box(7)));
+        let payload = panics.join().unwrap_err().into_panic();
+        assert_eq!(payload.downcast_ref::<String>().unwrap(), "number 7");
         let payload = Box::new(77_u64);
-        match spawn(move || resume_unwind(payload)).join() {
-            Err(JoinError::Panicked(payload)) => assert_eq!(*payload.downcast::<u64>().unwrap(), 77),
-            other => panic!("{other:?}"),
-        }
-        assert!(matches!(spawn(|| goexit()).join(), Err(JoinError::Exited)));
+        let panics = spawn(move || resume_unwind(payload));
+        let payload = panics.join().unwrap_err().into_panic();
+        assert_eq!(*payload.downcast::<u64>().unwrap(), 77);
+        assert!(spawn(|| goexit()).join().unwrap_err().is_exited());
     }
 
     // RU06

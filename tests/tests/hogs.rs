@@ -302,7 +302,7 @@ claims! {
             });
         })
         .join();
-        assert!(matches!(exited, Err(JoinError::Exited)));
+        assert!(exited.unwrap_err().is_exited());
         assert!(ended.load(SeqCst));
     }
 }

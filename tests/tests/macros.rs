@@ -194,8 +194,8 @@ claims! {
         let (tx, rx) = bounded(0);
         go!(clone [tx]; { tx.send("detached").unwrap(); });
         assert_eq!(rx.recv(), Ok("detached"));
-        assert!(matches!(go!(quiet_panic::<()>()).join(), Err(JoinError::Panicked(_))));
-        assert!(matches!(go!(goexit()).join(), Err(JoinError::Exited)));
+        assert!(go!(quiet_panic::<()>()).join().unwrap_err().is_panic());
+        assert!(go!(goexit()).join().unwrap_err().is_exited());
     }
 
     fn go_works_inside_macro_rules() {

@@ -12,7 +12,7 @@ use std::any::Any;
 use std::fmt;
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::panic::resume_unwind;
+use std::panic::{self, resume_unwind};
 use std::process;
 
 /// Runs `child` as main goroutine of processes with 1, 2 and 8 Ps, `times` times each,
@@ -250,4 +250,116 @@ fn goexit_in_main_lets_the_others_go_on() {
         let _deferred = defer(|| println!("main's deferred block"));
         goexit();
     });
+}
+
+/// Runs `main` as the main goroutine of a child, after `before` on its plain thread; gives standard error's lines.
+#[track_caller]
+fn lines_of(test: &'static str, before: fn(), main: fn()) -> Option<Vec<String>> {
+    if role().is_some() {
+        before();
+        gort::runtime::run(main);
+        process::exit(0);
+    }
+    let ended = run_child(test, "main", &[("GORT_MAXPROCS", "2")]);
+    assert!(ended.status.success(), "{ended:?}");
+    let lines = ended.stderr.lines().filter(|line| !line.is_empty());
+    Some(lines.map(str::to_owned).collect())
+}
+
+// Found in use: std's message names the thread, which says nothing.
+#[test]
+fn a_panics_message_is_headed_by_its_goroutine() {
+    const NAME: &str = concat!(
+        module_path!(),
+        "::a_panics_message_is_headed_by_its_goroutine"
+    );
+    let lines = lines_of(
+        NAME,
+        || (),
+        || {
+            let parser = go!(name = "par\"ser"; || {
+                panic!("line 7 is wrong")
+            });
+            let id = parser.goroutine().id().to_string();
+            parser.join().unwrap_err();
+            let nameless = go!(move || gort::on_system_stack(|| panic!("nameless after {id}")));
+            nameless.join().unwrap_err();
+            // These are not headed.
+            std::thread::spawn(|| panic!("of a thread"))
+                .join()
+                .unwrap_err();
+            spawn(|| goexit()).join().unwrap_err();
+        },
+    );
+    let Some(lines) = lines else { return };
+    let at = |text: &str| lines.iter().position(|line| line.contains(text)).unwrap();
+    assert!(
+        lines[0].starts_with("goroutine ") && lines[0].ends_with(" \"par\\\"ser\":"),
+        "{lines:?}"
+    );
+    let thread = lines[1].strip_prefix("thread 'gort-m").unwrap();
+    assert!(
+        thread.starts_with(|c: char| c.is_ascii_digit()),
+        "{lines:?}"
+    );
+    assert_eq!(lines[2], "line 7 is wrong");
+    let nameless = &lines[at("nameless") - 2];
+    assert!(
+        nameless.starts_with("goroutine ") && !nameless.contains('"'),
+        "{lines:?}"
+    );
+    let headed = lines.iter().filter(|line| line.starts_with("goroutine "));
+    assert_eq!(headed.count(), 2, "{lines:?}");
+}
+
+// The hook of before the start is headed as well; who sets one later sees only that.
+#[test]
+fn a_hook_found_at_the_start_is_headed_and_a_later_one_replaces_both() {
+    const NAME: &str = concat!(
+        module_path!(),
+        "::a_hook_found_at_the_start_is_headed_and_a_later_one_replaces_both"
+    );
+    fn say(text: &'static str) {
+        panic::set_hook(Box::new(move |_| eprintln!("{text}")));
+    }
+    let lines = lines_of(
+        NAME,
+        || say("early"),
+        || {
+            go!(name = "one"; || panic!()).join().unwrap_err();
+            say("late");
+            go!(name = "two"; || panic!()).join().unwrap_err();
+        },
+    );
+    let Some(lines) = lines else { return };
+    assert!(
+        lines.len() == 3 && lines[0].ends_with("\"one\":") && lines[1..] == ["early", "late"],
+        "{lines:?}"
+    );
+}
+
+// Where nobody can read the line it is left out; `eprintln!` would abort in the hook.
+#[test]
+fn a_panic_where_standard_error_is_closed_ends_only_its_goroutine() {
+    const NAME: &str = concat!(
+        module_path!(),
+        "::a_panic_where_standard_error_is_closed_ends_only_its_goroutine"
+    );
+    let lines = lines_of(
+        NAME,
+        || (),
+        || {
+            let mut pipe = [0; 2];
+            // SAFETY: `pipe` has room for two descriptors, of which one is closed at once.
+            unsafe {
+                assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
+                libc::close(pipe[0]);
+                assert_eq!(libc::dup2(pipe[1], 2), 2);
+            }
+            go!(name = "one"; || panic!("nobody reads this"))
+                .join()
+                .unwrap_err();
+        },
+    );
+    assert!(lines.is_none_or(|lines| lines.is_empty()));
 }

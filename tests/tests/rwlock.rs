@@ -198,6 +198,32 @@ claims! {
         readers.into_iter().for_each(|reader| reader.join().unwrap());
     }
 
+    // As std's: what holds a `&'static str` is good where one that lives shorter is wanted.
+    fn a_read_guard_may_stand_for_one_of_a_shorter_life() {
+        fn longer<'a>(
+            one: RwLockReadGuard<'a, &'a str>,
+            other: &'a str,
+        ) -> RwLockReadGuard<'a, &'a str> {
+            assert!(one.len() > other.len());
+            one
+        }
+        fn shortened<'a>(
+            guard: RwLockReadGuard<'a, &'static str>,
+        ) -> RwLockReadGuard<'a, &'a str> {
+            guard
+        }
+        let lock = RwLock::new("for ever");
+        {
+            let other = String::from("shorter");
+            assert_eq!(*longer(lock.read(), &other), "for ever");
+            assert!(lock.try_write().is_ok());
+            let kept = shortened(lock.read());
+            assert!(lock.try_write().is_err());
+            drop(kept);
+        }
+        assert_eq!(*lock.write(), "for ever");
+    }
+
     // RW05
     fn reading_twice_with_a_writer_between_waits_for_ever() {
         let lock = leaked(());
@@ -444,7 +470,7 @@ claims! {
                 unreachable!();
             })
             .join();
-            assert!(matches!(ended, Err(JoinError::Exited)), "{ended:?}");
+            assert!(ended.as_ref().is_err_and(|e| e.is_exited()), "{ended:?}");
         }
         drop(held);
         assert!(lock.try_write().is_ok());

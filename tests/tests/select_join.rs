@@ -76,8 +76,8 @@ claims! {
         });
         drop(tx);
         let (panicked, exited) = waiting.join().unwrap();
-        assert!(matches!(panicked, JoinError::Panicked(_)));
-        assert!(matches!(exited, JoinError::Exited));
+        assert!(panicked.is_panic());
+        assert!(exited.is_exited());
     }
 
     // SE18: a handle that loses can be joined, dropped, and waited for again.

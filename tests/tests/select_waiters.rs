@@ -48,9 +48,7 @@ claims! {
             move || select! { c <- 1 => panic!("nobody receives"), v = <-d_rx => panic!("{v:?}") }
         });
         assert!(c.close());
-        let JoinError::Panicked(payload) = select.join().unwrap_err() else {
-            panic!("exited");
-        };
+        let payload = select.join().unwrap_err().into_panic();
         assert_eq!(payload.downcast_ref(), Some(&"send on closed channel"));
         assert!(has_no_receiver(&d));
         assert_eq!(c_rx.try_recv(), Err(TryRecvError::Disconnected));

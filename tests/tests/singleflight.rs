@@ -104,10 +104,7 @@ claims! {
         drop(tx);
         let payloads: Vec<_> = callers
             .into_iter()
-            .map(|caller| match caller.join() {
-                Err(JoinError::Panicked(payload)) => payload,
-                other => panic!("{other:?}"),
-            })
+            .map(|caller| caller.join().unwrap_err().into_panic())
             .collect();
         assert_eq!(payloads[0].downcast_ref::<&str>(), Some(&"at sea"));
         for payload in &payloads[1..] {
@@ -120,7 +117,7 @@ claims! {
         let (tx, callers) = shared(4, || -> u32 { goexit() });
         drop(tx);
         for caller in callers {
-            assert!(matches!(caller.join(), Err(JoinError::Exited)));
+            assert!(caller.join().unwrap_err().is_exited());
         }
     }
 
@@ -156,7 +153,7 @@ claims! {
             assert!(recover(|| flight.run(1, || std::panic::resume_unwind(Box::new(1)))).is_err());
             let exits = flight.clone();
             let exits = spawn(move || exits.run(1, || goexit()));
-            assert!(matches!(exits.join(), Err(JoinError::Exited)));
+            assert!(exits.join().unwrap_err().is_exited());
             assert_eq!(flight.run(1, || 3), (3, false));
         }
     }

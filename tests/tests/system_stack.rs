@@ -155,16 +155,14 @@ claims! {
 
     fn goexit_there_ends_the_goroutine() {
         let handle = go!(|| { on_system_stack(|| goexit()); });
-        assert!(matches!(handle.join(), Err(JoinError::Exited)));
+        assert!(handle.join().unwrap_err().is_exited());
     }
 
     fn a_panic_there_goes_on_in_the_caller_also_without_the_p() {
         let busy = go!(|| (0..100).for_each(|_| yield_now()));
         let handle = go!(|| on_system_stack(|| { compute(); panic!("there") }));
-        match handle.join() {
-            Err(JoinError::Panicked(payload)) => assert_eq!(payload.downcast_ref(), Some(&"there")),
-            other => panic!("{other:?}"),
-        }
+        let payload = handle.join().unwrap_err().into_panic();
+        assert_eq!(payload.downcast_ref(), Some(&"there"));
         busy.join().unwrap();
     }
 }

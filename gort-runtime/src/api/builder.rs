@@ -1,6 +1,7 @@
 //! The main goroutine: `RuntimeBuilder`, `run`.
 
-use crate::api::handle::{Builder, JoinError, JoinHandle};
+use crate::api::handle::{Builder, JoinHandle};
+use crate::api::joinerror::JoinError;
 use crate::api::start::{Settings, aborts_on_panic, start};
 use crate::api::testrun::TestRun;
 use crate::monitor::checkdead::{self, Caller, MainRuns};
@@ -133,15 +134,15 @@ impl RuntimeBuilder {
             let _runs = MainRuns::new(caller);
             main()
         });
-        match main.join() {
+        match main.join().map_err(JoinError::try_into_panic) {
             Ok(value) => {
                 if aborts_on_panic() {
                     panicking::let_panics_win();
                 }
                 value
             }
-            Err(JoinError::Panicked(payload)) => unwind::raise(payload),
-            Err(JoinError::Exited) => {
+            Err(Ok(payload)) => unwind::raise(payload),
+            Err(Err(_exited)) => {
                 checkdead::main_exited(caller);
                 crate::wait::park::wait_for_ever(crate::WaitReason::Join)
             }
@@ -159,6 +160,7 @@ impl RuntimeBuilder {
         name: &str,
         test: impl FnOnce() -> T + Send + 'static,
     ) -> TestRun<T> {
+        panicking::output_is_captured();
         let (test, ended) = TestRun::watched(test);
         TestRun::new(self.start_main(name, test), ended)
     }

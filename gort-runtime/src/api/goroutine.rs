@@ -1,9 +1,12 @@
 //! A goroutine's identity: its number and its name.
 
+use crate::base::throw::throw;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
-/// A goroutine's number: unique in the process, never used again.
+/// A goroutine's number: unique in the process, never used again, and never 0, so that an
+/// `Option` of it takes no more room.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -14,7 +17,7 @@ use std::sync::Arc;
 /// println!("goroutines {} and {}", ids.0, ids.1);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GoroutineId(u64);
+pub struct GoroutineId(NonZeroU64);
 
 impl fmt::Display for GoroutineId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,8 +32,12 @@ impl fmt::Debug for GoroutineId {
 }
 
 impl GoroutineId {
+    /// The id of a goroutine that has been born: numbers begin at 1.
     pub(crate) fn new(id: u64) -> Self {
-        Self(id)
+        match NonZeroU64::new(id) {
+            Some(id) => Self(id),
+            None => throw("a goroutine without a number"),
+        }
     }
 }
 
@@ -53,7 +60,7 @@ pub struct Goroutine {
 impl Goroutine {
     pub(crate) fn new(id: u64, name: Option<Arc<str>>) -> Self {
         Self {
-            id: GoroutineId(id),
+            id: GoroutineId::new(id),
             name,
         }
     }

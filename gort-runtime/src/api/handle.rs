@@ -1,7 +1,9 @@
 //! `JoinHandle`, `Builder`, `Goroutine`: goroutines as users see them.
 
 use crate::api::goroutine::{Goroutine, GoroutineId};
+use crate::api::joinerror::JoinError;
 use crate::api::start::ensure_started;
+use crate::base::prim::Ordering::Acquire;
 use crate::life::ending::Ending;
 use crate::life::goexit::{self, Outcome};
 use crate::life::join::AtDetach;
@@ -9,19 +11,19 @@ use crate::life::newproc::{self, Options};
 use crate::panics::panicking::go_on_exiting;
 use crate::panics::unwind;
 use crate::proc::g::G;
+use crate::proc::gstatus::GStatus;
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
 use crate::sched::inside::Inside;
 use crate::stack;
 use crate::wait::maywait::MayWait;
 use crate::wait::park::Current;
-use std::any::Any;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::thread;
 
@@ -76,9 +78,19 @@ impl Builder {
         Self::default()
     }
 
-    /// Names the goroutine, for dumps and reports.
+    /// Names the goroutine, for dumps, reports and the panic message: before what the panic hook prints that is
+    /// there when the runtime starts stands a line `goroutine 7 "parser":`.
+    ///
+    /// # Panics
+    /// If the name contains a null byte, as std's.
+    #[track_caller]
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into().into());
+        let name = name.into();
+        assert!(
+            !name.contains('\0'),
+            "a goroutine's name may not contain null bytes: {name:?}"
+        );
+        self.name = Some(name.into());
         self
     }
 
@@ -169,6 +181,10 @@ impl Builder {
 /// Waits for a goroutine's end and gives its result; dropping it detaches. As std's
 /// `JoinHandle`; Go has none.
 ///
+/// A result that nobody joins for is dropped by the goroutine or with the handle. Should its destructor
+/// panic, the panic hook reports that, and no more comes of it: neither the goroutine nor whoever drops the
+/// handle panics.
+///
 /// In `select!`, `<-handle` waits for the end without taking the result.
 ///
 /// ```
@@ -196,87 +212,56 @@ unsafe impl<T: Send> Send for JoinHandle<T> {}
 // behind its lock, and the list of watchers is changed under another.
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 
-/// Why [`JoinHandle::join`] has no result.
-///
-/// ```
-/// use gort::prelude::*;
-///
-/// fn outcome(handle: JoinHandle<i32>) -> String {
-///     match handle.join() {
-///         Ok(value) => format!("returned {value}"),
-///         Err(JoinError::Panicked(payload)) if payload.is::<&str>() => "panicked, in words".into(),
-///         Err(e) => e.to_string(),
-///     }
-/// }
-/// assert_eq!(outcome(go!(|| 1)), "returned 1");
-/// assert_eq!(outcome(go!(|| panic!("no"))), "panicked, in words");
-/// assert_eq!(outcome(go!(|| goexit())), "the goroutine called `goexit`");
-/// ```
-#[non_exhaustive]
-pub enum JoinError {
-    /// The goroutine panicked; the payload is what it panicked with.
-    Panicked(Box<dyn Any + Send>),
-    /// The goroutine called [`goexit`](crate::goexit()).
-    Exited,
-}
-
-impl fmt::Debug for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Panicked(payload) => f
-                .debug_tuple("Panicked")
-                .field(&message_of(&**payload).unwrap_or(".."))
-                .finish(),
-            Self::Exited => f.write_str("Exited"),
-        }
-    }
-}
-
-impl fmt::Display for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Panicked(payload) => match message_of(&**payload) {
-                Some(message) => write!(f, "the goroutine panicked: {message}"),
-                None => f.write_str("the goroutine panicked"),
-            },
-            Self::Exited => f.write_str("the goroutine called `goexit`"),
-        }
-    }
-}
-
-impl std::error::Error for JoinError {}
-
-fn message_of(payload: &(dyn Any + Send)) -> Option<&str> {
-    payload
-        .downcast_ref::<&'static str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-}
-
 impl<T> JoinHandle<T> {
     /// Waits until the goroutine has ended, and gives its result. Works from
     /// goroutines and from plain threads.
     ///
     /// # Errors
-    /// [`JoinError::Panicked`] with the payload if it panicked, [`JoinError::Exited`]
-    /// if it called `goexit`.
+    /// If it panicked, with the payload ([`JoinError::into_panic`]), or called `goexit`
+    /// ([`JoinError::is_exited`]).
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let site = Location::caller();
         // Both may unwind, and do so while the handle still has its destructor.
         let may_wait = MayWait::check();
         go_on_exiting();
+        self.wait(may_wait, site);
+        // SAFETY: the goroutine has ended (DONE).
+        unsafe { self.into_result() }
+    }
+
+    /// Whether the goroutine has left its stack: in a moment it will have ended, whatever others do.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        let status = GStatus::of(self.g().status.load(Acquire));
+        status == GStatus::Dead || self.is_finished()
+    }
+
+    /// [`join`](Self::join) of a goroutine that is leaving: does not park.
+    #[doc(hidden)]
+    pub fn join_leaving(self) -> Result<T, JoinError> {
+        while !self.is_finished() {
+            // Its thread is in the scheduler.
+            thread::yield_now();
+        }
+        // SAFETY: the goroutine has ended (DONE).
+        unsafe { self.into_result() }
+    }
+
+    /// # Safety
+    /// The goroutine has ended.
+    unsafe fn into_result(self) -> Result<T, JoinError> {
         let this = ManuallyDrop::new(self);
-        this.wait(may_wait, site);
-        // SAFETY: the goroutine has ended (DONE), so it has stored its outcome, which is ours (`join.rs`,
+        // SAFETY: caller's clause: it has ended, so it has stored its outcome, which is ours (`join.rs`,
         // invariant 1); taken once, as the handle is not dropped. Then we are the record's last owner.
         unsafe {
             let outcome = this.read_outcome();
             this.free();
             match outcome {
                 Outcome::Returned(value) => Ok(value),
-                Outcome::Panicked(payload) => Err(JoinError::Panicked(payload)),
-                Outcome::Exited => Err(JoinError::Exited),
+                Outcome::Panicked(payload) => Err(JoinError::panicked(payload)),
+                Outcome::Exited => Err(JoinError::exited()),
             }
         }
     }
@@ -334,6 +319,8 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    /// Drops an outcome that nobody asked for. Should its destructor panic, no more comes of it.
+    ///
     /// # Safety
     /// The goroutine has stored its outcome, which nobody else takes.
     unsafe fn drop_outcome(&self) {
@@ -341,9 +328,9 @@ impl<T> JoinHandle<T> {
         // SAFETY: it is there, and ours: caller's clause; as `newproc` says, of this type.
         unsafe {
             if const { newproc::is_large::<T>() } {
-                drop_at(packet.cast::<Outcome<Box<T>>>());
+                unwind::discard_in_place(packet.cast::<Outcome<Box<T>>>());
             } else {
-                drop_at(packet.cast::<Outcome<T>>());
+                unwind::discard_in_place(packet.cast::<Outcome<T>>());
             }
         }
     }
@@ -356,42 +343,19 @@ impl<T> JoinHandle<T> {
     }
 }
 
-/// Drops an outcome that nobody asked for. A value's destructor that panics does so in whoever drops
-/// the handle, but not while that one unwinds, which would abort; a payload's never does.
-///
-/// # Safety
-/// As for [`ptr::drop_in_place`].
-unsafe fn drop_at<V>(at: *mut Outcome<V>) {
-    // SAFETY: caller's clause: there is a valid outcome, which is dropped once, by one of the two.
-    unsafe {
-        match *at {
-            Outcome::Returned(_) if !thread::panicking() => ptr::drop_in_place(at),
-            _ => unwind::discard_in_place(at),
-        }
-    }
-}
-
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        /// Gives up the record even if the outcome's destructor panics.
-        struct Finish<'a, T>(&'a JoinHandle<T>, bool);
-        impl<T> Drop for Finish<'_, T> {
-            fn drop(&mut self) {
-                let last_owner = self.1 || self.0.g().join.detach_with_outcome();
-                if last_owner {
-                    self.0.free();
-                }
-            }
-        }
-
         let ended = match self.g().join.detach() {
             AtDetach::Left => return,
             AtDetach::DropOutcome => false,
             AtDetach::DropAndFree => true,
         };
-        let _finish = Finish(self, ended);
         // SAFETY: `detach` says that the outcome is there and ours (`join.rs`, invariant 1).
         unsafe { self.drop_outcome() };
+        let last_owner = ended || self.g().join.detach_with_outcome();
+        if last_owner {
+            self.free();
+        }
     }
 }
 

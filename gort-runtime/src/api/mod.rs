@@ -8,6 +8,7 @@ pub(crate) mod builder;
 pub(crate) mod goroutine;
 #[cfg(not(loom))]
 pub(crate) mod handle;
+pub(crate) mod joinerror;
 #[cfg(not(loom))]
 pub(crate) mod lock_thread;
 #[cfg(not(loom))]

@@ -10,7 +10,8 @@
 //! should its wait ever unwind, the process aborts.
 
 use crate::api::goroutine::Goroutine;
-use crate::api::handle::{Builder, JoinError, JoinHandle};
+use crate::api::handle::{Builder, JoinHandle};
+use crate::api::joinerror::JoinError;
 use crate::base::lock::Lock;
 use crate::base::throw::AbortOnUnwind;
 use crate::life::ending::Ending;
@@ -265,9 +266,9 @@ impl<T> ScopedJoinHandle<'_, T> {
         let ended = self.goroutine.join();
         // SAFETY: the goroutine has ended, with its share of the packet; only we are left to look.
         match (unsafe { (*self.packet.result.get()).take() }, ended) {
-            (Some(Err(payload)), _) if is_goexit(&*payload) => Err(JoinError::Exited),
+            (Some(Err(payload)), _) if is_goexit(&*payload) => Err(JoinError::exited()),
             // Also if it was exiting: the panic replaced that.
-            (Some(Err(payload)), _) => Err(JoinError::Panicked(payload)),
+            (Some(Err(payload)), _) => Err(JoinError::panicked(payload)),
             (Some(Ok(value)), Ok(())) => Ok(value),
             (value, Err(e)) => {
                 // It returned although it had exited.

@@ -3,7 +3,8 @@
 //! The thread waits by std's means, not by ours: it has to notice when ours fail.
 
 use crate::api::goroutine::Goroutine;
-use crate::api::handle::{JoinError, JoinHandle};
+use crate::api::handle::JoinHandle;
+use crate::api::joinerror::JoinError;
 use crate::api::start::aborts_on_panic;
 use crate::monitor::checkdead::TestRuns;
 use crate::panics::panicking::let_panics_win;

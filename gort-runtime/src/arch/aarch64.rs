@@ -16,7 +16,7 @@
 //! looks up return address - 1).
 
 use super::{EntryFn, ExitFn, Gobuf, ObserverFn, OnG0Fn};
-use std::arch::{asm, global_asm, naked_asm};
+use std::arch::{asm, naked_asm};
 use std::mem::offset_of;
 
 /// The first frame of a goroutine, as the tail of [`mcall`] loads it.
@@ -335,18 +335,6 @@ pub(crate) unsafe fn init_stack(
         sp
     }
 }
-
-// The one thread-local word of the runtime; see the remark in `x86_64.rs`.
-global_asm!(
-    ".pushsection .tbss.gort_current_m,\"awT\",%nobits",
-    ".p2align 3",
-    ".globl gort_current_m",
-    ".type gort_current_m, %object",
-    ".size gort_current_m, 8",
-    "gort_current_m:",
-    ".zero 8",
-    ".popsection",
-);
 
 /// This thread's M, or null on a thread that is not the runtime's.
 #[inline(always)]

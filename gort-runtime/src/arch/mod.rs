@@ -27,6 +27,8 @@
 //! cannot switch stacks by `ret`.
 
 use std::ptr;
+#[cfg(not(loom))]
+use std::sync::atomic::AtomicUsize;
 
 /// A saved context: the stack pointer, and whose thread-locals it sees; the rest is on that stack.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +78,18 @@ pub(crate) type ExitFn = unsafe extern "C" fn() -> !;
 /// It is called once, as the first function on the stack for which [`init_stack`] was told of it, with the `arg`
 /// that was meant for it.
 pub(crate) type EntryFn = unsafe extern "C" fn(arg: *mut u8);
+
+/// The one thread-local word of the runtime: the M of each thread. Only assembly touches it ([`current_m`],
+/// [`set_current_m`]), because LLVM caches the *address* of a Rust thread-local across calls
+/// (llvm-project#98479), and a goroutine resumes on another thread.
+///
+/// The section's name makes the linker lay one out for each thread: Rust must not use what this names. It is an item of
+/// Rust's all the same, so that rustc exports it from a `dylib` that contains gort, for what is inlined elsewhere.
+#[cfg(not(loom))]
+#[used]
+#[unsafe(export_name = "gort_current_m")]
+#[unsafe(link_section = ".tbss.gort_current_m")]
+static CURRENT_M: AtomicUsize = AtomicUsize::new(0);
 
 #[cfg(loom)]
 #[path = "loom.rs"]

@@ -22,7 +22,7 @@
 //! return address - 1.
 
 use super::{EntryFn, ExitFn, Gobuf, ObserverFn, OnG0Fn};
-use std::arch::{asm, global_asm, naked_asm};
+use std::arch::{asm, naked_asm};
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -358,20 +358,6 @@ pub(crate) unsafe fn init_stack(
         sp
     }
 }
-
-// The one thread-local word of the runtime: the M of this thread. It is written
-// in assembly because LLVM caches the *address* of a Rust thread-local across
-// calls (llvm-project#98479), and a goroutine resumes on another thread.
-global_asm!(
-    ".pushsection .tbss.gort_current_m,\"awT\",@nobits",
-    ".p2align 3",
-    ".globl gort_current_m",
-    ".type gort_current_m, @object",
-    ".size gort_current_m, 8",
-    "gort_current_m:",
-    ".zero 8",
-    ".popsection",
-);
 
 /// This thread's M, or null on a thread that is not the runtime's.
 #[inline(always)]

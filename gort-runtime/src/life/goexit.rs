@@ -7,7 +7,7 @@
 use crate::arch::{self, Gobuf};
 use crate::base::config;
 use crate::base::prim::Ordering::Relaxed;
-use crate::base::throw::throw;
+use crate::base::throw::{fatal, throw};
 use crate::life::ending;
 use crate::life::join::AtEnd;
 use crate::panics::panicking;
@@ -37,11 +37,15 @@ pub(crate) enum Outcome<T> {
 }
 
 /// Ends the calling goroutine: unwinds its stack, so that destructors and `defer!`
-/// blocks run, without calling the panic hook. `join` then gives `Exited`. Go's
+/// blocks run, without calling the panic hook. `join` then gives a
+/// [`JoinError`](crate::JoinError) that [`is_exited`](crate::JoinError::is_exited). Go's
 /// `runtime.Goexit`.
 ///
 /// Nothing takes it back: should a `catch_unwind` stop the unwinding, it begins again where the
 /// goroutine next waits or recovers from a panic, and a value that the goroutine returns is dropped.
+///
+/// A program that is built with `panic = "abort"` cannot unwind: there this call ends the process with status 2
+/// and says so.
 ///
 /// # Panics
 /// Outside a goroutine.
@@ -58,7 +62,7 @@ pub(crate) enum Outcome<T> {
 ///     deep_down();
 ///     unreachable!("the goroutine has ended");
 /// });
-/// assert!(matches!(handle.join(), Err(JoinError::Exited)));
+/// assert!(handle.join().unwrap_err().is_exited());
 /// ```
 pub fn goexit() -> ! {
     let Some(gp) = tls::goroutine() else {
@@ -66,6 +70,12 @@ pub fn goexit() -> ! {
             "`goexit` ends a goroutine, but this is a plain thread; return from its function instead"
         )
     };
+    if cfg!(panic = "abort") {
+        fatal(
+            "`goexit` ends a goroutine by unwinding its stack, and this program is built with panic = \"abort\"; \
+             return from the goroutine's function instead, or build with panic = \"unwind\"",
+        );
+    }
     panicking::exit(gp)
 }
 

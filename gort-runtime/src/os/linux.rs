@@ -207,6 +207,17 @@ pub(crate) fn keep_errno(f: impl FnOnce()) {
     }
 }
 
+/// What the process may have of `resource`, if there is a limit.
+pub(crate) fn limit(resource: libc::__rlimit_resource_t) -> Option<libc::rlim_t> {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: `limit` is a valid place to write to.
+    unsafe { libc::getrlimit(resource, &raw mut limit) };
+    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
 /// Bytes in a page: 4, 16 or 64 KiB.
 pub(crate) fn page_size() -> usize {
     // SAFETY: sysconf has no preconditions.

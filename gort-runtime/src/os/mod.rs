@@ -13,6 +13,7 @@
 //! - `write_stderr`, `abort`, `exit_now`: end of the process, callable from
 //!   anywhere, no allocation.
 //! - `handle_default_signal(signal, handler)`, `keep_errno(f)`.
+//! - `limit(resource)`: what the process may have.
 //! - `page_size()`, `num_cpus()`, `thread_id()`.
 
 #[cfg(loom)]

@@ -4,9 +4,12 @@
 //! - Under `GORT_PANIC=abort`, *whether it panics*: the program must not end with main's
 //!   status while a panic that will end it is on its way to the goroutine's root.
 //!
+//! The panic hook that takes note also says whose panic the message is about: std knows only the thread. It wraps the
+//! hook that it finds at the start, and a hook that the program sets later replaces both.
+//!
 //! What replaces a panic on its way is in `unwind.rs`.
 
-use crate::base::prim::{AtomicUsize, Ordering::Relaxed};
+use crate::base::prim::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use crate::os;
 use crate::panics::unwind;
 use crate::proc::g::G;
@@ -24,7 +27,28 @@ static PANICKED: AtomicUsize = AtomicUsize::new(0);
 /// has recovered and goes on cannot be told from one that has not.
 const PATIENCE_NS: u64 = 1_000_000_000;
 
-/// Takes note of every panic; with `abort` (`GORT_PANIC=abort`) also of every goroutine that panics.
+/// Whether libtest keeps what is printed, to show it with the test that fails.
+static CAPTURED: AtomicBool = AtomicBool::new(false);
+
+/// From now on libtest keeps what is printed.
+pub(crate) fn output_is_captured() {
+    CAPTURED.store(true, Relaxed);
+}
+
+/// Says whose panic message comes next.
+fn announce(g: &G) {
+    let name = g.name_if_free();
+    let name = name.map_or_else(String::new, |name| format!(" {name:?}"));
+    if CAPTURED.load(Relaxed) {
+        eprintln!("goroutine {}{name}:", g.id());
+    } else {
+        // `eprintln!` panics where standard error cannot be written: here that would abort the process.
+        os::write_stderr(format!("goroutine {}{name}:\n", g.id()).as_bytes());
+    }
+}
+
+/// Takes note of every panic, and has its goroutine named before the message of the hook that is there; with `abort`
+/// (`GORT_PANIC=abort`) also takes note of every goroutine that panics.
 pub(crate) fn take_note(abort: bool) {
     if thread::panicking() {
         // The hook cannot be changed now; main's status may win over the panic's.
@@ -33,6 +57,10 @@ pub(crate) fn take_note(abort: bool) {
     let previous = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         unwind::begins();
+        if let Some(gp) = tls::goroutine() {
+            // SAFETY: a G for ever, of which atomics are read, and the name if its lock is free.
+            announce(unsafe { gp.as_ref() });
+        }
         if abort && let Some(gp) = tls::getg() {
             // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells.
             if !unsafe { gp.as_ref() }.panicked.replace(true) {

@@ -18,7 +18,7 @@ use crate::base::lock::{Lock, Rank};
 use crate::os;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
-use crate::stack::map_region;
+use crate::stack::map_slots;
 use std::io;
 use std::mem::{self, ManuallyDrop};
 use std::ptr::{self, NonNull};
@@ -208,7 +208,7 @@ impl Slabs {
         } else {
             (self.region * 2).clamp(SECOND_REGION, LARGEST_REGION)
         };
-        let base = map_region(slabs * SLAB)?;
+        let (base, slabs) = map_slots(slabs, SLAB, self.region == 0)?;
         if self.region != 0 {
             // With thousands of goroutines each switch would miss the TLB for the record and for the
             // stack (benchmark `ring`: 1.08 of the time on 1 P).

@@ -13,7 +13,7 @@ pub(super) fn start(m: &'static M) -> io::Result<()> {
     m.unlike_others.set(false);
     let start = move || {
         thread::Builder::new()
-            .name("gort".into())
+            .name(format!("gort-m{}", m.id))
             .spawn(move || mstart(m))
     };
     let started = match (tls::getm(), tls::getg()) {

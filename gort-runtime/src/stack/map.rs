@@ -3,11 +3,18 @@
 //! A region is mapped once, readable and writable, without reserving memory for
 //! it and without huge pages (a huge page would commit 2 MiB for one goroutine).
 //!
+//! Address space that cannot be written yet would count for less: not against `ulimit -d`, not where the sysctl
+//! `vm.overcommit_memory` is 2, and `mlockall(MCL_FUTURE)`, which commits a region as a whole (`MCL_ONFAULT` does
+//! not), would leave it alone. But then each stack takes a system call more when it is carved, and a goroutine
+//! that has been started would find no stack, where a spawn can fail. So a region counts as a whole, and
+//! where that is too much a smaller one is tried ([`map_slots`]).
+//!
 //! Guards: Linux 6.13 has `MADV_GUARD_INSTALL`, which marks pages without a
 //! mapping of their own, so a million guarded stacks fit under the default
 //! `vm.max_map_count`. qemu-user answers success to it and installs nothing, so
 //! the first use is probed: a system call that reads a guarded page must fail
-//! with EFAULT. Otherwise guards are `mprotect`, two mappings a stack. Of the mappings that the kernel
+//! with EFAULT. Otherwise guards are `mprotect`, two mappings a stack; and so is each that the kernel refuses
+//! later, since nothing can be marked in locked memory (`mlockall`). Of the mappings that the kernel
 //! allows a process some are left for others: without any no thread can be started, and `malloc` fails.
 
 use crate::base::prim::{AtomicUsize, Ordering::Relaxed};
@@ -21,6 +28,8 @@ const MADV_GUARD_INSTALL: libc::c_int = 102;
 
 /// Mappings that guards leave for the rest of the process.
 const MAPPINGS_LEFT: usize = 4096;
+/// Bytes of address space that slots leave for the rest of the process: a dozen threads have 2 MiB each.
+const BYTES_LEFT: usize = 32 << 20;
 /// Guards made by `mprotect`.
 static MPROTECTED: AtomicUsize = AtomicUsize::new(0);
 
@@ -31,6 +40,40 @@ pub(super) enum GuardKind {
     Madvise,
     /// `mprotect(PROT_NONE)`.
     Mprotect,
+}
+
+/// Maps room for `most` slots of `stride` bytes; where the system refuses, for half as many, and so on. Gives how many
+/// there are.
+///
+/// The rest of the process is left with something: without any address space no thread can be started, and `malloc`
+/// fails. The `first` slots, for whoever has none, leave as much as they take, and in the end nothing.
+pub(crate) fn map_slots(
+    most: usize,
+    stride: usize,
+    first: bool,
+) -> io::Result<(NonNull<u8>, usize)> {
+    let mut slots = most;
+    loop {
+        let len = slots * stride;
+        let leave = if first { len } else { BYTES_LEFT };
+        match map_and_leave(len, leave.min(BYTES_LEFT)) {
+            Ok(base) => return Ok((base, slots)),
+            Err(_) if slots > 1 => slots /= 2,
+            Err(_) if first => return Ok((map_region(stride)?, 1)),
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Maps `len` bytes if there are `leave` more; both are whole pages.
+fn map_and_leave(len: usize, leave: usize) -> io::Result<NonNull<u8>> {
+    if cfg!(miri) {
+        return map_region(len);
+    }
+    let base = map_region(len + leave)?;
+    // SAFETY: the end of a mapping of ours, which nobody has used.
+    unsafe { unmap_region(base.add(len), leave) };
+    Ok(base)
 }
 
 /// Maps `len` bytes of address space.
@@ -65,7 +108,8 @@ fn map_anonymous(len: usize) -> io::Result<NonNull<u8>> {
             cause.kind(),
             format!(
                 "cannot reserve {len} bytes of address space for goroutines ({cause}); \
-                 raise `ulimit -v` or spawn with smaller stacks"
+                 raise {} or spawn with smaller stacks",
+                limits(&cause)
             ),
         ));
     }
@@ -74,12 +118,34 @@ fn map_anonymous(len: usize) -> io::Result<NonNull<u8>> {
     NonNull::new(addr.cast()).ok_or_else(|| io::Error::other("mmap returned null"))
 }
 
-/// Gives back a region of `len` bytes.
+/// The limits that may be in the way, for a message; `cause` is what the kernel said.
+#[cfg(not(miri))]
+fn limits(cause: &io::Error) -> String {
+    let likely: &[_] = match cause.raw_os_error() {
+        // `mlockall` is in force, and locked memory has a limit of its own.
+        Some(libc::EAGAIN) => &[(libc::RLIMIT_MEMLOCK, 'l')],
+        _ => &[(libc::RLIMIT_AS, 'v'), (libc::RLIMIT_DATA, 'd')],
+    };
+    let limits: Vec<_> = likely
+        .iter()
+        .filter_map(|&(resource, letter)| {
+            let kib = os::limit(resource)? / 1024;
+            Some(format!("`ulimit -{letter}` (now {kib} KiB)"))
+        })
+        .collect();
+    if limits.is_empty() {
+        "`ulimit -v`".to_owned()
+    } else {
+        limits.join(" or ")
+    }
+}
+
+/// Gives back `len` bytes of a region.
 ///
 /// # Safety
-/// It is one of `map_region`, nobody uses it, and nobody will.
+/// They are whole pages of one of `map_region`; nobody uses them, and nobody will.
 pub(super) unsafe fn unmap_region(region: NonNull<u8>, len: usize) {
-    // SAFETY: caller's clause: the whole mapping is ours, and nobody uses it. A refusal leaves it mapped.
+    // SAFETY: caller's clause: pages of a mapping of ours, and nobody uses them. A refusal leaves them mapped.
     unsafe { libc::munmap(region.as_ptr().cast(), len) };
 }
 
@@ -88,8 +154,16 @@ pub(super) unsafe fn unmap_region(region: NonNull<u8>, len: usize) {
 /// # Safety
 /// They are whole pages of a region of ours that nobody uses.
 pub(super) unsafe fn install_guard(start: NonNull<u8>, len: usize) -> io::Result<()> {
-    // SAFETY: caller's clause: whole pages of a region of ours, which nobody uses.
-    unsafe { install(guard_kind(), start, len) }
+    let mut kind = guard_kind();
+    loop {
+        // SAFETY: caller's clause: whole pages of a region of ours, which nobody uses.
+        match unsafe { install(kind, start, len) } {
+            Err(e) if kind == GuardKind::Madvise && e.kind() != io::ErrorKind::OutOfMemory => {
+                kind = GuardKind::Mprotect;
+            }
+            ended => return ended,
+        }
+    }
 }
 
 /// # Safety

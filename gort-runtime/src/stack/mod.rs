@@ -23,7 +23,7 @@ mod trim;
 
 pub(crate) use identity::ensure_possible as ensure_identities;
 pub(crate) use layout::MAX_INLINE;
-pub(crate) use map::map_region;
+pub(crate) use map::map_slots;
 pub(crate) use overflow::{AltStack, install as install_overflow_handler};
 pub(crate) use pool::{FreeStacks, give, reserve, reserved_bytes, take, unreserve, validate_size};
 pub(crate) use trim::Trimmer;

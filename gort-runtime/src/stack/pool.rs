@@ -12,7 +12,8 @@
 //! whose memory `trim.rs` has given back. The first are taken first: their pages are there.
 //!
 //! A size's regions begin at 16 MiB and double up to 1 GiB, so a small program
-//! reserves little and a million goroutines need a thousand mappings at most.
+//! reserves little and a million goroutines need a thousand mappings at most. Where there is less
+//! address space, down to one slot is tried.
 //!
 //! # When a reservation finds no stack
 //! All that are free may be kept by other Ps, or the kernel may refuse a guard. Then the goroutine
@@ -128,7 +129,7 @@ impl Class {
             .map_or((FIRST_REGION / stride).max(1), |r| {
                 (r.slots * 2).min((LARGEST_REGION / stride).max(1))
             });
-        let base = map::map_region(slots * stride)?;
+        let (base, slots) = map::map_slots(slots, stride, self.regions.is_empty())?;
         self.regions.push(Region {
             base,
             slots,

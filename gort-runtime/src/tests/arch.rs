@@ -5,9 +5,7 @@
 //! ([`Switchboard`]); the second half goes through `spawn` and `join`.
 
 use super::{EntryFn, Gobuf, call_from, current_m, init_stack, mcall, set_current_m};
-use crate::{
-    Builder, Current, JoinError, RuntimeBuilder, on_system_stack, os, sleep, spawn, yield_now,
-};
+use crate::{Builder, Current, RuntimeBuilder, on_system_stack, os, sleep, spawn, yield_now};
 use std::any::type_name;
 use std::backtrace::Backtrace;
 use std::cell::Cell;
@@ -530,7 +528,7 @@ fn a_panic_and_its_message_fit_into_the_least_stack() {
             .stack_size(crate::stack::MIN_STACK)
             .spawn(|| panic_below(9, &AtomicUsize::new(0)))
             .expect("a stack");
-        assert!(matches!(handle.join(), Err(JoinError::Panicked(_))));
+        assert!(handle.join().is_err_and(|e| e.is_panic()));
     });
 }
 
@@ -575,12 +573,8 @@ fn a_destructor_may_park_while_its_goroutine_unwinds_and_nobody_else_panics() {
             })
             .collect();
         for (i, unwinder) in unwinders.into_iter().enumerate() {
-            match unwinder.join() {
-                Err(JoinError::Panicked(payload)) => {
-                    assert_eq!(payload.downcast_ref::<Payload>().map(|p| p.0), Some(i));
-                }
-                other => panic!("unwinder {i} gave {other:?}"),
-            }
+            let payload = unwinder.join().expect_err("a panic").into_panic();
+            assert_eq!(payload.downcast_ref::<Payload>().map(|p| p.0), Some(i));
         }
         for bystander in bystanders {
             assert_eq!(bystander.join().expect("no panic"), 0);

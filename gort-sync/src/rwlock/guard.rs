@@ -1,12 +1,16 @@
 //! What readers and writers hold.
 //!
-//! Both guards are `Send`: the lock belongs to whoever holds the guard, not to a thread. They
-//! hold a `&RwLock<T>`, which is `Send` and `Sync` if `T` is both, and that is what the guards
-//! need.
+//! Both guards are `Send`: the lock belongs to whoever holds the guard, not to a thread. A write guard
+//! holds a `&RwLock<T>`, which is `Send` and `Sync` if `T` is both, and that is what the guards
+//! need. That reference is invariant in `T`; a read guard, which only reads, holds a pointer and is covariant, as
+//! std's is.
 
 use super::RwLock;
+use super::wait::RawRwLock;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::ptr::NonNull;
 
 /// Shares a [`RwLock`] with other readers until dropped, which is Go's `RUnlock`. May be dropped by
 /// another goroutine than the one that locked.
@@ -20,8 +24,18 @@ use std::ops::{Deref, DerefMut};
 /// ```
 #[must_use = "the lock is released as soon as the guard is dropped"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
-    lock: &'a RwLock<T>,
+    /// The data of the lock to which `raw` belongs, which is borrowed for `'a`.
+    data: NonNull<T>,
+    raw: &'a RawRwLock,
 }
+
+// SAFETY: it is a `&T` and a share of the lock, which both may be used and given up on any thread, as
+// `RwLock<T>` is `Sync`.
+unsafe impl<T: ?Sized + Send + Sync> Send for RwLockReadGuard<'_, T> {}
+// SAFETY: through a shared guard there is a `&T` to be had, and nothing else.
+unsafe impl<T: ?Sized + Send + Sync> Sync for RwLockReadGuard<'_, T> {}
+impl<T: ?Sized> UnwindSafe for RwLockReadGuard<'_, T> {}
+impl<T: ?Sized> RefUnwindSafe for RwLockReadGuard<'_, T> {}
 
 /// Holds a [`RwLock`] alone until dropped, which is Go's `Unlock`. May be dropped by another
 /// goroutine than the one that locked.
@@ -44,7 +58,11 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
     /// For a caller that has got in as a reader.
     #[inline]
     pub(super) fn new(lock: &'a RwLock<T>) -> Self {
-        Self { lock }
+        Self {
+            // SAFETY: the address of a field is not null.
+            data: unsafe { NonNull::new_unchecked(lock.data.get()) },
+            raw: &lock.raw,
+        }
     }
 }
 
@@ -61,8 +79,8 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
     #[inline]
     fn deref(&self) -> &T {
         // SAFETY: a read guard is made by a reader that is inside, and counts as it until it is dropped
-        // (`new`); so no writer is inside.
-        unsafe { &*self.lock.data.get() }
+        // (`new`); so no writer is inside. The data lies in the lock, which is borrowed for longer than `self`.
+        unsafe { self.data.as_ref() }
     }
 }
 
@@ -88,8 +106,8 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if self.lock.word.read_unlock() {
-            self.lock.last_reader_left();
+        if self.raw.word.read_unlock() {
+            self.raw.last_reader_left();
         }
     }
 }
@@ -97,8 +115,8 @@ impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if !self.lock.word.write_unlock() {
-            self.lock.write_unlock_slow();
+        if !self.lock.raw.word.write_unlock() {
+            self.lock.raw.write_unlock_slow();
         }
     }
 }

@@ -11,14 +11,12 @@ pub use guard::{RwLockReadGuard, RwLockWriteGuard};
 
 use crate::error::{Timeout, WouldBlock};
 use crate::prim::const_unless_loom;
-use crate::waitlock::WaitLock;
-use crate::word::rwlock::Word;
 use gort_runtime::deadline_after;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
-use wait::{Access, Queues};
+use wait::{Access, RawRwLock};
 
 /// Many readers or one writer. Goroutines that wait do not occupy a thread; plain threads
 /// may use it too. No poisoning: a panic releases the lock. Go's `sync.RWMutex`.
@@ -46,8 +44,7 @@ use wait::{Access, Queues};
 /// }
 /// ```
 pub struct RwLock<T: ?Sized> {
-    word: Word,
-    queues: WaitLock<Queues>,
+    raw: RawRwLock,
     data: UnsafeCell<T>,
 }
 
@@ -64,8 +61,7 @@ impl<T> RwLock<T> {
         /// A lock around `value` with nobody inside.
         pub fn new(value: T) -> Self {
             Self {
-                word: Word::new(),
-                queues: WaitLock::new(Queues::new()),
+                raw: RawRwLock::new(),
                 data: UnsafeCell::new(value),
             }
         }
@@ -90,8 +86,8 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        if !self.word.read_or_knock() {
-            self.wait_after_knock(Location::caller());
+        if !self.raw.word.read_or_knock() {
+            self.raw.wait_after_knock(Location::caller());
         }
         RwLockReadGuard::new(self)
     }
@@ -100,8 +96,8 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        if !self.word.try_write() {
-            self.wait(Access::Write, None, Location::caller());
+        if !self.raw.word.try_write() {
+            self.raw.wait(Access::Write, None, Location::caller());
         }
         RwLockWriteGuard::new(self)
     }
@@ -112,7 +108,7 @@ impl<T: ?Sized> RwLock<T> {
     /// If one is or does.
     #[inline]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, WouldBlock> {
-        if self.word.try_read() {
+        if self.raw.word.try_read() {
             return Ok(RwLockReadGuard::new(self));
         }
         Err(WouldBlock)
@@ -136,7 +132,7 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     #[inline]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, WouldBlock> {
-        if self.word.try_write() {
+        if self.raw.word.try_write() {
             return Ok(RwLockWriteGuard::new(self));
         }
         Err(WouldBlock)
@@ -149,7 +145,11 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_, T>, Timeout> {
         let site = Location::caller();
-        if self.word.try_read() || self.wait(Access::Read, Some(deadline_after(timeout)), site) {
+        if self.raw.word.try_read()
+            || self
+                .raw
+                .wait(Access::Read, Some(deadline_after(timeout)), site)
+        {
             return Ok(RwLockReadGuard::new(self));
         }
         Err(Timeout)
@@ -174,7 +174,11 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn write_timeout(&self, timeout: Duration) -> Result<RwLockWriteGuard<'_, T>, Timeout> {
         let site = Location::caller();
-        if self.word.try_write() || self.wait(Access::Write, Some(deadline_after(timeout)), site) {
+        if self.raw.word.try_write()
+            || self
+                .raw
+                .wait(Access::Write, Some(deadline_after(timeout)), site)
+        {
             return Ok(RwLockWriteGuard::new(self));
         }
         Err(Timeout)

@@ -4,9 +4,9 @@
 //! Who waits is let in by another and never competes: a waiter that was woken is inside.
 //! So the order is what these functions make it:
 //!
-//! - *A writer leaves* ([`write_unlock_slow`](RwLock::write_unlock_slow)): all readers that
+//! - *A writer leaves* ([`write_unlock_slow`](RawRwLock::write_unlock_slow)): all readers that
 //!   wait are let in, or, without any, the first writer.
-//! - *The last reader leaves, or a waiter gives up* ([`let_in`](RwLock::let_in)): with nobody
+//! - *The last reader leaves, or a waiter gives up* ([`let_in`](RawRwLock::let_in)): with nobody
 //!   inside, the first writer is let in; with no writer waiting, all readers.
 //!
 //! Readers wait only because a writer is inside or waits. So while readers are inside and no
@@ -23,11 +23,11 @@
 //! out. A record whose time is up may still be in a queue; it counts as waiting until its
 //! owner has taken it out, and then looks who may go.
 
-use super::RwLock;
+use crate::prim::const_unless_loom;
 use crate::spin::{pause, rounds};
-use crate::waitlock::{End, Held, Wait, Waited};
+use crate::waitlock::{End, Held, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes};
-use crate::word::rwlock::Inside;
+use crate::word::rwlock::{Inside, Word};
 use gort_runtime::{Current, Nanos, WaitReason, now};
 use std::panic::Location;
 use std::ptr;
@@ -41,13 +41,13 @@ pub(super) enum Access {
 
 /// Those who wait.
 #[derive(Debug)]
-pub(super) struct Queues {
+struct Queues {
     readers: WaitQueue,
     writers: WaitQueue,
 }
 
 impl Queues {
-    pub(super) const fn new() -> Self {
+    const fn new() -> Self {
         Self {
             readers: WaitQueue::new(),
             writers: WaitQueue::new(),
@@ -62,7 +62,24 @@ impl Queues {
     }
 }
 
-impl<T: ?Sized> RwLock<T> {
+/// A readers-writer lock without what it is around.
+#[derive(Debug)]
+pub(super) struct RawRwLock {
+    pub(super) word: Word,
+    queues: WaitLock<Queues>,
+}
+
+impl RawRwLock {
+    const_unless_loom! {
+        /// With nobody inside.
+        pub(super) fn new() -> Self {
+            Self {
+                word: Word::new(),
+                queues: WaitLock::new(Queues::new()),
+            }
+        }
+    }
+
     /// Gets in as a reader that has knocked.
     #[cold]
     pub(super) fn wait_after_knock(&self, site: &'static Location<'static>) {

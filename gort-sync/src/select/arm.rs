@@ -71,7 +71,7 @@ pub unsafe trait Arm {
 
 /// What may stand right of `<-` in `select!`.
 ///
-/// Implemented by receivers, timers, join handles and requests for locks, and by `Option`s, references and `Arc`s of
+/// Implemented by receivers, timers, join handles and sets, and requests for locks, and by `Option`s, references and `Arc`s of
 /// selectables; a
 /// `None` is never ready, like Go's nil channel. Taken by reference, never moved.
 #[diagnostic::on_unimplemented(

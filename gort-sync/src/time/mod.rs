@@ -1,10 +1,12 @@
-//! Timers: `Timer`, `Ticker`, `after_func`, `tick`.
+//! Timers: `Timer`, `Ticker`, `after_func`, `tick`; and `timeout`.
 //!
-//! They are thin: what they share is the channel in `channel/timer.rs`.
+//! Timers are thin: what they share is the channel in `channel/timer.rs`.
 
 mod callback;
 mod ticker;
+mod timeout;
 mod timer;
 
 pub use ticker::{Ticker, tick};
+pub use timeout::{Elapsed, timeout};
 pub use timer::{Timer, after_func};

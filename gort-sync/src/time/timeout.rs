@@ -1,0 +1,127 @@
+//! `timeout`: a function that gets so much time.
+//!
+//! The function runs in a goroutine of its own, since nothing can be taken off the caller's stack. Whether it has
+//! ended in time is noted where it ends: the caller may be late to look.
+
+use crate::context::{Cancel, Context};
+use crate::select::{Order, Wait, macro_support, select};
+use gort_runtime::{Builder, JoinError, MayWait, goexit, raise, try_current};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+/// The time that [`timeout`] gives was over first.
+///
+/// ```
+/// use gort::time::{Elapsed, timeout};
+/// use std::time::Duration;
+///
+/// let result = timeout(Duration::from_millis(1), |ctx| ctx.done().recv().is_err());
+/// assert_eq!(result, Err(Elapsed));
+/// assert_eq!(Elapsed.to_string(), "the time was up");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed;
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time was up")
+    }
+}
+
+impl Error for Elapsed {}
+
+/// Takes note, when the function ends in whatever way, whether that was in time.
+struct Deadline {
+    context: Context,
+    kept: Arc<AtomicBool>,
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        // Ordered by the goroutine's end, for which whoever reads it has waited.
+        self.kept.store(self.context.err().is_none(), Relaxed);
+    }
+}
+
+/// Cancels the context however the call ends.
+struct Over(Cancel);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Calls `f` in a goroutine and gives what it returns, if that takes no longer than `limit`. As
+/// tokio's `timeout`; in Go, `context.WithTimeout` and a select.
+///
+/// `f` is given a [`Context`] that is done when the time is over, and in any case when `timeout` returns.
+///
+/// **What does not look at its context goes on**, although `timeout` has returned: no goroutine can be stopped from
+/// outside. What it returns then is dropped. Pass the context on, and wait for it beside whatever else is waited for.
+///
+/// # Errors
+/// [`Elapsed`] if the time was over before `f` had ended.
+///
+/// # Panics
+/// With the panic of `f`, if it was in time; if no goroutine can be started; on the system stack. If `f` calls
+/// [`goexit`](gort_runtime::goexit()), so does this; on a plain thread, which has no such end, it panics.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+/// use gort::time::timeout;
+///
+/// let (tx, rx) = bounded::<u32>(1);
+/// let receive = move |ctx: &gort::context::Context| select! {
+///     n = <-rx => n.ok(),
+///     <-ctx => None,
+/// };
+/// tx.send(7).unwrap();
+/// assert_eq!(timeout(Duration::from_secs(10), receive.clone()), Ok(Some(7)));
+/// assert!(timeout(Duration::from_millis(1), receive).is_err());
+/// ```
+#[track_caller]
+pub fn timeout<T, F>(limit: Duration, f: F) -> Result<T, Elapsed>
+where
+    F: FnOnce(&Context) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let _ = MayWait::check();
+    let (context, cancel) = Context::background().with_timeout(limit);
+    let _over = Over(cancel);
+    let kept = Arc::new(AtomicBool::new(false));
+    let deadline = Deadline {
+        context: context.clone(),
+        kept: Arc::clone(&kept),
+    };
+    let run = move || {
+        // Dropped last, behind all that the function has.
+        let deadline = deadline;
+        f(&deadline.context)
+    };
+    let handle = match Builder::new().spawn(run) {
+        Ok(handle) => handle,
+        Err(e) => panic!("cannot start a goroutine: {e}"),
+    };
+    let mut ended = macro_support::recv(&handle);
+    let mut done = macro_support::recv(&context);
+    let chosen = select([ended.enter(), done.enter()], Wait::Block, Order::Biased);
+    drop((ended, done));
+    if chosen != Some(0) {
+        return Err(Elapsed);
+    }
+    let result = handle.join();
+    if !kept.load(Relaxed) {
+        return Err(Elapsed);
+    }
+    match result.map_err(JoinError::try_into_panic) {
+        Ok(value) => Ok(value),
+        Err(Ok(payload)) => raise(payload),
+        Err(Err(_exited)) if try_current().is_some() => goexit(),
+        Err(Err(_exited)) => panic!("the function of `timeout` exited its goroutine"),
+    }
+}

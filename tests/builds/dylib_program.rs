@@ -1,0 +1,16 @@
+//! A program whose gort is that of a dylib: generic functions of gort's are compiled here, and use its runtime.
+
+use plugin::gort;
+use plugin::gort::prelude::*;
+
+fn main() {
+    let total = gort::runtime::run(|| {
+        let (tx, rx) = bounded(0);
+        let there = gort::spawn(|| plugin::sum(100));
+        let here = gort::spawn(move || (0..100).for_each(|i| tx.send(i).unwrap()));
+        let total = rx.iter().sum::<u64>() + there.join().unwrap();
+        here.join().unwrap();
+        total
+    });
+    println!("total {total}");
+}
