@@ -106,9 +106,9 @@ impl<T: AsFd> Source<T> {
 
     /// If the kernel would not watch it, those operations fail that would have to wait.
     fn watched(inner: T, family: Family) -> io::Result<Self> {
-        // SAFETY: the descriptor stays open: `inner` lies behind `desc` in the struct, so it is dropped later; nobody
-        // gets it by value or `&mut` before `unwatch` (`into_inner`, `inner_mut`), and without that its owner keeps
-        // it open. Of each direction there is one user at a time: `run_until` alone calls `prepare` and `wait`,
+        // SAFETY: the descriptor stays open: `inner` lies behind `desc` in the struct, so it is dropped later; who gets it by
+        // value gets it when `self` has gone (`into_inner`), and by `&mut` after `unwatch` (`inner_mut`); without that its
+        // owner keeps it open. Of each direction there is one user at a time: `run_until` alone calls `prepare` and `wait`,
         // and holds the direction's `turn` meanwhile.
         let desc = unsafe { PollDesc::new(inner.as_fd()) }?;
         Ok(Self {
@@ -160,19 +160,19 @@ impl<T: AsFd> Source<T> {
 
     /// The descriptor's owner, who may be put out of place: the descriptor is left as it came.
     pub(super) fn inner_mut(&mut self) -> &mut T {
+        self.desc.unwatch();
         self.let_go();
         self.inner.as_mut().expect("taken in `into_inner` only")
     }
 
-    /// The descriptor's owner; the descriptor is as it came.
+    /// The descriptor's owner; the descriptor is as it came, and watched by nobody when this returns.
     pub(super) fn into_inner(mut self) -> T {
         self.let_go();
         self.inner.take().expect("taken here only")
     }
 
-    /// Neither watches the descriptor nor keeps it from blocking any more.
+    /// Does not keep the descriptor from blocking any more.
     fn let_go(&mut self) {
-        self.desc.unwatch();
         let Some(Ok(mode)) = self.mode.take() else {
             return;
         };
