@@ -127,11 +127,8 @@ fn start<const N: usize>(random: &mut Random, alive: &Arc<AtomicUsize>) -> Optio
         if joins {
             match handle.join() {
                 Ok(value) => assert_eq!(value, [number; N]),
-                Err(gort::JoinError::Panicked(payload)) => {
-                    assert_eq!(payload.downcast_ref(), Some(&number));
-                }
-                Err(gort::JoinError::Exited) => {}
-                Err(e) => panic!("{e}"),
+                Err(e) if e.is_exited() => {}
+                Err(e) => assert_eq!(e.into_panic().downcast_ref(), Some(&number)),
             }
         }
     }))

@@ -295,7 +295,21 @@ moving! {
         }
     }
 
-    // Item "code of users wears the goroutine's pointer, also on g0".
+    fn a_stack_whose_memory_went_back_keeps_its_thread_locals() {
+        // More than the Ps keep for themselves, and deep enough to have memory to give back.
+        const STACKS: usize = 600;
+        let deep = |i: usize| {
+            let frame = std::hint::black_box([i as u8; 64 * 1024]);
+            render(usize::from(frame[i % 7]));
+            yield_now();
+            thread::current().id()
+        };
+        let first: HashSet<_> = many(STACKS, deep).into_iter().collect();
+        // Sysmon looks every 100 ms at those that nobody has wanted.
+        sleep(Duration::from_millis(500));
+        let again: HashSet<_> = many(STACKS, deep).into_iter().collect();
+        assert!(!first.is_disjoint(&again), "no stack was used again");
+    }
     fn the_system_stack_has_the_thread_locals_of_who_calls() {
         many(MANY, |i| {
             for _ in 0..WAITS {
