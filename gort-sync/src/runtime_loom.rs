@@ -123,6 +123,10 @@ pub fn catch<T>(f: impl FnOnce() -> T) -> std::thread::Result<T> {
     Ok(f())
 }
 
+pub fn discard<T>(value: T) {
+    drop(value);
+}
+
 pub fn raise(payload: Box<dyn Any + Send>) -> ! {
     std::panic::resume_unwind(payload)
 }

@@ -18,6 +18,7 @@
 use super::{EntryFn, ExitFn, Gobuf, ObserverFn, OnG0Fn};
 use std::arch::{asm, naked_asm};
 use std::mem::offset_of;
+use std::ptr;
 
 /// The first frame of a goroutine, as the tail of [`mcall`] loads it.
 #[repr(C)]
@@ -339,6 +340,10 @@ pub(crate) unsafe fn init_stack(
 /// This thread's M, or null on a thread that is not the runtime's.
 #[inline(always)]
 pub(crate) fn current_m() -> *mut u8 {
+    if cfg!(miri) {
+        // Miri runs no assembly, so nothing of the runtime's.
+        return ptr::null_mut();
+    }
     let m: *mut u8;
     // SAFETY: reads one initialised word of this thread's static TLS block. Not
     // `pure`: every call loads again, after whatever came before it.

@@ -24,6 +24,7 @@
 use super::{EntryFn, ExitFn, Gobuf, ObserverFn, OnG0Fn};
 use std::arch::{asm, naked_asm};
 use std::mem::offset_of;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// The first frame of a goroutine, as the tail of [`mcall`] pops it.
@@ -362,6 +363,10 @@ pub(crate) unsafe fn init_stack(
 /// This thread's M, or null on a thread that is not the runtime's.
 #[inline(always)]
 pub(crate) fn current_m() -> *mut u8 {
+    if cfg!(miri) {
+        // Miri runs no assembly, so nothing of the runtime's.
+        return ptr::null_mut();
+    }
     let m: *mut u8;
     // SAFETY: reads one initialised word of this thread's static TLS block. Not
     // `pure`: every call loads again, after whatever came before it.

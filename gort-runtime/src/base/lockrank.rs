@@ -100,11 +100,7 @@ mod checked {
     }
 
     fn with(f: impl FnOnce(&mut [(Rank, usize); MOST], &Cell<usize>)) {
-        let m = if cfg!(miri) {
-            std::ptr::null_mut()
-        } else {
-            arch::current_m()
-        };
+        let m = arch::current_m();
         if m.is_null() {
             return with_threads(f);
         }

@@ -43,6 +43,7 @@ use crate::prim::{
     alloc_zeroed,
 };
 use crossbeam_utils::CachePadded;
+use gort_runtime::{catch, discard, raise};
 use std::alloc::{self, Layout};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -413,18 +414,21 @@ fn wait_for(stamp: &AtomicUsize, value: usize) {
     }
 }
 
-/// Calls `drop_one` until it finds nothing more to drop, also after a value's destructor has
-/// panicked, as `Vec` does: the first panic goes on, and a second ends the process.
-pub(super) fn drop_all(drop_one: impl FnMut() -> bool) {
-    struct Rest<F: FnMut() -> bool>(F);
-    impl<F: FnMut() -> bool> Drop for Rest<F> {
-        fn drop(&mut self) {
-            while (self.0)() {}
+/// Calls `drop_one` until it finds nothing more to drop, also after values' destructors have
+/// panicked: the first panic goes on in the end.
+pub(super) fn drop_all(mut drop_one: impl FnMut() -> bool) {
+    let mut first = None;
+    loop {
+        match catch(&mut drop_one) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(payload) if first.is_none() => first = Some(payload),
+            Err(payload) => discard(payload),
         }
     }
-    // What a panic has left over goes in the second destructor, while the first unwinds.
-    let mut rest = Rest(drop_one);
-    while (rest.0)() {}
+    if let Some(payload) = first {
+        raise(payload);
+    }
 }
 
 impl<T> Drop for Ring<T> {
