@@ -1,0 +1,84 @@
+//! TL01: a thread-local is the same variable before and after every wait, also if the optimiser sees the whole program.
+//!
+//! ```text
+//! same_variable own       all is right, or the status is 1
+//! same_variable shared    the same in goroutines that have the threads' thread-locals: the control, which goes wrong
+//! ```
+//!
+//! A library formats into a buffer that it keeps in a thread-local. All that it does is inlined here, so the compiler
+//! may compute the buffer's address once, and use it again on the other side of the wait.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::prelude::*;
+use gort_libraries::{SHARED, many};
+use gort_tests::always_migrates;
+use std::cell::RefCell;
+use std::fmt::Write;
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Goroutines, and how often each of them waits: they change threads as often.
+const GOROUTINES: usize = 1_000;
+const WAITS: usize = 300;
+
+/// The buffer was in use when a goroutine wanted it. No goroutine ever waits while it uses it.
+static BORROWED: AtomicUsize = AtomicUsize::new(0);
+/// It was another one after a wait than before.
+static ANOTHER: AtomicUsize = AtomicUsize::new(0);
+/// It was that of another thread than the one that ran the goroutine.
+static STALE: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static BUF: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// As a library formats something: the borrow ends before it returns.
+#[inline(always)]
+fn render(i: usize) -> usize {
+    BUF.with(|buf| {
+        if let Ok(mut buf) = buf.try_borrow_mut() {
+            buf.clear();
+            for part in 0..100 {
+                write!(buf, "{} ", i + part).unwrap();
+            }
+        } else {
+            BORROWED.fetch_add(1, Relaxed);
+        }
+        std::ptr::from_ref(buf).addr()
+    })
+}
+
+/// The address as it is here and now: nothing that the caller knows is used.
+#[inline(never)]
+fn address() -> usize {
+    black_box(BUF.with(|buf| std::ptr::from_ref(buf).addr()))
+}
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some("own") => {}
+        // SAFETY: no other thread exists yet.
+        Some("shared") => unsafe { std::env::set_var(SHARED, "1") },
+        _ => panic!("same_variable own|shared"),
+    }
+    assert!(always_migrates(), "GORT_DEBUG=migrate=always");
+    gort::runtime::run(|| {
+        many(GOROUTINES, |i| {
+            for _ in 0..WAITS {
+                let before = render(i);
+                yield_now();
+                let after = render(i + 1);
+                ANOTHER.fetch_add(usize::from(before != after), Relaxed);
+                STALE.fetch_add(usize::from(address() != after), Relaxed);
+            }
+        });
+    });
+    let [borrowed, another, stale] = [&BORROWED, &ANOTHER, &STALE].map(|n| n.load(Relaxed));
+    println!(
+        "{} waits: already borrowed {borrowed}, another variable {another}, that of another thread {stale}",
+        GOROUTINES * WAITS
+    );
+    ExitCode::from(u8::from(borrowed + another + stale > 0))
+}

@@ -1,0 +1,71 @@
+//! TL06: opentelemetry's context and scoped-tls. Both put something in a thread-local, and what was there back.
+
+use crate::{MANY, TIMES};
+use gort_libraries::{many, moving, wait};
+use opentelemetry::Context;
+use scoped_tls::scoped_thread_local;
+use std::cell::Cell;
+
+#[derive(Debug, PartialEq)]
+struct Number(usize);
+
+fn attached() -> Option<usize> {
+    Context::current().get::<Number>().map(|n| n.0)
+}
+
+scoped_thread_local!(static CURRENT: Cell<usize>);
+
+fn current() -> usize {
+    CURRENT.with(Cell::get)
+}
+
+moving! {
+    fn contexts_of_a_goroutine_nest() {
+        many(MANY, |i| {
+            for round in 0..TIMES {
+                assert_eq!(attached(), None);
+                let outer = Context::current_with_value(Number(i)).attach();
+                wait();
+                assert_eq!(attached(), Some(i));
+                let inner = Context::current_with_value(Number(i + MANY)).attach();
+                wait();
+                assert_eq!(attached(), Some(i + MANY));
+                if round % 2 == 0 {
+                    drop(inner);
+                    wait();
+                    assert_eq!(attached(), Some(i));
+                    drop(outer);
+                } else {
+                    // In the wrong order, which opentelemetry allows.
+                    drop(outer);
+                    wait();
+                    assert_eq!(attached(), Some(i + MANY));
+                    drop(inner);
+                }
+                wait();
+            }
+        });
+    }
+
+    fn what_is_set_for_a_scope_is_left_in_any_order_by_goroutines() {
+        many(MANY, |i| {
+            for round in 0..TIMES {
+                assert!(!CURRENT.is_set());
+                let outer = Cell::new(i);
+                CURRENT.set(&outer, || {
+                    // Who came first stays longer in half of the cases.
+                    (0..1 + (i + round) % 4).for_each(|_| wait());
+                    assert_eq!(current(), i);
+                    let inner = Cell::new(i + MANY);
+                    CURRENT.set(&inner, || {
+                        (0..1 + (i + round) % 3).for_each(|_| wait());
+                        assert_eq!(current(), i + MANY);
+                    });
+                    wait();
+                    assert_eq!(current(), i);
+                });
+                wait();
+            }
+        });
+    }
+}

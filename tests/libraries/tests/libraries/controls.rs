@@ -1,0 +1,39 @@
+//! Which of these programs go wrong in goroutines that have the thread-locals of the threads: that they can fail.
+//!
+//! Not of rayon: a goroutine that waits for a pool blocks its thread meanwhile, so no other can run on that thread, and
+//! nothing of rayon is left in thread-locals between two calls.
+
+use gort_libraries::SHARED;
+use gort_tests::{role, run_body};
+
+const WRONG: &[&str] = &[
+    "spans::spans_of_a_goroutine_nest",
+    "spans::spans_of_a_goroutine_nest_in_the_registry",
+    "spans::a_goroutine_has_the_subscriber_that_it_has_chosen",
+    "async_runtime::a_runtime_stays_entered_over_waits",
+    "async_runtime::a_goroutine_waits_inside_block_on",
+    "async_runtime::goroutines_wait_inside_block_on_of_one_runtime",
+    "contexts::contexts_of_a_goroutine_nest",
+    "contexts::what_is_set_for_a_scope_is_left_in_any_order_by_goroutines",
+    "locks::a_reentrant_mutex_is_entered_by_who_holds_it_only",
+    "locks::a_recursive_mutex_is_entered_by_who_holds_it_only",
+    "locks::values_of_keys_are_the_goroutines",
+    "random::no_two_goroutines_draw_the_same",
+    "epochs::what_a_guard_has_seen_stays_over_waits",
+    "database::a_function_that_a_statement_calls_waits_and_asks_again",
+    "loaded::libraries_with_thread_locals_that_are_allocated_come_and_go",
+    "loaded::libraries_with_thread_locals_in_the_block_come",
+];
+
+#[test]
+fn without_their_own_these_go_wrong() {
+    if role().is_some() {
+        return;
+    }
+    for name in WRONG {
+        let vars = [("GORT_DEBUG", "migrate=always"), (SHARED, "1")];
+        // What stands before the first `::` is not looked at.
+        let ended = run_body(&format!("libraries::{name}"), "2", &vars);
+        assert!(!ended.passed(), "{name} holds in any goroutine");
+    }
+}

@@ -1,0 +1,19 @@
+//! TL05, TL06, TL11: libraries that keep something in thread-locals, in goroutines that have thread-locals of their own.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod async_runtime;
+mod contexts;
+mod controls;
+mod database;
+mod epochs;
+mod loaded;
+mod locks;
+mod pools;
+mod random;
+mod spans;
+
+/// Goroutines of most tests.
+const MANY: usize = 1_000;
+/// How often each of them does what its test is about.
+const TIMES: usize = 10;
