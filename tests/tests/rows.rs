@@ -65,6 +65,7 @@ fn every_row_has_a_test_or_an_answer() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     sources(&root.join("tests"), &mut files);
+    sources(&root.join("libraries/tests"), &mut files);
     sources(&root.join("../ui-tests/tests"), &mut files);
     assert!(files.len() > 30, "{files:?}");
     let mut tested = BTreeSet::new();

@@ -34,15 +34,21 @@ thread_local! {
     static BUF: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
+/// Takes a while.
+#[inline(never)]
+fn fill(buf: &mut String, i: usize) {
+    buf.clear();
+    for part in 0..100 {
+        write!(buf, "{} ", i + part).unwrap();
+    }
+}
+
 /// As a library formats something: the borrow ends before it returns.
 #[inline(always)]
 fn render(i: usize) -> usize {
     BUF.with(|buf| {
         if let Ok(mut buf) = buf.try_borrow_mut() {
-            buf.clear();
-            for part in 0..100 {
-                write!(buf, "{} ", i + part).unwrap();
-            }
+            fill(&mut buf, i);
         } else {
             BORROWED.fetch_add(1, Relaxed);
         }

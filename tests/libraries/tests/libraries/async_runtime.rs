@@ -1,4 +1,4 @@
-//! TL06: tokio. Which runtime is entered, and what runs inside `block_on`, is kept per thread.
+//! tokio. Which runtime is entered, and what runs inside `block_on`, is kept per thread.
 
 use crate::{MANY, TIMES};
 use gort::prelude::*;
@@ -43,6 +43,7 @@ fn sent_later(value: usize) -> Receiver<usize> {
 }
 
 moving! {
+    // TL06
     fn a_runtime_stays_entered_over_waits() {
         let runtimes = Arc::new([workers(1), workers(2)]);
         many(MANY, move |i| {
@@ -65,6 +66,7 @@ moving! {
         });
     }
 
+    // TL06
     fn a_goroutine_waits_inside_block_on() {
         many(MANY / 4, |i| {
             for _ in 0..TIMES {
@@ -99,6 +101,7 @@ moving! {
         });
     }
 
+    // TL06
     fn goroutines_wait_inside_block_on_of_one_runtime() {
         let runtime = Arc::new(workers(2));
         many(MANY, move |i| {

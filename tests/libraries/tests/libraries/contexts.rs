@@ -1,4 +1,4 @@
-//! TL06: opentelemetry's context and scoped-tls. Both put something in a thread-local, and what was there back.
+//! opentelemetry's context and scoped-tls. Both put something in a thread-local, and what was there back.
 
 use crate::{MANY, TIMES};
 use gort_libraries::{many, moving, wait};
@@ -20,6 +20,7 @@ fn current() -> usize {
 }
 
 moving! {
+    // TL06
     fn contexts_of_a_goroutine_nest() {
         many(MANY, |i| {
             for round in 0..TIMES {
@@ -47,6 +48,7 @@ moving! {
         });
     }
 
+    // TL06
     fn what_is_set_for_a_scope_is_left_in_any_order_by_goroutines() {
         many(MANY, |i| {
             for round in 0..TIMES {

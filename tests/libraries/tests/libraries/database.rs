@@ -1,4 +1,4 @@
-//! TL06: SQLite. A connection is locked by a recursive pthread mutex while a statement runs, functions of the
+//! SQLite. A connection is locked by a recursive pthread mutex while a statement runs, functions of the
 //! program that it calls included.
 
 use crate::TIMES;
@@ -29,6 +29,7 @@ fn connection() -> Connection {
 }
 
 moving! {
+    // TL06
     fn a_function_that_a_statement_calls_waits_and_asks_again() {
         many(50, |i| {
             let connection = connection();

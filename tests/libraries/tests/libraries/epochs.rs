@@ -1,4 +1,4 @@
-//! TL06: crossbeam-epoch. A guard keeps what its thread has seen from being freed.
+//! crossbeam-epoch. A guard keeps what its thread has seen from being freed.
 
 use crate::{MANY, TIMES};
 use crossbeam_epoch::{self as epoch, Atomic, Owned};
@@ -17,6 +17,7 @@ struct Node {
 static FREED: AtomicUsize = AtomicUsize::new(0);
 
 moving! {
+    // TL06
     fn what_a_guard_has_seen_stays_over_waits() {
         let new = || Node { freed: Arc::new(AtomicBool::new(false)) };
         let place = Arc::new(Atomic::new(new()));

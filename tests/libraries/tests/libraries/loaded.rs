@@ -1,4 +1,4 @@
-//! TL11: libraries that are loaded while goroutines live, with thread-locals of both models that libraries have.
+//! Libraries that are loaded while goroutines live, with thread-locals of both models that libraries have.
 
 use crate::TIMES;
 use gort_libraries::{Meeting, many, moving, own, wait};
@@ -197,6 +197,7 @@ fn with(model: &str, f: fn(&Path)) {
 }
 
 moving! {
+    // TL11
     fn libraries_with_thread_locals_that_are_allocated_come_and_go() {
         interrupt();
         with("global-dynamic", |library| {
@@ -205,6 +206,7 @@ moving! {
         });
     }
 
+    // TL11
     /// These lie in the blocks of threads and goroutines, which have a little room for the purpose.
     fn libraries_with_thread_locals_in_the_block_come() {
         interrupt();

@@ -1,4 +1,4 @@
-//! TL06: locks that know who holds them: parking_lot's ReentrantMutex, recursive pthread mutexes. And pthread keys.
+//! Locks that know who holds them: parking_lot's ReentrantMutex, recursive pthread mutexes. And pthread keys.
 
 use crate::{MANY, TIMES};
 use gort_libraries::{many, moving, wait};
@@ -44,6 +44,7 @@ impl Recursive {
 }
 
 moving! {
+    // TL06
     fn a_reentrant_mutex_is_entered_by_who_holds_it_only() {
         let locks: Arc<Vec<_>> =
             Arc::new((0..MANY / GROUP).map(|_| ReentrantMutex::new(Cell::new(usize::MAX))).collect());
@@ -72,6 +73,7 @@ moving! {
         });
     }
 
+    // TL06
     /// Here who waits for the lock blocks its thread.
     fn who_holds_a_reentrant_mutex_goes_on_beside_those_that_block_for_it() {
         let lock = Arc::new(ReentrantMutex::new(Cell::new(0)));
@@ -92,6 +94,7 @@ moving! {
         assert_eq!(counted.lock().get(), 8 * TIMES);
     }
 
+    // TL06
     fn a_recursive_mutex_is_entered_by_who_holds_it_only() {
         let locks: Arc<Vec<_>> = Arc::new((0..MANY / GROUP).map(|_| Recursive::new()).collect());
         let holders: Arc<Vec<_>> =
@@ -117,6 +120,7 @@ moving! {
         });
     }
 
+    // TL06
     fn values_of_keys_are_the_goroutines() {
         /// More than fit into the control block: the others' places are allocated at the first use.
         const KEYS: usize = 40;

@@ -1,11 +1,14 @@
-//! TL06: rayon. Which worker of which pool a thread is, is kept per thread, and so is what `install` blocks on.
+//! rayon. Which worker of which pool a thread is, is kept per thread, and so is what `install` blocks on.
 
-use crate::{MANY, TIMES};
+use crate::TIMES;
 use gort::prelude::*;
 use gort_libraries::{many, moving, own, wait};
 use rayon::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+/// While one waits for the pool it takes a thread.
+const MANY: usize = 100;
 
 fn pool() -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new()
@@ -15,6 +18,7 @@ fn pool() -> rayon::ThreadPool {
 }
 
 moving! {
+    // TL06
     fn what_is_installed_waits_for_goroutines() {
         let pool = Arc::new(pool());
         many(MANY, move |i| {
@@ -34,6 +38,7 @@ moving! {
         });
     }
 
+    // TL06
     fn a_goroutine_waits_in_a_scope_of_a_pool() {
         let pool = Arc::new(pool());
         many(MANY, move |i| {

@@ -1,4 +1,4 @@
-//! TL05: rand. Each thread has a generator, to which `rand::rng()` is a counted reference.
+//! rand. Each thread has a generator, to which `rand::rng()` is a counted reference.
 
 use crate::MANY;
 use gort_libraries::{Meeting, many, moving, wait};
@@ -6,6 +6,7 @@ use rand::Rng;
 use std::collections::HashSet;
 
 moving! {
+    // TL05
     fn no_two_goroutines_draw_the_same() {
         const DRAWN: usize = 500;
         let all = Meeting::of(MANY);

@@ -1,4 +1,4 @@
-//! TL06: tracing. Which spans are entered is kept per thread, by every subscriber.
+//! tracing. Which spans are entered is kept per thread, by every subscriber.
 
 use crate::{MANY, TIMES};
 use gort_libraries::{Meeting, many, moving, wait};
@@ -126,18 +126,21 @@ fn spans_nest() {
 }
 
 moving! {
+    // TL06
     fn spans_of_a_goroutine_nest() {
         let recorder = Recorder { spans: AtomicU64::new(0) };
         tracing::subscriber::set_global_default(recorder).unwrap();
         spans_nest();
     }
 
+    // TL06
     fn spans_of_a_goroutine_nest_in_the_registry() {
         let registry = tracing_subscriber::registry().with(Scopes);
         tracing::subscriber::set_global_default(registry).unwrap();
         spans_nest();
     }
 
+    // TL06
     fn a_goroutine_has_the_subscriber_that_it_has_chosen() {
         static OTHERS: AtomicU64 = AtomicU64::new(0);
         many(MANY, |i| {
@@ -153,6 +156,7 @@ moving! {
         assert_eq!(OTHERS.load(SeqCst), 0);
     }
 
+    // TL06
     /// The registry numbers threads, up to 4,095 that live at the same time: so many goroutines may use it.
     fn the_registry_has_room_for_four_thousand() {
         const N: usize = 4_000;
