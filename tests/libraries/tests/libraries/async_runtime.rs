@@ -104,7 +104,7 @@ moving! {
     // TL06
     fn goroutines_wait_inside_block_on_of_one_runtime() {
         let runtime = Arc::new(workers(2));
-        many(MANY, move |i| {
+        many(MANY / 5, move |i| {
             for _ in 0..TIMES {
                 let sum = runtime.block_on(async move {
                     let mine = sent_later(i).recv().unwrap();
