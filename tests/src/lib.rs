@@ -91,6 +91,13 @@ pub fn always_migrates() -> bool {
     env::var("GORT_DEBUG").is_ok_and(|options| options.contains("migrate=always"))
 }
 
+/// Whether `GORT_DEBUG` gives goroutines thread-locals of their own: then what std calls the current thread, its name
+/// included, is the goroutine's, and the first stacks take longer to make.
+#[must_use]
+pub fn own_thread_locals() -> bool {
+    env::var("GORT_DEBUG").is_ok_and(|options| options.contains("threadlocals=own"))
+}
+
 /// What a process said and how it ended.
 #[derive(Debug)]
 pub struct Ended {

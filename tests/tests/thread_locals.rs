@@ -391,7 +391,7 @@ moving! {
         assert_eq!(owners.into_iter().collect::<HashSet<_>>().len(), MANY);
     }
 
-    // TL09
+    // TL09. (A thread of the program's may be qemu's: it has ids of its own.)
     fn changing_the_group_ends_and_holds_for_every_thread() {
         // SAFETY: both only ask.
         let (root, gid) = unsafe { (libc::getuid() == 0, libc::getgid()) };
@@ -563,6 +563,31 @@ fn an_overflow_is_reported_as_in_any_goroutine() {
                 ended.stderr.contains("fatal: stack overflow in goroutine"),
                 "{ended:?}"
             );
+        }
+    }
+}
+
+// TL12: what is safe to call gives none up (ui-tests), and neither does the environment.
+#[test]
+fn nothing_in_the_environment_takes_them_away() {
+    const NAME: &str = "nothing_in_the_environment_takes_them_away";
+    match role().as_deref() {
+        Some("ask") => gort::runtime::Builder::new()
+            .own_thread_locals()
+            .run(|| assert!(spawn(own_thread_locals).join().unwrap())),
+        Some(_) => {}
+        None => {
+            for (name, value) in [
+                ("GORT_DEBUG", "threadlocals=shared"),
+                ("GORT_DEBUG", "threadlocals=0,migrate=normal,guard=mprotect"),
+                ("GORT_DEBUG", "membarrier=off,migrate=always"),
+                ("GORT_MAXPROCS", "1"),
+                ("GORT_STACK", "32768"),
+                ("GORT_PANIC", "abort"),
+            ] {
+                let ended = run_child(NAME, "ask", &[(name, value)]);
+                assert!(ended.passed(), "{name}={value}: {ended:?}");
+            }
         }
     }
 }

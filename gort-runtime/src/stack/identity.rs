@@ -48,6 +48,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::hint::black_box;
 use std::io;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use std::sync::atomic::{
@@ -344,13 +345,10 @@ fn look_under(tp: *mut u8) -> Seen {
         // SAFETY: caller's clause: `place` is one for a `Seen`.
         unsafe { place.cast::<Seen>().write(look()) };
     }
-    let mut seen = Seen {
-        thread_pointer: ptr::null_mut(),
-        seen: 0,
-        errno: ptr::null_mut(),
-        this: 0,
-    };
-    // SAFETY: nobody uses the identity; `look_into` gets a place for what it writes, and does not unwind.
-    unsafe { arch::call_under(tp, arch::current_m(), look_into, (&raw mut seen).cast()) };
-    seen
+    let mut seen = MaybeUninit::<Seen>::uninit();
+    // SAFETY: nobody uses the identity; `look_into` gets a place, fills it, and does not unwind.
+    unsafe {
+        arch::call_under(tp, arch::current_m(), look_into, seen.as_mut_ptr().cast());
+        seen.assume_init()
+    }
 }
