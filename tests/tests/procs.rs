@@ -6,6 +6,7 @@ use gort::prelude::*;
 use gort::runtime::{max_procs, metrics, num_goroutines, set_max_procs};
 use gort::time::{after_func, sleep};
 use gort_tests::{Random, always_migrates, claims, run_child, seed};
+use std::cell::Cell;
 use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -214,8 +215,13 @@ claims! {
         set_max_procs(PS);
         yield_until(&|running| running == PS);
         set_max_procs(1);
-        // Main, and nobody else for some time.
-        yield_until(&|_| (0..3_000).all(|_| metrics().running == 1));
+        // Main, and nobody else for some time. It yields between any two looks: in a longer turn it would lose its P, and
+        // run beside whoever gets that.
+        let in_a_row = Cell::new(0);
+        yield_until(&|running| {
+            in_a_row.set(if running == 1 { in_a_row.get() + 1 } else { 0 });
+            in_a_row.get() == 3_000
+        });
         stop.store(true, SeqCst);
         others.into_iter().for_each(|one| one.join().unwrap());
     }
