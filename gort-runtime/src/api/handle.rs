@@ -112,6 +112,19 @@ impl Builder {
     /// [`own_thread_locals`](crate::RuntimeBuilder::own_thread_locals) of the runtime's builder.
     ///
     /// The program ends with a message, when the first such goroutine is started, if it cannot be had here.
+    ///
+    /// ```
+    /// use std::thread;
+    ///
+    /// let handle = gort::Builder::new().own_thread_locals().spawn(|| {
+    ///     let before = thread::current().id();
+    ///     gort::yield_now();
+    ///     // Whatever thread it is on: to std it is one of its own.
+    ///     assert_eq!(thread::current().id(), before);
+    /// })?;
+    /// handle.join().unwrap();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn own_thread_locals(mut self) -> Self {
         self.own_thread_locals = Some(true);
         self
@@ -127,6 +140,14 @@ impl Builder {
     /// one: a borrow, a guard of std's or parking_lot's locks, `stdout().lock()`, an `Rc` that others of
     /// the thread can reach, a tracing span's or an async runtime's entered guard. Code that knows its thread otherwise
     /// (`pthread_self`, `thread::scope` with an operation inside) may not go on across one either.
+    ///
+    /// ```
+    /// let builder = gort::Builder::new();
+    /// // SAFETY: it uses no thread-local.
+    /// let handle = unsafe { builder.shared_thread_locals() }.spawn(|| 6 * 7)?;
+    /// assert_eq!(handle.join().unwrap(), 42);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub unsafe fn shared_thread_locals(mut self) -> Self {
         self.own_thread_locals = Some(false);
         self
