@@ -29,13 +29,16 @@ fn words(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&str>().copied().unwrap_or("no text")
 }
 
-/// How a goroutine ended, in words.
-fn end<T>(ended: Result<T, JoinError>) -> &'static str {
-    match ended {
-        Ok(_) => "returned",
-        Err(e) => e
-            .try_into_panic()
-            .map_or("exited", |payload| words(&*payload)),
+/// How a goroutine ended, in words. (By what the error says: that is the same where the fault still was.)
+fn end<T>(ended: Result<T, JoinError>) -> String {
+    let said = match ended {
+        Ok(_) => return "returned".into(),
+        Err(e) => e.to_string(),
+    };
+    match said.strip_prefix("the goroutine panicked: ") {
+        Some(words) => words.into(),
+        None if said.contains("panicked") => "no text".into(),
+        None => "exited".into(),
     }
 }
 
