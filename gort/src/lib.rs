@@ -40,7 +40,7 @@
 //! `GORT_DEBUG=migrate=always` helps tests to find such uses.
 //!
 //! A goroutine that waits while it unwinds from a panic keeps its thread for that
-//! time, so `std::thread::panicking()` is right everywhere.
+//! time, unless its thread-locals are its own, so `std::thread::panicking()` is right everywhere.
 //!
 //! # Where to begin
 //! With [`prelude`]; the [`guide`] puts the words of Go, crossbeam-channel and tokio beside gort's.

@@ -3,25 +3,12 @@
 use gort::net::{Shutdown, TcpListener, TcpStream};
 use gort::prelude::*;
 use gort::runtime::WaitReason;
+use gort_tests::tcp::{listen, pair};
 use gort_tests::{always_migrates, claims, parked, settle, waiting};
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, SocketAddr};
 use std::thread;
 use std::time::Instant;
-
-fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback interface");
-    let addr = listener.local_addr().expect("its address");
-    (listener, addr)
-}
-
-/// Both ends of a connection.
-fn pair() -> (TcpStream, TcpStream) {
-    let (listener, addr) = listen();
-    let near = TcpStream::connect(addr).expect("connect");
-    let (far, _) = listener.accept().expect("accept");
-    (near, far)
-}
 
 /// Sends back what it gets until the other end has no more.
 fn echo(mut stream: &TcpStream) -> io::Result<()> {

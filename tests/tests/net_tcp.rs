@@ -6,6 +6,7 @@ use gort::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use gort::prelude::*;
 use gort::runtime::WaitReason;
 use gort::time::sleep;
+use gort_tests::tcp::{listen, pair};
 use gort_tests::{claims, parked, settle};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{self, SocketAddr};
@@ -14,20 +15,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
-
-fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback interface");
-    let addr = listener.local_addr().expect("its address");
-    (listener, addr)
-}
-
-/// Both ends of a connection.
-fn pair() -> (TcpStream, TcpStream) {
-    let (listener, addr) = listen();
-    let near = TcpStream::connect(addr).expect("connect");
-    let (far, _) = listener.accept().expect("accept");
-    (near, far)
-}
 
 fn kind<T: std::fmt::Debug>(result: io::Result<T>) -> ErrorKind {
     result.expect_err("an operation that must fail").kind()

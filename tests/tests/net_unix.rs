@@ -188,6 +188,7 @@ claims! {
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         let (ctx, cancel) = Context::background().with_cancel();
         let waits = parked(WaitReason::IoWait, { let addr = Arc::clone(&addr); move || UnixStream::connect_context(&ctx, &addr) });
+        // It has tried again some times, or is about to for the first time: it ends either way.
         sleep(5 * MS);
         cancel.cancel();
         let error = waits.join().expect("join").expect_err("cancelled");

@@ -66,9 +66,11 @@ fn woken_by(file: File, make_ready: impl FnOnce()) -> Vec<u8> {
         assert!(!waits.is_finished(), "nothing is there yet");
         sleep(MS);
     }
+    // Others go on.
     let before = ticks.load(Relaxed);
-    sleep(20 * MS);
-    assert!(ticks.load(Relaxed) > before, "others go on");
+    while ticks.load(Relaxed) == before {
+        sleep(MS);
+    }
     make_ready();
     waits.join().expect("join").expect("readable");
     stop.send(()).expect("the ticker is there");
@@ -405,6 +407,7 @@ claims! {
     fn plain_threads_wait_as_well() {
         let (reader, writer) = pipe();
         let waits = std::thread::spawn(move || (&*reader).read(&mut [0; 1]));
+        // It waits by now, most likely; what it reads is the same if not.
         sleep(5 * MS);
         (&*writer).write_all(b"x").expect("write");
         assert_eq!(gort::blocking(|| waits.join()).expect("join").expect("read"), 1);

@@ -298,7 +298,7 @@ fn stacks_run_out_and_come_back_at_the_limit_of_mappings() {
     });
 }
 
-/// Waits until nobody begins any more.
+/// Waits until nobody begins any more. (What ends this early, on a slow machine, makes the test weaker, not wrong.)
 fn until_nobody_begins(begun: &AtomicUsize) -> usize {
     loop {
         let before = begun.load(SeqCst);

@@ -15,12 +15,13 @@ use gort::runtime::own_thread_locals;
 use gort::sync::Mutex;
 use gort::time::sleep;
 use gort::{Builder, lock_os_thread, on_system_stack};
-use gort_tests::{on_1_2_and_8_procs_with, role, run_body, run_child};
+use gort_tests::own::{Meeting, SHARED, many, own};
+use gort_tests::{on_1_2_and_8_procs_with, resident_bytes, role, run_body, run_child};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,46 +35,6 @@ use std::thread;
 const MANY: usize = 200;
 /// How often each of them waits.
 const WAITS: usize = 50;
-/// In whose environment this is, its goroutines have the threads' thread-locals.
-const SHARED: &str = "GORT_TESTS_SHARED";
-
-/// Starts a goroutine with thread-locals of its own.
-fn own<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    let mut builder = Builder::new();
-    if std::env::var_os(SHARED).is_none() {
-        builder = builder.own_thread_locals();
-    }
-    builder.spawn(f).unwrap()
-}
-
-/// A goroutine of [`many`] has panicked.
-static FAILED: AtomicBool = AtomicBool::new(false);
-
-/// Starts `n` of them, each with its number, and waits for their ends.
-fn many<T: Send + 'static>(n: usize, f: impl Fn(usize) -> T + Send + Sync + 'static) -> Vec<T> {
-    let f = Arc::new(f);
-    let all: Vec<_> = (0..n)
-        .map(|i| {
-            let f = f.clone();
-            own(move || {
-                let result = catch_unwind(AssertUnwindSafe(|| f(i)));
-                FAILED.fetch_or(result.is_err(), SeqCst);
-                result.unwrap_or_else(|panic| resume_unwind(panic))
-            })
-        })
-        .collect();
-    all.into_iter().map(|one| one.join().unwrap()).collect()
-}
-
-/// Calls `check` until `MANY` have come here, so that no stack is used twice.
-fn until_all_are_here(here: &AtomicUsize, check: impl Fn()) {
-    here.fetch_add(1, SeqCst);
-    while here.load(SeqCst) < MANY && !FAILED.load(SeqCst) {
-        check();
-        yield_now();
-    }
-}
-
 /// Tests whose goroutines change threads each time they run.
 macro_rules! moving {
     ($($(#[$meta:meta])* fn $name:ident() $body:block)*) => {$(
@@ -165,10 +126,13 @@ moving! {
                 INITIALISED.fetch_add(1, SeqCst)
             };
         }
-        let here = AtomicUsize::new(0);
+        let here = Meeting::of(MANY);
         let seen = many(MANY, move |_| {
             let number = LAZY.with(|n| *n);
-            until_all_are_here(&here, || assert_eq!(LAZY.with(|n| *n), number));
+            here.join(|| {
+                assert_eq!(LAZY.with(|n| *n), number);
+                yield_now();
+            });
             number
         });
         assert_eq!(seen.iter().collect::<HashSet<_>>().len(), MANY);
@@ -191,10 +155,13 @@ moving! {
 
     // TL03
     fn a_goroutine_is_one_thread_to_std_and_no_two_are_the_same() {
-        let here = AtomicUsize::new(0);
+        let here = Meeting::of(MANY);
         let ids = many(MANY, move |_| {
             let id = thread::current().id();
-            until_all_are_here(&here, || assert_eq!(thread::current().id(), id));
+            here.join(|| {
+                assert_eq!(thread::current().id(), id);
+                yield_now();
+            });
             id
         });
         assert_eq!(ids.into_iter().collect::<HashSet<_>>().len(), MANY);
@@ -298,15 +265,19 @@ moving! {
     fn a_stack_whose_memory_went_back_keeps_its_thread_locals() {
         // More than the Ps keep for themselves, and deep enough to have memory to give back.
         const STACKS: usize = 600;
+        const DEEP: usize = 64 * 1024;
         let deep = |i: usize| {
-            let frame = std::hint::black_box([i as u8; 64 * 1024]);
+            let frame = std::hint::black_box([i as u8; DEEP]);
             render(usize::from(frame[i % 7]));
             yield_now();
             thread::current().id()
         };
         let first: HashSet<_> = many(STACKS, deep).into_iter().collect();
-        // Sysmon looks every 100 ms at those that nobody has wanted.
-        sleep(Duration::from_millis(500));
+        // Until sysmon has given back what half of them had committed.
+        let full = resident_bytes();
+        while resident_bytes() > full - STACKS / 2 * DEEP {
+            sleep(Duration::from_millis(10));
+        }
         let again: HashSet<_> = many(STACKS, deep).into_iter().collect();
         assert!(!first.is_disjoint(&again), "no stack was used again");
     }
@@ -365,7 +336,7 @@ moving! {
     fn a_goroutines_thread_number_is_nobody_elses() {
         /// Ids of threads end below this.
         const MOST: u32 = 1 << 22;
-        let here = AtomicUsize::new(0);
+        let here = Meeting::of(MANY);
         let owners = many(MANY, move |_| {
             // SAFETY: structures of our own, initialised before they are used; the mutex is unlocked by who has locked it.
             let owner = unsafe {
@@ -384,14 +355,14 @@ moving! {
                 assert_eq!(libc::pthread_mutex_unlock(&raw mut mutex), 0);
                 owner
             };
-            until_all_are_here(&here, || {});
+            here.join(yield_now);
             owner
         });
         assert!(owners.iter().all(|&owner| owner > MOST), "{owners:?}");
         assert_eq!(owners.into_iter().collect::<HashSet<_>>().len(), MANY);
     }
 
-    // TL09. (A thread of the program's may be qemu's: it has ids of its own.)
+    // TL09
     fn changing_the_group_ends_and_holds_for_every_thread() {
         // SAFETY: both only ask.
         let (root, gid) = unsafe { (libc::getuid() == 0, libc::getgid()) };

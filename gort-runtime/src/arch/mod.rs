@@ -79,7 +79,8 @@ pub(crate) type ExitFn = unsafe extern "C" fn() -> !;
 /// that was meant for it.
 pub(crate) type EntryFn = unsafe extern "C" fn(arg: *mut u8);
 
-/// The one thread-local word of the runtime: the M of each thread. Only assembly touches it ([`current_m`],
+/// The one thread-local word of the runtime: the M of each thread, or of the one that runs the goroutine whose
+/// thread-locals they are. Only assembly touches it ([`current_m`],
 /// [`set_current_m`]), because LLVM caches the *address* of a Rust thread-local across calls
 /// (llvm-project#98479), and a goroutine resumes on another thread.
 ///

@@ -161,7 +161,7 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
         starved::feed(m.held_p());
     }
     let wired = wire::end(m, g);
-    // Before anyone can know of the end: a goroutine that was joined is not counted.
+    // Before anyone can have joined it: then it is not counted. (It is not listed any more since it is Dead.)
     match m.held_p() {
         Some(p) => p.count_ended(),
         None => {

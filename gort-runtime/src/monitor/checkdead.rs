@@ -219,7 +219,7 @@ pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
         fatal(
             "no memory for the stack of a goroutine, and none will become free: all others wait. Raise \
              `ulimit -v` or, before Linux 6.13, the sysctl `vm.max_map_count` (each stack needs two \
-             mappings), or spawn with smaller stacks or fewer goroutines",
+             mappings), or, with thread-locals of their own, `ulimit -u` (a thread makes them), or spawn with smaller stacks or fewer goroutines",
         );
     }
     report()

@@ -336,8 +336,9 @@ pub(crate) fn unregister_rseq(tp: *mut u8) {
     }
 }
 
-/// Replaces the handler of the signal by which libc has all threads change their ids, if there is one; gives it.
-pub(crate) fn replace_setxid_handler(handler: usize) -> Option<usize> {
+/// Replaces the handler of the signal by which libc has all threads change their ids, if there is one, which
+/// `keep` gets before.
+pub(crate) fn replace_setxid_handler(handler: usize, keep: impl FnOnce(usize)) {
     const SIGSETXID: libc::c_int = 33;
     /// Bytes of the kernel's set of signals.
     const SET: usize = 8;
@@ -362,9 +363,9 @@ pub(crate) fn replace_setxid_handler(handler: usize) -> Option<usize> {
             SET,
         );
         if asked != 0 || [libc::SIG_DFL, libc::SIG_IGN].contains(&present.handler) {
-            return None;
+            return;
         }
-        let libcs = present.handler;
+        keep(present.handler);
         present.handler = handler;
         libc::syscall(
             libc::SYS_rt_sigaction,
@@ -373,7 +374,6 @@ pub(crate) fn replace_setxid_handler(handler: usize) -> Option<usize> {
             ptr::null_mut::<KernelSigaction>(),
             SET,
         );
-        Some(libcs)
     }
 }
 

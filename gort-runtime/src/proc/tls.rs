@@ -2,7 +2,8 @@
 //!
 //! The only home of thread-locals that a goroutine may read: one word, read in assembly (`arch/`),
 //! so that no compiler can cache its address across a switch to another thread. (`unwind.rs` has
-//! one for code that runs in no goroutine.)
+//! one for code that runs in no goroutine.) A goroutine with thread-locals of its own has a word of its own;
+//! `mcall` stores the M there whenever it resumes the goroutine, so the word of one that does not run is stale.
 //!
 //! Rule: what these functions return is good until the next call that may
 //! park. After `mcall` returns, the goroutine may be on another M: ask again.

@@ -49,26 +49,6 @@ pub(crate) unsafe fn call_on_g0<F: FnOnce() -> T, T>(
     }
 }
 
-/// The call under the goroutine's own thread pointer.
-struct CallUnder<'a, F, T> {
-    f: Option<F>,
-    result: &'a mut Option<Result<T>>,
-}
-
-fn catch_into_of<F: FnOnce() -> T, T>(_: &CallUnder<'_, F, T>) -> arch::ObserverFn {
-    catch_into::<F, T>
-}
-
-/// # Safety
-/// `call` is a `CallUnder<F, T>`.
-unsafe extern "C" fn catch_into<F: FnOnce() -> T, T>(call: *mut u8) {
-    // SAFETY: caller's clause: a `CallUnder<F, T>`, which nobody else uses meanwhile.
-    let call = unsafe { &mut *call.cast::<CallUnder<'_, F, T>>() };
-    if let Some(f) = call.f.take() {
-        *call.result = Some(unwind::catch(f));
-    }
-}
-
 fn run_of<F: FnOnce() -> T, T>(_: &SystemCall<F, T>) -> arch::OnG0Fn {
     run::<F, T>
 }
@@ -82,41 +62,44 @@ unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) 
         throw("g0 without an M")
     };
     let gp = m.curg.replace(ptr::null_mut());
-    // SAFETY: `call_on_g0` has just set it to its own `SystemCall<F, T>`, which stays in place, and is touched
-    // by nobody else, while its goroutine is switched away. Calls do not nest: on g0 there is no goroutine
-    // that could make another.
-    let call = unsafe { &mut *m.system_call.get().cast::<SystemCall<F, T>>() };
-    if let Some(f) = call.f.take() {
-        m.calls_for.set(gp);
-        if call.is_user {
-            m.ownership.leave();
-        }
-        // SAFETY: a G for ever; null or not, it is the one whose call this is. It runs, on this thread.
-        let tp = unsafe { (*from).tp };
-        if call.is_user && !tp.is_null() {
+    debug_assert_eq!(NonNull::new(gp).map(G::gobuf), Some(from));
+    let call = m.system_call.get().cast::<SystemCall<F, T>>();
+    // SAFETY: `call_on_g0` has just set it to its own `SystemCall<F, T>`, which stays in place while its goroutine is
+    // switched away.
+    let is_user = unsafe { (*call).is_user };
+    m.calls_for.set(gp);
+    if is_user {
+        m.ownership.leave();
+    }
+    // SAFETY: `from` is the context of a goroutine, whose thread pointer (null: none of its own) changes only with
+    // its stack.
+    let tp = unsafe { (*from).tp };
+    // SAFETY: `make` gets the call, which nobody else touches meanwhile: calls do not nest, as on g0 there is no
+    // goroutine that could make another. It does not unwind. Nobody uses the thread pointer while the goroutine that
+    // it belongs to is switched away.
+    unsafe {
+        if is_user && !tp.is_null() {
             // Users' code finds the goroutine's thread-locals here, too.
-            let mut here = CallUnder {
-                f: Some(f),
-                result: &mut call.result,
-            };
-            // SAFETY: the goroutine's thread pointer, which nobody uses while it is switched away; `catch_into` gets what
-            // it wants, and does not unwind.
-            unsafe {
-                arch::call_under(
-                    tp,
-                    (&raw const *m).cast_mut().cast(),
-                    catch_into_of(&here),
-                    (&raw mut here).cast(),
-                );
-            }
+            let m = ptr::from_ref(m).cast_mut();
+            arch::call_under(tp, m.cast(), make::<F, T>, call.cast());
         } else {
-            // The panic counter goes up and down on this one thread.
-            call.result = Some(unwind::catch(f));
+            make::<F, T>(call.cast());
         }
     }
-    debug_assert_eq!(NonNull::new(gp).map(G::gobuf), Some(from));
     // Outside sysmon may look at any moment: one of the two always says whose P it takes.
     m.curg.set(gp);
     m.calls_for.set(ptr::null_mut());
     from
+}
+
+/// Makes the call. Where panics are counted and caught is the same thread-local from its beginning to its end.
+///
+/// # Safety
+/// `call` is a `SystemCall<F, T>` that nobody else uses meanwhile.
+unsafe extern "C" fn make<F: FnOnce() -> T, T>(call: *mut u8) {
+    // SAFETY: caller's clause: a `SystemCall<F, T>`, for us alone.
+    let call = unsafe { &mut *call.cast::<SystemCall<F, T>>() };
+    if let Some(f) = call.f.take() {
+        call.result = Some(unwind::catch(f));
+    }
 }

@@ -5,7 +5,7 @@
 //! goroutine out of a run queue hands its own P to that M (`startlockedm`).
 //!
 //! Users wire by `lock_os_thread` (`api/lock_thread.rs`); the runtime itself wires a goroutine that parks while it
-//! unwinds from a panic, because std counts panics per thread. Both count, so they nest.
+//! unwinds from a panic, because std counts panics in a thread-local, unless that is the goroutine's own. Both count, so they nest.
 
 use crate::proc::g::G;
 use crate::proc::m::M;

@@ -10,6 +10,8 @@
 //! A goroutine has one from its first run to its end; what there is of it before and after
 //! lies elsewhere (`record/`).
 //!
+//! Some have thread-locals above the top, which belong to whoever runs on the stack (`identity.rs`).
+//!
 //! `layout.rs` says how large all this is, `map.rs` talks to the
 //! kernel, `pool.rs` keeps free slots, `trim.rs` gives back memory that nobody wants.
 

@@ -4,19 +4,20 @@
 //! will be none, it *reserves* one: a count, which never exceeds the slots that fit into the
 //! address space mapped so far. No memory is touched for that.
 //!
-//! A P keeps up to [`LOCAL_MAX`] free stacks of the default size (last in, first out: the top pages
+//! A P keeps up to [`LOCAL_MAX`] free stacks of the default kind (last in, first out: the top pages
 //! are warm) and reservations, and exchanges [`BATCH`] at a time with the pool, as Go's
-//! `gfget`/`gfput` do. Other sizes go to the pool at once.
+//! `gfget`/`gfput` do. Other kinds go to the pool at once.
 //!
-//! The pool's free stacks of a size have two parts: stacks as they were left, and trimmed ones,
+//! The pool's free stacks of a kind have two parts: stacks as they were left, and trimmed ones,
 //! whose memory `trim.rs` has given back. The first are taken first: their pages are there.
 //!
-//! A size's regions begin at 16 MiB and double up to 1 GiB, so a small program
+//! A kind's regions begin at 16 MiB and double up to 1 GiB, so a small program
 //! reserves little and a million goroutines need a thousand mappings at most. Where there is less
 //! address space, down to one slot is tried.
 //!
 //! # When a reservation finds no stack
-//! All that are free may be kept by other Ps, or the kernel may refuse a guard. Then the goroutine
+//! All that are free may be kept by other Ps, or the kernel may refuse a guard, or the thread that a stack's
+//! thread-locals are made by. Then the goroutine
 //! waits for a stack (`sched/starved.rs`).
 
 use super::identity;

@@ -16,13 +16,11 @@ static LIBCS: AtomicUsize = AtomicUsize::new(0);
 
 /// Replaces libc's handler, if it has one. (Where there is none, nothing is done by signals.)
 pub(super) fn handle_under_own_pointer() {
-    let ours = on_setxid as *const () as usize;
-    let replaced = os::replace_setxid_handler(ours);
-    if let Some(handler) = replaced
-        && handler != ours
-    {
-        LIBCS.store(handler, Relaxed);
-    }
+    // Another thread may be in ours as soon as it is there: then libc's is known. (The system call that installs it, and
+    // the signal's delivery, order the two.)
+    os::replace_setxid_handler(on_setxid as *const () as usize, |libcs| {
+        LIBCS.store(libcs, Relaxed);
+    });
 }
 
 /// The arguments of a signal handler.

@@ -25,8 +25,8 @@
 //! after the waiter's unlock, so it sees Waiting and the saved context.
 //!
 //! # Parking while panicking
-//! std counts panics per thread. A goroutine that parks in a destructor while it
-//! unwinds is wired to its M for the time of the wait: the M runs nothing else, so
+//! std counts panics per thread, in a thread-local. A goroutine without thread-locals of its own that parks in a
+//! destructor while it unwinds is wired to its M for the time of the wait: the M runs nothing else, so
 //! nobody else sees `thread::panicking()`, and the unwinding goes on on the thread
 //! that counts it.
 

@@ -1,0 +1,89 @@
+//! Goroutines with thread-locals of their own, and controls, in which they have the threads'.
+
+use gort::Builder;
+use gort::prelude::*;
+use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Once};
+use std::thread;
+
+/// In whose environment this is, its goroutines have the threads' thread-locals.
+pub const SHARED: &str = "GORT_TESTS_SHARED";
+
+/// Starts a goroutine with thread-locals of its own.
+///
+/// # Panics
+/// If there is no stack for it.
+pub fn own<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let mut builder = Builder::new();
+    if env::var_os(SHARED).is_some() {
+        end_some_day();
+    } else {
+        builder = builder.own_thread_locals();
+    }
+    builder.spawn(f).expect("a stack")
+}
+
+/// Ends a control that hangs, which is one of the ways to go wrong.
+fn end_some_day() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        thread::spawn(|| {
+            thread::sleep(Duration::from_secs(20));
+            eprintln!("does not end");
+            process::exit(1);
+        });
+    });
+}
+
+/// A goroutine of [`many`] has panicked.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Starts `n` of them, each with its number, and waits for their ends.
+///
+/// # Panics
+/// If one of them does.
+pub fn many<T: Send + 'static>(n: usize, f: impl Fn(usize) -> T + Send + Sync + 'static) -> Vec<T> {
+    let f = Arc::new(f);
+    let all: Vec<_> = (0..n)
+        .map(|i| {
+            let f = f.clone();
+            own(move || {
+                let result = catch_unwind(AssertUnwindSafe(|| f(i)));
+                FAILED.fetch_or(result.is_err(), SeqCst);
+                result.unwrap_or_else(|panic| resume_unwind(panic))
+            })
+        })
+        .collect();
+    all.into_iter()
+        .map(|one| one.join().expect("it has not panicked"))
+        .collect()
+}
+
+/// Where so many goroutines of [`many`] meet, so that all are alive at the same time.
+#[derive(Debug)]
+pub struct Meeting {
+    here: AtomicUsize,
+    expected: usize,
+}
+
+impl Meeting {
+    /// A meeting of `n`.
+    #[must_use]
+    pub fn of(n: usize) -> Self {
+        Self {
+            here: AtomicUsize::new(0),
+            expected: n,
+        }
+    }
+
+    /// Comes to the meeting, and calls `meanwhile` until all have come or one has failed.
+    pub fn join(&self, meanwhile: impl Fn()) {
+        self.here.fetch_add(1, SeqCst);
+        while self.here.load(SeqCst) < self.expected && !FAILED.load(SeqCst) {
+            meanwhile();
+        }
+    }
+}
