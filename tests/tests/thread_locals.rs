@@ -268,6 +268,7 @@ moving! {
         const DEEP: usize = 64 * 1024;
         let deep = |i: usize| {
             let frame = std::hint::black_box([i as u8; DEEP]);
+            assert!(own_thread_locals());
             render(usize::from(frame[i % 7]));
             yield_now();
             thread::current().id()
