@@ -28,8 +28,8 @@ fn go_deep() -> usize {
         .sum()
 }
 
-/// `n` goroutines that have all been deep at the same time.
-fn go_deep_together(n: usize) {
+/// Runs `n` goroutines that are all deep at the same time. Returns the bytes that were resident then.
+fn go_deep_together(n: usize) -> usize {
     let (release, rx) = bounded::<()>(0);
     let (here, count) = unbounded();
     let all: Vec<_> = (0..n)
@@ -42,8 +42,10 @@ fn go_deep_together(n: usize) {
         })
         .collect();
     assert_eq!(count.iter().take(n).sum::<usize>(), n * 320);
+    let resident = resident_bytes();
     drop(release);
     all.into_iter().for_each(|one| one.join().unwrap());
+    resident
 }
 
 /// Commits `kib` KiB of the stack, and counts 16 in each of them.
@@ -253,8 +255,7 @@ claims! {
     fn memory_of_deep_stacks_is_given_back() {
         go_deep_together(64);
         let before = resident_bytes();
-        go_deep_together(3_000);
-        let peak = resident_bytes();
+        let peak = go_deep_together(3_000);
         assert!(peak - before > 300 * MIB, "{} MiB more", (peak - before) / MIB);
         // Each P keeps up to 64 slots.
         while resident_bytes() - before.min(resident_bytes()) > 120 * MIB {

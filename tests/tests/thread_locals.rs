@@ -266,20 +266,38 @@ moving! {
         // More than the Ps keep for themselves, and deep enough to have memory to give back.
         const STACKS: usize = 600;
         const DEEP: usize = 64 * 1024;
-        let deep = |i: usize| {
+        let deep = |i: usize, gate: &Mutex<()>, begun: &AtomicUsize| {
             let frame = std::hint::black_box([i as u8; DEEP]);
             assert!(own_thread_locals());
             render(usize::from(frame[i % 7]));
-            yield_now();
+            begun.fetch_add(1, Relaxed);
+            drop(gate.lock());
             thread::current().id()
         };
-        let first: HashSet<_> = many(STACKS, deep).into_iter().collect();
+        // All are deep in their stacks at once; `meanwhile` looks at them then.
+        let all_at_once = |meanwhile: &mut dyn FnMut()| -> HashSet<_> {
+            let (gate, begun) = (Arc::new(Mutex::new(())), Arc::new(AtomicUsize::new(0)));
+            let closed = gate.lock();
+            let handles: Vec<_> = (0..STACKS)
+                .map(|i| {
+                    let (gate, begun) = (Arc::clone(&gate), Arc::clone(&begun));
+                    own(move || deep(i, &gate, &begun))
+                })
+                .collect();
+            while begun.load(Relaxed) < STACKS {
+                sleep(Duration::from_millis(1));
+            }
+            meanwhile();
+            drop(closed);
+            handles.into_iter().map(|h| h.join().unwrap()).collect()
+        };
+        let mut full = 0;
+        let first = all_at_once(&mut || full = resident_bytes());
         // Until sysmon has given back what half of them had committed.
-        let full = resident_bytes();
         while resident_bytes() > full - STACKS / 2 * DEEP {
             sleep(Duration::from_millis(10));
         }
-        let again: HashSet<_> = many(STACKS, deep).into_iter().collect();
+        let again = all_at_once(&mut || ());
         assert!(!first.is_disjoint(&again), "no stack was used again");
     }
     fn the_system_stack_has_the_thread_locals_of_who_calls() {
