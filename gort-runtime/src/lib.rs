@@ -18,7 +18,7 @@
 //! sched/    submit stop hand newm thread mstart  submitting work · sleeping · giving Ps to Ms · their threads
 //! sched/    inside g0call wire wired           entering and leaving the runtime · calls on g0 · wired Ms
 //! sched/    migrate                            who changes threads each time it runs
-//! sched/    retire hold starved                surplus Ps · putting on hold · who waits for a stack
+//! sched/    procresize hold starved            how many Ps · putting on hold · who waits for a stack
 //! sched/    state idle allp held found         global queue, idle lists · who looks, wakes · all Ps · who is on hold
 //! sched/    sysmonsleep                        when sysmon is woken
 //! panics/   recover panicking unwind           catching panics, and which is caught · exits

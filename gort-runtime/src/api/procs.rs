@@ -2,7 +2,7 @@
 //!
 //! More: the new Ps enter the idle list, and an M is woken to look for work. Fewer: idle Ps
 //! leave the list at once. One that is held is retired by its holder, the next time it looks for
-//! a goroutine to run (`sched/retire.rs`): what is queued goes to the global queue. From a
+//! a goroutine to run (`sched/procresize.rs`): what is queued goes to the global queue. From a
 //! goroutine that does not come back sysmon takes the P first, like any other for which somebody
 //! waits.
 //!

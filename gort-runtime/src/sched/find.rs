@@ -17,7 +17,7 @@
 use super::due::due;
 use super::found::Found;
 use super::hand::{acquirep, become_spinning, releasep};
-use super::retire::retire;
+use super::procresize::retire;
 use super::steal::{Stolen, run_due_timers_of_others, steal_work};
 use super::stop::stopm;
 use super::submit::{inject, runq_put, wakep};

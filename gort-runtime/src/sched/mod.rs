@@ -18,7 +18,7 @@ mod models;
 #[cfg(not(loom))]
 pub(crate) mod mstart;
 pub(crate) mod newm;
-pub(crate) mod retire;
+pub(crate) mod procresize;
 pub(crate) mod run;
 pub(crate) mod starved;
 pub(crate) mod state;
