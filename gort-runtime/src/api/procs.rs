@@ -17,9 +17,8 @@
 //! because all others run. There always is one: P 0 is never surplus.
 
 use crate::api::start::{MAX_PROCS, ensure_started};
-use crate::base::prim::{Ordering::SeqCst, fence};
+use crate::sched::procresize::procresize;
 use crate::sched::state::SCHED;
-use crate::sched::submit::wakep;
 
 /// Sets how many goroutines run at the same time, and returns what it was; 0 only asks, and
 /// more than 1,024 counts as 1,024. Go's `runtime.GOMAXPROCS(n)`.
@@ -39,12 +38,5 @@ pub fn set_max_procs(n: usize) -> usize {
     if n == 0 {
         return SCHED.procs() as usize;
     }
-    let mut shared = SCHED.shared.lock();
-    let old = SCHED.procs();
-    shared.set_procs(n.min(MAX_PROCS) as u32);
-    drop(shared);
-    // Ps that are idle from now on were not when somebody submitted work.
-    fence(SeqCst);
-    wakep();
-    old as usize
+    procresize(n.min(MAX_PROCS) as u32) as usize
 }

@@ -163,16 +163,12 @@ fn run() {
 /// `watch_us` at most (false).
 fn park(trace: &mut Schedtrace, stuck: &mut StuckTests, watch_us: u64) -> bool {
     let found = {
-        // Under the lock no P leaves the idle list: either it has, and we see it, or
-        // whoever takes it sees us.
         let shared = SCHED.shared.lock();
-        if SCHED.idle.npidle() != SCHED.procs() || shared.surplus_held != 0 {
+        if !SCHED.sysmon.parks(&shared) {
             stuck.alive();
             return true;
         }
-        let found = checkdead::count_and_check(&shared);
-        SCHED.sysmon.about_to_sleep();
-        found
+        checkdead::count_and_check(&shared)
     };
     stuck.look(found);
     let until = match found {

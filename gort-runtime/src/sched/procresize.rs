@@ -1,4 +1,4 @@
-//! Giving up a P of which there are too many (`api/procs.rs`).
+//! Changing the number of Ps, and giving up one of which there are too many (`api/procs.rs`).
 
 use super::hand::releasep;
 use super::submit::{submit_global, wakep};
@@ -6,6 +6,18 @@ use crate::base::prim::{Ordering::SeqCst, fence};
 use crate::proc::gqueue::GQueue;
 use crate::proc::m::OnG0;
 use crate::sched::state::SCHED;
+
+/// Sets the number of Ps that may run goroutines, and returns what it was.
+pub(crate) fn procresize(procs: u32) -> u32 {
+    let mut shared = SCHED.shared.lock();
+    let old = SCHED.procs();
+    shared.set_procs(procs);
+    drop(shared);
+    // Ps that are idle from now on were not when somebody submitted work. `pidle_put` had the barrier for that, if
+    // there are any.
+    wakep();
+    old
+}
 
 /// On g0: what is queued goes to the global queue, and `m` has no P.
 #[cold]

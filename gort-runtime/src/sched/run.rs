@@ -112,9 +112,14 @@ pub(crate) fn leave_thread(m: &OnG0) -> *mut Gobuf {
 fn stoplockedm(m: &OnG0) -> *mut Gobuf {
     wired_sleep(m);
     m.note.sleep();
+    wired_wakes(m)
+}
+
+/// `startlockedm` has given this M a P, to run the goroutine that is wired to it.
+pub(super) fn wired_wakes(m: &OnG0) -> *mut Gobuf {
     acquirep(m, m.nextp.replace(ptr::null()));
     let gp = m.lockedg.get();
-    // SAFETY: not null: `schedule` looked, and only this thread changes it. The goroutine is ours to run:
+    // SAFETY: not null: `schedule` looked before this M slept, and only this thread changes it. The goroutine is ours to run:
     // `startlockedm`, which took it out of a queue, has woken us.
     execute(m, unsafe { NonNull::new_unchecked(gp) }, false)
 }

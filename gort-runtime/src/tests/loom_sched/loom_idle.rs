@@ -17,8 +17,10 @@
 //! | `fence` in `yield_to_queue` | `goroutine_that_a_yield_moves_..` |
 //! | `fence` in `set_bar` | `goroutine_that_was_on_hold_..` |
 //! | `fence` in `must_wake` | `submitter_sees_no_idle_p_..`, `second_submitter_relies_on_needspinning`, `goroutines_between_global_and_local_..` |
-//! | `fence` in `p_idled` | the same, `count_of_a_waker_..`, three of the timers, `thread_waits_while_an_m_..`, `poller_relies_on_an_m_that_has_looked` |
+//! | `fence` in `p_idled` | the same, `.._while_there_come_more`, `count_of_a_waker_..`, three of the timers, `thread_waits_while_an_m_..`, `poller_relies_on_an_m_that_has_looked` |
 //! | `fence_after_rmw` in `stop_spinning` | twenty, among them all where a spinner has looked |
+//! | `start_spinning` in `wired_sleep`, the counts of who sleeps wired | all of `loom_wired` |
+//! | `notice_busy` in `pidle_get`, `parked` without the lock | `busy_p_is_not_watched` |
 //! | `fence` in `wake_for_timer` | `first_timer_added_while_a_spinner_..`, `timer_added_..`, both `timekeeper_relies_on_..` |
 //! | `fence` in `wake_for_poll` | `thread_waits_while_a_spinner_..`, `thread_waits_while_the_poller_..`, `poller_relies_on_an_m_that_has_looked` |
 //! | `runqsize`: release of the store, acquire of the load | `goroutines_between_global_and_local_..` |
@@ -32,11 +34,13 @@
 //! | `fence`, `wakep` in `due_at` | that a timer is due was to be seen before, too: `next` goes from one time that has come to another |
 //! | `fence` in `retire` | `stop_spinning`, or `p_idled` if there is room for the P again, has one; for an M that did not spin nobody idle relies on it |
 //! | `Timers::next`: release, acquire | the fences of `wake_for_timer`, and of those who look, order it; who sees a time takes the heap's lock |
+//! | `nextp` filled in after the wake-up (`startm`, `startlockedm`) | a cell, see `mod.rs`; the note's release and acquire are those of `base/note.rs` |
 //! | `SysmonSleep::parked`: acquire of the swap | written and cleared under the scheduler's lock; the note orders the rest |
 //! | `P::m`: release (`acquirep`) | a hint to loom, since only sysmon reads it |
 
 use super::super::held;
 use super::super::hold::{put_on_hold, set_bar};
+use super::super::procresize::procresize;
 use super::super::state::SCHED;
 use super::super::submit::{queue_here, wakep_slow};
 use super::{Model, Step, explore_threads};
@@ -322,6 +326,27 @@ fn goroutine_that_was_on_hold_is_overlooked() {
             s.spins(0);
         },
         &[|_| set_bar(held::NOBODY, 0), |s| s.look(0)],
+    );
+}
+
+/// There are more Ps from now on: nobody has work for them, says the M that makes them idle, as somebody spins.
+#[test]
+fn submitter_sees_no_idle_p_while_there_come_more() {
+    explore_ms(
+        2,
+        |s| {
+            s.spins(1);
+            s.queues(1, 1);
+        },
+        &[
+            |_| {
+                procresize(3);
+            },
+            |s| {
+                s.look(1);
+                s.ready(0);
+            },
+        ],
     );
 }
 

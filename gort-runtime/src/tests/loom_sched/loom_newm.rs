@@ -1,6 +1,6 @@
-//! Models of `newm.rs`: a thread that is left to sysmon.
+//! Models of what is left to sysmon: threads to start (`newm.rs`), and whom to watch (`sysmonsleep.rs`).
 //!
-//! Of sysmon there is what `nap` does: it sleeps, and starts what was left to it.
+//! Of sysmon there is what `nap` does: it sleeps, and starts what was left to it; and whether it parks.
 
 use super::super::hand::handoffp;
 use super::super::newm::start_left_threads;
@@ -22,7 +22,7 @@ impl Model {
     }
 
     /// Sysmon, until it sleeps.
-    fn naps(&self) {
+    pub(super) fn naps(&self) {
         loop {
             let woken = panic::catch_unwind(|| SCHED.sysmon.sleep_until(u64::MAX));
             match woken.map_err(|payload| payload.downcast::<Asleep>()) {
@@ -33,8 +33,26 @@ impl Model {
         }
     }
 
+    /// Sysmon has seen nothing to do for long enough.
+    fn parks(&self) {
+        *self.sysmon_parked.lock().unwrap() = SCHED.sysmon.parks(&SCHED.shared.lock());
+    }
+
+    /// Sysmon sleeps for good only if it need not watch anybody.
+    fn check_parked(&self) {
+        self.check();
+        if *self.sysmon_parked.lock().unwrap() {
+            let woken = panic::catch_unwind(|| SCHED.sysmon.sleep_until(u64::MAX)).is_ok();
+            let idle = SCHED.shared.lock().npidle();
+            assert!(
+                woken || idle == SCHED.procs(),
+                "sysmon sleeps while a P is busy"
+            );
+        }
+    }
+
     /// Sysmon has seen its note; every M that was to be started runs.
-    fn check_started(&self) {
+    pub(super) fn check_started(&self) {
         self.naps();
         self.check();
         let ran = self.ran.lock().unwrap().len();
@@ -69,5 +87,16 @@ fn second_m_is_left_behind() {
         },
         &[|s| s.hands_off(0), |s| s.hands_off(1), Model::naps],
         Model::check_started,
+    );
+}
+
+/// Sysmon sleeps for good, as every P is idle, while somebody takes one.
+#[test]
+fn busy_p_is_not_watched() {
+    explore_threads(
+        1,
+        |s| s.is_idle(0),
+        &[Model::parks, |s| s.ready_outside(1)],
+        Model::check_parked,
     );
 }

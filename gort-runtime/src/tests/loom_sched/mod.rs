@@ -7,8 +7,8 @@
 //!
 //! The stand-ins are the files named `loom.rs` and `*_loom.rs`. What is behind them is not modelled: the
 //! poll, how it is interrupted; threads; stacks; the clock (each look moves it on by 3 µs, so that a
-//! `runnext` is stolen at the second); deadlocks; time slices that end. Nor is sysmon but for its note, nor
-//! wired goroutines. What belongs to one M or P at a time (cells), and what `prim::hint` has, loom does not
+//! `runnext` is stolen at the second); deadlocks; time slices that end. Of sysmon there is when it sleeps and
+//! wakes. What belongs to one M or P at a time (cells), and what `prim::hint` has, loom does not
 //! watch.
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
@@ -18,6 +18,7 @@ mod loom_network;
 mod loom_newm;
 mod loom_stacks;
 mod loom_timers;
+mod loom_wired;
 
 use super::find::{GaveUp, NEW_IN_A_ROW, give_up_p};
 use super::hand::{acquirep, become_spinning, releasep};
@@ -54,6 +55,8 @@ struct Model {
     /// Those that have run.
     ran: Mutex<Vec<*mut G>>,
     asleep: Mutex<Vec<(&'static M, Asleep)>>,
+    /// Sysmon sleeps until it is woken.
+    sysmon_parked: Mutex<bool>,
 }
 
 // SAFETY: what makes it neither are the goroutines, which are used by whoever has them out of a queue.
@@ -89,6 +92,7 @@ impl Model {
             gs: Mutex::default(),
             ran: Mutex::default(),
             asleep: Mutex::default(),
+            sysmon_parked: Mutex::default(),
         }
     }
 
@@ -218,10 +222,12 @@ impl Model {
         }
     }
 
-    /// As at the end of `stopm`, and in `mstart`.
+    /// As at the end of `stopm` or of `stoplockedm`, and in `mstart`.
     fn begins(&self, m: &'static M, is_new: bool) {
         if is_new {
             m.note.take();
+        } else if !m.lockedg.get().is_null() {
+            return self.wired_goes_on(m);
         }
         let p = m.nextp.replace(ptr::null());
         // A spare thread has none yet.
