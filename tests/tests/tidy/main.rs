@@ -2,7 +2,7 @@
 //!
 //! - `every_module_is_in_the_map`: the map at the head of each `lib.rs` (its form: `map.rs`).
 //! - `no_circles_but_those_named`: which files may name each other (what counts: `graph.rs`).
-//! - `files_are_short`, `names_are_unique`, `arguments_say_which`.
+//! - `files_are_short`, `names_are_unique`, `arguments_say_which`, `what_has_gone_stays_away`.
 //! - `counts` never fails; `cargo test -p gort-tests --test tidy -- --nocapture counts` prints what commit messages give.
 //!   `GORT_TIDY_ROOT=FOLDER` looks at another checkout, to have the figures from before.
 //!
@@ -56,6 +56,12 @@ const LONGEST: usize = 500;
 
 /// Files that may be longer: the path and why.
 const LONG_FILES: [(&str, &str); 0] = [];
+
+/// What has been taken out for good, and why nobody needs it.
+const GONE: [(&str, &str); 1] = [(
+    "migrate=never",
+    "a goroutine whose thread-locals must stay has its own: `Builder::own_thread_locals`",
+)];
 
 /// Names that stand for several types of one crate which other modules can name: crate, name, and why.
 const COMMON_NAMES: [(&str, &str, &str); 5] = [
@@ -280,6 +286,19 @@ fn several(name: &str, places: &[String]) -> String {
 fn arguments_say_which() {
     let found: Vec<_> = SOURCES.iter().flat_map(comments::findings).collect();
     nothing("SAFETY comments without an argument", &found);
+}
+
+#[test]
+fn what_has_gone_stays_away() {
+    let mut found = Vec::new();
+    for krate in SOURCES.iter() {
+        for (index, file) in krate.files.iter().enumerate() {
+            for (word, why) in GONE.iter().filter(|(word, _)| file.text.contains(word)) {
+                found.push(format!("{} names `{word}`: {why}", krate.place(index)));
+            }
+        }
+    }
+    nothing("sources that name what there is no more", &found);
 }
 
 /// What the crates consist of, for the messages of commits that move things: files and their lines (tests that have
