@@ -164,7 +164,7 @@ fn run() {
 fn park(trace: &mut Schedtrace, stuck: &mut StuckTests, watch_us: u64) -> bool {
     let found = {
         let shared = SCHED.shared.lock();
-        if !SCHED.sysmon.parks(&shared) {
+        if !shared.sysmon_parks() {
             stuck.alive();
             return true;
         }

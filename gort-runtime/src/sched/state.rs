@@ -285,6 +285,16 @@ impl Shared {
         Some(p)
     }
 
+    /// Sysmon: true if every P is idle. It sleeps then, and whoever takes a P out of the idle list wakes it.
+    /// That needs the lock: either somebody has taken one, and this sees it, or they see that sysmon sleeps.
+    pub(crate) fn sysmon_parks(&self) -> bool {
+        let all_idle = self.npidle == SCHED.procs() && self.surplus_held == 0;
+        if all_idle {
+            SCHED.sysmon.about_to_sleep();
+        }
+        all_idle
+    }
+
     /// The ids of the Ms whose threads have exited.
     pub(crate) fn exited(&self) -> Vec<u32> {
         // SAFETY: null or an M that `thread_ended` got as a reference; Ms live for ever.

@@ -6,7 +6,6 @@ use crate::base::prim::{
     Ordering::{Acquire, Relaxed},
     const_unless_loom, hint,
 };
-use crate::sched::state::{SCHED, Shared};
 
 /// How sysmon sleeps, and is woken.
 pub(crate) struct SysmonSleep {
@@ -54,14 +53,9 @@ impl SysmonSleep {
         self.blocking.swap(false, Relaxed)
     }
 
-    /// Sysmon: true if every P is idle. It sleeps then, and whoever takes a P out of the idle list wakes it:
-    /// that needs the lock which `shared` shows to be held, so either it has, and this sees it, or it sees this.
-    pub(crate) fn parks(&self, shared: &Shared) -> bool {
-        let all_idle = shared.npidle() == SCHED.procs() && shared.surplus_held == 0;
-        if all_idle {
-            self.parked.store(true, Relaxed);
-        }
-        all_idle
+    /// Sysmon, under the scheduler's lock: `sleep_until` follows.
+    pub(super) fn about_to_sleep(&self) {
+        self.parked.store(true, Relaxed);
     }
 
     /// Sysmon: sleeps until woken (true), or until the clock reads `deadline` (false). It may

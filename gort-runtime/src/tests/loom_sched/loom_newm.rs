@@ -35,7 +35,7 @@ impl Model {
 
     /// Sysmon has seen nothing to do for long enough.
     fn parks(&self) {
-        *self.sysmon_parked.lock().unwrap() = SCHED.sysmon.parks(&SCHED.shared.lock());
+        *self.sysmon_parked.lock().unwrap() = SCHED.shared.lock().sysmon_parks();
     }
 
     /// Sysmon sleeps for good only if it need not watch anybody.
