@@ -64,6 +64,19 @@ func main() {
 		"sem_contended":     {func(n int64) time.Duration { return semContended(n, false) }, 1},
 		"sem_yield":         {func(n int64) time.Duration { return semContended(n, true) }, 1},
 		"timer_reset":       {timerReset, 1},
+		"worker_pool":       {func(n int64) time.Duration { return workerPool(n, false) }, 1},
+		"pool_yield":        {func(n int64) time.Duration { return workerPool(n, true) }, 1},
+		"request_reply":     {requestReply, 1},
+		"select_timeout":    {selectTimeout, 1},
+		"fan_out":           {fanOut, 1},
+		"stages":            {stages, 1},
+		"sem_channel":       {semChannel, 1},
+		"broadcast":         {broadcast, 1},
+		"select_loop":       {selectLoop, 1},
+		"map_mutex":         {mapMutex, 1},
+		"map_rwlock":        {mapRWLock, 1},
+		"map_sharded":       {mapSharded, 1},
+		"merge_sort":        {mergeSort, 1},
 	}
 	if b, ok := simple[workload]; ok {
 		b.f(max(n/10/800*800, 800)) // to warm up

@@ -148,6 +148,32 @@ pub(crate) fn cases() -> Vec<Case> {
             Gort = 5 * M, Go = M, Tokio = M;
         PerOp syscall_block "64 goroutines, blocking reads of one byte":
             Gort = 300 * K, Go = 300 * K, May = 300 * K, Tokio = 80 * K, Threads = 200 * K;
+        PerOp worker_pool "everyday: 37 workers, jobs and results over channels of 111":
+            Gort = 400 * K, Go = 400 * K;
+        PerOp pool_yield "everyday: the same, one job in ten yields":
+            Gort = 600 * K, Go = 600 * K;
+        PerOp request_reply "everyday: 8 clients, one server, the request carries the channel for the answer":
+            Gort = 200 * K, Go = 200 * K;
+        PerOp select_timeout "everyday: 50 receivers, each wait in a select with a time-out":
+            Gort = 400 * K, Go = 200 * K;
+        PerOp map_mutex "everyday: 100 goroutines, a map behind a mutex":
+            Gort = 4 * M, Go = 4 * M;
+        PerOp map_rwlock "everyday: the same behind a read-write lock, one look in twenty writes":
+            Gort = 4 * M, Go = 4 * M;
+        PerOp merge_sort "everyday: merge sort, a goroutine for each left half":
+            Gort = M, Go = M;
+        PerOp fan_out "everyday: 100 goroutines with 300 steps of work each, wait group":
+            Gort = 400 * K, Go = 400 * K;
+        PerOp stages "everyday: a pipeline of ten stages":
+            Gort = 100 * K, Go = 50 * K;
+        PerOp sem_channel "everyday: a channel of 8 as a semaphore, 150 steps of work":
+            Gort = 400 * K, Go = 400 * K;
+        PerOp broadcast "everyday: each value to 100 listeners, over a channel each":
+            Gort = M, Go = M;
+        PerOp select_loop "everyday: a select loop over four producers":
+            Gort = 800 * K, Go = 800 * K;
+        PerOp map_sharded "everyday: 64 clients, 16 goroutines with a map each":
+            Gort = 400 * K, Go = 400 * K;
         Parked parked_memory "goroutines that wait on one channel":
             Gort = M, Go = M, May = 30 * K, Tokio = M, Threads = 10 * K;
         Timers timers "sleeps of 1 to 1,000 ms at once":

@@ -1,7 +1,9 @@
 //! gort's side of every workload. The peers' are in `bench/peers`, file by file beside these.
 
 mod channels;
+mod everyday;
 mod locks;
+mod maps;
 mod memory;
 mod network;
 mod selects;
@@ -67,6 +69,19 @@ fn find(task: &Task) -> Option<Workload> {
         ("cpu_hog", "") => Once(time::cpu_hog),
         ("syscall_block", "") => Once(syscalls::syscall_block),
         ("tcp_echo", "") => Once(network::tcp_echo),
+        ("worker_pool", "") => Warmed(|n| everyday::worker_pool(n, false)),
+        ("pool_yield", "") => Warmed(|n| everyday::worker_pool(n, true)),
+        ("request_reply", "") => Warmed(everyday::request_reply),
+        ("select_timeout", "") => Warmed(everyday::select_timeout),
+        ("fan_out", "") => Warmed(everyday::fan_out),
+        ("stages", "") => Warmed(everyday::stages),
+        ("sem_channel", "") => Warmed(everyday::sem_channel),
+        ("broadcast", "") => Warmed(everyday::broadcast),
+        ("select_loop", "") => Warmed(everyday::select_loop),
+        ("map_mutex", "") => Warmed(maps::map_mutex),
+        ("map_rwlock", "") => Warmed(maps::map_rwlock),
+        ("map_sharded", "") => Warmed(maps::map_sharded),
+        ("merge_sort", "") => Warmed(maps::merge_sort),
         _ => return None,
     })
 }
