@@ -14,7 +14,7 @@ use crate::prim::const_unless_loom;
 use crate::waitlock::WaitLock;
 use crate::waitqueue::WaitQueue;
 use crate::word::mutex::Word;
-use gort_runtime::deadline_after;
+use gort_runtime::{Nanos, WaitReason, deadline_after};
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -114,9 +114,21 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     pub(crate) fn lock_at(&self, site: &'static Location<'static>) -> MutexGuard<'_, T> {
         if !self.word.lock_idle() {
-            self.wait(None, site);
+            self.wait(None, WaitReason::MutexLock, site);
         }
         self.guard()
+    }
+
+    /// Locks on behalf of another lock, for which reports give `reason`. Waits until `deadline` at most, if there is
+    /// one; `None`: it has come.
+    #[inline]
+    pub(crate) fn lock_until(
+        &self,
+        deadline: Option<Nanos>,
+        reason: WaitReason,
+        site: &'static Location<'static>,
+    ) -> Option<MutexGuard<'_, T>> {
+        (self.word.lock_idle() || self.wait(deadline, reason, site)).then(|| self.guard())
     }
 
     /// Locks if nobody holds the lock. Go's `TryLock`.
@@ -160,7 +172,13 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_, T>, Timeout> {
-        if self.word.lock_idle() || self.wait(Some(deadline_after(timeout)), Location::caller()) {
+        if self.word.lock_idle()
+            || self.wait(
+                Some(deadline_after(timeout)),
+                WaitReason::MutexLock,
+                Location::caller(),
+            )
+        {
             return Ok(self.guard());
         }
         Err(Timeout)

@@ -36,9 +36,15 @@ const STARVING_NS: u64 = 1_000_000;
 pub(super) const STARVING: *mut () = ptr::NonNull::dangling().as_ptr();
 
 impl<T: ?Sized> Mutex<T> {
-    /// Locks, waiting until `deadline` at most, if there is one. False: it has come.
+    /// Locks, waiting until `deadline` at most, if there is one. False: it has come. `reason` and `site` are what
+    /// reports say of the caller meanwhile.
     #[cold]
-    pub(super) fn wait(&self, deadline: Option<Nanos>, site: &'static Location<'static>) -> bool {
+    pub(super) fn wait(
+        &self,
+        deadline: Option<Nanos>,
+        reason: WaitReason,
+        site: &'static Location<'static>,
+    ) -> bool {
         let may_wait = MayWait::check();
         go_on_exiting();
         let mut competes = false;
@@ -49,7 +55,7 @@ impl<T: ?Sized> Mutex<T> {
         let wait = Wait {
             current: &current,
             until: deadline,
-            reason: WaitReason::MutexLock,
+            reason,
             site,
         };
         let mut waiting_since = 0;

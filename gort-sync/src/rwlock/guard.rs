@@ -7,6 +7,7 @@
 
 use super::RwLock;
 use super::wait::RawRwLock;
+use crate::mutex::MutexGuard;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -52,6 +53,8 @@ impl<T: ?Sized> RefUnwindSafe for RwLockReadGuard<'_, T> {}
 #[must_use = "the lock is released as soon as the guard is dropped"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
+    /// Given back when the writer has left (`drop`): fields go last.
+    _turn: MutexGuard<'a, ()>,
 }
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
@@ -67,10 +70,10 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    /// For a caller that has got in as a writer.
+    /// For a caller that has got in as a writer, in its `turn`.
     #[inline]
-    pub(super) fn new(lock: &'a RwLock<T>) -> Self {
-        Self { lock }
+    pub(super) fn new(lock: &'a RwLock<T>, turn: MutexGuard<'a, ()>) -> Self {
+        Self { lock, _turn: turn }
     }
 }
 

@@ -6,7 +6,8 @@
 //! | `QUEUED` | somebody may be in one of the queues: newcomers must join |
 //! | the rest | how many readers are inside or have *knocked*, in units of `READER` |
 //!
-//! There are two queues, of readers and of writers, under one lock.
+//! There are two queues, of readers and of writers, under one lock. Writers take turns (`rwlock/mod.rs`): at most one
+//! calls the functions of writers at a time, so it is inside, or waits, or neither.
 //!
 //! A reader adds itself first and then looks at what the word was, as in Go: an addition is a
 //! fifth cheaper than a load and a compare-and-swap (`rwmutex_read`). If it finds `WRITER` or
