@@ -10,6 +10,8 @@
 //! context/   node func values            when to stop: the tree · functions that start then · values that go along
 //! time/      timer ticker callback       a message at a time · at regular times · a function that is called then
 //! time/      timeout                     a function that gets so much time
+//! notify                                 waking one who waits, or all
+//! oneshot                                a channel for one value
 //! waitgroup/ go                          waiting for a number of goroutines · starting them
 //! condvar barrier                        waiting for a condition · for all to come
 //! once/      gate cell lazy              doing something once · a value set once · made when first needed
@@ -25,6 +27,7 @@
 //! channel/   at done timer               channels of one instant · of a context · of a timer
 //! channel/   counter reserve ops         whose last handle closes · sends that come later · send and receive
 //! channel/   hchan ring                  the channel proper · its buffer, used without the lock
+//! lookout                                waiting until there is something to see: who is woken looks again
 //! caught                                 a user's closure, however it ends
 //! waitlock waitqueue sudog               one way to wait: the lock · the queue · the record
 //! spin error                             trying for a moment before · why a lock was not obtained
@@ -62,8 +65,11 @@ mod errgroup;
 mod error;
 #[cfg(not(loom))]
 mod joinset;
+mod lookout;
 mod mutex;
+pub mod notify;
 mod once;
+pub mod oneshot;
 mod prim;
 #[cfg(loom)]
 mod runtime_loom;
@@ -91,6 +97,7 @@ pub use {
     barrier::{Barrier, BarrierWaitResult},
     condvar::{Condvar, WaitTimeoutResult},
     error::{Timeout, WouldBlock},
+    lookout::LookArm,
     mutex::{LockArm, LockRequest, Mutex, MutexGuard},
     once::{LazyLock, Once, OnceLock},
     rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard},

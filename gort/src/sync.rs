@@ -17,8 +17,14 @@
 //! assert!(permit.is_none());
 //! ```
 
+pub use gort_sync::notify::Notify;
 pub use gort_sync::{
     AcquireError, AcquireRequest, Barrier, BarrierWaitResult, Condvar, ErrGroup, LazyLock,
     LockRequest, Mutex, MutexGuard, Once, OnceLock, Permit, RwLock, RwLockReadGuard,
     RwLockWriteGuard, Semaphore, SingleFlight, Timeout, WaitGroup, WaitTimeoutResult, WouldBlock,
 };
+
+/// A channel for one value. tokio's `sync::oneshot`.
+pub mod oneshot {
+    pub use gort_sync::oneshot::{Receiver, Sender, channel};
+}

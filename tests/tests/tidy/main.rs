@@ -58,7 +58,7 @@ const LONGEST: usize = 500;
 const LONG_FILES: [(&str, &str); 0] = [];
 
 /// Names that stand for several types of one crate which other modules can name: crate, name, and why.
-const COMMON_NAMES: [(&str, &str, &str); 5] = [
+const COMMON_NAMES: [(&str, &str, &str); 7] = [
     (
         "gort-runtime",
         "Options",
@@ -68,6 +68,16 @@ const COMMON_NAMES: [(&str, &str, &str); 5] = [
         "gort-sync",
         "Operand",
         "what `select!` sees as one; what a `Select` has in its set",
+    ),
+    (
+        "gort-sync",
+        "Receiver",
+        "each kind of channel's, called by its module, as tokio's",
+    ),
+    (
+        "gort-sync",
+        "Sender",
+        "each kind of channel's, called by its module, as tokio's",
     ),
     (
         "gort-sync",
