@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 30] = [
+const ROWS: [(&str, RangeInclusive<usize>); 31] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -40,6 +40,7 @@ const ROWS: [(&str, RangeInclusive<usize>); 30] = [
     ("TL", 1..=13),
     ("OS", 1..=5),
     ("NO", 1..=6),
+    ("CC", 1..=8),
 ];
 
 /// The sources of tests, this one excepted.
