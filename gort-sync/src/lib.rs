@@ -11,6 +11,7 @@
 //! time/      timer ticker callback       a message at a time · at regular times · a function that is called then
 //! time/      timeout                     a function that gets so much time
 //! notify                                 waking one who waits, or all
+//! watch/     value borrow                the latest value: who looks and who changes it · looking at it
 //! oneshot                                a channel for one value
 //! waitgroup/ go                          waiting for a number of goroutines · starting them
 //! condvar barrier                        waiting for a condition · for all to come
@@ -85,6 +86,7 @@ pub mod time;
 mod waitgroup;
 mod waitlock;
 mod waitqueue;
+pub mod watch;
 mod word;
 
 #[cfg(all(loom, test))]

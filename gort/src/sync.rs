@@ -28,3 +28,8 @@ pub use gort_sync::{
 pub mod oneshot {
     pub use gort_sync::oneshot::{Receiver, Sender, channel};
 }
+
+/// The latest value, and who wants to know when it changes. tokio's `sync::watch`.
+pub mod watch {
+    pub use gort_sync::watch::{Receiver, Ref, Sender, channel};
+}

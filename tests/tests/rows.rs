@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 31] = [
+const ROWS: [(&str, RangeInclusive<usize>); 32] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -41,6 +41,7 @@ const ROWS: [(&str, RangeInclusive<usize>); 31] = [
     ("OS", 1..=5),
     ("NO", 1..=6),
     ("CC", 1..=8),
+    ("WA", 1..=9),
 ];
 
 /// The sources of tests, this one excepted.
