@@ -12,6 +12,7 @@
 //! time/      timeout                     a function that gets so much time
 //! notify                                 waking one who waits, or all
 //! watch/     value borrow                the latest value: who looks and who changes it · looking at it
+//! broadcast/ kept error                  every receiver gets all: what is kept for whom · why there is no value
 //! oneshot                                a channel for one value
 //! waitgroup/ go                          waiting for a number of goroutines · starting them
 //! condvar barrier                        waiting for a condition · for all to come
@@ -55,6 +56,7 @@
 extern crate self as gort_runtime;
 
 mod barrier;
+pub mod broadcast;
 #[cfg(not(loom))]
 mod caught;
 pub mod channel;

@@ -33,3 +33,8 @@ pub mod oneshot {
 pub mod watch {
     pub use gort_sync::watch::{Receiver, Ref, Sender, channel};
 }
+
+/// Every receiver gets every value, unless it is too slow. tokio's `sync::broadcast`.
+pub mod broadcast {
+    pub use gort_sync::broadcast::{Receiver, RecvError, Sender, channel};
+}

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 32] = [
+const ROWS: [(&str, RangeInclusive<usize>); 33] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -42,6 +42,7 @@ const ROWS: [(&str, RangeInclusive<usize>); 32] = [
     ("NO", 1..=6),
     ("CC", 1..=8),
     ("WA", 1..=9),
+    ("BR", 1..=8),
 ];
 
 /// The sources of tests, this one excepted.

@@ -1,6 +1,7 @@
-//! Models of `lookout.rs` with `oneshot` and `notify`, as they are.
+//! Models of `lookout.rs` with `oneshot`, `notify`, `watch` and `broadcast`, as they are.
 //!
-//! All that is looked at is under one lock, so there are no orderings to weaken.
+//! All that is looked at is under one lock, so there are no orderings to weaken; a watched value is reached without it, which loom
+//! checks.
 //!
 //! # What fails without which step
 //! | changed | models that fail |
@@ -9,14 +10,21 @@
 //! | the receiver's end does not set `Left` | `oneshot_send_meets_the_receivers_end` |
 //! | a permit is not stored | `notify_one_reaches_one` |
 //! | a permit is stored although somebody was woken | the same |
+//! | a change wakes nobody | `watch_change_meets_changed` |
+//! | a `Ref` that ends wakes nobody | `watch_readers_meet_a_sender` |
+//! | a sender does not set `writing`, or does not look at it | `watch_senders_exclude_each_other` |
+//! | a reader does not look at `writing` | `watch_readers_meet_a_sender` |
+//! | the last sender wakes nobody | `watch_change_meets_changed`, `broadcast_reaches_all` |
 //! | a woken arm does not look again | `oneshot_is_an_arm` |
 
 use super::loom_chan::{Chan, with};
-use super::{Token, explore, explore_all};
+use super::{Data, Token, explore, explore_all};
+use crate::broadcast;
 use crate::notify::Notify;
 use crate::oneshot;
 use crate::select::macro_support::recv;
 use crate::select::{Order, Wait, select};
+use crate::watch;
 use loom::thread;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,5 +149,68 @@ fn notify_all_meets_notify_one() {
         notify.notify_one();
         waits.join().unwrap();
         all.join().unwrap();
+    });
+}
+
+/// A change is reported once, and then the end.
+#[test]
+fn watch_change_meets_changed() {
+    explore_all(|| {
+        let (tx, rx) = watch::channel(Data::new());
+        let sender = thread::spawn(move || tx.send_modify(|data| data.add_one()));
+        assert!(rx.changed().is_ok());
+        assert_eq!(rx.borrow().get(), 1);
+        assert!(rx.changed().is_err());
+        sender.join().unwrap();
+    });
+}
+
+/// Two who look and one who changes: never at the same time, and nobody is left behind.
+#[test]
+fn watch_readers_meet_a_sender() {
+    explore(|| {
+        let (tx, rx) = watch::channel(Data::new());
+        let looks = {
+            let rx = rx.clone();
+            thread::spawn(move || {
+                let first = rx.borrow();
+                let second = rx.borrow();
+                assert_eq!(first.get(), second.get());
+            })
+        };
+        let sender = thread::spawn(move || tx.send_modify(|data| data.add_one()));
+        let seen = rx.borrow().get();
+        assert!(seen <= 1);
+        looks.join().unwrap();
+        sender.join().unwrap();
+        assert_eq!(rx.borrow().get(), 1);
+    });
+}
+
+/// Two senders.
+#[test]
+fn watch_senders_exclude_each_other() {
+    explore_all(|| {
+        let (tx, rx) = watch::channel(Data::new());
+        let another = tx.clone();
+        let sender = thread::spawn(move || another.send_modify(|data| data.add_one()));
+        tx.send_modify(|data| data.add_one());
+        sender.join().unwrap();
+        assert_eq!(rx.borrow().get(), 2);
+    });
+}
+
+/// A value, and the end, on their way to two who wait.
+#[test]
+fn broadcast_reaches_all() {
+    explore(|| {
+        let (tx, a) = broadcast::channel(1);
+        let b = tx.subscribe();
+        let receives = thread::spawn(move || (b.recv(), b.recv()));
+        let sends = thread::spawn(move || tx.send(1).unwrap());
+        let all = (Ok(1), Err(broadcast::RecvError::Closed));
+        assert_eq!((a.recv(), a.recv()), all);
+        assert_eq!(receives.join().unwrap(), all);
+        assert_eq!(sends.join().unwrap(), 2);
     });
 }

@@ -58,7 +58,7 @@ const LONGEST: usize = 500;
 const LONG_FILES: [(&str, &str); 0] = [];
 
 /// Names that stand for several types of one crate which other modules can name: crate, name, and why.
-const COMMON_NAMES: [(&str, &str, &str); 7] = [
+const COMMON_NAMES: [(&str, &str, &str); 8] = [
     (
         "gort-runtime",
         "Options",
@@ -73,6 +73,11 @@ const COMMON_NAMES: [(&str, &str, &str); 7] = [
         "gort-sync",
         "Receiver",
         "each kind of channel's, called by its module, as tokio's",
+    ),
+    (
+        "gort-sync",
+        "RecvError",
+        "a channel's; `broadcast`'s, called by its module, as tokio's",
     ),
     (
         "gort-sync",
