@@ -14,7 +14,7 @@
 //! watch/     value borrow                the latest value: who looks and who changes it · looking at it
 //! broadcast/ kept error                  every receiver gets all: what is kept for whom · why there is no value
 //! oneshot                                a channel for one value
-//! waitgroup/ go                          waiting for a number of goroutines · starting them
+//! waitgroup/ go arm                      waiting for a number of goroutines · starting them · as an arm
 //! condvar barrier                        waiting for a condition · for all to come
 //! once/      gate cell lazy              doing something once · a value set once · made when first needed
 //! rwlock/    guard wait                  many readers or one writer: what they hold · how they wait
@@ -106,7 +106,7 @@ pub use {
     once::{LazyLock, Once, OnceLock},
     rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard},
     semaphore::{AcquireArm, AcquireError, AcquireRequest, Permit, Semaphore},
-    waitgroup::WaitGroup,
+    waitgroup::{CountLook, WaitGroup},
 };
 #[cfg(not(loom))]
 pub use {
