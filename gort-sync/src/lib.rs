@@ -17,8 +17,8 @@
 //! waitgroup/ go arm                      waiting for a number of goroutines · starting them · as an arm
 //! condvar barrier                        waiting for a condition · for all to come
 //! once/      gate cell lazy              doing something once · a value set once · made when first needed
-//! rwlock/    guard wait                  many readers or one writer: what they hold · how they wait
-//! mutex/     request wait                a lock around data: as an arm of a select · how one waits
+//! rwlock/    guard mapped wait           many readers or one writer: what they hold · for a part · how they wait
+//! mutex/     mapped request wait         a lock around data: held for a part · as an arm of a select · how one waits
 //! semaphore/ sema permit arm wait        permits: what is shared · what holds them · as an arm · how one waits
 //! select/    macro_support dynamic       what `select!` expands to · operations known only at run time
 //! select/    operand promise             what is in such a set · sends whose value comes later
@@ -102,9 +102,11 @@ pub use {
     condvar::{Condvar, WaitTimeoutResult},
     error::{Timeout, WouldBlock},
     lookout::LookArm,
-    mutex::{LockArm, LockRequest, Mutex, MutexGuard},
+    mutex::{LockArm, LockRequest, MappedMutexGuard, Mutex, MutexGuard},
     once::{LazyLock, Once, OnceLock},
-    rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+    rwlock::{
+        MappedRwLockReadGuard, MappedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    },
     semaphore::{AcquireArm, AcquireError, AcquireRequest, Permit, Semaphore},
     waitgroup::{CountLook, WaitGroup},
 };

@@ -20,8 +20,9 @@
 pub use gort_sync::notify::Notify;
 pub use gort_sync::{
     AcquireError, AcquireRequest, Barrier, BarrierWaitResult, Condvar, ErrGroup, LazyLock,
-    LockRequest, Mutex, MutexGuard, Once, OnceLock, Permit, RwLock, RwLockReadGuard,
-    RwLockWriteGuard, Semaphore, SingleFlight, Timeout, WaitGroup, WaitTimeoutResult, WouldBlock,
+    LockRequest, MappedMutexGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex,
+    MutexGuard, Once, OnceLock, Permit, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore,
+    SingleFlight, Timeout, WaitGroup, WaitTimeoutResult, WouldBlock,
 };
 
 /// A channel for one value. tokio's `sync::oneshot`.

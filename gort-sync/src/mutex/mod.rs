@@ -2,18 +2,18 @@
 //!
 //! - `word/mutex.rs`: the protocol: what the word's bits mean and why no wake-up is lost.
 //! - `wait.rs`: waiting, waking and handing over.
+//! - `mapped.rs`: holding the lock for a part of the value.
 //! - `request.rs`: the lock as an arm of a select.
 
+mod mapped;
 mod request;
 mod wait;
 
+pub use mapped::MappedMutexGuard;
 pub use request::{LockArm, LockRequest};
 
 use crate::error::{Timeout, WouldBlock};
 use crate::prim::const_unless_loom;
-use crate::waitlock::WaitLock;
-use crate::waitqueue::WaitQueue;
-use crate::word::mutex::Word;
 use gort_runtime::deadline_after;
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -21,6 +21,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
+use wait::RawMutex;
 
 /// Mutual exclusion around a value. Goroutines that wait do not occupy a thread; plain
 /// threads may use it too. No poisoning: a panic releases the lock. Go's `sync.Mutex`.
@@ -41,8 +42,7 @@ use std::time::Duration;
 /// assert_eq!(*count.lock(), 10);
 /// ```
 pub struct Mutex<T: ?Sized> {
-    word: Word,
-    queue: WaitLock<WaitQueue>,
+    raw: RawMutex,
     data: UnsafeCell<T>,
 }
 
@@ -80,8 +80,7 @@ impl<T> Mutex<T> {
         /// An unlocked mutex around `value`.
         pub fn new(value: T) -> Self {
             Self {
-                word: Word::new(),
-                queue: WaitLock::new(WaitQueue::new()),
+                raw: RawMutex::new(),
                 data: UnsafeCell::new(value),
             }
         }
@@ -113,8 +112,8 @@ impl<T: ?Sized> Mutex<T> {
     /// [`lock`](Self::lock) on behalf of `site`.
     #[inline]
     pub(crate) fn lock_at(&self, site: &'static Location<'static>) -> MutexGuard<'_, T> {
-        if !self.word.lock_idle() {
-            self.wait(None, site);
+        if !self.raw.word.lock_idle() {
+            self.raw.wait(None, site);
         }
         self.guard()
     }
@@ -136,7 +135,7 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[inline]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, WouldBlock> {
-        if self.word.try_lock(false) {
+        if self.raw.word.try_lock(false) {
             return Ok(self.guard());
         }
         Err(WouldBlock)
@@ -160,7 +159,11 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_, T>, Timeout> {
-        if self.word.lock_idle() || self.wait(Some(deadline_after(timeout)), Location::caller()) {
+        if self.raw.word.lock_idle()
+            || self
+                .raw
+                .wait(Some(deadline_after(timeout)), Location::caller())
+        {
             return Ok(self.guard());
         }
         Err(Timeout)
@@ -237,10 +240,7 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let left = self.mutex.word.unlock();
-        if left != 0 {
-            self.mutex.unlocked(left);
-        }
+        self.mutex.raw.unlock();
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! - `word/rwlock.rs`: the protocol: what the word's bits mean and why no wake-up is lost.
 //! - `wait.rs`: waiting, and letting in.
-//! - `guard.rs`: what readers and writers hold.
+//! - `guard.rs`: what readers and writers hold; `mapped.rs`: for a part of the value.
 
 mod guard;
+mod mapped;
 mod wait;
 
 pub use guard::{RwLockReadGuard, RwLockWriteGuard};
+pub use mapped::{MappedRwLockReadGuard, MappedRwLockWriteGuard};
 
 use crate::error::{Timeout, WouldBlock};
 use crate::prim::const_unless_loom;

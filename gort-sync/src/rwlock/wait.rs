@@ -138,7 +138,7 @@ impl RawRwLock {
 
     /// The last of those who are counted as readers has left, and seen that somebody waits.
     #[cold]
-    pub(super) fn last_reader_left(&self) {
+    fn last_reader_left(&self) {
         self.let_in(self.queues.lock());
     }
 
@@ -159,7 +159,7 @@ impl RawRwLock {
 
     /// The writer that is inside leaves, and somebody waits or knocks.
     #[cold]
-    pub(super) fn write_unlock_slow(&self) {
+    fn write_unlock_slow(&self) {
         let woken = Wakes::new();
         let mut queues = self.queues.lock();
         let readers = queues.readers.take_all(&woken);
@@ -172,6 +172,41 @@ impl RawRwLock {
             self.word.writer_to_readers(readers);
         }
         self.finish(queues, &woken);
+    }
+
+    /// The writer that is inside becomes a reader, and somebody waits or knocks: the readers that wait get in as well, and
+    /// a writer, if one waits, next.
+    #[cold]
+    fn downgrade_slow(&self) {
+        let woken = Wakes::new();
+        let mut queues = self.queues.lock();
+        let readers = queues.readers.take_all(&woken);
+        self.word.writer_to_readers(readers + 1);
+        self.finish(queues, &woken);
+    }
+
+    /// By a reader that is inside, once.
+    #[inline]
+    pub(super) fn read_unlock(&self) {
+        if self.word.read_unlock() {
+            self.last_reader_left();
+        }
+    }
+
+    /// By the writer that is inside, once.
+    #[inline]
+    pub(super) fn write_unlock(&self) {
+        if !self.word.write_unlock() {
+            self.write_unlock_slow();
+        }
+    }
+
+    /// By the writer that is inside: it is a reader from then on.
+    #[inline]
+    pub(super) fn downgrade(&self) {
+        if !self.word.downgrade() {
+            self.downgrade_slow();
+        }
     }
 
     /// After others were let in: has the word tell whether somebody still waits, and wakes.

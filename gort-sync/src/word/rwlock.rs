@@ -150,6 +150,14 @@ impl Word {
         self.0.compare_exchange(WRITER, 0, Release, Relaxed).is_ok()
     }
 
+    /// The writer becomes a reader, unless somebody waits or knocks (false): then it is still a writer, and
+    /// must see to them.
+    #[inline]
+    #[must_use]
+    pub(crate) fn downgrade(&self) -> bool {
+        (self.0.compare_exchange(WRITER, READER, Release, Relaxed)).is_ok()
+    }
+
     /// Under the queues' lock: who is inside; those who knock count as readers. While the
     /// caller has that lock and somebody is queued, nobody gets in.
     pub(crate) fn inside(&self) -> Inside {
@@ -163,7 +171,7 @@ impl Word {
         }
     }
 
-    /// Under the queues' lock, the writer that is inside leaves: `readers` are let in.
+    /// Under the queues' lock, the writer that is inside leaves, or becomes one of them: `readers` are let in.
     pub(crate) fn writer_to_readers(&self, readers: u64) {
         // WRITER is set, so it is a subtraction that borrows nothing.
         self.0
