@@ -478,7 +478,7 @@ claims! {
         assert_eq!(waiter.join().unwrap(), Err(RecvError));
     }
 
-    // API.md: a sleep that the context ends.
+    // TO07
     fn a_context_ends_a_sleep() {
         let began = Instant::now();
         assert_eq!(Context::background().sleep(SHORT), Ok(()));
