@@ -3,6 +3,7 @@
 use super::value::Watched;
 use std::fmt;
 use std::ops::Deref;
+use std::panic::Location;
 
 /// The value, looked at. While it is held sends wait, and others may look.
 ///
@@ -19,9 +20,9 @@ pub struct Ref<'a, T> {
 }
 
 impl<'a, T> Ref<'a, T> {
-    /// # Safety
-    /// The caller has been counted as one who looks, and gives that up to this.
-    pub(super) unsafe fn new(watched: &'a Watched<T>) -> Self {
+    /// Waits until nobody changes the value.
+    pub(super) fn new(watched: &'a Watched<T>, site: &'static Location<'static>) -> Self {
+        watched.begin_reading(site);
         Self { watched }
     }
 }
@@ -30,7 +31,7 @@ impl<T> Deref for Ref<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: `new`'s clause: we are counted as one who looks, until we are dropped, so nobody changes the value; and
+        // SAFETY: `new` had us counted as one who looks, until we are dropped, so nobody changes the value; and
         // the reference ends with the borrow of `self`.
         self.watched.value().with(|value| unsafe { &*value })
     }
@@ -38,7 +39,7 @@ impl<T> Deref for Ref<'_, T> {
 
 impl<T> Drop for Ref<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: `new`'s clause: we were counted, and look no more: whoever borrowed from us has ended.
+        // SAFETY: `new` had us counted, and we look no more: whoever borrowed from us has ended.
         unsafe { self.watched.done_reading() };
     }
 }

@@ -103,7 +103,7 @@ impl<T> Sender<T> {
     /// Looks at the value. While the result is held sends wait; others may look as well.
     #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
-        self.watched.read(Location::caller())
+        Ref::new(&self.watched, Location::caller())
     }
 
     /// One more receiver, which has seen the value that is there now.
@@ -169,7 +169,7 @@ impl<T> Receiver<T> {
     /// never misses the last. While the result is held sends wait; others may look as well.
     #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
-        self.watched.read(Location::caller())
+        Ref::new(&self.watched, Location::caller())
     }
 
     /// Waits until there is a value that this receiver has not seen, and marks it as seen. However many there were, this is

@@ -19,7 +19,6 @@
 //! Who enters has held the lock after whoever left before, and so sees the value as that one left it. It is reached
 //! without the lock in between, under invariants 1 and 2.
 
-use super::borrow::Ref;
 use crate::channel::RecvError;
 use crate::lookout::{Lookout, wait_for};
 use crate::prim::{AtomicU64, DataCell, Ordering::Relaxed};
@@ -88,13 +87,11 @@ impl<T> Watched<T> {
         wakes.wake_all();
     }
 
-    /// Waits until nobody changes the value, to look at it.
-    pub(super) fn read(&self, site: &'static Location<'static>) -> Ref<'_, T> {
+    /// Waits until nobody changes the value, and counts the caller as one who looks.
+    pub(super) fn begin_reading(&self, site: &'static Location<'static>) {
         let Some(Entered) = wait_for(&ReadLook(self), None, site) else {
             unreachable!("there is no limit")
         };
-        // SAFETY: the look that gave us `Entered` has counted us.
-        unsafe { Ref::new(self) }
     }
 
     /// Where the value is, for who is counted as one who looks.
