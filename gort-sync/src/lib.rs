@@ -10,11 +10,15 @@
 //! context/   node func values            when to stop: the tree · functions that start then · values that go along
 //! time/      timer ticker callback       a message at a time · at regular times · a function that is called then
 //! time/      timeout                     a function that gets so much time
-//! waitgroup/ go                          waiting for a number of goroutines · starting them
+//! notify                                 waking one who waits, or all
+//! watch/     value borrow                the latest value: who looks and who changes it · looking at it
+//! broadcast/ kept error                  every receiver gets all: what is kept for whom · why there is no value
+//! oneshot                                a channel for one value
+//! waitgroup/ go arm                      waiting for a number of goroutines · starting them · as an arm
 //! condvar barrier                        waiting for a condition · for all to come
 //! once/      gate cell lazy              doing something once · a value set once · made when first needed
-//! rwlock/    guard wait                  many readers or one writer: what they hold · how they wait
-//! mutex/     request wait                a lock around data: as an arm of a select · how one waits
+//! rwlock/    guard mapped wait           many readers or one writer: what they hold · for a part · how they wait
+//! mutex/     mapped request wait         a lock around data: held for a part · as an arm of a select · how one waits
 //! semaphore/ sema permit arm wait        permits: what is shared · what holds them · as an arm · how one waits
 //! select/    macro_support dynamic       what `select!` expands to · operations known only at run time
 //! select/    operand promise             what is in such a set · sends whose value comes later
@@ -25,6 +29,7 @@
 //! channel/   at done timer               channels of one instant · of a context · of a timer
 //! channel/   counter reserve ops         whose last handle closes · sends that come later · send and receive
 //! channel/   hchan ring                  the channel proper · its buffer, used without the lock
+//! lookout                                waiting until there is something to see: who is woken looks again
 //! caught                                 a user's closure, however it ends
 //! waitlock waitqueue sudog               one way to wait: the lock · the queue · the record
 //! spin error                             trying for a moment before · why a lock was not obtained
@@ -51,6 +56,7 @@
 extern crate self as gort_runtime;
 
 mod barrier;
+pub mod broadcast;
 #[cfg(not(loom))]
 mod caught;
 pub mod channel;
@@ -62,8 +68,11 @@ mod errgroup;
 mod error;
 #[cfg(not(loom))]
 mod joinset;
+mod lookout;
 mod mutex;
+pub mod notify;
 mod once;
+pub mod oneshot;
 mod prim;
 #[cfg(loom)]
 mod runtime_loom;
@@ -79,6 +88,7 @@ pub mod time;
 mod waitgroup;
 mod waitlock;
 mod waitqueue;
+pub mod watch;
 mod word;
 
 #[cfg(all(loom, test))]
@@ -91,11 +101,14 @@ pub use {
     barrier::{Barrier, BarrierWaitResult},
     condvar::{Condvar, WaitTimeoutResult},
     error::{Timeout, WouldBlock},
-    mutex::{LockArm, LockRequest, Mutex, MutexGuard},
+    lookout::LookArm,
+    mutex::{LockArm, LockRequest, MappedMutexGuard, Mutex, MutexGuard},
     once::{LazyLock, Once, OnceLock},
-    rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+    rwlock::{
+        MappedRwLockReadGuard, MappedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    },
     semaphore::{AcquireArm, AcquireError, AcquireRequest, Permit, Semaphore},
-    waitgroup::WaitGroup,
+    waitgroup::{CountLook, WaitGroup},
 };
 #[cfg(not(loom))]
 pub use {

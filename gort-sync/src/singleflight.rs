@@ -15,9 +15,10 @@
 //! outcome is published by the wait group.
 
 use crate::caught::{self, Unwound};
+use crate::channel::{Receiver, bounded};
 use crate::mutex::Mutex;
 use crate::waitgroup::WaitGroup;
-use gort_runtime::{MayWait, discard, goexit, raise, try_current};
+use gort_runtime::{Builder, MayWait, discard, goexit, raise, try_current};
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
@@ -93,6 +94,14 @@ impl<V> Flight<V> {
 }
 
 impl<V: Clone> Flight<V> {
+    /// The value of a flight that has ended, if it has one.
+    fn value(&self) -> Option<V> {
+        match self.outcome.get() {
+            Some(Outcome::Value(value)) => Some(value.lock().clone()),
+            _ => None,
+        }
+    }
+
     /// The outcome of a flight that has ended, for one of those who share it.
     fn share(&self) -> V {
         match self.outcome.get() {
@@ -131,57 +140,88 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     where
         F: FnOnce() -> V,
     {
-        let key = Arc::new(key);
-        let (flight, old) = {
-            // Before it counts as one who shares.
-            let _ = MayWait::check();
-            let mut flights = self.flights.lock();
-            match flights.get(&key) {
-                Some(flight) if flight.join() => {
-                    let flight = Arc::clone(flight);
-                    drop(flights);
-                    flight.running.wait();
-                    // As below: before there is a value to lose.
-                    drop((key, f));
-                    return (flight.share(), true);
-                }
-                _ => {
-                    let flight = Flight::new();
-                    let old = flights.insert(Arc::clone(&key), Arc::clone(&flight));
-                    (flight, old)
-                }
-            }
-        };
-        let registration = Registration {
-            group: self,
-            key,
-            flight: Arc::clone(&flight),
-        };
-        let run = move || {
-            // May be the last to know of that flight's value.
-            drop(old);
-            f()
-        };
-        match caught::call(run) {
-            // The registration goes first: a value that is being returned would be lost if keys panic.
-            Ok(value) if flight.close() == 0 => {
-                drop(registration);
-                (value, false)
-            }
-            Ok(value) => {
-                flight.end(Outcome::Value(Mutex::new(value)));
-                drop(registration);
+        match self.begin(key) {
+            Begun::Joined(flight) => {
+                flight.running.wait();
+                // Before there is a value to lose.
+                drop(f);
                 (flight.share(), true)
             }
-            Err(Unwound::Panicked(payload) | Unwound::Fatal(payload)) => {
-                flight.close();
-                flight.end(Outcome::Panicked(message(&*payload)));
-                raise(payload)
+            Begun::Ours(flying) => flying.run(f),
+        }
+    }
+
+    /// As [`run`](Self::run), but does not wait: `f` runs in a goroutine, and the result of the flight comes out of the channel, once.
+    /// When this returns the flight has begun, or was joined. Go's `DoChan`.
+    ///
+    /// If the function panics or exits, the channel is closed without a value. Dropping the receiver stops nothing.
+    ///
+    /// # Panics
+    /// If no goroutine can be started: then the flight has failed for those who share it, too.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::prelude::*;
+    /// use gort::sync::SingleFlight;
+    ///
+    /// let flight = SingleFlight::new();
+    /// let page = flight.run_chan("index.html", || String::from("<html>"));
+    /// select! {
+    ///     got = <-page => assert_eq!(got, Ok((String::from("<html>"), false))),
+    ///     after(Duration::from_secs(10)) => println!("too slow"),
+    /// }
+    /// assert_eq!(page.recv(), Err(RecvError), "it came once");
+    /// ```
+    #[track_caller]
+    pub fn run_chan<F>(&self, key: K, f: F) -> Receiver<(V, bool)>
+    where
+        F: FnOnce() -> V + Send + 'static,
+        K: Send + Sync + 'static,
+        V: Send + 'static,
+    {
+        let (tx, rx) = bounded(1);
+        let deliver = move |result| drop(tx.send(result));
+        let started = match self.begin(key) {
+            Begun::Joined(flight) => Builder::new().spawn(move || {
+                drop(f);
+                flight.running.wait();
+                // What the others' function died of is theirs to tell.
+                if let Some(value) = flight.value() {
+                    deliver((value, true));
+                }
+            }),
+            Begun::Ours(flying) => Builder::new().spawn(move || deliver(flying.run(f))),
+        };
+        if let Err(e) = started {
+            panic!("cannot start a goroutine: {e}");
+        }
+        rx
+    }
+
+    /// Joins the flight that there is for this key, or begins one.
+    fn begin(&self, key: K) -> Begun<K, V> {
+        let key = Arc::new(key);
+        // Before it counts as one who shares.
+        let _ = MayWait::check();
+        let mut flights = self.flights.lock();
+        match flights.get(&key) {
+            Some(flight) if flight.join() => {
+                let flight = Arc::clone(flight);
+                drop(flights);
+                Begun::Joined(flight)
             }
-            Err(Unwound::Exited(payload)) => {
-                flight.close();
-                flight.end(Outcome::Exited);
-                raise(payload)
+            _ => {
+                let flight = Flight::new();
+                let old = flights.insert(Arc::clone(&key), Arc::clone(&flight));
+                drop(flights);
+                Begun::Ours(Flying {
+                    registration: Some(Registration {
+                        group: self.clone(),
+                        key,
+                        flight,
+                    }),
+                    old,
+                })
             }
         }
     }
@@ -214,14 +254,79 @@ fn message(payload: &(dyn Any + Send)) -> String {
         .to_owned()
 }
 
+/// What came of asking.
+enum Begun<K: Eq + Hash, V> {
+    /// Somebody else's flight, which counts us.
+    Joined(Arc<Flight<V>>),
+    /// A flight that is ours to run.
+    Ours(Flying<K, V>),
+}
+
+/// The duty to run a flight. If it is dropped instead, since no goroutine could be started, the flight has failed.
+struct Flying<K: Eq + Hash, V> {
+    /// `None`: it is being run.
+    registration: Option<Registration<K, V>>,
+    /// The flight in whose place it came.
+    old: Option<Arc<Flight<V>>>,
+}
+
+impl<K: Eq + Hash, V: Clone> Flying<K, V> {
+    fn run(mut self, f: impl FnOnce() -> V) -> (V, bool) {
+        let Some(registration) = self.registration.take() else {
+            unreachable!("it is run once")
+        };
+        let flight = Arc::clone(&registration.flight);
+        let old = self.old.take();
+        let run = move || {
+            // May be the last to know of that flight's value.
+            drop(old);
+            f()
+        };
+        match caught::call(run) {
+            // The registration goes first: a value that is being returned would be lost if keys panic.
+            Ok(value) if flight.close() == 0 => {
+                drop(registration);
+                (value, false)
+            }
+            Ok(value) => {
+                flight.end(Outcome::Value(Mutex::new(value)));
+                drop(registration);
+                (flight.share(), true)
+            }
+            Err(Unwound::Panicked(payload) | Unwound::Fatal(payload)) => {
+                flight.close();
+                flight.end(Outcome::Panicked(message(&*payload)));
+                raise(payload)
+            }
+            Err(Unwound::Exited(payload)) => {
+                flight.close();
+                flight.end(Outcome::Exited);
+                raise(payload)
+            }
+        }
+    }
+}
+
+impl<K: Eq + Hash, V> Drop for Flying<K, V> {
+    fn drop(&mut self) {
+        if let Some(registration) = &self.registration {
+            let flight = &registration.flight;
+            flight.close();
+            flight.end(Outcome::Panicked(
+                "the shared function was not started".to_owned(),
+            ));
+        }
+    }
+}
+
 /// The flight's place in the map, until it has ended.
-struct Registration<'a, K: Eq + Hash, V> {
-    group: &'a SingleFlight<K, V>,
+struct Registration<K: Eq + Hash, V> {
+    group: SingleFlight<K, V>,
     key: Arc<K>,
     flight: Arc<Flight<V>>,
 }
 
-impl<K: Eq + Hash, V> Registration<'_, K, V> {
+impl<K: Eq + Hash, V> Registration<K, V> {
     fn remove(&self) {
         let gone = {
             let mut flights = self.group.flights.lock();
@@ -237,7 +342,7 @@ impl<K: Eq + Hash, V> Registration<'_, K, V> {
     }
 }
 
-impl<K: Eq + Hash, V> Drop for Registration<'_, K, V> {
+impl<K: Eq + Hash, V> Drop for Registration<K, V> {
     fn drop(&mut self) {
         match caught::call(|| self.remove()) {
             Ok(()) => {}

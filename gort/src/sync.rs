@@ -17,8 +17,25 @@
 //! assert!(permit.is_none());
 //! ```
 
+pub use gort_sync::notify::Notify;
 pub use gort_sync::{
     AcquireError, AcquireRequest, Barrier, BarrierWaitResult, Condvar, ErrGroup, LazyLock,
-    LockRequest, Mutex, MutexGuard, Once, OnceLock, Permit, RwLock, RwLockReadGuard,
-    RwLockWriteGuard, Semaphore, SingleFlight, Timeout, WaitGroup, WaitTimeoutResult, WouldBlock,
+    LockRequest, MappedMutexGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex,
+    MutexGuard, Once, OnceLock, Permit, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore,
+    SingleFlight, Timeout, WaitGroup, WaitTimeoutResult, WouldBlock,
 };
+
+/// A channel for one value. tokio's `sync::oneshot`.
+pub mod oneshot {
+    pub use gort_sync::oneshot::{Receiver, Sender, channel};
+}
+
+/// The latest value, and who wants to know when it changes. tokio's `sync::watch`.
+pub mod watch {
+    pub use gort_sync::watch::{Receiver, Ref, Sender, channel};
+}
+
+/// Every receiver gets every value, unless it is too slow. tokio's `sync::broadcast`.
+pub mod broadcast {
+    pub use gort_sync::broadcast::{Receiver, RecvError, Sender, channel};
+}

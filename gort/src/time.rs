@@ -4,7 +4,9 @@ use std::time::Instant;
 
 pub use gort_runtime::{sleep, sleep_until};
 pub use gort_sync::channel::{after, at};
-pub use gort_sync::time::{Elapsed, Ticker, Timer, after_func, tick, timeout};
+pub use gort_sync::time::{
+    Elapsed, Missed, Ticker, TickerBuilder, Timer, after_func, tick, timeout,
+};
 
 /// The present. Go's `time.Now`.
 ///

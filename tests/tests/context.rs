@@ -477,4 +477,24 @@ claims! {
         cancel.cancel();
         assert_eq!(waiter.join().unwrap(), Err(RecvError));
     }
+
+    // TO07
+    fn a_context_ends_a_sleep() {
+        let began = Instant::now();
+        assert_eq!(Context::background().sleep(SHORT), Ok(()));
+        assert!(began.elapsed() >= SHORT);
+        let (ctx, cancel) = Context::background().with_cancel();
+        assert_eq!(ctx.sleep(Duration::ZERO), Ok(()));
+        let sleeps = parked(WaitReason::ChanReceive, { let ctx = ctx.clone(); move || ctx.sleep(LONG) });
+        let ever = parked(WaitReason::ChanReceive, { let ctx = ctx.clone(); move || ctx.sleep(Duration::MAX) });
+        let thread = thread::spawn({ let ctx = ctx.clone(); move || ctx.sleep(LONG) });
+        cancel.cancel();
+        let canceled = Err(ContextError::Canceled);
+        assert_eq!((sleeps.join().unwrap(), ever.join().unwrap()), (canceled, canceled));
+        assert_eq!(gort::blocking(|| thread.join().unwrap()), canceled);
+        assert_eq!(ctx.sleep(Duration::ZERO), canceled);
+        let (ctx, _cancel) = Context::background().with_timeout(SHORT);
+        assert_eq!(ctx.sleep(LONG), Err(ContextError::DeadlineExceeded));
+        assert_eq!(ctx.sleep(Duration::ZERO), Err(ContextError::DeadlineExceeded));
+    }
 }

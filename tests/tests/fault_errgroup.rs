@@ -64,7 +64,7 @@ fn error_is_gone<E: fmt::Debug>(group: &ErrGroup<E>) {
 }
 
 claims! {
-    // SM11
+    // SM11, SM19
     fn an_error_whose_display_panics_is_the_groups_error() {
         let (group, ctx) = ErrGroup::with_context(&Context::background());
         group.go(|| Err(Untold::Panics));
@@ -90,7 +90,7 @@ claims! {
         assert!(group.try_go(|| Ok(())), "its place came back");
     }
 
-    // SM10: "all is well" would be a lie.
+    // SM10, SM18: "all is well" would be a lie.
     fn a_wait_after_the_one_that_got_the_error_panics() {
         let group = ErrGroup::new();
         group.go(|| Err("first"));
@@ -104,7 +104,7 @@ claims! {
         error_is_gone(&group);
     }
 
-    // SM10: of several that wait one gets the error, and no other one says that all is well.
+    // SM10, SM18: of several that wait one gets the error, and no other one says that all is well.
     fn of_several_waits_one_gets_the_error() {
         let group = ErrGroup::new();
         let (tx, rx) = bounded::<()>(0);
@@ -135,7 +135,7 @@ claims! {
         assert_eq!(got, [1, 4]);
     }
 
-    // SM14: a panic goes before an error, and does not take it away.
+    // SM14, SM19: a panic goes before an error, and does not take it away.
     fn the_error_is_kept_for_the_wait_after_the_one_that_panicked() {
         let group = ErrGroup::new();
         group.set_limit(1);

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
+use gort::recover;
 use gort::runtime::{WaitReason, goroutines, max_procs};
-use gort::sync::{MutexGuard, WouldBlock};
+use gort::sync::{MappedMutexGuard, MutexGuard, WouldBlock};
 use gort::time::sleep;
-use gort_tests::{always_migrates, claims, settle};
+use gort_tests::{always_migrates, claims, parked, settle};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -366,5 +367,25 @@ claims! {
             .collect();
         let panicked = handles.into_iter().filter_map(|handle| handle.join().err()).count();
         assert_eq!((panicked, *mutex.lock()), (100, 1_000));
+    }
+
+    // RW13: of a mutex.
+    fn a_mapped_guard_keeps_the_mutex_locked() {
+        let mutex: &Mutex<(i32, [i32; 2])> = Box::leak(Box::new(Mutex::new((1, [2, 3]))));
+        let guard = MutexGuard::map(mutex.lock(), |all| &mut all.1);
+        assert!(mutex.try_lock().is_err());
+        let mut guard = MappedMutexGuard::map(guard, |two| &mut two[1]);
+        assert!(mutex.try_lock().is_err());
+        *guard = 7;
+        assert_eq!(format!("{guard:?} {guard}"), "7 7");
+        drop(guard);
+        assert_eq!(*mutex.try_lock().unwrap(), (1, [2, 7]));
+        assert!(recover(|| MutexGuard::map(mutex.lock(), |_| -> &mut i32 { panic!("on purpose") })).is_err());
+        assert!(mutex.try_lock().is_ok());
+        // Who waits is woken, by the guard of another goroutine.
+        let guard = MutexGuard::map(mutex.lock(), |all| &mut all.0);
+        let waits = parked(WaitReason::MutexLock, || mutex.lock().0);
+        spawn(move || { let mut guard = guard; *guard = 8; }).join().unwrap();
+        assert_eq!(waits.join().unwrap(), 8);
     }
 }

@@ -365,4 +365,50 @@ claims! {
         tx.send(()).unwrap();
         first.join().unwrap();
     }
+
+    // ON09
+    fn an_initialiser_that_fails_leaves_the_cell_empty() {
+        let cell = leaked(OnceLock::<u32>::new());
+        assert_eq!(cell.get_or_try_init(|| Err("no")), Err("no"));
+        assert_eq!(cell.get(), None);
+        assert!(recover(|| cell.get_or_try_init(|| -> Result<u32, ()> { panic!("on purpose") })).is_err());
+        assert_eq!(cell.get(), None);
+        let exits = spawn(move || { let _ = cell.get_or_try_init(|| -> Result<u32, ()> { goexit() }); });
+        assert!(exits.join().unwrap_err().is_exited());
+        assert_eq!(cell.get(), None);
+        assert_eq!(cell.get_or_try_init(|| Ok::<_, ()>(1)), Ok(&1));
+        assert_eq!(cell.get_or_try_init(|| -> Result<_, ()> { unreachable!("there is a value") }), Ok(&1));
+        assert_eq!((cell.set(2), cell.get_or_init(|| 2)), (Err(2), &1));
+    }
+
+    // ON10
+    fn one_initialiser_at_a_time_and_when_it_fails_another_goes_on() {
+        let cell = leaked(OnceLock::<usize>::new());
+        let (runs, at_once) = (leaked(AtomicUsize::new(0)), leaked(AtomicUsize::new(0)));
+        let (tx, go_on) = bounded::<()>(0);
+        let callers: Vec<_> = (0..10)
+            .map(|_| {
+                let go_on = go_on.clone();
+                spawn(move || cell.get_or_try_init(|| {
+                    assert_eq!(at_once.fetch_add(1, SeqCst), 0);
+                    let run = runs.fetch_add(1, SeqCst);
+                    let _ = go_on.recv();
+                    yield_now();
+                    at_once.fetch_sub(1, SeqCst);
+                    if run < 4 { Err(run) } else { Ok(run) }
+                }).copied())
+            })
+            .collect();
+        settle();
+        assert_eq!((waiting(OnceDo), runs.load(SeqCst)), (9, 1));
+        tx.send(()).unwrap();
+        settle();
+        assert_eq!((waiting(OnceDo), runs.load(SeqCst)), (8, 2));
+        drop(tx);
+        let mut results: Vec<_> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
+        results.sort();
+        assert_eq!(results[..6], [Ok(4); 6]);
+        assert_eq!(results[6..], [Err(0), Err(1), Err(2), Err(3)]);
+        assert_eq!(runs.load(SeqCst), 5);
+    }
 }

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 28] = [
+const ROWS: [(&str, RangeInclusive<usize>); 33] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -26,10 +26,10 @@ const ROWS: [(&str, RangeInclusive<usize>); 28] = [
     ("TI", 1..=26),
     ("RU", 1..=20),
     ("MU", 1..=11),
-    ("RW", 1..=9),
-    ("ON", 1..=8),
+    ("RW", 1..=14),
+    ("ON", 1..=10),
     ("CO", 1..=9),
-    ("SM", 1..=15),
+    ("SM", 1..=21),
     ("PM", 1..=6),
     ("CX", 1..=20),
     ("NP", 1..=18),
@@ -38,6 +38,11 @@ const ROWS: [(&str, RangeInclusive<usize>); 28] = [
     ("PO", 1..=7),
     ("TS", 1..=10),
     ("TL", 1..=13),
+    ("OS", 1..=5),
+    ("NO", 1..=6),
+    ("CC", 1..=8),
+    ("WA", 1..=9),
+    ("BR", 1..=8),
 ];
 
 /// The sources of tests, this one excepted.

@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
+use gort::recover;
 use gort::runtime::WaitReason::{RwLockRead, RwLockWrite};
-use gort::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Timeout, WouldBlock};
+use gort::sync::{
+    MappedRwLockReadGuard, MappedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    Timeout, WouldBlock,
+};
 use gort::time::sleep;
 use gort_tests::{Random, claims, parked, seed, settle, waiting};
 use std::sync::Arc;
@@ -489,5 +493,161 @@ claims! {
         let unsized_lock: &RwLock<[i32]> = &RwLock::new([1, 2, 3]);
         unsized_lock.write()[1] = 4;
         assert_eq!(unsized_lock.read()[1], 4);
+    }
+
+    // RW10
+    fn a_downgrade_lets_no_writer_in_between() {
+        let lock = leaked(1);
+        let mut writer = lock.write();
+        let writers: Vec<_> = (0..2)
+            .map(|_| parked(RwLockWrite, || *lock.write() += 10))
+            .collect();
+        *writer = 5;
+        let reader = RwLockWriteGuard::downgrade(writer);
+        settle();
+        assert_eq!((*reader, waiting(RwLockWrite)), (5, 2));
+        drop(reader);
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        assert_eq!(*lock.read(), 25);
+    }
+
+    // RW11
+    fn a_downgrade_lets_in_the_readers_that_wait_and_no_others() {
+        let lock = leaked(1);
+        let mut guard = lock.write();
+        let (inside, arrivals) = bounded(3);
+        let (release, released) = bounded::<()>(0);
+        let mut readers = Vec::new();
+        let mut writer = None;
+        for n in 0..3 {
+            let (inside, released) = (inside.clone(), released.clone());
+            readers.push(parked(RwLockRead, move || {
+                let reader = lock.read();
+                inside.send(*reader).unwrap();
+                let _ = released.recv();
+            }));
+            if n == 1 {
+                writer = Some(parked(RwLockWrite, || *lock.write() = 7));
+            }
+        }
+        *guard = 2;
+        let guard = RwLockWriteGuard::downgrade(guard);
+        for _ in 0..3 {
+            assert_eq!(arrivals.recv(), Ok(2));
+        }
+        // Now it is the writer's turn: once it has run it stops those that come later.
+        while lock.try_read().is_ok() {
+            yield_now();
+        }
+        let late = parked(RwLockRead, || *lock.read());
+        assert_eq!(*guard, 2);
+        drop(guard);
+        settle();
+        assert_eq!((waiting(RwLockRead), waiting(RwLockWrite)), (1, 1));
+        drop(release);
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        writer.unwrap().join().unwrap();
+        assert_eq!(late.join().unwrap(), 7);
+        // With readers that wait, and no writer, later readers are welcome.
+        let guard = lock.write();
+        let waits = parked(RwLockRead, || *lock.read());
+        let guard = RwLockWriteGuard::downgrade(guard);
+        assert_eq!(waits.join().unwrap(), 7);
+        assert!(lock.try_read().is_ok());
+        drop(guard);
+    }
+
+    // RW12
+    fn a_downgraded_guard_gives_back_one_read_share() {
+        let lock = leaked(0);
+        for n in 0..1_000 {
+            let mut writer = lock.write();
+            *writer += 1;
+            let one = RwLockWriteGuard::downgrade(writer);
+            let other = lock.read();
+            assert_eq!((*one, *other), (n + 1, n + 1));
+            if n % 2 == 0 {
+                drop(one);
+                assert!(lock.try_write().is_err());
+                drop(other);
+            } else {
+                drop(other);
+                assert!(lock.try_write().is_err());
+                drop(one);
+            }
+            assert!(lock.try_write().is_ok());
+        }
+    }
+
+    // RW10, RW12: under load, from goroutines and threads.
+    fn nobody_writes_between_a_write_and_the_read_after_it() {
+        let lock = leaked(0_u64);
+        let work = || {
+            for n in 0..scaled(500) {
+                if n % 4 == 0 {
+                    let _ = *lock.read();
+                    continue;
+                }
+                let mut writer = lock.write();
+                *writer += 1;
+                let written = *writer;
+                let reader = RwLockWriteGuard::downgrade(writer);
+                if n % 3 == 0 {
+                    yield_now();
+                }
+                assert_eq!(*reader, written);
+            }
+        };
+        let threads: Vec<_> = (0..2).map(|_| thread::spawn(work)).collect();
+        let goroutines: Vec<_> = (0..4).map(|_| spawn(work)).collect();
+        goroutines.into_iter().for_each(|goroutine| goroutine.join().unwrap());
+        gort::blocking(|| threads.into_iter().for_each(|thread| thread.join().unwrap()));
+        assert_eq!(*lock.try_write().unwrap(), 6 * scaled(500) as u64 * 3 / 4);
+    }
+
+    // RW13
+    fn a_mapped_guard_keeps_the_lock_until_it_goes() {
+        let lock = RwLock::new((1, String::from("one")));
+        let reader = RwLockReadGuard::map(lock.read(), |pair| &pair.1);
+        assert!(lock.try_write().is_err() && lock.try_read().is_ok());
+        let reader = MappedRwLockReadGuard::map(reader, |word| &word[1..]);
+        assert!(lock.try_write().is_err());
+        assert_eq!((format!("{reader:?}"), &*reader), ("\"ne\"".to_owned(), "ne"));
+        drop(reader);
+        let writer = RwLockWriteGuard::map(lock.write(), |pair| &mut pair.1);
+        let mut writer = MappedRwLockWriteGuard::map(writer, |word| word);
+        assert!(lock.try_read().is_err());
+        writer.push('!');
+        drop(writer);
+        assert_eq!(*lock.try_write().unwrap(), (1, String::from("one!")));
+        // A closure that panics lets go.
+        assert!(recover(|| RwLockReadGuard::map(lock.read(), |_| -> &i32 { panic!("on purpose") })).is_err());
+        assert!(lock.try_write().is_ok());
+        assert!(recover(|| RwLockWriteGuard::map(lock.write(), |_| -> &mut i32 { panic!("on purpose") })).is_err());
+        assert!(lock.try_write().is_ok());
+        // Who waits is let in, by the guard of another goroutine.
+        let lock = leaked((1, 2));
+        let writer = RwLockWriteGuard::map(lock.write(), |pair| &mut pair.0);
+        let waits = parked(RwLockRead, || *lock.read());
+        spawn(move || { let mut writer = writer; *writer = 3; }).join().unwrap();
+        assert_eq!(waits.join().unwrap(), (3, 2));
+        let reader = RwLockReadGuard::map(lock.read(), |pair| &pair.0);
+        let waits = parked(RwLockWrite, || lock.write().0 = 4);
+        spawn(move || assert_eq!(*reader, 3)).join().unwrap();
+        waits.join().unwrap();
+    }
+
+    // RW14: who has a read guard may use it where a shorter life is asked for. (What is an error is in ui-tests.)
+    fn read_guards_are_covariant() {
+        fn shorter<'s>(guard: RwLockReadGuard<'s, &'static str>, _: &'s str) -> RwLockReadGuard<'s, &'s str> {
+            guard
+        }
+        fn mapped<'s>(guard: MappedRwLockReadGuard<'s, &'static str>, _: &'s str) -> MappedRwLockReadGuard<'s, &'s str> {
+            guard
+        }
+        let (lock, local) = (RwLock::new(("static", 1)), String::from("local"));
+        assert_eq!(*mapped(RwLockReadGuard::map(lock.read(), |pair| &pair.0), &local), "static");
+        let lock = RwLock::new("static");
+        assert_eq!(*shorter(lock.read(), &local), "static");
     }
 }

@@ -485,4 +485,85 @@ claims! {
         assert!(exits.join().unwrap_err().is_exited());
         assert!(fits(&semaphore, 1));
     }
+
+    // SM16
+    fn forget_permits_takes_what_is_there_and_no_more() {
+        let semaphore = Semaphore::new(10);
+        let held = semaphore.acquire(7);
+        assert_eq!((semaphore.forget_permits(5), semaphore.available_permits()), (3, 0));
+        assert_eq!((semaphore.forget_permits(5), semaphore.forget_permits(0)), (0, 0));
+        // More than there are: it waits, and holds up nobody.
+        let waiter = waits_for(&semaphore, 8);
+        drop(held);
+        settle();
+        assert!(!waiter.is_finished() && fits(&semaphore, 7));
+        semaphore.add_permits(1);
+        assert_eq!(waiter.join().unwrap().num_permits(), 8);
+        // The order of those who wait stays; who asks for too much now lets the others by.
+        let held = semaphore.acquire(6);
+        let (first, second) = (waits_for(&semaphore, 7), waits_for(&semaphore, 1));
+        assert_eq!(semaphore.forget_permits(1), 1);
+        settle();
+        assert!(!first.is_finished() && !second.is_finished());
+        drop(held);
+        drop(first.join().unwrap());
+        drop(second.join().unwrap());
+        let held = semaphore.acquire(6);
+        let (first, second) = (waits_for(&semaphore, 7), waits_for(&semaphore, 6));
+        assert_eq!(semaphore.forget_permits(9), 1);
+        drop(held);
+        drop(second.join().unwrap());
+        assert!(!first.is_finished());
+        semaphore.add_permits(1);
+        drop(first.join().unwrap());
+        semaphore.close();
+        assert_eq!(semaphore.forget_permits(usize::MAX), 7);
+        assert_eq!(semaphore.available_permits(), 0);
+    }
+
+    // SM16: while permits come and go.
+    fn forgotten_permits_are_gone_whoever_uses_the_others() {
+        let semaphore = Semaphore::new(100);
+        let users: Vec<_> = (1..5)
+            .map(|n| {
+                let semaphore = semaphore.clone();
+                spawn(move || for i in 0..scaled(10_000) {
+                    let permit = semaphore.acquire(n);
+                    if i % 3 == 0 {
+                        yield_now();
+                    }
+                    drop(permit);
+                })
+            })
+            .collect();
+        let mut forgotten = 0;
+        while forgotten < 90 {
+            forgotten += semaphore.forget_permits(90 - forgotten);
+            yield_now();
+        }
+        users.into_iter().for_each(|user| user.join().unwrap());
+        assert_eq!(semaphore.available_permits(), 10);
+        assert!(!fits(&semaphore, 11) && fits(&semaphore, 10));
+    }
+
+    // SM17
+    fn counts_beyond_32_bits_are_exact() {
+        const BILLION: usize = 1_000_000_000;
+        let semaphore = Semaphore::new(6 * BILLION);
+        let mut one = semaphore.acquire(3 * BILLION);
+        let other = semaphore.acquire(3 * BILLION);
+        assert_eq!(semaphore.available_permits(), 0);
+        one.merge(other);
+        assert_eq!(one.num_permits(), 6 * BILLION);
+        let split = one.split(5 * BILLION).unwrap();
+        drop(one);
+        assert_eq!(semaphore.available_permits(), BILLION);
+        drop(split);
+        assert_eq!(semaphore.available_permits(), 6 * BILLION);
+        assert_eq!(semaphore.forget_permits(5 * BILLION), 5 * BILLION);
+        assert!(!fits(&semaphore, BILLION + 1) && fits(&semaphore, BILLION));
+        assert!(recover(|| semaphore.add_permits(Semaphore::MAX_PERMITS)).is_err());
+        assert!(recover(|| semaphore.add_permits(usize::MAX)).is_err());
+        assert_eq!(semaphore.available_permits(), BILLION);
+    }
 }

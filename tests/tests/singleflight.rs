@@ -3,7 +3,7 @@
 
 use gort::prelude::*;
 use gort::recover;
-use gort::runtime::WaitReason;
+use gort::runtime::{WaitReason, num_goroutines};
 use gort::sync::SingleFlight;
 use gort_tests::{Counted, claims, parked, settle, waiting};
 use std::sync::Arc;
@@ -199,5 +199,92 @@ claims! {
         drop(tx);
         first.join().unwrap();
         thread.join().unwrap();
+    }
+
+    // SM20
+    fn run_chan_returns_at_once_and_gives_the_result_once() {
+        let flight = SingleFlight::new();
+        let (tx, rx) = bounded::<()>(0);
+        let ended = Arc::new(AtomicUsize::new(0));
+        let slow = || {
+            let (rx, ended) = (rx.clone(), ended.clone());
+            move || {
+                rx.recv().unwrap_err();
+                ended.fetch_add(1, SeqCst);
+                "value"
+            }
+        };
+        let (kept, dropped) = (flight.run_chan(1, slow()), flight.run_chan(2, slow()));
+        let shared = flight.run_chan(3, slow());
+        let also = flight.run_chan(3, || unreachable!("another runs"));
+        drop(dropped);
+        assert!(kept.try_recv().unwrap_err().is_empty());
+        drop(tx);
+        assert_eq!(kept.recv(), Ok(("value", false)));
+        assert_eq!(kept.recv(), Err(RecvError));
+        for rx in [shared, also] {
+            assert_eq!(select! { v = <-rx => v }, Ok(("value", true)));
+            assert_eq!(rx.recv(), Err(RecvError));
+        }
+        while num_goroutines() > 1 {
+            yield_now();
+        }
+        assert_eq!(ended.load(SeqCst), 3);
+        // From a plain thread, with a clone.
+        let thread = thread::spawn(move || flight.clone().run_chan(1, || "again").recv());
+        assert_eq!(gort::blocking(|| thread.join().unwrap()), Ok(("again", false)));
+    }
+
+    // SM21
+    fn run_and_run_chan_share_one_execution_and_its_end() {
+        for way in 0..3 {
+            let flight = SingleFlight::new();
+            let calls = Arc::new(AtomicUsize::new(0));
+            let (tx, rx) = bounded::<()>(0);
+            let f = {
+                let calls = calls.clone();
+                move || {
+                    calls.fetch_add(1, SeqCst);
+                    rx.recv().unwrap_err();
+                    match way {
+                        0 => 7,
+                        1 => std::panic::resume_unwind(Box::new("on purpose")),
+                        _ => goexit(),
+                    }
+                }
+            };
+            // The flight is run by either.
+            let mut chans = Vec::new();
+            let mut callers = Vec::new();
+            let theirs = flight.clone();
+            if way == 1 {
+                callers.push(parked(WaitReason::ChanReceive, move || theirs.run("key", f)));
+            } else {
+                chans.push(flight.run_chan("key", f));
+            }
+            while callers.len() < 3 {
+                let flight = flight.clone();
+                callers.push(parked(WaitReason::WaitGroupWait, move || {
+                    flight.run("key", || unreachable!("another runs"))
+                }));
+            }
+            while chans.len() < 3 {
+                chans.push(flight.run_chan("key", || unreachable!("another runs")));
+            }
+            drop(tx);
+            for caller in callers {
+                match (way, caller.join()) {
+                    (0, result) => assert_eq!(result.unwrap(), (7, true)),
+                    (1, result) => assert!(result.unwrap_err().is_panic()),
+                    (_, result) => assert!(result.unwrap_err().is_exited()),
+                }
+            }
+            for rx in chans {
+                let expected = if way == 0 { Ok((7, true)) } else { Err(RecvError) };
+                assert_eq!((rx.recv(), rx.recv()), (expected, Err(RecvError)));
+            }
+            assert_eq!(calls.load(SeqCst), 1);
+            assert_eq!(flight.run("key", || 8), (8, false));
+        }
     }
 }

@@ -5,7 +5,7 @@
 use gort::channel::{TryRecvError, after};
 use gort::prelude::*;
 use gort::runtime::{WaitReason, max_procs, num_goroutines};
-use gort::time::{Ticker, Timer, after_func, sleep, tick};
+use gort::time::{Missed, Ticker, Timer, after_func, sleep, tick};
 use gort_tests::{claims, parked, settle, waiting};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -382,5 +382,103 @@ claims! {
         let share = cpu.as_secs_f64() / wall.as_secs_f64() / max_procs() as f64;
         let enough = 100.0 * share.min(1.0);
         assert!(f64::from(ticks) >= enough, "{ticks} of 200, {enough} expected");
+    }
+
+    // TO08
+    fn skip_keeps_the_grid_and_one_tick() {
+        for ticker in [Ticker::new(ms(5)), Ticker::builder(ms(5)).start(), Ticker::builder(ms(5)).missed(Missed::Skip).start()] {
+            sleep(ms(18));
+            let first = ticker.recv().unwrap();
+            let read = Instant::now();
+            let second = ticker.recv().unwrap();
+            // The next multiple that was not over.
+            assert!(read - ms(5) < second, "one tick waits");
+            assert_eq!((second - first).as_nanos() % ms(5).as_nanos(), 0);
+            assert!(second - first >= ms(15), "the ones between are gone");
+        }
+    }
+
+    // TO09
+    fn burst_delivers_each_tick_with_its_own_time() {
+        let ticker = Ticker::builder(ms(5)).missed(Missed::Burst).start();
+        sleep(ms(18));
+        let first = ticker.recv().unwrap();
+        // Two more were due, and the grid goes on.
+        for n in 1..=2 {
+            assert_eq!(ticker.try_recv(), Ok(first + ms(5) * n));
+        }
+        for n in 3..=6 {
+            assert_eq!(ticker.recv(), Ok(first + ms(5) * n));
+        }
+        // TO11: missed ticks are forgotten, the policy is not.
+        sleep(ms(18));
+        let before = Instant::now();
+        ticker.reset(ms(2));
+        sleep(ms(7));
+        let first = ticker.recv().unwrap();
+        assert!(before + ms(2) <= first);
+        for n in 1..=2 {
+            assert_eq!(ticker.try_recv(), Ok(first + ms(2) * n));
+        }
+        // A long pause costs nothing, however many were due.
+        let ticker = Ticker::builder(Duration::from_nanos(1)).missed(Missed::Burst).start();
+        sleep(ms(5));
+        let first = ticker.recv().unwrap();
+        for n in 1..=1_000 {
+            assert_eq!(ticker.try_recv(), Ok(first + Duration::from_nanos(n)));
+        }
+    }
+
+    // TO10
+    fn delay_begins_anew_with_a_late_tick() {
+        let made = Instant::now();
+        let ticker = Ticker::builder(ms(5)).missed(Missed::Delay).start();
+        let started = Instant::now();
+        sleep(ms(18));
+        let before = Instant::now();
+        let first = ticker.recv().unwrap();
+        let after = Instant::now();
+        assert!(made + ms(5) <= first && first <= started + ms(5));
+        let second = ticker.recv().unwrap();
+        assert!(before + ms(5) <= second && second <= after + ms(5));
+        // In time it does not drift: what is taken less than an interval late is no reason.
+        let ticker = Ticker::builder(HOUR).missed(Missed::Delay).first_now().start();
+        let first = ticker.recv().unwrap();
+        assert!(ticker.try_recv().is_err());
+        ticker.reset(ms(2));
+        let mut last = first;
+        let mut in_time = 0;
+        for _ in 0..200 {
+            let tick = ticker.recv().unwrap();
+            let step = tick - last;
+            // A step of an interval, or after a tick that was late (this machine's doing), more.
+            assert!(step >= ms(2), "{step:?}");
+            in_time += u32::from(step == ms(2));
+            last = tick;
+        }
+        assert!(in_time > 0);
+    }
+
+    // TO11
+    fn the_first_tick_may_be_due_at_the_start() {
+        for missed in [Missed::Skip, Missed::Delay, Missed::Burst] {
+            let before = Instant::now();
+            let ticker = Ticker::builder(HOUR).missed(missed).first_now().start();
+            let first = ticker.try_recv().unwrap();
+            assert!(before <= first && first <= Instant::now());
+            assert_eq!(ticker.try_recv(), Err(TryRecvError::Empty));
+            let ticker = Ticker::builder(HOUR).missed(missed).start();
+            assert_eq!(ticker.try_recv(), Err(TryRecvError::Empty));
+            ticker.stop();
+        }
+        let zero = Ticker::builder(Duration::ZERO).missed(Missed::Burst).first_now();
+        let text = panic_of(|| drop(zero.start()));
+        assert_eq!(text, "non-positive interval for NewTicker");
+        // On the grid that began then.
+        let ticker = Ticker::builder(ms(1)).missed(Missed::Burst).first_now().start();
+        let first = ticker.recv().unwrap();
+        for n in 1..=3 {
+            assert_eq!(ticker.recv(), Ok(first + ms(1) * n));
+        }
     }
 }

@@ -4,7 +4,7 @@
 use gort::prelude::*;
 use gort::recover;
 use gort::runtime::{WaitReason, goroutines};
-use gort_tests::{Random, claims, seed, settle};
+use gort_tests::{Random, claims, parked, seed, settle};
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::sync::Arc;
@@ -352,5 +352,80 @@ claims! {
             // The goroutine that joins a thread blocks its worker, and nobody needs it.
             blocked.join().unwrap();
         }
+    }
+
+    // WG01, WG03: with a limit, and in a select.
+    fn waits_that_may_leave_end_at_0_or_when_they_leave() {
+        let wg = WaitGroup::new();
+        assert!(wg.wait_timeout(Duration::ZERO) && select! { <-wg => true, default => false });
+        wg.add(2);
+        assert!(!wg.wait_timeout(Duration::ZERO) && !wg.wait_timeout(Duration::from_millis(1)));
+        assert!(!select! { <-wg => true, default => false });
+        let (other_tx, other) = bounded::<()>(0);
+        let leaves = parked(WaitReason::Select, {
+            let (wg, other) = (wg.clone(), other.clone());
+            move || select! { <-wg => true, _ = <-other => false }
+        });
+        drop(other_tx);
+        assert!(!leaves.join().unwrap());
+        let plain = parked(WaitReason::WaitGroupWait, { let wg = wg.clone(); move || wg.wait() });
+        let limited = parked(WaitReason::WaitGroupWait, {
+            let wg = wg.clone();
+            move || assert!(wg.wait_timeout(Duration::MAX))
+        });
+        let selects = parked(WaitReason::Select, {
+            let wg = wg.clone();
+            move || select! { <-wg => {}, <-gort::channel::never::<()>() => unreachable!() }
+        });
+        wg.done();
+        settle();
+        assert!(!plain.is_finished() && !limited.is_finished() && !selects.is_finished());
+        wg.done();
+        for waiter in [plain, limited, selects] {
+            waiter.join().unwrap();
+        }
+    }
+
+    // WG04, WG07: groups used again and again, by waiters of all kinds, some of whom leave.
+    fn waits_that_may_leave_are_not_lost_and_see_what_was_done() {
+        let left = Arc::new(AtomicUsize::new(0));
+        for round in 0..ROUNDS {
+            let (wg, work) = (WaitGroup::new(), Arc::new(AtomicUsize::new(0)));
+            wg.add(2);
+            let waiters: Vec<_> = (0..4)
+                .map(|n| {
+                    let (wg, work, left) = (wg.clone(), work.clone(), left.clone());
+                    spawn(move || {
+                        let done = match n {
+                            0 => wg.wait_timeout(Duration::from_micros(round as u64 % 40)),
+                            1 => select! {
+                                <-wg => true,
+                                after(Duration::from_micros(round as u64 % 40)) => false,
+                            },
+                            2 => select! { <-wg => true, <-gort::channel::never::<()>() => false },
+                            _ => wg.wait_timeout(Duration::MAX),
+                        };
+                        if done {
+                            assert_eq!(work.load(Relaxed), 2);
+                        } else {
+                            assert!(n < 2);
+                            left.fetch_add(1, Relaxed);
+                        }
+                    })
+                })
+                .collect();
+            for _ in 0..2 {
+                let (wg, work) = (wg.clone(), work.clone());
+                spawn(move || {
+                    work.fetch_add(1, Relaxed);
+                    wg.done();
+                });
+            }
+            wg.wait();
+            assert_eq!(work.load(Relaxed), 2);
+            waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+            assert!(format!("{wg:?}").contains("waiting: 0"), "{wg:?}");
+        }
+        println!("{} of {} left", left.load(SeqCst), 2 * ROUNDS);
     }
 }

@@ -44,6 +44,24 @@ impl RuntimeBuilder {
         self
     }
 
+    /// How many threads the runtime may have; 10,000 unless this is called. Go's `debug.SetMaxThreads`.
+    ///
+    /// If it takes more, because so many goroutines block their threads at the same time, the process ends with a message: a
+    /// mistake that is to be seen before the machine is full. Threads that the program starts itself do not count.
+    ///
+    /// ```
+    /// use gort::runtime::Builder;
+    ///
+    /// let sum = Builder::new().max_threads(100).run(|| {
+    ///     (1..=3).map(|n| gort::spawn(move || n)).map(|n| n.join().unwrap()).sum::<i32>()
+    /// });
+    /// assert_eq!(sum, 6);
+    /// ```
+    pub fn max_threads(mut self, n: usize) -> Self {
+        self.settings.threads = Some(n);
+        self
+    }
+
     /// Bytes that each goroutine's stack has, unless it asks for its own; rounded as by
     /// [`Builder::stack_size`](crate::Builder::stack_size), which says more. The
     /// default is 256 KiB, the most 1 GiB. The main goroutine has 8 MiB, or this if it is more.

@@ -18,6 +18,7 @@ use std::thread;
 pub(crate) struct Settings {
     pub(crate) procs: Option<usize>,
     pub(crate) stack: Option<usize>,
+    pub(crate) threads: Option<usize>,
     pub(crate) abort_on_panic: Option<bool>,
     pub(crate) own_thread_locals: bool,
 }
@@ -63,7 +64,12 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         barrier::init(!debug.no_membarrier);
         stack::install_overflow_handler();
         gstatus::allow_observers(debug.backtrace);
-        SCHED.shared.lock().set_procs(procs);
+        let mut shared = SCHED.shared.lock();
+        if let Some(threads) = settings.threads {
+            shared.max_threads = u32::try_from(threads).unwrap_or(u32::MAX);
+        }
+        shared.set_procs(procs);
+        drop(shared);
         sysmon::start();
         quit::install();
         Config {

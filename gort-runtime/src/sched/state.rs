@@ -25,7 +25,7 @@ use crate::time::Timers;
 use std::iter;
 use std::ptr::{self, NonNull};
 
-/// Most threads the runtime starts: Go's number.
+/// Most threads the runtime starts, unless the program says otherwise: Go's number.
 const MAX_THREADS: u32 = 10_000;
 
 /// An M for a P.
@@ -95,6 +95,8 @@ pub(crate) struct Shared {
     pub(crate) held: Held,
     /// Threads that exist, or are being started.
     pub(crate) threads: u32,
+    /// More of them end the process.
+    pub(crate) max_threads: u32,
     /// Ps that passed to another M because a goroutine kept the one they were with.
     pub(crate) handoffs: u64,
 }
@@ -120,6 +122,7 @@ global! {
             starved: GQueue::new(),
             held: Held::new(),
             threads: 0,
+            max_threads: MAX_THREADS,
             handoffs: 0,
         }),
         runqsize: AtomicU32::new(0),
@@ -362,11 +365,12 @@ impl Shared {
     /// Chooses an M that the caller starts a thread for.
     fn pick_without_thread(&mut self) -> PickedM {
         self.threads += 1;
-        if self.threads > MAX_THREADS {
-            fatal(
-                "more than 10000 threads are needed: too many goroutines block their threads \
+        if self.threads > self.max_threads {
+            fatal(&format!(
+                "more than {} threads are needed: too many goroutines block their threads \
                  at the same time; bound them, for example with a buffered channel",
-            );
+                self.max_threads
+            ));
         }
         // SAFETY: null or an M that `thread_ended` got as a reference; Ms live for ever.
         match unsafe { self.mfree.as_ref() } {
@@ -381,7 +385,8 @@ impl Shared {
     /// Chooses an M that the caller starts a thread for, without a P, as long as fewer than
     /// `wanted` are idle and there are not too many threads.
     pub(crate) fn pick_spare(&mut self, wanted: u32) -> Option<PickedM> {
-        (self.nmidle < wanted && self.threads < MAX_THREADS / 2).then(|| self.pick_without_thread())
+        (self.nmidle < wanted && self.threads < self.max_threads / 2)
+            .then(|| self.pick_without_thread())
     }
 
     /// The thread of `m` has ended, or could not be started: the next one that is started may have it.

@@ -440,6 +440,11 @@ impl<T> Hchan<T> {
         first
     }
 
+    /// Whether it is closed, or one side is gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// The last receiver is gone: closes the channel and drops what is buffered, whatever panics.
     pub(crate) fn close_and_drain(&self) {
         self.close();

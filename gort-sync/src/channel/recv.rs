@@ -243,6 +243,83 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// Receives a value, waiting for one, and then what else is there, up to `limit` values in all. They are
+    /// appended to `into`, in the order in which they were sent; the answer is how many they are. tokio's
+    /// `recv_many`.
+    ///
+    /// Only a closed and drained channel gives 0, and then `into` is as it was; and a `limit` of 0, which never waits.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::prelude::*;
+    ///
+    /// let (tx, rx) = bounded(8);
+    /// for n in 1..=5 {
+    ///     tx.send(n)?;
+    /// }
+    /// let mut batch = Vec::new();
+    /// assert_eq!(rx.recv_many(&mut batch, 3), 3);
+    /// assert_eq!(rx.recv_many(&mut batch, 100), 2); // Does not wait for a hundred.
+    /// assert_eq!(batch, [1, 2, 3, 4, 5]);
+    /// tx.close();
+    /// assert_eq!(rx.recv_many(&mut batch, 100), 0);
+    /// # Ok::<(), SendError<i32>>(())
+    /// ```
+    #[track_caller]
+    pub fn recv_many(&self, into: &mut Vec<T>, limit: usize) -> usize {
+        if limit == 0 {
+            return 0;
+        }
+        let Ok(first) = self.recv() else { return 0 };
+        into.push(first);
+        let mut n = 1;
+        while n < limit
+            && let Ok(value) = self.try_recv()
+        {
+            into.push(value);
+            n += 1;
+        }
+        n
+    }
+
+    /// Closes the channel for all its handles: those who wait to send get their values back, and later sends
+    /// fail; what is in the buffer can still be received. So a receiver stops without a loss: what was sent is received,
+    /// or given back to who sent it. tokio's `close`; Go has none.
+    ///
+    /// Answers false if the channel had been closed before, by either side, or has lost its senders. A channel that a clock
+    /// or a context sends into cannot be closed: false.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::prelude::*;
+    ///
+    /// let (tx, rx) = bounded(2);
+    /// tx.send(1)?;
+    /// assert!(rx.close());
+    /// assert_eq!(tx.send(2), Err(SendError(2)));
+    /// assert!(rx.is_closed() && tx.is_closed());
+    /// assert_eq!(rx.recv(), Ok(1));
+    /// assert_eq!(rx.recv(), Err(RecvError));
+    /// # Ok::<(), SendError<i32>>(())
+    /// ```
+    pub fn close(&self) -> bool {
+        match &self.flavor {
+            Flavor::Chan(share) => share.chan().close(),
+            Flavor::At(_) | Flavor::Timer(_) | Flavor::Done(_) | Flavor::Never => false,
+        }
+    }
+
+    /// Whether nothing will be sent any more: the channel was closed, by either side, or has no senders. There may still be
+    /// values to receive. (A context's channel: whether the context is done.)
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        match &self.flavor {
+            Flavor::Chan(share) => share.chan().is_closed(),
+            Flavor::Done(event) => event.how().is_some(),
+            Flavor::At(_) | Flavor::Timer(_) | Flavor::Never => false,
+        }
+    }
+
     /// Whether the buffer is empty; true for a rendezvous and for a timer channel.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -124,9 +124,10 @@ impl<T> Sender<T> {
     }
 
     /// Closes the channel for all its senders: parked and later sends fail, receivers
-    /// drain what is buffered and then see the end. Go's `close`.
+    /// drain what is buffered and then see the end. Go's `close`. A receiver can do the same:
+    /// [`Receiver::close`](super::Receiver::close).
     ///
-    /// Answers false if the channel had been closed before. (Go panics.)
+    /// Answers false if the channel had been closed before, by either side. (Go panics.)
     ///
     /// ```
     /// use gort::prelude::*;
@@ -139,6 +140,24 @@ impl<T> Sender<T> {
     /// ```
     pub fn close(&self) -> bool {
         self.chan().close()
+    }
+
+    /// Whether sends fail for good: the channel was closed, by either side, or has no receivers.
+    ///
+    /// ```
+    /// use gort::prelude::*;
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// let another = rx.clone();
+    /// drop(rx);
+    /// assert!(!tx.is_closed(), "there is another receiver");
+    /// drop(another);
+    /// assert!(tx.is_closed());
+    /// # tx.try_send(1).unwrap_err();
+    /// ```
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.chan().is_closed()
     }
 
     /// Whether the buffer is empty; true for a rendezvous channel.

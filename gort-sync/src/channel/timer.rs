@@ -45,6 +45,8 @@ pub(crate) enum Repeat {
     Once,
     /// The first multiple of this period that is not over yet. Go's tickers.
     OnGrid(Nanos),
+    /// Each multiple of this period, also those that are over.
+    Each(Nanos),
     /// The next after this period; if that is over, one period from now. crossbeam's `tick`.
     Afresh(Nanos),
 }
@@ -58,6 +60,7 @@ impl Repeat {
                 let period = period.max(1);
                 period.saturating_mul(late / period + 1)
             }
+            Self::Each(period) => period.max(1),
             Self::Afresh(period) if late < period => period,
             Self::Afresh(period) => return moment(Duration::from_nanos(period)),
         };

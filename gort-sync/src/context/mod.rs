@@ -14,7 +14,7 @@ mod values;
 
 pub use func::AfterFunc;
 
-use crate::channel::{How, Receiver, RecvError};
+use crate::channel::{How, Receiver, RecvError, RecvTimeoutError};
 use crate::select::{ChanRecvArm, Selectable};
 use node::Node;
 use std::error::Error;
@@ -236,6 +236,30 @@ impl Context {
     #[must_use]
     pub fn done(&self) -> &Receiver<()> {
         self.node.as_ref().map_or(&NEVER, |node| node.done())
+    }
+
+    /// Sleeps for `d`, or until the context is done, whichever is first. In Go, a select over `ctx.Done()` and
+    /// `time.After(d)`.
+    ///
+    /// # Errors
+    /// Why the context is done, if it is; also if `d` is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::context::{Context, ContextError};
+    /// use std::time::Duration;
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// assert_eq!(ctx.sleep(Duration::from_millis(1)), Ok(()));
+    /// cancel.cancel();
+    /// assert_eq!(ctx.sleep(Duration::MAX), Err(ContextError::Canceled));
+    /// ```
+    #[track_caller]
+    pub fn sleep(&self, d: Duration) -> Result<(), ContextError> {
+        match self.done().recv_timeout(d) {
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            _ => self.err().map_or(Ok(()), Err),
+        }
     }
 
     /// Why the context is done; `None` while it is not. Does not change once it is `Some`. Go's

@@ -2,19 +2,20 @@
 //!
 //! - `word/mutex.rs`: the protocol: what the word's bits mean and why no wake-up is lost.
 //! - `wait.rs`: waiting, waking and handing over.
+//! - `mapped.rs`: holding the lock for a part of the value.
 //! - `request.rs`: the lock as an arm of a select.
 
+mod mapped;
 mod request;
 mod wait;
 
+pub use mapped::MappedMutexGuard;
 pub use request::{LockArm, LockRequest};
+pub(crate) use wait::RawMutex;
 
 use crate::error::{Timeout, WouldBlock};
 use crate::prim::const_unless_loom;
-use crate::waitlock::WaitLock;
-use crate::waitqueue::WaitQueue;
-use crate::word::mutex::Word;
-use gort_runtime::{Nanos, WaitReason, deadline_after};
+use gort_runtime::{WaitReason, deadline_after};
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -41,8 +42,7 @@ use std::time::Duration;
 /// assert_eq!(*count.lock(), 10);
 /// ```
 pub struct Mutex<T: ?Sized> {
-    word: Word,
-    queue: WaitLock<WaitQueue>,
+    raw: RawMutex,
     data: UnsafeCell<T>,
 }
 
@@ -80,8 +80,7 @@ impl<T> Mutex<T> {
         /// An unlocked mutex around `value`.
         pub fn new(value: T) -> Self {
             Self {
-                word: Word::new(),
-                queue: WaitLock::new(WaitQueue::new()),
+                raw: RawMutex::new(),
                 data: UnsafeCell::new(value),
             }
         }
@@ -113,22 +112,10 @@ impl<T: ?Sized> Mutex<T> {
     /// [`lock`](Self::lock) on behalf of `site`.
     #[inline]
     pub(crate) fn lock_at(&self, site: &'static Location<'static>) -> MutexGuard<'_, T> {
-        if !self.word.lock_idle() {
-            self.wait(None, WaitReason::MutexLock, site);
+        if !self.raw.word.lock_idle() {
+            self.raw.wait(None, WaitReason::MutexLock, site);
         }
         self.guard()
-    }
-
-    /// Locks on behalf of another lock, for which reports give `reason`. Waits until `deadline` at most, if there is
-    /// one; `None`: it has come.
-    #[inline]
-    pub(crate) fn lock_until(
-        &self,
-        deadline: Option<Nanos>,
-        reason: WaitReason,
-        site: &'static Location<'static>,
-    ) -> Option<MutexGuard<'_, T>> {
-        (self.word.lock_idle() || self.wait(deadline, reason, site)).then(|| self.guard())
     }
 
     /// Locks if nobody holds the lock. Go's `TryLock`.
@@ -148,7 +135,7 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[inline]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, WouldBlock> {
-        if self.word.try_lock(false) {
+        if self.raw.word.try_lock(false) {
             return Ok(self.guard());
         }
         Err(WouldBlock)
@@ -172,13 +159,8 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_, T>, Timeout> {
-        if self.word.lock_idle()
-            || self.wait(
-                Some(deadline_after(timeout)),
-                WaitReason::MutexLock,
-                Location::caller(),
-            )
-        {
+        let (deadline, site) = (deadline_after(timeout), Location::caller());
+        if self.raw.word.lock_idle() || self.raw.wait(Some(deadline), WaitReason::MutexLock, site) {
             return Ok(self.guard());
         }
         Err(Timeout)
@@ -255,10 +237,7 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let left = self.mutex.word.unlock();
-        if left != 0 {
-            self.mutex.unlocked(left);
-        }
+        self.mutex.raw.unlock();
     }
 }
 

@@ -81,11 +81,11 @@ impl<T: ?Sized> fmt::Debug for LockArm<'_, T> {
 // passes by without looking at the queue.
 unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
     fn lock(&self) -> Option<&RawLock> {
-        Some(self.mutex.queue.raw())
+        Some(self.mutex.raw.queue.raw())
     }
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
-        let locked = self.mutex.word.lock_or_announce(false);
+        let locked = self.mutex.raw.word.lock_or_announce(false);
         self.locked.set(locked);
         locked
     }
@@ -94,18 +94,18 @@ unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
         self.sg.enter(waiter, STARVING, word, case);
         // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in place with
         // its word until `dequeue`. The reference is used here only.
-        unsafe { self.mutex.queue.held().push_back(&self.sg) };
+        unsafe { self.mutex.raw.queue.held().push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
         // SAFETY: caller's clause: the lock is held, until we return, and the reference is the only one in
         // use. The record is in this queue, where `enqueue` has put it, or in none.
         let queue = unsafe {
-            let queue = self.mutex.queue.held();
+            let queue = self.mutex.raw.queue.held();
             queue.remove(&self.sg);
             queue
         };
-        self.mutex.one_left(queue);
+        self.mutex.raw.one_left(queue);
     }
 }
 

@@ -19,10 +19,10 @@
 //! Who competes owes the queue a look, as whoever was woken does (`WOKEN`): it may not leave, by an unwind
 //! either, before it has locked or announced that it waits. So it has asked for leave to wait before.
 
-use super::Mutex;
+use crate::prim::const_unless_loom;
 use crate::spin::{pause, rounds};
 use crate::sudog::Sudog;
-use crate::waitlock::{End, Wait, Waited};
+use crate::waitlock::{End, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Won};
 use crate::word::mutex::{Duty, Word};
 use gort_runtime::{Current, MayWait, Nanos, WaitReason, go_on_exiting, now};
@@ -35,11 +35,37 @@ const STARVING_NS: u64 = 1_000_000;
 /// In a record's `elem`: this waiter is to be handed the lock.
 pub(super) const STARVING: *mut () = ptr::NonNull::dangling().as_ptr();
 
-impl<T: ?Sized> Mutex<T> {
+/// A mutex without what it is around.
+#[derive(Debug)]
+pub(crate) struct RawMutex {
+    pub(crate) word: Word,
+    pub(super) queue: WaitLock<WaitQueue>,
+}
+
+impl RawMutex {
+    const_unless_loom! {
+        /// Unlocked.
+        pub(crate) fn new() -> Self {
+            Self {
+                word: Word::new(),
+                queue: WaitLock::new(WaitQueue::new()),
+            }
+        }
+    }
+
+    /// By whoever has locked, once.
+    #[inline]
+    pub(crate) fn unlock(&self) {
+        let left = self.word.unlock();
+        if left != 0 {
+            self.unlocked(left);
+        }
+    }
+
     /// Locks, waiting until `deadline` at most, if there is one. False: it has come. `reason` and `site` are what
     /// reports say of the caller meanwhile.
     #[cold]
-    pub(super) fn wait(
+    pub(crate) fn wait(
         &self,
         deadline: Option<Nanos>,
         reason: WaitReason,
@@ -119,7 +145,7 @@ impl<T: ?Sized> Mutex<T> {
 
     /// After an unlock that left this of the word.
     #[cold]
-    pub(super) fn unlocked(&self, left: u32) {
+    fn unlocked(&self, left: u32) {
         if !Word::is_duty(left) {
             return;
         }

@@ -3,6 +3,7 @@
 use super::gate::{Gate, Unwound};
 use crate::prim::const_unless_loom;
 use std::cell::UnsafeCell;
+use std::convert::Infallible;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
@@ -69,7 +70,8 @@ impl<T> OnceLock<T> {
     pub fn set(&self, value: T) -> Result<(), T> {
         let mut value = Some(value);
         if !self.gate.is_done() {
-            self.fill(|| value.take(), Location::caller());
+            let taken = self.fill(|| value.take().ok_or(()), Location::caller());
+            debug_assert!(taken.is_ok(), "the value is taken once");
         }
         value.map_or(Ok(()), Err)
     }
@@ -84,23 +86,60 @@ impl<T> OnceLock<T> {
     #[inline]
     pub fn get_or_init(&self, f: impl FnOnce() -> T) -> &T {
         if !self.gate.is_done() {
-            self.fill(|| Some(f()), Location::caller());
+            match self.fill(|| Ok::<T, Infallible>(f()), Location::caller()) {
+                Ok(()) => {}
+                Err(never) => match never {},
+            }
         }
+        self.made()
+    }
+
+    /// As [`get_or_init`](Self::get_or_init), with an `f` that may fail. std's, which is not stable there yet.
+    ///
+    /// # Errors
+    /// That of `f`. Then there is still no value: if others wait for it, one of them calls its own `f`, and so does the next caller.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::sync::OnceLock;
+    ///
+    /// static PORT: OnceLock<u16> = OnceLock::new();
+    /// assert!(PORT.get_or_try_init(|| "eighty".parse()).is_err());
+    /// assert_eq!(PORT.get_or_try_init(|| "80".parse())?, &80);
+    /// assert_eq!(PORT.get(), Some(&80));
+    /// # Ok::<(), std::num::ParseIntError>(())
+    /// ```
+    #[track_caller]
+    pub fn get_or_try_init<E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        if !self.gate.is_done() {
+            self.fill(f, Location::caller())?;
+        }
+        Ok(self.made())
+    }
+
+    fn made(&self) -> &T {
         match self.get() {
             Some(value) => value,
             None => unreachable!("the gate is done only with a value"),
         }
     }
 
+    /// After `Ok` the gate is done.
     #[cold]
-    fn fill(&self, make: impl FnOnce() -> Option<T>, site: &'static Location<'static>) {
+    fn fill<E>(
+        &self,
+        make: impl FnOnce() -> Result<T, E>,
+        site: &'static Location<'static>,
+    ) -> Result<(), E> {
         if let Some(turn) = self.gate.enter(Unwound::Again, site) {
-            let value = make();
+            // Without a value the turn ends, and others have theirs.
+            let value = make()?;
             // SAFETY: it is our turn: nobody else touches the value until the gate is done. It
             // was `None`, so nothing is dropped.
-            unsafe { *self.value.get() = value };
+            unsafe { *self.value.get() = Some(value) };
             turn.done();
         }
+        Ok(())
     }
 
     /// The value, if there is one.

@@ -6,9 +6,10 @@
 //! std's is.
 
 use super::RwLock;
+use super::mapped::{MappedRwLockReadGuard, MappedRwLockWriteGuard};
 use super::wait::RawRwLock;
-use crate::mutex::MutexGuard;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
@@ -53,8 +54,6 @@ impl<T: ?Sized> RefUnwindSafe for RwLockReadGuard<'_, T> {}
 #[must_use = "the lock is released as soon as the guard is dropped"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
-    /// Given back when the writer has left (`drop`): fields go last.
-    _turn: MutexGuard<'a, ()>,
 }
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
@@ -67,13 +66,79 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
             raw: &lock.raw,
         }
     }
+
+    /// Shares the lock for the part of the value that `f` picks. Called as `RwLockReadGuard::map(guard, f)`. If `f` panics the
+    /// share is given back.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::sync::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
+    ///
+    /// let pair = RwLock::new((1, String::from("one")));
+    /// let word = RwLockReadGuard::map(pair.read(), |pair| &pair.1);
+    /// let text: MappedRwLockReadGuard<'_, str> = MappedRwLockReadGuard::map(word, |word| word.as_str());
+    /// assert_eq!(&*text, "one");
+    /// ```
+    pub fn map<U: ?Sized, F>(this: Self, f: F) -> MappedRwLockReadGuard<'a, U>
+    where
+        F: FnOnce(&T) -> &U,
+    {
+        let data = NonNull::from(f(&this));
+        let raw = ManuallyDrop::new(this).raw;
+        // SAFETY: we are a reader that is inside, and give that up to the new guard; the data was borrowed through ours.
+        unsafe { MappedRwLockReadGuard::new(data, raw) }
+    }
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    /// For a caller that has got in as a writer, in its `turn`.
+    /// For a caller that has got in as a writer.
     #[inline]
-    pub(super) fn new(lock: &'a RwLock<T>, turn: MutexGuard<'a, ()>) -> Self {
-        Self { lock, _turn: turn }
+    pub(super) fn new(lock: &'a RwLock<T>) -> Self {
+        Self { lock }
+    }
+
+    /// Goes on as a reader, without letting a writer in between. Called as `RwLockWriteGuard::downgrade(guard)`. The
+    /// readers that wait get in at once. If a writer waits it is its turn next, and those that come later wait behind it.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::sync::{RwLock, RwLockWriteGuard};
+    ///
+    /// let lock = RwLock::new(1);
+    /// let mut writer = lock.write();
+    /// *writer += 1;
+    /// let reader = RwLockWriteGuard::downgrade(writer);
+    /// assert_eq!((*reader, *lock.read()), (2, 2));
+    /// assert!(lock.try_write().is_err());
+    /// ```
+    pub fn downgrade(this: Self) -> RwLockReadGuard<'a, T> {
+        let lock = ManuallyDrop::new(this).lock;
+        lock.raw.downgrade();
+        RwLockReadGuard::new(lock)
+    }
+
+    /// Holds the lock for the part of the value that `f` picks. Called as `RwLockWriteGuard::map(guard, f)`. If `f` panics
+    /// the lock is released.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::sync::{MappedRwLockWriteGuard, RwLock, RwLockWriteGuard};
+    ///
+    /// let pair = RwLock::new((1, String::from("one")));
+    /// let word = RwLockWriteGuard::map(pair.write(), |pair| &mut pair.1);
+    /// let mut text: MappedRwLockWriteGuard<'_, str> = MappedRwLockWriteGuard::map(word, |word| word);
+    /// text.make_ascii_uppercase();
+    /// drop(text);
+    /// assert_eq!(pair.read().1, "ONE");
+    /// ```
+    pub fn map<U: ?Sized, F>(mut this: Self, f: F) -> MappedRwLockWriteGuard<'a, U>
+    where
+        F: FnOnce(&mut T) -> &mut U,
+    {
+        let data = NonNull::from(f(&mut this));
+        let lock = ManuallyDrop::new(this).lock;
+        // SAFETY: we are the writer that is inside, and give that up to the new guard; the data was borrowed through ours.
+        unsafe { MappedRwLockWriteGuard::new(data, &lock.raw) }
     }
 }
 
@@ -109,18 +174,14 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if self.raw.word.read_unlock() {
-            self.raw.last_reader_left();
-        }
+        self.raw.read_unlock();
     }
 }
 
 impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if !self.lock.raw.word.write_unlock() {
-            self.lock.raw.write_unlock_slow();
-        }
+        self.lock.raw.write_unlock();
     }
 }
 

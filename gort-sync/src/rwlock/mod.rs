@@ -1,19 +1,20 @@
 //! `RwLock`: many readers or one writer. Go's `sync.RWMutex` as a lock around data.
 //!
-//! - Writers take turns by a mutex; only whose turn it is shows itself to readers (as in Go).
-//! - `word/rwlock.rs`: the protocol of readers and that writer: what the word's bits mean and why no wake-up is lost.
+//! - `word/rwlock.rs`: the protocol of readers and of the writer whose turn it is: what the word's bits mean and why no
+//!   wake-up is lost.
 //! - `wait.rs`: waiting, and letting in.
-//! - `guard.rs`: what readers and writers hold.
+//! - `guard.rs`: what readers and writers hold; `mapped.rs`: for a part of the value.
 
 mod guard;
+mod mapped;
 mod wait;
 
 pub use guard::{RwLockReadGuard, RwLockWriteGuard};
+pub use mapped::{MappedRwLockReadGuard, MappedRwLockWriteGuard};
 
 use crate::error::{Timeout, WouldBlock};
-use crate::mutex::Mutex;
 use crate::prim::const_unless_loom;
-use gort_runtime::{Nanos, WaitReason, deadline_after};
+use gort_runtime::deadline_after;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -46,8 +47,6 @@ use wait::{Access, RawRwLock};
 /// }
 /// ```
 pub struct RwLock<T: ?Sized> {
-    /// Held by the one writer that is inside, or waits for readers to leave.
-    turn: Mutex<()>,
     raw: RawRwLock,
     data: UnsafeCell<T>,
 }
@@ -65,7 +64,6 @@ impl<T> RwLock<T> {
         /// A lock around `value` with nobody inside.
         pub fn new(value: T) -> Self {
             Self {
-                turn: Mutex::new(()),
                 raw: RawRwLock::new(),
                 data: UnsafeCell::new(value),
             }
@@ -101,10 +99,8 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        match self.write_until(None, Location::caller()) {
-            Some(guard) => guard,
-            None => unreachable!("a wait without a limit has ended without the lock"),
-        }
+        self.raw.write(None, Location::caller());
+        RwLockWriteGuard::new(self)
     }
 
     /// Locks for reading if no writer is inside or waits. Go's `TryRLock`.
@@ -137,9 +133,8 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     #[inline]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, WouldBlock> {
-        let turn = self.turn.try_lock()?;
-        if self.raw.word.try_write() {
-            return Ok(RwLockWriteGuard::new(self, turn));
+        if self.raw.try_write() {
+            return Ok(RwLockWriteGuard::new(self));
         }
         Err(WouldBlock)
     }
@@ -179,22 +174,13 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     #[track_caller]
     pub fn write_timeout(&self, timeout: Duration) -> Result<RwLockWriteGuard<'_, T>, Timeout> {
-        self.write_until(Some(deadline_after(timeout)), Location::caller())
-            .ok_or(Timeout)
-    }
-
-    /// Locks for writing, waiting until `deadline` at most, if there is one. `None`: it has come.
-    #[inline]
-    fn write_until(
-        &self,
-        deadline: Option<Nanos>,
-        site: &'static Location<'static>,
-    ) -> Option<RwLockWriteGuard<'_, T>> {
-        let turn = self
-            .turn
-            .lock_until(deadline, WaitReason::RwLockWrite, site)?;
-        let inside = self.raw.word.try_write() || self.raw.wait(Access::Write, deadline, site);
-        inside.then(|| RwLockWriteGuard::new(self, turn))
+        if self
+            .raw
+            .write(Some(deadline_after(timeout)), Location::caller())
+        {
+            return Ok(RwLockWriteGuard::new(self));
+        }
+        Err(Timeout)
     }
 
     /// The value; nobody else can have the lock.

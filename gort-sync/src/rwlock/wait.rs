@@ -13,11 +13,11 @@
 //! writer waits, no reader waits either.
 //!
 //! # Why there is one writer
-//! Others wait for their turn (`RwLock::turn`) where readers do not see them. Were they in a queue here, one of them
-//! would be waiting nearly always where many goroutines read and some write: then each reader waits for each of
-//! its sections, and the crowd never gets smaller. A mutex lets those go first who run already, so several sections
-//! pass between two writers. Cost: two more atomic operations for a writer. Go does the same. (`map_rwlock` on 2 Ps:
-//! 127 ns with a queue of writers, 54 without; on 1 P both 31.)
+//! Others wait for their turn, a mutex ([`RawRwLock::turn`]), where readers do not see them. Were they in a queue here,
+//! one of them would be waiting nearly always where many goroutines read and some write: then each reader waits for
+//! each of its sections, and the crowd never gets smaller. A mutex lets those go first who run already, so several
+//! sections pass between two writers. Cost: two more atomic operations for a writer. Go does the same. (`map_rwlock`
+//! on 2 Ps: 127 ns with a queue of writers, 54 without; on 1 P both 31.)
 //!
 //! # Waiters that may leave
 //! As in `mutex/wait.rs`: with a deadline, who takes the record out must win its
@@ -25,12 +25,14 @@
 //! out. A record whose time is up may still be in a queue; it counts as waiting until its
 //! owner has taken it out, and then looks who may go.
 
+use crate::mutex::RawMutex;
 use crate::prim::const_unless_loom;
 use crate::spin::{pause, rounds};
 use crate::waitlock::{End, Held, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes};
 use crate::word::rwlock::{Inside, Word};
 use gort_runtime::{Current, Nanos, WaitReason, now};
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr;
 
@@ -65,10 +67,31 @@ impl Queues {
     }
 }
 
+/// The turn of a writer that is not inside: given back if it gives up, or unwinds from its wait.
+struct Turn<'a>(&'a RawMutex);
+
+impl Turn<'_> {
+    /// The writer is inside, and gives its turn back when it leaves. True.
+    #[inline]
+    fn used(self) -> bool {
+        let _ = ManuallyDrop::new(self);
+        true
+    }
+}
+
+impl Drop for Turn<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.unlock();
+    }
+}
+
 /// A readers-writer lock without what it is around.
 #[derive(Debug)]
 pub(super) struct RawRwLock {
     pub(super) word: Word,
+    /// Held by the writer that is inside, or waits for readers to leave.
+    turn: RawMutex,
     queues: WaitLock<Queues>,
 }
 
@@ -78,9 +101,31 @@ impl RawRwLock {
         pub(super) fn new() -> Self {
             Self {
                 word: Word::new(),
+                turn: RawMutex::new(),
                 queues: WaitLock::new(Queues::new()),
             }
         }
+    }
+
+    /// Gets in as a writer, waiting until `deadline` at most, if there is one. False: it has come.
+    #[inline]
+    pub(super) fn write(&self, deadline: Option<Nanos>, site: &'static Location<'static>) -> bool {
+        let reason = WaitReason::RwLockWrite;
+        if !(self.turn.word.lock_idle() || self.turn.wait(deadline, reason, site)) {
+            return false;
+        }
+        let turn = Turn(&self.turn);
+        (self.word.try_write() || self.wait(Access::Write, deadline, site)) && turn.used()
+    }
+
+    /// Gets in as a writer, if nobody is inside, waits or knocks.
+    #[inline]
+    pub(super) fn try_write(&self) -> bool {
+        if !self.turn.word.try_lock(false) {
+            return false;
+        }
+        let turn = Turn(&self.turn);
+        self.word.try_write() && turn.used()
     }
 
     /// Gets in as a reader that has knocked.
@@ -141,7 +186,7 @@ impl RawRwLock {
 
     /// The last of those who are counted as readers has left, and seen that somebody waits.
     #[cold]
-    pub(super) fn last_reader_left(&self) {
+    fn last_reader_left(&self) {
         self.let_in(self.queues.lock());
     }
 
@@ -162,11 +207,48 @@ impl RawRwLock {
 
     /// The writer that is inside leaves, and somebody waits or knocks.
     #[cold]
-    pub(super) fn write_unlock_slow(&self) {
+    fn write_unlock_slow(&self) {
         let woken = Wakes::new();
         let mut queues = self.queues.lock();
         self.word.writer_to_readers(queues.readers.take_all(&woken));
         self.finish(queues, &woken);
+    }
+
+    /// The writer that is inside becomes a reader, and somebody waits or knocks: the readers that wait get in as well, and
+    /// a writer, if one waits, next.
+    #[cold]
+    fn downgrade_slow(&self) {
+        let woken = Wakes::new();
+        let mut queues = self.queues.lock();
+        let readers = queues.readers.take_all(&woken);
+        self.word.writer_to_readers(readers + 1);
+        self.finish(queues, &woken);
+    }
+
+    /// By a reader that is inside, once.
+    #[inline]
+    pub(super) fn read_unlock(&self) {
+        if self.word.read_unlock() {
+            self.last_reader_left();
+        }
+    }
+
+    /// By the writer that is inside, once.
+    #[inline]
+    pub(super) fn write_unlock(&self) {
+        if !self.word.write_unlock() {
+            self.write_unlock_slow();
+        }
+        self.turn.unlock();
+    }
+
+    /// By the writer that is inside: it is a reader from then on.
+    #[inline]
+    pub(super) fn downgrade(&self) {
+        if !self.word.downgrade() {
+            self.downgrade_slow();
+        }
+        self.turn.unlock();
     }
 
     /// After others were let in: has the word tell whether somebody still waits, and wakes.

@@ -215,6 +215,22 @@ impl Semaphore {
         );
     }
 
+    /// Takes away up to `n` of the permits that are there, for good, and says how many. Permits that are out stay good; those who
+    /// wait stay in their order, but who asks for more than there are left holds up nobody. tokio's `forget_permits`.
+    ///
+    /// ```
+    /// use gort::sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(3);
+    /// let permit = semaphore.acquire(2);
+    /// assert_eq!(semaphore.forget_permits(5), 1);
+    /// drop(permit);
+    /// assert_eq!(semaphore.available_permits(), 2);
+    /// ```
+    pub fn forget_permits(&self, n: usize) -> usize {
+        self.sema().take_away(n)
+    }
+
     /// Closes the semaphore: whoever waits, or comes later, is refused. Permits that are out
     /// stay good.
     ///

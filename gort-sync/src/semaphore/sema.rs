@@ -251,6 +251,19 @@ impl Sema {
         fits
     }
 
+    /// Takes away up to `n` of the permits that are there, and says how many.
+    pub(super) fn take_away(&self, n: usize) -> usize {
+        let mut state = self.state.lock();
+        let word = self.freeze();
+        let n = n.min(permits(word));
+        // Frozen, so it is ours to change (invariant 1).
+        self.word.store(word - n * ONE, Release);
+        state.total -= n;
+        // The first in the queue may now ask for more than there is, and hold up nobody.
+        self.serve_and_wake(state, 0);
+        n
+    }
+
     /// Nobody gets a permit any more; who waits is refused.
     pub(super) fn close(&self) {
         let woken = Wakes::new();

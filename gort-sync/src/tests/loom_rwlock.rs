@@ -16,10 +16,11 @@
 //! | a reader that leaves, or who has knocked, has no duty | `a_reader_among_writers_is_forgotten`, `a_newcomer_..` |
 //! | who gives up lets nobody in, or the word does not say who was | `readers_stay_behind_a_writer_that_gave_up` |
 //! | the same where the time was up before the wait | none: it has announced itself, so whoever leaves has the duty |
+//! | `downgrade` does not look at `QUEUED`, or counts one reader less; `Release` in it | `who_stays_as_a_reader_..` |
 //! | `Wakes` does not link its waiters, or leaves the last one's `next` | `one_of_a_crowd_is_forgotten` |
 
 use super::{Data, explore, explore_crowd};
-use crate::rwlock::RwLock;
+use crate::rwlock::{RwLock, RwLockWriteGuard};
 use loom::sync::Notify;
 use loom::thread;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ enum How {
     WriteLimited,
     TryRead,
     TryWrite,
+    /// Writes, and stays as a reader.
+    Downgrade,
 }
 
 /// Gets in, reads or writes, leaves. Says how much it has written.
@@ -46,6 +49,14 @@ fn visit(lock: &RwLock<Data>, how: How) -> u32 {
     };
     if let Some(data) = reader {
         data.get();
+    }
+    if how == How::Downgrade {
+        let writer = lock.write();
+        writer.add_one();
+        let written = writer.get();
+        let reader = RwLockWriteGuard::downgrade(writer);
+        assert_eq!(reader.get(), written, "nobody writes in between");
+        return 1;
     }
     let writer = match how {
         How::Write => Some(lock.write()),
@@ -147,6 +158,16 @@ fn who_tries_is_inside_beside_a_writer() {
 #[test]
 fn who_only_tries_takes_a_turn_along() {
     all_visit(&[How::TryWrite, How::TryRead, How::Write]);
+}
+
+#[test]
+fn who_stays_as_a_reader_lets_a_writer_in() {
+    all_visit(&[How::Write, How::Read, How::Downgrade]);
+}
+
+#[test]
+fn who_stays_as_a_reader_keeps_the_lock() {
+    all_visit(&[How::Downgrade, How::WriteLimited, How::TryWrite]);
 }
 
 /// Three are let in at once, but for one whose time is up and who is still queued.

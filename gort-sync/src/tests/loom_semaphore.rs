@@ -15,6 +15,7 @@
 //! | who gives up, or an arm that loses, serves nobody; `left` wakes nobody | `a_time_out_..`, `an_arm_takes_..` |
 //! | they leave their record in the queue | `a_time_out_..`, `an_arm_that_loses` |
 //! | `close`, `add`, `forget` wake nobody | `close_wakes_all`, `more_permits`, `fewer_permits` |
+//! | `take_away` leaves the permits in the word, or `total` as it was | `semaphore_takes_away_what_is_there` |
 //! | `wake_all` wakes before it unlinks | nearly all |
 //! | `handle_gone` unlocks after giving back; its count is relaxed | `is_freed_by_who_gave_up`, … |
 //! | `give_back_slow` does not look at `ORPHANED` under the lock | all three about freeing |
@@ -405,5 +406,25 @@ fn semaphore_is_freed_by_who_gave_up() {
         drop(mine);
         giver.join().unwrap();
         unsteady.join().unwrap();
+    });
+}
+
+/// Permits are taken away while one is on its way out and back, and somebody waits for more than are left.
+#[test]
+fn semaphore_takes_away_what_is_there() {
+    explore(|| {
+        let sem = Sem::new(2);
+        let visits = {
+            let sem = Arc::clone(&sem);
+            thread::spawn(move || sem.visit(sem.acquire(2)))
+        };
+        let gone = sem.semaphore.forget_permits(1);
+        sem.semaphore.add_permits(gone);
+        visits.join().unwrap();
+        assert_eq!(sem.semaphore.available_permits(), 2);
+        assert_eq!(sem.semaphore.forget_permits(3), 2);
+        sem.semaphore.add_permits(1);
+        assert_eq!(sem.semaphore.available_permits(), 1);
+        drop(sem.acquire(1));
     });
 }

@@ -14,11 +14,17 @@
 //! | `done` leaves the waiters in the word | `is_used_again` |
 //! | `release` takes whoever is in the queue | `is_used_again` |
 //! | `release` takes one less | all |
+//! | a looker does not set `LOOKED`, or `done` does not look at it | `waitgroup_lookers_are_woken` |
+//! | `done` leaves `LOOKED` in the word and does not release | the same |
+//! | `Acquire` of the loads in `look` | the same |
 
 use super::{Data, explore, explore_all, explore_large};
+use crate::select::macro_support::recv;
+use crate::select::{Order, Wait, select};
 use crate::waitgroup::WaitGroup;
 use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A thread that does its work, and says so.
 fn works(group: &WaitGroup, work: &Arc<Data>) -> JoinHandle<()> {
@@ -144,5 +150,62 @@ fn waitgroup_is_dropped_by_who_waited() {
         drop(group);
         worker.join().unwrap();
         other.join().unwrap();
+    });
+}
+
+/// Those who may leave, one for a limited time and one in a select, beside one who waits: nobody is left behind, and each
+/// sees the work.
+#[test]
+fn waitgroup_lookers_are_woken() {
+    explore(|| {
+        let (group, work) = (WaitGroup::new(), Arc::new(Data::new()));
+        group.add(1);
+        let worker = works(&group, &work);
+        let waiter = waits(&group, &work);
+        {
+            let mut arm = recv(&group);
+            assert_eq!(select([arm.enter()], Wait::Block, Order::Biased), Some(0));
+            arm.take();
+        }
+        assert_eq!(work.get(), 1);
+        worker.join().unwrap();
+        assert_eq!(waiter.join().unwrap(), 1);
+    });
+}
+
+/// A wait whose time is up, or not, against the last `done`.
+#[test]
+fn waitgroup_looker_may_leave() {
+    explore_all(|| {
+        let (group, work) = (WaitGroup::new(), Arc::new(Data::new()));
+        group.add(1);
+        let worker = works(&group, &work);
+        if group.wait_timeout(Duration::ZERO) {
+            assert_eq!(work.get(), 1);
+        }
+        worker.join().unwrap();
+        assert!(group.wait_timeout(Duration::ZERO));
+    });
+}
+
+/// The group's next use, while somebody may look for the first: it ends with either, and the second is not missed.
+#[test]
+fn waitgroup_looker_meets_the_next_use() {
+    explore_large(|| {
+        let (group, work) = (WaitGroup::new(), Arc::new(Data::new()));
+        group.add(1);
+        let looker = {
+            let group = group.clone();
+            thread::spawn(move || {
+                let mut arm = recv(&group);
+                assert_eq!(select([arm.enter()], Wait::Block, Order::Biased), Some(0));
+                arm.take();
+            })
+        };
+        group.done();
+        group.add(1);
+        let second = works(&group, &work);
+        second.join().unwrap();
+        looker.join().unwrap();
     });
 }

@@ -30,6 +30,7 @@ mod loom_barrier;
 mod loom_chan;
 mod loom_condvar;
 mod loom_done;
+mod loom_lookout;
 mod loom_mutex;
 mod loom_once;
 mod loom_ring;

@@ -7,6 +7,6 @@ mod ticker;
 mod timeout;
 mod timer;
 
-pub use ticker::{Ticker, tick};
+pub use ticker::{Missed, Ticker, TickerBuilder, tick};
 pub use timeout::{Elapsed, timeout};
 pub use timer::{Timer, after_func};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Delivers the time at regular intervals, until it is stopped. Go's `time.Ticker`.
 ///
 /// A receiver that is too slow misses ticks: it finds the first that it has not taken,
-/// and then the next that is still to come. Several receivers share the ticks. In `select!` a
+/// and then the next that is still to come; or what [`builder`](Ticker::builder) was told ([`Missed`]). Several receivers share the ticks. In `select!` a
 /// ticker stands for its channel: `<-ticker => …`. As with a [`Timer`](super::Timer), nothing
 /// runs on behalf of a ticker that nobody waits for.
 ///
@@ -29,6 +29,103 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Ticker {
     receiver: Receiver<Instant>,
+    missed: Missed,
+}
+
+/// What a ticker does about the ticks that nobody took in time. tokio's `MissedTickBehavior`.
+///
+/// A tick is late if a whole interval has gone by since it was due.
+///
+/// ```
+/// use gort::time::{Missed, Ticker};
+/// use std::thread;
+/// use std::time::Duration;
+///
+/// let ms = Duration::from_millis;
+/// let ticker = Ticker::builder(ms(2)).missed(Missed::Burst).start();
+/// thread::sleep(ms(7));
+/// let first = ticker.recv()?;
+/// assert_eq!(ticker.recv()?, first + ms(2)); // Both were due.
+/// # Ok::<(), gort::channel::RecvError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Missed {
+    /// The late tick is delivered, those after it that were due are not, and the next is the next multiple of the interval. Go's
+    /// way.
+    #[default]
+    Skip,
+    /// The interval begins anew when the late tick is read: the next is a whole interval after that.
+    Delay,
+    /// Every tick is delivered, each with the time at which it was due; those that were missed at once.
+    Burst,
+}
+
+impl Missed {
+    fn repeat(self, d: Duration) -> Repeat {
+        let period = period_of(d);
+        match self {
+            Self::Skip => Repeat::OnGrid(period),
+            Self::Delay => Repeat::Afresh(period),
+            Self::Burst => Repeat::Each(period),
+        }
+    }
+}
+
+/// How a [`Ticker`] is to tick: [`Ticker::builder`].
+///
+/// ```
+/// use gort::time::{Ticker, TickerBuilder};
+/// use std::time::Duration;
+///
+/// let hourly: TickerBuilder = Ticker::builder(Duration::from_secs(3600)).first_now();
+/// let ticker = hourly.start();
+/// ticker.recv()?; // At once.
+/// assert!(ticker.try_recv().is_err());
+/// # Ok::<(), gort::channel::RecvError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use = "nothing ticks before `start`"]
+pub struct TickerBuilder {
+    interval: Duration,
+    missed: Missed,
+    first_now: bool,
+}
+
+impl TickerBuilder {
+    /// What to do about ticks that are missed; [`Missed::Skip`] unless this is called.
+    pub fn missed(mut self, missed: Missed) -> Self {
+        self.missed = missed;
+        self
+    }
+
+    /// The first tick is due at the start, not an interval after it.
+    pub fn first_now(mut self) -> Self {
+        self.first_now = true;
+        self
+    }
+
+    /// The ticker, whose time begins now.
+    ///
+    /// # Panics
+    /// "non-positive interval for NewTicker", Go's words, if the interval is 0.
+    #[must_use]
+    #[track_caller]
+    pub fn start(self) -> Ticker {
+        assert!(
+            !self.interval.is_zero(),
+            "non-positive interval for NewTicker"
+        );
+        let first = if self.first_now {
+            Duration::ZERO
+        } else {
+            self.interval
+        };
+        let chan = TimerChan::new(first, self.missed.repeat(self.interval));
+        Ticker {
+            receiver: Receiver::timer(chan),
+            missed: self.missed,
+        }
+    }
 }
 
 impl UnwindSafe for Ticker {}
@@ -42,14 +139,34 @@ impl Ticker {
     #[must_use]
     #[track_caller]
     pub fn new(d: Duration) -> Self {
-        assert!(!d.is_zero(), "non-positive interval for NewTicker");
-        Self { receiver: ticks(d) }
+        Self::builder(d).start()
+    }
+
+    /// A ticker with an interval of `d` whose first tick, or whose dealing with missed ones, is to be another than
+    /// [`new`](Self::new)'s. An interval of 0 panics in [`start`](TickerBuilder::start).
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::time::{Missed, Ticker};
+    /// use std::time::Duration;
+    ///
+    /// let ticker = Ticker::builder(Duration::from_millis(1)).missed(Missed::Delay).first_now().start();
+    /// let first = ticker.recv()?;
+    /// assert!(ticker.recv()? >= first + Duration::from_millis(1));
+    /// # Ok::<(), gort::channel::RecvError>(())
+    /// ```
+    pub fn builder(d: Duration) -> TickerBuilder {
+        TickerBuilder {
+            interval: d,
+            missed: Missed::Skip,
+            first_now: false,
+        }
     }
 
     fn chan(&self) -> &TimerChan {
         match self.receiver.source() {
             Source::Timer(chan) => chan,
-            _ => unreachable!("made by `ticks`"),
+            _ => unreachable!("made by `start`"),
         }
     }
 
@@ -82,7 +199,7 @@ impl Ticker {
     #[track_caller]
     pub fn reset(&self, d: Duration) {
         assert!(!d.is_zero(), "non-positive interval for Ticker.Reset");
-        self.chan().reset(d, Repeat::OnGrid(period_of(d)));
+        self.chan().reset(d, self.missed.repeat(d));
     }
 
     /// The channel that the ticks come from. Go's field `C`.
@@ -128,11 +245,7 @@ pub fn tick(d: Duration) -> Receiver<Instant> {
     if d.is_zero() {
         return never();
     }
-    ticks(d)
-}
-
-fn ticks(d: Duration) -> Receiver<Instant> {
-    Receiver::timer(TimerChan::new(d, Repeat::OnGrid(period_of(d))))
+    Receiver::timer(TimerChan::new(d, Missed::Skip.repeat(d)))
 }
 
 impl fmt::Debug for Ticker {

@@ -1,5 +1,7 @@
 //! `WaitGroup`: wait until a number of goroutines are done. Go's `sync.WaitGroup`.
 //!
+//! - `go.rs`: goroutines that a group counts; `arm.rs`: waiting for a group in a select, or for a limited time.
+//!
 //! One word: the counter in the upper half, the number of waiters in the lower. The `done`
 //! that brings the counter to 0 takes all waiters off the word by the same step. They are now due:
 //! it takes the lock, takes as many from the head of the queue, and wakes them.
@@ -10,13 +12,23 @@
 //! are not yet due are behind all that are. If two such `done`s get the lock in the other order,
 //! each wakes some of the other's, who are all due.
 //!
+//! # Those who may leave
+//! A wait with a limit, or in a select, is not counted in the word: it could not be taken off it again. It waits in a queue of its
+//! own, sets `LOOKED` in the word, and looks again when it is woken (`lookout.rs`). The `done` that brings the
+//! counter to 0 takes the flag off by the same step, then wakes all of that queue, also those who came for the next use: they
+//! look, set the flag anew and go on waiting. If the group is used again before somebody has looked, he waits for that use as well.
+//!
 //! # Ordering
 //! A waiter registers by a compare-and-swap that fails if the counter has become 0, and
 //! does so under the lock, which it holds until it is parked. So `done` sees the waiter
-//! in the word, and having got the lock, finds it in the queue.
+//! in the word, and having got the lock, finds it in the queue. So it is with `LOOKED`, which is set under the lock by a
+//! compare-and-swap that fails if the counter has changed.
 
+mod arm;
 #[cfg(not(loom))]
 mod go;
+
+pub use arm::CountLook;
 
 use crate::prim::{
     Arc, AtomicU64,
@@ -56,18 +68,28 @@ pub struct WaitGroup {
 
 struct Inner {
     word: AtomicU64,
-    waiters: WaitLock<WaitQueue>,
+    queues: WaitLock<GroupQueues>,
+}
+
+/// What the lock protects.
+pub(crate) struct GroupQueues {
+    /// Those whom the word counts.
+    waiters: WaitQueue,
+    /// Those who may leave.
+    lookers: WaitQueue,
 }
 
 const ONE: u64 = 1 << 32;
 const WAITER: u64 = 1;
+/// In the word's lower half: somebody may be among the `lookers`.
+const LOOKED: u64 = 1 << 31;
 
 fn count(word: u64) -> u64 {
     word / ONE
 }
 
 fn waiting(word: u64) -> u64 {
-    word % ONE
+    word % LOOKED
 }
 
 impl WaitGroup {
@@ -77,7 +99,10 @@ impl WaitGroup {
         Self {
             inner: Arc::new(Inner {
                 word: AtomicU64::new(0),
-                waiters: WaitLock::new(WaitQueue::new()),
+                queues: WaitLock::new(GroupQueues {
+                    waiters: WaitQueue::new(),
+                    lookers: WaitQueue::new(),
+                }),
             }),
         }
     }
@@ -137,8 +162,8 @@ impl WaitGroup {
                 Err(now) => before = now,
             }
         }
-        if count(before) == 1 && waiting(before) != 0 {
-            self.inner.release(waiting(before));
+        if count(before) == 1 && before != ONE {
+            self.inner.release(before);
         }
     }
 
@@ -155,7 +180,7 @@ impl WaitGroup {
             reason: WaitReason::WaitGroupWait,
             site: Location::caller(),
         };
-        let waiters = inner.waiters.lock();
+        let queues = inner.queues.lock();
         let mut word = inner.word.load(Acquire);
         loop {
             if count(word) == 0 {
@@ -169,22 +194,30 @@ impl WaitGroup {
                 Err(now) => word = now,
             }
         }
-        waiters.wait(wait, |waiters| waiters, End::Back, ptr::null_mut());
+        queues.wait(
+            wait,
+            |queues| &mut queues.waiters,
+            End::Back,
+            ptr::null_mut(),
+        );
     }
 }
 
 impl Inner {
-    /// So many waiters have become due.
+    /// The waiters that `word` counts have become due, and those who may leave are to look.
     #[cold]
-    fn release(&self, due: u64) {
+    fn release(&self, word: u64) {
         let woken = Wakes::new();
         {
-            let mut waiters = self.waiters.lock();
-            for _ in 0..due {
-                let Some(won) = waiters.dequeue() else {
+            let mut queues = self.queues.lock();
+            for _ in 0..waiting(word) {
+                let Some(won) = queues.waiters.dequeue() else {
                     unreachable!("who is registered has entered the queue")
                 };
                 woken.push(won);
+            }
+            if word & LOOKED != 0 {
+                queues.lookers.take_all(&woken);
             }
         }
         woken.wake_all();

@@ -6,8 +6,8 @@
 //! | `QUEUED` | somebody may be in one of the queues: newcomers must join |
 //! | the rest | how many readers are inside or have *knocked*, in units of `READER` |
 //!
-//! There are two queues, of readers and of writers, under one lock. Writers take turns (`rwlock/mod.rs`): at most one
-//! calls the functions of writers at a time, so it is inside, or waits, or neither.
+//! There are two queues, of readers and of writers, under one lock. Writers take turns (`rwlock/wait.rs`): one at a time
+//! calls the functions of writers, so it is inside, or waits, or neither.
 //!
 //! A reader adds itself first and then looks at what the word was, as in Go: an addition is a
 //! fifth cheaper than a load and a compare-and-swap (`rwmutex_read`). If it finds `WRITER` or
@@ -151,6 +151,14 @@ impl Word {
         self.0.compare_exchange(WRITER, 0, Release, Relaxed).is_ok()
     }
 
+    /// The writer becomes a reader, unless somebody waits or knocks (false): then it is still a writer, and
+    /// must see to them.
+    #[inline]
+    #[must_use]
+    pub(crate) fn downgrade(&self) -> bool {
+        (self.0.compare_exchange(WRITER, READER, Release, Relaxed)).is_ok()
+    }
+
     /// Under the queues' lock: who is inside; those who knock count as readers. While the
     /// caller has that lock and somebody is queued, nobody gets in.
     pub(crate) fn inside(&self) -> Inside {
@@ -164,7 +172,7 @@ impl Word {
         }
     }
 
-    /// Under the queues' lock, the writer that is inside leaves: `readers` are let in.
+    /// Under the queues' lock, the writer that is inside leaves, or becomes one of them: `readers` are let in.
     pub(crate) fn writer_to_readers(&self, readers: u64) {
         // WRITER is set, so it is a subtraction that borrows nothing.
         self.0

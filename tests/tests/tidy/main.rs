@@ -64,7 +64,7 @@ const GONE: [(&str, &str); 1] = [(
 )];
 
 /// Names that stand for several types of one crate which other modules can name: crate, name, and why.
-const COMMON_NAMES: [(&str, &str, &str); 5] = [
+const COMMON_NAMES: [(&str, &str, &str); 8] = [
     (
         "gort-runtime",
         "Options",
@@ -74,6 +74,21 @@ const COMMON_NAMES: [(&str, &str, &str); 5] = [
         "gort-sync",
         "Operand",
         "what `select!` sees as one; what a `Select` has in its set",
+    ),
+    (
+        "gort-sync",
+        "Receiver",
+        "each kind of channel's, called by its module, as tokio's",
+    ),
+    (
+        "gort-sync",
+        "RecvError",
+        "a channel's; `broadcast`'s, called by its module, as tokio's",
+    ),
+    (
+        "gort-sync",
+        "Sender",
+        "each kind of channel's, called by its module, as tokio's",
     ),
     (
         "gort-sync",

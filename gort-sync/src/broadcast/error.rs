@@ -1,0 +1,34 @@
+//! Why there is no value.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why [`Receiver::recv`](super::Receiver::recv) gives no value.
+///
+/// ```
+/// use gort::sync::broadcast::{self, RecvError};
+///
+/// let (tx, rx) = broadcast::channel::<i32>(1);
+/// drop(tx);
+/// assert_eq!(rx.recv(), Err(RecvError::Closed));
+/// assert_eq!(RecvError::Lagged(2).to_string(), "too slow: 2 values were lost");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecvError {
+    /// So many values were dropped before this receiver got them. It stays subscribed, and goes on with the oldest that is
+    /// kept.
+    Lagged(u64),
+    /// It has got all, and all senders are gone.
+    Closed,
+}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lagged(n) => write!(f, "too slow: {n} values were lost"),
+            Self::Closed => f.write_str("all senders are gone"),
+        }
+    }
+}
+
+impl Error for RecvError {}

@@ -1,0 +1,209 @@
+//! `broadcast`: every receiver gets every value, unless it is too slow. tokio's `sync::broadcast`.
+//!
+//! - `kept.rs`: the values that are kept, and who has yet to get them: the protocol.
+//! - `error.rs`: why there is no value.
+
+mod error;
+mod kept;
+
+pub use error::RecvError;
+pub use kept::{Got, NextLook};
+
+use crate::channel::SendError;
+use crate::lookout::{LookArm, wait_for};
+use crate::prim::{Arc, AtomicU64};
+use crate::select::Selectable;
+use kept::Shared;
+use std::fmt;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+
+/// A channel each of whose receivers gets a clone of every value sent since it has subscribed. It keeps the last `cap` values
+/// for those who have not got them; who is later than that loses some, and is told how many. tokio's
+/// `broadcast::channel`, but the capacity is exact.
+///
+/// # Panics
+/// If `cap` is 0.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+/// use gort::sync::broadcast;
+///
+/// let (tx, rx) = broadcast::channel(16);
+/// let (one, other) = (tx.subscribe(), rx);
+/// let counts = [one, other].map(|rx| go! {
+///     let mut sum = 0;
+///     while let Ok(n) = rx.recv() {
+///         sum += n;
+///     }
+///     sum
+/// });
+/// for n in 1..=3 {
+///     assert_eq!(tx.send(n), Ok(2));
+/// }
+/// drop(tx);
+/// assert_eq!(counts.map(|handle| handle.join().unwrap()), [6, 6]);
+/// ```
+#[must_use]
+pub fn channel<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
+    assert!(cap != 0, "broadcast channel of capacity 0");
+    let shared = Arc::new(Shared::new(cap));
+    let receiver = Receiver {
+        shared: Arc::clone(&shared),
+        next: AtomicU64::new(0),
+    };
+    (Sender { shared }, receiver)
+}
+
+/// Sends to all receivers of a [`channel`]. Clones share it; when the last one is gone receivers get what is kept for
+/// them, and then [`RecvError::Closed`].
+pub struct Sender<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> UnwindSafe for Sender<T> {}
+impl<T> RefUnwindSafe for Sender<T> {}
+
+impl<T> Sender<T> {
+    /// Sends `value` to all receivers that there are, and says how many that is. Never waits: if the channel is full the oldest
+    /// value is dropped, which those lose who have not got it yet.
+    ///
+    /// # Errors
+    /// If there are no receivers; the error carries the value. It works again after a [`subscribe`](Self::subscribe).
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::channel::SendError;
+    /// use gort::sync::broadcast;
+    ///
+    /// let (tx, rx) = broadcast::channel(1);
+    /// assert_eq!(tx.send("to one"), Ok(1));
+    /// drop(rx);
+    /// assert_eq!(tx.send("to nobody"), Err(SendError("to nobody")));
+    /// ```
+    pub fn send(&self, value: T) -> Result<usize, SendError<T>> {
+        self.shared.send(value).map_err(SendError)
+    }
+
+    /// One more receiver, which gets what is sent from now on.
+    ///
+    /// ```
+    /// use gort::sync::broadcast;
+    ///
+    /// let (tx, early) = broadcast::channel(2);
+    /// tx.send(1)?;
+    /// let late = tx.subscribe();
+    /// tx.send(2)?;
+    /// assert_eq!((early.recv(), early.recv()), (Ok(1), Ok(2)));
+    /// assert_eq!(late.recv(), Ok(2));
+    /// # Ok::<(), gort::channel::SendError<i32>>(())
+    /// ```
+    #[must_use]
+    pub fn subscribe(&self) -> Receiver<T> {
+        Receiver {
+            next: AtomicU64::new(self.shared.one_more_receiver()),
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.shared.one_more_sender();
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.shared.sender_gone();
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sender { .. }")
+    }
+}
+
+/// Receives all values of a [`channel`], in one order for all receivers: by [`recv`](Self::recv), or by `<-rx` in `select!`,
+/// which gives the same.
+///
+/// A value that two clone at once is shared between threads, so that sending receivers to other goroutines needs
+/// `T: Sync`.
+pub struct Receiver<T> {
+    shared: Arc<Shared<T>>,
+    /// Which value it gets next. Changed under the channel's lock; it publishes nothing.
+    next: AtomicU64,
+}
+
+impl<T> UnwindSafe for Receiver<T> {}
+impl<T> RefUnwindSafe for Receiver<T> {}
+
+impl<T: Clone> Receiver<T> {
+    /// Gets the next value, waiting for it. If `T::clone` panics that value is lost for this receiver, and no other.
+    ///
+    /// # Errors
+    /// [`Lagged`](RecvError::Lagged) if values were dropped that this receiver has not got: how many; after that it goes on with the
+    /// oldest that is kept. [`Closed`](RecvError::Closed) if it has got all, and all senders are gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::sync::broadcast::{self, RecvError};
+    ///
+    /// let (tx, rx) = broadcast::channel(2);
+    /// for n in 1..=5 {
+    ///     tx.send(n)?;
+    /// }
+    /// drop(tx);
+    /// assert_eq!(rx.recv(), Err(RecvError::Lagged(3)));
+    /// assert_eq!((rx.recv(), rx.recv()), (Ok(4), Ok(5)));
+    /// assert_eq!(rx.recv(), Err(RecvError::Closed));
+    /// # Ok::<(), gort::channel::SendError<i32>>(())
+    /// ```
+    #[track_caller]
+    pub fn recv(&self) -> Result<T, RecvError> {
+        let got = wait_for(&self.look(), None, Location::caller());
+        got.unwrap_or(Err(RecvError::Closed)).map(Got::cloned)
+    }
+}
+
+impl<T> Receiver<T> {
+    fn look(&self) -> NextLook<'_, T> {
+        NextLook::new(&self.shared, &self.next)
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.shared.receiver_gone(&self.next);
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receiver { .. }")
+    }
+}
+
+impl<T: Clone> Selectable for Receiver<T> {
+    type Output = Result<T, RecvError>;
+    type Arm<'a>
+        = LookArm<NextLook<'a, T>, Result<Got<T>, RecvError>>
+    where
+        Self: 'a;
+
+    fn arm(&self) -> Self::Arm<'_> {
+        LookArm::new(self.look())
+    }
+
+    fn take<'a>(arm: &mut Self::Arm<'a>) -> Result<T, RecvError>
+    where
+        Self: 'a,
+    {
+        let got = arm.seen().unwrap_or(Err(RecvError::Closed));
+        got.map(Got::cloned)
+    }
+}

@@ -1,0 +1,252 @@
+//! `oneshot`: a channel for one value. tokio's `sync::oneshot`.
+//!
+//! All of it is under one lock ([`WaitLock`]), and waiting for it is `lookout.rs`'s.
+//!
+//! # Invariants
+//! 1. It begins `Open`. The sender's last act turns that into `Sent`, or into `Ended` if it goes without; if the receiver has
+//!    `Left`, it changes nothing.
+//! 2. `Sent` has the value; the receive that takes it out leaves `Ended`.
+//! 3. `Left` is set by the receiver's end only, which takes the value with it; so a value that `send` said was sent is dropped
+//!    by the receiver's side, and never in `send`.
+//! 4. Nobody waits unless it is `Open`.
+//!
+//! # Why a send and the receiver's end do not lose the value
+//! Both happen under the lock. The send first: the receiver's end finds the value, and drops it, without the
+//! lock. The end first: the send finds `Left`, and gives the value back.
+
+use crate::channel::{RecvError, SendError};
+use crate::lookout::{LookArm, Lookout, wait_for};
+use crate::prim::Arc;
+use crate::select::Selectable;
+use crate::waitlock::WaitLock;
+use crate::waitqueue::{WaitQueue, Wakes};
+use gort_runtime::WaitReason;
+use std::fmt;
+use std::mem;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+
+/// A channel for one value: sending never waits. tokio's `oneshot::channel`; in Go, `make(chan T, 1)`.
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+/// use gort::sync::oneshot;
+///
+/// let (tx, rx) = oneshot::channel();
+/// go! { tx.send("done").unwrap() };
+/// assert_eq!(rx.recv(), Ok("done"));
+/// ```
+#[must_use]
+pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(OneshotShared {
+        place: WaitLock::new(Oneshot {
+            progress: Progress::Open,
+            waiters: WaitQueue::new(),
+        }),
+    });
+    let sender = Sender {
+        shared: Some(Arc::clone(&shared)),
+    };
+    (sender, Receiver { shared })
+}
+
+/// How far it has come.
+enum Progress<T> {
+    /// Nothing has been sent.
+    Open,
+    Sent(T),
+    /// No value will come: it was received, or the sender has gone without.
+    Ended,
+    /// The receiver has gone.
+    Left,
+}
+
+/// What the lock protects.
+pub(crate) struct Oneshot<T> {
+    progress: Progress<T>,
+    waiters: WaitQueue,
+}
+
+struct OneshotShared<T> {
+    place: WaitLock<Oneshot<T>>,
+}
+
+impl<T> OneshotShared<T> {
+    /// The sender's last word, if nobody has had one before; gives back what was not wanted.
+    fn end(&self, with: Progress<T>) -> Result<(), Progress<T>> {
+        let wakes = Wakes::new();
+        let mut inside = self.place.lock();
+        if !matches!(inside.progress, Progress::Open) {
+            return Err(with);
+        }
+        inside.progress = with;
+        inside.waiters.take_all(&wakes);
+        drop(inside);
+        wakes.wake_all();
+        Ok(())
+    }
+}
+
+/// Sends the one value, or goes without.
+///
+/// Dropping it, also by a panic or `goexit`, wakes the receiver with an error.
+///
+/// ```
+/// use gort::channel::RecvError;
+/// use gort::sync::oneshot;
+///
+/// let (tx, rx) = oneshot::channel::<i32>();
+/// drop(tx);
+/// assert_eq!(rx.recv(), Err(RecvError));
+/// ```
+pub struct Sender<T> {
+    /// `None`: it has sent.
+    shared: Option<Arc<OneshotShared<T>>>,
+}
+
+impl<T> UnwindSafe for Sender<T> {}
+impl<T> RefUnwindSafe for Sender<T> {}
+
+impl<T> Sender<T> {
+    /// Sends `value`: never waits, whether or not somebody receives already.
+    ///
+    /// # Errors
+    /// If the receiver has gone; the error carries the value. After `Ok` it is the receiver's, also to drop.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::channel::SendError;
+    /// use gort::sync::oneshot;
+    ///
+    /// let (tx, rx) = oneshot::channel();
+    /// drop(rx);
+    /// assert_eq!(tx.send(1), Err(SendError(1)));
+    /// ```
+    pub fn send(mut self, value: T) -> Result<(), SendError<T>> {
+        let Some(shared) = self.shared.take() else {
+            unreachable!("`send` takes the sender")
+        };
+        match shared.end(Progress::Sent(value)) {
+            Err(Progress::Sent(value)) => Err(SendError(value)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            // If the receiver has gone there is nobody to tell.
+            drop(shared.end(Progress::Ended));
+        }
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sender { .. }")
+    }
+}
+
+/// Receives the one value: by [`recv`](Self::recv), or `<-rx` in `select!`.
+///
+/// An arm takes the receiver by reference, so that it may lose and be asked again. Once the value has been received
+/// the arm is ready with [`RecvError`].
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::sync::oneshot;
+///
+/// let (tx, rx) = oneshot::channel();
+/// let early = select! { v = <-rx => v.ok(), default => None };
+/// assert_eq!(early, None);
+/// tx.send(1).unwrap();
+/// assert_eq!(select! { v = <-rx => v }, Ok(1));
+/// assert_eq!(select! { v = <-rx => v }, Err(RecvError));
+/// ```
+pub struct Receiver<T> {
+    shared: Arc<OneshotShared<T>>,
+}
+
+impl<T> UnwindSafe for Receiver<T> {}
+impl<T> RefUnwindSafe for Receiver<T> {}
+
+impl<T> Receiver<T> {
+    /// Receives the value, waiting for it.
+    ///
+    /// # Errors
+    /// If the sender has gone without sending, or the value was received by a `select!`.
+    #[track_caller]
+    pub fn recv(self) -> Result<T, RecvError> {
+        let seen = wait_for(&OneshotLook(&self.shared), None, Location::caller());
+        seen.unwrap_or(Err(RecvError))
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let left = mem::replace(&mut self.shared.place.lock().progress, Progress::Left);
+        // The lock is free: the value's destructor is the user's.
+        drop(left);
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receiver { .. }")
+    }
+}
+
+/// Looks for the value.
+pub struct OneshotLook<'a, T>(&'a OneshotShared<T>);
+
+impl<T> fmt::Debug for OneshotLook<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OneshotLook { .. }")
+    }
+}
+
+impl<T> Lookout for OneshotLook<'_, T> {
+    type Inside = Oneshot<T>;
+    type Seen = Result<T, RecvError>;
+
+    const REASON: WaitReason = WaitReason::ChanReceive;
+
+    fn place(&self) -> &WaitLock<Oneshot<T>> {
+        &self.0.place
+    }
+
+    fn queue(inside: &mut Oneshot<T>) -> &mut WaitQueue {
+        &mut inside.waiters
+    }
+
+    fn look(&self, inside: &mut Oneshot<T>) -> Option<Result<T, RecvError>> {
+        match mem::replace(&mut inside.progress, Progress::Ended) {
+            Progress::Sent(value) => Some(Ok(value)),
+            Progress::Open => {
+                inside.progress = Progress::Open;
+                None
+            }
+            Progress::Ended | Progress::Left => Some(Err(RecvError)),
+        }
+    }
+}
+
+impl<T> Selectable for Receiver<T> {
+    type Output = Result<T, RecvError>;
+    type Arm<'a>
+        = LookArm<OneshotLook<'a, T>, Result<T, RecvError>>
+    where
+        Self: 'a;
+
+    fn arm(&self) -> Self::Arm<'_> {
+        LookArm::new(OneshotLook(&self.shared))
+    }
+
+    fn take<'a>(arm: &mut Self::Arm<'a>) -> Result<T, RecvError>
+    where
+        Self: 'a,
+    {
+        arm.seen().unwrap_or(Err(RecvError))
+    }
+}
