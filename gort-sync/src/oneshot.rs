@@ -1,6 +1,6 @@
 //! `oneshot`: a channel for one value. tokio's `sync::oneshot`.
 //!
-//! All of it is under one lock ([`WaitLock`]), and waiting for it is `lookout.rs`'s.
+//! All of it is under one lock (`waitlock.rs`), and waiting for it is `lookout.rs`'s.
 //!
 //! # Invariants
 //! 1. It begins `Open`. The sender's last act turns that into `Sent`, or into `Ended` if it goes without; if the receiver has
@@ -176,6 +176,15 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// If the sender has gone without sending, or the value was received by a `select!`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gort::sync::oneshot;
+    ///
+    /// let (tx, rx) = oneshot::channel();
+    /// tx.send(1).unwrap();
+    /// assert_eq!(rx.recv(), Ok(1));
+    /// ```
     #[track_caller]
     pub fn recv(self) -> Result<T, RecvError> {
         let seen = wait_for(&OneshotLook(&self.shared), None, Location::caller());

@@ -57,6 +57,15 @@ pub fn channel<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
 
 /// Sends to all receivers of a [`channel`]. Clones share it; when the last one is gone receivers get what is kept for
 /// them, and then [`RecvError::Closed`].
+///
+/// ```
+/// use gort::sync::broadcast;
+///
+/// let (tx, rx) = broadcast::channel(1);
+/// let another: broadcast::Sender<i32> = tx.clone();
+/// assert_eq!(another.send(1), Ok(1));
+/// assert_eq!(rx.recv(), Ok(1));
+/// ```
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }
@@ -133,6 +142,18 @@ impl<T> fmt::Debug for Sender<T> {
 ///
 /// A value that two clone at once is shared between threads, so that sending receivers to other goroutines needs
 /// `T: Sync`.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::sync::broadcast;
+///
+/// let (tx, rx) = broadcast::channel(1);
+/// tx.send(1).unwrap();
+/// select! {
+///     n = <-rx => assert_eq!(n, Ok(1)),
+///     default => unreachable!(),
+/// }
+/// ```
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
     /// Which value it gets next. Changed under the channel's lock; it publishes nothing.

@@ -126,7 +126,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     ///
     /// let pair = RwLock::new((1, String::from("one")));
     /// let word = RwLockWriteGuard::map(pair.write(), |pair| &mut pair.1);
-    /// let mut text: MappedRwLockWriteGuard<'_, str> = MappedRwLockWriteGuard::map(word, |word| word);
+    /// let mut text: MappedRwLockWriteGuard<'_, str> = MappedRwLockWriteGuard::map(word, |word| word.as_mut_str());
     /// text.make_ascii_uppercase();
     /// drop(text);
     /// assert_eq!(pair.read().1, "ONE");

@@ -74,11 +74,11 @@ impl Missed {
 /// How a [`Ticker`] is to tick: [`Ticker::builder`].
 ///
 /// ```
-/// use gort::time::{Ticker, TickerBuilder};
+/// use gort::time::{Missed, Ticker, TickerBuilder};
 /// use std::time::Duration;
 ///
 /// let hourly: TickerBuilder = Ticker::builder(Duration::from_secs(3600)).first_now();
-/// let ticker = hourly.start();
+/// let ticker = hourly.missed(Missed::Delay).start();
 /// ticker.recv()?; // At once.
 /// assert!(ticker.try_recv().is_err());
 /// # Ok::<(), gort::channel::RecvError>(())

@@ -51,6 +51,15 @@ pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
 }
 
 /// Sets the value of a [`channel`]. Clones share it; when the last one is gone, [`Receiver::changed`] fails.
+///
+/// ```
+/// use gort::sync::watch;
+///
+/// let (tx, rx) = watch::channel(1);
+/// let another: watch::Sender<i32> = tx.clone();
+/// another.send(2);
+/// assert_eq!((*tx.borrow(), *rx.borrow()), (2, 2));
+/// ```
 pub struct Sender<T> {
     watched: Arc<Watched<T>>,
 }
