@@ -7,9 +7,10 @@
 //! api/      builder start procs                what a program sets · start-up, on first use · more, fewer Ps
 //! api/      handle joinerror scope goroutine   starting goroutines and waiting for their ends · those in a scope
 //! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
-//! api/      testrun thread_locals              a test's goroutine · whose thread-locals goroutines have
+//! api/      testrun thread_locals signals      a test's goroutine · whose thread-locals goroutines have · who hands out signals
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
+//! signal/   catch mask start waits             catching signals · that were blocked · or ignored · who waits for one
 //! life/     newproc goexit join ending timed   starts · ends · waiting for one: alone, in a select · starts at a time
 //! wait/     park ready waiter maywait          waiting · submitting from anywhere · who waits, as a word · and may
 //! wait/     sleep iowait threadparker          for a time · for sockets · plain threads
@@ -34,6 +35,7 @@
 //! base/     lock lockrank note barrier         what blocks a thread · fences
 //! base/     config stackkind debug shown throw prim  settings · pointers to look at · ways to fail · atomics, or loom's
 //! os/ arch/                                    the kernel · the processor
+//! os/       signals                            what happens to signals
 //! ```
 //!
 //! [gort]: https://docs.rs/gort
@@ -57,6 +59,8 @@ mod record;
 #[cfg(not(loom))]
 mod report;
 mod sched;
+#[cfg(not(loom))]
+mod signal;
 #[cfg_attr(loom, path = "stack/loom.rs")]
 mod stack;
 mod time;
@@ -77,6 +81,7 @@ pub use {
     api::lock_thread::{OsThreadLock, lock_os_thread},
     api::procs::set_max_procs,
     api::scope::{Scope, ScopedJoinHandle, scope},
+    api::signals::on_caught_signals,
     api::start::{aborts_on_panic, max_procs},
     api::system_stack::on_system_stack,
     api::testrun::TestRun,
@@ -94,6 +99,11 @@ pub use {
     report::list::{GoroutineInfo, GoroutineState, goroutines},
     report::metrics::{LatencyHistogram, Metrics, metrics},
     sched::state::num_goroutines,
+    signal::catch::{
+        catch_signal, may_release_signals, pending_signals, release_signal, unblock_signals,
+    },
+    signal::start::ignored_by_children,
+    signal::waits::WaitsForSignal,
     time::{Nanos, deadline_after, nanos_of, now},
     wait::iowait::{Direction, Interrupted, PollDesc},
     wait::maywait::MayWait,

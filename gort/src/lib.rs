@@ -97,7 +97,7 @@ pub use gort_runtime::{
     Builder, Goroutine, GoroutineId, JoinError, JoinHandle, OsThreadLock, Scope, ScopedJoinHandle,
     blocking, current, goexit, lock_os_thread, on_system_stack, recover, scope, spawn, yield_now,
 };
-pub use gort_sync::{JoinSet, context};
+pub use gort_sync::{JoinSet, context, signal};
 
 #[doc(hidden)]
 pub mod __macro {

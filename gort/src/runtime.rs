@@ -5,7 +5,8 @@
 //! that each stack has, and `GORT_PANIC=abort` makes an uncaught panic end the process.
 //!
 //! SIGQUIT (`Ctrl-\`) prints every goroutine and exits with status 2, as in Go, unless the
-//! program ignores or handles that signal when the runtime starts.
+//! program itself ignores or handles that signal when the runtime starts, or asks for it by [`signal`](crate::signal). That
+//! it was ignored when the process was started, as by a shell's `server &`, does not count.
 //!
 //! `GORT_DEBUG` takes a comma-separated list of options:
 //!

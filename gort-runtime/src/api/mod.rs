@@ -16,6 +16,8 @@ pub(crate) mod procs;
 #[cfg(not(loom))]
 pub(crate) mod scope;
 #[cfg(not(loom))]
+pub(crate) mod signals;
+#[cfg(not(loom))]
 pub(crate) mod start;
 #[cfg(not(loom))]
 pub(crate) mod system_stack;

@@ -10,6 +10,7 @@ use crate::panics::panicking;
 use crate::proc::gstatus;
 use crate::report::quit;
 use crate::sched::state::SCHED;
+use crate::signal::start as signal;
 use crate::stack;
 use std::thread;
 
@@ -65,6 +66,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         gstatus::allow_observers(debug.backtrace);
         SCHED.shared.lock().set_procs(procs);
         sysmon::start();
+        signal::reset_ignored();
         quit::install();
         Config {
             stack: StackKind {

@@ -6,7 +6,7 @@
 //!    wired to them make up all threads of the runtime (a goroutine that computes or blocks
 //!    in foreign code keeps its M awake);
 //! 3. no timer is armed (a time that never comes arms none, `time/clock.rs`), nobody waits for
-//!    the network, the global queue is empty, and nobody is on hold (`hogs.rs`);
+//!    the network or for a signal (`signal/waits.rs`), the global queue is empty, and nobody is on hold (`hogs.rs`);
 //! 4. the process has no other thread: besides the Ms only sysmon and the plain threads that
 //!    wait in `run` for a main goroutine that has begun and not returned, or has called `goexit`.
 //!    Any other might hold a channel.
@@ -63,6 +63,7 @@ use crate::proc::tls;
 use crate::report::print::write_blocks;
 use crate::report::stack::stack_of;
 use crate::sched::state::{SCHED, Shared, num_goroutines};
+use crate::signal::waits;
 
 /// Who waits in `run` for a main goroutine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,6 +205,7 @@ pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
         || SCHED.earliest_timer() != 0
         || MOVING.load(Acquire)
         || netpoll::has_waiters()
+        || waits::has_waiters()
     {
         return Liveness::Alive;
     }
