@@ -19,6 +19,7 @@
 //! | `scheddetail=1` | with `schedtrace`: also a line for each P, thread and goroutine |
 //! | `backtrace=1` | dumps and reports show the stack of each parked goroutine; waking one costs a little more |
 //! | `guard=mprotect` | makes the guards of stacks as on kernels before Linux 6.13 |
+//! | `pidfd=off` | children are waited for as on kernels before Linux 5.4, by a thread each |
 //! | `membarrier=off` | does without that system call |
 
 pub use gort_runtime::{

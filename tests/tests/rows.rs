@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 29] = [
+const ROWS: [(&str, RangeInclusive<usize>); 30] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -39,6 +39,7 @@ const ROWS: [(&str, RangeInclusive<usize>); 29] = [
     ("TS", 1..=10),
     ("TL", 1..=13),
     ("SG", 1..=18),
+    ("PR", 1..=10),
 ];
 
 /// The sources of tests, this one excepted.

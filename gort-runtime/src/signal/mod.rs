@@ -3,7 +3,6 @@
 pub(crate) mod catch;
 pub(crate) mod mask;
 pub(crate) mod start;
-pub(crate) mod waits;
 
 /// The bit of a signal in a set.
 pub(crate) const fn bit(signal: libc::c_int) -> u64 {

@@ -38,7 +38,7 @@
 //! node's list; if it comes before `move_to` has put it there, `move_to` finds the closure gone, and removes it.
 
 use crate::channel::{DoneEvent, How, Receiver};
-use gort_runtime::{Lock, Nanos, Timed, TimedCall, WaitsForSignal, nanos_of};
+use gort_runtime::{Lock, Nanos, Timed, TimedCall, WaitsOutside, nanos_of};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::mem;
@@ -64,7 +64,7 @@ pub(super) struct Node {
     /// The next name. Only uniqueness matters: relaxed.
     next_id: AtomicU64,
     /// A signal may end it, and has not: then nobody who waits for it is in a deadlock.
-    waits_for_signal: Lock<Option<WaitsForSignal>>,
+    waits_for_signal: Lock<Option<WaitsOutside>>,
 }
 
 /// What hangs below a node that has not ended.
@@ -139,7 +139,7 @@ impl Node {
 
     /// A signal may end it.
     pub(super) fn waits_for_signal(&self) {
-        *self.waits_for_signal.lock() = Some(WaitsForSignal::new());
+        *self.waits_for_signal.lock() = Some(WaitsOutside::new());
         if self.event.how().is_some() {
             self.waits_no_more();
         }

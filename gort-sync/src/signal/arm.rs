@@ -7,7 +7,7 @@ use crate::channel::RecvError;
 use crate::select::{Arm, SelectWord, Selectable};
 use crate::sudog::Sudog;
 use crate::waitqueue::Wakes;
-use gort_runtime::{RawLock, Waiter, WaitsForSignal};
+use gort_runtime::{RawLock, Waiter, WaitsOutside};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
@@ -19,7 +19,7 @@ pub struct SignalArm<'a> {
     sg: Sudog,
     came: Cell<Came>,
     /// While it is in the queue.
-    waits: Cell<Option<WaitsForSignal>>,
+    waits: Cell<Option<WaitsOutside>>,
 }
 
 impl fmt::Debug for SignalArm<'_> {
@@ -49,7 +49,7 @@ unsafe impl Arm for SignalArm<'_> {
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        self.waits.set(Some(WaitsForSignal::new()));
+        self.waits.set(Some(WaitsOutside::new()));
         self.sg.enter(waiter, ptr::null_mut(), word, case);
         // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in place with
         // its word until `dequeue`. The reference is used here only.

@@ -47,7 +47,7 @@ pub use name::Signal;
 use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::context::{Cancel, Context};
 use crate::waitlock::{End, Wait, Waited};
-use gort_runtime::{Current, Nanos, WaitReason, WaitsForSignal, deadline_after};
+use gort_runtime::{Current, Nanos, WaitReason, WaitsOutside, deadline_after};
 use registry::{Came, REGISTRY};
 use std::fmt;
 use std::panic::Location;
@@ -267,7 +267,7 @@ impl Signals {
                 Came::Never => return Err(RecvTimeoutError::Disconnected),
                 Came::NotYet => {}
             }
-            let _waits = WaitsForSignal::new();
+            let _waits = WaitsOutside::new();
             let waited = registry.wait(wait, |registry| registry.waiters(id), end, ptr::null_mut());
             match waited {
                 Waited::Woken(_) => end = End::Front,

@@ -22,7 +22,7 @@ use crate::context::Ender;
 use crate::waitlock::WaitLock;
 use crate::waitqueue::{WaitQueue, Wakes};
 use gort_runtime::{
-    WaitsForSignal, catch_signal, may_release_signals, on_caught_signals, pending_signals,
+    WaitsOutside, catch_signal, may_release_signals, on_caught_signals, pending_signals,
     release_signal, unblock_signals,
 };
 use std::collections::BTreeMap;
@@ -223,9 +223,9 @@ pub(super) fn close_inbox(id: u64) {
 
 /// Hands out what has come: on sysmon's thread.
 fn hand_out() {
-    // Whoever is to be woken is counted until it has been (`gort-runtime`, `signal/waits.rs`): also functions that
+    // Whoever is to be woken is counted until it has been (`gort-runtime`, `wait/outside.rs`): also functions that
     // start when a context has ended.
-    let _somebody_waits = WaitsForSignal::new();
+    let _somebody_waits = WaitsOutside::new();
     let (wakes, mut ended) = (Wakes::new(), Vec::new());
     REGISTRY.lock().hand_out(&wakes, &mut ended);
     wakes.wake_all();

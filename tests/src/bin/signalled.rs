@@ -6,6 +6,7 @@
 use gort::channel::TryRecvError;
 use gort::context::Context;
 use gort::prelude::*;
+use gort::process::Command;
 use gort::signal::{Signal, ctrl_c, notify, notify_context, stop};
 use gort::time::sleep;
 use std::env;
@@ -150,6 +151,30 @@ fn deadlock() {
     let _ = rx.recv();
 }
 
+/// What a child sees of its signals: the lines of its status.
+fn status_of_child() {
+    let output = Command::new("cat").arg("/proc/self/status").output();
+    let text = String::from_utf8(output.unwrap().stdout).unwrap();
+    for line in text.lines().filter(|line| line.starts_with("Sig")) {
+        println!("{line}");
+    }
+}
+
+/// A child that is to end with this process; its number is printed.
+fn child_until_we_end() -> u32 {
+    let mut command = Command::new("sleep");
+    command.arg("1000");
+    // SAFETY: a system call.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
+    let child = command.spawn().unwrap();
+    child.id()
+}
+
 fn main() {
     let name = env::args().nth(1).unwrap_or_default();
     if name == "handled as well" {
@@ -180,6 +205,24 @@ fn main() {
         "usr1 blocked" => blocked_again(),
         "handled as well" => handled_as_well(),
         "quit for a while" => quit_is_ours_for_a_while(),
+        // Children.
+        "child's signals" => status_of_child(),
+        "child's signals, some received" => {
+            let _signals = notify(&[Signal::SIGHUP, Signal::SIGTERM, Signal::SIGUSR1]);
+            status_of_child();
+        }
+        "status although ignored" => {
+            println!(
+                "{}",
+                Command::new("sh").args(["-c", "exit 7"]).status().unwrap()
+            );
+        }
+        "ends with a child" => println!("{}", child_until_we_end()),
+        "deadlock after children" => {
+            assert!(Command::new("true").status().unwrap().success());
+            drop(Command::new("sleep").arg("0.1").spawn().unwrap());
+            deadlock();
+        }
         // Deadlocks, and what is none.
         "waits for a signal" => {
             let signals = notify(&[Signal::SIGUSR1]);
