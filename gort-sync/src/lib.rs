@@ -104,5 +104,6 @@ pub use {
 pub use {
     errgroup::ErrGroup,
     joinset::{JoinNextArm, JoinSet},
+    signal::arm::SignalArm,
     singleflight::SingleFlight,
 };

@@ -37,11 +37,10 @@
 //! - `registry.rs`: who has asked for what, what has come, who waits: the protocol.
 //! - `arm.rs`: `s = <-signals` in a select.
 
-mod arm;
+pub(crate) mod arm;
 mod name;
 mod registry;
 
-pub use arm::SignalArm;
 pub use name::Signal;
 
 use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
@@ -191,6 +190,15 @@ impl Signals {
     ///
     /// # Panics
     /// In `on_system_stack`, where nothing may wait.
+    ///
+    /// # Examples
+    /// ```standalone_crate
+    /// use gort::signal::{Signal, notify};
+    ///
+    /// let signals = notify(&[Signal::SIGUSR1]);
+    /// # unsafe { libc::kill(libc::getpid(), libc::SIGUSR1) };
+    /// assert_eq!(signals.recv(), Ok(Signal::SIGUSR1));
+    /// ```
     #[track_caller]
     pub fn recv(&self) -> Result<Signal, RecvError> {
         self.recv_until(None, Location::caller())
