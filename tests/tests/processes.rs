@@ -7,7 +7,7 @@ use gort::process::{Child, Command, Stdio};
 use gort::runtime::WaitReason;
 use gort::signal::{Signal, notify};
 use gort::time::sleep;
-use gort_tests::{claims, on_1_2_and_8_procs_with, parked};
+use gort_tests::{Ended, claims, on_1_2_and_8_procs_with, parked, run_program};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -378,7 +378,7 @@ fn plain_threads_can_do_all_of_it() {
 }
 
 /// `signalled NAME`, begun with these signals ignored and SIGUSR1 blocked.
-fn signalled(name: &str, ignored: &'static [i32]) -> std::process::Output {
+fn signalled(name: &str, ignored: &'static [i32]) -> Ended {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_signalled"));
     command.arg(name).env("GORT_MAXPROCS", "2");
     // SAFETY: these functions may be called between fork and exec; the set is ours.
@@ -396,7 +396,7 @@ fn signalled(name: &str, ignored: &'static [i32]) -> std::process::Output {
             Ok(())
         });
     }
-    command.output().unwrap()
+    run_program(&mut command, name)
 }
 
 // PR07
@@ -408,7 +408,7 @@ fn a_child_begins_as_this_process_did_and_without_blocked_signals() {
         .fold(0, |bits, signal| bits | 1u64 << (signal - 1));
     for name in ["child's signals", "child's signals, some received"] {
         let output = signalled(name, IGNORED);
-        let text = String::from_utf8(output.stdout).unwrap();
+        let text = output.stdout;
         let bits = |name: &str| {
             let line = text
                 .lines()
@@ -426,21 +426,14 @@ fn a_child_begins_as_this_process_did_and_without_blocked_signals() {
 #[test]
 fn a_program_started_with_sigchld_ignored_gets_statuses() {
     let output = signalled("status although ignored", &[libc::SIGCHLD]);
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout),
-        "exit status: 7\n",
-        "{output:?}"
-    );
+    assert_eq!(output.stdout, "exit status: 7\n", "{output:?}");
 }
 
 // PR09
 #[test]
 fn a_child_that_is_to_end_with_this_process_does() {
     let output = signalled("ends with a child", &[]);
-    let pid = String::from_utf8_lossy(&output.stdout)
-        .trim()
-        .parse()
-        .unwrap();
+    let pid = output.stdout.trim().parse().unwrap();
     // Whoever inherits it collects it, maybe late.
     wait_until(|| state_of(pid).is_none_or(|state| state == 'Z'));
 }
@@ -449,7 +442,7 @@ fn a_child_that_is_to_end_with_this_process_does() {
 fn a_deadlock_is_reported_although_children_were_started() {
     let output = signalled("deadlock after children", &[]);
     assert_eq!(output.status.code(), Some(2));
-    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stderr = output.stderr;
     assert!(
         stderr.starts_with("fatal: all goroutines are asleep - deadlock!\n"),
         "{stderr}"
