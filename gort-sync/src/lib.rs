@@ -7,6 +7,7 @@
 //! ```text
 //! errgroup singleflight                  goroutines with one outcome · one call for all who want the same
 //! joinset/   members arm                 goroutines whose results come as they end · who is in it · as an arm
+//! signal/    name registry arm            signals, and who waits for one: which there are · the protocol · as an arm
 //! context/   node func values            when to stop: the tree · functions that start then · values that go along
 //! time/      timer ticker callback       a message at a time · at regular times · a function that is called then
 //! time/      timeout                     a function that gets so much time
@@ -80,6 +81,8 @@ mod rwlock;
 pub mod select;
 mod semaphore;
 #[cfg(not(loom))]
+pub mod signal;
+#[cfg(not(loom))]
 mod singleflight;
 mod spin;
 mod sudog;
@@ -114,5 +117,6 @@ pub use {
 pub use {
     errgroup::ErrGroup,
     joinset::{JoinNextArm, JoinSet},
+    signal::arm::SignalArm,
     singleflight::SingleFlight,
 };

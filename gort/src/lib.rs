@@ -68,6 +68,8 @@
 // net/unix/ cred addr             who is at the other end · addresses as system calls take them
 // net/    systemd                 listeners that the process was started with
 // net/    handle addr context     what all sockets have in common · whatever names addresses · until a context is done
+// process/ command child           child processes: what to start · what was started
+// process/ starter begin pidfd     the thread that starts and collects them · signals · what the kernel is asked
 // runner/ panics                  what `#[gort::main]` and `#[gort::test]` call · panics of a test's goroutines
 // macros                          what `go!` and `defer!` expand to
 // guide/ · for those who come from elsewhere
@@ -81,6 +83,7 @@ pub mod guide;
 pub mod io;
 pub mod net;
 pub mod prelude;
+pub mod process;
 pub mod runtime;
 pub mod sync;
 pub mod time;
@@ -97,7 +100,7 @@ pub use gort_runtime::{
     Builder, Goroutine, GoroutineId, JoinError, JoinHandle, OsThreadLock, Scope, ScopedJoinHandle,
     blocking, current, goexit, lock_os_thread, on_system_stack, recover, scope, spawn, yield_now,
 };
-pub use gort_sync::{JoinSet, context};
+pub use gort_sync::{JoinSet, context, signal};
 
 #[doc(hidden)]
 pub mod __macro {

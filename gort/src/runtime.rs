@@ -5,7 +5,8 @@
 //! that each stack has, and `GORT_PANIC=abort` makes an uncaught panic end the process.
 //!
 //! SIGQUIT (`Ctrl-\`) prints every goroutine and exits with status 2, as in Go, unless the
-//! program ignores or handles that signal when the runtime starts.
+//! program itself ignores or handles that signal when the runtime starts, or asks for it by [`signal`](crate::signal). That
+//! it was ignored when the process was started, as by a shell's `server &`, does not count.
 //!
 //! `GORT_DEBUG` takes a comma-separated list of options:
 //!
@@ -18,6 +19,7 @@
 //! | `scheddetail=1` | with `schedtrace`: also a line for each P, thread and goroutine |
 //! | `backtrace=1` | dumps and reports show the stack of each parked goroutine; waking one costs a little more |
 //! | `guard=mprotect` | makes the guards of stacks as on kernels before Linux 6.13 |
+//! | `pidfd=off` | children are waited for as on kernels before Linux 5.4, by a thread each |
 //! | `membarrier=off` | does without that system call |
 
 pub use gort_runtime::{

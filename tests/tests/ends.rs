@@ -312,7 +312,7 @@ fn nothing_is_reported_while_a_goroutine_reads_from_another_process() {
     }
 }
 
-// DL08: gort::signal is not offered yet; a goroutine waits on its thread.
+// DL08: a goroutine waits on its thread; `signals.rs` has `gort::signal`.
 #[test]
 fn nothing_is_reported_while_a_goroutine_waits_for_a_signal() {
     for procs in [1, 2, 8] {

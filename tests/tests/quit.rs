@@ -124,15 +124,6 @@ fn the_functions_in_which_goroutines_wait_are_named_on_request() {
 }
 
 #[test]
-fn a_program_that_was_started_with_sigquit_ignored_goes_on_ignoring_it() {
-    let command = observed("sleeping-for-a-moment", 2, libc::SIG_IGN);
-    let output = quit(command, Duration::ZERO);
-    assert!(output.status.success(), "{output:?}");
-    assert_eq!(output.stdout, b"still here");
-    assert_eq!(output.stderr, b"");
-}
-
-#[test]
 fn a_handler_of_the_programs_own_keeps_its_signal() {
     let output = quit(
         observed("waiting-for-handler", 2, libc::SIG_DFL),

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 33] = [
+const ROWS: [(&str, RangeInclusive<usize>); 35] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -43,6 +43,8 @@ const ROWS: [(&str, RangeInclusive<usize>); 33] = [
     ("CC", 1..=8),
     ("WA", 1..=9),
     ("BR", 1..=8),
+    ("SG", 1..=18),
+    ("PR", 1..=10),
 ];
 
 /// The sources of tests, this one excepted.

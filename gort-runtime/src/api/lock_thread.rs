@@ -34,6 +34,12 @@ pub fn lock_os_thread() -> OsThreadLock {
     }
 }
 
+/// Whether the caller is a goroutine that is wired to its thread, and may have changed it for itself.
+#[must_use]
+pub fn is_wired() -> bool {
+    tls::getm().is_some_and(|m| m.unlike_others.get())
+}
+
 /// Keeps a goroutine on its thread; see [`lock_os_thread`].
 ///
 /// ```

@@ -12,9 +12,13 @@ pub(crate) mod joinerror;
 #[cfg(not(loom))]
 pub(crate) mod lock_thread;
 #[cfg(not(loom))]
+pub(crate) mod pidfd;
+#[cfg(not(loom))]
 pub(crate) mod procs;
 #[cfg(not(loom))]
 pub(crate) mod scope;
+#[cfg(not(loom))]
+pub(crate) mod signals;
 #[cfg(not(loom))]
 pub(crate) mod start;
 #[cfg(not(loom))]

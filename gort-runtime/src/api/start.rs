@@ -10,6 +10,7 @@ use crate::panics::panicking;
 use crate::proc::gstatus;
 use crate::report::quit;
 use crate::sched::state::SCHED;
+use crate::signal::start as signal;
 use crate::stack;
 use std::thread;
 
@@ -71,6 +72,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         shared.set_procs(procs);
         drop(shared);
         sysmon::start();
+        signal::reset_ignored();
         quit::install();
         Config {
             stack: StackKind {

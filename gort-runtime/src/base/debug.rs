@@ -25,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) mprotect_guards: bool,
     /// Do without that system call.
     pub(crate) no_membarrier: bool,
+    /// Do without descriptors of processes.
+    pub(crate) no_pidfd: bool,
     /// Goroutines have thread-locals of their own, also where the program has not asked for it.
     pub(crate) own_thread_locals: bool,
 }
@@ -78,6 +80,11 @@ const KNOWN: &[Known] = &[
         name: "membarrier",
         value: "off",
         set: |to, text| store(&mut to.no_membarrier, (text == "off").then_some(true)),
+    },
+    Known {
+        name: "pidfd",
+        value: "off",
+        set: |to, text| store(&mut to.no_pidfd, (text == "off").then_some(true)),
     },
     Known {
         name: "threadlocals",
@@ -154,7 +161,7 @@ mod tests {
     #[test]
     fn options_are_read_from_a_list() {
         let (options, complaints) = parse(
-            "schedtrace=1000, scheddetail=1,seed=7,guard=mprotect,membarrier=off,backtrace=1,migrate=always,threadlocals=own",
+            "schedtrace=1000, scheddetail=1,seed=7,guard=mprotect,membarrier=off,pidfd=off,backtrace=1,migrate=always,threadlocals=own",
         );
         assert_eq!(complaints, "");
         assert_eq!(
@@ -167,6 +174,7 @@ mod tests {
                 backtrace: true,
                 mprotect_guards: true,
                 no_membarrier: true,
+                no_pidfd: true,
                 own_thread_locals: true,
             }
         );

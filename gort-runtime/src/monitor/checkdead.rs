@@ -6,9 +6,9 @@
 //!    wired to them make up all threads of the runtime (a goroutine that computes or blocks
 //!    in foreign code keeps its M awake);
 //! 3. no timer is armed (a time that never comes arms none, `time/clock.rs`), nobody waits for
-//!    the network, the global queue is empty, and nobody is on hold (`hogs.rs`);
-//! 4. the process has no other thread: besides the Ms only sysmon and the plain threads that
-//!    wait in `run` for a main goroutine that has begun and not returned, or has called `goexit`.
+//!    the network, a signal or a helper (`wait/outside.rs`), the global queue is empty, and nobody is on hold (`hogs.rs`);
+//! 4. the process has no other thread: besides the Ms only sysmon, helper threads ([`helper_thread_runs`]), and the plain
+//!    threads that wait in `run` for a main goroutine that has begun and not returned, or has called `goexit`.
 //!    Any other might hold a channel.
 //!
 //! Conditions 2 and 3 can only become true when an M goes to sleep, so that is where they
@@ -63,6 +63,7 @@ use crate::proc::tls;
 use crate::report::print::write_blocks;
 use crate::report::stack::stack_of;
 use crate::sched::state::{SCHED, Shared, num_goroutines};
+use crate::wait::outside;
 
 /// Who waits in `run` for a main goroutine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +102,16 @@ fn waiting(caller: Caller) -> &'static AtomicU32 {
         Caller::Thread => &THREADS,
         Caller::Goroutine => &GOROUTINES,
     }
+}
+
+/// Helper threads.
+static HELPERS: AtomicU32 = AtomicU32::new(0);
+
+/// The calling thread is one of gort's own, which never ends and wakes no parked goroutine but those that are counted in
+/// `wait/outside.rs`. It is counted when it runs, so it may seem foreign for a moment, and no foreign one
+/// ever passes for it.
+pub fn helper_thread_runs() {
+    HELPERS.fetch_add(1, Relaxed);
 }
 
 /// Sysmon has goroutines in hand.
@@ -204,11 +215,13 @@ pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
         || SCHED.earliest_timer() != 0
         || MOVING.load(Acquire)
         || netpoll::has_waiters()
+        || outside::has_waiters()
     {
         return Liveness::Alive;
     }
-    // Ours: the Ms, sysmon, and the threads in `run`.
-    let ours = shared.threads as usize + 1 + in_run as usize;
+    // Ours: the Ms, sysmon, helpers, and the threads in `run`.
+    let helpers = HELPERS.load(Relaxed);
+    let ours = shared.threads as usize + 1 + helpers as usize + in_run as usize;
     let foreign = os::num_threads() != Some(ours);
     FOREIGN.store(foreign, Relaxed);
     if foreign {

@@ -34,6 +34,7 @@ use crate::sched::newm::{start_left_threads, start_spare_threads};
 use crate::sched::starved;
 use crate::sched::state::SCHED;
 use crate::sched::submit::{inject_global, queue_globally};
+use crate::signal::{catch, mask};
 use crate::{record, stack};
 use std::ptr::{self, NonNull};
 use std::thread;
@@ -90,6 +91,7 @@ struct Seen {
 }
 
 fn run() {
+    mask::begin();
     let mut seen = Vec::new();
     let mut hogs = Hogs::default();
     let mut burst = Burst::default();
@@ -194,6 +196,8 @@ fn nap(trace: &mut Schedtrace, until: u64, precisely: bool) -> bool {
         };
         let now = os::now_ns();
         quit_if_asked();
+        mask::update();
+        catch::hand_out();
         start_left_threads();
         trace.print_if_due(now);
         if woken || now >= until {

@@ -177,36 +177,6 @@ pub(crate) unsafe fn discard_pages(start: std::ptr::NonNull<u8>, len: usize) {
     }
 }
 
-/// Handles `signal` if what happens to it is still the default. System calls that it
-/// interrupts go on.
-pub(crate) fn handle_default_signal(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
-    // SAFETY: both structures are ours; zeroed ones are valid.
-    unsafe {
-        let mut present: libc::sigaction = mem::zeroed();
-        if libc::sigaction(signal, ptr::null(), &raw mut present) != 0
-            || present.sa_sigaction != libc::SIG_DFL
-        {
-            return;
-        }
-        let mut action: libc::sigaction = mem::zeroed();
-        action.sa_sigaction = handler as *const () as usize;
-        action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
-        libc::sigemptyset(&raw mut action.sa_mask);
-        libc::sigaction(signal, &raw const action, ptr::null_mut());
-    }
-}
-
-/// Calls `f` and leaves this thread's `errno` as it was: for signal handlers.
-pub(crate) fn keep_errno(f: impl FnOnce()) {
-    // SAFETY: the address is that of this thread's `errno`, which lives as long as it.
-    unsafe {
-        let errno = libc::__errno_location();
-        let before = *errno;
-        f();
-        *errno = before;
-    }
-}
-
 /// What the process may have of `resource`, if there is a limit.
 pub(crate) fn limit(resource: libc::__rlimit_resource_t) -> Option<libc::rlim_t> {
     let mut limit = libc::rlimit {

@@ -12,7 +12,7 @@
 //! - `give_back_pages(start, len)`: uncommits memory.
 //! - `write_stderr`, `abort`, `exit_now`: end of the process, callable from
 //!   anywhere, no allocation.
-//! - `handle_default_signal(signal, handler)`, `keep_errno(f)`.
+//! - `signals.rs`: actions and masks of signals, `keep_errno(f)`.
 //! - `limit(resource)`: what the process may have.
 //! - `discard_pages(start, len)`, `prefer_huge_pages(start, len)`: for memory of records.
 //! - `start_thread_on(low, len, f, arg)`, `clear_at_exit(word)`, `futex_wait_shared(word, expected)`,
@@ -28,7 +28,12 @@ mod imp;
 #[path = "linux.rs"]
 mod imp;
 
+#[cfg(all(target_os = "linux", not(loom)))]
+mod signals;
+
 #[cfg(not(target_os = "linux"))]
 compile_error!("gort runs on Linux (x86_64 and aarch64); no port to this system exists yet");
 
 pub(crate) use imp::*;
+#[cfg(all(target_os = "linux", not(loom)))]
+pub(crate) use signals::*;

@@ -5,6 +5,7 @@ use crate::panics::unwind;
 use crate::proc::m::M;
 use crate::proc::tls;
 use crate::sched::g0call::call_on_g0;
+use crate::signal::mask;
 use std::io;
 use std::thread;
 
@@ -22,7 +23,8 @@ pub(super) fn start(m: &'static M) -> io::Result<()> {
         // matter whether the goroutine is inside the runtime: most who wake an M are, but
         // `set_max_procs` is not, and may lose its P meanwhile.
         (Some(here), Some(gp)) => unsafe { call_on_g0(here, gp, false, start) },
-        _ => Ok(start()),
+        // Sysmon's mask may be another one now.
+        _ => Ok(mask::with_first_mask(start)),
     };
     let started = started.unwrap_or_else(|payload| unwind::raise(payload));
     started.map(drop)

@@ -3,7 +3,8 @@
 //! A handler for SIGSEGV and SIGBUS, on an alternate stack of each M, recognises the guard
 //! by the address, wherever in it that lies, says which goroutine overflowed, where it was spawned, how large
 //! its stack is and what to do, and aborts. Any other fault goes to the handler that was
-//! there before: std's message for plain threads, a crash reporter, or the default.
+//! there before: std's message for plain threads, a crash reporter, or the default. So does the signal if it is no fault, but
+//! somebody has sent it.
 //!
 //! In the handler nothing is allocated and no lock is waited for: `write(2)` and the stack.
 
@@ -101,9 +102,11 @@ unsafe extern "C" fn on_fault(
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    // SAFETY: caller's clause: the kernel passes a valid siginfo, with an address for these signals.
-    let addr = unsafe { (*info).si_addr() }.addr();
-    if let Some(gp) = tls::getg() {
+    // SAFETY: caller's clause: the kernel passes a valid siginfo. One of a fault has an address.
+    let (sent, addr) = unsafe { ((*info).si_code <= 0, (*info).si_addr().addr()) };
+    if let Some(gp) = tls::getg()
+        && !sent
+    {
         // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which atomics are read, the name if its lock is free,
         // and the slot, which never changes.
         let g = unsafe { gp.as_ref() };
@@ -113,6 +116,11 @@ unsafe extern "C" fn on_fault(
     }
     // SAFETY: what we have got we pass on.
     unsafe { chain(signal, info, context) };
+    // Who chains to the default, as std does, relies on the instruction faulting again. It does not if somebody has sent the
+    // signal.
+    if sent && os::signal_action(signal).handler == libc::SIG_DFL {
+        os::keep_errno(|| os::raise_here(signal));
+    }
 }
 
 /// Says what happened, and aborts.

@@ -5,6 +5,8 @@ pub(crate) mod iowait;
 #[cfg(not(loom))]
 pub(crate) mod maywait;
 #[cfg(not(loom))]
+pub(crate) mod outside;
+#[cfg(not(loom))]
 pub(crate) mod park;
 pub(crate) mod ready;
 #[cfg(not(loom))]

@@ -16,11 +16,11 @@ pub use func::AfterFunc;
 
 use crate::channel::{How, Receiver, RecvError, RecvTimeoutError};
 use crate::select::{ChanRecvArm, Selectable};
-use node::Node;
+use node::{Cause, Node};
 use std::error::Error;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use values::Values;
 
@@ -125,7 +125,7 @@ impl Context {
     /// `context.WithCancel`.
     pub fn with_cancel(&self) -> (Self, Cancel) {
         let (context, node) = self.derive(None);
-        (context, Cancel { node })
+        (context, Cancel::of(node))
     }
 
     /// As [`with_cancel`](Self::with_cancel); whoever cancels says why. Go's
@@ -159,7 +159,19 @@ impl Context {
     /// ```
     pub fn with_deadline(&self, deadline: Instant) -> (Self, Cancel) {
         let (context, node) = self.derive(Some(deadline));
-        (context, Cancel { node })
+        (context, Cancel::of(node))
+    }
+
+    /// A context that a signal ends. `enter` is given what ends it, and gives what is to be called when it is cancelled.
+    pub(crate) fn until_ended_by_signal(
+        &self,
+        enter: impl FnOnce(Ender) -> Release,
+    ) -> (Self, Cancel) {
+        let (context, node) = self.derive(None);
+        node.waits_for_signal();
+        let release = enter(Ender(Arc::downgrade(&node)));
+        let release = Some(release.into());
+        (context, Cancel { node, release })
     }
 
     /// As [`with_deadline`](Self::with_deadline), `timeout` from now. Go's
@@ -367,6 +379,22 @@ impl Selectable for Context {
 #[must_use = "the context cannot be cancelled without it, and dropping it does not cancel"]
 pub struct Cancel {
     node: Arc<Node>,
+    release: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+/// What is to be called when a context is cancelled.
+pub(crate) type Release = Box<dyn Fn() + Send + Sync>;
+
+/// Ends a context from elsewhere, and does not keep it alive.
+#[derive(Clone)]
+pub(crate) struct Ender(Weak<Node>);
+
+impl Ender {
+    pub(crate) fn end(&self, cause: Cause) {
+        if let Some(node) = self.0.upgrade() {
+            node.cancel(Some(cause));
+        }
+    }
 }
 
 impl UnwindSafe for Cancel {}
@@ -377,6 +405,16 @@ impl Cancel {
     /// they are. Later calls change nothing.
     pub fn cancel(&self) {
         self.node.cancel(None);
+        if let Some(release) = &self.release {
+            release();
+        }
+    }
+
+    fn of(node: Arc<Node>) -> Self {
+        Self {
+            node,
+            release: None,
+        }
     }
 }
 

@@ -38,7 +38,7 @@
 //! node's list; if it comes before `move_to` has put it there, `move_to` finds the closure gone, and removes it.
 
 use crate::channel::{DoneEvent, How, Receiver};
-use gort_runtime::{Lock, Nanos, Timed, TimedCall, nanos_of};
+use gort_runtime::{Lock, Nanos, Timed, TimedCall, WaitsOutside, nanos_of};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::mem;
@@ -63,6 +63,8 @@ pub(super) struct Node {
     links: Lock<Links>,
     /// The next name. Only uniqueness matters: relaxed.
     next_id: AtomicU64,
+    /// A signal may end it, and has not: then nobody who waits for it is in a deadlock.
+    waits_for_signal: Lock<Option<WaitsOutside>>,
 }
 
 /// What hangs below a node that has not ended.
@@ -95,6 +97,7 @@ impl Node {
             id: parent.map_or(0, |parent| parent.new_id()),
             links: Lock::new(Links::default()),
             next_id: AtomicU64::new(0),
+            waits_for_signal: Lock::new(None),
         });
         if let Some(parent) = parent {
             let mut links = parent.links.lock();
@@ -132,6 +135,19 @@ impl Node {
     /// The same, as the scheduler counts.
     pub(super) fn due(&self) -> Option<Nanos> {
         self.event.due()
+    }
+
+    /// A signal may end it.
+    pub(super) fn waits_for_signal(&self) {
+        *self.waits_for_signal.lock() = Some(WaitsOutside::new());
+        if self.event.how().is_some() {
+            self.waits_no_more();
+        }
+    }
+
+    fn waits_no_more(&self) {
+        let waits = self.waits_for_signal.lock().take();
+        drop(waits);
     }
 
     fn new_id(&self) -> u64 {
@@ -176,6 +192,7 @@ impl Node {
                 drop(self.cause.set(cause));
             }
         });
+        self.waits_no_more();
     }
 
     /// A child that has not been unlinked.

@@ -2,6 +2,7 @@
 //!
 //! - [`coming_from_go`]: Go's words beside gort's, and what is different.
 //! - [`coming_from_crossbeam_and_tokio`]: what to change in a program, and what not.
+//! - [`services`]: signals and child processes.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
 #[doc = include_str!("coming_from_go.md")]
@@ -9,6 +10,9 @@ pub mod coming_from_go {}
 
 #[doc = include_str!("coming_from_crossbeam_and_tokio.md")]
 pub mod coming_from_crossbeam_and_tokio {}
+
+#[doc = include_str!("services.md")]
+pub mod services {}
 
 #[doc = include_str!("misuse.md")]
 pub mod misuse {}

@@ -195,11 +195,6 @@ fn main() {
             }
             println!("handled");
         }
-        "sleeping-for-a-moment" => {
-            println!("ready");
-            sleep(Duration::from_millis(200));
-            println!("still here");
-        }
         "dump" => with_waiting(|| gort::runtime::dump(io::stdout()).unwrap()),
         "dump-from-thread" => with_waiting(|| {
             let dump = thread::spawn(|| gort::runtime::dump(io::stdout()));

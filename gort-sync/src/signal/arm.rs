@@ -1,0 +1,101 @@
+//! Receiving a signal as an arm: `s = <-signals`.
+
+use super::Signals;
+use super::name::Signal;
+use super::registry::{Came, REGISTRY};
+use crate::channel::RecvError;
+use crate::select::{Arm, SelectWord, Selectable};
+use crate::sudog::Sudog;
+use crate::waitqueue::Wakes;
+use gort_runtime::{RawLock, Waiter, WaitsOutside};
+use std::cell::Cell;
+use std::fmt;
+use std::panic::Location;
+use std::ptr;
+
+/// Receiving a signal, in a select.
+pub struct SignalArm<'a> {
+    signals: &'a Signals,
+    sg: Sudog,
+    came: Cell<Came>,
+    /// While it is in the queue.
+    waits: Cell<Option<WaitsOutside>>,
+}
+
+impl fmt::Debug for SignalArm<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignalArm { .. }")
+    }
+}
+
+impl SignalArm<'_> {
+    /// Keeps what has come; true if it is something.
+    fn keep(&self, came: Came) -> bool {
+        self.came.set(came);
+        came != Came::NotYet
+    }
+}
+
+// SAFETY: the lock is the registry's, and all is done under it. Between `poll` and `enqueue` the select keeps it, so no signal
+// is handed out and nobody stops the receiver without looking at the queue.
+unsafe impl Arm for SignalArm<'_> {
+    fn lock(&self) -> Option<&RawLock> {
+        Some(REGISTRY.raw())
+    }
+
+    unsafe fn poll(&self, _wakes: &Wakes) -> bool {
+        // SAFETY: caller's clause: the lock is held. The reference is used here only.
+        self.keep(unsafe { REGISTRY.held() }.take(self.signals.id()))
+    }
+
+    unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
+        self.waits.set(Some(WaitsOutside::new()));
+        self.sg.enter(waiter, ptr::null_mut(), word, case);
+        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in place with
+        // its word until `dequeue`. The reference is used here only.
+        unsafe { (REGISTRY.held().waiters(self.signals.id())).push_back(&self.sg) };
+    }
+
+    unsafe fn dequeue(&self) {
+        // SAFETY: caller's clause: the lock is held. The record is in this queue or in none. The reference is used here
+        // only.
+        unsafe { (REGISTRY.held().waiters(self.signals.id())).remove(&self.sg) };
+        self.waits.set(None);
+    }
+
+    unsafe fn settle(&self, _site: &'static Location<'static>) -> bool {
+        match self.came.get() {
+            // Woken, to look again. A newcomer may have been quicker.
+            Came::NotYet => self.keep(REGISTRY.lock().take(self.signals.id())),
+            Came::Signal(_) | Came::Never => true,
+        }
+    }
+}
+
+impl Selectable for Signals {
+    type Output = Result<Signal, RecvError>;
+    type Arm<'a>
+        = SignalArm<'a>
+    where
+        Self: 'a;
+
+    fn arm(&self) -> SignalArm<'_> {
+        SignalArm {
+            signals: self,
+            sg: Sudog::new(),
+            came: Cell::new(Came::NotYet),
+            waits: Cell::new(None),
+        }
+    }
+
+    fn take<'a>(arm: &mut SignalArm<'a>) -> Self::Output
+    where
+        Self: 'a,
+    {
+        match arm.came.replace(Came::NotYet) {
+            Came::Signal(signal) => Ok(signal),
+            // Or not chosen, or asked before.
+            Came::Never | Came::NotYet => Err(RecvError),
+        }
+    }
+}

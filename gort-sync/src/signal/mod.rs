@@ -1,0 +1,342 @@
+//! Signals that the system or another process sends. Go's `os/signal`.
+//!
+//! What nobody asks for acts as in any program: SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 end the process, SIGCHLD and SIGWINCH do nothing. SIGQUIT prints all goroutines and
+//! ends it with status 2. Who asks, by [`notify`], [`ctrl_c`] or [`notify_context`], gets the signal instead; and what
+//! was there before comes back when the last one who asked stops or is dropped.
+//!
+//! A handler that the program has installed otherwise before goes on being called as well. A signal that was blocked when the
+//! process started is let through while somebody asks for it. One that was ignored then stays ignored unless
+//! somebody asks for it, if it is SIGHUP or SIGINT; others are as if they had not been ignored (Go's rule).
+//!
+//! # Examples
+//! A server that ends in good order:
+//!
+//! ```standalone_crate
+//! use gort::context::Context;
+//! use gort::prelude::*;
+//! use gort::signal::{Signal, notify_context};
+//!
+//! fn serve(ctx: &Context) -> u32 {
+//!     let mut ticks = 0;
+//!     loop {
+//!         select! {
+//!             <-ctx => return ticks,
+//!             after(Duration::from_millis(1)) => ticks += 1,
+//!         }
+//!     }
+//! }
+//!
+//! let (ctx, stop) = notify_context(&Context::background(), &[Signal::SIGINT, Signal::SIGTERM]);
+//! # unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
+//! serve(&ctx);
+//! assert_eq!(ctx.cause().unwrap().to_string(), "SIGTERM");
+//! stop.cancel(); // From here on a second Ctrl-C ends the process.
+//! ```
+//!
+//! - `name.rs`: [`Signal`].
+//! - `registry.rs`: who has asked for what, what has come, who waits: the protocol.
+//! - `arm.rs`: `s = <-signals` in a select.
+
+pub(crate) mod arm;
+mod name;
+mod registry;
+
+pub use name::Signal;
+
+use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
+use crate::context::{Cancel, Context};
+use crate::waitlock::{End, Wait, Waited};
+use gort_runtime::{Current, Nanos, WaitReason, WaitsOutside, deadline_after};
+use registry::{Came, REGISTRY};
+use std::fmt;
+use std::panic::Location;
+use std::ptr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Has these signals received, and not act, until the last clone of the result is dropped or it is [`stop`]ped. With no signal
+/// named, all that [`Signal`] has. Go's `signal.Notify`.
+///
+/// From the moment at which this returns no such signal is lost. Several receivers get each signal each. One that is not
+/// read keeps one signal of each kind, like the system.
+///
+/// # Examples
+/// ```standalone_crate
+/// use gort::signal::{Signal, notify};
+///
+/// let signals = notify(&[Signal::SIGHUP, Signal::SIGUSR1]);
+/// # unsafe { libc::kill(libc::getpid(), libc::SIGUSR1) };
+/// match signals.recv()? {
+///     Signal::SIGHUP => println!("reading the configuration again"),
+///     other => println!("{other}"),
+/// }
+/// # Ok::<(), gort::channel::RecvError>(())
+/// ```
+#[must_use = "the signals act by default again when the receiver is dropped"]
+pub fn notify(signals: &[Signal]) -> Signals {
+    Signals {
+        inbox: Arc::new(OpenInbox(registry::open_inbox(signals))),
+    }
+}
+
+/// Has Ctrl-C (SIGINT) received instead of ending the process: [`notify`] for it alone.
+///
+/// # Examples
+/// ```standalone_crate
+/// use gort::prelude::*;
+/// use gort::signal::ctrl_c;
+///
+/// let ctrl_c = ctrl_c();
+/// # unsafe { libc::kill(libc::getpid(), libc::SIGINT) };
+/// select! {
+///     _ = <-ctrl_c => println!("shutting down"),
+///     after(Duration::from_secs(10)) => println!("done"),
+/// }
+/// ```
+#[must_use = "Ctrl-C ends the process again when the receiver is dropped"]
+pub fn ctrl_c() -> Signals {
+    notify(&[Signal::SIGINT])
+}
+
+/// Ends the registration of a receiver and of its clones: when this returns, signals that only it has asked for act as before the
+/// first who asked. Go's `signal.Stop`.
+///
+/// A signal that comes at the same time is in the receiver, or acts as before; none is lost. What is in the receiver can
+/// still be received, then there is an error, also for who waits. The second time nothing happens.
+///
+/// # Examples
+/// ```standalone_crate
+/// use gort::signal::{Signal, notify, stop};
+///
+/// let signals = notify(&[Signal::SIGTERM]);
+/// stop(&signals);
+/// assert!(signals.recv().is_err());
+/// // From here on SIGTERM ends the process.
+/// ```
+pub fn stop(signals: &Signals) {
+    registry::leave(signals.id());
+}
+
+/// A context that is done when one of these signals comes, when it is cancelled, or when `ctx` is done. With no signal named, all
+/// that [`Signal`] has. Go's `signal.NotifyContext`.
+///
+/// The cause is the [`Signal`], and displays its name. Further signals do nothing until [`Cancel::cancel`], after
+/// which they act as before; so call it when the program no longer minds being killed by a second Ctrl-C.
+///
+/// # Examples
+/// ```standalone_crate
+/// use gort::context::Context;
+/// use gort::signal::{Signal, notify_context};
+///
+/// let (ctx, cancel) = notify_context(&Context::background(), &[Signal::SIGINT]);
+/// assert!(ctx.err().is_none());
+/// # unsafe { libc::kill(libc::getpid(), libc::SIGINT) };
+/// ctx.done().recv().unwrap_err();
+/// assert_eq!(ctx.cause().unwrap().downcast_ref(), Some(&Signal::SIGINT));
+/// cancel.cancel();
+/// ```
+pub fn notify_context(ctx: &Context, signals: &[Signal]) -> (Context, Cancel) {
+    ctx.until_ended_by_signal(|ender| {
+        let id = registry::enter_context(signals, ender);
+        Box::new(move || registry::leave(id))
+    })
+}
+
+/// Receives signals, from [`notify`] or [`ctrl_c`]. Clones are the same receiver: each signal goes to one of them. In `select!`,
+/// `s = <-signals` gives what [`recv`](Self::recv) gives. Go's channel of `os.Signal`s.
+///
+/// Who waits for a signal, or for something else beside it in a `select!`, is never reported as stuck in a deadlock. All
+/// methods work on plain threads as well.
+///
+/// # Examples
+/// ```standalone_crate
+/// use gort::prelude::*;
+/// use gort::signal::{Signal, notify};
+///
+/// let (jobs, queue) = bounded(1);
+/// jobs.send("a job").unwrap();
+/// let signals = notify(&[Signal::SIGTERM]);
+/// # unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
+/// loop {
+///     select! {
+///         signal = <-signals => break println!("{}: no more jobs", signal.unwrap()),
+///         job = <-queue => println!("{}", job.unwrap()),
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Signals {
+    inbox: Arc<OpenInbox>,
+}
+
+/// What its last handle takes with it.
+struct OpenInbox(u64);
+
+impl Drop for OpenInbox {
+    fn drop(&mut self) {
+        registry::close_inbox(self.0);
+    }
+}
+
+impl Signals {
+    fn id(&self) -> u64 {
+        self.inbox.0
+    }
+
+    /// Waits for a signal.
+    ///
+    /// # Errors
+    /// Once the receiver is stopped, and what had come before has been received.
+    ///
+    /// # Panics
+    /// In `on_system_stack`, where nothing may wait.
+    ///
+    /// # Examples
+    /// ```standalone_crate
+    /// use gort::signal::{Signal, notify};
+    ///
+    /// let signals = notify(&[Signal::SIGUSR1]);
+    /// # unsafe { libc::kill(libc::getpid(), libc::SIGUSR1) };
+    /// assert_eq!(signals.recv(), Ok(Signal::SIGUSR1));
+    /// ```
+    #[track_caller]
+    pub fn recv(&self) -> Result<Signal, RecvError> {
+        self.recv_until(None, Location::caller())
+            .map_err(|_| RecvError)
+    }
+
+    /// The signal that has come, if one has: does not wait. Of several, that with the lowest number.
+    ///
+    /// # Errors
+    /// `Empty` if none has; `Disconnected` as for [`recv`](Self::recv).
+    ///
+    /// # Examples
+    /// ```standalone_crate
+    /// use gort::channel::TryRecvError;
+    /// use gort::signal::ctrl_c;
+    ///
+    /// let ctrl_c = ctrl_c();
+    /// for step in 0..1_000 {
+    ///     if ctrl_c.try_recv().is_ok() {
+    ///         println!("interrupted at step {step}");
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(ctrl_c.try_recv(), Err(TryRecvError::Empty));
+    /// ```
+    pub fn try_recv(&self) -> Result<Signal, TryRecvError> {
+        match REGISTRY.lock().take(self.id()) {
+            Came::Signal(signal) => Ok(signal),
+            Came::NotYet => Err(TryRecvError::Empty),
+            Came::Never => Err(TryRecvError::Disconnected),
+        }
+    }
+
+    /// Waits for a signal, for `timeout` at most.
+    ///
+    /// # Errors
+    /// `Timeout` if none has come; `Disconnected` as for [`recv`](Self::recv).
+    ///
+    /// # Panics
+    /// In `on_system_stack`, where nothing may wait.
+    ///
+    /// # Examples
+    /// ```standalone_crate
+    /// use gort::channel::RecvTimeoutError;
+    /// use gort::signal::ctrl_c;
+    /// use std::time::Duration;
+    ///
+    /// let came = ctrl_c().recv_timeout(Duration::from_millis(1));
+    /// assert_eq!(came, Err(RecvTimeoutError::Timeout));
+    /// ```
+    #[track_caller]
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Signal, RecvTimeoutError> {
+        self.recv_until(Some(deadline_after(timeout)), Location::caller())
+    }
+
+    fn recv_until(
+        &self,
+        until: Option<Nanos>,
+        site: &'static Location<'static>,
+    ) -> Result<Signal, RecvTimeoutError> {
+        let current = Current::new();
+        let wait = Wait {
+            current: &current,
+            until,
+            reason: WaitReason::ChanReceive,
+            site,
+        };
+        let id = self.id();
+        let mut end = End::Back;
+        loop {
+            let mut registry = REGISTRY.lock();
+            match registry.take(id) {
+                Came::Signal(signal) => return Ok(signal),
+                Came::Never => return Err(RecvTimeoutError::Disconnected),
+                Came::NotYet => {}
+            }
+            let _waits = WaitsOutside::new();
+            let waited = registry.wait(wait, |registry| registry.waiters(id), end, ptr::null_mut());
+            match waited {
+                Waited::Woken(_) => end = End::Front,
+                Waited::Expired(_) => return Err(RecvTimeoutError::Timeout),
+            }
+        }
+    }
+
+    /// Receives until the receiver is stopped, waiting for each signal. Go's `range`.
+    ///
+    /// # Examples
+    /// ```standalone_crate
+    /// use gort::prelude::*;
+    /// use gort::signal::{Signal, notify, stop};
+    ///
+    /// let signals = notify(&[Signal::SIGHUP]);
+    /// let reader = go!(clone [signals]; { signals.iter().count() });
+    /// stop(&signals);
+    /// println!("{} times", reader.join().unwrap());
+    /// ```
+    pub fn iter(&self) -> SignalsIter<'_> {
+        SignalsIter { signals: self }
+    }
+}
+
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signals { .. }")
+    }
+}
+
+impl<'a> IntoIterator for &'a Signals {
+    type Item = Signal;
+    type IntoIter = SignalsIter<'a>;
+
+    fn into_iter(self) -> SignalsIter<'a> {
+        self.iter()
+    }
+}
+
+/// Receives signals until the receiver is stopped, [`Signals::iter`].
+///
+/// ```standalone_crate
+/// use gort::signal::{Signal, notify, stop};
+///
+/// let signals = notify(&[Signal::SIGWINCH]);
+/// stop(&signals);
+/// for signal in &signals {
+///     println!("{signal} came before `stop`");
+/// }
+/// ```
+#[derive(Debug)]
+pub struct SignalsIter<'a> {
+    signals: &'a Signals,
+}
+
+impl Iterator for SignalsIter<'_> {
+    type Item = Signal;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<Signal> {
+        self.signals.recv().ok()
+    }
+}

@@ -1,0 +1,239 @@
+//! Who has asked for which signals, and what has come for them: all of it under one lock.
+//!
+//! # Invariants
+//! 1. A signal is caught exactly while somebody in the registry asks for it. Only who changes that calls `catch_signal` and
+//!    `release_signal` of the runtime, under the lock.
+//! 2. An inbox has a bit for each signal that has come, was asked for, and was not received. Nobody waits at it while
+//!    there are more bits than waiters that were woken for one.
+//!
+//! # Why no wake-up is lost
+//! Who brings a signal sets its bit and takes one waiter out of the queue, in one critical section; who waits has found no
+//! bit and enters the queue in another. Whoever is woken looks again: if a newcomer has taken the signal, it waits
+//! again, before those who came later.
+//!
+//! # Why no signal is lost beside `stop`
+//! When `release_signal` returns, a signal that came before is in `pending_signals`, and later ones act as they did before
+//! (`gort-runtime`, `signal/catch.rs`). What is pending is handed out in the same critical section, while the receiver still asks
+//! for it. Sysmon, which hands out at other times, takes it from there under the same lock: so it either has put
+//! it into the inbox before `stop` had the lock, or finds nothing.
+
+use super::name::Signal;
+use crate::context::Ender;
+use crate::waitlock::WaitLock;
+use crate::waitqueue::{WaitQueue, Wakes};
+use gort_runtime::{
+    WaitsOutside, catch_signal, may_release_signals, on_caught_signals, pending_signals,
+    release_signal, unblock_signals,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+/// There is one, like the signals.
+pub(super) static REGISTRY: WaitLock<Registry> = WaitLock::new(Registry::new());
+
+/// Who asks for signals.
+pub(super) struct Registry {
+    next_id: u64,
+    inboxes: BTreeMap<u64, Inbox>,
+    contexts: BTreeMap<u64, Ends>,
+}
+
+/// What has come for one receiver.
+struct Inbox {
+    /// Nothing once it is stopped.
+    asks: u64,
+    pending: u64,
+    stopped: bool,
+    waiters: WaitQueue,
+}
+
+/// A context that a signal ends.
+struct Ends {
+    asks: u64,
+    ender: Ender,
+}
+
+/// What there is for who receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Came {
+    Signal(Signal),
+    NotYet,
+    /// It is stopped, and nothing is left.
+    Never,
+}
+
+impl Registry {
+    const fn new() -> Self {
+        Self {
+            next_id: 0,
+            inboxes: BTreeMap::new(),
+            contexts: BTreeMap::new(),
+        }
+    }
+
+    /// What somebody asks for, other than `id`.
+    fn asked_without(&self, id: Option<u64>) -> u64 {
+        let inboxes = self.inboxes.iter().map(|(of, inbox)| (*of, inbox.asks));
+        let contexts = self.contexts.iter().map(|(of, ends)| (*of, ends.asks));
+        inboxes
+            .chain(contexts)
+            .filter(|(of, _)| Some(*of) != id)
+            .fold(0, |all, (_, asks)| all | asks)
+    }
+
+    /// Catches what is not caught yet, and gives the name for who asks.
+    fn enter(&mut self, asks: u64) -> u64 {
+        let caught = self.asked_without(None);
+        Signal::all_in(asks & !caught).for_each(|signal| catch_signal(signal.number()));
+        // Somebody who is about to release one may have had it blocked again.
+        unblock_signals(asks);
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Hands out what has come. The contexts that this ends are left to the caller, who does not hold the lock then.
+    fn hand_out(&mut self, wakes: &Wakes, ended: &mut Vec<(Ender, Signal)>) {
+        let came = pending_signals();
+        if came == 0 {
+            return;
+        }
+        for inbox in self.inboxes.values_mut() {
+            let new = came & inbox.asks & !inbox.pending;
+            inbox.pending |= new;
+            for _ in 0..new.count_ones() {
+                match inbox.waiters.dequeue() {
+                    Some(won) => wakes.push(won),
+                    None => break,
+                }
+            }
+        }
+        for ends in self.contexts.values() {
+            if let Some(signal) = Signal::all_in(came & ends.asks).next() {
+                ended.push((ends.ender.clone(), signal));
+            }
+        }
+    }
+
+    fn inbox(&mut self, id: u64) -> &mut Inbox {
+        match self.inboxes.get_mut(&id) {
+            Some(inbox) => inbox,
+            None => unreachable!("an inbox is there as long as a handle of it"),
+        }
+    }
+
+    /// Takes a signal that has come for `id`.
+    pub(super) fn take(&mut self, id: u64) -> Came {
+        let inbox = self.inbox(id);
+        match Signal::all_in(inbox.pending).next() {
+            Some(signal) => {
+                inbox.pending &= !signal.bit();
+                Came::Signal(signal)
+            }
+            None if inbox.stopped => Came::Never,
+            None => Came::NotYet,
+        }
+    }
+
+    /// Who waits at the inbox of `id`.
+    pub(super) fn waiters(&mut self, id: u64) -> &mut WaitQueue {
+        &mut self.inbox(id).waiters
+    }
+
+    /// `id` asks for nothing any more, and gives back what only it has asked for. False: not yet, try again.
+    fn leave(&mut self, id: u64, wakes: &Wakes, ended: &mut Vec<(Ender, Signal)>) -> bool {
+        let inbox = self.inboxes.get(&id).map(|inbox| inbox.asks);
+        let Some(asks) = inbox.or_else(|| self.contexts.get(&id).map(|ends| ends.asks)) else {
+            return true;
+        };
+        let last = asks & !self.asked_without(Some(id));
+        if !may_release_signals(last) {
+            return false;
+        }
+        Signal::all_in(last).for_each(|signal| release_signal(signal.number()));
+        self.hand_out(wakes, ended);
+        self.contexts.remove(&id);
+        if let Some(inbox) = self.inboxes.get_mut(&id) {
+            inbox.asks = 0;
+            inbox.stopped = true;
+            while let Some(won) = inbox.waiters.dequeue() {
+                wakes.push(won);
+            }
+        }
+        true
+    }
+}
+
+fn set_of(signals: &[Signal]) -> u64 {
+    let all = if signals.is_empty() {
+        &Signal::ALL
+    } else {
+        signals
+    };
+    all.iter().fold(0, |set, signal| set | signal.bit())
+}
+
+/// An inbox for these signals, or for all.
+pub(super) fn open_inbox(signals: &[Signal]) -> u64 {
+    on_caught_signals(hand_out);
+    let asks = set_of(signals);
+    let mut registry = REGISTRY.lock();
+    let id = registry.enter(asks);
+    let inbox = Inbox {
+        asks,
+        pending: 0,
+        stopped: false,
+        waiters: WaitQueue::new(),
+    };
+    registry.inboxes.insert(id, inbox);
+    id
+}
+
+/// Has a context end at one of these signals.
+pub(super) fn enter_context(signals: &[Signal], ender: Ender) -> u64 {
+    on_caught_signals(hand_out);
+    let asks = set_of(signals);
+    let mut registry = REGISTRY.lock();
+    let id = registry.enter(asks);
+    registry.contexts.insert(id, Ends { asks, ender });
+    id
+}
+
+/// Takes out what `id` asks for. When this returns, nothing more comes.
+pub(super) fn leave(id: u64) {
+    loop {
+        let (wakes, mut ended) = (Wakes::new(), Vec::new());
+        let left = REGISTRY.lock().leave(id, &wakes, &mut ended);
+        wakes.wake_all();
+        end_all(ended);
+        if left {
+            return;
+        }
+        // Sysmon is about to block the signal again: it was blocked when the process started.
+        thread::sleep(Duration::from_micros(50));
+    }
+}
+
+/// The last handle of an inbox has gone.
+pub(super) fn close_inbox(id: u64) {
+    leave(id);
+    REGISTRY.lock().inboxes.remove(&id);
+}
+
+/// Hands out what has come: on sysmon's thread.
+fn hand_out() {
+    // Whoever is to be woken is counted until it has been (`gort-runtime`, `wait/outside.rs`): also functions that
+    // start when a context has ended.
+    let _somebody_waits = WaitsOutside::new();
+    let (wakes, mut ended) = (Wakes::new(), Vec::new());
+    REGISTRY.lock().hand_out(&wakes, &mut ended);
+    wakes.wake_all();
+    end_all(ended);
+}
+
+fn end_all(ended: Vec<(Ender, Signal)>) {
+    for (ender, signal) in ended {
+        ender.end(Arc::new(signal));
+    }
+}

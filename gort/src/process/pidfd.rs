@@ -1,0 +1,188 @@
+//! What is asked of the system about one child.
+
+use std::fs;
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::ptr;
+
+/// How a child can be waited for.
+#[derive(Debug)]
+pub(super) enum Means {
+    /// A descriptor that is readable once it has ended.
+    Pidfd(OwnedFd),
+    /// Its number alone: the kernel is older than Linux 5.4, or does not let us.
+    Number,
+    /// Somebody else has collected it already.
+    Gone,
+}
+
+/// For a child that was just started.
+pub(super) fn means_for(pid: u32) -> Means {
+    if !gort_runtime::uses_pidfds() {
+        return Means::Number;
+    }
+    // SAFETY: no pointers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) };
+    if fd < 0 {
+        let error = io::Error::last_os_error();
+        return match error.raw_os_error() {
+            Some(libc::ESRCH) => Means::Gone,
+            _ => Means::Number,
+        };
+    }
+    // SAFETY: a new descriptor, and nobody else's. (It is one that programs do not inherit.)
+    let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+    // The number may have gone to another process meanwhile, if somebody has collected the child.
+    match look(libc::P_PIDFD, fd.as_raw_fd() as libc::id_t, libc::WNOWAIT) {
+        Ok(_) => Means::Pidfd(fd),
+        Err(e) if e.raw_os_error() == Some(libc::ECHILD) => Means::Gone,
+        Err(_) => Means::Number,
+    }
+}
+
+/// The child's status, if it has ended: then it is collected. Does not wait.
+pub(super) fn collect(fd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
+    look(libc::P_PIDFD, fd.as_raw_fd() as libc::id_t, 0)
+}
+
+/// As [`collect`], by the child's number.
+pub(super) fn collect_by_number(pid: u32) -> io::Result<Option<ExitStatus>> {
+    look(libc::P_PID, pid, 0)
+}
+
+fn look(
+    kind: libc::idtype_t,
+    id: libc::id_t,
+    flags: libc::c_int,
+) -> io::Result<Option<ExitStatus>> {
+    wait_id(kind, id, flags | libc::WNOHANG)
+}
+
+/// Waits for a child by its number: blocks the thread.
+pub(super) fn wait_by_number(pid: u32) -> io::Result<ExitStatus> {
+    loop {
+        if let Some(status) = wait_id(libc::P_PID, pid, 0)? {
+            return Ok(status);
+        }
+    }
+}
+
+fn wait_id(
+    kind: libc::idtype_t,
+    id: libc::id_t,
+    flags: libc::c_int,
+) -> io::Result<Option<ExitStatus>> {
+    loop {
+        // SAFETY: the structure is ours, and zeros are one; of one that the kernel has filled in for a child the fields that
+        // are read are those of a child.
+        unsafe {
+            let mut info: libc::siginfo_t = mem::zeroed();
+            if libc::waitid(kind, id, &raw mut info, flags | libc::WEXITED) == 0 {
+                return Ok((info.si_pid() != 0).then(|| status_of(info.si_code, info.si_status())));
+            }
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            // A pidfd that does not block says so by this.
+            Some(libc::EAGAIN) => return Ok(None),
+            _ => return Err(error),
+        }
+    }
+}
+
+fn status_of(code: libc::c_int, status: libc::c_int) -> ExitStatus {
+    const CORE_DUMPED: libc::c_int = 0x80;
+    ExitStatus::from_raw(match code {
+        libc::CLD_EXITED => (status & 0xff) << 8,
+        libc::CLD_DUMPED => status | CORE_DUMPED,
+        _ => status,
+    })
+}
+
+/// Sends SIGKILL. That the child has ended is no error.
+pub(super) fn kill(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let no_info = ptr::null::<libc::siginfo_t>();
+    // SAFETY: null is allowed.
+    let sent = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            fd.as_raw_fd(),
+            libc::SIGKILL,
+            no_info,
+            0,
+        )
+    };
+    ended_is_fine(sent == 0)
+}
+
+/// As [`kill`], by the number of a child that was not collected.
+pub(super) fn kill_by_number(pid: u32) -> io::Result<()> {
+    // SAFETY: no pointers.
+    let sent = unsafe { libc::kill(pid as libc::pid_t, libc::SIGKILL) };
+    ended_is_fine(sent == 0)
+}
+
+fn ended_is_fine(sent: bool) -> io::Result<()> {
+    if sent {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::ESRCH) => Ok(()),
+        _ => Err(error),
+    }
+}
+
+/// Whether the calling thread blocks any signal that programs use.
+pub(super) fn blocks_signals() -> bool {
+    // SAFETY: the set is ours, and zeros are one; null changes nothing.
+    unsafe {
+        let mut set: libc::sigset_t = mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_SETMASK, ptr::null(), &raw mut set);
+        (1..=libc::SIGRTMAX()).any(|signal| libc::sigismember(&raw const set, signal) == 1)
+    }
+}
+
+/// Has the calling thread block no signal. May be called between fork and exec.
+pub(super) fn block_no_signals() -> io::Result<()> {
+    // SAFETY: the set is ours, and zeros are an empty one; null is allowed.
+    unsafe {
+        let set: libc::sigset_t = mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, ptr::null_mut());
+    }
+    Ok(())
+}
+
+/// A counter of the kernel's, to wake the thread that starts children.
+pub(super) fn event() -> io::Result<fs::File> {
+    // SAFETY: no pointers.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a new descriptor, and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) }.into())
+}
+
+/// Waits until one of the descriptors is readable, or so many milliseconds have gone by (never: -1): blocks the thread.
+pub(super) fn wait_for_any<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>, milliseconds: i32) {
+    let mut polled: Vec<_> = fds
+        .map(|fd| libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        })
+        .collect();
+    // SAFETY: a list of that length. That it is interrupted does not matter: the caller looks again.
+    unsafe {
+        libc::poll(
+            polled.as_mut_ptr(),
+            polled.len() as libc::nfds_t,
+            milliseconds,
+        )
+    };
+}

@@ -1,0 +1,11 @@
+// Nobody sends to a receiver of signals but the system.
+use gort::prelude::*;
+use gort::signal::{Signal, ctrl_c};
+
+fn main() {
+    let signals = ctrl_c();
+    select! {
+        signals <- Signal::SIGINT => {}
+    }
+}
+// fix: receive from it: `signal = <-signals => …`.
