@@ -4,6 +4,7 @@ use crate::arch;
 use crate::base::barrier;
 use crate::base::config::{CONFIG, Config, setting};
 use crate::base::debug;
+use crate::base::forked;
 use crate::base::stackkind::StackKind;
 use crate::monitor::sysmon;
 use crate::panics::panicking;
@@ -64,6 +65,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         stack::install_overflow_handler();
         gstatus::allow_observers(debug.backtrace);
         SCHED.shared.lock().set_procs(procs);
+        forked::watch_forks();
         sysmon::start();
         quit::install();
         Config {
