@@ -9,10 +9,11 @@ use gort::prelude::*;
 use gort::runtime::{WaitReason, num_goroutines};
 use gort::time::sleep;
 use gort_tests::tcp::{listen, pair};
-use gort_tests::{claims, parked, resident_bytes, settle, waiting};
+use gort_tests::{claims, parked, resident_bytes, role, run_body, settle, waiting};
 use std::env;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
@@ -275,37 +276,65 @@ claims! {
         }
         assert_eq!(done.load(Relaxed), PEERS);
     }
+}
 
-    // FT03
-    fn ten_thousand_idle_connections_cost_memory_and_no_threads() {
-        const CONNECTIONS: usize = 10_000;
-        let wanted = 2 * CONNECTIONS as u64 + 100;
-        let max = limits().rlim_max;
-        if max < wanted {
-            eprintln!("SKIPPED: RLIMIT_NOFILE cannot be raised to {wanted}, only to {max}");
-            return;
-        }
-        allow(wanted);
-        let before = (descriptors(), num_goroutines(), resident_bytes());
-        let (listener, addr) = listen();
-        let ends: Vec<_> = (0..CONNECTIONS)
-            .map(|_| {
-                let near = TcpStream::connect(addr).unwrap();
-                let (far, _) = listener.accept().unwrap();
-                (near, go!(move || drained(&far)))
-            })
-            .collect();
-        settle();
-        assert_eq!(waiting(WaitReason::IoWait), CONNECTIONS);
-        let each = (resident_bytes() - before.2) / CONNECTIONS;
-        println!("{each} bytes for a connection's two ends and its goroutine");
-        for (near, reads) in ends {
-            drop(near);
-            assert_eq!(reads.join().unwrap(), Ok(()));
-        }
-        drop(listener);
-        // The poller's own is there from now on.
-        let after = (descriptors(), num_goroutines());
-        assert!(after.0 <= before.0 + 3 && after.1 == before.1, "{before:?}, {after:?}");
+/// The server's part.
+fn hold_idle_connections() {
+    const CONNECTIONS: usize = 10_000;
+    let wanted = CONNECTIONS as u64 + 100;
+    let max = limits().rlim_max;
+    if max < wanted {
+        println!("SKIPPED: RLIMIT_NOFILE cannot be raised to {wanted}, only to {max}");
+        return;
+    }
+    allow(wanted);
+    let before = (descriptors(), num_goroutines(), resident_bytes());
+    let (listener, addr) = listen();
+    // The other ends are another process', which has a limit of its own. It ends when its input does.
+    let mut clients = Command::new(env!("CARGO_BIN_EXE_streams"))
+        .args(["clients", &addr.to_string(), &CONNECTIONS.to_string()])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let ends: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let (far, _) = listener.accept().unwrap();
+            go!(move || drained(&far))
+        })
+        .collect();
+    settle();
+    assert_eq!(waiting(WaitReason::IoWait), CONNECTIONS);
+    let each = (resident_bytes() - before.2) / CONNECTIONS;
+    println!("{each} bytes for each connection and its goroutine");
+    drop(clients.stdin.take());
+    for reads in ends {
+        assert_eq!(reads.join().unwrap(), Ok(()));
+    }
+    assert!(clients.wait().unwrap().success());
+    drop(listener);
+    // The poller's own is there from now on.
+    let after = (descriptors(), num_goroutines());
+    assert!(
+        after.0 <= before.0 + 3 && after.1 == before.1,
+        "{before:?}, {after:?}"
+    );
+}
+
+// FT03
+#[test]
+fn ten_thousand_idle_connections_wait_and_leave_nothing() {
+    if role().is_some() {
+        return gort::runtime::run(hold_idle_connections);
+    }
+    let test = concat!(
+        module_path!(),
+        "::ten_thousand_idle_connections_wait_and_leave_nothing"
+    );
+    for procs in ["1", "2"] {
+        let ended = run_body(test, procs, &[]);
+        assert!(ended.passed(), "{}\n{}", ended.stdout, ended.stderr);
+        let figures = |line: &&str| line.contains(" bytes ") || line.contains("SKIPPED");
+        let figures = ended.stdout.lines().find(figures);
+        eprintln!("{procs} Ps: {}", figures.expect("one of the two"));
     }
 }

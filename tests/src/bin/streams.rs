@@ -153,6 +153,23 @@ fn error() {
     assert_ne!(error.kind(), ErrorKind::WouldBlock);
 }
 
+/// Connects so often, and keeps that until its input ends.
+fn clients() {
+    let args: Vec<_> = env::args().skip(2).collect();
+    let count: u64 = args[1].parse().unwrap();
+    let limit = libc::rlimit {
+        rlim_cur: count + 50,
+        rlim_max: count + 50,
+    };
+    // SAFETY: `limit` is alive during the call.
+    let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    assert_eq!(set, 0);
+    let _streams: Vec<_> = (0..count)
+        .map(|_| std::net::TcpStream::connect(&args[0]).unwrap())
+        .collect();
+    assert_eq!(stdin().read(&mut [0]).unwrap(), 0);
+}
+
 #[gort::main]
 fn main() {
     // A hang is the end: SIGALRM kills.
@@ -168,6 +185,7 @@ fn main() {
         Some("writers") => writers(),
         Some("order") => order(),
         Some("error") => error(),
+        Some("clients") => clients(),
         what => panic!("what is {what:?}?"),
     }
 }
