@@ -108,10 +108,8 @@ fn limits() -> libc::rlimit {
         rlim_max: 0,
     };
     // SAFETY: `limits` is alive during the call.
-    assert_eq!(
-        unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limits) },
-        0
-    );
+    let done = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limits) };
+    assert_eq!(done, 0);
     limits
 }
 
@@ -121,10 +119,8 @@ fn allow(descriptors: u64) {
         ..limits()
     };
     // SAFETY: `limits` is alive during the call.
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limits) },
-        0
-    );
+    let done = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limits) };
+    assert_eq!(done, 0);
 }
 
 /// A server that answers each connection's first bytes with the same, until its listener is closed.
