@@ -35,6 +35,7 @@
 //! proc/     runq gqueue waitreason             where goroutines queue · what they wait for
 //! base/     lock lockrank note barrier         what blocks a thread · fences
 //! base/     config stackkind debug shown throw prim  settings · pointers to look at · ways to fail · atomics, or loom's
+//! base/     forked                             whether the other threads have stayed in a parent
 //! os/ arch/                                    the kernel · the processor
 //! os/       signals                            what happens to signals
 //! ```

@@ -61,6 +61,7 @@
 // prelude                         what most programs want
 // sync time runtime future        what other crates of gort offer, in modules · futures
 // io/     pollable source mode    waiting for any descriptor · how, for all of them · whether it blocks
+// io/     stdin output standard   the standard streams: read · written · waiting for them
 // net/    stream listener udp     sockets that park the goroutine: TCP · UDP
 // net/    tcp_socket connect      TCP before it listens or is connected · connecting
 // net/    race                    to the first of several addresses that answers

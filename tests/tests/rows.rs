@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 35] = [
+const ROWS: [(&str, RangeInclusive<usize>); 36] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -45,6 +45,7 @@ const ROWS: [(&str, RangeInclusive<usize>); 35] = [
     ("BR", 1..=8),
     ("SG", 1..=18),
     ("PR", 1..=10),
+    ("SI", 1..=4),
 ];
 
 /// The sources of tests, this one excepted.

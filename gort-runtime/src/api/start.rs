@@ -4,6 +4,7 @@ use crate::arch;
 use crate::base::barrier;
 use crate::base::config::{CONFIG, Config, setting};
 use crate::base::debug;
+use crate::base::forked;
 use crate::base::stackkind::StackKind;
 use crate::monitor::sysmon;
 use crate::panics::panicking;
@@ -71,6 +72,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         }
         shared.set_procs(procs);
         drop(shared);
+        forked::watch_forks();
         sysmon::start();
         signal::reset_ignored();
         quit::install();

@@ -28,6 +28,7 @@ use model::Blocking as Raw;
 #[cfg(not(loom))]
 mod real {
     use super::Rank;
+    use crate::base::forked::refuse_in_child;
     #[cfg(debug_assertions)]
     use crate::base::lockrank;
     use crate::base::prim::{
@@ -117,6 +118,8 @@ mod real {
                     return;
                 }
             }
+            // Who holds it may have stayed in the parent.
+            refuse_in_child();
             // We may sleep, so we must leave the word CONTENDED: whoever took the
             // lock this way wakes the next one, needlessly at worst.
             while self.word.swap(CONTENDED, Acquire) != FREE {

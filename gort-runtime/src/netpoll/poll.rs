@@ -10,6 +10,7 @@ use super::desc::Desc;
 use super::epoll::{Block, Epoll, Event};
 use super::table;
 use super::waiting::looks;
+use crate::base::forked::{forked, refuse_in_child};
 use crate::base::prim::{
     AtomicBool,
     Ordering::{Acquire, Release},
@@ -54,12 +55,16 @@ pub(crate) fn open() -> io::Result<Place> {
 
 /// Edges of `fd` from now on make `entry` ready.
 pub(crate) fn watch(fd: BorrowedFd<'_>, entry: Place) -> io::Result<()> {
+    refuse_in_child();
     let data = u64::from(entry.desc.generation()) << 32 | u64::from(entry.index);
     epoll()?.add(fd, data)
 }
 
-/// The kernel no longer watches `fd`.
+/// The kernel no longer watches `fd`. In a child of `fork` it goes on, for the parent.
 pub(crate) fn unwatch(fd: BorrowedFd<'_>) {
+    if forked() {
+        return;
+    }
     if let Some(epoll) = EPOLL.get() {
         epoll.remove(fd);
     }

@@ -4,6 +4,7 @@
 //! barrier, then [`wakep`] looks whether somebody is already looking.
 
 use super::hand::startm;
+use crate::base::forked::refuse_in_child;
 use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
     fence,
@@ -45,6 +46,7 @@ fn overflow_to_global(batch: &Overflow<G>) {
 
 /// Submits goroutines to the global queue.
 pub(crate) fn submit_global(list: &GQueue) {
+    refuse_in_child();
     SCHED.put_global(list);
     fence(SeqCst);
     wakep();
@@ -118,6 +120,7 @@ pub(crate) fn wakep() {
 
 #[cold]
 pub(super) fn wakep_slow() {
+    refuse_in_child();
     let mut shared = SCHED.shared.lock();
     let Some(p) = shared.pidle_get() else {
         SCHED.idle.nobody_to_wake();

@@ -5,6 +5,7 @@
 //! wait instead of per thread needs no thread-local, and works in destructors
 //! of thread-locals. The pool's lock is small beside the system call that follows.
 
+use crate::base::forked::refuse_in_child;
 use crate::base::lock::Lock;
 use crate::base::note::Note;
 
@@ -19,6 +20,7 @@ static POOL: Lock<Vec<&'static ThreadParker>> = Lock::new(Vec::new());
 
 impl ThreadParker {
     pub(crate) fn take() -> &'static Self {
+        refuse_in_child();
         let pooled = POOL.lock().pop();
         pooled.unwrap_or_else(|| Box::leak(Box::new(Self { note: Note::new() })))
     }

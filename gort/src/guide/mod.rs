@@ -3,6 +3,7 @@
 //! - [`coming_from_go`]: Go's words beside gort's, and what is different.
 //! - [`coming_from_crossbeam_and_tokio`]: what to change in a program, and what not.
 //! - [`services`]: signals and child processes.
+//! - [`files_and_streams`]: `std::fs` beside goroutines, and the standard streams.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
 #[doc = include_str!("coming_from_go.md")]
@@ -16,3 +17,6 @@ pub mod services {}
 
 #[doc = include_str!("misuse.md")]
 pub mod misuse {}
+
+#[doc = include_str!("files_and_streams.md")]
+pub mod files_and_streams {}

@@ -1,7 +1,9 @@
-//! Waiting for descriptors of any kind: pipes, eventfds, timers, terminals, what a C library gives.
+//! Waiting for descriptors of any kind: pipes, eventfds, timers, terminals, what a C library gives; and for the
+//! standard streams.
 //!
 //! [`Pollable`] parks the goroutine until its descriptor can be read or written. The sockets of
 //! [`net`](crate::net) stand on the same ground, and have the operations ready-made.
+//! [`stdin`], [`stdout`] and [`stderr`] are std's, but park who waits.
 //!
 //! ```
 //! use gort::io::Pollable;
@@ -21,7 +23,12 @@
 //! ```
 
 mod mode;
+mod output;
 mod pollable;
 pub(crate) mod source;
+mod standard;
+mod stdin;
 
+pub use output::{Stderr, StderrLock, Stdout, StdoutLock, stderr, stdout};
 pub use pollable::{Interest, Pollable};
+pub use stdin::{Stdin, StdinLock, stdin};

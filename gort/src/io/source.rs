@@ -475,6 +475,6 @@ fn refused(errno: i32) -> io::Error {
 /// Makes a system call in a function of its own: `errno` is a thread-local, whose address
 /// must not be kept from before a wait, after which the goroutine may be on another thread.
 #[inline(never)]
-fn apart<T>(call: impl FnOnce() -> T) -> T {
+pub(super) fn apart<T>(call: impl FnOnce() -> T) -> T {
     call()
 }
