@@ -59,7 +59,7 @@
 
 // ```text
 // prelude                         what most programs want
-// sync time runtime future        what other crates of gort offer, in modules · futures
+// sync time runtime alloc future  what other crates of gort offer, in modules · futures
 // io/     pollable source mode    waiting for any descriptor · how, for all of them · whether it blocks
 // net/    stream listener udp     sockets that park the goroutine: TCP · UDP
 // net/    tcp_socket connect      TCP before it listens or is connected · connecting
@@ -76,6 +76,7 @@
 mod macros;
 mod runner;
 
+pub mod alloc;
 pub mod future;
 pub mod guide;
 pub mod io;
