@@ -2,6 +2,7 @@
 //!
 //! - [`coming_from_go`]: Go's words beside gort's, and what is different.
 //! - [`coming_from_crossbeam_and_tokio`]: what to change in a program, and what not.
+//! - [`thread_locals`]: whose thread-locals a goroutine sees, how to choose, and what each choice costs.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
 #[doc = include_str!("coming_from_go.md")]
@@ -12,3 +13,6 @@ pub mod coming_from_crossbeam_and_tokio {}
 
 #[doc = include_str!("misuse.md")]
 pub mod misuse {}
+
+#[doc = include_str!("thread_locals.md")]
+pub mod thread_locals {}
