@@ -130,7 +130,7 @@ unsafe impl GlobalAlloc for Caching {
             unsafe { *libc::__errno_location() = libc::ENOMEM };
             return ptr::null_mut();
         }
-        // SAFETY: caller's clause.
+        // SAFETY: caller's clause: the layout, and the memory, are good for libc's.
         let at = unsafe { System.alloc(layout) };
         if (layout == ASK || layout == ASK_AND_YIELD) && !at.is_null() {
             let answer = here();
@@ -158,7 +158,7 @@ unsafe impl GlobalAlloc for Caching {
                 room
             });
         if !kept {
-            // SAFETY: caller's clause.
+            // SAFETY: caller's clause: the layout, and the memory, are good for libc's.
             unsafe { System.dealloc(at, layout) }
         }
     }

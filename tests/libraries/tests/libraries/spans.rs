@@ -1,7 +1,7 @@
 //! tracing. Which spans are entered is kept per thread, by every subscriber.
 
 use crate::{MANY, TIMES};
-use gort_libraries::{Meeting, many, moving, own, wait};
+use gort_libraries::{Meeting, many, moving, wait};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -170,52 +170,5 @@ moving! {
             info!(goroutine = i as u64);
             assert_eq!(seen_of(i).unwrap(), [span.id().unwrap().into_u64()]);
         });
-    }
-
-    /// Each stack that has been in a span counts, and for ever: more than that panic.
-    fn more_than_the_registry_has_room_for_panic() {
-        const N: usize = 6_000;
-        let registry = tracing_subscriber::registry().with(Scopes);
-        tracing::subscriber::set_global_default(registry).unwrap();
-        std::panic::set_hook(Box::new(|_| {}));
-        let (end, ended) = gort::channel::bounded::<()>(0);
-        let all: Vec<_> = (0..N)
-            .map(|_| {
-                let ended = ended.clone();
-                own(move || {
-                    let come = std::panic::catch_unwind(|| drop(info_span!("one").entered()));
-                    let _ = ended.recv();
-                    come.is_ok()
-                })
-            })
-            .collect();
-        gort_tests::settle();
-        drop(end);
-        let room = all.into_iter().map(|one| one.join().unwrap()).filter(|&well| well).count();
-        assert!((4_000..=4_096).contains(&room), "room for {room} of {N}");
-    }
-
-    /// The way out: stacks are used again, so what counts is how many goroutines there are at a time.
-    fn any_number_is_in_spans_if_few_are_there_at_a_time() {
-        const N: usize = 6_000;
-        let registry = tracing_subscriber::registry().with(Scopes);
-        tracing::subscriber::set_global_default(registry).unwrap();
-        let permits = gort::sync::Semaphore::new(1_000);
-        let all: Vec<_> = (0..N)
-            .map(|i| {
-                let permit = permits.acquire(1);
-                own(move || {
-                    let span = info_span!("one");
-                    let _entered = span.enter();
-                    wait();
-                    info!(goroutine = i as u64);
-                    assert_eq!(seen_of(i).unwrap(), [span.id().unwrap().into_u64()]);
-                    drop(permit);
-                })
-            })
-            .collect();
-        for one in all {
-            one.join().unwrap();
-        }
     }
 }
