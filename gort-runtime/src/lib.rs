@@ -7,8 +7,8 @@
 //! api/      builder start procs                what a program sets · start-up, on first use · more, fewer Ps
 //! api/      handle joinerror scope goroutine   starting goroutines and waiting for their ends · those in a scope
 //! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
-//! api/      testrun thread_locals signals      a test's goroutine · whose thread-locals goroutines have · who hands out signals
-//! api/      pidfd                              whether descriptors of processes are used
+//! api/      testrun thread_locals on_thread    a test's goroutine · whose thread-locals goroutines, allocators have
+//! api/      signals pidfd                      who hands out signals · whether descriptors of processes are used
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
 //! signal/   catch mask start                   catching signals · that were blocked · or ignored
@@ -28,7 +28,7 @@
 //! time/     heap clock                         timers · time
 //! record/   slab free                          what there is of a goroutine from spawn to join
 //! stack/    pool map layout trim overflow      where goroutines run
-//! stack/    identity setxid                    thread-locals of their own
+//! stack/    identity setxid fork               thread-locals of their own
 //! proc/     g m p tls stats bind               goroutine · thread · processor · who runs here · counts · getting a stack
 //! proc/     gstatus ownership                  who owns a goroutine, a P
 //! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
@@ -81,6 +81,7 @@ pub use {
     api::handle::{Builder, JoinHandle, current, current_root, spawn, try_current},
     api::joinerror::JoinError,
     api::lock_thread::{OsThreadLock, is_wired, lock_os_thread},
+    api::on_thread::OnThread,
     api::pidfd::uses_pidfds,
     api::procs::set_max_procs,
     api::scope::{Scope, ScopedJoinHandle, scope},

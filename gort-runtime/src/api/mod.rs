@@ -12,6 +12,8 @@ pub(crate) mod joinerror;
 #[cfg(not(loom))]
 pub(crate) mod lock_thread;
 #[cfg(not(loom))]
+pub(crate) mod on_thread;
+#[cfg(not(loom))]
 pub(crate) mod pidfd;
 #[cfg(not(loom))]
 pub(crate) mod procs;

@@ -158,6 +158,12 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
 /// Finds out how the thread pointer can be set: here there is one way.
 pub(crate) fn probe_thread_pointer() {}
 
+/// Whether the thread pointer is set by an instruction.
+#[inline]
+pub(crate) fn sets_thread_pointer_cheaply() -> bool {
+    true
+}
+
 /// The thread pointer.
 #[inline(always)]
 pub(crate) fn thread_pointer() -> *mut u8 {
@@ -371,6 +377,7 @@ pub(crate) fn prefetch(at: *const u8) {
 }
 
 /// Sets this thread's M.
+#[inline]
 pub(crate) fn set_current_m(m: *mut u8) {
     // SAFETY: writes the word that `current_m` reads; only this thread can.
     unsafe {

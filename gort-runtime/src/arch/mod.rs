@@ -111,7 +111,8 @@ compile_error!(
 
 #[cfg(not(loom))]
 pub(crate) use imp::{
-    call_from, call_under, init_stack, probe_thread_pointer, saved_pc, thread_pointer,
+    call_from, call_under, init_stack, probe_thread_pointer, saved_pc, sets_thread_pointer_cheaply,
+    thread_pointer,
 };
 pub(crate) use imp::{current_m, mcall, prefetch, set_current_m};
 

@@ -165,6 +165,12 @@ pub(crate) fn probe_thread_pointer() {
     BY_CALL.store(!has, Relaxed);
 }
 
+/// Whether the thread pointer is set by an instruction.
+#[inline]
+pub(crate) fn sets_thread_pointer_cheaply() -> bool {
+    !BY_CALL.load(Relaxed)
+}
+
 /// Sets the thread pointer to rcx by `arch_prctl(ARCH_SET_FS)`; of the other registers it changes rcx and r11.
 ///
 /// # Safety
@@ -391,6 +397,7 @@ pub(crate) fn prefetch(at: *const u8) {
 }
 
 /// Sets this thread's M.
+#[inline]
 pub(crate) fn set_current_m(m: *mut u8) {
     // SAFETY: writes the word that `current_m` reads; only this thread can.
     unsafe {

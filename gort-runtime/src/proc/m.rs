@@ -184,6 +184,12 @@ impl M {
         iter::successors(deref(ALL.load(Acquire)), move |m| deref(m.all_next.get()))
     }
 
+    /// For observers: the goroutine that runs on its own stack here.
+    pub(crate) fn running(&self) -> Option<&'static G> {
+        // SAFETY: null or a G, which stays one for ever (`record/mod.rs`, promise 1).
+        unsafe { self.curg.get().as_ref() }
+    }
+
     /// For observers: the goroutine that keeps this M busy.
     pub(crate) fn goroutine(&self) -> Option<&'static G> {
         let mut gp = self.curg.get();

@@ -33,11 +33,13 @@
 //! 3. glibc before 2.36 closes `malloc`'s cache only for a thread that has had one: it allocates once.
 //! 4. The signal by which libc has every thread change its user id is handled under the thread's own pointer
 //!    (`setxid.rs`).
+//! 5. In a child that a goroutine has forked nothing uses the thread's block any more (`fork.rs`).
 //!
 //! At the first use each assumption is tried ([`ensure_possible`]); where one does not hold, the program ends with
 //! what failed and what to do instead.
 
 use super::StackSlot;
+use super::fork;
 use super::layout::Layout;
 use super::map;
 use super::setxid;
@@ -304,6 +306,7 @@ fn try_out() -> Result<(), String> {
         there.this != here.this && again.this == there.this,
         "`pthread_self` does not follow the thread pointer",
     )?;
+    expect(fork::watch(), "libc takes no handler for `fork`")?;
     setxid::handle_under_own_pointer();
     Ok(())
 }

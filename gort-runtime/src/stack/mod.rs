@@ -15,6 +15,7 @@
 //! `layout.rs` says how large all this is, `map.rs` talks to the
 //! kernel, `pool.rs` keeps free slots, `trim.rs` gives back memory that nobody wants.
 
+mod fork;
 mod identity;
 mod layout;
 mod map;

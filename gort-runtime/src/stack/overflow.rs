@@ -12,11 +12,13 @@ use super::layout::Layout;
 use super::map;
 use crate::os;
 use crate::proc::g::G;
+use crate::proc::m::M;
 use crate::proc::tls;
 use std::io::{self, Write};
 use std::mem;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Bytes of an M's alternate stack. The kernel's minimum would do for us, but the handlers
 /// that we chain to may be anybody's.
@@ -104,12 +106,9 @@ unsafe extern "C" fn on_fault(
 ) {
     // SAFETY: caller's clause: the kernel passes a valid siginfo. One of a fault has an address.
     let (sent, addr) = unsafe { ((*info).si_code <= 0, (*info).si_addr().addr()) };
-    if let Some(gp) = tls::getg()
-        && !sent
-    {
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which atomics are read, the name if its lock is free,
-        // and the slot, which never changes.
-        let g = unsafe { gp.as_ref() };
+    // A goroutine that has lent its thread to the allocator is found by the thread (`api/on_thread.rs`).
+    if !sent && let Some(g) = tls::getm().or_else(m_of_thread).and_then(M::running) {
+        // Of the G atomics are read, the name if its lock is free, and the slot, which never changes.
         if g.stack.get().guard().contains(&addr) {
             report(g);
         }
@@ -121,6 +120,12 @@ unsafe extern "C" fn on_fault(
     if sent && os::signal_action(signal).handler == libc::SIG_DFL {
         os::keep_errno(|| os::raise_here(signal));
     }
+}
+
+/// The M that runs on this thread, without thread-locals.
+fn m_of_thread() -> Option<&'static M> {
+    let tid = os::thread_id();
+    M::all().find(|m| m.tid.load(Relaxed) == tid)
 }
 
 /// Says what happened, and aborts.

@@ -4,6 +4,7 @@
 //! - [`coming_from_crossbeam_and_tokio`]: what to change in a program, and what not.
 //! - [`services`]: signals and child processes.
 //! - [`files_and_streams`]: `std::fs` beside goroutines, and the standard streams.
+//! - [`thread_locals`]: whose thread-locals a goroutine sees, how to choose, and what each choice costs.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
 #[doc = include_str!("coming_from_go.md")]
@@ -20,3 +21,5 @@ pub mod misuse {}
 
 #[doc = include_str!("files_and_streams.md")]
 pub mod files_and_streams {}
+#[doc = include_str!("thread_locals.md")]
+pub mod thread_locals {}

@@ -2,7 +2,12 @@
 //!
 //! ```text
 //! parked own|shared nothing|strings [GOROUTINES]
+//! parked own|shared pairs
 //! ```
+//!
+//! With the feature `on-thread` the allocator is wrapped into `gort::alloc::OnThread`. `pairs`: ns for 64 bytes that are taken
+//! and freed at once in one goroutine, the least of
+//! 5,000 short rounds.
 //!
 //! `strings`: before it parks, each has formatted 60 strings of up to 1 kB, kept them until the last, and freed them.
 //! What stays is what the allocator keeps for what it takes for a thread.
@@ -11,14 +16,30 @@ use gort::prelude::*;
 use gort_libraries::{SHARED, own};
 use gort_tests::{resident_bytes, settle};
 use std::hint::black_box;
+use std::time::Instant;
 
 #[cfg(feature = "jemalloc")]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+type Chosen = tikv_jemallocator::Jemalloc;
+#[cfg(feature = "jemalloc")]
+const CHOSEN: Chosen = tikv_jemallocator::Jemalloc;
 
 #[cfg(feature = "mimalloc")]
+type Chosen = mimalloc::MiMalloc;
+#[cfg(feature = "mimalloc")]
+const CHOSEN: Chosen = mimalloc::MiMalloc;
+
+#[cfg(not(any(feature = "jemalloc", feature = "mimalloc")))]
+type Chosen = std::alloc::System;
+#[cfg(not(any(feature = "jemalloc", feature = "mimalloc")))]
+const CHOSEN: Chosen = std::alloc::System;
+
+#[cfg(feature = "on-thread")]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: gort::alloc::OnThread<Chosen> = gort::alloc::OnThread(CHOSEN);
+
+#[cfg(not(feature = "on-thread"))]
+#[global_allocator]
+static ALLOCATOR: Chosen = CHOSEN;
 
 fn allocator() -> &'static str {
     if cfg!(feature = "jemalloc") {
@@ -28,6 +49,19 @@ fn allocator() -> &'static str {
     } else {
         "libc's malloc"
     }
+}
+
+/// The least of 5,000 rounds, short enough to have a core throughout: ns for 64 bytes taken and freed.
+fn pairs() -> f64 {
+    const TIMES: u32 = 1_000;
+    let round = || {
+        let begun = Instant::now();
+        for i in 0..TIMES {
+            drop(black_box(Box::new([i; 16])));
+        }
+        begun.elapsed().as_nanos() as f64 / f64::from(TIMES)
+    };
+    (0..5_000).map(|_| round()).fold(f64::INFINITY, f64::min)
 }
 
 /// Formats 60 strings of up to 1 kB, and frees them.
@@ -44,7 +78,9 @@ fn main() {
     let ([mode, work] | [mode, work, _]) = &*args else {
         panic!("parked own|shared nothing|strings [GOROUTINES]");
     };
-    let what = format!("{mode}, {work}, {}", allocator());
+    let wrapped = if cfg!(feature = "on-thread") { " on the thread" } else { "" };
+    let what = format!("{mode}, {work}, {}{wrapped}", allocator());
+    let work = work.clone();
     let strings = work == "strings";
     let n: usize = args.get(2).map_or(10_000, |n| n.parse().expect("a number"));
     if mode == "shared" {
@@ -52,6 +88,11 @@ fn main() {
         unsafe { std::env::set_var(SHARED, "1") };
     }
     gort::runtime::run(move || {
+        if work == "pairs" {
+            let each = own(pairs).join().expect("it ends");
+            println!("{what}: {each:.1} ns each");
+            return;
+        }
         // What is made once.
         let first = own(move || strings.then(format_strings));
         first.join().expect("a goroutine that ends");
