@@ -8,8 +8,10 @@
 //! api/      handle joinerror scope goroutine   starting goroutines and waiting for their ends · those in a scope
 //! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
 //! api/      testrun thread_locals              a test's goroutine · whose thread-locals goroutines have
+//! api/      local_key                          `goroutine_local!`
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
+//! life/     local                              whose goroutine-locals, what is inherited, their end
 //! life/     newproc goexit join ending timed   starts · ends · waiting for one: alone, in a select · starts at a time
 //! wait/     park ready waiter maywait          waiting · submitting from anywhere · who waits, as a word · and may
 //! wait/     sleep iowait threadparker          for a time · for sockets · plain threads
@@ -29,6 +31,7 @@
 //! stack/    identity setxid                    thread-locals of their own
 //! proc/     g m p tls stats bind               goroutine · thread · processor · who runs here · counts · getting a stack
 //! proc/     gstatus ownership                  who owns a goroutine, a P
+//! proc/     locals                             what a goroutine keeps of its goroutine-locals
 //! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
 //! proc/     runq gqueue waitreason             where goroutines queue · what they wait for
 //! base/     lock lockrank note barrier         what blocks a thread · fences
@@ -74,6 +77,7 @@ pub use {
     api::goroutine::{Goroutine, GoroutineId},
     api::handle::{Builder, JoinHandle, current, current_root, spawn, try_current},
     api::joinerror::JoinError,
+    api::local_key::{AccessError, LocalKey},
     api::lock_thread::{OsThreadLock, lock_os_thread},
     api::procs::set_max_procs,
     api::scope::{Scope, ScopedJoinHandle, scope},

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 28] = [
+const ROWS: [(&str, RangeInclusive<usize>); 29] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -38,6 +38,7 @@ const ROWS: [(&str, RangeInclusive<usize>); 28] = [
     ("PO", 1..=7),
     ("TS", 1..=10),
     ("TL", 1..=13),
+    ("GL", 1..=9),
 ];
 
 /// The sources of tests, this one excepted.

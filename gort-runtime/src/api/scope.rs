@@ -215,6 +215,8 @@ impl Builder {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
+        // Runs code of the user's, which may panic.
+        let inherited = self.inherited();
         scope.data.running.fetch_add(1, Relaxed);
         let packet = Arc::new(Packet {
             data: Arc::clone(&scope.data),
@@ -231,7 +233,7 @@ impl Builder {
         // SAFETY: everything borrowed is in `f`, which is gone when `catch` has returned, and in the packet, which `run`
         // and the handle own; the scope, and with it `'scope`, waits until the packet is gone (see the header). The
         // goroutine's own outcome is `()`.
-        let goroutine = unsafe { self.spawn_unchecked(run) }?;
+        let goroutine = unsafe { self.spawn_unchecked(run, inherited) }?;
         Ok(ScopedJoinHandle { goroutine, packet })
     }
 }
