@@ -8,7 +8,7 @@
 //! fn main() {
 //!     let (tx, rx) = bounded(0);
 //!     for id in 0..3 {
-//!         go!(clone [tx]; {
+//!         go!(clone(tx), {
 //!             tx.send(id * id).unwrap();
 //!         });
 //!     }

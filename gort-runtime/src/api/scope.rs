@@ -135,8 +135,8 @@ impl Data {
 /// let mut numbers = [3, 1, 2, 9, 8, 7];
 /// let (left, right) = numbers.split_at_mut(3);
 /// gort::scope(|s| {
-///     go!(in s; || left.sort());
-///     go!(in s; || right.sort());
+///     go!(scope(s), || left.sort());
+///     go!(scope(s), || right.sort());
 /// });
 /// assert_eq!(numbers, [1, 2, 3, 7, 8, 9]);
 /// ```
@@ -246,7 +246,7 @@ impl Builder {
 /// let text = String::from("borrowed");
 /// let (tx, rx) = bounded::<()>(0);
 /// gort::scope(|s| {
-///     let handle = go!(in s; || { rx.iter().count(); text.len() });
+///     let handle = go!(scope(s), || { rx.iter().count(); text.len() });
 ///     println!("{} reads the text", handle.goroutine().id());
 ///     assert!(!handle.is_finished(), "it waits for the channel's end");
 ///     drop(tx);

@@ -8,4 +8,4 @@ gort::goroutine_local! {
 fn main() {
     REQUEST.with(|_| ());
 }
-// fix: #[derive(Clone)] struct Request;
+// fix: `#[derive(Clone)] struct Request;`.

@@ -8,4 +8,4 @@ gort::goroutine_local! {
 fn main() {
     REQUEST.with(|_| ());
 }
-// fix: static inherit REQUEST: Arc<u32> = Arc::new(1);
+// fix: `static inherit REQUEST: Arc<u32> = Arc::new(1);`.

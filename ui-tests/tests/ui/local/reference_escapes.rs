@@ -7,4 +7,4 @@ fn main() {
     let name: &'static str = NAME.with(|name| name.as_str());
     println!("{name}");
 }
-// fix: NAME.with(|name| name.clone())
+// fix: `NAME.with(|name| name.clone())`.
