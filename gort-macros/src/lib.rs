@@ -13,7 +13,7 @@
 //! select/  parse head keyword ast    select!: its arms · an arm's head · heads that begin with a word · the tree
 //! select/  tail tokens               what follows an operation · looking at tokens
 //! select/  valid operand expand      mistakes · the code around an arm's operands · what it becomes
-//! go/      parse valid clones expand go!
+//! go/      parse valid clones expand  go!
 //! entry/   args valid expand         #[gort::main] and #[gort::test]
 //! defer                              defer!
 //! awaits                             `.await` where nothing can be awaited
