@@ -1,10 +1,10 @@
-//! `defer! { … }`: a block that runs when the enclosing scope is left.
+//! `defer! { … }`, `defer!({ … })`: a block that runs when the enclosing scope is left.
 //!
 //! The macro stands where a statement stands and expands to one `let`, so the guard lives as long as any local of that
 //! scope and guards drop last first. The name of the guard is hygienic: several in one scope do not see each other.
 //! The block becomes a closure that does not move: it borrows what it names, and moves only what its body consumes.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
 use syn::parse::Parser;
 use syn::{Block, Stmt};
@@ -15,9 +15,24 @@ use crate::report::Report;
 
 /// The expansion of `defer!`.
 pub(crate) fn defer(input: TokenStream) -> TokenStream {
-    match parse(&input) {
-        Ok(ends_open) => expand(&input, ends_open),
+    let body = in_block(input);
+    match parse(&body) {
+        Ok(ends_open) => expand(&body, ends_open),
         Err(error) => error.to_compile_error(),
+    }
+}
+
+/// What is inside of `defer!({ … })`, a form that rustfmt formats; anything else as it is.
+fn in_block(input: TokenStream) -> TokenStream {
+    let mut trees = input.clone().into_iter();
+    match (trees.next(), trees.next(), trees.next()) {
+        (Some(TokenTree::Group(block)), comma, None)
+            if block.delimiter() == Delimiter::Brace
+                && comma.as_ref().is_none_or(|comma| comma.to_string() == ",") =>
+        {
+            block.stream()
+        }
+        _ => input,
     }
 }
 
@@ -74,6 +89,24 @@ mod tests {
             tokens.to_string(),
             "let _deferred = :: gort :: __macro :: defer (|| { done () ; }) ;"
         );
+    }
+
+    #[test]
+    fn a_block_in_parentheses_is_the_same() {
+        for input in [
+            quote!({
+                done();
+            }),
+            quote!({
+                done();
+            },),
+        ] {
+            assert_eq!(defer(input).to_string(), defer(quote!(done();)).to_string());
+        }
+        assert!(defer(quote!({})).to_string().contains("nothing to run"));
+        // Several blocks are statements.
+        let text = defer(quote!({ a() } { b() })).to_string();
+        assert!(text.contains("{ a () } { b () } ;"), "{text}");
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! select/  parse head keyword ast    select!: its arms · an arm's head · heads that begin with a word · the tree
 //! select/  tail tokens               what follows an operation · looking at tokens
 //! select/  valid operand expand      mistakes · the code around an arm's operands · what it becomes
-//! go/      parse valid expand        go!
+//! go/      parse valid clones expand  go!
 //! entry/   args valid expand         #[gort::main] and #[gort::test]
 //! defer                              defer!
 //! awaits                             `.await` where nothing can be awaited
@@ -48,16 +48,18 @@ mod select;
 /// go!(conn.serve(db));             // so is the receiver of a method call, which moves into the goroutine
 /// go! { … };                       // a block, moved in whole
 /// go!(move || …);                  // a closure without parameters
-/// go!(clone [tx, wg]; …);          // first `let tx = tx.clone();` for each name, then any of the forms above
-/// go!(name = "reader", stack = 64 * 1024; …);   // a name for dumps, the size of the stack
-/// go!(in s; …);                    // inside `gort::scope(|s| …)`: may borrow, gives a `ScopedJoinHandle`
+/// go!(clone(tx, wg), …);           // first `let tx = tx.clone();` for each name, then any of the forms above
+/// go!(name = "reader", stack = 64 * 1024, …);   // a name for dumps, the size of the stack
+/// go!(scope(s), …);                // inside `gort::scope(|s| …)`: may borrow, gives a `ScopedJoinHandle`
 /// ```
 ///
-/// Options stand in any order, separated by `,` and ended by one `;`. The macro has a value, so as a statement it ends
+/// Options stand before the body, in any order. With `clone(…)` a closure moves also without the word. So written, rustfmt
+/// formats all of it like the arguments of a function. `go!(clone [tx, wg], name = "reader", in s; …)` says the same, with
+/// a `;` before the body, which may then be several statements; rustfmt leaves that alone. The macro has a value, so as a statement it ends
 /// with `;` in braces too. Dropping the handle lets the goroutine run on by itself.
 ///
 /// `go! { f(x) }` with a single call and no `;` inside is the call form; anything else in braces is a block. Calls and
-/// blocks move what they name, inside a scope too: to borrow there, write a closure without `move`, `go!(in s; || …)`,
+/// blocks move what they name, inside a scope too: to borrow there, write a closure without `move`, `go!(scope(s), || …)`,
 /// or give references. An argument that is itself a closure is written into the call as it stands, so that its
 /// parameter types are inferred.
 ///
@@ -77,7 +79,7 @@ mod select;
 ///
 /// let (tx, rx) = bounded(0);
 /// let sum = go!(add(1, 2));
-/// go!(name = "sender", clone [tx]; { tx.send(3) });
+/// go!(name = "sender", clone(tx), { tx.send(3) });
 /// assert_eq!(rx.recv(), Ok(3));
 /// assert_eq!(sum.join().unwrap(), 3);
 /// ```
@@ -184,7 +186,8 @@ pub fn select_biased(input: TokenStream) -> TokenStream {
 ///
 /// ```text
 /// let file = open(path)?;
-/// defer! { log("closed"); }
+/// defer!({ log("closed") });       // rustfmt formats this
+/// defer! { log("closed"); }        // the same
 /// ```
 ///
 /// The block runs when the scope is left in any way: at its end, by `return`, `?` or `break`, by a panic, by

@@ -8,10 +8,11 @@
 //! api/      handle joinerror scope goroutine   starting goroutines and waiting for their ends · those in a scope
 //! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
 //! api/      testrun thread_locals on_thread    a test's goroutine · whose thread-locals goroutines, allocators have
-//! api/      signals pidfd                      who hands out signals · whether descriptors of processes are used
+//! api/      signals pidfd local_key            who hands out signals · whether descriptors of processes are used · `goroutine_local!`
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
 //! signal/   catch mask start                   catching signals · that were blocked · or ignored
+//! life/     local                              whose goroutine-locals, what is inherited, their end
 //! life/     newproc goexit join ending timed   starts · ends · waiting for one: alone, in a select · starts at a time
 //! wait/     park ready waiter maywait          waiting · submitting from anywhere · who waits, as a word · and may
 //! wait/     sleep iowait outside threadparker  for a time · for sockets · for signals and helpers · plain threads
@@ -31,6 +32,7 @@
 //! stack/    identity setxid fork               thread-locals of their own
 //! proc/     g m p tls stats bind               goroutine · thread · processor · who runs here · counts · getting a stack
 //! proc/     gstatus ownership                  who owns a goroutine, a P
+//! proc/     locals                             what a goroutine keeps of its goroutine-locals
 //! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
 //! proc/     runq gqueue waitreason             where goroutines queue · what they wait for
 //! base/     lock lockrank note barrier         what blocks a thread · fences
@@ -80,6 +82,7 @@ pub use {
     api::goroutine::{Goroutine, GoroutineId},
     api::handle::{Builder, JoinHandle, current, current_root, spawn, try_current},
     api::joinerror::JoinError,
+    api::local_key::{AccessError, LocalKey},
     api::lock_thread::{OsThreadLock, is_wired, lock_os_thread},
     api::on_thread::OnThread,
     api::pidfd::uses_pidfds,

@@ -8,7 +8,7 @@
 //! fn main() {
 //!     let (tx, rx) = bounded(0);
 //!     for id in 0..3 {
-//!         go!(clone [tx]; {
+//!         go!(clone(tx), {
 //!             tx.send(id * id).unwrap();
 //!         });
 //!     }
@@ -82,10 +82,11 @@
 // process/ command child           child processes: what to start · what was started
 // process/ starter begin pidfd     the thread that starts and collects them · signals · what the kernel is asked
 // runner/ panics                  what `#[gort::main]` and `#[gort::test]` call · panics of a test's goroutines
-// macros                          what `go!` and `defer!` expand to
+// macros local                    what `go!` and `defer!` expand to · `goroutine_local!`
 // guide/ · for those who come from elsewhere
 // ```
 
+mod local;
 mod macros;
 mod runner;
 
@@ -109,8 +110,9 @@ pub mod channel {
 
 pub use gort_macros::{defer, go, main, select, test};
 pub use gort_runtime::{
-    Builder, Goroutine, GoroutineId, JoinError, JoinHandle, OsThreadLock, Scope, ScopedJoinHandle,
-    blocking, current, goexit, lock_os_thread, on_system_stack, recover, scope, spawn, yield_now,
+    AccessError, Builder, Goroutine, GoroutineId, JoinError, JoinHandle, LocalKey, OsThreadLock,
+    Scope, ScopedJoinHandle, blocking, current, goexit, lock_os_thread, on_system_stack, recover,
+    scope, spawn, yield_now,
 };
 pub use gort_sync::{JoinSet, context, signal};
 
@@ -129,10 +131,12 @@ pub mod __macro {
     //! - `AsSource`, `AsTarget`, `Operand`: give `&self`.
     //! - `block_forever`, `spawn`, `run_main`, `run_test`, `Spawn`: do what the public functions do, with the same
     //!   bounds. `IsScope` gives a scope that one must have had.
+    //! - `local_key`, `inherited_local_key`: make a key, which nobody has used.
     //! - `defer`, `Defer`: a closure that is called once, out of an `Option`.
     //!
     //! `send_place` and `send_place_if` are `unsafe`: `select!` keeps what they ask for
     //! (`gort-macros`, `select/expand.rs`, points 2 and 6).
+    pub use crate::local::{inherited_local_key, local_key};
     pub use crate::macros::{Defer, IsScope, Spawn, defer};
     pub use crate::runner::{MainOptions, TestOptions, TestOutcome, run_main, run_test};
     pub use gort_runtime::spawn;

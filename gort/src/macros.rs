@@ -67,11 +67,11 @@ impl Spawn {
     }
 }
 
-/// What may stand behind `in`: the parameter of the closure that `gort::scope` is given.
+/// What may stand in `scope(…)` and behind `in`: the parameter of the closure that `gort::scope` is given.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no scope of gort's",
     label = "expected the `s` of `gort::scope(|s| …)`",
-    note = "write `gort::scope(|s| {{ go!(in s; f()); }})`"
+    note = "write `gort::scope(|s| {{ go!(scope(s), f()); }})`"
 )]
 pub trait IsScope<'scope, 'env> {
     #[doc(hidden)]

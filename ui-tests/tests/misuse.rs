@@ -22,7 +22,7 @@ What no compiler sees is not here: a deadlock is reported when it happens, see [
 ";
 
 /// The groups in the order of the chapter: the folder, the heading.
-const GROUPS: [(&str, &str); 12] = [
+const GROUPS: [(&str, &str); 13] = [
     ("go", "Starting goroutines: `go!`"),
     ("scope", "Goroutines that borrow: `scope`"),
     ("channel", "Channels"),
@@ -32,6 +32,7 @@ const GROUPS: [(&str, &str); 12] = [
     ("time", "Time"),
     ("signal", "Signals"),
     ("process", "Child processes"),
+    ("local", "Goroutine-local variables"),
     ("defer", "Deferred blocks"),
     ("main", "`#[gort::main]`"),
     ("test", "`#[gort::test]`"),

@@ -5,6 +5,7 @@
 
 use proc_macro2::TokenStream;
 
+mod clones;
 mod expand;
 mod parse;
 mod valid;
@@ -69,7 +70,7 @@ mod tests {
             ),
             (quote!(clone [x]; x.), "move || { x . }"),
             (quote!(f(a b)), "move || { f (a b) }"),
-            (quote!(name = "x", x.), "(name = \"x\" , x .)"),
+            (quote!(name = "x", x.), "move || { x . }"),
         ];
         for (input, expected) in cases {
             let text = go(input, Delimiter::Brace).to_string();

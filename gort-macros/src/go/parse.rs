@@ -1,15 +1,19 @@
 //! The grammar of `go!`.
 //!
 //! ```text
-//! go      = [ options ";" ] body
+//! go      = [ options ( "," | ";" ) ] body [ "," ]
 //! options = option { "," option }
-//! option  = "name" "=" expr | "stack" "=" expr | "clone" "[" names "]" | "in" expr
+//! option  = "name" "=" expr | "stack" "=" expr | "clone" ( "(" names ")" | "[" names "]" )
+//!         | "scope" "(" expr ")" | "in" expr
 //! body    = statements of a block (a call, a closure and a block are statements too)
 //! ```
 //!
 //! A block may begin with an assignment, so `x = 5; …` is not yet a wrong option. It is taken for one where no block
 //! can be meant: in parentheses, before a `,`, after another option, or when the name is one that people try for an
-//! option.
+//! option. Likewise `clone(x)` alone is a call, and an option only where something follows it.
+//!
+//! With commas all of it is a list of expressions, so rustfmt formats it like the arguments of a function; behind a `;` it
+//! leaves alone what it finds.
 
 use proc_macro2::{Delimiter as Bracket, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -29,7 +33,7 @@ pub(crate) struct Go {
     pub(crate) statements: Option<Vec<Stmt>>,
 }
 
-/// One option before the `;`.
+/// One option before the body.
 pub(crate) struct GoOption {
     /// The word it begins with.
     pub(crate) key: Ident,
@@ -41,13 +45,16 @@ pub(crate) enum OptionKind {
     Name(Expr),
     /// `stack = expr`.
     Stack(Expr),
-    /// `clone [a, b]`: the list as it was written.
+    /// `clone(a, b)` or `clone [a, b]`: the list as it was written.
     Clone(Group),
-    /// `in expr`.
+    /// `scope(expr)` or `in expr`.
     Scope(Expr),
-    /// `key = expr` with any other key.
+    /// `key = expr` or `key(…)` with any other key.
     Unknown,
 }
+
+/// What is certainly an option with parentheses and a comma behind it.
+const OPTIONS: [&str; 4] = ["clone", "scope", "name", "stack"];
 
 /// Keys that were meant for an option, whatever follows.
 const NEAR_MISSES: [&str; 9] = [
@@ -66,7 +73,7 @@ const NEAR_MISSES: [&str; 9] = [
 ///
 /// # Errors
 ///
-/// The first syntax error; a missing `;` after the options is one.
+/// The first syntax error; options without a body are one.
 pub(crate) fn parse(input: TokenStream, delimiter: Delimiter) -> syn::Result<Go> {
     (|input: ParseStream<'_>| parse_go(input, delimiter)).parse2(input)
 }
@@ -80,11 +87,11 @@ fn parse_go(input: ParseStream<'_>, delimiter: Delimiter) -> syn::Result<Go> {
             break;
         }
         if !input.peek(Token![,]) {
-            return Err(here(input, MISSING_SEMICOLON));
+            return Err(here(input, MISSING_COMMA));
         }
         input.parse::<Token![,]>()?;
-        if !starts_option(input, delimiter, true) {
-            return Err(here(input, MISSING_SEMICOLON));
+        if input.is_empty() {
+            return Err(here(input, MISSING_COMMA));
         }
     }
     let tokens = without_trailing_comma(input.parse()?);
@@ -96,7 +103,8 @@ fn parse_go(input: ParseStream<'_>, delimiter: Delimiter) -> syn::Result<Go> {
     })
 }
 
-const MISSING_SEMICOLON: &str = "expected `;` after the options; write `go!(name = \"x\"; f())`";
+const MISSING_COMMA: &str =
+    "expected `,` and what to run after the options; write `go!(name = \"x\", f())`";
 
 /// Whether the next tokens are an option. `certain`: an option stands before them, so no statement can.
 fn starts_option(input: ParseStream<'_>, delimiter: Delimiter, certain: bool) -> bool {
@@ -107,12 +115,24 @@ fn starts_option(input: ParseStream<'_>, delimiter: Delimiter, certain: bool) ->
     let Ok(key) = fork.call(Ident::parse_any) else {
         return false;
     };
+    let in_list = certain || delimiter == Delimiter::Paren;
+    if fork.peek(syn::token::Paren) {
+        let known = OPTIONS.contains(&&*key.to_string());
+        let _list: syn::Result<TokenTree> = fork.parse();
+        if fork.peek(Token![;]) {
+            // A function `scope` may well be called first.
+            return key == "clone" && in_list || known && certain;
+        }
+        // Otherwise it is the call that is to run, maybe with a comma behind it.
+        let goes_on = fork.parse::<Token![,]>().is_ok() && !fork.is_empty();
+        return goes_on && (known || in_list);
+    }
     if key == "clone" {
         return match fork.parse::<TokenTree>() {
             Ok(TokenTree::Group(list)) if list.delimiter() == Bracket::Bracket => true,
             Ok(TokenTree::Group(_)) => {
                 let stopped = fork.peek(Token![;]) || fork.peek(Token![,]);
-                stopped && (certain || delimiter == Delimiter::Paren)
+                stopped && in_list
             }
             Ok(TokenTree::Ident(_)) => true,
             _ => false,
@@ -121,7 +141,7 @@ fn starts_option(input: ParseStream<'_>, delimiter: Delimiter, certain: bool) ->
     if !fork.peek(Token![=]) || fork.peek(Token![==]) || fork.peek(Token![=>]) {
         return false;
     }
-    if certain || delimiter == Delimiter::Paren || key == "name" || key == "stack" {
+    if in_list || key == "name" || key == "stack" {
         return true;
     }
     NEAR_MISSES.iter().any(|miss| key == miss) || {
@@ -148,16 +168,29 @@ fn parse_option(input: ParseStream<'_>) -> syn::Result<GoOption> {
     }
     if key == "clone" {
         return match input.parse::<TokenTree>() {
-            Ok(TokenTree::Group(list)) if list.delimiter() == Bracket::Bracket => Ok(GoOption {
+            Ok(TokenTree::Group(list)) if list.delimiter() != Bracket::Brace => Ok(GoOption {
                 key,
                 kind: OptionKind::Clone(list),
             }),
             Ok(other) => Err(syn::Error::new(
                 other.span(),
-                "expected `[` after `clone`; write the names to clone as `clone [a, b];`",
+                "expected a list after `clone`; write the names to clone as `clone(a, b)`",
             )),
             Err(error) => Err(error),
         };
+    }
+    if input.peek(syn::token::Paren) {
+        let list: Group = input.parse()?;
+        let kind = if key == "scope" {
+            let scope = syn::parse2(list.stream());
+            OptionKind::Scope(scope.map_err(|_| {
+                let message = "expected one scope in `scope(…)`; write `go!(scope(s), || …)`";
+                syn::Error::new(list.span(), message)
+            })?)
+        } else {
+            OptionKind::Unknown
+        };
+        return Ok(GoOption { key, kind });
     }
     let equals = input.parse::<Token![=]>()?;
     if input.is_empty() || input.peek(Token![;]) || input.peek(Token![,]) {
@@ -291,6 +324,66 @@ mod tests {
     }
 
     #[test]
+    fn options_may_end_with_a_comma() {
+        let inputs = [
+            (
+                quote!(clone(tx, wg), name = "reader", stack = N, {
+                    f();
+                }),
+                3,
+                "{ f () ; }",
+            ),
+            (quote!(clone(tx), || f(tx),), 1, "|| f (tx)"),
+            (quote!(scope(s), || f()), 1, "|| f ()"),
+            (quote!(name = "x", in s, clone [a], x.f(a),), 3, "x . f (a)"),
+            (
+                quote!(scope(s), name = "x", clone(scope), scope(scope)),
+                3,
+                "scope (scope)",
+            ),
+            (quote!(clone(tx); f(tx)), 1, "f (tx)"),
+            (quote!(name = "x", scope(s); f(tx)), 2, "f (tx)"),
+        ];
+        for (input, options, body) in inputs {
+            let go = parsed(input, Delimiter::Paren);
+            assert_eq!(
+                (go.options.len(), go.tokens.to_string().as_str()),
+                (options, body)
+            );
+        }
+        let go = parsed(quote!(clone(tx), { f(tx) }), Delimiter::Brace);
+        assert_eq!(go.options.len(), 1);
+    }
+
+    #[test]
+    fn a_scope_in_parentheses_is_one_value() {
+        for input in [quote!(scope(), f()), quote!(scope(s, t), f())] {
+            assert_eq!(
+                message(input, Delimiter::Paren),
+                "expected one scope in `scope(…)`; write `go!(scope(s), || …)`"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_called_alone_is_no_option() {
+        for input in [
+            quote!(scope(s)),
+            quote!(scope(s),),
+            quote!(clone(x),),
+            quote!(name(x)),
+        ] {
+            assert_eq!(parsed(input, Delimiter::Paren).options.len(), 0);
+        }
+        assert_eq!(
+            parsed(quote!(scope(s); f()), Delimiter::Paren)
+                .options
+                .len(),
+            0
+        );
+    }
+
+    #[test]
     fn clone_is_an_ordinary_name_outside_options() {
         assert_eq!(parsed(quote!(clone(x)), Delimiter::Paren).options.len(), 0);
         assert_eq!(
@@ -302,29 +395,29 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_semicolon_is_named() {
+    fn a_missing_comma_is_named() {
         for input in [
             quote!(clone [tx] f(tx)),
             quote!(name = "x" f()),
-            quote!(name = "x", f()),
+            quote!(name = "x",),
             quote!(name = "x"),
             quote!(in s { f() }),
             quote!(stack = SIZE { f() }),
         ] {
-            assert_eq!(message(input, Delimiter::Paren), MISSING_SEMICOLON);
+            assert_eq!(message(input, Delimiter::Paren), MISSING_COMMA);
         }
     }
 
     #[test]
-    fn clone_wants_brackets() {
+    fn clone_wants_a_list() {
         for input in [
-            quote!(clone(tx); f(tx)),
             quote!(clone tx; f(tx)),
+            quote!(clone tx, f(tx)),
             quote!(clone {tx}; f(tx)),
         ] {
             assert_eq!(
                 message(input, Delimiter::Paren),
-                "expected `[` after `clone`; write the names to clone as `clone [a, b];`"
+                "expected a list after `clone`; write the names to clone as `clone(a, b)`"
             );
         }
     }

@@ -2,12 +2,13 @@
 //!
 //! What rustc says better (a value that is not `Send`, a borrow that does not live long enough) is left to rustc.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprBlock, ExprCall, ExprClosure, ExprLit, ExprMethodCall, Lit, Stmt, Token};
 
 use super::Delimiter;
+use super::clones::names;
 use super::parse::{Go, GoOption, OptionKind};
 use crate::awaits::awaits;
 use crate::report::Report;
@@ -51,9 +52,11 @@ pub(crate) fn check(go: Go, delimiter: Delimiter) -> syn::Result<Checked> {
     let mut settings = Vec::new();
     let mut clones = Vec::new();
     let mut scope = None;
+    let mut moves = false;
     let mut seen: Vec<Ident> = Vec::new();
     for GoOption { key, kind } in go.options {
-        if !matches!(kind, OptionKind::Unknown) && seen.contains(&key) {
+        let again = matches!(kind, OptionKind::Scope(_)) && scope.is_some();
+        if !matches!(kind, OptionKind::Unknown) && (again || seen.contains(&key)) {
             report.at(
                 key.span(),
                 format_args!("option `{key}` is given twice; keep one"),
@@ -65,16 +68,24 @@ pub(crate) fn check(go: Go, delimiter: Delimiter) -> syn::Result<Checked> {
                 check_value(&key, &value, &mut report);
                 settings.push((key.clone(), value));
             }
-            OptionKind::Clone(list) => clones = names(&list, &mut report),
+            OptionKind::Clone(list) => {
+                moves = list.delimiter() == proc_macro2::Delimiter::Parenthesis;
+                clones = names(&list, &mut report);
+            }
             OptionKind::Scope(value) => scope = Some(value),
             OptionKind::Unknown => report.at(key.span(), unknown(&key)),
         }
         seen.push(key);
     }
-    let body = match go.statements {
+    let mut body = match go.statements {
         Some(statements) => classify(statements, delimiter, &mut report),
         None => Body::Unread,
     };
+    if moves && let Body::Closure(closure) = &mut body {
+        // Borrowed, the clones would not live long enough.
+        let span = crate::paths::at(closure.inputs_begin.span);
+        closure.capture.get_or_insert(Token![move](span));
+    }
     report.finish(Checked {
         settings,
         clones,
@@ -102,62 +113,12 @@ fn check_value(key: &Ident, value: &Expr, report: &mut Report) {
 
 fn unknown(key: &Ident) -> String {
     let hint = match key.to_string().as_str() {
-        "stack_size" | "stacksize" | "stak" | "size" => "; write `stack = bytes`",
-        "names" | "nmae" | "label" => "; write `name = \"x\"`",
-        "scope" => "; write `in s`",
-        _ => "; options are `name = …`, `stack = …`, `clone […]` and `in s`",
+        "stack" | "stack_size" | "stacksize" | "stak" | "size" => "; write `stack = bytes`",
+        "name" | "names" | "nmae" | "label" => "; write `name = \"x\"`",
+        "scope" => "; write `scope(s)`",
+        _ => "; options are `name = …`, `stack = …`, `clone(…)` and `scope(s)`",
     };
     format!("unknown option `{key}`{hint}")
-}
-
-/// The names in `clone [a, b]`.
-fn names(list: &proc_macro2::Group, report: &mut Report) -> Vec<Ident> {
-    let mut names: Vec<Ident> = Vec::new();
-    let trees: Vec<TokenTree> = list.stream().into_iter().collect();
-    if trees.is_empty() {
-        report.on(list, "the list of `clone` is empty; write `clone [tx]`");
-    }
-    let is_comma =
-        |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ',');
-    let mut items: Vec<&[TokenTree]> = trees.split(is_comma).collect();
-    if items.last().is_some_and(|last| last.is_empty()) {
-        items.pop();
-    }
-    for item in items {
-        match name(item) {
-            Some(name) if names.contains(&name) => {
-                report.at(
-                    name.span(),
-                    format_args!("`{name}` is in the list twice; keep one"),
-                );
-            }
-            Some(name) => names.push(name),
-            None => {
-                let tokens: TokenStream = item.iter().cloned().collect();
-                let what = if tokens.is_empty() {
-                    list.to_token_stream()
-                } else {
-                    tokens
-                };
-                report.on(
-                    what,
-                    "`clone` takes names; write `let x = ….clone();` before the `go!` and use `x`",
-                );
-            }
-        }
-    }
-    names
-}
-
-fn name(item: &[TokenTree]) -> Option<Ident> {
-    match item {
-        [TokenTree::Ident(name)] => Some(name.clone()),
-        [TokenTree::Group(group)] if group.delimiter() == proc_macro2::Delimiter::None => {
-            let inner: Vec<TokenTree> = group.stream().into_iter().collect();
-            name(&inner)
-        }
-        _ => None,
-    }
 }
 
 const EXPECTED: &str = "expected a call, a closure or a block; write `go! { … }` to run this";
@@ -419,9 +380,43 @@ mod tests {
             ),
             [
                 "option `name` is given twice; keep one",
-                "unknown option `prio`; options are `name = …`, `stack = …`, `clone […]` and `in s`",
+                "unknown option `prio`; options are `name = …`, `stack = …`, `clone(…)` and `scope(s)`",
                 "`f` is not called; write `go!(f())`",
             ]
+        );
+    }
+
+    #[test]
+    fn with_clone_in_parentheses_a_closure_moves() {
+        for (input, moves) in [
+            (quote!(clone(x), || f(x)), true),
+            (quote!(scope(s), clone(x), || f(x)), true),
+            (quote!(scope(s), || f(x)), false),
+            (quote!(in s, clone [x]; || f(x)), false),
+        ] {
+            match checked(input, Delimiter::Paren).body {
+                Body::Closure(closure) => assert_eq!(closure.capture.is_some(), moves),
+                _ => panic!("a closure was written"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_option_that_is_called_is_named() {
+        assert_eq!(
+            mistakes(
+                quote!(named("x"), name("x"), stack(1), f()),
+                Delimiter::Paren
+            ),
+            [
+                "unknown option `named`; options are `name = …`, `stack = …`, `clone(…)` and `scope(s)`",
+                "unknown option `name`; write `name = \"x\"`",
+                "unknown option `stack`; write `stack = bytes`",
+            ]
+        );
+        assert_eq!(
+            mistakes(quote!(in s, scope(t), f()), Delimiter::Paren),
+            ["option `scope` is given twice; keep one"]
         );
     }
 
@@ -445,7 +440,7 @@ mod tests {
         );
         assert_eq!(
             mistakes(quote!(clone []; f()), Delimiter::Paren),
-            ["the list of `clone` is empty; write `clone [tx]`"]
+            ["the list of `clone` is empty; write `clone(tx)`"]
         );
     }
 

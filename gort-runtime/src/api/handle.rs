@@ -7,11 +7,13 @@ use crate::base::prim::Ordering::Acquire;
 use crate::life::ending::Ending;
 use crate::life::goexit::{self, Outcome};
 use crate::life::join::AtDetach;
+use crate::life::local;
 use crate::life::newproc::{self, Options};
 use crate::panics::panicking::go_on_exiting;
 use crate::panics::unwind;
 use crate::proc::g::G;
 use crate::proc::gstatus::GStatus;
+use crate::proc::locals::Inherited;
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
 use crate::sched::inside::Inside;
@@ -70,6 +72,7 @@ pub struct Builder {
     name: Option<Arc<str>>,
     stack: Option<usize>,
     own_thread_locals: Option<bool>,
+    inherits_nothing: bool,
 }
 
 impl Builder {
@@ -153,6 +156,13 @@ impl Builder {
         self
     }
 
+    /// For goroutines of gort's own: they hold nothing of the user's goroutine-locals.
+    #[doc(hidden)]
+    pub fn inherits_nothing(mut self) -> Self {
+        self.inherits_nothing = true;
+        self
+    }
+
     /// Starts the goroutine.
     ///
     /// # Errors
@@ -165,16 +175,29 @@ impl Builder {
         T: Send + 'static,
     {
         // SAFETY: nothing is borrowed: both types are `'static`.
-        unsafe { self.spawn_unchecked(f) }
+        unsafe {
+            let inherited = self.inherited();
+            self.spawn_unchecked(f, inherited)
+        }
+    }
+
+    /// Clones what the goroutine is to inherit, unless it is not to.
+    pub(crate) fn inherited(&self) -> Inherited {
+        if self.inherits_nothing {
+            Inherited::nothing()
+        } else {
+            local::inherited()
+        }
     }
 
     /// Checks the options, and that there is a scheduler to give them to.
-    fn into_options(self) -> io::Result<Options> {
+    fn into_options(self, inherited: Inherited) -> io::Result<Options> {
         ensure_started();
         Ok(Options {
             name: self.name,
             stack_log2: self.stack.map(stack::validate_size).transpose()?,
             own: self.own_thread_locals,
+            inherited,
         })
     }
 
@@ -183,13 +206,17 @@ impl Builder {
     /// # Safety
     /// What `F` and `T` borrow outlives the goroutine and its outcome.
     #[track_caller]
-    pub(crate) unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    pub(crate) unsafe fn spawn_unchecked<F, T>(
+        self,
+        f: F,
+        inherited: Inherited,
+    ) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send,
         T: Send,
     {
         let at = Location::caller();
-        let options = self.into_options()?;
+        let options = self.into_options(inherited)?;
         // SAFETY: caller's clause: what `F` and `T` borrow outlives the goroutine and its outcome.
         let gp = unsafe { newproc::newproc(f, options, at) }?;
         Ok(JoinHandle {

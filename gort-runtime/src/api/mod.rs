@@ -10,6 +10,8 @@ pub(crate) mod goroutine;
 pub(crate) mod handle;
 pub(crate) mod joinerror;
 #[cfg(not(loom))]
+pub(crate) mod local_key;
+#[cfg(not(loom))]
 pub(crate) mod lock_thread;
 #[cfg(not(loom))]
 pub(crate) mod on_thread;

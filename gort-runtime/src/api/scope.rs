@@ -135,8 +135,8 @@ impl Data {
 /// let mut numbers = [3, 1, 2, 9, 8, 7];
 /// let (left, right) = numbers.split_at_mut(3);
 /// gort::scope(|s| {
-///     go!(in s; || left.sort());
-///     go!(in s; || right.sort());
+///     go!(scope(s), || left.sort());
+///     go!(scope(s), || right.sort());
 /// });
 /// assert_eq!(numbers, [1, 2, 3, 7, 8, 9]);
 /// ```
@@ -215,6 +215,8 @@ impl Builder {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
+        // Runs code of the user's, which may panic.
+        let inherited = self.inherited();
         scope.data.running.fetch_add(1, Relaxed);
         let packet = Arc::new(Packet {
             data: Arc::clone(&scope.data),
@@ -231,7 +233,7 @@ impl Builder {
         // SAFETY: everything borrowed is in `f`, which is gone when `catch` has returned, and in the packet, which `run`
         // and the handle own; the scope, and with it `'scope`, waits until the packet is gone (see the header). The
         // goroutine's own outcome is `()`.
-        let goroutine = unsafe { self.spawn_unchecked(run) }?;
+        let goroutine = unsafe { self.spawn_unchecked(run, inherited) }?;
         Ok(ScopedJoinHandle { goroutine, packet })
     }
 }
@@ -244,7 +246,7 @@ impl Builder {
 /// let text = String::from("borrowed");
 /// let (tx, rx) = bounded::<()>(0);
 /// gort::scope(|s| {
-///     let handle = go!(in s; || { rx.iter().count(); text.len() });
+///     let handle = go!(scope(s), || { rx.iter().count(); text.len() });
 ///     println!("{} reads the text", handle.goroutine().id());
 ///     assert!(!handle.is_finished(), "it waits for the channel's end");
 ///     drop(tx);

@@ -2,14 +2,14 @@
 //!
 //! The entry function catches everything at the goroutine's root, stores the
 //! outcome in the packet and returns: into the `goexit` that `init_stack` laid as its
-//! return address, which calls [`goexit1`], which switches to [`goexit0`] on g0.
+//! return address, which calls [`goexit1`], which ends its goroutine-locals and switches to [`goexit0`] on g0.
 
 use crate::arch::{self, Gobuf};
 use crate::base::config;
 use crate::base::prim::Ordering::Relaxed;
 use crate::base::throw::{fatal, throw};
-use crate::life::ending;
 use crate::life::join::AtEnd;
+use crate::life::{ending, local};
 use crate::panics::panicking;
 use crate::panics::unwind;
 use crate::proc::bind::{give_record, unbind};
@@ -127,8 +127,17 @@ fn caught_at_root<T>(payload: Box<dyn Any + Send>) -> Outcome<T> {
 /// That of [`ExitFn`](arch::ExitFn): the goroutine's entry has returned, so no frame is left behind that
 /// somebody counts on.
 pub(crate) unsafe extern "C" fn goexit1() -> ! {
-    let (Some(inside), Some(gp)) = (Inside::enter(), tls::getg()) else {
+    let Some(gp) = tls::getg() else {
         throw("goexit1 outside a goroutine");
+    };
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells.
+    let g = unsafe { gp.as_ref() };
+    if !g.locals.are_unused() {
+        // May wait: what is asked of the M comes behind it.
+        local::end(g);
+    }
+    let Some(inside) = Inside::enter() else {
+        throw("a goroutine outside an M");
     };
     let m = inside.into_switch();
     // SAFETY: clauses of `mcall`: `gp` is the running goroutine and `m` its M, as of `enter` and `getg`, whose g0

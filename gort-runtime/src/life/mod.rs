@@ -6,6 +6,8 @@ pub(crate) mod ending;
 pub(crate) mod goexit;
 pub(crate) mod join;
 #[cfg(not(loom))]
+pub(crate) mod local;
+#[cfg(not(loom))]
 pub(crate) mod newproc;
 #[cfg(not(loom))]
 pub(crate) mod timed;

@@ -11,6 +11,7 @@ use crate::life::goexit::{self, Outcome};
 use crate::proc::bind::{DETACHED_ROOM, take_record};
 use crate::proc::g::{FirstFrame, G};
 use crate::proc::gstatus::{GStatus, casgstatus};
+use crate::proc::locals::Inherited;
 use crate::proc::tls;
 use crate::record::class_for;
 use crate::sched::held;
@@ -35,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) stack_log2: Option<u8>,
     /// Whether it has thread-locals of its own, if not the default.
     pub(crate) own: Option<bool>,
+    /// Its first goroutine-locals.
+    pub(crate) inherited: Inherited,
 }
 
 /// What lies below the `G`: first the closure, later the outcome.
@@ -115,6 +118,7 @@ pub(crate) unsafe fn make_detached<F: FnOnce() + Send + 'static>(
     id: u64,
     f: F,
     root: Option<u64>,
+    inherited: Inherited,
     at: &'static Location<'static>,
 ) {
     const {
@@ -126,7 +130,7 @@ pub(crate) unsafe fn make_detached<F: FnOnce() + Send + 'static>(
     // SAFETY: caller's clause: the record is Idle and ours, and has room for the packet, as asserted. The packet is
     // laid out for an `F`, which is `'static`, and then holds what `entry::<F, ()>` takes out of it.
     unsafe {
-        let packet = born(record, id, root, None, at);
+        let packet = born(record, id, root, None, inherited, at);
         packet.cast::<F>().write(f);
         record.as_ref().join.reset(false);
         make_runnable(record, goexit::entry::<F, ()>);
@@ -151,7 +155,10 @@ impl Newborn {
         let p = inside.as_ref().and_then(Inside::p);
         let gp = take_record(p, class, kind)?;
         // SAFETY: `take_record` gives an Idle record that is ours.
-        let packet = unsafe { born(gp, SCHED.count_start(p), current_root(), options.name, at) };
+        let packet = unsafe {
+            let id = SCHED.count_start(p);
+            born(gp, id, current_root(), options.name, options.inherited, at)
+        };
         Ok(Newborn { gp, packet, inside })
     }
 
@@ -178,6 +185,7 @@ unsafe fn born(
     id: u64,
     root: Option<u64>,
     name: Option<Arc<str>>,
+    inherited: Inherited,
     at: &'static Location<'static>,
 ) -> *mut u8 {
     // SAFETY: a G for ever (`record/mod.rs`, promise 1); its cells are ours to fill: caller's clause. The packet lies
@@ -185,6 +193,7 @@ unsafe fn born(
     unsafe {
         let g = gp.as_ref();
         g.born(id, root.unwrap_or(id), held::epoch(), at, name);
+        g.locals.born(inherited);
         g.join.reset(true);
         let packet = gp.add(1).cast::<u8>().as_ptr();
         g.packet.set(packet);

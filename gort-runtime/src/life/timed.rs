@@ -17,8 +17,10 @@
 use crate::api::handle::Builder;
 use crate::api::start::ensure_started;
 use crate::base::lock::{Lock, Rank};
+use crate::life::local;
 use crate::life::newproc::{current_root, make_detached};
 use crate::proc::g::G;
+use crate::proc::locals::Inherited;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use crate::sched::submit::wake_for_timer;
@@ -29,6 +31,7 @@ use std::ops::Deref;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering::AcqRel};
 
 /// What a [`Timed`] calls.
 pub trait TimedCall: Send + Sync + Sized + 'static {
@@ -41,6 +44,8 @@ pub trait TimedCall: Send + Sync + Sized + 'static {
 pub struct Timed<T> {
     serial: Lock<()>,
     timer: Timer,
+    /// From [`Inherited::into_raw`]: of who made it, or was the last to call `inherit`. It is taken by a swap, once.
+    inherited: AtomicPtr<()>,
     value: T,
 }
 
@@ -51,6 +56,21 @@ unsafe impl<T: Send> Send for Timed<T> {}
 // lock only (invariant 1).
 unsafe impl<T: Sync> Sync for Timed<T> {}
 
+impl<T> Timed<T> {
+    fn swap_inherited(&self, new: Inherited) -> Inherited {
+        // Both: what was stored there was made by somebody else, and what is stored goes to somebody else.
+        let old = self.inherited.swap(new.into_raw(), AcqRel);
+        // SAFETY: from `into_raw`, as all that is stored there, and ours since nobody else can swap it out again.
+        unsafe { Inherited::from_raw(old) }
+    }
+}
+
+impl<T> Drop for Timed<T> {
+    fn drop(&mut self) {
+        drop(self.swap_inherited(Inherited::nothing()));
+    }
+}
+
 impl<T: TimedCall> Timed<T> {
     /// One that is not armed.
     #[must_use]
@@ -58,8 +78,14 @@ impl<T: TimedCall> Timed<T> {
         Arc::new(Self {
             serial: Lock::ranked(Rank::Outer, ()),
             timer: Timer::new(),
+            inherited: AtomicPtr::new(local::inherited().into_raw()),
             value,
         })
+    }
+
+    /// The goroutine that comes inherits from the caller, and not from who made this.
+    pub fn inherit(&self) {
+        drop(self.swap_inherited(local::inherited()));
     }
 
     /// Has it called at `due`, and not when it was to be before; true if it was.
@@ -121,7 +147,10 @@ impl<T: TimedCall> Timed<T> {
     pub fn start(self: &Arc<Self>) {
         self.cancel();
         let this = Arc::clone(self);
-        if Builder::new().spawn(move || T::call(&this)).is_err() {
+        let inherited = self.swap_inherited(Inherited::nothing());
+        // SAFETY: nothing is borrowed: `T` is `'static`.
+        let started = unsafe { Builder::new().spawn_unchecked(move || T::call(&this), inherited) };
+        if started.is_err() {
             self.arm(now());
         }
     }
@@ -136,7 +165,9 @@ unsafe fn make<T: TimedCall>(start: &Start, record: NonNull<G>, id: u64) {
     // there, and gives it to us; and the record is Idle and its own.
     unsafe {
         let this = Arc::from_raw(start.arg.cast::<Timed<T>>());
-        make_detached(record, id, move || T::call(&this), start.root, start.site);
+        let inherited = this.swap_inherited(Inherited::nothing());
+        let call = move || T::call(&this);
+        make_detached(record, id, call, start.root, inherited, start.site);
     }
 }
 

@@ -29,6 +29,7 @@
 //! | `has_begun` | the spawner; the M that gives it its stack | dumps; atomic |
 //! | `class`, `slab` | `record/slab.rs`, when the record is cut | whoever owns the record |
 //! | `join` | see `join.rs` | |
+//! | `locals` | the spawner; the goroutine | the same |
 //! | `watchers` | under a lock, see `ending.rs` | |
 //! | `last_m` | the spawner; the M that has taken it out of a queue | the same |
 //! | `lockedm`, `wired`, `exits`, `panicked`, `unwinding` | the goroutine while running; `goexit0` | the M that has taken it out of a queue |
@@ -49,6 +50,7 @@ use crate::base::lock::Lock;
 use crate::base::prim::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::life::join::JoinWord;
 use crate::os;
+use crate::proc::locals::Locals;
 use crate::proc::m::M;
 use crate::proc::unwinding::Unwinding;
 use crate::proc::waitreason::WaitReason;
@@ -112,6 +114,8 @@ pub(crate) struct G {
     pub(crate) slab: Cell<u32>,
     /// Closure, later outcome.
     pub(crate) packet: Cell<*mut u8>,
+    /// Its values of `goroutine_local!`s.
+    pub(crate) locals: Locals,
 
     // The rest.
     /// Selects that wait for its end.

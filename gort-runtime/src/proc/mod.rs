@@ -6,6 +6,8 @@ pub(crate) mod bind;
 pub(crate) mod g;
 pub(crate) mod gqueue;
 pub(crate) mod gstatus;
+#[cfg(not(loom))]
+pub(crate) mod locals;
 pub(crate) mod m;
 pub(crate) mod ownership;
 pub(crate) mod p;

@@ -83,7 +83,10 @@ impl Timer {
     pub fn reset(&self, d: Duration) -> bool {
         match self.kind() {
             Kind::Deliver(chan) => chan.reset(d, Repeat::Once),
-            Kind::Call(call) => call.arm(deadline_after(d)),
+            Kind::Call(call) => {
+                call.inherit();
+                call.arm(deadline_after(d))
+            }
         }
     }
 

@@ -7,7 +7,7 @@
 use super::connect::{self, Connection};
 use super::context;
 use crate::context::{AfterFunc, Context};
-use gort_runtime::{MayWait, Nanos, now, scope};
+use gort_runtime::{Builder, MayWait, Nanos, now, scope};
 use gort_sync::channel::bounded;
 use socket2::Domain;
 use std::error::Error;
@@ -135,11 +135,15 @@ fn race(
                         let (index, tx) = (attempts.0.len(), tx.clone());
                         attempts.0.push(connection.clone());
                         running += 1;
-                        s.spawn(move || {
+                        let attempt = move || {
                             let result = connect::finish(&connection, limit);
                             drop(connection);
                             drop(tx.try_send(News::Ended(index, result)));
-                        });
+                        };
+                        // It is none of the caller's business, and may end after the caller has gone on.
+                        if let Err(e) = Builder::new().inherits_nothing().spawn_scoped(s, attempt) {
+                            panic!("cannot start a goroutine: {e}");
+                        }
                     }
                     Err(e) => {
                         last = Some(e);

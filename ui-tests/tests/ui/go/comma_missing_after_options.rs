@@ -1,8 +1,8 @@
-// Options end with `;`.
+// Options end with `,`.
 use gort::prelude::*;
 
 fn main() {
     let (tx, rx) = bounded(1);
-    go!(clone [tx] tx.send(1));
+    go!(clone(tx), name = "sender" tx.send(1));
     assert_eq!(rx.recv(), Ok(1));
 }

@@ -1,8 +1,8 @@
-// The list of `clone` stands in brackets.
+// The list of `clone` stands in parentheses.
 use gort::prelude::*;
 
 fn main() {
     let (tx, rx) = bounded(1);
-    go!(clone(tx); tx.send(1));
+    go!(clone { tx }, tx.send(1));
     assert_eq!(rx.recv(), Ok(1));
 }

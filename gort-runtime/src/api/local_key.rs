@@ -1,0 +1,304 @@
+//! `LocalKey`: what `goroutine_local!` makes.
+
+use crate::base::prim::Ordering::Relaxed;
+use crate::base::throw::fatal;
+use crate::life::local;
+use crate::proc::locals::{LocalFound, Ops, Value};
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::atomic::AtomicU32;
+
+/// A variable of which each goroutine has its own, made by `goroutine_local!`: `std::thread::LocalKey` for goroutines,
+/// with the same methods.
+///
+/// A plain thread that uses a key has its own value, too. Go has no counterpart; there one passes a `Context` along.
+///
+/// ```
+/// use gort::prelude::*;
+/// use std::cell::Cell;
+///
+/// gort::goroutine_local! {
+///     static DEPTH: Cell<u32> = Cell::new(0);
+/// }
+///
+/// DEPTH.set(7);
+/// let other = go!(|| DEPTH.get());
+/// assert_eq!(other.join().unwrap(), 0);
+/// assert_eq!(DEPTH.get(), 7);
+/// ```
+pub struct LocalKey<T: 'static> {
+    /// Which place a goroutine keeps its value at; 0 before the first use. It is what tells keys, and so the types of
+    /// their values, apart.
+    id: AtomicU32,
+    init: fn() -> T,
+    ops: Ops,
+}
+
+/// The value of a [`LocalKey`] has been destroyed: its goroutine (or thread) is at its end.
+///
+/// ```
+/// gort::goroutine_local! {
+///     static NUMBER: u32 = 1;
+/// }
+///
+/// let number: Result<u32, gort::AccessError> = NUMBER.try_with(|n| *n);
+/// assert_eq!(number, Ok(1));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccessError;
+
+impl fmt::Debug for AccessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessError").finish()
+    }
+}
+
+impl fmt::Display for AccessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("already destroyed")
+    }
+}
+
+impl Error for AccessError {}
+
+impl<T> fmt::Debug for LocalKey<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalKey").finish_non_exhaustive()
+    }
+}
+
+/// Drops a value of a key for `T`s.
+///
+/// # Safety
+/// That of [`Ops::drop`], and it was put there by `boxed::<T>`.
+unsafe fn drop_value<T>(at: NonNull<()>) {
+    // SAFETY: from `Box::into_raw`, of this type, and nobody's any more: caller's clauses.
+    drop(unsafe { Box::from_raw(at.cast::<T>().as_ptr()) });
+}
+
+/// Clones a value of a key for `T`s.
+///
+/// # Safety
+/// That of [`Ops::clone`], and it was put there by `boxed::<T>`.
+unsafe fn clone_value<T: Clone>(at: NonNull<()>) -> NonNull<()> {
+    // SAFETY: a `T` that is there during the call: caller's clauses.
+    boxed(unsafe { at.cast::<T>().as_ref() }.clone())
+}
+
+fn boxed<T>(value: T) -> NonNull<()> {
+    NonNull::from(Box::leak(Box::new(value))).cast()
+}
+
+/// Numbers for keys that are used.
+static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+
+impl<T: 'static> LocalKey<T> {
+    /// A key whose value is made by `init` where it is first used. For `goroutine_local!`.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(init: fn() -> T) -> Self {
+        Self {
+            id: AtomicU32::new(0),
+            init,
+            ops: Ops {
+                drop: drop_value::<T>,
+                clone: None,
+            },
+        }
+    }
+
+    /// The same; new goroutines get a clone of their parent's value.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn inherited(init: fn() -> T) -> Self
+    where
+        T: Clone + Send,
+    {
+        Self {
+            id: AtomicU32::new(0),
+            init,
+            ops: Ops {
+                drop: drop_value::<T>,
+                clone: Some(clone_value::<T>),
+            },
+        }
+    }
+
+    /// Calls `f` with the goroutine's own value, which is made first if there is none.
+    ///
+    /// # Panics
+    /// If the value has been destroyed (the goroutine is at its end); see [`try_with`](Self::try_with).
+    pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+        match self.try_with(f) {
+            Ok(result) => result,
+            Err(e) => gone(e),
+        }
+    }
+
+    /// Calls `f` with the goroutine's own value, which is made first if there is none.
+    ///
+    /// # Errors
+    /// If the value has been destroyed, or is being. It is not made again.
+    ///
+    /// # Panics
+    /// If the initialiser does.
+    #[inline]
+    pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, AccessError> {
+        let value = self.value(None)?.0;
+        // SAFETY: the value of this key, a `T` (`id` is this key's alone, and ids lead to what it has stored), of the
+        // goroutine that runs this. It stays in place to the goroutine's end (`proc/locals.rs`, invariant 2), and
+        // `f` has returned by then.
+        Ok(f(unsafe { value.as_ref() }))
+    }
+
+    /// The goroutine's value; if there is none it is made of `given`, else by the initialiser. What has not been used
+    /// of `given` comes back.
+    #[inline]
+    fn value(&'static self, given: Option<T>) -> Result<(NonNull<T>, Option<T>), AccessError> {
+        match local::find(self.id.load(Relaxed)) {
+            LocalFound::Alive(value) => Ok((value.cast(), given)),
+            LocalFound::Unused => Ok((self.make(given)?, None)),
+            LocalFound::Gone => Err(AccessError),
+        }
+    }
+
+    #[cold]
+    fn make(&'static self, given: Option<T>) -> Result<NonNull<T>, AccessError> {
+        let at = boxed(given.unwrap_or_else(self.init));
+        // SAFETY: in a box of its own, and with the `ops` for its type.
+        let value = unsafe { Value::new(at, &self.ops) };
+        let (left, stored) = local::put(self.id(), value);
+        drop(left);
+        if stored {
+            Ok(at.cast())
+        } else {
+            Err(AccessError)
+        }
+    }
+
+    /// Its id, given now if it has none.
+    fn id(&'static self) -> u32 {
+        let id = self.id.load(Relaxed);
+        if id != 0 {
+            return id;
+        }
+        // Relaxed: the id is all there is to it. A number that another thread was quicker than is lost.
+        let new = NEXT_ID.fetch_add(1, Relaxed);
+        if new == u32::MAX {
+            fatal("there are too many keys of `goroutine_local!`");
+        }
+        match self.id.compare_exchange(0, new, Relaxed, Relaxed) {
+            Ok(_) => new,
+            Err(other) => other,
+        }
+    }
+
+    /// Stores a value where there is none, without the initialiser; otherwise hands it to `f`.
+    fn with_or_make(&'static self, given: T, f: impl FnOnce(&T, T)) {
+        match self.value(Some(given)) {
+            Ok((_, None)) => {}
+            // SAFETY: as in `try_with`.
+            Ok((value, Some(given))) => f(unsafe { value.as_ref() }, given),
+            Err(e) => gone(e),
+        }
+    }
+}
+
+#[cold]
+#[track_caller]
+fn gone(e: AccessError) -> ! {
+    panic!("cannot access a goroutine-local value during or after its destruction: {e:?}")
+}
+
+/// What std's `LocalKey<Cell<T>>` has.
+impl<T: 'static> LocalKey<Cell<T>> {
+    /// Sets the value. Does not run the initialiser.
+    ///
+    /// # Panics
+    /// If the value has been destroyed.
+    pub fn set(&'static self, value: T) {
+        self.with_or_make(Cell::new(value), |cell, value| cell.set(value.into_inner()));
+    }
+
+    /// A copy of the value.
+    ///
+    /// # Panics
+    /// If the value has been destroyed.
+    #[must_use]
+    pub fn get(&'static self) -> T
+    where
+        T: Copy,
+    {
+        self.with(Cell::get)
+    }
+
+    /// Takes the value and leaves the default.
+    ///
+    /// # Panics
+    /// If the value has been destroyed.
+    pub fn take(&'static self) -> T
+    where
+        T: Default,
+    {
+        self.with(Cell::take)
+    }
+
+    /// Sets the value and gives the old one. Runs the initialiser if there was none.
+    ///
+    /// # Panics
+    /// If the value has been destroyed.
+    pub fn replace(&'static self, value: T) -> T {
+        self.with(|cell| cell.replace(value))
+    }
+}
+
+/// What std's `LocalKey<RefCell<T>>` has.
+impl<T: 'static> LocalKey<RefCell<T>> {
+    /// Calls `f` with the borrowed value.
+    ///
+    /// # Panics
+    /// If it is borrowed mutably, or destroyed.
+    pub fn with_borrow<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+        self.with(|cell| f(&cell.borrow()))
+    }
+
+    /// Calls `f` with the mutably borrowed value.
+    ///
+    /// # Panics
+    /// If it is borrowed, or destroyed.
+    pub fn with_borrow_mut<R>(&'static self, f: impl FnOnce(&mut T) -> R) -> R {
+        self.with(|cell| f(&mut cell.borrow_mut()))
+    }
+
+    /// Sets the value. Does not run the initialiser.
+    ///
+    /// # Panics
+    /// If it is borrowed, or destroyed.
+    pub fn set(&'static self, value: T) {
+        self.with_or_make(RefCell::new(value), |cell, value| {
+            cell.replace(value.into_inner());
+        });
+    }
+
+    /// Takes the value and leaves the default.
+    ///
+    /// # Panics
+    /// If it is borrowed, or destroyed.
+    pub fn take(&'static self) -> T
+    where
+        T: Default,
+    {
+        self.with(RefCell::take)
+    }
+
+    /// Sets the value and gives the old one. Runs the initialiser if there was none.
+    ///
+    /// # Panics
+    /// If it is borrowed, or destroyed.
+    pub fn replace(&'static self, value: T) -> T {
+        self.with(|cell| cell.replace(value))
+    }
+}

@@ -1,0 +1,8 @@
+// An option is set with `=`.
+use gort::prelude::*;
+
+fn serve() {}
+
+fn main() {
+    go!(name("server"), serve());
+}

@@ -1,0 +1,11 @@
+// A value that goroutines inherit is cloned.
+struct Request;
+
+gort::goroutine_local! {
+    static inherit REQUEST: Request = Request;
+}
+
+fn main() {
+    REQUEST.with(|_| ());
+}
+// fix: `#[derive(Clone)] struct Request;`.
