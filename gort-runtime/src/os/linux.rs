@@ -14,7 +14,7 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<Durati
     let spec = timeout.map(|d| libc::timespec {
         // A wait of 68 years and one of for ever are the same to a caller
         // that looks at its word again afterwards.
-        tv_sec: libc::time_t::try_from(d.as_secs()).unwrap_or(i32::MAX.into()),
+        tv_sec: d.as_secs().try_into().unwrap_or(i32::MAX.into()),
         tv_nsec: d.subsec_nanos().into(),
     });
     let spec_ptr = spec.as_ref().map_or(ptr::null(), ptr::from_ref);
@@ -124,6 +124,18 @@ fn set_timer_slack(ns: libc::c_ulong) {
 
 /// Ends the process by SIGABRT.
 pub(crate) fn abort() -> ! {
+    // musl's sends the signal to the thread id in the control block, which is none in a goroutine with thread-locals
+    // of its own.
+    #[cfg(target_env = "musl")]
+    // SAFETY: a signal to the calling thread.
+    unsafe {
+        libc::syscall(
+            libc::SYS_tgkill,
+            libc::getpid(),
+            thread_id(),
+            libc::SIGABRT,
+        )
+    };
     // SAFETY: abort has no preconditions.
     unsafe { libc::abort() }
 }
@@ -304,6 +316,17 @@ pub(crate) fn clear_at_exit(word: &AtomicU32) {
     unsafe { libc::syscall(libc::SYS_set_tid_address, word.as_ptr()) };
 }
 
+/// Ends the calling thread without libc's knowing.
+///
+/// # Safety
+/// Nobody waits by libc's means for the thread to end, and what is on its stack is not used again.
+pub(crate) unsafe fn exit_thread() -> ! {
+    loop {
+        // SAFETY: caller's clauses; the kernel does not come back.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+    }
+}
+
 /// Takes back the registration of the calling thread, whose thread pointer is `tp`, for restartable sequences, if
 /// libc has made one.
 pub(crate) fn unregister_rseq(tp: *mut u8) {
@@ -385,6 +408,8 @@ pub(crate) fn libc_version() -> String {
         let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
         format!("glibc {}", version.to_string_lossy())
     }
-    #[cfg(not(target_env = "gnu"))]
-    "not glibc".to_owned()
+    #[cfg(target_env = "musl")]
+    return "musl".to_owned();
+    #[cfg(not(any(target_env = "gnu", target_env = "musl")))]
+    "neither glibc nor musl".to_owned()
 }
