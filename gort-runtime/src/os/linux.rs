@@ -219,8 +219,14 @@ pub(crate) fn keep_errno(f: impl FnOnce()) {
     }
 }
 
+/// The C libraries do not agree on the type of this number.
+#[cfg(target_env = "musl")]
+type Resource = libc::c_int;
+#[cfg(not(target_env = "musl"))]
+type Resource = libc::__rlimit_resource_t;
+
 /// What the process may have of `resource`, if there is a limit.
-pub(crate) fn limit(resource: libc::__rlimit_resource_t) -> Option<libc::rlim_t> {
+pub(crate) fn limit(resource: Resource) -> Option<libc::rlim_t> {
     let mut limit = libc::rlimit {
         rlim_cur: libc::RLIM_INFINITY,
         rlim_max: libc::RLIM_INFINITY,
