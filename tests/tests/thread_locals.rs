@@ -25,8 +25,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::Arc;
+#[cfg(not(target_env = "musl"))]
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{
-    AtomicBool, AtomicUsize,
+    AtomicUsize,
     Ordering::{Relaxed, SeqCst},
 };
 use std::thread;
@@ -73,7 +75,7 @@ fn errno() -> *mut libc::c_int {
 
 fn gettid() -> libc::pid_t {
     // SAFETY: asks only.
-    unsafe { libc::gettid() }
+    unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
 moving! {

@@ -74,8 +74,8 @@ impl RuntimeBuilder {
     ///
     /// With musl, call `setuid`, `setgid` and their like before the runtime starts. Once there are such goroutines they
     /// change nothing: they fail, or wait for ever if a thread runs one meanwhile. (Children of
-    /// `std::process::Command` may change their ids as always.) C's `raise` fails in such a goroutine there,
-    /// and `abort` (also `std::process::abort`) ends the process by SIGSEGV instead of SIGABRT.
+    /// `std::process::Command` may change their ids as always.) C's `raise` fails in such a goroutine there, `gettid` gives
+    /// a number that is the goroutine's (the system call gives the thread's), and `abort` (also `std::process::abort`) ends the process by SIGSEGV instead of SIGABRT.
     ///
     /// The program ends with a message when the runtime starts if it cannot be had here.
     ///

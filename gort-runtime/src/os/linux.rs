@@ -58,8 +58,9 @@ pub(crate) fn now_ns() -> u64 {
 
 /// The calling thread's id.
 pub(crate) fn thread_id() -> libc::pid_t {
+    // Not musl's function: it asks the control block, which may be a goroutine's.
     // SAFETY: gettid has no preconditions.
-    unsafe { libc::gettid() }
+    unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
 /// Whether this process' thread `tid` runs or waits for a core; `None` if `/proc` cannot tell.

@@ -56,7 +56,7 @@
 //! What it costs: musl counts the identities as threads that live. `setuid` and its like signal each by its thread id,
 //! and give up at one that is none; if a thread that wears an identity is signalled before that, it does not know itself by
 //! the id, and the caller waits for ever. Each such call installs its handler anew, so none of ours could stand before
-//! it. `raise` sends to that id too, and fails; `abort` falls back upon an invalid instruction.
+//! it. `raise` sends to that id too, and fails; `gettid` returns it; `abort` falls back upon an invalid instruction.
 //!
 //! At the first use each assumption is tried ([`ensure_possible`]); where one does not hold, the program ends with
 //! what failed and what to do instead.
