@@ -130,12 +130,7 @@ pub(crate) fn abort() -> ! {
     #[cfg(target_env = "musl")]
     // SAFETY: a signal to the calling thread.
     unsafe {
-        libc::syscall(
-            libc::SYS_tgkill,
-            libc::getpid(),
-            thread_id(),
-            libc::SIGABRT,
-        )
+        libc::syscall(libc::SYS_tgkill, libc::getpid(), thread_id(), libc::SIGABRT)
     };
     // SAFETY: abort has no preconditions.
     unsafe { libc::abort() }
