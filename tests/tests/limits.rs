@@ -109,8 +109,14 @@ fn under_mlockall_goroutines_run_and_overflows_are_caught() {
     }
 }
 
+/// The C libraries do not agree on the type of this number.
+#[cfg(target_env = "musl")]
+type Resource = libc::c_int;
+#[cfg(not(target_env = "musl"))]
+type Resource = libc::__rlimit_resource_t;
+
 /// Bytes of the process now that count against the limit: of address space, or of data.
-fn used(resource: libc::__rlimit_resource_t) -> usize {
+fn used(resource: Resource) -> usize {
     let statm = fs::read_to_string("/proc/self/statm").unwrap();
     let field = if resource == libc::RLIMIT_AS { 0 } else { 5 };
     let pages: usize = statm.split(' ').nth(field).unwrap().parse().unwrap();
@@ -119,7 +125,7 @@ fn used(resource: libc::__rlimit_resource_t) -> usize {
 }
 
 /// Allows `more` bytes more than there are now.
-fn limit(resource: libc::__rlimit_resource_t, more: usize) -> usize {
+fn limit(resource: Resource, more: usize) -> usize {
     let limit = used(resource) + more;
     let both = libc::rlimit {
         rlim_cur: limit as libc::rlim_t,

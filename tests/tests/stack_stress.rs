@@ -60,7 +60,7 @@ static MOVED: AtomicUsize = AtomicUsize::new(0);
 
 fn this_thread() -> libc::pid_t {
     // SAFETY: no preconditions.
-    unsafe { libc::gettid() }
+    unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
 /// What the processes have to show that they tried what they are for.

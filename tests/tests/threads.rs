@@ -26,7 +26,7 @@ const fn scaled(n: usize) -> usize {
 
 fn thread_id() -> libc::pid_t {
     // SAFETY: gettid has no preconditions.
-    unsafe { libc::gettid() }
+    unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
 /// Whether this thread blocks SIGUSR2, and its niceness.

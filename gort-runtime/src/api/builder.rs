@@ -87,8 +87,13 @@ impl RuntimeBuilder {
     /// find what earlier ones left there. Their destructors do not run before the process ends.
     ///
     /// It costs a page more for each parked goroutine, some 12 to 40 µs when a stack is first made, and a change of
-    /// the thread pointer on each switch to and from a goroutine. It takes glibc on Linux. Go has nothing like
+    /// the thread pointer on each switch to and from a goroutine. It takes glibc or musl on Linux. Go has nothing like
     /// thread-locals, hence no counterpart.
+    ///
+    /// With musl, call `setuid`, `setgid` and their like before the runtime starts. Once there are such goroutines they
+    /// change nothing: they fail, or wait for ever if a thread runs one meanwhile. (Children of
+    /// `std::process::Command` may change their ids as always.) C's `raise` fails in such a goroutine there, `gettid` gives
+    /// a number that is the goroutine's (the system call gives the thread's), and `abort` (also `std::process::abort`) ends the process by SIGSEGV instead of SIGABRT.
     ///
     /// The program ends with a message when the runtime starts if it cannot be had here.
     ///

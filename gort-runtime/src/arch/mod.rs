@@ -27,7 +27,7 @@
 //! cannot switch stacks by `ret`.
 
 use std::ptr;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, target_env = "musl")))]
 use std::sync::atomic::AtomicUsize;
 
 /// A saved context: the stack pointer, and whose thread-locals it sees; the rest is on that stack.
@@ -86,11 +86,27 @@ pub(crate) type EntryFn = unsafe extern "C" fn(arg: *mut u8);
 ///
 /// The section's name makes the linker lay one out for each thread: Rust must not use what this names. It is an item of
 /// Rust's all the same, so that rustc exports it from a `dylib` that contains gort, for what is inlined elsewhere.
-#[cfg(not(loom))]
+///
+/// rustc names to the linker, as plain data, what Rust exports. lld, its linker for glibc, takes that for a thread-local;
+/// GNU ld, its linker for musl, refuses it. So there it is no item of Rust's: no `dylib` has to export it either.
+#[cfg(not(any(loom, target_env = "musl")))]
 #[used]
 #[unsafe(export_name = "gort_current_m")]
 #[unsafe(link_section = ".tbss.gort_current_m")]
 static CURRENT_M: AtomicUsize = AtomicUsize::new(0);
+
+#[cfg(all(not(loom), target_env = "musl"))]
+std::arch::global_asm!(
+    ".pushsection .tbss.gort_current_m, \"awT\", @nobits",
+    ".globl gort_current_m",
+    ".hidden gort_current_m",
+    ".type gort_current_m, @object",
+    ".size gort_current_m, 8",
+    ".balign 8",
+    "gort_current_m:",
+    ".zero 8",
+    ".popsection",
+);
 
 #[cfg(loom)]
 #[path = "loom.rs"]

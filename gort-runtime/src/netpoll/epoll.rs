@@ -161,7 +161,7 @@ impl Epoll {
         };
         if !timeout.is_zero() && self.has_pwait2.load(Relaxed) {
             let spec = libc::timespec {
-                tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+                tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
                 tv_nsec: timeout.subsec_nanos().into(),
             };
             let (spec, no_mask) = (ptr::from_ref(&spec), ptr::null::<libc::sigset_t>());

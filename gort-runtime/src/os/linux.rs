@@ -14,7 +14,7 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<Durati
     let spec = timeout.map(|d| libc::timespec {
         // A wait of 68 years and one of for ever are the same to a caller
         // that looks at its word again afterwards.
-        tv_sec: libc::time_t::try_from(d.as_secs()).unwrap_or(i32::MAX.into()),
+        tv_sec: d.as_secs().try_into().unwrap_or(i32::MAX.into()),
         tv_nsec: d.subsec_nanos().into(),
     });
     let spec_ptr = spec.as_ref().map_or(ptr::null(), ptr::from_ref);
@@ -58,8 +58,9 @@ pub(crate) fn now_ns() -> u64 {
 
 /// The calling thread's id.
 pub(crate) fn thread_id() -> libc::pid_t {
+    // Not musl's function: it asks the control block, which may be a goroutine's.
     // SAFETY: gettid has no preconditions.
-    unsafe { libc::gettid() }
+    unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
 /// Whether this process' thread `tid` runs or waits for a core; `None` if `/proc` cannot tell.
@@ -124,6 +125,13 @@ fn set_timer_slack(ns: libc::c_ulong) {
 
 /// Ends the process by SIGABRT.
 pub(crate) fn abort() -> ! {
+    // musl's sends the signal to the thread id in the control block, which is none in a goroutine with thread-locals
+    // of its own.
+    #[cfg(target_env = "musl")]
+    // SAFETY: a signal to the calling thread.
+    unsafe {
+        libc::syscall(libc::SYS_tgkill, libc::getpid(), thread_id(), libc::SIGABRT)
+    };
     // SAFETY: abort has no preconditions.
     unsafe { libc::abort() }
 }
@@ -177,8 +185,14 @@ pub(crate) unsafe fn discard_pages(start: std::ptr::NonNull<u8>, len: usize) {
     }
 }
 
+/// The C libraries do not agree on the type of this number.
+#[cfg(target_env = "musl")]
+type Resource = libc::c_int;
+#[cfg(not(target_env = "musl"))]
+type Resource = libc::__rlimit_resource_t;
+
 /// What the process may have of `resource`, if there is a limit.
-pub(crate) fn limit(resource: libc::__rlimit_resource_t) -> Option<libc::rlim_t> {
+pub(crate) fn limit(resource: Resource) -> Option<libc::rlim_t> {
     let mut limit = libc::rlimit {
         rlim_cur: libc::RLIM_INFINITY,
         rlim_max: libc::RLIM_INFINITY,
@@ -274,6 +288,17 @@ pub(crate) fn clear_at_exit(word: &AtomicU32) {
     unsafe { libc::syscall(libc::SYS_set_tid_address, word.as_ptr()) };
 }
 
+/// Ends the calling thread without libc's knowing.
+///
+/// # Safety
+/// Nobody waits by libc's means for the thread to end, and what is on its stack is not used again.
+pub(crate) unsafe fn exit_thread() -> ! {
+    loop {
+        // SAFETY: caller's clauses; the kernel does not come back.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+    }
+}
+
 /// Takes back the registration of the calling thread, whose thread pointer is `tp`, for restartable sequences, if
 /// libc has made one.
 pub(crate) fn unregister_rseq(tp: *mut u8) {
@@ -355,6 +380,8 @@ pub(crate) fn libc_version() -> String {
         let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
         format!("glibc {}", version.to_string_lossy())
     }
-    #[cfg(not(target_env = "gnu"))]
-    "not glibc".to_owned()
+    #[cfg(target_env = "musl")]
+    return "musl".to_owned();
+    #[cfg(not(any(target_env = "gnu", target_env = "musl")))]
+    "neither glibc nor musl".to_owned()
 }

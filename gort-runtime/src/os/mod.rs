@@ -15,7 +15,7 @@
 //! - `signals.rs`: actions and masks of signals, `keep_errno(f)`.
 //! - `limit(resource)`: what the process may have.
 //! - `discard_pages(start, len)`, `prefer_huge_pages(start, len)`: for memory of records.
-//! - `start_thread_on(low, len, f, arg)`, `clear_at_exit(word)`, `futex_wait_shared(word, expected)`,
+//! - `start_thread_on(low, len, f, arg)`, `clear_at_exit(word)`, `exit_thread()`, `futex_wait_shared(word, expected)`,
 //!   `unregister_rseq(tp)`, `replace_setxid_handler(handler, keep)`, `libc_version()`: what thread-locals of a goroutine's own
 //!   take (`stack/identity.rs`).
 //! - `page_size()`, `num_cpus()`, `thread_id()`.

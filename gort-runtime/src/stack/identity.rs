@@ -14,9 +14,11 @@
 //!
 //! # How one is made
 //! A real thread is started whose stack is the slot, so libc puts the block and the control block at the slot's
-//! top, as for any thread. It returns at once and is never joined, so libc keeps both for whoever would join it. To
-//! libc it is a thread that has ended: `setuid` and its like pass it over, `malloc` keeps no cache for it, and
-//! `dlopen` goes on giving it what later libraries need.
+//! top, as for any thread. It ends at once and is never joined, so libc keeps both for whoever would join it. How it
+//! ends is the C library's matter:
+//! - glibc: it returns. To libc it is a thread that has ended: `setuid` and its like pass it over, `malloc` keeps no
+//!   cache for it, and `dlopen` goes on giving it what later libraries need.
+//! - musl: it makes the kernel's `exit` call itself (see "On musl").
 //!
 //! # Who uses it
 //! The goroutine that runs on the stack, and on its behalf the thread that runs the goroutine. `mcall` puts the
@@ -34,6 +36,28 @@
 //! 4. The signal by which libc has every thread change its user id is handled under the thread's own pointer
 //!    (`setxid.rs`).
 //! 5. In a child that a goroutine has forked nothing uses the thread's block any more (`fork.rs`).
+//!
+//! # On musl
+//! A thread of musl's that returns takes itself off musl's list of threads: it locks the list, and it is the kernel that
+//! unlocks it, at the thread's end, by clearing the word that the thread was started with. With another word in its place
+//! ([`os::clear_at_exit`]) the list would stay locked for ever; and what a goroutine started from an identity off the
+//! list would hang on a ring that nobody else sees. So the thread does not return. The list stays sound:
+//! 1. Who starts a thread links its control block while it holds the lock, and unlocks. The block's memory is the slot's
+//!    or a mapping of musl's, neither of which is ever given back: every link goes on pointing to live memory.
+//! 2. The thread holds the lock neither when it exits nor before: it calls nothing that takes it.
+//! 3. The kernel clears the word in `Birth`, not the lock's, so that it never unlocks what somebody else holds.
+//! 4. `make` uses the block when `pthread_create` has returned and the kernel has cleared the word: neither the
+//!    starter nor the thread writes to it then. What later threads write there are the links, under the lock.
+//! 5. The thread has no robust list (musl registers one with the first such lock) and no restartable sequences; its
+//!    signal mask ends with it, but for the mask that its block would pass on, which nobody reads.
+//!
+//! Where thread-locals and keys take 2,048 bytes or more musl puts the block into a mapping of its own, which it
+//! would unmap when the thread is joined or ends as detached: neither happens. Then the slot holds the frames only.
+//!
+//! What it costs: musl counts the identities as threads that live. `setuid` and its like signal each by its thread id,
+//! and give up at one that is none; if a thread that wears an identity is signalled before that, it does not know itself by
+//! the id, and the caller waits for ever. Each such call installs its handler anew, so none of ours could stand before
+//! it. `raise` sends to that id too, and fails; `gettid` returns it; `abort` falls back upon an invalid instruction.
 //!
 //! At the first use each assumption is tried ([`ensure_possible`]); where one does not hold, the program ends with
 //! what failed and what to do instead.
@@ -66,6 +90,9 @@ struct Head {
 
 /// Thread ids end below 2^22; what is stored with a mutex has 30 bits.
 const NO_THREADS: u32 = 1 << 29;
+/// Whether libc may put the control block elsewhere than on a stack that it is given. musl never gives that
+/// memory back either.
+const MAY_LIE_ELSEWHERE: bool = cfg!(target_env = "musl");
 /// Identities made.
 static MADE: AtomicU32 = AtomicU32::new(0);
 /// Where a control block has the thread id, from the thread pointer; 0: not known.
@@ -112,7 +139,7 @@ struct Birth {
     thread_pointer: Cell<*mut u8>,
     /// An address in the frame of its first function.
     frame: Cell<*mut u8>,
-    /// The highest address that libc may use.
+    /// The highest address of the stack's memory.
     end: *mut u8,
     tid_at: Cell<Option<isize>>,
 }
@@ -148,7 +175,8 @@ unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
         os::futex_wait_shared(&birth.alive, alive);
     }
     let (tp, Some(tid_at)) = (birth.thread_pointer.get(), birth.tid_at.get()) else {
-        return Err(io::Error::other(
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
             "the thread id was not found in libc's thread control block",
         ));
     };
@@ -156,12 +184,14 @@ unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
         .frame
         .get()
         .map_addr(|at| (at & !15) - size_of::<Head>());
-    if !(top.addr()..high.addr()).contains(&tp.addr()) || top.addr() < low.addr() {
+    let inside = (top.addr()..high.addr()).contains(&tp.addr());
+    if !(inside || MAY_LIE_ELSEWHERE) || !(low.addr()..high.addr()).contains(&top.addr()) {
         return Err(io::Error::other(
             "libc did not put the thread control block on the thread's stack",
         ));
     }
-    let number = NO_THREADS + MADE.fetch_add(1, Relaxed) % NO_THREADS;
+    // Not the last one of 30 bits: to musl that is a mutex whose owner has died.
+    let number = NO_THREADS + MADE.fetch_add(1, Relaxed) % (NO_THREADS - 1);
     // SAFETY: the thread has ended: its control block, where its id was found, and its frames, among which `top` is,
     // are nobody's but ours. `top` lies in the slot, and is a multiple of 16.
     unsafe {
@@ -189,6 +219,10 @@ extern "C" fn live(birth: *mut c_void) -> *mut c_void {
     unsafe { libc::free(black_box(libc::malloc(1))) };
     // The last word: from here to the end the kernel and libc are at work.
     os::clear_at_exit(&birth.alive);
+    if cfg!(target_env = "musl") {
+        // SAFETY: nobody joins or detaches this thread; it holds no lock, and nothing in its frames is used again.
+        unsafe { os::exit_thread() };
+    }
     ptr::null_mut()
 }
 
@@ -197,10 +231,14 @@ extern "C" fn live(birth: *mut c_void) -> *mut c_void {
 /// # Safety
 /// `[frame, end)` is the top of the calling thread's stack.
 unsafe fn find_tid(tid: libc::pid_t, tp: *mut u8, frame: *mut u8, end: *mut u8) -> Option<isize> {
-    /// The control block of libc for a thread is no larger.
-    const MOST: usize = 4096;
+    /// The control block of glibc for a thread is no larger. That of musl, which may lie elsewhere, is no smaller.
+    const MOST: usize = if MAY_LIE_ELSEWHERE { 192 } else { 4096 };
     // It lies above the thread pointer, or ends there.
-    let block = if cfg!(target_arch = "x86_64") {
+    let block = if MAY_LIE_ELSEWHERE && cfg!(target_arch = "x86_64") {
+        tp.addr()..tp.addr() + MOST
+    } else if MAY_LIE_ELSEWHERE {
+        tp.addr() - MOST..tp.addr()
+    } else if cfg!(target_arch = "x86_64") {
         tp.addr()..end.addr().min(tp.addr() + MOST)
     } else {
         tp.addr().saturating_sub(MOST).max(frame.addr() + 512)..tp.addr()
@@ -247,11 +285,10 @@ fn give_up(why: &str) -> ! {
 /// Makes two, with their control blocks as far from the end as those of any slot, and looks at one from inside.
 fn try_out() -> Result<(), String> {
     const COLOURS: usize = super::layout::COLOURS * super::layout::CACHE_LINE;
-    if !cfg!(target_env = "gnu") {
-        // A thread of musl's that has ended but was not joined keeps others from being started.
-        return Err("it takes glibc".to_owned());
+    if !cfg!(any(target_env = "gnu", target_env = "musl")) {
+        return Err("it takes glibc or musl".to_owned());
     }
-    let mut len = 256 * 1024;
+    let (mut len, mut threads_left) = (256 * 1024, 16);
     let (base, first) = loop {
         let base = map::map_region(2 * len).map_err(|e| e.to_string())?;
         let end = base.as_ptr().wrapping_add(len);
@@ -260,6 +297,8 @@ fn try_out() -> Result<(), String> {
             Ok(top) => break (base, top),
             // The thread-locals of this program do not fit.
             Err(e) if e.raw_os_error() == Some(libc::EINVAL) && len < 1 << 28 => len *= 2,
+            // Its id may be what else stands in the block, such as the upper half of an address: the next one's is not.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && threads_left > 0 => threads_left -= 1,
             Err(e) => return Err(e.to_string()),
         }
     };
@@ -307,7 +346,9 @@ fn try_out() -> Result<(), String> {
         "`pthread_self` does not follow the thread pointer",
     )?;
     expect(fork::watch(), "libc takes no handler for `fork`")?;
-    setxid::handle_under_own_pointer();
+    if cfg!(target_env = "gnu") {
+        setxid::handle_under_own_pointer();
+    }
     Ok(())
 }
 
