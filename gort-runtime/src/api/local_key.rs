@@ -131,6 +131,13 @@ impl<T: 'static> LocalKey<T> {
     ///
     /// # Panics
     /// If the value has been destroyed (the goroutine is at its end); see [`try_with`](Self::try_with).
+    ///
+    /// ```
+    /// gort::goroutine_local! {
+    ///     static NAME: String = String::from("nobody");
+    /// }
+    /// assert_eq!(NAME.with(|name| name.len()), 6);
+    /// ```
     pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
         match self.try_with(f) {
             Ok(result) => result,
@@ -145,6 +152,13 @@ impl<T: 'static> LocalKey<T> {
     ///
     /// # Panics
     /// If the initialiser does.
+    ///
+    /// ```
+    /// gort::goroutine_local! {
+    ///     static NAME: String = String::from("nobody");
+    /// }
+    /// assert_eq!(NAME.try_with(|name| name.len()).ok(), Some(6));
+    /// ```
     #[inline]
     pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, AccessError> {
         let value = self.value(None)?.0;
@@ -239,6 +253,15 @@ impl<T: 'static> LocalKey<Cell<T>> {
     ///
     /// # Panics
     /// If the value has been destroyed.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    ///
+    /// gort::goroutine_local! {
+    ///     static COUNT: Cell<u32> = Cell::new(1);
+    /// }
+    /// assert_eq!((COUNT.take(), COUNT.get()), (1, 0));
+    /// ```
     pub fn take(&'static self) -> T
     where
         T: Default,
@@ -250,6 +273,15 @@ impl<T: 'static> LocalKey<Cell<T>> {
     ///
     /// # Panics
     /// If the value has been destroyed.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    ///
+    /// gort::goroutine_local! {
+    ///     static COUNT: Cell<u32> = Cell::new(1);
+    /// }
+    /// assert_eq!((COUNT.replace(7), COUNT.get()), (1, 7));
+    /// ```
     pub fn replace(&'static self, value: T) -> T {
         self.with(|cell| cell.replace(value))
     }
@@ -261,6 +293,15 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     ///
     /// # Panics
     /// If it is borrowed mutably, or destroyed.
+    ///
+    /// ```
+    /// use std::cell::RefCell;
+    ///
+    /// gort::goroutine_local! {
+    ///     static LOG: RefCell<Vec<u32>> = RefCell::new(vec![1]);
+    /// }
+    /// assert_eq!(LOG.with_borrow(Vec::len), 1);
+    /// ```
     pub fn with_borrow<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
         self.with(|cell| f(&cell.borrow()))
     }
@@ -269,6 +310,16 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     ///
     /// # Panics
     /// If it is borrowed, or destroyed.
+    ///
+    /// ```
+    /// use std::cell::RefCell;
+    ///
+    /// gort::goroutine_local! {
+    ///     static LOG: RefCell<Vec<u32>> = RefCell::new(vec![1]);
+    /// }
+    /// LOG.with_borrow_mut(|log| log.push(2));
+    /// assert_eq!(LOG.take(), [1, 2]);
+    /// ```
     pub fn with_borrow_mut<R>(&'static self, f: impl FnOnce(&mut T) -> R) -> R {
         self.with(|cell| f(&mut cell.borrow_mut()))
     }
@@ -287,6 +338,16 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     ///
     /// # Panics
     /// If it is borrowed, or destroyed.
+    ///
+    /// ```
+    /// use std::cell::RefCell;
+    ///
+    /// gort::goroutine_local! {
+    ///     static LOG: RefCell<Vec<u32>> = RefCell::new(vec![1]);
+    /// }
+    /// assert_eq!(LOG.take(), [1]);
+    /// assert!(LOG.with_borrow(Vec::is_empty));
+    /// ```
     pub fn take(&'static self) -> T
     where
         T: Default,
@@ -298,6 +359,16 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     ///
     /// # Panics
     /// If it is borrowed, or destroyed.
+    ///
+    /// ```
+    /// use std::cell::RefCell;
+    ///
+    /// gort::goroutine_local! {
+    ///     static LOG: RefCell<Vec<u32>> = RefCell::new(vec![1]);
+    /// }
+    /// assert_eq!(LOG.replace(vec![2, 3]), [1]);
+    /// assert_eq!(LOG.take(), [2, 3]);
+    /// ```
     pub fn replace(&'static self, value: T) -> T {
         self.with(|cell| cell.replace(value))
     }
