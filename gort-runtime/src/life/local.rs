@@ -82,6 +82,14 @@ pub(crate) fn inherited() -> Inherited {
     }
 }
 
+/// The running goroutine, which has not used a key yet, inherits.
+pub(crate) fn adopt(inherited: Inherited) {
+    if let Some(gp) = tls::goroutine() {
+        // SAFETY: as in `find`.
+        unsafe { gp.as_ref() }.locals.born(inherited);
+    }
+}
+
 /// At the goroutine's end, on its stack: drops its values, one after the other. Their destructors may
 /// wait, and use other keys.
 #[cold]

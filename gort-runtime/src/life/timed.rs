@@ -147,9 +147,13 @@ impl<T: TimedCall> Timed<T> {
     pub fn start(self: &Arc<Self>) {
         self.cancel();
         let this = Arc::clone(self);
-        let inherited = self.swap_inherited(Inherited::nothing());
+        // Taken by the goroutine, so that they are still there if none can start now.
+        let call = move || {
+            local::adopt(this.swap_inherited(Inherited::nothing()));
+            T::call(&this);
+        };
         // SAFETY: nothing is borrowed: `T` is `'static`.
-        let started = unsafe { Builder::new().spawn_unchecked(move || T::call(&this), inherited) };
+        let started = unsafe { Builder::new().spawn_unchecked(call, Inherited::nothing()) };
         if started.is_err() {
             self.arm(now());
         }
