@@ -166,7 +166,10 @@ pub(crate) fn probe_thread_pointer() {
 }
 
 /// Whether the thread pointer is set by an instruction.
-#[inline]
+///
+/// Never inlined: another crate that read `BY_CALL` would have it exported, and a `dylib` could not bind it any more as
+/// the assembly here needs it.
+#[inline(never)]
 pub(crate) fn sets_thread_pointer_cheaply() -> bool {
     !BY_CALL.load(Relaxed)
 }
