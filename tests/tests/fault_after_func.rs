@@ -8,7 +8,7 @@ use gort::prelude::*;
 use gort::runtime::num_goroutines;
 use gort::time::{Timer, after_func, sleep};
 use gort::{Builder, JoinHandle};
-use gort_tests::{claims, settle};
+use gort_tests::{claims, settle, start_threads};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -36,6 +36,7 @@ struct AllStacks {
 
 impl AllStacks {
     fn take() -> Self {
+        start_threads();
         let statm = fs::read_to_string("/proc/self/statm").unwrap();
         let pages: libc::rlim_t = statm.split(' ').next().unwrap().parse().unwrap();
         let limit = pages * 4096 + (96 << 20);

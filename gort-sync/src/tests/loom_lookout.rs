@@ -7,15 +7,15 @@
 //! | changed | models that fail |
 //! |---|---|
 //! | a sender that sends, or goes, wakes nobody | all that wait |
-//! | the receiver's end does not set `Left` | `oneshot_send_meets_the_receivers_end` |
+//! | the receiver's end does not set `Left` | none: nobody waits for that (`tests/tests/oneshot.rs` sees it) |
 //! | a permit is not stored | `notify_one_reaches_one` |
 //! | a permit is stored although somebody was woken | the same |
-//! | a change wakes nobody | `watch_change_meets_changed` |
+//! | a change wakes nobody | `watch_change_wakes_while_its_sender_stays` |
 //! | a `Ref` that ends wakes nobody | `watch_readers_meet_a_sender` |
 //! | a sender does not set `writing`, or does not look at it | `watch_senders_exclude_each_other` |
 //! | a reader does not look at `writing` | `watch_readers_meet_a_sender` |
 //! | the last sender wakes nobody | `watch_change_meets_changed`, `broadcast_reaches_all` |
-//! | a woken arm does not look again | `oneshot_is_an_arm` |
+//! | a woken arm does not look again | none: its select begins anew, and looks |
 
 use super::loom_chan::{Chan, with};
 use super::{Data, Token, explore, explore_all};
@@ -162,6 +162,21 @@ fn watch_change_meets_changed() {
         assert_eq!(rx.borrow().get(), 1);
         assert!(rx.changed().is_err());
         sender.join().unwrap();
+    });
+}
+
+/// A change wakes who waits for it although its sender stays.
+#[test]
+fn watch_change_wakes_while_its_sender_stays() {
+    explore_all(|| {
+        let (tx, rx) = watch::channel(Data::new());
+        let sender = thread::spawn(move || {
+            tx.send_modify(|data| data.add_one());
+            tx
+        });
+        assert!(rx.changed().is_ok());
+        let tx = sender.join().unwrap();
+        assert_eq!(tx.borrow().get(), 1);
     });
 }
 
