@@ -9,7 +9,6 @@ pub mod kernels;
 pub mod own;
 pub mod tcp;
 
-use gort::runtime::max_procs;
 use std::env;
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -235,20 +234,6 @@ fn stacks_of(pid: u32) -> String {
     match gdb {
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
         Err(e) => format!("(no stacks: gdb: {e})"),
-    }
-}
-
-/// Has threads started, also for Ps that are taken from those that compute or block. For tests that leave no room for
-/// threads' stacks afterwards.
-///
-/// # Panics
-/// If a goroutine does.
-pub fn start_threads() {
-    let all: Vec<_> = (0..2 * max_procs() + 8)
-        .map(|_| gort::spawn(|| gort::blocking(|| thread::sleep(Duration::from_millis(50)))))
-        .collect();
-    for one in all {
-        one.join().expect("a goroutine that sleeps");
     }
 }
 

@@ -7,13 +7,13 @@ use gort::prelude::*;
 use gort::runtime::max_procs;
 use gort::time::sleep;
 use gort::{Builder, goexit};
-use gort_tests::{Counted, Random, always_migrates, role, run_child, seed, start_threads};
+use gort_tests::{Counted, Random, always_migrates, role, run_child, seed};
 use std::hint::black_box;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Instant;
-use std::{env, fs};
+use std::{env, fs, thread};
 
 /// How long each process is tried.
 const TIME: Duration = Duration::from_secs(1);
@@ -45,6 +45,14 @@ fn on_all(test: &'static str, options: &str, body: fn(Random)) {
             );
         }
     }
+}
+
+/// Has threads started, also for Ps that are taken from who computes: later there is no room for their stacks.
+fn start_threads() {
+    let all: Vec<_> = (0..2 * max_procs() + 8)
+        .map(|_| spawn(|| gort::blocking(|| thread::sleep(Duration::from_millis(50)))))
+        .collect();
+    all.into_iter().for_each(|one| one.join().unwrap());
 }
 
 /// Those that ended on another thread than they began.
