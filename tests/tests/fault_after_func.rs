@@ -37,10 +37,23 @@ struct AllStacks {
 
 impl AllStacks {
     fn take() -> Self {
-        // Threads before: there will be no room for their stacks. (`.ci/faults` has no newer `gort_tests` than its commit.)
-        let sleep = || gort::blocking(|| thread::sleep(ms(50)));
-        let threads: Vec<_> = (0..2 * max_procs() + 8).map(|_| spawn(sleep)).collect();
-        threads.into_iter().for_each(|one| one.join().unwrap());
+        let (release, gate) = bounded(0);
+        let mut holders = Vec::new();
+        // A thread for each P first: there will be no room for their stacks.
+        let running = Arc::new(AtomicUsize::new(0));
+        for _ in 1..max_procs() {
+            let (gate, running) = (gate.clone(), running.clone());
+            holders.push(spawn(move || {
+                running.fetch_add(1, SeqCst);
+                while running.load(SeqCst) < max_procs() - 1 {
+                    thread::yield_now();
+                }
+                let _ = gate.recv();
+            }));
+        }
+        while running.load(SeqCst) < max_procs() - 1 {
+            thread::yield_now();
+        }
         let statm = fs::read_to_string("/proc/self/statm").unwrap();
         let pages: libc::rlim_t = statm.split(' ').next().unwrap().parse().unwrap();
         let limit = pages * 4096 + (96 << 20);
@@ -51,8 +64,6 @@ impl AllStacks {
         // SAFETY: reads the limit.
         let failed = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
         assert_eq!(failed, 0);
-        let (release, gate) = bounded(0);
-        let mut holders = Vec::new();
         loop {
             let gate = gate.clone();
             match Builder::new().spawn(move || {
