@@ -255,7 +255,8 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// A test that takes longer than a minute, or than `timeout` (`"500ms"`, `"1.5s"`, `"2m"`, `"1h"`; `"none"` for no limit),
 /// fails and shows what its goroutines are doing, and the others in the process. They are left as they are, and the
 /// other tests go on. If for some seconds nothing but a plain thread could have woken any goroutine of the process,
-/// that is shown on standard error already then.
+/// that is shown on standard error already then. `GORT_TEST_TIMEOUT`, in seconds or `none`, replaces the limits of all
+/// tests: for a debugger, or for a slow machine.
 ///
 /// Failing in one of these ways is no panic for a test that should panic.
 ///

@@ -91,7 +91,7 @@ pub use {
     api::signals::on_caught_signals,
     api::start::{aborts_on_panic, max_procs},
     api::system_stack::on_system_stack,
-    api::testrun::TestRun,
+    api::testrun::{TestRun, test_limit},
     api::thread_locals::{own_thread_locals, own_thread_locals_by_default},
     base::throw::fatal,
     life::ending::Ending,

@@ -4,7 +4,7 @@ mod panics;
 
 use gort_runtime::{
     GoroutineId, GoroutineInfo, GoroutineState, RuntimeBuilder, dump_some, goroutines, max_procs,
-    own_thread_locals_by_default, raise,
+    own_thread_locals_by_default, raise, test_limit,
 };
 use std::any::Any;
 use std::env;
@@ -153,8 +153,8 @@ fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) ->
         },
     );
     let root = run.goroutine().id();
-    let verdict = if let Some(limit) = options.timeout
-        && !run.ends_within(options.timeout)
+    let verdict = if let Some(limit) = test_limit(options.timeout)
+        && !run.ends_within(limit)
     {
         Verdict::Failed(too_slow(options.path(), limit, root))
     } else {

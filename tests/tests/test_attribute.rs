@@ -153,6 +153,32 @@ fn a_test_may_have_no_limit() {
     sleep(Duration::from_millis(10));
 }
 
+#[gort::test(timeout = "1s")]
+fn takes_longer() {
+    sleep(Duration::from_millis(if is_slow() { 2_000 } else { 0 }));
+}
+
+#[test]
+fn the_environment_replaces_the_limits_of_all_tests() {
+    if role().is_some() {
+        return;
+    }
+    let with = |limit| {
+        let limit = [("GORT_TEST_TIMEOUT", limit)];
+        run_child("test_attribute::takes_longer", "slow", &limit)
+    };
+    let endless = with("none");
+    assert!(endless.status.success(), "{endless:?}");
+    let bad = with("soon");
+    assert_eq!(bad.status.code(), Some(101), "{bad:?}");
+    for words in [
+        "gort: GORT_TEST_TIMEOUT=\"soon\" is ignored: expected a number of seconds above zero, or `none`",
+        "takes_longer timed out after 1s",
+    ] {
+        assert!(bad.stderr.contains(words), "no {words:?} in {bad:?}");
+    }
+}
+
 #[gort::test(timeout = "1h", leaks = "allow")]
 fn a_limit_goes_with_other_arguments() {
     go! {

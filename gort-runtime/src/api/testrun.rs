@@ -6,9 +6,11 @@ use crate::api::goroutine::Goroutine;
 use crate::api::handle::JoinHandle;
 use crate::api::joinerror::JoinError;
 use crate::api::start::aborts_on_panic;
+use crate::base::config::setting;
 use crate::monitor::checkdead::TestRuns;
 use crate::panics::panicking::let_panics_win;
 use std::convert::Infallible;
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -51,14 +53,9 @@ impl<T> TestRun<T> {
         self.handle.goroutine()
     }
 
-    /// Waits, on a plain thread, until the test has ended, for `limit` at most if there is one;
-    /// false: it has not.
+    /// Waits, on a plain thread, until the test has ended, for `limit` at most; false: it has not.
     #[must_use]
-    pub fn ends_within(&self, limit: Option<Duration>) -> bool {
-        let Some(limit) = limit else {
-            let _ = self.ended.recv();
-            return true;
-        };
+    pub fn ends_within(&self, limit: Duration) -> bool {
         !matches!(
             self.ended.recv_timeout(limit),
             Err(RecvTimeoutError::Timeout)
@@ -76,4 +73,23 @@ impl<T> TestRun<T> {
         }
         outcome
     }
+}
+
+/// Returns how long a test may take whose attribute says `written`: `GORT_TEST_TIMEOUT`, if it is
+/// set, replaces the limits of all tests.
+#[doc(hidden)]
+#[must_use]
+pub fn test_limit(written: Option<Duration>) -> Option<Duration> {
+    static REPLACED: OnceLock<Option<Option<Duration>>> = OnceLock::new();
+    let replaced = REPLACED.get_or_init(|| {
+        setting(
+            "GORT_TEST_TIMEOUT",
+            "a number of seconds above zero, or `none`",
+            |text| match text.parse() {
+                Ok(seconds @ 1..) => Some(Some(Duration::from_secs(seconds))),
+                _ => (text == "none").then_some(None),
+            },
+        )
+    });
+    replaced.unwrap_or(written)
 }
