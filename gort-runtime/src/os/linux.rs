@@ -45,6 +45,16 @@ pub(crate) fn futex_wake_one(word: *const AtomicU32) {
     }
 }
 
+/// Sleeps for `time`, or until a signal comes.
+pub(crate) fn nap(time: Duration) {
+    let spec = libc::timespec {
+        tv_sec: time.as_secs().try_into().unwrap_or(i32::MAX.into()),
+        tv_nsec: time.subsec_nanos().into(),
+    };
+    // SAFETY: `spec` outlives the call, and nobody asks for the rest.
+    unsafe { libc::nanosleep(&raw const spec, ptr::null_mut()) };
+}
+
 /// Nanoseconds on CLOCK_MONOTONIC, the clock of `std::time::Instant`.
 pub(crate) fn now_ns() -> u64 {
     let mut ts = libc::timespec {

@@ -1,6 +1,7 @@
 //! The operating system of a model: a clock that each look moves on, and the end.
 
 use crate::base::prim::{Ordering::Relaxed, global, hint::AtomicU64};
+use std::time::Duration;
 
 pub(crate) const NO_CLOCK: i32 = -1;
 
@@ -13,6 +14,10 @@ global! {
 
 pub(crate) fn now_ns() -> u64 {
     NOW.fetch_add(STEP_NS, Relaxed) + STEP_NS
+}
+
+pub(crate) fn nap(_time: Duration) {
+    loom::thread::yield_now();
 }
 
 pub(crate) fn cpu_time_ns(_clock: i32) -> u64 {

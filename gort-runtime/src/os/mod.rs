@@ -5,6 +5,7 @@
 //!   at most `timeout`; may return early at any time.
 //! - `futex_wake_one(word)`: wakes one sleeper on the *address*; the memory
 //!   need not exist any more.
+//! - `nap(time)`: sleeps for about that long; may return early.
 //! - `now_ns()`: nanoseconds on the monotonic clock that `std::time::Instant`
 //!   reads; never goes back.
 //! - `cpu_clock()`, `cpu_time_ns(clock)`: CPU time of one thread, to be read by another.
