@@ -190,17 +190,23 @@ claims! {
             }
         }
         let (tx, rx) = unbounded();
+        let (dropped, is_dropped) = unbounded();
         let armed = |d| {
             let bomb = Bomb(tx.clone());
-            after_func(d, move || drop(bomb.0.clone()))
+            let is_dropped = is_dropped.clone();
+            after_func(d, move || {
+                is_dropped.recv().unwrap();
+                drop(bomb.0.clone());
+            })
         };
         // The timer's owner.
         let stopped = armed(HOUR);
         assert!(stopped.stop());
         assert!(gort::recover(move || drop(stopped)).is_err());
         rx.recv().unwrap();
-        // The goroutine.
+        // The goroutine: it goes on once the timer has been dropped.
         drop(armed(ms(1)));
+        dropped.send(()).unwrap();
         rx.recv().unwrap();
         settle();
         let (tx, rx) = bounded(1);
