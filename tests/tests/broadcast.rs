@@ -225,6 +225,38 @@ claims! {
         assert_eq!(drops.load(SeqCst), 4);
     }
 
+    // FT09
+    fn a_destructor_that_panics_takes_no_other_value_with_it() {
+        #[derive(Clone)]
+        struct Value(usize, Arc<AtomicUsize>);
+        impl Drop for Value {
+            fn drop(&mut self) {
+                self.1.fetch_add(1, SeqCst);
+                if self.0 == 2 {
+                    resume_unwind(Box::new("dropped"));
+                }
+            }
+        }
+        for sender_first in [true, false] {
+            let drops = Arc::new(AtomicUsize::new(0));
+            let (tx, rx) = broadcast::channel(10);
+            for n in 0..10 {
+                assert!(tx.send(Value(n, drops.clone())).is_ok());
+            }
+            let panic = recover(|| if sender_first {
+                drop(tx);
+                drop(rx);
+            } else {
+                drop(rx);
+                drop(tx);
+            });
+            assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"dropped"));
+            assert_eq!(drops.load(SeqCst), 10);
+            // And with it what keeps the values.
+            assert_eq!(Arc::strong_count(&drops), 1);
+        }
+    }
+
     // BR08
     fn receivers_that_leave_by_other_arms_leave_nothing_behind() {
         let rounds = if cfg!(debug_assertions) { 20_000 } else { 100_000 };

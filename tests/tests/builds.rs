@@ -63,6 +63,7 @@ fn sysroot() -> PathBuf {
     String::from_utf8(rustc.stdout).unwrap().trim().into()
 }
 
+// FT07
 #[test]
 fn gort_works_inside_a_rust_dylib() {
     let built = build(
@@ -96,6 +97,7 @@ fn gort_works_inside_a_rust_dylib() {
     }
 }
 
+// FT07
 #[test]
 fn with_panic_abort_a_panic_ends_the_process_and_goexit_says_that_it_cannot_work() {
     let built = build(

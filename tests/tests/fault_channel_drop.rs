@@ -97,7 +97,7 @@ fn drop_channel((tx, rx): Channel, first: First, panics: usize, alive: &Arc<Atom
 }
 
 claims! {
-    // RU03
+    // RU03, FT09
     fn the_other_values_of_a_bounded_channel_are_dropped() {
         let alive = Arc::new(AtomicUsize::new(0));
         for first in FIRST {
@@ -110,19 +110,19 @@ claims! {
         }
     }
 
-    // RU03
+    // RU03, FT09
     fn a_bounded_channels_memory_is_freed() {
         for channel in [|| bounded(7), || bounded(100)] {
             memory_comes_back(channel);
         }
     }
 
-    // RU03
+    // RU03, FT09
     fn an_unbounded_channels_memory_is_freed() {
         memory_comes_back(unbounded);
     }
 
-    // RU03: values that keep ends of their own channel, and one whose destructor panics before them.
+    // RU03, FT09: values that keep ends of their own channel, and one whose destructor panics before them.
     fn senders_that_lie_in_their_own_channel_go_too() {
         struct Sends {
             tx: Option<Sender<Sends>>,

@@ -280,6 +280,7 @@ fn scenario(name: &str) {
     }
 }
 
+// FT11
 #[test]
 fn a_deadlock_is_reported_after_a_nested_run() {
     is_reported("nested", &["\"main\" [chan receive]"]);
@@ -293,6 +294,7 @@ fn a_deadlock_is_reported_after_a_run_in_a_goroutine_in_blocking_and_one_that_pa
     is_reported("nested that panics", &["\"main\" [chan receive]"]);
 }
 
+// FT11
 #[test]
 fn a_main_that_a_thread_can_still_wake_is_not_reported() {
     comes_to_its_end("without an outer run");
@@ -313,6 +315,7 @@ fn a_main_is_reported_after_another_threads_has_returned() {
     is_reported("beside a thread that is done", &["\"main\" [chan receive]"]);
 }
 
+// FT11
 #[test]
 fn the_report_does_not_wait_for_whoever_has_locked_standard_error() {
     is_reported("holds stderr", &["\"main\" [chan receive]"]);

@@ -85,6 +85,7 @@ fn received(r: Received) -> Received {
 }
 
 claims! {
+    // FT09
     fn a_received_value_beside_a_temporary() {
         leaves_nothing("loser behind", |c| select! {
             r = <-c.ready => received(r),

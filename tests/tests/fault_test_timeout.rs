@@ -117,6 +117,7 @@ fn stuck() {
     }
 }
 
+// FT11
 #[test]
 fn a_stuck_test_is_written_down_after_seconds_and_ends_after_its_limit() {
     if role().is_some() {

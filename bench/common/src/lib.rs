@@ -13,7 +13,7 @@ mod task;
 
 pub use compute::{calibrate, lcg, sieve_hops, spin, triangle, work, work_n};
 pub use figures::Figures;
-pub use system::{Memory, cpu_time, memory, read_byte};
+pub use system::{Memory, allow_descriptors, cpu_time, memory, read_byte};
 pub use task::Task;
 
 use std::fmt::Debug;

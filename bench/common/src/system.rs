@@ -49,3 +49,18 @@ pub fn read_byte() -> bool {
     // SAFETY: one byte is written to, which nobody else knows.
     unsafe { libc::read(0, (&raw mut byte).cast(), 1) == 1 }
 }
+
+/// Allows this process `n` descriptors, if the system lets it. Otherwise opening too many fails in its own time.
+pub fn allow_descriptors(n: u64) {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is a valid place to read and write.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 && limit.rlim_cur < n {
+            limit.rlim_cur = n.min(limit.rlim_max);
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}

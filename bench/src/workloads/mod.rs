@@ -1,6 +1,7 @@
 //! gort's side of every workload. The peers' are in `bench/peers`, file by file beside these.
 
 mod channels;
+mod children;
 mod everyday;
 mod locks;
 mod maps;
@@ -68,6 +69,7 @@ fn find(task: &Task) -> Option<Workload> {
         ("timer_reset", "") => Warmed(time::timer_reset),
         ("cpu_hog", "") => Once(time::cpu_hog),
         ("syscall_block", "") => Once(syscalls::syscall_block),
+        ("children", "") => Once(children::children),
         ("tcp_echo", "") => Once(network::tcp_echo),
         ("worker_pool", "") => Warmed(|n| everyday::worker_pool(n, false)),
         ("pool_yield", "") => Warmed(|n| everyday::worker_pool(n, true)),

@@ -34,6 +34,7 @@
 //! ordered before the send that would make it `true`; a poll that *follows* such a send,
 //! in the same goroutine or by any synchronisation, sees it. The ring's are in `ring.rs`.
 
+use super::backlog::Backlog;
 use super::direction::Direction;
 use super::ring::{Attempt, Ring, drop_all};
 use crate::prim::{
@@ -44,7 +45,6 @@ use crate::sudog::{Kind, Sudog};
 use crate::waitlock::{Held, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes, Won};
 use gort_runtime::{MayWait, RawLock};
-use std::collections::VecDeque;
 use std::fmt;
 use std::mem::MaybeUninit;
 
@@ -68,7 +68,7 @@ const CALM: u32 = 4;
 /// that channel's methods.
 pub(crate) struct ChanState<T> {
     /// Of an unbounded channel; otherwise empty.
-    buf: VecDeque<T>,
+    buf: Backlog<T>,
     pub(super) closed: bool,
     /// Places in the ring that are promised to senders who have been chosen and will come
     /// with their values. While there are any, its tail is arrested.
@@ -135,7 +135,7 @@ impl<T> Hchan<T> {
             recv_hint: AtomicBool::new(false),
             unbounded,
             state: WaitLock::new(ChanState {
-                buf: VecDeque::new(),
+                buf: Backlog::new(),
                 closed: false,
                 promised: 0,
                 calm: 0,
@@ -224,7 +224,7 @@ impl<T> Hchan<T> {
                 return ring.has_room_beside(state.promised) && ring.push_arrested(elem);
             }
             if self.unbounded {
-                state.buf.push_back(elem.read());
+                state.buf.push(elem.read());
             }
         }
         self.unbounded
@@ -248,7 +248,7 @@ impl<T> Hchan<T> {
                     Attempt::NotReady | Attempt::Closed => false,
                 };
             }
-            match state.buf.pop_front() {
+            match state.buf.pop() {
                 Some(value) => {
                     elem.write(value);
                     true
@@ -449,7 +449,7 @@ impl<T> Hchan<T> {
     pub(crate) fn close_and_drain(&self) {
         self.close();
         // Destructors are user code: they run without the lock.
-        let buffered = std::mem::take(&mut self.lock().buf);
+        let buffered = self.lock().buf.take();
         drop(buffered);
         if let Some(ring) = &self.ring {
             let mut place = MaybeUninit::<T>::uninit();

@@ -5,6 +5,7 @@
 //! receivers are goroutines or plain threads, in any mixture.
 
 mod at;
+mod backlog;
 mod counter;
 mod direction;
 mod done;

@@ -4,6 +4,8 @@
 //! - [`coming_from_crossbeam_and_tokio`]: what to change in a program, and what not.
 //! - [`services`]: signals and child processes.
 //! - [`files_and_streams`]: `std::fs` beside goroutines, and the standard streams.
+//! - [`tls`]: rustls on gort's sockets, with one goroutine and with two.
+//! - [`http`]: a small server, and a client's library on gort's sockets.
 //! - [`thread_locals`]: whose thread-locals a goroutine sees, how to choose, and what each choice costs.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
@@ -21,5 +23,18 @@ pub mod misuse {}
 
 #[doc = include_str!("files_and_streams.md")]
 pub mod files_and_streams {}
+
+#[doc = include_str!("tls.md")]
+#[doc = "```ignore"]
+#[doc = include_str!("../../guide/tls.rs")]
+#[doc = "```"]
+pub mod tls {}
+
+#[doc = include_str!("http.md")]
+#[doc = "```ignore"]
+#[doc = include_str!("../../guide/http.rs")]
+#[doc = "```"]
+pub mod http {}
+
 #[doc = include_str!("thread_locals.md")]
 pub mod thread_locals {}

@@ -1,0 +1,53 @@
+//! A chat: everybody hears what anybody says, over TCP or a Unix socket. SIGINT or SIGTERM ends it in good order. Go: a
+//! goroutine per net.Conn and direction, under a signal.NotifyContext.
+//!
+//! `stream.rs` is where clients come in and what is spoken over, `client.rs` the two goroutines of each client, `room.rs`
+//! what they share: who is there, who is too slow, and the end.
+
+mod client;
+mod room;
+mod stream;
+
+use gort::context::Context;
+use gort::prelude::*;
+use gort::scope;
+use gort::signal::{Signal, notify_context};
+use gort_examples::{Failure, Outcome, print, program, raise_descriptor_limit};
+use room::Room;
+use std::ffi::OsString;
+use std::process::ExitCode;
+use stream::Door;
+
+#[gort::main]
+fn main() -> ExitCode {
+    program("chat ADDRESS:PORT|PATH…", |args| match args {
+        [] => Err(Failure::usage("expected addresses, or paths with a '/'")),
+        addrs => serve(addrs),
+    })
+}
+
+/// Serves until a signal comes, and then until all clients have been told, or were given the time for it.
+fn serve(addrs: &[OsString]) -> Outcome {
+    let (ctx, stop) = notify_context(&Context::background(), &[Signal::SIGINT, Signal::SIGTERM]);
+    raise_descriptor_limit();
+    let doors: Vec<_> = addrs
+        .iter()
+        .map(|addr| Door::open(addr))
+        .collect::<Outcome<_>>()?;
+    print(doors.iter().map(|door| format!("serving {door}")))?;
+    let room = &Room::new();
+    // Its end is that of the last client.
+    scope(|s| {
+        for door in &doors {
+            go!(in s; move || while let Some(stream) = door.accept() {
+                go!(in s; move || client::serve(room, stream));
+            });
+        }
+        ctx.done().recv().ok();
+        // The next signal ends the process at once.
+        stop.cancel();
+        doors.iter().for_each(Door::close);
+        room.close();
+    });
+    Ok(())
+}

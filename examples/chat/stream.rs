@@ -1,0 +1,138 @@
+//! Connections of either kind, and the doors they come in by.
+
+use gort::net::{Shutdown, TcpListener, TcpStream, UnixListener, UnixStream};
+use gort::time::sleep;
+use gort_examples::{Failure, Outcome};
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// What a client is spoken with.
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// The same expression for the stream of either kind.
+macro_rules! either {
+    ($stream:expr, $s:ident => $e:expr) => {
+        match $stream {
+            Stream::Tcp($s) => $e,
+            Stream::Unix($s) => $e,
+        }
+    };
+}
+
+impl Stream {
+    /// Nobody reads or writes from this moment on; whoever waits is woken then.
+    pub(crate) fn set_deadline(&self, at: Instant) {
+        // It may be closed already.
+        either!(self, s => s.set_deadline(Some(at))).ok();
+    }
+
+    /// Tells the other end that nothing more comes.
+    pub(crate) fn end_output(&self) -> io::Result<()> {
+        either!(self, s => s.shutdown(Shutdown::Write))
+    }
+
+    /// Ends it, for whoever waits too.
+    pub(crate) fn close(&self) {
+        either!(self, s => s.close());
+    }
+}
+
+impl Read for &Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        either!(self, s => (&*s).read(buf))
+    }
+}
+
+impl Write for &Stream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        either!(self, s => (&*s).write(buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Where clients come in.
+pub(crate) enum Door {
+    Tcp(TcpListener),
+    /// The socket's file goes with it.
+    Unix(UnixListener, PathBuf),
+}
+
+impl Door {
+    /// A path has a slash in it.
+    pub(crate) fn open(addr: &OsStr) -> Outcome<Self> {
+        let text = addr.to_string_lossy();
+        let door = match text.contains('/') {
+            true => UnixListener::bind(addr).map(|listener| Self::Unix(listener, addr.into())),
+            false => TcpListener::bind(&*text).map(Self::Tcp),
+        };
+        door.map_err(|e| match e.kind() {
+            ErrorKind::InvalidInput => Failure::usage(format!("{text:?}: {e}")),
+            _ => Failure::Failed(format!("{text}: {e}")),
+        })
+    }
+
+    /// The next client's stream; `None` when the door is closed.
+    pub(crate) fn accept(&self) -> Option<Stream> {
+        loop {
+            let accepted = match self {
+                Self::Tcp(listener) => listener.accept().and_then(|(stream, _)| {
+                    // A line shall not wait until the client has confirmed the one before.
+                    stream.set_nodelay(true)?;
+                    Ok(Stream::Tcp(stream))
+                }),
+                Self::Unix(listener, _) => {
+                    listener.accept().map(|(stream, _)| Stream::Unix(stream))
+                }
+            };
+            match accepted {
+                Ok(stream) => return Some(stream),
+                Err(e) if e.kind() == ErrorKind::NotConnected => return None,
+                Err(e) if e.kind() == ErrorKind::ConnectionAborted => {}
+                // Too many descriptors are open. The client stays in the queue.
+                Err(_) => sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+
+    /// Nobody comes in any more.
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Tcp(listener) => listener.close(),
+            // Once only: the next file there may be another server's.
+            Self::Unix(listener, path) if listener.local_addr().is_ok() => {
+                // Somebody may have removed it.
+                fs::remove_file(path).ok();
+                listener.close();
+            }
+            Self::Unix(..) => {}
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(addr) => addr.fmt(f),
+                Err(e) => e.fmt(f),
+            },
+            Self::Unix(_, path) => path.display().fmt(f),
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The example `chat` and real clients, which are no goroutines.
+//!
+//! The program is built by whatever builds all of this package: `cargo test -p gort-examples`, not `--test chat` alone.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::env;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::mem;
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Whatever takes longer than this hangs.
+const WATCHDOG: Duration = Duration::from_secs(60);
+/// More than fits into the buffers of any socket.
+const MANY: usize = 100_000;
+
+/// A running `chat`, which is killed in the end.
+struct Chat {
+    child: Child,
+    tcp: String,
+    unix: PathBuf,
+}
+
+impl Chat {
+    fn start(procs: &str) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Relaxed);
+        // Not in the target folder: the address of a socket has room for 107 bytes.
+        let unix = env::temp_dir().join(format!("gort-chat-{}-{number}", std::process::id()));
+        let program = env::current_exe()
+            .unwrap()
+            .with_file_name("../examples/chat");
+        let mut command = Command::new(program);
+        command.arg("127.0.0.1:0").arg(&unix);
+        command.env("GORT_MAXPROCS", procs).stdout(Stdio::piped());
+        // SAFETY: it may be called between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                // It is ignored in what a script starts in the background.
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
+                Ok(())
+            });
+        }
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut serving = || {
+            let line = lines.next().unwrap().unwrap();
+            line.strip_prefix("serving ").unwrap().to_owned()
+        };
+        let tcp = serving();
+        assert_eq!(Path::new(&serving()), unix);
+        Self { child, tcp, unix }
+    }
+
+    /// A client that comes by TCP, after it has seen itself come.
+    fn by_tcp(&self) -> Client {
+        let stream = TcpStream::connect(&self.tcp).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(WATCHDOG)).unwrap();
+        stream.set_write_timeout(Some(WATCHDOG)).unwrap();
+        let output = stream.try_clone().unwrap();
+        let end = stream.try_clone().unwrap();
+        Client::new(stream, output, move || {
+            end.shutdown(Shutdown::Write).unwrap();
+        })
+    }
+
+    /// A client that comes by the Unix socket, after it has seen itself come.
+    fn by_unix(&self) -> Client {
+        let stream = UnixStream::connect(&self.unix).unwrap();
+        stream.set_read_timeout(Some(WATCHDOG)).unwrap();
+        stream.set_write_timeout(Some(WATCHDOG)).unwrap();
+        let output = stream.try_clone().unwrap();
+        let end = stream.try_clone().unwrap();
+        Client::new(stream, output, move || {
+            end.shutdown(Shutdown::Write).unwrap();
+        })
+    }
+
+    fn signal(&self, signal: i32) {
+        let pid = self.child.id().try_into().unwrap();
+        // SAFETY: no pointers; the child has not been collected, so nobody else has its number.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(began.elapsed() < WATCHDOG, "it does not end");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Chat {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        std::fs::remove_file(&self.unix).ok();
+    }
+}
+
+struct Client {
+    name: String,
+    input: Box<dyn BufRead>,
+    output: Box<dyn Write + Send>,
+    end: Box<dyn Fn()>,
+}
+
+impl Client {
+    fn new(
+        input: impl Read + 'static,
+        output: impl Write + Send + 'static,
+        end: impl Fn() + 'static,
+    ) -> Self {
+        let mut client = Self {
+            name: String::new(),
+            input: Box::new(BufReader::new(input)),
+            output: Box::new(output),
+            end: Box::new(end),
+        };
+        let line = client.hear();
+        let name = line.strip_prefix("* ").unwrap().strip_suffix(" is here");
+        name.unwrap().clone_into(&mut client.name);
+        client
+    }
+
+    fn say(&mut self, text: &str) {
+        self.output
+            .write_all(format!("{text}\n").as_bytes())
+            .unwrap();
+    }
+
+    /// The next line.
+    #[track_caller]
+    fn hear(&mut self) -> String {
+        self.line().expect("more to hear")
+    }
+
+    /// The next line; `None` at the end.
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        match self.input.read_line(&mut line) {
+            Ok(0) => None,
+            // Who was shown out may have part of a line.
+            Ok(_) => Some(line.trim_end_matches('\n').to_owned()),
+            Err(e) if e.kind() == ErrorKind::ConnectionReset => None,
+            Err(e) => panic!("{e}"),
+        }
+    }
+
+    /// Hears a goodbye, and then nothing more.
+    #[track_caller]
+    fn hear_the_end(&mut self) {
+        assert_eq!(self.hear(), "* goodbye");
+        assert_eq!(self.line(), None);
+    }
+}
+
+/// Has both read in turn, so that neither is ever slow, until a line is not what `speaker` has said. That line, and what was
+/// said before it.
+fn say_until_something_else_comes(speaker: &mut Client, other: &mut Client) -> (String, usize) {
+    let text = "x".repeat(1000);
+    let said = format!("{}: {text}", speaker.name);
+    for n in 0..MANY {
+        speaker.say(&text);
+        let line = speaker.hear();
+        assert_eq!(line, other.hear());
+        if line != said {
+            // It comes between two lines of the speaker's.
+            assert_eq!((speaker.hear(), other.hear()), (said.clone(), said));
+            return (line, n);
+        }
+    }
+    panic!("nothing else comes");
+}
+
+/// With 1, 2 and 8 Ps, side by side: much of it is waiting.
+fn on_1_2_and_8_procs(test: impl Fn(&str) + Sync) {
+    thread::scope(|s| {
+        for procs in ["1", "2", "8"] {
+            s.spawn(|| test(procs));
+        }
+    });
+}
+
+#[test]
+fn everybody_hears_the_same_by_either_kind_of_socket() {
+    on_1_2_and_8_procs(|procs| {
+        let chat = Chat::start(procs);
+        let mut ann = chat.by_tcp();
+        let mut bob = chat.by_unix();
+        assert_eq!(ann.hear(), format!("* {} is here", bob.name));
+        for n in 0..100 {
+            let (speaker, listener) = match n % 2 {
+                0 => (&mut ann, &mut bob),
+                _ => (&mut bob, &mut ann),
+            };
+            speaker.say(&format!("number {n}\r"));
+            let line = format!("{}: number {n}", speaker.name);
+            assert_eq!((speaker.hear(), listener.hear()), (line.clone(), line));
+        }
+        // What is too long comes in parts, and what is empty not at all.
+        bob.say("");
+        bob.say(&"x".repeat(1500));
+        let parts = [1024, 476].map(|n| format!("{}: {}", bob.name, "x".repeat(n)));
+        assert_eq!([ann.hear(), ann.hear()], parts);
+        assert_eq!([bob.hear(), bob.hear()], parts);
+        // It may say its last words and still listen.
+        bob.say("I must go");
+        (bob.end)();
+        assert_eq!(bob.hear(), format!("{}: I must go", bob.name));
+        bob.hear_the_end();
+        assert_eq!(ann.hear(), format!("{}: I must go", bob.name));
+        assert_eq!(ann.hear(), format!("* {} has left", bob.name));
+        // This one does not wait for a goodbye.
+        let name = chat.by_unix().name;
+        assert_eq!(ann.hear(), format!("* {name} is here"));
+        assert_eq!(ann.hear(), format!("* {name} has left"));
+    });
+}
+
+#[test]
+fn who_is_too_slow_is_shown_out_and_the_others_go_on() {
+    on_1_2_and_8_procs(|procs| {
+        let chat = Chat::start(procs);
+        let mut ann = chat.by_tcp();
+        let mut bob = chat.by_unix();
+        ann.hear();
+        for come in [Chat::by_unix, Chat::by_tcp] {
+            let mut slow = come(&chat);
+            let here = format!("* {} is here", slow.name);
+            assert_eq!((ann.hear(), bob.hear()), (here.clone(), here));
+            let (line, said) = say_until_something_else_comes(&mut ann, &mut bob);
+            assert_eq!(line, format!("* {} was too slow", slow.name));
+            assert!(said > 64, "it had a queue");
+            // It has what fitted into its socket, and not the rest.
+            let had = std::iter::from_fn(|| slow.line()).count();
+            assert!(had <= said, "{had} of {said}");
+        }
+        bob.say("still here");
+        let line = format!("{}: still here", bob.name);
+        assert_eq!((ann.hear(), bob.hear()), (line.clone(), line));
+    });
+}
+
+#[test]
+fn a_signal_ends_it_in_good_order() {
+    on_1_2_and_8_procs(|procs| {
+        let mut chat = Chat::start(procs);
+        let mut ann = chat.by_tcp();
+        let mut bob = chat.by_unix();
+        ann.hear();
+        // How much one can be told that does not read.
+        let slow = chat.by_unix();
+        ann.hear();
+        bob.hear();
+        let (_, limit) = say_until_something_else_comes(&mut ann, &mut bob);
+        drop(slow);
+        // So this one's socket is full when the signal comes, and part of its queue.
+        let _blocked = chat.by_unix();
+        ann.hear();
+        bob.hear();
+        let text = "x".repeat(1000);
+        for _ in 0..limit - 32 {
+            ann.say(&text);
+            ann.hear();
+            bob.hear();
+        }
+        // Said, but not heard by everybody.
+        for n in 0..16 {
+            ann.say(&format!("number {n}"));
+            assert_eq!(ann.hear(), format!("{}: number {n}", ann.name));
+        }
+        chat.signal(libc::SIGINT);
+        ann.hear_the_end();
+        for n in 0..16 {
+            assert_eq!(bob.hear(), format!("{}: number {n}", ann.name));
+        }
+        bob.hear_the_end();
+        // It waits for the one that does not read, and lets nobody in meanwhile.
+        assert!(TcpStream::connect(&chat.tcp).is_err());
+        assert!(UnixStream::connect(&chat.unix).is_err());
+        assert!(!chat.unix.exists());
+        assert_eq!(chat.wait().code(), Some(0));
+    });
+}
+
+#[test]
+fn who_talks_to_the_very_end_still_hears_goodbye() {
+    on_1_2_and_8_procs(|procs| {
+        let mut chat = Chat::start(procs);
+        let mut ann = chat.by_tcp();
+        let over = AtomicBool::new(false);
+        let said = format!("{}: y", ann.name);
+        let (heard, goodbye) = thread::scope(|s| {
+            let mut output = mem::replace(&mut ann.output, Box::new(io::sink()));
+            s.spawn({
+                let over = &over;
+                move || {
+                    while !over.load(Relaxed) && output.write_all(&b"y\n".repeat(1000)).is_ok() {}
+                }
+            });
+            let heard = std::iter::from_fn(|| ann.line())
+                .take(5000)
+                .filter(|line| *line == said)
+                .count();
+            chat.signal(libc::SIGTERM);
+            let goodbye = std::iter::from_fn(|| ann.line()).find(|line| *line != said);
+            over.store(true, Relaxed);
+            (heard, goodbye)
+        });
+        assert_eq!(heard, 5000);
+        assert_eq!(goodbye.as_deref(), Some("* goodbye"));
+        assert_eq!(ann.line(), None);
+        (ann.end)();
+        assert_eq!(chat.wait().code(), Some(0));
+    });
+}

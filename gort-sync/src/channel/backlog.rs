@@ -1,0 +1,84 @@
+//! The buffer of an unbounded channel, which takes no more memory than it has some use for.
+//!
+//! It doubles when it is full, and is halved when it is less than a quarter full: the memory of a burst does not stay as long as
+//! its channel. After either it is half full, so a value is moved twice at most, on average, between its coming and its going.
+
+use std::collections::VecDeque;
+
+/// How many values there is always room for once there was, however few there are.
+const KEPT: usize = 64;
+
+/// Values that wait for a receiver, the oldest first.
+pub(super) struct Backlog<T>(VecDeque<T>);
+
+impl<T> Backlog<T> {
+    /// Empty, and without memory.
+    pub(super) fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, value: T) {
+        self.0.push_back(value);
+    }
+
+    /// Takes the oldest.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<T> {
+        let (len, capacity) = (self.0.len(), self.0.capacity());
+        // What takes no room has an endless capacity.
+        if size_of::<T>() != 0 && len < capacity / 4 && capacity > KEPT {
+            self.0.shrink_to(capacity / 2);
+        }
+        // Last, straight to the caller: a value may be large, and the stack small.
+        self.0.pop_front()
+    }
+
+    /// Takes all there is, to be dropped.
+    pub(super) fn take(&mut self) -> VecDeque<T> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_never_less_than_an_eighth_full_but_when_small() {
+        let mut backlog = Backlog::new();
+        let (mut next, mut first) = (0_u32, 0);
+        for burst in [10, 10_000, 100, 100_000] {
+            for _ in 0..burst {
+                backlog.push(next);
+                next += 1;
+            }
+            while backlog.len() > 5 {
+                assert_eq!(backlog.pop(), Some(first));
+                first += 1;
+                let (len, capacity) = (backlog.len(), backlog.0.capacity());
+                assert!(
+                    capacity <= KEPT || len >= capacity / 8,
+                    "{len} of {capacity}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn values_without_a_size_need_no_room() {
+        let mut backlog = Backlog::new();
+        (0..1000).for_each(|_| backlog.push(()));
+        assert_eq!(std::iter::from_fn(|| backlog.pop()).count(), 1000);
+        assert!(backlog.is_empty());
+    }
+}

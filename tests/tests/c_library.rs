@@ -1,0 +1,294 @@
+//! A C library that has sockets of its own: libpq, whose connections wait by `io::Pollable`. The server is this test's, and speaks as
+//! much of PostgreSQL's protocol as that takes. Without the library (Debian's libpq5) the tests say that they are skipped.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::io::Pollable;
+use gort::net::{TcpListener, TcpStream};
+use gort::prelude::*;
+use gort::runtime::WaitReason;
+use gort_tests::{claims, waiting};
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::io::{self, ErrorKind, Read, Write};
+use std::mem::transmute;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::ptr::NonNull;
+use std::time::Instant;
+
+/// libpq's `PGconn`, and its `PGresult`.
+enum Conn {}
+enum PgResult {}
+
+macro_rules! functions {
+    ($($name:ident: fn($($arg:ty),*) $(-> $result:ty)?;)*) => {
+        /// The library's functions.
+        #[derive(Clone, Copy)]
+        #[expect(non_snake_case, reason = "the library's names")]
+        struct Library {
+            $($name: unsafe extern "C" fn($($arg),*) $(-> $result)?,)*
+        }
+
+        impl Library {
+            /// Loads it; `None` where there is none.
+            fn load() -> Option<Self> {
+                // SAFETY: the name is a text. Its initialisers may run anywhere.
+                let library = unsafe { libc::dlopen(c"libpq.so.5".as_ptr(), libc::RTLD_NOW) };
+                if library.is_null() {
+                    println!("skipped: there is no libpq.so.5");
+                    return None;
+                }
+                Some(Self {$(
+                    $name: {
+                        let name = CString::new(stringify!($name)).unwrap();
+                        // SAFETY: the library is there for good, and the name a text.
+                        let function = unsafe { libc::dlsym(library, name.as_ptr()) };
+                        assert!(!function.is_null(), "{name:?}");
+                        // SAFETY: these are the library's functions of these names, with the types that its manual gives.
+                        unsafe { transmute::<*mut libc::c_void, unsafe extern "C" fn($($arg),*) $(-> $result)?>(function) }
+                    },
+                )*})
+            }
+        }
+    };
+}
+
+functions! {
+    PQconnectStart: fn(*const c_char) -> *mut Conn;
+    PQconnectPoll: fn(*mut Conn) -> c_int;
+    PQsocket: fn(*const Conn) -> c_int;
+    PQerrorMessage: fn(*const Conn) -> *const c_char;
+    PQsetnonblocking: fn(*mut Conn, c_int) -> c_int;
+    PQsendQuery: fn(*mut Conn, *const c_char) -> c_int;
+    PQflush: fn(*mut Conn) -> c_int;
+    PQconsumeInput: fn(*mut Conn) -> c_int;
+    PQisBusy: fn(*mut Conn) -> c_int;
+    PQgetResult: fn(*mut Conn) -> *mut PgResult;
+    PQgetvalue: fn(*const PgResult, c_int, c_int) -> *const c_char;
+    PQclear: fn(*mut PgResult);
+    PQfinish: fn(*mut Conn);
+}
+
+/// The socket of a connection, which stays the library's.
+struct Socket(c_int);
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: a connection keeps its socket as long as nobody finishes it, or goes on with connecting; whoever has a
+        // `Socket` drops it before.
+        unsafe { BorrowedFd::borrow_raw(self.0) }
+    }
+}
+
+/// A connection whose waits park.
+struct Connection {
+    library: Library,
+    conn: NonNull<Conn>,
+    socket: Option<Pollable<Socket>>,
+}
+
+// SAFETY: a connection may be used by any thread, by one at a time: whoever has it mutably.
+unsafe impl Send for Connection {}
+
+impl Connection {
+    fn open(library: Library, port: u16) -> io::Result<Self> {
+        let target = format!(
+            "hostaddr=127.0.0.1 port={port} user=gort dbname=gort sslmode=disable gssencmode=disable"
+        );
+        let target = CString::new(target)?;
+        // SAFETY: the target is a text.
+        let conn = unsafe { (library.PQconnectStart)(target.as_ptr()) };
+        let conn = NonNull::new(conn).ok_or(ErrorKind::OutOfMemory)?;
+        let mut this = Self {
+            library,
+            conn,
+            socket: None,
+        };
+        // As if it had been asked: PGRES_POLLING_WRITING.
+        let mut wanted = 2;
+        loop {
+            // SAFETY: the connection is there until `drop`.
+            let socket = Socket(unsafe { (library.PQsocket)(this.conn.as_ptr()) });
+            let socket = Pollable::new(socket)?;
+            match wanted {
+                1 => socket.readable()?,
+                2 => socket.writable()?,
+                3 => {
+                    this.socket = Some(socket);
+                    break;
+                }
+                _ => return Err(this.error()),
+            }
+            drop(socket);
+            // SAFETY: as above; nobody waits for the socket that it had.
+            wanted = unsafe { (library.PQconnectPoll)(this.conn.as_ptr()) };
+        }
+        // SAFETY: as above.
+        match unsafe { (library.PQsetnonblocking)(this.conn.as_ptr(), 1) } {
+            0 => Ok(this),
+            _ => Err(this.error()),
+        }
+    }
+
+    fn error(&self) -> io::Error {
+        // SAFETY: the connection is there; the text is until its next call.
+        let text = unsafe { CStr::from_ptr((self.library.PQerrorMessage)(self.conn.as_ptr())) };
+        io::Error::other(text.to_string_lossy().into_owned())
+    }
+
+    fn socket(&self) -> &Pollable<Socket> {
+        self.socket.as_ref().unwrap()
+    }
+
+    fn ask(&mut self, query: &str) -> io::Result<()> {
+        let query = CString::new(query)?;
+        let (library, conn) = (self.library, self.conn.as_ptr());
+        // SAFETY: the connection is there, and the query a text.
+        if unsafe { (library.PQsendQuery)(conn, query.as_ptr()) } != 1 {
+            return Err(self.error());
+        }
+        // SAFETY: the connection is there.
+        while unsafe { (library.PQflush)(conn) } == 1 {
+            self.socket().writable()?;
+        }
+        Ok(())
+    }
+
+    /// The first value of the answer.
+    fn answer(&mut self) -> io::Result<String> {
+        let (library, conn) = (self.library, self.conn.as_ptr());
+        let mut value = String::new();
+        loop {
+            // SAFETY: the connection is there.
+            while unsafe { (library.PQisBusy)(conn) } == 1 {
+                self.socket().readable()?;
+                // SAFETY: as above.
+                if unsafe { (library.PQconsumeInput)(conn) } != 1 {
+                    return Err(self.error());
+                }
+            }
+            // SAFETY: as above. A result is there until it is cleared; one that is no row gives no value.
+            unsafe {
+                let result = (library.PQgetResult)(conn);
+                if result.is_null() {
+                    return Ok(value);
+                }
+                let first = (library.PQgetvalue)(result, 0, 0);
+                if !first.is_null() {
+                    value = CStr::from_ptr(first).to_string_lossy().into_owned();
+                }
+                (library.PQclear)(result);
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // It does not outlive its socket.
+        self.socket = None;
+        // SAFETY: it was there until now, and is not used any more.
+        unsafe { (self.library.PQfinish)(self.conn.as_ptr()) };
+    }
+}
+
+/// A message of PostgreSQL's protocol.
+fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+    [&[kind], &length[..], body].concat()
+}
+
+/// The body of the next message.
+fn body(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let mut body = vec![0; u32::from_be_bytes(length) as usize - 4];
+    stream.read_exact(&mut body)?;
+    Ok(body)
+}
+
+/// Answers each query by itself, in capitals, after something could be received.
+fn serve(mut stream: &TcpStream, allowed: &Receiver<()>) -> io::Result<()> {
+    body(stream)?;
+    let ready = message(b'Z', b"I");
+    stream.write_all(&[message(b'R', &[0; 4]), ready.clone()].concat())?;
+    loop {
+        let mut kind = [0];
+        stream.read_exact(&mut kind)?;
+        let query = body(stream)?;
+        if kind != [b'Q'] {
+            return Ok(());
+        }
+        let text = query.strip_suffix(&[0]).unwrap().to_ascii_uppercase();
+        allowed.recv().ok();
+        // One column, called "a", of texts; one row; what was done.
+        let column = [
+            &[0, 1, b'a', 0][..],
+            &[0; 6],
+            &[0, 0, 0, 25, 255, 255, 255, 255, 255, 255, 0, 0],
+        ];
+        let length = u32::try_from(text.len()).unwrap().to_be_bytes();
+        let answer = [
+            message(b'T', &column.concat()),
+            message(b'D', &[&[0, 1], &length[..], &text].concat()),
+            message(b'C', b"SELECT 1\0"),
+            ready.clone(),
+        ];
+        stream.write_all(&answer.concat())?;
+    }
+}
+
+/// A server that holds its answers back until the sender is used or dropped, and its port.
+fn server() -> (Sender<()>, u16) {
+    let (allow, allowed) = unbounded();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    go!(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            go!(clone [allowed]; move || serve(&stream, &allowed));
+        }
+    });
+    (allow, port)
+}
+
+claims! {
+    // PO01
+    fn libpq_s_connections_park() {
+        const CONNECTIONS: usize = 50;
+        let Some(library) = Library::load() else { return };
+        let (allow, port) = server();
+        let asking: Vec<_> = (0..CONNECTIONS).map(|n| go!(move || {
+            let mut connection = Connection::open(library, port)?;
+            let mut answers = Vec::new();
+            for query in ["select", "again"] {
+                connection.ask(&format!("{query} {n}"))?;
+                answers.push(connection.answer()?);
+            }
+            io::Result::Ok(answers)
+        })).collect();
+        // All of them, and who listens: the server's goroutines wait for the channel.
+        while waiting(WaitReason::IoWait) < CONNECTIONS + 1 || waiting(WaitReason::ChanReceive) < CONNECTIONS {
+            assert!(asking.iter().all(|one| !one.is_finished()));
+            gort::time::sleep(Duration::from_millis(1));
+        }
+        let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
+        assert!(threads < CONNECTIONS, "{threads} threads");
+        drop(allow);
+        for (n, one) in asking.into_iter().enumerate() {
+            assert_eq!(one.join().unwrap().unwrap(), [format!("SELECT {n}"), format!("AGAIN {n}")]);
+        }
+    }
+
+    // PO07
+    fn deadlines_hold_for_libpq_s_connections() {
+        let Some(library) = Library::load() else { return };
+        let (allow, port) = server();
+        let mut connection = Connection::open(library, port).unwrap();
+        connection.ask("select late").unwrap();
+        let soon = Instant::now() + Duration::from_millis(5);
+        connection.socket().set_read_deadline(Some(soon)).unwrap();
+        assert_eq!(connection.answer().unwrap_err().kind(), ErrorKind::TimedOut);
+        connection.socket().set_read_deadline(None).unwrap();
+        allow.send(()).unwrap();
+        assert_eq!(connection.answer().unwrap(), "SELECT LATE");
+    }
+}
