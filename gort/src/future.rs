@@ -1,7 +1,7 @@
 //! Futures in a program of goroutines.
 
 use crate::channel::{Receiver, Sender, bounded};
-use gort_runtime::MayWait;
+use gort_runtime::{MayWait, WaitReason};
 use std::future::IntoFuture;
 use std::pin::pin;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use std::task::{Context, Poll, Wake, Waker};
 /// ```
 #[track_caller]
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
-    let _ = MayWait::check();
+    let _ = MayWait::check(WaitReason::ChanReceive);
     let output;
     {
         let mut future = pin!(future.into_future());

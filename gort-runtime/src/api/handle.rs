@@ -271,7 +271,7 @@ impl<T> JoinHandle<T> {
     pub fn join(self) -> Result<T, JoinError> {
         let site = Location::caller();
         // Both may unwind, and do so while the handle still has its destructor.
-        let may_wait = MayWait::check();
+        let may_wait = MayWait::check(WaitReason::Join);
         go_on_exiting();
         self.wait(may_wait, site);
         // SAFETY: the goroutine has ended (DONE).
@@ -459,7 +459,10 @@ pub fn current_root() -> Option<GoroutineId> {
 #[must_use]
 pub fn try_current() -> Option<Goroutine> {
     let gp = tls::goroutine()?;
-    // SAFETY: a G for ever, of which atomics are read, and the name behind its lock.
-    let g = unsafe { gp.as_ref() };
-    Some(Goroutine::new(g.id(), g.name()))
+    // SAFETY: a G for ever, of which an atomic is read, and the name. It is the caller's goroutine, which has begun and
+    // has not ended.
+    unsafe {
+        let g = gp.as_ref();
+        Some(Goroutine::new(g.id(), g.own_name()))
+    }
 }

@@ -8,6 +8,8 @@ pub(crate) mod builder;
 pub(crate) mod goroutine;
 #[cfg(not(loom))]
 pub(crate) mod handle;
+#[cfg(not(loom))]
+pub(crate) mod hooks;
 pub(crate) mod joinerror;
 #[cfg(not(loom))]
 pub(crate) mod local_key;
