@@ -6,6 +6,7 @@
 //! ```text
 //! api/      builder start procs                what a program sets · start-up, on first use · more, fewer Ps
 //! api/      handle joinerror scope goroutine   starting goroutines and waiting for their ends · those in a scope
+//! api/      join_future                        awaiting an end
 //! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
 //! api/      testrun thread_locals on_thread    a test's goroutine · whose thread-locals goroutines, allocators have
 //! api/      signals pidfd local_key hooks      who hands out signals · whether descriptors of processes are used · `goroutine_local!` · hooks
@@ -81,6 +82,7 @@ pub use {
     api::builder::RuntimeBuilder,
     api::goroutine::{Goroutine, GoroutineId},
     api::handle::{Builder, JoinHandle, current, current_root, spawn, try_current},
+    api::join_future::JoinFuture,
     api::joinerror::JoinError,
     api::local_key::{AccessError, LocalKey},
     api::lock_thread::{OsThreadLock, is_wired, lock_os_thread},

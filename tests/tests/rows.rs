@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 38] = [
+const ROWS: [(&str, RangeInclusive<usize>); 40] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -48,6 +48,8 @@ const ROWS: [(&str, RangeInclusive<usize>); 38] = [
     ("SI", 1..=4),
     ("GL", 1..=9),
     ("HK", 1..=4),
+    ("JH", 1..=7),
+    ("JS", 1..=10),
 ];
 
 /// The sources of tests, this one excepted.

@@ -233,7 +233,8 @@ impl Builder {
 /// panic, the panic hook reports that, and no more comes of it: neither the goroutine nor whoever drops the
 /// handle panics.
 ///
-/// In `select!`, `<-handle` waits for the end without taking the result.
+/// In `select!`, `<-handle` waits for the end without taking the result. In async code, of whatever executor,
+/// `handle.await` gives what `join` gives ([`JoinFuture`](crate::JoinFuture)).
 ///
 /// ```
 /// use gort::prelude::*;

@@ -10,6 +10,8 @@ pub(crate) mod goroutine;
 pub(crate) mod handle;
 #[cfg(not(loom))]
 pub(crate) mod hooks;
+#[cfg(not(loom))]
+pub(crate) mod join_future;
 pub(crate) mod joinerror;
 #[cfg(not(loom))]
 pub(crate) mod local_key;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod async_runtime;
+mod beside_tokio;
 mod contexts;
 mod controls;
 mod database;
