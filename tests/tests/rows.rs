@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 40] = [
+const ROWS: [(&str, RangeInclusive<usize>); 41] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -50,6 +50,7 @@ const ROWS: [(&str, RangeInclusive<usize>); 40] = [
     ("HK", 1..=4),
     ("JH", 1..=7),
     ("JS", 1..=10),
+    ("TO", 1..=11),
 ];
 
 /// The sources of tests, this one excepted.
