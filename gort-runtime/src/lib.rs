@@ -31,6 +31,7 @@
 //! record/   slab free                          what there is of a goroutine from spawn to join
 //! stack/    pool map layout trim overflow      where goroutines run
 //! stack/    identity setxid fork               thread-locals of their own
+//! stack/    valgrind                           telling it of stacks
 //! proc/     g m p tls stats bind               goroutine · thread · processor · who runs here · counts · getting a stack
 //! proc/     gstatus ownership                  who owns a goroutine, a P
 //! proc/     locals hooks                       what a goroutine keeps of its goroutine-locals · calling a program's hooks
