@@ -6,9 +6,10 @@
 //! ```text
 //! api/      builder start procs                what a program sets · start-up, on first use · more, fewer Ps
 //! api/      handle joinerror scope goroutine   starting goroutines and waiting for their ends · those in a scope
+//! api/      join_future                        awaiting an end
 //! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
 //! api/      testrun thread_locals on_thread    a test's goroutine · whose thread-locals goroutines, allocators have
-//! api/      signals pidfd local_key            who hands out signals · whether descriptors of processes are used · `goroutine_local!`
+//! api/      signals pidfd local_key hooks      who hands out signals · whether descriptors of processes are used · `goroutine_local!` · hooks
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
 //! signal/   catch mask start                   catching signals · that were blocked · or ignored
@@ -30,14 +31,15 @@
 //! record/   slab free                          what there is of a goroutine from spawn to join
 //! stack/    pool map layout trim overflow      where goroutines run
 //! stack/    identity setxid fork               thread-locals of their own
+//! stack/    valgrind                           telling it of stacks
 //! proc/     g m p tls stats bind               goroutine · thread · processor · who runs here · counts · getting a stack
 //! proc/     gstatus ownership                  who owns a goroutine, a P
-//! proc/     locals                             what a goroutine keeps of its goroutine-locals
+//! proc/     locals hooks                       what a goroutine keeps of its goroutine-locals · calling a program's hooks
 //! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
 //! proc/     runq gqueue waitreason             where goroutines queue · what they wait for
 //! base/     lock lockrank note barrier         what blocks a thread · fences
 //! base/     config stackkind debug shown throw prim  settings · pointers to look at · ways to fail · atomics, or loom's
-//! base/     forked                             whether the other threads have stayed in a parent
+//! base/     forked hook                        whether the other threads have stayed in a parent · what no hook may do
 //! os/ arch/                                    the kernel · the processor
 //! os/       signals                            what happens to signals
 //! ```
@@ -81,6 +83,7 @@ pub use {
     api::builder::RuntimeBuilder,
     api::goroutine::{Goroutine, GoroutineId},
     api::handle::{Builder, JoinHandle, current, current_root, spawn, try_current},
+    api::join_future::JoinFuture,
     api::joinerror::JoinError,
     api::local_key::{AccessError, LocalKey},
     api::lock_thread::{OsThreadLock, is_wired, lock_os_thread},
@@ -101,6 +104,7 @@ pub use {
     panics::panicking::{go_on_exiting, is_goexit, must_exit},
     panics::recover::recover,
     panics::unwind::{catch, deferred, discard, raise},
+    proc::hooks::check_in_debug_builds,
     proc::waitreason::WaitReason,
     proc::watcher::Watcher,
     report::dump::{dump, dump_some},

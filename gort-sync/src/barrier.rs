@@ -91,7 +91,7 @@ impl Barrier {
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         let wait = Wait {
-            current: &Current::also_exiting(MayWait::check()),
+            current: &Current::also_exiting(MayWait::check(WaitReason::BarrierWait)),
             until: None,
             reason: WaitReason::BarrierWait,
             site: Location::caller(),

@@ -225,7 +225,7 @@ impl Condvar {
         site: &'static Location<'static>,
     ) -> (MutexGuard<'a, T>, bool) {
         // If this unwinds, `guard` unlocks; from here on nothing does.
-        let current = Current::new();
+        let current = Current::new(WaitReason::CondWait);
         let select = SelectWord::new();
         let sg = Sudog::new();
         if deadline.is_some() {

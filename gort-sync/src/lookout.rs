@@ -61,7 +61,7 @@ pub(crate) fn wait_for<L: Lookout>(
     if seen.is_some() {
         return seen;
     }
-    let current = Current::new();
+    let current = Current::new(L::REASON);
     let wait = Wait {
         current: &current,
         until: deadline,

@@ -147,10 +147,13 @@ impl MayWait {
     }
 
     #[must_use]
-    pub fn check() -> Self {
+    pub fn check(_: WaitReason) -> Self {
         Self
     }
 }
+
+/// A model has no hooks.
+pub fn check_in_debug_builds(_: WaitReason) {}
 
 #[must_use]
 pub fn worth_spinning() -> bool {
@@ -273,9 +276,13 @@ impl Waiter {
 pub struct Current(Waiter);
 
 impl Current {
-    #[expect(clippy::new_without_default, reason = "it is not used")]
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(_: WaitReason) -> Self {
+        Self::also_exiting(MayWait)
+    }
+
+    #[must_use]
+    pub fn also_exiting(_: MayWait) -> Self {
         let parker = Box::new(Parker {
             thread: thread::current(),
             waits: Cell::new(false),
@@ -284,11 +291,6 @@ impl Current {
         let waiter = Waiter(NonNull::from(&*parker));
         OLD.with_borrow_mut(|old| old.push(parker));
         Self(waiter)
-    }
-
-    #[must_use]
-    pub fn also_exiting(_: MayWait) -> Self {
-        Self::new()
     }
 
     #[must_use]

@@ -18,7 +18,7 @@ use crate::caught::{self, Unwound};
 use crate::channel::{Receiver, bounded};
 use crate::mutex::Mutex;
 use crate::waitgroup::WaitGroup;
-use gort_runtime::{Builder, MayWait, discard, goexit, raise, try_current};
+use gort_runtime::{Builder, MayWait, WaitReason, discard, goexit, raise, try_current};
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
@@ -202,7 +202,7 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     fn begin(&self, key: K) -> Begun<K, V> {
         let key = Arc::new(key);
         // Before it counts as one who shares.
-        let _ = MayWait::check();
+        let _ = MayWait::check(WaitReason::OnceDo);
         let mut flights = self.flights.lock();
         match flights.get(&key) {
             Some(flight) if flight.join() => {

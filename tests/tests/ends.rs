@@ -134,6 +134,15 @@ fn what_a_readers_writer_lock_cannot_do_is_reported() {
     }
 }
 
+// TO06
+#[test]
+fn limits_that_never_come_hide_no_deadlock() {
+    let words = ["deadlock!", "[chan receive]:", "[select]:", "scenario.rs:"];
+    for procs in [1, 2] {
+        is_reported("stuck-with-endless-limits", procs, &words);
+    }
+}
+
 // CO09, DL04
 #[test]
 fn waiting_for_a_flag_that_is_set_without_a_notification_is_reported() {

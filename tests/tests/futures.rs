@@ -1,13 +1,17 @@
-//! `future::block_on`.
+//! `future::block_on`, and goroutines that are awaited.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::future::block_on;
 use gort::prelude::*;
-use std::future::{Future, poll_fn, ready};
+use gort::runtime::{goroutines, num_goroutines};
+use gort::{GoroutineId, JoinHandle};
+use gort_tests::claims;
+use std::future::{Future, IntoFuture, poll_fn, ready};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 /// Ready when it has been polled `left` more times; asks for the next poll at once.
@@ -116,4 +120,163 @@ fn a_panic_comes_through() {
         *result.unwrap_err().downcast::<&str>().unwrap(),
         "in the future"
     );
+}
+
+/// Polls once, with a waker that does nothing.
+fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Whether a goroutine with this number is there.
+fn is_there(id: GoroutineId) -> bool {
+    goroutines().iter().any(|info| info.id == id)
+}
+
+claims! {
+    // JH04
+    fn a_handle_is_awaited_with_its_value_panic_or_exit() {
+        for ended in [false, true] {
+            let gate = WaitGroup::new();
+            gate.add(1);
+            let start = |way: u32| {
+                go!(clone(gate), move || {
+                    gate.wait();
+                    match way {
+                        0 => "value",
+                        1 => resume_unwind(Box::new("payload")),
+                        _ => gort::goexit(),
+                    }
+                })
+            };
+            let handles = [start(0), start(1), start(2)];
+            let [value, panic, exit] = if ended {
+                gate.done();
+                while !handles.iter().all(JoinHandle::is_finished) {
+                    yield_now();
+                }
+                handles
+            } else {
+                handles
+            };
+            let open = go!(move || {
+                if !ended {
+                    // Not before somebody awaits.
+                    while !goroutines().iter().any(|info| info.name.as_deref() == Some("await")) {
+                        yield_now();
+                    }
+                    gate.done();
+                }
+            });
+            block_on(async {
+                assert_eq!(value.await.unwrap(), "value");
+                let payload = panic.await.unwrap_err().into_panic();
+                assert_eq!(payload.downcast_ref(), Some(&"payload"));
+                assert!(exit.await.unwrap_err().is_exited());
+            });
+            open.join().unwrap();
+        }
+    }
+
+    // JH04
+    fn a_handle_is_awaited_on_a_plain_thread() {
+        let (tx, rx) = bounded::<u32>(0);
+        let handle = go!(move || rx.recv().unwrap());
+        let thread = thread::spawn(move || block_on(handle).unwrap());
+        tx.send(5).unwrap();
+        assert_eq!(gort::blocking(|| thread.join().unwrap()), 5);
+    }
+
+    // JH05
+    fn a_dropped_future_detaches() {
+        for polls in 0..2 {
+            let (tx, rx) = bounded::<u32>(0);
+            let (ran, runs) = bounded(1);
+            let handle = go!(move || ran.send(rx.recv().unwrap()).unwrap());
+            let id = handle.goroutine().id();
+            let mut future = handle.into_future();
+            for _ in 0..polls {
+                assert!(poll_once(&mut future).is_pending());
+            }
+            drop(future);
+            tx.send(6).unwrap();
+            assert_eq!(runs.recv(), Ok(6));
+            while is_there(id) || goroutines().len() > 1 {
+                yield_now();
+            }
+        }
+    }
+
+    // JH05
+    fn a_future_that_has_given_its_result_panics_and_breaks_nothing() {
+        let mut future = go!(|| 1).into_future();
+        let result = loop {
+            if let Poll::Ready(result) = poll_once(&mut future) {
+                break result;
+            }
+            yield_now();
+        };
+        assert_eq!(result.unwrap(), 1);
+        for _ in 0..2 {
+            let payload = gort::recover(|| poll_once(&mut future).is_ready()).unwrap_err();
+            let text = "a goroutine's future was polled after it had given the result";
+            assert_eq!(payload.downcast_ref(), Some(&text));
+        }
+        assert_eq!(block_on(go!(|| 2)).unwrap(), 2);
+    }
+
+    // JH05
+    fn a_waker_that_panics_costs_nobody_the_result() {
+        let (tx, rx) = bounded::<u32>(0);
+        let mut future = go!(move || rx.recv().unwrap()).into_future();
+        let waker = Waker::from(Arc::new(Panics));
+        assert!(Pin::new(&mut future).poll(&mut Context::from_waker(&waker)).is_pending());
+        tx.send(7).unwrap();
+        while goroutines().len() > 1 {
+            yield_now();
+        }
+        assert!(matches!(poll_once(&mut future), Poll::Ready(Ok(7))));
+    }
+
+    fn the_waker_of_the_last_poll_counts() {
+        let (tx, rx) = bounded::<u32>(0);
+        let mut future = go!(move || rx.recv().unwrap()).into_future();
+        assert!(poll_once(&mut future).is_pending());
+        let told = block_on(async move {
+            let mut sent = false;
+            let value = poll_fn(|cx| {
+                let polled = Pin::new(&mut future).poll(cx);
+                if !sent {
+                    sent = true;
+                    drop(go!(clone(tx), move || tx.send(8).unwrap()));
+                }
+                polled
+            });
+            value.await.unwrap()
+        });
+        assert_eq!(told, 8);
+    }
+
+    // JH06
+    fn what_is_finished_is_joined_without_a_wait_and_not_counted() {
+        for _ in 0..1_000 {
+            let handle = go!(|| 9);
+            while !handle.is_finished() {
+                yield_now();
+            }
+            assert_eq!(num_goroutines(), 1);
+            select! {
+                <-handle => {}
+                default => panic!("it is finished"),
+            }
+            assert_eq!(handle.join().unwrap(), 9);
+        }
+    }
+}
+
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        resume_unwind(Box::new("out of a waker"));
+    }
 }

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 38] = [
+const ROWS: [(&str, RangeInclusive<usize>); 42] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -48,6 +48,10 @@ const ROWS: [(&str, RangeInclusive<usize>); 38] = [
     ("SI", 1..=4),
     ("GL", 1..=9),
     ("FT", 1..=13),
+    ("HK", 1..=4),
+    ("JH", 1..=7),
+    ("JS", 1..=10),
+    ("TO", 1..=11),
 ];
 
 /// The sources of tests, this one excepted.

@@ -1,10 +1,10 @@
-//! TI: functions that get so much time.
+//! TO: functions that get so much time.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::context::{Context, ContextError};
 use gort::prelude::*;
-use gort::runtime::num_goroutines;
-use gort::time::{Elapsed, sleep, timeout};
+use gort::runtime::{goroutines, num_goroutines};
+use gort::time::{Elapsed, sleep, sleep_until, timeout};
 use gort::{on_system_stack, recover};
 use gort_tests::{Counted, claims};
 use std::panic::resume_unwind;
@@ -32,6 +32,7 @@ fn until_alone() {
 }
 
 claims! {
+    // TO01, TO02
     fn what_returns_in_time_gives_its_value_and_its_context_is_done() {
         for limit in [LONG, Duration::MAX] {
             let (contexts, run) = with_context(7);
@@ -40,6 +41,7 @@ claims! {
         }
     }
 
+    // TO01, TO02
     fn what_waits_for_longer_is_told_by_its_context_and_elapses() {
         let (tx, rx) = bounded(1);
         let result = timeout(SHORT, move |ctx| {
@@ -53,8 +55,12 @@ claims! {
         until_alone();
     }
 
-    // It goes on, and what it returns is dropped; what it panics with is nobody's.
+    // TO03: it goes on, and what it returns is dropped; what it panics with is printed, and nobody's.
     fn what_does_not_look_at_its_context_goes_on() {
+        static PRINTED: AtomicUsize = AtomicUsize::new(0);
+        std::panic::set_hook(Box::new(|_| {
+            PRINTED.fetch_add(1, SeqCst);
+        }));
         let alive = Arc::new(AtomicUsize::new(0));
         for way in 0..3 {
             let (release, gate) = bounded::<()>(0);
@@ -63,16 +69,22 @@ claims! {
                 let _ = gate.recv();
                 match way {
                     0 => value,
-                    1 => resume_unwind(Box::new("too late")),
+                    1 => panic!("too late"),
                     _ => goexit(),
                 }
             });
             assert!(result.is_err());
             assert_eq!((alive.load(SeqCst), num_goroutines()), (1, 2));
+            // What the leak check of tests lists.
+            let here = goroutines().iter().filter(|info| {
+                info.spawned_at.is_some_and(|at| at.file().ends_with("timeouts.rs"))
+            }).count();
+            assert_eq!(here, 1);
             drop(release);
             until_alone();
             assert_eq!(alive.load(SeqCst), 0);
         }
+        assert_eq!(PRINTED.load(SeqCst), 1);
     }
 
     // Some return a little before the time, some a little after, whenever the caller comes to look.
@@ -87,6 +99,7 @@ claims! {
         until_alone();
     }
 
+    // TO04
     fn a_panic_is_the_callers_and_so_is_an_exit() {
         let caught = recover(|| timeout::<(), _>(LONG, |_| resume_unwind(Box::new("mine"))));
         assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"mine"));
@@ -100,6 +113,37 @@ claims! {
         let said = gort::blocking(|| thread.join().unwrap());
         assert_eq!(said.unwrap_err(), "the function of `timeout` exited its goroutine");
         assert_eq!(timeout(LONG, |_| timeout(SHORT, |_| sleep(LONG))), Ok(Err(Elapsed)));
+    }
+
+    // TO05
+    fn at_the_very_time_it_is_one_of_the_two() {
+        let alive = Arc::new(AtomicUsize::new(0));
+        for limit in [SHORT, Duration::from_micros(50)] {
+            for _ in 0..100 {
+                let value = Counted::new(&alive);
+                let result = timeout(limit, move |ctx| {
+                    if let Some(deadline) = ctx.deadline() {
+                        sleep_until(deadline);
+                    }
+                    value
+                });
+                drop(result);
+            }
+            until_alone();
+            assert_eq!(alive.load(SeqCst), 0);
+        }
+        // Without any time it starts all the same.
+        let calls = Arc::new(AtomicUsize::new(0));
+        for _ in 0..100 {
+            let (value, called) = (Counted::new(&alive), calls.clone());
+            let result = timeout(Duration::ZERO, move |_| {
+                called.fetch_add(1, SeqCst);
+                value
+            });
+            assert!(result.is_err());
+        }
+        until_alone();
+        assert_eq!((calls.load(SeqCst), alive.load(SeqCst)), (100, 0));
     }
 
     fn it_is_refused_on_the_system_stack_before_anything_is_started() {

@@ -4,6 +4,7 @@
 //! instead of 1 or 10 ms. Coming back is Go's `exitsyscall` (`inside.rs`).
 
 use crate::base::prim::Ordering::Relaxed;
+use crate::proc::hooks;
 use crate::proc::tls;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
@@ -36,6 +37,7 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     }
 
     let (Some(m), Some(_)) = (tls::getm(), tls::getg()) else {
+        hooks::refuse(format_args!("call `blocking`"));
         return f();
     };
     // A hint for sysmon, no more: relaxed.

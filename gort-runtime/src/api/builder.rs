@@ -1,12 +1,16 @@
 //! The main goroutine: `RuntimeBuilder`, `run`.
 
+use crate::api::goroutine::Goroutine;
 use crate::api::handle::{Builder, JoinHandle};
+use crate::api::hooks::HookSet;
 use crate::api::joinerror::JoinError;
 use crate::api::start::{Settings, aborts_on_panic, start};
 use crate::api::testrun::TestRun;
+use crate::base::hook::Hook;
 use crate::monitor::checkdead::{self, Caller, MainRuns};
 use crate::panics::panicking;
 use crate::panics::unwind;
+use crate::proc::waitreason::WaitReason;
 use crate::stack;
 use crate::wait::maywait::MayWait;
 
@@ -29,6 +33,7 @@ use crate::wait::maywait::MayWait;
 pub struct RuntimeBuilder {
     settings: Settings,
     main_stack: Option<usize>,
+    hooks: HookSet,
 }
 
 impl RuntimeBuilder {
@@ -136,10 +141,156 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Has `hook` called when a goroutine begins, before its first instruction: the first of four hooks, beside
+    /// [`on_park`](Self::on_park), [`on_resume`](Self::on_resume) and [`on_end`](Self::on_end).
+    ///
+    /// For each goroutine they are called in the order: start, then park and resume any number of times in turn,
+    /// then end, however it ends. They are for what has to follow a goroutine from thread to thread, and for
+    /// counting and tracing. Go has no counterpart.
+    ///
+    /// # Whose goroutines
+    /// Hooks belong to one [`run`](Self::run): they are called for its main goroutine and for those that descend from
+    /// it, however these are started, `time::after_func` included, also after `run` has returned. They are not called for goroutines
+    /// that a plain thread starts, nor for those of another `run`, also of one that is called inside. They are dropped
+    /// when the last goroutine that has them has ended. Setting one twice replaces the first.
+    ///
+    /// # What a hook may do
+    /// It runs on the goroutine's own stack, and sees the thread-locals that the goroutine sees. It may use everything
+    /// that is not gort's, also what blocks the thread for a moment. Of gort's it may use
+    /// - the [`Goroutine`] that it is given,
+    /// - [`current`](crate::current()), which gives the same one,
+    /// - values of `goroutine_local!`, which are the goroutine's; in `on_end` they are gone.
+    ///
+    /// These never wait, and a hook could do little without them. Everything else is forbidden: a hook may run while a channel's lock is held
+    /// and its goroutine stands in a channel's queue, so whoever waits, wakes or starts another there would wait for himself,
+    /// or be woken for something else. What waits, could have to wait, or wakes or starts a goroutine ends the process with status 2 and
+    /// `a runtime hook must not …`, and so does a panic that leaves a hook. (In release builds nobody notices what happens to
+    /// get by without waiting and waking, such as a value into a buffer that has room; debug builds do for channels and locks.)
+    ///
+    /// # What it costs
+    /// Where no hooks are set, an untaken branch per wait. Where they are, an allocation for each goroutine, and some tens of
+    /// nanoseconds for each call.
+    ///
+    /// ```
+    /// use gort::runtime::Builder;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    ///
+    /// let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    /// let (begins, ends) = (Arc::clone(&begun), Arc::clone(&ended));
+    /// Builder::new()
+    ///     .on_start(move |_| {
+    ///         begins.fetch_add(1, Relaxed);
+    ///     })
+    ///     .on_end(move |_| {
+    ///         ends.fetch_add(1, Relaxed);
+    ///     })
+    ///     .run(|| gort::spawn(|| {}).join().unwrap());
+    /// assert_eq!((begun.load(Relaxed), ended.load(Relaxed)), (2, 2));
+    /// ```
+    pub fn on_start(mut self, hook: impl Fn(&Goroutine) + Send + Sync + 'static) -> Self {
+        self.hooks.set(Hook::Start, hook);
+        self
+    }
+
+    /// Has `hook` called when a goroutine is about to stop: to wait, to yield, or because its processor was taken while it
+    /// computed or blocked and it has to queue for another. Until it goes on it may change threads.
+    ///
+    /// What a hook may do and for whom it is called is told at [`on_start`](Self::on_start). Operations that need not wait
+    /// call nothing.
+    ///
+    /// ```
+    /// use gort::runtime::Builder;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    ///
+    /// let stops = Arc::new(AtomicUsize::new(0));
+    /// let seen = Arc::clone(&stops);
+    /// Builder::new()
+    ///     .on_park(move |goroutine| {
+    ///         assert_eq!(goroutine.name(), Some("main"));
+    ///         seen.fetch_add(1, Relaxed);
+    ///     })
+    ///     .run(|| gort::yield_now());
+    /// assert!(stops.load(Relaxed) >= 1);
+    /// ```
+    pub fn on_park(mut self, hook: impl Fn(&Goroutine) + Send + Sync + 'static) -> Self {
+        self.hooks.set(Hook::Park, hook);
+        self
+    }
+
+    /// Has `hook` called when a goroutine goes on, on the thread on which it does: after each
+    /// [`on_park`](Self::on_park), also if the goroutine did not have to wait in the end.
+    ///
+    /// What a hook may do and for whom it is called is told at [`on_start`](Self::on_start).
+    ///
+    /// ```
+    /// use gort::runtime::Builder;
+    /// use std::cell::Cell;
+    ///
+    /// thread_local! {
+    ///     /// What a library wants to find in a thread-local.
+    ///     static REQUEST: Cell<u64> = const { Cell::new(0) };
+    /// }
+    /// gort::goroutine_local! {
+    ///     /// The same while its goroutine waits.
+    ///     static WAITING: Cell<u64> = Cell::new(0);
+    /// }
+    ///
+    /// // Never inlined: no function that waits may compute a thread-local's address.
+    /// #[inline(never)]
+    /// fn request() -> &'static std::thread::LocalKey<Cell<u64>> {
+    ///     &REQUEST
+    /// }
+    ///
+    /// Builder::new()
+    ///     .on_park(|_| WAITING.set(request().take()))
+    ///     .on_resume(|_| request().set(WAITING.get()))
+    ///     .run(|| {
+    ///         let all: Vec<_> = (1..=100)
+    ///             .map(|n| {
+    ///                 gort::spawn(move || {
+    ///                     request().set(n);
+    ///                     gort::yield_now();
+    ///                     assert_eq!(request().take(), n);
+    ///                 })
+    ///             })
+    ///             .collect();
+    ///         all.into_iter().for_each(|goroutine| goroutine.join().unwrap());
+    ///     });
+    /// ```
+    pub fn on_resume(mut self, hook: impl Fn(&Goroutine) + Send + Sync + 'static) -> Self {
+        self.hooks.set(Hook::Resume, hook);
+        self
+    }
+
+    /// Has `hook` called when a goroutine has ended, after a return, a panic or a `goexit`: last of all, when its
+    /// goroutine-locals have been dropped, and before `join` returns.
+    ///
+    /// What a hook may do and for whom it is called is told at [`on_start`](Self::on_start).
+    ///
+    /// ```
+    /// use gort::runtime::Builder;
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// let ended = Arc::new(Mutex::new(Vec::new()));
+    /// let log = Arc::clone(&ended);
+    /// Builder::new()
+    ///     .on_end(move |goroutine| log.lock().unwrap().push(goroutine.clone()))
+    ///     .run(|| gort::spawn(|| gort::goexit()).join().unwrap_err());
+    /// let ended = ended.lock().unwrap();
+    /// assert_eq!((ended.len(), ended[1].name()), (2, Some("main")));
+    /// ```
+    pub fn on_end(mut self, hook: impl Fn(&Goroutine) + Send + Sync + 'static) -> Self {
+        self.hooks.set(Hook::End, hook);
+        self
+    }
+
     /// Runs `main` as the main goroutine and returns its result. Other goroutines
     /// are not waited for.
     ///
-    /// The settings are without effect if the runtime has been started before.
+    /// The settings are without effect if the runtime has been started before. The hooks are not such settings:
+    /// they belong to this run.
     /// If `main` calls [`goexit`](crate::goexit()), the others go on and this call
     /// does not return, as in Go.
     ///
@@ -150,7 +301,7 @@ impl RuntimeBuilder {
     /// With `main`'s own panic; if the main goroutine cannot be started; on the system stack.
     #[track_caller]
     pub fn run<T: Send + 'static>(self, main: impl FnOnce() -> T + Send + 'static) -> T {
-        let _ = MayWait::check();
+        let _ = MayWait::check(WaitReason::Join);
         let caller = Caller::here();
         let main = self.start_main("main", move || {
             // Not before it runs: while it is being made all Ms may sleep.
@@ -203,7 +354,9 @@ impl RuntimeBuilder {
         if self.settings.own_thread_locals {
             builder = builder.own_thread_locals();
         }
-        match builder.spawn(main) {
+        let inherited = builder.inherited().with_hooks(self.hooks.into_hooks());
+        // SAFETY: nothing is borrowed: both types are `'static`.
+        match unsafe { builder.spawn_unchecked(main, inherited) } {
             Ok(handle) => handle,
             Err(e) => panic!("cannot start the main goroutine: {e}"),
         }

@@ -233,7 +233,8 @@ impl Builder {
 /// panic, the panic hook reports that, and no more comes of it: neither the goroutine nor whoever drops the
 /// handle panics.
 ///
-/// In `select!`, `<-handle` waits for the end without taking the result.
+/// In `select!`, `<-handle` waits for the end without taking the result. In async code, of whatever executor,
+/// `handle.await` gives what `join` gives ([`JoinFuture`](crate::JoinFuture)).
 ///
 /// ```
 /// use gort::prelude::*;
@@ -271,7 +272,7 @@ impl<T> JoinHandle<T> {
     pub fn join(self) -> Result<T, JoinError> {
         let site = Location::caller();
         // Both may unwind, and do so while the handle still has its destructor.
-        let may_wait = MayWait::check();
+        let may_wait = MayWait::check(WaitReason::Join);
         go_on_exiting();
         self.wait(may_wait, site);
         // SAFETY: the goroutine has ended (DONE).
@@ -459,7 +460,10 @@ pub fn current_root() -> Option<GoroutineId> {
 #[must_use]
 pub fn try_current() -> Option<Goroutine> {
     let gp = tls::goroutine()?;
-    // SAFETY: a G for ever, of which atomics are read, and the name behind its lock.
-    let g = unsafe { gp.as_ref() };
-    Some(Goroutine::new(g.id(), g.name()))
+    // SAFETY: a G for ever, of which an atomic is read, and the name. It is the caller's goroutine, which has begun and
+    // has not ended.
+    unsafe {
+        let g = gp.as_ref();
+        Some(Goroutine::new(g.id(), g.own_name()))
+    }
 }

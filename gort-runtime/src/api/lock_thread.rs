@@ -1,5 +1,6 @@
 //! `lock_os_thread`: Go's `LockOSThread`. What wiring means is in `sched/wire.rs`.
 
+use crate::proc::hooks;
 use crate::proc::tls;
 use crate::sched::wire::{unwire_if, wire};
 use std::marker::PhantomData;
@@ -27,6 +28,7 @@ use std::marker::PhantomData;
 #[must_use = "the goroutine is wired only as long as the guard lives"]
 pub fn lock_os_thread() -> OsThreadLock {
     if let (Some(m), Some(gp)) = (tls::getm(), tls::goroutine()) {
+        hooks::refuse(format_args!("call `lock_os_thread`"));
         wire(m, gp);
     }
     OsThreadLock {

@@ -8,6 +8,10 @@ pub(crate) mod builder;
 pub(crate) mod goroutine;
 #[cfg(not(loom))]
 pub(crate) mod handle;
+#[cfg(not(loom))]
+pub(crate) mod hooks;
+#[cfg(not(loom))]
+pub(crate) mod join_future;
 pub(crate) mod joinerror;
 #[cfg(not(loom))]
 pub(crate) mod local_key;

@@ -146,7 +146,7 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
     let site = Location::caller();
-    let may_wait = MayWait::check();
+    let may_wait = MayWait::check(WaitReason::Join);
     let scope = Scope {
         data: Arc::new(Data {
             running: AtomicUsize::new(0),

@@ -1,6 +1,7 @@
 //! `on_system_stack`: run something on g0's stack, which has room.
 
 use crate::panics::unwind;
+use crate::proc::hooks;
 use crate::proc::tls;
 use crate::sched::g0call::call_on_g0;
 use crate::sched::inside::Inside;
@@ -33,6 +34,7 @@ use crate::sched::inside::Inside;
 /// ```
 pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     let Some(gp) = tls::getg() else {
+        hooks::refuse(format_args!("call `on_system_stack`"));
         return call_here(f);
     };
     let Some(inside) = Inside::enter() else {

@@ -19,6 +19,7 @@
 //! - [`call_from`]`(sp, f, arg)`: calls `f(arg)` on the present stack, with unwind tables that
 //!   make the context saved at `sp` the caller; [`saved_pc`]`(sp)` is where that one goes on.
 //! - [`call_under`]`(tp, m, f, arg)`: calls `f(arg)` with another thread pointer; [`thread_pointer`] reads it.
+//! - [`valgrind_request`]`(args)`: what valgrind recognises, and a processor does not.
 //!
 //! Contract of `mcall`'s `f`: [`OnG0Fn`].
 //!
@@ -128,7 +129,7 @@ compile_error!(
 #[cfg(not(loom))]
 pub(crate) use imp::{
     call_from, call_under, init_stack, probe_thread_pointer, saved_pc, sets_thread_pointer_cheaply,
-    thread_pointer,
+    thread_pointer, valgrind_request,
 };
 pub(crate) use imp::{current_m, mcall, prefetch, set_current_m};
 

@@ -29,6 +29,7 @@ use model::Blocking as Raw;
 mod real {
     use super::Rank;
     use crate::base::forked::refuse_in_child;
+    use crate::base::hook;
     #[cfg(debug_assertions)]
     use crate::base::lockrank;
     use crate::base::prim::{
@@ -120,6 +121,7 @@ mod real {
             }
             // Who holds it may have stayed in the parent.
             refuse_in_child();
+            hook::refuse_lock();
             // We may sleep, so we must leave the word CONTENDED: whoever took the
             // lock this way wakes the next one, needlessly at worst.
             while self.word.swap(CONTENDED, Acquire) != FREE {
@@ -280,6 +282,15 @@ impl<T> Lock<T> {
             _not_send: std::marker::PhantomData,
         };
         self.raw.try_lock().then(guard)
+    }
+
+    /// The data, without the lock.
+    ///
+    /// # Safety
+    /// Nobody changes it while the reference is in use.
+    pub(crate) unsafe fn unlocked(&self) -> &T {
+        // SAFETY: caller's clause: whoever else has a reference only reads.
+        self.data.with(|data| unsafe { &*data })
     }
 
     /// Takes the lock, blocking the thread while another holds it.

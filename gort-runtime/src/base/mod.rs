@@ -6,6 +6,7 @@ pub(crate) mod config;
 #[cfg_attr(loom, path = "debug_loom.rs")]
 pub(crate) mod debug;
 pub(crate) mod forked;
+pub(crate) mod hook;
 pub(crate) mod lock;
 pub(crate) mod lockrank;
 #[cfg_attr(loom, path = "note_loom.rs")]

@@ -6,6 +6,7 @@
 
 use crate::arch::{self, Gobuf};
 use crate::base::config;
+use crate::base::hook::Hook;
 use crate::base::prim::Ordering::Relaxed;
 use crate::base::throw::{fatal, throw};
 use crate::life::join::AtEnd;
@@ -15,6 +16,7 @@ use crate::panics::unwind;
 use crate::proc::bind::{give_record, unbind};
 use crate::proc::g::G;
 use crate::proc::gstatus::{GStatus, casgstatus};
+use crate::proc::hooks;
 use crate::proc::m::{M, OnG0};
 use crate::proc::p::P;
 use crate::proc::tls;
@@ -70,6 +72,7 @@ pub fn goexit() -> ! {
             "`goexit` ends a goroutine, but this is a plain thread; return from its function instead"
         )
     };
+    hooks::refuse(format_args!("call `goexit`"));
     if cfg!(panic = "abort") {
         fatal(
             "`goexit` ends a goroutine by unwinding its stack, and this program is built with panic = \"abort\"; \
@@ -89,6 +92,7 @@ pub(crate) unsafe extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
     // outcome. It is ours to drop if the word was DETACHED when it was stored (`join.rs`, invariant 1).
     unsafe {
         let gp = &*arg.cast::<G>();
+        hooks::call(gp, Hook::Start);
         let packet = gp.packet.get();
         let f = packet.cast::<F>().read();
         let outcome = match unwind::catch(f) {

@@ -2,9 +2,13 @@
 //!
 //! They are the running goroutine's, found by its record and never by an address that a compiler could have kept over
 //! a switch; in calls on g0 those of the goroutine that calls. A plain thread has its own.
+//!
+//! The hooks go with them.
 
+use crate::base::hook::Hook;
 use crate::panics::unwind;
 use crate::proc::g::G;
+use crate::proc::hooks;
 use crate::proc::locals::{Inherited, LocalFound, Locals, Value};
 use crate::proc::tls;
 
@@ -86,20 +90,29 @@ pub(crate) fn inherited() -> Inherited {
 pub(crate) fn adopt(inherited: Inherited) {
     if let Some(gp) = tls::goroutine() {
         // SAFETY: as in `find`.
-        unsafe { gp.as_ref() }.locals.born(inherited);
+        let g = unsafe { gp.as_ref() };
+        g.hooked.set(inherited.has_hooks());
+        g.locals.born(inherited);
+        hooks::call(g, Hook::Start);
     }
 }
 
-/// At the goroutine's end, on its stack: drops its values, one after the other. Their destructors may
-/// wait, and use other keys.
+/// At the goroutine's end, on its stack: drops its values, one after the other, and calls the last hook. The
+/// destructors may wait, and use other keys; they are over when the hook is called.
 #[cold]
 pub(crate) fn end(g: &G) {
+    let hooks = g.locals.share_hooks();
     loop {
         // How the goroutine has ended is settled. What it calls now may wait, also if that was by `goexit`.
         g.exits.set(0);
         let Some(value) = g.locals.take_last() else {
-            return;
+            break;
         };
         unwind::discard(value);
+    }
+    if let Some(hooks) = hooks {
+        hooks::call_these(&*hooks, Hook::End);
+        // If these were the last: closures of a user's, which own something. From here on no hook is called.
+        unwind::discard(hooks);
     }
 }

@@ -193,6 +193,7 @@ unsafe fn born(
     unsafe {
         let g = gp.as_ref();
         g.born(id, root.unwrap_or(id), held::epoch(), at, name);
+        g.hooked.set(inherited.has_hooks());
         g.locals.born(inherited);
         g.join.reset(true);
         let packet = gp.add(1).cast::<u8>().as_ptr();

@@ -16,6 +16,7 @@
 
 use crate::api::handle::Builder;
 use crate::api::start::ensure_started;
+use crate::base::hook;
 use crate::base::lock::{Lock, Rank};
 use crate::life::local;
 use crate::life::newproc::{current_root, make_detached};
@@ -95,6 +96,9 @@ impl<T: TimedCall> Timed<T> {
     pub fn arm(self: &Arc<Self>, due: Nanos) -> bool {
         ensure_started();
         let inside = Inside::enter();
+        if let Some(hook) = inside.as_ref().and_then(|inside| inside.m().hook.get()) {
+            hook::refuse(hook, format_args!("start or wake a goroutine"));
+        }
         let heap = SCHED.timers(inside.as_ref().and_then(Inside::p));
         let start = Start {
             make: make::<T>,

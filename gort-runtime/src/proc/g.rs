@@ -29,7 +29,7 @@
 //! | `has_begun` | the spawner; the M that gives it its stack | dumps; atomic |
 //! | `class`, `slab` | `record/slab.rs`, when the record is cut | whoever owns the record |
 //! | `join` | see `join.rs` | |
-//! | `locals` | the spawner; the goroutine | the same |
+//! | `locals`, `hooked` | the spawner; the goroutine | the same |
 //! | `watchers` | under a lock, see `ending.rs` | |
 //! | `last_m` | the spawner; the M that has taken it out of a queue | the same |
 //! | `lockedm`, `wired`, `exits`, `panicked`, `unwinding` | the goroutine while running; `goexit0` | the M that has taken it out of a queue |
@@ -89,8 +89,8 @@ pub(crate) struct G {
     pub(crate) wired: Cell<u32>,
     /// Not run yet, as far as `runnext` is concerned.
     pub(crate) is_new: Cell<bool>,
-    /// It has panicked (`panicking.rs`).
-    pub(crate) panicked: Cell<bool>,
+    /// It has hooks (`hooks.rs`).
+    pub(crate) hooked: Cell<bool>,
     /// It has been given a stack, for dumps.
     pub(crate) has_begun: AtomicBool,
     /// The class of its record (`record/slab.rs`).
@@ -118,6 +118,8 @@ pub(crate) struct G {
     pub(crate) locals: Locals,
 
     // The rest.
+    /// It has panicked (`panicking.rs`).
+    pub(crate) panicked: Cell<bool>,
     /// Selects that wait for its end.
     pub(crate) watchers: Cell<*const Watcher>,
     /// The M that ran it last, where goroutines are made to migrate. Otherwise null.
@@ -180,6 +182,16 @@ impl G {
     /// The name it was spawned with.
     pub(crate) fn name(&self) -> Option<Arc<str>> {
         self.name.lock().clone()
+    }
+
+    /// The name of the running goroutine. Takes no lock: in a hook there may be one of the last rank already.
+    ///
+    /// # Safety
+    /// The goroutine has begun, and has not ended until this returns.
+    pub(crate) unsafe fn own_name(&self) -> Option<Arc<str>> {
+        // SAFETY: the name is changed before a goroutine begins and when its record is freed, which is after its end:
+        // caller's clause.
+        unsafe { self.name.unlocked() }.clone()
     }
 
     /// The name, for a signal handler: `None` also if somebody is looking at it.

@@ -3,7 +3,9 @@
 //! ```text
 //! G ── locals ──► Table ── slots[id of the key - 1] ──► value, in a box of its own
 //! ```
-//! The table is made with the first value: who uses no key pays for one pointer.
+//! The table is made with the first value: who uses no key pays for one pointer. It also has the hooks of the `run` that the
+//! goroutine belongs to (`hooks.rs`), since they are inherited in the same way; a goroutine with hooks has a table from
+//! its beginning.
 //!
 //! # Invariants
 //! 1. Only the goroutine itself touches its table once it has begun to run; before that the spawner does.
@@ -14,10 +16,12 @@
 //!    destructors): that may come back and store further values, and so move the slots.
 //! 4. A slot that is `Destroyed` stays so: each key is destroyed once, and the end comes to an end.
 
+use crate::base::hook::Hooks;
 use std::cell::Cell;
 use std::fmt;
 use std::mem;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 
 /// What can be done to a key's value whose type is known to its key only.
 #[derive(Clone, Copy, Debug)]
@@ -68,10 +72,11 @@ pub(crate) enum LocalFound {
     Gone,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Table {
     /// By the key's id, less one.
     slots: Vec<LocalSlot>,
+    hooks: Option<Arc<Hooks>>,
 }
 
 /// Stands for the table when the end is over.
@@ -91,7 +96,18 @@ impl Locals {
         self.0.set(inherited.into_raw());
     }
 
-    /// Whether no key has been used.
+    /// The goroutine's hooks, which are there until all keys are gone. Not counted: each wait of all
+    /// goroutines would count in the same place.
+    pub(crate) fn hooks(&self) -> Option<*const Hooks> {
+        self.table()?.hooks.as_ref().map(Arc::as_ptr)
+    }
+
+    /// A share in the goroutine's hooks.
+    pub(crate) fn share_hooks(&self) -> Option<Arc<Hooks>> {
+        self.table()?.hooks.clone()
+    }
+
+    /// Whether no key has been used, and there are no hooks.
     #[inline(always)]
     pub(crate) fn are_unused(&self) -> bool {
         self.0.get().is_null()
@@ -174,9 +190,9 @@ impl Locals {
         None
     }
 
-    /// Clones of the values that are inherited, for a new goroutine. Runs code of the user's.
+    /// Clones of the values that are inherited, for a new goroutine, and the hooks. Runs code of the user's.
     pub(crate) fn inherited(&self) -> Inherited {
-        let heir = Inherited(Locals::new());
+        let heir = Inherited(Locals::new()).with_hooks(self.share_hooks());
         let mut index = 0;
         loop {
             // Looked up anew each time: the `Clone` before may have moved the slots.
@@ -203,12 +219,32 @@ impl Locals {
 /// What a new goroutine gets of its parent's. Drops the values if it never begins.
 pub(crate) struct Inherited(Locals);
 
-// SAFETY: it holds clones only of keys that are inherited, whose values must be `Send` (`LocalKey::inherited`).
+// SAFETY: it holds clones only of keys that are inherited, whose values must be `Send` (`LocalKey::inherited`), and
+// hooks, which are `Send` and `Sync`.
 unsafe impl Send for Inherited {}
 
 impl Inherited {
     pub(crate) const fn nothing() -> Self {
         Self(Locals::new())
+    }
+
+    /// Whether there are hooks.
+    #[inline(always)]
+    pub(crate) fn has_hooks(&self) -> bool {
+        self.0.table().is_some_and(|table| table.hooks.is_some())
+    }
+
+    /// The same with these hooks, and no others.
+    pub(crate) fn with_hooks(self, hooks: Option<Arc<Hooks>>) -> Self {
+        if hooks.is_some() && self.0.are_unused() {
+            self.0.0.set(Box::into_raw(Box::default()));
+        }
+        // Dropped when no reference to the table is left: hooks are closures of a user's.
+        let _before = self
+            .0
+            .table()
+            .and_then(|table| mem::replace(&mut table.hooks, hooks));
+        self
     }
 
     /// Its table, which passes to the caller, or null.

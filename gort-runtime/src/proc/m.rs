@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `g0` | its own thread: `mstart`, and `mcall`, in assembly | |
 //! | `held_locks` | its own thread: `lockrank.rs` | |
-//! | `commit`, `system_call` | its own thread | |
+//! | `commit`, `system_call`, `hook` | its own thread | |
 //! | `p` | its own thread, inside the runtime | sysmon, with the thread kept in user code |
 //! | `curg`, `calls_for`, `lockedg` | its own thread | observers; atomics (`base/shown.rs`) |
 //! | `tid`, `cpu_clock`, `calls` | its own thread | sysmon; atomics |
@@ -32,6 +32,7 @@
 //! for ever.
 
 use crate::arch::Gobuf;
+use crate::base::hook::Hook;
 use crate::base::lockrank::HeldLocks;
 use crate::base::note::Note;
 use crate::base::prim::{
@@ -67,8 +68,10 @@ pub(crate) struct M {
     held_locks: HeldLocks,
     /// The goroutine that runs; null on g0.
     pub(crate) curg: Shown<G>,
-    /// The goroutine whose call runs on g0 (`on_system_stack`), or null.
+    /// The goroutine whose call runs on g0 (`on_system_stack`), or of which a hook runs, or null.
     pub(crate) calls_for: Shown<G>,
+    /// The hook that runs here, of the goroutine that `calls_for` names.
+    pub(crate) hook: Cell<Option<Hook>>,
     /// The P this M holds, or null.
     pub(crate) p: Cell<*const P>,
     /// Whether the P that `p` names is still ours.
@@ -129,6 +132,7 @@ impl M {
             held_locks: HeldLocks::new(),
             curg: Shown::null(),
             calls_for: Shown::null(),
+            hook: Cell::new(None),
             p: Cell::new(ptr::null()),
             ownership: Ownership::new(),
             times_taken: AtomicU32::new(0),

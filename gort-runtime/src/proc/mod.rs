@@ -6,6 +6,8 @@ pub(crate) mod bind;
 pub(crate) mod g;
 pub(crate) mod gqueue;
 pub(crate) mod gstatus;
+#[cfg_attr(loom, path = "hooks_loom.rs")]
+pub(crate) mod hooks;
 #[cfg(not(loom))]
 pub(crate) mod locals;
 pub(crate) mod m;

@@ -16,9 +16,11 @@
 //! there, so it goes on without; its goroutine enters after the switch back, and gets one.
 
 use crate::arch::{self, Gobuf};
+use crate::base::hook::Hook;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::gstatus::{GStatus, casgstatus};
+use crate::proc::hooks;
 use crate::proc::m::{M, OnG0};
 use crate::proc::p::P;
 use crate::proc::tls;
@@ -110,12 +112,17 @@ fn exitsyscall(inside: Inside) {
         // In a call on g0, which cannot wait: its goroutine will.
         return;
     };
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells.
+    let g = unsafe { gp.as_ref() };
+    // There is no P that somebody could take meanwhile.
+    hooks::call(g, Hook::Park);
     let wired = wire_if_panicking(inside.m(), gp);
     let m = inside.into_switch();
     // SAFETY: clauses of `mcall`: `gp` is the running goroutine and `m` its M, as of `enter` and `getg`, whose
     // g0 was saved when the goroutine was resumed; `exitsyscall0` keeps `OnG0Fn`'s contract; `m` is not used below.
     unsafe { arch::mcall(exitsyscall0, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
+    hooks::call(g, Hook::Resume);
 }
 
 /// On g0, without a P: the goroutine waits for its turn in the global queue.

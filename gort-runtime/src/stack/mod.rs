@@ -23,6 +23,7 @@ mod overflow;
 mod pool;
 mod setxid;
 mod trim;
+mod valgrind;
 
 pub(crate) use identity::ensure_possible as ensure_identities;
 pub(crate) use layout::MAX_INLINE;

@@ -23,6 +23,7 @@
 use super::identity;
 use super::layout::{CACHE_LINE, COLOURS, Layout};
 use super::map;
+use super::valgrind;
 use super::{MAX_STACK, MIN_STACK, StackSlot};
 use crate::base::config;
 use crate::base::lock::{Lock, Rank};
@@ -158,6 +159,9 @@ impl Class {
         let base = unsafe { region.base.add(region.carved * stride) };
         // SAFETY: whole pages of a slot that is ours, and that nobody knows of yet.
         unsafe { map::install_guard(base, Layout::here().guard())? };
+        // SAFETY: inside the slot.
+        let floor = unsafe { base.add(Layout::here().guard()) };
+        valgrind::register(floor, stride - Layout::here().guard());
         let colour = (region.carved % COLOURS) * CACHE_LINE;
         region.carved += 1;
         Ok(StackSlot::new(base, kind, colour))

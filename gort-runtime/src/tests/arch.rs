@@ -623,7 +623,10 @@ fn a_panic_in_on_system_stack_goes_on_in_the_goroutine() {
 #[test]
 fn waiting_in_on_system_stack_panics_and_says_what_to_do() {
     in_goroutine(|| {
-        let waits: [fn(); 2] = [|| drop(Current::new()), || sleep(Duration::from_millis(1))];
+        let waits: [fn(); 2] = [
+            || drop(Current::new(crate::WaitReason::Sleep)),
+            || sleep(Duration::from_millis(1)),
+        ];
         for wait in waits {
             let payload = catch_unwind(|| on_system_stack(wait)).expect_err("a panic");
             let message = payload.downcast_ref::<&str>().copied().unwrap_or_default();

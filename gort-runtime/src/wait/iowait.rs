@@ -165,7 +165,7 @@ impl PollDesc {
         }
         let site = Location::caller();
         let slot = self.slot(direction);
-        let current = Current::new();
+        let current = Current::new(WaitReason::IoWait);
         let waiter = current.waiter().to_word();
         while slot.begin() {
             // Whoever closes or moves the deadline from here on finds us waiting.

@@ -13,8 +13,12 @@
 //! Operations that never wait (`try_send`, dropping a guard, a `select!` with `default`) work on the
 //! system stack. One that may have to wait panics there even if it would not have had to this time,
 //! but for fast paths that take no lock.
+//!
+//! In a program's hooks nothing may wait either (`proc/hooks.rs`); there the process ends.
 
+use crate::proc::hooks;
 use crate::proc::tls;
+use crate::proc::waitreason::WaitReason;
 use std::marker::PhantomData;
 
 /// The caller may wait: it is a goroutine on its own stack, or a plain thread. Good for as long as
@@ -36,24 +40,25 @@ impl MayWait {
         })
     }
 
-    /// The answer for an operation that may wait. The caller holds nothing: this may unwind.
+    /// The answer for an operation that may wait, for `what`. The caller holds nothing: this may unwind.
     ///
     /// # Panics
     /// On the system stack.
     #[inline]
     #[must_use]
     #[track_caller]
-    pub fn check() -> Self {
+    pub fn check(what: WaitReason) -> Self {
         match Self::get() {
             Some(may_wait) => may_wait,
-            None => refuse(),
+            None => refuse(what),
         }
     }
 }
 
 #[cold]
 #[track_caller]
-fn refuse() -> ! {
+fn refuse(what: WaitReason) -> ! {
+    hooks::refuse(format_args!("call what may wait or wake ({what})"));
     panic!(
         "blocking operation inside `on_system_stack`: nothing may wait there; \
          move the operation out of the closure"

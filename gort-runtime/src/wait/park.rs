@@ -31,11 +31,13 @@
 //! that counts it.
 
 use crate::arch::{self, Gobuf};
+use crate::base::hook::Hook;
 use crate::base::prim::Ordering::Relaxed;
 use crate::base::throw::throw;
 use crate::panics::panicking::go_on_exiting;
 use crate::proc::g::G;
 use crate::proc::gstatus::{GStatus, casgstatus, end_waiting};
+use crate::proc::hooks;
 use crate::proc::m::{Commit, M, OnG0};
 use crate::proc::p::P;
 use crate::proc::tls;
@@ -100,7 +102,7 @@ pub struct Current {
 }
 
 impl Current {
-    /// The caller, which holds nothing: a goroutine that has called
+    /// The caller, which is to wait for `reason` and holds nothing: a goroutine that has called
     /// [`goexit`](crate::goexit()) may go on unwinding here.
     ///
     /// # Panics
@@ -108,8 +110,8 @@ impl Current {
     #[inline]
     #[must_use]
     #[track_caller]
-    pub fn new() -> Self {
-        let may_wait = MayWait::check();
+    pub fn new(reason: WaitReason) -> Self {
+        let may_wait = MayWait::check(reason);
         go_on_exiting();
         Self::also_exiting(may_wait)
     }
@@ -211,12 +213,6 @@ impl Current {
     }
 }
 
-impl Default for Current {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Drop for Current {
     #[inline]
     fn drop(&mut self) {
@@ -234,11 +230,15 @@ unsafe fn gopark<F: FnOnce() -> bool>(
     reason: WaitReason,
     site: &'static Location<'static>,
 ) {
-    let (Some(inside), Some(gp)) = (Inside::enter(), tls::getg()) else {
+    let Some(gp) = tls::getg() else {
         throw("gopark outside a goroutine");
     };
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only atomics are written.
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells.
     let g = unsafe { gp.as_ref() };
+    hooks::call(g, Hook::Park);
+    let Some(inside) = Inside::enter() else {
+        throw("gopark outside a goroutine");
+    };
     g.set_wait(
         reason,
         inside.p().map_or_else(now, |p| p.coarse_now.get()),
@@ -257,6 +257,7 @@ unsafe fn gopark<F: FnOnce() -> bool>(
     // `commit` is ours to have called once, here on the goroutine's stack.
     unsafe { arch::mcall(park_m, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
+    hooks::call(g, Hook::Resume);
 }
 
 /// Moves the closure to g0's stack before it runs: it may make the goroutine's
@@ -369,8 +370,12 @@ fn any_timers() -> &'static Timers {
 pub fn yield_now() {
     go_on_exiting();
     let Some(gp) = tls::getg() else {
+        hooks::refuse(format_args!("yield"));
         return thread::yield_now();
     };
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells.
+    let g = unsafe { gp.as_ref() };
+    hooks::call(g, Hook::Park);
     let Some(inside) = Inside::enter() else {
         return thread::yield_now();
     };
@@ -380,6 +385,7 @@ pub fn yield_now() {
     // was saved when the goroutine was resumed; `gosched_m` keeps `OnG0Fn`'s contract; `m` is not used below.
     unsafe { arch::mcall(gosched_m, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
+    hooks::call(g, Hook::Resume);
 }
 
 /// # Safety
@@ -399,7 +405,7 @@ unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
 #[track_caller]
 pub fn wait_for_ever(reason: WaitReason) -> ! {
     let site = Location::caller();
-    let current = Current::new();
+    let current = Current::new(reason);
     loop {
         // SAFETY: the waiter is shown to nobody, so nobody wakes it; `commit` touches nothing.
         unsafe { current.park(|| true, reason, site) };

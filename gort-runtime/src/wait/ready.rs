@@ -1,6 +1,7 @@
 //! Submitting a runnable goroutine from wherever we are, and what else needs the P of
 //! whoever calls.
 
+use crate::base::hook;
 use crate::base::prim::{Ordering::Relaxed, hint::AtomicU64};
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
@@ -22,6 +23,9 @@ pub(crate) fn submit_next(gp: NonNull<G>) {
         submit_global(&GQueue::of(gp));
         return;
     };
+    if let Some(hook) = inside.m().hook.get() {
+        hook::refuse(hook, format_args!("start or wake a goroutine"));
+    }
     P::made_runnable(inside.p(), g);
     match inside.p() {
         Some(p) => {

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 #[track_caller]
 pub fn sleep(d: Duration) {
     if tls::getg().is_none() {
-        let _ = MayWait::check();
+        let _ = MayWait::check(WaitReason::Sleep);
         return std::thread::sleep(d);
     }
     if d.is_zero() {
@@ -54,7 +54,7 @@ pub fn sleep(d: Duration) {
 #[track_caller]
 pub fn sleep_until(deadline: Instant) {
     if tls::getg().is_none() {
-        let _ = MayWait::check();
+        let _ = MayWait::check(WaitReason::Sleep);
         return std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
     }
     let deadline = nanos_of(deadline);
@@ -64,7 +64,7 @@ pub fn sleep_until(deadline: Instant) {
 }
 
 fn sleep_until_nanos(deadline: Nanos, site: &'static Location<'static>) {
-    let current = Current::new();
+    let current = Current::new(WaitReason::Sleep);
     // SAFETY: the waiter is shown to nobody but the timer, which therefore always wins, whenever it fires;
     // `commit` touches nothing, and `always` may be called with any argument.
     unsafe {

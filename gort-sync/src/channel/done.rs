@@ -155,7 +155,7 @@ impl DoneEvent {
     fn park(&self, deadline: Option<Nanos>, site: &'static Location<'static>) {
         let until = self.due.into_iter().chain(deadline).min();
         let wait = Wait {
-            current: &Current::new(),
+            current: &Current::new(WaitReason::ChanReceive),
             until,
             reason: WaitReason::ChanReceive,
             site,

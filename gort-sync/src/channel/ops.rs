@@ -6,7 +6,9 @@ use super::ring::Attempt;
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitlock::{Held, Wait, Waited};
 use crate::waitqueue::{Wakes, Won};
-use gort_runtime::{Current, MayWait, Nanos, WaitReason, go_on_exiting, must_exit};
+use gort_runtime::{
+    Current, MayWait, Nanos, WaitReason, check_in_debug_builds, go_on_exiting, must_exit,
+};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::panic::Location;
@@ -28,11 +30,11 @@ pub(super) enum Failed {
 impl Failed {
     /// With nothing held: unwinds if it may not wait.
     #[track_caller]
-    fn or_unwind(self) -> Self {
+    fn or_unwind(self, what: WaitReason) -> Self {
         match self {
             Self::Exiting => go_on_exiting(),
             Self::Refused => {
-                let _ = MayWait::check();
+                let _ = MayWait::check(what);
             }
             Self::Closed | Self::Timeout => {}
         }
@@ -44,13 +46,14 @@ impl<T> Hchan<T> {
     /// Sends, waiting for as long as it takes.
     #[inline]
     pub(super) fn send(&self, value: T, site: &'static Location<'static>) -> Result<(), T> {
+        check_in_debug_builds(WaitReason::ChanSend);
         let place: Place<T> = UnsafeCell::new(MaybeUninit::new(value));
         match self.operate(Direction::Send, place.get().cast(), None, site) {
             Ok(()) => Ok(()),
             Err(failed) => {
                 // SAFETY: made with a value, which is still there, as the operation failed.
                 let value = unsafe { place.into_inner().assume_init() };
-                failed.or_unwind();
+                failed.or_unwind(WaitReason::ChanSend);
                 Err(value)
             }
         }
@@ -63,12 +66,13 @@ impl<T> Hchan<T> {
         deadline: Nanos,
         site: &'static Location<'static>,
     ) -> Result<(), (T, Failed)> {
+        check_in_debug_builds(WaitReason::ChanSend);
         let place: Place<T> = UnsafeCell::new(MaybeUninit::new(value));
         self.operate(Direction::Send, place.get().cast(), Some(deadline), site)
             .map_err(|failed| {
                 // SAFETY: made with a value, which is still there, as the operation failed.
                 let value = unsafe { place.into_inner().assume_init() };
-                (value, failed.or_unwind())
+                (value, failed.or_unwind(WaitReason::ChanSend))
             })
     }
 
@@ -79,9 +83,10 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<T, Failed> {
+        check_in_debug_builds(WaitReason::ChanReceive);
         let place: Place<T> = UnsafeCell::new(MaybeUninit::uninit());
         self.operate(Direction::Recv, place.get().cast(), deadline, site)
-            .map_err(|failed| failed.or_unwind())?;
+            .map_err(|failed| failed.or_unwind(WaitReason::ChanReceive))?;
         // SAFETY: the operation succeeded: a value was moved in.
         Ok(unsafe { place.into_inner().assume_init() })
     }
@@ -89,6 +94,7 @@ impl<T> Hchan<T> {
     /// Sends if that is possible without waiting.
     #[inline]
     pub(super) fn try_send(&self, value: T) -> Result<(), (T, bool)> {
+        check_in_debug_builds(WaitReason::ChanSend);
         let place = MaybeUninit::new(value);
         if let Some(ring) = self.ring() {
             // SAFETY: the place holds a value, ours to move; it is still there unless the answer is
@@ -135,6 +141,7 @@ impl<T> Hchan<T> {
     #[inline]
     #[track_caller]
     pub(super) fn try_recv(&self) -> Result<T, bool> {
+        check_in_debug_builds(WaitReason::ChanReceive);
         let mut place = MaybeUninit::uninit();
         if let Some(ring) = self.ring() {
             // SAFETY: `place` is one for a `T`, and filled if the answer is `Done`.
@@ -171,7 +178,7 @@ impl<T> Hchan<T> {
                 Tried::Closed => return Err(true),
                 Tried::NotReady => return Err(false),
                 Tried::Refused => {
-                    let _ = MayWait::check();
+                    let _ = MayWait::check(WaitReason::ChanReceive);
                     false
                 }
                 Tried::Promised(sender, may_wait) => {

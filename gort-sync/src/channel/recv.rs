@@ -234,7 +234,7 @@ impl<T> Receiver<T> {
             let Some(until) = due.into_iter().chain(deadline).min() else {
                 wait_for_ever(reason)
             };
-            let current = Current::new();
+            let current = Current::new(reason);
             // SAFETY: nobody knows of the waiter but the timer, which wakes it once, when `always` has told it
             // that it has won. `commit` has nothing to release, and uses nothing.
             unsafe {

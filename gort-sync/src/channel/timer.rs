@@ -168,7 +168,7 @@ impl TimerChan {
         if let Some(instant) = self.try_take() {
             return Ok(instant);
         }
-        let current = Current::new();
+        let current = Current::new(WaitReason::ChanReceive);
         let mut state = self.state.lock();
         loop {
             let taken = self.take(&mut state);

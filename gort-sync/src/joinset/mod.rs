@@ -161,7 +161,7 @@ impl<T> JoinSet<T> {
     /// Also says whose result it is.
     #[track_caller]
     fn next(&self) -> Option<(Goroutine, Result<T, JoinError>)> {
-        let current = Current::new();
+        let current = Current::new(WaitReason::Join);
         let wait = Wait {
             current: &current,
             until: None,

@@ -71,7 +71,7 @@ impl RawMutex {
         reason: WaitReason,
         site: &'static Location<'static>,
     ) -> bool {
-        let may_wait = MayWait::check();
+        let may_wait = MayWait::check(reason);
         go_on_exiting();
         let mut competes = false;
         if self.compete(&mut competes) {

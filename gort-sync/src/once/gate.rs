@@ -72,7 +72,7 @@ impl Gate {
     /// Waits until who is at work has ended.
     fn wait(&self, site: &'static Location<'static>) {
         let wait = Wait {
-            current: &Current::new(),
+            current: &Current::new(WaitReason::OnceDo),
             until: None,
             reason: WaitReason::OnceDo,
             site,

@@ -156,11 +156,15 @@ impl RawRwLock {
                 return true;
             }
         }
-        let current = Current::new();
+        let reason = match access {
+            Access::Read => WaitReason::RwLockRead,
+            Access::Write => WaitReason::RwLockWrite,
+        };
+        let current = Current::new(reason);
         let queues = self.queues.lock();
-        let (inside, reason) = match access {
-            Access::Read => (self.word.read_or_announce(), WaitReason::RwLockRead),
-            Access::Write => (self.word.write_or_announce(), WaitReason::RwLockWrite),
+        let inside = match access {
+            Access::Read => self.word.read_or_announce(),
+            Access::Write => self.word.write_or_announce(),
         };
         if inside {
             return true;

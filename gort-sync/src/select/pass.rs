@@ -137,7 +137,7 @@ fn run(
     let may_wait = if wait == Wait::Default {
         None
     } else {
-        let may_wait = MayWait::check();
+        let may_wait = MayWait::check(WaitReason::Select);
         go_on_exiting();
         Some(may_wait)
     };

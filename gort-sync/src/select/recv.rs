@@ -7,7 +7,7 @@ use crate::channel::{
 };
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::{Wakes, Won};
-use gort_runtime::{MayWait, Nanos, RawLock, Waiter, now};
+use gort_runtime::{MayWait, Nanos, RawLock, WaitReason, Waiter, now};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::panic::Location;
@@ -170,7 +170,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
                 }
             },
             Got::Refused => {
-                let _ = MayWait::check();
+                let _ = MayWait::check(WaitReason::Select);
                 Got::Nothing
             }
             // Woken: with a value; or to look again, as by `close`.

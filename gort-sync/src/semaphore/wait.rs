@@ -15,7 +15,7 @@ impl Sema {
         site: &'static Location<'static>,
     ) -> Result<(), Refused> {
         let wait = Wait {
-            current: &Current::new(),
+            current: &Current::new(WaitReason::Semacquire),
             until: deadline,
             reason: WaitReason::Semacquire,
             site,

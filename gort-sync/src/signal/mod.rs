@@ -259,7 +259,7 @@ impl Signals {
         until: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<Signal, RecvTimeoutError> {
-        let current = Current::new();
+        let current = Current::new(WaitReason::ChanReceive);
         let wait = Wait {
             current: &current,
             until,

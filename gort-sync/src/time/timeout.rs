@@ -5,7 +5,7 @@
 
 use crate::context::{Cancel, Context};
 use crate::select::{Order, Wait, macro_support, select};
-use gort_runtime::{Builder, JoinError, MayWait, goexit, raise, try_current};
+use gort_runtime::{Builder, JoinError, MayWait, WaitReason, goexit, raise, try_current};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ where
     F: FnOnce(&Context) -> T + Send + 'static,
     T: Send + 'static,
 {
-    let _ = MayWait::check();
+    let _ = MayWait::check(WaitReason::Join);
     let (context, cancel) = Context::background().with_timeout(limit);
     let _over = Over(cancel);
     let kept = Arc::new(AtomicBool::new(false));

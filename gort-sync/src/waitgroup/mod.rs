@@ -175,7 +175,7 @@ impl WaitGroup {
             return;
         }
         let wait = Wait {
-            current: &Current::new(),
+            current: &Current::new(WaitReason::WaitGroupWait),
             until: None,
             reason: WaitReason::WaitGroupWait,
             site: Location::caller(),

@@ -63,6 +63,7 @@ use crate::prim::{
     Ordering::{Acquire, Relaxed, Release},
     const_unless_loom,
 };
+use gort_runtime::{WaitReason, check_in_debug_builds};
 
 const LOCKED: u32 = 1;
 const QUEUED: u32 = 2;
@@ -98,6 +99,7 @@ impl Word {
     /// Locks if nobody holds, waits or competes.
     #[inline]
     pub(crate) fn lock_idle(&self) -> bool {
+        check_in_debug_builds(WaitReason::MutexLock);
         self.0.compare_exchange(0, LOCKED, Acquire, Relaxed).is_ok()
     }
 
@@ -106,6 +108,7 @@ impl Word {
     /// cleared if this succeeds.
     #[inline]
     pub(crate) fn try_lock(&self, competes: bool) -> bool {
+        check_in_debug_builds(WaitReason::MutexLock);
         let clear = if competes { !WOKEN } else { !0 };
         let word = self.0.load(Relaxed);
         word & (LOCKED | STARVING) == 0

@@ -53,6 +53,7 @@ use crate::prim::{
     Ordering::{Acquire, Relaxed, Release},
     const_unless_loom,
 };
+use gort_runtime::{WaitReason, check_in_debug_builds};
 
 const WRITER: u64 = 1;
 const QUEUED: u64 = 2;
@@ -84,12 +85,14 @@ impl Word {
     #[inline]
     #[must_use]
     pub(crate) fn read_or_knock(&self) -> bool {
+        check_in_debug_builds(WaitReason::RwLockRead);
         self.0.fetch_add(READER, Acquire) & (WRITER | QUEUED) == 0
     }
 
     /// One more reader, unless a writer is inside or anybody waits.
     #[inline]
     pub(crate) fn try_read(&self) -> bool {
+        check_in_debug_builds(WaitReason::RwLockRead);
         let mut word = self.0.load(Relaxed);
         while word & (WRITER | QUEUED) == 0 {
             match self
@@ -106,6 +109,7 @@ impl Word {
     /// A writer, if nobody is inside, waits or knocks.
     #[inline]
     pub(crate) fn try_write(&self) -> bool {
+        check_in_debug_builds(WaitReason::RwLockWrite);
         self.0.compare_exchange(0, WRITER, Acquire, Relaxed).is_ok()
     }
 

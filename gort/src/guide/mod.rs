@@ -2,6 +2,7 @@
 //!
 //! - [`coming_from_go`]: Go's words beside gort's, and what is different.
 //! - [`coming_from_crossbeam_and_tokio`]: what to change in a program, and what not.
+//! - [`cancellation`]: why no goroutine is aborted, and how one is told to end.
 //! - [`services`]: signals and child processes.
 //! - [`files_and_streams`]: `std::fs` beside goroutines, and the standard streams.
 //! - [`tls`]: rustls on gort's sockets, with one goroutine and with two.
@@ -14,6 +15,9 @@ pub mod coming_from_go {}
 
 #[doc = include_str!("coming_from_crossbeam_and_tokio.md")]
 pub mod coming_from_crossbeam_and_tokio {}
+
+#[doc = include_str!("cancellation.md")]
+pub mod cancellation {}
 
 #[doc = include_str!("services.md")]
 pub mod services {}

@@ -11,7 +11,8 @@
 
 use super::mode::{Mode, ready};
 use gort_runtime::{
-    Direction, Interrupted, MayWait, Nanos, PollDesc, blocking, deadline_after, nanos_of, now,
+    Direction, Interrupted, MayWait, Nanos, PollDesc, WaitReason, blocking, deadline_after,
+    nanos_of, now,
 };
 use gort_sync::{Mutex, MutexGuard};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -279,7 +280,7 @@ impl<T: AsFd> Source<T> {
     ) -> io::Result<MutexGuard<'_, ()>> {
         let turn = &self.side(direction).turn;
         if waits {
-            let _ = MayWait::check();
+            let _ = MayWait::check(WaitReason::IoWait);
         }
         if let Ok(guard) = turn.try_lock() {
             return Ok(guard);

@@ -3,7 +3,7 @@
 use super::context;
 use crate::context::Context;
 use crate::io::source::{Retry, Source};
-use gort_runtime::{Direction, MayWait, Nanos};
+use gort_runtime::{Direction, MayWait, Nanos, WaitReason};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -54,7 +54,7 @@ pub(super) fn to(
     limit: Option<Nanos>,
     ctx: Option<&Context>,
 ) -> io::Result<Connection> {
-    let _ = MayWait::check();
+    let _ = MayWait::check(WaitReason::IoWait);
     let (connection, goes_on) = begin(socket, addr)?;
     if goes_on {
         match ctx {

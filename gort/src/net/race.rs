@@ -7,7 +7,7 @@
 use super::connect::{self, Connection};
 use super::context;
 use crate::context::{AfterFunc, Context};
-use gort_runtime::{Builder, MayWait, Nanos, now, scope};
+use gort_runtime::{Builder, MayWait, Nanos, WaitReason, now, scope};
 use gort_sync::channel::bounded;
 use socket2::Domain;
 use std::error::Error;
@@ -67,7 +67,7 @@ pub(super) fn connect(
     limit: Option<Nanos>,
     ctx: Option<&Context>,
 ) -> io::Result<Connection> {
-    let _ = MayWait::check();
+    let _ = MayWait::check(WaitReason::IoWait);
     let addrs = by_turns(addrs);
     match addrs[..] {
         [] => Err(io::Error::new(

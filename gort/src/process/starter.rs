@@ -14,7 +14,7 @@
 use super::begin::Begin;
 use super::pidfd::{self, Means};
 use gort_runtime::{
-    MayWait, WaitsOutside, blocking, helper_thread_runs, is_wired, on_system_stack,
+    MayWait, WaitReason, WaitsOutside, blocking, helper_thread_runs, is_wired, on_system_stack,
 };
 use gort_sync::channel::{Sender, bounded};
 use std::fs::File;
@@ -127,7 +127,7 @@ impl Shared {
 #[track_caller]
 pub(super) fn start(mut begin: Begin) -> Reply {
     // Before anything is on its way.
-    let _ = MayWait::check();
+    let _ = MayWait::check(WaitReason::ChanReceive);
     if is_wired() {
         let started = blocking(|| start_here(&mut begin));
         return (begin, started);

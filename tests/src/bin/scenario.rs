@@ -200,6 +200,12 @@ fn main() {
             assert_eq!(reads.join().unwrap(), 10);
             gort::channel::never::<()>().recv().unwrap();
         }
+        "stuck-with-endless-limits" => {
+            let (_tx, rx) = bounded::<()>(0);
+            let silent = rx.clone();
+            go!(move || gort::time::timeout(Duration::MAX, move |_| silent.recv()));
+            let _ever = rx.recv_timeout(Duration::MAX);
+        }
         "stuck-at-a-semaphore" => drop(Semaphore::new(1).acquire(2)),
         "context-cancelled-before-its-deadline" => {
             let (ctx, cancel) = Context::background().with_timeout(Duration::from_secs(10_000));

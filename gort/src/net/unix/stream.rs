@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::io::source::{Retry, Source, zero_timeout};
 use crate::net::context;
 use crate::net::handle::{handle_conversions, handle_methods, stream_io, timeout_methods};
-use gort_runtime::{Direction, MayWait, Nanos, deadline_after};
+use gort_runtime::{Direction, MayWait, Nanos, WaitReason, deadline_after};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::io;
 use std::net::Shutdown;
@@ -150,7 +150,7 @@ impl UnixStream {
         addr: &SocketAddr,
         wait: impl FnOnce(&Self, &SockAddr) -> io::Result<()>,
     ) -> io::Result<Self> {
-        let _ = MayWait::check();
+        let _ = MayWait::check(WaitReason::IoWait);
         let to = sock_addr(addr)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
         let connected = socket.connect(&to);

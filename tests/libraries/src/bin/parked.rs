@@ -78,7 +78,11 @@ fn main() {
     let ([mode, work] | [mode, work, _]) = &*args else {
         panic!("parked own|shared nothing|strings [GOROUTINES]");
     };
-    let wrapped = if cfg!(feature = "on-thread") { " on the thread" } else { "" };
+    let wrapped = if cfg!(feature = "on-thread") {
+        " on the thread"
+    } else {
+        ""
+    };
     let what = format!("{mode}, {work}, {}{wrapped}", allocator());
     let work = work.clone();
     let strings = work == "strings";

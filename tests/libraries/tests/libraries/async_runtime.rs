@@ -9,14 +9,14 @@ use std::sync::Arc;
 use tokio::runtime::{self, Handle, Runtime};
 use tokio::task;
 
-fn current_thread() -> Runtime {
+pub(crate) fn current_thread() -> Runtime {
     runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .unwrap()
 }
 
-fn workers(n: usize) -> Runtime {
+pub(crate) fn workers(n: usize) -> Runtime {
     runtime::Builder::new_multi_thread()
         .worker_threads(n)
         .enable_time()

@@ -1,8 +1,11 @@
-//! TL05, TL06, TL11: libraries that keep something in thread-locals, in goroutines that have thread-locals of their own.
+//! TL05, TL06, TL11: libraries that keep something in thread-locals, in goroutines that have thread-locals of their own;
+//! and what goroutines that share them do instead (`beside_tokio`, `carried`).
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod async_runtime;
+mod beside_tokio;
+mod carried;
 mod contexts;
 mod controls;
 mod database;

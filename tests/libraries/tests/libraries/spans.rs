@@ -28,7 +28,7 @@ fn note(goroutine: u64, spans: Vec<u64>) {
     seen.get_or_insert_default().insert(goroutine, spans);
 }
 
-fn seen_of(goroutine: usize) -> Option<Vec<u64>> {
+pub(crate) fn seen_of(goroutine: usize) -> Option<Vec<u64>> {
     SEEN.lock().unwrap().as_mut()?.remove(&(goroutine as u64))
 }
 
@@ -51,8 +51,16 @@ fn number_of(event: &Event<'_>) -> u64 {
 }
 
 /// A subscriber that notes what is entered, and is particular about the order.
-struct Recorder {
+pub(crate) struct Recorder {
     spans: AtomicU64,
+}
+
+impl Recorder {
+    pub(crate) fn new() -> Self {
+        Self {
+            spans: AtomicU64::new(0),
+        }
+    }
 }
 
 impl Subscriber for Recorder {
@@ -83,7 +91,7 @@ impl Subscriber for Recorder {
 }
 
 /// A layer over the registry that notes in which spans an event is.
-struct Scopes;
+pub(crate) struct Scopes;
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Scopes {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
@@ -128,8 +136,7 @@ fn spans_nest() {
 moving! {
     // TL06
     fn spans_of_a_goroutine_nest() {
-        let recorder = Recorder { spans: AtomicU64::new(0) };
-        tracing::subscriber::set_global_default(recorder).unwrap();
+        tracing::subscriber::set_global_default(Recorder::new()).unwrap();
         spans_nest();
     }
 
