@@ -8,6 +8,7 @@
 //! api/      handle joinerror scope goroutine   starting goroutines and waiting for their ends · those in a scope
 //! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
 //! api/      testrun thread_locals on_thread    a test's goroutine · whose thread-locals goroutines, allocators have
+//! api/      synctest                           a bubble and its keeper
 //! api/      signals pidfd local_key            who hands out signals · whether descriptors of processes are used · `goroutine_local!`
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
@@ -28,11 +29,13 @@
 //! netpoll/  poll waiting table desc epoll      who waits for which descriptor
 //! time/     heap clock                         timers · time
 //! record/   slab free                          what there is of a goroutine from spawn to join
+//! bubble/   home clock due pool                whose thing it is · whose time · whom it wakes · bubbles
 //! stack/    pool map layout trim overflow      where goroutines run
 //! stack/    identity setxid fork               thread-locals of their own
 //! proc/     g m p tls stats bind               goroutine · thread · processor · who runs here · counts · getting a stack
 //! proc/     gstatus ownership                  who owns a goroutine, a P
 //! proc/     locals                             what a goroutine keeps of its goroutine-locals
+//! proc/     bubble                             goroutines with a clock of their own: whether all of them are blocked
 //! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
 //! proc/     runq gqueue waitreason             where goroutines queue · what they wait for
 //! base/     lock lockrank note barrier         what blocks a thread · fences
@@ -51,6 +54,7 @@
 mod api;
 mod arch;
 mod base;
+mod bubble;
 mod life;
 mod monitor;
 mod netpoll;
@@ -90,10 +94,13 @@ pub use {
     api::scope::{Scope, ScopedJoinHandle, scope},
     api::signals::on_caught_signals,
     api::start::{aborts_on_panic, max_procs},
+    api::synctest,
     api::system_stack::on_system_stack,
     api::testrun::TestRun,
     api::thread_locals::{own_thread_locals, own_thread_locals_by_default},
     base::throw::fatal,
+    bubble::clock::{deadline_after, instant_now, nanos_of, now, real},
+    bubble::home::Home,
     life::ending::Ending,
     life::goexit::goexit,
     life::timed::{Timed, TimedCall},
@@ -111,7 +118,7 @@ pub use {
         catch_signal, may_release_signals, pending_signals, release_signal, unblock_signals,
     },
     signal::start::ignored_by_children,
-    time::{Nanos, deadline_after, nanos_of, now},
+    time::Nanos,
     wait::iowait::{Direction, Interrupted, PollDesc},
     wait::maywait::MayWait,
     wait::outside::WaitsOutside,

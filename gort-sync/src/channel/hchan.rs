@@ -43,7 +43,7 @@ use crate::prim::{
 use crate::sudog::{Kind, Sudog};
 use crate::waitlock::{Held, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes, Won};
-use gort_runtime::{MayWait, RawLock};
+use gort_runtime::{Home, MayWait, RawLock};
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -134,19 +134,28 @@ impl<T> Hchan<T> {
             ring,
             recv_hint: AtomicBool::new(false),
             unbounded,
-            state: WaitLock::new(ChanState {
-                buf: VecDeque::new(),
-                closed: false,
-                promised: 0,
-                calm: 0,
-                recvq: WaitQueue::new(),
-                sendq: WaitQueue::new(),
-            }),
+            state: WaitLock::new(
+                Home::here(),
+                ChanState {
+                    buf: VecDeque::new(),
+                    closed: false,
+                    promised: 0,
+                    calm: 0,
+                    recvq: WaitQueue::new(),
+                    sendq: WaitQueue::new(),
+                },
+            ),
         }
     }
 
     pub(crate) fn raw_lock(&self) -> &RawLock {
         self.state.raw()
+    }
+
+    /// Where it was made.
+    #[inline]
+    pub(crate) fn home(&self) -> Home {
+        self.state.home()
     }
 
     /// Takes the lock.

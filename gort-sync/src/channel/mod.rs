@@ -35,6 +35,7 @@ pub use send::Sender;
 pub(crate) use timer::{Repeat, TimerChan, period_of};
 
 use counter::Share;
+use gort_runtime::instant_now;
 use std::time::{Duration, Instant};
 
 /// A channel with room for `cap` values. With 0 each send waits for a receiver and
@@ -116,7 +117,7 @@ pub fn never<T>() -> Receiver<T> {
 /// ```
 #[must_use]
 pub fn after(d: Duration) -> Receiver<Instant> {
-    match Instant::now().checked_add(d) {
+    match instant_now().checked_add(d) {
         Some(instant) => at(instant),
         // Later than the clock can tell: never, under the same type.
         None => never(),

@@ -6,7 +6,7 @@ use super::ring::Attempt;
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitlock::{Held, Wait, Waited};
 use crate::waitqueue::{Wakes, Won};
-use gort_runtime::{Current, MayWait, Nanos, WaitReason, go_on_exiting, must_exit};
+use gort_runtime::{Current, Home, MayWait, Nanos, WaitReason, go_on_exiting, must_exit};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::panic::Location;
@@ -176,7 +176,10 @@ impl<T> Hchan<T> {
                 }
                 Tried::Promised(sender, may_wait) => {
                     // SAFETY: a promise on this channel, won just now; `place` is one for a `T`.
-                    unsafe { receive_promised(sender, place.as_mut_ptr().cast(), may_wait, site) }
+                    unsafe {
+                        let elem = place.as_mut_ptr().cast();
+                        receive_promised(sender, elem, self.home(), may_wait, site)
+                    }
                 }
             };
             if filled {
@@ -272,6 +275,7 @@ impl<T> Hchan<T> {
                 let wait = Wait {
                     current: &Current::also_exiting(may_wait),
                     until: deadline,
+                    home: self.home(),
                     reason: direction.reason(),
                     site,
                 };
@@ -289,7 +293,8 @@ impl<T> Hchan<T> {
             Tried::Promised(sender, may_wait) => {
                 // SAFETY: a promise on this channel, won just now. Only a receive wins one, so `elem` is
                 // a place for a `T` (`operate`).
-                unsafe { receive_promised(sender, elem.cast(), may_wait, site) }.then_some(Ok(()))
+                unsafe { receive_promised(sender, elem.cast(), self.home(), may_wait, site) }
+                    .then_some(Ok(()))
             }
             Tried::Refused => Some(Err(Failed::Refused)),
             Tried::Closed | Tried::NotReady => Some(Err(Failed::Closed)),
@@ -346,18 +351,20 @@ impl<T> Hchan<T> {
 }
 
 /// Fetches the value of a sender that was won before it had one: shows it where, wakes it,
-/// and waits for it. False: it has given up, and the caller looks again.
+/// and waits for it, on the account of the channel's home. False: it has given up, and the caller looks again.
 ///
 /// # Safety
 /// `sender` has promised a value (`Kind::Promise`), and `elem` is a place for it.
 pub(crate) unsafe fn receive_promised(
     sender: Won,
     elem: *mut (),
+    home: Home,
     may_wait: MayWait,
     site: &'static Location<'static>,
 ) -> bool {
     // Not to be given up any more: the sender counts on us.
     let current = Current::also_exiting(may_wait);
+    current.waits_for(home);
     let sg = Sudog::plain(current.waiter(), elem);
     sender.record().elem.set((&raw const sg).cast_mut().cast());
     sender.record().success.set(true);

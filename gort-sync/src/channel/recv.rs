@@ -7,7 +7,7 @@ use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::hchan::Hchan;
 use super::ops::Failed;
 use super::timer::TimerChan;
-use gort_runtime::{Current, Nanos, WaitReason, deadline_after, nanos_of, wait_for_ever};
+use gort_runtime::{Current, Home, Nanos, WaitReason, deadline_after, nanos_of, wait_for_ever};
 use std::fmt;
 use std::mem;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -41,6 +41,9 @@ use std::time::{Duration, Instant};
 pub struct Receiver<T> {
     flavor: Flavor<T>,
 }
+
+/// What is refused outside a channel's bubble.
+const RECEIVE: &str = "receive from a channel";
 
 /// What kind of channel it is.
 enum Flavor<T> {
@@ -112,6 +115,24 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// Where it was made.
+    fn home(&self) -> Home {
+        match &self.flavor {
+            Flavor::Chan(share) => share.chan().home(),
+            Flavor::At(at) => at.home(),
+            Flavor::Timer(chan) => chan.home(),
+            Flavor::Done(event) => event.home(),
+            Flavor::Never => Home::OUTSIDE,
+        }
+    }
+
+    /// For what only goroutines of its bubble may do.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn check_home(&self, what: &str) {
+        self.home().check(what);
+    }
+
     /// Receives a value, waiting for one. Go's `<-ch`.
     ///
     /// # Errors
@@ -120,6 +141,7 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
         let site = Location::caller();
+        self.check_home(RECEIVE);
         match &self.flavor {
             Flavor::Chan(share) => share.chan().recv(None, site).map_err(|_| RecvError),
             Flavor::Done(event) => {
@@ -136,6 +158,7 @@ impl<T> Receiver<T> {
     /// `Empty`, or `Disconnected` if nothing will ever come.
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.check_home(RECEIVE);
         match &self.flavor {
             Flavor::Chan(share) => share.chan().try_recv().map_err(|closed| {
                 if closed {
@@ -191,11 +214,13 @@ impl<T> Receiver<T> {
         self.recv_until(nanos_of(deadline), Location::caller())
     }
 
+    #[track_caller]
     fn recv_until(
         &self,
         deadline: Nanos,
         site: &'static Location<'static>,
     ) -> Result<T, RecvTimeoutError> {
+        self.check_home(RECEIVE);
         let received = match &self.flavor {
             Flavor::Chan(share) => share.chan().recv(Some(deadline), site),
             Flavor::Done(event) => Err(event.wait(Some(deadline), site)),
@@ -226,15 +251,17 @@ impl<T> Receiver<T> {
                 return Err(Failed::Timeout);
             }
             let due = at.and_then(|at| at.due());
-            let reason = if due.is_some() {
-                WaitReason::ChanReceive
-            } else {
-                WaitReason::ChanReceiveNil
+            let (home, reason) = match at {
+                Some(at) if due.is_some() => (at.home(), WaitReason::ChanReceive),
+                // Nothing will ever come, wherever it was made.
+                _ => (Home::here(), WaitReason::ChanReceiveNil),
             };
-            let Some(until) = due.into_iter().chain(deadline).min() else {
+            let (home, until) = home.limit(due, deadline);
+            let Some(until) = until else {
                 wait_for_ever(reason)
             };
             let current = Current::new();
+            current.waits_for(home);
             // SAFETY: nobody knows of the waiter but the timer, which wakes it once, when `always` has told it
             // that it has won. `commit` has nothing to release, and uses nothing.
             unsafe {
@@ -303,6 +330,7 @@ impl<T> Receiver<T> {
     /// # Ok::<(), SendError<i32>>(())
     /// ```
     pub fn close(&self) -> bool {
+        self.check_home("close of a channel");
         match &self.flavor {
             Flavor::Chan(share) => share.chan().close(),
             Flavor::At(_) | Flavor::Timer(_) | Flavor::Done(_) | Flavor::Never => false,

@@ -47,6 +47,22 @@ impl<T> Sender<T> {
         self.share.chan()
     }
 
+    /// The channel, for an arm.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn selected(&self) -> &Hchan<T> {
+        self.used_to("select on a channel")
+    }
+
+    /// The channel, for what only goroutines of its bubble may do.
+    #[inline]
+    #[track_caller]
+    fn used_to(&self, what: &str) -> &Hchan<T> {
+        let chan = self.chan();
+        chan.home().check(what);
+        chan
+    }
+
     /// Sends `value`, waiting for room or, on a rendezvous channel, for a receiver.
     /// Go's `ch <- value`.
     ///
@@ -56,7 +72,7 @@ impl<T> Sender<T> {
     #[track_caller]
     #[inline]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.chan()
+        self.used_to("send on a channel")
             .send(value, Location::caller())
             .map_err(SendError)
     }
@@ -68,13 +84,15 @@ impl<T> Sender<T> {
     /// no receivers; both carry the value.
     #[inline]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        self.chan().try_send(value).map_err(|(value, closed)| {
-            if closed {
-                TrySendError::Disconnected(value)
-            } else {
-                TrySendError::Full(value)
-            }
-        })
+        self.used_to("send on a channel")
+            .try_send(value)
+            .map_err(|(value, closed)| {
+                if closed {
+                    TrySendError::Disconnected(value)
+                } else {
+                    TrySendError::Full(value)
+                }
+            })
     }
 
     /// Sends `value`, waiting for at most `timeout`.
@@ -113,7 +131,7 @@ impl<T> Sender<T> {
         deadline: Nanos,
         site: &'static Location<'static>,
     ) -> Result<(), SendTimeoutError<T>> {
-        self.chan()
+        self.used_to("send on a channel")
             .send_until(value, deadline, site)
             .map_err(|(value, failed)| match failed {
                 Failed::Timeout => SendTimeoutError::Timeout(value),
@@ -139,7 +157,7 @@ impl<T> Sender<T> {
     /// assert!(!tx.close(), "it is closed");
     /// ```
     pub fn close(&self) -> bool {
-        self.chan().close()
+        self.used_to("close of a channel").close()
     }
 
     /// Whether sends fail for good: the channel was closed, by either side, or has no receivers.

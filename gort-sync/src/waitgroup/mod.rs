@@ -36,7 +36,7 @@ use crate::prim::{
 };
 use crate::waitlock::{End, Wait, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{Current, WaitReason};
+use gort_runtime::{Current, Home, WaitReason};
 use std::fmt;
 use std::panic::Location;
 use std::ptr;
@@ -99,10 +99,13 @@ impl WaitGroup {
         Self {
             inner: Arc::new(Inner {
                 word: AtomicU64::new(0),
-                queues: WaitLock::new(GroupQueues {
-                    waiters: WaitQueue::new(),
-                    lookers: WaitQueue::new(),
-                }),
+                queues: WaitLock::new(
+                    Home::here(),
+                    GroupQueues {
+                        waiters: WaitQueue::new(),
+                        lookers: WaitQueue::new(),
+                    },
+                ),
             }),
         }
     }
@@ -177,6 +180,7 @@ impl WaitGroup {
         let wait = Wait {
             current: &Current::new(),
             until: None,
+            home: inner.queues.home(),
             reason: WaitReason::WaitGroupWait,
             site: Location::caller(),
         };

@@ -7,7 +7,8 @@
 use super::connect::{self, Connection};
 use super::context;
 use crate::context::{AfterFunc, Context};
-use gort_runtime::{Builder, MayWait, Nanos, now, scope};
+use gort_runtime::real::now;
+use gort_runtime::{Builder, MayWait, Nanos, scope};
 use gort_sync::channel::bounded;
 use socket2::Domain;
 use std::error::Error;
