@@ -94,6 +94,18 @@ mod waitqueue;
 pub mod watch;
 mod word;
 
+/// For gort's own use: what belongs to no bubble, whoever makes it.
+#[doc(hidden)]
+pub mod outside {
+    use crate::channel::{self, Receiver, Sender};
+
+    /// As [`channel::bounded`].
+    #[must_use]
+    pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
+        channel::bounded_outside(cap)
+    }
+}
+
 #[cfg(all(loom, test))]
 mod tests;
 

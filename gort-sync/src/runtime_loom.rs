@@ -287,7 +287,16 @@ impl Home {
         Self
     }
 
+    #[must_use]
+    pub fn is_foreign(self) -> bool {
+        false
+    }
+
     pub fn check(self, _: &str) {}
+
+    pub fn refuse(what: &str) -> ! {
+        unreachable!("{what}")
+    }
 
     #[must_use]
     pub fn now(self) -> Nanos {

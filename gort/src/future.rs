@@ -1,7 +1,8 @@
 //! Futures in a program of goroutines.
 
-use crate::channel::{Receiver, Sender, bounded};
+use crate::channel::{Receiver, Sender};
 use gort_runtime::MayWait;
+use gort_sync::outside::bounded;
 use std::future::IntoFuture;
 use std::pin::pin;
 use std::sync::Arc;

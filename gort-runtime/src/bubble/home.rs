@@ -44,7 +44,12 @@ impl Home {
     #[inline]
     #[must_use]
     pub fn is_foreign(self) -> bool {
-        self != Self::OUTSIDE && self != Self::here()
+        self != Self::OUTSIDE && self.is_not_here()
+    }
+
+    #[cold]
+    fn is_not_here(self) -> bool {
+        self != Self::here()
     }
 
     /// For what only goroutines of its bubble may do.
@@ -54,9 +59,21 @@ impl Home {
     #[inline]
     #[track_caller]
     pub fn check(self, what: &str) {
-        if self != Self::OUTSIDE && self.is_foreign() {
-            refuse(what);
+        if self.is_foreign() {
+            Self::refuse(what);
         }
+    }
+
+    /// For what was asked of something whose home [`is_foreign`](Self::is_foreign); `what` are the first words.
+    ///
+    /// # Panics
+    /// Always.
+    #[cold]
+    #[track_caller]
+    pub fn refuse(what: &str) -> ! {
+        panic!(
+            "{what} from outside its bubble: only goroutines that were started in it may do that"
+        )
     }
 
     /// What a wait of a member of `bubble` for it is.
@@ -96,12 +113,6 @@ impl Home {
         }
         (self, due.into_iter().chain(deadline).min())
     }
-}
-
-#[cold]
-#[track_caller]
-fn refuse(what: &str) -> ! {
-    panic!("{what} from outside its bubble: only goroutines that were started in it may do that")
 }
 
 /// The bubble of the caller.

@@ -9,7 +9,9 @@
 //! 3. Once `closed`, nobody waits, and the buffer only shrinks.
 //! 4. `recv_hint` is false only if the buffer is empty, no sender waits and the
 //!    channel is open; written under the lock, read without it.
-//! 5. While a receiver waits the ring's tail is arrested, while a sender does both its
+//! 5. The channel of a bubble has its ring arrested for ever, and its `recv_hint` true: whoever uses it comes by the
+//!    lock, and before that by the look whether it may (`ops.rs`, `selected`). So others pay nothing for that look.
+//! 6. While a receiver waits the ring's tail is arrested, while a sender does both its
 //!    ends are (`ring.rs`): nobody can pass by a waiter without the lock. They stay
 //!    arrested for a while after that ([`CALM`]).
 //!
@@ -34,7 +36,7 @@
 //! ordered before the send that would make it `true`; a poll that *follows* such a send,
 //! in the same goroutine or by any synchronisation, sees it. The ring's are in `ring.rs`.
 
-use super::direction::Direction;
+use super::direction::{Direction, SELECT};
 use super::ring::{Attempt, Ring, drop_all};
 use crate::prim::{
     AtomicBool,
@@ -113,7 +115,7 @@ pub(crate) enum Tried {
 }
 
 impl<T> Hchan<T> {
-    pub(crate) fn bounded(cap: usize) -> Self {
+    pub(crate) fn bounded(home: Home, cap: usize) -> Self {
         let ring = (cap != 0).then(|| {
             // Without room for `cap` values now, sends would fail later, when nobody
             // expects it.
@@ -122,20 +124,25 @@ impl<T> Hchan<T> {
                 None => panic!("channel of capacity {cap}: size out of range"),
             }
         });
-        Self::with_buffer(ring, false)
+        Self::with_buffer(home, ring, false)
     }
 
     pub(crate) fn unbounded() -> Self {
-        Self::with_buffer(None, true)
+        Self::with_buffer(Home::here(), None, true)
     }
 
-    fn with_buffer(ring: Option<Box<Ring<T>>>, unbounded: bool) -> Self {
+    fn with_buffer(home: Home, ring: Option<Box<Ring<T>>>, unbounded: bool) -> Self {
+        let in_bubble = home != Home::OUTSIDE;
+        if let (Some(ring), true) = (&ring, in_bubble) {
+            ring.arrest_tail();
+            ring.arrest_head();
+        }
         Self {
             ring,
-            recv_hint: AtomicBool::new(false),
+            recv_hint: AtomicBool::new(in_bubble),
             unbounded,
             state: WaitLock::new(
-                Home::here(),
+                home,
                 ChanState {
                     buf: VecDeque::new(),
                     closed: false,
@@ -150,6 +157,15 @@ impl<T> Hchan<T> {
 
     pub(crate) fn raw_lock(&self) -> &RawLock {
         self.state.raw()
+    }
+
+    /// The lock, for a select.
+    ///
+    /// # Panics
+    /// If only goroutines of a bubble may use it, and the caller is none.
+    pub(crate) fn selected(&self) -> &RawLock {
+        self.home().check(SELECT);
+        self.raw_lock()
     }
 
     /// Where it was made.
@@ -199,6 +215,9 @@ impl<T> Hchan<T> {
     #[inline]
     pub(super) fn publish(&self, state: &mut ChanState<T>) {
         let sender_waits = !state.sendq.is_empty();
+        if self.home() != Home::OUTSIDE {
+            return;
+        }
         if let Some(ring) = self.ring() {
             // A closed channel keeps no promise: receivers need not mind them.
             if state.closed {
@@ -458,7 +477,13 @@ impl<T> Hchan<T> {
     pub(crate) fn close_and_drain(&self) {
         self.close();
         // Destructors are user code: they run without the lock.
-        let buffered = std::mem::take(&mut self.lock().buf);
+        let mut held = self.lock();
+        let buffered = std::mem::take(&mut held.buf);
+        if let Some(ring) = &self.ring {
+            // It is still arrested if it is a bubble's.
+            ring.release();
+        }
+        drop(held);
         drop(buffered);
         if let Some(ring) = &self.ring {
             let mut place = MaybeUninit::<T>::uninit();

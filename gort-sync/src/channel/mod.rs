@@ -19,7 +19,7 @@ mod send;
 mod timer;
 
 pub use crate::select::{Select, SelectedOperation};
-pub(crate) use direction::Direction;
+pub(crate) use direction::{Direction, SELECT};
 pub(crate) use done::{DoneEvent, How};
 pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
@@ -35,7 +35,7 @@ pub use send::Sender;
 pub(crate) use timer::{Repeat, TimerChan, period_of};
 
 use counter::Share;
-use gort_runtime::instant_now;
+use gort_runtime::{Home, instant_now};
 use std::time::{Duration, Instant};
 
 /// A channel with room for `cap` values. With 0 each send waits for a receiver and
@@ -58,7 +58,13 @@ use std::time::{Duration, Instant};
 /// ```
 #[must_use]
 pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
-    make(Hchan::bounded(cap))
+    make(Hchan::bounded(Home::here(), cap))
+}
+
+/// As [`bounded`], and anybody may use it, whichever bubble the caller is in.
+#[must_use]
+pub(crate) fn bounded_outside<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
+    make(Hchan::bounded(Home::OUTSIDE, cap))
 }
 
 /// A channel whose sends never wait. Go has none.

@@ -23,13 +23,16 @@ pub(super) enum Failed {
     Exiting,
     /// On the system stack nothing may wait.
     Refused,
+    /// The channel is a bubble's, and the caller is not in it.
+    Foreign,
 }
 
 impl Failed {
     /// With nothing held: unwinds if it may not wait.
     #[track_caller]
-    fn or_unwind(self) -> Self {
+    fn or_unwind(self, direction: Direction) -> Self {
         match self {
+            Self::Foreign => refuse(direction),
             Self::Exiting => go_on_exiting(),
             Self::Refused => {
                 let _ = MayWait::check();
@@ -50,7 +53,7 @@ impl<T> Hchan<T> {
             Err(failed) => {
                 // SAFETY: made with a value, which is still there, as the operation failed.
                 let value = unsafe { place.into_inner().assume_init() };
-                failed.or_unwind();
+                failed.or_unwind(Direction::Send);
                 Err(value)
             }
         }
@@ -68,7 +71,7 @@ impl<T> Hchan<T> {
             .map_err(|failed| {
                 // SAFETY: made with a value, which is still there, as the operation failed.
                 let value = unsafe { place.into_inner().assume_init() };
-                (value, failed.or_unwind())
+                (value, failed.or_unwind(Direction::Send))
             })
     }
 
@@ -81,13 +84,14 @@ impl<T> Hchan<T> {
     ) -> Result<T, Failed> {
         let place: Place<T> = UnsafeCell::new(MaybeUninit::uninit());
         self.operate(Direction::Recv, place.get().cast(), deadline, site)
-            .map_err(|failed| failed.or_unwind())?;
+            .map_err(|failed| failed.or_unwind(Direction::Recv))?;
         // SAFETY: the operation succeeded: a value was moved in.
         Ok(unsafe { place.into_inner().assume_init() })
     }
 
     /// Sends if that is possible without waiting.
     #[inline]
+    #[track_caller]
     pub(super) fn try_send(&self, value: T) -> Result<(), (T, bool)> {
         let place = MaybeUninit::new(value);
         if let Some(ring) = self.ring() {
@@ -105,7 +109,13 @@ impl<T> Hchan<T> {
         self.try_send_slow(place)
     }
 
+    #[track_caller]
     fn try_send_slow(&self, mut place: MaybeUninit<T>) -> Result<(), (T, bool)> {
+        if self.home().is_foreign() {
+            // SAFETY: the one caller gives a place with a value, ours to drop.
+            drop(unsafe { place.assume_init() });
+            refuse(Direction::Send);
+        }
         // SAFETY: the one caller gives a place with a value, ours to move; it is still there unless
         // the answer is `Done`.
         unsafe {
@@ -148,6 +158,9 @@ impl<T> Hchan<T> {
             }
         } else if !self.recv_hint() {
             return Err(false);
+        }
+        if self.home().is_foreign() {
+            refuse(Direction::Recv);
         }
         self.try_recv_slow(place, Location::caller())
     }
@@ -220,6 +233,9 @@ impl<T> Hchan<T> {
             }
         } else if self.unbounded && direction == Direction::Send {
             // Never waits.
+            if self.home().is_foreign() {
+                return Err(Failed::Foreign);
+            }
             // SAFETY: `elem` is a value to send (`operate`).
             return match unsafe { self.try_send_from(elem) } {
                 Tried::Done => Ok(()),
@@ -236,6 +252,9 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<(), Failed> {
+        if self.home().is_foreign() {
+            return Err(Failed::Foreign);
+        }
         let Some(may_wait) = MayWait::get() else {
             return Err(Failed::Refused);
         };
@@ -348,6 +367,16 @@ impl<T> Hchan<T> {
             }
         }
     }
+}
+
+/// The channel is a bubble's, and the caller is not in it.
+#[cold]
+#[track_caller]
+fn refuse(direction: Direction) -> ! {
+    Home::refuse(match direction {
+        Direction::Send => "send on a channel",
+        Direction::Recv => "receive from a channel",
+    })
 }
 
 /// Fetches the value of a sender that was won before it had one: shows it where, wakes it,

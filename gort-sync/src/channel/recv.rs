@@ -115,24 +115,6 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Where it was made.
-    fn home(&self) -> Home {
-        match &self.flavor {
-            Flavor::Chan(share) => share.chan().home(),
-            Flavor::At(at) => at.home(),
-            Flavor::Timer(chan) => chan.home(),
-            Flavor::Done(event) => event.home(),
-            Flavor::Never => Home::OUTSIDE,
-        }
-    }
-
-    /// For what only goroutines of its bubble may do.
-    #[inline]
-    #[track_caller]
-    pub(crate) fn check_home(&self, what: &str) {
-        self.home().check(what);
-    }
-
     /// Receives a value, waiting for one. Go's `<-ch`.
     ///
     /// # Errors
@@ -141,14 +123,25 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
         let site = Location::caller();
-        self.check_home(RECEIVE);
         match &self.flavor {
             Flavor::Chan(share) => share.chan().recv(None, site).map_err(|_| RecvError),
             Flavor::Done(event) => {
+                self.check_home();
                 event.wait(None, site);
                 Err(RecvError)
             }
             _ => self.recv_timed(None, site).map_err(|_| RecvError),
+        }
+    }
+
+    /// For what only goroutines of its bubble may do. (A channel looks when it takes its lock: `ops.rs`.)
+    #[track_caller]
+    fn check_home(&self) {
+        match &self.flavor {
+            Flavor::At(at) => at.home().check(RECEIVE),
+            Flavor::Timer(chan) => chan.home().check(RECEIVE),
+            Flavor::Done(event) => event.home().check(RECEIVE),
+            Flavor::Chan(_) | Flavor::Never => {}
         }
     }
 
@@ -157,8 +150,8 @@ impl<T> Receiver<T> {
     /// # Errors
     /// `Empty`, or `Disconnected` if nothing will ever come.
     #[inline]
+    #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.check_home(RECEIVE);
         match &self.flavor {
             Flavor::Chan(share) => share.chan().try_recv().map_err(|closed| {
                 if closed {
@@ -167,6 +160,14 @@ impl<T> Receiver<T> {
                     TryRecvError::Empty
                 }
             }),
+            _ => self.try_recv_timed(),
+        }
+    }
+
+    #[track_caller]
+    fn try_recv_timed(&self) -> Result<T, TryRecvError> {
+        self.check_home();
+        match &self.flavor {
             Flavor::At(at) => match at.try_take() {
                 Some(instant) => Ok(instant_as(instant)),
                 None => Err(TryRecvError::Empty),
@@ -179,7 +180,7 @@ impl<T> Receiver<T> {
                 Some(_) => TryRecvError::Disconnected,
                 None => TryRecvError::Empty,
             }),
-            Flavor::Never => Err(TryRecvError::Empty),
+            Flavor::Chan(_) | Flavor::Never => Err(TryRecvError::Empty),
         }
     }
 
@@ -220,24 +221,30 @@ impl<T> Receiver<T> {
         deadline: Nanos,
         site: &'static Location<'static>,
     ) -> Result<T, RecvTimeoutError> {
-        self.check_home(RECEIVE);
         let received = match &self.flavor {
             Flavor::Chan(share) => share.chan().recv(Some(deadline), site),
-            Flavor::Done(event) => Err(event.wait(Some(deadline), site)),
+            Flavor::Done(event) => {
+                self.check_home();
+                Err(event.wait(Some(deadline), site))
+            }
             _ => self.recv_timed(Some(deadline), site),
         };
         received.map_err(|failed| match failed {
             Failed::Timeout => RecvTimeoutError::Timeout,
-            Failed::Closed | Failed::Exiting | Failed::Refused => RecvTimeoutError::Disconnected,
+            Failed::Closed | Failed::Exiting | Failed::Refused | Failed::Foreign => {
+                RecvTimeoutError::Disconnected
+            }
         })
     }
 
     /// Receives from a channel that is no channel: waits for a time.
+    #[track_caller]
     fn recv_timed(
         &self,
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<T, Failed> {
+        self.check_home();
         let at = match &self.flavor {
             Flavor::At(at) => Some(at),
             Flavor::Timer(chan) => return chan.recv(deadline, site).map(instant_as),
@@ -330,9 +337,11 @@ impl<T> Receiver<T> {
     /// # Ok::<(), SendError<i32>>(())
     /// ```
     pub fn close(&self) -> bool {
-        self.check_home("close of a channel");
         match &self.flavor {
-            Flavor::Chan(share) => share.chan().close(),
+            Flavor::Chan(share) => {
+                share.chan().home().check("close of a channel");
+                share.chan().close()
+            }
             Flavor::At(_) | Flavor::Timer(_) | Flavor::Done(_) | Flavor::Never => false,
         }
     }

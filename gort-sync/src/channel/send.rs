@@ -47,22 +47,6 @@ impl<T> Sender<T> {
         self.share.chan()
     }
 
-    /// The channel, for an arm.
-    #[inline]
-    #[track_caller]
-    pub(crate) fn selected(&self) -> &Hchan<T> {
-        self.used_to("select on a channel")
-    }
-
-    /// The channel, for what only goroutines of its bubble may do.
-    #[inline]
-    #[track_caller]
-    fn used_to(&self, what: &str) -> &Hchan<T> {
-        let chan = self.chan();
-        chan.home().check(what);
-        chan
-    }
-
     /// Sends `value`, waiting for room or, on a rendezvous channel, for a receiver.
     /// Go's `ch <- value`.
     ///
@@ -72,7 +56,7 @@ impl<T> Sender<T> {
     #[track_caller]
     #[inline]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.used_to("send on a channel")
+        self.chan()
             .send(value, Location::caller())
             .map_err(SendError)
     }
@@ -83,16 +67,15 @@ impl<T> Sender<T> {
     /// `Full` if it would have to wait, `Disconnected` if the channel is closed or has
     /// no receivers; both carry the value.
     #[inline]
+    #[track_caller]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        self.used_to("send on a channel")
-            .try_send(value)
-            .map_err(|(value, closed)| {
-                if closed {
-                    TrySendError::Disconnected(value)
-                } else {
-                    TrySendError::Full(value)
-                }
-            })
+        self.chan().try_send(value).map_err(|(value, closed)| {
+            if closed {
+                TrySendError::Disconnected(value)
+            } else {
+                TrySendError::Full(value)
+            }
+        })
     }
 
     /// Sends `value`, waiting for at most `timeout`.
@@ -131,11 +114,11 @@ impl<T> Sender<T> {
         deadline: Nanos,
         site: &'static Location<'static>,
     ) -> Result<(), SendTimeoutError<T>> {
-        self.used_to("send on a channel")
+        self.chan()
             .send_until(value, deadline, site)
             .map_err(|(value, failed)| match failed {
                 Failed::Timeout => SendTimeoutError::Timeout(value),
-                Failed::Closed | Failed::Exiting | Failed::Refused => {
+                Failed::Closed | Failed::Exiting | Failed::Refused | Failed::Foreign => {
                     SendTimeoutError::Disconnected(value)
                 }
             })
@@ -157,7 +140,8 @@ impl<T> Sender<T> {
     /// assert!(!tx.close(), "it is closed");
     /// ```
     pub fn close(&self) -> bool {
-        self.used_to("close of a channel").close()
+        self.chan().home().check("close of a channel");
+        self.chan().close()
     }
 
     /// Whether sends fail for good: the channel was closed, by either side, or has no receivers.

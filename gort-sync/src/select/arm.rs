@@ -18,6 +18,10 @@ use std::panic::Location;
 pub unsafe trait Arm {
     /// The lock that protects the object, the same for every arm on one object;
     /// `None` if the arm needs none because it never enters a queue.
+    ///
+    /// # Panics
+    /// If only goroutines of a bubble may use what it waits for, and the caller is none. A select asks for it first,
+    /// with nothing locked.
     fn lock(&self) -> Option<&RawLock>;
 
     /// Under the lock: performs the operation if that is possible without waiting.

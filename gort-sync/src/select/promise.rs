@@ -35,7 +35,7 @@ impl<'a, T> PromiseArm<'a, T> {
         let sg = Sudog::new();
         sg.kind.set(Kind::Promise);
         Self {
-            chan: sender.map(Sender::selected),
+            chan: sender.map(Sender::chan),
             sg,
             reserved: Cell::new(None),
         }
@@ -81,7 +81,7 @@ unsafe impl<T> Arm for PromiseArm<'_, T> {
     }
 
     fn lock(&self) -> Option<&RawLock> {
-        self.chan.map(Hchan::raw_lock)
+        self.chan.map(Hchan::selected)
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {

@@ -2,7 +2,7 @@
 
 use super::arm::{Arm, Selectable};
 use crate::channel::{
-    Direction, Hchan, Place, Receiver, RecvError, Source, TimerChan, Tried, instant_as,
+    Direction, Hchan, Place, Receiver, RecvError, SELECT, Source, TimerChan, Tried, instant_as,
     receive_promised,
 };
 use crate::sudog::{SelectWord, Sudog};
@@ -115,10 +115,20 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
 
     fn lock(&self) -> Option<&RawLock> {
         match self.source {
-            Source::Chan(chan) => Some(chan.raw_lock()),
-            Source::Timer(timer) => Some(timer.raw_lock()),
-            Source::Done(event) => Some(event.raw_lock()),
-            Source::At(_) | Source::Never => None,
+            Source::Chan(chan) => Some(chan.selected()),
+            Source::Timer(timer) => {
+                timer.home().check(SELECT);
+                Some(timer.raw_lock())
+            }
+            Source::Done(event) => {
+                event.home().check(SELECT);
+                Some(event.raw_lock())
+            }
+            Source::At(at) => {
+                at.home().check(SELECT);
+                None
+            }
+            Source::Never => None,
         }
     }
 
@@ -227,9 +237,7 @@ impl<T> Selectable for Receiver<T> {
     where
         Self: 'a;
 
-    #[track_caller]
     fn arm(&self) -> ChanRecvArm<'_, T> {
-        self.check_home("select on a channel");
         ChanRecvArm {
             source: self.source(),
             sg: Sudog::new(),

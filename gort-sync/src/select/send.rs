@@ -91,9 +91,8 @@ impl<'a, T> SendArm<'a, T> {
     }
 
     pub(super) fn owned(sender: Option<&'a Sender<T>>, value: T) -> Self {
-        // First: it may unwind, and then the value is dropped.
-        let chan = sender.map(Sender::selected);
-        Self::new(chan, Value::Owned(UnsafeCell::new(MaybeUninit::new(value))))
+        let value = Value::Owned(UnsafeCell::new(MaybeUninit::new(value)));
+        Self::new(sender.map(Sender::chan), value)
     }
 
     /// The value stays at `place` unless the arm is chosen.
@@ -101,7 +100,7 @@ impl<'a, T> SendArm<'a, T> {
     /// # Safety
     /// As for `macro_support::send_place`.
     pub(super) unsafe fn place(sender: Option<&'a Sender<T>>, place: *const T) -> Self {
-        Self::new(sender.map(Sender::selected), Value::Place(place))
+        Self::new(sender.map(Sender::chan), Value::Place(place))
     }
 
     pub(super) fn off() -> Self {
@@ -156,7 +155,7 @@ unsafe impl<T> Arm for SendArm<'_, T> {
     }
 
     fn lock(&self) -> Option<&RawLock> {
-        self.chan.map(Hchan::raw_lock)
+        self.chan.map(Hchan::selected)
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
