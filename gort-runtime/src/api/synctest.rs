@@ -20,7 +20,7 @@ use crate::life::goexit::goexit;
 use crate::os;
 use crate::panics::panicking::go_on_exiting;
 use crate::panics::unwind::{discard, raise};
-use crate::proc::bubble::Bubble;
+use crate::proc::bubble::{Bubble, is_only};
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
 use crate::report::dump::dump_some;
@@ -231,6 +231,11 @@ fn see_through<T>(
         unsafe {
             current.park(|| bubble.let_go().is_none(), WaitReason::SynctestRun, site);
         }
+        let holds = bubble.holds();
+        if !is_only(holds) {
+            // Somebody outside has woken a member.
+            continue;
+        }
         let now = bubble.now();
         let next = kept.timers.next();
         if next != 0 && next <= now {
@@ -244,22 +249,22 @@ fn see_through<T>(
         } else if next != 0 && !root.is_finished() {
             bubble.set_now(next);
             queue_due(&kept.timers, next);
-        } else if !somebody_comes(bubble) {
+        } else if !somebody_comes(bubble, holds) {
             return End::Blocked;
         }
     }
 }
 
-/// Whether somebody outside wakes a member that waits for a lock.
-fn somebody_comes(bubble: &Bubble) -> bool {
+/// Whether somebody outside has woken a member since `holds` was read, or wakes one that waits for a lock.
+fn somebody_comes(bubble: &Bubble, holds: u64) -> bool {
     let by_lock = (bubble.id(), true);
-    if goroutines().iter().any(|info| info.bubble == by_lock) {
+    if holds == bubble.holds() && goroutines().iter().any(|info| info.bubble == by_lock) {
         let until = os::now_ns() + GRACE_NS;
-        while bubble.all_blocked() && os::now_ns() < until {
+        while holds == bubble.holds() && os::now_ns() < until {
             sleep(LOOK_EVERY);
         }
     }
-    !bubble.all_blocked()
+    holds != bubble.holds()
 }
 
 /// The keeper has the only hold, and keeps it.

@@ -6,9 +6,9 @@
 //! turn that is.
 //!
 //! # The baton
-//! A word counts *holds*: one for each member that is not durably blocked, and one for the keeper while it is its
+//! A word counts *holds* (and how often one was taken): one for each member that is not durably blocked, and one for the keeper while it is its
 //! turn. Whoever lets go of its hold looks whether that is the last. The last hold is not let go of but handed to the
-//! keeper, who is woken. So the word is never 0, and
+//! keeper, who is woken. So the count is never 0, and
 //!
 //! 1. the keeper is awake exactly while it has a hold; so it is woken once for each time that it has gone to sleep;
 //! 2. if the keeper has the only hold, no member runs, is runnable, or is on its way into a park.
@@ -21,9 +21,8 @@
 //!   them away. The count is never less than what it should be.
 //! - W comes afterwards: then W is a member, and has a hold of its own; or the keeper, in its turn; or comes from
 //!   outside (a lock that is shared with others). A member keeps the word from falling to 1 for the keeper. Somebody from
-//!   outside may come while the keeper, with the only hold, is about to put the clock forward: the count says 2, and
-//!   the keeper looks at it once more before it does so, but not under a lock. So time may run ahead of such
-//!   a wake-up, which is all that can happen: the goroutine runs, with its hold, and the keeper sleeps again
+//!   outside may come while the keeper, with the only hold, is about to put the clock forward. So time may run ahead of
+//!   such a wake-up, which is all that can happen: the goroutine runs, with its hold, and the keeper sleeps again
 //!   without having lost its own.
 //!
 //! P must read which bubble is meant before it commits, since the goroutine may be gone afterwards. The bubble is
@@ -31,7 +30,7 @@
 //!
 //! # Orderings
 //! All changes of the word are acquire-release read-modify-writes, the handing over of the last hold as well (it
-//! replaces 1 by 1). So what a goroutine did before it blocked or ended is seen by the keeper in its turn, and by
+//! replaces the word by itself). So what a goroutine did before it blocked or ended is seen by the keeper in its turn, and by
 //! whoever that wakes: `synctest::wait` and `run` return after it.
 //!
 //! # Memory
@@ -39,10 +38,10 @@
 //! again. Its keeper has kept its hold, so nobody wakes one any more.
 
 use crate::base::prim::{
-    AtomicUsize,
+    AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed},
     const_unless_loom,
-    hint::{self, AtomicU32, AtomicU64},
+    hint::{self, AtomicU32},
 };
 
 /// In a goroutine's word that says why it waits: it is durably blocked in its bubble.
@@ -50,12 +49,22 @@ pub(crate) const BLOCKED: u32 = 1 << 8;
 /// And somebody outside the bubble may be the one to wake it.
 pub(crate) const BY_LOCK: u32 = 1 << 9;
 
+/// One hold that has been taken, in the upper half of the word.
+const TAKEN: u64 = 1 << 32;
+
+/// Whether this is one hold, and no other.
+pub(crate) fn is_only(holds: u64) -> bool {
+    holds & (TAKEN - 1) == 1
+}
+
 /// See the header. `repr(C)`: it is the first field of what the pool makes (`bubble/pool.rs`).
 #[derive(Debug)]
 pub(crate) struct Bubble {
-    holds: AtomicUsize,
+    /// How many there are, and in the upper half how many have been taken: so that the keeper sees that one was, also if
+    /// it is gone again.
+    holds: AtomicU64,
     /// Its present.
-    now: AtomicU64,
+    now: hint::AtomicU64,
     /// Goroutines that have been started and have not ended. Read by the keeper in its turn.
     members: hint::AtomicUsize,
     /// Not 0, and no other bubble's; changes when the bubble is used again.
@@ -73,8 +82,8 @@ impl Bubble {
         /// One that nobody is in; the keeper has the hold.
         pub(crate) fn new() -> Self {
             Self {
-                holds: AtomicUsize::new(1),
-                now: AtomicU64::new(0),
+                holds: AtomicU64::new(1),
+                now: hint::AtomicU64::new(0),
                 members: hint::AtomicUsize::new(0),
                 id: AtomicU32::new(0),
                 keeper: hint::AtomicUsize::new(0),
@@ -123,7 +132,7 @@ impl Bubble {
 
     /// A member that is durably blocked is going to run: its waker, before it queues it.
     pub(crate) fn take_hold(&self) {
-        self.holds.fetch_add(1, AcqRel);
+        self.holds.fetch_add(TAKEN | 1, AcqRel);
     }
 
     /// Lets go of a hold. The answer is the keeper, who is to be woken, if it was the last: then the keeper has it.
@@ -131,21 +140,22 @@ impl Bubble {
     pub(crate) fn let_go(&self) -> Option<usize> {
         let mut holds = self.holds.load(Relaxed);
         loop {
-            let left = if holds == 1 { 1 } else { holds - 1 };
+            let is_last = is_only(holds);
+            let left = if is_last { holds } else { holds - 1 };
             match self
                 .holds
                 .compare_exchange_weak(holds, left, AcqRel, Relaxed)
             {
-                Ok(1) => return Some(self.keeper.load(Relaxed)),
+                Ok(_) if is_last => return Some(self.keeper.load(Relaxed)),
                 Ok(_) => return None,
                 Err(now) => holds = now,
             }
         }
     }
 
-    /// The keeper, in its turn: whether it has the only hold.
-    pub(crate) fn all_blocked(&self) -> bool {
-        self.holds.load(Acquire) == 1
+    /// The keeper, in its turn: something that changes when somebody takes a hold.
+    pub(crate) fn holds(&self) -> u64 {
+        self.holds.load(Acquire)
     }
 
     /// The caller is the one that waits for the others from here on; false if there is one.

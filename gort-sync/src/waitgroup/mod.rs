@@ -113,7 +113,8 @@ impl WaitGroup {
     /// Adds `n` to the count. Go's `Add`, for what is not negative.
     ///
     /// # Panics
-    /// "sync: WaitGroup counter overflow" if the count would exceed `i32::MAX`.
+    /// "sync: WaitGroup counter overflow" if the count would exceed `i32::MAX`. Outside of the bubble in which it was made,
+    /// if it was.
     ///
     /// # Examples
     /// ```
@@ -129,7 +130,9 @@ impl WaitGroup {
     /// }
     /// wg.wait();
     /// ```
+    #[track_caller]
     pub fn add(&self, n: usize) {
+        self.inner.queues.home().check("add to a wait group");
         let limit = u64::from(i32::MAX.unsigned_abs());
         let n = n as u64;
         assert!(n <= limit, "sync: WaitGroup counter overflow");
