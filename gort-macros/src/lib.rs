@@ -257,6 +257,9 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// other tests go on. If for some seconds nothing but a plain thread could have woken any goroutine of the process,
 /// that is shown on standard error already then.
 ///
+/// With `bubble` the test runs in `gort::synctest::run`: its clock, and that of the goroutines which it starts, jumps when
+/// all of them are blocked. The limit stays one of real time.
+///
 /// Failing in one of these ways is no panic for a test that should panic.
 ///
 /// ```

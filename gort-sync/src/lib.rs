@@ -29,7 +29,7 @@
 //! channel/   error                       why an operation fails
 //! channel/   at done timer               channels of one instant · of a context · of a timer
 //! channel/   counter reserve ops         whose last handle closes · sends that come later · send and receive
-//! channel/   hchan ring                  the channel proper · its buffer, used without the lock
+//! channel/   hchan ring membership       the channel proper · its buffer, used without the lock · who may use it
 //! lookout                                waiting until there is something to see: who is woken looks again
 //! caught                                 a user's closure, however it ends
 //! waitlock waitqueue sudog               one way to wait: the lock · the queue · the record

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 37] = [
+const ROWS: [(&str, RangeInclusive<usize>); 38] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -47,6 +47,7 @@ const ROWS: [(&str, RangeInclusive<usize>); 37] = [
     ("PR", 1..=10),
     ("SI", 1..=4),
     ("GL", 1..=9),
+    ("VT", 1..=21),
 ];
 
 /// The sources of tests, this one excepted.

@@ -46,7 +46,7 @@ fn takes_an_hour<S: Clone + Send + 'static>(make: fn() -> S, end: fn(&S), wait: 
 }
 
 claims! {
-    /// VT16: locks, whose holder sleeps.
+    // VT16: locks, whose holder sleeps.
     fn waiting_for_a_sleeper_s_lock_is_durable() {
         /// The sleeper has it from the start.
         fn holds<S: Send + Sync + 'static>(make: fn() -> S, hold: fn(&S), wait: fn(&S)) {
@@ -107,7 +107,7 @@ claims! {
                 ignore(cell.get_or_init(|| {
                     sleep(HOUR);
                     1
-                }))
+                }));
             },
             |cell| {
                 assert_eq!(*cell.get_or_init(|| 2), 1);
@@ -129,13 +129,13 @@ claims! {
                 ignore(flight.run(1, || {
                     sleep(HOUR);
                     2
-                }))
+                }));
             },
             |(flight, ())| assert_eq!(flight.run(1, || 3), (2, true)),
         );
     }
 
-    /// VT16: what is woken by an event.
+    // VT16: what is woken by an event.
     fn waiting_for_what_was_made_inside_is_durable() {
         takes_an_hour(
             || bounded::<()>(0),
@@ -218,7 +218,7 @@ claims! {
         );
         takes_an_hour(
             || watch::channel(1),
-            |(tx, _)| ignore(tx.send(2)),
+            |(tx, _)| tx.send(2),
             |(_, rx)| rx.changed().unwrap(),
         );
         takes_an_hour(
@@ -291,7 +291,7 @@ claims! {
         );
     }
 
-    /// Limits of time are on the bubble's clock, and exact.
+    // Limits of time are on the bubble's clock, and exact.
     fn limits_are_exact() {
         takes_an_hour(
             || bounded::<()>(0),
@@ -373,7 +373,7 @@ claims! {
         );
     }
 
-    /// VT17: a lock that somebody outside holds. Time may run ahead of that, but there is no deadlock, whatever else waits.
+    // VT17: a lock that somebody outside holds. Time may run ahead of that, but there is no deadlock, whatever else waits.
     fn a_lock_that_is_held_outside_is_no_deadlock() {
         for sleeps in [false, true] {
             let mutex = Arc::new(Mutex::new(0));
@@ -401,7 +401,7 @@ claims! {
         }
     }
 
-    /// VT19: the clock begins at the present, `std`'s stays real, and blocking calls and sockets hold the clock.
+    // VT19: the clock begins at the present, `std`'s stays real, and blocking calls and sockets hold the clock.
     fn the_clock_begins_now_and_stands_for_the_real_world() {
         let before = Instant::now();
         let (start, end) = synctest::run(|| {
@@ -437,7 +437,7 @@ claims! {
         });
     }
 
-    /// A connection and its server in a bubble, beside who sleeps.
+    // A connection and its server in a bubble, beside who sleeps.
     fn sockets_work_in_a_bubble() {
         synctest::run(|| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();

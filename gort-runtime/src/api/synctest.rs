@@ -10,7 +10,7 @@
 //! 5. waiting a second of real time, if a member waits for a lock: somebody outside may have it;
 //! 6. reporting a deadlock.
 
-use crate::api::handle::{Builder, JoinHandle, spawn};
+use crate::api::handle::{self, Builder, JoinHandle, spawn};
 use crate::api::joinerror::JoinError;
 use crate::bubble::clock;
 use crate::bubble::due::queue_due;
@@ -37,7 +37,7 @@ const GRACE_NS: u64 = 1_000_000_000;
 /// and how often the keeper looks.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// Runs `f` in a bubble: a goroutine whose clock, and that of all goroutines which it starts, stands still while any of
+/// Runs `f` in a bubble: in a goroutine, with the caller's name, whose clock, and that of all goroutines which it starts, stands still while any of
 /// them can run, and jumps to the next time that somebody waits for when all of them are blocked. So a test that
 /// waits for an hour takes no time, and takes exactly an hour. Returns when all have ended. Go's `testing/synctest.Test`.
 ///
@@ -185,7 +185,11 @@ where
     let kept = Kept::take();
     let bubble = &kept.bubble;
     bubble.begin(new_id(), clock::begin(), current.waiter().to_word());
-    let root = match Builder::new().bubble(bubble).spawn(f) {
+    let mut builder = Builder::new().bubble(bubble);
+    if let Some(name) = handle::current().name() {
+        builder = builder.name(name);
+    }
+    let root = match builder.spawn(f) {
         Ok(root) => root,
         Err(e) => {
             kept.give_back();

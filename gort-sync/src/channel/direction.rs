@@ -18,6 +18,3 @@ impl Direction {
         }
     }
 }
-
-/// What is refused to a select outside a channel's bubble.
-pub(crate) const SELECT: &str = "select on a channel";

@@ -9,8 +9,8 @@
 //! 3. Once `closed`, nobody waits, and the buffer only shrinks.
 //! 4. `recv_hint` is false only if the buffer is empty, no sender waits and the
 //!    channel is open; written under the lock, read without it.
-//! 5. The channel of a bubble has its ring arrested for ever, and its `recv_hint` true: whoever uses it comes by the
-//!    lock, and before that by the look whether it may (`ops.rs`, `selected`). So others pay nothing for that look.
+//! 5. A bubble's channel has its ring arrested for ever, and `recv_hint` true: so whoever uses it comes by the lock, and
+//!    is asked before that (`membership.rs`), and others pay nothing for it.
 //! 6. While a receiver waits the ring's tail is arrested, while a sender does both its
 //!    ends are (`ring.rs`): nobody can pass by a waiter without the lock. They stay
 //!    arrested for a while after that ([`CALM`]).
@@ -36,7 +36,7 @@
 //! ordered before the send that would make it `true`; a poll that *follows* such a send,
 //! in the same goroutine or by any synchronisation, sees it. The ring's are in `ring.rs`.
 
-use super::direction::{Direction, SELECT};
+use super::direction::Direction;
 use super::ring::{Attempt, Ring, drop_all};
 use crate::prim::{
     AtomicBool,
@@ -45,7 +45,7 @@ use crate::prim::{
 use crate::sudog::{Kind, Sudog};
 use crate::waitlock::{Held, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes, Won};
-use gort_runtime::{Home, MayWait, RawLock};
+use gort_runtime::{Home, MayWait};
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -58,7 +58,7 @@ pub(crate) struct Hchan<T> {
     ring: Option<Box<Ring<T>>>,
     recv_hint: AtomicBool,
     pub(super) unbounded: bool,
-    state: WaitLock<ChanState<T>>,
+    pub(super) state: WaitLock<ChanState<T>>,
 }
 
 /// Operations under the lock without anybody waiting after which the ring is free again. To
@@ -133,9 +133,8 @@ impl<T> Hchan<T> {
 
     fn with_buffer(home: Home, ring: Option<Box<Ring<T>>>, unbounded: bool) -> Self {
         let in_bubble = home != Home::OUTSIDE;
-        if let (Some(ring), true) = (&ring, in_bubble) {
-            ring.arrest_tail();
-            ring.arrest_head();
+        if let (true, Some(ring)) = (in_bubble, &ring) {
+            ring.arrest();
         }
         Self {
             ring,
@@ -153,25 +152,6 @@ impl<T> Hchan<T> {
                 },
             ),
         }
-    }
-
-    pub(crate) fn raw_lock(&self) -> &RawLock {
-        self.state.raw()
-    }
-
-    /// The lock, for a select.
-    ///
-    /// # Panics
-    /// If only goroutines of a bubble may use it, and the caller is none.
-    pub(crate) fn selected(&self) -> &RawLock {
-        self.home().check(SELECT);
-        self.raw_lock()
-    }
-
-    /// Where it was made.
-    #[inline]
-    pub(crate) fn home(&self) -> Home {
-        self.state.home()
     }
 
     /// Takes the lock.
@@ -479,10 +459,7 @@ impl<T> Hchan<T> {
         // Destructors are user code: they run without the lock.
         let mut held = self.lock();
         let buffered = std::mem::take(&mut held.buf);
-        if let Some(ring) = &self.ring {
-            // It is still arrested if it is a bubble's.
-            ring.release();
-        }
+        self.ring().inspect(|ring| ring.release()); // A bubble's is still arrested.
         drop(held);
         drop(buffered);
         if let Some(ring) = &self.ring {

@@ -11,6 +11,7 @@ mod done;
 mod error;
 mod hchan;
 mod iter;
+mod membership;
 mod ops;
 mod recv;
 mod reserve;
@@ -19,7 +20,7 @@ mod send;
 mod timer;
 
 pub use crate::select::{Select, SelectedOperation};
-pub(crate) use direction::{Direction, SELECT};
+pub(crate) use direction::Direction;
 pub(crate) use done::{DoneEvent, How};
 pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
@@ -27,6 +28,7 @@ pub use error::{
 };
 pub(crate) use hchan::{Hchan, Tried};
 pub use iter::{IntoIter, Iter, TryIter};
+pub(crate) use membership::SELECT;
 pub(crate) use ops::{Place, receive_promised};
 pub use recv::Receiver;
 pub(crate) use recv::{Source, instant_as};

@@ -2,6 +2,7 @@
 
 use super::direction::Direction;
 use super::hchan::{ChanState, Hchan, Tried};
+use super::membership::refuse;
 use super::ring::Attempt;
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitlock::{Held, Wait, Waited};
@@ -367,16 +368,6 @@ impl<T> Hchan<T> {
             }
         }
     }
-}
-
-/// The channel is a bubble's, and the caller is not in it.
-#[cold]
-#[track_caller]
-fn refuse(direction: Direction) -> ! {
-    Home::refuse(match direction {
-        Direction::Send => "send on a channel",
-        Direction::Recv => "receive from a channel",
-    })
 }
 
 /// Fetches the value of a sender that was won before it had one: shows it where, wakes it,

@@ -5,6 +5,7 @@ use super::counter::{Receiving, Share};
 use super::done::DoneEvent;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::hchan::Hchan;
+use super::membership::RECEIVE;
 use super::ops::Failed;
 use super::timer::TimerChan;
 use gort_runtime::{Current, Home, Nanos, WaitReason, deadline_after, nanos_of, wait_for_ever};
@@ -41,9 +42,6 @@ use std::time::{Duration, Instant};
 pub struct Receiver<T> {
     flavor: Flavor<T>,
 }
-
-/// What is refused outside a channel's bubble.
-const RECEIVE: &str = "receive from a channel";
 
 /// What kind of channel it is.
 enum Flavor<T> {
