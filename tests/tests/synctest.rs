@@ -280,6 +280,13 @@ claims! {
             let start = now();
             assert_eq!(Timer::new(Duration::ZERO).try_recv(), Ok(start));
             assert_eq!(after(Duration::ZERO).try_recv(), Ok(start));
+            let called = Arc::new(AtomicBool::new(false));
+            let theirs = Arc::clone(&called);
+            after_func(Duration::ZERO, move || theirs.store(true, Relaxed));
+            // Not before the others are blocked, and then before the waiter.
+            synctest::wait();
+            assert!(called.load(Relaxed));
+            assert_eq!(now(), start);
         });
     }
 

@@ -248,7 +248,7 @@ fn see_through<T>(
             // SAFETY: from `to_word` (`wait`), and taken out by us alone; its goroutine has parked, as it has let go of
             // its hold.
             unsafe { Waiter::from_word(waiter).ready() };
-        } else if bubble.members() == 0 {
+        } else if bubble.is_empty() {
             return End::Empty;
         } else if next != 0 && !root.is_finished() {
             bubble.set_now(next);

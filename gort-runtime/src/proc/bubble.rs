@@ -33,13 +33,17 @@
 //! replaces the word by itself). So what a goroutine did before it blocked or ended is seen by the keeper in its turn, and by
 //! whoever that wakes: `synctest::wait` and `run` return after it.
 //!
+//! That all have ended is seen in two words: the keeper reads the number of members (acquire; a member leaves by a release)
+//! and then the holds. If nobody is left, and there is no hold but its own, then the last one has let go of its own too, which
+//! it had before it left: nobody touches the bubble any more.
+//!
 //! # Memory
 //! Bubbles are never freed (`bubble/pool.rs`); one whose goroutines are left behind, blocked, is not used
 //! again. Its keeper has kept its hold, so nobody wakes one any more.
 
 use crate::base::prim::{
-    AtomicU64,
-    Ordering::{AcqRel, Acquire, Relaxed},
+    AtomicU64, AtomicUsize,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
     const_unless_loom,
     hint::{self, AtomicU32},
 };
@@ -65,8 +69,8 @@ pub(crate) struct Bubble {
     holds: AtomicU64,
     /// Its present.
     now: hint::AtomicU64,
-    /// Goroutines that have been started and have not ended. Read by the keeper in its turn.
-    members: hint::AtomicUsize,
+    /// Goroutines that have been started and have not ended.
+    members: AtomicUsize,
     /// Not 0, and no other bubble's; changes when the bubble is used again.
     id: AtomicU32,
     /// The goroutine that waits in `run`, as a word.
@@ -84,7 +88,7 @@ impl Bubble {
             Self {
                 holds: AtomicU64::new(1),
                 now: hint::AtomicU64::new(0),
-                members: hint::AtomicUsize::new(0),
+                members: AtomicUsize::new(0),
                 id: AtomicU32::new(0),
                 keeper: hint::AtomicUsize::new(0),
                 waiter: hint::AtomicUsize::new(0),
@@ -122,12 +126,13 @@ impl Bubble {
 
     /// A goroutine has ended: it keeps its hold, which the caller is to let go of, as its last step.
     pub(crate) fn leave(&self) {
-        self.members.fetch_sub(1, Relaxed);
+        self.members.fetch_sub(1, Release);
     }
 
-    /// The keeper, in its turn: how many there are.
-    pub(crate) fn members(&self) -> usize {
-        self.members.load(Relaxed)
+    /// The keeper, in its turn: whether all have ended, and let go of their holds. (Somebody from outside may have woken
+    /// the last one just now: its hold is there before it leaves.)
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.load(Acquire) == 0 && is_only(self.holds())
     }
 
     /// A member that is durably blocked is going to run: its waker, before it queues it.

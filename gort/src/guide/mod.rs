@@ -5,6 +5,7 @@
 //! - [`services`]: signals and child processes.
 //! - [`files_and_streams`]: `std::fs` beside goroutines, and the standard streams.
 //! - [`thread_locals`]: whose thread-locals a goroutine sees, how to choose, and what each choice costs.
+//! - [`virtual_time`]: tests of what takes long, that take no time.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
 #[doc = include_str!("coming_from_go.md")]
@@ -23,3 +24,6 @@ pub mod misuse {}
 pub mod files_and_streams {}
 #[doc = include_str!("thread_locals.md")]
 pub mod thread_locals {}
+
+#[doc = include_str!("virtual_time.md")]
+pub mod virtual_time {}
