@@ -180,7 +180,7 @@ impl<T: TimedCall> Timed<T> {
         // SAFETY: nothing is borrowed: `T` is `'static`.
         let started = unsafe { Builder::new().spawn_unchecked(call, Inherited::nothing()) };
         if started.is_err() {
-            self.arm(self.home.now());
+            self.arm(self.home.now().max(1));
         }
     }
 }
