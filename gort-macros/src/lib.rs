@@ -258,6 +258,9 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// that is shown on standard error already then. `GORT_TEST_TIMEOUT`, in seconds or `none`, replaces the limits of all
 /// tests: for a debugger, or for a slow machine.
 ///
+/// With `bubble` the test runs in `gort::synctest::run`: its clock, and that of the goroutines which it starts, jumps when
+/// all of them are blocked. The limit stays one of real time.
+///
 /// Failing in one of these ways is no panic for a test that should panic.
 ///
 /// ```

@@ -9,6 +9,7 @@
 //! api/      join_future                        awaiting an end
 //! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
 //! api/      testrun thread_locals on_thread    a test's goroutine · whose thread-locals goroutines, allocators have
+//! api/      synctest                           a bubble and its keeper
 //! api/      signals pidfd local_key hooks      who hands out signals · whether descriptors of processes are used · `goroutine_local!` · hooks
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
@@ -29,12 +30,14 @@
 //! netpoll/  poll waiting table desc epoll      who waits for which descriptor
 //! time/     heap clock                         timers · time
 //! record/   slab free                          what there is of a goroutine from spawn to join
+//! bubble/   home clock due pool                whose thing it is · whose time · whom it wakes · bubbles
 //! stack/    pool map layout trim overflow      where goroutines run
 //! stack/    identity setxid fork               thread-locals of their own
 //! stack/    valgrind                           telling it of stacks
 //! proc/     g m p tls stats bind               goroutine · thread · processor · who runs here · counts · getting a stack
 //! proc/     gstatus ownership                  who owns a goroutine, a P
 //! proc/     locals hooks                       what a goroutine keeps of its goroutine-locals · calling a program's hooks
+//! proc/     bubble                             goroutines with a clock of their own: whether all of them are blocked
 //! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
 //! proc/     runq gqueue waitreason             where goroutines queue · what they wait for
 //! base/     lock lockrank note barrier         what blocks a thread · fences
@@ -53,6 +56,7 @@
 mod api;
 mod arch;
 mod base;
+mod bubble;
 mod life;
 mod monitor;
 mod netpoll;
@@ -93,10 +97,13 @@ pub use {
     api::scope::{Scope, ScopedJoinHandle, scope},
     api::signals::on_caught_signals,
     api::start::{aborts_on_panic, max_procs},
+    api::synctest,
     api::system_stack::on_system_stack,
     api::testrun::{TestRun, test_limit},
     api::thread_locals::{own_thread_locals, own_thread_locals_by_default},
     base::throw::fatal,
+    bubble::clock::{deadline_after, instant_now, nanos_of, now, real},
+    bubble::home::Home,
     life::ending::Ending,
     life::goexit::goexit,
     life::timed::{Timed, TimedCall},
@@ -115,7 +122,7 @@ pub use {
         catch_signal, may_release_signals, pending_signals, release_signal, unblock_signals,
     },
     signal::start::ignored_by_children,
-    time::{Nanos, deadline_after, nanos_of, now},
+    time::Nanos,
     wait::iowait::{Direction, Interrupted, PollDesc},
     wait::maywait::MayWait,
     wait::outside::WaitsOutside,

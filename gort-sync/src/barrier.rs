@@ -8,7 +8,7 @@
 use crate::prim::const_unless_loom;
 use crate::waitlock::{End, Wait, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{Current, MayWait, WaitReason, go_on_exiting, must_exit};
+use gort_runtime::{Current, Home, MayWait, WaitReason, go_on_exiting, must_exit};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
@@ -79,7 +79,7 @@ impl Barrier {
         pub fn new(n: usize) -> Self {
             Self {
                 n,
-                round: WaitLock::new(Round {
+                round: WaitLock::new(Home::ANYWHERE, Round {
                     arrived: 0,
                     waiting: WaitQueue::new(),
                 }),
@@ -93,6 +93,7 @@ impl Barrier {
         let wait = Wait {
             current: &Current::also_exiting(MayWait::check(WaitReason::BarrierWait)),
             until: None,
+            home: self.round.home(),
             reason: WaitReason::BarrierWait,
             site: Location::caller(),
         };

@@ -24,7 +24,7 @@ use crate::prim::{AtomicBool, Ordering::Relaxed, const_unless_loom};
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitlock::{Held, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes, Won};
-use gort_runtime::{Current, Nanos, WaitReason, deadline_after, now};
+use gort_runtime::{Current, Home, Nanos, WaitReason, deadline_after, now};
 use std::fmt;
 use std::iter;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -91,7 +91,7 @@ impl Condvar {
         pub fn new() -> Self {
             Self {
                 waiting: AtomicBool::new(false),
-                queue: WaitLock::new(WaitQueue::new()),
+                queue: WaitLock::new(Home::ANYWHERE, WaitQueue::new()),
             }
         }
     }
@@ -244,6 +244,7 @@ impl Condvar {
         let wait = Wait {
             current: &current,
             until: deadline,
+            home: self.queue.home(),
             reason: WaitReason::CondWait,
             site,
         };

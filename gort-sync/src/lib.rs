@@ -30,6 +30,7 @@
 //! channel/   at done timer               channels of one instant · of a context · of a timer
 //! channel/   counter reserve ops         whose last handle closes · sends that come later · send and receive
 //! channel/   hchan ring backlog          the channel proper · its buffer, used without the lock · without a bound
+//! channel/   membership                  who may use it
 //! lookout                                waiting until there is something to see: who is woken looks again
 //! caught                                 a user's closure, however it ends
 //! waitlock waitqueue sudog               one way to wait: the lock · the queue · the record
@@ -93,6 +94,18 @@ mod waitlock;
 mod waitqueue;
 pub mod watch;
 mod word;
+
+/// For gort's own use: what belongs to no bubble, whoever makes it.
+#[doc(hidden)]
+pub mod outside {
+    use crate::channel::{self, Receiver, Sender};
+
+    /// As [`channel::bounded`].
+    #[must_use]
+    pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
+        channel::bounded_outside(cap)
+    }
+}
 
 #[cfg(all(loom, test))]
 mod tests;

@@ -20,7 +20,7 @@ use crate::select::{Arm, SelectWord};
 use crate::sudog::Sudog;
 use crate::waitlock::{End, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{Current, Nanos, RawLock, WaitReason, Waiter, now};
+use gort_runtime::{Current, Home, Nanos, RawLock, WaitReason, Waiter, now};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
@@ -65,6 +65,7 @@ pub(crate) fn wait_for<L: Lookout>(
     let wait = Wait {
         current: &current,
         until: deadline,
+        home: lookout.place().home(),
         reason: L::REASON,
         site,
     };
@@ -115,6 +116,10 @@ impl<L, S> LookArm<L, S> {
 // sees nothing is followed by `enqueue` under the same lock, if at all, so whoever changes what it looked at finds the
 // record (see the header).
 unsafe impl<L: Lookout<Seen = S>, S> Arm for LookArm<L, S> {
+    fn home(&self) -> Home {
+        self.lookout.place().home()
+    }
+
     fn lock(&self) -> Option<&RawLock> {
         Some(self.lookout.place().raw())
     }

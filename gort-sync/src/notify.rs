@@ -17,7 +17,7 @@ use crate::prim::const_unless_loom;
 use crate::select::Selectable;
 use crate::waitlock::WaitLock;
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{WaitReason, deadline_after};
+use gort_runtime::{Home, WaitReason, deadline_after};
 use std::fmt;
 use std::mem;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -76,7 +76,7 @@ impl Notify {
         #[must_use]
         pub fn new() -> Self {
             Self {
-                place: WaitLock::new(NotifyState {
+                place: WaitLock::new(Home::ANYWHERE, NotifyState {
                     permit: false,
                     waiters: WaitQueue::new(),
                 }),

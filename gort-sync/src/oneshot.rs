@@ -20,7 +20,7 @@ use crate::prim::Arc;
 use crate::select::Selectable;
 use crate::waitlock::WaitLock;
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::WaitReason;
+use gort_runtime::{Home, WaitReason};
 use std::fmt;
 use std::mem;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -39,10 +39,13 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 #[must_use]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(OneshotShared {
-        place: WaitLock::new(Oneshot {
-            progress: Progress::Open,
-            waiters: WaitQueue::new(),
-        }),
+        place: WaitLock::new(
+            Home::here(),
+            Oneshot {
+                progress: Progress::Open,
+                waiters: WaitQueue::new(),
+            },
+        ),
     });
     let sender = Sender {
         shared: Some(Arc::clone(&shared)),

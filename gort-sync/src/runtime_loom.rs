@@ -96,6 +96,11 @@ pub fn now() -> Nanos {
 }
 
 #[must_use]
+pub fn instant_now() -> Instant {
+    Instant::now()
+}
+
+#[must_use]
 pub fn deadline_after(_: Duration) -> Nanos {
     LATER
 }
@@ -271,6 +276,47 @@ impl Waiter {
     }
 }
 
+/// In models nothing is in a bubble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Home;
+
+impl Home {
+    pub const ANYWHERE: Self = Self;
+    pub const OUTSIDE: Self = Self;
+    pub const KERNEL: Self = Self;
+
+    #[must_use]
+    pub fn here() -> Self {
+        Self
+    }
+
+    #[must_use]
+    pub fn is_foreign(self) -> bool {
+        false
+    }
+
+    pub fn check(self, _: &str) {}
+
+    pub fn refuse(what: &str) -> ! {
+        unreachable!("{what}")
+    }
+
+    #[must_use]
+    pub fn now(self) -> Nanos {
+        now()
+    }
+
+    #[must_use]
+    pub fn limit(self, due: Option<Nanos>, deadline: Option<Nanos>) -> (Self, Option<Nanos>) {
+        (self, due.into_iter().chain(deadline).min())
+    }
+
+    #[must_use]
+    pub fn moment(self, d: Duration) -> (Nanos, Instant) {
+        (deadline_after(d), Instant::now())
+    }
+}
+
 /// Who is about to wait.
 #[derive(Debug)]
 pub struct Current(Waiter);
@@ -291,6 +337,11 @@ impl Current {
         let waiter = Waiter(NonNull::from(&*parker));
         OLD.with_borrow_mut(|old| old.push(parker));
         Self(waiter)
+    }
+
+    #[must_use]
+    pub fn waits_for(&self, _: Home) -> &Self {
+        self
     }
 
     #[must_use]

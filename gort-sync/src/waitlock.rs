@@ -18,7 +18,7 @@
 use crate::prim::DataCell;
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::WaitQueue;
-use gort_runtime::{Current, Nanos, RawLock, WaitReason};
+use gort_runtime::{Current, Home, Nanos, RawLock, WaitReason};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
@@ -29,6 +29,7 @@ use std::ptr;
 #[derive(Debug)]
 pub(crate) struct WaitLock<S> {
     lock: RawLock,
+    home: Home,
     inside: DataCell<S>,
 }
 
@@ -40,9 +41,10 @@ unsafe impl<S: Send> Sync for WaitLock<S> {}
 
 impl<S> WaitLock<S> {
     crate::prim::const_unless_loom! {
-        pub(crate) fn new(inside: S) -> Self {
+        pub(crate) fn new(home: Home, inside: S) -> Self {
             Self {
                 lock: RawLock::new(),
+                home,
                 inside: DataCell::new(inside),
             }
         }
@@ -62,6 +64,12 @@ impl<S> WaitLock<S> {
     #[inline]
     pub(crate) fn raw(&self) -> &RawLock {
         &self.lock
+    }
+
+    /// Where this was made, for who waits.
+    #[inline]
+    pub(crate) fn home(&self) -> Home {
+        self.home
     }
 
     /// What the lock protects, for an arm of a select.
@@ -127,6 +135,8 @@ pub(crate) struct Wait<'c> {
     pub(crate) current: &'c Current,
     /// `None`: for as long as it takes.
     pub(crate) until: Option<Nanos>,
+    /// Where what one waits for was made; and so whose time `until` is.
+    pub(crate) home: Home,
     pub(crate) reason: WaitReason,
     pub(crate) site: &'static Location<'static>,
 }
@@ -226,9 +236,11 @@ pub(crate) unsafe fn park(wait: Wait<'_>, word: &SelectWord, commit: impl FnOnce
     let Wait {
         current,
         until,
+        home,
         reason,
         site,
     } = wait;
+    current.waits_for(home);
     // SAFETY: caller's clauses: the waiter is seen under the locks only, one waker wakes it, and
     // `commit` keeps to its limits. `word` is borrowed until this returns; `expire` answers true only
     // if it has won it, as any waker must.

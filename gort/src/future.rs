@@ -2,8 +2,9 @@
 
 pub use gort_runtime::JoinFuture;
 
-use crate::channel::{Receiver, Sender, bounded};
+use crate::channel::{Receiver, Sender};
 use gort_runtime::{MayWait, WaitReason};
+use gort_sync::outside::bounded;
 use std::future::{Future, IntoFuture};
 use std::pin::{Pin, pin};
 use std::sync::Arc;

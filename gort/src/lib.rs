@@ -70,6 +70,7 @@
 // ```text
 // prelude                         what most programs want
 // sync time runtime alloc future  what other crates of gort offer, in modules · futures
+// synctest                        tests whose time is their own
 // io/     pollable source mode    waiting for any descriptor · how, for all of them · whether it blocks
 // io/     stdin output standard   the standard streams: read · written · waiting for them
 // net/    stream listener udp     sockets that park the goroutine: TCP · UDP
@@ -99,6 +100,7 @@ pub mod prelude;
 pub mod process;
 pub mod runtime;
 pub mod sync;
+pub mod synctest;
 pub mod time;
 
 pub mod channel {

@@ -4,7 +4,7 @@ mod panics;
 
 use gort_runtime::{
     GoroutineId, GoroutineInfo, GoroutineState, RuntimeBuilder, dump_some, goroutines, max_procs,
-    own_thread_locals_by_default, raise, test_limit,
+    own_thread_locals_by_default, raise, synctest, test_limit,
 };
 use std::any::Any;
 use std::env;
@@ -37,6 +37,8 @@ pub struct TestOptions {
     pub leaks_allowed: bool,
     /// `timeout = "…"`: how long the test may take.
     pub timeout: Option<Duration>,
+    /// `bubble`: the test runs in one.
+    pub bubble: bool,
     /// `#[should_panic(expected = "…")]`: the words, or none.
     pub should_panic: Option<&'static str>,
     /// The test's path, with the crate's name.
@@ -145,11 +147,17 @@ pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T)
 #[track_caller]
 fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) -> Verdict {
     panics::keep();
+    let bubble = options.bubble;
     let run = builder(None, options.stack, options.own_thread_locals).start_test(
         options.path(),
         move || {
             // Judged there: it need not be `Send`.
-            test().failure()
+            let judge = move || test().failure();
+            if bubble {
+                synctest::run(judge)
+            } else {
+                judge()
+            }
         },
     );
     let root = run.goroutine().id();

@@ -8,7 +8,7 @@ pub use gort_sync::time::{
     Elapsed, Missed, Ticker, TickerBuilder, Timer, after_func, tick, timeout,
 };
 
-/// The present. Go's `time.Now`.
+/// The present; in a bubble that of its clock ([`synctest`](crate::synctest)). Go's `time.Now`.
 ///
 /// ```
 /// use gort::time::{now, sleep_until};
@@ -20,5 +20,5 @@ pub use gort_sync::time::{
 /// ```
 #[must_use]
 pub fn now() -> Instant {
-    Instant::now()
+    gort_runtime::instant_now()
 }

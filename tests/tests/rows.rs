@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 42] = [
+const ROWS: [(&str, RangeInclusive<usize>); 43] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -52,6 +52,7 @@ const ROWS: [(&str, RangeInclusive<usize>); 42] = [
     ("JH", 1..=7),
     ("JS", 1..=10),
     ("TO", 1..=11),
+    ("VT", 1..=21),
 ];
 
 /// The sources of tests, this one excepted.

@@ -22,13 +22,14 @@ What no compiler sees is not here: a deadlock is reported when it happens, see [
 ";
 
 /// The groups in the order of the chapter: the folder, the heading.
-const GROUPS: [(&str, &str); 13] = [
+const GROUPS: [(&str, &str); 14] = [
     ("go", "Starting goroutines: `go!`"),
     ("scope", "Goroutines that borrow: `scope`"),
     ("channel", "Channels"),
     ("select", "Select"),
     ("sync", "Locks and counters"),
     ("context", "Contexts"),
+    ("synctest", "Virtual time"),
     ("time", "Time"),
     ("signal", "Signals"),
     ("process", "Child processes"),

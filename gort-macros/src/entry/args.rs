@@ -1,7 +1,7 @@
 //! The arguments of `#[gort::main(…)]` and `#[gort::test(…)]`.
 //!
 //! ```text
-//! args = { key "=" expr "," }        keys: procs, stack, thread_locals; for a test also leaks, timeout
+//! args = { (key "=" expr | "bubble") "," }        keys: procs, stack, thread_locals; for a test also leaks, timeout
 //! ```
 //!
 //! A number is an integer literal or any expression that gives a `usize` (`64 * 1024`, a constant). A literal that
@@ -31,6 +31,8 @@ pub(crate) struct Args {
     pub(crate) leaks_allowed: bool,
     /// `timeout = "5s"`; `None` is `"none"`.
     pub(crate) timeout: Option<Duration>,
+    /// `bubble`.
+    pub(crate) bubble: bool,
 }
 
 impl Default for Args {
@@ -41,6 +43,7 @@ impl Default for Args {
             own_thread_locals: false,
             leaks_allowed: false,
             timeout: Some(A_MINUTE),
+            bubble: false,
         }
     }
 }
@@ -60,7 +63,8 @@ fn parse_args(entry: EntryPoint, input: ParseStream<'_>) -> syn::Result<Args> {
     let mut seen: Vec<Ident> = Vec::new();
     while !input.is_empty() {
         let key: Ident = input.parse()?;
-        if !input.peek(Token![=]) {
+        let is_flag = key == "bubble" && !input.peek(Token![=]);
+        if !is_flag && !input.peek(Token![=]) {
             return Err(syn::Error::new(
                 key.span(),
                 format_args!(
@@ -69,12 +73,20 @@ fn parse_args(entry: EntryPoint, input: ParseStream<'_>) -> syn::Result<Args> {
                 ),
             ));
         }
-        input.parse::<Token![=]>()?;
-        let value: Expr = input.parse()?;
+        let value: Option<Expr> = if is_flag {
+            None
+        } else {
+            input.parse::<Token![=]>()?;
+            Some(input.parse()?)
+        };
         if seen.contains(&key) {
             report.at(key.span(), format_args!("`{key}` is given twice; keep one"));
-        } else {
+        } else if let Some(value) = value {
             set(entry, &mut args, &key, value, &mut report);
+        } else if entry == EntryPoint::Test {
+            args.bubble = true;
+        } else {
+            report.at(key.span(), "`bubble` belongs to `#[gort::test]`; drop it");
         }
         seen.push(key);
         if !input.is_empty() {
@@ -130,6 +142,8 @@ fn set(entry: EntryPoint, args: &mut Args, key: &Ident, value: Expr, report: &mu
                 "`timeout` is a duration in quotes, or \"none\"; write `timeout = \"5s\"`",
             ),
         }
+    } else if key == "bubble" {
+        report.on(&value, "`bubble` takes no value; write `bubble`");
     } else if key == "leaks" || key == "timeout" {
         report.at(
             key.span(),
@@ -139,7 +153,7 @@ fn set(entry: EntryPoint, args: &mut Args, key: &Ident, value: Expr, report: &mu
         let known = match entry {
             EntryPoint::Main => "`procs = N`, `stack = N` and `thread_locals = \"own\"`",
             EntryPoint::Test => {
-                "`procs = N`, `stack = N`, `thread_locals = \"own\"`, `leaks = \"allow\"` and `timeout = \"5s\"`"
+                "`procs = N`, `stack = N`, `thread_locals = \"own\"`, `leaks = \"allow\"`, `timeout = \"5s\"` and `bubble`"
             }
         };
         report.at(
@@ -361,6 +375,25 @@ mod tests {
         assert_eq!(
             mistakes(EntryPoint::Main, quote!(timeout = "5s")),
             ["`timeout` belongs to `#[gort::test]`; drop it"]
+        );
+    }
+
+    #[test]
+    fn a_bubble_is_asked_for_by_name() {
+        assert!(parsed(EntryPoint::Test, quote!(bubble, timeout = "5s")).bubble);
+        assert!(parsed(EntryPoint::Test, quote!(procs = 1, bubble)).bubble);
+        assert!(!parsed(EntryPoint::Test, quote!()).bubble);
+        assert_eq!(
+            mistakes(EntryPoint::Test, quote!(bubble = true)),
+            ["`bubble` takes no value; write `bubble`"]
+        );
+        assert_eq!(
+            mistakes(EntryPoint::Test, quote!(bubble, bubble)),
+            ["`bubble` is given twice; keep one"]
+        );
+        assert_eq!(
+            mistakes(EntryPoint::Main, quote!(bubble)),
+            ["`bubble` belongs to `#[gort::test]`; drop it"]
         );
     }
 

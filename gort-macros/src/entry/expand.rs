@@ -71,7 +71,7 @@ pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> Token
                 gort("run_test", place),
                 gort("TestOptions", Span::call_site()),
             );
-            let leaks_allowed = args.leaks_allowed;
+            let (leaks_allowed, bubble) = (args.leaks_allowed, args.bubble);
             let timeout = args.timeout.map_or_else(none, |limit| {
                 let (some, limit) = (some(), limit.as_nanos() as u64);
                 quote_spanned!(span=> #some(::core::time::Duration::from_nanos(#limit)))
@@ -88,6 +88,7 @@ pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> Token
                         own_thread_locals: #own,
                         leaks_allowed: #leaks_allowed,
                         timeout: #timeout,
+                        bubble: #bubble,
                         should_panic: #should_panic,
                         name: ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#name)),
                     },
@@ -203,6 +204,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("leaks_allowed : true"), "{text}");
+        assert!(text.contains("bubble : false"), "{text}");
         assert!(
             text.contains("Duration :: from_nanos (60000000000u64)"),
             "{text}"

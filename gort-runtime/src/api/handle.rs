@@ -4,13 +4,15 @@ use crate::api::goroutine::{Goroutine, GoroutineId};
 use crate::api::joinerror::JoinError;
 use crate::api::start::ensure_started;
 use crate::base::prim::Ordering::Acquire;
+use crate::bubble::home::Home;
 use crate::life::ending::Ending;
 use crate::life::goexit::{self, Outcome};
 use crate::life::join::AtDetach;
 use crate::life::local;
-use crate::life::newproc::{self, Options};
+use crate::life::newproc::{self, Lineage, Options};
 use crate::panics::panicking::go_on_exiting;
 use crate::panics::unwind;
+use crate::proc::bubble::Bubble;
 use crate::proc::g::G;
 use crate::proc::gstatus::GStatus;
 use crate::proc::locals::Inherited;
@@ -73,6 +75,8 @@ pub struct Builder {
     stack: Option<usize>,
     own_thread_locals: Option<bool>,
     inherits_nothing: bool,
+    /// The bubble that it is to belong to, if not the caller's.
+    bubble: Option<&'static Bubble>,
 }
 
 impl Builder {
@@ -190,6 +194,12 @@ impl Builder {
         }
     }
 
+    /// It belongs to this bubble, of which the caller is the keeper, in its turn.
+    pub(crate) fn bubble(mut self, bubble: &'static Bubble) -> Self {
+        self.bubble = Some(bubble);
+        self
+    }
+
     /// Checks the options, and that there is a scheduler to give them to.
     fn into_options(self, inherited: Inherited) -> io::Result<Options> {
         ensure_started();
@@ -198,6 +208,10 @@ impl Builder {
             stack_log2: self.stack.map(stack::validate_size).transpose()?,
             own: self.own_thread_locals,
             inherited,
+            lineage: self.bubble.map(|bubble| Lineage {
+                bubble: Some(bubble),
+                ..Lineage::current()
+            }),
         })
     }
 
@@ -337,6 +351,7 @@ impl<T> JoinHandle<T> {
         let join = &self.g().join;
         while !join.is_done() {
             let current = Current::also_exiting(may_wait);
+            current.waits_for(Home::of(self.g()));
             // SAFETY: `commit` shows the waiter by `set_waiter`, as its last use of this frame (the word lies in the
             // other's G, which is one for ever), or finds that there is nothing to wait for, and then nobody
             // has seen it. Only the goroutine's end takes it, once.

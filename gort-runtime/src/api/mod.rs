@@ -30,6 +30,8 @@ pub(crate) mod signals;
 #[cfg(not(loom))]
 pub(crate) mod start;
 #[cfg(not(loom))]
+pub mod synctest;
+#[cfg(not(loom))]
 pub(crate) mod system_stack;
 #[cfg(not(loom))]
 pub(crate) mod testrun;

@@ -14,6 +14,7 @@ use crate::api::handle::{Builder, JoinHandle};
 use crate::api::joinerror::JoinError;
 use crate::base::lock::Lock;
 use crate::base::throw::AbortOnUnwind;
+use crate::bubble::home::Home;
 use crate::life::ending::Ending;
 use crate::panics::panicking::is_goexit;
 use crate::panics::unwind;
@@ -99,6 +100,7 @@ impl Data {
         let borrowed = AbortOnUnwind("a scope stopped waiting for its goroutines");
         while self.running.load(Acquire) != 0 {
             let current = Current::also_exiting(may_wait);
+            current.waits_for(Home::here());
             let mut owner = self.owner.lock();
             if self.running.load(Acquire) == 0 {
                 break;

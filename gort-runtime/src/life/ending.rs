@@ -14,6 +14,7 @@
 //!    it lets go of the lock: then whoever has the handle may free the record.
 
 use crate::base::lock::RawLock;
+use crate::bubble::home::Home;
 use crate::life::join::AtEnd;
 use crate::proc::g::G;
 use crate::proc::watcher::Watcher;
@@ -56,6 +57,12 @@ impl Ending<'_> {
         // SAFETY: a G for ever (`record/mod.rs`, promise 1), and this goroutine's, as its handle still has its share of
         // the record (clause of `of`).
         unsafe { self.gp.as_ref() }
+    }
+
+    /// Where the goroutine belongs.
+    #[must_use]
+    pub fn home(&self) -> Home {
+        Home::of(self.g())
     }
 
     /// The lock for the calls below.

@@ -25,6 +25,7 @@ use crate::sched::run::{leave_thread, schedule};
 use crate::sched::starved;
 use crate::sched::state::SCHED;
 use crate::sched::wire;
+use crate::wait::park::let_go;
 use crate::wait::waiter::Waiter;
 use std::any::Any;
 use std::mem;
@@ -181,6 +182,10 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
             SCHED.ended_outside.fetch_add(1, Relaxed);
         }
     }
+    let bubble = g.bubble();
+    if let Some(bubble) = bubble {
+        bubble.leave();
+    }
     let at_end = g.join.ended().unwrap_or_else(|| ending::end_watched(gp));
     match at_end {
         // `gp` must not be touched in these two: the handle's owner may free it.
@@ -189,6 +194,9 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
         // joiner's park; we have taken it out, by a read-modify-write, so we alone may wake it.
         AtEnd::Wake(waiter) => unsafe { Waiter::from_word(waiter).ready() },
         AtEnd::Free => free(gp, m.held_p()),
+    }
+    if let Some(bubble) = bubble {
+        let_go(bubble);
     }
     if wired { leave_thread(m) } else { schedule(m) }
 }

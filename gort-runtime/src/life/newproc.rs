@@ -9,6 +9,7 @@ use crate::base::config;
 use crate::base::stackkind::StackKind;
 use crate::life::goexit::{self, Outcome};
 use crate::proc::bind::{DETACHED_ROOM, take_record};
+use crate::proc::bubble::Bubble;
 use crate::proc::g::{FirstFrame, G};
 use crate::proc::gstatus::{GStatus, casgstatus};
 use crate::proc::locals::Inherited;
@@ -38,6 +39,29 @@ pub(crate) struct Options {
     pub(crate) own: Option<bool>,
     /// Its first goroutine-locals.
     pub(crate) inherited: Inherited,
+    /// Where it belongs, if not where its spawner does.
+    pub(crate) lineage: Option<Lineage>,
+}
+
+/// Where a goroutine belongs, and those that it starts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lineage {
+    /// The goroutine, started from outside, from which it descends; `None`: itself.
+    pub(crate) root: Option<u64>,
+    /// Its bubble.
+    pub(crate) bubble: Option<&'static Bubble>,
+}
+
+impl Lineage {
+    /// What the running goroutine hands on.
+    pub(crate) fn current() -> Self {
+        // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only atomics are read.
+        let parent = tls::goroutine().map(|parent| unsafe { parent.as_ref() });
+        Self {
+            root: parent.map(G::root),
+            bubble: parent.and_then(G::bubble),
+        }
+    }
 }
 
 /// What lies below the `G`: first the closure, later the outcome.
@@ -117,7 +141,7 @@ pub(crate) unsafe fn make_detached<F: FnOnce() + Send + 'static>(
     record: NonNull<G>,
     id: u64,
     f: F,
-    root: Option<u64>,
+    lineage: Lineage,
     inherited: Inherited,
     at: &'static Location<'static>,
 ) {
@@ -130,7 +154,7 @@ pub(crate) unsafe fn make_detached<F: FnOnce() + Send + 'static>(
     // SAFETY: caller's clause: the record is Idle and ours, and has room for the packet, as asserted. The packet is
     // laid out for an `F`, which is `'static`, and then holds what `entry::<F, ()>` takes out of it.
     unsafe {
-        let packet = born(record, id, root, None, inherited, at);
+        let packet = born(record, id, lineage, None, inherited, at);
         packet.cast::<F>().write(f);
         record.as_ref().join.reset(false);
         make_runnable(record, goexit::entry::<F, ()>);
@@ -151,13 +175,14 @@ impl Newborn {
             size_log2: options.stack_log2.unwrap_or(default.size_log2),
             own: options.own.unwrap_or(default.own),
         };
+        let lineage = options.lineage.unwrap_or_else(Lineage::current);
         let inside = Inside::enter();
         let p = inside.as_ref().and_then(Inside::p);
         let gp = take_record(p, class, kind)?;
         // SAFETY: `take_record` gives an Idle record that is ours.
         let packet = unsafe {
             let id = SCHED.count_start(p);
-            born(gp, id, current_root(), options.name, options.inherited, at)
+            born(gp, id, lineage, options.name, options.inherited, at)
         };
         Ok(Newborn { gp, packet, inside })
     }
@@ -183,7 +208,7 @@ impl Newborn {
 unsafe fn born(
     gp: NonNull<G>,
     id: u64,
-    root: Option<u64>,
+    lineage: Lineage,
     name: Option<Arc<str>>,
     inherited: Inherited,
     at: &'static Location<'static>,
@@ -192,7 +217,11 @@ unsafe fn born(
     // right behind the G, in the record.
     unsafe {
         let g = gp.as_ref();
-        g.born(id, root.unwrap_or(id), held::epoch(), at, name);
+        let Lineage { root, bubble } = lineage;
+        g.born(id, root.unwrap_or(id), bubble, held::epoch(), at, name);
+        if let Some(bubble) = bubble {
+            bubble.enter();
+        }
         g.hooked.set(inherited.has_hooks());
         g.locals.born(inherited);
         g.join.reset(true);
@@ -214,10 +243,4 @@ unsafe fn make_runnable(gp: NonNull<G>, entry: EntryFn) {
         exit: goexit::goexit1,
     }));
     casgstatus(&g.status, GStatus::Idle, GStatus::Runnable);
-}
-
-/// The root of the running goroutine, which those that it starts inherit.
-pub(crate) fn current_root() -> Option<u64> {
-    // SAFETY: a G for ever, of which only an atomic is read.
-    tls::goroutine().map(|parent| unsafe { parent.as_ref() }.root())
 }

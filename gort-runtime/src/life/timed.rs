@@ -18,14 +18,17 @@ use crate::api::handle::Builder;
 use crate::api::start::ensure_started;
 use crate::base::hook;
 use crate::base::lock::{Lock, Rank};
+use crate::bubble::home::{Home, bubble};
+use crate::bubble::pool::Kept;
 use crate::life::local;
-use crate::life::newproc::{current_root, make_detached};
+use crate::life::newproc::{Lineage, make_detached};
+use crate::panics::unwind::discard;
 use crate::proc::g::G;
 use crate::proc::locals::Inherited;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use crate::sched::submit::wake_for_timer;
-use crate::time::{Nanos, Start, Timer, now};
+use crate::time::{Nanos, Start, Timer};
 use std::fmt;
 use std::mem;
 use std::ops::Deref;
@@ -45,6 +48,8 @@ pub trait TimedCall: Send + Sync + Sized + 'static {
 pub struct Timed<T> {
     serial: Lock<()>,
     timer: Timer,
+    /// On whose clock its time is.
+    home: Home,
     /// From [`Inherited::into_raw`]: of who made it, or was the last to call `inherit`. It is taken by a swap, once.
     inherited: AtomicPtr<()>,
     value: T,
@@ -76,12 +81,25 @@ impl<T: TimedCall> Timed<T> {
     /// One that is not armed.
     #[must_use]
     pub fn new(value: T) -> Arc<Self> {
+        Self::at_home(Home::here(), value)
+    }
+
+    /// One that is not armed, for times on the clock of `home`: the caller's bubble, or outside.
+    #[must_use]
+    pub fn at_home(home: Home, value: T) -> Arc<Self> {
         Arc::new(Self {
             serial: Lock::ranked(Rank::Outer, ()),
             timer: Timer::new(),
+            home,
             inherited: AtomicPtr::new(local::inherited().into_raw()),
             value,
         })
+    }
+
+    /// On whose clock its time is.
+    #[must_use]
+    pub fn home(&self) -> Home {
+        self.home
     }
 
     /// The goroutine that comes inherits from the caller, and not from who made this.
@@ -95,15 +113,22 @@ impl<T: TimedCall> Timed<T> {
     #[track_caller]
     pub fn arm(self: &Arc<Self>, due: Nanos) -> bool {
         ensure_started();
+        // The goroutine belongs to the bubble whose clock it waits for.
+        let bubble = bubble().filter(|_| self.home != Home::OUTSIDE);
         let inside = Inside::enter();
         if let Some(hook) = inside.as_ref().and_then(|inside| inside.m().hook.get()) {
             hook::refuse(hook, format_args!("start or wake a goroutine"));
         }
-        let heap = SCHED.timers(inside.as_ref().and_then(Inside::p));
+        let heap = match bubble {
+            Some(bubble) => &Kept::of(bubble).timers,
+            None => SCHED.timers(inside.as_ref().and_then(Inside::p)),
+        };
         let start = Start {
             make: make::<T>,
+            give_up: give_up::<T>,
             arg: Arc::as_ptr(self).cast(),
-            root: current_root(),
+            root: Lineage::current().root,
+            bubble,
             site: Location::caller(),
         };
         let (was_armed, earliest) = {
@@ -118,7 +143,7 @@ impl<T: TimedCall> Timed<T> {
             // none. The reference that the heap has keeps it in place, and is what `make::<T>` takes.
             (was_armed, unsafe { heap.add(&self.timer) })
         };
-        if earliest {
+        if earliest && bubble.is_none() {
             wake_for_timer(due);
         }
         if let Some(inside) = inside {
@@ -159,7 +184,7 @@ impl<T: TimedCall> Timed<T> {
         // SAFETY: nothing is borrowed: `T` is `'static`.
         let started = unsafe { Builder::new().spawn_unchecked(call, Inherited::nothing()) };
         if started.is_err() {
-            self.arm(now());
+            self.arm(self.home.now().max(1));
         }
     }
 }
@@ -175,8 +200,21 @@ unsafe fn make<T: TimedCall>(start: &Start, record: NonNull<G>, id: u64) {
         let this = Arc::from_raw(start.arg.cast::<Timed<T>>());
         let inherited = this.swap_inherited(Inherited::nothing());
         let call = move || T::call(&this);
-        make_detached(record, id, call, start.root, inherited, start.site);
+        let lineage = Lineage {
+            root: start.root,
+            bubble: start.bubble,
+        };
+        make_detached(record, id, call, lineage, inherited, start.site);
     }
+}
+
+/// Lets go of the reference that the heap had to a `Timed<T>`. Its destructor may be the last use of it; a panic ends there.
+///
+/// # Safety
+/// `arg` is the heap's reference, which `Timed::<T>::arm` left there, and the caller's since it took the timer out.
+unsafe fn give_up<T: TimedCall>(arg: *const ()) {
+    // SAFETY: caller's clause: the reference is the heap's, and the caller's by now.
+    discard(unsafe { Arc::from_raw(arg.cast::<Timed<T>>()) });
 }
 
 impl<T> Deref for Timed<T> {

@@ -29,6 +29,7 @@
 //! | `has_begun` | the spawner; the M that gives it its stack | dumps; atomic |
 //! | `class`, `slab` | `record/slab.rs`, when the record is cut | whoever owns the record |
 //! | `join` | see `join.rs` | |
+//! | `bubble` | the spawner | the owner; the goroutine; dumps: atomic |
 //! | `locals`, `hooked` | the spawner; the goroutine | the same |
 //! | `watchers` | under a lock, see `ending.rs` | |
 //! | `last_m` | the spawner; the M that has taken it out of a queue | the same |
@@ -47,9 +48,12 @@
 
 use crate::arch::{EntryFn, ExitFn, Gobuf};
 use crate::base::lock::Lock;
-use crate::base::prim::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use crate::base::prim::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+};
 use crate::life::join::JoinWord;
 use crate::os;
+use crate::proc::bubble::{BLOCKED, Bubble};
 use crate::proc::locals::Locals;
 use crate::proc::m::M;
 use crate::proc::unwinding::Unwinding;
@@ -77,7 +81,7 @@ pub(crate) struct G {
     /// A cell: the switch writes it while others hold references to the G.
     pub(crate) buf: Cell<Gobuf>,
     pub(crate) status: AtomicU32,
-    /// A `WaitReason` as a number.
+    /// A `WaitReason` as a number, and whether the wait is a durable one (`bubble.rs`).
     reason: AtomicU32,
     /// Next in whatever list holds this G.
     pub(crate) schedlink: Cell<*mut G>,
@@ -105,6 +109,8 @@ pub(crate) struct G {
     since: AtomicU64,
     /// Where it waits: a `&'static Location` as a number, 0 for nowhere.
     site: AtomicUsize,
+    /// The bubble that it belongs to (`bubble.rs`); null: none. They live for ever.
+    bubble: AtomicPtr<Bubble>,
     pub(crate) join: JoinWord,
     /// What replaces the panic on its way (`unwind.rs`).
     pub(crate) unwinding: Unwinding,
@@ -143,12 +149,15 @@ impl G {
         &self,
         id: u64,
         root: u64,
+        bubble: Option<&'static Bubble>,
         epoch: u64,
         at: &'static Location<'static>,
         name: Option<Arc<str>>,
     ) {
         self.id.store(id, Relaxed);
         self.root.store(root, Relaxed);
+        let bubble = bubble.map_or(ptr::null(), ptr::from_ref);
+        self.bubble.store(bubble.cast_mut(), Relaxed);
         self.spawned_at
             .store(ptr::from_ref(at).expose_provenance(), Relaxed);
         self.reason.store(0, Relaxed);
@@ -199,15 +208,32 @@ impl G {
         self.name.try_lock()?.clone()
     }
 
-    /// Records why, since when and where the goroutine is going to wait.
+    /// The bubble that it belongs to.
+    #[inline(always)]
+    pub(crate) fn bubble(&self) -> Option<&'static Bubble> {
+        // SAFETY: null or from a `&'static Bubble` (`born`).
+        unsafe { self.bubble.load(Relaxed).as_ref() }
+    }
+
+    /// Of a goroutine that the caller owns and that waits, or is about to: the bubble in which it is durably blocked.
+    #[inline(always)]
+    pub(crate) fn blocked_in(&self) -> Option<&'static Bubble> {
+        if self.reason.load(Relaxed) & BLOCKED == 0 {
+            return None;
+        }
+        self.bubble()
+    }
+
+    /// Records why, since when and where the goroutine is going to wait; `blocks`: what that is for its bubble.
     #[inline]
     pub(crate) fn set_wait(
         &self,
         reason: WaitReason,
+        blocks: u32,
         since: u64,
         site: &'static Location<'static>,
     ) {
-        self.reason.store(reason as u32, Relaxed);
+        self.reason.store(reason as u32 | blocks, Relaxed);
         self.since.store(since, Relaxed);
         self.site
             .store(ptr::from_ref(site).expose_provenance(), Relaxed);
@@ -220,7 +246,12 @@ impl G {
     }
 
     pub(crate) fn reason(&self) -> WaitReason {
-        WaitReason::of(self.reason.load(Relaxed))
+        WaitReason::of(self.reason.load(Relaxed) & 0xFF)
+    }
+
+    /// Of one that waits: what that is for its bubble.
+    pub(crate) fn blocks(&self) -> u32 {
+        self.reason.load(Relaxed) & !0xFF
     }
 
     pub(crate) fn since(&self) -> u64 {

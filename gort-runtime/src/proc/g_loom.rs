@@ -3,6 +3,7 @@
 use crate::arch::Gobuf;
 use crate::base::prim::hint::{AtomicU32, AtomicU64};
 use crate::os;
+use crate::proc::bubble::Bubble;
 use crate::proc::gstatus::GStatus;
 use crate::proc::m::M;
 use crate::stack::StackSlot;
@@ -45,6 +46,10 @@ impl G {
 
     pub(crate) fn stamp_runnable(&self) {
         self.runnable_since.set(os::now_ns());
+    }
+
+    pub(crate) fn blocked_in(&self) -> Option<&'static Bubble> {
+        None
     }
 
     pub(crate) fn has_own_thread_locals(&self) -> bool {

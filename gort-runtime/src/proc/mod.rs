@@ -2,6 +2,7 @@
 
 #[cfg_attr(loom, path = "bind_loom.rs")]
 pub(crate) mod bind;
+pub(crate) mod bubble;
 #[cfg_attr(loom, path = "g_loom.rs")]
 pub(crate) mod g;
 pub(crate) mod gqueue;

@@ -62,6 +62,10 @@ pub enum WaitReason {
     BarrierWait = 16,
     /// Waiting for permits of a semaphore.
     Semacquire = 17,
+    /// Waiting until all others of its bubble are blocked (`synctest::wait`).
+    SynctestWait = 18,
+    /// Waiting for a bubble's end (`synctest::run`).
+    SynctestRun = 19,
 }
 
 impl WaitReason {
@@ -84,6 +88,8 @@ impl WaitReason {
             15 => Self::OnceDo,
             16 => Self::BarrierWait,
             17 => Self::Semacquire,
+            18 => Self::SynctestWait,
+            19 => Self::SynctestRun,
             _ => Self::None,
         }
     }
@@ -111,6 +117,8 @@ impl fmt::Display for WaitReason {
             Self::OnceDo => "sync.Once.Do",
             Self::BarrierWait => "sync.Barrier.Wait",
             Self::Semacquire => "semacquire",
+            Self::SynctestWait => "synctest.Wait",
+            Self::SynctestRun => "synctest.Run",
         })
     }
 }

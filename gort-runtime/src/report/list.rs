@@ -3,6 +3,7 @@
 use crate::api::goroutine::GoroutineId;
 use crate::base::prim::Ordering::{Acquire, Relaxed};
 use crate::os;
+use crate::proc::bubble::{BY_LOCK, Bubble};
 use crate::proc::g::G;
 use crate::proc::gstatus::GStatus;
 use crate::proc::waitreason::WaitReason;
@@ -69,6 +70,9 @@ pub struct GoroutineInfo {
     /// The id of the goroutine, started from a plain thread, that it descends from.
     #[doc(hidden)]
     pub root: GoroutineId,
+    /// The number of its bubble, 0 for none; and whether only somebody outside of it could wake it.
+    #[doc(hidden)]
+    pub bubble: (u32, bool),
 }
 
 /// All goroutines that have not ended, ordered by id. The world is not stopped: each
@@ -121,6 +125,10 @@ pub(crate) fn with_gs() -> Vec<(NonNull<G>, GoroutineInfo)> {
             at: g.site().filter(|_| waiting),
             spawned_at: g.spawned_at(),
             root: GoroutineId::new(g.root()),
+            bubble: (
+                g.bubble().map_or(0, Bubble::id),
+                waiting && g.blocks() & BY_LOCK != 0,
+            ),
         };
         all.push((NonNull::from(g), info));
     });

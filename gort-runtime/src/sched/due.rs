@@ -32,6 +32,7 @@ use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
     fence,
 };
+use crate::base::throw::throw;
 use crate::os;
 use crate::proc::bind::{DETACHED, give_unused, take_record};
 use crate::proc::gqueue::GQueue;
@@ -156,7 +157,7 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
             }
             Ran::Start(start) => {
                 let Some(gp) = record.take() else {
-                    crate::base::throw::throw("a goroutine was to be started without a record")
+                    throw("a goroutine was to be started without a record")
                 };
                 // SAFETY: the clauses of `make`: `run` has taken the timer out of the heap for us, and the
                 // record is Idle and ours, from `take_record`. So is the goroutine, until it is queued.

@@ -67,7 +67,7 @@ pub(super) fn inject(p: &P, list: &GQueue) {
 /// With work in the global queue they go behind that: if the network kept filling the local
 /// one, what had overflowed would wait for 61 time slices each (`tcp_echo` with 512
 /// connections: the slowest percent took 16 times the median).
-pub(super) fn queue_here(p: &P, list: &GQueue) {
+pub(crate) fn queue_here(p: &P, list: &GQueue) {
     if list.is_empty() {
         return;
     }
@@ -105,6 +105,9 @@ pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>) {
     // SAFETY: a G for ever (`record/mod.rs`, promise 1). It is Waiting, and its one waker's is the caller.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
+    if let Some(bubble) = g.blocked_in() {
+        bubble.take_hold();
+    }
     P::made_runnable(p, g);
 }
 

@@ -37,7 +37,7 @@ pub fn deadline_after(d: Duration) -> Nanos {
 
 /// The moment that `instant` names.
 #[must_use]
-pub fn nanos_of(instant: Instant) -> Nanos {
+pub(crate) fn nanos_of(instant: Instant) -> Nanos {
     // Both clocks are CLOCK_MONOTONIC; the difference is exact up to the time
     // between the two readings, and errs on the late side.
     let reference = Instant::now();

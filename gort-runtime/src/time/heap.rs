@@ -32,6 +32,7 @@ use crate::base::prim::{
     Ordering::{Acquire, Release},
     const_unless_loom,
 };
+use crate::proc::bubble::Bubble;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use std::cell::Cell;
@@ -72,10 +73,13 @@ pub(crate) struct Start {
     /// Its contract: it is called with the `Start` that it belongs to, once for each time that the timer was added,
     /// by whoever has taken the timer out of the heap as due; and the record is Idle and the caller's.
     pub(crate) make: unsafe fn(&Start, NonNull<G>, u64),
+    /// Called instead of `make`, in a goroutine, if it is not to be started.
+    pub(crate) give_up: unsafe fn(*const ()),
     /// What it calls.
     pub(crate) arg: *const (),
     /// Who has armed the timer, and where.
     pub(crate) root: Option<u64>,
+    pub(crate) bubble: Option<&'static Bubble>,
     pub(crate) site: &'static Location<'static>,
 }
 
@@ -121,7 +125,7 @@ impl Timer {
         self.what.set(What::Start(start));
     }
 
-    /// What it was last to start. It is in no heap.
+    /// What it was last to start. It is in no heap, or the caller has the heap's lock.
     pub(crate) fn start(&self) -> Option<Start> {
         match self.what.get() {
             What::Start(start) => Some(start),
@@ -243,6 +247,18 @@ impl Timers {
         }
         self.publish(&heap);
         ran
+    }
+
+    /// Takes out any timer that starts a goroutine, which is the caller's to give up. Nobody waits for the others.
+    pub(crate) fn take_start(&self) -> Option<Start> {
+        let mut heap = self.heap.lock();
+        // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
+        let start = unsafe { heap.first()?.timer.as_ref() }.start();
+        if start.is_some() {
+            take_out(&mut heap, 0);
+            self.publish(&heap);
+        }
+        start
     }
 
     /// If the earliest timer is due and starts a goroutine, puts it off until then.
@@ -371,12 +387,20 @@ mod tests {
         unreachable!("nobody has a stack");
     }
 
+    /// # Safety
+    /// It asks for nothing.
+    unsafe fn give_up(_: *const ()) {
+        unreachable!("they are cancelled");
+    }
+
     fn starting(when: u64) -> Timer {
         let timer = Timer::new();
         let start = Start {
             make: never_made,
             arg: ptr::null(),
+            give_up,
             root: None,
+            bubble: None,
             site: Location::caller(),
         };
         timer.set_start(when, start);

@@ -3,6 +3,6 @@
 mod clock;
 mod heap;
 
-pub(crate) use clock::never_comes;
-pub use clock::{Nanos, deadline_after, nanos_of, now};
+pub use clock::{Nanos, deadline_after, now};
+pub(crate) use clock::{nanos_of, never_comes};
 pub(crate) use heap::{Ran, Start, Timer, Timers};

@@ -5,6 +5,7 @@
 
 use crate::api::start::ensure_started;
 use crate::base::prim::{AtomicBool, Ordering::Relaxed};
+use crate::bubble::home::Home;
 use crate::netpoll::{self, Desc, NEVER, Place, Slot, Waiting};
 use crate::proc::m::M;
 use crate::proc::tls;
@@ -166,6 +167,7 @@ impl PollDesc {
         let site = Location::caller();
         let slot = self.slot(direction);
         let current = Current::new(WaitReason::IoWait);
+        current.waits_for(Home::KERNEL);
         let waiter = current.waiter().to_word();
         while slot.begin() {
             // Whoever closes or moves the deadline from here on finds us waiting.

@@ -34,7 +34,11 @@ use crate::arch::{self, Gobuf};
 use crate::base::hook::Hook;
 use crate::base::prim::Ordering::Relaxed;
 use crate::base::throw::throw;
+use crate::bubble::home::{Home, bubble};
+use crate::bubble::pool::Kept;
+use crate::os;
 use crate::panics::panicking::go_on_exiting;
+use crate::proc::bubble::Bubble;
 use crate::proc::g::G;
 use crate::proc::gstatus::{GStatus, casgstatus, end_waiting};
 use crate::proc::hooks;
@@ -48,11 +52,12 @@ use crate::sched::run::{schedule, yield_to_queue};
 use crate::sched::state::SCHED;
 use crate::sched::submit::wake_for_timer;
 use crate::sched::wire::{unwire_if, wire_if_panicking};
-use crate::time::{Nanos, Timer, Timers, never_comes, now};
+use crate::time::{Nanos, Timer, Timers, never_comes};
 use crate::wait::maywait::MayWait;
 use crate::wait::ready::submit_next;
 use crate::wait::threadparker::ThreadParker;
 use crate::wait::waiter::{Waiter, Who};
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
@@ -82,6 +87,9 @@ unsafe fn goready(gp: NonNull<G>) {
     // ours until it is queued.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
+    if let Some(bubble) = g.blocked_in() {
+        bubble.take_hold();
+    }
     // It may run next: its context lies on its stack (benchmark `ring`).
     let sp = g.buf.get().sp;
     arch::prefetch(sp);
@@ -97,6 +105,8 @@ unsafe fn goready(gp: NonNull<G>) {
 #[derive(Debug)]
 pub struct Current {
     waiter: Waiter,
+    /// Where what it waits for was made.
+    home: Cell<Home>,
     /// Belongs to the goroutine (or thread) that made it.
     _not_send: PhantomData<*mut ()>,
 }
@@ -128,8 +138,17 @@ impl Current {
         };
         Self {
             waiter,
+            home: Cell::new(Home::OUTSIDE),
             _not_send: PhantomData,
         }
+    }
+
+    /// What it is going to wait for was made there. In a bubble that says whether the wait is durable, and whose time
+    /// a deadline is, until something else is said. (If nothing is: outside, and the caller's.)
+    #[inline]
+    pub fn waits_for(&self, home: Home) -> &Self {
+        self.home.set(home);
+        self
     }
 
     /// What wakers call.
@@ -164,7 +183,7 @@ impl Current {
         match self.thread_parker() {
             // SAFETY: the waiter is a goroutine, this one; what is asked of `commit` and the wakers is the same as of our
             // caller.
-            None => unsafe { gopark(commit, reason, site) },
+            None => unsafe { gopark(commit, self.home.get(), reason, site) },
             Some(parker) => {
                 if commit() {
                     parker.note.sleep();
@@ -200,7 +219,9 @@ impl Current {
         let Some(parker) = self.thread_parker() else {
             // SAFETY: the waiter is a goroutine, this one; what is asked of `commit`, the wakers and `expire` is the same
             // as of our caller.
-            return unsafe { gopark_until(commit, deadline, expire, arg, reason, site) };
+            return unsafe {
+                gopark_until(commit, self.home.get(), deadline, expire, arg, reason, site);
+            };
         };
         if !commit() {
             return;
@@ -227,6 +248,7 @@ impl Drop for Current {
 #[inline]
 unsafe fn gopark<F: FnOnce() -> bool>(
     commit: F,
+    home: Home,
     reason: WaitReason,
     site: &'static Location<'static>,
 ) {
@@ -241,7 +263,8 @@ unsafe fn gopark<F: FnOnce() -> bool>(
     };
     g.set_wait(
         reason,
-        inside.p().map_or_else(now, |p| p.coarse_now.get()),
+        g.bubble().map_or(0, |bubble| home.blocks(bubble)),
+        inside.p().map_or_else(os::now_ns, |p| p.coarse_now.get()),
         site,
     );
     let wired = wire_if_panicking(inside.m(), gp);
@@ -295,6 +318,8 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // it still is (contract 4).
     let g = unsafe { gp.as_ref() };
     let status = &g.status;
+    // Here, since afterwards the goroutine may be gone. The bubble stays: there is this one's hold.
+    let bubble = g.blocked_in();
     if m.held_p().is_some() {
         g.suspect.store(held::CLEARED, Relaxed);
     }
@@ -304,6 +329,9 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     if unsafe { (commit.f)(commit.arg) } {
         P::count_park(m.held_p());
         // `gp` must not be touched below: another M may run it.
+        if let Some(bubble) = bubble {
+            let_go(bubble);
+        }
         return schedule(m);
     }
     end_waiting(status, GStatus::Running);
@@ -312,10 +340,22 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     from
 }
 
+/// A member of `bubble` is durably blocked, or has ended: it lets go of its hold, and nothing of the bubble is touched
+/// afterwards.
+pub(crate) fn let_go(bubble: &'static Bubble) {
+    if let Some(keeper) = bubble.let_go() {
+        // SAFETY: the word is from `to_word`, and stands for a goroutine that waits for the hold which we have just
+        // handed to it, and which nobody else hands to it (`proc/bubble.rs`, 1). It has parked: its own `commit` has let
+        // go of a hold before.
+        unsafe { Waiter::from_word(keeper).ready() };
+    }
+}
+
 /// # Safety
 /// As for [`Current::park_until`], on a goroutine.
 unsafe fn gopark_until(
     commit: impl FnOnce() -> bool,
+    home: Home,
     deadline: Nanos,
     expire: unsafe fn(*const ()) -> bool,
     arg: *const (),
@@ -327,6 +367,7 @@ unsafe fn gopark_until(
     };
     let timer = Timer::waking(deadline, gp, expire, arg);
     let timer_ref = &timer;
+    let timers = virtual_timers(home);
     // SAFETY: clauses of `add`: the timer lies here until `cancel` has returned below; `expire` may be called
     // (caller's clause), and if it wins then `gp` is Waiting, as it has been since before `add`.
     // Clauses of `park`: those of our caller. The closure is moved to g0's stack before it runs (`call_commit`). If
@@ -336,16 +377,26 @@ unsafe fn gopark_until(
     unsafe {
         gopark(
             move || {
-                if any_timers().add(timer_ref) {
-                    wake_for_timer(deadline);
+                match timers {
+                    // Its keeper looks, in its turn.
+                    Some(timers) => _ = timers.add(timer_ref),
+                    None if any_timers().add(timer_ref) => wake_for_timer(deadline),
+                    None => {}
                 }
                 commit()
             },
+            home,
             reason,
             site,
         );
     }
     timer.cancel();
+}
+
+/// Those of the caller's bubble, if it is on the bubble's clock that it waits.
+fn virtual_timers(home: Home) -> Option<&'static Timers> {
+    let bubble = bubble().filter(|_| home != Home::KERNEL)?;
+    Some(&Kept::of(bubble).timers)
 }
 
 /// On g0: the heap of this M's P, or any other if it has none.
@@ -406,6 +457,7 @@ unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
 pub fn wait_for_ever(reason: WaitReason) -> ! {
     let site = Location::caller();
     let current = Current::new(reason);
+    current.waits_for(Home::here());
     loop {
         // SAFETY: the waiter is shown to nobody, so nobody wakes it; `commit` touches nothing.
         unsafe { current.park(|| true, reason, site) };

@@ -1,8 +1,10 @@
 //! `sleep`: a timer on the sleeper's stack.
 
+use crate::bubble::clock::{deadline_after, nanos_of, now};
+use crate::bubble::home::Home;
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
-use crate::time::{Nanos, deadline_after, nanos_of, now};
+use crate::time::Nanos;
 use crate::wait::maywait::MayWait;
 use crate::wait::park::Current;
 use std::panic::Location;
@@ -65,6 +67,7 @@ pub fn sleep_until(deadline: Instant) {
 
 fn sleep_until_nanos(deadline: Nanos, site: &'static Location<'static>) {
     let current = Current::new(WaitReason::Sleep);
+    current.waits_for(Home::here());
     // SAFETY: the waiter is shown to nobody but the timer, which therefore always wins, whenever it fires;
     // `commit` touches nothing, and `always` may be called with any argument.
     unsafe {

@@ -25,7 +25,7 @@ use crate::lookout::Lookout;
 use crate::prim::{AtomicU64, Ordering::Relaxed};
 use crate::waitlock::WaitLock;
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::WaitReason;
+use gort_runtime::{Home, WaitReason};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -70,13 +70,16 @@ impl<T> Shared<T> {
     pub(super) fn new(cap: usize) -> Self {
         Self {
             cap,
-            place: WaitLock::new(Kept {
-                kept: VecDeque::new(),
-                first: 0,
-                senders: 1,
-                receivers: 1,
-                waiters: WaitQueue::new(),
-            }),
+            place: WaitLock::new(
+                Home::here(),
+                Kept {
+                    kept: VecDeque::new(),
+                    first: 0,
+                    senders: 1,
+                    receivers: 1,
+                    waiters: WaitQueue::new(),
+                },
+            ),
         }
     }
 

@@ -4,7 +4,7 @@
 //! time and then tries to take the message. So a dropped or forgotten `after(1 h)`
 //! costs nothing. As crossbeam-channel's `at` flavor.
 
-use gort_runtime::{Nanos, nanos_of, now};
+use gort_runtime::{Home, Nanos, nanos_of};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
@@ -13,6 +13,7 @@ use std::time::Instant;
 pub(crate) struct At {
     instant: Instant,
     due: Nanos,
+    home: Home,
     /// Only uniqueness matters, and nothing else is published: relaxed.
     taken: AtomicBool,
 }
@@ -22,8 +23,14 @@ impl At {
         Self {
             instant,
             due: nanos_of(instant),
+            home: Home::here(),
             taken: AtomicBool::new(false),
         }
+    }
+
+    /// Where it was made; `due` is on the clock of that.
+    pub(crate) fn home(&self) -> Home {
+        self.home
     }
 
     /// When it is worth trying: `None` if the message is gone.
@@ -33,7 +40,7 @@ impl At {
 
     /// Takes the message if it is due and nobody has taken it.
     pub(crate) fn try_take(&self) -> Option<Instant> {
-        let due = !self.taken.load(Relaxed) && now() >= self.due;
+        let due = !self.taken.load(Relaxed) && self.home.now() >= self.due;
         (due && !self.taken.swap(true, Relaxed)).then_some(self.instant)
     }
 }

@@ -27,7 +27,7 @@ use crate::prim::{
 use crate::sudog::Sudog;
 use crate::waitlock::{End, Wait, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{Current, Nanos, RawLock, WaitReason, now};
+use gort_runtime::{Current, Home, Nanos, RawLock, WaitReason, now};
 use std::panic::Location;
 use std::ptr;
 
@@ -74,7 +74,7 @@ impl DoneEvent {
         Self {
             how: AtomicU8::new(NOT_YET),
             due,
-            waiters: WaitLock::new(WaitQueue::new()),
+            waiters: WaitLock::new(Home::here(), WaitQueue::new()),
         }
     }
 
@@ -84,6 +84,11 @@ impl DoneEvent {
 
     pub(crate) fn raw_lock(&self) -> &RawLock {
         self.waiters.raw()
+    }
+
+    /// Where it was made, on whose clock it is due.
+    pub(crate) fn home(&self) -> Home {
+        self.waiters.home()
     }
 
     /// Whether it has happened, and how.
@@ -106,7 +111,7 @@ impl DoneEvent {
     }
 
     fn is_due(&self) -> bool {
-        self.due.is_some_and(|due| now() >= due)
+        self.due.is_some_and(|due| self.home().now() >= due)
     }
 
     /// Lets it happen, unless it has. If it has not, `publish` runs first, under the lock.
@@ -153,10 +158,11 @@ impl DoneEvent {
     }
 
     fn park(&self, deadline: Option<Nanos>, site: &'static Location<'static>) {
-        let until = self.due.into_iter().chain(deadline).min();
+        let (home, until) = self.home().limit(self.due, deadline);
         let wait = Wait {
             current: &Current::new(WaitReason::ChanReceive),
             until,
+            home,
             reason: WaitReason::ChanReceive,
             site,
         };

@@ -9,7 +9,9 @@
 //! 3. Once `closed`, nobody waits, and the buffer only shrinks.
 //! 4. `recv_hint` is false only if the buffer is empty, no sender waits and the
 //!    channel is open; written under the lock, read without it.
-//! 5. While a receiver waits the ring's tail is arrested, while a sender does both its
+//! 5. A bubble's channel has its ring arrested for ever, and `recv_hint` true: so whoever uses it comes by the lock, and
+//!    is asked before that (`membership.rs`), and others pay nothing for it.
+//! 6. While a receiver waits the ring's tail is arrested, while a sender does both its
 //!    ends are (`ring.rs`): nobody can pass by a waiter without the lock. They stay
 //!    arrested for a while after that ([`CALM`]).
 //!
@@ -44,7 +46,7 @@ use crate::prim::{
 use crate::sudog::{Kind, Sudog};
 use crate::waitlock::{Held, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes, Won};
-use gort_runtime::{MayWait, RawLock};
+use gort_runtime::{Home, MayWait};
 use std::fmt;
 use std::mem::MaybeUninit;
 
@@ -56,7 +58,7 @@ pub(crate) struct Hchan<T> {
     ring: Option<Box<Ring<T>>>,
     recv_hint: AtomicBool,
     pub(super) unbounded: bool,
-    state: WaitLock<ChanState<T>>,
+    pub(super) state: WaitLock<ChanState<T>>,
 }
 
 /// Operations under the lock without anybody waiting after which the ring is free again. To
@@ -113,7 +115,7 @@ pub(crate) enum Tried {
 }
 
 impl<T> Hchan<T> {
-    pub(crate) fn bounded(cap: usize) -> Self {
+    pub(crate) fn bounded(home: Home, cap: usize) -> Self {
         let ring = (cap != 0).then(|| {
             // Without room for `cap` values now, sends would fail later, when nobody
             // expects it.
@@ -122,31 +124,34 @@ impl<T> Hchan<T> {
                 None => panic!("channel of capacity {cap}: size out of range"),
             }
         });
-        Self::with_buffer(ring, false)
+        Self::with_buffer(home, ring, false)
     }
 
     pub(crate) fn unbounded() -> Self {
-        Self::with_buffer(None, true)
+        Self::with_buffer(Home::here(), None, true)
     }
 
-    fn with_buffer(ring: Option<Box<Ring<T>>>, unbounded: bool) -> Self {
+    fn with_buffer(home: Home, ring: Option<Box<Ring<T>>>, unbounded: bool) -> Self {
+        let in_bubble = home != Home::OUTSIDE;
+        if let (true, Some(ring)) = (in_bubble, &ring) {
+            ring.arrest();
+        }
         Self {
             ring,
-            recv_hint: AtomicBool::new(false),
+            recv_hint: AtomicBool::new(in_bubble),
             unbounded,
-            state: WaitLock::new(ChanState {
-                buf: Backlog::new(),
-                closed: false,
-                promised: 0,
-                calm: 0,
-                recvq: WaitQueue::new(),
-                sendq: WaitQueue::new(),
-            }),
+            state: WaitLock::new(
+                home,
+                ChanState {
+                    buf: Backlog::new(),
+                    closed: false,
+                    promised: 0,
+                    calm: 0,
+                    recvq: WaitQueue::new(),
+                    sendq: WaitQueue::new(),
+                },
+            ),
         }
-    }
-
-    pub(crate) fn raw_lock(&self) -> &RawLock {
-        self.state.raw()
     }
 
     /// Takes the lock.
@@ -190,6 +195,9 @@ impl<T> Hchan<T> {
     #[inline]
     pub(super) fn publish(&self, state: &mut ChanState<T>) {
         let sender_waits = !state.sendq.is_empty();
+        if self.home() != Home::OUTSIDE {
+            return;
+        }
         if let Some(ring) = self.ring() {
             // A closed channel keeps no promise: receivers need not mind them.
             if state.closed {
@@ -449,7 +457,10 @@ impl<T> Hchan<T> {
     pub(crate) fn close_and_drain(&self) {
         self.close();
         // Destructors are user code: they run without the lock.
-        let buffered = self.lock().buf.take();
+        let mut held = self.lock();
+        let buffered = held.buf.take();
+        self.ring().inspect(|ring| ring.release()); // A bubble's is still arrested.
+        drop(held);
         drop(buffered);
         if let Some(ring) = &self.ring {
             let mut place = MaybeUninit::<T>::uninit();

@@ -12,6 +12,7 @@ mod done;
 mod error;
 mod hchan;
 mod iter;
+mod membership;
 mod ops;
 mod recv;
 mod reserve;
@@ -28,6 +29,7 @@ pub use error::{
 };
 pub(crate) use hchan::{Hchan, Tried};
 pub use iter::{IntoIter, Iter, TryIter};
+pub(crate) use membership::SELECT;
 pub(crate) use ops::{Place, receive_promised};
 pub use recv::Receiver;
 pub(crate) use recv::{Source, instant_as};
@@ -36,6 +38,7 @@ pub use send::Sender;
 pub(crate) use timer::{Repeat, TimerChan, period_of};
 
 use counter::Share;
+use gort_runtime::{Home, instant_now};
 use std::time::{Duration, Instant};
 
 /// A channel with room for `cap` values. With 0 each send waits for a receiver and
@@ -58,7 +61,13 @@ use std::time::{Duration, Instant};
 /// ```
 #[must_use]
 pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
-    make(Hchan::bounded(cap))
+    make(Hchan::bounded(Home::here(), cap))
+}
+
+/// As [`bounded`], and anybody may use it, whichever bubble the caller is in.
+#[must_use]
+pub(crate) fn bounded_outside<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
+    make(Hchan::bounded(Home::OUTSIDE, cap))
 }
 
 /// A channel whose sends never wait. Go has none.
@@ -117,7 +126,7 @@ pub fn never<T>() -> Receiver<T> {
 /// ```
 #[must_use]
 pub fn after(d: Duration) -> Receiver<Instant> {
-    match Instant::now().checked_add(d) {
+    match instant_now().checked_add(d) {
         Some(instant) => at(instant),
         // Later than the clock can tell: never, under the same type.
         None => never(),

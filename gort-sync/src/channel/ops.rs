@@ -2,12 +2,13 @@
 
 use super::direction::Direction;
 use super::hchan::{ChanState, Hchan, Tried};
+use super::membership::refuse;
 use super::ring::Attempt;
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitlock::{Held, Wait, Waited};
 use crate::waitqueue::{Wakes, Won};
 use gort_runtime::{
-    Current, MayWait, Nanos, WaitReason, check_in_debug_builds, go_on_exiting, must_exit,
+    Current, Home, MayWait, Nanos, WaitReason, check_in_debug_builds, go_on_exiting, must_exit,
 };
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -25,16 +26,22 @@ pub(super) enum Failed {
     Exiting,
     /// On the system stack nothing may wait.
     Refused,
+    /// The channel is a bubble's, and the caller is not in it.
+    Foreign,
 }
 
 impl Failed {
     /// With nothing held: unwinds if it may not wait.
     #[track_caller]
-    fn or_unwind(self, what: WaitReason) -> Self {
+    fn or_unwind(self, direction: Direction) -> Self {
         match self {
+            Self::Foreign => refuse(direction),
             Self::Exiting => go_on_exiting(),
             Self::Refused => {
-                let _ = MayWait::check(what);
+                let _ = MayWait::check(match direction {
+                    Direction::Send => WaitReason::ChanSend,
+                    Direction::Recv => WaitReason::ChanReceive,
+                });
             }
             Self::Closed | Self::Timeout => {}
         }
@@ -53,7 +60,7 @@ impl<T> Hchan<T> {
             Err(failed) => {
                 // SAFETY: made with a value, which is still there, as the operation failed.
                 let value = unsafe { place.into_inner().assume_init() };
-                failed.or_unwind(WaitReason::ChanSend);
+                failed.or_unwind(Direction::Send);
                 Err(value)
             }
         }
@@ -72,7 +79,7 @@ impl<T> Hchan<T> {
             .map_err(|failed| {
                 // SAFETY: made with a value, which is still there, as the operation failed.
                 let value = unsafe { place.into_inner().assume_init() };
-                (value, failed.or_unwind(WaitReason::ChanSend))
+                (value, failed.or_unwind(Direction::Send))
             })
     }
 
@@ -86,13 +93,14 @@ impl<T> Hchan<T> {
         check_in_debug_builds(WaitReason::ChanReceive);
         let place: Place<T> = UnsafeCell::new(MaybeUninit::uninit());
         self.operate(Direction::Recv, place.get().cast(), deadline, site)
-            .map_err(|failed| failed.or_unwind(WaitReason::ChanReceive))?;
+            .map_err(|failed| failed.or_unwind(Direction::Recv))?;
         // SAFETY: the operation succeeded: a value was moved in.
         Ok(unsafe { place.into_inner().assume_init() })
     }
 
     /// Sends if that is possible without waiting.
     #[inline]
+    #[track_caller]
     pub(super) fn try_send(&self, value: T) -> Result<(), (T, bool)> {
         check_in_debug_builds(WaitReason::ChanSend);
         let place = MaybeUninit::new(value);
@@ -111,7 +119,13 @@ impl<T> Hchan<T> {
         self.try_send_slow(place)
     }
 
+    #[track_caller]
     fn try_send_slow(&self, mut place: MaybeUninit<T>) -> Result<(), (T, bool)> {
+        if self.home().is_foreign() {
+            // SAFETY: the one caller gives a place with a value, ours to drop.
+            drop(unsafe { place.assume_init() });
+            refuse(Direction::Send);
+        }
         // SAFETY: the one caller gives a place with a value, ours to move; it is still there unless
         // the answer is `Done`.
         unsafe {
@@ -156,6 +170,9 @@ impl<T> Hchan<T> {
         } else if !self.recv_hint() {
             return Err(false);
         }
+        if self.home().is_foreign() {
+            refuse(Direction::Recv);
+        }
         self.try_recv_slow(place, Location::caller())
     }
 
@@ -183,7 +200,10 @@ impl<T> Hchan<T> {
                 }
                 Tried::Promised(sender, may_wait) => {
                     // SAFETY: a promise on this channel, won just now; `place` is one for a `T`.
-                    unsafe { receive_promised(sender, place.as_mut_ptr().cast(), may_wait, site) }
+                    unsafe {
+                        let elem = place.as_mut_ptr().cast();
+                        receive_promised(sender, elem, self.home(), may_wait, site)
+                    }
                 }
             };
             if filled {
@@ -224,6 +244,9 @@ impl<T> Hchan<T> {
             }
         } else if self.unbounded && direction == Direction::Send {
             // Never waits.
+            if self.home().is_foreign() {
+                return Err(Failed::Foreign);
+            }
             // SAFETY: `elem` is a value to send (`operate`).
             return match unsafe { self.try_send_from(elem) } {
                 Tried::Done => Ok(()),
@@ -240,6 +263,9 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<(), Failed> {
+        if self.home().is_foreign() {
+            return Err(Failed::Foreign);
+        }
         let Some(may_wait) = MayWait::get() else {
             return Err(Failed::Refused);
         };
@@ -279,6 +305,7 @@ impl<T> Hchan<T> {
                 let wait = Wait {
                     current: &Current::also_exiting(may_wait),
                     until: deadline,
+                    home: self.home(),
                     reason: direction.reason(),
                     site,
                 };
@@ -296,7 +323,8 @@ impl<T> Hchan<T> {
             Tried::Promised(sender, may_wait) => {
                 // SAFETY: a promise on this channel, won just now. Only a receive wins one, so `elem` is
                 // a place for a `T` (`operate`).
-                unsafe { receive_promised(sender, elem.cast(), may_wait, site) }.then_some(Ok(()))
+                unsafe { receive_promised(sender, elem.cast(), self.home(), may_wait, site) }
+                    .then_some(Ok(()))
             }
             Tried::Refused => Some(Err(Failed::Refused)),
             Tried::Closed | Tried::NotReady => Some(Err(Failed::Closed)),
@@ -353,18 +381,20 @@ impl<T> Hchan<T> {
 }
 
 /// Fetches the value of a sender that was won before it had one: shows it where, wakes it,
-/// and waits for it. False: it has given up, and the caller looks again.
+/// and waits for it, on the account of the channel's home. False: it has given up, and the caller looks again.
 ///
 /// # Safety
 /// `sender` has promised a value (`Kind::Promise`), and `elem` is a place for it.
 pub(crate) unsafe fn receive_promised(
     sender: Won,
     elem: *mut (),
+    home: Home,
     may_wait: MayWait,
     site: &'static Location<'static>,
 ) -> bool {
     // Not to be given up any more: the sender counts on us.
     let current = Current::also_exiting(may_wait);
+    current.waits_for(home);
     let sg = Sudog::plain(current.waiter(), elem);
     sender.record().elem.set((&raw const sg).cast_mut().cast());
     sender.record().success.set(true);

@@ -5,9 +5,10 @@ use super::counter::{Receiving, Share};
 use super::done::DoneEvent;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::hchan::Hchan;
+use super::membership::RECEIVE;
 use super::ops::Failed;
 use super::timer::TimerChan;
-use gort_runtime::{Current, Nanos, WaitReason, deadline_after, nanos_of, wait_for_ever};
+use gort_runtime::{Current, Home, Nanos, WaitReason, deadline_after, nanos_of, wait_for_ever};
 use std::fmt;
 use std::mem;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -123,10 +124,22 @@ impl<T> Receiver<T> {
         match &self.flavor {
             Flavor::Chan(share) => share.chan().recv(None, site).map_err(|_| RecvError),
             Flavor::Done(event) => {
+                self.check_home();
                 event.wait(None, site);
                 Err(RecvError)
             }
             _ => self.recv_timed(None, site).map_err(|_| RecvError),
+        }
+    }
+
+    /// For what only goroutines of its bubble may do. (A channel looks when it takes its lock: `ops.rs`.)
+    #[track_caller]
+    fn check_home(&self) {
+        match &self.flavor {
+            Flavor::At(at) => at.home().check(RECEIVE),
+            Flavor::Timer(chan) => chan.home().check(RECEIVE),
+            Flavor::Done(event) => event.home().check(RECEIVE),
+            Flavor::Chan(_) | Flavor::Never => {}
         }
     }
 
@@ -135,6 +148,7 @@ impl<T> Receiver<T> {
     /// # Errors
     /// `Empty`, or `Disconnected` if nothing will ever come.
     #[inline]
+    #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         match &self.flavor {
             Flavor::Chan(share) => share.chan().try_recv().map_err(|closed| {
@@ -144,6 +158,14 @@ impl<T> Receiver<T> {
                     TryRecvError::Empty
                 }
             }),
+            _ => self.try_recv_timed(),
+        }
+    }
+
+    #[track_caller]
+    fn try_recv_timed(&self) -> Result<T, TryRecvError> {
+        self.check_home();
+        match &self.flavor {
             Flavor::At(at) => match at.try_take() {
                 Some(instant) => Ok(instant_as(instant)),
                 None => Err(TryRecvError::Empty),
@@ -156,7 +178,7 @@ impl<T> Receiver<T> {
                 Some(_) => TryRecvError::Disconnected,
                 None => TryRecvError::Empty,
             }),
-            Flavor::Never => Err(TryRecvError::Empty),
+            Flavor::Chan(_) | Flavor::Never => Err(TryRecvError::Empty),
         }
     }
 
@@ -191,6 +213,7 @@ impl<T> Receiver<T> {
         self.recv_until(nanos_of(deadline), Location::caller())
     }
 
+    #[track_caller]
     fn recv_until(
         &self,
         deadline: Nanos,
@@ -198,21 +221,28 @@ impl<T> Receiver<T> {
     ) -> Result<T, RecvTimeoutError> {
         let received = match &self.flavor {
             Flavor::Chan(share) => share.chan().recv(Some(deadline), site),
-            Flavor::Done(event) => Err(event.wait(Some(deadline), site)),
+            Flavor::Done(event) => {
+                self.check_home();
+                Err(event.wait(Some(deadline), site))
+            }
             _ => self.recv_timed(Some(deadline), site),
         };
         received.map_err(|failed| match failed {
             Failed::Timeout => RecvTimeoutError::Timeout,
-            Failed::Closed | Failed::Exiting | Failed::Refused => RecvTimeoutError::Disconnected,
+            Failed::Closed | Failed::Exiting | Failed::Refused | Failed::Foreign => {
+                RecvTimeoutError::Disconnected
+            }
         })
     }
 
     /// Receives from a channel that is no channel: waits for a time.
+    #[track_caller]
     fn recv_timed(
         &self,
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<T, Failed> {
+        self.check_home();
         let at = match &self.flavor {
             Flavor::At(at) => Some(at),
             Flavor::Timer(chan) => return chan.recv(deadline, site).map(instant_as),
@@ -226,15 +256,17 @@ impl<T> Receiver<T> {
                 return Err(Failed::Timeout);
             }
             let due = at.and_then(|at| at.due());
-            let reason = if due.is_some() {
-                WaitReason::ChanReceive
-            } else {
-                WaitReason::ChanReceiveNil
+            let (home, reason) = match at {
+                Some(at) if due.is_some() => (at.home(), WaitReason::ChanReceive),
+                // Nothing will ever come, wherever it was made.
+                _ => (Home::here(), WaitReason::ChanReceiveNil),
             };
-            let Some(until) = due.into_iter().chain(deadline).min() else {
+            let (home, until) = home.limit(due, deadline);
+            let Some(until) = until else {
                 wait_for_ever(reason)
             };
             let current = Current::new(reason);
+            current.waits_for(home);
             // SAFETY: nobody knows of the waiter but the timer, which wakes it once, when `always` has told it
             // that it has won. `commit` has nothing to release, and uses nothing.
             unsafe {
@@ -304,7 +336,10 @@ impl<T> Receiver<T> {
     /// ```
     pub fn close(&self) -> bool {
         match &self.flavor {
-            Flavor::Chan(share) => share.chan().close(),
+            Flavor::Chan(share) => {
+                share.chan().home().check("close of a channel");
+                share.chan().close()
+            }
             Flavor::At(_) | Flavor::Timer(_) | Flavor::Done(_) | Flavor::Never => false,
         }
     }

@@ -289,6 +289,12 @@ impl<T> Ring<T> {
         (tail & !FLAGS) == (head & !FLAGS).wrapping_add(self.lap)
     }
 
+    /// Before anybody uses it: nobody passes by until [`release`](Self::release).
+    pub(crate) fn arrest(&self) {
+        self.arrest_tail();
+        self.arrest_head();
+    }
+
     /// Under the lock: no send passes by any more until [`release`](Self::release).
     pub(crate) fn arrest_tail(&self) {
         if self.tail.load(Relaxed) & SLOW == 0 {

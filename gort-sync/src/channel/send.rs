@@ -67,6 +67,7 @@ impl<T> Sender<T> {
     /// `Full` if it would have to wait, `Disconnected` if the channel is closed or has
     /// no receivers; both carry the value.
     #[inline]
+    #[track_caller]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         self.chan().try_send(value).map_err(|(value, closed)| {
             if closed {
@@ -117,7 +118,7 @@ impl<T> Sender<T> {
             .send_until(value, deadline, site)
             .map_err(|(value, failed)| match failed {
                 Failed::Timeout => SendTimeoutError::Timeout(value),
-                Failed::Closed | Failed::Exiting | Failed::Refused => {
+                Failed::Closed | Failed::Exiting | Failed::Refused | Failed::Foreign => {
                     SendTimeoutError::Disconnected(value)
                 }
             })
@@ -139,6 +140,7 @@ impl<T> Sender<T> {
     /// assert!(!tx.close(), "it is closed");
     /// ```
     pub fn close(&self) -> bool {
+        self.chan().home().check("close of a channel");
         self.chan().close()
     }
 

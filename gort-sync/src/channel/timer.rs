@@ -29,7 +29,7 @@ use super::ops::Failed;
 use crate::sudog::Sudog;
 use crate::waitlock::{End, Held, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{Current, Nanos, RawLock, WaitReason, deadline_after, now};
+use gort_runtime::{Current, Home, Nanos, RawLock, WaitReason, now};
 use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -53,7 +53,7 @@ pub(crate) enum Repeat {
 
 impl Repeat {
     /// What follows `due`, which is `instant`, if that message is taken so late.
-    fn next(self, due: Nanos, instant: Instant, late: Nanos) -> (Nanos, Instant) {
+    fn next(self, due: Nanos, instant: Instant, late: Nanos, home: Home) -> (Nanos, Instant) {
         let by = match self {
             Self::Once => return (NEVER, instant),
             Self::OnGrid(period) => {
@@ -62,7 +62,7 @@ impl Repeat {
             }
             Self::Each(period) => period.max(1),
             Self::Afresh(period) if late < period => period,
-            Self::Afresh(period) => return moment(Duration::from_nanos(period)),
+            Self::Afresh(period) => return home.moment(Duration::from_nanos(period)),
         };
         let later = instant.checked_add(Duration::from_nanos(by));
         (due.saturating_add(by), later.unwrap_or(instant))
@@ -94,19 +94,28 @@ pub(crate) struct TimerState {
 impl TimerChan {
     /// A first message `d` from now.
     pub(crate) fn new(d: Duration, repeat: Repeat) -> Self {
-        let (due, instant) = moment(d);
+        let home = Home::here();
+        let (due, instant) = home.moment(d);
         Self {
             due: AtomicU64::new(due),
-            state: WaitLock::new(TimerState {
-                instant,
-                repeat,
-                waiters: WaitQueue::new(),
-            }),
+            state: WaitLock::new(
+                home,
+                TimerState {
+                    instant,
+                    repeat,
+                    waiters: WaitQueue::new(),
+                },
+            ),
         }
     }
 
     pub(crate) fn raw_lock(&self) -> &RawLock {
         self.state.raw()
+    }
+
+    /// Where it was made, on whose clock it is due.
+    pub(crate) fn home(&self) -> Home {
+        self.state.home()
     }
 
     /// When it is worth trying: `None` if nothing is going to be due.
@@ -116,7 +125,7 @@ impl TimerChan {
 
     /// Takes the message if one is due.
     pub(crate) fn try_take(&self) -> Option<Instant> {
-        if self.due().is_none_or(|due| now() < due) {
+        if self.due().is_none_or(|due| self.home().now() < due) {
             return None;
         }
         self.take(&mut self.state.lock())
@@ -125,9 +134,10 @@ impl TimerChan {
     /// The same under the lock.
     fn take(&self, state: &mut TimerState) -> Option<Instant> {
         let due = self.due()?;
-        let late = now().checked_sub(due)?;
+        let home = self.home();
+        let late = home.now().checked_sub(due)?;
         let instant = state.instant;
-        let (due, next) = state.repeat.next(due, instant, late);
+        let (due, next) = state.repeat.next(due, instant, late, home);
         self.due.store(due, Relaxed);
         state.instant = next;
         Some(instant)
@@ -176,8 +186,7 @@ impl TimerChan {
             if taken.is_some() || time_is_up {
                 return taken.ok_or(Failed::Timeout);
             }
-            let until = self.due().into_iter().chain(deadline).min();
-            state = self.wait(state, &current, until, site);
+            state = self.wait(state, &current, deadline, site);
         }
     }
 
@@ -187,11 +196,13 @@ impl TimerChan {
         &'a self,
         state: Held<'a, TimerState>,
         current: &Current,
-        until: Option<Nanos>,
+        deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Held<'a, TimerState> {
+        let (home, until) = self.home().limit(self.due(), deadline);
         let wait = Wait {
             current,
+            home,
             until,
             reason: WaitReason::ChanReceive,
             site,
@@ -210,7 +221,7 @@ impl TimerChan {
 
     /// The next message is due `d` from now; what follows is `repeat`.
     pub(crate) fn reset(&self, d: Duration, repeat: Repeat) -> bool {
-        let (due, instant) = moment(d);
+        let (due, instant) = self.home().moment(d);
         self.set(due, Some((instant, repeat)))
     }
 
@@ -233,11 +244,4 @@ impl TimerChan {
         woken.wake_all();
         was_due != NEVER
     }
-}
-
-/// `d` from now: for the scheduler, never earlier than for the user.
-fn moment(d: Duration) -> (Nanos, Instant) {
-    let now = Instant::now();
-    // Beyond what an `Instant` can tell, `deadline_after` says "at the end of time".
-    (deadline_after(d), now.checked_add(d).unwrap_or(now))
 }

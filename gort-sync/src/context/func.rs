@@ -1,7 +1,7 @@
 //! The handle of a function that waits for a context's end.
 
 use super::node::{Func, Node};
-use gort_runtime::Timed;
+use gort_runtime::{Home, Timed};
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,7 +25,9 @@ impl AfterFunc {
     /// Runs `f` in a goroutine once `node` has ended; never, if there is none.
     #[track_caller]
     pub(super) fn new(node: Option<&Arc<Node>>, f: impl FnOnce() + Send + 'static) -> Self {
-        let func = Func::new(Box::new(f));
+        let home = node.map_or_else(Home::here, |node| node.home());
+        home.check("function for the end of a context");
+        let func = Func::new(home, Box::new(f));
         if let Some(node) = node {
             if let Some(due) = node.due() {
                 func.arm(due);

@@ -16,6 +16,7 @@ pub use func::AfterFunc;
 
 use crate::channel::{How, Receiver, RecvError, RecvTimeoutError};
 use crate::select::{ChanRecvArm, Selectable};
+use gort_runtime::instant_now;
 use node::{Cause, Node};
 use std::error::Error;
 use std::fmt;
@@ -193,7 +194,7 @@ impl Context {
     /// assert_eq!(receive(&ctx, &rx), None);
     /// ```
     pub fn with_timeout(&self, timeout: Duration) -> (Self, Cancel) {
-        match Instant::now().checked_add(timeout) {
+        match instant_now().checked_add(timeout) {
             Some(deadline) => self.with_deadline(deadline),
             // Later than the clock can tell.
             None => self.with_cancel(),

@@ -38,7 +38,7 @@
 //! node's list; if it comes before `move_to` has put it there, `move_to` finds the closure gone, and removes it.
 
 use crate::channel::{DoneEvent, How, Receiver};
-use gort_runtime::{Lock, Nanos, Timed, TimedCall, WaitsOutside, nanos_of};
+use gort_runtime::{Home, Lock, Nanos, Timed, TimedCall, WaitsOutside, nanos_of};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::mem;
@@ -112,6 +112,11 @@ impl Node {
             }
         }
         node
+    }
+
+    /// Where it was made, on whose clock its time is.
+    pub(super) fn home(&self) -> Home {
+        self.event.home()
     }
 
     pub(super) fn done(&self) -> &Receiver<()> {
@@ -283,14 +288,17 @@ impl TimedCall for Func {
 }
 
 impl Func {
-    pub(super) fn new(f: Closure) -> Arc<Timed<Self>> {
-        Timed::new(Self {
-            state: Lock::new(FuncState {
-                f: Some(f),
-                started: false,
-                home: None,
-            }),
-        })
+    pub(super) fn new(home: Home, f: Closure) -> Arc<Timed<Self>> {
+        Timed::at_home(
+            home,
+            Self {
+                state: Lock::new(FuncState {
+                    f: Some(f),
+                    started: false,
+                    home: None,
+                }),
+            },
+        )
     }
 
     /// Takes the closure, if nobody has, and the function out of its node's list. If a canceller

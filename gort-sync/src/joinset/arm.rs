@@ -5,7 +5,7 @@ use super::{JoinSet, SetShared, finish};
 use crate::select::{Arm, SelectWord, Selectable};
 use crate::sudog::Sudog;
 use crate::waitqueue::Wakes;
-use gort_runtime::{JoinError, JoinHandle, MayWait, RawLock, Waiter, must_exit};
+use gort_runtime::{Home, JoinError, JoinHandle, MayWait, RawLock, Waiter, must_exit};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
@@ -48,6 +48,10 @@ impl<T> JoinNextArm<'_, T> {
 // SAFETY: the lock is the set's, and all is done under it. Between `poll` and `enqueue` the select keeps it, so no member
 // ends and nobody takes the last one without looking at the queue.
 unsafe impl<T> Arm for JoinNextArm<'_, T> {
+    fn home(&self) -> Home {
+        self.set.members.home()
+    }
+
     fn lock(&self) -> Option<&RawLock> {
         Some(self.set.members.raw())
     }

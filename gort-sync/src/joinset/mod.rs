@@ -11,7 +11,8 @@ pub use arm::JoinNextArm;
 use crate::waitlock::{End, Wait, WaitLock, Waited};
 use crate::waitqueue::Wakes;
 use gort_runtime::{
-    Builder, Current, Goroutine, GoroutineId, JoinError, JoinHandle, WaitReason, discard, raise,
+    Builder, Current, Goroutine, GoroutineId, Home, JoinError, JoinHandle, WaitReason, discard,
+    raise,
 };
 use members::{Members, NextMember, SetMember};
 use std::any::Any;
@@ -86,7 +87,7 @@ impl<T> JoinSet<T> {
     pub fn new() -> Self {
         Self {
             shared: Arc::new(SetShared {
-                members: WaitLock::new(Members::new()),
+                members: WaitLock::new(Home::here(), Members::new()),
             }),
         }
     }
@@ -165,6 +166,7 @@ impl<T> JoinSet<T> {
         let wait = Wait {
             current: &current,
             until: None,
+            home: self.shared.members.home(),
             reason: WaitReason::Join,
             site: Location::caller(),
         };

@@ -20,7 +20,7 @@ use super::{Mutex, MutexGuard};
 use crate::select::{Arm, SelectWord, Selectable};
 use crate::sudog::Sudog;
 use crate::waitqueue::Wakes;
-use gort_runtime::{RawLock, Waiter};
+use gort_runtime::{Home, RawLock, Waiter};
 use std::cell::Cell;
 use std::fmt;
 
@@ -80,6 +80,10 @@ impl<T: ?Sized> fmt::Debug for LockArm<'_, T> {
 // queue only in `enqueue`, after `poll` has announced a waiter under the same lock, so no unlocker
 // passes by without looking at the queue.
 unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
+    fn home(&self) -> Home {
+        self.mutex.raw.queue.home()
+    }
+
     fn lock(&self) -> Option<&RawLock> {
         Some(self.mutex.raw.queue.raw())
     }

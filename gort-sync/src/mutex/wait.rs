@@ -25,7 +25,7 @@ use crate::sudog::Sudog;
 use crate::waitlock::{End, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Won};
 use crate::word::mutex::{Duty, Word};
-use gort_runtime::{Current, MayWait, Nanos, WaitReason, go_on_exiting, now};
+use gort_runtime::{Current, Home, MayWait, Nanos, WaitReason, go_on_exiting, now};
 use std::panic::Location;
 use std::ptr;
 
@@ -48,7 +48,7 @@ impl RawMutex {
         pub(crate) fn new() -> Self {
             Self {
                 word: Word::new(),
-                queue: WaitLock::new(WaitQueue::new()),
+                queue: WaitLock::new(Home::ANYWHERE, WaitQueue::new()),
             }
         }
     }
@@ -81,6 +81,7 @@ impl RawMutex {
         let wait = Wait {
             current: &current,
             until: deadline,
+            home: self.queue.home(),
             reason,
             site,
         };

@@ -4,7 +4,7 @@ use crate::prim::const_unless_loom;
 use crate::waitlock::{End, Wait, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes};
 use crate::word::once::{Begun, Word};
-use gort_runtime::{Current, WaitReason};
+use gort_runtime::{Current, Home, WaitReason};
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
 
@@ -38,7 +38,7 @@ impl Gate {
         pub(crate) fn new() -> Self {
             Self {
                 word: Word::new(),
-                queue: WaitLock::new(WaitQueue::new()),
+                queue: WaitLock::new(Home::ANYWHERE, WaitQueue::new()),
             }
         }
     }
@@ -74,6 +74,7 @@ impl Gate {
         let wait = Wait {
             current: &Current::new(WaitReason::OnceDo),
             until: None,
+            home: self.queue.home(),
             reason: WaitReason::OnceDo,
             site,
         };

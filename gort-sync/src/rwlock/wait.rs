@@ -31,7 +31,7 @@ use crate::spin::{pause, rounds};
 use crate::waitlock::{End, Held, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes};
 use crate::word::rwlock::{Inside, Word};
-use gort_runtime::{Current, Nanos, WaitReason, now};
+use gort_runtime::{Current, Home, Nanos, WaitReason, now};
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr;
@@ -102,7 +102,7 @@ impl RawRwLock {
             Self {
                 word: Word::new(),
                 turn: RawMutex::new(),
-                queues: WaitLock::new(Queues::new()),
+                queues: WaitLock::new(Home::ANYWHERE, Queues::new()),
             }
         }
     }
@@ -176,6 +176,7 @@ impl RawRwLock {
         let wait = Wait {
             current: &current,
             until: deadline,
+            home: self.queues.home(),
             reason,
             site,
         };

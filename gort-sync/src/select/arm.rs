@@ -2,7 +2,7 @@
 
 use crate::sudog::SelectWord;
 use crate::waitqueue::Wakes;
-use gort_runtime::{Nanos, RawLock, Waiter};
+use gort_runtime::{Home, Nanos, RawLock, Waiter};
 use std::panic::Location;
 
 /// One operation of a select, with the room it needs while it waits.
@@ -18,6 +18,10 @@ use std::panic::Location;
 pub unsafe trait Arm {
     /// The lock that protects the object, the same for every arm on one object;
     /// `None` if the arm needs none because it never enters a queue.
+    ///
+    /// # Panics
+    /// If only goroutines of a bubble may use what it waits for, and the caller is none. A select asks for it first,
+    /// with nothing locked.
     fn lock(&self) -> Option<&RawLock>;
 
     /// Under the lock: performs the operation if that is possible without waiting.
@@ -67,6 +71,9 @@ pub unsafe trait Arm {
     fn due(&self) -> Option<Nanos> {
         None
     }
+
+    /// Where what it waits for was made.
+    fn home(&self) -> Home;
 }
 
 /// What may stand right of `<-` in `select!`.
@@ -140,6 +147,11 @@ unsafe impl<A: Arm> Arm for Option<A> {
 
     fn due(&self) -> Option<Nanos> {
         self.as_ref()?.due()
+    }
+
+    fn home(&self) -> Home {
+        // Nothing will ever come, wherever it was made.
+        self.as_ref().map_or_else(Home::here, A::home)
     }
 }
 

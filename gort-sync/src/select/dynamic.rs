@@ -13,6 +13,7 @@ use crate::channel::{
     ReadyTimeoutError, Receiver, RecvError, Reserved, SelectTimeoutError, SendError, Sender,
     TryReadyError, TrySelectError,
 };
+use gort_runtime::instant_now;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -207,7 +208,7 @@ impl<'a> Select<'a> {
         &mut self,
         deadline: Instant,
     ) -> Result<SelectedOperation<'a>, SelectTimeoutError> {
-        self.select_timeout(deadline.saturating_duration_since(Instant::now()))
+        self.select_timeout(deadline.saturating_duration_since(instant_now()))
     }
 
     /// The index of an operation that can go without waiting. Nothing is performed, so
@@ -278,7 +279,7 @@ impl<'a> Select<'a> {
     /// If the time is up.
     #[track_caller]
     pub fn ready_deadline(&mut self, deadline: Instant) -> Result<usize, ReadyTimeoutError> {
-        self.ready_timeout(deadline.saturating_duration_since(Instant::now()))
+        self.ready_timeout(deadline.saturating_duration_since(instant_now()))
     }
 
     /// So that a report says what it is.

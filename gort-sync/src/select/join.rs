@@ -8,7 +8,7 @@
 use super::arm::{Arm, Selectable};
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::Wakes;
-use gort_runtime::{Ending, JoinHandle, RawLock, ScopedJoinHandle, Waiter, Watcher};
+use gort_runtime::{Ending, Home, JoinHandle, RawLock, ScopedJoinHandle, Waiter, Watcher};
 use std::fmt;
 use std::ptr;
 
@@ -47,6 +47,10 @@ unsafe fn win(sg: *const ()) -> bool {
 // SAFETY: the lock is the one that protects the goroutine's list, and all is done under it by
 // `Ending`'s methods of the same names, which do what the trait asks.
 unsafe impl Arm for JoinArm<'_> {
+    fn home(&self) -> Home {
+        self.ending.home()
+    }
+
     fn lock(&self) -> Option<&RawLock> {
         Some(self.ending.lock())
     }

@@ -22,7 +22,7 @@ use super::send::{SendArm, SendTarget};
 use crate::channel::SendError;
 use crate::sudog::SelectWord;
 use crate::waitqueue::Wakes;
-use gort_runtime::{Nanos, RawLock, Waiter};
+use gort_runtime::{Home, Nanos, RawLock, Waiter};
 use std::panic::Location;
 
 /// A receive arm of the macro, inside its [`OneShot`].
@@ -64,6 +64,10 @@ impl<S: Selectable + ?Sized> OneShot<RecvArm<'_, S>> {
 // SAFETY: forwards to the arm inside, which keeps what the trait asks; without one it is never ready, and
 // enters no queue.
 unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
+    fn home(&self) -> Home {
+        self.arm.home()
+    }
+
     fn lock(&self) -> Option<&RawLock> {
         self.arm.lock()
     }

@@ -6,7 +6,7 @@ use super::recv::ChanRecvArm;
 use crate::channel::{Receiver, RecvError, Reserved, Sender};
 use crate::sudog::{Kind, SelectWord};
 use crate::waitqueue::Wakes;
-use gort_runtime::{Nanos, RawLock, Waiter};
+use gort_runtime::{Home, Nanos, RawLock, Waiter};
 
 /// A channel end, its type forgotten.
 pub(super) trait Operand {
@@ -102,6 +102,10 @@ impl<'a> Observing<'a> {
 // SAFETY: forwards to the arm inside, which keeps what the trait asks. `poll` differs: it performs
 // nothing, and says whether the operation can go, which cannot change without the lock if it cannot.
 unsafe impl Arm for Observing<'_> {
+    fn home(&self) -> Home {
+        self.0.home()
+    }
+
     fn lock(&self) -> Option<&RawLock> {
         self.0.lock()
     }

@@ -27,7 +27,7 @@ use crate::sudog::SelectWord;
 use crate::waitlock;
 use crate::waitqueue::Wakes;
 use gort_runtime::{
-    Current, MayWait, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, random,
+    Current, Home, MayWait, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, random,
     wait_for_ever,
 };
 use std::panic::Location;
@@ -164,9 +164,8 @@ fn run(
             wakes.wake_all();
             return None;
         };
-        let due = arms.iter().filter_map(|arm| arm.0.due()).min();
-        let until = due.into_iter().chain(deadline).min();
-        let chosen = park(arms, poll_order, locked, wakes, until, may_wait, site);
+        let limit = limit_of(arms, deadline);
+        let chosen = park(arms, poll_order, locked, wakes, limit, may_wait, site);
         // SAFETY: we are the select, and the arm has just been chosen, by whoever won the word.
         if chosen.is_some_and(|chosen| unsafe { arms[chosen].0.settle(site) }) {
             return chosen;
@@ -176,6 +175,26 @@ fn run(
     }
 }
 
+/// On whose account a select of these arms waits, and until when at most.
+///
+/// In a bubble, the wait is durable if each of its arms is. If not, the bubble's clock stands: no time on
+/// that will come, but the others may.
+fn limit_of(arms: &[Case<'_>], deadline: Option<Nanos>) -> (Home, Option<Nanos>) {
+    let here = Home::here();
+    let dues = || {
+        arms.iter()
+            .filter_map(|arm| Some((arm.0.home(), arm.0.due()?)))
+    };
+    let foreign = |home: Home| home != here && home != Home::ANYWHERE;
+    if here == Home::OUTSIDE || !arms.iter().any(|arm| foreign(arm.0.home())) {
+        let by_lock = arms.iter().any(|arm| arm.0.home() == Home::ANYWHERE);
+        let home = if by_lock { Home::ANYWHERE } else { here };
+        return (home, dues().map(|(_, due)| due).chain(deadline).min());
+    }
+    let real = dues().filter(|&(home, _)| home == Home::OUTSIDE);
+    (Home::KERNEL, real.map(|(_, due)| due).min())
+}
+
 /// Steps 3 and 4, under the locks under which no arm was found ready; afterwards they are not held.
 /// `None`: `until` came, or has to be asked for again.
 fn park(
@@ -183,7 +202,7 @@ fn park(
     order: &[usize],
     locked: Locked<'_>,
     wakes: Wakes,
-    until: Option<Nanos>,
+    (home, until): (Home, Option<Nanos>),
     may_wait: MayWait,
     site: &'static Location<'static>,
 ) -> Option<usize> {
@@ -210,6 +229,7 @@ fn park(
         let wait = waitlock::Wait {
             current: &current,
             until,
+            home,
             reason: WaitReason::Select,
             site,
         };

@@ -10,7 +10,7 @@ use super::arm::Arm;
 use crate::channel::{Direction, Hchan, Reserved, SendError, Sender};
 use crate::sudog::{Kind, SelectWord, Sudog};
 use crate::waitqueue::Wakes;
-use gort_runtime::{RawLock, Waiter};
+use gort_runtime::{Home, RawLock, Waiter};
 use std::cell::Cell;
 use std::fmt;
 use std::ptr;
@@ -76,8 +76,12 @@ impl<'a, T> PromiseArm<'a, T> {
 // SAFETY: the lock is the channel's, and all is done under it by the channel's own methods, which do
 // what the trait asks; without a channel the arm is never ready, and enters no queue.
 unsafe impl<T> Arm for PromiseArm<'_, T> {
+    fn home(&self) -> Home {
+        self.chan.map_or_else(Home::here, Hchan::home)
+    }
+
     fn lock(&self) -> Option<&RawLock> {
-        self.chan.map(Hchan::raw_lock)
+        self.chan.map(Hchan::selected)
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {

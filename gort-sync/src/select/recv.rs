@@ -2,12 +2,12 @@
 
 use super::arm::{Arm, Selectable};
 use crate::channel::{
-    Direction, Hchan, Place, Receiver, RecvError, Source, TimerChan, Tried, instant_as,
+    Direction, Hchan, Place, Receiver, RecvError, SELECT, Source, TimerChan, Tried, instant_as,
     receive_promised,
 };
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::{Wakes, Won};
-use gort_runtime::{MayWait, Nanos, RawLock, WaitReason, Waiter, now};
+use gort_runtime::{Home, MayWait, Nanos, RawLock, WaitReason, Waiter};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::panic::Location;
@@ -57,8 +57,8 @@ impl<T> ChanRecvArm<'_, T> {
         match self.source {
             // SAFETY: caller's clause: the lock is held. No other reference to the state is in use.
             Source::Chan(chan) => chan.can_recv_locked(unsafe { chan.state() }),
-            Source::At(at) => at.due().is_some_and(|due| now() >= due),
-            Source::Timer(timer) => timer.due().is_some_and(|due| now() >= due),
+            Source::At(at) => at.due().is_some_and(|due| at.home().now() >= due),
+            Source::Timer(timer) => timer.due().is_some_and(|due| timer.home().now() >= due),
             Source::Done(event) => event.how_locked().is_some(),
             Source::Never => false,
         }
@@ -102,12 +102,33 @@ impl<T> ChanRecvArm<'_, T> {
 // whose methods of these names do what the trait asks; `At` and a never-ready channel have no lock,
 // and enter no queue.
 unsafe impl<T> Arm for ChanRecvArm<'_, T> {
+    fn home(&self) -> Home {
+        match self.source {
+            Source::Chan(chan) => chan.home(),
+            Source::At(at) => at.home(),
+            Source::Timer(timer) => timer.home(),
+            Source::Done(event) => event.home(),
+            // Nothing will ever come, wherever it was made.
+            Source::Never => Home::here(),
+        }
+    }
+
     fn lock(&self) -> Option<&RawLock> {
         match self.source {
-            Source::Chan(chan) => Some(chan.raw_lock()),
-            Source::Timer(timer) => Some(timer.raw_lock()),
-            Source::Done(event) => Some(event.raw_lock()),
-            Source::At(_) | Source::Never => None,
+            Source::Chan(chan) => Some(chan.selected()),
+            Source::Timer(timer) => {
+                timer.home().check(SELECT);
+                Some(timer.raw_lock())
+            }
+            Source::Done(event) => {
+                event.home().check(SELECT);
+                Some(event.raw_lock())
+            }
+            Source::At(at) => {
+                at.home().check(SELECT);
+                None
+            }
+            Source::Never => None,
         }
     }
 
@@ -163,7 +184,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
             // SAFETY: `poll` won the sender, which has promised a value. The place is in the arm, and
             // empty.
             Got::Promise(sender, may_wait) => unsafe {
-                if receive_promised(sender, self.place().cast(), may_wait, site) {
+                if receive_promised(sender, self.place().cast(), self.home(), may_wait, site) {
                     Got::Value
                 } else {
                     Got::Nothing

@@ -4,7 +4,7 @@ use super::arm::Arm;
 use crate::channel::{Direction, Hchan, Place, SendError, Sender, Tried};
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::Wakes;
-use gort_runtime::{RawLock, Waiter};
+use gort_runtime::{Home, RawLock, Waiter};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::rc::Rc;
@@ -81,9 +81,9 @@ impl<T> std::fmt::Debug for SendArm<'_, T> {
 }
 
 impl<'a, T> SendArm<'a, T> {
-    fn new(sender: Option<&'a Sender<T>>, value: Value<T>) -> Self {
+    fn new(chan: Option<&'a Hchan<T>>, value: Value<T>) -> Self {
         Self {
-            chan: sender.map(Sender::chan),
+            chan,
             value,
             sg: Sudog::new(),
             sent: Cell::new(false),
@@ -91,10 +91,8 @@ impl<'a, T> SendArm<'a, T> {
     }
 
     pub(super) fn owned(sender: Option<&'a Sender<T>>, value: T) -> Self {
-        Self::new(
-            sender,
-            Value::Owned(UnsafeCell::new(MaybeUninit::new(value))),
-        )
+        let value = Value::Owned(UnsafeCell::new(MaybeUninit::new(value)));
+        Self::new(sender.map(Sender::chan), value)
     }
 
     /// The value stays at `place` unless the arm is chosen.
@@ -102,7 +100,7 @@ impl<'a, T> SendArm<'a, T> {
     /// # Safety
     /// As for `macro_support::send_place`.
     pub(super) unsafe fn place(sender: Option<&'a Sender<T>>, place: *const T) -> Self {
-        Self::new(sender, Value::Place(place))
+        Self::new(sender.map(Sender::chan), Value::Place(place))
     }
 
     pub(super) fn off() -> Self {
@@ -152,8 +150,12 @@ impl<'a, T> SendArm<'a, T> {
 // SAFETY: the lock is the channel's, and all is done under it by the channel's own methods, which do
 // what the trait asks; without a channel the arm is never ready, and enters no queue.
 unsafe impl<T> Arm for SendArm<'_, T> {
+    fn home(&self) -> Home {
+        self.chan.map_or_else(Home::here, Hchan::home)
+    }
+
     fn lock(&self) -> Option<&RawLock> {
-        self.chan.map(Hchan::raw_lock)
+        self.chan.map(Hchan::selected)
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {

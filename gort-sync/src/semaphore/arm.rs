@@ -5,7 +5,7 @@ use super::{CLOSED, Permit, Semaphore};
 use crate::select::{Arm, SelectWord, Selectable};
 use crate::sudog::Sudog;
 use crate::waitqueue::Wakes;
-use gort_runtime::{RawLock, Waiter};
+use gort_runtime::{Home, RawLock, Waiter};
 use std::cell::Cell;
 use std::fmt;
 
@@ -70,6 +70,10 @@ impl fmt::Debug for AcquireArm<'_> {
 // word, and between it and `enqueue` the select keeps the lock, so the word is still frozen, and nobody
 // gives back without looking at the queue.
 unsafe impl Arm for AcquireArm<'_> {
+    fn home(&self) -> Home {
+        self.sema().state().home()
+    }
+
     fn lock(&self) -> Option<&RawLock> {
         Some(self.sema().state().raw())
     }

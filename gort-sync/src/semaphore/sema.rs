@@ -41,6 +41,7 @@ use crate::prim::{
 use crate::sudog::Sudog;
 use crate::waitlock::{Held, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes};
+use gort_runtime::Home;
 use std::process;
 use std::ptr::{self, NonNull};
 
@@ -87,10 +88,13 @@ impl Sema {
         NonNull::from(Box::leak(Box::new(Self {
             word: AtomicUsize::new(n * ONE),
             handles: AtomicUsize::new(1),
-            state: WaitLock::new(SemaState {
-                queue: WaitQueue::new(),
-                total: n,
-            }),
+            state: WaitLock::new(
+                Home::here(),
+                SemaState {
+                    queue: WaitQueue::new(),
+                    total: n,
+                },
+            ),
         })))
     }
 

@@ -17,6 +17,7 @@ impl Sema {
         let wait = Wait {
             current: &Current::new(WaitReason::Semacquire),
             until: deadline,
+            home: self.state().home(),
             reason: WaitReason::Semacquire,
             site,
         };

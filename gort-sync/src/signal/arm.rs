@@ -7,7 +7,7 @@ use crate::channel::RecvError;
 use crate::select::{Arm, SelectWord, Selectable};
 use crate::sudog::Sudog;
 use crate::waitqueue::Wakes;
-use gort_runtime::{RawLock, Waiter, WaitsOutside};
+use gort_runtime::{Home, RawLock, Waiter, WaitsOutside};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
@@ -39,6 +39,10 @@ impl SignalArm<'_> {
 // SAFETY: the lock is the registry's, and all is done under it. Between `poll` and `enqueue` the select keeps it, so no signal
 // is handed out and nobody stops the receiver without looking at the queue.
 unsafe impl Arm for SignalArm<'_> {
+    fn home(&self) -> Home {
+        REGISTRY.home()
+    }
+
     fn lock(&self) -> Option<&RawLock> {
         Some(REGISTRY.raw())
     }

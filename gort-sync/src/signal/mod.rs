@@ -46,7 +46,7 @@ pub use name::Signal;
 use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::context::{Cancel, Context};
 use crate::waitlock::{End, Wait, Waited};
-use gort_runtime::{Current, Nanos, WaitReason, WaitsOutside, deadline_after};
+use gort_runtime::{Current, Nanos, WaitReason, WaitsOutside, real};
 use registry::{Came, REGISTRY};
 use std::fmt;
 use std::panic::Location;
@@ -251,7 +251,7 @@ impl Signals {
     /// ```
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Signal, RecvTimeoutError> {
-        self.recv_until(Some(deadline_after(timeout)), Location::caller())
+        self.recv_until(Some(real::deadline_after(timeout)), Location::caller())
     }
 
     fn recv_until(
@@ -263,6 +263,7 @@ impl Signals {
         let wait = Wait {
             current: &current,
             until,
+            home: REGISTRY.home(),
             reason: WaitReason::ChanReceive,
             site,
         };

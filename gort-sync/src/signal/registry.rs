@@ -22,7 +22,7 @@ use crate::context::Ender;
 use crate::waitlock::WaitLock;
 use crate::waitqueue::{WaitQueue, Wakes};
 use gort_runtime::{
-    WaitsOutside, catch_signal, may_release_signals, on_caught_signals, pending_signals,
+    Home, WaitsOutside, catch_signal, may_release_signals, on_caught_signals, pending_signals,
     release_signal, unblock_signals,
 };
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ use std::thread;
 use std::time::Duration;
 
 /// There is one, like the signals.
-pub(super) static REGISTRY: WaitLock<Registry> = WaitLock::new(Registry::new());
+pub(super) static REGISTRY: WaitLock<Registry> = WaitLock::new(Home::KERNEL, Registry::new());
 
 /// Who asks for signals.
 pub(super) struct Registry {

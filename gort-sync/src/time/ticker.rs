@@ -173,7 +173,9 @@ impl Ticker {
     /// Stops the ticker: no tick is received from now on, also none that was due. Does not
     /// close the channel: whoever waits for a tick waits for ever, or until the ticker is
     /// reset. Go's `Ticker.Stop`.
+    #[track_caller]
     pub fn stop(&self) {
+        self.chan().home().check("stop of a ticker");
         self.chan().stop();
     }
 
@@ -199,6 +201,7 @@ impl Ticker {
     #[track_caller]
     pub fn reset(&self, d: Duration) {
         assert!(!d.is_zero(), "non-positive interval for Ticker.Reset");
+        self.chan().home().check("reset of a ticker");
         self.chan().reset(d, self.missed.repeat(d));
     }
 

@@ -3,7 +3,7 @@
 use super::callback::Callback;
 use crate::channel::{Receiver, RecvError, Repeat, Source, TimerChan, TryRecvError, never};
 use crate::select::{ChanRecvArm, Selectable};
-use gort_runtime::{Timed, deadline_after};
+use gort_runtime::{Home, Timed};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -52,6 +52,14 @@ impl Timer {
         }
     }
 
+    /// Where it was made, on whose clock its time is.
+    fn home(&self) -> Home {
+        match self.kind() {
+            Kind::Deliver(chan) => chan.home(),
+            Kind::Call(call) => call.home(),
+        }
+    }
+
     fn kind(&self) -> Kind<'_> {
         match (&self.call, self.receiver.source()) {
             (Some(call), _) => Kind::Call(call),
@@ -68,7 +76,9 @@ impl Timer {
     /// the time. False if it was taken, the function has been started, or the timer was
     /// stopped before. Does not wait for a function that runs.
     #[expect(clippy::must_use_candidate, reason = "mostly called for what it does")]
+    #[track_caller]
     pub fn stop(&self) -> bool {
+        self.home().check("stop of a timer");
         match self.kind() {
             Kind::Deliver(chan) => chan.stop(),
             Kind::Call(call) => call.cancel(),
@@ -81,11 +91,13 @@ impl Timer {
     /// waits for the timer goes on waiting, for the new time.
     #[track_caller]
     pub fn reset(&self, d: Duration) -> bool {
+        let home = self.home();
+        home.check("reset of a timer");
         match self.kind() {
             Kind::Deliver(chan) => chan.reset(d, Repeat::Once),
             Kind::Call(call) => {
                 call.inherit();
-                call.arm(deadline_after(d))
+                call.arm(home.moment(d).0)
             }
         }
     }
@@ -148,7 +160,7 @@ impl Timer {
 #[track_caller]
 pub fn after_func<F: FnMut() + Send + 'static>(d: Duration, f: F) -> Timer {
     let call = Callback::new(Box::new(f));
-    call.arm(deadline_after(d));
+    call.arm(call.home().moment(d).0);
     Timer {
         receiver: never(),
         call: Some(call),

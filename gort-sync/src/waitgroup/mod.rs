@@ -36,7 +36,7 @@ use crate::prim::{
 };
 use crate::waitlock::{End, Wait, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{Current, WaitReason};
+use gort_runtime::{Current, Home, WaitReason};
 use std::fmt;
 use std::panic::Location;
 use std::ptr;
@@ -99,10 +99,13 @@ impl WaitGroup {
         Self {
             inner: Arc::new(Inner {
                 word: AtomicU64::new(0),
-                queues: WaitLock::new(GroupQueues {
-                    waiters: WaitQueue::new(),
-                    lookers: WaitQueue::new(),
-                }),
+                queues: WaitLock::new(
+                    Home::here(),
+                    GroupQueues {
+                        waiters: WaitQueue::new(),
+                        lookers: WaitQueue::new(),
+                    },
+                ),
             }),
         }
     }
@@ -110,7 +113,8 @@ impl WaitGroup {
     /// Adds `n` to the count. Go's `Add`, for what is not negative.
     ///
     /// # Panics
-    /// "sync: WaitGroup counter overflow" if the count would exceed `i32::MAX`.
+    /// "sync: WaitGroup counter overflow" if the count would exceed `i32::MAX`. Outside of the bubble in which it was made,
+    /// if it was.
     ///
     /// # Examples
     /// ```
@@ -126,7 +130,9 @@ impl WaitGroup {
     /// }
     /// wg.wait();
     /// ```
+    #[track_caller]
     pub fn add(&self, n: usize) {
+        self.inner.queues.home().check("add to a wait group");
         let limit = u64::from(i32::MAX.unsigned_abs());
         let n = n as u64;
         assert!(n <= limit, "sync: WaitGroup counter overflow");
@@ -177,6 +183,7 @@ impl WaitGroup {
         let wait = Wait {
             current: &Current::new(WaitReason::WaitGroupWait),
             until: None,
+            home: inner.queues.home(),
             reason: WaitReason::WaitGroupWait,
             site: Location::caller(),
         };

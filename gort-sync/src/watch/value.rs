@@ -24,7 +24,7 @@ use crate::lookout::{Lookout, wait_for};
 use crate::prim::{AtomicU64, DataCell, Ordering::Relaxed};
 use crate::waitlock::WaitLock;
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::WaitReason;
+use gort_runtime::{Home, WaitReason};
 use std::fmt;
 use std::mem;
 use std::panic::Location;
@@ -55,14 +55,17 @@ impl<T> Watched<T> {
     /// With one sender.
     pub(super) fn new(value: T) -> Self {
         Self {
-            place: WaitLock::new(WatchState {
-                version: 0,
-                senders: 1,
-                readers: 0,
-                writing: false,
-                changed: WaitQueue::new(),
-                value: WaitQueue::new(),
-            }),
+            place: WaitLock::new(
+                Home::here(),
+                WatchState {
+                    version: 0,
+                    senders: 1,
+                    readers: 0,
+                    writing: false,
+                    changed: WaitQueue::new(),
+                    value: WaitQueue::new(),
+                },
+            ),
             value: DataCell::new(value),
         }
     }

@@ -8,6 +8,7 @@
 //! - [`tls`]: rustls on gort's sockets, with one goroutine and with two.
 //! - [`http`]: a small server, and a client's library on gort's sockets.
 //! - [`thread_locals`]: whose thread-locals a goroutine sees, how to choose, and what each choice costs.
+//! - [`virtual_time`]: tests of what takes long, that take no time.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
 #[doc = include_str!("coming_from_go.md")]
@@ -42,3 +43,6 @@ pub mod http {}
 
 #[doc = include_str!("thread_locals.md")]
 pub mod thread_locals {}
+
+#[doc = include_str!("virtual_time.md")]
+pub mod virtual_time {}

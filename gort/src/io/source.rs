@@ -10,10 +10,8 @@
 //! What cannot be waited for by an edge is tried again after pauses that double ([`Retry::Pauses`]).
 
 use super::mode::{Mode, ready};
-use gort_runtime::{
-    Direction, Interrupted, MayWait, Nanos, PollDesc, WaitReason, blocking, deadline_after,
-    nanos_of, now,
-};
+use gort_runtime::real::{deadline_after, nanos_of, now};
+use gort_runtime::{Direction, Interrupted, MayWait, Nanos, PollDesc, WaitReason, blocking};
 use gort_sync::{Mutex, MutexGuard};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};

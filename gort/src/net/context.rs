@@ -2,7 +2,8 @@
 
 use crate::context::{Context, ContextError};
 use crate::io::source::Source;
-use gort_runtime::{Nanos, nanos_of};
+use gort_runtime::Nanos;
+use gort_runtime::real::nanos_of;
 use std::error::Error;
 use std::fmt;
 use std::io;

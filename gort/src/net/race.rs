@@ -7,8 +7,9 @@
 use super::connect::{self, Connection};
 use super::context;
 use crate::context::{AfterFunc, Context};
-use gort_runtime::{Builder, MayWait, Nanos, WaitReason, now, scope};
-use gort_sync::channel::bounded;
+use gort_runtime::real::now;
+use gort_runtime::{Builder, MayWait, Nanos, WaitReason, scope};
+use gort_sync::outside::bounded;
 use socket2::Domain;
 use std::error::Error;
 use std::fmt;

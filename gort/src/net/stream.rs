@@ -7,7 +7,8 @@ use super::handle::{handle_conversions, handle_methods, stream_io, timeout_metho
 use super::race;
 use crate::context::Context;
 use crate::io::source::zero_timeout;
-use gort_runtime::{Direction, deadline_after};
+use gort_runtime::Direction;
+use gort_runtime::real::deadline_after;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};

@@ -16,7 +16,8 @@ use super::pidfd::{self, Means};
 use gort_runtime::{
     MayWait, WaitReason, WaitsOutside, blocking, helper_thread_runs, is_wired, on_system_stack,
 };
-use gort_sync::channel::{Sender, bounded};
+use gort_sync::channel::Sender;
+use gort_sync::outside::bounded;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::iter;

@@ -25,6 +25,11 @@ mod answers {
         panic!("as wanted");
     }
 
+    #[gort::test(bubble, timeout = "1m")]
+    fn takes_no_time() {
+        gort::time::sleep(Duration::from_secs(100));
+    }
+
     #[gort::test]
     fn returns_result() -> Result<(), std::num::ParseIntError> {
         "7".parse::<u32>().map(drop)

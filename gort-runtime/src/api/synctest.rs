@@ -1,0 +1,288 @@
+//! Bubbles: goroutines with a clock of their own, and the goroutine that keeps it.
+//!
+//! The keeper is the caller of [`run`]. It sleeps while anybody in the bubble can run (`proc/bubble.rs`), and in its
+//! turn does the first of these that there is to do:
+//!
+//! 1. what is due at the bubble's present;
+//! 2. waking who waits for the others, in [`wait`];
+//! 3. going, if all have ended;
+//! 4. putting the clock forward to the next timer, unless the root has ended;
+//! 5. waiting a second of real time, if a member waits for a lock: somebody outside may have it;
+//! 6. reporting a deadlock.
+
+use crate::api::handle::{self, Builder, JoinHandle, spawn};
+use crate::api::joinerror::JoinError;
+use crate::bubble::clock;
+use crate::bubble::due::queue_due;
+use crate::bubble::home::{Home, bubble};
+use crate::bubble::pool::{Kept, new_id};
+use crate::life::goexit::goexit;
+use crate::os;
+use crate::panics::panicking::go_on_exiting;
+use crate::panics::unwind::{discard, raise};
+use crate::proc::bubble::{Bubble, is_only};
+use crate::proc::tls;
+use crate::proc::waitreason::WaitReason;
+use crate::report::dump::dump_some;
+use crate::report::list::goroutines;
+use crate::wait::maywait::MayWait;
+use crate::wait::park::Current;
+use crate::wait::sleep::sleep;
+use crate::wait::waiter::Waiter;
+use std::panic::Location;
+use std::time::Duration;
+
+/// How long a lock may be held outside before the bubble counts as dead,
+const GRACE_NS: u64 = 1_000_000_000;
+/// and how often the keeper looks.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// Runs `f` in a bubble: in a goroutine, with the caller's name, whose clock, and that of all goroutines which it starts, stands still while any of
+/// them can run, and jumps to the next time that somebody waits for when all of them are blocked. So a test that
+/// waits for an hour takes no time, and takes exactly an hour. Returns when all have ended. Go's `testing/synctest.Test`.
+///
+/// In the bubble [`time::now`], `sleep`, timers, tickers, contexts, and all time limits go by its clock. It begins
+/// at the caller's present. `std::time::Instant::now()` stays real, so deadlines come from
+/// `gort::time::now()`.
+///
+/// # What counts as blocked
+/// A goroutine is durably blocked while it waits for
+/// - channels, timers, wait groups, semaphores, `oneshot`, `watch` and `broadcast` channels, contexts, and ends of
+///   goroutines, if they were made in the bubble; a `select!` if every arm is of this kind;
+/// - mutexes, readers-writer locks, conditions, once cells, barriers and `Notify`, wherever they were made. If one of
+///   these is shared with goroutines outside, time may run ahead while those have it;
+/// - its clock: `sleep`.
+///
+/// Sockets, child processes, signals, `blocking`, computing, and whatever was made outside the bubble hold its clock.
+/// Waiting for the latter is allowed.
+///
+/// A channel or a timer that was made in the bubble can only be used there: sending, receiving, closing, stopping and
+/// resetting panic elsewhere. (Dropping a handle is allowed.)
+///
+/// # Panics
+/// - With `f`'s panic, if it panics, once all others have ended or are blocked for good. A panic of another goroutine
+///   stays in its handle.
+/// - With `deadlock: all goroutines in bubble are blocked`, and what they wait for, if no timer is left to wake one.
+///   The clock stops when `f` returns: a goroutine that sleeps then is in a deadlock. Where one waits for a lock, that
+///   is reported after a second of real time. The goroutines are left as they are.
+/// - Inside a bubble: they do not nest.
+/// - If the goroutine cannot be started; and on the system stack.
+///
+/// If `f` exits its goroutine, the caller exits too; a plain thread panics.
+///
+/// [`time::now`]: https://docs.rs/gort/latest/gort/time/fn.now.html
+///
+/// # Examples
+/// ```
+/// use gort::prelude::*;
+/// use gort::synctest;
+/// use gort::time::{now, sleep};
+///
+/// let hour = Duration::from_secs(3600);
+/// let answer = synctest::run(move || {
+///     let start = now();
+///     let (tx, rx) = bounded(0);
+///     go!(move || {
+///         sleep(hour);
+///         tx.send(42)
+///     });
+///     let answer = rx.recv();
+///     assert_eq!(now() - start, hour);
+///     answer
+/// });
+/// assert_eq!(answer, Ok(42));
+/// ```
+#[track_caller]
+pub fn run<T, F>(f: F) -> T
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let _ = MayWait::check(WaitReason::SynctestRun);
+    go_on_exiting();
+    assert!(
+        bubble().is_none(),
+        "`synctest::run` in a bubble: bubbles do not nest"
+    );
+    let site = Location::caller();
+    if tls::getg().is_some() {
+        return keep(f, site);
+    }
+    match spawn(move || keep(f, site)).join() {
+        Ok(value) => value,
+        Err(e) => resume(e),
+    }
+}
+
+/// Waits until every other goroutine of the caller's bubble is durably blocked, or has ended. What they have done until
+/// then is seen by the caller. Go's `testing/synctest.Wait`.
+///
+/// The bubble's clock stands meanwhile, unless the caller sleeps afterwards.
+///
+/// # Panics
+/// Outside a bubble; if another goroutine of the bubble is in this function; and on the system stack.
+///
+/// # Examples
+/// ```
+/// use gort::context::Context;
+/// use gort::prelude::*;
+/// use gort::synctest;
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// synctest::run(|| {
+///     let (ctx, cancel) = Context::background().with_cancel();
+///     let called = Arc::new(AtomicBool::new(false));
+///     let theirs = Arc::clone(&called);
+///     ctx.after_func(move || theirs.store(true, Ordering::Relaxed));
+///     synctest::wait();
+///     assert!(!called.load(Ordering::Relaxed), "nobody has cancelled");
+///     cancel.cancel();
+///     synctest::wait();
+///     assert!(called.load(Ordering::Relaxed));
+/// });
+/// ```
+#[track_caller]
+pub fn wait() {
+    let site = Location::caller();
+    let current = Current::new(WaitReason::SynctestWait);
+    current.waits_for(Home::here());
+    let Some(bubble) = bubble() else {
+        panic!("`synctest::wait` outside a bubble: nobody can say whom to wait for")
+    };
+    assert!(
+        bubble.await_begins(),
+        "`synctest::wait` in two goroutines of a bubble: neither would ever return"
+    );
+    let waiter = current.waiter().to_word();
+    let commit = move || {
+        bubble.show_waiter(waiter);
+        true
+    };
+    // SAFETY: the waiter is shown by `commit`, which uses nothing of this frame. The keeper takes it out, in its turn, and
+    // wakes it, once. It finds it only after this goroutine has let go of its hold, that is, has parked.
+    unsafe { current.park(commit, WaitReason::SynctestWait, site) };
+    bubble.await_ends();
+}
+
+/// Why the keeper's work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// All goroutines have ended.
+    Empty,
+    /// Those that are left can never run.
+    Blocked,
+}
+
+/// Runs `f` in a new bubble; the caller, a goroutine, is its keeper.
+#[track_caller]
+fn keep<T, F>(f: F, site: &'static Location<'static>) -> T
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let current = Current::new(WaitReason::SynctestRun);
+    let kept = Kept::take();
+    let bubble = &kept.bubble;
+    bubble.begin(new_id(), clock::begin(), current.waiter().to_word());
+    let mut builder = Builder::new().bubble(bubble);
+    if let Some(name) = handle::current().name() {
+        builder = builder.name(name);
+    }
+    let root = match builder.spawn(f) {
+        Ok(root) => root,
+        Err(e) => {
+            kept.give_back();
+            panic!("cannot start a goroutine: {e}")
+        }
+    };
+    match see_through(&current, kept, &root, site) {
+        End::Empty => {
+            while let Some(start) = kept.timers.take_start() {
+                // SAFETY: `take_start` has taken the timer out for us.
+                unsafe { (start.give_up)(start.arg) };
+            }
+            kept.give_back();
+            match root.join() {
+                Ok(value) => value,
+                Err(e) => resume(e),
+            }
+        }
+        End::Blocked => report(bubble, root),
+    }
+}
+
+/// What `f` ended with, if it was no value.
+fn resume(e: JoinError) -> ! {
+    match e.try_into_panic() {
+        Ok(payload) => raise(payload),
+        Err(_exited) if tls::getg().is_some() => goexit(),
+        Err(_exited) => panic!("the function of `synctest::run` exited its goroutine"),
+    }
+}
+
+/// The keeper, from the first turn to the last, from which on the hold stays with it.
+fn see_through<T>(
+    current: &Current,
+    kept: &'static Kept,
+    root: &JoinHandle<T>,
+    site: &'static Location<'static>,
+) -> End {
+    let bubble = &kept.bubble;
+    loop {
+        // SAFETY: who finds the keeper is who hands it the last hold, once for each time that it has let go of its own:
+        // `commit`'s only step, which answers false if it has kept it.
+        unsafe {
+            current.park(|| bubble.let_go().is_none(), WaitReason::SynctestRun, site);
+        }
+        let holds = bubble.holds();
+        if !is_only(holds) {
+            // Somebody outside has woken a member.
+            continue;
+        }
+        let now = bubble.now();
+        let next = kept.timers.next();
+        if next != 0 && next <= now {
+            queue_due(&kept.timers, now);
+        } else if let Some(waiter) = bubble.take_waiter() {
+            // SAFETY: from `to_word` (`wait`), and taken out by us alone; its goroutine has parked, as it has let go of
+            // its hold.
+            unsafe { Waiter::from_word(waiter).ready() };
+        } else if bubble.is_empty() {
+            return End::Empty;
+        } else if next != 0 && !root.is_finished() {
+            bubble.set_now(next);
+            queue_due(&kept.timers, next);
+        } else if !somebody_comes(bubble, holds) {
+            return End::Blocked;
+        }
+    }
+}
+
+/// Whether somebody outside has woken a member since `holds` was read, or wakes one that waits for a lock.
+fn somebody_comes(bubble: &Bubble, holds: u64) -> bool {
+    let by_lock = (bubble.id(), true);
+    if holds == bubble.holds() && goroutines().iter().any(|info| info.bubble == by_lock) {
+        let until = os::now_ns() + GRACE_NS;
+        while holds == bubble.holds() && os::now_ns() < until {
+            sleep(LOOK_EVERY);
+        }
+    }
+    holds != bubble.holds()
+}
+
+/// The keeper has the only hold, and keeps it.
+#[track_caller]
+fn report<T>(bubble: &Bubble, root: JoinHandle<T>) -> ! {
+    if root.is_finished() {
+        match root.join() {
+            Ok(value) => discard(value),
+            Err(e) if e.is_panic() => resume(e),
+            Err(_exited) => {}
+        }
+    }
+    let mut text = b"deadlock: all goroutines in bubble are blocked\n".to_vec();
+    // A `Vec` takes everything.
+    drop(dump_some(&mut text, |info| info.bubble.0 == bubble.id()));
+    panic!("{}", String::from_utf8_lossy(&text))
+}

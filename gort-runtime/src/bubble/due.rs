@@ -1,0 +1,45 @@
+//! Whom a bubble's clock wakes.
+//!
+//! Several that are due at one moment run in random order: nothing says which is first, and a program that counts on
+//! some order should fail in its tests.
+
+use crate::base::throw::throw;
+use crate::proc::gqueue::GQueue;
+use crate::sched::due::run_due;
+use crate::sched::inside::Inside;
+use crate::sched::submit::{queue_globally, queue_here};
+use crate::time::Timers;
+use crate::wait::ready::random;
+
+/// The keeper, in its turn: whom a bubble's `timers` that are due at `now` wake or start runs from here on.
+pub(crate) fn queue_due(timers: &Timers, now: u64) {
+    let Some(inside) = Inside::enter() else {
+        throw("a goroutine outside an M")
+    };
+    let ready = GQueue::new();
+    run_due(timers, inside.p(), now, u32::MAX, &ready);
+    shuffle(&ready);
+    match inside.p() {
+        Some(p) => queue_here(p, &ready),
+        None => queue_globally(&ready),
+    }
+    inside.finish();
+}
+
+/// Deals the queue into two and puts these together, as often as it takes: no order is much likelier than another.
+fn shuffle(list: &GQueue) {
+    let rounds = if list.len() < 2 {
+        0
+    } else {
+        2 * list.len().ilog2() + 2
+    };
+    for _ in 0..rounds {
+        let (first, second) = (GQueue::new(), GQueue::new());
+        while let Some(gp) = list.pop_front() {
+            let to = if random() & 1 == 0 { &first } else { &second };
+            to.push_back(gp);
+        }
+        list.append(&first);
+        list.append(&second);
+    }
+}

@@ -1,0 +1,238 @@
+//! Models of `proc/bubble.rs`: members that park, wake each other and end, wakers from outside, and the keeper.
+//!
+//! Modelled: the bubble as it is; around it copies of what `park_m`, `goready` and `goexit0` do with it, and of the
+//! keeper's rest (`api/synctest.rs`), call for call. A goroutine that parks on one thread goes on on
+//! another as soon as somebody has woken it, while the first has yet to let go of its hold. What members do is in
+//! cells, which the keeper reads in its turn: loom reports it if they are still at it.
+//!
+//! Not modelled: the clock, timers, `synctest::wait` (its waiter is a member like any other).
+//!
+//! Tried by hand, each fails a model: the word's orderings made Relaxed in `let_go`, and in `take_hold`; the last hold let
+//! go of instead of handed over; the hold taken behind the wake-up; let go of before the park is committed.
+
+use super::{explore, explore_all};
+use crate::base::prim::{
+    AtomicBool, DataCell,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
+use crate::proc::bubble::{Bubble, is_only};
+use loom::sync::Notify;
+use loom::thread;
+use std::sync::Arc;
+
+/// The keeper's word.
+const KEEPER: usize = 0x80;
+
+struct World {
+    bubble: Bubble,
+    /// The keeper's wake-ups come here.
+    turn: Notify,
+    /// It sleeps: a wake-up that comes otherwise is one too many.
+    keeper_sleeps: AtomicBool,
+    /// A member is parked, and nobody has won the right to wake it.
+    parked: AtomicBool,
+    /// What it does when it goes on.
+    done: DataCell<u32>,
+}
+
+// SAFETY: `done` is written by the member, and read by the keeper in its turn; loom checks that this is one at a time.
+unsafe impl Sync for World {}
+// SAFETY: nothing in it belongs to a thread.
+unsafe impl Send for World {}
+
+impl World {
+    /// With as many members, that run; the keeper rests.
+    fn with(members: u32) -> Arc<Self> {
+        let bubble = Bubble::new();
+        bubble.begin(7, 1, KEEPER);
+        for _ in 0..members {
+            bubble.enter();
+        }
+        let world = Self {
+            bubble,
+            turn: Notify::new(),
+            keeper_sleeps: AtomicBool::new(true),
+            parked: AtomicBool::new(false),
+            done: DataCell::new(0),
+        };
+        assert_eq!(world.bubble.let_go(), None, "members run");
+        Arc::new(world)
+    }
+
+    /// `let_go` of `park.rs`.
+    fn let_go(&self) {
+        if let Some(keeper) = self.bubble.let_go() {
+            assert_eq!(keeper, KEEPER);
+            assert!(
+                self.keeper_sleeps.swap(false, AcqRel),
+                "woken while it is awake"
+            );
+            self.turn.notify();
+        }
+    }
+
+    /// `park_m`: committed, and then the hold.
+    fn park(&self) {
+        self.parked.store(true, Release);
+        self.let_go();
+    }
+
+    /// `goready`, if the member is parked; the caller goes on as that member.
+    fn wake(&self) -> bool {
+        let won = self
+            .parked
+            .compare_exchange(true, false, AcqRel, Relaxed)
+            .is_ok();
+        if won {
+            self.bubble.take_hold();
+        }
+        won
+    }
+
+    /// The member goes on, and ends.
+    fn go_on(&self) {
+        // SAFETY: the member alone writes; loom fails the model if the keeper reads meanwhile.
+        self.done.with_mut(|done| unsafe { *done += 1 });
+        self.end();
+    }
+
+    fn end(&self) {
+        self.bubble.leave();
+        self.let_go();
+    }
+
+    /// What the member has done, in the keeper's turn.
+    fn seen(&self) -> u32 {
+        // SAFETY: in the keeper's turn no member runs; loom fails the model if one does.
+        self.done.with(|done| unsafe { *done })
+    }
+
+    /// The keeper sleeps until it is its turn.
+    fn sleep(&self) {
+        while self.keeper_sleeps.load(Acquire) {
+            self.turn.wait();
+        }
+    }
+
+    /// The keeper's rest, from one turn to the next.
+    fn rest(&self) {
+        // It is on its way to sleep before anybody can find it.
+        self.keeper_sleeps.store(true, Release);
+        if self.bubble.let_go().is_none() {
+            self.sleep();
+        } else {
+            self.keeper_sleeps.store(false, Relaxed);
+        }
+    }
+}
+
+#[test]
+fn the_keeper_s_turn_comes_when_nobody_runs_and_once() {
+    explore_all(|| {
+        let world = World::with(2);
+        let (first, second) = (Arc::clone(&world), Arc::clone(&world));
+        let parker = thread::spawn(move || first.park());
+        let waker = thread::spawn(move || {
+            let woken = second.wake();
+            second.end();
+            if woken {
+                second.go_on();
+            }
+            woken
+        });
+        world.sleep();
+        assert!(is_only(world.bubble.holds()));
+        let is_empty = world.bubble.is_empty();
+        let is_parked = world.parked.load(Acquire);
+        assert_eq!(world.seen(), u32::from(is_empty));
+        assert_ne!(is_parked, is_empty, "the clock would jump beside who runs");
+        parker.join().unwrap();
+        assert_eq!(waker.join().unwrap(), is_empty);
+        assert!(
+            is_only(world.bubble.holds()),
+            "the hold stays with the keeper"
+        );
+    });
+}
+
+#[test]
+fn a_member_that_parks_again_leaves_the_keeper_its_turn() {
+    explore(|| {
+        let world = World::with(2);
+        let (first, second) = (Arc::clone(&world), Arc::clone(&world));
+        let parker = thread::spawn(move || first.park());
+        let waker = thread::spawn(move || {
+            if second.wake() {
+                // It goes on here, and parks anew, beside the first who has yet to let go.
+                second.park();
+            }
+            second.end();
+        });
+        world.sleep();
+        assert!(!world.bubble.is_empty());
+        assert!(world.parked.load(Acquire), "somebody runs");
+        assert!(is_only(world.bubble.holds()));
+        parker.join().unwrap();
+        waker.join().unwrap();
+    });
+}
+
+#[test]
+fn a_waker_from_outside_comes_at_any_time() {
+    explore(|| {
+        let world = World::with(1);
+        let (first, outside) = (Arc::clone(&world), Arc::clone(&world));
+        let parker = thread::spawn(move || first.park());
+        let waker = thread::spawn(move || {
+            let woken = outside.wake();
+            if woken {
+                outside.go_on();
+            }
+            woken
+        });
+        world.sleep();
+        // It may come now, and while the keeper looks.
+        while !world.bubble.is_empty() && !is_only(world.bubble.holds()) {
+            world.rest();
+        }
+        if world.bubble.is_empty() {
+            assert_eq!(world.seen(), 1);
+        }
+        parker.join().unwrap();
+        let woken = waker.join().unwrap();
+        world.rest_until_only();
+        assert_eq!(world.bubble.is_empty(), woken);
+    });
+}
+
+#[test]
+fn the_keeper_sees_that_somebody_came_and_went() {
+    explore(|| {
+        let world = World::with(1);
+        // The member is blocked, and it is the keeper's turn.
+        world.park();
+        world.sleep();
+        let outside = Arc::clone(&world);
+        let before = world.bubble.holds();
+        let waker = thread::spawn(move || {
+            assert!(outside.wake());
+            outside.go_on();
+        });
+        // The turn goes on, and ends meanwhile.
+        world.rest();
+        waker.join().unwrap();
+        world.rest_until_only();
+        assert_ne!(world.bubble.holds(), before);
+        assert!(world.bubble.is_empty());
+        assert_eq!(world.seen(), 1);
+    });
+}
+
+impl World {
+    /// Rests until it is the keeper's turn and nobody has come.
+    fn rest_until_only(&self) {
+        while !is_only(self.bubble.holds()) {
+            self.rest();
+        }
+    }
+}

@@ -1,0 +1,8 @@
+// It is there or not.
+#[gort::test(bubble = true)]
+fn takes_no_time() {
+    gort::time::sleep(std::time::Duration::from_secs(3600));
+}
+
+fn main() {}
+// fix: `#[gort::test(bubble)]`.
