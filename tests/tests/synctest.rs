@@ -349,6 +349,11 @@ claims! {
         let make = || {
             synctest::run(|| {
                 let (tx, rx) = bounded::<u32>(1);
+                // Nobody waits for it any more, and has not for some operations.
+                for n in 0..8 {
+                    tx.send(n).unwrap();
+                    assert_eq!(rx.recv(), Ok(n));
+                }
                 let (rendezvous, other_end) = bounded::<u32>(0);
                 let (many, _many) = unbounded::<u32>();
                 (

@@ -9,7 +9,7 @@ use crate::life::ending::Ending;
 use crate::life::goexit::{self, Outcome};
 use crate::life::join::AtDetach;
 use crate::life::local;
-use crate::life::newproc::{self, Lineage, Options};
+use crate::life::newproc::{self, Options};
 use crate::panics::panicking::go_on_exiting;
 use crate::panics::unwind;
 use crate::proc::bubble::Bubble;
@@ -208,10 +208,7 @@ impl Builder {
             stack_log2: self.stack.map(stack::validate_size).transpose()?,
             own: self.own_thread_locals,
             inherited,
-            lineage: self.bubble.map(|bubble| Lineage {
-                bubble: Some(bubble),
-                ..Lineage::current()
-            }),
+            bubble: self.bubble,
         })
     }
 

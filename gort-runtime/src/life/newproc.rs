@@ -39,8 +39,8 @@ pub(crate) struct Options {
     pub(crate) own: Option<bool>,
     /// Its first goroutine-locals.
     pub(crate) inherited: Inherited,
-    /// Where it belongs, if not where its spawner does.
-    pub(crate) lineage: Option<Lineage>,
+    /// Its bubble, if not its spawner's.
+    pub(crate) bubble: Option<&'static Bubble>,
 }
 
 /// Where a goroutine belongs, and those that it starts.
@@ -175,7 +175,8 @@ impl Newborn {
             size_log2: options.stack_log2.unwrap_or(default.size_log2),
             own: options.own.unwrap_or(default.own),
         };
-        let lineage = options.lineage.unwrap_or_else(Lineage::current);
+        let mut lineage = Lineage::current();
+        lineage.bubble = options.bubble.or(lineage.bubble);
         let inside = Inside::enter();
         let p = inside.as_ref().and_then(Inside::p);
         let gp = take_record(p, class, kind)?;

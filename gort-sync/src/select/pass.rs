@@ -181,12 +181,26 @@ fn run(
 /// that will come, but the others may.
 fn limit_of(arms: &[Case<'_>], deadline: Option<Nanos>) -> (Home, Option<Nanos>) {
     let here = Home::here();
+    if here != Home::OUTSIDE {
+        return limit_in_bubble(here, arms, deadline);
+    }
+    let due = arms.iter().filter_map(|arm| arm.0.due()).min();
+    (here, due.into_iter().chain(deadline).min())
+}
+
+/// The same, for a goroutine of the bubble `here`.
+#[cold]
+fn limit_in_bubble(
+    here: Home,
+    arms: &[Case<'_>],
+    deadline: Option<Nanos>,
+) -> (Home, Option<Nanos>) {
     let dues = || {
         arms.iter()
             .filter_map(|arm| Some((arm.0.home(), arm.0.due()?)))
     };
     let foreign = |home: Home| home != here && home != Home::ANYWHERE;
-    if here == Home::OUTSIDE || !arms.iter().any(|arm| foreign(arm.0.home())) {
+    if !arms.iter().any(|arm| foreign(arm.0.home())) {
         let by_lock = arms.iter().any(|arm| arm.0.home() == Home::ANYWHERE);
         let home = if by_lock { Home::ANYWHERE } else { here };
         return (home, dues().map(|(_, due)| due).chain(deadline).min());
