@@ -1,6 +1,6 @@
 //! Channels for one thread, as the real `select/send.rs` drives them.
 
-use crate::RawLock;
+use crate::{Home, RawLock};
 use crate::Waiter;
 use crate::select::arm::{Arm, Selectable};
 use crate::sudog::{SelectWord, Sudog};
@@ -40,7 +40,11 @@ pub(crate) struct Hchan<T> {
 }
 
 impl<T> Hchan<T> {
-    pub(crate) fn raw_lock(&self) -> &RawLock {
+    pub(crate) fn home(&self) -> Home {
+        Home
+    }
+
+    pub(crate) fn selected(&self) -> &RawLock {
         &RawLock
     }
 
@@ -163,6 +167,10 @@ impl<T> Selectable for Receiver<T> {
 
 // SAFETY: for one thread, with no queue.
 unsafe impl<T> Arm for Taking<'_, T> {
+    fn home(&self) -> Home {
+        Home
+    }
+
     fn lock(&self) -> Option<&RawLock> {
         None
     }

@@ -21,6 +21,15 @@ pub use gort_macros::{select, select_biased};
 pub struct RawLock;
 #[derive(Clone, Copy, Debug)]
 pub struct Waiter;
+#[derive(Clone, Copy, Debug)]
+pub struct Home;
+
+impl Home {
+    pub fn here() -> Self {
+        Self
+    }
+}
+
 pub type Nanos = u64;
 
 #[doc(hidden)]

@@ -23,7 +23,7 @@ pub mod promise {
     use crate::channel::{Hchan, SendError, Sender, Tried};
     use crate::sudog::SelectWord;
     use crate::waitqueue::Wakes;
-    use crate::{RawLock, Waiter};
+    use crate::{Home, RawLock, Waiter};
     use std::mem::ManuallyDrop;
 
     pub struct PromiseArm<'a, T>(Option<&'a Hchan<T>>);
@@ -49,6 +49,10 @@ pub mod promise {
 
     // SAFETY: it is always ready.
     unsafe impl<T> Arm for PromiseArm<'_, T> {
+        fn home(&self) -> Home {
+            Home
+        }
+
         fn lock(&self) -> Option<&RawLock> {
             None
         }
