@@ -1,10 +1,10 @@
 //! Channels for one thread, as the real `select/send.rs` drives them.
 
-use crate::{Home, RawLock};
 use crate::Waiter;
 use crate::select::arm::{Arm, Selectable};
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::Wakes;
+use crate::{Home, RawLock};
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
