@@ -246,17 +246,24 @@ pub fn settle() {
     use gort::runtime::{GoroutineState, goroutines, num_goroutines};
     let me = gort::current().id();
     let until = Instant::now() + Duration::from_secs(30);
+    let mut waits_before = Vec::new();
     loop {
         let all = goroutines();
         let listed = all.len();
-        let busy = all
-            .into_iter()
-            .find(|info| info.id != me && info.state != GoroutineState::Waiting);
+        let others: Vec<_> = all.into_iter().filter(|info| info.id != me).collect();
+        let busy = others
+            .iter()
+            .find(|info| info.state != GoroutineState::Waiting);
+        // They are not looked at all at one moment. One that waits for a lock may be seen before it is handed over, and
+        // the one that hands it over once it waits again: then the next look finds the first one busy, or at another
+        // wait.
+        let waits: Vec<_> = others.iter().map(|i| (i.id, i.reason, i.at)).collect();
         // One that ends is taken off the list a moment before it is off the count.
-        if busy.is_none() && listed == num_goroutines() {
+        if busy.is_none() && listed == num_goroutines() && waits == waits_before {
             return;
         }
         assert!(Instant::now() < until, "does not come to rest: {busy:?}");
+        waits_before = waits;
         gort::yield_now();
     }
 }
