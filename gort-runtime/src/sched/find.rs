@@ -120,7 +120,8 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
                 Stolen::RanTimers => continue,
                 Stolen::Nothing => {}
             }
-            if !netpoll::has_waiters() && others_get_on(p, before) {
+            // Not if somebody waits for an M to idle: for its place in the poll, or for its P's stacks.
+            if !netpoll::has_waiters() && !starved::is_any() && others_get_on(p, before) {
                 os::nap(NAP);
                 continue;
             }

@@ -9,6 +9,7 @@
 //! starving: of the two the one that comes second to the pool's lock finds the other. What a P has kept for
 //! itself because nobody starved then, it gives to the pool when a goroutine next ends there, after some
 //! dispatches, and before it idles: that is decided under the scheduler's lock, so no P idles with stacks while somebody waits.
+//! An M that finds nothing does not nap while somebody waits (`find.rs`): it idles its P.
 //! Sysmon takes the P from one that computes, as for any work, and tries again now and then, in case that the
 //! kernel has changed its mind.
 //!
