@@ -35,6 +35,7 @@ const LONG: Nanos = 1_000_000_000;
 
 // loom runs all threads of a model on one.
 std::thread_local! {
+    static NUMBERS: Cell<usize> = const { Cell::new(0) };
     static LOCKS: Cell<usize> = const { Cell::new(0) };
     static SNOOZES: Cell<u32> = const { Cell::new(0) };
     static TIME: Cell<Nanos> = const { Cell::new(START) };
@@ -196,6 +197,8 @@ pub enum WaitReason {
 
 /// One lock, of loom's.
 pub struct RawLock {
+    /// No other's of this execution; the older, the smaller.
+    number: usize,
     alive: Alive,
     lock: Mutex<()>,
     guard: UnsafeCell<Option<MutexGuard<'static, ()>>>,
@@ -211,11 +214,18 @@ impl RawLock {
     #[must_use]
     pub fn new() -> Self {
         LOCKS.set(LOCKS.get() + 1);
+        NUMBERS.set(NUMBERS.get() + 1);
         Self {
+            number: NUMBERS.get(),
             alive: Alive::new(),
             lock: Mutex::new(()),
             guard: UnsafeCell::new(None),
         }
+    }
+
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.number
     }
 
     pub fn lock(&self) {

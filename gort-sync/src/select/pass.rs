@@ -267,6 +267,20 @@ fn shuffle(order: &mut [usize]) {
     }
 }
 
+/// Whether the lock `a` is taken before `b`: by their addresses.
+#[cfg(not(loom))]
+fn precedes(a: *const RawLock, b: *const RawLock) -> bool {
+    a < b
+}
+
+/// In a model by their age: each execution must take the same steps, and what other tests allocate meanwhile may
+/// change the order of addresses.
+#[cfg(loom)]
+fn precedes(a: *const RawLock, b: *const RawLock) -> bool {
+    // SAFETY: `Locks::of` has references to both.
+    unsafe { (*a).number() < (*b).number() }
+}
+
 /// The locks of a select's arms, each once, in the order in which they are taken.
 #[derive(Clone, Copy)]
 struct Locks<'a>(&'a [*const RawLock]);
@@ -277,7 +291,7 @@ impl<'a> Locks<'a> {
         for lock in arms.iter().filter_map(|arm| arm.0.lock()) {
             let lock = ptr::from_ref(lock);
             // Selects are small: insertion, not sorting.
-            let at = room[..n].partition_point(|&other| other < lock);
+            let at = room[..n].partition_point(|&other| precedes(other, lock));
             if at < n && room[at] == lock {
                 continue;
             }
