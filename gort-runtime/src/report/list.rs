@@ -70,7 +70,7 @@ pub struct GoroutineInfo {
     /// The id of the goroutine, started from a plain thread, that it descends from.
     #[doc(hidden)]
     pub root: GoroutineId,
-    /// The number of its bubble, 0 for none; and whether only somebody outside of it could wake it.
+    /// The number of its bubble, 0 for none; and whether it waits for a lock, which somebody outside of it may have.
     #[doc(hidden)]
     pub bubble: (u32, bool),
 }

@@ -7,7 +7,7 @@
 //! 4. the global queue, a share of it;
 //! 5. the network, if somebody waits for it and no idle M sleeps in the poll;
 //! 6. other Ps, if not too many are looking already (`steal.rs`);
-//! 7. nothing, but other Ps get on: nap, and from the start (`nap`);
+//! 7. nothing, but other Ps get on: nap, and look again from 1 ([`NAP`]);
 //! 8. nothing: give up the P, look everywhere once more, sleep.
 //!
 //! While there is work the network gets its turn together with the clock, so that goroutines
@@ -55,7 +55,7 @@ const POLL_NS: u64 = 100_000;
 /// wakes it. What comes to a ring meanwhile is found after the nap. On 2 Ps, ns, before and after:
 /// `pingpong_unbuf` 224, 165; `stages` 1,111, 788; `select_timeout` 444, 319; `ring` 454, 370.
 const NAP: Duration = Duration::from_micros(10);
-/// How long they are watched.
+/// How long the others are watched: whether they get on.
 const WATCHED_NS: u64 = 3_000;
 /// New goroutines that may run ahead of the queue before its head does.
 pub(super) const NEW_IN_A_ROW: u32 = 61;
@@ -120,8 +120,7 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
                 Stolen::RanTimers => continue,
                 Stolen::Nothing => {}
             }
-            // Not if somebody waits for an M to idle: for its place in the poll, or for its P's stacks.
-            if !netpoll::has_waiters() && !starved::is_any() && others_get_on(p, before) {
+            if may_nap(p, before) {
                 os::nap(NAP);
                 continue;
             }
@@ -139,8 +138,15 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
     }
 }
 
-/// Watches the other Ps for a moment: whether one of them dispatches somebody. `before` is what
-/// they had dispatched before they were searched.
+/// Whether an M that has searched in vain naps, and keeps its P. `before` is what the other Ps had
+/// dispatched before the search.
+///
+/// Not if somebody waits for an M to idle: for its place in the poll, or for its P's stacks.
+pub(super) fn may_nap(p: &P, before: u32) -> bool {
+    !netpoll::has_waiters() && !starved::is_any() && others_get_on(p, before)
+}
+
+/// Watches the other Ps for a moment: whether one of them dispatches somebody.
 fn others_get_on(p: &P, before: u32) -> bool {
     let since = os::now_ns();
     loop {
@@ -157,7 +163,7 @@ fn others_get_on(p: &P, before: u32) -> bool {
 }
 
 /// Returns the sum of what all Ps but `p` have dispatched.
-fn dispatches_of_others(p: &P) -> u32 {
+pub(super) fn dispatches_of_others(p: &P) -> u32 {
     let others = SCHED.allp().iter().filter(|&&other| !ptr::eq(other, p));
     others.fold(0, |sum, other| {
         sum.wrapping_add(other.dispatches.load(Relaxed))

@@ -146,9 +146,8 @@ impl Current {
     /// What it is going to wait for was made there. In a bubble that says whether the wait is durable, and whose time
     /// a deadline is, until something else is said. (If nothing is: outside, and the caller's.)
     #[inline]
-    pub fn waits_for(&self, home: Home) -> &Self {
+    pub fn waits_for(&self, home: Home) {
         self.home.set(home);
-        self
     }
 
     /// What wakers call.
@@ -428,7 +427,7 @@ pub fn yield_now() {
     let g = unsafe { gp.as_ref() };
     hooks::call(g, Hook::Park);
     let Some(inside) = Inside::enter() else {
-        return thread::yield_now();
+        throw("a goroutine outside an M");
     };
     let wired = wire_if_panicking(inside.m(), gp);
     let m = inside.into_switch();

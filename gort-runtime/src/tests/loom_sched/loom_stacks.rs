@@ -4,9 +4,13 @@
 //! no `feed_from` before a P idles; stacks of idle Ps left alone in `bind_or_wait`; no `feed` where a goroutine ends
 //! without a P.
 
+use super::super::find::{dispatches_of_others, may_nap};
 use super::super::starved;
+use super::super::state::SCHED;
 use super::super::submit::runq_put;
 use super::{Model, Step, explore_threads};
+use crate::base::prim::Ordering::Relaxed;
+use crate::netpoll::Waiting;
 use crate::proc::bind::unbind;
 use crate::stack::StackSlot;
 
@@ -85,5 +89,25 @@ fn second_who_finds_no_stack_is_forgotten() {
             },
             |s| s.look(1),
         ],
+    );
+}
+
+/// An M that naps would keep its P's stacks, and its place in the poll empty, for as long as others get on.
+#[test]
+fn somebody_naps_beside_who_waits_for_an_m_to_idle() {
+    explore_stacks(
+        2,
+        |_| {},
+        &[|s| {
+            let p = s.p(0);
+            let before = dispatches_of_others(p).wrapping_sub(1);
+            assert!(may_nap(p, before), "the others have got on");
+            SCHED.starving.store(true, Relaxed);
+            assert!(!may_nap(p, before));
+            SCHED.starving.store(false, Relaxed);
+            let waiting = Waiting::new();
+            assert!(!may_nap(p, before));
+            drop(waiting);
+        }],
     );
 }
