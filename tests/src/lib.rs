@@ -287,9 +287,21 @@ pub fn parked<T: Send + 'static>(
 ) -> gort::JoinHandle<T> {
     let before = waiting(reason);
     let handle = gort::spawn(f);
-    settle();
-    assert_eq!(waiting(reason), before + 1, "one more parks for {reason}");
-    handle
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        settle();
+        let now = waiting(reason);
+        if now == before + 1 {
+            return handle;
+        }
+        // One that waits with a limit may be up again, for a moment.
+        let left = until.checked_duration_since(Instant::now());
+        assert!(
+            left.is_some(),
+            "one more parks for {reason}: {now}, before {before}"
+        );
+        gort::yield_now();
+    }
 }
 
 /// A seed for this run: `GORT_TEST_SEED`, or one from the clock. Print it in failures.
