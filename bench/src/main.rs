@@ -1,22 +1,28 @@
 //! gort measured.
 //!
 //! - `cargo run --release -p gort-bench [-- [OPTION] NAME…]`: alone, in ns per operation.
-//! - `cargo run --release -p gort-bench -- compare [OPTION] [NAME…]`: beside Go, may, tokio and
+//! - `cargo run --release -p gort-bench -- compare [OPTION…] [NAME…]`: beside Go, may, tokio and
 //!   threads, which are built first.
-//! - `gort-bench run NAME WORKERS N [VARIANT]`: one measurement; what the other two start, each
+//! - `gort-bench chart RESULTS.json CHART.svg`: a picture of what `compare --save=RESULTS.json` measured.
+//! - `gort-bench run NAME WORKERS N [VARIANT]`: one measurement; what the first two start, each
 //!   in a process of its own.
 //!
 //! Printed are medians of five runs, of those that others disturbed least. With `--busy` the
-//! first five, for a machine that does not come to rest; with `--quick` three of a tenth.
+//! first five, for a machine that does not come to rest; with `--quick` three of a tenth. `--beside=own,go`: only
+//! these (`own`, `go`, `may`, `tokio`, `threads`, `c`).
 
 mod alone;
+mod chart;
 mod compare;
 mod workloads;
 
 use bench_common::Task;
-use compare::{Case, Plan};
+use compare::{By, Case, Plan};
 use std::env;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+const OPTIONS: &str = "--busy, --quick, --beside=NAME,…, --save=FILE";
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = env::args().skip(1).collect();
@@ -25,43 +31,131 @@ fn main() -> ExitCode {
             workloads::run(Task::from_args(2));
             ExitCode::SUCCESS
         }
+        Some("chart") => match &args[1..] {
+            [results, chart] => told(chart::draw(Path::new(results), Path::new(chart)), 1),
+            _ => told(Err("chart RESULTS.json CHART.svg".into()), 2),
+        },
         Some("compare") => {
             args.remove(0);
-            with_plan(args, compare::run)
+            with_options(args, |options, cases| {
+                compare::run(&options.plan, cases, options.save.as_deref())
+            })
         }
-        _ => with_plan(args, alone::run),
+        _ => with_options(args, |options, cases| alone::run(&options.plan, cases)),
+    }
+}
+
+/// Prints an error; it gives `status`.
+fn told(result: Result<(), String>, status: u8) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("gort-bench: {e}");
+            ExitCode::from(status)
+        }
+    }
+}
+
+/// What the command line asks for.
+struct Options {
+    plan: Plan,
+    beside: Option<Vec<By>>,
+    save: Option<PathBuf>,
+    names: Vec<String>,
+}
+
+impl Options {
+    fn parse(args: Vec<String>) -> Result<Self, String> {
+        let mut options = Self {
+            plan: Plan::FULL,
+            beside: None,
+            save: None,
+            names: Vec::new(),
+        };
+        for arg in args {
+            let (option, value) = match arg.split_once('=') {
+                Some((option, value)) => (option, Some(value)),
+                None => (arg.as_str(), None),
+            };
+            match (option, value) {
+                ("--busy", None) => options.plan = Plan::BUSY,
+                ("--quick", None) => options.plan = Plan::QUICK,
+                ("--beside", Some(names)) => {
+                    let programs: Result<Vec<By>, String> =
+                        names.split(',').map(By::parse).collect();
+                    options.beside = Some(programs?);
+                }
+                ("--save", Some(path)) if !path.is_empty() => options.save = Some(path.into()),
+                _ if arg.starts_with("--") => {
+                    return Err(format!("no option `{arg}`; there are: {OPTIONS}"));
+                }
+                _ => options.names.push(arg),
+            }
+        }
+        Ok(options)
+    }
+
+    /// The workloads that were named, or all; with the programs that were.
+    fn cases(&self) -> Result<Vec<Case>, String> {
+        let mut known = compare::cases();
+        let is_known = |name: &&String| known.iter().any(|case| case.name == **name);
+        if let Some(unknown) = self.names.iter().find(|name| !is_known(name)) {
+            let mut known: Vec<&str> = known.iter().map(|case| case.name).collect();
+            known.dedup();
+            let known = known.join(", ");
+            return Err(format!("no workload `{unknown}`; there are: {known}"));
+        }
+        known.retain(|case| {
+            self.names.is_empty() || self.names.iter().any(|name| name == case.name)
+        });
+        if let Some(beside) = &self.beside {
+            let programs = [&[By::Gort], &beside[..]].concat();
+            known = known.iter().map(|case| case.of(&programs)).collect();
+        }
+        Ok(known)
     }
 }
 
 /// Reads the options and calls `f`; status 1 if a run failed, 2 if the command line is wrong.
-fn with_plan(args: Vec<String>, f: fn(&Plan, &[Case]) -> bool) -> ExitCode {
-    let (options, names): (Vec<_>, Vec<_>) = args.into_iter().partition(|a| a.starts_with("--"));
-    let plan = match options.first().map(String::as_str) {
-        None => Plan::FULL,
-        Some("--busy") => Plan::BUSY,
-        Some("--quick") => Plan::QUICK,
-        Some(unknown) => {
-            eprintln!("no option `{unknown}`; there are: --busy, --quick");
-            return ExitCode::from(2);
-        }
-    };
-    let known = compare::cases();
-    if let Some(unknown) = names
-        .iter()
-        .find(|name| !known.iter().any(|case| case.name == **name))
-    {
-        let mut known: Vec<&str> = known.iter().map(|case| case.name).collect();
-        known.dedup();
-        eprintln!("no workload `{unknown}`; there are: {}", known.join(", "));
-        return ExitCode::from(2);
+fn with_options(args: Vec<String>, f: fn(&Options, &[Case]) -> bool) -> ExitCode {
+    let parsed = Options::parse(args).and_then(|options| Ok((options.cases()?, options)));
+    match parsed {
+        Ok((cases, options)) if f(&options, &cases) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(e) => told(Err(e), 2),
     }
-    let chosen: Vec<Case> = known
-        .into_iter()
-        .filter(|case| names.is_empty() || names.iter().any(|name| name == case.name))
-        .collect();
-    if f(&plan, &chosen) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Options, String> {
+        Options::parse(args.iter().map(|&arg| arg.to_owned()).collect())
+    }
+
+    #[test]
+    fn options_and_names_are_told_apart() {
+        let options = parse(&["--quick", "timers", "--beside=own,go"]).expect("right");
+        assert_eq!(options.names, ["timers"]);
+        let cases = options.cases().expect("known");
+        assert_eq!(cases.len(), 1);
+        let programs: Vec<By> = cases[0].entries.iter().map(|entry| entry.by).collect();
+        assert_eq!(programs, [By::Gort, By::Own, By::Go]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_what_there_is() {
+        for (args, expected) in [
+            ("--slow", "--busy"),
+            ("--beside=erlang", "tokio"),
+            ("--save=", "--save=FILE"),
+            ("--quick=yes", "--quick"),
+        ] {
+            let error = parse(&[args]).map(|_| ()).expect_err("wrong");
+            assert!(error.contains(expected), "{error}");
+        }
+        let error = parse(&["timer"]).expect("read").cases().map(|_| ());
+        assert!(error.expect_err("unknown").contains("timers"));
     }
 }

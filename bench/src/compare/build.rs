@@ -58,7 +58,7 @@ impl Programs {
 
     pub(crate) fn of(&self, by: By) -> Option<&Path> {
         match by {
-            By::Gort => Some(&self.gort),
+            By::Gort | By::Own => Some(&self.gort),
             By::Go => self.go.as_deref(),
             By::May => self.may.as_deref(),
             By::Tokio => self.tokio.as_deref(),

@@ -7,6 +7,7 @@
 mod build;
 mod busy;
 mod case;
+mod results;
 mod run;
 mod series;
 mod table;
@@ -14,11 +15,14 @@ mod tcp;
 
 pub(crate) use build::Programs;
 pub(crate) use case::{By, Case, Kind, cases};
+pub(crate) use results::Results;
 pub(crate) use series::{Plan, Series, measure};
 pub(crate) use table::{Table, best, figure};
 
-/// Builds everything, measures the cases and prints the table; false if a run failed.
-pub(crate) fn run(plan: &Plan, cases: &[Case]) -> bool {
+use std::path::Path;
+
+/// Builds everything, measures the cases, prints the table and writes `save`; false if a run or that failed.
+pub(crate) fn run(plan: &Plan, cases: &[Case], save: Option<&Path>) -> bool {
     let programs = match Programs::build() {
         Ok(programs) => programs,
         Err(e) => {
@@ -34,13 +38,19 @@ pub(crate) fn run(plan: &Plan, cases: &[Case]) -> bool {
         plan.runs
     );
     let mut table = Table::default();
+    let mut results = Results::new(plan.runs, plan.divisor);
     for case in cases {
         let (all, others) = measure(case, plan, &programs);
         table.print(case, &all, others);
+        results.add(case, &all, others);
         if case.name == "yield_pair" {
             table.print_switch(&programs, &all);
         }
     }
     table.finish();
-    !table.has_failed()
+    let saved = save.is_none_or(|path| {
+        let written = results.write(path);
+        written.map_err(|e| eprintln!("gort-bench: {e}")).is_ok()
+    });
+    saved && !table.has_failed()
 }

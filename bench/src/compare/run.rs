@@ -16,6 +16,10 @@ impl Run {
         self.0.get(key).copied()
     }
 
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
     pub(super) fn set(&mut self, key: &str, value: f64) {
         self.0.insert(key.to_owned(), value);
     }
@@ -42,6 +46,19 @@ impl Run {
     }
 }
 
+impl By {
+    /// What comes before the workload's name, and in the environment.
+    pub(super) fn prepare(self, command: &mut Command) {
+        command.env_remove("GORT_DEBUG");
+        if self == Self::Own {
+            command.env("GORT_DEBUG", "threadlocals=own");
+        }
+        if matches!(self, Self::Gort | Self::Own) {
+            command.arg("run");
+        }
+    }
+}
+
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs a program once. An error is what went wrong, for people.
@@ -55,9 +72,7 @@ pub(super) fn once(case: &Case, series: &Series, programs: &Programs) -> Result<
     } = *series;
     let path = programs.of(by).ok_or("not built")?;
     let mut command = Command::new(path);
-    if by == By::Gort {
-        command.arg("run");
-    }
+    by.prepare(&mut command);
     command
         .args([case.name, &workers.to_string(), &n.to_string(), variant])
         .env_remove("GORT_MAXPROCS")

@@ -4,6 +4,7 @@ use super::busy::{Busy, QUIET, wait_for_quiet};
 use super::case::Entry;
 use super::run::{self, Run};
 use super::{By, Case, Kind, Programs, tcp};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How often, and how much of it.
@@ -67,6 +68,15 @@ impl Series {
     pub(crate) fn median(&self, key: &str) -> Option<f64> {
         let values = self.values(key)?;
         Some(values[values.len() / 2])
+    }
+
+    /// Of all that was measured.
+    pub(crate) fn medians(&self) -> BTreeMap<String, f64> {
+        let names = self.runs.first().map(Run::names).unwrap_or_default();
+        names
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), self.median(&name)?)))
+            .collect()
     }
 
     /// Whether a median says little: half of the runs lie farther apart than 35 % of it.

@@ -4,7 +4,7 @@ use super::run::output_of;
 use super::{By, Case, Kind, Programs, Series};
 use std::process::Command;
 
-const PEERS: [By; 4] = [By::Go, By::May, By::Tokio, By::Threads];
+const PEERS: [By; 5] = [By::Own, By::Go, By::May, By::Tokio, By::Threads];
 
 /// A column of a case with figures of its own: title, name in the program's output, whether
 /// more is better.
@@ -104,6 +104,9 @@ impl Table {
         workers: usize,
         column: Column,
     ) {
+        if by == By::Own {
+            return;
+        }
         let (title, key, more_is_better) = column;
         let median = |by| best(all, by, workers).and_then(|series| series.median(key));
         if let (Some(gort), Some(peer)) = (median(By::Gort), median(by)) {

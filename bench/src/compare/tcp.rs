@@ -45,8 +45,10 @@ fn start(by: By, programs: &Programs) -> Result<(String, Server), String> {
     let mut command = pinned(0, programs.of(by).ok_or("not built")?);
     match by {
         By::C => command.arg("server"),
-        By::Gort => command.args(["run", "tcp_echo", "1", "0"]),
-        _ => command.args(["tcp_echo", "1", "0"]),
+        _ => {
+            by.prepare(&mut command);
+            command.args(["tcp_echo", "1", "0"])
+        }
     };
     let child = command
         .stdin(Stdio::null())
