@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::never;
+use gort::context::Context;
 use gort::prelude::*;
+use gort::sync::Semaphore;
+use gort::time::after;
 use gort_tests::claims;
 
 /// How often each test chooses.
@@ -16,7 +19,61 @@ fn filled(n: usize) -> (Sender<usize>, Receiver<usize>) {
     (tx, rx)
 }
 
+/// Of `PICKS` choices between a channel with values and `$other`, which is always ready, how many fell on `$other`.
+macro_rules! beside_a_channel {
+    ($other:expr) => {{
+        let (_tx, rx) = filled(PICKS);
+        let mut count = 0_usize;
+        for _ in 0..PICKS {
+            select! {
+                <-rx => {}
+                _ = <-$other => count += 1,
+            }
+        }
+        count
+    }};
+}
+
 claims! {
+    // SE02, SE03: some tell without their lock whether they are ready, others do not; none is preferred for that.
+    fn every_kind_of_arm_gets_its_share_beside_a_channel() {
+        let (mutex, semaphore, group) = (Mutex::new(()), Semaphore::new(1), WaitGroup::new());
+        let ended = spawn(|| {});
+        while !ended.is_finished() {
+            yield_now();
+        }
+        let (ctx, canceler) = Context::background().with_cancel();
+        canceler.cancel();
+        let late = Context::background().with_timeout(Duration::ZERO).0;
+        let counts = [
+            ("lock", beside_a_channel!(mutex.lock_request())),
+            ("permit", beside_a_channel!(semaphore.acquire_request(1))),
+            ("group", beside_a_channel!(group)),
+            ("goroutine", beside_a_channel!(ended)),
+            ("time", beside_a_channel!(after(Duration::ZERO))),
+            ("canceled", beside_a_channel!(ctx)),
+            ("expired", beside_a_channel!(late)),
+        ];
+        for (kind, count) in counts {
+            assert!(count.abs_diff(PICKS / 2) <= 500, "{kind}: {count} of {PICKS}");
+        }
+    }
+
+    // SE04: a send that finds out only under the lock.
+    fn a_send_to_a_waiting_receiver_gets_its_share_beside_a_channel() {
+        let (_tx, rx) = filled(PICKS);
+        let (out, sink) = bounded(0);
+        let receiver = spawn(move || sink.iter().count());
+        let mut sent = 0;
+        for _ in 0..PICKS {
+            gort_tests::settle();
+            select! { <-rx => {} out <- () => sent += 1 }
+        }
+        drop(out);
+        assert_eq!(receiver.join().unwrap(), sent);
+        assert!(sent.abs_diff(PICKS / 2) <= 500, "{sent} of {PICKS}");
+    }
+
     // SE02: 10 standard deviations.
     fn two_ready_arms_are_chosen_equally_often() {
         let ((_tx1, rx1), (_tx2, rx2)) = (filled(PICKS + 1), filled(PICKS + 1));

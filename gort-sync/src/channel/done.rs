@@ -102,6 +102,12 @@ impl DoneEvent {
         self.how_locked()
     }
 
+    /// Whether somebody has seen it happen. Its time may be up all the same.
+    #[inline]
+    pub(crate) fn has_happened(&self) -> bool {
+        self.how.load(Acquire) != NOT_YET
+    }
+
     /// Under the lock: the same, and if the time is up it has happened.
     pub(crate) fn how_locked(&self) -> Option<How> {
         if self.how.load(Acquire) == NOT_YET && self.is_due() {

@@ -39,10 +39,7 @@
 use super::backlog::Backlog;
 use super::direction::Direction;
 use super::ring::{Attempt, Ring, drop_all};
-use crate::prim::{
-    AtomicBool,
-    Ordering::{Acquire, Release},
-};
+use crate::prim::{AtomicBool, Ordering::Release};
 use crate::sudog::{Kind, Sudog};
 use crate::waitlock::{Held, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes, Won};
@@ -56,7 +53,7 @@ pub(crate) struct Hchan<T> {
     /// is in the state. Apart, because a ring's words have cache lines of their own, and
     /// small channels are many (`sieve`: half the speed with the ring in place).
     ring: Option<Box<Ring<T>>>,
-    recv_hint: AtomicBool,
+    pub(super) recv_hint: AtomicBool,
     pub(super) unbounded: bool,
     pub(super) state: WaitLock<ChanState<T>>,
 }
@@ -166,18 +163,8 @@ impl<T> Hchan<T> {
     }
 
     #[inline(always)]
-    pub(super) fn ring(&self) -> Option<&Ring<T>> {
+    pub(crate) fn ring(&self) -> Option<&Ring<T>> {
         self.ring.as_deref()
-    }
-
-    /// Without the lock: false if a receive would have waited at some moment
-    /// during the call (invariant 4).
-    #[inline]
-    pub(crate) fn recv_hint(&self) -> bool {
-        match &self.ring {
-            Some(ring) => !ring.is_open_and_empty(),
-            None => self.recv_hint.load(Acquire),
-        }
     }
 
     /// What the lock protects, for an arm of a select.

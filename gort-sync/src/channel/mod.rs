@@ -11,6 +11,7 @@ mod direction;
 mod done;
 mod error;
 mod hchan;
+mod hint;
 mod iter;
 mod membership;
 mod ops;
@@ -34,6 +35,7 @@ pub(crate) use ops::{Place, receive_promised};
 pub use recv::Receiver;
 pub(crate) use recv::{Source, instant_as};
 pub(crate) use reserve::Reserved;
+pub(crate) use ring::Attempt;
 pub use send::Sender;
 pub(crate) use timer::{Repeat, TimerChan, period_of};
 

@@ -5,9 +5,20 @@ use crate::waitqueue::Wakes;
 use gort_runtime::{Home, Nanos, RawLock, Waiter};
 use std::panic::Location;
 
+/// What a look at an arm without its lock says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It need probably not wait. If it has to after all, time was lost.
+    Ready,
+    /// At some moment during the look it would have waited.
+    Unready,
+    /// To find out takes a `poll`.
+    Unknown,
+}
+
 /// One operation of a select, with the room it needs while it waits.
 ///
-/// [`select`](super::select) drives an arm through: `lock` → `poll` under the lock →
+/// [`select`](super::select) drives an arm through: `lock` → `poll` under the lock (of one after the other first, if a `look` says that it pays) →
 /// (`enqueue` under the lock → park → `dequeue` under the lock) → `settle` of the chosen arm,
 /// or all of it once more → the owner asks the chosen arm for its result. An arm is used for one
 /// select only (`case.rs`).
@@ -20,8 +31,8 @@ pub unsafe trait Arm {
     /// `None` if the arm needs none because it never enters a queue.
     ///
     /// # Panics
-    /// If only goroutines of a bubble may use what it waits for, and the caller is none. A select asks for it first,
-    /// with nothing locked.
+    /// If only goroutines of a bubble may use what it waits for, and the caller is none. A select asks for it
+    /// with nothing locked, before it waits.
     fn lock(&self) -> Option<&RawLock>;
 
     /// Under the lock: performs the operation if that is possible without waiting.
@@ -50,6 +61,19 @@ pub unsafe trait Arm {
     /// false. False says nothing.
     fn would_wait(&self) -> bool {
         false
+    }
+
+    /// Without the lock: whether the operation looks as if it need not wait.
+    fn look(&self) -> Look {
+        Look::Unknown
+    }
+
+    /// Without the lock: as `poll`, where it takes no lock. `None`: the lock is needed.
+    ///
+    /// # Safety
+    /// The caller is the select, and has chosen no arm since the last `settle`.
+    unsafe fn try_unlocked(&self) -> Option<bool> {
+        None
     }
 
     /// After `dequeue`, with no lock held: wakes those whom this arm's leaving has let through.
@@ -132,6 +156,15 @@ unsafe impl<A: Arm> Arm for Option<A> {
 
     fn would_wait(&self) -> bool {
         self.as_ref().is_none_or(A::would_wait)
+    }
+
+    fn look(&self) -> Look {
+        self.as_ref().map_or(Look::Unready, A::look)
+    }
+
+    unsafe fn try_unlocked(&self) -> Option<bool> {
+        // SAFETY: caller's clause: no arm has been chosen.
+        unsafe { self.as_ref()?.try_unlocked() }
     }
 
     fn left(&self) {

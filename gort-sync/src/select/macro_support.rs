@@ -15,7 +15,7 @@
 //! borrow would end, and the variable be dropped; and to move it into a place of the macro's and back
 //! would need a `mut` where the user has declared it.
 
-use super::arm::{Arm, Selectable};
+use super::arm::{Arm, Look, Selectable};
 use super::case::OneShot;
 use super::promise::PromiseArm;
 use super::send::{SendArm, SendTarget};
@@ -91,6 +91,16 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     #[inline]
     fn would_wait(&self) -> bool {
         self.arm.would_wait()
+    }
+
+    #[inline]
+    fn look(&self) -> Look {
+        self.arm.look()
+    }
+
+    unsafe fn try_unlocked(&self) -> Option<bool> {
+        // SAFETY: caller's clause: no arm has been chosen.
+        unsafe { self.arm.try_unlocked() }
     }
 
     fn left(&self) {

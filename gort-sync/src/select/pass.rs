@@ -1,5 +1,8 @@
 //! The select algorithm. Go's `selectgo`.
 //!
+//! 0. If some arm looks ready, try those that do and those that do not tell, in random order: without a lock where that
+//!    is possible, else under the arm's own. The first that can go, goes. (Not where it has to be the first in source order:
+//!    that is a question about all of them.)
 //! 1. Lock every channel, in the order of the locks' addresses (so that two selects
 //!    over the same channels cannot wait for each other), each lock once.
 //! 2. Look at the arms in random order; the first that can go, goes.
@@ -9,6 +12,7 @@
 //! 5. The chosen arm settles: it may have been promised a value that has yet to come. If it
 //!    never comes, or the arm was woken by a close, which every look sees, again from 1.
 //!
+//! Step 0 may choose any arm that is ready when it is tried, as no order is promised; it never says that none is.
 //! With every channel locked the arms are examined at one moment: if at each instant
 //! some channel is ready, neither `default` nor a time-out can be chosen. Which of
 //! several wakers wins is decided by one compare-and-swap on the [`SelectWord`].
@@ -22,6 +26,7 @@
 //! locking order: after the last one the select may return (it needs that very lock
 //! in step 4), so nothing of its stack is touched after that.
 
+use super::arm::{Arm, Look};
 use super::case::Case;
 use crate::sudog::SelectWord;
 use crate::waitlock;
@@ -121,14 +126,6 @@ fn run(
     site: &'static Location<'static>,
 ) -> Option<usize> {
     let n = arms.len();
-    let poll_order = &mut poll_order[..n];
-    for (i, place) in poll_order.iter_mut().enumerate() {
-        *place = i;
-    }
-    if order == Order::Random {
-        shuffle(poll_order);
-    }
-    let locks = Locks::of(arms, locks);
     let deadline = match wait {
         Wait::Timeout(d) => Some(deadline_after(d)),
         Wait::Block | Wait::Default => None,
@@ -141,6 +138,19 @@ fn run(
         go_on_exiting();
         Some(may_wait)
     };
+    if order == Order::Random
+        && let Some(chosen) = try_alone(arms, site)
+    {
+        return Some(chosen);
+    }
+    let poll_order = &mut poll_order[..n];
+    for (i, place) in poll_order.iter_mut().enumerate() {
+        *place = i;
+    }
+    if order == Order::Random {
+        shuffle(poll_order);
+    }
+    let locks = Locks::of(arms, locks);
     loop {
         let wakes = Wakes::new();
         let locked = locks.lock();
@@ -173,6 +183,55 @@ fn run(
         // Or a time was up, the select's own or that of an arm, or the latter was moved: look
         // again.
     }
+}
+
+/// Step 0.
+fn try_alone(arms: &[Case<'_>], site: &'static Location<'static>) -> Option<usize> {
+    if arms.len() > u64::BITS as usize {
+        return None;
+    }
+    let (mut ready, mut unknown) = (0u64, 0u64);
+    for (i, arm) in arms.iter().enumerate() {
+        match arm.0.look() {
+            Look::Ready => ready |= 1 << i,
+            Look::Unknown => unknown |= 1 << i,
+            Look::Unready => {}
+        }
+    }
+    while ready != 0 {
+        let i = any_of(ready | unknown);
+        ready &= !(1 << i);
+        unknown &= !(1 << i);
+        let arm = &arms[i].0;
+        // SAFETY: we are the select, and have chosen no arm: with the first that is, the loop ends.
+        let chosen = unsafe { arm.try_unlocked() }.unwrap_or_else(|| poll_under_its_lock(*arm));
+        if chosen {
+            // SAFETY: we are the select, and have just chosen this arm.
+            return unsafe { arm.settle(site) }.then_some(i);
+        }
+    }
+    None
+}
+
+/// The number of one of the bits that are set, at random.
+fn any_of(mut bits: u64) -> usize {
+    if bits & (bits - 1) != 0 {
+        for _ in 0..random_below(bits.count_ones()) {
+            bits &= bits - 1;
+        }
+    }
+    bits.trailing_zeros() as usize
+}
+
+fn poll_under_its_lock(arm: &dyn Arm) -> bool {
+    let wakes = Wakes::new();
+    let lock = arm.lock().map(ptr::from_ref);
+    let locked = Locks(lock.as_slice()).lock();
+    // SAFETY: the lock is held, and all in `wakes` are woken, once it is not.
+    let ready = unsafe { arm.poll(&wakes) };
+    drop(locked);
+    wakes.wake_all();
+    ready
 }
 
 /// On whose account a select of these arms waits, and until when at most.
@@ -262,9 +321,12 @@ fn park(
 /// Fisher and Yates.
 fn shuffle(order: &mut [usize]) {
     for i in (1..order.len()).rev() {
-        let j = (u64::from(random()) * (i as u64 + 1)) >> 32;
-        order.swap(i, j as usize);
+        order.swap(i, random_below(i as u32 + 1) as usize);
     }
+}
+
+fn random_below(n: u32) -> u32 {
+    ((u64::from(random()) * u64::from(n)) >> 32) as u32
 }
 
 /// Whether the lock `a` is taken before `b`: by their addresses.

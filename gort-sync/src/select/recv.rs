@@ -1,9 +1,9 @@
 //! Receiving as an arm.
 
-use super::arm::{Arm, Selectable};
+use super::arm::{Arm, Look, Selectable};
 use crate::channel::{
-    Direction, Hchan, Place, Receiver, RecvError, SELECT, Source, TimerChan, Tried, instant_as,
-    receive_promised,
+    Attempt, Direction, Hchan, Place, Receiver, RecvError, SELECT, Source, TimerChan, Tried,
+    instant_as, receive_promised,
 };
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::{Wakes, Won};
@@ -209,6 +209,32 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
             Source::Chan(chan) => !chan.recv_hint(),
             _ => false,
         }
+    }
+
+    #[inline]
+    fn look(&self) -> Look {
+        match self.source {
+            Source::Chan(chan) if chan.recv_hint() => Look::Ready,
+            Source::Done(event) if event.has_happened() => Look::Ready,
+            // Its clock would have to be read.
+            Source::Done(event) if event.due().is_some() => Look::Unknown,
+            Source::At(_) | Source::Timer(_) => Look::Unknown,
+            Source::Chan(_) | Source::Done(_) | Source::Never => Look::Unready,
+        }
+    }
+
+    unsafe fn try_unlocked(&self) -> Option<bool> {
+        let Source::Chan(chan) = self.source else {
+            return None;
+        };
+        // SAFETY: the place is in the arm, and empty: the caller has chosen no arm.
+        match unsafe { chan.ring()?.pop(self.place()) } {
+            Attempt::Done => self.got.set(Got::Value),
+            Attempt::Closed => self.got.set(Got::End),
+            Attempt::NotReady => return Some(false),
+            Attempt::Slow => return None,
+        }
+        Some(true)
     }
 
     fn due(&self) -> Option<Nanos> {

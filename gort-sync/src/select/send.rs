@@ -1,7 +1,7 @@
 //! Sending as an arm.
 
-use super::arm::Arm;
-use crate::channel::{Direction, Hchan, Place, SendError, Sender, Tried};
+use super::arm::{Arm, Look};
+use crate::channel::{Attempt, Direction, Hchan, Place, SendError, Sender, Tried};
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::Wakes;
 use gort_runtime::{Home, RawLock, Waiter};
@@ -156,6 +156,28 @@ unsafe impl<T> Arm for SendArm<'_, T> {
 
     fn lock(&self) -> Option<&RawLock> {
         self.chan.map(Hchan::selected)
+    }
+
+    fn look(&self) -> Look {
+        match self.chan {
+            Some(chan) if chan.send_hint() => Look::Ready,
+            // A channel may be closed, and to a rendezvous somebody may have come.
+            Some(_) => Look::Unknown,
+            None => Look::Unready,
+        }
+    }
+
+    unsafe fn try_unlocked(&self) -> Option<bool> {
+        let ring = self.chan?.ring()?;
+        // SAFETY: the value is there until it is sent: the caller has chosen no arm. `sent` tells that it is
+        // gone.
+        match unsafe { ring.push(self.elem()) } {
+            Attempt::Done => self.sent.set(true),
+            Attempt::Closed => {}
+            Attempt::NotReady => return Some(false),
+            Attempt::Slow => return None,
+        }
+        Some(true)
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
