@@ -68,7 +68,24 @@ fn assert_soon(late: &[Duration], round: Duration) {
     );
 }
 
+/// The least time that five sleeps in a row took, of 50 tries.
+fn least_of_five(sleep: impl Fn(Duration)) -> Duration {
+    let five = || {
+        let start = Instant::now();
+        (0..5).for_each(|_| sleep(Duration::from_micros(100)));
+        start.elapsed()
+    };
+    (0..50).map(|_| five()).min().unwrap()
+}
+
 claims! {
+    // Wake-ups are gathered where several timers lie close together. For one goroutine that sleeps there is nothing to gather.
+    fn a_lone_sleeper_wakes_as_soon_as_a_thread() {
+        let goroutine = least_of_five(sleep);
+        let thread = thread::spawn(|| least_of_five(thread::sleep)).join().unwrap();
+        assert!(goroutine < 2 * thread, "{goroutine:?}, a thread {thread:?}");
+    }
+
     fn ticks_come_in_time_beside_goroutines_that_compute() {
         let crowd = Crowd::start();
         let start = Instant::now();

@@ -223,6 +223,13 @@ impl Sched {
             .min()
             .unwrap_or(0)
     }
+
+    /// How many timers of all Ps are earlier than `limit`, counted up to `most`.
+    pub(crate) fn timers_before(&self, limit: u64, most: usize) -> usize {
+        self.allp().iter().fold(0, |found, p| {
+            found + p.timers.count_before(limit, most - found)
+        })
+    }
 }
 
 impl Shared {

@@ -176,6 +176,15 @@ impl Timers {
         self.next.load(Acquire)
     }
 
+    /// How many are earlier than `limit`, counted up to `most`.
+    pub(crate) fn count_before(&self, limit: u64, most: usize) -> usize {
+        let next = self.next();
+        if most == 0 || next == 0 || next >= limit {
+            return 0;
+        }
+        count_before(&self.heap.lock(), 0, limit, most)
+    }
+
     /// Adds `timer`, which is in no heap; true if it is now the earliest.
     ///
     /// # Safety
@@ -282,6 +291,18 @@ impl Timers {
     }
 }
 
+/// Of the entry at `pos` and those below it. None is earlier than its parent, so no more are looked at than four for each
+/// that is found, and it goes no deeper than `most`.
+fn count_before(heap: &[Entry], pos: usize, limit: u64, most: usize) -> usize {
+    if most == 0 || heap.get(pos).is_none_or(|entry| entry.when >= limit) {
+        return 0;
+    }
+    let children = pos * ARITY + 1..=pos * ARITY + ARITY;
+    children.fold(1, |found, child| {
+        found + count_before(heap, child, limit, most - found)
+    })
+}
+
 fn place(heap: &mut [Entry], pos: usize, entry: Entry) {
     heap[pos] = entry;
     // SAFETY: an entry's timer is in place while it is in the heap, and its `pos` is that of whoever has the lock:
@@ -360,6 +381,14 @@ mod tests {
         }
         for t in all.iter().step_by(3) {
             t.cancel();
+        }
+        for limit in [0, 1, 5, 50, 500, u64::MAX] {
+            let heap = timers.heap.lock();
+            let all = heap.iter().filter(|entry| entry.when < limit).count();
+            drop(heap);
+            for most in [0, 1, 4, 100, 2000] {
+                assert_eq!(timers.count_before(limit, most), all.min(most), "{limit}");
+            }
         }
         let mut due = 0;
         let mut last = 0;
