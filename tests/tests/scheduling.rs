@@ -3,6 +3,7 @@
 
 use gort::__macro as m;
 use gort::channel::{TryRecvError, after};
+use gort::net::TcpListener;
 use gort::prelude::*;
 use gort::runtime::max_procs;
 use gort::time::sleep;
@@ -72,6 +73,24 @@ fn sum(handles: impl IntoIterator<Item = JoinHandle<usize>>) -> usize {
         .into_iter()
         .map(|handle| handle.join().unwrap())
         .sum()
+}
+
+/// How often threads of this process but the calling one have slept.
+fn switches() -> u64 {
+    let me = std::fs::read_link("/proc/thread-self").unwrap();
+    let of = |task: std::io::Result<std::fs::DirEntry>| {
+        let path = task.unwrap().path();
+        if path.file_name() == me.file_name() {
+            return 0;
+        }
+        // A thread may end meanwhile.
+        let status = std::fs::read_to_string(path.join("status")).unwrap_or_default();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.map_or(0, |count| count.trim().parse().unwrap())
+    };
+    std::fs::read_dir("/proc/self/task").unwrap().map(of).sum()
 }
 
 claims! {
@@ -684,5 +703,28 @@ claims! {
         sleep(Duration::from_millis(600));
         let (used, passed) = (cpu_time() - before, start.elapsed());
         assert!(used < passed / 20, "{used:?} of CPU time in {passed:?}");
+    }
+
+    // SC17: without a timer there is nothing to wake up for.
+    fn no_thread_wakes_while_all_are_parked() {
+        let (tx, rx) = bounded::<()>(0);
+        for _ in 0..10_000 {
+            go!(clone [rx]; { let _ = rx.recv(); });
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let watcher = thread::spawn(move || {
+            // Threads that are not needed any more, and memory that is given back, take their time.
+            let rest = (0..100).any(|_| {
+                let before = switches();
+                thread::sleep(Duration::from_millis(300));
+                switches() == before
+            });
+            drop(std::net::TcpStream::connect(addr));
+            rest
+        });
+        listener.accept().unwrap();
+        drop(tx);
+        assert!(watcher.join().unwrap(), "some thread woke in each of 100 times 300 ms");
     }
 }
