@@ -32,9 +32,26 @@ mod imp;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod signals;
 
-#[cfg(not(target_os = "linux"))]
-compile_error!("gort runs on Linux (x86_64 and aarch64); no port to this system exists yet");
+#[cfg(target_os = "macos")]
+#[path = "macos.rs"]
+mod imp;
+
+#[cfg(target_os = "macos")]
+mod parking;
+
+#[cfg(target_os = "macos")]
+mod signals;
+
+#[cfg(gort_threads)]
+mod threads;
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!(
+    "gort runs on Linux (x86_64 and aarch64), and on macOS with a thread for each goroutine; no port to this system exists yet"
+);
 
 pub(crate) use imp::*;
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(any(target_os = "linux", target_os = "macos"), not(loom)))]
 pub(crate) use signals::*;
+#[cfg(gort_threads)]
+pub(crate) use threads::*;

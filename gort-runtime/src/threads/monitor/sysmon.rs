@@ -1,0 +1,44 @@
+//! The thread that hands out signals, and prints at SIGQUIT.
+//!
+//! It is woken through a pipe. Under Miri there is none: a program there gets no signals, and Miri counts a thread that is
+//! left at the end as a leak.
+
+use crate::os;
+use crate::report::quit::quit_if_asked;
+use crate::sched::state::SCHED;
+use crate::signal::{catch, mask};
+use std::io::Read;
+use std::os::fd::IntoRawFd;
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+/// Starts the thread; once.
+pub(crate) fn start() {
+    if cfg!(miri) {
+        return;
+    }
+    let started = UnixStream::pair().and_then(|(read, write)| {
+        write.set_nonblocking(true)?;
+        thread::Builder::new()
+            .name("gort-signals".into())
+            .spawn(move || hand_out(read))?;
+        SCHED.sysmon.wake_by(write.into_raw_fd());
+        Ok(())
+    });
+    if let Err(e) = started {
+        os::write_stderr(
+            format!("gort: no signal will be noticed, as no thread can be started: {e}\n")
+                .as_bytes(),
+        );
+    }
+}
+
+fn hand_out(mut read: UnixStream) {
+    mask::begin();
+    let mut bytes = [0; 64];
+    while !matches!(read.read(&mut bytes), Ok(0)) {
+        quit_if_asked();
+        mask::update();
+        catch::hand_out();
+    }
+}
