@@ -36,7 +36,7 @@ mod signals;
 #[path = "macos.rs"]
 mod imp;
 
-#[cfg(target_os = "macos")]
+#[cfg(any(target_os = "macos", all(test, not(loom))))]
 mod parking;
 
 #[cfg(target_os = "macos")]

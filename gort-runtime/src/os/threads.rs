@@ -1,5 +1,6 @@
 //! What only goroutines that are threads ask of a system: Linux or macOS.
 
+use super::errno;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
@@ -24,8 +25,7 @@ pub(crate) fn can_be_polled(fd: BorrowedFd<'_>) -> bool {
 
 /// A request to [`poll`].
 pub(crate) fn poll_request(fd: RawFd, readable: bool, writable: bool) -> libc::pollfd {
-    let events =
-        if readable { libc::POLLIN } else { 0 } | if writable { libc::POLLOUT } else { 0 };
+    let events = if readable { libc::POLLIN } else { 0 } | if writable { libc::POLLOUT } else { 0 };
     libc::pollfd {
         fd,
         events,
@@ -78,19 +78,5 @@ pub(crate) fn replace_by_dead(fd: BorrowedFd<'_>) {
         libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
         let flags = libc::fcntl(fd, libc::F_GETFL);
         libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK);
-    }
-}
-
-/// This thread's `errno`.
-pub(super) fn errno() -> *mut libc::c_int {
-    #[cfg(target_os = "linux")]
-    // SAFETY: no preconditions.
-    unsafe {
-        libc::__errno_location()
-    }
-    #[cfg(target_os = "macos")]
-    // SAFETY: no preconditions.
-    unsafe {
-        libc::__error()
     }
 }

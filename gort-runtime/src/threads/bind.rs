@@ -11,6 +11,7 @@ use crate::base::prim::{
     hint::AtomicU32,
 };
 use crate::base::stackkind::StackKind;
+use crate::life::goexit::end_on_thread;
 use crate::proc::g::G;
 use crate::proc::gstatus::{GStatus, casgstatus};
 use crate::proc::m::M;
@@ -31,32 +32,36 @@ pub(crate) const DETACHED: u8 = record::class_for(DETACHED_ROOM);
 /// A record, and the M of the thread that waits for its goroutine, on their way to that thread.
 struct Bound {
     gp: NonNull<G>,
-    m: Box<M>,
+    /// Out of a box, which the thread frees at its end. Not the box itself: that would be the only way to the M, and who
+    /// wakes the goroutine has another.
+    m: NonNull<M>,
 }
 
-// SAFETY: the M is `Send`; the record is the spawner's, who leaves it to the thread when it wakes that.
+// SAFETY: the M is `Send` and `Sync`; the record is the spawner's, who leaves it to the thread when it wakes that.
 unsafe impl Send for Bound {}
 
 /// Makes a record of this class, and a thread that waits for its goroutine.
 pub(crate) fn take_record(_: Option<&P>, class: u8, kind: StackKind) -> io::Result<NonNull<G>> {
     static NEXT_ID: AtomicU32 = AtomicU32::new(0);
     let gp = record::take_one(class)?;
-    let m = Box::new(M::new(NEXT_ID.fetch_add(1, Relaxed)));
+    let id = NEXT_ID.fetch_add(1, Relaxed);
+    let m = NonNull::from(Box::leak(Box::new(M::new(id))));
     // SAFETY: the record is ours.
     let g = unsafe { gp.as_ref() };
     g.stack.set(StackSlot::none(kind));
     // Who wakes the goroutine finds its thread there.
-    g.lockedm.set(ptr::from_ref(&*m));
-    let name = format!("gort-m{}", m.id);
+    g.lockedm.set(m.as_ptr());
     let bound = Bound { gp, m };
     let started = thread::Builder::new()
-        .name(name)
+        .name(format!("gort-m{id}"))
         .stack_size(stack::size_of_thread(kind))
         .spawn(move || run(bound));
     match started {
         Ok(_) => Ok(gp),
         Err(e) => {
             record::free_one(gp);
+            // SAFETY: from a box, and no thread has got it.
+            drop(unsafe { Box::from_raw(m.as_ptr()) });
             Err(e)
         }
     }
@@ -86,6 +91,13 @@ pub(crate) fn wake(gp: NonNull<G>) {
 /// The life of a goroutine's thread.
 fn run(bound: Bound) {
     let Bound { gp, m } = bound;
+    // SAFETY: it is there until the end of this function.
+    live(gp, unsafe { m.as_ref() });
+    // SAFETY: from a box, and this thread's. Others use it to wake the goroutine, which has ended.
+    drop(unsafe { Box::from_raw(m.as_ptr()) });
+}
+
+fn live(gp: NonNull<G>, m: &M) {
     m.note.sleep();
     // SAFETY: the record is there until its goroutine has ended, and since `wake` it is ours.
     let g = unsafe { gp.as_ref() };
@@ -93,16 +105,16 @@ fn run(bound: Bound) {
         return record::free_one(gp);
     }
     casgstatus(&g.status, GStatus::Runnable, GStatus::Running);
-    tls::set_m(&*m);
+    tls::set_m(m);
     m.curg.set(gp.as_ptr());
-    wire(&m, gp);
+    wire(m, gp);
     g.buf.set(Gobuf::OWN_THREAD);
     g.has_begun.store(true, Relaxed);
     if let Some(first) = g.first.get() {
         // SAFETY: clauses of `EntryFn`: it is called once, with its goroutine's G.
         unsafe { (first.entry)(gp.as_ptr().cast()) };
     }
-    crate::life::goexit::end_on_thread(&m, gp);
+    end_on_thread(m, gp);
     // `gp` must not be touched below.
     tls::set_m(ptr::null());
 }

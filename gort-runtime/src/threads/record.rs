@@ -22,8 +22,7 @@ const UNIT: usize = 64;
 const SHARDS: usize = 64;
 
 /// The addresses of the records that are there.
-static ALL: [Lock<Vec<usize>>; SHARDS] =
-    [const { Lock::ranked(Rank::Stacks, Vec::new()) }; SHARDS];
+static ALL: [Lock<Vec<usize>>; SHARDS] = [const { Lock::ranked(Rank::Stacks, Vec::new()) }; SHARDS];
 
 /// Free records of a P: none are kept.
 #[derive(Debug)]

@@ -125,7 +125,9 @@ pub(crate) fn somebody_waits() {
     }
     let started = thread::Builder::new().name("gort-poll".into()).spawn(run);
     if let Err(e) = started {
-        fatal(&format!("no thread to wait for descriptors can be started: {e}"));
+        fatal(&format!(
+            "no thread to wait for descriptors can be started: {e}"
+        ));
     }
     poller.runs = true;
 }

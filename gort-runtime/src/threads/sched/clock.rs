@@ -31,7 +31,9 @@ pub(crate) fn look() {
         .name("gort-clock".into())
         .spawn(keep_time);
     if let Err(e) = started {
-        fatal(&format!("no thread to look after timers can be started: {e}"));
+        fatal(&format!(
+            "no thread to look after timers can be started: {e}"
+        ));
     }
     *runs = true;
 }
