@@ -108,6 +108,8 @@ fn live(gp: NonNull<G>, m: &M) {
     tls::set_m(m);
     m.curg.set(gp.as_ptr());
     wire(m, gp);
+    // Nobody has asked for it: its thread is like the others.
+    m.unlike_others.set(false);
     g.buf.set(Gobuf::OWN_THREAD);
     g.has_begun.store(true, Relaxed);
     if let Some(first) = g.first.get() {
