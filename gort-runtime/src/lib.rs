@@ -44,34 +44,42 @@
 //! base/     config stackkind debug shown throw prim  settings · pointers to look at · ways to fail · atomics, or loom's
 //! base/     forked hook                        whether the other threads have stayed in a parent · what no hook may do
 //! os/ arch/                                    the kernel · the processor
-//! os/       signals                            what happens to signals
+//! os/       signals parking                    what happens to signals · futexes of our own
 //! ```
 //!
 //! [gort]: https://docs.rs/gort
 
 // Under loom there is what the models explore, above stand-ins for the rest (`*_loom.rs`, `loom.rs`).
 #![cfg_attr(loom, allow(dead_code, unused_imports, unreachable_pub))]
+// Where goroutines are threads there is less below than what some of this is for (`threads/README.md`).
+#![cfg_attr(gort_threads, allow(dead_code, unused_imports))]
 
 #[cfg(not(loom))]
 mod api;
+#[cfg_attr(gort_threads, path = "threads/arch.rs")]
 mod arch;
 mod base;
 mod bubble;
 mod life;
+#[cfg_attr(gort_threads, path = "threads/monitor/mod.rs")]
 mod monitor;
+#[cfg_attr(gort_threads, path = "threads/netpoll/mod.rs")]
 mod netpoll;
 mod os;
 #[cfg(not(loom))]
 mod panics;
 mod proc;
 #[cfg_attr(loom, path = "record/loom.rs")]
+#[cfg_attr(gort_threads, path = "threads/record.rs")]
 mod record;
 #[cfg(not(loom))]
 mod report;
+#[cfg_attr(gort_threads, path = "threads/sched/mod.rs")]
 mod sched;
 #[cfg(not(loom))]
 mod signal;
 #[cfg_attr(loom, path = "stack/loom.rs")]
+#[cfg_attr(gort_threads, path = "threads/stack.rs")]
 mod stack;
 mod time;
 mod wait;

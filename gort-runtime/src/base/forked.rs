@@ -23,6 +23,10 @@ extern "C" fn in_child() {
 
 /// From now on children know. Called once, when the runtime starts; before that a child may start one of its own.
 pub(crate) fn watch_forks() {
+    if cfg!(miri) {
+        // It knows no forks.
+        return;
+    }
     // SAFETY: the handler has no preconditions, and stores one word, which is async-signal-safe.
     if unsafe { libc::pthread_atfork(None, None, Some(in_child)) } != 0 {
         throw("no memory for a handler of forks");

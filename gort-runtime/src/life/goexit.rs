@@ -201,6 +201,19 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     if wired { leave_thread(m) } else { schedule(m) }
 }
 
+/// Where goroutines are threads: on the thread of `m`, whose goroutine `gp` has returned from its entry, and which leaves it
+/// for ever. Afterwards the record is somebody else's.
+#[cfg(gort_threads)]
+pub(crate) fn end_on_thread(m: &M, gp: NonNull<G>) {
+    // SAFETY: the record is there until its goroutine has ended; it runs here, so it owns its cells.
+    let g = unsafe { gp.as_ref() };
+    if !g.locals.are_unused() {
+        local::end(g);
+    }
+    // SAFETY: the contexts of the running goroutine and of its thread's M; nothing is resumed.
+    unsafe { goexit0(G::gobuf(gp), m.g0()) };
+}
+
 /// Returns an ended goroutine's record to the pool. The caller is its last owner (`join.rs`, invariant 2), and
 /// holds `p`, or no P.
 pub(crate) fn free(gp: NonNull<G>, p: Option<&P>) {

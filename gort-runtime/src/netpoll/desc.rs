@@ -150,6 +150,12 @@ impl Slot {
         None
     }
 
+    /// Whether the user is parked, or about to park: for pollers that look only then.
+    #[cfg(gort_threads)]
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.word.load(Acquire) >= WAIT
+    }
+
     #[inline]
     pub(crate) fn deadline(&self) -> u64 {
         self.deadline.load(Relaxed)

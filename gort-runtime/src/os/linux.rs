@@ -224,6 +224,9 @@ const MEMBARRIER_CMD_PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
 const MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
 
 fn membarrier_command(command: libc::c_int) -> bool {
+    if cfg!(miri) {
+        return false;
+    }
     // SAFETY: membarrier takes a command and flags, and touches no memory.
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
@@ -394,4 +397,26 @@ pub(crate) fn libc_version() -> String {
     return "musl".to_owned();
     #[cfg(not(any(target_env = "gnu", target_env = "musl")))]
     "neither glibc nor musl".to_owned()
+}
+
+/// Signals that a set has room for.
+pub(super) type SignalBits = u64;
+
+/// The address of this thread's `errno`.
+pub(super) fn errno() -> *mut libc::c_int {
+    // SAFETY: no preconditions.
+    unsafe { libc::__errno_location() }
+}
+
+/// Sends `signal` to the calling thread. May be called in a signal handler: while that blocks the signal it waits.
+pub(crate) fn raise_here(signal: libc::c_int) {
+    // SAFETY: no pointers.
+    unsafe {
+        libc::syscall(
+            libc::SYS_tgkill,
+            libc::getpid(),
+            libc::syscall(libc::SYS_gettid),
+            signal,
+        );
+    }
 }

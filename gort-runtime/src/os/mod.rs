@@ -20,6 +20,8 @@
 //!   `unregister_rseq(tp)`, `replace_setxid_handler(handler, keep)`, `libc_version()`: what thread-locals of a goroutine's own
 //!   take (`stack/identity.rs`).
 //! - `page_size()`, `num_cpus()`, `thread_id()`.
+//!
+//! macOS, where goroutines are threads, has what is asked for there.
 
 #[cfg(loom)]
 #[path = "loom.rs"]
@@ -32,9 +34,27 @@ mod imp;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod signals;
 
-#[cfg(not(target_os = "linux"))]
-compile_error!("gort runs on Linux (x86_64 and aarch64); no port to this system exists yet");
+#[cfg(target_os = "macos")]
+#[path = "macos.rs"]
+mod imp;
+
+#[cfg(any(target_os = "macos", all(test, not(loom))))]
+mod parking;
+
+#[cfg(target_os = "macos")]
+mod signals;
+
+#[cfg(gort_threads)]
+#[path = "../threads/os.rs"]
+mod threads;
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!(
+    "gort runs on Linux (x86_64 and aarch64), and on macOS with a thread for each goroutine; no port to this system exists yet"
+);
 
 pub(crate) use imp::*;
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(any(target_os = "linux", target_os = "macos"), not(loom)))]
 pub(crate) use signals::*;
+#[cfg(gort_threads)]
+pub(crate) use threads::*;

@@ -1,5 +1,6 @@
 //! Signals: actions, masks, and what a handler needs.
 
+use super::{SignalBits, errno};
 use std::mem;
 use std::ptr;
 
@@ -17,6 +18,11 @@ impl SignalAction {
         handler: libc::SIG_DFL,
         flags: 0,
         mask: 0,
+    };
+
+    const IGNORED: Self = Self {
+        handler: libc::SIG_IGN,
+        ..Self::DEFAULT
     };
 
     pub(crate) fn is_ignored(&self) -> bool {
@@ -61,21 +67,27 @@ impl SignalAction {
 
 /// The bits of a set of signals.
 fn bits_of(set: &libc::sigset_t) -> u64 {
-    // SAFETY: libc's sets are the kernel's, of 64 bits, and maybe room behind them.
-    unsafe { ptr::from_ref(set).cast::<u64>().read() }
+    // SAFETY: libc's sets are the kernel's, of so many bits, and maybe room behind them.
+    unsafe { ptr::from_ref(set).cast::<SignalBits>().read() }.into()
 }
 
 fn set_of(bits: u64) -> libc::sigset_t {
     // SAFETY: zeros are an empty set; for the rest see `bits_of`.
     unsafe {
         let mut set: libc::sigset_t = mem::zeroed();
-        (&raw mut set).cast::<u64>().write(bits);
+        (&raw mut set)
+            .cast::<SignalBits>()
+            .write(bits as SignalBits);
         set
     }
 }
 
 /// What happens to `signal`. May be called in a signal handler.
 pub(crate) fn signal_action(signal: libc::c_int) -> SignalAction {
+    if cfg!(miri) {
+        // It knows no signals.
+        return SignalAction::IGNORED;
+    }
     // SAFETY: the structure is ours, and zeros are one; null changes nothing.
     let action = unsafe {
         let mut action: libc::sigaction = mem::zeroed();
@@ -95,6 +107,9 @@ pub(crate) fn signal_action(signal: libc::c_int) -> SignalAction {
 /// A handler is the address of a function of the kind that the flags say, which may be called in a signal handler on any
 /// thread.
 pub(crate) unsafe fn set_signal_action(signal: libc::c_int, action: SignalAction) {
+    if cfg!(miri) {
+        return;
+    }
     // SAFETY: the structure is ours, and zeros are one; caller's clause for the handler.
     unsafe {
         let mut new: libc::sigaction = mem::zeroed();
@@ -102,19 +117,6 @@ pub(crate) unsafe fn set_signal_action(signal: libc::c_int, action: SignalAction
         new.sa_flags = action.flags;
         new.sa_mask = set_of(action.mask);
         libc::sigaction(signal, &raw const new, ptr::null_mut());
-    }
-}
-
-/// Sends `signal` to the calling thread. May be called in a signal handler: while that blocks the signal it waits.
-pub(crate) fn raise_here(signal: libc::c_int) {
-    // SAFETY: no pointers.
-    unsafe {
-        libc::syscall(
-            libc::SYS_tgkill,
-            libc::getpid(),
-            libc::syscall(libc::SYS_gettid),
-            signal,
-        );
     }
 }
 
@@ -130,6 +132,9 @@ pub(crate) fn blocked_signals() -> u64 {
 
 /// Has the calling thread block these signals, and no others.
 pub(crate) fn block_signals(bits: u64) {
+    if cfg!(miri) {
+        return;
+    }
     let set = set_of(bits);
     // SAFETY: the set is alive; null is allowed.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, ptr::null_mut()) };
@@ -139,7 +144,7 @@ pub(crate) fn block_signals(bits: u64) {
 pub(crate) fn keep_errno<R>(f: impl FnOnce() -> R) -> R {
     // SAFETY: the address is that of this thread's `errno`, which lives as long as it.
     unsafe {
-        let errno = libc::__errno_location();
+        let errno = errno();
         let before = *errno;
         let result = f();
         *errno = before;

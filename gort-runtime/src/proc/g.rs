@@ -141,7 +141,8 @@ pub(crate) struct G {
     named: AtomicBool,
 }
 
-const _: () = assert!(offset_of!(G, buf) == 0 && offset_of!(G, lockedm) == 64);
+const _: () =
+    assert!(offset_of!(G, buf) == 0 && (offset_of!(G, lockedm) == 64 || cfg!(gort_threads)));
 
 impl G {
     /// Fills in what a new goroutine has of its own; the spawner owns the record.

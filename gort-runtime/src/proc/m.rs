@@ -126,7 +126,7 @@ unsafe impl Sync for M {}
 unsafe impl Send for M {}
 
 impl M {
-    fn new(id: u32) -> Self {
+    pub(crate) fn new(id: u32) -> Self {
         Self {
             g0: Cell::new(Gobuf::NONE),
             held_locks: HeldLocks::new(),

@@ -1,6 +1,7 @@
 //! G, M and P, and what they are made of.
 
 #[cfg_attr(loom, path = "bind_loom.rs")]
+#[cfg_attr(gort_threads, path = "../threads/bind.rs")]
 pub(crate) mod bind;
 pub(crate) mod bubble;
 #[cfg_attr(loom, path = "g_loom.rs")]
@@ -12,6 +13,7 @@ pub(crate) mod hooks;
 #[cfg(not(loom))]
 pub(crate) mod locals;
 pub(crate) mod m;
+#[cfg_attr(gort_threads, path = "../threads/ownership.rs")]
 pub(crate) mod ownership;
 pub(crate) mod p;
 pub(crate) mod runq;

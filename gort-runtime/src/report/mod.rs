@@ -10,7 +10,8 @@ pub(crate) mod metrics;
 pub(crate) mod print;
 #[cfg(not(loom))]
 pub(crate) mod quit;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, gort_threads)))]
 pub(crate) mod schedtrace;
 #[cfg(not(loom))]
+#[cfg_attr(gort_threads, path = "../threads/report_stack.rs")]
 pub(crate) mod stack;

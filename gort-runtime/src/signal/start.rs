@@ -30,7 +30,8 @@ static NO_MORE: AtomicU64 = AtomicU64::new(0);
 // libc calls the functions in this section before main, with arguments that this one does not look at; it makes
 // system calls and touches atomics.
 #[used]
-#[unsafe(link_section = ".init_array")]
+#[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 static LOOK: extern "C" fn() = look;
 
 extern "C" fn look() {

@@ -2,6 +2,7 @@
 //!
 //! The flag belongs to the open file, not to the descriptor: whoever has a duplicate, another process even, sees it.
 
+use crate::system::READ_EVENTS;
 use gort_runtime::Direction;
 use socket2::SockRef;
 use std::io;
@@ -66,7 +67,7 @@ pub(super) fn ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> 
     let mut asked = libc::pollfd {
         fd: fd.as_raw_fd(),
         events: match direction {
-            Direction::Read => libc::POLLIN | libc::POLLRDHUP,
+            Direction::Read => READ_EVENTS,
             Direction::Write => libc::POLLOUT,
         },
         revents: 0,

@@ -3,8 +3,9 @@
 use super::context;
 use crate::context::Context;
 use crate::io::source::{Retry, Source};
+use crate::system::stream_socket;
 use gort_runtime::{Direction, MayWait, Nanos, WaitReason};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ pub(super) type Connection = Arc<Source<TcpStream>>;
 
 /// A socket that does not block, of the family that `addr` is of.
 pub(super) fn socket(domain: Domain) -> io::Result<Socket> {
-    Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))
+    stream_socket(domain, Some(Protocol::TCP))
 }
 
 /// Has `socket` connect, and says whether that goes on: then there is something to [`finish`].

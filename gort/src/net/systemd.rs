@@ -2,6 +2,7 @@
 
 use super::listener::TcpListener;
 use super::unix::UnixListener;
+use crate::system;
 use socket2::{Domain, SockRef, Type};
 use std::env;
 use std::io;
@@ -105,11 +106,11 @@ fn take(fd: RawFd) -> io::Result<Listener> {
     // whoever asks for it, and the first to ask is past `TAKEN`.
     let owned = unsafe { OwnedFd::from_raw_fd(fd) };
     let socket = SockRef::from(&owned);
-    let listens = socket.is_listener().unwrap_or(false) && socket.r#type()? == Type::STREAM;
+    let listens = system::is_listener(&socket).unwrap_or(false) && socket.r#type()? == Type::STREAM;
     if !listens {
         return Err(wrong(fd, "not a socket that listens for streams"));
     }
-    match socket.domain()? {
+    match system::family(&socket)? {
         Domain::IPV4 | Domain::IPV6 => Ok(Listener::Tcp(owned.into())),
         Domain::UNIX => Ok(Listener::Unix(owned.into())),
         _ => Err(wrong(fd, "neither TCP nor Unix")),

@@ -1,9 +1,9 @@
 //! What is asked of the system about one child.
 
-use std::fs;
+use crate::system;
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::ptr;
@@ -24,19 +24,14 @@ pub(super) fn means_for(pid: u32) -> Means {
     if !gort_runtime::uses_pidfds() {
         return Means::Number;
     }
-    // SAFETY: no pointers.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) };
-    if fd < 0 {
-        let error = io::Error::last_os_error();
-        return match error.raw_os_error() {
-            Some(libc::ESRCH) => Means::Gone,
-            _ => Means::Number,
-        };
-    }
-    // SAFETY: a new descriptor, and nobody else's. (It is one that programs do not inherit.)
-    let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+    let fd = match system::pidfd_open(pid) {
+        Ok(fd) => fd,
+        Err(e) if e.raw_os_error() == Some(libc::ESRCH) => return Means::Gone,
+        Err(_) => return Means::Number,
+    };
+    let (kind, id) = system::pidfd_id(fd.as_fd());
     // The number may have gone to another process meanwhile, if somebody has collected the child.
-    match look(libc::P_PIDFD, fd.as_raw_fd() as libc::id_t, libc::WNOWAIT) {
+    match look(kind, id, libc::WNOWAIT) {
         Ok(_) => Means::Pidfd(fd),
         Err(e) if e.raw_os_error() == Some(libc::ECHILD) => Means::Gone,
         Err(_) => Means::Number,
@@ -45,7 +40,8 @@ pub(super) fn means_for(pid: u32) -> Means {
 
 /// The child's status, if it has ended: then it is collected. Does not wait.
 pub(super) fn collect(fd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
-    look(libc::P_PIDFD, fd.as_raw_fd() as libc::id_t, 0)
+    let (kind, id) = system::pidfd_id(fd);
+    look(kind, id, 0)
 }
 
 /// As [`collect`], by the child's number.
@@ -105,18 +101,7 @@ fn status_of(code: libc::c_int, status: libc::c_int) -> ExitStatus {
 
 /// Sends SIGKILL. That the child has ended is no error.
 pub(super) fn kill(fd: BorrowedFd<'_>) -> io::Result<()> {
-    let no_info = ptr::null::<libc::siginfo_t>();
-    // SAFETY: null is allowed.
-    let sent = unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            fd.as_raw_fd(),
-            libc::SIGKILL,
-            no_info,
-            0,
-        )
-    };
-    ended_is_fine(sent == 0)
+    ended_is_fine(system::pidfd_kill(fd))
 }
 
 /// As [`kill`], by the number of a child that was not collected.
@@ -143,7 +128,7 @@ pub(super) fn blocks_signals() -> bool {
     unsafe {
         let mut set: libc::sigset_t = mem::zeroed();
         libc::pthread_sigmask(libc::SIG_SETMASK, ptr::null(), &raw mut set);
-        (1..=libc::SIGRTMAX()).any(|signal| libc::sigismember(&raw const set, signal) == 1)
+        (1..=system::last_signal()).any(|signal| libc::sigismember(&raw const set, signal) == 1)
     }
 }
 
@@ -155,17 +140,6 @@ pub(super) fn block_no_signals() -> io::Result<()> {
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, ptr::null_mut());
     }
     Ok(())
-}
-
-/// A counter of the kernel's, to wake the thread that starts children.
-pub(super) fn event() -> io::Result<fs::File> {
-    // SAFETY: no pointers.
-    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: a new descriptor, and nobody else's.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) }.into())
 }
 
 /// Waits until one of the descriptors is readable, or so many milliseconds have gone by (never: -1): blocks the thread.

@@ -13,13 +13,13 @@
 
 use super::begin::Begin;
 use super::pidfd::{self, Means};
+use crate::system::Bell;
 use gort_runtime::{
     MayWait, WaitReason, WaitsOutside, blocking, helper_thread_runs, is_wired, on_system_stack,
 };
 use gort_sync::channel::Sender;
 use gort_sync::outside::bounded;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::iter;
 use std::mem;
 use std::os::fd::AsFd;
@@ -82,7 +82,7 @@ impl Orphan {
 struct Shared {
     jobs: Mutex<Vec<Job>>,
     /// Readable when there is a job.
-    bell: File,
+    bell: Bell,
 }
 
 static STARTER: Mutex<Option<Arc<Shared>>> = Mutex::new(None);
@@ -95,7 +95,7 @@ fn starter() -> io::Result<Arc<Shared>> {
     }
     let shared = Arc::new(Shared {
         jobs: Mutex::new(Vec::new()),
-        bell: pidfd::event()?,
+        bell: Bell::new()?,
     });
     let its = Arc::clone(&shared);
     // A goroutine's stack may be small, and starting a thread wants room.
@@ -113,12 +113,11 @@ impl Shared {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         jobs.push(job);
         drop(jobs);
-        // Fails only if it is at its end, after 2^64 times: then it is readable.
-        drop((&self.bell).write(&1u64.to_ne_bytes()));
+        self.bell.ring();
     }
 
     fn take(&self) -> Vec<Job> {
-        drop((&self.bell).read(&mut [0; 8]));
+        self.bell.clear();
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         mem::take(&mut *jobs)
     }

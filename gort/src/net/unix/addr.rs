@@ -1,9 +1,9 @@
 //! Addresses of Unix sockets, as system calls take them.
 
+use crate::system::abstract_name;
 use socket2::SockAddr;
 use std::ffi::OsStr;
 use std::io;
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
 
@@ -12,7 +12,7 @@ pub(super) fn sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
     if let Some(path) = addr.as_pathname() {
         return SockAddr::unix(path);
     }
-    let Some(name) = addr.as_abstract_name() else {
+    let Some(name) = abstract_name(addr) else {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "an unnamed address: nobody can be reached there",

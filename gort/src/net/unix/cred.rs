@@ -1,7 +1,8 @@
 //! Who is at the other end.
 
+use crate::system;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 /// The process at the other end of a Unix socket, as it was when it connected: tokio's `UCred`.
 ///
@@ -24,30 +25,8 @@ pub struct UCred {
 impl UCred {
     /// What the kernel knows of the peer of `socket`.
     pub(super) fn of(socket: &impl AsFd) -> io::Result<Self> {
-        let mut cred = libc::ucred {
-            pid: 0,
-            uid: 0,
-            gid: 0,
-        };
-        let mut len = size_of::<libc::ucred>() as libc::socklen_t;
-        // SAFETY: `cred` has room for `len` bytes, any of which are a `ucred`; both are alive during the call.
-        let result = unsafe {
-            libc::getsockopt(
-                socket.as_fd().as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_PEERCRED,
-                (&raw mut cred).cast(),
-                &raw mut len,
-            )
-        };
-        if result == -1 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Self {
-            pid: cred.pid,
-            uid: cred.uid,
-            gid: cred.gid,
-        })
+        let (pid, uid, gid) = system::peer(socket.as_fd())?;
+        Ok(Self { pid, uid, gid })
     }
 
     /// The effective user.

@@ -6,9 +6,10 @@ use crate::context::Context;
 use crate::io::source::{Retry, Source, zero_timeout};
 use crate::net::context;
 use crate::net::handle::{handle_conversions, handle_methods, stream_io, timeout_methods};
+use crate::system::stream_socket;
 use gort_runtime::real::deadline_after;
 use gort_runtime::{Direction, MayWait, Nanos, WaitReason};
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef};
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::{self, SocketAddr};
@@ -153,7 +154,7 @@ impl UnixStream {
     ) -> io::Result<Self> {
         let _ = MayWait::check(WaitReason::IoWait);
         let to = sock_addr(addr)?;
-        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        let socket = stream_socket(Domain::UNIX, None)?;
         let connected = socket.connect(&to);
         if let Err(e) = connected {
             if e.kind() != io::ErrorKind::WouldBlock {

@@ -1,0 +1,95 @@
+//! macOS, where goroutines are threads.
+
+pub(crate) use super::parking::{futex_wait, futex_wake_one};
+
+/// Nanoseconds on the clock of `std::time::Instant`.
+pub(crate) fn now_ns() -> u64 {
+    let mut ts = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `ts` is a valid place to write to; the clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_UPTIME_RAW, &raw mut ts) };
+    ts.tv_sec.cast_unsigned() * 1_000_000_000 + ts.tv_nsec.cast_unsigned()
+}
+
+/// No thread's clock. None is asked for.
+pub(crate) const NO_CLOCK: i32 = -1;
+
+/// Nobody asks for a thread's time.
+pub(crate) fn cpu_time_ns(_clock: i32) -> u64 {
+    0
+}
+
+/// The calling thread's id.
+pub(crate) fn thread_id() -> i32 {
+    // SAFETY: no pointers. The kernel's name of the thread, which is as good a number as any.
+    unsafe { libc::pthread_mach_thread_np(libc::pthread_self()) as i32 }
+}
+
+/// Writes all of `bytes` to standard error, ignoring errors.
+pub(crate) fn write_stderr(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // SAFETY: the pointer and length describe a live slice.
+        let n = unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(n) {
+            Ok(n) if n > 0 => bytes = &bytes[n..],
+            _ => return,
+        }
+    }
+}
+
+/// Ends the process by SIGABRT.
+pub(crate) fn abort() -> ! {
+    // SAFETY: abort has no preconditions.
+    unsafe { libc::abort() }
+}
+
+/// Ends the process at once, without running exit handlers.
+pub(crate) fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(status) }
+}
+
+/// Threads of this process, if the kernel tells.
+pub(crate) fn num_threads() -> Option<usize> {
+    // SAFETY: the structure is ours, and zeros are one; the length is its.
+    let info = unsafe {
+        let mut info: libc::proc_taskinfo = std::mem::zeroed();
+        let len = size_of::<libc::proc_taskinfo>() as libc::c_int;
+        let filled = libc::proc_pidinfo(
+            libc::getpid(),
+            libc::PROC_PIDTASKINFO,
+            0,
+            (&raw mut info).cast(),
+            len,
+        );
+        (filled == len).then_some(info)
+    };
+    usize::try_from(info?.pti_threadnum).ok()
+}
+
+/// There is no such system call.
+pub(crate) fn register_membarrier() -> bool {
+    false
+}
+
+/// There is no such system call.
+pub(crate) fn membarrier() -> bool {
+    false
+}
+
+/// Signals that a set has room for.
+pub(super) type SignalBits = u32;
+
+/// The address of this thread's `errno`.
+pub(super) fn errno() -> *mut libc::c_int {
+    // SAFETY: no preconditions.
+    unsafe { libc::__error() }
+}
+
+/// Sends `signal` to the calling thread. May be called in a signal handler: while that blocks the signal it waits.
+pub(crate) fn raise_here(signal: libc::c_int) {
+    // SAFETY: the calling thread exists.
+    unsafe { libc::pthread_kill(libc::pthread_self(), signal) };
+}

@@ -1,0 +1,95 @@
+//! Futexes of our own, where the system offers none: threads that sleep while a word holds a value.
+//!
+//! A table of rooms, in which an address always leads to the same one. Who waits looks at the word under its room's lock; who
+//! wakes takes that lock, after the word was changed. So either the waiter sees the change, or it sleeps already and is
+//! woken. A room is shared by several words, so all who sleep there are woken, and look again.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "it is these that the runtime's own locks are made of here"
+)]
+use std::sync::{Condvar, Mutex};
+
+const ROOMS: usize = 256;
+
+#[expect(clippy::disallowed_types, reason = "as above")]
+struct Room {
+    lock: Mutex<()>,
+    woken: Condvar,
+}
+
+#[expect(clippy::disallowed_types, reason = "as above")]
+static TABLE: [Room; ROOMS] = [const {
+    Room {
+        lock: Mutex::new(()),
+        woken: Condvar::new(),
+    }
+}; ROOMS];
+
+fn room(word: *const AtomicU32) -> &'static Room {
+    // Fibonacci's hash: neighbours get different rooms.
+    let hash = (word.addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    &TABLE[(hash >> 56) as usize % ROOMS]
+}
+
+/// Sleeps while `word` holds `expected`, for at most `timeout`. May return early.
+pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
+    let room = room(word);
+    // Nothing panics under the lock.
+    let Ok(guard) = room.lock.lock() else { return };
+    // Relaxed: who changes it and then takes the lock is seen by that; what the change publishes is the caller's to acquire.
+    if word.load(Relaxed) != expected {
+        return;
+    }
+    match timeout {
+        None => drop(room.woken.wait(guard)),
+        Some(timeout) => drop(room.woken.wait_timeout(guard, timeout)),
+    }
+}
+
+/// Wakes who sleeps on `word`'s address; the memory need not exist any more.
+pub(crate) fn futex_wake_one(word: *const AtomicU32) {
+    let room = room(word);
+    drop(room.lock.lock());
+    room.woken.notify_all();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::thread;
+
+    #[test]
+    fn a_word_that_holds_something_else_is_not_waited_for() {
+        futex_wait(&AtomicU32::new(1), 0, None);
+    }
+
+    #[test]
+    fn a_time_out_ends_a_wait() {
+        futex_wait(&AtomicU32::new(0), 0, Some(Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn turns_taken_by_two_threads_are_never_lost() {
+        const TURNS: u32 = 10_000;
+        let word = Arc::new(AtomicU32::new(0));
+        let theirs = Arc::clone(&word);
+        let play = |word: &AtomicU32, mine: u32| {
+            for turn in (mine..TURNS).step_by(2) {
+                while word.load(Relaxed) != turn {
+                    futex_wait(word, turn.wrapping_sub(1), None);
+                }
+                word.store(turn + 1, Relaxed);
+                futex_wake_one(word);
+            }
+        };
+        let other = thread::spawn(move || play(&theirs, 1));
+        play(&word, 0);
+        assert!(other.join().is_ok());
+        assert_eq!(word.load(Relaxed), TURNS);
+    }
+}

@@ -1,0 +1,55 @@
+//! The thread that hands out signals, prints at SIGQUIT, and looks for deadlocks.
+//!
+//! It is woken through a pipe. Under Miri there is none: a program there gets no signals, Miri reports deadlocks itself, and
+//! counts a thread that is left at the end as an error.
+
+use super::deadlock::Looks;
+use crate::os;
+use crate::report::quit::quit_if_asked;
+use crate::sched::state::SCHED;
+use crate::signal::{catch, mask};
+use std::io::Read;
+use std::os::fd::IntoRawFd;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Duration;
+
+/// How often it looks for deadlocks.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Starts the thread; once.
+pub(crate) fn start() {
+    if cfg!(miri) {
+        return;
+    }
+    let started = UnixStream::pair().and_then(|(read, write)| {
+        write.set_nonblocking(true)?;
+        read.set_read_timeout(Some(LOOK_EVERY))?;
+        thread::Builder::new()
+            .name("gort-signals".into())
+            .spawn(move || hand_out(read))?;
+        SCHED.sysmon.wake_by(write.into_raw_fd());
+        Ok(())
+    });
+    if let Err(e) = started {
+        os::write_stderr(
+            format!("gort: no signal will be noticed, as no thread can be started: {e}\n")
+                .as_bytes(),
+        );
+    }
+}
+
+fn hand_out(mut read: UnixStream) {
+    mask::begin();
+    let mut looks = Looks::default();
+    let mut bytes = [0; 64];
+    loop {
+        if read.read(&mut bytes).is_err() {
+            // Nothing has come for some time.
+            looks.look();
+        }
+        quit_if_asked();
+        mask::update();
+        catch::hand_out();
+    }
+}

@@ -1,0 +1,16 @@
+//! Waiting for descriptors by `poll(2)`, where each goroutine has a thread.
+//!
+//! The words of a descriptor and the protocol on them are those of `netpoll/desc.rs`; edges come from a thread that is in
+//! `poll` while somebody waits.
+
+#[path = "../../netpoll/desc.rs"]
+mod desc;
+mod poll;
+#[path = "../../netpoll/table.rs"]
+mod table;
+#[path = "../../netpoll/waiting.rs"]
+mod waiting;
+
+pub(crate) use desc::{Desc, NEVER, Slot};
+pub(crate) use poll::{Place, open, replace_by_dead, retire, somebody_waits, unwatch, watch};
+pub(crate) use waiting::{Waiting, has_waiters};

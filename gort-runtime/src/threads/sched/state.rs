@@ -1,0 +1,187 @@
+//! What all goroutines share: numbers, and the timers. The names are those of `sched/state.rs`.
+
+use crate::base::lock::{Lock, Rank};
+use crate::base::prim::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use crate::os;
+use crate::proc::gqueue::GQueue;
+use crate::proc::gstatus::GStatus;
+use crate::proc::p::P;
+use crate::record;
+use crate::time::Timers;
+use std::sync::atomic::AtomicI32;
+
+/// What there is of a scheduler.
+pub(crate) struct Sched {
+    pub(crate) shared: Lock<Shared>,
+    pub(crate) idle: Idle,
+    pub(crate) sysmon: Sysmon,
+    /// What [`Shared::set_procs`] was told.
+    procs: AtomicU32,
+    next_id: AtomicU64,
+    started: AtomicU64,
+    pub(crate) ended_outside: AtomicU64,
+    timers: Timers,
+}
+
+/// What the metrics and `checkdead.rs` ask for: nothing is queued. How many threads there are, and sleep, is filled in by who looks
+/// for deadlocks.
+pub(crate) struct Shared {
+    pub(crate) runq: GQueue,
+    pub(crate) held: GQueue,
+    pub(crate) starved: GQueue,
+    pub(crate) nmidle: u32,
+    pub(crate) wired_asleep: i32,
+    pub(crate) threads: u32,
+    pub(crate) max_threads: u32,
+    pub(crate) handoffs: u64,
+}
+
+impl Shared {
+    /// Keeps the number.
+    pub(crate) fn set_procs(&mut self, procs: u32) {
+        SCHED.procs.store(procs, Relaxed);
+    }
+
+    /// There are no Ps.
+    pub(crate) fn npidle(&self) -> u32 {
+        0
+    }
+}
+
+/// Who looks for work: nobody.
+pub(crate) struct Idle;
+
+impl Idle {
+    pub(crate) fn nmspinning(&self) -> u32 {
+        0
+    }
+}
+
+/// How the thread that hands out signals is woken: by a byte into a pipe, which a signal handler may write.
+pub(crate) struct Sysmon {
+    pipe: AtomicI32,
+}
+
+impl Sysmon {
+    /// From now on this descriptor is written to.
+    pub(crate) fn wake_by(&self, pipe: i32) {
+        self.pipe.store(pipe, Release);
+    }
+
+    /// Wakes it, if it is there. May be called in a signal handler.
+    pub(crate) fn wake(&self) {
+        let pipe = self.pipe.load(Acquire);
+        if pipe >= 0 {
+            os::write_byte(pipe);
+        }
+    }
+
+    /// Nobody watches.
+    pub(crate) fn notice_busy(&self) {}
+
+    /// Nobody watches.
+    pub(crate) fn notice_blocking(&self) {}
+}
+
+pub(crate) static SCHED: Sched = Sched {
+    shared: Lock::ranked(
+        Rank::Sched,
+        Shared {
+            runq: GQueue::new(),
+            held: GQueue::new(),
+            starved: GQueue::new(),
+            nmidle: 0,
+            wired_asleep: 0,
+            threads: 0,
+            max_threads: 0,
+            handoffs: 0,
+        },
+    ),
+    idle: Idle,
+    sysmon: Sysmon {
+        pipe: AtomicI32::new(-1),
+    },
+    procs: AtomicU32::new(1),
+    next_id: AtomicU64::new(1),
+    started: AtomicU64::new(0),
+    ended_outside: AtomicU64::new(0),
+    timers: Timers::new(),
+};
+
+impl Sched {
+    /// None.
+    pub(crate) fn allp(&self) -> &'static [&'static P] {
+        &[]
+    }
+
+    /// What was asked for, or the number of processors.
+    pub(crate) fn procs(&self) -> u32 {
+        self.procs.load(Relaxed)
+    }
+
+    /// Nobody is known to.
+    pub(crate) fn another_runs(&self) -> bool {
+        false
+    }
+
+    /// Nothing is queued.
+    pub(crate) fn global_has_work(&self) -> bool {
+        false
+    }
+
+    /// Counts a goroutine that is started; gives its id.
+    pub(crate) fn count_start(&self, _: Option<&P>) -> u64 {
+        self.started.fetch_add(1, Relaxed);
+        self.next_id.fetch_add(1, Relaxed)
+    }
+
+    /// Goroutines started so far.
+    pub(crate) fn started(&self) -> u64 {
+        self.started.load(Relaxed)
+    }
+
+    /// Goroutines that do not wait.
+    pub(crate) fn running(&self) -> usize {
+        let mut running = 0;
+        record::for_each(|g| {
+            let status = GStatus::of(g.status.load(Relaxed));
+            running += usize::from(status == GStatus::Running);
+        });
+        running
+    }
+
+    /// The one heap.
+    pub(crate) fn timers(&self, _: Option<&'static P>) -> &'static Timers {
+        &SCHED.timers
+    }
+
+    /// The earliest timer, 0 for none.
+    pub(crate) fn earliest_timer(&self) -> u64 {
+        self.timers.next()
+    }
+}
+
+/// Goroutines that have been started and have not ended; main's counts. Go's
+/// `runtime.NumGoroutine`.
+///
+/// ```
+/// use gort::prelude::*;
+/// use gort::runtime::num_goroutines;
+///
+/// let (tx, rx) = bounded::<()>(0);
+/// let before = num_goroutines();
+/// let waits = go!(move || rx.recv());
+/// assert_eq!(num_goroutines(), before + 1);
+/// drop(tx);
+/// waits.join().unwrap().unwrap_err();
+/// assert_eq!(num_goroutines(), before);
+/// ```
+#[must_use]
+pub fn num_goroutines() -> usize {
+    // Ended first: a goroutine that ends meanwhile is counted as live, never the other way round.
+    let ended = SCHED.ended_outside.load(Relaxed);
+    usize::try_from(SCHED.started().saturating_sub(ended)).unwrap_or(usize::MAX)
+}
