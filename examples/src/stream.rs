@@ -1,13 +1,15 @@
 //! Connections of either kind, and the doors they come in by.
 
 use crate::{Failure, Outcome};
+use gort::context::Context;
 use gort::net::{Shutdown, TcpListener, TcpStream, UnixListener, UnixStream};
 use gort::time::sleep;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::PathBuf;
+use std::os::unix::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// What a client is spoken with.
@@ -30,6 +32,22 @@ macro_rules! either {
 }
 
 impl Stream {
+    /// Connects to an address, or to a path, which has a slash in it.
+    ///
+    /// # Errors
+    /// The system's; one of kind `TimedOut` when the time is over.
+    pub fn connect(addr: &OsStr, limit: Duration) -> io::Result<Self> {
+        let text = addr.to_string_lossy();
+        if text.contains('/') {
+            let addr = SocketAddr::from_pathname(Path::new(addr))?;
+            return UnixStream::connect_timeout(&addr, limit).map(Self::Unix);
+        }
+        let (ctx, _cancel) = Context::background().with_timeout(limit);
+        let stream = TcpStream::connect_context(&ctx, &*text)?;
+        stream.set_nodelay(true)?;
+        Ok(Self::Tcp(stream))
+    }
+
     /// Nobody reads or writes from this moment on; whoever waits is woken then.
     pub fn set_deadline(&self, at: Instant) {
         // It may be closed already.

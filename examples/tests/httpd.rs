@@ -198,12 +198,7 @@ fn a_connection_serves_many_requests_also_if_they_come_at_once() {
             status.head.contains("\r\nContent-Type: application/json"),
             "{status:?}"
         );
-        assert!(
-            status
-                .body
-                .contains("\"connections\": 1, \"requests\": 144,"),
-            "{status:?}"
-        );
+        assert!(status.body.contains("\"requests\": 144,"), "{status:?}");
     }
 }
 
