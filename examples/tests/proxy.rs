@@ -57,8 +57,8 @@ fn both_directions_flow_at_once_and_each_has_its_end() {
                 let stream = connect(&address);
                 thread::spawn(move || {
                     talk(&stream, &stream, || {
-                        stream.shutdown(Shutdown::Write).unwrap()
-                    })
+                        stream.shutdown(Shutdown::Write).unwrap();
+                    });
                 })
             })
             .collect();
@@ -89,7 +89,7 @@ fn either_side_may_be_a_unix_socket() {
     let stream = UnixStream::connect(&outer).unwrap();
     stream.set_read_timeout(Some(WATCHDOG)).unwrap();
     talk(&stream, &stream, || {
-        stream.shutdown(Shutdown::Write).unwrap()
+        stream.shutdown(Shutdown::Write).unwrap();
     });
     proxy.signal(libc::SIGTERM);
     assert_eq!(proxy.wait().code(), Some(0));
