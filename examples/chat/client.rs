@@ -1,8 +1,8 @@
 //! The two goroutines of a client: one reads what it says, one writes what it is to be told.
 
 use crate::room::{Line, Room};
-use crate::stream::Stream;
 use gort::prelude::*;
+use gort_examples::stream::Stream;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::Arc;
 

@@ -1,22 +1,21 @@
 //! A chat: everybody hears what anybody says, over TCP or a Unix socket. SIGINT or SIGTERM ends it in good order. Go: a
 //! goroutine per net.Conn and direction, under a signal.NotifyContext.
 //!
-//! `stream.rs` is where clients come in and what is spoken over, `client.rs` the two goroutines of each client, `room.rs`
-//! what they share: who is there, who is too slow, and the end.
+//! `client.rs` has the two goroutines of each client, `room.rs` what they share: who is there, who is too slow, and the
+//! end. Where clients come in and what is spoken over is in `../src/stream.rs`.
 
 mod client;
 mod room;
-mod stream;
 
 use gort::context::Context;
 use gort::prelude::*;
 use gort::scope;
 use gort::signal::{Signal, notify_context};
+use gort_examples::stream::Door;
 use gort_examples::{Failure, Outcome, print, program, raise_descriptor_limit};
 use room::Room;
 use std::ffi::OsString;
 use std::process::ExitCode;
-use stream::Door;
 
 #[gort::main]
 fn main() -> ExitCode {

@@ -4,9 +4,9 @@
 //! then still has no room is too slow, and is shown out. So one client that does not read costs the others a moment,
 //! and those who read get everything, all in the same order.
 
-use crate::stream::Stream;
 use gort::channel::SendTimeoutError;
 use gort::prelude::*;
+use gort_examples::stream::Stream;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::sync::Arc;

@@ -1,4 +1,8 @@
-//! What the example programs share: their ends, good and bad, and a progress line.
+//! What the example programs share: their ends, good and bad, and a progress line (here), their arguments (`args.rs`), and
+//! connections of either kind (`stream.rs`).
+
+pub mod args;
+pub mod stream;
 
 use gort::JoinError;
 use gort::channel::{Receiver, after};

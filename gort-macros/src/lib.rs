@@ -17,7 +17,7 @@
 //! entry/   args valid expand         #[gort::main] and #[gort::test]
 //! defer                              defer!
 //! awaits                             `.await` where nothing can be awaited
-//! report paths                       where mistakes are collected · the names that an expansion uses
+//! report paths manifest              where mistakes are collected · the names that an expansion uses · and gort's
 //! ```
 //!
 //! What every expansion keeps to:
@@ -37,6 +37,7 @@ mod awaits;
 mod defer;
 mod entry;
 mod go;
+mod manifest;
 mod paths;
 mod report;
 mod select;

@@ -4,9 +4,10 @@
 //! `::core`, and locals that only the expansion can see. A span given here says where an error is *shown*; names are
 //! always resolved as at the definition of the macro (`Span::mixed_site()`), whatever the place.
 
-use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote_spanned};
+
+use crate::manifest::name_of_gort;
 
 /// `place`'s source location with the macro's own hygiene: what an expansion gives to tokens that the user did not
 /// write.
@@ -26,15 +27,6 @@ pub(crate) fn gort_as(name: &str, span: Span) -> TokenStream {
     let gort = Ident::new(&name_of_gort(), span);
     let name = Ident::new(name, span);
     quote_spanned!(span=> ::#gort::__macro::#name)
-}
-
-/// The name under which the user's crate knows gort: what its Cargo.toml calls it (a procedural macro has no `$crate`).
-/// `gort` where that tells nothing; then `extern crate … as gort;` at the root of a crate helps.
-fn name_of_gort() -> String {
-    match crate_name("gort") {
-        Ok(FoundCrate::Name(name)) => name,
-        Ok(FoundCrate::Itself) | Err(_) => "gort".to_owned(),
-    }
 }
 
 /// A local variable or label-free binding `__PREFIX_INDEX` that user code cannot name.

@@ -12,6 +12,7 @@
 //! api/      synctest                           a bubble and its keeper
 //! api/      signals pidfd local_key hooks      who hands out signals · whether descriptors of processes are used · `goroutine_local!` · hooks
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
+//! report/   symbols elf objects                names of addresses: from debug information · which file has what · whose they are
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
 //! signal/   catch mask start                   catching signals · that were blocked · or ignored
 //! life/     local                              whose goroutine-locals, what is inherited, their end

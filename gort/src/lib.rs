@@ -58,6 +58,11 @@
 //! The macros look up in Cargo.toml what the crate calls gort, so `g = { package = "gort", … }` is fine. Where there is
 //! no Cargo.toml, `extern crate g as gort;` at the crate's root does the same.
 //!
+//! # Features
+//! - `backtrace` (on by default): names, files and lines in the stacks that `GORT_DEBUG=backtrace=1` adds to dumps
+//!   and reports. Without it, and three crates lighter, a stack has lines like `program+0x1234`, about which the tool
+//!   `addr2line -e program` can be asked. All else in dumps is there either way: names, states, where goroutines wait and were started.
+//!
 //! # Differences from Go
 //! - Sending on a closed channel is an error that carries the value, not a panic; only a
 //!   `select!` arm that does not ask for the result panics.

@@ -17,7 +17,7 @@
 //! | `threadlocals=own` | goroutines have thread-locals of their own, as by [`own_thread_locals`](Builder::own_thread_locals) |
 //! | `schedtrace=MS` | every MS milliseconds a line on stderr in the form of Go's: Ps, threads, queue lengths |
 //! | `scheddetail=1` | with `schedtrace`: also a line for each P, thread and goroutine |
-//! | `backtrace=1` | dumps and reports show the stack of each parked goroutine; waking one costs a little more |
+//! | `backtrace=1` | dumps and reports show the stack of each parked goroutine (addresses, without the feature `backtrace`); waking one costs a little more |
 //! | `guard=mprotect` | makes the guards of stacks as on kernels before Linux 6.13 |
 //! | `pidfd=off` | children are waited for as on kernels before Linux 5.4, by a thread each |
 //! | `membarrier=off` | does without that system call |

@@ -2,10 +2,14 @@
 
 #[cfg(not(loom))]
 pub(crate) mod dump;
+#[cfg(all(not(loom), feature = "backtrace"))]
+pub(crate) mod elf;
 #[cfg(not(loom))]
 pub(crate) mod list;
 #[cfg(not(loom))]
 pub(crate) mod metrics;
+#[cfg(not(loom))]
+pub(crate) mod objects;
 #[cfg(not(loom))]
 pub(crate) mod print;
 #[cfg(not(loom))]
@@ -15,3 +19,6 @@ pub(crate) mod schedtrace;
 #[cfg(not(loom))]
 #[cfg_attr(gort_threads, path = "../threads/report_stack.rs")]
 pub(crate) mod stack;
+#[cfg(not(loom))]
+#[cfg_attr(not(feature = "backtrace"), path = "symbols_off.rs")]
+pub(crate) mod symbols;

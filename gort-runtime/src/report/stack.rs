@@ -5,12 +5,17 @@
 //! its caller is the goroutine's saved context (`arch::call_from`). While it holds the claim it
 //! only collects addresses: it takes no lock that a waker could hold, allocates nothing and
 //! cannot panic. Names and lines are looked up afterwards.
+//!
+//! Without the feature `backtrace` there are none: then each line says `program+0x1234`, which `addr2line` can be asked about.
 
 use crate::api::goroutine::GoroutineId;
 use crate::arch;
 use crate::proc::g::G;
 use crate::proc::gstatus;
+use crate::report::objects::object_at;
+use crate::report::symbols::look_up;
 use std::env;
+use std::ffi::{c_int, c_void};
 use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
 
@@ -65,21 +70,41 @@ struct Stack {
 unsafe extern "C" fn collect(arg: *mut u8) {
     // SAFETY: caller's clause: it is a `Stack`, and ours during the call.
     let stack = unsafe { &mut *arg.cast::<Stack>() };
+    // SAFETY: `each_frame` gets the `Stack` that it is meant for, which we leave alone meanwhile, and does not unwind.
+    unsafe { _Unwind_Backtrace(each_frame, ptr::from_mut(stack).cast()) };
+}
+
+// The unwinder that std uses, and links: libgcc's or LLVM's. Several threads may use it at once.
+unsafe extern "C" {
+    fn _Unwind_Backtrace(
+        each: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
+        arg: *mut c_void,
+    ) -> c_int;
+    fn _Unwind_GetIP(frame: *mut c_void) -> usize;
+}
+
+/// What an `_Unwind_Trace_Fn` returns to see the next frame, and to see no more.
+const GO_ON: c_int = 0;
+const ENOUGH: c_int = 4;
+
+/// Called by the unwinder for each frame: adds its address to the `Stack` at `arg`.
+///
+/// # Safety
+/// `frame` is the unwinder's, and `arg` a `Stack` with a saved context that nobody else touches meanwhile.
+unsafe extern "C" fn each_frame(frame: *mut c_void, arg: *mut c_void) -> c_int {
+    // SAFETY: caller's clause: it is a `Stack`, and ours during the call.
+    let stack = unsafe { &mut *arg.cast::<Stack>() };
+    // SAFETY: caller's clause: it is the unwinder's.
+    let pc = ptr::without_provenance_mut::<u8>(unsafe { _Unwind_GetIP(frame) });
     // SAFETY: caller's clause: the context is a saved one.
     let first = unsafe { arch::saved_pc(stack.context) };
-    // SAFETY: what it leaves unsynchronised is a Windows library; libunwind may be used by several threads at once.
-    unsafe {
-        backtrace::trace_unsynchronized(|frame| {
-            let pc = frame.ip().cast::<u8>();
-            stack.seen_first |= pc == first;
-            // The last one of a goroutine is null.
-            if stack.seen_first && !pc.is_null() {
-                stack.pcs[stack.len] = pc;
-                stack.len += 1;
-            }
-            stack.len < MOST
-        });
+    stack.seen_first |= pc == first;
+    // The last one of a goroutine is null.
+    if stack.seen_first && !pc.is_null() {
+        stack.pcs[stack.len] = pc;
+        stack.len += 1;
     }
+    if stack.len < MOST { GO_ON } else { ENOUGH }
 }
 
 /// One function of a stack; several, if calls were inlined, have one address.
@@ -137,17 +162,13 @@ fn describe(pcs: &[*mut u8], cut_off: bool) -> String {
     let mut functions = Vec::new();
     for &pc in pcs {
         let before = functions.len();
-        backtrace::resolve(pc.cast(), |symbol| {
-            let name = symbol.name().map(|name| format!("{name:#}"));
-            functions.push(Function {
-                name: name.unwrap_or_else(|| format!("{pc:p}")),
-                file: symbol.filename().map(Path::to_owned),
-                line: symbol.lineno(),
-            });
+        look_up(pc, |name, file, line| {
+            let name = name.unwrap_or_else(|| place_of(pc));
+            functions.push(Function { name, file, line });
         });
         if functions.len() == before {
             functions.push(Function {
-                name: format!("{pc:p}"),
+                name: place_of(pc),
                 file: None,
                 line: None,
             });
@@ -166,6 +187,11 @@ fn describe(pcs: &[*mut u8], cut_off: bool) -> String {
         text.push_str("    ...\n");
     }
     text
+}
+
+/// What can be said of an address without its name.
+fn place_of(pc: *mut u8) -> String {
+    object_at(pc).map_or_else(|| format!("{pc:p}"), |object| object.place(pc))
 }
 
 /// Leaves out what the runtime and std contribute at both ends; nothing, if that is everything.

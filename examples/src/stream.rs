@@ -1,18 +1,23 @@
 //! Connections of either kind, and the doors they come in by.
 
+use crate::{Failure, Outcome};
+use gort::context::Context;
 use gort::net::{Shutdown, TcpListener, TcpStream, UnixListener, UnixStream};
 use gort::time::sleep;
-use gort_examples::{Failure, Outcome};
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::PathBuf;
+use std::os::unix::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// What a client is spoken with.
-pub(crate) enum Stream {
+#[derive(Debug)]
+pub enum Stream {
+    /// By TCP.
     Tcp(TcpStream),
+    /// By a Unix socket.
     Unix(UnixStream),
 }
 
@@ -27,19 +32,48 @@ macro_rules! either {
 }
 
 impl Stream {
+    /// Connects to an address, or to a path, which has a slash in it.
+    ///
+    /// # Errors
+    /// The system's; one of kind `TimedOut` when the time is over.
+    pub fn connect(addr: &OsStr, limit: Duration) -> io::Result<Self> {
+        let text = addr.to_string_lossy();
+        if text.contains('/') {
+            let addr = SocketAddr::from_pathname(Path::new(addr))?;
+            return UnixStream::connect_timeout(&addr, limit).map(Self::Unix);
+        }
+        let (ctx, _cancel) = Context::background().with_timeout(limit);
+        let stream = TcpStream::connect_context(&ctx, &*text)?;
+        stream.set_nodelay(true)?;
+        Ok(Self::Tcp(stream))
+    }
+
     /// Nobody reads or writes from this moment on; whoever waits is woken then.
-    pub(crate) fn set_deadline(&self, at: Instant) {
+    pub fn set_deadline(&self, at: Instant) {
         // It may be closed already.
         either!(self, s => s.set_deadline(Some(at))).ok();
     }
 
+    /// Nobody reads from this moment on.
+    pub fn set_read_deadline(&self, at: Instant) {
+        either!(self, s => s.set_read_deadline(Some(at))).ok();
+    }
+
+    /// Nobody writes from this moment on.
+    pub fn set_write_deadline(&self, at: Instant) {
+        either!(self, s => s.set_write_deadline(Some(at))).ok();
+    }
+
     /// Tells the other end that nothing more comes.
-    pub(crate) fn end_output(&self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// The system's; `NotConnected` after [`close`](Self::close).
+    pub fn end_output(&self) -> io::Result<()> {
         either!(self, s => s.shutdown(Shutdown::Write))
     }
 
     /// Ends it, for whoever waits too.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         either!(self, s => s.close());
     }
 }
@@ -61,7 +95,9 @@ impl Write for &Stream {
 }
 
 /// Where clients come in.
-pub(crate) enum Door {
+#[derive(Debug)]
+pub enum Door {
+    /// An address and port.
     Tcp(TcpListener),
     /// The socket's file goes with it.
     Unix(UnixListener, PathBuf),
@@ -69,7 +105,10 @@ pub(crate) enum Door {
 
 impl Door {
     /// A path has a slash in it.
-    pub(crate) fn open(addr: &OsStr) -> Outcome<Self> {
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] for what is no address, else [`Failure::Failed`].
+    pub fn open(addr: &OsStr) -> Outcome<Self> {
         let text = addr.to_string_lossy();
         let door = match text.contains('/') {
             true => UnixListener::bind(addr).map(|listener| Self::Unix(listener, addr.into())),
@@ -82,7 +121,7 @@ impl Door {
     }
 
     /// The next client's stream; `None` when the door is closed.
-    pub(crate) fn accept(&self) -> Option<Stream> {
+    pub fn accept(&self) -> Option<Stream> {
         loop {
             let accepted = match self {
                 Self::Tcp(listener) => listener.accept().and_then(|(stream, _)| {
@@ -105,7 +144,7 @@ impl Door {
     }
 
     /// Nobody comes in any more.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         match self {
             Self::Tcp(listener) => listener.close(),
             // Once only: the next file there may be another server's.

@@ -1,0 +1,26 @@
+//! Stands for `tls.rs` without the feature `tls`.
+
+use crate::connection::Server;
+use crate::options::Options;
+use gort::net::TcpStream;
+use gort_examples::{Failure, Outcome};
+use std::io;
+
+/// How what is accepted is spoken with.
+#[derive(Clone)]
+pub(crate) struct Acceptor;
+
+impl Acceptor {
+    pub(crate) fn new(options: &Options) -> Outcome<Self> {
+        match options.identity {
+            None => Ok(Self),
+            Some(_) => Err(Failure::usage(
+                "this httpd was built without --features tls",
+            )),
+        }
+    }
+
+    pub(crate) fn serve(&self, server: &Server, socket: &TcpStream) -> io::Result<()> {
+        server.serve(socket, socket)
+    }
+}

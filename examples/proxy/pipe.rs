@@ -1,0 +1,92 @@
+//! Two streams, connected: what comes out of one goes into the other, in both directions at once.
+
+use gort::prelude::*;
+use gort::scope;
+use gort_examples::stream::Stream;
+use std::fmt;
+use std::io::{ErrorKind, Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What one direction holds at most.
+const BUFFER: usize = 64 * 1024;
+
+pub(crate) struct Pipe {
+    client: Stream,
+    server: Stream,
+    idle: Duration,
+    /// When something last moved, in either direction.
+    moved: Mutex<Instant>,
+}
+
+/// What has gone through all pipes.
+#[derive(Default)]
+pub(crate) struct Totals {
+    pipes: AtomicU64,
+    up: AtomicU64,
+    down: AtomicU64,
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [pipes, up, down] = [&self.pipes, &self.up, &self.down].map(|n| n.load(Relaxed));
+        write!(f, "{pipes} connections, {up} bytes up, {down} bytes down")
+    }
+}
+
+impl Pipe {
+    pub(crate) fn new(client: Stream, server: Stream, idle: Duration) -> Self {
+        Self {
+            client,
+            server,
+            idle,
+            moved: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Until both directions have ended, one has failed, or nothing has moved for too long.
+    pub(crate) fn run(&self, totals: &Totals) {
+        totals.pipes.fetch_add(1, Relaxed);
+        scope(|s| {
+            go!(in s; || self.copy(&self.server, &self.client, &totals.down));
+            self.copy(&self.client, &self.server, &totals.up);
+        });
+    }
+
+    /// One direction. Its end is passed on, and leaves the other as it is; a failure ends both.
+    fn copy(&self, mut from: &Stream, mut to: &Stream, total: &AtomicU64) {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            from.set_read_deadline(*self.moved.lock() + self.idle);
+            match from.read(&mut buffer) {
+                Ok(0) => {
+                    // Who has gone altogether needs not be told.
+                    to.end_output().ok();
+                    return;
+                }
+                Ok(n) => {
+                    // Before that: to write may take a while.
+                    self.moves();
+                    to.set_write_deadline(Instant::now() + self.idle);
+                    if to.write_all(&buffer[..n]).is_err() {
+                        break;
+                    }
+                    self.moves();
+                    total.fetch_add(n as u64, Relaxed);
+                }
+                // The other direction is not idle.
+                Err(e) if e.kind() == ErrorKind::TimedOut && self.is_moving() => {}
+                Err(_) => break,
+            }
+        }
+        self.client.close();
+        self.server.close();
+    }
+
+    fn moves(&self) {
+        *self.moved.lock() = Instant::now();
+    }
+
+    fn is_moving(&self) -> bool {
+        self.moved.lock().elapsed() < self.idle
+    }
+}

@@ -1,0 +1,145 @@
+//! The life of one command: started, waited for, started again.
+
+use crate::options::{Options, Restart};
+use gort::prelude::*;
+use gort::process::{Child, Command, ExitStatus, Stdio};
+use gort::signal::Signals;
+use std::io;
+use std::sync::Arc;
+
+/// How often is looked whether the program is to end, while a child runs. A child that ends is known at once.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What a command has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By itself and well, or when it was asked to.
+    Well,
+    Failed,
+    /// It had to be killed.
+    Killed,
+}
+
+/// Who looks after one command.
+pub(crate) struct Keeper {
+    pub(crate) number: usize,
+    pub(crate) options: Arc<Options>,
+    /// The program ends; and it ends at once.
+    pub(crate) ctx: Context,
+    pub(crate) hurry: Context,
+    /// The command is to be started anew.
+    pub(crate) anew: Signals,
+    pub(crate) log: Sender<String>,
+}
+
+/// Why nobody waits for a child any more.
+enum Stopped {
+    Ended(ExitStatus),
+    /// It was asked to end, and did, or was killed.
+    Asked {
+        killed: bool,
+    },
+}
+
+impl Keeper {
+    /// Keeps the command running until it shall not be started again.
+    pub(crate) fn keep(&self) -> End {
+        let mut pause = self.options.first;
+        loop {
+            let began = Instant::now();
+            let failed = match self.run() {
+                Ok(Stopped::Asked { killed }) if self.ctx.err().is_some() => {
+                    return if killed { End::Killed } else { End::Well };
+                }
+                Ok(Stopped::Asked { .. }) => {
+                    // By SIGHUP: at once, and as if for the first time.
+                    pause = self.options.first;
+                    continue;
+                }
+                Ok(Stopped::Ended(status)) => {
+                    self.say(&status.to_string());
+                    !status.success()
+                }
+                Err(e) => {
+                    self.say(&format!("cannot be run: {e}"));
+                    true
+                }
+            };
+            let again = match self.options.restart {
+                Restart::Always => true,
+                Restart::Failed => failed,
+                Restart::Never => false,
+            };
+            if !again {
+                return if failed { End::Failed } else { End::Well };
+            }
+            if began.elapsed() > self.options.most {
+                pause = self.options.first;
+            }
+            self.say(&format!("again in {pause:?}"));
+            if self.ctx.sleep(pause).is_err() {
+                return End::Well;
+            }
+            pause = (pause * 2).min(self.options.most);
+        }
+    }
+
+    /// Runs the command once.
+    fn run(&self) -> io::Result<Stopped> {
+        let mut child = Command::new("sh")
+            .arg("-c")
+            .arg(&self.options.commands[self.number])
+            .stdin(Stdio::null())
+            // Ctrl-C in a terminal is for us, and what we send is for all that the command has started.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        self.say(&format!("runs, process {}", child.id()));
+        loop {
+            if let Some(status) = child.wait_timeout(LOOK)? {
+                return Ok(Stopped::Ended(status));
+            }
+            if self.ctx.err().is_some() || self.anew.try_recv().is_ok() {
+                let killed = self.end(&mut child)?;
+                return Ok(Stopped::Asked { killed });
+            }
+        }
+    }
+
+    /// Asks the command to end, and all that it has started. Whether it had to be killed.
+    fn end(&self, child: &mut Child) -> io::Result<bool> {
+        let until = Instant::now() + self.options.grace;
+        self.say("is asked to end");
+        signal(child, "TERM")?;
+        while Instant::now() < until && self.hurry.err().is_none() {
+            if let Some(status) = child.wait_timeout(LOOK)? {
+                self.say(&format!("ended: {status}"));
+                return Ok(false);
+            }
+        }
+        signal(child, "KILL")?;
+        child.wait()?;
+        self.say("killed");
+        Ok(true)
+    }
+
+    fn say(&self, what: &str) {
+        // Nobody listens when the program cannot print any more.
+        self.log.send(format!("[{}] {what}", self.number + 1)).ok();
+    }
+}
+
+/// Sends a signal to the child's process group, which the child leads and has not been collected: so the number is its own. By
+/// the shell, as `kill` itself is not safe code.
+fn signal(child: &Child, name: &str) -> io::Result<()> {
+    let group = format!("-{}", child.id());
+    let mut kill = Command::new("sh");
+    // That everybody has gone is no failure.
+    kill.args([
+        "-c",
+        "kill -s \"$0\" -- \"$1\" 2>/dev/null || true",
+        name,
+        &group,
+    ]);
+    kill.status().map(drop)
+}

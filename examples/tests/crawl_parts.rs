@@ -1,0 +1,6 @@
+//! The unit tests of `crawl`: cargo builds an example either as a program or with its tests, and the program has clients.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(dead_code, reason = "only the tests are run")]
+
+#[path = "../crawl/links.rs"]
+mod links;

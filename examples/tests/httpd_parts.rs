@@ -1,0 +1,10 @@
+//! The unit tests of `httpd`: cargo builds an example either as a program or with its tests, and the program has clients.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(dead_code, reason = "only the tests are run")]
+
+#[path = "../httpd/date.rs"]
+mod date;
+#[path = "../httpd/files.rs"]
+mod files;
+#[path = "../httpd/request.rs"]
+mod request;

@@ -1,0 +1,300 @@
+//! What a crate calls gort: read from its Cargo.toml, since a procedural macro has no `$crate`.
+//!
+//! This is no parser of TOML. It looks for one thing, a dependency with `package = "gort"`, in the forms in which people and
+//! `cargo add` write it:
+//!
+//! ```text
+//! [dependencies]                       [dependencies.g]            [dependencies]
+//! g = { package = "gort", … }          package = "gort"            g.package = "gort"
+//! ```
+//!
+//! `dependencies` may also be `dev-dependencies`, or stand behind a `target.'…'`. Where such a line says `workspace = true`, what
+//! the name stands for is in `[workspace.dependencies]` of the workspace's own Cargo.toml. If nothing is found gort is
+//! called `gort`, as for nearly everybody. A crate that cannot be read so has a way out: `extern crate … as gort;`.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// The name that the crate which is being compiled has for gort.
+///
+/// Remembered for the last crate: rustc compiles one, rust-analyzer one after another. Cargo compiles a crate again whose
+/// manifest has changed.
+pub(crate) fn name_of_gort() -> String {
+    static LAST: Mutex<Option<(String, String)>> = Mutex::new(None);
+
+    let Ok(folder) = env::var("CARGO_MANIFEST_DIR") else {
+        return "gort".to_owned();
+    };
+    // Not when poisoned: there is no panic below, and a wrong name would be an error that nobody understands.
+    let Ok(mut last) = LAST.lock() else {
+        return look_up(Path::new(&folder));
+    };
+    match &*last {
+        Some((known, name)) if *known == folder => name.clone(),
+        _ => {
+            let name = look_up(Path::new(&folder));
+            *last = Some((folder, name.clone()));
+            name
+        }
+    }
+}
+
+/// Reads the manifest in `folder`, and the workspace's if it refers to that.
+fn look_up(folder: &Path) -> String {
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+    let inherited = || {
+        folder
+            .ancestors()
+            .filter_map(|above| fs::read_to_string(above.join("Cargo.toml")).ok())
+            .find(|text| {
+                lines(text).any(|line| line.path.first().is_some_and(|first| first == "workspace"))
+            })
+    };
+    name_in(&manifest, inherited).unwrap_or_else(|| "gort".to_owned())
+}
+
+/// The name of gort among the dependencies of a manifest; `workspace` gives the workspace's.
+fn name_in(manifest: &str, workspace: impl FnOnce() -> Option<String>) -> Option<String> {
+    let mut inherited = Vec::new();
+    for (name, what) in dependencies(manifest, false) {
+        match what {
+            Said::Gort => return Some(as_ident(&name)),
+            Said::Workspace => inherited.push(name),
+        }
+    }
+    // `gort = { workspace = true }` needs no look: whatever it is, it is called gort.
+    if inherited.iter().all(|name| name == "gort") {
+        return None;
+    }
+    dependencies(&workspace()?, true)
+        .into_iter()
+        .find(|(name, what)| matches!(what, Said::Gort) && inherited.contains(name))
+        .map(|(name, _)| as_ident(&name))
+}
+
+/// What a manifest says of a dependency.
+enum Said {
+    /// Its package is gort.
+    Gort,
+    /// See the workspace.
+    Workspace,
+}
+
+/// The dependencies of a manifest, or those of its `[workspace]`, of which something interesting is said.
+fn dependencies(manifest: &str, of_workspace: bool) -> Vec<(String, Said)> {
+    let mut found = Vec::new();
+    for line in lines(manifest) {
+        let path: Vec<_> = line.path.iter().map(String::as_str).collect();
+        if (path.first() == Some(&"workspace")) != of_workspace {
+            continue;
+        }
+        let Some(at) = path
+            .iter()
+            .position(|part| matches!(*part, "dependencies" | "dev-dependencies"))
+        else {
+            continue;
+        };
+        let said = match &path[at + 1..] {
+            [name] => in_table(&line.value).map(|said| (*name, said)),
+            [name, key] => said(key, &line.value).map(|said| (*name, said)),
+            _ => None,
+        };
+        found.extend(said.map(|(name, said)| (name.to_owned(), said)));
+    }
+    found
+}
+
+/// `key = value`, or the head of a section, which has no value.
+struct Line {
+    /// The section's path, and then the key's.
+    path: Vec<String>,
+    value: String,
+}
+
+/// The lines of a text. What is in brackets or braces may go over several lines.
+fn lines(text: &str) -> impl Iterator<Item = Line> {
+    let mut section = Vec::new();
+    let mut open = String::new();
+    let mut in_long_string = false;
+    text.lines().filter_map(move |line| {
+        if line.matches("\"\"\"").count() % 2 == 1 {
+            in_long_string = !in_long_string;
+            return None;
+        }
+        if in_long_string {
+            return None;
+        }
+        open.push_str(without_comment(line).trim());
+        if is_open(&open) {
+            open.push(' ');
+            return None;
+        }
+        let line = std::mem::take(&mut open);
+        if let Some(header) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
+            section = path(header.trim_matches(['[', ']']));
+            return Some(Line {
+                path: section.clone(),
+                value: String::new(),
+            });
+        }
+        let equals = outside_quotes(&line, '=')?;
+        let mut whole = section.clone();
+        whole.extend(path(&line[..equals]));
+        Some(Line {
+            path: whole,
+            value: line[equals + 1..].trim().to_owned(),
+        })
+    })
+}
+
+/// What an inline table `{ key = value, … }` says.
+fn in_table(value: &str) -> Option<Said> {
+    let inside = value.strip_prefix('{')?.trim_end().strip_suffix('}')?;
+    let mut rest = inside;
+    while !rest.is_empty() {
+        let end = outside_quotes(rest, ',').unwrap_or(rest.len());
+        if let Some(equals) = outside_quotes(&rest[..end], '=')
+            && let Some(said) = said(unquoted(&rest[..equals]), rest[equals + 1..end].trim())
+        {
+            return Some(said);
+        }
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    None
+}
+
+fn said(key: &str, value: &str) -> Option<Said> {
+    match (key, unquoted(value)) {
+        ("package", "gort") => Some(Said::Gort),
+        ("workspace", "true") => Some(Said::Workspace),
+        _ => None,
+    }
+}
+
+/// `a."b.c".d` in its parts.
+fn path(text: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(dot) = outside_quotes(rest, '.') {
+        parts.push(unquoted(&rest[..dot]).to_owned());
+        rest = &rest[dot + 1..];
+    }
+    parts.push(unquoted(rest).to_owned());
+    parts
+}
+
+fn unquoted(text: &str) -> &str {
+    text.trim().trim_matches(['"', '\''])
+}
+
+fn without_comment(line: &str) -> &str {
+    match outside_quotes(line, '#') {
+        Some(at) => &line[..at],
+        None => line,
+    }
+}
+
+/// Where `wanted` first stands outside of quotes and brackets.
+fn outside_quotes(text: &str, wanted: char) -> Option<usize> {
+    outside(text)
+        .find(|&(_, c, depth)| c == wanted && depth == 0)
+        .map(|(at, _, _)| at)
+}
+
+/// A bracket or brace has not been closed.
+fn is_open(text: &str) -> bool {
+    outside(text).last().is_some_and(|(_, _, depth)| depth > 0)
+}
+
+/// The characters that are in no quotes: where, which, and in how many brackets and braces.
+fn outside(text: &str) -> impl Iterator<Item = (usize, char, usize)> {
+    let mut quote = None;
+    let mut depth = 0_usize;
+    text.char_indices().filter_map(move |(at, c)| {
+        match (quote, c) {
+            (Some(open), _) => {
+                if c == open {
+                    quote = None;
+                }
+                return None;
+            }
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => depth = depth.saturating_sub(1),
+            (None, _) => {}
+        }
+        Some((at, c, depth))
+    })
+}
+
+/// What Rust calls a crate that Cargo calls `name`.
+fn as_ident(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(manifest: &str) -> Option<String> {
+        name_in(manifest, || panic!("nothing here is inherited"))
+    }
+
+    #[test]
+    fn the_name_is_found_in_every_form_of_a_dependency() {
+        for manifest in [
+            "[dependencies]\ng-o = { package = \"gort\", version = \"1\" }",
+            "[dependencies]\nother = \"1\"\ng-o = { version = \"1\", features = [\"a\", \"b\"], package = 'gort' } # so",
+            "[dependencies.g-o]\nversion = \"1\"\npackage = \"gort\"",
+            "[ dev-dependencies . \"g-o\" ]\npackage=\"gort\"",
+            "[dependencies]\ng-o.version = \"1\"\ng-o.package = \"gort\"",
+            "[target.'cfg(target_os = \"linux\")'.dependencies]\ng-o = { package = \"gort\" }",
+            "[target.\"a.b\".dependencies.g-o]\npackage = \"gort\"",
+            "[dependencies]\ng-o = { features = [\n  \"a\", # [\n  \"]\",\n], package = \"gort\" }",
+            "[package]\ndescription = \"\"\"\n[ {\n\"\"\"\n[dependencies]\ng-o = { package = \"gort\" }",
+        ] {
+            assert_eq!(name(manifest).as_deref(), Some("g_o"), "{manifest}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_gort_under_another_name_says_nothing() {
+        for manifest in [
+            "",
+            "[dependencies]\ngort = \"1\"",
+            "[dependencies]\ngort = { workspace = true }",
+            "[dependencies]\n# g = { package = \"gort\" }",
+            "[dependencies]\ng = { package = \"gortex\" }",
+            "[dependencies]\ng = { path = \"package = 'gort'\" }",
+            "[package]\nname = \"g\"\npackage = \"gort\"",
+            "[workspace.dependencies]\ng = { package = \"gort\" }",
+            "[patch.crates-io]\ng = { package = \"gort\" }",
+        ] {
+            assert_eq!(name(manifest), None, "{manifest}");
+        }
+    }
+
+    #[test]
+    fn an_inherited_name_is_looked_up_in_the_workspace() {
+        let workspace = "[workspace]\nmembers = [\n  \"a\",\n]\n[workspace.dependencies]\nh = { package = \"gort\" }\ng = { package = \"gort\" }";
+        let found = |manifest| name_in(manifest, || Some(workspace.to_owned()));
+        assert_eq!(
+            found("[dependencies]\ng = { workspace = true }").as_deref(),
+            Some("g")
+        );
+        assert_eq!(
+            found("[dependencies]\ng.workspace = true").as_deref(),
+            Some("g")
+        );
+        assert_eq!(
+            found("[dependencies.h]\nworkspace = true").as_deref(),
+            Some("h")
+        );
+        assert_eq!(found("[dependencies]\nother.workspace = true"), None);
+    }
+}
