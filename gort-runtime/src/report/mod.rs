@@ -7,6 +7,8 @@ pub(crate) mod list;
 #[cfg(not(loom))]
 pub(crate) mod metrics;
 #[cfg(not(loom))]
+pub(crate) mod pending;
+#[cfg(not(loom))]
 pub(crate) mod print;
 #[cfg(not(loom))]
 pub(crate) mod quit;

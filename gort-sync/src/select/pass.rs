@@ -27,8 +27,8 @@ use crate::sudog::SelectWord;
 use crate::waitlock;
 use crate::waitqueue::Wakes;
 use gort_runtime::{
-    Current, Home, MayWait, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, random,
-    wait_for_ever,
+    Current, Home, MayWait, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, point,
+    random, wait_for_ever,
 };
 use std::panic::Location;
 use std::ptr;
@@ -82,6 +82,7 @@ pub(super) unsafe fn select_among(
     // A poll: most find nothing (`compare select_default`).
     if wait == Wait::Default
         && let [arm] = &arms
+        && !point::is_exploring()
         && arm.0.would_wait()
     {
         return None;
@@ -125,9 +126,17 @@ fn run(
     for (i, place) in poll_order.iter_mut().enumerate() {
         *place = i;
     }
-    if order == Order::Random {
-        shuffle(poll_order);
-    }
+    point::point_of_all("select", site);
+    let branch = if order == Order::Random {
+        let branch = point::branch(n);
+        match branch {
+            Some(first) => poll_order.rotate_left(first),
+            None => shuffle(poll_order),
+        }
+        branch
+    } else {
+        None
+    };
     let locks = Locks::of(arms, locks);
     let deadline = match wait {
         Wait::Timeout(d) => Some(deadline_after(d)),
@@ -149,6 +158,9 @@ fn run(
         let ready = poll_order
             .iter()
             .find(|&&i| unsafe { arms[i].0.poll(&wakes) });
+        if branch.is_some() {
+            point::branched(ready.copied().unwrap_or(n));
+        }
         if let Some(&chosen) = ready {
             drop(locked);
             wakes.wake_all();
