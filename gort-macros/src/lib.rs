@@ -250,7 +250,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// `procs`, `stack` and `thread_locals = "own"` are as for `#[gort::main]`. The attribute stands in place of `#[test]` and goes together with `#[should_panic]` and `#[ignore]`. A test that leaves
-/// goroutines behind fails and names them; `leaks = "allow"` turns that off. The function takes no arguments, has no
+/// goroutines behind fails and names them, and the timers that are going to start some; `leaks = "allow"` turns that off. The function takes no arguments, has no
 /// generic parameters and is not `async`; it may return a `Result`. Its goroutine has the name of the test.
 ///
 /// A test that takes longer than a minute, or than `timeout` (`"500ms"`, `"1.5s"`, `"2m"`, `"1h"`; `"none"` for no limit),
@@ -261,6 +261,9 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// With `bubble` the test runs in `gort::synctest::run`: its clock, and that of the goroutines which it starts, jumps when
 /// all of them are blocked. The limit stays one of real time.
+///
+/// With `explore = 1_000` the test is run under so many schedules, by `gort::explore::Options`, and panics with what is told of the first under
+/// which it fails. `GORT_EXPLORE_SEED` runs that one first.
 ///
 /// Failing in one of these ways is no panic for a test that should panic.
 ///

@@ -9,16 +9,19 @@
 //! api/      join_future                        awaiting an end
 //! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
 //! api/      testrun thread_locals on_thread    a test's goroutine · whose thread-locals goroutines, allocators have
-//! api/      synctest                           a bubble and its keeper
+//! api/      synctest keeper                    a bubble · who acts when nobody in it can run
+//! api/explore/ options strategy plans run failure  a program under many schedules: the loop · how · which · one · how it fails
 //! api/      signals pidfd local_key hooks      who hands out signals · whether descriptors of processes are used · `goroutine_local!` · hooks
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
 //! report/   symbols elf objects                names of addresses: from debug information · which file has what · whose they are
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
+//! report/   pending                            what timers are going to start
 //! signal/   catch mask start                   catching signals · that were blocked · or ignored
 //! life/     local                              whose goroutine-locals, what is inherited, their end
 //! life/     newproc goexit join ending timed   starts · ends · waiting for one: alone, in a select · starts at a time
 //! wait/     park ready waiter maywait          waiting · submitting from anywhere · who waits, as a word · and may
 //! wait/     sleep iowait outside threadparker  for a time · for sockets · for signals and helpers · plain threads
+//! wait/     leave yields point                 leaving one's stack · yielding · where others may come first, if that is explored
 //! monitor/  sysmon burst hogs checkdead        taking Ps from the busy · many that block or compute at once · deadlocks
 //! sched/    run find due steal                 what runs next: the loop · places to look · timers · other Ps
 //! sched/    submit stop hand newm thread mstart  submitting work · sleeping · giving Ps to Ms · their threads
@@ -32,6 +35,11 @@
 //! time/     heap clock                         timers · time
 //! record/   slab free                          what there is of a goroutine from spawn to join
 //! bubble/   home clock due pool                whose thing it is · whose time · whom it wakes · bubbles
+//! bubble/   turn                               who is queued when a member becomes runnable
+//! turns/    gate                               whether anybody explores schedules
+//! turns/    explorer schedule steps            whose turn it is · who is in it · what was done
+//! turns/    choice chooser pct seed            what is chosen from · ways to choose: at random · as a number
+//! turns/    tree races                         all, one after the other · which steps might come in another order
 //! stack/    pool map layout trim overflow      where goroutines run
 //! stack/    identity setxid fork               thread-locals of their own
 //! stack/    valgrind                           telling it of stacks
@@ -83,6 +91,7 @@ mod signal;
 #[cfg_attr(gort_threads, path = "threads/stack.rs")]
 mod stack;
 mod time;
+mod turns;
 mod wait;
 
 #[cfg(all(loom, test))]
@@ -94,6 +103,7 @@ pub use base::lock::{Lock, LockGuard, RawLock};
 pub use {
     api::blocking::blocking,
     api::builder::RuntimeBuilder,
+    api::explore,
     api::goroutine::{Goroutine, GoroutineId},
     api::handle::{Builder, JoinHandle, current, current_root, spawn, try_current},
     api::join_future::JoinFuture,
@@ -126,6 +136,7 @@ pub use {
     report::dump::{dump, dump_some},
     report::list::{GoroutineInfo, GoroutineState, goroutines},
     report::metrics::{LatencyHistogram, Metrics, metrics},
+    report::pending::{PendingCall, pending_calls},
     sched::state::num_goroutines,
     signal::catch::{
         catch_signal, may_release_signals, pending_signals, release_signal, unblock_signals,
@@ -135,8 +146,10 @@ pub use {
     wait::iowait::{Direction, Interrupted, PollDesc},
     wait::maywait::MayWait,
     wait::outside::WaitsOutside,
-    wait::park::{Current, wait_for_ever, yield_now},
+    wait::park::{Current, wait_for_ever},
+    wait::point,
     wait::ready::{random, worth_spinning},
     wait::sleep::{sleep, sleep_until},
     wait::waiter::Waiter,
+    wait::yields::yield_now,
 };

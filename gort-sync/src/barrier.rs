@@ -8,7 +8,7 @@
 use crate::prim::const_unless_loom;
 use crate::waitlock::{End, Wait, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{Current, Home, MayWait, WaitReason, go_on_exiting, must_exit};
+use gort_runtime::{Current, Home, MayWait, WaitReason, go_on_exiting, must_exit, point};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
@@ -90,6 +90,7 @@ impl Barrier {
     /// Waits until `n` have called this in this round.
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
+        point::point("barrier wait", self, Location::caller());
         let wait = Wait {
             current: &Current::also_exiting(MayWait::check(WaitReason::BarrierWait)),
             until: None,

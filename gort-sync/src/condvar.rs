@@ -24,7 +24,7 @@ use crate::prim::{AtomicBool, Ordering::Relaxed, const_unless_loom};
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitlock::{Held, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes, Won};
-use gort_runtime::{Current, Home, Nanos, WaitReason, deadline_after, now};
+use gort_runtime::{Current, Home, Nanos, WaitReason, deadline_after, now, point};
 use std::fmt;
 use std::iter;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -203,7 +203,9 @@ impl Condvar {
     /// Wakes who has waited longest, if anybody waits. The mutex may be locked or not. Go's
     /// `Signal`.
     #[inline]
+    #[track_caller]
     pub fn notify_one(&self) {
+        point::point("sync.Cond.Signal", self, Location::caller());
         if self.waiting.load(Relaxed) {
             self.notify_at_most(1);
         }
@@ -211,7 +213,9 @@ impl Condvar {
 
     /// Wakes all who wait. The mutex may be locked or not. Go's `Broadcast`.
     #[inline]
+    #[track_caller]
     pub fn notify_all(&self) {
+        point::point("sync.Cond.Broadcast", self, Location::caller());
         if self.waiting.load(Relaxed) {
             self.notify_at_most(usize::MAX);
         }
@@ -224,6 +228,7 @@ impl Condvar {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> (MutexGuard<'a, T>, bool) {
+        point::point_of_all("sync.Cond.Wait", site);
         // If this unwinds, `guard` unlocks; from here on nothing does.
         let current = Current::new(WaitReason::CondWait);
         let select = SelectWord::new();

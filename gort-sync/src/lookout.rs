@@ -20,7 +20,7 @@ use crate::select::{Arm, SelectWord};
 use crate::sudog::Sudog;
 use crate::waitlock::{End, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{Current, Home, Nanos, RawLock, WaitReason, Waiter, now};
+use gort_runtime::{Current, Home, Nanos, RawLock, WaitReason, Waiter, now, point};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
@@ -57,6 +57,11 @@ pub(crate) fn wait_for<L: Lookout>(
     deadline: Option<Nanos>,
     site: &'static Location<'static>,
 ) -> Option<L::Seen> {
+    if deadline.is_some() {
+        point::point_of_all(L::REASON.words(), site);
+    } else {
+        point::point(L::REASON.words(), lookout.place(), site);
+    }
     let seen = lookout.look(&mut lookout.place().lock());
     if seen.is_some() {
         return seen;

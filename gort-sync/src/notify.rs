@@ -17,7 +17,7 @@ use crate::prim::const_unless_loom;
 use crate::select::Selectable;
 use crate::waitlock::WaitLock;
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{Home, WaitReason, deadline_after};
+use gort_runtime::{Home, WaitReason, deadline_after, point};
 use std::fmt;
 use std::mem;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -96,7 +96,9 @@ impl Notify {
     /// notify.wait();
     /// assert!(!notify.wait_timeout(Duration::from_millis(1)), "there was one permit");
     /// ```
+    #[track_caller]
     pub fn notify_one(&self) {
+        point::point("notify", &self.place, Location::caller());
         let mut inside = self.place.lock();
         let won = inside.waiters.dequeue();
         match &won {
@@ -122,7 +124,9 @@ impl Notify {
     /// notify.notify_all(); // Nobody waits.
     /// assert!(!notify.wait_timeout(Duration::from_millis(1)));
     /// ```
+    #[track_caller]
     pub fn notify_all(&self) {
+        point::point("notify", &self.place, Location::caller());
         let wakes = Wakes::new();
         let mut inside = self.place.lock();
         while let Some(won) = inside.waiters.dequeue() {

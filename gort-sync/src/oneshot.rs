@@ -20,7 +20,7 @@ use crate::prim::Arc;
 use crate::select::Selectable;
 use crate::waitlock::WaitLock;
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{Home, WaitReason};
+use gort_runtime::{Home, WaitReason, point};
 use std::fmt;
 use std::mem;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -125,7 +125,9 @@ impl<T> Sender<T> {
     /// drop(rx);
     /// assert_eq!(tx.send(1), Err(SendError(1)));
     /// ```
+    #[track_caller]
     pub fn send(mut self, value: T) -> Result<(), SendError<T>> {
+        point::point_of_all("oneshot send", Location::caller());
         let Some(shared) = self.shared.take() else {
             unreachable!("`send` takes the sender")
         };
@@ -139,6 +141,7 @@ impl<T> Sender<T> {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
+            point::touch(point::EVERYTHING);
             // If the receiver has gone there is nobody to tell.
             drop(shared.end(Progress::Ended));
         }
@@ -197,6 +200,7 @@ impl<T> Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
+        point::touch(point::EVERYTHING);
         let left = mem::replace(&mut self.shared.place.lock().progress, Progress::Left);
         // The lock is free: the value's destructor is the user's.
         drop(left);

@@ -18,11 +18,12 @@ use crate::caught::{self, Unwound};
 use crate::channel::{Receiver, bounded};
 use crate::mutex::Mutex;
 use crate::waitgroup::WaitGroup;
-use gort_runtime::{Builder, MayWait, WaitReason, discard, goexit, raise, try_current};
+use gort_runtime::{Builder, MayWait, WaitReason, discard, goexit, point, raise, try_current};
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
+use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -140,6 +141,7 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     where
         F: FnOnce() -> V,
     {
+        point::point_of_all("single flight", Location::caller());
         match self.begin(key) {
             Begun::Joined(flight) => {
                 flight.running.wait();

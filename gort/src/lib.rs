@@ -76,6 +76,7 @@
 // prelude                         what most programs want
 // sync time runtime alloc future  what other crates of gort offer, in modules · futures
 // synctest                        tests whose time is their own
+// explore                         tests under many schedules
 // io/     pollable source mode    waiting for any descriptor · how, for all of them · whether it blocks
 // io/     stdin output standard   the standard streams: read · written · waiting for them
 // net/    stream listener udp     sockets that park the goroutine: TCP · UDP
@@ -99,6 +100,7 @@ mod runner;
 mod system;
 
 pub mod alloc;
+pub mod explore;
 pub mod future;
 pub mod guide;
 pub mod io;

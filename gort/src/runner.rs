@@ -3,8 +3,8 @@
 mod panics;
 
 use gort_runtime::{
-    GoroutineId, GoroutineInfo, GoroutineState, RuntimeBuilder, dump_some, goroutines, max_procs,
-    own_thread_locals_by_default, raise, synctest, test_limit,
+    GoroutineId, GoroutineInfo, GoroutineState, RuntimeBuilder, dump_some, explore, goroutines,
+    max_procs, own_thread_locals_by_default, pending_calls, raise, synctest, test_limit,
 };
 use std::any::Any;
 use std::env;
@@ -39,6 +39,8 @@ pub struct TestOptions {
     pub timeout: Option<Duration>,
     /// `bubble`: the test runs in one.
     pub bubble: bool,
+    /// `explore = N`: so many schedules.
+    pub explore: Option<u64>,
     /// `#[should_panic(expected = "…")]`: the words, or none.
     pub should_panic: Option<&'static str>,
     /// The test's path, with the crate's name.
@@ -147,13 +149,15 @@ pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T)
 #[track_caller]
 fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) -> Verdict {
     panics::keep();
-    let bubble = options.bubble;
+    let (bubble, explore) = (options.bubble, options.explore);
     let run = builder(None, options.stack, options.own_thread_locals).start_test(
         options.path(),
         move || {
             // Judged there: it need not be `Send`.
             let judge = move || test().failure();
-            if bubble {
+            if let Some(schedules) = explore {
+                explored(schedules, judge)
+            } else if bubble {
                 synctest::run(judge)
             } else {
                 judge()
@@ -169,8 +173,13 @@ fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) ->
         match run.join() {
             Ok(None) if options.leaks_allowed => Verdict::Passed,
             Ok(None) => {
-                let left = leaks(|info| info.root == root && info.id != root);
+                let left = leaks(root);
                 left.map_or(Verdict::Passed, Verdict::Failed)
+            }
+            // It is what a schedule has panicked with, or as good as that.
+            Ok(Some(failure)) if explore.is_some() => {
+                eprintln!("{failure}");
+                Verdict::Panicked(Box::new(failure))
             }
             Ok(Some(failure)) => Verdict::Failed(failure),
             Err(e) => e.try_into_panic().map_or_else(
@@ -180,10 +189,24 @@ fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) ->
         }
     };
     let messages = panics::of(root);
-    if !matches!(verdict, Verdict::Passed) {
+    // What was explored tells its own panic; the others are of schedules that passed.
+    if !matches!(verdict, Verdict::Passed) && explore.is_none() {
         messages.iter().for_each(|message| eprintln!("{message}"));
     }
     verdict
+}
+
+/// The failure, if the test fails under one of so many schedules.
+fn explored(
+    schedules: u64,
+    judge: impl Fn() -> Option<String> + Send + Sync + 'static,
+) -> Option<String> {
+    let run = explore::Options::new().schedules(schedules).run(move || {
+        if let Some(failure) = judge() {
+            panic!("{failure}");
+        }
+    });
+    run.err().map(|failure| failure.to_string())
 }
 
 /// What a test did that has not ended in time, and everybody else.
@@ -242,8 +265,9 @@ fn run_elsewhere(options: &TestOptions) -> Verdict {
     }
 }
 
-/// The failure, if goroutines that `ours` recognises are still there after a moment.
-fn leaks(ours: impl Fn(&GoroutineInfo) -> bool) -> Option<String> {
+/// The failure, if goroutines that descend from the test's are still there after a moment.
+fn leaks(root: GoroutineId) -> Option<String> {
+    let ours = |info: &GoroutineInfo| info.root == root && info.id != root;
     let until = Instant::now() + SETTLE;
     loop {
         let left: Vec<_> = goroutines().into_iter().filter(&ours).collect();
@@ -261,6 +285,7 @@ fn leaks(ours: impl Fn(&GoroutineInfo) -> bool) -> Option<String> {
         report.push_str(
             "\nend them before the test does, or write `#[gort::test(leaks = \"allow\")]`",
         );
+        describe_timers(&mut report, root);
         return Some(report);
     }
 }
@@ -279,6 +304,32 @@ fn describe(report: &mut String, info: &GoroutineInfo) {
         report.push_str(&format!(" at {at}"));
     }
     if let Some(at) = info.spawned_at {
-        report.push_str(&format!(", spawned at {at}"));
+        let by = if info.by_timer {
+            "started by a timer that was armed"
+        } else {
+            "spawned"
+        };
+        report.push_str(&format!(", {by} at {at}"));
+    }
+}
+
+/// What is no goroutine, but may become one: what the test's timers are going to call.
+fn describe_timers(report: &mut String, root: GoroutineId) {
+    let ours: Vec<_> = pending_calls()
+        .into_iter()
+        .filter(|call| call.root == Some(root))
+        .collect();
+    if ours.is_empty() {
+        return;
+    }
+    report.push_str(&format!(
+        "\nand {} timer(s), which are no goroutines, but will start some:",
+        ours.len()
+    ));
+    for call in ours {
+        report.push_str(&format!(
+            "\n  due in {:?}, armed at {}",
+            call.due_in, call.armed_at
+        ));
     }
 }

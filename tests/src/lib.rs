@@ -5,6 +5,7 @@
 //! one runtime per process, and a test that corrupted it would take its neighbours
 //! with it; so each has its own.
 
+pub mod bugs;
 pub mod kernels;
 pub mod own;
 pub mod tcp;

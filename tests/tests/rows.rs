@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 43] = [
+const ROWS: [(&str, RangeInclusive<usize>); 44] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -53,6 +53,7 @@ const ROWS: [(&str, RangeInclusive<usize>); 43] = [
     ("JS", 1..=10),
     ("TO", 1..=11),
     ("VT", 1..=21),
+    ("EX", 1..=10),
 ];
 
 /// The sources of tests, this one excepted.

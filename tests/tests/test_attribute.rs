@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
-use gort::time::sleep;
+use gort::time::{Ticker, after_func, sleep};
 use gort_tests::{Ended, role, run_child};
 use std::env;
 use std::hint::black_box;
@@ -210,4 +210,47 @@ fn a_test_that_only_a_thread_can_help_is_written_down_once_and_goes_on() {
     assert_eq!(ended.stderr.matches(head).count(), 1, "{ended:?}");
     let name = "\"a_thread_helps_after_seconds\" [chan receive]:";
     assert!(ended.stderr.contains(name), "{ended:?}");
+}
+
+#[gort::test]
+fn leaves_a_goroutine_and_timers() {
+    if !is_slow() {
+        return;
+    }
+    go!(name = "forgotten"; { select! {} });
+    let hour = Duration::from_secs(3_600);
+    drop(after_func(hour, || unreachable!("in an hour")));
+    drop(after_func(Duration::ZERO, || select! {}));
+    // These are neither: nobody waits for them, and they start nothing.
+    drop((Ticker::new(hour), gort::time::after(hour)));
+}
+
+#[gort::test]
+fn leaves_a_timer() {
+    drop(after_func(Duration::from_secs(3_600), || {
+        unreachable!("in an hour")
+    }));
+}
+
+#[test]
+fn what_is_left_behind_is_told_apart_goroutines_and_timers() {
+    if role().is_some() {
+        return;
+    }
+    let ended = run_child("test_attribute::leaves_a_goroutine_and_timers", "slow", &[]);
+    assert_eq!(ended.status.code(), Some(101), "{ended:?}");
+    let said = ended.stdout + &ended.stderr;
+    for words in [
+        "the test left 2 goroutine(s) behind:",
+        "\"forgotten\" [select (no cases)] at ",
+        "[select (no cases)] at tests/tests/test_attribute.rs",
+        ", started by a timer that was armed at tests/tests/test_attribute.rs",
+        "and 1 timer(s), which are no goroutines, but will start some:\n  due in 3",
+        "s, armed at tests/tests/test_attribute.rs",
+    ] {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+    // A timer alone is no leak: it is no goroutine.
+    let ended = run_child("test_attribute::leaves_a_timer", "slow", &[]);
+    assert!(ended.status.success(), "{ended:?}");
 }

@@ -22,7 +22,7 @@ What no compiler sees is not here: a deadlock is reported when it happens, see [
 ";
 
 /// The groups in the order of the chapter: the folder, the heading.
-const GROUPS: [(&str, &str); 14] = [
+const GROUPS: [(&str, &str); 15] = [
     ("go", "Starting goroutines: `go!`"),
     ("scope", "Goroutines that borrow: `scope`"),
     ("channel", "Channels"),
@@ -30,6 +30,7 @@ const GROUPS: [(&str, &str); 14] = [
     ("sync", "Locks and counters"),
     ("context", "Contexts"),
     ("synctest", "Virtual time"),
+    ("explore", "Explored schedules"),
     ("time", "Time"),
     ("signal", "Signals"),
     ("process", "Child processes"),

@@ -1,14 +1,14 @@
 //! The arguments of `#[gort::main(…)]` and `#[gort::test(…)]`.
 //!
 //! ```text
-//! args = { (key "=" expr | "bubble") "," }        keys: procs, stack, thread_locals; for a test also leaks, timeout
+//! args = { (key "=" expr | "bubble") "," }        keys: procs, stack, thread_locals; for a test also leaks, timeout, explore
 //! ```
 //!
 //! A number is an integer literal or any expression that gives a `usize` (`64 * 1024`, a constant). A literal that
 //! cannot be one is named here, the rest is rustc's. A duration is a string, as it is spoken: `"500ms"`, `"1.5s"`,
 //! `"2m"`, `"1h"`.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use std::time::Duration;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, ExprLit, Lit, Token};
@@ -33,6 +33,8 @@ pub(crate) struct Args {
     pub(crate) timeout: Option<Duration>,
     /// `bubble`.
     pub(crate) bubble: bool,
+    /// `explore = N`.
+    pub(crate) explore: Option<Expr>,
 }
 
 impl Default for Args {
@@ -44,6 +46,7 @@ impl Default for Args {
             leaks_allowed: false,
             timeout: Some(A_MINUTE),
             bubble: false,
+            explore: None,
         }
     }
 }
@@ -99,6 +102,13 @@ fn parse_args(entry: EntryPoint, input: ParseStream<'_>) -> syn::Result<Args> {
             input.parse::<Token![,]>()?;
         }
     }
+    if args.bubble && args.explore.is_some() {
+        let key = seen.iter().find(|key| *key == "bubble");
+        report.at(
+            key.map_or_else(Span::call_site, Ident::span),
+            "what is explored runs in a bubble anyway; drop `bubble`",
+        );
+    }
     report.finish(args)
 }
 
@@ -142,9 +152,17 @@ fn set(entry: EntryPoint, args: &mut Args, key: &Ident, value: Expr, report: &mu
                 "`timeout` is a duration in quotes, or \"none\"; write `timeout = \"5s\"`",
             ),
         }
+    } else if key == "explore" && entry == EntryPoint::Test {
+        if !may_be_count(&value) {
+            report.on(
+                &value,
+                "`explore` is how many schedules are run, an integer above zero; write `explore = 1_000`",
+            );
+        }
+        args.explore = Some(value);
     } else if key == "bubble" {
         report.on(&value, "`bubble` takes no value; write `bubble`");
-    } else if key == "leaks" || key == "timeout" {
+    } else if key == "leaks" || key == "timeout" || key == "explore" {
         report.at(
             key.span(),
             format_args!("`{key}` belongs to `#[gort::test]`; drop it"),
@@ -153,7 +171,7 @@ fn set(entry: EntryPoint, args: &mut Args, key: &Ident, value: Expr, report: &mu
         let known = match entry {
             EntryPoint::Main => "`procs = N`, `stack = N` and `thread_locals = \"own\"`",
             EntryPoint::Test => {
-                "`procs = N`, `stack = N`, `thread_locals = \"own\"`, `leaks = \"allow\"`, `timeout = \"5s\"` and `bubble`"
+                "`procs = N`, `stack = N`, `thread_locals = \"own\"`, `leaks = \"allow\"`, `timeout = \"5s\"`, `bubble` and `explore = N`"
             }
         };
         report.at(
@@ -174,6 +192,7 @@ fn example(key: &Ident) -> &'static str {
         "thread_locals" => "thread_locals = \"own\"",
         "leaks" => "leaks = \"allow\"",
         "timeout" => "timeout = \"5s\"",
+        "explore" => "explore = 1_000",
         _ => "key = value",
     }
 }
@@ -394,6 +413,41 @@ mod tests {
         assert_eq!(
             mistakes(EntryPoint::Main, quote!(bubble)),
             ["`bubble` belongs to `#[gort::test]`; drop it"]
+        );
+    }
+
+    #[test]
+    fn schedules_are_counted() {
+        assert!(
+            parsed(EntryPoint::Test, quote!(explore = 1_000))
+                .explore
+                .is_some()
+        );
+        assert!(
+            parsed(EntryPoint::Test, quote!(explore = N * 2, procs = 1))
+                .explore
+                .is_some()
+        );
+        assert!(parsed(EntryPoint::Test, quote!()).explore.is_none());
+        for value in [quote!(0), quote!("1000"), quote!(-1)] {
+            assert_eq!(
+                mistakes(EntryPoint::Test, quote!(explore = #value)),
+                [
+                    "`explore` is how many schedules are run, an integer above zero; write `explore = 1_000`"
+                ]
+            );
+        }
+        assert_eq!(
+            mistakes(EntryPoint::Test, quote!(explore)),
+            ["expected `=` and a value after `explore`; write `explore = 1_000`"]
+        );
+        assert_eq!(
+            mistakes(EntryPoint::Test, quote!(bubble, explore = 10)),
+            ["what is explored runs in a bubble anyway; drop `bubble`"]
+        );
+        assert_eq!(
+            mistakes(EntryPoint::Main, quote!(explore = 10)),
+            ["`explore` belongs to `#[gort::test]`; drop it"]
         );
     }
 

@@ -76,6 +76,10 @@ pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> Token
                 let (some, limit) = (some(), limit.as_nanos() as u64);
                 quote_spanned!(span=> #some(::core::time::Duration::from_nanos(#limit)))
             });
+            let explore = args.explore.as_ref().map_or_else(none, |n| {
+                let (some, span) = (some(), at(n.span()));
+                quote_spanned!(span=> #some({ let __value: ::core::primitive::u64 = #n; __value }))
+            });
             let should_panic = should_panic(function).map_or_else(none, |words| {
                 let some = some();
                 quote_spanned!(span=> #some(#words))
@@ -89,6 +93,7 @@ pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> Token
                         leaks_allowed: #leaks_allowed,
                         timeout: #timeout,
                         bubble: #bubble,
+                        explore: #explore,
                         should_panic: #should_panic,
                         name: ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#name)),
                     },
@@ -205,6 +210,10 @@ mod tests {
         );
         assert!(text.contains("leaks_allowed : true"), "{text}");
         assert!(text.contains("bubble : false"), "{text}");
+        assert!(
+            text.contains("explore : :: core :: option :: Option :: None"),
+            "{text}"
+        );
         assert!(
             text.contains("Duration :: from_nanos (60000000000u64)"),
             "{text}"

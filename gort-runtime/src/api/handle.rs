@@ -5,6 +5,7 @@ use crate::api::joinerror::JoinError;
 use crate::api::start::ensure_started;
 use crate::base::prim::Ordering::Acquire;
 use crate::bubble::home::Home;
+use crate::bubble::turn;
 use crate::life::ending::Ending;
 use crate::life::goexit::{self, Outcome};
 use crate::life::join::AtDetach;
@@ -20,8 +21,10 @@ use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
 use crate::sched::inside::Inside;
 use crate::stack;
+use crate::turns::gate;
 use crate::wait::maywait::MayWait;
 use crate::wait::park::Current;
+use crate::wait::point;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
@@ -230,10 +233,12 @@ impl Builder {
         let options = self.into_options(inherited)?;
         // SAFETY: caller's clause: what `F` and `T` borrow outlives the goroutine and its outcome.
         let gp = unsafe { newproc::newproc(f, options, at) }?;
-        Ok(JoinHandle {
+        let handle = JoinHandle {
             gp,
             _result: PhantomData,
-        })
+        };
+        point::point_behind_go(at);
+        Ok(handle)
     }
 }
 
@@ -272,6 +277,12 @@ unsafe impl<T: Send> Send for JoinHandle<T> {}
 // behind its lock, and the list of watchers is changed under another.
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 
+impl point::Ready for G {
+    fn is_ready(&self) -> bool {
+        self.join.is_done()
+    }
+}
+
 impl<T> JoinHandle<T> {
     /// Waits until the goroutine has ended, and gives its result. Works from
     /// goroutines and from plain threads.
@@ -285,6 +296,7 @@ impl<T> JoinHandle<T> {
         // Both may unwind, and do so while the handle still has its destructor.
         let may_wait = MayWait::check(WaitReason::Join);
         go_on_exiting();
+        point::point_when_ready("join", self.g(), site);
         self.wait(may_wait, site);
         // SAFETY: the goroutine has ended (DONE).
         unsafe { self.into_result() }
@@ -295,13 +307,13 @@ impl<T> JoinHandle<T> {
     #[must_use]
     pub fn is_leaving(&self) -> bool {
         let status = GStatus::of(self.g().status.load(Acquire));
-        status == GStatus::Dead || self.is_finished()
+        status == GStatus::Dead || self.g().join.is_done()
     }
 
     /// [`join`](Self::join) of a goroutine that is leaving: does not park.
     #[doc(hidden)]
     pub fn join_leaving(self) -> Result<T, JoinError> {
-        while !self.is_finished() {
+        while !self.g().join.is_done() {
             // Its thread is in the scheduler.
             thread::yield_now();
         }
@@ -317,6 +329,9 @@ impl<T> JoinHandle<T> {
         // invariant 1); taken once, as the handle is not dropped. Then we are the record's last owner.
         unsafe {
             let outcome = this.read_outcome();
+            if gate::is_open() {
+                turn::joined(this.gp);
+            }
             this.free();
             match outcome {
                 Outcome::Returned(value) => Ok(value),
@@ -329,6 +344,7 @@ impl<T> JoinHandle<T> {
     /// Whether the goroutine has ended, so that `join` would not wait.
     #[must_use]
     pub fn is_finished(&self) -> bool {
+        point::point_in_drop("is_finished", self.g());
         self.g().join.is_done()
     }
 

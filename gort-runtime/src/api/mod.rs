@@ -5,6 +5,8 @@ pub(crate) mod blocking;
 #[cfg(not(loom))]
 pub(crate) mod builder;
 #[cfg(not(loom))]
+pub mod explore;
+#[cfg(not(loom))]
 pub(crate) mod goroutine;
 #[cfg(not(loom))]
 pub(crate) mod handle;
@@ -13,6 +15,8 @@ pub(crate) mod hooks;
 #[cfg(not(loom))]
 pub(crate) mod join_future;
 pub(crate) mod joinerror;
+#[cfg(not(loom))]
+pub(crate) mod keeper;
 #[cfg(not(loom))]
 pub(crate) mod local_key;
 #[cfg(not(loom))]

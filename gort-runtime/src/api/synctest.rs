@@ -1,41 +1,23 @@
 //! Bubbles: goroutines with a clock of their own, and the goroutine that keeps it.
 //!
-//! The keeper is the caller of [`run`]. It sleeps while anybody in the bubble can run (`proc/bubble.rs`), and in its
-//! turn does the first of these that there is to do:
-//!
-//! 1. what is due at the bubble's present;
-//! 2. waking who waits for the others, in [`wait`];
-//! 3. going, if all have ended;
-//! 4. putting the clock forward to the next timer, unless the root has ended;
-//! 5. waiting a second of real time, if a member waits for a lock: somebody outside may have it;
-//! 6. reporting a deadlock.
+//! The keeper is the caller of [`run`]; what it does is in `keeper.rs`.
 
 use crate::api::handle::{self, Builder, JoinHandle, spawn};
 use crate::api::joinerror::JoinError;
+use crate::api::keeper::{End, see_through};
 use crate::bubble::clock;
-use crate::bubble::due::queue_due;
 use crate::bubble::home::{Home, bubble};
 use crate::bubble::pool::{Kept, new_id};
 use crate::life::goexit::goexit;
-use crate::os;
 use crate::panics::panicking::go_on_exiting;
 use crate::panics::unwind::{discard, raise};
-use crate::proc::bubble::{Bubble, is_only};
+use crate::proc::bubble::Bubble;
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
 use crate::report::dump::dump_some;
-use crate::report::list::goroutines;
 use crate::wait::maywait::MayWait;
 use crate::wait::park::Current;
-use crate::wait::sleep::sleep;
-use crate::wait::waiter::Waiter;
 use std::panic::Location;
-use std::time::Duration;
-
-/// How long a lock may be held outside before the bubble counts as dead,
-const GRACE_NS: u64 = 1_000_000_000;
-/// and how often the keeper looks.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Runs `f` in a bubble: in a goroutine, with the caller's name, whose clock, and that of all goroutines which it starts, stands still while any of
 /// them can run, and jumps to the next time that somebody waits for when all of them are blocked. So a test that
@@ -165,15 +147,6 @@ pub fn wait() {
     bubble.await_ends();
 }
 
-/// Why the keeper's work is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// All goroutines have ended.
-    Empty,
-    /// Those that are left can never run.
-    Blocked,
-}
-
 /// Runs `f` in a new bubble; the caller, a goroutine, is its keeper.
 #[track_caller]
 fn keep<T, F>(f: F, site: &'static Location<'static>) -> T
@@ -198,17 +171,14 @@ where
     };
     match see_through(&current, kept, &root, site) {
         End::Empty => {
-            while let Some(start) = kept.timers.take_start() {
-                // SAFETY: `take_start` has taken the timer out for us.
-                unsafe { (start.give_up)(start.arg) };
-            }
+            kept.give_up_starts();
             kept.give_back();
             match root.join() {
                 Ok(value) => value,
                 Err(e) => resume(e),
             }
         }
-        End::Blocked => report(bubble, root),
+        End::Blocked | End::Stopped => report(bubble, root),
     }
 }
 
@@ -219,56 +189,6 @@ fn resume(e: JoinError) -> ! {
         Err(_exited) if tls::getg().is_some() => goexit(),
         Err(_exited) => panic!("the function of `synctest::run` exited its goroutine"),
     }
-}
-
-/// The keeper, from the first turn to the last, from which on the hold stays with it.
-fn see_through<T>(
-    current: &Current,
-    kept: &'static Kept,
-    root: &JoinHandle<T>,
-    site: &'static Location<'static>,
-) -> End {
-    let bubble = &kept.bubble;
-    loop {
-        // SAFETY: who finds the keeper is who hands it the last hold, once for each time that it has let go of its own:
-        // `commit`'s only step, which answers false if it has kept it.
-        unsafe {
-            current.park(|| bubble.let_go().is_none(), WaitReason::SynctestRun, site);
-        }
-        let holds = bubble.holds();
-        if !is_only(holds) {
-            // Somebody outside has woken a member.
-            continue;
-        }
-        let now = bubble.now();
-        let next = kept.timers.next();
-        if next != 0 && next <= now {
-            queue_due(&kept.timers, now);
-        } else if let Some(waiter) = bubble.take_waiter() {
-            // SAFETY: from `to_word` (`wait`), and taken out by us alone; its goroutine has parked, as it has let go of
-            // its hold.
-            unsafe { Waiter::from_word(waiter).ready() };
-        } else if bubble.is_empty() {
-            return End::Empty;
-        } else if next != 0 && !root.is_finished() {
-            bubble.set_now(next);
-            queue_due(&kept.timers, next);
-        } else if !somebody_comes(bubble, holds) {
-            return End::Blocked;
-        }
-    }
-}
-
-/// Whether somebody outside has woken a member since `holds` was read, or wakes one that waits for a lock.
-fn somebody_comes(bubble: &Bubble, holds: u64) -> bool {
-    let by_lock = (bubble.id(), true);
-    if holds == bubble.holds() && goroutines().iter().any(|info| info.bubble == by_lock) {
-        let until = os::now_ns() + GRACE_NS;
-        while holds == bubble.holds() && os::now_ns() < until {
-            sleep(LOOK_EVERY);
-        }
-    }
-    holds != bubble.holds()
 }
 
 /// The keeper has the only hold, and keeps it.

@@ -4,7 +4,7 @@
 //! (`proc/bubble.rs`), and which clock a due time is on.
 
 use crate::os;
-use crate::proc::bubble::{BLOCKED, BY_LOCK, Bubble};
+use crate::proc::bubble::{BLOCKED, BY_LOCK, Bubble, EXPLORED};
 use crate::proc::g::G;
 use crate::proc::tls;
 use crate::time::Nanos;
@@ -78,12 +78,17 @@ impl Home {
 
     /// What a wait of a member of `bubble` for it is.
     pub(crate) fn blocks(self, bubble: &Bubble) -> u32 {
-        if self == Self::ANYWHERE {
+        let blocks = if self == Self::ANYWHERE {
             BLOCKED | BY_LOCK
         } else if self.0 == bubble.id() {
             BLOCKED
         } else {
             0
+        };
+        if bubble.explores() {
+            blocks | EXPLORED
+        } else {
+            blocks
         }
     }
 

@@ -8,3 +8,5 @@ pub(crate) mod due;
 pub(crate) mod home;
 #[cfg(not(loom))]
 pub(crate) mod pool;
+#[cfg_attr(loom, path = "turn_loom.rs")]
+pub(crate) mod turn;

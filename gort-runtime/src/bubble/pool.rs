@@ -9,6 +9,7 @@ use crate::base::prim::hint::{AtomicU32, Ordering::Relaxed};
 use crate::bubble::home::{FIRST_KIND, Home};
 use crate::proc::bubble::Bubble;
 use crate::time::Timers;
+use crate::turns::explorer::Explorer;
 use std::ptr;
 
 /// A bubble, and who waits for its clock.
@@ -18,6 +19,7 @@ pub(crate) struct Kept {
     /// First: a pointer to it is one to the whole.
     pub(crate) bubble: Bubble,
     pub(crate) timers: Timers,
+    pub(crate) explorer: Explorer,
 }
 
 static POOL: Lock<Vec<&'static Kept>> = Lock::new(Vec::new());
@@ -33,10 +35,19 @@ impl Kept {
             let kept: &'static Self = Box::leak(Box::new(Self {
                 bubble: Bubble::new(),
                 timers: Timers::new(),
+                explorer: Explorer::new(),
             }));
             ptr::from_ref(kept).expose_provenance();
             kept
         })
+    }
+
+    /// Nobody is in it: takes out what was to be started later.
+    pub(crate) fn give_up_starts(&self) {
+        while let Some(start) = self.timers.take_start() {
+            // SAFETY: `take_start` has taken the timer out for us.
+            unsafe { (start.give_up)(start.arg) };
+        }
     }
 
     /// Nobody is in it, and no timer is pending.

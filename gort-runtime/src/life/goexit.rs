@@ -9,6 +9,7 @@ use crate::base::config;
 use crate::base::hook::Hook;
 use crate::base::prim::Ordering::Relaxed;
 use crate::base::throw::{fatal, throw};
+use crate::bubble::turn;
 use crate::life::join::AtEnd;
 use crate::life::{ending, local};
 use crate::panics::panicking;
@@ -25,7 +26,8 @@ use crate::sched::run::{leave_thread, schedule};
 use crate::sched::starved;
 use crate::sched::state::SCHED;
 use crate::sched::wire;
-use crate::wait::park::let_go;
+use crate::turns::gate;
+use crate::wait::park::leaves;
 use crate::wait::waiter::Waiter;
 use std::any::Any;
 use std::mem;
@@ -102,7 +104,7 @@ pub(crate) unsafe extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
                 Outcome::Exited
             }
             Ok(value) => Outcome::Returned(value),
-            Err(payload) => caught_at_root(payload),
+            Err(payload) => caught_at_root(gp, payload),
         };
         let has_destructor = mem::needs_drop::<T>() || matches!(outcome, Outcome::Panicked(_));
         let outcome_at = packet.cast::<Outcome<T>>();
@@ -115,13 +117,17 @@ pub(crate) unsafe extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
 }
 
 /// What a panic payload that reached a goroutine's root means.
-fn caught_at_root<T>(payload: Box<dyn Any + Send>) -> Outcome<T> {
+#[cold]
+fn caught_at_root<T>(g: &G, payload: Box<dyn Any + Send>) -> Outcome<T> {
     if panicking::is_goexit(&*payload) {
         return Outcome::Exited;
     }
     if config::get().abort_on_panic {
         // The panic hook has printed the message.
         crate::os::exit_now(2);
+    }
+    if gate::is_open() {
+        turn::panicked(g, &*payload, g.join.is_detached());
     }
     Outcome::Panicked(payload)
 }
@@ -196,7 +202,7 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
         AtEnd::Free => free(gp, m.held_p()),
     }
     if let Some(bubble) = bubble {
-        let_go(bubble);
+        leaves(bubble, true, true);
     }
     if wired { leave_thread(m) } else { schedule(m) }
 }

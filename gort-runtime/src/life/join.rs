@@ -146,6 +146,11 @@ impl JoinWord {
         }
     }
 
+    /// Goroutine, before it stores its outcome: whether nobody can ask for it.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.0.load(Acquire) == DETACHED
+    }
+
     /// Handle: true once the goroutine is off its stack.
     pub(crate) fn is_done(&self) -> bool {
         self.0.load(Acquire) == DONE

@@ -7,6 +7,8 @@
 use crate::arch::EntryFn;
 use crate::base::config;
 use crate::base::stackkind::StackKind;
+use crate::bubble::pool::Kept;
+use crate::bubble::turn::has_turn;
 use crate::life::goexit::{self, Outcome};
 use crate::proc::bind::{DETACHED_ROOM, take_record};
 use crate::proc::bubble::Bubble;
@@ -157,6 +159,7 @@ pub(crate) unsafe fn make_detached<F: FnOnce() + Send + 'static>(
         let packet = born(record, id, lineage, None, inherited, at);
         packet.cast::<F>().write(f);
         record.as_ref().join.reset(false);
+        record.as_ref().set_by_timer();
         make_runnable(record, goexit::entry::<F, ()>);
     }
 }
@@ -197,7 +200,9 @@ impl Newborn {
         // SAFETY: the record is Idle and ours, from `new`; caller's clause: the packet holds what `entry` wants.
         unsafe { make_runnable(gp, entry) };
         drop(inside);
-        submit_next(gp);
+        if let Some(next) = has_turn(gp) {
+            submit_next(next);
+        }
         gp
     }
 }
@@ -206,6 +211,7 @@ impl Newborn {
 ///
 /// # Safety
 /// The record is Idle and the caller's.
+#[inline]
 unsafe fn born(
     gp: NonNull<G>,
     id: u64,
@@ -221,7 +227,7 @@ unsafe fn born(
         let Lineage { root, bubble } = lineage;
         g.born(id, root.unwrap_or(id), bubble, held::epoch(), at, name);
         if let Some(bubble) = bubble {
-            bubble.enter();
+            enter(bubble, gp, at);
         }
         g.hooked.set(inherited.has_hooks());
         g.locals.born(inherited);
@@ -229,6 +235,17 @@ unsafe fn born(
         let packet = gp.add(1).cast::<u8>().as_ptr();
         g.packet.set(packet);
         packet
+    }
+}
+
+/// A goroutine that is being started belongs to `bubble`.
+#[cold]
+fn enter(bubble: &'static Bubble, gp: NonNull<G>, at: &'static Location<'static>) {
+    bubble.enter();
+    if bubble.explores() {
+        // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which what is behind a lock is read.
+        let name = unsafe { gp.as_ref() }.name();
+        Kept::of(bubble).explorer.born(gp, name, at);
     }
 }
 

@@ -52,6 +52,8 @@ use crate::base::prim::{
 pub(crate) const BLOCKED: u32 = 1 << 8;
 /// And somebody outside the bubble may be the one to wake it.
 pub(crate) const BY_LOCK: u32 = 1 << 9;
+/// Its bubble is explored: whoever wakes it asks the explorer whose turn it is.
+pub(crate) const EXPLORED: u32 = 1 << 10;
 
 /// One hold that has been taken, in the upper half of the word.
 const TAKEN: u64 = 1 << 32;
@@ -79,6 +81,10 @@ pub(crate) struct Bubble {
     waiter: hint::AtomicUsize,
     /// Somebody is in `synctest::wait`.
     is_awaited: hint::AtomicBool,
+    /// Its goroutines take turns (`turns/explorer.rs`).
+    explores: hint::AtomicBool,
+    /// Those that are left in it will never run, and count no more.
+    is_given_up: hint::AtomicBool,
 }
 
 impl Bubble {
@@ -93,6 +99,8 @@ impl Bubble {
                 keeper: hint::AtomicUsize::new(0),
                 waiter: hint::AtomicUsize::new(0),
                 is_awaited: hint::AtomicBool::new(false),
+                explores: hint::AtomicBool::new(false),
+                is_given_up: hint::AtomicBool::new(false),
             }
         }
     }
@@ -183,5 +191,31 @@ impl Bubble {
     /// The caller waits no more.
     pub(crate) fn await_ends(&self) {
         self.is_awaited.store(false, Relaxed);
+    }
+
+    /// The goroutine that waits in `run`, as a word.
+    pub(crate) fn keeper(&self) -> usize {
+        self.keeper.load(Relaxed)
+    }
+
+    /// Its keeper, while nobody is in it: whether its goroutines take turns from here on.
+    pub(crate) fn set_explores(&self, explores: bool) {
+        self.explores.store(explores, Relaxed);
+    }
+
+    /// Whether its goroutines take turns.
+    #[inline(always)]
+    pub(crate) fn explores(&self) -> bool {
+        self.explores.load(Relaxed)
+    }
+
+    /// Its keeper: those that are left in it will never run, and count no more.
+    pub(crate) fn give_up(&self) {
+        self.is_given_up.store(true, Relaxed);
+    }
+
+    /// Whether they do not count.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.is_given_up.load(Relaxed)
     }
 }

@@ -36,7 +36,7 @@
 //! | `lockedm`, `wired`, `exits`, `panicked`, `unwinding` | the goroutine while running; `goexit0` | the M that has taken it out of a queue |
 //! | `packet` | the spawner | the goroutine; then its handle (`join.rs`, invariant 1) |
 //! | `name`, `named` | the spawner; whoever frees the record | anyone, under `name`'s lock; the same |
-//! | `id`, `root`, `spawned_at` | the spawner | anyone (a dump may see those of another goroutine); atomics |
+//! | `id`, `root`, `spawned_at`, `by_timer` | the spawner | anyone (a dump may see those of another goroutine); atomics |
 //!
 //! # What a pointer to a G is worth
 //! A `NonNull<G>` in this crate is one to the G of a record that has been cut, which stays a valid G for ever
@@ -53,7 +53,7 @@ use crate::base::prim::{
 };
 use crate::life::join::JoinWord;
 use crate::os;
-use crate::proc::bubble::{BLOCKED, Bubble};
+use crate::proc::bubble::{BLOCKED, Bubble, EXPLORED};
 use crate::proc::locals::Locals;
 use crate::proc::m::M;
 use crate::proc::unwinding::Unwinding;
@@ -139,6 +139,8 @@ pub(crate) struct G {
     /// Behind a lock because a dump may look while the record changes hands.
     name: Lock<Option<Arc<str>>>,
     named: AtomicBool,
+    /// A timer has started it.
+    by_timer: AtomicBool,
 }
 
 const _: () =
@@ -164,6 +166,7 @@ impl G {
         self.reason.store(0, Relaxed);
         self.exits.set(0);
         self.is_new.set(true);
+        self.by_timer.store(false, Relaxed);
         self.has_begun.store(false, Relaxed);
         self.suspect.store(epoch, Relaxed);
         self.last_m.set(ptr::null());
@@ -225,6 +228,16 @@ impl G {
         self.bubble()
     }
 
+    /// Of a goroutine that the caller owns and that waits, or is about to: its bubble, if its wake-up or its park is of
+    /// concern there.
+    #[inline(always)]
+    pub(crate) fn waits_in(&self) -> Option<&'static Bubble> {
+        if self.reason.load(Relaxed) & (BLOCKED | EXPLORED) == 0 {
+            return None;
+        }
+        self.bubble()
+    }
+
     /// Records why, since when and where the goroutine is going to wait; `blocks`: what that is for its bubble.
     #[inline]
     pub(crate) fn set_wait(
@@ -261,6 +274,15 @@ impl G {
 
     pub(crate) fn site(&self) -> Option<&'static Location<'static>> {
         location(self.site.load(Relaxed))
+    }
+
+    /// Whoever makes it: a timer has started it.
+    pub(crate) fn set_by_timer(&self) {
+        self.by_timer.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_by_timer(&self) -> bool {
+        self.by_timer.load(Relaxed)
     }
 
     pub(crate) fn spawned_at(&self) -> Option<&'static Location<'static>> {

@@ -95,9 +95,12 @@ impl WaitReason {
     }
 }
 
-impl fmt::Display for WaitReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl WaitReason {
+    /// Go's words, where it has some.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
             Self::None => "",
             Self::ChanReceive => "chan receive",
             Self::ChanReceiveNil => "chan receive (nil chan)",
@@ -119,6 +122,12 @@ impl fmt::Display for WaitReason {
             Self::Semacquire => "semacquire",
             Self::SynctestWait => "synctest.Wait",
             Self::SynctestRun => "synctest.Run",
-        })
+        }
+    }
+}
+
+impl fmt::Display for WaitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
     }
 }

@@ -73,6 +73,9 @@ pub struct GoroutineInfo {
     /// The number of its bubble, 0 for none; and whether it waits for a lock, which somebody outside of it may have.
     #[doc(hidden)]
     pub bubble: (u32, bool),
+    /// A timer has started it: `spawned_at` is where that was armed.
+    #[doc(hidden)]
+    pub by_timer: bool,
 }
 
 /// All goroutines that have not ended, ordered by id. The world is not stopped: each
@@ -107,6 +110,9 @@ pub(crate) fn with_gs() -> Vec<(NonNull<G>, GoroutineInfo)> {
             GStatus::Waiting | GStatus::Observed => GoroutineState::Waiting,
             GStatus::Idle | GStatus::Dead => return,
         };
+        if g.bubble().is_some_and(Bubble::is_given_up) {
+            return;
+        }
         let waiting = state == GoroutineState::Waiting;
         let info = GoroutineInfo {
             id: GoroutineId::new(g.id()),
@@ -129,6 +135,7 @@ pub(crate) fn with_gs() -> Vec<(NonNull<G>, GoroutineInfo)> {
                 g.bubble().map_or(0, Bubble::id),
                 waiting && g.blocks() & BY_LOCK != 0,
             ),
+            by_timer: g.is_by_timer(),
         };
         all.push((NonNull::from(g), info));
     });

@@ -11,6 +11,8 @@ pub(crate) mod metrics;
 #[cfg(not(loom))]
 pub(crate) mod objects;
 #[cfg(not(loom))]
+pub(crate) mod pending;
+#[cfg(not(loom))]
 pub(crate) mod print;
 #[cfg(not(loom))]
 pub(crate) mod quit;

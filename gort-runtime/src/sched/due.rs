@@ -33,6 +33,7 @@ use crate::base::prim::{
     fence,
 };
 use crate::base::throw::throw;
+use crate::bubble::turn::has_turn;
 use crate::os;
 use crate::proc::bind::{DETACHED, give_unused, take_record};
 use crate::proc::gqueue::GQueue;
@@ -141,8 +142,7 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
     loop {
         let ran = timers.run(now, most - ready.len(), record.is_some(), &woken);
         while let Some(gp) = woken.pop_front() {
-            end_wait(p, gp);
-            ready.push_back(gp);
+            end_wait(p, gp, ready);
         }
         match ran {
             Ran::Enough => break,
@@ -168,7 +168,9 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
                     g.is_new.set(false);
                     P::made_runnable(p, g);
                 }
-                ready.push_back(gp);
+                if let Some(gp) = has_turn(gp) {
+                    ready.push_back(gp);
+                }
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
     fence,
 };
+use crate::bubble::turn::has_turn;
 use crate::netpoll;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
@@ -56,8 +57,7 @@ pub(crate) fn submit_global(list: &GQueue) {
 pub(super) fn inject(p: &P, list: &GQueue) {
     let runnable = GQueue::new();
     while let Some(gp) = list.pop_front() {
-        end_wait(Some(p), gp);
-        runnable.push_back(gp);
+        end_wait(Some(p), gp, &runnable);
     }
     queue_here(p, &runnable);
 }
@@ -86,8 +86,7 @@ pub(crate) fn queue_here(p: &P, list: &GQueue) {
 pub(crate) fn inject_global(list: &GQueue) {
     let runnable = GQueue::new();
     while let Some(gp) = list.pop_front() {
-        end_wait(None, gp);
-        runnable.push_back(gp);
+        end_wait(None, gp, &runnable);
     }
     queue_globally(&runnable);
 }
@@ -99,9 +98,9 @@ pub(crate) fn queue_globally(list: &GQueue) {
     }
 }
 
-/// Makes `gp` Runnable. The caller, whose M holds `p` or none, has won the right to wake it (it comes
-/// out of `ready_into` or `Timers::run`), and owns it afterwards.
-pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>) {
+/// Makes `gp` Runnable, and puts it into `runnable`, or whoever's turn it is then. The caller, whose M holds `p` or none, has won
+/// the right to wake it (it comes out of `ready_into` or `Timers::run`), and owns what is in the list afterwards.
+pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>, runnable: &GQueue) {
     // SAFETY: a G for ever (`record/mod.rs`, promise 1). It is Waiting, and its one waker's is the caller.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
@@ -109,6 +108,9 @@ pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>) {
         bubble.take_hold();
     }
     P::made_runnable(p, g);
+    if let Some(gp) = has_turn(gp) {
+        runnable.push_back(gp);
+    }
 }
 
 /// Wakes an M to look for work if nobody is looking and a P is idle.

@@ -276,6 +276,16 @@ impl Timers {
         start
     }
 
+    /// Shows all that are to start a goroutine, and when. Under the lock: `show` takes none but a leaf.
+    pub(crate) fn each_start(&self, mut show: impl FnMut(u64, &Start)) {
+        for entry in self.heap.lock().iter() {
+            // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
+            if let Some(start) = unsafe { entry.timer.as_ref() }.start() {
+                show(entry.when, &start);
+            }
+        }
+    }
+
     /// If the earliest timer is due and starts a goroutine, puts it off until then.
     pub(crate) fn put_off(&self, now: u64, until: u64) {
         let mut heap = self.heap.lock();

@@ -3,11 +3,16 @@
 #[cfg(not(loom))]
 pub(crate) mod iowait;
 #[cfg(not(loom))]
+pub(crate) mod leave;
+#[cfg(not(loom))]
 pub(crate) mod maywait;
 #[cfg(not(loom))]
 pub(crate) mod outside;
 #[cfg(not(loom))]
 pub(crate) mod park;
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub mod point;
 pub(crate) mod ready;
 #[cfg(not(loom))]
 pub(crate) mod sleep;
@@ -15,3 +20,5 @@ pub(crate) mod sleep;
 pub(crate) mod threadparker;
 #[cfg(not(loom))]
 pub(crate) mod waiter;
+#[cfg(not(loom))]
+pub(crate) mod yields;

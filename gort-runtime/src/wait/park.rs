@@ -36,6 +36,7 @@ use crate::base::prim::Ordering::Relaxed;
 use crate::base::throw::throw;
 use crate::bubble::home::{Home, bubble};
 use crate::bubble::pool::Kept;
+use crate::bubble::turn::has_turn;
 use crate::os;
 use crate::panics::panicking::go_on_exiting;
 use crate::proc::bubble::Bubble;
@@ -48,11 +49,12 @@ use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
 use crate::sched::held;
 use crate::sched::inside::Inside;
-use crate::sched::run::{schedule, yield_to_queue};
+use crate::sched::run::schedule;
 use crate::sched::state::SCHED;
 use crate::sched::submit::wake_for_timer;
 use crate::sched::wire::{unwire_if, wire_if_panicking};
 use crate::time::{Nanos, Timer, Timers, never_comes};
+use crate::wait::leave::pass_on;
 use crate::wait::maywait::MayWait;
 use crate::wait::ready::submit_next;
 use crate::wait::threadparker::ThreadParker;
@@ -61,7 +63,6 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
-use std::thread;
 
 impl Waiter {
     /// Wakes the waiter. Go's `goready`.
@@ -87,8 +88,8 @@ unsafe fn goready(gp: NonNull<G>) {
     // ours until it is queued.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
-    if let Some(bubble) = g.blocked_in() {
-        bubble.take_hold();
+    if g.waits_in().is_some() {
+        return ready_in_bubble(gp);
     }
     // It may run next: its context lies on its stack (benchmark `ring`).
     let sp = g.buf.get().sp;
@@ -96,6 +97,18 @@ unsafe fn goready(gp: NonNull<G>) {
     arch::prefetch(sp.wrapping_add(64));
     // `gp` must not be touched below: another M may run it.
     submit_next(gp);
+}
+
+/// The same for a member of a bubble, which the caller has made Runnable and owns, and whose wake-up matters there.
+#[cold]
+fn ready_in_bubble(gp: NonNull<G>) {
+    // SAFETY: a G for ever; Runnable and the caller's.
+    if let Some(bubble) = unsafe { gp.as_ref() }.blocked_in() {
+        bubble.take_hold();
+    }
+    if let Some(gp) = has_turn(gp) {
+        submit_next(gp);
+    }
 }
 
 /// Who is about to wait: the running goroutine, or this thread.
@@ -318,7 +331,9 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     let g = unsafe { gp.as_ref() };
     let status = &g.status;
     // Here, since afterwards the goroutine may be gone. The bubble stays: there is this one's hold.
-    let bubble = g.blocked_in();
+    let bubble = g
+        .waits_in()
+        .map(|bubble| (bubble, g.blocked_in().is_some()));
     if m.held_p().is_some() {
         g.suspect.store(held::CLEARED, Relaxed);
     }
@@ -328,8 +343,8 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     if unsafe { (commit.f)(commit.arg) } {
         P::count_park(m.held_p());
         // `gp` must not be touched below: another M may run it.
-        if let Some(bubble) = bubble {
-            let_go(bubble);
+        if let Some((bubble, is_blocked)) = bubble {
+            leaves(bubble, is_blocked, false);
         }
         return schedule(m);
     }
@@ -339,10 +354,12 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     from
 }
 
-/// A member of `bubble` is durably blocked, or has ended: it lets go of its hold, and nothing of the bubble is touched
-/// afterwards.
-pub(crate) fn let_go(bubble: &'static Bubble) {
-    if let Some(keeper) = bubble.let_go() {
+/// On g0: a member of `bubble` is durably blocked, or has ended, and lets go of its hold; or passes on its turn, if goroutines
+/// take turns there. Nothing of the bubble is touched afterwards.
+pub(crate) fn leaves(bubble: &'static Bubble, lets_go: bool, has_ended: bool) {
+    if bubble.explores() {
+        pass_on(Kept::of(bubble).explorer.leaves(bubble, lets_go, has_ended));
+    } else if lets_go && let Some(keeper) = bubble.let_go() {
         // SAFETY: the word is from `to_word`, and stands for a goroutine that waits for the hold which we have just
         // handed to it, and which nobody else hands to it (`proc/bubble.rs`, 1). It has parked: its own `commit` has let
         // go of a hold before.
@@ -401,54 +418,6 @@ fn virtual_timers(home: Home) -> Option<&'static Timers> {
 /// On g0: the heap of this M's P, or any other if it has none.
 fn any_timers() -> &'static Timers {
     SCHED.timers(tls::getm().and_then(M::held_p))
-}
-
-/// Lets other goroutines run: the caller goes to the tail of its queue. On a plain
-/// thread, yields the thread. Go's `runtime.Gosched`.
-///
-/// ```
-/// use gort::prelude::*;
-/// use std::sync::Arc;
-/// use std::sync::atomic::{AtomicBool, Ordering};
-///
-/// let ready = Arc::new(AtomicBool::new(false));
-/// go!(clone [ready]; { ready.store(true, Ordering::Release); });
-/// while !ready.load(Ordering::Acquire) {
-///     yield_now();
-/// }
-/// ```
-pub fn yield_now() {
-    go_on_exiting();
-    let Some(gp) = tls::getg() else {
-        hooks::refuse(format_args!("yield"));
-        return thread::yield_now();
-    };
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells.
-    let g = unsafe { gp.as_ref() };
-    hooks::call(g, Hook::Park);
-    let Some(inside) = Inside::enter() else {
-        throw("a goroutine outside an M");
-    };
-    let wired = wire_if_panicking(inside.m(), gp);
-    let m = inside.into_switch();
-    // SAFETY: clauses of `mcall`: `gp` is the running goroutine and `m` its M, as of `enter` and `getg`, whose g0
-    // was saved when the goroutine was resumed; `gosched_m` keeps `OnG0Fn`'s contract; `m` is not used below.
-    unsafe { arch::mcall(gosched_m, G::gobuf(gp), m.g0()) };
-    unwire_if(wired, gp);
-    hooks::call(g, Hook::Resume);
-}
-
-/// # Safety
-/// That of [`OnG0Fn`](arch::OnG0Fn), from `yield_now`.
-unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
-    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`). This runs on that M's g0.
-    unsafe {
-        yield_to_queue(
-            OnG0::of(&*m.cast::<M>()),
-            NonNull::new_unchecked(from.cast::<G>()),
-        )
-    }
 }
 
 /// Never comes back: Go's `select {}` and operations on nil channels.

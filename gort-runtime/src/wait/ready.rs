@@ -3,12 +3,14 @@
 
 use crate::base::hook;
 use crate::base::prim::{Ordering::Relaxed, hint::AtomicU64};
+use crate::bubble::turn;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::p::{GOLDEN, P, mix};
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use crate::sched::submit::{runq_put_next, submit_global, wakep};
+use crate::turns::gate;
 use std::ptr::NonNull;
 
 /// Submits a runnable goroutine, which the caller owns: `runnext` of this M's P, or the
@@ -41,6 +43,11 @@ pub(crate) fn submit_next(gp: NonNull<G>) {
 /// A random number, cheap and not for secrets: for choosing among equals.
 #[must_use]
 pub fn random() -> u32 {
+    if gate::is_open()
+        && let Some(random) = turn::random()
+    {
+        return random;
+    }
     /// Steps of splitmix64.
     static OUTSIDE: AtomicU64 = AtomicU64::new(0);
     if let Some(p) = Inside::enter().and_then(|inside| inside.p().map(P::random)) {
@@ -53,7 +60,7 @@ pub fn random() -> u32 {
 /// and nobody waits for this P. Go's `canSpin`. (A plain thread keeps nobody from running.)
 #[must_use]
 pub fn worth_spinning() -> bool {
-    if SCHED.procs() == 1 {
+    if SCHED.procs() == 1 || gate::is_open() && turn::are_taken() {
         return false;
     }
     let Some(inside) = Inside::enter() else {

@@ -7,6 +7,7 @@ use crate::proc::waitreason::WaitReason;
 use crate::time::Nanos;
 use crate::wait::maywait::MayWait;
 use crate::wait::park::Current;
+use crate::wait::point;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ pub fn sleep(d: Duration) {
         return std::thread::sleep(d);
     }
     if d.is_zero() {
-        return crate::wait::park::yield_now();
+        return crate::wait::yields::yield_now();
     }
     sleep_until_nanos(deadline_after(d), Location::caller());
 }
@@ -66,6 +67,7 @@ pub fn sleep_until(deadline: Instant) {
 }
 
 fn sleep_until_nanos(deadline: Nanos, site: &'static Location<'static>) {
+    point::point_of_all("sleep", site);
     let current = Current::new(WaitReason::Sleep);
     current.waits_for(Home::here());
     // SAFETY: the waiter is shown to nobody but the timer, which therefore always wins, whenever it fires;

@@ -13,6 +13,7 @@ use crate::channel::SendError;
 use crate::lookout::{LookArm, wait_for};
 use crate::prim::{Arc, AtomicU64};
 use crate::select::Selectable;
+use gort_runtime::point;
 use kept::Shared;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -90,7 +91,9 @@ impl<T> Sender<T> {
     /// drop(rx);
     /// assert_eq!(tx.send("to nobody"), Err(SendError("to nobody")));
     /// ```
+    #[track_caller]
     pub fn send(&self, value: T) -> Result<usize, SendError<T>> {
+        point::point_of_all("broadcast send", Location::caller());
         self.shared.send(value).map_err(SendError)
     }
 
@@ -199,6 +202,7 @@ impl<T> Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
+        point::touch(point::EVERYTHING);
         self.shared.receiver_gone(&self.next);
     }
 }

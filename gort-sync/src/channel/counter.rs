@@ -14,6 +14,7 @@ use crate::prim::{
     AtomicBool, AtomicUsize,
     Ordering::{AcqRel, Relaxed},
 };
+use gort_runtime::point;
 use std::marker::PhantomData;
 use std::process;
 use std::ptr::NonNull;
@@ -121,6 +122,7 @@ impl<T, H: Half> Drop for Share<T, H> {
         if H::count(self.counted()).fetch_sub(1, AcqRel) != 1 {
             return;
         }
+        point::point_in_drop("chan close", self.chan());
         // In any case, also if the destructor of a value that is drained unwinds.
         let _gone = HalfGone(self.0);
         H::end(self.chan());

@@ -5,7 +5,8 @@
 
 use super::direction::Direction;
 use super::hchan::Hchan;
-use gort_runtime::{Home, RawLock};
+use gort_runtime::{Home, RawLock, point};
+use std::panic::Location;
 
 /// What is refused outside a channel's bubble.
 pub(super) const RECEIVE: &str = "receive from a channel";
@@ -19,6 +20,25 @@ impl<T> Hchan<T> {
     #[inline]
     pub(crate) fn home(&self) -> Home {
         self.state.home()
+    }
+
+    /// Before an operation: whether the caller may not use it. If it may, and it is a bubble's, others may come first here.
+    #[inline]
+    pub(super) fn is_out_of_reach(
+        &self,
+        direction: Direction,
+        site: &'static Location<'static>,
+    ) -> bool {
+        self.home() != Home::OUTSIDE && self.in_bubble(direction, site)
+    }
+
+    #[cold]
+    fn in_bubble(&self, direction: Direction, site: &'static Location<'static>) -> bool {
+        if self.home().is_foreign() {
+            return true;
+        }
+        point::point(direction.reason().words(), self, site);
+        false
     }
 
     /// The lock, for a select.

@@ -9,6 +9,7 @@ use crate::waitlock::{Held, Wait, Waited};
 use crate::waitqueue::{Wakes, Won};
 use gort_runtime::{
     Current, Home, MayWait, Nanos, WaitReason, check_in_debug_builds, go_on_exiting, must_exit,
+    point,
 };
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -121,7 +122,7 @@ impl<T> Hchan<T> {
 
     #[track_caller]
     fn try_send_slow(&self, mut place: MaybeUninit<T>) -> Result<(), (T, bool)> {
-        if self.home().is_foreign() {
+        if self.is_out_of_reach(Direction::Send, Location::caller()) {
             // SAFETY: the one caller gives a place with a value, ours to drop.
             drop(unsafe { place.assume_init() });
             refuse(Direction::Send);
@@ -167,13 +168,14 @@ impl<T> Hchan<T> {
                     Attempt::Slow => {}
                 }
             }
-        } else if !self.recv_hint() {
+        } else if !self.recv_hint() && !point::is_exploring() {
             return Err(false);
         }
-        if self.home().is_foreign() {
+        let site = Location::caller();
+        if self.is_out_of_reach(Direction::Recv, site) {
             refuse(Direction::Recv);
         }
-        self.try_recv_slow(place, Location::caller())
+        self.try_recv_slow(place, site)
     }
 
     fn try_recv_slow(
@@ -244,7 +246,7 @@ impl<T> Hchan<T> {
             }
         } else if self.unbounded && direction == Direction::Send {
             // Never waits.
-            if self.home().is_foreign() {
+            if self.is_out_of_reach(direction, site) {
                 return Err(Failed::Foreign);
             }
             // SAFETY: `elem` is a value to send (`operate`).
@@ -263,7 +265,7 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<(), Failed> {
-        if self.home().is_foreign() {
+        if self.is_out_of_reach(direction, site) {
             return Err(Failed::Foreign);
         }
         let Some(may_wait) = MayWait::get() else {

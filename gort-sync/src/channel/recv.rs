@@ -8,7 +8,9 @@ use super::hchan::Hchan;
 use super::membership::RECEIVE;
 use super::ops::Failed;
 use super::timer::TimerChan;
-use gort_runtime::{Current, Home, Nanos, WaitReason, deadline_after, nanos_of, wait_for_ever};
+use gort_runtime::{
+    Current, Home, Nanos, WaitReason, deadline_after, nanos_of, point, wait_for_ever,
+};
 use std::fmt;
 use std::mem;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -125,6 +127,7 @@ impl<T> Receiver<T> {
             Flavor::Chan(share) => share.chan().recv(None, site).map_err(|_| RecvError),
             Flavor::Done(event) => {
                 self.check_home();
+                point::point_of_all("chan receive", site);
                 event.wait(None, site);
                 Err(RecvError)
             }
@@ -165,6 +168,7 @@ impl<T> Receiver<T> {
     #[track_caller]
     fn try_recv_timed(&self) -> Result<T, TryRecvError> {
         self.check_home();
+        point::point_of_all("chan receive", Location::caller());
         match &self.flavor {
             Flavor::At(at) => match at.try_take() {
                 Some(instant) => Ok(instant_as(instant)),
@@ -223,6 +227,7 @@ impl<T> Receiver<T> {
             Flavor::Chan(share) => share.chan().recv(Some(deadline), site),
             Flavor::Done(event) => {
                 self.check_home();
+                point::point_of_all("chan receive", site);
                 Err(event.wait(Some(deadline), site))
             }
             _ => self.recv_timed(Some(deadline), site),
@@ -243,6 +248,7 @@ impl<T> Receiver<T> {
         site: &'static Location<'static>,
     ) -> Result<T, Failed> {
         self.check_home();
+        point::point_of_all("chan receive", site);
         let at = match &self.flavor {
             Flavor::At(at) => Some(at),
             Flavor::Timer(chan) => return chan.recv(deadline, site).map(instant_as),
@@ -334,10 +340,12 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.recv(), Err(RecvError));
     /// # Ok::<(), SendError<i32>>(())
     /// ```
+    #[track_caller]
     pub fn close(&self) -> bool {
         match &self.flavor {
             Flavor::Chan(share) => {
                 share.chan().home().check("close of a channel");
+                point::point("chan close", share.chan(), Location::caller());
                 share.chan().close()
             }
             Flavor::At(_) | Flavor::Timer(_) | Flavor::Done(_) | Flavor::Never => false,
@@ -348,6 +356,8 @@ impl<T> Receiver<T> {
     /// values to receive. (A context's channel: whether the context is done.)
     #[must_use]
     pub fn is_closed(&self) -> bool {
+        point::point_in_drop("is_closed", self);
+        point::touch(point::EVERYTHING);
         match &self.flavor {
             Flavor::Chan(share) => share.chan().is_closed(),
             Flavor::Done(event) => event.how().is_some(),
@@ -370,6 +380,8 @@ impl<T> Receiver<T> {
     /// Values in the buffer. Go's `len`.
     #[must_use]
     pub fn len(&self) -> usize {
+        point::point_in_drop("len", self);
+        point::touch(point::EVERYTHING);
         match &self.flavor {
             Flavor::Chan(share) => share.chan().len(),
             Flavor::At(_) | Flavor::Timer(_) | Flavor::Done(_) | Flavor::Never => 0,

@@ -4,7 +4,7 @@ use super::counter::{Sending, Share};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::hchan::Hchan;
 use super::ops::Failed;
-use gort_runtime::{Nanos, deadline_after, nanos_of};
+use gort_runtime::{Nanos, deadline_after, nanos_of, point};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::{Duration, Instant};
@@ -139,8 +139,10 @@ impl<T> Sender<T> {
     /// assert_eq!(waits.join().unwrap(), Err(RecvError));
     /// assert!(!tx.close(), "it is closed");
     /// ```
+    #[track_caller]
     pub fn close(&self) -> bool {
         self.chan().home().check("close of a channel");
+        point::point("chan close", self.chan(), Location::caller());
         self.chan().close()
     }
 
@@ -159,6 +161,7 @@ impl<T> Sender<T> {
     /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
+        point::point_in_drop("is_closed", self.chan());
         self.chan().is_closed()
     }
 
@@ -177,6 +180,7 @@ impl<T> Sender<T> {
     /// Values in the buffer. Go's `len`.
     #[must_use]
     pub fn len(&self) -> usize {
+        point::point_in_drop("len", self.chan());
         self.chan().len()
     }
 

@@ -16,11 +16,11 @@ pub use func::AfterFunc;
 
 use crate::channel::{How, Receiver, RecvError, RecvTimeoutError};
 use crate::select::{ChanRecvArm, Selectable};
-use gort_runtime::instant_now;
+use gort_runtime::{instant_now, point};
 use node::{Cause, Node};
 use std::error::Error;
 use std::fmt;
-use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use values::Values;
@@ -278,7 +278,9 @@ impl Context {
     /// Why the context is done; `None` while it is not. Does not change once it is `Some`. Go's
     /// `Err`.
     #[must_use]
+    #[track_caller]
     pub fn err(&self) -> Option<ContextError> {
+        point::point_of_all("context.Err", Location::caller());
         Some(self.node.as_ref()?.how()?.into())
     }
 
@@ -404,7 +406,9 @@ impl RefUnwindSafe for Cancel {}
 impl Cancel {
     /// Ends the context and all that derive from it, if they are not done: when this returns
     /// they are. Later calls change nothing.
+    #[track_caller]
     pub fn cancel(&self) {
+        point::point_of_all("context cancel", Location::caller());
         self.node.cancel(None);
         if let Some(release) = &self.release {
             release();
@@ -447,7 +451,9 @@ impl RefUnwindSafe for CancelCause {}
 
 impl CancelCause {
     /// As [`Cancel::cancel`]; the first cause stays.
+    #[track_caller]
     pub fn cancel(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) {
+        point::point_of_all("context cancel", Location::caller());
         self.node.cancel(Some(cause.into().into()));
     }
 }

@@ -12,7 +12,7 @@ use crate::waitlock::{End, Wait, WaitLock, Waited};
 use crate::waitqueue::Wakes;
 use gort_runtime::{
     Builder, Current, Goroutine, GoroutineId, Home, JoinError, JoinHandle, WaitReason, discard,
-    raise,
+    point, raise,
 };
 use members::{Members, NextMember, SetMember};
 use std::any::Any;
@@ -162,6 +162,7 @@ impl<T> JoinSet<T> {
     /// Also says whose result it is.
     #[track_caller]
     fn next(&self) -> Option<(Goroutine, Result<T, JoinError>)> {
+        point::point_of_all("join", Location::caller());
         let current = Current::new(WaitReason::Join);
         let wait = Wait {
             current: &current,
@@ -210,7 +211,9 @@ impl<T> JoinSet<T> {
     /// assert_eq!(result.unwrap(), 1);
     /// assert!(set.try_join_next().is_none(), "it is empty");
     /// ```
+    #[track_caller]
     pub fn try_join_next(&self) -> Option<Result<T, JoinError>> {
+        point::point_of_all("join", Location::caller());
         match self.shared.next(false) {
             NextMember::Ended(handle) => Some(finish(handle)),
             NextMember::NotYet | NextMember::Never => None,

@@ -2,6 +2,7 @@
 
 use super::wait::RawMutex;
 use super::{Mutex, MutexGuard};
+use gort_runtime::point;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -117,6 +118,7 @@ impl<T: ?Sized> DerefMut for MappedMutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MappedMutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        point::point_in_drop("unlock", self.raw);
         self.raw.unlock();
     }
 }

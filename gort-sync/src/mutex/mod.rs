@@ -15,7 +15,7 @@ pub(crate) use wait::RawMutex;
 
 use crate::error::{Timeout, WouldBlock};
 use crate::prim::const_unless_loom;
-use gort_runtime::{WaitReason, deadline_after};
+use gort_runtime::{WaitReason, deadline_after, point};
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -112,6 +112,7 @@ impl<T: ?Sized> Mutex<T> {
     /// [`lock`](Self::lock) on behalf of `site`.
     #[inline]
     pub(crate) fn lock_at(&self, site: &'static Location<'static>) -> MutexGuard<'_, T> {
+        point::point_when_ready("sync.Mutex.Lock", &self.raw, site);
         if !self.raw.word.lock_idle() {
             self.raw.wait(None, WaitReason::MutexLock, site);
         }
@@ -134,7 +135,9 @@ impl<T: ?Sized> Mutex<T> {
     /// }
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, WouldBlock> {
+        point::point("sync.Mutex.TryLock", &self.raw, Location::caller());
         if self.raw.word.try_lock(false) {
             return Ok(self.guard());
         }
@@ -160,6 +163,7 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_, T>, Timeout> {
         let (deadline, site) = (deadline_after(timeout), Location::caller());
+        point::point_of_all("sync.Mutex.Lock", site);
         if self.raw.word.lock_idle() || self.raw.wait(Some(deadline), WaitReason::MutexLock, site) {
             return Ok(self.guard());
         }
@@ -237,6 +241,7 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        point::point_in_drop("unlock", &self.mutex.raw);
         self.mutex.raw.unlock();
     }
 }

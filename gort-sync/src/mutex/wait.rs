@@ -25,7 +25,7 @@ use crate::sudog::Sudog;
 use crate::waitlock::{End, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Won};
 use crate::word::mutex::{Duty, Word};
-use gort_runtime::{Current, Home, MayWait, Nanos, WaitReason, go_on_exiting, now};
+use gort_runtime::{Current, Home, MayWait, Nanos, WaitReason, go_on_exiting, now, point};
 use std::panic::Location;
 use std::ptr;
 
@@ -179,6 +179,12 @@ impl RawMutex {
         }
         self.word.queue_is_empty();
         None
+    }
+}
+
+impl point::Ready for RawMutex {
+    fn is_ready(&self) -> bool {
+        self.word.is_free()
     }
 }
 

@@ -48,7 +48,7 @@ impl<T> OnceLock<T> {
     /// The value, if there is one. Does not wait.
     #[inline]
     pub fn get(&self) -> Option<&T> {
-        if !self.gate.is_done() {
+        if !self.gate.look() {
             return None;
         }
         // SAFETY: the gate is done, so the value was written, which we see (`word/once.rs`), and nobody writes

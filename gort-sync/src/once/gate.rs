@@ -4,7 +4,7 @@ use crate::prim::const_unless_loom;
 use crate::waitlock::{End, Wait, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes};
 use crate::word::once::{Begun, Word};
-use gort_runtime::{Current, Home, WaitReason};
+use gort_runtime::{Current, Home, WaitReason, point};
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
 
@@ -49,12 +49,23 @@ impl Gate {
         self.word.is_done()
     }
 
+    /// The same for who may look again and again.
+    #[inline]
+    pub(crate) fn look(&self) -> bool {
+        if self.is_done() {
+            return true;
+        }
+        point::point_in_drop("is it done", self);
+        self.is_done()
+    }
+
     /// Begins the work (`Some`), or waits until it is done.
     pub(crate) fn enter(
         &self,
         unwound: Unwound,
         site: &'static Location<'static>,
     ) -> Option<Turn<'_>> {
+        point::point("sync.Once.Do", self, site);
         loop {
             match self.word.begin() {
                 Begun::Ours => {
@@ -101,6 +112,7 @@ impl Turn<'_> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
+        point::point_in_drop("sync.Once.Do ends", self.gate);
         if self.gate.word.end(self.unwound == Unwound::Done) {
             self.gate.wake_all();
         }

@@ -68,7 +68,7 @@ impl Once {
     #[inline]
     #[must_use]
     pub fn is_completed(&self) -> bool {
-        self.gate.is_done()
+        self.gate.look()
     }
 }
 

@@ -14,7 +14,7 @@ pub use mapped::{MappedRwLockReadGuard, MappedRwLockWriteGuard};
 
 use crate::error::{Timeout, WouldBlock};
 use crate::prim::const_unless_loom;
-use gort_runtime::deadline_after;
+use gort_runtime::{deadline_after, point};
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -89,6 +89,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        point::point("sync.RWMutex.RLock", &self.raw, Location::caller());
         if !self.raw.word.read_or_knock() {
             self.raw.wait_after_knock(Location::caller());
         }
@@ -99,6 +100,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        point::point("sync.RWMutex.Lock", &self.raw, Location::caller());
         self.raw.write(None, Location::caller());
         RwLockWriteGuard::new(self)
     }
@@ -108,7 +110,9 @@ impl<T: ?Sized> RwLock<T> {
     /// # Errors
     /// If one is or does.
     #[inline]
+    #[track_caller]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, WouldBlock> {
+        point::point("sync.RWMutex.TryRLock", &self.raw, Location::caller());
         if self.raw.word.try_read() {
             return Ok(RwLockReadGuard::new(self));
         }
@@ -132,7 +136,9 @@ impl<T: ?Sized> RwLock<T> {
     /// assert!(lock.try_write().is_ok());
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, WouldBlock> {
+        point::point("sync.RWMutex.TryLock", &self.raw, Location::caller());
         if self.raw.try_write() {
             return Ok(RwLockWriteGuard::new(self));
         }
@@ -146,6 +152,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_, T>, Timeout> {
         let site = Location::caller();
+        point::point_of_all("sync.RWMutex.RLock", site);
         if self.raw.word.try_read()
             || self
                 .raw
@@ -174,6 +181,7 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     #[track_caller]
     pub fn write_timeout(&self, timeout: Duration) -> Result<RwLockWriteGuard<'_, T>, Timeout> {
+        point::point_of_all("sync.RWMutex.Lock", Location::caller());
         if self
             .raw
             .write(Some(deadline_after(timeout)), Location::caller())

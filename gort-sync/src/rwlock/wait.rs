@@ -31,7 +31,7 @@ use crate::spin::{pause, rounds};
 use crate::waitlock::{End, Held, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes};
 use crate::word::rwlock::{Inside, Word};
-use gort_runtime::{Current, Home, Nanos, WaitReason, now};
+use gort_runtime::{Current, Home, Nanos, WaitReason, now, point};
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr;
@@ -233,6 +233,7 @@ impl RawRwLock {
     /// By a reader that is inside, once.
     #[inline]
     pub(super) fn read_unlock(&self) {
+        point::point_in_drop("unlock", self);
         if self.word.read_unlock() {
             self.last_reader_left();
         }
@@ -241,6 +242,7 @@ impl RawRwLock {
     /// By the writer that is inside, once.
     #[inline]
     pub(super) fn write_unlock(&self) {
+        point::point_in_drop("unlock", self);
         if !self.word.write_unlock() {
             self.write_unlock_slow();
         }

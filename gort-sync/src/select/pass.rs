@@ -32,8 +32,8 @@ use crate::sudog::SelectWord;
 use crate::waitlock;
 use crate::waitqueue::Wakes;
 use gort_runtime::{
-    Current, Home, MayWait, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, random,
-    wait_for_ever,
+    Current, Home, MayWait, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, point,
+    random, wait_for_ever,
 };
 use std::panic::Location;
 use std::ptr;
@@ -87,6 +87,7 @@ pub(super) unsafe fn select_among(
     // A poll: most find nothing (`compare select_default`).
     if wait == Wait::Default
         && let [arm] = &arms
+        && !point::is_exploring()
         && arm.0.would_wait()
     {
         return None;
@@ -126,6 +127,12 @@ fn run(
     site: &'static Location<'static>,
 ) -> Option<usize> {
     let n = arms.len();
+    point::point_of_all("select", site);
+    // Where schedules are explored, the choice is the explorer's.
+    let branch = match order {
+        Order::Random => point::branch(n),
+        Order::Biased => None,
+    };
     let deadline = match wait {
         Wait::Timeout(d) => Some(deadline_after(d)),
         Wait::Block | Wait::Default => None,
@@ -139,6 +146,7 @@ fn run(
         Some(may_wait)
     };
     if order == Order::Random
+        && branch.is_none()
         && let Some(chosen) = try_alone(arms, site)
     {
         return Some(chosen);
@@ -147,8 +155,10 @@ fn run(
     for (i, place) in poll_order.iter_mut().enumerate() {
         *place = i;
     }
-    if order == Order::Random {
-        shuffle(poll_order);
+    match (order, branch) {
+        (_, Some(first)) => poll_order.rotate_left(first),
+        (Order::Random, None) => shuffle(poll_order),
+        (Order::Biased, None) => {}
     }
     let locks = Locks::of(arms, locks);
     loop {
@@ -159,6 +169,9 @@ fn run(
         let ready = poll_order
             .iter()
             .find(|&&i| unsafe { arms[i].0.poll(&wakes) });
+        if branch.is_some() {
+            point::branched(ready.copied().unwrap_or(n));
+        }
         if let Some(&chosen) = ready {
             drop(locked);
             wakes.wake_all();

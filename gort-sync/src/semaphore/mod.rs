@@ -14,7 +14,7 @@ mod wait;
 pub use arm::{AcquireArm, AcquireRequest};
 pub use permit::Permit;
 
-use gort_runtime::deadline_after;
+use gort_runtime::{deadline_after, point};
 use sema::{Refused, Sema};
 use std::error::Error;
 use std::fmt;
@@ -122,6 +122,7 @@ impl Semaphore {
     #[inline]
     pub fn acquire(&self, n: usize) -> Permit {
         let sema = self.sema();
+        point::point("semacquire", sema, Location::caller());
         if !sema.try_take(n)
             && let Err(refused) = sema.acquire_slow(n, None, Location::caller())
         {
@@ -136,7 +137,9 @@ impl Semaphore {
     /// # Errors
     /// `WouldBlock`, or `Closed`.
     #[inline]
+    #[track_caller]
     pub fn try_acquire(&self, n: usize) -> Result<Permit, AcquireError> {
+        point::point("try_acquire", self.sema(), Location::caller());
         self.sema().try_acquire(n)?;
         // SAFETY: `n` permits were taken above, for this: nothing was refused.
         Ok(unsafe { Permit::new(self, n) })
@@ -161,6 +164,7 @@ impl Semaphore {
     #[track_caller]
     pub fn acquire_timeout(&self, n: usize, timeout: Duration) -> Result<Permit, AcquireError> {
         let sema = self.sema();
+        point::point_of_all("semacquire", Location::caller());
         if !sema.try_take(n) {
             sema.acquire_slow(n, Some(deadline_after(timeout)), Location::caller())?;
         }
@@ -208,7 +212,9 @@ impl Semaphore {
     /// waits.join().unwrap();
     /// assert_eq!(ready.available_permits(), 0);
     /// ```
+    #[track_caller]
     pub fn add_permits(&self, n: usize) {
+        point::point("add_permits", self.sema(), Location::caller());
         assert!(
             self.sema().add(n),
             "{n} more permits: too many for a semaphore"
@@ -227,7 +233,9 @@ impl Semaphore {
     /// drop(permit);
     /// assert_eq!(semaphore.available_permits(), 2);
     /// ```
+    #[track_caller]
     pub fn forget_permits(&self, n: usize) -> usize {
+        point::point("forget_permits", self.sema(), Location::caller());
         self.sema().take_away(n)
     }
 
@@ -244,19 +252,23 @@ impl Semaphore {
     /// drop(permit);
     /// assert_eq!(semaphore.try_acquire(1).unwrap_err(), AcquireError::Closed);
     /// ```
+    #[track_caller]
     pub fn close(&self) {
+        point::point("semaphore close", self.sema(), Location::caller());
         self.sema().close();
     }
 
     /// Whether the semaphore is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
+        point::point_in_drop("is_closed", self.sema());
         self.sema().is_closed()
     }
 
     /// Permits that are there at the moment.
     #[must_use]
     pub fn available_permits(&self) -> usize {
+        point::point_in_drop("available_permits", self.sema());
         self.sema().available()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Semaphore;
 use super::sema::Sema;
+use gort_runtime::point;
 use std::fmt;
 use std::mem::{self, ManuallyDrop};
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -107,6 +108,8 @@ impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
         if self.n != 0 {
+            // SAFETY: a `Sema` is there while permits of it are out.
+            point::point_in_drop("release", unsafe { self.sema.as_ref() });
             // SAFETY: `n` permits, at least one, are out for this `Permit`, which ends here.
             unsafe { Sema::give_back(self.sema, self.n) };
         }

@@ -4,8 +4,9 @@ use crate::channel::{
     Receiver, RecvError, Repeat, Source, TimerChan, TryRecvError, never, period_of,
 };
 use crate::select::{ChanRecvArm, Selectable};
+use gort_runtime::point;
 use std::fmt;
-use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::{Duration, Instant};
 
 /// Delivers the time at regular intervals, until it is stopped. Go's `time.Ticker`.
@@ -176,6 +177,7 @@ impl Ticker {
     #[track_caller]
     pub fn stop(&self) {
         self.chan().home().check("stop of a ticker");
+        point::point_of_all("ticker stop", Location::caller());
         self.chan().stop();
     }
 
@@ -202,6 +204,7 @@ impl Ticker {
     pub fn reset(&self, d: Duration) {
         assert!(!d.is_zero(), "non-positive interval for Ticker.Reset");
         self.chan().home().check("reset of a ticker");
+        point::point_of_all("ticker reset", Location::caller());
         self.chan().reset(d, self.missed.repeat(d));
     }
 

@@ -3,9 +3,9 @@
 use super::callback::Callback;
 use crate::channel::{Receiver, RecvError, Repeat, Source, TimerChan, TryRecvError, never};
 use crate::select::{ChanRecvArm, Selectable};
-use gort_runtime::{Home, Timed};
+use gort_runtime::{Home, Timed, point};
 use std::fmt;
-use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -79,6 +79,7 @@ impl Timer {
     #[track_caller]
     pub fn stop(&self) -> bool {
         self.home().check("stop of a timer");
+        point::point_of_all("timer stop", Location::caller());
         match self.kind() {
             Kind::Deliver(chan) => chan.stop(),
             Kind::Call(call) => call.cancel(),
@@ -93,6 +94,7 @@ impl Timer {
     pub fn reset(&self, d: Duration) -> bool {
         let home = self.home();
         home.check("reset of a timer");
+        point::point_of_all("timer reset", Location::caller());
         match self.kind() {
             Kind::Deliver(chan) => chan.reset(d, Repeat::Once),
             Kind::Call(call) => {

@@ -6,7 +6,7 @@ use crate::prim::Ordering::{AcqRel, Acquire};
 use crate::select::Selectable;
 use crate::waitlock::WaitLock;
 use crate::waitqueue::WaitQueue;
-use gort_runtime::{WaitReason, deadline_after};
+use gort_runtime::{WaitReason, deadline_after, point};
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
@@ -33,6 +33,7 @@ impl WaitGroup {
     #[track_caller]
     pub fn wait_timeout(&self, d: Duration) -> bool {
         let look = CountLook(&self.inner);
+        point::point_of_all("sync.WaitGroup.Wait", Location::caller());
         if count(self.inner.word.load(Acquire)) == 0 {
             return true;
         }

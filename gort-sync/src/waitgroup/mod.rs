@@ -36,7 +36,7 @@ use crate::prim::{
 };
 use crate::waitlock::{End, Wait, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{Current, Home, WaitReason};
+use gort_runtime::{Current, Home, WaitReason, point};
 use std::fmt;
 use std::panic::Location;
 use std::ptr;
@@ -133,6 +133,7 @@ impl WaitGroup {
     #[track_caller]
     pub fn add(&self, n: usize) {
         self.inner.queues.home().check("add to a wait group");
+        point::point("sync.WaitGroup.Add", &*self.inner, Location::caller());
         let limit = u64::from(i32::MAX.unsigned_abs());
         let n = n as u64;
         assert!(n <= limit, "sync: WaitGroup counter overflow");
@@ -156,7 +157,9 @@ impl WaitGroup {
     /// # Panics
     /// "sync: negative WaitGroup counter" if the count is 0.
     #[inline]
+    #[track_caller]
     pub fn done(&self) {
+        point::point("sync.WaitGroup.Done", &*self.inner, Location::caller());
         let word = &self.inner.word;
         let mut before = word.load(Relaxed);
         loop {
@@ -177,6 +180,7 @@ impl WaitGroup {
     #[track_caller]
     pub fn wait(&self) {
         let inner = &*self.inner;
+        point::point("sync.WaitGroup.Wait", inner, Location::caller());
         if count(inner.word.load(Acquire)) == 0 {
             return;
         }

@@ -24,7 +24,7 @@ use crate::lookout::{Lookout, wait_for};
 use crate::prim::{AtomicU64, DataCell, Ordering::Relaxed};
 use crate::waitlock::WaitLock;
 use crate::waitqueue::{WaitQueue, Wakes};
-use gort_runtime::{Home, WaitReason};
+use gort_runtime::{Home, WaitReason, point};
 use std::fmt;
 use std::mem;
 use std::panic::Location;
@@ -80,6 +80,7 @@ impl<T> Watched<T> {
     }
 
     pub(super) fn sender_gone(&self) {
+        point::touch(point::EVERYTHING);
         let wakes = Wakes::new();
         let mut state = self.place.lock();
         state.senders -= 1;
@@ -105,6 +106,7 @@ impl<T> Watched<T> {
     /// # Safety
     /// The caller was counted as one who looks, does so no more, and calls this once.
     pub(super) unsafe fn done_reading(&self) {
+        point::point_in_drop("unlock", &self.place);
         let wakes = Wakes::new();
         let mut state = self.place.lock();
         state.readers -= 1;

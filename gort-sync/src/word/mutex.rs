@@ -96,6 +96,11 @@ impl Word {
         }
     }
 
+    /// Whether nobody holds it.
+    pub(crate) fn is_free(&self) -> bool {
+        self.0.load(Relaxed) & LOCKED == 0
+    }
+
     /// Locks if nobody holds, waits or competes.
     #[inline]
     pub(crate) fn lock_idle(&self) -> bool {

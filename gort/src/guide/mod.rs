@@ -10,6 +10,8 @@
 //! - [`thread_locals`]: whose thread-locals a goroutine sees, how to choose, and what each choice costs.
 //! - [`virtual_time`]: tests of what takes long, that take no time.
 //! - [`tools`]: Miri, sanitizers and valgrind, and working on a Mac.
+
+//! - [`exploring`]: tests under many schedules, that find what needs bad luck.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
 #[doc = include_str!("coming_from_go.md")]
@@ -50,3 +52,6 @@ pub mod virtual_time {}
 
 #[doc = include_str!("tools.md")]
 pub mod tools {}
+
+#[doc = include_str!("exploring.md")]
+pub mod exploring {}

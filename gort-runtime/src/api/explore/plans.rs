@@ -1,0 +1,119 @@
+//! Which schedule comes next.
+
+use super::strategy::Strategy;
+use crate::turns::chooser::Chooser;
+use crate::turns::pct::Rng;
+use crate::turns::seed::{MOST_CHANGES, Plan};
+use crate::turns::tree::Tree;
+
+/// Changes of priorities where nobody has said how many.
+const CHANGES: usize = 3;
+/// log2 of the steps among which they fall, before any schedule has been run,
+const FIRST_LOG2: u32 = 5;
+/// and at most.
+const MOST_LOG2: u32 = 20;
+
+/// What chooses in the next schedule.
+#[derive(Debug)]
+pub(super) enum NextPlan {
+    Run(Plan, Chooser),
+    /// There is no other.
+    Exhausted,
+}
+
+/// The schedules of one exploration, one after the other.
+#[derive(Debug)]
+pub(super) struct Plans {
+    strategy: Option<Strategy>,
+    seed: u64,
+    /// How many come.
+    schedules: u64,
+    /// The tree between two schedules, or none: it is with the one that runs, or not wanted.
+    tree: Option<Box<Tree>>,
+    is_exhausted: bool,
+    /// Schedules that were handed out; of the tree's.
+    handed_out: u64,
+    of_tree: u64,
+    /// Steps of the longest that was run.
+    longest: u64,
+}
+
+impl Plans {
+    pub(super) fn new(strategy: Option<Strategy>, seed: u64, schedules: u64) -> Self {
+        let wants_tree = match strategy {
+            None => schedules >= 2,
+            Some(strategy) => strategy == Strategy::Exhaustive,
+        };
+        Self {
+            strategy,
+            seed,
+            schedules,
+            tree: wants_tree.then(Box::default),
+            is_exhausted: false,
+            handed_out: 0,
+            of_tree: 0,
+            longest: 0,
+        }
+    }
+
+    pub(super) fn next(&mut self) -> NextPlan {
+        if self.is_exhausted {
+            return NextPlan::Exhausted;
+        }
+        let number = self.handed_out;
+        self.handed_out += 1;
+        if self.strategy.is_none() && self.of_tree >= self.schedules / 2 {
+            self.tree = None;
+        }
+        if let Some(tree) = self.tree.take() {
+            self.of_tree += 1;
+            return NextPlan::Run(Plan::Number(self.of_tree - 1), Chooser::Tree(tree));
+        }
+        // Apart from the next seed's by a step that is not the generator's own.
+        let mut rng = Rng::new(self.seed ^ number.wrapping_mul(0xd1b5_4a32_d192_ed03));
+        let random = rng.next() >> 20;
+        let plan = match self.strategy {
+            Some(Strategy::Random) => Plan::Random(random),
+            Some(Strategy::Pct { changes }) => self.pct(changes, random),
+            None if number.is_multiple_of(2) => self.pct(CHANGES, random),
+            None | Some(Strategy::Exhaustive) => Plan::Random(random),
+        };
+        // As somebody will who repeats it.
+        let plan = Plan::of(plan.seed(0)).map_or(plan, |(plan, _)| plan);
+        let chooser = Chooser::of(&plan);
+        NextPlan::Run(plan, chooser)
+    }
+
+    pub(super) fn are_exhausted(&self) -> bool {
+        self.is_exhausted
+    }
+
+    fn pct(&self, changes: usize, random: u64) -> Plan {
+        Plan::Pct {
+            changes: changes.min(MOST_CHANGES) as u32,
+            log2_steps: match self.longest {
+                0 | 1 => FIRST_LOG2,
+                longest => ((longest - 1).ilog2() + 1).min(MOST_LOG2),
+            },
+            random,
+        }
+    }
+
+    /// A schedule is over, and has passed. False: it has met other choices than the one before had.
+    pub(super) fn passed(&mut self, chooser: Chooser, steps: u64) -> bool {
+        self.longest = self.longest.max(steps);
+        let Chooser::Tree(mut tree) = chooser else {
+            return true;
+        };
+        if tree.strays() {
+            // Without a tree, if nobody has asked for it.
+            return self.strategy.is_none();
+        }
+        if tree.next_run() {
+            self.tree = Some(tree);
+        } else {
+            self.is_exhausted = true;
+        }
+        true
+    }
+}

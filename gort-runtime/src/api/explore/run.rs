@@ -1,0 +1,166 @@
+//! One schedule, from the first goroutine to the last.
+
+use super::failure::{Failure, FailureKind};
+use crate::api::handle::Builder;
+use crate::api::keeper::{End, see_through};
+use crate::base::prim::Ordering::Relaxed;
+use crate::bubble::clock;
+use crate::bubble::pool::{Kept, new_id};
+use crate::panics::unwind::discard;
+use crate::proc::gstatus::GStatus;
+use crate::proc::waitreason::WaitReason;
+use crate::sched::state::SCHED;
+use crate::turns::chooser::Chooser;
+use crate::turns::schedule::{Schedule, Verdict};
+use crate::turns::seed::Plan;
+use crate::wait::park::Current;
+use crate::wait::waiter::Waiter;
+use std::fmt::Write;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// What is run.
+pub(super) type Program = Arc<dyn Fn() + Send + Sync>;
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Fate {
+    Passed,
+    Failed(FailureKind, String),
+}
+
+/// A schedule that is over.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) schedule: Schedule,
+    pub(super) fate: Fate,
+}
+
+/// Runs the program in a new bubble, of which the caller, a goroutine, is the keeper.
+pub(super) fn run_one(
+    program: &Program,
+    schedule: Schedule,
+    site: &'static Location<'static>,
+) -> Done {
+    let current = Current::new(WaitReason::SynctestRun);
+    let kept = Kept::take();
+    let bubble = &kept.bubble;
+    bubble.begin(new_id(), clock::begin(), Waiter::to_word(current.waiter()));
+    bubble.set_explores(true);
+    kept.explorer.begin(schedule);
+    let program = Arc::clone(program);
+    let root = match Builder::new().bubble(bubble).spawn(move || program()) {
+        Ok(root) => root,
+        Err(e) => panic!("cannot start a goroutine: {e}"),
+    };
+    let end = see_through(&current, kept, &root, site);
+    let is_root_over = root.is_finished();
+    let Some(schedule) = kept.explorer.end().map(|schedule| *schedule) else {
+        unreachable!("nobody else ends it")
+    };
+    if is_root_over {
+        // If it has panicked, the schedule says so.
+        discard(root.join());
+    } else {
+        drop(root);
+    }
+    let verdict = schedule
+        .verdict
+        .clone()
+        .or_else(|| schedule.forgotten_panic());
+    let fate = match (verdict, end) {
+        (Some(Verdict::Panic(number, text)), _) => Fate::Failed(
+            FailureKind::Panic,
+            format!("{} panicked: {text}", schedule.name(number)),
+        ),
+        (Some(Verdict::TooManySteps), _) => Fate::Failed(
+            FailureKind::TooManySteps,
+            format!(
+                "no end after {} steps:{}",
+                schedule.steps.len(),
+                left(&schedule)
+            ),
+        ),
+        (None, End::Empty) => Fate::Passed,
+        (None, _) if is_root_over => Fate::Failed(
+            FailureKind::Leak,
+            format!("goroutines are left that wait for ever:{}", left(&schedule)),
+        ),
+        (None, _) => Fate::Failed(
+            FailureKind::Deadlock,
+            format!("deadlock: all goroutines wait for ever:{}", left(&schedule)),
+        ),
+    };
+    if end == End::Empty {
+        bubble.set_explores(false);
+        kept.give_up_starts();
+        kept.give_back();
+    } else {
+        bubble.give_up();
+        let n = schedule.left().count() as u64;
+        SCHED.ended_outside.fetch_add(n, Relaxed);
+    }
+    Done { schedule, fate }
+}
+
+/// A line for each that has not ended.
+fn left(schedule: &Schedule) -> String {
+    let mut text = String::new();
+    for (number, gp) in schedule.left() {
+        // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only atomics are read.
+        let g = unsafe { gp.as_ref() };
+        let name = schedule.name(number);
+        // A `String` takes everything.
+        let _ = if GStatus::of(g.status.load(Relaxed)) == GStatus::Waiting {
+            match g.site() {
+                Some(site) => write!(text, "\n  {name} [{}] at {site}", g.reason()),
+                None => write!(text, "\n  {name} [{}]", g.reason()),
+            }
+        } else {
+            write!(text, "\n  {name} [runnable]")
+        };
+    }
+    text
+}
+
+impl Schedule {
+    /// What was done.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        // As above.
+        let _ = self.steps.write(&mut text, |number| self.name(number));
+        text
+    }
+}
+
+impl Done {
+    /// What is told of it: instead of what came of it, `other`, if there is something to tell.
+    pub(super) fn into_failure(
+        self,
+        other: Option<(FailureKind, &str)>,
+        schedules: u64,
+        plan: Plan,
+    ) -> Failure {
+        let Self { schedule, fate } = self;
+        let plan = match (schedule.chooser(), plan) {
+            // Its path says it at once, if it is short.
+            (Chooser::Tree(tree), Plan::Number(number)) if tree.path().pack().is_none() => {
+                Plan::Number(number)
+            }
+            (Chooser::Tree(tree), _) => Plan::Path(tree.path().clone()),
+            (_, plan) => plan,
+        };
+        let (kind, message) = match (other, fate) {
+            (Some((kind, message)), _) => (kind, message.to_owned()),
+            (None, Fate::Failed(kind, message)) => (kind, message),
+            (None, Fate::Passed) => unreachable!("what has passed is no failure"),
+        };
+        Failure {
+            kind,
+            schedules,
+            seed: plan.seed(schedule.steps.sum()),
+            message,
+            steps: schedule.text(),
+        }
+    }
+}

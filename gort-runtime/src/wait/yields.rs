@@ -1,0 +1,56 @@
+//! `yield_now`.
+
+use crate::arch::Gobuf;
+use crate::panics::panicking::go_on_exiting;
+use crate::proc::g::G;
+use crate::proc::hooks;
+use crate::proc::m::{M, OnG0};
+use crate::proc::tls;
+use crate::sched::run::yield_to_queue;
+use crate::turns::gate;
+use crate::wait::leave::switch_by;
+use crate::wait::point;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::thread;
+
+/// Lets other goroutines run: the caller goes to the tail of its queue. On a plain
+/// thread, yields the thread. Go's `runtime.Gosched`.
+///
+/// ```
+/// use gort::prelude::*;
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// let ready = Arc::new(AtomicBool::new(false));
+/// go!(clone [ready]; { ready.store(true, Ordering::Release); });
+/// while !ready.load(Ordering::Acquire) {
+///     yield_now();
+/// }
+/// ```
+#[track_caller]
+pub fn yield_now() {
+    go_on_exiting();
+    if gate::is_open() && point::yields(Location::caller()) {
+        return;
+    }
+    let Some(gp) = tls::getg() else {
+        hooks::refuse(format_args!("yield"));
+        return thread::yield_now();
+    };
+    // SAFETY: clause of `switch_by`: `gosched_m` resumes `gp` some time.
+    unsafe { switch_by(gp, gosched_m) };
+}
+
+/// # Safety
+/// That of [`OnG0Fn`](crate::arch::OnG0Fn), from `yield_now`.
+unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
+    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
+    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`). This runs on that M's g0.
+    unsafe {
+        yield_to_queue(
+            OnG0::of(&*m.cast::<M>()),
+            NonNull::new_unchecked(from.cast::<G>()),
+        )
+    }
+}

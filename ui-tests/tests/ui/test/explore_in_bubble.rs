@@ -1,0 +1,7 @@
+// Each schedule has a bubble of its own.
+#[gort::test(bubble, explore = 1_000)]
+fn sleeps() {
+    gort::time::sleep(std::time::Duration::from_secs(3600));
+}
+
+fn main() {}
