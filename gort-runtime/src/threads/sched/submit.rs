@@ -11,8 +11,8 @@ use crate::proc::gstatus::{GStatus, end_waiting};
 use crate::proc::p::P;
 use std::ptr::NonNull;
 
-/// Makes `gp` Runnable, which the caller has won the right to wake, and owns afterwards.
-pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>) {
+/// Makes `gp` Runnable, which the caller has won the right to wake, and puts it into `runnable`.
+pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>, runnable: &GQueue) {
     // SAFETY: it is Waiting, so its record is there; its one waker is the caller.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
@@ -20,6 +20,7 @@ pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>) {
         bubble.take_hold();
     }
     P::made_runnable(p, g);
+    runnable.push_back(gp);
 }
 
 /// Submits runnable goroutines.
