@@ -1,4 +1,4 @@
-//! The timers of one P: a 4-ary heap, as in Go's `time.go`.
+//! The timers of one P: a 4-ary heap (`quad.rs`), as in Go's `time.go`.
 //!
 //! A [`Timer`] lies on the stack of the goroutine that waits for it, or in what is to be called in
 //! a new goroutine (`life/timed.rs`); the heap holds its time and its address. Any M may add to its
@@ -26,6 +26,7 @@
 //! `next` (`stopm`, in the same file). Both sides put a full fence between.
 
 use super::never_comes;
+use super::quad::{Entry, OUT, count_before, sift_down, sift_up, take_out};
 use crate::base::lock::{Lock, Rank};
 use crate::base::prim::{
     AtomicU64,
@@ -39,15 +40,12 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 
-const ARITY: usize = 4;
-const OUT: usize = usize::MAX;
-
 /// One wish that something happens at a time.
 #[derive(Debug)]
 pub(crate) struct Timer {
     when: Cell<u64>,
     what: Cell<What>,
-    pos: Cell<usize>,
+    pub(super) pos: Cell<usize>,
     home: Cell<*const Timers>,
 }
 
@@ -139,12 +137,6 @@ impl Timer {
         // (`sched/allp.rs`), or a test's, which outlives its timers.
         unsafe { self.home.get().as_ref() }.is_some_and(|home| home.remove(self))
     }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    when: u64,
-    timer: NonNull<Timer>,
 }
 
 /// The timers of one P.
@@ -308,66 +300,6 @@ impl Timers {
         if heap.is_empty() {
             self.note.wake();
         }
-    }
-}
-
-/// Of the entry at `pos` and those below it. None is earlier than its parent, so no more are looked at than four for each
-/// that is found, and it goes no deeper than `most`.
-fn count_before(heap: &[Entry], pos: usize, limit: u64, most: usize) -> usize {
-    if most == 0 || heap.get(pos).is_none_or(|entry| entry.when >= limit) {
-        return 0;
-    }
-    let children = pos * ARITY + 1..=pos * ARITY + ARITY;
-    children.fold(1, |found, child| {
-        found + count_before(heap, child, limit, most - found)
-    })
-}
-
-fn place(heap: &mut [Entry], pos: usize, entry: Entry) {
-    heap[pos] = entry;
-    // SAFETY: an entry's timer is in place while it is in the heap, and its `pos` is that of whoever has the lock:
-    // first clause of `add`.
-    unsafe { entry.timer.as_ref() }.pos.set(pos);
-}
-
-fn sift_up(heap: &mut [Entry], mut pos: usize) {
-    let entry = heap[pos];
-    while pos > 0 {
-        let parent = (pos - 1) / ARITY;
-        if heap[parent].when <= entry.when {
-            break;
-        }
-        place(heap, pos, heap[parent]);
-        pos = parent;
-    }
-    place(heap, pos, entry);
-}
-
-fn sift_down(heap: &mut [Entry], mut pos: usize) {
-    let entry = heap[pos];
-    loop {
-        let first = pos * ARITY + 1;
-        let children = first..(first + ARITY).min(heap.len());
-        let Some(least) = children.min_by_key(|&i| heap[i].when) else {
-            break;
-        };
-        if entry.when <= heap[least].when {
-            break;
-        }
-        place(heap, pos, heap[least]);
-        pos = least;
-    }
-    place(heap, pos, entry);
-}
-
-fn take_out(heap: &mut Vec<Entry>, pos: usize) {
-    let gone = heap.swap_remove(pos);
-    // SAFETY: the timer was in the heap until now, and we have the lock: in place, and its `pos` ours, until we let
-    // go of that (first clause of `add`).
-    unsafe { gone.timer.as_ref() }.pos.set(OUT);
-    if pos < heap.len() {
-        sift_down(heap, pos);
-        sift_up(heap, pos);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod clock;
 mod heap;
+mod quad;
 
 pub use clock::{Nanos, deadline_after, now};
 pub(crate) use clock::{nanos_of, never_comes};
