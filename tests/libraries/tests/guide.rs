@@ -28,10 +28,16 @@ fn tungstenite() {
     let (mut socket, _) = tungstenite::client(format!("ws://{address}/"), stream).unwrap();
     for n in 0..10 {
         socket.send(format!("line {n}").into()).unwrap();
-        assert_eq!(socket.read().unwrap().into_text().unwrap(), format!("line {n}"));
+        assert_eq!(
+            socket.read().unwrap().into_text().unwrap(),
+            format!("line {n}")
+        );
     }
     // A deadline is the socket's, and the connection goes on.
-    socket.get_ref().set_read_deadline(Some(Instant::now())).unwrap();
+    socket
+        .get_ref()
+        .set_read_deadline(Some(Instant::now()))
+        .unwrap();
     assert!(socket.read().is_err());
     socket.get_ref().set_read_deadline(None).unwrap();
     socket.send("still there".into()).unwrap();
@@ -55,7 +61,9 @@ fn httparse() {
 #[gort::test]
 fn clap() {
     let command = ::clap::Command::new("program").arg(::clap::Arg::new("addr").long("addr"));
-    let parsed = go!(move || command.try_get_matches_from(["program", "--addr", "x"]).unwrap());
+    let parsed = go!(move || command
+        .try_get_matches_from(["program", "--addr", "x"])
+        .unwrap());
     let matches = parsed.join().unwrap();
     assert_eq!(matches.get_one::<String>("addr").unwrap(), "x");
 }
@@ -79,7 +87,11 @@ fn log() {
     for n in 0..100 {
         go!(move || ::log::info!("{n}"));
     }
-    let mut got: Vec<u32> = lines.iter().take(100).map(|line| line.parse().unwrap()).collect();
+    let mut got: Vec<u32> = lines
+        .iter()
+        .take(100)
+        .map(|line| line.parse().unwrap())
+        .collect();
     got.sort_unstable();
     assert_eq!(got, (0..100).collect::<Vec<_>>());
 }
@@ -88,7 +100,12 @@ fn log() {
 #[gort::test]
 fn rayon() {
     let sums: Vec<_> = (0..10_u64)
-        .map(|n| go!(move || gort::blocking(|| (0..1_000_u64).into_par_iter().map(|m| m * n).sum::<u64>())))
+        .map(|n| {
+            go!(move || gort::blocking(|| (0..1_000_u64)
+                .into_par_iter()
+                .map(|m| m * n)
+                .sum::<u64>()))
+        })
         .collect();
     for (n, sum) in sums.into_iter().enumerate() {
         assert_eq!(sum.join().unwrap(), 499_500 * n as u64);
@@ -118,13 +135,16 @@ fn parking_lot() {
 fn rusqlite() {
     let (pool, idle) = bounded(4);
     for _ in 0..4 {
-        pool.send(::rusqlite::Connection::open_in_memory().unwrap()).unwrap();
+        pool.send(::rusqlite::Connection::open_in_memory().unwrap())
+            .unwrap();
     }
     let all: Vec<_> = (0..50_i64)
         .map(|n| {
             go!(clone(pool, idle), {
                 let db = idle.recv().unwrap();
-                let square = gort::blocking(|| db.query_row("SELECT ?1 * ?1", [n], |row| row.get::<_, i64>(0)));
+                let square = gort::blocking(|| {
+                    db.query_row("SELECT ?1 * ?1", [n], |row| row.get::<_, i64>(0))
+                });
                 pool.send(db).unwrap();
                 square.unwrap()
             })
@@ -140,8 +160,9 @@ fn rusqlite() {
 fn redis() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let closer = listener.try_clone().unwrap();
     // As much of a server as the client wants: `hello` for GET, and OK for all else.
-    go!(move || {
+    let server = go!(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             go!(move || {
                 let (mut stream, mut bytes) = (stream, Vec::new());
@@ -153,7 +174,11 @@ fn redis() {
                         continue;
                     }
                     for command in text.split('*').skip(1) {
-                        let answer = if command.contains("GET") { "$5\r\nhello\r\n" } else { "+OK\r\n" };
+                        let answer = if command.contains("GET") {
+                            "$5\r\nhello\r\n"
+                        } else {
+                            "+OK\r\n"
+                        };
                         stream.write_all(answer.as_bytes()).unwrap();
                     }
                     bytes.clear();
@@ -170,7 +195,10 @@ fn redis() {
                 let _permit = at_once.acquire(1);
                 gort::blocking(|| {
                     let mut connection = client.get_connection().unwrap();
-                    ::redis::cmd("GET").arg("k").query::<String>(&mut connection).unwrap()
+                    ::redis::cmd("GET")
+                        .arg("k")
+                        .query::<String>(&mut connection)
+                        .unwrap()
                 })
             })
         })
@@ -178,12 +206,18 @@ fn redis() {
     for one in all {
         assert_eq!(one.join().unwrap(), "hello");
     }
+    closer.close();
+    server.join().unwrap();
 }
 
 /// Works beside gort: its runtime has threads of its own, and a goroutine waits for its futures.
 #[gort::test]
 fn tokio() {
-    let runtime = ::tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let runtime = ::tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .unwrap();
     let handle = runtime.handle().clone();
     let all: Vec<_> = (0..20_u64)
         .map(|n| {
@@ -210,7 +244,11 @@ fn tracing() {
     use tracing_subscriber::prelude::*;
     struct Count(Arc<AtomicUsize>);
     impl<S: ::tracing::Subscriber> tracing_subscriber::Layer<S> for Count {
-        fn on_event(&self, _: &::tracing::Event<'_>, context: tracing_subscriber::layer::Context<'_, S>) {
+        fn on_event(
+            &self,
+            _: &::tracing::Event<'_>,
+            context: tracing_subscriber::layer::Context<'_, S>,
+        ) {
             assert!(context.current_span().is_known());
             self.0.fetch_add(1, Relaxed);
         }
