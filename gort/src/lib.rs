@@ -1,6 +1,16 @@
 //! Go-style concurrency for Rust: goroutines, channels and `select!` in ordinary
 //! blocking code.
 //!
+//! **Not on crates.io yet.** From a checkout beside your program, in its Cargo.toml:
+//!
+//! ```toml
+//! [dependencies]
+//! gort = { path = "../gort/gort" }
+//! ```
+//!
+//! It takes rustc 1.93 or newer, and Linux on x86_64 or aarch64. A release supports at least the three newest stable
+//! versions of rustc, and asking for a newer one is a minor version.
+//!
 //! ```
 //! use gort::prelude::*;
 //!
@@ -53,7 +63,7 @@
 //! time, unless its thread-locals are its own, so `std::thread::panicking()` is right everywhere.
 //!
 //! # Where to begin
-//! With [`prelude`]; the [`guide`] puts the words of Go, crossbeam-channel and tokio beside gort's.
+//! With [`prelude`], and the guide's [`cookbook`](guide::cookbook); the [`guide`] puts the words of Go, crossbeam-channel and tokio beside gort's.
 //!
 //! The macros look up in Cargo.toml what the crate calls gort, so `g = { package = "gort", … }` is fine. Where there is
 //! no Cargo.toml, `extern crate g as gort;` at the crate's root does the same.
@@ -119,7 +129,14 @@ pub mod channel {
     pub use gort_macros::{select, select_biased};
 }
 
-pub use gort_macros::{defer, go, main, select, test};
+/// *Right of `<-`* may stand (what is called `Selectable` below): a [`Receiver`](channel::Receiver); a
+/// [`Timer`](time::Timer), a [`Ticker`](time::Ticker); a [`Context`](context::Context), ready when it is done; a [`JoinHandle`], a
+/// [`ScopedJoinHandle`], a [`JoinSet`]; a [`WaitGroup`](sync::WaitGroup); the receivers of [`oneshot`](sync::oneshot),
+/// [`watch`](sync::watch) and [`broadcast`](sync::broadcast); a [`Notify`](sync::Notify);
+/// [`Signals`](signal::Signals); a [`lock_request`](sync::Mutex::lock_request) and an
+/// [`acquire_request`](sync::Semaphore::acquire_request). And `&`, `Arc`, `Box` and `Option` of them: `None` is never ready.
+pub use gort_macros::select;
+pub use gort_macros::{defer, go, main, test};
 pub use gort_runtime::{
     AccessError, Builder, Goroutine, GoroutineId, JoinError, JoinHandle, LocalKey, OsThreadLock,
     Scope, ScopedJoinHandle, blocking, current, goexit, lock_os_thread, on_system_stack, recover,

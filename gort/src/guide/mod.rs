@@ -2,6 +2,8 @@
 //!
 //! - [`coming_from_go`]: Go's words beside gort's, and what is different.
 //! - [`coming_from_crossbeam_and_tokio`]: what to change in a program, and what not.
+//! - [`cookbook`]: Ctrl-C, time limits, a pool of workers, HTTP, TLS, an end in good order.
+//! - [`with_other_libraries`]: which work in goroutines, and what to do about the others.
 //! - [`cancellation`]: why no goroutine is aborted, and how one is told to end.
 //! - [`services`]: signals and child processes.
 //! - [`files_and_streams`]: `std::fs` beside goroutines, and the standard streams.
@@ -19,6 +21,12 @@ pub mod coming_from_go {}
 
 #[doc = include_str!("coming_from_crossbeam_and_tokio.md")]
 pub mod coming_from_crossbeam_and_tokio {}
+
+#[doc = include_str!("cookbook.md")]
+pub mod cookbook {}
+
+#[doc = include_str!("with_other_libraries.md")]
+pub mod with_other_libraries {}
 
 #[doc = include_str!("cancellation.md")]
 pub mod cancellation {}
