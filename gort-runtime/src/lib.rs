@@ -32,7 +32,7 @@
 //! sched/    sysmonsleep                        when sysmon is woken
 //! panics/   recover panicking unwind           catching panics, and which is caught · exits
 //! netpoll/  poll waiting table desc epoll      who waits for which descriptor
-//! time/     heap clock                         timers · time
+//! time/     heap quad clock                    timers · a heap · time
 //! record/   slab free                          what there is of a goroutine from spawn to join
 //! bubble/   home clock due pool                whose thing it is · whose time · whom it wakes · bubbles
 //! bubble/   turn                               who is queued when a member becomes runnable

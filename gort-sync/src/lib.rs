@@ -30,7 +30,7 @@
 //! channel/   at done timer               channels of one instant · of a context · of a timer
 //! channel/   counter reserve ops         whose last handle closes · sends that come later · send and receive
 //! channel/   hchan ring backlog          the channel proper · its buffer, used without the lock · without a bound
-//! channel/   membership                  who may use it
+//! channel/   membership hint             who may use it · what a look tells
 //! lookout                                waiting until there is something to see: who is woken looks again
 //! caught                                 a user's closure, however it ends
 //! waitlock waitqueue sudog               one way to wait: the lock · the queue · the record

@@ -26,7 +26,7 @@
 //! `next` (`stopm`, in the same file). Both sides put a full fence between.
 
 use super::never_comes;
-use super::quad::{Entry, OUT, count_before, sift_down, sift_up, take_out};
+use super::quad::{Entry, OUT, Placed, count_before, sift_down, sift_up, take_out};
 use crate::base::lock::{Lock, Rank};
 use crate::base::prim::{
     AtomicU64,
@@ -45,7 +45,7 @@ use std::ptr::{self, NonNull};
 pub(crate) struct Timer {
     when: Cell<u64>,
     what: Cell<What>,
-    pub(super) pos: Cell<usize>,
+    pos: Cell<usize>,
     home: Cell<*const Timers>,
 }
 
@@ -139,6 +139,19 @@ impl Timer {
     }
 }
 
+/// A timer in a heap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Listed(NonNull<Timer>);
+
+impl Placed for Listed {
+    fn set_pos(self, pos: usize) {
+        // SAFETY: one is made by `add`, and is nowhere but in the heap, whose functions call this under its lock, the last time
+        // as they take the timer out. Until then the timer is in place, and its `pos` is that of whoever has the lock: first
+        // clause of `add`.
+        unsafe { self.0.as_ref() }.pos.set(pos);
+    }
+}
+
 /// The timers of one P.
 #[derive(Debug)]
 pub(crate) struct Timers {
@@ -147,7 +160,7 @@ pub(crate) struct Timers {
     /// timer left.
     #[cfg(gort_threads)]
     pub(crate) note: crate::base::note::Note,
-    heap: Lock<Vec<Entry>>,
+    heap: Lock<Vec<Entry<Listed>>>,
 }
 
 // SAFETY: the heap's pointers are to timers that stay in place until they have been taken out (`add`), and of which
@@ -195,12 +208,12 @@ impl Timers {
         let mut heap = self.heap.lock();
         let entry = Entry {
             when: timer.when.get(),
-            timer: NonNull::from(timer),
+            what: Listed(NonNull::from(timer)),
         };
         heap.push(entry);
         let pos = heap.len() - 1;
         sift_up(&mut heap, pos);
-        let earliest = heap[0].timer == entry.timer;
+        let earliest = heap[0].what == entry.what;
         if earliest {
             self.publish(&heap);
         }
@@ -230,7 +243,7 @@ impl Timers {
             && first.when <= now
         {
             // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
-            let what = unsafe { first.timer.as_ref() }.what.get();
+            let what = unsafe { first.what.0.as_ref() }.what.get();
             if matches!(what, What::Start(_)) && !has_record {
                 ran = Ran::NeedsRecord;
                 break;
@@ -260,7 +273,7 @@ impl Timers {
     pub(crate) fn take_start(&self) -> Option<Start> {
         let mut heap = self.heap.lock();
         // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
-        let start = unsafe { heap.first()?.timer.as_ref() }.start();
+        let start = unsafe { heap.first()?.what.0.as_ref() }.start();
         if start.is_some() {
             take_out(&mut heap, 0);
             self.publish(&heap);
@@ -272,7 +285,7 @@ impl Timers {
     pub(crate) fn each_start(&self, mut show: impl FnMut(u64, &Start)) {
         for entry in self.heap.lock().iter() {
             // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
-            if let Some(start) = unsafe { entry.timer.as_ref() }.start() {
+            if let Some(start) = unsafe { entry.what.0.as_ref() }.start() {
                 show(entry.when, &start);
             }
         }
@@ -284,7 +297,7 @@ impl Timers {
         if let Some(first) = heap.first_mut()
             && first.when <= now
             // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
-            && let What::Start(_) = unsafe { first.timer.as_ref() }.what.get()
+            && let What::Start(_) = unsafe { first.what.0.as_ref() }.what.get()
         {
             first.when = until;
             sift_down(&mut heap, 0);
@@ -292,7 +305,7 @@ impl Timers {
         }
     }
 
-    fn publish(&self, heap: &[Entry]) {
+    fn publish(&self, heap: &[Entry<Listed>]) {
         let next = heap.first().map_or(0, |first| first.when);
         self.next
             .store(if never_comes(next) { 0 } else { next }, Release);

@@ -1,22 +1,25 @@
-//! A 4-ary heap of timers, each of which knows its position. Under the lock of `heap.rs`, whose invariants these functions keep.
-
-use super::heap::Timer;
-use std::ptr::NonNull;
+//! A 4-ary heap of things that know their position in it. Go's `time.go` has the same shape.
 
 const ARITY: usize = 4;
-/// The position of a timer that is in no heap.
+/// The position of what is in no heap.
 pub(super) const OUT: usize = usize::MAX;
 
-/// A timer, and its time.
+/// What may be in a heap.
+pub(super) trait Placed: Copy {
+    /// It is at `pos` from now on, or [`OUT`].
+    fn set_pos(self, pos: usize);
+}
+
+/// A thing, and its time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
+pub(super) struct Entry<T> {
     pub(super) when: u64,
-    pub(super) timer: NonNull<Timer>,
+    pub(super) what: T,
 }
 
 /// Of the entry at `pos` and those below it. None is earlier than its parent, so no more are looked at than four for each
 /// that is found, and it goes no deeper than `most`.
-pub(super) fn count_before(heap: &[Entry], pos: usize, limit: u64, most: usize) -> usize {
+pub(super) fn count_before<T>(heap: &[Entry<T>], pos: usize, limit: u64, most: usize) -> usize {
     if most == 0 || heap.get(pos).is_none_or(|entry| entry.when >= limit) {
         return 0;
     }
@@ -26,14 +29,12 @@ pub(super) fn count_before(heap: &[Entry], pos: usize, limit: u64, most: usize) 
     })
 }
 
-fn place(heap: &mut [Entry], pos: usize, entry: Entry) {
+fn place<T: Placed>(heap: &mut [Entry<T>], pos: usize, entry: Entry<T>) {
     heap[pos] = entry;
-    // SAFETY: an entry's timer is in place while it is in the heap, and its `pos` is that of whoever has the lock:
-    // first clause of `add`.
-    unsafe { entry.timer.as_ref() }.pos.set(pos);
+    entry.what.set_pos(pos);
 }
 
-pub(super) fn sift_up(heap: &mut [Entry], mut pos: usize) {
+pub(super) fn sift_up<T: Placed>(heap: &mut [Entry<T>], mut pos: usize) {
     let entry = heap[pos];
     while pos > 0 {
         let parent = (pos - 1) / ARITY;
@@ -46,7 +47,7 @@ pub(super) fn sift_up(heap: &mut [Entry], mut pos: usize) {
     place(heap, pos, entry);
 }
 
-pub(super) fn sift_down(heap: &mut [Entry], mut pos: usize) {
+pub(super) fn sift_down<T: Placed>(heap: &mut [Entry<T>], mut pos: usize) {
     let entry = heap[pos];
     loop {
         let first = pos * ARITY + 1;
@@ -63,11 +64,8 @@ pub(super) fn sift_down(heap: &mut [Entry], mut pos: usize) {
     place(heap, pos, entry);
 }
 
-pub(super) fn take_out(heap: &mut Vec<Entry>, pos: usize) {
-    let gone = heap.swap_remove(pos);
-    // SAFETY: the timer was in the heap until now, and we have the lock: in place, and its `pos` ours, until we let
-    // go of that (first clause of `add`).
-    unsafe { gone.timer.as_ref() }.pos.set(OUT);
+pub(super) fn take_out<T: Placed>(heap: &mut Vec<Entry<T>>, pos: usize) {
+    heap.swap_remove(pos).what.set_pos(OUT);
     if pos < heap.len() {
         sift_down(heap, pos);
         sift_up(heap, pos);
