@@ -22,6 +22,12 @@ const BODY: &str = "body";
 /// A test that takes longer than this hangs.
 const WATCHDOG: Duration = Duration::from_secs(120);
 
+/// Whether each goroutine has a thread: then there are no Ps, whatever their number is said to be.
+pub const AS_THREADS: bool = cfg!(any(gort_threads, miri));
+
+/// With how many Ps bodies are run.
+const PROCS: &[&str] = if AS_THREADS { &["8"] } else { &["1", "2", "8"] };
+
 /// Defines tests that hold with 1, 2 and 8 Ps.
 ///
 /// ```text
@@ -54,11 +60,15 @@ pub fn on_1_2_and_8_procs(test: &'static str, body: fn()) {
 /// # Panics
 /// If one of the processes fails or hangs.
 pub fn on_1_2_and_8_procs_with(test: &'static str, vars: &[(&str, &str)], body: fn()) {
+    if cfg!(miri) {
+        // It starts no processes.
+        return gort::runtime::run(body);
+    }
     match role().as_deref() {
         Some(BODY) => gort::runtime::run(body),
         Some(_) => {}
         None => {
-            for procs in ["1", "2", "8"] {
+            for procs in PROCS {
                 let ended = run_body(test, procs, vars);
                 assert!(
                     ended.passed(),

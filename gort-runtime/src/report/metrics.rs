@@ -1,6 +1,5 @@
 //! The scheduler in numbers.
 
-use crate::proc::m::M;
 use crate::proc::stats::{BUCKETS, OUTSIDE};
 use crate::sched::state::{SCHED, num_goroutines};
 use crate::stack;
@@ -141,7 +140,7 @@ pub fn metrics() -> Metrics {
         }
     }
     let goroutines = num_goroutines();
-    let running = M::all().filter(|m| m.goroutine().is_some()).count();
+    let running = SCHED.running();
     let mut local_queues: Vec<usize> = ps.iter().map(|p| p.runq.len()).collect();
     let procs = SCHED.procs() as usize;
     while local_queues.len() > procs && local_queues.last() == Some(&0) {

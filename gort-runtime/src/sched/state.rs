@@ -209,6 +209,11 @@ impl Sched {
         self.allp().iter().map(|p| p.started()).sum::<u64>() + outside
     }
 
+    /// Goroutines that are on a thread.
+    pub(crate) fn running(&self) -> usize {
+        M::all().filter(|m| m.goroutine().is_some()).count()
+    }
+
     /// The heap of timers to which an M adds that holds `p`, or none, and a plain thread.
     pub(crate) fn timers(&self, p: Option<&'static P>) -> &'static Timers {
         p.map_or_else(|| &self.allp()[0].timers, |p| &p.timers)

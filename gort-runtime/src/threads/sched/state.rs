@@ -7,7 +7,9 @@ use crate::base::prim::{
 };
 use crate::os;
 use crate::proc::gqueue::GQueue;
+use crate::proc::gstatus::GStatus;
 use crate::proc::p::P;
+use crate::record;
 use crate::time::Timers;
 use std::sync::atomic::AtomicI32;
 
@@ -138,6 +140,16 @@ impl Sched {
     /// Goroutines started so far.
     pub(crate) fn started(&self) -> u64 {
         self.started.load(Relaxed)
+    }
+
+    /// Goroutines that do not wait.
+    pub(crate) fn running(&self) -> usize {
+        let mut running = 0;
+        record::for_each(|g| {
+            let status = GStatus::of(g.status.load(Relaxed));
+            running += usize::from(status == GStatus::Running);
+        });
+        running
     }
 
     /// The one heap.
