@@ -1,6 +1,8 @@
 //! Says where goroutines are threads (`cfg(gort_threads)`, see `src/threads/README.md`): under Miri, and on systems for
 //! which there is no native scheduler; elsewhere with `RUSTFLAGS="--cfg gort_threads"`.
 //!
+//! `--cfg gort_native` says no to Miri: gort's own tests of records run there (`.ci/miri`), and little else could.
+//!
 //! It exists anyhow, so that `links` in Cargo.toml forbids two schedulers in one program.
 
 use std::env;
@@ -10,9 +12,10 @@ const WITHOUT_SCHEDULER: [&str; 1] = ["macos"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-env-changed=CARGO_CFG_MIRI");
     let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
-    if env::var_os("CARGO_CFG_MIRI").is_some() || WITHOUT_SCHEDULER.contains(&os.as_str()) {
+    let has = |cfg: &str| env::var_os(format!("CARGO_CFG_{cfg}")).is_some();
+    let is_miri = has("MIRI") && !has("GORT_NATIVE");
+    if is_miri || WITHOUT_SCHEDULER.contains(&os.as_str()) {
         println!("cargo::rustc-cfg=gort_threads");
     }
 }

@@ -151,6 +151,10 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Timers {
     next: AtomicU64,
+    /// Where the thread sleeps that looks after them, if there is one (`threads/sched/clock.rs`): it is woken when there is no
+    /// timer left.
+    #[cfg(gort_threads)]
+    pub(crate) note: crate::base::note::Note,
     heap: Lock<Vec<Entry>>,
 }
 
@@ -165,6 +169,8 @@ impl Timers {
         pub(crate) fn new() -> Self {
             Self {
                 next: AtomicU64::new(0),
+                #[cfg(gort_threads)]
+                note: crate::base::note::Note::new(),
                 heap: Lock::ranked(Rank::Timers, Vec::new()),
             }
         }
@@ -279,6 +285,10 @@ impl Timers {
         let next = heap.first().map_or(0, |first| first.when);
         self.next
             .store(if never_comes(next) { 0 } else { next }, Release);
+        #[cfg(gort_threads)]
+        if heap.is_empty() {
+            self.note.wake();
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The thread that looks after the timers, while there are any.
+//! The thread that looks after the timers, while there are any. (Under Miri a thread that is left at the end is an error.)
 //!
 //! # Why no timer is missed
 //! Who adds the earliest timer publishes its time (`time/heap.rs`), and then looks, under the lock, whether the thread runs.
@@ -7,7 +7,6 @@
 
 use super::submit::submit_global;
 use crate::base::lock::{Lock, Rank};
-use crate::base::note::Note;
 use crate::base::throw::fatal;
 use crate::os;
 use crate::proc::gqueue::GQueue;
@@ -18,14 +17,12 @@ use std::thread;
 /// Whether the thread runs. Taken while timers are armed, maybe with a channel's lock held.
 static RUNS: Lock<bool> = Lock::ranked(Rank::Sched, false);
 
-static NOTE: Note = Note::new();
-
 /// The earliest timer is another one.
 pub(crate) fn look() {
     let mut runs = RUNS.lock();
     if *runs {
         drop(runs);
-        return NOTE.wake();
+        return SCHED.timers(None).note.wake();
     }
     let started = thread::Builder::new()
         .name("gort-clock".into())
@@ -51,7 +48,7 @@ fn keep_time() {
         }
         let now = os::now_ns();
         if now < next {
-            NOTE.sleep_until(next);
+            SCHED.timers(None).note.sleep_until(next);
             continue;
         }
         let ready = GQueue::new();
