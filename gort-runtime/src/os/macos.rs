@@ -51,6 +51,24 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Threads of this process, if the kernel tells.
+pub(crate) fn num_threads() -> Option<usize> {
+    // SAFETY: the structure is ours, and zeros are one; the length is its.
+    let info = unsafe {
+        let mut info: libc::proc_taskinfo = std::mem::zeroed();
+        let len = size_of::<libc::proc_taskinfo>() as libc::c_int;
+        let filled = libc::proc_pidinfo(
+            libc::getpid(),
+            libc::PROC_PIDTASKINFO,
+            0,
+            (&raw mut info).cast(),
+            len,
+        );
+        (filled == len).then_some(info)
+    };
+    usize::try_from(info?.pti_threadnum).ok()
+}
+
 /// There is no such system call.
 pub(crate) fn register_membarrier() -> bool {
     false

@@ -1,6 +1,7 @@
 //! What only goroutines that are threads ask of a system: Linux or macOS.
 
 use super::errno;
+use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
@@ -53,21 +54,27 @@ pub(crate) fn poll(fds: &mut [libc::pollfd]) {
     }
 }
 
-/// Puts a socket on which every operation fails in the place of what `fd` names.
-pub(crate) fn replace_by_dead(fd: BorrowedFd<'_>) {
-    static DEAD: OnceLock<Option<OwnedFd>> = OnceLock::new();
-    let dead = DEAD.get_or_init(|| {
-        // SAFETY: no pointers; a new descriptor, which is nobody else's, or -1.
-        unsafe {
-            let dead = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
-            if dead == -1 {
-                return None;
-            }
-            libc::fcntl(dead, libc::F_SETFD, libc::FD_CLOEXEC);
-            Some(OwnedFd::from_raw_fd(dead))
+/// A socket on which every operation fails.
+static DEAD: OnceLock<OwnedFd> = OnceLock::new();
+
+/// Before [`replace_by_dead`].
+pub(crate) fn make_dead_socket() -> io::Result<()> {
+    // SAFETY: no pointers; a new descriptor, which is nobody else's, or -1.
+    let dead = unsafe {
+        let dead = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
+        if dead == -1 {
+            return Err(io::Error::last_os_error());
         }
-    });
-    let (Some(dead), fd) = (dead, fd.as_raw_fd()) else {
+        libc::fcntl(dead, libc::F_SETFD, libc::FD_CLOEXEC);
+        OwnedFd::from_raw_fd(dead)
+    };
+    DEAD.get_or_init(|| dead);
+    Ok(())
+}
+
+/// Puts the dead socket in the place of what `fd` names.
+pub(crate) fn replace_by_dead(fd: BorrowedFd<'_>) {
+    let (Some(dead), fd) = (DEAD.get(), fd.as_raw_fd()) else {
         return;
     };
     // SAFETY: no pointers. `fd` stays a descriptor, so whoever borrows it keeps that.

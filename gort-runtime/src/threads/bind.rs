@@ -29,6 +29,14 @@ pub(crate) const DETACHED_ROOM: usize = 64;
 /// The class of their records.
 pub(crate) const DETACHED: u8 = record::class_for(DETACHED_ROOM);
 
+/// Threads of goroutines.
+static THREADS: AtomicU32 = AtomicU32::new(0);
+
+/// How many threads of goroutines there are.
+pub(crate) fn threads() -> u32 {
+    THREADS.load(Relaxed)
+}
+
 /// A record, and the M of the thread that waits for its goroutine, on their way to that thread.
 struct Bound {
     gp: NonNull<G>,
@@ -52,6 +60,7 @@ pub(crate) fn take_record(_: Option<&P>, class: u8, kind: StackKind) -> io::Resu
     // Who wakes the goroutine finds its thread there.
     g.lockedm.set(m.as_ptr());
     let bound = Bound { gp, m };
+    THREADS.fetch_add(1, Relaxed);
     let started = thread::Builder::new()
         .name(format!("gort-m{id}"))
         .stack_size(stack::size_of_thread(kind))
@@ -62,6 +71,7 @@ pub(crate) fn take_record(_: Option<&P>, class: u8, kind: StackKind) -> io::Resu
             record::free_one(gp);
             // SAFETY: from a box, and no thread has got it.
             drop(unsafe { Box::from_raw(m.as_ptr()) });
+            THREADS.fetch_sub(1, Relaxed);
             Err(e)
         }
     }
@@ -95,6 +105,7 @@ fn run(bound: Bound) {
     live(gp, unsafe { m.as_ref() });
     // SAFETY: from a box, and this thread's. Others use it to wake the goroutine, which has ended.
     drop(unsafe { Box::from_raw(m.as_ptr()) });
+    THREADS.fetch_sub(1, Relaxed);
 }
 
 fn live(gp: NonNull<G>, m: &M) {

@@ -9,6 +9,7 @@
 //! - [`http`]: a small server, and a client's library on gort's sockets.
 //! - [`thread_locals`]: whose thread-locals a goroutine sees, how to choose, and what each choice costs.
 //! - [`virtual_time`]: tests of what takes long, that take no time.
+//! - [`tools`]: Miri, sanitizers and valgrind, and working on a Mac.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
 #[doc = include_str!("coming_from_go.md")]
@@ -46,3 +47,6 @@ pub mod thread_locals {}
 
 #[doc = include_str!("virtual_time.md")]
 pub mod virtual_time {}
+
+#[doc = include_str!("tools.md")]
+pub mod tools {}

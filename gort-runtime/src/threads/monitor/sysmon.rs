@@ -1,8 +1,9 @@
-//! The thread that hands out signals, and prints at SIGQUIT.
+//! The thread that hands out signals, prints at SIGQUIT, and looks for deadlocks.
 //!
-//! It is woken through a pipe. Under Miri there is none: a program there gets no signals, and Miri counts a thread that is
-//! left at the end as a leak.
+//! It is woken through a pipe. Under Miri there is none: a program there gets no signals, Miri reports deadlocks itself, and
+//! counts a thread that is left at the end as an error.
 
+use super::deadlock::Looks;
 use crate::os;
 use crate::report::quit::quit_if_asked;
 use crate::sched::state::SCHED;
@@ -11,6 +12,10 @@ use std::io::Read;
 use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
 use std::thread;
+use std::time::Duration;
+
+/// How often it looks for deadlocks.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Starts the thread; once.
 pub(crate) fn start() {
@@ -19,6 +24,7 @@ pub(crate) fn start() {
     }
     let started = UnixStream::pair().and_then(|(read, write)| {
         write.set_nonblocking(true)?;
+        read.set_read_timeout(Some(LOOK_EVERY))?;
         thread::Builder::new()
             .name("gort-signals".into())
             .spawn(move || hand_out(read))?;
@@ -35,8 +41,13 @@ pub(crate) fn start() {
 
 fn hand_out(mut read: UnixStream) {
     mask::begin();
+    let mut looks = Looks::default();
     let mut bytes = [0; 64];
-    while !matches!(read.read(&mut bytes), Ok(0)) {
+    loop {
+        if read.read(&mut bytes).is_err() {
+            // Nothing has come for some time.
+            looks.look();
+        }
         quit_if_asked();
         mask::update();
         catch::hand_out();

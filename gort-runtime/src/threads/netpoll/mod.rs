@@ -13,4 +13,4 @@ mod waiting;
 
 pub(crate) use desc::{Desc, NEVER, Slot};
 pub(crate) use poll::{Place, open, replace_by_dead, retire, somebody_waits, unwatch, watch};
-pub(crate) use waiting::Waiting;
+pub(crate) use waiting::{Waiting, has_waiters};

@@ -9,8 +9,8 @@
 //! The call back is a byte in a socket, which stays there until the thread has read it.
 //!
 //! # Closing
-//! `poll` keeps the files open that it looks at. So who takes a descriptor off the list calls the thread back, which
-//! lets go of it.
+//! `poll` keeps the files open that it looks at: a socket that is closed meanwhile would tell its peer later, and whoever closes
+//! it would not linger. So who takes a descriptor off the list calls the thread back, and waits until that has let go of it.
 
 use super::desc::Desc;
 use super::table;
@@ -43,6 +43,8 @@ struct Seen {
 struct Poller {
     runs: bool,
     seen: Vec<Seen>,
+    /// What the thread is looking at in `poll`.
+    polled: Vec<RawFd>,
 }
 
 static POLLER: Lock<Poller> = Lock::ranked(
@@ -50,6 +52,7 @@ static POLLER: Lock<Poller> = Lock::ranked(
     Poller {
         runs: false,
         seen: Vec::new(),
+        polled: Vec::new(),
     },
 );
 
@@ -59,6 +62,7 @@ fn calls() -> io::Result<&'static (UnixStream, UnixStream)> {
     if let Some(calls) = CALLS.get() {
         return Ok(calls);
     }
+    os::make_dead_socket()?;
     let (read, write) = UnixStream::pair()?;
     read.set_nonblocking(true)?;
     write.set_nonblocking(true)?;
@@ -99,10 +103,11 @@ pub(crate) fn unwatch(fd: BorrowedFd<'_>) {
     if forked() {
         return;
     }
-    let mut poller = POLLER.lock();
-    poller.seen.retain(|seen| seen.fd != fd.as_raw_fd());
-    if poller.runs {
+    let fd = fd.as_raw_fd();
+    POLLER.lock().seen.retain(|seen| seen.fd != fd);
+    while POLLER.lock().polled.contains(&fd) {
         call_back();
+        thread::yield_now();
     }
 }
 
@@ -161,8 +166,10 @@ fn run() {
                 poller.runs = false;
                 return;
             }
+            poller.polled.extend(seen.iter().map(|one| one.fd));
         }
         os::poll(&mut fds);
+        POLLER.lock().polled.clear();
         if fds[0].revents != 0 {
             let mut bytes = [0; 64];
             while matches!((&mut &*read).read(&mut bytes), Ok(64)) {}

@@ -35,6 +35,11 @@ pub(crate) fn look() {
     *runs = true;
 }
 
+/// Whether there is a thread that has timers, or goroutines which they have woken, in hand.
+pub(crate) fn runs() -> bool {
+    *RUNS.lock()
+}
+
 fn keep_time() {
     loop {
         let next = SCHED.earliest_timer();

@@ -26,13 +26,14 @@ pub(crate) struct Sched {
     timers: Timers,
 }
 
-/// What the metrics ask for: nothing is queued, and no thread is the runtime's.
+/// What the metrics and `checkdead.rs` ask for: nothing is queued. How many threads there are, and sleep, is filled in by who looks
+/// for deadlocks.
 pub(crate) struct Shared {
     pub(crate) runq: GQueue,
     pub(crate) held: GQueue,
     pub(crate) starved: GQueue,
     pub(crate) nmidle: u32,
-    pub(crate) wired_asleep: u32,
+    pub(crate) wired_asleep: i32,
     pub(crate) threads: u32,
     pub(crate) max_threads: u32,
     pub(crate) handoffs: u64,
