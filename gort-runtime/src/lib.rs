@@ -44,7 +44,7 @@
 //! base/     config stackkind debug shown throw prim  settings · pointers to look at · ways to fail · atomics, or loom's
 //! base/     forked hook                        whether the other threads have stayed in a parent · what no hook may do
 //! os/ arch/                                    the kernel · the processor
-//! os/       signals                            what happens to signals
+//! os/       signals parking                    what happens to signals · futexes of our own
 //! ```
 //!
 //! [gort]: https://docs.rs/gort

@@ -20,6 +20,8 @@
 //!   `unregister_rseq(tp)`, `replace_setxid_handler(handler, keep)`, `libc_version()`: what thread-locals of a goroutine's own
 //!   take (`stack/identity.rs`).
 //! - `page_size()`, `num_cpus()`, `thread_id()`.
+//!
+//! macOS, where goroutines are threads, has what is asked for there.
 
 #[cfg(loom)]
 #[path = "loom.rs"]
@@ -43,6 +45,7 @@ mod parking;
 mod signals;
 
 #[cfg(gort_threads)]
+#[path = "../threads/os.rs"]
 mod threads;
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]

@@ -1,6 +1,6 @@
 //! What `#[cfg(…)]` leaves of an item: yes, no, or perhaps.
 //!
-//! `test` is never set. `loom` is set or not, as the asker says. Every other condition (a processor, a system,
+//! `test` and `gort_threads` are never set. `loom` is set or not, as the asker says. Every other condition (a processor, a system,
 //! `debug_assertions`) may hold or not, so what depends on it stays.
 
 use syn::punctuated::Punctuated;
@@ -40,7 +40,7 @@ fn holds(condition: &Meta, built: Built) -> Option<bool> {
     };
     let answers: Vec<_> = parts.iter().map(|part| holds(part, built)).collect();
     match word.as_str() {
-        "test" => Some(false),
+        "test" | "gort_threads" => Some(false),
         "loom" => Some(built == Built::ForLoom),
         "not" => answers.first()?.map(|answer| !answer),
         "all" => decided(&answers, false),

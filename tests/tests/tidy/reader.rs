@@ -13,7 +13,7 @@ use syn::{
 };
 
 use crate::cfg::{Attrs, Built, kept, may_hold, only_for_tests, paths_of};
-use crate::sources::{Crate, File, Import, Mention, Module, Names, Type};
+use crate::sources::{AS_THREADS, Crate, File, Import, Mention, Module, Names, Type};
 use crate::tokens;
 
 /// Reads the crate whose files are `texts`, by their paths below `src/`; what no `mod` leads to is left in `texts`.
@@ -141,7 +141,8 @@ impl Reader<'_> {
             self.folder = outer;
             return;
         }
-        let forms = paths_of(&item.attrs);
+        let mut forms = paths_of(&item.attrs);
+        forms.retain(|(form, _)| !form.contains(AS_THREADS));
         let beside = self.beside();
         let for_users = self.for_users;
         // A plain `#[path]` leaves no other file.

@@ -83,6 +83,9 @@ pub(crate) struct Type {
     pub(crate) line: usize,
 }
 
+/// Where the second lower half of the runtime lies, which is not looked at: it has the names of the first (its `README.md`).
+pub(crate) const AS_THREADS: &str = "threads/";
+
 /// The sources of a crate.
 #[derive(Debug, Default)]
 pub(crate) struct Crate {
@@ -105,6 +108,7 @@ impl Crate {
 
     /// The crate whose files are `texts`, by their paths below `src/`.
     pub(crate) fn of(name: &str, mut texts: BTreeMap<String, String>) -> Crate {
+        texts.retain(|path, _| !path.starts_with(AS_THREADS));
         let mut found = reader::read(name, &mut texts);
         found.strays = texts
             .into_keys()
