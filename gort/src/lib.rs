@@ -83,7 +83,7 @@
 // process/ command child           child processes: what to start · what was started
 // process/ starter begin pidfd     the thread that starts and collects them · signals · what the kernel is asked
 // runner/ panics                  what `#[gort::main]` and `#[gort::test]` call · panics of a test's goroutines
-// system/                         where systems differ
+// system/ · where systems differ
 // macros local                    what `go!` and `defer!` expand to · `goroutine_local!`
 // guide/ · for those who come from elsewhere
 // ```
