@@ -7,21 +7,15 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "it is these that the runtime's own locks are made of here"
-)]
 use std::sync::{Condvar, Mutex};
 
 const ROOMS: usize = 256;
 
-#[expect(clippy::disallowed_types, reason = "as above")]
 struct Room {
     lock: Mutex<()>,
     woken: Condvar,
 }
 
-#[expect(clippy::disallowed_types, reason = "as above")]
 static TABLE: [Room; ROOMS] = [const {
     Room {
         lock: Mutex::new(()),

@@ -68,7 +68,8 @@ impl SignalAction {
 /// The bits of a set of signals.
 fn bits_of(set: &libc::sigset_t) -> u64 {
     // SAFETY: libc's sets are the kernel's, of so many bits, and maybe room behind them.
-    unsafe { ptr::from_ref(set).cast::<SignalBits>().read() }.into()
+    let bits: SignalBits = unsafe { ptr::from_ref(set).cast::<SignalBits>().read() };
+    bits as u64
 }
 
 fn set_of(bits: u64) -> libc::sigset_t {
