@@ -51,8 +51,14 @@
 
 // Under loom there is what the models explore, above stand-ins for the rest (`*_loom.rs`, `loom.rs`).
 #![cfg_attr(loom, allow(dead_code, unused_imports, unreachable_pub))]
-// Where goroutines are threads there is less below than what some of this is for (`threads/README.md`).
-#![cfg_attr(gort_threads, allow(dead_code, unused_imports))]
+#![cfg_attr(
+    gort_threads,
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "where goroutines are threads there is less below than what some of this is for (`threads/README.md`)"
+    )
+)]
 
 #[cfg(not(loom))]
 mod api;

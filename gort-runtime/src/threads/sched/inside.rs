@@ -4,7 +4,7 @@ use crate::proc::m::M;
 use crate::proc::p::P;
 use crate::proc::tls;
 
-/// Inside the runtime, on a goroutine's thread.
+/// Inside the runtime, on a goroutine's thread, until dropped.
 pub(crate) struct Inside(&'static M);
 
 impl Inside {
@@ -40,4 +40,9 @@ impl Inside {
     /// Leaves.
     #[inline]
     pub(crate) fn finish(self) {}
+}
+
+impl Drop for Inside {
+    #[inline]
+    fn drop(&mut self) {}
 }
