@@ -3,6 +3,7 @@
 use super::clock;
 use crate::base::forked::refuse_in_child;
 use crate::base::throw::throw;
+use crate::bubble::turn::has_turn;
 use crate::netpoll;
 use crate::proc::bind::wake;
 use crate::proc::g::G;
@@ -11,7 +12,7 @@ use crate::proc::gstatus::{GStatus, end_waiting};
 use crate::proc::p::P;
 use std::ptr::NonNull;
 
-/// Makes `gp` Runnable, which the caller has won the right to wake, and puts it into `runnable`.
+/// Makes `gp` Runnable, which the caller has won the right to wake, and puts it into `runnable`, or whoever's turn it is then.
 pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>, runnable: &GQueue) {
     // SAFETY: it is Waiting, so its record is there; its one waker is the caller.
     let g = unsafe { gp.as_ref() };
@@ -20,7 +21,9 @@ pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>, runnable: &GQueue) {
         bubble.take_hold();
     }
     P::made_runnable(p, g);
-    runnable.push_back(gp);
+    if let Some(gp) = has_turn(gp) {
+        runnable.push_back(gp);
+    }
 }
 
 /// Submits runnable goroutines.
