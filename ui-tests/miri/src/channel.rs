@@ -23,6 +23,14 @@ pub(crate) enum Tried {
     Closed,
 }
 
+/// What the real ring says.
+pub(crate) enum Attempt {
+    Done,
+    NotReady,
+    Closed,
+    Slow,
+}
+
 #[derive(Clone, Copy)]
 pub(crate) enum Direction {
     Send,
@@ -46,6 +54,29 @@ impl<T> Hchan<T> {
 
     pub(crate) fn selected(&self) -> &RawLock {
         &RawLock
+    }
+
+    pub(crate) fn send_hint(&self) -> bool {
+        !self.closed.get() && self.buffer.borrow().len() < self.capacity
+    }
+
+    /// The real one is a field.
+    pub(crate) fn ring(&self) -> Option<&Self> {
+        (self.capacity != 0).then_some(self)
+    }
+
+    /// # Safety
+    /// `elem` points to a value, which is gone if the answer is `Done`.
+    pub(crate) unsafe fn push(&self, elem: *mut T) -> Attempt {
+        if !self.senders.borrow().is_empty() {
+            return Attempt::Slow;
+        }
+        // SAFETY: caller's clause.
+        match unsafe { self.try_send_locked(&self.state, elem, &Wakes) } {
+            Tried::Done => Attempt::Done,
+            Tried::Full => Attempt::NotReady,
+            Tried::Closed => Attempt::Closed,
+        }
     }
 
     /// # Safety

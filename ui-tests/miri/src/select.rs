@@ -88,8 +88,19 @@ pub fn choose<const N: usize>(arms: [Case<'_>; N], wait: Wait, order: Order) -> 
         Order::Biased => 0,
     };
     let all = 0..arms.len();
-    // SAFETY: there is one thread, and so no lock to hold.
-    let ready = |at: &usize| unsafe { arms[*at].0.poll(&Wakes) };
+    // As the real one: without the lock where that is possible, unless the order is biased.
+    let ready = |at: &usize| {
+        let arm = &arms[*at].0;
+        let alone = order == Order::Random && arm.look() != arm::Look::Unready;
+        // SAFETY: nothing has been chosen; there is one thread, and so no lock to hold.
+        let tried = if alone {
+            unsafe { arm.try_unlocked() }
+        } else {
+            None
+        };
+        // SAFETY: as above.
+        tried.unwrap_or_else(|| unsafe { arm.poll(&Wakes) })
+    };
     if let Some(at) = all.clone().map(|at| (at + first) % all.len()).find(ready) {
         return Some(at);
     }
