@@ -1,5 +1,6 @@
 //! A program with a data race, which tools have to report (`.ci/threads`): two goroutines count in the same variable.
 
+use gort::sync::Barrier;
 use std::cell::UnsafeCell;
 
 struct Counter(UnsafeCell<u32>);
@@ -9,7 +10,11 @@ unsafe impl Sync for Counter {}
 
 static COUNTER: Counter = Counter(UnsafeCell::new(0));
 
+/// Neither begins when the other has already ended: its end, and a start after that, might be in order.
+static BOTH: Barrier = Barrier::new(2);
+
 fn count() {
+    BOTH.wait();
     for _ in 0..100 {
         // SAFETY: none: the other goroutine does the same.
         unsafe { *COUNTER.0.get() += 1 };
