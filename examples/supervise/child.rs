@@ -73,7 +73,7 @@ impl Keeper {
             if !again {
                 return if failed { End::Failed } else { End::Well };
             }
-            if began.elapsed() > self.options.most {
+            if began.elapsed() > self.options.steady {
                 pause = self.options.first;
             }
             self.say(&format!("again in {pause:?}"));

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 
 /// What the program wants.
 pub(crate) const USAGE: &str = "supervise [--restart always|failed|never] [--first TIME] [--most TIME] \
-                                [--grace TIME] COMMAND…";
+                                [--steady TIME] [--grace TIME] COMMAND…";
 
 /// After which ends a command is started again.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,10 +19,11 @@ pub(crate) enum Restart {
 
 pub(crate) struct Options {
     pub(crate) restart: Restart,
-    /// The first pause before a command is started again, and the longest. It doubles in between; who has run for
-    /// longer than the longest begins with the first again.
+    /// The first pause before a command is started again, and the longest. It doubles in between.
     pub(crate) first: Duration,
     pub(crate) most: Duration,
+    /// A command that has run for so long begins with the first pause again.
+    pub(crate) steady: Duration,
     /// How long a command may take to end after SIGTERM.
     pub(crate) grace: Duration,
     /// For the shell.
@@ -35,6 +36,7 @@ impl Options {
             restart: Restart::Always,
             first: Duration::from_millis(100),
             most: Duration::from_secs(30),
+            steady: Duration::from_secs(30),
             grace: Duration::from_secs(10),
             commands: Vec::new(),
         };
@@ -51,6 +53,7 @@ impl Options {
                 }
                 Arg::Option(name @ "first") => options.first = duration(args.value(name)?)?,
                 Arg::Option(name @ "most") => options.most = duration(args.value(name)?)?,
+                Arg::Option(name @ "steady") => options.steady = duration(args.value(name)?)?,
                 Arg::Option(name @ "grace") => options.grace = duration(args.value(name)?)?,
                 Arg::Option(name) => return Err(unknown(name)),
                 Arg::Word(command) => options.commands.push(command.to_owned()),
