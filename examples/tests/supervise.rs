@@ -24,7 +24,7 @@ fn runs(process: &str) -> bool {
 fn pauses_double_up_to_the_longest() {
     for procs in PROCS {
         let args = [
-            "--first", "5ms", "--most", "20ms", "--steady", "1h", "exit 3",
+            "--first", "5ms", "--most", "20ms", "--steady", "60m", "exit 3",
         ];
         let mut program = Program::start("supervise", procs, args);
         for pause in ["5ms", "10ms", "20ms", "20ms"] {
