@@ -307,6 +307,8 @@ claims! {
         });
         drop(held);
         arrivals.recv().unwrap();
+        // Until the writer, whose turn it is now, waits for the reader.
+        settle();
         let log = logged("read");
         let second = parked(RwLockRead, move || {
             let _guard = lock.read();
