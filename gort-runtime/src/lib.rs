@@ -29,7 +29,7 @@
 //! sched/    migrate                            who changes threads each time it runs
 //! sched/    procresize hold starved            how many Ps · putting on hold · who waits for a stack
 //! sched/    state idle allp held found         global queue, idle lists · who looks, wakes · all Ps · who is on hold
-//! sched/    sysmonsleep                        when sysmon is woken
+//! sched/    endwait sysmonsleep                several waits end · when sysmon is woken
 //! panics/   recover panicking unwind           catching panics, and which is caught · exits
 //! netpoll/  poll waiting table desc epoll      who waits for which descriptor
 //! time/     heap quad clock                    timers · a heap · time

@@ -128,7 +128,13 @@ pub mod point {
         fn is_ready(&self) -> bool;
     }
 
-    pub fn point_when_ready<T: Ready>(_: &'static str, _: &T, _: &'static Location<'static>) {}
+    pub fn point_when_ready<T: ?Sized, R: Ready>(
+        _: &'static str,
+        _: &T,
+        _: &R,
+        _: &'static Location<'static>,
+    ) {
+    }
 
     pub fn point_in_drop<T: ?Sized>(_: &'static str, _: &T) {}
 

@@ -8,7 +8,7 @@ use crate::bubble::home::Home;
 use crate::bubble::turn;
 use crate::life::ending::Ending;
 use crate::life::goexit::{self, Outcome};
-use crate::life::join::AtDetach;
+use crate::life::join::{AtDetach, JoinWord};
 use crate::life::local;
 use crate::life::newproc::{self, Options};
 use crate::panics::panicking::go_on_exiting;
@@ -277,9 +277,9 @@ unsafe impl<T: Send> Send for JoinHandle<T> {}
 // behind its lock, and the list of watchers is changed under another.
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 
-impl point::Ready for G {
+impl point::Ready for JoinWord {
     fn is_ready(&self) -> bool {
-        self.join.is_done()
+        self.is_done()
     }
 }
 
@@ -296,7 +296,7 @@ impl<T> JoinHandle<T> {
         // Both may unwind, and do so while the handle still has its destructor.
         let may_wait = MayWait::check(WaitReason::Join);
         go_on_exiting();
-        point::point_when_ready("join", self.g(), site);
+        point::point_when_ready("join", self.g(), &self.g().join, site);
         self.wait(may_wait, site);
         // SAFETY: the goroutine has ended (DONE).
         unsafe { self.into_result() }

@@ -26,8 +26,8 @@ pub struct PendingCall {
 pub fn pending_calls() -> Vec<PendingCall> {
     let now = os::now_ns();
     let mut calls = Vec::new();
-    for p in SCHED.allp() {
-        p.timers.each_start(|when, start| {
+    for timers in SCHED.all_timers() {
+        timers.each_start(|when, start| {
             calls.push(PendingCall {
                 root: start.root.map(GoroutineId::new),
                 due_in: Duration::from_nanos(when.saturating_sub(now)),

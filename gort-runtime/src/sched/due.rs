@@ -25,8 +25,9 @@
 //! [`TIMERS_EVERY`]th: it is late by a few microseconds. After the first that was long it looks at
 //! each of the next [`LOOKS`]: it is late by what one goroutine computes before it lets others run.
 
+use super::endwait::end_wait;
 use super::found::Found;
-use super::submit::{end_wait, queue_here, wakep};
+use super::submit::{queue_here, wakep};
 use crate::base::config;
 use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},

@@ -2,6 +2,7 @@
 
 pub(crate) mod allp;
 pub(crate) mod due;
+pub(crate) mod endwait;
 pub(crate) mod find;
 pub(crate) mod found;
 #[cfg(not(loom))]

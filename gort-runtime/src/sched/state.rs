@@ -219,11 +219,15 @@ impl Sched {
         p.map_or_else(|| &self.allp()[0].timers, |p| &p.timers)
     }
 
+    /// The heaps of all Ps.
+    pub(crate) fn all_timers(&self) -> impl Iterator<Item = &'static Timers> {
+        self.allp().iter().map(|p| &p.timers)
+    }
+
     /// The earliest timer of any P, 0 for none.
     pub(crate) fn earliest_timer(&self) -> u64 {
-        self.allp()
-            .iter()
-            .map(|p| p.timers.next())
+        self.all_timers()
+            .map(Timers::next)
             .filter(|&next| next != 0)
             .min()
             .unwrap_or(0)
@@ -231,8 +235,8 @@ impl Sched {
 
     /// How many timers of all Ps are earlier than `limit`, counted up to `most`.
     pub(crate) fn timers_before(&self, limit: u64, most: usize) -> usize {
-        self.allp().iter().fold(0, |found, p| {
-            found + p.timers.count_before(limit, most - found)
+        self.all_timers().fold(0, |found, timers| {
+            found + timers.count_before(limit, most - found)
         })
     }
 }

@@ -3,17 +3,16 @@
 //! See `README.md` for the protocol. In short: work is made visible, then a full
 //! barrier, then [`wakep`] looks whether somebody is already looking.
 
+use super::endwait::end_wait;
 use super::hand::startm;
 use crate::base::forked::refuse_in_child;
 use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
     fence,
 };
-use crate::bubble::turn::has_turn;
 use crate::netpoll;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
-use crate::proc::gstatus::{GStatus, end_waiting};
 use crate::proc::p::P;
 use crate::proc::runq::Overflow;
 use crate::sched::state::SCHED;
@@ -95,21 +94,6 @@ pub(crate) fn inject_global(list: &GQueue) {
 pub(crate) fn queue_globally(list: &GQueue) {
     if !list.is_empty() {
         submit_global(list);
-    }
-}
-
-/// Makes `gp` Runnable, and puts it into `runnable`, or whoever's turn it is then. The caller, whose M holds `p` or none, has won
-/// the right to wake it (it comes out of `ready_into` or `Timers::run`), and owns what is in the list afterwards.
-pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>, runnable: &GQueue) {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1). It is Waiting, and its one waker's is the caller.
-    let g = unsafe { gp.as_ref() };
-    end_waiting(&g.status, GStatus::Runnable);
-    if let Some(bubble) = g.blocked_in() {
-        bubble.take_hold();
-    }
-    P::made_runnable(p, g);
-    if let Some(gp) = has_turn(gp) {
-        runnable.push_back(gp);
     }
 }
 

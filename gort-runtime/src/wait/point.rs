@@ -43,16 +43,21 @@ pub fn point<T: ?Sized>(what: &'static str, thing: &T, site: &'static Location<'
 
 /// Whether an operation would be done without a wait. Only for one of which nobody can see that it waits: others come first
 /// where they can, so it is not tried in vain.
-pub trait Ready {
-    /// On any thread, and while others use it.
+pub trait Ready: Sync {
+    /// Called on other threads, while others use it.
     fn is_ready(&self) -> bool;
 }
 
-/// The same, for what waits until it is ready.
+/// As [`point`], for what waits until `is_ready`.
 #[inline(always)]
-pub fn point_when_ready<T: Ready>(what: &'static str, thing: &T, site: &'static Location<'static>) {
+pub fn point_when_ready<T: ?Sized, R: Ready>(
+    what: &'static str,
+    thing: &T,
+    is_ready: &R,
+    site: &'static Location<'static>,
+) {
     if gate::is_open() {
-        explored_when_ready(what, thing, site);
+        explored_when_ready(what, address(thing), is_ready, site);
     }
 }
 
@@ -110,14 +115,19 @@ fn explored(what: &'static str, thing: Thing, site: Option<&'static Location<'st
 
 #[cold]
 #[inline(never)]
-fn explored_when_ready<T: Ready>(what: &'static str, thing: &T, site: &'static Location<'static>) {
+fn explored_when_ready<R: Ready>(
+    what: &'static str,
+    thing: Thing,
+    is_ready: &R,
+    site: &'static Location<'static>,
+) {
     let question = Question {
-        ask: ask::<T>,
-        of: ptr::from_ref(thing).cast(),
+        ask: ask::<R>,
+        of: ptr::from_ref(is_ready).cast(),
     };
     let act = Act {
         question: Some(question),
-        ..act(what, address(thing), Some(site))
+        ..act(what, thing, Some(site))
     };
     at_point(act, false);
 }
@@ -129,10 +139,10 @@ fn explored_behind_go(site: &'static Location<'static>) {
 }
 
 /// # Safety
-/// `of` is a `T`, which stays where it is until this returns.
-unsafe fn ask<T: Ready>(of: *const ()) -> bool {
-    // SAFETY: caller's clause: a `T`, and in place.
-    unsafe { &*of.cast::<T>() }.is_ready()
+/// `of` is an `R`, which stays where it is until this returns. (On whatever thread: `Ready` asks for `Sync`.)
+unsafe fn ask<R: Ready>(of: *const ()) -> bool {
+    // SAFETY: caller's clause: an `R`, and in place.
+    unsafe { &*of.cast::<R>() }.is_ready()
 }
 
 /// The caller touches it, or [`EVERYTHING`], besides what its last point has said.

@@ -32,7 +32,7 @@
 //!
 //! # Orderings
 //! Rendezvous and unbounded channels: everything is under the lock, but `recv_hint`: a
-//! release store, read by an acquire load in `try_recv`. A poll that reads an old `false` is
+//! release store, read by an acquire load (`hint.rs`). A poll that reads an old `false` is
 //! ordered before the send that would make it `true`; a poll that *follows* such a send,
 //! in the same goroutine or by any synchronisation, sees it. The ring's are in `ring.rs`.
 

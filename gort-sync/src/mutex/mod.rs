@@ -112,7 +112,7 @@ impl<T: ?Sized> Mutex<T> {
     /// [`lock`](Self::lock) on behalf of `site`.
     #[inline]
     pub(crate) fn lock_at(&self, site: &'static Location<'static>) -> MutexGuard<'_, T> {
-        point::point_when_ready("sync.Mutex.Lock", &self.raw, site);
+        point::point_when_ready("sync.Mutex.Lock", &self.raw, &self.raw, site);
         if !self.raw.word.lock_idle() {
             self.raw.wait(None, WaitReason::MutexLock, site);
         }

@@ -8,9 +8,9 @@ use std::panic::Location;
 /// What a look at an arm without its lock says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// It need probably not wait. If it has to after all, time was lost.
+    /// It probably does not have to wait. If it does, only time is lost.
     Ready,
-    /// At some moment during the look it would have waited.
+    /// At some moment during the look `poll` would have said no.
     Unready,
     /// To find out takes a `poll`.
     Unknown,
@@ -18,10 +18,10 @@ pub enum Look {
 
 /// One operation of a select, with the room it needs while it waits.
 ///
-/// [`select`](super::select) drives an arm through: `lock` → `poll` under the lock (of one after the other first, if a `look` says that it pays) →
-/// (`enqueue` under the lock → park → `dequeue` under the lock) → `settle` of the chosen arm,
-/// or all of it once more → the owner asks the chosen arm for its result. An arm is used for one
-/// select only (`case.rs`).
+/// [`select`](super::select) drives an arm through: `look`; and if some arm looks ready, `try_unlocked`, or `poll` under this
+/// arm's lock alone; then `lock` → `poll` under all locks → (`enqueue` under the locks → park → `dequeue` under the locks) →
+/// `settle` of the chosen arm, or all but the first once more → the owner asks the chosen arm for its result. An arm is used
+/// for one select only (`case.rs`).
 ///
 /// # Safety
 /// An implementation keeps what each method says; the select moves and wakes on
@@ -57,13 +57,8 @@ pub unsafe trait Arm {
     /// The caller holds the lock.
     unsafe fn dequeue(&self);
 
-    /// Without the lock: true if at some moment during the call `poll` would have given
-    /// false. False says nothing.
-    fn would_wait(&self) -> bool {
-        false
-    }
-
-    /// Without the lock: whether the operation looks as if it need not wait.
+    /// Without the lock: whether the operation would have to wait, as far as that can be told.
+    #[inline]
     fn look(&self) -> Look {
         Look::Unknown
     }
@@ -154,10 +149,7 @@ unsafe impl<A: Arm> Arm for Option<A> {
         }
     }
 
-    fn would_wait(&self) -> bool {
-        self.as_ref().is_none_or(A::would_wait)
-    }
-
+    #[inline]
     fn look(&self) -> Look {
         self.as_ref().map_or(Look::Unready, A::look)
     }

@@ -89,11 +89,6 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     }
 
     #[inline]
-    fn would_wait(&self) -> bool {
-        self.arm.would_wait()
-    }
-
-    #[inline]
     fn look(&self) -> Look {
         self.arm.look()
     }

@@ -88,7 +88,7 @@ pub(super) unsafe fn select_among(
     if wait == Wait::Default
         && let [arm] = &arms
         && !point::is_exploring()
-        && arm.0.would_wait()
+        && arm.0.look() == Look::Unready
     {
         return None;
     }
@@ -198,7 +198,7 @@ fn run(
     }
 }
 
-/// Step 0.
+/// Step 0. `None`: no arm was chosen, which says nothing about any of them.
 fn try_alone(arms: &[Case<'_>], site: &'static Location<'static>) -> Option<usize> {
     if arms.len() > u64::BITS as usize {
         return None;
@@ -236,6 +236,7 @@ fn any_of(mut bits: u64) -> usize {
     bits.trailing_zeros() as usize
 }
 
+/// Polls an arm whose lock is not held, with no other lock held either.
 fn poll_under_its_lock(arm: &dyn Arm) -> bool {
     let wakes = Wakes::new();
     let lock = arm.lock().map(ptr::from_ref);

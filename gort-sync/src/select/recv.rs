@@ -204,14 +204,6 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     #[inline]
-    fn would_wait(&self) -> bool {
-        match self.source {
-            Source::Chan(chan) => !chan.recv_hint(),
-            _ => false,
-        }
-    }
-
-    #[inline]
     fn look(&self) -> Look {
         match self.source {
             Source::Chan(chan) if chan.recv_hint() => Look::Ready,

@@ -14,6 +14,8 @@
 pub(crate) mod clock;
 #[path = "../../sched/due.rs"]
 pub(crate) mod due;
+#[path = "../../sched/endwait.rs"]
+pub(crate) mod endwait;
 #[path = "../../sched/found.rs"]
 pub(crate) mod found;
 #[path = "../../sched/g0call.rs"]

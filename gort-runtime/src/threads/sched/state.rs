@@ -158,6 +158,11 @@ impl Sched {
         &SCHED.timers
     }
 
+    /// The one heap.
+    pub(crate) fn all_timers(&self) -> impl Iterator<Item = &'static Timers> {
+        std::iter::once(&SCHED.timers)
+    }
+
     /// The earliest timer, 0 for none.
     pub(crate) fn earliest_timer(&self) -> u64 {
         self.timers.next()
