@@ -8,6 +8,7 @@
 pub mod bugs;
 pub mod kernels;
 pub mod own;
+pub mod rows;
 pub mod tcp;
 
 use std::env;
