@@ -3,6 +3,8 @@
 //! - `every_module_is_in_the_map`: the map at the head of each `lib.rs` (its form: `map.rs`).
 //! - `no_circles_but_those_named`: which files may name each other (what counts: `graph.rs`).
 //! - `files_are_short`, `names_are_unique`, `arguments_say_which`, `what_has_gone_stays_away`.
+//! - `comments_are_narrow`, `comments_are_plain`, `nothing_outside_is_named`, `rows_are_named_by_tests`
+//!   are about the language of sources and pages (`english.rs`).
 //! - `counts` never fails; `cargo test -p gort-tests --test tidy -- --nocapture counts` prints what commit messages give.
 //!   `GORT_TIDY_ROOT=FOLDER` looks at another checkout, to have the figures from before.
 //!
@@ -12,6 +14,7 @@
 
 mod cfg;
 mod comments;
+mod english;
 mod graph;
 mod map;
 mod reader;
@@ -20,9 +23,11 @@ mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::fs;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use english::Page;
 use graph::Graph;
 use sources::Crate;
 
@@ -110,12 +115,18 @@ const COMMON_NAMES: [(&str, &str, &str); 8] = [
 /// Names that say too little to stand for more than one type, private ones included, in all the crates.
 const VAGUE_NAMES: [&str; 5] = ["Side", "Call", "Slot", "Entry", "State"];
 
-/// The crates as they are on disk.
-static SOURCES: LazyLock<Vec<Crate>> = LazyLock::new(|| {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let workspace = std::env::var_os("GORT_TIDY_ROOT").map_or(here, Into::into);
-    CRATES.map(|name| Crate::read(&workspace, name)).into()
+/// The root of the repository.
+static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::env::var_os("GORT_TIDY_ROOT").map_or(here, Into::into)
 });
+
+/// The crates as they are on disk.
+static SOURCES: LazyLock<Vec<Crate>> =
+    LazyLock::new(|| CRATES.map(|name| Crate::read(&ROOT, name)).into());
+
+/// The files whose language is checked.
+static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| Page::read_all(&ROOT));
 
 /// Fails if there is something in `findings`, and says all of it.
 fn nothing(of: &str, findings: &[String]) {
@@ -314,6 +325,35 @@ fn what_has_gone_stays_away() {
         }
     }
     nothing("sources that name what there is no more", &found);
+}
+
+#[test]
+fn comments_are_narrow() {
+    let found: Vec<_> = PAGES.iter().flat_map(english::too_wide).collect();
+    nothing("comments that are too wide", &found);
+}
+
+#[test]
+fn comments_are_plain() {
+    let found: Vec<_> = PAGES.iter().flat_map(english::vague).collect();
+    nothing("vague words", &found);
+}
+
+#[test]
+fn nothing_outside_is_named() {
+    let found: Vec<_> = PAGES.iter().flat_map(english::outside).collect();
+    nothing("names of what is outside the repository", &found);
+}
+
+#[test]
+fn rows_are_named_by_tests() {
+    let readme = fs::read_to_string(ROOT.join("tests/README.md")).unwrap();
+    let listed = gort_tests::rows::ids(&readme).collect();
+    let found: Vec<_> = PAGES
+        .iter()
+        .flat_map(|page| english::stray_ids(page, &listed))
+        .collect();
+    nothing("ids of rows that mean nothing there", &found);
 }
 
 /// What the crates consist of, for the messages of commits that move things: files and their lines (tests that have
