@@ -1,9 +1,9 @@
 //! The harness of gort's black-box tests.
 //!
-//! A test written with [`claims!`] runs as the main goroutine of three processes, with
-//! 1, 2 and 8 Ps, each under a watchdog that reports where everybody hangs. There is
-//! one runtime per process, and a test that corrupted it would take its neighbours
-//! with it; so each has its own.
+//! A test written with [`claims!`] runs as the main goroutine of three processes, with 1, 2 and 8
+//! Ps. A watchdog ends a process that hangs and prints where its goroutines wait. There is one
+//! runtime per process, and a test that corrupted it would spoil the tests after it, so each test
+//! has its own process.
 
 pub mod bugs;
 pub mod kernels;
@@ -17,17 +17,17 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Set in the processes that tests start, to the role they play.
+/// Environment variable that gives a child process its role.
 const ROLE: &str = "GORT_TESTS_ROLE";
-/// The role of a process that runs a test's body.
+/// The role of a process that runs the body of a test.
 const BODY: &str = "body";
-/// A test that takes longer than this hangs.
+/// A test that runs longer than this counts as hanging.
 const WATCHDOG: Duration = Duration::from_secs(120);
 
-/// Whether each goroutine has a thread: then there are no Ps, whatever their number is said to be.
+/// Whether each goroutine is a thread. Then there are no Ps, and `GORT_MAXPROCS` has no effect.
 pub const AS_THREADS: bool = cfg!(any(gort_threads, miri));
 
-/// With how many Ps bodies are run.
+/// The numbers of Ps that bodies are run with.
 const PROCS: &[&str] = if AS_THREADS { &["8"] } else { &["1", "2", "8"] };
 
 /// Defines tests that hold with 1, 2 and 8 Ps.
@@ -57,13 +57,13 @@ pub fn on_1_2_and_8_procs(test: &'static str, body: fn()) {
     on_1_2_and_8_procs_with(test, &[], body);
 }
 
-/// The same with these variables in the environment.
+/// Does the same as [`on_1_2_and_8_procs`] with `vars` in the environment.
 ///
 /// # Panics
 /// If one of the processes fails or hangs.
 pub fn on_1_2_and_8_procs_with(test: &'static str, vars: &[(&str, &str)], body: fn()) {
     if cfg!(miri) {
-        // It starts no processes.
+        // In this mode no processes are started.
         return gort::runtime::run(body);
     }
     match role().as_deref() {
@@ -84,40 +84,40 @@ pub fn on_1_2_and_8_procs_with(test: &'static str, vars: &[(&str, &str)], body: 
     }
 }
 
-/// Runs the body of `test` in a process with `procs` Ps and these variables in the environment.
+/// Runs the body of `test` in a process with `procs` Ps and `vars` in the environment.
 #[must_use]
 pub fn run_body(test: &str, procs: &str, vars: &[(&str, &str)]) -> Ended {
     let vars = [&[("GORT_MAXPROCS", procs)], vars].concat();
     Process::start(test, BODY, &vars).wait()
 }
 
-/// The last lines of what somebody printed: what went wrong stands at the end.
+/// Returns the last lines of a process' output, where the failure is.
 fn end_of(text: &str) -> &str {
     const LINES: usize = 100;
     let start = text.rmatch_indices('\n').nth(LINES);
     start.map_or(text, |(at, _)| &text[at..])
 }
 
-/// Whether `GORT_DEBUG` has this process move goroutines each time they run: then a switch takes
+/// Whether `GORT_DEBUG` makes goroutines change threads each time they run. Then each switch takes
 /// as long as waking a thread, and there are more threads.
 #[must_use]
 pub fn always_migrates() -> bool {
     env::var("GORT_DEBUG").is_ok_and(|options| options.contains("migrate=always"))
 }
 
-/// Whether `GORT_DEBUG` gives goroutines thread-locals of their own: then what std calls the current thread, its name
-/// included, is the goroutine's, and the first stacks take longer to make.
+/// Whether `GORT_DEBUG` gives goroutines thread-locals of their own. Then what std calls the
+/// current thread, its name included, is the goroutine's, and the first stacks take longer to make.
 #[must_use]
 pub fn own_thread_locals() -> bool {
     env::var("GORT_DEBUG").is_ok_and(|options| options.contains("threadlocals=own"))
 }
 
-/// What a process said and how it ended.
+/// The output of a process and how it ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// Its status.
+    /// Its exit status.
     pub status: ExitStatus,
-    /// Its standard output, libtest's lines included.
+    /// Its standard output, including libtest's lines.
     pub stdout: String,
     /// Its standard error.
     pub stderr: String,
@@ -126,30 +126,30 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Whether it has run one test, which has passed.
+    /// Whether the process has run exactly one test and this test has passed.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.status.success() && self.stdout.contains("1 passed")
     }
 }
 
-/// The role of this process if a test has started it.
+/// Returns the role of this process if a test has started it.
 #[must_use]
 pub fn role() -> Option<String> {
     env::var(ROLE).ok()
 }
 
-/// Starts this executable again with only `test`, in the given role, and waits. For
-/// tests about how a process ends: the test function asks [`role`] first, and acts.
+/// Starts this executable again with only `test`, in the given role, and waits for it. This is for
+/// tests of how a process ends: the test function calls [`role`] first and plays that role.
 #[must_use]
 pub fn run_child(test: &'static str, role: &str, vars: &[(&str, &str)]) -> Ended {
     Process::start(test, role, vars).wait()
 }
 
-/// Runs a program to its end. `what` names it should it hang.
+/// Runs a program to its end. `what` names the program in the panic if it hangs.
 ///
 /// # Panics
-/// If it cannot be started, or hangs.
+/// Panics if the program cannot be started or hangs.
 #[must_use]
 pub fn run_program(command: &mut Command, what: impl Into<String>) -> Ended {
     Process::spawn(command, what.into()).wait()
@@ -163,7 +163,7 @@ struct Process {
 
 impl Process {
     fn start(test: &str, role: &str, vars: &[(&str, &str)]) -> Self {
-        // libtest knows the test without the crate's name in front.
+        // libtest knows the test without the crate's name as prefix.
         let path = test.split_once("::").map_or(test, |(_, path)| path);
         let exe = env::current_exe().expect("the path of this executable");
         let mut command = Command::new(exe);
@@ -232,7 +232,7 @@ fn drain(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
     })
 }
 
-/// Where a hanging process' threads are, if gdb is installed.
+/// Returns the stacks of a hanging process' threads, if gdb is installed.
 fn stacks_of(pid: u32) -> String {
     let gdb = Command::new("gdb")
         .args([
@@ -249,11 +249,11 @@ fn stacks_of(pid: u32) -> String {
     }
 }
 
-/// Waits until every other goroutine is parked, or has ended and is counted no more: the state in which tests
-/// about waiting look around.
+/// Waits until every other goroutine is parked, or has ended and left the count. Tests call it
+/// before they look at goroutines that wait.
 ///
 /// # Panics
-/// If the others do not come to rest.
+/// If the other goroutines do not all park.
 pub fn settle() {
     use gort::runtime::{GoroutineState, goroutines, num_goroutines};
     let me = gort::current().id();
@@ -266,11 +266,11 @@ pub fn settle() {
         let busy = others
             .iter()
             .find(|info| info.state != GoroutineState::Waiting);
-        // They are not looked at all at one moment. One that waits for a lock may be seen before it is handed over, and
-        // the one that hands it over once it waits again: then the next look finds the first one busy, or at another
-        // wait.
+        // The goroutines are not examined at one moment. A goroutine that waits for a lock may be
+        // examined before the lock is handed over, and the goroutine that hands it over when it
+        // waits again. Then the next look finds the first one running, or in another wait.
         let waits: Vec<_> = others.iter().map(|i| (i.id, i.reason, i.at)).collect();
-        // One that ends is taken off the list a moment before it is off the count.
+        // A goroutine that ends leaves the list a moment before it leaves the count.
         if busy.is_none() && listed == num_goroutines() && waits == waits_before {
             return;
         }
@@ -280,7 +280,7 @@ pub fn settle() {
     }
 }
 
-/// How many goroutines are parked for `reason`.
+/// Returns the number of goroutines that are parked for `reason`.
 #[must_use]
 pub fn waiting(reason: gort::runtime::WaitReason) -> usize {
     gort::runtime::goroutines()
@@ -289,10 +289,10 @@ pub fn waiting(reason: gort::runtime::WaitReason) -> usize {
         .count()
 }
 
-/// Starts a goroutine that parks for `reason`, and waits until it has.
+/// Starts a goroutine that parks for `reason`, and waits until it is parked.
 ///
 /// # Panics
-/// If it does not park, or for another reason.
+/// If the goroutine does not park, or parks for another reason.
 pub fn parked<T: Send + 'static>(
     reason: gort::runtime::WaitReason,
     f: impl FnOnce() -> T + Send + 'static,
@@ -306,7 +306,7 @@ pub fn parked<T: Send + 'static>(
         if now == before + 1 {
             return handle;
         }
-        // One that waits with a limit may be up again, for a moment.
+        // A goroutine that waits with a time limit may be awake for a moment.
         let left = until.checked_duration_since(Instant::now());
         assert!(
             left.is_some(),
@@ -316,7 +316,7 @@ pub fn parked<T: Send + 'static>(
     }
 }
 
-/// A seed for this run: `GORT_TEST_SEED`, or one from the clock. Print it in failures.
+/// Returns a seed for this run: `GORT_TEST_SEED`, or one made from the clock. Print it in failures.
 #[must_use]
 pub fn seed() -> u64 {
     env::var("GORT_TEST_SEED")
@@ -328,18 +328,18 @@ pub fn seed() -> u64 {
         })
 }
 
-/// A small random generator (xorshift64*), for seeded stress.
+/// A small random generator (xorshift64*) for stress tests with a seed.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// A generator that yields the same numbers for the same seed.
+    /// Creates a generator that returns the same numbers for the same seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed | 1)
     }
 
-    /// A number below `n`.
+    /// Returns a number below `n`.
     pub fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -348,12 +348,12 @@ impl Random {
     }
 }
 
-/// Counts the values of its kind that are alive.
+/// A value that counts how many of its kind are alive.
 #[derive(Debug)]
 pub struct Counted(std::sync::Arc<std::sync::atomic::AtomicUsize>);
 
 impl Counted {
-    /// One more.
+    /// Creates a value and adds one to `alive`.
     #[must_use]
     pub fn new(alive: &std::sync::Arc<std::sync::atomic::AtomicUsize>) -> Self {
         alive.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -368,10 +368,10 @@ impl Drop for Counted {
     }
 }
 
-/// Resident memory of this process in bytes.
+/// Returns the resident memory of this process in bytes.
 ///
 /// # Panics
-/// Without `/proc`.
+/// If there is no `/proc`.
 #[must_use]
 pub fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("/proc/self/statm");

@@ -1,5 +1,6 @@
-//! A C library that has sockets of its own: libpq, whose connections wait by `io::Pollable`. The server is this test's, and speaks as
-//! much of PostgreSQL's protocol as that takes. Without the library (Debian's libpq5) the tests say that they are skipped.
+//! A C library that has sockets of its own: libpq, whose connections wait in `io::Pollable`. The
+//! server is in this test, and speaks as much of PostgreSQL's protocol as is needed. Without the
+//! library (Debian's libpq5) the tests print that they are skipped.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::io::Pollable;
@@ -14,13 +15,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::time::Instant;
 
-/// libpq's `PGconn`, and its `PGresult`.
+/// libpq's `PGconn` and `PGresult`.
 enum Conn {}
 enum PgResult {}
 
 macro_rules! functions {
     ($($name:ident: fn($($arg:ty),*) $(-> $result:ty)?;)*) => {
-        /// The library's functions.
+        /// The functions of the library.
         #[derive(Clone, Copy)]
         #[expect(non_snake_case, reason = "the library's names")]
         struct Library {
@@ -28,9 +29,9 @@ macro_rules! functions {
         }
 
         impl Library {
-            /// Loads it; `None` where there is none.
+            /// Loads the library. `None` if it is not installed.
             fn load() -> Option<Self> {
-                // SAFETY: the name is a text. Its initialisers may run anywhere.
+                // SAFETY: the name is a C string. The library's initialisers may run on any thread.
                 let library = unsafe { libc::dlopen(c"libpq.so.5".as_ptr(), libc::RTLD_NOW) };
                 if library.is_null() {
                     println!("skipped: there is no libpq.so.5");
@@ -39,10 +40,11 @@ macro_rules! functions {
                 Some(Self {$(
                     $name: {
                         let name = CString::new(stringify!($name)).unwrap();
-                        // SAFETY: the library is there for good, and the name a text.
+                        // SAFETY: the library stays loaded, and the name is a C string.
                         let function = unsafe { libc::dlsym(library, name.as_ptr()) };
                         assert!(!function.is_null(), "{name:?}");
-                        // SAFETY: these are the library's functions of these names, with the types that its manual gives.
+                        // SAFETY: these are the library's functions of these names, with the types
+                        // that its manual gives.
                         unsafe { transmute::<*mut libc::c_void, unsafe extern "C" fn($($arg),*) $(-> $result)?>(function) }
                     },
                 )*})
@@ -67,13 +69,13 @@ functions! {
     PQfinish: fn(*mut Conn);
 }
 
-/// The socket of a connection, which stays the library's.
+/// The socket of a connection. It remains the library's.
 struct Socket(c_int);
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: a connection keeps its socket as long as nobody finishes it, or goes on with connecting; whoever has a
-        // `Socket` drops it before.
+        // SAFETY: a connection keeps its socket until `PQfinish` or the next `PQconnectPoll`, and
+        // each `Socket` is dropped before these calls.
         unsafe { BorrowedFd::borrow_raw(self.0) }
     }
 }
@@ -85,7 +87,7 @@ struct Connection {
     socket: Option<Pollable<Socket>>,
 }
 
-// SAFETY: a connection may be used by any thread, by one at a time: whoever has it mutably.
+// SAFETY: any thread may use a connection, one thread at a time. A mutable borrow ensures that.
 unsafe impl Send for Connection {}
 
 impl Connection {
@@ -94,7 +96,7 @@ impl Connection {
             "hostaddr=127.0.0.1 port={port} user=gort dbname=gort sslmode=disable gssencmode=disable"
         );
         let target = CString::new(target)?;
-        // SAFETY: the target is a text.
+        // SAFETY: the target is a C string.
         let conn = unsafe { (library.PQconnectStart)(target.as_ptr()) };
         let conn = NonNull::new(conn).ok_or(ErrorKind::OutOfMemory)?;
         let mut this = Self {
@@ -102,10 +104,10 @@ impl Connection {
             conn,
             socket: None,
         };
-        // As if it had been asked: PGRES_POLLING_WRITING.
+        // As if `PQconnectPoll` had returned PGRES_POLLING_WRITING.
         let mut wanted = 2;
         loop {
-            // SAFETY: the connection is there until `drop`.
+            // SAFETY: the connection lives until `drop`.
             let socket = Socket(unsafe { (library.PQsocket)(this.conn.as_ptr()) });
             let socket = Pollable::new(socket)?;
             match wanted {
@@ -118,10 +120,11 @@ impl Connection {
                 _ => return Err(this.error()),
             }
             drop(socket);
-            // SAFETY: as above; nobody waits for the socket that it had.
+            // SAFETY: the connection lives until `drop`, and no goroutine waits for its former
+            // socket.
             wanted = unsafe { (library.PQconnectPoll)(this.conn.as_ptr()) };
         }
-        // SAFETY: as above.
+        // SAFETY: the connection lives until `drop`.
         match unsafe { (library.PQsetnonblocking)(this.conn.as_ptr(), 1) } {
             0 => Ok(this),
             _ => Err(this.error()),
@@ -129,7 +132,7 @@ impl Connection {
     }
 
     fn error(&self) -> io::Error {
-        // SAFETY: the connection is there; the text is until its next call.
+        // SAFETY: the connection is alive, and the text is valid until the next call.
         let text = unsafe { CStr::from_ptr((self.library.PQerrorMessage)(self.conn.as_ptr())) };
         io::Error::other(text.to_string_lossy().into_owned())
     }
@@ -141,31 +144,32 @@ impl Connection {
     fn ask(&mut self, query: &str) -> io::Result<()> {
         let query = CString::new(query)?;
         let (library, conn) = (self.library, self.conn.as_ptr());
-        // SAFETY: the connection is there, and the query a text.
+        // SAFETY: the connection is alive, and the query is a C string.
         if unsafe { (library.PQsendQuery)(conn, query.as_ptr()) } != 1 {
             return Err(self.error());
         }
-        // SAFETY: the connection is there.
+        // SAFETY: the connection is alive.
         while unsafe { (library.PQflush)(conn) } == 1 {
             self.socket().writable()?;
         }
         Ok(())
     }
 
-    /// The first value of the answer.
+    /// Returns the first value of the answer.
     fn answer(&mut self) -> io::Result<String> {
         let (library, conn) = (self.library, self.conn.as_ptr());
         let mut value = String::new();
         loop {
-            // SAFETY: the connection is there.
+            // SAFETY: the connection is alive.
             while unsafe { (library.PQisBusy)(conn) } == 1 {
                 self.socket().readable()?;
-                // SAFETY: as above.
+                // SAFETY: the connection is alive.
                 if unsafe { (library.PQconsumeInput)(conn) } != 1 {
                     return Err(self.error());
                 }
             }
-            // SAFETY: as above. A result is there until it is cleared; one that is no row gives no value.
+            // SAFETY: the connection is alive. A result lives until it is cleared, and one without
+            // a row gives no value.
             unsafe {
                 let result = (library.PQgetResult)(conn);
                 if result.is_null() {
@@ -183,20 +187,20 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // It does not outlive its socket.
+        // The `Pollable` must not outlive the socket.
         self.socket = None;
-        // SAFETY: it was there until now, and is not used any more.
+        // SAFETY: the connection was alive until now and is not used any more.
         unsafe { (self.library.PQfinish)(self.conn.as_ptr()) };
     }
 }
 
-/// A message of PostgreSQL's protocol.
+/// Returns a message of PostgreSQL's protocol.
 fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
     [&[kind], &length[..], body].concat()
 }
 
-/// The body of the next message.
+/// Reads the body of the next message.
 fn body(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
@@ -205,7 +209,7 @@ fn body(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// Answers each query by itself, in capitals, after something could be received.
+/// Answers each query with the query in capitals, each after a receive from `allowed`.
 fn serve(mut stream: &TcpStream, allowed: &Receiver<()>) -> io::Result<()> {
     body(stream)?;
     let ready = message(b'Z', b"I");
@@ -219,7 +223,7 @@ fn serve(mut stream: &TcpStream, allowed: &Receiver<()>) -> io::Result<()> {
         }
         let text = query.strip_suffix(&[0]).unwrap().to_ascii_uppercase();
         allowed.recv().ok();
-        // One column, called "a", of texts; one row; what was done.
+        // One column, called "a", of text. Then one row, and the completion.
         let column = [
             &[0, 1, b'a', 0][..],
             &[0; 6],
@@ -236,7 +240,8 @@ fn serve(mut stream: &TcpStream, allowed: &Receiver<()>) -> io::Result<()> {
     }
 }
 
-/// A server that holds its answers back until the sender is used or dropped, and its port.
+/// Starts a server that holds its answers back until the sender is used or dropped. Returns the
+/// sender and the port.
 fn server() -> (Sender<()>, u16) {
     let (allow, allowed) = unbounded();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -265,7 +270,8 @@ claims! {
             }
             io::Result::Ok(answers)
         })).collect();
-        // All of them, and who listens: the server's goroutines wait for the channel.
+        // All connections and the listener wait for I/O, and the server's goroutines wait for the
+        // channel.
         while waiting(WaitReason::IoWait) < CONNECTIONS + 1 || waiting(WaitReason::ChanReceive) < CONNECTIONS {
             assert!(asking.iter().all(|one| !one.is_finished()));
             gort::time::sleep(Duration::from_millis(1));

@@ -1,7 +1,8 @@
-//! `alloc::OnThread`: allocators keep their caches per thread, also for goroutines with thread-locals of their own.
+//! `alloc::OnThread`: allocators keep their caches per thread, also for goroutines with
+//! thread-locals of their own.
 //!
-//! The allocator of this program, [`Caching`], keeps blocks of 64 bytes in a thread-local, and says which one that was
-//! to whoever asks by an odd alignment.
+//! The allocator of this program, [`Caching`], keeps blocks of 64 bytes in a thread-local. A
+//! request with one of the odd alignments below returns which thread-local that was.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![allow(
@@ -28,13 +29,13 @@ static ALLOCATOR: OnThread<Caching> = OnThread(Caching);
 const MANY: usize = 200;
 const WAITS: usize = 50;
 
-/// Says which cache a call has, and on which thread it runs.
+/// Asks which cache a call has and on which thread it runs.
 const ASK: Layout = layout(1 << 12);
-/// The same, with an operation of gort's in between that has a goroutine go on elsewhere.
+/// Asks the same, after an operation of gort's that makes a goroutine continue elsewhere.
 const ASK_AND_YIELD: Layout = layout(1 << 13);
 /// Uses up the stack.
 const RECURSE: Layout = layout(1 << 14);
-/// Fails, and says so in `errno`.
+/// Fails and sets `errno`.
 const FAIL: Layout = layout(1 << 15);
 
 const fn layout(align: usize) -> Layout {
@@ -50,10 +51,10 @@ struct Answer {
     tid: libc::pid_t,
 }
 
-/// What the allocator keeps for what it takes for a thread.
+/// The allocator's cache for what it takes to be one thread.
 struct Cache {
     busy: Cell<bool>,
-    /// The first free block, in which the next one's address stands.
+    /// The first free block, which holds the address of the next one.
     free: Cell<*mut u8>,
     blocks: Cell<usize>,
 }
@@ -64,13 +65,13 @@ thread_local! {
     };
 }
 
-/// The address of the caller's.
+/// Returns the address of the caller's cache.
 fn cache() -> usize {
     CACHE.with(|cache| ptr::from_ref(cache).addr())
 }
 
 fn gettid() -> libc::pid_t {
-    // SAFETY: asks only.
+    // SAFETY: the call only returns a number.
     unsafe { libc::gettid() }
 }
 
@@ -91,7 +92,7 @@ impl Caching {
         layout.size() == 64 && layout.align() <= 16
     }
 
-    /// Uses the cache, which nobody else may do meanwhile.
+    /// Calls `f` with the cache. No other thread may use it during the call.
     fn using<T>(f: impl FnOnce(&Cache) -> T) -> T {
         CACHE.with(|cache| {
             if cache.busy.replace(true) {
@@ -105,7 +106,7 @@ impl Caching {
     }
 }
 
-// SAFETY: memory is libc's; a block in a cache is nobody's, and is given to one caller.
+// SAFETY: all memory is libc's. A block in a cache has no owner, and is given to one caller.
 unsafe impl GlobalAlloc for Caching {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if Self::is_cached(layout) {
@@ -130,7 +131,8 @@ unsafe impl GlobalAlloc for Caching {
             unsafe { *libc::__errno_location() = libc::ENOMEM };
             return ptr::null_mut();
         }
-        // SAFETY: caller's clause: the layout, and the memory, are good for libc's.
+        // SAFETY: the caller promises that the layout is valid, and it is passed to libc's
+        // allocator.
         let at = unsafe { System.alloc(layout) };
         if (layout == ASK || layout == ASK_AND_YIELD) && !at.is_null() {
             let answer = here();
@@ -139,7 +141,7 @@ unsafe impl GlobalAlloc for Caching {
                 here() == answer
             };
             let tid = if same { answer.tid } else { 0 };
-            // SAFETY: room for an answer, aligned.
+            // SAFETY: the memory has room for an answer and is aligned.
             unsafe { at.cast::<Answer>().write(Answer { tid, ..answer }) };
         }
         at
@@ -150,7 +152,7 @@ unsafe impl GlobalAlloc for Caching {
             && Self::using(|cache| {
                 let room = cache.blocks.get() < Self::MOST;
                 if room {
-                    // SAFETY: the block is ours now, and has room for an address.
+                    // SAFETY: the caller has given the block up, and it has room for an address.
                     unsafe { at.cast::<*mut u8>().write(cache.free.get()) };
                     cache.free.set(at);
                     cache.blocks.set(cache.blocks.get() + 1);
@@ -158,7 +160,8 @@ unsafe impl GlobalAlloc for Caching {
                 room
             });
         if !kept {
-            // SAFETY: caller's clause: the layout, and the memory, are good for libc's.
+            // SAFETY: the caller promises that the memory and its layout are those of an
+            // allocation, which was libc's.
             unsafe { System.dealloc(at, layout) }
         }
     }
@@ -173,9 +176,10 @@ fn deep(n: u64) -> u64 {
     }
 }
 
-/// Asks the allocator by `ask`, which is one of the layouts above.
+/// Asks the allocator by allocating `ask`, one of the layouts above.
 fn answer(allocator: &impl GlobalAlloc, ask: Layout) -> Answer {
-    // SAFETY: the layout is not empty; what is returned holds an answer, and is given back.
+    // SAFETY: the layout is not empty. The memory that is returned holds an answer, and is given
+    // back.
     unsafe {
         let at = allocator.alloc(ask);
         let answer = at.cast::<Answer>().read();
@@ -184,7 +188,7 @@ fn answer(allocator: &impl GlobalAlloc, ask: Layout) -> Answer {
     }
 }
 
-/// Tests whose goroutines change threads each time they run.
+/// Defines tests whose goroutines change threads each time they run.
 macro_rules! moving {
     ($($(#[$meta:meta])* fn $name:ident() $body:block)*) => {$(
         $(#[$meta])*
@@ -220,7 +224,7 @@ moving! {
         assert!(of_threads.is_disjoint(&of_goroutines));
     }
 
-    // What the wrapper saves: without it each goroutine fills a cache.
+    // Shows what the wrapper prevents: without it each goroutine fills a cache of its own.
     fn without_it_the_allocator_has_the_goroutines() {
         many(MANY, |_| {
             for _ in 0..WAITS {
@@ -248,7 +252,7 @@ moving! {
                 assert!(zeroed.iter().all(|&n| n == 0));
                 assert!(boxes.iter().all(|b| **b == [number; 8]));
                 boxes.truncate(8);
-                // Somebody else frees them, on some thread.
+                // Another goroutine frees them, on some thread.
                 give.send(boxes).unwrap();
                 let others = take.recv().unwrap();
                 assert!(others.iter().all(|b| b.iter().all(|n| *n == b[0])));
@@ -275,7 +279,7 @@ moving! {
         Builder::new().spawn(move || (0..WAITS).for_each(|_| { same(); yield_now(); })).unwrap().join().unwrap();
         own(move || {
             thread::scope(|s| s.spawn(same).join().unwrap());
-            // Also on g0 it is a goroutine's call.
+            // On g0 a goroutine's call gets the same cache.
             on_system_stack(|| assert_ne!(answer(&ALLOCATOR, ASK).cache, cache()));
         }).join().unwrap();
     }
@@ -283,7 +287,7 @@ moving! {
     fn errno_stays_the_goroutines_when_an_allocation_fails() {
         many(MANY, |i| {
             let value = i as libc::c_int + 1000;
-            // SAFETY: the goroutine's own `errno`; the layout is not empty.
+            // SAFETY: this is the goroutine's own `errno`, and the layout is not empty.
             unsafe {
                 *libc::__errno_location() = value;
                 assert!(alloc(FAIL).is_null());
@@ -300,15 +304,15 @@ moving! {
             }
             ptr::null_mut()
         }
-        /// Whether all is well in the child.
+        /// Returns whether all is well in the child.
         fn child() -> bool {
             if answer(&ALLOCATOR, ASK).cache != cache() {
                 return false;
             }
-            // libc gives them the blocks of the threads that are not there.
+            // libc gives these threads the blocks of the threads that the child does not have.
             let mut threads = [0; 8];
             for thread in &mut threads {
-                // SAFETY: the function takes nothing, and is waited for below.
+                // SAFETY: the function takes no argument, and the thread is joined below.
                 let error = unsafe { libc::pthread_create(thread, ptr::null(), take_and_give, ptr::null_mut()) };
                 if error != 0 {
                     return false;
@@ -321,7 +325,8 @@ moving! {
         many(16, |_| {
             for _ in 0..3 {
                 assert_ne!(answer(&ALLOCATOR, ASK).cache, cache());
-                // SAFETY: the child allocates, for which libc is prepared, starts threads of libc's, and ends.
+                // SAFETY: the child allocates, for which libc is prepared, starts threads of
+                // libc's, and ends.
                 let status = unsafe {
                     match libc::fork() {
                         0 => libc::_exit(if child() { 0 } else { 1 }),

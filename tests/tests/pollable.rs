@@ -1,4 +1,4 @@
-//! `io::Pollable`: waiting for descriptors that are no sockets of gort's.
+//! `io::Pollable`: waiting for descriptors that gort has not made.
 
 use gort::io::{Interest, Pollable};
 use gort::prelude::*;
@@ -15,10 +15,10 @@ use std::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A descriptor that a call has just made.
+/// Returns a descriptor that a call has just made.
 fn made(fd: libc::c_int) -> File {
     assert!(fd >= 0, "{}", io::Error::last_os_error());
-    // SAFETY: it is a descriptor, and nobody else's: each caller has just had it made.
+    // SAFETY: each caller has just made this descriptor, so it is open and has no other owner.
     File::from(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -34,7 +34,7 @@ fn past() -> Option<Instant> {
 }
 
 fn blocks(fd: impl AsFd) -> bool {
-    // SAFETY: no pointers.
+    // SAFETY: the call takes no pointers.
     let flags = unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_GETFL) };
     assert!(flags >= 0, "{}", io::Error::last_os_error());
     flags & libc::O_NONBLOCK == 0
@@ -49,8 +49,8 @@ fn fill(mut to: impl Write) {
     while to.write(&[0; 4096]).is_ok() {}
 }
 
-/// Waits for `file` in a goroutine, has `make_ready` called when that is parked, and gives what can be read then. Another
-/// goroutine must get its turns meanwhile.
+/// Waits for `file` in a goroutine, calls `make_ready` when that goroutine is parked, and returns
+/// what can be read then. Another goroutine must get its turns while this one waits.
 fn woken_by(file: File, make_ready: impl FnOnce()) -> Vec<u8> {
     let file = Arc::new(Pollable::new(file).expect("it can be waited for"));
     let ticks = Arc::new(AtomicU64::new(0));
@@ -66,7 +66,7 @@ fn woken_by(file: File, make_ready: impl FnOnce()) -> Vec<u8> {
         assert!(!waits.is_finished(), "nothing is there yet");
         sleep(MS);
     }
-    // Others go on.
+    // Other goroutines run.
     let before = ticks.load(Relaxed);
     while ticks.load(Relaxed) == before {
         sleep(MS);
@@ -90,7 +90,7 @@ claims! {
 
     // PO01
     fn an_eventfd_wakes_who_waits() {
-        // SAFETY: no pointers.
+        // SAFETY: the call takes no pointers.
         let event = made(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) });
         let mut other = event.try_clone().expect("a duplicate");
         let got = woken_by(event, || other.write_all(&7u64.to_ne_bytes()).expect("write"));
@@ -99,7 +99,7 @@ claims! {
 
     // PO01
     fn a_timerfd_wakes_who_waits() {
-        // SAFETY: no pointers.
+        // SAFETY: the call takes no pointers.
         let timer = made(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC) });
         let other = timer.try_clone().expect("a duplicate");
         let got = woken_by(timer, || {
@@ -107,7 +107,7 @@ claims! {
                 it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
                 it_value: libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 },
             };
-            // SAFETY: `once` is alive during the call, and null is allowed.
+            // SAFETY: `once` lives during the call, and the last pointer may be null.
             let set = unsafe { libc::timerfd_settime(other.as_raw_fd(), 0, &raw const once, std::ptr::null_mut()) };
             assert_eq!(set, 0);
         });
@@ -116,12 +116,12 @@ claims! {
 
     // PO01
     fn inotify_wakes_who_waits() {
-        // SAFETY: no pointers.
+        // SAFETY: the call takes no pointers.
         let notify = made(unsafe { libc::inotify_init1(libc::IN_CLOEXEC) });
         let folder = std::env::temp_dir().join(format!("gort-pollable-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         let path = std::ffi::CString::new(folder.to_str().expect("text")).expect("no nul");
-        // SAFETY: `path` ends with a nul and is alive.
+        // SAFETY: `path` ends with a nul and lives during the call.
         let watch = unsafe { libc::inotify_add_watch(notify.as_raw_fd(), path.as_ptr(), libc::IN_CREATE) };
         assert!(watch >= 0);
         let got = woken_by(notify, || drop(File::create(folder.join("news")).expect("a file")));
@@ -133,13 +133,13 @@ claims! {
     fn a_terminal_wakes_who_waits() {
         let (mut master, mut slave) = (-1, -1);
         let null = std::ptr::null_mut();
-        // SAFETY: two places for descriptors, and nulls where those are allowed.
+        // SAFETY: there is room for two descriptors, and the other pointers may be null.
         let opened = unsafe { libc::openpty(&raw mut master, &raw mut slave, null, null.cast(), null.cast()) };
         assert_eq!(opened, 0);
         let (mut master, slave) = (made(master), made(slave));
         let got = woken_by(slave, || master.write_all(b"line\n").expect("write"));
         assert_eq!(got, b"line\n");
-        // What the terminal has echoed, and then that nobody has it open any more.
+        // Reads what the terminal has echoed, and then that it is closed on the other side.
         let mut master = Pollable::new(master).expect("a terminal");
         let mut echo = [0; 6];
         master.read_exact(&mut echo).expect("read");
@@ -154,7 +154,7 @@ claims! {
             .spawn()
             .expect("cat");
         let pid = libc::pid_t::try_from(child.id()).expect("a pid");
-        // SAFETY: no pointers.
+        // SAFETY: the call takes no pointers.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
         let pidfd = Pollable::new(made(i32::try_from(fd).expect("a descriptor"))).expect("it can be waited for");
         let waits = parked(WaitReason::IoWait, move || pidfd.readable());
@@ -190,7 +190,7 @@ claims! {
         let mut buf = [0; 16];
         let mut got = 0;
         while got < MESSAGES {
-            // Few at a time, so that the pipe is empty now and then and full now and then.
+            // A few bytes at a time, so that the pipe is sometimes empty and sometimes full.
             let n = reader.try_io(Interest::READABLE, |mut pipe| pipe.read(&mut buf)).expect("read");
             assert!(buf[..n].iter().enumerate().all(|(i, &byte)| byte == (got + i) as u8));
             got += n;
@@ -271,7 +271,7 @@ claims! {
         assert_eq!(kind(Pollable::new(reader.as_fd())), ErrorKind::AlreadyExists);
         let other = reader.try_clone().expect("a duplicate");
         let second = Pollable::new(other).expect("a duplicate is another");
-        // The refused one has taken nothing from the first.
+        // The refused `Pollable` has taken nothing from the first.
         gort::scope(|s| {
             let waits = [go!(in s; || first.readable()), go!(in s; || second.readable())];
             while waiting(WaitReason::IoWait) < 2 {
@@ -339,7 +339,7 @@ claims! {
         assert_eq!(kind((&*writer).write(b"")), ErrorKind::NotConnected);
         other.close();
         reader.readable().expect("what was written is still there");
-        // Others may take it over.
+        // Another `Pollable` may take the descriptor over.
         let again = Pollable::new(reader.get_ref().try_clone().expect("a duplicate"));
         again.expect("a pipe").readable().expect("readable");
     }
@@ -357,7 +357,7 @@ claims! {
         let (reader, _writer) = io::pipe().expect("a pipe");
         let mut wrapped = Pollable::new(reader).expect("a pipe");
         let (reader, mut writer) = io::pipe().expect("a pipe");
-        // Another one may get the number of the one that is closed by this.
+        // Another descriptor may get the number of the one that this assignment closes.
         *wrapped.get_mut() = reader;
         let (third, mut to_third) = io::pipe().expect("a pipe");
         let third = Pollable::new(third).expect("a pipe");
@@ -379,7 +379,7 @@ claims! {
     // NP13
     fn the_standard_descriptors_keep_blocking() {
         let (reader, mut writer) = io::pipe().expect("a pipe");
-        // SAFETY: no pointers; standard input is nobody's here.
+        // SAFETY: the call takes no pointers, and this process does not use standard input.
         assert_eq!(unsafe { libc::dup2(reader.as_raw_fd(), 0) }, 0);
         let stdin = Pollable::new(io::stdin()).expect("a pipe");
         assert!(blocks(&reader));
@@ -407,7 +407,7 @@ claims! {
     fn plain_threads_wait_as_well() {
         let (reader, writer) = pipe();
         let waits = std::thread::spawn(move || (&*reader).read(&mut [0; 1]));
-        // It waits by now, most likely; what it reads is the same if not.
+        // Most likely the goroutine waits by now. If not, it reads the same.
         sleep(5 * MS);
         (&*writer).write_all(b"x").expect("write");
         assert_eq!(gort::blocking(|| waits.join()).expect("join").expect("read"), 1);

@@ -1,4 +1,4 @@
-//! SC: yielding, fairness, parallelism, idleness. SC11 and SC12 are in `hogs.rs`.
+//! SC: yielding, fairness, parallelism, idleness. SC11 and SC12 are tested in `hogs.rs`.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::__macro as m;
@@ -18,12 +18,12 @@ use std::sync::atomic::{
 use std::thread;
 use std::time::Instant;
 
-/// Does `n` steps that the compiler cannot leave out.
+/// Does `n` steps that the compiler cannot remove.
 fn work(n: usize) -> usize {
     (0..n).fold(0, |sum, i| hint::black_box(sum ^ i))
 }
 
-/// CPU time that this process has used.
+/// Returns the CPU time that this process has used.
 fn cpu_time() -> Duration {
     let mut t = libc::timespec {
         tv_sec: 0,
@@ -35,14 +35,14 @@ fn cpu_time() -> Duration {
     Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
 }
 
-/// A flag that main raises and everybody sees.
+/// Creates a flag, and a function that returns handles to it for other goroutines.
 fn flag() -> (Arc<AtomicBool>, impl Fn() -> Arc<AtomicBool>) {
     let flag = Arc::new(AtomicBool::new(false));
     (flag.clone(), move || flag.clone())
 }
 
-/// Two goroutines that hand a job of `steps` steps back and forth until `stop`; the
-/// result is how many steps were done.
+/// Starts two goroutines that hand a job of `steps` steps back and forth until `stop` is set. Each
+/// returns how many steps it has done.
 fn pair(steps: usize, stop: &Arc<AtomicBool>) -> [JoinHandle<usize>; 2] {
     let (ping, pings) = bounded::<()>(0);
     let (pong, pongs) = bounded::<()>(0);
@@ -52,7 +52,7 @@ fn pair(steps: usize, stop: &Arc<AtomicBool>) -> [JoinHandle<usize>; 2] {
         spawn(move || {
             let mut done = 0;
             if serves && tx.send(()).is_err() {
-                // The other has seen `stop` before it began.
+                // The other goroutine has seen `stop` before it began.
                 return done;
             }
             while !stop.load(Relaxed) && rx.recv().is_ok() {
@@ -75,7 +75,7 @@ fn sum(handles: impl IntoIterator<Item = JoinHandle<usize>>) -> usize {
         .sum()
 }
 
-/// How often threads of this process but the calling one have slept.
+/// Returns how often the threads of this process other than the caller have slept.
 fn switches() -> u64 {
     let me = std::fs::read_link("/proc/thread-self").unwrap();
     let of = |task: std::io::Result<std::fs::DirEntry>| {
@@ -83,7 +83,7 @@ fn switches() -> u64 {
         if path.file_name() == me.file_name() {
             return 0;
         }
-        // A thread may end meanwhile.
+        // The thread may have ended since the folder was listed.
         let status = std::fs::read_to_string(path.join("status")).unwrap_or_default();
         let line = status
             .lines()
@@ -94,7 +94,7 @@ fn switches() -> u64 {
 }
 
 claims! {
-    // GO05: never promised (decision 9); it is what one worker does when nobody disturbs it.
+    // GO05: gort does not promise this order. One worker keeps it if nothing disturbs it.
     fn with_one_worker_the_newest_runs_first_and_the_others_in_the_order_of_their_start() {
         if max_procs() > 1 || always_migrates() {
             return;
@@ -121,8 +121,7 @@ claims! {
         if max_procs() > 1 {
             return;
         }
-        // One that the system takes off the core for a time slice loses its worker and
-        // may be late; that happens rarely.
+        // A worker whose core the system takes for a time slice may be late. That is rare.
         let rounds_with_all = (0..20).filter(|_| {
             let ran = Arc::new(AtomicUsize::new(0));
             for _ in 0..100 {
@@ -136,7 +135,7 @@ claims! {
         assert!(rounds_with_all >= 15, "{rounds_with_all} of 20 rounds");
     }
 
-    // SC01: also those that did not fit into the local queue.
+    // SC01: this includes the goroutines that did not fit into the local queue.
     fn yield_lets_a_queue_that_overflowed_run_first() {
         let ran = Arc::new(AtomicUsize::new(0));
         for _ in 0..2_000 {
@@ -147,7 +146,7 @@ claims! {
         while ran.load(SeqCst) < 2_000 {
             yield_now();
             yields += 1;
-            // Some may run late on a core that the system has taken away (see above).
+            // If the system takes a core away, some may run late (see above).
             if yields == 200 && max_procs() == 1 {
                 let ran = ran.load(SeqCst);
                 assert!(ran >= 1_950, "{ran} of 2000 ran in {yields} yields");
@@ -197,7 +196,7 @@ claims! {
         sender.join().unwrap();
     }
 
-    // SC04: as many spinners as there are workers (and cores).
+    // SC04: as many spinning goroutines as there are workers (and cores).
     fn spinning_goroutines_run_in_parallel() {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         for players in 2..=cores.min(max_procs()) {
@@ -272,7 +271,8 @@ claims! {
         spinners.into_iter().for_each(|spinner| spinner.join().unwrap());
     }
 
-    // SC06: nor do goroutines that wake each other, and never leave the local queue empty, those in the global one.
+    // SC06: goroutines that wake each other never leave the local queue empty, and still do not
+    // starve goroutines in the global queue.
     fn a_goroutine_that_a_plain_thread_wakes_gets_its_turn_among_many_that_wake_each_other() {
         const MEMBERS: usize = 40;
         if max_procs() > 1 || always_migrates() {
@@ -292,7 +292,7 @@ claims! {
             late.recv().unwrap();
             stop.store(true, SeqCst);
         });
-        // While the members of one group run, those of the other are queued.
+        // While the members of one group run, the members of the other are in the queue.
         let groups: Vec<_> = (0..2)
             .map(|_| {
                 go!(clone [sent, stop]; {
@@ -398,7 +398,7 @@ claims! {
                 sleep(Duration::from_micros(delay));
                 stop.store(true, SeqCst);
             });
-            // Nobody but the sleeper ends the game.
+            // Only the sleeper ends the game.
             sum(players);
             sleeper.join().unwrap();
         }
@@ -407,19 +407,19 @@ claims! {
     // SC10
     fn a_pair_with_long_jobs_and_one_with_short_jobs_get_comparable_time() {
         if max_procs() > 1 || always_migrates() {
-            // With a thread switch a job the short ones do little else.
+            // If each job needs a thread switch, the pair with short jobs does little else.
             return;
         }
         let attempt = || {
             let (stop, stopped) = flag();
             let long = pair(if cfg!(debug_assertions) { 100_000 } else { 1_000_000 }, &stopped());
-            // Long enough that handing on takes a small part of the time.
+            // The jobs are so long that handing them on takes a small part of the time.
             let short = pair(1_000, &stopped());
             sleep(Duration::from_millis(400));
             stop.store(true, SeqCst);
             (sum(long), sum(short))
         };
-        // A busy machine may take the only worker off its core for most of one attempt.
+        // On a busy machine the only worker may be off its core for most of one attempt.
         let attempts = std::iter::repeat_with(attempt).take(5);
         let mut seen = Vec::new();
         for (long, short) in attempts {
@@ -431,7 +431,7 @@ claims! {
         panic!("steps of the long and the short jobs: {seen:?}");
     }
 
-    // SC09: nor does it hand on the P all the time.
+    // SC09: the pair does not hand on the P at every exchange either.
     fn a_ping_pong_pair_may_use_its_time_slice() {
         if max_procs() > 1 || always_migrates() {
             return;
@@ -448,8 +448,9 @@ claims! {
         let peer = go!(move || {
             while !stop.load(Relaxed) && pings.recv().is_ok() && pong.send(()).is_ok() {}
         });
-        // Between two turns of this goroutine they do many exchanges, or few: most are among many. Not at first;
-        // and a busy machine may leave them no whole time slice for a while.
+        // Between two turns of this goroutine the pair does many exchanges or few. Most exchanges
+        // must be in turns with many. This does not hold at first, and a busy machine may leave the
+        // pair no whole time slice for a while.
         let (since, mut before, mut most, mut among_many) = (Instant::now(), 0, 0, 0);
         let elapsed = |ms| since.elapsed() > Duration::from_millis(ms);
         let mut start = 0;
@@ -469,11 +470,12 @@ claims! {
         peer.join().unwrap();
         let all = before - start;
         assert!(2 * among_many >= all, "{among_many} of {all} exchanges were among many");
-        // A time slice is 10 ms.
+        // A time slice lasts 10 ms.
         assert!(most < 1_000_000, "{most} exchanges in one time slice");
     }
 
-    // SC10: the monitor ends a time slice of long jobs. Left to itself a pair looks at the clock every 16 of them.
+    // SC10: the monitor ends the time slice of a pair with long jobs. The pair itself reads the
+    // clock only every 16 jobs.
     fn a_pair_with_long_jobs_does_not_do_many_in_one_time_slice() {
         if max_procs() > 1 || always_migrates() {
             return;
@@ -513,7 +515,7 @@ claims! {
         stops().store(true, Relaxed);
         player.join().unwrap();
         peer.join().unwrap();
-        // A time slice is 10 ms; the monitor may be late.
+        // A time slice lasts 10 ms, and the monitor may be late.
         assert!(in_slices.iter().any(|&n| n < 26), "{in_slices:?} jobs of 1 ms");
     }
 
@@ -545,13 +547,13 @@ claims! {
         assert!(links_at_1000 < total, "the whole chain came before 1000 yields");
     }
 
-    // SC13: goroutines that the clock wakes all the time run ahead of those who queue.
+    // SC13: goroutines that timers wake all the time run ahead of goroutines in the queue.
     fn due_timers_do_not_starve_those_who_queue() {
         if max_procs() > 1 {
-            // They need not be spread evenly.
+            // The turns need not be spread evenly.
             return;
         }
-        // With much and with little to do.
+        // The goroutines do much work, and little.
         for (steps, turns_apart) in [(20_000, 16), (100, 40)] {
             let (stop, stopped) = flag();
             let crowd = |sleeps: bool| -> Vec<JoinHandle<usize>> {
@@ -636,7 +638,7 @@ claims! {
         assert!(sum(players) > 0);
     }
 
-    // SC15: against std threads doing the same, so that a busy machine is fair to both.
+    // SC15: compared with std threads that do the same, so that a busy machine slows both.
     fn idle_workers_steal_from_a_producer() {
         let jobs = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
         const STEPS: usize = if cfg!(debug_assertions) { 3_000 } else { 20_000 };
@@ -705,7 +707,7 @@ claims! {
         assert!(used < passed / 20, "{used:?} of CPU time in {passed:?}");
     }
 
-    // SC17: without a timer there is nothing to wake up for.
+    // SC17: without a timer no thread has a reason to wake up.
     fn no_thread_wakes_while_all_are_parked() {
         let (tx, rx) = bounded::<()>(0);
         for _ in 0..10_000 {
@@ -714,7 +716,7 @@ claims! {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let watcher = thread::spawn(move || {
-            // Threads that are not needed any more, and memory that is given back, take their time.
+            // It takes a while until unneeded threads have ended and memory has been given back.
             let rest = (0..100).any(|_| {
                 let before = switches();
                 thread::sleep(Duration::from_millis(300));

@@ -1,4 +1,4 @@
-//! SE: `Select`, operations that are known only at run time.
+//! SE: `Select`, whose operations are known only at run time.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::{Select, TryRecvError, TrySendError, never};
@@ -14,7 +14,7 @@ use std::thread;
 const SHORT: Duration = Duration::from_millis(5);
 const UNCOMPLETED: &str = "dropped `SelectedOperation` without completing the operation";
 
-/// What a select with this send alone comes to now: whether it was chosen.
+/// Returns whether a select of only this send chooses it now.
 fn sends_now<T: Send>(tx: &Sender<T>, value: T) -> bool {
     let mut select = Select::new();
     select.send(tx);
@@ -24,13 +24,13 @@ fn sends_now<T: Send>(tx: &Sender<T>, value: T) -> bool {
     operation.send(tx, value).is_ok()
 }
 
-/// Chooses, in a panic's way, an operation that is then dropped.
+/// Chooses an operation that is then dropped without being completed, as a panic would.
 fn drops_uncompleted(mut select: Select<'_>) {
     let payload = recover(move || drop(select.select())).unwrap_err();
     assert_eq!(payload.downcast_ref::<&str>(), Some(&UNCOMPLETED));
 }
 
-/// A way to receive; `None`: the end, or too late.
+/// A way to receive. `None`: the end, or the time is up.
 type Receive = fn(&Receiver<i32>) -> Option<i32>;
 
 fn parks<T>(goroutine: &JoinHandle<T>) {
@@ -39,7 +39,7 @@ fn parks<T>(goroutine: &JoinHandle<T>) {
 }
 
 claims! {
-    // SE01, SE08, SE10, SE16: each way to choose, for a receive.
+    // SE01, SE08, SE10, SE16: every way to choose, for a receive.
     fn a_receive_is_chosen_when_it_can_go() {
         let (tx, rx) = bounded(1);
         let idle = never::<i32>();
@@ -74,7 +74,7 @@ claims! {
         assert!(format!("{select:?}").starts_with("Select"));
     }
 
-    // SE01, SE08, SE10, SE17: each way to choose, for a send, with and without a buffer.
+    // SE01, SE08, SE10, SE17: every way to choose, for a send, with and without a buffer.
     fn a_send_is_chosen_when_it_can_go() {
         for cap in [0, 1] {
             let (tx, rx) = bounded(cap);
@@ -107,7 +107,7 @@ claims! {
             let (received, rx) = receiver.join().unwrap();
             assert_eq!(received.ok(), Some(9));
 
-            // No more receivers: ready, to fail.
+            // Without receivers the send is ready, and fails.
             drop(rx);
             assert_eq!(select.try_ready(), Ok(0));
             assert_eq!(select.select().send(&tx, 10), Err(SendError(10)));
@@ -142,7 +142,7 @@ claims! {
         assert!(select.try_select().is_err());
     }
 
-    // SE42: all of many are served, and none more than another.
+    // SE42: many operations are served evenly.
     fn a_hundred_operations_are_drained_evenly() {
         const ROUNDS: usize = 100;
         let channels: Vec<_> = (0..100).map(|_| unbounded()).collect();
@@ -162,11 +162,11 @@ claims! {
             order.sort_unstable();
             assert!(order.into_iter().eq(0..100));
         }
-        // 2500 are expected; the deviation is 25 at most.
+        // 2,500 are expected, and the deviation is at most 25.
         assert!((2250..=2750).contains(&first_halves), "{first_halves}");
     }
 
-    // SE15: with its index gone a closed channel is no longer chosen.
+    // SE15: after its index was removed, a closed channel is no longer chosen.
     fn a_removed_operation_is_not_chosen_and_the_others_keep_their_indices() {
         let channels: Vec<_> = (0..4).map(|_| unbounded()).collect();
         for (i, (tx, _)) in channels.iter().enumerate() {
@@ -200,7 +200,7 @@ claims! {
         assert_eq!(select.ready(), 4);
     }
 
-    // SE43: what was promised stays promised, and lets nobody by.
+    // SE43: the promised place stays promised, and no other sender gets it.
     fn a_chosen_send_has_a_place_that_nobody_else_gets() {
         for cap in 1..4 {
             let (tx, rx) = bounded(cap);
@@ -209,14 +209,14 @@ claims! {
             select.send(&tx);
             let operation = select.select();
             assert_eq!(tx.len(), cap - 1);
-            // Whatever the others try, and before and after others have waited.
+            // Whatever the other goroutines try, before and after some of them have waited.
             for _ in 0..10 {
                 assert!(tx.try_send(1).is_err());
                 assert!(!sends_now(&tx, 1));
                 assert!(tx.send_timeout(1, Duration::from_micros(10)).is_err());
                 assert!(select.try_ready().is_err());
             }
-            // A plain value may be taken and another one put in its place; that is all.
+            // Other values may be taken and replaced, and nothing else changes.
             for _ in 0..10 * usize::from(cap > 1) {
                 assert_eq!(rx.try_recv(), Ok(0));
                 assert_eq!(tx.try_send(0), Ok(()));
@@ -233,7 +233,7 @@ claims! {
             let all: Vec<i32> = rx.iter().take(cap + 1).collect();
             assert_eq!(all[cap - 1..], [2, 3]);
             waits.join().unwrap();
-            // And then the channel is as ever.
+            // Afterwards the channel works as before.
             for _ in 0..20 {
                 (0..cap).for_each(|_| tx.try_send(1).unwrap());
                 assert!(tx.try_send(1).is_err());
@@ -255,7 +255,7 @@ claims! {
                 (0..cap).for_each(|_| tx.try_send(1).unwrap());
                 (0..cap).for_each(|_| assert_eq!(rx.try_recv(), Ok(1)));
             }
-            // The place goes to who waits for it.
+            // The sender that waits gets the place.
             (1..cap).for_each(|_| tx.send(0).unwrap());
             let mut select = Select::new();
             select.send(&tx);
@@ -270,7 +270,8 @@ claims! {
         }
     }
 
-    // SE43: the receiver that was won goes on waiting. The value of a chosen receive is dropped once.
+    // SE43: the receiver that was won continues to wait. The value of a chosen receive is dropped
+    // once.
     fn an_operation_that_is_not_completed_leaves_its_peer_usable() {
         let receive: [Receive; 5] = [
             |rx| rx.recv().ok(),
@@ -314,7 +315,7 @@ claims! {
         drop(tx);
         assert_eq!(peer.join().unwrap(), Err(RecvError));
 
-        // Won the other way round: who receives finds somebody who has yet to make the value.
+        // The other way round: the receiver wins a sender that has yet to make its value.
         for receive in receive {
             let (tx, rx) = bounded::<i32>(0);
             let unfaithful = {
@@ -346,7 +347,7 @@ claims! {
         }
     }
 
-    // SE43: a panic that is on its way is not joined by another one.
+    // SE43: dropping during a panic raises no second panic.
     fn an_operation_that_is_dropped_by_a_panic_gives_its_place_back() {
         let (tx, rx) = bounded(1);
         let payload: Result<(), _> = recover(|| {
@@ -375,7 +376,7 @@ claims! {
         assert_eq!(wrong.downcast_ref::<&str>(), Some(&"passed a receiver that wasn't selected"));
     }
 
-    // SE10: the peer waits for the value as long as it takes, and the sender may wait for other things first.
+    // SE10: the peer waits until the value comes, and the sender may wait for other things first.
     fn a_promise_is_kept_after_a_pause() {
         for cap in [0, 1] {
             for way in 0..4 {
@@ -405,7 +406,7 @@ claims! {
         }
     }
 
-    // The promising side is the one that was parked.
+    // Here the promising side was the parked one.
     fn a_promise_that_was_won_while_waiting_is_kept_after_a_pause() {
         for way in 0..4 {
             let (tx, rx) = bounded(0);
@@ -431,7 +432,7 @@ claims! {
         }
     }
 
-    // SE30: two selects over both directions of one channel meet each other, never themselves.
+    // SE30: two selects over both directions of one channel meet each other and never themselves.
     fn selects_meet_each_other() {
         let (tx, rx) = bounded(0);
         let both = move |me: i32| {
@@ -445,7 +446,7 @@ claims! {
                 } else {
                     assert_ne!(operation.recv(&rx), Ok(me));
                 }
-                // Two more operations each time would make it slow.
+                // Adding two more operations in each round would make it slow.
                 select = Select::new();
             }
         };
@@ -469,7 +470,7 @@ claims! {
         assert!(select.ready_timeout(SHORT).is_err());
     }
 
-    // Ready performs nothing: the value, or the room, is still there.
+    // `ready` performs nothing: the value, or the room, is still there.
     fn ready_tells_which_operation_can_go() {
         let (tx, rx) = bounded(1);
         let mut sends = Select::new();
@@ -492,7 +493,7 @@ claims! {
         assert_eq!((sends.ready(), receives.ready()), (0, 0));
     }
 
-    // SE33: all who wait to be told are told, and nothing of them stays in the queues.
+    // SE33: all onlookers are told, and nothing of them stays in the queues.
     fn ready_wakes_everybody_who_looks_on() {
         for cap in [0, 1] {
             for receivers_look in [true, false] {
@@ -517,7 +518,7 @@ claims! {
                 for onlooker in onlookers {
                     assert_eq!(onlooker.join().unwrap(), 0);
                 }
-                // Nobody of them has performed anything.
+                // None of them has performed an operation.
                 match (cap, receivers_look) {
                     (0, true) => assert_eq!(rx.try_recv(), Ok(1)),
                     (0, false) => assert_eq!(tx.try_send(1), Ok(())),
@@ -528,7 +529,7 @@ claims! {
         }
     }
 
-    // SE31, SE32: an onlooker that was told by one channel has left the others.
+    // SE31, SE32: an onlooker that one channel has told has left the queues of the others.
     fn an_onlooker_that_leaves_is_in_no_queue() {
         let ((a_tx, a), (b_tx, b)) = (bounded(0), bounded(0));
         for round in 0..50 {
@@ -546,7 +547,7 @@ claims! {
                 let a = a.clone();
                 parked(WaitReason::ChanReceive, move || a.recv())
             };
-            // There is a receiver behind the onlooker; it gets the value.
+            // Behind the onlooker is a receiver, which gets the value.
             if round % 2 == 0 {
                 a_tx.try_send(round).unwrap();
                 assert_eq!(receiver.join().unwrap(), Ok(round));
@@ -586,7 +587,8 @@ claims! {
         }
     }
 
-    // RU02, CL19: also while a place is promised. The promised send fails, its value comes back.
+    // RU02, CL19: this holds also while a place is promised. The promised send fails and gives its
+    // value back.
     fn what_is_buffered_is_dropped_with_the_receiver_while_a_place_is_promised() {
         let alive = Arc::new(AtomicUsize::new(0));
         for cap in [2, 3] {
@@ -595,7 +597,7 @@ claims! {
             let mut select = Select::new();
             select.send(&tx);
             let operation = select.select();
-            // Somebody finds it full.
+            // Another sender finds the channel full.
             drop(tx.try_send(Counted::new(&alive)).unwrap_err());
             drop(rx);
             assert_eq!(alive.load(SeqCst), 0, "values live on, capacity {cap}");
@@ -604,7 +606,7 @@ claims! {
         }
     }
 
-    // CL18: a close lets a promised value by no more, and what was sent before stays.
+    // CL18: after a close a promised value cannot be sent, and what was sent before stays.
     fn a_promise_is_void_when_the_channel_is_closed() {
         let (tx, rx) = bounded(2);
         tx.send(1).unwrap();
@@ -616,7 +618,7 @@ claims! {
         assert_eq!(rx.iter().collect::<Vec<_>>(), [1]);
     }
 
-    // RU08: threads select as goroutines do.
+    // RU08: plain threads select as goroutines do.
     fn plain_threads_select_with_goroutines() {
         for cap in [0, 1, 3] {
             let (tx, rx) = bounded(cap);

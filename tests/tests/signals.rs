@@ -1,4 +1,5 @@
-//! `gort::signal`. What ends a process, or needs another start than this one's, is in `src/bin/signalled.rs`.
+//! `gort::signal`. Programs that a signal ends, or that must be started in a special way, are in
+//! `src/bin/signalled.rs`.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -22,19 +23,20 @@ const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// Sends a signal to this process.
 fn kill(signal: Signal) {
-    // SAFETY: no pointers.
+    // SAFETY: the call takes no pointers.
     let sent = unsafe { libc::kill(libc::getpid(), signal.number()) };
     assert_eq!(sent, 0);
 }
 
-/// Sends it, and waits until it has come.
+/// Sends a signal and waits until it has arrived.
 fn kill_and_see(signal: Signal) {
     let seen = notify(&[signal]);
     kill(signal);
     assert_eq!(seen.recv(), Ok(signal));
 }
 
-/// For a test at whose end a signal may still be on its way to a thread: it must not act by default then.
+/// Installs a handler that stays. For tests at whose end a signal may still be on its way to a
+/// thread, where it must not have its default effect.
 fn catch_for_good(signal: Signal) -> &'static Signals {
     Box::leak(Box::new(notify(&[signal])))
 }
@@ -80,7 +82,7 @@ claims! {
     // SG03
     fn nothing_comes_after_stop() {
         let over = Arc::new(AtomicBool::new(false));
-        // Without it the signal would kill.
+        // Without this handler the signal would kill the process.
         catch_for_good(Signal::SIGUSR1);
         let sender = thread::spawn({
             let over = Arc::clone(&over);
@@ -127,7 +129,7 @@ claims! {
                         sleep(Duration::from_micros(50));
                     }
                     if n % 64 == 0 {
-                        // One that begins and ends meanwhile.
+                        // A goroutine that begins and ends in between.
                         go!(|| ()).join().unwrap();
                     }
                 }
@@ -157,7 +159,8 @@ claims! {
         for round in 0..20 {
             let waits = parked(WaitReason::ChanReceive, { let signals = signals.clone(); move || signals.recv() });
             let sender = thread::spawn(move || {
-                // All that the runtime has gets time to fall asleep, the monitor too, now and then.
+                // Gives all threads of the runtime time to fall asleep, and sometimes the monitor
+                // as well.
                 thread::sleep(if round % 10 == 0 { 150 * MS } else { MS });
                 kill(Signal::SIGUSR2);
             });
@@ -198,7 +201,7 @@ claims! {
         let (ctx, cancel) = notify_context(&parent, &[Signal::SIGINT]);
         cancel_parent.cancel("no more work");
         assert_eq!(ctx.cause().unwrap().to_string(), "no more work");
-        // Until it is cancelled as well the signal does nothing.
+        // Until the context is cancelled as well, the signal has no effect.
         kill_and_see(Signal::SIGINT);
         cancel.cancel();
         let (done, cancel) = notify_context(&parent, &[Signal::SIGINT]);
@@ -217,7 +220,7 @@ claims! {
             kill(Signal::SIGINT);
         }
         assert!(ctx.done().recv().is_err());
-        // The same with nobody else who has asked: if it were released this would kill.
+        // The same without another receiver: a released signal would kill the process here.
         for _ in 0..100 {
             kill(Signal::SIGINT);
             sleep(Duration::from_micros(100));
@@ -283,7 +286,7 @@ claims! {
             _ = <-signals => panic!("nothing has come"),
             default => {}
         }
-        // Two receivers, under one lock.
+        // Two receivers use one lock.
         let second = notify(&[Signal::SIGUSR2]);
         let waits = parked(WaitReason::Select, { let (signals, second) = (signals.clone(), second.clone()); move || select! {
             signal = <-signals => signal,
@@ -326,7 +329,7 @@ claims! {
     fn who_looks_without_waiting_finds_it_while_every_p_computes() {
         catch_for_good(Signal::SIGUSR1);
         let hogs: Vec<_> = (0..gort::runtime::max_procs()).map(|_| go!(move || {
-            // Its own receiver: each gets each signal.
+            // Its own receiver: each receiver gets each signal.
             let signals = notify(&[Signal::SIGUSR1]);
             while signals.try_recv().is_err() {
                 std::hint::spin_loop();
@@ -339,7 +342,7 @@ claims! {
     }
 }
 
-/// `signalled NAME`, with what is done to it before it begins.
+/// Starts `signalled NAME`, after `prepare` has run in the child.
 fn signalled(name: &str, procs: usize, prepare: fn()) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_signalled"));
     command
@@ -348,8 +351,8 @@ fn signalled(name: &str, procs: usize, prepare: fn()) -> Running {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    // SAFETY: these are functions that may be called between fork and exec; this process may have inherited what
-    // is not meant.
+    // SAFETY: these functions may be called between fork and exec. They reset what this process may
+    // have inherited.
     unsafe {
         command.pre_exec(move || {
             for signal in [
@@ -457,7 +460,7 @@ impl Running {
 fn nothing() {}
 
 fn ignore(signal: i32) {
-    // SAFETY: no handler.
+    // SAFETY: no handler is installed.
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
@@ -625,7 +628,7 @@ fn who_waits_for_a_signal_is_not_in_a_deadlock() {
             "waits in a select",
             "waits for a context",
         ] {
-            // At once, and when the monitor has gone to sleep.
+            // At once, and after the monitor has gone to sleep.
             for rest in [0, 300] {
                 let mut child = signalled(name, procs, nothing);
                 child.says("ready");

@@ -1,4 +1,4 @@
-//! Bubbles: a clock that jumps when all are blocked.
+//! Bubbles: a clock that jumps when all goroutines are blocked.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::{Select, after, tick};
@@ -19,15 +19,15 @@ const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Nobody wants the result.
+/// Drops the result of a call.
 fn ignore<T>(_: T) {}
 
-/// What a bubble panics with.
+/// Returns the text that a bubble panics with.
 fn panic_of<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> String {
     said_by(|| ignore(synctest::run(f)))
 }
 
-/// What `f` panics with.
+/// Returns the text that `f` panics with.
 fn said_by(f: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("no panic");
     match payload.downcast::<String>() {
@@ -38,13 +38,13 @@ fn said_by(f: impl FnOnce()) -> String {
 
 const DEADLOCK: &str = "deadlock: all goroutines in bubble are blocked\n";
 
-/// Runs `wait` in a bubble beside a sleeper of an hour; a plain thread calls `end` when it waits. The clock has not moved
-/// by then.
+/// Runs `wait` in a bubble together with a goroutine that sleeps for an hour. A plain thread calls
+/// `end` when `wait` waits. Checks that the clock has not moved by then.
 fn time_stands(wait: impl FnOnce() + Send + 'static, end: impl FnOnce() + Send + 'static) {
     let (waits, is_waiting) = mpsc::channel();
     let ender = thread::spawn(move || {
         is_waiting.recv().unwrap();
-        // Time enough to make the mistake.
+        // Time enough for a wrong jump.
         thread::sleep(20 * MS);
         end();
     });
@@ -61,7 +61,7 @@ fn time_stands(wait: impl FnOnce() + Send + 'static, end: impl FnOnce() + Send +
 }
 
 claims! {
-    // VT01: an hour passes at once, and is exactly one.
+    // VT01: an hour passes at once, and is exactly one hour.
     fn the_clock_jumps_when_all_are_blocked() {
         let real = Instant::now();
         let passed = synctest::run(|| {
@@ -73,7 +73,7 @@ claims! {
         assert!(real.elapsed() < HOUR);
     }
 
-    // VT02: the waiter sees what a chain of a hundred has done.
+    // VT02: the waiter sees what a chain of a hundred goroutines has done.
     fn wait_returns_when_all_others_are_blocked_or_gone() {
         for _ in 0..50 {
             let done = synctest::run(|| {
@@ -102,7 +102,7 @@ claims! {
         }
     }
 
-    // VT03: what a timer delivers is the moment at which it was due, whenever it is read.
+    // VT03: a timer delivers the moment at which it was due, whenever it is read.
     fn timers_are_exact() {
         synctest::run(|| {
             let start = now();
@@ -120,7 +120,7 @@ claims! {
         });
     }
 
-    // VT08: with the root alive.
+    // VT08: the root is alive.
     fn a_root_that_can_never_run_is_a_deadlock() {
         let text = panic_of(|| {
             let (_tx, rx) = bounded::<()>(0);
@@ -131,7 +131,7 @@ claims! {
         assert!(text.contains("synctest.rs"), "{text}");
     }
 
-    // VT08: with the root gone.
+    // VT08: the root has returned.
     fn a_goroutine_left_behind_is_a_deadlock() {
         let text = panic_of(|| {
             go!(name = "left"; {
@@ -144,7 +144,7 @@ claims! {
         assert!(text.contains("\"left\" [chan receive]"), "{text}");
     }
 
-    // VT08: a ticker that nobody waits for does not hide it.
+    // VT08: a ticker that no goroutine waits for does not hide the deadlock.
     fn a_ticker_keeps_nobody_alive() {
         let text = panic_of(|| {
             let _ticker = Ticker::new(SECOND);
@@ -154,7 +154,7 @@ claims! {
         assert!(text.starts_with(DEADLOCK), "{text}");
     }
 
-    // VT15: who waits for a lock is blocked, and its holder may sleep.
+    // VT15: a goroutine that waits for a lock is blocked, and the lock's holder may sleep.
     fn a_holder_may_sleep_under_a_mutex() {
         let real = Instant::now();
         let passed = synctest::run(|| {
@@ -175,7 +175,8 @@ claims! {
         assert!(real.elapsed() < HOUR);
     }
 
-    // VT18: two mutexes in opposite orders; the report names both goroutines, and where they wait.
+    // VT18: two mutexes are locked in opposite orders. The report names both goroutines, and where
+    // they wait.
     fn opposite_orders_of_locks_are_reported() {
         let text = panic_of(|| {
             let locks = Arc::new([Mutex::new(()), Mutex::new(())]);
@@ -198,7 +199,8 @@ claims! {
         }
     }
 
-    // VT04: what a timer starts belongs to the bubble, and so does what that starts.
+    // VT04: a goroutine that a timer starts belongs to the bubble, and so do the goroutines that it
+    // starts.
     fn timers_start_goroutines_of_the_bubble() {
         synctest::run(|| {
             let start = now();
@@ -217,7 +219,8 @@ claims! {
         });
     }
 
-    // VT05: what is pending when the bubble ends is not called, and its closure is dropped by then.
+    // VT05: a timer that is pending when the bubble ends is not called, and its closure is dropped
+    // by then.
     fn pending_timers_go_with_the_bubble() {
         struct Told(mpsc::Sender<&'static str>);
         impl Drop for Told {
@@ -233,7 +236,7 @@ claims! {
             }
         });
         assert_eq!(rx.try_iter().collect::<Vec<_>>(), ["dropped"; 3]);
-        // The next one finds a clean clock.
+        // The next bubble finds a clean clock.
         let before = Instant::now();
         let end = synctest::run(|| {
             sleep(HOUR);
@@ -243,7 +246,7 @@ claims! {
         assert!(rx.try_recv().is_err());
     }
 
-    // VT06: several that are due at one moment run in any order, sleepers and timers.
+    // VT06: sleepers and timers that are due at one moment run in any order.
     fn who_is_due_at_one_moment_has_no_order() {
         let firsts = |timers: bool| {
             (0..1_000).map(move |_| {
@@ -274,7 +277,7 @@ claims! {
         }
     }
 
-    // VT07: a timer of 0 can be read at once.
+    // VT07: a timer of no time can be read at once.
     fn a_timer_of_0_is_due() {
         synctest::run(|| {
             let start = now();
@@ -283,14 +286,14 @@ claims! {
             let called = Arc::new(AtomicBool::new(false));
             let theirs = Arc::clone(&called);
             after_func(Duration::ZERO, move || theirs.store(true, Relaxed));
-            // Not before the others are blocked, and then before the waiter.
+            // The timer fires after the others are blocked and before the waiter runs.
             synctest::wait();
             assert!(called.load(Relaxed));
             assert_eq!(now(), start);
         });
     }
 
-    // VT09: what was made outside may be waited for, and holds the clock.
+    // VT09: waiting for what was made outside is allowed, and stops the clock.
     fn waiting_for_the_outside_holds_the_clock() {
         let (tx, rx) = bounded::<()>(0);
         time_stands(move || rx.recv().unwrap(), move || tx.send(()).unwrap());
@@ -344,12 +347,12 @@ claims! {
         );
     }
 
-    // VT10: nobody but the bubble's goroutines uses its channels and timers.
+    // VT10: only the bubble's goroutines may use its channels and timers.
     fn channels_and_timers_stay_in_their_bubble() {
         let make = || {
             synctest::run(|| {
                 let (tx, rx) = bounded::<u32>(1);
-                // Nobody waits for it any more, and has not for some operations.
+                // The channel has had no waiter for several operations.
                 for n in 0..8 {
                     tx.send(n).unwrap();
                     assert_eq!(rx.recv(), Ok(n));
@@ -421,7 +424,7 @@ claims! {
                 "{i}: {said}"
             );
         }
-        // Nor those of another.
+        // The channels of another bubble are refused as well.
         let theirs = make();
         let said = panic_of(move || ignore(theirs.0.send(1)));
         assert!(
@@ -430,7 +433,8 @@ claims! {
         );
     }
 
-    // VT10: a value that could not be sent is dropped, and handles may be dropped anywhere; who waits sees that.
+    // VT10: a value that could not be sent is dropped. Handles may be dropped anywhere, and waiters
+    // notice.
     fn dropping_is_allowed_anywhere() {
         let value = Arc::new(());
         let (tx, rx) = synctest::run(|| bounded(2));
@@ -443,7 +447,7 @@ claims! {
         said_by(|| select! { tx <- theirs => {}, default => {} });
         assert_eq!(Arc::strong_count(&value), 1);
         drop(rx);
-        // With something in it.
+        // The channel holds a value.
         let theirs = Arc::clone(&value);
         let both = synctest::run(move || {
             let (tx, rx) = bounded(2);
@@ -454,7 +458,7 @@ claims! {
         assert_eq!(Arc::strong_count(&value), 1);
     }
 
-    // VT12: a condition, and the bubble's clock.
+    // VT12: a condition variable and the bubble's clock.
     fn conditions_are_durable() {
         synctest::run(|| {
             let start = now();
@@ -483,9 +487,10 @@ claims! {
         });
     }
 
-    // VT13: what others did before they blocked or ended is seen after `wait` and after `run`, also by plain loads.
+    // VT13: after `wait` and after `run`, plain loads see what other goroutines did before they
+    // blocked or ended.
     fn wait_and_run_come_after_what_was_done() {
-        /// Not an increment, if two are at it at the same time.
+        /// Not an atomic increment: two at the same time would lose one.
         fn add_one(to: &AtomicU32) {
             to.store(to.load(Relaxed) + 1, Relaxed);
         }
@@ -513,8 +518,8 @@ claims! {
         }
     }
 
-    // VT11: a wait group that was made in a bubble counts its goroutines only, and may be used again there. One from
-    // outside may be used inside.
+    // VT11: a wait group made in a bubble counts goroutines of that bubble only, and may be used
+    // again there. A group from outside may be used inside.
     fn wait_groups_stay_in_their_bubble() {
         let group = synctest::run(|| {
             let group = WaitGroup::new();
@@ -544,7 +549,7 @@ claims! {
         group.wait();
     }
 
-    // VT14: a hundred bubbles at once, of a hundred goroutines.
+    // VT14: a hundred bubbles at the same time, each with a hundred goroutines.
     fn bubbles_do_not_disturb_each_other() {
         let bubbles: Vec<_> = (1..=100)
             .map(|n| {
@@ -566,7 +571,7 @@ claims! {
         }
     }
 
-    // VT20: the clock stops with the root.
+    // VT20: the clock stops when the root returns.
     fn who_sleeps_when_the_root_returns_is_in_a_deadlock() {
         let text = panic_of(|| {
             go!(name = "sleeper"; { sleep(HOUR); });
@@ -575,7 +580,7 @@ claims! {
         assert!(text.contains("\"sleeper\" [sleep]"), "{text}");
     }
 
-    // VT20: the root's panic goes before the report, and waits for the others.
+    // VT20: the root's panic comes before the report, and waits for the other goroutines.
     fn the_panic_of_the_root_comes_first() {
         let count = Arc::new(AtomicU32::new(0));
         let theirs = Arc::clone(&count);
@@ -596,7 +601,8 @@ claims! {
         assert_eq!(count.load(Relaxed), 1);
     }
 
-    // A panic of another goroutine stays in its handle; the root's reaches a plain thread as well; an exit is passed on.
+    // A panic of another goroutine stays in its handle. The root's panic reaches a plain thread as
+    // well, and an exit is passed on.
     fn ends_of_the_root_reach_the_caller() {
         let text = synctest::run(|| {
             let other = go!(|| panic!("another's"));
@@ -612,7 +618,7 @@ claims! {
         assert!(exited.join().unwrap_err().is_exited());
     }
 
-    // What is refused.
+    // These uses are refused.
     fn bubbles_do_not_nest_and_have_one_waiter() {
         let said = panic_of(|| synctest::run(|| ()));
         assert!(said.contains("do not nest"), "{said}");
@@ -620,7 +626,7 @@ claims! {
         assert!(said.contains("outside a bubble"), "{said}");
         let said = thread::spawn(|| said_by(synctest::wait)).join().unwrap();
         assert!(said.contains("outside a bubble"), "{said}");
-        // While one waits the other is not blocked.
+        // While one goroutine waits, the other one is not blocked.
         let said = synctest::run(|| {
             let both = [(); 2].map(|()| go!(synctest::wait()));
             both.map(|one| one.join().map_err(|e| e.to_string()))

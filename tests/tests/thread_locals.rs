@@ -1,8 +1,8 @@
 //! TL: goroutines with thread-locals of their own.
 //!
-//! What runs in the goroutines of [`own`] is what a thread may do. Most of it goes wrong in a goroutine that has
-//! the thread-locals of whichever thread runs it: [`without_their_own_these_go_wrong`] shows of which of these
-//! programs that is so, and so that they can fail.
+//! The goroutines of [`own`] do what a thread may do. Most of it goes wrong in a goroutine that
+//! uses the thread-locals of the thread that runs it. [`without_their_own_these_go_wrong`] shows
+//! for which of these programs that holds, and so shows that these tests can fail.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![allow(
@@ -33,11 +33,12 @@ use std::sync::atomic::{
 };
 use std::thread;
 
-/// Goroutines of most tests: under `migrate=always` each time that one waits a thread wakes.
+/// Number of goroutines in most tests. Under `migrate=always` a thread wakes each time that one of
+/// them waits.
 const MANY: usize = 200;
-/// How often each of them waits.
+/// How often each goroutine waits.
 const WAITS: usize = 50;
-/// Tests whose goroutines change threads each time they run.
+/// Defines tests whose goroutines change threads each time they run.
 macro_rules! moving {
     ($($(#[$meta:meta])* fn $name:ident() $body:block)*) => {$(
         $(#[$meta])*
@@ -53,7 +54,7 @@ thread_local! {
     static COUNTED: Rc<()> = Rc::new(());
 }
 
-/// As a library formats something: the borrow ends before it returns.
+/// Works as a formatting library does: the borrow ends before it returns.
 #[inline(always)]
 fn render(i: usize) -> usize {
     BUF.with_borrow_mut(|buf| {
@@ -69,12 +70,12 @@ fn address() -> usize {
 }
 
 fn errno() -> *mut libc::c_int {
-    // SAFETY: asks only.
+    // SAFETY: the call only returns an address.
     unsafe { libc::__errno_location() }
 }
 
 fn gettid() -> libc::pid_t {
-    // SAFETY: asks only.
+    // SAFETY: the call only returns a number.
     unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
@@ -149,7 +150,7 @@ moving! {
             unsafe { *errno() = value };
             for _ in 0..WAITS {
                 yield_now();
-                // SAFETY: as above.
+                // SAFETY: this is the thread's own `errno`.
                 assert_eq!(unsafe { *errno() }, value);
             }
         });
@@ -265,7 +266,7 @@ moving! {
     }
 
     fn a_stack_whose_memory_went_back_keeps_its_thread_locals() {
-        // More than the Ps keep for themselves, and deep enough to have memory to give back.
+        // More stacks than the Ps keep for themselves, and deep enough to have memory to give back.
         const STACKS: usize = 600;
         const DEEP: usize = 64 * 1024;
         let deep = |i: usize, gate: &Mutex<()>, begun: &AtomicUsize| {
@@ -276,7 +277,7 @@ moving! {
             drop(gate.lock());
             thread::current().id()
         };
-        // All are deep in their stacks at once; `meanwhile` looks at them then.
+        // All goroutines are deep in their stacks at the same time. `meanwhile` looks at them then.
         let all_at_once = |meanwhile: &mut dyn FnMut()| -> HashSet<_> {
             let (gate, begun) = (Arc::new(Mutex::new(())), Arc::new(AtomicUsize::new(0)));
             let closed = gate.lock();
@@ -295,7 +296,7 @@ moving! {
         };
         let mut full = 0;
         let first = all_at_once(&mut || full = resident_bytes());
-        // Until sysmon has given back what half of them had committed.
+        // Waits until sysmon has given back the memory of half of the stacks.
         while resident_bytes() > full - STACKS / 2 * DEEP {
             sleep(Duration::from_millis(10));
         }
@@ -347,7 +348,7 @@ moving! {
         for one in shared {
             one.join().unwrap();
         }
-        // SAFETY: it uses no thread-local.
+        // SAFETY: the closure uses no thread-local.
         let asked = unsafe { Builder::new().shared_thread_locals() }.spawn(own_thread_locals);
         assert!(!asked.unwrap().join().unwrap());
         assert!(thread::spawn(own_thread_locals).join().unwrap());
@@ -355,11 +356,12 @@ moving! {
 
     // TL10
     fn a_goroutines_thread_number_is_nobody_elses() {
-        /// Ids of threads end below this.
+        /// Upper bound of thread ids.
         const MOST: u32 = 1 << 22;
         let here = Meeting::of(MANY);
         let owners = many(MANY, move |_| {
-            // SAFETY: structures of our own, initialised before they are used; the mutex is unlocked by who has locked it.
+            // SAFETY: these are our own structures, initialised before use, and the mutex is
+            // unlocked by the goroutine that locked it.
             let owner = unsafe {
                 let mut attr: libc::pthread_mutexattr_t = std::mem::zeroed();
                 let mut mutex: libc::pthread_mutex_t = std::mem::zeroed();
@@ -369,7 +371,8 @@ moving! {
                 assert_eq!(libc::pthread_mutex_lock(&raw mut mutex), 0);
                 yield_now();
                 assert_eq!(libc::pthread_mutex_trylock(&raw mut mutex), 0);
-                // glibc's layout: lock, count, owner. musl's: type, owner with a bit for whoever waits.
+                // glibc's layout is lock, count, owner. musl's is type, owner with a bit that says
+                // that a thread waits.
                 let owner = if cfg!(target_env = "musl") {
                     (&raw const mutex).cast::<u32>().add(1).read() & 0x7fff_ffff
                 } else {
@@ -388,9 +391,9 @@ moving! {
     }
 
     // TL09
-    #[cfg(not(target_env = "musl"))] // See `own_thread_locals`: there it cannot be done.
+    #[cfg(not(target_env = "musl"))] // musl cannot do it: see `own_thread_locals`.
     fn changing_the_group_ends_and_holds_for_every_thread() {
-        // SAFETY: both only ask.
+        // SAFETY: both calls only read.
         let (root, gid) = unsafe { (libc::getuid() == 0, libc::getgid()) };
         let (first, second) = if root { (12_345, 12_346) } else { (gid, gid) };
         let stop = Arc::new(AtomicBool::new(false));
@@ -406,11 +409,11 @@ moving! {
             })
             .collect();
         let set = |gid| {
-            // SAFETY: changes only ids of this process.
+            // SAFETY: the call changes only ids of this process.
             assert_eq!(unsafe { libc::setgid(gid) }, 0);
             let tasks = std::fs::read_dir("/proc/self/task").unwrap();
             for task in tasks {
-                // A thread may have ended meanwhile.
+                // The thread may have ended since the folder was listed.
                 let Ok(status) = std::fs::read_to_string(task.unwrap().path().join("status")) else {
                     continue;
                 };
@@ -437,7 +440,7 @@ moving! {
             for _ in 0..3 {
                 let mut command = Command::new("sh");
                 command.args(["-c", &format!("exit {i}")]);
-                // SAFETY: nothing is done there. Without this there would be no fork.
+                // SAFETY: the function does nothing. Its presence makes std use `fork`.
                 unsafe { command.pre_exec(|| Ok(())) };
                 assert_eq!(command.status().unwrap().code(), Some(i as i32));
                 yield_now();
@@ -456,7 +459,8 @@ moving! {
         }
         let every_ms = libc::timeval { tv_sec: 0, tv_usec: 1000 };
         let timer = libc::itimerval { it_interval: every_ms, it_value: every_ms };
-        // SAFETY: the handler uses an atomic and a thread-local without an initialiser; the structures are ours.
+        // SAFETY: the handler uses an atomic and a thread-local without an initialiser, and the
+        // structures are ours.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = count as *const () as usize;
@@ -477,7 +481,7 @@ moving! {
     }
 }
 
-/// A value whose formatting waits.
+/// A value that waits while it is formatted.
 struct Waits<'a>(&'a Mutex<u64>);
 
 impl fmt::Display for Waits<'_> {
@@ -521,7 +525,7 @@ fn lines_are_whole_also_if_their_printing_waits() {
                 assert!(ended.passed(), "{ended:?}");
                 let mut seen: HashMap<&str, usize> = HashMap::new();
                 for line in ended.stdout.lines().filter(|line| line.contains("abcd")) {
-                    // libtest begins a line.
+                    // libtest writes the beginning of the line.
                     let line = line.split_once('<').map_or(line, |(_, line)| line);
                     let (printer, rest) = line.split_at(1);
                     assert_eq!(rest, " abcd abcd>", "{line:?}");
@@ -564,7 +568,7 @@ fn an_overflow_is_reported_as_in_any_goroutine() {
     }
 }
 
-// TL12: what is safe to call gives none up (ui-tests), and neither does the environment.
+// TL12: no environment variable takes them away. ui-tests checks that no safe call does.
 #[test]
 fn nothing_in_the_environment_takes_them_away() {
     const NAME: &str = "nothing_in_the_environment_takes_them_away";
@@ -598,7 +602,7 @@ fn a_test_whose_goroutines_have_their_own() {
     });
 }
 
-/// Of these programs each goes wrong in goroutines that have the thread-locals of the threads.
+/// Each of these programs goes wrong in goroutines that use the thread-locals of their threads.
 #[test]
 fn without_their_own_these_go_wrong() {
     const WRONG: &[&str] = &[

@@ -19,7 +19,7 @@ use std::sync::atomic::{
 };
 use std::thread;
 
-/// Rounds of what a debug build does ten times as slowly.
+/// Returns `n`, or a tenth of it in a debug build, which is ten times slower.
 const fn scaled(n: usize) -> usize {
     if cfg!(debug_assertions) { n / 10 } else { n }
 }
@@ -29,9 +29,9 @@ fn thread_id() -> libc::pid_t {
     unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
-/// Whether this thread blocks SIGUSR2, and its niceness.
+/// Returns whether this thread blocks SIGUSR2, and its niceness.
 fn thread_state() -> (bool, libc::c_int) {
-    // SAFETY: all zeroes are a set; the calls write it, read it, and read the priority.
+    // SAFETY: all zeroes are a valid set. The calls write the set, read it, and read the priority.
     unsafe {
         let mut set: libc::sigset_t = mem::zeroed();
         libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), &raw mut set);
@@ -41,9 +41,9 @@ fn thread_state() -> (bool, libc::c_int) {
     }
 }
 
-/// Makes this thread unlike the others.
+/// Changes the signal mask and the niceness of this thread.
 fn change_thread_state() {
-    // SAFETY: all zeroes are a set; this thread's mask and niceness are changed.
+    // SAFETY: all zeroes are a valid set. Only this thread's mask and niceness change.
     unsafe {
         let mut set: libc::sigset_t = mem::zeroed();
         libc::sigemptyset(&raw mut set);
@@ -54,12 +54,12 @@ fn change_thread_state() {
     }
 }
 
-/// The thread that wrote this thread's value; 0 before.
+/// Returns the thread that wrote this thread's value, or 0 before the first write.
 fn writer() -> libc::pid_t {
     thread_local! {
         static WRITER: Cell<libc::pid_t> = const { Cell::new(0) };
     }
-    // Not inlined: the address of a thread-local must not be kept across a wait.
+    // Must not be inlined: the address of a thread-local must not be kept across a wait.
     #[inline(never)]
     fn access() -> libc::pid_t {
         WRITER.replace(thread_id())
@@ -67,7 +67,7 @@ fn writer() -> libc::pid_t {
     access()
 }
 
-/// A thread's destructor that waits, at the end of the thread on which it was made.
+/// A thread-local's value whose destructor waits when its thread ends.
 struct WaitsInDrop(Arc<AtomicUsize>);
 
 impl Drop for WaitsInDrop {
@@ -90,9 +90,9 @@ thread_local! {
 }
 
 claims! {
-    // LT03: after the last unlock the thread is everybody's again.
+    // LT03: after the last unlock the thread is shared again.
     fn a_thread_is_shared_again_after_as_many_unlocks_as_locks() {
-        // Somebody else may take what is started, so not each time.
+        // Another P may take the new goroutine, so this does not succeed each time.
         loop {
             let (outer, inner) = (lock_os_thread(), lock_os_thread());
             let mine = thread_id();
@@ -108,7 +108,7 @@ claims! {
         }
     }
 
-    // LT05: the process' first thread only waits for main, so no goroutine can take it along.
+    // LT05: the first thread of the process only waits for main, so no goroutine can end it.
     fn no_goroutine_runs_on_the_threads_that_the_process_began_with() {
         let first = libc::pid_t::try_from(process::id()).unwrap();
         assert_ne!(thread_id(), first);
@@ -123,10 +123,10 @@ claims! {
         let before = thread_state();
         assert!(!before.0);
         let locked = spawn(|| {
-            // It ends locked: nobody may have this thread afterwards.
+            // The goroutine ends locked: no other goroutine may run on this thread afterwards.
             let _never_unlocked = ManuallyDrop::new(lock_os_thread());
             change_thread_state();
-            // More goroutines that block than there are threads: new ones must be started.
+            // More blocking goroutines than there are threads, so new threads must be started.
             let others: Vec<_> = (0..2 * max_procs() + 4)
                 .map(|_| spawn(|| {
                     let state = thread_state();
@@ -171,13 +171,13 @@ claims! {
                         yield_now();
                         assert_eq!(thread_id(), mine);
                         if (round + locker) % 3 == 0 {
-                            // It ends locked.
+                            // The goroutine ends locked.
                             let _never_unlocked = ManuallyDrop::new(lock);
                         }
                     })
                 })
                 .collect();
-            // Threads are stopped and started meanwhile.
+            // Threads are stopped and started at the same time.
             set_max_procs(1 + round % procs.max(2));
             lockers.into_iter().for_each(|locker| locker.join().unwrap());
         }
@@ -185,13 +185,14 @@ claims! {
         load.into_iter().for_each(|one| one.join().unwrap());
     }
 
-    // LT11: what `errno` says is the failed call's, whatever thread that was on. (Floating-point
-    // control is not switched, which the README says.)
+    // LT11: `errno` is that of the failed call, whatever thread the call was on. (Floating-point
+    // control is not switched, as the README says.)
     fn the_error_of_a_failed_call_is_right_on_any_thread() {
-        // Apart, as the README says: inlined, it may read the `errno` of the thread before.
+        // Must not be inlined, as the README says: otherwise it may read the `errno` of the thread
+        // before.
         #[inline(never)]
         fn fail(how: usize) -> io::Error {
-            // SAFETY: both calls are refused.
+            // SAFETY: both calls fail and have no effect.
             let result = unsafe {
                 if how == 0 { libc::close(-1) } else { libc::chdir(c"/no/such/folder".as_ptr()) }
             };
@@ -221,10 +222,10 @@ claims! {
         blocking(|| thread.join().unwrap());
         assert_eq!(ran.load(SeqCst), 1);
         if own_thread_locals() {
-            // It ends with the goroutine, whose thread-locals live on.
+            // The value ends with the goroutine, but the goroutine's thread-locals live on.
             return;
         }
-        // One of the runtime's, which ends with the goroutine that is locked to it.
+        // This thread is the runtime's, and ends with the goroutine that is locked to it.
         let at_exit = WaitsInDrop(ran.clone());
         let locked = spawn(move || {
             let _never_unlocked = ManuallyDrop::new(lock_os_thread());
@@ -236,8 +237,8 @@ claims! {
         }
     }
 
-    // RU14: a guard of std's mutex belongs to its thread, so its holder locks that. The others
-    // block their threads and lose their Ps.
+    // RU14: a guard of std's mutex belongs to its thread, so its holder locks the thread. The other
+    // goroutines block their threads and lose their Ps.
     fn a_std_mutex_held_across_a_wait_by_a_locked_goroutine_lets_the_others_run() {
         let mutex = Arc::new(std::sync::Mutex::new(0));
         let all: Vec<_> = (0..4)
@@ -263,7 +264,8 @@ claims! {
     fn signals_to_all_threads_wake_no_goroutine_and_lose_none() {
         extern "C" fn ignore(_signal: libc::c_int) {}
         let handler: extern "C" fn(libc::c_int) = ignore;
-        // SAFETY: all zeroes are an action; without SA_RESTART each wait of a thread is cut short.
+        // SAFETY: all zeroes are a valid action. Without SA_RESTART each wait of a thread is cut
+        // short.
         unsafe {
             let mut action: libc::sigaction = mem::zeroed();
             action.sa_sigaction = handler as libc::sighandler_t;
@@ -276,7 +278,8 @@ claims! {
             while sent < scaled(10_000) || !stopped.load(SeqCst) {
                 for thread in fs::read_dir("/proc/self/task").unwrap().flatten() {
                     let id: libc::pid_t = thread.file_name().to_str().unwrap().parse().unwrap();
-                    // SAFETY: the signal is handled; a thread that has ended is an error.
+                    // SAFETY: the signal is handled, and for a thread that has ended the call
+                    // returns an error.
                     unsafe { libc::syscall(libc::SYS_tgkill, process::id(), id, libc::SIGUSR1) };
                     sent += 1;
                 }
@@ -288,7 +291,7 @@ claims! {
             go!(move || for token in left { tx.send(token + 1).unwrap() });
             left = rx;
         }
-        // Somebody for whom nothing ever comes.
+        // A goroutine that waits for a value that never comes.
         let (_tx, never) = bounded::<()>(0);
         let parked = go!(move || { let _ = never.recv(); });
         for token in 0..scaled(2_000) {
@@ -328,7 +331,7 @@ fn main_may_end_locked_to_its_thread() {
     });
 }
 
-// LT08: 10,000 threads are the limit; here the system's is lower.
+// LT08: the limit is 10,000 threads, and the system's is lower here.
 #[test]
 fn more_locked_goroutines_than_there_can_be_threads_is_a_clear_error() {
     const NAME: &str = concat!(
@@ -370,7 +373,7 @@ fn more_locked_goroutines_than_there_can_be_threads_is_a_clear_error() {
             rlim_cur: limit,
             rlim_max: limit,
         };
-        // SAFETY: reads the limit.
+        // SAFETY: the call reads the limit.
         let failed = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
         assert_eq!(failed, 0);
         drop(release);
@@ -380,8 +383,8 @@ fn more_locked_goroutines_than_there_can_be_threads_is_a_clear_error() {
     });
 }
 
-// RU11, RU12: in this test goroutines move each time they have waited. A thread-local is that of
-// the thread on which they are then (gort::goroutine_local is not offered yet).
+// RU11, RU12: in this test goroutines change threads after each wait. A thread-local is then that
+// of the new thread.
 #[test]
 fn a_goroutine_knows_who_and_where_it_is_on_each_thread_that_it_comes_to() {
     const NAME: &str = concat!(
@@ -405,7 +408,8 @@ fn a_goroutine_knows_who_and_where_it_is_on_each_thread_that_it_comes_to() {
                     for _ in 0..rounds {
                         let before = current().id();
                         yield_now();
-                        // In one function, so that what the first call read could be kept.
+                        // Both calls are in one function, so that the compiler could keep what the
+                        // first one read.
                         let after = current().id();
                         assert_eq!((before, after), (me, me));
                         let now = thread_id();
@@ -421,7 +425,7 @@ fn a_goroutine_knows_who_and_where_it_is_on_each_thread_that_it_comes_to() {
     });
 }
 
-// RU13: the lock of stdout belongs to a thread too.
+// RU13: the lock of stdout belongs to a thread as well.
 #[test]
 fn the_lock_of_stdout_held_across_a_wait_by_locked_goroutines_gives_whole_lines() {
     const NAME: &str = concat!(

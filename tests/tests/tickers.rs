@@ -1,4 +1,4 @@
-//! TI: tickers, `tick`, and functions that are called at a time.
+//! TI: tickers, `tick`, and functions that timers call.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -17,14 +17,14 @@ fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// The message of the panic of `f`.
+/// Returns the message of the panic of `f`.
 fn panic_of(f: impl FnOnce()) -> String {
     let payload = gort::recover(f).unwrap_err();
     (*payload.downcast_ref::<&str>().unwrap()).to_owned()
 }
 
-/// Receives from `ticks`, made now, with this period: each time is a multiple of it after
-/// the first, and none comes twice.
+/// Receives from `ticks`, a ticker made at `made` with this period. Each tick is a whole number of
+/// periods after the first, and none comes twice.
 fn check_ticks(ticks: &Receiver<Instant>, made: Instant, period: Duration, n: u32) {
     let first = ticks.recv().unwrap();
     assert!(made + period <= first && first <= Instant::now());
@@ -38,13 +38,13 @@ fn check_ticks(ticks: &Receiver<Instant>, made: Instant, period: Duration, n: u3
     }
 }
 
-/// The processor time that this process has used.
+/// Returns the processor time that this process has used.
 fn cpu_time() -> Duration {
     let mut spec = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: writes the timespec.
+    // SAFETY: the call writes the timespec.
     let rc = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut spec) };
     assert_eq!(rc, 0);
     Duration::new(
@@ -53,8 +53,8 @@ fn cpu_time() -> Duration {
     )
 }
 
-/// The time that `rounds` of passing work through a queueing goroutine take, each piece with
-/// a time limit.
+/// Returns the time that `rounds` pieces of work take through a queueing goroutine, each with a
+/// time limit.
 fn queueing(rounds: usize) -> Duration {
     const PIECES: usize = 20;
     let (in_tx, in_rx) = bounded::<usize>(0);
@@ -105,7 +105,7 @@ claims! {
         rx.recv().unwrap();
     }
 
-    // TI13, GO11: were they called one after the other, it would take hours.
+    // TI13, GO11: one after the other, these calls would take hours.
     fn functions_that_sleep_do_not_hold_up_others() {
         fn chain(left: usize, done: Sender<()>) {
             if left == 0 {
@@ -134,7 +134,7 @@ claims! {
         let timers: Vec<_> = (0..100).map(|_| start(HOUR)).collect();
         assert!(timers.iter().all(Timer::stop));
         assert!(!timers.iter().any(Timer::stop));
-        // A race: it runs, or it is stopped.
+        // A race: the function runs, or it is stopped.
         let stopped = (0..200).filter(|i| {
             let timer = start(Duration::from_micros(i % 20 * 10));
             for _ in 0..i % 7 {
@@ -151,7 +151,7 @@ claims! {
         assert_eq!(num_goroutines(), 1);
     }
 
-    // TI14: moved, stopped and started again.
+    // TI14: the call is moved, stopped and armed again.
     fn a_pending_call_can_be_moved() {
         let (tx, rx) = unbounded();
         let timer = after_func(HOUR, move || tx.send(Instant::now()).unwrap());
@@ -180,7 +180,7 @@ claims! {
         assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
     }
 
-    // TI24: what a function holds goes with the last of its owners, the timer's or the goroutine.
+    // TI24: what a function holds is dropped with its last owner, the timer or the goroutine.
     fn a_panicking_destructor_in_a_function_hurts_nobody_else() {
         struct Bomb(Sender<()>);
         impl Drop for Bomb {
@@ -199,12 +199,12 @@ claims! {
                 drop(bomb.0.clone());
             })
         };
-        // The timer's owner.
+        // Here the timer's owner is the last.
         let stopped = armed(HOUR);
         assert!(stopped.stop());
         assert!(gort::recover(move || drop(stopped)).is_err());
         rx.recv().unwrap();
-        // The goroutine: it goes on once the timer has been dropped.
+        // Here the goroutine is: it continues after the timer was dropped.
         drop(armed(ms(1)));
         dropped.send(()).unwrap();
         rx.recv().unwrap();
@@ -214,7 +214,7 @@ claims! {
         rx.recv().unwrap();
     }
 
-    // TI13: the call that is due while the last still runs waits for it.
+    // TI13: a call that becomes due while the previous one runs waits for it.
     fn calls_do_not_overlap() {
         let (tx, rx) = unbounded();
         let running = Arc::new(AtomicUsize::new(0));
@@ -234,7 +234,7 @@ claims! {
         assert!(!timer.stop() && rx.try_recv().is_err());
     }
 
-    // TI24: in the function.
+    // TI24: the panic or exit is in the function itself.
     fn a_panic_or_exit_in_a_function_leaves_it_callable() {
         let calls = Arc::new(AtomicUsize::new(0));
         let (tx, rx) = unbounded();
@@ -278,7 +278,7 @@ claims! {
         assert!(receiver.join().unwrap().is_ok());
     }
 
-    // TI15: `tick`, Go's and crossbeam's.
+    // TI15: `tick`, of Go and of crossbeam.
     fn tick_is_a_ticker_that_nobody_can_stop() {
         let made = Instant::now();
         check_ticks(&tick(ms(1)), made, ms(1), 20);
@@ -301,11 +301,11 @@ claims! {
         let read = Instant::now();
         let first = ticker.try_recv().unwrap();
         assert!(before + ms(1) <= first && first <= after + ms(1), "the one that is pending");
-        // None, unless one has come meanwhile.
+        // No tick waits, unless one came in the last moment.
         assert!(ticker.try_recv().is_ok_and(|tick| tick > read) || ticker.try_recv().is_err());
     }
 
-    // TI16: crossbeam's `tick`: the next one comes a period after a late one was taken.
+    // TI16: after a late receive, crossbeam's `tick` delivers the next tick one period later.
     fn crossbeams_tick_begins_anew_when_it_is_late() {
         let ticks = gort::channel::tick(ms(10));
         sleep(ms(50));
@@ -327,7 +327,7 @@ claims! {
         select! { <-nil => panic!("a tick"), default => {} }
     }
 
-    // TI17: but crossbeam's ticks all the time.
+    // TI17: crossbeam's `tick` of no time is always ready.
     fn crossbeams_tick_of_no_time_is_always_ready() {
         let ticks = gort::channel::tick(Duration::ZERO);
         for _ in 0..1_000 {
@@ -384,7 +384,7 @@ claims! {
         }
         let (wall, cpu) = (start.elapsed(), cpu_time() - cpu);
         stop.store(true, SeqCst);
-        // Half of them, of the part of the time in which the machine let the workers run.
+        // At least half, measured against the time in which the machine let the workers run.
         let share = cpu.as_secs_f64() / wall.as_secs_f64() / max_procs() as f64;
         let enough = 100.0 * share.min(1.0);
         assert!(f64::from(ticks) >= enough, "{ticks} of 200, {enough} expected");
@@ -397,7 +397,7 @@ claims! {
             let first = ticker.recv().unwrap();
             let read = Instant::now();
             let second = ticker.recv().unwrap();
-            // The next multiple that was not over.
+            // The next multiple of the period that was not over.
             assert!(read - ms(5) < second, "one tick waits");
             assert_eq!((second - first).as_nanos() % ms(5).as_nanos(), 0);
             assert!(second - first >= ms(15), "the ones between are gone");
@@ -409,14 +409,14 @@ claims! {
         let ticker = Ticker::builder(ms(5)).missed(Missed::Burst).start();
         sleep(ms(18));
         let first = ticker.recv().unwrap();
-        // Two more were due, and the grid goes on.
+        // Two more ticks were due, and the grid continues.
         for n in 1..=2 {
             assert_eq!(ticker.try_recv(), Ok(first + ms(5) * n));
         }
         for n in 3..=6 {
             assert_eq!(ticker.recv(), Ok(first + ms(5) * n));
         }
-        // TO11: missed ticks are forgotten, the policy is not.
+        // TO11: `reset` forgets missed ticks and keeps the policy.
         sleep(ms(18));
         let before = Instant::now();
         ticker.reset(ms(2));
@@ -426,7 +426,7 @@ claims! {
         for n in 1..=2 {
             assert_eq!(ticker.try_recv(), Ok(first + ms(2) * n));
         }
-        // A long pause costs nothing, however many were due.
+        // A long pause costs nothing, however many ticks were due.
         let ticker = Ticker::builder(Duration::from_nanos(1)).missed(Missed::Burst).start();
         sleep(ms(5));
         let first = ticker.recv().unwrap();
@@ -447,7 +447,8 @@ claims! {
         assert!(made + ms(5) <= first && first <= started + ms(5));
         let second = ticker.recv().unwrap();
         assert!(before + ms(5) <= second && second <= after + ms(5));
-        // In time it does not drift: what is taken less than an interval late is no reason.
+        // Receives in time do not drift: a tick that is taken less than an interval late moves
+        // nothing.
         let ticker = Ticker::builder(HOUR).missed(Missed::Delay).first_now().start();
         let first = ticker.recv().unwrap();
         assert!(ticker.try_recv().is_err());
@@ -457,7 +458,7 @@ claims! {
         for _ in 0..200 {
             let tick = ticker.recv().unwrap();
             let step = tick - last;
-            // A step of an interval, or after a tick that was late (this machine's doing), more.
+            // The step is one interval, or more after a tick that this machine took late.
             assert!(step >= ms(2), "{step:?}");
             in_time += u32::from(step == ms(2));
             last = tick;
@@ -480,7 +481,7 @@ claims! {
         let zero = Ticker::builder(Duration::ZERO).missed(Missed::Burst).first_now();
         let text = panic_of(|| drop(zero.start()));
         assert_eq!(text, "non-positive interval for NewTicker");
-        // On the grid that began then.
+        // The ticks lie on the grid that began then.
         let ticker = Ticker::builder(ms(1)).missed(Missed::Burst).first_now().start();
         let first = ticker.recv().unwrap();
         for n in 1..=3 {
