@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const WATCHDOG: Duration = Duration::from_secs(60);
-/// How often a race is tried.
+/// Number of attempts at a race.
 const ROUNDS: usize = if cfg!(debug_assertions) { 5 } else { 20 };
 
 /// Runs a scenario with `procs` Ps.
@@ -17,7 +17,7 @@ fn scenario(name: &str, procs: usize) -> Output {
     scenario_with(name, procs, |_| {})
 }
 
-/// Runs a scenario with `procs` Ps; `meanwhile` may do something to it.
+/// Runs a scenario with `procs` Ps. `meanwhile` may act on the process while it runs.
 fn scenario_with(name: &str, procs: usize, meanwhile: impl FnOnce(&mut Child)) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_scenario"))
         .arg(name)
@@ -60,7 +60,7 @@ fn is_reported(name: &str, procs: usize, words: &[&str]) {
     }
 }
 
-/// Checks that a scenario is not reported, and prints `words`.
+/// Checks that a scenario ends without a report, and prints `words`.
 fn completes(name: &str, procs: usize, words: &str) {
     completes_with(name, procs, words, |_| {});
 }
@@ -168,13 +168,13 @@ fn who_has_waited_for_a_descriptor_is_forgotten() {
     }
 }
 
-// DL04: `semacquire`, for permits that will never be there.
+// DL04: `semacquire`, for permits that can never be there.
 #[test]
 fn waiting_for_impossible_permits_is_reported() {
     is_reported("stuck-at-a-semaphore", 2, &["deadlock!", "[semacquire]:"]);
 }
 
-// CX06: nothing of a cancelled context's deadline is left that could wake anybody.
+// CX06: a cancelled context's deadline leaves nothing that could wake a goroutine.
 #[test]
 fn a_cancelled_contexts_deadline_keeps_nobody_waiting() {
     for procs in [1, 2, 8] {
@@ -213,13 +213,14 @@ fn a_deadlock_of_an_inner_main_is_reported() {
             "goroutine 2 \"main\" [chan receive]:",
         ];
         is_reported("stuck-in-an-inner-main", procs, &words);
-        // Its caller waits for ever, as it would on a plain thread.
+        // The caller of the inner main waits for ever, as it would on a plain thread.
         let words = ["asleep - deadlock!", "goroutine 1 \"main\" [join]:"];
         is_reported("goexit-in-an-inner-main", procs, &words);
     }
 }
 
-// DL02: whoever parks last has no P, and the monitor sleeps: it is for its thread to notice.
+// DL02: the goroutine that parks last has no P, and the monitor sleeps. So its thread has to notice
+// the deadlock.
 #[test]
 fn a_deadlock_in_a_blocking_call_is_reported() {
     for procs in [1, 2, 8] {
@@ -261,7 +262,7 @@ fn a_deadlock_in_an_initialiser_is_reported() {
     }
 }
 
-// TI21: timers that nobody waits for keep nothing alive. TI15: nor stopped ones.
+// TI21: timers that no goroutine waits for keep nothing alive. TI15: neither do stopped timers.
 #[test]
 fn goroutines_that_wait_for_stopped_timers_are_reported() {
     for procs in [1, 2, 8] {
@@ -300,7 +301,7 @@ fn nothing_is_reported_while_somebody_can_still_wake_a_goroutine() {
     }
 }
 
-// DL09: once main has returned, the thread that called `run` is like any other.
+// DL09: after main has returned, the thread that called `run` is like any other thread.
 #[test]
 fn nothing_is_reported_when_main_has_returned() {
     for procs in [1, 2, 8] {
@@ -321,7 +322,7 @@ fn nothing_is_reported_while_a_goroutine_reads_from_another_process() {
     }
 }
 
-// DL08: a goroutine waits on its thread; `signals.rs` has `gort::signal`.
+// DL08: a goroutine waits on its thread. `signals.rs` tests `gort::signal`.
 #[test]
 fn nothing_is_reported_while_a_goroutine_waits_for_a_signal() {
     for procs in [1, 2, 8] {
@@ -334,7 +335,7 @@ fn nothing_is_reported_while_a_goroutine_waits_for_a_signal() {
     }
 }
 
-// DL14; `.ci/no-false-deadlock` has many more rounds.
+// DL14: `.ci/no-false-deadlock` runs many more rounds.
 #[test]
 fn nothing_is_reported_while_goroutines_park_and_wake_each_other_all_the_time() {
     for procs in [1, 2, 16] {

@@ -1,5 +1,5 @@
-//! Frames larger than a page that nobody probes, as those of C functions: guards stop them,
-//! `stack = N` is N bytes, and pages that they leave out do not hide those that they use.
+//! Frames larger than a page without stack probes, like those of C functions: guards stop them,
+//! `stack = N` is N bytes, and pages that a frame skips do not hide the pages that it uses.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -16,11 +16,12 @@ use std::time::Instant;
 
 const KIB: usize = 1024;
 
-/// What a C function does without `-fstack-clash-protection`: makes a frame of `bytes`, a
-/// multiple of 16, and writes to its lowest word, and nowhere else.
+/// Does what a C function does without `-fstack-clash-protection`: makes a frame of `bytes`, a
+/// multiple of 16, and writes only to its lowest word.
 ///
 /// # Safety
-/// The place is the goroutine's, or it is known what happens.
+/// The lowest word of the frame must be in the goroutine's stack, or the effect of the write must
+/// be known.
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 unsafe extern "C" fn unprobed_frame(bytes: usize, value: u64) {
@@ -33,10 +34,10 @@ unsafe extern "C" fn unprobed_frame(bytes: usize, value: u64) {
     )
 }
 
-/// As above.
+/// See above.
 ///
 /// # Safety
-/// As above.
+/// See above.
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
 unsafe extern "C" fn unprobed_frame(bytes: usize, value: u64) {
@@ -55,17 +56,17 @@ fn page() -> usize {
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap()
 }
 
-/// Roughly where the stack ends at this moment.
+/// Returns roughly where the stack ends at this moment.
 #[inline(never)]
 fn here() -> usize {
     let mark = 0_u8;
     black_box(ptr::from_ref(&mark)).addr()
 }
 
-/// Whether the byte at `addr` can be read, as the kernel finds.
+/// Returns whether the byte at `addr` can be read, which the kernel checks.
 fn is_readable(addr: usize) -> bool {
     let mut pipe = [0; 2];
-    // SAFETY: `pipe` has room for two descriptors; the kernel checks the address.
+    // SAFETY: `pipe` has room for two descriptors, and the kernel checks the address.
     unsafe {
         assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
         let n = libc::write(pipe[1], ptr::without_provenance(addr), 1);
@@ -75,7 +76,7 @@ fn is_readable(addr: usize) -> bool {
     }
 }
 
-/// The address above which this goroutine's stack may be used.
+/// Returns the address above which this goroutine may use its stack.
 fn floor() -> usize {
     let mut at = here() & !(page() - 1);
     while is_readable(at - 1) {
@@ -84,14 +85,14 @@ fn floor() -> usize {
     at
 }
 
-/// Goes down to 4 KiB above `floor` and calls such a function there.
+/// Descends to 4 KiB above `floor` and calls a function with a frame of `bytes` there.
 #[inline(never)]
 fn calls_near(floor: usize, bytes: usize) {
     let frame = black_box([1_u8; 256]);
     if here() - floor > 4 * KIB {
         calls_near(floor, bytes);
     } else {
-        // SAFETY: none: where this writes is what the test is about.
+        // SAFETY: none. Where this writes is what the test checks.
         unsafe { unprobed_frame(bytes, 0xbad) };
     }
     black_box(frame);
@@ -99,7 +100,8 @@ fn calls_near(floor: usize, bytes: usize) {
 
 const PATTERN: u8 = 0x5a;
 
-/// A goroutine at rest with most of its stack in use, which tells in the end how many bytes of that have changed.
+/// Starts a goroutine that rests with most of its stack in use. Its result is how many of these
+/// bytes have changed.
 fn at_rest(wake: Receiver<()>) -> JoinHandle<usize> {
     #[inline(never)]
     fn wait(wake: &Receiver<()>) -> usize {
@@ -115,7 +117,7 @@ fn at_rest(wake: Receiver<()>) -> JoinHandle<usize> {
     neighbour.spawn(move || wait(&wake)).unwrap()
 }
 
-/// A goroutine with a neighbour below it runs into its guard with a frame of `bytes`.
+/// Starts a goroutine with a neighbour below it, which runs into its guard with a frame of `bytes`.
 fn steps_over(bytes: usize) {
     gort::runtime::run(move || {
         let (release, wake) = bounded::<()>(0);
@@ -129,7 +131,7 @@ fn steps_over(bytes: usize) {
     });
 }
 
-/// `GORT_DEBUG` as it is, and `option`.
+/// Returns the present `GORT_DEBUG` together with `option`.
 fn debug_with(option: &str) -> String {
     std::env::var("GORT_DEBUG").map_or(option.into(), |all| format!("{all},{option}"))
 }
@@ -151,8 +153,8 @@ fn a_large_frame_without_probes_is_an_overflow_and_not_the_neighbours_loss() {
         return steps_over(bytes.parse().unwrap());
     }
     for options in [debug_with("seed=1"), debug_with("guard=mprotect")] {
-        // A page and some, a quarter of what goroutines have by default, the largest usual buffer
-        // with something beside it, the guard less a page.
+        // A little more than a page; a quarter of a default stack; the largest usual buffer and a
+        // little more; the guard less a page.
         for bytes in [12 * KIB, 48 * KIB, 64 * KIB + 256, 76 * KIB] {
             let ended = run_child(NAME, &bytes.to_string(), &[("GORT_DEBUG", &options)]);
             assert!(
@@ -163,18 +165,18 @@ fn a_large_frame_without_probes_is_an_overflow_and_not_the_neighbours_loss() {
     }
 }
 
-/// Uses `bytes` of the stack, page after page, and not one more than those.
+/// Uses `bytes` of the stack, page after page, and not one byte more.
 #[inline(never)]
 fn uses(bytes: usize) {
     for depth in (0..bytes).step_by(4 * KIB).skip(1).chain([bytes & !15]) {
-        // SAFETY: that many bytes were asked for.
+        // SAFETY: the stack has as many bytes as were asked for.
         unsafe { unprobed_frame(depth, 1) };
     }
 }
 
 claims! {
     fn a_stack_of_n_bytes_holds_n_bytes() {
-        // The main goroutine's, in which a part of it is in use.
+        // The main goroutine's stack, part of which is in use.
         uses(8192 * KIB - 8 * KIB);
         for bytes in [32 * KIB, 40_000, 64 * KIB, 128 * KIB, 1024 * KIB] {
             for _ in 0..20 {
@@ -196,7 +198,7 @@ claims! {
                 let gate = gate.clone();
                 spawn(move || {
                     for depth in (64 * KIB..224 * KIB).step_by(4 * KIB) {
-                        // SAFETY: the stack is larger.
+                        // SAFETY: the stack is larger than the frame.
                         unsafe { unprobed_frame(depth, 1) };
                     }
                     gate.recv().unwrap_err();
@@ -208,7 +210,7 @@ claims! {
         assert!(peak > 200 * MIB, "{} MiB", peak / MIB);
         drop(release);
         all.into_iter().for_each(|one| one.join().unwrap());
-        // Each P keeps up to 64 slots: with 8 Ps some 80 MiB.
+        // Each P keeps up to 64 slots, which are some 80 MiB with 8 Ps.
         let until = Instant::now() + Duration::from_secs(15);
         loop {
             let kept = resident_bytes().saturating_sub(before);
@@ -220,10 +222,10 @@ claims! {
         }
     }
 
-    // The same for the stack on which a thread of gort's handles signals.
+    // Checks the same for the stack on which a thread of gort's handles signals.
     fn the_stack_for_signal_handlers_has_a_guard() {
         let bottom = spawn(|| blocking(|| {
-            // SAFETY: asks only; zeroes are a valid structure.
+            // SAFETY: the call only reads, and zeroes are a valid structure.
             unsafe {
                 let mut stack: libc::stack_t = mem::zeroed();
                 assert_eq!(libc::sigaltstack(ptr::null(), &raw mut stack), 0);

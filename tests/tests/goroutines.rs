@@ -1,4 +1,5 @@
-//! GO: goroutines start, run and end; what `JoinHandle` gives (RU06); and `catch_unwind` in them (RU15).
+//! GO: how goroutines start, run and end, what `JoinHandle` returns (RU06), and `catch_unwind` in
+//! them (RU15).
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::__macro::defer;
@@ -23,7 +24,7 @@ fn until_alone() {
 }
 
 claims! {
-    // As `std::thread::Builder`'s.
+    // As with `std::thread::Builder`.
     fn a_name_with_a_null_byte_panics_before_anything_is_started() {
         let starts: [fn(); 2] = [
             || drop(Builder::new().name("par\0ser").spawn(|| ())),
@@ -43,7 +44,7 @@ claims! {
         assert_eq!(size_of::<GoroutineId>(), 8);
     }
 
-    // GO01: what a goroutine needs is made by the starter, before the goroutine runs.
+    // GO01: the starter makes what a goroutine needs, before the goroutine runs.
     fn captures_are_made_by_the_starter() {
         let log = Arc::new(Mutex::new(Vec::new()));
         let mut x = 1;
@@ -99,7 +100,7 @@ claims! {
         if max_procs() > 1 {
             return;
         }
-        // Or for the end of its time slice, if the system takes it off the core.
+        // Or until the end of its time slice, if the system takes the worker off its core.
         let as_promised = (0..100).filter(|_| {
             let ran = Arc::new(AtomicBool::new(false));
             let goroutine = spawn({
@@ -155,7 +156,7 @@ claims! {
         assert_eq!((num_goroutines(), goroutines().len()), (1, 1));
     }
 
-    // GO10: API.md promises that a joined goroutine is not counted any more.
+    // GO10: a joined goroutine is not counted any more.
     fn a_goroutine_leaves_the_count_before_its_join_returns() {
         for _ in 0..2_000 {
             spawn(|| {}).join().unwrap();
@@ -270,7 +271,7 @@ claims! {
         assert_eq!(current().name(), Some("main"));
     }
 
-    // GO, API.md "Root"
+    // GO: the builder sets names and stack sizes.
     fn names_and_stack_sizes_are_given_with_a_builder() {
         let named = Builder::new().name("reader").spawn(|| current().name().map(str::to_owned));
         let named = named.unwrap();
@@ -286,7 +287,7 @@ claims! {
         assert!(Builder::new().stack_size(usize::MAX).spawn(|| {}).is_err());
     }
 
-    // GO12: closures and results of every size and alignment arrive unharmed.
+    // GO12: closures and results of every size and alignment arrive unchanged.
     fn large_closures_and_results_arrive() {
         #[repr(align(256))]
         #[derive(Clone, Copy, PartialEq, Debug)]
@@ -328,7 +329,7 @@ claims! {
         assert_eq!(alive.load(SeqCst), 0);
     }
 
-    // RU06: the result of an ended goroutine is dropped with the handle.
+    // RU06: dropping the handle drops the result of a goroutine that has ended.
     fn an_unwanted_result_is_dropped_once() {
         let alive = Arc::new(AtomicUsize::new(0));
         for _ in 0..100 {
@@ -371,7 +372,7 @@ claims! {
         assert_eq!(thread.join().unwrap(), 1);
     }
 
-    // RU06: 10 000 ends race with joins and drops of the handle.
+    // RU06: 10,000 ends race with joins and drops of the handle.
     fn ends_race_with_joins_and_drops() {
         let alive = Arc::new(AtomicUsize::new(0));
         for i in 0..if cfg!(debug_assertions) { 2_000 } else { 20_000 } {

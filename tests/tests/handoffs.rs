@@ -1,7 +1,8 @@
-//! When the monitor takes a P from a goroutine and gives it to another thread, and when nobody needs it to.
+//! When the monitor takes a P from a goroutine and gives it to another thread, and when that must
+//! not be necessary.
 //!
-//! Much that goes wrong in the scheduler is set right 10 ms later by the monitor, and no result is wrong.
-//! But it is counted (`Metrics::handoffs`).
+//! The monitor repairs many scheduling mistakes after 10 ms, and no result is wrong. But each
+//! repair is counted (`Metrics::handoffs`).
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::net::{TcpListener, TcpStream};
@@ -17,14 +18,14 @@ use std::sync::atomic::{
 use std::thread;
 use std::time::Instant;
 
-/// Waits without entering the runtime; the thread lets others have the core.
+/// Waits without entering the runtime. The thread offers its core to other threads.
 fn wait_for(mut holds: impl FnMut() -> bool) {
     while !holds() {
         thread::yield_now();
     }
 }
 
-/// Computes for so long.
+/// Computes for the time `d`.
 fn compute(d: Duration) {
     let since = Instant::now();
     while since.elapsed() < d {
@@ -32,14 +33,15 @@ fn compute(d: Duration) {
     }
 }
 
-/// Checks that `round`, in which somebody waits outside the runtime for others, ends without the
-/// monitor's help. On a busy machine not each time does: there may be no core for them.
+/// Checks that `round`, in which a goroutine waits outside the runtime for other goroutines, ends
+/// without the monitor. On a busy machine some rounds do not, because there is no core for the
+/// others.
 fn gets_on_unaided(round: impl Fn()) {
     const ROUNDS: usize = 100;
     const ENOUGH: usize = 25;
     let unaided = (0..ROUNDS)
         .filter(|_| {
-            // With a P, also if it was taken in the round before.
+            // Gets a P, even if it was taken in the round before.
             yield_now();
             // The other threads fall asleep.
             thread::sleep(Duration::from_millis(3));
@@ -52,14 +54,15 @@ fn gets_on_unaided(round: impl Fn()) {
     assert_eq!(unaided, ENOUGH, "of {ROUNDS} rounds");
 }
 
-/// Checks that with one P whoever `start` starts gets it soon from a goroutine that computes: not only after the
-/// 100 ms after which it is taken also if nobody seems to wait.
+/// Checks that with one P the goroutine that `start` starts soon gets it from a goroutine that
+/// computes. It must not take the 100 ms after which the P is taken even if no goroutine seems to
+/// wait.
 fn gets_the_p_soon(start: impl Fn(Arc<AtomicBool>)) {
     if max_procs() > 1 {
         return;
     }
     let soon = (0..50).filter(|_| {
-        // With a P, also if it was taken in the round before.
+        // Gets a P, even if it was taken in the round before.
         yield_now();
         let ready = Arc::new(AtomicBool::new(false));
         start(ready.clone());
@@ -67,7 +70,7 @@ fn gets_the_p_soon(start: impl Fn(Arc<AtomicBool>)) {
         wait_for(|| ready.load(SeqCst));
         since.elapsed() < Duration::from_millis(50)
     });
-    // Not each time on a busy machine.
+    // On a busy machine not each round succeeds.
     assert_eq!(soon.take(5).count(), 5, "of 50 rounds");
 }
 
@@ -84,7 +87,7 @@ claims! {
         });
     }
 
-    // Whoever has found work while it looked for some has others look on.
+    // A thread that has found work has another thread continue the search.
     fn goroutines_that_were_started_together_find_a_thread_each() {
         const N: usize = 4;
         if max_procs() <= N {
@@ -115,14 +118,14 @@ claims! {
                 gort::time::sleep(Duration::from_millis(1));
                 awake.store(true, SeqCst);
             });
-            // It goes to sleep on this P.
+            // The other goroutine goes to sleep on this P.
             yield_now();
             wait_for(|| awake.load(SeqCst));
             sleeper.join().unwrap();
         });
     }
 
-    // One event makes both ready, and the thread that polled is the only one awake.
+    // One event makes both goroutines ready, and only the thread that polled is awake.
     fn goroutines_that_the_network_makes_ready_together_find_a_thread_each() {
         if max_procs() == 1 {
             return;
@@ -137,7 +140,7 @@ claims! {
                 wait_for(|| awake.load(SeqCst) == 2);
             };
             let writes = go!(clone [awake, stream]; {
-                // Until the connection is reset, since nobody reads.
+                // Until the connection is reset, because the other end does not read.
                 assert!((&*stream).write_all(&[0; 1 << 16].repeat(256)).is_err());
                 meet(&awake);
             });
@@ -172,12 +175,14 @@ claims! {
         }
         stop.store(true, Relaxed);
         other.join().unwrap();
-        // It may be when the kernel has kept its thread off the cores for a whole time slice of 10 ms.
+        // A P is taken if the kernel has kept its thread off the cores for a whole time slice of 10
+        // ms.
         let taken = u128::from(metrics().handoffs - before);
         assert!(taken <= since.elapsed().as_millis() / 10 + 5, "taken {taken} times");
     }
 
-    // What one has announced is over when it waits: the others have a time slice each.
+    // An announced blocking call ends when the goroutine waits. Then each other goroutine has a
+    // time slice.
     fn a_blocking_call_that_waits_in_the_runtime_costs_others_nothing() {
         if max_procs() > 1 || always_migrates() {
             return;
@@ -191,7 +196,8 @@ claims! {
             }
         });
         let taken = (0..100).filter(|_| {
-            // It comes out of its call, and waits in the next. The monitor looks often meanwhile.
+            // The goroutine returns from its call and waits in the next one. The monitor looks
+            // often in this time.
             tx.send(()).unwrap();
             yield_now();
             let before = metrics().handoffs;
@@ -203,17 +209,17 @@ claims! {
         drop(tx);
         other.join().unwrap();
         waits.join().unwrap();
-        // A busy machine makes time slices of a few.
+        // On a busy machine a few of them last for a time slice.
         assert!(taken < 50, "taken in {taken} of 100 computations");
     }
 
-    // Who comes back from a blocking call waits for a P before it goes on.
+    // A goroutine that returns from a blocking call waits for a P before it continues.
     fn goroutines_that_have_blocked_do_not_run_beside_those_that_have_the_ps() {
         if max_procs() > 1 {
             return;
         }
-        // One that the kernel keeps off the cores for long loses its P, and then two do run. So it is enough
-        // that it does not happen all the time.
+        // A goroutine that the kernel keeps off the cores for long loses its P, and then two run.
+        // So it is enough that this does not happen all the time.
         let run_alone = || {
             let (running, beside) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
             let until = Instant::now() + Duration::from_millis(20);
@@ -281,7 +287,7 @@ claims! {
             return;
         }
         let soon = (0..50).filter(|_| {
-            // Main has only just got its P, as the other goroutine will have.
+            // Main has only just got its P, and the other goroutine will have.
             yield_now();
             set_max_procs(2);
             let (runs, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -302,7 +308,7 @@ claims! {
         assert_eq!(soon.take(5).count(), 5, "of 50 rounds");
     }
 
-    // Long before its time slice is over: so whoever waits gets on.
+    // Long before its time slice is over: so the goroutines that wait get the P.
     fn a_p_is_soon_taken_from_a_goroutine_whose_thread_sleeps() {
         if max_procs() > 1 {
             return;
@@ -316,20 +322,21 @@ claims! {
         let nap = || thread::sleep(Duration::from_millis(5));
         for (how, sleep) in [("", &nap as &dyn Fn()), (" announced", &|| gort::blocking(nap))] {
             let taken = (0..100).filter(|_| {
-                // With a P.
+                // Gets a P.
                 yield_now();
                 let before = metrics().handoffs;
                 sleep();
                 metrics().handoffs != before
             });
-            // On a busy machine the monitor may come too late.
+            // On a busy machine the monitor may be too late.
             assert_eq!(taken.take(20).count(), 20, "of 100{how} calls");
         }
         stop.store(true, Relaxed);
         other.join().unwrap();
     }
 
-    // It sleeps while every P is idle, and whoever takes one wakes it. Without it this does not end.
+    // The monitor sleeps while every P is idle, and a thread that takes a P wakes it. Without the
+    // monitor this test would not end.
     fn the_monitor_wakes_when_there_is_something_to_watch() {
         if max_procs() > 1 {
             return;
@@ -355,7 +362,7 @@ claims! {
             let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
             line.unwrap().trim().parse::<u32>().unwrap()
         };
-        // A timer to come, or the monitor would look now and then whether this is a deadlock.
+        // With a pending timer the monitor does not look for a deadlock now and then.
         go!(|| gort::time::sleep(Duration::from_secs(3_600)));
         let looks = gort::blocking(|| {
             thread::sleep(Duration::from_millis(400));
@@ -363,7 +370,7 @@ claims! {
             thread::sleep(Duration::from_millis(600));
             switches() - before
         });
-        // Awake, it looks each 10 ms.
+        // The monitor, when awake, looks every 10 ms.
         assert!(looks < 15, "the monitor has looked {looks} times");
     }
 }

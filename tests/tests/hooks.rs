@@ -1,4 +1,4 @@
-//! HK: hooks that a program sets for the goroutines of a run.
+//! HK: hooks that a program installs for the goroutines of a run.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex as StdMutex};
 use std::thread;
 
-/// Where a goroutine is, as its hooks say.
+/// The state of a goroutine according to its hooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     Running,
@@ -22,7 +22,7 @@ enum At {
     Ended,
 }
 
-/// What the hooks were called for, and the first call that was out of order.
+/// What the hooks were called for, and the first call out of order.
 #[derive(Debug, Default)]
 struct Calls {
     at: HashMap<GoroutineId, At>,
@@ -36,7 +36,7 @@ fn calls(log: &Log) -> std::sync::MutexGuard<'_, Calls> {
     log.lock().unwrap()
 }
 
-/// A hook that takes a goroutine from one place to the next.
+/// Returns a hook that moves a goroutine from one state to the next.
 fn step(log: &Log, from: Option<At>, to: At) -> impl Fn(&Goroutine) + Send + Sync + 'static {
     let log = Arc::clone(log);
     move |goroutine| {
@@ -51,7 +51,7 @@ fn step(log: &Log, from: Option<At>, to: At) -> impl Fn(&Goroutine) + Send + Syn
     }
 }
 
-/// Hooks that keep a log.
+/// Returns a runtime with hooks that keep a log.
 fn logging(log: &Log) -> runtime::Builder {
     runtime::Builder::new()
         .on_start(step(log, None, At::Running))
@@ -60,7 +60,7 @@ fn logging(log: &Log) -> runtime::Builder {
         .on_end(step(log, Some(At::Running), At::Ended))
 }
 
-/// Checks that `n` goroutines have begun and ended, in order.
+/// Checks that `n` goroutines have started and ended, in order.
 fn all_ended(log: &Log, n: usize) {
     let calls = calls(log);
     assert_eq!(calls.wrong, None);
@@ -68,7 +68,7 @@ fn all_ended(log: &Log, n: usize) {
     assert!(calls.at.values().all(|&at| at == At::Ended), "{calls:?}");
 }
 
-/// Waits in various ways, some of which find that they need not wait.
+/// Waits in several ways, some of which return without parking.
 fn wait_about(n: usize, lock: &Mutex<usize>, rx: &Receiver<usize>) {
     for _ in 0..3 {
         yield_now();
@@ -84,7 +84,7 @@ goroutine_local! {
     static WAITING: Cell<u64> = Cell::new(0);
 }
 
-/// Whose destructor waits for a receiver.
+/// A value whose destructor waits for a receiver.
 struct SendsAtEnd(Sender<u32>);
 
 impl Drop for SendsAtEnd {
@@ -97,7 +97,7 @@ thread_local! {
     static MARK: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Never inlined: no function that waits may compute a thread-local's address.
+/// Must not be inlined: no function that waits may compute a thread-local's address.
 #[inline(never)]
 fn mark() -> u64 {
     MARK.get()
@@ -112,7 +112,7 @@ fn number(goroutine: &Goroutine) -> u64 {
     goroutine.id().to_string().parse().unwrap()
 }
 
-/// Goroutines that always find their own number in their thread's mark.
+/// Runs goroutines that always find their own number in their thread's mark.
 fn marked(goroutines: u64, switches: u64) {
     let puts = |goroutine: &Goroutine| {
         assert_eq!(mark(), 0);
@@ -132,7 +132,7 @@ fn marked(goroutines: u64, switches: u64) {
                         assert_eq!(mark(), id);
                         yield_now();
                     }
-                    // Computes for longer than a time slice, which may cost it its P.
+                    // Computes for longer than a time slice, which may cost the goroutine its P.
                     let until = std::time::Instant::now() + Duration::from_millis(15);
                     while std::time::Instant::now() < until {}
                     gort::blocking(|| ());
@@ -181,7 +181,8 @@ claims! {
             let (tx, rx) = bounded(2);
             let (empty_tx, empty_rx) = bounded::<u32>(0);
             let lock = Mutex::new(0);
-            // Meanwhile the P may be taken from a process that the machine holds up: not each time.
+            // If the machine holds the process up, the P may be taken in between. So this does not
+            // succeed each time.
             loop {
                 let before = calls(&seen).parks;
                 tx.send(1).unwrap();
@@ -220,7 +221,7 @@ claims! {
         let other = Log::default();
         let inner = Arc::clone(&other);
         logging(&log).run(move || {
-            // In goroutines of their own, at a time or at once.
+            // In goroutines of their own, one after another or together.
             let (tx, rx) = bounded(0);
             let _timer = after_func(Duration::from_millis(1), move || tx.send(1).unwrap());
             assert_eq!(rx.recv(), Ok(1));
@@ -232,10 +233,10 @@ claims! {
             gort::scope(|s| {
                 s.spawn(|| go!(yield_now()).join().unwrap());
             });
-            // Runs inside, with and without hooks.
+            // Inner runs, with and without hooks.
             runtime::Builder::new().run(|| go!(yield_now()).join().unwrap());
             logging(&inner).run(|| go!(yield_now()).join().unwrap());
-            // Nobody knows of which run a plain thread's goroutines are.
+            // A plain thread's goroutines belong to no run.
             thread::spawn(|| go!(yield_now()).join().unwrap()).join().unwrap();
             while runtime::num_goroutines() > 2 {
                 yield_now();
@@ -316,7 +317,7 @@ claims! {
                     yield_now();
                     assert_eq!(mark(), n);
                 }
-                // Its stack's next goroutine finds it.
+                // The stack's next goroutine would find the mark.
                 set_mark(0);
             });
             handle.unwrap().join().unwrap();
@@ -339,7 +340,7 @@ fn a_mark_follows_goroutines_that_change_threads_each_time() {
     });
 }
 
-/// Has `act` called in the hook with this name.
+/// Returns a runtime that calls `act` in the hook with this name.
 fn with_hook(hook: &str, act: impl Fn() + Send + Sync + 'static) -> runtime::Builder {
     let act = move |goroutine: &Goroutine| {
         if goroutine.name() == Some("hooked") {
@@ -355,14 +356,14 @@ fn with_hook(hook: &str, act: impl Fn() + Send + Sync + 'static) -> runtime::Bui
     }
 }
 
-/// Whether somebody waits for this.
+/// Returns whether a goroutine waits for this.
 fn waits_for(what: &str) -> bool {
     runtime::goroutines()
         .iter()
         .any(|info| info.reason.to_string() == what)
 }
 
-/// What a hook tries.
+/// Returns what a hook tries to do.
 fn forbidden(what: &str) -> Box<dyn Fn() + Send + Sync> {
     let (tx, rx) = bounded::<u32>(0);
     let waiting = rx.clone();
@@ -419,7 +420,7 @@ fn forbidden(what: &str) -> Box<dyn Fn() + Send + Sync> {
     }
 }
 
-/// What a role is: a hook, and what it tries.
+/// Does what a role says: `HOOK ACTION`.
 fn act(role: &str) {
     let (hook, what) = role.split_once(' ').unwrap();
     let what = what.to_owned();
@@ -502,7 +503,7 @@ fn a_hook_does_not_hang_on_a_lock_of_its_own_goroutine() {
     if role().is_some() {
         let (tx, rx) = bounded::<u32>(0);
         let in_hook = tx.clone();
-        // The goroutine that receives holds the channel's lock while it begins to wait.
+        // The receiving goroutine holds the channel's lock while it begins to wait.
         runtime::Builder::new()
             .on_park(move |_| assert!(in_hook.close()))
             .run(move || rx.recv())

@@ -1,5 +1,5 @@
-//! What a server needs of TCP beyond std's sockets: time-outs beside other users, buffers of nothing, options,
-//! going to std and coming back, connecting with a limit.
+//! What a server needs of TCP beyond std's sockets: time-outs while other handles wait, empty
+//! buffers, options, conversions to std and back, and connecting with a limit.
 
 use gort::context::{Context, ContextError};
 use gort::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
@@ -21,7 +21,7 @@ fn kind<T: std::fmt::Debug>(result: io::Result<T>) -> ErrorKind {
 }
 
 fn blocks(fd: impl AsFd) -> bool {
-    // SAFETY: no pointers.
+    // SAFETY: the call takes no pointers.
     let flags = unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_GETFL) };
     assert!(flags >= 0, "{}", io::Error::last_os_error());
     flags & libc::O_NONBLOCK == 0
@@ -35,7 +35,7 @@ fn fill(mut to: impl Write) -> io::Error {
     }
 }
 
-/// A listener that does not answer any more: its queue is full. And who is in that.
+/// Returns a listener that does not answer because its queue is full, and the sockets in the queue.
 fn silent() -> (TcpListener, SocketAddr, Vec<socket2::Socket>) {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket
@@ -60,7 +60,7 @@ fn descriptors() -> usize {
         .count()
 }
 
-/// The `ContextError` that an error comes from.
+/// Returns the `ContextError` that caused an error.
 fn from_context(error: &io::Error) -> Option<ContextError> {
     std::error::Error::source(error)?.downcast_ref().copied()
 }
@@ -72,7 +72,7 @@ claims! {
         let (refusing, refused) = listen();
         drop(refusing);
         let limit = Duration::from_secs(60);
-        // Whatever is made for the first time.
+        // Does first what is allocated once.
         assert_eq!(kind(TcpStream::connect_timeout(&refused, limit)), ErrorKind::ConnectionRefused);
         let before = descriptors();
         for _ in 0..200 {
@@ -129,7 +129,7 @@ claims! {
         let took = start.elapsed();
         assert_eq!(stream.peer_addr().expect("address"), good);
         assert!(took >= 250 * MS, "{took:?}");
-        // The kernel alone gives up after two minutes.
+        // The kernel alone would give up after two minutes.
         assert!(took < Duration::from_secs(12), "{took:?}");
         drop(stream);
         assert_eq!(descriptors(), before, "nothing is left of the other attempt");
@@ -157,7 +157,7 @@ claims! {
         drop(refusing);
         let connects = go!(move || TcpStream::connect(&[slow, refused][..]));
         sleep(300 * MS);
-        // Room in the queue: the kernel asks again after a second.
+        // Makes room in the queue: the kernel tries again after a second.
         drop(queued);
         let accepts = listener.try_clone().expect("clone");
         let accepts = go!(move || accepts.incoming().map_while(Result::ok).count());
@@ -251,13 +251,13 @@ claims! {
         let (listener, addr) = listen();
         let near = TcpStream::connect(addr).expect("connect");
         let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: `before` is alive during the call.
+        // SAFETY: `before` lives during the call.
         assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut before) }, 0);
         let none = libc::rlimit { rlim_cur: 0, rlim_max: before.rlim_max };
-        // SAFETY: `none` is alive during the call.
+        // SAFETY: `none` lives during the call.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) }, 0);
         let error = listener.accept().map(drop);
-        // SAFETY: `before` is alive during the call.
+        // SAFETY: `before` lives during the call.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const before) }, 0);
         assert_eq!(error.expect_err("no descriptors").raw_os_error(), Some(libc::EMFILE));
         let (far, from) = listener.accept().expect("it is still there");
@@ -391,7 +391,7 @@ claims! {
         let number = far.as_raw_fd();
         let far = far.into_raw_fd();
         assert_eq!(number, far);
-        // SAFETY: `into_raw_fd` gave it away.
+        // SAFETY: `into_raw_fd` gave up the ownership.
         let far = unsafe { TcpStream::from_raw_fd(far) };
         (&near).write_all(b"x").expect("write");
         assert_eq!((&far).read(&mut [0; 1]).expect("read"), 1);

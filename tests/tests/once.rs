@@ -19,14 +19,14 @@ use std::sync::atomic::{
 };
 use std::thread;
 
-/// Counts the allocations of one thread: the runtime's others have their own business.
+/// Counts the allocations of one thread, since other threads of the runtime allocate as well.
 struct Counting;
 
 static THREAD: AtomicU64 = AtomicU64::new(0);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
 fn this_thread() -> u64 {
-    // SAFETY: has no preconditions.
+    // SAFETY: the call has no preconditions.
     unsafe { libc::pthread_self() }
 }
 
@@ -36,12 +36,12 @@ unsafe impl GlobalAlloc for Counting {
         if THREAD.load(Relaxed) == this_thread() {
             ALLOCATIONS.fetch_add(1, Relaxed);
         }
-        // SAFETY: caller's clause.
+        // SAFETY: the caller's layout is valid, and is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: caller's clause.
+        // SAFETY: the caller's memory and layout are those of an allocation, and are passed on.
         unsafe { System.dealloc(at, layout) }
     }
 }
@@ -64,7 +64,7 @@ fn text(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// The message with which `f` panics.
+/// Returns the message that `f` panics with.
 fn panics<T>(f: impl FnOnce() -> T) -> String {
     match recover(f) {
         Ok(_) => panic!("it does not panic"),
@@ -72,9 +72,9 @@ fn panics<T>(f: impl FnOnce() -> T) -> String {
     }
 }
 
-/// Plain data that only the `Once` keeps apart.
+/// Plain data that only the `Once` protects.
 struct Plain(UnsafeCell<usize>);
-// SAFETY: written by who runs the function of the `Once`, and read only after it.
+// SAFETY: only the function of the `Once` writes the data, and it is read only after that function.
 unsafe impl Sync for Plain {}
 
 claims! {
@@ -137,7 +137,7 @@ claims! {
         once.call_once(|| unreachable!());
     }
 
-    // ON02, ON06: the same for an exit.
+    // ON02, ON06: an exit counts as done as well.
     fn an_exit_counts_as_done() {
         let once = leaked(Once::new());
         let first = spawn(move || once.call_once(|| goexit())).join();
@@ -234,7 +234,7 @@ claims! {
         assert_eq!(Arc::strong_count(&captured), 2);
         assert_eq!(*lazy, 6);
         assert_eq!(Arc::strong_count(&captured), 1);
-        // Also after a panic, and if it was never called.
+        // After a panic, and if the function was never called.
         let in_panic = captured.clone();
         let failing: LazyLock<i32, _> = LazyLock::new(move || panic!("{in_panic}"));
         assert_eq!(panics(|| *failing), "5");
@@ -259,7 +259,7 @@ claims! {
                 assert_eq!(*cell.get_or_init(|| *Box::new(1)), *lazy);
             }
         };
-        // Nothing below waits, so it stays on one thread.
+        // Nothing below waits, so the goroutine stays on one thread.
         THREAD.store(this_thread(), Relaxed);
         drop(std::hint::black_box(Box::new(1)));
         assert_eq!(ALLOCATIONS.swap(0, Relaxed), 1);
@@ -283,7 +283,7 @@ claims! {
         assert_eq!(format!("{cell:?}"), "OnceLock(3)");
         assert_eq!(cell.clone(), cell);
         assert_eq!((cell.take(), cell.take()), (Some(3), None));
-        // It can be used again.
+        // The cell can be used again.
         assert_eq!(*cell.get_or_init(|| 4), 4);
         assert_eq!((cell.clone().into_inner(), OnceLock::<i32>::default().into_inner()), (Some(4), None));
         assert_eq!(OnceLock::from(5).get(), Some(&5));
@@ -328,7 +328,7 @@ claims! {
                 });
             });
             settle();
-            // Of those who wait, one tries again.
+            // Of the goroutines that wait, one tries again.
             let calls = Arc::new(AtomicUsize::new(0));
             let others: Vec<_> = (0..10)
                 .map(|_| {
@@ -350,7 +350,7 @@ claims! {
         }
     }
 
-    // PA: nothing takes `goexit` back.
+    // PA: nothing cancels an exit.
     fn an_exiting_goroutine_does_not_wait() {
         let once = leaked(Once::new());
         let (tx, rx) = bounded::<()>(0);

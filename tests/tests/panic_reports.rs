@@ -1,7 +1,8 @@
-//! PA: what a program says and how it ends when nobody catches a panic, under `GORT_PANIC=abort`.
+//! PA: what a program prints and how it ends when no code catches a panic, under
+//! `GORT_PANIC=abort`.
 //!
-//! Go marks a panic in its report as recovered or raised again. The report here is that of the panic
-//! hook: one message for each `panic!`, in their order, and none for `resume_unwind`.
+//! Go marks a panic in its report as recovered or raised again. Here the report is the panic
+//! hook's: one message for each `panic!`, in their order, and none for `resume_unwind`.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::__macro::defer;
@@ -15,9 +16,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::panic::{self, resume_unwind};
 use std::process;
 
-/// Runs `child` as main goroutine of processes with 1, 2 and 8 Ps, `times` times each,
-/// with `GORT_PANIC=abort`: each has to fail after saying `messages`, in this order and each
-/// once, and never says "returned".
+/// Runs `child` as main goroutine of processes with 1, 2 and 8 Ps, `times` times each, with
+/// `GORT_PANIC=abort`. Each process must fail after it has printed `messages`, in this order and
+/// once each, and must not print "returned".
 #[track_caller]
 fn dies(test: &'static str, times: usize, messages: &[&str], child: fn()) {
     if role().is_some() {
@@ -28,7 +29,7 @@ fn dies(test: &'static str, times: usize, messages: &[&str], child: fn()) {
         for procs in ["1", "2", "8"] {
             let vars = [("GORT_MAXPROCS", procs), ("GORT_PANIC", "abort")];
             let ended = run_child(test, "main", &vars);
-            // A double panic is the one way to end by a signal.
+            // Only a double panic ends by a signal.
             let status_2 = ended.status.code() == Some(2);
             let double = ended.stderr.contains("panic in a destructor") && !ended.status.success();
             assert!(status_2 || double, "{procs} Ps: {ended:?}");
@@ -186,7 +187,7 @@ dies! {
     }
 }
 
-/// The words that something panicked with.
+/// Returns the text of a panic.
 fn words<T>(caught: Result<T, Box<dyn Any + Send>>) -> &'static str {
     match caught {
         Ok(_) => panic!("it did not panic"),
@@ -194,7 +195,7 @@ fn words<T>(caught: Result<T, Box<dyn Any + Send>>) -> &'static str {
     }
 }
 
-// PA18: std aborts; it must not hang, in either mode.
+// PA18: std aborts here. It must not hang, in either mode.
 #[test]
 fn a_message_that_panics_while_it_is_rendered_ends_the_process() {
     struct Panics;
@@ -252,7 +253,8 @@ fn goexit_in_main_lets_the_others_go_on() {
     });
 }
 
-/// Runs `main` as the main goroutine of a child, after `before` on its plain thread; gives standard error's lines.
+/// Runs `main` as the main goroutine of a child, after `before` on its plain thread. Returns the
+/// lines of standard error.
 #[track_caller]
 fn lines_of(test: &'static str, before: fn(), main: fn()) -> Option<Vec<String>> {
     if role().is_some() {
@@ -266,7 +268,7 @@ fn lines_of(test: &'static str, before: fn(), main: fn()) -> Option<Vec<String>>
     Some(lines.map(str::to_owned).collect())
 }
 
-// Found in use: std's message names the thread, which says nothing.
+// std's message names the thread, which says nothing about the goroutine.
 #[test]
 fn a_panics_message_is_headed_by_its_goroutine() {
     const NAME: &str = concat!(
@@ -284,7 +286,7 @@ fn a_panics_message_is_headed_by_its_goroutine() {
             parser.join().unwrap_err();
             let nameless = go!(move || gort::on_system_stack(|| panic!("nameless after {id}")));
             nameless.join().unwrap_err();
-            // These are not headed.
+            // These panics have no heading.
             std::thread::spawn(|| panic!("of a thread"))
                 .join()
                 .unwrap_err();
@@ -316,7 +318,8 @@ fn a_panics_message_is_headed_by_its_goroutine() {
     assert_eq!(headed.count(), 2, "{lines:?}");
 }
 
-// The hook of before the start is headed as well; who sets one later sees only that.
+// The heading comes before a hook that was set before the start as well. A hook that is set later
+// replaces both.
 #[test]
 fn a_hook_found_at_the_start_is_headed_and_a_later_one_replaces_both() {
     const NAME: &str = concat!(
@@ -342,7 +345,7 @@ fn a_hook_found_at_the_start_is_headed_and_a_later_one_replaces_both() {
     );
 }
 
-// Where nobody can read the line it is left out; `eprintln!` would abort in the hook.
+// If the heading cannot be written it is left out. `eprintln!` would abort in the hook.
 #[test]
 fn a_panic_where_standard_error_is_closed_ends_only_its_goroutine() {
     const NAME: &str = concat!(
@@ -354,7 +357,7 @@ fn a_panic_where_standard_error_is_closed_ends_only_its_goroutine() {
         || (),
         || {
             let mut pipe = [0; 2];
-            // SAFETY: `pipe` has room for two descriptors, of which one is closed at once.
+            // SAFETY: `pipe` has room for two descriptors, and one of them is closed at once.
             unsafe {
                 assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
                 libc::close(pipe[0]);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// How a function is left.
+/// The ways to leave a function.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Leave {
     Return,
@@ -51,7 +51,7 @@ fn text(payload: &(dyn Any + Send)) -> &str {
         .unwrap_or("not a text")
 }
 
-/// Counts panics without calling the hook, for loops.
+/// Panics without calling the hook, for loops.
 fn quiet_panic(i: usize) -> ! {
     resume_unwind(Box::new(i))
 }
@@ -90,8 +90,8 @@ claims! {
         assert_eq!(*log.lock(), ["caught", "later deferred block", "caller"]);
     }
 
-    // PA07: recover is lexical (decision 4): its depth does not matter, and without a panic it
-    // gives the value.
+    // PA07: `recover` is lexical, so its depth does not matter, and without a panic it returns the
+    // value.
     fn recover_works_at_any_depth_and_gives_the_value_without_a_panic() {
         fn helper(f: fn() -> i32) -> Result<i32, Box<dyn Any + Send>> {
             recover(|| recover(f).unwrap_or_else(|payload| resume_unwind(payload)))
@@ -99,7 +99,7 @@ claims! {
         assert_eq!(helper(|| 1).unwrap(), 1);
         let caught = helper(|| panic!("caught by a helper"));
         assert_eq!(text(&*caught.unwrap_err()), "caught by a helper");
-        // A deferred block sees nothing of the panic on its way; whoever called it does.
+        // A deferred block sees nothing of the panic that is unwinding. The caller does.
         let outer = recover(|| {
             defer! { assert_eq!(recover(|| 2).unwrap(), 2); }
             panic!("goes on");
@@ -188,7 +188,7 @@ claims! {
         assert!(goroutine.join().unwrap_err().is_exited());
     }
 
-    // PA19, decision 4
+    // PA19: `recover` lets an exit pass.
     fn goexit_passes_through_recover() {
         let returned = Arc::new(AtomicUsize::new(0));
         let goroutine = spawn({
@@ -219,7 +219,7 @@ claims! {
             let ended = spawn(move || {
                 defer! { tx.send("deferred").unwrap(); }
                 drop(catch_unwind(|| goexit()));
-                // What does not wait still works.
+                // Operations that do not wait still work.
                 tx.send("caught").unwrap();
                 wait(&never);
                 tx.send("waited").unwrap();
@@ -401,7 +401,7 @@ claims! {
         }
     }
 
-    // PA28: many at once, in every state.
+    // PA28: many goroutines unwind at the same time, in every state.
     fn many_goroutines_unwind_at_once() {
         let unrelated = spawn(|| {
             for _ in 0..200 {
@@ -433,7 +433,8 @@ claims! {
         unrelated.join().unwrap();
     }
 
-    // PA28: whoever comes back from a blocking call and finds every P taken waits for one on its own thread.
+    // PA28: a goroutine that returns from a blocking call and finds every P taken waits for a P on
+    // its own thread.
     fn goroutines_that_wait_for_a_p_while_they_unwind_do_not_confuse_others() {
         let stop = Arc::new(AtomicBool::new(false));
         let wrong = Arc::new(AtomicUsize::new(0));
@@ -470,7 +471,8 @@ claims! {
         assert_eq!(wrong.load(SeqCst), 0, "wrong answers of `panicking()`");
     }
 
-    // PA28: and the thread is everybody's again. One that is tied hands its P to another M each time it waits.
+    // PA28: afterwards the thread is shared again. A goroutine that is tied to its thread hands its
+    // P to another M each time it waits.
     fn a_goroutine_that_has_waited_for_a_p_while_unwinding_is_not_tied_to_its_thread() {
         let stop = Arc::new(AtomicBool::new(false));
         let busy: Vec<_> = (0..2 * max_procs())

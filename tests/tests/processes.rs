@@ -1,4 +1,5 @@
-//! `gort::process`. Programs whose children are looked at from outside are in `src/bin/signalled.rs`.
+//! `gort::process`. Programs whose children are observed from outside are in
+//! `src/bin/signalled.rs`.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -26,12 +27,12 @@ fn sh(script: &str) -> Command {
     command
 }
 
-/// A child that goes on until it is killed.
+/// Starts a child that runs until it is killed.
 fn endless() -> Child {
     Command::new("sleep").arg("1000").spawn().unwrap()
 }
 
-/// The letter that the kernel has for the state of a process; `None` if there is none.
+/// Returns the kernel's letter for the state of a process, `None` if there is no such process.
 fn state_of(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(')').next()?.trim_start().chars().next()
@@ -53,7 +54,7 @@ fn count(folder: &str) -> usize {
 }
 
 fn waiting_is_as_std_has_it() {
-    // Without closing its input this would last for ever.
+    // If `wait` did not close the child's input, this would last for ever.
     let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
     assert!(cat.try_wait().unwrap().is_none());
     assert!(cat.stdin.is_some(), "`try_wait` closes nothing");
@@ -105,7 +106,7 @@ fn dropped_children_leave_nothing() {
         .id();
     wait_until(|| state_of(killed).is_none());
 
-    // Otherwise it goes on, and is collected all the same.
+    // Without `kill_on_drop` the child runs on, and is still collected.
     let mut command = Command::new("cat");
     let mut cat = command
         .stdin(Stdio::piped())
@@ -143,7 +144,7 @@ claims! {
         let waits: Vec<_> = (0..CHILDREN)
             .map(|_| go!(|| Command::new("sleep").arg("0.5").status()))
             .collect();
-        // All of them wait, and few threads do.
+        // All goroutines wait, on few threads.
         wait_until(|| gort_tests::waiting(WaitReason::IoWait) >= CHILDREN / 2);
         let threads = count("task");
         assert!(threads < CHILDREN / 2, "{threads} threads");
@@ -188,7 +189,7 @@ claims! {
             stdout.set_read_deadline(Some(Instant::now() + MS)).unwrap();
             assert_eq!(stdout.read(&mut text).unwrap_err().kind(), ErrorKind::TimedOut, "it is open");
             stdout.set_read_deadline(None).unwrap();
-            // SAFETY: no pointers.
+            // SAFETY: the call takes no pointers.
             assert_eq!(unsafe { libc::kill(grandchild, libc::SIGKILL) }, 0);
             assert_eq!(stdout.read(&mut text).unwrap(), 0);
         }
@@ -223,7 +224,7 @@ claims! {
         let thief = thread::spawn({
             let over = Arc::clone(&over);
             move || while !over.load(Relaxed) {
-                // SAFETY: null is allowed.
+                // SAFETY: the pointer may be null.
                 unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
                 thread::yield_now();
             }
@@ -243,7 +244,7 @@ claims! {
         over.store(true, Relaxed);
         thief.join().unwrap();
 
-        // SAFETY: no handler.
+        // SAFETY: no handler is installed.
         unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         let error = child.wait().unwrap_err();
@@ -266,7 +267,7 @@ claims! {
         let mut child = thread::spawn(|| {
             let mut command = Command::new("cat");
             command.stdin(Stdio::piped()).stdout(Stdio::piped());
-            // SAFETY: a system call.
+            // SAFETY: the system call takes no pointers.
             unsafe {
                 command.pre_exec(|| {
                     libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
@@ -275,7 +276,8 @@ claims! {
             }
             command.spawn().unwrap()
         }).join().unwrap();
-        // One of the runtime's own as well: who ends wired takes the thread with it.
+        // A thread of the runtime ends as well: a goroutine that ends locked takes its thread with
+        // it.
         go!(|| { Box::leak(Box::new(gort::lock_os_thread())); }).join().unwrap();
         child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
         child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
@@ -290,7 +292,7 @@ claims! {
             assert_eq!(error.kind(), ErrorKind::NotFound);
             assert_eq!(command.output().unwrap_err().kind(), ErrorKind::NotFound);
         };
-        // Whatever is made once.
+        // Does first what is allocated once.
         (0..20).for_each(|_| missing());
         sleep(20 * MS);
         let before = (count("fd"), count("task"));
@@ -298,7 +300,7 @@ claims! {
         let after = (count("fd"), count("task"));
         assert_eq!(before.0, after.0);
         assert!(after.1 <= before.1 + 4, "{before:?}, {after:?}");
-        // SAFETY: null is allowed.
+        // SAFETY: the pointer may be null.
         let left = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
         assert_eq!(left, -1, "there is no child");
     }
@@ -322,7 +324,7 @@ claims! {
     fn a_command_can_be_used_again_and_its_defaults_are_std_s() {
         let mut command = sh("cat; echo out; echo err >&2");
         for _ in 0..2 {
-            // Nothing to read, and both captured.
+            // There is nothing to read, and both streams are captured.
             let output = command.output().unwrap();
             assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"out\n"[..], &b"err\n"[..]));
         }
@@ -377,11 +379,11 @@ fn plain_threads_can_do_all_of_it() {
     );
 }
 
-/// `signalled NAME`, begun with these signals ignored and SIGUSR1 blocked.
+/// Runs `signalled NAME`, started with these signals ignored and SIGUSR1 blocked.
 fn signalled(name: &str, ignored: &'static [i32]) -> Ended {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_signalled"));
     command.arg(name).env("GORT_MAXPROCS", "2");
-    // SAFETY: these functions may be called between fork and exec; the set is ours.
+    // SAFETY: these functions may be called between fork and exec, and the set is ours.
     unsafe {
         command.pre_exec(move || {
             for signal in 1..32 {
@@ -414,7 +416,7 @@ fn a_child_begins_as_this_process_did_and_without_blocked_signals() {
                 .lines()
                 .find_map(|line| line.strip_prefix(name))
                 .unwrap();
-            // Not the numbers that libc keeps to itself.
+            // Without the signal numbers that libc keeps for itself.
             u64::from_str_radix(line.trim(), 16).unwrap() & 0x7fff_ffff
         };
         assert_eq!(bits("SigIgn:"), expected, "{name}: {text}");
@@ -434,7 +436,7 @@ fn a_program_started_with_sigchld_ignored_gets_statuses() {
 fn a_child_that_is_to_end_with_this_process_does() {
     let output = signalled("ends with a child", &[]);
     let pid = output.stdout.trim().parse().unwrap();
-    // Whoever inherits it collects it, maybe late.
+    // The process that inherits the child collects it, perhaps late.
     wait_until(|| state_of(pid).is_none_or(|state| state == 'Z'));
 }
 

@@ -21,12 +21,12 @@ const fn scaled(n: usize) -> usize {
     if cfg!(debug_assertions) { n } else { 10 * n }
 }
 
-/// A lock that outlives its guards, so that these may travel.
+/// Returns a lock that lives for ever, so that its guards can go to other goroutines.
 fn leaked<T: Send + Sync>(value: T) -> &'static RwLock<T> {
     Box::leak(Box::new(RwLock::new(value)))
 }
 
-/// One reader more is 1, one writer 10,000: what is inside at a moment.
+/// Counts what is inside at a moment: each reader adds 1, each writer 10,000.
 #[derive(Clone, Default)]
 struct Activity(Arc<AtomicUsize>);
 
@@ -71,7 +71,7 @@ claims! {
                     })
                 })
                 .collect();
-            // None leaves before all have come.
+            // No reader leaves before all have come.
             assert!((0..n).all(|_| arrivals.recv() == Ok(7)));
             assert_eq!(lock.try_write().err(), Some(WouldBlock));
             drop(release);
@@ -106,7 +106,7 @@ claims! {
         assert_eq!(*lock.try_write().unwrap(), 2 * rounds);
     }
 
-    // RW02: all ways to get in, also from threads, with waiters that give up.
+    // RW02: all ways of locking, also from threads, with waiters that give up.
     fn all_ways_of_getting_in_respect_each_other() {
         let seed = seed();
         let (lock, activity) = (Arc::new(RwLock::new(())), Activity::default());
@@ -175,12 +175,12 @@ claims! {
         assert_eq!(*first, 0);
         drop(first);
         writer.join().unwrap();
-        // It came when the writer was waiting, so it sees what the writer did.
+        // The reader came while the writer was waiting, so it sees what the writer did.
         assert_eq!(reader.join().unwrap(), 1);
         assert!(lock.try_write().is_ok());
     }
 
-    // RW04: nor can readers that come and go keep a writer out.
+    // RW04: readers that come and go do not keep a writer out.
     fn a_stream_of_readers_does_not_starve_a_writer() {
         let lock = Arc::new(RwLock::new(false));
         let readers: Vec<_> = (0..4)
@@ -191,7 +191,7 @@ claims! {
                         if *guard {
                             break;
                         }
-                        // The next one is inside before this one leaves.
+                        // The next reader is inside before this one leaves.
                         yield_now();
                     }
                 })
@@ -202,7 +202,7 @@ claims! {
         readers.into_iter().for_each(|reader| reader.join().unwrap());
     }
 
-    // As std's: what holds a `&'static str` is good where one that lives shorter is wanted.
+    // Like std's guard: one for a `&'static str` can be used where a shorter life is wanted.
     fn a_read_guard_may_stand_for_one_of_a_shorter_life() {
         fn longer<'a>(
             one: RwLockReadGuard<'a, &'a str>,
@@ -243,7 +243,7 @@ claims! {
         go_on.send(()).unwrap();
         settle();
         assert_eq!((waiting(RwLockRead), waiting(RwLockWrite)), (1, 1));
-        // Somebody else gives up its first lock, and both get on.
+        // Another goroutine gives up its first lock, and both continue.
         drop(rx.recv().unwrap());
         writer.join().unwrap();
         reader.join().unwrap();
@@ -284,7 +284,7 @@ claims! {
         }
     }
 
-    // RW06: then the next writer, before readers that came in the meantime.
+    // RW06: after them the next writer gets in, before readers that came later.
     fn readers_and_writers_alternate() {
         let order = Arc::new(Mutex::new(Vec::new()));
         let lock = leaked(());
@@ -307,7 +307,7 @@ claims! {
         });
         drop(held);
         arrivals.recv().unwrap();
-        // Until the writer, whose turn it is now, waits for the reader.
+        // Waits until the writer, which is next, waits for the reader.
         settle();
         let log = logged("read");
         let second = parked(RwLockRead, move || {
@@ -369,7 +369,7 @@ claims! {
         drop(writer);
         let reader = lock.read_timeout(Duration::ZERO).unwrap();
         assert_eq!(lock.write_timeout(SHORT).err(), Some(Timeout));
-        // The writer that gave up is in nobody's way.
+        // The writer that gave up does not stop readers.
         assert_eq!(*lock.read_timeout(Duration::MAX).unwrap(), *reader);
         assert!(lock.try_read().is_ok());
         drop(reader);
@@ -403,7 +403,7 @@ claims! {
                 spawn(|| drop(lock.read()))
             })
             .collect();
-        // The first reader stays all the time, so only the writer's end lets the others in.
+        // The first reader stays inside, so only the end of the writer's wait lets the others in.
         readers.into_iter().for_each(|reader| reader.join().unwrap());
         assert!(writer.join().unwrap());
         assert!(lock.try_read().is_ok());
@@ -465,7 +465,7 @@ claims! {
         assert_eq!(*lock.read(), 2);
     }
 
-    // PA: nothing takes `goexit` back.
+    // PA: nothing cancels an exit.
     fn an_exiting_goroutine_does_not_wait() {
         let lock = leaked(());
         let held = lock.write();
@@ -537,7 +537,7 @@ claims! {
         for _ in 0..3 {
             assert_eq!(arrivals.recv(), Ok(2));
         }
-        // Now it is the writer's turn: once it has run it stops those that come later.
+        // The writer is next. When it runs it stops readers that come later.
         while lock.try_read().is_ok() {
             yield_now();
         }
@@ -550,7 +550,7 @@ claims! {
         readers.into_iter().for_each(|reader| reader.join().unwrap());
         writer.unwrap().join().unwrap();
         assert_eq!(late.join().unwrap(), 7);
-        // With readers that wait, and no writer, later readers are welcome.
+        // With waiting readers and no writer, later readers get in.
         let guard = lock.write();
         let waits = parked(RwLockRead, || *lock.read());
         let guard = RwLockWriteGuard::downgrade(guard);
@@ -622,12 +622,12 @@ claims! {
         writer.push('!');
         drop(writer);
         assert_eq!(*lock.try_write().unwrap(), (1, String::from("one!")));
-        // A closure that panics lets go.
+        // A closure that panics releases the lock.
         assert!(recover(|| RwLockReadGuard::map(lock.read(), |_| -> &i32 { panic!("on purpose") })).is_err());
         assert!(lock.try_write().is_ok());
         assert!(recover(|| RwLockWriteGuard::map(lock.write(), |_| -> &mut i32 { panic!("on purpose") })).is_err());
         assert!(lock.try_write().is_ok());
-        // Who waits is let in, by the guard of another goroutine.
+        // The guard of another goroutine lets the waiters in.
         let lock = leaked((1, 2));
         let writer = RwLockWriteGuard::map(lock.write(), |pair| &mut pair.0);
         let waits = parked(RwLockRead, || *lock.read());
@@ -639,7 +639,8 @@ claims! {
         waits.join().unwrap();
     }
 
-    // RW14: who has a read guard may use it where a shorter life is asked for. (What is an error is in ui-tests.)
+    // RW14: a read guard can be used where a shorter life is wanted. (ui-tests has what does not
+    // compile.)
     fn read_guards_are_covariant() {
         fn shorter<'s>(guard: RwLockReadGuard<'s, &'static str>, _: &'s str) -> RwLockReadGuard<'s, &'s str> {
             guard

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Instant;
 
-/// A duration that no test waits out.
+/// A duration that no test waits for.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// What `f` panics with.
+/// Returns the text that `f` panics with.
 fn panic_of<T>(f: impl FnOnce() -> T) -> String {
     fn text(payload: &(dyn Any + Send)) -> String {
         match payload.downcast_ref::<&str>() {
@@ -66,7 +66,7 @@ claims! {
         }
     }
 
-    // SE01: the peers of the other arms stay where they are.
+    // SE01: the peers of the other arms stay in their queues.
     fn a_parked_peer_makes_an_arm_ready() {
         let ((tx_a, rx_a), (tx_b, rx_b)) = (bounded::<i32>(0), bounded::<i32>(0));
         let sender = parked(WaitReason::ChanSend, move || tx_a.send(1).unwrap());
@@ -199,7 +199,7 @@ claims! {
         }
     }
 
-    // SE14, API.md: a false guard makes the arm a nil channel.
+    // SE14: a false guard has the effect of a channel that is never ready.
     fn a_false_guard_makes_an_arm_a_nil_channel() {
         let ((tx, rx), (full, _full_rx)) = (bounded(2), bounded(1));
         for on in [true, false, false, true] {
@@ -221,7 +221,7 @@ claims! {
         assert!(!select.is_finished());
     }
 
-    // SE15: after its last value each channel stays ready, closed.
+    // SE15: after its last value each channel stays ready, because it is closed.
     fn setting_a_channel_to_none_disables_that_arm_only() {
         const N: usize = 500;
         let mut receivers = [0, 0, 2, 3].map(|cap| {
@@ -280,7 +280,7 @@ claims! {
         assert_eq!(panic_of(|| select! { <-idle => {} tx <- 1 => {} }), words);
     }
 
-    // SE17, API.md: with `r =` a closed channel is a result.
+    // SE17: with `r =` a closed channel is a result.
     fn a_send_arm_that_asks_for_its_result_gets_the_value_back() {
         let (closed, _rx) = bounded::<String>(2);
         closed.close();
@@ -473,7 +473,7 @@ claims! {
         assert!(started.elapsed() >= Duration::from_millis(20));
     }
 
-    // API.md, `Selectable`: a handle through which the channel is reached is borrowed, never moved.
+    // A handle that the channel is reached through is borrowed and never moved.
     fn a_select_takes_no_ownership_of_its_channels() {
         let (tx, rx) = bounded(1);
         let (tx, rx) = (Arc::new(tx), Arc::new(rx));

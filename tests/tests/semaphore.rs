@@ -25,12 +25,12 @@ fn message(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// Whether so many can be had now; gives them back.
+/// Returns whether `n` permits are available now, and releases them.
 fn fits(semaphore: &Semaphore, n: usize) -> bool {
     semaphore.try_acquire(n).is_ok()
 }
 
-/// Acquires in a goroutine that is parked when this returns.
+/// Starts a goroutine that acquires, and returns when it is parked.
 fn waits_for(semaphore: &Semaphore, n: usize) -> JoinHandle<Permit> {
     let semaphore = semaphore.clone();
     parked(WaitReason::Semacquire, move || semaphore.acquire(n))
@@ -77,11 +77,11 @@ claims! {
         assert!(fits(&semaphore, WEIGHT));
     }
 
-    // SM02: a permit gives back what it holds, so only making too many is left to be refused.
+    // SM02: a permit releases what it holds, so the only mistake left is to add too many.
     fn more_permits_than_can_be_counted_panic() {
         let semaphore = Semaphore::new(1);
         let permit = semaphore.acquire(1);
-        // Those that are out count.
+        // Permits that are out count as well.
         let payload = recover(|| semaphore.add_permits(Semaphore::MAX_PERMITS)).unwrap_err();
         assert!(message(&*payload).contains("too many for a semaphore"));
         drop(permit);
@@ -139,14 +139,14 @@ claims! {
             assert!(!fits(&semaphore, 1));
             drop((a, b));
         }
-        // Neither is anybody held up who has to wait.
+        // A request that has to wait holds up no other request either.
         let both = semaphore.acquire(2);
         let behind = waits_for(&semaphore, 2);
         drop(both);
         drop(behind.join().unwrap());
         settle();
         assert!(!impossible.is_finished());
-        // Not impossible any more, and the first in the queue.
+        // The request is no longer impossible, and is the first in the queue.
         let one = semaphore.acquire(1);
         semaphore.add_permits(1);
         settle();
@@ -201,7 +201,7 @@ claims! {
         assert!(fits(&semaphore, 10));
     }
 
-    // SM07: the same by an arm that loses.
+    // SM07: the same if an arm of a select loses.
     fn an_arm_that_loses_at_the_head_lets_the_small_ones_in() {
         let semaphore = Semaphore::new(10);
         let held = semaphore.acquire(1);
@@ -222,7 +222,7 @@ claims! {
         assert!(fits(&semaphore, 10));
     }
 
-    // SM07: a timed-out select's arm as well, and one in the middle of the queue.
+    // SM07: the same if the select times out, and if the request is in the middle of the queue.
     fn an_arm_whose_time_is_up_lets_those_behind_it_in() {
         let semaphore = Semaphore::new(4);
         let held = semaphore.acquire(3);
@@ -259,7 +259,7 @@ claims! {
         one.split(2).unwrap().forget();
         drop(one);
         assert_eq!(semaphore.available_permits(), 3);
-        // A permit for nothing, and the empty rest of one.
+        // A permit for 0, and the empty rest of a permit.
         semaphore.acquire(0).forget();
         let mut rest = semaphore.acquire(1);
         drop(rest.split(1));
@@ -274,7 +274,8 @@ claims! {
         assert_eq!((permit.num_permits(), other.available_permits()), (3, 1));
     }
 
-    // SM08: forgetting may make the first request impossible; it then holds up nobody.
+    // SM08: forgetting may make the first request impossible. Then that request holds up no other
+    // one.
     fn forgetting_lets_others_pass_a_request_that_became_impossible() {
         let semaphore = Semaphore::new(3);
         let mut held = semaphore.acquire(2);
@@ -307,7 +308,7 @@ claims! {
         assert_eq!(*tried[5].as_ref().unwrap_err(), AcquireError::WouldBlock);
     }
 
-    // API.md: strictly first in, first out.
+    // Requests are served strictly first in, first out.
     fn waiters_are_served_in_the_order_in_which_they_came() {
         let semaphore = Semaphore::new(3);
         let held = semaphore.acquire(3);
@@ -327,14 +328,14 @@ claims! {
         drop((held, tx));
         waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
         let order: Vec<_> = rx.iter().collect();
-        // Those that fit together were let in together, and run in any order.
+        // Requests that fit together were admitted together, and run in any order.
         let position = |i| order.iter().position(|&other| other == i).unwrap();
         assert!(position(0) < position(1) && position(1) < position(2), "{order:?}");
         assert!(position(1) < position(3) && position(2) < position(4), "{order:?}");
         assert!(position(3) < position(4) && position(4) < position(5), "{order:?}");
     }
 
-    // API.md: close.
+    // `close` refuses the requests that wait and those that come later.
     fn closing_refuses_who_waits_and_who_comes() {
         let semaphore = Semaphore::new(2);
         let held = semaphore.acquire(2);
@@ -364,7 +365,7 @@ claims! {
         assert!(recover(|| semaphore.acquire(0)).is_err());
     }
 
-    // API.md: a losing arm leaves nothing behind, and a chosen one has the permits.
+    // A losing arm leaves nothing behind, and a chosen one has the permits.
     fn arms_take_part_in_selects_with_everything() {
         let semaphore = Semaphore::new(1);
         let (tx, rx) = bounded(1);
@@ -387,7 +388,7 @@ claims! {
             default => false,
         };
         assert!(!tried);
-        // Twice the same semaphore, and one request that cannot be.
+        // The same semaphore in two arms, and one request that is impossible.
         let waiter = semaphore.clone();
         let twice = parked(WaitReason::Select, move || {
             select! {
@@ -401,7 +402,7 @@ claims! {
         assert!(fits(&semaphore, 1));
     }
 
-    // API.md: owned, Send. The memory goes with the last handle or the last permit.
+    // Permits are owned and `Send`. The last handle or permit frees the memory.
     fn permits_travel_and_outlive_the_semaphore() {
         for round in 0..scaled(10_000) {
             let semaphore = Semaphore::new(4);
@@ -465,7 +466,7 @@ claims! {
         assert_eq!(semaphore.available_permits(), 2);
     }
 
-    // `goexit` is sticky: an exiting goroutine does not wait, and what it held comes back.
+    // Nothing cancels an exit: an exiting goroutine does not wait, and releases what it held.
     fn an_exiting_goroutine_does_not_wait_for_permits() {
         let semaphore = Semaphore::new(1);
         let held = semaphore.acquire(1);
@@ -492,14 +493,15 @@ claims! {
         let held = semaphore.acquire(7);
         assert_eq!((semaphore.forget_permits(5), semaphore.available_permits()), (3, 0));
         assert_eq!((semaphore.forget_permits(5), semaphore.forget_permits(0)), (0, 0));
-        // More than there are: it waits, and holds up nobody.
+        // More than there are: the request waits and holds up no other one.
         let waiter = waits_for(&semaphore, 8);
         drop(held);
         settle();
         assert!(!waiter.is_finished() && fits(&semaphore, 7));
         semaphore.add_permits(1);
         assert_eq!(waiter.join().unwrap().num_permits(), 8);
-        // The order of those who wait stays; who asks for too much now lets the others by.
+        // The order of the waiters stays. A request that has become impossible lets the others
+        // pass.
         let held = semaphore.acquire(6);
         let (first, second) = (waits_for(&semaphore, 7), waits_for(&semaphore, 1));
         assert_eq!(semaphore.forget_permits(1), 1);
@@ -521,7 +523,7 @@ claims! {
         assert_eq!(semaphore.available_permits(), 0);
     }
 
-    // SM16: while permits come and go.
+    // SM16: while permits are acquired and released.
     fn forgotten_permits_are_gone_whoever_uses_the_others() {
         let semaphore = Semaphore::new(100);
         let users: Vec<_> = (1..5)

@@ -1,5 +1,5 @@
-//! ST, GO14: seeded stress: goroutines that end elsewhere than they began, so that records and stacks travel from
-//! P to P, while there are not enough of them.
+//! ST, GO14: stress with seeds. Goroutines end on other Ps than they started on, so records and
+//! stacks move from P to P while there are too few of them.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -15,12 +15,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Instant;
 use std::{env, fs, thread};
 
-/// How long each process is tried.
+/// How long each process runs.
 const TIME: Duration = Duration::from_secs(1);
-/// Stacks that are asked for beside those of the default size.
+/// The size of stacks that are larger than the default.
 const LARGE: usize = 512 * 1024;
 
-/// Runs `body` in processes with 1, 2 and 8 Ps, with goroutines that move when they have to and each time they run.
+/// Runs `body` in processes with 1, 2 and 8 Ps, with goroutines that change threads when they have
+/// to, and each time they run.
 fn on_all(test: &'static str, options: &str, body: fn(Random)) {
     if role().is_some() {
         return gort::runtime::run(move || {
@@ -47,7 +48,8 @@ fn on_all(test: &'static str, options: &str, body: fn(Random)) {
     }
 }
 
-/// Has threads started, also for Ps that are taken from who computes: later there is no room for their stacks.
+/// Starts threads now, also for Ps that are taken from goroutines that compute. Later there is no
+/// room for their stacks.
 fn start_threads() {
     let all: Vec<_> = (0..2 * max_procs() + 8)
         .map(|_| spawn(|| gort::blocking(|| thread::sleep(Duration::from_millis(50)))))
@@ -55,23 +57,23 @@ fn start_threads() {
     all.into_iter().for_each(|one| one.join().unwrap());
 }
 
-/// Those that ended on another thread than they began.
+/// Number of goroutines that ended on another thread than they started on.
 static MOVED: AtomicUsize = AtomicUsize::new(0);
 
 fn this_thread() -> libc::pid_t {
-    // SAFETY: no preconditions.
+    // SAFETY: the call has no preconditions.
     unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
-/// What the processes have to show that they tried what they are for.
+/// Checks that the process has tried what it is for.
 fn has_moved() {
     let moved = MOVED.load(SeqCst);
     println!("{moved} have moved");
     assert!(moved != 0 || !always_migrates());
 }
 
-/// Where it runs, does something, waits; what it brought along and has on its stack must be there afterwards.
-/// It ends in all ways; its value says who it was.
+/// The body of a goroutine: works and waits, and then checks that what it brought and what is on
+/// its stack is unchanged. It ends in every possible way, and its value identifies it.
 fn travel<const N: usize>(
     brought: [u64; N],
     alive: Counted,
@@ -105,10 +107,11 @@ fn travel<const N: usize>(
     }
 }
 
-/// One that was started, and how to be rid of it.
+/// Ends a goroutine that was started.
 type Started = Box<dyn FnOnce() + Send>;
 
-/// Starts one that brings `N` words and waits at a gate, or does not. `None`: there was no room.
+/// Starts a goroutine that brings `N` words and waits at a gate, or does not wait. `None`: there
+/// was no room.
 fn start<const N: usize>(random: &mut Random, alive: &Arc<AtomicUsize>) -> Option<Started> {
     let number = random.below(u64::MAX);
     let (open, gate) = bounded::<()>(0);
@@ -134,7 +137,7 @@ fn start<const N: usize>(random: &mut Random, alive: &Arc<AtomicUsize>) -> Optio
     }))
 }
 
-/// Starts one of any size.
+/// Starts a goroutine with words of any number.
 fn start_any(random: &mut Random, alive: &Arc<AtomicUsize>) -> Option<Started> {
     match random.below(4) {
         0 => start::<1>(random, alive),
@@ -144,7 +147,7 @@ fn start_any(random: &mut Random, alive: &Arc<AtomicUsize>) -> Option<Started> {
     }
 }
 
-/// From here on there is room for so many bytes more.
+/// Leaves room for `more` bytes of address space.
 fn limit_address_space(more: libc::rlim_t) {
     let statm = fs::read_to_string("/proc/self/statm").unwrap();
     let pages: libc::rlim_t = statm.split(' ').next().unwrap().parse().unwrap();
@@ -154,12 +157,12 @@ fn limit_address_space(more: libc::rlim_t) {
         rlim_cur: pages * page + more,
         rlim_max: libc::RLIM_INFINITY,
     };
-    // SAFETY: reads the limit.
+    // SAFETY: the call reads the limit.
     let failed = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
     assert_eq!(failed, 0);
 }
 
-/// How many goroutines with stacks of this size, or the default's, can be there at once.
+/// Returns how many goroutines with stacks of this size, or the default size, can exist together.
 fn how_many(size: Option<usize>) -> usize {
     let (release, gate) = bounded::<()>(0);
     let mut all = Vec::new();
@@ -185,8 +188,8 @@ fn until(what: impl Fn() -> bool) {
     }
 }
 
-// Whoever is refused is told, and what it was given is dropped; whoever is not runs, also if all free stacks are
-// other Ps', and nobody ends but those that are waited for.
+// A start that is refused says so, and drops what it was given. A goroutine that was started runs,
+// even if all free stacks are other Ps' and only goroutines end that are waited for.
 #[test]
 fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
     const NAME: &str = concat!(
@@ -198,10 +201,10 @@ fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
         spawn(|| ()).join().unwrap();
         let large = Builder::new().stack_size(LARGE).spawn(|| ());
         large.unwrap().join().unwrap();
-        // For one more region of each size of stacks, one of records, and 8 MiB.
+        // Room for one more region of each size of stacks, one of records, and 8 MiB.
         limit_address_space(88 << 20);
         let (of_default, of_large) = (how_many(None), how_many(Some(LARGE)));
-        // For what is no region.
+        // Room for what is not in a region.
         limit_address_space(12 << 20);
         let alive = Arc::new(AtomicUsize::new(0));
         let (mut held, mut refused) = (Vec::new(), 0);
@@ -218,10 +221,10 @@ fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
                 }
             }
             if random.below(16) == 0 {
-                // By goroutines of their own: results are taken on another P.
+                // In goroutines of their own, so that the results are taken on another P.
                 let some: Vec<_> = held.drain(held.len() / 2..).collect();
                 let some = Builder::new().spawn(|| some.into_iter().for_each(|one| one()));
-                // If there is no room they go their way unseen.
+                // If there is no room, the handles are dropped here.
                 drop(some);
             }
         }
@@ -231,20 +234,21 @@ fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
             "there was room for {of_default} and {of_large}; {refused} times there was no room"
         );
         has_moved();
-        // And everything is as before: nobody has kept what it may not. A P may keep 64 rights to a stack.
+        // Everything is as before: no P has kept more than it may, which is 64 rights to a stack.
         until(|| how_many(Some(LARGE)) >= of_large);
         until(|| how_many(None) + 64 * (max_procs() - 1) >= of_default);
     });
 }
 
-/// More goroutines than the system has stacks for, if guards take mappings; `None` if it has more than a test should use.
+/// Returns a number of goroutines that exceeds the system's stacks if guards use mappings. `None`
+/// if the system has more than a test should use.
 fn too_many() -> Option<u64> {
     let limit = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
     let limit: u64 = limit.trim().parse().unwrap();
     (limit <= 100_000).then_some(limit / 2 + 300)
 }
 
-// Nobody is refused here: they wait for stacks, and those that end make room, on whatever P.
+// No start is refused here: goroutines wait for stacks, and those that end make room, on any P.
 #[test]
 fn stacks_run_out_and_come_back_at_the_limit_of_mappings() {
     const NAME: &str = concat!(
@@ -280,7 +284,7 @@ fn stacks_run_out_and_come_back_at_the_limit_of_mappings() {
         for _ in 0..WAVES {
             let gate = random.below(gates.len() as u64) as usize;
             drop(gates.swap_remove(gate));
-            // They come as others go, and queue behind those that wait.
+            // They come while others end, and queue behind those that wait.
             let (open, gate) = bounded(0);
             for _ in 0..n / WAVES as u64 {
                 all.push(go(&gate, &mut random));
@@ -298,7 +302,8 @@ fn stacks_run_out_and_come_back_at_the_limit_of_mappings() {
     });
 }
 
-/// Waits until nobody begins any more. (What ends this early, on a slow machine, makes the test weaker, not wrong.)
+/// Waits until no more goroutines start. (On a slow machine this may end early, which makes the
+/// test weaker and not wrong.)
 fn until_nobody_begins(begun: &AtomicUsize) -> usize {
     loop {
         let before = begun.load(SeqCst);

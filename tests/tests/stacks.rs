@@ -28,7 +28,8 @@ fn go_deep() -> usize {
         .sum()
 }
 
-/// Runs `n` goroutines that are all deep at the same time. Returns the bytes that were resident then.
+/// Runs `n` goroutines that are all deep at the same time. Returns the bytes that were resident
+/// then.
 fn go_deep_together(n: usize) -> usize {
     let (release, rx) = bounded::<()>(0);
     let (here, count) = unbounded();
@@ -48,7 +49,7 @@ fn go_deep_together(n: usize) -> usize {
     resident
 }
 
-/// Commits `kib` KiB of the stack, and counts 16 in each of them.
+/// Commits `kib` KiB of the stack, and counts 16 in each KiB.
 #[inline(never)]
 fn descend(kib: usize) -> usize {
     let frame = black_box([1_u8; 1024]);
@@ -56,10 +57,10 @@ fn descend(kib: usize) -> usize {
     below + frame.iter().step_by(64).filter(|&&byte| byte == 1).count()
 }
 
-/// How much a frame of [`descend`] is larger than its array: debug builds copy it.
+/// How many times larger than its array a frame of [`descend`] is: debug builds copy the array.
 const COPIES: usize = if cfg!(debug_assertions) { 2 } else { 1 };
 
-/// A number by unary notation, as many links as it is worth.
+/// A number in unary notation: a chain with as many links as the number's value.
 #[derive(Clone)]
 struct Peano(Option<Box<Peano>>);
 
@@ -117,7 +118,7 @@ claims! {
     fn recursion_is_as_deep_as_the_stack_that_was_asked_for() {
         let deep = Builder::new().stack_size(2 * MIB * COPIES).spawn(|| descend(1_000));
         assert_eq!(deep.unwrap().join().unwrap(), 1_000 * 16);
-        // The default is enough for less.
+        // A default stack is enough for less.
         assert_eq!(spawn(|| descend(160 / COPIES)).join().unwrap(), 160 / COPIES * 16);
     }
 
@@ -144,7 +145,7 @@ claims! {
             }
         });
         for i in 0..rounds {
-            // What is around the slot must stay as it is.
+            // Values around the slot, which must stay as they are.
             let (before, after) = (black_box([i; 8]), black_box([!i; 8]));
             let value = if i % 2 == 0 {
                 rx.recv()
@@ -187,12 +188,12 @@ claims! {
         assert!(first > 200 * 100 * 1024, "{first} bytes for 200 stacks");
         (0..3).for_each(|_| round());
         let grown = (resident_bytes() - empty).saturating_sub(first);
-        // Each further P may keep 64 free stacks to itself.
+        // Each further P may keep 64 free stacks.
         let most = first / 4 + (max_procs() - 1) * 64 * 160 * 1024;
         assert!(grown <= most, "{first} bytes after the first round, then {grown} more");
     }
 
-    // ST09: nothing of the goroutine that had the stack before is to be seen.
+    // ST09: nothing of the stack's former goroutine can be seen.
     fn a_used_stack_gives_nothing_of_its_former_goroutine_away() {
         for way in 0..4 {
             for _ in 0..20 {
@@ -215,7 +216,8 @@ claims! {
                 let next = spawn(|| {
                     assert_eq!(current().name(), None);
                     assert!(!thread::panicking());
-                    // It has no panic to be replaced, and does not exit when it waits.
+                    // The goroutine has no panic that could be replaced, and does not exit when it
+                    // waits.
                     assert!(recover(|| ()).is_ok());
                     let caught = recover(|| -> () { panic!("its own") });
                     assert_eq!(*caught.unwrap_err().downcast::<&str>().unwrap(), "its own");
@@ -246,7 +248,7 @@ claims! {
             });
             let text = text.join().unwrap();
             assert!(text.matches("numbered").count() >= 11, "{text}");
-            // One line or two for each frame; it does not go round in circles.
+            // One or two lines for each frame: the backtrace does not go round in circles.
             assert!(text.lines().count() < 200, "{text}");
         }
     }
@@ -261,13 +263,14 @@ claims! {
         while resident_bytes() - before.min(resident_bytes()) > 120 * MIB {
             sleep(Duration::from_millis(10));
         }
-        // Trimmed slots are as good as others, and there are no new ones.
+        // Trimmed slots are used again, and no new ones are made.
         let reserved = metrics().stack_bytes;
         go_deep_together(3_000);
         assert!(metrics().stack_bytes < reserved + reserved / 2);
     }
 
-    // GO14: one that has not run is a record, without a stack; one that has ended and is to be joined as well.
+    // GO14: a goroutine that has not run is a record without a stack, and so is one that has ended
+    // and was not joined.
     fn goroutines_cost_a_stack_only_while_they_run() {
         const N: usize = 100_000;
         let stacks = metrics().stack_bytes;
@@ -277,12 +280,12 @@ claims! {
         assert_eq!(sum, N * (N - 1) / 2);
         let more = resident_bytes().saturating_sub(before);
         assert!(more < N * 1024, "{} bytes each", more / N);
-        // Each P keeps up to 64, and as many may wait for a turn to end.
+        // Each P keeps up to 64, and as many may wait for the end of a turn.
         let most = stacks + 256 * max_procs() * 512 * 1024;
         assert!(metrics().stack_bytes < most, "{} stacks", metrics().stack_bytes >> 18);
     }
 
-    // GO14: and nothing is left of those that have been joined.
+    // GO14: nothing is left of goroutines that have been joined.
     fn ended_goroutines_leave_no_memory_behind() {
         const N: usize = 200_000;
         let go = || {
@@ -291,23 +294,23 @@ claims! {
         };
         let before = resident_bytes();
         go();
-        // 20 MiB: the vector that `malloc` may keep, and what Ps keep.
+        // 20 MiB: for the vector that `malloc` may keep, and for what Ps keep.
         let until = Instant::now() + Duration::from_secs(20);
         let kept = || resident_bytes().saturating_sub(before);
         while kept() > 20 * MIB && Instant::now() < until {
             sleep(Duration::from_millis(50));
         }
         assert!(kept() <= 20 * MIB, "{} bytes each", kept() / N);
-        // Records that were given back are as good as others.
+        // Records that were given back are used again.
         go();
     }
 
-    // GO14: the monitor sees to it, also when nobody gives it anything else to do.
+    // GO14: the monitor does this, even when it has nothing else to do.
     fn memory_of_deep_stacks_is_given_back_while_everybody_sleeps() {
         go_deep_together(64);
         let before = resident_bytes();
         go_deep_together(3_000);
-        // With a timer to come nobody looks for a deadlock now and then.
+        // With a pending timer no thread looks for a deadlock now and then.
         spawn(|| sleep(Duration::from_secs(3_600)));
         let (tx, rx) = bounded(0);
         thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! TI: sleeping, and timers: when they fire, and what `stop` and `reset` find.
+//! TI: sleeping and timers: when timers fire, and what `stop` and `reset` return.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -18,13 +18,13 @@ fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// How often a race is tried.
+/// Number of attempts at a race.
 const fn rounds(n: usize) -> usize {
     if cfg!(debug_assertions) { n / 10 } else { n }
 }
 
-/// Runs `make`, which has something made that is due `d` later, and says between which
-/// instants that is.
+/// Runs `make`, which makes a timer that is due after `d`. Also returns a check of whether an
+/// instant can be its due time.
 fn due_of<T>(d: Duration, make: impl FnOnce() -> T) -> (T, impl Fn(Instant) -> bool) {
     let before = Instant::now();
     let made = make();
@@ -32,7 +32,8 @@ fn due_of<T>(d: Duration, make: impl FnOnce() -> T) -> (T, impl Fn(Instant) -> b
     (made, move |due| before + d <= due && due <= after + d)
 }
 
-/// Slots of time, each waited for by a goroutine, in the order in which they came.
+/// Starts a goroutine for each slot of time, which waits for that slot. Returns the slots in the
+/// order in which the goroutines woke.
 fn arrivals(slots: &[u32], unit: Duration) -> Vec<u32> {
     let (tx, rx) = unbounded();
     let start = Instant::now();
@@ -67,7 +68,7 @@ claims! {
                 sleep_until(Instant::now().checked_sub(HOUR).unwrap_or_else(Instant::now));
             }
         });
-        // It yields at most: a goroutine that only yields as well sees it through.
+        // It yields at most: a goroutine that only yields sees the sleep end.
         while !sleeper.is_finished() {
             assert_eq!(waiting(WaitReason::Sleep), 0);
             gort::yield_now();
@@ -102,7 +103,8 @@ claims! {
         assert!(after(Duration::ZERO).try_recv().is_ok());
     }
 
-    // TI03: again, with more time between, if the machine was too busy to keep them apart.
+    // TI03: again with more time between, in case the machine was too busy to keep the timers
+    // apart.
     fn timers_fire_in_the_order_of_their_due_times() {
         let slots = [5, 3, 6, 6, 6, 1, 1, 2, 7, 9, 4, 8, 0];
         let in_order = (0..6).any(|attempt| {
@@ -138,7 +140,7 @@ claims! {
         assert_eq!(taken.try_recv(), Err(TryRecvError::Empty));
     }
 
-    // TI05: with somebody waiting for it.
+    // TI05: while a goroutine waits for the timer.
     fn whoever_waits_for_a_stopped_timer_waits_until_it_is_reset() {
         let timer = Arc::new(Timer::new(HOUR));
         let receiver = parked(WaitReason::ChanReceive, {
@@ -146,7 +148,7 @@ claims! {
             move || timer.recv()
         });
         timer.reset(ms(50));
-        // Or the machine was so slow that there was nothing to stop.
+        // Otherwise the machine was so slow that there was nothing to stop.
         if timer.stop() {
             sleep(ms(100));
             settle();
@@ -290,7 +292,7 @@ claims! {
         assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
     }
 
-    // TI18. (A timer that was not started cannot be written.)
+    // TI18: (a timer that was not started cannot be written).
     fn stop_may_be_repeated() {
         let (timer, ticker) = (Timer::new(HOUR), Ticker::new(HOUR));
         assert!(timer.stop());
@@ -322,7 +324,7 @@ claims! {
         ticker.recv().unwrap();
     }
 
-    // TI21: see also `ends.rs`.
+    // TI21: see `ends.rs` as well.
     fn timers_that_are_dropped_leave_nothing() {
         let make = || for _ in 0..10_000 {
             drop((Timer::new(HOUR), Ticker::new(HOUR), after(HOUR), gort::time::tick(HOUR)));
@@ -333,7 +335,7 @@ claims! {
             make();
         }
         assert!(resident_bytes().saturating_sub(before) < 8 << 20);
-        // Nor those that somebody waited for, and not until the end.
+        // Nor timers that a goroutine has waited for, and not to the end.
         for _ in 0..1_000 {
             let timer = Timer::new(HOUR);
             select! { <-timer => panic!("not due"), after(Duration::from_micros(10)) => {} }
@@ -383,7 +385,7 @@ claims! {
         load.into_iter().for_each(|l| l.join().unwrap());
     }
 
-    // TI26: if it did not fire the spinning would not end.
+    // TI26: if the timer did not fire, the spinning would not end.
     fn a_timer_fires_although_the_worker_that_made_it_spins() {
         let spinner = go!({
             let timer = Timer::new(ms(1));
@@ -400,7 +402,7 @@ claims! {
         spinner.join().unwrap();
     }
 
-    // RU19: a timer.
+    // RU19: for a timer.
     fn a_forgotten_timer_does_no_harm() {
         let timer = ManuallyDrop::new(Timer::new(ms(1)));
         let receiver = ManuallyDrop::new(timer.receiver().clone());

@@ -1,7 +1,7 @@
 //! The language of comments and pages: plain, at most 100 columns wide, and understandable
 //! without anything outside the repository.
 //!
-//! Looked at are the folders in [`IN_PLAIN_ENGLISH`]: comments of sources and scripts, and prose
+//! The checks read the folders in [`IN_PLAIN_ENGLISH`]: comments of sources and scripts, and prose
 //! of Markdown pages. Code in back-quotes and in fenced blocks does not count.
 
 use gort_tests::rows;
@@ -15,7 +15,7 @@ pub(crate) const IN_PLAIN_ENGLISH: [&str; 5] = [".ci", ".github", "bench", "exam
 /// The maximum width of a comment or of prose, in columns.
 const WIDEST: usize = 100;
 
-/// Words that leave open who does what, or what happens; and what to write instead.
+/// Words that leave open who does what, or what happens, and the words to write instead.
 const VAGUE: [(&str, &str); 19] = [
     ("whoever", NAME_THE_ACTOR),
     ("whomever", NAME_THE_ACTOR),
@@ -43,8 +43,8 @@ const VAGUE: [(&str, &str); 19] = [
 
 const NAME_THE_ACTOR: &str = "name the actor: the caller, the owner, a waiter, the goroutine";
 
-/// Names of what is outside the repository, in two halves so that this file is clean; and why
-/// they must not be named.
+/// Names of what is outside the repository and why they must not be used. Each name is in two
+/// halves, so that this file passes.
 const OUTSIDE: [([&str; 2], &str); 4] = [
     (["API", ".md"], "say the behaviour"),
     (["SEMAN", "TICS"], "say the behaviour"),
@@ -132,7 +132,7 @@ fn read(path: &Path, name: &str, found: &mut Vec<Page>) {
     }
 }
 
-/// Returns the comment in `line`, if there is one. Of Markdown everything is.
+/// Returns the comment in `line`, if there is one. Each line of Markdown counts as one.
 fn comment(line: &str, kind: Kind) -> Option<&str> {
     let trimmed = line.trim_start();
     match kind {
@@ -144,7 +144,7 @@ fn comment(line: &str, kind: Kind) -> Option<&str> {
             Some(rest) => Some(rest.trim_start_matches(['/', '!'])),
             None => {
                 let (code, rest) = line.split_once(" // ")?;
-                // In a string it is no comment.
+                // Inside a string it is not a comment.
                 (code.matches('"').count() % 2 == 0).then_some(rest)
             }
         },
@@ -159,7 +159,7 @@ fn without_code(text: &str) -> String {
         .collect()
 }
 
-/// Returns the comments and the prose that are too wide. Tables and addresses may be.
+/// Returns the comments and the prose that are too wide. Tables and addresses may be wide.
 pub(crate) fn too_wide(page: &Page) -> Vec<String> {
     let Some(kind) = page.kind() else {
         return Vec::new();

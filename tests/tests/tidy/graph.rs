@@ -1,28 +1,31 @@
-//! Which file names what is in which: the graph of a crate's files, and its circles.
+//! The graph of a crate's files, in which an edge says that one file names another, and its
+//! circles.
 //!
-//! A file points to another if a path in it (of a `use`, in code, in a macro's tokens or body) leads to a name that the
-//! other declares. Re-exports are followed to the file that declares the name. A path to a module points to its file.
+//! A file points to another if a path in it (of a `use`, in code, in a macro's tokens or body)
+//! leads to a name that the other declares. Re-exports are followed to the file that declares the
+//! name. A path to a module points to its file.
 //!
 //! Two references are no edges:
-//! 1. Of a part to the module that it is a part of (`super::…`; `stack/pool.rs` to `stack/mod.rs`): a module and its
-//!    parts are one thing in several files. What the module's own code names in its parts is an edge, so a way that
-//!    enters a folder by its `mod.rs` goes on into the parts.
-//! 2. What a module re-exports of its parts: whoever uses the name points to the part.
+//! 1. A part refers to the module that it belongs to (`super::…`; `stack/pool.rs` to
+//!    `stack/mod.rs`): a module and its parts are one thing in several files. A reference from the
+//!    module's own code to its parts is an edge, so a way into a folder by its `mod.rs` continues
+//!    into the parts.
+//! 2. A module re-exports a name of a part. A file that uses the name points to the part.
 //!
-//! What is not seen: a method or a field of a type that the file does not name, and a name that came by
-//! `use …::*`, unless a path leads through the star from outside.
+//! Two kinds of references are not seen: a method or a field of a type that the file does not name,
+//! and a name imported by `use …::*`, unless a path from outside leads through the star.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::sources::Crate;
 
-/// How many re-exports may follow upon each other.
+/// Maximum number of re-exports that follow each other.
 const MAX_STEPS: usize = 16;
 
-/// Files and which of them name which; files are indices.
+/// Files and the references between them. Files are indices.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Graph {
-    /// Where, by line, the first file first names something in the second.
+    /// For each edge, the line of the first reference.
     edges: BTreeMap<(usize, usize), usize>,
 }
 
@@ -33,7 +36,8 @@ impl Graph {
         for mention in &krate.mentions {
             let from = krate.modules[mention.module].file;
             let module = &krate.modules[mention.module];
-            // A name alone is a local one, or came by a `use`, which is an edge itself unless it is a re-export.
+            // A name alone is a local one or an import, which is an edge itself unless it is a
+            // re-export.
             let alone = mention.path.len() == 1 && !mention.is_import;
             if alone
                 && !module
@@ -60,7 +64,7 @@ impl Graph {
         self.edges.get(&(from, to)).copied()
     }
 
-    /// The same without `edge`.
+    /// Removes `edge` and returns its line.
     pub(crate) fn remove(&mut self, edge: (usize, usize)) -> Option<usize> {
         self.edges.remove(&edge)
     }
@@ -71,7 +75,7 @@ impl Graph {
             .map(|(&(_, to), _)| to)
     }
 
-    /// A shortest way from `from` to `to`, both included; at least one step.
+    /// Returns a shortest way from `from` to `to`, both included, of at least one step.
     pub(crate) fn way(&self, from: usize, to: usize) -> Option<Vec<usize>> {
         let mut came: BTreeMap<usize, usize> = BTreeMap::new();
         let mut next = VecDeque::from([from]);
@@ -98,7 +102,7 @@ impl Graph {
         None
     }
 
-    /// The knots: sets of two files or more each of which leads to each other one.
+    /// Returns the knots: sets of at least two files that all lead to each other.
     pub(crate) fn knots(&self) -> Vec<BTreeSet<usize>> {
         let files: BTreeSet<usize> = self.edges.keys().flat_map(|&(a, b)| [a, b]).collect();
         let reach: BTreeMap<_, _> = files.iter().map(|&file| (file, self.reach(file))).collect();
@@ -116,7 +120,8 @@ impl Graph {
         knots
     }
 
-    /// The files that `file` leads to; itself only if it is in a circle.
+    /// Returns the files that `file` leads to. `file` itself is one of them only if it is in a
+    /// circle.
     fn reach(&self, file: usize) -> BTreeSet<usize> {
         let mut reached = BTreeSet::new();
         let mut next = vec![file];
@@ -126,7 +131,8 @@ impl Graph {
         reached
     }
 
-    /// Circles that together go through every file of `knot`: a shortest one for each file, each once.
+    /// Returns circles that together go through every file of `knot`: a shortest one for each file,
+    /// without duplicates.
     pub(crate) fn circles(&self, knot: &BTreeSet<usize>) -> Vec<Vec<usize>> {
         let mut circles: Vec<Vec<usize>> = Vec::new();
         for &file in knot {
@@ -138,7 +144,7 @@ impl Graph {
         circles
     }
 
-    /// The edges each of which is in all circles of `knot`.
+    /// Returns the edges that are in all circles of `knot`.
     pub(crate) fn untying(&self, knot: &BTreeSet<usize>) -> Vec<(usize, usize)> {
         let one = knot.first().and_then(|&file| self.way(file, file));
         let unties = |&edge: &(usize, usize)| {
@@ -154,10 +160,10 @@ impl Graph {
     }
 }
 
-/// Follows paths through a crate's modules.
+/// Resolves paths in a crate's modules.
 struct Resolver<'a> {
     krate: &'a Crate,
-    /// The forms of each module, indices.
+    /// The indices of each module's forms.
     modules: BTreeMap<&'a [String], Vec<usize>>,
 }
 
@@ -172,8 +178,9 @@ impl<'a> Resolver<'a> {
         Resolver { krate, modules }
     }
 
-    /// The files that `path` leads to as it stands in a module; none, if it leads out of the crate or to what is no
-    /// item (a generic parameter, `Self`). Of a path whose end is unknown (a macro made it, say) the rest counts.
+    /// Returns the files that `path` leads to from a module. There are none if it leads out of the
+    /// crate or to what is not an item (a generic parameter, `Self`). If the path's end is unknown,
+    /// because a macro made it, the part before counts.
     fn files(&self, module: usize, path: &[String]) -> BTreeSet<usize> {
         (1..=path.len())
             .rev()
@@ -181,7 +188,7 @@ impl<'a> Resolver<'a> {
             .unwrap_or_default()
     }
 
-    /// The files that `path` leads to as it stands in a module, to its last name.
+    /// Returns the files that `path` leads to from a module, up to its last name.
     fn follow(&self, module: usize, path: &[String], steps: usize) -> Option<BTreeSet<usize>> {
         let here = self.krate.modules[module].path.as_slice();
         let ups = path.iter().take_while(|name| *name == "super").count();
@@ -193,8 +200,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The files that `path` leads to if its first name is one of the module `at`: a module in it, an item, or what
-    /// a `use` brings. What follows an item's name is the item's.
+    /// Returns the files that `path` leads to if its first name belongs to the module `at`: a
+    /// module in it, an item, or an import. Names after an item's name belong to the item.
     fn find(&self, at: &[String], path: &[String], steps: usize) -> Option<BTreeSet<usize>> {
         let steps = steps.checked_sub(1)?;
         let forms = self.modules.get(at)?;
@@ -229,7 +236,7 @@ impl<'a> Resolver<'a> {
 mod tests {
     use super::*;
 
-    /// A crate of these files, and its graph.
+    /// Returns a crate of these files and its graph.
     fn graph(files: &[(&str, &str)]) -> (Crate, Graph) {
         let texts = files
             .iter()
@@ -240,7 +247,7 @@ mod tests {
         (krate, graph)
     }
 
-    /// The edges, as `a -> b:line`.
+    /// Returns the edges as `a -> b:line`.
     fn edges(files: &[(&str, &str)]) -> Vec<String> {
         let (krate, graph) = graph(files);
         let name = |file: usize| krate.files[file].name();
@@ -351,7 +358,8 @@ mod tests {
         assert_eq!(edges(&files), ["a -> prim_std:1", "b -> prim:1"]);
     }
 
-    /// The models may compile a file as another module; for users it is what it is, wherever that stands.
+    /// The models may compile a file as another module. For users it is the one module, wherever
+    /// the declaration is.
     #[test]
     fn the_same_file_twice() {
         let files = [
@@ -425,7 +433,8 @@ mod tests {
             ),
             ("b.rs", "pub fn i() { crate::a::g(); crate::a::f() }"),
         ];
-        // Not to `a::x`, which is only re-exported, and nothing from a part to `a` or to the root.
+        // There is no edge to `a::x`, which is only re-exported, and none from a part to `a` or to
+        // the root.
         assert_eq!(
             edges(&files),
             [

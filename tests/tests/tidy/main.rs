@@ -1,15 +1,16 @@
-//! The order of the house, as tests: whether the sources of the four crates are as `HACKING.md` says.
+//! Checks that the sources of the four crates are as `HACKING.md` says.
 //!
-//! - `every_module_is_in_the_map`: the map at the head of each `lib.rs` (its form: `map.rs`).
-//! - `no_circles_but_those_named`: which files may name each other (what counts: `graph.rs`).
+//! - `every_module_is_in_the_map`: the map at the head of each `lib.rs` (`map.rs` has its form).
+//! - `no_circles_but_those_named`: which files may name each other (`graph.rs` says what counts).
 //! - `files_are_short`, `names_are_unique`, `arguments_say_which`, `what_has_gone_stays_away`.
 //! - `comments_are_narrow`, `comments_are_plain`, `nothing_outside_is_named`, `rows_are_named_by_tests`
 //!   are about the language of sources and pages (`english.rs`).
-//! - `counts` never fails; `cargo test -p gort-tests --test tidy -- --nocapture counts` prints what commit messages give.
-//!   `GORT_TIDY_ROOT=FOLDER` looks at another checkout, to have the figures from before.
+//! - `counts` never fails. `cargo test -p gort-tests --test tidy -- --nocapture counts` prints
+//!   figures for commit messages. `GORT_TIDY_ROOT=FOLDER` reads another checkout, for the figures
+//!   from before.
 //!
-//! What is allowed stands in a list below, each line with its reason; a line that is needed no more fails too. Tests
-//! (`#[cfg(test)]`, `src/tests/`) are not looked at.
+//! Exceptions are in a list below, each with its reason. An exception that is no longer needed
+//! fails too. Tests (`#[cfg(test)]`, `src/tests/`) are not checked for layout.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod cfg;
@@ -31,7 +32,7 @@ use english::Page;
 use graph::Graph;
 use sources::Crate;
 
-/// The crates that are looked at.
+/// The crates that are checked.
 const CRATES: [&str; 4] = ["gort-runtime", "gort-sync", "gort-macros", "gort"];
 
 /// References that may close a circle: crate, from, to, and why.
@@ -56,19 +57,19 @@ const CIRCLES: [(&str, &str, &str, &str); 3] = [
     ),
 ];
 
-/// The longest that a file may be, in lines.
+/// Maximum number of lines of a file.
 const LONGEST: usize = 500;
 
 /// Files that may be longer: the path and why.
 const LONG_FILES: [(&str, &str); 0] = [];
 
-/// What has been taken out for good, and why nobody needs it.
+/// What has been removed for good, and what replaces it.
 const GONE: [(&str, &str); 1] = [(
     "migrate=never",
     "a goroutine whose thread-locals must stay has its own: `Builder::own_thread_locals`",
 )];
 
-/// Names that stand for several types of one crate which other modules can name: crate, name, and why.
+/// Names of several types in one crate that other modules can name: crate, name, and why.
 const COMMON_NAMES: [(&str, &str, &str); 8] = [
     (
         "gort-runtime",
@@ -112,7 +113,7 @@ const COMMON_NAMES: [(&str, &str, &str); 8] = [
     ),
 ];
 
-/// Names that say too little to stand for more than one type, private ones included, in all the crates.
+/// Names that say too little for more than one type in all the crates, private types included.
 const VAGUE_NAMES: [&str; 5] = ["Side", "Call", "Slot", "Entry", "State"];
 
 /// The root of the repository.
@@ -128,7 +129,7 @@ static SOURCES: LazyLock<Vec<Crate>> =
 /// The files whose language is checked.
 static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| Page::read_all(&ROOT));
 
-/// Fails if there is something in `findings`, and says all of it.
+/// Fails if there are `findings`, and prints all of them.
 fn nothing(of: &str, findings: &[String]) {
     let lines = findings.join("\n");
     assert!(findings.is_empty(), "{} {of}:\n{lines}\n", findings.len());
@@ -154,7 +155,8 @@ fn no_circles_but_those_named() {
     nothing("faults among the references between files", &found);
 }
 
-/// The circles of `krate` that remain without the `named` edges, and the edges that are named in vain.
+/// Returns the circles of `krate` that remain without the `named` edges, and the edges that are
+/// named needlessly.
 fn circles(krate: &Crate, named: &[(&str, &str)]) -> Vec<String> {
     let mut found = Vec::new();
     let mut graph = Graph::of(krate);
@@ -211,7 +213,7 @@ fn circles(krate: &Crate, named: &[(&str, &str)]) -> Vec<String> {
     found
 }
 
-/// `a -> b -> a`, and the place of each reference.
+/// Returns `a -> b -> a` and the place of each reference.
 fn shown(krate: &Crate, graph: &Graph, circle: &[usize]) -> String {
     let names: Vec<_> = circle
         .iter()
@@ -254,14 +256,15 @@ fn files_are_short() {
     nothing("files that are too long", &found);
 }
 
-/// A type that only its own module can name may be called as another: it is explained on the same page.
+/// Types that only their own modules can name may share a name: the reader sees the one that is
+/// meant.
 #[test]
 fn names_are_unique() {
     let mut found = Vec::new();
     let mut vague: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut several_types = BTreeSet::new();
     for krate in SOURCES.iter() {
-        // The forms of a module all declare its types.
+        // Each form of a module declares the module's types.
         let mut places: BTreeMap<&str, BTreeMap<_, (bool, String)>> = BTreeMap::new();
         for it in &krate.types {
             let place = format!("{}:{}", krate.place(it.file), it.line);
@@ -356,9 +359,10 @@ fn rows_are_named_by_tests() {
     nothing("ids of rows that mean nothing there", &found);
 }
 
-/// What the crates consist of, for the messages of commits that move things: files and their lines (tests that have
-/// files of their own excepted), blocks `unsafe`, knots of files that lead to each other and the files in them (those
-/// that are allowed included), files and folders side by side in `src/` and in its fullest folder.
+/// Prints what the crates consist of, for messages of commits that move things: files and their
+/// lines (without tests in files of their own), `unsafe` blocks, knots of files that lead to each
+/// other and the files in them (allowed ones included), and the entries of `src/` and of its
+/// largest folder.
 #[test]
 fn counts() {
     let head = [
@@ -406,7 +410,7 @@ fn counts() {
     println!("\n{}", rows.into_iter().map(line).collect::<String>());
 }
 
-/// What `circles` says of a crate in which `a` and `b` name each other, and both name `c`.
+/// Returns what `circles` says of a crate in which `a` and `b` name each other, and both name `c`.
 #[test]
 fn circles_are_shown_with_their_lines() {
     let files = [
@@ -433,7 +437,7 @@ fn circles_are_shown_with_their_lines() {
         assert!(said.starts_with(&format!("fixture: {why}")), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
-    // Either would do: then one of them is too many.
+    // Each of them would do, so one of them is needless.
     let both = said(&[("a", "b"), ("b", "a")]);
     assert!(both.contains("a -> b closes no circle") && both.contains("b -> a closes no circle"));
 }

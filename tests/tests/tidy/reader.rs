@@ -1,8 +1,9 @@
-//! Reading a crate as rustc does: from `lib.rs` along the `mod` declarations, and what stands in the files.
+//! Reads a crate as rustc does: from `lib.rs` along the `mod` declarations, and then the items of
+//! each file.
 //!
-//! What only tests are compiled with is left out: `#[cfg(test)]` items, inline or in files of their own. What only
-//! the models are compiled with (`cfg(loom)`) counts as a file, but says nothing about names and paths: those are of
-//! the program that users compile, for all processors at once.
+//! Items that only tests are compiled with are left out: `#[cfg(test)]`, inline or in files of
+//! their own. Items that only the models are compiled with (`cfg(loom)`) count as files but not for
+//! names and paths. Those are of the program that users compile, for all processors at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,8 @@ use crate::cfg::{Attrs, Built, kept, may_hold, only_for_tests, paths_of};
 use crate::sources::{AS_THREADS, Crate, File, Import, Mention, Module, Names, Type};
 use crate::tokens;
 
-/// Reads the crate whose files are `texts`, by their paths below `src/`; what no `mod` leads to is left in `texts`.
+/// Reads the crate whose files are `texts`, by their paths below `src/`. Files that no `mod` leads
+/// to remain in `texts`.
 pub(crate) fn read(name: &str, texts: &mut BTreeMap<String, String>) -> Crate {
     let mut reader = Reader {
         texts,
@@ -46,37 +48,38 @@ pub(crate) fn read(name: &str, texts: &mut BTreeMap<String, String>) -> Crate {
     reader.found
 }
 
-/// What is being read, and where we are in it.
+/// The state of reading: the current file and module.
 struct Reader<'a> {
-    /// The files that have not been reached yet.
+    /// The files that have not been read yet.
     texts: &'a mut BTreeMap<String, String>,
     found: Crate,
     module: usize,
     file: usize,
-    /// Users compile where we are.
+    /// Whether users compile the current place.
     for_users: bool,
-    /// How many function bodies we are in.
+    /// How many function bodies the current place is in.
     blocks: usize,
-    /// Where the files of modules that are declared here lie.
+    /// The folder with the files of modules that are declared here.
     folder: String,
-    /// Files that only the models have, or that are one module for users and another for the models.
+    /// Files that only the models have, or that are one module for users and another one for the
+    /// models.
     later: Vec<Place>,
     /// The files, and folders with a slash, of modules that only tests have.
     only_for_tests: Vec<String>,
 }
 
-/// A file, and as what it is read.
+/// A file and the module that it is read as.
 #[derive(Default)]
 struct Place {
     path: String,
     module: Names,
-    /// Where the files of its own modules lie.
+    /// The folder with the files of its own modules.
     folder: String,
     is_form: bool,
 }
 
 impl Reader<'_> {
-    /// Reads a file, or leaves it for later.
+    /// Reads a file, or postpones it.
     fn file_of_module(&mut self, place: Place) {
         if self.for_users {
             self.file(place);
@@ -129,7 +132,7 @@ impl Reader<'_> {
         self.module = outer;
     }
 
-    /// `mod name { … }` or `mod name;`, in all its forms.
+    /// Reads `mod name { … }` or `mod name;`, in all forms.
     fn declared_module(&mut self, item: &ItemMod) {
         let name = item.ident.to_string();
         let mut path = self.found.modules[self.module].path.clone();
@@ -145,7 +148,7 @@ impl Reader<'_> {
         forms.retain(|(form, _)| !form.contains(AS_THREADS));
         let beside = self.beside();
         let for_users = self.for_users;
-        // A plain `#[path]` leaves no other file.
+        // A plain `#[path]` replaces the file that the name stands for.
         let replaced = forms.iter().any(|(_, condition)| condition.is_none());
         for (form, condition) in forms {
             self.for_users = for_users && condition.is_none_or(|c| may_hold(&c, Built::ForUsers));
@@ -187,7 +190,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The folder of the file that is being read.
+    /// Returns the folder of the current file.
     fn beside(&self) -> String {
         match self.found.files[self.file].path.rsplit_once('/') {
             Some((folder, _)) => format!("{folder}/"),
@@ -195,7 +198,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A name of this module; of a type with how far it can be named.
+    /// Adds a name to this module, for a type with how far it can be named.
     fn declare(&mut self, name: &Ident, of_type: Option<&Visibility>) {
         if self.blocks > 0 || !self.for_users {
             return;
@@ -213,7 +216,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A path that is no import.
+    /// Adds a path that is not an import.
     fn mention(&mut self, path: Names, line: usize) {
         if self.for_users {
             let module = self.module;
@@ -227,8 +230,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A name that a `use` brings, or all names of a module (`None`). Those of a function's body count as the module's,
-    /// so that the paths that begin with them are understood.
+    /// Adds a name that a `use` imports, or all names of a module (`None`). Imports in a function's
+    /// body count as the module's, so that paths that begin with them can be resolved.
     fn import(&mut self, name: Option<String>, path: Names, is_public: bool, line: usize) {
         if !self.for_users {
             return;
@@ -252,7 +255,7 @@ impl Reader<'_> {
         });
     }
 
-    /// What a tree of a `use` names, below the path `before`.
+    /// Adds what the tree of a `use` names, below the path `before`.
     fn use_tree(&mut self, before: &[String], tree: &UseTree, is_public: bool) {
         let with = |name: &Ident| [before, &[name.to_string()]].concat();
         let (name, here) = match tree {
@@ -274,7 +277,7 @@ impl Reader<'_> {
             UseTree::Name(it) => (&it.ident, &it.ident),
             UseTree::Rename(it) => (&it.ident, &it.rename),
         };
-        // `a::{self}` is `a`, and so it is called.
+        // `a::{self}` imports `a` under that name.
         let path = if name == "self" {
             before.to_vec()
         } else {
@@ -287,7 +290,7 @@ impl Reader<'_> {
         self.import(Some(known), path, is_public, line(name.span()));
     }
 
-    /// Whether what has `attrs` stays, and is read; a test is noted with its lines.
+    /// Returns whether the item with `attrs` is read. Notes the lines of a test.
     fn stays(&mut self, attrs: &[Attribute], lines: impl FnOnce() -> (usize, usize)) -> bool {
         if only_for_tests(attrs) {
             self.found.files[self.file].tests.push(lines());
@@ -295,7 +298,7 @@ impl Reader<'_> {
         kept(attrs, Built::ForUsers) || kept(attrs, Built::ForLoom)
     }
 
-    /// Runs `read` for something with `attrs`, knowing whether users compile it.
+    /// Runs `read` for an item with `attrs`, after noting whether users compile it.
     fn read(&mut self, attrs: &[Attribute], read: impl FnOnce(&mut Self)) {
         let outer = self.for_users;
         self.for_users &= kept(attrs, Built::ForUsers);
@@ -364,7 +367,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
 
     fn visit_stmt(&mut self, stmt: &'ast Stmt) {
         match stmt {
-            // It looks at its attributes itself.
+            // `visit_item` checks the item's attributes itself.
             Stmt::Item(item) => self.visit_item(item),
             _ if self.stays(stmt.attrs(), || lines_of(stmt)) => {
                 self.read(stmt.attrs(), |reader| visit::visit_stmt(reader, stmt));
@@ -392,8 +395,8 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         visit::visit_path(self, path);
     }
 
-    /// What a macro is called with, and the bodies of `macro_rules!`, are tokens: what looks like a path is one.
-    /// Not in `quote!`, whose tokens are a part of another program.
+    /// Reads a macro's arguments and the bodies of `macro_rules!` as tokens: what looks like a path
+    /// counts as one. Skips `quote!`, whose tokens belong to another program.
     fn visit_macro(&mut self, it: &'ast Macro) {
         self.visit_path(&it.path);
         let quoted = |s: &syn::PathSegment| s.ident.to_string().contains("quote");
@@ -407,12 +410,12 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         }
     }
 
-    // Neither is a use of what it names.
+    // Attributes and `pub(in …)` do not use what they name.
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
     fn visit_vis_restricted(&mut self, _: &'ast syn::VisRestricted) {}
 }
 
-/// `path` without `folder/..`.
+/// Returns `path` without `folder/..`.
 fn plain(path: &str) -> String {
     let mut names = Vec::new();
     for name in path.split('/') {
@@ -427,7 +430,7 @@ fn line(span: Span) -> usize {
     span.start().line
 }
 
-/// The first and the last line of `it`.
+/// Returns the first and the last line of `it`.
 fn lines_of(it: &impl syn::spanned::Spanned) -> (usize, usize) {
     let span = it.span();
     (span.start().line, span.end().line)

@@ -1,4 +1,4 @@
-//! What the checks know of a crate: its files, the modules that they are, and what stands in them.
+//! What the checks know of a crate: its files, their modules, and the items in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::reader;
 
-/// A path as it is written, one name an element.
+/// A path as it is written, split into names.
 pub(crate) type Names = Vec<String>;
 
 /// A file that is compiled into the crate, or into its models.
@@ -15,20 +15,20 @@ pub(crate) struct File {
     /// Its path below `src/`.
     pub(crate) path: String,
     pub(crate) text: String,
-    /// The module that it is; of a file that `#[path]` names, the module that it stands for.
+    /// The module that the file is. For a file that `#[path]` names, the module that it replaces.
     pub(crate) module: Names,
-    /// It is named by `#[path]`: one of several forms of a module.
+    /// Whether `#[path]` names the file: then it is one of several forms of a module.
     pub(crate) is_form: bool,
-    /// Users compile it.
+    /// Whether users compile it.
     pub(crate) for_users: bool,
-    /// Blocks `unsafe { … }`, tests excepted.
+    /// Number of `unsafe { … }` blocks outside tests.
     pub(crate) unsafe_blocks: usize,
-    /// The lines of items that are tests, first and last.
+    /// The first and last lines of items that are tests.
     pub(crate) tests: Vec<(usize, usize)>,
 }
 
 impl File {
-    /// The file as the graph names it: `proc::g`, `stack` for `stack/mod.rs`.
+    /// Returns the file's name in the graph: `proc::g`, or `stack` for `stack/mod.rs`.
     pub(crate) fn name(&self) -> String {
         let stem = self.path.strip_suffix(".rs").unwrap_or(&self.path);
         let stem = stem.strip_suffix("/mod").unwrap_or(stem);
@@ -36,54 +36,55 @@ impl File {
     }
 }
 
-/// What a module has in it. A module of several forms (`arch::imp`) has several of these.
+/// The contents of a module. A module of several forms (`arch::imp`) has several of these.
 #[derive(Debug)]
 pub(crate) struct Module {
     pub(crate) path: Names,
     pub(crate) file: usize,
     /// The names that it declares.
     pub(crate) declared: BTreeSet<String>,
-    /// What its `use` items name, re-exports included.
+    /// The names in its `use` items, including re-exports.
     pub(crate) imports: Vec<Import>,
     /// The paths of `use …::*`.
     pub(crate) globs: Vec<Names>,
 }
 
-/// A name that a `use` brings.
+/// A name that a `use` imports.
 #[derive(Debug)]
 pub(crate) struct Import {
-    /// As it is called here.
+    /// The name that it has here.
     pub(crate) name: String,
     pub(crate) path: Names,
-    /// A `pub use`, for whomever.
+    /// Whether it is a `pub use`, with any visibility.
     pub(crate) is_public: bool,
 }
 
 /// A path somewhere in a file.
 #[derive(Debug)]
 pub(crate) struct Mention {
-    /// It is what a `use` names.
+    /// Whether a `use` names it.
     pub(crate) is_import: bool,
-    /// It is what a `pub use` names, for whomever.
+    /// Whether a `pub use` names it, with any visibility.
     pub(crate) is_public: bool,
-    /// The module that it stands in, an index.
+    /// The index of the module that contains it.
     pub(crate) module: usize,
     pub(crate) path: Names,
     pub(crate) line: usize,
 }
 
-/// A declaration of a type or trait outside of functions.
+/// A type or trait declared outside functions.
 #[derive(Debug)]
 pub(crate) struct Type {
     pub(crate) name: String,
-    /// Other modules can name it.
+    /// Whether other modules can name it.
     pub(crate) is_public: bool,
     pub(crate) module: Names,
     pub(crate) file: usize,
     pub(crate) line: usize,
 }
 
-/// Where the second lower half of the runtime lies, which is not looked at: it has the names of the first (its `README.md`).
+/// The folder of goroutines as threads, which is not read: its modules have the names of those that
+/// they replace (see its `README.md`).
 pub(crate) const AS_THREADS: &str = "threads/";
 
 /// The sources of a crate.
@@ -106,7 +107,7 @@ impl Crate {
         Crate::of(name, texts)
     }
 
-    /// The crate whose files are `texts`, by their paths below `src/`.
+    /// Makes a crate of `texts`, by their paths below `src/`.
     pub(crate) fn of(name: &str, mut texts: BTreeMap<String, String>) -> Crate {
         texts.retain(|path, _| !path.starts_with(AS_THREADS));
         let mut found = reader::read(name, &mut texts);
@@ -117,12 +118,12 @@ impl Crate {
         found
     }
 
-    /// `gort-sync/src/once/mod.rs`, for messages.
+    /// Returns a path like `gort-sync/src/once/mod.rs`, for messages.
     pub(crate) fn place(&self, file: usize) -> String {
         format!("{}/src/{}", self.name, self.files[file].path)
     }
 
-    /// Whether other files of the crate are modules in this one, or it is a folder's `mod.rs`.
+    /// Returns whether the file has a folder: it is a `mod.rs`, or other files are modules in it.
     pub(crate) fn has_folder(&self, file: &File) -> bool {
         file.path.ends_with("/mod.rs")
             || self.files.iter().any(|other| {
@@ -134,7 +135,7 @@ impl Crate {
     }
 }
 
-/// The Rust sources in `folder`, by their paths below the first.
+/// Collects the Rust sources in `folder`, by their paths below the first folder.
 fn collect(folder: &Path, below: &str, texts: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
