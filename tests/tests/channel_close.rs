@@ -1,7 +1,7 @@
 //! CL: closing, dropping the handles of a side, and the channel that is never ready.
 //!
-//! Where Go panics, an error carries the value back. Closing with a select parked on
-//! the channel, and the forms of `select!` on a closed one: `channel_forms.rs`.
+//! Where Go panics, an error gives the value back. `channel_forms.rs` has closing while a select is
+//! parked on the channel, and the forms of `select!` on a closed channel.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -12,12 +12,12 @@ use gort_tests::{Counted, Random, claims, seed, settle, waiting};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-/// A duration that no test waits out.
+/// A duration that no test waits for.
 const LONG: Duration = Duration::from_secs(3600);
-/// How often races are tried.
+/// Number of attempts at a race.
 const ROUNDS: usize = 10_000;
 
-/// Every way to receive sees the end of the channel, as often as it is asked.
+/// Checks that every way to receive sees the end of the channel, however often it is used.
 fn assert_at_its_end<T: std::fmt::Debug + PartialEq>(rx: &Receiver<T>) {
     for _ in 0..10 {
         assert_eq!(rx.recv(), Err(RecvError));
@@ -27,7 +27,7 @@ fn assert_at_its_end<T: std::fmt::Debug + PartialEq>(rx: &Receiver<T>) {
     }
 }
 
-/// Every way to send fails, and none loses the value.
+/// Checks that every way to send fails and gives the value back.
 fn assert_refuses<T: Clone + std::fmt::Debug + PartialEq>(tx: &Sender<T>, value: &T) {
     let v = || value.clone();
     assert_eq!(tx.send(v()), Err(SendError(v())));
@@ -38,7 +38,7 @@ fn assert_refuses<T: Clone + std::fmt::Debug + PartialEq>(tx: &Sender<T>, value:
     );
 }
 
-/// How a channel comes to its end: for receivers it makes no difference.
+/// A way to end a channel. For receivers all ways are the same.
 type End = fn(Sender<usize>);
 const ENDS: [End; 2] = [|tx| assert!(tx.close()), |tx| drop(tx)];
 
@@ -146,7 +146,7 @@ claims! {
             assert_eq!(rx.len(), 0);
             assert_at_its_end(&rx);
         }
-        // What lies there from before stays, and nothing follows it.
+        // Values from before the close stay, and no value follows them.
         let (tx, rx) = bounded(2);
         tx.send(1).unwrap();
         assert!(tx.close());

@@ -1,4 +1,4 @@
-//! CH: channels, unbuffered and buffered: the rules that a few goroutines show.
+//! CH: unbuffered and buffered channels, and the rules that a few goroutines show.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-/// Starts a sender of each value, each parked before the next one starts.
+/// Starts a sender for each value. Each is parked before the next one starts.
 fn park_senders<T: Send + 'static>(
     tx: &Sender<T>,
     values: impl IntoIterator<Item = T>,
@@ -29,7 +29,7 @@ fn park_senders<T: Send + 'static>(
     senders
 }
 
-/// The four outcomes of a poll, with a payload of any kind.
+/// Checks the four outcomes of `try_send` and `try_recv` with a payload of any kind.
 fn polls_carry<T: Clone + Debug + PartialEq + Send + 'static>(value: &T) {
     for cap in [0, 1] {
         let (tx, rx) = bounded::<T>(cap);
@@ -115,7 +115,7 @@ claims! {
                 let tx = tx.clone();
                 move || (0..n).for_each(|i| tx.send(i).unwrap())
             });
-            // Nobody receives, so a sender that parked would stay parked.
+            // There is no receiver, so a sender that parked would stay parked.
             settle();
             assert_eq!(waiting(WaitReason::ChanSend), 0, "capacity {cap:?}");
             assert_eq!(rx.len(), n);
@@ -136,7 +136,7 @@ claims! {
     // CH05
     fn one_goroutine_uses_a_channel_as_a_queue() {
         let (tx, rx) = bounded(10);
-        // More rounds than room: the buffer wraps at every offset.
+        // There are more rounds than room, so the buffer wraps at every offset.
         for first in (0..70).step_by(7) {
             (first..first + 7).for_each(|i| tx.send(i).unwrap());
             assert!(rx.try_iter().eq(first..first + 7));
@@ -244,7 +244,7 @@ claims! {
         }
     }
 
-    // CH12: alone on its P the sender goes on; with more the receiver may be faster to say so.
+    // CH12: with one P the sender continues. With more Ps the receiver may write to the log first.
     fn a_send_to_a_receiver_that_waits_returns_at_once() {
         if gort::runtime::max_procs() > 1 {
             return;
@@ -351,7 +351,7 @@ claims! {
 
     // CH23
     fn an_absurd_capacity_panics() {
-        // Not all at once too large: in bytes, as a number, and both.
+        // Each is too large in another way: in bytes, as a number, and both.
         for cap in [usize::MAX / 8, usize::MAX / 2, usize::MAX - 1] {
             let payload = gort::recover(|| drop(bounded::<u64>(cap))).unwrap_err();
             let words = payload.downcast_ref::<String>().map_or("", String::as_str);

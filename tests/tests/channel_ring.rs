@@ -1,5 +1,6 @@
-//! Seeded stress of bounded channels: what needs no lock, what does, and the moments in which
-//! a channel goes from one to the other because somebody waits, or nobody does any more.
+//! Stress of bounded channels with seeds: operations that need no lock, operations that do, and the
+//! moments in which a channel changes from one kind to the other because a waiter comes or the last
+//! waiter leaves.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::{Select, SendTimeoutError, TryRecvError, TrySendError, never};
@@ -12,18 +13,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// How long each process is tried.
+/// How long each process runs.
 const TIME: Duration = Duration::from_secs(1);
 const CAPS: [usize; 5] = [1, 2, 3, 7, 64];
 
-/// Who sent it, its number there, and what counts it.
+/// The sender, the number that the sender gave it, and the counter of its drops.
 struct Value(
     usize,
     u32,
     #[expect(dead_code, reason = "for its drop")] Counted,
 );
 
-/// What somebody saw: of each sender how many came, in order.
+/// What a receiver saw: how many values came from each sender, in order.
 #[derive(Default)]
 struct Seen {
     received: Vec<Value>,
@@ -31,7 +32,7 @@ struct Seen {
     returned: u32,
 }
 
-/// Starts a goroutine, or now and then a plain thread, that reports in the end.
+/// Starts a goroutine, or sometimes a plain thread, that reports at its end.
 fn start(random: &mut Random, f: impl FnOnce(Random) -> Seen + Send + 'static) -> Receiver<Seen> {
     let (tx, rx) = bounded(1);
     let own = Random::new(random.below(u64::MAX));
@@ -48,8 +49,8 @@ fn short(random: &mut Random) -> Duration {
     Duration::from_micros(random.below(100))
 }
 
-/// Which ways are used: all of them, or those that pass without the lock until it is full or
-/// empty, so that the ring is free most of the time.
+/// The operations to use: all, or only those that pass without the lock until the channel is full
+/// or empty, so that the ring is free most of the time.
 #[derive(Clone, Copy, Debug)]
 struct Ways(u64);
 
@@ -57,7 +58,8 @@ const TRY_ONLY: Ways = Ways(1);
 const PLAIN: Ways = Ways(3);
 const ALL: Ways = Ways(8);
 
-/// Sends one value in some way. What comes back is dropped; true: it was sent. `Err`: closed.
+/// Sends one value in one of the ways. Returns whether it was sent, and drops it if not. `Err`: the
+/// channel is closed.
 fn send(tx: &Sender<Value>, value: Value, ways: Ways, random: &mut Random) -> Result<bool, ()> {
     let idle = never::<()>();
     match random.below(ways.0) {
@@ -83,7 +85,7 @@ fn send(tx: &Sender<Value>, value: Value, ways: Ways, random: &mut Random) -> Re
             r = tx <- value => r.map(|()| true).map_err(drop),
             default => Ok(false),
         },
-        // With a promise, completed after a pause or never.
+        // With a promised place, which is filled after a pause or never.
         way => {
             let mut select = Select::new();
             select.send(tx);
@@ -99,12 +101,12 @@ fn send(tx: &Sender<Value>, value: Value, ways: Ways, random: &mut Random) -> Re
             match random.below(64) {
                 0..8 => yield_now(),
                 8..16 => gort::time::sleep(short(random)),
-                // A panic gives the place back; a receiver that was promised a value goes on
-                // waiting.
+                // A panic gives the place back. A receiver that was promised a value continues to
+                // wait.
                 16 => {
                     let dropped: Result<(), _> = gort::recover(move || {
                         let _operation = operation;
-                        // Without a message: there are thousands.
+                        // Without a message, since there are thousands of these.
                         resume_unwind(Box::new(()))
                     });
                     assert!(dropped.is_err());
@@ -117,7 +119,8 @@ fn send(tx: &Sender<Value>, value: Value, ways: Ways, random: &mut Random) -> Re
     }
 }
 
-/// Receives one value in some way; `Ok(None)`: none came. `Err`: at its end.
+/// Receives one value in one of the ways. `Ok(None)`: no value came. `Err`: the channel is at its
+/// end.
 fn receive(rx: &Receiver<Value>, ways: Ways, random: &mut Random) -> Result<Option<Value>, ()> {
     let idle = never::<()>();
     match random.below(ways.0) {
@@ -144,7 +147,7 @@ fn receive(rx: &Receiver<Value>, ways: Ways, random: &mut Random) -> Result<Opti
             default => Ok(None),
         },
         6 => {
-            // Told, but maybe too late.
+            // The select was told that a value is there, but may come too late.
             let mut select = Select::new();
             select.recv(rx);
             if select.ready_timeout(short(random)).is_err() {
@@ -165,13 +168,13 @@ fn receive(rx: &Receiver<Value>, ways: Ways, random: &mut Random) -> Result<Opti
     }
 }
 
-/// One channel, from its beginning to its end; `context` tells how to get it again.
+/// Runs one channel from its beginning to its end. `context` says how to repeat it.
 fn round(random: &mut Random, context: &str) {
     let (alive, made) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let cap = CAPS[random.below(5) as usize];
     let ways = [TRY_ONLY, PLAIN, ALL, ALL][random.below(4) as usize];
     let (n_senders, n_receivers) = (1 + random.below(5) as usize, 1 + random.below(5) as usize);
-    // In some rounds somebody closes it, in some the receivers leave early.
+    // In some rounds a goroutine closes the channel, in some the receivers leave early.
     let (close, leave) = (random.below(4) == 0, random.below(4) == 0);
     // Short rounds end often.
     let most_values = [20, 200][random.below(2) as usize];
@@ -187,7 +190,7 @@ fn round(random: &mut Random, context: &str) {
                 let mut tx = tx;
                 let mut seen = Seen::default();
                 for _ in 0..values {
-                    // Numbers without a gap: one that was given up is used again.
+                    // The numbers have no gaps: one that could not be sent is used again.
                     made.fetch_add(1, SeqCst);
                     let value = Value(me, seen.sent, Counted::new(&alive));
                     match send(&tx, value, ways, &mut random) {
@@ -199,7 +202,7 @@ fn round(random: &mut Random, context: &str) {
                         }
                     }
                     if random.below(32) == 0 {
-                        // The old handle goes.
+                        // The old handle is dropped.
                         tx = tx.clone();
                     }
                 }
@@ -264,7 +267,7 @@ fn round(random: &mut Random, context: &str) {
     }
     for (sender, times) in times.iter().enumerate() {
         for (number, &times) in times.iter().enumerate() {
-            // Those that nobody received went with the last receiver.
+            // Values that were not received were dropped with the last receiver.
             let right = times == 1 || (times == 0 && leave);
             assert!(right, "{number} of {sender} came {times} times: {context}");
         }
@@ -295,7 +298,8 @@ claims! {
         assert_eq!(goroutines().len(), 1);
     }
 
-    // FI02: a sender and a receiver wait in turns, so that each end is given back and taken again all the time.
+    // FI02: a sender and a receiver wait in turns, so that each end of the ring is given back and
+    // taken again all the time.
     fn no_wake_up_is_lost_where_the_ring_is_given_back_and_taken_again() {
         for cap in CAPS {
             let (there, here) = bounded::<u64>(cap);
@@ -312,7 +316,7 @@ claims! {
             let mut random = Random::new(cap as u64);
             let (mut sent, mut received) = (0, 0);
             while received < 3_000 {
-                // Bursts of all lengths: alone, to the brim, and beyond.
+                // Bursts of all lengths: one value, a full channel, and more.
                 let burst = 1 + random.below(2 * cap as u64);
                 for _ in 0..burst.min(3_000 - sent) {
                     there.send(sent).unwrap();
@@ -328,7 +332,8 @@ claims! {
         }
     }
 
-    // SE25, SE26: whoever passes by without the lock is seen by those who look under it: of two channels one is never empty.
+    // SE25, SE26: goroutines that look under the lock see values that pass without it. One of the
+    // two channels is never empty.
     fn a_free_ring_is_seen_by_who_looks_at_several() {
         for cap in CAPS {
             let ((a_tx, a), (b_tx, b)) = (bounded(cap), bounded(cap));

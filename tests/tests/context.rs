@@ -1,4 +1,4 @@
-//! CX: contexts, what they promise.
+//! CX: what contexts promise.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::context::{AfterFunc, Cancel, CancelCause, Context, ContextError};
@@ -16,7 +16,7 @@ use std::time::Instant;
 const SHORT: Duration = Duration::from_millis(20);
 const LONG: Duration = Duration::from_secs(10_000);
 
-/// A cause that can be told from others.
+/// A cause that differs from others.
 #[derive(Debug, PartialEq)]
 struct Because(u32);
 
@@ -60,7 +60,7 @@ fn canceled(ctx: &Context) {
     done(ctx, ContextError::Canceled);
 }
 
-/// Which `Because` it was, or 0 for the error itself.
+/// Returns which `Because` the cause is, or 0 for the error itself.
 fn because(ctx: &Context) -> u32 {
     let cause = ctx.cause().unwrap();
     match cause.downcast_ref::<Because>() {
@@ -72,13 +72,13 @@ fn because(ctx: &Context) -> u32 {
     }
 }
 
-/// Waits until it is done.
+/// Waits until `ctx` is done.
 fn wait(ctx: &Context) {
     assert_eq!(ctx.done().recv(), Err(RecvError));
 }
 
 claims! {
-    // CX01: gort has no TODO: it would be the same.
+    // CX01: gort has no `TODO` context, which would be the same.
     fn the_background_is_never_done() {
         let ctx = Context::background();
         live(&ctx);
@@ -107,7 +107,7 @@ claims! {
         all.into_iter().for_each(canceled);
     }
 
-    // CX02: those who wait as well, in whatever way.
+    // CX02: waiters too, in whatever way they wait.
     fn cancel_wakes_everybody() {
         let (ctx, cancel) = Context::background().with_cancel();
         let (child, _c) = ctx.with_timeout(LONG);
@@ -159,7 +159,7 @@ claims! {
         let now = Instant::now();
         for deadline in [now, now.checked_sub(Duration::from_secs(1)).unwrap_or(now)] {
             let (ctx, _cancel) = Context::background().with_deadline(deadline);
-            // Converting between clocks errs on the late side, by some nanoseconds.
+            // Converting between clocks makes the time later by some nanoseconds.
             ctx.done().recv().unwrap_err();
             done(&ctx, ContextError::DeadlineExceeded);
             assert_eq!(because(&ctx), 0);
@@ -205,7 +205,7 @@ claims! {
         }
     }
 
-    // CX06: and a context with a deadline is no goroutine.
+    // CX06: a context with a deadline is not a goroutine.
     fn cancel_before_the_deadline() {
         let before = num_goroutines();
         let (ctx, cancel) = Context::background().with_timeout(LONG);
@@ -228,7 +228,7 @@ claims! {
         let cancel_parent: Step = |parent, _, _| parent.cancel(Because(1));
         let cancel_child: Step = |_, child, _| child.cancel(Because(2));
         let cancel_plain: Step = |_, _, plain| plain.cancel();
-        // parent ← child ← plain; what each one's cause is after the steps, 0: its error.
+        // parent ← child ← plain: the cause of each after the steps. 0 means its error.
         let table: [(&[Step], [Option<u32>; 3]); 10] = [
             (&[], [None, None, None]),
             (&[cancel_parent], [Some(1), Some(1), Some(1)]),
@@ -265,7 +265,7 @@ claims! {
         }
     }
 
-    // CX07: with deadlines, and without a cause of one's own.
+    // CX07: with deadlines, and without a cause.
     fn the_first_cause_wins_over_deadlines() {
         let (parent, p) = Context::background().with_cancel_cause();
         let (child, _c) = parent.with_timeout(SHORT);
@@ -282,7 +282,7 @@ claims! {
         assert_eq!((because(&parent), because(&child), because(&grandchild)), (0, 2, 2));
         canceled(&grandchild);
 
-        // Nobody has looked between the deadline and the cancel.
+        // No goroutine has looked between the deadline and the cancel.
         let (parent, _p) = Context::background().with_timeout(SHORT);
         let (child, c) = parent.with_cancel_cause();
         gort::time::sleep_until(parent.deadline().unwrap() + Duration::from_millis(1));
@@ -414,7 +414,7 @@ claims! {
         live(&apart);
     }
 
-    // CX20: dropping a `Cancel` does nothing (the compiler warns of one that is not used).
+    // CX20: dropping a `Cancel` has no effect (the compiler warns of one that is not used).
     fn dropping_a_cancel_does_not_cancel() {
         let (parent, cancel) = Context::background().with_cancel();
         let (child, cancel_child) = parent.with_cancel();
@@ -424,12 +424,12 @@ claims! {
         live(&other);
         let grandchild = child.with_cancel().0;
         drop((child, other, parent));
-        // What lies between has no handle left, and hands the end down all the same.
+        // The context in between has no handle left, and still passes the end on to its children.
         cancel.cancel();
         canceled(&grandchild);
     }
 
-    // A long chain of contexts is neither cancelled nor dropped by recursion.
+    // A long chain of contexts is cancelled and dropped without recursion.
     fn deep_chains_need_no_stack() {
         let (root, cancel) = Context::background().with_cancel();
         let mut ctx = root.clone();
@@ -453,7 +453,7 @@ claims! {
         gort::spawn(move || drop(ctx)).join().unwrap();
     }
 
-    // API.md: all of it goes from goroutine to goroutine.
+    // All of it can go to other goroutines.
     fn everything_is_send_and_sync() {
         fn travels<T: Send + Sync + UnwindSafe + 'static>() {}
         travels::<(Context, Cancel, CancelCause, ContextError)>();
@@ -463,7 +463,7 @@ claims! {
         moves::<SingleFlight<u8, std::cell::Cell<u8>>>();
     }
 
-    // The channel is one: for `same_channel`, and for clones that outlive the context.
+    // There is one channel, for `same_channel` and for clones that outlive the context.
     fn the_channel_outlives_the_context() {
         let (ctx, cancel) = Context::background().with_cancel();
         let done = ctx.done().clone();

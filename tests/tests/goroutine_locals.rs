@@ -37,7 +37,7 @@ goroutine_local! {
     static TEXT: RefCell<String> = made(RefCell::new("first".to_owned()));
 }
 
-/// Whose destructor sends on a rendezvous channel.
+/// A value whose destructor sends on a rendezvous channel.
 struct Sends(Sender<u32>);
 
 impl Drop for Sends {
@@ -50,7 +50,7 @@ goroutine_local! {
     static SENDS: RefCell<Option<Sends>> = RefCell::new(None);
 }
 
-/// Looks, when it is dropped, at itself and at the other.
+/// A value whose destructor looks at its own key and at the other.
 struct Looks {
     name: &'static str,
     myself: fn() -> Result<(), AccessError>,
@@ -82,13 +82,13 @@ goroutine_local! {
     static SECOND: Looks = Looks { name: "second", myself: look_at_second, other: look_at_first };
 }
 
-/// A clone that notes where it was made.
+/// A value whose clone notes where it was made.
 #[derive(Debug)]
 struct Noted(Option<gort::GoroutineId>);
 
 impl Clone for Noted {
     fn clone(&self) -> Self {
-        // It may wait as well.
+        // A clone may wait as well.
         yield_now();
         Noted(Some(gort::current().id()))
     }
@@ -98,7 +98,7 @@ goroutine_local! {
     static inherit NOTED: Noted = Noted(None);
 }
 
-/// Counts its end. Clones are not told apart.
+/// A value that counts its drops. Clones are counted like originals.
 #[derive(Clone)]
 struct Flag;
 
@@ -127,7 +127,7 @@ fn a_value_is_made_at_the_first_use_and_stays_while_threads_change() {
                     go!(move || {
                         for round in 0..100 {
                             if i < 300 {
-                                // Also within `with` it may change threads.
+                                // The goroutine may change threads inside `with` as well.
                                 COUNTED.with(|count| {
                                     assert_eq!(count.get(), round);
                                     if round % 10 == 0 {
@@ -167,7 +167,7 @@ claims! {
         assert_eq!(child.join().unwrap(), ((7, 1), 3));
         assert_eq!((PLAIN.get(), HANDED.get()), (2, 2));
 
-        // The clone is the parent's work.
+        // The parent makes the clone.
         let parent = gort::current().id();
         NOTED.with(|_| ());
         let by = go!(|| NOTED.with(|noted| noted.0)).join().unwrap();
@@ -180,7 +180,7 @@ claims! {
         let grandchild = go!(|| go!(|| inherit.get()).join().unwrap());
         assert_eq!(grandchild.join().unwrap(), 0);
         assert_eq!(MADE.load(SeqCst), before + 1);
-        // What is handed on goes through those that do not look at it.
+        // An inherited value passes through goroutines that do not look at it.
         HANDED.set(5);
         assert_eq!(go!(|| go!(|| HANDED.get()).join().unwrap()).join().unwrap(), 5);
     }
@@ -216,7 +216,8 @@ claims! {
         waits.wait();
         let one = see.clone();
         timeout(Duration::from_secs(60), move |_| one("timeout")).unwrap();
-        // From whoever arms: and what it has later is its own business.
+        // The function inherits from the goroutine that arms the timer, and changes after that do
+        // not matter.
         let one = see.clone();
         let timer = after_func(Duration::from_millis(20), move || one("func"));
         let one = see.clone();
@@ -228,7 +229,7 @@ claims! {
         seen.sort_unstable();
         let names = ["builder", "context", "func", "go", "group", "scope", "set", "spawn", "timeout", "waits"];
         assert_eq!(seen, names.map(|name| (name, 9)));
-        // Armed again, by somebody else.
+        // Another goroutine arms it again.
         go!(move || { HANDED.set(12); timer.reset(Duration::from_millis(1)); }).join().unwrap();
         assert_eq!(rx.recv(), Ok(("func", 12)));
     }
@@ -249,7 +250,7 @@ claims! {
             FLAGS_DROPPED.load(SeqCst)
         });
         let clones = user.join().unwrap();
-        // The function's clone went with its timer; the rest is the goroutine's own.
+        // The function's clone was dropped with its timer. The other drops are the goroutine's own.
         assert_eq!((clones, FLAGS_DROPPED.load(SeqCst)), (1, 2));
     }
 
@@ -384,7 +385,7 @@ claims! {
             PLAIN.set(3);
             HANDED.set(3);
             assert_eq!(PLAIN.get(), 3);
-            // A thread is a parent like any other.
+            // A thread passes its values on like any other parent.
             assert_eq!(go!(|| (PLAIN.get(), HANDED.get())).join().unwrap(), (7, 3));
             FIRST.with(|_| ());
         })

@@ -1,5 +1,5 @@
-//! GK: the kernels of bugs that `gort_tests::kernels` describes. Those that get stuck are
-//! reported, with what each goroutine waits for; mended they run a thousand times.
+//! GK: the kernels of bugs that `gort_tests::kernels` describes. Those that get stuck are reported
+//! with what each goroutine waits for. Corrected, each runs a thousand times.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -13,7 +13,7 @@ use std::time::Instant;
 const WATCHDOG: Duration = Duration::from_secs(60);
 const TIMES: usize = 1_000;
 
-/// Waits for a process that a deadlock which nobody finds would keep for ever.
+/// Waits for a process. Ends it if a deadlock that was not found would keep it for ever.
 fn end_of(mut child: Child, what: &str) -> Output {
     let started = Instant::now();
     while child.try_wait().unwrap().is_none() {
@@ -26,7 +26,7 @@ fn end_of(mut child: Child, what: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// What the goroutines wait for that a report lists, sorted.
+/// Returns what the goroutines in a report wait for, sorted.
 fn reasons(report: &str) -> Vec<&str> {
     let heads = report.lines().filter(|line| line.starts_with("goroutine "));
     let reason = |line: &'_ str| -> Option<(usize, usize)> {
@@ -39,7 +39,7 @@ fn reasons(report: &str) -> Vec<&str> {
     reasons
 }
 
-/// Runs a kernel's broken program with some numbers of Ps.
+/// Runs a kernel's broken program with several numbers of Ps.
 fn gets_stuck(kernel: &Kernel) {
     for procs in ["1", "2", "8"] {
         let what = format!("{:?} with {procs} Ps", kernel.name);
@@ -76,7 +76,7 @@ fn all_get_stuck(row: &str) {
     group(row).iter().for_each(gets_stuck);
 }
 
-/// Runs the mended programs again and again; they end, and leave nobody behind.
+/// Runs the corrected programs again and again. They end and leave no goroutine behind.
 fn mended_they_end(row: &str) {
     for kernel in group(row) {
         let started = gort::time::now();
@@ -185,8 +185,8 @@ claims! {
         mended_they_end("GK11");
     }
 
-    // GK10: what panics in Go is an error that brings the value back, a `false`, or the panic of the
-    // very goroutine that did it; grpc#1687, istio#8967, serving#3068.
+    // GK10: what panics in Go is an error that gives the value back, a `false`, or a panic of the
+    // goroutine that made the mistake; grpc#1687, istio#8967, serving#3068.
     fn channels_that_are_closed_too_soon_or_twice_tell_who_did_it() {
         let (tx, rx) = bounded(1);
         assert!(tx.close());
@@ -199,13 +199,13 @@ claims! {
             }
         });
         assert!(panics.join().is_err());
-        // Everybody else goes on.
+        // The other goroutines continue.
         assert_eq!(tx.send(3), Err(SendError(3)));
         drop(tx);
         assert_eq!(rx.recv(), Err(RecvError));
     }
 
-    // GK11: a counter below zero panics where it happens.
+    // GK11: a count below zero panics where it happens.
     fn a_wait_group_that_is_done_too_often_panics() {
         let all = WaitGroup::new();
         all.add(1);

@@ -1,4 +1,5 @@
-//! `go!`, `defer!`, `#[gort::main]` and `#[gort::test]`. `select!` is in `select_*.rs`.
+//! `go!`, `defer!`, `#[gort::main]` and `#[gort::test]`. The tests of `select!` are in
+//! `select_*.rs`.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -24,7 +25,7 @@ fn apply<T, R>(value: T, f: impl FnOnce(T) -> R) -> R {
 #[derive(Debug, PartialEq)]
 struct Pair(i32, String);
 
-/// Something with methods.
+/// A type with methods.
 #[derive(Clone)]
 struct Conn {
     served: i32,
@@ -46,7 +47,7 @@ impl Conn {
     }
 }
 
-/// Ends by a panic, without the noise of a panic hook.
+/// Ends by a panic, without output of a panic hook.
 fn quiet_panic<T>() -> T {
     std::panic::resume_unwind(Box::new(()))
 }
@@ -85,7 +86,7 @@ claims! {
         assert_eq!((goroutine.join().unwrap(), conn.served), (5, 1));
     }
 
-    // GO01: a panic or `?` in an operand concerns the caller; nothing starts.
+    // GO01: a panic or `?` in an operand acts on the caller, and nothing starts.
     fn an_operand_that_fails_starts_nothing() {
         fn parse(text: &str) -> Result<i32, ParseIntError> {
             let goroutine = go!(add(text.parse()?, 1));
@@ -128,14 +129,14 @@ claims! {
         assert_eq!(go!(conn.clone().convert::<i64>()).join().unwrap(), 1);
     }
 
-    // Details: the parameter types of an argument that is a closure are inferred.
+    // The parameter types of a closure that is an argument are inferred.
     fn an_argument_that_is_a_closure_is_inferred() {
         assert_eq!(go!(apply(String::from("xy"), |s| s.len())).join().unwrap(), 2);
         let k = 3;
         assert_eq!(go!(apply("xy", move |s| s.len() + k)).join().unwrap(), 5);
     }
 
-    // GO12, Details: blocks move what they name, and `?` and `return` in them leave the goroutine.
+    // GO12: blocks move what they name, and `?` and `return` in them leave the goroutine.
     fn blocks_and_closures_can_be_started() {
         let moved = String::from("moved");
         assert_eq!(go! { moved }.join().unwrap(), "moved");
@@ -154,7 +155,7 @@ claims! {
         assert_eq!(parsed.join().unwrap(), Ok(12));
     }
 
-    // Details: `clone [x]` means `let x = x.clone();` before the goroutine starts.
+    // `clone [x]` means `let x = x.clone();` before the goroutine starts.
     fn named_variables_are_cloned_first() {
         let count = Arc::new(AtomicUsize::new(0));
         let reference = &count;
@@ -171,7 +172,7 @@ claims! {
         assert_eq!(Arc::strong_count(&count), 1, "the clones are gone");
     }
 
-    // Details: options stand in any order.
+    // Options may come in any order.
     fn options_name_the_goroutine_and_size_its_stack() {
         fn descend(n: usize) -> usize {
             let frame = std::hint::black_box([n; 128]);
@@ -182,14 +183,14 @@ claims! {
         }
         assert_eq!(go!(name = format!("g{}", 5); name()).join().unwrap().as_deref(), Some("g5"));
         assert_eq!(go!(name()).join().unwrap(), None);
-        // 4 MiB at least, on a stack of 16: the usual 256 KiB would not do.
+        // At least 4 MiB, on a stack of 16 MiB: the default of 256 KiB would not do.
         let x = Arc::new(4_096);
         let goroutine = go!(stack = 16 << 20, clone [x], name = "deep"; { (descend(*x), name()) });
         assert_eq!(goroutine.join().unwrap(), (4_096, Some("deep".to_owned())));
         assert_eq!(*x, 4_096);
     }
 
-    // API.md: always yields a handle; dropping it detaches.
+    // `go!` always returns a handle. Dropping the handle detaches.
     fn go_always_gives_a_handle() {
         let (tx, rx) = bounded(0);
         go!(clone [tx]; { tx.send("detached").unwrap(); });
@@ -206,7 +207,7 @@ claims! {
         assert_eq!(sum, 10);
     }
 
-    // PA04, per scope
+    // PA04: for each scope.
     fn deferred_blocks_run_last_first_at_the_end_of_their_scope() {
         let log = RefCell::new(Vec::new());
         {
@@ -257,7 +258,7 @@ claims! {
         assert_eq!(seen.get(), ("old", "new"));
     }
 
-    // lib.rs of the macros: `return` and `?` leave the block only.
+    // `return` and `?` leave only the block.
     fn return_in_a_deferred_block_leaves_the_block_only() {
         fn f(log: &RefCell<Vec<i32>>) -> i32 {
             defer! {

@@ -16,7 +16,7 @@ const fn scaled(n: usize) -> usize {
     if cfg!(debug_assertions) { n } else { 10 * n }
 }
 
-/// A mutex that outlives its guards, so that these may travel.
+/// Returns a mutex that lives for ever, so that its guards can go to other goroutines.
 fn leaked<T: Send>(value: T) -> &'static Mutex<T> {
     Box::leak(Box::new(Mutex::new(value)))
 }
@@ -28,7 +28,7 @@ fn waiting_for_a_mutex() -> usize {
         .count()
 }
 
-/// Checks that a waiter which has lost a competition late is handed the lock.
+/// Checks that a waiter that has lost a competition after a long wait is handed the lock.
 fn starves(lock: fn(&'static Mutex<()>) -> Option<MutexGuard<'static, ()>>) {
     let mutex = leaked(());
     let mut handed_over = 0;
@@ -37,7 +37,7 @@ fn starves(lock: fn(&'static Mutex<()>) -> Option<MutexGuard<'static, ()>>) {
         let (tx, rx) = bounded::<()>(0);
         let waiter = spawn(move || {
             let guard = lock(mutex).unwrap();
-            // Holds until it is told.
+            // Holds the lock until it is told to unlock.
             rx.recv().unwrap_err();
             drop(guard);
         });
@@ -111,7 +111,7 @@ claims! {
         assert_eq!(*mutex.lock(), 1);
     }
 
-    // MU02: also with waiters in the queue.
+    // MU02: also while waiters are in the queue.
     fn try_lock_fails_while_others_wait() {
         let mutex = Arc::new(Mutex::new(()));
         let held = mutex.lock();
@@ -142,7 +142,7 @@ claims! {
         let info = goroutines().into_iter().find(|info| info.id == id).unwrap();
         assert_eq!(info.reason.to_string(), "sync.Mutex.Lock");
         assert!(info.at.unwrap().file().ends_with("mutex.rs"));
-        // Somebody else gives up its first lock, and it gets the second.
+        // Another goroutine gives up its first lock, and this one gets the second.
         drop(rx.recv().unwrap());
         twice.join().unwrap();
     }
@@ -190,19 +190,19 @@ claims! {
             drop(mutex.lock());
         }
         stop.store(true, SeqCst);
-        // The holder may have had it again and again in between, but not for long: a
-        // waiter is served after a millisecond, so after some ten holds.
+        // The holder may have locked many times in between, but only for a while: a waiter is
+        // served after a millisecond, which is some ten holds.
         let held: usize = holder.join().unwrap();
         assert!(held < 5_000, "the holder had it {held} times meanwhile");
     }
 
-    // MU07: once a waiter has lost a competition after more than a millisecond, whoever
-    // unlocks cannot have the lock again before that waiter had it.
+    // MU07: after a waiter has lost a competition after more than a millisecond, the unlocker
+    // cannot lock again before that waiter did.
     fn a_waiter_that_starves_is_handed_the_lock() {
         starves(|mutex| Some(mutex.lock()));
     }
 
-    // MU07: with a time limit too.
+    // MU07: the same with a time limit.
     fn a_waiter_with_a_time_limit_that_starves_is_handed_the_lock() {
         starves(|mutex| mutex.lock_timeout(Duration::from_secs(100)).ok());
     }
@@ -243,7 +243,7 @@ claims! {
         settle();
         assert_eq!(waiting_for_a_mutex(), 1_000);
         let threads = fs::read_dir("/proc/self/task").unwrap().count();
-        // libtest has two; an M may be on its way to sleep or to its end.
+        // libtest has two threads, and an M may be on its way to sleep or to its end.
         let surplus = if always_migrates() { 100 } else { 24 };
         assert!(threads <= 2 * max_procs() + surplus, "{threads} threads");
         let (ping, pings) = bounded(0);
@@ -289,7 +289,7 @@ claims! {
         assert_eq!(peer.join().unwrap(), 4 * scaled(96) * 7 / 16);
     }
 
-    // MU, API.md
+    // MU: a mutable or owned mutex needs no locking.
     fn get_mut_and_into_inner_need_no_lock() {
         let mut mutex = Mutex::new(vec![1]);
         mutex.get_mut().push(2);
@@ -326,7 +326,7 @@ claims! {
         assert_eq!(*mutex.lock(), 6 * rounds);
     }
 
-    // RU08: parked on both sides, not merely too late.
+    // RU08: the waiters on both sides are parked, and not merely late.
     fn a_thread_wakes_a_parked_goroutine_and_the_reverse() {
         let mutex = leaked(0);
         for _ in 0..50 {
@@ -369,7 +369,7 @@ claims! {
         assert_eq!((panicked, *mutex.lock()), (100, 1_000));
     }
 
-    // RW13: of a mutex.
+    // RW13: for a mutex.
     fn a_mapped_guard_keeps_the_mutex_locked() {
         let mutex: &Mutex<(i32, [i32; 2])> = Box::leak(Box::new(Mutex::new((1, [2, 3]))));
         let guard = MutexGuard::map(mutex.lock(), |all| &mut all.1);
@@ -382,7 +382,7 @@ claims! {
         assert_eq!(*mutex.try_lock().unwrap(), (1, [2, 7]));
         assert!(recover(|| MutexGuard::map(mutex.lock(), |_| -> &mut i32 { panic!("on purpose") })).is_err());
         assert!(mutex.try_lock().is_ok());
-        // Who waits is woken, by the guard of another goroutine.
+        // The guard of another goroutine wakes the waiter.
         let guard = MutexGuard::map(mutex.lock(), |all| &mut all.0);
         let waits = parked(WaitReason::MutexLock, || mutex.lock().0);
         spawn(move || { let mut guard = guard; *guard = 8; }).join().unwrap();

@@ -1,4 +1,4 @@
-//! Deadlines, time-outs and `close`, while somebody waits and while nobody does.
+//! Deadlines, time-outs and `close`, with and without a goroutine that waits.
 
 use gort::net::{TcpListener, TcpStream};
 use gort::prelude::*;
@@ -11,14 +11,14 @@ use std::thread;
 use std::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
-/// A deadline that no test lives to see.
+/// A duration that no test waits for.
 const LONG: Duration = Duration::from_secs(3600);
 
 fn listen() -> Arc<TcpListener> {
     Arc::new(TcpListener::bind("127.0.0.1:0").expect("a port of the loopback interface"))
 }
 
-/// Both ends of a connection.
+/// Returns both ends of a connection.
 fn pair() -> (Arc<TcpStream>, Arc<TcpStream>) {
     let listener = listen();
     let near = TcpStream::connect(listener.local_addr().expect("address")).expect("connect");
@@ -47,13 +47,13 @@ fn fill(mut stream: &TcpStream) -> io::Error {
     }
 }
 
-/// A goroutine that waits to read.
+/// Starts a goroutine that waits to read.
 fn reader(stream: &Arc<TcpStream>) -> JoinHandle<io::Result<usize>> {
     let stream = Arc::clone(stream);
     parked(WaitReason::IoWait, move || read_one(&stream))
 }
 
-/// A goroutine that waits to write.
+/// Starts a goroutine that waits to write.
 fn writer(stream: &Arc<TcpStream>) -> JoinHandle<io::Error> {
     let stream = Arc::clone(stream);
     parked(WaitReason::IoWait, move || fill(&stream))
@@ -189,7 +189,7 @@ claims! {
     fn a_waiter_is_spared_by_a_deadline_that_moves_away() {
         let (near, far) = pair();
         far.set_read_deadline(after(30 * MS)).expect("set");
-        // Not by `parked`: the deadline may be over before the others have settled.
+        // Not by `parked`, because the deadline may pass before the other goroutines have parked.
         let waits = go!(clone [far]; { read_one(&far) });
         while waiting(WaitReason::IoWait) == 0 && !waits.is_finished() {
             yield_now();
@@ -197,7 +197,7 @@ claims! {
         far.set_read_deadline(after(LONG)).expect("set");
         sleep(60 * MS);
         if waits.is_finished() {
-            // Only if this machine was slow.
+            // This happens only if the machine was slow.
             assert_eq!(kind(waits.join().expect("join")), ErrorKind::TimedOut);
             return;
         }
@@ -355,7 +355,7 @@ claims! {
     }
 
     fn a_connection_that_nobody_answers_times_out() {
-        // A queue of one, which is full, answers nobody.
+        // A listener with a queue of one, which is full, answers no connection.
         let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("socket");
         let any: std::net::SocketAddr = "127.0.0.1:0".parse().expect("address");
         listener.bind(&any.into()).expect("bind");
@@ -388,7 +388,7 @@ claims! {
         let (_near, far) = pair();
         far.set_read_deadline(after(LONG)).expect("set");
         let reads = reader(&far);
-        // Time for sysmon to find out.
+        // Gives sysmon time to find out.
         sleep(500 * MS);
         let before = processor_time();
         sleep(1000 * MS);
@@ -402,13 +402,13 @@ claims! {
     }
 }
 
-/// What all threads of this process have used.
+/// Returns the processor time that all threads of this process have used.
 fn processor_time() -> Duration {
     let mut ts = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `ts` is a valid place to write to.
+    // SAFETY: `ts` is valid for writing.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut ts) };
     Duration::new(ts.tv_sec.cast_unsigned(), ts.tv_nsec as u32)
 }

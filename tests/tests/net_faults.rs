@@ -1,7 +1,9 @@
-//! What peers and the system do to a server: resets, half-closed and many short connections, no descriptors left,
-//! peers that dawdle, very many that are idle. (Full disks and readers who have gone: `stdio.rs`.)
+//! What peers and the system do to a server: resets, half-closed connections, many short
+//! connections, no free descriptors, slow peers, and very many idle connections. (`stdio.rs` has
+//! full disks and readers that are gone.)
 //!
-//! `GORT_TEST_LONG=1` makes a million short connections, 350,000 with each number of Ps (46 s in release).
+//! `GORT_TEST_LONG=1` makes a million short connections, 350,000 with each number of Ps (46 s in
+//! release).
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::net::{TcpListener, TcpStream};
@@ -30,7 +32,7 @@ fn reset(stream: &TcpStream) {
     stream.close();
 }
 
-/// Reads until something else comes than bytes.
+/// Reads until a read gives no bytes.
 fn drained(mut stream: &TcpStream) -> Result<(), ErrorKind> {
     let mut buf = [0; 4096];
     loop {
@@ -42,7 +44,7 @@ fn drained(mut stream: &TcpStream) -> Result<(), ErrorKind> {
     }
 }
 
-/// Writes until that fails.
+/// Writes until a write fails.
 fn filled(mut stream: &TcpStream) -> ErrorKind {
     loop {
         if let Err(e) = stream.write_all(&[0; 4096]) {
@@ -51,7 +53,8 @@ fn filled(mut stream: &TcpStream) -> ErrorKind {
     }
 }
 
-/// Who waits to read, to write, after a half-close, or comes later, when the other end resets.
+/// The other end resets while a goroutine waits to read or to write, after a half-close, or before
+/// the call.
 fn resets() {
     let (near, far) = pair();
     let far = Arc::new(far);
@@ -61,7 +64,7 @@ fn resets() {
     });
     reset(&near);
     assert_eq!(reads.join().unwrap(), Err(ErrorKind::ConnectionReset));
-    // The error was the reader's; from then on there is nobody.
+    // The reader got the error. From then on the peer is gone.
     assert_eq!(filled(&far), ErrorKind::BrokenPipe);
     assert_eq!(drained(&far), Ok(()));
 
@@ -90,24 +93,24 @@ fn drained_once(mut stream: &TcpStream) -> Result<usize, ErrorKind> {
     stream.read(&mut [0; 8]).map_err(|e| e.kind())
 }
 
-/// What all threads of this process have used.
+/// Returns the processor time that all threads of this process have used.
 fn processor_time() -> Duration {
     let mut ts = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `ts` is a valid place to write to.
+    // SAFETY: `ts` is valid for writing.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut ts) };
     Duration::new(ts.tv_sec.cast_unsigned(), ts.tv_nsec as u32)
 }
 
-/// How many descriptors this process may have: what is now allowed, and what could be.
+/// Returns how many descriptors this process may have: the current limit and its maximum.
 fn limits() -> libc::rlimit {
     let mut limits = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: `limits` is alive during the call.
+    // SAFETY: `limits` lives during the call.
     let done = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limits) };
     assert_eq!(done, 0);
     limits
@@ -118,12 +121,12 @@ fn allow(descriptors: u64) {
         rlim_cur: descriptors,
         ..limits()
     };
-    // SAFETY: `limits` is alive during the call.
+    // SAFETY: `limits` lives during the call.
     let done = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limits) };
     assert_eq!(done, 0);
 }
 
-/// A server that answers each connection's first bytes with the same, until its listener is closed.
+/// Starts a server that sends each connection's first bytes back, until its listener is closed.
 fn echo_once(listener: &Arc<TcpListener>) -> JoinHandle<()> {
     let listener = listener.clone();
     go!(move || loop {
@@ -166,7 +169,7 @@ claims! {
                         for n in (id..rounds).step_by(8) {
                             let mut stream = TcpStream::connect(addr).unwrap();
                             if n % 4 == 3 {
-                                // It may not even have been accepted.
+                                // The connection may not even have been accepted.
                                 reset(&stream);
                                 continue;
                             }
@@ -199,7 +202,7 @@ claims! {
     // FT01
     fn without_descriptors_a_server_backs_off_and_serves_all_in_the_end() {
         let (listener, addr) = listen();
-        // Their ends are taken from the server's descriptors, too.
+        // The clients' ends use up the server's descriptors, too.
         let clients: Vec<_> = (0..40).map(|_| TcpStream::connect(addr).unwrap()).collect();
         let before = limits().rlim_cur;
         allow(descriptors() as u64 + 8);
@@ -274,7 +277,7 @@ claims! {
     }
 }
 
-/// The server's part.
+/// Runs the server's part.
 fn hold_idle_connections() {
     const CONNECTIONS: usize = 10_000;
     let wanted = CONNECTIONS as u64 + 100;
@@ -286,7 +289,8 @@ fn hold_idle_connections() {
     allow(wanted);
     let before = (descriptors(), num_goroutines(), resident_bytes());
     let (listener, addr) = listen();
-    // The other ends are another process', which has a limit of its own. It ends when its input does.
+    // The other ends belong to another process, which has a limit of its own. It ends when its
+    // input does.
     let mut clients = Command::new(env!("CARGO_BIN_EXE_streams"))
         .args(["clients", &addr.to_string(), &CONNECTIONS.to_string()])
         .stdin(Stdio::piped())
@@ -308,7 +312,7 @@ fn hold_idle_connections() {
     }
     assert!(clients.wait().unwrap().success());
     drop(listener);
-    // The poller's own is there from now on.
+    // From now on the poller's own descriptor is there.
     let after = (descriptors(), num_goroutines());
     assert!(
         after.0 <= before.0 + 3 && after.1 == before.1,

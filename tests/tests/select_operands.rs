@@ -1,4 +1,5 @@
-//! SE19 to SE24: the operands of `select!`: when they are evaluated, what moves, what is dropped.
+//! SE19 to SE24: the operands of `select!`: when they are evaluated, what moves, and what is
+//! dropped.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -17,13 +18,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 struct Log(RefCell<Vec<String>>);
 
 impl Log {
-    /// Notes that `what` was evaluated, to `value`.
+    /// Notes that `what` was evaluated, and returns `value`.
     fn op<T>(&self, what: &str, value: T) -> T {
         self.0.borrow_mut().push(what.to_owned());
         value
     }
 
-    /// A temporary that notes its use and its end.
+    /// Returns a temporary that notes its use and its end.
     fn temporary<'a>(&'a self, name: &'a str) -> Temporary<'a> {
         Temporary { log: self, name }
     }
@@ -50,7 +51,7 @@ impl Drop for Temporary<'_> {
     }
 }
 
-/// A handle of the user's own.
+/// A user-defined handle.
 struct Wrapper<T>(T);
 
 impl<T> Deref for Wrapper<T> {
@@ -61,7 +62,7 @@ impl<T> Deref for Wrapper<T> {
     }
 }
 
-/// Ends a goroutine by a panic, without the noise of a panic hook.
+/// Ends a goroutine by a panic, without output of a panic hook.
 fn fail<T>() -> T {
     std::panic::resume_unwind(Box::new("operand"))
 }
@@ -82,7 +83,7 @@ claims! {
         assert_eq!(a_rx.recv(), Ok(1));
     }
 
-    // SE19: also when it parks, wakes, and looks again.
+    // SE19: also when the select parks, wakes, and looks again.
     fn operands_are_evaluated_once_though_the_select_parks() {
         let evaluated = Arc::new(AtomicUsize::new(0));
         let ((tx, rx), (out, _out_rx)) = (bounded(0), bounded(0));
@@ -129,7 +130,7 @@ claims! {
         assert!(rx.try_iter().eq([0]));
     }
 
-    // API.md, Details: guard, then channel, then value; a false guard spares its arm's operands.
+    // The order is guard, channel, value. With a false guard an arm's operands are not evaluated.
     fn the_operands_of_an_arm_with_a_false_guard_are_not_evaluated() {
         let log = Log::default();
         let ((tx, _rx), idle) = (bounded(1), never::<()>());
@@ -143,7 +144,7 @@ claims! {
         assert!(log.is(&["has first", "off", "on", "on tx", "value"]), "{:?}", log.0);
     }
 
-    // API.md, Details: temporaries of operands are gone before the chosen body runs.
+    // Temporaries in operands are dropped before the chosen body runs.
     fn temporaries_in_operands_live_until_the_choice() {
         let log = Log::default();
         let ((tx, _rx), (full, _full_rx)) = (bounded(1), bounded(0));
@@ -159,7 +160,7 @@ claims! {
         assert!(log.is(&[&order[..], &ends].concat()), "{:?}", log.0);
     }
 
-    // API.md, Details: so a lock taken in an operand is free in the body.
+    // Therefore a lock taken in an operand is free in the body.
     fn a_guard_in_an_operand_is_released_before_the_body() {
         let shared = Mutex::new(vec![bounded(1)]);
         select! { shared.lock()[0].0 <- 4 => assert!(shared.try_lock().is_ok()) }
@@ -248,7 +249,7 @@ claims! {
         assert_eq!(alive.load(SeqCst), 0);
     }
 
-    // SE24: through a parked select, whose arms are taken by a peer.
+    // SE24: for a parked select whose arms a peer completes.
     fn values_of_parked_send_arms_are_dropped_once() {
         let alive = Arc::new(AtomicUsize::new(0));
         for chosen in 0..2 {
@@ -287,7 +288,7 @@ claims! {
         assert_eq!(alive.load(SeqCst), 0, "a result");
     }
 
-    // API.md: the variable can be used in the other arms and after the select.
+    // The variable can be used in the other arms and after the select.
     fn a_variable_moves_only_if_its_arm_is_chosen() {
         let (full, _full_rx) = bounded::<String>(0);
         let (tx, rx) = bounded::<String>(1);
@@ -307,7 +308,7 @@ claims! {
         assert_eq!(rx.recv().as_deref(), Ok("v"));
     }
 
-    // API.md: a variable that was sent can be filled again.
+    // A variable that was sent can be assigned again.
     fn a_sent_variable_can_be_filled_again() {
         let (tx, rx) = bounded(1);
         let idle = never::<()>();
@@ -319,7 +320,7 @@ claims! {
         assert_eq!(pending, "4");
     }
 
-    // API.md, select!: a variable must have the channel's type, other values are converted like arguments.
+    // A variable must have the channel's type. Other values are converted like arguments.
     fn values_are_converted_like_arguments() {
         let (tx, rx) = unbounded::<Box<dyn Fn(i32) -> i32>>();
         select! { tx <- Box::new(|x| x + 1) => {} }
@@ -364,7 +365,7 @@ claims! {
         }
     }
 
-    // API.md, Details: place expressions are borrowed on the channel side.
+    // A place expression on the channel side is borrowed.
     fn channels_may_be_fields_and_elements() {
         struct Peer {
             tx: Option<Sender<i32>>,
@@ -379,7 +380,8 @@ claims! {
     }
 }
 
-// SE24: a sent variable is gone, so a destructor that panics before the select forgets it is fatal.
+// SE24: a sent variable has moved, so a destructor that panics before the select forgets the
+// variable is fatal.
 #[test]
 fn a_panic_between_the_choice_and_the_move_aborts() {
     struct Bomb;

@@ -1,5 +1,5 @@
-//! SE: races of selects with their peers (SE25 to SE30, SE40), and a seeded stress that accounts for
-//! every value.
+//! SE: races of selects with their peers (SE25 to SE30, SE40), and a stress test with seeds that
+//! accounts for every value.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Instant;
 
-/// `n` rounds, or fewer in a slow build.
+/// Returns the number of rounds: `n`, or fewer in a slow build.
 const fn rounds(n: usize) -> usize {
     if cfg!(debug_assertions) { n / 10 } else { n }
 }
 
-/// Waits for a moment that is near, without parking.
+/// Waits without parking until `condition` holds, which is soon.
 fn spin_until(condition: impl Fn() -> bool) {
     for spins in 1_u64.. {
         if condition() {
@@ -28,8 +28,8 @@ fn spin_until(condition: impl Fn() -> bool) {
     }
 }
 
-/// Polls `c1` and `c2` while, first, `c2` becomes ready and, then, `c1` stops being so. The poll may
-/// look at channels that are never ready besides.
+/// Polls `c1` and `c2` while first `c2` becomes ready and then `c1` stops being ready. The poll may
+/// also look at channels that are never ready.
 fn one_of_two_is_always_ready(
     make_ready: fn(&Sender<()>),
     poll: impl Fn(&Receiver<()>, &Receiver<()>, &[Receiver<()>]) -> bool + Send + 'static,
@@ -84,7 +84,7 @@ claims! {
         );
     }
 
-    // SE25: biased, so that the first arm is looked at long before the last.
+    // SE25: the select is biased, so it looks at the first arm long before the last.
     fn the_first_and_the_last_of_many_arms_are_examined_at_one_moment() {
         one_of_two_is_always_ready(
             |tx| tx.send(()).unwrap(),
@@ -119,7 +119,7 @@ claims! {
         );
     }
 
-    // SE28: DoubleSelect.
+    // SE28: several receivers want what one select sends.
     fn exactly_one_arm_sends_though_several_peers_want_to_receive() {
         for cap in [0, 1] {
             let n = rounds(100_000);
@@ -143,7 +143,7 @@ claims! {
         }
     }
 
-    // SE28: the receiving side selects too, so both sides race for both words.
+    // SE28: the receiving side selects too, so both sides race for both selects.
     fn exactly_one_arm_runs_on_both_sides_of_two_selects() {
         let n = rounds(50_000);
         let (tx, rx): (Vec<_>, Vec<_>) = (0..2).map(|_| bounded(0)).unzip();
@@ -178,7 +178,7 @@ claims! {
         assert!(all.into_iter().eq((0..3).flat_map(|s| (0..n).map(move |i| (s, i)))));
     }
 
-    // SE30: at capacity 10 they may get their own values.
+    // SE30: at capacity 10 each may get its own value.
     fn two_selects_on_both_ends_of_a_channel_pair_with_each_other() {
         for cap in [0, 10] {
             let (tx, rx) = bounded(cap);
@@ -261,7 +261,7 @@ claims! {
     }
 }
 
-/// Of a value in the stress: who sent it, and its number among that sender's.
+/// The sender of a value in the stress test, and the value's number at that sender.
 type Id = (usize, u64);
 
 #[derive(Debug)]
@@ -278,12 +278,12 @@ enum Outcome {
     Sent(Id, Result<(), SendError<Item>>),
 }
 
-/// The capacities of the stress' channels.
+/// The capacities of the channels in the stress test.
 const CAPS: [usize; 4] = [0, 0, 1, 3];
 /// Main, five goroutines and two threads.
 const WORKERS: usize = 8;
 
-/// One participant of the stress. The channels of an epoch are closed at its end.
+/// One participant of the stress test. The channels of an epoch are closed at its end.
 struct Worker {
     me: usize,
     random: Random,
@@ -317,7 +317,7 @@ impl Worker {
         self.random.below(n as u64) as usize
     }
 
-    /// A value that is to go to a channel, or to none.
+    /// Makes a value for a channel, or for none.
     fn item(&mut self, channel: Option<usize>) -> Item {
         let id = (self.me, self.next);
         self.next += 1;
@@ -328,7 +328,8 @@ impl Worker {
         }
     }
 
-    /// A random select with 2 to 6 arms. Main does not wait for ever: it ends the epoch.
+    /// Runs a random select with 2 to 6 arms. Main does not wait for ever, because it ends the
+    /// epoch.
     fn step(&mut self, tx: &[Sender<Item>], rx: &[Receiver<Item>]) {
         let mut arms = [None; 6];
         while arms.iter().flatten().count() < 2 {
@@ -394,8 +395,8 @@ impl Worker {
     }
 }
 
-/// Workers on fresh channels, closed one after the other while all are at work. Returns how many
-/// values were carried.
+/// Runs workers on new channels, which are closed one after the other while all work. Returns how
+/// many values were received.
 fn epoch(seed: u64) -> usize {
     let (alive, stop) = (
         Arc::new(AtomicUsize::new(0)),

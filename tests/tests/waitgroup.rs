@@ -27,7 +27,7 @@ fn message(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// Plain data that only the wait group keeps apart.
+/// Plain data that only the wait group protects.
 struct Plain(UnsafeCell<usize>);
 // SAFETY: the tests read only after waiting for the writers.
 unsafe impl Sync for Plain {}
@@ -93,7 +93,7 @@ claims! {
         wg.done();
         let payload = recover(|| wg.done()).unwrap_err();
         assert_eq!(message(&*payload), "sync: negative WaitGroup counter");
-        // And nothing has happened to the group.
+        // The group is unchanged.
         wg.wait();
         wg.add(1);
         wg.done();
@@ -159,7 +159,7 @@ claims! {
         assert!(results.eq(0..100));
     }
 
-    // WG05: API.md: it counts down also when the function panics or exits.
+    // WG05: `go` counts down also when the function panics or exits.
     fn go_counts_down_on_panic_and_exit() {
         let wg = WaitGroup::new();
         let panicked = wg.go(|| panic!("counted down nevertheless"));
@@ -170,7 +170,7 @@ claims! {
         assert!(exited.join().unwrap_err().is_exited());
     }
 
-    // WG05: what the function captured is gone when the waiter goes on.
+    // WG05: what the function captured is dropped before the waiter continues.
     fn go_drops_the_captures_before_it_counts_down() {
         let wg = WaitGroup::new();
         for round in 0..ROUNDS {
@@ -187,7 +187,7 @@ claims! {
         }
     }
 
-    // WG06: the wait may or may not see the add; nothing else may happen.
+    // WG06: the wait may or may not see the add, and nothing else may happen.
     fn add_that_races_with_wait_corrupts_nothing() {
         let wg = WaitGroup::new();
         let seed = seed();
@@ -218,7 +218,7 @@ claims! {
         assert_eq!(format!("{wg:?}"), "WaitGroup { count: 0, waiting: 0 }", "seed {seed}");
     }
 
-    // WG07: no wake-up is lost, and no wait returns before a count that preceded it.
+    // WG07: no wake-up is lost, and no wait returns before a count that came before it.
     fn reuse_before_the_waiters_have_returned_loses_no_wake_up() {
         let wg = WaitGroup::new();
         let waiter = {
@@ -280,7 +280,7 @@ claims! {
             for i in 0..4 {
                 let cells = cells.clone();
                 drop(wg.go(move || {
-                    // SAFETY: cell `i` is this goroutine's until it is done.
+                    // SAFETY: cell `i` belongs to this goroutine until it calls `done`.
                     unsafe { *cells[i].0.get() = i + 1 };
                 }));
             }
@@ -322,7 +322,7 @@ claims! {
         }
     }
 
-    // RU08: parked on both sides, not merely too late.
+    // RU08: the waiters on both sides are parked, and not merely late.
     fn a_thread_releases_a_parked_goroutine_and_the_reverse() {
         for _ in 0..100 {
             let wg = WaitGroup::new();
@@ -349,7 +349,7 @@ claims! {
                 move || wg.done()
             });
             wg.wait();
-            // The goroutine that joins a thread blocks its worker, and nobody needs it.
+            // The goroutine that joins a thread blocks its worker, which no other goroutine needs.
             blocked.join().unwrap();
         }
     }
@@ -386,7 +386,7 @@ claims! {
         }
     }
 
-    // WG04, WG07: groups used again and again, by waiters of all kinds, some of whom leave.
+    // WG04, WG07: groups are used again and again, by waiters of all kinds, some of which leave.
     fn waits_that_may_leave_are_not_lost_and_see_what_was_done() {
         let left = Arc::new(AtomicUsize::new(0));
         for round in 0..ROUNDS {

@@ -1,9 +1,9 @@
-//! Bugs of real programs in a few lines each, after their descriptions in GoBench's GoKer: as a
-//! program that gets stuck, and as the one that it should have been.
+//! Bugs of real programs in a few lines each, after their descriptions in GoBench's GoKer: once as
+//! a program that gets stuck, and once corrected.
 //!
-//! A kernel that needs luck in Go is forced here: who has to be late waits for a word of the
-//! others. In Rust channels end when those at their other end have gone, which mends
-//! many of the bugs, so most programs that get stuck hold both ends of their channels, as Go's do.
+//! A kernel that needs luck in Go is forced here: the goroutine that has to be late waits for a
+//! message from the others. In Rust a channel ends when its other end is dropped, which corrects
+//! many of the bugs. So most programs that get stuck hold both ends of their channels, as Go's do.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![expect(clippy::mem_forget, reason = "Go's programs forget to unlock")]
@@ -19,29 +19,29 @@ mod rwlocks;
 use gort::prelude::*;
 use gort::runtime::{GoroutineState, goroutines};
 
-/// Which goroutines wait in the end, by what for.
+/// Which goroutines wait in the end, and for what.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome {
-    /// All; main is among them, and the program ends with the deadlock report.
+    /// All goroutines, including main. The program ends with the deadlock report.
     Stuck(&'static [&'static str]),
-    /// Some who are left behind when main returns.
+    /// Some goroutines, which are left behind when main returns.
     Leaks(&'static [&'static str]),
 }
 
-/// A bug and its mending.
+/// A bug and its correction.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernel {
     /// Its name: one of the programs that had it, and what is wrong.
     pub name: &'static str,
-    /// What comes of it.
+    /// How the broken program ends.
     pub outcome: Outcome,
     /// The program that has the bug.
     pub broken: fn(),
-    /// The program that has not; it leaves nobody behind.
+    /// The corrected program, which leaves no goroutine behind.
     pub mended: fn(),
 }
 
-/// The kernels by their causes, which are rows of the catalogue.
+/// The kernels by their causes, which are rows of the catalogue in `tests/README.md`.
 pub const GROUPS: [(&str, &[Kernel]); 9] = [
     ("GK01", locks::TWICE),
     ("GK02", locks::OPPOSITE_ORDER),
@@ -54,7 +54,7 @@ pub const GROUPS: [(&str, &[Kernel]); 9] = [
     ("GK11", groups::ORDER),
 ];
 
-/// The kernels of a group.
+/// Returns the kernels of a group.
 ///
 /// # Panics
 /// If there is no such group.
@@ -64,8 +64,8 @@ pub fn group(row: &str) -> &'static [Kernel] {
     found.expect("a group of kernels").1
 }
 
-/// Runs the broken program of that name as a process of its own, and prints what those wait for
-/// whom main leaves behind.
+/// Runs the broken program with this name in this process, and prints what the goroutines wait for
+/// that main leaves behind.
 ///
 /// # Panics
 /// If there is no such kernel.
@@ -83,7 +83,7 @@ pub fn run_broken(name: &str) {
     });
 }
 
-/// A channel as Go has it: whoever knows it can send, receive and close.
+/// A channel as in Go: every goroutine that has it can send, receive and close.
 #[derive(Debug)]
 struct Chan<T>(Sender<T>, Receiver<T>);
 
