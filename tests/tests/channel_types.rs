@@ -1,4 +1,4 @@
-//! TY: handles, directions, payloads of every size and kind; and who drops them (RU).
+//! TY: handles, directions, payloads of every size and kind, and which side drops them (RU).
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -11,8 +11,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-// TY12: a payload that is Send, though not Sync, makes handles that are both. With a
-// payload that is not Send, `_` below could be either parameter if the handle were Send.
+// TY12: with a payload that is `Send` and not `Sync`, handles are both. With a payload that is not
+// `Send`, `_` below could be either parameter if the handle were `Send`.
 const _: fn() = || {
     fn send_and_sync<T: Send + Sync>() {}
     send_and_sync::<(Sender<i32>, Receiver<i32>)>();
@@ -30,7 +30,7 @@ const _: fn() = || {
     <&Receiver<Rc<i32>> as AmbiguousIfSend<_>>::check();
 };
 
-/// Sends `n` values made by `make` through a channel of the capacity and counts them.
+/// Sends `n` values made by `make` through a channel with this capacity, and counts them.
 fn passes<T: Send + 'static>(cap: usize, n: usize, make: fn() -> T) {
     let (tx, rx) = bounded(cap);
     for i in 0..n.min(cap) {
@@ -54,15 +54,15 @@ impl Drop for Nothing {
     }
 }
 
-/// The size of a big value. Without optimisation an operation holds a dozen copies of
-/// it at the same time, which is for the stack, not the channel, to bear.
+/// The size of a big value. Without optimisation an operation has a dozen copies of it on the stack
+/// at the same time. The stack must be large enough for them, and the channel is not concerned.
 const BIG: usize = if cfg!(debug_assertions) {
     16_384
 } else {
     32_768
 };
 
-/// A value with an opinion on where it lies.
+/// A value with a large alignment.
 #[repr(align(64))]
 struct Aligned([u8; 100]);
 
@@ -120,7 +120,7 @@ claims! {
     fn big_values_fit_on_a_goroutine_of_the_default_size() {
         for cap in [0, 1] {
             let (tx, rx) = bounded::<[u8; BIG]>(cap);
-            // Borrowed where they are: without optimisation each move is a copy.
+            // The values are borrowed: without optimisation each move is a copy.
             let sender = spawn(move || {
                 for i in 0..100 {
                     assert!(tx.send([i; BIG]).is_ok());
@@ -211,7 +211,7 @@ claims! {
             assert_eq!(rx.iter().take(through).count(), through);
             let tx = sender.join().unwrap();
             assert_eq!(alive.load(SeqCst), left, "seed {seed}, round {round}");
-            // Whichever side goes first.
+            // Each side ends first in some rounds.
             if round % 2 == 0 {
                 drop(tx);
                 drop(rx);
@@ -239,7 +239,7 @@ claims! {
         }
     }
 
-    // RU02: also the value of a sender that was parked.
+    // RU02: the same for the value of a parked sender.
     fn a_parked_value_is_not_dropped_with_the_last_receiver() {
         let alive = Arc::new(AtomicUsize::new(0));
         let (tx, rx) = bounded(1);

@@ -18,7 +18,7 @@ const fn scaled(n: usize) -> usize {
     if cfg!(debug_assertions) { n } else { 10 * n }
 }
 
-/// A mutex and a condition that outlive the goroutines.
+/// Returns a mutex and a condition variable that live for ever.
 fn leaked<T: Send>(value: T) -> (&'static Mutex<T>, &'static Condvar) {
     (
         Box::leak(Box::new(Mutex::new(value))),
@@ -42,7 +42,7 @@ claims! {
         let guard = mutex.try_lock().unwrap();
         cond.notify_one();
         settle();
-        // Notified, but the lock is held.
+        // The waiter was notified, but the lock is held.
         assert_eq!((waiting(CondWait), waiting(MutexLock)), (0, 1));
         drop(guard);
         rx.recv().unwrap();
@@ -65,7 +65,7 @@ claims! {
             assert_eq!((waiting(CondWait), *mutex.lock()), (n - i, i));
         }
         waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
-        // Lost: nobody waits.
+        // This one is lost, because there is no waiter.
         cond.notify_one();
         let late = parked(CondWait, move || drop(cond.wait(mutex.lock())));
         settle();
@@ -94,7 +94,7 @@ claims! {
         }
     }
 
-    // CO03: who waits again is the last.
+    // CO03: a goroutine that waits again is the last.
     fn notifications_go_round() {
         let (mutex, cond) = leaked(false);
         let (tx, rx) = unbounded();
@@ -137,7 +137,7 @@ claims! {
                         let mut guard = mutex.lock();
                         tx.send(()).unwrap();
                         guard = cond.wait(guard);
-                        // No loop: one wake-up for one notification.
+                        // Without a loop: one wake-up for each notification.
                         assert_eq!(guard.0, round);
                         guard.1[i] += 1;
                     }
@@ -172,7 +172,7 @@ claims! {
             });
             first.join().unwrap();
             notifier.join().unwrap();
-            // The second one may have come too late, but it comes.
+            // The second notification may have come too late for this wait, but it comes.
             while !second.is_finished() {
                 cond.notify_one();
                 yield_now();
@@ -201,7 +201,7 @@ claims! {
             .collect();
         settle();
         assert_eq!(waiting(CondWait), 100);
-        // Traffic on the same mutex, on another condition with it, and elsewhere.
+        // Traffic on the same mutex, on another condition variable with it, and elsewhere.
         let other = Arc::new(Condvar::new());
         let busy: Vec<_> = (0..4)
             .map(|i| {
@@ -282,7 +282,7 @@ claims! {
             assert!(calls >= 1);
             drop(guard);
         }
-        // Who gave up takes no notification from who waits.
+        // A waiter that gave up takes no notification from another one.
         let waiter = parked(CondWait, move || drop(cond.wait(mutex.lock())));
         cond.notify_one();
         waiter.join().unwrap();
@@ -334,7 +334,7 @@ claims! {
             cond.notify_one();
             may_give_up.join().unwrap();
             settle();
-            // Exactly one of them has had it.
+            // Exactly one of them got it.
             assert_eq!(woken.load(SeqCst), 1, "round {round}");
             cond.notify_one();
             behind.join().unwrap();
@@ -361,7 +361,7 @@ claims! {
         assert_eq!(*mutex.lock(), 0);
     }
 
-    // PA: nothing takes `goexit` back.
+    // PA: nothing cancels an exit.
     fn an_exiting_goroutine_does_not_wait() {
         let (mutex, cond) = leaked(());
         let ended = spawn(move || {

@@ -1,4 +1,4 @@
-//! CX: contexts under races, their functions, and what they leave behind.
+//! CX: contexts under races, the functions that they run, and what they leave behind.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::context::{CancelCause, Context, ContextError};
@@ -19,7 +19,7 @@ const fn scaled(n: usize) -> usize {
     if cfg!(debug_assertions) { n / 10 } else { n }
 }
 
-/// A function that counts its runs.
+/// Returns a function that counts its runs.
 fn counts(n: &Arc<AtomicUsize>) -> impl FnOnce() + Send + 'static {
     let n = Arc::clone(n);
     move || {
@@ -27,7 +27,7 @@ fn counts(n: &Arc<AtomicUsize>) -> impl FnOnce() + Send + 'static {
     }
 }
 
-/// Waits until it is done.
+/// Waits until `ctx` is done.
 fn wait(ctx: &Context) {
     assert_eq!(ctx.done().recv(), Err(RecvError));
 }
@@ -48,7 +48,7 @@ claims! {
         }
     }
 
-    // CX02: also a canceller that another one has forestalled returns only when all are done.
+    // CX02: a second canceller, too, returns only when all contexts are done.
     fn a_second_canceller_returns_no_sooner() {
         for _ in 0..scaled(500) {
             let (root, cancel) = Context::background().with_cancel();
@@ -148,7 +148,7 @@ claims! {
         cancel.cancel();
     }
 
-    // CX13: children that are alive while they are cancelled are dropped when the last handle goes.
+    // CX13: children that are alive when they are cancelled are dropped with the last handle.
     fn values_and_functions_are_dropped() {
         let alive = Arc::new(AtomicUsize::new(0));
         let (root, cancel) = Context::background().with_cancel();
@@ -174,7 +174,7 @@ claims! {
     // CX16
     fn after_func_runs_once_in_a_goroutine_of_its_own() {
         let ran = Arc::new(AtomicUsize::new(0));
-        // After a cancel, which does not wait for it.
+        // After a cancel, which does not wait for the function.
         let (ctx, cancel) = Context::background().with_cancel();
         let (tx, rx) = bounded(0);
         let after = ctx.after_func(move || tx.send(gort::current().id()).unwrap());
@@ -194,7 +194,7 @@ claims! {
         assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
         assert!(!after.stop());
 
-        // A cancel before the timeout, and through a parent.
+        // A cancel before the timeout, from a parent.
         let (parent, cancel) = Context::background().with_cancel();
         let (ctx, _t) = parent.with_timeout(LONG);
         for ctx in [&ctx, &parent, &ctx.with_value(1)] {
@@ -240,7 +240,7 @@ claims! {
         assert_eq!(num_goroutines(), before);
     }
 
-    // CX16: a function of a context whose handles are gone waits for those above.
+    // CX16: the function of a context whose handles are gone waits for the contexts above it.
     fn after_func_of_a_dropped_context_runs_when_its_parent_is_done() {
         let ran = Arc::new(AtomicUsize::new(0));
         let (root, cancel) = Context::background().with_cancel();
@@ -354,7 +354,7 @@ claims! {
         }
     }
 
-    // RU08: threads cancel and wait as well; waiters come and go meanwhile.
+    // RU08: threads cancel and wait as well, while waiters come and go.
     fn threads_and_goroutines_wait_for_the_same_context() {
         for _ in 0..scaled(200) {
             let (ctx, cancel) = Context::background().with_cancel();
@@ -381,7 +381,7 @@ claims! {
         }
     }
 
-    // CX16: the function is dropped by who stops it.
+    // CX16: the goroutine that stops the function drops it.
     fn a_panicking_destructor_of_a_stopped_function_is_its_stoppers() {
         struct Bomb;
         impl Drop for Bomb {
@@ -402,7 +402,7 @@ claims! {
         }
     }
 
-    // CX16: with a deadline, too, it is no goroutine before the context is done.
+    // CX16: with a deadline as well, the function is not a goroutine before the context is done.
     fn a_timed_after_func_is_no_goroutine_until_it_runs() {
         let before = num_goroutines();
         let (ctx, cancel) = Context::background().with_timeout(LONG);

@@ -1,4 +1,4 @@
-//! RU: what is dropped, when, and what happens when it is not or when dropping fails.
+//! RU: what is dropped, when, and what happens if it is not dropped or if dropping fails.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![expect(clippy::mem_forget, reason = "RU19 is about it")]
 
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// Counts drops; the first one panics.
+/// A value that counts drops. The first drop panics.
 struct FirstDropPanics(Arc<AtomicUsize>);
 
 impl Drop for FirstDropPanics {
@@ -26,7 +26,7 @@ impl Drop for FirstDropPanics {
 }
 
 claims! {
-    // RU03: what was left in the channel is dropped once, whichever end goes last.
+    // RU03: what was left in the channel is dropped once, whichever end is dropped last.
     fn a_destructor_that_panics_while_a_channel_is_dropped_is_an_ordinary_panic() {
         for receiver_first in [false, true] {
             for capacity in [Some(4), None] {
@@ -55,7 +55,7 @@ claims! {
         let (reply, replies) = bounded::<usize>(0);
         let (_never, nothing) = bounded::<usize>(0);
         for i in 0..1_000 {
-            // Ready at once, or only when somebody sends.
+            // Ready at once, or only when a sender sends.
             let sender = if i % 2 == 0 {
                 tx.send(i).unwrap();
                 None
@@ -75,7 +75,7 @@ claims! {
                 sender.join().unwrap();
             }
         }
-        // No waiter is left: these would be given to it.
+        // No waiter is left: these values would be given to it.
         assert_eq!((rx.len(), nothing.len()), (0, 0));
         assert!(replies.try_recv().is_err());
         tx.send(1).unwrap();
@@ -86,8 +86,8 @@ claims! {
         peer.join().unwrap();
     }
 
-    // RU16: what is not Send may be made in a goroutine and live across its waits. (That it cannot
-    // be carried in, ui-tests show.)
+    // RU16: a value that is not `Send` may be made in a goroutine and live across its waits.
+    // (ui-tests shows that it cannot be moved into one.)
     fn an_rc_made_in_a_goroutine_lives_across_waits_and_moves() {
         let all: Vec<_> = (0..8)
             .map(|i| {
@@ -126,12 +126,12 @@ claims! {
         }
         assert_eq!(alive.load(SeqCst), 2, "each in a channel of its own, for ever");
 
-        // A guard: locked for ever, but who tries is told.
+        // A guard that is forgotten locks for ever, and `try_lock` says so.
         let mutex = Arc::new(Mutex::new(0));
         mem::forget(mutex.lock());
         assert!(mutex.try_lock().is_err());
 
-        // A timer's channel, and a handle.
+        // A timer's channel and a handle.
         mem::forget(gort::channel::after(Duration::from_millis(1)));
         mem::forget(spawn(yield_now));
         gort::time::sleep(Duration::from_millis(3));
@@ -141,7 +141,7 @@ claims! {
     }
 }
 
-/// Says that it is dropped.
+/// A value that prints when it is dropped.
 struct Tells(&'static str);
 
 impl Drop for Tells {
@@ -150,8 +150,8 @@ impl Drop for Tells {
     }
 }
 
-// RU05: the end of the process drops nothing, as it does for threads; what never runs is not
-// dropped either.
+// RU05: the end of the process drops nothing, as with threads. What never ran is not dropped
+// either.
 #[test]
 fn goroutines_that_are_left_when_the_process_ends_drop_nothing() {
     const NAME: &str = concat!(
@@ -167,7 +167,7 @@ fn goroutines_that_are_left_when_the_process_ends_drop_nothing() {
                 0,
                 "{ended:?}"
             );
-            // The end may come between the two.
+            // The end may come between the two lines.
             let [ran, dropped] =
                 ["fresh ran", "fresh dropped"].map(|words| ended.stdout.matches(words).count());
             assert!(dropped <= ran, "{ended:?}");

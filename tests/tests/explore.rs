@@ -1,4 +1,5 @@
-//! EX: programs under many schedules: that a seed is one schedule, how they fail, and what they leave behind.
+//! EX: programs under many schedules: a seed is one schedule, how programs fail, and what they
+//! leave behind.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::explore::{Failure, FailureKind, Options, Strategy};
@@ -20,7 +21,8 @@ const STRATEGIES: [Strategy; 3] = [
     Strategy::Exhaustive,
 ];
 
-/// Who took which step, in one schedule of five goroutines that use this and that.
+/// Returns which goroutine took which step, in one schedule of five goroutines that use several
+/// primitives.
 fn steps_of_five(seed: u64) -> Vec<(u32, u32)> {
     let steps = Arc::new(StdMutex::new(Vec::new()));
     let log = Arc::clone(&steps);
@@ -45,7 +47,7 @@ fn steps_of_five(seed: u64) -> Vec<(u32, u32)> {
         all.wait();
         while rx.try_recv().is_ok() {}
     };
-    // Who is stuck in the end (all send, or all receive) is not the question.
+    // Which goroutines are stuck in the end (all send, or all receive) does not matter here.
     drop(Options::new().schedules(1).seed(seed).run(program));
     let steps = steps.lock().unwrap();
     steps.clone()
@@ -67,7 +69,7 @@ claims! {
         stop.store(true, SeqCst);
         busy.join().unwrap();
         assert!((0..50).any(|seed| steps_of_five(seed) != first));
-        // This is what processes with 1, 2 and 8 Ps have in common.
+        // The result must be the same in processes with 1, 2 and 8 Ps.
         if let Some(folder) = env::var_os("GORT_TESTS_STEPS") {
             std::fs::write(folder, format!("{first:?}")).unwrap();
         }
@@ -138,7 +140,7 @@ fn never_ends() {
     }
 }
 
-/// A program, how it fails, and words that are said of it.
+/// A program, how it fails, and words of the failure's message.
 type Failing = (fn(), FailureKind, &'static [&'static str]);
 
 const PROGRAMS: [Failing; 4] = [
@@ -221,7 +223,7 @@ fn a_panic_that_nobody_joins_is_a_failure_and_one_that_somebody_joins_is_not() {
     }
     let joins = || assert!(go!(|| panic!("for who joins")).join().is_err());
     assert!(options().schedules(20).run(joins).is_ok());
-    // A scope hands it on.
+    // A scope passes it on.
     assert!(options().schedules(20).run(scoped).is_ok());
 }
 
@@ -276,7 +278,7 @@ fn a_long_path_that_no_seed_can_hold_is_found_again_by_counting() {
     assert_eq!(again.to_string(), failure.to_string());
 }
 
-/// Runs one of the tests below in a process with a seed, and gives what it prints.
+/// Runs one of the tests below in a process with a seed. Returns what the process prints.
 fn with_seed(test: &str, seed: u64) -> String {
     let output = Command::new(env::current_exe().unwrap())
         .args([test, "--exact", "--ignored", "--nocapture"])
@@ -340,7 +342,7 @@ claims! {
         let panicked = Arc::new(AtomicU32::new(0));
         let panics = Arc::clone(&panicked);
         let report = Options::new().strategy(Strategy::Random).run(move || {
-            // This one is one more.
+            // The root is one more.
             assert_eq!(num_goroutines(), before + 1);
             assert_eq!(SEEN.replace(1), 0);
             let start = gort::time::now();
@@ -361,7 +363,8 @@ claims! {
         assert_eq!(num_goroutines(), before);
     }
 
-    // EX09: those of a schedule that fails count no more, and disturb nobody.
+    // EX09: the goroutines of a schedule that fails are no longer counted, and disturb no other
+    // schedule.
     fn what_a_failure_leaves_behind_does_not_count() {
         let before = num_goroutines();
         for (program, ..) in PROGRAMS {
@@ -405,9 +408,9 @@ fn a_program_that_is_not_the_same_again_is_told_so() {
         let again = Options::new().schedules(1).seed(failure.seed());
         again.run(by_hash).unwrap_err()
     });
-    // Some are the same by chance: those who fail at once.
+    // Some schedules are the same by chance: those that fail at once.
     assert!(replayed.filter(says_so).count() > 10);
-    // What runs every schedule sees it without a replay.
+    // A strategy that runs every schedule notices without a replay.
     let runs = AtomicU32::new(0);
     let failure = Options::new().strategy(Strategy::Exhaustive).run(move || {
         let n = 1 + runs.fetch_add(1, SeqCst) % 2;
@@ -421,7 +424,7 @@ fn a_program_that_is_not_the_same_again_is_told_so() {
     assert!(says_so(&failure.unwrap_err()));
 }
 
-// EX10: one that is mended passes with the old seed, or is told so.
+// EX10: a program that was corrected passes with the old seed, or the mismatch is reported.
 #[gort::test]
 fn a_program_that_is_mended_is_no_failure_of_another_kind() {
     let failure = Options::new().run(deadlocks).unwrap_err();

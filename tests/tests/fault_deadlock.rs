@@ -1,8 +1,8 @@
-//! The deadlock report under nested and concurrent `run`, beside endless time limits, and while
+//! The deadlock report with nested and concurrent `run`, with endless time limits, and while
 //! standard error is locked: never missing, never false.
 //!
-//! A scenario is a process without libtest's threads, which could wake anything: this executable,
-//! which becomes the scenario before libtest begins.
+//! A scenario is a process without libtest's threads, which could wake any goroutine. It is this
+//! executable, which becomes the scenario before libtest begins.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -17,12 +17,12 @@ use std::process::{Command, Stdio, exit};
 use std::thread;
 use std::time::Instant;
 
-/// Says which scenario a process is.
+/// Environment variable with the scenario that a process runs.
 const SCENARIO: &str = "GORT_FAULT_DEADLOCK_SCENARIO";
-/// A scenario that takes longer hangs.
+/// A scenario that runs longer counts as hanging.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Runs before `main`, when this process has one thread.
+/// Runs before `main`, while this process has one thread.
 extern "C" fn become_scenario() {
     if let Ok(name) = env::var(SCENARIO) {
         scenario(&name);
@@ -35,7 +35,7 @@ extern "C" fn become_scenario() {
 #[unsafe(link_section = ".init_array")]
 static BEFORE_MAIN: extern "C" fn() = become_scenario;
 
-/// How a scenario ended, and what it said on both outputs.
+/// How a scenario ended, and what it printed on both outputs.
 struct Ended {
     status: Option<i32>,
     said: String,
@@ -98,7 +98,7 @@ fn is_reported(name: &str, words: &[&str]) {
     }
 }
 
-/// Checks that nothing is reported: the scenario comes to its end.
+/// Checks that nothing is reported: the scenario reaches its end.
 fn comes_to_its_end(name: &str) {
     for procs in ["1", "2", "8"] {
         let ended = run_scenario(name, procs);
@@ -110,23 +110,23 @@ fn comes_to_its_end(name: &str) {
     }
 }
 
-/// Nobody sends.
+/// Waits for a value that no goroutine sends.
 fn wait_in_vain() {
     let (_tx, rx) = bounded::<()>(0);
     rx.recv().unwrap();
 }
 
-/// Until the others have gone to sleep, as far as one can tell.
+/// Waits until the others have gone to sleep, as far as this can be known.
 fn a_while() {
     thread::sleep(Duration::from_millis(200));
 }
 
-/// More than any clock can tell.
+/// Longer than any clock can express.
 const FOR_EVER: Duration = Duration::MAX;
-/// It can tell this.
+/// A time that the clock can express.
 const TWO_CENTURIES: Duration = Duration::from_secs(200 * 365 * 86_400);
 
-/// What waits with a limit that never comes: each by itself is a deadlock.
+/// Operations with a limit that never comes. Each of them alone is a deadlock.
 const ENDLESS: &[(&str, fn())] = &[
     ("sleep", || sleep(FOR_EVER)),
     ("sleep two centuries", || sleep(TWO_CENTURIES)),
@@ -231,7 +231,7 @@ fn scenario(name: &str) {
             assert_eq!(inner.join().unwrap(), Ok(1));
         }
         "beside a thread" => {
-            // The thread's main is stuck, and so is ours.
+            // The main of the thread's runtime is stuck, and so is ours.
             thread::spawn(|| run(wait_in_vain));
             run(wait_in_vain);
         }
@@ -262,7 +262,7 @@ fn scenario(name: &str) {
             assert_eq!(receiver.join().unwrap(), Ok(1));
         }
         "holds stderr" => {
-            // While this thread is there sysmon looks, whose thread does not hold the lock.
+            // While this thread exists, sysmon looks. Its thread does not hold the lock.
             thread::spawn(a_while);
             run(|| {
                 let _lock = stderr().lock();

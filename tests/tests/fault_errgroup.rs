@@ -1,5 +1,5 @@
-//! An error group's error is there for `wait`, whatever else the error does, and for one of them. And
-//! code of the user's that panics in the middle of something else that others depend on.
+//! The error of an error group is kept for `wait`, whatever else the error does, and one `wait`
+//! gets it. Also, user code that panics in the middle of an operation that others depend on.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::context::Context;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{self, Poll};
 
-/// An error whose description does not come about.
+/// An error whose description fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Untold {
     Panics,
@@ -37,7 +37,7 @@ impl fmt::Display for Untold {
     }
 }
 
-/// The context is cancelled, for a cause that can be read.
+/// Checks that the context is cancelled and that its cause can be read.
 fn is_told(ctx: &Context) {
     assert_eq!(
         ctx.done().recv_timeout(Duration::from_secs(10)),
@@ -53,7 +53,7 @@ fn is_told(ctx: &Context) {
 
 const GIVEN: &str = "ErrGroup: an earlier wait was given the error";
 
-/// Checks that `wait` panics since the error is gone.
+/// Checks that `wait` panics because the error is gone.
 fn error_is_gone<E: fmt::Debug>(group: &ErrGroup<E>) {
     let payload = recover(|| group.wait()).unwrap_err();
     let text = payload
@@ -90,21 +90,21 @@ claims! {
         assert!(group.try_go(|| Ok(())), "its place came back");
     }
 
-    // SM10, SM18: "all is well" would be a lie.
+    // SM10, SM18: returning success would be wrong.
     fn a_wait_after_the_one_that_got_the_error_panics() {
         let group = ErrGroup::new();
         group.go(|| Err("first"));
         assert_eq!(group.wait(), Err("first"));
         error_is_gone(&group);
         error_is_gone(&group.clone());
-        // Another use does not take it back, and adds nothing.
+        // Another use does not bring the error back, and adds none.
         group.go(|| Ok(()));
         group.go(|| Err("second"));
         error_is_gone(&group);
         error_is_gone(&group);
     }
 
-    // SM10, SM18: of several that wait one gets the error, and no other one says that all is well.
+    // SM10, SM18: of several waits one gets the error, and no other one returns success.
     fn of_several_waits_one_gets_the_error() {
         let group = ErrGroup::new();
         let (tx, rx) = bounded::<()>(0);
@@ -135,7 +135,7 @@ claims! {
         assert_eq!(got, [1, 4]);
     }
 
-    // SM14, SM19: a panic goes before an error, and does not take it away.
+    // SM14, SM19: a panic comes before an error, and the error is kept.
     fn the_error_is_kept_for_the_wait_after_the_one_that_panicked() {
         let group = ErrGroup::new();
         group.set_limit(1);
@@ -145,14 +145,15 @@ claims! {
         assert_eq!(payload.downcast_ref::<u64>(), Some(&17));
         assert_eq!(group.wait(), Err("an error"));
         error_is_gone(&group);
-        // A later panic is reported all the same.
+        // A later panic is still reported.
         group.go(|| resume_unwind(Box::new(18_u64)));
         let payload = recover(|| group.wait()).unwrap_err();
         assert_eq!(payload.downcast_ref::<u64>(), Some(&18));
         error_is_gone(&group);
     }
 
-    // SM14: what the group drops of a function's, the function drops: a second error, whose destructor panics.
+    // SM14: what the group drops of a function's result counts as the function's own drop: here a
+    // second error, whose destructor panics.
     fn the_panic_of_an_error_that_came_late_is_reported() {
         struct Error(usize, Arc<AtomicUsize>);
         impl Drop for Error {
@@ -176,7 +177,7 @@ claims! {
         assert_eq!(drops.load(SeqCst), 3);
     }
 
-    // SM14: of flights: the key's `Hash` panics while the function's panic is on its way.
+    // SM14: for flights: the key's `Hash` panics while the function's panic unwinds.
     fn a_flights_panic_survives_a_hash_that_panics() {
         let (flight, key) = (SingleFlight::new(), Key::default());
         let payload = recover(|| {
@@ -198,7 +199,7 @@ claims! {
             _panics: Arc<Panics>,
         }
         let (flight, key, panics) = (SingleFlight::new(), Key::default(), Arc::new(Panics::default()));
-        // Its call stays in the map, and there are two for whom the value is kept.
+        // Its call stays in the map, and two callers keep its value.
         let (tx, rx) = bounded::<()>(0);
         let runs = parked(WaitReason::ChanReceive, {
             let (flight, key, value) = (flight.clone(), key.clone(), Value { _panics: panics.clone() });
@@ -219,7 +220,7 @@ claims! {
         runs.join().unwrap();
         shares.join().unwrap();
         key.panics(false);
-        // Nothing but the map keeps one.
+        // Only the map keeps one.
         assert_eq!(Arc::strong_count(&panics), 2);
         drop(panics);
         let second = recover(|| flight.run(key.clone(), || unreachable!("an old value is in the way")));

@@ -1,8 +1,8 @@
-//! SC11: newcomers beside computations that never end. They froze for times that doubled, up to
-//! more than a minute each, since every job that computed for longer than a time slice began a hold
-//! for all that had just been started.
+//! SC11: new goroutines beside computations that never end. They stood still for times that
+//! doubled, up to more than a minute each, because every job that computed for longer than a time
+//! slice put all goroutines on hold that had just been started.
 //!
-//! `GORT_TEST_LONG=1` shows it for a minute instead of some seconds.
+//! `GORT_TEST_LONG=1` runs it for a minute instead of some seconds.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -17,13 +17,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-/// How long a job computes, in CPU time: it does so however busy the machine is.
+/// How long a job computes, in CPU time, which does not depend on how busy the machine is.
 const JOB: Duration = Duration::from_millis(30);
-/// Rounds of one newcomer each.
+/// The length of a round. Each round starts one new goroutine.
 const ROUND: Duration = Duration::from_millis(10);
-/// Rounds between two times that jobs come.
+/// Number of rounds between two batches of jobs.
 const JOBS_EVERY: usize = 15;
-/// More jobs do not come while so many are under way: a busy machine may not keep up.
+/// Maximum number of jobs that run at once, for busy machines that cannot keep up.
 const MOST_JOBS: usize = 9;
 const NOT_YET: u64 = u64::MAX;
 
@@ -39,13 +39,13 @@ fn ns_since(then: Instant) -> u64 {
     u64::try_from(then.elapsed().as_nanos()).unwrap()
 }
 
-/// CPU time that the calling thread has used.
+/// Returns the CPU time that the calling thread has used.
 fn cpu_time() -> Duration {
     let mut ts = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `ts` is a valid place to write to; the clock always exists.
+    // SAFETY: `ts` is valid for writing, and the clock always exists.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut ts) };
     Duration::new(
         u64::try_from(ts.tv_sec).unwrap(),
@@ -53,9 +53,9 @@ fn cpu_time() -> Duration {
     )
 }
 
-/// What newcomers and jobs went through.
+/// The results of the new goroutines and the jobs.
 struct Outcome {
-    /// How long each newcomer waited until it first ran, sorted.
+    /// How long each new goroutine waited until it first ran, sorted.
     waits: Vec<Duration>,
     most_threads: usize,
 }
@@ -66,9 +66,10 @@ impl Outcome {
     }
 }
 
-/// Starts a newcomer each round, and three jobs every few rounds, beside `endless` computations.
+/// Starts a new goroutine in each round, and three jobs every few rounds, beside `endless`
+/// computations.
 fn newcomers_beside(endless: usize) -> Outcome {
-    // Having slept once, it is known to be none of them.
+    // A goroutine that has slept once is known not to compute endlessly.
     sleep(Duration::from_millis(1));
     let stop = Arc::new(AtomicBool::new(false));
     let computing: Vec<_> = (0..endless)
@@ -143,8 +144,8 @@ fn newcomers_beside(endless: usize) -> Outcome {
     outcome
 }
 
-/// Runs `body` as the main goroutine of processes with 1 and 2 Ps. More than the machine has
-/// cores would measure how the kernel shares them out.
+/// Runs `body` as the main goroutine of processes with 1 and 2 Ps. With more Ps than cores this
+/// would measure how the kernel divides the cores.
 fn on_1_and_2_procs(test: &'static str, body: fn()) {
     if role().is_some() {
         return gort::runtime::run(body);
@@ -162,7 +163,7 @@ fn newcomers_do_not_freeze_beside_three_endless_computations_a_p() {
         "newcomers_do_not_freeze_beside_three_endless_computations_a_p",
         || {
             let outcome = newcomers_beside(3 * max_procs());
-            // 100 ms where the machine has nothing else to do.
+            // It is 100 ms on a machine that does nothing else.
             let most = outcome.quantile(1000);
             assert!(most < Duration::from_millis(800), "{most:?}");
         },

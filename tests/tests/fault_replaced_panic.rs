@@ -1,5 +1,5 @@
-//! A panic that a deferred block replaced belongs to one unwinding: nobody else gets its payload, and
-//! payloads whose destructors panic end nobody's process.
+//! A panic that a deferred block replaced belongs to one unwinding: no other goroutine gets its
+//! payload, and payloads whose destructors panic do not end the process.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -18,18 +18,19 @@ fn twice() {
     panic!("first");
 }
 
-/// Leaves a replacement behind: std's `catch_unwind` knows nothing of it.
+/// Leaves a replacement behind, since std's `catch_unwind` does not know of it.
 fn leave_one_behind() {
     let caught = catch_unwind(twice).unwrap_err();
     assert_eq!(words(&*caught), "first");
 }
 
-/// The words that something panicked with.
+/// Returns the text of a panic.
 fn words(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&str>().copied().unwrap_or("no text")
 }
 
-/// How a goroutine ended, in words. (By what the error says: that is the same where the fault still was.)
+/// Returns in words how a goroutine ended. (Takes the words of the error, which are the same in
+/// versions with the fault.)
 fn end<T>(ended: Result<T, JoinError>) -> String {
     let said = match ended {
         Ok(_) => return "returned".into(),
@@ -42,7 +43,8 @@ fn end<T>(ended: Result<T, JoinError>) -> String {
     }
 }
 
-/// Panics when it is dropped, with another one, so often over; counts those that were dropped.
+/// A value that panics when it is dropped, with another one as payload, as often as the number
+/// says. Counts the drops.
 struct Bomb(usize, Arc<AtomicUsize>);
 
 impl Drop for Bomb {
@@ -96,7 +98,7 @@ claims! {
         assert_eq!(words(&*recover(panics).unwrap_err()), "third");
     }
 
-    // FT10: nothing of gort's runs between the two.
+    // FT10: no code of gort's runs between the two.
     fn a_later_panic_that_is_replaced_too_gives_its_own_replacement_or_itself() {
         let caught = recover(|| {
             leave_one_behind();

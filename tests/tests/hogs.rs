@@ -29,7 +29,7 @@ fn thread_exists(id: i64) -> bool {
     std::path::Path::new(&format!("/proc/self/task/{id}")).exists()
 }
 
-/// Starts as many goroutines as there are Ps, each calling `f` until told to stop.
+/// Starts as many goroutines as there are Ps. Each calls `f` until it is told to stop.
 fn hogs(f: fn()) -> (Arc<AtomicBool>, Vec<JoinHandle<()>>) {
     let stop = Arc::new(AtomicBool::new(false));
     let all = (0..max_procs())
@@ -139,7 +139,7 @@ claims! {
     }
 
     // The P of a goroutine that sends, spawns, locks and yields after each long computation is
-    // taken again and again; nothing may be lost.
+    // taken again and again. Nothing may be lost.
     fn hogs_that_use_the_runtime_between_their_computations_lose_nothing() {
         let (tx, rx) = bounded::<usize>(4);
         let wg = WaitGroup::new();
@@ -221,7 +221,7 @@ claims! {
     }
 
     fn threads_that_are_no_longer_needed_end() {
-        // Each for a call; an idle one ends after 5 s.
+        // One thread for each call. An idle thread ends after 5 s.
         const CALLS: usize = 40;
         let calls: Vec<_> = (0..CALLS)
             .map(|_| go!(|| blocking(|| thread::sleep(Duration::from_millis(300)))))

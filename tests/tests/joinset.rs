@@ -1,4 +1,4 @@
-//! JS: sets of goroutines whose results are taken as they end.
+//! JS: sets of goroutines whose results are taken in the order in which they end.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// A member that ends with `i` when it is told to.
+/// Adds a member that ends with `i` when it is told to.
 fn when_told(set: &JoinSet<usize>, i: usize) -> Sender<()> {
     let (tx, rx) = bounded::<()>(0);
     set.spawn(move || {
@@ -20,7 +20,7 @@ fn when_told(set: &JoinSet<usize>, i: usize) -> Sender<()> {
     tx
 }
 
-/// Lets a member end, and waits until it has.
+/// Lets a member end, and waits until it has ended.
 fn end(member: Sender<()>) {
     let before = num_goroutines();
     drop(member);
@@ -58,7 +58,7 @@ claims! {
                 parked(WaitReason::Join, move || value(set.join_next()))
             })
             .collect();
-        // One more that waits in a select.
+        // One more waits in a select.
         let selects = {
             let set = set.clone();
             parked(WaitReason::Select, move || select! {
@@ -71,7 +71,7 @@ claims! {
         got.push(selects.join().unwrap());
         got.sort();
         assert_eq!(got, [None, None, None, Some(7)]);
-        // The set is as good as new.
+        // The set can be used again.
         set.spawn(|| 8);
         assert_eq!(value(set.join_next()), Some(8));
     }
@@ -88,14 +88,14 @@ claims! {
         assert_eq!(set.len(), 3);
         assert_eq!(value(set.try_join_next()), Some(0));
         assert_eq!((set.len(), set.is_empty()), (2, false));
-        // Also where nothing may wait.
+        // This works where waiting is not allowed.
         assert_eq!(on_system_stack(|| value(set.try_join_next())), Some(1));
         let selected = on_system_stack(|| select! { next = <-set => value(next), default => None });
         assert_eq!(selected, Some(2));
         assert!(recover(|| on_system_stack(|| set.join_next())).is_err());
     }
 
-    // What is there when the goroutine has left the count, and not before it has.
+    // A result is there when the goroutine has left the count, and not earlier.
     fn a_result_can_be_taken_as_soon_as_its_goroutine_is_not_counted() {
         let set = JoinSet::new();
         for i in 0..2_000 {
@@ -292,7 +292,7 @@ claims! {
     }
 }
 
-/// Panics when it is dropped.
+/// A value that panics when it is dropped.
 #[derive(Debug)]
 struct DropsLoudly(Arc<AtomicUsize>);
 

@@ -19,7 +19,8 @@ fn ended_well(ended: &Ended) -> bool {
     ended.status.success() && ended.stdout.contains("1 passed")
 }
 
-/// So many goroutines that wait together, each with a stack of so many bytes; and what lets them go.
+/// Starts `n` goroutines that wait together, each with a stack of `stack` bytes. Also returns what
+/// lets them end.
 fn waiting_together(n: usize, stack: usize) -> io::Result<(Vec<JoinHandle<()>>, Sender<()>)> {
     let (release, gate) = bounded::<()>(0);
     let all: io::Result<Vec<_>> = (0..n)
@@ -42,9 +43,9 @@ fn recurse(frame: [u8; 1024]) -> usize {
     recurse(black_box(frame)) + usize::from(frame[0])
 }
 
-/// `mlockall`; false if the system does not allow it.
+/// Calls `mlockall`. Returns `false` if the system does not allow it.
 fn lock_memory(flags: libc::c_int) -> bool {
-    // SAFETY: changes no contents.
+    // SAFETY: the call changes no contents of memory.
     unsafe { libc::mlockall(flags) == 0 }
 }
 
@@ -80,7 +81,7 @@ fn under_mlockall(role: &str) {
     });
 }
 
-// FT05: nothing can be marked as a guard in locked memory; it is protected instead.
+// FT05: in locked memory pages cannot be marked as guards, and are protected instead.
 #[test]
 fn under_mlockall_goroutines_run_and_overflows_are_caught() {
     const NAME: &str = concat!(
@@ -109,13 +110,13 @@ fn under_mlockall_goroutines_run_and_overflows_are_caught() {
     }
 }
 
-/// The C libraries do not agree on the type of this number.
+/// The C libraries have different types for this number.
 #[cfg(target_env = "musl")]
 type Resource = libc::c_int;
 #[cfg(not(target_env = "musl"))]
 type Resource = libc::__rlimit_resource_t;
 
-/// Bytes of the process now that count against the limit: of address space, or of data.
+/// Returns the bytes of the process that count against the limit now: of address space, or of data.
 fn used(resource: Resource) -> usize {
     let statm = fs::read_to_string("/proc/self/statm").unwrap();
     let field = if resource == libc::RLIMIT_AS { 0 } else { 5 };
@@ -124,14 +125,14 @@ fn used(resource: Resource) -> usize {
     pages * usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap()
 }
 
-/// Allows `more` bytes more than there are now.
+/// Allows `more` bytes than are in use now.
 fn limit(resource: Resource, more: usize) -> usize {
     let limit = used(resource) + more;
     let both = libc::rlimit {
         rlim_cur: limit as libc::rlim_t,
         rlim_max: limit as libc::rlim_t,
     };
-    // SAFETY: reads the limit.
+    // SAFETY: the call reads the limit.
     assert_eq!(unsafe { libc::setrlimit(resource, &raw const both) }, 0);
     limit
 }
@@ -141,14 +142,15 @@ fn under_a_limit(role: &str) {
         "v" => (libc::RLIMIT_AS, "`ulimit -v`"),
         _ => (libc::RLIMIT_DATA, "`ulimit -d`"),
     };
-    // Regions of 16, 32 and 64 MiB, for 329 stacks, and the rest of the program, would not fit.
+    // Regions of 16, 32 and 64 MiB, for 329 stacks, would not fit together with the rest of the
+    // program.
     let limit = limit(resource, 100 * MIB);
     let runtime = runtime::Builder::new().main_stack_size(256 * KIB);
     runtime.run(move || {
         let stack = 256 * KIB;
         let some = waiting_together(160, stack).unwrap();
         settle();
-        // All that fit, and then some words.
+        // As many as fit, and then some small blocks.
         let mut more = Vec::new();
         let error = loop {
             match waiting_together(1, stack) {
@@ -162,12 +164,12 @@ fn under_a_limit(role: &str) {
         assert_eq!(error.kind(), ErrorKind::OutOfMemory, "{text}");
         assert!(text.contains(name) && text.contains(&value), "{text}");
         settle();
-        // Others have something left.
+        // Other allocations still succeed.
         let bytes = black_box(vec![1_u8; 4 * MIB]);
         gort::blocking(|| drop(bytes));
         more.into_iter().for_each(let_go);
         let_go(some);
-        // And everything is as before.
+        // Everything is as before.
         let_go(waiting_together(160, stack).unwrap());
     });
 }
@@ -189,7 +191,7 @@ fn under_a_small_ulimit_smaller_regions_are_tried() {
     }
 }
 
-// FT06: one stack is tried before the program gives up, and then it says why.
+// FT06: the program tries to make one stack before it gives up and says why.
 #[test]
 fn with_room_for_one_stack_there_is_one_and_with_none_a_clear_line() {
     const NAME: &str = concat!(
@@ -220,8 +222,8 @@ fn with_room_for_one_stack_there_is_one_and_with_none_a_clear_line() {
     );
 }
 
-/// From now on, `call`, and if it is given with this third argument, gives `errno`. (BPF instructions, as seccomp wants
-/// them.)
+/// From now on `call` returns `errno`, if its third argument is `third` (or in any case). (BPF
+/// instructions, as seccomp expects them.)
 fn refuse(call: libc::c_long, third: Option<u32>, errno: i32) {
     let op = |code: u32, k: u32, jt, jf| libc::sock_filter {
         code: code as u16,
@@ -237,7 +239,7 @@ fn refuse(call: libc::c_long, third: Option<u32>, errno: i32) {
         load(mem::offset_of!(libc::seccomp_data, nr) as u32),
         skip_unless(call as u32, 3),
         load(third_at),
-        // Always equal if it does not matter.
+        // Always equal if the argument does not matter.
         third.map_or(op(libc::BPF_JMP | libc::BPF_JA, 0, 0, 0), |third| {
             skip_unless(third, 1)
         }),
@@ -259,7 +261,7 @@ fn refuse(call: libc::c_long, third: Option<u32>, errno: i32) {
     }
 }
 
-/// Waits for time, sockets and each other.
+/// Waits for time, sockets and other goroutines.
 fn small_program() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -299,7 +301,7 @@ fn a_system_call_that_is_refused_in_any_way_is_done_without() {
             "epoll_pwait2" => refuse(libc::SYS_epoll_pwait2, None, errno),
             "membarrier" => refuse(libc::SYS_membarrier, None, errno),
             "guard" => refuse(libc::SYS_madvise, Some(GUARD_INSTALL), errno),
-            // Once the guards are known to work.
+            // After the guards are known to work.
             _ => runtime::run(move || {
                 spawn(|| ()).join().unwrap();
                 refuse(libc::SYS_madvise, Some(GUARD_INSTALL), errno);

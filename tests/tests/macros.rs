@@ -275,7 +275,7 @@ claims! {
     }
 }
 
-// lib.rs of the macros: paths in expansions are absolute.
+// Paths in expansions are absolute.
 #[no_implicit_prelude]
 mod bare {
     use ::core::cell::Cell;
@@ -349,7 +349,7 @@ fn a_gort_test_may_return_a_result() -> Result<(), ParseIntError> {
     Ok(())
 }
 
-/// In the process of the given role, leaves a goroutine behind.
+/// Leaves a goroutine behind, if this process has the role `wanted`.
 fn leak_as(wanted: &str) {
     if role().as_deref() == Some(wanted) {
         let (tx, rx) = bounded::<()>(0);
@@ -380,7 +380,7 @@ fn errs() -> Result<(), ParseIntError> {
     text.parse::<i32>().map(drop)
 }
 
-/// In the process of the given role, fails, in itself and in a goroutine.
+/// Fails, if this process has the role `name`, by itself and in a goroutine.
 fn fail_as(name: &'static str) {
     if role().as_deref() == Some("fail") {
         let child = go!(move || panic!("a goroutine of {name}"));

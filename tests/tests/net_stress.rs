@@ -1,5 +1,5 @@
-//! The poller under load: descriptors that come and go, processors that have no time, and
-//! a scheduler that would rather sleep.
+//! The poller under load: descriptors that come and go, busy processors, and a scheduler that is
+//! about to sleep.
 
 use gort::net::{Shutdown, TcpListener, TcpStream};
 use gort::prelude::*;
@@ -13,14 +13,15 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
 
-/// A server that sends back what it gets, and what stops it.
+/// Starts a server that sends back what it receives. Returns its listener, which stops it when
+/// closed, and its address.
 fn echo_server() -> (Arc<TcpListener>, SocketAddr) {
     let listener = Arc::new(TcpListener::bind("127.0.0.1:0").expect("bind"));
     let addr = listener.local_addr().expect("address");
     go!(clone [listener]; {
         while let Ok((stream, _)) = listener.accept() {
             go! {
-                // Clients leave as they like.
+                // Clients may leave in any way.
                 io::copy(&mut &stream, &mut &stream).ok();
                 stream.shutdown(Shutdown::Write).ok();
             };
@@ -29,7 +30,7 @@ fn echo_server() -> (Arc<TcpListener>, SocketAddr) {
     (listener, addr)
 }
 
-/// Sends bytes and checks that they come back.
+/// Sends bytes and checks that the same bytes come back.
 fn round_trip(mut stream: &TcpStream, message: &[u8]) {
     let mut back = vec![0; message.len()];
     stream.write_all(message).expect("write");
@@ -37,12 +38,12 @@ fn round_trip(mut stream: &TcpStream, message: &[u8]) {
     assert!(back == message, "what comes back is what was sent");
 }
 
-/// The message of one connection: its tag again and again.
+/// Returns the message of one connection: its tag again and again.
 fn message(tag: u32, len: usize) -> Vec<u8> {
     tag.to_le_bytes().into_iter().cycle().take(len).collect()
 }
 
-/// One connection's life: bytes there and back until something ends it.
+/// Runs one connection: bytes there and back until something ends it.
 fn life(addr: SocketAddr, random: &mut Random) {
     let stream = TcpStream::connect(addr).expect("connect");
     let tag = random.below(u64::from(u32::MAX)) as u32;
@@ -93,14 +94,14 @@ fn life(addr: SocketAddr, random: &mut Random) {
     }
     breaker.join().expect("join");
     if fate == 1 {
-        // Or the writer may wait for ever: nobody reads any more.
+        // Otherwise the writer may wait for ever, because the other end does not read any more.
         stream.close();
     }
     writing.join().expect("join");
 }
 
-/// Ends the process if this takes longer: a limit of the runtime's own would be a timer, and whoever keeps time
-/// is awake now and then.
+/// Ends the process if this takes too long. A limit of the runtime's own would be a timer, and the
+/// timekeeper would be awake now and then.
 fn watched() {
     const LIMIT: Duration = Duration::from_secs(12);
     thread::spawn(|| {
@@ -162,7 +163,7 @@ claims! {
         stop.store(true, Relaxed);
     }
 
-    // Their M looks at the network itself, long before the monitor does.
+    // The M of these goroutines polls the network itself, long before the monitor does.
     fn a_connection_gets_on_between_the_turns_of_goroutines_that_only_yield() {
         if gort::runtime::max_procs() > 1 || always_migrates() {
             return;
@@ -183,7 +184,8 @@ claims! {
         }
         stop.store(true, Relaxed);
         let yields: u32 = yielding.join().expect("join");
-        // Some thousands for each; the monitor would look after 10 ms, tens of thousands and more.
+        // Each needs some thousands. The monitor would poll only after 10 ms, which is tens of
+        // thousands and more.
         let most = if cfg!(debug_assertions) { 1_000_000 } else { 5_000_000 };
         assert!(yields < most, "{yields} yields during 100 round trips");
     }
@@ -193,7 +195,7 @@ claims! {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let accepting = parked(WaitReason::IoWait, move || listener.accept().is_ok());
         for _ in 0..100 {
-            // Everybody sleeps but for this timer.
+            // All sleep but for this timer.
             sleep(Duration::from_micros(500));
         }
         let (tx, rx) = bounded(0);
@@ -231,7 +233,7 @@ claims! {
         }
     }
 
-    // All Ms sleep, and the monitor as well: the thread must see to it that somebody polls.
+    // All Ms sleep, and so does the monitor: the waiting thread must ensure that an M polls.
     fn a_plain_thread_waits_while_the_runtime_sleeps() {
         watched();
         let listener = Arc::new(TcpListener::bind("127.0.0.1:0").expect("bind"));
@@ -257,14 +259,15 @@ claims! {
         }
     }
 
-    // The same for a goroutine whose M has no P that it could idle, and sleeps for this goroutine alone.
+    // The same for a goroutine whose M has no P to put into the idle list, and sleeps only for this
+    // goroutine.
     fn a_wired_goroutine_that_has_lost_its_p_waits_while_the_runtime_sleeps() {
         watched();
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let addr = listener.local_addr().expect("address");
         let accepting = go!(move || {
             let _lock = gort::lock_os_thread();
-            // After 100 ms the P is taken, although nobody wants it.
+            // After 100 ms the P is taken, although no goroutine needs it.
             let since = Instant::now();
             while since.elapsed() < Duration::from_millis(300) {
                 std::hint::spin_loop();
@@ -298,7 +301,7 @@ claims! {
     }
 }
 
-/// The same without the membarrier system call.
+/// Does the same without the membarrier system call.
 #[test]
 fn without_membarrier() {
     const TEST: &str = concat!(module_path!(), "::without_membarrier");

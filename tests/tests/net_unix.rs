@@ -15,7 +15,7 @@ use std::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A path that nobody uses; what is there goes with this.
+/// An unused path. Dropping it removes what is there.
 struct Place(PathBuf);
 
 impl Place {
@@ -31,7 +31,7 @@ impl Drop for Place {
     }
 }
 
-/// An abstract name that nobody uses.
+/// Returns an unused abstract name.
 fn name(name: &str) -> SocketAddr {
     let name = format!("gort\0{name}\0{}", std::process::id());
     SocketAddr::from_abstract_name(name).expect("a short name")
@@ -41,7 +41,7 @@ fn kind<T: std::fmt::Debug>(result: io::Result<T>) -> ErrorKind {
     result.expect_err("an operation that must fail").kind()
 }
 
-/// A listener whose queue is full, and who is in it.
+/// Returns a listener whose queue is full, and the sockets in the queue.
 fn full(addr: &SocketAddr) -> (UnixListener, Vec<net::UnixStream>) {
     let listener = net::UnixListener::bind_addr(addr).expect("bind");
     socket2::SockRef::from(&listener)
@@ -67,13 +67,13 @@ fn full(addr: &SocketAddr) -> (UnixListener, Vec<net::UnixStream>) {
     }
 }
 
-/// Seconds of processor time that this process has used.
+/// Returns the processor time that this process has used, in seconds.
 fn cpu_seconds() -> f64 {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `time` is alive during the call.
+    // SAFETY: `time` lives during the call.
     let got = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
     assert_eq!(got, 0);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
@@ -161,7 +161,7 @@ claims! {
         while came.len() < 50 {
             let (mut stream, _) = listener.accept().expect("accept");
             let mut byte = [0];
-            // Those that were queued have gone.
+            // The queued connections are gone.
             if stream.read(&mut byte).expect("read") == 1 {
                 stream.write_all(b"!").expect("write");
                 came.push(byte[0]);
@@ -188,7 +188,8 @@ claims! {
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         let (ctx, cancel) = Context::background().with_cancel();
         let waits = parked(WaitReason::IoWait, { let addr = Arc::clone(&addr); move || UnixStream::connect_context(&ctx, &addr) });
-        // It has tried again some times, or is about to for the first time: it ends either way.
+        // It has tried again several times, or is about to for the first time. It ends in both
+        // cases.
         sleep(5 * MS);
         cancel.cancel();
         let error = waits.join().expect("join").expect_err("cancelled");
@@ -288,7 +289,7 @@ claims! {
         assert!(far.peer_addr().expect("address").is_unnamed());
         let cred = near.peer_cred().expect("credentials");
         assert_eq!(cred.pid(), i32::try_from(std::process::id()).ok());
-        // SAFETY: no preconditions.
+        // SAFETY: the calls have no preconditions.
         let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
         assert_eq!((cred.uid(), cred.gid()), (uid, gid));
     }
@@ -347,7 +348,7 @@ fn credentials_are_those_of_the_process_that_connects() {
     assert_ne!(u32::from_le_bytes(pid), std::process::id());
     let cred = stream.peer_cred().expect("credentials");
     assert_eq!(cred.pid(), i32::try_from(u32::from_le_bytes(pid)).ok());
-    // SAFETY: no preconditions.
+    // SAFETY: the call has no preconditions.
     assert_eq!(cred.uid(), unsafe { libc::geteuid() });
     stream.write_all(b"!").expect("write");
     assert!(child.join().expect("join").status.success());

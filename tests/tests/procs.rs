@@ -78,7 +78,7 @@ claims! {
         meet(6);
     }
 
-    // SC18: what they have armed there starts a goroutine.
+    // SC18: a timer armed on a P that goes still starts its goroutine.
     fn functions_of_a_p_that_goes_are_called_nevertheless() {
         set_max_procs(8);
         let here = Arc::new(AtomicUsize::new(0));
@@ -97,7 +97,7 @@ claims! {
         }).collect();
         armers.into_iter().for_each(|armer| armer.join().unwrap());
         set_max_procs(1);
-        // The one P left is busy all the time.
+        // The one remaining P is busy all the time.
         while calls.load(SeqCst) < 8 {
             yield_now();
         }
@@ -126,7 +126,7 @@ claims! {
             yield_now();
         }
         set_max_procs(1);
-        // The one P left is busy all the time.
+        // The one remaining P is busy all the time.
         let stop = Arc::new(AtomicBool::new(false));
         let busy = { let stop = stop.clone(); spawn(move || while !stop.load(SeqCst) { yield_now() }) };
         sleepers.into_iter().for_each(|sleeper| sleeper.join().unwrap());
@@ -156,21 +156,21 @@ claims! {
         }
     }
 
-    // SC18: also whoever was to run next, while the other P has enough to do.
+    // SC18: the goroutine in `runnext` too, while the other P has enough to do.
     fn what_was_to_run_next_on_a_p_that_goes_is_run() {
         for _ in 0..40 {
             set_max_procs(2);
             let flag = || Arc::new(AtomicBool::new(false));
             let (runs, ran) = (flag(), flag());
             let (done, end) = bounded::<()>(0);
-            // Is stolen, and so runs on the P that goes.
+            // This goroutine is stolen, and so runs on the P that goes.
             let last = go!(clone [runs, ran]; {
                 runs.store(true, SeqCst);
                 go!(move || ran.store(true, SeqCst));
                 set_max_procs(1);
                 end.recv().unwrap_err();
             });
-            // Here, as long as it takes.
+            // This one stays here until the other has run.
             let busy = go!(clone [ran]; {
                 let since = Instant::now();
                 while !runs.load(SeqCst) {
@@ -187,14 +187,14 @@ claims! {
         }
     }
 
-    // SC18: a P that goes is given up by whoever runs on it and enters the runtime.
+    // SC18: the goroutine that runs on a P that goes gives it up when it enters the runtime.
     fn goroutines_that_yield_do_not_keep_a_p_that_goes() {
         const PS: usize = 4;
         if always_migrates() {
             return;
         }
         let stop = Arc::new(AtomicBool::new(false));
-        // With main one for each P: none of these is ever idle.
+        // One for each P, with main: none of the Ps is ever idle.
         let others: Vec<_> = (1..PS)
             .map(|_| {
                 let stop = stop.clone();
@@ -215,8 +215,8 @@ claims! {
         set_max_procs(PS);
         yield_until(&|running| running == PS);
         set_max_procs(1);
-        // Main, and nobody else for some time. It yields between any two looks: in a longer turn it would lose its P, and
-        // run beside whoever gets that.
+        // Only main runs for some time. It yields between any two looks, because in a longer turn
+        // it would lose its P, and run at the same time as the goroutine that gets the P.
         let in_a_row = Cell::new(0);
         yield_until(&|running| {
             in_a_row.set(if running == 1 { in_a_row.get() + 1 } else { 0 });

@@ -1,4 +1,4 @@
-//! SE: stress of `Select`: many of them on both sides of the same channels.
+//! SE: stress of `Select`: many selects on both sides of the same channels.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::Select;
@@ -10,23 +10,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// How long each process is tried.
+/// How long each process runs.
 const TIME: Duration = Duration::from_secs(1);
-/// Of how many channels a select knows.
+/// How many channels a select has.
 const CHANNELS: u64 = 4;
 
-/// A channel as Go has it: both of its ends.
+/// A channel as in Go, with both of its ends.
 type Chan = (Sender<(u64, Counted)>, Receiver<(u64, Counted)>);
 
-/// What somebody has sent and received: the sums.
+/// What a goroutine has sent and received: the sums.
 #[derive(Default)]
 struct Sums {
     sent: u64,
     received: u64,
 }
 
-/// Selects among sends and receives on all channels until `sends` values are sent. Then, as long as
-/// somebody else has yet to send, it only receives.
+/// Selects among sends and receives on all channels until `sends` values are sent. After that, it
+/// only receives until the other goroutines have sent theirs.
 fn select_all(
     channels: &[Chan],
     sends: u64,
@@ -43,7 +43,7 @@ fn select_all(
         } else {
             Select::new()
         };
-        // By index: which channel, and whether it is a send.
+        // For each index, the channel and whether the operation is a send.
         let mut arms = Vec::new();
         let first = random.below(CHANNELS);
         for i in 0..CHANNELS {
@@ -52,7 +52,8 @@ fn select_all(
                 select.send(&channel.0);
                 arms.push((channel, true));
             }
-            // Most take all: else those who send might meet nobody who takes from their channels.
+            // Most selects receive from all channels. Otherwise senders might find no receiver for
+            // their channels.
             select.recv(&channel.1);
             arms.push((channel, false));
         }
@@ -63,7 +64,7 @@ fn select_all(
         let chosen = match random.below(4) {
             0 => select.try_select().ok(),
             1 => {
-                // Only a hint: by now somebody else may have been there.
+                // Only a hint: another goroutine may have been faster.
                 let hint = select.ready_timeout(Duration::from_micros(200)).is_ok();
                 hint.then(|| select.try_select().ok()).flatten()
             }
@@ -96,7 +97,8 @@ fn select_all(
     sums
 }
 
-/// Some who select and some who do it plainly; `context` tells how to get it again.
+/// Runs goroutines with selects and goroutines with plain operations. `context` says how to repeat
+/// the round.
 fn round(random: &mut Random, caps: [usize; CHANNELS as usize], context: &str) {
     let alive = Arc::new(AtomicUsize::new(0));
     let channels: Arc<Vec<Chan>> = Arc::new(caps.into_iter().map(bounded).collect());
@@ -119,13 +121,13 @@ fn round(random: &mut Random, caps: [usize; CHANNELS as usize], context: &str) {
         }
     }
     drop(tx);
-    // Somebody plain, who is overtaken and overtakes: every second value comes back.
+    // A plain goroutine that is overtaken and overtakes. Every second value comes back.
     let plain = {
         let (channels, left) = (channels.clone(), left.clone());
         let mut own = random.clone();
         spawn(move || {
             while left.load(SeqCst) > 0 {
-                // With a buffer it may never have to wait.
+                // With a buffer this goroutine may never have to wait.
                 yield_now();
                 let (tx, rx) = &channels[own.below(CHANNELS) as usize];
                 if let Ok(value) = rx.recv_timeout(Duration::from_micros(50)) {
@@ -153,7 +155,7 @@ fn round(random: &mut Random, caps: [usize; CHANNELS as usize], context: &str) {
         sums.received += report.received;
     }
     sums.received += plain.join().unwrap();
-    // Those who received have left when the last value was sent.
+    // The receivers have left when the last value was sent.
     for (_, rx) in &*channels {
         sums.received += rx.try_iter().map(|(number, _)| number).sum::<u64>();
     }
@@ -205,7 +207,7 @@ claims! {
         rounds([0, 1, 0, 3]);
     }
 
-    // SE10, SE28: all wait for as long as it takes, which a lost wake-up would show.
+    // SE10, SE28: all wait without a limit, so a lost wake-up would show.
     fn selects_without_time_limits_serve_each_other() {
         const EACH: u64 = 1000;
         for caps in [[0, 0], [1, 1], [0, 2]] {
@@ -228,7 +230,7 @@ claims! {
                     let (requests, results) = (requests.clone(), results.clone());
                     spawn(move || {
                         let (mut asked, mut answered, mut sum) = (0, 0, 0);
-                        // An answer may be to somebody else's question.
+                        // An answer may be to a question of another goroutine.
                         while answered < EACH || asked < EACH {
                             let mut select = Select::new();
                             let receive = select.recv(&results);
@@ -238,7 +240,7 @@ claims! {
                             if answered == EACH {
                                 select.remove(receive);
                             }
-                            // Whoever looks on first must be told as well.
+                            // A goroutine that only looks on must be told as well.
                             if asked % 3 == 0 {
                                 select.ready();
                             }

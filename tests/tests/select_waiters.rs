@@ -1,4 +1,4 @@
-//! SE: selects that park: what they leave in the queues, and how peers pair with them.
+//! SE: selects that park: what they leave in the queues, and how they pair with peers.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -9,12 +9,12 @@ use gort_tests::{Counted, claims, parked, resident_bytes, settle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-/// Nobody waits on the channel, which is unbuffered or full.
+/// Returns whether no receiver waits on the channel, which is unbuffered or full.
 fn has_no_receiver(tx: &Sender<i32>) -> bool {
     tx.try_send(-1) == Err(TrySendError::Full(-1))
 }
 
-/// Nobody waits to send on the channel, which is empty.
+/// Returns whether no sender waits on the channel, which is empty.
 fn has_no_sender(rx: &Receiver<i32>) -> bool {
     rx.try_recv() == Err(TryRecvError::Empty)
 }
@@ -57,7 +57,7 @@ claims! {
         assert_eq!(receiver.join().unwrap(), Ok(2));
     }
 
-    // SE18, with `r =`: no panic, and the value comes back.
+    // SE18: with `r =` there is no panic, and the value comes back.
     fn closing_the_channel_of_a_parked_send_arm_gives_the_value_back() {
         let (tx, rx) = bounded::<String>(0);
         let select = parked(WaitReason::Select, {
@@ -69,7 +69,7 @@ claims! {
         drop(rx);
     }
 
-    // SE16, CL03: through every arm at once, and still one arm runs.
+    // SE16, CL03: every arm becomes ready at the same time, and still one arm runs.
     fn closing_a_channel_wakes_every_parked_select_once() {
         let (tx, rx) = bounded::<i32>(0);
         let ran = Arc::new(AtomicUsize::new(0));
@@ -139,7 +139,7 @@ claims! {
         assert_eq!(c.try_send(3), Err(TrySendError::Disconnected(3)));
     }
 
-    // SE31, for senders.
+    // SE31: for senders.
     fn a_select_that_waits_twice_to_send_on_a_channel_leaves_it_twice() {
         let ((c, c_rx), (d, d_rx)) = (bounded(0), bounded(0));
         let select = parked(WaitReason::Select, {
@@ -154,7 +154,7 @@ claims! {
         assert_eq!(c_rx.try_recv(), Err(TryRecvError::Disconnected));
     }
 
-    // SE32, with the select last, first and in the middle of the queue.
+    // SE32: with the select last, first and in the middle of the queue.
     fn a_select_that_leaves_a_queue_from_any_place_does_not_corrupt_it() {
         for place in 0..3 {
             let ((tx1, rx1), (tx2, rx2)) = (bounded(0), bounded(0));
@@ -200,7 +200,7 @@ claims! {
         assert_eq!((first.join().unwrap(), second.join().unwrap()), (Ok(2), Ok(3)));
     }
 
-    // SE28, for senders: the value of the losing arm is not taken.
+    // SE28: for senders: the value of the losing arm is not taken.
     fn a_receiver_passes_over_a_select_that_has_been_decided() {
         let ((a, a_rx), (b, b_rx)) = (bounded(0), bounded(0));
         let select = parked(WaitReason::Select, {
@@ -214,7 +214,7 @@ claims! {
         assert_eq!(b_rx.try_recv(), Err(TryRecvError::Disconnected));
     }
 
-    // CH11, SE10: selects stand in the queue like plain operations.
+    // CH11, SE10: selects queue like plain operations.
     fn selects_and_plain_receivers_are_served_in_the_order_in_which_they_parked() {
         for cap in [0, 3] {
             let (tx, rx) = bounded(cap);
@@ -235,7 +235,7 @@ claims! {
         }
     }
 
-    // SE10: more arms than there is room for without allocating; each can wake it.
+    // SE10: more arms than there is room for without allocating, each of which can wake the select.
     fn any_of_many_arms_wakes_a_parked_select() {
         for ready in 0..20 {
             let (senders, r): (Vec<_>, Vec<_>) = (0..20).map(|_| bounded::<i32>(0)).unzip();
@@ -284,7 +284,7 @@ claims! {
         assert!(has_no_sender(&full_rx));
     }
 
-    // SE33: waits that a time-out ends.
+    // SE33: waits that end by a time-out.
     fn timed_out_waits_do_not_accumulate() {
         const ROUNDS: usize = 2_000;
         let (quiet, quiet_rx) = bounded(0);

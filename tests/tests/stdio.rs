@@ -1,4 +1,4 @@
-//! The standard streams. The processes that use them are `src/bin/streams.rs`.
+//! The standard streams. The programs that use them are in `src/bin/streams.rs`.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::ptr;
 
-/// Starts `streams WHAT…` with so many Ps and these streams; standard error is a pipe.
+/// Starts `streams WHAT…` with this number of Ps and these streams. Standard error is a pipe.
 fn start(
     args: &[&str],
     procs: &str,
@@ -26,7 +26,7 @@ fn start(
     (child, stderr)
 }
 
-/// What `streams WHAT` prints with this input, after it has ended well.
+/// Returns what `streams WHAT` prints with this input, after it has ended successfully.
 fn output(what: &str, procs: &str, stdin: Stdio) -> String {
     let (child, mut stderr) = start(&[what], procs, stdin, Stdio::piped());
     let output = child.wait_with_output().unwrap();
@@ -42,16 +42,16 @@ fn said(stderr: &mut BufReader<ChildStderr>) -> String {
     line.trim_end().to_owned()
 }
 
-/// The flags of an open file that is also a child's.
+/// Returns the flags of an open file that a child also has.
 fn flags(fd: &impl AsFd) -> i32 {
-    // SAFETY: no pointers.
+    // SAFETY: the call takes no pointers.
     unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_GETFL) }
 }
 
-/// The two ends of a terminal: ours, and a process'.
+/// Returns the two ends of a terminal: ours, and one for a process.
 fn terminal() -> (File, OwnedFd) {
     let (mut ours, mut theirs) = (-1, -1);
-    // SAFETY: the two numbers are ours to be written; the other pointers may be null.
+    // SAFETY: the call writes the two numbers, and the other pointers may be null.
     let made = unsafe {
         libc::openpty(
             &raw mut ours,
@@ -62,7 +62,7 @@ fn terminal() -> (File, OwnedFd) {
         )
     };
     assert_eq!(made, 0, "{}", io::Error::last_os_error());
-    // SAFETY: two new descriptors.
+    // SAFETY: both descriptors are new.
     unsafe { (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) }
 }
 
@@ -123,7 +123,7 @@ fn goroutines_take_turns_at_lines() {
 #[test]
 fn the_process_ends_although_somebody_waits_for_input() {
     for procs in ["1", "2"] {
-        // Open, and silent, until the process has ended.
+        // Open and silent until the process has ended.
         let (reader, writer) = io::pipe().unwrap();
         assert_eq!(
             output("abandoned", procs, reader.into()),
@@ -161,7 +161,7 @@ fn a_terminal_is_waited_for_and_keeps_its_flags() {
     ours.write_all(b"typed\n").unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!(flags(&theirs), before);
-    // Nobody has the other end any more: after what is left, reading is an error.
+    // The other end is closed everywhere: after what is left, reading is an error.
     drop(theirs);
     let (mut shown, mut buf) = (Vec::new(), [0; 200]);
     while let Ok(n @ 1..) = ours.read(&mut buf) {
@@ -179,7 +179,7 @@ fn a_full_pipe_parks_the_writers_and_tears_and_loses_nothing() {
     for procs in ["1", "2", "8"] {
         let args = ["writers", &LINES.to_string()];
         let (mut child, mut stderr) = start(&args, procs, Stdio::null(), Stdio::piped());
-        // Nobody has read, and the others run.
+        // The pipe has not been read, and other goroutines run.
         assert_eq!(said(&mut stderr), "ticked");
         let mut text = String::new();
         let mut stdout = child.stdout.take().unwrap();
@@ -229,7 +229,7 @@ fn a_full_disk_and_a_reader_who_has_gone_are_errors() {
 #[test]
 fn a_pipe_that_came_non_blocking_is_served_and_stays_so() {
     let (reader, mut writer) = io::pipe().unwrap();
-    // SAFETY: no pointers.
+    // SAFETY: the call takes no pointers.
     unsafe { libc::fcntl(reader.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
     let before = flags(&reader);
     let theirs = reader.try_clone().unwrap();

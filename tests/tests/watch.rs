@@ -1,4 +1,4 @@
-//! WA: the latest value, and who wants to know when it changes.
+//! WA: the latest value, and the receivers that are told when it changes.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// Whether `changed` would return now, and what; marks what it finds.
+/// Returns what `changed` would return now, if it would return, and marks what it finds as seen.
 fn changed_now<T>(rx: &watch::Receiver<T>) -> Option<Result<(), RecvError>> {
     select! { changed = <-rx => Some(changed), default => None }
 }
@@ -30,7 +30,7 @@ claims! {
         assert_eq!(waits.join().unwrap(), (Ok(()), 2));
         assert_eq!(*rx.borrow(), 2);
         assert_eq!(changed_now(&rx), Some(Ok(())));
-        // So does the value that a new receiver finds.
+        // The value that a new receiver finds counts as seen, too.
         let late = tx.subscribe();
         assert_eq!((*late.borrow(), changed_now(&late)), (2, None));
     }
@@ -55,7 +55,7 @@ claims! {
         assert_eq!(*rx.borrow(), 1);
         assert_eq!(rx.changed(), Ok(()));
         assert_eq!(changed_now(&rx), None);
-        // The loop never misses the last.
+        // The loop never misses the last value.
         let watcher = spawn(move || {
             let mut last = *rx.borrow();
             while rx.changed().is_ok() {
@@ -90,7 +90,7 @@ claims! {
             assert_eq!((rx.changed(), *rx.borrow()), (Err(RecvError), 4));
             assert_eq!(changed_now(&rx), Some(Err(RecvError)));
         }
-        // Who waits is told.
+        // Waiting receivers are told.
         let (tx, rx) = watch::channel(1);
         let waits = parked(WaitReason::ChanReceive, move || rx.changed());
         let rx = tx.subscribe();
@@ -133,10 +133,10 @@ claims! {
         drop(second);
         sends.join().unwrap();
         modifies.join().unwrap();
-        // In whichever order.
+        // In either order.
         let now = *rx.borrow();
         assert!(now == 2 || now == 3, "{now}");
-        // Others wait for who modifies, and then see it.
+        // Others wait until the modification is done, and then see it.
         let (go_on_tx, go_on) = bounded::<()>(0);
         let modifies = parked(WaitReason::ChanReceive, {
             let tx = tx.clone();
@@ -166,7 +166,7 @@ claims! {
         assert_eq!(waits.join().unwrap(), (Ok(()), 3));
         tx.send(4);
         assert_eq!(*rx.borrow(), 4);
-        // A goroutine that exits in it harms nobody either.
+        // A goroutine that exits in the closure does no harm either.
         let theirs = tx.clone();
         assert!(spawn(move || theirs.send_modify(|_| goexit())).join().is_err());
         tx.send(5);
@@ -191,7 +191,7 @@ claims! {
             tx.send(Looks(n, Some((tx.clone(), rx.clone())), drops.clone()));
         }
         assert_eq!(drops.load(SeqCst), 999);
-        // The last one holds the channel that holds it.
+        // The last value holds the channel that holds it.
         tx.send_modify(|last| last.1 = None);
 
         let alive = Arc::new(AtomicUsize::new(0));

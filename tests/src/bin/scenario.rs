@@ -1,7 +1,7 @@
-//! Programs whose end is what a test looks at: `scenario NAME [PAUSE IN MICROSECONDS]`.
+//! Programs for tests of how programs end: `scenario NAME [PAUSE IN MICROSECONDS]`.
 //!
-//! A process of its own, without libtest's threads, which could wake anything: only so can
-//! a deadlock be found.
+//! A scenario is a process of its own, without libtest's threads. Those could wake any goroutine,
+//! and no deadlock would be found.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -16,7 +16,7 @@ use std::ptr;
 use std::sync::{Arc, LazyLock};
 use std::thread;
 
-/// Uses up whatever stack there is.
+/// Recurses until the stack is used up.
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {
     let frame = [depth; 8];
@@ -41,16 +41,16 @@ static NEVER_READY: LazyLock<()> = LazyLock::new(|| {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A byte of standard input; the thread waits for it.
+/// Reads a byte of standard input. The thread waits for it.
 fn read_byte() -> u8 {
     let mut byte = [0];
     stdin().read_exact(&mut byte).unwrap();
     byte[0]
 }
 
-/// A set of this signal alone.
+/// Returns a set of this signal alone.
 fn set_of(signal: libc::c_int) -> libc::sigset_t {
-    // SAFETY: all zeroes are a set, which `sigemptyset` then makes a valid one.
+    // SAFETY: all zeroes are a set, which `sigemptyset` then makes valid.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
@@ -59,15 +59,17 @@ fn set_of(signal: libc::c_int) -> libc::sigset_t {
     }
 }
 
-/// The thread waits for SIGUSR1, which it blocks and so every thread that it starts.
+/// Waits on the thread for SIGUSR1. The thread blocks this signal, and so do all threads that it
+/// starts.
 fn wait_for_signal() {
     let set = set_of(libc::SIGUSR1);
     let mut signal = 0;
-    // SAFETY: reads the set, writes the signal.
+    // SAFETY: the call reads the set and writes the signal.
     assert_eq!(unsafe { libc::sigwait(&raw const set, &raw mut signal) }, 0);
 }
 
-/// `n` goroutines in a ring; a token is handed on `hops` times, and everybody else is parked.
+/// Runs `n` goroutines in a ring. One passes a token on `hops` times in all, and the others are
+/// parked.
 fn ring(n: usize, hops: usize) {
     let (done, ended) = bounded(0);
     let channels: Vec<_> = (0..n).map(|_| bounded::<usize>(0)).collect();
@@ -109,7 +111,7 @@ fn main() {
     }
     if name == "woken-by-signal" {
         let set = set_of(libc::SIGUSR1);
-        // SAFETY: reads the set.
+        // SAFETY: the call reads the set.
         unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) };
     }
     let after = name.clone();
@@ -121,7 +123,7 @@ fn main() {
             let _ = rx.recv();
         }
         "stuck-without-stacks" => {
-            // More than there can be with two mappings each.
+            // More goroutines than there can be with two mappings each.
             let (_release, gate) = bounded::<()>(0);
             let all: Vec<_> = (0..40_000)
                 .map(|_| {
@@ -248,7 +250,7 @@ fn main() {
                 });
             }
             drop(tx);
-            // For ever: neither of the two ends.
+            // For ever: neither goroutine ends.
             rx.iter().for_each(drop);
         }
         "flag-without-notification" => {
@@ -257,7 +259,8 @@ fn main() {
             let (flag, cond) = &*shared;
             let mut set = flag.lock();
             loop {
-                // Whoever sets the flag forgets to say so; the first look is too early.
+                // The goroutine that sets the flag does not notify, and the first look is too
+                // early.
                 set = cond.wait(set);
                 if *set {
                     break;
@@ -381,7 +384,7 @@ fn main() {
             let (tx, rx) = bounded(0);
             go!(move || {
                 let _lock = gort::lock_os_thread();
-                // Its thread sleeps, and is woken for it alone.
+                // Its thread sleeps, and is woken only for it.
                 sleep(Duration::from_millis(1));
                 gort::blocking(|| thread::sleep(pause));
                 tx.send("woken").unwrap();
@@ -411,7 +414,7 @@ fn main() {
         "woken-by-another-process" => {
             let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
             let port = listener.local_addr().unwrap().port();
-            // Not a thread, which could wake anybody.
+            // Not a thread, because a thread could wake any goroutine.
             let mut other = std::process::Command::new(env::current_exe().unwrap())
                 .args(["connects", &port.to_string()])
                 .spawn()
@@ -467,7 +470,7 @@ fn main() {
         "null-dereference" => {
             go!(move || {
                 let null = black_box(8 as *mut u8);
-                // SAFETY: none: the fault is what the test is about.
+                // SAFETY: none. The test is about this fault.
                 unsafe { null.write_volatile(1) };
             })
             .join()
@@ -495,7 +498,7 @@ fn main() {
         other => panic!("no scenario {other:?}"),
     });
     if after == "stuck-when-main-has-returned" {
-        // The process' first thread could still send.
+        // The first thread of the process could still send.
         thread::sleep(Duration::from_millis(500));
         println!("finished");
     }

@@ -1,5 +1,5 @@
-//! Programs to which a test sends signals: `signalled NAME`. Each says `ready` on standard output when it is in
-//! the state that its name tells, and what it does afterwards.
+//! Programs that tests send signals to: `signalled NAME`. Each prints `ready` when it is in the
+//! state that its name says, and then what it does.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -19,12 +19,12 @@ const LONG: Duration = Duration::from_secs(600);
 
 /// Sends a signal to this process.
 fn kill(signal: i32) {
-    // SAFETY: no pointers.
+    // SAFETY: the call takes no pointers.
     let sent = unsafe { libc::kill(libc::getpid(), signal) };
     assert_eq!(sent, 0);
 }
 
-/// Whether this process handles, ignores or blocks a signal: `SigCgt`, `SigIgn`, `SigBlk`.
+/// Returns whether this process handles, ignores or blocks a signal: `SigCgt`, `SigIgn`, `SigBlk`.
 fn says(line: &str, signal: Signal) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let found = status.lines().find_map(|l| l.strip_prefix(line)).unwrap();
@@ -44,7 +44,7 @@ fn wait_until(what: impl Fn() -> bool) {
     }
 }
 
-/// A signal beside `stop`: received, or it kills; never lost.
+/// A signal that races with `stop` is received, or kills the process, and is never lost.
 fn beside_stop() {
     for _ in 0..10 {
         let signals = ctrl_c();
@@ -52,7 +52,7 @@ fn beside_stop() {
         stop(&signals);
         sender.join().unwrap();
         if signals.recv().is_err() {
-            // It is on its way to kill us.
+            // The signal is on its way to kill this process.
             thread::sleep(Duration::from_secs(20));
             println!("lost");
             return;
@@ -61,7 +61,7 @@ fn beside_stop() {
     println!("received all");
 }
 
-/// The first time the program would be told, the second time it acts by default.
+/// The first signal reaches the program, and the second has its default effect.
 fn twice() {
     let signals = ctrl_c();
     let other = notify(&[Signal::SIGINT]);
@@ -69,7 +69,7 @@ fn twice() {
     assert_eq!(signals.recv(), Ok(Signal::SIGINT));
     assert_eq!(other.recv(), Ok(Signal::SIGINT));
     stop(&other);
-    // There is still one receiver, of which there is a clone.
+    // A clone of one receiver is left.
     let clone = signals.clone();
     drop(signals);
     kill(libc::SIGINT);
@@ -83,7 +83,8 @@ fn twice() {
 fn ignored_again(signal: Signal) {
     assert!(says("SigIgn", signal));
     println!("ready");
-    // Sent while it is ignored; nothing to wait for, so this shows only that nothing bad happens.
+    // Sent while it is ignored. There is nothing to wait for, so this shows only that nothing bad
+    // happens.
     kill(signal.number());
     let signals = notify(&[signal]);
     assert!(!says("SigIgn", signal));
@@ -105,12 +106,13 @@ fn blocked_again() {
         assert_eq!(signals.recv(), Ok(signal));
         stop(&signals);
         kill(signal.number());
-        // Pending while it is blocked; the next receiver gets it, after which we get our own.
+        // The signal is pending while it is blocked. The next receiver gets it, and only then ours
+        // comes.
         let signals = notify(&[signal]);
         assert_eq!(signals.recv(), Ok(signal));
     }
     assert!(says("SigBlk", signal) && !says("SigCgt", signal));
-    // New threads begin as others have.
+    // New threads start like the others.
     let (tx, rx) = bounded(0);
     for _ in 0..8 {
         go!(clone [tx]; { gort::blocking(|| thread::sleep(20 * MS)); tx.send(()).unwrap() });
@@ -145,13 +147,13 @@ fn quit_is_ours_for_a_while() {
     sleep(LONG);
 }
 
-/// Nobody could end this but a signal that nobody waits for.
+/// Only a signal that no goroutine waits for could end this wait.
 fn deadlock() {
     let (_tx, rx) = bounded::<()>(0);
     let _ = rx.recv();
 }
 
-/// What a child sees of its signals: the lines of its status.
+/// Prints the lines of a child's status that say what it sees of its signals.
 fn status_of_child() {
     let output = Command::new("cat").arg("/proc/self/status").output();
     let text = String::from_utf8(output.unwrap().stdout).unwrap();
@@ -160,11 +162,11 @@ fn status_of_child() {
     }
 }
 
-/// A child that is to end with this process; its number is printed.
+/// Starts a child that ends with this process, and returns its number.
 fn child_until_we_end() -> u32 {
     let mut command = Command::new("sleep");
     command.arg("1000");
-    // SAFETY: a system call.
+    // SAFETY: the system call takes no pointers.
     unsafe {
         command.pre_exec(|| {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
@@ -179,11 +181,11 @@ fn main() {
     let name = env::args().nth(1).unwrap_or_default();
     if name == "handled as well" {
         let handler: extern "C" fn(libc::c_int) = handle;
-        // SAFETY: the handler changes an atomic, no more.
+        // SAFETY: the handler only changes an atomic.
         unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
     }
     if name == "ignores quit itself" {
-        // SAFETY: no handler.
+        // SAFETY: no handler is installed.
         unsafe { libc::signal(libc::SIGQUIT, libc::SIG_IGN) };
     }
     gort::runtime::run(move || match name.as_str() {
@@ -223,7 +225,7 @@ fn main() {
             drop(Command::new("sleep").arg("0.1").spawn().unwrap());
             deadlock();
         }
-        // Deadlocks, and what is none.
+        // Deadlocks, and states that are none.
         "waits for a signal" => {
             let signals = notify(&[Signal::SIGUSR1]);
             println!("ready");
@@ -241,7 +243,7 @@ fn main() {
         "waits for a context" => {
             let (ctx, _cancel) = notify_context(&Context::background(), &[Signal::SIGUSR1]);
             let (tx, rx) = bounded(0);
-            // Started by the signal alone.
+            // Only the signal starts it.
             ctx.after_func(move || tx.send(()).unwrap());
             println!("ready");
             rx.recv().unwrap();
@@ -277,7 +279,7 @@ fn main() {
         }
         "deadlock after a context's end" => {
             let (ctx, _cancel) = notify_context(&Context::background(), &[Signal::SIGUSR1]);
-            // Nobody waits for it but the one that cannot go on.
+            // Only the goroutine that cannot run waits for it.
             println!("ready");
             while ctx.err().is_none() {
                 sleep(MS);

@@ -1,7 +1,7 @@
-//! What a test does to its standard streams: `streams WHAT`.
+//! What tests do with the standard streams: `streams WHAT`.
 //!
-//! A process of its own, for the streams are the process'. It tells on standard error when it has come so far that the
-//! test may look, or may go on.
+//! It is a process of its own, because the streams belong to the process. It prints on standard
+//! error when the test may look or continue.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -15,21 +15,21 @@ use std::io::{BufRead, ErrorKind, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::thread;
 
-/// Waits until so many goroutines are parked for this.
+/// Waits until `count` goroutines are parked for `reason`.
 fn until_waiting(reason: WaitReason, count: usize) {
     while waiting(reason) < count {
         sleep(Duration::from_millis(1));
     }
 }
 
-/// A hundred sleeps, which need whoever runs goroutines.
+/// Sleeps a hundred times, which needs the threads that run goroutines.
 fn tick() {
     for _ in 0..100 {
         sleep(Duration::from_millis(1));
     }
 }
 
-/// While one goroutine waits for a line, the others run.
+/// One goroutine waits for a line while the others run.
 fn line() {
     let reader = go!(|| {
         let mut line = String::new();
@@ -41,7 +41,7 @@ fn line() {
     println!("{:?}", reader.join().unwrap().unwrap());
 }
 
-/// All there is, and then nothing, as often as one asks.
+/// Reads all there is, and then the end as often as it is asked.
 fn all() {
     let mut bytes = Vec::new();
     stdin().read_to_end(&mut bytes).unwrap();
@@ -49,7 +49,7 @@ fn all() {
     println!("{} bytes, then {again:?}", bytes.len());
 }
 
-/// Lines that several goroutines take turns at.
+/// Several goroutines take turns at reading lines.
 fn shared() {
     let readers: Vec<_> = (0..4)
         .map(|_| {
@@ -88,7 +88,7 @@ fn stuck() {
     sleep(Duration::from_secs(3600));
 }
 
-/// Waits for a line of a terminal, and says what it is.
+/// Waits for a line of a terminal, and prints it.
 fn terminal() {
     let reader = go!(|| stdin().lines().next().unwrap().unwrap());
     until_waiting(WaitReason::IoWait, 1);
@@ -98,14 +98,14 @@ fn terminal() {
     writeln!(stdout(), "{line} from a terminal: {is}").unwrap();
 }
 
-/// Eight goroutines and a plain thread write lines; nobody reads before all have to wait.
+/// Eight goroutines and a plain thread write lines. No line is read before all have to wait.
 fn writers() {
     let lines = env::args().nth(2).unwrap().parse().unwrap();
     let mut writers: Vec<_> = (0..8)
         .map(|id| {
             go!(move || {
                 for n in 0..lines {
-                    // Some are longer than a piece, none than a pipe.
+                    // Some lines are longer than a piece, and none is longer than a pipe.
                     let long = if n % 500 == 499 { 5000 } else { n % 40 };
                     writeln!(stdout(), "{id} {n} {:x<long$}.", "").unwrap();
                 }
@@ -116,7 +116,7 @@ fn writers() {
     until_waiting(WaitReason::IoWait, 1);
     tick();
     writeln!(stderr(), "ticked").unwrap();
-    // A thread that knows only std's lock.
+    // A thread that uses only std's lock.
     thread::spawn(move || {
         for n in 0..lines {
             println!("8 {n} .");
@@ -128,7 +128,7 @@ fn writers() {
     write!(stdout(), "the end").unwrap();
 }
 
-/// gort's and std's in turns, and no newline at the end.
+/// Prints by gort and by std in turns, without a newline at the end.
 fn order() {
     for n in 0..100 {
         write!(stdout(), "a{n}").unwrap();
@@ -141,7 +141,7 @@ fn order() {
     write!(stdout(), "rest").unwrap();
 }
 
-/// The error that writing gives.
+/// Prints the error of a write.
 fn error() {
     let error = loop {
         if let Err(e) = stdout().write_all(b"a line\n") {
@@ -153,7 +153,7 @@ fn error() {
     assert_ne!(error.kind(), ErrorKind::WouldBlock);
 }
 
-/// Connects so often, and keeps that until its input ends.
+/// Connects this often, and keeps the connections until its input ends.
 fn clients() {
     let args: Vec<_> = env::args().skip(2).collect();
     let count: u64 = args[1].parse().unwrap();
@@ -161,7 +161,7 @@ fn clients() {
         rlim_cur: count + 50,
         rlim_max: count + 50,
     };
-    // SAFETY: `limit` is alive during the call.
+    // SAFETY: `limit` lives during the call.
     let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
     assert_eq!(set, 0);
     let _streams: Vec<_> = (0..count)
@@ -172,8 +172,7 @@ fn clients() {
 
 #[gort::main]
 fn main() {
-    // A hang is the end: SIGALRM kills.
-    // SAFETY: no preconditions.
+    // Ends the process if it hangs: SIGALRM kills it. SAFETY: the call has no preconditions.
     unsafe { libc::alarm(110) };
     match env::args().nth(1).as_deref() {
         Some("line") => line(),

@@ -1,32 +1,33 @@
-//! The map at the head of a crate's `lib.rs`, and whether it is right.
+//! The map at the head of a crate's `lib.rs`, and the check that it is right.
 //!
-//! The map is the last block "```text" of the comments with which the file begins: of `//!`, or of `//` where `//!` is
-//! for users. Its lines are
+//! The map is the last block "```text" in the comment at the beginning of the file: of `//!`, or of
+//! `//` where `//!` is for users. Its lines are
 //! ```text
 //! folder/  name name name    what they are · in words
 //! name name                  of modules that are in no folder
 //! one/ two/                  folders of which no file needs a name
 //! folder/ · what it is       the same, of one folder
 //! ```
-//! The names end at two spaces or at ` · `, and so what follows is free. A folder may have several lines. A module with
-//! modules in files of their own is named by its folder, all others by their name; a module whose file `#[path]` names
-//! (the form of a module for one processor, or for the models) may be left out.
+//! The names end at two spaces or at ` · `, and the rest of the line is free. A folder may have
+//! several lines. A module that has modules in files of their own is named by its folder, all
+//! others by their name. A module whose file `#[path]` names (the form of a module for one
+//! processor, or for the models) may be left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sources::{Crate, File};
 
-/// Where a module's name must stand: after a folder (`""`: after none), and what.
+/// Where a module's name must be: the folder before it (`""`: none), and the name.
 type Entry = (String, String);
 
-/// What the map names, with the line of `lib.rs`.
+/// The names in the map, with their lines in `lib.rs`.
 #[derive(Debug, Default)]
 struct Map {
     folders: BTreeMap<String, usize>,
     names: Vec<(usize, Vec<Entry>)>,
 }
 
-/// What is wrong with the map of `krate`.
+/// Returns what is wrong with the map of `krate`.
 pub(crate) fn findings(krate: &Crate) -> Vec<String> {
     let lib = format!("{}/src/lib.rs", krate.name);
     let Some(map) = Map::parse(&krate.files[0].text) else {
@@ -101,7 +102,7 @@ pub(crate) fn findings(krate: &Crate) -> Vec<String> {
     found
 }
 
-/// How many files and folders lie side by side in the crate's `src/`, and how many in its fullest folder.
+/// Returns the number of entries of the crate's `src/` and of its largest folder.
 pub(crate) fn side_by_side(files: &[File]) -> (usize, usize) {
     let mut in_folder: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for file in files {
@@ -122,7 +123,7 @@ pub(crate) fn side_by_side(files: &[File]) -> (usize, usize) {
     )
 }
 
-/// `a::b::c` as folder and name.
+/// Splits `a::b::c` into folder and name.
 fn entry(name: &str) -> Entry {
     match name.rsplit_once("::") {
         Some((folder, name)) => (folder.replace("::", "/"), name.to_owned()),

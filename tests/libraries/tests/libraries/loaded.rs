@@ -1,4 +1,5 @@
-//! Libraries that are loaded while goroutines live, with thread-locals of both models that libraries have.
+//! Libraries that are loaded while goroutines exist, with thread-locals of both models that
+//! libraries use.
 
 use crate::TIMES;
 use gort_libraries::{Meeting, many, moving, own, wait};
@@ -10,9 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// Goroutines that live while libraries come and go.
+/// Number of goroutines that exist while libraries are loaded and unloaded.
 const LIVING: usize = 1_000;
-/// Libraries that are loaded at the same time.
+/// Number of libraries that are loaded at the same time.
 const LIBRARIES: usize = 20;
 
 const SOURCE: &str = "
@@ -22,7 +23,8 @@ long count(void) { more[counter % 40]++; return ++counter; }
 long *address(void) { return &counter; }
 ";
 
-/// Builds the library as the C compiler would for `model` into a folder of its own; `None`: there is no C compiler.
+/// Builds the library for `model` with the C compiler, in a folder of its own. `None`: there is no
+/// C compiler.
 fn build(model: &str) -> Option<PathBuf> {
     let folder = std::env::temp_dir().join(format!("gort-libraries-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -49,26 +51,26 @@ fn build(model: &str) -> Option<PathBuf> {
     }
 }
 
-/// A copy of a library, loaded.
+/// A loaded copy of the library.
 struct Library {
     handle: *mut c_void,
     count: extern "C" fn() -> c_long,
     address: extern "C" fn() -> *mut c_long,
 }
 
-// SAFETY: a handle may be used by any thread.
+// SAFETY: any thread may use a handle.
 unsafe impl Send for Library {}
-// SAFETY: as above.
+// SAFETY: any thread may use a handle.
 unsafe impl Sync for Library {}
 
 impl Library {
-    /// Loads a copy of the library of its own.
+    /// Makes a copy of the library and loads it.
     fn load(library: &Path) -> Self {
         static COPIES: AtomicUsize = AtomicUsize::new(0);
         let copy = library.with_extension(format!("{}.so", COPIES.fetch_add(1, Relaxed)));
         std::fs::copy(library, &copy).unwrap();
         let path = CString::new(copy.to_str().unwrap()).unwrap();
-        // SAFETY: the library does nothing when it is loaded, and has these functions.
+        // SAFETY: loading the library runs no code, and it has these functions.
         unsafe {
             let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOW);
             assert!(!handle.is_null(), "dlopen");
@@ -86,7 +88,7 @@ impl Library {
         }
     }
 
-    /// Uses the calling goroutine's variable, which nobody else has used, over a wait.
+    /// Uses the calling goroutine's variable, which no other goroutine has used, over a wait.
     fn use_it(&self, times: usize) {
         let address = (self.address)();
         for n in 1..=times {
@@ -99,12 +101,12 @@ impl Library {
 
 impl Drop for Library {
     fn drop(&mut self) {
-        // SAFETY: who drops it calls none of its functions any more.
+        // SAFETY: after the drop none of the library's functions is called.
         assert_eq!(unsafe { libc::dlclose(self.handle) }, 0);
     }
 }
 
-/// Has the handler of a signal use thread-locals 1,000 times a second of processor time.
+/// Installs a signal handler that uses thread-locals 1,000 times per second of processor time.
 fn interrupt() {
     thread_local! {
         static INTERRUPTED: Cell<u64> = const { Cell::new(0) };
@@ -120,7 +122,7 @@ fn interrupt() {
         it_interval: every_ms,
         it_value: every_ms,
     };
-    // SAFETY: the handler uses a thread-local without an initialiser; the structures are ours.
+    // SAFETY: the handler uses a thread-local without an initialiser, and the structures are ours.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = count as *const () as usize;
@@ -130,7 +132,7 @@ fn interrupt() {
     }
 }
 
-/// Loads `n` libraries while goroutines live that are older; they and younger ones use all of them.
+/// Loads `n` libraries while older goroutines exist. They and younger goroutines use all of them.
 fn load_while_goroutines_live(library: &Path, n: usize) {
     let (born, loaded) = (
         Arc::new(Meeting::of(LIVING + 1)),
@@ -155,7 +157,7 @@ fn load_while_goroutines_live(library: &Path, n: usize) {
             .is_ok()
     );
     let all = loaded.clone();
-    // Stacks of older ones that have ended are used again: theirs have counted.
+    // Stacks of older goroutines that have ended are used again, with variables that have counted.
     let young = Meeting::of(100);
     let younger = own(move || {
         many(100, move |_| {
@@ -176,7 +178,7 @@ fn load_while_goroutines_live(library: &Path, n: usize) {
     }
 }
 
-/// Loads libraries, uses and unloads them in goroutines, again and again.
+/// Loads, uses and unloads libraries in goroutines, again and again.
 fn load_and_unload(library: &Path) {
     let library: Arc<Path> = library.into();
     many(50, move |_| {
@@ -207,7 +209,8 @@ moving! {
     }
 
     // TL11
-    /// These lie in the blocks of threads and goroutines, which have a little room for the purpose.
+    /// These lie in the blocks of threads and goroutines, which have a little room for this
+    /// purpose.
     fn libraries_with_thread_locals_in_the_block_come() {
         interrupt();
         with("initial-exec", |library| {
