@@ -1,4 +1,5 @@
-//! Goroutines with thread-locals of their own, and controls, in which they have the threads'.
+//! Goroutines with thread-locals of their own, and control runs in which they use those of the
+//! threads.
 
 use gort::Builder;
 use gort::prelude::*;
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Once};
 use std::thread;
 
-/// In whose environment this is, its goroutines have the threads' thread-locals.
+/// Environment variable that makes the goroutines use the threads' thread-locals.
 pub const SHARED: &str = "GORT_TESTS_SHARED";
 
 /// Starts a goroutine with thread-locals of its own.
@@ -26,7 +27,7 @@ pub fn own<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHan
     builder.spawn(f).expect("a stack")
 }
 
-/// Ends a control that hangs, which is one of the ways to go wrong.
+/// Ends a control run that hangs, which is one of the ways to go wrong.
 fn end_some_day() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -38,13 +39,14 @@ fn end_some_day() {
     });
 }
 
-/// A goroutine of [`many`] has panicked.
+/// Whether a goroutine of [`many`] has panicked.
 static FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Starts `n` of them, each with its number, and waits for their ends.
+/// Starts `n` goroutines with thread-locals of their own, each with its number, and waits for their
+/// ends.
 ///
 /// # Panics
-/// If one of them does.
+/// If one of the goroutines panics.
 pub fn many<T: Send + 'static>(n: usize, f: impl Fn(usize) -> T + Send + Sync + 'static) -> Vec<T> {
     let f = Arc::new(f);
     let all: Vec<_> = (0..n)
@@ -62,7 +64,7 @@ pub fn many<T: Send + 'static>(n: usize, f: impl Fn(usize) -> T + Send + Sync + 
         .collect()
 }
 
-/// Where so many goroutines of [`many`] meet, so that all are alive at the same time.
+/// A place where goroutines of [`many`] meet, so that all are alive at the same time.
 #[derive(Debug)]
 pub struct Meeting {
     here: AtomicUsize,
@@ -70,7 +72,7 @@ pub struct Meeting {
 }
 
 impl Meeting {
-    /// A meeting of `n`.
+    /// Creates a meeting of `n` goroutines.
     #[must_use]
     pub fn of(n: usize) -> Self {
         Self {
@@ -79,7 +81,7 @@ impl Meeting {
         }
     }
 
-    /// Comes to the meeting, and calls `meanwhile` until all have come or one has failed.
+    /// Joins the meeting, and calls `meanwhile` until all have come or one has failed.
     pub fn join(&self, meanwhile: impl Fn()) {
         self.here.fetch_add(1, SeqCst);
         while self.here.load(SeqCst) < self.expected && !FAILED.load(SeqCst) {

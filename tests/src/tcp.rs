@@ -3,7 +3,7 @@
 use gort::net::{TcpListener, TcpStream};
 use std::net::SocketAddr;
 
-/// A listener, and where it listens.
+/// Returns a listener and its address.
 ///
 /// # Panics
 /// If there is no such interface.
@@ -14,7 +14,7 @@ pub fn listen() -> (TcpListener, SocketAddr) {
     (listener, addr)
 }
 
-/// Both ends of a connection.
+/// Returns both ends of a connection.
 ///
 /// # Panics
 /// If there is no such interface.

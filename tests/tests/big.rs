@@ -1,4 +1,4 @@
-//! The large runs: GO08, GO15, SC16 and long traffic. A tenth of it in debug builds;
+//! The large runs: GO08, GO15, SC16 and long traffic. Debug builds run a tenth of them.
 //! `GORT_TEST_LONG=1` makes the chain of GO08 a million long.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 fn scaled(n: usize) -> usize {
     let n = if cfg!(debug_assertions) { n / 10 } else { n };
-    // Each switch is one between threads then.
+    // In this mode each switch is one between threads.
     if always_migrates() { n / 10 } else { n }
 }
 
@@ -24,7 +24,7 @@ fn until_alone() {
     }
 }
 
-/// `n` goroutines in a row, each passing what comes from the right to the left.
+/// Runs `n` goroutines in a row. Each passes what comes from the right to the left.
 fn chain(n: usize) {
     let (leftmost, result) = bounded(0);
     let mut left = leftmost;
@@ -43,7 +43,7 @@ fn chain(n: usize) {
     until_alone();
 }
 
-/// `n` goroutines parked on one channel; `release` lets them go.
+/// Parks `n` goroutines on one channel and lets `release` wake them.
 fn parked(n: usize, release: impl FnOnce(Sender<()>)) -> usize {
     let (tx, rx) = bounded::<()>(0);
     let (ended, ends) = unbounded();
@@ -111,17 +111,17 @@ claims! {
         };
         run(1_000);
         let before = resident_bytes();
-        // Main, the one that starts, the one that is started; those on other Ps that have
-        // started theirs and are about to end; and one for every thread that the system took
-        // off its core just there, for so long that its P was handed on. What must not be is
-        // that they add up with the generations.
+        // The number has to allow for main, the goroutine that starts, and the one that is started;
+        // for goroutines on other Ps that have started theirs and are about to end; and for one
+        // goroutine per thread that the system took off its core there for so long that its P was
+        // handed on. It must not grow with the generations.
         let most = run(scaled(1_000_000));
         assert!(most < 100, "{most} at once");
         let grown = resident_bytes().saturating_sub(before);
         assert!(grown < 4 * MIB, "grown by {grown} bytes");
     }
 
-    // CH, RU: ten million rendezvous leave nothing behind.
+    // CH, RU: ten million values through a rendezvous channel leave nothing behind.
     fn ten_million_messages_do_not_grow_memory() {
         let (tx, rx) = bounded(0);
         let n = scaled(10_000_000);
@@ -152,7 +152,7 @@ claims! {
         assert!(runs.iter().all(|run| run.load(SeqCst) == 1));
     }
 
-    // RU05, RU06: whatever becomes of a goroutine, what it held is dropped once.
+    // RU05, RU06: in whatever way a goroutine ends, what it held is dropped once.
     fn everything_is_dropped_once_in_any_mixture() {
         let seed = seed();
         println!("GORT_TEST_SEED={seed}");

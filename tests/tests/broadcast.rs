@@ -13,7 +13,7 @@ use std::thread;
 
 use RecvError::{Closed, Lagged};
 
-/// What a receive gives that does not wait, if it gives something.
+/// Returns what a receive that does not wait returns, if there is something to return.
 fn recv_now<T: Clone>(rx: &broadcast::Receiver<T>) -> Option<Result<T, RecvError>> {
     select! { v = <-rx => Some(v), default => None }
 }
@@ -103,7 +103,7 @@ claims! {
         assert_eq!((slow.recv(), slow.recv()), (Ok(7), Ok(8)));
         assert!(got.into_iter().eq(1..=8));
         assert_eq!((recv_now(&slow), recv_now(&fast)), (None, None));
-        // Also where the lag is an arm's.
+        // The same if an arm of a select reports the lag.
         for n in 9..=11 {
             tx.send(n).unwrap();
         }
@@ -163,18 +163,18 @@ claims! {
         let count = || Arc::strong_count(&value) - 1;
         let (tx, a) = broadcast::channel(2);
         let b = tx.subscribe();
-        // Read by all.
+        // All have read it.
         tx.send(value.clone()).unwrap();
         drop(a.recv().unwrap());
         assert_eq!(count(), 1);
         drop(b.recv().unwrap());
         assert_eq!(count(), 0);
-        // Overwritten.
+        // It is overwritten.
         for kept in [1, 2, 2, 2] {
             tx.send(value.clone()).unwrap();
             assert_eq!(count(), kept);
         }
-        // Receivers gone: one after another, that have got this or that.
+        // The receivers are dropped one after another, after they have received different values.
         assert_eq!(a.recv(), Err(Lagged(2)));
         drop(a.recv().unwrap());
         let c = tx.subscribe();
@@ -252,7 +252,7 @@ claims! {
             });
             assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"dropped"));
             assert_eq!(drops.load(SeqCst), 10);
-            // And with it what keeps the values.
+            // So is the memory that keeps the values.
             assert_eq!(Arc::strong_count(&drops), 1);
         }
     }
@@ -273,7 +273,7 @@ claims! {
         }
         let grown = resident_bytes().saturating_sub(before);
         assert!(grown < 1 << 20, "{grown} bytes");
-        // Of those that were parked, too.
+        // The same for receivers that were parked.
         for _ in 0..100 {
             let (other_tx, other) = bounded::<()>(0);
             let rx = tx.subscribe();

@@ -1,4 +1,4 @@
-//! FI: linearizability of single channels, and their order where time limits interfere.
+//! FI: linearizability of single channels, and their order when time limits interfere.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -10,7 +10,7 @@ use gort_tests::{Counted, Random, claims, seed, settle, waiting};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-/// A duration that no test waits out.
+/// A duration that no test waits for.
 const LONG: Duration = Duration::from_secs(3600);
 
 claims! {
@@ -18,7 +18,7 @@ claims! {
     fn a_poll_finds_what_the_same_goroutine_has_sent() {
         for cap in [Some(4), None] {
             let (tx, rx) = cap.map_or_else(unbounded, bounded);
-            // Never more than four values under way: whoever has sent one finds one.
+            // At most four values are under way: a goroutine that has sent one finds one.
             let pollers: Vec<_> = (0..4)
                 .map(|_| {
                     let (tx, rx) = (tx.clone(), rx.clone());
@@ -201,7 +201,7 @@ claims! {
         assert!(all.into_iter().eq(0..SENDS));
     }
 
-    // CH04, derived: the order of each sender holds at each receiver.
+    // CH04: each receiver sees the values of each sender in their order.
     fn each_receiver_sees_each_sender_in_order() {
         const SENDERS: usize = 4;
         const EACH: usize = 20_000;

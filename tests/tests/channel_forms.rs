@@ -10,15 +10,15 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-/// What a receive came to; `None`: the default.
+/// The result of a receive. `None`: the default ran.
 type Received<T> = Option<Result<T, RecvError>>;
-/// What a send came to; `None`: the default.
+/// The result of a send. `None`: the default ran.
 type Sent<T> = Option<Result<(), SendError<T>>>;
 
 type ReceiveForm<T> = fn(&Receiver<T>) -> Received<T>;
 type SendForm<T> = fn(&Sender<T>, T) -> Sent<T>;
 
-/// Every form of receive: direct, one arm, with an idle arm, each with a default too.
+/// Returns every form of receive: plain, one arm, and with an idle arm, each also with a default.
 fn receives<T: Debug + PartialEq>() -> [ReceiveForm<T>; 6] {
     [
         |rx| Some(rx.recv()),
@@ -39,7 +39,7 @@ fn receives<T: Debug + PartialEq>() -> [ReceiveForm<T>; 6] {
     ]
 }
 
-/// Every form of send.
+/// Returns every form of send.
 fn sends<T>() -> [SendForm<T>; 6] {
     [
         |tx, v| Some(tx.send(v)),
@@ -61,7 +61,7 @@ fn sends<T>() -> [SendForm<T>; 6] {
     ]
 }
 
-/// What a panic said.
+/// Returns the text of a panic.
 fn words(payload: &(dyn Any + Send)) -> &str {
     match payload.downcast_ref::<String>() {
         Some(words) => words,
@@ -105,7 +105,7 @@ claims! {
                 assert_eq!(send(&tx, "late".to_owned()), refused, "form {i}");
                 assert_eq!(rx.iter().count(), before, "form {i}");
             }
-            // The same with all receivers gone.
+            // The same after all receivers were dropped.
             let (tx, rx) = bounded(1);
             drop(rx);
             let refused = Some(Err(SendError("late".to_owned())));
@@ -117,7 +117,7 @@ claims! {
     fn every_form_of_send_meets_every_form_of_receive() {
         for (i, send) in sends::<i32>().into_iter().enumerate() {
             for (j, receive) in receives::<i32>().into_iter().enumerate() {
-                // Forms 0, 2 and 4 wait; the others need a peer that does.
+                // Forms 0, 2 and 4 wait. The others need a peer that waits.
                 let (tx, rx) = bounded(0);
                 if i % 2 == 0 {
                     let sender = spawn(move || send(&tx, 5));

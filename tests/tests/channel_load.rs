@@ -1,4 +1,4 @@
-//! CH: channels under load: every value once, whole, and in order.
+//! CH: channels under load: every value arrives once, intact, and in order.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -12,7 +12,7 @@ claims! {
     // CH07
     fn many_senders_and_receivers_move_every_value_once() {
         const VALUES: usize = 1_000;
-        // In release all of Go's capacities.
+        // Release builds use all of Go's capacities.
         let step = if cfg!(debug_assertions) { 9 } else { 1 };
         for cap in (0..64).step_by(step) {
             let (tx, rx) = bounded(cap);
@@ -62,7 +62,7 @@ claims! {
         }
         assert_eq!(hops, HOPS);
 
-        // Dropped unwalked, each channel drops the next one.
+        // A chain that is dropped without being walked: each channel drops the next one.
         drop(chain());
         assert_eq!(alive.load(SeqCst), 0);
     }
@@ -153,7 +153,7 @@ claims! {
                     arrive.send(()).unwrap();
                     enter.send(()).unwrap();
                     most.fetch_max(inside.fetch_add(1, SeqCst) + 1, SeqCst);
-                    // Shut for the first eight; the others pass, and yield on the way.
+                    // The first eight find the gate shut. The others pass, and yield on the way.
                     gate.recv().unwrap_err();
                     yield_now();
                     inside.fetch_sub(1, SeqCst);

@@ -1,4 +1,5 @@
-//! CC: what the receiving side can do besides receiving one value: close, take many, ask whether it is over.
+//! CC: what the receiving side can do besides receiving one value: close, take many, and ask
+//! whether the channel is closed.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::{TrySendError, never};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// A channel with room for `cap`, or any number.
+/// Returns a channel with this capacity, or an unbounded one.
 fn channel<T>(cap: Option<usize>) -> (Sender<T>, Receiver<T>) {
     cap.map_or_else(unbounded, bounded)
 }
@@ -49,7 +50,7 @@ claims! {
         assert_eq!(back, [Err(SendError(1)), Err(SendError(2)), Err(SendError(3))]);
         assert_eq!((rx.recv(), rx.recv()), (Ok(0), Err(RecvError)));
 
-        // And who waits to receive sees the end.
+        // A waiting receiver sees the end.
         let (_tx, rx) = bounded::<()>(0);
         let waits = parked(WaitReason::ChanReceive, { let rx = rx.clone(); move || rx.recv() });
         assert!(rx.close());
@@ -75,7 +76,7 @@ claims! {
                 assert!(tx.clone().try_send(1).is_err());
             }
         }
-        // What no sender sends into is not closed.
+        // A channel without senders by design, as a timer's, is not closed.
         let timer = gort::channel::after(Duration::from_millis(1));
         assert!(!timer.close() && !timer.is_closed());
         assert!(timer.recv().is_ok());
@@ -146,7 +147,7 @@ claims! {
             assert!(!tx.is_closed() && !rx.is_closed());
             tx.send(1).unwrap();
             tx.send(2).unwrap();
-            // Clones come and go.
+            // Clones are made and dropped.
             drop((tx.clone(), rx.clone()));
             assert!(!tx.is_closed() && !rx.is_closed());
             rx.close();

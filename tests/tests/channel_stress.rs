@@ -1,5 +1,5 @@
-//! Seeded stress: random senders, receivers, closers and time limits on random
-//! channels; every value is received once, or comes back once, and is dropped once.
+//! Stress with seeds: random senders, receivers, closers and time limits on random channels. Every
+//! value is received once or comes back once, and is dropped once.
 
 use gort::channel::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 use gort::prelude::*;
@@ -10,20 +10,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// How long each process is tried.
+/// How long each process runs.
 const TIME: Duration = Duration::from_secs(1);
-/// Values are numbered through; those of one sender are neighbours.
+/// Values have consecutive numbers. Those of one sender are neighbours.
 type Value = (usize, Counted);
 const MOST_EACH: u64 = 60;
 
-/// What became of some values.
+/// What happened to some values.
 #[derive(Debug, Default)]
 struct Fate {
     received: Vec<usize>,
     returned: Vec<usize>,
 }
 
-/// Somebody who takes part: a goroutine, or now and then a plain thread.
+/// Starts a participant: a goroutine, or sometimes a plain thread.
 fn start(random: &mut Random, f: impl FnOnce(Random) -> Fate + Send + 'static) -> Receiver<Fate> {
     let (tx, rx) = bounded(1);
     let own = Random::new(random.below(u64::MAX));
@@ -40,7 +40,7 @@ fn short(random: &mut Random) -> Duration {
     Duration::from_micros(random.below(150))
 }
 
-/// Sends values of the numbers by all means; a sender sometimes gives one up.
+/// Sends the values with these numbers in all possible ways. Sometimes a sender gives one up.
 fn send_all(
     tx: &Sender<Value>,
     numbers: Range<usize>,
@@ -53,7 +53,7 @@ fn send_all(
         let back = match random.below(4) {
             0 => tx.send(value).err().map(SendError::into_inner),
             1 => {
-                // As a spinning sender does; not for ever.
+                // As a spinning sender does, but not for ever.
                 let mut last = tx.try_send(value);
                 for _ in 0..random.below(20) {
                     if let Err(TrySendError::Full(value)) = last {
@@ -84,7 +84,7 @@ fn send_all(
     fate
 }
 
-/// Receives by all means, until the end or until `most` values are received.
+/// Receives in all possible ways, until the end or until `most` values are received.
 fn receive(rx: &Receiver<Value>, most: usize, mut random: Random) -> Fate {
     let mut fate = Fate::default();
     while fate.received.len() < most {
@@ -106,7 +106,7 @@ fn receive(rx: &Receiver<Value>, most: usize, mut random: Random) -> Fate {
     fate
 }
 
-/// One channel and its fate; `context` tells how to get it again.
+/// Runs one channel from its beginning to its end. `context` says how to repeat it.
 fn round(random: &mut Random, context: &str) {
     let alive = Arc::new(AtomicUsize::new(0));
     let cap = [Some(0), Some(0), Some(1), Some(2), Some(7), Some(64), None];
@@ -173,7 +173,7 @@ fn round(random: &mut Random, context: &str) {
         }
     }
     for (number, times) in times.into_iter().enumerate() {
-        // Gone with the channel is right only if every receiver may have left.
+        // A value may be dropped with the channel only if every receiver may have left.
         let right = times == 1 || (times == 0 && leave);
         assert!(right, "value {number} turned up {times} times: {context}");
     }

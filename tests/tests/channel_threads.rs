@@ -7,7 +7,7 @@ use gort::prelude::*;
 use gort_tests::{claims, role, run_child};
 use std::thread;
 
-/// What runs a closure.
+/// What runs a closure: a goroutine or a thread.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Goroutine,
@@ -23,10 +23,10 @@ const PAIRINGS: [(Kind, Kind); 4] = [
     (Thread, Thread),
 ];
 
-/// A duration that no test waits out.
+/// A duration that no test waits for.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// Starts `f`; its result comes through the channel.
+/// Starts `f`. Its result comes through the channel.
 fn start<T: Send + 'static>(kind: Kind, f: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
     let (tx, rx) = bounded(1);
     let run = move || drop(tx.send(f()));
@@ -37,7 +37,7 @@ fn start<T: Send + 'static>(kind: Kind, f: impl FnOnce() -> T + Send + 'static) 
     rx
 }
 
-/// Values of `from` arrive at `to` in order, and then the end.
+/// Checks that values of `from` arrive at `to` in order, followed by the end.
 fn values_arrive(from: Kind, to: Kind) {
     for cap in [Some(0), Some(1), Some(16), None] {
         let (tx, rx) = cap.map_or_else(unbounded, bounded);

@@ -1,11 +1,11 @@
-//! `GORT_DEBUG`: what its options do, seen from outside.
+//! `GORT_DEBUG`: the effects of its options, seen from outside.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
-/// `observed NAME` with `procs` Ps and these options.
+/// Returns `observed NAME` with `procs` Ps and these options.
 fn observed(name: &str, procs: usize, options: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_observed"));
     command
@@ -22,7 +22,7 @@ fn stderr_of(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Ends the process when the test does, whichever way.
+/// Ends the process when the test ends, in any way.
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -32,14 +32,14 @@ impl Drop for Killed {
     }
 }
 
-/// The lines that a program, which goes on meanwhile, writes to standard error.
+/// Returns the lines that a program writes to standard error while it runs.
 fn watch(name: &str, procs: usize, options: &str) -> (Killed, impl Iterator<Item = String>) {
     let mut child = Killed(observed(name, procs, options).spawn().unwrap());
     let lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
     (child, lines.map_while(Result::ok))
 }
 
-/// The numbers of a line of the form `… key=value …`.
+/// Returns the numbers in a line of the form `… key=value …`.
 fn fields(line: &str) -> HashMap<&str, &str> {
     line.split(' ')
         .filter_map(|word| word.split_once('='))
@@ -67,8 +67,8 @@ fn nothing_is_printed_without_options() {
     assert_eq!(stderr_of(&observed("done", 2, "").output().unwrap()), "");
 }
 
-/// What the program chose, in a run in which the monitor did not interfere: when it takes
-/// the P is a matter of time.
+/// Returns what the program chose in a run in which the monitor did not interfere. When the monitor
+/// takes the P depends on real time.
 fn undisturbed_choices(options: &str) -> String {
     for _ in 0..100 {
         let output = observed("choices", 1, options).output().unwrap();
@@ -133,7 +133,7 @@ fn scheddetail_adds_a_line_for_each_p_and_thread_and_goroutine() {
     let (_child, lines) = watch("sleeping", 3, "schedtrace=10,scheddetail=1");
     let mut threads = 0;
     let mut counts = HashMap::new();
-    // Traces in a row that list everything: while a thread starts it may be missing.
+    // Consecutive traces that list everything. While a thread starts it may be missing.
     let mut complete = 0;
     for line in lines.take(5000) {
         let fields = fields(&line);

@@ -7,7 +7,7 @@ use gort::recover;
 use gort_tests::claims;
 use std::panic::{catch_unwind, resume_unwind};
 
-/// The words that something panicked with.
+/// Returns the text of a panic.
 fn words(payload: Box<dyn std::any::Any + Send>) -> &'static str {
     *payload.downcast::<&str>().unwrap()
 }
@@ -34,14 +34,14 @@ claims! {
         assert_eq!(words(ended.unwrap_err().into_panic()), "third");
     }
 
-    // PA11: no panic hook tells of these.
+    // PA11: the panic hook does not report these.
     fn panics_without_a_message_replace_each_other_too() {
         let twice = || {
             defer! { resume_unwind(Box::new("second")); }
             resume_unwind(Box::new("first"));
         };
         assert_eq!(words(recover(twice).unwrap_err()), "second");
-        // Who catches in between and passes the panic on passes the newest on.
+        // Code that catches a panic in between and passes it on passes the newest one on.
         let passed_on = recover(|| match catch_unwind(twice) {
             Ok(never) => never,
             Err(payload) => resume_unwind(payload),
@@ -49,7 +49,7 @@ claims! {
         assert_eq!(words(passed_on.unwrap_err()), "second");
     }
 
-    // PA11: whatever a deferred block or a destructor catches meanwhile is another matter.
+    // PA11: panics that a deferred block or a destructor catches in between do not matter.
     fn a_replacement_stays_in_force_while_others_panic_and_are_caught() {
         struct Recovers;
         impl Drop for Recovers {

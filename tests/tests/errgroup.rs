@@ -20,7 +20,7 @@ fn message(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// The group's result if its functions end in this order.
+/// Returns the group's result if its functions end in this order.
 fn in_order(results: &[Result<(), &'static str>]) -> Result<(), &'static str> {
     let group = ErrGroup::new();
     group.set_limit(1);
@@ -42,7 +42,8 @@ claims! {
         assert_eq!(in_order(&[Ok(()), Err("e2"), Err("e1")]), Err("e2"));
     }
 
-    // SM10: it waits for all, also for those that end after the first error, and may be used again.
+    // SM10: `wait` waits for all goroutines, including those that end after the first error. The
+    // group may be used again.
     fn wait_waits_for_all_and_the_group_goes_on() {
         let group = ErrGroup::<String>::default();
         let (tx, rx) = bounded::<()>(0);
@@ -112,7 +113,7 @@ claims! {
         assert_eq!(cause.downcast_ref::<ContextError>(), Some(&ContextError::Canceled));
     }
 
-    // SM11: the parent's end reaches the group's context.
+    // SM11: the end of the parent reaches the group's context.
     fn the_parent_cancels_the_groups_context() {
         let (parent, cancel) = Context::background().with_cancel_cause();
         let (group, ctx) = ErrGroup::with_context(&parent);
@@ -157,7 +158,7 @@ claims! {
             assert!(group.try_go(wait()));
         }
         assert!(!group.try_go(wait()));
-        // And `go` waits for a place.
+        // `go` waits for a place.
         let (blocked, job) = (group.clone(), wait());
         let blocked = parked(WaitReason::Semacquire, move || blocked.go(job));
         drop(tx);
@@ -178,7 +179,7 @@ claims! {
         assert!(!blocked.is_finished());
     }
 
-    // SM12: the limit may change only while nobody counts.
+    // SM12: the limit may change only while no goroutine counts.
     fn the_limit_may_not_change_under_running_goroutines() {
         let group = ErrGroup::<()>::new();
         let (tx, rx) = bounded::<()>(0);
@@ -197,7 +198,7 @@ claims! {
         assert_eq!(group.wait(), Ok(()));
     }
 
-    // SM14: of groups: a panic reaches whoever waits, and cancels; a goexit has ended, no more.
+    // SM14: for groups: a panic reaches the waiter and cancels. An exit just ends its goroutine.
     fn wait_panics_with_the_payload_of_a_panic() {
         let (group, ctx) = ErrGroup::<String>::with_context(&Context::background());
         group.set_limit(1);
@@ -228,7 +229,7 @@ claims! {
         assert!(recover(|| group.wait()).is_err());
     }
 
-    // API.md: what the functions captured, and errors that do not count, are gone after wait.
+    // After `wait`, what the functions captured and all errors but the first are dropped.
     fn captures_and_later_errors_are_dropped() {
         let alive = Arc::new(AtomicUsize::new(0));
         let group = ErrGroup::new();
@@ -260,7 +261,7 @@ claims! {
     }
 }
 
-// PA01: a panic that ends the process does so before anybody can go on because of it.
+// PA01: a panic that ends the process does so before it can wake a waiter.
 #[test]
 fn a_panic_under_abort_ends_the_process() {
     const TEST: &str = "errgroup::a_panic_under_abort_ends_the_process";

@@ -1,4 +1,4 @@
-//! EX: which orders there are, and that all of them come.
+//! EX: which orders there are, and that all of them are run.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::explore::{Options, Strategy};
@@ -11,7 +11,8 @@ use std::sync::Mutex as StdMutex;
 
 const PCT: Strategy = Strategy::Pct { changes: 3 };
 
-/// What comes of a program under the schedules that are run, and whether those were all.
+/// Returns the outcomes of a program under the schedules that are run, and whether those were all
+/// schedules.
 fn outcomes<T: Ord + Debug + Send + 'static>(
     options: Options,
     program: impl Fn() -> T + Send + Sync + 'static,
@@ -26,7 +27,8 @@ fn outcomes<T: Ord + Debug + Send + 'static>(
     (seen, report.unwrap_or_else(|failure| panic!("{failure}")))
 }
 
-/// The order of two steps each of two goroutines: a lock, and what is done with it.
+/// Returns the order of two steps in each of two goroutines. A step is a lock and a change under
+/// it.
 fn two_steps_each() -> Vec<u32> {
     let log = Arc::new(Mutex::new(Vec::new()));
     let both = [0, 1].map(|who| {
@@ -42,7 +44,7 @@ fn two_steps_each() -> Vec<u32> {
     log.clone()
 }
 
-/// The same, seen by nobody: what is between the steps is a yield.
+/// The same without anything that others could see: between the steps are yields.
 fn two_unseen_steps_each() -> Vec<u32> {
     let log = Arc::new(StdMutex::new(Vec::new()));
     let both = [0, 1].map(|who| {
@@ -66,7 +68,7 @@ fn every_order_of_a_small_program_is_run_and_that_is_said() {
         let (orders, report) = outcomes(Options::new().strategy(Strategy::Exhaustive), program);
         assert_eq!(orders.len(), 6, "{orders:?}");
         assert!(report.exhausted && report.schedules < 1_000, "{report:?}");
-        // Without a strategy too.
+        // Without a strategy as well.
         let (orders, report) = outcomes(Options::new(), program);
         assert_eq!((orders.len(), report.exhausted), (6, true));
         for strategy in [Strategy::Random, PCT] {
@@ -86,7 +88,7 @@ fn fewer_schedules_than_there_are_is_not_all() {
     assert!(!report.exhausted && report.schedules == 0, "{report:?}");
 }
 
-// EX06: equal schedules are not run twice.
+// EX06: equivalent schedules are not run twice.
 #[gort::test]
 fn who_uses_different_locks_comes_in_one_order() {
     let program = |shared: bool| {
@@ -109,7 +111,7 @@ fn who_uses_different_locks_comes_in_one_order() {
     let (_, apart) = outcomes(exhaustive, program(false));
     let (_, shared) = outcomes(exhaustive, program(true));
     assert!(apart.exhausted && shared.exhausted);
-    // Of three steps each there are 20 orders, if they matter.
+    // Three steps in each goroutine have 20 orders, if the order matters.
     assert!(shared.schedules >= 20, "{shared:?}");
     assert!(
         apart.schedules * 4 < shared.schedules,
@@ -117,8 +119,8 @@ fn who_uses_different_locks_comes_in_one_order() {
     );
 }
 
-/// The arm that a select chooses of two that are ready; who gets a lock first; which of two timers that are due at one
-/// moment is first; whom a notification wakes that comes when nobody or two wait.
+/// Returns the arm that a select chooses of two that are ready, which goroutine gets a lock first,
+/// and which waiter a notification wakes, or which of two timers due at one moment comes first.
 fn choices() -> (u32, u32, u32) {
     let (a, b) = (bounded(1), bounded(1));
     a.0.send(()).unwrap();
@@ -166,7 +168,7 @@ fn what_is_not_whose_turn_it_is_is_chosen_too() {
     }
 }
 
-// EX07: a select that waits is chosen by whoever comes first, and what it chooses is no choice twice.
+// EX07: a peer that comes first decides a select that waits. That is not a second choice.
 #[gort::test]
 fn a_select_has_as_many_outcomes_as_arms_that_are_ready() {
     let select_of_two = |ready: u32| {
@@ -235,11 +237,11 @@ fn all_orders_of_other_waits_end_well() {
     }
 }
 
-// EX05, EX09: what else there is, in some schedules each.
+// EX05, EX09: the other primitives, with some schedules each.
 #[gort::test]
 fn all_that_waits_can_be_explored() {
     let programs: [fn(); 11] = [
-        // Who unwinds lets others come first as well.
+        // An operation during unwinding is a point where others may run, too.
         || {
             let lock = Arc::new(Mutex::new(0));
             let (tx, rx) = bounded::<()>(0);

@@ -1,5 +1,6 @@
-//! SC12: many goroutines that enter blocking calls together, without announcing them. They were found
-//! one after another, each after a millisecond and more: beside 300 everybody else waited for 300 ms.
+//! SC12: many goroutines that enter blocking calls together, without announcing them. They were
+//! found one after another, each after a millisecond or more: beside 300 of them all other
+//! goroutines waited for 300 ms.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -11,9 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
 
-/// It was 300 ms with one P, since each was given a millisecond, whatever else the machine did. With
-/// nothing else to do it is 10 to 20 now; on a busy machine the kernel often keeps sysmon waiting, so what counts
-/// is the quietest of some bursts.
+/// It was 300 ms with one P, since each was given a millisecond, whatever else the machine did. On
+/// an idle machine it is 10 to 20 ms now. On a busy machine the kernel often keeps sysmon waiting,
+/// so the quietest of some bursts counts.
 const LATE: Duration = Duration::from_millis(150);
 const BURSTS: usize = 25;
 
@@ -21,7 +22,7 @@ fn sleep_unannounced() {
     thread::sleep(Duration::from_millis(100));
 }
 
-/// Starts `n` goroutines that call `f` at the same time; with `known` they have waited before.
+/// Starts `n` goroutines that call `f` at the same time. If `known`, they have waited before.
 fn burst(n: usize, known: bool, f: fn()) -> Vec<JoinHandle<()>> {
     let (start, started) = bounded::<()>(0);
     let all = (0..n)
@@ -42,7 +43,7 @@ fn burst(n: usize, known: bool, f: fn()) -> Vec<JoinHandle<()>> {
     all
 }
 
-/// By how much the latest tick of a 1 ms ticker is late beside a burst.
+/// Returns by how much the latest tick of a 1 ms ticker is late beside a burst.
 fn ticker_beside(n: usize, known: bool, f: fn()) -> Duration {
     let each_burst = || {
         let stop = Arc::new(AtomicBool::new(false));
@@ -67,7 +68,7 @@ fn ticker_beside(n: usize, known: bool, f: fn()) -> Duration {
     quietest(each_burst)
 }
 
-/// How long it takes at most until a goroutine has answered a plain thread beside a burst.
+/// Returns the longest time until a goroutine has answered a plain thread beside a burst.
 fn answer_beside(n: usize, known: bool, f: fn()) -> Duration {
     let each_burst = || {
         let (question, asked) = bounded::<Instant>(0);
@@ -95,7 +96,7 @@ fn answer_beside(n: usize, known: bool, f: fn()) -> Duration {
     quietest(each_burst)
 }
 
-/// The least of what some bursts bring; there are no more of them once that is little enough.
+/// Returns the least of what some bursts give. Stops early if that is small enough.
 fn quietest(burst: impl Fn() -> Duration) -> Duration {
     let mut least = Duration::MAX;
     for _ in 0..BURSTS {

@@ -1,5 +1,5 @@
-//! A pair of goroutines that keep each other busy has the P for a time slice, and then everybody
-//! who waits, wherever, has a turn: not one other for each time slice of the pair.
+//! A pair of goroutines that keep each other busy has the P for a time slice. Then all goroutines
+//! that wait in any queue have a turn, and not only one for each time slice of the pair.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
 
-/// Everything is tried again and again for so long: on a busy machine sysmon comes to the aid of
-/// those who wait, as it takes the P of a thread that has no core.
+/// How long everything is tried again. On a busy machine sysmon helps the waiting goroutines by
+/// accident, because it takes the P of a thread that has no core.
 const TRIES: Duration = Duration::from_secs(3);
 
-/// How many wait.
+/// Number of goroutines that wait.
 const OTHERS: usize = 48;
 
 fn tries() -> impl Iterator<Item = usize> {
@@ -33,7 +33,7 @@ struct BusyPair {
 }
 
 impl BusyPair {
-    /// They count in `rounds` how often they have.
+    /// They count in `rounds` how often they have done so.
     fn counting(rounds: Arc<AtomicUsize>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (ping, pings) = bounded::<()>(0);
@@ -49,12 +49,13 @@ impl BusyPair {
         Self { stop, players }
     }
 
-    /// Ends it. `turns` are the rounds at which others had theirs: fails if they were far apart.
+    /// Ends the pair. `turns` are the rounds at which other goroutines had a turn: fails if they
+    /// were far apart.
     fn end(self, turns: &[usize]) {
         self.stop.store(true, Relaxed);
         self.players.into_iter().for_each(|p| p.join().unwrap());
         let apart = turns.iter().collect::<HashSet<_>>().len();
-        // With more Ps the pair goes on meanwhile.
+        // With more Ps the pair runs at the same time.
         if max_procs() == 1 {
             assert!(apart <= turns.len() / 6, "{apart} of {} turns", turns.len());
         }

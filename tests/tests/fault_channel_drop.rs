@@ -1,4 +1,5 @@
-//! A queued value whose destructor panics takes neither the others nor the channel with it.
+//! A queued value whose destructor panics keeps neither the other values nor the channel from being
+//! dropped.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::{Receiver, Sender, bounded, unbounded};
@@ -9,28 +10,28 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::SeqCst};
 
-/// Counts what is allocated.
+/// Counts the allocated bytes.
 struct Counting;
 
 static LIVE: AtomicIsize = AtomicIsize::new(0);
 
-// SAFETY: all is left to the system's allocator.
+// SAFETY: every call goes to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE.fetch_add(layout.size().cast_signed(), SeqCst);
-        // SAFETY: caller's clauses.
+        // SAFETY: the caller's layout is valid, and is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         LIVE.fetch_add(layout.size().cast_signed(), SeqCst);
-        // SAFETY: caller's clauses.
+        // SAFETY: the caller's layout is valid, and is passed on.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size().cast_signed(), SeqCst);
-        // SAFETY: caller's clauses.
+        // SAFETY: the caller's memory and layout are those of an allocation, and are passed on.
         unsafe { System.dealloc(at, layout) }
     }
 }
@@ -38,7 +39,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Panics with its number when it is dropped, if it has one.
+/// A value that panics with its number when it is dropped, if it has a number.
 struct Value {
     panics: Option<usize>,
     _alive: Counted,
@@ -52,7 +53,7 @@ impl Drop for Value {
     }
 }
 
-/// Which end goes first.
+/// Which end is dropped first.
 #[derive(Clone, Copy, Debug)]
 enum First {
     Sender,
@@ -64,7 +65,7 @@ type Channel = (Sender<Value>, Receiver<Value>);
 const CHANNELS: [fn() -> Channel; 3] = [unbounded, || bounded(7), || bounded(5)];
 const FIRST: [First; 2] = [First::Sender, First::Receiver];
 
-/// Drops a channel with five values of which one, and it alone, panics.
+/// Drops a channel with five values, of which only one panics.
 fn drop_channel((tx, rx): Channel, first: First, panics: usize, alive: &Arc<AtomicUsize>) {
     // The ring has been round once.
     for _ in 0..3 {
@@ -122,7 +123,8 @@ claims! {
         memory_comes_back(unbounded);
     }
 
-    // RU03, FT09: values that keep ends of their own channel, and one whose destructor panics before them.
+    // RU03, FT09: values that hold ends of their own channel, behind a value whose destructor
+    // panics.
     fn senders_that_lie_in_their_own_channel_go_too() {
         struct Sends {
             tx: Option<Sender<Sends>>,
@@ -143,7 +145,7 @@ claims! {
                 assert!(tx.send(Sends { tx: sender, _alive }).is_ok());
             }
             drop(tx);
-            // The goroutine's end drops it.
+            // The end of the goroutine drops it.
             let ended = spawn(move || {
                 let _rx = rx;
             });
@@ -163,7 +165,6 @@ fn memory_comes_back(channel: fn() -> Channel) {
     let before = LIVE.load(SeqCst);
     rounds(ROUNDS);
     let grown = LIVE.load(SeqCst) - before;
-    // Less than the smallest thing that could be lost each time, and more than what the runtime takes
-    // once for itself.
+    // Less than the smallest leak per round, and more than what the runtime allocates once.
     assert!(grown < ROUNDS.cast_signed() * 16, "{grown} bytes more");
 }

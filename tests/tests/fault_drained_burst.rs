@@ -1,4 +1,5 @@
-//! What a burst through an unbounded channel has taken comes back when the channel is empty again, not with its end.
+//! The memory of a burst through an unbounded channel is given back when the channel is empty
+//! again, and not only when it ends.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::{RecvError, unbounded};
@@ -7,22 +8,22 @@ use gort_tests::claims;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, Ordering::SeqCst};
 
-/// Counts what is allocated.
+/// Counts the allocated bytes.
 struct Counting;
 
 static LIVE: AtomicIsize = AtomicIsize::new(0);
 
-// SAFETY: all is left to the system's allocator.
+// SAFETY: every call goes to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE.fetch_add(layout.size().cast_signed(), SeqCst);
-        // SAFETY: caller's clauses.
+        // SAFETY: the caller's layout is valid, and is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size().cast_signed(), SeqCst);
-        // SAFETY: caller's clauses.
+        // SAFETY: the caller's memory and layout are those of an allocation, and are passed on.
         unsafe { System.dealloc(at, layout) }
     }
 }
@@ -37,7 +38,7 @@ claims! {
     // FT12
     fn the_memory_of_a_drained_burst_comes_back() {
         let (tx, rx) = unbounded::<Value>();
-        // Whatever is made once.
+        // Does first what is allocated once.
         tx.send([0; 16]).unwrap();
         rx.recv().unwrap();
         let before = LIVE.load(SeqCst);
@@ -54,7 +55,7 @@ claims! {
         assert!(left < full / 1000, "{left} of {full} bytes are left");
     }
 
-    // FT12: in bursts, from one goroutine to another, with some of each left.
+    // FT12: in bursts, from one goroutine to another, with some values left after each.
     fn it_comes_back_whoever_receives() {
         let (tx, rx) = unbounded::<Value>();
         let (ask, asked) = unbounded::<usize>();

@@ -1,8 +1,10 @@
-//! The functions that `select!` expands to are hidden, but anybody can call them. Called by hand, in safe code, they free
-//! nothing twice: an arm enters one select, its result is taken once, and what sends out of a place is `unsafe`.
+//! The functions that `select!` expands to are hidden, but every program can call them. Called by
+//! hand in safe code, they free nothing twice: an arm enters one select, its result is taken once,
+//! and the function that sends out of a place is `unsafe`.
 //!
-//! These calls have another form in the version that was at fault, so that each test has what is missing in the other
-//! version as a stand-in: names that `use gort::__macro::*` gives inside a function go before those of this file.
+//! These calls have another form in the version with the fault. So each test has stand-ins for what
+//! is missing in the other version: names that `use gort::__macro::*` brings into a function take
+//! precedence over those of this file.
 #![forbid(unsafe_code)]
 #![allow(
     dead_code,
@@ -25,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Instant;
 
-/// Where arms are not to be had, this stands for their trait: they settle to nothing.
+/// Stands for the trait of arms in the version that does not have it. Here arms settle to nothing.
 trait Arm {
     fn settle(&self, _site: &'static Location<'static>) -> bool {
         false
@@ -33,10 +35,10 @@ trait Arm {
 }
 impl<T> Arm for T {}
 
-/// Where the type of an arm has no name.
+/// Stands for the type of an arm in the version in which it has no name.
 struct SendArm<'a, T>(PhantomData<&'a T>);
 
-/// What a select is given: an array, or a slice of it.
+/// What a select takes: an array, or a slice of it.
 trait Give<T> {
     fn give(self) -> T;
 }
@@ -53,7 +55,7 @@ impl<'a, E, const N: usize> Give<&'a mut [E]> for &'a mut Option<[E; N]> {
     }
 }
 
-/// Asks of a function whether safe code can call it.
+/// Finds out whether safe code can call a function.
 struct Probe<F>(F);
 
 trait Callable {
@@ -92,7 +94,7 @@ claims! {
             select((&mut Some([arm.enter()])).give(), Wait::Default, Order::Biased)
         });
         let sent = rx.len();
-        // In the version at fault the channel has the value twice.
+        // In the version with the fault the channel has the value twice.
         while let Ok(value) = rx.try_recv() {
             std::mem::forget(value);
         }
@@ -120,7 +122,7 @@ claims! {
             select((&mut Some([arm.enter()])).give(), Wait::Default, Order::Biased)
         });
         assert!(entered.is_err());
-        // The version at fault panics as well, but under the channel's lock.
+        // The version with the fault panics as well, but while it holds the channel's lock.
         let receiver = go!(move || rx.try_recv().is_err());
         let started = Instant::now();
         while !receiver.is_finished() {

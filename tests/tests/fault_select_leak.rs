@@ -1,5 +1,5 @@
-//! `select!` and `go!` keep hold of their result while they drop what else they have: if one of those destructors panics,
-//! the result is dropped like any value, and not forgotten.
+//! `select!` and `go!` keep their result while they drop what else they have: if one of those
+//! destructors panics, the result is dropped like any value, and not forgotten.
 
 use gort::channel::{SendError, select_biased};
 use gort::prelude::*;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// Panics when it is dropped, unless somebody else has.
+/// A value that panics when it is dropped, unless another one has already panicked.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -28,7 +28,7 @@ impl Bomb {
     }
 }
 
-/// Channels for one case: with a value inside, closed, full, and one where nothing happens.
+/// Channels for one case: with a value, closed, full, and one that is never ready.
 struct Channels {
     alive: Arc<AtomicUsize>,
     ready: Receiver<Counted>,
@@ -66,7 +66,8 @@ impl Channels {
     }
 }
 
-/// Runs a select that has a result; the destructor of something beside it panics. Nothing is left.
+/// Runs a select that has a result, while the destructor of another value panics. Checks that
+/// nothing is left.
 #[track_caller]
 fn leaves_nothing<T>(case: &str, select: impl Fn(&Channels) -> T) {
     let channels = Channels::new();
@@ -79,7 +80,7 @@ fn leaves_nothing<T>(case: &str, select: impl Fn(&Channels) -> T) {
 type Received = Result<Counted, RecvError>;
 type Sent = Result<(), SendError<Counted>>;
 
-/// Several bombs cannot go off together, so each case has one.
+/// Each case has one bomb, since a second panic would abort.
 fn received(r: Received) -> Received {
     r
 }
@@ -192,14 +193,14 @@ claims! {
         } });
     }
 
-    // `go!` drops its copy of a clone of which the goroutine takes a part, or nothing.
+    // `go!` drops its copy of a clone that the goroutine takes a part of, or nothing of.
     fn the_handle_of_a_goroutine_beside_a_clone() {
         #[derive(Clone)]
         struct Parts {
             alive: Arc<AtomicUsize>,
             _bomb: Arming,
         }
-        /// Its clones are bombs.
+        /// A value whose clones are bombs.
         struct Arming(Option<Bomb>);
         impl Clone for Arming {
             fn clone(&self) -> Self {

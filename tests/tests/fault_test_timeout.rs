@@ -1,4 +1,4 @@
-//! `#[gort::test]`: a stuck test is written down and ends, a test is judged by its own panics, and
+//! `#[gort::test]`: a stuck test is reported and ends, a test is judged by its own panics, and its
 //! goroutine and function have its name.
 //!
 //! The tests that fail or hang do so in a process that another test has started.
@@ -15,10 +15,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
-/// Whatever should take seconds has this long.
+/// Time limit for what should take seconds.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A process that runs one test of this file, and what it has said.
+/// A process that runs one test of this file, and what it has printed.
 struct Running {
     child: Child,
     said: Arc<Mutex<String>>,
@@ -30,7 +30,7 @@ impl Running {
         let mut child = Command::new(env::current_exe().unwrap())
             .args([test, "--exact", "--test-threads=1"])
             .env("GORT_TESTS_ROLE", "child")
-            // In place of the minute that a test has which says nothing.
+            // In place of the minute that a test has by default.
             .env("GORT_TEST_TIMEOUT", "10")
             .env_remove("RUST_BACKTRACE")
             .stdin(Stdio::null())
@@ -65,7 +65,7 @@ impl Running {
         }
     }
 
-    /// Waits for the end; the status and all that was said.
+    /// Waits for the end. Returns the status and everything that was printed.
     fn end(mut self, limit: Duration) -> (Option<i32>, String) {
         let mut status = None;
         let ended = self.within(limit, |this| {
@@ -73,7 +73,7 @@ impl Running {
             status.is_some()
         });
         assert!(ended, "hangs: {}", self.said());
-        // What is in the pipes still comes.
+        // What is in the pipes still arrives.
         let closed = self.within(LIMIT + limit, |this| Arc::strong_count(&this.said) == 1);
         assert!(closed, "its outputs stay open");
         (status.unwrap().code(), self.said())
@@ -98,7 +98,8 @@ fn collect(mut from: impl Read + Send + 'static, said: &Arc<Mutex<String>>) {
     });
 }
 
-/// Whether the calling test is to show its fault. Otherwise it has its name.
+/// Returns whether the calling test has to show its fault. If so, this process was started for it
+/// by name.
 #[track_caller]
 fn is_child(name: &str) -> bool {
     let child = role().is_some();

@@ -1,4 +1,4 @@
-//! Whoever a timer wakes does not queue behind everybody who has something to compute.
+//! A goroutine that a timer wakes does not queue behind all goroutines that compute.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -15,7 +15,7 @@ fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// 50 goroutines for each P that compute for a millisecond and let others run, again and again.
+/// 50 goroutines for each P that compute for a millisecond and then yield, again and again.
 struct Crowd {
     stop: Arc<AtomicBool>,
     turns: Arc<AtomicUsize>,
@@ -48,7 +48,8 @@ impl Crowd {
         }
     }
 
-    /// Ends it; how long one of them had to wait from one turn to the next.
+    /// Ends the crowd. Returns how long one of its goroutines had to wait from one turn to the
+    /// next.
     fn end(self) -> Duration {
         let rounds = self.turns.load(Relaxed) as f64 / self.members.len() as f64;
         let round = self.start.elapsed().div_f64(rounds);
@@ -58,8 +59,8 @@ impl Crowd {
     }
 }
 
-/// Fails if those who came so `late` were late by as much as a quarter of a `round` of the crowd in
-/// the mean: who queues behind everybody is late by a round.
+/// Fails if the goroutines that came `late` were late by a quarter of a `round` of the crowd or
+/// more in the mean. A goroutine that queues behind the whole crowd is late by a round.
 fn assert_soon(late: &[Duration], round: Duration) {
     let mean = late.iter().sum::<Duration>() / late.len() as u32;
     assert!(
@@ -68,7 +69,7 @@ fn assert_soon(late: &[Duration], round: Duration) {
     );
 }
 
-/// The least time that five sleeps in a row took, of 50 tries.
+/// Returns the least time that five sleeps in a row took, of 50 attempts.
 fn least_of_five(sleep: impl Fn(Duration)) -> Duration {
     let five = || {
         let start = Instant::now();
@@ -79,7 +80,8 @@ fn least_of_five(sleep: impl Fn(Duration)) -> Duration {
 }
 
 claims! {
-    // Wake-ups are gathered where several timers lie close together. For one goroutine that sleeps there is nothing to gather.
+    // Wake-ups are combined if several timers are close together. For one goroutine that sleeps
+    // there is nothing to combine.
     fn a_lone_sleeper_wakes_as_soon_as_a_thread() {
         let goroutine = least_of_five(sleep);
         let thread = thread::spawn(|| least_of_five(thread::sleep)).join().unwrap();
@@ -123,7 +125,7 @@ claims! {
     fn functions_are_called_in_time_beside_goroutines_that_compute() {
         let (tx, rx) = unbounded();
         let crowd = Crowd::start();
-        // From a plain thread: nobody has to have a turn in order to arm the next.
+        // From a plain thread: no goroutine needs a turn in order to arm the next timer.
         let armer = thread::spawn(move || {
             for _ in 0..50 {
                 let due = Instant::now() + ms(10);

@@ -1,4 +1,5 @@
-//! `fork` without `exec`, from a plain thread: what the child may do, and that it is told what it may not.
+//! `fork` without `exec`, from a plain thread: what the child may do, and that it is told what it
+//! must not do.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::net::{TcpListener, TcpStream};
@@ -9,21 +10,23 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::thread;
 
-/// Forks, on a plain thread, and has the child call `f`. Gives how it ended and what it said.
+/// Forks on a plain thread and calls `f` in the child. Returns how the child ended and what it
+/// printed.
 fn forked(f: impl FnOnce() + Send + 'static) -> (i32, String) {
     thread::spawn(move || {
         let (mut reader, writer) = std::io::pipe().unwrap();
-        // SAFETY: the child touches what this thread has, and what gort looks after, and ends itself.
+        // SAFETY: the child uses only what this thread has and what gort takes care of, and ends
+        // itself.
         match unsafe { libc::fork() } {
             -1 => panic!("{}", std::io::Error::last_os_error()),
             0 => {
-                // SAFETY: no pointers. A child that hangs is killed.
+                // SAFETY: the calls take no pointers. A child that hangs is killed.
                 unsafe {
                     libc::alarm(60);
                     libc::dup2(writer.as_raw_fd(), 2);
                 }
                 f();
-                // SAFETY: no preconditions.
+                // SAFETY: the call has no preconditions.
                 unsafe { libc::_exit(0) }
             }
             child => {
@@ -31,7 +34,7 @@ fn forked(f: impl FnOnce() + Send + 'static) -> (i32, String) {
                 let mut said = String::new();
                 reader.read_to_string(&mut said).unwrap();
                 let mut status = 0;
-                // SAFETY: `status` may be written during the call.
+                // SAFETY: `status` is valid for writing during the call.
                 assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
                 (status, said)
             }
@@ -57,7 +60,7 @@ claims! {
         let receiver = parked(WaitReason::ChanReceive, move || rx.recv());
         let child = tx.clone();
         refused(move || child.send(1).unwrap());
-        // The parent's is still there.
+        // The parent's receiver is still there.
         tx.send(2).unwrap();
         assert_eq!(receiver.join().unwrap(), Ok(2));
     }
@@ -96,7 +99,8 @@ claims! {
         let far = std::sync::Arc::new(far);
         let reader = parked(WaitReason::IoWait, { let far = far.clone(); move || (&*far).read(&mut [0; 8]) });
         let said = forked(move || {
-            // SAFETY: what has been counted in the parent has no part in the child: the last handle here.
+            // SAFETY: the references that were counted in the parent do not exist in the child, so
+            // this handle is the last one here.
             unsafe { std::sync::Arc::decrement_strong_count(std::sync::Arc::as_ptr(&far)) };
             assert_eq!(std::sync::Arc::strong_count(&far), 1);
             drop(far);

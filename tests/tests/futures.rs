@@ -1,4 +1,4 @@
-//! `future::block_on`, and goroutines that are awaited.
+//! `future::block_on`, and futures that wait for goroutines.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::future::block_on;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-/// Ready when it has been polled `left` more times; asks for the next poll at once.
+/// A future that is ready after `left` more polls, and requests the next poll at once.
 struct Countdown {
     left: usize,
     polls: Arc<AtomicUsize>,
@@ -35,7 +35,7 @@ impl Future for Countdown {
     }
 }
 
-/// A future that ends when `start` has called what it was given the waker for.
+/// Returns a future that ends when `start` has called what it was given the waker for.
 fn woken_by(start: impl Fn(Waker, Sender<u32>)) -> impl Future<Output = u32> {
     let (tx, rx) = bounded(1);
     let mut started = false;
@@ -127,7 +127,7 @@ fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Whether a goroutine with this number is there.
+/// Returns whether a goroutine with this id exists.
 fn is_there(id: GoroutineId) -> bool {
     goroutines().iter().any(|info| info.id == id)
 }
@@ -160,7 +160,7 @@ claims! {
             };
             let open = go!(move || {
                 if !ended {
-                    // Not before somebody awaits.
+                    // Not before a goroutine awaits it.
                     while !goroutines().iter().any(|info| info.name.as_deref() == Some("await")) {
                         yield_now();
                     }

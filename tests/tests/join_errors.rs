@@ -1,4 +1,4 @@
-//! JH: why a goroutine has no result, and results that nobody asks for.
+//! JH: why a goroutine has no result, and results that are never taken.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// A goroutine that does not return.
+/// Starts a goroutine that does not return.
 fn broken(way: fn()) -> JoinHandle<u32> {
     go!(move || {
         way();
@@ -34,7 +34,7 @@ fn as_scoped(way: fn()) -> Result<u32, Box<dyn Error + Send + Sync>> {
     Ok(scope(|s| s.spawn(broken).join())?)
 }
 
-/// Panics when it is dropped; counts those that were.
+/// A value that counts its drops, and panics when it is dropped.
 struct Bomb(Arc<AtomicUsize>);
 
 impl Drop for Bomb {
@@ -81,7 +81,7 @@ claims! {
             "Panicked(..)",
             "Exited",
         ]);
-        // Several threads may look at once.
+        // Several threads may look at the same time.
         thread::scope(|s| {
             for _ in 0..4 {
                 s.spawn(|| errors.each_ref().map(ToString::to_string));
@@ -116,7 +116,7 @@ claims! {
         assert_eq!(Arc::strong_count(&mine), 1);
     }
 
-    // JH07: before its end, after it, and while the one who drops the handle unwinds.
+    // JH07: before the goroutine's end, after it, and while the owner of the handle unwinds.
     fn a_result_whose_destructor_panics_harms_nobody() {
         fn dropped<T: Send + 'static>(make: impl Fn() -> T + Copy + Send + 'static) {
             let neighbour = spawn(yield_now);
@@ -142,7 +142,7 @@ claims! {
         }
     }
 
-    // JH07: a payload that nobody takes goes the same way.
+    // JH07: a payload that is never taken is dropped in the same way.
     fn a_payload_whose_destructor_panics_harms_nobody() {
         let drops = Arc::new(AtomicUsize::new(0));
         let bomb = Bomb(drops.clone());

@@ -1,4 +1,4 @@
-//! DL: goroutines that wait for ever while the program goes on, and how they are found.
+//! DL: goroutines that wait for ever while the program continues, and how they are found.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -6,7 +6,7 @@ use gort::runtime::{GoroutineInfo, WaitReason, goroutines, num_goroutines};
 use gort_tests::{claims, settle, waiting};
 use std::sync::Arc;
 
-/// A channel as Go has it: whoever knows it can send and receive.
+/// A channel as in Go: every goroutine that has it can send and receive.
 #[derive(Clone, Debug)]
 struct Chan<T>(Sender<T>, Receiver<T>);
 
@@ -16,7 +16,7 @@ impl<T> Chan<T> {
         Self(tx, rx)
     }
 
-    // Functions: a block that names a field captures no more than that field.
+    // Methods, because a block that names a field captures only that field.
     fn tx(&self) -> &Sender<T> {
         &self.0
     }
@@ -26,7 +26,7 @@ impl<T> Chan<T> {
     }
 }
 
-/// How many goroutines `f` leaves behind.
+/// Returns how many goroutines `f` leaves behind.
 fn leaked(f: impl FnOnce()) -> usize {
     let before = num_goroutines();
     f();
@@ -65,7 +65,7 @@ claims! {
 
     // DL12
     fn shapes_that_leak_in_go_leak_where_everybody_holds_both_ends() {
-        // A range over a channel that nobody closes: three workers.
+        // Three workers iterate over a channel that is never closed.
         let range = leaked(|| {
             let jobs = Chan::new();
             for _ in 0..3 {
@@ -73,7 +73,7 @@ claims! {
             }
             (0..3).for_each(|i| jobs.tx().send(i).unwrap());
         });
-        // Nobody tells the worker to stop.
+        // The worker is never told to stop.
         let stop = leaked(|| {
             let (work, stop) = (Chan::<()>::new(), Chan::<()>::new());
             go!(clone [work, stop]; {
@@ -86,7 +86,7 @@ claims! {
             });
             work.tx().send(()).unwrap();
         });
-        // Two sends where one is received.
+        // Two sends, of which one is received.
         let double = leaked(|| {
             let result = Chan::new();
             go!(clone [result]; {
@@ -108,7 +108,7 @@ claims! {
             }
             answers.rx().recv().unwrap();
         });
-        // A hundred answers come after their requesters have left.
+        // A hundred answers come after the goroutines that asked have left.
         let timed_out = leaked(|| {
             for _ in 0..100 {
                 let (answer, left) = (Chan::new(), Chan::<()>::new());
@@ -126,7 +126,7 @@ claims! {
         assert_eq!(waiting(WaitReason::ChanSend), 106);
     }
 
-    // DL12: the same shapes, each end where it belongs. What a goroutine waits for goes away.
+    // DL12: the same shapes with each end where it belongs. The other end of each wait is dropped.
     fn the_same_shapes_do_not_leak_where_each_end_has_its_owner() {
         let range = leaked(|| {
             let (tx, rx) = bounded(0);

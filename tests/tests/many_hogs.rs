@@ -1,4 +1,4 @@
-//! SC11: more computing goroutines than anybody has cores for.
+//! SC11: many more computing goroutines than there are cores.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -17,7 +17,7 @@ fn threads() -> usize {
     fs::read_dir("/proc/self/task").unwrap().count()
 }
 
-/// Starts `n` goroutines that never enter the runtime until told to stop.
+/// Starts `n` goroutines that do not enter the runtime until they are told to stop.
 fn hogs(n: usize) -> (Arc<AtomicBool>, Arc<AtomicUsize>, Vec<JoinHandle<()>>) {
     let (stop, started) = (
         Arc::new(AtomicBool::new(false)),
@@ -40,14 +40,14 @@ fn hogs(n: usize) -> (Arc<AtomicBool>, Arc<AtomicUsize>, Vec<JoinHandle<()>>) {
 claims! {
     // SC11
     fn a_thousand_hogs_leave_a_ticker_usable_and_do_not_get_a_thread_each() {
-        // It has slept once before the hogs come: it is known not to be one.
+        // It has slept once before the hogs come, so it is known not to be one.
         sleep(Duration::from_millis(1));
         let (stop, started, all) = hogs(1_000);
         for _ in 0..100 {
             sleep(Duration::from_millis(1));
         }
-        // Two a P compute without one, and those that a P finds between two holds, on a machine
-        // with fewer cores a few each time; then sysmon, the harness, and idle Ms.
+        // For each P, two compute without a P, and on a machine with fewer cores a few more that
+        // the P finds between two holds. Then there are sysmon, the harness, and idle Ms.
         let (most, threads) = (10 * max_procs() + 40, threads());
         assert!(threads <= most, "{threads} threads, {} started", started.load(Relaxed));
         stop.store(true, Relaxed);
@@ -104,7 +104,7 @@ claims! {
         }
     }
 
-    // SC12: those that have computed, those that have slept, and those that were to do so.
+    // SC12: goroutines that have computed, that have slept, and that were about to.
     fn threads_that_nobody_needs_any_more_go() {
         sleep(Duration::from_millis(1));
         let (stop, _, all) = hogs(4 * max_procs());
@@ -114,7 +114,8 @@ claims! {
         asleep.into_iter().for_each(|one| one.join().unwrap());
         stop.store(true, Relaxed);
         all.into_iter().for_each(|hog| hog.join().unwrap());
-        // The harness has some, sysmon is one, and there may be an idle one more than Ps.
+        // The harness has some threads, sysmon is one, and there may be one more idle thread than
+        // Ps.
         let few = max_procs() + 8;
         let until = Instant::now() + Duration::from_secs(40);
         while threads() > few {

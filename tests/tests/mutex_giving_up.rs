@@ -1,4 +1,4 @@
-//! Waiters for a mutex that may leave: with a time limit, and in a select.
+//! Waiters for a mutex that may give up: with a time limit, and in a select.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -14,12 +14,12 @@ const ROUNDS: usize = if cfg!(debug_assertions) { 300 } else { 3_000 };
 const LONG: Duration = Duration::from_secs(100);
 const SHORT: Duration = Duration::from_millis(2);
 
-/// A mutex that outlives its guards, so that these may travel.
+/// Returns a mutex that lives for ever, so that its guards can go to other goroutines.
 fn leaked<T: Send>(value: T) -> &'static Mutex<T> {
     Box::leak(Box::new(Mutex::new(value)))
 }
 
-/// Locks by a select in which nothing else can happen.
+/// Locks by a select with no other arm.
 fn select_lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     select! { guard = <-mutex.lock_request() => guard }
 }
@@ -38,7 +38,7 @@ claims! {
         for limit in [Duration::ZERO, SHORT, Duration::MAX] {
             assert_eq!(mutex.lock_timeout(limit).as_deref(), Ok(&1));
         }
-        // It has left nothing behind.
+        // The waiter has left nothing behind.
         assert!(mutex.try_lock().is_ok());
         drop(mutex.lock());
     }
@@ -64,7 +64,7 @@ claims! {
     fn who_gives_up_leaves_the_lock_to_those_behind() {
         let mutex = leaked(Vec::new());
         let held = mutex.lock();
-        // First, in the middle and last.
+        // At the first, the middle and the last position.
         let (mut limited, mut others) = (Vec::new(), Vec::new());
         for i in 0..5 {
             if i % 2 == 1 {
@@ -118,7 +118,7 @@ claims! {
         let guard = select! { guard = <-mutex.lock_request(), if true => guard };
         assert_eq!(*guard, 5);
         drop(guard);
-        // A guard that nobody wants is dropped before the body runs.
+        // A guard that the arm does not bind is dropped before the body runs.
         select! { <-mutex.lock_request() => assert!(mutex.try_lock().is_ok()) }
         assert_eq!(format!("{request:?}"), "LockRequest { .. }");
         assert_eq!(mutex.into_inner(), 5);
@@ -140,7 +140,7 @@ claims! {
             assert!(mutex.try_lock().is_ok());
             drop(mutex.lock());
         }
-        // What is absent is never locked.
+        // An absent request never locks.
         select! {
             _ = <-None::<LockRequest<'_, ()>> => unreachable!(),
             _ = <-mutex.lock_request(), if false => unreachable!(),
@@ -221,7 +221,7 @@ claims! {
             drop(held);
             assert!(mutexes.iter().all(|mutex| mutex.try_lock().is_ok()));
         }
-        // The same one twice.
+        // The same mutex twice.
         let held = mutexes[0].lock();
         let waiter = parked(WaitReason::Select, || {
             select! {
@@ -262,8 +262,8 @@ claims! {
         assert!(locked <= ROUNDS);
     }
 
-    /// All ways to lock at once, by goroutines and threads. Whoever does not give up must get
-    /// the lock in the end.
+    /// Uses all ways to lock at once, by goroutines and threads. A waiter that does not give up
+    /// must get the lock in the end.
     fn all_ways_of_locking_exclude_each_other() {
         let seed = seed();
         let (mutex, inside) = (leaked(0_usize), Arc::new(AtomicBool::new(false)));

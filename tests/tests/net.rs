@@ -1,4 +1,4 @@
-//! TCP as std's users know it, in goroutines and on plain threads.
+//! TCP as users of std know it, in goroutines and on plain threads.
 
 use gort::net::{Shutdown, TcpListener, TcpStream};
 use gort::prelude::*;
@@ -10,7 +10,7 @@ use std::net::{self, SocketAddr};
 use std::thread;
 use std::time::Instant;
 
-/// Sends back what it gets until the other end has no more.
+/// Sends back what it receives until the other end has no more.
 fn echo(mut stream: &TcpStream) -> io::Result<()> {
     let mut buf = [0; 4096];
     loop {
@@ -21,14 +21,14 @@ fn echo(mut stream: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// A server that echoes on every connection it gets.
+/// Starts a server that echoes on every connection.
 fn echo_server() -> (JoinHandle<()>, SocketAddr, TcpListener) {
     let (listener, addr) = listen();
     let handle = listener.try_clone().expect("another handle");
     let server = go! {
         for stream in listener.incoming() {
             let Ok(stream) = stream else { return };
-            // Whether a client leaves early is not the server's concern.
+            // A client that leaves early is not the server's problem.
             go! { echo(&stream).ok(); };
         }
     };
@@ -43,7 +43,7 @@ fn round_trip(mut stream: &TcpStream, message: &[u8]) {
     assert!(back == message, "what comes back is what was sent");
 }
 
-/// Waits for what others are about to bring about.
+/// Waits until `holds`, which other goroutines or processes are about to bring about.
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let patience = Instant::now() + Duration::from_secs(60);
     while !holds() {
@@ -88,7 +88,7 @@ claims! {
             tx.send(from).expect("main waits");
             drop(stream);
         });
-        // Main and the server park; nobody in this process will act for a while.
+        // Main and the server are parked, and nothing in this process acts for a while.
         let mut client = std::process::Command::new("bash")
             .args(["-c", &format!("sleep 0.2; exec 3<>/dev/tcp/{}/{}; cat <&3", addr.ip(), addr.port())])
             .spawn()
@@ -312,8 +312,8 @@ claims! {
         }
         settle();
         assert!(waiting(WaitReason::IoWait) >= 1001, "each connection has a goroutine that waits");
-        // Besides one per P: libtest's two, sysmon, and a few that sysmon may have started for
-        // the P of whoever looks at a thousand goroutines for more than 10 ms.
+        // Besides one per P: libtest's two, sysmon, and a few that sysmon may have started because
+        // the goroutine that examines a thousand others keeps its P for more than 10 ms.
         let surplus = if always_migrates() { 100 } else { 24 };
         assert!(threads() <= gort::runtime::max_procs() + surplus, "{} threads", threads());
         drop(streams);

@@ -1,4 +1,5 @@
-//! Listeners that the process was started with: each test is a process that gets descriptors, and what it says.
+//! Listeners that the process was started with. Each test starts a process with descriptors, and
+//! checks what it prints.
 
 use gort::net::{Listener, TcpListener, UnixListener, systemd_listeners};
 use gort_tests::role;
@@ -9,7 +10,7 @@ use std::os::unix::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Set in the processes that are started, to what they do.
+/// Environment variable that says what a child process does.
 const ROLE: &str = "GORT_TESTS_ROLE";
 
 fn tcp() -> OwnedFd {
@@ -30,7 +31,8 @@ fn pipe() -> OwnedFd {
     io::pipe().expect("a pipe").0.into()
 }
 
-/// What this executable prints when it runs `test` with these descriptors as 3 and 4; `pid` is `$$` for its own.
+/// Returns what this executable prints when it runs `test` with these descriptors as 3 and 4. `pid`
+/// is `$$` for its own.
 fn said(test: &str, fds: [OwnedFd; 2], pid: &str) -> String {
     let exe = std::env::current_exe().expect("a path");
     let mut command = Command::new("sh");
@@ -40,16 +42,16 @@ fn said(test: &str, fds: [OwnedFd; 2], pid: &str) -> String {
         .arg(exe)
         .args([test, "--exact", "--nocapture", "--test-threads=1"])
         .env(ROLE, "activated");
-    // Far from 3 and 4, so that neither is overwritten by the other.
+    // The numbers are far from 3 and 4, so that neither descriptor overwrites the other.
     let numbers = fds.each_ref().map(|fd| {
-        // SAFETY: no pointers.
+        // SAFETY: the call takes no pointers.
         let fd = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 100) };
         assert!(fd >= 100, "{}", io::Error::last_os_error());
         fd
     });
     let give = move || {
         for (fd, to) in numbers.into_iter().zip(3..) {
-            // SAFETY: no pointers.
+            // SAFETY: the call takes no pointers.
             if unsafe { libc::dup2(fd, to) } == -1 {
                 return Err(io::Error::last_os_error());
             }
@@ -60,7 +62,7 @@ fn said(test: &str, fds: [OwnedFd; 2], pid: &str) -> String {
     unsafe { command.pre_exec(give) };
     let output = command.output().expect("sh");
     for fd in numbers {
-        // SAFETY: it was made above, and is nobody else's.
+        // SAFETY: the descriptor was made above, and has no other owner.
         unsafe { libc::close(fd) };
     }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -72,7 +74,7 @@ fn said(test: &str, fds: [OwnedFd; 2], pid: &str) -> String {
     text
 }
 
-/// What a process that gets descriptors says of them.
+/// Prints what a process knows of the descriptors that it got.
 fn describe() {
     match systemd_listeners() {
         Ok(listeners) => {
@@ -94,7 +96,7 @@ fn describe() {
                 listeners.len(),
                 systemd_listeners().expect("none").len()
             );
-            // What a child sees.
+            // Prints what a child sees.
             let script = "env | grep ^LISTEN_; ls -l /proc/self/fd";
             let child = Command::new("sh")
                 .args(["-c", script])
@@ -120,9 +122,9 @@ fn describe() {
     }
 }
 
-/// Whether a descriptor is closed when another program is executed.
+/// Returns whether a descriptor is closed when another program is executed.
 fn cloexec(fd: i32) -> bool {
-    // SAFETY: no pointers.
+    // SAFETY: the call takes no pointers.
     unsafe { libc::fcntl(fd, libc::F_GETFD) == libc::FD_CLOEXEC }
 }
 

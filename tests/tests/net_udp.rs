@@ -1,4 +1,4 @@
-//! UDP: datagrams keep their bounds, and one socket has many users.
+//! UDP: datagrams keep their bounds, and several goroutines can use one socket.
 
 use gort::net::UdpSocket;
 use gort::prelude::*;
@@ -108,7 +108,7 @@ claims! {
                             if done.load(Relaxed) {
                                 return seen;
                             }
-                            // Moves it for all.
+                            // This moves the deadline for all handles.
                             far.set_read_deadline(Some(Instant::now() + MS / 4)).expect("set");
                         }
                         other => panic!("{other:?}"),
@@ -168,7 +168,7 @@ claims! {
         assert!(!socket.multicast_loop_v4().expect("get"));
         assert_eq!(socket.multicast_ttl_v4().expect("get"), 3);
         let blocked = std::thread::spawn(move || socket.recv(&mut [0; 8]));
-        // It waits by now, most likely; what it receives is the same if not.
+        // Most likely the goroutine waits by now. If not, it receives the same.
         sleep(5 * MS);
         let (near, _) = bind();
         near.send_to(b"std", ("localhost", addr.port())).expect("send");

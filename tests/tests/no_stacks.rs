@@ -1,6 +1,7 @@
-//! ST: goroutines that find no stack when they are to run first.
+//! ST: goroutines that find no stack when they first run.
 //!
-//! With guards made by `mprotect` a stack takes two mappings, so the kernel refuses the guard of one in some 32,000.
+//! With guards made by `mprotect` a stack takes two mappings, and the kernel refuses the guards
+//! after some 32,000 stacks.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -14,14 +15,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
-/// More goroutines than the system has stacks for; `None` if it has more than a test should use.
+/// Returns a number of goroutines that exceeds the system's stacks. `None` if the system has more
+/// than a test should use.
 fn too_many() -> Option<usize> {
     let limit = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
     let limit: usize = limit.trim().parse().unwrap();
     (limit <= 100_000).then_some(limit / 2 + 300)
 }
 
-/// Runs `body` as the main goroutine of a process with so many Ps.
+/// Runs `body` as the main goroutine of a process with `procs` Ps.
 fn in_child(test: &'static str, procs: &str, body: fn()) -> Option<gort_tests::Ended> {
     if role().is_some() {
         gort::runtime::run(body);
@@ -35,8 +37,8 @@ fn in_child(test: &'static str, procs: &str, body: fn()) -> Option<gort_tests::E
     Some(run_child(test, "body", &env))
 }
 
-/// Has threads started, also for Ps that are taken from who computes: later there are no mappings left for
-/// their stacks.
+/// Starts threads now, also for Ps that are taken from goroutines that compute. Later there are no
+/// mappings left for their stacks.
 fn start_threads() {
     let all: Vec<_> = (0..2 * max_procs() + 8)
         .map(|_| spawn(|| gort::blocking(|| thread::sleep(Duration::from_millis(100)))))
@@ -44,8 +46,8 @@ fn start_threads() {
     all.into_iter().for_each(|one| one.join().unwrap());
 }
 
-/// Starts goroutines that wait until the channel is closed, more than there are stacks for. Gives how many
-/// have begun, how many there are, and what lets them go.
+/// Starts goroutines that wait until the channel is closed, more than there are stacks for. Returns
+/// how many have started to run, all of them, and what lets them end.
 fn wait_together() -> (Arc<AtomicUsize>, Vec<JoinHandle<()>>, Sender<()>) {
     let begun = Arc::new(AtomicUsize::new(0));
     let (release, gate) = bounded::<()>(0);
@@ -61,7 +63,7 @@ fn wait_together() -> (Arc<AtomicUsize>, Vec<JoinHandle<()>>, Sender<()>) {
     (begun, all, release)
 }
 
-/// Waits until nobody begins any more.
+/// Waits until no more goroutines start to run.
 fn until_nobody_begins(begun: &AtomicUsize) -> usize {
     loop {
         let before = begun.load(Relaxed);
@@ -78,7 +80,7 @@ fn whoever_finds_no_stack_runs_when_others_have_ended(test: &'static str, procs:
         let (begun, all, release) = wait_together();
         let count = until_nobody_begins(&begun);
         assert!(count < all.len(), "all {count} have a stack");
-        // Those that have none are there for everybody to see, and main goes on.
+        // Those without a stack are visible in the list, and main continues.
         let created = goroutines()
             .into_iter()
             .filter(|info| info.state == GoroutineState::Created)
@@ -86,7 +88,7 @@ fn whoever_finds_no_stack_runs_when_others_have_ended(test: &'static str, procs:
         assert_eq!(count + created, all.len());
         drop(release);
         all.into_iter().for_each(|one| one.join().unwrap());
-        // And everything is as before.
+        // Everything is as before.
         assert_eq!(spawn(|| 7).join().unwrap(), 7);
     });
     if let Some(ended) = ended {
@@ -117,7 +119,7 @@ fn if_no_stack_can_come_the_program_ends_with_advice() {
         return;
     }
     for procs in ["1", "2"] {
-        // Not in a process of libtest's: its threads might do something yet.
+        // Not in a process of libtest's, whose threads might act.
         let ended = Command::new(env!("CARGO_BIN_EXE_scenario"))
             .arg("stuck-without-stacks")
             .env("GORT_DEBUG", "guard=mprotect")

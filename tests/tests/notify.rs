@@ -1,4 +1,4 @@
-//! NO: waking one who waits, or all.
+//! NO: waking one waiter, or all.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::never;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// A moment, for waits that are to end without having been notified.
+/// A moment, for waits that must end without a notification.
 const MOMENT: Duration = Duration::from_millis(1);
 
 fn waits(notify: &Arc<Notify>) -> JoinHandle<()> {
@@ -64,7 +64,7 @@ claims! {
         notify.notify_one();
         eleventh.join().unwrap();
 
-        // It leaves a permit alone.
+        // It leaves a stored permit alone.
         notify.notify_one();
         notify.notify_all();
         assert!(notify.wait_timeout(Duration::ZERO));
@@ -110,7 +110,7 @@ claims! {
             c.join().unwrap();
             d.join().unwrap();
             if a.join().unwrap() {
-                // B has had none yet, and gets one now.
+                // B had none before, and gets one now.
                 by_notify += 1;
                 notify.notify_one();
             } else {

@@ -1,4 +1,4 @@
-//! What the runtime says about itself while it runs: metrics.
+//! What the runtime reports about itself while it runs: metrics.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -14,8 +14,8 @@ use std::sync::atomic::{
 use std::thread;
 use std::time::Instant;
 
-/// Reads the metrics until `is` holds of them: a number may lag behind by the few steps
-/// that a thread takes between two of them.
+/// Reads the metrics until `is` holds for them. A number may lag behind by the few steps that a
+/// thread takes between two numbers.
 fn eventually(what: &str, is: impl Fn(&Metrics) -> bool) -> Metrics {
     let until = Instant::now() + Duration::from_secs(30);
     loop {
@@ -74,7 +74,7 @@ claims! {
 
     fn goroutines_in_queues_are_counted_as_runnable() {
         if always_migrates() {
-            // On the way to another thread they are in no P's queue.
+            // On the way to another thread the goroutines are in no P's queue.
             return;
         }
         let stop = Arc::new(AtomicBool::new(false));
@@ -82,7 +82,7 @@ claims! {
             .map(|_| {
                 go!(clone [stop]; {
                     while !stop.load(Relaxed) {
-                        // Most of the time, so that few are between two states.
+                        // Mostly in one state, so that few are between two states.
                         for _ in 0..1000 {
                             hint::spin_loop();
                         }
@@ -173,7 +173,7 @@ claims! {
             rx.recv().unwrap();
             let _ = nothing.recv();
         });
-        // Main sleeps, and every M, so the P that the goroutine gets has not looked at the clock for long.
+        // Main and every M sleep, so the P that the goroutine gets has not read the clock for long.
         let (done, end) = bounded(0);
         thread::spawn(move || {
             let waiting = || {

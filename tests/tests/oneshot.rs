@@ -21,13 +21,13 @@ claims! {
             tx.send(7).unwrap();
             assert!(!switched.load(SeqCst), "another goroutine has run");
         } else {
-            // Where nothing may wait it does not.
+            // It does not wait where waiting is not allowed.
             on_system_stack(|| tx.send(7)).unwrap();
         }
         other.join().unwrap();
         assert_eq!(rx.recv(), Ok(7));
 
-        // And with a receiver that waits.
+        // The same with a receiver that waits.
         let (tx, rx) = oneshot::channel();
         let waits = parked(WaitReason::ChanReceive, move || rx.recv());
         on_system_stack(|| tx.send(8)).unwrap();
@@ -36,7 +36,7 @@ claims! {
 
     // OS02
     fn a_send_that_meets_the_receivers_end_is_ok_or_gives_the_value_back() {
-        /// Notes how often it is dropped, and that the sender does not.
+        /// A value that counts its drops, and checks that the sender does not drop it.
         struct Value(Arc<AtomicUsize>, gort::GoroutineId, bool);
         impl Drop for Value {
             fn drop(&mut self) {
@@ -86,7 +86,7 @@ claims! {
         let (tx, rx) = oneshot::channel();
         let (ready_tx, ready) = bounded(1);
         for n in 0..1_000 {
-            // Ready before the look, and while the select is parked.
+            // Ready before the select looks, and while it is parked.
             if n % 2 == 0 {
                 ready_tx.send(n).unwrap();
             } else {
@@ -105,7 +105,7 @@ claims! {
         }
         assert_eq!(rx.recv(), Err(RecvError));
 
-        // Woken while it is parked, by either.
+        // Either of them wakes the parked select.
         for sends in [true, false] {
             let (tx, rx) = oneshot::channel();
             let waits = parked(WaitReason::Select, move || select! {

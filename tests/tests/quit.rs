@@ -1,4 +1,4 @@
-//! SIGQUIT: every goroutine is printed, whatever the threads are doing, and the status is 2.
+//! SIGQUIT: every goroutine is printed, whatever the threads do, and the exit status is 2.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::io::{BufRead, BufReader};
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 const WATCHDOG: Duration = Duration::from_secs(60);
 
-/// `observed NAME` with `procs` Ps, started with this disposition of SIGQUIT (this process
-/// may have inherited another).
+/// Starts `observed NAME` with `procs` Ps and this disposition of SIGQUIT (this process may have
+/// inherited another).
 fn observed(name: &str, procs: usize, disposition: libc::sighandler_t) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_observed"));
     command
@@ -29,7 +29,7 @@ fn observed(name: &str, procs: usize, disposition: libc::sighandler_t) -> Comman
     command
 }
 
-/// Sends SIGQUIT to the process once it has said that it is ready and `rest` has gone by.
+/// Sends SIGQUIT to the process after it has printed that it is ready, and after the time `rest`.
 fn quit(mut command: Command, rest: Duration) -> Output {
     let mut child = command.spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -57,8 +57,8 @@ fn quit(mut command: Command, rest: Duration) -> Output {
     output
 }
 
-/// Checks that a program is quit, and that it printed `goroutines` of them, all of `words`
-/// among them; right after it got ready, and after the monitor has gone to sleep.
+/// Checks that SIGQUIT ends a program and that it printed `goroutines` goroutines, including all of
+/// `words`: right after it got ready, and after the monitor has gone to sleep.
 fn is_quit(name: &str, procs: usize, goroutines: usize, words: &[&str]) {
     for rest in [0, 300] {
         let output = quit(

@@ -127,12 +127,12 @@ fn every_row_has_a_test_or_a_reason() {
     assert!(found.is_empty(), "{} faults:\n{lines}\n", found.len());
 }
 
-/// Returns the id of a row that no group has; so this file names none.
+/// Returns the id of a row that no group has. It is composed, so that this file does not name it.
 fn unknown_row() -> String {
     format!("CH{}", 99)
 }
 
-/// Tests and a README without faults: each row has a test in `a`, but `IT01`.
+/// Returns tests and a README without faults. Each row except `IT01` has a test in `a`.
 fn fixture() -> (Files, String) {
     let a = BTreeSet::from(["a".to_owned()]);
     let mut readme = format!("{TESTED}\n\n| row | behaviour | tests |\n|---|---|---|\n");

@@ -9,17 +9,18 @@ use gort::sync::Semaphore;
 use gort::time::after;
 use gort_tests::claims;
 
-/// How often each test chooses.
+/// Number of choices in each test.
 const PICKS: usize = 10_000;
 
-/// A channel with `n` values in it.
+/// Returns a channel with `n` values in it.
 fn filled(n: usize) -> (Sender<usize>, Receiver<usize>) {
     let (tx, rx) = bounded(n);
     (0..n).for_each(|i| tx.send(i).unwrap());
     (tx, rx)
 }
 
-/// Of `PICKS` choices between a channel with values and `$other`, which is always ready, how many fell on `$other`.
+/// Makes `PICKS` choices between a channel with values and `$other`, which is always ready. Returns
+/// how many fell on `$other`.
 macro_rules! beside_a_channel {
     ($other:expr) => {{
         let (_tx, rx) = filled(PICKS);
@@ -35,7 +36,8 @@ macro_rules! beside_a_channel {
 }
 
 claims! {
-    // SE02, SE03: some tell without their lock whether they are ready, others do not; none is preferred for that.
+    // SE02, SE03: some arms show without their lock whether they are ready, others do not. Neither
+    // kind is preferred.
     fn every_kind_of_arm_gets_its_share_beside_a_channel() {
         let (mutex, semaphore, group) = (Mutex::new(()), Semaphore::new(1), WaitGroup::new());
         let ended = spawn(|| {});
@@ -59,7 +61,7 @@ claims! {
         }
     }
 
-    // SE04: a send that finds out only under the lock.
+    // SE04: a send that is ready only after a look under the lock.
     fn a_send_to_a_waiting_receiver_gets_its_share_beside_a_channel() {
         let (_tx, rx) = filled(PICKS);
         let (out, sink) = bounded(0);
@@ -91,7 +93,7 @@ claims! {
         assert_eq!(counts[0] + counts[1], PICKS);
     }
 
-    // SE02: not in turns, which would be as even.
+    // SE02: the arms are not chosen in turns, which would be as even.
     fn the_next_choice_does_not_follow_from_the_last() {
         let channels = [filled(PICKS), filled(PICKS)];
         let mut switches = 0_usize;
@@ -132,7 +134,7 @@ claims! {
         }
     }
 
-    // SE03: nothing is ready but `Err`.
+    // SE03: every arm is ready with `Err`.
     fn closed_channels_get_their_share_too() {
         let ((tx1, rx1), (tx2, rx2)) = (bounded::<()>(0), bounded::<()>(1));
         tx1.close();
@@ -155,7 +157,7 @@ claims! {
         assert!(counts.iter().all(|&count| count >= PICKS / 4), "{counts:?}");
     }
 
-    // SE02, SE04: an arm of either kind.
+    // SE02, SE04: arms of both kinds.
     fn sends_and_receives_are_chosen_equally_often() {
         let (tx, rx) = filled(PICKS);
         tx.close();
@@ -184,7 +186,8 @@ claims! {
         assert!(counts.iter().all(|&count| count >= PICKS / 10), "{counts:?}");
     }
 
-    // SE06: with a bound, so that a sender left alone waits, in all three queues, instead of filling one.
+    // SE06: all three queues are bounded, so that a sender left alone waits instead of filling one
+    // of them.
     fn no_kind_of_channel_starves_when_another_select_feeds_it() {
         let (many, one, none) = (bounded(16), bounded(1), bounded(0));
         let (tx, rx) = ((many.0, one.0, none.0), (many.1, one.1, none.1));
@@ -235,7 +238,7 @@ claims! {
         assert!(10 < ones && ones < 90, "{ones}");
     }
 
-    // SE02: each goroutine has its own dice, or shares them without losing evenness.
+    // SE02: whether each goroutine has its own random numbers or shares them, choices stay even.
     fn choices_of_many_goroutines_are_even() {
         let goroutines: Vec<_> = (0..8)
             .map(|_| {

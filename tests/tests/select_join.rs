@@ -1,4 +1,4 @@
-//! SE: goroutines' ends as arms: `<-handle`.
+//! SE: ends of goroutines as arms: `<-handle`.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -10,21 +10,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// How often a race is tried.
+/// Number of attempts at a race.
 const ROUNDS: usize = if cfg!(debug_assertions) {
     2_000
 } else {
     50_000
 };
 
-/// A goroutine that ends when it is told to, with the value that it was told.
+/// Starts a goroutine that ends when it receives a value, with that value.
 fn ends_when_told<T: Send + 'static>() -> (Sender<T>, JoinHandle<T>) {
     let (tx, rx) = bounded(0);
     let handle = parked(WaitReason::ChanReceive, move || rx.recv().unwrap());
     (tx, handle)
 }
 
-/// A few yields, so that a race goes one way or the other.
+/// Yields a few times, so that a race goes one way or the other.
 fn dither(random: &mut Random) {
     for _ in 0..random.below(4) {
         gort::yield_now();
@@ -32,7 +32,7 @@ fn dither(random: &mut Random) {
 }
 
 claims! {
-    // SE01: with a handle.
+    // SE01: for a handle.
     fn a_handle_is_ready_once_its_goroutine_has_ended() {
         let (tx, handle) = ends_when_told();
         for _ in 0..3 {
@@ -48,7 +48,7 @@ claims! {
         assert_eq!(handle.join().unwrap(), 7);
     }
 
-    // SE10: with a handle.
+    // SE10: for a handle.
     fn a_parked_select_is_woken_by_the_end() {
         let (tx, handle) = ends_when_told::<String>();
         let select = parked(WaitReason::Select, move || {
@@ -80,7 +80,7 @@ claims! {
         assert!(exited.is_exited());
     }
 
-    // SE18: a handle that loses can be joined, dropped, and waited for again.
+    // SE18: a handle whose arm loses can be joined, dropped, and waited for again.
     fn a_handle_that_loses_is_as_it_was() {
         let alive = Arc::new(AtomicUsize::new(0));
         for round in 0..30 {
@@ -158,7 +158,7 @@ claims! {
         assert_eq!(Arc::into_inner(handle).unwrap().join().unwrap(), 5);
     }
 
-    // SE01: with a handle of a scope.
+    // SE01: for a handle of a scope.
     fn a_scoped_handle_is_as_good() {
         let mut numbers = [1, 2, 3];
         gort::scope(|s| {
@@ -178,7 +178,7 @@ claims! {
         assert_eq!(numbers, [10, 2, 3]);
     }
 
-    // The end against another arm, the end of the handle, and a time limit.
+    // The end races with another arm, with the drop of the handle, and with a time limit.
     fn ends_that_race_with_other_arms_lose_nobody() {
         let seed = seed();
         println!("GORT_TEST_SEED={seed}");

@@ -1,4 +1,4 @@
-//! The forms of arms that `select!` understands, and what its expansion must not disturb.
+//! The forms of arms that `select!` accepts, and what its expansion must leave alone.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -9,7 +9,7 @@ use gort_tests::claims;
 use std::ops::Deref;
 use std::rc::Rc;
 
-/// A handle of the user's own.
+/// A user-defined handle.
 struct Wrapper<T>(T);
 
 impl<T> Deref for Wrapper<T> {
@@ -21,7 +21,7 @@ impl<T> Deref for Wrapper<T> {
 }
 
 claims! {
-    // API.md: `v` is a result, a pattern that can fail has an else block, or nothing is bound.
+    // `v` is a result, a refutable pattern has an else block, or nothing is bound.
     fn a_receive_arm_binds_a_result_or_destructures_it() {
         let (tx, rx) = unbounded();
         (1..=4).for_each(|i| tx.send((i, "x")).unwrap());
@@ -34,7 +34,7 @@ claims! {
         select! { v = <-rx => assert_eq!(v, Err(RecvError)) }
     }
 
-    // API.md
+    // The same for send arms.
     fn a_send_arm_binds_a_result_or_destructures_it() {
         let (tx, rx) = bounded(1);
         assert_eq!(select! { r = tx <- 1 => r }, Ok(()));
@@ -44,7 +44,7 @@ claims! {
         assert!(rx.iter().eq([1]));
     }
 
-    // API.md: every arm has the select's type.
+    // The bodies of all arms have the select's type.
     fn a_select_is_an_expression() {
         let (tx, _rx) = unbounded();
         let text: String = select! {
@@ -57,7 +57,7 @@ claims! {
         assert_eq!(number, 8);
     }
 
-    // API.md: commas are needed after bodies that are no blocks, as in `match`.
+    // Commas are needed after bodies that are not blocks, as in `match`.
     fn arms_are_separated_as_in_match() {
         let rx = never::<i32>();
         assert_eq!(select! { <-rx => { 1 } <-rx => 2, <-rx => { 3 }, default => 4 }, 4);
@@ -102,7 +102,7 @@ claims! {
         select! { recv(take_r()) -> v => assert_eq!(v, Ok(4)) }
     }
 
-    // lib.rs of the macros: attributes may stand on an arm.
+    // An arm may have attributes.
     fn an_arm_may_be_configured_away() {
         let (tx, rx) = unbounded::<i32>();
         tx.send(1).unwrap();
@@ -148,7 +148,7 @@ claims! {
         assert_eq!(rx.recv().as_deref(), Ok("m"));
     }
 
-    // lib.rs of the macros, 3: neither side captures the other's names.
+    // Neither side captures the other's names.
     fn the_users_names_and_the_macros_do_not_meet() {
         let (tx, rx) = unbounded();
         let (__out, __arm0, __operand0, __chosen, __result, __sent, __wait) = (1, 2, 3, 4, 5, 6, 7);
@@ -167,7 +167,7 @@ claims! {
         assert_eq!(rx.recv(), Ok(Wait::Block));
     }
 
-    // TY: the values of an arm may be of size zero.
+    // TY: the values of an arm may be zero-sized.
     fn arms_carry_values_of_size_zero() {
         let (tx, rx) = bounded(1);
         let unit = ();
@@ -177,7 +177,7 @@ claims! {
         }
     }
 
-    // SE42, the static part
+    // SE42: for a static select.
     fn sixty_four_arms_work() {
         macro_rules! many {
             ($rx:ident: $($n:literal)*) => {

@@ -7,10 +7,10 @@ use gort::prelude::*;
 use gort_tests::{claims, role, run_child};
 use std::thread;
 
-/// A duration that no test waits out.
+/// A duration that no test waits for.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// What runs a closure.
+/// What runs a closure: a goroutine or a thread.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Goroutine,
@@ -26,7 +26,7 @@ const PAIRINGS: [(Kind, Kind); 4] = [
     (Thread, Thread),
 ];
 
-/// Starts `f`; its result comes through the channel.
+/// Starts `f`. Its result comes through the channel.
 fn start<T: Send + 'static>(kind: Kind, f: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
     let (tx, rx) = bounded(1);
     let run = move || drop(tx.send(f()));
@@ -37,7 +37,8 @@ fn start<T: Send + 'static>(kind: Kind, f: impl FnOnce() -> T + Send + 'static) 
     rx
 }
 
-/// Values of `from` arrive at `to` in order, and then the end, through selects on both sides.
+/// Checks that values of `from` arrive at `to` in order, followed by the end, through selects on
+/// both sides.
 fn values_arrive(from: Kind, to: Kind) {
     for cap in [Some(0), Some(1), Some(16), None] {
         let (tx, rx) = cap.map_or_else(unbounded, bounded);

@@ -1,4 +1,4 @@
-//! SE, TI: timers as arms: what moving one does to selects that wait for it.
+//! SE, TI: timers as arms, and how moving a timer affects selects that wait for it.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -41,7 +41,7 @@ claims! {
         });
         timer.reset(ms(30));
         let before = Instant::now();
-        // Or the machine was so slow that it was due already.
+        // Otherwise the machine was so slow that the timer was already due.
         if timer.reset(ms(60)) {
             assert!(select.join().unwrap().unwrap() >= before + ms(60));
         }
@@ -56,7 +56,7 @@ claims! {
             move || select! { <-timer => 0, v = <-rx => v.unwrap() }
         });
         timer.reset(ms(20));
-        // Or the machine was so slow that there was nothing to stop.
+        // Otherwise the machine was so slow that there was nothing to stop.
         if timer.stop() {
             sleep(ms(40));
             settle();
@@ -66,7 +66,7 @@ claims! {
         }
     }
 
-    // Moved or not, the channel's arm stays as it was.
+    // Whether the timer is moved or not, the channel's arm stays as it was.
     fn moving_a_timer_about_disturbs_no_other_arm() {
         let timer = Arc::new(Timer::new(HOUR));
         let (tx, rx) = bounded(0);
@@ -100,7 +100,7 @@ claims! {
         select.join().unwrap();
     }
 
-    // A select's own time limit holds although it is woken again and again.
+    // A select keeps its time limit although it is woken again and again.
     fn a_select_keeps_its_time_limit_while_a_timer_moves() {
         let timer = Arc::new(Timer::new(HOUR));
         let stop = Arc::new(AtomicBool::new(false));
@@ -121,7 +121,7 @@ claims! {
         mover.join().unwrap();
     }
 
-    // SE44: a timer that loses keeps its time for the next.
+    // SE44: a timer whose arm loses keeps its time for the next select.
     fn a_time_that_was_not_chosen_is_still_there() {
         let (tx, rx) = bounded(1);
         for _ in 0..100 {
@@ -170,7 +170,8 @@ claims! {
         assert!(!timer.stop(), "taken once, and gone");
     }
 
-    // TI20: nobody is left behind, whoever moves what. Each time that is taken was due.
+    // TI20: no select is left behind, whichever goroutine moves a timer. Each time that is received
+    // was due.
     fn timers_that_move_lose_no_select() {
         let seed = seed();
         println!("GORT_TEST_SEED={seed}");
@@ -211,7 +212,7 @@ claims! {
         }
         stop.store(true, SeqCst);
         movers.into_iter().for_each(|mover| mover.join().unwrap());
-        // At rest now: whoever waits gets what is due.
+        // The timers rest now: each waiter gets what is due.
         for timer in timers.iter() {
             timer.stop();
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// Starts a call that ends when the sender goes, and `n` who share it.
+/// Starts a call that ends when the sender is dropped, and `n` callers that share it.
 fn shared<V: Clone + Send + 'static>(
     n: usize,
     f: impl FnOnce() -> V + Send + 'static,
@@ -61,7 +61,7 @@ claims! {
         assert_eq!(calls.load(SeqCst), 1);
     }
 
-    // SM13: under load, and a call that has ended is not shared.
+    // SM13: under load. A call that has ended is not shared.
     fn calls_one_after_the_other_run_each() {
         let flight = SingleFlight::<u8, usize>::default();
         for i in 0..10 {
@@ -90,7 +90,7 @@ claims! {
         assert!((1..=5_000).contains(&calls.load(SeqCst)));
     }
 
-    // SM13: different keys do not wait for each other, also from inside of one.
+    // SM13: calls of different keys do not wait for each other, even inside one another.
     fn keys_are_independent() {
         let flight = SingleFlight::new();
         let inner = flight.clone();
@@ -136,7 +136,7 @@ claims! {
         let second = parked(WaitReason::ChanReceive, call(rx2));
         tx1.send(1).unwrap();
         assert_eq!(first.join().unwrap(), (1, false));
-        // The first's end has not taken the second's place away.
+        // The end of the first call has not removed the second.
         let third = parked(WaitReason::WaitGroupWait, {
             let flight = flight.clone();
             move || flight.run("key", || unreachable!("the second runs"))
@@ -146,7 +146,7 @@ claims! {
         assert_eq!(third.join().unwrap(), (2, true));
     }
 
-    // SM14: afterwards everything is as before.
+    // SM14: afterwards the flight works as before.
     fn the_flight_is_usable_after_a_panic_and_after_goexit() {
         let flight = SingleFlight::new();
         for _ in 0..3 {
@@ -158,7 +158,7 @@ claims! {
         }
     }
 
-    // Keys, results and closures are dropped, and nothing of an ended call stays.
+    // Keys, results and closures are dropped, and nothing of an ended call remains.
     fn nothing_is_left_behind() {
         let alive = Arc::new(AtomicUsize::new(0));
         let flight = SingleFlight::new();
@@ -253,7 +253,7 @@ claims! {
                     }
                 }
             };
-            // The flight is run by either.
+            // Either kind of caller may run the flight.
             let mut chans = Vec::new();
             let mut callers = Vec::new();
             let theirs = flight.clone();

@@ -1,7 +1,7 @@
-//! What most programs are made of, in programs so small that Miri can run each (`.ci/threads`): there every goroutine is
-//! a thread, and Miri sees all that gort and the program do to memory.
+//! What most programs consist of, in programs so small that Miri can run each (`.ci/threads`).
+//! There every goroutine is a thread, and Miri checks all that gort and the program do to memory.
 //!
-//! They hold everywhere, so `cargo test` runs them as well.
+//! They hold in every mode, so `cargo test` runs them as well.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::{TryRecvError, unbounded};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const SHORT: Duration = Duration::from_millis(1);
-/// Nobody waits so long, unless something is wrong.
+/// No operation waits for so long unless something is wrong.
 const LONG: Duration = Duration::from_secs(3600);
 
 goroutine_local! {
@@ -26,7 +26,7 @@ goroutine_local! {
     static inherit DEPTH: Cell<u32> = Cell::new(0);
 }
 
-/// Counts those that are alive; with memory of its own, so that a second drop is a second free.
+/// A value that counts how many are alive. It owns memory, so that a second drop is a second free.
 struct Counted(
     Arc<AtomicUsize>,
     #[expect(dead_code, reason = "its memory is looked at")] Vec<u32>,
@@ -243,7 +243,7 @@ claims! {
         while gort::runtime::num_goroutines() > 1 || alive.load(Relaxed) != 0 {
             gort::yield_now();
         }
-        // One that lies in a box.
+        // A result that is in a box.
         let large = go!(|| [7_u64; 500]).join().unwrap();
         assert_eq!(large.iter().sum::<u64>(), 3500);
     }

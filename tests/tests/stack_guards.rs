@@ -1,4 +1,5 @@
-//! ST, FT: where stacks end: an overflow anywhere in a guard is reported, of whatever size the stack is.
+//! ST, FT: where stacks end. An overflow anywhere in a guard is reported, whatever the size of the
+//! stack.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -10,7 +11,7 @@ use std::ptr;
 
 const KIB: usize = 1024;
 
-/// What README.md promises of a guard.
+/// The size of a guard that README.md promises.
 const PROMISED: usize = 80 * KIB;
 
 fn page() -> usize {
@@ -18,10 +19,10 @@ fn page() -> usize {
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap()
 }
 
-/// Whether the byte at `addr` can be read, as the kernel finds.
+/// Returns whether the byte at `addr` can be read, which the kernel checks.
 fn is_readable(addr: usize) -> bool {
     let mut pipe = [0; 2];
-    // SAFETY: `pipe` has room for two descriptors; the kernel checks the address.
+    // SAFETY: `pipe` has room for two descriptors, and the kernel checks the address.
     unsafe {
         assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
         let n = libc::write(pipe[1], ptr::without_provenance(addr), 1);
@@ -31,7 +32,7 @@ fn is_readable(addr: usize) -> bool {
     }
 }
 
-/// The present goroutine's stack: where it is now, and where its guard ends.
+/// Returns where the goroutine is in its stack now, and where its guard ends.
 #[inline(never)]
 fn here_and_floor() -> (usize, usize) {
     let mark = 0_u8;
@@ -46,11 +47,11 @@ fn here_and_floor() -> (usize, usize) {
 /// Writes `below` bytes under the end of this goroutine's stack.
 fn writes_below_the_floor(below: usize) {
     let (_, floor) = here_and_floor();
-    // SAFETY: none: the fault is what the test is about.
+    // SAFETY: none. The test is about this fault.
     unsafe { ptr::with_exposed_provenance_mut::<u8>(floor - below).write_volatile(1) };
 }
 
-/// `STACK:BELOW` says what the child does.
+/// Overflows in the child as `STACK:BELOW` says.
 fn overflows(role: &str) {
     let (stack, below) = role.split_once(':').unwrap();
     let below = below.parse().unwrap();
@@ -100,7 +101,7 @@ fn an_overflow_anywhere_in_the_guard_names_its_goroutine() {
 }
 
 claims! {
-    // ST02, FT13: not less than was asked for, and no more than a page and what gort puts beside it.
+    // ST02, FT13: not less than was asked for, and at most a page and gort's own record more.
     fn stacks_are_as_large_as_they_were_asked_for_and_guards_as_promised() {
         for asked in [0, 32 * KIB, 40_000, 64 * KIB, 65 * KIB, 1024 * KIB, 4096 * KIB] {
             let rounded = asked.max(32 * KIB).next_power_of_two();

@@ -1,4 +1,4 @@
-//! What is durably blocked in a bubble, and what holds its clock.
+//! Which waits are durable in a bubble, and which stop its clock.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::context::Context;
@@ -20,10 +20,11 @@ use std::time::{Duration, Instant};
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Nobody wants the result.
+/// Drops the result of a call.
 fn ignore<T>(_: T) {}
 
-/// In a bubble: a goroutine sleeps an hour and calls `end`; `wait` returns at that moment.
+/// Runs a bubble in which a goroutine sleeps for an hour and then calls `end`. Checks that `wait`
+/// returns at that moment.
 #[track_caller]
 fn takes_an_hour<S: Clone + Send + 'static>(make: fn() -> S, end: fn(&S), wait: fn(&S)) {
     let real = Instant::now();
@@ -46,9 +47,9 @@ fn takes_an_hour<S: Clone + Send + 'static>(make: fn() -> S, end: fn(&S), wait: 
 }
 
 claims! {
-    // VT16: locks, whose holder sleeps.
+    // VT16: locks whose holder sleeps.
     fn waiting_for_a_sleeper_s_lock_is_durable() {
-        /// The sleeper has it from the start.
+        /// The sleeper holds the lock from the start.
         fn holds<S: Send + Sync + 'static>(make: fn() -> S, hold: fn(&S), wait: fn(&S)) {
             let passed = synctest::run(move || {
                 let start = now();
@@ -113,7 +114,7 @@ claims! {
                 assert_eq!(*cell.get_or_init(|| 2), 1);
             },
         );
-        // It has a function pointer, which a closure would not be.
+        // This type has a function pointer, which a closure is not.
         fn slow() -> i32 {
             sleep(HOUR);
             1
@@ -135,7 +136,7 @@ claims! {
         );
     }
 
-    // VT16: what is woken by an event.
+    // VT16: waits that an event ends.
     fn waiting_for_what_was_made_inside_is_durable() {
         takes_an_hour(
             || bounded::<()>(0),
@@ -291,7 +292,7 @@ claims! {
         );
     }
 
-    // Limits of time are on the bubble's clock, and exact.
+    // Time limits use the bubble's clock and are exact.
     fn limits_are_exact() {
         takes_an_hour(
             || bounded::<()>(0),
@@ -373,7 +374,8 @@ claims! {
         );
     }
 
-    // VT17: a lock that somebody outside holds. Time may run ahead of that, but there is no deadlock, whatever else waits.
+    // VT17: a goroutine outside holds the lock. The clock may run ahead, but there is no deadlock,
+    // whatever else waits.
     fn a_lock_that_is_held_outside_is_no_deadlock() {
         for sleeps in [false, true] {
             let mutex = Arc::new(Mutex::new(0));
@@ -401,7 +403,8 @@ claims! {
         }
     }
 
-    // VT19: the clock begins at the present, `std`'s stays real, and blocking calls and sockets hold the clock.
+    // VT19: the clock starts at the present time, `std`'s clock stays real, and blocking calls and
+    // sockets stop the bubble's clock.
     fn the_clock_begins_now_and_stands_for_the_real_world() {
         let before = Instant::now();
         let (start, end) = synctest::run(|| {
@@ -426,7 +429,7 @@ claims! {
             });
             ours.read_exact(&mut [0]).unwrap();
             assert_eq!(now(), start);
-            // Deadlines of sockets are as far away as on the bubble's clock, in real time.
+            // In real time, a socket's deadline is as far away as on the bubble's clock.
             sleeper.join().unwrap();
             ours.set_read_deadline(Some(now() + 20 * MS)).unwrap();
             let real = Instant::now();
@@ -437,7 +440,7 @@ claims! {
         });
     }
 
-    // A connection and its server in a bubble, beside who sleeps.
+    // A connection and its server in a bubble, together with a sleeper.
     fn sockets_work_in_a_bubble() {
         synctest::run(|| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -455,7 +458,7 @@ claims! {
                 theirs.store(true, Relaxed);
             });
             let stream = TcpStream::connect(addr).unwrap();
-            // Accepted, and read only then: while it is read the clock stands.
+            // The connection is accepted, and read only later: during the read the clock stands.
             sleep(HOUR);
             let mut text = String::new();
             (&stream).read_to_string(&mut text).unwrap();

@@ -1,4 +1,4 @@
-//! SV07, FT08: calls on the system stack, with and without the P that they began with.
+//! FT08: calls on the system stack, with and without the P that they began with.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -22,7 +22,7 @@ fn refused(f: impl FnOnce()) {
     assert!(message.contains("on_system_stack"), "{message}");
 }
 
-/// Computes until somebody else has been given the P, or for 20 ms, whichever is longer.
+/// Computes until another goroutine has been given the P, or for 20 ms, whichever is longer.
 fn compute() {
     let until = Instant::now() + Duration::from_millis(20);
     while Instant::now() < until {
@@ -52,7 +52,7 @@ claims! {
                 compute();
                 let inner = go!(|| 1);
                 tx.send(()).unwrap();
-                // Somebody waits for it, or nobody does yet: it never waits.
+                // There may be a waiting receiver or not. It never waits.
                 let sent = tx0.try_send(()).is_ok();
                 drop(guard);
                 permits.add_permits(1);
@@ -72,10 +72,10 @@ claims! {
         }
     }
 
-    // Else an unlocker would leave the waiter to who competes, and has gone.
+    // Otherwise an unlocker would leave the waiter to a competitor that is gone.
     fn who_is_refused_there_has_not_said_that_it_competes() {
         let over = Arc::new(AtomicBool::new(false));
-        // With nobody else running it does not.
+        // While no other goroutine runs it does not compete.
         let busy = go!(clone [over]; move || while !over.load(Relaxed) {
             (0..1_000).for_each(|_| std::hint::spin_loop());
             yield_now();

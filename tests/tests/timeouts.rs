@@ -1,4 +1,4 @@
-//! TO: functions that get so much time.
+//! TO: functions with a time limit.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::context::{Context, ContextError};
@@ -15,7 +15,7 @@ use std::thread;
 const LONG: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(2);
 
-/// Lets its context out, and gives `value`.
+/// Makes a function that sends its context out, and returns `value`.
 fn with_context<T>(value: T) -> (Receiver<Context>, impl FnOnce(&Context) -> T) {
     let (tx, rx) = bounded(1);
     let run = move |ctx: &Context| {
@@ -55,7 +55,8 @@ claims! {
         until_alone();
     }
 
-    // TO03: it goes on, and what it returns is dropped; what it panics with is printed, and nobody's.
+    // TO03: the function continues. What it returns is dropped, and what it panics with is printed
+    // and reaches no goroutine.
     fn what_does_not_look_at_its_context_goes_on() {
         static PRINTED: AtomicUsize = AtomicUsize::new(0);
         std::panic::set_hook(Box::new(|_| {
@@ -87,7 +88,8 @@ claims! {
         assert_eq!(PRINTED.load(SeqCst), 1);
     }
 
-    // Some return a little before the time, some a little after, whenever the caller comes to look.
+    // Some functions return a little before the time and some a little after, whenever the caller
+    // looks.
     fn what_it_returns_is_given_only_if_it_was_in_time() {
         for _ in 0..50 {
             let result = timeout(SHORT, |ctx| {
@@ -132,7 +134,7 @@ claims! {
             until_alone();
             assert_eq!(alive.load(SeqCst), 0);
         }
-        // Without any time it starts all the same.
+        // With no time at all the function still starts.
         let calls = Arc::new(AtomicUsize::new(0));
         for _ in 0..100 {
             let (value, called) = (Counted::new(&alive), calls.clone());

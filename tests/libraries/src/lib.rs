@@ -1,8 +1,9 @@
-//! What the tests of libraries in goroutines with thread-locals of their own share.
+//! What the tests of libraries share. Their goroutines have thread-locals of their own.
 //!
-//! Each library's test is a program of goroutines that hold something of the library over waits. It runs with 1, 2
-//! and 8 Ps, and each goroutine changes threads whenever it waits. With [`SHARED`] in the environment the
-//! goroutines have the threads' thread-locals, to see that the program can fail.
+//! The test of each library is a program whose goroutines hold something of the library over waits.
+//! It runs with 1, 2 and 8 Ps, and each goroutine changes threads whenever it waits. With
+//! [`SHARED`] in the environment the goroutines use the threads' thread-locals, which shows that
+//! the program can fail.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -13,12 +14,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 pub use gort_tests::own::{SHARED, many, own};
 
-/// Where goroutines of [`many`] meet, so that all are alive at the same time.
+/// A place where goroutines of [`many`] meet, so that all are alive at the same time.
 #[derive(Debug)]
 pub struct Meeting(gort_tests::own::Meeting);
 
 impl Meeting {
-    /// A meeting of `n`.
+    /// Creates a meeting of `n` goroutines.
     pub fn of(n: usize) -> Self {
         Self(gort_tests::own::Meeting::of(n))
     }
@@ -29,7 +30,7 @@ impl Meeting {
     }
 }
 
-/// Waits in one of the ways there are, and goes on on another thread.
+/// Waits in one of several ways, and continues on another thread.
 pub fn wait() {
     static TURN: AtomicUsize = AtomicUsize::new(0);
     match TURN.fetch_add(1, Relaxed) % 4 {
@@ -43,7 +44,7 @@ pub fn wait() {
     }
 }
 
-/// Asks the goroutine that answers whoever sends it a sender.
+/// Returns the sender to a goroutine that answers on each sender it receives.
 fn echo() -> &'static Sender<Sender<()>> {
     static ASK: OnceLock<Sender<Sender<()>>> = OnceLock::new();
     ASK.get_or_init(|| {

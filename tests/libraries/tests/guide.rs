@@ -1,5 +1,6 @@
-//! The table of the guide's chapter "With other libraries": each line has a test here, of the same name, or says where it is.
-//! With shared thread-locals, the default, and by `GORT_DEBUG` with others.
+//! The table of the guide's chapter "With other libraries". Each line has a test of the same name
+//! here, or says where its test is. The tests run with shared thread-locals, the default, and with
+//! goroutines' own thread-locals by `GORT_DEBUG`.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::net::{TcpListener, TcpStream};
@@ -11,7 +12,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Works: it reads and writes whatever has `Read` and `Write`.
+/// Works: it reads and writes any `Read` and `Write`.
 #[gort::test]
 fn tungstenite() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -33,7 +34,7 @@ fn tungstenite() {
             format!("line {n}")
         );
     }
-    // A deadline is the socket's, and the connection goes on.
+    // A deadline belongs to the socket, and the connection stays usable.
     socket
         .get_ref()
         .set_read_deadline(Some(Instant::now()))
@@ -68,7 +69,8 @@ fn clap() {
     assert_eq!(matches.get_one::<String>("addr").unwrap(), "x");
 }
 
-/// Works, if the logger does not keep a lock of std's while it waits for a goroutine; this one sends lines through a channel.
+/// Works if the logger does not hold a lock of std's while it waits for a goroutine. This one sends
+/// lines through a channel.
 #[gort::test]
 fn log() {
     struct Lines(Sender<String>);
@@ -96,7 +98,8 @@ fn log() {
     assert_eq!(got, (0..100).collect::<Vec<_>>());
 }
 
-/// Works: what computes has its own threads. Announce the call, so that another goroutine has the P meanwhile.
+/// Works: computations run on rayon's threads. Announce the call, so that another goroutine gets
+/// the P during the call.
 #[gort::test]
 fn rayon() {
     let sums: Vec<_> = (0..10_u64)
@@ -112,7 +115,8 @@ fn rayon() {
     }
 }
 
-/// Works with care: its guards must not be kept over a wait, as its deadlock is the thread's; and whoever waits blocks a thread.
+/// Works with care: a guard must not be held over a wait, because its deadlock is the thread's, and
+/// a waiter blocks its thread.
 #[gort::test]
 fn parking_lot() {
     let total = Arc::new(::parking_lot::Mutex::new(0));
@@ -130,7 +134,8 @@ fn parking_lot() {
     assert_eq!(*total.lock(), 4950);
 }
 
-/// Works with care: a connection for each goroutine at a time, calls inside `blocking`, and not more of them than wanted.
+/// Works with care: use a connection in one goroutine at a time, make calls inside `blocking`, and
+/// bound their number.
 #[gort::test]
 fn rusqlite() {
     let (pool, idle) = bounded(4);
@@ -155,13 +160,13 @@ fn rusqlite() {
     }
 }
 
-/// Works with care: it has sockets of std's, so each call takes a thread for its time. Bound them.
+/// Works with care: it has sockets of std's, so each call occupies a thread. Bound their number.
 #[gort::test]
 fn redis() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let closer = listener.try_clone().unwrap();
-    // As much of a server as the client wants: `hello` for GET, and OK for all else.
+    // As much of a server as the client needs: `hello` for GET, and OK for everything else.
     let server = go!(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             go!(move || {
@@ -237,7 +242,7 @@ fn tokio() {
     gort::blocking(|| drop(runtime));
 }
 
-/// Works with care: a span may be entered, and must be left before the goroutine waits; or goroutines have thread-locals of
+/// Works with care: leave a span before the goroutine waits, or give goroutines thread-locals of
 /// their own.
 #[gort::test]
 fn tracing() {
@@ -271,7 +276,7 @@ fn tracing() {
 }
 
 proptest! {
-    /// Works: a property is run by the test's thread, which may start goroutines, or by `runtime::run`.
+    /// Works: the test's thread runs a property, which may start goroutines or call `runtime::run`.
     #[test]
     fn proptest(values in proptest::collection::vec(0_u32..1_000, 0..50)) {
         let sum: u32 = values.iter().sum();

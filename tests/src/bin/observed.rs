@@ -1,5 +1,5 @@
-//! Programs that a test watches from outside: `observed NAME`. Each says `ready` on standard
-//! output once it is in the state that its name tells.
+//! Programs that a test watches from outside: `observed NAME`. Each prints `ready` on standard
+//! output when it is in the state that its name says.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -19,7 +19,7 @@ extern "C" fn handle(_signal: libc::c_int) {
     HANDLED.store(true, Relaxed);
 }
 
-/// Every P has a goroutine that computes and never enters the runtime.
+/// Gives every P a goroutine that computes and never enters the runtime.
 fn spin_on_all_ps() {
     for _ in 0..gort::runtime::max_procs() {
         go!(name = "spinner"; {
@@ -32,7 +32,7 @@ fn spin_on_all_ps() {
 
 #[inline(never)]
 fn wait_for_a_value(rx: &Receiver<()>) {
-    // Something after the call: a tail call would leave no frame.
+    // Something must follow the call, because a tail call would leave no frame.
     black_box(rx.recv().is_ok());
 }
 
@@ -60,7 +60,7 @@ fn wait_deep_down(depth: usize, rx: &Receiver<()>) {
     }
 }
 
-/// Goroutines that wait for ever; when they do, `then` runs.
+/// Starts goroutines that wait for ever, and runs `then` when they do.
 fn with_waiting(then: impl FnOnce()) {
     let (_tx, rx) = bounded::<()>(0);
     let mutex = Arc::new(Mutex::new(()));
@@ -73,7 +73,7 @@ fn with_waiting(then: impl FnOnce()) {
     then();
 }
 
-/// Pairs that wake each other all the time, while dumps are written elsewhere.
+/// Runs pairs that wake each other all the time while dumps are written elsewhere.
 fn dump_while_busy() {
     let stop = Arc::new(AtomicBool::new(false));
     let pairs: Vec<_> = (0..4)
@@ -121,7 +121,7 @@ fn dump_while_busy() {
     }
 }
 
-/// Goroutines that select among channels that are always ready; which ones they chose.
+/// Runs goroutines that select among channels that are always ready. Returns which arms they chose.
 fn choices() -> Vec<(usize, usize)> {
     let log = Arc::new(Mutex::new(Vec::new()));
     let channels: Vec<_> = (0..3).map(|_| bounded::<()>(1000)).collect();
@@ -156,12 +156,12 @@ fn main() {
     let name = env::args().nth(1).unwrap_or_default();
     if name == "waiting-for-handler" {
         let handler: extern "C" fn(libc::c_int) = handle;
-        // SAFETY: the handler stores to an atomic, no more.
+        // SAFETY: the handler only stores to an atomic.
         unsafe { libc::signal(libc::SIGQUIT, handler as libc::sighandler_t) };
     }
     gort::runtime::run(move || match name.as_str() {
         "choices" => println!("{:?} after {} handoffs", choices(), metrics().handoffs),
-        // All threads sleep; only a timer can wake anybody.
+        // All threads sleep, and only a timer can wake one.
         "sleeping" => {
             go!(name = "reader"; {
                 let (_tx, rx) = bounded::<()>(0);
@@ -171,7 +171,7 @@ fn main() {
             println!("ready");
             sleep(Duration::from_secs(600));
         }
-        // All threads and the monitor sleep; only a plain thread could wake anybody.
+        // All threads and the monitor sleep, and only a plain thread could wake one.
         "waiting-for-thread" => {
             let (tx, rx) = bounded::<()>(0);
             thread::spawn(move || {

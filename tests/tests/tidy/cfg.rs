@@ -1,21 +1,22 @@
-//! What `#[cfg(…)]` leaves of an item: yes, no, or perhaps.
+//! Decides whether `#[cfg(…)]` keeps an item: yes, no, or perhaps.
 //!
-//! `test` and `gort_threads` are never set. `loom` is set or not, as the asker says. Every other condition (a processor, a system,
-//! `debug_assertions`) may hold or not, so what depends on it stays.
+//! `test` and `gort_threads` are never set. `loom` is set or not, as the caller says. Every other
+//! condition (a processor, a system, `debug_assertions`) may hold or not, so items that depend on
+//! it are kept.
 
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, Field, ImplItem, Item, Lit, Local, Meta, Stmt, Token, TraitItem};
 
-/// Which of the two programs is looked at.
+/// The program that is checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Built {
-    /// What users compile.
+    /// The program that users compile.
     ForUsers,
-    /// What the models are compiled with.
+    /// The program that the models are compiled with.
     ForLoom,
 }
 
-/// Whether an item with `attrs` may be a part of the program.
+/// Returns whether an item with `attrs` may be part of the program.
 pub(crate) fn kept(attrs: &[Attribute], built: Built) -> bool {
     attrs
         .iter()
@@ -24,12 +25,12 @@ pub(crate) fn kept(attrs: &[Attribute], built: Built) -> bool {
         .all(|condition| holds(&condition, built) != Some(false))
 }
 
-/// Whether an item with `attrs` is in neither program: it is a test.
+/// Returns whether an item with `attrs` is in neither program, so that it is a test.
 pub(crate) fn only_for_tests(attrs: &[Attribute]) -> bool {
     !kept(attrs, Built::ForUsers) && !kept(attrs, Built::ForLoom)
 }
 
-/// Whether `condition` holds; `None`: perhaps.
+/// Returns whether `condition` holds. `None`: perhaps.
 fn holds(condition: &Meta, built: Built) -> Option<bool> {
     let word = condition.path().get_ident()?.to_string();
     let parts = match condition {
@@ -49,7 +50,8 @@ fn holds(condition: &Meta, built: Built) -> Option<bool> {
     }
 }
 
-/// `strong` if one of the answers is it, the opposite if all are that.
+/// Returns `strong` if one of the answers is `strong`, and the opposite if all answers are the
+/// opposite.
 fn decided(answers: &[Option<bool>], strong: bool) -> Option<bool> {
     if answers.contains(&Some(strong)) {
         Some(strong)
@@ -60,7 +62,8 @@ fn decided(answers: &[Option<bool>], strong: bool) -> Option<bool> {
     }
 }
 
-/// The file that `#[path = "…"]` names, or `#[cfg_attr(…, path = "…")]`; with the condition of the second.
+/// Returns the files that `#[path = "…"]` and `#[cfg_attr(…, path = "…")]` name, the latter with
+/// its condition.
 pub(crate) fn paths_of(attrs: &[Attribute]) -> Vec<(String, Option<Meta>)> {
     let mut found = Vec::new();
     for attr in attrs {
@@ -80,7 +83,7 @@ pub(crate) fn paths_of(attrs: &[Attribute]) -> Vec<(String, Option<Meta>)> {
     found
 }
 
-/// Whether the condition of a `cfg_attr` may hold.
+/// Returns whether the condition of a `cfg_attr` may hold.
 pub(crate) fn may_hold(condition: &Meta, built: Built) -> bool {
     holds(condition, built) != Some(false)
 }
@@ -98,12 +101,12 @@ fn path_value(meta: &Meta) -> Option<String> {
     }
 }
 
-/// What may carry a `cfg`.
+/// An item that may have a `cfg`.
 pub(crate) trait Attrs {
     fn attrs(&self) -> &[Attribute];
 }
 
-/// The attributes of an enum's variants that have them; the others have none.
+/// Returns the attributes of an enum's variants. Variants that are not listed have none.
 macro_rules! attrs_of {
     ($type:ident: $($variant:ident)*) => {
         impl Attrs for $type {

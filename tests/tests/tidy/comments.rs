@@ -1,8 +1,9 @@
-//! Comments that say why an `unsafe` block is right, and do not say it.
+//! Finds comments that should justify an `unsafe` block and do not.
 
 use crate::sources::{Crate, File};
 
-/// What says nothing when it is the whole of a comment, in lower case and without the full stop.
+/// Comments that say nothing if they are the whole argument, in lower case and without the full
+/// stop.
 const EMPTY: [&str; 6] = [
     "caller's clause",
     "caller's clauses",
@@ -12,7 +13,7 @@ const EMPTY: [&str; 6] = [
     "see above",
 ];
 
-/// The comments of `krate` that leave the argument to the reader.
+/// Returns the comments of `krate` that leave the argument to the reader.
 pub(crate) fn findings(krate: &Crate) -> Vec<String> {
     let mut found = Vec::new();
     for (index, file) in krate.files.iter().enumerate() {
@@ -29,7 +30,8 @@ pub(crate) fn findings(krate: &Crate) -> Vec<String> {
     found
 }
 
-/// The text of each comment that argues for an `unsafe`, put together from its lines, with the line where it begins.
+/// Returns the text of each comment that argues for an `unsafe`, joined from its lines, with the
+/// first line's number.
 fn arguments(file: &File) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
     let mut goes_on = false;
@@ -68,7 +70,7 @@ mod tests {
                     // ARGUMENT:\n//\n// Caller's clauses.\n\
                     fn d() {}\n\
                     #[cfg(test)]\nmod tests {\n// ARGUMENT: as above.\n}\n";
-        // clippy would take the real word for an argument of this test's.
+        // clippy would take the real word for an argument of this test.
         let text = text.replace("ARGUMENT", "SAFETY");
         let krate = Crate::of("fixture", [("lib.rs".to_owned(), text)].into());
         let lines: Vec<_> = findings(&krate)

@@ -1,13 +1,15 @@
-//! Paths and `unsafe` blocks among the tokens of a macro, which nobody has parsed.
+//! Finds paths and `unsafe` blocks among the tokens of a macro, which are not parsed.
 //!
-//! So of `use a::{b, c::d}` in a macro's body only `c::d` is seen, and of `<T as a::B>::c` what stands in the brackets.
+//! Therefore of `use a::{b, c::d}` in a macro's body only `c::d` is seen, and of `<T as a::B>::c`
+//! only what is in the brackets.
 
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 
-/// What was seen.
+/// The paths and blocks that were found.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Names joined by `::`, two at least, and where the first stands. `$crate::a` is seen as `crate::a`.
+    /// At least two names joined by `::`, and the place of the first. `$crate::a` is seen as
+    /// `crate::a`.
     pub(crate) paths: Vec<(Vec<String>, Span)>,
     pub(crate) unsafe_blocks: usize,
 }
@@ -30,7 +32,7 @@ fn look(tokens: TokenStream, seen: &mut Seen) {
                     seen.unsafe_blocks += 1;
                 }
                 let (names, end) = path(&trees, at);
-                // After `::` it is the rest of a path that begins elsewhere, `::core::mem` say.
+                // After `::` it is the rest of a path that begins elsewhere, like `::core::mem`.
                 if names.len() > 1 && !(at > 0 && colons(&trees, at.saturating_sub(2))) {
                     seen.paths.push((names, first.span()));
                 }
@@ -43,7 +45,7 @@ fn look(tokens: TokenStream, seen: &mut Seen) {
     }
 }
 
-/// The path that begins at `start`, and where it ends.
+/// Returns the path that begins at `start`, and where it ends.
 fn path(trees: &[TokenTree], start: usize) -> (Vec<String>, usize) {
     let mut names = vec![trees[start].to_string()];
     let mut at = start + 1;
@@ -56,7 +58,7 @@ fn path(trees: &[TokenTree], start: usize) -> (Vec<String>, usize) {
     (names, at)
 }
 
-/// Whether `::` stands at `at`.
+/// Returns whether `::` is at `at`.
 fn colons(trees: &[TokenTree], at: usize) -> bool {
     let colon =
         |at: usize| matches!(trees.get(at), Some(TokenTree::Punct(p)) if p.as_char() == ':');

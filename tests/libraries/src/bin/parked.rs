@@ -1,16 +1,18 @@
-//! How much memory a parked goroutine takes, with the allocator that this is built with (features `jemalloc`, `mimalloc`).
+//! Measures how much memory a parked goroutine takes, with the allocator that this is built with
+//! (features `jemalloc`, `mimalloc`).
 //!
 //! ```text
 //! parked own|shared nothing|strings [GOROUTINES]
 //! parked own|shared pairs
 //! ```
 //!
-//! With the feature `on-thread` the allocator is wrapped into `gort::alloc::OnThread`. `pairs`: ns for 64 bytes that are taken
-//! and freed at once in one goroutine, the least of
-//! 5,000 short rounds.
+//! With the feature `on-thread` the allocator is wrapped in `gort::alloc::OnThread`. `pairs`
+//! measures the ns for 64 bytes that one goroutine allocates and frees at once: the least of 5,000
+//! short rounds.
 //!
-//! `strings`: before it parks, each has formatted 60 strings of up to 1 kB, kept them until the last, and freed them.
-//! What stays is what the allocator keeps for what it takes for a thread.
+//! `strings`: before it parks, each goroutine has formatted 60 strings of up to 1 kB, kept them
+//! until the last, and freed them. What remains is what the allocator keeps for what it takes to be
+//! a thread.
 
 use gort::prelude::*;
 use gort_libraries::{SHARED, own};
@@ -51,7 +53,8 @@ fn allocator() -> &'static str {
     }
 }
 
-/// The least of 5,000 rounds, short enough to have a core throughout: ns for 64 bytes taken and freed.
+/// Returns the least of 5,000 rounds, which are so short that they keep their core: ns for 64 bytes
+/// allocated and freed.
 fn pairs() -> f64 {
     const TIMES: u32 = 1_000;
     let round = || {
@@ -97,7 +100,7 @@ fn main() {
             println!("{what}: {each:.1} ns each");
             return;
         }
-        // What is made once.
+        // Does first what is allocated once.
         let first = own(move || strings.then(format_strings));
         first.join().expect("a goroutine that ends");
         let (end, ended) = bounded::<()>(0);

@@ -1,12 +1,14 @@
-//! TL01: a thread-local is the same variable before and after every wait, also if the optimiser sees the whole program.
+//! TL01: a thread-local is the same variable before and after every wait, even if the optimiser
+//! sees the whole program.
 //!
 //! ```text
 //! same_variable own       all is right, or the status is 1
 //! same_variable shared    the same in goroutines that have the threads' thread-locals: the control, which goes wrong
 //! ```
 //!
-//! A library formats into a buffer that it keeps in a thread-local. Where it finds it is inlined here, so the compiler
-//! may compute the buffer's address once, and use it again on the other side of the wait.
+//! A library formats into a buffer that it keeps in a thread-local. The code that finds the buffer
+//! is inlined here, so the compiler may compute the buffer's address once, and use it again on the
+//! other side of the wait.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -19,22 +21,23 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Goroutines, and how often each of them waits: they change threads as often.
+/// Number of goroutines, and how often each of them waits and changes threads.
 const GOROUTINES: usize = 1_000;
 const WAITS: usize = 300;
 
-/// The buffer was in use when a goroutine wanted it. No goroutine ever waits while it uses it.
+/// How often the buffer was in use when a goroutine needed it. No goroutine waits while it uses the
+/// buffer.
 static BORROWED: AtomicUsize = AtomicUsize::new(0);
-/// It was another one after a wait than before.
+/// How often the buffer was another one after a wait than before.
 static ANOTHER: AtomicUsize = AtomicUsize::new(0);
-/// It was that of another thread than the one that ran the goroutine.
+/// How often the buffer was that of another thread than the one that ran the goroutine.
 static STALE: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static BUF: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Takes a while. The borrow ends before it returns.
+/// Works for a while. The borrow ends before it returns.
 #[inline(never)]
 fn fill(buf: &RefCell<String>, i: usize) -> usize {
     if let Ok(mut buf) = buf.try_borrow_mut() {
@@ -48,13 +51,14 @@ fn fill(buf: &RefCell<String>, i: usize) -> usize {
     std::ptr::from_ref(buf).addr()
 }
 
-/// As a library formats something. Only finding the buffer is inlined, so that it is seen to be done twice.
+/// Works as a formatting library does. Only finding the buffer is inlined, so that the compiler
+/// sees it done twice.
 #[inline(always)]
 fn render(i: usize) -> usize {
     BUF.with(|buf| fill(buf, i))
 }
 
-/// The address as it is here and now: nothing that the caller knows is used.
+/// Returns the address at this moment. The compiler cannot use what it knows from the caller.
 #[inline(never)]
 fn address() -> usize {
     black_box(BUF.with(|buf| std::ptr::from_ref(buf).addr()))

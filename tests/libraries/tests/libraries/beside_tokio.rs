@@ -1,6 +1,7 @@
-//! tokio beside goroutines: goroutines that wait for its futures, and tasks that wait for goroutines. That needs no
-//! thread-locals of a goroutine's own, since what is entered is entered and left inside one poll; but a future that itself calls what
-//! waits does, as any code that uses thread-locals before and after a wait.
+//! tokio beside goroutines: goroutines that wait for its futures, and tasks that wait for
+//! goroutines. This does not need goroutines with thread-locals of their own, because tokio enters
+//! and leaves its context inside one poll. A future that itself calls an operation that waits does
+//! need them, like any code that uses thread-locals before and after a wait.
 
 use crate::async_runtime::{current_thread, workers};
 use gort::future::block_on;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
-/// How many threads this process has.
+/// Returns the number of threads of this process.
 fn threads() -> usize {
     fs::read_dir("/proc/self/task").unwrap().count()
 }
@@ -98,7 +99,8 @@ moving! {
                 let to_task = to_task.clone();
                 own(move || {
                     block_on(async {
-                        // What waits parks the goroutine, also inside a future that it polls.
+                        // An operation that waits parks the goroutine, also inside a future that
+                        // the goroutine polls.
                         wait();
                         let (answer, answered) = oneshot::channel();
                         to_task.send((n, answer)).await.unwrap();

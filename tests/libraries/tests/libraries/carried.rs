@@ -1,5 +1,6 @@
-//! tracing's spans and a thread-local of the program's, carried from thread to thread by hooks: for goroutines that share
-//! their threads' thread-locals. Those that have their own need none of this (`spans.rs`).
+//! tracing's spans and a thread-local of the program, which hooks carry from thread to thread for
+//! goroutines that share their threads' thread-locals. Goroutines with their own do not need this
+//! (`spans.rs`).
 //!
 //! [`carrying`] and [`in_span`] are the recipe of the guide's chapter on thread-locals.
 
@@ -14,18 +15,19 @@ use tracing::{Span, info, info_span};
 use tracing_subscriber::layer::SubscriberExt;
 
 goroutine_local! {
-    /// The spans that the goroutine is in, from the outermost.
+    /// The spans that the goroutine has entered, from the outermost.
     static ENTERED: RefCell<Vec<Span>> = RefCell::new(Vec::new());
-    /// Its request while it waits.
+    /// The goroutine's request while it waits.
     static WAITING: Cell<u64> = Cell::new(0);
 }
 
 thread_local! {
-    /// What a library reads, and knows nothing of goroutines.
+    /// What a library reads that knows nothing of goroutines.
     static REQUEST: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Not inlined, nor is `leave`: no function that waits may compute the address of a thread-local.
+/// Neither this nor `leave` may be inlined: no function that waits may compute the address of a
+/// thread-local.
 #[inline(never)]
 fn enter(span: &Span) {
     span.with_subscriber(|(id, subscriber)| subscriber.enter(id));
@@ -41,7 +43,8 @@ fn request() -> &'static std::thread::LocalKey<Cell<u64>> {
     &REQUEST
 }
 
-/// Runs `f` in the span, also while it goes from thread to thread. In place of `Span::enter` and `in_scope`.
+/// Runs `f` in the span, even if the goroutine changes threads. Replaces `Span::enter` and
+/// `in_scope`.
 fn in_span<T>(span: &Span, f: impl FnOnce() -> T) -> T {
     struct Leaves;
     impl Drop for Leaves {
@@ -57,7 +60,7 @@ fn in_span<T>(span: &Span, f: impl FnOnce() -> T) -> T {
     f()
 }
 
-/// A run whose goroutines take what they have in their thread's thread-locals along.
+/// Makes the goroutines of a run take the contents of these thread-locals along.
 fn carrying(builder: runtime::Builder) -> runtime::Builder {
     builder
         .on_park(|_| {
@@ -71,7 +74,7 @@ fn carrying(builder: runtime::Builder) -> runtime::Builder {
         .on_end(|_| request().set(0))
 }
 
-/// Enters spans over waits, and sees that each goroutine's nest.
+/// Enters spans over waits, and checks that each goroutine's spans nest.
 fn spans_nest() {
     fn expect(i: usize, spans: &[&Span]) {
         info!(goroutine = i as u64);
@@ -91,7 +94,7 @@ fn spans_nest() {
                             wait();
                             expect(i, &[&outer, &inner]);
                         });
-                        // Left by an unwinding that waits, too.
+                        // An unwinding that waits leaves the span, too.
                         let left = gort::recover(|| {
                             in_span(&inner, || {
                                 defer! { wait(); };
@@ -118,7 +121,7 @@ moving! {
     }
 
     fn spans_are_carried_in_the_registry() {
-        // It tells where an event is by its span's parents.
+        // The registry finds an event's place by the parents of its span.
         let registry = tracing_subscriber::registry().with(Scopes);
         tracing::subscriber::set_global_default(registry).unwrap();
         carrying(runtime::Builder::new()).run(|| {

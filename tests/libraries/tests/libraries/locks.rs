@@ -1,4 +1,5 @@
-//! Locks that know who holds them: parking_lot's ReentrantMutex, recursive pthread mutexes. And pthread keys.
+//! Locks that know their holder: parking_lot's ReentrantMutex and recursive pthread mutexes. Also
+//! pthread keys.
 
 use crate::{MANY, TIMES};
 use gort_libraries::{many, moving, wait};
@@ -8,20 +9,21 @@ use std::mem::zeroed;
 use std::ptr;
 use std::sync::Arc;
 
-/// Goroutines that share a lock.
+/// Number of goroutines that share a lock.
 const GROUP: usize = 4;
 
 /// A recursive mutex of libc.
 struct Recursive(UnsafeCell<libc::pthread_mutex_t>);
 
-// SAFETY: its functions may be called from any thread, and nothing else is done with it.
+// SAFETY: any thread may call the mutex' functions, and nothing else is done with it.
 unsafe impl Send for Recursive {}
-// SAFETY: as above.
+// SAFETY: any thread may call the mutex' functions, and nothing else is done with it.
 unsafe impl Sync for Recursive {}
 
 impl Recursive {
     fn new() -> Box<Self> {
-        // SAFETY: structures of our own, which are initialised here. The box keeps the mutex where it is.
+        // SAFETY: these are our own structures, which are initialised here. The box keeps the mutex
+        // in its place.
         unsafe {
             let mut attributes: libc::pthread_mutexattr_t = zeroed();
             libc::pthread_mutexattr_init(&raw mut attributes);
@@ -33,12 +35,12 @@ impl Recursive {
     }
 
     fn try_lock(&self) -> bool {
-        // SAFETY: it is initialised.
+        // SAFETY: the mutex is initialised.
         unsafe { libc::pthread_mutex_trylock(self.0.get()) == 0 }
     }
 
     fn unlock(&self) -> bool {
-        // SAFETY: it is initialised; libc refuses who does not hold it.
+        // SAFETY: the mutex is initialised, and libc refuses a caller that does not hold it.
         unsafe { libc::pthread_mutex_unlock(self.0.get()) == 0 }
     }
 }
@@ -74,7 +76,7 @@ moving! {
     }
 
     // TL06
-    /// Here who waits for the lock blocks its thread.
+    /// In this test a goroutine that waits for the lock blocks its thread.
     fn who_holds_a_reentrant_mutex_goes_on_beside_those_that_block_for_it() {
         let lock = Arc::new(ReentrantMutex::new(Cell::new(0)));
         let counted = lock.clone();
@@ -122,11 +124,12 @@ moving! {
 
     // TL06
     fn values_of_keys_are_the_goroutines() {
-        /// More than fit into the control block: the others' places are allocated at the first use.
+        /// More keys than fit into the control block: libc allocates room for the others at their
+        /// first use.
         const KEYS: usize = 40;
         let keys: Arc<Vec<_>> = Arc::new((0..KEYS).map(|_| {
             let mut key = 0;
-            // SAFETY: a place for a key.
+            // SAFETY: the call writes a key.
             assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, None) }, 0);
             key
         }).collect());
@@ -134,10 +137,10 @@ moving! {
             for round in 0..TIMES {
                 let key = keys[(i + round * 7) % KEYS];
                 let value = ptr::without_provenance(i * TIMES + round + 1);
-                // SAFETY: a number, which nobody takes for an address.
+                // SAFETY: the value is a number that is not used as an address.
                 assert_eq!(unsafe { libc::pthread_setspecific(key, value) }, 0);
                 wait();
-                // SAFETY: asks only.
+                // SAFETY: the call only reads.
                 assert_eq!(unsafe { libc::pthread_getspecific(key) }.cast_const(), value);
             }
         });

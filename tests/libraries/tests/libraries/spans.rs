@@ -1,4 +1,4 @@
-//! tracing. Which spans are entered is kept per thread, by every subscriber.
+//! tracing. Every subscriber keeps the entered spans per thread.
 
 use crate::{MANY, TIMES};
 use gort_libraries::{Meeting, many, moving, wait};
@@ -20,7 +20,7 @@ thread_local! {
     static ENTERED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
-/// In which spans each goroutine's last event was, from the outermost.
+/// The spans of each goroutine's last event, from the outermost.
 static SEEN: Mutex<Option<HashMap<u64, Vec<u64>>>> = Mutex::new(None);
 
 fn note(goroutine: u64, spans: Vec<u64>) {
@@ -32,7 +32,7 @@ pub(crate) fn seen_of(goroutine: usize) -> Option<Vec<u64>> {
     SEEN.lock().unwrap().as_mut()?.remove(&(goroutine as u64))
 }
 
-/// The number of the goroutine that an event is of.
+/// The number of the goroutine that made an event.
 #[derive(Default)]
 struct Number(u64);
 
@@ -50,7 +50,7 @@ fn number_of(event: &Event<'_>) -> u64 {
     number.0
 }
 
-/// A subscriber that notes what is entered, and is particular about the order.
+/// A subscriber that notes which spans are entered, and checks their order.
 pub(crate) struct Recorder {
     spans: AtomicU64,
 }
@@ -90,7 +90,7 @@ impl Subscriber for Recorder {
     }
 }
 
-/// A layer over the registry that notes in which spans an event is.
+/// A layer over the registry that notes the spans of an event.
 pub(crate) struct Scopes;
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Scopes {
@@ -103,7 +103,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Scopes {
     }
 }
 
-/// Enters spans over waits, and sees that each goroutine's nest.
+/// Enters spans over waits, and checks that each goroutine's spans nest.
 fn spans_nest() {
     let expect = |i: usize, spans: &[&tracing::Span]| {
         info!(goroutine = i as u64);
@@ -164,7 +164,8 @@ moving! {
     }
 
     // TL06
-    /// The registry numbers threads, up to 4,095 that live at the same time: so many goroutines may use it.
+    /// The registry gives numbers to up to 4,095 threads that live at the same time. As many
+    /// goroutines may use it.
     fn the_registry_has_room_for_four_thousand() {
         const N: usize = 4_000;
         let registry = tracing_subscriber::registry().with(Scopes);
