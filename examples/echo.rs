@@ -1,4 +1,5 @@
-//! Sends back what comes in on TCP connections. Go: the example of net.Listener, one goroutine per connection.
+//! Sends back what comes in on TCP connections. Go: the example of net.Listener, one goroutine per
+//! connection.
 
 use gort::net::{TcpListener, TcpStream};
 use gort::prelude::*;

@@ -1,4 +1,5 @@
-//! What goroutines that never let go cost the others. Go: `cpu_hog`, and the question of golang/go#10958.
+//! What goroutines that never let go cost the others. Go: `cpu_hog`, and the question of
+//! golang/go#10958.
 
 use gort::blocking;
 use gort::prelude::*;

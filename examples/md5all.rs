@@ -1,4 +1,5 @@
-//! Prints the MD5 of every file under a directory, as md5sum. Go: bounded.go of go.dev/blog/pipelines.
+//! Prints the MD5 of every file under a directory, as md5sum. Go: bounded.go of
+//! go.dev/blog/pipelines.
 //!
 //! ```text
 //! walk ──paths──► digest × N ──sums──► collect, sort, print

@@ -1,4 +1,5 @@
-//! Measures a switch between two goroutines. Go: BenchmarkChanSync of runtime/chan_test.go with GOMAXPROCS=1.
+//! Measures a switch between two goroutines. Go: BenchmarkChanSync of runtime/chan_test.go with
+//! GOMAXPROCS=1.
 
 use gort::prelude::*;
 use gort::runtime::max_procs;

@@ -1,4 +1,5 @@
-//! Shows every form of select! and what it does. Go: the select statement, go.dev/tour/concurrency/5.
+//! Shows every form of select! and what it does. Go: the select statement,
+//! go.dev/tour/concurrency/5.
 
 use gort::channel::never;
 use gort::prelude::*;

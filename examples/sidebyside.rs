@@ -1,5 +1,5 @@
-//! Runs shell commands side by side and prints their lines with numbers; SIGINT or SIGTERM ends them all. Go: a group of
-//! exec.CommandContexts under a signal.NotifyContext.
+//! Runs shell commands side by side and prints their lines with numbers; SIGINT or SIGTERM ends
+//! them all. Go: a group of exec.CommandContexts under a signal.NotifyContext.
 
 use gort::context::Context;
 use gort::prelude::*;
@@ -50,7 +50,8 @@ fn run_all(commands: &[OsString]) -> Outcome {
     }
 }
 
-/// Runs one command until it ends, or `ctx` does, or `print` says that nobody wants its lines any more.
+/// Runs one command until it ends, or `ctx` does, or `print` says that nobody wants its lines any
+/// more.
 fn run(
     command: &OsStr,
     ctx: &Context,

@@ -1,4 +1,5 @@
-//! Prints the first N primes, by a chain of goroutines. Go: the prime sieve, go.dev/doc/play/sieve.go.
+//! Prints the first N primes, by a chain of goroutines. Go: the prime sieve,
+//! go.dev/doc/play/sieve.go.
 //!
 //! ```text
 //! generate ──2 3 4 5 6 7 8 9…──► filter 2 ──3 5 7 9…──► filter 3 ──5 7…──► filter 5 ──7…──►

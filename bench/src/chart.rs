@@ -1,4 +1,5 @@
-//! A picture of `compare`'s results: for each workload the others' time by gort's, on a logarithmic axis.
+//! A picture of `compare`'s results: for each workload the others' time by gort's, on a logarithmic
+//! axis.
 
 use crate::compare::{By, Kind, Results};
 use plotters::coord::Shift;
@@ -76,7 +77,8 @@ fn draw_on(root: &Area<'_>, results: &Results, cases: &[&str]) -> Result<(), Box
     Ok(())
 }
 
-/// The workloads on so many workers; their names stand in the `margin` at the left if it is wide enough.
+/// The workloads on so many workers; their names stand in the `margin` at the left if it is wide
+/// enough.
 fn draw_panel(
     area: &Area<'_>,
     margin: u32,

@@ -3,13 +3,14 @@
 //! - `cargo run --release -p gort-bench [-- [OPTION] NAME…]`: alone, in ns per operation.
 //! - `cargo run --release -p gort-bench -- compare [OPTION…] [NAME…]`: beside Go, may, tokio and
 //!   threads, which are built first.
-//! - `gort-bench chart RESULTS.json CHART.svg`: a picture of what `compare --save=RESULTS.json` measured.
+//! - `gort-bench chart RESULTS.json CHART.svg`: a picture of what `compare --save=RESULTS.json`
+//!   measured.
 //! - `gort-bench run NAME WORKERS N [VARIANT]`: one measurement; what the first two start, each
 //!   in a process of its own.
 //!
-//! Printed are medians of five runs, of those that others disturbed least. With `--busy` the
-//! first five, for a machine that does not come to rest; with `--quick` three of a tenth. `--beside=own,go`: only
-//! these (`own`, `go`, `may`, `tokio`, `threads`, `c`).
+//! Printed are medians of five runs, of those that others disturbed least. With `--busy` the first
+//! five, for a machine that does not come to rest; with `--quick` three of a tenth.
+//! `--beside=own,go`: only these (`own`, `go`, `may`, `tokio`, `threads`, `c`).
 
 mod alone;
 mod chart;

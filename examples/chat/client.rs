@@ -17,8 +17,8 @@ pub(crate) fn serve(room: &Room, stream: Stream) {
     };
     let writer =
         go!(clone [stream]; move || write(&stream, &lines).inspect_err(|_| stream.close()));
-    // On and on, also when nobody is told any more: a connection that ends with something unread takes back what is on its
-    // way to the client.
+    // On and on, also when nobody is told any more: a connection that ends with something unread
+    // takes back what is on its way to the client.
     read(&stream, |text| room.say(who, text)).ok();
     room.leave(who);
     writer.join().ok();

@@ -1,8 +1,9 @@
-//! A chat: everybody hears what anybody says, over TCP or a Unix socket. SIGINT or SIGTERM ends it in good order. Go: a
-//! goroutine per net.Conn and direction, under a signal.NotifyContext.
+//! A chat: everybody hears what anybody says, over TCP or a Unix socket. SIGINT or SIGTERM ends it
+//! in good order. Go: a goroutine per net.Conn and direction, under a signal.NotifyContext.
 //!
-//! `client.rs` has the two goroutines of each client, `room.rs` what they share: who is there, who is too slow, and the
-//! end. Where clients come in and what is spoken over is in `../src/stream.rs`.
+//! `client.rs` has the two goroutines of each client, `room.rs` what they share: who is there, who
+//! is too slow, and the end. Where clients come in and what is spoken over is in
+//! `../src/stream.rs`.
 
 mod client;
 mod room;
@@ -25,7 +26,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// Serves until a signal comes, and then until all clients have been told, or were given the time for it.
+/// Serves until a signal comes, and then until all clients have been told, or were given the time
+/// for it.
 fn serve(addrs: &[OsString]) -> Outcome {
     let (ctx, stop) = notify_context(&Context::background(), &[Signal::SIGINT, Signal::SIGTERM]);
     raise_descriptor_limit();

@@ -1,8 +1,9 @@
 //! Who is in the chat, and what is said there.
 //!
-//! Each client has a queue of lines that it is to be told. If a queue is full, the room waits for it, but not for long: who
-//! then still has no room is too slow, and is shown out. So one client that does not read costs the others a moment,
-//! and those who read get everything, all in the same order.
+//! Each client has a queue of lines that it is to be told. If a queue is full, the room waits for
+//! it, but not for long: who then still has no room is too slow, and is shown out. So one client
+//! that does not read costs the others a moment, and those who read get everything, all in the same
+//! order.
 
 use gort::channel::SendTimeoutError;
 use gort::prelude::*;
@@ -48,8 +49,8 @@ impl Room {
         }
     }
 
-    /// Lets a client in, and tells everybody: its number, and what it is to be told from now on. `None` if the
-    /// room is closed.
+    /// Lets a client in, and tells everybody: its number, and what it is to be told from now on.
+    /// `None` if the room is closed.
     pub(crate) fn enter(&self, stream: &Arc<Stream>) -> Option<(u32, Receiver<Line>)> {
         let mut inside = self.inside.lock();
         if !inside.open {

@@ -87,7 +87,8 @@ impl fmt::Display for Url {
     }
 }
 
-/// A path from the root, without a fragment, `.` and `..`. `None` if there is something in it that ends a request's line.
+/// A path from the root, without a fragment, `.` and `..`. `None` if there is something in it that
+/// ends a request's line.
 fn normal(path: &str) -> Option<String> {
     let path = path.split('#').next().unwrap_or_default();
     if path

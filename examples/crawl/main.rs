@@ -1,7 +1,9 @@
-//! Follows the links of a web site, several pages at a time, and says what is there and what is broken. SIGINT or SIGTERM ends it
-//! early. Go: the crawler of the tour, with a coordinator instead of a mutex.
+//! Follows the links of a web site, several pages at a time, and says what is there and what is
+//! broken. SIGINT or SIGTERM ends it early. Go: the crawler of the tour, with a coordinator instead
+//! of a mutex.
 //!
-//! Here is the coordinator, which knows what has been seen; `fetch.rs` gets a page, `links.rs` finds what it refers to.
+//! Here is the coordinator, which knows what has been seen; `fetch.rs` gets a page, `links.rs`
+//! finds what it refers to.
 
 #![forbid(unsafe_code)]
 

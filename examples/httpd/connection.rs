@@ -1,8 +1,9 @@
 //! The life of a connection: request after request, each in its time.
 //!
-//! Whoever is slow is cut off by a deadline: between requests after a minute, within the head of one after ten seconds, and
-//! when it does not take what it asked for after thirty without any progress. When the server ends, who is between
-//! requests is let go, and who has sent one hears the answer.
+//! Whoever is slow is cut off by a deadline: between requests after a minute, within the head of
+//! one after ten seconds, and when it does not take what it asked for after thirty without any
+//! progress. When the server ends, who is between requests is let go, and who has sent one hears
+//! the answer.
 
 use crate::date;
 use crate::files::{Folder, Found, Opened};
@@ -16,14 +17,17 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// How long a client may be silent between requests, how long the head of one may take, and how long a write.
+/// How long a client may be silent between requests, how long the head of one may take, and how
+/// long a write.
 const IDLE: Duration = Duration::from_secs(60);
 const HEAD: Duration = Duration::from_secs(10);
 const WRITE: Duration = Duration::from_secs(30);
-/// How long what is under way may take to arrive when the server ends, and who has been answered to go.
+/// How long what is under way may take to arrive when the server ends, and who has been answered to
+/// go.
 const GRACE: Duration = Duration::from_millis(250);
 const PARTING: Duration = Duration::from_secs(2);
-/// By how much a deadline may be older than it should: moving it each time costs more than that is worth.
+/// By how much a deadline may be older than it should: moving it each time costs more than that is
+/// worth.
 const SLACK: Duration = Duration::from_secs(1);
 
 /// The longest head, and the longest body, which is read and thrown away.
@@ -241,8 +245,8 @@ impl<W: Wire> Connection<'_, W> {
         Ok(())
     }
 
-    /// Puts a file into the output, and writes it whenever there is enough. That the file has become shorter since its
-    /// length was said ends the connection: nothing else tells the client.
+    /// Puts a file into the output, and writes it whenever there is enough. That the file has
+    /// become shorter since its length was said ends the connection: nothing else tells the client.
     fn send(&mut self, opened: &Opened) -> io::Result<()> {
         let mut left = opened.size;
         while left > 0 {
@@ -274,14 +278,16 @@ impl<W: Wire> Connection<'_, W> {
         }
     }
 
-    /// Answers what is no request, and ends the connection: nobody knows where the next one would begin.
+    /// Answers what is no request, and ends the connection: nobody knows where the next one would
+    /// begin.
     fn refuse(&mut self, status: u16) -> io::Result<ControlFlow<()>> {
         self.heads.status(&mut self.output, status, false, true);
         self.flush()?;
         self.part()
     }
 
-    /// Ends the connection, but not before the client has said what it wanted to: else it may miss the answer.
+    /// Ends the connection, but not before the client has said what it wanted to: else it may miss
+    /// the answer.
     fn part(&mut self) -> io::Result<ControlFlow<()>> {
         self.wire.end_output()?;
         self.socket

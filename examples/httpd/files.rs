@@ -1,7 +1,9 @@
-//! The files of one folder, and nothing else: whatever a path says, what is opened must lie in the folder.
+//! The files of one folder, and nothing else: whatever a path says, what is opened must lie in the
+//! folder.
 //!
-//! The last word has the kernel: `/proc/self/fd` says where the file is that has been opened, whatever links led there. A
-//! check of the path beforehand could be outrun by somebody who puts a link in its place.
+//! The last word has the kernel: `/proc/self/fd` says where the file is that has been opened,
+//! whatever links led there. A check of the path beforehand could be outrun by somebody who puts a
+//! link in its place.
 
 use gort_examples::{Failure, Outcome};
 use std::ffi::OsStr;

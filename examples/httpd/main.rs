@@ -1,9 +1,9 @@
-//! A web server: the files of a folder, over HTTP/1.1 and TLS. SIGINT or SIGTERM ends it in good order. Go: `net/http` with
-//! a `FileServer` and `Server.Shutdown`.
+//! A web server: the files of a folder, over HTTP/1.1 and TLS. SIGINT or SIGTERM ends it in good
+//! order. Go: `net/http` with a `FileServer` and `Server.Shutdown`.
 //!
-//! `connection.rs` is the life of a connection, `request.rs` what a client may say, `response.rs` what it hears,
-//! `files.rs` what of the folder it may see, `tls.rs` what stands between (`tls_off.rs` without the feature `tls`), and
-//! `options.rs` the command line.
+//! `connection.rs` is the life of a connection, `request.rs` what a client may say, `response.rs`
+//! what it hears, `files.rs` what of the folder it may see, `tls.rs` what stands between
+//! (`tls_off.rs` without the feature `tls`), and `options.rs` the command line.
 
 #![forbid(unsafe_code)]
 
@@ -38,7 +38,8 @@ fn main() -> ExitCode {
     program(USAGE, |args| serve(&Options::parse(args)?))
 }
 
-/// Serves until a signal comes, and then until what has been begun is finished, or has had the time for it.
+/// Serves until a signal comes, and then until what has been begun is finished, or has had the time
+/// for it.
 fn serve(options: &Options) -> Outcome {
     // Before the address is said: who has read it may send a signal.
     let (ctx, stop) = notify_context(&Context::background(), &[Signal::SIGINT, Signal::SIGTERM]);

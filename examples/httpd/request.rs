@@ -1,5 +1,5 @@
-//! What a client says: the head of a request, read strictly. What is ambiguous is refused: two servers that understand the
-//! same bytes differently can be played off against each other.
+//! What a client says: the head of a request, read strictly. What is ambiguous is refused: two
+//! servers that understand the same bytes differently can be played off against each other.
 
 /// Why a request is refused, as the status of the answer.
 pub(crate) type Refusal = u16;

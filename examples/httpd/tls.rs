@@ -1,4 +1,5 @@
-//! TLS between the socket and HTTP, by rustls, which reads and writes gort's sockets as it would std's.
+//! TLS between the socket and HTTP, by rustls, which reads and writes gort's sockets as it would
+//! std's.
 
 use crate::connection::{Server, Wire};
 use crate::options::Options;
@@ -42,7 +43,8 @@ impl Acceptor {
         })
     }
 
-    /// Serves a connection to its end. The handshake is part of the first read, and has its deadline.
+    /// Serves a connection to its end. The handshake is part of the first read, and has its
+    /// deadline.
     pub(crate) fn serve(&self, server: &Server, socket: &TcpStream) -> io::Result<()> {
         let Some(config) = &self.config else {
             return server.serve(socket, socket);

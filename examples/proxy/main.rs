@@ -1,5 +1,5 @@
-//! A proxy for streams: whoever comes in at one address is connected to another; each is TCP or a Unix socket. SIGINT or
-//! SIGTERM ends it in good order. Go: two `io.Copy`s for each `net.Conn`.
+//! A proxy for streams: whoever comes in at one address is connected to another; each is TCP or a
+//! Unix socket. SIGINT or SIGTERM ends it in good order. Go: two `io.Copy`s for each `net.Conn`.
 //!
 //! `pipe.rs` is what happens between two streams.
 

@@ -1,6 +1,7 @@
 //! A connection: its commands, one after the other.
 //!
-//! Answers go out when no further command has come in, or there are many: who sends a hundred at once gets a hundred at once.
+//! Answers go out when no further command has come in, or there are many: who sends a hundred at
+//! once gets a hundred at once.
 
 use crate::command::{self, Then};
 use crate::store::Store;
@@ -16,7 +17,8 @@ use std::time::{Duration, Instant};
 const WRITE: Duration = Duration::from_secs(30);
 /// How long commands that are under way may take to arrive when the server ends.
 const GRACE: Duration = Duration::from_millis(250);
-/// How much is read at least at a time, how much is put together to be written, and how much room is kept over a wait.
+/// How much is read at least at a time, how much is put together to be written, and how much room
+/// is kept over a wait.
 const ROOM: usize = 16 * 1024;
 const PIECE: usize = 64 * 1024;
 
@@ -61,7 +63,8 @@ pub(crate) fn serve(stream: &Arc<Stream>, store: &Store, ctx: &Context) -> io::R
     }
 }
 
-/// Calls `run` with the words, unless there are none. Most commands have few, which need no allocation.
+/// Calls `run` with the words, unless there are none. Most commands have few, which need no
+/// allocation.
 fn with_words(bytes: &[u8], ranges: &[Range<usize>], run: impl FnOnce(&[&[u8]]) -> Then) -> Then {
     let mut few = [&b""[..]; 8];
     match ranges.len() {

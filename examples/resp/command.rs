@@ -234,7 +234,8 @@ fn expire(store: &Store, key: &[u8], millis: i64, out: &mut Vec<u8>) {
     integer(out, i64::from(known));
 }
 
-/// What is left of a key's time in `unit` milliseconds, rounded; -1: all the time, -2: there is none.
+/// What is left of a key's time in `unit` milliseconds, rounded; -1: all the time, -2: there is
+/// none.
 fn left(store: &Store, key: &[u8], unit: i64) -> i64 {
     store.with(key, |entries| {
         match entries.get(key).map(|entry| entry.until) {

@@ -1,7 +1,9 @@
-//! A store of keys and values that speaks Redis's protocol: `redis-cli` and `redis-benchmark` are clients. SIGINT or SIGTERM
-//! ends it in good order. Go: a goroutine for each `net.Conn`, with a map under a `sync.Mutex`.
+//! A store of keys and values that speaks Redis's protocol: `redis-cli` and `redis-benchmark` are
+//! clients. SIGINT or SIGTERM ends it in good order. Go: a goroutine for each `net.Conn`, with a
+//! map under a `sync.Mutex`.
 //!
-//! `wire.rs` is the protocol, `store.rs` the keys and values, `command.rs` what can be done with them, `client.rs` a connection.
+//! `wire.rs` is the protocol, `store.rs` the keys and values, `command.rs` what can be done with
+//! them, `client.rs` a connection.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! Keys and values, in shards with a lock each: commands on different keys seldom wait for each other.
+//! Keys and values, in shards with a lock each: commands on different keys seldom wait for each
+//! other.
 
 use gort::prelude::*;
 use std::collections::{HashMap, VecDeque};
@@ -45,7 +46,8 @@ impl Store {
         }
     }
 
-    /// Does something with the entries among which `key` is, if it is there and its time is not over.
+    /// Does something with the entries among which `key` is, if it is there and its time is not
+    /// over.
     pub(crate) fn with<R>(&self, key: &[u8], f: impl FnOnce(&mut Entries) -> R) -> R {
         let shard = self.hasher.hash_one(key) as usize % SHARDS;
         let mut entries = self.shards[shard].lock();

@@ -1,6 +1,11 @@
 //! Redis's protocol: what comes in, as words, and what goes out.
 //!
-//! A command is an array of strings, `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`, or a line of words, for people with telnet.
+//! A command is an array of strings, `*2\r
+//! $3\r
+//! GET\r
+//! $1\r
+//! k\r
+//! `, or a line of words, for people with telnet.
 
 use std::io::Write;
 use std::ops::Range;
@@ -13,8 +18,8 @@ const LONGEST_LINE: usize = 64 * 1024;
 /// What is no command, in words for the client. The connection ends behind it.
 pub(crate) type Nonsense = &'static str;
 
-/// Where the words of the command are that `bytes` begin with, into `words`, and how long it is; `None` if more is to come.
-/// No words: a line with nothing in it.
+/// Where the words of the command are that `bytes` begin with, into `words`, and how long it is;
+/// `None` if more is to come. No words: a line with nothing in it.
 pub(crate) fn command(
     bytes: &[u8],
     words: &mut Vec<Range<usize>>,

@@ -1,5 +1,5 @@
-//! What the example programs share: their ends, good and bad, and a progress line (here), their arguments (`args.rs`), and
-//! connections of either kind (`stream.rs`).
+//! What the example programs share: their ends, good and bad, and a progress line (here), their
+//! arguments (`args.rs`), and connections of either kind (`stream.rs`).
 
 pub mod args;
 pub mod stream;

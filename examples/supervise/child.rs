@@ -7,7 +7,8 @@ use gort::signal::Signals;
 use std::io;
 use std::sync::Arc;
 
-/// How often is looked whether the program is to end, while a child runs. A child that ends is known at once.
+/// How often is looked whether the program is to end, while a child runs. A child that ends is
+/// known at once.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What a command has come to.
@@ -90,7 +91,8 @@ impl Keeper {
             .arg("-c")
             .arg(&self.options.commands[self.number])
             .stdin(Stdio::null())
-            // Ctrl-C in a terminal is for us, and what we send is for all that the command has started.
+            // Ctrl-C in a terminal is for us, and what we send is for all that the command has
+            // started.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
@@ -129,8 +131,8 @@ impl Keeper {
     }
 }
 
-/// Sends a signal to the child's process group, which the child leads and has not been collected: so the number is its own. By
-/// the shell, as `kill` itself is not safe code.
+/// Sends a signal to the child's process group, which the child leads and has not been collected:
+/// so the number is its own. By the shell, as `kill` itself is not safe code.
 fn signal(child: &Child, name: &str) -> io::Result<()> {
     let group = format!("-{}", child.id());
     let mut kill = Command::new("sh");

@@ -1,5 +1,6 @@
-//! Keeps commands running: each is started again when it ends, after pauses that double. SIGHUP starts all anew, SIGINT or
-//! SIGTERM ends them in good order, and a second one at once. Go: a goroutine for each exec.Cmd, under a signal.Notify.
+//! Keeps commands running: each is started again when it ends, after pauses that double. SIGHUP
+//! starts all anew, SIGINT or SIGTERM ends them in good order, and a second one at once. Go: a
+//! goroutine for each exec.Cmd, under a signal.Notify.
 //!
 //! `child.rs` is the life of one command, `options.rs` the command line.
 

@@ -1,6 +1,7 @@
 //! The example `chat` and real clients, which are no goroutines.
 //!
-//! The program is built by whatever builds all of this package: `cargo test -p gort-examples`, not `--test chat` alone.
+//! The program is built by whatever builds all of this package: `cargo test -p gort-examples`, not
+//! `--test chat` alone.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::env;
@@ -172,8 +173,8 @@ impl Client {
     }
 }
 
-/// Has both read in turn, so that neither is ever slow, until a line is not what `speaker` has said. That line, and what was
-/// said before it.
+/// Has both read in turn, so that neither is ever slow, until a line is not what `speaker` has
+/// said. That line, and what was said before it.
 fn say_until_something_else_comes(speaker: &mut Client, other: &mut Client) -> (String, usize) {
     let text = "x".repeat(1000);
     let said = format!("{}: {text}", speaker.name);

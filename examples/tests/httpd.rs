@@ -1,4 +1,5 @@
-//! The example `httpd` and clients that are no goroutines. `.ci/examples` asks it by curl as well, over TLS too.
+//! The example `httpd` and clients that are no goroutines. `.ci/examples` asks it by curl as well,
+//! over TLS too.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;

@@ -1,4 +1,5 @@
-//! The example `resp` and clients that are no goroutines. `.ci/examples` has redis-cli and redis-benchmark ask it.
+//! The example `resp` and clients that are no goroutines. `.ci/examples` has redis-cli and
+//! redis-benchmark ask it.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! What works where `panic = "abort"`, and what does not.
+//! What works with `panic = "abort"`, and what does not.
 
 use gort::prelude::*;
 use gort::{current, defer, recover, scope};

@@ -1,4 +1,5 @@
-//! A program whose gort is that of a dylib: generic functions of gort's are compiled here, and use its runtime.
+//! A program that uses the gort of a dylib: generic functions of gort are compiled here, and use
+//! the dylib's runtime.
 
 use plugin::gort;
 use plugin::gort::prelude::*;

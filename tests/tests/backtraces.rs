@@ -28,7 +28,7 @@ fn observed(name: &str, procs: usize, options: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// The block of a dump about the goroutine with this heading.
+/// Returns the part of a dump about the goroutine with this heading.
 fn block<'a>(dump: &'a str, heading: &str) -> &'a str {
     let start = dump
         .find(heading)
@@ -49,7 +49,7 @@ fn a_dump_names_the_functions_in_which_goroutines_wait() {
                 ("\"locks\" [sync.Mutex.Lock]:", "wait_for_a_lock"),
                 ("\"deep\" [chan receive]:", "wait_for_a_value"),
             ] {
-                // After the two lines that every dump has: function, file and line, function, …
+                // After the first lines, which every dump has: function, file and line, function, …
                 let lines: Vec<_> = block(&dump, heading).lines().skip(3).collect();
                 assert!(lines.len() >= 4, "{dump}");
                 assert_eq!(lines[0].rsplit([':', ' ']).next(), Some(function), "{dump}");

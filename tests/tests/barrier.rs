@@ -29,7 +29,7 @@ claims! {
                         leaders.fetch_add(usize::from(leads), SeqCst);
                         barrier.wait();
                         assert_eq!(leaders.load(SeqCst), round);
-                        // Nobody leads the next round before everybody has looked.
+                        // The next round has no leader before all have looked.
                         barrier.wait();
                     }
                 })
@@ -79,7 +79,7 @@ claims! {
         assert_eq!(led, rounds);
     }
 
-    // PA: nothing takes `goexit` back. Who cannot wait has not come.
+    // PA: nothing cancels an exit. A goroutine that cannot wait does not count as having come.
     fn an_exiting_goroutine_does_not_wait() {
         let barrier = Arc::new(Barrier::new(2));
         let exiting = spawn({

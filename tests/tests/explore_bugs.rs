@@ -1,4 +1,4 @@
-//! EX: the bugs of `gort_tests::bugs` are found, and what is mended passes.
+//! EX: the bugs of `gort_tests::bugs` are found, and the corrected programs pass.
 
 use gort::explore::{Options, Strategy};
 use gort_tests::bugs;

@@ -1,5 +1,5 @@
-//! A function that is to be called later is no goroutine until then, and neither arming it nor what
-//! starts it panics for want of a stack.
+//! A function that runs later is not a goroutine until then. Neither arming it nor starting it
+//! panics when there is no stack.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -21,7 +21,7 @@ fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// What counts its calls.
+/// Returns a function that counts its calls.
 fn counts(calls: &Arc<AtomicUsize>) -> impl FnMut() + Send + 'static {
     let calls = calls.clone();
     move || {
@@ -29,7 +29,7 @@ fn counts(calls: &Arc<AtomicUsize>) -> impl FnMut() + Send + 'static {
     }
 }
 
-/// Goroutines that wait, with all the stacks that the system gives.
+/// Goroutines that wait and occupy all the stacks that the system has.
 struct AllStacks {
     release: Sender<()>,
     holders: Vec<JoinHandle<()>>,
@@ -39,7 +39,7 @@ impl AllStacks {
     fn take() -> Self {
         let (release, gate) = bounded(0);
         let mut holders = Vec::new();
-        // A thread for each P first: there will be no room for their stacks.
+        // Starts a thread for each P first, since later there is no room for their stacks.
         let running = Arc::new(AtomicUsize::new(0));
         for _ in 1..max_procs() {
             let (gate, running) = (gate.clone(), running.clone());
@@ -61,7 +61,7 @@ impl AllStacks {
             rlim_cur: limit,
             rlim_max: libc::RLIM_INFINITY,
         };
-        // SAFETY: reads the limit.
+        // SAFETY: the call reads the limit.
         let failed = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
         assert_eq!(failed, 0);
         loop {
@@ -70,7 +70,7 @@ impl AllStacks {
                 let _ = gate.recv();
             }) {
                 Ok(holder) => holders.push(holder),
-                // Twice: the first may have found the slots of another P.
+                // Twice, because the first attempt may have found the slots of another P.
                 Err(_) if Builder::new().spawn(|| ()).is_err() => break,
                 Err(_) => {}
             }

@@ -233,7 +233,8 @@ claims! {
         assert_eq!(is_done.recv_timeout(Duration::from_secs(10)), Ok(false));
     }
 
-    // SM13: the function of a caller that shares another's is not run, and panics when it is dropped.
+    // SM13: the function of a caller that shares another's is not run, and panics when it is
+    // dropped.
     fn the_value_of_a_sharer_whose_own_function_panics_is_dropped() {
         let (flight, value) = (SingleFlight::new(), Arc::new(()));
         let (tx, rx) = bounded::<()>(0);

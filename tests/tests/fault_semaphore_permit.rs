@@ -1,11 +1,11 @@
-//! A permit that holds nothing keeps no semaphore: it must not be judged by where one was.
+//! A permit for 0 belongs to no semaphore: it must not be compared by the address of one.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::recover;
 use gort::sync::{Permit, Semaphore};
 use gort_tests::claims;
 
-/// The ways to a permit for nothing.
+/// The ways to get a permit for 0.
 const EMPTY: [fn(&Semaphore) -> Permit; 3] = [
     |semaphore| semaphore.acquire(0),
     |semaphore| semaphore.acquire(1).split(0).unwrap(),
@@ -17,13 +17,13 @@ const EMPTY: [fn(&Semaphore) -> Permit; 3] = [
 ];
 
 claims! {
-    // SM08: what a merge into it comes to must not depend on which address a new semaphore gets.
+    // SM08: the result of a merge must not depend on the address that a new semaphore gets.
     fn an_empty_permit_says_the_same_to_every_later_semaphore() {
         for empty in EMPTY {
             let gone = Semaphore::new(1);
             let orphans: Vec<_> = (0..100).map(|_| empty(&gone)).collect();
             drop(gone);
-            // One of these may lie where the other was, but not all.
+            // One of these may have the address of the former semaphore, but not all.
             let semaphores: Vec<_> = (0..100).map(|_| Semaphore::new(1)).collect();
             let merged = orphans.into_iter().zip(&semaphores).map(|(mut orphan, semaphore)| {
                 let one = semaphore.acquire(1);
@@ -38,7 +38,7 @@ claims! {
         }
     }
 
-    // SM08: also while the semaphore that it came from is there.
+    // SM08: also while the semaphore that it came from exists.
     fn an_empty_permit_takes_over_permits_of_any_semaphore_and_is_taken_over_by_any() {
         for empty in EMPTY {
             let (first, second) = (Semaphore::new(1), Semaphore::new(2));

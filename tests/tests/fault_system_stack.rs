@@ -1,5 +1,5 @@
-//! What may wait is refused on the system stack before it has done anything; and a call there
-//! keeps nobody else from running.
+//! An operation that may wait is refused on the system stack before it has done anything. A call
+//! there keeps no other goroutine from running.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -17,7 +17,8 @@ use std::sync::atomic::{
 use std::thread;
 use std::time::Instant;
 
-/// The process has this long: who meets a lock that was left taken blocks a thread for ever.
+/// Limits the time of the process, because a goroutine that meets a lock that was left taken blocks
+/// a thread for ever.
 fn limit() {
     thread::spawn(|| {
         thread::sleep(Duration::from_secs(20));
@@ -34,7 +35,7 @@ fn refused<T>(f: impl FnOnce() -> T) {
     assert!(message.contains("on_system_stack"), "{message}");
 }
 
-/// Computes for so long, on whatever stack.
+/// Computes for `time`, on any stack.
 fn compute(time: Duration) {
     let until = Instant::now() + time;
     while Instant::now() < until {
@@ -42,7 +43,7 @@ fn compute(time: Duration) {
     }
 }
 
-/// Ticks of a millisecond beside `f`.
+/// Returns the number of ticks of a millisecond that come during `f`.
 fn ticks_beside(f: impl FnOnce()) -> usize {
     let (ticks, stop) = (
         Arc::new(AtomicUsize::new(0)),
@@ -157,7 +158,7 @@ claims! {
             assert_eq!(thread::current().id(), here);
         }
         drop(lock);
-        // And the other way round.
+        // The other way round.
         let lock = lock_os_thread();
         on_system_stack(|| drop(lock));
         yield_now();

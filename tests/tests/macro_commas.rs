@@ -20,7 +20,7 @@ claims! {
             gort::current()
         });
         assert_eq!(named.join().unwrap().name(), Some("reader"));
-        // It moves the clones without saying so.
+        // This form moves the clones without `move`.
         go!(clone(tx, wg), || {
             tx.send(2).unwrap();
             wg.done();
@@ -108,7 +108,7 @@ fn rustfmt_formats_them() {
     fs::remove_file(&file).unwrap();
     match formatted {
         Ok(output) if output.status.success() => assert_eq!(text, WELL),
-        // rustup has a `rustfmt` also where the toolchain has none.
+        // rustup has a `rustfmt` even if the toolchain has none.
         Ok(output) if String::from_utf8_lossy(&output.stderr).contains("not installed") => {
             eprintln!("skipped: rustfmt is not installed");
         }

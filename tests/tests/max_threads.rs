@@ -5,7 +5,7 @@ use gort::runtime::Builder;
 use gort_tests::{role, run_child};
 use std::thread;
 
-/// Has 40 goroutines block their threads at the same time, with so many threads allowed.
+/// Blocks the threads of 40 goroutines at the same time, with this many threads allowed.
 fn blocks(threads: usize) {
     Builder::new().max_procs(2).max_threads(threads).run(|| {
         let all: Vec<_> = (0..40)

@@ -1,4 +1,5 @@
-//! `#[gort::test(timeout = "…")]`: what is too slow fails, with all its goroutines, and the others go on.
+//! `#[gort::test(timeout = "…")]`: a test that is too slow fails, with all its goroutines, and the
+//! other tests run.
 //!
 //! The tests that fail do so in a process that another test has started.
 
@@ -13,7 +14,7 @@ use std::num::ParseIntError;
 use std::process::Command;
 use std::thread;
 
-/// Runs one test of this file that fails by taking too long.
+/// Runs one test of this file that fails because it takes too long.
 fn times_out(test: &'static str, words: &[&str]) -> Ended {
     let ended = run_child(test, "slow", &[("GORT_MAXPROCS", "2")]);
     let (_, name) = test.split_once("::").unwrap();
@@ -221,7 +222,7 @@ fn leaves_a_goroutine_and_timers() {
     let hour = Duration::from_secs(3_600);
     drop(after_func(hour, || unreachable!("in an hour")));
     drop(after_func(Duration::ZERO, || select! {}));
-    // These are neither: nobody waits for them, and they start nothing.
+    // These do not count: no goroutine waits for them, and they start nothing.
     drop((Ticker::new(hour), gort::time::after(hour)));
 }
 
@@ -250,7 +251,7 @@ fn what_is_left_behind_is_told_apart_goroutines_and_timers() {
     ] {
         assert!(said.contains(words), "no {words:?} in {said}");
     }
-    // A timer alone is no leak: it is no goroutine.
+    // A timer alone is not a leak, because it is not a goroutine.
     let ended = run_child("test_attribute::leaves_a_timer", "slow", &[]);
     assert!(ended.status.success(), "{ended:?}");
 }

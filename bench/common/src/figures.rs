@@ -24,8 +24,8 @@ impl Figures {
         self
     }
 
-    /// For `parked_memory`: what `n` parked goroutines take, from the memory `[before, with]` them, and how
-    /// long it took to create and to release them.
+    /// For `parked_memory`: what `n` parked goroutines take, from the memory `[before, with]` them,
+    /// and how long it took to create and to release them.
     pub fn parked(n: u64, memory: [Memory; 2], create: Duration, release: Duration) -> Self {
         let [before, parked] = memory;
         let each = |now: u64, before: u64| now.saturating_sub(before) as f64 / n as f64;

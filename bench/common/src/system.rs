@@ -50,7 +50,8 @@ pub fn read_byte() -> bool {
     unsafe { libc::read(0, (&raw mut byte).cast(), 1) == 1 }
 }
 
-/// Allows this process `n` descriptors, if the system lets it. Otherwise opening too many fails in its own time.
+/// Allows this process `n` descriptors, if the system lets it. Otherwise opening too many fails in
+/// its own time.
 pub fn allow_descriptors(n: u64) {
     let mut limit = libc::rlimit {
         rlim_cur: 0,

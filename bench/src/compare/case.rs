@@ -105,8 +105,8 @@ impl Case {
         case
     }
 
-    /// Whether the figure is the time of goroutines on stacks that nobody has used yet. One that has thread-locals of
-    /// its own takes 5 to 10 times as long then, and 9 KB.
+    /// Whether the figure is the time of goroutines on stacks that nobody has used yet. One that
+    /// has thread-locals of its own takes 5 to 10 times as long then, and 9 KB.
     fn makes_stacks(&self) -> bool {
         matches!(self.kind, Kind::Parked | Kind::Timers) || self.name == "skynet"
     }

@@ -21,7 +21,8 @@ pub(crate) use table::{Table, best, figure};
 
 use std::path::Path;
 
-/// Builds everything, measures the cases, prints the table and writes `save`; false if a run or that failed.
+/// Builds everything, measures the cases, prints the table and writes `save`; false if a run or
+/// that failed.
 pub(crate) fn run(plan: &Plan, cases: &[Case], save: Option<&Path>) -> bool {
     let programs = match Programs::build() {
         Ok(programs) => programs,

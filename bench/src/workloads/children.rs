@@ -11,7 +11,8 @@ use std::time::Instant;
 
 const TICK: Duration = Duration::from_millis(1);
 
-/// How late a ticker of 1 ms is, in ns each time, until `stop`; `sleep` is the goroutine's or the thread's.
+/// How late a ticker of 1 ms is, in ns each time, until `stop`; `sleep` is the goroutine's or the
+/// thread's.
 fn tick(stop: &AtomicBool, sleep: fn(Duration)) -> Vec<u64> {
     let mut delays = Vec::new();
     while !stop.load(Relaxed) {
@@ -22,8 +23,9 @@ fn tick(stop: &AtomicBool, sleep: fn(Duration)) -> Vec<u64> {
     delays
 }
 
-/// `n` children, each started and waited for by a goroutine of its own. They end when all have been started. Gives how
-/// late two tickers are meanwhile: a goroutine's, and beside it a thread's, which shows what of it is the machine's.
+/// `n` children, each started and waited for by a goroutine of its own. They end when all have been
+/// started. Gives how late two tickers are meanwhile: a goroutine's, and beside it a thread's,
+/// which shows what of it is the machine's.
 pub(super) fn children(n: u64) -> Figures {
     // An input and a pidfd for each, and some more.
     allow_descriptors(2 * n + 100);

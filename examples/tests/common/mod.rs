@@ -1,6 +1,7 @@
 //! Running the example programs, for tests that are their clients.
 //!
-//! The programs are built by whatever builds all of this package: `cargo test -p gort-examples`, not `--test NAME` alone.
+//! The programs are built by whatever builds all of this package: `cargo test -p gort-examples`,
+//! not `--test NAME` alone.
 #![allow(dead_code, reason = "each test uses some of this")]
 
 use std::env;

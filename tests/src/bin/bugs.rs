@@ -1,5 +1,6 @@
-//! `bugs [FILE]`: how many schedules each bug of `gort_tests::bugs` takes to be found, beside 10,000 plain runs, as a table. In
-//! FILE it replaces the lines between the two comments that name this command.
+//! `bugs [FILE]`: prints how many schedules it takes to find each bug of `gort_tests::bugs`, beside
+//! 10,000 plain runs, as a table. In FILE it replaces the lines between the two comments that name
+//! this command.
 
 use gort::explore::{Options, Strategy};
 use gort_tests::bugs::{self, Bug};
@@ -11,7 +12,7 @@ const BEGIN: &str =
     "<!-- by `cargo run --release -p gort-tests --bin bugs gort/src/guide/exploring.md` -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// The schedules that it takes, of a thousand.
+/// Returns how many schedules it takes, of a thousand.
 fn schedules(bug: &Bug, options: Options) -> String {
     match options.run(bug.broken) {
         Ok(_) => "–".to_owned(),
@@ -19,7 +20,8 @@ fn schedules(bug: &Bug, options: Options) -> String {
     }
 }
 
-/// Runs it as any program, in a bubble, which knows when all are stuck; how many times until it fails.
+/// Runs the bug like any program, in a bubble, which detects that all are stuck. Returns how many
+/// runs it takes until one fails.
 fn plain_runs(bug: &Bug) -> String {
     let broken = bug.broken;
     let fails = |_: &u32| gort::recover(|| gort::synctest::run(broken)).is_err();

@@ -1,22 +1,24 @@
-//! A program with a data race, which tools have to report (`.ci/threads`): two goroutines count in the same variable.
+//! A program with a data race that tools have to report (`.ci/threads`): two goroutines count in
+//! the same variable.
 
 use gort::sync::Barrier;
 use std::cell::UnsafeCell;
 
 struct Counter(UnsafeCell<u32>);
 
-// SAFETY: this is the lie.
+// SAFETY: none. This is the race.
 unsafe impl Sync for Counter {}
 
 static COUNTER: Counter = Counter(UnsafeCell::new(0));
 
-/// Neither begins when the other has already ended: its end, and a start after that, might be in order.
+/// Neither goroutine may begin after the other has ended: an end and a later start might be
+/// ordered.
 static BOTH: Barrier = Barrier::new(2);
 
 fn count() {
     BOTH.wait();
     for _ in 0..100 {
-        // SAFETY: none: the other goroutine does the same.
+        // SAFETY: none. The other goroutine does the same.
         unsafe { *COUNTER.0.get() += 1 };
     }
 }
@@ -25,7 +27,7 @@ fn count() {
 fn main() {
     let both = [gort::spawn(count), gort::spawn(count)];
     for one in both {
-        // It returns: neither panics.
+        // The join succeeds: neither goroutine panics.
         let _ = one.join();
     }
     println!("counted");

@@ -1,4 +1,5 @@
-//! Channels, contexts and time: closed too early or twice, and senders whom nobody hears any more.
+//! Bugs with channels, contexts and time: closing too early or twice, and senders that have lost
+//! their receiver.
 
 use super::Bug;
 use gort::context::Context;
@@ -7,7 +8,7 @@ use gort::prelude::*;
 use gort::time::after;
 use std::sync::Arc;
 
-/// A worker with jobs in a queue, who is told to stop.
+/// A worker with jobs in a queue is told to stop.
 fn told_to_stop(drains: bool) {
     let (jobs, queue) = bounded(2);
     let (stop, stopped) = bounded::<()>(0);
@@ -78,7 +79,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "an answer that comes just when the time is up",
         fails_by: Leak,
         broken: || {
-            // Both ends are held by both, as in Go.
+            // Both goroutines hold both ends, as in Go.
             let (answer, answers) = bounded(0);
             let answers = Arc::new(answers);
             go!(clone [answers]; {

@@ -1,4 +1,4 @@
-//! Conditions: signals that nobody gets, or the wrong one.
+//! Bugs with condition variables: notifications that no goroutine gets, or the wrong one.
 
 use super::Bug;
 use gort::explore::FailureKind::{Deadlock, Panic};
@@ -7,14 +7,14 @@ use gort::sync::{Condvar, Notify};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// A place that is filled, and somebody who waits for that.
+/// A place that is filled, and a condition variable for a goroutine that waits for this.
 #[derive(Debug, Default)]
 struct Filled {
     full: Mutex<bool>,
     changed: Condvar,
 }
 
-/// A buffer for one value, with one condition for both sides.
+/// A buffer for one value, with one condition variable for both sides.
 #[derive(Debug, Default)]
 struct Buffer {
     values: Mutex<VecDeque<u32>>,
@@ -47,7 +47,7 @@ impl Buffer {
     }
 }
 
-/// Two on each side of a buffer.
+/// Two goroutines on each side of a buffer.
 fn two_and_two(notifies_all: bool) {
     let buffer = Arc::new(Buffer {
         notifies_all,
@@ -62,7 +62,7 @@ fn two_and_two(notifies_all: bool) {
     all.wait();
 }
 
-/// Two who take one value each, and one who brings both.
+/// Two goroutines take one value each, and one brings both.
 fn two_take(looks_again: bool) {
     let (queue, filled) = (
         Arc::new(Mutex::new(VecDeque::new())),

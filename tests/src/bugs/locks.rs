@@ -1,4 +1,4 @@
-//! Locks: in which order, and what is done between two of them.
+//! Bugs with locks: their order, and changes between two locks.
 
 use super::Bug;
 use gort::explore::FailureKind::{Deadlock, Panic};
@@ -7,7 +7,7 @@ use gort::sync::{RwLock, Semaphore};
 use std::mem;
 use std::sync::Arc;
 
-/// Two who add one each.
+/// Two goroutines add one each.
 fn two_add(add: fn(&Mutex<i32>)) {
     let count = Arc::new(Mutex::new(0));
     let other = go!(clone [count]; { add(&count) });
@@ -16,7 +16,7 @@ fn two_add(add: fn(&Mutex<i32>)) {
     assert_eq!(*count.lock(), 2, "an update is lost");
 }
 
-/// Two who move money between the same accounts, in opposite directions.
+/// Two goroutines move money between the same accounts, in opposite directions.
 fn two_transfers(in_order: bool) {
     let accounts = Arc::new([Mutex::new(10), Mutex::new(10)]);
     let transfer = move |accounts: &[Mutex<i32>; 2], from: usize, to: usize| {
@@ -31,7 +31,7 @@ fn two_transfers(in_order: bool) {
     other.join().unwrap();
 }
 
-/// Three philosophers, who eat once.
+/// Three philosophers eat once.
 fn philosophers(last_is_left_handed: bool) {
     let forks: Arc<Vec<_>> = Arc::new((0..3).map(|_| Mutex::new(())).collect());
     let all = WaitGroup::new();
@@ -49,7 +49,7 @@ fn philosophers(last_is_left_handed: bool) {
     all.wait();
 }
 
-/// Two who find no value, and make one.
+/// Two goroutines find no value, and make one.
 fn made_twice(looks_again: bool) {
     let cache = Arc::new(RwLock::new(None));
     let made = Arc::new(Mutex::new(0));
@@ -108,7 +108,7 @@ pub(super) const BUGS: &[Bug] = &[
             let writer = go!(clone [lock]; { *lock.write() += 1; });
             {
                 let first = lock.read();
-                // Behind the writer, if it has come meanwhile, who waits for `first`.
+                // Behind the writer, if the writer has come in between and waits for `first`.
                 assert_eq!(*lock.read(), *first);
             }
             writer.join().unwrap();

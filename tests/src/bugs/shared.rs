@@ -1,4 +1,4 @@
-//! What is shared: looked at and changed at two moments.
+//! Bugs with shared data: looked at and changed at two moments.
 
 use super::Bug;
 use gort::explore::FailureKind::Panic;
@@ -6,7 +6,7 @@ use gort::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 
-/// A pool of one slot: whose it is, and what is in it.
+/// A pool of one slot: its owner and its contents.
 #[derive(Debug, Default)]
 struct Pool {
     generation: u32,
@@ -14,7 +14,7 @@ struct Pool {
     value: u32,
 }
 
-/// One who still writes into a slot that was given up for him, and another who has it now.
+/// One goroutine still writes into a slot that it has lost, and another one has the slot now.
 fn slot_is_used_again(asks_again: bool) {
     let pool = Arc::new(Mutex::new(Pool::default()));
     let mine = {
@@ -44,7 +44,7 @@ fn slot_is_used_again(asks_again: bool) {
     assert_eq!(pool.lock().value, 2, "somebody else's slot");
 }
 
-/// Whoever finds it not ready makes it, under the lock.
+/// A goroutine that finds it not ready makes it, under the lock.
 fn double_checked(flag_first: bool) {
     let ready = Arc::new(AtomicBool::new(false));
     let place = Arc::new(Mutex::new(None));

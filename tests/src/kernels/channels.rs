@@ -1,4 +1,4 @@
-//! Channels alone: nobody receives, nobody sends, nobody closes.
+//! Kernels with channels alone: no goroutine receives, or sends, or closes.
 
 use super::Outcome::{Leaks, Stuck};
 use super::{Chan, Kernel};
@@ -13,7 +13,7 @@ pub(super) const ALONE: &[Kernel] = &[
         broken: || {
             let wake = Chan::new(1);
             wake.send(());
-            // Start sends as well, and its receiver comes after that.
+            // `start` sends as well, and its receiver comes after that.
             wake.send(());
             go!(clone [wake]; { wake.recv(); });
         },
@@ -100,7 +100,7 @@ pub(super) const ALONE: &[Kernel] = &[
         mended: || {
             let (progress, watched) = bounded(0);
             go!(move || {
-                // It ends as well when nobody watches any more.
+                // It also ends when no watcher is left.
                 (0..10).all(|percent| progress.send(percent).is_ok())
             });
             for percent in &watched {
@@ -148,7 +148,7 @@ pub(super) const ALONE: &[Kernel] = &[
                     result.send(event);
                 }
             });
-            // Who would receive the results sends all of the input first.
+            // The goroutine that would receive the results sends all of the input first.
             (0..10).for_each(|event| input.send(event));
             assert!(result.rx().iter().eq(0..10));
         },

@@ -1,4 +1,5 @@
-//! Condition variables: a signal that came before its waiter, or to another one.
+//! Kernels with condition variables: a notification that came before its waiter, or reached another
+//! one.
 
 use super::Outcome::{Leaks, Stuck};
 use super::{Chan, Kernel};
@@ -6,7 +7,7 @@ use gort::prelude::*;
 use gort::sync::Condvar;
 use std::sync::Arc;
 
-/// A queue and its signal.
+/// A queue and its condition variable.
 type Queue = Arc<(Mutex<Vec<u32>>, Condvar)>;
 
 fn queue() -> Queue {
@@ -43,7 +44,7 @@ pub(super) const MISSED: &[Kernel] = &[
         broken: || {
             let (queue, events) = (queue(), Chan::new(0));
             go!(clone [queue, events]; {
-                // Nobody watches: its reader waits for the signal.
+                // The events have no watcher: the reader waits for the notification.
                 events.send(());
                 queue.0.lock().push(1);
                 queue.1.notify_one();

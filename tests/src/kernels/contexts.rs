@@ -1,4 +1,4 @@
-//! Cancellation: somebody is told to stop and leaves, and the one that he worked with waits for him.
+//! Kernels with cancellation: a goroutine is told to stop and leaves, and its partner waits for it.
 
 use super::Outcome::{Leaks, Stuck};
 use super::{Chan, Kernel};
@@ -55,7 +55,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
         outcome: Leaks(&["select"]),
         broken: || {
             let (_dialed, cancel) = Context::background().with_cancel();
-            // Not derived from the other one.
+            // This context is not derived from the other one.
             let (own, _cancel) = Context::background().with_cancel();
             let retry = Chan::<()>::new(0);
             go!(clone [own, retry]; {
@@ -134,7 +134,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
             stop.close();
             select! {
                 _ = <-stop.rx() => {
-                    // To stop is to wait for the probe.
+                    // Stopping means waiting for the probe.
                     late.close();
                     assert_eq!(results.recv(), Some(0));
                 }

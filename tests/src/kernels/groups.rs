@@ -1,4 +1,4 @@
-//! Wait groups: somebody who is counted does not report, or is counted too late.
+//! Kernels with wait groups: a member that is counted does not report, or is counted too late.
 
 use super::Outcome::{Leaks, Stuck};
 use super::{Chan, Kernel};
@@ -16,7 +16,7 @@ pub(super) const WAITING: &[Kernel] = &[
                     move || stop.recv()
                 });
             }
-            // Drains before it says so.
+            // Drains before it reports.
             tasks.wait();
             stop.close();
         },
@@ -126,7 +126,7 @@ pub(super) const ORDER: &[Kernel] = &[
                 all.add(1);
                 all.done();
             });
-            // Waits for nobody.
+            // Waits for no member.
             all.wait();
         },
         mended: || {

@@ -1,4 +1,4 @@
-//! Locks alone: a lock that its holder takes again, and two in opposite orders.
+//! Kernels with locks alone: a lock that its holder takes again, and two locks in opposite orders.
 
 use super::Kernel;
 use super::Outcome::{Leaks, Stuck};
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
-/// Something with a name behind a lock, as most of them are.
+/// Data behind a lock, as in most of these programs.
 #[derive(Debug, Default)]
 struct Guarded(Mutex<BTreeMap<u32, u32>>);
 
@@ -17,7 +17,7 @@ impl Guarded {
         self.0.lock().get(&key).copied().unwrap_or_default()
     }
 
-    /// Asks by way of the method that locks.
+    /// Asks through the method that locks.
     fn add_twice_locking(&self, key: u32) {
         let mut map = self.0.lock();
         let before = self.get(key);
@@ -28,7 +28,7 @@ impl Guarded {
         *self.0.lock().entry(key).or_default() += 1;
     }
 
-    /// The lock stays with whoever leaves early.
+    /// The lock stays locked if the function returns early.
     fn add_unless_forgetting(&self, key: u32) -> Result<(), ()> {
         let mut map = self.0.lock();
         if map.contains_key(&key) {
@@ -159,7 +159,8 @@ pub(super) const TWICE: &[Kernel] = &[
     },
 ];
 
-/// Two who take two locks each: the second does in the opposite order, or in the same.
+/// Two goroutines take two locks each. The second one takes them in the opposite order, or in the
+/// same.
 fn two_locks(opposite: bool, wait: fn(JoinHandle<()>, JoinHandle<()>)) {
     let (a, b) = (Arc::new(Mutex::new(1)), Arc::new(Mutex::new(2)));
     let met = WaitGroup::new();
@@ -169,7 +170,7 @@ fn two_locks(opposite: bool, wait: fn(JoinHandle<()>, JoinHandle<()>)) {
         spawn(move || {
             let first = first.lock();
             if opposite {
-                // Both have their first one: forced.
+                // Both have their first lock now, which forces the deadlock.
                 met.done();
                 met.wait();
             }

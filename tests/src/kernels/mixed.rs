@@ -1,4 +1,5 @@
-//! Channels and locks: who waits for a channel holds the lock that the other one needs first.
+//! Kernels with channels and locks: a goroutine that waits for a channel holds the lock that its
+//! partner needs first.
 
 use super::Outcome::{Leaks, Stuck};
 use super::{Chan, Kernel};
@@ -40,7 +41,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
             let (tokens, add) = (Arc::new(Mutex::new(Vec::new())), Chan::new(0));
             let locked = Chan::<()>::new(0);
             go!(clone [tokens, add, locked]; {
-                // Its time is up before it looks for what is to be added.
+                // Its time is up before it looks for what it has to add.
                 locked.recv();
                 tokens.lock().clear();
                 add.recv();
@@ -100,7 +101,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
                     ended.send(());
                 });
             }
-            // Its end would unlock the other, but the first has not been unlocked.
+            // The end would unlock the other lock, but the first lock has not been released.
             ended.recv();
             drop((held, also_held));
         },
@@ -132,7 +133,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
             go!(clone [writes, reset, locked]; {
                 let _write = writes.lock();
                 locked.send(());
-                // It fails, and who watches is told.
+                // It fails, and tells the watcher.
                 reset.send(());
             });
             locked.recv();
@@ -170,7 +171,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
                     }
                 }
             });
-            // It has looked for its stop, and waits.
+            // It has looked for its stop signal, and waits.
             crate::settle();
             stop.send(());
             drop(running);

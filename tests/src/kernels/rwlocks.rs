@@ -1,5 +1,5 @@
-//! Reader, writer, reader: a writer that waits keeps new readers out, and the second reader is the
-//! first one again.
+//! Kernels of reader, writer, reader: a waiting writer keeps new readers out, and the second reader
+//! is the goroutine of the first.
 
 use super::Kernel;
 use super::Outcome::{Leaks, Stuck};
@@ -8,7 +8,7 @@ use gort::prelude::*;
 use gort::sync::RwLock;
 use std::sync::Arc;
 
-/// Somebody who writes once, and waits now if somebody reads.
+/// Starts a writer that writes once, and that waits now if there is a reader.
 fn write(lock: &Arc<RwLock<u32>>) -> JoinHandle<()> {
     let lock = lock.clone();
     let writer = spawn(move || *lock.write() += 1);
@@ -16,12 +16,12 @@ fn write(lock: &Arc<RwLock<u32>>) -> JoinHandle<()> {
     writer
 }
 
-/// What asks again.
+/// Locks for reading again.
 fn sum(lock: &RwLock<u32>) -> u32 {
     *lock.read()
 }
 
-/// `n` goroutines that read twice, the second time in a function, while somebody waits to write.
+/// Runs `n` goroutines that read twice, the second time in a function, while a writer waits.
 fn readers_read_twice(n: usize) {
     let lock = Arc::new(RwLock::new(1));
     let (reading, go_on) = (WaitGroup::new(), WaitGroup::new());
@@ -42,7 +42,7 @@ fn readers_read_twice(n: usize) {
     drop(writer);
 }
 
-/// The same with the lock taken once.
+/// Does the same with the lock taken once.
 fn readers_read_once(n: usize) {
     let lock = Arc::new(RwLock::new(1));
     let all = WaitGroup::new();

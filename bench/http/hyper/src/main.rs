@@ -1,4 +1,5 @@
-//! The files of a folder and a status, by hyper. Files are read whole by `tokio::fs`, which is how such servers do it.
+//! The files of a folder and a status, by hyper. Files are read whole by `tokio::fs`, which is how
+//! such servers do it.
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};

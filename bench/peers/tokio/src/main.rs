@@ -1,8 +1,9 @@
 //! tokio, multi-threaded runtime: `peer-tokio WORKLOAD WORKERS N [VARIANT]`.
 //!
 //! Channels, by variant: by default tokio's own `mpsc` where it has the shape, else flume
-//! (rendezvous) or async-channel (several receivers); `mpsc1` is tokio's `mpsc` of capacity 1 in place of a
-//! rendezvous channel; `flume` is flume. `skynet` by default joins its children and sends with `mpsc1`.
+//! (rendezvous) or async-channel (several receivers); `mpsc1` is tokio's `mpsc` of capacity 1 in
+//! place of a rendezvous channel; `flume` is flume. `skynet` by default joins its children and
+//! sends with `mpsc1`.
 
 mod channels;
 mod chans;

@@ -1,4 +1,4 @@
-//! tokio. Which runtime is entered, and what runs inside `block_on`, is kept per thread.
+//! tokio. It keeps per thread which runtime is entered, and what runs inside `block_on`.
 
 use crate::{MANY, TIMES};
 use gort::prelude::*;
@@ -24,14 +24,14 @@ pub(crate) fn workers(n: usize) -> Runtime {
         .unwrap()
 }
 
-/// How many workers the runtime has that is entered.
+/// Returns how many workers the entered runtime has.
 fn entered() -> Option<usize> {
     Handle::try_current()
         .ok()
         .map(|here| here.metrics().num_workers())
 }
 
-/// A receiver that gets `value` after some waits of another goroutine.
+/// Returns a receiver that gets `value` after another goroutine has waited several times.
 fn sent_later(value: usize) -> Receiver<usize> {
     let (tx, rx) = bounded(0);
     drop(own(move || {

@@ -1,4 +1,4 @@
-//! opentelemetry's context and scoped-tls. Both put something in a thread-local, and what was there back.
+//! opentelemetry's context and scoped-tls. Both set a thread-local, and restore its former value.
 
 use crate::{MANY, TIMES};
 use gort_libraries::{many, moving, wait};
@@ -55,7 +55,7 @@ moving! {
                 assert!(!CURRENT.is_set());
                 let outer = Cell::new(i);
                 CURRENT.set(&outer, || {
-                    // Who came first stays longer in half of the cases.
+                    // In half of the cases the goroutine that came first stays longer.
                     (0..1 + (i + round) % 4).for_each(|_| wait());
                     assert_eq!(current(), i);
                     let inner = Cell::new(i + MANY);

@@ -1,7 +1,8 @@
-//! Which of these programs go wrong in goroutines that have the thread-locals of the threads: that they can fail.
+//! Which of these programs go wrong in goroutines that use their threads' thread-locals, so that
+//! the tests can fail.
 //!
-//! Not of rayon: a goroutine that waits for a pool blocks its thread meanwhile, so no other can run on that thread, and
-//! nothing of rayon is left in thread-locals between two calls.
+//! rayon is not among them: a goroutine that waits for a pool blocks its thread, so no other
+//! goroutine can run on that thread, and rayon leaves nothing in thread-locals between two calls.
 
 use gort_libraries::SHARED;
 use gort_tests::{role, run_body};
@@ -34,7 +35,7 @@ fn without_their_own_these_go_wrong() {
     }
     for name in WRONG {
         let vars = [("GORT_DEBUG", "migrate=always"), (SHARED, "1")];
-        // What stands before the first `::` is not looked at.
+        // The part before the first `::` is ignored.
         let ended = run_body(&format!("libraries::{name}"), "2", &vars);
         assert!(!ended.passed(), "{name} holds in any goroutine");
     }

@@ -1,5 +1,5 @@
-//! SQLite. A connection is locked by a recursive pthread mutex while a statement runs, functions of the
-//! program that it calls included.
+//! SQLite. A recursive pthread mutex locks a connection while a statement runs, including functions
+//! of the program that the statement calls.
 
 use crate::TIMES;
 use gort_libraries::{many, moving, wait};
@@ -12,9 +12,9 @@ fn connection() -> Connection {
     let twice = |context: &Context<'_>| {
         wait();
         let n: i64 = context.get(0)?;
-        // SAFETY: used here only, and not closed.
+        // SAFETY: the connection is used only here, and not closed.
         let here = unsafe { context.get_connection() }?;
-        // The lock is taken again, by who holds it.
+        // The holder takes the lock again.
         let sum: i64 = here.query_row("SELECT ?1 + ?1", [n], |row| row.get(0))?;
         wait();
         Ok(sum)

@@ -1,4 +1,4 @@
-//! crossbeam-epoch. A guard keeps what its thread has seen from being freed.
+//! crossbeam-epoch. A guard protects what its thread has seen from being freed.
 
 use crate::{MANY, TIMES};
 use crossbeam_epoch::{self as epoch, Atomic, Owned};
@@ -9,7 +9,8 @@ use std::sync::atomic::{
     Ordering::{AcqRel, Acquire, SeqCst},
 };
 
-/// What is replaced all the time. `freed` stands for the memory, so that a fault is seen and does no harm.
+/// A node that is replaced all the time. `freed` stands for its memory, so that a fault is seen and
+/// does no harm.
 struct Node {
     freed: Arc<AtomicBool>,
 }
@@ -31,7 +32,7 @@ moving! {
                 if (i + round) % 2 == 0 {
                     let inner = epoch::pin();
                     let old = place.swap(Owned::new(new()), AcqRel, &inner);
-                    // SAFETY: as above.
+                    // SAFETY: nodes are never freed, only marked.
                     let mark = unsafe { old.deref() }.freed.clone();
                     inner.defer(move || {
                         mark.store(true, SeqCst);

@@ -1,5 +1,6 @@
-//! TL05, TL06, TL11: libraries that keep something in thread-locals, in goroutines that have thread-locals of their own;
-//! and what goroutines that share them do instead (`beside_tokio`, `carried`).
+//! TL05, TL06, TL11: libraries that keep something in thread-locals, used by goroutines with
+//! thread-locals of their own, and what goroutines that share them do instead (`beside_tokio`,
+//! `carried`).
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -16,7 +17,7 @@ mod pools;
 mod random;
 mod spans;
 
-/// Goroutines of most tests.
+/// Number of goroutines in most tests.
 const MANY: usize = 1_000;
-/// How often each of them does what its test is about.
+/// How often each goroutine does what its test is about.
 const TIMES: usize = 10;

@@ -1,4 +1,5 @@
-//! rayon. Which worker of which pool a thread is, is kept per thread, and so is what `install` blocks on.
+//! rayon. It keeps per thread which worker of which pool the thread is, and what `install` blocks
+//! on.
 
 use crate::TIMES;
 use gort::prelude::*;
@@ -7,7 +8,7 @@ use rayon::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-/// While one waits for the pool it takes a thread.
+/// A goroutine that waits for the pool occupies a thread.
 const MANY: usize = 100;
 
 fn pool() -> rayon::ThreadPool {

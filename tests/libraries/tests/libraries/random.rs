@@ -1,4 +1,4 @@
-//! rand. Each thread has a generator, to which `rand::rng()` is a counted reference.
+//! rand. Each thread has a generator, and `rand::rng()` is a counted reference to it.
 
 use crate::MANY;
 use gort_libraries::{Meeting, many, moving, wait};
