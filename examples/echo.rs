@@ -1,5 +1,5 @@
-//! Sends back what comes in on TCP connections. Go: the example of net.Listener, one goroutine per
-//! connection.
+//! Sends back what it receives on TCP connections. Go: the example of net.Listener, one goroutine
+//! per connection.
 
 use gort::net::{TcpListener, TcpStream};
 use gort::prelude::*;
@@ -36,7 +36,7 @@ fn serve_at(addr: &OsStr) -> Outcome {
     serve(&listener)
 }
 
-/// Serves until the listener is closed, or cannot accept any more.
+/// Serves until the listener is closed or accepting fails.
 fn serve(listener: &TcpListener) -> Outcome {
     loop {
         match listener.accept() {
@@ -52,22 +52,22 @@ fn failed(e: io::Error) -> Failure {
     Failure::Failed(e.to_string())
 }
 
-/// By std's copy, which knows nothing of goroutines.
+/// Uses std's copy, which knows nothing of goroutines.
 fn echo(stream: &TcpStream) {
-    // That a client leaves early is its own concern.
+    // A client that leaves early is not the server's problem.
     io::copy(&mut &*stream, &mut &*stream).ok();
 }
 
-/// Opens connections to a server of its own and has something echoed on each, all of them
-/// open at the same time; says how many threads that takes.
+/// Opens connections to its own server and has a message echoed on each, all of them open at the
+/// same time. Prints how many threads this takes.
 fn self_check(connections: usize) -> Outcome {
     raise_descriptor_limit();
     let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     let stop = listener.try_clone().map_err(failed)?;
     let server = go!(move || serve(&listener));
-    // A few connections at a time bring to life what threads two Ps and the poller need,
-    // between which the work is handed on; counted after they are gone.
+    // A few connections at a time start the threads that two Ps and the poller need to hand work
+    // on. They are counted after these connections are closed.
     for _ in 0..100 {
         echoed_on(addr, 16)?;
     }
@@ -81,8 +81,8 @@ fn self_check(connections: usize) -> Outcome {
     ])
 }
 
-/// Opens `n` connections and sends something there and back on all of them at the same time;
-/// how many threads there are then.
+/// Opens `n` connections and sends a message there and back on all of them at the same time.
+/// Returns the number of threads then.
 fn echoed_on(addr: SocketAddr, n: usize) -> Outcome<usize> {
     let connect = |_| TcpStream::connect(addr).map_err(failed);
     let streams: Vec<_> = (0..n).map(connect).collect::<Outcome<_>>()?;
@@ -93,7 +93,7 @@ fn echoed_on(addr: SocketAddr, n: usize) -> Outcome<usize> {
     threads()
 }
 
-/// The connection again, after its number has come back on it.
+/// Returns the connection after its number has come back on it.
 fn round_trip(number: usize, mut stream: TcpStream) -> io::Result<TcpStream> {
     let (sent, mut back) = (number.to_le_bytes(), [0; size_of::<usize>()]);
     stream.write_all(&sent)?;

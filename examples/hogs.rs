@@ -1,4 +1,4 @@
-//! What goroutines that never let go cost the others. Go: `cpu_hog`, and the question of
+//! Shows what goroutines that never yield cost the others. Go: `cpu_hog`, and the question of
 //! golang/go#10958.
 
 use gort::blocking;
@@ -52,7 +52,7 @@ fn hogs(seconds: u64) -> Outcome {
     print(lines)
 }
 
-/// Runs `f` beside `n` goroutines that do `step` over and over.
+/// Runs `f` beside `n` goroutines that call `step` again and again.
 fn beside<T>(n: usize, step: fn(), f: impl FnOnce() -> T) -> Result<T, JoinError> {
     let stop = Arc::new(AtomicBool::new(false));
     let busy: Vec<_> = (0..n)
@@ -64,7 +64,7 @@ fn beside<T>(n: usize, step: fn(), f: impl FnOnce() -> T) -> Result<T, JoinError
     Ok(result)
 }
 
-/// How a ticker of 1 ms fares.
+/// Measures the delays of a 1 ms ticker.
 fn ticks(what: &str, time: Duration) -> String {
     let started = Instant::now();
     let mut late = Vec::new();
@@ -84,7 +84,7 @@ fn ticks(what: &str, time: Duration) -> String {
     )
 }
 
-/// Round trips over two rendezvous channels in a second.
+/// Returns the number of round trips over two rendezvous channels per second.
 fn round_trips(time: Duration) -> f64 {
     let (ping, pinged) = bounded(0);
     let (pong, ponged) = bounded(0);

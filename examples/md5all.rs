@@ -5,10 +5,10 @@
 //! walk ──paths──► digest × N ──sums──► collect, sort, print
 //!  └─────done─────────┘
 //! ```
-//! The stage that fails first closes `done`; then the others stop wherever they are.
+//! The stage that fails first closes `done`. Then the other stages stop at their next operation.
 //!
-//! Directories named `.git` and `target` are left out. Symbolic links are not followed, DIR
-//! included unless it ends in a slash.
+//! Directories named `.git` and `target` are skipped. Symbolic links are not followed. If DIR
+//! itself is a link, it is followed only if it ends in a slash.
 
 use gort::prelude::*;
 use gort::runtime::max_procs;
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 /// A path as it is printed, and the file's digest.
 type Sum = (Vec<u8>, u128);
 
-/// Runs the pipeline, all of which has ended on return. The sums are sorted by path.
+/// Runs the pipeline. All its stages have ended on return. The sums are sorted by path.
 fn md5_all(root: PathBuf) -> Outcome<Vec<Sum>> {
     let (stop, done) = bounded::<()>(0);
     let cancel = move |_: &Failure| _ = stop.close();
@@ -39,13 +39,13 @@ fn md5_all(root: PathBuf) -> Outcome<Vec<Sum>> {
     let mut stages = vec![go!(clone [cancel, done]; {
         walk(root, &path_tx, &done).inspect_err(cancel)
     })];
-    // More than can run at once: while one waits to send, another digests.
+    // More goroutines than can run at once: while one waits to send, another one digests.
     for _ in 0..2 * max_procs() {
         stages.push(go!(clone [path_rx, sum_tx, cancel, done]; {
             digest(&path_rx, &sum_tx, &done).inspect_err(cancel)
         }));
     }
-    drop((path_rx, sum_tx)); // Only the stages hold these now: the channels end with them.
+    drop((path_rx, sum_tx)); // From now on only the stages hold these: the channels end with them.
     let mut sums = collect(&sum_rx);
     for stage in stages {
         stage.join()??;
@@ -75,7 +75,7 @@ fn walk(root: PathBuf, paths: &Sender<PathBuf>, done: &Receiver<()>) -> Outcome 
     Ok(())
 }
 
-/// Digests files as long as there are paths. Several goroutines share the work.
+/// Digests files while there are paths. Several goroutines share the work.
 fn digest(paths: &Receiver<PathBuf>, sums: &Sender<Sum>, done: &Receiver<()>) -> Outcome {
     let mut chunk = vec![0; 64 << 10];
     for path in paths {
@@ -87,7 +87,7 @@ fn digest(paths: &Receiver<PathBuf>, sums: &Sender<Sum>, done: &Receiver<()>) ->
     Ok(())
 }
 
-/// The digest of a file, read `chunk` by chunk; `None` if `done` was closed meanwhile.
+/// Returns the digest of a file, read `chunk` by chunk, or `None` if `done` was closed.
 fn md5(path: &Path, chunk: &mut [u8], done: &Receiver<()>) -> io::Result<Option<u128>> {
     let (mut file, mut md5) = (File::open(path)?, Md5::new());
     loop {
@@ -97,7 +97,8 @@ fn md5(path: &Path, chunk: &mut [u8], done: &Receiver<()>) -> io::Result<Option<
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
-        // Reading does not park: without `yield_now`, others would wait until sysmon steps in.
+        // Reading does not park: without `yield_now` other goroutines would wait until sysmon takes
+        // the P.
         select! { <-done => return Ok(None), default => yield_now() }
     }
 }
@@ -114,7 +115,7 @@ fn collect(sums: &Receiver<Sum>) -> Vec<Sum> {
     }
 }
 
-/// A sum as md5sum prints it: marked in front if there are escapes in the path.
+/// Formats a sum as md5sum does: with a mark at the beginning if the path has escapes.
 fn line((path, digest): &Sum) -> Vec<u8> {
     let mark = if path.contains(&b'\\') { r"\" } else { "" };
     [format!("{mark}{digest:032x}  ").as_bytes(), path].concat()

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// How many runs the median is taken of.
+/// Number of runs whose median is printed.
 const RUNS: usize = 5;
 
 #[gort::main(procs = 1)]
@@ -36,7 +36,7 @@ fn pingpong(rounds: u32) -> Outcome {
     ])
 }
 
-/// The median duration of several runs in nanoseconds.
+/// Returns the median duration of several runs in nanoseconds.
 fn median(run: impl Fn() -> Result<(), JoinError>) -> Result<f64, JoinError> {
     let mut times = [0.0; RUNS];
     for time in &mut times {
@@ -48,7 +48,7 @@ fn median(run: impl Fn() -> Result<(), JoinError>) -> Result<f64, JoinError> {
     Ok(times[RUNS / 2])
 }
 
-/// Two goroutines yield to each other.
+/// Lets two goroutines yield to each other.
 fn yields(rounds: u32) -> Result<(), JoinError> {
     let turns = move || (0..rounds).for_each(|_| yield_now());
     let (ping, pong) = (go!(turns()), go!(turns()));
@@ -56,7 +56,7 @@ fn yields(rounds: u32) -> Result<(), JoinError> {
     pong.join()
 }
 
-/// A value goes to another goroutine and comes back.
+/// Sends a value to another goroutine and back.
 fn round_trips(rounds: u32) -> Result<(), JoinError> {
     let (ping, pinged) = bounded(0);
     let (pong, ponged) = bounded(0);

@@ -23,7 +23,7 @@ fn say(form: &str, what: impl Display) -> Outcome {
     Ok(writeln!(io::stdout(), "{form:30}{what}")?)
 }
 
-/// `first`, then `step` more each time, up to 9; then the channel ends.
+/// Sends `first`, `first + step` and so on, up to 9. Then the channel ends.
 fn numbers(first: u32, step: usize) -> Receiver<u32> {
     let (tx, rx) = bounded(0);
     go!(move || (first..10).step_by(step).try_for_each(|n| tx.send(n)));

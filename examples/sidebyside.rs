@@ -1,4 +1,4 @@
-//! Runs shell commands side by side and prints their lines with numbers; SIGINT or SIGTERM ends
+//! Runs shell commands side by side and prints their lines with numbers. SIGINT or SIGTERM ends
 //! them all. Go: a group of exec.CommandContexts under a signal.NotifyContext.
 
 use gort::context::Context;
@@ -25,14 +25,14 @@ fn run_all(commands: &[OsString]) -> Outcome {
     let start = |(i, command): (usize, &OsString)| {
         let command = command.clone();
         go!(clone [ctx, tx]; move || run(&command, &ctx, |line| {
-            // Nobody prints any more if standard output is closed.
+            // There is no receiver any more if standard output is closed.
             tx.send(format!("[{}] {line}", i + 1)).is_ok()
         }))
     };
     let running: Vec<_> = commands.iter().enumerate().map(start).collect();
     drop(tx);
     let printed = lines.iter().try_for_each(|line| print([line]));
-    // Whoever still sends is told.
+    // From now on sends fail.
     drop(lines);
     let mut failed = 0;
     for command in running {
@@ -50,8 +50,8 @@ fn run_all(commands: &[OsString]) -> Outcome {
     }
 }
 
-/// Runs one command until it ends, or `ctx` does, or `print` says that nobody wants its lines any
-/// more.
+/// Runs one command until it ends, `ctx` is done, or `print` says that its lines are no longer
+/// wanted.
 fn run(
     command: &OsStr,
     ctx: &Context,
@@ -78,7 +78,7 @@ fn run(
         }
         closer.stop();
     }
-    // It may have closed its output and go on.
+    // The command may have closed its output and continue.
     while ctx.err().is_none() {
         if let Some(status) = child.wait_timeout(Duration::from_millis(100))? {
             return Ok(status);

@@ -4,7 +4,7 @@
 //! ```text
 //! generate ──2 3 4 5 6 7 8 9…──► filter 2 ──3 5 7 9…──► filter 3 ──5 7…──► filter 5 ──7…──►
 //! ```
-//! The first number out of each filter is a prime, and the next filter's.
+//! The first number out of each filter is a prime, and becomes the prime of the next filter.
 
 use gort::prelude::*;
 use gort_examples::{Failure, Outcome, number, program};
@@ -33,7 +33,7 @@ fn sieve(n: u32) -> Outcome {
     Ok(())
 }
 
-/// Sends 2, 3, 4, … until nobody wants more.
+/// Sends 2, 3, 4, … until the receiver is dropped.
 fn generate(numbers: Sender<u64>) {
     for number in 2.. {
         if numbers.send(number).is_err() {
@@ -42,7 +42,7 @@ fn generate(numbers: Sender<u64>) {
     }
 }
 
-/// Passes on what `prime` does not divide.
+/// Passes on the numbers that `prime` does not divide.
 fn filter(numbers: Receiver<u64>, filtered: Sender<u64>, prime: u64) {
     for number in numbers {
         if number % prime != 0 && filtered.send(number).is_err() {

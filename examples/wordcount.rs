@@ -38,7 +38,7 @@ fn count_all(files: &[OsString]) -> Outcome<Vec<Count>> {
     for (index, file) in files.iter().enumerate() {
         select! { job_tx <- (index, PathBuf::from(file)) => {} }
     }
-    drop(job_tx); // No more jobs: who finds none ends.
+    drop(job_tx); // No more jobs: a worker that finds none ends.
     let mut counters = Vec::new();
     for _ in 0..max_procs() {
         counters.push(go!(clone [job_rx, count_tx]; {
@@ -47,7 +47,7 @@ fn count_all(files: &[OsString]) -> Outcome<Vec<Count>> {
             }
         }));
     }
-    drop(count_tx); // The counts end with the last of the counters.
+    drop(count_tx); // The counts end with the last worker.
     let mut counts: Vec<_> = count_rx.iter().collect();
     for counter in counters {
         counter.join()?;
@@ -63,7 +63,7 @@ fn count(path: &Path) -> Outcome<Count> {
     Ok(count)
 }
 
-/// Counts what is written to it.
+/// Counts the words that are written to it.
 impl Write for Count {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for byte in bytes {
@@ -80,7 +80,8 @@ impl Write for Count {
     }
 }
 
-/// The counts in a column, as wide as wc makes it: with room for the bytes of all files.
+/// Formats the counts as a column that is as wide as wc makes it: with room for the bytes of all
+/// files.
 fn lines(files: &[OsString], counts: &[Count]) -> Vec<Vec<u8>> {
     let bytes: u64 = counts.iter().map(|count| count.bytes).sum();
     let words: u64 = counts.iter().map(|count| count.words).sum();

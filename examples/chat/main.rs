@@ -1,9 +1,8 @@
-//! A chat: everybody hears what anybody says, over TCP or a Unix socket. SIGINT or SIGTERM ends it
-//! in good order. Go: a goroutine per net.Conn and direction, under a signal.NotifyContext.
+//! A chat over TCP or a Unix socket: every client receives what each client says. SIGINT or SIGTERM
+//! ends it in good order. Go: a goroutine per net.Conn and direction, under a signal.NotifyContext.
 //!
-//! `client.rs` has the two goroutines of each client, `room.rs` what they share: who is there, who
-//! is too slow, and the end. Where clients come in and what is spoken over is in
-//! `../src/stream.rs`.
+//! `client.rs` has the two goroutines of each client. `room.rs` has what they share: the members,
+//! the limit for slow ones, and the end. `../src/stream.rs` has the listeners and the connections.
 
 mod client;
 mod room;
@@ -26,8 +25,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// Serves until a signal comes, and then until all clients have been told, or were given the time
-/// for it.
+/// Serves until a signal comes, and then until all clients have received everything or their time
+/// is over.
 fn serve(addrs: &[OsString]) -> Outcome {
     let (ctx, stop) = notify_context(&Context::background(), &[Signal::SIGINT, Signal::SIGTERM]);
     raise_descriptor_limit();
@@ -37,7 +36,7 @@ fn serve(addrs: &[OsString]) -> Outcome {
         .collect::<Outcome<_>>()?;
     print(doors.iter().map(|door| format!("serving {door}")))?;
     let room = &Room::new();
-    // Its end is that of the last client.
+    // The scope ends with the last client.
     scope(|s| {
         for door in &doors {
             go!(in s; move || while let Some(stream) = door.accept() {

@@ -1,9 +1,9 @@
-//! Who is in the chat, and what is said there.
+//! The members of the chat, and what is said in it.
 //!
-//! Each client has a queue of lines that it is to be told. If a queue is full, the room waits for
-//! it, but not for long: who then still has no room is too slow, and is shown out. So one client
-//! that does not read costs the others a moment, and those who read get everything, all in the same
-//! order.
+//! Each client has a queue of lines to send to it. If a queue is full, the room waits for a short
+//! time. A client that still has no room then is too slow, and is expelled. So one client that does
+//! not read delays the others for a moment, and the clients that read get every line, all in the
+//! same order.
 
 use gort::channel::SendTimeoutError;
 use gort::prelude::*;
@@ -15,12 +15,12 @@ use std::time::Instant;
 
 /// How many lines a client may be behind.
 const QUEUE: usize = 64;
-/// How long a line waits, all in all, for queues that are full.
+/// How long a line waits for full queues in all.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// How long who leaves may take to read what it is still to be told.
+/// How long a client that leaves may take to read the rest of its queue.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What is the same for all who are told it.
+/// A line, which all its recipients share.
 pub(crate) type Line = Arc<str>;
 
 pub(crate) struct Room {
@@ -49,8 +49,8 @@ impl Room {
         }
     }
 
-    /// Lets a client in, and tells everybody: its number, and what it is to be told from now on.
-    /// `None` if the room is closed.
+    /// Adds a client and tells all others. Returns its number and the lines that it will be sent,
+    /// or `None` if the room is closed.
     pub(crate) fn enter(&self, stream: &Arc<Stream>) -> Option<(u32, Receiver<Line>)> {
         let mut inside = self.inside.lock();
         if !inside.open {
@@ -65,7 +65,7 @@ impl Room {
         Some((who, lines))
     }
 
-    /// Tells everybody what a client says, unless that has been shown out.
+    /// Sends a client's line to all, unless the client has been expelled.
     pub(crate) fn say(&self, who: u32, text: &str) {
         let mut inside = self.inside.lock();
         if inside.members.contains_key(&who) {
@@ -73,7 +73,7 @@ impl Room {
         }
     }
 
-    /// Lets a client go, who is still told what was said before, and tells the others.
+    /// Removes a client and tells the others. The client still gets what was said before.
     pub(crate) fn leave(&self, who: u32) {
         let mut inside = self.inside.lock();
         if let Some(member) = inside.members.remove(&who) {
@@ -82,7 +82,7 @@ impl Room {
         }
     }
 
-    /// Lets everybody go, and nobody in any more.
+    /// Removes all clients, and admits no more.
     pub(crate) fn close(&self) {
         let mut inside = self.inside.lock();
         inside.open = false;
@@ -96,7 +96,7 @@ impl Inside {
         let mut lines = VecDeque::from([line]);
         while let Some(line) = lines.pop_front() {
             let (line, until) = (Line::from(line), Instant::now() + PATIENCE);
-            // Who is gone, but has not left yet, is not slow.
+            // A client whose connection is closed, and that has not left yet, is not slow.
             let slow = self.members.extract_if(.., |_, member| {
                 let sent = member.queue.send_deadline(line.clone(), until);
                 matches!(sent, Err(SendTimeoutError::Timeout(_)))
@@ -110,7 +110,7 @@ impl Inside {
 }
 
 impl Member {
-    /// Nothing more is put into the queue; what is there may still be read, for a while.
+    /// Ends the queue. What it holds can still be read for a while.
     fn part(self) {
         self.stream.set_deadline(Instant::now() + GRACE);
     }

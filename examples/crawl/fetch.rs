@@ -1,4 +1,4 @@
-//! Getting a page: as much of HTTP as that takes.
+//! Fetches a page, with as much of HTTP as that needs.
 
 use crate::links::{Url, links};
 use gort::context::Context;
@@ -6,17 +6,17 @@ use gort::net::TcpStream;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
-/// How much of a page is read.
+/// How many bytes of a page are read.
 const MOST: u64 = 4 * 1024 * 1024;
 
 pub(crate) struct Page {
     pub(crate) status: u16,
     pub(crate) size: usize,
-    /// Where it leads, if it is HTML or a redirection.
+    /// The links of the page if it is HTML, or the target if it is a redirection.
     pub(crate) links: Vec<Url>,
 }
 
-/// Asks for a page, in the time that there is for all of it, and until `ctx` is done.
+/// Fetches a page within the time limit, and until `ctx` is done.
 pub(crate) fn fetch(url: &Url, limit: Duration, ctx: &Context) -> io::Result<Page> {
     let (ctx, _cancel) = ctx.with_timeout(limit);
     let mut stream = TcpStream::connect_context(&ctx, url.host())?;
@@ -26,7 +26,7 @@ pub(crate) fn fetch(url: &Url, limit: Duration, ctx: &Context) -> io::Result<Pag
     gort::defer!({
         end.stop();
     });
-    // Version 1.0: the body ends with the connection, and comes in one piece.
+    // In HTTP/1.0 the body ends with the connection and is not chunked.
     write!(
         stream,
         "GET {} HTTP/1.0\r\nHost: {}\r\nUser-Agent: gort-crawl\r\n\r\n",

@@ -11,7 +11,7 @@ pub(crate) struct Url {
 }
 
 impl Url {
-    /// An absolute address.
+    /// Parses an absolute address.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("http://")?;
         let (host, path) = match rest.find(['/', '?', '#']) {
@@ -27,7 +27,8 @@ impl Url {
         Some(Self { host, path })
     }
 
-    /// What `link` means in a page at this address; `None` if it is nothing that we can ask for.
+    /// Returns the address that `link` means in the page at this address. `None` if it cannot be
+    /// fetched.
     pub(crate) fn join(&self, link: &str) -> Option<Self> {
         let link = link.trim();
         if link.starts_with("http://") {
@@ -36,7 +37,7 @@ impl Url {
         if let Some(rest) = link.strip_prefix("//") {
             return Self::parse(&format!("http://{rest}"));
         }
-        // `mailto:` and the like; a colon further behind is no scheme's.
+        // This is `mailto:` and the like. A colon later in the link does not end a scheme.
         let before = link.split(['/', '?', '#']).next().unwrap_or_default();
         if before.contains(':') {
             return None;
@@ -59,7 +60,7 @@ impl Url {
         self.host == other.host
     }
 
-    /// Where to connect.
+    /// Returns the host and port to connect to.
     pub(crate) fn host(&self) -> String {
         let has_port = self
             .host
@@ -71,7 +72,7 @@ impl Url {
         }
     }
 
-    /// What the server is to be told of that.
+    /// Returns the value of the `Host` header.
     pub(crate) fn host_header(&self) -> &str {
         &self.host
     }
@@ -87,8 +88,8 @@ impl fmt::Display for Url {
     }
 }
 
-/// A path from the root, without a fragment, `.` and `..`. `None` if there is something in it that
-/// ends a request's line.
+/// Returns a path from the root, without a fragment, `.` and `..`. `None` if it contains a
+/// character that ends the line of a request.
 fn normal(path: &str) -> Option<String> {
     let path = path.split('#').next().unwrap_or_default();
     if path
@@ -109,14 +110,14 @@ fn normal(path: &str) -> Option<String> {
             _ => segments.push(segment),
         }
     }
-    // What ends in one of these is a folder.
+    // A path that ends in one of these is a folder.
     if path.ends_with("/.") || path.ends_with("/..") {
         segments.push("");
     }
     Some(format!("/{}{query}", segments.join("/")))
 }
 
-/// What a page refers to by `href` and `src`.
+/// Returns what a page refers to by `href` and `src`.
 pub(crate) fn links(page: &Url, html: &str) -> Vec<Url> {
     let mut found = Vec::new();
     let lower = html.to_ascii_lowercase();

@@ -1,9 +1,9 @@
-//! Follows the links of a web site, several pages at a time, and says what is there and what is
-//! broken. SIGINT or SIGTERM ends it early. Go: the crawler of the tour, with a coordinator instead
-//! of a mutex.
+//! Follows the links of a web site, several pages at a time, and prints which pages exist and which
+//! links are broken. SIGINT or SIGTERM ends it early. Go: the crawler of the tour, with a
+//! coordinator instead of a mutex.
 //!
-//! Here is the coordinator, which knows what has been seen; `fetch.rs` gets a page, `links.rs`
-//! finds what it refers to.
+//! This file has the coordinator, which knows the pages that were seen. `fetch.rs` fetches a page,
+//! and `links.rs` finds its links.
 
 #![forbid(unsafe_code)]
 
@@ -23,7 +23,7 @@ use std::process::ExitCode;
 const USAGE: &str = "crawl [--pages N] [--workers N] [--limit TIME] http://HOST[:PORT][/PATH]";
 
 struct Options {
-    /// How many pages are asked for at most, and how many at the same time.
+    /// Maximum number of pages, and how many are fetched at the same time.
     pages: usize,
     workers: usize,
     /// How long one page may take.
@@ -64,7 +64,7 @@ fn parse(args: &[OsString]) -> Outcome<Options> {
     }
 }
 
-/// Until every page that can be reached has been asked for, or enough of them.
+/// Runs until every page that can be reached has been fetched, or the maximum number.
 fn crawl(options: &Options) -> Outcome {
     let (ctx, _stop) = notify_context(&Context::background(), &[Signal::SIGINT, Signal::SIGTERM]);
     let (jobs, todo) = bounded::<Url>(0);
@@ -74,7 +74,7 @@ fn crawl(options: &Options) -> Outcome {
         go!(clone(todo, pages), {
             for url in todo {
                 let page = fetch(&url, limit, &ctx);
-                // Nobody waits for it after a signal.
+                // After a signal there is no receiver.
                 if pages.send((url, page)).is_err() {
                     break;
                 }
@@ -86,7 +86,7 @@ fn crawl(options: &Options) -> Outcome {
     let mut queue = VecDeque::from([options.url.clone()]);
     let (mut asked, mut under_way, mut broken) = (0, 0, 0);
     while under_way > 0 || (!queue.is_empty() && asked < options.pages) {
-        // What goes out if a worker has time; there is one as long as the arm is on.
+        // The next page for a free worker. The queue is not empty while the arm is on.
         let next = queue
             .front()
             .cloned()

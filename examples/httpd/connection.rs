@@ -1,9 +1,9 @@
-//! The life of a connection: request after request, each in its time.
+//! The life of a connection: request after request, each with a time limit.
 //!
-//! Whoever is slow is cut off by a deadline: between requests after a minute, within the head of
-//! one after ten seconds, and when it does not take what it asked for after thirty without any
-//! progress. When the server ends, who is between requests is let go, and who has sent one hears
-//! the answer.
+//! Deadlines end slow connections: after a minute between requests, after ten seconds within the
+//! head of a request, and after thirty seconds without progress while the client reads an answer.
+//! When the server ends, it closes connections that are between requests, and answers requests that
+//! have been sent.
 
 use crate::date;
 use crate::files::{Folder, Found, Opened};
@@ -17,31 +17,30 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// How long a client may be silent between requests, how long the head of one may take, and how
-/// long a write.
+/// How long a client may be silent between requests, how long the head of a request may take, and
+/// how long a write.
 const IDLE: Duration = Duration::from_secs(60);
 const HEAD: Duration = Duration::from_secs(10);
 const WRITE: Duration = Duration::from_secs(30);
-/// How long what is under way may take to arrive when the server ends, and who has been answered to
-/// go.
+/// When the server ends: how long a request that is under way may take to arrive, and how long a
+/// client that was answered may take to close.
 const GRACE: Duration = Duration::from_millis(250);
 const PARTING: Duration = Duration::from_secs(2);
-/// By how much a deadline may be older than it should: moving it each time costs more than that is
-/// worth.
+/// By how much a deadline may lag behind. Moving it each time costs more than precision is worth.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// The longest head, and the longest body, which is read and thrown away.
+/// Maximum length of a head, and of a body, which is read and discarded.
 const LONGEST_HEAD: usize = 16 * 1024;
 const LONGEST_BODY: u64 = 64 * 1024;
-/// How much is sent at a time, and how much room for that a connection keeps over a wait.
+/// How much is sent at a time, and how much room for output a connection keeps during a wait.
 const CHUNK: usize = 256 * 1024;
 const KEPT: usize = 16 * 1024;
-/// The path that says how the server is doing.
+/// The path of the status page.
 const STATUS: &[u8] = b"/-/status";
 
-/// What a connection is spoken over.
+/// The connection as HTTP sees it: plain TCP or TLS.
 pub(crate) trait Wire: Read + Write {
-    /// Tells the client that nothing more comes.
+    /// Tells the client that no more output comes.
     fn end_output(&mut self) -> io::Result<()>;
 }
 
@@ -61,7 +60,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves the files of `folder` until `ctx` is done.
+    /// Creates a server for the files of `folder` that ends when `ctx` is done.
     pub(crate) fn new(folder: Folder, ctx: Context) -> Self {
         Self {
             folder,
@@ -72,17 +71,17 @@ impl Server {
         }
     }
 
-    /// How many there are now.
+    /// Returns the number of open connections.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Relaxed)
     }
 
-    /// How many have been answered.
+    /// Returns the number of requests that have been answered.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Relaxed)
     }
 
-    /// Answers what comes over `wire`, whose deadlines `socket` has.
+    /// Answers the requests on `wire`. `socket` is the socket below, whose deadlines are set.
     pub(crate) fn serve(&self, wire: impl Wire, socket: &TcpStream) -> io::Result<()> {
         self.connections.fetch_add(1, Relaxed);
         gort::defer!({
@@ -90,7 +89,8 @@ impl Server {
         });
         socket.set_nodelay(true)?;
         let waker = socket.try_clone()?;
-        // Wakes who waits for a request; who is being answered is not concerned.
+        // Wakes connections that wait for a request. Connections that are being answered are not
+        // affected.
         let ending = self
             .ctx
             .after_func(move || drop(waker.set_read_deadline(Some(Instant::now()))));
@@ -115,7 +115,7 @@ impl Server {
         Ok(())
     }
 
-    /// How the server is doing, as JSON.
+    /// Returns the server's status as JSON.
     fn status(&self) -> String {
         format!(
             "{{\"uptime_seconds\": {}, \"connections\": {}, \"requests\": {}, \"goroutines\": {}}}\n",
@@ -131,42 +131,42 @@ struct Connection<'a, W> {
     server: &'a Server,
     wire: W,
     socket: &'a TcpStream,
-    /// What has been read and not yet been answered is `begin..end` of it.
+    /// Input. `begin..end` has been read and not answered yet.
     input: Box<[u8]>,
     begin: usize,
     end: usize,
-    /// What has not been written yet.
+    /// Output that has not been written yet.
     output: Vec<u8>,
     heads: Heads,
-    /// The deadlines of the socket, as far as we have set them.
+    /// The deadlines that are set on the socket.
     read_until: Option<Instant>,
     write_until: Option<Instant>,
-    /// A request has begun, whose deadline does not move.
+    /// Whether a request has begun. Its deadline does not move.
     in_request: bool,
-    /// The server ends: what comes now is the last.
+    /// Whether the server ends, so that the current request is the last.
     ending: bool,
 }
 
-/// A request, as far as it takes to answer it.
+/// A request, reduced to what answering it needs.
 struct Wanted {
     answer: Answer,
     with_body: bool,
     keep_alive: bool,
-    /// What is read and thrown away before.
+    /// Length of the body, which is read and discarded first.
     body: u64,
 }
 
 enum Answer {
     File(Opened),
     Json(String),
-    /// To the same path with a slash behind it.
+    /// To the same path with a slash appended.
     Redirect(String),
     NotModified,
     Status(u16),
 }
 
 impl<W: Wire> Connection<'_, W> {
-    /// Answers the next request. `Break` if there will be no more.
+    /// Answers the next request. Returns `Break` if there will be no more.
     fn request(&mut self) -> io::Result<ControlFlow<()>> {
         self.in_request = false;
         let wanted = loop {
@@ -194,7 +194,7 @@ impl<W: Wire> Connection<'_, W> {
             return self.refuse(413);
         }
         self.skip(wanted.body)?;
-        // Whoever has sent further requests behind this one hears all answers.
+        // Further requests that the client has already sent are answered as well.
         let is_last = self.server.ctx.err().is_some() && self.begin == self.end;
         let keep_alive = wanted.keep_alive && !is_last;
         self.answer(wanted, keep_alive)?;
@@ -206,7 +206,7 @@ impl<W: Wire> Connection<'_, W> {
         self.part()
     }
 
-    /// Puts an answer into the output, or most of it on the wire.
+    /// Adds an answer to the output, and writes most of a long one.
     fn answer(&mut self, wanted: Wanted, keep_alive: bool) -> io::Result<()> {
         let Self { heads, output, .. } = self;
         match wanted.answer {
@@ -245,8 +245,9 @@ impl<W: Wire> Connection<'_, W> {
         Ok(())
     }
 
-    /// Puts a file into the output, and writes it whenever there is enough. That the file has
-    /// become shorter since its length was said ends the connection: nothing else tells the client.
+    /// Adds a file to the output, and writes it whenever there is enough. If the file is shorter
+    /// now than when its length was sent, the connection ends, because there is no other way to
+    /// tell the client.
     fn send(&mut self, opened: &Opened) -> io::Result<()> {
         let mut left = opened.size;
         while left > 0 {
@@ -263,7 +264,7 @@ impl<W: Wire> Connection<'_, W> {
         Ok(())
     }
 
-    /// Throws a body away.
+    /// Reads and discards a body.
     fn skip(&mut self, mut left: u64) -> io::Result<()> {
         loop {
             let here = left.min((self.end - self.begin) as u64);
@@ -278,23 +279,23 @@ impl<W: Wire> Connection<'_, W> {
         }
     }
 
-    /// Answers what is no request, and ends the connection: nobody knows where the next one would
-    /// begin.
+    /// Answers an invalid request, and ends the connection, because the beginning of the next
+    /// request is unknown.
     fn refuse(&mut self, status: u16) -> io::Result<ControlFlow<()>> {
         self.heads.status(&mut self.output, status, false, true);
         self.flush()?;
         self.part()
     }
 
-    /// Ends the connection, but not before the client has said what it wanted to: else it may miss
-    /// the answer.
+    /// Ends the connection after the client has sent everything. If it ended earlier, the client
+    /// might miss the answer.
     fn part(&mut self) -> io::Result<ControlFlow<()>> {
         self.wire.end_output()?;
         self.socket
             .set_read_deadline(Some(Instant::now() + PARTING))?;
         let mut left = LONGEST_HEAD as u64 * 64;
         while left > 0 {
-            // The socket's: what is in TLS is of no interest either.
+            // Reads from the socket itself, because input inside TLS does not matter either.
             let n = (&*self.socket).read(&mut self.input)?;
             if n == 0 {
                 break;
@@ -304,10 +305,11 @@ impl<W: Wire> Connection<'_, W> {
         Ok(Break(()))
     }
 
-    /// Reads on, after it has written what the client may be waiting for. 0 is the end.
+    /// Reads more input, after writing the output that the client may be waiting for. Returns 0 at
+    /// the end.
     fn more(&mut self) -> io::Result<usize> {
         self.flush()?;
-        // Whoever waits keeps little.
+        // A connection that waits keeps little memory.
         self.output.shrink_to(KEPT);
         self.input.copy_within(self.begin..self.end, 0);
         (self.begin, self.end) = (0, self.end - self.begin);
@@ -318,7 +320,7 @@ impl<W: Wire> Connection<'_, W> {
                     self.end += n;
                     return Ok(n);
                 }
-                // Woken because the server ends: there is still a moment.
+                // The end of the server has woken the connection, which still has a moment.
                 Err(e)
                     if e.kind() == ErrorKind::TimedOut
                         && self.read_until.is_some_and(|until| Instant::now() < until) =>
@@ -330,7 +332,7 @@ impl<W: Wire> Connection<'_, W> {
         }
     }
 
-    /// Has reading end in time, if the deadline that is set is not good enough.
+    /// Sets the read deadline, unless the present one is good enough.
     fn set_read_deadline(&mut self) -> io::Result<()> {
         let now = Instant::now();
         if self.server.ctx.err().is_some() && !self.ending {
@@ -348,7 +350,7 @@ impl<W: Wire> Connection<'_, W> {
         if begins || self.read_until.is_none_or(is_old) {
             self.read_until = Some(now + time);
             self.socket.set_read_deadline(self.read_until)?;
-            // Behind that, or the deadline might have come in the place of the ending's.
+            // After the deadline was set, since it might have replaced the deadline of the ending.
             if !self.ending && self.server.ctx.err().is_some() {
                 return self.set_read_deadline();
             }
@@ -356,7 +358,7 @@ impl<W: Wire> Connection<'_, W> {
         Ok(())
     }
 
-    /// Writes what is there.
+    /// Writes the output.
     fn flush(&mut self) -> io::Result<()> {
         if self.output.is_empty() {
             return Ok(());
@@ -377,7 +379,7 @@ impl<W: Wire> Connection<'_, W> {
 }
 
 impl Server {
-    /// What the head of a request asks for.
+    /// Returns what the head of a request asks for.
     fn wanted(&self, head: &Head<'_>) -> Wanted {
         Wanted {
             answer: match head.method {

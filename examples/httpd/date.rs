@@ -1,4 +1,4 @@
-//! Moments as HTTP writes them: `Sun, 06 Nov 1994 08:49:37 GMT`.
+//! Dates as HTTP writes them: `Sun, 06 Nov 1994 08:49:37 GMT`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,13 +7,13 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// Whole seconds since 1970; 0 before that.
+/// Returns the whole seconds since 1970, or 0 for earlier times.
 pub(crate) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
 }
 
-/// The moment as text.
+/// Returns the date as text.
 pub(crate) fn http(seconds: u64) -> String {
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
@@ -27,12 +27,13 @@ pub(crate) fn http(seconds: u64) -> String {
     )
 }
 
-/// Year, month from 0 and day of the month, of so many days after 1970 began.
+/// Returns year, month from 0, and day of the month, for a number of days since the beginning of
+/// 1970.
 fn civil(mut days: u64) -> (u64, usize, u64) {
     let is_leap = |year: u64| {
         year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
     };
-    // Whole rounds of the calendar first, which are 400 years.
+    // First the whole cycles of the calendar, which are 400 years.
     let mut year = 1970 + days / 146_097 * 400;
     days %= 146_097;
     while days >= 365 + u64::from(is_leap(year)) {

@@ -1,9 +1,9 @@
-//! The files of one folder, and nothing else: whatever a path says, what is opened must lie in the
-//! folder.
+//! The files of one folder, and nothing else: whatever a path says, the file that is opened must be
+//! in the folder.
 //!
-//! The last word has the kernel: `/proc/self/fd` says where the file is that has been opened,
-//! whatever links led there. A check of the path beforehand could be outrun by somebody who puts a
-//! link in its place.
+//! The kernel has the last word: `/proc/self/fd` says where the opened file is, whatever links led
+//! there. A check of the path before opening could be defeated by a link that is put there in
+//! between.
 
 use gort_examples::{Failure, Outcome};
 use std::ffi::OsStr;
@@ -17,24 +17,24 @@ use std::path::{Path, PathBuf};
 use crate::date;
 use crate::request::Refusal;
 
-/// A folder whose files may be seen.
+/// A folder whose files are served.
 pub(crate) struct Folder {
-    /// Without links in it.
+    /// Its path without links.
     root: PathBuf,
 }
 
 /// What a path leads to.
 pub(crate) enum Found {
     File(Opened),
-    /// A folder: its path must end in a slash, so that the links in its page lead into it.
+    /// A folder. Its path must end in a slash, so that the links in its page lead into it.
     Folder,
 }
 
-/// A file to be sent.
+/// An open file to be sent.
 pub(crate) struct Opened {
     pub(crate) file: File,
     pub(crate) size: u64,
-    /// When it was changed last, in seconds since 1970.
+    /// When it was last changed, in seconds since 1970.
     pub(crate) modified: u64,
     pub(crate) kind: &'static str,
 }
@@ -55,7 +55,7 @@ impl Folder {
         let mut is_folder = false;
         for segment in path[1..].split(|&b| b == b'/') {
             if is_folder {
-                // An empty name in the middle.
+                // An empty name in the middle of the path.
                 return Err(404);
             }
             if segment.is_empty() {
@@ -63,7 +63,7 @@ impl Folder {
                 continue;
             }
             let name = decoded(segment)?;
-            // Nor `.` and `..`, nor what people do not mean to show: `.git`, `.env`.
+            // `.` and `..` are refused, and so are hidden files like `.git` and `.env`.
             if name.starts_with(b".") || name.contains(&b'/') || name.contains(&0) {
                 return Err(404);
             }
@@ -76,13 +76,13 @@ impl Folder {
             ErrorKind::PermissionDenied => 403,
             ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => 404,
             _ if e.raw_os_error() == Some(libc::ELOOP) => 404,
-            // For want of descriptors, most likely.
+            // Most likely there are no free descriptors.
             _ => 503,
         })
     }
 
     fn open_at(&self, path: &Path, is_index: bool) -> io::Result<Found> {
-        // A FIFO that nobody writes would not open.
+        // Without O_NONBLOCK, opening a FIFO without a writer would block.
         let file = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
@@ -107,7 +107,7 @@ impl Folder {
     }
 }
 
-/// A segment of a path with what stands for its `%XX`.
+/// Decodes the `%XX` in a segment of a path.
 fn decoded(segment: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut name = Vec::with_capacity(segment.len());
     let mut rest = segment;
@@ -127,7 +127,7 @@ fn decoded(segment: &[u8]) -> Result<Vec<u8>, Refusal> {
     Ok(name)
 }
 
-/// What a browser is to take a file for.
+/// Returns the content type of a file.
 fn kind(path: &Path) -> &'static str {
     match path.extension().and_then(OsStr::to_str) {
         Some("html" | "htm") => "text/html; charset=utf-8",

@@ -1,9 +1,9 @@
 //! A web server: the files of a folder, over HTTP/1.1 and TLS. SIGINT or SIGTERM ends it in good
 //! order. Go: `net/http` with a `FileServer` and `Server.Shutdown`.
 //!
-//! `connection.rs` is the life of a connection, `request.rs` what a client may say, `response.rs`
-//! what it hears, `files.rs` what of the folder it may see, `tls.rs` what stands between
-//! (`tls_off.rs` without the feature `tls`), and `options.rs` the command line.
+//! `connection.rs` has the life of a connection, `request.rs` parses requests, `response.rs` writes
+//! the heads of answers, `files.rs` opens files, `tls.rs` has TLS (`tls_off.rs` without the feature
+//! `tls`), and `options.rs` the command line.
 
 #![forbid(unsafe_code)]
 
@@ -38,10 +38,10 @@ fn main() -> ExitCode {
     program(USAGE, |args| serve(&Options::parse(args)?))
 }
 
-/// Serves until a signal comes, and then until what has been begun is finished, or has had the time
-/// for it.
+/// Serves until a signal comes, and then until the requests that have begun are answered or their
+/// time is over.
 fn serve(options: &Options) -> Outcome {
-    // Before the address is said: who has read it may send a signal.
+    // Before the address is printed: a reader of the address may send a signal.
     let (ctx, stop) = notify_context(&Context::background(), &[Signal::SIGINT, Signal::SIGTERM]);
     raise_descriptor_limit();
     let acceptor = Acceptor::new(options)?;
@@ -57,7 +57,7 @@ fn serve(options: &Options) -> Outcome {
     let connections = WaitGroup::new();
     while let Some(stream) = accept(&listener, &ctx) {
         let (server, acceptor) = (Arc::clone(&server), acceptor.clone());
-        // How a connection ends is its client's concern.
+        // An error of a connection is not the server's problem.
         connections.go(move || acceptor.serve(&server, &stream).ok());
     }
     // The next signal ends the process at once.
@@ -71,7 +71,8 @@ fn serve(options: &Options) -> Outcome {
     print([format!("{} requests served", server.requests())])
 }
 
-/// The next connection. `None` if the server is to end and nobody waits to come in any more.
+/// Accepts the next connection. Returns `None` if the server ends and no more clients are in the
+/// queue.
 fn accept(listener: &TcpListener, ctx: &Context) -> Option<TcpStream> {
     loop {
         match listener.accept() {
@@ -83,7 +84,7 @@ fn accept(listener: &TcpListener, ctx: &Context) -> Option<TcpStream> {
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => return None,
             Err(e) if e.kind() == ErrorKind::ConnectionAborted => {}
-            // Too many descriptors are open, most likely. The client stays in the queue.
+            // Most likely too many descriptors are open. The client stays in the queue.
             Err(_) if ctx.err().is_none() => sleep(Duration::from_millis(10)),
             Err(_) => return None,
         }

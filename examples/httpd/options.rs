@@ -5,16 +5,16 @@ use gort_examples::{Failure, Outcome};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What the program wants.
+/// How the program is called.
 pub(crate) const USAGE: &str =
     "httpd [--dir DIR] [--addr ADDRESS:PORT] [--cert FILE.pem --key FILE.pem]";
 
-/// What it was given.
+/// The options of the command line.
 pub(crate) struct Options {
-    /// Whose files are served.
+    /// The folder whose files are served.
     pub(crate) dir: PathBuf,
     pub(crate) addr: String,
-    /// A certificate's chain and its key, for TLS.
+    /// The certificate chain and its key, for TLS.
     pub(crate) identity: Option<(PathBuf, PathBuf)>,
 }
 

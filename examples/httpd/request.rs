@@ -1,32 +1,32 @@
-//! What a client says: the head of a request, read strictly. What is ambiguous is refused: two
-//! servers that understand the same bytes differently can be played off against each other.
+//! Parses the head of a request, strictly. Ambiguous requests are refused, since two servers that
+//! understand the same bytes differently can be exploited.
 
-/// Why a request is refused, as the status of the answer.
+/// Why a request is refused: the status of the answer.
 pub(crate) type Refusal = u16;
 
-/// The head of a request, with its texts where they were read.
+/// The head of a request, as slices of the input.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Head<'a> {
     pub(crate) method: &'a [u8],
-    /// The path, still encoded, without a query.
+    /// The path, still encoded, without the query.
     pub(crate) path: &'a [u8],
-    /// How long the head is, and how long the body that follows.
+    /// Length of the head, and of the body that follows.
     pub(crate) size: usize,
     pub(crate) body: u64,
-    /// The client expects another answer on this connection.
+    /// Whether the client expects another answer on this connection.
     pub(crate) keep_alive: bool,
-    /// What the client has is of this date.
+    /// The date of the client's copy.
     pub(crate) modified_since: Option<&'a [u8]>,
 }
 
-/// The head that `bytes` begin with; `None` if more is to come.
+/// Parses the head at the beginning of `bytes`. Returns `None` if it is incomplete.
 pub(crate) fn head(bytes: &[u8]) -> Result<Option<Head<'_>>, Refusal> {
-    // An empty line in front is forgiven: some clients send one behind a body.
+    // An empty line before a request is allowed, because some clients send one after a body.
     let skipped = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
     let Some(length) = end_of_head(&bytes[skipped..]) else {
         return Ok(None);
     };
-    // With the line break of its last line, without the empty line.
+    // Includes the line break of the last line, but not the empty line.
     let mut lines = Lines(&bytes[skipped..skipped + length - 2]);
     let line = lines.next().ok_or(400_u16)??;
     let [method, path, version] = request_line(line)?;
@@ -69,12 +69,12 @@ pub(crate) fn head(bytes: &[u8]) -> Result<Option<Head<'_>>, Refusal> {
     Ok(Some(head))
 }
 
-/// How many bytes there are up to and with the empty line.
+/// Returns the number of bytes up to and including the empty line.
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = bytes[from..].iter().position(|&b| b == b'\n') {
         let after = from + at + 1;
-        // A line break by itself is no end, and is refused when the lines are read.
+        // A lone line break does not end the head. It is refused when the lines are read.
         if bytes[after..].starts_with(b"\r\n") {
             return Some(after + 2);
         }
@@ -104,7 +104,7 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// Method, path and version.
+/// Splits a line into method, path and version.
 fn request_line(line: &[u8]) -> Result<[&[u8]; 3], Refusal> {
     let mut words = line.split(|&b| b == b' ');
     let (method, target, version) = (words.next(), words.next(), words.next());
@@ -120,7 +120,7 @@ fn request_line(line: &[u8]) -> Result<[&[u8]; 3], Refusal> {
         _ if version.starts_with(b"HTTP/") => return Err(505),
         _ => return Err(400),
     }
-    // As to a proxy: `http://host/path`.
+    // The form for proxies: `http://host/path`.
     let target = match target.split_at_checked(7) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"http://") => {
             let slash = rest.iter().position(|&b| b == b'/').ok_or(400_u16)?;
@@ -135,12 +135,12 @@ fn request_line(line: &[u8]) -> Result<[&[u8]; 3], Refusal> {
     Ok([method, path, version])
 }
 
-/// `name: value`.
+/// Splits a line `name: value`.
 fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     let colon = line.iter().position(|&b| b == b':').ok_or(400_u16)?;
     let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
     let is_text = |&b: &u8| b >= b' ' && b != 0x7f || b == b'\t';
-    // No token has a space: this refuses lines that continue the one before, too.
+    // A token contains no space, so this also refuses continuation lines.
     if is_token(name) && value.iter().all(is_text) {
         Ok((name, value))
     } else {
@@ -153,7 +153,7 @@ fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(is_one)
 }
 
-/// Digits and nothing else.
+/// Parses digits and nothing else.
 fn number(text: &[u8]) -> Result<u64, Refusal> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return Err(400);

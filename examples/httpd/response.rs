@@ -1,10 +1,10 @@
-//! What a client hears: heads of answers.
+//! Writes the heads of answers.
 
 use crate::date;
 use std::io::Write;
 use std::time::SystemTime;
 
-/// Writes heads. The date in them is made once a second.
+/// Writes heads. The date in them is formatted once a second.
 pub(crate) struct Heads {
     seconds: u64,
     date: String,
@@ -16,7 +16,7 @@ impl Heads {
         Self { seconds, date }
     }
 
-    /// Adds the status line and what every head has, for a body of this length.
+    /// Adds the status line and the fields that every head has, for a body of this length.
     pub(crate) fn begin(&mut self, out: &mut Vec<u8>, status: u16, length: u64, keep_alive: bool) {
         let now = date::seconds(SystemTime::now());
         if now != self.seconds {
@@ -27,7 +27,7 @@ impl Heads {
         } else {
             "Connection: close\r\n"
         };
-        // Without format strings, which are a third of the time that an answer takes.
+        // Without format strings, which take a third of the time of an answer.
         for part in [
             "HTTP/1.1 ",
             reason(status),
@@ -43,7 +43,7 @@ impl Heads {
         }
     }
 
-    /// A whole answer that consists of its status.
+    /// Adds a whole answer that consists of its status.
     pub(crate) fn status(
         &mut self,
         out: &mut Vec<u8>,
@@ -65,14 +65,14 @@ impl Heads {
     }
 }
 
-/// Adds a line to a head.
+/// Adds a field to a head.
 pub(crate) fn field(out: &mut Vec<u8>, name: &str, value: &str) {
     for part in [name, ": ", value, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
 }
 
-/// A status and what it is called.
+/// Returns the name of a status.
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "200 OK",

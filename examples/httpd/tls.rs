@@ -11,14 +11,14 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{self, Write};
 use std::sync::Arc;
 
-/// How what is accepted is spoken with.
+/// Turns accepted connections into wires.
 #[derive(Clone)]
 pub(crate) struct Acceptor {
     config: Option<Arc<ServerConfig>>,
 }
 
 impl Acceptor {
-    /// Reads the certificate and its key, if there are to be any.
+    /// Reads the certificate and its key, if they are given.
     pub(crate) fn new(options: &Options) -> Outcome<Self> {
         let Some((cert, key)) = &options.identity else {
             return Ok(Self { config: None });
@@ -56,7 +56,7 @@ impl Acceptor {
 
 impl Wire for StreamOwned<ServerConnection, TcpStream> {
     fn end_output(&mut self) -> io::Result<()> {
-        // So that the other end knows that nothing was cut off.
+        // Tells the other end that nothing was cut off.
         self.conn.send_close_notify();
         self.flush()?;
         self.sock.shutdown(Shutdown::Write)

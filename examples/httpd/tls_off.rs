@@ -1,4 +1,4 @@
-//! Stands for `tls.rs` without the feature `tls`.
+//! Replaces `tls.rs` without the feature `tls`.
 
 use crate::connection::Server;
 use crate::options::Options;
@@ -6,7 +6,7 @@ use gort::net::TcpStream;
 use gort_examples::{Failure, Outcome};
 use std::io;
 
-/// How what is accepted is spoken with.
+/// Turns accepted connections into wires.
 #[derive(Clone)]
 pub(crate) struct Acceptor;
 

@@ -1,7 +1,7 @@
-//! A proxy for streams: whoever comes in at one address is connected to another; each is TCP or a
+//! A proxy for streams: it connects each client of one address to another address. Each is TCP or a
 //! Unix socket. SIGINT or SIGTERM ends it in good order. Go: two `io.Copy`s for each `net.Conn`.
 //!
-//! `pipe.rs` is what happens between two streams.
+//! `pipe.rs` connects two streams.
 
 #![forbid(unsafe_code)]
 
@@ -19,11 +19,11 @@ use std::sync::Arc;
 
 const USAGE: &str =
     "proxy [--idle TIME] [--drain TIME] FROM TO (each ADDRESS:PORT or a path with a '/')";
-/// How long the other side may take to let us in.
+/// How long the other side may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
 struct Options<'a> {
-    /// How long nothing may move in either direction.
+    /// How long a connection may be idle in both directions.
     idle: Duration,
     /// How long connections may last after the signal.
     drain: Duration,
@@ -72,7 +72,7 @@ fn serve(options: &Options<'_>) -> Outcome {
         let (totals, idle, to) = (Arc::clone(&totals), options.idle, options.to.to_owned());
         connections.go(move || match Stream::connect(&to, CONNECT) {
             Ok(server) => Pipe::new(client, server, idle).run(&totals),
-            // Whoever came in sees the end of the stream.
+            // The client sees the end of the stream.
             Err(e) => eprintln!("proxy: {}: {e}", to.display()),
         });
     }

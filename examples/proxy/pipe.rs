@@ -1,4 +1,4 @@
-//! Two streams, connected: what comes out of one goes into the other, in both directions at once.
+//! Connects two streams in both directions at once.
 
 use gort::prelude::*;
 use gort::scope;
@@ -7,18 +7,18 @@ use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What one direction holds at most.
+/// Size of the buffer of one direction.
 const BUFFER: usize = 64 * 1024;
 
 pub(crate) struct Pipe {
     client: Stream,
     server: Stream,
     idle: Duration,
-    /// When something last moved, in either direction.
+    /// When bytes last moved, in either direction.
     moved: Mutex<Instant>,
 }
 
-/// What has gone through all pipes.
+/// The number of bytes that went through all pipes.
 #[derive(Default)]
 pub(crate) struct Totals {
     pipes: AtomicU64,
@@ -43,7 +43,7 @@ impl Pipe {
         }
     }
 
-    /// Until both directions have ended, one has failed, or nothing has moved for too long.
+    /// Runs until both directions have ended, one has failed, or both are idle for too long.
     pub(crate) fn run(&self, totals: &Totals) {
         totals.pipes.fetch_add(1, Relaxed);
         scope(|s| {
@@ -52,19 +52,20 @@ impl Pipe {
         });
     }
 
-    /// One direction. Its end is passed on, and leaves the other as it is; a failure ends both.
+    /// Copies in one direction. Its end is passed on and leaves the other direction open. A failure
+    /// ends both.
     fn copy(&self, mut from: &Stream, mut to: &Stream, total: &AtomicU64) {
         let mut buffer = vec![0; BUFFER];
         loop {
             from.set_read_deadline(*self.moved.lock() + self.idle);
             match from.read(&mut buffer) {
                 Ok(0) => {
-                    // Who has gone altogether needs not be told.
+                    // The other end may be gone already.
                     to.end_output().ok();
                     return;
                 }
                 Ok(n) => {
-                    // Before that: to write may take a while.
+                    // Before the write, which may take a while.
                     self.moves();
                     to.set_write_deadline(Instant::now() + self.idle);
                     if to.write_all(&buffer[..n]).is_err() {

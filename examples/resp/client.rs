@@ -1,7 +1,7 @@
-//! A connection: its commands, one after the other.
+//! Executes the commands of a connection, one after the other.
 //!
-//! Answers go out when no further command has come in, or there are many: who sends a hundred at
-//! once gets a hundred at once.
+//! Answers are written when no further command has arrived, or when there are many: a client that
+//! sends a hundred commands at once gets a hundred answers at once.
 
 use crate::command::{self, Then};
 use crate::store::Store;
@@ -13,16 +13,16 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a client may take to take what it asked for.
+/// How long a client may take to read an answer.
 const WRITE: Duration = Duration::from_secs(30);
 /// How long commands that are under way may take to arrive when the server ends.
 const GRACE: Duration = Duration::from_millis(250);
-/// How much is read at least at a time, how much is put together to be written, and how much room
-/// is kept over a wait.
+/// The minimum size of a read, the size of a write, and the room for output that is kept over a
+/// wait.
 const ROOM: usize = 16 * 1024;
 const PIECE: usize = 64 * 1024;
 
-/// Serves a client until it ends, or `ctx` does: then what has come until then is still done.
+/// Serves a client until it ends. If `ctx` ends first, executes what has arrived until then.
 pub(crate) fn serve(stream: &Arc<Stream>, store: &Store, ctx: &Context) -> io::Result<()> {
     let waker = Arc::clone(stream);
     let ending = ctx.after_func(move || waker.set_read_deadline(Instant::now() + GRACE));
@@ -63,7 +63,7 @@ pub(crate) fn serve(stream: &Arc<Stream>, store: &Store, ctx: &Context) -> io::R
     }
 }
 
-/// Calls `run` with the words, unless there are none. Most commands have few, which need no
+/// Calls `run` with the words, unless there are none. Most commands have few words, which need no
 /// allocation.
 fn with_words(bytes: &[u8], ranges: &[Range<usize>], run: impl FnOnce(&[&[u8]]) -> Then) -> Then {
     let mut few = [&b""[..]; 8];
@@ -82,7 +82,7 @@ fn with_words(bytes: &[u8], ranges: &[Range<usize>], run: impl FnOnce(&[&[u8]]) 
     }
 }
 
-/// What has been read and not been looked at.
+/// Bytes that have been read and not parsed yet.
 #[derive(Default)]
 struct Input {
     buffer: Vec<u8>,
@@ -95,7 +95,7 @@ impl Input {
         &self.buffer[self.begin..self.end]
     }
 
-    /// Reads on. A command that does not fit makes more room; `wire` limits how much that may be.
+    /// Reads more. A command that does not fit makes the buffer larger, up to the limits in `wire`.
     fn more(&mut self, mut stream: &Stream) -> io::Result<usize> {
         self.buffer.copy_within(self.begin..self.end, 0);
         (self.begin, self.end) = (0, self.end - self.begin);

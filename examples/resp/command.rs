@@ -1,4 +1,4 @@
-//! What a client can have done.
+//! Executes commands.
 
 use crate::store::{Bytes, Entry, Store, Value};
 use crate::wire::{array, bulk, error, integer, simple};
@@ -9,7 +9,7 @@ const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong ki
 const NO_INTEGER: &str = "ERR value is not an integer or out of range";
 const SYNTAX: &str = "ERR syntax error";
 
-/// Whether the connection goes on.
+/// Whether the connection continues.
 #[derive(PartialEq, Eq)]
 pub(crate) enum Then {
     GoOn,
@@ -19,7 +19,7 @@ pub(crate) enum Then {
 /// Why a command fails, in words for the client.
 type Wrong = &'static str;
 
-/// Does what the words say, of which there is at least one, and adds the answer.
+/// Executes a command of at least one word, and adds its answer.
 pub(crate) fn run(store: &Store, words: &[&[u8]], out: &mut Vec<u8>) -> Then {
     let mut name = [0; 16];
     let Some(name) = name.get_mut(..words[0].len()) else {
@@ -42,7 +42,7 @@ pub(crate) fn run(store: &Store, words: &[&[u8]], out: &mut Vec<u8>) -> Then {
         (b"SET", [key, value, options @ ..]) => set(store, key, value, options, out),
         (b"MGET", keys @ [_, ..]) => {
             array(out, keys.len());
-            // Other values than texts are null here.
+            // Values that are not texts count as null here.
             keys.iter()
                 .for_each(|key| get(store, key, out).unwrap_or_else(|_| bulk(out, None)));
             Ok(())
@@ -100,7 +100,7 @@ pub(crate) fn run(store: &Store, words: &[&[u8]], out: &mut Vec<u8>) -> Then {
             simple(out, "OK");
             Ok(())
         }
-        // What redis-cli and redis-benchmark want to know first.
+        // redis-cli and redis-benchmark ask this first.
         (b"COMMAND", _) | (b"CONFIG", [_, ..]) => {
             array(out, 0);
             Ok(())
@@ -195,7 +195,7 @@ fn put(store: &Store, key: &[u8], value: &[u8], until: Option<Instant>) {
     });
 }
 
-/// Without a copy of the key if it is there.
+/// Does not copy the key if it exists.
 fn put_entry(entries: &mut crate::store::Entries, key: &[u8], new: Entry) {
     match entries.get_mut(key) {
         Some(entry) => *entry = new,
@@ -234,8 +234,8 @@ fn expire(store: &Store, key: &[u8], millis: i64, out: &mut Vec<u8>) {
     integer(out, i64::from(known));
 }
 
-/// What is left of a key's time in `unit` milliseconds, rounded; -1: all the time, -2: there is
-/// none.
+/// Returns the rest of a key's time in `unit` milliseconds, rounded. -1: no time limit, -2: no such
+/// key.
 fn left(store: &Store, key: &[u8], unit: i64) -> i64 {
     store.with(key, |entries| {
         match entries.get(key).map(|entry| entry.until) {
@@ -252,7 +252,7 @@ fn left(store: &Store, key: &[u8], unit: i64) -> i64 {
     })
 }
 
-/// The list of a key, made if need be.
+/// Calls a function with the list of a key, which is created if necessary.
 fn with_list<R>(
     store: &Store,
     key: &[u8],
@@ -314,7 +314,7 @@ fn length(store: &Store, key: &[u8], out: &mut Vec<u8>) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// From and to, both included; negative ones count from the end.
+/// Converts start and end, both included. Negative ones count from the end.
 fn range(
     store: &Store,
     key: &[u8],

@@ -2,8 +2,8 @@
 //! clients. SIGINT or SIGTERM ends it in good order. Go: a goroutine for each `net.Conn`, with a
 //! map under a `sync.Mutex`.
 //!
-//! `wire.rs` is the protocol, `store.rs` the keys and values, `command.rs` what can be done with
-//! them, `client.rs` a connection.
+//! `wire.rs` has the protocol, `store.rs` the keys and values, `command.rs` the commands, and
+//! `client.rs` a connection.
 
 #![forbid(unsafe_code)]
 
@@ -21,9 +21,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use store::Store;
 
-/// How long what has been asked may take after the signal.
+/// How long commands that were sent may take after the signal.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How often keys are looked for whose time is over, and that nobody asks for.
+/// How often expired keys are removed that no client asks for.
 const SWEEP: Duration = Duration::from_secs(1);
 
 #[gort::main]
@@ -50,7 +50,7 @@ fn serve(addrs: &[OsString]) -> Outcome {
         go!(clone(connections), {
             while let Some(stream) = door.accept() {
                 let (store, ctx) = (Arc::clone(&store), ctx.clone());
-                // How a connection ends is its client's concern.
+                // An error of a connection is not the server's problem.
                 connections.go(move || client::serve(&Arc::new(stream), &store, &ctx).ok());
             }
         });

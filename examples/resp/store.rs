@@ -1,4 +1,4 @@
-//! Keys and values, in shards with a lock each: commands on different keys seldom wait for each
+//! Keys and values, in shards with a lock each. Commands on different keys seldom wait for each
 //! other.
 
 use gort::prelude::*;
@@ -6,19 +6,19 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-/// Powers of two; more than there are Ps, so that two seldom meet.
+/// A power of two, and more than there are Ps, so that two commands seldom meet.
 const SHARDS: usize = 64;
 
 /// Any bytes.
 pub(crate) type Bytes = Arc<[u8]>;
 
-/// What a key has.
+/// The value of a key.
 pub(crate) enum Value {
     Text(Bytes),
     List(VecDeque<Bytes>),
 }
 
-/// A value, and until when it is there.
+/// A value and the time when it expires.
 pub(crate) struct Entry {
     pub(crate) value: Value,
     pub(crate) until: Option<Instant>,
@@ -46,8 +46,7 @@ impl Store {
         }
     }
 
-    /// Does something with the entries among which `key` is, if it is there and its time is not
-    /// over.
+    /// Calls `f` with the shard of `key`, from which `key` was removed if it has expired.
     pub(crate) fn with<R>(&self, key: &[u8], f: impl FnOnce(&mut Entries) -> R) -> R {
         let shard = self.hasher.hash_one(key) as usize % SHARDS;
         let mut entries = self.shards[shard].lock();
@@ -60,7 +59,7 @@ impl Store {
         f(&mut entries)
     }
 
-    /// Drops everything whose time is over.
+    /// Drops all expired keys.
     pub(crate) fn sweep(&self) {
         let now = Instant::now();
         for shard in &self.shards {

@@ -1,25 +1,21 @@
-//! Redis's protocol: what comes in, as words, and what goes out.
+//! Redis's protocol: parses commands into words, and writes answers.
 //!
-//! A command is an array of strings, `*2\r
-//! $3\r
-//! GET\r
-//! $1\r
-//! k\r
-//! `, or a line of words, for people with telnet.
+//! A command is an array of strings, `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`, or a line of words, for
+//! people with telnet.
 
 use std::io::Write;
 use std::ops::Range;
 
-/// The most words that a command may have, and the longest word and line.
+/// Maximum number of words of a command, and maximum length of a word and of a line.
 const MOST_WORDS: usize = 1024 * 1024;
 const LONGEST_WORD: usize = 16 * 1024 * 1024;
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// What is no command, in words for the client. The connection ends behind it.
+/// Why the input is not a command, in words for the client. The connection ends after that.
 pub(crate) type Nonsense = &'static str;
 
-/// Where the words of the command are that `bytes` begin with, into `words`, and how long it is;
-/// `None` if more is to come. No words: a line with nothing in it.
+/// Parses the command at the beginning of `bytes`. Puts the places of its words into `words` and
+/// returns its length, or `None` if it is incomplete. An empty line is a command without words.
 pub(crate) fn command(
     bytes: &[u8],
     words: &mut Vec<Range<usize>>,
@@ -64,7 +60,7 @@ pub(crate) fn command(
     Ok(Some(at))
 }
 
-/// The number from `at` to the line's end, and where the next line begins.
+/// Parses the number from `at` to the end of the line. Also returns where the next line begins.
 fn number(
     bytes: &[u8],
     at: usize,
@@ -105,7 +101,7 @@ fn inline(bytes: &[u8], words: &mut Vec<Range<usize>>) -> Result<Option<usize>, 
     Ok(Some(end + 1))
 }
 
-/// `+OK` and the like.
+/// Writes `+OK` and the like.
 pub(crate) fn simple(out: &mut Vec<u8>, text: &str) {
     line(out, b'+', text.as_bytes());
 }
@@ -118,7 +114,7 @@ pub(crate) fn integer(out: &mut Vec<u8>, n: i64) {
     write!(out, ":{n}\r\n").ok();
 }
 
-/// Whatever bytes; `None` is null.
+/// Writes any bytes. `None` is null.
 pub(crate) fn bulk(out: &mut Vec<u8>, text: Option<&[u8]>) {
     match text {
         None => out.extend_from_slice(b"$-1\r\n"),
@@ -130,7 +126,7 @@ pub(crate) fn bulk(out: &mut Vec<u8>, text: Option<&[u8]>) {
     }
 }
 
-/// So many answers follow, which are one.
+/// Writes the head of an array. `length` answers follow, which form one answer.
 pub(crate) fn array(out: &mut Vec<u8>, length: usize) {
     write!(out, "*{length}\r\n").ok();
 }

@@ -4,7 +4,7 @@ use crate::{Failure, Outcome};
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
-/// The arguments that have not been looked at.
+/// The arguments that have not been taken yet.
 #[derive(Debug)]
 pub struct Args<'a> {
     rest: &'a [OsString],
@@ -20,16 +20,16 @@ pub enum Arg<'a> {
 }
 
 impl<'a> Args<'a> {
-    /// All of a program's.
+    /// Creates a list of all arguments of a program.
     #[must_use]
     pub fn new(args: &'a [OsString]) -> Self {
         Self { rest: args }
     }
 
-    /// The next one.
+    /// Takes the next argument.
     ///
     /// # Errors
-    /// [`Failure::Usage`] for an option that nobody can know, as it is not UTF-8.
+    /// [`Failure::Usage`] for an option that is not UTF-8, which no program can have.
     pub fn take(&mut self) -> Outcome<Option<Arg<'a>>> {
         let Some((first, rest)) = self.rest.split_first() else {
             return Ok(None);
@@ -44,10 +44,10 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// The value of the option that came last.
+    /// Takes the value of the option that was taken last.
     ///
     /// # Errors
-    /// [`Failure::Usage`] if nothing comes any more.
+    /// [`Failure::Usage`] if there is no further argument.
     pub fn value(&mut self, option: &str) -> Outcome<&'a OsStr> {
         let missing = || Failure::usage(format!("--{option} wants a value"));
         let (first, rest) = self.rest.split_first().ok_or_else(missing)?;
@@ -55,22 +55,22 @@ impl<'a> Args<'a> {
         Ok(first)
     }
 
-    /// All that is left, looked at or not.
+    /// Takes all arguments that are left, whatever they are.
     pub fn rest(&mut self) -> &'a [OsString] {
         std::mem::take(&mut self.rest)
     }
 }
 
-/// What an option becomes that the program does not have.
+/// Returns the failure for an option that the program does not have.
 #[must_use]
 pub fn unknown(option: &str) -> Failure {
     Failure::usage(format!("there is no option --{option}"))
 }
 
-/// A time like `500ms`, `30s` or `2m`.
+/// Parses a time like `500ms`, `30s` or `2m`.
 ///
 /// # Errors
-/// [`Failure::Usage`] if it is none, or nothing.
+/// [`Failure::Usage`] if the text is not a time, or is 0.
 pub fn duration(text: &OsStr) -> Outcome<Duration> {
     let wrong = || {
         Failure::usage(format!(

@@ -1,4 +1,4 @@
-//! What the example programs share: their ends, good and bad, and a progress line (here), their
+//! What the example programs share: successful and failed ends and a progress line (here),
 //! arguments (`args.rs`), and connections of either kind (`stream.rs`).
 
 pub mod args;
@@ -17,13 +17,13 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// What a program or a part of it comes to.
+/// The result of a program or of a part of it.
 pub type Outcome<T = ()> = Result<T, Failure>;
 
 /// Why a program ends early.
 #[derive(Debug)]
 pub enum Failure {
-    /// The arguments are not what the program wants.
+    /// The arguments are not what the program expects.
     Usage(String),
     /// Something could not be done.
     Failed(String),
@@ -32,18 +32,19 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The arguments are wrong, for this reason.
+    /// Creates a failure because of wrong arguments.
     pub fn usage(reason: impl Into<String>) -> Self {
         Self::Usage(reason.into())
     }
 
-    /// What an error of the file or directory at `path` becomes, for `map_err`.
+    /// Returns a function for `map_err` that turns an error of the file or directory at `path` into
+    /// a failure.
     pub fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::Failed(format!("{path:?}: {error}"))
     }
 }
 
-/// An error without a path is one of standard output.
+/// An error without a path comes from standard output.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
@@ -67,9 +68,9 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {}
 
-/// Runs `main` with the program's arguments. If it fails, says why on standard error and
-/// by the status: 2 for wrong arguments, else 1. That the reader of standard output has
-/// gone (`| head`) is no failure. `usage` begins with the program's name.
+/// Runs `main` with the program's arguments. A failure is printed on standard error, and sets the
+/// status: 2 for wrong arguments, else 1. If the reader of standard output is gone (`| head`), this
+/// is no failure. `usage` begins with the program's name.
 pub fn program(usage: &str, main: impl FnOnce(&[OsString]) -> Outcome) -> ExitCode {
     let args: Vec<OsString> = env::args_os().skip(1).collect();
     let name = usage.split(' ').next().unwrap_or_default();
@@ -81,15 +82,15 @@ pub fn program(usage: &str, main: impl FnOnce(&[OsString]) -> Outcome) -> ExitCo
         Err(e @ Failure::Usage(_)) => (format!("{name}: {e}; usage: {usage}"), 2),
         Err(e) => (format!("{name}: {e}"), 1),
     };
-    // If this fails too, the status is all there is.
+    // If this fails too, only the status is left.
     writeln!(io::stderr(), "{message}").ok();
     ExitCode::from(status)
 }
 
-/// The argument `text` as a number.
+/// Parses the argument `text` as a number.
 ///
 /// # Errors
-/// [`Failure::Usage`] if it is none, or out of range.
+/// [`Failure::Usage`] if the text is not a number, or is out of range.
 pub fn number<N: FromStr<Err: fmt::Display>>(text: &OsStr) -> Outcome<N> {
     let parsed = text.to_string_lossy().parse();
     parsed.map_err(|e| Failure::usage(format!("expected a number, not {text:?}: {e}")))
@@ -100,7 +101,7 @@ pub fn number<N: FromStr<Err: fmt::Display>>(text: &OsStr) -> Outcome<N> {
 /// # Errors
 /// [`Failure::Output`] if standard output cannot be written.
 pub fn print<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = L>) -> Outcome {
-    // The lock is std's and belongs to a thread: nothing may wait while it is held.
+    // The lock is std's and belongs to a thread: no code may wait while it is held.
     let mut out = BufWriter::new(io::stdout().lock());
     for line in lines {
         out.write_all(line.as_ref())?;
@@ -109,7 +110,7 @@ pub fn print<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = L>) -> Outcome {
     Ok(out.flush()?)
 }
 
-/// A path in one line, whatever is in it, with the escapes of md5sum.
+/// Returns a path as one line, with the escapes of md5sum.
 #[must_use]
 pub fn one_line(path: &Path) -> Vec<u8> {
     let mut line = Vec::new();
@@ -124,14 +125,14 @@ pub fn one_line(path: &Path) -> Vec<u8> {
     line
 }
 
-/// Allows the process as many descriptors as the system lets it have, as Go does for every
-/// program. Without success, opening too many fails in its own time.
+/// Raises the limit on descriptors as far as the system allows, as Go does for every program. If
+/// that fails, opening too many fails later.
 pub fn raise_descriptor_limit() {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: `limit` is a valid place to read and write.
+    // SAFETY: `limit` is valid for reads and writes.
     unsafe {
         if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
             limit.rlim_cur = limit.rlim_max;
@@ -140,16 +141,15 @@ pub fn raise_descriptor_limit() {
     }
 }
 
-/// How long a program works before it says how far it is.
+/// How long a program works before the progress line appears.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long it waits before it says so again.
+/// How long the progress line stays before it is written again.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// Empties the terminal's line.
+/// Erases the terminal's line.
 const ERASE: &str = "\r\x1b[K";
 
-/// A line on standard error that says how far a program is, for a `select!` to write when
-/// it is [`due`](Self::due). There is none if standard error is not a terminal, and it is
-/// erased in the end.
+/// A progress line on standard error. A `select!` writes it when it is [`due`](Self::due). There is
+/// none if standard error is not a terminal, and it is erased when this value is dropped.
 #[derive(Debug)]
 pub struct Progress {
     due: Option<Receiver<Instant>>,
@@ -157,21 +157,21 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Due in a second.
+    /// Creates a progress line that is due in a second.
     #[must_use]
     pub fn new() -> Self {
         let due = io::stderr().is_terminal().then(|| after(PATIENCE));
         Self { due, shown: false }
     }
 
-    /// Ready when it is time to [`show`](Self::show) the line; `None`, which is never
-    /// ready, if nobody would see it.
+    /// Returns a receiver that is ready when it is time to [`show`](Self::show) the line. `None`,
+    /// which is never ready, if there is no terminal.
     #[must_use]
     pub fn due(&self) -> Option<&Receiver<Instant>> {
         self.due.as_ref()
     }
 
-    /// Writes the line in place of the last one. It is due again a little later.
+    /// Writes the line in place of the last one. The next one is due a little later.
     pub fn show(&mut self, line: impl fmt::Display) {
         write!(io::stderr(), "{ERASE}{line}").ok();
         self.due = Some(after(INTERVAL));

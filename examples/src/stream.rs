@@ -1,4 +1,4 @@
-//! Connections of either kind, and the doors they come in by.
+//! Connections of either kind, and the listeners that they come from.
 
 use crate::{Failure, Outcome};
 use gort::context::Context;
@@ -12,16 +12,16 @@ use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// What a client is spoken with.
+/// A connection to a client.
 #[derive(Debug)]
 pub enum Stream {
-    /// By TCP.
+    /// Over TCP.
     Tcp(TcpStream),
-    /// By a Unix socket.
+    /// Over a Unix socket.
     Unix(UnixStream),
 }
 
-/// The same expression for the stream of either kind.
+/// Applies the same expression to a stream of either kind.
 macro_rules! either {
     ($stream:expr, $s:ident => $e:expr) => {
         match $stream {
@@ -35,7 +35,7 @@ impl Stream {
     /// Connects to an address, or to a path, which has a slash in it.
     ///
     /// # Errors
-    /// The system's; one of kind `TimedOut` when the time is over.
+    /// Those of the system, and `TimedOut` when the time is over.
     pub fn connect(addr: &OsStr, limit: Duration) -> io::Result<Self> {
         let text = addr.to_string_lossy();
         if text.contains('/') {
@@ -48,31 +48,31 @@ impl Stream {
         Ok(Self::Tcp(stream))
     }
 
-    /// Nobody reads or writes from this moment on; whoever waits is woken then.
+    /// From `at` on all reads and writes fail. Those that wait are woken then.
     pub fn set_deadline(&self, at: Instant) {
-        // It may be closed already.
+        // The stream may be closed already.
         either!(self, s => s.set_deadline(Some(at))).ok();
     }
 
-    /// Nobody reads from this moment on.
+    /// From `at` on all reads fail.
     pub fn set_read_deadline(&self, at: Instant) {
         either!(self, s => s.set_read_deadline(Some(at))).ok();
     }
 
-    /// Nobody writes from this moment on.
+    /// From `at` on all writes fail.
     pub fn set_write_deadline(&self, at: Instant) {
         either!(self, s => s.set_write_deadline(Some(at))).ok();
     }
 
-    /// Tells the other end that nothing more comes.
+    /// Tells the other end that no more output comes.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after [`close`](Self::close).
+    /// Those of the system, and `NotConnected` after [`close`](Self::close).
     pub fn end_output(&self) -> io::Result<()> {
         either!(self, s => s.shutdown(Shutdown::Write))
     }
 
-    /// Ends it, for whoever waits too.
+    /// Closes the stream, and wakes goroutines that wait for it.
     pub fn close(&self) {
         either!(self, s => s.close());
     }
@@ -94,20 +94,20 @@ impl Write for &Stream {
     }
 }
 
-/// Where clients come in.
+/// A listener of either kind.
 #[derive(Debug)]
 pub enum Door {
     /// An address and port.
     Tcp(TcpListener),
-    /// The socket's file goes with it.
+    /// The socket's file is removed with it.
     Unix(UnixListener, PathBuf),
 }
 
 impl Door {
-    /// A path has a slash in it.
+    /// Opens a listener. An address with a slash in it is a path.
     ///
     /// # Errors
-    /// [`Failure::Usage`] for what is no address, else [`Failure::Failed`].
+    /// [`Failure::Usage`] for an invalid address, else [`Failure::Failed`].
     pub fn open(addr: &OsStr) -> Outcome<Self> {
         let text = addr.to_string_lossy();
         let door = match text.contains('/') {
@@ -120,12 +120,12 @@ impl Door {
         })
     }
 
-    /// The next client's stream; `None` when the door is closed.
+    /// Accepts the next client. Returns `None` when the door is closed.
     pub fn accept(&self) -> Option<Stream> {
         loop {
             let accepted = match self {
                 Self::Tcp(listener) => listener.accept().and_then(|(stream, _)| {
-                    // A line shall not wait until the client has confirmed the one before.
+                    // A line must not wait until the client has confirmed the one before.
                     stream.set_nodelay(true)?;
                     Ok(Stream::Tcp(stream))
                 }),
@@ -143,13 +143,13 @@ impl Door {
         }
     }
 
-    /// Nobody comes in any more.
+    /// Closes the listener: no more clients are accepted.
     pub fn close(&self) {
         match self {
             Self::Tcp(listener) => listener.close(),
-            // Once only: the next file there may be another server's.
+            // Only once: the next file there may belong to another server.
             Self::Unix(listener, path) if listener.local_addr().is_ok() => {
-                // Somebody may have removed it.
+                // The file may have been removed.
                 fs::remove_file(path).ok();
                 listener.close();
             }

@@ -1,4 +1,4 @@
-//! The life of one command: started, waited for, started again.
+//! Runs one command: starts it, waits for it, and starts it again.
 
 use crate::options::{Options, Restart};
 use gort::prelude::*;
@@ -7,43 +7,44 @@ use gort::signal::Signals;
 use std::io;
 use std::sync::Arc;
 
-/// How often is looked whether the program is to end, while a child runs. A child that ends is
-/// known at once.
+/// How often the end of the program is checked while a child runs. The end of a child is noticed at
+/// once.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What a command has come to.
+/// How a command has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// By itself and well, or when it was asked to.
+    /// Successfully by itself, or when it was asked to.
     Well,
     Failed,
     /// It had to be killed.
     Killed,
 }
 
-/// Who looks after one command.
+/// Keeps one command running.
 pub(crate) struct Keeper {
     pub(crate) number: usize,
     pub(crate) options: Arc<Options>,
-    /// The program ends; and it ends at once.
+    /// Done when the program ends.
     pub(crate) ctx: Context,
+    /// Done when the program ends at once.
     pub(crate) hurry: Context,
-    /// The command is to be started anew.
+    /// Says that the command is to be started anew.
     pub(crate) anew: Signals,
     pub(crate) log: Sender<String>,
 }
 
-/// Why nobody waits for a child any more.
+/// Why the wait for a child has ended.
 enum Stopped {
     Ended(ExitStatus),
-    /// It was asked to end, and did, or was killed.
+    /// The child was asked to end, and did, or was killed.
     Asked {
         killed: bool,
     },
 }
 
 impl Keeper {
-    /// Keeps the command running until it shall not be started again.
+    /// Keeps the command running until it must not be started again.
     pub(crate) fn keep(&self) -> End {
         let mut pause = self.options.first;
         loop {
@@ -53,7 +54,7 @@ impl Keeper {
                     return if killed { End::Killed } else { End::Well };
                 }
                 Ok(Stopped::Asked { .. }) => {
-                    // By SIGHUP: at once, and as if for the first time.
+                    // After SIGHUP: at once, and as if for the first time.
                     pause = self.options.first;
                     continue;
                 }
@@ -91,8 +92,8 @@ impl Keeper {
             .arg("-c")
             .arg(&self.options.commands[self.number])
             .stdin(Stdio::null())
-            // Ctrl-C in a terminal is for us, and what we send is for all that the command has
-            // started.
+            // Ctrl-C in a terminal is for this process. Signals that this process sends are for all
+            // processes that the command has started.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
@@ -108,7 +109,7 @@ impl Keeper {
         }
     }
 
-    /// Asks the command to end, and all that it has started. Whether it had to be killed.
+    /// Asks the command and all that it has started to end. Returns whether it had to be killed.
     fn end(&self, child: &mut Child) -> io::Result<bool> {
         let until = Instant::now() + self.options.grace;
         self.say("is asked to end");
@@ -126,17 +127,17 @@ impl Keeper {
     }
 
     fn say(&self, what: &str) {
-        // Nobody listens when the program cannot print any more.
+        // There is no receiver when the program cannot print any more.
         self.log.send(format!("[{}] {what}", self.number + 1)).ok();
     }
 }
 
-/// Sends a signal to the child's process group, which the child leads and has not been collected:
-/// so the number is its own. By the shell, as `kill` itself is not safe code.
+/// Sends a signal to the child's process group. The child leads the group and has not been
+/// collected, so the number is its own. A shell sends it, because `kill` is unsafe code.
 fn signal(child: &Child, name: &str) -> io::Result<()> {
     let group = format!("-{}", child.id());
     let mut kill = Command::new("sh");
-    // That everybody has gone is no failure.
+    // If all processes are gone, this is no failure.
     kill.args([
         "-c",
         "kill -s \"$0\" -- \"$1\" 2>/dev/null || true",

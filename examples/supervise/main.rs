@@ -2,7 +2,7 @@
 //! starts all anew, SIGINT or SIGTERM ends them in good order, and a second one at once. Go: a
 //! goroutine for each exec.Cmd, under a signal.Notify.
 //!
-//! `child.rs` is the life of one command, `options.rs` the command line.
+//! `child.rs` runs one command, and `options.rs` has the command line.
 
 #![forbid(unsafe_code)]
 
@@ -41,13 +41,14 @@ fn supervise(options: Options) -> Outcome {
         go!(clone(ends), { ends.send(keeper.keep()) });
     }
     drop((log, ends));
-    // What each has come to; they end when nothing is to be started again, or after a signal.
+    // The ends of all commands: they come when a command is not to be started again, or after a
+    // signal.
     let (mut all, mut printed) = (Vec::new(), Ok(()));
     while all.len() < options.commands.len() {
         select! {
             Ok(line) = <-lines else { continue } => if printed.is_ok() {
                 printed = print([line]);
-                // With nobody to tell, nobody is left running either.
+                // If nothing can be printed, no command is left running.
                 if printed.is_err() {
                     end.cancel();
                 }

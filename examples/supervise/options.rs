@@ -5,7 +5,7 @@ use gort_examples::args::{Arg, Args, duration, unknown};
 use gort_examples::{Failure, Outcome};
 use std::ffi::OsString;
 
-/// What the program wants.
+/// How the program is called.
 pub(crate) const USAGE: &str = "supervise [--restart always|failed|never] [--first TIME] [--most TIME] \
                                 [--steady TIME] [--grace TIME] COMMAND…";
 
@@ -22,11 +22,11 @@ pub(crate) struct Options {
     /// The first pause before a command is started again, and the longest. It doubles in between.
     pub(crate) first: Duration,
     pub(crate) most: Duration,
-    /// A command that has run for so long begins with the first pause again.
+    /// A command that has run for this long begins with the first pause again.
     pub(crate) steady: Duration,
     /// How long a command may take to end after SIGTERM.
     pub(crate) grace: Duration,
-    /// For the shell.
+    /// Command lines for the shell.
     pub(crate) commands: Vec<OsString>,
 }
 

@@ -1,7 +1,7 @@
-//! The example `chat` and real clients, which are no goroutines.
+//! Tests the example `chat` with real clients, which are not goroutines.
 //!
-//! The program is built by whatever builds all of this package: `cargo test -p gort-examples`, not
-//! `--test chat` alone.
+//! The program is built by a command that builds all of this package: `cargo test -p
+//! gort-examples`, not `--test chat` alone.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::env;
@@ -16,12 +16,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Whatever takes longer than this hangs.
+/// A test that takes longer than this counts as hanging.
 const WATCHDOG: Duration = Duration::from_secs(60);
 /// More than fits into the buffers of any socket.
 const MANY: usize = 100_000;
 
-/// A running `chat`, which is killed in the end.
+/// A running `chat`, which is killed when this is dropped.
 struct Chat {
     child: Child,
     tcp: String,
@@ -32,7 +32,7 @@ impl Chat {
     fn start(procs: &str) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Relaxed);
-        // Not in the target folder: the address of a socket has room for 107 bytes.
+        // Not in the target folder, because a socket's address has room for 107 bytes.
         let unix = env::temp_dir().join(format!("gort-chat-{}-{number}", std::process::id()));
         let program = env::current_exe()
             .unwrap()
@@ -40,10 +40,10 @@ impl Chat {
         let mut command = Command::new(program);
         command.arg("127.0.0.1:0").arg(&unix);
         command.env("GORT_MAXPROCS", procs).stdout(Stdio::piped());
-        // SAFETY: it may be called between fork and exec.
+        // SAFETY: the function may be called between fork and exec.
         unsafe {
             command.pre_exec(|| {
-                // It is ignored in what a script starts in the background.
+                // A script's background jobs ignore the signal.
                 libc::signal(libc::SIGINT, libc::SIG_DFL);
                 Ok(())
             });
@@ -59,7 +59,7 @@ impl Chat {
         Self { child, tcp, unix }
     }
 
-    /// A client that comes by TCP, after it has seen itself come.
+    /// Returns a client over TCP, after it has seen itself enter.
     fn by_tcp(&self) -> Client {
         let stream = TcpStream::connect(&self.tcp).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -69,13 +69,13 @@ impl Chat {
         let end = stream.try_clone().unwrap();
         Client::new(stream, output, move || {
             if let Err(e) = end.shutdown(Shutdown::Write) {
-                // The other end has gone before.
+                // The other end has closed before.
                 assert_eq!(e.kind(), ErrorKind::NotConnected);
             }
         })
     }
 
-    /// A client that comes by the Unix socket, after it has seen itself come.
+    /// Returns a client over the Unix socket, after it has seen itself enter.
     fn by_unix(&self) -> Client {
         let stream = UnixStream::connect(&self.unix).unwrap();
         stream.set_read_timeout(Some(WATCHDOG)).unwrap();
@@ -84,7 +84,7 @@ impl Chat {
         let end = stream.try_clone().unwrap();
         Client::new(stream, output, move || {
             if let Err(e) = end.shutdown(Shutdown::Write) {
-                // The other end has gone before.
+                // The other end has closed before.
                 assert_eq!(e.kind(), ErrorKind::NotConnected);
             }
         })
@@ -92,7 +92,8 @@ impl Chat {
 
     fn signal(&self, signal: i32) {
         let pid = self.child.id().try_into().unwrap();
-        // SAFETY: no pointers; the child has not been collected, so nobody else has its number.
+        // SAFETY: the call takes no pointers, and the child has not been collected, so its number
+        // is still its own.
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     }
 
@@ -147,25 +148,25 @@ impl Client {
             .unwrap();
     }
 
-    /// The next line.
+    /// Reads the next line.
     #[track_caller]
     fn hear(&mut self) -> String {
         self.line().expect("more to hear")
     }
 
-    /// The next line; `None` at the end.
+    /// Reads the next line. `None` at the end.
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         match self.input.read_line(&mut line) {
             Ok(0) => None,
-            // Who was shown out may have part of a line.
+            // An expelled client may have got part of a line.
             Ok(_) => Some(line.trim_end_matches('\n').to_owned()),
             Err(e) if e.kind() == ErrorKind::ConnectionReset => None,
             Err(e) => panic!("{e}"),
         }
     }
 
-    /// Hears a goodbye, and then nothing more.
+    /// Reads a goodbye, and then the end.
     #[track_caller]
     fn hear_the_end(&mut self) {
         assert_eq!(self.hear(), "* goodbye");
@@ -173,8 +174,8 @@ impl Client {
     }
 }
 
-/// Has both read in turn, so that neither is ever slow, until a line is not what `speaker` has
-/// said. That line, and what was said before it.
+/// Lets both read in turn, so that neither is slow, until a line is not what `speaker` has said.
+/// Returns that line, and what was said before it.
 fn say_until_something_else_comes(speaker: &mut Client, other: &mut Client) -> (String, usize) {
     let text = "x".repeat(1000);
     let said = format!("{}: {text}", speaker.name);
@@ -183,7 +184,7 @@ fn say_until_something_else_comes(speaker: &mut Client, other: &mut Client) -> (
         let line = speaker.hear();
         assert_eq!(line, other.hear());
         if line != said {
-            // It comes between two lines of the speaker's.
+            // The line comes between two lines of the speaker.
             assert_eq!((speaker.hear(), other.hear()), (said.clone(), said));
             return (line, n);
         }
@@ -191,7 +192,7 @@ fn say_until_something_else_comes(speaker: &mut Client, other: &mut Client) -> (
     panic!("nothing else comes");
 }
 
-/// With 1, 2 and 8 Ps, side by side: much of it is waiting.
+/// Runs `test` with 1, 2 and 8 Ps, side by side, because it mostly waits.
 fn on_1_2_and_8_procs(test: impl Fn(&str) + Sync) {
     thread::scope(|s| {
         for procs in ["1", "2", "8"] {
@@ -216,7 +217,7 @@ fn everybody_hears_the_same_by_either_kind_of_socket() {
             let line = format!("{}: number {n}", speaker.name);
             assert_eq!((speaker.hear(), listener.hear()), (line.clone(), line));
         }
-        // What is too long comes in parts, and what is empty not at all.
+        // A line that is too long comes in parts, and an empty one does not come.
         bob.say("");
         bob.say(&"x".repeat(1500));
         let parts = [1024, 476].map(|n| format!("{}: {}", bob.name, "x".repeat(n)));
@@ -267,13 +268,13 @@ fn a_signal_ends_it_in_good_order() {
         let mut ann = chat.by_tcp();
         let mut bob = chat.by_unix();
         ann.hear();
-        // How much one can be told that does not read.
+        // How much can be sent to a client that does not read.
         let slow = chat.by_unix();
         ann.hear();
         bob.hear();
         let (_, limit) = say_until_something_else_comes(&mut ann, &mut bob);
         drop(slow);
-        // So this one's socket is full when the signal comes, and part of its queue.
+        // So this client's socket is full when the signal comes, and so is part of its queue.
         let _blocked = chat.by_unix();
         ann.hear();
         bob.hear();
@@ -283,7 +284,7 @@ fn a_signal_ends_it_in_good_order() {
             ann.hear();
             bob.hear();
         }
-        // Said, but not heard by everybody.
+        // Said, but not read by all.
         for n in 0..16 {
             ann.say(&format!("number {n}"));
             assert_eq!(ann.hear(), format!("{}: number {n}", ann.name));
@@ -294,7 +295,7 @@ fn a_signal_ends_it_in_good_order() {
             assert_eq!(bob.hear(), format!("{}: number {n}", ann.name));
         }
         bob.hear_the_end();
-        // It waits for the one that does not read, and lets nobody in meanwhile.
+        // The server waits for the client that does not read, and accepts no new ones.
         assert!(TcpStream::connect(&chat.tcp).is_err());
         assert!(UnixStream::connect(&chat.unix).is_err());
         assert!(!chat.unix.exists());

@@ -1,4 +1,4 @@
-//! The example `crawl`, of a site that `httpd` serves and of servers that are none.
+//! Tests the example `crawl` with a site that `httpd` serves, and with servers that are none.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
@@ -10,7 +10,7 @@ use std::net::TcpListener;
 #[test]
 fn all_pages_that_are_linked_are_found_once() {
     let folder = Folder::new();
-    // Each page leads to two others and back; together they are a tree of 127.
+    // Each page links to two others and back. Together they form a tree of 127.
     for n in 1..128_u32 {
         let (left, right) = (2 * n % 128, (2 * n + 1) % 128);
         folder.write(

@@ -1,5 +1,5 @@
-//! The example `httpd` and clients that are no goroutines. `.ci/examples` asks it by curl as well,
-//! over TLS too.
+//! Tests the example `httpd` with clients that are not goroutines. `.ci/examples` also uses curl,
+//! with TLS as well.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
@@ -13,7 +13,7 @@ use std::os::unix::fs::symlink;
 use std::sync::LazyLock;
 use std::thread;
 
-/// A server and what it serves.
+/// A server and the folder that it serves.
 struct Httpd {
     program: Program,
     address: String,
@@ -51,7 +51,7 @@ impl Httpd {
         }
     }
 
-    /// The answer to a request that is the only one.
+    /// Returns the answer to the only request on a connection.
     fn get(&self, path: &str) -> Answer {
         let text = ask(
             &self.address,
@@ -61,7 +61,7 @@ impl Httpd {
     }
 }
 
-/// Bytes that are not the same anywhere near, and more than fits into the buffers of a socket.
+/// Bytes that do not repeat nearby, and more than fits into the buffers of a socket.
 static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let text = |n: u32| n.wrapping_mul(2_654_435_761).to_ne_bytes();
     (0..750_000).flat_map(text).collect()
@@ -85,7 +85,7 @@ impl From<String> for Answer {
     }
 }
 
-/// One answer on a connection that stays.
+/// Reads one answer on a connection that stays open.
 fn answer(stream: &mut BufReader<TcpStream>) -> (u16, Vec<u8>) {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -247,7 +247,7 @@ fn what_is_no_request_is_refused_and_heard() {
         stream.read_to_string(&mut answer).unwrap();
         assert_eq!(Answer::from(answer).status, status);
     }
-    // Half a request, and no more.
+    // Half of a request.
     let mut stream = connect(&httpd.address);
     stream.write_all(b"GET / HT").unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -265,7 +265,8 @@ fn at_the_end_requests_that_have_begun_are_answered_and_the_rest_is_let_go() {
             .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             .unwrap();
         assert_eq!(answer(&mut idle).0, 200);
-        // More than there is room for between the two: it is under way when the end comes.
+        // More than the buffers between the two have room for: the answer is under way when the end
+        // comes.
         let mut busy = BufReader::new(connect(&httpd.address));
         let large = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n".repeat(4);
         busy.get_mut().write_all(&large).unwrap();

@@ -1,4 +1,4 @@
-//! The example `proxy` between clients and a server that are no goroutines.
+//! Tests the example `proxy` between clients and a server that are not goroutines.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
@@ -9,14 +9,14 @@ use std::net::{Shutdown, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 
-/// Sends back what comes, to the end, and then says `bye`.
+/// Sends back what it receives until the end, and then `bye`.
 fn echo(mut input: impl Read, mut output: impl Write, end: impl FnOnce()) {
     io::copy(&mut input, &mut output).ok();
     output.write_all(b"bye").ok();
     end();
 }
 
-/// A server at a free port.
+/// Starts a server at a free port.
 fn tcp_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -29,7 +29,7 @@ fn tcp_server() -> String {
     address
 }
 
-/// Sends much, and hears all of it while it sends.
+/// Sends much, and reads all of it while it sends.
 fn talk(mut input: impl Read, mut output: impl Write + Send, end: impl FnOnce() + Send) {
     let sent: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
     let mut heard = Vec::new();
@@ -103,7 +103,7 @@ fn who_is_idle_in_both_directions_is_cut_off_and_nobody_else() {
     let address = proxy.address();
     let mut idle = connect(&address);
     let mut busy = connect(&address);
-    // One that only hears: the server of this one talks all the time.
+    // A client that only reads, whose server sends all the time.
     let talker = TcpListener::bind("127.0.0.1:0").unwrap();
     let talker_address = talker.local_addr().unwrap().to_string();
     let mut other = Program::start(
@@ -113,7 +113,7 @@ fn who_is_idle_in_both_directions_is_cut_off_and_nobody_else() {
     );
     let mut hears = connect(&other.address());
     let (mut talks, _) = talker.accept().unwrap();
-    // Until the idle one has been cut off: both others have been there for as long.
+    // Until the idle connection has been ended: the other two have been open for as long.
     idle.write_all(b"x").unwrap();
     let ended = thread::spawn(move || {
         let mut all = Vec::new();
@@ -155,7 +155,7 @@ fn at_the_end_connections_have_their_time_and_no_more() {
         stream.read_exact(&mut byte).unwrap();
         proxy.signal(libc::SIGTERM);
         if status == 0 {
-            // Nobody comes in any more, and who is in goes on.
+            // No more clients are accepted, and connections that are open continue.
             while std::net::TcpStream::connect(&address).is_ok() {}
             stream.write_all(b"y").unwrap();
             stream.shutdown(Shutdown::Write).unwrap();

@@ -1,5 +1,5 @@
-//! The example `resp` and clients that are no goroutines. `.ci/examples` has redis-cli and
-//! redis-benchmark ask it.
+//! Tests the example `resp` with clients that are not goroutines. `.ci/examples` runs redis-cli and
+//! redis-benchmark.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-/// A command as clients send it.
+/// Formats a command as clients send it.
 fn command(words: &[&str]) -> String {
     let word = |word: &&str| format!("${}\r\n{word}\r\n", word.len());
     format!(
@@ -20,7 +20,7 @@ fn command(words: &[&str]) -> String {
     )
 }
 
-/// Sends the commands, all at once, and gives all answers.
+/// Sends the commands all at once, and returns all answers.
 fn say(address: &str, commands: &[&[&str]]) -> String {
     let text: String = commands.iter().map(|words| command(words)).collect();
     ask(address, text + &command(&["QUIT"]))
@@ -171,13 +171,14 @@ fn at_the_end_what_has_been_asked_is_answered() {
         let address = program.address();
         let large = "x".repeat(200_000);
         say(&address, &[&["SET", "large", &large]]);
-        // More than there is room for between the two: it is under way when the end comes.
+        // More than the buffers between the two have room for: the answer is under way when the end
+        // comes.
         let mut stream = BufReader::new(connect(&address));
         let text = command(&["GET", "large"]).repeat(100);
         stream.get_mut().write_all(text.as_bytes()).unwrap();
         stream.fill_buf().unwrap();
         program.signal(libc::SIGTERM);
-        // Whenever nobody comes in any more it has begun to end.
+        // When no more clients are accepted, the server has begun to end.
         while TcpStream::connect(&address).is_ok() {}
         let mut rest = String::new();
         stream.read_to_string(&mut rest).unwrap();

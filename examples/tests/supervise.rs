@@ -1,4 +1,4 @@
-//! The example `supervise` and commands that fail, end, or do not.
+//! Tests the example `supervise` with commands that fail, end, or do not end.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
@@ -7,13 +7,13 @@ use common::{Folder, PROCS, Program};
 use std::fs;
 use std::path::Path;
 
-/// The process of `[1] runs, process 123`.
+/// Returns the process number of `[1] runs, process 123`.
 fn process(line: &str) -> String {
     let number = line.split_once("] runs, process ");
     number.unwrap_or_else(|| panic!("{line:?}")).1.to_owned()
 }
 
-/// There is such a process, and it is no zombie.
+/// Returns whether the process exists and is no zombie.
 fn runs(process: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
@@ -91,7 +91,8 @@ fn who_does_not_end_is_killed_with_all_that_it_has_started() {
         assert!(runs(&leader) && runs(sleeper));
         for _ in 0..signals {
             program.signal(libc::SIGTERM);
-            // Two that come at once are one: it must have heard the first.
+            // Two signals that come together count as one, so the program must have noticed the
+            // first.
             assert_ne!(program.line(), "");
         }
         assert_eq!(program.wait().code(), Some(1));

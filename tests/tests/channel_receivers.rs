@@ -1,4 +1,4 @@
-//! CC: what the receiving side can do besides receiving one value: close, take many, and ask
+//! CC: what the receiving side can do other than receive one value: close, take many, and ask
 //! whether the channel is closed.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

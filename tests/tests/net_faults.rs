@@ -169,7 +169,7 @@ claims! {
                         for n in (id..rounds).step_by(8) {
                             let mut stream = TcpStream::connect(addr).unwrap();
                             if n % 4 == 3 {
-                                // The connection may not even have been accepted.
+                                // It is possible that the connection has not even been accepted.
                                 reset(&stream);
                                 continue;
                             }

@@ -142,7 +142,8 @@ fn fixture() -> (Files, String) {
         tested.insert(row, a.clone());
     }
     readme.push_str(&format!(
-        "\n{UNTESTED}\n\n| IT01 | Go. | Not offered. |\n\n# More\n\n| CH99 |\n"
+        "\n{UNTESTED}\n\n| IT01 | Go. | Not offered. |\n\n# More\n\n| {} |\n",
+        unknown_row()
     ));
     (tested, readme)
 }

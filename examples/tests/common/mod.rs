@@ -1,7 +1,7 @@
-//! Running the example programs, for tests that are their clients.
+//! Runs the example programs, for tests that are their clients.
 //!
-//! The programs are built by whatever builds all of this package: `cargo test -p gort-examples`,
-//! not `--test NAME` alone.
+//! The programs are built by a command that builds all of this package: `cargo test -p
+//! gort-examples`, not `--test NAME` alone.
 #![allow(dead_code, reason = "each test uses some of this")]
 
 use std::env;
@@ -15,18 +15,18 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Whatever takes longer than this hangs.
+/// A test that takes longer than this counts as hanging.
 pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
-/// With so many Ps each test is run.
+/// The numbers of Ps that each test is run with.
 pub(crate) const PROCS: [&str; 3] = ["1", "2", "8"];
 
-/// Where the example programs are.
+/// Returns the path of an example program.
 pub(crate) fn example(name: &str) -> PathBuf {
     let folder = env::current_exe().unwrap();
     folder.with_file_name("../examples").join(name)
 }
 
-/// A running example, which is killed in the end.
+/// A running example, which is killed when this is dropped.
 pub(crate) struct Program {
     pub(crate) child: Child,
     lines: BufReader<ChildStdout>,
@@ -41,10 +41,10 @@ impl Program {
         let mut command = Command::new(example(name));
         command.args(args).env("GORT_MAXPROCS", procs);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        // SAFETY: it may be called between fork and exec.
+        // SAFETY: the function may be called between fork and exec.
         unsafe {
             command.pre_exec(|| {
-                // It is ignored in what a script starts in the background.
+                // A script's background jobs ignore the signal.
                 libc::signal(libc::SIGINT, libc::SIG_DFL);
                 Ok(())
             });
@@ -54,14 +54,14 @@ impl Program {
         Self { child, lines }
     }
 
-    /// The next line that it prints; empty at the end.
+    /// Reads the next line that the program prints. Empty at the end.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
 
-    /// What follows `serving ` in its next line.
+    /// Returns what follows `serving ` in the next line.
     pub(crate) fn address(&mut self) -> String {
         let line = self.line();
         let address = line.strip_prefix("serving ");
@@ -70,7 +70,8 @@ impl Program {
 
     pub(crate) fn signal(&self, signal: i32) {
         let pid = self.child.id().try_into().unwrap();
-        // SAFETY: no pointers; the child has not been collected, so nobody else has its number.
+        // SAFETY: the call takes no pointers, and the child has not been collected, so its number
+        // is still its own.
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     }
 
@@ -85,7 +86,7 @@ impl Program {
         }
     }
 
-    /// What else it prints, when it has ended.
+    /// Returns what else the program prints until it ends.
     pub(crate) fn rest(&mut self) -> String {
         let mut rest = String::new();
         self.lines.read_to_string(&mut rest).unwrap();
@@ -100,7 +101,7 @@ impl Drop for Program {
     }
 }
 
-/// A connection with time limits.
+/// Returns a connection with time limits.
 pub(crate) fn connect(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
@@ -109,7 +110,7 @@ pub(crate) fn connect(address: &str) -> TcpStream {
     stream
 }
 
-/// Writes something, and reads to the end.
+/// Writes a text, and reads to the end.
 pub(crate) fn ask(address: &str, text: impl AsRef<[u8]>) -> String {
     let mut stream = connect(address);
     stream.write_all(text.as_ref()).unwrap();
@@ -118,14 +119,14 @@ pub(crate) fn ask(address: &str, text: impl AsRef<[u8]>) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// A folder of its own, which is removed in the end.
+/// A folder that is removed when this is dropped.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Relaxed);
-        // Not in the target folder: the address of a socket has room for 107 bytes.
+        // Not in the target folder, because a socket's address has room for 107 bytes.
         let path = env::temp_dir().join(format!("gort-examples-{}-{number}", std::process::id()));
         fs::create_dir(&path).unwrap();
         Self(path)

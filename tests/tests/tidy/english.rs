@@ -16,7 +16,7 @@ pub(crate) const IN_PLAIN_ENGLISH: [&str; 5] = [".ci", ".github", "bench", "exam
 const WIDEST: usize = 100;
 
 /// Words that leave open who does what, or what happens, and the words to write instead.
-const VAGUE: [(&str, &str); 19] = [
+const VAGUE: [(&str, &str); 20] = [
     ("whoever", NAME_THE_ACTOR),
     ("whomever", NAME_THE_ACTOR),
     ("whosoever", NAME_THE_ACTOR),
@@ -34,7 +34,8 @@ const VAGUE: [(&str, &str); 19] = [
     ("goes on", "say \"continues\""),
     ("at last", "say after what"),
     ("meanwhile", "say during what"),
-    ("besides", "say \"also\" or \"as well as\""),
+    ("besides,", "say \"also\""),
+    ("besides.", "say \"also\""),
     (
         "may not",
         "say \"must not\" or \"need not\" or \"might not\"",
