@@ -1,8 +1,8 @@
-//! gort alone: the README's table, and what the other workloads give besides ns.
+//! Measures gort alone: the README's table, and figures of the other workloads besides ns.
 
 use crate::compare::{By, Case, Kind, Plan, Programs, Table, best, figure, measure};
 
-/// Measures gort's part of the cases and prints it; false if a run failed.
+/// Measures gort's part of the cases and prints it. Returns `false` if a run failed.
 pub(crate) fn run(plan: &Plan, cases: &[Case]) -> bool {
     let programs = match Programs::gort_alone() {
         Ok(programs) => programs,

@@ -1,5 +1,5 @@
-//! A picture of `compare`'s results: for each workload the others' time by gort's, on a logarithmic
-//! axis.
+//! Draws a chart of `compare`'s results: for each workload the peers' time divided by gort's, on a
+//! logarithmic axis.
 
 use crate::compare::{By, Kind, Results};
 use plotters::coord::Shift;
@@ -12,7 +12,7 @@ const HEAD: u32 = 60;
 const FOOT: u32 = 70;
 const WIDTH: u32 = 1100;
 const NAMES: u32 = 130;
-/// What is farther away is drawn at the edge.
+/// Ratios outside these bounds are drawn at the edge.
 const LEAST: f64 = 0.2;
 const MOST: f64 = 50.0;
 
@@ -23,7 +23,7 @@ const SHOWN: [(By, RGBColor); 4] = [
     (By::Own, RGBColor(150, 90, 170)),
 ];
 
-/// Draws what `results` holds into the SVG file `chart`.
+/// Draws the contents of `results` into the SVG file `chart`.
 pub(crate) fn draw(results: &Path, chart: &Path) -> Result<(), String> {
     let results = Results::read(results)?;
     let cases = cases(&results);
@@ -36,7 +36,7 @@ pub(crate) fn draw(results: &Path, chart: &Path) -> Result<(), String> {
     drawn.map_err(|e| format!("{}: {e}", chart.display()))
 }
 
-/// The workloads with a time per operation, in their order.
+/// Returns the workloads with a time per operation, in their order.
 fn cases(results: &Results) -> Vec<&str> {
     let mut cases: Vec<&str> = results
         .rows
@@ -77,8 +77,8 @@ fn draw_on(root: &Area<'_>, results: &Results, cases: &[&str]) -> Result<(), Box
     Ok(())
 }
 
-/// The workloads on so many workers; their names stand in the `margin` at the left if it is wide
-/// enough.
+/// Draws the workloads on this number of workers. Their names are in the `margin` at the left if it
+/// is wide enough.
 fn draw_panel(
     area: &Area<'_>,
     margin: u32,

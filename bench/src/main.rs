@@ -1,16 +1,16 @@
-//! gort measured.
+//! Measures gort.
 //!
-//! - `cargo run --release -p gort-bench [-- [OPTION] NAME…]`: alone, in ns per operation.
+//! - `cargo run --release -p gort-bench [-- [OPTION] NAME…]`: gort alone, in ns per operation.
 //! - `cargo run --release -p gort-bench -- compare [OPTION…] [NAME…]`: beside Go, may, tokio and
 //!   threads, which are built first.
-//! - `gort-bench chart RESULTS.json CHART.svg`: a picture of what `compare --save=RESULTS.json`
+//! - `gort-bench chart RESULTS.json CHART.svg`: a chart of what `compare --save=RESULTS.json`
 //!   measured.
-//! - `gort-bench run NAME WORKERS N [VARIANT]`: one measurement; what the first two start, each
-//!   in a process of its own.
+//! - `gort-bench run NAME WORKERS N [VARIANT]`: one measurement. The first two commands start it as
+//!   a process of its own.
 //!
-//! Printed are medians of five runs, of those that others disturbed least. With `--busy` the first
-//! five, for a machine that does not come to rest; with `--quick` three of a tenth.
-//! `--beside=own,go`: only these (`own`, `go`, `may`, `tokio`, `threads`, `c`).
+//! The output has medians of five runs, those that other processes disturbed least. `--busy` takes
+//! the first five, for a machine that never is quiet. `--quick` makes three runs of a tenth of the
+//! size. `--beside=own,go` compares with only these (`own`, `go`, `may`, `tokio`, `threads`, `c`).
 
 mod alone;
 mod chart;
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints an error; it gives `status`.
+/// Prints the error, if there is one, and returns `status` for it.
 fn told(result: Result<(), String>, status: u8) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,7 +57,7 @@ fn told(result: Result<(), String>, status: u8) -> ExitCode {
     }
 }
 
-/// What the command line asks for.
+/// The options of the command line.
 struct Options {
     plan: Plan,
     beside: Option<Vec<By>>,
@@ -96,7 +96,7 @@ impl Options {
         Ok(options)
     }
 
-    /// The workloads that were named, or all; with the programs that were.
+    /// Returns the workloads that were named, or all, with the programs that were named.
     fn cases(&self) -> Result<Vec<Case>, String> {
         let mut known = compare::cases();
         let is_known = |name: &&String| known.iter().any(|case| case.name == **name);
@@ -117,7 +117,8 @@ impl Options {
     }
 }
 
-/// Reads the options and calls `f`; status 1 if a run failed, 2 if the command line is wrong.
+/// Parses the options and calls `f`. The status is 1 if a run failed, and 2 if the command line is
+/// wrong.
 fn with_options(args: Vec<String>, f: fn(&Options, &[Case]) -> bool) -> ExitCode {
     let parsed = Options::parse(args).and_then(|options| Ok((options.cases()?, options)));
     match parsed {

@@ -7,33 +7,33 @@ use std::time::{Duration, Instant};
 const FACTOR: u64 = 6_364_136_223_846_793_005;
 const SUMMAND: u64 = 1_442_695_040_888_963_407;
 
-/// 0 + 1 + … + (n - 1).
+/// Returns 0 + 1 + … + (n - 1).
 pub fn triangle(n: u64) -> u64 {
     n * (n - 1) / 2
 }
 
-/// The next number of a linear congruential generator.
+/// Returns the next number of a linear congruential generator.
 pub fn lcg(state: &mut u64) -> u64 {
     *state = state.wrapping_mul(FACTOR).wrapping_add(SUMMAND);
     *state
 }
 
-/// As `lcg`, but the compiler cannot compose several into one.
+/// Does the same as `lcg`, but the compiler cannot combine several calls.
 #[inline(always)]
 fn step(mut x: u64) -> u64 {
     lcg(&mut x);
-    // SAFETY: no instruction; the value counts as changed.
+    // SAFETY: there is no instruction, and the value counts as changed.
     unsafe { asm!("/* {0} */", inout(reg) x, options(nomem, nostack, preserves_flags, pure)) };
     x
 }
 
-/// The small computation done while a lock is held.
+/// Does the small computation that is done while a lock is held.
 #[inline(never)]
 pub fn work(x: u64) -> u64 {
     (0..8).fold(x, |x, _| step(x))
 }
 
-/// What `n` times `work` gives.
+/// Returns the result of `n` times `work`.
 pub fn work_n(n: u64) -> u64 {
     (0..n).fold(0, |x, _| work(x))
 }
@@ -44,7 +44,7 @@ pub fn spin(iterations: u64) -> u64 {
     (0..iterations).fold(1, |x, _| step(x))
 }
 
-/// How many iterations of `spin` take about `wanted` of CPU time.
+/// Returns how many iterations of `spin` take about `wanted` of CPU time.
 pub fn calibrate(wanted: Duration) -> u64 {
     const SAMPLE: u64 = 50_000_000;
     let start = Instant::now();
@@ -52,8 +52,8 @@ pub fn calibrate(wanted: Duration) -> u64 {
     (SAMPLE as f64 * wanted.as_secs_f64() / start.elapsed().as_secs_f64()) as u64
 }
 
-/// How many values pass through the channels of a sieve that finds `n` primes, and the last
-/// of them.
+/// Returns how many values pass through the channels of a sieve that finds `n` primes, and the last
+/// prime.
 pub fn sieve_hops(n: usize) -> (u64, u64) {
     let (mut hops, mut primes, mut number) = (0, Vec::new(), 2);
     while primes.len() < n {

@@ -4,12 +4,12 @@ use crate::{Memory, memory};
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-/// Nanoseconds per operation, and whatever else a workload measures.
+/// Nanoseconds per operation, and the other figures of a workload.
 #[derive(Clone, Debug)]
 pub struct Figures(String);
 
 impl Figures {
-    /// `operations` took `elapsed`.
+    /// Creates figures of a run in which `operations` took `elapsed`.
     pub fn per_op(operations: u64, elapsed: Duration) -> Self {
         Self(format!(
             "ns={:.3}",
@@ -24,8 +24,8 @@ impl Figures {
         self
     }
 
-    /// For `parked_memory`: what `n` parked goroutines take, from the memory `[before, with]` them,
-    /// and how long it took to create and to release them.
+    /// For `parked_memory`: creates figures of `n` parked goroutines from the `[before, with]`
+    /// memory, and from the times to create and to release them.
     pub fn parked(n: u64, memory: [Memory; 2], create: Duration, release: Duration) -> Self {
         let [before, parked] = memory;
         let each = |now: u64, before: u64| now.saturating_sub(before) as f64 / n as f64;
@@ -35,8 +35,8 @@ impl Figures {
             .with("release_ns", release.as_nanos() as f64 / n as f64)
     }
 
-    /// For `timers`: CPU time for each of `n` sleeps of at most a second, and how much later
-    /// than that second the last was over.
+    /// For `timers`: creates figures of `n` sleeps of at most a second: CPU time of each, and how
+    /// long after that second the last one ended.
     pub fn timers(n: u64, wall: Duration, cpu: Duration) -> Self {
         let late = wall.as_secs_f64() - 1.0;
         Self::per_op(n, cpu)
@@ -44,7 +44,8 @@ impl Figures {
             .with("peak_mib", memory().peak as f64 / f64::from(1 << 20))
     }
 
-    /// For `cpu_hog`: the delays of a ticker, in ns, while others computed for `wall`.
+    /// For `cpu_hog`: creates figures from the delays of a ticker, in ns, while others computed for
+    /// `wall`.
     pub fn ticks(delays: &mut [u64], wall: Duration) -> Self {
         delays.sort_unstable();
         let quantile = |q: f64| {

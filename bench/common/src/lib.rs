@@ -1,10 +1,10 @@
-//! What every measured Rust program shares, gort's and the peers': its command line, the
-//! line of figures it prints, and the computations done inside workloads.
+//! What all measured Rust programs share, gort's and the peers': the command line, the line of
+//! figures that they print, and the computations inside workloads.
 //!
-//! The protocol between the driver and a program, in whatever language: it is called
-//! `PROGRAM WORKLOAD WORKERS N [VARIANT]`, verifies what it computed, prints one line of
+//! The protocol between the driver and a program, in any language: the driver runs `PROGRAM
+//! WORKLOAD WORKERS N [VARIANT]`. The program verifies what it computed, prints one line of
 //! `key=value` pairs that begins with the workload, the workers and `n` as it understood them, and
-//! ends with status 0. A wrong result is status 3 and no line.
+//! ends with status 0. If a result is wrong it ends with status 3 and prints no line.
 
 mod compute;
 mod figures;
@@ -20,7 +20,7 @@ use std::fmt::Debug;
 use std::panic::Location;
 use std::process;
 
-/// Ends the process, without figures, unless the result is right.
+/// Ends the process without figures if the result is not right.
 #[track_caller]
 pub fn check(right: bool, found: impl Debug) {
     if !right {

@@ -1,4 +1,4 @@
-//! What the kernel knows about this process.
+//! What the kernel knows of this process.
 
 use std::fs;
 use std::mem::MaybeUninit;
@@ -7,15 +7,15 @@ use std::time::Duration;
 /// Memory, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
-    /// Resident now.
+    /// Resident memory now.
     pub resident: u64,
-    /// The most that was ever resident.
+    /// Maximum of resident memory so far.
     pub peak: u64,
     /// Page tables.
     pub page_tables: u64,
 }
 
-/// The memory of this process.
+/// Returns the memory of this process.
 pub fn memory() -> Memory {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let bytes = |key| {
@@ -30,10 +30,10 @@ pub fn memory() -> Memory {
     }
 }
 
-/// The CPU time that this process has used.
+/// Returns the CPU time that this process has used.
 pub fn cpu_time() -> Duration {
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: `getrusage` writes a whole `rusage`, for which zeros are valid, too.
+    // SAFETY: `getrusage` writes a whole `rusage`, and zeros are valid for it, too.
     let usage = unsafe {
         libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
         usage.assume_init()
@@ -42,22 +42,22 @@ pub fn cpu_time() -> Duration {
     time(usage.ru_utime) + time(usage.ru_stime)
 }
 
-/// Reads a byte from standard input with one system call, which blocks until there is one.
+/// Reads a byte from standard input with one system call, which blocks until there is a byte.
 #[inline(never)]
 pub fn read_byte() -> bool {
     let mut byte = 0_u8;
-    // SAFETY: one byte is written to, which nobody else knows.
+    // SAFETY: the call writes one byte to a local.
     unsafe { libc::read(0, (&raw mut byte).cast(), 1) == 1 }
 }
 
-/// Allows this process `n` descriptors, if the system lets it. Otherwise opening too many fails in
-/// its own time.
+/// Allows this process `n` descriptors if the system permits. If it does not, opening too many
+/// fails later.
 pub fn allow_descriptors(n: u64) {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: `limit` is a valid place to read and write.
+    // SAFETY: `limit` is valid for reads and writes.
     unsafe {
         if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 && limit.rlim_cur < n {
             limit.rlim_cur = n.min(limit.rlim_max);

@@ -1,19 +1,19 @@
-//! What a program is asked to do.
+//! What a program has to measure.
 
 use crate::Figures;
 use std::env;
 use std::process;
 
-/// One measurement, from the command line.
+/// One measurement, as given on the command line.
 #[derive(Clone, Debug)]
 pub struct Task {
     /// The workload's name.
     pub workload: String,
-    /// How many workers (Ps, threads) run it.
+    /// The number of workers (Ps, threads).
     pub workers: usize,
-    /// Its size.
+    /// The size of the workload.
     pub n: u64,
-    /// Which of several ways to do it; empty for the first.
+    /// Which of several ways to do it. Empty for the first.
     pub variant: String,
 }
 
@@ -35,7 +35,7 @@ impl Task {
         })
     }
 
-    /// The size of a run that warms caches, pools and heaps up.
+    /// Returns the size of a run that warms up caches, pools and heaps.
     pub fn warm_up(&self) -> u64 {
         (self.n / 10 / 800 * 800).max(800)
     }
@@ -51,7 +51,7 @@ impl Task {
         println!("workload={workload} workers={workers} n={n} {figures}");
     }
 
-    /// Ends the process: this program does not have this workload or variant.
+    /// Ends the process because this program does not have this workload or variant.
     pub fn unknown(&self) -> ! {
         eprintln!(
             "no workload `{}` with variant `{}`",

@@ -1,5 +1,5 @@
-// What the example httpd does, by Go's net/http: the files of a folder and a status, with the same
-// time limits.
+// The example httpd with Go's net/http: the files of a folder and a status page, with the same time
+// limits.
 package main
 
 import (

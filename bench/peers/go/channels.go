@@ -1,6 +1,6 @@
 package main
 
-// One value after the other over channels, several goroutines on one, and select.
+// Values one after the other over channels, several goroutines on one channel, and select.
 
 import (
 	"sync"

@@ -1,6 +1,6 @@
 package main
 
-// Small programs as people write them: pools, pipelines, requests, fan-out, time-outs.
+// Everyday programs: pools, pipelines, requests, fan-out, time-outs.
 
 import (
 	"runtime"
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// keep has its argument computed.
+// keep makes the compiler compute its argument.
 //
 //go:noinline
 func keep(uint64) {}

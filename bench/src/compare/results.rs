@@ -1,4 +1,4 @@
-//! What was measured, as a file: facts about the machine, and the medians.
+//! The results as a file: facts about the machine, and the medians.
 
 use super::{By, Case, Kind, Series};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub(crate) struct Results {
     pub(crate) rows: Vec<Row>,
 }
 
-/// Where and with what it was measured.
+/// Where and with which tools the results were measured.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
@@ -23,9 +23,9 @@ pub(crate) struct Machine {
     compiler: String,
     commit: String,
     pub(crate) date: String,
-    /// Of which each median is.
+    /// The number of runs of each median.
     pub(crate) runs: usize,
-    /// What the sizes of `compare` were divided by.
+    /// The divisor of the sizes of `compare`.
     pub(crate) divisor: u64,
 }
 
@@ -39,10 +39,10 @@ pub(crate) struct Row {
     pub(crate) by: By,
     variant: String,
     n: u64,
-    /// Medians, by the name of the figure; none if a run failed.
+    /// Medians by the name of the figure. Empty if a run failed.
     pub(crate) medians: BTreeMap<String, f64>,
     pub(crate) is_scattered: bool,
-    /// How many cores others kept busy.
+    /// How many cores other processes kept busy.
     others: f64,
 }
 
@@ -54,7 +54,7 @@ impl Results {
         }
     }
 
-    /// Takes in what `measure` gave for `case`.
+    /// Adds the result of `measure` for `case`.
     pub(crate) fn add(&mut self, case: &Case, all: &[Series], others: f64) {
         self.rows.extend(all.iter().map(|series| Row {
             case: case.name.into(),
@@ -80,7 +80,7 @@ impl Results {
         serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))
     }
 
-    /// A program's best ns per operation: of its variants the fastest counts.
+    /// Returns a program's best ns per operation. Of its variants the fastest counts.
     pub(crate) fn ns(&self, case: &str, workers: usize, by: By) -> Option<f64> {
         let of = |row: &&Row| row.case == case && row.workers == workers && row.by == by;
         let ns = |row: &Row| row.medians.get("ns").copied();
@@ -113,7 +113,7 @@ impl Machine {
     }
 }
 
-/// What a command says, or "unknown".
+/// Returns the first line that a command prints, or "unknown".
 fn first_line(command: &str, args: &[&str]) -> String {
     let output = Command::new(command).args(args).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());

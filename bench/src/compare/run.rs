@@ -1,4 +1,4 @@
-//! One run of one program.
+//! Runs one program once.
 
 use super::{By, Case, Programs, Series};
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What one run measured, by name.
+/// What one run has measured, by name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Run(HashMap<String, f64>);
 
@@ -24,7 +24,7 @@ impl Run {
         self.0.insert(key.to_owned(), value);
     }
 
-    /// Reads a line of `key=value`; `expected` must be how it begins.
+    /// Parses a line of `key=value`, which must begin with `expected`.
     pub(super) fn parse(line: &str, expected: &str) -> Result<Self, String> {
         let figures = line
             .strip_prefix(expected)
@@ -47,7 +47,7 @@ impl Run {
 }
 
 impl By {
-    /// What comes before the workload's name, and in the environment.
+    /// Adds what comes before the workload's name, and the environment.
     pub(super) fn prepare(self, command: &mut Command) {
         command.env_remove("GORT_DEBUG");
         if self == Self::Own {
@@ -61,7 +61,7 @@ impl By {
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs a program once. An error is what went wrong, for people.
+/// Runs a program once. An error is a message for people.
 pub(super) fn once(case: &Case, series: &Series, programs: &Programs) -> Result<Run, String> {
     let Series {
         by,
@@ -93,7 +93,7 @@ pub(super) fn once(case: &Case, series: &Series, programs: &Programs) -> Result<
     }
     let output = output_of(command);
     if let Some(mut feeder) = feeder {
-        // It has ended, unless the program did before it had read everything.
+        // The feeder has ended, unless the program ended before it had read everything.
         let _ = feeder.kill();
         let _ = feeder.wait();
     }
@@ -101,14 +101,14 @@ pub(super) fn once(case: &Case, series: &Series, programs: &Programs) -> Result<
     Run::parse(output?.trim(), &expected)
 }
 
-/// What a command printed, if it succeeded in time.
+/// Returns what a command printed, if it succeeded in time.
 pub(super) fn output_of(mut command: Command) -> Result<String, String> {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|e| e.to_string())?;
-    // Its pipes now belong to the child alone, so that a writer to its input sees its end.
+    // Now only the child has its pipes, so that a writer to its input sees its end.
     drop(command);
     let start = Instant::now();
     let status = loop {
@@ -134,7 +134,7 @@ pub(super) fn output_of(mut command: Command) -> Result<String, String> {
     }
 }
 
-/// What a child that has ended left in its pipes.
+/// Returns what a child that has ended left in its pipes.
 fn texts(child: &mut Child) -> (String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     if let Some(pipe) = &mut child.stdout {

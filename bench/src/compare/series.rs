@@ -1,4 +1,4 @@
-//! Repetitions in alternation, and their medians.
+//! Runs programs alternately and computes medians.
 
 use super::busy::{Busy, QUIET, wait_for_quiet};
 use super::case::Entry;
@@ -7,15 +7,15 @@ use super::{By, Case, Kind, Programs, tcp};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How often, and how much of it.
+/// How often to measure, and at what size.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) runs: usize,
-    /// With those that are made again because others disturbed them.
+    /// Including the repetitions that replace disturbed ones.
     pub(crate) repetitions: usize,
-    /// How long to wait for others before each.
+    /// How long to wait for a quiet machine before each repetition.
     pub(crate) patience: Duration,
-    /// What sizes are divided by.
+    /// The divisor of the sizes.
     pub(crate) divisor: u64,
     pub(crate) label: &'static str,
 }
@@ -43,7 +43,7 @@ impl Plan {
         label: "QUICK: a tenth of the work, 3 runs; to see that all works, not to compare.",
     };
 
-    /// The size of a run of this entry.
+    /// Returns the size of a run of this entry.
     pub(crate) fn size(&self, kind: Kind, entry: Entry) -> u64 {
         match kind {
             Kind::Tcp => entry.n,
@@ -60,7 +60,7 @@ pub(crate) struct Series {
     pub(crate) workers: usize,
     pub(crate) n: u64,
     pub(crate) runs: Vec<Run>,
-    /// After the first failure there are no more runs, and no figures.
+    /// The first failure. After it there are no more runs, and no figures.
     pub(crate) failure: Option<String>,
 }
 
@@ -70,7 +70,7 @@ impl Series {
         Some(values[values.len() / 2])
     }
 
-    /// Of all that was measured.
+    /// Returns the medians of all that was measured.
     pub(crate) fn medians(&self) -> BTreeMap<String, f64> {
         let names = self.runs.first().map(Run::names).unwrap_or_default();
         names
@@ -79,7 +79,8 @@ impl Series {
             .collect()
     }
 
-    /// Whether a median says little: half of the runs lie farther apart than 35 % of it.
+    /// Returns whether a median says little: the middle half of the runs spans more than 35 % of
+    /// it.
     pub(crate) fn is_scattered(&self) -> bool {
         self.values("ns").is_some_and(|values| {
             let (low, high) = (values[values.len() / 4], values[values.len() * 3 / 4]);
@@ -87,7 +88,7 @@ impl Series {
         })
     }
 
-    /// In ascending order; none if a run failed or did not measure this.
+    /// Returns the values in ascending order. `None` if a run failed or did not measure this.
     fn values(&self, key: &str) -> Option<Vec<f64>> {
         if self.failure.is_some() || self.runs.is_empty() {
             return None;
@@ -102,11 +103,11 @@ impl Series {
     }
 }
 
-/// Measures a case with every program that there is; also says how many cores others kept
-/// busy meanwhile.
+/// Measures a case with every program that could be built. Also returns how many cores other
+/// processes kept busy during the runs.
 ///
-/// A repetition that was disturbed is made again, up to twice as many as planned; the least
-/// disturbed ones count, all runs of one or none.
+/// A repetition that was disturbed is made again, up to twice as many in all as planned. The least
+/// disturbed repetitions count, with all their runs.
 pub(crate) fn measure(case: &Case, plan: &Plan, programs: &Programs) -> (Vec<Series>, f64) {
     let mut all = series(case, plan, programs);
     let mut repetitions = Vec::new();
@@ -134,7 +135,7 @@ pub(crate) fn measure(case: &Case, plan: &Plan, programs: &Programs) -> (Vec<Ser
     (all, others / count)
 }
 
-/// The series of a case, still empty.
+/// Returns the series of a case, without runs.
 fn series(case: &Case, plan: &Plan, programs: &Programs) -> Vec<Series> {
     let built = case
         .entries
@@ -155,7 +156,7 @@ fn series(case: &Case, plan: &Plan, programs: &Programs) -> Vec<Series> {
         .collect()
 }
 
-/// The next run of a series, unless it has failed.
+/// Makes the next run of a series, unless the series has failed.
 fn once(case: &Case, series: &mut Series, plan: &Plan, programs: &Programs) -> Option<Run> {
     if series.failure.is_some() {
         return None;

@@ -1,4 +1,5 @@
-//! The tables, in Markdown. A ratio is gort's figure by the peer's: below 1, gort is ahead.
+//! Prints the tables in Markdown. A ratio is gort's figure divided by the peer's: below 1, gort is
+//! ahead.
 
 use super::run::output_of;
 use super::{By, Case, Kind, Programs, Series};
@@ -39,7 +40,7 @@ fn columns(kind: Kind) -> &'static [Column] {
     }
 }
 
-/// Prints rows as they are measured, and remembers what must be said in the end.
+/// Prints rows when they are measured, and collects what must be said at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     kind: Option<Kind>,
@@ -48,7 +49,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Prints the rows of a case. `others` is how many cores others kept busy.
+    /// Prints the rows of a case. `others` is how many cores other processes kept busy.
     pub(crate) fn print(&mut self, case: &Case, all: &[Series], others: f64) {
         if self.kind != Some(case.kind) {
             self.kind = Some(case.kind);
@@ -126,7 +127,7 @@ impl Table {
         }
     }
 
-    /// What a switch costs without a scheduler, and how often that goes into gort's.
+    /// Prints the cost of a switch without a scheduler, and how many times larger gort's is.
     pub(crate) fn print_switch(&mut self, programs: &Programs, all: &[Series]) {
         let Some(floor) = programs.floor() else {
             return;
@@ -160,7 +161,7 @@ impl Table {
         self.failed > 0
     }
 
-    /// Says where gort is behind, and how much failed.
+    /// Prints where gort is behind, and how many runs failed.
     pub(crate) fn finish(&self) {
         println!("\ngort is behind in (workload on workers: peer, figure, gort's by the peer's):");
         for line in &self.behind {
@@ -195,7 +196,7 @@ fn head(kind: Kind) {
     );
 }
 
-/// The fastest variant of a program; a failed one only if there is no other.
+/// Returns the fastest variant of a program. A failed one is returned only if there is no other.
 pub(crate) fn best(all: &[Series], by: By, workers: usize) -> Option<&Series> {
     let ns = |series: &&Series| series.median("ns").unwrap_or(f64::INFINITY);
     all.iter()
@@ -230,7 +231,7 @@ fn with_ratio(series: &Series, key: &str, ratio: Option<f64>) -> String {
     text
 }
 
-/// Three digits or so.
+/// Formats with about three digits.
 pub(crate) fn figure(x: f64) -> String {
     if x.abs() < 100.0 {
         format!("{x:.1}")
@@ -239,7 +240,7 @@ pub(crate) fn figure(x: f64) -> String {
     }
 }
 
-/// An integer with separators.
+/// Formats an integer with separators.
 fn thousands(x: f64) -> String {
     let digits = format!("{:.0}", x.abs());
     let mut text = String::new();

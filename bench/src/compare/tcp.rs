@@ -1,5 +1,5 @@
-//! `tcp_echo`: a server with one worker on the first core, the client of `peers/load` on the
-//! second. A program joins by knowing the workload `tcp_echo`: it prints `LISTENING PORT` and
+//! `tcp_echo`: a server with one worker on the first core, and the client of `peers/load` on the
+//! second. A program takes part if it knows the workload `tcp_echo`: it prints `LISTENING PORT` and
 //! then echoes 64 bytes at a time on every connection until it is killed.
 
 use super::busy::cpu_us;
@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Ends with the run.
+/// A server that is killed at the end of the run.
 struct Server(Child);
 
 impl Drop for Server {

@@ -1,4 +1,4 @@
-//! One value after the other over channels.
+//! Values one after the other over channels.
 
 use super::join_all;
 use bench_common::{Figures, check, sieve_hops, triangle};
@@ -38,7 +38,7 @@ pub(super) fn try_uncontended(n: u64) -> Figures {
     Figures::per_op(n, elapsed)
 }
 
-/// Passes on what `prime` does not divide, until nobody is there.
+/// Passes on the numbers that `prime` does not divide, until an end is dropped.
 fn filter(prime: u64, from: &Receiver<u64>, to: &Sender<u64>) {
     for n in from {
         if n % prime != 0 && to.send(n).is_err() {
@@ -64,7 +64,7 @@ pub(super) fn sieve(n: u64) -> Figures {
     Figures::per_op(hops, elapsed)
 }
 
-/// A token that loses one at each of 10,000 goroutines, until it is used up.
+/// Passes a token round 10,000 goroutines, each of which subtracts one, until it is used up.
 pub(super) fn ring(n: u64) -> Figures {
     const GOROUTINES: usize = 10_000;
     let (done, finished) = bounded(0);

@@ -1,4 +1,4 @@
-//! Child processes, as many as there are to be at the same time.
+//! Child processes, many at the same time.
 
 use bench_common::{Figures, allow_descriptors, check};
 use gort::prelude::*;
@@ -11,8 +11,8 @@ use std::time::Instant;
 
 const TICK: Duration = Duration::from_millis(1);
 
-/// How late a ticker of 1 ms is, in ns each time, until `stop`; `sleep` is the goroutine's or the
-/// thread's.
+/// Measures how late a 1 ms ticker is, in ns each time, until `stop`. `sleep` is the goroutine's or
+/// the thread's.
 fn tick(stop: &AtomicBool, sleep: fn(Duration)) -> Vec<u64> {
     let mut delays = Vec::new();
     while !stop.load(Relaxed) {
@@ -23,11 +23,11 @@ fn tick(stop: &AtomicBool, sleep: fn(Duration)) -> Vec<u64> {
     delays
 }
 
-/// `n` children, each started and waited for by a goroutine of its own. They end when all have been
-/// started. Gives how late two tickers are meanwhile: a goroutine's, and beside it a thread's,
-/// which shows what of it is the machine's.
+/// Runs `n` children. A goroutine of its own starts and waits for each. The children end when all
+/// have been started. Measures how late two tickers are in this time: a goroutine's, and a thread's
+/// as a control, which shows the machine's part.
 pub(super) fn children(n: u64) -> Figures {
-    // An input and a pidfd for each, and some more.
+    // An input and a pidfd for each child, and some more.
     allow_descriptors(2 * n + 100);
     let stop = Arc::new(AtomicBool::new(false));
     let thread = thread::spawn({

@@ -1,4 +1,4 @@
-//! Small programs as people write them: pools, pipelines, requests, fan-out, time-outs.
+//! Everyday programs: pools, pipelines, requests, fan-out, time-outs.
 
 use super::{join_all, send_all};
 use bench_common::{Figures, check, spin, triangle};
@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-/// Goroutines of the pools, and how many jobs and results may queue.
+/// Number of goroutines in a pool, and how many jobs and results may queue.
 const POOL: usize = 37;
 const QUEUE: usize = 111;
-/// One job in so many has its worker yield.
+/// The worker yields once in this many jobs.
 const YIELDS: u64 = 10;
 
 /// Jobs go to a pool of workers over one channel, results come back over another.

@@ -1,4 +1,4 @@
-//! Small programs as people write them: maps that goroutines share, and sorting side by side.
+//! Everyday programs: maps that goroutines share, and sorting side by side.
 
 use super::join_all;
 use bench_common::{Figures, check, lcg};
@@ -11,7 +11,7 @@ use std::time::Instant;
 const KEYS: u64 = 1000;
 const SHARED_BY: u64 = 100;
 
-/// The next key, of those that goroutine `k` takes; the low bits of `lcg` repeat too soon.
+/// Returns the next key of those of goroutine `k`. The low bits of `lcg` repeat too soon.
 fn key(state: &mut u64) -> u64 {
     lcg(state) >> 33
 }
@@ -69,7 +69,7 @@ pub(super) fn map_rwlock(n: u64) -> Figures {
     Figures::per_op(each * SHARED_BY, elapsed)
 }
 
-/// Sixteen goroutines have a map each; sixty-four ask them over channels.
+/// Sixteen goroutines have a map each, and sixty-four ask them over channels.
 pub(super) fn map_sharded(n: u64) -> Figures {
     const SHARDS: u64 = 16;
     const CLIENTS: u64 = 64;
@@ -108,7 +108,7 @@ pub(super) fn map_sharded(n: u64) -> Figures {
     Figures::per_op(each * CLIENTS, elapsed)
 }
 
-/// Below this a part is sorted by insertion, without a goroutine.
+/// Smaller parts are sorted by insertion, without a goroutine.
 const SMALL: usize = 500;
 
 fn insertion_sort(part: &mut [u64]) {
@@ -153,7 +153,7 @@ fn sort(all: &mut [u64]) {
     all.copy_from_slice(&merged);
 }
 
-/// Merge sort of `n` numbers, a goroutine for each left half, per number.
+/// Merge sort of `n` numbers with a goroutine for each left half. The figure is per number.
 pub(super) fn merge_sort(n: u64) -> Figures {
     let mut state = 7;
     let mut all: Vec<_> = (0..n).map(|_| lcg(&mut state)).collect();

@@ -1,4 +1,4 @@
-//! What parked goroutines take.
+//! The memory of parked goroutines.
 
 use bench_common::{Figures, check, memory, triangle};
 use gort::prelude::*;

@@ -1,4 +1,4 @@
-//! gort's side of every workload. The peers' are in `bench/peers`, file by file beside these.
+//! gort's part of every workload. `bench/peers` has the same files for the peers.
 
 mod channels;
 mod children;
@@ -17,13 +17,13 @@ use bench_common::{Figures, Task};
 use gort::prelude::*;
 use gort::runtime::Builder;
 
-/// A workload, by whether a tenth of it runs first, to warm caches and pools up.
+/// A workload. The kind says whether a tenth of it runs first, to warm up caches and pools.
 enum Workload {
     Warmed(fn(u64) -> Figures),
     Once(fn(u64) -> Figures),
 }
 
-/// Runs a workload on as many Ps as there are to be workers, and prints its figures.
+/// Runs a workload on as many Ps as there are workers, and prints its figures.
 pub(crate) fn run(task: Task) {
     let Some(workload) = find(&task) else {
         task.unknown();
@@ -97,7 +97,7 @@ fn join_all<T>(handles: impl IntoIterator<Item = JoinHandle<T>>) {
     }
 }
 
-/// Sends 0 to `n - 1`, all of which somebody receives.
+/// Sends 0 to `n - 1`, all of which are received.
 fn send_all(tx: &Sender<u64>, n: u64) {
     for i in 0..n {
         assert!(tx.send(i).is_ok());

@@ -1,4 +1,4 @@
-//! The server of `tcp_echo`; the client is a program of its own.
+//! The server of `tcp_echo`. Its client is another program.
 
 use bench_common::Figures;
 use gort::net::TcpListener;

@@ -6,7 +6,7 @@ use gort::prelude::*;
 use std::array;
 use std::time::Instant;
 
-/// A rendezvous channel with a goroutine that sends `n` values and then waits for ever.
+/// Returns a rendezvous channel with a goroutine that sends `n` values and then waits for ever.
 fn source(n: u64) -> Receiver<u64> {
     let (tx, rx) = bounded(0);
     go!(move || {

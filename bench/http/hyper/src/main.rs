@@ -1,5 +1,5 @@
-//! The files of a folder and a status, by hyper. Files are read whole by `tokio::fs`, which is how
-//! such servers do it.
+//! The files of a folder and a status page, with hyper. `tokio::fs` reads whole files, as such
+//! servers do.
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};

@@ -1,7 +1,8 @@
-//! What no runtime on this machine can beat, in ns.
+//! A lower bound for every runtime on this machine, in ns.
 //!
-//! `floor switch ret|jmp`: a switch between two stacks that saves the callee-saved registers, and
-//! goes on by `ret`, whose prediction is always wrong then, or by an indirect jump, whose is right.
+//! `floor switch ret|jmp`: a switch between two stacks that saves the callee-saved registers. It
+//! continues by `ret`, which the processor always predicts wrongly here, or by an indirect jump,
+//! which it predicts correctly.
 
 mod switch;
 

@@ -1,4 +1,4 @@
-//! A symmetric switch, and nothing else.
+//! A symmetric switch without a scheduler.
 
 use std::arch::naked_asm;
 use std::hint::black_box;
@@ -9,10 +9,10 @@ type Switch = unsafe extern "C" fn(from: *mut *mut u8, to: *mut u8);
 
 macro_rules! switch {
     ($name:ident, $($end:literal),*) => {
-        /// Saves this context's stack pointer in `*from`, resumes `to`.
+        /// Saves this context's stack pointer in `*from` and resumes `to`.
         ///
         /// # Safety
-        /// `to` was saved by the same function, or laid out by `measure`, and is not running.
+        /// `to` was saved by the same function, or prepared by `measure`, and is not running.
         #[cfg(target_arch = "x86_64")]
         #[unsafe(naked)]
         pub(super) unsafe extern "C" fn $name(from: *mut *mut u8, to: *mut u8) {
@@ -54,11 +54,11 @@ static mut PAIR: Pair = Pair {
     turns: 0,
 };
 
-/// Switches back for ever.
+/// Switches back, for ever.
 extern "C" fn other() -> ! {
     let pair = &raw mut PAIR;
     loop {
-        // SAFETY: one thread; `main` is suspended in the switch that came here.
+        // SAFETY: there is one thread, and `main` is suspended in the switch to here.
         unsafe {
             (*pair).turns += 1;
             ((*pair).switch)(&raw mut (*pair).other, (*pair).main);
@@ -66,13 +66,13 @@ extern "C" fn other() -> ! {
     }
 }
 
-/// ns per switch between two stacks.
+/// Returns the ns per switch between two stacks.
 pub(super) fn measure(switch: Switch) -> f64 {
     const TURNS: u64 = 20_000_000;
     let mut stack = vec![0_u128; 4096];
     let pair = &raw mut PAIR;
-    // SAFETY: one thread. The first frame is six registers and the address of `other`, which
-    // finds the stack as after a call: a multiple of 16, less 8.
+    // SAFETY: there is one thread. The first frame is six registers and the address of `other`.
+    // `other` then finds the stack as after a call: a multiple of 16, less 8.
     unsafe {
         (*pair).switch = switch;
         let top: *mut usize = stack.as_mut_ptr_range().end.cast();
@@ -90,7 +90,7 @@ pub(super) fn measure(switch: Switch) -> f64 {
     round(TURNS / 10);
     let elapsed = round(TURNS);
     black_box(&mut stack);
-    // SAFETY: one thread.
+    // SAFETY: there is one thread.
     assert_eq!(unsafe { (*pair).turns }, TURNS + TURNS / 10);
     elapsed.as_nanos() as f64 / (2 * TURNS) as f64
 }

@@ -1,5 +1,5 @@
-//! Channels. may has only unbounded ones, so bounded and rendezvous channels are composed
-//! from its own queue, semaphore and blocker, as a user of may has to.
+//! Channels. may has only unbounded ones, so bounded and rendezvous channels are built from its
+//! queue, semaphore and blocker, as a user of may has to do.
 
 use may::sync::{Blocker, Semphore, mpmc, mpsc};
 use std::cell::OnceCell;

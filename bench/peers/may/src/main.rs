@@ -1,7 +1,7 @@
 //! may, stackful coroutines: `peer-may WORKLOAD WORKERS N [VARIANT]`.
 //!
-//! may has only unbounded channels. By default the others are composed (`chans.rs`); the variant
-//! `native` is the same workload over may's own unbounded channel, which does less.
+//! may has only unbounded channels. By default the others are built from its parts (`chans.rs`).
+//! The variant `native` is the same workload over may's own unbounded channel, which does less.
 
 mod channels;
 mod chans;
@@ -81,7 +81,7 @@ fn run(task: Task) {
         _ => task.unknown(),
     };
     task.report(figures);
-    // Some workloads leave coroutines behind that wait.
+    // Some workloads leave waiting coroutines behind.
     std::process::exit(0);
 }
 

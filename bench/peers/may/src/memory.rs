@@ -1,4 +1,4 @@
-//! What parked coroutines take.
+//! The memory of parked coroutines.
 
 use bench_common::{Figures, check, memory, triangle};
 use may::coroutine::sleep;
@@ -22,8 +22,8 @@ pub(super) fn parked(n: u64) -> Figures {
             drop(wg);
         });
     }
-    // not yield_now: may's worker takes from its local queue before it looks at the
-    // spawn queue, so on one worker a yielding coroutine starves every new one
+    // Not `yield_now`: may's worker takes from its local queue before the queue of new coroutines,
+    // so on one worker a yielding coroutine starves all new ones.
     while ready.load(Relaxed) != n {
         sleep(Duration::from_micros(200))
     }

@@ -1,4 +1,4 @@
-//! What comes nearest to `select`.
+//! The nearest equivalents of `select`.
 
 use crate::chans::{Rx, Tx};
 use bench_common::{check, triangle};

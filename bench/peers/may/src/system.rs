@@ -33,7 +33,7 @@ pub(super) fn syscall_block(n: u64) -> Figures {
     Figures::per_op(each * 64, elapsed)
 }
 
-/// Until it is killed.
+/// Runs until it is killed.
 pub(super) fn tcp_echo() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!("LISTENING {}", listener.local_addr().unwrap().port());

@@ -11,8 +11,8 @@ pub(super) fn fan<T: Tx, R: Rx>(n: u64, np: u64, tx: T, rx: Vec<R>) -> Duration 
     let per = n / np;
     let (sum, cnt) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let nc = rx.len();
-    // the counter that tells consumers to stop: channel close does not reliably
-    // wake several mpmc receivers, so stop with one poison value each
+    // Tells a consumer to stop. Closing a channel does not reliably wake several receivers, so each
+    // gets one of these.
     const END: u64 = u64::MAX;
     let t = Instant::now();
     let ps: Vec<_> = (0..np)

@@ -52,7 +52,7 @@ fn run(task: &Task) -> Figures {
 
 /// Pins this thread, and those that it starts, to one core.
 fn pin() {
-    // SAFETY: a set of zeros is empty; the kernel reads the set that it is given.
+    // SAFETY: a set of zeros is empty, and the kernel reads the set that it is given.
     unsafe {
         let mut set: libc::cpu_set_t = mem::zeroed();
         libc::CPU_SET(libc::sched_getcpu() as usize, &mut set);
@@ -69,6 +69,6 @@ fn main() {
         pin();
     }
     task.report(run(&task));
-    // Some workloads leave threads behind that wait.
+    // Some workloads leave waiting threads behind.
     std::process::exit(0);
 }

@@ -1,4 +1,4 @@
-//! What waiting threads take.
+//! The memory of waiting threads.
 
 use crate::spawning::{go, join};
 use bench_common::{Figures, check, memory, triangle};

@@ -1,4 +1,4 @@
-//! One value after the other over channels.
+//! Values one after the other over channels.
 
 use crate::chans::{Rx, Tx};
 use bench_common::{Figures, check, sieve_hops, triangle};

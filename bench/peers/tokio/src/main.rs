@@ -1,8 +1,8 @@
 //! tokio, multi-threaded runtime: `peer-tokio WORKLOAD WORKERS N [VARIANT]`.
 //!
-//! Channels, by variant: by default tokio's own `mpsc` where it has the shape, else flume
-//! (rendezvous) or async-channel (several receivers); `mpsc1` is tokio's `mpsc` of capacity 1 in
-//! place of a rendezvous channel; `flume` is flume. `skynet` by default joins its children and
+//! Variants of channels: the default is tokio's own `mpsc` where it has the right shape, else flume
+//! (rendezvous) or async-channel (several receivers). `mpsc1` is tokio's `mpsc` of capacity 1 in
+//! place of a rendezvous channel. `flume` is flume. `skynet` joins its children by default, and
 //! sends with `mpsc1`.
 
 mod channels;
@@ -106,7 +106,7 @@ async fn run(task: Task) {
         _ => task.unknown(),
     };
     task.report(figures);
-    // Some workloads leave tasks behind that wait.
+    // Some workloads leave waiting tasks behind.
     std::process::exit(0);
 }
 

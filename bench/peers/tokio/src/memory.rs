@@ -1,4 +1,4 @@
-//! What parked tasks take.
+//! The memory of parked tasks.
 
 use crate::wait_group::Wg;
 use bench_common::{Figures, check, memory, triangle};

@@ -102,7 +102,7 @@ fn skynet_chan(
     })
 }
 
-/// How many tasks a tree with `leaves` leaves has, ten children to a node.
+/// Returns how many tasks a tree with `leaves` leaves has, with ten children to a node.
 fn tree(leaves: u64) -> u64 {
     (leaves * 10 - 1) / 9
 }

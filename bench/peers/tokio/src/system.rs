@@ -32,7 +32,7 @@ pub(super) async fn syscall_block(n: u64) -> Figures {
     Figures::per_op(each * 64, elapsed)
 }
 
-/// Until it is killed.
+/// Runs until it is killed.
 pub(super) async fn tcp_echo() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("LISTENING {}", listener.local_addr().unwrap().port());

@@ -66,7 +66,7 @@ pub(super) async fn timer_reset(n: u64) -> Duration {
     let t = Instant::now();
     for _ in 0..n {
         let mut s = pin!(tokio::time::sleep(Duration::from_secs(3600)));
-        // a Sleep is only registered by its first poll
+        // The first poll registers a `Sleep`.
         std::future::poll_fn(|cx| {
             if s.as_mut().poll(cx).is_pending() {
                 pend += 1
