@@ -77,7 +77,7 @@ fn accept(listener: &TcpListener, ctx: &Context) -> Option<TcpStream> {
     loop {
         match listener.accept() {
             Ok((stream, _)) => return Some(stream),
-            // Whoever the kernel has let in already is served as well.
+            // Clients that the kernel has already accepted are served as well.
             Err(e) if e.kind() == ErrorKind::TimedOut => {
                 listener.set_read_deadline(None).ok()?;
                 listener.set_nonblocking(true).ok()?;

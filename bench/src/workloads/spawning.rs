@@ -57,7 +57,7 @@ pub(super) fn yield_pair(n: u64) -> Figures {
     Figures::per_op(2 * n, elapsed)
 }
 
-/// How many goroutines a tree with `leaves` leaves has, ten children to a node.
+/// Returns how many goroutines a tree with `leaves` leaves has, with ten children to a node.
 fn tree(leaves: u64) -> u64 {
     (leaves * 10 - 1) / 9
 }
