@@ -242,7 +242,7 @@ fn round(random: &mut Random, context: &str) {
 
     let report = |who: &Receiver<Seen>| {
         who.recv()
-            .unwrap_or_else(|_| panic!("somebody panicked: {context}"))
+            .unwrap_or_else(|_| panic!("a participant panicked: {context}"))
     };
     let sent: Vec<_> = senders.iter().map(report).collect();
     let received: Vec<_> = receivers.iter().map(report).collect();

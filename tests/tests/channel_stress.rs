@@ -159,7 +159,7 @@ fn round(random: &mut Random, context: &str) {
     for fate in senders.iter().chain(&receivers).chain(&closers) {
         let fate = fate
             .recv()
-            .unwrap_or_else(|_| panic!("somebody panicked: {context}"));
+            .unwrap_or_else(|_| panic!("a participant panicked: {context}"));
         let mut last = vec![None; bounds.len()];
         for &number in &fate.received {
             let before = last[sender_of(number)].replace(number);

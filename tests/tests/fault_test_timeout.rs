@@ -130,7 +130,7 @@ fn a_stuck_test_is_written_down_after_seconds_and_ends_after_its_limit() {
         said.contains("\"stuck\" [chan receive") && said.contains("\"beside it\" [chan receive")
     });
     assert!(dumped, "nothing is written down: {}", running.said());
-    assert!(running.child.try_wait().unwrap().is_none(), "it goes on");
+    assert!(running.child.try_wait().unwrap().is_none(), "it still runs");
     let (status, said) = running.end(LIMIT);
     assert_eq!(status, Some(101), "{said}");
     for words in [

@@ -193,7 +193,7 @@ claims! {
         // The holder may have locked many times in between, but only for a while: a waiter is
         // served after a millisecond, which is some ten holds.
         let held: usize = holder.join().unwrap();
-        assert!(held < 5_000, "the holder had it {held} times meanwhile");
+        assert!(held < 5_000, "the holder had it {held} times in between");
     }
 
     // MU07: after a waiter has lost a competition after more than a millisecond, the unlocker

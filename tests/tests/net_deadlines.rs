@@ -371,7 +371,7 @@ claims! {
                     break e;
                 }
             }
-            assert!(held.len() < 100, "the queue takes everybody");
+            assert!(held.len() < 100, "the queue takes every connection");
         };
         assert_eq!(end.kind(), ErrorKind::TimedOut);
         assert_eq!(kind(TcpStream::connect_timeout(&addr, Duration::ZERO)), ErrorKind::InvalidInput);

@@ -106,7 +106,7 @@ fn watched() {
     const LIMIT: Duration = Duration::from_secs(12);
     thread::spawn(|| {
         thread::sleep(LIMIT);
-        eprintln!("nobody polls");
+        eprintln!("no thread polls the network");
         std::process::abort();
     });
 }
@@ -132,7 +132,7 @@ claims! {
         listener.close();
         let patience = Instant::now() + Duration::from_secs(60);
         while waiting(WaitReason::IoWait) != 0 {
-            assert!(Instant::now() < patience, "somebody waits for ever, with seed {seed}");
+            assert!(Instant::now() < patience, "a goroutine waits for ever, with seed {seed}");
             sleep(Duration::from_millis(1));
         }
     }

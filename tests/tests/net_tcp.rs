@@ -234,7 +234,7 @@ claims! {
             let socket = TcpSocket::new_v4().expect("a socket");
             let stream = socket.connect(addr).expect("connect");
             assert_eq!(stream.peer_addr().expect("address"), addr);
-            (&stream).read_exact(&mut [0]).expect("somebody has accepted it");
+            (&stream).read_exact(&mut [0]).expect("the listener has accepted it");
         }
         let [streams, others] = accepting.map(|(listener, accepts)| {
             listener.close();

@@ -58,7 +58,7 @@ claims! {
         near.connect(to).expect("connect");
         assert_eq!(near.peer_addr().expect("address"), to);
         drop(far);
-        near.send(b"is anybody there?").expect("nobody knows yet");
+        near.send(b"is anybody there?").expect("the missing peer is not noticed yet");
         assert_eq!(kind(near.recv(&mut [0; 8])), ErrorKind::ConnectionRefused);
         let far = UdpSocket::bind(to).expect("the same port");
         near.send(b"and now?").expect("send");

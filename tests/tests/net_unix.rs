@@ -229,7 +229,7 @@ claims! {
             sleep(500 * MS);
             let busy = (cpu_seconds() - used) / start.elapsed().as_secs_f64();
             assert!(!sends.is_finished());
-            assert!(busy < 0.2, "{busy} of a processor while nobody receives, connected: {connected}");
+            assert!(busy < 0.2, "{busy} of a processor without a receiver, connected: {connected}");
             let mut buf = [0; 8];
             for message in 0..MESSAGES {
                 assert_eq!(server.recv(&mut buf).expect("receive"), 4);

@@ -92,7 +92,7 @@ fn findings(tested: &Files, readme: &str) -> Vec<String> {
                 "{row}: no test names it: write one, or say below \"{UNTESTED}\" why there is none"
             )),
             (Some(_), _, true) => {
-                found.push(format!("{row} has a test and a reason for having none"))
+                found.push(format!("{row} has a test and a reason for having none"));
             }
             (Some(files), None, false) => found.push(format!(
                 "{row} is not in the tables below \"{TESTED}\": say what {files:?} test"

@@ -151,7 +151,7 @@ claims! {
         semaphore.add_permits(1);
         settle();
         assert!(!impossible.is_finished());
-        assert!(!fits(&semaphore, 1), "somebody waits");
+        assert!(!fits(&semaphore, 1), "a request waits");
         drop(one);
         assert_eq!(impossible.join().unwrap().num_permits(), 3);
         assert_eq!(semaphore.available_permits(), 3);

@@ -254,7 +254,7 @@ claims! {
             let signals = signals.clone();
             move || select! {
                 signal = <-signals => signal,
-                after(WATCHDOG) => panic!("nobody was told"),
+                after(WATCHDOG) => panic!("no receiver was told"),
             }
         });
         let on_a_thread = thread::spawn({ let signals = signals.clone(); move || signals.recv() });

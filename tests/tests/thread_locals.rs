@@ -242,7 +242,7 @@ moving! {
         })
         .into_iter()
         .sum();
-        assert!(moved > MANY, "nobody has changed threads");
+        assert!(moved > MANY, "no goroutine has changed threads");
     }
 
     // TL08

@@ -124,7 +124,7 @@ claims! {
         assert!(once_is_due(once.recv().unwrap()));
         let (before, is_due) = due_of(ms(10), || timer.reset(ms(10)));
         assert!(!before);
-        assert!(is_due(timer.recv().unwrap()), "also if somebody waited");
+        assert!(is_due(timer.recv().unwrap()), "also if a goroutine waited");
     }
 
     // TI05

@@ -42,7 +42,7 @@ impl By {
         let found = NAMES.iter().find(|(known, _)| *known == name);
         found.map(|&(_, by)| by).ok_or_else(|| {
             let known = NAMES.map(|(known, _)| known).join(", ");
-            format!("nobody called `{name}`; there are: {known}")
+            format!("no program is called `{name}`; there are: {known}")
         })
     }
 }
