@@ -426,16 +426,16 @@ fn a_program_that_is_not_the_same_again_is_told_so() {
 
 // EX10: a program that was corrected passes with the old seed, or the mismatch is reported.
 #[gort::test]
-fn a_program_that_is_mended_is_no_failure_of_another_kind() {
+fn a_program_that_is_fixed_is_no_failure_of_another_kind() {
     let failure = Options::new().run(deadlocks).unwrap_err();
-    let mended = || {
+    let fixed = || {
         let a = Arc::new(Mutex::new(1));
         let other = go!(clone [a]; { drop(a.lock()) });
         drop(a.lock());
         other.join().unwrap();
     };
     let again = Options::new().schedules(1).seed(failure.seed());
-    let told = again.run(mended).map_err(|failure| failure.kind());
+    let told = again.run(fixed).map_err(|failure| failure.kind());
     assert!(
         matches!(told, Ok(_) | Err(FailureKind::OtherChoices)),
         "{told:?}"

@@ -25,11 +25,11 @@ fn each_bug_is_found_in_a_thousand_schedules_and_its_seed_repeats_it() {
 
 // EX05
 #[gort::test(timeout = "5m")]
-fn what_is_mended_passes_under_all_strategies() {
+fn what_is_fixed_passes_under_all_strategies() {
     let pct = Strategy::Pct { changes: 3 };
     for bug in bugs::all() {
         for strategy in [Strategy::Random, pct, Strategy::Exhaustive] {
-            match Options::new().strategy(strategy).run(bug.mended) {
+            match Options::new().strategy(strategy).run(bug.fixed) {
                 Ok(report) => assert!(report.schedules == 1_000 || report.exhausted),
                 Err(failure) => panic!("{} ({strategy:?}): {failure}", bug.name),
             }

@@ -77,11 +77,11 @@ fn all_get_stuck(row: &str) {
 }
 
 /// Runs the corrected programs again and again. They end and leave no goroutine behind.
-fn mended_they_end(row: &str) {
+fn fixed_they_end(row: &str) {
     for kernel in group(row) {
         let started = gort::time::now();
         for _ in 0..TIMES {
-            (kernel.mended)();
+            (kernel.fixed)();
         }
         settle();
         assert_eq!(goroutines().len(), 1, "left behind: {}", kernel.name);
@@ -146,43 +146,43 @@ fn those_for_whom_a_wait_group_did_not_wait_are_left_behind() {
 claims! {
     // GK09, GK01
     fn locks_that_are_taken_once_are_fine() {
-        mended_they_end("GK01");
+        fixed_they_end("GK01");
     }
 
     // GK09, GK02
     fn locks_in_one_order_are_fine() {
-        mended_they_end("GK02");
+        fixed_they_end("GK02");
     }
 
     // GK09, GK03
     fn reading_once_is_fine() {
-        mended_they_end("GK03");
+        fixed_they_end("GK03");
     }
 
     // GK09, GK04
     fn channels_with_partners_are_fine() {
-        mended_they_end("GK04");
+        fixed_they_end("GK04");
     }
 
     // GK09, GK05
     fn cancelled_partners_who_tell_are_fine() {
-        mended_they_end("GK05");
+        fixed_they_end("GK05");
     }
 
     // GK09, GK06
     fn waiting_for_what_is_signalled_is_fine() {
-        mended_they_end("GK06");
+        fixed_they_end("GK06");
     }
 
     // GK09, GK07
     fn waiting_for_a_channel_without_a_lock_is_fine() {
-        mended_they_end("GK07");
+        fixed_they_end("GK07");
     }
 
     // GK09, GK08, GK11
     fn wait_groups_whose_members_report_are_fine() {
-        mended_they_end("GK08");
-        mended_they_end("GK11");
+        fixed_they_end("GK08");
+        fixed_they_end("GK11");
     }
 
     // GK10: what panics in Go is an error that gives the value back, a `false`, or a panic of the

@@ -46,7 +46,7 @@ pub(super) const BUGS: &[Bug] = &[
             close(&tx);
             other.join().unwrap();
         },
-        mended: || {
+        fixed: || {
             let (tx, _rx) = bounded::<()>(1);
             let other = go!(clone [tx]; { tx.close() });
             let mine = tx.close();
@@ -65,7 +65,7 @@ pub(super) const BUGS: &[Bug] = &[
                 assert_eq!(sender.join().unwrap(), Ok(()), "send on closed channel");
             }
         },
-        mended: || {
+        fixed: || {
             let (tx, rx) = bounded(2);
             let senders = [1, 2].map(|n| go!(clone [tx]; { tx.send(n) }));
             rx.recv().unwrap();
@@ -92,7 +92,7 @@ pub(super) const BUGS: &[Bug] = &[
                 _ = <-after(Duration::from_millis(10)) => {}
             }
         },
-        mended: || {
+        fixed: || {
             let (answer, answers) = bounded(1);
             let answers = Arc::new(answers);
             go!(clone [answers]; {
@@ -123,7 +123,7 @@ pub(super) const BUGS: &[Bug] = &[
                 <-ctx => {}
             }
         },
-        mended: || {
+        fixed: || {
             let (ctx, cancel) = Context::background().with_cancel();
             let (tx, rx) = bounded(0);
             let both = (tx.clone(), rx.clone());
@@ -145,7 +145,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "told to stop, and jobs are left in the queue",
         fails_by: Panic,
         broken: || told_to_stop(false),
-        mended: || told_to_stop(true),
+        fixed: || told_to_stop(true),
     },
     Bug {
         name: "room is looked for, and somebody else takes it",
@@ -161,7 +161,7 @@ pub(super) const BUGS: &[Bug] = &[
                 });
             }
         },
-        mended: || {
+        fixed: || {
             let both = bounded(1);
             for _ in 0..2 {
                 go!(clone [both]; {

@@ -100,7 +100,7 @@ pub(super) const BUGS: &[Bug] = &[
             drop(place.changed.wait(full));
             filler.join().unwrap();
         },
-        mended: || {
+        fixed: || {
             let place = Arc::new(Filled::default());
             let filler = go!(clone [place]; {
                 *place.full.lock() = true;
@@ -126,7 +126,7 @@ pub(super) const BUGS: &[Bug] = &[
             }
             filler.join().unwrap();
         },
-        mended: || {
+        fixed: || {
             let place = Arc::new(Filled::default());
             let filler = go!(clone [place]; {
                 *place.full.lock() = true;
@@ -144,13 +144,13 @@ pub(super) const BUGS: &[Bug] = &[
         name: "whoever is woken does not look again",
         fails_by: Panic,
         broken: || two_take(false),
-        mended: || two_take(true),
+        fixed: || two_take(true),
     },
     Bug {
         name: "a bounded buffer with one condition, of which one is notified",
         fails_by: Deadlock,
         broken: || two_and_two(false),
-        mended: || two_and_two(true),
+        fixed: || two_and_two(true),
     },
     Bug {
         name: "notify_all for somebody who comes later",
@@ -161,7 +161,7 @@ pub(super) const BUGS: &[Bug] = &[
             notify.notify_all();
             waiter.join().unwrap();
         },
-        mended: || {
+        fixed: || {
             let notify = Arc::new(Notify::new());
             let waiter = go!(clone [notify]; { notify.wait() });
             notify.notify_one();

@@ -80,25 +80,25 @@ pub(super) const BUGS: &[Bug] = &[
                 *count.lock() = before + 1;
             });
         },
-        mended: || two_add(|count| *count.lock() += 1),
+        fixed: || two_add(|count| *count.lock() += 1),
     },
     Bug {
         name: "two locks in opposite orders",
         fails_by: Deadlock,
         broken: || two_transfers(false),
-        mended: || two_transfers(true),
+        fixed: || two_transfers(true),
     },
     Bug {
         name: "three philosophers take the left fork first",
         fails_by: Deadlock,
         broken: || philosophers(false),
-        mended: || philosophers(true),
+        fixed: || philosophers(true),
     },
     Bug {
         name: "a reader becomes a writer, and does not look again",
         fails_by: Panic,
         broken: || made_twice(false),
-        mended: || made_twice(true),
+        fixed: || made_twice(true),
     },
     Bug {
         name: "reading again while a writer waits",
@@ -113,7 +113,7 @@ pub(super) const BUGS: &[Bug] = &[
             }
             writer.join().unwrap();
         },
-        mended: || {
+        fixed: || {
             let lock = Arc::new(RwLock::new(0));
             let writer = go!(clone [lock]; { *lock.write() += 1; });
             let first = *lock.read();
@@ -138,7 +138,7 @@ pub(super) const BUGS: &[Bug] = &[
             work(&gate, &used);
             other.join().unwrap();
         },
-        mended: || {
+        fixed: || {
             let (gate, used) = (Semaphore::new(1), Arc::new(Mutex::new(false)));
             let work = |gate: &Semaphore, used: &Mutex<bool>| {
                 let _permit = gate.acquire(1);

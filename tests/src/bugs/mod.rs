@@ -24,7 +24,7 @@ pub struct Bug {
     /// The program that has the bug.
     pub broken: fn(),
     /// The corrected program.
-    pub mended: fn(),
+    pub fixed: fn(),
 }
 
 /// Returns all bugs.

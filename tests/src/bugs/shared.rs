@@ -81,7 +81,7 @@ pub(super) const BUGS: &[Bug] = &[
             other.join().unwrap();
             assert_eq!(count.load(SeqCst), 2, "an update is lost");
         },
-        mended: || {
+        fixed: || {
             let count = Arc::new(AtomicU32::new(0));
             let add = |count: &AtomicU32| {
                 yield_now();
@@ -108,7 +108,7 @@ pub(super) const BUGS: &[Bug] = &[
             other.join().unwrap();
             assert!(*balance.lock() >= 0, "overdrawn");
         },
-        mended: || {
+        fixed: || {
             let balance = Arc::new(Mutex::new(10));
             let draw = |balance: &Mutex<i32>| {
                 let mut balance = balance.lock();
@@ -126,13 +126,13 @@ pub(super) const BUGS: &[Bug] = &[
         name: "a slot that was given up is used again meanwhile (ABA)",
         fails_by: Panic,
         broken: || slot_is_used_again(false),
-        mended: || slot_is_used_again(true),
+        fixed: || slot_is_used_again(true),
     },
     Bug {
         name: "double-checked locking says ready too early",
         fails_by: Panic,
         broken: || double_checked(true),
-        mended: || double_checked(false),
+        fixed: || double_checked(false),
     },
     Bug {
         name: "a wait group is added to by who is to be waited for",
@@ -149,7 +149,7 @@ pub(super) const BUGS: &[Bug] = &[
             all.wait();
             assert_eq!(*done.lock(), 2, "waited for too few");
         },
-        mended: || {
+        fixed: || {
             let (all, done) = (WaitGroup::new(), Arc::new(Mutex::new(0)));
             for _ in 0..2 {
                 all.add(1);

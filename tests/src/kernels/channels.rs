@@ -17,7 +17,7 @@ pub(super) const ALONE: &[Kernel] = &[
             wake.send(());
             go!(clone [wake]; { wake.recv(); });
         },
-        mended: || {
+        fixed: || {
             let wake = Chan::new(1);
             for _ in 0..2 {
                 select! {
@@ -40,7 +40,7 @@ pub(super) const ALONE: &[Kernel] = &[
             });
             stop.close();
         },
-        mended: || {
+        fixed: || {
             let (stop, done) = (Chan::<()>::new(0), Chan::new(0));
             go!(clone [stop, done]; {
                 stop.recv();
@@ -67,7 +67,7 @@ pub(super) const ALONE: &[Kernel] = &[
             node.join().unwrap();
             status.send(());
         },
-        mended: || {
+        fixed: || {
             let (status, stop) = (Chan::<()>::new(0), Chan::<()>::new(0));
             let node = go!(clone [status, stop]; {
                 loop {
@@ -97,7 +97,7 @@ pub(super) const ALONE: &[Kernel] = &[
                 }
             }
         },
-        mended: || {
+        fixed: || {
             let (progress, watched) = bounded(0);
             go!(move || {
                 // It also ends when no watcher is left.
@@ -125,7 +125,7 @@ pub(super) const ALONE: &[Kernel] = &[
             }
             late.close();
         },
-        mended: || {
+        fixed: || {
             let (result, late) = (Chan::new(1), Chan::<()>::new(0));
             go!(clone [result, late]; {
                 late.recv();
@@ -152,7 +152,7 @@ pub(super) const ALONE: &[Kernel] = &[
             (0..10).for_each(|event| input.send(event));
             assert!(result.rx().iter().eq(0..10));
         },
-        mended: || {
+        fixed: || {
             let (input, result) = (Chan::new(0), Chan::new(1));
             go!(clone [input, result]; {
                 for event in input.rx() {
@@ -177,7 +177,7 @@ pub(super) const ALONE: &[Kernel] = &[
             }
             let _sum: i32 = results.rx().iter().sum();
         },
-        mended: || {
+        fixed: || {
             let (tx, rx) = bounded(0);
             for i in 0..3 {
                 go!(clone [tx]; { tx.send(i).unwrap(); });
@@ -195,7 +195,7 @@ pub(super) const ALONE: &[Kernel] = &[
             stop.send(());
             stop.send(());
         },
-        mended: || {
+        fixed: || {
             let (stop, stopped) = bounded::<()>(0);
             let worker = go!(stopped.recv());
             assert!(stop.close());
@@ -215,7 +215,7 @@ pub(super) const ALONE: &[Kernel] = &[
             pong.send(2);
             ping.recv();
         },
-        mended: || {
+        fixed: || {
             let (ping, pong) = (Chan::new(0), Chan::new(0));
             go!(clone [ping, pong]; {
                 ping.send(1);
@@ -246,7 +246,7 @@ pub(super) const ALONE: &[Kernel] = &[
             ticker.stop();
             settle();
         },
-        mended: || {
+        fixed: || {
             let ticker = Ticker::new(Duration::from_millis(1));
             let stop = Chan::<()>::new(0);
             let ticks = ticker.receiver().clone();

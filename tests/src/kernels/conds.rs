@@ -28,7 +28,7 @@ pub(super) const MISSED: &[Kernel] = &[
             // Without a look at what it waits for.
             drop(queue.1.wait(queue.0.lock()));
         },
-        mended: || {
+        fixed: || {
             let queue = queue();
             let signals = go!(clone [queue]; {
                 queue.0.lock().push(1);
@@ -52,7 +52,7 @@ pub(super) const MISSED: &[Kernel] = &[
             drop(queue.1.wait_while(queue.0.lock(), |queue| queue.is_empty()));
             events.recv();
         },
-        mended: || {
+        fixed: || {
             let (queue, events) = (queue(), Chan::new(0));
             go!(clone [queue, events]; {
                 queue.0.lock().push(1);
@@ -77,7 +77,7 @@ pub(super) const MISSED: &[Kernel] = &[
             queue.0.lock().push(1);
             queue.1.notify_one();
         },
-        mended: || {
+        fixed: || {
             let queue = queue();
             let waiters = WaitGroup::new();
             for _ in 0..2 {
@@ -104,7 +104,7 @@ pub(super) const MISSED: &[Kernel] = &[
             drop(queue.1.wait_while(queue.0.lock(), |queue| queue.is_empty()));
             stop.close();
         },
-        mended: || {
+        fixed: || {
             let (queue, stop) = (queue(), Chan::<()>::new(0));
             go!(clone [queue, stop]; {
                 stop.recv();

@@ -21,7 +21,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
             // The sender is late.
             assert!(ctx.err().is_some());
         },
-        mended: || {
+        fixed: || {
             let (ctx, cancel) = Context::background().with_cancel();
             let results = Chan::new(0);
             go!(clone [ctx, results]; {
@@ -44,7 +44,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
             let (ctx, _cancel) = Context::background().with_cancel();
             go!(clone [ctx]; { ctx.done().recv() });
         },
-        mended: || {
+        fixed: || {
             let (ctx, cancel) = Context::background().with_cancel();
             defer!(cancel.cancel());
             go!(clone [ctx]; { ctx.done().recv() });
@@ -66,7 +66,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
             });
             cancel.cancel();
         },
-        mended: || {
+        fixed: || {
             let (dialed, cancel) = Context::background().with_cancel();
             let (own, _cancel) = dialed.with_cancel();
             let retry = Chan::<()>::new(0);
@@ -96,7 +96,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
                 _ = <-ctx.done() => late.close(),
             }
         },
-        mended: || {
+        fixed: || {
             let (ctx, cancel) = Context::background().with_cancel();
             let errors = Chan::new(1);
             go!(clone [ctx, errors]; {
@@ -125,7 +125,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
                 _ = <-results.rx() => {}
             }
         },
-        mended: || {
+        fixed: || {
             let (stop, results, late) = (Chan::<()>::new(0), Chan::new(0), Chan::<()>::new(0));
             go!(clone [results, late]; {
                 late.recv();
@@ -155,7 +155,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
             }
             asks.join().unwrap();
         },
-        mended: || {
+        fixed: || {
             let (ctx, cancel) = Context::background().with_cancel();
             let questions = Chan::new(0);
             let asks = go!(clone [ctx, questions]; {

@@ -20,7 +20,7 @@ pub(super) const WAITING: &[Kernel] = &[
             tasks.wait();
             stop.close();
         },
-        mended: || {
+        fixed: || {
             let (tasks, stop) = (WaitGroup::new(), Chan::<()>::new(0));
             for _ in 0..2 {
                 tasks.go({
@@ -47,7 +47,7 @@ pub(super) const WAITING: &[Kernel] = &[
             results.close();
             for _result in results.rx() {}
         },
-        mended: || {
+        fixed: || {
             let (workers, results) = (WaitGroup::new(), Chan::new(0));
             for i in 0..3 {
                 workers.go({
@@ -73,7 +73,7 @@ pub(super) const WAITING: &[Kernel] = &[
                 plugins.wait();
             }
         },
-        mended: || {
+        fixed: || {
             let plugins = WaitGroup::new();
             plugins.add(3);
             for _ in 0..3 {
@@ -98,7 +98,7 @@ pub(super) const WAITING: &[Kernel] = &[
             }
             all.wait();
         },
-        mended: || {
+        fixed: || {
             let all = WaitGroup::new();
             for i in 0..3 {
                 all.add(1);
@@ -129,7 +129,7 @@ pub(super) const ORDER: &[Kernel] = &[
             // Waits for no member.
             all.wait();
         },
-        mended: || {
+        fixed: || {
             let (all, go_on) = (WaitGroup::new(), Chan::<()>::new(0));
             all.go({
                 let go_on = go_on.clone();
@@ -155,7 +155,7 @@ pub(super) const ORDER: &[Kernel] = &[
                 all.done();
             });
         },
-        mended: || {
+        fixed: || {
             let (all, draining) = (WaitGroup::new(), Mutex::new(false));
             all.add(1);
             let drain = go!(clone [all]; { all.wait(); });

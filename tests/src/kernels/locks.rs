@@ -54,7 +54,7 @@ pub(super) const TWICE: &[Kernel] = &[
         name: "etcd#6708 a method that locks is called under the lock",
         outcome: Stuck(&["sync.Mutex.Lock"]),
         broken: || Guarded::default().add_twice_locking(1),
-        mended: || {
+        fixed: || {
             let guarded = Guarded::default();
             guarded.add(1);
             assert_eq!(guarded.get(1), 1);
@@ -69,7 +69,7 @@ pub(super) const TWICE: &[Kernel] = &[
             guarded.add_unless_forgetting(1).unwrap_err();
             guarded.add(2);
         },
-        mended: || {
+        fixed: || {
             let guarded = Guarded::default();
             guarded.add_unless(1).unwrap();
             guarded.add_unless(1).unwrap_err();
@@ -94,7 +94,7 @@ pub(super) const TWICE: &[Kernel] = &[
             gossip.join().unwrap();
             go!(move || drop(bootstrap.lock()));
         },
-        mended: || {
+        fixed: || {
             let bootstrap = Arc::new(Mutex::new(0));
             let gossip = go!(clone [bootstrap]; {
                 loop {
@@ -123,7 +123,7 @@ pub(super) const TWICE: &[Kernel] = &[
                 }
             }
         },
-        mended: || {
+        fixed: || {
             let proxy = Mutex::new(0);
             for failed in [true, false] {
                 let mut connections = proxy.lock();
@@ -147,7 +147,7 @@ pub(super) const TWICE: &[Kernel] = &[
             });
             drop(render.join());
         },
-        mended: || {
+        fixed: || {
             let page = Arc::new(Guarded::default());
             let render = go!(clone [page]; {
                 let shortcodes = page.0.lock().len();
@@ -192,13 +192,13 @@ pub(super) const OPPOSITE_ORDER: &[Kernel] = &[
         name: "cockroach#10214 two locks in opposite orders, and main goes on",
         outcome: Leaks(&["sync.Mutex.Lock", "sync.Mutex.Lock"]),
         broken: || two_locks(true, |_, _| settle()),
-        mended: || two_locks(false, join_both),
+        fixed: || two_locks(false, join_both),
     },
     Kernel {
         name: "kubernetes#13135 two locks in opposite orders, and main waits for both",
         outcome: Stuck(&["join", "sync.Mutex.Lock", "sync.Mutex.Lock"]),
         broken: || two_locks(true, join_both),
-        mended: || two_locks(false, join_both),
+        fixed: || two_locks(false, join_both),
     },
     Kernel {
         name: "hugo#3251 three locks in a ring",
@@ -223,7 +223,7 @@ pub(super) const OPPOSITE_ORDER: &[Kernel] = &[
             }
             ended.wait();
         },
-        mended: || {
+        fixed: || {
             let locks: Vec<_> = (0..3).map(|_| Arc::new(Mutex::new(()))).collect();
             let ended = WaitGroup::new();
             for i in 0..3 {

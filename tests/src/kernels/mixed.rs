@@ -21,7 +21,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
                 awaken.send(());
             }
         },
-        mended: || {
+        fixed: || {
             let (state, awaken) = (Arc::new(Mutex::new(true)), Chan::new(0));
             go!(clone [state, awaken]; {
                 let dormant = *state.lock();
@@ -51,7 +51,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
             locked.send(());
             add.send(1);
         },
-        mended: || {
+        fixed: || {
             let (tokens, add) = (Arc::new(Mutex::new(Vec::new())), Chan::new(0));
             go!(clone [tokens, add]; {
                 tokens.lock().clear();
@@ -74,7 +74,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
             *count += 1;
             handled.recv();
         },
-        mended: || {
+        fixed: || {
             let (events, handled) = (Arc::new(Mutex::new(0)), Chan::new(0));
             go!(clone [events, handled]; {
                 *events.lock() += 1;
@@ -105,7 +105,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
             ended.recv();
             drop((held, also_held));
         },
-        mended: || {
+        fixed: || {
             let breaker = Chan::new(1);
             let (first, second) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
             let (held, also_held) = (first.lock(), second.lock());
@@ -142,7 +142,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
                 reset.recv();
             });
         },
-        mended: || {
+        fixed: || {
             let (writes, reset) = (Arc::new(Mutex::new(())), Chan::new(1));
             let locked = Chan::<()>::new(0);
             go!(clone [writes, reset, locked]; {
@@ -176,7 +176,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
             stop.send(());
             drop(running);
         },
-        mended: || {
+        fixed: || {
             let (container, stop) = (Arc::new(Mutex::new(())), Chan::new(0));
             let running = container.lock();
             go!(clone [container, stop]; {

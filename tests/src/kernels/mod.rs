@@ -38,7 +38,7 @@ pub struct Kernel {
     /// The program that has the bug.
     pub broken: fn(),
     /// The corrected program, which leaves no goroutine behind.
-    pub mended: fn(),
+    pub fixed: fn(),
 }
 
 /// The kernels by their causes, which are rows of the catalogue in `tests/README.md`.

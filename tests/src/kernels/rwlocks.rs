@@ -63,7 +63,7 @@ pub(super) const READ_AGAIN: &[Kernel] = &[
         name: "cockroach#6181 a printed descriptor reads under the lock of who prints it",
         outcome: Leaks(&["sync.RWMutex.Lock", "sync.RWMutex.RLock"]),
         broken: || readers_read_twice(1),
-        mended: || readers_read_once(1),
+        fixed: || readers_read_once(1),
     },
     Kernel {
         name: "kubernetes#62464 two policies read twice",
@@ -73,7 +73,7 @@ pub(super) const READ_AGAIN: &[Kernel] = &[
             "sync.RWMutex.RLock",
         ]),
         broken: || readers_read_twice(2),
-        mended: || readers_read_once(2),
+        fixed: || readers_read_once(2),
     },
     Kernel {
         name: "kubernetes#58107 main reads, somebody waits to write, main reads",
@@ -84,7 +84,7 @@ pub(super) const READ_AGAIN: &[Kernel] = &[
             drop(write(&lock));
             assert_eq!(sum(&lock), *first);
         },
-        mended: || {
+        fixed: || {
             let lock = Arc::new(RwLock::new(1));
             let first = lock.read();
             let writer = spawn({
@@ -104,7 +104,7 @@ pub(super) const READ_AGAIN: &[Kernel] = &[
             let seen = lock.read();
             *lock.write() = *seen + 1;
         },
-        mended: || {
+        fixed: || {
             let lock = RwLock::new(0);
             let seen = *lock.read();
             *lock.write() = seen + 1;
