@@ -149,7 +149,7 @@ pub fn run_child(test: &'static str, role: &str, vars: &[(&str, &str)]) -> Ended
 /// Runs a program to its end. `what` names the program in the panic if it hangs.
 ///
 /// # Panics
-/// Panics if the program cannot be started or hangs.
+/// If the program cannot be started or hangs.
 #[must_use]
 pub fn run_program(command: &mut Command, what: impl Into<String>) -> Ended {
     Process::spawn(command, what.into()).wait()

@@ -119,8 +119,8 @@ fn who_uses_different_locks_comes_in_one_order() {
     );
 }
 
-/// Returns the arm that a select chooses of two that are ready, which goroutine gets a lock first,
-/// and which waiter a notification wakes, or which of two timers due at one moment comes first.
+/// Returns three choices: which of two ready arms a select takes, which of two goroutines gets a
+/// lock first, and which of two timers due at one moment comes first.
 fn choices() -> (u32, u32, u32) {
     let (a, b) = (bounded(1), bounded(1));
     a.0.send(()).unwrap();

@@ -98,8 +98,8 @@ fn collect(mut from: impl Read + Send + 'static, said: &Arc<Mutex<String>>) {
     });
 }
 
-/// Returns whether the calling test has to show its fault. If so, this process was started for it
-/// by name.
+/// Returns whether this process was started by another test, so that the calling test has to fail.
+/// Otherwise checks that the test's goroutine is called `name`.
 #[track_caller]
 fn is_child(name: &str) -> bool {
     let child = role().is_some();

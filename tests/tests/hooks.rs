@@ -420,7 +420,7 @@ fn forbidden(what: &str) -> Box<dyn Fn() + Send + Sync> {
     }
 }
 
-/// Does what a role says: `HOOK ACTION`.
+/// Plays a role `HOOK ACTION`: runs a goroutine with a hook that does what is forbidden.
 fn act(role: &str) {
     let (hook, what) = role.split_once(' ').unwrap();
     let what = what.to_owned();

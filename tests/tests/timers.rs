@@ -23,8 +23,8 @@ const fn rounds(n: usize) -> usize {
     if cfg!(debug_assertions) { n / 10 } else { n }
 }
 
-/// Runs `make`, which makes a timer that is due after `d`. Also returns a check of whether an
-/// instant can be its due time.
+/// Runs `make`, whose result is due after `d`. Returns the result, and a check whether an instant
+/// can be the due time.
 fn due_of<T>(d: Duration, make: impl FnOnce() -> T) -> (T, impl Fn(Instant) -> bool) {
     let before = Instant::now();
     let made = make();
