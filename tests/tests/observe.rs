@@ -82,7 +82,8 @@ claims! {
             .map(|_| {
                 go!(clone [stop]; {
                     while !stop.load(Relaxed) {
-                        // Spins for most of the time, so that few goroutines are between two states.
+                        // Spins for most of the time, so that few goroutines are between two
+                        // states.
                         for _ in 0..1000 {
                             hint::spin_loop();
                         }
