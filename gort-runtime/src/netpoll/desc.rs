@@ -93,8 +93,8 @@ impl Slot {
     #[inline]
     pub(crate) fn forget_ready(&self) {
         if self.word.load(Relaxed) == READY {
-            // READY can only stay READY until this exchange: the poller does not change it, and no
-            // other user is here (rule 1).
+            // The word is still READY here: the poller leaves READY as it is, and there is no other
+            // user (rule 1).
             let _ = self.word.compare_exchange(READY, EMPTY, Acquire, Relaxed);
         }
     }

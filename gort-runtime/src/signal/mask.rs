@@ -1,14 +1,17 @@
-//! Signals that were blocked when the runtime started: sysmon's thread lets through those that are caught.
+//! Signals that were blocked when the runtime started: sysmon's thread unblocks those that are
+//! caught.
 //!
-//! A signal sent to the process is handled by any thread that does not block it. All threads of the runtime begin with the
-//! mask of the one that started it; if that blocks a signal, nobody would ever get it. So sysmon, which runs nothing of
-//! the user's, stops blocking it while it is caught, and blocks it again afterwards. Go has a thread for that (`ensureSigM`).
+//! Any thread that does not block a signal can handle it if it is sent to the process. All threads
+//! of the runtime begin with the mask of the thread that started it. If that mask blocks a signal,
+//! no thread would ever handle it. Therefore sysmon, which runs no user code, unblocks the signal
+//! while it is caught, and blocks it again afterwards. Go has a thread for that (`ensureSigM`).
 //!
-//! # Why nothing gets through after the end
-//! Who gives a signal back ([`close`]) first takes it out of `OPEN`, and waits until it is not in `OPENED` before the former
-//! action comes back. Sysmon writes what it is about to let through to `OPENED`, and then looks at `OPEN` again
-//! before it does. Both sequentially consistent: either sysmon sees that the signal is not wanted, or the other sees it in
-//! `OPENED`, and waits until it is blocked again.
+//! # Why no signal gets through after its release
+//! A thread that releases a signal ([`close`]) first removes it from `OPEN`, and restores the
+//! former action only when the signal is not in `OPENED`. Sysmon writes the signals that it is
+//! about to unblock to `OPENED`, and then reads `OPEN` again before it unblocks them. All these
+//! accesses are sequentially consistent. Either sysmon sees that the signal is no longer wanted, or
+//! the releasing thread sees it in `OPENED` and waits until it is blocked again.
 
 use crate::os;
 use crate::sched::state::SCHED;
@@ -17,22 +20,25 @@ use std::sync::atomic::{
     Ordering::{Relaxed, SeqCst},
 };
 
-/// What is to be let through.
+/// The set of signals to be unblocked.
 static OPEN: AtomicU64 = AtomicU64::new(0);
-/// What sysmon lets through, or is about to, of what was blocked. Sysmon writes.
+/// The set of initially blocked signals that sysmon has unblocked or is about to unblock. Only
+/// sysmon writes it.
 static OPENED: AtomicU64 = AtomicU64::new(0);
-/// What was blocked when sysmon began. Sysmon's.
+/// The set of signals that were blocked when sysmon began. Only sysmon uses it, and threads that
+/// ask whether they are sysmon.
 static FIRST: AtomicU64 = AtomicU64::new(0);
-/// What sysmon does let through of that. Sysmon's.
+/// The set of initially blocked signals that sysmon has unblocked. Only sysmon writes it.
 static NOW: AtomicU64 = AtomicU64::new(0);
 
-/// Has sysmon let the signals through.
+/// Makes sysmon unblock the signals.
 pub(super) fn open(signals: u64) {
     OPEN.fetch_or(signals, SeqCst);
     SCHED.sysmon.wake();
 }
 
-/// Has sysmon block the signals again, if they were blocked; true if they are.
+/// Makes sysmon block those of the signals again that were blocked before. Returns `true` if it has
+/// done so.
 pub(super) fn close(signals: u64) -> bool {
     OPEN.fetch_and(!signals, SeqCst);
     if OPENED.load(SeqCst) & signals == 0 {
@@ -42,16 +48,16 @@ pub(super) fn close(signals: u64) -> bool {
     false
 }
 
-/// Sysmon's thread.
+/// The id of sysmon's thread.
 static SYSMON: AtomicI32 = AtomicI32::new(0);
 
-/// Sysmon begins.
+/// Records the initial state. Sysmon calls this when it begins.
 pub(crate) fn begin() {
     SYSMON.store(os::thread_id(), Relaxed);
     FIRST.store(os::blocked_signals(), Relaxed);
 }
 
-/// Sysmon: lets through what is to be, and nothing else.
+/// Unblocks the signals in `OPEN`, and blocks those that are no longer in it. Sysmon calls this.
 pub(crate) fn update() {
     let first = FIRST.load(Relaxed);
     loop {
@@ -71,7 +77,8 @@ pub(crate) fn update() {
     }
 }
 
-/// Calls `f`, which starts a thread; on sysmon's thread with the mask that others are to begin with.
+/// Calls `f`, which starts a thread. On sysmon's thread, `f` runs with the initial mask, so that
+/// the new thread inherits that.
 pub(crate) fn with_first_mask<R>(f: impl FnOnce() -> R) -> R {
     let (first, now) = (FIRST.load(Relaxed), NOW.load(Relaxed));
     if now == 0 || os::thread_id() != SYSMON.load(Relaxed) {
