@@ -91,8 +91,7 @@ pub(crate) struct Bubble {
     is_awaited: hint::AtomicBool,
     /// Whether the bubble's goroutines take turns (`turns/explorer.rs`).
     explores: hint::AtomicBool,
-    /// Whether the goroutines left in the bubble will never run. They are no longer counted as live
-    /// then.
+    /// Whether the goroutines left in the bubble will never run. They are not listed then.
     is_given_up: hint::AtomicBool,
 }
 
@@ -229,12 +228,12 @@ impl Bubble {
     }
 
     /// Records that the goroutines left in the bubble will never run, so that they are no longer
-    /// counted as live. The keeper calls this.
+    /// listed. The keeper calls this.
     pub(crate) fn give_up(&self) {
         self.is_given_up.store(true, Relaxed);
     }
 
-    /// Returns whether the goroutines left in the bubble are no longer counted as live.
+    /// Returns whether the goroutines left in the bubble will never run, and must not be listed.
     pub(crate) fn is_given_up(&self) -> bool {
         self.is_given_up.load(Relaxed)
     }

@@ -1,4 +1,4 @@
-//! No goroutine of a model has hooks.
+//! `hooks.rs` under loom: goroutines of a model have no hooks.
 
 use crate::base::hook::Hook;
 use crate::proc::g::G;
