@@ -29,7 +29,7 @@ global! {
 pub(crate) fn get() -> &'static Config {
     match CONFIG.get() {
         Some(config) => config,
-        None => throw("a goroutine was there before the runtime had started"),
+        None => throw("a goroutine existed before the runtime had started"),
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn watch_forks() {
     }
     // SAFETY: the handler has no preconditions, and stores one word, which is async-signal-safe.
     if unsafe { libc::pthread_atfork(None, None, Some(in_child)) } != 0 {
-        throw("no memory for a handler of forks");
+        throw("no memory for a fork handler");
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn refuse_lock() {
     {
         refuse(
             hook,
-            format_args!("use what goroutines wait for (a channel, a lock)"),
+            format_args!("use a channel, a lock or anything else that goroutines wait for"),
         );
     }
 }

@@ -236,9 +236,10 @@ pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
     if !shared.starved.is_empty() {
         // No goroutine will ever give a stack back.
         fatal(
-            "no memory for the stack of a goroutine, and none will become free: all others wait. Raise \
-             `ulimit -v` or, before Linux 6.13, the sysctl `vm.max_map_count` (each stack needs two \
-             mappings), or, with thread-locals of their own, `ulimit -u` (a thread makes them), or spawn with smaller stacks or fewer goroutines",
+            "no memory for the stack of a goroutine, and none will become free, because all other \
+             goroutines wait; raise `ulimit -v` or, before Linux 6.13, the sysctl `vm.max_map_count` \
+             (each stack needs two mappings) or, if goroutines have thread-locals of their own, \
+             `ulimit -u` (making a stack takes a thread), or spawn fewer goroutines or smaller stacks",
         );
     }
     report()

@@ -301,8 +301,8 @@ pub(crate) fn ensure_possible() {
 
 fn give_up(why: &str) -> ! {
     fatal(&format!(
-        "goroutines cannot have thread-locals of their own here: {why} ({}). Do without `own_thread_locals` \
-         (gort's chapter on soundness says what the program must then keep to), and report this.",
+        "goroutines cannot have thread-locals of their own here: {why} ({}); run the program without them \
+         (gort's chapter on soundness says which rules it must then keep), and report this",
         os::libc_version()
     ));
 }
@@ -312,7 +312,7 @@ fn give_up(why: &str) -> ! {
 fn try_out() -> Result<(), String> {
     const COLOURS: usize = super::layout::COLOURS * super::layout::CACHE_LINE;
     if !cfg!(any(target_env = "gnu", target_env = "musl")) {
-        return Err("it takes glibc or musl".to_owned());
+        return Err("this needs glibc or musl".to_owned());
     }
     let (mut len, mut threads_left) = (256 * 1024, 16);
     let (base, first) = loop {
@@ -354,11 +354,11 @@ fn try_out() -> Result<(), String> {
     )?;
     expect(
         back.thread_pointer == here.thread_pointer,
-        "the thread pointer cannot be put back",
+        "the thread pointer cannot be restored",
     )?;
     expect(
         there.seen == 0 && elsewhere.seen == 0,
-        "a fresh block of thread-locals is not as it should be",
+        "a new block of thread-locals is not initialised",
     )?;
     expect(
         again.seen == 1 && back.seen == here.seen + 1,
@@ -372,7 +372,7 @@ fn try_out() -> Result<(), String> {
         there.this != here.this && again.this == there.this,
         "`pthread_self` does not follow the thread pointer",
     )?;
-    expect(fork::watch(), "libc takes no handler for `fork`")?;
+    expect(fork::watch(), "libc refuses a handler for `fork`")?;
     if cfg!(target_env = "gnu") {
         setxid::handle_under_own_pointer();
     }

@@ -158,7 +158,7 @@ fn write_report(text: &mut Text, g: &G, kib: usize) -> io::Result<()> {
     }
     writeln!(
         text,
-        "\nIts stack of {kib} KiB is used up. If the recursion is meant, reserve more: \
+        "\nIts stack of {kib} KiB is used up. If the recursion is intended, reserve more: \
          `go!(stack = {} * 1024; …)`, or `GORT_STACK` for all goroutines.",
         kib * 4
     )
