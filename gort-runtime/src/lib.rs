@@ -126,7 +126,7 @@
     allow(
         dead_code,
         unused_imports,
-        reason = "where goroutines are threads there is less below than what some of this is for (`threads/README.md`)"
+        reason = "where goroutines are threads, some of this has no users (`threads/README.md`)"
     )
 )]
 

@@ -121,7 +121,7 @@ mod checked {
     /// must not compute the address of a thread-local.
     #[expect(
         clippy::disallowed_methods,
-        reason = "whoever holds a lock stays on its thread"
+        reason = "a goroutine that holds a lock stays on its thread"
     )]
     #[inline(never)]
     fn with_threads(f: impl FnOnce(&mut [(Rank, usize); MOST], &Cell<usize>)) {

@@ -33,7 +33,7 @@ pub(crate) struct AbortOnUnwind(pub(crate) &'static str);
 
 impl AbortOnUnwind {
     /// Ends the section without aborting.
-    #[expect(clippy::mem_forget, reason = "its destructor is the alarm")]
+    #[expect(clippy::mem_forget, reason = "its destructor aborts")]
     pub(crate) fn forget(self) {
         std::mem::forget(self);
     }

@@ -32,7 +32,7 @@ thread_local! {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "what runs in no goroutine stays on its thread"
+    reason = "code that runs in no goroutine stays on its thread"
 )]
 #[inline(never)]
 fn with_threads<R>(look: impl FnOnce(&Locals) -> R) -> Option<R> {
@@ -61,7 +61,7 @@ pub(crate) fn put(id: u32, value: Value) -> (Option<Value>, bool) {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "what runs in no goroutine stays on its thread"
+    reason = "code that runs in no goroutine stays on its thread"
 )]
 #[inline(never)]
 fn put_threads(id: u32, value: Value) -> (Option<Value>, bool) {

@@ -128,7 +128,10 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    debug_assert!(!is_large::<F>() && !is_large::<T>(), "lies in the record");
+    debug_assert!(
+        !is_large::<F>() && !is_large::<T>(),
+        "must fit into the record"
+    );
     let newborn = Newborn::new(class_for(size_of::<Packet<F, T>>()), options, at)?;
     // SAFETY: the packet has room for an `F`, and is empty. After the write it holds what
     // `entry::<F, T>` takes out of it, as `run` demands. The caller says that `f` may run at any
@@ -156,7 +159,7 @@ pub(crate) unsafe fn make_detached<F: FnOnce() + Send + 'static>(
     const {
         assert!(
             size_of::<Packet<F, ()>>() <= DETACHED_ROOM,
-            "lies in the record"
+            "must fit into the record"
         );
     }
     // SAFETY: the caller says that the record is Idle and ours. It has room for the packet, as

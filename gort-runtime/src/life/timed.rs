@@ -143,7 +143,7 @@ impl<T: TimedCall> Timed<T> {
             let _serial = self.serial.lock();
             let was_armed = self.timer.cancel();
             if !was_armed {
-                #[expect(clippy::mem_forget, reason = "now it is the heap's")]
+                #[expect(clippy::mem_forget, reason = "the reference passes to the heap")]
                 mem::forget(Arc::clone(self));
             }
             self.timer.set_start(due, start);

@@ -65,7 +65,7 @@ fn with<R>(look: impl FnOnce(&Unwinding) -> R) -> Option<R> {
 /// compute the address of a thread-local.
 #[expect(
     clippy::disallowed_methods,
-    reason = "what runs in no goroutine stays on its thread"
+    reason = "code that runs in no goroutine stays on its thread"
 )]
 #[inline(never)]
 fn with_threads<R>(look: impl FnOnce(&Unwinding) -> R) -> Option<R> {

@@ -3,5 +3,8 @@
 use crate::base::hook::Hook;
 use crate::proc::g::G;
 
-#[expect(clippy::missing_const_for_fn, reason = "stands for one that is not")]
+#[expect(
+    clippy::missing_const_for_fn,
+    reason = "the real function is not const"
+)]
 pub(crate) fn call(_: &G, _: Hook) {}

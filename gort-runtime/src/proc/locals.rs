@@ -126,7 +126,7 @@ impl Locals {
     #[inline(always)]
     #[expect(
         clippy::mut_from_ref,
-        reason = "private, and one at a time: invariants 1 and 3"
+        reason = "private, and only one reference exists at a time: invariants 1 and 3"
     )]
     fn table(&self) -> Option<&mut Table> {
         let table = self.0.get();

@@ -21,7 +21,7 @@ fn check(slabs: &Slabs) {
                 let has_none_to_give = slab.carved == slab.capacity() && slab.free.is_empty();
                 assert!(
                     has_none_to_give || slab.carved == 0,
-                    "slab {at} is forgotten"
+                    "slab {at} is in no list"
                 );
                 continue;
             }
@@ -58,7 +58,7 @@ fn every_record_has_one_owner_and_begins_as_zeros() {
                 assert_eq!(
                     g.suspect.swap(1, Relaxed),
                     0,
-                    "it is somebody's, or not zeros"
+                    "the record is in use, or not zeroed"
                 );
                 // SAFETY: the room after the G was taken with the record.
                 unsafe {
@@ -100,7 +100,7 @@ fn a_slab_without_memory_keeps_its_size() {
     slabs.give(&taken);
     assert!(
         slabs.take_unwanted().is_empty(),
-        "it was wanted since the last look"
+        "it was in use since the last look"
     );
     let unwanted = slabs.take_unwanted();
     assert_eq!(unwanted.len(), 1);
