@@ -16,7 +16,7 @@
 //!   the epoch in which it was started. While there is a crowd, an epoch lasts [`EPOCH_NS`]. A
 //!   hog's goroutine becomes a suspect again, but without an epoch: if it comes back for a P, it is
 //!   not an endless computation.
-//! - *Old* suspects are those of an epoch that has produced a hog when there were too many, or of
+//! - *Old* suspects are those of an epoch that has produced a hog at a time of too many hogs, or of
 //!   an earlier epoch. All other suspects are *newcomers*.
 //!
 //! # Which suspects are on hold

@@ -67,7 +67,7 @@ pub(crate) fn now_ns() -> u64 {
 
 /// Returns the calling thread's id.
 pub(crate) fn thread_id() -> libc::pid_t {
-    // musl's function does not do: it reads the control block, which may be a goroutine's.
+    // musl's `gettid` would be wrong: it reads the control block, which may be a goroutine's.
     // SAFETY: gettid has no preconditions.
     unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
@@ -120,8 +120,8 @@ pub(crate) fn write_stderr(mut bytes: &[u8]) {
     }
 }
 
-/// Calls `f` while this thread's sleeps end on time, not up to 50 µs later. `f` must not start
-/// threads: they would inherit that setting.
+/// Calls `f`. While it runs, this thread's sleeps end on time, and not up to 50 µs late. `f` must
+/// not start threads: they would inherit that setting.
 pub(crate) fn with_precise_timers<T>(f: impl FnOnce() -> T) -> T {
     set_timer_slack(1);
     let out = f();

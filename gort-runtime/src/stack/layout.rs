@@ -3,13 +3,14 @@
 //! ```text
 //!  base                  floor                                           end
 //!  ┌─────────────────────┬───────────────────────────────┬───────────────┐
-//!  │ guard, ≥ GUARD      │ ≥ what was asked for          │ EXTRA         │
+//!  │ guard, ≥ GUARD      │ ≥ the requested size          │ EXTRA         │
 //!  └─────────────────────┴───────────────────────────────┴───────────────┘
 //! ```
-//! (A stack with thread-locals of its own has these above, on pages of their own: `identity.rs`.)
-//! Both parts are whole pages, of 4 to 64 KiB, because the kernel can neither guard nor give back
-//! less. A slot is larger than the requested stack by its guard and `EXTRA`, so a program that asks
-//! for N bytes can use N.
+//! (Thread-locals that belong to the stack lie above, on pages of their own: `identity.rs`.)
+//!
+//! The guard and the rest are whole pages, of 4 to 64 KiB, because the kernel can neither guard nor
+//! give back less. A slot is larger than the requested stack by its guard and `EXTRA`, so a program
+//! that asks for N bytes can use N.
 //!
 //! # Why the guard has this size
 //! Rust's functions touch each page of a frame in turn, so one guard page stops them. C functions
