@@ -86,7 +86,7 @@ mod real {
                 self.lock_slow();
             }
             #[cfg(debug_assertions)]
-            lockrank::taken(self.rank, self.addr(), false);
+            lockrank::acquired(self.rank, self.addr(), false);
         }
 
         /// Acquires the lock if it is free. Returns whether it did.
@@ -95,7 +95,7 @@ mod real {
             let taken = self.take_if_free();
             #[cfg(debug_assertions)]
             if taken {
-                lockrank::taken(self.rank, self.addr(), true);
+                lockrank::acquired(self.rank, self.addr(), true);
             }
             taken
         }
@@ -141,7 +141,7 @@ mod real {
         #[inline]
         pub unsafe fn unlock(&self) {
             #[cfg(debug_assertions)]
-            lockrank::left(self.addr());
+            lockrank::released(self.addr());
             let word: *const AtomicU32 = &raw const self.word;
             if self.word.swap(FREE, Release) == CONTENDED {
                 os::futex_wake_one(word);

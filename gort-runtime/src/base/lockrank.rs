@@ -51,7 +51,7 @@ fn may_follow(held: (Rank, usize), rank: Rank, addr: usize) -> bool {
 }
 
 #[cfg(debug_assertions)]
-pub(super) use checked::{left, taken};
+pub(super) use checked::{acquired, released};
 
 /// The locks that a thread holds. Empty in release builds, which do not check.
 pub(crate) struct HeldLocks {
@@ -76,22 +76,22 @@ mod checked {
     use std::cell::{Cell, RefCell};
 
     /// Maximum number of held locks that are checked for one thread.
-    const MOST: usize = 80;
+    const CAPACITY: usize = 80;
 
     pub(super) struct List {
-        locks: RefCell<[(Rank, usize); MOST]>,
+        locks: RefCell<[(Rank, usize); CAPACITY]>,
         len: Cell<usize>,
     }
 
     impl List {
         pub(super) const fn new() -> Self {
             Self {
-                locks: RefCell::new([(Rank::Leaf, 0); MOST]),
+                locks: RefCell::new([(Rank::Leaf, 0); CAPACITY]),
                 len: Cell::new(0),
             }
         }
 
-        fn with(&self, f: impl FnOnce(&mut [(Rank, usize); MOST], &Cell<usize>)) {
+        fn with(&self, f: impl FnOnce(&mut [(Rank, usize); CAPACITY], &Cell<usize>)) {
             // The borrow fails in a signal handler that interrupted this function. Handlers only
             // try locks, so there is nothing to check.
             if let Ok(mut locks) = self.locks.try_borrow_mut() {
@@ -106,7 +106,7 @@ mod checked {
         static OF_THREAD: HeldLocks = const { HeldLocks::new() };
     }
 
-    fn with(f: impl FnOnce(&mut [(Rank, usize); MOST], &Cell<usize>)) {
+    fn with(f: impl FnOnce(&mut [(Rank, usize); CAPACITY], &Cell<usize>)) {
         let m = arch::current_m();
         if m.is_null() {
             return with_threads(f);
@@ -124,18 +124,18 @@ mod checked {
         reason = "a goroutine that holds a lock stays on its thread"
     )]
     #[inline(never)]
-    fn with_threads(f: impl FnOnce(&mut [(Rank, usize); MOST], &Cell<usize>)) {
+    fn with_threads(f: impl FnOnce(&mut [(Rank, usize); CAPACITY], &Cell<usize>)) {
         OF_THREAD.with(|held| held.list.with(f));
     }
 
     /// Records that the caller has acquired a lock. `tried`: by `try_lock`.
-    pub(in crate::base) fn taken(rank: Rank, addr: usize, tried: bool) {
+    pub(in crate::base) fn acquired(rank: Rank, addr: usize, tried: bool) {
         let mut out_of_order = false;
         with(|locks, len| {
             let n = len.get();
-            let held = &locks[..n.min(MOST)];
+            let held = &locks[..n.min(CAPACITY)];
             out_of_order = !tried && !held.iter().all(|&held| may_follow(held, rank, addr));
-            if n < MOST {
+            if n < CAPACITY {
                 locks[n] = (rank, addr);
             }
             len.set(n + 1);
@@ -146,10 +146,10 @@ mod checked {
     }
 
     /// Records that the caller is about to release a lock.
-    pub(in crate::base) fn left(addr: usize) {
+    pub(in crate::base) fn released(addr: usize) {
         with(|locks, len| {
             let n = len.get();
-            let held = &mut locks[..n.min(MOST)];
+            let held = &mut locks[..n.min(CAPACITY)];
             if let Some(at) = held.iter().rposition(|held| held.1 == addr) {
                 held.copy_within(at + 1.., at);
             }

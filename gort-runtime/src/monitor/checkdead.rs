@@ -273,7 +273,7 @@ pub(crate) struct StuckTests {
     /// Since when they seem stuck. 0: they do not.
     since: u64,
     /// Number of tests that had begun when all goroutines were last printed.
-    told: u32,
+    reported: u32,
 }
 
 impl StuckTests {
@@ -288,8 +288,8 @@ impl StuckTests {
         } else if now - self.since >= STUCK_NS {
             // Print once for the same set of tests.
             let begun = TESTS_BEGUN.load(Relaxed);
-            if self.told != begun {
-                self.told = begun;
+            if self.reported != begun {
+                self.reported = begun;
                 write_all_goroutines(
                     "gort: all goroutines are asleep; nothing but another thread could wake one. \
                      The test goes on until its time is up.\n",

@@ -46,7 +46,7 @@ const ROOM: [usize; 6] = [64, 192, 448, 960, 1984, 4096];
 pub(super) const CLASSES: usize = ROOM.len();
 
 /// Returns whether a name is `None`, in a `const fn`: `Deref` is not available there.
-const fn is_nobody(name: &ManuallyDrop<Option<Arc<str>>>) -> bool {
+const fn is_no_name(name: &ManuallyDrop<Option<Arc<str>>>) -> bool {
     // SAFETY: `ManuallyDrop` is a transparent wrapper.
     unsafe { &*ptr::from_ref(name).cast::<Option<Arc<str>>>() }.is_none()
 }
@@ -58,7 +58,7 @@ const _: () = {
     // cells of numbers and pointers, and an `Option<Box<_>>`.
     // SAFETY: the assertion below checks this: the compiler refuses an invalid value.
     let name = unsafe { mem::transmute::<[usize; 2], ManuallyDrop<Option<Arc<str>>>>([0; 2]) };
-    assert!(is_nobody(&name));
+    assert!(is_no_name(&name));
 };
 
 /// Returns the smallest size class with at least `room` bytes after the `G`. `room` is at most that

@@ -114,7 +114,7 @@ pub fn catch_signal(signal: i32) {
     // SAFETY: `on_signal` is a handler of the kind that the flags indicate, and does only what a
     // signal handler may do.
     unsafe { os::set_signal_action(signal, ours()) };
-    mask::open(bit(signal));
+    mask::unblock(bit(signal));
 }
 
 /// Prepares [`release_signal`] for all signals in the set (signal N is bit N-1). Returns `true` if
@@ -122,12 +122,12 @@ pub fn catch_signal(signal: i32) {
 /// which it must not hold its lock.
 #[must_use]
 pub fn may_release_signals(signals: u64) -> bool {
-    mask::close(signals)
+    mask::block_again(signals)
 }
 
 /// Undoes [`may_release_signals`]. All signals in the set must be caught.
 pub fn unblock_signals(signals: u64) {
-    mask::open(signals);
+    mask::unblock(signals);
 }
 
 /// Releases `signal`, which must be caught, to its former action. Afterwards [`pending_signals`]
@@ -173,7 +173,7 @@ unsafe extern "C" fn on_signal(
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    let former = os::keep_errno(|| take_note(signal));
+    let former = os::keep_errno(|| record_signal(signal));
     if let Some(former) = former {
         // SAFETY: the kernel reported the former action, and the caller says that the arguments are
         // for a signal handler.
@@ -182,7 +182,7 @@ unsafe extern "C" fn on_signal(
 }
 
 /// Records the signal. Returns the replaced action if that is to be called next.
-fn take_note(signal: libc::c_int) -> Option<SignalAction> {
+fn record_signal(signal: libc::c_int) -> Option<SignalAction> {
     loop {
         INSIDE.fetch_add(1, SeqCst);
         if is_caught(signal) {

@@ -255,16 +255,16 @@ extern "C" fn live(birth: *mut c_void) -> *mut c_void {
 unsafe fn find_tid(tid: libc::pid_t, tp: *mut u8, frame: *mut u8, end: *mut u8) -> Option<isize> {
     /// Bytes to search. glibc's control block is at most this large. musl's, which may lie
     /// elsewhere, is at least this large.
-    const MOST: usize = if MAY_LIE_ELSEWHERE { 192 } else { 4096 };
+    const MAX_LEN: usize = if MAY_LIE_ELSEWHERE { 192 } else { 4096 };
     // The block lies above the thread pointer, or ends there.
     let block = if MAY_LIE_ELSEWHERE && cfg!(target_arch = "x86_64") {
-        tp.addr()..tp.addr() + MOST
+        tp.addr()..tp.addr() + MAX_LEN
     } else if MAY_LIE_ELSEWHERE {
-        tp.addr() - MOST..tp.addr()
+        tp.addr() - MAX_LEN..tp.addr()
     } else if cfg!(target_arch = "x86_64") {
-        tp.addr()..end.addr().min(tp.addr() + MOST)
+        tp.addr()..end.addr().min(tp.addr() + MAX_LEN)
     } else {
-        tp.addr().saturating_sub(MOST).max(frame.addr() + 512)..tp.addr()
+        tp.addr().saturating_sub(MAX_LEN).max(frame.addr() + 512)..tp.addr()
     };
     let is_tid = |at: isize| {
         // SAFETY: `at` is aligned and inside the block, all of which is mapped memory of this
