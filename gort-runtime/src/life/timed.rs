@@ -9,8 +9,8 @@
 //! 1. A thread that arms or cancels holds `serial`. So only one thread at a time writes the timer's
 //!    `home`, `what` and `when`, and only while the timer is in no heap (invariant 4 of
 //!    `time/heap.rs`). A thread that runs the timer acquires only the heap's lock. Whether a call
-//!    was cancelled or made is decided there, by who takes the timer out. Lock order: `serial`,
-//!    then the heap's lock.
+//!    was cancelled or made is decided there, by which thread takes the timer out. Lock order:
+//!    `serial`, then the heap's lock.
 //! 2. A timer in a heap holds one reference. It passes to the goroutine that is made, or back to
 //!    the thread that cancels. The timer therefore stays in place while it is in a heap.
 //! 3. The value is dropped by the owner of the last reference: a handle's owner, or the goroutine.

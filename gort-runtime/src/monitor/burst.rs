@@ -3,13 +3,14 @@
 //! A goroutine that blocks without having announced it loses its P when sysmon learns from the
 //! kernel that its thread sleeps. Asking costs some 10 µs, so sysmon asks about a busy thread for
 //! the first time after [`ASLEEP_NS`]. But if many goroutines block together, each lets the next
-//! one run only after that time, and the last of a thousand waits for a second.
+//! one run only after that time, and a goroutine queued behind a thousand of them waits for a
+//! second.
 //!
-//! So each sleeper found makes it likelier that the next goroutine sleeps as well. After [`STEPS`]
-//! sleepers in a row, sysmon asks as soon as it sees another goroutine, and naps no longer than 20
-//! µs in between. If a thread turns out to be awake, sysmon asks about it again after twice the
-//! time, and so on. During a burst sysmon also keeps some idle threads ready: each P that it takes
-//! needs one, and starting a thread takes longer than waking one.
+//! Sysmon therefore takes each sleeper as a sign that the next goroutine will sleep as well. After
+//! [`STEPS`] sleepers in a row, sysmon asks as soon as it sees another goroutine, and naps no
+//! longer than 20 µs in between. If a thread turns out to be awake, sysmon asks about it again
+//! after twice the time, and so on. During a burst sysmon also keeps some idle threads ready: each
+//! P that it takes needs one, and starting a thread takes longer than waking one.
 //!
 //! A burst ends when no sleeper was found for [`BURST_NS`]. It also ends when the sleepers do not
 //! sleep for long: a goroutine that came back before [`STEPS`] more sleepers had been found should

@@ -13,8 +13,8 @@
 //!
 //! The poller swaps in `READY`, whatever the word holds. An interrupter (`close`, a deadline that
 //! moves to an earlier time, a timer) changes `WAIT` or a waiter into `EMPTY`, and leaves any other
-//! word alone. If the word was a waiter, both obtain it, and with it the right to wake it. The word
-//! changes only by read-modify-writes, so exactly one actor obtains it.
+//! word alone. Either of them obtains the waiter that it replaces, and with it the right to wake
+//! it. The word changes only by read-modify-writes, so exactly one actor obtains a waiter.
 //!
 //! Readiness is a hint. The user makes its system call first, waits only if the call would block,
 //! and makes the call again afterwards. A superfluous event therefore costs one call. A lost event
@@ -42,8 +42,8 @@
 //! it was armed, which is after `begin`.
 //!
 //! Why does the user store `WAIT` first and not the waiter? Once the waiter is in the word, it may
-//! be woken at any time. A user that looked only then could be asleep, awake, or asleep again, and
-//! could not take back the right waiter.
+//! be woken at any time. A check after that would be on behalf of a user that may be asleep, awake,
+//! or asleep again, and could not take back the right waiter.
 //!
 //! # Moving a deadline
 //! A deadline that moves to a later time interrupts nobody: the waiter's timer fires at the old

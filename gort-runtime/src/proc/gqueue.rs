@@ -1,7 +1,7 @@
 //! Queues of goroutines, linked through `schedlink`.
 //!
-//! A G is in at most one such list at a time. The owner of the list owns the links, and owns the Gs
-//! in the list in the sense in which they were owned when they were added. The Gs are
+//! A G is in at most one such list at a time. The owner of the list owns the links and the Gs.
+//! Depending on the list, the Gs are
 //! - Runnable: in run queues and on their way into one;
 //! - Idle: in lists of free records;
 //! - Waiting: the owner of the list has won the right to wake them (`Waiter::ready_into`,

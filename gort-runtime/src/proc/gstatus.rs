@@ -16,10 +16,10 @@
 //!                      └──────────────────goready────────────────┘
 //! ```
 //!
-//! In each state exactly one actor may leave it, so a transition need not be an atomic
-//! read-modify-write (9 ns each, three for each switch). It is a checked load and a store. A failed
-//! check means that two wakers both believed that they had won, which is our bug: `throw`. Debug
-//! builds use a compare-and-swap, so that a race between two such wakers cannot stay hidden.
+//! Exactly one actor may end each state, so a transition need not be an atomic read-modify-write (9
+//! ns each, three for each switch). It is a checked load and a store. A failed check means that two
+//! wakers both believed that they had won, which is our bug: `throw`. Debug builds use a
+//! compare-and-swap, so that a race between two such wakers cannot stay hidden.
 //!
 //! # Observers
 //! With `GORT_DEBUG=backtrace=1`, a dump may read the stack of a Waiting goroutine, which a waker

@@ -11,8 +11,8 @@
 //! # Invariants
 //! 1. Only the goroutine itself accesses its table after it has begun to run. Before that, only the
 //!    spawner does.
-//! 2. From the moment when a value is stored to its goroutine's end, the value does not move and is
-//!    not dropped. At the end no frame is left that could hold a reference to it. (`put` replaces a
+//! 2. From the moment it is stored until its goroutine's end, a value does not move and is not
+//!    dropped. At the end no frame is left that could hold a reference to it. (`put` replaces a
 //!    value only while the key's first value is being made; see there.)
 //! 3. No reference to the table or to a slot is alive while user code runs (initialisers, `Clone`,
 //!    destructors). That code may come back here, store further values, and thereby move the slots.

@@ -20,8 +20,8 @@
 //! *Its own thread* is the thread whose thread-local word names the M (`tls.rs`), whether it runs
 //! g0 or a goroutine. A thread has *picked* an M if it has taken the M, under the scheduler's lock,
 //! out of the list of idle Ms or the list of Ms whose threads have exited, or if it has just made
-//! the M. It has also picked the M to which a goroutine is wired that it has taken out of a queue.
-//! No other thread picks the M until it has slept again.
+//! the M. A thread that has taken a wired goroutine out of a queue has also picked the M to which
+//! the goroutine is wired. No other thread picks the M until it has slept again.
 //!
 //! Each hand-over from one column to another is ordered:
 //! - from the thread that picked an M to the M's own thread, by `note` (wake, sleep) or by the

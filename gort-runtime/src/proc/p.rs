@@ -78,7 +78,7 @@ pub(crate) struct P {
     /// When the clock was first read in the current time slice, or 0.
     pub(crate) slice_start: Cell<u64>,
     pub(crate) timers: Timers,
-    /// Number of coming dispatches that each read the clock for timers.
+    /// Number of further dispatches that must each read the clock for timers.
     pub(crate) looks: Cell<u32>,
     pub(crate) stacks: FreeStacks,
     pub(crate) records: FreeRecords,

@@ -43,12 +43,12 @@
 //!    own pointer (`setxid.rs`).
 //! 5. In a child that a goroutine has forked, nothing uses the thread's block any more (`fork.rs`).
 //!
-//! # On musl
-//! A thread that returns removes itself from musl's list of threads. It locks the list, and the
-//! kernel unlocks it at the thread's end, by clearing the word with which the thread was started.
-//! With another word in its place ([`os::clear_at_exit`]) the list would stay locked for ever. And
-//! a thread that a goroutine started under an identity that is off the list would be linked into a
-//! ring that no other thread sees. Therefore the thread does not return. The list stays sound:
+//! # On musl A thread that returns removes itself from musl's list of threads. It locks the list,
+//! and the kernel unlocks it at the thread's end, by clearing the word with which the thread was
+//! started. With another word in its place ([`os::clear_at_exit`]) the list would stay locked for
+//! ever. If the identity were off the list, a thread that a goroutine starts under it would be
+//! linked into a ring that no other thread sees. Therefore the thread does not return. The list
+//! stays sound:
 //! 1. A thread that starts another one links the new control block while it holds the lock, and
 //!    then unlocks. The block's memory is the slot's or a mapping of musl's, and neither is ever
 //!    unmapped, so every link points to live memory for ever.

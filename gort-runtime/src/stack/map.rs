@@ -48,8 +48,8 @@ pub(super) enum GuardKind {
 /// on. Returns the number of slots.
 ///
 /// Some address space is left for the rest of the process: without any, no thread can be started
-/// and `malloc` fails. The `first` slots of a kind leave as much as they take, and at the end of
-/// the attempts nothing.
+/// and `malloc` fails. If `first` is set, the slots leave no more than they take, and the last
+/// attempt, for one slot, leaves nothing.
 pub(crate) fn map_slots(
     most: usize,
     stride: usize,

@@ -1,10 +1,11 @@
 //! Detection and reporting of stack overflows.
 //!
-//! A handler for SIGSEGV and SIGBUS runs on an alternate stack that each M has. It recognises the
-//! guard by any address in it. Then it reports which goroutine overflowed, where it was spawned,
-//! how large its stack is and what to do, and aborts. Any other fault goes to the handler that was
-//! installed before: std's message for plain threads, a crash reporter, or the default. The same
-//! happens if the signal is not a fault but was sent by a process.
+//! A handler for SIGSEGV and SIGBUS runs on an alternate stack that each M has. It recognises an
+//! overflow by the faulting address, which may be anywhere in the guard. Then it reports which
+//! goroutine overflowed, where it was spawned, how large its stack is and what to do, and aborts.
+//! Any other fault goes to the handler that was installed before: std's message for plain threads,
+//! a crash reporter, or the default. The same happens if the signal is not a fault but was sent by
+//! a process.
 //!
 //! The handler allocates nothing and waits for no lock. It uses only `write(2)` and its stack.
 

@@ -147,8 +147,8 @@ impl Class {
         Ok(())
     }
 
-    /// Carves a new stack and installs its guard. If all slots of the regions are carved, although
-    /// some are still promised because Ps hold stacks, maps a new region.
+    /// Carves a new stack and installs its guard. Maps a new region if every region is fully
+    /// carved, which happens when Ps keep the free stacks.
     fn carve(&mut self) -> io::Result<StackSlot> {
         while (self.regions.get(self.carving)).is_some_and(|r| r.carved == r.slots) {
             self.carving += 1;
