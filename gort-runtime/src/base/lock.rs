@@ -233,6 +233,8 @@ mod model {
             self.mutex.try_lock().map(|guard| self.held(guard)).is_ok()
         }
 
+        /// Releases the lock.
+        ///
         /// # Safety
         /// The caller holds the lock.
         pub(super) unsafe fn unlock(&self) {

@@ -1,8 +1,8 @@
 //! The caller's clock: the real clock, or that of its bubble.
 //!
 //! Both clocks count from the same moment, so an [`Instant`] corresponds to one number of
-//! nanoseconds. The pair of the two that belongs together is measured once, for bubbles: inside a
-//! bubble all times are exact.
+//! nanoseconds. Which number belongs to an instant is measured once, for bubbles: inside a bubble
+//! all times are exact.
 
 use crate::bubble::home::{Home, bubble};
 use crate::os;
@@ -132,8 +132,8 @@ pub mod real {
 
     pub use crate::time::{deadline_after, now};
 
-    /// Returns the real time at which as much time will have passed as until `instant` on the
-    /// caller's clock.
+    /// Converts `instant`, a time on the caller's clock, into the time on the real clock that is
+    /// equally far from now.
     #[must_use]
     pub fn nanos_of(instant: Instant) -> Nanos {
         let nanos = super::nanos_of(instant);

@@ -12,7 +12,7 @@ use crate::time::Nanos;
 /// The first value that is not the number of a bubble.
 pub(super) const FIRST_KIND: u32 = u32::MAX - 1;
 
-/// The place where a thing was created for which goroutines wait.
+/// The place where a thing that goroutines wait for was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Home(u32);
 

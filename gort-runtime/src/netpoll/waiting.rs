@@ -55,7 +55,8 @@ pub(crate) fn overdue(now: Nanos, period: Nanos) -> bool {
     has_waiters() && now > LAST.load(Relaxed).saturating_add(period)
 }
 
-/// Records that an M is about to block in [`poll`](super::poll()). Called under the scheduler's lock.
+/// Records that an M is about to block in [`poll`](super::poll()). Called under the scheduler's
+/// lock.
 pub(crate) fn blocked() {
     LAST.store(BLOCKED, Relaxed);
 }

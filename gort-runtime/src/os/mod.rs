@@ -20,7 +20,7 @@
 //!   `futex_wait_shared(word, expected)`, `unregister_rseq(tp)`, `replace_setxid_handler(handler,
 //!   keep)`, `libc_version()`: serve goroutines with thread-locals of their own
 //!   (`stack/identity.rs`).
-//! - `page_size()`, `num_cpus()`, `thread_id()`.
+//! - `page_size()`, `thread_id()`, `num_threads()`.
 //!
 //! On macOS goroutines are threads, and only the functions needed there exist.
 

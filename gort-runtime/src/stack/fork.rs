@@ -8,7 +8,7 @@
 //! restartable sequences is gone (otherwise it would write there, or kill the child by SIGSEGV).
 //!
 //! From then on, g0 runs on the goroutine's thread-locals in the child. That is sufficient: the
-//! child has no other M, and what libc allows in the child until `exec` does not start one.
+//! child has no other M, and nothing that libc allows in the child before `exec` starts one.
 //! (`_Fork`, `clone` and `vfork` run no handlers. They allow even less.)
 //!
 //! Handlers of other libraries may run before this one, and allocate under the old pointer. The old

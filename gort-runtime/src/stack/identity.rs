@@ -411,6 +411,8 @@ fn look() -> Seen {
 
 /// Calls [`look`] under the thread pointer `tp` of an identity that nothing uses.
 fn look_under(tp: *mut u8) -> Seen {
+    /// Stores the result of [`look`] at `place`.
+    ///
     /// # Safety
     /// `place` has room for a `Seen`.
     unsafe extern "C" fn look_into(place: *mut u8) {
