@@ -61,8 +61,8 @@ const WATCHED_NS: u64 = 3_000;
 /// Number of new goroutines that may run ahead of the queue before its head runs.
 pub(super) const NEW_IN_A_ROW: u32 = 61;
 
-/// Finds work for `m`, sleeping until there is some. Returns `None` if the thread must exit; the P has
-/// then been given up.
+/// Finds work for `m`, sleeping until there is some. Returns `None` if the thread must exit; the P
+/// has then been given up.
 #[inline]
 pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
     loop {

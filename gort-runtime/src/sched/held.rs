@@ -39,8 +39,8 @@ global! {
 
 /// The goroutines on hold. Protected by the scheduler's lock.
 pub(crate) struct Held {
-    /// Suspects of this epoch or an earlier one are *barred*: they stay on hold until all holds
-    /// end.
+    /// Suspects of this epoch or an earlier one are *barred*: they stay on hold until the bar
+    /// becomes [`NOBODY`].
     barred: u64,
     old: GQueue,
     /// Suspects of later epochs, which wait for a verdict or for the number of hogs to fall.
