@@ -49,7 +49,7 @@ pub fn is_wired() -> bool {
 /// use std::cell::Cell;
 ///
 /// thread_local! {
-/// Like the state of a library that keeps it per thread.
+///     /// Like the state of a library that keeps it per thread.
 ///     static STATE: Cell<u32> = const { Cell::new(0) };
 /// }
 ///

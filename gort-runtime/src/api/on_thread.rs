@@ -73,7 +73,7 @@ use std::ptr;
 /// use gort::alloc::OnThread;
 /// use std::alloc::System;
 ///
-/// Or jemalloc's, mimalloc's, …
+/// // Or jemalloc's, mimalloc's, …
 /// #[global_allocator]
 /// static ALLOCATOR: OnThread<System> = OnThread(System);
 ///

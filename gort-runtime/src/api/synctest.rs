@@ -47,9 +47,6 @@ use std::panic::Location;
 /// A channel or a timer that was created in the bubble can only be used there: sending, receiving,
 /// closing, stopping and resetting panic elsewhere. (Dropping a handle is allowed.)
 ///
-/// A channel or a timer that was made in the bubble can only be used there: sending, receiving, closing, stopping and
-/// resetting panic elsewhere. (Dropping a handle is allowed.)
-///
 /// # Panics
 /// - With `f`'s panic, if `f` panics, once all other goroutines have ended or are blocked for good.
 ///   A panic of another goroutine stays in its handle.

@@ -293,7 +293,7 @@ impl Timers {
     }
 
     /// Calls `show` with every timer that starts a goroutine, and its time. `show` runs under the
-    /// heap's lock, and may take only locks of the lowest rank.
+    /// heap's lock, and may only take locks of rank `Leaf`.
     pub(crate) fn each_start(&self, mut show: impl FnMut(u64, &Start)) {
         for entry in self.heap.lock().iter() {
             // SAFETY: a timer in the heap stays in place, and its owner does not touch it: first
