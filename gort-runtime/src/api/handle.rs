@@ -248,9 +248,8 @@ impl Builder {
 /// Waits for a goroutine's end and returns its result. Dropping the handle detaches the goroutine.
 /// Like std's `JoinHandle`; Go has none.
 ///
-/// A result that is never joined is dropped by the goroutine or with the handle. If the result's
-/// destructor panics, the panic hook reports that, and the panic goes no further: neither the
-/// goroutine nor the owner of the handle panics.
+/// A result that is never joined is dropped by the goroutine or with the handle. If its destructor
+/// panics, the panic hook reports that, and neither the goroutine nor the handle's owner panics.
 ///
 /// In `select!`, `<-handle` waits for the end without taking the result. In async code of any
 /// executor, `handle.await` returns what `join` returns ([`JoinFuture`](crate::JoinFuture)).
@@ -358,8 +357,7 @@ impl<T> JoinHandle<T> {
     }
 
     fn g(&self) -> &G {
-        // SAFETY: Gs live for ever (`record/mod.rs`, promise 1), and the record still belongs to
-        // this goroutine: the handle keeps its share of it (`join.rs`, invariant 2).
+        // SAFETY: Gs live for ever; the handle keeps its share of it (`join.rs`, invariant 2).
         unsafe { self.gp.as_ref() }
     }
 
