@@ -55,8 +55,8 @@ impl Idle {
             .is_ok()
     }
 
-    /// Called under the scheduler's lock by a submitter that must wake an M but finds no idle P
-    /// left.
+    /// Uncounts a submitter that must wake an M but finds no idle P left. Called under the
+    /// scheduler's lock.
     pub(crate) fn nobody_to_wake(&self) {
         // The flag must be set after the uncounting: submitters may have relied on the count until
         // then, and an M may have cleared an earlier flag in the meantime.
@@ -64,8 +64,8 @@ impl Idle {
         self.needspinning.store(true, Relaxed);
     }
 
-    /// Called under the scheduler's lock by an M that has stopped spinning and sees work, but finds
-    /// no idle P to run it with. Makes the next M that idles a P look for the work first.
+    /// Makes the next M that idles a P look for work first. Called under the scheduler's lock by an
+    /// M that has stopped spinning and sees work, but finds no idle P to run it with.
     pub(crate) fn nobody_to_look(&self) {
         // Makes the work visible to the search of the M that clears the flag.
         fence(SeqCst);
