@@ -98,7 +98,7 @@ impl Builder {
         let name = name.into();
         assert!(
             !name.contains('\0'),
-            "a goroutine's name may not contain null bytes: {name:?}"
+            "a goroutine's name must not contain null bytes: {name:?}"
         );
         self.name = Some(name.into());
         self

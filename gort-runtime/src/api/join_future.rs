@@ -137,7 +137,7 @@ impl<T: Send + 'static> Future for JoinFuture<T> {
                 }
                 result
             }
-            Stage::Over => panic!("a goroutine's future was polled after it had given the result"),
+            Stage::Over => panic!("a `JoinFuture` was polled after it had returned its result"),
         };
         result.map_or(Poll::Pending, Poll::Ready)
     }

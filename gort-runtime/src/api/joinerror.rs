@@ -87,7 +87,7 @@ impl JoinError {
         match self.try_into_panic() {
             Ok(payload) => payload,
             Err(_) => panic!(
-                "`into_panic` of a goroutine that did not panic but called `goexit`; ask `is_panic` first"
+                "`into_panic` of a goroutine that did not panic but called `goexit`; check `is_panic` first"
             ),
         }
     }
@@ -146,7 +146,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.is_panic(), self.message()) {
             (true, Some(message)) => write!(f, "the goroutine panicked: {message}"),
-            (true, None) => f.write_str("the goroutine panicked, with a value that is no text"),
+            (true, None) => f.write_str("the goroutine panicked with a value that is not text"),
             (false, _) => f.write_str("the goroutine called `goexit`"),
         }
     }

@@ -139,7 +139,7 @@ pub fn wait() {
     let current = Current::new(WaitReason::SynctestWait);
     current.waits_for(Home::here());
     let Some(bubble) = bubble() else {
-        panic!("`synctest::wait` outside a bubble: nobody can say whom to wait for")
+        panic!("`synctest::wait` outside a bubble; call it in the function of `synctest::run`")
     };
     assert!(
         bubble.await_begins(),

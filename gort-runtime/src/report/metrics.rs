@@ -105,7 +105,7 @@ impl LatencyHistogram {
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         assert!(
             (0.0..=1.0).contains(&q),
-            "a quantile is from 0 to 1, not {q}"
+            "a quantile must be from 0 to 1, not {q}"
         );
         let rank = ((self.count() as f64 * q).ceil() as u64).max(1);
         let mut below = 0;

@@ -102,7 +102,7 @@ impl fmt::Display for Failure {
         } = self;
         write!(
             f,
-            "{message}\n\nwhat was done, in this order:\n{steps}\nto repeat it: GORT_EXPLORE_SEED={seed}"
+            "{message}\n\nsteps, in order:\n{steps}\nto repeat it, set GORT_EXPLORE_SEED={seed}"
         )
     }
 }

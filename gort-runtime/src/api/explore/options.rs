@@ -26,9 +26,9 @@ const MAX_STEPS: u64 = 100_000;
 /// The seed, if neither the program nor the environment gives one.
 const SEED: u64 = 1;
 
-const OTHER_CHOICES: &str = "the schedule that was to be repeated met other choices than before: the program has been \
-    changed, or does not depend on its schedule alone (hash maps with random keys, addresses, real time, threads that are no \
-    goroutines)";
+const OTHER_CHOICES: &str = "the repeated schedule met other choices than before: the program has \
+    changed, or it depends on more than its schedule (hash maps with random keys, addresses, real \
+    time, threads that are not goroutines)";
 
 /// Options of an exploration: runs a program under many schedules.
 ///
@@ -144,7 +144,7 @@ impl Options {
         go_on_exiting();
         assert!(
             bubble().is_none(),
-            "schedules are explored in bubbles of their own, and this is one: bubbles do not nest"
+            "`Options::run` in a bubble: each schedule has a bubble of its own, and bubbles do not nest"
         );
         let site = Location::caller();
         let program: Program = Arc::new(f);

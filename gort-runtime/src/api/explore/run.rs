@@ -76,7 +76,7 @@ pub(super) fn run_one(
         (Some(Verdict::TooManySteps), _) => Fate::Failed(
             FailureKind::TooManySteps,
             format!(
-                "no end after {} steps:{}",
+                "the schedule did not end within {} steps:{}",
                 schedule.steps.len(),
                 left(&schedule)
             ),
@@ -84,7 +84,7 @@ pub(super) fn run_one(
         (None, End::Empty) => Fate::Passed,
         (None, _) if is_root_over => Fate::Failed(
             FailureKind::Leak,
-            format!("goroutines are left that wait for ever:{}", left(&schedule)),
+            format!("leak: these goroutines wait for ever:{}", left(&schedule)),
         ),
         (None, _) => Fate::Failed(
             FailureKind::Deadlock,

@@ -33,7 +33,7 @@ pub(crate) fn start() {
     });
     if let Err(e) = started {
         os::write_stderr(
-            format!("gort: no signal will be noticed, as no thread can be started: {e}\n")
+            format!("gort: cannot start a thread, so signals will not be noticed: {e}\n")
                 .as_bytes(),
         );
     }

@@ -134,7 +134,7 @@ pub(crate) fn somebody_waits() {
     let started = thread::Builder::new().name("gort-poll".into()).spawn(run);
     if let Err(e) = started {
         fatal(&format!(
-            "no thread to wait for descriptors can be started: {e}"
+            "cannot start the thread that waits for descriptors ({e}); raise `ulimit -u`"
         ));
     }
     poller.runs = true;

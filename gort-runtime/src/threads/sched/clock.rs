@@ -33,7 +33,7 @@ pub(crate) fn look() {
         .spawn(keep_time);
     if let Err(e) = started {
         fatal(&format!(
-            "no thread to look after timers can be started: {e}"
+            "cannot start the thread for timers ({e}); raise `ulimit -u`"
         ));
     }
     *runs = true;
