@@ -38,22 +38,22 @@ pub struct JoinFuture<T>(Stage<T>);
 
 enum Stage<T> {
     New(JoinHandle<T>),
-    Waiting(Arc<Meeting<T>>),
+    Waiting(Arc<Shared<T>>),
     Over,
 }
 
 /// The object in which the goroutine that joins leaves the result.
-struct Meeting<T>(Lock<Meant<T>>);
+struct Shared<T>(Lock<State<T>>);
 
-struct Meant<T> {
+struct State<T> {
     result: Option<Result<T, JoinError>>,
     /// The waker of the last poll.
     waker: Option<Waker>,
 }
 
-impl<T> Meeting<T> {
+impl<T> Shared<T> {
     fn new(waker: Waker) -> Self {
-        Self(Lock::new(Meant {
+        Self(Lock::new(State {
             result: None,
             waker: Some(waker),
         }))
@@ -65,20 +65,20 @@ impl<T> Meeting<T> {
         // lock.
         let waker = waker.clone();
         let _before;
-        let mut meant = self.0.lock();
-        let result = meant.result.take();
+        let mut state = self.0.lock();
+        let result = state.result.take();
         if result.is_none() {
-            _before = meant.waker.replace(waker);
+            _before = state.waker.replace(waker);
         }
-        drop(meant);
+        drop(state);
         result
     }
 
-    fn tell(&self, result: Result<T, JoinError>) {
+    fn complete(&self, result: Result<T, JoinError>) {
         let waker = {
-            let mut meant = self.0.lock();
-            meant.result = Some(result);
-            meant.waker.take()
+            let mut state = self.0.lock();
+            state.result = Some(result);
+            state.waker.take()
         };
         if let Some(waker) = waker {
             // If the waker panics, the panic hook reports that. The panic belongs to no result.
@@ -125,15 +125,15 @@ impl<T: Send + 'static> Future for JoinFuture<T> {
         let result = match std::mem::replace(stage, Stage::Over) {
             Stage::New(handle) if handle.is_finished() => Some(handle.join_leaving()),
             Stage::New(handle) => {
-                let meeting = Arc::new(Meeting::new(context.waker().clone()));
-                join(handle, Arc::clone(&meeting));
-                *stage = Stage::Waiting(meeting);
+                let shared = Arc::new(Shared::new(context.waker().clone()));
+                join(handle, Arc::clone(&shared));
+                *stage = Stage::Waiting(shared);
                 None
             }
-            Stage::Waiting(meeting) => {
-                let result = meeting.poll(context.waker());
+            Stage::Waiting(shared) => {
+                let result = shared.poll(context.waker());
                 if result.is_none() {
-                    *stage = Stage::Waiting(meeting);
+                    *stage = Stage::Waiting(shared);
                 }
                 result
             }
@@ -145,9 +145,9 @@ impl<T: Send + 'static> Future for JoinFuture<T> {
 
 /// Starts the goroutine that joins.
 #[track_caller]
-fn join<T: Send + 'static>(handle: JoinHandle<T>, meeting: Arc<Meeting<T>>) {
+fn join<T: Send + 'static>(handle: JoinHandle<T>, shared: Arc<Shared<T>>) {
     let builder = Builder::new().name("await").inherits_nothing();
-    if let Err(e) = builder.spawn(move || meeting.tell(handle.join())) {
+    if let Err(e) = builder.spawn(move || shared.complete(handle.join())) {
         panic!("cannot start a goroutine that waits for another: {e}");
     }
 }

@@ -146,11 +146,11 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
 /// It should not if something waits for an M to idle: a network wait needs an M in the poll, and a
 /// goroutine without a stack needs the stacks that this P keeps.
 pub(super) fn may_nap(p: &P, before: u32) -> bool {
-    !netpoll::has_waiters() && !starved::is_any() && others_get_on(p, before)
+    !netpoll::has_waiters() && !starved::is_any() && others_dispatch(p, before)
 }
 
 /// Watches the other Ps for a moment. Returns `true` if one of them dispatches a goroutine.
-fn others_get_on(p: &P, before: u32) -> bool {
+fn others_dispatch(p: &P, before: u32) -> bool {
     let since = os::now_ns();
     loop {
         if dispatches_of_others(p) != before {
@@ -181,15 +181,15 @@ fn local(p: &P) -> Option<Found> {
         // is ours.
         let is_new = unsafe { gp.as_ref() }.is_new.replace(false);
         if p.slice_used_up() {
-            return behind_everybody(p, gp);
+            return queue_behind_all(p, gp);
         }
-        if is_new && one_more_new(p) {
-            return behind_queue(p, gp);
+        if is_new && count_new(p) {
+            return queue_behind_local(p, gp);
         }
         return Some(Found { gp, inherit: true });
     }
     let gp = p.runq.get()?;
-    warm(p.runq.peek());
+    prefetch_goroutine(p.runq.peek());
     Found::new(gp)
 }
 
@@ -200,7 +200,7 @@ fn local(p: &P) -> Option<Found> {
 /// would get one turn per time slice of a pair, and the same holds for a chain of goroutines that
 /// each make the next one ready here.
 #[cold]
-fn behind_everybody(p: &P, gp: NonNull<G>) -> Option<Found> {
+fn queue_behind_all(p: &P, gp: NonNull<G>) -> Option<Found> {
     if p.runq.is_empty() && !SCHED.global_has_work() {
         return Found::new(gp);
     }
@@ -221,9 +221,9 @@ fn behind_everybody(p: &P, gp: NonNull<G>) -> Option<Found> {
 /// Queues `gp` behind the local queue, and behind the global one if that has work. `gp` was to run
 /// next, but enough new goroutines have.
 #[cold]
-fn behind_queue(p: &P, gp: NonNull<G>) -> Option<Found> {
+fn queue_behind_local(p: &P, gp: NonNull<G>) -> Option<Found> {
     if SCHED.global_has_work() {
-        return behind_everybody(p, gp);
+        return queue_behind_all(p, gp);
     }
     // Put before get, so that the queue is never empty in between: an M that is about to sleep
     // would not see `gp`.
@@ -234,7 +234,7 @@ fn behind_queue(p: &P, gp: NonNull<G>) -> Option<Found> {
 /// Prefetches what a switch to `gp` will touch: the cache lines of its `G` and packet. With
 /// thousands of goroutines all of it is cold (benchmark `skynet`: 6 to 9 % less CPU time).
 #[inline]
-fn warm(gp: *const G) {
+fn prefetch_goroutine(gp: *const G) {
     if gp.is_null() {
         return;
     }
@@ -248,7 +248,7 @@ fn warm(gp: *const G) {
 /// Without a limit, goroutines that each start the next would hold every other goroutine up for a
 /// whole time slice per turn. (Go has that weakness: golang/go#52934.)
 #[inline]
-fn one_more_new(p: &P) -> bool {
+fn count_new(p: &P) -> bool {
     let n = p.new_in_a_row.get() + 1;
     let enough = n == NEW_IN_A_ROW;
     p.new_in_a_row.set(if enough { 0 } else { n });

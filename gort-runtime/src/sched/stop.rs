@@ -71,7 +71,7 @@ pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
         }
         match get_up(m, duties, &polled) {
             GotUp::WithP => return true,
-            GotUp::InVain => watch = false,
+            GotUp::NoIdleP => watch = false,
             GotUp::Surplus => return false,
         }
     }
@@ -81,7 +81,7 @@ pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
 pub(super) enum GotUp {
     WithP,
     /// Every P is held by an M, which looks at timers and network waits before it idles the P.
-    InVain,
+    NoIdleP,
     Surplus,
 }
 
@@ -114,5 +114,5 @@ pub(super) fn get_up(m: &OnG0, duties: Duties, polled: &GQueue) -> GotUp {
     }
     drop(shared);
     inject_global(polled);
-    GotUp::InVain
+    GotUp::NoIdleP
 }

@@ -87,7 +87,7 @@ impl Races {
 
     /// Records that `number` could run after a step of `starter`. If this is the first time,
     /// `starter` has started it.
-    pub(super) fn is_there(&mut self, number: u32, starter: Option<u32>) {
+    pub(super) fn record_runnable(&mut self, number: u32, starter: Option<u32>) {
         if self.clock(number).is_none() {
             let clock = starter.and_then(|starter| self.clock(starter).clone());
             *self.clock(number) = Some(clock.unwrap_or_default());

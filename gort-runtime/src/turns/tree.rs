@@ -214,7 +214,7 @@ impl Tree {
         }
         for candidate in candidates {
             let starter = self.last.map(|(number, ..)| number);
-            self.races.is_there(candidate.number, starter);
+            self.races.record_runnable(candidate.number, starter);
         }
         self.last = None;
         self.asleep.retain(|asleep| {

@@ -13,7 +13,7 @@
 //! | `fence` in `submit_global` | `outside_submitter_..`, both `goroutines_between_..`, `queue_of_a_retired_p_..` |
 //! | `fence` in `queue_here` | `goroutine_that_a_poll_brings_..` |
 //! | `fence` in `runq_put_next`, after queueing what was displaced | `displaced_goroutine_..` |
-//! | `fence`, `wakep` in `behind_everybody` | `goroutine_between_runnext_and_global_queue_..` |
+//! | `fence`, `wakep` in `queue_behind_all` | `goroutine_between_runnext_and_global_queue_..` |
 //! | `fence` in `yield_to_queue` | `goroutine_that_a_yield_moves_..` |
 //! | `fence` in `set_bar` | `goroutine_that_was_on_hold_..` |
 //! | `fence` in `must_wake` | `submitter_sees_no_idle_p_..`, `second_submitter_relies_on_needspinning`, `goroutines_between_global_and_local_..` |

@@ -195,7 +195,7 @@ impl Model {
         };
         self.run(m, || match get_up(on_g0(m), duties, &GQueue::new()) {
             GotUp::WithP => schedule(on_g0(m)),
-            GotUp::InVain if stopm(on_g0(m), false) => schedule(on_g0(m)),
+            GotUp::NoIdleP if stopm(on_g0(m), false) => schedule(on_g0(m)),
             _ => m.g0(),
         });
     }
