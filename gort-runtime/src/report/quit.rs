@@ -51,7 +51,7 @@ extern "C" fn on_quit(_signal: libc::c_int) {
     os::keep_errno(|| SCHED.sysmon.wake());
 }
 
-/// Called by sysmon: prints and exits if a SIGQUIT has arrived.
+/// Prints every goroutine and exits, if a SIGQUIT has arrived. Sysmon calls this.
 pub(crate) fn quit_if_asked() {
     if ASKED.load(Acquire) {
         quit();

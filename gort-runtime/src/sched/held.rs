@@ -70,8 +70,8 @@ impl Held {
         }
     }
 
-    /// Called by sysmon: moves the bar, and appends to `runq` the goroutines that it no longer
-    /// holds, the young ones first. The new bar is [`NOBODY`] or at least `barred`.
+    /// Moves the bar, and appends to `runq` the goroutines that it no longer holds, the young ones
+    /// first. Only sysmon calls this. The new bar is [`NOBODY`] or at least `barred`.
     pub(crate) fn set_bar(&mut self, bar: u64, barred: u64, runq: &GQueue) {
         let before = WORDS.bar.load(Relaxed);
         self.barred = barred;
@@ -100,7 +100,7 @@ pub(crate) fn epoch() -> u64 {
     WORDS.epoch.load(Relaxed)
 }
 
-/// Called by sysmon: begins a new epoch.
+/// Begins a new epoch. Only sysmon calls this.
 pub(crate) fn next_epoch() {
     WORDS.epoch.store(epoch() + 1, Relaxed);
 }

@@ -28,8 +28,8 @@ pub(crate) fn put_on_hold(gp: NonNull<G>, coin: u32) -> bool {
     true
 }
 
-/// Called by sysmon: moves the bar, and submits the goroutines that it no longer holds
-/// (`Held::set_bar`).
+/// Moves the bar, and submits the goroutines that it no longer holds (`Held::set_bar`). Only sysmon
+/// calls this.
 pub(crate) fn set_bar(bar: u64, barred: u64) {
     {
         let shared = &mut *SCHED.shared.lock();

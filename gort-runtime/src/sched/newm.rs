@@ -33,7 +33,7 @@ pub(super) fn newm(m: &'static M) {
     }
 }
 
-/// Called by sysmon: starts the threads that were left to it.
+/// Starts the threads that were left to sysmon. Only sysmon calls this.
 pub(crate) fn start_left_threads() {
     loop {
         let next = LEFT_TO_SYSMON.lock().pop();
@@ -42,9 +42,9 @@ pub(crate) fn start_left_threads() {
     }
 }
 
-/// Called by sysmon in a burst of blocking calls: starts up to two threads without a P, while fewer
-/// than `wanted` Ms are idle. Those that turn out to be surplus exit like any surplus thread. If
-/// the system allows no more threads, starts none.
+/// Starts up to two threads without a P, while fewer than `wanted` Ms are idle. Sysmon calls this
+/// in a burst of blocking calls. Threads that turn out to be surplus exit like any surplus thread.
+/// If the system allows no more threads, starts none.
 pub(crate) fn start_spare_threads(wanted: u32) {
     for _ in 0..2 {
         let picked = SCHED.shared.lock().pick_spare(wanted);

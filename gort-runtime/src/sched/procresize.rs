@@ -19,7 +19,8 @@ pub(crate) fn procresize(procs: u32) -> u32 {
     old
 }
 
-/// Called on g0: moves the P's queue to the global queue, and leaves `m` without a P.
+/// Retires the P of `m`: moves its queue to the global queue, and leaves `m` without a P. Runs on
+/// g0.
 #[cold]
 pub(super) fn retire(m: &OnG0) {
     let p = releasep(m);

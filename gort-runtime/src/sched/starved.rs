@@ -65,7 +65,7 @@ impl Shared {
         SCHED.publish_runqsize(self);
     }
 
-    /// Called by an M that is about to idle `p`: gives its stacks to waiting goroutines.
+    /// Gives the stacks of `p` to waiting goroutines. The calling M is about to idle `p`.
     pub(super) fn feed_from(&mut self, p: &P) {
         if !self.starved.is_empty() {
             let n = p.stacks.give_back_all();

@@ -307,9 +307,10 @@ impl Shared {
         Some(p)
     }
 
-    /// Called by sysmon before it sleeps: returns `true` if every P is idle. Sysmon sleeps then,
-    /// and the M that takes a P out of the idle list wakes it. This needs the lock: either an M has
-    /// already taken a P, and sysmon sees that here, or that M will see that sysmon sleeps.
+    /// Returns `true` if every P is idle, so that sysmon can sleep. Sysmon calls this before it
+    /// sleeps, and the M that next takes a P out of the idle list wakes it. This needs the lock:
+    /// either an M has already taken a P, and sysmon sees that here, or that M will see that sysmon
+    /// sleeps.
     pub(crate) fn sysmon_parks(&self) -> bool {
         let all_idle = self.npidle == SCHED.procs() && self.surplus_held == 0;
         if all_idle {

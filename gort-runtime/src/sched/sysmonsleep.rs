@@ -49,18 +49,18 @@ impl SysmonSleep {
         self.note.wake();
     }
 
-    /// Called by sysmon: returns whether a blocking call was announced since it last asked.
+    /// Returns whether a blocking call was announced since sysmon last asked.
     pub(crate) fn take_blocking(&self) -> bool {
         self.blocking.swap(false, Relaxed)
     }
 
-    /// Called by sysmon under the scheduler's lock, before it calls `sleep_until`.
+    /// Marks sysmon as asleep. Sysmon calls this under the scheduler's lock, before `sleep_until`.
     pub(super) fn about_to_sleep(&self) {
         self.parked.store(true, Relaxed);
     }
 
-    /// Called by sysmon: sleeps until woken (`true`), or until the clock reads `deadline`
-    /// (`false`). It may be woken without a reason, by a thread that saw it asleep the last time.
+    /// Sleeps until sysmon is woken (`true`), or until the clock reads `deadline` (`false`). It may
+    /// be woken without a reason, by a thread that saw it asleep the last time.
     pub(crate) fn sleep_until(&self, deadline: u64) -> bool {
         self.note.sleep_until(deadline)
     }

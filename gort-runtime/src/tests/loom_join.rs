@@ -81,13 +81,13 @@ impl Select {
         }
     }
 
-    /// Called by the select when it creates its record or lets go of it.
+    /// Accesses the record as the select does when it creates it or lets go of it.
     fn write_record(&self) {
         // SAFETY: loom checks the access.
         self.record.with_mut(|record| unsafe { *record += 1 });
     }
 
-    /// Called by the goroutine's end: looks at the record.
+    /// Accesses the record as the goroutine's end does.
     fn read_record(&self) {
         // SAFETY: loom checks the access.
         let _ = self.record.with(|record| unsafe { *record });
@@ -223,7 +223,7 @@ impl Slot {
         ended
     }
 
-    /// Called by a select: enters the list, or leaves it.
+    /// Enters a select into the list, or takes it out.
     fn enlist(&self, i: usize, there: bool) {
         // SAFETY: loom checks the access.
         self.watchers.with_mut(|list| unsafe { (*list)[i] = there });
@@ -260,7 +260,7 @@ impl Slot {
         }
     }
 
-    /// Called by the goroutine: does something on its stack.
+    /// Does something on the goroutine's stack.
     fn step(&self) {
         // SAFETY: loom checks the access.
         self.stack.with_mut(|steps| unsafe { *steps += 1 });

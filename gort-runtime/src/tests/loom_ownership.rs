@@ -55,7 +55,7 @@ fn machine() -> Arc<Machine> {
     })
 }
 
-/// Called by sysmon, which keeps the owner in user code.
+/// Reads the P pointer, as sysmon does while it keeps the owner in user code.
 fn still_held(machine: &Machine) -> bool {
     // SAFETY: the protocol says that the owner does not touch the pointer. loom fails the model if
     // it does.

@@ -67,7 +67,7 @@ impl Queues {
         NonNull::from(&self.entries[i])
     }
 
-    /// Called by the owner: `runq_put`. The overflow counts as taken, because no other thread can
+    /// Does `runq_put`, as the owner. The overflow counts as taken, because no other thread can
     /// take it.
     fn put(&self, i: usize) {
         self.put_back(self.entry(i));
@@ -82,20 +82,20 @@ impl Queues {
         });
     }
 
-    /// Called by the owner: `runq_put_next`.
+    /// Does `runq_put_next`, as the owner.
     fn put_next(&self, i: usize) {
         if let Some(displaced) = self.victim.put_next(self.entry(i)) {
             self.put_back(displaced);
         }
     }
 
-    /// Called by thief `me`: steals from `victim`, then runs everything it has.
+    /// Steals from `victim` as thief `me`, then runs everything that thief has.
     fn steal(&self, me: usize, victim: &Runq<Entry>) {
         take(victim.steal_into(&self.thieves[me]));
         while take(self.thieves[me].get()) {}
     }
 
-    /// Called by a thief: takes `runnext`, like `steal_next` of `sched/steal.rs`.
+    /// Takes `runnext` as a thief, like `steal_next` of `sched/steal.rs`.
     fn steal_next(&self) {
         let seen = self.victim.peek_next();
         if !seen.is_null() {

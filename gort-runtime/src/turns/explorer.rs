@@ -168,8 +168,8 @@ impl Explorer {
         self.with(|schedule| schedule.point(act, has_done))
     }
 
-    /// Called on g0, after `point` has named another goroutine or none, when the one that had the
-    /// turn is off its stack. Returns what to queue or wake.
+    /// Returns what to queue or wake after `point` has passed the turn on. Runs on g0, when the
+    /// goroutine that had the turn is off its stack.
     pub(crate) fn passed(&self, bubble: &Bubble) -> Next {
         let mut explored = self.0.lock();
         let schedule = explored.schedule.as_deref();

@@ -334,7 +334,7 @@ impl Schedule {
         }
     }
 
-    /// Called at the end: returns the first panic whose goroutine was never joined.
+    /// Returns the first panic whose goroutine was never joined, when the schedule has ended.
     pub(crate) fn forgotten_panic(&self) -> Option<Verdict> {
         let mut members = self.members.iter().zip(1..);
         members.find_map(|(member, number)| {

@@ -285,7 +285,7 @@ fn wake(word: Option<usize>) {
     }
 }
 
-/// Called at the deadline of a wait. Returns whether that ends the wait.
+/// Ends a wait at its deadline. Returns `false` if it has ended already.
 ///
 /// # Safety
 /// `slot` is the `Slot` that the timer's owner waits for.
