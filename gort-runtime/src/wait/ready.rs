@@ -1,4 +1,4 @@
-//! Submits a runnable goroutine from any context, and other functions that use the caller's P.
+//! Submitting a runnable goroutine from any context, and other functions that use the caller's P.
 
 use crate::base::hook;
 use crate::base::prim::{Ordering::Relaxed, hint::AtomicU64};
@@ -47,7 +47,7 @@ pub fn random() -> u32 {
     {
         return random;
     }
-    /// Number of splitmix64 steps outside of Ps.
+    /// State of the generator for callers without a P, in steps of splitmix64.
     static OUTSIDE: AtomicU64 = AtomicU64::new(0);
     if let Some(p) = Inside::enter().and_then(|inside| inside.p().map(P::random)) {
         return p;
