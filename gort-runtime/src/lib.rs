@@ -54,6 +54,7 @@
 //! base/     forked hook                        whether the other threads have stayed in a parent · what no hook may do
 //! os/ arch/                                    the kernel · the processor
 //! os/       signals parking                    what happens to signals · futexes of our own
+//! arch/     asan                               switches, announced to AddressSanitizer
 //! ```
 //!
 //! [gort]: https://docs.rs/gort

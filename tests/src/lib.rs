@@ -8,6 +8,7 @@
 pub mod bugs;
 pub mod kernels;
 pub mod own;
+pub mod postgres;
 pub mod tcp;
 
 use std::env;

@@ -164,6 +164,17 @@ pub(crate) fn sets_thread_pointer_cheaply() -> bool {
     true
 }
 
+/// Returns the stack pointer.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> *mut u8 {
+    let sp: *mut u8;
+    // SAFETY: copies a register.
+    unsafe {
+        asm!("mov {sp}, sp", sp = out(reg) sp, options(nomem, nostack, preserves_flags));
+    }
+    sp
+}
+
 /// The thread pointer.
 #[inline(always)]
 pub(crate) fn thread_pointer() -> *mut u8 {

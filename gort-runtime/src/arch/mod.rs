@@ -40,6 +40,8 @@ pub(crate) struct Gobuf {
     /// The thread pointer of a goroutine with thread-locals of its own (`stack/identity.rs`), else null: it sees
     /// those of the thread that runs it. Of g0: the thread's own, or null where no goroutine has its own.
     pub(crate) tp: *mut u8,
+    #[cfg(gort_asan)]
+    pub(crate) fiber: asan::Fiber,
 }
 
 impl Gobuf {
@@ -47,6 +49,8 @@ impl Gobuf {
     pub(crate) const NONE: Self = Self {
         sp: ptr::null_mut(),
         tp: ptr::null_mut(),
+        #[cfg(gort_asan)]
+        fiber: asan::Fiber::NONE,
     };
 }
 
@@ -126,12 +130,19 @@ compile_error!(
     "gort switches stacks on x86_64 and aarch64; no port to this architecture exists yet"
 );
 
+#[cfg(not(gort_asan))]
+pub(crate) use imp::mcall;
 #[cfg(not(loom))]
 pub(crate) use imp::{
     call_from, call_under, init_stack, probe_thread_pointer, saved_pc, sets_thread_pointer_cheaply,
-    thread_pointer, valgrind_request,
+    stack_pointer, thread_pointer, valgrind_request,
 };
-pub(crate) use imp::{current_m, mcall, prefetch, set_current_m};
+pub(crate) use imp::{current_m, prefetch, set_current_m};
+
+#[cfg(gort_asan)]
+pub(crate) mod asan;
+#[cfg(gort_asan)]
+pub(crate) use asan::mcall;
 
 #[cfg(all(test, not(loom)))]
 #[path = "../tests/arch.rs"]

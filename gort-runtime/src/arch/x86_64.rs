@@ -203,6 +203,17 @@ unsafe extern "C" fn set_by_call() {
     )
 }
 
+/// Returns the stack pointer.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> *mut u8 {
+    let sp: *mut u8;
+    // SAFETY: copies a register.
+    unsafe {
+        asm!("mov {sp}, rsp", sp = out(reg) sp, options(nomem, nostack, preserves_flags));
+    }
+    sp
+}
+
 /// The thread pointer.
 #[inline(always)]
 pub(crate) fn thread_pointer() -> *mut u8 {

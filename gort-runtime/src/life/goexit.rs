@@ -94,6 +94,8 @@ pub(crate) unsafe extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
     // SAFETY: caller's clause: the G is ours, the closure is moved out once, here, and then there is room for the
     // outcome. It is ours to drop if the word was DETACHED when it was stored (`join.rs`, invariant 1).
     unsafe {
+        #[cfg(gort_asan)]
+        arch::asan::begun(arg.cast());
         let gp = &*arg.cast::<G>();
         hooks::call(gp, Hook::Start);
         let packet = gp.packet.get();
@@ -151,6 +153,11 @@ pub(crate) unsafe extern "C" fn goexit1() -> ! {
         throw("a goroutine outside an M");
     };
     let m = inside.into_switch();
+    #[cfg(gort_asan)]
+    // SAFETY: the running goroutine's context.
+    unsafe {
+        arch::asan::ends(G::gobuf(gp));
+    }
     // SAFETY: clauses of `mcall`: `gp` is the running goroutine and `m` its M, as of `enter` and `getg`, whose g0
     // was saved when the goroutine was resumed; `goexit0` keeps `OnG0Fn`'s contract, and never resumes us.
     unsafe { arch::mcall(goexit0, G::gobuf(gp), m.g0()) };

@@ -63,7 +63,12 @@ pub(crate) fn bind(p: &P, gp: NonNull<G>) -> bool {
     // SAFETY: the top is a multiple of 16, and a whole stack lies below it, which is the goroutine's.
     let sp = unsafe { arch::init_stack(stack.top(), first.entry, gp.as_ptr().cast(), first.exit) };
     let tp = stack.thread_pointer();
-    g.buf.set(Gobuf { sp, tp });
+    g.buf.set(Gobuf {
+        sp,
+        tp,
+        #[cfg(gort_asan)]
+        fiber: stack.fiber(),
+    });
     true
 }
 

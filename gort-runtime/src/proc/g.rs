@@ -143,8 +143,9 @@ pub(crate) struct G {
     by_timer: AtomicBool,
 }
 
-const _: () =
-    assert!(offset_of!(G, buf) == 0 && (offset_of!(G, lockedm) == 64 || cfg!(gort_threads)));
+const _: () = assert!(
+    offset_of!(G, buf) == 0 && (offset_of!(G, lockedm) == 64 || cfg!(any(gort_threads, gort_asan)))
+);
 
 impl G {
     /// Fills in what a new goroutine has of its own; the spawner owns the record.

@@ -137,7 +137,7 @@ struct Birth {
     /// Cleared by the kernel when the thread has ended.
     alive: AtomicU32,
     thread_pointer: Cell<*mut u8>,
-    /// An address in the frame of its first function.
+    /// The stack pointer in its first function.
     frame: Cell<*mut u8>,
     /// The highest address of the stack's memory.
     end: *mut u8,
@@ -205,12 +205,12 @@ unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
 extern "C" fn live(birth: *mut c_void) -> *mut c_void {
     // SAFETY: from `make`, which waits until this thread has ended, and touches it afterwards only.
     let birth = unsafe { &*birth.cast::<Birth>() };
-    let here = 0_u8;
-    birth.frame.set((&raw const here).cast_mut());
+    // Not the address of a variable: AddressSanitizer keeps those elsewhere.
+    birth.frame.set(arch::stack_pointer());
     let tp = arch::thread_pointer();
     birth.thread_pointer.set(tp);
     let tid = os::thread_id();
-    // SAFETY: this thread's own control block, above the frame that holds `here`, and below `end`.
+    // SAFETY: this thread's own control block, above this frame, and below `end`.
     birth
         .tid_at
         .set(unsafe { find_tid(tid, tp, birth.frame.get(), birth.end) });

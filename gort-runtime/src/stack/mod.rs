@@ -37,8 +37,12 @@ use layout::Layout;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 
-/// Default stack of one goroutine.
-pub(crate) const DEFAULT_STACK: usize = 256 * 1024;
+/// Default stack of one goroutine. AddressSanitizer's frames are several times as large.
+pub(crate) const DEFAULT_STACK: usize = if cfg!(gort_asan) {
+    1024 * 1024
+} else {
+    256 * 1024
+};
 /// Default stack of the main goroutine.
 pub(crate) const MAIN_STACK: usize = 8 * 1024 * 1024;
 /// The least stack that can be asked for: room for formatting, a panic and
@@ -132,6 +136,14 @@ impl StackSlot {
     fn guard(self) -> Range<usize> {
         let base = self.base().addr();
         base..base + Layout::here().guard()
+    }
+
+    /// What AddressSanitizer is told of the stack, on which nothing has run since it was taken.
+    #[cfg(gort_asan)]
+    pub(crate) fn fiber(self) -> crate::arch::asan::Fiber {
+        let bottom = self.base().wrapping_add(Layout::here().guard());
+        // SAFETY: from above the guard to the first frame of a slot that was taken for a goroutine that has not run.
+        unsafe { crate::arch::asan::Fiber::new(bottom, self.top.addr() - bottom.addr()) }
     }
 
     #[inline(always)]
