@@ -13,9 +13,9 @@
 //! # When the thread pointer is switched
 //! The calling code has an M, and its thread pointer is not the one of the M's g0. Then it runs in
 //! a goroutine with its own thread-locals (or in such a goroutine's call on g0, `on_system_stack`),
-//! and nothing else uses the M's thread pointer: g0 and the goroutines that share the thread's do
-//! not run now, and neither does this thread otherwise. In all other places the two pointers are
-//! the same, or there is no M.
+//! and nothing else uses the M's thread pointer: g0 does not run now, nor does a goroutine that
+//! uses the thread's thread-locals. In all other places the two pointers are the same, or there is
+//! no M.
 //!
 //! # What can happen in between
 //! `call_under` stores the M in the thread's word `gort_current_m`, which already holds it, and

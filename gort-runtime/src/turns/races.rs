@@ -9,7 +9,7 @@
 //! Vector clocks tell what necessarily comes first: they count how many steps of each goroutine
 //! come before. A step comes after the last step of its goroutine, after the step that started its
 //! goroutine, and after each earlier step that touches the same thing. Wake-ups are not tracked as
-//! an order. So some races are reported that are none, and are tried in vain.
+//! an order. So some of the reported races are none, and are tried in vain.
 
 use super::choice::Footprint;
 

@@ -203,8 +203,8 @@ impl Tree {
         Some(self.depth - 1)
     }
 
-    /// Ends the step since the last choice, and wakes the sleeping goroutines that what it touched
-    /// concerns.
+    /// Ends the step since the last choice, and wakes the sleeping goroutines whose steps conflict
+    /// with what it touched.
     fn step_ends(&mut self, touched: &Footprint, candidates: &[Candidate]) {
         if let Some((number, node, thing)) = self.last {
             if let Some(Kind::Turn { others, .. }) = self.turn_at(node) {
