@@ -132,7 +132,7 @@ impl World {
 }
 
 #[test]
-fn the_keeper_s_turn_comes_when_nobody_runs_and_once() {
+fn the_keeper_gets_its_turn_once_when_no_member_runs() {
     explore_all(|| {
         let world = World::with(2);
         let (first, second) = (Arc::clone(&world), Arc::clone(&world));
@@ -211,7 +211,7 @@ fn a_waker_from_outside_comes_at_any_time() {
 }
 
 #[test]
-fn the_keeper_sees_that_somebody_came_and_went() {
+fn the_keeper_sees_that_a_waker_came_and_went() {
     explore(|| {
         let world = World::with(1);
         // The member is blocked, and the keeper has its turn.

@@ -42,7 +42,7 @@ fn explore_stacks(procs: u32, init: Step, threads: &'static [Step]) {
 
 /// A goroutine ends while another one finds no stack.
 #[test]
-fn who_finds_no_stack_is_forgotten() {
+fn goroutine_without_a_stack_is_forgotten() {
     explore_stacks(2, |s| s.queues_new(1), &[|s| s.ends(0), |s| s.look(1)]);
 }
 
@@ -75,7 +75,7 @@ fn stack_of_an_idle_p_is_overlooked() {
 
 /// Two goroutines find no stack, and one becomes free soon.
 #[test]
-fn second_who_finds_no_stack_is_forgotten() {
+fn second_goroutine_without_a_stack_is_forgotten() {
     explore_stacks(
         2,
         |s| {
@@ -95,7 +95,7 @@ fn second_who_finds_no_stack_is_forgotten() {
 /// An M that naps would keep its P's stacks, and leave the poll without an M, while other Ps
 /// dispatch.
 #[test]
-fn somebody_naps_beside_who_waits_for_an_m_to_idle() {
+fn m_naps_while_something_waits_for_one_to_idle() {
     explore_stacks(
         2,
         |_| {},
