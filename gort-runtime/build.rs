@@ -15,7 +15,12 @@ fn main() {
     let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     let has = |cfg: &str| env::var_os(format!("CARGO_CFG_{cfg}")).is_some();
     let is_miri = has("MIRI") && !has("GORT_NATIVE");
-    if is_miri || WITHOUT_SCHEDULER.contains(&os.as_str()) {
+    // Only nightly names sanitizers, and only there they can be had.
+    let sanitizers = env::var("CARGO_CFG_SANITIZE").unwrap_or_default();
+    let sanitizes = |by: &str| sanitizers.split(',').any(|one| one == by);
+    if is_miri || sanitizes("thread") || WITHOUT_SCHEDULER.contains(&os.as_str()) {
         println!("cargo::rustc-cfg=gort_threads");
+    } else if sanitizes("address") && !has("GORT_THREADS") {
+        println!("cargo::rustc-cfg=gort_asan");
     }
 }

@@ -1,71 +1,133 @@
 //! The scheduler of [gort]: goroutines on native stacks, many on a few threads.
 //!
-//! This crate knows no channels and no locks; `gort-sync` builds them on
-//! [`Current::park`] and [`Waiter::ready`]. Users depend on `gort`.
+//! This crate has no channels and no locks for users. `gort-sync` builds them on [`Current::park`]
+//! and [`Waiter::ready`]. Users depend on `gort`.
+//!
+//! The modules, with policy above and data below:
 //!
 //! ```text
-//! api/      builder start procs                what a program sets · start-up, on first use · more, fewer Ps
-//! api/      handle joinerror scope goroutine   starting goroutines and waiting for their ends · those in a scope
-//! api/      join_future                        awaiting an end
-//! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
-//! api/      testrun thread_locals on_thread    a test's goroutine · whose thread-locals goroutines, allocators have
-//! api/      synctest keeper                    a bubble · who acts when nobody in it can run
-//! api/explore/ options strategy plans run failure  a program under many schedules: the loop · how · which · one · how it fails
-//! api/      signals pidfd local_key hooks      who hands out signals · whether descriptors of processes are used · `goroutine_local!` · hooks
-//! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
-//! report/   symbols elf objects                names of addresses: from debug information · which file has what · whose they are
-//! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
-//! report/   pending                            what timers are going to start
-//! signal/   catch mask start                   catching signals · that were blocked · or ignored
-//! life/     local                              whose goroutine-locals, what is inherited, their end
-//! life/     newproc goexit join ending timed   starts · ends · waiting for one: alone, in a select · starts at a time
-//! wait/     park ready waiter maywait          waiting · submitting from anywhere · who waits, as a word · and may
-//! wait/     sleep iowait outside threadparker  for a time · for sockets · for signals and helpers · plain threads
-//! wait/     leave yields point                 leaving one's stack · yielding · where others may come first, if that is explored
-//! monitor/  sysmon burst hogs checkdead        taking Ps from the busy · many that block or compute at once · deadlocks
-//! sched/    run find due steal                 what runs next: the loop · places to look · timers · other Ps
-//! sched/    submit stop hand newm thread mstart  submitting work · sleeping · giving Ps to Ms · their threads
-//! sched/    inside g0call wire wired           entering and leaving the runtime · calls on g0 · wired Ms
-//! sched/    migrate                            who changes threads each time it runs
-//! sched/    procresize hold starved            how many Ps · putting on hold · who waits for a stack
-//! sched/    state idle allp held found         global queue, idle lists · who looks, wakes · all Ps · who is on hold
-//! sched/    endwait sysmonsleep                several waits end · when sysmon is woken
-//! panics/   recover panicking unwind           catching panics, and which is caught · exits
-//! netpoll/  poll waiting table desc epoll      who waits for which descriptor
-//! time/     heap quad clock                    timers · a heap · time
-//! record/   slab free                          what there is of a goroutine from spawn to join
-//! bubble/   home clock due pool                whose thing it is · whose time · whom it wakes · bubbles
-//! bubble/   turn                               who is queued when a member becomes runnable
-//! turns/    gate                               whether anybody explores schedules
-//! turns/    explorer schedule steps            whose turn it is · who is in it · what was done
-//! turns/    choice chooser pct seed            what is chosen from · ways to choose: at random · as a number
-//! turns/    tree races                         all, one after the other · which steps might come in another order
-//! stack/    pool map layout trim overflow      where goroutines run
-//! stack/    identity setxid fork               thread-locals of their own
-//! stack/    valgrind                           telling it of stacks
-//! proc/     g m p tls stats bind               goroutine · thread · processor · who runs here · counts · getting a stack
-//! proc/     gstatus ownership                  who owns a goroutine, a P
-//! proc/     locals hooks                       what a goroutine keeps of its goroutine-locals · calling a program's hooks
-//! proc/     bubble                             goroutines with a clock of their own: whether all of them are blocked
-//! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
-//! proc/     runq gqueue waitreason             where goroutines queue · what they wait for
-//! base/     lock lockrank note barrier         what blocks a thread · fences
-//! base/     config stackkind debug shown throw prim  settings · pointers to look at · ways to fail · atomics, or loom's
-//! base/     forked hook                        whether the other threads have stayed in a parent · what no hook may do
-//! os/ arch/                                    the kernel · the processor
-//! os/       signals parking                    what happens to signals · futexes of our own
+//! api/          builder           the main goroutine: `RuntimeBuilder`, `run`
+//! api/          start procs       starting the runtime on first use · changing the number of Ps
+//! api/          handle            `Builder`, `JoinHandle`: starting and joining goroutines
+//! api/          goroutine         a goroutine's identity: its number and its name
+//! api/          joinerror         why a goroutine has no result
+//! api/          join_future       a join handle as a future
+//! api/          scope             goroutines that may borrow from their parent
+//! api/          blocking          announced blocking calls
+//! api/          system_stack      calls on g0's stack
+//! api/          lock_thread       wiring a goroutine to its thread
+//! api/          thread_locals     whether goroutines have thread-locals of their own
+//! api/          on_thread         an allocator with caches for each thread
+//! api/          local_key         `goroutine_local!`
+//! api/          hooks             the hooks of a `run`
+//! api/          signals pidfd     who delivers signals · whether pidfds are used
+//! api/          synctest          bubbles: goroutines with a clock of their own
+//! api/          keeper            the goroutine that acts when all in a bubble are blocked
+//! api/          testrun           a test that runs as a goroutine
+//! api/explore/  options           a program under many schedules: the options and the loop
+//! api/explore/  strategy plans    how schedules are chosen · which one is next
+//! api/explore/  run failure       running one schedule · reporting a failing one
+//! report/       dump list         what every goroutine does: for users · as data
+//! report/       print stack       the same as text · the stack of a parked goroutine
+//! report/       symbols           names of code addresses, from debug information
+//! report/       elf objects       reading ELF files · which loaded file has an address
+//! report/       metrics           the scheduler in numbers
+//! report/       schedtrace        `GORT_DEBUG=schedtrace`
+//! report/       quit              the dump at SIGQUIT
+//! report/       pending           the goroutines that timers will start
+//! signal/       catch             catching signals and releasing them
+//! signal/       mask start        signals that were blocked · or ignored at the start
+//! life/         newproc           starting a goroutine
+//! life/         goexit            how a goroutine runs and ends
+//! life/         join ending       waiting for its end: in `join` · in a select
+//! life/         timed             goroutines that start at a given time
+//! life/         local             goroutine-locals: access, inheritance, end
+//! wait/         park ready        parking · making goroutines runnable from any thread
+//! wait/         waiter maywait    what waits, as a word · whether the caller may wait
+//! wait/         sleep iowait      waiting for a time · for a descriptor
+//! wait/         outside           waiting for signals and helper threads
+//! wait/         threadparker      how a plain thread waits
+//! wait/         leave yields      leaving the stack without a park · yielding
+//! wait/         point             where an explored schedule may switch goroutines
+//! monitor/      sysmon            taking Ps from goroutines that do not make progress
+//! monitor/      burst hogs        many that block at once · many that compute
+//! monitor/      checkdead         detecting deadlocks
+//! sched/        run find found    what runs next: the loop · the search · its result
+//! sched/        due steal         running due timers · stealing from other Ps
+//! sched/        submit stop       submitting work · how an idle M sleeps
+//! sched/        idle              the counters by which work and idle Ms meet
+//! sched/        state allp        the global queue, lists of idle Ps and Ms · all Ps
+//! sched/        hand              giving Ps to Ms
+//! sched/        newm thread       starting the threads of Ms
+//! sched/        mstart            the life of a thread
+//! sched/        inside g0call     entering and leaving the runtime · calls on g0
+//! sched/        wire wired        wiring goroutines · how wired Ms get their Ps
+//! sched/        migrate           changing threads on each run, for tests
+//! sched/        procresize        changing the number of Ps
+//! sched/        hold held         putting goroutines on hold · which ones are
+//! sched/        starved           goroutines that wait for a stack
+//! sched/        endwait           ending the waits of several goroutines
+//! sched/        sysmonsleep       how sysmon sleeps and is woken
+//! panics/       recover           `recover`
+//! panics/       panicking         goroutines that exit or panic
+//! panics/       unwind            catching panics, and which of several is caught
+//! netpoll/      poll epoll        one network poll · its system calls
+//! netpoll/      waiting           whether anything waits for the network
+//! netpoll/      table desc        all descriptors · the words of one
+//! time/         heap quad         the timers of a P · a 4-ary heap
+//! time/         clock             the monotonic clock
+//! record/       slab free         the memory of goroutines: slabs · a P's free records
+//! bubble/       home clock        where a thing was created · the caller's clock
+//! bubble/       due pool          the timers of a bubble · bubbles for reuse
+//! bubble/       turn              which goroutine is queued when goroutines take turns
+//! turns/        gate              whether any schedule is explored
+//! turns/        explorer          whose turn it is
+//! turns/        schedule steps    one schedule while it runs · the steps done so far
+//! turns/        choice chooser    a choice · the interface to all ways of choosing
+//! turns/        pct seed          random choices · a schedule as a number
+//! turns/        tree races        all schedules in turn · steps worth reordering
+//! stack/        pool map          free stacks · regions of address space and guards
+//! stack/        layout trim       the sizes in a slot · giving memory back
+//! stack/        overflow          reporting stack overflows
+//! stack/        identity          thread-locals that belong to a goroutine
+//! stack/        setxid fork       `setuid` and `fork` with such goroutines
+//! stack/        valgrind          registering stacks with valgrind
+//! proc/         g m p             a goroutine · a thread · the right to run goroutines
+//! proc/         tls               the M of this thread
+//! proc/         stats             the counters of a P
+//! proc/         bind              taking and giving back records and stacks
+//! proc/         gstatus           the states of a goroutine, and its owner in each
+//! proc/         ownership         how sysmon takes a P from a busy M
+//! proc/         runq gqueue       the run queue of a P · linked queues
+//! proc/         waitreason        why a goroutine waits
+//! proc/         locals hooks      goroutine-locals as data · calling hooks
+//! proc/         bubble            whether all goroutines of a bubble are blocked
+//! proc/         unwinding         the unwinding state of a goroutine
+//! proc/         watcher           what watches for a goroutine's end
+//! base/         lock lockrank     locks that block the thread · the order of locks
+//! base/         note barrier      a sleep for one thread · asymmetric fences
+//! base/         config debug      settings of the process · `GORT_DEBUG`
+//! base/         throw             `fatal` and `throw`
+//! base/         prim shown        atomics, or loom's · pointers that others may read
+//! base/         stackkind         which stacks are interchangeable
+//! base/         forked hook       use in a forked child · what hooks must not do
+//! os/ arch/                       the operating system · the processor
+//! arch/         asan              switches, announced to AddressSanitizer
+//! os/           signals           signal actions and masks
+//! os/           parking           a futex for systems that have none
 //! ```
 //!
 //! [gort]: https://docs.rs/gort
 
-// Under loom there is what the models explore, above stand-ins for the rest (`*_loom.rs`, `loom.rs`).
+// Under loom the crate contains what the models explore, and stand-ins for the rest (`*_loom.rs`,
+// `loom.rs`).
 #![cfg_attr(loom, allow(dead_code, unused_imports, unreachable_pub))]
 #![cfg_attr(
     gort_threads,
     allow(
         dead_code,
         unused_imports,
-        reason = "where goroutines are threads there is less below than what some of this is for (`threads/README.md`)"
+        reason = "where goroutines are threads, some of this has no users (`threads/README.md`)"
     )
 )]
 

@@ -8,6 +8,7 @@
 pub mod bugs;
 pub mod kernels;
 pub mod own;
+pub mod postgres;
 pub mod rows;
 pub mod tcp;
 

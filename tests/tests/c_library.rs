@@ -1,15 +1,15 @@
 //! A C library that has sockets of its own: libpq, whose connections wait in `io::Pollable`. The
-//! server is in this test, and speaks as much of PostgreSQL's protocol as is needed. Without the
-//! library (Debian's libpq5) the tests print that they are skipped.
+//! server is `gort_tests::postgres`. Without the library (Debian's libpq5) the tests print that
+//! they are skipped.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::io::Pollable;
-use gort::net::{TcpListener, TcpStream};
 use gort::prelude::*;
 use gort::runtime::WaitReason;
+use gort_tests::postgres::server;
 use gort_tests::{claims, waiting};
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::mem::transmute;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
@@ -192,67 +192,6 @@ impl Drop for Connection {
         // SAFETY: the connection was alive until now and is not used any more.
         unsafe { (self.library.PQfinish)(self.conn.as_ptr()) };
     }
-}
-
-/// Returns a message of PostgreSQL's protocol.
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
-    [&[kind], &length[..], body].concat()
-}
-
-/// Reads the body of the next message.
-fn body(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
-    let mut length = [0; 4];
-    stream.read_exact(&mut length)?;
-    let mut body = vec![0; u32::from_be_bytes(length) as usize - 4];
-    stream.read_exact(&mut body)?;
-    Ok(body)
-}
-
-/// Answers each query with the query in capitals, each after a receive from `allowed`.
-fn serve(mut stream: &TcpStream, allowed: &Receiver<()>) -> io::Result<()> {
-    body(stream)?;
-    let ready = message(b'Z', b"I");
-    stream.write_all(&[message(b'R', &[0; 4]), ready.clone()].concat())?;
-    loop {
-        let mut kind = [0];
-        stream.read_exact(&mut kind)?;
-        let query = body(stream)?;
-        if kind != [b'Q'] {
-            return Ok(());
-        }
-        let text = query.strip_suffix(&[0]).unwrap().to_ascii_uppercase();
-        allowed.recv().ok();
-        // One column, called "a", of text. Then one row, and the completion.
-        let column = [
-            &[0, 1, b'a', 0][..],
-            &[0; 6],
-            &[0, 0, 0, 25, 255, 255, 255, 255, 255, 255, 0, 0],
-        ];
-        let length = u32::try_from(text.len()).unwrap().to_be_bytes();
-        let answer = [
-            message(b'T', &column.concat()),
-            message(b'D', &[&[0, 1], &length[..], &text].concat()),
-            message(b'C', b"SELECT 1\0"),
-            ready.clone(),
-        ];
-        stream.write_all(&answer.concat())?;
-    }
-}
-
-/// Starts a server that holds its answers back until the sender is used or dropped. Returns the
-/// sender and the port.
-fn server() -> (Sender<()>, u16) {
-    let (allow, allowed) = unbounded();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    go!(move || {
-        for stream in listener.incoming() {
-            let stream = stream.unwrap();
-            go!(clone [allowed]; move || serve(&stream, &allowed));
-        }
-    });
-    (allow, port)
 }
 
 claims! {

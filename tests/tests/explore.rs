@@ -165,7 +165,7 @@ const PROGRAMS: [Failing; 4] = [
     (
         never_ends,
         FailureKind::TooManySteps,
-        &["no end after 10000 steps"],
+        &["the schedule did not end within 10000 steps"],
     ),
 ];
 
@@ -452,7 +452,7 @@ fn the_attribute_explores() {
 }
 
 #[gort::test(explore = 500)]
-#[should_panic(expected = "to repeat it: GORT_EXPLORE_SEED=")]
+#[should_panic(expected = "to repeat it, set GORT_EXPLORE_SEED=")]
 fn the_attribute_panics_with_the_failures_text() {
     panics();
 }

@@ -218,7 +218,7 @@ claims! {
         assert_eq!(result.unwrap(), 1);
         for _ in 0..2 {
             let payload = gort::recover(|| poll_once(&mut future).is_ready()).unwrap_err();
-            let text = "a goroutine's future was polled after it had given the result";
+            let text = "a `JoinFuture` was polled after it had returned its result";
             assert_eq!(payload.downcast_ref(), Some(&text));
         }
         assert_eq!(block_on(go!(|| 2)).unwrap(), 2);

@@ -33,7 +33,7 @@ claims! {
         for start in starts {
             let payload = recover(start).unwrap_err();
             let text = payload.downcast_ref::<String>().unwrap();
-            assert_eq!(text, "a goroutine's name may not contain null bytes: \"par\\0ser\"");
+            assert_eq!(text, "a goroutine's name must not contain null bytes: \"par\\0ser\"");
         }
         assert_eq!(num_goroutines(), 1);
         assert_eq!(go!(name = "par ser"; || 1).join().unwrap(), 1);

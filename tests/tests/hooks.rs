@@ -512,6 +512,6 @@ fn a_hook_does_not_hang_on_a_lock_of_its_own_goroutine() {
     }
     let ended = run_child(TEST, "sends", &[]);
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
-    let text = "fatal: a runtime hook must not use what goroutines wait for (a channel, a lock); this was in `on_park`";
+    let text = "fatal: a runtime hook must not use a channel, a lock or anything else that goroutines wait for; this was in `on_park`";
     assert!(ended.stderr.contains(text), "{}", ended.stderr);
 }

@@ -72,7 +72,7 @@ claims! {
         assert_eq!(errors.each_ref().map(ToString::to_string), [
             "the goroutine panicked: a constant",
             "the goroutine panicked: number 7",
-            "the goroutine panicked, with a value that is no text",
+            "the goroutine panicked with a value that is not text",
             "the goroutine called `goexit`",
         ]);
         assert_eq!(errors.each_ref().map(|e| format!("{e:?}")), [
@@ -110,7 +110,7 @@ claims! {
                 let error = error.try_into_panic().unwrap_err();
                 let text = recover(|| error.into_panic()).unwrap_err();
                 let text = *text.downcast::<&str>().unwrap();
-                assert!(text.contains("called `goexit`; ask `is_panic` first"), "{text}");
+                assert!(text.contains("called `goexit`; check `is_panic` first"), "{text}");
             }
         }
         assert_eq!(Arc::strong_count(&mine), 1);
@@ -147,7 +147,7 @@ claims! {
         let drops = Arc::new(AtomicUsize::new(0));
         let bomb = Bomb(drops.clone());
         let error = spawn(move || resume_unwind(Box::new(bomb))).join().unwrap_err();
-        assert_eq!(error.to_string(), "the goroutine panicked, with a value that is no text");
+        assert_eq!(error.to_string(), "the goroutine panicked with a value that is not text");
         drop(error);
         assert_eq!(drops.load(SeqCst), 1);
     }

@@ -23,10 +23,13 @@ fn tick(stop: &AtomicBool, sleep: fn(Duration)) -> Vec<u64> {
     delays
 }
 
-/// Runs `n` children. A goroutine of its own starts and waits for each. The children end when all
-/// have been started. Measures how late two tickers are in this time: a goroutine's, and a thread's
-/// as a control, which shows the machine's part.
-pub(super) fn children(n: u64) -> Figures {
+/// Starts `n` children and waits for each in a goroutine of its own. All of them live at the same
+/// time: none ends before the last has started. Then they end one after another, or, without
+/// `in_turn`, all in one moment, which makes as many runnable processes as there are children.
+///
+/// Returns how late two tickers were in this time: a goroutine's, and a plain thread's as a
+/// control, which shows the machine's part.
+pub(super) fn children(n: u64, in_turn: bool) -> Figures {
     // An input and a pidfd for each child, and some more.
     allow_descriptors(2 * n + 100);
     let stop = Arc::new(AtomicBool::new(false));
@@ -38,18 +41,23 @@ pub(super) fn children(n: u64) -> Figures {
     let (inputs, started) = bounded(n as usize);
     let begun = Instant::now();
     let waits: Vec<_> = (0..n)
-        .map(|_| {
+        .map(|i| {
             go!(clone [inputs]; move || {
                 let mut child = Command::new("cat").stdin(Stdio::piped()).spawn()?;
-                inputs.send(child.stdin.take()).ok();
+                inputs.send((i, child.stdin.take())).ok();
                 child.wait()
             })
         })
         .collect();
-    let inputs: Vec<_> = started.iter().take(waits.len()).collect();
+    let mut inputs: Vec<_> = started.iter().take(waits.len()).collect();
     let all = begun.elapsed();
-    drop(inputs);
+    inputs.sort_unstable_by_key(|&(i, _)| i);
+    let mut inputs = inputs.into_iter();
+    if !in_turn {
+        inputs.by_ref().for_each(drop);
+    }
     for wait in waits {
+        drop(inputs.next());
         let status = wait.join().map(|status| status.is_ok_and(|s| s.success()));
         check(matches!(status, Ok(true)), n);
     }

@@ -1,7 +1,7 @@
-//! Blocking calls.
+//! Announced blocking calls.
 //!
-//! `blocking(f)` announces that `f` may block: sysmon may then take the P after 20 µs
-//! instead of 1 or 10 ms. Coming back is Go's `exitsyscall` (`inside.rs`).
+//! `blocking(f)` announces that `f` may block. Sysmon may then take the P after 20 µs instead of 1
+//! or 10 ms. The return from `f` is Go's `exitsyscall` (`inside.rs`).
 
 use crate::base::prim::Ordering::Relaxed;
 use crate::proc::hooks;
@@ -9,11 +9,12 @@ use crate::proc::tls;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 
-/// Runs `f`, which may block the thread (file I/O, a lock of std's, foreign code), so that
-/// other goroutines go on meanwhile. Go does this around every system call.
+/// Runs `f`, which may block the thread (file I/O, a lock of std's, foreign code), while other
+/// goroutines keep running. Go does this around every system call.
 ///
-/// Without it the same happens after 1 ms, or after 10 if the thread computes; with it after
-/// some 20 µs, or up to 1 ms where calls that were short came before. On a plain thread `f` is simply called.
+/// Without this announcement, other goroutines get the P after 1 ms, or after 10 ms if the thread
+/// computes. With it, they get the P after about 20 µs, or after up to 1 ms if earlier calls were
+/// short. On a plain thread `f` is simply called.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -23,7 +24,7 @@ use crate::sched::state::SCHED;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
-    /// Takes the announcement back, also if `f` panics.
+    /// Withdraws the announcement, even if `f` panics.
     struct Announced;
     impl Drop for Announced {
         fn drop(&mut self) {
@@ -40,7 +41,7 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
         hooks::refuse(format_args!("call `blocking`"));
         return f();
     };
-    // A hint for sysmon, no more: relaxed.
+    // Relaxed: this is only a hint for sysmon.
     m.calls
         .store(m.calls.load(Relaxed).wrapping_add(1) | 1, Relaxed);
     SCHED.sysmon.notice_blocking();

@@ -1,4 +1,4 @@
-//! The main goroutine: `RuntimeBuilder`, `run`.
+//! The main goroutine: `RuntimeBuilder` and `run`.
 
 use crate::api::goroutine::Goroutine;
 use crate::api::handle::{Builder, JoinHandle};
@@ -14,8 +14,8 @@ use crate::proc::waitreason::WaitReason;
 use crate::stack;
 use crate::wait::maywait::MayWait;
 
-/// Configures the runtime before it starts. `GORT_MAXPROCS`, `GORT_STACK` and
-/// `GORT_PANIC` in the environment win over what the program sets.
+/// Configures the runtime before it starts. `GORT_MAXPROCS`, `GORT_STACK` and `GORT_PANIC` in the
+/// environment override what the program sets.
 ///
 /// ```
 /// use gort::runtime::Builder;
@@ -37,22 +37,24 @@ pub struct RuntimeBuilder {
 }
 
 impl RuntimeBuilder {
-    /// A builder with the defaults.
+    /// Creates a builder with the default settings.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many goroutines run at the same time, from 1 to 1,024; default: the CPUs that the
-    /// process may use. Go's `GOMAXPROCS`.
+    /// Sets how many goroutines can run at the same time, from 1 to 1,024. The default is the
+    /// number of CPUs that the process may use. Go's `GOMAXPROCS`.
     pub fn max_procs(mut self, n: usize) -> Self {
         self.settings.procs = Some(n);
         self
     }
 
-    /// How many threads the runtime may have; 10,000 unless this is called. Go's `debug.SetMaxThreads`.
+    /// Sets the maximum number of threads of the runtime. The default is 10,000. Go's
+    /// `debug.SetMaxThreads`.
     ///
-    /// If it takes more, because so many goroutines block their threads at the same time, the process ends with a message: a
-    /// mistake that is to be seen before the machine is full. Threads that the program starts itself do not count.
+    /// If so many goroutines block their threads at the same time that more are needed, the process
+    /// ends with a message. This makes the mistake visible before the machine is full. Threads that
+    /// the program starts itself do not count.
     ///
     /// ```
     /// use gort::runtime::Builder;
@@ -67,40 +69,46 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Bytes that each goroutine's stack has, unless it asks for its own; rounded as by
-    /// [`Builder::stack_size`](crate::Builder::stack_size), which says more. The
-    /// default is 256 KiB, the most 1 GiB. The main goroutine has 8 MiB, or this if it is more.
+    /// Sets the default size of goroutine stacks, in bytes, rounded as by
+    /// [`Builder::stack_size`](crate::Builder::stack_size), which says more. The default is 256
+    /// KiB, the maximum 1 GiB. The main goroutine has 8 MiB, or this if it is more.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.settings.stack = Some(bytes);
         self
     }
 
-    /// Bytes that the main goroutine's stack has.
+    /// Sets the size of the main goroutine's stack, in bytes.
     pub fn main_stack_size(mut self, bytes: usize) -> Self {
         self.main_stack = Some(bytes);
         self
     }
 
-    /// Each goroutine has thread-locals of its own, and keeps them whichever thread runs it: what a goroutine
-    /// borrows, counts or caches there is its own also across operations that wait. Without this a goroutine
-    /// has those of the thread that happens to run it ([`gort`'s chapter on soundness][s]).
+    /// Gives each goroutine its own thread-locals, which it keeps whichever thread runs it. What a
+    /// goroutine borrows, counts or caches there stays its own, even across operations that wait.
+    /// Without this setting, a goroutine sees the thread-locals of the thread that happens to run
+    /// it ([`gort`'s chapter on soundness][s]).
     ///
-    /// That covers all that hangs on the C library's notion of the current thread: `thread_local!`,
-    /// `thread::current()`, `errno`, C's `_Thread_local` and `pthread_getspecific`. What belongs to the kernel's
-    /// thread (its id, signal mask, affinity) still changes; [`lock_os_thread`](crate::lock_os_thread()) makes
-    /// that stay. A goroutine's thread-locals are those of its stack: like the jobs of a thread pool, later goroutines
-    /// find what earlier ones left there. Their destructors do not run before the process ends.
+    /// The setting covers everything that depends on the C library's notion of the current thread:
+    /// `thread_local!`, `thread::current()`, `errno`, C's `_Thread_local` and
+    /// `pthread_getspecific`. What belongs to the kernel's thread (its id, signal mask, affinity)
+    /// still changes; [`lock_os_thread`](crate::lock_os_thread()) keeps that, too. A goroutine's
+    /// thread-locals are those of its stack. As with the jobs of a thread pool, later goroutines
+    /// find what earlier ones left there. Destructors of thread-locals do not run before the
+    /// process ends.
     ///
-    /// It costs a page more for each parked goroutine, some 12 to 40 µs when a stack is first made, and a change of
-    /// the thread pointer on each switch to and from a goroutine. It takes glibc or musl on Linux. Go has nothing like
-    /// thread-locals, hence no counterpart.
+    /// The cost is one more page for each parked goroutine, about 12 to 40 µs when a stack is first
+    /// created, and a change of the thread pointer at each switch to and from a goroutine. It
+    /// requires glibc or musl on Linux. Go has no thread-locals, so it has no counterpart.
     ///
-    /// With musl, call `setuid`, `setgid` and their like before the runtime starts. Once there are such goroutines they
-    /// change nothing: they fail, or wait for ever if a thread runs one meanwhile. (Children of
-    /// `std::process::Command` may change their ids as always.) C's `raise` fails in such a goroutine there, `gettid` gives
-    /// a number that is the goroutine's (the system call gives the thread's), and `abort` (also `std::process::abort`) ends the process by SIGSEGV instead of SIGABRT.
+    /// With musl, call `setuid`, `setgid` and the like before the runtime starts. Once goroutines
+    /// with their own thread-locals exist, these functions change nothing: they fail, or wait for
+    /// ever if a thread runs such a goroutine at the time. (Children of `std::process::Command` may
+    /// change their ids as always.) In such a goroutine on musl, C's `raise` fails, `gettid`
+    /// returns a number that belongs to the goroutine (the system call returns the thread's), and
+    /// `abort` (also `std::process::abort`) ends the process by SIGSEGV instead of SIGABRT.
     ///
-    /// The program ends with a message when the runtime starts if it cannot be had here.
+    /// If the platform does not support this, the program ends with a message when the runtime
+    /// starts.
     ///
     /// [s]: https://docs.rs/gort/latest/gort/#soundness
     ///
@@ -118,7 +126,7 @@ impl RuntimeBuilder {
     ///                 LINE.with_borrow_mut(|line| {
     ///                     line.clear();
     ///                     line.push_str(&i.to_string());
-    ///                     // Others run meanwhile, and this one may change threads.
+    ///                     // Other goroutines run here, and this one may change threads.
     ///                     gort::yield_now();
     ///                     assert_eq!(*line, i.to_string());
     ///                 });
@@ -135,41 +143,49 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Whether a panic that reaches a goroutine's root ends the process, as in Go.
+    /// Sets whether a panic that reaches a goroutine's root ends the process, as in Go.
     pub fn abort_on_panic(mut self, abort: bool) -> Self {
         self.settings.abort_on_panic = Some(abort);
         self
     }
 
-    /// Has `hook` called when a goroutine begins, before its first instruction: the first of four hooks, beside
-    /// [`on_park`](Self::on_park), [`on_resume`](Self::on_resume) and [`on_end`](Self::on_end).
+    /// Sets a hook that is called when a goroutine begins, before its first instruction. It is the
+    /// first of four hooks, with [`on_park`](Self::on_park), [`on_resume`](Self::on_resume) and
+    /// [`on_end`](Self::on_end).
     ///
-    /// For each goroutine they are called in the order: start, then park and resume any number of times in turn,
-    /// then end, however it ends. They are for what has to follow a goroutine from thread to thread, and for
-    /// counting and tracing. Go has no counterpart.
+    /// For each goroutine they are called in this order: start, then park and resume alternating
+    /// any number of times, then end, however the goroutine ends. Hooks are for state that has to
+    /// follow a goroutine from thread to thread, and for counting and tracing. Go has no
+    /// counterpart.
     ///
     /// # Whose goroutines
-    /// Hooks belong to one [`run`](Self::run): they are called for its main goroutine and for those that descend from
-    /// it, however these are started, `time::after_func` included, also after `run` has returned. They are not called for goroutines
-    /// that a plain thread starts, nor for those of another `run`, also of one that is called inside. They are dropped
-    /// when the last goroutine that has them has ended. Setting one twice replaces the first.
+    /// Hooks belong to one [`run`](Self::run). They are called for its main goroutine and for all
+    /// goroutines that descend from it, however these are started, `time::after_func` included,
+    /// even after `run` has returned. They are not called for goroutines that a plain thread
+    /// starts, or for those of another `run`, even if that is called inside. The hooks are dropped
+    /// when the last goroutine that has them has ended. Setting a hook twice replaces the first
+    /// one.
     ///
     /// # What a hook may do
-    /// It runs on the goroutine's own stack, and sees the thread-locals that the goroutine sees. It may use everything
-    /// that is not gort's, also what blocks the thread for a moment. Of gort's it may use
+    /// A hook runs on the goroutine's own stack, and sees the thread-locals that the goroutine
+    /// sees. It may use everything outside of gort, even code that blocks the thread for a moment.
+    /// Of gort it may use
     /// - the [`Goroutine`] that it is given,
-    /// - [`current`](crate::current()), which gives the same one,
+    /// - [`current`](crate::current()), which returns the same one,
     /// - values of `goroutine_local!`, which are the goroutine's; in `on_end` they are gone.
     ///
-    /// These never wait, and a hook could do little without them. Everything else is forbidden: a hook may run while a channel's lock is held
-    /// and its goroutine stands in a channel's queue, so whoever waits, wakes or starts another there would wait for himself,
-    /// or be woken for something else. What waits, could have to wait, or wakes or starts a goroutine ends the process with status 2 and
-    /// `a runtime hook must not …`, and so does a panic that leaves a hook. (In release builds nobody notices what happens to
-    /// get by without waiting and waking, such as a value into a buffer that has room; debug builds do for channels and locks.)
+    /// These never wait, and a hook could do little without them. Everything else is forbidden. A
+    /// hook may run while a channel's lock is held and its goroutine is in a channel's queue. If it
+    /// waited, woke or started another goroutine there, it would deadlock with its own goroutine,
+    /// or be woken for something else. An operation that waits, may have to wait, wakes a goroutine
+    /// or starts one ends the process with status 2 and `a runtime hook must not …`. So does a
+    /// panic that leaves a hook. (Release builds do not notice an operation that happens to succeed
+    /// without waiting or waking, such as sending into a buffer that has room. Debug builds do, for
+    /// channels and locks.)
     ///
     /// # What it costs
-    /// Where no hooks are set, an untaken branch per wait. Where they are, an allocation for each goroutine, and some tens of
-    /// nanoseconds for each call.
+    /// If no hooks are set, one untaken branch per wait. If hooks are set, one allocation for each
+    /// goroutine, and some tens of nanoseconds for each call.
     ///
     /// ```
     /// use gort::runtime::Builder;
@@ -193,11 +209,12 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Has `hook` called when a goroutine is about to stop: to wait, to yield, or because its processor was taken while it
-    /// computed or blocked and it has to queue for another. Until it goes on it may change threads.
+    /// Sets a hook that is called when a goroutine is about to stop: to wait, to yield, or because
+    /// its P was taken while it computed or blocked and it has to queue for another. It may be on
+    /// another thread when it continues.
     ///
-    /// What a hook may do and for whom it is called is told at [`on_start`](Self::on_start). Operations that need not wait
-    /// call nothing.
+    /// [`on_start`](Self::on_start) says what a hook may do and for which goroutines it is called.
+    /// Operations that need not wait do not call it.
     ///
     /// ```
     /// use gort::runtime::Builder;
@@ -219,25 +236,26 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Has `hook` called when a goroutine goes on, on the thread on which it does: after each
-    /// [`on_park`](Self::on_park), also if the goroutine did not have to wait in the end.
+    /// Sets a hook that is called when a goroutine continues, on the thread on which it does. It is
+    /// called after each [`on_park`](Self::on_park), even if the goroutine did not have to wait in
+    /// the end.
     ///
-    /// What a hook may do and for whom it is called is told at [`on_start`](Self::on_start).
+    /// [`on_start`](Self::on_start) says what a hook may do and for which goroutines it is called.
     ///
     /// ```
     /// use gort::runtime::Builder;
     /// use std::cell::Cell;
     ///
     /// thread_local! {
-    ///     /// What a library wants to find in a thread-local.
+    ///     /// A value that a library expects in a thread-local.
     ///     static REQUEST: Cell<u64> = const { Cell::new(0) };
     /// }
     /// gort::goroutine_local! {
-    ///     /// The same while its goroutine waits.
+    ///     /// The same value while its goroutine waits.
     ///     static WAITING: Cell<u64> = Cell::new(0);
     /// }
     ///
-    /// // Never inlined: no function that waits may compute a thread-local's address.
+    /// // Never inlined: a function that waits must not compute a thread-local's address.
     /// #[inline(never)]
     /// fn request() -> &'static std::thread::LocalKey<Cell<u64>> {
     ///     &REQUEST
@@ -264,10 +282,11 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Has `hook` called when a goroutine has ended, after a return, a panic or a `goexit`: last of all, when its
-    /// goroutine-locals have been dropped, and before `join` returns.
+    /// Sets a hook that is called when a goroutine has ended, by a return, a panic or a `goexit`.
+    /// It is called last of all, when the goroutine-locals have been dropped, and before `join`
+    /// returns.
     ///
-    /// What a hook may do and for whom it is called is told at [`on_start`](Self::on_start).
+    /// [`on_start`](Self::on_start) says what a hook may do and for which goroutines it is called.
     ///
     /// ```
     /// use gort::runtime::Builder;
@@ -286,25 +305,25 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Runs `main` as the main goroutine and returns its result. Other goroutines
-    /// are not waited for.
+    /// Runs `main` as the main goroutine and returns its result. Does not wait for other
+    /// goroutines.
     ///
-    /// The settings are without effect if the runtime has been started before. The hooks are not such settings:
-    /// they belong to this run.
-    /// If `main` calls [`goexit`](crate::goexit()), the others go on and this call
-    /// does not return, as in Go.
+    /// The settings have no effect if the runtime has been started before. The hooks always have:
+    /// they belong to this run. If `main` calls [`goexit`](crate::goexit()), the other goroutines
+    /// continue and this call does not return, as in Go.
     ///
-    /// Several threads may call this at once, and goroutines too: a goroutine then waits like in
-    /// [`join`](crate::JoinHandle::join). A deadlock is reported when all mains are stuck.
+    /// Several threads may call this at once, and goroutines too: a goroutine then waits as in
+    /// [`join`](crate::JoinHandle::join). A deadlock is reported when all main goroutines are
+    /// stuck.
     ///
     /// # Panics
-    /// With `main`'s own panic; if the main goroutine cannot be started; on the system stack.
+    /// With `main`'s own panic. If the main goroutine cannot be started. On the system stack.
     #[track_caller]
     pub fn run<T: Send + 'static>(self, main: impl FnOnce() -> T + Send + 'static) -> T {
         let _ = MayWait::check(WaitReason::Join);
         let caller = Caller::here();
         let main = self.start_main("main", move || {
-            // Not before it runs: while it is being made all Ms may sleep.
+            // Not before it runs: all Ms may sleep while it is being started.
             let _runs = MainRuns::new(caller);
             main()
         });
@@ -339,7 +358,7 @@ impl RuntimeBuilder {
         TestRun::new(self.start_main(name, test), ended)
     }
 
-    /// Starts the runtime with these settings, and a goroutine on a main goroutine's stack.
+    /// Starts the runtime with these settings, and a goroutine with a main goroutine's stack size.
     #[track_caller]
     fn start_main<T: Send + 'static>(
         self,
@@ -355,7 +374,7 @@ impl RuntimeBuilder {
             builder = builder.own_thread_locals();
         }
         let inherited = builder.inherited().with_hooks(self.hooks.into_hooks());
-        // SAFETY: nothing is borrowed: both types are `'static`.
+        // SAFETY: nothing is borrowed, because both types are `'static`.
         match unsafe { builder.spawn_unchecked(main, inherited) } {
             Ok(handle) => handle,
             Err(e) => panic!("cannot start the main goroutine: {e}"),

@@ -1,12 +1,12 @@
-//! A goroutine's identity: its number and its name.
+//! A goroutine's identity: its id and its name.
 
 use crate::base::throw::throw;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-/// A goroutine's number: unique in the process, never used again, and never 0, so that an
-/// `Option` of it takes no more room.
+/// A goroutine's id: unique in the process and never reused. It is never 0, so an `Option` of it
+/// takes no extra space.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -32,7 +32,7 @@ impl fmt::Debug for GoroutineId {
 }
 
 impl GoroutineId {
-    /// The id of a goroutine that has been born: numbers begin at 1.
+    /// Creates the id of a goroutine that has been started. Ids begin at 1.
     pub(crate) fn new(id: u64) -> Self {
         match NonZeroU64::new(id) {
             Some(id) => Self(id),
@@ -41,7 +41,7 @@ impl GoroutineId {
     }
 }
 
-/// A goroutine's identity.
+/// A goroutine's identity: its id and its name.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -65,13 +65,13 @@ impl Goroutine {
         }
     }
 
-    /// Its number.
+    /// Returns the goroutine's id.
     #[must_use]
     pub fn id(&self) -> GoroutineId {
         self.id
     }
 
-    /// The name it was given.
+    /// Returns the goroutine's name, if it was given one.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()

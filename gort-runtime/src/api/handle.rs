@@ -1,4 +1,4 @@
-//! `JoinHandle`, `Builder`, `Goroutine`: goroutines as users see them.
+//! Goroutines as users see them: `spawn`, `Builder`, `JoinHandle`.
 
 use crate::api::goroutine::{Goroutine, GoroutineId};
 use crate::api::joinerror::JoinError;
@@ -39,7 +39,7 @@ use std::thread;
 /// Dropping the handle detaches the goroutine.
 ///
 /// # Panics
-/// If no stack can be had from the system.
+/// If the system has no room for another stack.
 ///
 /// # Examples
 /// ```
@@ -58,7 +58,7 @@ where
     }
 }
 
-/// Starts goroutines with a name or a stack size of their own. As `std::thread::Builder`; see
+/// Starts goroutines with a name, a stack size or other options. Like `std::thread::Builder`; see
 /// also the options of the macro `go!`.
 ///
 /// ```
@@ -78,50 +78,51 @@ pub struct Builder {
     stack: Option<usize>,
     own_thread_locals: Option<bool>,
     inherits_nothing: bool,
-    /// The bubble that it is to belong to, if not the caller's.
+    /// The bubble that the goroutine will belong to, if not the caller's.
     bubble: Option<&'static Bubble>,
 }
 
 impl Builder {
-    /// A builder with the defaults: no name, the program's stack size.
+    /// Creates a builder with the defaults: no name, the program's stack size.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Names the goroutine, for dumps, reports and the panic message: before what the panic hook prints that is
-    /// there when the runtime starts stands a line `goroutine 7 "parser":`.
+    /// Sets the goroutine's name, for dumps, reports and panic messages: the output of the panic
+    /// hook that is set when the runtime starts gets a line `goroutine 7 "parser":` in front.
     ///
     /// # Panics
-    /// If the name contains a null byte, as std's.
+    /// If the name contains a null byte, like std's.
     #[track_caller]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
         assert!(
             !name.contains('\0'),
-            "a goroutine's name may not contain null bytes: {name:?}"
+            "a goroutine's name must not contain null bytes: {name:?}"
         );
         self.name = Some(name.into());
         self
     }
 
-    /// Reserves `bytes` for its stack, rounded up to a power of two of at least
-    /// 32 KiB; 1 GiB at most. Only what is used is committed.
+    /// Sets the size of the goroutine's stack, in bytes, rounded up to a power of two of at least
+    /// 32 KiB. The maximum is 1 GiB. Only memory that is used is committed.
     ///
-    /// All of it can be used: what gort itself needs, and the guard, come on top. An overflow
-    /// of up to the guard's 80 KiB is reported and ends the process. Rust's functions cannot
-    /// step over a guard, but C functions with larger frames can, unless they are compiled with
-    /// `-fstack-clash-protection`; give them a stack that holds them, or run them in
+    /// The goroutine can use all of it; gort adds the space that it needs itself, and the guard. An
+    /// overflow by up to the guard's 80 KiB is reported and ends the process. Rust functions cannot
+    /// skip a guard. C functions with larger frames can, unless compiled with
+    /// `-fstack-clash-protection`. Give them a stack of sufficient size, or use
     /// [`on_system_stack`](crate::on_system_stack).
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack = Some(bytes);
         self
     }
 
-    /// The goroutine has thread-locals of its own, also in a program whose goroutines have those of the
-    /// threads. What that means, and costs, is told at
-    /// [`own_thread_locals`](crate::RuntimeBuilder::own_thread_locals) of the runtime's builder.
+    /// Gives the goroutine its own thread-locals, even in a program whose goroutines use those of
+    /// the threads. [`RuntimeBuilder::own_thread_locals`](crate::RuntimeBuilder::own_thread_locals)
+    /// says what that means and costs.
     ///
-    /// The program ends with a message, when the first such goroutine is started, if it cannot be had here.
+    /// If the platform does not support this, starting the first such goroutine ends the program
+    /// with a message.
     ///
     /// ```
     /// use std::thread;
@@ -129,7 +130,7 @@ impl Builder {
     /// let handle = gort::Builder::new().own_thread_locals().spawn(|| {
     ///     let before = thread::current().id();
     ///     gort::yield_now();
-    ///     // Whatever thread it is on: to std it is one of its own.
+    ///     // Whatever thread it is on: to std it is the goroutine's own.
     ///     assert_eq!(thread::current().id(), before);
     /// })?;
     /// handle.join().unwrap();
@@ -140,16 +141,18 @@ impl Builder {
         self
     }
 
-    /// The goroutine has the thread-locals of whichever thread runs it, also in a program whose
-    /// goroutines have their own: its stack is lighter.
+    /// Makes the goroutine use the thread-locals of whichever thread runs it, even in a program
+    /// whose goroutines have their own. Its stack is lighter.
     ///
     /// # Safety
-    /// The goroutine may change threads at *any* operation of this crate, also at one that does not wait. So no
-    /// function that it calls, with all that is inlined there, may use a thread-local both before and after one:
-    /// the compiler may have kept its address. Nothing that was derived from a thread-local may be in use across
-    /// one: a borrow, a guard of std's or parking_lot's locks, `stdout().lock()`, an `Rc` that others of
-    /// the thread can reach, a tracing span's or an async runtime's entered guard. Code that knows its thread otherwise
-    /// (`pthread_self`, `thread::scope` with an operation inside) may not go on across one either.
+    /// The goroutine may change threads at *any* operation of this crate, even one that does not
+    /// wait. So no function that it calls, including everything inlined into it, may use a
+    /// thread-local both before and after such an operation: the compiler may have kept the
+    /// thread-local's address. Nothing that was derived from a thread-local may be in use across an
+    /// operation: a borrow, a guard of std's or parking_lot's locks, `stdout().lock()`, an `Rc`
+    /// that other code on the thread can reach, the entered guard of a tracing span or an async
+    /// runtime. Code that knows its thread in another way (`pthread_self`, `thread::scope` with an
+    /// operation inside) must not continue across an operation either.
     ///
     /// ```
     /// let builder = gort::Builder::new();
@@ -163,7 +166,8 @@ impl Builder {
         self
     }
 
-    /// For goroutines of gort's own: they hold nothing of the user's goroutine-locals.
+    /// Makes the goroutine inherit nothing of the user's goroutine-locals. For goroutines of gort's
+    /// own.
     #[doc(hidden)]
     pub fn inherits_nothing(mut self) -> Self {
         self.inherits_nothing = true;
@@ -173,22 +177,21 @@ impl Builder {
     /// Starts the goroutine.
     ///
     /// # Errors
-    /// If the stack size is absurd (over 1 GiB) or the system has no room for
-    /// another stack.
+    /// If the stack size is over 1 GiB, or the system has no room for another stack.
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        // SAFETY: nothing is borrowed: both types are `'static`.
+        // SAFETY: nothing is borrowed, because both types are `'static`.
         unsafe {
             let inherited = self.inherited();
             self.spawn_unchecked(f, inherited)
         }
     }
 
-    /// Clones what the goroutine is to inherit, unless it is not to.
+    /// Clones the goroutine-locals that the goroutine inherits, unless it inherits nothing.
     pub(crate) fn inherited(&self) -> Inherited {
         if self.inherits_nothing {
             Inherited::nothing()
@@ -197,13 +200,13 @@ impl Builder {
         }
     }
 
-    /// It belongs to this bubble, of which the caller is the keeper, in its turn.
+    /// Makes the goroutine belong to this bubble. The caller is its keeper, in its turn.
     pub(crate) fn bubble(mut self, bubble: &'static Bubble) -> Self {
         self.bubble = Some(bubble);
         self
     }
 
-    /// Checks the options, and that there is a scheduler to give them to.
+    /// Checks the options, and starts the runtime if necessary.
     fn into_options(self, inherited: Inherited) -> io::Result<Options> {
         ensure_started();
         Ok(Options {
@@ -242,15 +245,14 @@ impl Builder {
     }
 }
 
-/// Waits for a goroutine's end and gives its result; dropping it detaches. As std's
-/// `JoinHandle`; Go has none.
+/// Waits for a goroutine's end and returns its result. Dropping the handle detaches the goroutine.
+/// Like std's `JoinHandle`; Go has none.
 ///
-/// A result that nobody joins for is dropped by the goroutine or with the handle. Should its destructor
-/// panic, the panic hook reports that, and no more comes of it: neither the goroutine nor whoever drops the
-/// handle panics.
+/// A result that is never joined is dropped by the goroutine or with the handle. If its destructor
+/// panics, the panic hook reports that, and neither the goroutine nor the handle's owner panics.
 ///
-/// In `select!`, `<-handle` waits for the end without taking the result. In async code, of whatever executor,
-/// `handle.await` gives what `join` gives ([`JoinFuture`](crate::JoinFuture)).
+/// In `select!`, `<-handle` waits for the end without taking the result. In async code of any
+/// executor, `handle.await` returns what `join` returns ([`JoinFuture`](crate::JoinFuture)).
 ///
 /// ```
 /// use gort::prelude::*;
@@ -269,12 +271,12 @@ pub struct JoinHandle<T> {
     _result: PhantomData<T>,
 }
 
-// SAFETY: the handle owns the outcome (a `T` that crosses threads) and a share of
-// the record, of which it touches what the table in `proc/g.rs` allows: the join word, atomics, what is behind locks,
+// SAFETY: the handle owns the outcome (a `T` that crosses threads) and a share of the record. It
+// touches only what the table in `proc/g.rs` allows: the join word, atomics, fields behind locks,
 // and the packet after the outcome has been stored.
 unsafe impl<T: Send> Send for JoinHandle<T> {}
-// SAFETY: through a shared handle nobody gets at the outcome. The join word and the id are atomic, the name is
-// behind its lock, and the list of watchers is changed under another.
+// SAFETY: a shared handle gives no access to the outcome. The join word and the id are atomic, the
+// name is behind a lock, and the list of watchers is changed under another.
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 
 impl point::Ready for JoinWord {
@@ -284,16 +286,15 @@ impl point::Ready for JoinWord {
 }
 
 impl<T> JoinHandle<T> {
-    /// Waits until the goroutine has ended, and gives its result. Works from
-    /// goroutines and from plain threads.
+    /// Waits for the goroutine's end and returns its result. Works in goroutines and plain threads.
     ///
     /// # Errors
-    /// If it panicked, with the payload ([`JoinError::into_panic`]), or called `goexit`
-    /// ([`JoinError::is_exited`]).
+    /// If the goroutine panicked, with the payload ([`JoinError::into_panic`]), or if it called
+    /// `goexit` ([`JoinError::is_exited`]).
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let site = Location::caller();
-        // Both may unwind, and do so while the handle still has its destructor.
+        // Both may unwind. If they do, the handle still has its destructor.
         let may_wait = MayWait::check(WaitReason::Join);
         go_on_exiting();
         point::point_when_ready("join", self.g(), &self.g().join, site);
@@ -302,7 +303,7 @@ impl<T> JoinHandle<T> {
         unsafe { self.into_result() }
     }
 
-    /// Whether the goroutine has left its stack: in a moment it will have ended, whatever others do.
+    /// Returns whether the goroutine has left its stack, and so is about to end without waiting.
     #[doc(hidden)]
     #[must_use]
     pub fn is_leaving(&self) -> bool {
@@ -310,11 +311,11 @@ impl<T> JoinHandle<T> {
         status == GStatus::Dead || self.g().join.is_done()
     }
 
-    /// [`join`](Self::join) of a goroutine that is leaving: does not park.
+    /// Joins a goroutine that is leaving, without parking; otherwise like [`join`](Self::join).
     #[doc(hidden)]
     pub fn join_leaving(self) -> Result<T, JoinError> {
         while !self.g().join.is_done() {
-            // Its thread is in the scheduler.
+            // The goroutine's thread is in the scheduler.
             thread::yield_now();
         }
         // SAFETY: the goroutine has ended (DONE).
@@ -325,8 +326,9 @@ impl<T> JoinHandle<T> {
     /// The goroutine has ended.
     unsafe fn into_result(self) -> Result<T, JoinError> {
         let this = ManuallyDrop::new(self);
-        // SAFETY: caller's clause: it has ended, so it has stored its outcome, which is ours (`join.rs`,
-        // invariant 1); taken once, as the handle is not dropped. Then we are the record's last owner.
+        // SAFETY: caller's clause: it has ended, so its outcome is stored and ours (`join.rs`,
+        // invariant 1). The handle is not dropped, so nothing takes it twice. We are the record's
+        // last owner then.
         unsafe {
             let outcome = this.read_outcome();
             if gate::is_open() {
@@ -341,22 +343,21 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Whether the goroutine has ended, so that `join` would not wait.
+    /// Returns `true` if the goroutine has ended, so that `join` would not wait.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         point::point_in_drop("is_finished", self.g());
         self.g().join.is_done()
     }
 
-    /// The goroutine's id and name.
+    /// Returns the goroutine's id and name.
     #[must_use]
     pub fn goroutine(&self) -> Goroutine {
         Goroutine::new(self.g().id(), self.g().name())
     }
 
     fn g(&self) -> &G {
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1), and this goroutine's: the handle keeps its share of
-        // the record (`join.rs`, invariant 2).
+        // SAFETY: Gs live for ever; the handle keeps its share of it (`join.rs`, invariant 2).
         unsafe { self.gp.as_ref() }
     }
 
@@ -365,9 +366,9 @@ impl<T> JoinHandle<T> {
         while !join.is_done() {
             let current = Current::also_exiting(may_wait);
             current.waits_for(Home::of(self.g()));
-            // SAFETY: `commit` shows the waiter by `set_waiter`, as its last use of this frame (the word lies in the
-            // other's G, which is one for ever), or finds that there is nothing to wait for, and then nobody
-            // has seen it. Only the goroutine's end takes it, once.
+            // SAFETY: `commit` publishes the waiter by `set_waiter`, its last use of this frame
+            // (the word lies in the other's G, which lives for ever), or finds nothing to wait for
+            // and does not publish it. Only the goroutine's end takes the waiter, once.
             unsafe {
                 current.park(
                     || join.set_waiter(current.waiter().to_word()),
@@ -379,10 +380,11 @@ impl<T> JoinHandle<T> {
     }
 
     /// # Safety
-    /// The goroutine has stored its outcome, which nobody else takes.
+    /// The goroutine has stored its outcome, and no other code takes it.
     unsafe fn read_outcome(&self) -> Outcome<T> {
         let packet = self.g().packet.get();
-        // SAFETY: it is there, and ours: caller's clause; as `newproc` says, of this type.
+        // SAFETY: the outcome is there and ours (caller's clause), of the type that `newproc` gave
+        // it.
         unsafe {
             if const { newproc::is_large::<T>() } {
                 match packet.cast::<Outcome<Box<T>>>().read() {
@@ -396,13 +398,14 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Drops an outcome that nobody asked for. Should its destructor panic, no more comes of it.
+    /// Drops an outcome that was never joined. If its destructor panics, the panic goes no further.
     ///
     /// # Safety
-    /// The goroutine has stored its outcome, which nobody else takes.
+    /// The goroutine has stored its outcome, and no other code takes it.
     unsafe fn drop_outcome(&self) {
         let packet = self.g().packet.get();
-        // SAFETY: it is there, and ours: caller's clause; as `newproc` says, of this type.
+        // SAFETY: the outcome is there and ours (caller's clause), of the type that `newproc` gave
+        // it.
         unsafe {
             if const { newproc::is_large::<T>() } {
                 unwind::discard_in_place(packet.cast::<Outcome<Box<T>>>());
@@ -412,7 +415,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// The caller is the record's last owner.
+    /// Frees the record. The caller is its last owner.
     fn free(&self) {
         let inside = Inside::enter();
         let p = inside.as_ref().and_then(Inside::p);
@@ -438,7 +441,7 @@ impl<T> Drop for JoinHandle<T> {
 
 impl<'a, T> From<&'a JoinHandle<T>> for Ending<'a> {
     fn from(handle: &'a JoinHandle<T>) -> Self {
-        // SAFETY: the handle is borrowed for `'a`: it neither joins nor is dropped.
+        // SAFETY: the handle is borrowed for `'a`, so it is neither joined nor dropped.
         unsafe { Self::of(handle.gp) }
     }
 }
@@ -451,7 +454,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// The goroutine that calls: its id and name.
+/// Returns the id and name of the calling goroutine.
 ///
 /// # Panics
 /// Outside a goroutine.
@@ -475,21 +478,20 @@ pub fn current() -> Goroutine {
     }
 }
 
-/// The goroutine that was started from a plain thread and from which the calling one descends;
-/// `None` on a plain thread.
+/// Returns the id of the calling goroutine's root: the goroutine that a plain thread started and
+/// from which the calling one descends. Returns `None` on a plain thread.
 #[doc(hidden)]
 #[must_use]
 pub fn current_root() -> Option<GoroutineId> {
-    // SAFETY: a G for ever, of which only an atomic is read.
+    // SAFETY: Gs live for ever, and only an atomic is read.
     tls::goroutine().map(|gp| GoroutineId::new(unsafe { gp.as_ref() }.root()))
 }
 
-/// The goroutine that calls; `None` on a plain thread.
+/// Returns the id and name of the calling goroutine, or `None` on a plain thread.
 #[must_use]
 pub fn try_current() -> Option<Goroutine> {
     let gp = tls::goroutine()?;
-    // SAFETY: a G for ever, of which an atomic is read, and the name. It is the caller's goroutine, which has begun and
-    // has not ended.
+    // SAFETY: Gs live for ever. An atomic and the name are read, of the goroutine that runs here.
     unsafe {
         let g = gp.as_ref();
         Some(Goroutine::new(g.id(), g.own_name()))

@@ -1,4 +1,4 @@
-//! The hooks of a `run` as the program gives them, and what is called of them.
+//! The hooks of a `run` as the program sets them, and how they are called.
 
 use crate::api::goroutine::Goroutine;
 use crate::api::handle::try_current;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 type Function = Arc<dyn Fn(&Goroutine) + Send + Sync>;
 
-/// What a program wants to be called.
+/// The functions that a program wants called.
 #[derive(Clone, Default)]
 pub(crate) struct HookSet {
     start: Option<Function>,
@@ -21,7 +21,7 @@ pub(crate) struct HookSet {
 }
 
 impl HookSet {
-    /// Has `f` called as this hook, and no longer what was to be.
+    /// Sets `f` as this hook, replacing an earlier one.
     pub(crate) fn set(&mut self, hook: Hook, f: impl Fn(&Goroutine) + Send + Sync + 'static) {
         let place = match hook {
             Hook::Start => &mut self.start,
@@ -41,7 +41,7 @@ impl HookSet {
         }
     }
 
-    /// What goroutines have; `None` if there is nothing to call.
+    /// Returns the hooks as goroutines store them, or `None` if there is nothing to call.
     pub(crate) fn into_hooks(self) -> Option<Arc<Hooks>> {
         let all = [Hook::Start, Hook::Park, Hook::Resume, Hook::End];
         if all.iter().all(|&hook| self.get(hook).is_none()) {
@@ -56,7 +56,7 @@ impl HookSet {
     }
 }
 
-/// Calls `f` for the goroutine whose code this is.
+/// Calls `f` for the goroutine that runs here.
 fn call(f: &Function, hook: Hook) {
     let Some(goroutine) = try_current() else {
         return;

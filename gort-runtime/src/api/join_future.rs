@@ -1,8 +1,9 @@
-//! A join handle as a future, for who awaits a goroutine in another executor.
+//! A join handle as a future, for code that awaits a goroutine in another executor.
 //!
-//! A goroutine's end is told on g0, where no waker may be called: that is code of the user's. So a goroutine of gort's
-//! joins instead, leaves the result in a place that both share, and calls the waker of the last poll. It is
-//! started by the first poll that finds that the end has not come.
+//! A goroutine's end is announced on g0, where no waker may be called because wakers are user code.
+//! So a goroutine of gort's own joins instead. It leaves the result in an object that it shares
+//! with the future, and calls the waker of the last poll. The first poll that finds the goroutine
+//! still running starts it.
 
 use crate::api::handle::{Builder, JoinHandle};
 use crate::api::joinerror::JoinError;
@@ -14,13 +15,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-/// Waits, where it is awaited, for a goroutine's end, and gives its result: a [`JoinHandle`] as a future.
+/// A [`JoinHandle`] as a future: waits for a goroutine's end and returns its result.
 ///
-/// It occupies no thread while it waits, whatever executor polls it. Dropping it detaches the goroutine, as dropping the
-/// handle does. While it waits, `runtime::goroutines` lists one goroutine more, named `await`.
+/// It occupies no thread while it waits, whatever executor polls it. Dropping it detaches the
+/// goroutine, as dropping the handle does. While it waits, `runtime::goroutines` lists one more
+/// goroutine, named `await`.
 ///
 /// # Panics
-/// `poll` panics if it is called again after the result was given, and if no goroutine can be started.
+/// `poll` panics if it is called again after it has returned the result, and if no goroutine can be
+/// started.
 ///
 /// ```
 /// use gort::future::{JoinFuture, block_on};
@@ -35,49 +38,50 @@ pub struct JoinFuture<T>(Stage<T>);
 
 enum Stage<T> {
     New(JoinHandle<T>),
-    Waiting(Arc<Meeting<T>>),
+    Waiting(Arc<Shared<T>>),
     Over,
 }
 
-/// Where the goroutine that joins leaves the result.
-struct Meeting<T>(Lock<Meant<T>>);
+/// The object in which the goroutine that joins leaves the result.
+struct Shared<T>(Lock<State<T>>);
 
-struct Meant<T> {
+struct State<T> {
     result: Option<Result<T, JoinError>>,
-    /// Of the last poll.
+    /// The waker of the last poll.
     waker: Option<Waker>,
 }
 
-impl<T> Meeting<T> {
+impl<T> Shared<T> {
     fn new(waker: Waker) -> Self {
-        Self(Lock::new(Meant {
+        Self(Lock::new(State {
             result: None,
             waker: Some(waker),
         }))
     }
 
-    /// The result, or `waker` is called when it is there.
+    /// Returns the result. If it is not there yet, `waker` is called when it is.
     fn poll(&self, waker: &Waker) -> Option<Result<T, JoinError>> {
-        // To clone, call and drop a waker runs code of the user's: not under the lock.
+        // Cloning, calling or dropping a waker runs user code, so none of it is done under the
+        // lock.
         let waker = waker.clone();
         let _before;
-        let mut meant = self.0.lock();
-        let result = meant.result.take();
+        let mut state = self.0.lock();
+        let result = state.result.take();
         if result.is_none() {
-            _before = meant.waker.replace(waker);
+            _before = state.waker.replace(waker);
         }
-        drop(meant);
+        drop(state);
         result
     }
 
-    fn tell(&self, result: Result<T, JoinError>) {
+    fn complete(&self, result: Result<T, JoinError>) {
         let waker = {
-            let mut meant = self.0.lock();
-            meant.result = Some(result);
-            meant.waker.take()
+            let mut state = self.0.lock();
+            state.result = Some(result);
+            state.waker.take()
         };
         if let Some(waker) = waker {
-            // Should it panic, the panic hook reports that: it is nobody's result.
+            // If the waker panics, the panic hook reports that. The panic belongs to no result.
             unwind::quietly(|| waker.wake());
         }
     }
@@ -87,7 +91,7 @@ impl<T: Send + 'static> IntoFuture for JoinHandle<T> {
     type Output = Result<T, JoinError>;
     type IntoFuture = JoinFuture<T>;
 
-    /// A future that waits for the goroutine's end. In tokio and elsewhere: `handle.await`.
+    /// Returns a future that waits for the goroutine's end. As in tokio: `handle.await`.
     ///
     /// ```
     /// use gort::future::block_on;
@@ -109,7 +113,7 @@ impl<T: Send + 'static> IntoFuture for JoinHandle<T> {
     }
 }
 
-/// The handle and the meeting may be moved while they are in use.
+/// The handle and the shared object may be moved while they are in use.
 impl<T> Unpin for JoinFuture<T> {}
 
 impl<T: Send + 'static> Future for JoinFuture<T> {
@@ -121,19 +125,19 @@ impl<T: Send + 'static> Future for JoinFuture<T> {
         let result = match std::mem::replace(stage, Stage::Over) {
             Stage::New(handle) if handle.is_finished() => Some(handle.join_leaving()),
             Stage::New(handle) => {
-                let meeting = Arc::new(Meeting::new(context.waker().clone()));
-                join(handle, Arc::clone(&meeting));
-                *stage = Stage::Waiting(meeting);
+                let shared = Arc::new(Shared::new(context.waker().clone()));
+                join(handle, Arc::clone(&shared));
+                *stage = Stage::Waiting(shared);
                 None
             }
-            Stage::Waiting(meeting) => {
-                let result = meeting.poll(context.waker());
+            Stage::Waiting(shared) => {
+                let result = shared.poll(context.waker());
                 if result.is_none() {
-                    *stage = Stage::Waiting(meeting);
+                    *stage = Stage::Waiting(shared);
                 }
                 result
             }
-            Stage::Over => panic!("a goroutine's future was polled after it had given the result"),
+            Stage::Over => panic!("a `JoinFuture` was polled after it had returned its result"),
         };
         result.map_or(Poll::Pending, Poll::Ready)
     }
@@ -141,9 +145,9 @@ impl<T: Send + 'static> Future for JoinFuture<T> {
 
 /// Starts the goroutine that joins.
 #[track_caller]
-fn join<T: Send + 'static>(handle: JoinHandle<T>, meeting: Arc<Meeting<T>>) {
+fn join<T: Send + 'static>(handle: JoinHandle<T>, shared: Arc<Shared<T>>) {
     let builder = Builder::new().name("await").inherits_nothing();
-    if let Err(e) = builder.spawn(move || meeting.tell(handle.join())) {
+    if let Err(e) = builder.spawn(move || shared.complete(handle.join())) {
         panic!("cannot start a goroutine that waits for another: {e}");
     }
 }

@@ -4,12 +4,13 @@ use crate::panics::unwind;
 use std::any::Any;
 use std::fmt;
 
-/// Why [`JoinHandle::join`](crate::JoinHandle::join) has no result: the goroutine panicked, or it called
-/// [`goexit`](crate::goexit()). As tokio's `JoinError`; Go has neither handles nor this.
+/// Why [`JoinHandle::join`](crate::JoinHandle::join) has no result: the goroutine panicked, or it
+/// called [`goexit`](crate::goexit()). Like tokio's `JoinError`; Go has neither handles nor this.
 ///
-/// It displays what the goroutine panicked with, if that is text, and `?` takes it in functions that
-/// return `Box<dyn Error + Send + Sync>` or anyhow's `Result`. A payload that nobody takes is dropped with the error;
-/// should its destructor panic, the panic hook reports that, and no more comes of it.
+/// Its `Display` shows the panic's message, if the payload is text. `?` converts it in functions
+/// that return `Box<dyn Error + Send + Sync>` or anyhow's `Result`. A payload that is not taken is
+/// dropped with the error. If the payload's destructor panics, the panic hook reports that, and the
+/// panic goes no further.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -27,12 +28,12 @@ use std::fmt;
 /// assert_eq!(exited.to_string(), "the goroutine called `goexit`");
 /// ```
 pub struct JoinError {
-    /// What it panicked with; none if it exited.
+    /// The payload of the panic; `None` if the goroutine exited.
     payload: Option<Box<dyn Any + Send>>,
 }
 
-// SAFETY: through a shared reference a payload is asked for its type, by `Any`, which nobody else implements; and
-// read if it is a `&str` or a `String`, which are `Sync`.
+// SAFETY: through a shared reference, a payload is only asked for its type, by `Any`, which has no
+// implementation but std's, and read if it is a `&str` or a `String`, which are `Sync`.
 unsafe impl Sync for JoinError {}
 
 impl JoinError {
@@ -46,7 +47,7 @@ impl JoinError {
         Self { payload: None }
     }
 
-    /// Whether the goroutine panicked.
+    /// Returns `true` if the goroutine panicked.
     ///
     /// ```
     /// let error = gort::spawn(|| panic!("no")).join().unwrap_err();
@@ -57,7 +58,7 @@ impl JoinError {
         self.payload.is_some()
     }
 
-    /// Whether the goroutine called [`goexit`](crate::goexit()).
+    /// Returns `true` if the goroutine called [`goexit`](crate::goexit()).
     ///
     /// ```
     /// let error = gort::spawn(|| gort::goexit()).join().unwrap_err();
@@ -68,10 +69,11 @@ impl JoinError {
         self.payload.is_none()
     }
 
-    /// What the goroutine panicked with, for [`resume_unwind`](std::panic::resume_unwind) or a `downcast`.
+    /// Returns the payload of the panic, for [`resume_unwind`](std::panic::resume_unwind) or a
+    /// `downcast`.
     ///
     /// # Panics
-    /// If it did not panic but exit.
+    /// If the goroutine did not panic but called [`goexit`](crate::goexit()).
     ///
     /// ```
     /// use std::panic::panic_any;
@@ -85,15 +87,15 @@ impl JoinError {
         match self.try_into_panic() {
             Ok(payload) => payload,
             Err(_) => panic!(
-                "`into_panic` of a goroutine that did not panic but called `goexit`; ask `is_panic` first"
+                "`into_panic` of a goroutine that did not panic but called `goexit`; check `is_panic` first"
             ),
         }
     }
 
-    /// What the goroutine panicked with.
+    /// Returns the payload of the panic.
     ///
     /// # Errors
-    /// The error itself, if the goroutine did not panic but exit.
+    /// The error itself, if the goroutine did not panic but called [`goexit`](crate::goexit()).
     ///
     /// ```
     /// use std::panic::resume_unwind;
@@ -112,7 +114,7 @@ impl JoinError {
         self.payload.take().ok_or(self)
     }
 
-    /// What it panicked with, if that is text.
+    /// Returns the payload if it is text.
     fn message(&self) -> Option<&str> {
         let payload = self.payload.as_deref()?;
         payload
@@ -144,7 +146,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.is_panic(), self.message()) {
             (true, Some(message)) => write!(f, "the goroutine panicked: {message}"),
-            (true, None) => f.write_str("the goroutine panicked, with a value that is no text"),
+            (true, None) => f.write_str("the goroutine panicked with a value that is not text"),
             (false, _) => f.write_str("the goroutine called `goexit`"),
         }
     }

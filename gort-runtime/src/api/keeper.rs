@@ -1,14 +1,14 @@
-//! The keeper of a bubble: the goroutine that acts when nobody in it can run.
+//! The keeper of a bubble: the goroutine that acts when no goroutine in the bubble can run.
 //!
-//! It sleeps while anybody in the bubble can run (`proc/bubble.rs`), and in its
-//! turn does the first of these that there is to do:
+//! It sleeps while any of them can run (`proc/bubble.rs`). In its turn it does the first of these
+//! that applies:
 //!
-//! 1. what is due at the bubble's present;
-//! 2. waking who waits for the others, in `synctest::wait`;
-//! 3. going, if all have ended;
-//! 4. putting the clock forward to the next timer, unless the root has ended;
-//! 5. waiting a second of real time, if a member waits for a lock: somebody outside may have it;
-//! 6. reporting a deadlock.
+//! 1. run the timers that are due at the bubble's current time;
+//! 2. wake the goroutine that waits for the others in `synctest::wait`;
+//! 3. return, if all goroutines have ended;
+//! 4. put the clock forward to the next timer, unless the root has ended;
+//! 5. wait a second of real time, if a member waits for a lock: a goroutine outside may hold it;
+//! 6. report a deadlock.
 
 use crate::api::handle::JoinHandle;
 use crate::bubble::due::queue_due;
@@ -25,9 +25,9 @@ use crate::wait::waiter::Waiter;
 use std::panic::Location;
 use std::time::Duration;
 
-/// How long a lock may be held outside before the bubble counts as dead,
+/// How long a lock may be held outside before the keeper reports a deadlock.
 const GRACE_NS: u64 = 1_000_000_000;
-/// and how often the keeper looks.
+/// How often the keeper looks during that time.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Why the keeper's work is done.
@@ -35,13 +35,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 pub(super) enum End {
     /// All goroutines have ended.
     Empty,
-    /// Those that are left can never run.
+    /// The goroutines that are left can never run.
     Blocked,
-    /// It was explored, and the explorer has stopped it.
+    /// The bubble was explored, and the explorer has stopped it.
     Stopped,
 }
 
-/// The keeper, from the first turn to the last, from which on the hold stays with it.
+/// Runs the keeper from its first turn to its last. After the last, the keeper keeps its hold.
 pub(super) fn see_through<T>(
     current: &Current,
     kept: &'static Kept,
@@ -50,9 +50,11 @@ pub(super) fn see_through<T>(
 ) -> End {
     let bubble = &kept.bubble;
     loop {
-        // SAFETY: who finds the keeper is who hands it the last hold, once for each time that it has let go of its own:
-        // the last step of `commit`, but for giving a member its turn, and it answers false if it has kept it. Where
-        // goroutines take turns it is found as `turns/explorer.rs` says, 2.
+        // SAFETY: the thread that hands the keeper the last hold is the one that finds and wakes
+        // it, once for each time that the keeper has let go of its own. Letting go is the last step
+        // of `commit` (apart from giving a member its turn), and `commit` returns false if the
+        // keeper has kept its hold. In an explored bubble the keeper is found as
+        // `turns/explorer.rs`, 2, says.
         unsafe {
             current.park(|| falls_asleep(kept), WaitReason::SynctestRun, site);
         }
@@ -61,7 +63,7 @@ pub(super) fn see_through<T>(
         }
         let holds = bubble.holds();
         if !is_only(holds) {
-            // Somebody outside has woken a member.
+            // A thread outside has woken a member.
             continue;
         }
         let now = bubble.now();
@@ -69,8 +71,8 @@ pub(super) fn see_through<T>(
         if next != 0 && next <= now {
             queue_due(&kept.timers, now);
         } else if let Some(waiter) = bubble.take_waiter() {
-            // SAFETY: from `to_word` (`wait`), and taken out by us alone; its goroutine has parked, as it has let go of
-            // its hold.
+            // SAFETY: from `to_word` (`wait`), and only we have taken it out. Its goroutine has
+            // parked, because it has let go of its hold.
             unsafe { Waiter::from_word(waiter).ready() };
         } else if bubble.is_empty() {
             return End::Empty;
@@ -83,7 +85,7 @@ pub(super) fn see_through<T>(
     }
 }
 
-/// On g0: the keeper lets go of its hold; false: it was the last.
+/// Lets go of the keeper's hold. Returns `false` if it was the last. Runs on g0.
 fn falls_asleep(kept: &'static Kept) -> bool {
     if !kept.bubble.explores() {
         return kept.bubble.let_go().is_none();
@@ -99,7 +101,8 @@ fn falls_asleep(kept: &'static Kept) -> bool {
     }
 }
 
-/// Whether somebody outside has woken a member since `holds` was read, or wakes one that waits for a lock.
+/// Returns whether a thread outside has woken a member since `holds` was read, or, if a member
+/// waits for a lock, wakes one within the grace period.
 fn somebody_comes(bubble: &Bubble, holds: u64) -> bool {
     let by_lock = (bubble.id(), true);
     if holds == bubble.holds() && goroutines().iter().any(|info| info.bubble == by_lock) {

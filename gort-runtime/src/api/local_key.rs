@@ -1,4 +1,4 @@
-//! `LocalKey`: what `goroutine_local!` makes.
+//! `LocalKey`: the type of the statics that `goroutine_local!` declares.
 
 use crate::base::prim::Ordering::Relaxed;
 use crate::base::throw::fatal;
@@ -10,10 +10,11 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
-/// A variable of which each goroutine has its own, made by `goroutine_local!`: `std::thread::LocalKey` for goroutines,
-/// with the same methods.
+/// A variable of which each goroutine has its own value, declared by `goroutine_local!`.
+/// `std::thread::LocalKey` for goroutines, with the same methods.
 ///
-/// A plain thread that uses a key has its own value, too. Go has no counterpart; there one passes a `Context` along.
+/// A plain thread that uses a key has its own value, too. Go has no counterpart; Go programs pass a
+/// `Context` along.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -29,14 +30,15 @@ use std::sync::atomic::AtomicU32;
 /// assert_eq!(DEPTH.get(), 7);
 /// ```
 pub struct LocalKey<T: 'static> {
-    /// Which place a goroutine keeps its value at; 0 before the first use. It is what tells keys, and so the types of
-    /// their values, apart.
+    /// The index at which a goroutine keeps its value; 0 before the first use. The id distinguishes
+    /// keys, and so the types of their values.
     id: AtomicU32,
     init: fn() -> T,
     ops: Ops,
 }
 
-/// The value of a [`LocalKey`] has been destroyed: its goroutine (or thread) is at its end.
+/// Error of [`LocalKey::try_with`]: the value has been destroyed, because its goroutine or thread
+/// is ending.
 ///
 /// ```
 /// gort::goroutine_local! {
@@ -70,21 +72,21 @@ impl<T> fmt::Debug for LocalKey<T> {
     }
 }
 
-/// Drops a value of a key for `T`s.
+/// Drops a value of a `LocalKey<T>`.
 ///
 /// # Safety
-/// That of [`Ops::drop`], and it was put there by `boxed::<T>`.
+/// That of [`Ops::drop`], and `boxed::<T>` made the value.
 unsafe fn drop_value<T>(at: NonNull<()>) {
-    // SAFETY: from `Box::into_raw`, of this type, and nobody's any more: caller's clauses.
+    // SAFETY: from `Box::into_raw`, of this type, and no longer in use: caller's clauses.
     drop(unsafe { Box::from_raw(at.cast::<T>().as_ptr()) });
 }
 
-/// Clones a value of a key for `T`s.
+/// Clones a value of a `LocalKey<T>`.
 ///
 /// # Safety
-/// That of [`Ops::clone`], and it was put there by `boxed::<T>`.
+/// That of [`Ops::clone`], and `boxed::<T>` made the value.
 unsafe fn clone_value<T: Clone>(at: NonNull<()>) -> NonNull<()> {
-    // SAFETY: a `T` that is there during the call: caller's clauses.
+    // SAFETY: a `T` that lives during the call: caller's clauses.
     boxed(unsafe { at.cast::<T>().as_ref() }.clone())
 }
 
@@ -92,11 +94,11 @@ fn boxed<T>(value: T) -> NonNull<()> {
     NonNull::from(Box::leak(Box::new(value))).cast()
 }
 
-/// Numbers for keys that are used.
+/// The next id for a key that is used.
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 
 impl<T: 'static> LocalKey<T> {
-    /// A key whose value is made by `init` where it is first used. For `goroutine_local!`.
+    /// Creates a key whose values `init` creates on first use. For `goroutine_local!`.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(init: fn() -> T) -> Self {
@@ -110,7 +112,7 @@ impl<T: 'static> LocalKey<T> {
         }
     }
 
-    /// The same; new goroutines get a clone of their parent's value.
+    /// Creates a key like [`new`](Self::new). New goroutines get a clone of their parent's value.
     #[doc(hidden)]
     #[must_use]
     pub const fn inherited(init: fn() -> T) -> Self
@@ -127,10 +129,11 @@ impl<T: 'static> LocalKey<T> {
         }
     }
 
-    /// Calls `f` with the goroutine's own value, which is made first if there is none.
+    /// Calls `f` with the goroutine's own value, which is created first if there is none.
     ///
     /// # Panics
-    /// If the value has been destroyed (the goroutine is at its end); see [`try_with`](Self::try_with).
+    /// If the value has been destroyed because the goroutine is ending; see
+    /// [`try_with`](Self::try_with).
     ///
     /// ```
     /// gort::goroutine_local! {
@@ -145,13 +148,13 @@ impl<T: 'static> LocalKey<T> {
         }
     }
 
-    /// Calls `f` with the goroutine's own value, which is made first if there is none.
+    /// Calls `f` with the goroutine's own value, which is created first if there is none.
     ///
     /// # Errors
-    /// If the value has been destroyed, or is being. It is not made again.
+    /// If the value has been destroyed, or is being destroyed. It is not created again.
     ///
     /// # Panics
-    /// If the initialiser does.
+    /// If the initialiser panics.
     ///
     /// ```
     /// gort::goroutine_local! {
@@ -162,14 +165,14 @@ impl<T: 'static> LocalKey<T> {
     #[inline]
     pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, AccessError> {
         let value = self.value(None)?.0;
-        // SAFETY: the value of this key, a `T` (`id` is this key's alone, and ids lead to what it has stored), of the
-        // goroutine that runs this. It stays in place to the goroutine's end (`proc/locals.rs`, invariant 2), and
-        // `f` has returned by then.
+        // SAFETY: the value of this key, a `T` (`id` belongs to this key alone, and leads only to
+        // what it has stored), of the goroutine that runs this. It stays in place until the
+        // goroutine's end (`proc/locals.rs`, invariant 2), and `f` has returned by then.
         Ok(f(unsafe { value.as_ref() }))
     }
 
-    /// The goroutine's value; if there is none it is made of `given`, else by the initialiser. What has not been used
-    /// of `given` comes back.
+    /// Returns the goroutine's value. If there is none, creates it from `given`, or by the
+    /// initialiser. Also returns `given` if it was not used.
     #[inline]
     fn value(&'static self, given: Option<T>) -> Result<(NonNull<T>, Option<T>), AccessError> {
         match local::find(self.id.load(Relaxed)) {
@@ -193,13 +196,13 @@ impl<T: 'static> LocalKey<T> {
         }
     }
 
-    /// Its id, given now if it has none.
+    /// Returns the key's id, after assigning one if it has none.
     fn id(&'static self) -> u32 {
         let id = self.id.load(Relaxed);
         if id != 0 {
             return id;
         }
-        // Relaxed: the id is all there is to it. A number that another thread was quicker than is lost.
+        // Relaxed: the id publishes no other data. If another thread was faster, `new` is lost.
         let new = NEXT_ID.fetch_add(1, Relaxed);
         if new == u32::MAX {
             fatal("there are too many keys of `goroutine_local!`");
@@ -210,7 +213,8 @@ impl<T: 'static> LocalKey<T> {
         }
     }
 
-    /// Stores a value where there is none, without the initialiser; otherwise hands it to `f`.
+    /// Stores `given` if there is no value yet, without running the initialiser. Otherwise calls
+    /// `f` with the value and `given`.
     fn with_or_make(&'static self, given: T, f: impl FnOnce(&T, T)) {
         match self.value(Some(given)) {
             Ok((_, None)) => {}
@@ -227,7 +231,7 @@ fn gone(e: AccessError) -> ! {
     panic!("cannot access a goroutine-local value during or after its destruction: {e:?}")
 }
 
-/// What std's `LocalKey<Cell<T>>` has.
+/// The methods of std's `LocalKey<Cell<T>>`.
 impl<T: 'static> LocalKey<Cell<T>> {
     /// Sets the value. Does not run the initialiser.
     ///
@@ -237,7 +241,7 @@ impl<T: 'static> LocalKey<Cell<T>> {
         self.with_or_make(Cell::new(value), |cell, value| cell.set(value.into_inner()));
     }
 
-    /// A copy of the value.
+    /// Returns a copy of the value.
     ///
     /// # Panics
     /// If the value has been destroyed.
@@ -269,7 +273,7 @@ impl<T: 'static> LocalKey<Cell<T>> {
         self.with(Cell::take)
     }
 
-    /// Sets the value and gives the old one. Runs the initialiser if there was none.
+    /// Sets the value and returns the old one. Runs the initialiser if there was none.
     ///
     /// # Panics
     /// If the value has been destroyed.
@@ -287,12 +291,12 @@ impl<T: 'static> LocalKey<Cell<T>> {
     }
 }
 
-/// What std's `LocalKey<RefCell<T>>` has.
+/// The methods of std's `LocalKey<RefCell<T>>`.
 impl<T: 'static> LocalKey<RefCell<T>> {
     /// Calls `f` with the borrowed value.
     ///
     /// # Panics
-    /// If it is borrowed mutably, or destroyed.
+    /// If it is mutably borrowed, or has been destroyed.
     ///
     /// ```
     /// use std::cell::RefCell;
@@ -309,7 +313,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Calls `f` with the mutably borrowed value.
     ///
     /// # Panics
-    /// If it is borrowed, or destroyed.
+    /// If it is borrowed, or has been destroyed.
     ///
     /// ```
     /// use std::cell::RefCell;
@@ -327,7 +331,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Sets the value. Does not run the initialiser.
     ///
     /// # Panics
-    /// If it is borrowed, or destroyed.
+    /// If it is borrowed, or has been destroyed.
     pub fn set(&'static self, value: T) {
         self.with_or_make(RefCell::new(value), |cell, value| {
             cell.replace(value.into_inner());
@@ -337,7 +341,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Takes the value and leaves the default.
     ///
     /// # Panics
-    /// If it is borrowed, or destroyed.
+    /// If it is borrowed, or has been destroyed.
     ///
     /// ```
     /// use std::cell::RefCell;
@@ -355,10 +359,10 @@ impl<T: 'static> LocalKey<RefCell<T>> {
         self.with(RefCell::take)
     }
 
-    /// Sets the value and gives the old one. Runs the initialiser if there was none.
+    /// Sets the value and returns the old one. Runs the initialiser if there was none.
     ///
     /// # Panics
-    /// If it is borrowed, or destroyed.
+    /// If it is borrowed, or has been destroyed.
     ///
     /// ```
     /// use std::cell::RefCell;

@@ -1,16 +1,15 @@
-//! `lock_os_thread`: Go's `LockOSThread`. What wiring means is in `sched/wire.rs`.
+//! `lock_os_thread`: Go's `LockOSThread`. `sched/wire.rs` explains wiring.
 
 use crate::proc::hooks;
 use crate::proc::tls;
 use crate::sched::wire::{unwire_if, wire};
 use std::marker::PhantomData;
 
-/// Wires the calling goroutine to its present thread until the guard is dropped. Locks
-/// nest. On a plain thread there is nothing to do. Go's `runtime.LockOSThread`.
+/// Wires the calling goroutine to its current thread until the guard is dropped. Locks nest. On a
+/// plain thread this does nothing. Go's `runtime.LockOSThread`.
 ///
-/// For libraries that keep state per thread, and for system calls that act on the
-/// calling thread. A goroutine that ends wired (by forgetting the guard) takes its
-/// thread with it.
+/// For libraries that keep state per thread, and for system calls that act on the calling thread.
+/// If a goroutine ends while wired (because the guard was forgotten), its thread ends with it.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -36,20 +35,21 @@ pub fn lock_os_thread() -> OsThreadLock {
     }
 }
 
-/// Whether the caller is a goroutine that is wired to its thread, and may have changed it for itself.
+/// Returns whether the caller is a goroutine that is wired to its thread, and so may have changed
+/// the thread for itself.
 #[must_use]
 pub fn is_wired() -> bool {
     tls::getm().is_some_and(|m| m.unlike_others.get())
 }
 
-/// Keeps a goroutine on its thread; see [`lock_os_thread`].
+/// Keeps a goroutine on its thread. Created by [`lock_os_thread`].
 ///
 /// ```
 /// use gort::prelude::*;
 /// use std::cell::Cell;
 ///
 /// thread_local! {
-///     /// As of a library that keeps state per thread.
+///     /// Like the state of a library that keeps it per thread.
 ///     static STATE: Cell<u32> = const { Cell::new(0) };
 /// }
 ///
@@ -65,7 +65,7 @@ pub fn is_wired() -> bool {
 /// ```
 #[derive(Debug)]
 pub struct OsThreadLock {
-    /// Belongs to the goroutine that made it.
+    /// Not `Send`: the guard belongs to the goroutine that created it.
     _not_send: PhantomData<*mut ()>,
 }
 

@@ -1,4 +1,4 @@
-//! What users call, but for what waits.
+//! The public API, except operations that wait.
 
 #[cfg(not(loom))]
 pub(crate) mod blocking;

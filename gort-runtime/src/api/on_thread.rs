@@ -1,66 +1,79 @@
-//! A global allocator whose caches belong to the threads, also where goroutines have thread-locals of their own.
+//! A global allocator whose caches belong to the threads, even if goroutines have their own
+//! thread-locals.
 //!
-//! Allocators such as jemalloc and mimalloc keep for each thread what it has freed, in thread-locals. With
-//! thread-locals of its own every goroutine that allocates gets such a cache. [`OnThread`] calls the allocator with
-//! the thread pointer of the thread that runs the goroutine, and puts the goroutine's back.
+//! Allocators such as jemalloc and mimalloc keep freed memory in caches per thread, in
+//! thread-locals. If goroutines have their own thread-locals, every goroutine that allocates gets
+//! such a cache. [`OnThread`] calls the allocator with the thread pointer of the thread that runs
+//! the goroutine, and restores the goroutine's afterwards.
 //!
-//! It is a saving, and nothing is right or wrong for it: an allocator must take memory back under any thread pointer,
-//! as memory may be freed by another thread. So where the switch is dear, or nothing is known, the call is forwarded.
+//! This only saves memory. It is never needed for correctness: an allocator must accept memory back
+//! under any thread pointer, because memory may be freed by another thread. So where the switch is
+//! expensive, or its cost unknown, the call is forwarded.
 //!
-//! # When
-//! The calling code has an M, and its thread pointer is not the one that M's g0 has. Then it is in a goroutine with
-//! thread-locals of its own (or in its call on g0, `on_system_stack`), and the M's pointer is nobody's but its: g0 and
-//! the goroutines that share the thread's do not run now, and neither does this thread otherwise. In all
-//! other places the two pointers are the same, or there is no M.
+//! # When the thread pointer is switched
+//! The calling code has an M, and its thread pointer is not the one of the M's g0. Then it runs in
+//! a goroutine with its own thread-locals (or in such a goroutine's call on g0, `on_system_stack`),
+//! and nothing else uses the M's thread pointer: g0 does not run now, nor does a goroutine that
+//! uses the thread's thread-locals. In all other places the two pointers are the same, or there is
+//! no M.
 //!
-//! # What can come between, step by step
-//! `call_under` stores the M in the thread's word `gort_current_m`, where it stands already, and sets the pointer;
-//! [`lend`] clears that word, calls the allocator, stores the M again; `call_under` sets the goroutine's pointer.
+//! # What can happen in between
+//! `call_under` stores the M in the thread's word `gort_current_m`, which already holds it, and
+//! sets the thread pointer. [`lend`] clears that word, calls the allocator, and stores the M again.
+//! `call_under` sets the goroutine's thread pointer.
 //!
-//! - *A signal handler* meets at each step a whole thread: its thread pointer and the word that `current_m` reads
-//!   there are the goroutine's and the M, or the thread's and the M, or the thread's and none. That of `setuid`
-//!   (`stack/setxid.rs`) needs the thread's pointer: it sets it in the first case, sets it to what it is in the
-//!   second, and leaves it in the third.
-//! - *The allocator uses gort.* It finds no M, so this is a plain thread: a lock blocks the thread, and nothing parks.
-//!   If it parked, the goroutine could go on elsewhere while addresses of this thread's thread-locals lie in the
-//!   allocator's frames.
-//! - *The allocator allocates* by the global allocator: no M, so the call is forwarded.
-//! - *It unwinds*: not allowed, and the process aborts, as [`lend`]'s callers are `extern "C"`. It aborts, or runs into the
-//!   guard of the goroutine's stack: the handler for that finds the goroutine by the thread's id (`stack/overflow.rs`).
-//! - *The process forks*: to libc the only thread of the child is the goroutine's, and the block of the one that ran
-//!   it is free memory. `stack/fork.rs` makes the goroutine's pointer that of the M; then this forwards. An
-//!   allocator that forks inside of a call forks as the thread, whose block stays.
-//! - *`errno`* that the allocator leaves is the thread's. The goroutine's stays what it was.
-//! - *Destructors of thread-locals* that the allocator registers are the thread's, and run when that ends.
+//! - *A signal handler* finds a consistent thread at each step. Its thread pointer and the word
+//!   that `current_m` reads there are the goroutine's and the M, or the thread's and the M, or the
+//!   thread's and null. The handler of `setuid` (`stack/setxid.rs`) needs the thread's pointer: it
+//!   sets it in the first case, sets it to the same value in the second, and leaves it alone in the
+//!   third.
+//! - *The allocator uses gort.* It finds no M, so it counts as a plain thread: a lock blocks the
+//!   thread, and nothing parks. If it parked, the goroutine could continue elsewhere while the
+//!   allocator's frames hold addresses of this thread's thread-locals.
+//! - *The allocator allocates* through the global allocator: it finds no M, so the call is
+//!   forwarded.
+//! - *The allocator unwinds.* This is not allowed, and the process aborts, because [`lend`]'s
+//!   callers are `extern "C"`.
+//! - *The allocator aborts, or runs into the guard of the goroutine's stack.* The handler for that
+//!   finds the goroutine by the thread's id (`stack/overflow.rs`).
+//! - *The process forks.* To libc the only thread of the child is the goroutine's, and the thread
+//!   block of the thread that ran it is free memory. `stack/fork.rs` makes the goroutine's pointer
+//!   that of the M; from then on calls are forwarded. An allocator that forks inside a call forks
+//!   as the thread, whose block stays.
+//! - *The allocator sets `errno`.* That is the thread's. The goroutine's stays unchanged.
+//! - *Destructors of thread-locals* that the allocator registers belong to the thread, and run when
+//!   it ends.
 //!
-//! Compilers see none of the two switches. So that no address of a thread-local is computed before one and used after,
-//! the allocator is called by address, out of assembly; what is inlined around that has the goroutine's.
+//! Compilers see neither of the two switches. So that no address of a thread-local is computed
+//! before a switch and used after it, the allocator is called by address, from assembly. Code that
+//! is inlined around the call uses the goroutine's thread-locals.
 
 use crate::arch::{self, Gobuf, ObserverFn};
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr;
 
-/// A global allocator that calls `A` on the thread's own thread-locals, so that allocators keep their caches per
-/// thread and not per goroutine.
+/// A global allocator that calls `A` with the thread's own thread-locals, so that allocators keep
+/// their caches per thread and not per goroutine.
 ///
-/// It matters only in goroutines that have thread-locals of their own
-/// ([`own_thread_locals`](crate::Builder::own_thread_locals)). Everywhere else, and on x86-64 without the
-/// instruction that sets the thread pointer, it forwards. libc's `malloc` needs it less: it keeps no cache for such
-/// goroutines.
+/// It matters only in goroutines that have their own thread-locals
+/// ([`own_thread_locals`](crate::Builder::own_thread_locals)). Everywhere else, and on x86-64
+/// without the instruction that sets the thread pointer, it forwards. libc's `malloc` needs it
+/// less: it keeps no cache for such goroutines.
 ///
-/// A call of `A` in such a goroutine takes longer by two changes of the thread pointer: 3 ns on some processors, more than
-/// 30 ns on others. The guide's chapter on thread-locals has figures. Memory that C code takes by `malloc` does not
-/// come this way. `errno` is not changed by an allocation that fails.
+/// A call of `A` in such a goroutine additionally changes the thread pointer twice. That takes 3 ns
+/// on some processors, and more than 30 ns on others. The guide's chapter on thread-locals has
+/// figures. Memory that C code allocates with `malloc` does not pass through this allocator. An
+/// allocation that fails does not change the goroutine's `errno`.
 ///
-/// What `A` does with gort inside of a call it does as a plain thread. In Go nothing corresponds to this: the allocator
-/// is the runtime's, and its caches belong to the Ps.
+/// If `A` uses gort during a call, it counts as a plain thread. Go has no counterpart: the
+/// allocator is part of its runtime, and the allocator's caches belong to the Ps.
 ///
 /// # Examples
 /// ```
 /// use gort::alloc::OnThread;
 /// use std::alloc::System;
 ///
-/// // Or jemalloc's, mimalloc's, ….
+/// // Or jemalloc's, mimalloc's, …
 /// #[global_allocator]
 /// static ALLOCATOR: OnThread<System> = OnThread(System);
 ///
@@ -76,7 +89,7 @@ pub struct OnThread<A: GlobalAlloc>(
     pub A,
 );
 
-/// A call of the allocator; its result comes back in `at`.
+/// A call of the allocator. `at` receives its result.
 struct AllocCall<'a, A> {
     allocator: &'a A,
     m: *mut u8,
@@ -85,23 +98,27 @@ struct AllocCall<'a, A> {
     new_size: usize,
 }
 
-/// This thread's M, if the caller has a goroutine's thread pointer and it is cheap to set the M's.
+/// Returns this thread's M, if the caller has a goroutine's thread pointer and switching to the M's
+/// is cheap.
 #[inline(always)]
 fn m_to_ask() -> Option<*mut u8> {
     let m = arch::current_m();
-    // SAFETY: null, or an M, which begins with g0's context (`arch/mod.rs`), lives for ever, and is this thread's.
+    // SAFETY: null, or this thread's M. An M begins with g0's context (`arch/mod.rs`), and lives
+    // for ever.
     let own = unsafe { m.cast::<Gobuf>().as_ref() }?.tp;
     let other = !own.is_null() && own != arch::thread_pointer();
     (other && arch::sets_thread_pointer_cheaply()).then_some(m)
 }
 
-/// Makes `call` by `f`, [`lend`]ing the thread to the allocator; gives what the allocator returned.
+/// Makes `call` through `f`, which [`lend`]s the thread to the allocator. Returns what the
+/// allocator returned.
 ///
 /// # Safety
-/// `m` is from [`m_to_ask`], just now; `f` makes calls of an `A`, and this is one that may be made.
+/// `m` was just returned by [`m_to_ask`]. `f` makes calls of an `A`, and `call` is valid for it.
 unsafe fn ask<A: GlobalAlloc>(f: ObserverFn, mut call: AllocCall<'_, A>) -> *mut u8 {
-    // SAFETY: as for `m_to_ask`. The thread's own pointer is used by nobody while a goroutine has its own here
-    // ("When", above). `f` gets a call of the type that it is for, and does not unwind.
+    // SAFETY: as for `m_to_ask`. The thread's own pointer is not in use while a goroutine has its
+    // own here (see "When the thread pointer is switched" above). `f` gets a call of the type that
+    // it is for, and does not unwind.
     unsafe {
         let own = (*call.m.cast::<Gobuf>()).tp;
         arch::call_under(own, call.m, f, (&raw mut call).cast());
@@ -112,10 +129,10 @@ unsafe fn ask<A: GlobalAlloc>(f: ObserverFn, mut call: AllocCall<'_, A>) -> *mut
 /// Runs a part of the allocator as a plain thread.
 ///
 /// # Safety
-/// `call` is that of [`ask`], under whose thread pointer this runs; the clauses of `f` hold for it.
+/// `call` is that of [`ask`], under whose thread pointer this runs. The clauses of `f` hold for it.
 #[inline(always)]
 unsafe fn lend<A>(call: *mut u8, f: impl FnOnce(&AllocCall<'_, A>) -> *mut u8) {
-    // SAFETY: caller's clause: `ask`'s, which does not look at it meanwhile.
+    // SAFETY: caller's clause: it is `ask`'s, which does not look at it during the call.
     let call = unsafe { &mut *call.cast::<AllocCall<'_, A>>() };
     arch::set_current_m(ptr::null_mut());
     call.at = f(call);
@@ -123,23 +140,23 @@ unsafe fn lend<A>(call: *mut u8, f: impl FnOnce(&AllocCall<'_, A>) -> *mut u8) {
 }
 
 /// # Safety
-/// Called by `ask`, with a call that may be made of this function.
+/// Called by `ask`, with a call that is valid for this function.
 unsafe extern "C" fn alloc<A: GlobalAlloc>(call: *mut u8) {
-    // SAFETY: caller's clause: the call is one that may be made of this method.
+    // SAFETY: caller's clause: the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.alloc(c.layout)) }
 }
 
 /// # Safety
-/// As [`alloc`].
+/// As for [`alloc`].
 unsafe extern "C" fn alloc_zeroed<A: GlobalAlloc>(call: *mut u8) {
-    // SAFETY: caller's clause: the call is one that may be made of this method.
+    // SAFETY: caller's clause: the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.alloc_zeroed(c.layout)) }
 }
 
 /// # Safety
-/// As [`alloc`].
+/// As for [`alloc`].
 unsafe extern "C" fn dealloc<A: GlobalAlloc>(call: *mut u8) {
-    // SAFETY: caller's clause: the call is one that may be made of this method.
+    // SAFETY: caller's clause: the call is valid for this method.
     unsafe {
         lend::<A>(call, |c| {
             c.allocator.dealloc(c.at, c.layout);
@@ -149,15 +166,15 @@ unsafe extern "C" fn dealloc<A: GlobalAlloc>(call: *mut u8) {
 }
 
 /// # Safety
-/// As [`alloc`].
+/// As for [`alloc`].
 unsafe extern "C" fn realloc<A: GlobalAlloc>(call: *mut u8) {
-    // SAFETY: caller's clause: the call is one that may be made of this method.
+    // SAFETY: caller's clause: the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.realloc(c.at, c.layout, c.new_size)) }
 }
 
-// SAFETY: each method is `A`'s, called with what this one was called with (so the caller keeps `A`'s clauses), and
-// gives what that gave; it does not unwind. The thread-locals under which `A` runs are those of a thread that does
-// nothing else meanwhile, and `A` may be called on any thread.
+// SAFETY: each method calls `A`'s method with its own arguments (so the caller keeps `A`'s
+// clauses), returns what that returned, and does not unwind. `A` runs with the thread-locals of a
+// thread that does nothing else during the call, and may be called on any thread.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for OnThread<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

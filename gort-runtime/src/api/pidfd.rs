@@ -1,8 +1,8 @@
-//! Whether descriptors of processes are used.
+//! Whether process descriptors (pidfds) are used.
 
 use crate::base::debug;
 
-/// False if `GORT_DEBUG=pidfd=off` says to do as on kernels without them.
+/// Returns `false` if `GORT_DEBUG=pidfd=off` asks to work as on kernels without them.
 #[must_use]
 pub fn uses_pidfds() -> bool {
     !debug::options().no_pidfd

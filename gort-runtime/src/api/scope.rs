@@ -1,13 +1,13 @@
-//! `scope`: goroutines that may borrow from the one that starts them. As
+//! `scope`: goroutines that may borrow from the goroutine that starts them. Like
 //! `std::thread::scope`, for goroutines.
 //!
 //! # Why borrowing is sound
 //! `scope` does not return (nor unwind, nor `goexit`) before every goroutine started in it has
-//! dropped its closure and its result has been taken or dropped: the *packet*, shared by
-//! the goroutine and its handle, counts down when it is dropped, as the last thing that
-//! touches anything borrowed. Goroutines are never freed or unwound from outside, so the
-//! frame that waits stays where it is. Where nothing may wait, `scope` refuses to begin; and
-//! should its wait ever unwind, the process aborts.
+//! dropped its closure, and its result has been taken or dropped. The goroutine and its handle
+//! share a *packet*. Dropping the packet decrements a counter, and this is the last access to
+//! anything borrowed. Goroutines are never freed or unwound from outside, so the frame that waits
+//! stays where it is. Where nothing may wait, `scope` refuses to begin. If its wait ever unwinds,
+//! the process aborts.
 
 use crate::api::goroutine::Goroutine;
 use crate::api::handle::{Builder, JoinHandle};
@@ -34,7 +34,7 @@ use std::sync::atomic::{
     Ordering::{AcqRel, Acquire, Relaxed},
 };
 
-/// Starts goroutines that may borrow from outside the scope; see [`scope`].
+/// Starts goroutines that may borrow from outside the scope. Created by [`scope`].
 ///
 /// ```
 /// let words = ["to", "be", "or", "not"];
@@ -47,37 +47,38 @@ use std::sync::atomic::{
 #[derive(Debug)]
 pub struct Scope<'scope, 'env: 'scope> {
     data: Arc<Data>,
-    /// Invariant, as in std: `'scope` may neither shrink nor grow.
+    /// Invariant, as in std: `'scope` can neither shrink nor grow.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
 }
 
 #[derive(Debug)]
 struct Data {
-    /// Packets that exist.
+    /// Number of packets that exist.
     running: AtomicUsize,
-    /// A goroutine panicked and nobody took the payload.
+    /// A goroutine panicked, and the payload was not taken.
     panicked: AtomicBool,
     /// The scope's owner, if it waits.
     owner: Lock<Option<Waiter>>,
 }
 
-/// A goroutine's result, on its way to whoever joins it.
+/// A goroutine's result, on its way to the goroutine that joins it.
 struct Packet<'scope, T> {
     data: Arc<Data>,
     result: UnsafeCell<Option<Result<T, Box<dyn Any + Send>>>>,
     _scope: PhantomData<&'scope ()>,
 }
 
-// SAFETY: the result, a `T` that crosses threads, is written by the goroutine before its end, and read by the handle
-// after having waited for that end, or by the last owner (`Arc`'s count orders that). The rest is `Sync`.
+// SAFETY: the result, a `T` that crosses threads, is written by the goroutine before its end. It is
+// read by the handle after waiting for that end, or dropped by the last owner (ordered by `Arc`'s
+// count). All other fields are `Sync`.
 unsafe impl<T: Send> Sync for Packet<'_, T> {}
 
 impl<T> Drop for Packet<'_, T> {
     fn drop(&mut self) {
         let result = self.result.get_mut();
         let panicked = matches!(result, Some(Err(payload)) if !is_goexit(&**payload));
-        // The destructor of a result that nobody took: its panic is the scope's.
+        // Runs the destructor of a result that was not taken. If it panics, the scope panics.
         let dropped = unwind::quietly(|| *result = None);
         if panicked || !dropped {
             self.data.panicked.store(true, Relaxed);
@@ -90,8 +91,9 @@ impl Data {
     fn one_ended(&self) {
         if self.running.fetch_sub(1, AcqRel) == 1 {
             let owner = self.owner.lock().take();
-            // SAFETY: `wait` shows the waiter there under this lock, which it lets go of when it can be woken; taking
-            // it out is the right to wake it. (If goroutines have been started since, `wait` looks again.)
+            // SAFETY: `wait` stores the waiter here under this lock, and releases the lock only
+            // when the waiter can be woken. Taking the waiter out is the right to wake it. (If
+            // goroutines have been started since, `wait` checks again.)
             owner.inspect(|owner| unsafe { owner.ready() });
         }
     }
@@ -106,8 +108,8 @@ impl Data {
                 break;
             }
             *owner = Some(current.waiter());
-            // SAFETY: the waiter was shown under the lock, which `commit` owns and releases; whoever takes it out
-            // of its place, under that lock, wakes it, once.
+            // SAFETY: the waiter was stored under the lock, which `commit` owns and releases. The
+            // thread that takes it out, under that lock, wakes it, once.
             unsafe {
                 current.park(
                     move || {
@@ -123,11 +125,11 @@ impl Data {
     }
 }
 
-/// Runs `f` with a scope in which goroutines may borrow from the caller, and waits until
-/// all of them have ended, also if `f` panics or exits.
+/// Runs `f` with a scope in which goroutines may borrow from the caller, and waits until all of
+/// them have ended, even if `f` panics or exits.
 ///
 /// # Panics
-/// If `f` panics; or if a goroutine of the scope panicked and was not joined. On the system stack,
+/// If `f` panics, or if a goroutine of the scope panicked and was not joined. On the system stack,
 /// before anything has been started.
 ///
 /// # Examples
@@ -163,7 +165,8 @@ where
     match result {
         Err(payload) => unwind::raise(payload),
         Ok(value) if scope.data.panicked.load(Relaxed) => {
-            // Now: dropped because of the panic, it could abort.
+            // Dropped now, because a destructor that panics while the panic below unwinds would
+            // abort.
             unwind::discard(value);
             panic!("a goroutine of the scope panicked")
         }
@@ -175,7 +178,7 @@ impl<'scope> Scope<'scope, '_> {
     /// Starts a goroutine in the scope.
     ///
     /// # Panics
-    /// If no stack can be had from the system.
+    /// If the system has no room for another stack.
     #[track_caller]
     pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
     where
@@ -217,7 +220,7 @@ impl Builder {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        // Runs code of the user's, which may panic.
+        // Runs user code, which may panic, so it comes first.
         let inherited = self.inherited();
         scope.data.running.fetch_add(1, Relaxed);
         let packet = Arc::new(Packet {
@@ -228,19 +231,20 @@ impl Builder {
         let theirs = Arc::clone(&packet);
         let run = move || {
             let result = unwind::catch(f);
-            // SAFETY: nobody else touches the result: the handle looks only after the goroutine's end, and the last
-            // owner is not there yet, as we have `theirs`.
+            // SAFETY: no other thread touches the result: the handle looks only after the
+            // goroutine's end, and the packet has another owner than the handle while we hold
+            // `theirs`, so it is not being dropped.
             unsafe { *theirs.result.get() = Some(result) };
         };
-        // SAFETY: everything borrowed is in `f`, which is gone when `catch` has returned, and in the packet, which `run`
-        // and the handle own; the scope, and with it `'scope`, waits until the packet is gone (see the header). The
-        // goroutine's own outcome is `()`.
+        // SAFETY: everything borrowed is in `f`, which is gone when `catch` has returned, and in
+        // the packet, which `run` and the handle own. The scope, and with it `'scope`, waits until
+        // the packet is gone (see the module's head). The goroutine's own outcome is `()`.
         let goroutine = unsafe { self.spawn_unchecked(run, inherited) }?;
         Ok(ScopedJoinHandle { goroutine, packet })
     }
 }
 
-/// Waits for a goroutine of a [`scope`]; dropping it leaves that to the scope.
+/// Handle to a goroutine of a [`scope`]. If it is dropped, the scope still waits for the goroutine.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -261,21 +265,22 @@ pub struct ScopedJoinHandle<'scope, T> {
 }
 
 impl<T> ScopedJoinHandle<'_, T> {
-    /// Waits until the goroutine has ended, and gives its result.
+    /// Waits until the goroutine has ended, and returns its result.
     ///
     /// # Errors
     /// As for [`JoinHandle::join`].
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let ended = self.goroutine.join();
-        // SAFETY: the goroutine has ended, with its share of the packet; only we are left to look.
+        // SAFETY: the goroutine has ended and dropped its share of the packet. Only we can access
+        // it.
         match (unsafe { (*self.packet.result.get()).take() }, ended) {
             (Some(Err(payload)), _) if is_goexit(&*payload) => Err(JoinError::exited()),
-            // Also if it was exiting: the panic replaced that.
+            // Even if the goroutine was exiting: the panic replaced the exit.
             (Some(Err(payload)), _) => Err(JoinError::panicked(payload)),
             (Some(Ok(value)), Ok(())) => Ok(value),
             (value, Err(e)) => {
-                // It returned although it had exited.
+                // The function returned although the goroutine was exiting.
                 unwind::discard(value);
                 Err(e)
             }
@@ -285,13 +290,13 @@ impl<T> ScopedJoinHandle<'_, T> {
         }
     }
 
-    /// Whether the goroutine has ended.
+    /// Returns `true` if the goroutine has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.goroutine.is_finished()
     }
 
-    /// The goroutine's id and name.
+    /// Returns the goroutine's id and name.
     #[must_use]
     pub fn goroutine(&self) -> Goroutine {
         self.goroutine.goroutine()

@@ -1,9 +1,10 @@
-//! Who hands out signals.
+//! Sets the function that hands out signals.
 
 use super::start::ensure_started;
 use crate::signal::catch;
 
-/// Has `hand_out` called, on the monitor's thread, when a signal has come that is caught. The first call counts.
+/// Makes the monitor's thread call `hand_out` when a caught signal has arrived. Only the first call
+/// has an effect.
 pub fn on_caught_signals(hand_out: fn()) {
     ensure_started();
     catch::set_hand_out(hand_out);

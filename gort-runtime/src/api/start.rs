@@ -1,4 +1,4 @@
-//! Starting the runtime: once, on first use.
+//! Starts the runtime, once, on first use.
 
 use crate::arch;
 use crate::base::barrier;
@@ -15,7 +15,7 @@ use crate::signal::start as signal;
 use crate::stack;
 use std::thread;
 
-/// What a program may ask for before the runtime starts.
+/// Settings that a program may choose before the runtime starts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) procs: Option<usize>,
@@ -25,10 +25,10 @@ pub(crate) struct Settings {
     pub(crate) own_thread_locals: bool,
 }
 
-/// More Ps than this are a typing mistake.
+/// Maximum number of Ps. A larger number is taken for a typing mistake.
 pub(crate) const MAX_PROCS: usize = 1024;
 
-/// Starts the runtime if it has not been started; gives its configuration.
+/// Starts the runtime if it has not been started, and returns its configuration.
 #[inline]
 pub(crate) fn ensure_started() -> &'static Config {
     match CONFIG.get() {
@@ -37,8 +37,8 @@ pub(crate) fn ensure_started() -> &'static Config {
     }
 }
 
-/// Starts the runtime with these settings, over which the environment wins; without
-/// effect if it has been started before.
+/// Starts the runtime with these settings, which the environment overrides. Has no effect if the
+/// runtime has been started before.
 #[cold]
 pub(crate) fn start(settings: Settings) -> &'static Config {
     CONFIG.get_or_init(|| {
@@ -99,7 +99,7 @@ fn parse_panic(text: &str) -> Option<bool> {
     }
 }
 
-/// How many Ps there are: how many goroutines run at the same time. Go's
+/// Returns how many Ps there are: how many goroutines can run at the same time. Go's
 /// `runtime.GOMAXPROCS(0)`.
 ///
 /// ```
@@ -122,7 +122,7 @@ pub fn max_procs() -> usize {
     SCHED.procs() as usize
 }
 
-/// Whether a panic that reaches a goroutine's root ends the process.
+/// Returns whether a panic that reaches a goroutine's root ends the process.
 #[must_use]
 pub fn aborts_on_panic() -> bool {
     ensure_started().abort_on_panic

@@ -1,6 +1,6 @@
 //! Bubbles: goroutines with a clock of their own, and the goroutine that keeps it.
 //!
-//! The keeper is the caller of [`run`]; what it does is in `keeper.rs`.
+//! The keeper is the caller of [`run`]. `keeper.rs` says what it does.
 
 use crate::api::handle::{self, Builder, JoinHandle, spawn};
 use crate::api::joinerror::JoinError;
@@ -19,36 +19,44 @@ use crate::wait::maywait::MayWait;
 use crate::wait::park::Current;
 use std::panic::Location;
 
-/// Runs `f` in a bubble: in a goroutine, with the caller's name, whose clock, and that of all goroutines which it starts, stands still while any of
-/// them can run, and jumps to the next time that somebody waits for when all of them are blocked. So a test that
-/// waits for an hour takes no time, and takes exactly an hour. Returns when all have ended. Go's `testing/synctest.Test`.
+/// Runs `f` in a bubble with virtual time, and returns its value when all goroutines of the bubble
+/// have ended. Go's `testing/synctest.Test`.
 ///
-/// In the bubble [`time::now`], `sleep`, timers, tickers, contexts, and all time limits go by its clock. It begins
-/// at the caller's present. `std::time::Instant::now()` stays real, so deadlines come from
-/// `gort::time::now()`.
+/// `f` runs in a goroutine of its own that has the caller's name. This goroutine and all that
+/// descend from it share a clock. The clock stands still while any of them can run. When all of
+/// them are blocked, it jumps to the next time that one of them waits for. So a test that waits for
+/// an hour takes no time, and takes exactly an hour.
+///
+/// In the bubble [`time::now`], `sleep`, timers, tickers, contexts, and all time limits use its
+/// clock. It starts at the caller's current time. `std::time::Instant::now()` stays real, so
+/// deadlines must come from `gort::time::now()`.
 ///
 /// # What counts as blocked
 /// A goroutine is durably blocked while it waits for
-/// - channels, timers, wait groups, semaphores, `oneshot`, `watch` and `broadcast` channels, contexts, and ends of
-///   goroutines, if they were made in the bubble; a `select!` if every arm is of this kind;
-/// - mutexes, readers-writer locks, conditions, once cells, barriers and `Notify`, wherever they were made. If one of
-///   these is shared with goroutines outside, time may run ahead while those have it;
+/// - channels, timers, wait groups, semaphores, `oneshot`, `watch` and `broadcast` channels,
+///   contexts, and the ends of goroutines, if they were created in the bubble; a `select!` if every
+///   arm is of this kind;
+/// - mutexes, readers-writer locks, conditions, once cells, barriers and `Notify`, wherever they
+///   were created. If goroutines outside share one of these, time may run ahead while they hold it;
 /// - its clock: `sleep`.
 ///
-/// Sockets, child processes, signals, `blocking`, computing, and whatever was made outside the bubble hold its clock.
-/// Waiting for the latter is allowed.
+/// A goroutine that computes, or that uses sockets, child processes, signals, `blocking`, or
+/// anything that was created outside the bubble, holds its clock. Waiting for things outside is
+/// allowed.
 ///
-/// A channel or a timer that was made in the bubble can only be used there: sending, receiving, closing, stopping and
-/// resetting panic elsewhere. (Dropping a handle is allowed.)
+/// A channel or a timer that was created in the bubble can only be used there: sending, receiving,
+/// closing, stopping and resetting panic elsewhere. (Dropping a handle is allowed.)
 ///
 /// # Panics
-/// - With `f`'s panic, if it panics, once all others have ended or are blocked for good. A panic of another goroutine
-///   stays in its handle.
-/// - With `deadlock: all goroutines in bubble are blocked`, and what they wait for, if no timer is left to wake one.
-///   The clock stops when `f` returns: a goroutine that sleeps then is in a deadlock. Where one waits for a lock, that
-///   is reported after a second of real time. The goroutines are left as they are.
-/// - Inside a bubble: they do not nest.
-/// - If the goroutine cannot be started; and on the system stack.
+/// - With `f`'s panic, if `f` panics, once all other goroutines have ended or are blocked for good.
+///   A panic of another goroutine stays in its handle.
+/// - With `deadlock: all goroutines in bubble are blocked`, and what they wait for, if no timer is
+///   left to wake one. The clock stops when `f` returns: a goroutine that still sleeps then is in a
+///   deadlock. If one waits for a lock, the deadlock is reported after a second of real time. The
+///   goroutines are left as they are.
+/// - Inside a bubble: bubbles do not nest.
+/// - If the goroutine cannot be started.
+/// - On the system stack.
 ///
 /// If `f` exits its goroutine, the caller exits too; a plain thread panics.
 ///
@@ -96,13 +104,14 @@ where
     }
 }
 
-/// Waits until every other goroutine of the caller's bubble is durably blocked, or has ended. What they have done until
-/// then is seen by the caller. Go's `testing/synctest.Wait`.
+/// Blocks the calling goroutine until every other goroutine of its bubble is durably blocked or has
+/// ended. The caller then sees everything that they have done. Go's `testing/synctest.Wait`.
 ///
-/// The bubble's clock stands meanwhile, unless the caller sleeps afterwards.
+/// The bubble's clock stands still during the call.
 ///
 /// # Panics
-/// Outside a bubble; if another goroutine of the bubble is in this function; and on the system stack.
+/// Outside a bubble; if another goroutine of the bubble is in this function; and on the system
+/// stack.
 ///
 /// # Examples
 /// ```
@@ -130,7 +139,7 @@ pub fn wait() {
     let current = Current::new(WaitReason::SynctestWait);
     current.waits_for(Home::here());
     let Some(bubble) = bubble() else {
-        panic!("`synctest::wait` outside a bubble: nobody can say whom to wait for")
+        panic!("`synctest::wait` outside a bubble; call it in the function of `synctest::run`")
     };
     assert!(
         bubble.await_begins(),
@@ -141,13 +150,14 @@ pub fn wait() {
         bubble.show_waiter(waiter);
         true
     };
-    // SAFETY: the waiter is shown by `commit`, which uses nothing of this frame. The keeper takes it out, in its turn, and
-    // wakes it, once. It finds it only after this goroutine has let go of its hold, that is, has parked.
+    // SAFETY: `commit` publishes the waiter and uses nothing of this frame. The keeper takes the
+    // waiter out in its turn and wakes it, once. It finds the waiter only after this goroutine has
+    // let go of its hold, which means that it has parked.
     unsafe { current.park(commit, WaitReason::SynctestWait, site) };
     bubble.await_ends();
 }
 
-/// Runs `f` in a new bubble; the caller, a goroutine, is its keeper.
+/// Runs `f` in a new bubble. The caller, a goroutine, is its keeper.
 #[track_caller]
 fn keep<T, F>(f: F, site: &'static Location<'static>) -> T
 where
@@ -182,7 +192,7 @@ where
     }
 }
 
-/// What `f` ended with, if it was no value.
+/// Passes on how `f` ended without a value: its panic or its exit.
 fn resume(e: JoinError) -> ! {
     match e.try_into_panic() {
         Ok(payload) => raise(payload),
@@ -191,7 +201,7 @@ fn resume(e: JoinError) -> ! {
     }
 }
 
-/// The keeper has the only hold, and keeps it.
+/// Reports a deadlock. The keeper has the only hold, and keeps it.
 #[track_caller]
 fn report<T>(bubble: &Bubble, root: JoinHandle<T>) -> ! {
     if root.is_finished() {
@@ -202,7 +212,7 @@ fn report<T>(bubble: &Bubble, root: JoinHandle<T>) -> ! {
         }
     }
     let mut text = b"deadlock: all goroutines in bubble are blocked\n".to_vec();
-    // A `Vec` takes everything.
+    // Writing to a `Vec` cannot fail.
     drop(dump_some(&mut text, |info| info.bubble.0 == bubble.id()));
     panic!("{}", String::from_utf8_lossy(&text))
 }

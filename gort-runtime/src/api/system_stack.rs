@@ -1,4 +1,4 @@
-//! `on_system_stack`: run something on g0's stack, which has room.
+//! `on_system_stack`: runs a function on g0's stack, which is larger than a goroutine's.
 
 use crate::panics::unwind;
 use crate::proc::hooks;
@@ -6,17 +6,17 @@ use crate::proc::tls;
 use crate::sched::g0call::call_on_g0;
 use crate::sched::inside::Inside;
 
-/// Runs `f` on this thread's system stack and returns its value: for code that
-/// needs a deep stack. On a plain thread, and on the system stack itself, `f` is
-/// simply called. Go's `systemstack`.
+/// Runs `f` on this thread's system stack and returns its value, for code that needs a deep stack.
+/// On a plain thread, and on the system stack itself, `f` is simply called. Go's `systemstack`.
 ///
-/// A panic of `f` goes on in the caller, and so does [`goexit`](crate::goexit()). If `f` computes
-/// for long or blocks, the other goroutines go on, as beside any goroutine that does.
+/// A panic of `f` continues in the caller, and so does [`goexit`](crate::goexit()). If `f` computes
+/// for long or blocks, the other goroutines keep running, as they do when any goroutine does so.
 ///
 /// # Panics
-/// If `f` calls what may have to wait (`recv`, `lock`, `join`, [`scope`](crate::scope()), sleep,
-/// sockets…): on the system stack there is no goroutine that could be parked. The operation panics
-/// before it has done anything. Those that never wait (`try_recv`, `send` on an unbounded
+/// If `f` calls an operation that may have to wait (`recv`, `lock`, `join`,
+/// [`scope`](crate::scope()), sleep, sockets…): on the system stack there is no goroutine that
+/// could be parked. The operation panics before it has done anything. Operations that never wait
+/// (`try_recv`, `send` on an unbounded channel, a `select!` with `default`, dropping a guard) work.
 /// channel, a `select!` with `default`, dropping a guard) work.
 ///
 /// # Examples
@@ -40,13 +40,15 @@ pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     let Some(inside) = Inside::enter() else {
         return call_here(f);
     };
-    // If not, this is called from within the runtime (a panic hook may be), which needs its P.
+    // If this is not the outermost entry, the runtime itself is the caller (a panic hook may be),
+    // and it needs its P.
     let from_user = inside.is_outermost();
     let m = inside.into_switch();
-    // SAFETY: `gp` is the goroutine that calls, on its own stack (`getg` says no on g0), and `m` its M; it is
-    // inside, and its entry, if this is the outermost, has been given up to the call.
+    // SAFETY: `gp` is the goroutine that calls, on its own stack (`getg` returns `None` on g0), and
+    // `m` is its M. The goroutine is inside, and its entry, if this is the outermost, has been
+    // given up to the call.
     let result = unsafe { call_on_g0(m, gp, from_user, f) };
-    // If `f` took long the P is somebody else's by now, and we wait for another.
+    // If `f` took long, sysmon may have taken the P. Then this waits for another one.
     if let Some(inside) = Inside::enter() {
         inside.finish();
     }
@@ -56,8 +58,8 @@ pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Calls `f`, in a frame of its own: inlined into `on_system_stack`, `f`'s locals would
-/// be part of that frame, which in a goroutine lies on the small stack.
+/// Calls `f` in a frame of its own. If it were inlined into `on_system_stack`, `f`'s locals would
+/// be part of that frame, which lies on the goroutine's small stack.
 #[inline(never)]
 fn call_here<T>(f: impl FnOnce() -> T) -> T {
     f()

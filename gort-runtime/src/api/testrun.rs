@@ -1,6 +1,6 @@
 //! A test that runs as a goroutine, and a thread that waits for it with a limit.
 //!
-//! The thread waits by std's means, not by ours: it has to notice when ours fail.
+//! The thread waits with std's primitives, not with ours, because it has to notice when ours fail.
 
 use crate::api::goroutine::Goroutine;
 use crate::api::handle::JoinHandle;
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Closed when the test has left its function, in whatever way.
 pub(crate) type Ended = Receiver<Infallible>;
 
-/// A test that was started. Dropping it leaves the goroutine to itself.
+/// A test that was started. Dropping it detaches the goroutine.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct TestRun<T> {
@@ -27,7 +27,7 @@ pub struct TestRun<T> {
 }
 
 impl<T> TestRun<T> {
-    /// `test` in a form of which it can be seen when it ends.
+    /// Wraps `test` so that a plain thread can see when it ends.
     pub(crate) fn watched(
         test: impl FnOnce() -> T + Send + 'static,
     ) -> (impl FnOnce() -> T + Send + 'static, Ended) {
@@ -47,13 +47,14 @@ impl<T> TestRun<T> {
         }
     }
 
-    /// The test's goroutine.
+    /// Returns the test's goroutine.
     #[must_use]
     pub fn goroutine(&self) -> Goroutine {
         self.handle.goroutine()
     }
 
-    /// Waits, on a plain thread, until the test has ended, for `limit` at most; false: it has not.
+    /// Blocks a plain thread until the test has ended, for at most `limit`. Returns `false` if it
+    /// has not.
     #[must_use]
     pub fn ends_within(&self, limit: Duration) -> bool {
         !matches!(
@@ -62,7 +63,7 @@ impl<T> TestRun<T> {
         )
     }
 
-    /// The outcome, for which it waits.
+    /// Waits for the test and returns its outcome.
     ///
     /// # Errors
     /// As for [`JoinHandle::join`].
@@ -75,8 +76,8 @@ impl<T> TestRun<T> {
     }
 }
 
-/// Returns how long a test may take whose attribute says `written`: `GORT_TEST_TIMEOUT`, if it is
-/// set, replaces the limits of all tests.
+/// Returns how long a test may take whose attribute says `written`. If `GORT_TEST_TIMEOUT` is set,
+/// it replaces the limits of all tests.
 #[doc(hidden)]
 #[must_use]
 pub fn test_limit(written: Option<Duration>) -> Option<Duration> {

@@ -1,10 +1,11 @@
-//! Whose thread-locals goroutines have: questions. How they get their own is in `stack/identity.rs`.
+//! Queries about whose thread-locals goroutines use. `stack/identity.rs` says how they get their
+//! own.
 
 use crate::api::start::ensure_started;
 use crate::proc::tls;
 
-/// Whether the caller keeps its thread-locals across every operation: a goroutine that has its own, or a plain
-/// thread.
+/// Returns whether the caller keeps its thread-locals across every operation: it is a plain thread,
+/// or a goroutine that has its own.
 ///
 /// ```
 /// let (own, shared) = (gort::Builder::new().own_thread_locals(), gort::Builder::new());
@@ -14,11 +15,11 @@ use crate::proc::tls;
 /// ```
 #[must_use]
 pub fn own_thread_locals() -> bool {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It runs here, so it owns its cells.
     tls::goroutine().is_none_or(|gp| unsafe { gp.as_ref() }.has_own_thread_locals())
 }
 
-/// Whether goroutines have their own, unless they ask for something else.
+/// Returns whether goroutines have their own thread-locals by default.
 #[doc(hidden)]
 #[must_use]
 pub fn own_thread_locals_by_default() -> bool {

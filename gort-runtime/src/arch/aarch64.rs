@@ -1,7 +1,6 @@
 //! aarch64, AAPCS64.
 //!
-//! The frame that [`mcall`] leaves, 160 bytes from the saved stack pointer up
-//! (CFA = sp + 160):
+//! The frame that [`mcall`] leaves, 160 bytes from the saved stack pointer up (CFA = sp + 160):
 //!
 //! ```text
 //!   sp + 0    x29 x30      sp + 64   x25 x26      sp + 128  d12 d13
@@ -10,10 +9,10 @@
 //!   sp + 48   x23 x24      sp + 112  d10 d11
 //! ```
 //!
-//! [`init_stack`] lays the same frame with x29 = 0, x30 = `gostart`, x19 = entry,
-//! x20 = argument, x21 = `goexit + 4`, x22 = what `goexit` calls. `gostart` moves x21 into the link register
-//! and jumps to entry, so entry returns into `goexit`, behind its `nop` (an unwinder
-//! looks up return address - 1).
+//! [`init_stack`] writes the same frame with x29 = 0, x30 = `gostart`, x19 = entry, x20 = argument,
+//! x21 = `goexit + 4`, x22 = the function that `goexit` calls. `gostart` moves x21 into the link
+//! register and jumps to entry, so entry returns into `goexit`, after its `nop` (an unwinder looks
+//! up the return address minus 1).
 
 use super::{EntryFn, ExitFn, Gobuf, ObserverFn, OnG0Fn};
 use std::arch::{asm, naked_asm};
@@ -23,7 +22,7 @@ use std::ptr;
 /// The first frame of a goroutine, as the tail of [`mcall`] loads it.
 #[repr(C)]
 struct InitFrame {
-    /// Zero: frame-pointer walkers stop.
+    /// Zero, so that frame-pointer walkers stop here.
     x29: usize,
     /// `gostart`.
     x30: unsafe extern "C" fn(),
@@ -31,9 +30,9 @@ struct InitFrame {
     x19: EntryFn,
     /// Argument of the entry function.
     x20: *mut u8,
-    /// `goexit + 4`: where entry returns to.
+    /// `goexit + 4`, the address to which entry returns.
     x21: usize,
-    /// What `goexit` calls; entry preserves it, as any function does.
+    /// The function that `goexit` calls. Entry preserves this register, as any function does.
     x22: ExitFn,
     x23_to_x28: [usize; 6],
     d8_to_d15: [u64; 8],
@@ -46,11 +45,11 @@ const _: () = {
     assert!(size_of::<InitFrame>() == 160);
 };
 
-/// Saves the running context in `*from`, runs `f(from, m)` on the stack saved in
-/// `*m`, and resumes the context that `f` returns.
+/// Saves the running context in `*from`, runs `f(from, m)` on the stack saved in `*m`, and resumes
+/// the context that `f` returns.
 ///
 /// # Safety
-/// As for x86-64: see `arch/x86_64.rs`.
+/// The same contract as on x86-64: see `arch/x86_64.rs`.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
     // On entry: x0 = f, x1 = from, x2 = m; x30 = return address.
@@ -89,13 +88,13 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
         ".cfi_offset d14, -16",
         ".cfi_offset d15, -8",
         ".cfi_remember_state",
-        // The context is complete: store it, go to g0.
+        // The context is complete: store it and switch to g0.
         "mov x9, sp",
         "str x9, [x1]",
         "ldr x9, [x2]",
         "mov sp, x9",
         ".cfi_undefined x30",
-        // The thread's own thread pointer, before anybody sees the goroutine parked.
+        // Restore the thread's own thread pointer before anything can see the goroutine parked.
         "ldr x9, [x1, #8]",
         "cbz x9, 2f",
         "ldr x9, [x2, #8]",
@@ -108,8 +107,8 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
         "mov x29, xzr",
         "mov x30, xzr",
         "blr x9",
-        // gogo: x0 = the context to resume, x19 = m. If it has a thread pointer of its own: m, where
-        // `current_m` will look for it, and then that pointer.
+        // gogo: x0 = the context to resume, x19 = m. If the context has a thread pointer of its
+        // own: store m where `current_m` will look for it, then set that pointer.
         "ldp x9, x10, [x0]",
         "cbz x10, 3f",
         "adrp x11, :gottprel:gort_current_m",
@@ -155,31 +154,42 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
     )
 }
 
-/// Finds out how the thread pointer can be set: here there is one way.
+/// Determines how the thread pointer can be set. On this architecture there is only one way.
 pub(crate) fn probe_thread_pointer() {}
 
-/// Whether the thread pointer is set by an instruction.
+/// Returns whether an instruction sets the thread pointer.
 #[inline]
 pub(crate) fn sets_thread_pointer_cheaply() -> bool {
     true
 }
 
-/// The thread pointer.
+/// Returns the stack pointer.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> *mut u8 {
+    let sp: *mut u8;
+    // SAFETY: copies a register.
+    unsafe {
+        asm!("mov {sp}, sp", sp = out(reg) sp, options(nomem, nostack, preserves_flags));
+    }
+    sp
+}
+
+/// Returns the thread pointer.
 #[inline(always)]
 pub(crate) fn thread_pointer() -> *mut u8 {
     let tp: *mut u8;
-    // SAFETY: reads a register.
+    // SAFETY: the instruction only reads a register.
     unsafe {
         asm!("mrs {tp}, tpidr_el0", tp = out(reg) tp, options(nostack, preserves_flags, readonly));
     }
     tp
 }
 
-/// Calls `f(arg)` with the thread pointer `tp`, under which this thread's M is `m`, and puts back the
-/// present one.
+/// Calls `f(arg)` with the thread pointer `tp`, and restores the current thread pointer. Under
+/// `tp`, this thread's M is `m`.
 ///
 /// # Safety
-/// As for x86-64: see `arch/x86_64.rs`.
+/// The same contract as on x86-64: see `arch/x86_64.rs`.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn call_under(tp: *mut u8, m: *mut u8, f: ObserverFn, arg: *mut u8) {
     // On entry: x0 = tp, x1 = m, x2 = f, x3 = arg; x30 = return address.
@@ -211,10 +221,11 @@ pub(crate) unsafe extern "C" fn call_under(tp: *mut u8, m: *mut u8, f: ObserverF
     )
 }
 
-/// Calls `f(arg)`, whose backtrace goes on into the context that [`mcall`] saved at `sp`.
+/// Calls `f(arg)`. A backtrace taken in `f` continues into the context that [`mcall`] saved at
+/// `sp`.
 ///
 /// # Safety
-/// As for x86-64: see `arch/x86_64.rs`.
+/// The same contract as on x86-64: see `arch/x86_64.rs`.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn call_from(sp: *mut u8, f: ObserverFn, arg: *mut u8) {
     // On entry: x0 = sp, x1 = f, x2 = arg; x30 = return address.
@@ -229,7 +240,7 @@ pub(crate) unsafe extern "C" fn call_from(sp: *mut u8, f: ObserverFn, arg: *mut 
         ".cfi_offset x19, -16",
         "mov x19, x0",
         "mov x0, x2",
-        // At the call, and only there, the caller is the saved frame.
+        // At the call instruction, and only there, the caller is the saved frame.
         ".cfi_remember_state",
         ".cfi_def_cfa x19, 160",
         ".cfi_offset x29, -160",
@@ -266,19 +277,20 @@ pub(crate) unsafe extern "C" fn call_from(sp: *mut u8, f: ObserverFn, arg: *mut 
     )
 }
 
-/// Where the context that [`mcall`] saved at `sp` goes on.
+/// Returns the address at which the context that [`mcall`] saved at `sp` resumes.
 ///
 /// # Safety
-/// There is a saved context at `sp`.
+/// A saved context is at `sp`.
 pub(crate) unsafe fn saved_pc(sp: *mut u8) -> *mut u8 {
-    // SAFETY: caller's clause: there is a saved context at `sp`; its frame has the link register there.
+    // SAFETY: the caller says that a saved context is at `sp`; its frame has the link register at
+    // this offset.
     unsafe { sp.add(offset_of!(InitFrame, x30)).cast::<*mut u8>().read() }
 }
 
 /// Jumps from the tail of [`mcall`] into a goroutine's entry function.
 ///
 /// # Safety
-/// Only entered by that tail, out of a frame that [`init_stack`] has laid.
+/// Only that tail may enter it, from a frame that [`init_stack`] wrote.
 #[unsafe(naked)]
 unsafe extern "C" fn gostart() {
     // On entry (by ret): x19 = entry, x20 = argument, x21 = goexit + 4. The jump
@@ -294,10 +306,10 @@ unsafe extern "C" fn gostart() {
     )
 }
 
-/// Where a goroutine's entry function returns to.
+/// The address to which a goroutine's entry function returns.
 ///
 /// # Safety
-/// Only entered by that function's return, out of a frame that [`init_stack`] has laid.
+/// Only that function's return may enter it, from a frame that [`init_stack`] wrote.
 #[unsafe(naked)]
 unsafe extern "C" fn goexit() {
     naked_asm!(
@@ -311,12 +323,12 @@ unsafe extern "C" fn goexit() {
     )
 }
 
-/// Lays the first frame of a goroutine below `top` and returns the context's
-/// stack pointer.
+/// Writes the first frame of a goroutine below `top` and returns the context's stack pointer.
 ///
 /// # Safety
 /// - `top` is a multiple of 16 and at least 160 writable bytes lie below it.
-/// - Whoever resumes the context, once, may have `entry` called with `arg` ([`EntryFn`]), and `exit` when it returns.
+/// - The context is resumed at most once. That resume calls `entry` with `arg` ([`EntryFn`]), and
+///   then `exit` when `entry` returns; both calls must be allowed.
 pub(crate) unsafe fn init_stack(
     top: *mut u8,
     entry: EntryFn,
@@ -334,8 +346,8 @@ pub(crate) unsafe fn init_stack(
         x23_to_x28: [0; 6],
         d8_to_d15: [0; 8],
     };
-    // SAFETY: caller's first clause: 160 bytes below `top` are writable, and it is a multiple of 16, as 160 is, so
-    // sp stays aligned as the architecture demands.
+    // SAFETY: the caller says that `top` is aligned and has 160 writable bytes below it. Both `top`
+    // and 160 are multiples of 16, so sp is aligned as the architecture demands.
     unsafe {
         let sp = top.sub(size_of::<InitFrame>());
         sp.cast::<InitFrame>().write(frame);
@@ -343,16 +355,16 @@ pub(crate) unsafe fn init_stack(
     }
 }
 
-/// This thread's M, or null on a thread that is not the runtime's.
+/// Returns this thread's M, or null on a thread that is not the runtime's.
 #[inline(always)]
 pub(crate) fn current_m() -> *mut u8 {
     if cfg!(miri) {
-        // Miri runs no assembly, so nothing of the runtime's.
+        // Miri runs no assembly, so no thread has an M.
         return ptr::null_mut();
     }
     let m: *mut u8;
-    // SAFETY: reads one initialised word of this thread's static TLS block. Not
-    // `pure`: every call loads again, after whatever came before it.
+    // SAFETY: reads one initialised word of this thread's static TLS block. Not `pure`: every call
+    // loads again, after everything that precedes it.
     unsafe {
         asm!(
             "mrs {t}, tpidr_el0",
@@ -367,10 +379,10 @@ pub(crate) fn current_m() -> *mut u8 {
     m
 }
 
-/// Asks for a cache line that will be needed soon; any address will do.
+/// Prefetches the cache line at `at`. Any address will do.
 #[inline(always)]
 pub(crate) fn prefetch(at: *const u8) {
-    // SAFETY: a hint that neither faults nor changes anything.
+    // SAFETY: a prefetch is a hint that neither faults nor changes anything.
     unsafe {
         asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(nostack, preserves_flags, readonly));
     }
@@ -379,7 +391,7 @@ pub(crate) fn prefetch(at: *const u8) {
 /// Sets this thread's M.
 #[inline]
 pub(crate) fn set_current_m(m: *mut u8) {
-    // SAFETY: writes the word that `current_m` reads; only this thread can.
+    // SAFETY: writes the word that `current_m` reads. Only this thread can access it.
     unsafe {
         asm!(
             "mrs {t}, tpidr_el0",
@@ -394,14 +406,15 @@ pub(crate) fn set_current_m(m: *mut u8) {
     }
 }
 
-/// Makes a request of valgrind (`stack/valgrind.rs`), the number of which is the first of `args`; gives the answer,
-/// which is 0 outside of it.
+/// Makes a request of valgrind (`stack/valgrind.rs`) and returns the answer, which is 0 outside
+/// valgrind. The first of `args` is the number of the request.
 pub(crate) fn valgrind_request(args: &[usize; 6]) -> usize {
     if cfg!(miri) {
         return 0;
     }
     let answer;
-    // SAFETY: x12 is turned round, by 128 bits in four steps, x10 stays, and x3 stays unless this is valgrind, which reads `args`.
+    // SAFETY: the four rotations of x12 add up to 128 bits, so it keeps its value. x10 keeps its
+    // value, and so does x3, except under valgrind, which reads `args`.
     unsafe {
         asm!(
             "ror x12, x12, #3",

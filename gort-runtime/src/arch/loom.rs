@@ -1,4 +1,4 @@
-//! The processor of a model: whose M a thread is at the moment. Stacks are not switched.
+//! The processor as the models see it: one M per thread at a time. Stacks are not switched.
 
 use super::{Gobuf, OnG0Fn};
 use std::cell::Cell;

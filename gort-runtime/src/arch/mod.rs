@@ -1,95 +1,109 @@
-//! The context switch: one file per architecture, the same names in each.
+//! The context switch. Each architecture has one file, and all files export the same names.
 //!
-//! A saved context is the stack pointer and, for a goroutine with thread-locals of its own, the thread
-//! pointer ([`Gobuf`]). Everything else that a call must preserve lies on the saved stack. Each file exports
+//! A saved context is a [`Gobuf`]: the stack pointer and, if the goroutine has thread-locals of its
+//! own, the thread pointer. Everything else that a call must preserve lies on the saved stack. Each
+//! file exports:
 //!
-//! - [`mcall`]`(f, from, m)`: pushes the callee-saved registers, stores the stack
-//!   pointer in `*from`, loads `m`'s g0 stack from `*m`, calls `f(from, m)` there,
-//!   and resumes the context that `f` returns. That tail *is* `gogo`: it loads
-//!   the returned context's stack pointer, pops and returns. In Go `mcall`
-//!   never comes back and `gogo` is a jump; a routine whose call and return are
-//!   paired keeps the CPU's return predictor in step (29 ns a switch instead
-//!   of 76 with goroutines eight calls deep; see HACKING.md, "Measured").
-//! - [`init_stack`]: lays the first frame of a new goroutine: `goexit`'s address
-//!   as the return address that `entry` will use, as if `goexit` had called it.
-//!   The entry is reached by a jump, and returning from it lands in `goexit`.
-//! - `goexit` itself: the routine that calls the [`ExitFn`] (`goexit1`) and
-//!   never returns. Its CFI says that its caller is undefined, so backtraces and
-//!   unwinding stop there.
-//! - [`call_from`]`(sp, f, arg)`: calls `f(arg)` on the present stack, with unwind tables that
-//!   make the context saved at `sp` the caller; [`saved_pc`]`(sp)` is where that one goes on.
-//! - [`call_under`]`(tp, m, f, arg)`: calls `f(arg)` with another thread pointer; [`thread_pointer`] reads it.
-//! - [`valgrind_request`]`(args)`: what valgrind recognises, and a processor does not.
+//! - [`mcall`]`(f, from, m)`: pushes the callee-saved registers, stores the stack pointer in
+//!   `*from`, loads `m`'s g0 stack from `*m`, calls `f(from, m)` there, and resumes the context
+//!   that `f` returns. That tail *is* `gogo`: it loads the returned context's stack pointer, pops
+//!   and returns. In Go, `mcall` never returns and `gogo` is a jump. Here call and return are
+//!   paired, which keeps the CPU's return predictor in step (29 ns a switch instead of 76 with
+//!   goroutines eight calls deep; see HACKING.md, "Measured").
+//! - [`init_stack`]: writes the first frame of a new goroutine. The address of `goexit` is the
+//!   return address that `entry` will use, as if `goexit` had called it. The entry is reached by a
+//!   jump, and returning from it lands in `goexit`.
+//! - `goexit`: the routine that calls the [`ExitFn`] (`goexit1`) and never returns. Its CFI marks
+//!   its caller as undefined, so backtraces and unwinding stop there.
+//! - [`call_from`]`(sp, f, arg)`: calls `f(arg)` on the current stack, with unwind tables that make
+//!   the context saved at `sp` the caller. [`saved_pc`]`(sp)` returns the address at which that
+//!   context resumes.
+//! - [`call_under`]`(tp, m, f, arg)`: calls `f(arg)` with another thread pointer.
+//!   [`thread_pointer`] reads the current one.
+//! - [`valgrind_request`]`(args)`: executes an instruction sequence that valgrind recognises and
+//!   that does nothing on a real processor.
 //!
-//! Contract of `mcall`'s `f`: [`OnG0Fn`].
+//! [`OnG0Fn`] is the contract of `mcall`'s `f`.
 //!
-//! Not saved: floating-point control state (MXCSR, x87 control word, FPCR), as
-//! in Go; and no shadow stack: a process with user shadow stacks enabled
-//! cannot switch stacks by `ret`.
+//! The switch does not save floating-point control state (MXCSR, x87 control word, FPCR), as in Go.
+//! It does not maintain a shadow stack either: a process with user shadow stacks enabled cannot
+//! switch stacks by `ret`.
 
 use std::ptr;
 #[cfg(not(any(loom, target_env = "musl")))]
 use std::sync::atomic::AtomicUsize;
 
-/// A saved context: the stack pointer, and whose thread-locals it sees; the rest is on that stack.
+/// A saved context: the stack pointer, and the thread pointer. The rest is on that stack.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Gobuf {
     /// Stack pointer of the saved frame, or null while the context runs.
     pub(crate) sp: *mut u8,
-    /// The thread pointer of a goroutine with thread-locals of its own (`stack/identity.rs`), else null: it sees
-    /// those of the thread that runs it. Of g0: the thread's own, or null where no goroutine has its own.
+    /// The thread pointer of a goroutine with thread-locals of its own (`stack/identity.rs`). Null
+    /// for every other goroutine: it sees the thread-locals of the thread that runs it. For g0: the
+    /// thread's own pointer, or null if no goroutine has thread-locals of its own.
     pub(crate) tp: *mut u8,
+    #[cfg(gort_asan)]
+    pub(crate) fiber: asan::Fiber,
 }
 
 impl Gobuf {
-    /// No context.
+    /// The empty context.
     pub(crate) const NONE: Self = Self {
         sp: ptr::null_mut(),
         tp: ptr::null_mut(),
+        #[cfg(gort_asan)]
+        fiber: asan::Fiber::NONE,
     };
 }
 
-/// What [`mcall`] runs on g0: gets the saved context and M, returns the context to resume.
+/// The function that [`mcall`] runs on g0. It gets the saved context and the M, and returns the
+/// context to resume.
 ///
 /// # Safety
-/// What it may rely on: it is called by `mcall` alone, on g0, with `from`, where the context of whoever called
-/// `mcall` has just been saved, and with `m`; both are the pointers that `mcall` got. (For the runtime `from` is a
-/// `G`, which is not null and was running on the thread, or `m` itself; and `m` is the thread's `M`.)
+/// The function may rely on this: only `mcall` calls it, on g0, with the two pointers that `mcall`
+/// got. The context of `mcall`'s caller has just been saved in `from`. (In the runtime, `from` is a
+/// `G`, which is not null and was running on this thread, or `m` itself; and `m` is the thread's
+/// `M`.)
 ///
-/// What it owes: it does not unwind (it is `extern "C"`, so an unwind aborts), and returns a context that was
-/// saved by `mcall` or made by `init_stack`, and that nobody else resumes; g0's own only on its own thread.
+/// The function must not unwind (it is `extern "C"`, so an unwind aborts). It must return a context
+/// that was saved by `mcall` or made by `init_stack` and that nothing else resumes. It may return
+/// g0's own context only on g0's own thread.
 pub(crate) type OnG0Fn = unsafe extern "C" fn(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf;
 
-/// What [`call_from`] calls; must not unwind.
+/// The function that [`call_from`] calls. It must not unwind.
 ///
 /// # Safety
-/// It is called with an `arg` that it was meant for.
+/// The caller must pass an `arg` of the type that the function expects.
 pub(crate) type ObserverFn = unsafe extern "C" fn(arg: *mut u8);
 
-/// What `goexit` calls on the goroutine's stack once its entry has returned.
+/// The function that `goexit` calls on the goroutine's stack after the entry function has returned.
 ///
 /// # Safety
-/// It is called by `goexit` alone: there is no frame below it on this stack.
+/// Only `goexit` calls it: there is no frame below it on this stack.
 pub(crate) type ExitFn = unsafe extern "C" fn() -> !;
 
-/// First function of a goroutine.
+/// The first function of a goroutine.
 ///
 /// # Safety
-/// It is called once, as the first function on the stack for which [`init_stack`] was told of it, with the `arg`
-/// that was meant for it.
+/// It is called once, as the first function on the stack that [`init_stack`] prepared for it, with
+/// the `arg` that was given to `init_stack`.
 pub(crate) type EntryFn = unsafe extern "C" fn(arg: *mut u8);
 
-/// The one thread-local word of the runtime: the M of each thread, or of the one that runs the goroutine whose
-/// thread-locals they are. Only assembly touches it ([`current_m`],
-/// [`set_current_m`]), because LLVM caches the *address* of a Rust thread-local across calls
-/// (llvm-project#98479), and a goroutine resumes on another thread.
+/// The runtime's only thread-local word: the M of this thread. A goroutine with thread-locals of
+/// its own has its own copy, which holds the M of the thread that runs the goroutine. Only assembly
+/// accesses the word ([`current_m`], [`set_current_m`]), because LLVM caches the *address* of a
+/// Rust thread-local across calls (llvm-project#98479), and a goroutine may resume on another
+/// thread.
 ///
-/// The section's name makes the linker lay one out for each thread: Rust must not use what this names. It is an item of
-/// Rust's all the same, so that rustc exports it from a `dylib` that contains gort, for what is inlined elsewhere.
+/// The section's name makes the linker allocate one word for each thread, so Rust code must not
+/// access the static by its name. It is declared as a Rust item anyway, so that rustc exports it
+/// from a `dylib` that contains gort: code inlined into other crates needs it.
 ///
-/// rustc names to the linker, as plain data, what Rust exports. lld, its linker for glibc, takes that for a thread-local;
-/// GNU ld, its linker for musl, refuses it. So there it is no item of Rust's: no `dylib` has to export it either.
+/// rustc lists Rust's exports for the linker as plain data. lld, its linker for glibc, accepts such
+/// a name for a thread-local; GNU ld, its linker for musl, refuses it. With musl, the word is
+/// therefore declared in assembly, not as a Rust item. There is no `dylib` that would have to
+/// export it there.
 #[cfg(not(any(loom, target_env = "musl")))]
 #[used]
 #[unsafe(export_name = "gort_current_m")]
@@ -126,12 +140,19 @@ compile_error!(
     "gort switches stacks on x86_64 and aarch64; no port to this architecture exists yet"
 );
 
+#[cfg(not(gort_asan))]
+pub(crate) use imp::mcall;
 #[cfg(not(loom))]
 pub(crate) use imp::{
     call_from, call_under, init_stack, probe_thread_pointer, saved_pc, sets_thread_pointer_cheaply,
-    thread_pointer, valgrind_request,
+    stack_pointer, thread_pointer, valgrind_request,
 };
-pub(crate) use imp::{current_m, mcall, prefetch, set_current_m};
+pub(crate) use imp::{current_m, prefetch, set_current_m};
+
+#[cfg(gort_asan)]
+pub(crate) mod asan;
+#[cfg(gort_asan)]
+pub(crate) use asan::mcall;
 
 #[cfg(all(test, not(loom)))]
 #[path = "../tests/arch.rs"]

@@ -1,14 +1,14 @@
 //! x86-64, System V calling convention.
 //!
-//! The frame that [`mcall`] leaves, from the saved stack pointer up (CFA is the
-//! stack pointer of the caller after the call returned, `sp + 56`):
+//! The frame that [`mcall`] leaves, from the saved stack pointer up. (The CFA, `sp + 56`, is the
+//! caller's stack pointer after the call has returned.)
 //!
 //! ```text
 //!   sp + 0   r15   r14   r13   r12   rbx   rbp      (8 bytes each)
 //!   sp + 48  return address                          CFA = sp + 56
 //! ```
 //!
-//! The frame that [`init_stack`] lays:
+//! The frame that [`init_stack`] writes:
 //!
 //! ```text
 //!   sp + 0   0     exit  arg   entry 0     0
@@ -16,10 +16,9 @@
 //!   sp + 56  goexit + 1       entry's return address
 //! ```
 //!
-//! `gostart` puts r13 (argument) into rdi and jumps to r12 (entry); at that jump
-//! the stack looks exactly as if `goexit` had called entry: `sp + 64` is a
-//! multiple of 16. `goexit` begins with a `nop` because an unwinder looks up
-//! return address - 1.
+//! `gostart` moves r13 (the argument) into rdi and jumps to r12 (the entry function). At that jump
+//! the stack looks exactly as if `goexit` had called entry: `sp + 64` is a multiple of 16. `goexit`
+//! begins with a `nop` because an unwinder looks up the return address minus 1.
 
 use super::{EntryFn, ExitFn, Gobuf, ObserverFn, OnG0Fn};
 use std::arch::{asm, naked_asm};
@@ -31,18 +30,18 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 #[repr(C)]
 struct InitFrame {
     r15: usize,
-    /// What `goexit` calls; entry preserves it, as any function does.
+    /// The function that `goexit` calls. Entry preserves this register, as any function does.
     r14: ExitFn,
     /// Argument of the entry function.
     r13: *mut u8,
     /// The entry function.
     r12: EntryFn,
     rbx: usize,
-    /// Zero: frame-pointer walkers stop.
+    /// Zero, so that frame-pointer walkers stop here.
     rbp: usize,
     /// `gostart`.
     rip: unsafe extern "C" fn(),
-    /// `goexit + 1`: where entry returns to.
+    /// `goexit + 1`, the address to which entry returns.
     return_address: usize,
 }
 
@@ -52,17 +51,18 @@ const _: () = {
     assert!(size_of::<InitFrame>() == 64);
 };
 
-/// Saves the running context in `*from`, runs `f(from, m)` on the stack saved in
-/// `*m`, and resumes the context that `f` returns.
+/// Saves the running context in `*from`, runs `f(from, m)` on the stack saved in `*m`, and resumes
+/// the context that `f` returns.
 ///
 /// # Safety
-/// - `from` is the place for the running context: the goroutine's G, or `m` for the thread itself.
-/// - `*m` holds g0's saved stack pointer of this thread's M (or `from == m`: the
-///   thread itself enters its scheduler; then `f` runs just below the caller). A goroutine is only ever resumed
-///   by the tail of an `mcall` whose `f` ran on its thread's g0, so while one runs the word holds that.
+/// - `from` is where the running context belongs: the goroutine's G, or `m` for the thread itself.
+/// - `*m` holds the saved g0 stack pointer of this thread's M. (Or `from == m`: the thread itself
+///   enters its scheduler, and `f` runs just below the caller.) A goroutine is only ever resumed by
+///   the tail of an `mcall` whose `f` ran on its thread's g0, so the word holds that pointer while
+///   a goroutine runs.
 /// - `f` keeps the contract of [`OnG0Fn`], and may rely on its first part.
-/// - The caller may resume on another thread, unless `f` sees to it that it does not: it holds nothing that
-///   belongs to this one (thread-local addresses, the M).
+/// - The caller may resume on another thread, unless `f` prevents that: it holds nothing that
+///   belongs to this thread (thread-local addresses, the M).
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
     // On entry: rdi = f, rsi = from, rdx = m; [rsp] = return address.
@@ -88,14 +88,13 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
         ".cfi_adjust_cfa_offset 8",
         ".cfi_rel_offset r15, 0",
         ".cfi_remember_state",
-        // The context is complete: store it, go to g0.
+        // The context is complete: store it and switch to g0.
         "mov [rsi], rsp",
         "mov rsp, [rdx]",
-        // From here until the next switch a walker must stop: g0's frames
-        // have no caller.
+        // Until the next switch, a stack walker must stop here: g0's frames have no caller.
         ".cfi_undefined rip",
         "and rsp, -16",
-        // The thread's own thread pointer, before anybody sees the goroutine parked.
+        // Restore the thread's own thread pointer before anything can see the goroutine parked.
         "cmp qword ptr [rsi + 8], 0",
         "je 2f",
         "mov rcx, [rdx + 8]",
@@ -112,8 +111,8 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
         "mov rsi, rdx",
         "xor ebp, ebp",
         "call rax",
-        // gogo: rax = the context to resume, rbx = m. If it has a thread pointer of its own: m, where
-        // `current_m` will look for it, and then that pointer.
+        // gogo: rax = the context to resume, rbx = m. If the context has a thread pointer of its
+        // own: store m where `current_m` will look for it, then set that pointer.
         "mov rcx, [rax + 8]",
         "test rcx, rcx",
         "je 4f",
@@ -153,31 +152,32 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
     )
 }
 
-/// Whether the thread pointer is set by a system call: the CPU or the kernel lacks WRFSBASE.
+/// Whether a system call sets the thread pointer, because the CPU or the kernel lacks WRFSBASE.
 static BY_CALL: AtomicBool = AtomicBool::new(false);
 
-/// Finds out how the thread pointer can be set.
+/// Determines how the thread pointer can be set.
 pub(crate) fn probe_thread_pointer() {
     const AT_HWCAP2: libc::c_ulong = 26;
     const FSGSBASE: libc::c_ulong = 2;
-    // SAFETY: asks only.
+    // SAFETY: `getauxval` only reads.
     let has = unsafe { libc::getauxval(AT_HWCAP2) } & FSGSBASE != 0;
     BY_CALL.store(!has, Relaxed);
 }
 
-/// Whether the thread pointer is set by an instruction.
+/// Returns whether an instruction sets the thread pointer.
 ///
-/// Never inlined: another crate that read `BY_CALL` would have it exported, and a `dylib` could not bind it any more as
-/// the assembly here needs it.
+/// Never inlined: if another crate read `BY_CALL`, rustc would export it, and in a `dylib` the
+/// assembly here could then no longer address it relative to `rip`.
 #[inline(never)]
 pub(crate) fn sets_thread_pointer_cheaply() -> bool {
     !BY_CALL.load(Relaxed)
 }
 
-/// Sets the thread pointer to rcx by `arch_prctl(ARCH_SET_FS)`; of the other registers it changes rcx and r11.
+/// Sets the thread pointer to rcx by `arch_prctl(ARCH_SET_FS)`. Of the other registers, it clobbers
+/// only rcx and r11.
 ///
 /// # Safety
-/// Only called by this file's assembly.
+/// Only this file's assembly may call it.
 #[unsafe(naked)]
 unsafe extern "C" fn set_by_call() {
     naked_asm!(
@@ -203,7 +203,18 @@ unsafe extern "C" fn set_by_call() {
     )
 }
 
-/// The thread pointer.
+/// Returns the stack pointer.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> *mut u8 {
+    let sp: *mut u8;
+    // SAFETY: copies a register.
+    unsafe {
+        asm!("mov {sp}, rsp", sp = out(reg) sp, options(nomem, nostack, preserves_flags));
+    }
+    sp
+}
+
+/// Returns the thread pointer.
 #[inline(always)]
 pub(crate) fn thread_pointer() -> *mut u8 {
     let tp: *mut u8;
@@ -214,11 +225,12 @@ pub(crate) fn thread_pointer() -> *mut u8 {
     tp
 }
 
-/// Calls `f(arg)` with the thread pointer `tp`, under which this thread's M is `m`, and puts back the
-/// present one. Nothing that the compiler has derived from either is used under the other.
+/// Calls `f(arg)` with the thread pointer `tp`, and restores the current thread pointer. Under
+/// `tp`, this thread's M is `m`. No value that the compiler has derived from one thread pointer is
+/// used under the other.
 ///
 /// # Safety
-/// - `tp` is a thread pointer that nobody else uses meanwhile.
+/// - Nothing else uses the thread pointer `tp` while `f` runs.
 /// - `f` may be called with `arg` ([`ObserverFn`]).
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn call_under(tp: *mut u8, m: *mut u8, f: ObserverFn, arg: *mut u8) {
@@ -257,11 +269,12 @@ pub(crate) unsafe extern "C" fn call_under(tp: *mut u8, m: *mut u8, f: ObserverF
     )
 }
 
-/// Calls `f(arg)`, whose backtrace goes on into the context that [`mcall`] saved at `sp`.
+/// Calls `f(arg)`. A backtrace taken in `f` continues into the context that [`mcall`] saved at
+/// `sp`.
 ///
 /// # Safety
-/// `f` may be called with `arg` ([`ObserverFn`]). If it walks the stack, the context at `sp` is a saved one and
-/// is not resumed before `f` returns.
+/// `f` may be called with `arg` ([`ObserverFn`]). If `f` walks the stack, the context at `sp` is a
+/// saved one and is not resumed before `f` returns.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn call_from(sp: *mut u8, f: ObserverFn, arg: *mut u8) {
     // On entry: rdi = sp, rsi = f, rdx = arg; [rsp] = return address.
@@ -273,7 +286,7 @@ pub(crate) unsafe extern "C" fn call_from(sp: *mut u8, f: ObserverFn, arg: *mut 
         ".cfi_rel_offset rbx, 0",
         "mov rbx, rdi",
         "mov rdi, rdx",
-        // At the call, and only there, the caller is the saved frame.
+        // At the call instruction, and only there, the caller is the saved frame.
         ".cfi_remember_state",
         ".cfi_def_cfa rbx, 56",
         ".cfi_offset r15, -56",
@@ -293,19 +306,20 @@ pub(crate) unsafe extern "C" fn call_from(sp: *mut u8, f: ObserverFn, arg: *mut 
     )
 }
 
-/// Where the context that [`mcall`] saved at `sp` goes on.
+/// Returns the address at which the context that [`mcall`] saved at `sp` resumes.
 ///
 /// # Safety
-/// There is a saved context at `sp`.
+/// A saved context is at `sp`.
 pub(crate) unsafe fn saved_pc(sp: *mut u8) -> *mut u8 {
-    // SAFETY: caller's clause: there is a saved context at `sp`; its frame has a return address there.
+    // SAFETY: the caller says that a saved context is at `sp`; its frame has a return address at
+    // this offset.
     unsafe { sp.add(offset_of!(InitFrame, rip)).cast::<*mut u8>().read() }
 }
 
 /// Jumps from the tail of [`mcall`] into a goroutine's entry function.
 ///
 /// # Safety
-/// Only entered by that tail, out of a frame that [`init_stack`] has laid.
+/// Only that tail may enter it, from a frame that [`init_stack`] wrote.
 #[unsafe(naked)]
 unsafe extern "C" fn gostart() {
     // On entry (by ret): r12 = entry, r13 = argument, [rsp] = goexit + 1.
@@ -318,14 +332,14 @@ unsafe extern "C" fn gostart() {
     )
 }
 
-/// Where a goroutine's entry function returns to.
+/// The address to which a goroutine's entry function returns.
 ///
 /// # Safety
-/// Only entered by that function's return, out of a frame that [`init_stack`] has laid.
+/// Only that function's return may enter it, from a frame that [`init_stack`] wrote.
 #[unsafe(naked)]
 unsafe extern "C" fn goexit() {
-    // Entered at the instruction behind the nop, by entry's ret; rsp is a
-    // multiple of 16, r14 what `init_stack` laid there.
+    // Entry's `ret` arrives at the instruction after the nop. rsp is a multiple of 16; r14 holds
+    // what `init_stack` stored there.
     naked_asm!(
         ".cfi_startproc",
         ".cfi_undefined rip",
@@ -337,12 +351,12 @@ unsafe extern "C" fn goexit() {
     )
 }
 
-/// Lays the first frame of a goroutine below `top` and returns the context's
-/// stack pointer.
+/// Writes the first frame of a goroutine below `top` and returns the context's stack pointer.
 ///
 /// # Safety
 /// - `top` is a multiple of 16 and at least 128 writable bytes lie below it.
-/// - Whoever resumes the context, once, may have `entry` called with `arg` ([`EntryFn`]), and `exit` when it returns.
+/// - The context is resumed at most once. That resume calls `entry` with `arg` ([`EntryFn`]), and
+///   then `exit` when `entry` returns; both calls must be allowed.
 pub(crate) unsafe fn init_stack(
     top: *mut u8,
     entry: EntryFn,
@@ -360,8 +374,9 @@ pub(crate) unsafe fn init_stack(
         rip: gostart,
         return_address: goexit as usize + 1,
     };
-    // SAFETY: caller's first clause: 64 bytes below `top` are writable, and `top` minus 64 is a multiple of 16, as
-    // the header asks of `sp + 64`.
+    // SAFETY: the caller says that `top` is aligned and has 128 writable bytes below it: the 64
+    // bytes of the frame are writable, and `top` minus 64 is a multiple of 16, as the head of this
+    // file asks of `sp + 64`.
     unsafe {
         let sp = top.sub(size_of::<InitFrame>());
         sp.cast::<InitFrame>().write(frame);
@@ -369,16 +384,16 @@ pub(crate) unsafe fn init_stack(
     }
 }
 
-/// This thread's M, or null on a thread that is not the runtime's.
+/// Returns this thread's M, or null on a thread that is not the runtime's.
 #[inline(always)]
 pub(crate) fn current_m() -> *mut u8 {
     if cfg!(miri) {
-        // Miri runs no assembly, so nothing of the runtime's.
+        // Miri runs no assembly, so no thread has an M.
         return ptr::null_mut();
     }
     let m: *mut u8;
-    // SAFETY: reads one initialised word of this thread's static TLS block. Not
-    // `pure`: every call loads again, after whatever came before it.
+    // SAFETY: reads one initialised word of this thread's static TLS block. Not `pure`: every call
+    // loads again, after everything that precedes it.
     unsafe {
         asm!(
             "mov {m}, qword ptr [rip + gort_current_m@GOTTPOFF]",
@@ -390,10 +405,10 @@ pub(crate) fn current_m() -> *mut u8 {
     m
 }
 
-/// Asks for a cache line that will be needed soon; any address will do.
+/// Prefetches the cache line at `at`. Any address will do.
 #[inline(always)]
 pub(crate) fn prefetch(at: *const u8) {
-    // SAFETY: a hint that neither faults nor changes anything.
+    // SAFETY: a prefetch is a hint that neither faults nor changes anything.
     unsafe {
         asm!("prefetcht0 byte ptr [{at}]", at = in(reg) at, options(nostack, preserves_flags, readonly));
     }
@@ -402,7 +417,7 @@ pub(crate) fn prefetch(at: *const u8) {
 /// Sets this thread's M.
 #[inline]
 pub(crate) fn set_current_m(m: *mut u8) {
-    // SAFETY: writes the word that `current_m` reads; only this thread can.
+    // SAFETY: writes the word that `current_m` reads. Only this thread can access it.
     unsafe {
         asm!(
             "mov {t}, qword ptr [rip + gort_current_m@GOTTPOFF]",
@@ -414,14 +429,15 @@ pub(crate) fn set_current_m(m: *mut u8) {
     }
 }
 
-/// Makes a request of valgrind (`stack/valgrind.rs`), the number of which is the first of `args`; gives the answer,
-/// which is 0 outside of it.
+/// Makes a request of valgrind (`stack/valgrind.rs`) and returns the answer, which is 0 outside
+/// valgrind. The first of `args` is the number of the request.
 pub(crate) fn valgrind_request(args: &[usize; 6]) -> usize {
     if cfg!(miri) {
         return 0;
     }
     let answer;
-    // SAFETY: rdi is turned round once, in four steps, rbx stays, and rdx stays unless this is valgrind, which reads `args`.
+    // SAFETY: the four rotations of rdi add up to 128 bits, so it keeps its value. rbx keeps its
+    // value, and so does rdx, except under valgrind, which reads `args`.
     unsafe {
         asm!(
             "rol rdi, 3",

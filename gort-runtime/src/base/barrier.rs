@@ -1,13 +1,13 @@
-//! An asymmetric pair of barriers: one side pays nothing, the other microseconds.
+//! A pair of asymmetric barriers: one side pays nothing, the other pays microseconds.
 //!
-//! [`light`] on one thread and [`heavy`] on another order like two `fence(SeqCst)`: if A
-//! stores x, calls `light`, loads y, and B stores y, calls `heavy`, loads x, then at least
-//! one of them sees the other's store.
+//! [`light`] on one thread and [`heavy`] on another order memory accesses as two `fence(SeqCst)`
+//! do. If A stores x, calls `light` and loads y, and B stores y, calls `heavy` and loads x, then at
+//! least one of them sees the other's store.
 //!
-//! `heavy` is `membarrier(2)`, private expedited: the kernel makes every running thread
-//! of the process execute a full barrier, so `light` need only hold back the compiler. Where
-//! the kernel has no membarrier (seccomp filters often remove it), both are full fences.
-//! Which it is, is decided before the first thread of the runtime starts.
+//! `heavy` is `membarrier(2)`, private expedited: the kernel makes every running thread of the
+//! process execute a full barrier, so `light` only needs to restrain the compiler. If the kernel
+//! has no membarrier (seccomp filters often remove it), both are full fences. [`init`] decides
+//! which it is, before the runtime starts its first thread.
 
 use crate::base::prim::{
     AtomicBool,
@@ -18,15 +18,15 @@ use crate::base::throw::throw;
 use crate::os;
 use std::sync::atomic::compiler_fence;
 
-/// `heavy` does all the work.
+/// Whether `heavy` issues the barrier for both sides.
 static ASYMMETRIC: AtomicBool = AtomicBool::new(false);
 
-/// Chooses the kind of barrier; once, at start-up.
+/// Chooses the kind of barrier. Called once, at start-up.
 pub(crate) fn init(allow_membarrier: bool) {
     ASYMMETRIC.store(allow_membarrier && os::register_membarrier(), Relaxed);
 }
 
-/// The cheap side.
+/// The barrier for the fast path: free if membarrier works.
 #[inline(always)]
 pub(crate) fn light() {
     if ASYMMETRIC.load(Relaxed) {
@@ -36,7 +36,7 @@ pub(crate) fn light() {
     }
 }
 
-/// The dear side.
+/// The barrier for the slow path: it costs microseconds.
 pub(crate) fn heavy() {
     fence(SeqCst);
     if ASYMMETRIC.load(Relaxed) && !os::membarrier() {

@@ -1,4 +1,5 @@
-//! Settings that hold for the life of the process, and reading them from the environment.
+//! Settings that are fixed for the life of the process, and the function that reads settings from
+//! environment variables.
 
 use crate::base::prim::global;
 use crate::base::stackkind::StackKind;
@@ -7,10 +8,10 @@ use crate::os;
 use std::env;
 use std::sync::OnceLock;
 
-/// Settings that hold for the life of the process.
+/// Settings that are fixed for the life of the process.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// What stacks goroutines have that ask for nothing else.
+    /// The kind of stack of every goroutine that asks for no other.
     pub(crate) stack: StackKind,
     /// A goroutine changes threads each time it runs (`sched/migrate.rs`).
     pub(crate) always_migrates: bool,
@@ -23,16 +24,16 @@ global! {
     pub(crate) static CONFIG: OnceLock<Config> = OnceLock::new();
 }
 
-/// The configuration of the runtime, which has started.
+/// Returns the configuration of the runtime. The runtime must have started.
 #[inline]
 pub(crate) fn get() -> &'static Config {
     match CONFIG.get() {
         Some(config) => config,
-        None => throw("a goroutine was there before the runtime had started"),
+        None => throw("a goroutine existed before the runtime had started"),
     }
 }
 
-/// Reads an environment variable; a bad value is one clear line and the default.
+/// Reads an environment variable. A bad value is reported in one line, and the default applies.
 pub(crate) fn setting<V>(
     name: &str,
     wants: &str,
@@ -41,7 +42,7 @@ pub(crate) fn setting<V>(
     let text = env::var(name).ok()?;
     let value = parse(&text);
     if value.is_none() {
-        // Not through std's handle, which another thread may have locked while it waits for us.
+        // Bypass std's handle: another thread may hold its lock while it waits for this thread.
         let line = format!("gort: {name}={text:?} is ignored: expected {wants}\n");
         os::write_stderr(line.as_bytes());
     }

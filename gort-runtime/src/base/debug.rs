@@ -1,6 +1,6 @@
 //! `GORT_DEBUG`: a comma-separated list of options, each `name=value`.
 //!
-//! To add one: a field in [`Options`] and a row in [`KNOWN`].
+//! To add an option, add a field to [`Options`] and a row to [`KNOWN`].
 
 use crate::os;
 use std::collections::hash_map::RandomState;
@@ -8,35 +8,35 @@ use std::env;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::OnceLock;
 
-/// What `GORT_DEBUG` asks for.
+/// The options that `GORT_DEBUG` sets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Milliseconds between two lines about the scheduler; 0: none.
+    /// Milliseconds between two lines about the scheduler. 0: no such lines.
     pub(crate) schedtrace: u32,
-    /// Each of these with a line for every P, thread and goroutine.
+    /// After each of these lines, prints a line for every P, thread and goroutine.
     pub(crate) scheddetail: bool,
-    /// What the Ps' random generators start from; [`seed`] gives one in any case.
+    /// Seed of the Ps' random generators. [`seed`] returns one in any case.
     pub(crate) seed: Option<u64>,
     /// A goroutine changes threads each time it runs.
     pub(crate) always_migrates: bool,
     /// Dumps show the stacks of parked goroutines.
     pub(crate) backtrace: bool,
-    /// Guards as on kernels before Linux 6.13.
+    /// Installs guards as on kernels before Linux 6.13.
     pub(crate) mprotect_guards: bool,
-    /// Do without that system call.
+    /// Does without the `membarrier` system call.
     pub(crate) no_membarrier: bool,
-    /// Do without descriptors of processes.
+    /// Does without process file descriptors (pidfds).
     pub(crate) no_pidfd: bool,
-    /// Goroutines have thread-locals of their own, also where the program has not asked for it.
+    /// Gives goroutines thread-locals of their own, even if the program has not asked for them.
     pub(crate) own_thread_locals: bool,
 }
 
 /// One option.
 struct Known {
     name: &'static str,
-    /// What it may be, as shown to users.
+    /// The values it accepts, as shown to users.
     value: &'static str,
-    /// Takes the value; false if it cannot be meant.
+    /// Stores the value. Returns false if the value is invalid.
     set: fn(&mut Options, &str) -> bool,
 }
 
@@ -93,7 +93,7 @@ const KNOWN: &[Known] = &[
     },
 ];
 
-/// The options of this process. What is wrong with them is said once, here.
+/// Returns the options of this process. The first call also reports invalid ones.
 pub(crate) fn options() -> &'static Options {
     static OPTIONS: OnceLock<Options> = OnceLock::new();
     OPTIONS.get_or_init(|| {
@@ -104,14 +104,14 @@ pub(crate) fn options() -> &'static Options {
     })
 }
 
-/// The seed that was asked for, or one that differs from one process to the next.
+/// Returns the seed that was asked for, or one that differs from process to process.
 pub(crate) fn seed() -> u64 {
     static SEED: OnceLock<u64> = OnceLock::new();
     let any = || RandomState::new().build_hasher().finish();
     *SEED.get_or_init(|| options().seed.unwrap_or_else(any))
 }
 
-/// The options in `text`, and a line about each that is ignored.
+/// Returns the options in `text`, and one line of complaint for each option that is ignored.
 fn parse(text: &str) -> (Options, String) {
     let mut options = Options::default();
     let mut complaints = String::new();
@@ -133,7 +133,7 @@ fn parse(text: &str) -> (Options, String) {
     (options, complaints)
 }
 
-/// Stores a value that could be read; false if it could not.
+/// Stores `value` if there is one. Returns false if there is none.
 fn store<V>(to: &mut V, value: Option<V>) -> bool {
     value.map(|value| *to = value).is_some()
 }

@@ -1,6 +1,6 @@
 //! `debug.rs` under loom: no options.
 
-/// What the Ps' random generators start from: the same in each execution.
+/// Returns the seed of the Ps' random generators. It is the same in each execution.
 pub(crate) fn seed() -> u64 {
     1
 }

@@ -1,16 +1,20 @@
-//! In a child of `fork` that has not called `exec`.
+//! Detects use in a child of `fork` that has not called `exec`.
 //!
-//! The child has a copy of the runtime's memory and one thread, the one that forked. The Ms have stayed in the parent, so what is
-//! submitted would never run, and a lock that one of them held is held for ever. Also the epoll instance is the parent's:
-//! what the child takes off it, the parent misses.
+//! The child has a copy of the runtime's memory but only one thread, the one that forked. The Ms
+//! have stayed in the parent: submitted goroutines would never run, and a lock that an M held is
+//! held for ever. The epoll instance is shared with the parent: an event that the child consumes is
+//! lost to the parent.
 //!
-//! `pthread_atfork` has a word set in the child, which is looked at only where a thread is about to depend on the others,
-//! and pays for a lock or a system call anyway: before a plain thread waits (`threadparker.rs`), before a thread sleeps for a
-//! lock (`lock.rs`), before an M is woken or the global queue is filled (`submit.rs`), before a descriptor is watched
-//! (`netpoll/poll.rs`). What needs nobody (a value into a buffer with room, `try_recv`, dropping a handle) works in the child
-//! as it does without a runtime. `vfork` and `posix_spawn`, by which std starts programs, set nothing.
+//! A `pthread_atfork` handler sets a flag in the child. The flag is checked only where a thread is
+//! about to depend on other threads and pays for a lock or a system call anyway: before a plain
+//! thread waits (`threadparker.rs`), before a thread sleeps for a lock (`lock.rs`), before an M is
+//! woken or a goroutine is put into the global queue (`submit.rs`), and before a descriptor is
+//! watched (`netpoll/poll.rs`). Operations that need no other thread (sending into a buffer with
+//! room, `try_recv`, dropping a handle) work in the child as they do without a runtime. `vfork` and
+//! `posix_spawn`, which std uses to start programs, do not run the handler.
 //!
-//! Relaxed: the word changes in a process of one thread, the one that reads it.
+//! The accesses are Relaxed: the flag changes in a process that has a single thread, the one that
+//! reads it.
 
 use crate::base::throw::{fatal, throw};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -21,25 +25,26 @@ extern "C" fn in_child() {
     FORKED.store(true, Relaxed);
 }
 
-/// From now on children know. Called once, when the runtime starts; before that a child may start one of its own.
+/// Makes children of `fork` set the flag. Called once, when the runtime starts. A child that is
+/// forked before that may start a runtime of its own.
 pub(crate) fn watch_forks() {
     if cfg!(miri) {
-        // It knows no forks.
+        // Miri does not support fork handlers.
         return;
     }
     // SAFETY: the handler has no preconditions, and stores one word, which is async-signal-safe.
     if unsafe { libc::pthread_atfork(None, None, Some(in_child)) } != 0 {
-        throw("no memory for a handler of forks");
+        throw("no memory for a fork handler");
     }
 }
 
-/// Whether the runtime's threads are another process'.
+/// Returns whether the runtime's threads are in another process, the parent.
 #[inline]
 pub(crate) fn forked() -> bool {
     FORKED.load(Relaxed)
 }
 
-/// Ends a child whose caller is about to depend on threads that it has not got.
+/// Ends the process if it is a forked child. Called before the caller depends on other threads.
 #[inline]
 pub(crate) fn refuse_in_child() {
     if forked() {

@@ -1,14 +1,15 @@
-//! The program's hooks: which there are, and what none of them may do.
+//! The program's hooks: which exist, and what none of them may do.
 //!
-//! A hook runs while its goroutine begins to wait, or has hardly stopped: maybe with a channel's lock held, and
-//! with a place in its queue. So nothing that could wait, or make another goroutine run, may be called there; who does
-//! ends the process here. How hooks are called is in `proc/hooks.rs`.
+//! A hook runs while its goroutine begins to wait, or has just stopped waiting. The goroutine may
+//! hold a channel's lock at that moment and have an entry in the channel's queue. A hook must
+//! therefore not do anything that could wait or make another goroutine runnable; if it does, the
+//! functions in this file end the process. `proc/hooks.rs` calls the hooks.
 
 use crate::base::throw::fatal;
 use std::fmt;
 use std::sync::OnceLock;
 
-/// One of the hooks.
+/// Identifies one of the hooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hook {
     Start,
@@ -28,18 +29,20 @@ impl fmt::Display for Hook {
     }
 }
 
-/// The hooks of one `run`. Called in the goroutine concerned; does not unwind.
+/// The hooks of one `run`. They are called in the goroutine concerned. The function does not
+/// unwind.
 pub(crate) type Hooks = dyn Fn(Hook) + Send + Sync;
 
-/// Says which hook runs on this thread; set before the first can.
+/// Returns which hook runs on the calling thread. Set before the first hook can run.
 static RUNNING: OnceLock<fn() -> Option<Hook>> = OnceLock::new();
 
-/// From now on there may be some. `running` says which runs on the calling thread.
+/// Announces that hooks may exist from now on. `running` returns the hook that runs on the calling
+/// thread.
 pub(crate) fn expect_some(running: fn() -> Option<Hook>) {
     RUNNING.get_or_init(|| running);
 }
 
-/// Ends the process: `hook` has done what no hook may.
+/// Ends the process because `hook` has done what no hook may do.
 #[cold]
 pub(crate) fn refuse(hook: Hook, what: fmt::Arguments<'_>) -> ! {
     fatal(&format!(
@@ -47,15 +50,15 @@ pub(crate) fn refuse(hook: Hook, what: fmt::Arguments<'_>) -> ! {
     ))
 }
 
-/// Before a thread sleeps for a lock of a channel's or the like: in a hook it may be the hook's own goroutine that
-/// holds it.
+/// Ends the process if a hook runs on this thread. Called before a thread sleeps for a lock such as
+/// a channel's: in a hook, the hook's own goroutine may be its holder.
 pub(crate) fn refuse_lock() {
     if let Some(running) = RUNNING.get()
         && let Some(hook) = running()
     {
         refuse(
             hook,
-            format_args!("use what goroutines wait for (a channel, a lock)"),
+            format_args!("use a channel, a lock or anything else that goroutines wait for"),
         );
     }
 }

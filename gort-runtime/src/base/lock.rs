@@ -1,17 +1,18 @@
 //! A small lock that blocks the thread (the M), not the goroutine.
 //!
-//! For short critical sections of the runtime and of gort-sync's wait queues.
-//! It may be held while parking only to be released by the park's commit
-//! function. It never poisons.
+//! It protects short critical sections of the runtime and the wait queues of gort-sync. A parking
+//! goroutine may hold it only if the park's commit function releases it. The lock never poisons.
 //!
-//! The word: 0 free, 1 held, 2 held and somebody may sleep in the kernel. After
-//! Drepper, "Futexes are tricky", mutex 2; the spin before sleeping is short
-//! because sections are (tens of nanoseconds) and a futex wake costs microseconds.
+//! The word is 0 if the lock is free, 1 if it is held, and 2 if it is held and a thread may be
+//! asleep in the kernel. The algorithm is mutex 2 of Drepper, "Futexes are tricky". The spin before
+//! sleeping is short because critical sections are short (tens of nanoseconds) and a futex wake
+//! costs microseconds.
 //!
-//! In debug builds each lock has a rank, and the order is checked (`lockrank.rs`).
+//! In debug builds each lock has a rank, and the order of acquisition is checked (`lockrank.rs`).
 //!
 //! # Orderings
-//! One word carries everything: taking it is an acquire, leaving it a release.
+//! A single word carries everything: acquiring the lock is an acquire operation, releasing it a
+//! release operation.
 
 #[cfg(not(loom))]
 pub use real::RawLock;
@@ -41,13 +42,13 @@ mod real {
 
     const FREE: u32 = 0;
     const HELD: u32 = 1;
-    /// Held, and whoever leaves must wake a sleeper.
+    /// Held, and the holder must wake a sleeper when it releases the lock.
     const CONTENDED: u32 = 2;
 
-    /// Looks at the word before a thread goes to sleep in the kernel.
+    /// Number of times a thread checks the word before it sleeps in the kernel.
     const SPINS: u32 = 100;
 
-    /// The lock without data.
+    /// A lock without data.
     #[derive(Debug)]
     pub struct RawLock {
         word: AtomicU32,
@@ -62,12 +63,12 @@ mod real {
     }
 
     impl RawLock {
-        /// A free lock, which protects a queue of those who wait.
+        /// Creates a free lock for a wait queue.
         pub const fn new() -> Self {
             Self::ranked(Rank::Waits)
         }
 
-        /// A free lock of this rank.
+        /// Creates a free lock of this rank.
         pub(crate) const fn ranked(rank: Rank) -> Self {
             #[cfg(not(debug_assertions))]
             let _ = rank;
@@ -78,23 +79,23 @@ mod real {
             }
         }
 
-        /// Takes the lock.
+        /// Acquires the lock, blocking the thread while another holds it.
         #[inline]
         pub fn lock(&self) {
             if !self.take_if_free() {
                 self.lock_slow();
             }
             #[cfg(debug_assertions)]
-            lockrank::taken(self.rank, self.addr(), false);
+            lockrank::acquired(self.rank, self.addr(), false);
         }
 
-        /// Takes the lock if it is free.
+        /// Acquires the lock if it is free. Returns whether it did.
         #[inline]
         pub fn try_lock(&self) -> bool {
             let taken = self.take_if_free();
             #[cfg(debug_assertions)]
             if taken {
-                lockrank::taken(self.rank, self.addr(), true);
+                lockrank::acquired(self.rank, self.addr(), true);
             }
             taken
         }
@@ -119,28 +120,28 @@ mod real {
                     return;
                 }
             }
-            // Who holds it may have stayed in the parent.
+            // In a forked child the holder may have stayed in the parent.
             refuse_in_child();
             hook::refuse_lock();
-            // We may sleep, so we must leave the word CONTENDED: whoever took the
-            // lock this way wakes the next one, needlessly at worst.
+            // This thread may sleep, so it must leave the word CONTENDED even when it acquires the
+            // lock. The price is at worst one needless wake.
             while self.word.swap(CONTENDED, Acquire) != FREE {
                 os::futex_wait(&self.word, CONTENDED, None);
             }
         }
 
-        /// Leaves the lock.
+        /// Releases the lock.
         ///
-        /// The lock's memory may be gone as soon as the word is free: the wake-up
-        /// afterwards uses only its address (and a reference to what is all cells claims nothing
-        /// for the time after that).
+        /// The lock's memory may be freed as soon as the word is free. The wake that follows uses
+        /// only its address. (`&self` makes no claim after that moment, because the lock consists
+        /// of nothing but cells.)
         ///
         /// # Safety
-        /// The caller holds the lock (or was handed the duty to leave it).
+        /// The caller holds the lock, or the holder has handed it the duty to release the lock.
         #[inline]
         pub unsafe fn unlock(&self) {
             #[cfg(debug_assertions)]
-            lockrank::left(self.addr());
+            lockrank::released(self.addr());
             let word: *const AtomicU32 = &raw const self.word;
             if self.word.swap(FREE, Release) == CONTENDED {
                 os::futex_wake_one(word);
@@ -161,48 +162,48 @@ mod model {
     use std::cell::Cell;
     use std::mem;
 
-    /// The lock as loom sees it: a spin lock that yields.
+    /// The lock under loom: a spin lock that yields.
     #[derive(Debug)]
     pub struct RawLock {
         held: AtomicBool,
     }
 
     impl RawLock {
-        /// A free lock.
+        /// Creates a free lock.
         pub(crate) fn ranked(_rank: Rank) -> Self {
             Self {
                 held: AtomicBool::new(false),
             }
         }
 
-        /// Takes the lock.
+        /// Acquires the lock.
         pub fn lock(&self) {
             while !self.try_lock() {
                 spin_hint();
             }
         }
 
-        /// Takes the lock if it is free.
+        /// Acquires the lock if it is free. Returns whether it did.
         pub fn try_lock(&self) -> bool {
             self.held
                 .compare_exchange(false, true, Acquire, Relaxed)
                 .is_ok()
         }
 
-        /// Leaves the lock.
+        /// Releases the lock.
         ///
         /// # Safety
-        /// The caller holds the lock (or was handed the duty to leave it).
+        /// The caller holds the lock, or the holder has handed it the duty to release the lock.
         pub unsafe fn unlock(&self) {
             self.held.store(false, Release);
         }
     }
 
-    /// What is inside a `Lock`: loom's mutex, for whose waiters there is nothing to try. (Two that
-    /// spin would yield to each other for ever.)
+    /// The lock inside a `Lock` under loom: loom's mutex, which blocks its waiters in the model.
+    /// (Two waiters that spin would yield to each other for ever.)
     pub(super) struct Blocking {
         mutex: Mutex<()>,
-        /// The guard of whoever holds it.
+        /// The holder's guard.
         guard: Cell<Option<MutexGuard<'static, ()>>>,
     }
 
@@ -215,7 +216,8 @@ mod model {
         }
 
         fn held(&self, guard: MutexGuard<'_, ()>) {
-            // SAFETY: the guard is dropped by `unlock`, for which there must still be a `self`.
+            // SAFETY: the guard borrows `self.mutex`. `unlock` drops the guard, and needs a `self`
+            // that is still alive.
             let guard =
                 unsafe { mem::transmute::<MutexGuard<'_, ()>, MutexGuard<'static, ()>>(guard) };
             self.guard.set(Some(guard));
@@ -231,6 +233,8 @@ mod model {
             self.mutex.try_lock().map(|guard| self.held(guard)).is_ok()
         }
 
+        /// Releases the lock.
+        ///
         /// # Safety
         /// The caller holds the lock.
         pub(super) unsafe fn unlock(&self) {
@@ -251,22 +255,23 @@ pub struct Lock<T> {
     data: DataCell<T>,
 }
 
-// SAFETY: the data is reached only through a guard, and one guard exists at a
-// time; so sharing the lock moves `T` between threads, no more.
+// SAFETY: the data is reached only through a guard, and only one guard exists at a time. Sharing
+// the lock therefore moves `T` between threads, and does nothing else.
 unsafe impl<T: Send> Send for Lock<T> {}
-// SAFETY: likewise: whoever shares it has the data to himself while he has the guard, which stays on its thread.
+// SAFETY: as above: a thread that shares the lock has exclusive access to the data while it has the
+// guard, and the guard stays on its thread.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
     const_unless_loom! {
-        /// A free lock around `data`, under which no other lock is taken.
+        /// Creates a free lock around `data`. No other lock may be acquired while it is held.
         pub fn new(data: T) -> Self {
             Self::ranked(Rank::Leaf, data)
         }
     }
 
     const_unless_loom! {
-        /// A free lock of this rank.
+        /// Creates a free lock of this rank.
         pub(crate) fn ranked(rank: Rank, data: T) -> Self {
             Self {
                 raw: Raw::ranked(rank),
@@ -275,7 +280,7 @@ impl<T> Lock<T> {
         }
     }
 
-    /// Takes the lock if it is free.
+    /// Acquires the lock if it is free.
     pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
         let guard = || LockGuard {
             lock: self,
@@ -284,16 +289,17 @@ impl<T> Lock<T> {
         self.raw.try_lock().then(guard)
     }
 
-    /// The data, without the lock.
+    /// Returns a reference to the data without acquiring the lock.
     ///
     /// # Safety
-    /// Nobody changes it while the reference is in use.
+    /// Nothing changes the data while the reference is in use.
     pub(crate) unsafe fn unlocked(&self) -> &T {
-        // SAFETY: caller's clause: whoever else has a reference only reads.
+        // SAFETY: the caller says that nothing changes the data while the reference is in use, so
+        // all other references only read.
         self.data.with(|data| unsafe { &*data })
     }
 
-    /// Takes the lock, blocking the thread while another holds it.
+    /// Acquires the lock, blocking the thread while another holds it.
     #[inline]
     pub fn lock(&self) -> LockGuard<'_, T> {
         self.raw.lock();
@@ -313,7 +319,7 @@ impl<T> fmt::Debug for Lock<T> {
 /// Holds a [`Lock`] until dropped.
 pub struct LockGuard<'a, T> {
     lock: &'a Lock<T>,
-    /// The lock belongs to the thread that took it.
+    /// The lock must be released on the thread that acquired it.
     _not_send: std::marker::PhantomData<*mut ()>,
 }
 
@@ -327,8 +333,8 @@ impl<T> Deref for LockGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this guard is the only one as long as it is there, and it is borrowed for as long as the
-        // reference is used: shared access through it ends before an exclusive one begins.
+        // SAFETY: this guard is the only one while it exists, and the returned reference borrows
+        // it. Shared access through the guard therefore ends before exclusive access begins.
         self.lock.data.with(|data| unsafe { &*data })
     }
 }
@@ -336,7 +342,7 @@ impl<T> Deref for LockGuard<'_, T> {
 impl<T> DerefMut for LockGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: this guard is the only one, and it is borrowed exclusively for as long as the reference is used.
+        // SAFETY: this guard is the only one, and the returned reference borrows it exclusively.
         self.lock.data.with_mut(|data| unsafe { &mut *data })
     }
 }
@@ -344,7 +350,7 @@ impl<T> DerefMut for LockGuard<'_, T> {
 impl<T> Drop for LockGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: the guard was made by taking the lock, and leaves it once, here.
+        // SAFETY: acquiring the lock made this guard, and the guard releases it once, here.
         unsafe { self.lock.raw.unlock() }
     }
 }

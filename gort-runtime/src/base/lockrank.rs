@@ -1,40 +1,45 @@
-//! The order in which one thread may hold several locks, checked in debug builds. Go's `lockrank.go`.
+//! The order in which one thread may hold several locks, checked in debug builds. Go's
+//! `lockrank.go`.
 //!
-//! | rank | who | under it may be taken |
+//! | rank | locks | may be acquired while it is held |
 //! |---|---|---|
-//! | `Outer` | locks whose holder starts something with a lock of its own | all below |
-//! | `Waits` | the queues of channels, locks, timers, of who waits for an end; several in the order of their addresses (`select!`) | all below |
+//! | `Outer` | locks whose holder starts something that has a lock of its own | all below |
+//! | `Waits` | wait queues of channels, locks, timers and join handles; several in the order of their addresses (`select!`) | all below |
 //! | `Timers` | a P's heap | all below |
 //! | `Sched` | the scheduler's lock | `Stacks`, leaves |
 //! | `Stacks` | the pool of stacks; the slabs, in which dumps find the goroutines | leaves |
 //! | `Leaf` | all others | none |
 //!
-//! Whoever holds no lock of a rank or below it may take one of it, so no circle of threads that wait for
-//! each other can be. A lock that is only tried cannot close a circle, and is not checked when it is taken.
+//! A thread may acquire a lock if every lock that it holds is of an earlier rank. Threads that wait
+//! for each other can therefore not form a cycle. A `try_lock` cannot close a cycle, so it is not
+//! checked.
 //!
-//! Each M has a list of what its thread holds, and so has a thread without one. A goroutine does not change its
-//! thread meanwhile: the lock that is left by its park's commit function is left on the same M. A list that
-//! is full (a `select!` of 64 arms, with more below) is not checked beyond its end.
+//! Each M has a list of the locks that its thread holds, and so has each thread without an M. A
+//! goroutine does not change threads while it holds a lock: if its park's commit function releases
+//! the lock, that happens on the same M. A full list (a `select!` of 64 arms, with more locks
+//! below) is not checked beyond its end.
 
-/// Where a lock stands; after `Leaf`, the first are taken first.
+/// The place of a lock in the order. Apart from `Leaf`, a variant that is listed earlier is
+/// acquired earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
-    /// Under it no other lock is taken. It is the first because zeros are to be a free lock of this rank: a
-    /// goroutine's record begins as zeros.
+    /// No other lock may be acquired while it is held. It is the first variant so that zeroed
+    /// memory is a free lock of this rank: a goroutine's record begins zeroed.
     Leaf,
-    /// Its holder starts or wakes something.
+    /// A lock whose holder starts or wakes something.
     Outer,
-    /// What protects the queue of those who wait for something.
+    /// A lock that protects a wait queue.
     Waits,
-    /// A P's timers.
+    /// A lock of a P's timers.
     Timers,
-    /// The scheduler's.
+    /// The scheduler's lock.
     Sched,
-    /// The pool of stacks, and the slabs.
+    /// The locks of the pool of stacks and of the slabs.
     Stacks,
 }
 
-/// Whether a lock of `rank` at `addr` may be taken by who holds that of `held.0` at `held.1`.
+/// Returns whether a thread that holds the lock `held` (its rank and address) may acquire a lock of
+/// `rank` at `addr`.
 #[cfg(any(debug_assertions, test))]
 fn may_follow(held: (Rank, usize), rank: Rank, addr: usize) -> bool {
     match (held.0, rank) {
@@ -46,9 +51,9 @@ fn may_follow(held: (Rank, usize), rank: Rank, addr: usize) -> bool {
 }
 
 #[cfg(debug_assertions)]
-pub(super) use checked::{left, taken};
+pub(super) use checked::{acquired, released};
 
-/// The locks that a thread holds; in release builds nobody asks.
+/// The locks that a thread holds. Empty in release builds, which do not check.
 pub(crate) struct HeldLocks {
     #[cfg(debug_assertions)]
     list: checked::List,
@@ -70,24 +75,25 @@ mod checked {
     use crate::base::throw::throw;
     use std::cell::{Cell, RefCell};
 
-    /// Locks that a thread may hold and be checked for.
-    const MOST: usize = 80;
+    /// Maximum number of held locks that are checked for one thread.
+    const CAPACITY: usize = 80;
 
     pub(super) struct List {
-        locks: RefCell<[(Rank, usize); MOST]>,
+        locks: RefCell<[(Rank, usize); CAPACITY]>,
         len: Cell<usize>,
     }
 
     impl List {
         pub(super) const fn new() -> Self {
             Self {
-                locks: RefCell::new([(Rank::Leaf, 0); MOST]),
+                locks: RefCell::new([(Rank::Leaf, 0); CAPACITY]),
                 len: Cell::new(0),
             }
         }
 
-        fn with(&self, f: impl FnOnce(&mut [(Rank, usize); MOST], &Cell<usize>)) {
-            // Taken already: this is a signal handler, which only tries locks.
+        fn with(&self, f: impl FnOnce(&mut [(Rank, usize); CAPACITY], &Cell<usize>)) {
+            // The borrow fails in a signal handler that interrupted this function. Handlers only
+            // try locks, so there is nothing to check.
             if let Ok(mut locks) = self.locks.try_borrow_mut() {
                 f(&mut locks, &self.len);
             }
@@ -95,38 +101,41 @@ mod checked {
     }
 
     thread_local! {
-        /// Of a thread without an M. Without a destructor, so that it is there for as long as the thread is.
+        /// The list of a thread without an M. It has no destructor, so it lives as long as the
+        /// thread.
         static OF_THREAD: HeldLocks = const { HeldLocks::new() };
     }
 
-    fn with(f: impl FnOnce(&mut [(Rank, usize); MOST], &Cell<usize>)) {
+    fn with(f: impl FnOnce(&mut [(Rank, usize); CAPACITY], &Cell<usize>)) {
         let m = arch::current_m();
         if m.is_null() {
             return with_threads(f);
         }
-        // SAFETY: an M, which is there for ever, and this thread's. Its list lies behind g0's context (`proc/m.rs`).
+        // SAFETY: `m` is this thread's M, and Ms live for ever. Its list follows g0's context
+        // (`proc/m.rs`).
         let held = unsafe { &*m.add(size_of::<Gobuf>()).cast::<HeldLocks>() };
         held.list.with(f);
     }
 
-    /// Not inlined: the thread-local's address is not to be computed in a function that may park.
+    /// Runs `f` on the list of a thread without an M. Not inlined, because a function that may park
+    /// must not compute the address of a thread-local.
     #[expect(
         clippy::disallowed_methods,
-        reason = "whoever holds a lock stays on its thread"
+        reason = "a goroutine that holds a lock stays on its thread"
     )]
     #[inline(never)]
-    fn with_threads(f: impl FnOnce(&mut [(Rank, usize); MOST], &Cell<usize>)) {
+    fn with_threads(f: impl FnOnce(&mut [(Rank, usize); CAPACITY], &Cell<usize>)) {
         OF_THREAD.with(|held| held.list.with(f));
     }
 
-    /// The caller has taken a lock; `tried`: by `try_lock`.
-    pub(in crate::base) fn taken(rank: Rank, addr: usize, tried: bool) {
+    /// Records that the caller has acquired a lock. `tried`: by `try_lock`.
+    pub(in crate::base) fn acquired(rank: Rank, addr: usize, tried: bool) {
         let mut out_of_order = false;
         with(|locks, len| {
             let n = len.get();
-            let held = &locks[..n.min(MOST)];
+            let held = &locks[..n.min(CAPACITY)];
             out_of_order = !tried && !held.iter().all(|&held| may_follow(held, rank, addr));
-            if n < MOST {
+            if n < CAPACITY {
                 locks[n] = (rank, addr);
             }
             len.set(n + 1);
@@ -136,11 +145,11 @@ mod checked {
         }
     }
 
-    /// The caller is about to leave a lock.
-    pub(in crate::base) fn left(addr: usize) {
+    /// Records that the caller is about to release a lock.
+    pub(in crate::base) fn released(addr: usize) {
         with(|locks, len| {
             let n = len.get();
-            let held = &mut locks[..n.min(MOST)];
+            let held = &mut locks[..n.min(CAPACITY)];
             if let Some(at) = held.iter().rposition(|held| held.1 == addr) {
                 held.copy_within(at + 1.., at);
             }

@@ -1,4 +1,5 @@
-//! What knows nothing of goroutines: primitives, what blocks a thread, settings, ways to fail.
+//! Code that knows nothing of goroutines: primitives, locks that block a thread, settings, ways to
+//! fail.
 
 #[cfg(not(loom))]
 pub(crate) mod barrier;

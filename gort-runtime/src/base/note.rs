@@ -1,11 +1,11 @@
 //! A one-shot sleep for a thread: Go's `note`, on a futex.
 //!
-//! One thread sleeps, any thread wakes. A wake that comes first is kept, so the
-//! sleep returns at once; wakes do not add up. The sleeper's return clears it.
+//! One thread sleeps, and any thread wakes it. A wake that comes before the sleep is kept, so the
+//! sleep returns at once. Wakes do not add up. The sleeper clears the note when it returns.
 //!
 //! # Orderings
-//! `wake` releases and `sleep` acquires on the one word, so what the waker wrote
-//! before (for an M: `nextp`) is seen after. No second variable is involved.
+//! `wake` releases and `sleep` acquires on the same word, so the sleeper sees what the waker wrote
+//! before (for an M: `nextp`). No second variable is involved.
 
 use crate::base::prim::{
     AtomicU32,
@@ -31,17 +31,18 @@ impl Note {
         }
     }
 
-    /// Sleeps until woken. Only one thread may sleep on a note.
+    /// Sleeps until woken. Only one thread at a time may sleep on a note.
     pub(crate) fn sleep(&self) {
         while !self.sleep_for(None) {}
     }
 
-    /// Sleeps until woken (true) or until the monotonic clock reads `deadline_ns` (false).
+    /// Sleeps until woken (returns true) or until the monotonic clock reads `deadline_ns` (returns
+    /// false).
     pub(crate) fn sleep_until(&self, deadline_ns: u64) -> bool {
         loop {
             let now = os::now_ns();
             if now >= deadline_ns {
-                // Take a wake-up that has just come.
+                // A wake-up may have come just now: take it.
                 return self.word.swap(EMPTY, Acquire) == WOKEN;
             }
             if self.sleep_for(Some(Duration::from_nanos(deadline_ns - now))) {
@@ -50,7 +51,7 @@ impl Note {
         }
     }
 
-    /// One trip into the kernel at most; true if woken.
+    /// Enters the kernel at most once. Returns true if woken.
     fn sleep_for(&self, timeout: Option<Duration>) -> bool {
         if self
             .word
@@ -66,14 +67,14 @@ impl Note {
         {
             return true;
         }
-        // A spurious return or the time-out: not asleep any more, unless a
-        // wake-up has slipped in.
+        // The return was spurious or a time-out: the thread is no longer asleep. A wake-up may have
+        // come in between.
         self.word.compare_exchange(ASLEEP, EMPTY, Acquire, Acquire) == Err(WOKEN)
             && self.word.swap(EMPTY, Acquire) == WOKEN
     }
 
-    /// Wakes the sleeper, or the next one to sleep. The note may be gone as
-    /// soon as the word is set: the system call uses only its address.
+    /// Wakes the sleeper, or the next thread to sleep. The note may be freed as soon as the word is
+    /// set; the system call that follows uses only its address.
     pub(crate) fn wake(&self) {
         let word: *const AtomicU32 = &raw const self.word;
         if self.word.swap(WOKEN, Release) == ASLEEP {

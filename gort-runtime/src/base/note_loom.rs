@@ -1,10 +1,12 @@
-//! `note.rs` under loom: an M that sleeps leaves its thread, which is free to be another M.
+//! `note.rs` under loom: an M that sleeps leaves its thread, and the thread may then become another
+//! M.
 //!
-//! A model's thread is not an M for all its life, but takes a few steps of one or several: there would
-//! be too much to explore. So a sleep that nobody has ended yet is an unwinding with [`Asleep`], which
-//! the model catches; the M is then as asleep as in the runtime. Whoever wakes it leaves the wake-up in the
-//! note, and the note in a list; a thread of the model that is free takes it from there, and is that M
-//! from where `stopm` would have gone on (`tests/loom_sched/mod.rs`).
+//! A thread of a model is not one M for all its life. It takes a few steps of one or of several Ms,
+//! because otherwise there would be too much to explore. A sleep without a pending wake-up is
+//! therefore an unwind with [`Asleep`], which the model catches; the M is then as asleep as in the
+//! runtime. Its waker stores the wake-up in the note, and puts the note into a list. A free thread
+//! of the model takes the note from there and becomes that M, from the point at which `stopm` would
+//! have continued (`tests/loom_sched/mod.rs`).
 
 use crate::base::prim::{
     AtomicU32,
@@ -18,17 +20,17 @@ use std::sync::Mutex;
 const EMPTY: u32 = 0;
 const WOKEN: u32 = 1;
 
-/// How an M sleeps.
+/// The way in which an M sleeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asleep {
-    /// When it wakes by itself.
+    /// The time at which it wakes by itself.
     pub(crate) until: u64,
-    /// In the network poll.
+    /// Whether it sleeps in the network poll.
     pub(crate) polls: bool,
 }
 
 impl Asleep {
-    /// Whether it wakes by itself.
+    /// Returns whether the M wakes by itself.
     pub(crate) fn has_duties(&self) -> bool {
         self.polls || self.until != u64::MAX
     }
@@ -47,7 +49,7 @@ impl Note {
         }
     }
 
-    /// Sleeps until woken; then returns only if it was woken before.
+    /// Takes a pending wake-up and returns, or falls asleep by unwinding.
     pub(crate) fn sleep(&self) {
         if !self.take() {
             stay_asleep(u64::MAX, false);
@@ -63,7 +65,7 @@ impl Note {
         call(self, false);
     }
 
-    /// The thread of which this is the note is to be started.
+    /// Marks the thread that has this note as about to start.
     pub(crate) fn start(&self) {
         self.word.swap(WOKEN, Release);
         call(self, true);
@@ -75,12 +77,12 @@ impl Note {
     }
 }
 
-/// Falls asleep, in the poll or on the note.
+/// Falls asleep, in the network poll or on the note.
 pub(crate) fn stay_asleep(until: u64, polls: bool) -> ! {
     panic::resume_unwind(Box::new(Asleep { until, polls }))
 }
 
-/// Somebody who was woken, or is to be started.
+/// A thread that was woken, or that is about to start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     note: *const Note,
@@ -93,7 +95,8 @@ impl Call {
     }
 }
 
-/// Not part of any protocol: the order comes from the notes' own words.
+/// The calls that no thread of the model has taken yet. They are not part of any protocol: the
+/// ordering comes from the notes' own words.
 struct Calls(Mutex<Vec<Call>>);
 
 // SAFETY: the pointers are only compared.
@@ -112,7 +115,7 @@ fn call(note: &Note, is_new: bool) {
         .ok();
 }
 
-/// The model: takes the next one.
+/// Takes the next call. The model calls this.
 pub(crate) fn next_call() -> Option<Call> {
     CALLS.0.lock().ok().and_then(|mut calls| calls.pop())
 }

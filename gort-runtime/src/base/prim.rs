@@ -1,14 +1,15 @@
-//! Atomics, cells and spinning hints: std's, or loom's under `cfg(loom)`.
+//! Atomics, cells and spin hints: std's, or loom's under `cfg(loom)`.
 //!
-//! Protocol files (run queue, idle protocol, scheduler, join word, locks) take their
-//! primitives from here, so that the same source is what loom explores.
+//! Files that implement a protocol (run queue, idle protocol, scheduler, join word, locks) take
+//! their primitives from here, so that loom explores the same source.
 //!
-//! What is no part of any protocol comes from [`hint`], which is std's in any case: figures, ids,
-//! and words that are only advice or settings, read and written Relaxed, or that publish something once.
-//! loom would try every order of their accesses and every value that a load may still see, for nothing.
+//! Anything that is not part of a protocol uses [`hint`], which is std's in any case: figures, ids,
+//! and words that are only advice or settings, that are accessed Relaxed, or that publish something
+//! once. loom would try every order of these accesses, and every value that a load may still see,
+//! for nothing.
 //!
-//! Under loom a `static` with an atomic cannot exist: [`global`] makes one that is new in each
-//! execution. Nor can a `const fn` make one: [`const_unless_loom`].
+//! Under loom, a `static` cannot hold an atomic: [`global`] makes a static that is new in each
+//! execution. A `const fn` cannot create an atomic either: see [`const_unless_loom`].
 
 #[cfg(not(loom))]
 #[path = "prim_std.rs"]
@@ -23,7 +24,8 @@ pub(crate) use imp::*;
 /// Atomics on which no protocol depends.
 pub(crate) use std::sync::atomic as hint;
 
-/// Defines a function that is `const`, but under loom, whose atomics cannot be made so.
+/// Defines a function that is `const`, except under loom, whose atomics have no `const`
+/// constructor.
 macro_rules! const_unless_loom {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),*) -> $out:ty $body:block) => {
         #[cfg(not(loom))]
@@ -36,7 +38,7 @@ macro_rules! const_unless_loom {
     };
 }
 
-/// Defines a `static`; under loom one that is made anew in each execution, when it is first used.
+/// Defines a `static`. Under loom it is created anew in each execution, when it is first used.
 macro_rules! global {
     ($(#[$meta:meta])* static $($rest:tt)+) => {
         $crate::base::prim::global!(@ ($(#[$meta])*) () $($rest)+);

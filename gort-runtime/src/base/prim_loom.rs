@@ -5,25 +5,25 @@ pub(crate) use loom::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
-/// loom knows nothing of x86: a real fence.
+/// A real fence: loom does not model x86.
 #[inline(always)]
 pub(crate) fn fence_after_rmw() {
     fence(Ordering::SeqCst);
 }
 
-/// Lets the model run somebody else.
+/// Lets the model run another thread.
 #[inline(always)]
 pub(crate) fn spin_hint() {
     loom::thread::yield_now();
 }
 
-/// As on a machine without membarrier.
+/// A full fence, as on a machine without membarrier.
 #[inline(always)]
 pub(crate) fn light_barrier() {
     fence(Ordering::SeqCst);
 }
 
-/// As on a machine without membarrier.
+/// A full fence, as on a machine without membarrier.
 #[inline(always)]
 pub(crate) fn heavy_barrier() {
     fence(Ordering::SeqCst);

@@ -8,8 +8,8 @@ use std::sync::atomic::compiler_fence;
 
 /// A full fence right after an atomic read-modify-write of the same thread.
 ///
-/// On x86-64 a locked instruction already is a full barrier, so only the
-/// compiler has to be held back; elsewhere this is `fence(SeqCst)`.
+/// On x86-64 a locked instruction is already a full barrier, so only the compiler has to be
+/// restrained. On other architectures this is `fence(SeqCst)`.
 #[inline(always)]
 pub(crate) fn fence_after_rmw() {
     #[cfg(target_arch = "x86_64")]
@@ -27,14 +27,13 @@ pub(crate) fn spin_hint() {
     std::hint::spin_loop();
 }
 
-/// `UnsafeCell` with loom's closure interface, so that a model can see every
-/// access to plain data.
+/// An `UnsafeCell` with loom's closure interface, so that a model sees every access to plain data.
 #[derive(Debug, Default)]
 #[repr(transparent)]
 pub(crate) struct DataCell<T>(std::cell::UnsafeCell<T>);
 
 impl<T> DataCell<T> {
-    /// A cell holding `value`.
+    /// Creates a cell that holds `value`.
     pub(crate) const fn new(value: T) -> Self {
         Self(std::cell::UnsafeCell::new(value))
     }
@@ -45,7 +44,7 @@ impl<T> DataCell<T> {
         f(self.0.get())
     }
 
-    /// Calls `f` with a pointer for writing; the caller guarantees exclusion.
+    /// Calls `f` with a pointer for writing. The caller guarantees exclusive access.
     #[inline(always)]
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         f(self.0.get())

@@ -1,11 +1,11 @@
-//! A pointer that one thread writes and others may look at.
+//! A pointer that one thread writes and other threads may read.
 
 use crate::base::prim::{Ordering::Relaxed, hint::AtomicPtr};
 use std::ptr;
 
-/// Like a `Cell` to its writer. What others see is some recent value, and says nothing about
-/// the memory behind it: use it only for pointees that are never freed, and of these only
-/// what anyone may read.
+/// A pointer that is like a `Cell` to its writer. Other threads see a recent value, which says
+/// nothing about the memory behind it. Use it only for pointees that are never freed, and read from
+/// them only what any thread may read.
 #[derive(Debug)]
 pub(crate) struct Shown<T>(AtomicPtr<T>);
 
@@ -24,7 +24,8 @@ impl<T> Shown<T> {
         self.0.store(value, Relaxed);
     }
 
-    /// For the writer: not one step.
+    /// Replaces the pointer and returns the previous one. Only for the writer: the two steps are
+    /// not atomic.
     #[inline(always)]
     pub(crate) fn replace(&self, value: *mut T) -> *mut T {
         let before = self.get();

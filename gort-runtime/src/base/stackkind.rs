@@ -1,10 +1,10 @@
-//! Which stacks are alike.
+//! The kind of a stack: which stacks are interchangeable.
 
-/// Any stack of a kind will do for a goroutine that wants this kind.
+/// The kind of a stack. A goroutine that asks for a kind can run on any stack of that kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StackKind {
-    /// log2 of the stack's size, guard and extra not counted.
+    /// log2 of the stack's size, without guard and extra.
     pub(crate) size_log2: u8,
-    /// With thread-locals of its own (`stack/identity.rs`).
+    /// Whether the stack has thread-locals of its own (`stack/identity.rs`).
     pub(crate) own: bool,
 }

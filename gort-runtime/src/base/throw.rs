@@ -1,13 +1,13 @@
 //! `throw` (our bug) and `fatal` (the user's fault, not recoverable).
 //!
-//! Three words, three meanings, as in Go: `panic!` may be caught by the user;
-//! [`fatal`] ends the process with status 2 and says what to do; [`throw`]
-//! means that the runtime's own state is broken: nothing is allocated, nothing
-//! unwinds, the process aborts so that a core dump shows the culprit.
+//! Three words with three meanings, as in Go. The user may catch a `panic!`. [`fatal`] ends the
+//! process with status 2 and says what to do. [`throw`] means that the runtime's own state is
+//! broken: it allocates nothing and does not unwind, and the process aborts so that a core dump
+//! shows the culprit.
 
 use crate::os;
 
-/// Ends the process: the runtime has found its own state broken.
+/// Aborts the process because the runtime has found its own state broken.
 #[cold]
 #[inline(never)]
 pub(crate) fn throw(what: &'static str) -> ! {
@@ -17,8 +17,8 @@ pub(crate) fn throw(what: &'static str) -> ! {
     os::abort();
 }
 
-/// Ends the process with status 2: the program did something that cannot be
-/// undone. `what` says what, and what to do about it.
+/// Ends the process with status 2 because of a mistake in the program that cannot be undone. `what`
+/// says what happened, and what to do about it.
 #[cold]
 #[inline(never)]
 pub fn fatal(what: &str) -> ! {
@@ -28,12 +28,12 @@ pub fn fatal(what: &str) -> ! {
     os::exit_now(2);
 }
 
-/// Aborts, with these words, if it is dropped: for a stretch of code that must not be left by a panic.
+/// Aborts with this text when it is dropped. Guards a section of code that a panic must not leave.
 pub(crate) struct AbortOnUnwind(pub(crate) &'static str);
 
 impl AbortOnUnwind {
-    /// The stretch is over.
-    #[expect(clippy::mem_forget, reason = "its destructor is the alarm")]
+    /// Ends the section without aborting.
+    #[expect(clippy::mem_forget, reason = "its destructor aborts")]
     pub(crate) fn forget(self) {
         std::mem::forget(self);
     }

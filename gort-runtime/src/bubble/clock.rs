@@ -1,7 +1,8 @@
-//! The caller's clock: the real one, or its bubble's.
+//! The caller's clock: the real clock, or that of its bubble.
 //!
-//! Both count from the same moment, so an [`Instant`] stands for one number. Which pairs of the two belong together is
-//! measured once, for bubbles: there everything is exact.
+//! Both clocks count from the same moment, so an [`Instant`] corresponds to one number of
+//! nanoseconds. Which number belongs to an instant is measured once, for bubbles: inside a bubble
+//! all times are exact.
 
 use crate::bubble::home::{Home, bubble};
 use crate::os;
@@ -9,7 +10,7 @@ use crate::time::{self, Nanos};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// A moment in both notations.
+/// A moment in both representations.
 #[derive(Clone, Copy)]
 struct Anchor {
     nanos: Nanos,
@@ -18,14 +19,15 @@ struct Anchor {
 
 static ANCHOR: OnceLock<Anchor> = OnceLock::new();
 
-/// How often the two clocks are read, of which the pair counts that was read in the shortest time.
+/// Number of times the two clocks are read. The pair that was read in the shortest time is kept.
 const READINGS: u32 = 16;
 
 impl Anchor {
     fn get() -> Self {
         *ANCHOR.get_or_init(|| {
             let reading = |_| {
-                // In this order the instant is rather too late than too early, so no bubble begins in the past.
+                // In this order the instant is late rather than early, so no bubble begins in the
+                // past.
                 let nanos = os::now_ns();
                 let instant = Instant::now();
                 (os::now_ns() - nanos, Self { nanos, instant })
@@ -57,20 +59,20 @@ impl Anchor {
     }
 }
 
-/// The present, at which a bubble begins.
+/// Returns the current time, at which a bubble begins.
 pub(crate) fn begin() -> Nanos {
     Anchor::get();
     os::now_ns()
 }
 
-/// The present.
+/// Returns the current time on the caller's clock.
 #[must_use]
 #[inline]
 pub fn now() -> Nanos {
     bubble().map_or_else(os::now_ns, |bubble| bubble.now())
 }
 
-/// The present, as an instant.
+/// Returns the current time on the caller's clock, as an `Instant`.
 #[must_use]
 #[inline]
 pub fn instant_now() -> Instant {
@@ -80,7 +82,8 @@ pub fn instant_now() -> Instant {
     }
 }
 
-/// `d` from now; durations beyond the clock's 584 years end there.
+/// Returns the time `d` from now. A time after the end of the clock (584 years) is the end of the
+/// clock.
 #[must_use]
 #[inline]
 pub fn deadline_after(d: Duration) -> Nanos {
@@ -88,7 +91,7 @@ pub fn deadline_after(d: Duration) -> Nanos {
     now().saturating_add(d).max(1)
 }
 
-/// The moment that `instant` names.
+/// Converts `instant` into a time on the caller's clock.
 #[must_use]
 pub fn nanos_of(instant: Instant) -> Nanos {
     if bubble().is_none() {
@@ -98,11 +101,11 @@ pub fn nanos_of(instant: Instant) -> Nanos {
 }
 
 impl Home {
-    /// `d` from now on its clock, in both notations.
+    /// Returns the time `d` from now on this home's clock, in both representations.
     #[must_use]
     pub fn moment(self, d: Duration) -> (Nanos, Instant) {
         let (nanos, instant) = if self == Self::OUTSIDE {
-            // In this order it is never earlier for the scheduler than for the user.
+            // In this order the scheduler's time is never before the `Instant` that the user sees.
             let instant = Instant::now();
             (os::now_ns(), instant)
         } else {
@@ -110,7 +113,8 @@ impl Home {
             (now, Anchor::get().instant_of(now))
         };
         let ahead = u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
-        // Beyond what an `Instant` can tell, the number says "at the end of time".
+        // If the time is beyond the range of `Instant`, only the number is right: it means the end
+        // of time.
         (
             nanos.saturating_add(ahead).max(1),
             instant.checked_add(d).unwrap_or(instant),
@@ -118,8 +122,8 @@ impl Home {
     }
 }
 
-/// The real clock, for who waits for the kernel. In a bubble a deadline that its clock gave is as far
-/// from the real present as from the bubble's.
+/// The real clock, for waits in the kernel. In a bubble, a deadline on the bubble's clock is
+/// converted so that it is as far from the real present as from the bubble's.
 pub mod real {
     use super::bubble;
     use crate::os;
@@ -128,7 +132,8 @@ pub mod real {
 
     pub use crate::time::{deadline_after, now};
 
-    /// The moment at which as much time has passed as until `instant` on the caller's clock.
+    /// Converts `instant`, a time on the caller's clock, into the time on the real clock that is
+    /// equally far from now.
     #[must_use]
     pub fn nanos_of(instant: Instant) -> Nanos {
         let nanos = super::nanos_of(instant);

@@ -1,7 +1,7 @@
-//! Whom a bubble's clock wakes.
+//! The goroutines that a bubble's clock wakes.
 //!
-//! Several that are due at one moment run in random order: nothing says which is first, and a program that counts on
-//! some order should fail in its tests.
+//! If several are due at the same moment, they run in random order: nothing defines an order, and a
+//! program that relies on one should fail in its tests.
 
 use crate::base::throw::throw;
 use crate::proc::gqueue::GQueue;
@@ -11,7 +11,8 @@ use crate::sched::submit::{queue_globally, queue_here};
 use crate::time::Timers;
 use crate::wait::ready::random;
 
-/// The keeper, in its turn: whom a bubble's `timers` that are due at `now` wake or start runs from here on.
+/// Makes the goroutines runnable that timers in `timers` due at `now` wake or start. The bubble's
+/// keeper calls this when it acts.
 pub(crate) fn queue_due(timers: &Timers, now: u64) {
     let Some(inside) = Inside::enter() else {
         throw("a goroutine outside an M")
@@ -26,7 +27,8 @@ pub(crate) fn queue_due(timers: &Timers, now: u64) {
     inside.finish();
 }
 
-/// Deals the queue into two and puts these together, as often as it takes: no order is much likelier than another.
+/// Shuffles the queue: distributes it over two queues and joins these, so often that no order is
+/// much more likely than another.
 fn shuffle(list: &GQueue) {
     let rounds = if list.len() < 2 {
         0

@@ -1,7 +1,7 @@
-//! Where a thing was made: outside, or in which bubble.
+//! The place where a thing was created: outside all bubbles, or in one of them.
 //!
-//! Channels, timers and what else goroutines wait for carry a [`Home`]. It decides whether a wait is durable
-//! (`proc/bubble.rs`), and which clock a due time is on.
+//! Channels, timers and everything else that goroutines wait for carry a [`Home`]. It decides
+//! whether a wait is durable (`proc/bubble.rs`), and to which clock a due time belongs.
 
 use crate::os;
 use crate::proc::bubble::{BLOCKED, BY_LOCK, Bubble, EXPLORED};
@@ -9,29 +9,30 @@ use crate::proc::g::G;
 use crate::proc::tls;
 use crate::time::Nanos;
 
-/// What follows are no numbers of bubbles.
+/// The first value that is not the number of a bubble.
 pub(super) const FIRST_KIND: u32 = u32::MAX - 1;
 
-/// Where a thing was made that one can wait for.
+/// The place where a thing that goroutines wait for was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Home(u32);
 
 impl Home {
-    /// In no bubble.
+    /// Created outside all bubbles.
     pub const OUTSIDE: Self = Self(0);
-    /// Anywhere: it is the same for a lock, of which nobody keeps account where it was made.
+    /// Created at an unknown place. Locks use this, because they do not record where they were
+    /// created.
     pub const ANYWHERE: Self = Self(u32::MAX);
-    /// In the kernel: who waits for it counts real time.
+    /// The kernel. A wait for it counts in real time.
     pub const KERNEL: Self = Self(FIRST_KIND);
 
-    /// The bubble of the caller, or outside.
+    /// Returns the caller's bubble, or `OUTSIDE`.
     #[inline]
     #[must_use]
     pub fn here() -> Self {
         bubble().map_or(Self::OUTSIDE, |bubble| Self(bubble.id()))
     }
 
-    /// The bubble of a goroutine, or outside.
+    /// Returns the bubble of a goroutine, or `OUTSIDE`.
     pub(crate) fn of(g: &G) -> Self {
         g.bubble().map_or(Self::OUTSIDE, |bubble| Self(bubble.id()))
     }
@@ -40,7 +41,7 @@ impl Home {
         self.0
     }
 
-    /// Whether only goroutines of a bubble may use it, and the caller is none of them.
+    /// Returns `true` if the thing belongs to a bubble of which the caller is not a member.
     #[inline]
     #[must_use]
     pub fn is_foreign(self) -> bool {
@@ -52,10 +53,10 @@ impl Home {
         self != Self::here()
     }
 
-    /// For what only goroutines of its bubble may do.
+    /// Checks that the caller may use a thing that is reserved for the members of its bubble.
     ///
     /// # Panics
-    /// If the caller is none of them; `what` are the first words.
+    /// Panics if the caller is not a member. The message begins with `what`.
     #[inline]
     #[track_caller]
     pub fn check(self, what: &str) {
@@ -64,10 +65,11 @@ impl Home {
         }
     }
 
-    /// For what was asked of something whose home [`is_foreign`](Self::is_foreign); `what` are the first words.
+    /// Reports the use of a thing whose home [`is_foreign`](Self::is_foreign). The message begins
+    /// with `what`.
     ///
     /// # Panics
-    /// Always.
+    /// Always panics.
     #[cold]
     #[track_caller]
     pub fn refuse(what: &str) -> ! {
@@ -76,7 +78,8 @@ impl Home {
         )
     }
 
-    /// What a wait of a member of `bubble` for it is.
+    /// Returns how a wait for this thing blocks a member of `bubble`: a combination of `BLOCKED`,
+    /// `BY_LOCK` and `EXPLORED`.
     pub(crate) fn blocks(self, bubble: &Bubble) -> u32 {
         let blocks = if self == Self::ANYWHERE {
             BLOCKED | BY_LOCK
@@ -92,7 +95,8 @@ impl Home {
         }
     }
 
-    /// The present on its clock. That of another's bubble is not to be seen, and reads 0.
+    /// Returns the current time on this home's clock. The clock of a bubble of which the caller is
+    /// not a member cannot be read: the result is 0.
     #[inline]
     #[must_use]
     pub fn now(self) -> Nanos {
@@ -108,9 +112,10 @@ impl Home {
         })
     }
 
-    /// How to wait for what happens here at `due` at the latest, and until `deadline` on the caller's clock at most: on
-    /// whose account, and until when. While a member of a bubble waits for what was made outside, the bubble's clock
-    /// stands, so its deadline does not come.
+    /// Returns how to wait for a thing of this home that happens at `due` at the latest, with the
+    /// caller's `deadline`: which home to charge the wait to, and until when to wait. While a
+    /// member of a bubble waits for a thing created outside, the bubble's clock does not advance,
+    /// so a deadline on that clock is not reached.
     #[must_use]
     pub fn limit(self, due: Option<Nanos>, deadline: Option<Nanos>) -> (Self, Option<Nanos>) {
         if self == Self::OUTSIDE && due.is_some() && bubble().is_some() {
@@ -120,9 +125,10 @@ impl Home {
     }
 }
 
-/// The bubble of the caller.
+/// Returns the caller's bubble.
 #[inline]
 pub(crate) fn bubble() -> Option<&'static Bubble> {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only an atomic is read.
+    // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1), and only an atomic of it is
+    // read.
     unsafe { tls::goroutine()?.as_ref() }.bubble()
 }

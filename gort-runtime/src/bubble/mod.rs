@@ -1,4 +1,5 @@
-//! Goroutines with a clock of their own: `proc/bubble.rs` says how it is known when to put it forward.
+//! Groups of goroutines that have a clock of their own. `proc/bubble.rs` says how the runtime
+//! determines when the clock advances.
 
 #[cfg(not(loom))]
 pub(crate) mod clock;

@@ -1,8 +1,9 @@
-//! Bubbles and their timers, which are kept for ever and used again.
+//! Bubbles with their timers. They are never freed, but reused.
 //!
-//! A bubble goes back to the pool when nobody is in it: all its goroutines have ended, and `run` is about to
-//! return. What still points to it then are timers of the bubble, whose owners may take them out later: so it is not
-//! freed, and those that are pending are taken out before.
+//! A bubble returns to the pool when it has no members: all its goroutines have ended, and `run` is
+//! about to return. The bubble's timers may still point to it then, and their owners may remove
+//! them later. Therefore the bubble is not freed, and timers that would start goroutines are
+//! removed before it returns to the pool.
 
 use crate::base::lock::Lock;
 use crate::base::prim::hint::{AtomicU32, Ordering::Relaxed};
@@ -12,11 +13,11 @@ use crate::time::Timers;
 use crate::turns::explorer::Explorer;
 use std::ptr;
 
-/// A bubble, and who waits for its clock.
+/// A bubble with its timers and its explorer.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Kept {
-    /// First: a pointer to it is one to the whole.
+    /// The first field, so that a pointer to it is a pointer to the whole.
     pub(crate) bubble: Bubble,
     pub(crate) timers: Timers,
     pub(crate) explorer: Explorer,
@@ -24,11 +25,11 @@ pub(crate) struct Kept {
 
 static POOL: Lock<Vec<&'static Kept>> = Lock::new(Vec::new());
 
-/// Bubbles that have begun.
+/// Number of bubbles that have begun.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
 
 impl Kept {
-    /// One that nobody is in, and that is nobody's.
+    /// Takes a bubble without members out of the pool, or creates one.
     pub(crate) fn take() -> &'static Self {
         let pooled = POOL.lock().pop();
         pooled.unwrap_or_else(|| {
@@ -42,28 +43,29 @@ impl Kept {
         })
     }
 
-    /// Nobody is in it: takes out what was to be started later.
+    /// Removes the timers that would start goroutines later. The bubble has no members.
     pub(crate) fn give_up_starts(&self) {
         while let Some(start) = self.timers.take_start() {
-            // SAFETY: `take_start` has taken the timer out for us.
+            // SAFETY: `take_start` has removed the timer and made it ours.
             unsafe { (start.give_up)(start.arg) };
         }
     }
 
-    /// Nobody is in it, and no timer is pending.
+    /// Returns the bubble to the pool. It has no members, and no timer is pending.
     pub(crate) fn give_back(&'static self) {
         POOL.lock().push(self);
     }
 
-    /// The whole of which `bubble` is a part.
+    /// Returns the `Kept` of which `bubble` is a part.
     pub(crate) fn of(bubble: &Bubble) -> &'static Self {
-        // SAFETY: every bubble is the first field of a `Kept` that lives for ever, whose address `take` has exposed
-        // (only that makes one); and all that changes in it is atomic, or behind a lock.
+        // SAFETY: every bubble is the first field of a `Kept` that lives for ever. Only `take`
+        // creates a `Kept`, and it exposes the address. Everything that changes in a `Kept` is
+        // atomic or behind a lock.
         unsafe { &*ptr::with_exposed_provenance(ptr::from_ref(bubble).addr()) }
     }
 }
 
-/// A number that no bubble has which anybody remembers: they are used again after four billions.
+/// Returns a number that no bubble still in use has. Numbers repeat after four billion bubbles.
 pub(crate) fn new_id() -> u32 {
     loop {
         let id = BEGUN.fetch_add(1, Relaxed).wrapping_add(1);

@@ -1,4 +1,5 @@
-//! Who is to be queued when a member of a bubble becomes runnable, and what else depends on whether goroutines take turns.
+//! Which goroutine is queued when a member of a bubble becomes runnable, and other decisions that
+//! depend on whether goroutines take turns (`turns/`).
 
 use crate::bubble::home::bubble;
 use crate::bubble::pool::Kept;
@@ -8,11 +9,15 @@ use crate::turns::explorer::Explorer;
 use std::any::Any;
 use std::ptr::NonNull;
 
-/// `gp`, which the caller has made Runnable and owns, itself; or where goroutines take turns, whose turn it is: nobody's, if
-/// somebody has it already. (Then `gp` is its explorer's.)
+/// Returns the goroutine to queue after `gp` has become runnable. The caller owns `gp`.
+///
+/// That is `gp` itself, unless goroutines take turns. Then `gp` now belongs to its explorer, and
+/// the result is the goroutine whose turn it is, or `None` if another goroutine already has the
+/// turn.
 #[inline(always)]
 pub(crate) fn has_turn(gp: NonNull<G>) -> Option<NonNull<G>> {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only an atomic is read.
+    // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1), and only an atomic of it is
+    // read.
     match unsafe { gp.as_ref() }.bubble() {
         None => Some(gp),
         Some(bubble) => has_turn_in(bubble, gp),
@@ -28,25 +33,26 @@ fn has_turn_in(bubble: &'static Bubble, gp: NonNull<G>) -> Option<NonNull<G>> {
     }
 }
 
-/// The caller's explorer.
+/// Returns the caller's explorer, if the caller takes turns.
 pub(crate) fn explorer() -> Option<&'static Explorer> {
     let bubble = bubble().filter(|bubble| bubble.explores())?;
     Some(&Kept::of(bubble).explorer)
 }
 
-/// Whether the caller is one of those who take turns.
+/// Returns whether the caller takes turns with other goroutines.
 #[cold]
 pub(crate) fn are_taken() -> bool {
     explorer().is_some()
 }
 
-/// A number that is the same in each repetition of the caller's schedule, if it is in one.
+/// Returns a random number that is the same in each repetition of the caller's schedule, or `None`
+/// if the caller's schedule is not explored.
 #[cold]
 pub(crate) fn random() -> Option<u32> {
     explorer().map(|explorer| (explorer.random() >> 32) as u32)
 }
 
-/// The running goroutine has panicked; `nobody_joins`: its handle is gone.
+/// Tells the explorer that the running goroutine has panicked. `nobody_joins`: its handle is gone.
 #[cold]
 pub(crate) fn panicked(g: &G, payload: &(dyn Any + Send), nobody_joins: bool) {
     if let Some(explorer) = explorer() {
@@ -59,10 +65,12 @@ pub(crate) fn panicked(g: &G, payload: &(dyn Any + Send), nobody_joins: bool) {
     }
 }
 
-/// Somebody has taken the outcome of `gp`, of whatever bubble.
+/// Tells the explorer of `gp`, if it has one, that its outcome has been taken. The caller may be in
+/// another bubble.
 #[cold]
 pub(crate) fn joined(gp: NonNull<G>) {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only an atomic is read.
+    // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1), and only an atomic of it is
+    // read.
     if let Some(bubble) = unsafe { gp.as_ref() }.bubble()
         && bubble.explores()
     {

@@ -1,19 +1,19 @@
-//! For loom: nobody takes turns.
+//! `turn.rs` under loom: goroutines do not take turns.
 
 use crate::proc::g::G;
 use std::ptr::NonNull;
 
-/// `gp` itself.
+/// Returns `gp` itself.
 pub(crate) fn has_turn(gp: NonNull<G>) -> Option<NonNull<G>> {
     Some(gp)
 }
 
-/// False.
+/// Returns `false`.
 pub(crate) fn are_taken() -> bool {
     false
 }
 
-/// None.
+/// Returns `None`.
 pub(crate) fn random() -> Option<u32> {
     None
 }

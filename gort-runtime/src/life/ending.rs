@@ -1,17 +1,17 @@
-//! Watching for a goroutine's end together with other things: what `select!` needs of a
-//! `JoinHandle`.
+//! Watching for a goroutine's end together with other events: the part of a `JoinHandle` that
+//! `select!` uses.
 //!
-//! Each goroutine has a list of [`Watcher`]s, which lie on the stacks of the selects that
-//! wait for it. The list is under a lock that is *not* in the goroutine's record: one of a few
-//! that all goroutines share. `join.rs` says when a goroutine that ends has to take it.
+//! Each goroutine has a list of [`Watcher`]s, which lie on the stacks of the selects that wait for
+//! it. The lock of the list is *not* in the goroutine's record: it is one of a few locks that all
+//! goroutines share. `join.rs` says when a goroutine that ends must acquire it.
 //!
 //! # Invariants
-//! 1. A watcher is linked, unlinked and looked at only under the lock; so a select that has taken
-//!    the lock to take its watcher out knows that nobody uses it any more.
-//! 2. Except those whose waiter the ending goroutine has won the right to wake: they stay
-//!    in place until it does.
-//! 3. The ending goroutine touches its record for the last time when it sets the word to DONE, before
-//!    it lets go of the lock: then whoever has the handle may free the record.
+//! 1. A watcher is linked, unlinked and read only under the lock. A select that has acquired the
+//!    lock to remove its watcher therefore knows that no other thread uses the watcher any more.
+//! 2. An exception are watchers whose waiter the ending goroutine has won the right to wake. They
+//!    stay in place until it has woken them.
+//! 3. The ending goroutine accesses its record for the last time when it sets the word to DONE,
+//!    before it releases the lock. From then on the owner of the handle may free the record.
 
 use crate::base::lock::RawLock;
 use crate::bubble::home::Home;
@@ -30,13 +30,14 @@ const LOCKS_LOG2: u32 = 5;
 static LOCKS: [CachePadded<RawLock>; 1 << LOCKS_LOG2] =
     [const { CachePadded::new(RawLock::new()) }; 1 << LOCKS_LOG2];
 
-/// The lock of this goroutine's list. Slots differ in their upper bits: Fibonacci's hash.
+/// Returns the lock of this goroutine's list. The addresses of records differ in their upper bits,
+/// so this uses Fibonacci hashing.
 fn lock_of(gp: NonNull<G>) -> &'static RawLock {
     let hash = (gp.addr().get() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     &LOCKS[(hash >> (u64::BITS - LOCKS_LOG2)) as usize]
 }
 
-/// The end of a goroutine whose handle is borrowed.
+/// The end of a goroutine, borrowed from its handle.
 #[derive(Clone, Copy, Debug)]
 pub struct Ending<'a> {
     gp: NonNull<G>,
@@ -44,8 +45,11 @@ pub struct Ending<'a> {
 }
 
 impl Ending<'_> {
+    /// Creates the value for a goroutine.
+    ///
     /// # Safety
-    /// The goroutine's handle has neither joined nor been dropped, and is not while the result is in use (`'a`).
+    /// The goroutine's handle has neither joined nor been dropped, and will not be while the result
+    /// is in use (`'a`).
     pub(crate) unsafe fn of(gp: NonNull<G>) -> Self {
         Self {
             gp,
@@ -54,25 +58,26 @@ impl Ending<'_> {
     }
 
     fn g(&self) -> &G {
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1), and this goroutine's, as its handle still has its share of
-        // the record (clause of `of`).
+        // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1). It is still this
+        // goroutine's, because the handle owns its share of the record (the caller of `of` says
+        // so).
         unsafe { self.gp.as_ref() }
     }
 
-    /// Where the goroutine belongs.
+    /// Returns the bubble to which the goroutine belongs, or `OUTSIDE`.
     #[must_use]
     pub fn home(&self) -> Home {
         Home::of(self.g())
     }
 
-    /// The lock for the calls below.
+    /// Returns the lock that the calls below need.
     #[must_use]
     pub fn lock(&self) -> &'static RawLock {
         lock_of(self.gp)
     }
 
-    /// Whether the goroutine has ended, so that `join` does not wait. If not, it cannot end
-    /// before the lock is free.
+    /// Returns `true` if the goroutine has ended, so that `join` would not wait. If not, it cannot
+    /// end before the lock is released.
     ///
     /// # Safety
     /// The caller holds the lock.
@@ -81,35 +86,37 @@ impl Ending<'_> {
         !self.g().join.watch()
     }
 
-    /// Has `waiter` woken at the end, if `win(arg)` then answers true.
+    /// Registers `waiter` to be woken when the goroutine ends, if `win(arg)` then returns true.
     ///
     /// # Safety
-    /// - The caller holds the lock and has not let go of it since `poll` said no.
-    /// - `watcher` is in no list. It stays in place, and `win(arg)` may be called by any thread that holds the lock,
-    ///   until `dequeue` has been called; if that has answered true, until `waiter` has been woken as well.
-    /// - A true answer of `win(arg)` is the right to wake `waiter`, which by the time the caller lets go of the lock
-    ///   can be woken (contract 1 of `park.rs`).
+    /// - The caller holds the lock, and has held it since `poll` returned false.
+    /// - `watcher` is in no list. Until `dequeue` has been called, it stays in place, and any
+    ///   thread that holds the lock may call `win(arg)`. If `win(arg)` has returned true, this
+    ///   holds until `waiter` has been woken as well.
+    /// - If `win(arg)` returns true, the calling thread has the right to wake `waiter`. By the time
+    ///   the caller of `enqueue` releases the lock, `waiter` can be woken (contract 1 of
+    ///   `park.rs`).
     pub unsafe fn enqueue(&self, watcher: &Watcher, waiter: Waiter, arg: *const ()) {
         watcher.next.set(ptr::null());
         watcher.waiter.set(waiter.to_word());
         watcher.arg.set(arg);
         let mut at = &self.g().watchers;
-        // SAFETY: null or a watcher in the list, which is in place: those who entered it have promised that
-        // until `dequeue`, for which they need the lock, which we hold (caller's clause).
+        // SAFETY: the pointer is null or a watcher in the list. Such a watcher is in place: its
+        // owner has promised that until `dequeue`, which needs the lock, and we hold the lock.
         while let Some(other) = unsafe { at.get().as_ref() } {
             at = &other.next;
         }
         at.set(watcher);
     }
 
-    /// Takes the watcher out, if it is still in the list.
+    /// Removes the watcher if it is still in the list.
     ///
     /// # Safety
     /// The caller holds the lock.
     pub unsafe fn dequeue(&self, watcher: &Watcher) {
         let mut at = &self.g().watchers;
-        // SAFETY: null or a watcher in the list, which is in place as in `enqueue`: we hold the lock (caller's
-        // clause).
+        // SAFETY: the pointer is null or a watcher in the list, which is in place as in `enqueue`,
+        // because we hold the lock.
         while let Some(other) = unsafe { at.get().as_ref() } {
             if ptr::eq(other, watcher) {
                 return at.set(other.next.get());
@@ -119,19 +126,20 @@ impl Ending<'_> {
     }
 }
 
-/// On g0: the goroutine has left its stack and is watched. Wakes who watches.
+/// Ends a goroutine that is watched and has left its stack, and wakes its watchers. Runs on g0.
 #[cold]
 pub(crate) fn end_watched(gp: NonNull<G>) -> AtEnd {
     let lock = lock_of(gp);
     lock.lock();
-    // SAFETY: a G for ever; the goroutine's share of the record is ours until `ended_watched`, and the list as long as
-    // we hold the lock.
+    // SAFETY: a G stays a G for ever. The goroutine's share of the record is ours until
+    // `ended_watched`, and the list is ours while we hold the lock.
     let g = unsafe { gp.as_ref() };
     let won = Cell::new(ptr::null::<Watcher>());
     let mut last = &won;
     let mut at = g.watchers.replace(ptr::null());
-    // SAFETY: clauses of `enqueue`: under the lock the watchers of the list are in place and `win` may be called;
-    // those that are won stay until they are woken. The links of those that are not won are not read again.
+    // SAFETY: the clauses of `enqueue` apply: under the lock the watchers in the list are in place
+    // and `win` may be called. Those that are won stay until they are woken. The links of those
+    // that are not won are not read again.
     unsafe {
         while let Some(watcher) = at.as_ref() {
             at = watcher.next.replace(ptr::null());
@@ -142,15 +150,16 @@ pub(crate) fn end_watched(gp: NonNull<G>) -> AtEnd {
         }
     }
     let at_end = g.join.ended_watched();
-    // Unless `at_end` says that it is ours, the record must not be touched below.
-    // SAFETY: we took it above; it does not lie in the record.
+    // The record must not be touched below, unless `at_end` says that it is ours.
+    // SAFETY: we acquired the lock above. It does not lie in the record.
     unsafe { lock.unlock() };
     let mut at = won.get();
-    // SAFETY: clauses of `enqueue`: won above, so ours to wake, and in place until then; `waiter` holds the word
-    // that `enqueue` put there, and can be woken, as we have had the lock since.
+    // SAFETY: the clauses of `enqueue` apply: these watchers were won above, so they are ours to
+    // wake and in place until then. `waiter` holds the word that `enqueue` stored, and can be
+    // woken, because we have held the lock since.
     unsafe {
         while let Some(watcher) = at.as_ref() {
-            // Before it is woken: afterwards it may be gone.
+            // Read the link before the wake: afterwards the watcher may be gone.
             at = watcher.next.get();
             Waiter::from_word(watcher.waiter.get()).ready();
         }

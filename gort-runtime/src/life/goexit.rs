@@ -1,8 +1,8 @@
 //! How a goroutine runs and ends.
 //!
-//! The entry function catches everything at the goroutine's root, stores the
-//! outcome in the packet and returns: into the `goexit` that `init_stack` laid as its
-//! return address, which calls [`goexit1`], which ends its goroutine-locals and switches to [`goexit0`] on g0.
+//! The entry function catches every panic at the goroutine's root, stores the outcome in the packet
+//! and returns. `init_stack` has stored `goexit` as its return address. `goexit` calls [`goexit1`],
+//! which ends the goroutine-locals and switches to [`goexit0`] on g0.
 
 use crate::arch::{self, Gobuf};
 use crate::base::config;
@@ -33,7 +33,7 @@ use std::any::Any;
 use std::mem;
 use std::ptr::{self, NonNull};
 
-/// How a goroutine ended.
+/// The way in which a goroutine ended.
 #[derive(Debug)]
 pub(crate) enum Outcome<T> {
     Returned(T),
@@ -41,19 +41,19 @@ pub(crate) enum Outcome<T> {
     Exited,
 }
 
-/// Ends the calling goroutine: unwinds its stack, so that destructors and `defer!`
-/// blocks run, without calling the panic hook. `join` then gives a
-/// [`JoinError`](crate::JoinError) that [`is_exited`](crate::JoinError::is_exited). Go's
-/// `runtime.Goexit`.
+/// Ends the calling goroutine: unwinds its stack, so that destructors and `defer!` blocks run,
+/// without calling the panic hook. `join` then returns a [`JoinError`](crate::JoinError) for which
+/// [`is_exited`](crate::JoinError::is_exited) is `true`. Go's `runtime.Goexit`.
 ///
-/// Nothing takes it back: should a `catch_unwind` stop the unwinding, it begins again where the
-/// goroutine next waits or recovers from a panic, and a value that the goroutine returns is dropped.
+/// The exit cannot be revoked. If a `catch_unwind` stops the unwinding, it begins again when the
+/// goroutine next waits or recovers from a panic, and a value that the goroutine returns is
+/// dropped.
 ///
-/// A program that is built with `panic = "abort"` cannot unwind: there this call ends the process with status 2
-/// and says so.
+/// A program built with `panic = "abort"` cannot unwind. There, this call ends the process with
+/// status 2 and a message.
 ///
 /// # Panics
-/// Outside a goroutine.
+/// Panics if called outside a goroutine.
 ///
 /// # Examples
 /// ```
@@ -85,15 +85,18 @@ pub fn goexit() -> ! {
     panicking::exit(gp)
 }
 
-/// First function of every goroutine; `arg` is its `G`.
+/// The first function of every goroutine. `arg` is its `G`.
 ///
 /// # Safety
-/// That of [`EntryFn`](arch::EntryFn): `arg` is the running goroutine's G, whose packet holds an `F` and is laid out
-/// for that and for an `Outcome<T>` (`newproc`).
+/// The contract is that of [`EntryFn`](arch::EntryFn): `arg` is the running goroutine's G, whose
+/// packet holds an `F` and has room for that and for an `Outcome<T>` (`newproc`).
 pub(crate) unsafe extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
-    // SAFETY: caller's clause: the G is ours, the closure is moved out once, here, and then there is room for the
-    // outcome. It is ours to drop if the word was DETACHED when it was stored (`join.rs`, invariant 1).
+    // SAFETY: the caller passes the running goroutine's G, which is ours. The closure is moved out
+    // of the packet once, here, and then the packet has room for the outcome. The outcome is ours
+    // to drop if the word was DETACHED when it was stored (`join.rs`, invariant 1).
     unsafe {
+        #[cfg(gort_asan)]
+        arch::asan::begun(arg.cast());
         let gp = &*arg.cast::<G>();
         hooks::call(gp, Hook::Start);
         let packet = gp.packet.get();
@@ -110,13 +113,13 @@ pub(crate) unsafe extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
         let outcome_at = packet.cast::<Outcome<T>>();
         outcome_at.write(outcome);
         if gp.join.outcome_stored() && has_destructor {
-            // Nobody will ask for it. A destructor that panics ends here.
+            // No handle will ask for it. A panic of its destructor ends here.
             unwind::discard_in_place(outcome_at);
         }
     }
 }
 
-/// What a panic payload that reached a goroutine's root means.
+/// Converts a panic payload that reached a goroutine's root into an outcome.
 #[cold]
 fn caught_at_root<T>(g: &G, payload: Box<dyn Any + Send>) -> Outcome<T> {
     if panicking::is_goexit(&*payload) {
@@ -132,46 +135,54 @@ fn caught_at_root<T>(g: &G, payload: Box<dyn Any + Send>) -> Outcome<T> {
     Outcome::Panicked(payload)
 }
 
-/// On the goroutine's stack, below nothing: leaves it for ever.
+/// Leaves the goroutine's stack for ever. Runs on that stack, with no other frames on it.
 ///
 /// # Safety
-/// That of [`ExitFn`](arch::ExitFn): the goroutine's entry has returned, so no frame is left behind that
-/// somebody counts on.
+/// The contract is that of [`ExitFn`](arch::ExitFn): the goroutine's entry has returned, so no
+/// frame is lost that other code relies on.
 pub(crate) unsafe extern "C" fn goexit1() -> ! {
     let Some(gp) = tls::getg() else {
         throw("goexit1 outside a goroutine");
     };
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells.
+    // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1). It runs here, so this thread
+    // owns its cells.
     let g = unsafe { gp.as_ref() };
     if !g.locals.are_unused() {
-        // May wait: what is asked of the M comes behind it.
+        // This may wait, and the goroutine may be on another M afterwards. Use the M only below.
         local::end(g);
     }
     let Some(inside) = Inside::enter() else {
         throw("a goroutine outside an M");
     };
     let m = inside.into_switch();
-    // SAFETY: clauses of `mcall`: `gp` is the running goroutine and `m` its M, as of `enter` and `getg`, whose g0
-    // was saved when the goroutine was resumed; `goexit0` keeps `OnG0Fn`'s contract, and never resumes us.
+    #[cfg(gort_asan)]
+    // SAFETY: the running goroutine's context.
+    unsafe {
+        arch::asan::ends(G::gobuf(gp));
+    }
+    // SAFETY: `mcall`'s clauses hold. `gp` is the running goroutine and `m` its M, according to
+    // `getg` and `enter`. The M's g0 was saved when the goroutine was resumed. `goexit0` keeps
+    // `OnG0Fn`'s contract, and never resumes this goroutine.
     unsafe { arch::mcall(goexit0, G::gobuf(gp), m.g0()) };
     throw("a goroutine that had ended was resumed");
 }
 
-/// On g0: the goroutine has left its stack.
+/// Ends the goroutine, which has left its stack. Runs on g0.
 ///
 /// # Safety
-/// That of [`OnG0Fn`](arch::OnG0Fn), from `goexit1`.
+/// The contract is that of [`OnG0Fn`](arch::OnG0Fn). `goexit1` calls it through `mcall`.
 unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
-    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`). This runs on that M's g0.
+    // SAFETY: `mcall` passes the goroutine's context and the M's. A G begins with its context, and
+    // an M with g0's. Neither pointer is null, and both point to the whole (`G::gobuf`, `M::g0`).
+    // This runs on that M's g0.
     let (gp, m) = unsafe {
         (
             NonNull::new_unchecked(from.cast::<G>()),
             OnG0::of(&*m.cast::<M>()),
         )
     };
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it was running on this M, so it is ours until the join
-    // word says that it has ended.
+    // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1). It was running on this M, so it
+    // is ours until the join word says that it has ended.
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Dead);
     m.curg.set(ptr::null_mut());
@@ -181,7 +192,8 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
         starved::feed(m.held_p());
     }
     let wired = wire::end(m, g);
-    // Before anyone can have joined it: then it is not counted. (It is not listed any more since it is Dead.)
+    // Counted before any thread can have joined it: after a join, the goroutine is no longer
+    // counted as live. (It is not listed any more, because it is Dead.)
     match m.held_p() {
         Some(p) => p.count_ended(),
         None => {
@@ -194,10 +206,11 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     }
     let at_end = g.join.ended().unwrap_or_else(|| ending::end_watched(gp));
     match at_end {
-        // `gp` must not be touched in these two: the handle's owner may free it.
+        // `gp` must not be touched in these two arms: the handle's owner may free it.
         AtEnd::Keep => {}
-        // SAFETY: `set_waiter` put it there (`join.rs`, invariant 3), from `to_word`, as the last step of a
-        // joiner's park; we have taken it out, by a read-modify-write, so we alone may wake it.
+        // SAFETY: `set_waiter` stored the word (`join.rs`, invariant 3), from `to_word`, as the
+        // last step of a joiner's park. We have taken it out by a read-modify-write, so only we may
+        // wake it.
         AtEnd::Wake(waiter) => unsafe { Waiter::from_word(waiter).ready() },
         AtEnd::Free => free(gp, m.held_p()),
     }
@@ -207,23 +220,26 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     if wired { leave_thread(m) } else { schedule(m) }
 }
 
-/// Where goroutines are threads: on the thread of `m`, whose goroutine `gp` has returned from its entry, and which leaves it
-/// for ever. Afterwards the record is somebody else's.
+/// Ends a goroutine where goroutines are threads. Runs on the thread of `m`, whose goroutine `gp`
+/// has returned from its entry and leaves the thread for ever. Afterwards the record belongs to
+/// another owner.
 #[cfg(gort_threads)]
 pub(crate) fn end_on_thread(m: &M, gp: NonNull<G>) {
-    // SAFETY: the record is there until its goroutine has ended; it runs here, so it owns its cells.
+    // SAFETY: the record exists until its goroutine has ended. The goroutine runs here, so this
+    // thread owns its cells.
     let g = unsafe { gp.as_ref() };
     if !g.locals.are_unused() {
         local::end(g);
     }
-    // SAFETY: the contexts of the running goroutine and of its thread's M; nothing is resumed.
+    // SAFETY: these are the contexts of the running goroutine and of its thread's M. Nothing is
+    // resumed.
     unsafe { goexit0(G::gobuf(gp), m.g0()) };
 }
 
-/// Returns an ended goroutine's record to the pool. The caller is its last owner (`join.rs`, invariant 2), and
-/// holds `p`, or no P.
+/// Returns an ended goroutine's record to the pool. The caller is its last owner (`join.rs`,
+/// invariant 2), and holds `p` or has no P.
 pub(crate) fn free(gp: NonNull<G>, p: Option<&P>) {
-    // SAFETY: a G for ever, Dead, and the caller's, who is the last to have an interest in it.
+    // SAFETY: a G stays a G for ever. It is Dead, and the caller is its last owner.
     let g = unsafe { gp.as_ref() };
     g.clear_name();
     casgstatus(&g.status, GStatus::Dead, GStatus::Idle);

@@ -1,15 +1,16 @@
-//! The join word of a goroutine: who waits for its end, and who frees its record.
+//! The join word of a goroutine. It says what waits for the goroutine's end, and who frees its
+//! record.
 //!
-//! A record has two owners, the goroutine and its `JoinHandle`; the last one to let
-//! go returns it to the pool. The word:
+//! A record has two owners, the goroutine and its `JoinHandle`. The last owner to give it up
+//! returns it to the pool. The word:
 //!
 //! | word | meaning |
 //! |---|---|
-//! | `IDLE` | running, nobody waits, a handle exists |
-//! | a waiter | running, the handle's owner is parked in `join` |
+//! | `IDLE` | the goroutine runs, nothing waits, a handle exists |
+//! | a waiter | the goroutine runs, the handle's owner is parked in `join` |
 //! | `DETACHED` | the handle is gone (or the goroutine was started without one) |
-//! | `OUTCOME` | the outcome lies in the packet, but the goroutine is still on its stack |
-//! | `DONE` | ended and off its stack |
+//! | `OUTCOME` | the outcome is in the packet, but the goroutine is still on its stack |
+//! | `DONE` | the goroutine has ended and left its stack |
 //!
 //! ```text
 //! IDLE ──handle dropped──► DETACHED ──goroutine ends──► record freed by the scheduler
@@ -19,30 +20,30 @@
 //!                          └──handle dropped: drops the outcome──► DETACHED
 //! ```
 //!
-//! `IDLE` and `OUTCOME` may carry the flag `WATCHED`: a select has looked at the goroutine
-//! and may be in its list of watchers (`ending.rs`), which is under a lock. From `WATCHED`
-//! the goroutine becomes DONE only under that lock. The flag goes with the state: a handle
-//! that is dropped or joins overwrites it, since nobody can watch by then (a select
-//! borrows the handle and leaves the list before it returns).
+//! `IDLE` and `OUTCOME` may carry the flag `WATCHED`: a select has looked at the goroutine and may
+//! be in its list of watchers (`ending.rs`), which is under a lock. A goroutine whose word is
+//! `WATCHED` becomes DONE only under that lock. The flag ends with the state: a handle that is
+//! dropped or joins overwrites it, because there are no watchers by then (a select borrows the
+//! handle, and leaves the list before it returns).
 //!
 //! # Invariants
-//! 1. The outcome is dropped or taken exactly once, never on g0 (a destructor is
-//!    user code): by the goroutine if it saw DETACHED when it stored the outcome,
-//!    otherwise by the handle.
-//! 2. The record is freed exactly once, after the goroutine left its stack.
-//! 3. Only the handle's owner writes a waiter, at most one.
-//! 4. While somebody is in the list of watchers, the flag is set.
+//! 1. The outcome is dropped or taken exactly once, and never on g0 (a destructor is user code).
+//!    The goroutine drops it if it saw DETACHED when it stored the outcome; otherwise the handle
+//!    drops or takes it.
+//! 2. The record is freed exactly once, after the goroutine has left its stack.
+//! 3. Only the handle's owner writes a waiter, and at most one.
+//! 4. While the list of watchers is not empty, the flag is set.
 //!
 //! # Orderings
-//! One word: every transition is an acquire-release read-modify-write, so the outcome
-//! stored before OUTCOME (or before a later DONE) is seen by whoever reads either.
+//! There is only one word. Every transition is an acquire-release read-modify-write, so an actor
+//! that reads OUTCOME (or a later DONE) sees the outcome that was stored before.
 //!
 //! # Why a watcher is always woken
-//! Select: takes the lock, `watch` sets the flag or finds DONE, enters the list, and lets go
-//! of the lock when it is parked. Goroutine: `ended` either makes the word DONE, by a
-//! compare-and-swap from a word without the flag, or finds the flag. In the first case `watch`
-//! came later and found DONE: the select does not park. In the second the goroutine takes the
-//! lock, that is, after the select has parked, and finds it in the list.
+//! The select acquires the lock; `watch` sets the flag or finds DONE; the select enters the list,
+//! and releases the lock when it is parked. The goroutine's `ended` either makes the word DONE, by
+//! a compare-and-swap from a word without the flag, or finds the flag. In the first case `watch`
+//! came later and found DONE, so the select does not park. In the second case the goroutine
+//! acquires the lock, which is after the select has parked, and finds it in the list.
 
 use crate::base::prim::{
     AtomicUsize,
@@ -57,32 +58,32 @@ const DONE: usize = 3;
 const WATCHED: usize = 4;
 const IDLE_WATCHED: usize = IDLE | WATCHED;
 const OUTCOME_WATCHED: usize = OUTCOME | WATCHED;
-/// Waiters are above this.
+/// The largest value that is a state. Larger values are waiters.
 const LAST_STATE: usize = 7;
 
-/// See the module's table. Values above 7 are waiters.
+/// The join word; see the table at the head of this file.
 #[derive(Debug)]
 pub(crate) struct JoinWord(AtomicUsize);
 
-/// What the scheduler does with a goroutine that has left its stack.
+/// What the scheduler must do with a goroutine that has left its stack.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum AtEnd {
-    /// The handle frees the record.
+    /// Nothing: the handle frees the record.
     Keep,
-    /// The handle frees the record, and its owner sleeps: wake it.
+    /// Wake the handle's owner, which is parked. The handle frees the record.
     Wake(usize),
-    /// Nobody is interested: free the record.
+    /// Free the record: there is no handle.
     Free,
 }
 
-/// What a handle finds when it is dropped.
+/// What a handle must do when it is dropped.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum AtDetach {
-    /// The goroutine runs on and cleans up by itself.
+    /// Nothing: the goroutine continues, and cleans up by itself.
     Left,
-    /// The outcome is the handle's to drop; then `detach_with_outcome`.
+    /// Drop the outcome, and then call `detach_with_outcome`.
     DropOutcome,
-    /// The outcome and the record are the handle's.
+    /// Drop the outcome and free the record.
     DropAndFree,
 }
 
@@ -92,14 +93,15 @@ impl JoinWord {
         Self(AtomicUsize::new(IDLE))
     }
 
-    /// Spawner: a new goroutine, with or without a handle.
+    /// Resets the word for a new goroutine, with or without a handle. The spawner calls this.
     pub(crate) fn reset(&self, joinable: bool) {
         // Relaxed: the G is not published yet.
         self.0
             .store(if joinable { IDLE } else { DETACHED }, Relaxed);
     }
 
-    /// Goroutine, still on its stack, outcome stored: true if it must drop it itself.
+    /// Records that the outcome is stored. The goroutine calls this while it is still on its stack.
+    /// Returns `true` if it must drop the outcome itself.
     pub(crate) fn outcome_stored(&self) -> bool {
         let mut word = IDLE;
         loop {
@@ -114,13 +116,14 @@ impl JoinWord {
         }
     }
 
-    /// Scheduler, on g0: the goroutine has left its stack. `None` if it is watched: call
+    /// Records that the goroutine has left its stack. The scheduler calls this on g0. Returns
+    /// `None` if the goroutine is watched; then the caller must call
     /// [`ended_watched`](Self::ended_watched).
     pub(crate) fn ended(&self) -> Option<AtEnd> {
         let mut word = self.0.load(Acquire);
         loop {
             match word {
-                // Final: nobody else has an interest in the word any more.
+                // Final: no other actor uses the word any more.
                 DETACHED => return Some(AtEnd::Free),
                 IDLE_WATCHED | OUTCOME_WATCHED => return None,
                 _ => {}
@@ -132,8 +135,8 @@ impl JoinWord {
         }
     }
 
-    /// As [`ended`](Self::ended), under the lock of the watchers, of whom there are none any
-    /// more. Afterwards the handle's owner may free the record.
+    /// Does what [`ended`](Self::ended) does, under the lock of the watchers, whose list is empty
+    /// now. Afterwards the handle's owner may free the record.
     pub(crate) fn ended_watched(&self) -> AtEnd {
         Self::at_end(self.0.swap(DONE, AcqRel))
     }
@@ -146,25 +149,27 @@ impl JoinWord {
         }
     }
 
-    /// Goroutine, before it stores its outcome: whether nobody can ask for it.
+    /// Returns whether no handle can ask for the outcome. The goroutine calls this before it stores
+    /// the outcome.
     pub(crate) fn is_detached(&self) -> bool {
         self.0.load(Acquire) == DETACHED
     }
 
-    /// Handle: true once the goroutine is off its stack.
+    /// Returns whether the goroutine has left its stack. The handle calls this.
     pub(crate) fn is_done(&self) -> bool {
         self.0.load(Acquire) == DONE
     }
 
-    /// Select, under the lock of the watchers, borrowing the handle: false if the goroutine
-    /// has ended; otherwise it now cannot before the lock is free.
+    /// Sets the flag. A select calls this under the lock of the watchers, while it borrows the
+    /// handle. Returns `false` if the goroutine has ended. Otherwise it cannot end before the lock
+    /// is released.
     pub(crate) fn watch(&self) -> bool {
         let mut word = self.0.load(Acquire);
         loop {
             match word {
                 DONE => return false,
                 IDLE | OUTCOME => {}
-                // Watched already. The other states exclude a handle that can be borrowed.
+                // Watched already. In the other states no handle could be borrowed.
                 _ => return true,
             }
             match self
@@ -177,8 +182,8 @@ impl JoinWord {
         }
     }
 
-    /// Handle's owner, about to park: false if there is nothing to wait for (the
-    /// goroutine has ended).
+    /// Stores the waiter of the handle's owner, which is about to park. Returns `false` if the
+    /// goroutine has ended, so that there is nothing to wait for.
     pub(crate) fn set_waiter(&self, waiter: usize) -> bool {
         debug_assert!(waiter > LAST_STATE);
         let mut word = IDLE;
@@ -186,13 +191,13 @@ impl JoinWord {
             match self.0.compare_exchange(word, waiter, AcqRel, Acquire) {
                 Ok(_) => return true,
                 Err(DONE) => return false,
-                // Also on its last steps the goroutine will find the waiter.
+                // The goroutine finds the waiter even if it is in its last steps.
                 Err(now) => word = now,
             }
         }
     }
 
-    /// Handle: gives up its interest.
+    /// Gives up the handle's share.
     pub(crate) fn detach(&self) -> AtDetach {
         let mut word = IDLE;
         loop {
@@ -205,7 +210,8 @@ impl JoinWord {
         }
     }
 
-    /// Handle that has dropped the outcome: true if it must free the record as well.
+    /// Gives up the handle's share after the handle has dropped the outcome. Returns `true` if it
+    /// must free the record as well.
     pub(crate) fn detach_with_outcome(&self) -> bool {
         let mut word = OUTCOME;
         loop {

@@ -1,9 +1,10 @@
-//! Whose goroutine-locals code sees, what a new goroutine inherits of them, and their end.
+//! The goroutine-locals that code sees, what a new goroutine inherits of them, and their end.
 //!
-//! They are the running goroutine's, found by its record and never by an address that a compiler could have kept over
-//! a switch; in calls on g0 those of the goroutine that calls. A plain thread has its own.
+//! Code sees the goroutine-locals of the running goroutine. They are found through its record,
+//! never through an address that a compiler could have kept across a switch. A call on g0 sees
+//! those of the calling goroutine. A plain thread has its own.
 //!
-//! The hooks go with them.
+//! Hooks are inherited and dropped together with them.
 
 use crate::base::hook::Hook;
 use crate::panics::unwind;
@@ -12,7 +13,7 @@ use crate::proc::hooks;
 use crate::proc::locals::{Inherited, LocalFound, Locals, Value};
 use crate::proc::tls;
 
-/// Ends the thread's locals with the thread.
+/// Drops the thread's locals when the thread ends.
 struct EndWithThread;
 
 impl Drop for EndWithThread {
@@ -24,25 +25,26 @@ impl Drop for EndWithThread {
 }
 
 thread_local! {
-    /// Has no destructor, so that it is there while its values are destroyed.
+    /// Has no destructor, so that it exists while its values are destroyed.
     static OF_THREAD: Locals = const { Locals::new() };
     static END: EndWithThread = const { EndWithThread };
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "what runs in no goroutine stays on its thread"
+    reason = "code that runs in no goroutine stays on its thread"
 )]
 #[inline(never)]
 fn with_threads<R>(look: impl FnOnce(&Locals) -> R) -> Option<R> {
     OF_THREAD.try_with(look).ok()
 }
 
-/// What the caller has for the key with this id.
+/// Looks up the caller's value for the key with this id.
 #[inline]
 pub(crate) fn find(id: u32) -> LocalFound {
     match tls::goroutine() {
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so its locals are ours.
+        // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1). It runs here, so its locals
+        // are ours.
         Some(gp) => unsafe { gp.as_ref() }.locals.find(id),
         None => with_threads(|locals| locals.find(id)).unwrap_or(LocalFound::Gone),
     }
@@ -51,7 +53,7 @@ pub(crate) fn find(id: u32) -> LocalFound {
 /// Stores the caller's value; see [`Locals::put`].
 pub(crate) fn put(id: u32, value: Value) -> (Option<Value>, bool) {
     match tls::goroutine() {
-        // SAFETY: as in `find`.
+        // SAFETY: as in `find`: the goroutine runs here, so its locals are ours.
         Some(gp) => unsafe { gp.as_ref() }.locals.put(id, value),
         None => put_threads(id, value),
     }
@@ -59,23 +61,25 @@ pub(crate) fn put(id: u32, value: Value) -> (Option<Value>, bool) {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "what runs in no goroutine stays on its thread"
+    reason = "code that runs in no goroutine stays on its thread"
 )]
 #[inline(never)]
 fn put_threads(id: u32, value: Value) -> (Option<Value>, bool) {
-    // Makes sure that somebody will end them. If this fails that one is at it, and looks again afterwards.
+    // Registers the destructor that drops the values. If this fails, the destructor is running, and
+    // it will find the new value too.
     let _ = END.try_with(|_| ());
     let mut value = Some(value);
     let put = with_threads(|locals| value.take().map(|value| locals.put(id, value)));
     put.flatten().unwrap_or((value, false))
 }
 
-/// What a goroutine that the caller starts inherits. Clones values, so it runs code of the user's.
+/// Returns what a goroutine that the caller starts inherits. Clones values, so it runs user code.
 #[inline]
 pub(crate) fn inherited() -> Inherited {
     match tls::goroutine() {
         Some(gp) => {
-            // SAFETY: as in `find`. A reference to a G is good for ever, also if a clone waits.
+            // SAFETY: as in `find`. The reference stays valid even if a clone waits, because a G
+            // stays a G for ever.
             let locals = unsafe { &gp.as_ref().locals };
             if locals.are_unused() {
                 return Inherited::nothing();
@@ -86,10 +90,10 @@ pub(crate) fn inherited() -> Inherited {
     }
 }
 
-/// The running goroutine, which has not used a key yet, inherits.
+/// Makes the running goroutine, which has not used a key yet, inherit.
 pub(crate) fn adopt(inherited: Inherited) {
     if let Some(gp) = tls::goroutine() {
-        // SAFETY: as in `find`.
+        // SAFETY: as in `find`: the goroutine runs here, so its locals are ours.
         let g = unsafe { gp.as_ref() };
         g.hooked.set(inherited.has_hooks());
         g.locals.born(inherited);
@@ -97,13 +101,15 @@ pub(crate) fn adopt(inherited: Inherited) {
     }
 }
 
-/// At the goroutine's end, on its stack: drops its values, one after the other, and calls the last hook. The
-/// destructors may wait, and use other keys; they are over when the hook is called.
+/// Drops the goroutine's values one after the other, and calls the last hook. Runs at the
+/// goroutine's end, on its stack. Destructors may wait and use other keys. All of them have
+/// returned before the hook is called.
 #[cold]
 pub(crate) fn end(g: &G) {
     let hooks = g.locals.share_hooks();
     loop {
-        // How the goroutine has ended is settled. What it calls now may wait, also if that was by `goexit`.
+        // The outcome is already decided. Destructors may wait, even if the goroutine has ended by
+        // `goexit`.
         g.exits.set(0);
         let Some(value) = g.locals.take_last() else {
             break;
@@ -112,7 +118,8 @@ pub(crate) fn end(g: &G) {
     }
     if let Some(hooks) = hooks {
         hooks::call_these(&*hooks, Hook::End);
-        // If these were the last: closures of a user's, which own something. From here on no hook is called.
+        // This may be the last reference: the hooks are user closures, which own things. From here
+        // on no hook is called.
         unwind::discard(hooks);
     }
 }

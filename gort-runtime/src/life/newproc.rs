@@ -1,8 +1,8 @@
-//! `newproc`: start a goroutine.
+//! `newproc`: starts a goroutine.
 //!
-//! A free record, the closure moved into it, a stack reserved, the G made `runnext`: nothing is
-//! allocated unless the closure or its result is very large. It gets the stack when it
-//! first runs (`proc/bind.rs`).
+//! It takes a free record, moves the closure into it, reserves a stack, and makes the G `runnext`.
+//! Nothing is allocated unless the closure or its result is very large. The goroutine gets its
+//! stack when it first runs (`proc/bind.rs`).
 
 use crate::arch::EntryFn;
 use crate::base::config;
@@ -28,36 +28,37 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// Closures and results of a larger alignment lie in a box.
+/// Closures and results with a larger alignment are boxed.
 const MAX_ALIGN: usize = 64;
 
-/// What a goroutine may be given beside its closure.
+/// What a goroutine may be given in addition to its closure.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) name: Option<Arc<str>>,
-    /// log2 of the stack's size, if not the default.
+    /// log2 of the stack's size. `None`: the default.
     pub(crate) stack_log2: Option<u8>,
-    /// Whether it has thread-locals of its own, if not the default.
+    /// Whether it has thread-locals of its own. `None`: the default.
     pub(crate) own: Option<bool>,
-    /// Its first goroutine-locals.
+    /// The goroutine-locals with which it begins.
     pub(crate) inherited: Inherited,
-    /// Its bubble, if not its spawner's.
+    /// Its bubble. `None`: that of its spawner.
     pub(crate) bubble: Option<&'static Bubble>,
 }
 
-/// Where a goroutine belongs, and those that it starts.
+/// The root and the bubble of a goroutine, which it passes on to those that it starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lineage {
-    /// The goroutine, started from outside, from which it descends; `None`: itself.
+    /// The goroutine, started from outside, from which it descends. `None`: itself.
     pub(crate) root: Option<u64>,
     /// Its bubble.
     pub(crate) bubble: Option<&'static Bubble>,
 }
 
 impl Lineage {
-    /// What the running goroutine hands on.
+    /// Returns what the running goroutine passes on.
     pub(crate) fn current() -> Self {
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only atomics are read.
+        // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1), and only atomics of it are
+        // read.
         let parent = tls::goroutine().map(|parent| unsafe { parent.as_ref() });
         Self {
             root: parent.map(G::root),
@@ -66,24 +67,24 @@ impl Lineage {
     }
 }
 
-/// What lies below the `G`: first the closure, later the outcome.
+/// The memory after the `G`: first the closure, later the outcome.
 union Packet<F, T> {
     _closure: ManuallyDrop<F>,
     _outcome: ManuallyDrop<Outcome<T>>,
 }
 
-/// Whether values of type `V` go into a box instead of the record.
+/// Returns whether values of type `V` are boxed instead of stored in the record.
 pub(crate) const fn is_large<V>() -> bool {
     size_of::<V>() > MAX_INLINE || align_of::<V>() > MAX_ALIGN
 }
 
-/// Starts a goroutine that runs `f`; its join word says that a handle exists.
+/// Starts a goroutine that runs `f`. Its join word says that a handle exists.
 ///
 /// The outcome is stored as `Outcome<T>`, or as `Outcome<Box<T>>` if [`is_large`]`::<T>()`.
 ///
 /// # Safety
-/// What `F` and `T` borrow stays until the goroutine has ended and its outcome is gone: the types do not
-/// say so.
+/// What `F` and `T` borrow must live until the goroutine has ended and its outcome is gone. The
+/// types do not ensure that.
 pub(crate) unsafe fn newproc<F, T>(
     f: F,
     options: Options,
@@ -93,8 +94,9 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    // Each `if` for itself, so that only the one that is meant is compiled: every closure has its own.
-    // SAFETY: caller's clause: what `f` and its value borrow stays. So does what they borrow in a box.
+    // Each `if` is a separate `const` block, so that only one variant is compiled for each closure.
+    // SAFETY: the caller says that what `f` and its value borrow lives long enough. Boxing them
+    // does not change that.
     unsafe {
         if const { is_large::<F>() } {
             let f = Box::new(f);
@@ -111,10 +113,12 @@ where
     }
 }
 
-/// What of the start depends on the closure: the rest, [`Newborn`], is compiled once.
+/// The closure-dependent part of starting a goroutine. Everything else is in [`Newborn`], so that
+/// it is compiled once.
 ///
 /// # Safety
-/// As for [`newproc`]: what `F` and `T` borrow stays until the goroutine has ended and its outcome is gone.
+/// The contract is that of [`newproc`]: what `F` and `T` borrow must live until the goroutine has
+/// ended and its outcome is gone.
 unsafe fn start<F, T>(
     f: F,
     options: Options,
@@ -124,21 +128,26 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    debug_assert!(!is_large::<F>() && !is_large::<T>(), "lies in the record");
+    debug_assert!(
+        !is_large::<F>() && !is_large::<T>(),
+        "must fit into the record"
+    );
     let newborn = Newborn::new(class_for(size_of::<Packet<F, T>>()), options, at)?;
-    // SAFETY: the packet is laid out for an `F`, and empty; clause of `run`: then it holds what `entry::<F, T>`
-    // takes out of it. That `f` may run at any time until the goroutine's end is the caller's clause.
+    // SAFETY: the packet has room for an `F`, and is empty. After the write it holds what
+    // `entry::<F, T>` takes out of it, as `run` demands. The caller says that `f` may run at any
+    // time until the goroutine's end.
     unsafe {
         newborn.packet.cast::<F>().write(f);
         Ok(newborn.run(goexit::entry::<F, T>))
     }
 }
 
-/// Makes a goroutine that runs `f` and has no handle, in `record`; `id` is from `count_start`. It is
-/// runnable, and the caller's to queue. Nothing of `f` runs here.
+/// Makes a goroutine that runs `f` and has no handle, in `record`. `id` is from `count_start`. The
+/// goroutine is runnable, and the caller must queue it. Does not run any part of `f`.
 ///
 /// # Safety
-/// The record is Idle and the caller's, and of the class [`DETACHED`](crate::proc::bind::DETACHED).
+/// The record is Idle, belongs to the caller, and is of the class
+/// [`DETACHED`](crate::proc::bind::DETACHED).
 pub(crate) unsafe fn make_detached<F: FnOnce() + Send + 'static>(
     record: NonNull<G>,
     id: u64,
@@ -150,11 +159,12 @@ pub(crate) unsafe fn make_detached<F: FnOnce() + Send + 'static>(
     const {
         assert!(
             size_of::<Packet<F, ()>>() <= DETACHED_ROOM,
-            "lies in the record"
+            "must fit into the record"
         );
     }
-    // SAFETY: caller's clause: the record is Idle and ours, and has room for the packet, as asserted. The packet is
-    // laid out for an `F`, which is `'static`, and then holds what `entry::<F, ()>` takes out of it.
+    // SAFETY: the caller says that the record is Idle and ours. It has room for the packet, as
+    // asserted. The packet has room for an `F`, which is `'static`, and after the write it holds
+    // what `entry::<F, ()>` takes out of it.
     unsafe {
         let packet = born(record, id, lineage, None, inherited, at);
         packet.cast::<F>().write(f);
@@ -183,7 +193,7 @@ impl Newborn {
         let inside = Inside::enter();
         let p = inside.as_ref().and_then(Inside::p);
         let gp = take_record(p, class, kind)?;
-        // SAFETY: `take_record` gives an Idle record that is ours.
+        // SAFETY: `take_record` returns an Idle record that is ours.
         let packet = unsafe {
             let id = SCHED.count_start(p);
             born(gp, id, lineage, options.name, options.inherited, at)
@@ -191,13 +201,14 @@ impl Newborn {
         Ok(Newborn { gp, packet, inside })
     }
 
-    /// Makes it runnable.
+    /// Makes the goroutine runnable and queues it.
     ///
     /// # Safety
     /// The packet holds what `entry` takes out of it.
     unsafe fn run(self, entry: EntryFn) -> NonNull<G> {
         let Newborn { gp, inside, .. } = self;
-        // SAFETY: the record is Idle and ours, from `new`; caller's clause: the packet holds what `entry` wants.
+        // SAFETY: `new` has taken the record, which is Idle and ours. The caller says that the
+        // packet holds what `entry` takes out of it.
         unsafe { make_runnable(gp, entry) };
         drop(inside);
         if let Some(next) = has_turn(gp) {
@@ -207,10 +218,10 @@ impl Newborn {
     }
 }
 
-/// Fills in a record that was taken, for a goroutine with a handle; gives its packet.
+/// Initialises a record that was taken, for a goroutine with a handle. Returns its packet.
 ///
 /// # Safety
-/// The record is Idle and the caller's.
+/// The record is Idle and belongs to the caller.
 #[inline]
 unsafe fn born(
     gp: NonNull<G>,
@@ -220,8 +231,9 @@ unsafe fn born(
     inherited: Inherited,
     at: &'static Location<'static>,
 ) -> *mut u8 {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1); its cells are ours to fill: caller's clause. The packet lies
-    // right behind the G, in the record.
+    // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1). The caller says that the record
+    // is its own, so the cells are ours to write. The packet follows directly after the G, in the
+    // record.
     unsafe {
         let g = gp.as_ref();
         let Lineage { root, bubble } = lineage;
@@ -238,23 +250,25 @@ unsafe fn born(
     }
 }
 
-/// A goroutine that is being started belongs to `bubble`.
+/// Adds a goroutine that is being started to `bubble`.
 #[cold]
 fn enter(bubble: &'static Bubble, gp: NonNull<G>, at: &'static Location<'static>) {
     bubble.enter();
     if bubble.explores() {
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which what is behind a lock is read.
+        // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1), and only data behind a lock
+        // is read.
         let name = unsafe { gp.as_ref() }.name();
         Kept::of(bubble).explorer.born(gp, name, at);
     }
 }
 
-/// The goroutine is runnable, and the caller's to queue.
+/// Makes the goroutine runnable. The caller must queue it.
 ///
 /// # Safety
-/// The record is Idle and the caller's; the packet holds what `entry` takes out of it.
+/// The record is Idle and belongs to the caller. The packet holds what `entry` takes out of it.
 unsafe fn make_runnable(gp: NonNull<G>, entry: EntryFn) {
-    // SAFETY: a G for ever; caller's clause: its cells are ours until somebody queues it.
+    // SAFETY: a G stays a G for ever. The caller says that the record is its own, so the cells are
+    // ours until the goroutine is queued.
     let g = unsafe { gp.as_ref() };
     g.first.set(Some(FirstFrame {
         entry,

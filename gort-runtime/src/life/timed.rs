@@ -1,18 +1,21 @@
-//! `Timed`: something that is called in a goroutine of its own when its time has come.
+//! `Timed`: a value that is called in a goroutine of its own when its time has come.
 //!
-//! Until then it is no goroutine, but a timer in the heap of a P; `time::after_func` and what waits
-//! for the deadline of a context are made of it. Who runs the timer makes the goroutine
-//! (`sched/due.rs`); if there is no stack for it, the timer is put off for a few milliseconds.
+//! Until then it is not a goroutine, but a timer in the heap of a P. `time::after_func` and
+//! functions that run at the deadline of a context are built on it. The thread that runs the timer
+//! makes the goroutine (`sched/due.rs`). If there is no stack for it, the timer is postponed by a
+//! few milliseconds.
 //!
 //! # Invariants
-//! 1. `serial` is held by whoever arms or cancels, so the timer's `home`, `what` and `when` are
-//!    written by one at a time, and only while it is in no heap (invariant 4 of `time/heap.rs`).
-//!    Whoever runs the timer takes only the heap's lock: whether a call has been cancelled or made
-//!    is decided there, by who takes the timer out. Locks: `serial`, then the heap's.
-//! 2. The heap's timer holds one reference, which goes to the goroutine that is made, or back to
-//!    who cancels. So the timer stays in place while it is in the heap.
-//! 3. The value is dropped by who lets go of the last reference: a handle's owner, or the
-//!    goroutine. Never on g0, and never under a lock: who runs timers only passes its reference on.
+//! 1. A thread that arms or cancels holds `serial`. So only one thread at a time writes the timer's
+//!    `home`, `what` and `when`, and only while the timer is in no heap (invariant 4 of
+//!    `time/heap.rs`). A thread that runs the timer acquires only the heap's lock. Whether a call
+//!    was cancelled or made is decided there, by which thread takes the timer out. Lock order:
+//!    `serial`, then the heap's lock.
+//! 2. A timer in a heap holds one reference. It passes to the goroutine that is made, or back to
+//!    the thread that cancels. The timer therefore stays in place while it is in a heap.
+//! 3. The value is dropped by the owner of the last reference: a handle's owner, or the goroutine.
+//!    It is never dropped on g0 or under a lock, because a thread that runs timers only passes the
+//!    reference on.
 
 use crate::api::handle::Builder;
 use crate::api::start::ensure_started;
@@ -37,36 +40,39 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering::AcqRel};
 
-/// What a [`Timed`] calls.
+/// The call that a [`Timed`] makes.
 pub trait TimedCall: Send + Sync + Sized + 'static {
-    /// Runs in a goroutine of its own, each time that the time has come. Calls may overlap if it is
-    /// armed again meanwhile.
+    /// Runs in a goroutine of its own, each time that the time has come. Calls may overlap if the
+    /// value is armed again before a call has returned.
     fn call(this: &Arc<Timed<Self>>);
 }
 
-/// A value, and when to call it.
+/// A value with the time at which it is called.
 pub struct Timed<T> {
     serial: Lock<()>,
     timer: Timer,
-    /// On whose clock its time is.
+    /// The home whose clock measures the time.
     home: Home,
-    /// From [`Inherited::into_raw`]: of who made it, or was the last to call `inherit`. It is taken by a swap, once.
+    /// From [`Inherited::into_raw`]. It was inherited from the creator, or from the last caller of
+    /// `inherit`. It is taken by a swap, once.
     inherited: AtomicPtr<()>,
     value: T,
 }
 
-// SAFETY: it may be moved with its value: the timer depends on no thread, and while it is in a heap, which holds
-// a reference, nobody can move it.
+// SAFETY: it may be moved with its value: the timer does not depend on a thread. While the timer is
+// in a heap, the heap's reference prevents moves.
 unsafe impl<T: Send> Send for Timed<T> {}
-// SAFETY: to share it is to share the value, and the timer, whose cells are touched under `serial` and its heap's
-// lock only (invariant 1).
+// SAFETY: sharing it shares the value and the timer. The timer's cells are accessed only under
+// `serial` and its heap's lock (invariant 1).
 unsafe impl<T: Sync> Sync for Timed<T> {}
 
 impl<T> Timed<T> {
     fn swap_inherited(&self, new: Inherited) -> Inherited {
-        // Both: what was stored there was made by somebody else, and what is stored goes to somebody else.
+        // Acquire, because another thread made what is taken out. Release, because what is stored
+        // goes to another thread.
         let old = self.inherited.swap(new.into_raw(), AcqRel);
-        // SAFETY: from `into_raw`, as all that is stored there, and ours since nobody else can swap it out again.
+        // SAFETY: everything that is stored there comes from `into_raw`. It is ours, because no
+        // other thread can swap it out again.
         unsafe { Inherited::from_raw(old) }
     }
 }
@@ -78,13 +84,14 @@ impl<T> Drop for Timed<T> {
 }
 
 impl<T: TimedCall> Timed<T> {
-    /// One that is not armed.
+    /// Creates a value that is not armed, with times on the caller's clock.
     #[must_use]
     pub fn new(value: T) -> Arc<Self> {
         Self::at_home(Home::here(), value)
     }
 
-    /// One that is not armed, for times on the clock of `home`: the caller's bubble, or outside.
+    /// Creates a value that is not armed, with times on the clock of `home`, which is the caller's
+    /// bubble or `OUTSIDE`.
     #[must_use]
     pub fn at_home(home: Home, value: T) -> Arc<Self> {
         Arc::new(Self {
@@ -96,24 +103,25 @@ impl<T: TimedCall> Timed<T> {
         })
     }
 
-    /// On whose clock its time is.
+    /// Returns the home whose clock measures the time.
     #[must_use]
     pub fn home(&self) -> Home {
         self.home
     }
 
-    /// The goroutine that comes inherits from the caller, and not from who made this.
+    /// Makes the goroutine inherit from the caller, not from the creator of this value.
     pub fn inherit(&self) {
         drop(self.swap_inherited(local::inherited()));
     }
 
-    /// Has it called at `due`, and not when it was to be before; true if it was.
+    /// Schedules the call for `due`, in place of an earlier schedule. Returns `true` if there was
+    /// one.
     ///
-    /// If there is no stack for a goroutine then, it is called as soon as there is one.
+    /// If there is no stack for a goroutine at that time, the call is made as soon as there is one.
     #[track_caller]
     pub fn arm(self: &Arc<Self>, due: Nanos) -> bool {
         ensure_started();
-        // The goroutine belongs to the bubble whose clock it waits for.
+        // The goroutine belongs to the bubble whose clock the timer uses.
         let bubble = bubble().filter(|_| self.home != Home::OUTSIDE);
         let inside = Inside::enter();
         if let Some(hook) = inside.as_ref().and_then(|inside| inside.m().hook.get()) {
@@ -135,12 +143,13 @@ impl<T: TimedCall> Timed<T> {
             let _serial = self.serial.lock();
             let was_armed = self.timer.cancel();
             if !was_armed {
-                #[expect(clippy::mem_forget, reason = "now it is the heap's")]
+                #[expect(clippy::mem_forget, reason = "the reference passes to the heap")]
                 mem::forget(Arc::clone(self));
             }
             self.timer.set_start(due, start);
-            // SAFETY: clauses of `add`: under `serial` the timer has just been taken out of its heap, or was in
-            // none. The reference that the heap has keeps it in place, and is what `make::<T>` takes.
+            // SAFETY: `add`'s clauses hold: under `serial` the timer has just been taken out of its
+            // heap, or was in none. The heap's reference keeps it in place, and is what `make::<T>`
+            // takes.
             (was_armed, unsafe { heap.add(&self.timer) })
         };
         if earliest && bubble.is_none() {
@@ -152,7 +161,7 @@ impl<T: TimedCall> Timed<T> {
         was_armed
     }
 
-    /// Calls it off; true if it was to be called.
+    /// Cancels the call. Returns `true` if one was scheduled.
     pub fn cancel(&self) -> bool {
         let heaps = {
             let _serial = self.serial.lock();
@@ -163,25 +172,25 @@ impl<T: TimedCall> Timed<T> {
             }
         };
         if let Some(heaps) = heaps {
-            // SAFETY: the reference that `arm` left to the heap (`Arc::as_ptr`), ours since we took the timer out.
-            // It is not the last: the caller has one.
+            // SAFETY: this is the reference that `arm` left to the heap (`Arc::as_ptr`), which is
+            // ours since we took the timer out. It is not the last one, because the caller has one.
             drop(unsafe { Arc::from_raw(heaps.arg.cast::<Self>()) });
         }
         heaps.is_some()
     }
 
-    /// Calls it now, and not when it was to be; if there is no stack for a goroutine, as soon
-    /// as there is one.
+    /// Makes the call now, in place of an earlier schedule. If there is no stack for a goroutine,
+    /// the call is made as soon as there is one.
     #[track_caller]
     pub fn start(self: &Arc<Self>) {
         self.cancel();
         let this = Arc::clone(self);
-        // Taken by the goroutine, so that they are still there if none can start now.
+        // The goroutine takes them, so that they are still there if none can start now.
         let call = move || {
             local::adopt(this.swap_inherited(Inherited::nothing()));
             T::call(&this);
         };
-        // SAFETY: nothing is borrowed: `T` is `'static`.
+        // SAFETY: nothing is borrowed, because `T` is `'static`.
         let started = unsafe { Builder::new().spawn_unchecked(call, Inherited::nothing()) };
         if started.is_err() {
             self.arm(self.home.now().max(1));
@@ -189,13 +198,13 @@ impl<T: TimedCall> Timed<T> {
     }
 }
 
-/// Makes the goroutine of a `Timed<T>`, whose heap's reference it gets.
+/// Makes the goroutine of a `Timed<T>`, to which the heap's reference passes.
 ///
 /// # Safety
-/// That of [`Start::make`], for a `start` that `Timed::<T>::arm` has made.
+/// The contract is that of [`Start::make`], for a `start` that `Timed::<T>::arm` has made.
 unsafe fn make<T: TimedCall>(start: &Start, record: NonNull<G>, id: u64) {
-    // SAFETY: caller's clauses: it has taken the timer out of the heap, so it has the reference that `arm` left
-    // there, and gives it to us; and the record is Idle and its own.
+    // SAFETY: the caller has taken the timer out of the heap, so it has the reference that `arm`
+    // left there, and passes it to us. It also says that the record is Idle and its own.
     unsafe {
         let this = Arc::from_raw(start.arg.cast::<Timed<T>>());
         let inherited = this.swap_inherited(Inherited::nothing());
@@ -208,12 +217,14 @@ unsafe fn make<T: TimedCall>(start: &Start, record: NonNull<G>, id: u64) {
     }
 }
 
-/// Lets go of the reference that the heap had to a `Timed<T>`. Its destructor may be the last use of it; a panic ends there.
+/// Drops the reference that the heap had to a `Timed<T>`. If it was the last, this runs the value's
+/// destructor, and swallows its panic.
 ///
 /// # Safety
-/// `arg` is the heap's reference, which `Timed::<T>::arm` left there, and the caller's since it took the timer out.
+/// `arg` is the heap's reference, which `Timed::<T>::arm` left there. It belongs to the caller,
+/// which took the timer out.
 unsafe fn give_up<T: TimedCall>(arg: *const ()) {
-    // SAFETY: caller's clause: the reference is the heap's, and the caller's by now.
+    // SAFETY: the caller says that the reference is the heap's and now its own.
     discard(unsafe { Arc::from_raw(arg.cast::<Timed<T>>()) });
 }
 

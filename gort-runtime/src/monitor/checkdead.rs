@@ -1,56 +1,59 @@
-//! Finding out that nobody can ever wake anything: Go's `checkdead`.
+//! Detecting that nothing can ever wake a goroutine again: Go's `checkdead`.
 //!
-//! The program is dead when at one moment, under the scheduler's lock,
+//! The program is dead when all of these hold at one moment, under the scheduler's lock:
 //! 1. some main goroutine has begun and not returned;
-//! 2. every M sleeps: those in the idle list and those that wait for the goroutine
-//!    wired to them make up all threads of the runtime (a goroutine that computes or blocks
-//!    in foreign code keeps its M awake);
-//! 3. no timer is armed (a time that never comes arms none, `time/clock.rs`), nobody waits for
-//!    the network, a signal or a helper (`wait/outside.rs`), the global queue is empty, and nobody is on hold (`hogs.rs`);
-//! 4. the process has no other thread: besides the Ms only sysmon, helper threads ([`helper_thread_runs`]), and the plain
-//!    threads that wait in `run` for a main goroutine that has begun and not returned, or has called `goexit`.
-//!    Any other might hold a channel.
+//! 2. every M sleeps: the Ms in the idle list and those that wait for the goroutine wired to them
+//!    are all threads of the runtime (a goroutine that computes or blocks in foreign code keeps its
+//!    M awake);
+//! 3. no timer is armed (a time that never comes arms none, `time/clock.rs`), nothing waits for the
+//!    network, a signal or a helper thread (`wait/outside.rs`), the global queue is empty, and no
+//!    goroutine is on hold (`hogs.rs`);
+//! 4. the process has no other thread. Besides the Ms, only these are allowed: sysmon, helper
+//!    threads ([`helper_thread_runs`]), and plain threads that wait in `run` for a main goroutine
+//!    that has begun and not returned, or that has called `goexit`. Any other thread might hold a
+//!    channel.
 //!
-//! Conditions 2 and 3 can only become true when an M goes to sleep, so that is where they
-//! are checked; condition 4 may become true later, so sysmon looks again, ever more rarely,
-//! as long as 1 to 3 hold. Counting threads is slow: once there was a foreign one, only sysmon
-//! counts, until there is none.
+//! Conditions 2 and 3 can become true only when an M goes to sleep, so they are checked there.
+//! Condition 4 may become true later, so sysmon checks again, ever more rarely, while 1 to 3 hold.
+//! Counting threads is slow: after a foreign thread was seen, only sysmon counts, until there is
+//! none.
 //!
 //! # Several mains
-//! `run` may be called by several threads at once, and by goroutines. All that matters of a
-//! main is whether a plain thread waits for it, for condition 4; a goroutine in `run` is one
-//! that waits, like any other. Each main goroutine counts itself as long as it is in `main`
-//! ([`MainRuns`]), so a thread in `run` is among the known ones exactly while it can do nothing.
+//! Several threads may call `run` at once, and so may goroutines. All that matters about a main is
+//! whether a plain thread waits for it, for condition 4; a goroutine in `run` waits like any other
+//! goroutine. Each main goroutine counts itself while it is in `main` ([`MainRuns`]). A thread in
+//! `run` is therefore counted as known exactly while it can do nothing.
 //!
 //! # Why the report is never false
-//! Waking an idle M takes the scheduler's lock (`midle_get`), and so does submitting work from
-//! a thread that is not an M; a wired M is woken by an M that runs. A thread that is being
-//! started is counted in `threads` before it exists. So with the lock held and 2 and 3
-//! true no M is on the way, and no goroutine can run unless another thread or the time makes it
-//! ready; 3 excludes the time.
+//! Waking an idle M takes the scheduler's lock (`midle_get`), and so does submitting work from a
+//! thread that is not an M. A wired M is woken by an M that runs. A thread that is being started is
+//! counted in `threads` before it exists. So when the lock is held and 2 and 3 are true, no M is
+//! waking or starting, and no goroutine can run unless another thread or the passage of time makes
+//! it ready. Condition 3 excludes time.
 //!
-//! Sysmon is no M. While it carries goroutines from one place to another it says so ([`Moving`]): before
-//! it takes them out of a heap, so whoever finds no timer there (acquire) sees it; and until they
-//! are in the global queue, whose lock whoever looks holds.
+//! Sysmon is not an M. While it moves goroutines from one place to another, it says so
+//! ([`Moving`]). It does so before it takes them out of a heap, so a checker that finds no timer
+//! there (acquire) sees it. It does so until they are in the global queue, whose lock the checker
+//! holds.
 //!
 //! The counts of mains are changed by Ms that run, and by a thread under the lock
-//! ([`main_exited`]). An M that has changed one takes the lock before it sleeps, so whoever
-//! finds all of them asleep reads counts of that moment. A thread counted in them has started
-//! its main goroutine, which has not left `main`: it waits in `join`, or is on its way there and at
-//! most wakes an M that would find nothing. Only the end of that goroutine wakes
-//! it, and before the end the count falls. A thread whose main has called `goexit` is
-//! counted anew when it waits for ever.
+//! ([`main_exited`]). An M that has changed a count takes the lock before it sleeps, so a checker
+//! that finds all Ms asleep reads current counts. A counted thread has started its main goroutine,
+//! which has not left `main`. The thread waits in `join`, or is about to, and at most wakes an M
+//! that would find nothing to do. Only the end of the main goroutine wakes the thread, and before
+//! that end the count falls. A thread whose main has called `goexit` is counted again when it
+//! begins to wait for ever.
 //!
-//! So the threads that 4 allows for are asleep and can be woken only by goroutines. A thread
-//! that is about to exit and not counted any more makes the process seem to have one more, never
-//! one less. `/proc` lists threads in the order in which they began: a foreign one that starts
-//! another and exits meanwhile is listed, or the other is.
+//! The threads that condition 4 allows are therefore asleep, and only goroutines can wake them. A
+//! thread that is about to exit and no longer counted makes the process seem to have one thread
+//! more, never one less. `/proc` lists threads in the order in which they began: if a foreign
+//! thread starts another one and exits during the count, one of the two is listed.
 //!
 //! # Tests
-//! Under libtest there are always other threads, and the one that waits for a `#[gort::test]`
-//! gives up some time ([`TestRuns`]). So tests are not reported; but if for some seconds
-//! nobody but foreign threads could have woken anything, every goroutine is written down
-//! ([`StuckTests`]), and the test goes on.
+//! Under libtest there are always other threads, and the thread that waits for a `#[gort::test]`
+//! gives up after a time limit ([`TestRuns`]). Tests are therefore not ended by a report. But if
+//! for some seconds only foreign threads could have woken anything, all goroutines are printed
+//! ([`StuckTests`]), and the test continues.
 
 use crate::base::prim::{
     AtomicBool, AtomicU32,
@@ -65,19 +68,19 @@ use crate::report::stack::stack_of;
 use crate::sched::state::{SCHED, Shared, num_goroutines};
 use crate::wait::outside;
 
-/// Who waits in `run` for a main goroutine.
+/// The kind of caller that waits in `run` for a main goroutine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// A plain thread, which does nothing else meanwhile.
+    /// A plain thread, which does nothing else while it waits.
     Thread,
     /// A goroutine.
     Goroutine,
 }
 
 impl Caller {
-    /// The caller of this function.
+    /// Returns the kind of this function's caller.
     pub(crate) fn here() -> Self {
-        // An M's thread, whatever it runs, is counted as an M.
+        // The thread of an M is counted as an M, whatever it runs.
         if tls::getm().is_none() {
             Self::Thread
         } else {
@@ -86,15 +89,16 @@ impl Caller {
     }
 }
 
-/// Plain threads that wait for main goroutines which are in `main`, or have called `goexit`.
+/// Number of plain threads that wait for main goroutines that are in `main` or have called
+/// `goexit`.
 static THREADS: AtomicU32 = AtomicU32::new(0);
-/// Goroutines that do.
+/// Number of goroutines that wait for such main goroutines.
 static GOROUTINES: AtomicU32 = AtomicU32::new(0);
-/// Mains that have called `goexit`.
+/// Number of mains that have called `goexit`.
 static EXITED: AtomicU32 = AtomicU32::new(0);
-/// Tests that somebody waits for.
+/// Number of tests for which a thread waits.
 static TESTS: AtomicU32 = AtomicU32::new(0);
-/// Tests that have begun.
+/// Number of tests that have begun.
 static TESTS_BEGUN: AtomicU32 = AtomicU32::new(0);
 
 fn waiting(caller: Caller) -> &'static AtomicU32 {
@@ -104,20 +108,20 @@ fn waiting(caller: Caller) -> &'static AtomicU32 {
     }
 }
 
-/// Helper threads.
+/// Number of helper threads.
 static HELPERS: AtomicU32 = AtomicU32::new(0);
 
-/// The calling thread is one of gort's own, which never ends and wakes no parked goroutine but those that are counted in
-/// `wait/outside.rs`. It is counted when it runs, so it may seem foreign for a moment, and no foreign one
-/// ever passes for it.
+/// Declares the calling thread one of gort's own. It must never end, and must wake no parked
+/// goroutines except those counted in `wait/outside.rs`. A thread is counted only when it runs, so
+/// it may seem foreign for a moment, but no foreign thread is ever taken for one of gort's.
 pub fn helper_thread_runs() {
     HELPERS.fetch_add(1, Relaxed);
 }
 
-/// Sysmon has goroutines in hand.
+/// Whether sysmon is moving goroutines.
 static MOVING: AtomicBool = AtomicBool::new(false);
 
-/// Sysmon takes goroutines from one place and puts them into the global queue, until this is dropped.
+/// Marks that sysmon moves goroutines from one place into the global queue, until it is dropped.
 pub(crate) struct Moving(());
 
 impl Moving {
@@ -133,12 +137,13 @@ impl Drop for Moving {
     }
 }
 
-/// A main goroutine is in `main` until the guard is dropped, on that goroutine.
+/// Marks that a main goroutine is in `main`, until it is dropped on that goroutine.
 pub(crate) struct MainRuns(Caller);
 
 impl MainRuns {
     pub(crate) fn new(caller: Caller) -> Self {
-        // Relaxed, as everywhere here: read under the lock (see the header).
+        // Relaxed, as everywhere in this file: the counts are read under the lock (see the head of
+        // this file).
         waiting(caller).fetch_add(1, Relaxed);
         Self(caller)
     }
@@ -146,13 +151,13 @@ impl MainRuns {
 
 impl Drop for MainRuns {
     fn drop(&mut self) {
-        // From here on the caller of `run` is awake, or about to be.
+        // From here on the caller of `run` is awake, or about to be woken.
         waiting(self.0).fetch_sub(1, Relaxed);
     }
 }
 
-/// The caller of `run` has learned that its main goroutine called `goexit`, and does nothing any more
-/// but wait.
+/// Records that a main goroutine has called `goexit`, so that the caller of `run` only waits from
+/// now on.
 pub(crate) fn main_exited(caller: Caller) {
     {
         let shared = SCHED.shared.lock();
@@ -162,11 +167,11 @@ pub(crate) fn main_exited(caller: Caller) {
             count_and_check(&shared);
         }
     }
-    // It may have parked while there was no main to look after.
+    // Sysmon may have parked while there was no main to watch.
     SCHED.sysmon.notice_busy();
 }
 
-/// A test is waited for, by a thread that gives up some time.
+/// Marks that a thread waits for a test, and will give up after a time limit.
 #[derive(Debug)]
 pub(crate) struct TestRuns(());
 
@@ -184,27 +189,28 @@ impl Drop for TestRuns {
     }
 }
 
-/// What [`count_and_check`] found.
+/// The result of [`count_and_check`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Liveness {
-    /// Somebody can run, or will.
+    /// Some goroutine can run, or will be able to.
     Alive,
     /// Only a thread that is not ours could still wake anything.
     OnlyForeignThreads,
 }
 
-/// Other threads than ours were there when somebody last counted.
+/// Whether there were threads other than ours when they were last counted.
 static FOREIGN: AtomicBool = AtomicBool::new(false);
 
-/// Ends the program with a report if nobody can ever wake anything. For an M that goes to
-/// sleep: threads are counted (tens of microseconds) only while there were none but ours.
+/// Ends the program with a report if nothing can ever wake a goroutine. An M that goes to sleep
+/// calls this. Threads are counted (tens of microseconds) only while no foreign thread has been
+/// seen.
 pub(crate) fn check(shared: &Shared) {
     if !FOREIGN.load(Relaxed) {
         count_and_check(shared);
     }
 }
 
-/// For sysmon: as [`check`], and counts the threads again.
+/// Does what [`check`] does, and always counts the threads. Sysmon calls this.
 pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
     let in_run = THREADS.load(Relaxed);
     let mains = in_run + GOROUTINES.load(Relaxed) + TESTS.load(Relaxed);
@@ -219,7 +225,7 @@ pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
     {
         return Liveness::Alive;
     }
-    // Ours: the Ms, sysmon, helpers, and the threads in `run`.
+    // Our threads: the Ms, sysmon, helper threads, and the threads in `run`.
     let helpers = HELPERS.load(Relaxed);
     let ours = shared.threads as usize + 1 + helpers as usize + in_run as usize;
     let foreign = os::num_threads() != Some(ours);
@@ -228,11 +234,12 @@ pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
         return Liveness::OnlyForeignThreads;
     }
     if !shared.starved.is_empty() {
-        // Nobody will give a stack back any more.
+        // No goroutine will ever give a stack back.
         fatal(
-            "no memory for the stack of a goroutine, and none will become free: all others wait. Raise \
-             `ulimit -v` or, before Linux 6.13, the sysctl `vm.max_map_count` (each stack needs two \
-             mappings), or, with thread-locals of their own, `ulimit -u` (a thread makes them), or spawn with smaller stacks or fewer goroutines",
+            "no memory for the stack of a goroutine, and none will become free, because all other \
+             goroutines wait; raise `ulimit -v` or, before Linux 6.13, the sysctl `vm.max_map_count` \
+             (each stack needs two mappings) or, if goroutines have thread-locals of their own, \
+             `ulimit -u` (making a stack takes a thread), or spawn fewer goroutines or smaller stacks",
         );
     }
     report()
@@ -250,27 +257,28 @@ fn report() -> ! {
 }
 
 fn write_all_goroutines(head: &str) {
-    // Not through std's handle, which somebody who waits for ever may have locked. A closed stderr is no
-    // reason to do anything else.
+    // Bypass std's handle: a goroutine that waits for ever may hold its lock. If stderr is closed,
+    // there is nothing else to do.
     let mut text = head.as_bytes().to_vec();
     drop(write_blocks(&mut text, |_| true, stack_of));
     os::write_stderr(&text);
 }
 
-/// How long nothing but foreign threads could have woken a goroutine when tests are told so.
+/// How long only foreign threads could have woken a goroutine before tests are reported as stuck.
 const STUCK_NS: u64 = 3_000_000_000;
 
-/// Sysmon's memory of tests that seem to be stuck.
+/// Sysmon's record of tests that seem to be stuck.
 #[derive(Debug, Default)]
 pub(crate) struct StuckTests {
-    /// Since when; 0: they are not.
+    /// Since when they seem stuck. 0: they do not.
     since: u64,
-    /// How many tests had begun when all goroutines were last written down.
-    told: u32,
+    /// Number of tests that had begun when all goroutines were last printed.
+    reported: u32,
 }
 
 impl StuckTests {
-    /// Sysmon, which has not been woken since the last look, has found this.
+    /// Takes the result of a check. Sysmon calls this if it has not been woken since the last
+    /// check.
     pub(crate) fn look(&mut self, found: Liveness) {
         let now = os::now_ns();
         if found == Liveness::Alive || TESTS.load(Relaxed) == 0 {
@@ -278,10 +286,10 @@ impl StuckTests {
         } else if self.since == 0 {
             self.since = now;
         } else if now - self.since >= STUCK_NS {
-            // Once, until there is another test.
+            // Print once for the same set of tests.
             let begun = TESTS_BEGUN.load(Relaxed);
-            if self.told != begun {
-                self.told = begun;
+            if self.reported != begun {
+                self.reported = begun;
                 write_all_goroutines(
                     "gort: all goroutines are asleep; nothing but another thread could wake one. \
                      The test goes on until its time is up.\n",
@@ -290,7 +298,7 @@ impl StuckTests {
         }
     }
 
-    /// A P was busy.
+    /// Records that a P was busy.
     pub(crate) fn alive(&mut self) {
         self.since = 0;
     }

@@ -1,4 +1,4 @@
-//! `checkdead.rs` under loom: a model's Ms may all sleep.
+//! `checkdead.rs` under loom: all Ms of a model may sleep.
 
 use crate::sched::state::Shared;
 

@@ -1,46 +1,53 @@
-//! How many threads may compute without a P.
+//! Limits how many threads may compute without a P.
 //!
-//! A goroutine that computes for more than a time slice while others wait loses its P and
-//! keeps its thread (`sysmon.rs`). If those who wait compute as well, the next one loses its
-//! P too, and so on: a thread for each. Nothing can stop a thread that never enters the
-//! runtime, so the only way to bound their number is not to start more of them.
+//! A goroutine that computes for more than a time slice while others wait loses its P and keeps its
+//! thread (`sysmon.rs`). If the goroutines that wait compute as well, the next one loses its P too,
+//! and so on: one thread for each. Nothing can stop a thread that never enters the runtime. The
+//! only way to limit their number is not to start more of them.
 //!
-//! # Who is who
-//! - A *hog* is a thread that has used [`HOG_NS`] of CPU time since it lost its P. CPU time decides,
-//!   not the time that has passed: a P is also taken from whom the kernel has kept off the cores, and
-//!   such a goroutine is innocent. Until the *verdict* the thread is *doubtful*, unless it sleeps;
-//!   together they are the *crowd*. A hog that is found asleep is one no longer: threads that
-//!   sleep are bounded by the cap on all threads, as Go's in system calls.
-//! - A *suspect* is a goroutine that has not yet parked or yielded with a P. It bears the epoch in which
-//!   it was started; while there is a crowd, epochs last [`EPOCH_NS`]. A hog's goroutine becomes a suspect
-//!   again, but of no epoch: if it comes back, it is not endless.
-//! - *Old* suspects are those of an epoch that has brought forth a hog when there were too many, or of one
-//!   before that; the others are *newcomers*.
+//! # Terms
+//! - A *hog* is a thread that has used [`HOG_NS`] of CPU time since it lost its P. CPU time
+//!   decides, not elapsed time, because a P may also be taken from a goroutine that the kernel has
+//!   kept off the cores, and such a goroutine is innocent. Until this *verdict* the thread is
+//!   *doubtful*, unless it sleeps. Hogs and doubtful threads together are the *crowd*. A hog that
+//!   is found asleep is no longer a hog: sleeping threads are limited by the cap on all threads,
+//!   like Go's threads in system calls.
+//! - A *suspect* is a goroutine that has not yet parked or yielded while its M held a P. It carries
+//!   the epoch in which it was started. While there is a crowd, an epoch lasts [`EPOCH_NS`]. A
+//!   hog's goroutine becomes a suspect again, but without an epoch: if it comes back for a P, it is
+//!   not an endless computation.
+//! - *Old* suspects are those of an epoch that has produced a hog at a time of too many hogs, or of
+//!   an earlier epoch. All other suspects are *newcomers*.
 //!
-//! # Who is on hold
-//! As long as there are at most [`limit`] in the crowd: nobody. With more:
-//! 1. while somebody is doubtful, the suspects of its epoch and of earlier ones; if it is an old one itself,
-//!    all the old ones: so each P tries one of them at a time;
-//! 2. during a *hold*, the old ones. The verdict on an old one begins a hold, and that on a newcomer
-//!    does if there is none. It lasts for 20 ms, twice as long for each [`step`] of hogs above the limit, and
-//!    ends early if those whose verdicts began it have all come back, or sleep;
-//! 3. with more than [`limit_for_new`]: all suspects, for as long as a newcomer is doubtful, and
-//!    after a verdict on one for 10 ms, twice as long for each further step, with the same early end.
+//! # Which suspects are on hold
+//! While the crowd is no larger than [`limit`], none. Above that:
+//! 1. While a thread is doubtful, the suspects of its epoch and of earlier ones are on hold. If its
+//!    goroutine is an old suspect itself, all old ones are. Each P therefore tries one of them at a
+//!    time.
+//! 2. During a *hold*, the old ones are on hold. The verdict on an old suspect begins a hold, and
+//!    the verdict on a newcomer begins one if there is none. A hold lasts for 20 ms, doubled for
+//!    each [`step`] of hogs above the limit. It ends early if the threads whose verdicts began it
+//!    have all come back or sleep.
+//! 3. Above [`limit_for_new`], all suspects are on hold while a newcomer is doubtful, and after the
+//!    verdict on a newcomer for 10 ms, doubled for each further step, with the same early end.
 //!
 //! # What follows
-//! - *A newcomer never waits for a hold that it did not cause*: old is only who was started no later than
-//!   a hog (in the same epoch, that is). Whoever comes later runs at once, before all on hold, up to the second limit.
-//! - *Holds do not grow for ever*: their length depends on how many hogs there are now, not on how many there have been.
-//!   Jobs that end are forgotten.
-//! - *Threads stay bounded*: each P's next suspect of a kind that was found guilty waits for the verdict, so
-//!   above a limit every hold costs a thread a P at most. N endless computations that were started together
-//!   bring the number to the first limit, and above it to the logarithm of the time; endless
-//!   ones that are started one after another do the same with the second.
-//! - *The order in which they leave*: newcomers first. Among each kind it is random: they may stand behind
-//!   guilty ones, so everybody has the same chance each time. Who is innocent runs at full speed until
-//!   a P is lost to a guilty one.
+//! - *A newcomer never waits for a hold that it did not cause.* Only suspects that were started no
+//!   later than a hog (in the same epoch, that is) are old. Any that is started later runs at once,
+//!   before all that are on hold, up to the second limit.
+//! - *Holds do not grow for ever.* Their length depends on how many hogs there are now, not on how
+//!   many there have been. Jobs that end are forgotten.
+//! - *Threads stay bounded.* Each P's next suspect of a kind that was found guilty waits for the
+//!   verdict, so above a limit every hold costs at most one thread for each P. N endless
+//!   computations that were started together bring the number of threads to the first limit, and
+//!   from there on it grows with the logarithm of time. Endless computations that are started one
+//!   after another do the same with the second limit.
+//! - *Suspects leave the hold in this order*: newcomers first. Within each kind the order is
+//!   random: a suspect may be queued behind guilty ones, so each has the same chance every time. An
+//!   innocent suspect runs at full speed until a P is lost to a guilty one.
 //!
-//! Who is no suspect does not notice, and waits for a P for a time slice at most.
+//! A goroutine that is no suspect does not notice any of this, and waits for a P for at most a time
+//! slice.
 
 use crate::base::prim::Ordering::Relaxed;
 use crate::os;
@@ -51,44 +58,47 @@ use crate::sched::hold::set_bar;
 use crate::sched::state::SCHED;
 use std::ptr::NonNull;
 
-/// The shortest hold of the old ones, and of newcomers.
+/// The shortest hold of old suspects, and of newcomers.
 const HOLD_NS: u64 = 20_000_000;
 const HOLD_FOR_NEW_NS: u64 = 10_000_000;
-/// CPU time that makes a hog.
+/// CPU time without a P that makes a thread a hog.
 const HOG_NS: u64 = 1_000_000;
-/// How long goroutines are started that are taken for alike.
+/// Length of an epoch. Goroutines that were started in the same epoch are taken to be alike.
 const EPOCH_NS: u64 = 10_000_000;
-/// Between two looks at a thread: the first time; a hog; while it sleeps twice as long
-/// each time, up to the second.
+/// Time between two samples of a thread: at first (it doubles while the thread is doubtful); of a
+/// hog; and the longest time, for a thread that sleeps (it doubles with each sample).
 const FIRST_SAMPLE_NS: u64 = 2_000_000;
 const SAMPLE_NS: u64 = 10_000_000;
 const LONGEST_SAMPLE_NS: u64 = 1_000_000_000;
-/// Between two looks at all of them.
+/// Time between two looks at all threads without a P.
 const LOOK_NS: u64 = 500_000;
 
-/// A crowd that costs the others little: three endless computations a P, and jobs that come and go.
+/// Returns the size of a crowd that costs the others little: three endless computations for each P,
+/// and jobs that come and go.
 fn limit() -> usize {
     4 * SCHED.procs() as usize + 10
 }
 
-/// A crowd that newcomers do not wait for. Old ones reach it in a minute or two of holds.
+/// Returns the size of a crowd up to which newcomers do not wait. Old suspects reach it after a
+/// minute or two of holds.
 fn limit_for_new() -> usize {
     limit() + 12 * step() + 8
 }
 
-/// Hogs that double the length of a hold: on one or two Ps each does. With many Ps about as many as
-/// are found at a time, or innocent ones that were started together with them would wait too long.
+/// Returns the number of hogs that doubles the length of a hold. With one or two Ps, each hog does.
+/// With many Ps it takes about as many as are found at a time. Otherwise innocent goroutines that
+/// were started together with them would wait too long.
 fn step() -> usize {
     (3 * SCHED.procs() as usize / 4).max(1)
 }
 
-/// How long a hold is with so many hogs, for a limit that they exceed.
+/// Returns the length of a hold with `hogs` hogs, which exceed `limit`.
 fn hold_ns(shortest_ns: u64, hogs: usize, limit: usize) -> u64 {
     let steps = hogs.saturating_sub(limit + 1) / step();
     shortest_ns << steps.min(32)
 }
 
-/// What is known of a thread that goes on without its P.
+/// What is known of a thread that continues without its P.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Verdict {
     Doubtful,
@@ -96,25 +106,27 @@ enum Verdict {
     Asleep,
 }
 
-/// A thread that goes on without the P that sysmon took from it.
+/// A thread that continues without the P that sysmon took from it.
 struct Lost {
     m: &'static M,
-    /// The goroutine that ran there. Its record stays, also if somebody else comes to live in it.
+    /// The goroutine that ran there. The record stays, but another goroutine may come to use it.
     gp: NonNull<G>,
-    /// What it was suspected of then.
+    /// The value of the goroutine's `suspect` at that time.
     suspect: u64,
-    /// How often the thread's P had been taken, this time included: changes when it has come back.
+    /// How many times the thread's P had been taken, including this time. The M's count differs
+    /// after it has come back.
     times_taken: u32,
     cpu_ns: u64,
     looked_at: u64,
     sample_ns: u64,
     verdict: Verdict,
-    /// The verdict began or prolonged the present hold of the old ones, of the newcomers.
+    /// The verdict began or prolonged the current hold of old suspects (first field) or of
+    /// newcomers (second field).
     began_hold: bool,
     began_hold_for_new: bool,
 }
 
-/// Sysmon's list of them.
+/// Sysmon's list of threads without their P.
 #[derive(Default)]
 pub(crate) struct Hogs {
     all: Vec<Lost>,
@@ -122,17 +134,18 @@ pub(crate) struct Hogs {
     barred: u64,
     hold_until: u64,
     hold_for_new_until: u64,
-    /// What the Ms know of it: the bar, and `barred`.
+    /// What the Ms currently know: the bar, and `barred`.
     shown: (u64, u64),
     epoch_began: u64,
     looked_at: u64,
 }
 
 impl Hogs {
-    /// A P was taken from `m` and `gp`, which had not announced a blocking call, and sleeps or
-    /// seems to compute. The P has not been handed on yet.
+    /// Records that a P was taken from `m` and `gp`, which had not announced a blocking call. The
+    /// thread sleeps or seems to compute. The P has not been handed on yet.
     pub(crate) fn lost_p(&mut self, m: &'static M, gp: NonNull<G>, sleeps: bool, now: u64) {
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only an atomic is read.
+        // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1), and only an atomic of it is
+        // read.
         let suspect = unsafe { gp.as_ref() }.suspect.load(Relaxed);
         self.all.push(Lost {
             m,
@@ -156,7 +169,7 @@ impl Hogs {
         }
     }
 
-    /// Looks after the hogs and who is on hold; true while anybody is without a P.
+    /// Samples the threads and updates the holds. Returns `true` while any thread is without its P.
     pub(crate) fn look(&mut self, now: u64) -> bool {
         if self.all.is_empty() && !is_holding() {
             return false;
@@ -185,7 +198,8 @@ impl Hogs {
         self.all.iter().filter(is_doubtful)
     }
 
-    /// Whether a hold goes on: some whose verdicts began it still compute.
+    /// Returns whether a hold of old suspects continues: some threads whose verdicts began it still
+    /// compute.
     fn is_hold(&self, now: u64) -> bool {
         let counts = |lost: &Lost| lost.began_hold && lost.verdict == Verdict::Hog;
         now < self.hold_until && self.all.iter().any(counts)
@@ -201,7 +215,7 @@ impl Hogs {
         let suspect = self.all[i].suspect;
         self.all[i].suspect = HAS_COMPUTED;
         let hogs = self.hogs();
-        // Nobody is like one that was no suspect.
+        // No suspect resembles a goroutine that was not a suspect.
         if hogs <= limit() || suspect == CLEARED {
             return;
         }
@@ -231,7 +245,7 @@ impl Hogs {
         }
     }
 
-    /// Finds out who is on hold from now on.
+    /// Decides which suspects are on hold from now on.
     fn decide(&mut self, now: u64) {
         let crowd = self.hogs() + self.doubtful().count();
         let mut bar = NOBODY;
@@ -270,7 +284,7 @@ impl Lost {
         self.m.ownership.is_taken() && self.m.times_taken.load(Relaxed) == self.times_taken
     }
 
-    /// Looks at the thread if it is time to; true if it turns out to be a hog.
+    /// Samples the thread if it is time to do so. Returns `true` if it turns out to be a hog.
     fn sample(&mut self, now: u64) -> bool {
         if now - self.looked_at < self.sample_ns {
             return false;
@@ -294,8 +308,8 @@ impl Lost {
         };
         let became_hog = self.verdict == Verdict::Hog && before != Verdict::Hog;
         if became_hog {
-            // SAFETY: a G for ever, of which only an atomic is written. If the goroutine has come back
-            // meanwhile, an innocent one may be suspected until it next parks.
+            // SAFETY: a G stays a G for ever, and only an atomic of it is written. If the goroutine
+            // has come back in the meantime, an innocent one may be suspected until it next parks.
             let suspect = unsafe { &self.gp.as_ref().suspect };
             suspect.store(HAS_COMPUTED, Relaxed);
         }

@@ -1,4 +1,4 @@
-//! Who watches: sysmon, hogs, and whether everybody is stuck.
+//! Monitoring: sysmon, hogs, and detection of deadlocks.
 
 #[cfg(not(loom))]
 pub(crate) mod burst;

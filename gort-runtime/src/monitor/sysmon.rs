@@ -1,7 +1,8 @@
-//! sysmon: the thread without a P that takes Ps from those who do not get on.
+//! sysmon: the thread without a P that takes Ps from Ms whose goroutines do not make progress.
 //!
-//! It looks at every P each 20 µs while that is worth it, more and more rarely up to each
-//! 10 ms (1 ms while there are announced calls), and not at all while every P is idle. What it takes, and when:
+//! It looks at every P each 20 µs while that finds anything to do, then more and more rarely, down
+//! to each 10 ms (1 ms while there are announced calls), and not at all while every P is idle. It
+//! takes a P under these conditions:
 //!
 //! | the M that holds the P | with work waiting | without |
 //! |---|---|---|
@@ -9,12 +10,12 @@
 //! | has been in user code, asleep in the kernel | for 1 ms; less in a burst (`burst.rs`) | for 100 ms |
 //! | has run the same goroutine | for 10 ms | for 100 ms |
 //!
-//! It also ends the time slice of goroutines that hand on a P to each other for longer than 10 ms,
-//! before they look at the clock themselves.
+//! It also ends the time slice of goroutines that hand a P on to each other for longer than 10 ms,
+//! if they have not read the clock themselves by then.
 //!
-//! Work waiting means: something in the P's queue or among its timers, or in the global
-//! queue with no P idle. Without work the P is taken only so that an otherwise idle program
-//! comes to rest, sysmon included. Go's `sysmon` and `retake`.
+//! Work is waiting if something is in the P's queue or a timer of the P is due, or if something is
+//! in the global queue and no P is idle. Without work waiting, sysmon takes the P only so that an
+//! otherwise idle program comes to rest, sysmon included. Go's `sysmon` and `retake`.
 
 use crate::base::prim::Ordering::{Acquire, Relaxed};
 use crate::monitor::burst::{Burst, Pace};
@@ -41,28 +42,29 @@ use std::thread;
 
 const SHORTEST_SLEEP_US: u64 = 20;
 const LONGEST_SLEEP_US: u64 = 10_000;
-/// The same while there are announced calls, of which any may turn out to be long. To look
-/// each 20 µs at calls that are not costs a tenth of a core (`syscall_block`).
+/// The longest sleep while there are announced calls, any of which may turn out to be long. Looking
+/// each 20 µs at calls that turn out to be short costs a tenth of a core (`syscall_block`).
 const LONGEST_SLEEP_WITH_CALLS_US: u64 = 1_000;
-/// The same while only a foreign thread could still wake anybody (see `checkdead.rs`).
+/// The longest sleep while only a foreign thread could still wake anything (see `checkdead.rs`).
 const LONGEST_WATCH_US: u64 = 1_000_000;
-/// The same, once, if somebody waits for a P whose goroutines run for longer than [`SLOW_NS`] each:
-/// the present one may sleep.
+/// The longest sleep, once, if a goroutine waits for a P whose goroutines run for longer than
+/// [`SLOW_NS`] each: the one that it runs now may be asleep.
 const WATCH_SLEEP_US: u64 = 1_000;
 const SLOW_NS: u64 = 100_000;
-/// Idle threads to have in a burst of blocking calls: starting one takes longer than waking one.
+/// Number of idle threads to keep ready in a burst of blocking calls. Starting a thread takes
+/// longer than waking one.
 const SPARES: u32 = 3;
-/// Rounds without anything to do before sleeps grow longer.
+/// Number of rounds without anything to do before sleeps grow longer.
 const PATIENCE: u32 = 50;
-/// Rounds of the longest sleep with every P idle before sysmon parks.
+/// Number of rounds with the longest sleep and every P idle before sysmon parks.
 const IDLE_ROUNDS: u32 = 5;
 
 const ANNOUNCED_NS: u64 = 20_000;
 const IDLE_HOLDER_NS: u64 = 100_000_000;
-/// How long nobody may have looked at the network while somebody waits for it.
+/// Sysmon polls the network if something waits for it and no thread has polled for this long.
 const POLL_NS: u64 = 10_000_000;
 
-/// Starts the thread.
+/// Starts sysmon's thread.
 pub(crate) fn start() {
     let started = thread::Builder::new().name("gort-sysmon".into()).spawn(|| {
         run();
@@ -72,21 +74,21 @@ pub(crate) fn start() {
     }
 }
 
-/// What sysmon saw of a P, and when that began.
+/// What sysmon has seen of a P, and when that began.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     dispatches: u32,
     since: u64,
-    /// The time slice, when it was first seen, and how many dispatches there had been.
+    /// The time slice, when it was first seen, and the number of dispatches at that time.
     slice: u32,
     slice_since: u64,
     slice_dispatches: u32,
-    /// Announced calls of the M that holds it, and when sysmon saw the last one begin.
+    /// Number of announced calls of the M that holds the P, and when sysmon saw the last one begin.
     calls: u32,
     called_at: u64,
     /// When sysmon last asked what the thread does.
     asked_at: u64,
-    /// When sysmon last looked.
+    /// When sysmon last looked at the P.
     looked_at: u64,
 }
 
@@ -161,8 +163,8 @@ fn run() {
     }
 }
 
-/// Sleeps until a P is busy (true). If a deadlock may still have to be noticed, sleeps for
-/// `watch_us` at most (false).
+/// Sleeps until a P is busy, and returns `true`. If sysmon may still have to detect a deadlock,
+/// sleeps for at most `watch_us`, and then returns `false`.
 fn park(trace: &mut Schedtrace, stuck: &mut StuckTests, watch_us: u64) -> bool {
     let found = {
         let shared = SCHED.shared.lock();
@@ -184,8 +186,9 @@ fn park(trace: &mut Schedtrace, stuck: &mut StuckTests, watch_us: u64) -> bool {
     woken
 }
 
-/// Sleeps until the clock reads `until`, or until woken (true); prints and starts what is asked
-/// for meanwhile. `precisely`: not up to 50 µs late.
+/// Sleeps until the clock reads `until` (returns `false`) or until woken (returns `true`). During
+/// that time, prints and starts what other threads have asked for. `precisely`: the sleep must not
+/// end up to 50 µs late.
 fn nap(trace: &mut Schedtrace, until: u64, precisely: bool) -> bool {
     loop {
         let sleep = || SCHED.sysmon.sleep_until(until.min(trace.due()));
@@ -210,7 +213,8 @@ fn after_us(us: u64) -> u64 {
     os::now_ns() + us * 1000
 }
 
-/// Polls if nobody does: every P is busy, or its M would sleep in the poll.
+/// Polls the network if no other thread does, because every P is busy, or the Ms would sleep in the
+/// poll.
 fn look_at_network(now: u64) {
     if netpoll::overdue(now, POLL_NS) {
         let ready = GQueue::new();
@@ -219,22 +223,23 @@ fn look_at_network(now: u64) {
     }
 }
 
-/// What a look at all Ps brought.
+/// The result of a look at all Ps.
 #[derive(Default)]
 struct Looked {
-    /// Some P was taken.
+    /// Whether a P was taken.
     took: bool,
-    /// Somebody waits for a P that runs few goroutines: one that it runs now may be stuck.
+    /// Whether a goroutine waits for a P that runs few goroutines: the one that it runs now may be
+    /// stuck.
     found_slow: bool,
 }
 
-/// Takes Ps whose holders do not get on.
+/// Takes Ps from holders that do not make progress.
 fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) -> Looked {
     seen.resize_with(SCHED.allp().len(), Seen::default);
     let mut looked = Looked::default();
     for (&p, seen) in SCHED.allp().iter().zip(seen) {
-        // SAFETY: null or an M, and those live for ever (`proc/m.rs`). What sysmon touches of it is atomic, or `p`,
-        // with its thread kept in user code (`take`).
+        // SAFETY: the pointer is null or an M, and Ms live for ever (`proc/m.rs`). Sysmon accesses
+        // atomics of it, and `p`, the latter with the M's thread kept in user code (`take`).
         let Some(m) = (unsafe { p.m.load(Acquire).as_ref() }) else {
             run_timers_of_surplus(p, now);
             continue;
@@ -268,7 +273,7 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
         let calling_ns = if announced { now - seen.called_at } else { 0 };
         let mut sleeps = false;
         let due = if has_work(p, now) {
-            // The slice ends also for one that makes short calls all the time.
+            // The slice also ends for a goroutine that makes short calls all the time.
             sleeps = !announced && seen.is_asleep(m, now, burst);
             sleeps || running_ns >= SLICE_NS || calling_ns >= ANNOUNCED_NS
         } else {
@@ -285,7 +290,7 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
             if !announced {
                 hogs.lost_p(m, gp, sleeps, now);
             }
-            // After that: who runs there next depends on who is on hold.
+            // Only now, because which goroutine runs there next depends on which are on hold.
             handoffp(p);
             if sleeps && burst.asks_at_once() {
                 start_spare_threads(SPARES);
@@ -296,8 +301,8 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
 }
 
 impl Seen {
-    /// Ends a time slice that goroutines with long jobs hand on to each other. One that has only
-    /// been used by one goroutine so far may still be handed on.
+    /// Ends a time slice that goroutines with long runs hand on to each other. A time slice that
+    /// only one goroutine has used so far may still be handed on once.
     fn limit_slice(&mut self, p: &P, dispatches: u32, now: u64) {
         let slice = p.schedtick.load(Relaxed);
         if slice != self.slice {
@@ -307,7 +312,7 @@ impl Seen {
         }
     }
 
-    /// Asks the kernel, now and then, whether the holder's thread sleeps.
+    /// Asks the kernel from time to time whether the holder's thread sleeps.
     fn is_asleep(&mut self, m: &M, now: u64, burst: &Burst) -> bool {
         if now - self.asked_at < burst.ask_after(now - self.since) || m.ownership.is_inside() {
             return false;
@@ -317,7 +322,7 @@ impl Seen {
     }
 }
 
-/// Submits who slept until now on a P that is surplus.
+/// Runs the due timers of a surplus P, and submits the goroutines that they wake.
 fn run_timers_of_surplus(p: &P, now: u64) {
     let next = p.timers.next();
     if SCHED.is_surplus(p) && next != 0 && next <= now {
@@ -328,7 +333,7 @@ fn run_timers_of_surplus(p: &P, now: u64) {
     }
 }
 
-/// Whether somebody waits for `p`.
+/// Returns whether work waits for `p`.
 fn has_work(p: &P, now: u64) -> bool {
     let timer = p.timers.next();
     !p.runq.is_empty()
@@ -338,7 +343,8 @@ fn has_work(p: &P, now: u64) -> bool {
         || (SCHED.global_has_work() && SCHED.idle.npidle() == 0)
 }
 
-/// Takes `p` from `m`; gives the goroutine that goes on without. The caller hands `p` on: it is sysmon's until then.
+/// Takes `p` from `m`, and returns the goroutine that continues without it. The P then belongs to
+/// sysmon, and the caller must hand it on.
 fn take(p: &'static P, m: &M) -> Option<NonNull<G>> {
     let mut running = None;
     m.ownership.take(|| {

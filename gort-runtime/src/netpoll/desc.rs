@@ -1,57 +1,60 @@
-//! The words of one descriptor, and how its user, the poller, timers and `close` meet on
-//! them. Go's `pollDesc`, `netpollblock`, `netpollunblock`.
+//! The words of one descriptor, and the protocol by which its user, the poller, timers and `close`
+//! meet on them. Go's `pollDesc`, `netpollblock`, `netpollunblock`.
 //!
-//! A descriptor has a [`Slot`] per direction. Its word:
+//! A descriptor has a [`Slot`] for each direction. The user is the goroutine or thread that
+//! operates on that direction. The slot's word:
 //!
-//! | word | meaning | left by |
+//! | word | meaning | state ended by |
 //! |---|---|---|
-//! | `EMPTY` | nothing known | user: `begin`; poller: `ready` |
-//! | `READY` | an edge has come that nobody has used | user: `begin`, `forget_ready` |
+//! | `EMPTY` | nothing is known | user: `begin`; poller: `ready` |
+//! | `READY` | an edge has come that the user has not consumed | user: `begin`, `forget_ready` |
 //! | `WAIT` | the user is about to park | user: `commit`, `abandon`; others as below |
-//! | a waiter | it is parked | whoever swaps it out wakes it |
+//! | a waiter | the waiter is parked | the actor that swaps the waiter out wakes it |
 //!
-//! The poller swaps in `READY` whatever is there. Whoever interrupts (close, a deadline that
-//! is moved to an earlier time, a timer) turns `WAIT` or a waiter into `EMPTY`, and leaves the
-//! rest alone. Both get the waiter, if it was one, and with it the right to wake it: the word
-//! changes by read-modify-writes only, so one actor gets it.
+//! The poller swaps in `READY`, whatever the word holds. An interrupter (`close`, a deadline that
+//! moves to an earlier time, a timer) changes `WAIT` or a waiter into `EMPTY`, and leaves any other
+//! word alone. Either of them obtains the waiter that it replaces, and with it the right to wake
+//! it. The word changes only by read-modify-writes, so exactly one actor obtains a waiter.
 //!
-//! Readiness is a hint. The user makes its system call first, waits only if that would block,
-//! and makes it again afterwards, so an event too many costs a call. An event too few would be
-//! a goroutine that sleeps for ever.
+//! Readiness is a hint. The user makes its system call first, waits only if the call would block,
+//! and makes the call again afterwards. A superfluous event therefore costs one call. A lost event
+//! would leave a goroutine asleep for ever.
 //!
 //! # Rules
-//! 1. One user per direction at a time (a clause of `PollDesc::new`); `gort::net` has a lock for each.
-//! 2. The user that parked armed a timer at most until it runs again (it takes the timer out
-//!    before it does anything else). So a timer that finds a waiter finds its own.
+//! 1. Each direction has at most one user at a time (a clause of `PollDesc::new`). `gort::net` has
+//!    a lock for each direction.
+//! 2. A user that parks arms at most one timer. When it runs again, it removes that timer before it
+//!    does anything else. A timer that finds a waiter therefore finds its own.
 //!
 //! # Why no event is lost
-//! The user's call would have blocked; then the edge comes. *The poller's swap is before
-//! `begin`:* `begin` sees `READY`. *Between `begin` and `commit`:* `commit` fails. *After
-//! `commit`:* the poller gets the waiter. `forget_ready` wipes out an edge that came before
-//! the call that follows: it acquires what the poller released, so that call sees what the
-//! kernel had announced.
+//! The user's call would have blocked; then the edge comes. *The poller's swap precedes `begin`:*
+//! `begin` sees `READY`. *It falls between `begin` and `commit`:* `commit` fails. *It follows
+//! `commit`:* the poller obtains the waiter. `forget_ready` discards an edge that came before the
+//! call that follows. It acquires what the poller released, so that call sees what the kernel had
+//! announced.
 //!
 //! # Why no interruption is lost
-//! Two actors, each with a store, a full barrier, a look. *User:* `WAIT` into the word; barrier
-//! (in `begin`); reads `closing` and the deadline. *Interrupter:* sets `closing`, or the
-//! deadline; barrier; takes what it finds in the word. Whose barrier is second sees the
-//! other's store: the user does not park, or the interrupter finds `WAIT` (`commit` fails, and
-//! the user looks again) or the waiter. A timer needs no such pair: it fires once, after it was
-//! armed, which is after `begin`.
+//! Two actors each store, issue a full barrier, and load. *User:* stores `WAIT` into the word;
+//! barrier (in `begin`); reads `closing` and the deadline. *Interrupter:* sets `closing` or the
+//! deadline; barrier; takes what it finds in the word. The actor whose barrier is second sees the
+//! other's store. Either the user does not park, or the interrupter finds `WAIT` (then `commit`
+//! fails and the user looks again) or the waiter. A timer needs no such pair: it fires once, after
+//! it was armed, which is after `begin`.
 //!
-//! Why `WAIT` and not the waiter at once? A look after the waiter is in the word would be one
-//! by somebody who may be asleep, awake, or asleep again already: it could not take back the
-//! right waiter.
+//! Why does the user store `WAIT` first and not the waiter? Once the waiter is in the word, it may
+//! be woken at any time. A check after that would be on behalf of a user that may be asleep, awake,
+//! or asleep again, and could not take back the right waiter.
 //!
 //! # Moving a deadline
 //! A deadline that moves to a later time interrupts nobody: the waiter's timer fires at the old
-//! one, and the user looks again. So what a waiter's timer is set to is never later than the
-//! deadline, unless an interruption is on its way.
+//! deadline, and the user looks again. A waiter's timer is therefore never set to a later time than
+//! the deadline, unless an interruption is on its way.
 //!
-//! # Use again
-//! Descriptors are never freed, and an event may be on its way to one that has been given
-//! back and is in use again. The poller compares `generation` with that in the event's data. If
-//! the descriptor changes hands right after the look, the new user gets an event too many.
+//! # Reuse
+//! Descriptors are never freed, and an event may be on its way to a descriptor that has been given
+//! back and is in use again. The poller compares `generation` with the generation in the event's
+//! data. If the descriptor changes owners right after that comparison, the new user gets a
+//! superfluous event.
 
 use crate::base::prim::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
@@ -62,10 +65,11 @@ use crate::base::prim::{
 const EMPTY: usize = 0;
 const READY: usize = 1;
 const WAIT: usize = 2;
-/// Waiters' words are addresses of things that are 64 bytes apart, plus 1 at most.
+/// The smallest word that is a waiter. Words of waiters are addresses that are at least 64 bytes
+/// apart, plus at most 1.
 const FIRST_WAITER: usize = 64;
 
-/// The deadline that never comes.
+/// A deadline that never comes.
 pub(crate) const NEVER: u64 = u64::MAX;
 
 /// One direction of a descriptor.
@@ -84,20 +88,23 @@ impl Slot {
         }
     }
 
-    /// User, before a system call: wipes out an edge that the call would find anyway.
+    /// Discards an edge. The user calls this before a system call, which would find what the edge
+    /// announces anyway.
     #[inline]
     pub(crate) fn forget_ready(&self) {
         if self.word.load(Relaxed) == READY {
-            // The poller alone leaves READY alone; nobody else is here (rule 1).
+            // The word is still READY here: the poller leaves READY as it is, and there is no other
+            // user (rule 1).
             let _ = self.word.compare_exchange(READY, EMPTY, Acquire, Relaxed);
         }
     }
 
-    /// User, whose call would block: true if it is now about to park; false if an edge has
-    /// come. A full barrier before true.
+    /// Announces that the user is about to park, because its system call would block. Returns
+    /// `false` if an edge has come; then the user must make the call again. Issues a full barrier
+    /// before it returns `true`.
     ///
     /// # Panics
-    /// If rule 1 is broken.
+    /// Panics if rule 1 is broken.
     pub(crate) fn begin(&self) -> bool {
         let mut seen = self.word.load(Relaxed);
         loop {
@@ -117,14 +124,15 @@ impl Slot {
         }
     }
 
-    /// User, after `begin`, instead of parking.
+    /// Cancels `begin`: the user does not park after all.
     pub(crate) fn abandon(&self) {
-        // If it fails, somebody has come: an edge stays, an interruption is over.
+        // If the exchange fails, the poller's edge stays in the word, or the interruption is over.
         let _ = self.word.compare_exchange(WAIT, EMPTY, Relaxed, Relaxed);
     }
 
-    /// User, parked as far as it can be: shows the waiter; false if somebody has come since
-    /// `begin`. Release: who takes the waiter sees its saved context.
+    /// Publishes the waiter, after the user has parked. Returns `false` if an event or an
+    /// interruption has come since `begin`. Release: the actor that takes the waiter sees its saved
+    /// context.
     pub(crate) fn commit(&self, waiter: usize) -> bool {
         debug_assert!(waiter >= FIRST_WAITER);
         self.word
@@ -132,13 +140,14 @@ impl Slot {
             .is_ok()
     }
 
-    /// Poller: an edge has come. The waiter that the caller must wake, if any.
+    /// Records that an edge has come. The poller calls this. Returns the waiter, if there is one,
+    /// which the caller must wake.
     pub(crate) fn ready(&self) -> Option<usize> {
         let before = self.word.swap(READY, AcqRel);
         (before >= FIRST_WAITER).then_some(before)
     }
 
-    /// Makes the user look again. The waiter that the caller must wake, if any.
+    /// Makes the user look again. Returns the waiter, if there is one, which the caller must wake.
     pub(crate) fn interrupt(&self) -> Option<usize> {
         let mut seen = self.word.load(Relaxed);
         while seen >= WAIT {
@@ -150,7 +159,8 @@ impl Slot {
         None
     }
 
-    /// Whether the user is parked, or about to park: for pollers that look only then.
+    /// Returns whether the user is parked or about to park, for pollers that poll only in that
+    /// case.
     #[cfg(gort_threads)]
     pub(crate) fn is_waited_for(&self) -> bool {
         self.word.load(Acquire) >= WAIT
@@ -161,7 +171,7 @@ impl Slot {
         self.deadline.load(Relaxed)
     }
 
-    /// Sets the deadline. The waiter that the caller must wake, if any.
+    /// Sets the deadline. Returns the waiter, if there is one, which the caller must wake.
     pub(crate) fn set_deadline(&self, new: u64) -> Option<usize> {
         let old = self.deadline.swap(new, AcqRel);
         fence_after_rmw();
@@ -169,14 +179,14 @@ impl Slot {
     }
 }
 
-/// What is known of one descriptor.
+/// The state of one descriptor.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Desc {
     pub(crate) read: Slot,
     pub(crate) write: Slot,
     closing: AtomicBool,
-    /// Tells one user of this memory from the next.
+    /// Changes with each owner, so that an event can be attributed to the right one.
     generation: AtomicU32,
 }
 
@@ -190,7 +200,7 @@ impl Desc {
         }
     }
 
-    /// A new owner: forgets what the last one left.
+    /// Resets the state for a new owner.
     pub(crate) fn open(&self) {
         for slot in [&self.read, &self.write] {
             slot.word.store(EMPTY, Relaxed);
@@ -204,8 +214,8 @@ impl Desc {
         self.closing.load(Relaxed)
     }
 
-    /// Makes operations fail from now on, unless that was done. The waiters that the caller
-    /// must wake, if any.
+    /// Makes operations fail from now on. Returns `None` if the descriptor was closed already,
+    /// otherwise the waiters that the caller must wake.
     pub(crate) fn close(&self) -> Option<[Option<usize>; 2]> {
         if self.closing.swap(true, AcqRel) {
             return None;
@@ -214,7 +224,7 @@ impl Desc {
         Some([self.read.interrupt(), self.write.interrupt()])
     }
 
-    /// The owner gives the descriptor back: events of its time are ignored from now on.
+    /// Ends the owner's use of the descriptor: events of its generation are ignored from now on.
     pub(crate) fn retire(&self) {
         let next = self.generation.load(Relaxed).wrapping_add(1);
         self.generation.store(next, Release);

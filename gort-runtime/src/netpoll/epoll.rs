@@ -1,4 +1,4 @@
-//! The system calls of the poller.
+//! The system calls of the poller, on Linux.
 
 use crate::base::throw::throw;
 use crate::time::{Nanos, now};
@@ -8,12 +8,12 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Events that one poll takes at most: Go's number.
+/// Maximum number of events that one poll takes. Go's number.
 const EVENTS: usize = 128;
 /// The data of the eventfd's events.
 const INTERRUPTED: u64 = u64::MAX;
 
-/// Edges that matter.
+/// The edges to be reported.
 const EDGES: i32 = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
 const READABLE: i32 = libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR;
 const WRITABLE: i32 = libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR;
@@ -38,17 +38,18 @@ pub(super) enum Block {
 #[derive(Debug)]
 pub(super) struct Epoll {
     epoll: OwnedFd,
-    /// Level-triggered: a poll that blocks, and only that, reads it.
+    /// Level-triggered. Only a poll that blocks reads it.
     eventfd: OwnedFd,
     /// A socket on which every operation fails.
     dead: OwnedFd,
-    /// The kernel has `epoll_pwait2`, which takes nanoseconds (Linux 5.11).
+    /// Whether the kernel has `epoll_pwait2`, which takes nanoseconds (Linux 5.11).
     has_pwait2: AtomicBool,
 }
 
 impl Epoll {
     pub(super) fn new() -> io::Result<Self> {
-        // SAFETY: no pointers; what succeeds is a new descriptor, which is nobody else's.
+        // SAFETY: these calls take no pointers. A successful call returns a new descriptor, which
+        // has no other owner.
         let (epoll, eventfd, dead) = unsafe {
             (
                 owned(libc::epoll_create1(libc::EPOLL_CLOEXEC))?,
@@ -85,42 +86,45 @@ impl Epoll {
             .map(drop)
     }
 
-    /// From now on, edges of `fd` are events with this data; an edge comes at once if `fd`
-    /// is ready.
+    /// Reports edges of `fd` as events with this data from now on. If `fd` is ready, an edge comes
+    /// at once.
     pub(super) fn add(&self, fd: BorrowedFd<'_>, data: u64) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_ADD, fd.as_raw_fd(), EDGES, data)
     }
 
-    /// No more events of `fd`, unless a poll has them already. Without this the file would
-    /// send them as long as any descriptor names it, in any process.
+    /// Stops events of `fd`, except those that a poll has already taken. Without this, the file
+    /// would send events while any descriptor names it, in any process.
     pub(super) fn remove(&self, fd: BorrowedFd<'_>) {
-        // It fails if `fd` was not added: nothing to do.
+        // The call fails if `fd` was not added. Then there is nothing to do.
         drop(self.control(libc::EPOLL_CTL_DEL, fd.as_raw_fd(), 0, 0));
     }
 
-    /// Puts the dead socket in the place of what `fd` names.
+    /// Replaces the file that `fd` names by the dead socket.
     pub(super) fn replace_by_dead(&self, fd: BorrowedFd<'_>) {
         let (dead, fd) = (self.dead.as_raw_fd(), fd.as_raw_fd());
-        // SAFETY: no pointers. `fd` stays a descriptor, so whoever borrows it keeps that.
+        // SAFETY: the call takes no pointers. `fd` stays a valid descriptor, which is all that its
+        // borrowers rely on.
         while unsafe { libc::dup3(dead, fd, libc::O_CLOEXEC) } == -1
             && matches!(errno(), libc::EINTR | libc::EBUSY)
         {}
     }
 
-    /// Makes a blocking poll return, the present or the next.
+    /// Makes the current blocking poll return, or the next one if there is none.
     pub(super) fn interrupt(&self) {
         let one = 1u64;
-        // SAFETY: eight readable bytes. It fails only if the counter is full, which will do.
+        // SAFETY: eight readable bytes are passed. The call fails only if the counter is full, and
+        // then the poll returns anyway.
         unsafe { libc::write(self.eventfd.as_raw_fd(), ptr::from_ref(&one).cast(), 8) };
     }
 
-    /// Waits for events, as long as `block` says at most, and calls `each` for them. True if
-    /// that was all: neither was the time up, nor did somebody interrupt.
+    /// Waits for events, for at most as long as `block` says, and calls `each` for every event.
+    /// Returns `true` if there were only events: the time was not up, and `interrupt` was not
+    /// called.
     pub(super) fn wait(&self, block: Block, mut each: impl FnMut(Event)) -> bool {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
         let n = match usize::try_from(self.wait_raw(&mut events, block)) {
             Ok(n) => n,
-            // The caller looks at the time and comes back.
+            // The caller checks the time and polls again.
             Err(_) if errno() == libc::EINTR => 0,
             Err(_) => throw("epoll_wait failed"),
         };
@@ -131,7 +135,8 @@ impl Epoll {
                 only_events = false;
                 if block != Block::No {
                     let mut count = 0u64;
-                    // SAFETY: eight writable bytes. Only an empty counter is an error.
+                    // SAFETY: eight writable bytes are passed. The call fails only if the counter
+                    // is zero.
                     unsafe {
                         libc::read(
                             self.eventfd.as_raw_fd(),
@@ -156,7 +161,7 @@ impl Epoll {
         let timeout = match block {
             Block::No => Duration::ZERO,
             Block::Until(when) => Duration::from_nanos(when.saturating_sub(now())),
-            // SAFETY: `at` is `max` events long (`wait` passes an array of that many).
+            // SAFETY: `at` points to `max` events (`wait` passes an array of that length).
             Block::ForEver => return unsafe { libc::epoll_wait(epoll, at, max, -1) },
         };
         if !timeout.is_zero() && self.has_pwait2.load(Relaxed) {
@@ -165,7 +170,7 @@ impl Epoll {
                 tv_nsec: timeout.subsec_nanos().into(),
             };
             let (spec, no_mask) = (ptr::from_ref(&spec), ptr::null::<libc::sigset_t>());
-            // SAFETY: `at` is `max` events long, `spec` is alive, and there is no mask.
+            // SAFETY: `at` points to `max` events, `spec` is alive, and the mask is null.
             let n = unsafe {
                 libc::syscall(
                     libc::SYS_epoll_pwait2,
@@ -177,25 +182,27 @@ impl Epoll {
                     0_usize,
                 )
             };
-            // A filter of system calls may say any of these.
+            // A filter of system calls (seccomp) may return any of these errors.
             if n >= 0 || !matches!(errno(), libc::ENOSYS | libc::EPERM | libc::EACCES) {
                 return n as i32;
             }
             self.has_pwait2.store(false, Relaxed);
         }
-        // Late rather than early: the caller would have to come back.
+        // Round up: after an early return the caller would have to poll again.
         let ms = timeout.as_nanos().div_ceil(1_000_000);
         let ms = i32::try_from(ms).unwrap_or(i32::MAX);
-        // SAFETY: `at` is `max` events long.
+        // SAFETY: `at` points to `max` events.
         unsafe { libc::epoll_wait(epoll, at, max, ms) }
     }
 }
 
+/// Takes ownership of a descriptor that a system call has returned.
+///
 /// # Safety
-/// `fd` is a descriptor that nobody else owns, or -1.
+/// `fd` is a descriptor that nothing else owns, or -1.
 unsafe fn owned(fd: RawFd) -> io::Result<OwnedFd> {
     check(fd)?;
-    // SAFETY: it is not -1, so it is a descriptor that nobody else owns: caller's clause.
+    // SAFETY: `fd` is not -1, so it is a descriptor, and the caller says that nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

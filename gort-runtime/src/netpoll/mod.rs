@@ -1,13 +1,13 @@
 //! Waiting for descriptors: epoll, edge-triggered. Go's `runtime/netpoll.go`.
 //!
-//! - `desc.rs`: the words of one descriptor, and the protocol on them (loom explores it);
-//! - `table.rs`: where descriptors live, for ever;
-//! - `epoll.rs`: the system calls;
-//! - `poll.rs`: one poll, which *returns* the goroutines that became ready;
-//! - `waiting.rs`: what the scheduler asks before it polls.
+//! - `desc.rs`: the words of one descriptor, and the protocol on them (loom explores it).
+//! - `table.rs`: the memory of descriptors, which is never freed.
+//! - `epoll.rs`: the system calls.
+//! - `poll.rs`: one poll, which *returns* the goroutines that became ready.
+//! - `waiting.rs`: the state that the scheduler reads before it polls.
 //!
-//! How a goroutine waits is above the scheduler, in `iowait.rs`; who polls, and when, is
-//! the scheduler's (`sched/README.md`, "The network").
+//! `iowait.rs`, above the scheduler, implements how a goroutine waits. The scheduler decides which
+//! thread polls, and when (`sched/README.md`, "The network").
 
 mod desc;
 #[cfg(not(loom))]

@@ -1,10 +1,10 @@
 //! One poll.
 //!
-//! `netpoll` in Go. What became ready is returned in a list: this file knows nothing of
-//! who runs it. Plain threads are woken directly.
+//! This is `netpoll` in Go. It returns the goroutines that became ready in a list, and knows
+//! nothing of who runs them. It wakes plain threads directly.
 //!
-//! Nothing here costs a program anything that has no sockets: the epoll instance is made for
-//! the first descriptor. (The models have a stand-in, `poll_loom.rs`.)
+//! A program without sockets pays nothing: the epoll instance is created for the first descriptor.
+//! (The models have a stand-in, `poll_loom.rs`.)
 
 use super::desc::Desc;
 use super::epoll::{Block, Epoll, Event};
@@ -24,7 +24,7 @@ use std::sync::OnceLock;
 
 static EPOLL: OnceLock<Epoll> = OnceLock::new();
 
-/// Somebody is in a poll that does not block.
+/// Whether a thread is in a poll that does not block.
 static LOOKING: AtomicBool = AtomicBool::new(false);
 
 fn epoll() -> io::Result<&'static Epoll> {
@@ -44,7 +44,7 @@ pub(crate) struct Place {
     pub(crate) desc: &'static Desc,
 }
 
-/// A free place in the table, for one owner, who gives it to [`retire`].
+/// Takes a free place in the table for one owner, which must pass it to [`retire`].
 pub(crate) fn open() -> io::Result<Place> {
     let Some((index, desc)) = table::take() else {
         return Err(io::ErrorKind::OutOfMemory.into());
@@ -53,14 +53,15 @@ pub(crate) fn open() -> io::Result<Place> {
     Ok(Place { index, desc })
 }
 
-/// Edges of `fd` from now on make `entry` ready.
+/// Makes edges of `fd` mark `entry` ready from now on.
 pub(crate) fn watch(fd: BorrowedFd<'_>, entry: Place) -> io::Result<()> {
     refuse_in_child();
     let data = u64::from(entry.desc.generation()) << 32 | u64::from(entry.index);
     epoll()?.add(fd, data)
 }
 
-/// The kernel no longer watches `fd`. In a child of `fork` it goes on, for the parent.
+/// Stops watching `fd`. In a child of `fork` this does nothing, because the parent still watches
+/// it.
 pub(crate) fn unwatch(fd: BorrowedFd<'_>) {
     if forked() {
         return;
@@ -70,39 +71,40 @@ pub(crate) fn unwatch(fd: BorrowedFd<'_>) {
     }
 }
 
-/// The entry's descriptor is not watched any more.
+/// Gives the entry back. Its descriptor must not be watched any more.
 pub(crate) fn retire(entry: Place) {
     entry.desc.retire();
     table::put(entry.index);
 }
 
-/// Puts a dead socket in the place of what `fd` names.
+/// Replaces the file that `fd` names by a dead socket.
 pub(crate) fn replace_by_dead(fd: BorrowedFd<'_>) {
     if let Some(epoll) = EPOLL.get() {
         epoll.replace_by_dead(fd);
     }
 }
 
-/// Makes the M in [`poll`] return, or the next one to come.
+/// Makes the M in [`poll`] return, or the next M that enters it.
 pub(crate) fn interrupt() {
     if let Some(epoll) = EPOLL.get() {
         epoll.interrupt();
     }
 }
 
-/// Blocks until goroutines are ready, `until` has come (`None`: never comes), or
-/// [`interrupt`] is called; may also return for no reason. Who is ready goes to `ready`: the
-/// caller owns them.
+/// Blocks until goroutines are ready, until `until` (`None`: without a limit), or until
+/// [`interrupt`] is called. May also return for no reason. Appends the goroutines that became ready
+/// to `ready`; the caller owns them.
 pub(crate) fn poll(until: Option<Nanos>, ready: &GQueue) {
     if let Some(epoll) = EPOLL.get() {
         let block = until.map_or(Block::ForEver, Block::Until);
-        // Most edges come while nobody waits for them.
+        // Most edges come while nothing waits for them.
         while epoll.wait(block, |event| deliver(event, ready)) && ready.is_empty() {}
     }
 }
 
-/// Takes what events there are, unless somebody else is just doing it. Who is ready goes to `ready`: the
-/// caller owns them, and is to make them runnable.
+/// Takes the events that have come, without blocking. Does nothing if another thread is in this
+/// function. Appends the goroutines that became ready to `ready`; the caller owns them and must
+/// make them runnable.
 pub(crate) fn look(ready: &GQueue) {
     let Some(epoll) = EPOLL.get() else { return };
     if LOOKING.swap(true, Acquire) {
@@ -126,8 +128,9 @@ fn deliver(event: Event, ready: &GQueue) {
         event.writable.then(|| desc.write.ready()),
     ];
     for word in woken.into_iter().flatten().flatten() {
-        // SAFETY: `iowait.rs` put the word there, from `to_word`, as the last step of the waiter's park; taking it out
-        // of the slot is the right to wake it, which goes to the owner of `ready` (`poll`, `look`).
+        // SAFETY: `iowait.rs` put the word there, from `to_word`, as the last step of the waiter's
+        // park. Taking it out of the slot gives the right to wake the waiter, which passes to the
+        // owner of `ready` (`poll`, `look`).
         unsafe { Waiter::from_word(word).ready_into(ready) };
     }
 }

@@ -1,8 +1,8 @@
-//! Where descriptors live: in a table that grows and never moves or shrinks.
+//! The memory of descriptors: a table that grows, and never moves or shrinks.
 //!
-//! An event's data names an entry by number and generation, so an event that comes late
-//! finds memory that is still a descriptor (`desc.rs`, "Use again"). Entry `i` lies in chunk
-//! `c`, of `FIRST << c` entries; a chunk is allocated when its first entry is needed.
+//! An event's data names an entry by index and generation, so a late event finds memory that is
+//! still a descriptor (`desc.rs`, "Reuse"). Chunk `c` has `FIRST << c` entries, and is allocated
+//! when its first entry is needed.
 
 use super::desc::Desc;
 use crate::base::lock::Lock;
@@ -10,14 +10,14 @@ use std::sync::OnceLock;
 
 const FIRST_LOG2: u32 = 6;
 const FIRST: u32 = 1 << FIRST_LOG2;
-/// Enough for more descriptors than a process can have.
+/// Enough chunks for more descriptors than a process can have.
 const CHUNKS: usize = 25;
 
 static CHUNKS_OF_DESCS: [OnceLock<Box<[Desc]>>; CHUNKS] = [const { OnceLock::new() }; CHUNKS];
 
 struct Free {
     entries: Vec<u32>,
-    /// Entries that were in use once.
+    /// Number of entries that have ever been in use.
     used: u32,
 }
 
@@ -26,14 +26,15 @@ static FREE: Lock<Free> = Lock::new(Free {
     used: 0,
 });
 
-/// Chunk of an entry, and its place in it.
+/// Returns the chunk of an entry, and the entry's index in the chunk.
 fn place(index: u32) -> (usize, usize) {
     let chunk = (index / FIRST + 1).ilog2();
     let before = ((1 << chunk) - 1) * FIRST;
     (chunk as usize, (index - before) as usize)
 }
 
-/// A free entry and its number; the caller owns it until `put`. `None`: the table is full.
+/// Takes a free entry. Returns its index and the entry, which the caller owns until it calls `put`.
+/// Returns `None` if the table is full.
 pub(super) fn take() -> Option<(u32, &'static Desc)> {
     let index = {
         let mut free = FREE.lock();
@@ -58,7 +59,7 @@ pub(super) fn put(index: u32) {
     FREE.lock().entries.push(index);
 }
 
-/// The entry of this number, if it was ever in use.
+/// Returns the entry with this index, if it was ever in use.
 pub(super) fn get(index: u32) -> Option<&'static Desc> {
     let (chunk, place) = place(index);
     CHUNKS_OF_DESCS.get(chunk)?.get()?.get(place)

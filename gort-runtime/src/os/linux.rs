@@ -1,4 +1,4 @@
-//! Linux.
+//! The operating system: Linux.
 
 #[cfg(target_env = "gnu")]
 use std::ffi::CStr;
@@ -12,15 +12,14 @@ use std::time::Duration;
 /// Sleeps while `word` holds `expected`, for at most `timeout`.
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
     let spec = timeout.map(|d| libc::timespec {
-        // A wait of 68 years and one of for ever are the same to a caller
-        // that looks at its word again afterwards.
+        // A wait of 68 years and a wait without a limit are the same to a caller that checks its
+        // word again afterwards.
         tv_sec: d.as_secs().try_into().unwrap_or(i32::MAX.into()),
         tv_nsec: d.subsec_nanos().into(),
     });
     let spec_ptr = spec.as_ref().map_or(ptr::null(), ptr::from_ref);
-    // SAFETY: `word` is a live, aligned u32 and `spec_ptr` is null or points
-    // to a timespec that outlives the call. Every error (EAGAIN, EINTR,
-    // ETIMEDOUT) is a permitted early return.
+    // SAFETY: `word` is a live, aligned u32, and `spec_ptr` is null or points to a timespec that
+    // outlives the call. Every error (EAGAIN, EINTR, ETIMEDOUT) is a permitted early return.
     unsafe {
         libc::syscall(
             libc::SYS_futex,
@@ -34,7 +33,7 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<Durati
 
 /// Wakes one thread that sleeps on `word`'s address.
 pub(crate) fn futex_wake_one(word: *const AtomicU32) {
-    // SAFETY: FUTEX_WAKE only uses the address as a key; it does not read it.
+    // SAFETY: FUTEX_WAKE uses the address only as a key and does not read it.
     unsafe {
         libc::syscall(
             libc::SYS_futex,
@@ -51,55 +50,58 @@ pub(crate) fn nap(time: Duration) {
         tv_sec: time.as_secs().try_into().unwrap_or(i32::MAX.into()),
         tv_nsec: time.subsec_nanos().into(),
     };
-    // SAFETY: `spec` outlives the call, and nobody asks for the rest.
+    // SAFETY: `spec` outlives the call, and the pointer for the remaining time may be null.
     unsafe { libc::nanosleep(&raw const spec, ptr::null_mut()) };
 }
 
-/// Nanoseconds on CLOCK_MONOTONIC, the clock of `std::time::Instant`.
+/// Returns the nanoseconds on CLOCK_MONOTONIC, the clock of `std::time::Instant`.
 pub(crate) fn now_ns() -> u64 {
     let mut ts = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `ts` is a valid place to write to; the clock always exists.
+    // SAFETY: `ts` is a valid place to write to. The clock always exists.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut ts) };
     ts.tv_sec.cast_unsigned() * 1_000_000_000 + ts.tv_nsec.cast_unsigned()
 }
 
-/// The calling thread's id.
+/// Returns the calling thread's id.
 pub(crate) fn thread_id() -> libc::pid_t {
-    // Not musl's function: it asks the control block, which may be a goroutine's.
+    // musl's `gettid` would be wrong: it reads the control block, which may be a goroutine's.
     // SAFETY: gettid has no preconditions.
     unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
-/// Whether this process' thread `tid` runs or waits for a core; `None` if `/proc` cannot tell.
+/// Returns whether this process's thread `tid` runs or waits for a core. `None` if `/proc` does not
+/// say.
 pub(crate) fn thread_wants_cpu(tid: libc::pid_t) -> Option<bool> {
     let stat = std::fs::read_to_string(format!("/proc/self/task/{tid}/stat")).ok()?;
-    // The name, in parentheses, may contain anything.
+    // The thread's name, in parentheses, may contain anything.
     let (_, state) = stat.rsplit_once(") ")?;
     Some(state.starts_with('R'))
 }
 
-/// No thread's clock.
+/// The value that stands for "no clock".
 pub(crate) const NO_CLOCK: libc::clockid_t = -1;
 
-/// The clock of the calling thread's CPU time.
+/// Returns the clock of the calling thread's CPU time.
 pub(crate) fn cpu_clock() -> libc::clockid_t {
     let mut clock = NO_CLOCK;
-    // SAFETY: the calling thread exists, and `clock` is a valid place to write to. On
-    // failure it is left alone.
+    // SAFETY: the calling thread exists, and `clock` is a valid place to write to. A failing call
+    // leaves it alone.
     unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
     clock
 }
 
-/// CPU time in nanoseconds that the thread of `clock` has used; 0 if there is none.
+/// Returns the nanoseconds of CPU time that the thread of `clock` has used, or 0 if there is no
+/// such thread.
 pub(crate) fn cpu_time_ns(clock: libc::clockid_t) -> u64 {
     let mut ts = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `ts` is a valid place to write to; a clock of no thread is an error.
+    // SAFETY: `ts` is a valid place to write to. The clock of a thread that does not exist is an
+    // error.
     if unsafe { libc::clock_gettime(clock, &raw mut ts) } != 0 {
         return 0;
     }
@@ -118,27 +120,27 @@ pub(crate) fn write_stderr(mut bytes: &[u8]) {
     }
 }
 
-/// Calls `f` with this thread's sleeps ending when they should, not up to 50 µs later. Threads
-/// must not be started in it: they would inherit that.
+/// Calls `f`. While it runs, this thread's sleeps end on time, and not up to 50 µs late. `f` must
+/// not start threads: they would inherit that setting.
 pub(crate) fn with_precise_timers<T>(f: impl FnOnce() -> T) -> T {
     set_timer_slack(1);
     let out = f();
-    // The thread's default.
+    // 0 restores the thread's default.
     set_timer_slack(0);
     out
 }
 
 fn set_timer_slack(ns: libc::c_ulong) {
-    // SAFETY: sets a number of the calling thread.
+    // SAFETY: the call only sets a number of the calling thread.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, ns) };
 }
 
 /// Ends the process by SIGABRT.
 pub(crate) fn abort() -> ! {
-    // musl's sends the signal to the thread id in the control block, which is none in a goroutine with thread-locals
-    // of its own.
+    // musl's `abort` sends the signal to the thread id in the control block. In a goroutine with
+    // thread-locals of its own, no thread has that id.
     #[cfg(target_env = "musl")]
-    // SAFETY: a signal to the calling thread.
+    // SAFETY: this sends a signal to the calling thread and takes no pointers.
     unsafe {
         libc::syscall(libc::SYS_tgkill, libc::getpid(), thread_id(), libc::SIGABRT)
     };
@@ -152,42 +154,43 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Uncommits the pages of a stack if one of them is committed, or if there are too many to look.
+/// Uncommits pages of a stack, if any of them is committed or if there are too many to check.
 ///
-/// Any may be: C functions leave out pages of their frames.
+/// Any of the pages may be committed: C functions may skip pages inside their frames.
 ///
 /// # Safety
-/// What they hold is not needed: they read as zeros afterwards. Both are multiples of a
-/// page, of a private anonymous mapping.
+/// The contents of the pages are not needed: they read as zeros afterwards. `start` and `len` are
+/// multiples of the page size, and the pages belong to a private anonymous mapping.
 pub(crate) unsafe fn give_back_pages(start: std::ptr::NonNull<u8>, len: usize) {
-    // Those of a goroutine's default stack.
+    // Enough for the pages of a goroutine's default stack.
     let mut resident = [0_u8; 64];
     let addr = start.as_ptr().cast();
     let untouched = len / page_size() <= resident.len()
-        // SAFETY: `resident` has a byte for each page (looked at just before); `addr` begins one (caller's clause).
+        // SAFETY: `resident` has a byte for each page (checked just before), and the caller says
+        // that `addr` is the start of a page.
         && unsafe { libc::mincore(addr, len, resident.as_mut_ptr()) } == 0
         && resident.iter().all(|page| page & 1 == 0);
     if !untouched {
-        // SAFETY: caller's clause: whole pages of an anonymous mapping, whose contents nobody needs. A refusal leaves
-        // them committed.
+        // SAFETY: the caller says that these are whole pages of an anonymous mapping whose contents
+        // are not needed. If the kernel refuses, they stay committed.
         unsafe { libc::madvise(addr, len, libc::MADV_DONTNEED) };
     }
 }
 
-/// Asks for huge pages for a mapping, where the kernel gives them.
+/// Asks the kernel for huge pages for a mapping.
 pub(crate) fn prefer_huge_pages(start: std::ptr::NonNull<u8>, len: usize) {
     if !cfg!(miri) {
-        // SAFETY: changes no contents. A refusal is harmless.
+        // SAFETY: the call changes no contents. A refusal is harmless.
         unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_HUGEPAGE) };
     }
 }
 
-/// Makes `len` bytes from `start` zeros, and gives back their memory.
+/// Zeroes `len` bytes from `start`, and gives their memory back to the kernel.
 ///
 /// # Safety
-/// They are whole pages of an anonymous mapping of ours that nobody uses.
+/// The bytes are whole pages of an anonymous mapping of ours, and nothing uses them.
 pub(crate) unsafe fn discard_pages(start: std::ptr::NonNull<u8>, len: usize) {
-    // SAFETY: caller's clause: whole pages of ours, unused.
+    // SAFETY: the caller says that these are whole pages of ours that nothing uses.
     unsafe {
         if cfg!(miri) || libc::madvise(start.as_ptr().cast(), len, libc::MADV_DONTNEED) != 0 {
             start.write_bytes(0, len);
@@ -195,13 +198,13 @@ pub(crate) unsafe fn discard_pages(start: std::ptr::NonNull<u8>, len: usize) {
     }
 }
 
-/// The C libraries do not agree on the type of this number.
+/// The type of `getrlimit`'s first argument, on which the C libraries do not agree.
 #[cfg(target_env = "musl")]
 type Resource = libc::c_int;
 #[cfg(not(target_env = "musl"))]
 type Resource = libc::__rlimit_resource_t;
 
-/// What the process may have of `resource`, if there is a limit.
+/// Returns the limit of the process for `resource`, if there is one.
 pub(crate) fn limit(resource: Resource) -> Option<libc::rlim_t> {
     let mut limit = libc::rlimit {
         rlim_cur: libc::RLIM_INFINITY,
@@ -212,11 +215,11 @@ pub(crate) fn limit(resource: Resource) -> Option<libc::rlim_t> {
     (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
-/// Bytes in a page: 4, 16 or 64 KiB.
+/// Returns the number of bytes in a page: 4, 16 or 64 KiB.
 pub(crate) fn page_size() -> usize {
     // SAFETY: sysconf has no preconditions.
     let n = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    // No size would be safe to assume; Linux tells every process.
+    // No page size would be safe to assume. Linux tells every process.
     usize::try_from(n).unwrap_or_else(|_| abort())
 }
 
@@ -227,30 +230,33 @@ fn membarrier_command(command: libc::c_int) -> bool {
     if cfg!(miri) {
         return false;
     }
-    // SAFETY: membarrier takes a command and flags, and touches no memory.
+    // SAFETY: membarrier takes a command and flags, and accesses no memory.
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
-/// Prepares the process for [`membarrier`]; false if the kernel refuses.
+/// Prepares the process for [`membarrier`]. Returns `false` if the kernel refuses.
 pub(crate) fn register_membarrier() -> bool {
     membarrier_command(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
         && membarrier_command(MEMBARRIER_CMD_PRIVATE_EXPEDITED)
 }
 
-/// A full barrier on every running thread of the process; false if the kernel refuses.
+/// Issues a full barrier on every running thread of the process. Returns `false` if the kernel
+/// refuses.
 pub(crate) fn membarrier() -> bool {
     membarrier_command(MEMBARRIER_CMD_PRIVATE_EXPEDITED)
 }
 
-/// Threads of this process; `None` if `/proc` cannot tell.
+/// Returns the number of threads of this process. `None` if `/proc` does not say.
 pub(crate) fn num_threads() -> Option<usize> {
     Some(std::fs::read_dir("/proc/self/task").ok()?.count())
 }
 
-/// Starts a thread that runs `f(arg)` on the `len` bytes from `low` as its stack, with all signals blocked.
+/// Starts a thread that runs `f(arg)` with all signals blocked. Its stack is the `len` bytes from
+/// `low`.
 ///
 /// # Safety
-/// - The memory is given away: libc keeps what the thread needs there until the thread is joined.
+/// - The caller gives the memory away: libc keeps data of the thread there until the thread is
+///   joined.
 /// - `f` may be called with `arg` on another thread.
 pub(crate) unsafe fn start_thread_on(
     low: *mut u8,
@@ -258,7 +264,8 @@ pub(crate) unsafe fn start_thread_on(
     f: extern "C" fn(*mut libc::c_void) -> *mut libc::c_void,
     arg: *mut libc::c_void,
 ) -> io::Result<()> {
-    // SAFETY: all structures are ours, and initialised by the calls that are there for it; caller's clauses.
+    // SAFETY: all structures are ours, and the calls meant for that initialise them. The caller
+    // gives the memory away and says that `f` may be called with `arg`.
     unsafe {
         let mut attr: libc::pthread_attr_t = mem::zeroed();
         let mut all: libc::sigset_t = mem::zeroed();
@@ -280,7 +287,8 @@ pub(crate) unsafe fn start_thread_on(
     }
 }
 
-/// Sleeps while `word` holds `expected`; for a word that the kernel clears at a thread's end. May return early.
+/// Sleeps while `word` holds `expected`, where the kernel clears the word at a thread's end. May
+/// return early.
 pub(crate) fn futex_wait_shared(word: &AtomicU32, expected: u32) {
     // SAFETY: `word` is a live, aligned u32.
     unsafe {
@@ -294,44 +302,47 @@ pub(crate) fn futex_wait_shared(word: &AtomicU32, expected: u32) {
     }
 }
 
-/// When the calling thread ends the kernel stores 0 in `word` and wakes whoever waits for that. The word must be
-/// there until then.
+/// Asks the kernel to store 0 in `word` and to wake its waiters when the calling thread ends. The
+/// word must live until then.
 pub(crate) fn clear_at_exit(word: &AtomicU32) {
-    // SAFETY: only the address is kept; that it is good is the caller's word.
+    // SAFETY: the call only records the address. The caller says that the word lives until the
+    // thread ends.
     unsafe { libc::syscall(libc::SYS_set_tid_address, word.as_ptr()) };
 }
 
-/// Ends the calling thread without libc's knowing.
+/// Ends the calling thread without telling libc.
 ///
 /// # Safety
-/// Nobody waits by libc's means for the thread to end, and what is on its stack is not used again.
+/// Nothing waits for the thread's end by libc's means, and nothing uses the data on its stack
+/// again.
 pub(crate) unsafe fn exit_thread() -> ! {
     loop {
-        // SAFETY: caller's clauses; the kernel does not come back.
+        // SAFETY: the caller says that nothing waits for the thread's end by libc's means or uses
+        // its stack again. The kernel does not return from the call.
         unsafe { libc::syscall(libc::SYS_exit, 0) };
     }
 }
 
-/// Takes back the registration of the calling thread, whose thread pointer is `tp`, for restartable sequences, if
-/// libc has made one.
+/// Revokes the calling thread's registration for restartable sequences, if libc has made one. `tp`
+/// is the thread pointer.
 pub(crate) fn unregister_rseq(tp: *mut u8) {
     const UNREGISTER: libc::c_int = 1;
     #[cfg(target_arch = "x86_64")]
     const SIGNATURE: u32 = 0x5305_3053;
     #[cfg(target_arch = "aarch64")]
     const SIGNATURE: u32 = 0xd428_bc00;
-    /// The kernel's name for the length of the area, of the first version and of the later ones.
+    /// The length that the kernel expects for the area, for its first version and for later ones.
     const LEN: libc::c_int = 32;
     static OFFSET: OnceLock<Option<isize>> = OnceLock::new();
     let offset = OFFSET.get_or_init(|| {
-        // SAFETY: glibc from 2.35 on has this constant, a `ptrdiff_t`.
+        // SAFETY: glibc 2.35 and later define this constant, which is a `ptrdiff_t`.
         unsafe {
             let at = libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_offset".as_ptr());
             at.cast::<isize>().as_ref().copied()
         }
     });
     if let Some(offset) = offset {
-        // SAFETY: an area that is not registered is an error, which changes nothing.
+        // SAFETY: the kernel refuses an area that is not registered, and then changes nothing.
         unsafe {
             libc::syscall(
                 libc::SYS_rseq,
@@ -344,11 +355,11 @@ pub(crate) fn unregister_rseq(tp: *mut u8) {
     }
 }
 
-/// Replaces the handler of the signal by which libc has all threads change their ids, if there is one, which
-/// `keep` gets before.
+/// Replaces the handler of the signal by which libc makes all threads change their ids. If there is
+/// such a handler, passes it to `keep` first.
 pub(crate) fn replace_setxid_handler(handler: usize, keep: impl FnOnce(usize)) {
     const SIGSETXID: libc::c_int = 33;
-    /// Bytes of the kernel's set of signals.
+    /// Bytes in the kernel's set of signals.
     const SET: usize = 8;
     #[repr(C)]
     #[derive(Default)]
@@ -359,8 +370,8 @@ pub(crate) fn replace_setxid_handler(handler: usize, keep: impl FnOnce(usize)) {
         mask: u64,
     }
     let mut present = KernelSigaction::default();
-    // SAFETY: both structures are laid out as the kernel has them on x86-64 and aarch64. The handler is one for
-    // `SA_SIGINFO`, with which libc has installed its own.
+    // SAFETY: both structures have the layout that the kernel has on x86-64 and aarch64. libc has
+    // installed its handler with `SA_SIGINFO`, and the new handler is of that kind.
     unsafe {
         let none = ptr::null::<KernelSigaction>();
         let asked = libc::syscall(
@@ -385,11 +396,11 @@ pub(crate) fn replace_setxid_handler(handler: usize, keep: impl FnOnce(usize)) {
     }
 }
 
-/// Name and version of the C library.
+/// Returns the name and version of the C library.
 pub(crate) fn libc_version() -> String {
     #[cfg(target_env = "gnu")]
     {
-        // SAFETY: a constant text.
+        // SAFETY: the function returns a pointer to a constant text.
         let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
         format!("glibc {}", version.to_string_lossy())
     }
@@ -399,18 +410,19 @@ pub(crate) fn libc_version() -> String {
     "neither glibc nor musl".to_owned()
 }
 
-/// Signals that a set has room for.
+/// An integer with one bit for each signal that a set has room for.
 pub(super) type SignalBits = u64;
 
-/// The address of this thread's `errno`.
+/// Returns the address of this thread's `errno`.
 pub(super) fn errno() -> *mut libc::c_int {
-    // SAFETY: no preconditions.
+    // SAFETY: the function has no preconditions.
     unsafe { libc::__errno_location() }
 }
 
-/// Sends `signal` to the calling thread. May be called in a signal handler: while that blocks the signal it waits.
+/// Sends `signal` to the calling thread. A signal handler may call this. If the handler blocks the
+/// signal, delivery waits until it returns.
 pub(crate) fn raise_here(signal: libc::c_int) {
-    // SAFETY: no pointers.
+    // SAFETY: the calls take no pointers.
     unsafe {
         libc::syscall(
             libc::SYS_tgkill,

@@ -1,11 +1,13 @@
-//! The operating system of a model: a clock that each look moves on, and the end.
+//! The operating system as the models see it: a clock that each reading advances, and ways to end
+//! the process.
 
 use crate::base::prim::{Ordering::Relaxed, global, hint::AtomicU64};
 use std::time::Duration;
 
 pub(crate) const NO_CLOCK: i32 = -1;
 
-/// So that a `runnext` is stolen at the second look (`sched/steal.rs`).
+/// Nanoseconds by which each reading advances the clock: a `runnext` is stolen at the second look
+/// (`sched/steal.rs`).
 const STEP_NS: u64 = 3_000;
 
 global! {

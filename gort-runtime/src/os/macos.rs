@@ -1,29 +1,29 @@
-//! macOS, where goroutines are threads.
+//! The operating system: macOS, where goroutines are threads.
 
 pub(crate) use super::parking::{futex_wait, futex_wake_one};
 
-/// Nanoseconds on the clock of `std::time::Instant`.
+/// Returns the nanoseconds on the clock of `std::time::Instant`.
 pub(crate) fn now_ns() -> u64 {
     let mut ts = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `ts` is a valid place to write to; the clock always exists.
+    // SAFETY: `ts` is a valid place to write to. The clock always exists.
     unsafe { libc::clock_gettime(libc::CLOCK_UPTIME_RAW, &raw mut ts) };
     ts.tv_sec.cast_unsigned() * 1_000_000_000 + ts.tv_nsec.cast_unsigned()
 }
 
-/// No thread's clock. None is asked for.
+/// The value that stands for "no clock". There are no other values here.
 pub(crate) const NO_CLOCK: i32 = -1;
 
-/// Nobody asks for a thread's time.
+/// Returns 0: no code asks for a thread's CPU time on macOS.
 pub(crate) fn cpu_time_ns(_clock: i32) -> u64 {
     0
 }
 
-/// The calling thread's id.
+/// Returns the calling thread's id.
 pub(crate) fn thread_id() -> i32 {
-    // SAFETY: no pointers. The kernel's name of the thread, which is as good a number as any.
+    // SAFETY: the calls take no pointers. The kernel's name of the thread serves as its id.
     unsafe { libc::pthread_mach_thread_np(libc::pthread_self()) as i32 }
 }
 
@@ -51,9 +51,9 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Threads of this process, if the kernel tells.
+/// Returns the number of threads of this process, if the kernel says.
 pub(crate) fn num_threads() -> Option<usize> {
-    // SAFETY: the structure is ours, and zeros are one; the length is its.
+    // SAFETY: the structure is ours, zeros are a valid value of it, and `len` is its size.
     let info = unsafe {
         let mut info: libc::proc_taskinfo = std::mem::zeroed();
         let len = size_of::<libc::proc_taskinfo>() as libc::c_int;
@@ -69,26 +69,27 @@ pub(crate) fn num_threads() -> Option<usize> {
     usize::try_from(info?.pti_threadnum).ok()
 }
 
-/// There is no such system call.
+/// Returns `false`: macOS has no such system call.
 pub(crate) fn register_membarrier() -> bool {
     false
 }
 
-/// There is no such system call.
+/// Returns `false`: macOS has no such system call.
 pub(crate) fn membarrier() -> bool {
     false
 }
 
-/// Signals that a set has room for.
+/// An integer with one bit for each signal that a set has room for.
 pub(super) type SignalBits = u32;
 
-/// The address of this thread's `errno`.
+/// Returns the address of this thread's `errno`.
 pub(super) fn errno() -> *mut libc::c_int {
-    // SAFETY: no preconditions.
+    // SAFETY: the function has no preconditions.
     unsafe { libc::__error() }
 }
 
-/// Sends `signal` to the calling thread. May be called in a signal handler: while that blocks the signal it waits.
+/// Sends `signal` to the calling thread. A signal handler may call this. If the handler blocks the
+/// signal, delivery waits until it returns.
 pub(crate) fn raise_here(signal: libc::c_int) {
     // SAFETY: the calling thread exists.
     unsafe { libc::pthread_kill(libc::pthread_self(), signal) };

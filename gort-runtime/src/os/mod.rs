@@ -1,27 +1,28 @@
-//! What the runtime asks of the operating system.
+//! The operating system, as the runtime uses it.
 //!
-//! A platform supplies, in one file, with these names and contracts:
-//! - `futex_wait(word, expected, timeout)`: sleeps while `*word == expected`,
-//!   at most `timeout`; may return early at any time.
-//! - `futex_wake_one(word)`: wakes one sleeper on the *address*; the memory
-//!   need not exist any more.
-//! - `nap(time)`: sleeps for about that long; may return early.
-//! - `now_ns()`: nanoseconds on the monotonic clock that `std::time::Instant`
-//!   reads; never goes back.
-//! - `cpu_clock()`, `cpu_time_ns(clock)`: CPU time of one thread, to be read by another.
-//! - `thread_wants_cpu(tid)`: whether a thread runs or waits for a core.
+//! Each platform has one file, which supplies these names with these contracts:
+//! - `futex_wait(word, expected, timeout)`: sleeps while `*word == expected`, for at most
+//!   `timeout`. May return early at any time.
+//! - `futex_wake_one(word)`: wakes one thread that sleeps on the *address*. The memory may already
+//!   be freed.
+//! - `nap(time)`: sleeps for about that long. May return early.
+//! - `now_ns()`: returns the nanoseconds on the monotonic clock that `std::time::Instant` reads.
+//!   The clock never goes back.
+//! - `cpu_clock()`, `cpu_time_ns(clock)`: return the CPU time of one thread to another.
+//! - `thread_wants_cpu(tid)`: returns whether a thread runs or waits for a core.
 //! - `give_back_pages(start, len)`: uncommits memory.
-//! - `write_stderr`, `abort`, `exit_now`: end of the process, callable from
-//!   anywhere, no allocation.
-//! - `signals.rs`: actions and masks of signals, `keep_errno(f)`.
-//! - `limit(resource)`: what the process may have.
-//! - `discard_pages(start, len)`, `prefer_huge_pages(start, len)`: for memory of records.
-//! - `start_thread_on(low, len, f, arg)`, `clear_at_exit(word)`, `exit_thread()`, `futex_wait_shared(word, expected)`,
-//!   `unregister_rseq(tp)`, `replace_setxid_handler(handler, keep)`, `libc_version()`: what thread-locals of a goroutine's own
-//!   take (`stack/identity.rs`).
-//! - `page_size()`, `num_cpus()`, `thread_id()`.
+//! - `write_stderr`, `abort`, `exit_now`: report and end the process. They may be called anywhere
+//!   and allocate nothing.
+//! - `signals.rs`: signal actions and masks, `keep_errno(f)`.
+//! - `limit(resource)`: returns a resource limit of the process.
+//! - `discard_pages(start, len)`, `prefer_huge_pages(start, len)`: manage the memory of records.
+//! - `start_thread_on(low, len, f, arg)`, `clear_at_exit(word)`, `exit_thread()`,
+//!   `futex_wait_shared(word, expected)`, `unregister_rseq(tp)`, `replace_setxid_handler(handler,
+//!   keep)`, `libc_version()`: serve goroutines with thread-locals of their own
+//!   (`stack/identity.rs`).
+//! - `page_size()`, `thread_id()`, `num_threads()`.
 //!
-//! macOS, where goroutines are threads, has what is asked for there.
+//! On macOS goroutines are threads, and only the functions needed there exist.
 
 #[cfg(loom)]
 #[path = "loom.rs"]

@@ -1,8 +1,9 @@
-//! Futexes of our own, where the system offers none: threads that sleep while a word holds a value.
+//! A futex implementation for systems that have none: threads sleep while a word holds a value.
 //!
-//! A table of rooms, in which an address always leads to the same one. Who waits looks at the word under its room's lock; who
-//! wakes takes that lock, after the word was changed. So either the waiter sees the change, or it sleeps already and is
-//! woken. A room is shared by several words, so all who sleep there are woken, and look again.
+//! A table holds rooms, and an address always maps to the same room. A waiter checks the word under
+//! its room's lock. A waker changes the word and then acquires that lock. Either the waiter sees
+//! the change, or it is already asleep and is woken. Several words share a room, so a waker wakes
+//! all threads that sleep in the room, and each checks its own word again.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -24,7 +25,7 @@ static TABLE: [Room; ROOMS] = [const {
 }; ROOMS];
 
 fn room(word: *const AtomicU32) -> &'static Room {
-    // Fibonacci's hash: neighbours get different rooms.
+    // Fibonacci hashing: neighbouring addresses get different rooms.
     let hash = (word.addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     &TABLE[(hash >> 56) as usize % ROOMS]
 }
@@ -32,9 +33,10 @@ fn room(word: *const AtomicU32) -> &'static Room {
 /// Sleeps while `word` holds `expected`, for at most `timeout`. May return early.
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
     let room = room(word);
-    // Nothing panics under the lock.
+    // No code panics under the lock, so it is not poisoned.
     let Ok(guard) = room.lock.lock() else { return };
-    // Relaxed: who changes it and then takes the lock is seen by that; what the change publishes is the caller's to acquire.
+    // Relaxed: the change precedes the waker's acquisition of the lock, so a waiter that acquires
+    // the lock later sees it. Acquiring what the change publishes is the caller's business.
     if word.load(Relaxed) != expected {
         return;
     }
@@ -44,7 +46,7 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<Durati
     }
 }
 
-/// Wakes who sleeps on `word`'s address; the memory need not exist any more.
+/// Wakes the threads that sleep on `word`'s address. The memory may already be freed.
 pub(crate) fn futex_wake_one(word: *const AtomicU32) {
     let room = room(word);
     drop(room.lock.lock());

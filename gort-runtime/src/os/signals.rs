@@ -1,13 +1,13 @@
-//! Signals: actions, masks, and what a handler needs.
+//! Signals: actions, masks, and `errno` in a handler.
 
 use super::{SignalBits, errno};
 use std::mem;
 use std::ptr;
 
-/// What happens to a signal. Of `mask`, signal N is bit N-1.
+/// The action of a signal. In `mask`, signal N is bit N-1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SignalAction {
-    /// `SIG_DFL`, `SIG_IGN`, or the address of a handler of the kind that `flags` say.
+    /// `SIG_DFL`, `SIG_IGN`, or the address of a handler of the kind that `flags` indicate.
     pub(crate) handler: usize,
     pub(crate) flags: libc::c_int,
     pub(crate) mask: u64,
@@ -29,16 +29,16 @@ impl SignalAction {
         self.handler == libc::SIG_IGN
     }
 
-    /// Whether it calls a function.
+    /// Returns whether the action calls a function.
     pub(crate) fn is_handler(&self) -> bool {
         self.handler != libc::SIG_DFL && self.handler != libc::SIG_IGN
     }
 
-    /// Calls the handler, as the kernel would; nothing if there is none.
+    /// Calls the handler as the kernel would. Does nothing if there is none.
     ///
     /// # Safety
-    /// `self` is the action of a signal, as the kernel gave it, and the arguments are what the kernel passed to a handler of
-    /// that signal that is running.
+    /// `self` is the action of a signal, as the kernel reported it. A handler of that signal is
+    /// running, and the arguments are those that the kernel passed to it.
     pub(crate) unsafe fn call(
         &self,
         signal: libc::c_int,
@@ -48,7 +48,8 @@ impl SignalAction {
         if !self.is_handler() {
             return;
         }
-        // SAFETY: caller's clause: the address of a handler of the kind that the flags say, and arguments for it.
+        // SAFETY: the caller says that the address is that of a handler of the kind that the flags
+        // indicate, and that the arguments are for such a handler.
         unsafe {
             if self.flags & libc::SA_SIGINFO != 0 {
                 let handler: unsafe extern "C" fn(
@@ -65,15 +66,16 @@ impl SignalAction {
     }
 }
 
-/// The bits of a set of signals.
+/// Returns the bits of a set of signals.
 fn bits_of(set: &libc::sigset_t) -> u64 {
-    // SAFETY: libc's sets are the kernel's, of so many bits, and maybe room behind them.
+    // SAFETY: libc's sets begin with the kernel's set, which has this many bits. Unused room may
+    // follow.
     let bits: SignalBits = unsafe { ptr::from_ref(set).cast::<SignalBits>().read() };
     bits as u64
 }
 
 fn set_of(bits: u64) -> libc::sigset_t {
-    // SAFETY: zeros are an empty set; for the rest see `bits_of`.
+    // SAFETY: zeros are an empty set. For the first word see `bits_of`.
     unsafe {
         let mut set: libc::sigset_t = mem::zeroed();
         (&raw mut set)
@@ -83,13 +85,14 @@ fn set_of(bits: u64) -> libc::sigset_t {
     }
 }
 
-/// What happens to `signal`. May be called in a signal handler.
+/// Returns the action of `signal`. A signal handler may call this.
 pub(crate) fn signal_action(signal: libc::c_int) -> SignalAction {
     if cfg!(miri) {
-        // It knows no signals.
+        // Miri has no signals.
         return SignalAction::IGNORED;
     }
-    // SAFETY: the structure is ours, and zeros are one; null changes nothing.
+    // SAFETY: the structure is ours, zeros are a valid value of it, and a null pointer changes
+    // nothing.
     let action = unsafe {
         let mut action: libc::sigaction = mem::zeroed();
         libc::sigaction(signal, ptr::null(), &raw mut action);
@@ -102,16 +105,17 @@ pub(crate) fn signal_action(signal: libc::c_int) -> SignalAction {
     }
 }
 
-/// Has this happen to `signal` from now on. May be called in a signal handler.
+/// Sets the action of `signal`. A signal handler may call this.
 ///
 /// # Safety
-/// A handler is the address of a function of the kind that the flags say, which may be called in a signal handler on any
-/// thread.
+/// A handler is the address of a function of the kind that the flags indicate. The function may be
+/// called in a signal handler on any thread.
 pub(crate) unsafe fn set_signal_action(signal: libc::c_int, action: SignalAction) {
     if cfg!(miri) {
         return;
     }
-    // SAFETY: the structure is ours, and zeros are one; caller's clause for the handler.
+    // SAFETY: the structure is ours, and zeros are a valid value of it. The caller vouches for the
+    // handler.
     unsafe {
         let mut new: libc::sigaction = mem::zeroed();
         new.sa_sigaction = action.handler;
@@ -121,9 +125,9 @@ pub(crate) unsafe fn set_signal_action(signal: libc::c_int, action: SignalAction
     }
 }
 
-/// The signals that the calling thread blocks.
+/// Returns the signals that the calling thread blocks.
 pub(crate) fn blocked_signals() -> u64 {
-    // SAFETY: the set is ours; null changes nothing.
+    // SAFETY: the set is ours, and a null pointer changes nothing.
     unsafe {
         let mut set: libc::sigset_t = mem::zeroed();
         libc::pthread_sigmask(libc::SIG_SETMASK, ptr::null(), &raw mut set);
@@ -131,19 +135,19 @@ pub(crate) fn blocked_signals() -> u64 {
     }
 }
 
-/// Has the calling thread block these signals, and no others.
+/// Makes the calling thread block exactly these signals.
 pub(crate) fn block_signals(bits: u64) {
     if cfg!(miri) {
         return;
     }
     let set = set_of(bits);
-    // SAFETY: the set is alive; null is allowed.
+    // SAFETY: the set is alive, and the null pointer is allowed.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, ptr::null_mut()) };
 }
 
-/// Calls `f` and leaves this thread's `errno` as it was: for signal handlers.
+/// Calls `f` and restores this thread's `errno` afterwards. For signal handlers.
 pub(crate) fn keep_errno<R>(f: impl FnOnce() -> R) -> R {
-    // SAFETY: the address is that of this thread's `errno`, which lives as long as it.
+    // SAFETY: the address is that of this thread's `errno`, which lives as long as the thread.
     unsafe {
         let errno = errno();
         let before = *errno;

@@ -1,17 +1,17 @@
-//! `recover`: for users, to catch a panic.
+//! `recover`, by which users catch a panic.
 
 use crate::panics::panicking::{exit_again, exits, is_goexit, must_exit};
 use crate::panics::unwind::{catch, discard, raise};
 use std::any::Any;
 
-/// Runs `f` and catches its panic; [`goexit`](crate::goexit()) passes through. Go's deferred
-/// `recover`.
+/// Runs `f` and catches its panic. [`goexit`](crate::goexit()) passes through. This is Go's
+/// deferred `recover`.
 ///
-/// If a `defer!` block panicked while `f` unwound, its payload is the one that is caught. If
-/// `f` was exiting meanwhile, the goroutine goes on exiting: a panic does not take `goexit` back.
+/// If a `defer!` block panicked while `f` unwound, `recover` returns the payload of that panic. If
+/// `f` was exiting at that time, the goroutine continues to exit: a panic does not revoke `goexit`.
 ///
 /// # Errors
-/// The payload, if `f` panicked.
+/// Returns the payload if `f` panicked.
 ///
 /// # Examples
 /// ```
@@ -33,10 +33,11 @@ pub fn recover<T>(f: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
     catch(f).map_err(|payload| unless_exiting(payload, before))
 }
 
-/// Gives the payload of what `recover` has caught, unless that was the goroutine's exit, perhaps
-/// replaced by a panic; `before` is how often the goroutine had called `goexit` before.
+/// Returns the payload that `recover` has caught, unless the goroutine exits. In that case,
+/// continues the exit. A panic may have replaced the exit's payload. `before` is how many times the
+/// goroutine had called `goexit` before `recover` ran.
 ///
-/// An exit from before, inside of whose unwinding this `recover` stands, goes on by itself.
+/// An exit that began before, during whose unwinding `recover` was called, continues by itself.
 #[cold]
 fn unless_exiting(payload: Box<dyn Any + Send>, before: u32) -> Box<dyn Any + Send> {
     if is_goexit(&*payload) {

@@ -1,29 +1,33 @@
-//! Catching panics, and which of several is caught.
+//! Catching panics, and deciding which of several panics is caught.
 //!
-//! A deferred block that panics while its goroutine unwinds cannot let that panic out (Rust
-//! would abort). Its payload waits here, as a *replacement*, for whoever catches the panic
-//! that is on its way: Go's rule that the newer panic replaces the older. All of gort that catches
-//! a user's panic does it by [`catch`], and all that raises one by [`raise`].
+//! A deferred block that panics while its goroutine unwinds cannot let that panic out (Rust would
+//! abort). Its payload is kept here, as a *replacement*, for the code that catches the panic in
+//! progress. This is Go's rule that the newer panic replaces the older one. All code of gort that
+//! catches a user's panic uses [`catch`], and all code that raises one uses [`raise`].
 //!
 //! # When a replacement is stale
-//! It belongs to one unwinding. If std's `catch_unwind` ends that one nobody tells us, and the
-//! replacement must not be taken for that of a later one. So each of the following is an argument
-//! that what [`catch`] finds replaces what it caught:
+//! A replacement belongs to one unwinding. If std's `catch_unwind` ends that unwinding, gort is not
+//! told, and the replacement must not be mistaken for that of a later unwinding. These two rules
+//! ensure that a replacement found by [`catch`] replaces the panic that it caught:
 //!
-//! 1. Nothing from before `f` is there while `f` runs: `catch` puts it aside. If nobody
-//!    panics outside of `f` it is stale; else it is put back afterwards. So unwindings nest, and
-//!    after a goroutine's root has caught, nothing is left in the slot for the next one.
-//! 2. `begun` counts the unwindings that have begun: a panic hook counts panics, `raise`
-//!    itself. A replacement notes the count, and is good while nothing has begun since. What
-//!    began and ended in a `catch`, hence also in a deferred block, is nested and does not count.
+//! 1. While `f` runs, no replacement from before `f` is present: `catch` puts it aside. If the
+//!    caller is not panicking, that replacement is stale and is discarded; otherwise `catch`
+//!    restores it afterwards. Therefore unwindings nest, and after a goroutine's root has caught,
+//!    nothing is left in the slot for the next goroutine.
+//! 2. `begun` counts the unwindings that have begun. A panic hook counts panics, and `raise` counts
+//!    itself. A replacement records the count, and is valid while no other unwinding has begun
+//!    since. An unwinding that began and ended in a `catch`, hence also in a deferred block, is
+//!    nested and does not count.
 //!
-//! What the hook does not see is taken for the older unwinding going on: `resume_unwind`, which is
-//! mostly just that, and panics after the program has set another hook, which is mostly one that prints
-//! nothing. And a panic that std's `catch_unwind` catches inside a destructor (not a deferred block)
-//! counts although it was nested: the replacement is given up, the panic that was replaced comes out.
+//! If an unwinding begins without the hook being called, it is taken for the continuation of the
+//! older one. This concerns `resume_unwind`, which usually is such a continuation, and panics after
+//! the program has set another hook, which usually is one that prints nothing. Conversely, a panic
+//! that std's `catch_unwind` catches inside a destructor (not in a deferred block) counts although
+//! it was nested. Then the replacement is discarded, and the panic that it replaced comes out.
 //!
-//! A plain thread, and a thread on its system stack, has the same state in a thread-local. There
-//! is no root there that would catch: `std::thread`'s `join` gives the older panic.
+//! A plain thread, and a thread on its system stack, keeps the same state in a thread-local. There
+//! is no root on such a thread that would catch the panic: `join` of `std::thread` returns the
+//! older one.
 
 use crate::proc::tls;
 use crate::proc::unwinding::{Payload, Replacement, Unwinding};
@@ -33,7 +37,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::thread;
 
-/// The state of a thread while it runs no goroutine.
+/// The state of a thread while it does not run a goroutine.
 struct OfThread(Unwinding);
 
 impl Drop for OfThread {
@@ -46,32 +50,34 @@ thread_local! {
     static OF_THREAD: OfThread = const { OfThread(Unwinding::new()) };
 }
 
-/// Lets `look` see the state of whoever calls; without effect while the thread's is being destroyed.
+/// Passes the caller's state to `look`. Does nothing while the thread's state is being destroyed.
 fn with<R>(look: impl FnOnce(&Unwinding) -> R) -> Option<R> {
     match tls::getg() {
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells, also while `look`
-        // runs, which does not park (all calls are in this file).
+        // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1). It runs here, so this thread
+        // owns its cells, also while `look` runs: `look` does not park (all calls are in this
+        // file).
         Some(gp) => Some(look(unsafe { &gp.as_ref().unwinding })),
         None => with_threads(look),
     }
 }
 
-/// Not inlined: the thread-local's address is not to be computed in a function that may park.
+/// Passes the thread's state to `look`. Not inlined, because a function that may park must not
+/// compute the address of a thread-local.
 #[expect(
     clippy::disallowed_methods,
-    reason = "what runs in no goroutine stays on its thread"
+    reason = "code that runs in no goroutine stays on its thread"
 )]
 #[inline(never)]
 fn with_threads<R>(look: impl FnOnce(&Unwinding) -> R) -> Option<R> {
     OF_THREAD.try_with(|of_thread| look(&of_thread.0)).ok()
 }
 
-/// The panic hook: the caller begins to unwind.
+/// Records that the caller begins to unwind. The panic hook calls this.
 pub(crate) fn begins() {
     with(Unwinding::begins);
 }
 
-/// What a `catch` keeps while its closure runs.
+/// The state that a `catch` keeps while its closure runs.
 struct Aside {
     begun: u32,
     replacement: Option<Box<Replacement>>,
@@ -87,14 +93,14 @@ fn put_aside() -> Aside {
         replacement: None,
     });
     if aside.replacement.is_some() && !thread::panicking() {
-        // std's `catch_unwind` has left it behind.
+        // A panic that std's `catch_unwind` caught has left it behind.
         discard(aside.replacement.take());
     }
     aside
 }
 
-/// Ends what [`put_aside`] began; gives what the closure has left, and whether it replaces the
-/// panic that has come out of it.
+/// Restores the state that [`put_aside`] took. Returns the replacement that the closure has left,
+/// and whether it replaces the panic that came out of the closure.
 fn put_back(aside: Aside) -> Option<(Payload, bool)> {
     with(|unwinding| {
         let begun = unwinding.begun.replace(aside.begun);
@@ -103,11 +109,11 @@ fn put_back(aside: Aside) -> Option<(Payload, bool)> {
     })?
 }
 
-/// Calls `f` and catches what it unwinds with, [`goexit`](crate::goexit())'s payload included
-/// ([`is_goexit`](crate::is_goexit)): of several panics the newest.
+/// Calls `f` and catches its panic, including that of [`goexit`](crate::goexit())
+/// ([`is_goexit`](crate::is_goexit)). Of several panics, it catches the newest.
 ///
 /// # Errors
-/// The payload.
+/// Returns the payload if `f` panicked.
 #[doc(hidden)]
 pub fn catch<T>(f: impl FnOnce() -> T) -> thread::Result<T> {
     let aside = put_aside();
@@ -123,7 +129,7 @@ pub fn catch<T>(f: impl FnOnce() -> T) -> thread::Result<T> {
     }
 }
 
-/// Of a panic that was caught and what was left beside it, the one that counts.
+/// Returns the newer of two payloads: the caught panic's and the replacement's. Discards the other.
 #[cold]
 fn newest(payload: Payload, (left, replaces): (Payload, bool)) -> Payload {
     let (newest, other) = if replaces {
@@ -135,15 +141,16 @@ fn newest(payload: Payload, (left, replaces): (Payload, bool)) -> Payload {
     newest
 }
 
-/// Unwinds with `payload` and without calling the panic hook: `resume_unwind`, for all of gort.
+/// Unwinds with `payload` without calling the panic hook. All of gort uses this instead of
+/// `resume_unwind`.
 #[doc(hidden)]
 pub fn raise(payload: Box<dyn Any + Send>) -> ! {
     begins();
     panic::resume_unwind(payload)
 }
 
-/// Runs a deferred block. If the caller unwinds, a panic of the block (or its exit) replaces the
-/// panic that is on its way.
+/// Runs a deferred block. If the caller unwinds, a panic or exit of the block replaces the panic in
+/// progress.
 #[doc(hidden)]
 #[inline]
 pub fn deferred(f: impl FnOnce()) {
@@ -155,8 +162,9 @@ pub fn deferred(f: impl FnOnce()) {
     }
 }
 
-/// Calls `f`. Inlined, each place where a block may be run would add its locals to the frame of the
-/// function that defers it, although at most one of them is ever run.
+/// Calls `f` without inlining it. If it were inlined, each place that may run a block would add the
+/// block's locals to the frame of the function that defers it, although at most one of these places
+/// runs it.
 #[inline(never)]
 fn in_a_frame_of_its_own(f: impl FnOnce()) {
     f();
@@ -172,22 +180,24 @@ fn replace(payload: Payload) {
             .map(|payload| Box::new(Replacement { payload, begun }));
         unwinding.replacement.replace(newest)
     });
-    // Each for itself: two destructors that panic, the second because of the first, abort.
+    // Discard the two separately: if both destructors panicked in one unwinding, the process would
+    // abort.
     discard(older);
-    // Still here if the thread's state is gone: then the older panic stays in force.
+    // Still present if the thread's state has been destroyed. Then the older panic stays in force.
     discard(payload);
 }
 
-/// Drops `value`. Its destructor may panic: no more comes of it.
+/// Drops `value`, and swallows a panic of its destructor.
 #[doc(hidden)]
 pub fn discard<T>(value: T) {
     quietly(|| drop(value));
 }
 
-/// Calls a user's destructors where nobody could do anything about their panics, or where one more
-/// panic would abort the process. True if nothing came out of `f`.
+/// Calls `f`, which runs a user's destructors, and swallows its panic. Returns `true` if `f` did
+/// not panic.
 ///
-/// Such a panic is swallowed: the panic hook has reported it.
+/// This is for places where nothing could handle the panic, or where another panic would abort the
+/// process. The panic hook has already reported the panic.
 pub(crate) fn quietly(f: impl FnOnce()) -> bool {
     let aside = put_aside();
     let panicked = panic::catch_unwind(AssertUnwindSafe(f)).err();
@@ -202,8 +212,8 @@ pub(crate) fn quietly(f: impl FnOnce()) -> bool {
     quiet
 }
 
-/// As [`discard`] for the payload of a panic in a destructor: should it panic when it is dropped
-/// as well, what that gives is leaked. It might go on like that for ever.
+/// Drops the payload of a panic in a destructor as [`discard`] does, but leaks the new payload if
+/// that drop panics too. Otherwise this could continue for ever.
 #[cold]
 fn quietly_last(payload: Payload) {
     let aside = put_aside();
@@ -211,11 +221,11 @@ fn quietly_last(payload: Payload) {
     let _left = ManuallyDrop::new(put_back(aside));
 }
 
-/// Drops in place what lies at `at`, as [`discard`].
+/// Drops the value at `at` in place, and swallows a panic of its destructor.
 ///
 /// # Safety
-/// As for [`ptr::drop_in_place`].
+/// The contract is that of [`ptr::drop_in_place`].
 pub(crate) unsafe fn discard_in_place<T>(at: *mut T) {
-    // SAFETY: caller's clause: what `drop_in_place` asks for; called once.
+    // SAFETY: the caller keeps the contract of `drop_in_place`, which is called once.
     quietly(|| unsafe { ptr::drop_in_place(at) });
 }

@@ -1,4 +1,4 @@
-//! `bind.rs`, for loom: stacks are only counted.
+//! `bind.rs` under loom: stacks are only counted.
 
 use crate::base::stackkind::StackKind;
 use crate::proc::g::G;
@@ -17,12 +17,12 @@ pub(crate) fn give_unused(_p: Option<&P>, _gp: NonNull<G>) {}
 
 pub(crate) fn bind(p: &P, gp: NonNull<G>) -> bool {
     let has_one = p.stacks.take();
-    // SAFETY: the caller took it out of a queue: it is ours.
+    // SAFETY: the caller took `gp` out of a queue, so it owns `gp`.
     unsafe { gp.as_ref() }.stack.set(StackSlot(has_one));
     has_one
 }
 
-/// Of a goroutine that has ended on an M that holds `p`, or none.
+/// Gives back the stack of a goroutine that has ended, on an M that holds `p` or has no P.
 pub(crate) fn unbind(p: Option<&P>) {
     stack::give(p.map(|p| &p.stacks));
 }

@@ -1,45 +1,52 @@
-//! Bubble: what goroutines that share a clock of their own have in common.
+//! Bubble: the state that goroutines with a common clock share.
 //!
-//! The clock stands while any of them can run, and is put forward when all are *durably blocked*: parked, and
-//! nothing but another of them, or the clock, is expected to wake them. A goroutine, the *keeper*, which is outside
-//! the bubble and waits in `synctest::run`, then does what is next (`api/synctest.rs`). Here is how it is known whose
-//! turn that is.
+//! The clock does not advance while any goroutine of the bubble can run. It advances when all of
+//! them are *durably blocked*: parked, so that only another of them, or the clock, is expected to
+//! wake them. Then the *keeper* acts. The keeper is the goroutine outside the bubble that waits in
+//! `synctest::run` (`api/synctest.rs` says what it does). This file implements how the keeper
+//! learns that it is its turn.
 //!
-//! # The baton
-//! A word counts *holds* (and how often one was taken): one for each member that is not durably blocked, and one for the keeper while it is its
-//! turn. Whoever lets go of its hold looks whether that is the last. The last hold is not let go of but handed to the
-//! keeper, who is woken. So the count is never 0, and
+//! # Holds
+//! A word counts *holds* (and how many times a hold was taken). Each member that is not durably
+//! blocked has one hold, and the keeper has one during its turn. An actor that releases its hold
+//! checks whether it is the last. The last hold is not released but handed to the keeper, which is
+//! then woken. So the count is never 0, and
 //!
-//! 1. the keeper is awake exactly while it has a hold; so it is woken once for each time that it has gone to sleep;
-//! 2. if the keeper has the only hold, no member runs, is runnable, or is on its way into a park.
+//! 1. the keeper is awake exactly while it has a hold, so it is woken once for each time that it
+//!    has gone to sleep;
+//! 2. if the keeper has the only hold, no member is running, runnable or about to park.
 //!
 //! # Park, wake-up and the keeper's turn
-//! A member that parks durably (P) lets go of its hold *after* its park is committed, on g0. Whoever wakes it (W) takes
-//! a hold for it *before* it can run: after it has won the right to wake it, and before it queues it.
+//! A member that parks durably (P) releases its hold *after* its park is committed, on g0. Its
+//! waker (W) takes a hold for it *before* the member can run: after W has won the right to wake it,
+//! and before W queues it.
 //!
-//! - W comes before P has let go: there are two holds for one goroutine, P's and the one taken for it. P takes one of
-//!   them away. The count is never less than what it should be.
-//! - W comes afterwards: then W is a member, and has a hold of its own; or the keeper, in its turn; or comes from
-//!   outside (a lock that is shared with others). A member keeps the word from falling to 1 for the keeper. Somebody from
-//!   outside may come while the keeper, with the only hold, is about to put the clock forward. So time may run ahead of
-//!   such a wake-up, which is all that can happen: the goroutine runs, with its hold, and the keeper sleeps again
-//!   without having lost its own.
+//! - If W comes before P has released its hold, there are two holds for one goroutine: P's, and the
+//!   one that W took for it. P then releases one of them. The count is never too low.
+//! - If W comes afterwards, W is one of three. It may be a member, which has its own hold: then the
+//!   count cannot be down to the keeper's. It may be the keeper, during its turn. Or it comes from
+//!   outside the bubble (through a lock that is shared with others), perhaps while the keeper, with
+//!   the only hold, is about to advance the clock. Then the clock may advance before that wake-up
+//!   takes effect. No other harm is possible: the goroutine runs, with its hold, and the keeper
+//!   goes back to sleep without having lost its own.
 //!
-//! P must read which bubble is meant before it commits, since the goroutine may be gone afterwards. The bubble is
-//! not: there is P's hold.
+//! P must read which bubble it belongs to before it commits, because the goroutine may be gone
+//! afterwards. The bubble is not gone: it has P's hold.
 //!
 //! # Orderings
-//! All changes of the word are acquire-release read-modify-writes, the handing over of the last hold as well (it
-//! replaces the word by itself). So what a goroutine did before it blocked or ended is seen by the keeper in its turn, and by
-//! whoever that wakes: `synctest::wait` and `run` return after it.
+//! All changes of the word are acquire-release read-modify-writes. This includes handing over the
+//! last hold, which replaces the word by the same value. The keeper in its turn therefore sees what
+//! each goroutine did before it blocked or ended. So does every goroutine that the keeper wakes:
+//! `synctest::wait` and `run` return after that.
 //!
-//! That all have ended is seen in two words: the keeper reads the number of members (acquire; a member leaves by a release)
-//! and then the holds. If nobody is left, and there is no hold but its own, then the last one has let go of its own too, which
-//! it had before it left: nobody touches the bubble any more.
+//! The keeper determines from two words whether all members have ended. It reads the number of
+//! members (acquire; a member leaves by a release) and then the holds. If there are no members and
+//! the only hold is the keeper's, the last member, which had a hold when it left, has released that
+//! hold as well. No member accesses the bubble any more.
 //!
 //! # Memory
-//! Bubbles are never freed (`bubble/pool.rs`); one whose goroutines are left behind, blocked, is not used
-//! again. Its keeper has kept its hold, so nobody wakes one any more.
+//! Bubbles are never freed (`bubble/pool.rs`). A bubble whose goroutines were left behind, blocked,
+//! is not reused. Its keeper has kept its hold, so the keeper is never woken again.
 
 use crate::base::prim::{
     AtomicU64, AtomicUsize,
@@ -48,48 +55,49 @@ use crate::base::prim::{
     hint::{self, AtomicU32},
 };
 
-/// In a goroutine's word that says why it waits: it is durably blocked in its bubble.
+/// Bit in the word that says why a goroutine waits: it is durably blocked in its bubble.
 pub(crate) const BLOCKED: u32 = 1 << 8;
-/// And somebody outside the bubble may be the one to wake it.
+/// Bit in the same word: a goroutine outside the bubble may be the one that wakes it.
 pub(crate) const BY_LOCK: u32 = 1 << 9;
-/// Its bubble is explored: whoever wakes it asks the explorer whose turn it is.
+/// Bit in the same word: the bubble is explored, so a waker asks the explorer whose turn it is.
 pub(crate) const EXPLORED: u32 = 1 << 10;
 
-/// One hold that has been taken, in the upper half of the word.
+/// One taken hold, as counted in the upper half of the word.
 const TAKEN: u64 = 1 << 32;
 
-/// Whether this is one hold, and no other.
+/// Returns whether the word counts exactly one hold.
 pub(crate) fn is_only(holds: u64) -> bool {
     holds & (TAKEN - 1) == 1
 }
 
-/// See the header. `repr(C)`: it is the first field of what the pool makes (`bubble/pool.rs`).
+/// The state that the goroutines of a bubble share; see the head of this file. `repr(C)`, because
+/// it is the first field of `Kept` (`bubble/pool.rs`).
 #[derive(Debug)]
 pub(crate) struct Bubble {
-    /// How many there are, and in the upper half how many have been taken: so that the keeper sees that one was, also if
-    /// it is gone again.
+    /// The number of holds. The upper half counts how many were ever taken, so that the keeper
+    /// notices a hold that was taken and released again.
     holds: AtomicU64,
-    /// Its present.
+    /// The current time on the bubble's clock.
     now: hint::AtomicU64,
-    /// Goroutines that have been started and have not ended.
+    /// Number of goroutines that have been started and have not ended.
     members: AtomicUsize,
-    /// Not 0, and no other bubble's; changes when the bubble is used again.
+    /// Never 0, and different from that of any other bubble. Changes when the bubble is reused.
     id: AtomicU32,
     /// The goroutine that waits in `run`, as a word.
     keeper: hint::AtomicUsize,
-    /// The one that waits in `synctest::wait`; 0: none.
+    /// The goroutine that waits in `synctest::wait`, as a word. 0: none.
     waiter: hint::AtomicUsize,
-    /// Somebody is in `synctest::wait`.
+    /// Whether a goroutine is in `synctest::wait`.
     is_awaited: hint::AtomicBool,
-    /// Its goroutines take turns (`turns/explorer.rs`).
+    /// Whether the bubble's goroutines take turns (`turns/explorer.rs`).
     explores: hint::AtomicBool,
-    /// Those that are left in it will never run, and count no more.
+    /// Whether the goroutines left in the bubble will never run. They are not listed then.
     is_given_up: hint::AtomicBool,
 }
 
 impl Bubble {
     const_unless_loom! {
-        /// One that nobody is in; the keeper has the hold.
+        /// Creates a bubble without members. The keeper has the only hold.
         pub(crate) fn new() -> Self {
             Self {
                 holds: AtomicU64::new(1),
@@ -105,7 +113,8 @@ impl Bubble {
         }
     }
 
-    /// Its keeper: the bubble begins, as number `id`, at `now`. Nobody is in it.
+    /// Begins the bubble as number `id`, at time `now`. Its keeper calls this, while there are no
+    /// members.
     pub(crate) fn begin(&self, id: u32, now: u64, keeper: usize) {
         self.id.store(id, Relaxed);
         self.now.store(now, Relaxed);
@@ -116,39 +125,44 @@ impl Bubble {
         self.id.load(Relaxed)
     }
 
-    /// The time on its clock, in nanoseconds. A member reads what was set in the keeper's last turn.
+    /// Returns the time on the bubble's clock, in nanoseconds. A member reads the value that the
+    /// keeper set during its last turn.
     pub(crate) fn now(&self) -> u64 {
         self.now.load(Relaxed)
     }
 
-    /// The keeper, in its turn: puts the clock forward.
+    /// Advances the clock. The keeper calls this during its turn.
     pub(crate) fn set_now(&self, now: u64) {
         self.now.store(now, Relaxed);
     }
 
-    /// A goroutine is being started, by a member or the keeper, and is not yet runnable.
+    /// Adds a member that is being started, by a member or by the keeper, and is not yet runnable.
     pub(crate) fn enter(&self) {
         self.members.fetch_add(1, Relaxed);
         self.take_hold();
     }
 
-    /// A goroutine has ended: it keeps its hold, which the caller is to let go of, as its last step.
+    /// Removes a member that has ended. The member keeps its hold. The caller must release the hold
+    /// as its last step.
     pub(crate) fn leave(&self) {
         self.members.fetch_sub(1, Release);
     }
 
-    /// The keeper, in its turn: whether all have ended, and let go of their holds. (Somebody from outside may have woken
-    /// the last one just now: its hold is there before it leaves.)
+    /// Returns whether all members have ended and released their holds. The keeper calls this
+    /// during its turn. (A waker from outside may have woken the last member just now. Then that
+    /// member's hold was taken before the member left.)
     pub(crate) fn is_empty(&self) -> bool {
         self.members.load(Acquire) == 0 && is_only(self.holds())
     }
 
-    /// A member that is durably blocked is going to run: its waker, before it queues it.
+    /// Takes a hold for a durably blocked member that is about to run. Its waker calls this before
+    /// it queues the member.
     pub(crate) fn take_hold(&self) {
         self.holds.fetch_add(TAKEN | 1, AcqRel);
     }
 
-    /// Lets go of a hold. The answer is the keeper, who is to be woken, if it was the last: then the keeper has it.
+    /// Releases a hold. If it was the last, hands it to the keeper and returns the keeper, which
+    /// the caller must wake.
     #[must_use]
     pub(crate) fn let_go(&self) -> Option<usize> {
         let mut holds = self.holds.load(Relaxed);
@@ -166,55 +180,60 @@ impl Bubble {
         }
     }
 
-    /// The keeper, in its turn: something that changes when somebody takes a hold.
+    /// Returns a value that changes whenever a hold is taken. The keeper calls this during its
+    /// turn.
     pub(crate) fn holds(&self) -> u64 {
         self.holds.load(Acquire)
     }
 
-    /// The caller is the one that waits for the others from here on; false if there is one.
+    /// Registers the caller as the goroutine that waits for the others. Returns `false` if there
+    /// already is one.
     pub(crate) fn await_begins(&self) -> bool {
         !self.is_awaited.swap(true, Relaxed)
     }
 
-    /// The one that waits is parked, but for letting go of its hold.
+    /// Publishes the waiter of `synctest::wait`. It has parked, but not yet released its hold.
     pub(crate) fn show_waiter(&self, waiter: usize) {
         self.waiter.store(waiter, Relaxed);
     }
 
-    /// The keeper, in its turn: who waits for the others, and is to be woken.
+    /// Takes the waiter of `synctest::wait`, which the caller must wake. The keeper calls this
+    /// during its turn.
     pub(crate) fn take_waiter(&self) -> Option<usize> {
         let waiter = self.waiter.load(Relaxed);
         self.waiter.store(0, Relaxed);
         (waiter != 0).then_some(waiter)
     }
 
-    /// The caller waits no more.
+    /// Ends the caller's wait for the others.
     pub(crate) fn await_ends(&self) {
         self.is_awaited.store(false, Relaxed);
     }
 
-    /// The goroutine that waits in `run`, as a word.
+    /// Returns the goroutine that waits in `run`, as a word.
     pub(crate) fn keeper(&self) -> usize {
         self.keeper.load(Relaxed)
     }
 
-    /// Its keeper, while nobody is in it: whether its goroutines take turns from here on.
+    /// Sets whether the goroutines take turns from now on. The keeper calls this while there are no
+    /// members.
     pub(crate) fn set_explores(&self, explores: bool) {
         self.explores.store(explores, Relaxed);
     }
 
-    /// Whether its goroutines take turns.
+    /// Returns whether the bubble's goroutines take turns.
     #[inline(always)]
     pub(crate) fn explores(&self) -> bool {
         self.explores.load(Relaxed)
     }
 
-    /// Its keeper: those that are left in it will never run, and count no more.
+    /// Records that the goroutines left in the bubble will never run, so that they are no longer
+    /// listed. The keeper calls this.
     pub(crate) fn give_up(&self) {
         self.is_given_up.store(true, Relaxed);
     }
 
-    /// Whether they do not count.
+    /// Returns whether the goroutines left in the bubble will never run, and must not be listed.
     pub(crate) fn is_given_up(&self) -> bool {
         self.is_given_up.load(Relaxed)
     }

@@ -6,28 +6,29 @@
 //!  │  G  │ packet │                │ guard  │ unused, not committed ◄─ stack │ colour │
 //!  └─────┴────────┘                └────────┴───────────────────────────────┴────────┘
 //! ```
-//! Records lie densely packed (`record/`). The packet holds the closure until the goroutine starts and its
-//! outcome after it has ended. A stack (`stack/`) is bound to those that have begun to run: a goroutine
-//! that waits for its first turn costs its record, one that has ended and is still to be joined too, and
-//! short ones run one after the other on the same few warm stacks. The colour is 0 to 15 cache lines that
-//! differ from stack to stack: without it the first frames of all goroutines would share one set
-//! of the cache. A parked goroutine that has not gone deep costs its record and one page.
+//! Records are densely packed (`record/`). The packet holds the closure until the goroutine starts,
+//! and its outcome after it has ended. A stack (`stack/`) is bound only to a goroutine that has
+//! begun to run. A goroutine that waits for its first turn costs only its record, and so does one
+//! that has ended and waits to be joined. Short goroutines run one after the other on the same few
+//! warm stacks. The colour is 0 to 15 cache lines, which differ from stack to stack: without it,
+//! the first frames of all goroutines would share one set of the cache. A parked goroutine without
+//! deep calls costs its record and one page.
 //!
-//! # Who may touch what
-//! The owner is the one that `gstatus.rs` names for the status.
+//! # Who may access what
+//! The owner is the actor that `gstatus.rs` names for the status.
 //!
 //! | field | written by | read by |
 //! |---|---|---|
-//! | `buf` | `mcall`, on behalf of the running goroutine; the M that gives it its stack | whoever resumes it; an observer while the G is Observed |
+//! | `buf` | `mcall`, on behalf of the running goroutine; the M that gives it its stack | the M that resumes it; an observer while the G is Observed |
 //! | `status` | the owner | anyone (a dump sees some recent state); atomic |
-//! | `schedlink` | whoever owns the list that the G is in (`gqueue.rs`) | the same |
+//! | `schedlink` | the owner of the list that the G is in (`gqueue.rs`) | the same |
 //! | `is_new`, `runnable_since` | the owner of the Runnable G, the M that runs it | the same |
 //! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst; atomics |
-//! | `suspect` | the spawner; the M that runs it; sysmon | who takes it out of a queue; atomic |
+//! | `suspect` | the spawner; the M that runs it; sysmon | the M that takes it out of a queue; atomic |
 //! | `stack` | the spawner; the M that has taken it out of a queue; `goexit0` | the same, and the fault handler on the goroutine's thread |
 //! | `first` | the spawner | the M that gives it its stack |
 //! | `has_begun` | the spawner; the M that gives it its stack | dumps; atomic |
-//! | `class`, `slab` | `record/slab.rs`, when the record is cut | whoever owns the record |
+//! | `class`, `slab` | `record/slab.rs`, when the record is carved | the owner of the record |
 //! | `join` | see `join.rs` | |
 //! | `bubble` | the spawner | the owner; the goroutine; dumps: atomic |
 //! | `locals`, `hooked` | the spawner; the goroutine | the same |
@@ -35,16 +36,17 @@
 //! | `last_m` | the spawner; the M that has taken it out of a queue | the same |
 //! | `lockedm`, `wired`, `exits`, `panicked`, `unwinding` | the goroutine while running; `goexit0` | the M that has taken it out of a queue |
 //! | `packet` | the spawner | the goroutine; then its handle (`join.rs`, invariant 1) |
-//! | `name`, `named` | the spawner; whoever frees the record | anyone, under `name`'s lock; the same |
+//! | `name`, `named` | the spawner; the thread that frees the record | anyone, under `name`'s lock; the same |
 //! | `id`, `root`, `spawned_at`, `by_timer` | the spawner | anyone (a dump may see those of another goroutine); atomics |
 //!
-//! # What a pointer to a G is worth
-//! A `NonNull<G>` in this crate is one to the G of a record that has been cut, which stays a valid G for ever
-//! (`record/mod.rs`, promise 1), and was derived from the pointer to its whole region, so the packet can be
-//! reached by it (not those that observers make of a `&G`: `report/list.rs`, `monitor/sysmon.rs`). To make a
-//! `&G` of it is therefore always sound, also while others write: all that is ever written is in
-//! cells and atomics. What has to be argued is who may touch a cell: whom the table names. G is not `Sync`,
-//! so nothing but these pointers brings one to another thread.
+//! # What a pointer to a G guarantees
+//! A `NonNull<G>` in this crate points to the G of a record that has been carved, which stays a
+//! valid G for ever (`record/mod.rs`, promise 1). It was derived from the pointer to the entire
+//! region, so the packet can be reached through it. (This is not true of the pointers that
+//! observers make from a `&G`: `report/list.rs`, `monitor/sysmon.rs`.) It is therefore always sound
+//! to make a `&G` from it, even while other threads write: everything that is ever written is in
+//! cells and atomics. What needs an argument is each access to a cell: only the actors in the table
+//! may access it. G is not `Sync`, so only these pointers carry a G to another thread.
 
 use crate::arch::{EntryFn, ExitFn, Gobuf};
 use crate::base::lock::Lock;
@@ -66,7 +68,8 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-/// What a goroutine calls first, with its `G`, and what it returns into.
+/// The function that a goroutine calls first, with its `G`, and the function into which that one
+/// returns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FirstFrame {
     pub(crate) entry: EntryFn,
@@ -76,78 +79,82 @@ pub(crate) struct FirstFrame {
 /// One goroutine.
 #[repr(C, align(64))]
 pub(crate) struct G {
-    // What every switch touches: one cache line.
-    /// Must stay first: `arch` sees a `*mut G` as a `*mut Gobuf`.
-    /// A cell: the switch writes it while others hold references to the G.
+    // The fields that every switch accesses, in one cache line.
+    /// Must stay first: `arch` sees a `*mut G` as a `*mut Gobuf`. A cell, because the switch writes
+    /// it while other threads hold references to the G.
     pub(crate) buf: Cell<Gobuf>,
     pub(crate) status: AtomicU32,
-    /// A `WaitReason` as a number, and whether the wait is a durable one (`bubble.rs`).
+    /// A `WaitReason` as a number, and bits that say how the wait concerns the bubble
+    /// (`bubble.rs`).
     reason: AtomicU32,
-    /// Next in whatever list holds this G.
+    /// The next G in the list that holds this one.
     pub(crate) schedlink: Cell<*mut G>,
-    /// Its stack, from its first run to its end; before and after only of which size.
+    /// The stack, from the goroutine's first run to its end. Before and after that, only the kind
+    /// of stack.
     pub(crate) stack: Cell<StackSlot>,
-    /// When it was made runnable, if that is to be counted (`stats.rs`), else 0.
+    /// When it was made runnable, if that is to be measured (`stats.rs`). Otherwise 0.
     pub(crate) runnable_since: Cell<u64>,
-    /// How often it has asked to be wired.
+    /// How many times it has asked to be wired.
     pub(crate) wired: Cell<u32>,
-    /// Not run yet, as far as `runnext` is concerned.
+    /// It is new and has not run yet, as far as `runnext` is concerned.
     pub(crate) is_new: Cell<bool>,
     /// It has hooks (`hooks.rs`).
     pub(crate) hooked: Cell<bool>,
-    /// It has been given a stack, for dumps.
+    /// It has been given a stack. For dumps.
     pub(crate) has_begun: AtomicBool,
-    /// The class of its record (`record/slab.rs`).
+    /// The size class of its record (`record/slab.rs`).
     pub(crate) class: Cell<u8>,
 
-    // What waiting touches as well, and the start and the end.
-    /// The M this goroutine is wired to; null if it is not.
+    // The fields that waiting, the start and the end access in addition.
+    /// The M to which this goroutine is wired, or null.
     pub(crate) lockedm: Cell<*const M>,
-    /// Whether it may be one that computes for long, and since which epoch (`hogs.rs`, `held.rs`).
+    /// Whether the goroutine may be one that computes for long, and since which epoch (`hogs.rs`,
+    /// `held.rs`).
     pub(crate) suspect: AtomicU64,
-    /// Since when it waits: the P's coarse clock.
+    /// When its wait began, on the P's coarse clock.
     since: AtomicU64,
-    /// Where it waits: a `&'static Location` as a number, 0 for nowhere.
+    /// Where it waits: a `&'static Location` as a number. 0: nowhere.
     site: AtomicUsize,
-    /// The bubble that it belongs to (`bubble.rs`); null: none. They live for ever.
+    /// The bubble to which it belongs (`bubble.rs`), or null. Bubbles live for ever.
     bubble: AtomicPtr<Bubble>,
     pub(crate) join: JoinWord,
-    /// What replaces the panic on its way (`unwind.rs`).
+    /// The state of its panics (`unwind.rs`).
     pub(crate) unwinding: Unwinding,
-    /// How often it has called `goexit`.
+    /// How many times it has called `goexit`.
     pub(crate) exits: Cell<u32>,
     /// The slab in which its record lies.
     pub(crate) slab: Cell<u32>,
-    /// Closure, later outcome.
+    /// The closure, and later the outcome.
     pub(crate) packet: Cell<*mut u8>,
-    /// Its values of `goroutine_local!`s.
+    /// Its values of `goroutine_local!`s, and its hooks.
     pub(crate) locals: Locals,
 
-    // The rest.
+    // The other fields.
     /// It has panicked (`panicking.rs`).
     pub(crate) panicked: Cell<bool>,
     /// Selects that wait for its end.
     pub(crate) watchers: Cell<*const Watcher>,
-    /// The M that ran it last, where goroutines are made to migrate. Otherwise null.
+    /// The M that ran it last, if goroutines are made to migrate. Otherwise null.
     pub(crate) last_m: Cell<*const M>,
     pub(crate) first: Cell<Option<FirstFrame>>,
     id: AtomicU64,
-    /// The goroutine, started from outside, that this one descends from.
+    /// The goroutine, started from outside, from which this one descends.
     root: AtomicU64,
-    /// Where it was spawned.
+    /// The place where it was spawned.
     spawned_at: AtomicUsize,
-    /// Behind a lock because a dump may look while the record changes hands.
+    /// Behind a lock, because a dump may read it while the record changes owners.
     name: Lock<Option<Arc<str>>>,
     named: AtomicBool,
-    /// A timer has started it.
+    /// Whether a timer has started it.
     by_timer: AtomicBool,
 }
 
-const _: () =
-    assert!(offset_of!(G, buf) == 0 && (offset_of!(G, lockedm) == 64 || cfg!(gort_threads)));
+const _: () = assert!(
+    offset_of!(G, buf) == 0 && (offset_of!(G, lockedm) == 64 || cfg!(any(gort_threads, gort_asan)))
+);
 
 impl G {
-    /// Fills in what a new goroutine has of its own; the spawner owns the record.
+    /// Initialises the fields of a new goroutine. The spawner owns the record.
     pub(crate) fn born(
         &self,
         id: u64,
@@ -176,7 +183,7 @@ impl G {
         }
     }
 
-    /// Forgets the name, on the way back to the pool.
+    /// Removes the name, before the record returns to the pool.
     pub(crate) fn clear_name(&self) {
         if self.named.load(Relaxed) {
             *self.name.lock() = None;
@@ -192,34 +199,36 @@ impl G {
         self.root.load(Relaxed)
     }
 
-    /// The name it was spawned with.
+    /// Returns the name with which it was spawned.
     pub(crate) fn name(&self) -> Option<Arc<str>> {
         self.name.lock().clone()
     }
 
-    /// The name of the running goroutine. Takes no lock: in a hook there may be one of the last rank already.
+    /// Returns the name of the running goroutine. Acquires no lock, because a hook may already hold
+    /// a lock of the last rank.
     ///
     /// # Safety
-    /// The goroutine has begun, and has not ended until this returns.
+    /// The goroutine has begun, and does not end before this returns.
     pub(crate) unsafe fn own_name(&self) -> Option<Arc<str>> {
-        // SAFETY: the name is changed before a goroutine begins and when its record is freed, which is after its end:
-        // caller's clause.
+        // SAFETY: the name changes only before a goroutine begins and when its record is freed,
+        // which is after its end. The caller says that it has begun and does not end.
         unsafe { self.name.unlocked() }.clone()
     }
 
-    /// The name, for a signal handler: `None` also if somebody is looking at it.
+    /// Returns the name, for a signal handler. Also returns `None` if the name's lock is held.
     pub(crate) fn name_if_free(&self) -> Option<Arc<str>> {
         self.name.try_lock()?.clone()
     }
 
-    /// The bubble that it belongs to.
+    /// Returns the bubble to which it belongs.
     #[inline(always)]
     pub(crate) fn bubble(&self) -> Option<&'static Bubble> {
-        // SAFETY: null or from a `&'static Bubble` (`born`).
+        // SAFETY: the pointer is null or comes from a `&'static Bubble` (`born`).
         unsafe { self.bubble.load(Relaxed).as_ref() }
     }
 
-    /// Of a goroutine that the caller owns and that waits, or is about to: the bubble in which it is durably blocked.
+    /// Returns the bubble in which the goroutine is durably blocked. The caller owns the goroutine,
+    /// which waits or is about to wait.
     #[inline(always)]
     pub(crate) fn blocked_in(&self) -> Option<&'static Bubble> {
         if self.reason.load(Relaxed) & BLOCKED == 0 {
@@ -228,8 +237,8 @@ impl G {
         self.bubble()
     }
 
-    /// Of a goroutine that the caller owns and that waits, or is about to: its bubble, if its wake-up or its park is of
-    /// concern there.
+    /// Returns the goroutine's bubble if its park or wake-up concerns the bubble. The caller owns
+    /// the goroutine, which waits or is about to wait.
     #[inline(always)]
     pub(crate) fn waits_in(&self) -> Option<&'static Bubble> {
         if self.reason.load(Relaxed) & (BLOCKED | EXPLORED) == 0 {
@@ -238,7 +247,8 @@ impl G {
         self.bubble()
     }
 
-    /// Records why, since when and where the goroutine is going to wait; `blocks`: what that is for its bubble.
+    /// Records why, since when and where the goroutine is about to wait. `blocks` are the bits that
+    /// concern its bubble.
     #[inline]
     pub(crate) fn set_wait(
         &self,
@@ -253,7 +263,8 @@ impl G {
             .store(ptr::from_ref(site).expose_provenance(), Relaxed);
     }
 
-    /// Takes the time: it is runnable now, and that is to be counted.
+    /// Records the current time as the time at which the goroutine became runnable, because its
+    /// latency is measured.
     #[cold]
     pub(crate) fn stamp_runnable(&self) {
         self.runnable_since.set(os::now_ns());
@@ -263,7 +274,7 @@ impl G {
         WaitReason::of(self.reason.load(Relaxed) & 0xFF)
     }
 
-    /// Of one that waits: what that is for its bubble.
+    /// Returns the bits that say how the current wait concerns the goroutine's bubble.
     pub(crate) fn blocks(&self) -> u32 {
         self.reason.load(Relaxed) & !0xFF
     }
@@ -276,7 +287,7 @@ impl G {
         location(self.site.load(Relaxed))
     }
 
-    /// Whoever makes it: a timer has started it.
+    /// Records that a timer has started the goroutine. The spawner calls this.
     pub(crate) fn set_by_timer(&self) {
         self.by_timer.store(true, Relaxed);
     }
@@ -289,20 +300,21 @@ impl G {
         location(self.spawned_at.load(Relaxed))
     }
 
-    /// Whether it has thread-locals of its own. It runs here, or is the caller's.
+    /// Returns whether the goroutine has thread-locals of its own. It must be running on this
+    /// thread, or be owned by the caller.
     #[inline(always)]
     pub(crate) fn has_own_thread_locals(&self) -> bool {
         !self.buf.get().tp.is_null()
     }
 
-    /// The context, as the switch sees it.
+    /// Returns a pointer to the saved context, as the switch expects it.
     pub(crate) fn gobuf(this: NonNull<G>) -> *mut Gobuf {
         this.as_ptr().cast()
     }
 }
 
 fn location(addr: usize) -> Option<&'static Location<'static>> {
-    // SAFETY: the word is 0 or the address of a `&'static Location`, exposed by `born` or `set_wait`; such
-    // references are never invalid, and what they point to was there before any thread.
+    // SAFETY: the word is 0 or the address of a `&'static Location`, which `born` or `set_wait` has
+    // exposed. Such references are always valid, and their targets exist before any thread.
     unsafe { ptr::with_exposed_provenance::<Location<'static>>(addr).as_ref() }
 }

@@ -1,4 +1,4 @@
-//! What queues and the scheduler need of a goroutine, for loom.
+//! `g.rs` under loom: the part of a goroutine that queues and the scheduler use.
 
 use crate::arch::Gobuf;
 use crate::base::prim::hint::{AtomicU32, AtomicU64};
@@ -10,7 +10,7 @@ use crate::stack::StackSlot;
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-/// A goroutine that is queued, and of which a model sees that it is to run.
+/// A goroutine that is queued. A model only sees that it is about to run.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct G {
@@ -28,7 +28,7 @@ pub(crate) struct G {
 }
 
 impl G {
-    /// One that has just been made runnable.
+    /// Creates a goroutine that has just been made runnable.
     pub(crate) fn new() -> Self {
         Self {
             buf: Cell::new(Gobuf::NONE),

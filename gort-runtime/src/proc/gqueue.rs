@@ -1,21 +1,21 @@
-//! Queues of goroutines linked through `schedlink`.
+//! Queues of goroutines, linked through `schedlink`.
 //!
-//! A G is in at most one such list at a time; whoever owns the list owns the
-//! link, and what the list's Gs were owned for. They are
-//! - Runnable: run queues, and what is on its way into one;
-//! - Idle: free slots;
-//! - Waiting, with the right to wake them won by whoever filled the list (`Waiter::ready_into`,
-//!   `Timers::run`): nobody else ends their wait.
+//! A G is in at most one such list at a time. The owner of the list owns the links and the Gs.
+//! Depending on the list, the Gs are
+//! - Runnable: in run queues and on their way into one;
+//! - Idle: in lists of free records;
+//! - Waiting: the owner of the list has won the right to wake them (`Waiter::ready_into`,
+//!   `Timers::run`), so no other actor ends their wait.
 //!
-//! In each case `gstatus.rs` makes one actor the owner of the G, and that is the list's owner. Not synchronised:
-//! the lists live behind a lock (the scheduler's, the pool's, an inbox's), in one P or one M, or in a local
-//! variable.
+//! In each case `gstatus.rs` makes exactly one actor the owner of the G, and that is the list's
+//! owner. The queues are not synchronised. They lie behind a lock (the scheduler's, the pool's, an
+//! inbox's), in one P or one M, or in a local variable.
 
 use crate::proc::g::G;
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-/// First in, first out.
+/// A first-in, first-out queue.
 #[derive(Debug)]
 pub(crate) struct GQueue {
     head: Cell<*mut G>,
@@ -23,8 +23,9 @@ pub(crate) struct GQueue {
     len: Cell<u32>,
 }
 
-// SAFETY: the Gs that are in it are the queue's owner's (see the header): in no other list, run by no M, and
-// woken by nobody else. So moving it to another thread moves them too.
+// SAFETY: the owner of the queue owns the Gs in it (see the head of this file): they are in no
+// other list, no M runs them, and no other actor wakes them. Moving the queue to another thread
+// therefore moves the Gs too.
 unsafe impl Send for GQueue {}
 
 impl GQueue {
@@ -36,7 +37,7 @@ impl GQueue {
         }
     }
 
-    /// A queue of one. The caller owns `gp`.
+    /// Creates a queue that holds `gp`. The caller owns `gp`.
     pub(crate) fn of(gp: NonNull<G>) -> Self {
         let queue = Self::new();
         queue.push_back(gp);
@@ -53,8 +54,8 @@ impl GQueue {
 
     /// Adds `gp` at the tail. The caller owns `gp`.
     pub(crate) fn push_back(&self, gp: NonNull<G>) {
-        // SAFETY: both are Gs for ever (`record/mod.rs`, promise 1); the links are ours: the caller owns `gp`, the
-        // queue its tail.
+        // SAFETY: both are Gs for ever (`record/mod.rs`, promise 1). The links are ours to write:
+        // the caller owns `gp`, and the queue owns its tail.
         unsafe {
             gp.as_ref().schedlink.set(ptr::null_mut());
             match NonNull::new(self.tail.get()) {
@@ -68,7 +69,7 @@ impl GQueue {
 
     /// Adds `gp` at the head. The caller owns `gp`.
     pub(crate) fn push_front(&self, gp: NonNull<G>) {
-        // SAFETY: a G for ever; its link is ours, as the caller owns it.
+        // SAFETY: `gp` is a G for ever. The caller owns it, so its link is ours to write.
         unsafe { gp.as_ref() }.schedlink.set(self.head.get());
         if self.tail.get().is_null() {
             self.tail.set(gp.as_ptr());
@@ -77,10 +78,10 @@ impl GQueue {
         self.len.set(self.len.get() + 1);
     }
 
-    /// Takes the head; the caller owns it from now on.
+    /// Removes the head. The caller owns it from now on.
     pub(crate) fn pop_front(&self) -> Option<NonNull<G>> {
         let gp = NonNull::new(self.head.get())?;
-        // SAFETY: a G for ever; its link is the queue's, as it is the head.
+        // SAFETY: `gp` is a G for ever. It is the head, so the queue owns its link.
         let next = unsafe { gp.as_ref() }.schedlink.get();
         self.head.set(next);
         if next.is_null() {
@@ -90,13 +91,13 @@ impl GQueue {
         Some(gp)
     }
 
-    /// Moves all of `other` to the tail.
+    /// Moves all goroutines of `other` to the tail.
     pub(crate) fn append(&self, other: &GQueue) {
         let Some(head) = NonNull::new(other.head.get()) else {
             return;
         };
         match NonNull::new(self.tail.get()) {
-            // SAFETY: a G for ever; its link is the queue's, as it is the tail.
+            // SAFETY: `tail` is a G for ever. It is the tail, so the queue owns its link.
             Some(tail) => unsafe { tail.as_ref() }.schedlink.set(head.as_ptr()),
             None => self.head.set(head.as_ptr()),
         }

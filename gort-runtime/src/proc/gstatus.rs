@@ -1,12 +1,12 @@
-//! The states of a goroutine, and who owns it in each.
+//! The states of a goroutine, and its owner in each.
 //!
-//! | status   | stack in use | owner: who alone may change the status and touch `Cell`s |
+//! | status   | stack in use | owner: only it may change the status and access `Cell`s   |
 //! |----------|--------------|-----------------------------------------------------------|
-//! | Idle     | no           | the spawner that took the record, or the list it lies in  |
-//! | Runnable | no           | the run queue it is in, then whoever took it out          |
+//! | Idle     | no           | the spawner that took the record, or the list it is in    |
+//! | Runnable | no           | the run queue it is in, then the M that took it out       |
 //! | Running  | yes          | the M that runs it                                        |
 //! | Waiting  | no           | the one waker that won the right to call `goready`        |
-//! | Observed | no           | the observer that made it so, who makes it Waiting again  |
+//! | Observed | no           | the observer, which makes it Waiting again                |
 //! | Dead     | no           | the join word: the last of goroutine and handle frees it  |
 //!
 //! ```text
@@ -16,29 +16,29 @@
 //!                      └──────────────────goready────────────────┘
 //! ```
 //!
-//! In each state exactly one actor is entitled to leave it, so a transition
-//! need not be an atomic read-modify-write (9 ns each, three per switch): it is a
-//! checked load and a store. A failed check means that two wakers both believed
-//! they had won, which is our bug: `throw`. Debug builds use the full
-//! compare-and-swap, so that a race between two such wakers cannot hide.
+//! Exactly one actor may end each state, so a transition need not be an atomic read-modify-write (9
+//! ns each, three for each switch). It is a checked load and a store. A failed check means that two
+//! wakers both believed that they had won, which is our bug: `throw`. Debug builds use a
+//! compare-and-swap, so that a race between two such wakers cannot stay hidden.
 //!
 //! # Observers
-//! With `GORT_DEBUG=backtrace=1` a dump may look at the stack of a Waiting goroutine, which a
-//! waker wants to run at any moment. The observer makes it Observed, looks, and makes it
-//! Waiting again; the waker waits for that. Both go by compare-and-swap on the one word, so
-//! one of them comes first and the other sees it: no second variable is involved. An observer
-//! takes nothing while it looks that a waker could hold, so the wait ends.
+//! With `GORT_DEBUG=backtrace=1`, a dump may read the stack of a Waiting goroutine, which a waker
+//! may want to run at any moment. The observer makes the goroutine Observed, reads the stack, and
+//! makes it Waiting again. The waker waits for that. Both use compare-and-swap on the same word, so
+//! one of them comes first and the other sees it; no second variable is involved. While it reads,
+//! an observer acquires nothing that a waker could hold, so the wait ends.
 //!
-//! A checked load and store would not do for the waker (the observer might come between), and
-//! a compare-and-swap is too dear for every wake-up. So it is a mode, chosen before the first
-//! goroutine starts; without it a wake-up costs one more load, and dumps show no stacks.
-//! Rejected: recording each stack when its goroutine parks, microseconds every time.
+//! For the waker, a checked load and store would not be enough (the observer might come between
+//! them), and a compare-and-swap is too expensive for every wake-up. Observation is therefore a
+//! mode that is chosen before the first goroutine starts. Without it, a wake-up costs one
+//! additional load, and dumps show no stacks. Rejected: recording each stack when its goroutine
+//! parks, which costs microseconds every time.
 //!
 //! # Orderings
-//! Running→Waiting is a release store made on g0 after the context is saved, and
-//! goready's load is an acquire: a waker therefore sees the saved context, and so does an
-//! observer. Observed→Waiting is a release: the observer has looked before the goroutine runs. The
-//! queue that carries a Runnable G publishes it to whoever takes it out.
+//! Running→Waiting is a release store that is made on g0 after the context has been saved, and
+//! `goready`'s load is an acquire. A waker therefore sees the saved context, and so does an
+//! observer. Observed→Waiting is a release: the observer's reads precede the goroutine's next run.
+//! The queue that carries a Runnable G publishes it to the actor that takes it out.
 
 use crate::base::prim::{
     Ordering::{AcqRel, Acquire, Relaxed, Release},
@@ -48,7 +48,7 @@ use crate::base::prim::{
 use crate::base::throw::throw;
 use std::thread;
 
-/// State of a goroutine.
+/// The state of a goroutine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum GStatus {
@@ -56,18 +56,18 @@ pub(crate) enum GStatus {
     Idle = 0,
     /// In a run queue, or on its way into or out of one.
     Runnable = 1,
-    /// On an M.
+    /// Running on an M.
     Running = 2,
-    /// Parked; whoever won the right to wake it makes it Runnable.
+    /// Parked. The waker that wins the right to wake it makes it Runnable.
     Waiting = 3,
-    /// Ended; the record is kept for whoever may still ask for its result.
+    /// Ended. The record is kept for a handle that may still ask for the result.
     Dead = 4,
-    /// Waiting, and somebody is looking at its stack.
+    /// Waiting, and an observer is reading its stack.
     Observed = 5,
 }
 
 impl GStatus {
-    /// The status that `word` encodes.
+    /// Returns the status that `word` encodes.
     pub(crate) fn of(word: u32) -> Self {
         match word {
             0 => Self::Idle,
@@ -81,7 +81,7 @@ impl GStatus {
     }
 }
 
-/// Moves a goroutine from `old` to `new`; throws if it was not in `old`.
+/// Moves a goroutine from `old` to `new`. Throws if it was not in `old`.
 #[inline(always)]
 pub(crate) fn casgstatus(word: &AtomicU32, old: GStatus, new: GStatus) {
     if cfg!(debug_assertions) {
@@ -100,16 +100,16 @@ pub(crate) fn casgstatus(word: &AtomicU32, old: GStatus, new: GStatus) {
 }
 
 global! {
-    /// Goroutines may be observed.
+    /// Whether goroutines may be observed.
     static OBSERVABLE: AtomicBool = AtomicBool::new(false);
 }
 
-/// Before the first goroutine starts: whether goroutines may be observed.
+/// Sets whether goroutines may be observed. Called before the first goroutine starts.
 pub(crate) fn allow_observers(allowed: bool) {
     OBSERVABLE.store(allowed, Relaxed);
 }
 
-/// Moves a goroutine from Waiting to `new`, as soon as nobody observes it.
+/// Moves a goroutine from Waiting to `new`, as soon as no observer reads its stack.
 #[inline(always)]
 pub(crate) fn end_waiting(word: &AtomicU32, new: GStatus) {
     if OBSERVABLE.load(Relaxed) {
@@ -125,15 +125,15 @@ fn end_observable_waiting(word: &AtomicU32, new: GStatus) {
         word.compare_exchange(GStatus::Waiting as u32, new as u32, AcqRel, Acquire)
     {
         if present != GStatus::Observed as u32 {
-            throw("the goroutine that was to be woken does not wait (woken twice?)");
+            throw("a goroutine was woken that does not wait (woken twice?)");
         }
-        // A few microseconds, unless the observer has lost its CPU.
+        // The observer needs a few microseconds, unless it has lost its CPU.
         thread::yield_now();
     }
 }
 
-/// Calls `look` while the goroutine waits and nobody can run it. Does nothing if it does not
-/// wait, is being observed by another, or may not be observed. `look` must not unwind.
+/// Calls `look` while the goroutine waits and cannot be run. Does nothing if it does not wait, if
+/// another thread is observing it, or if it may not be observed. `look` must not unwind.
 pub(crate) fn observe(word: &AtomicU32, look: impl FnOnce()) {
     let (waiting, observed) = (GStatus::Waiting as u32, GStatus::Observed as u32);
     if OBSERVABLE.load(Relaxed)

@@ -1,13 +1,15 @@
 //! Calling the program's hooks, on the goroutine's own stack.
 //!
-//! Which a goroutine has lies beside its goroutine-locals, as it is inherited with them (`locals.rs`).
+//! A goroutine's hooks are kept with its goroutine-locals, because they are inherited in the same
+//! way (`locals.rs`).
 //!
-//! While a hook runs, its M looks as if the goroutine had called something on g0: `curg` is null and `calls_for` names
-//! it. So whatever would park asks for a running goroutine, finds none and refuses (`wait/maywait.rs`), without a look
-//! of its own at whether this is a hook, while what asks whose code this is (`current`, goroutine-locals) finds the
-//! goroutine. What would make another goroutine run looks at `M::hook`.
+//! While a hook runs, its M looks as if the goroutine had called a function on g0: `curg` is null,
+//! and `calls_for` names the goroutine. An operation that would park asks for a running goroutine,
+//! finds none and refuses (`wait/maywait.rs`), without a separate check for hooks. Code that asks
+//! on whose behalf it runs (`current`, goroutine-locals) finds the goroutine. An operation that
+//! would make another goroutine runnable checks `M::hook`.
 //!
-//! No hook is called inside another, since none gets as far as to park.
+//! Hooks do not nest: nothing that a hook may do gets as far as parking.
 
 use crate::base::hook::{self, Hook, Hooks};
 use crate::proc::g::G;
@@ -28,35 +30,37 @@ pub(crate) fn call(g: &G, hook: Hook) {
 #[inline(never)]
 fn call_own(g: &G, hook: Hook) {
     if let Some(hooks) = g.locals.hooks() {
-        // SAFETY: its table shares in them until the goroutine's end (`life/local.rs`), which does not come while this
-        // runs.
+        // SAFETY: the goroutine's table holds a reference to the hooks until the goroutine's end
+        // (`life/local.rs`), which does not come while this runs.
         call_these(unsafe { &*hooks }, hook);
     }
 }
 
-/// Calls this one of `hooks` in the running goroutine.
+/// Calls one of `hooks` in the running goroutine.
 pub(crate) fn call_these(hooks: &Hooks, hook: Hook) {
     let Some(m) = tls::getm() else {
         return;
     };
     let gp = m.curg.get();
     m.hook.set(Some(hook));
-    // In this order: at any moment one of the two says whose P sysmon takes.
+    // In this order, so that at any moment at least one of the two names the goroutine whose P
+    // sysmon may take.
     m.calls_for.set(gp);
     m.curg.set(ptr::null_mut());
     hooks(hook);
-    // It has not parked, so this is the same thread.
+    // The hook has not parked, so this is the same thread.
     m.curg.set(gp);
     m.calls_for.set(ptr::null_mut());
     m.hook.set(None);
 }
 
-/// Which hook runs on this thread.
+/// Returns the hook that runs on this thread, if any.
 pub(crate) fn running() -> Option<Hook> {
     tls::getm()?.hook.get()
 }
 
-/// Before an operation that need not wait or wake anybody this time, in debug builds: ends the process if a hook runs here.
+/// Ends the process if a hook runs on this thread, in debug builds. Called before operations that
+/// wait or wake only in some cases, so that the mistake is found in all cases.
 #[doc(hidden)]
 #[inline(always)]
 pub fn check_in_debug_builds(what: WaitReason) {
@@ -65,8 +69,8 @@ pub fn check_in_debug_builds(what: WaitReason) {
     }
 }
 
-/// Ends the process if a hook runs on this thread: it must not do `what`. For calls that are not allowed there, where
-/// they have found that no goroutine runs.
+/// Ends the process if a hook runs on this thread, because a hook must not do `what`. Called where
+/// an operation has found that no goroutine runs here.
 #[cold]
 pub(crate) fn refuse(what: fmt::Arguments<'_>) {
     if let Some(hook) = running() {

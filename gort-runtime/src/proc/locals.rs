@@ -1,20 +1,22 @@
-//! What one goroutine, or plain thread, keeps for `goroutine_local!`: a value for each key it has used.
+//! The values that one goroutine, or one plain thread, has for `goroutine_local!`: one for each key
+//! that it has used.
 //!
 //! ```text
 //! G ── locals ──► Table ── slots[id of the key - 1] ──► value, in a box of its own
 //! ```
-//! The table is made with the first value: who uses no key pays for one pointer. It also has the hooks of the `run` that the
-//! goroutine belongs to (`hooks.rs`), since they are inherited in the same way; a goroutine with hooks has a table from
-//! its beginning.
+//! The table is created with the first value, so a goroutine that uses no key pays for one pointer.
+//! The table also has the hooks of the `run` to which the goroutine belongs (`hooks.rs`), because
+//! they are inherited in the same way. A goroutine with hooks has a table from the beginning.
 //!
 //! # Invariants
-//! 1. Only the goroutine itself touches its table once it has begun to run; before that the spawner does.
-//! 2. A value does not move and is not dropped between the moment it is stored and its goroutine's end, when no frame
-//!    is left that could hold a reference to it. (`put` replaces a value only while its own first value is
-//!    being made, see there.)
-//! 3. No reference to the table or to a slot is alive while code of a user's runs (initialisers, `Clone`,
-//!    destructors): that may come back and store further values, and so move the slots.
-//! 4. A slot that is `Destroyed` stays so: each key is destroyed once, and the end comes to an end.
+//! 1. Only the goroutine itself accesses its table after it has begun to run. Before that, only the
+//!    spawner does.
+//! 2. From the moment it is stored until its goroutine's end, a value does not move and is not
+//!    dropped. At the end no frame is left that could hold a reference to it. (`put` replaces a
+//!    value only while the key's first value is being made; see there.)
+//! 3. No reference to the table or to a slot is alive while user code runs (initialisers, `Clone`,
+//!    destructors). That code may come back here, store further values, and thereby move the slots.
+//! 4. A slot that is `Destroyed` stays so. Each key is destroyed once, and so the end terminates.
 
 use crate::base::hook::Hooks;
 use std::cell::Cell;
@@ -23,16 +25,18 @@ use std::mem;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-/// What can be done to a key's value whose type is known to its key only.
+/// The operations on a value whose type only its key knows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ops {
-    /// Drops the value and its box. Its contract: the pointer is the value's, which nobody uses any more.
+    /// Drops the value and its box. Contract: the pointer is the value's, and nothing uses the
+    /// value any more.
     pub(crate) drop: unsafe fn(NonNull<()>),
-    /// For keys that are inherited: a clone in a box of its own. Its contract: the value is there during the call.
+    /// Clones the value into a box of its own, for keys that are inherited. Contract: the value
+    /// exists during the call.
     pub(crate) clone: Option<unsafe fn(NonNull<()>) -> NonNull<()>>,
 }
 
-/// A value, and what can be done to it. Owns the value.
+/// An owned value, with the operations on it.
 #[derive(Debug)]
 pub(crate) struct Value {
     at: NonNull<()>,
@@ -40,8 +44,11 @@ pub(crate) struct Value {
 }
 
 impl Value {
+    /// Takes ownership of a value.
+    ///
     /// # Safety
-    /// The pointer is to a value in a box of its own, which passes to this `Value`, and `ops` are those of its type.
+    /// The pointer is to a value in a box of its own, which passes to this `Value`, and `ops` are
+    /// those of its type.
     pub(crate) unsafe fn new(at: NonNull<()>, ops: &'static Ops) -> Self {
         Self { at, ops }
     }
@@ -49,7 +56,8 @@ impl Value {
 
 impl Drop for Value {
     fn drop(&mut self) {
-        // SAFETY: ours (`new`), and dropped once. Whoever takes a value out of a table answers for its references.
+        // SAFETY: this `Value` owns the value (`new`), and drops it once. The code that takes a
+        // value out of a table ensures that no references to it are left.
         unsafe { (self.ops.drop)(self.at) }
     }
 }
@@ -61,28 +69,28 @@ enum LocalSlot {
     Destroyed,
 }
 
-/// What one finds for a key.
+/// The result of looking up a key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LocalFound {
-    /// The value.
+    /// The key has this value.
     Alive(NonNull<()>),
-    /// No value has been made.
+    /// No value has been made yet.
     Unused,
-    /// It has been destroyed, or is being, or all have been.
+    /// The value has been destroyed or is being destroyed, or all values have been.
     Gone,
 }
 
 #[derive(Default)]
 struct Table {
-    /// By the key's id, less one.
+    /// Indexed by the key's id minus 1.
     slots: Vec<LocalSlot>,
     hooks: Option<Arc<Hooks>>,
 }
 
-/// Stands for the table when the end is over.
+/// Takes the place of the table when the goroutine's end is over.
 const GONE: *mut Table = NonNull::dangling().as_ptr();
 
-/// The pointer in a goroutine's record: null, or its table, or [`GONE`].
+/// The pointer in a goroutine's record: null, the table, or [`GONE`].
 pub(crate) struct Locals(Cell<*mut Table>);
 
 impl Locals {
@@ -90,46 +98,48 @@ impl Locals {
         Self(Cell::new(ptr::null_mut()))
     }
 
-    /// What a new goroutine begins with.
+    /// Sets what a new goroutine begins with.
     #[inline(always)]
     pub(crate) fn born(&self, inherited: Inherited) {
         self.0.set(inherited.into_raw());
     }
 
-    /// The goroutine's hooks, which are there until all keys are gone. Not counted: each wait of all
-    /// goroutines would count in the same place.
+    /// Returns the goroutine's hooks, which exist until all keys are gone. Does not count a
+    /// reference: otherwise every wait of every goroutine would write to the same counter.
     pub(crate) fn hooks(&self) -> Option<*const Hooks> {
         self.table()?.hooks.as_ref().map(Arc::as_ptr)
     }
 
-    /// A share in the goroutine's hooks.
+    /// Returns a counted reference to the goroutine's hooks.
     pub(crate) fn share_hooks(&self) -> Option<Arc<Hooks>> {
         self.table()?.hooks.clone()
     }
 
-    /// Whether no key has been used, and there are no hooks.
+    /// Returns whether no key has been used and there are no hooks.
     #[inline(always)]
     pub(crate) fn are_unused(&self) -> bool {
         self.0.get().is_null()
     }
 
-    /// The table, unless there is none. The reference must end before code of a user's runs (invariant 3).
+    /// Returns the table, if there is one. The reference must end before user code runs (invariant
+    /// 3).
     #[inline(always)]
     #[expect(
         clippy::mut_from_ref,
-        reason = "private, and one at a time: invariants 1 and 3"
+        reason = "private, and only one reference exists at a time: invariants 1 and 3"
     )]
     fn table(&self) -> Option<&mut Table> {
         let table = self.0.get();
         if table == GONE {
             return None;
         }
-        // SAFETY: null or a table, from `Box::into_raw`, that `end` has not freed yet. Nobody else touches it
-        // (invariant 1), and every reference from here ends inside a function of this file before a user's code runs.
+        // SAFETY: the pointer is null or a table from `Box::into_raw` that has not been freed. No
+        // other code accesses the table (invariant 1), and every reference from here ends inside a
+        // function of this file before user code runs.
         unsafe { table.as_mut() }
     }
 
-    /// What there is for the key with this id (0: it has none yet).
+    /// Looks up the key with this id (0: it has none yet).
     #[inline(always)]
     pub(crate) fn find(&self, id: u32) -> LocalFound {
         let index = id.wrapping_sub(1) as usize;
@@ -142,11 +152,13 @@ impl Locals {
         }
     }
 
-    /// Stores the value of the key with this id, which must not be 0; gives back what is not stored any more: a value
-    /// that the initialiser of the same key has brought about, or, if the key is gone, this one and `false`.
+    /// Stores the value of the key with this id, which must not be 0. Returns the value that is not
+    /// stored any more, if any: one that was stored while this key's initialiser ran, or, if the
+    /// key is gone, `value` itself and `false`.
     ///
-    /// That value may be dropped: no reference to it is left, since whoever had one was called by the initialiser,
-    /// which has returned, and there was none before it began.
+    /// The caller may drop the returned value: no reference to it is left. Every holder of such a
+    /// reference was called by the initialiser, which has returned, and there was no value before
+    /// it began.
     pub(crate) fn put(&self, id: u32, value: Value) -> (Option<Value>, bool) {
         if self.0.get() == GONE {
             return (Some(value), false);
@@ -171,7 +183,8 @@ impl Locals {
         }
     }
 
-    /// At the end: takes a value out, whose key is gone from now on. `None`: there are no more, and all keys are gone.
+    /// Takes a value out at the goroutine's end. Its key is gone from now on. `None` means that
+    /// there are no more values; from now on all keys are gone.
     pub(crate) fn take_last(&self) -> Option<Value> {
         if let Some(table) = self.table() {
             for slot in table.slots.iter_mut().rev() {
@@ -184,18 +197,19 @@ impl Locals {
         }
         let table = self.0.replace(GONE);
         if !table.is_null() && table != GONE {
-            // SAFETY: from `Box::into_raw`, taken out of its place: ours. It holds no value any more.
+            // SAFETY: the pointer comes from `Box::into_raw`, and has been taken out of the record,
+            // so it is ours. The table holds no value any more.
             drop(unsafe { Box::from_raw(table) });
         }
         None
     }
 
-    /// Clones of the values that are inherited, for a new goroutine, and the hooks. Runs code of the user's.
+    /// Clones the inherited values, and shares the hooks, for a new goroutine. Runs user code.
     pub(crate) fn inherited(&self) -> Inherited {
         let heir = Inherited(Locals::new()).with_hooks(self.share_hooks());
         let mut index = 0;
         loop {
-            // Looked up anew each time: the `Clone` before may have moved the slots.
+            // Looked up anew each time, because the previous `Clone` may have moved the slots.
             let (at, ops) = match self.table().map(|table| table.slots.get(index)) {
                 None | Some(None) => return heir,
                 Some(Some(LocalSlot::Alive(value))) => (value.at, value.ops),
@@ -206,8 +220,8 @@ impl Locals {
             };
             index += 1;
             if let Some(clone) = ops.clone {
-                // SAFETY: the value is there as long as its goroutine runs this (invariant 2), and `ops` are its own;
-                // the clone is in a box of its own, which passes on.
+                // SAFETY: the value exists while its goroutine runs this (invariant 2), and `ops`
+                // are its own. The clone is in a box of its own, which passes to the `Value`.
                 let value = unsafe { Value::new(clone(at), ops) };
                 let (_none, stored) = heir.0.put(index as u32, value);
                 debug_assert!(stored);
@@ -216,11 +230,11 @@ impl Locals {
     }
 }
 
-/// What a new goroutine gets of its parent's. Drops the values if it never begins.
+/// What a new goroutine inherits from its parent. Drops the values if the goroutine never begins.
 pub(crate) struct Inherited(Locals);
 
-// SAFETY: it holds clones only of keys that are inherited, whose values must be `Send` (`LocalKey::inherited`), and
-// hooks, which are `Send` and `Sync`.
+// SAFETY: this holds clones only of keys that are inherited, whose values must be `Send`
+// (`LocalKey::inherited`), and hooks, which are `Send` and `Sync`.
 unsafe impl Send for Inherited {}
 
 impl Inherited {
@@ -228,18 +242,18 @@ impl Inherited {
         Self(Locals::new())
     }
 
-    /// Whether there are hooks.
+    /// Returns whether there are hooks.
     #[inline(always)]
     pub(crate) fn has_hooks(&self) -> bool {
         self.0.table().is_some_and(|table| table.hooks.is_some())
     }
 
-    /// The same with these hooks, and no others.
+    /// Replaces the hooks by these.
     pub(crate) fn with_hooks(self, hooks: Option<Arc<Hooks>>) -> Self {
         if hooks.is_some() && self.0.are_unused() {
             self.0.0.set(Box::into_raw(Box::default()));
         }
-        // Dropped when no reference to the table is left: hooks are closures of a user's.
+        // Dropped after the reference to the table has ended, because hooks are user closures.
         let _before = self
             .0
             .table()
@@ -247,14 +261,16 @@ impl Inherited {
         self
     }
 
-    /// Its table, which passes to the caller, or null.
+    /// Returns the table, which passes to the caller, or null.
     #[inline(always)]
     pub(crate) fn into_raw<T>(self) -> *mut T {
         self.0.0.replace(ptr::null_mut()).cast()
     }
 
+    /// Takes a table back from [`into_raw`](Self::into_raw).
+    ///
     /// # Safety
-    /// `table` comes from `into_raw`, and passes to this.
+    /// `table` comes from `into_raw`, and its ownership passes to the result.
     pub(crate) unsafe fn from_raw<T>(table: *mut T) -> Self {
         Self(Locals(Cell::new(table.cast())))
     }

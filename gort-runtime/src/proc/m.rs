@@ -1,6 +1,6 @@
 //! M: an OS thread that runs goroutines. Its own stack is g0's.
 //!
-//! # Who may touch what
+//! # Who may access what
 //! | field | written by | read by others |
 //! |---|---|---|
 //! | `g0` | its own thread: `mstart`, and `mcall`, in assembly | |
@@ -10,26 +10,29 @@
 //! | `curg`, `calls_for`, `lockedg` | its own thread | observers; atomics (`base/shown.rs`) |
 //! | `tid`, `cpu_clock`, `calls` | its own thread | sysmon; atomics |
 //! | `times_taken` | sysmon | atomic |
-//! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | whoever has picked the M, until it wakes it or starts its thread; then its own thread | |
-//! | `unlike_others` | whoever starts the M's thread, before that; then its own thread | |
+//! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | the thread that has picked the M, until it wakes it or starts its thread; then its own thread | |
+//! | `unlike_others` | the thread that starts the M's thread, before that; then its own thread | |
 //! | `idle`, `idle_next` | under the scheduler's lock | the same |
-//! | `polls` | under the scheduler's lock | whoever wakes it; atomic |
+//! | `polls` | under the scheduler's lock | the thread that wakes it; atomic |
 //! | `note`, `ownership` | atomics: see `note.rs`, `ownership.rs` | |
 //! | `id`, `all_next` | `leak`, before the M is in the list of all | anyone |
 //!
-//! *Its own thread* is the one whose thread-local word names the M (`tls.rs`), whatever runs there: g0, or a
-//! goroutine. *Picked* is an M that one thread has taken, under the scheduler's lock, out of the list in which it
-//! slept, of those whose threads have exited, or has just made; or to which the goroutine is wired that
-//! it has taken out of a queue. Nobody else picks it until it has slept again.
+//! *Its own thread* is the thread whose thread-local word names the M (`tls.rs`), whether it runs
+//! g0 or a goroutine. A thread has *picked* an M if it has taken the M, under the scheduler's lock,
+//! out of the list of idle Ms or the list of Ms whose threads have exited, or if it has just made
+//! the M. A thread that has taken a wired goroutine out of a queue has also picked the M to which
+//! the goroutine is wired. No other thread picks the M until it has slept again.
 //!
-//! What passes from one column to another is ordered:
-//! - from whoever picked an M to its thread by `note` (wake, sleep), or by the start of the thread;
-//! - from an exited thread to the next that has its M by the scheduler's lock (`thread_ended`);
+//! Each hand-over from one column to another is ordered:
+//! - from the thread that picked an M to the M's own thread, by `note` (wake, sleep) or by the
+//!   start of the thread;
+//! - from an exited thread to the next one that gets its M, by the scheduler's lock
+//!   (`thread_ended`);
 //! - between the thread and sysmon, for `p`, by the handshake of `ownership.rs`.
 //!
-//! An M's memory is never returned: [`M::leak`] alone makes one, and an exited thread's M is used again by
-//! the next. So all Ms there ever were can be listed at any time ([`M::all`]), and a pointer to an M is good
-//! for ever.
+//! An M's memory is never freed: only [`M::leak`] makes an M, and the next thread reuses the M of
+//! an exited one. All Ms that ever existed can therefore be listed at any time ([`M::all`]), and a
+//! pointer to an M is valid for ever.
 
 use crate::arch::Gobuf;
 use crate::base::hook::Hook;
@@ -51,8 +54,9 @@ use std::mem::offset_of;
 use std::ops::Deref;
 use std::ptr;
 
-/// What `park_m` calls once the goroutine is Waiting; see `park.rs`. Whoever sets it answers for it that `f(arg)`
-/// may be called once, on g0, after the goroutine has been switched away.
+/// The function that `park_m` calls when the goroutine is Waiting; see `park.rs`. The code that
+/// sets it guarantees that `f(arg)` may be called once, on g0, after the goroutine has been
+/// switched away.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Commit {
     pub(crate) f: unsafe fn(*mut ()) -> bool,
@@ -64,51 +68,54 @@ pub(crate) struct Commit {
 pub(crate) struct M {
     /// g0's saved context. Must stay first: `arch` sees a `*mut M` as a `*mut Gobuf`.
     pub(crate) g0: Cell<Gobuf>,
-    /// The locks that its thread holds. Must stay second: `lockrank.rs` finds it behind g0's context.
+    /// The locks that the thread holds. Must stay second: `lockrank.rs` finds it after g0's
+    /// context.
     held_locks: HeldLocks,
-    /// The goroutine that runs; null on g0.
+    /// The goroutine that runs on its own stack. Null on g0.
     pub(crate) curg: Shown<G>,
-    /// The goroutine whose call runs on g0 (`on_system_stack`), or of which a hook runs, or null.
+    /// The goroutine whose call runs on g0 (`on_system_stack`) or whose hook runs, or null.
     pub(crate) calls_for: Shown<G>,
-    /// The hook that runs here, of the goroutine that `calls_for` names.
+    /// The hook that runs here. It belongs to the goroutine in `calls_for`.
     pub(crate) hook: Cell<Option<Hook>>,
-    /// The P this M holds, or null.
+    /// The P that this M holds, or null.
     pub(crate) p: Cell<*const P>,
-    /// Whether the P that `p` names is still ours.
+    /// Whether this M still owns the P in `p`.
     pub(crate) ownership: Ownership,
-    /// How often sysmon has taken its P.
+    /// Number of times that sysmon has taken its P.
     pub(crate) times_taken: AtomicU32,
-    /// The thread's id, for the kernel.
+    /// The kernel's id of the thread.
     pub(crate) tid: AtomicI32,
     /// The clock of the thread's CPU time, or [`os::NO_CLOCK`].
     pub(crate) cpu_clock: AtomicI32,
-    /// Counts announced blocking calls: odd during one.
+    /// Counts the beginnings and ends of announced blocking calls: odd during a call.
     pub(crate) calls: AtomicU32,
     pub(crate) commit: Cell<Option<Commit>>,
     /// The call that `on_system_stack` makes on g0.
     pub(crate) system_call: Cell<*mut ()>,
     /// The goroutine wired to this M, or null.
     pub(crate) lockedg: Shown<G>,
-    /// A goroutine is wired to this M, or has ended so: its thread may be unlike the others.
+    /// Whether a goroutine is wired to this M, or was when it ended. The thread may differ from
+    /// others (signal mask, niceness, namespaces).
     pub(crate) unlike_others: Cell<bool>,
     /// True while this M is counted in `nmspinning`.
     pub(crate) spinning: Cell<bool>,
     /// The P that the waker hands over, or null.
     pub(crate) nextp: Cell<*const P>,
-    /// The goroutine to run first with that P, or null.
+    /// The goroutine to run first with `nextp`, or null.
     pub(crate) nextg: Cell<*mut G>,
-    /// It runs in the time slice of the one before.
+    /// Whether `nextg` runs in the time slice of the goroutine before it.
     pub(crate) nextg_inherits: Cell<bool>,
     pub(crate) note: Note,
-    /// In the idle list.
+    /// Whether it is in the idle list.
     pub(crate) idle: Cell<bool>,
-    /// It sleeps in the network poll, not on the note. Under the scheduler's lock; whoever
-    /// wakes an M that was idle reads it without, and needlessly interrupts a poll at worst.
+    /// Whether it sleeps in the network poll and not on the note. Written under the scheduler's
+    /// lock. A thread that wakes a formerly idle M reads it without the lock, and at worst
+    /// interrupts a poll needlessly.
     pub(crate) polls: AtomicBool,
     pub(crate) idle_next: Cell<*const M>,
-    /// Its number, from 0.
+    /// The M's number, from 0.
     pub(crate) id: u32,
-    /// Next in the list of all Ms; written before the M is in it.
+    /// Next in the list of all Ms. Written before the M is in the list.
     all_next: Cell<*mut M>,
 }
 
@@ -119,10 +126,11 @@ global! {
 
 const _: () = assert!(offset_of!(M, g0) == 0 && offset_of!(M, held_locks) == size_of::<Gobuf>());
 
-// SAFETY: each cell is touched only by whom the table above names: one thread at a time, and those that
-// follow each other are ordered by what is listed below the table.
+// SAFETY: only the actors in the table above access each cell: one thread at a time. The hand-overs
+// listed below the table order those that follow each other.
 unsafe impl Sync for M {}
-// SAFETY: no field depends on the thread that made it; what points to Gs and Ps is governed by their tables.
+// SAFETY: no field depends on the thread that made it. The tables of G and P govern the pointers to
+// them.
 unsafe impl Send for M {}
 
 impl M {
@@ -156,21 +164,23 @@ impl M {
         }
     }
 
-    /// CPU time that the thread has used; 0 if it has exited.
+    /// Returns the CPU time that the thread has used, or 0 if it has exited.
     pub(crate) fn cpu_ns(&self) -> u64 {
         os::cpu_time_ns(self.cpu_clock.load(Relaxed))
     }
 
-    /// Makes one, for ever.
+    /// Creates an M, which lives for ever.
     pub(crate) fn leak() -> &'static Self {
         static NEXT_ID: AtomicU32 = AtomicU32::new(0);
-        // Shared from the start: what the list holds is as good as any other reference.
+        // A shared reference from the start, so that the pointer in the list is as good as any
+        // other reference.
         let m: &'static Self = Box::leak(Box::new(M::new(NEXT_ID.fetch_add(1, Relaxed))));
         let mut head = ALL.load(Relaxed);
         loop {
             m.all_next.set(head);
-            // Release: who finds it in the list sees it whole. (And what is behind it: the loads that
-            // found `head` need not acquire, as read-modify-writes continue each other's releases.)
+            // Release: a thread that finds the M in the list sees all of it. It also sees the Ms
+            // after it: the loads that found `head` need not acquire, because read-modify-writes
+            // continue each other's release sequences.
             match ALL.compare_exchange_weak(head, ptr::from_ref(m).cast_mut(), Release, Relaxed) {
                 Ok(_) => return m,
                 Err(other) => head = other,
@@ -178,53 +188,57 @@ impl M {
         }
     }
 
-    /// Every M there ever was.
+    /// Returns every M that ever existed.
     pub(crate) fn all() -> impl Iterator<Item = &'static M> {
         let deref = |m: *mut M| {
-            // SAFETY: null or an M that `leak` put into the list, which lives for ever. Acquire (`ALL`) sees it
-            // whole, and through it those that were in the list before.
+            // SAFETY: the pointer is null or an M that `leak` put into the list, which lives for
+            // ever. The acquire load of `ALL` sees all of it, and all of the Ms that were in the
+            // list before.
             unsafe { m.as_ref() }
         };
         iter::successors(deref(ALL.load(Acquire)), move |m| deref(m.all_next.get()))
     }
 
-    /// For observers: the goroutine that runs on its own stack here.
+    /// Returns the goroutine that runs on its own stack here. For observers.
     pub(crate) fn running(&self) -> Option<&'static G> {
-        // SAFETY: null or a G, which stays one for ever (`record/mod.rs`, promise 1).
+        // SAFETY: the pointer is null or a G, which stays a G for ever (`record/mod.rs`, promise
+        // 1).
         unsafe { self.curg.get().as_ref() }
     }
 
-    /// For observers: the goroutine that keeps this M busy.
+    /// Returns the goroutine that keeps this M busy. For observers.
     pub(crate) fn goroutine(&self) -> Option<&'static G> {
         let mut gp = self.curg.get();
         if gp.is_null() {
             gp = self.calls_for.get();
         }
-        // SAFETY: null or a G, which stays one for ever (`record/mod.rs`, promise 1).
+        // SAFETY: the pointer is null or a G, which stays a G for ever (`record/mod.rs`, promise
+        // 1).
         unsafe { gp.as_ref() }
     }
 
-    /// The goroutine that runs here is not in an announced call, or no longer.
+    /// Ends an announced call of the goroutine that runs here, if there is one.
     #[inline]
     pub(crate) fn call_over(&self) {
         let calls = self.calls.load(Relaxed);
         self.calls.store(calls.wrapping_add(calls & 1), Relaxed);
     }
 
-    /// The thread's own context, for `mcall`: a pointer to the whole M, which g0's side makes of it again.
+    /// Returns the thread's own context, for `mcall`. The pointer is to the entire M, and g0's side
+    /// casts it back.
     pub(crate) fn g0(&self) -> *mut Gobuf {
-        // Not `self.g0.as_ptr()`, which may be used for that field only.
+        // `self.g0.as_ptr()` would not do: it may be used only for that field.
         ptr::from_ref(self).cast_mut().cast()
     }
 
-    /// The P of this M, which must be the calling thread's, inside the runtime.
+    /// Returns the P of this M. The caller must run on this M's thread, inside the runtime.
     #[inline(always)]
     pub(crate) fn held_p(&self) -> Option<&'static P> {
-        // SAFETY: null or a P; Ps live for ever (`sched/allp.rs`).
+        // SAFETY: the pointer is null or a P, and Ps live for ever (`sched/allp.rs`).
         unsafe { self.p.get().as_ref() }
     }
 
-    /// The P of this M, where it must have one: on g0 while it looks for work.
+    /// Returns the P of this M, which must have one: on g0 while it looks for work.
     #[inline(always)]
     pub(crate) fn p(&self) -> &'static P {
         match self.held_p() {
@@ -234,17 +248,21 @@ impl M {
     }
 }
 
-/// The M on whose own stack this code runs: a witness. What schedules takes it in place of an `&M`, so it cannot
-/// be called from a goroutine's stack, which the scheduler may give to somebody else meanwhile.
+/// A witness that the code runs on this M's own stack. The scheduler's functions take it in place
+/// of an `&M`, so that they cannot be called on a goroutine's stack, which the scheduler could give
+/// to another thread in the meantime.
 #[repr(transparent)]
 pub(crate) struct OnG0(M);
 
 impl OnG0 {
+    /// Creates the witness.
+    ///
     /// # Safety
-    /// The caller runs on the system stack of `m`, which is this thread's M, and so does what gets this.
+    /// The caller runs on the system stack of `m`, which is this thread's M. All code that gets the
+    /// result runs there too.
     #[inline(always)]
     pub(crate) unsafe fn of(m: &M) -> &Self {
-        // SAFETY: transparent: the same memory.
+        // SAFETY: `OnG0` is transparent, so this is the same memory.
         unsafe { &*ptr::from_ref(m).cast::<Self>() }
     }
 }

@@ -1,4 +1,4 @@
-//! G, M and P, and what they are made of.
+//! G, M and P, and their parts.
 
 #[cfg_attr(loom, path = "bind_loom.rs")]
 #[cfg_attr(gort_threads, path = "../threads/bind.rs")]

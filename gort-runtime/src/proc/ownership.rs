@@ -1,34 +1,35 @@
-//! Who owns a P: the protocol by which sysmon takes one from a busy M.
+//! Ownership of a P: the protocol by which sysmon takes a P from a busy M.
 //!
-//! A goroutine that computes for long, or blocks in foreign code, keeps its thread and
-//! loses its P. No signal, no asynchronous stack switch: the owner says when it is inside
-//! the runtime and touching its P, and sysmon takes the P only while it is not.
+//! A goroutine that computes for long, or blocks in foreign code, keeps its thread and loses its P.
+//! There are no signals and no asynchronous stack switches. The owner, which is the M that holds
+//! the P, marks when it is inside the runtime and accesses its P. Sysmon takes the P only while the
+//! owner is outside.
 //!
-//! Per M two words:
-//! - `mark`: 0 user code, 1 inside the runtime. Written by the owner.
-//! - `request`: `NONE`, `ASKED`, `TAKEN`. `NONE→ASKED→{TAKEN, NONE}` by sysmon, `TAKEN→NONE`
-//!   by the owner.
+//! Each M has two words:
+//! - `mark`: 0 in user code, 1 inside the runtime. The owner writes it.
+//! - `request`: `NONE`, `ASKED` or `TAKEN`. Sysmon makes `NONE→ASKED→{TAKEN, NONE}`, the owner
+//!   makes `TAKEN→NONE`.
 //!
 //! # Protocol
-//! *Owner, entering*: `mark = 1`; light barrier; if `request` is `NONE` (acquire) it may touch its P.
-//! Otherwise `mark = 0`, and wait for the verdict: `NONE` → enter again; `TAKEN` → the P is
-//! lost: clear `request` and the P pointer, and go on without.
-//! *Owner, leaving*: `mark = 0`, release.
-//! *Sysmon*: `request = ASKED`; heavy barrier; if `mark` is 0 (acquire), `request = TAKEN`
-//! and the P is sysmon's to hand on; else `request = NONE`.
+//! - *The owner enters*: `mark = 1`; light barrier; if `request` is `NONE` (acquire), it may access
+//!   its P. Otherwise it sets `mark = 0` and waits for the verdict. `NONE`: it enters again.
+//!   `TAKEN`: the P is lost, so it clears `request` and the P pointer and continues without a P.
+//! - *The owner leaves*: `mark = 0`, release.
+//! - *Sysmon takes*: `request = ASKED`; heavy barrier; if `mark` is 0 (acquire), `request = TAKEN`,
+//!   and sysmon may hand the P on. Otherwise `request = NONE`.
 //!
-//! # Why never both
-//! The owner stores `mark`, then loads `request`; sysmon stores `request`, then loads
-//! `mark`; the barriers of both sides pair. So either the owner sees `ASKED` and touches
-//! nothing, or sysmon sees the mark and takes nothing. Once sysmon has seen `mark = 0`, any
-//! later entry sees the request. What the owner did inside is released by `mark = 0`
-//! and acquired by sysmon's load, so the next owner of the P sees it.
+//! # Why they never both have the P
+//! The owner stores `mark`, then loads `request`. Sysmon stores `request`, then loads `mark`. The
+//! barriers of the two sides pair. Either the owner sees `ASKED` and accesses nothing, or sysmon
+//! sees the mark and takes nothing. Once sysmon has seen `mark = 0`, any later entry sees the
+//! request. What the owner did inside is released by `mark = 0` and acquired by sysmon's load, so
+//! the next owner of the P sees it.
 //!
 //! # The P pointer
-//! Only the owner ever changes its M's P pointer (`M::p`, a plain cell), and only inside. Sysmon reads it
-//! between its look at `mark` and its verdict. What the owner wrote there before is released by `mark = 0`, as
-//! above. And the verdict is a release that the owner acquires before it writes the pointer again, whether it
-//! has noticed that it was asked or has come when all was over.
+//! Only the owner changes its M's P pointer (`M::p`, a plain cell), and only while inside. Sysmon
+//! reads it between its load of `mark` and its verdict. What the owner wrote there before is
+//! released by `mark = 0`, as above. The verdict is a release. The owner acquires it before it
+//! writes the pointer again, whether it noticed the request or came when the request was over.
 
 use crate::base::prim::{
     AtomicU32,
@@ -43,7 +44,7 @@ const NONE: u32 = 0;
 const ASKED: u32 = 1;
 const TAKEN: u32 = 2;
 
-/// One M's half of the protocol.
+/// The words of one M.
 #[derive(Debug)]
 pub(crate) struct Ownership {
     mark: AtomicU32,
@@ -52,7 +53,7 @@ pub(crate) struct Ownership {
 
 impl Ownership {
     const_unless_loom! {
-        /// For an M that begins inside the runtime.
+        /// Creates the words of an M that begins inside the runtime.
         pub(crate) fn new() -> Self {
             Self {
                 mark: AtomicU32::new(INSIDE),
@@ -61,20 +62,21 @@ impl Ownership {
         }
     }
 
-    /// Owner: whether it is inside already. To sysmon, a hint.
+    /// Returns whether the owner is inside the runtime. Exact for the owner, a hint for sysmon.
     #[inline(always)]
     pub(crate) fn is_inside(&self) -> bool {
         // Relaxed: the owner's own last store.
         self.mark.load(Relaxed) == INSIDE
     }
 
-    /// Owner, from user code: true if it still has the P it had; false if that P has
-    /// been taken. Inside the runtime either way.
+    /// Enters the runtime from user code. Returns `true` if the owner still has its P, and `false`
+    /// if the P has been taken. The owner calls this, and is inside the runtime in both cases.
     #[inline(always)]
     pub(crate) fn enter(&self) -> bool {
         self.mark.store(INSIDE, Relaxed);
         light_barrier();
-        // Acquire: sysmon has asked in vain and read the P pointer, which we may change now.
+        // Acquire: a request that sysmon has withdrawn was preceded by its read of the P pointer,
+        // which the owner may now change.
         if self.request.load(Acquire) == NONE {
             return true;
         }
@@ -86,10 +88,11 @@ impl Ownership {
         loop {
             self.mark.store(USER, Release);
             match self.request.load(Acquire) {
-                // Sysmon is between its two steps: a system call away.
+                // Sysmon is between its two steps, which takes no longer than a system call.
                 ASKED => spin_hint(),
                 TAKEN => {
-                    // Nobody asks an M without a P: the word is ours again.
+                    // Sysmon makes no request to an M without a P, so only the owner uses the word
+                    // now.
                     self.mark.store(INSIDE, Relaxed);
                     self.request.store(NONE, Relaxed);
                     return false;
@@ -105,7 +108,7 @@ impl Ownership {
         }
     }
 
-    /// Owner: back to user code.
+    /// Returns to user code. The owner calls this.
     #[inline(always)]
     pub(crate) fn leave(&self) {
         // Relaxed: the owner's own last store.
@@ -113,16 +116,17 @@ impl Ownership {
         self.mark.store(USER, Release);
     }
 
-    /// Sysmon: whether the P that it took has not been missed yet.
+    /// Returns whether the owner has not noticed yet that sysmon has taken its P. Sysmon calls
+    /// this.
     pub(crate) fn is_taken(&self) -> bool {
         self.request.load(Relaxed) == TAKEN
     }
 
-    /// Sysmon: tries to take the P. `still_held` is asked with the owner kept in user code
-    /// and says whether the P is the one that sysmon means.
+    /// Tries to take the P. Sysmon calls this. `still_held` is called while the owner is kept in
+    /// user code, and returns whether the M's P is the one that sysmon means.
     pub(crate) fn take(&self, still_held: impl FnOnce() -> bool) -> bool {
         if self.mark.load(Relaxed) != USER {
-            // Inside: it makes progress. Saves the barrier.
+            // The owner is inside the runtime, so it makes progress. This check avoids the barrier.
             return false;
         }
         if self

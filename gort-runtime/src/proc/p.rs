@@ -1,11 +1,11 @@
-//! P: the right to run goroutines, and what goes with it.
+//! P: the right to run goroutines, and the state that belongs to it.
 //!
-//! There are `max_procs` of them; an M must hold one to run goroutines.
+//! There are `max_procs` Ps. An M must hold one to run goroutines.
 //!
-//! # Who may touch what
+//! # Who may access what
 //! | field | written by | read by others |
 //! |---|---|---|
-//! | `streak`, `new_in_a_row`, `due_in_a_row`, `due_runs`, `due_ns`, `slice_start`, `looks`, `coarse_now`, `ids`, `rng`, `free`, the sampling in `stats` | the holder | |
+//! | `streak`, `new_in_a_row`, `due_in_a_row`, `due_runs`, `due_ns`, `slice_start`, `looks`, `coarse_now`, `ids`, `rng`, `stacks`, `records`, the sampling in `stats` | the holder | |
 //! | `dispatches`, `schedtick`, `started`, `ended`, the counts in `stats` | the holder | anyone; atomics |
 //! | `m` | the holder; sysmon, which takes the P | sysmon, traces; atomic |
 //! | `slice_is_over` | the holder, sysmon | atomic |
@@ -13,12 +13,13 @@
 //! | `runq`, `timers` | see `runq.rs` (whose owner is the holder), `time/heap.rs` | |
 //! | `id` | `new` | anyone |
 //!
-//! The *holder* is the M whose `p` names the P, and which is inside the runtime: on g0, or in a goroutine that has
-//! entered (`ownership.rs`). On its way from one M to the next the P is with whoever has released or taken it
-//! (sysmon), until it is in the idle list or in a `nextp`.
+//! The *holder* is the M whose `p` names the P and which is inside the runtime: on g0, or in a
+//! goroutine that has entered (`ownership.rs`). While a P passes from one M to the next, its holder
+//! is the actor that has released or taken it (sysmon), until the P is in the idle list or in a
+//! `nextp`.
 //!
-//! Hand-overs release and acquire: by the scheduler's lock (the idle list), by `M::nextp` and then `note` or the
-//! start of a thread, and from an M to sysmon by the handshake of `ownership.rs`.
+//! Hand-overs release and acquire: by the scheduler's lock (the idle list), by `M::nextp` and then
+//! `note` or the start of a thread, and from an M to sysmon by the handshake of `ownership.rs`.
 
 use crate::base::debug;
 use crate::base::prim::{
@@ -36,14 +37,14 @@ use crate::time::Timers;
 use std::cell::Cell;
 use std::ptr;
 
-/// Dispatches in one time slice between two looks at the clock.
+/// Number of dispatches in one time slice between two readings of the clock.
 const SLICE_CHECK: u32 = 16;
-/// How long goroutines that make each other `runnext` may keep the rest of the
-/// queue waiting: Go's time slice.
+/// How long goroutines that make each other `runnext` may keep the rest of the queue waiting. Go's
+/// time slice.
 pub(crate) const SLICE_NS: u64 = 10_000_000;
-/// Goroutine ids that a P takes from the global counter at a time.
+/// Number of goroutine ids that a P takes from the global counter at a time.
 const ID_BATCH: u64 = 16;
-/// The golden ratio's bits: the step of splitmix64.
+/// The golden ratio as a binary fraction. It is the increment of splitmix64.
 pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// One processor.
@@ -51,52 +52,53 @@ pub(crate) struct P {
     /// The M that holds this P, or null.
     pub(crate) m: AtomicPtr<M>,
     id: u32,
-    /// Nobody holds it: it is idle, or surplus. Under the scheduler's lock.
+    /// The P has no holder: it is idle or surplus. Under the scheduler's lock.
     pub(crate) unused: Cell<bool>,
     /// Next in the idle list.
     pub(crate) link: Cell<*const P>,
     pub(crate) runq: Runq<G>,
-    /// Bumped for every goroutine that is run, also one that inherits its time
-    /// slice. Others read it to see whether this P gets on.
+    /// Incremented for every goroutine that is run, including one that inherits its time slice.
+    /// Others read it to see whether this P makes progress.
     pub(crate) dispatches: AtomicU32,
-    /// Bumped for every time slice. Others read it to see how long the present one lasts.
+    /// Incremented for every time slice. Others read it to see how long the current one lasts.
     pub(crate) schedtick: AtomicU32,
-    /// Set by sysmon: the present time slice has lasted long enough.
+    /// Set by sysmon when the current time slice has lasted long enough.
     pub(crate) slice_is_over: AtomicBool,
-    /// Goroutines run in the present time slice.
+    /// Number of goroutines run in the current time slice.
     pub(crate) streak: Cell<u32>,
-    /// New goroutines that ran from `runnext` since the queue's head last did.
+    /// Number of new goroutines that ran from `runnext` since the head of the queue last ran.
     pub(crate) new_in_a_row: Cell<u32>,
-    /// Goroutines that timers have woken, and that ran ahead of the queue since its head last did
-    /// or a time slice began.
+    /// Number of goroutines that timers have woken and that ran ahead of the queue, since the head
+    /// of the queue last ran or a time slice began.
     pub(crate) due_in_a_row: Cell<u32>,
-    /// One of them has run since the clock was last looked at for timers.
+    /// Whether one of them has run since the clock was last read for timers.
     pub(crate) due_runs: Cell<bool>,
     /// How much of the time slice they have used.
     pub(crate) due_ns: Cell<u64>,
-    /// When the present time slice was first looked at the clock for, or 0.
+    /// When the clock was first read in the current time slice, or 0.
     pub(crate) slice_start: Cell<u64>,
     pub(crate) timers: Timers,
-    /// Dispatches left that look at the clock for timers each.
+    /// Number of further dispatches that must each read the clock for timers.
     pub(crate) looks: Cell<u32>,
     pub(crate) stacks: FreeStacks,
     pub(crate) records: FreeRecords,
-    /// Goroutines started and ended on this P; the sum over all Ps of the
-    /// difference is the number of live ones.
+    /// Number of goroutines started and ended on this P. The difference, summed over all Ps, is the
+    /// number of live goroutines.
     started: AtomicU64,
     ended: AtomicU64,
-    /// The time when this P last read the clock.
+    /// The time at which this P last read the clock.
     pub(crate) coarse_now: Cell<u64>,
-    /// Next goroutine id of this P's batch, and the batch's end.
+    /// The next goroutine id of this P's batch, and the end of the batch.
     ids: Cell<(u64, u64)>,
     rng: Cell<u64>,
     pub(crate) stats: Stats,
 }
 
-// SAFETY: each cell is touched only by whom the table in the header names: one thread at a time, and those that
-// follow each other are ordered by the hand-overs listed below it.
+// SAFETY: only the actors in the table above access each cell: one thread at a time. The hand-overs
+// listed below the table order those that follow each other.
 unsafe impl Sync for P {}
-// SAFETY: no field depends on the thread that made it; the slots in `free` are Idle and the P's.
+// SAFETY: no field depends on the thread that made it. The records and stacks in the free lists
+// belong to the P.
 unsafe impl Send for P {}
 
 impl P {
@@ -129,12 +131,12 @@ impl P {
         }
     }
 
-    /// Its place among all Ps.
+    /// Returns the P's index among all Ps.
     pub(crate) fn id(&self) -> u32 {
         self.id
     }
 
-    /// A goroutine begins to wait on an M that holds `p`, or none.
+    /// Counts a goroutine that begins to wait, on an M that holds `p` or has no P.
     #[inline(always)]
     pub(crate) fn count_park(p: Option<&Self>) {
         match p {
@@ -143,8 +145,8 @@ impl P {
         }
     }
 
-    /// `g` has been made runnable by an M that holds `p`, or by a thread without one. The
-    /// caller still owns `g`.
+    /// Records, for sampled goroutines, when `g` became runnable. The caller still owns `g`. `p` is
+    /// the P of the M that made it runnable, if it has one.
     #[inline(always)]
     pub(crate) fn made_runnable(p: Option<&Self>, g: &G) {
         if p.map_or_else(|| OUTSIDE.samples(), |p| p.stats.samples()) {
@@ -152,7 +154,7 @@ impl P {
         }
     }
 
-    /// The holder is about to run `g`.
+    /// Records the latency of `g`, if it is sampled. The holder is about to run `g`.
     #[inline(always)]
     pub(crate) fn runs(&self, g: &G) {
         let since = g.runnable_since.get();
@@ -162,7 +164,7 @@ impl P {
         }
     }
 
-    /// The holder begins a time slice.
+    /// Begins a time slice. The holder calls this.
     #[inline]
     pub(crate) fn next_slice(&self) {
         self.schedtick
@@ -175,8 +177,8 @@ impl P {
         self.slice_start.set(0);
     }
 
-    /// Whether goroutines that inherit the time slice have used it up: those with short jobs look at
-    /// the clock now and then, those with long ones are told by sysmon.
+    /// Returns whether goroutines that inherit the time slice have used it up. A chain of short
+    /// runs reads the clock from time to time. For long runs, sysmon sets `slice_is_over`.
     #[inline]
     pub(crate) fn slice_used_up(&self) -> bool {
         if self.slice_is_over.load(Relaxed) {
@@ -196,7 +198,8 @@ impl P {
         now - start >= SLICE_NS
     }
 
-    /// A random number (xorshift64*, Vigna 2016); for victims and select order.
+    /// Returns a random number (xorshift64*, Vigna 2016). Used to choose victims and the order in
+    /// selects.
     #[inline]
     pub(crate) fn random(&self) -> u32 {
         let mut x = self.rng.get();
@@ -207,7 +210,7 @@ impl P {
         (x.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
     }
 
-    /// A goroutine id nobody else has.
+    /// Returns a goroutine id that no other goroutine has.
     #[inline]
     pub(crate) fn new_id(&self, global: &AtomicU64) -> u64 {
         let (mut id, mut end) = self.ids.get();
@@ -222,7 +225,7 @@ impl P {
 
     #[inline]
     pub(crate) fn count_started(&self) {
-        // Only the holder writes: no read-modify-write needed.
+        // Only the holder writes, so no read-modify-write is needed.
         self.started.store(self.started.load(Relaxed) + 1, Relaxed);
     }
 
@@ -240,8 +243,8 @@ impl P {
     }
 }
 
-/// Where the generator of P `id` begins. Neighbouring seeds and Ps get states that have nothing
-/// in common; and never 0, which would stay 0.
+/// Returns the initial state of P `id`'s generator. Neighbouring seeds and Ps get unrelated states.
+/// The state is never 0, because 0 would stay 0.
 fn first_state(seed: u64, id: u32) -> u64 {
     mix(mix(seed.wrapping_add(GOLDEN)).wrapping_add(id.into())).max(1)
 }

@@ -1,29 +1,29 @@
-//! The run queue of a P: a ring of 256 and the `runnext` slot.
+//! The run queue of a P: a ring of 256 entries, and the `runnext` slot.
 //!
-//! The owner (the M that holds the P) puts at the tail and takes from the head;
-//! thieves take half from the head. Go's `runqput`, `runqget`, `runqgrab`.
+//! The owner (the M that holds the P) adds at the tail and removes from the head. Thieves remove
+//! half of the ring from the head. Go's `runqput`, `runqget`, `runqgrab`.
 //!
-//! `runnext` is the goroutine that the running one has just made ready: it runs
-//! next, in the rest of the same time slice, so that a pair that talks to each
-//! other stays on one P. The owner takes it with a swap, a thief only when the
-//! owner has had time to run it and did not (see `sched/steal.rs`).
+//! `runnext` is the goroutine that the running one has just made ready. It runs next, in the rest
+//! of the same time slice, so that a pair that communicates stays on one P. The owner takes it by a
+//! swap. A thief takes it only if the owner has had time to run it and did not (see
+//! `sched/steal.rs`).
 //!
 //! # Invariants
 //! 1. `tail - head` (wrapping) is the number of entries, at most `CAP`.
 //! 2. Only the owner writes `tail` and the slots between head and tail + 1.
-//! 3. `head` only grows, by a compare-and-swap of whoever takes entries.
+//! 3. `head` only grows, by a compare-and-swap of the actor that removes entries.
 //!
 //! # Orderings
-//! - Owner's `tail` release with the thief's `tail` acquire: a thief that sees
-//!   the entry sees the slot (and the G behind it).
-//! - A taker's `head` compare-and-swap is a release, the owner's `head` load in
-//!   `put` an acquire: the slot has been read before it can be overwritten.
-//! - A thief reads slots before it knows that it may keep them; the
-//!   compare-and-swap on `head` decides. A slot is overwritten only after head
-//!   passed it, and then the compare-and-swap fails.
+//! - The owner's store of `tail` (release) pairs with the thief's load of `tail` (acquire): a thief
+//!   that sees the entry sees the slot, and the G behind it.
+//! - The compare-and-swap on `head` that removes entries is a release, and pairs with the owner's
+//!   load of `head` in `put` (acquire): the slot has been read before it can be overwritten.
+//! - A thief reads slots before it knows that it may keep them. The compare-and-swap on `head`
+//!   decides. A slot is overwritten only after `head` has passed it, and then the compare-and-swap
+//!   fails.
 //!
-//! Rejected: a ring whose owner pops without a locked instruction (thieves then
-//! need `membarrier` or a handshake). It would save 9 ns a switch; open for later.
+//! Rejected: a ring whose owner removes entries without a locked instruction. (Thieves then need
+//! `membarrier` or a handshake.) It would save 9 ns a switch, and remains an option.
 
 use crate::base::prim::{
     AtomicPtr, AtomicU32,
@@ -32,10 +32,10 @@ use crate::base::prim::{
 };
 use std::ptr::{self, NonNull};
 
-/// Entries of the ring. Small under loom, so that models reach the edges.
+/// Number of entries in the ring. Small under loom, so that models reach the edges.
 #[cfg(not(loom))]
 pub(crate) const CAP: u32 = 256;
-/// Entries of the ring. Small under loom, so that models reach the edges.
+/// Number of entries in the ring. Small under loom, so that models reach the edges.
 #[cfg(loom)]
 pub(crate) const CAP: u32 = 4;
 
@@ -65,10 +65,10 @@ impl<T> Runq<T> {
         &self.slots[(i % CAP) as usize]
     }
 
-    /// True if there was a moment during the call at which nothing was queued.
+    /// Returns `true` if at some moment during the call nothing was queued.
     ///
-    /// A goroutine moves between `runnext` and the ring; reading both once could
-    /// miss it in each. Unchanged `tail` proves that it did not move (Go's `runqempty`).
+    /// A goroutine can move between `runnext` and the ring, so reading each once could miss it in
+    /// both. An unchanged `tail` proves that it did not move (Go's `runqempty`).
     pub(crate) fn is_empty(&self) -> bool {
         loop {
             let head = self.head.load(Acquire);
@@ -80,27 +80,27 @@ impl<T> Runq<T> {
         }
     }
 
-    /// Observer: how many are queued, about.
+    /// Returns the approximate number of queued goroutines. Any thread may call this.
     pub(crate) fn len(&self) -> usize {
         let head = self.head.load(Acquire);
         let ring = self.tail.load(Acquire).wrapping_sub(head).min(CAP);
         ring as usize + usize::from(!self.next.load(Relaxed).is_null())
     }
 
-    /// Owner: makes `gp` the next to run; returns the one it displaces.
+    /// Makes `gp` the next to run, and returns the one that it displaces. The owner calls this.
     ///
-    /// A full barrier: the entry is visible before whatever the owner loads
-    /// next (see `sched/README.md`, "Submitting").
+    /// Issues a full barrier: the entry is visible before anything that the owner loads next (see
+    /// `sched/README.md`, "Submitting").
     #[inline]
     pub(crate) fn put_next(&self, gp: NonNull<T>) -> Option<NonNull<T>> {
         let displaced = self.next.swap(gp.as_ptr(), AcqRel);
-        // Not a SeqCst swap: in the language that orders nothing before a Relaxed load.
+        // A SeqCst swap would not do: in the memory model it does not order a later Relaxed load.
         fence_after_rmw();
         NonNull::new(displaced)
     }
 
-    /// Owner: adds `gp` at the tail. With the ring full, half of it and `gp` go to `spill`,
-    /// in queue order.
+    /// Adds `gp` at the tail. The owner calls this. If the ring is full, passes half of it and `gp`
+    /// to `spill`, in queue order.
     #[inline]
     pub(crate) fn put(&self, gp: NonNull<T>, mut spill: impl FnMut(&Overflow<T>)) {
         loop {
@@ -114,11 +114,13 @@ impl<T> Runq<T> {
             if self.spill_half(head, gp, &mut spill) {
                 return;
             }
-            // Thieves have made room.
+            // Thieves have made room: try again.
         }
     }
 
-    /// Apart, so that the batch is not part of every submitter's stack frame.
+    /// Removes half of a full ring and passes it, with `gp`, to `spill`. Returns `false` if a thief
+    /// was faster. A separate function, so that the batch is not part of every submitter's stack
+    /// frame.
     #[cold]
     #[inline(never)]
     fn spill_half(&self, head: u32, gp: NonNull<T>, spill: &mut impl FnMut(&Overflow<T>)) -> bool {
@@ -138,7 +140,7 @@ impl<T> Runq<T> {
         ours
     }
 
-    /// Owner: takes `runnext`.
+    /// Takes `runnext`. The owner calls this.
     #[inline]
     pub(crate) fn get_next(&self) -> Option<NonNull<T>> {
         if self.next.load(Relaxed).is_null() {
@@ -147,8 +149,8 @@ impl<T> Runq<T> {
         NonNull::new(self.next.swap(ptr::null_mut(), AcqRel))
     }
 
-    /// Owner: the entry that is at the head, or was: good for a prefetch. Null if the ring
-    /// is empty.
+    /// Returns the entry that is, or was, at the head of the ring, for a prefetch. Null if the ring
+    /// is empty. The owner calls this.
     pub(crate) fn peek(&self) -> *const T {
         let head = self.head.load(Relaxed);
         if head == self.tail.load(Relaxed) {
@@ -157,7 +159,7 @@ impl<T> Runq<T> {
         self.slot(head).load(Relaxed)
     }
 
-    /// Owner: takes the head of the ring.
+    /// Removes the head of the ring. The owner calls this.
     #[inline]
     pub(crate) fn get(&self) -> Option<NonNull<T>> {
         loop {
@@ -177,8 +179,8 @@ impl<T> Runq<T> {
         }
     }
 
-    /// Thief: moves half of this ring into `mine`'s (which is empty) and returns
-    /// one of the entries. The thief is `mine`'s owner.
+    /// Moves half of this ring into the ring of `mine`, which is empty, and returns one of the
+    /// entries. A thief calls this. The thief is the owner of `mine`.
     pub(crate) fn steal_into(&self, mine: &Runq<T>) -> Option<NonNull<T>> {
         let to = mine.tail.load(Relaxed);
         let n = loop {
@@ -190,7 +192,7 @@ impl<T> Runq<T> {
                 return None;
             }
             if n > CAP / 2 {
-                // Head and tail were read at different moments.
+                // `head` and `tail` were read at different moments.
                 continue;
             }
             for i in 0..n {
@@ -213,12 +215,12 @@ impl<T> Runq<T> {
         NonNull::new(gp)
     }
 
-    /// Thief: looks at `runnext`.
+    /// Returns `runnext` without taking it. A thief calls this.
     pub(crate) fn peek_next(&self) -> *mut T {
         self.next.load(Relaxed)
     }
 
-    /// Thief: takes `runnext` if it still is `seen`.
+    /// Takes `runnext` if it is still `seen`. A thief calls this.
     pub(crate) fn steal_next(&self, seen: *mut T) -> Option<NonNull<T>> {
         self.next
             .compare_exchange(seen, ptr::null_mut(), AcqRel, Relaxed)

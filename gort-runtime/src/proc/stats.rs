@@ -1,13 +1,14 @@
-//! What a P counts while it runs goroutines, for `metrics.rs`.
+//! The counters of a P, for `metrics.rs`.
 //!
-//! Only the holder of the P writes, so counting is a load and a store, and others may look at
-//! any time; what happens on a thread without a P is rare and counted in [`OUTSIDE`] by
-//! read-modify-writes.
+//! Only the holder of the P writes them, so counting is a load and a store, and other threads may
+//! read them at any time. Events on threads without a P are rare. They are counted in [`OUTSIDE`],
+//! by read-modify-writes.
 //!
 //! # Latency from runnable to running
-//! Reading the clock costs more than a switch, so it is done for a sample: one in
-//! [`SAMPLE_EVERY`] goroutines that a P makes runnable gets a stamp, and whoever runs it counts
-//! the difference. A prime, so that goroutines which take turns are all sampled.
+//! Reading the clock costs more than a switch, so only a sample is measured. One in
+//! [`SAMPLE_EVERY`] goroutines that a P makes runnable gets a time stamp, and the P that runs it
+//! counts the difference. The number is a prime, so that goroutines that take turns are all
+//! sampled.
 
 use crate::base::prim::{
     Ordering::Relaxed,
@@ -17,13 +18,13 @@ use crate::base::prim::{
 use crate::os;
 use std::cell::Cell;
 
-/// Goroutines made runnable for each one that is timed.
+/// One in this many goroutines that become runnable is timed.
 const SAMPLE_EVERY: u32 = 251;
-/// Bucket `i` counts latencies of less than 2^i ns that the one before does not; the last
-/// one all others (half a minute and more).
+/// Number of buckets. Bucket `i` counts latencies of less than 2^i ns that the bucket before does
+/// not count. The last one counts all others (half a minute and more).
 pub(crate) const BUCKETS: usize = 36;
 
-/// A number that one thread at a time increments and all may read.
+/// A counter that one thread at a time increments and that all threads may read.
 #[derive(Debug)]
 pub(crate) struct Count(AtomicU64);
 
@@ -45,12 +46,12 @@ impl Count {
 /// The counts of one P.
 #[derive(Debug)]
 pub(crate) struct Stats {
-    /// Goroutines that began to wait.
+    /// Number of times that a goroutine began to wait.
     pub(crate) parks: Count,
-    /// Times that it took goroutines from another P's queue.
+    /// Number of times that this P took goroutines from another P's queue.
     pub(crate) steals: Count,
     pub(crate) latency: [Count; BUCKETS],
-    /// Goroutines to be made runnable until the next sample.
+    /// Number of goroutines that will be made runnable before the next sample is taken.
     until_sample: Cell<u32>,
 }
 
@@ -64,7 +65,7 @@ impl Stats {
         }
     }
 
-    /// The holder of the P has made a goroutine runnable; true if that one is timed.
+    /// Counts a goroutine that the P's holder has made runnable. Returns `true` if it is timed.
     #[inline(always)]
     pub(crate) fn samples(&self) -> bool {
         let left = self.until_sample.get() - 1;
@@ -73,14 +74,15 @@ impl Stats {
         left == 0
     }
 
-    /// The holder of the P runs a goroutine that is timed, and was made runnable at `since`.
+    /// Counts the latency of a timed goroutine that was made runnable at `since`. The P's holder is
+    /// about to run it.
     #[cold]
     pub(crate) fn ran(&self, since: u64) {
         self.latency[bucket(os::now_ns().saturating_sub(since))].increment();
     }
 }
 
-/// What threads without a P count.
+/// The counters of threads without a P.
 pub(crate) struct Outside {
     parks: AtomicU64,
     runnable: AtomicU32,
@@ -98,12 +100,12 @@ impl Outside {
         self.parks.load(Relaxed)
     }
 
-    /// A goroutine begins to wait.
+    /// Counts a goroutine that begins to wait.
     pub(crate) fn park(&self) {
         self.parks.fetch_add(1, Relaxed);
     }
 
-    /// A goroutine has been made runnable; true if it is timed.
+    /// Counts a goroutine that has been made runnable. Returns `true` if it is timed.
     pub(crate) fn samples(&self) -> bool {
         self.runnable
             .fetch_add(1, Relaxed)

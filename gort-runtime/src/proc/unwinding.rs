@@ -1,22 +1,22 @@
-//! What a goroutine keeps of its unwinding, for `panics/unwind.rs`, which says what it means.
+//! The unwinding state of a goroutine. `panics/unwind.rs` says what it means.
 
 use std::any::Any;
 use std::cell::Cell;
 
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// What a goroutine (or a thread that runs none) knows of its unwinding.
+/// The unwinding state of a goroutine, or of a thread while it runs none.
 pub(crate) struct Unwinding {
-    /// How many unwindings have begun, without those that are nested and over.
+    /// Number of unwindings that have begun, not counting those that are nested and over.
     pub(crate) begun: Cell<u32>,
-    /// Boxed, since every goroutine has room for one.
+    /// Boxed, because every goroutine has room for one.
     pub(crate) replacement: Cell<Option<Box<Replacement>>>,
 }
 
-/// What replaces the panic on its way.
+/// The payload that replaces that of the panic in progress.
 pub(crate) struct Replacement {
     pub(crate) payload: Payload,
-    /// `begun` when it replaced that one.
+    /// The value of `begun` at the time of the replacement.
     pub(crate) begun: u32,
 }
 

@@ -1,8 +1,8 @@
-//! Why a goroutine waits, in Go's words.
+//! The reasons for which a goroutine waits, in Go's words.
 
 use std::fmt;
 
-/// Why a goroutine is parked; displays the words that Go's dumps use.
+/// The reason for which a goroutine is parked. It is displayed in the words of Go's dumps.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -56,15 +56,15 @@ pub enum WaitReason {
     RwLockWrite = 13,
     /// Waiting for a condition.
     CondWait = 14,
-    /// Waiting for somebody else's initialisation.
+    /// Waiting for another goroutine's initialisation.
     OnceDo = 15,
-    /// Waiting for the others at a barrier.
+    /// Waiting for the other goroutines at a barrier.
     BarrierWait = 16,
     /// Waiting for permits of a semaphore.
     Semacquire = 17,
-    /// Waiting until all others of its bubble are blocked (`synctest::wait`).
+    /// Waiting until all other goroutines of its bubble are blocked (`synctest::wait`).
     SynctestWait = 18,
-    /// Waiting for a bubble's end (`synctest::run`).
+    /// Waiting for the end of a bubble (`synctest::run`).
     SynctestRun = 19,
 }
 
@@ -96,7 +96,7 @@ impl WaitReason {
 }
 
 impl WaitReason {
-    /// Go's words, where it has some.
+    /// Returns Go's words for the reason, if Go has any.
     #[doc(hidden)]
     #[must_use]
     pub fn words(self) -> &'static str {
@@ -116,7 +116,7 @@ impl WaitReason {
             Self::RwLockRead => "sync.RWMutex.RLock",
             Self::RwLockWrite => "sync.RWMutex.Lock",
             Self::CondWait => "sync.Cond.Wait",
-            // Go has no words for these two: its Once is a mutex, and it has no barrier.
+            // Go has no words for these two: its `Once` is a mutex, and it has no barrier.
             Self::OnceDo => "sync.Once.Do",
             Self::BarrierWait => "sync.Barrier.Wait",
             Self::Semacquire => "semacquire",

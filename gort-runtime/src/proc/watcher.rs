@@ -1,24 +1,26 @@
-//! Who watches for a goroutine's end: the record in the goroutine's list.
+//! The entry in a goroutine's list of watchers: an operation that waits for the goroutine's end.
 //!
-//! It lies on the watcher's stack, and others write it under the list's lock (`life/ending.rs`) while its owner
-//! has references to it: so what changes is in cells.
+//! A watcher lies on its owner's stack. Other threads write it under the list's lock
+//! (`life/ending.rs`) while the owner has references to it, so everything that changes is in cells.
 
 use std::cell::Cell;
 use std::fmt;
 use std::ptr;
 
-/// Somebody who waits for a goroutine's end, and perhaps for other things (`ending.rs`).
+/// An operation that waits for a goroutine's end, and perhaps for other things as well
+/// (`ending.rs`).
 pub struct Watcher {
     pub(crate) next: Cell<*const Watcher>,
-    /// A `Waiter` as a word, or 0 (a G knows watchers, and a waiter Gs).
+    /// A `Waiter` as a word, or 0. (Not its type: a G knows watchers, and a `Waiter` knows Gs.)
     pub(crate) waiter: Cell<usize>,
-    /// Called under the list's lock with `arg`, from `Ending::enqueue` until `dequeue`: see there.
+    /// Called under the list's lock with `arg`, between `Ending::enqueue` and `dequeue`; see there.
     pub(crate) win: unsafe fn(*const ()) -> bool,
     pub(crate) arg: Cell<*const ()>,
 }
 
 impl Watcher {
-    /// A watcher whose waiter may be woken by whoever `win(arg)` answers true to.
+    /// Creates a watcher. A thread may wake its waiter only after `win(arg)` has returned `true` to
+    /// that thread.
     #[must_use]
     pub const fn new(win: unsafe fn(*const ()) -> bool) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The free records of one P, by size.
+//! The free records of one P, in one list for each size class.
 
 use super::slab::{self, CLASSES};
 use crate::proc::g::G;
@@ -6,13 +6,14 @@ use crate::proc::gqueue::GQueue;
 use std::io;
 use std::ptr::NonNull;
 
-/// Records that move between a P and the slabs at a time.
+/// Number of records that move between a P and the slabs in one batch.
 const BATCH: u32 = 32;
-/// A P's free records of one size, at most.
+/// Maximum number of free records of one size class that a P keeps.
 const LOCAL_MAX: u32 = 64;
 
-/// Last in, first out: those that were used last are warm. A record that ends on another P than the one
-/// that took it from the slabs stays there, until that P has too many.
+/// The free records of one P. The lists are last in, first out, because the records used last are
+/// warm in the cache. A record that ends on another P than the one that took it from the slabs
+/// stays on that other P, until that P has too many.
 #[derive(Debug)]
 pub(crate) struct FreeRecords {
     lists: [GQueue; CLASSES],
@@ -25,7 +26,8 @@ impl FreeRecords {
         }
     }
 
-    /// Takes the record of this class that was given back last, or fetches a batch.
+    /// Takes the record of this class that was given back last. If there is none, fetches a batch
+    /// from the slabs.
     #[inline]
     pub(crate) fn take(&self, class: u8) -> io::Result<NonNull<G>> {
         match self.lists[usize::from(class)].pop_front() {
@@ -42,10 +44,10 @@ impl FreeRecords {
             .ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
 
-    /// Gives back a record; its G is Idle.
+    /// Gives back a record. Its G is Idle.
     #[inline]
     pub(crate) fn give(&self, gp: NonNull<G>) {
-        // SAFETY: the record is the caller's.
+        // SAFETY: the record belongs to the caller.
         let list = &self.lists[usize::from(unsafe { gp.as_ref() }.class.get())];
         list.push_front(gp);
         if list.len() > LOCAL_MAX {

@@ -1,4 +1,4 @@
-//! The records' stand-in for loom: there are none.
+//! `free.rs` under loom: the models have no records.
 
 #[derive(Debug)]
 pub(crate) struct FreeRecords;

@@ -1,10 +1,11 @@
-//! Records: what there is of a goroutine from its spawn until its result is taken, its `G` and
-//! below that its closure, later its outcome. The stack is another matter (`stack/`).
+//! Records: the memory that a goroutine has from its spawn until its result is taken. A record
+//! holds the `G`, and after it the closure, later the outcome. The stack is separate (`stack/`).
 //!
-//! What a record promises:
-//! 1. Its memory is mapped for the life of the process, and where a `G` has been there is one at any time
-//!    that may be read: memory that is given back reads as zeros, which is an idle `G`.
-//! 2. A `G`'s place is a multiple of 64, and the packet lies right behind it.
+//! A record keeps these promises:
+//! 1. Its memory is mapped for the life of the process. Where a `G` has been there is always a `G`
+//!    that may be read: memory that was given back to the kernel reads as zeros, which are an idle
+//!    `G`.
+//! 2. The address of a `G` is a multiple of 64, and the packet follows directly after it.
 
 mod free;
 mod slab;

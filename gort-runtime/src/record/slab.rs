@@ -1,18 +1,23 @@
-//! Slabs: where records lie, densely packed, by size.
+//! Slabs: densely packed memory for records, by size class.
 //!
-//! A slab is [`SLAB`] bytes of address space for records of one size. It is cut from the bottom up, and has a
-//! list of its free records. Slabs of which some are free are taken from first; one that is free as
-//! a whole and stays so gives its memory back (`SlabTrimmer`). It keeps its size: whoever has had a pointer to a
-//! `G` (a dump that is under way, sysmon) may look there later, and finds a `G`.
+//! A slab is [`SLAB`] bytes of address space for records of one size class. Records are carved from
+//! the bottom up, and the slab has a list of its free records. Slabs that are partly in use are
+//! used first. A slab that becomes entirely free and stays so gives its memory back to the kernel
+//! (`SlabTrimmer`). It keeps its size class: code that once had a pointer to a `G` (a dump in
+//! progress, sysmon) may look there later, and still finds a `G`.
 //!
-//! Everything here is under one lock, which Ps take for each batch of records. So a record may be given
-//! back by any P: that costs as much as giving back one of its own.
+//! One lock protects everything in this file. Ps acquire it once for each batch of records. A
+//! record may therefore be given back by any P, which costs no more than giving back one of its
+//! own.
 //!
 //! # Invariants
-//! 1. In a slab that is cut, `carved` records have been in use; each is somebody's, or in `free`.
-//! 2. What is above them, and all of a slab that is not cut, is zeros.
-//! 3. A slab is in `partial` at `place` if it has a record to give and one that is somebody's, in `whole`
-//!    if all that were cut are free, in `empty` if none is cut (any more), in `fresh` if it has no size yet; else in none.
+//! 1. In a slab that has a size class, `carved` records have been in use. Each of them has an owner
+//!    or is in `free`.
+//! 2. The memory above them, and all of a slab of which nothing is carved, is zero.
+//! 3. A slab is in `partial` at index `place` if it has a record to give and at least one record
+//!    has an owner. It is in `whole` at index `place` if all carved records are free, in `empty` if
+//!    nothing is carved any more, and in `fresh` if it has no size class yet. Otherwise it is in no
+//!    list.
 
 use crate::base::lock::{Lock, Rank};
 use crate::os;
@@ -24,38 +29,40 @@ use std::mem::{self, ManuallyDrop};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-/// Bytes of a slab.
+/// Bytes in a slab.
 const SLAB: usize = 64 * 1024;
-/// Slabs of the first region, for some 3,000 goroutines; of the second; of the largest.
+/// Number of slabs in the first region (enough for some 3,000 goroutines), in the second, and in
+/// the largest.
 const FIRST_REGION: usize = 16;
 const SECOND_REGION: usize = 256;
 const LARGEST_REGION: usize = 4096;
-/// How long a slab must have been free.
+/// A slab that has been entirely free for this long gives its memory back.
 const PERIOD_NS: u64 = 100_000_000;
-/// Slabs that give back memory in one go.
+/// Maximum number of slabs that give memory back in one pass.
 const TRIM: usize = 64;
 
-/// Bytes behind the `G`, for closure and outcome, in records of each class.
+/// Bytes after the `G` for closure and outcome, for each size class.
 const ROOM: [usize; 6] = [64, 192, 448, 960, 1984, 4096];
 pub(super) const CLASSES: usize = ROOM.len();
 
-/// `Deref` is not for constants.
-const fn is_nobody(name: &ManuallyDrop<Option<Arc<str>>>) -> bool {
-    // SAFETY: a transparent wrapper.
+/// Returns whether a name is `None`, in a `const fn`: `Deref` is not available there.
+const fn is_no_name(name: &ManuallyDrop<Option<Arc<str>>>) -> bool {
+    // SAFETY: `ManuallyDrop` is a transparent wrapper.
     unsafe { &*ptr::from_ref(name).cast::<Option<Arc<str>>>() }.is_none()
 }
 
 const _: () = {
     assert!(size_of::<G>().is_multiple_of(64));
     assert!(ROOM[CLASSES - 1] == crate::stack::MAX_INLINE);
-    // Zeros are no name, so a record of zeros is a whole `G`; the other fields are numbers, cells of
-    // numbers and pointers, and an `Option<Box<_>>`.
-    // SAFETY: this is what is being checked: the compiler refuses an invalid value.
+    // Zeros are the name `None`, so a zeroed record is a valid `G`: its other fields are numbers,
+    // cells of numbers and pointers, and an `Option<Box<_>>`.
+    // SAFETY: the assertion below checks this: the compiler refuses an invalid value.
     let name = unsafe { mem::transmute::<[usize; 2], ManuallyDrop<Option<Arc<str>>>>([0; 2]) };
-    assert!(is_nobody(&name));
+    assert!(is_no_name(&name));
 };
 
-/// The class of records that have this much room behind the `G`, which is no more than the last class has.
+/// Returns the smallest size class with at least `room` bytes after the `G`. `room` is at most that
+/// of the last class.
 pub(crate) const fn class_for(room: usize) -> u8 {
     let mut class = 0;
     while ROOM[class] < room && class < CLASSES - 1 {
@@ -68,7 +75,7 @@ const fn size_of_class(class: u8) -> usize {
     size_of::<G>() + ROOM[class as usize]
 }
 
-/// Where a slab is listed.
+/// The list in which a slab is, as far as it has an index there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum List {
     None,
@@ -80,10 +87,10 @@ struct Slab {
     base: NonNull<u8>,
     class: u8,
     carved: u32,
-    /// Last in, first out.
+    /// The free records. Last in, first out.
     free: GQueue,
     list: List,
-    /// Its index there.
+    /// Index in that list.
     place: usize,
 }
 
@@ -93,7 +100,7 @@ impl Slab {
     }
 
     fn record(&self, i: u32) -> NonNull<G> {
-        // SAFETY: record `i` lies inside the slab.
+        // SAFETY: the caller passes an `i` below `capacity`, so record `i` lies inside the slab.
         unsafe {
             self.base
                 .add(i as usize * size_of_class(self.class))
@@ -110,9 +117,9 @@ impl Slab {
 struct Class {
     partial: Vec<u32>,
     whole: Vec<u32>,
-    /// The least that `whole` held since somebody last looked.
+    /// The minimum length of `whole` since the trimmer last looked.
     low_water: usize,
-    /// Without memory.
+    /// Slabs that have a size class but no memory.
     empty: Vec<u32>,
 }
 
@@ -120,11 +127,11 @@ struct Slabs {
     all: Vec<Slab>,
     classes: [Class; CLASSES],
     fresh: Vec<u32>,
-    /// Slabs of the newest region.
+    /// Number of slabs in the newest region.
     region: usize,
 }
 
-// SAFETY: slabs are never unmapped; whoever takes a record out owns it.
+// SAFETY: slabs are never unmapped, and the taker of a record owns it.
 unsafe impl Send for Slabs {}
 
 static SLABS: Lock<Slabs> = Lock::ranked(Rank::Stacks, Slabs::new());
@@ -161,7 +168,7 @@ impl Slabs {
         }
     }
 
-    /// Puts it into the list that fits (invariant 3).
+    /// Puts the slab into the list that invariant 3 demands.
     fn list(&mut self, at: u32) {
         self.unlist(at);
         let slab = &mut self.all[at as usize];
@@ -179,7 +186,7 @@ impl Slabs {
         list.push(at);
     }
 
-    /// A slab with a record to give.
+    /// Returns a slab that has a record to give.
     fn find(&mut self, class: u8) -> io::Result<u32> {
         let lists = &mut self.classes[usize::from(class)];
         if let Some(&at) = lists.partial.last() {
@@ -210,12 +217,12 @@ impl Slabs {
         };
         let (base, slabs) = map_slots(slabs, SLAB, self.region == 0)?;
         if self.region != 0 {
-            // With thousands of goroutines each switch would miss the TLB for the record and for the
-            // stack (benchmark `ring`: 1.08 of the time on 1 P).
+            // With thousands of goroutines, each switch would miss the TLB twice, for the record
+            // and for the stack (benchmark `ring`: 1.08 times the duration on 1 P).
             os::prefer_huge_pages(base, slabs * SLAB);
         }
         self.region = slabs;
-        // The lowest first.
+        // The lowest slab is popped first.
         for i in (0..slabs).rev() {
             self.fresh.push((self.all.len() + i) as u32);
         }
@@ -238,7 +245,7 @@ impl Slabs {
         while left != 0 {
             let at = match self.find(class) {
                 Ok(at) => at,
-                // Something is better than nothing: the caller needs one.
+                // A partial batch is enough: the caller needs only one record.
                 Err(_) if left < n => break,
                 Err(e) => return Err(e),
             };
@@ -249,7 +256,8 @@ impl Slabs {
                 } else if slab.carved < slab.capacity() {
                     let gp = slab.record(slab.carved);
                     slab.carved += 1;
-                    // SAFETY: the record is ours, and zeros (invariant 2), which are a whole `G`.
+                    // SAFETY: the record was just carved and is ours. It is zero (invariant 2), and
+                    // zeros are a valid `G`.
                     let g = unsafe { gp.as_ref() };
                     g.class.set(class);
                     g.slab.set(at);
@@ -266,7 +274,7 @@ impl Slabs {
 
     fn give(&mut self, records: &GQueue) {
         while let Some(gp) = records.pop_front() {
-            // SAFETY: the record is the caller's.
+            // SAFETY: the record belongs to the caller.
             let at = unsafe { gp.as_ref() }.slab.get();
             let slab = &mut self.all[at as usize];
             slab.free.push_front(gp);
@@ -278,8 +286,8 @@ impl Slabs {
 }
 
 impl Slabs {
-    /// Takes out slabs that have been free as a whole since the last call; the caller makes them zeros
-    /// and puts them back.
+    /// Removes slabs that have been entirely free since the last call. The caller must zero them
+    /// and pass them to [`Slabs::put_empty`].
     fn take_unwanted(&mut self) -> Vec<(u32, NonNull<u8>)> {
         let mut unwanted = Vec::with_capacity(TRIM);
         for class in 0..CLASSES {
@@ -287,7 +295,7 @@ impl Slabs {
             let n = lists.low_water.min(TRIM - unwanted.len());
             lists.low_water = lists.whole.len() - n;
             for _ in 0..n {
-                // The first: the last was used last.
+                // Take the first, because the last was used most recently.
                 let at = self.classes[class].whole[0];
                 self.unlist(at);
                 let slab = &mut self.all[at as usize];
@@ -299,7 +307,7 @@ impl Slabs {
         unwanted
     }
 
-    /// Puts back slabs that [`Slabs::take_unwanted`] gave, and that are zeros now.
+    /// Puts back slabs that [`Slabs::take_unwanted`] returned. They are zero now.
     fn put_empty(&mut self, slabs: &[(u32, NonNull<u8>)]) {
         for &(at, _) in slabs {
             let class = self.all[at as usize].class;
@@ -308,7 +316,7 @@ impl Slabs {
     }
 }
 
-/// Puts up to `n` free records into `into`, at least one.
+/// Moves up to `n` free records into `into`, and at least one.
 pub(super) fn take_batch(class: u8, n: u32, into: &GQueue) -> io::Result<()> {
     SLABS.lock().take(class, n, into)
 }
@@ -321,7 +329,7 @@ pub(crate) fn take_one(class: u8) -> io::Result<NonNull<G>> {
         .ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
-/// Gives back records; their Gs are Idle.
+/// Gives back records. Their Gs are Idle.
 pub(super) fn give_batch(records: &GQueue) {
     SLABS.lock().give(records);
 }
@@ -331,18 +339,18 @@ pub(crate) fn free_one(gp: NonNull<G>) {
     give_batch(&GQueue::of(gp));
 }
 
-/// Calls `f` with every `G` that there has been, in no order; some are Idle.
+/// Calls `f` with every `G` that has ever been in use, in no particular order. Some are Idle.
 pub(crate) fn for_each(mut f: impl FnMut(&G)) {
     let slabs = SLABS.lock();
     for slab in &slabs.all {
         for i in 0..slab.carved {
-            // SAFETY: a `G` that has been cut, which stays one.
+            // SAFETY: this record has been carved, so it is a `G` for ever.
             f(unsafe { slab.record(i).as_ref() });
         }
     }
 }
 
-/// Sysmon's part: gives back the memory of slabs that nobody has wanted for [`PERIOD_NS`].
+/// Gives back the memory of slabs that have been unused for [`PERIOD_NS`]. Sysmon owns it.
 #[derive(Debug, Default)]
 pub(crate) struct SlabTrimmer {
     looked_at: u64,
@@ -350,7 +358,7 @@ pub(crate) struct SlabTrimmer {
 }
 
 impl SlabTrimmer {
-    /// Looks at some slabs if it is time to.
+    /// Trims some slabs if it is time to do so.
     pub(crate) fn look(&mut self, now: u64) {
         if self.found || now - self.looked_at >= PERIOD_NS {
             self.looked_at = now;
@@ -358,7 +366,8 @@ impl SlabTrimmer {
         }
     }
 
-    /// Whether nothing is left to be looked at, now or later: until then sysmon may not park.
+    /// Returns whether there is nothing to trim now or later. While it returns `false`, sysmon must
+    /// not park.
     pub(crate) fn is_done(&self) -> bool {
         !self.found
             && SLABS
@@ -369,12 +378,12 @@ impl SlabTrimmer {
     }
 }
 
-/// Trims some slabs; true if there were any.
+/// Trims some slabs. Returns whether there were any.
 fn trim() -> bool {
     let unwanted = SLABS.lock().take_unwanted();
-    // Nobody knows of them: no dump looks there.
+    // These slabs are in no list and nothing of them is carved, so no dump reads them.
     for &(_, base) in &unwanted {
-        // SAFETY: whole pages of ours, in which no record is in use.
+        // SAFETY: the range is whole pages of ours, in which no record is in use.
         unsafe { os::discard_pages(base, SLAB) };
     }
     SLABS.lock().put_empty(&unwanted);

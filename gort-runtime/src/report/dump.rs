@@ -6,9 +6,9 @@ use crate::report::print::write_blocks;
 use crate::report::stack::stack_of;
 use std::io::{self, Write};
 
-/// Writes one block for every goroutine: its number, name, state, and where it waits and was
-/// spawned. With `GORT_DEBUG=backtrace=1` also its stack, if it is parked. Go's
-/// `pprof.Lookup("goroutine").WriteTo(out, 2)`.
+/// Writes one block for every goroutine: its id, name and state, and where it waits and was
+/// spawned. With `GORT_DEBUG=backtrace=1` the block includes the goroutine's stack, if it is
+/// parked. Go's `pprof.Lookup("goroutine").WriteTo(out, 2)`.
 ///
 /// # Errors
 /// Those of `out`.
@@ -30,13 +30,13 @@ pub fn dump(out: impl Write) -> io::Result<()> {
     dump_some(out, |_| true)
 }
 
-/// As [`dump`], of some goroutines.
+/// Like [`dump`], for some goroutines.
 ///
 /// # Errors
 /// Those of `out`.
 #[doc(hidden)]
 pub fn dump_some(mut out: impl Write, which: impl Fn(&GoroutineInfo) -> bool) -> io::Result<()> {
-    // Looking up the names on a stack wants more room than a goroutine may have.
+    // Looking up the names on a stack needs more stack than a goroutine may have.
     write_blocks(&mut out, which, |gp, id| {
         on_system_stack(|| stack_of(gp, id))
     })

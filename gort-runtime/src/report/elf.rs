@@ -1,29 +1,29 @@
-//! As much of an ELF file as it takes to find its sections, and its functions' names.
+//! A minimal reader of ELF files: finds sections and names of functions.
 //!
-//! Whatever the file says is checked: one that is damaged has fewer sections or names.
+//! Everything in the file is checked. A damaged file yields fewer sections or names.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// Lengths of the file's header, of one of a section, and of a symbol.
+/// Sizes of the file header, of a section header, and of a symbol.
 const FILE_HEADER: usize = 64;
 const SECTION_HEADER: usize = 64;
 const SYMBOL: usize = 24;
 
-/// `st_info`'s lower bits: a function.
+/// In the lower bits of `st_info`: a function.
 const FUNCTION: u8 = 2;
-/// `sh_flags`: the section is compressed, which we cannot read.
+/// In `sh_flags`: the section is compressed, so it cannot be read here.
 const COMPRESSED: u64 = 1 << 11;
-/// `sh_type`: there is nothing of it in the file.
+/// In `sh_type`: the section has no bytes in the file.
 const NOBITS: u32 = 8;
 
-/// An open ELF file of 64 bits, in this machine's byte order.
+/// An open 64-bit ELF file in this machine's byte order.
 pub(crate) struct Elf {
     file: File,
     sections: Vec<Section>,
-    /// The section with the sections' names.
+    /// Contents of the section with the sections' names.
     names: Vec<u8>,
 }
 
@@ -36,24 +36,24 @@ struct Section {
     size: u64,
 }
 
-/// A function's first address, its length, and where its name begins among the names.
+/// A function's first address, its length, and the offset of its name in the names.
 struct Function {
     begin: u64,
     size: u64,
     name: u32,
 }
 
-/// The functions of a file by their addresses.
+/// The functions of a file, sorted by address.
 pub(crate) struct Functions {
     sorted: Vec<Function>,
     names: Vec<u8>,
 }
 
 impl Elf {
-    /// Opens the file and reads where its sections are.
+    /// Opens the file and reads its section headers.
     ///
     /// # Errors
-    /// Those of the file; `InvalidData` if it is not such an ELF file.
+    /// Those of reading the file. `InvalidData` if it is not such an ELF file.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let mut header = [0; FILE_HEADER];
@@ -86,7 +86,8 @@ impl Elf {
         Ok(elf)
     }
 
-    /// What is in the section of this name; nothing if there is none that we can read.
+    /// Returns the contents of the section with this name, or nothing if there is none that can be
+    /// read.
     pub(crate) fn section(&self, name: &str) -> Vec<u8> {
         let section = self
             .sections
@@ -97,7 +98,7 @@ impl Elf {
             .unwrap_or_default()
     }
 
-    /// The functions that the file has names for.
+    /// Returns the functions that the file has names for.
     pub(crate) fn functions(&self) -> Functions {
         let mut sorted: Vec<_> = self
             .section(".symtab")
@@ -130,7 +131,7 @@ impl Elf {
 }
 
 impl Functions {
-    /// Of a file that cannot be read.
+    /// Returns the empty set, for a file that cannot be read.
     pub(crate) fn none() -> Self {
         Self {
             sorted: Vec::new(),
@@ -138,7 +139,7 @@ impl Functions {
         }
     }
 
-    /// The name, as the linker has it, of the function with the code at `addr`.
+    /// Returns the linker's name of the function that has code at `addr`.
     pub(crate) fn name_at(&self, addr: u64) -> Option<&str> {
         let after = self
             .sorted
@@ -151,13 +152,13 @@ impl Functions {
     }
 }
 
-/// The text that begins there and ends in a 0.
+/// Returns the text from `begin` up to the next 0.
 fn text_at(names: &[u8], begin: u32) -> &[u8] {
     let rest = names.get(begin as usize..).unwrap_or_default();
     rest.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
-/// N bytes of a header, which is long enough.
+/// Returns N bytes of a header that is long enough.
 fn bytes_at<const N: usize>(header: &[u8], offset: usize) -> [u8; N] {
     let mut bytes = [0; N];
     bytes.copy_from_slice(&header[offset..offset + N]);

@@ -1,4 +1,4 @@
-//! What every goroutine is doing.
+//! Lists what every goroutine is doing.
 
 use crate::api::goroutine::GoroutineId;
 use crate::base::prim::Ordering::{Acquire, Relaxed};
@@ -28,13 +28,13 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GoroutineState {
-    /// Started, and not run yet: it has no stack so far.
+    /// Started but not run yet: it has no stack so far.
     Created,
     /// In a run queue, and has run before.
     Runnable,
     /// On a thread.
     Running,
-    /// Parked; the reason says for what.
+    /// Parked. The reason says what it waits for.
     Waiting,
 }
 
@@ -53,33 +53,34 @@ pub enum GoroutineState {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GoroutineInfo {
-    /// Its number.
+    /// The goroutine's id.
     pub id: GoroutineId,
-    /// The name it was given.
+    /// The goroutine's name, if it was given one.
     pub name: Option<Arc<str>>,
     /// What it was doing.
     pub state: GoroutineState,
-    /// Why it waits, if it does.
+    /// Why it waits, if it waits.
     pub reason: WaitReason,
-    /// How long it has waited, roughly; zero unless it waits.
+    /// Roughly how long it has waited. Zero unless it waits.
     pub since: Duration,
     /// Where it waits.
     pub at: Option<&'static Location<'static>>,
     /// Where it was spawned.
     pub spawned_at: Option<&'static Location<'static>>,
-    /// The id of the goroutine, started from a plain thread, that it descends from.
+    /// The id of the goroutine that a plain thread started and from which this one descends.
     #[doc(hidden)]
     pub root: GoroutineId,
-    /// The number of its bubble, 0 for none; and whether it waits for a lock, which somebody outside of it may have.
+    /// The number of its bubble, or 0 if it is in none; and whether it waits for a lock that a
+    /// goroutine outside the bubble may hold.
     #[doc(hidden)]
     pub bubble: (u32, bool),
-    /// A timer has started it: `spawned_at` is where that was armed.
+    /// Whether a timer has started it. `spawned_at` is then where the timer was armed.
     #[doc(hidden)]
     pub by_timer: bool,
 }
 
-/// All goroutines that have not ended, ordered by id. The world is not stopped: each
-/// entry was true at some moment during the call, not all at the same one. Go's
+/// Returns all goroutines that have not ended, ordered by id. This does not stop the world: each
+/// entry was true at some moment during the call, but not all at the same one. Go's
 /// `runtime.GoroutineProfile`.
 ///
 /// ```
@@ -98,7 +99,7 @@ pub fn goroutines() -> Vec<GoroutineInfo> {
     with_gs().into_iter().map(|(_, info)| info).collect()
 }
 
-/// The same, each with its G, which may be another goroutine's by now.
+/// Returns the same entries, each with its G, which may belong to another goroutine by now.
 pub(crate) fn with_gs() -> Vec<(NonNull<G>, GoroutineInfo)> {
     let now = os::now_ns();
     let mut all = Vec::new();

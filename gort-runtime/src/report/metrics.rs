@@ -1,14 +1,14 @@
-//! The scheduler in numbers.
+//! The scheduler's metrics.
 
 use crate::proc::stats::{BUCKETS, OUTSIDE};
 use crate::sched::state::{SCHED, num_goroutines};
 use crate::stack;
 use std::time::Duration;
 
-/// The scheduler in numbers, as [`metrics`] saw it.
+/// The scheduler's metrics, as [`metrics`] saw them.
 ///
-/// The world is not stopped: each number was true at some moment during the call, not all at
-/// the same one. Those that say "so far" only grow.
+/// The world is not stopped: each number was true at some moment during the call, but not all at
+/// the same one. Numbers described with "so far" never decrease.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -24,47 +24,47 @@ use std::time::Duration;
 pub struct Metrics {
     /// How many goroutines can run at the same time.
     pub procs: usize,
-    /// How many of these nobody uses.
+    /// How many of these Ps are idle.
     pub idle_procs: usize,
-    /// Threads that run goroutines, or could. The thread that monitors them is not one of
-    /// them, nor are the program's own.
+    /// Threads that run goroutines or could. This excludes the thread that monitors them, and the
+    /// program's own threads.
     pub threads: usize,
-    /// Threads that sleep: there is nothing to run for them.
+    /// Threads that sleep because there is nothing for them to run.
     pub idle_threads: usize,
-    /// Threads that look for something to run.
+    /// Threads that are looking for work.
     pub spinning_threads: usize,
     /// Goroutines that have been started and have not ended: [`num_goroutines`].
     pub goroutines: usize,
-    /// Goroutines on a thread: they compute, or make a call that blocks the thread.
+    /// Goroutines on a thread. They compute, or make a call that blocks the thread.
     pub running: usize,
-    /// Goroutines that could run and wait for their turn: all queues together.
+    /// Goroutines that could run and wait for their turn, in all queues together.
     pub runnable: usize,
     /// The other goroutines, which wait for something to happen.
     pub waiting: usize,
     /// Runnable goroutines in the global queue.
     pub global_queue: usize,
-    /// Runnable goroutines in the queue of each P. There are more than `procs` only while
-    /// some are given up, after [`set_max_procs`](crate::set_max_procs).
+    /// Runnable goroutines in the queue of each P. There are more than `procs` entries only while
+    /// Ps are being retired after [`set_max_procs`](crate::set_max_procs).
     pub local_queues: Vec<usize>,
     /// Runnable goroutines that are held back because too many threads compute.
     pub on_hold: usize,
     /// Goroutines started so far.
     pub started: u64,
-    /// Times that a goroutine began to wait, so far.
+    /// How often a goroutine began to wait, so far.
     pub parks: u64,
-    /// Times that a P took goroutines out of another's queue, so far.
+    /// How often a P took goroutines out of another P's queue, so far.
     pub steals: u64,
-    /// Times so far that a P passed to another thread because a goroutine kept the one it
-    /// was on: by computing for long, by a call that blocks, by being locked to it.
+    /// How often a P was passed to another thread because a goroutine kept its thread, so far: by
+    /// computing for long, by a blocking call, or by being locked to the thread.
     pub handoffs: u64,
-    /// Bytes of address space reserved for the stacks of goroutines and their guards, in use or
-    /// kept for the next ones. Memory is committed page by page as stacks are used.
+    /// Bytes of address space reserved for goroutine stacks and their guards, whether in use or
+    /// kept for later goroutines. Memory is committed page by page as stacks are used.
     pub stack_bytes: usize,
-    /// How long goroutines that could run waited for their turn, so far.
+    /// How long runnable goroutines waited for their turn, so far.
     pub latency: LatencyHistogram,
 }
 
-/// How often something took how long. The limits of the buckets are powers of two.
+/// A histogram of durations. The limits of the buckets are powers of two.
 ///
 /// One in 251 goroutines that become runnable is timed.
 ///
@@ -83,20 +83,21 @@ pub struct LatencyHistogram {
 }
 
 impl LatencyHistogram {
-    /// How many were timed.
+    /// Returns how many were timed.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The buckets, shortest times first: how many took less than this, and no less than the
-    /// limit of the bucket before. The last one counts everything longer as well.
+    /// Returns the buckets, shortest times first. Each counts the durations below its limit and at
+    /// or above the limit of the bucket before. The last bucket also counts everything longer.
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
         (0..).map(limit).zip(self.counts.iter().copied())
     }
 
-    /// The time that a fraction `q` of them (0.99, say) did not reach: the limit of the bucket
-    /// that the quantile is in, so at most twice the true one. `None` if there are none.
+    /// Returns a time below which a fraction `q` (0.99, for example) of the durations lie. It is
+    /// the limit of the bucket that the quantile is in, so at most twice the true value. Returns
+    /// `None` if nothing was timed.
     ///
     /// # Panics
     /// If `q` is not from 0 to 1.
@@ -104,7 +105,7 @@ impl LatencyHistogram {
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         assert!(
             (0.0..=1.0).contains(&q),
-            "a quantile is from 0 to 1, not {q}"
+            "a quantile must be from 0 to 1, not {q}"
         );
         let rank = ((self.count() as f64 * q).ceil() as u64).max(1);
         let mut below = 0;
@@ -115,13 +116,13 @@ impl LatencyHistogram {
     }
 }
 
-/// What bucket `i` is below.
+/// Returns the upper limit of bucket `i`.
 fn limit(i: u32) -> Duration {
     Duration::from_nanos(1 << i)
 }
 
-/// The scheduler in numbers. Cheap: it takes the scheduler's lock for a moment and looks at
-/// each P and thread, not at goroutines. Go's `runtime/metrics`, `/sched/…`.
+/// Returns the scheduler's metrics. This is cheap: it takes the scheduler's lock for a moment, and
+/// looks at each P and thread, but not at goroutines. Go's `runtime/metrics`, `/sched/…`.
 ///
 /// ```
 /// let metrics = gort::runtime::metrics();

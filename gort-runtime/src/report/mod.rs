@@ -1,4 +1,4 @@
-//! What everybody is doing, for users.
+//! Reports what goroutines and the scheduler are doing, for users.
 
 #[cfg(not(loom))]
 pub(crate) mod dump;

@@ -1,21 +1,22 @@
-//! The program and the libraries that are loaded: which of them an address belongs to.
+//! The program and its loaded libraries: finds the one that an address belongs to.
 
 use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::slice;
 
-/// What the dynamic linker has loaded, at least when it was looked up.
+/// An object that the dynamic linker had loaded when it was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Object {
-    /// Its file; `/proc/self/exe` for the program.
+    /// Its file. `/proc/self/exe` for the program.
     pub(crate) path: PathBuf,
-    /// What is to be added to an address in the file.
+    /// The difference between an address in memory and the one in the file.
     pub(crate) base: usize,
 }
 
 impl Object {
-    /// `name+0x1234`: what `addr2line -e` wants to know of an address in it.
+    /// Returns `name+0x1234`, which is what `addr2line -e` needs to know about an address in the
+    /// object.
     pub(crate) fn place(&self, pc: *mut u8) -> String {
         let path = if self.path == program() {
             std::env::current_exe().unwrap_or_else(|_| self.path.clone())
@@ -27,14 +28,14 @@ impl Object {
     }
 }
 
-/// Whose code is at this address.
+/// Returns the object that contains the code at this address.
 pub(crate) fn object_at(pc: *mut u8) -> Option<Object> {
     let mut search = Search {
         addr: pc.addr(),
         found: None,
     };
-    // SAFETY: `visit` is called during this call only, and with the `Search` that it is meant for, which we leave alone
-    // meanwhile. It does not unwind, as it panics nowhere.
+    // SAFETY: `visit` is called only during this call, with the `Search` that it is made for, which
+    // we do not touch until then. It does not unwind, because nothing in it panics.
     unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
     search.found
 }
@@ -44,10 +45,11 @@ struct Search {
     found: Option<Object>,
 }
 
-/// Keeps the object if the address that is searched is in one of its segments.
+/// Stores the object if one of its segments contains the address that is searched.
 ///
 /// # Safety
-/// `info` is what the dynamic linker gives such a function, `data` a [`Search`] that nobody else touches meanwhile.
+/// `info` is what the dynamic linker passes to such a function. `data` is a [`Search`] that nothing
+/// else touches during the call.
 unsafe extern "C" fn visit(
     info: *mut libc::dl_phdr_info,
     _size: usize,
@@ -58,7 +60,8 @@ unsafe extern "C" fn visit(
     if info.dlpi_phdr.is_null() {
         return 0;
     }
-    // SAFETY: it points to that many program headers (dl_iterate_phdr(3)), which stay while the linker's lock is held.
+    // SAFETY: it points to that many program headers (dl_iterate_phdr(3)), which stay in place
+    // while the linker's lock is held.
     let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     let base = info.dlpi_addr as usize;
     let is_inside = headers.iter().any(|header| {
@@ -82,7 +85,7 @@ unsafe extern "C" fn visit(
     1
 }
 
-/// The program's file, also if it has been replaced since.
+/// Returns the program's file, even if it has been replaced since.
 fn program() -> PathBuf {
     PathBuf::from("/proc/self/exe")
 }

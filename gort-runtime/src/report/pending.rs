@@ -1,4 +1,4 @@
-//! What timers are going to start: functions that are to be called, which are no goroutines yet.
+//! Pending calls: functions that timers are going to call, and that are not goroutines yet.
 
 use crate::api::goroutine::GoroutineId;
 use crate::os;
@@ -6,21 +6,21 @@ use crate::sched::state::SCHED;
 use std::panic::Location;
 use std::time::Duration;
 
-/// A function that a timer is going to call, in a goroutine that it starts for it.
+/// A function that a timer is going to call in a goroutine of its own.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PendingCall {
-    /// The goroutine, started from a plain thread, from which the one descends that armed the timer; none: that was a plain
-    /// thread.
+    /// The root of the goroutine that armed the timer: the goroutine that a plain thread started
+    /// and from which that one descends. `None` if a plain thread armed it.
     pub root: Option<GoroutineId>,
-    /// When it is due, from now on.
+    /// How long from now it is due.
     pub due_in: Duration,
     /// Where the timer was armed.
     pub armed_at: &'static Location<'static>,
 }
 
-/// Those on the real clock, the next first.
+/// Returns the pending calls on the real clock, the next one first.
 #[doc(hidden)]
 #[must_use]
 pub fn pending_calls() -> Vec<PendingCall> {

@@ -1,4 +1,4 @@
-//! Writing down what every goroutine is doing: Go's traceback format, as far as it goes.
+//! Writes what every goroutine is doing, in Go's traceback format as far as it applies.
 //!
 //! ```text
 //! goroutine 7 "reader" [chan receive, 2 minutes]:
@@ -9,7 +9,8 @@
 //!     program::main::{{closure}}
 //!         src/main.rs:13
 //! ```
-//! The last four lines, its stack, are there with `GORT_DEBUG=backtrace=1` if it is parked.
+//! The last four lines are its stack. They are printed with `GORT_DEBUG=backtrace=1` if the
+//! goroutine is parked.
 
 use crate::api::goroutine::GoroutineId;
 use crate::proc::g::G;
@@ -17,8 +18,8 @@ use crate::report::list::{GoroutineInfo, GoroutineState, with_gs};
 use std::io::{self, Write};
 use std::ptr::NonNull;
 
-/// Writes one block for every goroutine of `which`; `stack` gives the lines about its stack (`stack_of`,
-/// somewhere where there is room for it).
+/// Writes one block for every goroutine that `which` selects. `stack` returns the lines for its
+/// stack (`stack_of`, called where there is enough stack for it).
 pub(crate) fn write_blocks(
     out: &mut impl Write,
     which: impl Fn(&GoroutineInfo) -> bool,

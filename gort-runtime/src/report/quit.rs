@@ -1,12 +1,12 @@
 //! SIGQUIT: prints every goroutine and exits with status 2, as in Go.
 //!
-//! The handler may run on any thread at any instruction, so it only leaves word and wakes
-//! sysmon, which prints: no goroutine and no P is needed, whatever state the threads are in. A
-//! second SIGQUIT ends the process at once, should the first one not get through.
+//! The handler may run on any thread at any instruction. So it only sets a flag and wakes sysmon,
+//! which prints. Printing needs no goroutine and no P, so it works whatever state the threads are
+//! in. If the first SIGQUIT does not get through, a second one ends the process at once.
 //!
-//! A program that ignores SIGQUIT itself, or handles it, before the runtime starts keeps it so; and it may install
-//! a handler of its own later. That it was ignored when the process was started, as shells do for `server &` in a
-//! script, does not count (`signal/start.rs`).
+//! If the program ignores or handles SIGQUIT before the runtime starts, that stays in effect. The
+//! program may also install its own handler later. Ignoring inherited at process start, as from
+//! shells that run `server &` in a script, does not count (`signal/start.rs`).
 
 use crate::base::prim::{
     AtomicBool,
@@ -18,27 +18,28 @@ use crate::report::stack::stack_of;
 use crate::sched::state::SCHED;
 use crate::signal::ALL_BUT_FAULTS;
 
-/// A SIGQUIT has come.
+/// A SIGQUIT has arrived.
 static ASKED: AtomicBool = AtomicBool::new(false);
 
 const STATUS: i32 = 2;
 
-/// Installs the handler, unless the program has decided otherwise. Sysmon runs already.
+/// Installs the handler, unless the program has decided otherwise. Sysmon is running by now.
 pub(crate) fn install() {
     if os::signal_action(libc::SIGQUIT).handler != libc::SIG_DFL {
         return;
     }
     let action = SignalAction {
         handler: handler(),
-        // System calls that it interrupts go on.
+        // System calls that the signal interrupts are restarted.
         flags: libc::SA_ONSTACK | libc::SA_RESTART,
         mask: ALL_BUT_FAULTS,
     };
-    // SAFETY: a handler of the kind that the flags say, which keeps to what one may do.
+    // SAFETY: the handler has the type that the flags announce, and does only what a signal handler
+    // may do.
     unsafe { os::set_signal_action(libc::SIGQUIT, action) };
 }
 
-/// The handler's address.
+/// Returns the handler's address.
 pub(crate) fn handler() -> usize {
     on_quit as *const () as usize
 }
@@ -50,7 +51,7 @@ extern "C" fn on_quit(_signal: libc::c_int) {
     os::keep_errno(|| SCHED.sysmon.wake());
 }
 
-/// Sysmon: prints and exits if a SIGQUIT has come.
+/// Prints every goroutine and exits, if a SIGQUIT has arrived. Sysmon calls this.
 pub(crate) fn quit_if_asked() {
     if ASKED.load(Acquire) {
         quit();
@@ -59,8 +60,7 @@ pub(crate) fn quit_if_asked() {
 
 #[cold]
 fn quit() -> ! {
-    // Not through std's handle, which somebody may have locked. A closed stderr is no reason
-    // to stay.
+    // Not through std's handle, which may be locked. If stderr is closed, the process exits anyway.
     let mut text = b"SIGQUIT: quit\n".to_vec();
     drop(write_blocks(&mut text, |_| true, stack_of));
     os::write_stderr(&text);

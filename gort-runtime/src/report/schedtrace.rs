@@ -1,6 +1,5 @@
-//! `GORT_DEBUG=schedtrace=MS`: what the scheduler is doing, a line on stderr every MS
-//! milliseconds, in the form of Go's. With `scheddetail=1` lines for each P, thread and
-//! goroutine follow:
+//! `GORT_DEBUG=schedtrace=MS`: prints the scheduler's state on stderr every MS milliseconds, one
+//! line in Go's format. With `scheddetail=1`, lines for each P, thread and goroutine follow:
 //!
 //! ```text
 //! SCHED 1001ms: gomaxprocs=2 idleprocs=1 threads=2 spinningthreads=0 needspinning=0 idlethreads=1 runqueue=0 [0 0]
@@ -12,7 +11,7 @@
 //!   G2: status=waiting(chan receive) m=nil lockedm=nil
 //! ```
 //!
-//! Sysmon prints them. The world is not stopped, so lines may contradict each other.
+//! Sysmon prints them. This does not stop the world, so lines may contradict each other.
 
 use crate::api::goroutine::GoroutineId;
 use crate::base::debug;
@@ -25,7 +24,7 @@ use crate::sched::state::SCHED;
 use std::collections::HashMap;
 use std::fmt::{self, Display, Write};
 
-/// When to print what.
+/// What is printed, and when.
 #[derive(Debug)]
 pub(crate) struct Schedtrace {
     every_ns: u64,
@@ -36,7 +35,7 @@ pub(crate) struct Schedtrace {
 }
 
 impl Schedtrace {
-    /// As `GORT_DEBUG` says.
+    /// Creates the trace that `GORT_DEBUG` asks for.
     pub(crate) fn new() -> Self {
         let options = debug::options();
         let start = os::now_ns();
@@ -52,17 +51,17 @@ impl Schedtrace {
         }
     }
 
-    /// When [`print_if_due`](Self::print_if_due) is to be called again.
+    /// Returns when [`print_if_due`](Self::print_if_due) must be called next.
     pub(crate) fn due(&self) -> u64 {
         self.next
     }
 
-    /// Prints what is due at `now`.
+    /// Prints a trace if one is due at `now`.
     pub(crate) fn print_if_due(&mut self, now: u64) {
         if now < self.next {
             return;
         }
-        // Those that were missed are left out.
+        // Missed ones are skipped.
         let missed = (now - self.next) / self.every_ns;
         self.next += (missed + 1) * self.every_ns;
         let mut text = String::new();
@@ -96,7 +95,7 @@ fn write_detail(out: &mut String) -> fmt::Result {
     let now = os::now_ns();
     let mut p_of_m = HashMap::new();
     for (i, p) in SCHED.allp().iter().enumerate() {
-        // SAFETY: null or an M, and those live for ever (`proc/m.rs`); `id` never changes.
+        // SAFETY: null or an M. Ms live for ever (`proc/m.rs`), and `id` never changes.
         let m = unsafe { p.m.load(Relaxed).as_ref() }.map(|m| m.id);
         if m.is_none() && SCHED.is_surplus(p) {
             continue;
@@ -120,7 +119,8 @@ fn write_detail(out: &mut String) -> fmt::Result {
     let mut lockedm_of_g = HashMap::new();
     for (m, idle) in threads() {
         let curg = m.goroutine().map(|g| GoroutineId::new(g.id()));
-        // SAFETY: null or a G, which stays one for ever (`record/mod.rs`, promise 1); only an atomic is read.
+        // SAFETY: null or a G. Gs live for ever (`record/mod.rs`, promise 1), and only an atomic is
+        // read.
         let lockedg = unsafe { m.lockedg.get().as_ref() }.map(|g| GoroutineId::new(g.id()));
         m_of_g.extend(curg.map(|g| (g, m.id)));
         lockedm_of_g.extend(lockedg.map(|g| (g, m.id)));
@@ -152,7 +152,7 @@ fn write_detail(out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// The Ms whose threads exist, oldest first, and whether they sleep for want of work.
+/// Returns the Ms whose threads exist, oldest first, and whether they sleep for lack of work.
 fn threads() -> Vec<(&'static M, bool)> {
     let shared = SCHED.shared.lock();
     let exited = shared.exited();
@@ -165,7 +165,7 @@ fn threads() -> Vec<(&'static M, bool)> {
     all
 }
 
-/// Go's word for nothing.
+/// Displays `nil`, as Go does, for `None`.
 struct OrNil<T>(Option<T>);
 
 impl<T: Display> Display for OrNil<T> {

@@ -1,12 +1,13 @@
-//! The stack of a parked goroutine, seen from another thread: with `GORT_DEBUG=backtrace=1`.
+//! The stack of a parked goroutine, read from another thread, with `GORT_DEBUG=backtrace=1`.
 //!
-//! The observer claims the goroutine (`gstatus.rs`), so that nobody runs it meanwhile, and has
-//! the unwinder walk from a frame on the observer's own stack whose unwind table says that
-//! its caller is the goroutine's saved context (`arch::call_from`). While it holds the claim it
-//! only collects addresses: it takes no lock that a waker could hold, allocates nothing and
-//! cannot panic. Names and lines are looked up afterwards.
+//! The observer claims the goroutine (`gstatus.rs`), so that it cannot run during the observation.
+//! The unwinder then starts from a frame on the observer's own stack whose unwind table says that
+//! its caller is the goroutine's saved context (`arch::call_from`). While the observer holds the
+//! claim, it only collects addresses: it takes no lock that a waker could hold, allocates nothing
+//! and cannot panic. Names and lines are looked up afterwards.
 //!
-//! Without the feature `backtrace` there are none: then each line says `program+0x1234`, which `addr2line` can be asked about.
+//! Without the feature `backtrace` there are no names. Then each line says `program+0x1234`, which
+//! can be passed to `addr2line`.
 
 use crate::api::goroutine::GoroutineId;
 use crate::arch;
@@ -19,16 +20,17 @@ use std::ffi::{c_int, c_void};
 use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
 
-/// Frames that are shown, at most.
+/// Maximum number of frames shown.
 const MOST: usize = 100;
 
-/// Code of these crates is not shown where it begins or ends a stack.
+/// Code of these crates is not shown at the beginning or end of a stack.
 const OURS: &[&str] = &["gort", "gort_runtime", "gort_sync"];
-/// Nor is std's.
+/// Neither is std's.
 const STD: &[&str] = &["core", "std", "alloc", "__rust_try"];
 
-/// The stack of goroutine `id`, innermost function first, in lines to be printed below it; empty
-/// unless it is parked and may be observed. `gp` is its G, at least the last time we looked.
+/// Returns the stack of goroutine `id`, innermost function first, as lines to be printed below the
+/// goroutine. Empty unless the goroutine is parked and may be observed. `gp` was its G when last
+/// looked at.
 pub(crate) fn stack_of(gp: NonNull<G>, id: GoroutineId) -> String {
     let mut stack = Stack {
         context: ptr::null_mut(),
@@ -36,13 +38,14 @@ pub(crate) fn stack_of(gp: NonNull<G>, id: GoroutineId) -> String {
         pcs: [ptr::null_mut(); MOST],
         len: 0,
     };
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which atomics are read, and `buf` under the claim.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). Only atomics are read, and `buf` under
+    // the claim.
     let g = unsafe { gp.as_ref() };
     gstatus::observe(&g.status, || {
         if GoroutineId::new(g.id()) == id {
-            // SAFETY: clauses of `call_from`: `collect` gets the `Stack` that it is meant for, which we leave alone
-            // meanwhile; and the context is saved and stays so, as we have claimed the goroutine (`gstatus.rs`), whose
-            // Waiting we acquired.
+            // SAFETY: clauses of `call_from`: `collect` gets the `Stack` that it is made for, which
+            // we do not touch until it returns. The context is saved and stays so, because we have
+            // claimed the goroutine (`gstatus.rs`), whose status Waiting we have acquired.
             unsafe {
                 stack.context = g.buf.get().sp;
                 arch::call_from(stack.context, collect, ptr::from_mut(&mut stack).cast());
@@ -54,27 +57,28 @@ pub(crate) fn stack_of(gp: NonNull<G>, id: GoroutineId) -> String {
 
 /// A stack that is being collected.
 struct Stack {
-    /// Where it begins.
+    /// The saved context at which the stack begins.
     context: *mut u8,
-    /// The frames of the observer have been passed.
+    /// Whether the observer's own frames have been passed.
     seen_first: bool,
     /// Return addresses, innermost first.
     pcs: [*mut u8; MOST],
     len: usize,
 }
 
-/// Called as if by the goroutine: collects its frames into the `Stack` at `arg`.
+/// Collects the goroutine's frames into the `Stack` at `arg`. Called as if by the goroutine.
 ///
 /// # Safety
-/// `arg` is a `Stack` that nobody else touches meanwhile, and its context is a saved one.
+/// `arg` is a `Stack` that nothing else touches during the call, and its context is a saved one.
 unsafe extern "C" fn collect(arg: *mut u8) {
     // SAFETY: caller's clause: it is a `Stack`, and ours during the call.
     let stack = unsafe { &mut *arg.cast::<Stack>() };
-    // SAFETY: `each_frame` gets the `Stack` that it is meant for, which we leave alone meanwhile, and does not unwind.
+    // SAFETY: `each_frame` gets the `Stack` that it is made for, which we do not touch until it
+    // returns, and it does not unwind.
     unsafe { _Unwind_Backtrace(each_frame, ptr::from_mut(stack).cast()) };
 }
 
-// The unwinder that std uses, and links: libgcc's or LLVM's. Several threads may use it at once.
+// The unwinder that std uses and links: libgcc's or LLVM's. Several threads may use it at once.
 unsafe extern "C" {
     fn _Unwind_Backtrace(
         each: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
@@ -83,14 +87,15 @@ unsafe extern "C" {
     fn _Unwind_GetIP(frame: *mut c_void) -> usize;
 }
 
-/// What an `_Unwind_Trace_Fn` returns to see the next frame, and to see no more.
+/// What an `_Unwind_Trace_Fn` returns to get the next frame, and to stop.
 const GO_ON: c_int = 0;
 const ENOUGH: c_int = 4;
 
-/// Called by the unwinder for each frame: adds its address to the `Stack` at `arg`.
+/// Adds the frame's address to the `Stack` at `arg`. Called by the unwinder for each frame.
 ///
 /// # Safety
-/// `frame` is the unwinder's, and `arg` a `Stack` with a saved context that nobody else touches meanwhile.
+/// `frame` is the unwinder's. `arg` is a `Stack` with a saved context that nothing else touches
+/// during the call.
 unsafe extern "C" fn each_frame(frame: *mut c_void, arg: *mut c_void) -> c_int {
     // SAFETY: caller's clause: it is a `Stack`, and ours during the call.
     let stack = unsafe { &mut *arg.cast::<Stack>() };
@@ -99,7 +104,7 @@ unsafe extern "C" fn each_frame(frame: *mut c_void, arg: *mut c_void) -> c_int {
     // SAFETY: caller's clause: the context is a saved one.
     let first = unsafe { arch::saved_pc(stack.context) };
     stack.seen_first |= pc == first;
-    // The last one of a goroutine is null.
+    // The last address of a goroutine's stack is null.
     if stack.seen_first && !pc.is_null() {
         stack.pcs[stack.len] = pc;
         stack.len += 1;
@@ -107,7 +112,7 @@ unsafe extern "C" fn each_frame(frame: *mut c_void, arg: *mut c_void) -> c_int {
     if stack.len < MOST { GO_ON } else { ENOUGH }
 }
 
-/// One function of a stack; several, if calls were inlined, have one address.
+/// A function on a stack. If calls were inlined, several functions share one address.
 struct Function {
     name: String,
     file: Option<PathBuf>,
@@ -115,10 +120,10 @@ struct Function {
 }
 
 impl Function {
-    /// False for the runtime's and std's own.
+    /// Returns `false` for functions of the runtime and of std.
     fn is_the_users(&self) -> bool {
-        // Where debug information is line tables only, an inlined function's name is without
-        // its path; so the file decides, if it is known.
+        // If the debug information is line tables only, an inlined function's name has no path. So
+        // the file decides, if it is known.
         match &self.file {
             Some(file) => !is_std_file(file) && !OURS.contains(&&*package_of(file)),
             None => {
@@ -133,7 +138,7 @@ fn is_std_file(file: &Path) -> bool {
     file.starts_with("/rustc") || file.to_string_lossy().contains("/rustlib/src/rust/")
 }
 
-/// `/…/gort-sync-0.1.0/src/mutex.rs` belongs to `gort_sync`.
+/// Returns the crate of a source file: `/…/gort-sync-0.1.0/src/mutex.rs` belongs to `gort_sync`.
 fn package_of(file: &Path) -> String {
     let folder = file
         .ancestors()
@@ -149,7 +154,7 @@ fn package_of(file: &Path) -> String {
     }
 }
 
-/// `<std::vec::Vec<T> as user::Trait>::f` belongs to `std`.
+/// Returns the crate in a function's name: `<std::vec::Vec<T> as user::Trait>::f` belongs to `std`.
 fn crate_of(name: &str) -> &str {
     name.trim_start_matches(['<', '&', '*', '(', '['])
         .split(|c: char| !c.is_alphanumeric() && c != '_')
@@ -157,7 +162,7 @@ fn crate_of(name: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// The lines about a stack.
+/// Returns the lines that describe a stack.
 fn describe(pcs: &[*mut u8], cut_off: bool) -> String {
     let mut functions = Vec::new();
     for &pc in pcs {
@@ -189,12 +194,12 @@ fn describe(pcs: &[*mut u8], cut_off: bool) -> String {
     text
 }
 
-/// What can be said of an address without its name.
+/// Describes an address whose name is unknown.
 fn place_of(pc: *mut u8) -> String {
     object_at(pc).map_or_else(|| format!("{pc:p}"), |object| object.place(pc))
 }
 
-/// Leaves out what the runtime and std contribute at both ends; nothing, if that is everything.
+/// Removes the functions of the runtime and std at both ends, unless nothing would be left.
 fn users_part(functions: &[Function], cut_off: bool) -> &[Function] {
     let first = functions.iter().position(Function::is_the_users);
     let last = functions.iter().rposition(Function::is_the_users);

@@ -1,6 +1,7 @@
-//! Names, files and lines of code addresses, from the debug information of the program and its libraries.
+//! Looks up names, files and lines of code addresses in the debug information of the program and
+//! its libraries.
 //!
-//! Feature `backtrace`; `symbols_off.rs` stands here without it.
+//! Part of the feature `backtrace`. Without it, `symbols_off.rs` replaces this file.
 
 use crate::report::elf::{Elf, Functions};
 use crate::report::objects::{Object, object_at};
@@ -8,24 +9,27 @@ use addr2line::gimli::{Dwarf, EndianSlice, NativeEndian, SectionId};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-/// The bytes of a section. They stay: there are as many as objects that stacks were seen in.
+/// The bytes of a section. They are never freed: there is one set for each object in which a stack
+/// was seen.
 type Bytes = EndianSlice<'static, NativeEndian>;
 
-/// What is known of an object.
+/// The symbols of an object.
 struct Symbols {
     object: Object,
-    /// Where the compiler's lines and inlined calls are, if there is debug information.
+    /// Source lines and inlined calls, if there is debug information.
     debug: Option<addr2line::Context<Bytes>>,
     functions: Functions,
 }
 
-/// Tells `found` what calls at the return address `pc`: its name and where it stands, as far as they are known. If it was
-/// inlined, also into what, innermost first. Not at all if nothing is known.
+/// Calls `found` with the function that contains the return address `pc`: its name and source
+/// location, as far as known. If calls were inlined, calls `found` for each function, innermost
+/// first. Does not call it if nothing is known.
 pub(crate) fn look_up(
     pc: *mut u8,
     found: impl FnMut(Option<String>, Option<PathBuf>, Option<u32>),
 ) {
-    // One at a time, as their tables are filled on demand. We are on g0, where a thread may wait.
+    // One look-up at a time, because the tables are filled on demand. This runs on g0, where a
+    // thread may block.
     static KNOWN: Mutex<Vec<Symbols>> = Mutex::new(Vec::new());
 
     let Some(object) = object_at(pc) else {
@@ -67,7 +71,7 @@ impl Symbols {
         pc: *mut u8,
         mut found: impl FnMut(Option<String>, Option<PathBuf>, Option<u32>),
     ) {
-        // The call is before the address to which it returns.
+        // The call comes before the address to which it returns.
         let addr = pc.addr().wrapping_sub(self.object.base).wrapping_sub(1) as u64;
         let by_linker = || self.functions.name_at(addr).map(demangled);
         let frames = self
@@ -93,7 +97,7 @@ impl Symbols {
     }
 }
 
-/// A name as in the source, if it is one of Rust's, without the hash at its end.
+/// Returns the name as in the source, without the hash at its end, if it is a Rust name.
 fn demangled(name: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(name))
 }
@@ -106,7 +110,7 @@ mod tests {
     fn called() -> (Vec<String>, Option<PathBuf>, Option<u32>) {
         let mut names = Vec::new();
         let mut place = (None, None);
-        // Any address in this function will do.
+        // Any address in this function is suitable.
         let pc = (called as fn() -> _ as *mut u8).wrapping_add(1);
         look_up(pc, |name, file, line| {
             names.extend(name);

@@ -1,8 +1,8 @@
-//! Stands for `symbols.rs` without the feature `backtrace`.
+//! Replaces `symbols.rs` without the feature `backtrace`.
 
 use std::path::PathBuf;
 
-/// Knows nothing of any address.
+/// Finds nothing for any address.
 pub(crate) fn look_up(
     _pc: *mut u8,
     _found: impl FnMut(Option<String>, Option<PathBuf>, Option<u32>),

@@ -1,10 +1,11 @@
-//! All Ps that were ever made, and how many of them may run goroutines.
+//! All Ps that were ever created, and how many of them may run goroutines.
 //!
-//! Ps are made on demand and live for ever. The first [`AllP::procs`] may run goroutines; the
-//! others are surplus: whoever holds one retires it (`api/procs.rs`).
+//! Ps are created on demand and live for ever. The first [`AllP::procs`] of them may run
+//! goroutines. The others are surplus: an M that holds a surplus P retires it (`api/procs.rs`).
 //!
-//! The list is replaced when it grows, never changed, so that it can be read without a lock.
-//! The lists it has had are not freed; each is longer than the one before, up to 1,024 entries.
+//! The list can be read without a lock, because it is never changed in place: a longer copy
+//! replaces it. Replaced lists are not freed. Each list is longer than the one before, up to 1,024
+//! entries.
 
 use crate::base::prim::{
     Ordering::{Acquire, Relaxed, Release},
@@ -31,24 +32,25 @@ impl AllP {
     /// All Ps, surplus ones included. Empty before the runtime has started.
     #[inline]
     pub(crate) fn get(&self) -> &'static [&'static P] {
-        // SAFETY: null or a list that `set_procs` has leaked and nobody frees; acquire sees it whole.
+        // SAFETY: the pointer is null or points to a list that `set_procs` has leaked and that is
+        // never freed. Acquire makes its contents visible.
         unsafe { self.list.load(Acquire).as_ref() }.map_or(&[], Vec::as_slice)
     }
 
-    /// How many Ps may run goroutines.
+    /// Returns how many Ps may run goroutines.
     #[inline]
     pub(crate) fn procs(&self) -> u32 {
         self.procs.load(Relaxed)
     }
 
-    /// Whether `p` is to be retired.
+    /// Returns whether `p` must be retired.
     #[inline]
     pub(crate) fn is_surplus(&self, p: &P) -> bool {
         p.id() >= self.procs()
     }
 
-    /// Changes the number of Ps that may run; makes those that are missing. The caller
-    /// holds the scheduler's lock.
+    /// Changes the number of Ps that may run goroutines, and creates missing ones. The caller holds
+    /// the scheduler's lock.
     pub(crate) fn set_procs(&self, procs: u32) {
         let old = self.get();
         let made = old.len() as u32;

@@ -1,29 +1,32 @@
-//! Whose time has come: what the timers of a P bring.
+//! Running the due timers of a P.
 //!
-//! Timers wake goroutines, and start some (`life/timed.rs`). They only name them; here these become
-//! runnable.
+//! Timers wake goroutines, and some start goroutines (`life/timed.rs`). The timer code only returns
+//! them; this file makes them runnable.
 //!
 //! # Ahead of the queue
-//! Who was woken by the clock has waited for it, and is late already if it queues behind others: it
-//! runs next, ahead of `runnext` and the queues (Go puts it into `runnext`). If several are due they
-//! run in the order of their times, each when its P next looks. Until then they stay in the
-//! heap, where idle Ms find them as they find any due timer; so there is no queue of those that
-//! are due, and no goroutine moves through one.
+//! A goroutine that was woken by the clock has waited for a certain time, and would be late if it
+//! queued behind others. So it runs next, ahead of `runnext` and the queues. (Go puts it into
+//! `runnext`.) If several timers are due, their goroutines run in the order of their times, one at
+//! each of the P's looks at the timers. Until then the timers stay in the heap, where idle Ms find
+//! them like any due timer. So there is no queue of due goroutines, and none has to move through
+//! one.
 //!
-//! # Nobody starves
-//! - They run in the time slice of whoever ran before, and when that is used up all that are due go
-//!   to the end of the queue, like a pair that is (`find.rs`). The same if they themselves have used
-//!   [`DUE_NS`] of it: what they have to do at their time should be little, and those who queue
-//!   may have only as much to do between two turns.
-//! - After [`FEW_IN_A_ROW`] of them somebody else has a turn, who may have far less to do; after
-//!   [`MANY_IN_A_ROW`] if a turn of somebody else may be long.
+//! # No goroutine starves
+//! - Woken goroutines run in the time slice of the goroutine before them. When that is used up, all
+//!   that are due go to the end of the queue, like a pair that has used it up (`find.rs`). The same
+//!   happens when they themselves have used [`DUE_NS`] of the slice: such a goroutine should have
+//!   little to do, and queued goroutines may have just as little to do between two turns.
+//! - After [`FEW_IN_A_ROW`] of them a queued goroutine has a turn, since it may have far less to
+//!   do. If a queued goroutine's turn may be long, it has one only after [`MANY_IN_A_ROW`].
 //!
-//! With nobody to overtake they go through the queue as well, all at once.
+//! If nothing is queued, there is nothing to overtake, and all due goroutines go through the queue
+//! at once.
 //!
 //! # How late
-//! A look at the clock costs two switches, so while dispatches are short the P looks at every
-//! [`TIMERS_EVERY`]th: it is late by a few microseconds. After the first that was long it looks at
-//! each of the next [`LOOKS`]: it is late by what one goroutine computes before it lets others run.
+//! A look at the clock costs as much as two switches. While dispatches are short, the P looks at
+//! every [`TIMERS_EVERY`]th dispatch, so a timer is late by a few microseconds. After the first
+//! long dispatch it looks at each of the next [`LOOKS`] dispatches, so a timer is late by what one
+//! goroutine computes before it lets others run.
 
 use super::endwait::end_wait;
 use super::found::Found;
@@ -42,23 +45,24 @@ use crate::proc::p::{P, SLICE_NS};
 use crate::sched::state::SCHED;
 use crate::time::{Ran, Timers};
 
-/// Dispatches between two looks at the clock for timers while the local queue is not empty and
-/// dispatches are short (a look costs 41 ns, a switch 20).
+/// Number of dispatches between two looks at the clock for timers, while the local queue is not
+/// empty and dispatches are short. (A look costs 41 ns, a switch 20.)
 const TIMERS_EVERY: u32 = 8;
-/// Dispatches with a look each, after those between two looks took [`LONG_NS`].
+/// Number of dispatches that each look at the clock, after those between two looks took
+/// [`LONG_NS`].
 const LOOKS: u32 = 64;
 const LONG_NS: u64 = 50_000;
-/// Those that may run ahead of the queue before one of it does, while dispatches are short,
+/// How many due goroutines may run before a queued one does, while dispatches are short.
 const FEW_IN_A_ROW: u32 = 8;
-/// and after one that was long.
+/// How many due goroutines may run before a queued one does, after a long dispatch.
 const MANY_IN_A_ROW: u32 = 61;
-/// How much of a time slice they may use.
+/// How much of a time slice due goroutines may use.
 const DUE_NS: u64 = SLICE_NS / 4;
 /// How long a timer is put off if there is no stack for the goroutine that it starts.
 const RETRY_NS: u64 = 5_000_000;
 
-/// A goroutine that this P's timers have woken or started, and that runs ahead of the queue;
-/// others may have been queued.
+/// Returns a goroutine that this P's timers have woken or started, to run ahead of the queue. May
+/// also queue others.
 #[inline]
 pub(super) fn due(p: &P) -> Option<Found> {
     let next = p.timers.next();
@@ -117,14 +121,14 @@ fn due_at(p: &P, next: u64) -> Option<Found> {
     p.due_runs.set(true);
     let next = p.timers.next();
     if next != 0 && next <= now {
-        // Somebody else may run it.
+        // Another M may run it.
         fence(SeqCst);
         wakep();
     }
     Some(Found { gp, inherit: true })
 }
 
-/// Whether it is the turn of those who queue.
+/// Returns whether it is the queued goroutines' turn.
 fn slice_is_over(p: &P, now: u64) -> bool {
     if p.slice_start.get() == 0 {
         p.slice_start.set(now);
@@ -134,8 +138,9 @@ fn slice_is_over(p: &P, now: u64) -> bool {
         || p.due_ns.get() >= DUE_NS
 }
 
-/// Runs the `timers` of any P that are due at `now`, for an M that holds `p` or a thread without one,
-/// until `ready` has `most`: goroutines that are runnable now, and the caller's to queue.
+/// Runs the `timers` of any P that are due at `now`, until `ready` has `most` goroutines. These are
+/// runnable then, and the caller must queue them. The caller's M holds `p`, or no P; the caller may
+/// also be a plain thread.
 pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready: &GQueue) {
     let woken = GQueue::new();
     let mut record = None;
@@ -160,12 +165,13 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
                 let Some(gp) = record.take() else {
                     throw("a goroutine was to be started without a record")
                 };
-                // SAFETY: the clauses of `make`: `run` has taken the timer out of the heap for us, and the
-                // record is Idle and ours, from `take_record`. So is the goroutine, until it is queued.
+                // SAFETY: the clauses of `make`: `run` has taken the timer out of the heap for us,
+                // and the record is Idle and ours, from `take_record`. The goroutine is ours, too,
+                // until it is queued.
                 unsafe {
                     (start.make)(&start, gp, SCHED.count_start(p));
                     let g = gp.as_ref();
-                    // It is not one of a chain of goroutines that start each other.
+                    // It does not belong to a chain of goroutines that start each other.
                     g.is_new.set(false);
                     P::made_runnable(p, g);
                 }
@@ -176,7 +182,7 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
         }
     }
     if let Some(gp) = record {
-        // Others have run the timer.
+        // Other Ms have run the timer.
         give_unused(p, gp);
     }
 }

@@ -1,4 +1,5 @@
-//! The end of a wait, for who wakes several at a time. (`goready` in `wait/park.rs` is for one.)
+//! Ends a wait, for callers that wake several goroutines at once. (`goready` in `wait/park.rs`
+//! wakes one.)
 
 use crate::bubble::turn::has_turn;
 use crate::proc::g::G;
@@ -7,10 +8,14 @@ use crate::proc::gstatus::{GStatus, end_waiting};
 use crate::proc::p::P;
 use std::ptr::NonNull;
 
-/// Makes `gp` Runnable, and puts it into `runnable`, or whoever's turn it is then. The caller, whose M holds `p` or none, has won
-/// the right to wake it (it comes out of `ready_into` or `Timers::run`), and owns what is in the list afterwards.
+/// Makes `gp` Runnable and appends it to `runnable`, or, in an explored bubble, the goroutine whose
+/// turn it is then.
+///
+/// The caller's M holds `p`, or no P. The caller has won the right to wake `gp` (it got `gp` from
+/// `ready_into` or `Timers::run`), and owns the goroutines in the list afterwards.
 pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>, runnable: &GQueue) {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1). It is Waiting, and its one waker's is the caller.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). `gp` is Waiting, and the caller is the
+    // one waker that owns it.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
     if let Some(bubble) = g.blocked_in() {

@@ -1,17 +1,17 @@
-//! `find_runnable`: the order of places to look.
+//! `find_runnable`: where an M looks for work, and in which order.
 //!
-//! 1. due timers of this P, if it is time to look (`due.rs`);
-//! 2. every 61st time slice the global queue, so that two goroutines that keep
-//!    each other busy cannot starve it;
-//! 3. `runnext`, in the rest of the time slice; then the local ring;
-//! 4. the global queue, a share of it;
-//! 5. the network, if somebody waits for it and no idle M sleeps in the poll;
-//! 6. other Ps, if not too many are looking already (`steal.rs`);
-//! 7. nothing, but other Ps get on: nap, and look again from 1 ([`NAP`]);
-//! 8. nothing: give up the P, look everywhere once more, sleep.
+//! 1. The due timers of this P, if it is time to check them (`due.rs`).
+//! 2. In every 61st time slice, the global queue, so that two goroutines that keep each other busy
+//!    cannot starve it.
+//! 3. `runnext`, within the rest of the time slice; then the local ring.
+//! 4. A share of the global queue.
+//! 5. The network, if a goroutine waits for it and no idle M sleeps in the poll.
+//! 6. Other Ps, if not too many Ms are searching already (`steal.rs`).
+//! 7. Found nothing, but other Ps keep dispatching: nap, and start again at 1 ([`NAP`]).
+//! 8. Found nothing: give up the P, look everywhere once more, sleep.
 //!
-//! While there is work the network gets its turn together with the clock, so that goroutines
-//! that only yield do not starve it.
+//! While there is work, the network is also polled at some of the looks at the clock, so that
+//! goroutines that only yield do not starve it.
 //!
 //! Steps 6 to 8 are one side of the protocol in `README.md`.
 
@@ -39,33 +39,35 @@ use crate::sched::state::SCHED;
 use std::ptr::{self, NonNull};
 use std::time::Duration;
 
-/// Time slices between two looks at the global queue while the local one is not
-/// empty. Go's number: a prime, so that no pattern of goroutines can stay in step.
+/// Number of time slices between two looks at the global queue while the local one is not empty.
+/// Go's number: a prime, so that no pattern of goroutines can stay in step with it.
 const GLOBAL_EVERY: u32 = 61;
-/// Dispatches between two looks at the clock for the time that dumps show.
+/// Number of dispatches between two looks at the clock, for the times that dumps show.
 const CLOCK_EVERY: u32 = 64;
-/// How long a P with enough to do leaves the network alone (a look costs a system call).
+/// How long a P with enough work leaves the network alone. A look costs a system call.
 const POLL_NS: u64 = 100_000;
-/// How long an M that found nothing leaves Ps alone which run one goroutine after the other. The
-/// kernel adds its slack, 50 µs.
+/// How long an M that found nothing naps while other Ps run one goroutine after the other. The
+/// kernel adds its timer slack, 50 µs.
 ///
-/// Where goroutines hand values on, each makes the next one ready on its own P and parks: there is
-/// nothing to steal. An M that slept was woken for the next of them, at the cost of two system
-/// calls, and found nothing again. In a nap it keeps its P and its count as spinning, so nobody
-/// wakes it. What comes to a ring meanwhile is found after the nap. On 2 Ps, ns, before and after:
-/// `pingpong_unbuf` 224, 165; `stages` 1,111, 788; `select_timeout` 444, 319; `ring` 454, 370.
+/// When goroutines hand values on, each makes the next one ready on its own P and then parks, so
+/// there is nothing to steal. Without the nap, the idle M slept, was woken for the next of these
+/// goroutines at the cost of two system calls, and found nothing again. During a nap the M keeps
+/// its P and its count as spinning, so no submitter wakes it. Work that enters a ring in the
+/// meantime is found after the nap. On 2 Ps, in ns, before and after: `pingpong_unbuf` 224, 165;
+/// `stages` 1,111, 788; `select_timeout` 444, 319; `ring` 454, 370.
 const NAP: Duration = Duration::from_micros(10);
-/// How long the others are watched: whether they get on.
+/// How long an M watches the other Ps to see whether they dispatch.
 const WATCHED_NS: u64 = 3_000;
-/// New goroutines that may run ahead of the queue before its head does.
+/// Number of new goroutines that may run ahead of the queue before its head runs.
 pub(super) const NEW_IN_A_ROW: u32 = 61;
-/// Finds work for `m`, sleeping until there is some; `None`: the thread is to
-/// exit, and the P has been given up.
+
+/// Finds work for `m`, sleeping until there is some. Returns `None` if the thread must exit; the P
+/// has then been given up.
 #[inline]
 pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
     loop {
         if let Some(gp) = NonNull::new(m.nextg.replace(ptr::null_mut())) {
-            // Sent here together with the P (`migrate.rs`).
+            // Another M sent it here together with the P (`migrate.rs`).
             let inherit = m.nextg_inherits.get();
             return Some(Found { gp, inherit });
         }
@@ -108,7 +110,7 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
             continue;
         }
 
-        // Half as many lookers as busy Ps: more would only get in each other's way.
+        // At most half as many searching Ms as busy Ps: more would only get in each other's way.
         let busy = SCHED.procs().saturating_sub(SCHED.idle.npidle());
         if m.spinning.get() || 2 * SCHED.idle.nmspinning() < busy {
             if !m.spinning.get() {
@@ -125,8 +127,8 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
                 continue;
             }
         } else if run_due_timers_of_others(p) {
-            // Enough Ms are looking, but they may not have a core yet; without this look the M
-            // that keeps time would find the same timer due again and again (benchmark `timers`).
+            // Enough Ms are searching, but they may not have a core yet. Without this look, the
+            // timekeeper would find the same timer due again and again (benchmark `timers`).
             continue;
         }
 
@@ -138,22 +140,23 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
     }
 }
 
-/// Whether an M that has searched in vain naps, and keeps its P. `before` is what the other Ps had
-/// dispatched before the search.
+/// Returns whether an M that has searched in vain should nap and keep its P. `before` is the number
+/// of goroutines that the other Ps had dispatched before the search.
 ///
-/// Not if somebody waits for an M to idle: for its place in the poll, or for its P's stacks.
+/// It should not if something waits for an M to idle: a network wait needs an M in the poll, and a
+/// goroutine without a stack needs the stacks that this P keeps.
 pub(super) fn may_nap(p: &P, before: u32) -> bool {
-    !netpoll::has_waiters() && !starved::is_any() && others_get_on(p, before)
+    !netpoll::has_waiters() && !starved::is_any() && others_dispatch(p, before)
 }
 
-/// Watches the other Ps for a moment: whether one of them dispatches somebody.
-fn others_get_on(p: &P, before: u32) -> bool {
+/// Watches the other Ps for a moment. Returns `true` if one of them dispatches a goroutine.
+fn others_dispatch(p: &P, before: u32) -> bool {
     let since = os::now_ns();
     loop {
         if dispatches_of_others(p) != before {
             return true;
         }
-        // Idle Ps dispatch nobody.
+        // Idle Ps dispatch nothing.
         let busy = SCHED.procs().saturating_sub(SCHED.idle.npidle());
         if busy <= 1 || os::now_ns() - since >= WATCHED_NS {
             return false;
@@ -162,7 +165,7 @@ fn others_get_on(p: &P, before: u32) -> bool {
     }
 }
 
-/// Returns the sum of what all Ps but `p` have dispatched.
+/// Returns how many goroutines all Ps other than `p` have dispatched.
 pub(super) fn dispatches_of_others(p: &P) -> u32 {
     let others = SCHED.allp().iter().filter(|&&other| !ptr::eq(other, p));
     others.fold(0, |sum, other| {
@@ -170,32 +173,34 @@ pub(super) fn dispatches_of_others(p: &P) -> u32 {
     })
 }
 
-/// The local queue: `runnext` first, unless its pair has had the P for long enough.
+/// Takes from the local queue: `runnext` first, unless its pair has used up the time slice.
 #[inline]
 fn local(p: &P) -> Option<Found> {
     if let Some(gp) = p.runq.get_next() {
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1); we took it out of the queue, so it is ours.
+        // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). We took it out of the queue, so it
+        // is ours.
         let is_new = unsafe { gp.as_ref() }.is_new.replace(false);
         if p.slice_used_up() {
-            return behind_everybody(p, gp);
+            return queue_behind_all(p, gp);
         }
-        if is_new && one_more_new(p) {
-            return behind_queue(p, gp);
+        if is_new && count_new(p) {
+            return queue_behind_local(p, gp);
         }
         return Some(Found { gp, inherit: true });
     }
     let gp = p.runq.get()?;
-    warm(p.runq.peek());
+    prefetch_goroutine(p.runq.peek());
     Found::new(gp)
 }
 
-/// `gp` was to run next, but its pair has used up the time slice: it queues behind all who wait,
-/// here and in the global queue, and one of them runs. Go's `gopreempt_m`.
+/// Queues `gp` behind every waiting goroutine, here and in the global queue, and returns one of
+/// those. `gp` was to run next, but its pair has used up the time slice. Go's `gopreempt_m`.
 ///
-/// Not behind the local queue only: those in the global one would get one turn for each time
-/// slice of a pair, and so would a chain of goroutines that each make the next one ready here.
+/// Queueing it behind the local queue only would not be enough. Goroutines in the global queue
+/// would get one turn per time slice of a pair, and the same holds for a chain of goroutines that
+/// each make the next one ready here.
 #[cold]
-fn behind_everybody(p: &P, gp: NonNull<G>) -> Option<Found> {
+fn queue_behind_all(p: &P, gp: NonNull<G>) -> Option<Found> {
     if p.runq.is_empty() && !SCHED.global_has_work() {
         return Found::new(gp);
     }
@@ -206,19 +211,19 @@ fn behind_everybody(p: &P, gp: NonNull<G>) -> Option<Found> {
         SCHED.publish_runqsize(&shared);
         other
     };
-    // For a moment `gp` was in no queue: an M may have gone to sleep over it.
+    // For a moment `gp` was in no queue: an M may have gone to sleep without seeing it.
     fence(SeqCst);
     wakep();
-    // If thieves have emptied the local queue the global one has `gp`.
+    // If thieves have emptied the local queue, `gp` is in the global one.
     other.or_else(|| p.runq.get()).and_then(Found::new)
 }
 
-/// `gp` was to run next, but enough new ones have: it queues behind the local queue, or with work
-/// in the global one behind that.
+/// Queues `gp` behind the local queue, and behind the global one if that has work. `gp` was to run
+/// next, but enough new goroutines have.
 #[cold]
-fn behind_queue(p: &P, gp: NonNull<G>) -> Option<Found> {
+fn queue_behind_local(p: &P, gp: NonNull<G>) -> Option<Found> {
     if SCHED.global_has_work() {
-        return behind_everybody(p, gp);
+        return queue_behind_all(p, gp);
     }
     // Put before get, so that the queue is never empty in between: an M that is about to sleep
     // would not see `gp`.
@@ -226,10 +231,10 @@ fn behind_queue(p: &P, gp: NonNull<G>) -> Option<Found> {
     p.runq.get().and_then(Found::new)
 }
 
-/// Fetches what a switch to `gp` will touch: the lines of its `G` and packet. With thousands of goroutines
-/// all of it is cold (benchmark `skynet`: 6 to 9 % less CPU time).
+/// Prefetches what a switch to `gp` will touch: the cache lines of its `G` and packet. With
+/// thousands of goroutines all of it is cold (benchmark `skynet`: 6 to 9 % less CPU time).
 #[inline]
-fn warm(gp: *const G) {
+fn prefetch_goroutine(gp: *const G) {
     if gp.is_null() {
         return;
     }
@@ -238,19 +243,19 @@ fn warm(gp: *const G) {
     }
 }
 
-/// Counts new goroutines that ran ahead of the queue; true if that were enough.
+/// Counts a new goroutine that runs ahead of the queue. Returns `true` if it is one too many.
 ///
-/// Goroutines that each start the next would otherwise hold everybody else up for a time
-/// slice a turn (Go has that weakness: golang/go#52934).
+/// Without a limit, goroutines that each start the next would hold every other goroutine up for a
+/// whole time slice per turn. (Go has that weakness: golang/go#52934.)
 #[inline]
-fn one_more_new(p: &P) -> bool {
+fn count_new(p: &P) -> bool {
     let n = p.new_in_a_row.get() + 1;
     let enough = n == NEW_IN_A_ROW;
     p.new_in_a_row.set(if enough { 0 } else { n });
     enough
 }
 
-/// Queues goroutines whose descriptors are ready; true if there are some.
+/// Queues the goroutines whose descriptors are ready. Returns `true` if there are any.
 fn look_at_network(p: &P) -> bool {
     let ready = GQueue::new();
     netpoll::look(&ready);
@@ -259,7 +264,7 @@ fn look_at_network(p: &P) -> bool {
     any
 }
 
-/// Takes this P's share of the global queue into the local one (Go's `globrunqgetbatch`).
+/// Moves this P's share of the global queue into the local one. Go's `globrunqgetbatch`.
 fn global_share(p: &P) -> Option<NonNull<G>> {
     let shared = SCHED.shared.lock();
     let len = shared.runq.len();
@@ -274,21 +279,21 @@ fn global_share(p: &P) -> Option<NonNull<G>> {
             crate::base::throw::throw("local run queue was not empty")
         });
     }
-    // Last: an M that is about to sleep looks at the size, then at the rings.
+    // This must come last: an M that is about to sleep looks at the size first, then at the rings.
     SCHED.publish_runqsize(&shared);
     Some(first)
 }
 
 pub(super) enum GaveUp {
-    /// Work turned up; the M holds a P.
+    /// The M found work, and holds a P.
     Found(NonNull<G>),
     /// The M holds a P and should look again.
     LookAgain,
-    /// The thread is surplus; it holds no P.
+    /// The thread is surplus, and the M holds no P.
     Exit,
 }
 
-/// Gives up the P, looks once more at everything, and sleeps.
+/// Gives up the P, looks everywhere once more, and sleeps.
 pub(super) fn give_up_p(m: &OnG0) -> GaveUp {
     let was_spinning = m.spinning.get();
     {
@@ -305,7 +310,7 @@ pub(super) fn give_up_p(m: &OnG0) -> GaveUp {
             shared.pidle_put(p)
         };
         if must_spin && !was_spinning {
-            // A submitter saw no idle P and relies on whoever idles next.
+            // A submitter saw no idle P and relies on the next M that idles one.
             if let Some(p) = shared.pidle_get() {
                 acquirep(m, p);
                 become_spinning(m);
@@ -314,8 +319,8 @@ pub(super) fn give_up_p(m: &OnG0) -> GaveUp {
         }
     }
     if was_spinning {
-        // From here on a submitter that sees nobody spinning wakes somebody; what
-        // was submitted before that is visible to the looks below.
+        // From here on, a submitter that sees no spinning M wakes one. Work that was submitted
+        // earlier is visible to the looks below.
         m.spinning.set(false);
         SCHED.idle.stop_spinning();
         if SCHED.global_has_work() || SCHED.allp().iter().any(|p| !p.runq.is_empty()) {
@@ -326,7 +331,7 @@ pub(super) fn give_up_p(m: &OnG0) -> GaveUp {
                 become_spinning(m);
                 return GaveUp::LookAgain;
             }
-            // Every P is with an M, which may be about to idle without a look.
+            // Every P is held by an M, which may be about to idle it without a look.
             SCHED.idle.nobody_to_look();
         }
     }

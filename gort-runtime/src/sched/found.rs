@@ -1,4 +1,4 @@
-//! What [`find_runnable`](super::find::find_runnable) finds.
+//! The result of [`find_runnable`](super::find::find_runnable).
 
 use crate::proc::g::G;
 use std::ptr::NonNull;
@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 #[derive(Clone, Copy)]
 pub(super) struct Found {
     pub(super) gp: NonNull<G>,
-    /// It runs in the time slice of the one before.
+    /// Whether it runs in what is left of the previous goroutine's time slice.
     pub(super) inherit: bool,
 }
 

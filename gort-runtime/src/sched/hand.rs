@@ -1,7 +1,8 @@
 //! Giving Ps to Ms: `acquirep` and `releasep`, `startm`, `handoffp`.
 //!
-//! A P that changes hands is counted somewhere at every moment: with its M, in the list of idle Ps, or
-//! on its way to an M that was picked under the scheduler's lock and is neither idle nor exited any more.
+//! A P that changes hands is accounted for at every moment: it is with its M, in the list of idle
+//! Ps, or on its way to an M that was picked under the scheduler's lock and no longer counts as
+//! idle or exited.
 
 use super::found::Found;
 use super::newm::newm;
@@ -13,17 +14,18 @@ use crate::proc::p::P;
 use crate::sched::state::{PickedM, SCHED};
 use std::ptr;
 
-/// Ties `p`, which nobody else holds, to `m`, which is this thread's and holds none.
+/// Ties `p` to `m`. No M holds `p`; `m` is this thread's M and holds no P.
 pub(crate) fn acquirep(m: &M, p: *const P) {
     // SAFETY: not null: it comes from `pidle_get`, or from the `nextp` of an M that was woken or
-    // started, which is filled in first (`startm`, `startlockedm`; `mstart` looks). Ps live
-    // for ever (`sched/allp.rs`).
+    // started, which is filled in first (`startm`, `startlockedm`; `mstart` checks it). Ps live for
+    // ever (`sched/allp.rs`).
     let p = unsafe { &*p };
     debug_assert!(m.p.get().is_null() && p.m.load(Relaxed).is_null());
     m.p.set(p);
-    // It may have been idle for long; a goroutine may park before the next look at the clock.
+    // The P may have been idle for long, and a goroutine may park before the next look at the
+    // clock.
     p.coarse_now.set(os::now_ns());
-    // Release: sysmon reads the M's words through it.
+    // Release: sysmon reads the M's words through this pointer.
     p.m.store(ptr::from_ref(m).cast_mut(), Release);
 }
 
@@ -35,15 +37,15 @@ pub(super) fn releasep(m: &M) -> &'static P {
     p
 }
 
-/// Counts `m` among those that look for work.
+/// Counts `m` as spinning.
 pub(super) fn become_spinning(m: &M) {
     m.spinning.set(true);
     SCHED.idle.start_spinning();
 }
 
-/// Hands `p` to another M, because this one's goroutine keeps the thread.
+/// Hands `p` to another M, because a goroutine keeps the thread that held it.
 ///
-/// The other M looks for work like any other and idles the P if there is none.
+/// The other M looks for work as usual, and idles the P if there is none.
 pub(crate) fn handoffp(p: &'static P) {
     SCHED.idle.start_spinning();
     let mut shared = SCHED.shared.lock();
@@ -60,8 +62,8 @@ pub(super) fn pass_p_on(m: &OnG0, first: Found) {
     startm(other, p, Some(first));
 }
 
-/// Gives `p` to an M that was picked under the scheduler's lock. It runs `first`; without
-/// one it looks for work, and the caller has counted it as spinning.
+/// Gives `p` to an M that was picked under the scheduler's lock. The M runs `first`. If that is
+/// `None`, the M looks for work, and the caller has counted it as spinning.
 pub(super) fn startm(m: PickedM, p: &'static P, first: Option<Found>) {
     let (m, is_idle) = match m {
         PickedM::Idle(m) => (m, true),

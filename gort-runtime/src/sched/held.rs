@@ -1,27 +1,29 @@
-//! Goroutines on hold: what `hogs.rs` decides, and the Ms find.
+//! Goroutines on hold: `hogs.rs` decides the policy, and the Ms apply it.
 //!
-//! A suspect bears the number of the epoch in which it was started. One number says who is on hold
-//! now: the *bar*; every suspect of its epoch or an earlier one is.
+//! A suspect carries the number of the epoch in which it was started. One number, the *bar*,
+//! decides which goroutines are on hold now: every suspect of that epoch or an earlier one.
 //!
-//! An M that has taken such a suspect out of a queue puts it on hold under the scheduler's lock, and
-//! after it has looked at the bar again there. Sysmon, which alone moves the bar, does so under the same
-//! lock, and submits those whom it leaves below. So nobody stays on hold whom the bar lets pass.
+//! An M that has taken such a suspect out of a queue puts it on hold under the scheduler's lock,
+//! after it has checked the bar again there. Only sysmon moves the bar. It does so under the same
+//! lock, and submits every suspect that is no longer covered. So no goroutine stays on hold when
+//! the bar lets it pass.
 
 use crate::base::prim::{Ordering::Relaxed, global, hint::AtomicU64};
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use std::ptr::NonNull;
 
-/// In `G::suspect`: none.
+/// Value of `G::suspect`: not a suspect.
 pub(crate) const CLEARED: u64 = 0;
-/// In `G::suspect`: it has computed for long, and may come back. Only [`ALL`] holds it.
+/// Value of `G::suspect`: the goroutine has computed for long and may do so again. Only [`ALL`]
+/// holds it.
 pub(crate) const HAS_COMPUTED: u64 = u64::MAX;
-/// As a bar: nobody is on hold.
+/// Value of the bar: no goroutine is on hold.
 pub(crate) const NOBODY: u64 = 0;
-/// As a bar: every suspect is on hold.
+/// Value of the bar: every suspect is on hold.
 pub(crate) const ALL: u64 = u64::MAX;
 
-/// What every M reads and sysmon rarely writes: on a line of its own.
+/// Words that every M reads and sysmon rarely writes, so they have a cache line of their own.
 #[repr(align(128))]
 struct Words {
     bar: AtomicU64,
@@ -35,12 +37,13 @@ global! {
     };
 }
 
-/// Who is on hold; part of what the scheduler's lock protects.
+/// The goroutines on hold. Protected by the scheduler's lock.
 pub(crate) struct Held {
-    /// The epoch up to which all are *barred*: they stay for the whole of a hold.
+    /// Suspects of this epoch or an earlier one are *barred*: they stay on hold until the bar
+    /// becomes [`NOBODY`].
     barred: u64,
     old: GQueue,
-    /// Those above, who wait for a verdict, or for the hogs to become fewer.
+    /// Suspects of later epochs, which wait for a verdict or for the number of hogs to fall.
     young: GQueue,
 }
 
@@ -53,7 +56,7 @@ impl Held {
         }
     }
 
-    /// Puts in `gp`, a suspect of this epoch; the `coin` decides at which end of a queue.
+    /// Adds `gp`, a suspect of epoch `suspect`. `coin` decides at which end of the queue.
     pub(crate) fn put(&self, gp: NonNull<G>, suspect: u64, coin: u32) {
         let queue = if suspect <= self.barred {
             &self.old
@@ -67,8 +70,8 @@ impl Held {
         }
     }
 
-    /// Sysmon: moves the bar, which is [`NOBODY`] or not below `barred`, and appends to `runq` those
-    /// whom it leaves: the young ones first.
+    /// Moves the bar, and appends to `runq` the goroutines that it no longer holds, the young ones
+    /// first. Only sysmon calls this. The new bar is [`NOBODY`] or at least `barred`.
     pub(crate) fn set_bar(&mut self, bar: u64, barred: u64, runq: &GQueue) {
         let before = WORDS.bar.load(Relaxed);
         self.barred = barred;
@@ -90,23 +93,24 @@ impl Held {
     }
 }
 
-/// The present epoch. Seen late, a newcomer passes for one a little older.
+/// Returns the current epoch. If a new epoch is seen late, a goroutine started now gets a slightly
+/// older one.
 #[inline]
 pub(crate) fn epoch() -> u64 {
     WORDS.epoch.load(Relaxed)
 }
 
-/// Sysmon: begins an epoch.
+/// Begins a new epoch. Only sysmon calls this.
 pub(crate) fn next_epoch() {
     WORDS.epoch.store(epoch() + 1, Relaxed);
 }
 
-/// Whether a suspect is on hold. For certain only under the scheduler's lock.
+/// Returns whether a suspect is on hold. The answer is reliable only under the scheduler's lock.
 pub(crate) fn holds(suspect: u64) -> bool {
     suspect != CLEARED && suspect <= WORDS.bar.load(Relaxed)
 }
 
-/// Whether anybody is on hold. Seen late, a suspect more is tried.
+/// Returns whether any goroutine is on hold. If a new bar is seen late, one more suspect runs.
 #[inline]
 pub(crate) fn is_holding() -> bool {
     WORDS.bar.load(Relaxed) != NOBODY

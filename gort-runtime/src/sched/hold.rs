@@ -1,4 +1,5 @@
-//! Putting goroutines on hold and submitting them again: `held.rs` argues it.
+//! Puts goroutines on hold and submits them again. `held.rs` argues why none stays on hold too
+//! long.
 
 use super::held::holds;
 use super::state::SCHED;
@@ -10,11 +11,11 @@ use crate::base::prim::{
 use crate::proc::g::G;
 use std::ptr::NonNull;
 
-/// For an M that has taken `gp` out of a queue: true if it is a suspect and on hold now. The
-/// `coin` decides at which end of the queue.
+/// Puts `gp` on hold if it is a suspect that must wait. Returns `true` if it did. The calling M has
+/// taken `gp` out of a queue. `coin` decides at which end of the hold queue it goes.
 #[cold]
 pub(crate) fn put_on_hold(gp: NonNull<G>, coin: u32) -> bool {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only an atomic is read.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1), and only an atomic is read.
     let suspect = unsafe { gp.as_ref() }.suspect.load(Relaxed);
     if !holds(suspect) {
         return false;
@@ -27,11 +28,13 @@ pub(crate) fn put_on_hold(gp: NonNull<G>, coin: u32) -> bool {
     true
 }
 
-/// Sysmon: moves the bar, and submits those whom it leaves (`Held::set_bar`).
+/// Moves the bar, and submits the goroutines that it no longer holds (`Held::set_bar`). Only sysmon
+/// calls this.
 pub(crate) fn set_bar(bar: u64, barred: u64) {
     {
         let shared = &mut *SCHED.shared.lock();
-        // Under the same lock: in no queue, with all Ms asleep, they would pass for a deadlock.
+        // Submitted under the same lock: in no queue while all Ms sleep, they would look like a
+        // deadlock.
         shared.held.set_bar(bar, barred, &shared.runq);
         SCHED.publish_runqsize(shared);
     }

@@ -1,7 +1,7 @@
-//! The counters by which work and idle Ms find each other.
+//! The counters through which submitters and idle Ms find each other.
 //!
-//! The protocol is argued in `sched/README.md`; this file is its atomics,
-//! apart from everything else so that loom can explore them.
+//! `sched/README.md` describes the protocol and argues that it is correct. This file holds only its
+//! atomics, so that loom can explore them in isolation.
 
 use crate::base::prim::{
     AtomicBool, AtomicU32,
@@ -9,14 +9,14 @@ use crate::base::prim::{
     const_unless_loom, fence, fence_after_rmw,
 };
 
-/// Who is idle, who is looking for work.
+/// Counts idle Ps and spinning Ms.
 #[derive(Debug)]
 pub(crate) struct Idle {
-    /// Ps in the idle list. Written under the scheduler's lock.
+    /// Number of Ps in the idle list. Written under the scheduler's lock.
     npidle: AtomicU32,
-    /// Ms that look for work in other Ps' queues.
+    /// Number of Ms that look for work in other Ps' queues.
     nmspinning: AtomicU32,
-    /// Set: the next M that is about to idle without having spun must spin first.
+    /// If set, the next M that is about to idle without having spun must spin first.
     needspinning: AtomicBool,
 }
 
@@ -31,8 +31,10 @@ impl Idle {
         }
     }
 
-    /// Submitter, after its work is visible and after a full barrier: true if it
-    /// must wake an M. It is then counted as spinning on that M's behalf.
+    /// Returns `true` if the calling submitter must wake an M, which is then already counted as
+    /// spinning.
+    ///
+    /// The caller has made its work visible and has then executed a full barrier.
     #[inline]
     pub(crate) fn must_wake(&self) -> bool {
         if self.nmspinning.load(Relaxed) != 0 {
@@ -53,49 +55,49 @@ impl Idle {
             .is_ok()
     }
 
-    /// Submitter that must wake an M but finds no idle P after all. Under the
+    /// Uncounts a submitter that must wake an M but finds no idle P left. Called under the
     /// scheduler's lock.
     pub(crate) fn nobody_to_wake(&self) {
-        // In this order: submitters may have relied on the count while it stood, and
-        // somebody may have cleared the flag meanwhile.
+        // The flag must be set after the uncounting: submitters may have relied on the count until
+        // then, and an M may have cleared an earlier flag in the meantime.
         self.stop_spinning();
         self.needspinning.store(true, Relaxed);
     }
 
-    /// An M that has stopped spinning sees work, but finds no idle P to take it
-    /// with: whoever idles next must look. Under the scheduler's lock.
+    /// Makes the next M that idles a P look for work first. Called under the scheduler's lock by an
+    /// M that has stopped spinning and sees work, but finds no idle P to run it with.
     pub(crate) fn nobody_to_look(&self) {
-        // The work is visible to the search of whoever clears the flag.
+        // Makes the work visible to the search of the M that clears the flag.
         fence(SeqCst);
         self.needspinning.store(true, Relaxed);
     }
 
-    /// An M begins to look for work.
+    /// Counts an M that begins to look for work.
     pub(crate) fn start_spinning(&self) {
         self.nmspinning.fetch_add(1, SeqCst);
         self.needspinning.store(false, Relaxed);
-        // What was submitted before somebody saw the old `true` is seen by the
-        // search that follows.
+        // The search that follows sees all work submitted by threads that saw the flag set before
+        // this.
         fence(SeqCst);
     }
 
-    /// An M stops looking, with or without having found work. A full barrier:
-    /// work submitted by anyone who still saw it spinning is visible afterwards.
+    /// Uncounts an M that stops looking, whether or not it has found work. A full barrier:
+    /// afterwards the M sees all work submitted by threads that still saw it counted.
     pub(crate) fn stop_spinning(&self) {
         let before = self.nmspinning.fetch_sub(1, SeqCst);
         debug_assert!(before > 0, "more Ms stopped spinning than started");
         fence_after_rmw();
     }
 
-    /// Under the scheduler's lock: a P has entered the idle list. For an M that has
-    /// not spun: true if it must take the P back and spin.
+    /// Records that a P has entered the idle list. Called under the scheduler's lock. Returns
+    /// `true` if an M that has not spun must take the P back and spin.
     pub(crate) fn p_idled(&self, npidle: u32) -> bool {
         self.npidle.store(npidle, Relaxed);
         fence(SeqCst);
         self.needspinning.load(Relaxed)
     }
 
-    /// Under the scheduler's lock: a P has left the idle list.
+    /// Records that a P has left the idle list. Called under the scheduler's lock.
     pub(crate) fn p_taken(&self, npidle: u32) {
         self.npidle.store(npidle, Relaxed);
     }

@@ -1,4 +1,4 @@
-//! What runs next, and who is woken or sleeps: `README.md` argues it.
+//! Which goroutine runs next, and which M is woken or sleeps. `README.md` argues the protocol.
 
 pub(crate) mod allp;
 pub(crate) mod due;

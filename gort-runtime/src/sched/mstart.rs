@@ -1,4 +1,4 @@
-//! The life of an M's thread.
+//! Start and end of an M's thread.
 
 use super::hand::acquirep;
 use super::run::schedule;
@@ -14,9 +14,9 @@ use std::ptr;
 
 /// First function of an M's thread: schedules until the thread is surplus.
 ///
-/// The thread itself is g0: `mcall` saves it in `m.g0` and runs `schedule` right
-/// below it; goroutines come back to exactly this place of the stack, and the
-/// thread is resumed when `schedule` returns its context.
+/// The thread's own stack is g0. `mcall` saves the thread's context in `m.g0` and runs `schedule`
+/// right below it on the stack. Goroutines switch back to exactly this place. The thread resumes
+/// here when `schedule` returns its context.
 pub(crate) fn mstart(m: &'static M) {
     m.g0.set(Gobuf {
         tp: arch::thread_pointer(),
@@ -27,26 +27,29 @@ pub(crate) fn mstart(m: &'static M) {
     m.cpu_clock.store(os::cpu_clock(), Relaxed);
     let alt_stack = AltStack::new();
     let p = m.nextp.replace(ptr::null());
-    // A spare thread has none yet.
+    // A spare thread starts without a P.
     if !p.is_null() {
         acquirep(m, p);
     }
-    // SAFETY: clauses of `mcall`: `from` is m's own context, as it allows for the thread itself; `mstart1` keeps
-    // `OnG0Fn`'s contract. This context is resumed when `schedule` returns it, which it does on this thread alone:
-    // an M's g0 runs nowhere else. So what this function holds of the thread is still its own.
+    // SAFETY: clauses of `mcall`: `from` is m's own context, which `mcall` allows for the thread
+    // itself; `mstart1` keeps `OnG0Fn`'s contract. This context is resumed when `schedule` returns
+    // it. That happens on this thread only, because an M's g0 runs nowhere else. So everything of
+    // the thread that this function holds is still its own.
     unsafe { arch::mcall(mstart1, m.g0(), m.g0()) };
     drop(alt_stack);
     tls::set_m(ptr::null());
-    // From here on the M may be another thread's.
+    // From here on another thread may reuse the M.
     let mut shared = SCHED.shared.lock();
     shared.thread_ended(m);
     checkdead::check(&shared);
 }
 
+/// Enters the scheduler on g0.
+///
 /// # Safety
 /// That of [`OnG0Fn`](arch::OnG0Fn), from `mstart`.
 unsafe extern "C" fn mstart1(_from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: an M begins with g0's context, and the pointer is to the whole (`M::g0`). This runs
-    // on that M's g0.
+    // SAFETY: caller's clause: an M begins with g0's context, and the pointer covers the whole M
+    // (`M::g0`). This runs on that M's g0.
     schedule(unsafe { OnG0::of(&*m.cast::<M>()) })
 }

@@ -1,12 +1,13 @@
 //! Starting the threads of Ms.
 //!
-//! A thread begins as a copy of the one that starts it: its signal mask, niceness, namespaces. A
-//! goroutine wired to its thread may have changed them for itself alone, so no thread is started
-//! from there. Such an M leaves the new one to sysmon, whose thread no goroutine ever has: Go's
-//! template thread.
+//! A new thread inherits the signal mask, niceness and namespaces of the thread that starts it. A
+//! goroutine wired to its thread may have changed these for itself alone, so its M starts no
+//! threads. It leaves that to sysmon, on whose thread no goroutine ever runs. This is Go's template
+//! thread.
 //!
-//! Nothing is lost meanwhile: the new M is counted in `threads` (`checkdead.rs`) and has its P.
-//! Sysmon's note remembers a wake-up that comes while sysmon is awake.
+//! Nothing is lost until sysmon starts the thread: the new M is counted in `threads`
+//! (`checkdead.rs`) and has its P. Sysmon's note remembers a wake-up that arrives while sysmon is
+//! awake.
 
 use super::thread::start;
 use crate::base::lock::Lock;
@@ -17,11 +18,11 @@ use crate::proc::tls;
 use crate::sched::state::{PickedM, SCHED};
 
 global! {
-    /// Ms whose threads sysmon is to start.
+    /// Ms whose threads sysmon must start.
     static LEFT_TO_SYSMON: Lock<Vec<&'static M>> = Lock::new(Vec::new());
 }
 
-/// Starts the thread of `m`, or has it started.
+/// Starts the thread of `m`, or makes sysmon start it.
 #[cold]
 pub(super) fn newm(m: &'static M) {
     if tls::getm().is_some_and(|here| here.unlike_others.get()) {
@@ -32,7 +33,7 @@ pub(super) fn newm(m: &'static M) {
     }
 }
 
-/// Sysmon: starts what was left to it.
+/// Starts the threads that were left to sysmon. Only sysmon calls this.
 pub(crate) fn start_left_threads() {
     loop {
         let next = LEFT_TO_SYSMON.lock().pop();
@@ -41,9 +42,9 @@ pub(crate) fn start_left_threads() {
     }
 }
 
-/// Sysmon, in a burst of blocking calls: starts up to two threads without a P, as long as fewer than
-/// `wanted` are idle. Those that turn out to be too many exit like other surplus ones, and where the
-/// system allows no more there are none.
+/// Starts up to two threads without a P, while fewer than `wanted` Ms are idle. Sysmon calls this
+/// in a burst of blocking calls. Threads that turn out to be surplus exit like any surplus thread.
+/// If the system allows no more threads, starts none.
 pub(crate) fn start_spare_threads(wanted: u32) {
     for _ in 0..2 {
         let picked = SCHED.shared.lock().pick_spare(wanted);

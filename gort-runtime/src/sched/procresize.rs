@@ -1,4 +1,4 @@
-//! Changing the number of Ps, and giving up one of which there are too many (`api/procs.rs`).
+//! Changes the number of Ps, and retires surplus ones (`api/procs.rs`).
 
 use super::hand::releasep;
 use super::submit::{submit_global, wakep};
@@ -7,19 +7,20 @@ use crate::proc::gqueue::GQueue;
 use crate::proc::m::OnG0;
 use crate::sched::state::SCHED;
 
-/// Sets the number of Ps that may run goroutines, and returns what it was.
+/// Sets the number of Ps that may run goroutines, and returns the previous number.
 pub(crate) fn procresize(procs: u32) -> u32 {
     let mut shared = SCHED.shared.lock();
     let old = SCHED.procs();
     shared.set_procs(procs);
     drop(shared);
-    // Ps that are idle from now on were not when somebody submitted work. `pidle_put` had the barrier for that, if
-    // there are any.
+    // Work may have been submitted while the Ps that are idle now were not. If there are such Ps,
+    // `pidle_put` has executed the barrier that this needs.
     wakep();
     old
 }
 
-/// On g0: what is queued goes to the global queue, and `m` has no P.
+/// Retires the P of `m`: moves its queue to the global queue, and leaves `m` without a P. Runs on
+/// g0.
 #[cold]
 pub(super) fn retire(m: &OnG0) {
     let p = releasep(m);

@@ -1,4 +1,4 @@
-//! `schedule` and `execute`.
+//! `schedule` finds the next goroutine, and `execute` makes it the running one.
 
 use super::find::find_runnable;
 use super::found::Found;
@@ -24,14 +24,14 @@ use crate::sched::starved;
 use crate::sched::state::SCHED;
 use std::ptr::{self, NonNull};
 
-/// Finds the next goroutine and returns its context to `mcall`'s tail, which
-/// resumes it. Returns g0's own context if this thread is to exit.
+/// Finds the next goroutine and returns its context. The last step of `mcall` resumes it. Returns
+/// g0's own context if this thread must exit.
 pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
     if !m.lockedg.get().is_null() {
         return stoplockedm(m);
     }
     loop {
-        // An M whose P was taken while its goroutine was busy comes here without one.
+        // An M whose P was taken while its goroutine was busy arrives here without a P.
         if m.held_p().is_none() && !stopm(m, true) {
             return m.g0();
         }
@@ -42,8 +42,8 @@ pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
         if m.spinning.get() {
             stop_spinning_with_work(m);
         }
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1); `find_runnable` took it out of a queue, or it was
-        // sent here, so it is ours.
+        // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). `find_runnable` took it out of a
+        // queue, or it was sent here, so it is ours.
         let g = unsafe { gp.as_ref() };
         if is_holding() && put_on_hold(gp, m.p().random()) {
             continue;
@@ -69,15 +69,16 @@ pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
     }
 }
 
-/// Makes `gp`, which is Runnable and ours, the running goroutine of `m`, and gives its saved context.
+/// Makes `gp`, which is Runnable and ours, the running goroutine of `m`. Returns its saved context.
 fn execute(m: &OnG0, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     let p = m.p();
-    // SAFETY: a G for ever, Runnable and ours: the caller's word.
+    // SAFETY: Gs live for ever. The caller guarantees that this one is Runnable and ours.
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Runnable, GStatus::Running);
     p.runs(g);
     m.curg.set(gp.as_ptr());
-    // Whoever announced a blocking call here has parked in it, or is back.
+    // A goroutine that announced a blocking call on this M has parked in it or has returned from
+    // it.
     m.call_over();
     p.dispatches
         .store(p.dispatches.load(Relaxed).wrapping_add(1), Relaxed);
@@ -90,16 +91,16 @@ fn execute(m: &OnG0, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     G::gobuf(gp)
 }
 
-/// A spinning M has found work: somebody else should look on, in case that it
-/// was not all (Go's `resetspinning`).
+/// Uncounts a spinning M that has found work, and wakes another M in case there is more work (Go's
+/// `resetspinning`).
 fn stop_spinning_with_work(m: &OnG0) {
     m.spinning.set(false);
     SCHED.idle.stop_spinning();
     wakep();
 }
 
-/// A goroutine ended wired to its thread: the thread ends with it, since whatever was
-/// changed in it must not show up in another goroutine.
+/// Ends the thread of a goroutine that ended wired to it: what the goroutine has changed in the
+/// thread must not show up in another goroutine.
 pub(crate) fn leave_thread(m: &OnG0) -> *mut Gobuf {
     if m.held_p().is_some() {
         handoffp(releasep(m));
@@ -107,30 +108,30 @@ pub(crate) fn leave_thread(m: &OnG0) -> *mut Gobuf {
     m.g0()
 }
 
-/// This M's goroutine is wired to it and has parked: hand on the P and sleep
-/// until somebody hands one over together with the goroutine.
+/// Hands on the P and sleeps until another M hands one over together with the goroutine that is
+/// wired to this M, which has parked.
 fn stoplockedm(m: &OnG0) -> *mut Gobuf {
     wired_sleep(m);
     m.note.sleep();
     wired_wakes(m)
 }
 
-/// `startlockedm` has given this M a P, to run the goroutine that is wired to it.
+/// Runs the goroutine that is wired to this M, with the P that `startlockedm` has handed over.
 pub(super) fn wired_wakes(m: &OnG0) -> *mut Gobuf {
     acquirep(m, m.nextp.replace(ptr::null()));
     let gp = m.lockedg.get();
-    // SAFETY: not null: `schedule` looked before this M slept, and only this thread changes it. The goroutine is ours to run:
-    // `startlockedm`, which took it out of a queue, has woken us.
+    // SAFETY: not null: `schedule` checked before this M slept, and only this thread changes it.
+    // The goroutine is ours to run: `startlockedm` took it out of a queue and woke us.
     execute(m, unsafe { NonNull::new_unchecked(gp) }, false)
 }
 
-/// `gosched_m`: the running goroutine goes to the tail of the local queue.
+/// Moves the running goroutine to the tail of the local queue. Go's `gosched_m`.
 ///
-/// Go uses the global queue. The local one needs no lock, and still lets every goroutine
-/// that was queued here run once before the caller comes back (SC01). With work in the
-/// global queue (half of a full local one goes there) the caller goes behind that.
+/// Go uses the global queue. The local one needs no lock, and still every goroutine that was queued
+/// here runs once before the caller continues. If the global queue has work (half of a full local
+/// queue moves there), the caller queues behind that.
 pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
-    // SAFETY: a G for ever; it was running on this M, so it is ours until it is queued.
+    // SAFETY: Gs live for ever. It was running on this M, so it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     if m.held_p().is_some() {
         g.suspect.store(held::CLEARED, Relaxed);
@@ -140,15 +141,16 @@ pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
     P::made_runnable(m.held_p(), g);
     match m.held_p() {
         Some(p) if !SCHED.global_has_work() => {
-            // Whoever was to run next goes in front of the caller, not just first: at the
-            // end of a time slice the queue's head would be preferred, perhaps the caller.
+            // `runnext` must be queued in front of the caller, not merely left as the next to run:
+            // at the end of a time slice the head of the queue would run before it, and that may be
+            // the caller.
             let next = p.runq.get_next();
             if let Some(next) = next {
                 runq_put(p, next);
             }
             runq_put(p, gp);
             if next.is_some() {
-                // For a moment it was in no queue: an M may have gone to sleep over it.
+                // For a moment it was in no queue: an M may have gone to sleep without seeing it.
                 fence(SeqCst);
                 wakep();
             }

@@ -1,19 +1,21 @@
-//! Goroutines that found no stack when they were to run first.
+//! Goroutines that found no stack when they were about to run for the first time.
 //!
-//! Each has reserved one (`stack/pool.rs`), but the kernel may refuse its guard, or other Ps keep those
-//! that are free. They wait here, under the scheduler's lock, for the next one that is given back.
+//! Each of them has reserved a stack (`stack/pool.rs`), but the kernel may refuse to set up its
+//! guard, or other Ps may keep the free ones. Such goroutines wait here, under the scheduler's
+//! lock, for the next stack that is given back.
 //!
-//! # Nobody waits beside a free stack for ever
-//! Who is about to wait says so in `starving`, then looks at the idle Ps' stacks and at the pool, under
-//! the scheduler's lock throughout. Who gives a stack back to the pool asks afterwards whether somebody is
-//! starving: of the two the one that comes second to the pool's lock finds the other. What a P has kept for
-//! itself because nobody starved then, it gives to the pool when a goroutine next ends there, after some
-//! dispatches, and before it idles: that is decided under the scheduler's lock, so no P idles with stacks while somebody waits.
-//! An M that finds nothing does not nap while somebody waits (`find.rs`): it idles its P.
-//! Sysmon takes the P from one that computes, as for any work, and tries again now and then, in case that the
-//! kernel has changed its mind.
+//! # Why no goroutine waits for ever while a stack is free
+//! An M that finds no stack sets `starving`, then looks at the idle Ps' stacks and at the pool,
+//! holding the scheduler's lock throughout. A thread that gives a stack back to the pool checks
+//! `starving` afterwards. Whichever of the two takes the pool's lock second finds the other. A P
+//! that saw `starving` unset may have kept stacks for itself. It gives them to the pool when a
+//! goroutine next ends there, after some dispatches, and before it idles. The last of these is
+//! decided under the scheduler's lock, so no P idles with stacks while a goroutine waits. An M that
+//! finds no work does not nap while a goroutine waits (`find.rs`): it idles its P. If a goroutine
+//! computes for long, sysmon takes its P, as it does for any queued work. Sysmon also tries again
+//! now and then, in case the kernel no longer refuses.
 //!
-//! If all Ms sleep and somebody waits here, nobody will ever give a stack back (`checkdead.rs`).
+//! If all Ms sleep and a goroutine waits here, no stack will ever be given back (`checkdead.rs`).
 
 use super::state::{SCHED, Shared};
 use super::submit::wakep;
@@ -26,7 +28,8 @@ use crate::proc::g::G;
 use crate::proc::p::P;
 use std::ptr::NonNull;
 
-/// For an M that holds `p` and found no stack for `gp`: tries once more, or has it wait; true if it has one.
+/// Tries once more to find a stack for `gp`, and makes it wait if there is none. Returns `true` if
+/// it has a stack. The calling M holds `p` and has already failed once.
 #[cold]
 pub(super) fn bind_or_wait(p: &P, gp: NonNull<G>) -> bool {
     let shared = SCHED.shared.lock();
@@ -42,14 +45,15 @@ pub(super) fn bind_or_wait(p: &P, gp: NonNull<G>) -> bool {
     bound
 }
 
-/// Whether somebody waits. Seen late, a stack more is kept by its P.
+/// Returns whether a goroutine waits for a stack. If a change is seen late, a P keeps one stack
+/// more.
 #[inline]
 pub(crate) fn is_any() -> bool {
     SCHED.starving.load(Relaxed)
 }
 
 impl Shared {
-    /// Puts up to `n` of those who wait into the global queue.
+    /// Moves up to `n` of the waiting goroutines to the global queue.
     fn feed(&mut self, n: u32) {
         for _ in 0..n {
             let Some(gp) = self.starved.pop_front() else {
@@ -61,7 +65,7 @@ impl Shared {
         SCHED.publish_runqsize(self);
     }
 
-    /// An M is about to idle `p`: its stacks are for those who wait.
+    /// Gives the stacks of `p` to waiting goroutines. The calling M is about to idle `p`.
     pub(super) fn feed_from(&mut self, p: &P) {
         if !self.starved.is_empty() {
             let n = p.stacks.give_back_all();
@@ -70,14 +74,15 @@ impl Shared {
     }
 }
 
-/// A stack was given back by an M that holds `p`, or none: those who wait may try.
+/// Lets waiting goroutines try again, after a stack has been given back. The calling M holds `p`,
+/// or no P.
 #[cold]
 pub(crate) fn feed(p: Option<&P>) {
     let kept = p.map_or(0, |p| p.stacks.give_back_all());
     feed_up_to(kept.max(1));
 }
 
-/// What `p` has kept, whose M is the caller's, is for those who wait.
+/// Gives the stacks that `p` has kept to waiting goroutines. The caller's M holds `p`.
 #[cold]
 pub(super) fn share(p: &P) {
     let kept = p.stacks.give_back_all();

@@ -1,9 +1,9 @@
-//! What all Ps share: the global run queue and the idle lists.
+//! State that all Ps share: the global run queue and the idle lists.
 //!
-//! Everything in [`Shared`] is under one lock; the counters beside it are hints
-//! for looking before locking, except `idle`, which is a protocol of its own
-//! (`idle.rs`). Under the lock nobody is woken but sysmon, and nothing is allocated but where
-//! `checkdead.rs` counts threads and reports, and where Ps are made.
+//! One lock protects everything in [`Shared`]. The counters outside of it are hints for threads
+//! that look before they lock, except `idle`, which has a protocol of its own (`idle.rs`). While
+//! the lock is held, no thread is woken except sysmon, and nothing is allocated except where
+//! `checkdead.rs` counts threads and reports, and where Ps are created.
 
 use crate::base::lock::{Lock, Rank};
 use crate::base::prim::{
@@ -25,20 +25,20 @@ use crate::time::Timers;
 use std::iter;
 use std::ptr::{self, NonNull};
 
-/// Most threads the runtime starts, unless the program says otherwise: Go's number.
+/// Default for the maximum number of threads the runtime starts. Go's number.
 const MAX_THREADS: u32 = 10_000;
 
-/// An M for a P.
+/// An M that was chosen for a P.
 pub(crate) enum PickedM {
     /// It sleeps in `stopm`.
     Idle(&'static M),
     /// Its thread has exited.
     Exited(&'static M),
-    /// There is none yet.
+    /// No M without a thread is left: the caller creates one.
     New,
 }
 
-/// What an idle M looks after in its sleep.
+/// What an idle M watches while it sleeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Duties {
     /// It must wake when the earliest timer is due.
@@ -54,17 +54,17 @@ pub(crate) struct Sched {
     pub(crate) runqsize: AtomicU32,
     pub(crate) idle: Idle,
     pub(crate) sysmon: SysmonSleep,
-    /// Whether somebody waits for a stack; written under the lock.
+    /// Whether a goroutine waits for a stack. Written under the lock.
     pub(crate) starving: AtomicBool,
-    /// Until when the timekeeper sleeps; 0: there is none.
+    /// Until when the timekeeper sleeps. 0 if there is no timekeeper.
     pub(crate) poll_until: AtomicU64,
     /// When an idle M last woke up to keep time or to poll.
     pub(crate) timer_wake: hint::AtomicU64,
     /// The next goroutine id.
     pub(crate) next_id: hint::AtomicU64,
-    /// Goroutines that plain threads started, or Ms without a P.
+    /// Number of goroutines started by plain threads or by Ms without a P.
     pub(crate) started_outside: hint::AtomicU64,
-    /// Goroutines that ended on an M without a P.
+    /// Number of goroutines that ended on an M without a P.
     pub(crate) ended_outside: hint::AtomicU64,
     allp: AllP,
 }
@@ -78,32 +78,33 @@ pub(crate) struct Shared {
     /// Idle Ps, linked through `link`.
     pidle: *const P,
     npidle: u32,
-    /// Ps that are too many and still held.
+    /// Number of surplus Ps that are still held.
     pub(crate) surplus_held: u32,
     /// The idle M that sleeps until the earliest timer, or null.
     timekeeper: *const M,
-    /// The M that sleeps in the network poll, or is about to come back from there; or null.
+    /// The M that sleeps in the network poll or is about to return from it, or null.
     poller: *const M,
     /// Ms whose threads have exited, linked through `idle_next`.
     mfree: *const M,
-    /// Ms that sleep until the goroutine wired to them can run. Less than 0 for a moment if
-    /// such an M is woken before it has counted itself.
+    /// Number of Ms that sleep until the goroutine wired to them can run. Briefly negative if such
+    /// an M is woken before it has counted itself.
     pub(crate) wired_asleep: i32,
     /// Goroutines that wait for a stack (`starved.rs`).
     pub(crate) starved: GQueue,
     /// Suspects on hold (`hogs.rs`).
     pub(crate) held: Held,
-    /// Threads that exist, or are being started.
+    /// Number of threads that exist or are being started.
     pub(crate) threads: u32,
-    /// More of them end the process.
+    /// If more are needed, the process ends with an error.
     pub(crate) max_threads: u32,
-    /// Ps that passed to another M because a goroutine kept the one they were with.
+    /// How often a P was passed to another M because a goroutine kept its thread.
     pub(crate) handoffs: u64,
 }
 
-// SAFETY: what makes it neither are pointers to Ms and Ps. Those live for ever (`proc/m.rs`: only
-// `leak` makes an M; `sched/allp.rs`: only `set_procs` makes a P) and are `Sync`, so a pointer to one
-// may go anywhere. What their cells may be touched for, their own tables say.
+// SAFETY: only the pointers to Ms and Ps keep it from being `Send`. Ms and Ps live for ever
+// (`proc/m.rs`: only `leak` creates an M; `sched/allp.rs`: only `set_procs` creates a P) and are
+// `Sync`, so a pointer to one may go to any thread. The tables of M and P say who may touch which
+// of their cells.
 unsafe impl Send for Shared {}
 
 global! {
@@ -145,50 +146,51 @@ impl Sched {
         self.allp.get()
     }
 
-    /// How many Ps may run goroutines.
+    /// Returns how many Ps may run goroutines.
     #[inline]
     pub(crate) fn procs(&self) -> u32 {
         self.allp.procs()
     }
 
-    /// For a goroutine that runs: whether another one seems to run, too.
+    /// Returns whether another goroutine seems to be running besides the caller's.
     pub(crate) fn another_runs(&self) -> bool {
         self.procs() > self.idle.npidle() + self.idle.nmspinning() + 1
     }
 
-    /// Whether there are too many Ps for `p` to run goroutines.
+    /// Returns whether `p` is surplus: there are too many Ps for it to run goroutines.
     #[inline]
     pub(crate) fn is_surplus(&self, p: &P) -> bool {
         self.allp.is_surplus(p)
     }
 
-    /// Puts goroutines into the global queue; the caller then calls `wakep`.
+    /// Appends goroutines to the global queue. The caller must call `wakep` afterwards.
     pub(crate) fn put_global(&self, list: &GQueue) {
         let shared = self.shared.lock();
         shared.runq.append(list);
         self.publish_runqsize(&shared);
     }
 
-    /// Takes one from the global queue; the caller holds the lock.
+    /// Takes a goroutine from the global queue. The caller holds the lock.
     pub(crate) fn get_global(&self, shared: &Shared) -> Option<NonNull<G>> {
         let gp = shared.runq.pop_front()?;
         self.publish_runqsize(shared);
         Some(gp)
     }
 
-    /// Shows the length of the global queue to `global_has_work`; the caller holds
-    /// the lock. Release: who sees 0 sees where the goroutines have gone.
+    /// Publishes the length of the global queue to `global_has_work`. The caller holds the lock.
+    /// Release: a thread that reads 0 also sees where the goroutines have gone.
     pub(crate) fn publish_runqsize(&self, shared: &Shared) {
         self.runqsize.store(shared.runq.len(), Release);
     }
 
-    /// Whether the global queue seems to hold something.
+    /// Returns whether the global queue seems to have work.
     #[inline]
     pub(crate) fn global_has_work(&self) -> bool {
         self.runqsize.load(Acquire) != 0
     }
 
-    /// Counts a goroutine that an M starts which holds `p`, or a thread without one; gives its id.
+    /// Counts a goroutine that is being started, and returns its id. The caller's M holds `p`, or
+    /// no P.
     #[inline]
     pub(crate) fn count_start(&self, p: Option<&P>) -> u64 {
         match p {
@@ -203,28 +205,29 @@ impl Sched {
         }
     }
 
-    /// Goroutines started so far.
+    /// Returns how many goroutines have been started so far.
     pub(crate) fn started(&self) -> u64 {
         let outside = self.started_outside.load(Relaxed);
         self.allp().iter().map(|p| p.started()).sum::<u64>() + outside
     }
 
-    /// Goroutines that are on a thread.
+    /// Returns how many goroutines are on a thread.
     pub(crate) fn running(&self) -> usize {
         M::all().filter(|m| m.goroutine().is_some()).count()
     }
 
-    /// The heap of timers to which an M adds that holds `p`, or none, and a plain thread.
+    /// Returns the heap to which the caller adds timers. The caller's M holds `p`; `None` is for an
+    /// M without a P and for a plain thread.
     pub(crate) fn timers(&self, p: Option<&'static P>) -> &'static Timers {
         p.map_or_else(|| &self.allp()[0].timers, |p| &p.timers)
     }
 
-    /// The heaps of all Ps.
+    /// Returns the timer heaps of all Ps.
     pub(crate) fn all_timers(&self) -> impl Iterator<Item = &'static Timers> {
         self.allp().iter().map(|p| &p.timers)
     }
 
-    /// The earliest timer of any P, 0 for none.
+    /// Returns the time of the earliest timer of any P, or 0 if there is none.
     pub(crate) fn earliest_timer(&self) -> u64 {
         self.all_timers()
             .map(Timers::next)
@@ -233,7 +236,7 @@ impl Sched {
             .unwrap_or(0)
     }
 
-    /// How many timers of all Ps are earlier than `limit`, counted up to `most`.
+    /// Returns how many timers of all Ps are earlier than `limit`, counting up to `most`.
     pub(crate) fn timers_before(&self, limit: u64, most: usize) -> usize {
         self.all_timers().fold(0, |found, timers| {
             found + timers.count_before(limit, most - found)
@@ -242,11 +245,11 @@ impl Sched {
 }
 
 impl Shared {
-    /// Changes how many Ps may run goroutines; those that come are idle, idle ones that are
-    /// too many go.
+    /// Changes how many Ps may run goroutines. New Ps are idle; idle Ps that become surplus leave
+    /// the list.
     pub(crate) fn set_procs(&mut self, procs: u32) {
         SCHED.allp.set_procs(procs);
-        // The list anew: lowest number first.
+        // Rebuilds the list with the lowest number first.
         self.pidle = ptr::null();
         self.npidle = 0;
         self.surplus_held = 0;
@@ -261,8 +264,8 @@ impl Shared {
         SCHED.idle.p_taken(self.npidle);
     }
 
-    /// Takes note that nobody holds the surplus P `p` any more. By now there may be room
-    /// for it again.
+    /// Records that no M holds `p` any more, which was surplus. If the number of Ps has been raised
+    /// since, `p` becomes idle instead.
     pub(crate) fn retire(&mut self, p: &P) {
         if SCHED.is_surplus(p) {
             p.unused.set(true);
@@ -272,7 +275,7 @@ impl Shared {
         }
     }
 
-    /// Puts an idle P into the list; see [`Idle::p_idled`] for the answer.
+    /// Puts an idle P into the list. [`Idle::p_idled`] says what the result means.
     pub(crate) fn pidle_put(&mut self, p: &P) -> bool {
         p.unused.set(true);
         p.link.set(self.pidle);
@@ -281,7 +284,7 @@ impl Shared {
         SCHED.idle.p_idled(self.npidle)
     }
 
-    /// The idle Ps.
+    /// Returns the idle Ps.
     pub(crate) fn idle_ps(&self) -> impl Iterator<Item = &P> {
         // SAFETY: the list holds Ps, which live for ever.
         let deref = |p: *const P| unsafe { p.as_ref() };
@@ -292,9 +295,9 @@ impl Shared {
         self.npidle
     }
 
-    /// Takes an idle P.
+    /// Takes an idle P out of the list, if there is one.
     pub(crate) fn pidle_get(&mut self) -> Option<&'static P> {
-        // SAFETY: null or a P that `pidle_put` got as a reference; Ps live for ever.
+        // SAFETY: null or a P that `pidle_put` got as a reference. Ps live for ever.
         let p = unsafe { self.pidle.as_ref() }?;
         self.pidle = p.link.get();
         p.unused.set(false);
@@ -304,8 +307,10 @@ impl Shared {
         Some(p)
     }
 
-    /// Sysmon: true if every P is idle. It sleeps then, and whoever takes a P out of the idle list wakes it.
-    /// That needs the lock: either somebody has taken one, and this sees it, or they see that sysmon sleeps.
+    /// Returns `true` if every P is idle, so that sysmon can sleep. Sysmon calls this before it
+    /// sleeps, and the M that next takes a P out of the idle list wakes it. This needs the lock:
+    /// either an M has already taken a P, and sysmon sees that here, or that M will see that sysmon
+    /// sleeps.
     pub(crate) fn sysmon_parks(&self) -> bool {
         let all_idle = self.npidle == SCHED.procs() && self.surplus_held == 0;
         if all_idle {
@@ -314,17 +319,19 @@ impl Shared {
         all_idle
     }
 
-    /// The ids of the Ms whose threads have exited.
+    /// Returns the ids of the Ms whose threads have exited.
     pub(crate) fn exited(&self) -> Vec<u32> {
-        // SAFETY: null or an M that `thread_ended` got as a reference; Ms live for ever.
+        // SAFETY: null or an M that `thread_ended` got as a reference. Ms live for ever.
         let deref = |m: *const M| unsafe { m.as_ref() };
         iter::successors(deref(self.mfree), |m| deref(m.idle_next.get()))
             .map(|m| m.id)
             .collect()
     }
 
-    /// Puts `m` into the idle list. It keeps time if no other idle M wakes by `until` (0: no
-    /// need); it polls if `may_poll`, somebody waits for the network, and no other M polls.
+    /// Puts `m` into the idle list and returns its duties.
+    ///
+    /// It keeps time if no other idle M wakes by `until` (0: there is nothing to wake for). It
+    /// polls if `may_poll`, something waits for the network, and no other M polls.
     pub(crate) fn midle_put(&mut self, m: &M, until: u64, may_poll: bool) -> Duties {
         m.idle.set(true);
         m.idle_next.set(self.midle);
@@ -345,18 +352,18 @@ impl Shared {
         Duties { time, poll }
     }
 
-    /// The M that slept in the network poll has come back. Not earlier: with two in the poll,
-    /// one could swallow the other's interruption.
+    /// Records that the M that slept in the network poll has returned from it. This must not be
+    /// recorded earlier: with two Ms in the poll, one could swallow the other's interruption.
     pub(crate) fn poll_ended(&mut self, m: &M) {
         self.poller = ptr::null();
         m.polls.store(false, Relaxed);
         netpoll::unblocked();
     }
 
-    /// Takes an idle M; one that has duties only if there is no other.
+    /// Takes an idle M. Takes one that has duties only if there is no other.
     fn midle_get(&mut self) -> Option<&'static M> {
         let mut at = self.midle;
-        // SAFETY: null or an M that `midle_put` got as a reference; Ms live for ever.
+        // SAFETY: null or an M that `midle_put` got as a reference. Ms live for ever.
         while let Some(m) = unsafe { at.as_ref() }
             && (ptr::eq(m, self.timekeeper) || ptr::eq(m, self.poller))
         {
@@ -369,8 +376,8 @@ impl Shared {
         Some(m)
     }
 
-    /// Chooses an M for a P: an idle one, or one that the caller starts a thread for. That
-    /// thread is counted at once, so that nobody is thought to be missing.
+    /// Chooses an M for a P: an idle one, or one for which the caller starts a thread. That thread
+    /// is counted at once, so that the deadlock check never sees it missing.
     pub(crate) fn pick_m(&mut self) -> PickedM {
         if let Some(m) = self.midle_get() {
             return PickedM::Idle(m);
@@ -378,7 +385,7 @@ impl Shared {
         self.pick_without_thread()
     }
 
-    /// Chooses an M that the caller starts a thread for.
+    /// Chooses an M for which the caller starts a thread.
     fn pick_without_thread(&mut self) -> PickedM {
         self.threads += 1;
         if self.threads > self.max_threads {
@@ -388,7 +395,7 @@ impl Shared {
                 self.max_threads
             ));
         }
-        // SAFETY: null or an M that `thread_ended` got as a reference; Ms live for ever.
+        // SAFETY: null or an M that `thread_ended` got as a reference. Ms live for ever.
         match unsafe { self.mfree.as_ref() } {
             Some(m) => {
                 self.mfree = m.idle_next.replace(ptr::null());
@@ -398,21 +405,22 @@ impl Shared {
         }
     }
 
-    /// Chooses an M that the caller starts a thread for, without a P, as long as fewer than
-    /// `wanted` are idle and there are not too many threads.
+    /// Chooses an M, without a P, for which the caller starts a thread. Returns `None` if `wanted`
+    /// Ms are already idle or if there are too many threads.
     pub(crate) fn pick_spare(&mut self, wanted: u32) -> Option<PickedM> {
         (self.nmidle < wanted && self.threads < self.max_threads / 2)
             .then(|| self.pick_without_thread())
     }
 
-    /// The thread of `m` has ended, or could not be started: the next one that is started may have it.
+    /// Records that the thread of `m` has ended or could not be started. The next thread that is
+    /// started may get `m`.
     pub(crate) fn thread_ended(&mut self, m: &M) {
         self.threads -= 1;
         m.idle_next.set(self.mfree);
         self.mfree = m;
     }
 
-    /// Takes `m` out of the idle list if it is still there.
+    /// Takes `m` out of the idle list. Returns `false` if it was not in the list any more.
     pub(crate) fn midle_remove(&mut self, m: &M) -> bool {
         if !m.idle.get() {
             return false;
@@ -421,8 +429,9 @@ impl Shared {
             self.midle = m.idle_next.get();
         } else {
             let mut at = self.midle;
-            // SAFETY: `m.idle` says that `m` is in the list (both change under this lock), and it is
-            // not the head: the walk meets its predecessor before null. Ms live for ever.
+            // SAFETY: `m.idle` says that `m` is in the list (both change only under this lock), and
+            // `m` is not the head. So the walk reaches its predecessor before null. Ms live for
+            // ever.
             unsafe {
                 while !ptr::eq((*at).idle_next.get(), m) {
                     at = (*at).idle_next.get();
@@ -445,8 +454,8 @@ impl Shared {
     }
 }
 
-/// Goroutines that have been started and have not ended; main's counts. Go's
-/// `runtime.NumGoroutine`.
+/// Returns the number of goroutines that have been started and have not ended, main's included.
+/// Go's `runtime.NumGoroutine`.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -462,8 +471,8 @@ impl Shared {
 /// ```
 #[must_use]
 pub fn num_goroutines() -> usize {
-    // Ended first: a goroutine that ends meanwhile is counted as live, never the
-    // other way round.
+    // The ended ones are counted first: a goroutine that ends in between counts as live, and none
+    // is counted as ended that has not been counted as started.
     let ended: u64 =
         SCHED.allp().iter().map(|p| p.ended()).sum::<u64>() + SCHED.ended_outside.load(Relaxed);
     usize::try_from(SCHED.started().saturating_sub(ended)).unwrap_or(usize::MAX)

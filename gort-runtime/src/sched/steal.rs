@@ -1,12 +1,12 @@
-//! Stealing: half of a random victim's ring, as Go's `stealWork`.
+//! Stealing half of a random victim's ring, like Go's `stealWork`.
 //!
-//! Four rounds over all Ps in random order. Only the last one runs other Ps'
-//! timers and takes a `runnext`: that goroutine was made ready by one that is
-//! likely to park in a moment and let it run where its data is warm.
+//! A thief makes four rounds over all Ps, in random order. Only in the last round it runs other Ps'
+//! timers and takes a `runnext`. The goroutine in `runnext` was made ready by one that is likely to
+//! park in a moment, and then runs where its data is warm.
 //!
-//! A `runnext` is stolen only if its P has not dispatched anybody for
-//! [`RUNNEXT_GRACE_NS`]. Go sleeps 3 µs before it takes one; watching the dispatch
-//! counter costs the same and does not tear apart a pair that is getting on.
+//! A `runnext` is stolen only if its P has not dispatched any goroutine for [`RUNNEXT_GRACE_NS`].
+//! Go sleeps 3 µs before it takes one. Watching the dispatch counter takes as long, but never
+//! separates a pair that makes progress.
 
 use super::due::run_due;
 use super::submit::queue_here;
@@ -19,18 +19,18 @@ use crate::sched::state::SCHED;
 use std::ptr::NonNull;
 
 const ROUNDS: u32 = 4;
-/// How long a `runnext` must have been left alone before it is stolen.
+/// How long a `runnext` must have been waiting before it is stolen.
 const RUNNEXT_GRACE_NS: u64 = 3_000;
 
-/// What a search of the other Ps brought.
+/// Result of a search of the other Ps.
 pub(super) enum Stolen {
     Goroutine(NonNull<G>),
-    /// Timers were run; what became ready is in this P's queue.
+    /// Timers were run. Goroutines that became ready are in this P's queue.
     RanTimers,
     Nothing,
 }
 
-/// Looks for work in the other Ps.
+/// Looks for work at the other Ps.
 pub(super) fn steal_work(p: &P) -> Stolen {
     let allp = SCHED.allp();
     let n = allp.len();
@@ -58,7 +58,7 @@ pub(super) fn steal_work(p: &P) -> Stolen {
     Stolen::Nothing
 }
 
-/// Runs all due timers of other Ps; true if somebody became ready.
+/// Runs all due timers of other Ps. Returns `true` if a goroutine became ready.
 pub(super) fn run_due_timers_of_others(p: &P) -> bool {
     let others = SCHED
         .allp()
@@ -67,7 +67,7 @@ pub(super) fn run_due_timers_of_others(p: &P) -> bool {
     others.fold(false, |any, other| run_timers_of(other, p) | any)
 }
 
-/// Runs `victim`'s due timers; true if somebody became ready.
+/// Runs `victim`'s due timers. Returns `true` if a goroutine became ready.
 fn run_timers_of(victim: &P, p: &P) -> bool {
     let next = victim.timers.next();
     if next == 0 {
@@ -84,7 +84,7 @@ fn run_timers_of(victim: &P, p: &P) -> bool {
     any
 }
 
-/// Takes `victim`'s `runnext` if its P has been busy with something else for a while.
+/// Takes `victim`'s `runnext` if its P has been running something else for a while.
 fn steal_next(victim: &P) -> Option<NonNull<G>> {
     let seen = victim.runq.peek_next();
     if seen.is_null() {

@@ -1,4 +1,4 @@
-//! `stopm`: how an M without a P sleeps, and what it looks after meanwhile.
+//! `stopm`: how an M without a P sleeps, and what it watches in the meantime.
 
 use super::hand::acquirep;
 use super::submit::{inject, inject_global};
@@ -16,16 +16,17 @@ use std::ptr;
 
 /// How long a surplus thread stays idle before it exits.
 const SURPLUS_IDLE_NS: u64 = 5_000_000_000;
-/// Timers that lie close together wake an idle thread at most this often: each would cost a wake-up
-/// (benchmark `timers`). Go's poller sleeps whole milliseconds.
+/// Minimum time between two wake-ups of an idle thread for timers that lie close together. Each
+/// wake-up has a cost (benchmark `timers`). Go's poller sleeps whole milliseconds.
 const GATHER_NS: u64 = 500_000;
-/// As many within that time lie close together. Fewer are each woken in time: a lone `sleep(100 µs)` took 570 µs, and a
-/// thread's 170.
+/// Timers within [`GATHER_NS`] are close together if there are at least this many. If there are
+/// fewer, each wakes the thread on time: without this exception a lone `sleep(100 µs)` took 570 µs,
+/// where a thread's takes 170 µs.
 const CLOSE: usize = 4;
 
-/// Sleeps until a P is handed to `m`; the M holds none. False: it is surplus and
-/// its thread is to exit. With `watch` it looks after timers and the network meanwhile, if
-/// no other M does.
+/// Sleeps until a P is handed to `m`, which holds none. Returns `false` if `m` is surplus and its
+/// thread must exit. With `watch`, `m` watches timers and the network while it sleeps, if no other
+/// M does.
 pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
     debug_assert!(m.curg.get().is_null(), "an M sleeps that runs a goroutine");
     let mut watch = watch;
@@ -37,14 +38,15 @@ pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
         checkdead::check(&shared);
         drop(shared);
         if duties.time {
-            // Who adds a timer from now on sees until when we sleep; who has added
-            // one before, we see (`wake_for_timer` has the other half).
+            // A thread that adds a timer from now on sees until when we sleep. A timer that was
+            // added earlier is visible to us (`wake_for_timer` is the other half).
             fence(SeqCst);
             match SCHED.earliest_timer() {
                 0 => {}
                 earliest => until = until.min(earliest),
             }
-            // Others go by the time in `poll_until`: what relies on it is late by this at most.
+            // Other threads rely on the time in `poll_until`. Their timers are late by this much at
+            // most.
             let gathered = SCHED.timer_wake.load(Relaxed) + GATHER_NS;
             if until < gathered && SCHED.timers_before(gathered, CLOSE) == CLOSE {
                 until = gathered;
@@ -53,7 +55,7 @@ pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
         let polled = GQueue::new();
         let woken = if duties.poll {
             netpoll::poll(duties.time.then_some(until), &polled);
-            // Whoever wakes us for work wakes the note as well.
+            // A thread that wakes us for work also wakes the note.
             false
         } else if duties.time {
             m.note.sleep_until(until)
@@ -69,22 +71,22 @@ pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
         }
         match get_up(m, duties, &polled) {
             GotUp::WithP => return true,
-            GotUp::InVain => watch = false,
+            GotUp::NoIdleP => watch = false,
             GotUp::Surplus => return false,
         }
     }
 }
 
-/// What an M has got up for that nobody has woken.
+/// Outcome for an M that woke up on its own.
 pub(super) enum GotUp {
     WithP,
-    /// Every P has an M, which looks at timers and waiters before it idles.
-    InVain,
+    /// Every P is held by an M, which looks at timers and network waits before it idles the P.
+    NoIdleP,
     Surplus,
 }
 
-/// `m` was asleep with these duties and has not been woken: its time has come, or the poll, which brings
-/// `polled`, has returned, also if that was interrupted.
+/// Decides how `m` continues after it slept with these duties and was not woken: its time has come,
+/// or the poll has returned with the goroutines in `polled`, perhaps because it was interrupted.
 pub(super) fn get_up(m: &OnG0, duties: Duties, polled: &GQueue) -> GotUp {
     if duties.time {
         SCHED.timer_wake.store(os::now_ns(), Relaxed);
@@ -94,7 +96,7 @@ pub(super) fn get_up(m: &OnG0, duties: Duties, polled: &GQueue) -> GotUp {
         shared.poll_ended(m);
     }
     if !shared.midle_remove(m) {
-        // Somebody has just taken us out of the list: the P is on its way.
+        // Another thread has just taken us out of the list: a P is on its way.
         drop(shared);
         inject_global(polled);
         m.note.sleep();
@@ -112,5 +114,5 @@ pub(super) fn get_up(m: &OnG0, duties: Duties, polled: &GQueue) -> GotUp {
     }
     drop(shared);
     inject_global(polled);
-    GotUp::InVain
+    GotUp::NoIdleP
 }

@@ -1,7 +1,7 @@
 //! Submitting work, and waking Ms for it.
 //!
-//! See `README.md` for the protocol. In short: work is made visible, then a full
-//! barrier, then [`wakep`] looks whether somebody is already looking.
+//! `README.md` describes the protocol. In short: a submitter makes its work visible, executes a
+//! full barrier, and calls [`wakep`], which wakes an M unless one is already looking.
 
 use super::endwait::end_wait;
 use super::hand::startm;
@@ -33,14 +33,14 @@ pub(crate) fn runq_put_next(p: &P, gp: NonNull<G>) {
     }
 }
 
-/// Moves what did not fit into a local queue to the global one.
+/// Moves goroutines that did not fit into a local queue to the global one.
 #[cold]
 fn overflow_to_global(batch: &Overflow<G>) {
     let list = GQueue::new();
     for gp in batch.iter().filter_map(|&gp| NonNull::new(gp)) {
         list.push_back(gp);
     }
-    // For a moment they were in no queue: an M may have gone to sleep over it.
+    // For a moment they were in no queue: an M may have gone to sleep without seeing them.
     submit_global(&list);
 }
 
@@ -52,7 +52,8 @@ pub(crate) fn submit_global(list: &GQueue) {
     wakep();
 }
 
-/// Makes parked goroutines, which the caller has won the right to wake, runnable on `p`, which its M holds.
+/// Makes parked goroutines runnable on `p`. The caller's M holds `p`, and the caller has won the
+/// right to wake them.
 pub(super) fn inject(p: &P, list: &GQueue) {
     let runnable = GQueue::new();
     while let Some(gp) = list.pop_front() {
@@ -63,9 +64,9 @@ pub(super) fn inject(p: &P, list: &GQueue) {
 
 /// Submits runnable goroutines to `p`, which the caller's M holds.
 ///
-/// With work in the global queue they go behind that: if the network kept filling the local
-/// one, what had overflowed would wait for 61 time slices each (`tcp_echo` with 512
-/// connections: the slowest percent took 16 times the median).
+/// If the global queue has work, they are queued behind that. If the network kept filling the local
+/// queue, goroutines that had overflowed into the global one would wait for 61 time slices each
+/// (`tcp_echo` with 512 connections: the slowest percent took 16 times the median).
 pub(crate) fn queue_here(p: &P, list: &GQueue) {
     if list.is_empty() {
         return;
@@ -81,7 +82,8 @@ pub(crate) fn queue_here(p: &P, list: &GQueue) {
     wakep();
 }
 
-/// Makes parked goroutines, which the caller has won the right to wake, runnable, for a thread without a P.
+/// Makes parked goroutines runnable, for a thread without a P. The caller has won the right to wake
+/// them.
 pub(crate) fn inject_global(list: &GQueue) {
     let runnable = GQueue::new();
     while let Some(gp) = list.pop_front() {
@@ -97,9 +99,9 @@ pub(crate) fn queue_globally(list: &GQueue) {
     }
 }
 
-/// Wakes an M to look for work if nobody is looking and a P is idle.
+/// Wakes an M to look for work, if no M is looking and a P is idle.
 ///
-/// The caller has made its work visible and then executed a full barrier.
+/// The caller has made its work visible and has then executed a full barrier.
 #[inline]
 pub(crate) fn wakep() {
     if SCHED.idle.must_wake() {
@@ -120,8 +122,8 @@ pub(super) fn wakep_slow() {
     startm(m, p, None);
 }
 
-/// A timer that is its P's earliest has been added: if the idle M that keeps time
-/// sleeps longer than that, or none does, somebody has to look.
+/// Wakes an M if the timekeeper sleeps beyond `when`, or if there is no timekeeper. The caller has
+/// added a timer that is the earliest of its P.
 pub(crate) fn wake_for_timer(when: u64) {
     fence(SeqCst);
     let until = SCHED.poll_until.load(Relaxed);
@@ -130,8 +132,8 @@ pub(crate) fn wake_for_timer(when: u64) {
     }
 }
 
-/// Somebody waits for the network who has no P to idle: if no idle M sleeps in the poll,
-/// one has to look, and goes to sleep there. The wait has been counted.
+/// Wakes an M if none sleeps in the network poll; it will go to sleep there. Called by a thread
+/// that waits for the network and has no P to idle. The wait has already been counted.
 pub(crate) fn wake_for_poll() {
     fence(SeqCst);
     if !netpoll::somebody_blocked() {

@@ -1,4 +1,4 @@
-//! How sysmon sleeps, and is woken.
+//! How sysmon sleeps and is woken.
 
 use crate::base::note::Note;
 use crate::base::prim::{
@@ -7,12 +7,12 @@ use crate::base::prim::{
     const_unless_loom, hint,
 };
 
-/// How sysmon sleeps, and is woken.
+/// How sysmon sleeps and is woken.
 pub(crate) struct SysmonSleep {
     note: Note,
-    /// Sysmon sleeps on the note; whoever clears it wakes it.
+    /// Sysmon sleeps on the note. The thread that clears this wakes it.
     parked: AtomicBool,
-    /// Somebody has announced a blocking call since sysmon last looked.
+    /// A goroutine has announced a blocking call since sysmon last looked.
     blocking: hint::AtomicBool,
 }
 
@@ -27,7 +27,8 @@ impl SysmonSleep {
         }
     }
 
-    /// A P has left the idle list: there is something to watch again.
+    /// Wakes sysmon if it is parked: a P has left the idle list, so there is something to watch
+    /// again.
     #[inline]
     pub(crate) fn notice_busy(&self) {
         if self.parked.load(Relaxed) && self.parked.swap(false, Acquire) {
@@ -35,7 +36,7 @@ impl SysmonSleep {
         }
     }
 
-    /// A goroutine is about to block: look more often.
+    /// Makes sysmon look more often: a goroutine is about to block.
     #[inline]
     pub(crate) fn notice_blocking(&self) {
         if !self.blocking.load(Relaxed) {
@@ -43,23 +44,23 @@ impl SysmonSleep {
         }
     }
 
-    /// Wakes sysmon for something else. May be called in a signal handler.
+    /// Wakes sysmon for another reason. May be called in a signal handler.
     pub(crate) fn wake(&self) {
         self.note.wake();
     }
 
-    /// Sysmon: whether a blocking call was announced since it last asked.
+    /// Returns whether a blocking call was announced since sysmon last asked.
     pub(crate) fn take_blocking(&self) -> bool {
         self.blocking.swap(false, Relaxed)
     }
 
-    /// Sysmon, under the scheduler's lock: `sleep_until` follows.
+    /// Marks sysmon as asleep. Sysmon calls this under the scheduler's lock, before `sleep_until`.
     pub(super) fn about_to_sleep(&self) {
         self.parked.store(true, Relaxed);
     }
 
-    /// Sysmon: sleeps until woken (true), or until the clock reads `deadline` (false). It may
-    /// also be woken for nothing: by somebody who saw it asleep the last time.
+    /// Sleeps until sysmon is woken (`true`), or until the clock reads `deadline` (`false`). It may
+    /// be woken without a reason, by a thread that saw it asleep the last time.
     pub(crate) fn sleep_until(&self, deadline: u64) -> bool {
         self.note.sleep_until(deadline)
     }

@@ -1,4 +1,4 @@
-//! Starting the thread of an M. (The models have a stand-in, `thread_loom.rs`.)
+//! Starts the thread of an M. (Models use the stand-in `thread_loom.rs`.)
 
 use super::mstart::mstart;
 use crate::panics::unwind;
@@ -18,12 +18,12 @@ pub(super) fn start(m: &'static M) -> io::Result<()> {
             .spawn(move || mstart(m))
     };
     let started = match (tls::getm(), tls::getg()) {
-        // A goroutine's stack may be small; starting a thread wants room.
-        // SAFETY: this code runs in `gp`, on this thread's M. `start` is no user code, so it does not
-        // matter whether the goroutine is inside the runtime: most who wake an M are, but
-        // `set_max_procs` is not, and may lose its P meanwhile.
+        // Starting a thread needs more stack than a goroutine may have, so it is done on g0.
+        // SAFETY: this code runs in `gp`, on this thread's M. `start` is not user code, so it does
+        // not matter whether the goroutine is inside the runtime. Most callers that wake an M are
+        // inside. `set_max_procs` is not, and may lose its P during the call.
         (Some(here), Some(gp)) => unsafe { call_on_g0(here, gp, false, start) },
-        // Sysmon's mask may be another one now.
+        // A plain thread or sysmon. Sysmon's signal mask may have changed by now.
         _ => Ok(mask::with_first_mask(start)),
     };
     let started = started.unwrap_or_else(|payload| unwind::raise(payload));

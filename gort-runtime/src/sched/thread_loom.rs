@@ -1,9 +1,9 @@
-//! `thread.rs` under loom: nobody begins to run, but the model is told of the M.
+//! `thread.rs` under loom: starts no thread, but tells the model of the M.
 
 use crate::proc::m::M;
 use std::io;
 
-/// Has the model start the thread of `m`.
+/// Makes the model start the thread of `m`.
 pub(super) fn start(m: &'static M) -> io::Result<()> {
     m.unlike_others.set(false);
     m.note.start();

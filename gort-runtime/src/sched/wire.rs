@@ -1,11 +1,12 @@
 //! Wiring a goroutine to its thread: Go's `LockOSThread`.
 //!
-//! While wired, the goroutine runs on no other M and the M runs no other goroutine: when the
-//! goroutine parks, its M hands on the P and sleeps (`stoplockedm`); whoever takes the
-//! goroutine out of a run queue hands its own P to that M (`startlockedm`).
+//! A wired goroutine runs on no other M, and its M runs no other goroutine. When the goroutine
+//! parks, its M hands on the P and sleeps (`stoplockedm`). An M that takes the goroutine out of a
+//! run queue hands its own P to the wired M (`startlockedm`).
 //!
-//! Users wire by `lock_os_thread` (`api/lock_thread.rs`); the runtime itself wires a goroutine that parks while it
-//! unwinds from a panic, because std counts panics in a thread-local, unless that is the goroutine's own. Both count, so they nest.
+//! Users wire by `lock_os_thread` (`api/lock_thread.rs`). The runtime itself wires a goroutine that
+//! parks while it unwinds from a panic, because std counts panics in a thread-local, unless the
+//! goroutine has its own thread-locals. Both kinds count in `wired`, so they nest.
 
 use crate::proc::g::G;
 use crate::proc::m::M;
@@ -13,9 +14,10 @@ use crate::proc::tls;
 use std::ptr::{self, NonNull};
 use std::thread;
 
-/// Wires the running goroutine `gp` to `m`, its thread's.
+/// Wires the running goroutine `gp` to `m`, the M of its thread.
 pub(crate) fn wire(m: &M, gp: NonNull<G>) {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs on this thread, which therefore owns it.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It runs on this thread, which
+    // therefore owns it.
     let g = unsafe { gp.as_ref() };
     g.wired.set(g.wired.get() + 1);
     g.lockedm.set(m);
@@ -23,11 +25,12 @@ pub(crate) fn wire(m: &M, gp: NonNull<G>) {
     m.unlike_others.set(true);
 }
 
-/// Wires a goroutine that is about to park while it panics, unless its thread-locals, in which std counts its
-/// panics, are its own; true if it did.
+/// Wires a goroutine that is about to park while it panics. Returns `true` if it did. A goroutine
+/// that has its own thread-locals is not wired, since std counts its panics in those.
 #[inline]
 pub(crate) fn wire_if_panicking(m: &M, gp: NonNull<G>) -> bool {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs on this thread, which therefore owns it.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It runs on this thread, which
+    // therefore owns it.
     let panicking = thread::panicking() && !unsafe { gp.as_ref() }.has_own_thread_locals();
     if panicking {
         wire(m, gp);
@@ -35,7 +38,7 @@ pub(crate) fn wire_if_panicking(m: &M, gp: NonNull<G>) -> bool {
     panicking
 }
 
-/// Takes one wiring back, if there was one.
+/// Undoes one wiring if `wired` says that there was one.
 #[inline]
 pub(crate) fn unwire_if(wired: bool, gp: NonNull<G>) {
     if wired {
@@ -43,10 +46,10 @@ pub(crate) fn unwire_if(wired: bool, gp: NonNull<G>) {
     }
 }
 
-/// Takes a wiring of the running goroutine `gp` back.
+/// Undoes one wiring of the running goroutine `gp`.
 #[cold]
 fn unwire(gp: NonNull<G>) {
-    // SAFETY: a G for ever; it runs on this thread, which therefore owns it.
+    // SAFETY: Gs live for ever. It runs on this thread, which therefore owns it.
     let g = unsafe { gp.as_ref() };
     g.wired.set(g.wired.get() - 1);
     if g.wired.get() == 0 {
@@ -58,7 +61,8 @@ fn unwire(gp: NonNull<G>) {
     }
 }
 
-/// On g0: a goroutine has ended on `m`; true if it was wired.
+/// Undoes all wirings of a goroutine that has ended on `m`. Returns `true` if it was wired. Runs on
+/// g0.
 pub(crate) fn end(m: &M, g: &G) -> bool {
     let wired = g.wired.replace(0) != 0;
     g.lockedm.set(ptr::null());

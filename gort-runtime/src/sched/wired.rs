@@ -1,4 +1,4 @@
-//! Ms whose goroutine is wired to them: how their Ps are handed on and back.
+//! Ms with a wired goroutine: how their Ps are handed on and back.
 
 use super::hand::{releasep, startm};
 use super::stop::stopm;
@@ -8,8 +8,8 @@ use crate::sched::state::SCHED;
 
 /// Counts this M as asleep until the goroutine wired to it can run, and hands on its P.
 ///
-/// In one step under the lock: at no moment may everybody seem to be asleep while the P,
-/// perhaps with work in its queue, is on its way (`checkdead.rs`).
+/// Both happen in one step under the lock: all Ms must never seem to be asleep while the P, perhaps
+/// with work in its queue, is on its way (`checkdead.rs`).
 pub(super) fn wired_sleep(m: &OnG0) {
     let p = m.held_p().map(|_| releasep(m));
     if p.is_some() {
@@ -30,12 +30,12 @@ pub(super) fn wired_sleep(m: &OnG0) {
     }
 }
 
-/// Hands this M's P to the M that a goroutine is wired to, and sleeps. False: the
-/// thread is to exit. The caller has taken that goroutine out of a queue.
+/// Hands this M's P to the M that a goroutine is wired to, and sleeps. Returns `false` if the
+/// thread must exit. The caller has taken that goroutine out of a queue.
 pub(super) fn startlockedm(m: &OnG0, lockedm: *const M) -> bool {
     let p = releasep(m);
-    // SAFETY: not null, or the goroutine would not be wired; Ms live for ever (`proc/m.rs`). Its
-    // `nextp` is ours to fill: it sleeps in `stoplockedm`, or is on its way there, until we wake it.
+    // SAFETY: not null, because the goroutine is wired. Ms live for ever (`proc/m.rs`). Its `nextp`
+    // is ours to fill: the M sleeps in `stoplockedm`, or is about to, until we wake it.
     let lockedm = unsafe { &*lockedm };
     SCHED.shared.lock().wired_asleep -= 1;
     lockedm.nextp.set(p);

@@ -1,22 +1,26 @@
-//! Catching a signal, and giving it back.
+//! Catching a signal, and releasing it.
 //!
-//! The handler leaves a bit in `PENDING` and wakes sysmon, which calls the function that hands signals out; no goroutine and no P
-//! is needed for that. It runs on the thread's alternate stack, keeps `errno`, takes no lock and reads no thread-local but that.
-//! Then it calls the handler that was there before, if one was.
+//! The handler sets a bit in `PENDING` and wakes sysmon, which calls the function that delivers
+//! signals to receivers. This needs no goroutine and no P. The handler runs on the thread's
+//! alternate stack, preserves `errno`, acquires no lock and reads no other thread-local than
+//! `errno`. Then it calls the handler that was installed before, if there was one.
 //!
-//! [`catch`] and [`release`] are called under one lock of the caller's.
+//! The caller must hold one lock around all calls of [`catch_signal`] and [`release_signal`].
 //!
-//! # Why no signal is lost beside `release`
-//! `release` puts the former action back, takes the signal out of `CAUGHT`, and waits until no handler is between its two
-//! changes of `INSIDE`. A handler that was entered before may still be on its way:
-//! - It counts itself in `INSIDE` and then looks at `CAUGHT`; `release` changes `CAUGHT` and then looks at `INSIDE`; all
-//!   sequentially consistent. So either it sees that the signal is no longer caught, or `release` waits for it, and its bit
-//!   is in `PENDING` when `release` returns: the caller hands it out.
-//! - One that sees that the signal is not caught sends it to its own thread again. It acts when the handler has returned, since
-//!   until then it is blocked, by the action which is there then: the former one, which was put back first.
+//! # Why `release_signal` loses no signal
+//! It restores the former action, removes the signal from `CAUGHT`, and waits until no handler is
+//! between its two changes of `INSIDE`. A handler that was entered before may still be running:
+//! - The handler counts itself in `INSIDE` and then reads `CAUGHT`. `release_signal` changes
+//!   `CAUGHT` and then reads `INSIDE`. All accesses are sequentially consistent. Therefore either
+//!   the handler sees that the signal is no longer caught, or `release_signal` waits for the
+//!   handler. In the second case the signal's bit is in `PENDING` when `release_signal` returns,
+//!   and the caller delivers it.
+//! - A handler that sees that the signal is not caught sends it to its own thread again. The signal
+//!   stays blocked until the handler returns. The action that then handles it is the former one,
+//!   which was restored first.
 //!
-//! If another part of the program puts this handler back after it was given back (it has kept what `sigaction` said to it),
-//! the handler itself takes itself out again.
+//! Another part of the program may install this handler again after it was released, because it has
+//! kept the result of `sigaction`. Then the handler removes itself.
 
 use super::{ALL_BUT_FAULTS, bit, mask, start};
 use crate::os::{self, SignalAction};
@@ -30,19 +34,20 @@ use std::sync::atomic::{
 };
 use std::thread;
 
-/// The signals that are caught.
+/// The set of signals that are caught.
 static CAUGHT: AtomicU64 = AtomicU64::new(0);
-/// Those that have come and are to be handed out.
+/// The set of signals that have come and are not yet delivered.
 static PENDING: AtomicU64 = AtomicU64::new(0);
-/// Handlers that may be about to change `PENDING`.
+/// Number of handlers that may be about to change `PENDING`.
 static INSIDE: AtomicU32 = AtomicU32::new(0);
-/// The actions that ours has replaced, by signal.
+/// The actions that our handler has replaced, by signal number.
 static FORMER: [Former; 65] = [const { Former::new() }; 65];
-/// Hands out what has come.
+/// Delivers the pending signals.
 static HAND_OUT: OnceLock<fn()> = OnceLock::new();
 
-/// A former action. Written before the signal is in `CAUGHT`, when no handler of the time before reads it any more (but one
-/// that takes itself out, see above; it may then put back a mixture of two actions of others).
+/// A former action. It is written before the signal is in `CAUGHT`, when no handler from an earlier
+/// time reads it any more. (One exception: a handler that removes itself, see above. It may restore
+/// a mixture of two actions of others.)
 struct Former {
     handler: AtomicUsize,
     flags: AtomicI32,
@@ -81,8 +86,8 @@ fn is_caught(signal: libc::c_int) -> bool {
     CAUGHT.load(SeqCst) & bit(signal) != 0
 }
 
-/// Our action. It blocks all signals, but for those of faults: one frame takes half of the alternate stack that std
-/// gives its threads, so handlers must not come one upon the other.
+/// Returns our action. It blocks all signals except those of faults: one signal frame takes half of
+/// the alternate stack that std gives its threads, so handlers must not nest.
 fn ours() -> SignalAction {
     SignalAction {
         handler: on_signal as *const () as usize,
@@ -91,12 +96,12 @@ fn ours() -> SignalAction {
     }
 }
 
-/// Has `hand_out` called by sysmon when a signal has come that is caught. The first call counts.
+/// Makes sysmon call `hand_out` when a caught signal has come. Only the first call has an effect.
 pub(crate) fn set_hand_out(hand_out: fn()) {
     HAND_OUT.get_or_init(|| hand_out);
 }
 
-/// Catches `signal`, which is not caught, from now on.
+/// Catches `signal` from now on. It must not be caught already.
 pub fn catch_signal(signal: i32) {
     let present = os::signal_action(signal);
     if present.handler != ours().handler {
@@ -106,27 +111,30 @@ pub fn catch_signal(signal: i32) {
         }
     }
     CAUGHT.fetch_or(bit(signal), SeqCst);
-    // SAFETY: `on_signal` is a handler of that kind, and keeps to what one may do.
+    // SAFETY: `on_signal` is a handler of the kind that the flags indicate, and does only what a
+    // signal handler may do.
     unsafe { os::set_signal_action(signal, ours()) };
-    mask::open(bit(signal));
+    mask::unblock(bit(signal));
 }
 
-/// Prepares for [`release_signal`] of all in the set, signal N as bit N-1: true if that may be called. If not, it may be after a
-/// moment, of which the caller spends none under its lock.
+/// Prepares [`release_signal`] for all signals in the set (signal N is bit N-1). Returns `true` if
+/// `release_signal` may be called now. If not, the caller must try again after a moment, during
+/// which it must not hold its lock.
 #[must_use]
 pub fn may_release_signals(signals: u64) -> bool {
-    mask::close(signals)
+    mask::block_again(signals)
 }
 
-/// Undoes [`may_release_signals`], if all in the set are caught.
+/// Undoes [`may_release_signals`]. All signals in the set must be caught.
 pub fn unblock_signals(signals: u64) {
-    mask::open(signals);
+    mask::unblock(signals);
 }
 
-/// Gives `signal` back, which is caught: to whoever has handled it before. What has come is in [`pending_signals`].
+/// Releases `signal`, which must be caught, to its former action. Afterwards [`pending_signals`]
+/// returns the signals that came before.
 pub fn release_signal(signal: i32) {
     let former = Former::of(signal).get();
-    // SAFETY: it is what the kernel gave.
+    // SAFETY: the kernel reported this action.
     unsafe { os::set_signal_action(signal, former) };
     CAUGHT.fetch_and(!bit(signal), SeqCst);
     while INSIDE.load(SeqCst) != 0 {
@@ -138,7 +146,7 @@ pub fn release_signal(signal: i32) {
     }
 }
 
-/// Takes the signals that have come, signal N as bit N-1.
+/// Takes the signals that have come (signal N is bit N-1).
 #[must_use]
 pub fn pending_signals() -> u64 {
     if PENDING.load(Relaxed) == 0 {
@@ -147,7 +155,7 @@ pub fn pending_signals() -> u64 {
     PENDING.swap(0, AcqRel)
 }
 
-/// Sysmon: hands out what has come.
+/// Delivers the pending signals. Sysmon calls this.
 pub(crate) fn hand_out() {
     if PENDING.load(Relaxed) != 0
         && let Some(hand_out) = HAND_OUT.get()
@@ -156,22 +164,25 @@ pub(crate) fn hand_out() {
     }
 }
 
+/// The signal handler.
+///
 /// # Safety
-/// Called by the kernel, or by who stands for it, as an `SA_SIGINFO` handler.
+/// The kernel, or code that acts in its place, calls it as an `SA_SIGINFO` handler.
 unsafe extern "C" fn on_signal(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    let former = os::keep_errno(|| take_note(signal));
+    let former = os::keep_errno(|| record_signal(signal));
     if let Some(former) = former {
-        // SAFETY: the former action is one that the kernel gave; caller's clause: the arguments are for a handler.
+        // SAFETY: the kernel reported the former action, and the caller says that the arguments are
+        // for a signal handler.
         unsafe { former.call(signal, info, context) };
     }
 }
 
-/// What the handler does; gives the action that it has replaced, if that is to follow.
-fn take_note(signal: libc::c_int) -> Option<SignalAction> {
+/// Records the signal. Returns the replaced action if that is to be called next.
+fn record_signal(signal: libc::c_int) -> Option<SignalAction> {
     loop {
         INSIDE.fetch_add(1, SeqCst);
         if is_caught(signal) {
@@ -179,17 +190,19 @@ fn take_note(signal: libc::c_int) -> Option<SignalAction> {
             PENDING.fetch_or(bit(signal), AcqRel);
             INSIDE.fetch_sub(1, SeqCst);
             SCHED.sysmon.wake();
-            // The dump at SIGQUIT is what happens if nobody catches it.
+            // The dump at SIGQUIT must not follow: it is only for the case that nothing catches the
+            // signal.
             return (former.handler != quit::handler()).then_some(former);
         }
         INSIDE.fetch_sub(1, SeqCst);
         let former = Former::of(signal).get();
         if os::signal_action(signal).handler == ours().handler {
-            // SAFETY: it is what the kernel gave.
+            // SAFETY: the kernel reported this action.
             unsafe { os::set_signal_action(signal, former) };
             if is_caught(signal) {
-                // Since a moment ago: what was just done is undone.
-                // SAFETY: `on_signal` is a handler of that kind, and keeps to what one may do.
+                // The signal was caught a moment ago: undo the previous step.
+                // SAFETY: `on_signal` is a handler of the kind that the flags indicate, and does
+                // only what a signal handler may do.
                 unsafe { os::set_signal_action(signal, ours()) };
                 continue;
             }

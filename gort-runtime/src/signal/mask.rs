@@ -1,14 +1,17 @@
-//! Signals that were blocked when the runtime started: sysmon's thread lets through those that are caught.
+//! Signals that were blocked when the runtime started: sysmon's thread unblocks those that are
+//! caught.
 //!
-//! A signal sent to the process is handled by any thread that does not block it. All threads of the runtime begin with the
-//! mask of the one that started it; if that blocks a signal, nobody would ever get it. So sysmon, which runs nothing of
-//! the user's, stops blocking it while it is caught, and blocks it again afterwards. Go has a thread for that (`ensureSigM`).
+//! Any thread that does not block a signal can handle it if it is sent to the process. All threads
+//! of the runtime begin with the mask of the thread that started it. If that mask blocks a signal,
+//! no thread would ever handle it. Therefore sysmon, which runs no user code, unblocks the signal
+//! while it is caught, and blocks it again afterwards. Go has a thread for that (`ensureSigM`).
 //!
-//! # Why nothing gets through after the end
-//! Who gives a signal back ([`close`]) first takes it out of `OPEN`, and waits until it is not in `OPENED` before the former
-//! action comes back. Sysmon writes what it is about to let through to `OPENED`, and then looks at `OPEN` again
-//! before it does. Both sequentially consistent: either sysmon sees that the signal is not wanted, or the other sees it in
-//! `OPENED`, and waits until it is blocked again.
+//! # Why no signal gets through after its release
+//! A thread that releases a signal first removes it from `WANTED`, and restores the former action
+//! only when the signal is not in `UNBLOCKING` ([`block_again`]). Sysmon writes the signals that it
+//! is about to unblock to `UNBLOCKING`, and then reads `WANTED` again before it unblocks them. All
+//! these accesses are sequentially consistent. Either sysmon sees that the signal is no longer
+//! wanted, or the releasing thread sees it in `UNBLOCKING` and waits until it is blocked again.
 
 use crate::os;
 use crate::sched::state::SCHED;
@@ -17,68 +20,71 @@ use std::sync::atomic::{
     Ordering::{Relaxed, SeqCst},
 };
 
-/// What is to be let through.
-static OPEN: AtomicU64 = AtomicU64::new(0);
-/// What sysmon lets through, or is about to, of what was blocked. Sysmon writes.
-static OPENED: AtomicU64 = AtomicU64::new(0);
-/// What was blocked when sysmon began. Sysmon's.
-static FIRST: AtomicU64 = AtomicU64::new(0);
-/// What sysmon does let through of that. Sysmon's.
-static NOW: AtomicU64 = AtomicU64::new(0);
+/// The set of signals to be unblocked.
+static WANTED: AtomicU64 = AtomicU64::new(0);
+/// The set of initially blocked signals that sysmon has unblocked or is about to unblock. Only
+/// sysmon writes it.
+static UNBLOCKING: AtomicU64 = AtomicU64::new(0);
+/// The set of signals that were blocked when sysmon began. Only sysmon writes it.
+static INITIAL: AtomicU64 = AtomicU64::new(0);
+/// The set of initially blocked signals that sysmon has unblocked. Only sysmon writes it.
+static UNBLOCKED: AtomicU64 = AtomicU64::new(0);
 
-/// Has sysmon let the signals through.
-pub(super) fn open(signals: u64) {
-    OPEN.fetch_or(signals, SeqCst);
+/// Makes sysmon unblock the signals.
+pub(super) fn unblock(signals: u64) {
+    WANTED.fetch_or(signals, SeqCst);
     SCHED.sysmon.wake();
 }
 
-/// Has sysmon block the signals again, if they were blocked; true if they are.
-pub(super) fn close(signals: u64) -> bool {
-    OPEN.fetch_and(!signals, SeqCst);
-    if OPENED.load(SeqCst) & signals == 0 {
+/// Makes sysmon block the signals again that it has unblocked. Returns `true` if it has done so, or
+/// if it had not unblocked any of them.
+pub(super) fn block_again(signals: u64) -> bool {
+    WANTED.fetch_and(!signals, SeqCst);
+    if UNBLOCKING.load(SeqCst) & signals == 0 {
         return true;
     }
     SCHED.sysmon.wake();
     false
 }
 
-/// Sysmon's thread.
+/// The id of sysmon's thread.
 static SYSMON: AtomicI32 = AtomicI32::new(0);
 
-/// Sysmon begins.
+/// Records the initial state. Sysmon calls this when it begins.
 pub(crate) fn begin() {
     SYSMON.store(os::thread_id(), Relaxed);
-    FIRST.store(os::blocked_signals(), Relaxed);
+    INITIAL.store(os::blocked_signals(), Relaxed);
 }
 
-/// Sysmon: lets through what is to be, and nothing else.
+/// Unblocks the signals in `WANTED`, and blocks those that are no longer in it. Sysmon calls this.
 pub(crate) fn update() {
-    let first = FIRST.load(Relaxed);
+    let initial = INITIAL.load(Relaxed);
     loop {
-        let (open, now) = (OPEN.load(SeqCst) & first, NOW.load(Relaxed));
-        if open == now {
-            if OPENED.load(Relaxed) != now {
-                OPENED.store(now, SeqCst);
+        let (wanted, unblocked) = (WANTED.load(SeqCst) & initial, UNBLOCKED.load(Relaxed));
+        if wanted == unblocked {
+            if UNBLOCKING.load(Relaxed) != unblocked {
+                UNBLOCKING.store(unblocked, SeqCst);
             }
             return;
         }
-        OPENED.store(now | open, SeqCst);
-        if OPEN.load(SeqCst) & first != open {
+        UNBLOCKING.store(unblocked | wanted, SeqCst);
+        if WANTED.load(SeqCst) & initial != wanted {
             continue;
         }
-        os::block_signals(first & !open);
-        NOW.store(open, Relaxed);
+        os::block_signals(initial & !wanted);
+        UNBLOCKED.store(wanted, Relaxed);
     }
 }
 
-/// Calls `f`, which starts a thread; on sysmon's thread with the mask that others are to begin with.
+/// Calls `f`, which starts a thread. On sysmon's thread, `f` runs with the initial mask, so that
+/// the new thread inherits that.
 pub(crate) fn with_first_mask<R>(f: impl FnOnce() -> R) -> R {
-    let (first, now) = (FIRST.load(Relaxed), NOW.load(Relaxed));
-    if now == 0 || os::thread_id() != SYSMON.load(Relaxed) {
+    let (initial, unblocked) = (INITIAL.load(Relaxed), UNBLOCKED.load(Relaxed));
+    if unblocked == 0 || os::thread_id() != SYSMON.load(Relaxed) {
         return f();
     }
-    os::block_signals(first);
+    os::block_signals(initial);
     let result = f();
-    os::block_signals(first & !now);
+    os::block_signals(initial & !unblocked);
     result
 }

@@ -1,17 +1,18 @@
-//! What was ignored when the process started.
+//! Signals that were ignored when the process started.
 //!
-//! A shell starts `server &` in a script with SIGINT and SIGQUIT ignored, `nohup` ignores SIGHUP, and others have ignored
-//! signals by mistake. Go's rule: SIGHUP and SIGINT stay ignored, until the program asks for them; the others are as in
-//! any process. What the program itself ignores before the runtime starts is no business of ours, so the kernel is asked
-//! before main begins.
+//! A shell script starts `server &` with SIGINT and SIGQUIT ignored, `nohup` ignores SIGHUP, and
+//! some parents ignore signals by mistake. Go's rule applies: SIGHUP and SIGINT stay ignored until
+//! the program asks for them, and the other signals behave as in any process. Signals that the
+//! program itself ignores before the runtime starts must stay ignored. Therefore the ignored
+//! signals are determined before main begins.
 //!
-//! A child that is to be started as this process was ignores them again ([`ignored_by_children`]).
+//! Child processes ignore these signals again ([`ignored_by_children`]).
 
 use super::bit;
 use crate::os::{self, SignalAction};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Those which Go's rule is about, of the signals that gort has names for.
+/// The signals for which gort has names and that Go's rule resets.
 const RESET: [libc::c_int; 6] = [
     libc::SIGQUIT,
     libc::SIGTERM,
@@ -21,14 +22,14 @@ const RESET: [libc::c_int; 6] = [
     libc::SIGWINCH,
 ];
 
-/// What of [`RESET`] was ignored when the process started. (No order is needed with what follows on the only thread
-/// that there is.)
+/// The subset of [`RESET`] that was ignored when the process started. (Relaxed is enough: there is
+/// only one thread before main.)
 static IGNORED_FIRST: AtomicU64 = AtomicU64::new(0);
-/// What was ignored, and is not any more.
+/// The set of signals that were ignored and no longer are.
 static NO_MORE: AtomicU64 = AtomicU64::new(0);
 
-// libc calls the functions in this section before main, with arguments that this one does not look at; it makes
-// system calls and touches atomics.
+// libc calls the functions in this section before main. It passes arguments, which this function
+// does not use. The function makes system calls and accesses atomics.
 #[used]
 #[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
 #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
@@ -42,19 +43,20 @@ extern "C" fn look() {
     }
 }
 
-/// The runtime starts: what was ignored when the process was started, and still is, is not any more.
+/// Restores the default action of signals that were ignored when the process started and still are.
+/// Called when the runtime starts.
 pub(crate) fn reset_ignored() {
     for signal in RESET {
         if IGNORED_FIRST.load(Relaxed) & bit(signal) != 0 && os::signal_action(signal).is_ignored()
         {
             NO_MORE.fetch_or(bit(signal), Relaxed);
-            // SAFETY: no handler.
+            // SAFETY: the default action has no handler.
             unsafe { os::set_signal_action(signal, SignalAction::DEFAULT) };
         }
     }
 }
 
-/// `signal` is handled instead of being ignored, or is ignored again.
+/// Records that the ignored `signal` is now handled, or that it is ignored again.
 pub(super) fn handles_ignored(signal: libc::c_int, handled: bool) {
     if handled {
         NO_MORE.fetch_or(bit(signal), Relaxed);
@@ -63,8 +65,8 @@ pub(super) fn handles_ignored(signal: libc::c_int, handled: bool) {
     }
 }
 
-/// The signals that were ignored until gort has changed that, signal N as bit N-1. A child process ignores them again, to be
-/// started as this one was.
+/// Returns the signals that were ignored until gort changed that (signal N is bit N-1). Child
+/// processes should ignore them again, so that they start as this process did.
 #[must_use]
 pub fn ignored_by_children() -> u64 {
     NO_MORE.load(Relaxed)

@@ -1,8 +1,9 @@
 //! Thread-locals that belong to a goroutine: the *identity* of its stack.
 //!
-//! The thread-locals of a thread lie in a block that libc lays out beside the thread's control block, to which
-//! the *thread pointer* points. Whatever compilers, std, libc and other libraries know of "the thread" hangs on
-//! that pointer. A goroutine that keeps one for life therefore keeps its thread-locals, whichever thread runs it.
+//! The thread-locals of a thread lie in a block that libc places next to the thread's control
+//! block. The *thread pointer* points to the control block. Compilers, std, libc and other
+//! libraries reach everything that they know of "the thread" through that pointer. A goroutine that
+//! keeps one pointer for life therefore keeps its thread-locals, whichever thread runs it.
 //!
 //! ```text
 //!  floor                            top                                              end
@@ -12,55 +13,69 @@
 //! ```
 //! (On aarch64 the TLS block lies above the control block.)
 //!
-//! # How one is made
-//! A real thread is started whose stack is the slot, so libc puts the block and the control block at the slot's
-//! top, as for any thread. It ends at once and is never joined, so libc keeps both for whoever would join it. How it
-//! ends is the C library's matter:
-//! - glibc: it returns. To libc it is a thread that has ended: `setuid` and its like pass it over, `malloc` keeps no
-//!   cache for it, and `dlopen` goes on giving it what later libraries need.
+//! # How an identity is made
+//! The runtime starts a real thread whose stack is the slot. libc then puts the TLS block and the
+//! control block at the slot's top, as for any thread. The thread ends at once and is never joined,
+//! so libc keeps both blocks for a later join. How the thread ends depends on the C library:
+//! - glibc: it returns. To libc it is a thread that has ended: `setuid` and similar functions skip
+//!   it, `malloc` keeps no cache for it, and `dlopen` continues to supply it with what later
+//!   libraries need.
 //! - musl: it makes the kernel's `exit` call itself (see "On musl").
 //!
-//! # Who uses it
-//! The goroutine that runs on the stack, and on its behalf the thread that runs the goroutine. `mcall` puts the
-//! thread's own pointer back before the goroutine is seen to be parked, and sets the goroutine's last before it
-//! resumes it: as the context has one owner, so has the identity. The next goroutine on the stack finds
-//! in the thread-locals what the last one left, as the next job does in a thread of a pool.
+//! # Who uses an identity
+//! The goroutine that runs on the stack uses it, and so does the thread that runs the goroutine, on
+//! its behalf. `mcall` restores the thread's own pointer before anything can see the goroutine
+//! parked, and sets the goroutine's pointer as its last step before it resumes the goroutine. An
+//! identity therefore has one owner at a time, the owner of the saved context. The next goroutine
+//! on the stack finds the thread-locals as the last one left them, like the next job of a thread
+//! pool.
 //!
-//! # What is put right
-//! 1. Its thread id in the control block is given by the kernel to another thread some day, and mutexes that know
-//!    their owner by that number would take the two for one. It is replaced by a number that no thread can have.
-//!    Where it stands is found out by looking for it, once ([`find_tid`]).
-//! 2. Restartable sequences are the kernel's with the thread; the area in the block is unregistered, so that
-//!    `sched_getcpu` asks the kernel.
-//! 3. glibc before 2.36 closes `malloc`'s cache only for a thread that has had one: it allocates once.
-//! 4. The signal by which libc has every thread change its user id is handled under the thread's own pointer
-//!    (`setxid.rs`).
-//! 5. In a child that a goroutine has forked nothing uses the thread's block any more (`fork.rs`).
+//! # What is corrected
+//! 1. Sooner or later the kernel gives the identity's thread id to another thread, and mutexes that
+//!    record their owner by that number would confuse the two. The id in the control block is
+//!    replaced by a number that no thread can have. Its position is found by searching for it, once
+//!    ([`find_tid`]).
+//! 2. The kernel ties restartable sequences to the thread. The area in the block is unregistered,
+//!    so that `sched_getcpu` makes a system call.
+//! 3. Before version 2.36, glibc closes `malloc`'s cache only for a thread that has had one. The
+//!    thread therefore allocates once.
+//! 4. The signal by which libc makes every thread change its user id is handled under the thread's
+//!    own pointer (`setxid.rs`).
+//! 5. In a child that a goroutine has forked, nothing uses the thread's block any more (`fork.rs`).
 //!
-//! # On musl
-//! A thread of musl's that returns takes itself off musl's list of threads: it locks the list, and it is the kernel that
-//! unlocks it, at the thread's end, by clearing the word that the thread was started with. With another word in its place
-//! ([`os::clear_at_exit`]) the list would stay locked for ever; and what a goroutine started from an identity off the
-//! list would hang on a ring that nobody else sees. So the thread does not return. The list stays sound:
-//! 1. Who starts a thread links its control block while it holds the lock, and unlocks. The block's memory is the slot's
-//!    or a mapping of musl's, neither of which is ever given back: every link goes on pointing to live memory.
-//! 2. The thread holds the lock neither when it exits nor before: it calls nothing that takes it.
-//! 3. The kernel clears the word in `Birth`, not the lock's, so that it never unlocks what somebody else holds.
-//! 4. `make` uses the block when `pthread_create` has returned and the kernel has cleared the word: neither the
-//!    starter nor the thread writes to it then. What later threads write there are the links, under the lock.
-//! 5. The thread has no robust list (musl registers one with the first such lock) and no restartable sequences; its
-//!    signal mask ends with it, but for the mask that its block would pass on, which nobody reads.
+//! # On musl A thread that returns removes itself from musl's list of threads. It locks the list,
+//! and the kernel unlocks it at the thread's end, by clearing the word with which the thread was
+//! started. With another word in its place ([`os::clear_at_exit`]) the list would stay locked for
+//! ever. If the identity were off the list, a thread that a goroutine starts under it would be
+//! linked into a ring that no other thread sees. Therefore the thread does not return. The list
+//! stays sound:
+//! 1. A thread that starts another one links the new control block while it holds the lock, and
+//!    then unlocks. The block's memory is the slot's or a mapping of musl's, and neither is ever
+//!    unmapped, so every link points to live memory for ever.
+//! 2. The new thread does not hold the lock when it exits, nor at any time before: it calls nothing
+//!    that acquires it.
+//! 3. The kernel clears the word in `Birth` and not the lock's word, so it never releases a lock
+//!    that another thread holds.
+//! 4. `make` uses the block after `pthread_create` has returned and the kernel has cleared the
+//!    word. Neither the starter nor the thread writes to it from then on. Later threads write only
+//!    the links, under the lock.
+//! 5. The thread has no robust list (musl registers one with the first such lock) and no
+//!    restartable sequences. Its signal mask ends with it, except for the copy that its block would
+//!    pass on, which nothing reads.
 //!
-//! Where thread-locals and keys take 2,048 bytes or more musl puts the block into a mapping of its own, which it
-//! would unmap when the thread is joined or ends as detached: neither happens. Then the slot holds the frames only.
+//! If thread-locals and keys take 2,048 bytes or more, musl puts the block into a mapping of its
+//! own. It would unmap that mapping when the thread is joined, or when it ends detached; neither
+//! happens. The slot then holds only the frames.
 //!
-//! What it costs: musl counts the identities as threads that live. `setuid` and its like signal each by its thread id,
-//! and give up at one that is none; if a thread that wears an identity is signalled before that, it does not know itself by
-//! the id, and the caller waits for ever. Each such call installs its handler anew, so none of ours could stand before
-//! it. `raise` sends to that id too, and fails; `gettid` returns it; `abort` falls back upon an invalid instruction.
+//! The price is that musl counts identities as living threads. `setuid` and similar functions
+//! signal each of them by its thread id, and give up at an id that no thread has. If they first
+//! signal a thread that is using an identity, that thread does not recognise itself by the id, and
+//! the caller waits for ever. Each such call installs its handler anew, so a handler of ours could
+//! not stay in front of it. `raise` also sends to that id, and fails; `gettid` returns it; `abort`
+//! falls back to an invalid instruction.
 //!
-//! At the first use each assumption is tried ([`ensure_possible`]); where one does not hold, the program ends with
-//! what failed and what to do instead.
+//! The first use tests each of these assumptions ([`ensure_possible`]). If one does not hold, the
+//! program ends with a message that says what failed and what to do instead.
 
 use super::StackSlot;
 use super::fork;
@@ -82,48 +97,50 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed},
 };
 
-/// What lies at the top of a stack with an identity.
+/// The record at the top of a stack with an identity.
 #[repr(C, align(16))]
 struct Head {
     thread_pointer: *mut u8,
 }
 
-/// Thread ids end below 2^22; what is stored with a mutex has 30 bits.
+/// The first number that replaces a thread id. Real thread ids are below 2^22, and the owner field
+/// of a mutex has 30 bits.
 const NO_THREADS: u32 = 1 << 29;
-/// Whether libc may put the control block elsewhere than on a stack that it is given. musl never gives that
-/// memory back either.
+/// Whether libc may put the control block elsewhere than on a stack that it is given. musl never
+/// unmaps that memory either.
 const MAY_LIE_ELSEWHERE: bool = cfg!(target_env = "musl");
-/// Identities made.
+/// Number of identities made.
 static MADE: AtomicU32 = AtomicU32::new(0);
-/// Where a control block has the thread id, from the thread pointer; 0: not known.
+/// Offset of the thread id in a control block, from the thread pointer. 0 until it is known.
 static TID_AT: AtomicIsize = AtomicIsize::new(0);
-/// Bytes that an identity takes at the top of a slot; whole pages.
+/// Bytes that an identity takes at the top of a slot, in whole pages.
 static ROOM: AtomicUsize = AtomicUsize::new(0);
 
-/// Bytes that an identity takes at the top of a slot: whole pages.
+/// Returns the number of bytes that an identity takes at the top of a slot, in whole pages.
 pub(super) fn room() -> usize {
     ROOM.load(Relaxed)
 }
 
-/// The thread pointer of the identity at the top of a stack.
+/// Returns the thread pointer of the identity at the top of a stack.
 ///
 /// # Safety
-/// `top` is that of a slot that has been given an identity by [`add`].
+/// `top` is that of a slot to which [`add`] has given an identity.
 #[inline(always)]
 pub(super) unsafe fn thread_pointer(top: *mut u8) -> *mut u8 {
-    // SAFETY: caller's clause: `add` has put a head there.
+    // SAFETY: the caller says that `add` has given the slot an identity, so a `Head` is there.
     unsafe { (*top.cast::<Head>()).thread_pointer }
 }
 
-/// Gives a slot, which is the caller's, an identity; `None`: no thread can be started now.
+/// Gives an identity to a slot that the caller owns. Returns `None` if no thread can be started
+/// now.
 pub(super) fn add(bare: StackSlot) -> Option<StackSlot> {
     let low = bare.base().wrapping_add(Layout::here().guard());
-    // SAFETY: from above the guard to the top of a slot that is the caller's.
+    // SAFETY: the range is from above the guard to the top of a slot that the caller owns.
     let top = match unsafe { make(low, bare.top()) } {
         Ok(top) => top,
-        // The system has no thread for us now. The slot is as it was.
+        // The system cannot start a thread now. The slot is unchanged.
         Err(e) if e.raw_os_error().is_some() => return None,
-        // libc keeps what it has put there: the slot is spoilt.
+        // libc has put data into the slot and keeps using it, so the slot is lost.
         Err(e) => give_up(&e.to_string()),
     };
     if top.as_ptr().addr() < low.addr() + bare.kind().size() {
@@ -132,23 +149,23 @@ pub(super) fn add(bare: StackSlot) -> Option<StackSlot> {
     Some(bare.with_identity(top))
 }
 
-/// What the thread that becomes an identity says of itself.
+/// What the thread that becomes an identity reports about itself.
 struct Birth {
-    /// Cleared by the kernel when the thread has ended.
+    /// Nonzero until the thread has ended: the kernel clears it.
     alive: AtomicU32,
     thread_pointer: Cell<*mut u8>,
-    /// An address in the frame of its first function.
+    /// The stack pointer in the thread's first function.
     frame: Cell<*mut u8>,
     /// The highest address of the stack's memory.
     end: *mut u8,
     tid_at: Cell<Option<isize>>,
 }
 
-/// Makes an identity at the end of `[low, high)`; gives the highest address at which frames may begin. An error
-/// of the system's leaves the memory as it was.
+/// Makes an identity at the end of `[low, high)`. Returns the highest address at which frames may
+/// begin. After an error of the system, the memory is unchanged.
 ///
 /// # Safety
-/// The memory is mapped for ever, and the caller's to give away.
+/// The memory is mapped for ever, and the caller owns it and gives it away.
 unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
     let birth = Birth {
         alive: AtomicU32::new(1),
@@ -157,8 +174,8 @@ unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
         end: high,
         tid_at: Cell::new(None),
     };
-    // SAFETY: `live` gets its `Birth`, which stays until the thread has ended: that is waited for below. The memory is
-    // ours to give away (caller's clause).
+    // SAFETY: `live` gets its `Birth`, which lives until the thread has ended: the loop below waits
+    // for that. The caller gives the memory away.
     unsafe {
         os::start_thread_on(
             low,
@@ -190,10 +207,11 @@ unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
             "libc did not put the thread control block on the thread's stack",
         ));
     }
-    // Not the last one of 30 bits: to musl that is a mutex whose owner has died.
+    // The largest number of 30 bits is not used: in a mutex of musl's, it means that the owner has
+    // died.
     let number = NO_THREADS + MADE.fetch_add(1, Relaxed) % (NO_THREADS - 1);
-    // SAFETY: the thread has ended: its control block, where its id was found, and its frames, among which `top` is,
-    // are nobody's but ours. `top` lies in the slot, and is a multiple of 16.
+    // SAFETY: the thread has ended, so its control block, where its id was found, and its frames,
+    // in which `top` is, belong to us alone. `top` lies in the slot and is a multiple of 16.
     unsafe {
         tp.offset(tid_at).cast::<u32>().write(number);
         top.cast::<Head>().write(Head { thread_pointer: tp });
@@ -201,50 +219,56 @@ unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
     }
 }
 
-/// The whole life of a thread that becomes an identity.
+/// The entire life of a thread that becomes an identity.
 extern "C" fn live(birth: *mut c_void) -> *mut c_void {
-    // SAFETY: from `make`, which waits until this thread has ended, and touches it afterwards only.
+    // SAFETY: `make` passes its `Birth`, waits until this thread has ended, and does not access its
+    // cells before that.
     let birth = unsafe { &*birth.cast::<Birth>() };
-    let here = 0_u8;
-    birth.frame.set((&raw const here).cast_mut());
+    // Not the address of a variable: AddressSanitizer keeps those elsewhere.
+    birth.frame.set(arch::stack_pointer());
     let tp = arch::thread_pointer();
     birth.thread_pointer.set(tp);
     let tid = os::thread_id();
-    // SAFETY: this thread's own control block, above the frame that holds `here`, and below `end`.
+    // SAFETY: the control block is this thread's own. It lies above the frame of this function,
+    // and below `end`.
     birth
         .tid_at
         .set(unsafe { find_tid(tid, tp, birth.frame.get(), birth.end) });
     os::unregister_rseq(tp);
-    // SAFETY: what was just allocated is freed.
+    // SAFETY: this frees what was just allocated.
     unsafe { libc::free(black_box(libc::malloc(1))) };
-    // The last word: from here to the end the kernel and libc are at work.
+    // This must be the last step: from here on only the kernel and libc act.
     os::clear_at_exit(&birth.alive);
     if cfg!(target_env = "musl") {
-        // SAFETY: nobody joins or detaches this thread; it holds no lock, and nothing in its frames is used again.
+        // SAFETY: no code joins or detaches this thread. It holds no lock, and nothing in its
+        // frames is used again.
         unsafe { os::exit_thread() };
     }
     ptr::null_mut()
 }
 
-/// Where the calling thread's control block has its id, from the thread pointer: at one place, or nothing is known.
+/// Returns the offset of the calling thread's id in its control block, from the thread pointer.
+/// Returns `None` if the id is at no place or at several.
 ///
 /// # Safety
 /// `[frame, end)` is the top of the calling thread's stack.
 unsafe fn find_tid(tid: libc::pid_t, tp: *mut u8, frame: *mut u8, end: *mut u8) -> Option<isize> {
-    /// The control block of glibc for a thread is no larger. That of musl, which may lie elsewhere, is no smaller.
-    const MOST: usize = if MAY_LIE_ELSEWHERE { 192 } else { 4096 };
-    // It lies above the thread pointer, or ends there.
+    /// Bytes to search. glibc's control block is at most this large. musl's, which may lie
+    /// elsewhere, is at least this large.
+    const MAX_LEN: usize = if MAY_LIE_ELSEWHERE { 192 } else { 4096 };
+    // The block lies above the thread pointer, or ends there.
     let block = if MAY_LIE_ELSEWHERE && cfg!(target_arch = "x86_64") {
-        tp.addr()..tp.addr() + MOST
+        tp.addr()..tp.addr() + MAX_LEN
     } else if MAY_LIE_ELSEWHERE {
-        tp.addr() - MOST..tp.addr()
+        tp.addr() - MAX_LEN..tp.addr()
     } else if cfg!(target_arch = "x86_64") {
-        tp.addr()..end.addr().min(tp.addr() + MOST)
+        tp.addr()..end.addr().min(tp.addr() + MAX_LEN)
     } else {
-        tp.addr().saturating_sub(MOST).max(frame.addr() + 512)..tp.addr()
+        tp.addr().saturating_sub(MAX_LEN).max(frame.addr() + 512)..tp.addr()
     };
     let is_tid = |at: isize| {
-        // SAFETY: inside the block, of which all is mapped memory of this thread (caller's clause), and aligned.
+        // SAFETY: `at` is aligned and inside the block, all of which is mapped memory of this
+        // thread (the caller says so of the stack).
         unsafe { tp.offset(at).cast::<libc::pid_t>().read_volatile() == tid }
     };
     let known = TID_AT.load(Relaxed);
@@ -264,7 +288,8 @@ unsafe fn find_tid(tid: libc::pid_t, tp: *mut u8, frame: *mut u8, end: *mut u8) 
     Some(place)
 }
 
-/// Tries, once, whether there can be identities here. If not the process ends, and says why.
+/// Tests, once, whether identities are possible in this process. If not, ends the process with a
+/// message that says why.
 pub(crate) fn ensure_possible() {
     static TRIED: OnceLock<()> = OnceLock::new();
     TRIED.get_or_init(|| {
@@ -276,39 +301,41 @@ pub(crate) fn ensure_possible() {
 
 fn give_up(why: &str) -> ! {
     fatal(&format!(
-        "goroutines cannot have thread-locals of their own here: {why} ({}). Do without `own_thread_locals` \
-         (gort's chapter on soundness says what the program must then keep to), and report this.",
+        "goroutines cannot have thread-locals of their own here: {why} ({}); run the program without them \
+         (gort's chapter on soundness says which rules it must then keep), and report this",
         os::libc_version()
     ));
 }
 
-/// Makes two, with their control blocks as far from the end as those of any slot, and looks at one from inside.
+/// Makes two identities, with their control blocks at most as far from the end as those in any
+/// slot, and examines one from inside.
 fn try_out() -> Result<(), String> {
     const COLOURS: usize = super::layout::COLOURS * super::layout::CACHE_LINE;
     if !cfg!(any(target_env = "gnu", target_env = "musl")) {
-        return Err("it takes glibc or musl".to_owned());
+        return Err("this needs glibc or musl".to_owned());
     }
     let (mut len, mut threads_left) = (256 * 1024, 16);
     let (base, first) = loop {
         let base = map::map_region(2 * len).map_err(|e| e.to_string())?;
         let end = base.as_ptr().wrapping_add(len);
-        // SAFETY: our own mapping, which is never unmapped from here on.
+        // SAFETY: the mapping is ours, and is never unmapped.
         match unsafe { make(base.as_ptr(), end) } {
             Ok(top) => break (base, top),
-            // The thread-locals of this program do not fit.
+            // The thread-locals of this program do not fit: try a larger stack.
             Err(e) if e.raw_os_error() == Some(libc::EINVAL) && len < 1 << 28 => len *= 2,
-            // Its id may be what else stands in the block, such as the upper half of an address: the next one's is not.
+            // Some other value in the block, such as the upper half of an address, may have
+            // equalled the thread's id. The next thread has another id.
             Err(e) if e.kind() == io::ErrorKind::NotFound && threads_left > 0 => threads_left -= 1,
             Err(e) => return Err(e.to_string()),
         }
     };
     let half = base.as_ptr().wrapping_add(len);
     let end = half.wrapping_add(len - COLOURS);
-    // SAFETY: the upper half of the same mapping.
+    // SAFETY: this is the upper half of the same mapping.
     let second = unsafe { make(half, end) }.map_err(|e| e.to_string())?;
     let taken = (half.addr() - first.as_ptr().addr()).max(end.addr() - second.as_ptr().addr());
     ROOM.store(taken.next_multiple_of(os::page_size()), Relaxed);
-    // SAFETY: both were just made, and nobody else knows of them.
+    // SAFETY: both identities were just made, and no other code knows of them.
     let (one, other) = unsafe {
         (
             thread_pointer(first.as_ptr()),
@@ -317,7 +344,7 @@ fn try_out() -> Result<(), String> {
     };
     let here = look();
     let there = look_under(one);
-    // Again, to see that what was stored is found.
+    // Look once more, to see whether the stored value is found again.
     let (again, elsewhere) = (look_under(one), look_under(other));
     let back = look();
     let expect = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
@@ -327,11 +354,11 @@ fn try_out() -> Result<(), String> {
     )?;
     expect(
         back.thread_pointer == here.thread_pointer,
-        "the thread pointer cannot be put back",
+        "the thread pointer cannot be restored",
     )?;
     expect(
         there.seen == 0 && elsewhere.seen == 0,
-        "a fresh block of thread-locals is not as it should be",
+        "a new block of thread-locals is not initialised",
     )?;
     expect(
         again.seen == 1 && back.seen == here.seen + 1,
@@ -345,18 +372,18 @@ fn try_out() -> Result<(), String> {
         there.this != here.this && again.this == there.this,
         "`pthread_self` does not follow the thread pointer",
     )?;
-    expect(fork::watch(), "libc takes no handler for `fork`")?;
+    expect(fork::watch(), "libc refuses a handler for `fork`")?;
     if cfg!(target_env = "gnu") {
         setxid::handle_under_own_pointer();
     }
     Ok(())
 }
 
-/// What is seen from inside a thread, or an identity.
+/// What code sees from inside a thread, or under an identity.
 #[derive(Clone, Copy)]
 struct Seen {
     thread_pointer: *mut u8,
-    /// How often somebody has looked from here.
+    /// How many times [`look`] was called from here.
     seen: u32,
     errno: *mut libc::c_int,
     this: libc::pthread_t,
@@ -366,12 +393,13 @@ thread_local! {
     static LOOKED: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Not inlined: the thread-local's address is that of whoever calls.
+/// Examines the current thread or identity. Not inlined: the thread-local's address must be
+/// computed under the caller's thread pointer.
 #[inline(never)]
 fn look() -> Seen {
     let seen = LOOKED.get();
     LOOKED.set(seen + 1);
-    // SAFETY: both only ask.
+    // SAFETY: both functions only return values.
     let (errno, this) = unsafe { (libc::__errno_location(), libc::pthread_self()) };
     Seen {
         thread_pointer: arch::thread_pointer(),
@@ -381,16 +409,19 @@ fn look() -> Seen {
     }
 }
 
-/// Looks with the thread pointer `tp`, of an identity that nobody uses.
+/// Calls [`look`] under the thread pointer `tp` of an identity that nothing uses.
 fn look_under(tp: *mut u8) -> Seen {
+    /// Stores the result of [`look`] at `place`.
+    ///
     /// # Safety
-    /// `place` is one for a `Seen`.
+    /// `place` has room for a `Seen`.
     unsafe extern "C" fn look_into(place: *mut u8) {
-        // SAFETY: caller's clause: `place` is one for a `Seen`.
+        // SAFETY: the caller says that `place` has room for a `Seen`.
         unsafe { place.cast::<Seen>().write(look()) };
     }
     let mut seen = MaybeUninit::<Seen>::uninit();
-    // SAFETY: nobody uses the identity; `look_into` gets a place, fills it, and does not unwind.
+    // SAFETY: nothing uses the identity. `look_into` gets a place for a `Seen`, fills it, and does
+    // not unwind.
     unsafe {
         arch::call_under(tp, arch::current_m(), look_into, seen.as_mut_ptr().cast());
         seen.assume_init()

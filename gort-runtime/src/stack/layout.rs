@@ -1,36 +1,37 @@
-//! How a slot is divided, as a function of the machine's page size.
+//! The layout of a slot, as a function of the machine's page size.
 //!
 //! ```text
 //!  base                  floor                                           end
 //!  ┌─────────────────────┬───────────────────────────────┬───────────────┐
-//!  │ guard, ≥ GUARD      │ ≥ what was asked for          │ EXTRA         │
+//!  │ guard, ≥ GUARD      │ ≥ the requested size          │ EXTRA         │
 //!  └─────────────────────┴───────────────────────────────┴───────────────┘
 //! ```
-//! (A stack with thread-locals of its own has these above, on pages of their own: `identity.rs`.)
-//! Both parts are whole pages, of 4 to 64 KiB: the kernel can guard and give back nothing
-//! less. A slot is as much larger than the stack as its guard and `EXTRA` are, so that
-//! whoever asks for N bytes can use N.
+//! (Thread-locals that belong to the stack lie above, on pages of their own: `identity.rs`.)
+//!
+//! The guard and the rest are whole pages, of 4 to 64 KiB, because the kernel can neither guard nor
+//! give back less. A slot is larger than the requested stack by its guard and `EXTRA`, so a program
+//! that asks for N bytes can use N.
 //!
 //! # Why the guard has this size
-//! Rust's functions touch each page of a frame in turn, so one page stops them. C functions
-//! do not, unless they were compiled with `-fstack-clash-protection`: a frame that is larger
-//! than the guard may step over it, into the stack of the slot below. A frame that is
-//! no larger does not. The largest buffers that are usual in frames have 64 KiB; with what lies
-//! beside them they would step over 64 KiB, and 80 KiB stop them. No memory is committed for a
-//! guard. But it takes two bytes of page tables per KiB, and 12 ns per KiB when the kernel
-//! writes them as the slot is carved (HACKING.md, "Measured"): more would make first uses
-//! of slots slow.
+//! Rust's functions touch each page of a frame in turn, so one guard page stops them. C functions
+//! do not, unless they were compiled with `-fstack-clash-protection`: a frame larger than the guard
+//! may step over it, into the stack of the slot below. A frame that is no larger than the guard
+//! cannot. The largest buffers that are common in frames have 64 KiB. Together with the rest of the
+//! frame they would step over a guard of 64 KiB, but 80 KiB stop them. A guard commits no memory.
+//! But it takes two bytes of page tables per KiB, and 12 ns per KiB when the kernel writes them as
+//! the slot is carved (HACKING.md, "Measured"). A larger guard would make the first use of each
+//! slot slow.
 
 use crate::os;
 
-/// Bytes of a guard, at least.
+/// Minimum number of bytes in a guard.
 const GUARD: usize = 80 * 1024;
-/// Room beside the stack that was asked for: its colour, and what runs below the goroutine's
-/// function, whose closure and outcome may pass through that.
+/// Room in addition to the requested stack. It holds the slot's colour and the frames below the
+/// goroutine's function, through which the closure and the outcome may pass.
 const EXTRA: usize = 8 * 1024;
-/// Closures and results up to this size lie in the goroutine's record; larger ones in a box.
+/// Maximum size of closures and results that lie in the goroutine's record. Larger ones are boxed.
 pub(crate) const MAX_INLINE: usize = 4 * 1024;
-/// Of the extra room, what is left for other frames at least.
+/// Minimum number of bytes of the extra room that remain for other frames.
 const FRAMES: usize = 1024;
 
 /// Stacks begin at offsets of this many different cache lines.
@@ -39,29 +40,29 @@ pub(super) const CACHE_LINE: usize = 64;
 
 const _: () = assert!(COLOURS * CACHE_LINE + MAX_INLINE + FRAMES <= EXTRA);
 
-/// The division of slots for one size of pages.
+/// The layout of slots for one page size.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     page: usize,
 }
 
 impl Layout {
-    /// For pages of `page` bytes.
+    /// Returns the layout for pages of `page` bytes.
     const fn of_pages(page: usize) -> Self {
         Self { page }
     }
 
-    /// For this machine.
+    /// Returns the layout for this machine.
     pub(super) fn here() -> Self {
         Self::of_pages(os::page_size())
     }
 
-    /// Bytes of each slot's guard.
+    /// Returns the number of bytes in each slot's guard.
     pub(super) const fn guard(self) -> usize {
         GUARD.next_multiple_of(self.page)
     }
 
-    /// Bytes of a slot for a stack of `1 << size_log2`, its guard included.
+    /// Returns the number of bytes in a slot for a stack of `1 << size_log2`, including the guard.
     pub(super) const fn slot(self, size_log2: u8) -> usize {
         self.guard() + ((1 << size_log2) + EXTRA).next_multiple_of(self.page)
     }

@@ -1,10 +1,10 @@
-//! The stacks' stand-in for loom: how many there are.
+//! The stacks as the models see them: only their number.
 
 use crate::base::lock::{Lock, Rank};
 use crate::base::prim::global;
 use std::cell::Cell;
 
-/// Whether a goroutine has one.
+/// Whether a goroutine has a stack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StackSlot(pub(crate) bool);
 
@@ -14,7 +14,7 @@ impl StackSlot {
     }
 }
 
-/// Those that a P keeps.
+/// Number of free stacks that a P keeps.
 #[derive(Debug)]
 pub(crate) struct FreeStacks(Cell<u32>);
 
@@ -29,7 +29,7 @@ impl FreeStacks {
         n
     }
 
-    /// Takes one of these, or of the pool.
+    /// Takes a stack of this P, or of the pool. Returns `false` if there is none.
     pub(crate) fn take(&self) -> bool {
         let mut kept = self.0.get();
         if kept == 0 {

@@ -1,21 +1,22 @@
-//! Regions of address space and guards.
+//! Regions of address space, and guards.
 //!
-//! A region is mapped once, readable and writable, without reserving memory for
-//! it and without huge pages (a huge page would commit 2 MiB for one goroutine).
+//! A region is mapped once, readable and writable, without reserving memory for it and without huge
+//! pages (a huge page would commit 2 MiB for one goroutine).
 //!
-//! Address space that cannot be written yet would count for less: not against `ulimit -d`, not where the sysctl
-//! `vm.overcommit_memory` is 2, and `mlockall(MCL_FUTURE)`, which commits a region as a whole (`MCL_ONFAULT` does
-//! not), would leave it alone. But then each stack takes a system call more when it is carved, and a goroutine
-//! that has been started would find no stack, where a spawn can fail. So a region counts as a whole, and
-//! where that is too much a smaller one is tried ([`map_slots`]).
+//! If address space were mapped unwritable at first, it would count for less. It would not count
+//! against `ulimit -d`, nor if the sysctl `vm.overcommit_memory` is 2, and `mlockall(MCL_FUTURE)`
+//! would leave it alone. (That call commits a region as a whole; `MCL_ONFAULT` does not.) But then
+//! carving each stack would take one more system call, and a goroutine that has already been
+//! started could fail to get a stack, whereas a spawn can report an error. Therefore a region
+//! counts as a whole, and if the system refuses it, [`map_slots`] tries a smaller one.
 //!
-//! Guards: Linux 6.13 has `MADV_GUARD_INSTALL`, which marks pages without a
-//! mapping of their own, so a million guarded stacks fit under the default
-//! `vm.max_map_count`. qemu-user answers success to it and installs nothing, so
-//! the first use is probed: a system call that reads a guarded page must fail
-//! with EFAULT. Otherwise guards are `mprotect`, two mappings a stack; and so is each that the kernel refuses
-//! later, since nothing can be marked in locked memory (`mlockall`). Of the mappings that the kernel
-//! allows a process some are left for others: without any no thread can be started, and `malloc` fails.
+//! Guards: Linux 6.13 has `MADV_GUARD_INSTALL`, which marks pages without a mapping of their own,
+//! so a million guarded stacks fit under the default `vm.max_map_count`. qemu-user reports success
+//! for this call and installs nothing. The first use is therefore tested: a system call that reads
+//! a guarded page must fail with EFAULT. Otherwise guards are made by `mprotect`, which needs two
+//! mappings for each stack. The same is done for each guard that the kernel refuses later, because
+//! pages in locked memory (`mlockall`) cannot be marked. Some of the mappings that the kernel
+//! allows a process are left for others: without any, no thread can be started and `malloc` fails.
 
 use crate::base::prim::{AtomicUsize, Ordering::Relaxed};
 use crate::os;
@@ -26,14 +27,15 @@ use std::sync::OnceLock;
 
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 
-/// Mappings that guards leave for the rest of the process.
+/// Number of mappings that guards leave for the rest of the process.
 const MAPPINGS_LEFT: usize = 4096;
-/// Bytes of address space that slots leave for the rest of the process: a dozen threads have 2 MiB each.
+/// Bytes of address space that slots leave for the rest of the process. They are enough for a dozen
+/// threads with 2 MiB each.
 const BYTES_LEFT: usize = 32 << 20;
-/// Guards made by `mprotect`.
+/// Number of guards made by `mprotect`.
 static MPROTECTED: AtomicUsize = AtomicUsize::new(0);
 
-/// How guards are made on this machine.
+/// The way in which guards are made on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GuardKind {
     /// `MADV_GUARD_INSTALL`.
@@ -42,11 +44,12 @@ pub(super) enum GuardKind {
     Mprotect,
 }
 
-/// Maps room for `most` slots of `stride` bytes; where the system refuses, for half as many, and so on. Gives how many
-/// there are.
+/// Maps room for `most` slots of `stride` bytes. If the system refuses, tries half as many, and so
+/// on. Returns the number of slots.
 ///
-/// The rest of the process is left with something: without any address space no thread can be started, and `malloc`
-/// fails. The `first` slots, for whoever has none, leave as much as they take, and in the end nothing.
+/// Some address space is left for the rest of the process: without any, no thread can be started
+/// and `malloc` fails. If `first` is set, the slots leave no more than they take, and the last
+/// attempt, for one slot, leaves nothing.
 pub(crate) fn map_slots(
     most: usize,
     stride: usize,
@@ -65,13 +68,13 @@ pub(crate) fn map_slots(
     }
 }
 
-/// Maps `len` bytes if there are `leave` more; both are whole pages.
+/// Maps `len` bytes if `leave` more bytes are available. Both are whole pages.
 fn map_and_leave(len: usize, leave: usize) -> io::Result<NonNull<u8>> {
     if cfg!(miri) {
         return map_region(len);
     }
     let base = map_region(len + leave)?;
-    // SAFETY: the end of a mapping of ours, which nobody has used.
+    // SAFETY: this is the end of a mapping of ours, which nothing has used.
     unsafe { unmap_region(base.add(len), leave) };
     Ok(base)
 }
@@ -91,7 +94,7 @@ pub(crate) fn map_region(len: usize) -> io::Result<NonNull<u8>> {
 
 #[cfg(not(miri))]
 fn map_anonymous(len: usize) -> io::Result<NonNull<u8>> {
-    // SAFETY: a fresh anonymous mapping disturbs nothing.
+    // SAFETY: a fresh anonymous mapping does not affect other memory.
     let addr = unsafe {
         libc::mmap(
             ptr::null_mut(),
@@ -113,16 +116,16 @@ fn map_anonymous(len: usize) -> io::Result<NonNull<u8>> {
             ),
         ));
     }
-    // SAFETY: the mapping is ours; a refusal (kernel without THP) is harmless.
+    // SAFETY: the mapping is ours. A refusal (a kernel without THP) is harmless.
     unsafe { libc::madvise(addr, len, libc::MADV_NOHUGEPAGE) };
     NonNull::new(addr.cast()).ok_or_else(|| io::Error::other("mmap returned null"))
 }
 
-/// The limits that may be in the way, for a message; `cause` is what the kernel said.
+/// Returns the limits that probably caused the error `cause` of the kernel, for a message.
 #[cfg(not(miri))]
 fn limits(cause: &io::Error) -> String {
     let likely: &[_] = match cause.raw_os_error() {
-        // `mlockall` is in force, and locked memory has a limit of its own.
+        // `mlockall` is in force, and locked memory has its own limit.
         Some(libc::EAGAIN) => &[(libc::RLIMIT_MEMLOCK, 'l')],
         _ => &[(libc::RLIMIT_AS, 'v'), (libc::RLIMIT_DATA, 'd')],
     };
@@ -140,23 +143,24 @@ fn limits(cause: &io::Error) -> String {
     }
 }
 
-/// Gives back `len` bytes of a region.
+/// Unmaps `len` bytes of a region.
 ///
 /// # Safety
-/// They are whole pages of one of `map_region`; nobody uses them, and nobody will.
+/// The bytes are whole pages of a mapping that `map_region` made. Nothing uses them, now or later.
 pub(super) unsafe fn unmap_region(region: NonNull<u8>, len: usize) {
-    // SAFETY: caller's clause: pages of a mapping of ours, and nobody uses them. A refusal leaves them mapped.
+    // SAFETY: the caller says that these are pages of a mapping of ours that nothing uses. A
+    // refusal leaves them mapped.
     unsafe { libc::munmap(region.as_ptr().cast(), len) };
 }
 
-/// Makes `len` bytes from `start` a guard. What fails may be tried again.
+/// Makes `len` bytes from `start` a guard. After an error the caller may try again.
 ///
 /// # Safety
-/// They are whole pages of a region of ours that nobody uses.
+/// The bytes are whole pages of a region of ours that nothing uses.
 pub(super) unsafe fn install_guard(start: NonNull<u8>, len: usize) -> io::Result<()> {
     let mut kind = guard_kind();
     loop {
-        // SAFETY: caller's clause: whole pages of a region of ours, which nobody uses.
+        // SAFETY: the caller says that these are whole pages of a region of ours that nothing uses.
         match unsafe { install(kind, start, len) } {
             Err(e) if kind == GuardKind::Madvise && e.kind() != io::ErrorKind::OutOfMemory => {
                 kind = GuardKind::Mprotect;
@@ -166,8 +170,10 @@ pub(super) unsafe fn install_guard(start: NonNull<u8>, len: usize) -> io::Result
     }
 }
 
+/// Makes `len` bytes from `start` a guard of this kind.
+///
 /// # Safety
-/// As for [`install_guard`].
+/// The contract is that of [`install_guard`].
 unsafe fn install(kind: GuardKind, start: NonNull<u8>, len: usize) -> io::Result<()> {
     let addr = start.as_ptr().cast();
     if kind == GuardKind::Mprotect
@@ -177,7 +183,7 @@ unsafe fn install(kind: GuardKind, start: NonNull<u8>, len: usize) -> io::Result
         MPROTECTED.fetch_sub(1, Relaxed);
         return Err(too_many_mappings());
     }
-    // SAFETY: caller's clause: the pages are ours, and nobody uses them, so nobody misses what was in them.
+    // SAFETY: the caller says that the pages are ours and unused, so their contents are not needed.
     let failed = unsafe {
         match kind {
             GuardKind::Madvise => libc::madvise(addr, len, MADV_GUARD_INSTALL),
@@ -202,7 +208,8 @@ fn too_many_mappings() -> io::Error {
     )
 }
 
-/// How many the kernel allows; no limit that is known where it does not say.
+/// Returns the number of mappings that the kernel allows, or `usize::MAX` if the kernel does not
+/// say.
 fn max_mappings() -> usize {
     static LIMIT: OnceLock<usize> = OnceLock::new();
     *LIMIT.get_or_init(|| {
@@ -211,7 +218,7 @@ fn max_mappings() -> usize {
     })
 }
 
-/// The kind of guard that works here, found out once.
+/// Returns the kind of guard that works on this machine. Tested once.
 pub(super) fn guard_kind() -> GuardKind {
     static KIND: OnceLock<GuardKind> = OnceLock::new();
     *KIND.get_or_init(|| {
@@ -224,13 +231,13 @@ pub(super) fn guard_kind() -> GuardKind {
     })
 }
 
-/// Installs a guard on a page of its own and has the kernel read that page.
+/// Tests `MADV_GUARD_INSTALL`: installs a guard on a page, and makes the kernel read that page.
 fn madvise_guards_work() -> bool {
     let len = os::page_size();
     let Ok(page) = map_region(len) else {
         return false;
     };
-    // SAFETY: the page is ours and unused until it is unmapped.
+    // SAFETY: the page is ours, and nothing else uses it before it is unmapped.
     unsafe {
         let works = install(GuardKind::Madvise, page, len).is_ok()
             && kernel_reads(page.as_ptr()) == Some(false);
@@ -239,12 +246,12 @@ fn madvise_guards_work() -> bool {
     }
 }
 
-/// Whether the kernel can read the byte at `addr`, which may be any; `None` if there is no
-/// pipe to write it into.
+/// Returns whether the kernel can read the byte at `addr`, which may be any address. Returns `None`
+/// if no pipe can be created to write the byte into.
 pub(super) fn kernel_reads(addr: *const u8) -> Option<bool> {
     let mut pipe = [0; 2];
-    // SAFETY: `pipe` has room for two descriptors, which are closed once. The kernel checks
-    // the address.
+    // SAFETY: `pipe` has room for two descriptors, and each is closed once. The kernel checks the
+    // address.
     unsafe {
         if libc::pipe2(pipe.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) != 0 {
             return None;
@@ -271,7 +278,7 @@ mod tests {
         let page = os::page_size();
         for &kind in kinds {
             let region = map_region(6 * page).expect("six pages");
-            // SAFETY: the pages are ours and unused.
+            // SAFETY: the pages are ours, and nothing uses them.
             unsafe { install(kind, region.add(page), 4 * page).expect("a guard") };
             let reads = |at| kernel_reads(region.as_ptr().wrapping_add(at)).expect("a pipe");
             for at in [page, 2 * page - 1, 3 * page, 5 * page - 1] {
@@ -280,7 +287,7 @@ mod tests {
             for at in [0, page - 1, 5 * page, 6 * page - 1] {
                 assert!(reads(at), "{kind:?}: {at}");
             }
-            // SAFETY: nobody uses it.
+            // SAFETY: nothing uses the region.
             unsafe { unmap_region(region, 6 * page) };
         }
     }

@@ -1,19 +1,19 @@
 //! Stacks: slots of reserved address space, committed page by page.
 //!
-//! What a slot promises ([`StackSlot`]):
-//! 1. `[base, base + len)` is mapped for the life of the process, a part of one region (`pool.rs`, which never
-//!    gives a region back).
-//! 2. `[base, floor)` is a guard: touching it faults. There is never an unguarded
-//!    stack. Between the floor and the top there is at least the stack that was
-//!    asked for.
+//! A slot makes these promises ([`StackSlot`]):
+//! 1. `[base, base + len)` is mapped for the life of the process. It is part of one region
+//!    (`pool.rs`, which never unmaps a region).
+//! 2. `[base, floor)` is a guard: any access to it faults. There is never an unguarded stack. The
+//!    stack between the floor and the top is at least as large as requested.
 //!
-//! A goroutine has one from its first run to its end; what there is of it before and after
-//! lies elsewhere (`record/`).
+//! A goroutine has a stack from its first run to its end. What it needs before and after that is in
+//! its record (`record/`).
 //!
-//! Some have thread-locals above the top, which belong to whoever runs on the stack (`identity.rs`).
+//! Some slots have thread-locals above the top, which belong to the goroutine that runs on the
+//! stack (`identity.rs`).
 //!
-//! `layout.rs` says how large all this is, `map.rs` talks to the
-//! kernel, `pool.rs` keeps free slots, `trim.rs` gives back memory that nobody wants.
+//! `layout.rs` computes sizes, `map.rs` talks to the kernel, `pool.rs` keeps free slots, and
+//! `trim.rs` gives back unused memory.
 
 mod fork;
 mod identity;
@@ -37,42 +37,47 @@ use layout::Layout;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 
-/// Default stack of one goroutine.
-pub(crate) const DEFAULT_STACK: usize = 256 * 1024;
-/// Default stack of the main goroutine.
+/// Default stack size of a goroutine. AddressSanitizer's frames are several times as large.
+pub(crate) const DEFAULT_STACK: usize = if cfg!(gort_asan) {
+    1024 * 1024
+} else {
+    256 * 1024
+};
+/// Default stack size of the main goroutine.
 pub(crate) const MAIN_STACK: usize = 8 * 1024 * 1024;
-/// The least stack that can be asked for: room for formatting, a panic and
-/// its unwinding.
+/// Minimum stack size that can be requested. It has room for formatting, a panic and its unwinding.
 pub(crate) const MIN_STACK: usize = 32 * 1024;
-/// The largest stack that can be asked for.
+/// Maximum stack size that can be requested.
 pub(crate) const MAX_STACK: usize = 1 << 30;
 
 impl StackKind {
-    /// Bytes of stack that are promised.
+    /// Returns the number of bytes of stack that are promised.
     fn size(self) -> usize {
         1 << self.size_log2
     }
 
-    /// Bytes of a whole slot.
+    /// Returns the number of bytes in a whole slot.
     fn slot(self) -> usize {
         let identity = if self.own { identity::room() } else { 0 };
         Layout::here().slot(self.size_log2) + identity
     }
 }
 
-/// Where a goroutine's stack lies, if it has one.
+/// The location of a goroutine's stack, if it has one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StackSlot {
-    /// Where the first frame begins; null: there is none.
+    /// The address at which the first frame begins. Null: there is no stack.
     top: *mut u8,
-    /// Bytes from the top to the end of the slot: its colour (unused bytes, so that the first frames of
-    /// neighbours share no cache set), and below that its identity, if it has one.
+    /// Bytes from the top to the end of the slot. They hold the slot's colour (unused bytes, so
+    /// that the first frames of neighbouring stacks do not share cache sets), and below that the
+    /// identity, if the slot has one.
     above: u32,
     kind: StackKind,
 }
 
 impl StackSlot {
-    /// No stack yet, or no more, of somebody who wants one of this kind.
+    /// Creates the value for a goroutine that has no stack yet, or no longer has one, and that
+    /// wants one of this kind.
     pub(crate) const fn none(kind: StackKind) -> Self {
         Self {
             top: ptr::null_mut(),
@@ -81,7 +86,7 @@ impl StackSlot {
         }
     }
 
-    /// The slot of this kind at `base`, as yet without an identity.
+    /// Creates the value for the slot of this kind at `base`, which has no identity yet.
     fn new(base: NonNull<u8>, kind: StackKind, colour: usize) -> Self {
         Self {
             top: base.as_ptr().wrapping_add(kind.slot() - colour),
@@ -90,7 +95,7 @@ impl StackSlot {
         }
     }
 
-    /// The same slot with an identity, below which the first frame begins at `top`.
+    /// Returns the same slot with an identity, below which the first frame begins at `top`.
     fn with_identity(self, top: NonNull<u8>) -> Self {
         let top = top.as_ptr();
         Self {
@@ -105,13 +110,15 @@ impl StackSlot {
         self.top.is_null()
     }
 
-    /// Where the first frame begins: a multiple of 16, with at least what was asked for below it.
+    /// Returns the address at which the first frame begins: a multiple of 16, with at least the
+    /// requested stack below it.
     #[inline(always)]
     pub(crate) fn top(self) -> *mut u8 {
         self.top
     }
 
-    /// The thread pointer that belongs to it, or null: whoever runs on it has that of the thread.
+    /// Returns the thread pointer of the slot's identity. Null if it has none: a goroutine on this
+    /// stack sees the thread-locals of the thread that runs it.
     #[inline(always)]
     pub(crate) fn thread_pointer(self) -> *mut u8 {
         if self.kind.own {
@@ -122,16 +129,24 @@ impl StackSlot {
         }
     }
 
-    /// Where the guard begins.
+    /// Returns the address at which the guard begins.
     fn base(self) -> *mut u8 {
         let above_base = self.kind.slot() - self.above as usize;
         self.top.wrapping_sub(above_base)
     }
 
-    /// The addresses of the guard.
+    /// Returns the addresses of the guard.
     fn guard(self) -> Range<usize> {
         let base = self.base().addr();
         base..base + Layout::here().guard()
+    }
+
+    /// What AddressSanitizer is told of the stack, on which nothing has run since it was taken.
+    #[cfg(gort_asan)]
+    pub(crate) fn fiber(self) -> crate::arch::asan::Fiber {
+        let bottom = self.base().wrapping_add(Layout::here().guard());
+        // SAFETY: from above the guard to the first frame of a slot that was taken for a goroutine that has not run.
+        unsafe { crate::arch::asan::Fiber::new(bottom, self.top.addr() - bottom.addr()) }
     }
 
     #[inline(always)]

@@ -1,12 +1,13 @@
-//! What happens when a goroutine runs into its guard.
+//! Detection and reporting of stack overflows.
 //!
-//! A handler for SIGSEGV and SIGBUS, on an alternate stack of each M, recognises the guard
-//! by the address, wherever in it that lies, says which goroutine overflowed, where it was spawned, how large
-//! its stack is and what to do, and aborts. Any other fault goes to the handler that was
-//! there before: std's message for plain threads, a crash reporter, or the default. So does the signal if it is no fault, but
-//! somebody has sent it.
+//! A handler for SIGSEGV and SIGBUS runs on an alternate stack that each M has. It recognises an
+//! overflow by the faulting address, which may be anywhere in the guard. Then it reports which
+//! goroutine overflowed, where it was spawned, how large its stack is and what to do, and aborts.
+//! Any other fault goes to the handler that was installed before: std's message for plain threads,
+//! a crash reporter, or the default. The same happens if the signal is not a fault but was sent by
+//! a process.
 //!
-//! In the handler nothing is allocated and no lock is waited for: `write(2)` and the stack.
+//! The handler allocates nothing and waits for no lock. It uses only `write(2)` and its stack.
 
 use super::layout::Layout;
 use super::map;
@@ -20,21 +21,21 @@ use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Bytes of an M's alternate stack. The kernel's minimum would do for us, but the handlers
-/// that we chain to may be anybody's.
+/// Bytes in an M's alternate stack. The kernel's minimum would be enough for our handler, but we
+/// chain to handlers of which we know nothing.
 const ALT_STACK: usize = 64 * 1024;
 
 const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 
-/// The actions that ours replaced, in the order of `SIGNALS`.
+/// The actions that ours have replaced, in the order of `SIGNALS`.
 static PREVIOUS: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
 
-/// Installs the handler, once, at start-up.
+/// Installs the handler. Called at start-up, and has an effect only once.
 pub(crate) fn install() {
     PREVIOUS.get_or_init(|| {
         SIGNALS.map(|signal| {
-            // SAFETY: both structures are ours; zeroed ones are valid; the handler is one for `SA_SIGINFO`, and keeps
-            // to what a signal handler may do.
+            // SAFETY: both structures are ours, and zeros are valid values of them. The handler is
+            // one for `SA_SIGINFO`, and does only what a signal handler may do.
             unsafe {
                 let mut action: libc::sigaction = mem::zeroed();
                 action.sa_sigaction = on_fault as *const () as usize;
@@ -48,23 +49,24 @@ pub(crate) fn install() {
     });
 }
 
-/// An M's alternate stack, in use until dropped; made and dropped on its thread.
+/// An M's alternate stack, in use until it is dropped. It is created and dropped on the M's thread.
 pub(crate) struct AltStack {
-    /// Its guard, and then the stack.
+    /// The guard, followed by the stack.
     region: NonNull<u8>,
     len: usize,
     previous: libc::stack_t,
 }
 
 impl AltStack {
-    /// `None` if there is no room for it: then the thread keeps the one that it has from std.
+    /// Creates an alternate stack and puts it into use. Returns `None` if there is no memory for
+    /// it; then the thread keeps the one that it has from std.
     pub(crate) fn new() -> Option<Self> {
         let guard = Layout::here().guard();
         let size = ALT_STACK.next_multiple_of(os::page_size());
         let len = guard + size;
         let region = map::map_region(len).ok()?;
-        // SAFETY: the region is ours, and is used until `drop`, which first puts back what was
-        // in use before; both structures are ours.
+        // SAFETY: the region is ours. It is used until `drop`, which first restores the previous
+        // stack. Both structures are ours.
         unsafe {
             if map::install_guard(region, guard).is_err() {
                 map::unmap_region(region, len);
@@ -88,8 +90,8 @@ impl AltStack {
 
 impl Drop for AltStack {
     fn drop(&mut self) {
-        // SAFETY: what was there before `new`, on this thread (an `AltStack` is not `Send`), belongs to std, which keeps it
-        // until the thread ends. With that in use nobody uses the region.
+        // SAFETY: the previous stack of this thread (an `AltStack` is not `Send`) belongs to std,
+        // which keeps it until the thread ends. Once it is in use again, nothing uses the region.
         unsafe {
             libc::sigaltstack(&raw const self.previous, ptr::null_mut());
             map::unmap_region(self.region, self.len);
@@ -97,45 +99,51 @@ impl Drop for AltStack {
     }
 }
 
+/// The signal handler.
+///
 /// # Safety
-/// Called by the kernel as an `SA_SIGINFO` handler of one of [`SIGNALS`], or by whoever chains to us as if it were.
+/// The kernel calls it as an `SA_SIGINFO` handler of one of [`SIGNALS`], or another handler chains
+/// to it with the kernel's arguments.
 unsafe extern "C" fn on_fault(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    // SAFETY: caller's clause: the kernel passes a valid siginfo. One of a fault has an address.
+    // SAFETY: the caller passes a valid siginfo, as the kernel does. That of a fault has an
+    // address.
     let (sent, addr) = unsafe { ((*info).si_code <= 0, (*info).si_addr().addr()) };
-    // A goroutine that has lent its thread to the allocator is found by the thread (`api/on_thread.rs`).
+    // A goroutine that currently runs under its thread's own thread-locals for the allocator
+    // (`api/on_thread.rs`) is found by the thread's id.
     if !sent && let Some(g) = tls::getm().or_else(m_of_thread).and_then(M::running) {
-        // Of the G atomics are read, the name if its lock is free, and the slot, which never changes.
+        // This reads atomics of the G, its name if the name's lock is free, and the slot, which
+        // never changes.
         if g.stack.get().guard().contains(&addr) {
             report(g);
         }
     }
-    // SAFETY: what we have got we pass on.
+    // SAFETY: the arguments are those that the kernel passed to this handler.
     unsafe { chain(signal, info, context) };
-    // Who chains to the default, as std does, relies on the instruction faulting again. It does not if somebody has sent the
-    // signal.
+    // Handlers that chain to the default action, as std's does, rely on the instruction faulting
+    // again. If the signal was sent, no instruction faults, so send it again.
     if sent && os::signal_action(signal).handler == libc::SIG_DFL {
         os::keep_errno(|| os::raise_here(signal));
     }
 }
 
-/// The M that runs on this thread, without thread-locals.
+/// Finds the M that runs on this thread without using thread-locals.
 fn m_of_thread() -> Option<&'static M> {
     let tid = os::thread_id();
     M::all().find(|m| m.tid.load(Relaxed) == tid)
 }
 
-/// Says what happened, and aborts.
+/// Reports the overflow and aborts.
 fn report(g: &G) -> ! {
     let mut text = Text {
         bytes: [0; 1024],
         len: 0,
     };
     let kib = g.stack.get().kind().size() / 1024;
-    // The text is longer than its room only if a path or name is absurdly long.
+    // The text is longer than its buffer only if a path or name is extremely long.
     drop(write_report(&mut text, g, kib));
     os::write_stderr(&text.bytes[..text.len]);
     os::abort();
@@ -151,13 +159,13 @@ fn write_report(text: &mut Text, g: &G, kib: usize) -> io::Result<()> {
     }
     writeln!(
         text,
-        "\nIts stack of {kib} KiB is used up. If the recursion is meant, reserve more: \
+        "\nIts stack of {kib} KiB is used up. If the recursion is intended, reserve more: \
          `go!(stack = {} * 1024; …)`, or `GORT_STACK` for all goroutines.",
         kib * 4
     )
 }
 
-/// A buffer that can be written to without allocating.
+/// A buffer to which one can write without allocating.
 struct Text {
     bytes: [u8; 1024],
     len: usize,
@@ -187,11 +195,12 @@ unsafe fn chain(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut l
         os::abort()
     };
     let handler = previous.sa_sigaction;
-    // SAFETY: `previous` is the action that was installed before ours: the default, or the address of a handler of the
-    // kind that its flags say, which would have been called with these arguments (caller's clause).
+    // SAFETY: `previous` is the action that was installed before ours: the default, or the address
+    // of a handler of the kind that its flags indicate. The caller says that these are the kernel's
+    // arguments, with which that handler would have been called.
     unsafe {
         if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
-            // The instruction faults again, without us.
+            // The instruction faults again, with the restored action.
             libc::sigaction(signal, previous, ptr::null_mut());
         } else if previous.sa_flags & libc::SA_SIGINFO != 0 {
             let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
@@ -211,7 +220,7 @@ mod tests {
     #[test]
     fn an_alternate_stack_has_a_guard_and_is_taken_out_of_use_again() {
         let in_use = || {
-            // SAFETY: asks only; the structure is ours.
+            // SAFETY: the call only reads, into a structure that is ours.
             unsafe {
                 let mut stack: libc::stack_t = mem::zeroed();
                 assert_eq!(libc::sigaltstack(ptr::null(), &raw mut stack), 0);

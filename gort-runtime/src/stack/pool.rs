@@ -1,24 +1,24 @@
-//! Free stacks, and the right to one.
+//! Free stacks, and reservations.
 //!
-//! A goroutine has a stack from its first run to its end. So that a spawner can be told that there
-//! will be none, it *reserves* one: a count, which never exceeds the slots that fit into the
-//! address space mapped so far. No memory is touched for that.
+//! A goroutine has a stack from its first run to its end. A spawn *reserves* a stack, so that it
+//! can report an error if there will be none. A reservation is a count that never exceeds the
+//! number of slots in the address space mapped so far. It touches no memory.
 //!
-//! A P keeps up to [`LOCAL_MAX`] free stacks of the default kind (last in, first out: the top pages
-//! are warm) and reservations, and exchanges [`BATCH`] at a time with the pool, as Go's
-//! `gfget`/`gfput` do. Other kinds go to the pool at once.
+//! A P keeps up to [`LOCAL_MAX`] free stacks of the default kind (last in, first out: their top
+//! pages are warm) and as many reservations. It exchanges [`BATCH`] of them at a time with the
+//! pool, as Go's `gfget` and `gfput` do. Stacks of other kinds go to the pool at once.
 //!
-//! The pool's free stacks of a kind have two parts: stacks as they were left, and trimmed ones,
-//! whose memory `trim.rs` has given back. The first are taken first: their pages are there.
+//! The pool keeps the free stacks of a kind in two lists: stacks as they were left, and trimmed
+//! stacks, whose memory `trim.rs` has given back. It hands out the former first, because their
+//! pages are committed.
 //!
-//! A kind's regions begin at 16 MiB and double up to 1 GiB, so a small program
-//! reserves little and a million goroutines need a thousand mappings at most. Where there is less
-//! address space, down to one slot is tried.
+//! A kind's regions begin at 16 MiB and double up to 1 GiB. A small program reserves little, and a
+//! million goroutines need at most a thousand mappings. If there is less address space, smaller
+//! regions are tried, down to one slot.
 //!
 //! # When a reservation finds no stack
-//! All that are free may be kept by other Ps, or the kernel may refuse a guard, or the thread that a stack's
-//! thread-locals are made by. Then the goroutine
-//! waits for a stack (`sched/starved.rs`).
+//! Other Ps may keep all free stacks. Or the kernel may refuse a guard, or the thread that makes a
+//! stack's thread-locals. Then the goroutine waits for a stack (`sched/starved.rs`).
 
 use super::identity;
 use super::layout::{CACHE_LINE, COLOURS, Layout};
@@ -32,30 +32,31 @@ use std::cell::Cell;
 use std::io;
 use std::ptr::NonNull;
 
-/// Stacks, or reservations, that move between a P and the pool at a time.
+/// Number of stacks, or reservations, that move between a P and the pool in one batch.
 const BATCH: u32 = 32;
-/// A P's free stacks, and unused reservations, at most.
+/// Maximum number of free stacks, and of unused reservations, that a P keeps.
 const LOCAL_MAX: u32 = 64;
-/// Bytes of a size's first region, and the most that one has; but one slot fits in any.
+/// Bytes in the first region of a kind, and maximum number of bytes in a region. A region always
+/// has room for one slot.
 const FIRST_REGION: usize = 16 << 20;
 const LARGEST_REGION: usize = 1 << 30;
 
 const MIN_LOG2: usize = MIN_STACK.ilog2() as usize;
 const SIZES: usize = MAX_STACK.ilog2() as usize - MIN_LOG2 + 1;
 
-/// The default kind before it is known: none.
+/// The default kind before it is known. No stack is of this kind.
 const UNKNOWN: StackKind = StackKind {
     size_log2: 0,
     own: false,
 };
 
-/// A mapping that is cut into slots of one kind.
+/// A mapping that is carved into slots of one kind.
 #[derive(Debug)]
 struct Region {
     base: NonNull<u8>,
-    /// Slots that fit.
+    /// Number of slots in the region.
     slots: usize,
-    /// Slots carved so far, from the bottom up.
+    /// Number of slots carved so far, from the bottom up.
     carved: usize,
 }
 
@@ -63,24 +64,26 @@ struct Region {
 #[derive(Debug)]
 struct Class {
     kind: StackKind,
-    /// Has room for all slots, so that giving one back allocates nothing.
+    /// Free stacks as they were left. The list has capacity for all slots, so that giving back a
+    /// stack allocates nothing.
     free: Vec<StackSlot>,
-    /// Free stacks of which nothing is committed but an identity; has room likewise.
+    /// Free stacks of which nothing is committed except an identity. Has capacity for all slots.
     trimmed: Vec<StackSlot>,
-    /// Slots that are still to get an identity; has room likewise.
+    /// Carved slots that have no identity yet and need one. Has capacity for all slots.
     bare: Vec<StackSlot>,
-    /// The least that `free` held since somebody last looked: stacks that nobody wanted.
+    /// The minimum length of `free` since the trimmer last looked: the number of stacks that were
+    /// not needed.
     low_water: usize,
     regions: Vec<Region>,
-    /// All before this one are carved.
+    /// Index of the region to carve from. All regions before it are fully carved.
     carving: usize,
-    /// Slots of all regions.
+    /// Number of slots in all regions.
     slots: usize,
-    /// Slots promised, to goroutines and to Ps.
+    /// Number of slots promised to goroutines and to Ps.
     reserved: usize,
 }
 
-// SAFETY: the pointers are to regions, which are never unmapped; whoever takes a slot out owns it.
+// SAFETY: the pointers are to regions, which are never unmapped, and the taker of a slot owns it.
 unsafe impl Send for Class {}
 
 static POOL: Lock<[Class; 2 * SIZES]> = Lock::ranked(Rank::Stacks, {
@@ -117,7 +120,7 @@ fn class(classes: &mut [Class; 2 * SIZES], kind: StackKind) -> &mut Class {
 }
 
 impl Class {
-    /// Bytes from one slot to the next.
+    /// Returns the number of bytes from one slot to the next.
     fn stride(&self) -> usize {
         self.kind.slot()
     }
@@ -144,7 +147,8 @@ impl Class {
         Ok(())
     }
 
-    /// Makes a new stack: its guard. If all that were promised are in the hands of Ps, in a new region.
+    /// Carves a new stack and installs its guard. Maps a new region if every region is fully
+    /// carved, which happens when Ps keep the free stacks.
     fn carve(&mut self) -> io::Result<StackSlot> {
         while (self.regions.get(self.carving)).is_some_and(|r| r.carved == r.slots) {
             self.carving += 1;
@@ -155,11 +159,11 @@ impl Class {
         let stride = self.stride();
         let kind = self.kind;
         let region = &mut self.regions[self.carving];
-        // SAFETY: slot `carved` lies inside the mapping: it is less than `slots`, which fit.
+        // SAFETY: slot `carved` lies inside the mapping, because `carved` is less than `slots`.
         let base = unsafe { region.base.add(region.carved * stride) };
-        // SAFETY: whole pages of a slot that is ours, and that nobody knows of yet.
+        // SAFETY: these are whole pages of a slot of ours that no other code knows of yet.
         unsafe { map::install_guard(base, Layout::here().guard())? };
-        // SAFETY: inside the slot.
+        // SAFETY: the guard is smaller than the slot.
         let floor = unsafe { base.add(Layout::here().guard()) };
         valgrind::register(floor, stride - Layout::here().guard());
         let colour = (region.carved % COLOURS) * CACHE_LINE;
@@ -167,7 +171,8 @@ impl Class {
         Ok(StackSlot::new(base, kind, colour))
     }
 
-    /// A free stack, or a new one, if that needs no identity.
+    /// Takes a free stack. If there is none and stacks of this kind need no identity, carves a new
+    /// one.
     fn take(&mut self) -> Option<StackSlot> {
         if let Some(stack) = self.free.pop() {
             self.low_water = self.low_water.min(self.free.len());
@@ -182,12 +187,12 @@ impl Class {
         })
     }
 
-    /// A slot that is to get an identity.
+    /// Takes or carves a slot that needs an identity.
     fn take_bare(&mut self) -> io::Result<StackSlot> {
         self.bare.pop().map_or_else(|| self.carve(), Ok)
     }
 
-    /// Promises up to `n` stacks, at least one.
+    /// Reserves up to `n` stacks, and at least one.
     fn reserve(&mut self, n: u32) -> io::Result<u32> {
         let mut failed = None;
         while self.slots - self.reserved < n as usize && failed.is_none() {
@@ -204,7 +209,7 @@ impl Class {
     }
 }
 
-/// The size that a request for `bytes` gets, as log2.
+/// Returns log2 of the size that a request for `bytes` gets.
 pub(crate) fn validate_size(bytes: usize) -> io::Result<u8> {
     if bytes > MAX_STACK {
         return Err(io::Error::new(
@@ -215,11 +220,11 @@ pub(crate) fn validate_size(bytes: usize) -> io::Result<u8> {
     Ok(bytes.max(MIN_STACK).next_power_of_two().ilog2() as u8)
 }
 
-/// The free stacks of one P, all of the default kind, and what it may promise.
+/// The free stacks of one P, all of the default kind, and the P's unused reservations.
 pub(crate) struct FreeStacks {
-    /// The default kind, once it is known.
+    /// The default kind, after the first use.
     kind: Cell<StackKind>,
-    /// Reservations that nobody uses.
+    /// Number of reservations that no goroutine uses.
     reserved: Cell<u32>,
     len: Cell<u32>,
     stacks: [Cell<StackSlot>; LOCAL_MAX as usize],
@@ -258,7 +263,7 @@ impl FreeStacks {
         }
     }
 
-    /// Gives back the `n` that have been here for longest.
+    /// Gives back the `n` stacks that have been here for longest.
     #[cold]
     fn give_back(&self, n: u32) {
         let mut pool = POOL.lock();
@@ -271,7 +276,8 @@ impl FreeStacks {
         self.len.set((len - n) as u32);
     }
 
-    /// Gives back all; says how many. The caller holds the P, or the scheduler's lock while it is idle.
+    /// Gives back all stacks and returns how many there were. The caller holds the P, or the
+    /// scheduler's lock while the P is idle.
     #[cold]
     pub(crate) fn give_back_all(&self) -> u32 {
         let n = self.len.get();
@@ -282,7 +288,7 @@ impl FreeStacks {
     }
 }
 
-/// Promises a stack of this kind, for an M that holds the P of `local`, or none.
+/// Reserves a stack of this kind. The caller's M holds the P of `local`, or has no P.
 #[inline]
 pub(crate) fn reserve(local: Option<&FreeStacks>, kind: StackKind) -> io::Result<()> {
     match local {
@@ -309,7 +315,7 @@ fn reserve_slow(local: Option<&FreeStacks>, kind: StackKind) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes a promise back that was not made use of.
+/// Gives back a reservation that was not used.
 pub(crate) fn unreserve(local: Option<&FreeStacks>, kind: StackKind) {
     match local {
         Some(local) if local.are(kind) && local.reserved.get() < LOCAL_MAX => {
@@ -319,7 +325,7 @@ pub(crate) fn unreserve(local: Option<&FreeStacks>, kind: StackKind) {
     }
 }
 
-/// Takes a stack that was reserved; `None`: there is none now.
+/// Takes a stack that was reserved. Returns `None` if there is none at the moment.
 #[inline]
 pub(crate) fn take(local: &FreeStacks, kind: StackKind) -> Option<StackSlot> {
     if local.are(kind)
@@ -332,7 +338,7 @@ pub(crate) fn take(local: &FreeStacks, kind: StackKind) -> Option<StackSlot> {
 
 #[cold]
 fn take_slow(local: &FreeStacks, kind: StackKind) -> Option<StackSlot> {
-    // A goroutine that a thread without a P has started may be the first here.
+    // This may be the P's first stack: a thread without a P may have spawned the goroutine.
     let free = if kind == config::get().stack {
         local.kind.set(kind);
         local.refill();
@@ -343,7 +349,7 @@ fn take_slow(local: &FreeStacks, kind: StackKind) -> Option<StackSlot> {
     free.or_else(|| if kind.own { make_one(kind) } else { None })
 }
 
-/// A new stack with an identity. A thread is started for that, so the pool's lock is not held meanwhile.
+/// Makes a new stack with an identity. That starts a thread, so the pool's lock is not held.
 #[cold]
 fn make_one(kind: StackKind) -> Option<StackSlot> {
     let bare = class(&mut POOL.lock(), kind).take_bare().ok()?;
@@ -391,34 +397,34 @@ fn give_slow(local: Option<&FreeStacks>, stack: StackSlot) {
     }
 }
 
-/// Takes out up to `most` free stacks of one size that nobody has wanted since the last
-/// call, to be trimmed.
+/// Removes up to `most` free stacks of one kind that were not needed since the last call. The
+/// caller trims them.
 pub(super) fn take_unwanted(most: usize) -> Vec<StackSlot> {
     let mut pool = POOL.lock();
     for class in &mut *pool {
         let unwanted = class.low_water.min(most);
         class.low_water = class.free.len() - unwanted;
         if unwanted != 0 {
-            // The oldest: those above were used since.
+            // Take the oldest: those above were used since.
             return class.free.drain(..unwanted).collect();
         }
     }
     Vec::new()
 }
 
-/// Whether some stacks are free and not trimmed.
+/// Returns whether any stack is free and not trimmed.
 pub(super) fn any_untrimmed() -> bool {
     POOL.lock().iter().any(|class| !class.free.is_empty())
 }
 
-/// Gives back stacks that `take_unwanted` took out.
+/// Puts back stacks that `take_unwanted` removed.
 pub(super) fn put_trimmed(stacks: &[StackSlot]) {
     if let Some(first) = stacks.first() {
         class(&mut POOL.lock(), first.kind()).trimmed.extend(stacks);
     }
 }
 
-/// Bytes of address space in all slots that were ever carved.
+/// Returns the bytes of address space in all slots that were ever carved.
 pub(crate) fn reserved_bytes() -> usize {
     let carved = |class: &Class| class.regions.iter().map(|r| r.carved).sum::<usize>();
     let pool = POOL.lock();

@@ -1,23 +1,27 @@
-//! `setuid` and its like, while threads run goroutines with thread-locals of their own.
+//! `setuid` and similar functions, while threads run goroutines with thread-locals of their own.
 //!
-//! The kernel keeps user and group ids per thread, POSIX wants them per process: libc sends every thread a
-//! signal whose handler makes the call there too, and ticks the thread off in its control block, which it finds by the
-//! thread pointer. Under a goroutine's that would be the wrong block, and the caller would wait for ever. So the
-//! handler is replaced by one that calls libc's with the thread's own pointer.
+//! The kernel keeps user and group ids per thread, but POSIX wants them per process. libc therefore
+//! sends every thread a signal, whose handler makes the call on that thread too, and marks the
+//! thread as done in its control block, which it finds by the thread pointer. Under a goroutine's
+//! thread pointer that would be the wrong block, and the caller of `setuid` would wait for ever. So
+//! this file replaces the handler by one that calls libc's under the thread's own pointer.
 //!
-//! The signal is one that libc keeps to itself: `sigaction` refuses to touch it, the system call does not.
+//! libc reserves that signal for itself: `sigaction` refuses to change it, but the system call does
+//! not.
 
 use crate::arch::{self, Gobuf};
 use crate::os;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// libc's handler.
+/// The address of libc's handler.
 static LIBCS: AtomicUsize = AtomicUsize::new(0);
 
-/// Replaces libc's handler, if it has one. (Where there is none, nothing is done by signals.)
+/// Replaces libc's handler, if it has one. (A libc without such a handler does not use signals for
+/// this.)
 pub(super) fn handle_under_own_pointer() {
-    // Another thread may be in ours as soon as it is there: then libc's is known. (The system call that installs it, and
-    // the signal's delivery, order the two.)
+    // Another thread may run our handler as soon as it is installed, so libc's must be stored
+    // before. (The system call that installs the handler, and the delivery of the signal, order the
+    // two.)
     os::replace_setxid_handler(on_setxid as *const () as usize, |libcs| {
         LIBCS.store(libcs, Relaxed);
     });
@@ -30,8 +34,10 @@ struct Call {
     context: *mut libc::c_void,
 }
 
+/// The signal handler.
+///
 /// # Safety
-/// Called by the kernel, as an `SA_SIGINFO` handler.
+/// The kernel calls it as an `SA_SIGINFO` handler.
 unsafe extern "C" fn on_setxid(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
@@ -44,8 +50,9 @@ unsafe extern "C" fn on_setxid(
     };
     let arg = (&raw mut call).cast();
     let m = arch::current_m();
-    // SAFETY: `chain` gets its arguments. An M begins with g0's context (`arch/mod.rs`), in which the thread's own
-    // pointer stands; nobody uses that one but this thread, which has stopped what it did to handle the signal.
+    // SAFETY: `chain` gets its arguments. An M begins with g0's context (`arch/mod.rs`), which
+    // holds the thread's own pointer. Only this thread uses that pointer, and it has been
+    // interrupted to handle the signal.
     unsafe {
         match m.cast::<Gobuf>().as_ref() {
             Some(g0) => arch::call_under(g0.tp, m, chain, arg),
@@ -57,13 +64,14 @@ unsafe extern "C" fn on_setxid(
 /// Calls libc's handler.
 ///
 /// # Safety
-/// `call` is a [`Call`] with what the kernel has passed.
+/// `call` points to a [`Call`] with the kernel's arguments.
 unsafe extern "C" fn chain(call: *mut u8) {
     let handler = LIBCS.load(Relaxed);
     if handler == 0 {
         return;
     }
-    // SAFETY: caller's clause: a `Call`, with what the kernel has passed; the handler was installed for such calls.
+    // SAFETY: the caller says that this is a `Call` with the kernel's arguments. libc installed the
+    // handler for such calls.
     unsafe {
         let call = &*call.cast::<Call>();
         let handler: unsafe extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =

@@ -1,32 +1,33 @@
-//! Giving back what deep use of a stack has committed.
+//! Gives back the memory that deep use of a stack has committed.
 //!
-//! A goroutine that goes deep leaves committed pages behind in its slot. Looking costs a system
-//! call, too much for each goroutine's end, so sysmon looks, and only at slots in the
-//! global list that nobody has wanted for [`PERIOD_NS`] (the list's low-water mark, as in
-//! tcmalloc): in bursts that come and go the pages stay where they are needed.
+//! A goroutine with deep calls leaves committed pages behind in its slot. Checking for them takes a
+//! system call, which is too expensive at each goroutine's end. Instead sysmon checks, and only
+//! slots in the pool that were not needed for [`PERIOD_NS`] (by the list's low-water mark, as in
+//! tcmalloc). If goroutines come and go in bursts, the pages they need therefore stay committed.
 //!
-//! Kept is whatever is in a P's own list of up to 64 stacks. Guards of either kind survive `MADV_DONTNEED`.
+//! Stacks in a P's own list (up to 64) are not trimmed. Guards of both kinds survive
+//! `MADV_DONTNEED`.
 
 use super::layout::Layout;
 use super::{StackSlot, pool};
 use crate::os;
 use std::ptr::NonNull;
 
-/// How long a slot must have been unwanted.
+/// A slot that was not needed for this long is trimmed.
 const PERIOD_NS: u64 = 100_000_000;
-/// Slots that are looked at in one go: some 0.1 ms.
+/// Number of slots that are trimmed in one pass, which takes some 0.1 ms.
 const BATCH: usize = 256;
 
-/// Sysmon's place in this.
+/// The trimmer's state, which sysmon owns.
 #[derive(Debug, Default)]
 pub(crate) struct Trimmer {
     looked_at: u64,
-    /// The last look found unwanted slots: perhaps there are more.
+    /// The last pass found unneeded slots, so there may be more.
     found: bool,
 }
 
 impl Trimmer {
-    /// Looks at some unwanted slots if it is time to.
+    /// Trims some unneeded slots if it is time to do so.
     pub(crate) fn look(&mut self, now: u64) {
         if self.found || now - self.looked_at >= PERIOD_NS {
             let stacks = pool::take_unwanted(BATCH);
@@ -37,7 +38,8 @@ impl Trimmer {
         }
     }
 
-    /// Whether nothing is left to be looked at, now or later: until then sysmon may not park.
+    /// Returns whether there is nothing to trim now or later. While it returns `false`, sysmon must
+    /// not park.
     pub(crate) fn is_done(&self) -> bool {
         !self.found && !pool::any_untrimmed()
     }
@@ -50,11 +52,13 @@ fn trim(stack: StackSlot) {
     };
     let page = os::page_size();
     let len = if stack.kind().own {
-        // The page on which its first frame begins is perhaps the lowest one of its identity.
+        // The identity may begin on the page on which the stack's first frame begins. Keep that
+        // page.
         stack.top().addr() / page * page - (base.addr().get() + layout.guard())
     } else {
         stack.kind().slot() - layout.guard()
     };
-    // SAFETY: from above the guard to the end, or to the identity, of a slot of ours that nobody uses.
+    // SAFETY: the range is from above the guard to the end, or to the identity, of a slot of ours
+    // that nothing uses.
     unsafe { os::give_back_pages(base.add(layout.guard()), len) };
 }

@@ -1,8 +1,8 @@
-//! Tests of the switch alone, and of what rests on it alone: entry, exit,
-//! unwinding, backtraces, the system stack.
+//! Tests of the context switch alone, and of what depends only on it: entry, exit, unwinding,
+//! backtraces, the system stack.
 //!
-//! The first half switches between two contexts by hand, without a scheduler
-//! ([`Switchboard`]); the second half goes through `spawn` and `join`.
+//! The first half switches between two contexts by hand, without a scheduler ([`Switchboard`]). The
+//! second half uses `spawn` and `join`.
 
 use super::{EntryFn, Gobuf, call_from, current_m, init_stack, mcall, set_current_m};
 use crate::{Builder, Current, RuntimeBuilder, on_system_stack, os, sleep, spawn, yield_now};
@@ -18,7 +18,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-/// No test here needs a second; one that hangs says which it is.
+/// No test here needs even a second. A test that hangs is named after this time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs `test`; aborts the process with the test's name if it hangs.
@@ -41,7 +41,7 @@ fn watched_as<T>(name: &'static str, test: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Runs `test` as a goroutine among several Ms; watched.
+/// Runs `test` as a goroutine among several Ms, watched.
 fn in_goroutine<F, T>(test: F) -> T
 where
     F: FnOnce() -> T + Send + 'static,
@@ -63,7 +63,8 @@ impl Stack {
         Self(vec![0; 4096].into_boxed_slice())
     }
 
-    /// One past its highest byte; a multiple of 16, as `u128` is aligned so.
+    /// Returns the address one past its highest byte, a multiple of 16 because `u128` has that
+    /// alignment.
     fn top(&mut self) -> *mut u8 {
         self.0.as_mut_ptr_range().end.cast()
     }
@@ -74,8 +75,8 @@ impl Stack {
     }
 }
 
-/// Two contexts, the test's (`here`) and one with a stack of its own (`there`), and
-/// a g0 with another stack by which they switch.
+/// Two contexts, the test's (`here`) and one with a stack of its own (`there`), and a g0 with
+/// another stack for switching between them.
 #[repr(C)]
 struct Switchboard<T> {
     header: Header,
@@ -83,7 +84,7 @@ struct Switchboard<T> {
     there: Gobuf,
     g0_stack: Stack,
     there_stack: Stack,
-    /// For the test.
+    /// Data of the test.
     data: T,
 }
 
@@ -92,21 +93,21 @@ struct Switchboard<T> {
 struct Header {
     /// g0's context: `mcall` takes the board for the M.
     g0: Gobuf,
-    /// What the function on g0 is to resume.
+    /// The context that the function on g0 must resume.
     next: *mut Gobuf,
     /// The stack pointer at that function's first instruction.
     sp_on_g0: usize,
     /// The stack pointer at the other context's first instruction.
     sp_at_entry: usize,
-    /// Where that context goes on.
+    /// Where that context continues.
     entry: EntryFn,
 }
 
 const _: () = assert!(offset_of!(Header, g0) == 0);
 
 impl<T> Switchboard<T> {
-    /// Runs `test` with a context that is about to run `entry(board)`, and returns the
-    /// board. That context is dropped wherever it is: it must hold nothing.
+    /// Runs `test` with a context that is about to run `entry(board)`, and returns the board. The
+    /// context is dropped wherever it is then, so it must not own anything.
     fn run(entry: EntryFn, data: T, test: impl FnOnce(*mut Self)) -> Box<Self> {
         let gobuf = |sp| Gobuf { sp, ..Gobuf::NONE };
         let mut g0_stack = Stack::new();
@@ -114,7 +115,7 @@ impl<T> Switchboard<T> {
         let top = there_stack.top();
         let board = Box::into_raw(Box::new(Self {
             header: Header {
-                // No better aligned than one that `mcall` has saved.
+                // Aligned no better than a context that `mcall` has saved.
                 g0: gobuf(g0_stack.top().wrapping_sub(probe::PUSHED_BY_CALL)),
                 next: ptr::null_mut(),
                 sp_on_g0: 0,
@@ -127,8 +128,9 @@ impl<T> Switchboard<T> {
             there_stack,
             data,
         }));
-        // SAFETY: the board is live and only used by one context at a time; `top` is the aligned top of 64 KiB.
-        // `record_sp_and_start` gets the board, and goes on at `entry`, which never returns into `goexit1`.
+        // SAFETY: the board is live, and only one context uses it at a time. `top` is the aligned
+        // top of 64 KiB. `record_sp_and_start` gets the board and continues at `entry`, which never
+        // returns into `goexit1`.
         unsafe {
             (*board).there.sp = init_stack(
                 top,
@@ -141,30 +143,32 @@ impl<T> Switchboard<T> {
         }
     }
 
-    /// Leaves the test for the other context.
+    /// Switches from the test to the other context.
     ///
     /// # Safety
     /// `this` is live, and the caller is `here`.
     unsafe fn go_there(this: *mut Self) {
-        // SAFETY: caller's clauses: the board is live, and we are `here`; `there` is new or was saved by `go_here`.
+        // SAFETY: caller's clauses: the board is live, and we are `here`. `there` is new or was
+        // saved by `go_here`.
         unsafe { Self::switch(this, &raw mut (*this).here, &raw mut (*this).there) }
     }
 
-    /// Leaves the other context for the test.
+    /// Switches from the other context to the test.
     ///
     /// # Safety
     /// `this` is live, and the caller is `there`.
     unsafe fn go_here(this: *mut Self) {
-        // SAFETY: caller's clauses: the board is live, and we are `there`; `here` was saved by `go_there`.
+        // SAFETY: caller's clauses: the board is live, and we are `there`. `here` was saved by
+        // `go_there`.
         unsafe { Self::switch(this, &raw mut (*this).there, &raw mut (*this).here) }
     }
 
     /// # Safety
-    /// `from` is the caller's context and `to` a saved one (or the same), of `this`.
+    /// `from` is the caller's context, and `to` is a saved one (or the same), both of `this`.
     unsafe fn switch(this: *mut Self, from: *mut Gobuf, to: *mut Gobuf) {
-        // SAFETY: clauses of `mcall`: `from` is the running context (caller's clause); the board begins with g0's
-        // context, whose stack nobody else uses; the function there returns `to`, a saved one (caller's
-        // clause), and does not unwind.
+        // SAFETY: clauses of `mcall`: `from` is the running context (caller's clause); the board
+        // begins with g0's context, whose stack is not in use; the function there returns `to`, a
+        // saved context (caller's clause), and does not unwind.
         unsafe {
             (*this).header.next = to;
             mcall(probe::record_sp_and_resume_next, from, this.cast());
@@ -212,7 +216,7 @@ fn mcall_may_resume_the_context_that_it_has_just_saved() {
     }
     watched(|| {
         let board = Switchboard::run(never, (), |board| {
-            // SAFETY: the board is live; `here` saves itself and is resumed.
+            // SAFETY: the board is live. `here` saves itself and is resumed.
             unsafe { Switchboard::switch(board, &raw mut (*board).here, &raw mut (*board).here) };
         });
         assert!(board.g0_stack.contains(board.header.sp_on_g0));
@@ -231,12 +235,13 @@ impl Registers {
         Self([(); probe::CALLEE_SAVED].map(|()| values.next().unwrap_or(0)))
     }
 
-    /// Calls `f(arg)` with `self` in the registers; returns what is in them afterwards.
+    /// Calls `f(arg)` with `self` in the registers, and returns their contents afterwards.
     ///
     /// # Safety
     /// `f` may be called with `arg`, and does not unwind.
     unsafe fn across(mut self, f: EntryFn, arg: *mut u8) -> Self {
-        // SAFETY: caller's clause: `f` may be called with `arg`; `self` has a place for each register.
+        // SAFETY: caller's clause: `f` may be called with `arg`. `self` has a place for each
+        // register.
         unsafe { probe::swap_registers_and_call(&mut self, f, arg) };
         self
     }
@@ -276,7 +281,7 @@ fn callee_saved_registers_survive_a_context_that_clobbers_them() {
                     (after, (*board).data)
                 };
                 assert_eq!(after, before);
-                // It comes back from its first call in our second.
+                // The other context returns from its first call during our second.
                 if visit > 0 {
                     assert_eq!(there, Registers::from(THERE));
                 }
@@ -318,7 +323,7 @@ fn the_stack_is_aligned_at_a_contexts_entry_and_at_that_of_the_function_on_g0() 
 #[test]
 fn a_context_that_changes_threads_sees_the_m_of_the_thread_that_it_runs_on() {
     struct Courier(*mut Switchboard<Vec<usize>>);
-    // SAFETY: the test joins each thread before it goes on.
+    // SAFETY: the test joins each thread before it continues.
     unsafe impl Send for Courier {}
 
     extern "C" fn entry(arg: *mut u8) {
@@ -336,7 +341,7 @@ fn a_context_that_changes_threads_sees_the_m_of_the_thread_that_it_runs_on() {
         set_current_m(ptr::without_provenance_mut(m));
         // SAFETY: the board is live, and this thread is `here`.
         unsafe { Switchboard::go_there(courier.0) };
-        // Before anything of the runtime can take it for an M.
+        // Cleared before any runtime code can take it for an M.
         set_current_m(ptr::null_mut());
     }
 
@@ -356,7 +361,7 @@ fn a_context_that_changes_threads_sees_the_m_of_the_thread_that_it_runs_on() {
 
 #[test]
 fn an_entry_that_returns_lands_in_goexit() {
-    // Only `goexit0` lets a join go on.
+    // A join returns only because of `goexit0`.
     watched(|| {
         for i in 0..1_000 {
             assert_eq!(spawn(move || i).join().expect("no panic"), i);
@@ -364,7 +369,7 @@ fn an_entry_that_returns_lands_in_goexit() {
     });
 }
 
-/// The functions' names in a backtrace, innermost first.
+/// Returns the functions' names in a backtrace, innermost first.
 fn frames(backtrace: &Backtrace) -> Vec<String> {
     let name = |line: &str| {
         let (number, name) = line.trim_start().split_once(": ")?;
@@ -381,12 +386,12 @@ fn a_function_of_the_user() -> Vec<String> {
 
 #[test]
 fn a_backtrace_in_a_goroutine_names_the_users_function_and_ends_at_goexit() {
-    // What is captured lies above the first frame, where a caller's return address
-    // would: an unwinder that went on would find code.
+    // The captured array lies above the first frame, where a caller's return address would be. An
+    // unwinder that continued there would find code.
     let decoys = [os::abort as fn() -> ! as usize + 1; 4];
     let frames = in_goroutine(move || {
         black_box(decoys);
-        // The second time after a switch.
+        // The second backtrace is taken after a switch.
         drop(a_function_of_the_user());
         yield_now();
         black_box(a_function_of_the_user())
@@ -432,15 +437,14 @@ fn a_backtrace_below_call_from_goes_on_in_the_saved_context_and_ends_at_goexit()
         }
     }
     extern "C" fn look_from_here(arg: *mut u8) {
-        // SAFETY: the test passes its own.
+        // SAFETY: the test passes its own vector.
         unsafe { *arg.cast::<Vec<String>>() = frames(&Backtrace::force_capture()) };
     }
 
     watched(|| {
         let mut seen = Vec::<String>::new();
         Switchboard::run(entry, (), |board: *mut Board| {
-            // SAFETY: the board is live, this is `here`, and `there` is saved while it is
-            // looked at.
+            // SAFETY: the board is live, this is `here`, and `there` is saved while it is observed.
             unsafe {
                 Switchboard::go_there(board);
                 for _ in 0..2 {
@@ -473,20 +477,20 @@ fn callee_saved_registers_survive_call_from() {
     const HERE: u64 = 0x1111_2222_3333_4400;
     extern "C" fn clobber(_: *mut u8) {
         extern "C" fn nothing(_: *mut u8) {}
-        // SAFETY: `nothing` may be called with anything.
+        // SAFETY: `nothing` accepts any argument.
         unsafe { black_box(Registers::from(0).across(nothing, ptr::null_mut())) };
     }
     extern "C" fn call(_: *mut u8) {
-        // SAFETY: `clobber` does not walk the stack, so no context is looked at.
+        // SAFETY: `clobber` does not walk the stack, so the context is not looked at.
         unsafe { call_from(ptr::null_mut(), clobber, ptr::null_mut()) };
     }
     let before = Registers::from(HERE);
-    // SAFETY: `call` may be called with anything.
+    // SAFETY: `call` accepts any argument.
     let after = unsafe { before.across(call, ptr::null_mut()) };
     assert_eq!(after, before);
 }
 
-/// Calls itself until `depth` is 0 and panics there; each level has something to drop.
+/// Calls itself until `depth` is 0 and panics there. Each level has something to drop.
 #[inline(never)]
 fn panic_below(depth: usize, dropped: &AtomicUsize) {
     struct Counts<'a>(&'a AtomicUsize);
@@ -541,7 +545,7 @@ fn a_destructor_may_park_while_its_goroutine_unwinds_and_nobody_else_panics() {
         fn drop(&mut self) {
             assert!(thread::panicking());
             yield_now();
-            // Not ready at once: this parks.
+            // The other goroutine is not finished yet, so `join` parks.
             let other = spawn(|| {
                 yield_now();
                 thread::panicking()
@@ -567,7 +571,7 @@ fn a_destructor_may_park_while_its_goroutine_unwinds_and_nobody_else_panics() {
             .map(|i| {
                 spawn(move || {
                     let _parks = Parks;
-                    // Without the hook: fifty messages say nothing.
+                    // Without the panic hook: fifty messages would only be noise.
                     panic::resume_unwind(Box::new(Payload(i)));
                 })
             })
@@ -589,7 +593,7 @@ fn on_system_stack_runs_on_the_threads_stack_and_returns_the_value() {
         let local = Cell::new(0);
         let (inside, room) = on_system_stack(|| {
             local.set(41);
-            // More than the goroutine has.
+            // More than the goroutine's stack.
             let room = black_box([1u8; 2 * crate::stack::DEFAULT_STACK]);
             (room.as_ptr().addr(), room.len())
         });
@@ -597,7 +601,7 @@ fn on_system_stack_runs_on_the_threads_stack_and_returns_the_value() {
         assert_eq!((local.get(), room), (42, 2 * crate::stack::DEFAULT_STACK));
         let here = (&raw const local).addr();
         assert!(here.abs_diff(inside) > crate::stack::DEFAULT_STACK);
-        // On the system stack already: simply called.
+        // Already on the system stack: simply called.
         assert_eq!(on_system_stack(|| on_system_stack(|| 7)), 7);
     });
     assert_eq!(
@@ -660,20 +664,20 @@ fn floats_survive_switches() {
     });
 }
 
-/// What only assembly can see, x86-64.
+/// Code that must be assembly, for x86-64.
 #[cfg(target_arch = "x86_64")]
 mod probe {
     use super::{EntryFn, Gobuf, Header, Registers};
     use std::arch::naked_asm;
     use std::mem::offset_of;
 
-    /// What a call leaves on the stack below the point that must be aligned.
+    /// Bytes that a call pushes below the point that must be aligned.
     pub(super) const PUSHED_BY_CALL: usize = 8;
     /// rbx, rbp, r12 to r15.
     pub(super) const CALLEE_SAVED: usize = 6;
 
-    /// Calls `f(arg)` with `values` in the callee-saved registers and puts there what
-    /// is in them afterwards.
+    /// Calls `f(arg)` with `values` in the callee-saved registers, and stores their contents
+    /// afterwards in `values`.
     ///
     /// # Safety
     /// `f` may be called with `arg`, and does not unwind.
@@ -718,10 +722,10 @@ mod probe {
         )
     }
 
-    /// For `mcall`: notes the stack pointer, returns `next`.
+    /// For `mcall`: records the stack pointer and returns `next`.
     ///
     /// # Safety
-    /// That of [`OnG0Fn`](crate::arch::OnG0Fn); `m` is a [`Header`], whose `next` is what it may return.
+    /// That of [`OnG0Fn`](crate::arch::OnG0Fn); `m` is a [`Header`], and it may return `next`.
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn record_sp_and_resume_next(
         from: *mut Gobuf,
@@ -737,7 +741,7 @@ mod probe {
         )
     }
 
-    /// First function of a context: notes the stack pointer, goes on at `entry`.
+    /// First function of a context: records the stack pointer and continues at `entry`.
     #[unsafe(naked)]
     pub(super) extern "C" fn record_sp_and_start(arg: *mut u8) {
         // On entry: rdi = arg, which is a Header.
@@ -750,20 +754,20 @@ mod probe {
     }
 }
 
-/// What only assembly can see, aarch64.
+/// Code that must be assembly, for aarch64.
 #[cfg(target_arch = "aarch64")]
 mod probe {
     use super::{EntryFn, Gobuf, Header, Registers};
     use std::arch::naked_asm;
     use std::mem::offset_of;
 
-    /// Nothing: the return address is in a register.
+    /// Zero: the return address is in a register.
     pub(super) const PUSHED_BY_CALL: usize = 0;
     /// x19 to x29, d8 to d15.
     pub(super) const CALLEE_SAVED: usize = 19;
 
-    /// Calls `f(arg)` with `values` in the callee-saved registers and puts there what
-    /// is in them afterwards.
+    /// Calls `f(arg)` with `values` in the callee-saved registers, and stores their contents
+    /// afterwards in `values`.
     ///
     /// # Safety
     /// `f` may be called with `arg`, and does not unwind.
@@ -823,10 +827,10 @@ mod probe {
         )
     }
 
-    /// For `mcall`: notes the stack pointer, returns `next`.
+    /// For `mcall`: records the stack pointer and returns `next`.
     ///
     /// # Safety
-    /// That of [`OnG0Fn`](crate::arch::OnG0Fn); `m` is a [`Header`], whose `next` is what it may return.
+    /// That of [`OnG0Fn`](crate::arch::OnG0Fn); `m` is a [`Header`], and it may return `next`.
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn record_sp_and_resume_next(
         from: *mut Gobuf,
@@ -843,7 +847,7 @@ mod probe {
         )
     }
 
-    /// First function of a context: notes the stack pointer, goes on at `entry`.
+    /// First function of a context: records the stack pointer and continues at `entry`.
     #[unsafe(naked)]
     pub(super) extern "C" fn record_sp_and_start(arg: *mut u8) {
         // On entry: x0 = arg, which is a Header.

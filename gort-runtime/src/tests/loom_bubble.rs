@@ -1,14 +1,17 @@
-//! Models of `proc/bubble.rs`: members that park, wake each other and end, wakers from outside, and the keeper.
+//! Models of `proc/bubble.rs`: members that park, wake each other and end, wakers from outside, and
+//! the keeper.
 //!
-//! Modelled: the bubble as it is; around it copies of what `park_m`, `goready` and `goexit0` do with it, and of the
-//! keeper's rest (`api/synctest.rs`), call for call. A goroutine that parks on one thread goes on on
-//! another as soon as somebody has woken it, while the first has yet to let go of its hold. What members do is in
-//! cells, which the keeper reads in its turn: loom reports it if they are still at it.
+//! The bubble is the real one. Around it are copies of what `park_m`, `goready` and `goexit0` do
+//! with it, and of the keeper's rest (`api/synctest.rs`), call for call. A goroutine that parks on
+//! one thread continues on another as soon as it has been woken, while the first thread has yet to
+//! let go of its hold. What members do is recorded in cells, which the keeper reads in its turn. So
+//! loom reports members that are still running then.
 //!
 //! Not modelled: the clock, timers, `synctest::wait` (its waiter is a member like any other).
 //!
-//! Tried by hand, each fails a model: the word's orderings made Relaxed in `let_go`, and in `take_hold`; the last hold let
-//! go of instead of handed over; the hold taken behind the wake-up; let go of before the park is committed.
+//! Tried by hand, each of these makes a model fail: the word's orderings made Relaxed in `let_go`
+//! or in `take_hold`; the last hold released instead of handed over; the hold taken after the
+//! wake-up; the hold released before the park is committed.
 
 use super::{explore, explore_all};
 use crate::base::prim::{
@@ -25,23 +28,24 @@ const KEEPER: usize = 0x80;
 
 struct World {
     bubble: Bubble,
-    /// The keeper's wake-ups come here.
+    /// The keeper's wake-ups arrive here.
     turn: Notify,
-    /// It sleeps: a wake-up that comes otherwise is one too many.
+    /// Whether the keeper sleeps. A wake-up at any other time is one too many.
     keeper_sleeps: AtomicBool,
-    /// A member is parked, and nobody has won the right to wake it.
+    /// A member is parked, and the right to wake it has not been won.
     parked: AtomicBool,
-    /// What it does when it goes on.
+    /// Counts what the member does when it continues.
     done: DataCell<u32>,
 }
 
-// SAFETY: `done` is written by the member, and read by the keeper in its turn; loom checks that this is one at a time.
+// SAFETY: the member writes `done`, and the keeper reads it in its turn. loom checks that this is
+// one at a time.
 unsafe impl Sync for World {}
 // SAFETY: nothing in it belongs to a thread.
 unsafe impl Send for World {}
 
 impl World {
-    /// With as many members, that run; the keeper rests.
+    /// Creates a bubble with this many members, which run. The keeper rests.
     fn with(members: u32) -> Arc<Self> {
         let bubble = Bubble::new();
         bubble.begin(7, 1, KEEPER);
@@ -59,7 +63,7 @@ impl World {
         Arc::new(world)
     }
 
-    /// `let_go` of `park.rs`.
+    /// Lets go of a hold, like `let_go` of `park.rs`.
     fn let_go(&self) {
         if let Some(keeper) = self.bubble.let_go() {
             assert_eq!(keeper, KEEPER);
@@ -71,13 +75,13 @@ impl World {
         }
     }
 
-    /// `park_m`: committed, and then the hold.
+    /// Parks a member like `park_m`: commits, then lets go of its hold.
     fn park(&self) {
         self.parked.store(true, Release);
         self.let_go();
     }
 
-    /// `goready`, if the member is parked; the caller goes on as that member.
+    /// Wakes the member like `goready`, if it is parked. The caller then continues as that member.
     fn wake(&self) -> bool {
         let won = self
             .parked
@@ -89,9 +93,10 @@ impl World {
         won
     }
 
-    /// The member goes on, and ends.
+    /// Continues as the member, and ends it.
     fn go_on(&self) {
-        // SAFETY: the member alone writes; loom fails the model if the keeper reads meanwhile.
+        // SAFETY: only the member writes. loom fails the model if the keeper reads at the same
+        // time.
         self.done.with_mut(|done| unsafe { *done += 1 });
         self.end();
     }
@@ -101,22 +106,22 @@ impl World {
         self.let_go();
     }
 
-    /// What the member has done, in the keeper's turn.
+    /// Returns what the member has done. Called in the keeper's turn.
     fn seen(&self) -> u32 {
         // SAFETY: in the keeper's turn no member runs; loom fails the model if one does.
         self.done.with(|done| unsafe { *done })
     }
 
-    /// The keeper sleeps until it is its turn.
+    /// Puts the keeper to sleep until its turn.
     fn sleep(&self) {
         while self.keeper_sleeps.load(Acquire) {
             self.turn.wait();
         }
     }
 
-    /// The keeper's rest, from one turn to the next.
+    /// Lets the keeper rest, from one turn to the next.
     fn rest(&self) {
-        // It is on its way to sleep before anybody can find it.
+        // The keeper counts as asleep before a waker can find it.
         self.keeper_sleeps.store(true, Release);
         if self.bubble.let_go().is_none() {
             self.sleep();
@@ -127,7 +132,7 @@ impl World {
 }
 
 #[test]
-fn the_keeper_s_turn_comes_when_nobody_runs_and_once() {
+fn the_keeper_gets_its_turn_once_when_no_member_runs() {
     explore_all(|| {
         let world = World::with(2);
         let (first, second) = (Arc::clone(&world), Arc::clone(&world));
@@ -163,7 +168,7 @@ fn a_member_that_parks_again_leaves_the_keeper_its_turn() {
         let parker = thread::spawn(move || first.park());
         let waker = thread::spawn(move || {
             if second.wake() {
-                // It goes on here, and parks anew, beside the first who has yet to let go.
+                // It continues here and parks again, while the first thread has yet to let go.
                 second.park();
             }
             second.end();
@@ -191,7 +196,7 @@ fn a_waker_from_outside_comes_at_any_time() {
             woken
         });
         world.sleep();
-        // It may come now, and while the keeper looks.
+        // The waker may arrive now, or while the keeper looks.
         while !world.bubble.is_empty() && !is_only(world.bubble.holds()) {
             world.rest();
         }
@@ -206,10 +211,10 @@ fn a_waker_from_outside_comes_at_any_time() {
 }
 
 #[test]
-fn the_keeper_sees_that_somebody_came_and_went() {
+fn the_keeper_sees_that_a_waker_came_and_went() {
     explore(|| {
         let world = World::with(1);
-        // The member is blocked, and it is the keeper's turn.
+        // The member is blocked, and the keeper has its turn.
         world.park();
         world.sleep();
         let outside = Arc::clone(&world);
@@ -218,7 +223,7 @@ fn the_keeper_sees_that_somebody_came_and_went() {
             assert!(outside.wake());
             outside.go_on();
         });
-        // The turn goes on, and ends meanwhile.
+        // The keeper's turn continues and ends in the meantime.
         world.rest();
         waker.join().unwrap();
         world.rest_until_only();
@@ -229,7 +234,7 @@ fn the_keeper_sees_that_somebody_came_and_went() {
 }
 
 impl World {
-    /// Rests until it is the keeper's turn and nobody has come.
+    /// Rests until the keeper has its turn and no waker has arrived.
     fn rest_until_only(&self) {
         while !is_only(self.bubble.holds()) {
             self.rest();

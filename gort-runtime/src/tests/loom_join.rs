@@ -1,24 +1,24 @@
 //! Models of `join.rs`: a goroutine's end against its handle.
 //!
-//! Modelled: the join word as it is; around it copies of what `goexit.rs` does at
-//! the end and `handle.rs` in `join` and `drop`, call for call. The outcome, the
-//! goroutine's stack and the slot are cells, so loom reports an outcome that is used
-//! by both sides at once, and a slot that is freed while its stack is in use.
+//! The join word is the real one. Around it are copies of what `goexit.rs` does at the end and what
+//! `handle.rs` does in `join` and `drop`, call for call. The outcome, the goroutine's stack and the
+//! slot are cells. So loom reports an outcome that both sides use at once, and a slot that is freed
+//! while its stack is in use.
 //!
-//! Selects that watch (`ending.rs`) are modelled with one watcher for each: the list is a cell
-//! under a lock, which is not part of the slot, and a select's word is won by the goroutine's end or
-//! by somebody else (another arm, a time-out).
+//! Selects that watch (`ending.rs`) are modelled with one watcher each. The list is a cell under a
+//! lock, which is not part of the slot. A select's word is won by the goroutine's end or by
+//! something else (another arm, a time-out).
 //!
-//! Not modelled: parking itself (a loom notification stands for `gopark` and
-//! `goready`), the destructor of an outcome that panics, goroutines without a handle.
+//! Not modelled: parking itself (a loom notification stands for `gopark` and `goready`), an outcome
+//! whose destructor panics, goroutines without a handle.
 //!
-//! Tried by hand, each fails a model: any ordering of the word made Relaxed in
+//! Tried by hand, each of these makes a model fail: any ordering of the word made Relaxed in
 //! `outcome_stored`, `ended`, `is_done`, `detach`, `detach_with_outcome`; a load and a store
-//! instead of the read-modify-write in `outcome_stored` and `ended`; `detach` that frees
-//! at `OUTCOME`; `set_waiter` that takes `OUTCOME` for waiting; `ended` that ignores `WATCHED`;
-//! `outcome_stored` and `detach` that do not know it; `watch` with a load and a store; DONE set after
-//! the lock is free, and before the watchers are taken out; a select that leaves without taking its
-//! watcher out.
+//! instead of the read-modify-write in `outcome_stored` and `ended`; a `detach` that frees at
+//! `OUTCOME`; a `set_waiter` that takes `OUTCOME` for waiting; an `ended` that ignores `WATCHED`;
+//! an `outcome_stored` and a `detach` that do not know it; a `watch` with a load and a store; DONE
+//! set after the lock is free, or before the watchers are taken out; a select that leaves without
+//! taking its watcher out.
 
 use super::{explore, explore_all};
 use crate::base::lock::{Rank, RawLock};
@@ -42,7 +42,7 @@ enum Outcome {
     Gone,
 }
 
-/// Nobody has won the select, or the goroutine's end has, or somebody else.
+/// State of a select's word: not won yet, won by the goroutine's end, or won by something else.
 const OPEN: usize = 0;
 const BY_END: usize = 1;
 const BY_OTHER: usize = 2;
@@ -74,40 +74,41 @@ impl Select {
         self.ready.1.notify();
     }
 
-    /// Another arm, or the time.
+    /// Another arm or the time-out wins.
     fn other_arm(&self) {
         if self.win(BY_OTHER) {
             self.wake();
         }
     }
 
-    /// Select: the record is made, or is gone.
+    /// Accesses the record as the select does when it creates it or lets go of it.
     fn write_record(&self) {
         // SAFETY: loom checks the access.
         self.record.with_mut(|record| unsafe { *record += 1 });
     }
 
-    /// The goroutine's end: looks at the record.
+    /// Accesses the record as the goroutine's end does.
     fn read_record(&self) {
         // SAFETY: loom checks the access.
         let _ = self.record.with(|record| unsafe { *record });
     }
 }
 
-/// A goroutine's slot, and beside it what does not lie in the slot.
+/// A goroutine's slot, and the related data that does not lie in the slot.
 struct Slot {
     join: JoinWord,
     outcome: DataCell<Outcome>,
-    /// Steps that the goroutine made on its stack.
+    /// Counts the steps that the goroutine made on its stack.
     stack: DataCell<u32>,
-    /// Written at the start and when the slot is freed, read by both.
+    /// Written at the start and when the slot is freed. Read by both sides.
     name: DataCell<u32>,
     freed: DataCell<bool>,
-    /// The waiter's `ready` has been called, and what the waiter sleeps on.
+    /// Whether the waiter's `ready` has been called, and the notification that the waiter sleeps
+    /// on.
     ready: (AtomicBool, Notify),
-    /// The list: which selects are in it.
+    /// The list: which of the selects are in it.
     watchers: DataCell<[bool; 2]>,
-    /// Of the list, outside of the slot.
+    /// The list's lock, which lies outside of the slot.
     lock: RawLock,
     selects: [Select; 2],
 }
@@ -181,12 +182,13 @@ impl Slot {
         at_end
     }
 
-    /// A select with the handle among its arms: true if the goroutine's end was chosen.
+    /// Runs a select with the handle among its arms. Returns `true` if the goroutine's end was
+    /// chosen.
     fn select(&self, i: usize) -> bool {
         !self.begin_select(i) || self.finish_select(i)
     }
 
-    /// As far as the wait: false if there is nothing to wait for.
+    /// Runs a select up to its wait. Returns `false` if there is nothing to wait for.
     fn begin_select(&self, i: usize) -> bool {
         self.lock.lock();
         let watches = self.join.watch();
@@ -212,7 +214,7 @@ impl Slot {
         select.word.load(Acquire) == BY_END
     }
 
-    /// A select with a default.
+    /// Runs a select with a default.
     fn poll(&self) -> bool {
         self.lock.lock();
         let ended = !self.join.watch();
@@ -221,7 +223,7 @@ impl Slot {
         ended
     }
 
-    /// Select: enters the list, or leaves it.
+    /// Enters a select into the list, or takes it out.
     fn enlist(&self, i: usize, there: bool) {
         // SAFETY: loom checks the access.
         self.watchers.with_mut(|list| unsafe { (*list)[i] = there });
@@ -258,13 +260,13 @@ impl Slot {
         }
     }
 
-    /// Goroutine: does something on its stack.
+    /// Does something on the goroutine's stack.
     fn step(&self) {
         // SAFETY: loom checks the access.
         self.stack.with_mut(|steps| unsafe { *steps += 1 });
     }
 
-    /// `goroutine()`, by whoever has a share of the slot.
+    /// Reads the name, as `goroutine()` does. The caller has a share of the slot.
     fn read_name(&self) {
         // SAFETY: loom checks the access.
         let name = self.name.with(|name| unsafe { *name });
@@ -279,7 +281,7 @@ impl Slot {
         });
     }
 
-    /// `goexit::free`: the slot may be another goroutine's at once.
+    /// Frees the slot, as `goexit::free` does: another goroutine may get it at once.
     fn free(&self) {
         self.step();
         self.change_outcome(Outcome::Gone, Outcome::Gone);
@@ -291,7 +293,7 @@ impl Slot {
         assert!(!before, "the slot was freed twice");
     }
 
-    /// At the end.
+    /// Checks the state at the end.
     fn check(&self) {
         // SAFETY: loom checks the accesses.
         let (outcome, freed) = unsafe {
@@ -305,7 +307,7 @@ impl Slot {
     }
 }
 
-/// Explores a goroutine's end against what is done with its handle.
+/// Explores a goroutine's end against `handle`, which uses the handle.
 fn explore_end(handle: impl Fn(&Slot) + Send + Sync + 'static) {
     explore_all(move || {
         let slot = Slot::new();
@@ -331,7 +333,7 @@ fn joiner_not_woken() {
     explore_end(Slot::join);
 }
 
-/// `is_finished` says that `join` would not wait; dropping the handle is as good.
+/// If `is_finished` is true, `join` would not wait; dropping the handle stands for it.
 #[test]
 fn slot_freed_under_the_goroutine_after_is_finished() {
     explore_end(|slot| {
@@ -343,7 +345,7 @@ fn slot_freed_under_the_goroutine_after_is_finished() {
     });
 }
 
-/// The handle travels to a third thread, which joins.
+/// A third thread gets the handle and joins.
 #[test]
 fn joiner_on_another_thread_not_woken() {
     explore_all(|| {
@@ -368,7 +370,7 @@ fn select_not_woken_by_the_end() {
     });
 }
 
-/// A select with a default has set the flag and is gone.
+/// A select with a default has set the flag and has returned.
 #[test]
 fn handle_of_a_watched_goroutine_dropped_at_its_end() {
     explore_end(|slot| {
@@ -377,7 +379,7 @@ fn handle_of_a_watched_goroutine_dropped_at_its_end() {
     });
 }
 
-/// As above, and then joins.
+/// The same with a join.
 #[test]
 fn joiner_of_a_watched_goroutine_not_woken() {
     explore_end(|slot| {
@@ -386,7 +388,7 @@ fn joiner_of_a_watched_goroutine_not_woken() {
     });
 }
 
-/// The select loses, or not; either way its record is gone, and the slot soon after.
+/// Whether or not the select loses, its record is gone soon, and the slot soon after.
 #[test]
 fn watcher_used_after_its_select_or_slot_after_its_handle() {
     explore(|| {
@@ -411,7 +413,8 @@ fn watcher_used_after_its_select_or_slot_after_its_handle() {
 fn second_watcher_not_woken() {
     explore_all(|| {
         let slot = Slot::new();
-        // With a third thread they would spend their time spinning for the lock.
+        // Called before the goroutine starts: with a third thread, the model would only spin for
+        // the lock.
         assert!(slot.begin_select(0));
         let goroutine = thread::spawn({
             let slot = Arc::clone(&slot);

@@ -1,10 +1,10 @@
 //! Models of `netpoll/desc.rs`: one user of a slot against the poller, `close`, deadlines and
 //! timers.
 //!
-//! Modelled: `Slot` and `Desc` as they are, and a copy of the user's loop in `iowait.rs`, for
-//! the case that `Interrupted` or success ends it. The kernel's socket is a mutex around
-//! "data have come". A park is a cell that the waker sets: a user that has committed sleeps,
-//! for good if nobody does. The time is what the model says it is.
+//! `Slot` and `Desc` are the real ones. The user's loop is a copy of the one in `iowait.rs`, for
+//! the case that `Interrupted` or success ends it. The kernel's socket is a mutex around "data have
+//! arrived". A park is a cell that the waker sets: a user that has committed sleeps until then. The
+//! model decides what time it is.
 //!
 //! # What fails without which step
 //! Tried by hand, one at a time.
@@ -14,12 +14,12 @@
 //! | `fence_after_rmw` in `begin` | `close_is_missed_..`, both about a deadline |
 //! | `fence_after_rmw` in `close` | `close_is_missed_..` |
 //! | `fence_after_rmw` in `set_deadline` | both about a deadline |
-//! | the look at `closing` and the deadline after `begin` | `close_is_missed_..`, both about a deadline |
-//! | `commit` succeeds whatever is there (a swap) | all |
+//! | the check of `closing` and the deadline after `begin` | `close_is_missed_..`, both about a deadline |
+//! | `commit` succeeds whatever the word is (a swap) | all |
 //! | `ready` leaves `EMPTY` instead of `READY` | both about an edge, `late_event_..`, `timer_and_event_..` |
 //! | `interrupt` leaves what it finds | all but those about an edge, `close_is_missed_..` and `late_event_..` |
 //! | `interrupt` wipes out `READY` as well | `timer_and_event_..` |
-//! | a nearer deadline interrupts nobody | both about a deadline |
+//! | a nearer deadline interrupts no waiter | both about a deadline |
 //! | `Acquire` in `forget_ready` | none: loom's socket is a mutex, which orders enough |
 
 use super::{explore, explore_all};
@@ -41,7 +41,7 @@ enum End {
     Data,
     Closed,
     TimedOut,
-    /// It sleeps, and the actors that the model has cannot wake it any more.
+    /// It sleeps, and no actor of the model can wake it any more.
     Asleep,
 }
 
@@ -49,11 +49,11 @@ struct Model {
     desc: Desc,
     /// The kernel's side of the socket.
     data: Mutex<bool>,
-    /// How often the user was woken. The model's, but with the orderings of `goready`.
+    /// How often the user was woken. Belongs to the model, but has the orderings of `goready`.
     woken: AtomicU32,
-    /// How often it slept. Not part of the model: no ordering comes from it.
+    /// How often the user slept. Not part of the model: no ordering comes from it.
     slept: sync::atomic::AtomicU32,
-    /// Time of the model: deadlines up to here have passed.
+    /// The model's time: deadlines up to here have passed.
     now: u64,
 }
 
@@ -75,7 +75,7 @@ impl Model {
         }
     }
 
-    /// Data come; then the poller learns of it.
+    /// Data arrive; then the poller learns of it.
     fn edge(&self) {
         *self.data.lock().unwrap() = true;
         self.wake(self.desc.read.ready());
@@ -96,7 +96,7 @@ impl Model {
         self.desc.read.interrupt().is_some()
     }
 
-    /// One operation, up to the point where the user sleeps.
+    /// Runs one operation, up to the point at which the user sleeps.
     fn user(&self) -> End {
         let slot = &self.desc.read;
         slot.forget_ready();
@@ -110,7 +110,7 @@ impl Model {
                     slot.abandon();
                     return if closed { End::Closed } else { End::TimedOut };
                 }
-                // Whoever wakes it later is seen at the end.
+                // If it is woken later, that is seen at the end.
                 if slot.commit(USER) && !self.wakes_up() {
                     return End::Asleep;
                 }
@@ -118,7 +118,7 @@ impl Model {
         }
     }
 
-    /// The user sleeps; false if it has not been woken yet.
+    /// Puts the user to sleep. Returns `false` if it has not been woken yet.
     fn wakes_up(&self) -> bool {
         let slept = self.slept.fetch_add(1, Relaxed) + 1;
         self.is_awake(slept)
@@ -130,7 +130,7 @@ impl Model {
         woken == slept
     }
 
-    /// The user at the end, when everybody else is through: it goes on if it was woken.
+    /// Finishes the user's operation when all other actors are done: it continues if it was woken.
     fn ends(&self, mut end: End) -> End {
         while end == End::Asleep && self.is_awake(self.slept.load(Relaxed)) {
             end = self.user();
@@ -139,7 +139,7 @@ impl Model {
     }
 }
 
-/// Runs the user against `others`; the end that it comes to.
+/// Runs the user against `others`. Returns how its operation ends.
 fn race(model: &Arc<Model>, others: &[fn(&Model)]) -> End {
     let others: Vec<_> = others
         .iter()
@@ -160,7 +160,7 @@ fn edge_is_missed_by_a_user_that_parks() {
     explore_all(|| assert_eq!(race(&Model::new(0), &[Model::edge]), End::Data));
 }
 
-/// An edge of earlier data is still there; new data come while it is forgotten.
+/// The edge of earlier data is still there. New data arrive while it is being cleared.
 #[test]
 fn edge_is_wiped_out_before_the_call() {
     explore_all(|| {
@@ -183,7 +183,7 @@ fn nearer_deadline_is_missed_by_a_user_that_parks() {
     });
 }
 
-/// Two interrupters and a poller: the user is woken once, and comes to an end.
+/// Two interrupters and a poller: the user is woken once, and its operation ends.
 #[test]
 fn close_and_event_both_wake() {
     explore(|| {
@@ -192,7 +192,7 @@ fn close_and_event_both_wake() {
     });
 }
 
-/// The timer of a wait fires while an edge comes.
+/// The timer of a wait fires while an edge arrives.
 #[test]
 fn timer_and_event_both_wake() {
     explore(|| {
@@ -202,13 +202,13 @@ fn timer_and_event_both_wake() {
                 m.woken.fetch_add(1, Release);
             }
         };
-        // A timer of the past that nobody sees any more: the user looks again, and waits.
+        // The timer belongs to an old wait: the user looks again, and waits.
         assert_eq!(race(&model, &[Model::edge, timer]), End::Data);
     });
 }
 
-/// A deadline is moved to a later time, then to a nearer one, while the user begins to wait
-/// for the first.
+/// A deadline is moved to a later time, then to an earlier one, while the user begins to wait for
+/// the first.
 #[test]
 fn deadline_that_comes_back_is_missed() {
     explore_all(|| {
@@ -222,7 +222,8 @@ fn deadline_that_comes_back_is_missed() {
     });
 }
 
-/// An event of the last owner meets the next one: it may be woken for nothing, never twice.
+/// An event for the previous owner reaches the next one, which may be woken needlessly, but never
+/// twice.
 #[test]
 fn late_event_meets_the_next_owner() {
     explore(|| {

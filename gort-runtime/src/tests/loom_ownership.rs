@@ -1,13 +1,13 @@
-//! The owner of a P against sysmon (`ownership.rs`).
+//! Models of the owner of a P against sysmon (`ownership.rs`).
 //!
-//! The P's data is a cell that loom watches: two accesses without an order between them fail
-//! the model, which is what would happen if owner and sysmon both believed to have the P.
-//! Modelled are both sides of the protocol as they stand, with full fences for the barriers;
-//! the P's way from sysmon to its next M is left out.
+//! The P's data is a cell that loom watches. Two accesses without an order between them make the
+//! model fail, which would happen if owner and sysmon both believed that they had the P. Both sides
+//! of the protocol are the real ones, with full fences for the barriers. The P's way from sysmon to
+//! its next M is left out.
 //!
-//! Without the owner's fence (`light_barrier` in `enter`) the first model fails: sysmon takes
-//! the P while the owner writes it. With a relaxed load of the request in `enter` the last one
-//! fails: the owner changes its M's P pointer while sysmon, whose request it has not noticed, reads it.
+//! Without the owner's fence (`light_barrier` in `enter`) the first model fails: sysmon takes the P
+//! while the owner writes it. With a relaxed load of the request in `enter` the last model fails:
+//! the owner has not noticed sysmon's request and changes its M's P pointer while sysmon reads it.
 
 use super::explore;
 use crate::base::prim::DataCell;
@@ -18,21 +18,21 @@ use std::sync::Arc;
 struct Machine {
     m: Ownership,
     p: DataCell<u32>,
-    /// The M's P pointer, as far as sysmon asks: whether it is the P that sysmon means.
+    /// The M's P pointer, as far as sysmon asks: whether it names the P that sysmon wants.
     holds_p: DataCell<bool>,
 }
 
-// SAFETY: `p` is reached by whoever owns it, `holds_p` by the owner inside the runtime and by sysmon
-// while the owner is kept out of it; loom checks that this is one at a time.
+// SAFETY: only the owner of the P accesses `p`. Only the owner inside the runtime, or sysmon while
+// it keeps the owner out, accesses `holds_p`. loom checks that this is one thread at a time.
 unsafe impl Sync for Machine {}
 
-/// What a thread does with a P that it owns.
+/// Uses a P that the calling thread owns.
 fn use_p(machine: &Machine) {
     // SAFETY: the protocol says that the P is ours; loom fails the model if it is not.
     machine.p.with_mut(|p| unsafe { *p += 1 });
 }
 
-/// The owner goes `times` into the runtime and uses its P as long as it has it.
+/// The owner enters the runtime `times` times, and uses its P while it has it.
 fn owner(machine: &Machine, times: u32) -> u32 {
     let mut used = 0;
     let mut has_p = true;
@@ -55,9 +55,10 @@ fn machine() -> Arc<Machine> {
     })
 }
 
-/// Sysmon, with the owner kept in user code.
+/// Reads the P pointer, as sysmon does while it keeps the owner in user code.
 fn still_held(machine: &Machine) -> bool {
-    // SAFETY: the protocol says that the owner leaves the pointer alone; loom fails the model if not.
+    // SAFETY: the protocol says that the owner does not touch the pointer. loom fails the model if
+    // it does.
     machine.holds_p.with(|holds| unsafe { *holds })
 }
 
@@ -101,13 +102,14 @@ fn sysmon_looks_at_the_p_pointer_only_while_its_owner_leaves_it_alone() {
         let theirs = Arc::clone(&machine);
         let owner = thread::spawn(move || {
             let has_p = theirs.m.enter();
-            // Without the P the pointer is cleared, with it the P may be given up: a write in both cases.
-            // SAFETY: the owner is inside; loom fails the model if sysmon reads meanwhile.
+            // Without a P the owner clears the pointer, with one it may give up the P: a write in
+            // both cases.
+            // SAFETY: the owner is inside. loom fails the model if sysmon reads at the same time.
             theirs.holds_p.with_mut(|holds| unsafe { *holds = false });
             theirs.m.leave();
             has_p
         });
-        // `means` is false if the P that sysmon means has gone to another M meanwhile.
+        // `means` is false if the P that sysmon wants has moved to another M in the meantime.
         let taken = machine.m.take(|| still_held(&machine) && means);
         assert_eq!(owner.join().unwrap(), !taken);
     }

@@ -1,22 +1,22 @@
-//! Models of `runq.rs`: the owner against its thieves.
+//! Models of `runq.rs`: the owner of a queue against its thieves.
 //!
-//! Modelled: the ring (of `CAP` = 4 here) and `runnext`, as they are, no copy. An
-//! entry points to a cell that the owner writes before it queues the entry and
-//! that whoever takes the entry writes as well, so loom reports an entry that two
-//! take, and one that is visible before what it points to.
+//! The ring (with a `CAP` of 4 here) and `runnext` are the real ones, not copies. An entry points
+//! to a cell that the owner writes before it queues the entry. The thread that takes the entry
+//! writes the cell as well. So loom reports an entry that two threads take, and an entry that is
+//! visible before what it points to.
 //!
-//! Not modelled: indices that wrap around at 2^32; how long a thief waits before it
-//! takes a `runnext` (`sched/steal.rs`); who is told of new entries
-//! (`loom_sched/`). Beyond loom: that slots have been read before `head` moves on (the
-//! release of a taker's compare-and-swap and the acquire of `head` in `put`). A read that
-//! came later would be load buffering; with both Relaxed no model fails.
+//! Not modelled: indices that wrap around at 2^32; how long a thief waits before it takes a
+//! `runnext` (`sched/steal.rs`); who is told of new entries (`loom_sched/`). Beyond loom's reach:
+//! that slots have been read before `head` moves on (the release of a taker's compare-and-swap, and
+//! the acquire of `head` in `put`). A read that came later would be load buffering; with both
+//! Relaxed no model fails.
 //!
-//! Tried by hand, each fails a model: Relaxed instead of the release of `tail` in `put`
-//! and `steal_into`, of its acquire in `steal_into`, of the swaps of `runnext`, of the
-//! compare-and-swap in `steal_next`, of the acquire of `runnext` in `is_empty`; a load and
-//! a store instead of the compare-and-swap in `get`, `steal_into`, `spill_half`, or of the
-//! swap in `get_next`; `tail` published before the compare-and-swap in `steal_into`; one
-//! look at `tail` in `is_empty`.
+//! Tried by hand, each of these makes a model fail: Relaxed instead of the release of `tail` in
+//! `put` and `steal_into`, of its acquire in `steal_into`, of the swaps of `runnext`, of the
+//! compare-and-swap in `steal_next`, of the acquire of `runnext` in `is_empty`; a load and a store
+//! instead of the compare-and-swap in `get`, `steal_into`, `spill_half`, or of the swap in
+//! `get_next`; `tail` published before the compare-and-swap in `steal_into`; only one look at
+//! `tail` in `is_empty`.
 
 use super::explore_all;
 use crate::base::prim::DataCell;
@@ -25,15 +25,15 @@ use loom::thread;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// What queues point to: a G as far as the model knows it.
+/// The entries of the queues: a G as far as the model needs it.
 struct Entry {
-    /// Times queued minus times taken.
+    /// Number of times queued minus number of times taken.
     queued: DataCell<i32>,
 }
 
 // SAFETY: loom checks every access to the cell.
 unsafe impl Send for Entry {}
-// SAFETY: loom checks every access to the cell, also those of several threads.
+// SAFETY: loom checks every access to the cell, including those of several threads.
 unsafe impl Sync for Entry {}
 
 const ENTRIES: usize = CAP as usize + 2;
@@ -46,7 +46,7 @@ struct Queues {
 }
 
 impl Queues {
-    /// With the entries `0..filled` in the ring.
+    /// Creates the queues with the entries `0..filled` in the ring.
     fn new(filled: usize) -> Arc<Self> {
         let this = Arc::new(Self {
             victim: Runq::new(),
@@ -61,13 +61,14 @@ impl Queues {
         this
     }
 
-    /// An entry that is about to be queued; it is not in a queue now.
+    /// Returns an entry that is about to be queued. It is in no queue now.
     fn entry(&self, i: usize) -> NonNull<Entry> {
         add(&self.entries[i], 1);
         NonNull::from(&self.entries[i])
     }
 
-    /// Owner: `runq_put`. The overflow counts as taken, as nobody else can.
+    /// Does `runq_put`, as the owner. The overflow counts as taken, because no other thread can
+    /// take it.
     fn put(&self, i: usize) {
         self.put_back(self.entry(i));
     }
@@ -81,20 +82,20 @@ impl Queues {
         });
     }
 
-    /// Owner: `runq_put_next`.
+    /// Does `runq_put_next`, as the owner.
     fn put_next(&self, i: usize) {
         if let Some(displaced) = self.victim.put_next(self.entry(i)) {
             self.put_back(displaced);
         }
     }
 
-    /// Thief number `me`: steals from `victim`, then runs all that it has.
+    /// Steals from `victim` as thief `me`, then runs everything that thief has.
     fn steal(&self, me: usize, victim: &Runq<Entry>) {
         take(victim.steal_into(&self.thieves[me]));
         while take(self.thieves[me].get()) {}
     }
 
-    /// Thief: takes `runnext`, as `steal_next` of `sched/steal.rs`.
+    /// Takes `runnext` as a thief, like `steal_next` of `sched/steal.rs`.
     fn steal_next(&self) {
         let seen = self.victim.peek_next();
         if !seen.is_null() {
@@ -102,8 +103,7 @@ impl Queues {
         }
     }
 
-    /// At the end: takes what is left; then every entry has been taken as often as
-    /// it was queued.
+    /// Takes what is left at the end. Then every entry has been taken as often as it was queued.
     fn check(&self) {
         take(self.victim.get_next());
         for queue in [&self.victim, &self.thieves[0], &self.thieves[1]] {
@@ -123,7 +123,7 @@ fn add(entry: &Entry, n: i32) {
     entry.queued.with_mut(|queued| unsafe { *queued += n });
 }
 
-/// Whoever took an entry uses it; false if there was none.
+/// Uses an entry that the caller took. Returns `false` if there was none.
 fn take(gp: Option<NonNull<Entry>>) -> bool {
     match gp {
         // SAFETY: entries live as long as the model.
@@ -133,7 +133,7 @@ fn take(gp: Option<NonNull<Entry>>) -> bool {
     true
 }
 
-/// Without the compare-and-swap on `head` in `get`.
+/// Fails without the compare-and-swap on `head` in `get`.
 #[test]
 fn entry_taken_by_owner_and_thief() {
     explore_all(|| {
@@ -150,7 +150,7 @@ fn entry_taken_by_owner_and_thief() {
     });
 }
 
-/// With `tail` stored Relaxed in `put`.
+/// Fails with a Relaxed store of `tail` in `put`.
 #[test]
 fn entry_visible_before_its_goroutine() {
     explore_all(|| {
@@ -166,7 +166,7 @@ fn entry_visible_before_its_goroutine() {
     });
 }
 
-/// The owner comes round the ring and writes the slot that a thief is reading.
+/// The owner wraps around the ring and writes the slot that a thief is reading.
 #[test]
 fn slot_overwritten_while_a_thief_reads_it() {
     explore_all(|| {
@@ -184,7 +184,7 @@ fn slot_overwritten_while_a_thief_reads_it() {
     });
 }
 
-/// A full ring: `take_half` and a thief want the same entries.
+/// With a full ring, `take_half` and a thief want the same entries.
 #[test]
 fn overflow_takes_what_a_thief_has_taken() {
     explore_all(|| {
@@ -200,8 +200,8 @@ fn overflow_takes_what_a_thief_has_taken() {
     });
 }
 
-/// The owner takes `runnext` that a thief has just taken; and `runnext` goes to the
-/// ring when another displaces it.
+/// The owner takes a `runnext` that a thief has just taken. Also, `runnext` moves to the ring when
+/// another entry displaces it.
 #[test]
 fn runnext_taken_by_owner_and_thief() {
     explore_all(|| {
@@ -221,8 +221,8 @@ fn runnext_taken_by_owner_and_thief() {
     });
 }
 
-/// The same goroutine is `runnext` again when the thief comes to take it: that is
-/// as good, but the thief must see what it has done in between.
+/// The same goroutine is `runnext` again when the thief takes it. That is just as good, but the
+/// thief must see what it has done in between.
 #[test]
 fn runnext_stolen_with_what_it_was_before() {
     explore_all(|| {
@@ -240,7 +240,7 @@ fn runnext_stolen_with_what_it_was_before() {
     });
 }
 
-/// Two thieves at one ring, and the owner.
+/// Two thieves and the owner at one ring.
 #[test]
 fn entry_taken_by_two_thieves() {
     explore_all(|| {
@@ -257,7 +257,7 @@ fn entry_taken_by_two_thieves() {
     });
 }
 
-/// A thief's loot is robbed while it is copied: `steal_into` publishes `tail` last.
+/// A second thief robs the first one during its copy: `steal_into` publishes `tail` last.
 #[test]
 fn loot_visible_before_it_is_the_thiefs() {
     explore_all(|| {
@@ -277,8 +277,8 @@ fn loot_visible_before_it_is_the_thiefs() {
     });
 }
 
-/// An entry is always queued and only moves from `runnext` to the ring. Without the
-/// second look at `tail` in `is_empty`.
+/// An entry is always queued, and only moves from `runnext` to the ring. Fails without the second
+/// look at `tail` in `is_empty`.
 #[test]
 fn queue_called_empty_while_an_entry_moves() {
     explore_all(|| {

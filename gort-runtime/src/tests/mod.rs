@@ -1,20 +1,19 @@
-//! loom models of the protocols: `.ci/loom` runs them.
+//! loom models of the protocols. `.ci/loom` runs them.
 //!
-//! loom runs a model again and again, each time with another order of the
-//! threads' steps and another choice of what a load may still see. It cannot
-//! switch native stacks, so these are models of queues and handshakes, not of
-//! `mcall`. Each test is named for the bug it would catch.
+//! loom runs a model again and again, each time with another order of the threads' steps and
+//! another choice of the values that a load may still see. It cannot switch native stacks, so these
+//! are models of queues and handshakes, not of `mcall`. Each test is named for the bug it would
+//! catch.
 //!
-//! Those of the scheduler are in `loom_sched/`: they belong to `sched/`, of which they call what nobody
-//! else may.
+//! The models of the scheduler are in `loom_sched/`. They are a module of `sched/`, because they
+//! call functions that are private to it.
 //!
-//! # What green does not prove
-//! - Executions with more preemptions than the bound are not looked at.
-//! - loom does not know load buffering, and a read-modify-write (also a
-//!   compare-and-swap that fails) always sees the newest value.
-//! - `SeqCst` on an access counts as `AcqRel`: only a fence is a full barrier
-//!   here, and so it is in the language (a `SeqCst` swap orders nothing but
-//!   other `SeqCst` accesses).
+//! # What a passing model does not prove
+//! - Executions with more preemptions than the bound are not explored.
+//! - loom does not model load buffering, and a read-modify-write (even a compare-and-swap that
+//!   fails) always sees the newest value.
+//! - `SeqCst` on an access counts as `AcqRel`. Only a fence is a full barrier here, as in the
+//!   language, where a `SeqCst` swap is ordered only with other `SeqCst` accesses.
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
@@ -29,17 +28,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
-/// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
+/// Bound on preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` sets another.
 const PREEMPTIONS: usize = 2;
 
-/// Explores `model` as far as the bound on preemptions.
+/// Explores `model` up to the bound on preemptions.
 pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
     check(&builder, model);
 }
 
-/// Explores `model` with one preemption more, for models of many small steps.
+/// Explores `model` with one more preemption, for models of many small steps.
 pub(crate) fn explore_further(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS + 1));
@@ -53,10 +52,10 @@ fn explore_all(model: impl Fn() + Send + Sync + 'static) {
     check(&builder, model);
 }
 
-/// Runs `model`, and prints how many executions that took.
+/// Runs `model`, and prints how many executions were explored.
 fn check(builder: &Builder, model: impl Fn() + Send + Sync + 'static) {
     if std::env::var_os("LOOM_LOG").is_some() {
-        // Only this entry prints what the threads do.
+        // Only this entry point prints what the threads do.
         return loom::model(model);
     }
     let executions = Arc::new(AtomicUsize::new(0));

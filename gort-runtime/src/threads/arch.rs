@@ -1,66 +1,67 @@
-//! The switch, where each goroutine has a thread: there is none.
+//! The context switch, if goroutines are threads: there is none.
 //!
-//! The names are those of `arch/mod.rs`. What would run on g0 runs in the goroutine's own frame, and where the
-//! scheduler would run another goroutine the thread sleeps (`sched/run.rs`).
+//! The names are those of `arch/mod.rs`. Code for g0 runs in the goroutine's own frame. Where the
+//! native scheduler would run another goroutine, the thread sleeps (`sched/run.rs`).
 
 use std::cell::Cell;
 use std::ptr;
 
-/// What `arch/mod.rs` calls a saved context. Here nothing is saved; it says whose thread-locals a goroutine has.
+/// The saved context of `arch/mod.rs`. Here nothing is saved; it only says whose thread-locals a
+/// goroutine has.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Gobuf {
     /// Always null.
     pub(crate) sp: *mut u8,
-    /// Not null in a goroutine: its thread-locals are its own, since its thread is. Null in an M.
+    /// Null in an M. Not null in a goroutine: its thread-locals are its own, because its thread is.
     pub(crate) tp: *mut u8,
 }
 
 impl Gobuf {
-    /// Of an M.
+    /// The value in an M.
     pub(crate) const NONE: Self = Self {
         sp: ptr::null_mut(),
         tp: ptr::null_mut(),
     };
 
-    /// Of a goroutine.
+    /// The value in a goroutine.
     pub(crate) const OWN_THREAD: Self = Self {
         sp: ptr::null_mut(),
         tp: ptr::without_provenance_mut(1),
     };
 }
 
-/// What [`mcall`] calls.
+/// The functions that [`mcall`] calls.
 ///
 /// # Safety
-/// As in `arch/mod.rs`, but that it is called on the goroutine's own stack, and that it returns only when the
-/// goroutine is to go on, or has ended.
+/// As in `arch/mod.rs`, with two differences: it is called on the goroutine's own stack, and it
+/// returns only when the goroutine must continue or has ended.
 pub(crate) type OnG0Fn = unsafe extern "C" fn(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf;
 
-/// What [`call_under`] calls.
+/// The functions that [`call_under`] calls.
 ///
 /// # Safety
-/// It is called with an `arg` that it was meant for.
+/// It is called with an `arg` that it was made for.
 pub(crate) type ObserverFn = unsafe extern "C" fn(arg: *mut u8);
 
-/// What would be called on the goroutine's stack once its entry has returned.
+/// The function that the native mode calls on the goroutine's stack once its entry has returned.
 ///
 /// # Safety
-/// It is not called: the thread returns.
+/// It is never called: the thread returns.
 pub(crate) type ExitFn = unsafe extern "C" fn() -> !;
 
-/// First function of a goroutine.
+/// The first function of a goroutine.
 ///
 /// # Safety
-/// It is called once, with the `arg` that was meant for it.
+/// It is called once, with the `arg` that was made for it.
 pub(crate) type EntryFn = unsafe extern "C" fn(arg: *mut u8);
 
 thread_local! {
-    /// The M of this thread. Without a destructor, so that it is there for as long as the thread is.
+    /// The M of this thread. It has no destructor, so it is valid until the thread has ended.
     static CURRENT_M: Cell<*mut u8> = const { Cell::new(ptr::null_mut()) };
 }
 
-/// This thread's M, or null.
+/// Returns this thread's M, or null.
 #[expect(
     clippy::disallowed_methods,
     reason = "a goroutine does not change threads"
@@ -79,7 +80,7 @@ pub(crate) fn set_current_m(m: *mut u8) {
     CURRENT_M.with(|current| current.set(m));
 }
 
-/// Calls `f(from, m)`. Comes back when the goroutine is to go on.
+/// Calls `f(from, m)`. Returns when the goroutine must continue.
 ///
 /// # Safety
 /// `from` is the running goroutine's context and `m` that of its thread's M, as `f` expects them.
@@ -90,18 +91,18 @@ pub(crate) unsafe fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
     debug_assert!(ptr::eq(next, from), "another goroutine cannot run here");
 }
 
-/// Nothing: no context is about to be resumed.
+/// Does nothing: no context is about to be resumed.
 pub(crate) fn prefetch(_at: *const u8) {}
 
-/// Nothing: there are no thread pointers to change.
+/// Does nothing: there are no thread pointers to change.
 pub(crate) fn probe_thread_pointer() {}
 
-/// Null, as in every M.
+/// Returns null, as in every M.
 pub(crate) fn thread_pointer() -> *mut u8 {
     ptr::null_mut()
 }
 
-/// No thread pointer is ever set.
+/// Returns `false`: no thread pointer is ever set.
 pub(crate) fn sets_thread_pointer_cheaply() -> bool {
     false
 }

@@ -1,7 +1,7 @@
-//! What a goroutine takes and gives back, where each has a thread: a record, and that thread.
+//! The resources of a goroutine, if goroutines are threads: a record and a thread.
 //!
-//! The thread is started with the record, so that who spawns hears if there can be none. It sleeps until the goroutine
-//! is submitted, or the record given back unused.
+//! The thread is started together with the record, so that `spawn` fails if no thread can be had.
+//! It sleeps until the goroutine is submitted or the record is given back unused.
 //!
 //! The names are those of `proc/bind.rs`.
 
@@ -24,15 +24,15 @@ use std::io;
 use std::ptr::{self, NonNull};
 use std::thread;
 
-/// Room for closure and outcome of goroutines that timers start.
+/// Space for the closure and outcome of goroutines that timers start.
 pub(crate) const DETACHED_ROOM: usize = 64;
 /// The class of their records.
 pub(crate) const DETACHED: u8 = record::class_for(DETACHED_ROOM);
 
-/// Threads of goroutines.
+/// Number of goroutine threads.
 static THREADS: AtomicU32 = AtomicU32::new(0);
 
-/// How many threads of goroutines there are.
+/// Returns how many goroutine threads there are.
 pub(crate) fn threads() -> u32 {
     THREADS.load(Relaxed)
 }
@@ -40,15 +40,16 @@ pub(crate) fn threads() -> u32 {
 /// A record, and the M of the thread that waits for its goroutine, on their way to that thread.
 struct Bound {
     gp: NonNull<G>,
-    /// Out of a box, which the thread frees at its end. Not the box itself: that would be the only way to the M, and who
-    /// wakes the goroutine has another.
+    /// Leaked from a box, which the thread frees at its end. This is not the box itself, because a
+    /// box must be the only way to the M, and wakers of the goroutine have another.
     m: NonNull<M>,
 }
 
-// SAFETY: the M is `Send` and `Sync`; the record is the spawner's, who leaves it to the thread when it wakes that.
+// SAFETY: the M is `Send` and `Sync`. The record belongs to the spawner, which passes it on when it
+// wakes the thread.
 unsafe impl Send for Bound {}
 
-/// Makes a record of this class, and a thread that waits for its goroutine.
+/// Creates a record of this class, and a thread that waits for its goroutine.
 pub(crate) fn take_record(_: Option<&P>, class: u8, kind: StackKind) -> io::Result<NonNull<G>> {
     static NEXT_ID: AtomicU32 = AtomicU32::new(0);
     let gp = record::take_one(class)?;
@@ -57,7 +58,7 @@ pub(crate) fn take_record(_: Option<&P>, class: u8, kind: StackKind) -> io::Resu
     // SAFETY: the record is ours.
     let g = unsafe { gp.as_ref() };
     g.stack.set(StackSlot::none(kind));
-    // Who wakes the goroutine finds its thread there.
+    // Wakers of the goroutine find its thread here.
     g.lockedm.set(m.as_ptr());
     let bound = Bound { gp, m };
     THREADS.fetch_add(1, Relaxed);
@@ -69,7 +70,7 @@ pub(crate) fn take_record(_: Option<&P>, class: u8, kind: StackKind) -> io::Resu
         Ok(_) => Ok(gp),
         Err(e) => {
             record::free_one(gp);
-            // SAFETY: from a box, and no thread has got it.
+            // SAFETY: from a box, and no thread has received it.
             drop(unsafe { Box::from_raw(m.as_ptr()) });
             THREADS.fetch_sub(1, Relaxed);
             Err(e)
@@ -77,40 +78,43 @@ pub(crate) fn take_record(_: Option<&P>, class: u8, kind: StackKind) -> io::Resu
     }
 }
 
-/// Gives back a record, which is Idle and the caller's, and whose goroutine has run.
+/// Gives back a record, which is Idle and belongs to the caller, and whose goroutine has run.
 pub(crate) fn give_record(_: Option<&P>, gp: NonNull<G>) {
     record::free_one(gp);
 }
 
-/// Gives back a record that was taken for nothing: its thread ends.
+/// Gives back a record whose goroutine was never started. Its thread ends.
 pub(crate) fn give_unused(_: Option<&P>, gp: NonNull<G>) {
     wake(gp);
 }
 
-/// Takes back the stack of a goroutine: it is the thread's.
+/// Does nothing: the stack of a goroutine is its thread's.
 pub(crate) fn unbind(_: Option<&P>, _: &G) {}
 
-/// Wakes the goroutine's thread, to run it (it is Runnable) or to end (Idle). It is the caller's, and its thread's afterwards.
+/// Wakes the goroutine's thread, to run the goroutine (it is Runnable) or to end (it is Idle). The
+/// goroutine belongs to the caller before, and to its thread afterwards.
 pub(crate) fn wake(gp: NonNull<G>) {
-    // SAFETY: the record is there, and the caller's. The M is its thread's, which sleeps or will until this wakes it, and
-    // of which `wake` uses only the address once that can go on.
+    // SAFETY: the record is alive and belongs to the caller. The M belongs to its thread, which
+    // sleeps, or will sleep, until this wakes it. Once the thread may continue, `wake` uses only
+    // the address of the M.
     unsafe { (*gp.as_ref().lockedm.get()).note.wake() };
-    // Neither may be touched below.
+    // Neither must be touched below.
 }
 
-/// The life of a goroutine's thread.
+/// Runs a goroutine's thread from its beginning to its end.
 fn run(bound: Bound) {
     let Bound { gp, m } = bound;
-    // SAFETY: it is there until the end of this function.
+    // SAFETY: the M is alive until the end of this function.
     live(gp, unsafe { m.as_ref() });
-    // SAFETY: from a box, and this thread's. Others use it to wake the goroutine, which has ended.
+    // SAFETY: from a box, and it belongs to this thread. Other threads use it only to wake the
+    // goroutine, which has ended.
     drop(unsafe { Box::from_raw(m.as_ptr()) });
     THREADS.fetch_sub(1, Relaxed);
 }
 
 fn live(gp: NonNull<G>, m: &M) {
     m.note.sleep();
-    // SAFETY: the record is there until its goroutine has ended, and since `wake` it is ours.
+    // SAFETY: the record is alive until its goroutine has ended, and has been ours since `wake`.
     let g = unsafe { gp.as_ref() };
     if GStatus::of(g.status.load(Acquire)) == GStatus::Idle {
         return record::free_one(gp);
@@ -119,7 +123,7 @@ fn live(gp: NonNull<G>, m: &M) {
     tls::set_m(m);
     m.curg.set(gp.as_ptr());
     wire(m, gp);
-    // Nobody has asked for it: its thread is like the others.
+    // The user has not asked for this wiring, so the thread is like any other.
     m.unlike_others.set(false);
     g.buf.set(Gobuf::OWN_THREAD);
     g.has_begun.store(true, Relaxed);

@@ -1,19 +1,19 @@
-//! What only goroutines that are threads ask of a system: Linux or macOS.
+//! System calls of goroutines that are threads, on Linux and macOS.
 
 use super::errno;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
-/// Writes a byte to a pipe or socket that does not block. May be called in a signal handler.
+/// Writes a byte to a non-blocking pipe or socket. May be called in a signal handler.
 pub(crate) fn write_byte(fd: RawFd) {
-    // SAFETY: one readable byte. An error means that the pipe is full, which will do.
+    // SAFETY: one readable byte. An error means that the pipe is full, which is as good.
     unsafe { libc::write(fd, [0_u8].as_ptr().cast(), 1) };
 }
 
-/// Whether waiting for `fd` means anything: not for files and directories, which are always ready.
+/// Returns whether `fd` can be waited for. Files and directories cannot: they are always ready.
 pub(crate) fn can_be_polled(fd: BorrowedFd<'_>) -> bool {
-    // SAFETY: the structure is ours, and zeros are one.
+    // SAFETY: the structure is ours, and all zeros are a valid value.
     let mode = unsafe {
         let mut stat: libc::stat = std::mem::zeroed();
         if libc::fstat(fd.as_raw_fd(), &raw mut stat) != 0 {
@@ -24,7 +24,7 @@ pub(crate) fn can_be_polled(fd: BorrowedFd<'_>) -> bool {
     !matches!(mode & libc::S_IFMT, libc::S_IFREG | libc::S_IFDIR)
 }
 
-/// A request to [`poll`].
+/// Creates a request for [`poll`].
 pub(crate) fn poll_request(fd: RawFd, readable: bool, writable: bool) -> libc::pollfd {
     let events = if readable { libc::POLLIN } else { 0 } | if writable { libc::POLLOUT } else { 0 };
     libc::pollfd {
@@ -34,7 +34,8 @@ pub(crate) fn poll_request(fd: RawFd, readable: bool, writable: bool) -> libc::p
     }
 }
 
-/// Whether the descriptor of a request is readable, and writable: errors are both.
+/// Returns whether the descriptor of a request is readable, and whether it is writable. After an
+/// error it counts as both.
 pub(crate) fn poll_answer(polled: &libc::pollfd) -> (bool, bool) {
     let end = libc::POLLERR | libc::POLLHUP | libc::POLLNVAL;
     (
@@ -43,7 +44,7 @@ pub(crate) fn poll_answer(polled: &libc::pollfd) -> (bool, bool) {
     )
 }
 
-/// Waits until one of them is ready; may return early.
+/// Waits until one of the descriptors is ready. May return early.
 pub(crate) fn poll(fds: &mut [libc::pollfd]) {
     // SAFETY: the pointer and the length are the slice's.
     let n = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, -1) };
@@ -57,9 +58,10 @@ pub(crate) fn poll(fds: &mut [libc::pollfd]) {
 /// A socket on which every operation fails.
 static DEAD: OnceLock<OwnedFd> = OnceLock::new();
 
-/// Before [`replace_by_dead`].
+/// Creates the dead socket. Must be called before [`replace_by_dead`].
 pub(crate) fn make_dead_socket() -> io::Result<()> {
-    // SAFETY: no pointers; a new descriptor, which is nobody else's, or -1.
+    // SAFETY: no pointers are passed. The result is -1 or a new descriptor, which nothing else
+    // owns.
     let dead = unsafe {
         let dead = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
         if dead == -1 {
@@ -72,12 +74,12 @@ pub(crate) fn make_dead_socket() -> io::Result<()> {
     Ok(())
 }
 
-/// Puts the dead socket in the place of what `fd` names.
+/// Replaces the file that `fd` names by the dead socket.
 pub(crate) fn replace_by_dead(fd: BorrowedFd<'_>) {
     let (Some(dead), fd) = (DEAD.get(), fd.as_raw_fd()) else {
         return;
     };
-    // SAFETY: no pointers. `fd` stays a descriptor, so whoever borrows it keeps that.
+    // SAFETY: no pointers are passed. `fd` stays a valid descriptor, so borrows of it stay valid.
     unsafe {
         while libc::dup2(dead.as_raw_fd(), fd) == -1
             && matches!(*errno(), libc::EINTR | libc::EBUSY)

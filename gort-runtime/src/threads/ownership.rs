@@ -1,4 +1,5 @@
-//! Who owns a P, where there are none: nobody asks. The names are those of `proc/ownership.rs`.
+//! Ownership of Ps, if goroutines are threads: there are no Ps to take. The names are those of
+//! `proc/ownership.rs`.
 
 /// One M's half of the protocol.
 #[derive(Debug)]
@@ -9,6 +10,6 @@ impl Ownership {
         Self(())
     }
 
-    /// Back to user code.
+    /// Marks the return to user code.
     pub(crate) fn leave(&self) {}
 }

@@ -1,10 +1,11 @@
-//! The stack of a parked goroutine, where each has a thread: a debugger shows it, gort does not.
+//! The stack of a parked goroutine, if goroutines are threads. A debugger can show it; gort does
+//! not.
 
 use crate::api::goroutine::GoroutineId;
 use crate::proc::g::G;
 use std::ptr::NonNull;
 
-/// No lines.
+/// Returns no lines.
 pub(crate) fn stack_of(_: NonNull<G>, _: GoroutineId) -> String {
     String::new()
 }

@@ -1,11 +1,11 @@
 //! Time as the scheduler counts it: nanoseconds on the monotonic clock.
 //!
-//! 0 means "no time": the clock reads 0 at boot only, and a deadline at or before
-//! now fires at once anyway, so deadlines are at least 1.
+//! 0 means "no time". The clock reads 0 only at boot, and a deadline that has passed fires at once
+//! anyway, so deadlines are at least 1.
 //!
-//! A deadline a century and a half after the machine was started, or later, *never comes*: that is what
-//! `Duration::MAX` and other ways to say "without a limit" become. Such a wait is one for ever: it arms
-//! no timer (`park.rs`), so nothing is hidden from `checkdead.rs`.
+//! A deadline 146 years or more after the machine was started *never comes*. `Duration::MAX` and
+//! other ways to say "without a limit" become such a deadline. A wait until then is a wait for
+//! ever: it arms no timer (`park.rs`), so `checkdead.rs` can see that the waiter is never woken.
 
 use crate::os;
 use std::time::{Duration, Instant};
@@ -16,30 +16,31 @@ pub type Nanos = u64;
 /// The first deadline that never comes: 146 years.
 const NEVER_COMES: Nanos = 1 << 62;
 
-/// Whether a wait until `deadline` is one for ever.
+/// Returns whether a wait until `deadline` is a wait for ever.
 #[inline]
 pub(crate) fn never_comes(deadline: Nanos) -> bool {
     deadline >= NEVER_COMES
 }
 
-/// The present.
+/// Returns the current time.
 #[must_use]
 pub fn now() -> Nanos {
     os::now_ns()
 }
 
-/// `d` from now; durations beyond the clock's 584 years end there.
+/// Returns the time `d` from now. A `d` that exceeds the clock's 584 years gives the clock's last
+/// moment.
 #[must_use]
 pub fn deadline_after(d: Duration) -> Nanos {
     let d = u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
     now().saturating_add(d).max(1)
 }
 
-/// The moment that `instant` names.
+/// Returns the time that `instant` names.
 #[must_use]
 pub(crate) fn nanos_of(instant: Instant) -> Nanos {
-    // Both clocks are CLOCK_MONOTONIC; the difference is exact up to the time
-    // between the two readings, and errs on the late side.
+    // Both clocks are CLOCK_MONOTONIC. The result is exact up to the time between the two readings,
+    // and errs on the late side.
     let reference = Instant::now();
     let now = now();
     match instant.checked_duration_since(reference) {

@@ -1,29 +1,29 @@
 //! The timers of one P: a 4-ary heap (`quad.rs`), as in Go's `time.go`.
 //!
-//! A [`Timer`] lies on the stack of the goroutine that waits for it, or in what is to be called in
-//! a new goroutine (`life/timed.rs`); the heap holds its time and its address. Any M may add to its
-//! own P's heap, remove from whichever heap it added to, and run what is due in any heap.
+//! A [`Timer`] lies on the stack of the goroutine that waits for it, or in the object that is to be
+//! called in a new goroutine (`life/timed.rs`). The heap holds the timer's time and address. Any M
+//! may add timers to its own P's heap, remove a timer from the heap it was added to, and run the
+//! due timers of any heap.
 //!
 //! # Invariants
-//! 1. `pos` and the heap are touched only under the heap's lock; a timer is in
-//!    the heap exactly when `pos != OUT`.
-//! 2. A timer is taken out before its `expire` is called, and `expire` runs under
-//!    the lock. So a goroutine that removes its timer afterwards (and takes the
-//!    lock for it) knows that nobody uses the timer any more; and one that was
-//!    woken by `expire` winning knows it without the lock, because `run` reads
-//!    everything it needs before it calls `expire`.
-//! 3. `next` is the time of the earliest timer, 0 for none; written under the lock. One whose time
-//!    never comes (`clock.rs`) does not count.
-//! 4. Everything else of a timer is written by its owner while it is in no heap.
-//! 5. A timer that starts a goroutine is taken out only by a caller that has a stack for it: what
-//!    has been taken out is going to be called. Whoever gets no stack puts the timer off, where
-//!    it is; so until then it can be taken back, and counts as armed.
+//! 1. `pos` and the heap are touched only under the heap's lock. A timer is in the heap exactly
+//!    when `pos != OUT`.
+//! 2. A timer is taken out before its `expire` is called, and `expire` runs under the lock. So a
+//!    goroutine that removes its timer afterwards (taking the lock) knows that the timer is no
+//!    longer in use. A goroutine that was woken because `expire` won knows it without the lock,
+//!    because `run` reads everything it needs before it calls `expire`.
+//! 3. `next` is the time of the earliest timer, or 0 if there is none. It is written under the
+//!    lock. A timer whose time never comes (`clock.rs`) does not count.
+//! 4. All other fields of a timer are written by its owner, while the timer is in no heap.
+//! 5. A timer that starts a goroutine is taken out only by a caller that has a record for it, so
+//!    every such timer that is taken out is called. A caller that gets no record puts the timer off
+//!    in place. Until it is taken out, it can be cancelled and counts as armed.
 //!
 //! # Orderings
-//! `next` is a hint for others. A goroutine that adds an earliest timer publishes
-//! `next`, then looks whether somebody sleeps too long (`sched/submit.rs`,
-//! `wake_for_timer`); an M about to sleep publishes until when, then reads every
-//! `next` (`stopm`, in the same file). Both sides put a full fence between.
+//! `next` is a hint for other threads. A goroutine that adds an earliest timer publishes `next`,
+//! then checks whether the timekeeper sleeps too long (`wake_for_timer` in `sched/submit.rs`). An M
+//! that is about to sleep publishes until when it sleeps, then reads every `next` (`stopm` in
+//! `sched/stop.rs`). Both execute a full fence in between.
 
 use super::never_comes;
 use super::quad::{Entry, OUT, Placed, count_before, sift_down, sift_up, take_out};
@@ -40,7 +40,7 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 
-/// One wish that something happens at a time.
+/// A request that something happens at a certain time.
 #[derive(Debug)]
 pub(crate) struct Timer {
     when: Cell<u64>,
@@ -53,8 +53,9 @@ pub(crate) struct Timer {
 #[derive(Clone, Copy, Debug)]
 enum What {
     Nothing,
-    /// `gp` is made ready if `expire(arg)` answers true (the right to wake it has been won). It is called once, by
-    /// whoever takes the timer out as due, under the heap's lock.
+    /// `gp` is made ready if `expire(arg)` returns true, which means that it has won the right to
+    /// wake `gp`. `expire` is called once, under the heap's lock, by the thread that takes the due
+    /// timer out.
     Wake {
         gp: NonNull<G>,
         expire: unsafe fn(*const ()) -> bool,
@@ -63,37 +64,38 @@ enum What {
     Start(Start),
 }
 
-/// A goroutine to be started.
+/// Describes a goroutine to start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
-    /// Makes the goroutine, in a free record and with this id.
+    /// Creates the goroutine, in a free record and with this id.
     ///
-    /// Its contract: it is called with the `Start` that it belongs to, once for each time that the timer was added,
-    /// by whoever has taken the timer out of the heap as due; and the record is Idle and the caller's.
+    /// Contract: it is called with the `Start` that it belongs to, once for each time that the
+    /// timer was added, by the thread that has taken the due timer out of the heap. The record is
+    /// Idle and belongs to the caller.
     pub(crate) make: unsafe fn(&Start, NonNull<G>, u64),
-    /// Called instead of `make`, in a goroutine, if it is not to be started.
+    /// Called in a goroutine instead of `make`, if the goroutine will not be started.
     pub(crate) give_up: unsafe fn(*const ()),
-    /// What it calls.
+    /// The argument of `give_up`, and what the new goroutine calls.
     pub(crate) arg: *const (),
-    /// Who has armed the timer, and where.
+    /// The goroutine that armed the timer. `site` says where.
     pub(crate) root: Option<u64>,
     pub(crate) bubble: Option<&'static Bubble>,
     pub(crate) site: &'static Location<'static>,
 }
 
-/// What stopped [`Timers::run`].
+/// Why [`Timers::run`] returned.
 #[derive(Debug)]
 pub(crate) enum Ran {
-    /// Nothing more is due, or the limit.
+    /// No more timers are due, or the limit was reached.
     Enough,
-    /// A goroutine is to be started, and the caller has no stack for it.
+    /// A goroutine is to be started, and the caller has no record for it.
     NeedsRecord,
-    /// This one is to be started now.
+    /// The caller must start this goroutine now.
     Start(Start),
 }
 
 impl Timer {
-    /// A timer that is not armed.
+    /// Creates a timer that is not armed.
     pub(crate) const fn new() -> Self {
         Self {
             when: Cell::new(0),
@@ -103,8 +105,8 @@ impl Timer {
         }
     }
 
-    /// A timer that calls `expire(arg)` at `when`, and makes `gp` ready if that
-    /// answers true (the right to wake `gp` has been won).
+    /// Creates a timer that calls `expire(arg)` at `when`, and makes `gp` ready if that returns
+    /// true (it has won the right to wake `gp`).
     pub(crate) fn waking(
         when: u64,
         gp: NonNull<G>,
@@ -117,13 +119,14 @@ impl Timer {
         timer
     }
 
-    /// From now on a timer that starts a goroutine at `when`. It is in no heap.
+    /// Makes this a timer that starts a goroutine at `when`. The timer is in no heap.
     pub(crate) fn set_start(&self, when: u64, start: Start) {
         self.when.set(when);
         self.what.set(What::Start(start));
     }
 
-    /// What it was last to start. It is in no heap, or the caller has the heap's lock.
+    /// Returns the goroutine that the timer was last set to start. The timer is in no heap, or the
+    /// caller holds the heap's lock.
     pub(crate) fn start(&self) -> Option<Start> {
         match self.what.get() {
             What::Start(start) => Some(start),
@@ -131,10 +134,10 @@ impl Timer {
         }
     }
 
-    /// Takes the timer back; true if it had not fired.
+    /// Removes the timer from its heap. Returns `true` if it had not fired.
     pub(crate) fn cancel(&self) -> bool {
-        // SAFETY: null, or the heap that the timer was last added to: one of the Ps', which live for ever
-        // (`sched/allp.rs`), or a test's, which outlives its timers.
+        // SAFETY: null, or the heap that the timer was last added to. That heap belongs to a P, and
+        // those live for ever (`sched/allp.rs`), or to a test, where it outlives its timers.
         unsafe { self.home.get().as_ref() }.is_some_and(|home| home.remove(self))
     }
 }
@@ -145,8 +148,9 @@ struct Listed(NonNull<Timer>);
 
 impl Placed for Listed {
     fn set_pos(self, pos: usize) {
-        // SAFETY: one is made by `add`, and is nowhere but in the heap, whose functions call this under its lock, the last time
-        // as they take the timer out. Until then the timer is in place, and its `pos` is that of whoever has the lock: first
+        // SAFETY: only `add` creates a `Listed`, and only the heap holds it. The heap's functions
+        // call this under the heap's lock, for the last time when they take the timer out. Until
+        // then the timer stays in place, and only the holder of the lock touches `pos`: first
         // clause of `add`.
         unsafe { self.0.as_ref() }.pos.set(pos);
     }
@@ -156,17 +160,19 @@ impl Placed for Listed {
 #[derive(Debug)]
 pub(crate) struct Timers {
     next: AtomicU64,
-    /// Where the thread sleeps that looks after them, if there is one (`threads/sched/clock.rs`): it is woken when there is no
-    /// timer left.
+    /// Where the thread that watches these timers sleeps, if there is one
+    /// (`threads/sched/clock.rs`). It is woken when no timer is left.
     #[cfg(gort_threads)]
     pub(crate) note: crate::base::note::Note,
     heap: Lock<Vec<Entry<Listed>>>,
 }
 
-// SAFETY: the heap's pointers are to timers that stay in place until they have been taken out (`add`), and of which
-// anyone who has the lock may touch `pos`, and read the rest (invariants 1 and 4); so they may be in any thread's hands.
+// SAFETY: the heap's pointers are to timers that stay in place until they have been taken out
+// (`add`). Any holder of the lock may touch their `pos` and read the rest (invariants 1 and 4), so
+// the pointers may go to any thread.
 unsafe impl Send for Timers {}
-// SAFETY: for the same reason; and whoever shares it gets at them only by the lock. `next` is atomic.
+// SAFETY: for the same reason. A thread that shares it reaches the pointers only through the lock.
+// `next` is atomic.
 unsafe impl Sync for Timers {}
 
 impl Timers {
@@ -181,13 +187,13 @@ impl Timers {
         }
     }
 
-    /// Time of the earliest timer, 0 for none.
+    /// Returns the time of the earliest timer, or 0 if there is none.
     #[inline]
     pub(crate) fn next(&self) -> u64 {
         self.next.load(Acquire)
     }
 
-    /// How many are earlier than `limit`, counted up to `most`.
+    /// Returns how many timers are earlier than `limit`, counting up to `most`.
     pub(crate) fn count_before(&self, limit: u64, most: usize) -> usize {
         let next = self.next();
         if most == 0 || next == 0 || next >= limit {
@@ -196,13 +202,14 @@ impl Timers {
         count_before(&self.heap.lock(), 0, limit, most)
     }
 
-    /// Adds `timer`, which is in no heap; true if it is now the earliest.
+    /// Adds `timer`, which is in no heap. Returns `true` if it is now the earliest.
     ///
     /// # Safety
-    /// - `*timer` stays in place, and its owner changes nothing of it, until it has fired or `cancel` has
-    ///   returned. (Nor does anybody else touch its cells without this heap's lock.)
-    /// - Until then any thread may do, at its time, what it is for: call `expire(arg)`, which answers true only if
-    ///   it has won the right to wake `gp`, which then is Waiting; or have `make` called.
+    /// - `*timer` stays in place, and its owner changes nothing in it, until it has fired or
+    ///   `cancel` has returned. No other code touches its cells without this heap's lock.
+    /// - Until then, any thread may do at its time what the timer is for: call `expire(arg)`, which
+    ///   returns true only if it has won the right to wake `gp`, which then is Waiting; or have
+    ///   `make` called.
     pub(crate) unsafe fn add(&self, timer: &Timer) -> bool {
         timer.home.set(self);
         let mut heap = self.heap.lock();
@@ -220,7 +227,7 @@ impl Timers {
         earliest && !never_comes(entry.when)
     }
 
-    /// Takes `timer` out; true if it was in.
+    /// Takes `timer` out. Returns `true` if it was in the heap.
     fn remove(&self, timer: &Timer) -> bool {
         let mut heap = self.heap.lock();
         let pos = timer.pos.get();
@@ -232,9 +239,9 @@ impl Timers {
         true
     }
 
-    /// Takes out what is due at `now`, in the order of their times, until `woken`, to which
-    /// goroutines go that are to be made ready, has `most`; stops at a goroutine that is to be
-    /// started, which the caller needs a stack for.
+    /// Takes out the timers that are due at `now`, in the order of their times, and appends the
+    /// goroutines to wake to `woken`, until that has `most`. Also stops at a goroutine that is to
+    /// be started, for which the caller needs a record.
     pub(crate) fn run(&self, now: u64, most: u32, has_record: bool, woken: &GQueue) -> Ran {
         let mut heap = self.heap.lock();
         let mut ran = Ran::Enough;
@@ -242,7 +249,8 @@ impl Timers {
             && let Some(first) = heap.first().copied()
             && first.when <= now
         {
-            // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
+            // SAFETY: a timer in the heap stays in place, and its owner does not touch it: first
+            // clause of `add`.
             let what = unsafe { first.what.0.as_ref() }.what.get();
             if matches!(what, What::Start(_)) && !has_record {
                 ran = Ran::NeedsRecord;
@@ -251,9 +259,10 @@ impl Timers {
             take_out(&mut heap, 0);
             match what {
                 What::Nothing => {}
-                // SAFETY: second clause of `add`: we have taken it out, under the lock (invariant 2), so nobody
-                // else calls it. Nothing of the timer is used from here on: if `expire` answers true its owner
-                // may return as soon as it has been made ready.
+                // SAFETY: second clause of `add`: we have taken the timer out, under the lock
+                // (invariant 2), so no other thread calls `expire`. The timer is not used from here
+                // on: if `expire` returns true, its owner may return as soon as it has been made
+                // ready.
                 What::Wake { gp, expire, arg } => unsafe {
                     if expire(arg) {
                         woken.push_back(gp);
@@ -269,10 +278,12 @@ impl Timers {
         ran
     }
 
-    /// Takes out any timer that starts a goroutine, which is the caller's to give up. Nobody waits for the others.
+    /// Takes out any timer that starts a goroutine; the caller must give it up. No goroutine waits
+    /// for the timers that stay.
     pub(crate) fn take_start(&self) -> Option<Start> {
         let mut heap = self.heap.lock();
-        // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
+        // SAFETY: a timer in the heap stays in place, and its owner does not touch it: first clause
+        // of `add`.
         let start = unsafe { heap.first()?.what.0.as_ref() }.start();
         if start.is_some() {
             take_out(&mut heap, 0);
@@ -281,22 +292,25 @@ impl Timers {
         start
     }
 
-    /// Shows all that are to start a goroutine, and when. Under the lock: `show` takes none but a leaf.
+    /// Calls `show` with every timer that starts a goroutine, and its time. `show` runs under the
+    /// heap's lock, and may only take locks of rank `Leaf`.
     pub(crate) fn each_start(&self, mut show: impl FnMut(u64, &Start)) {
         for entry in self.heap.lock().iter() {
-            // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
+            // SAFETY: a timer in the heap stays in place, and its owner does not touch it: first
+            // clause of `add`.
             if let Some(start) = unsafe { entry.what.0.as_ref() }.start() {
                 show(entry.when, &start);
             }
         }
     }
 
-    /// If the earliest timer is due and starts a goroutine, puts it off until then.
+    /// Puts the earliest timer off to `until`, if it is due and starts a goroutine.
     pub(crate) fn put_off(&self, now: u64, until: u64) {
         let mut heap = self.heap.lock();
         if let Some(first) = heap.first_mut()
             && first.when <= now
-            // SAFETY: a timer in the heap is in place, and its owner leaves it alone: first clause of `add`.
+            // SAFETY: a timer in the heap stays in place, and its owner does not touch it: first
+            // clause of `add`.
             && let What::Start(_) = unsafe { first.what.0.as_ref() }.what.get()
         {
             first.when = until;
@@ -321,7 +335,7 @@ mod tests {
     use super::*;
 
     /// # Safety
-    /// It asks for nothing.
+    /// Always safe to call.
     unsafe fn yes(_: *const ()) -> bool {
         true
     }
@@ -361,7 +375,8 @@ mod tests {
             let next = timers.next();
             assert!(next > last, "the earliest time only grows");
             last = next;
-            // `ready` links real Gs, so look at the heap instead of running it.
+            // `run` would put the dangling Gs into a queue and so touch them, so look at the heap
+            // instead.
             let mut heap = timers.heap.lock();
             while let Some(first) = heap.first()
                 && first.when <= next
@@ -376,13 +391,13 @@ mod tests {
     }
 
     /// # Safety
-    /// It asks for nothing.
+    /// Always safe to call.
     unsafe fn never_made(_: &Start, _: NonNull<G>, _: u64) {
         unreachable!("nobody has a stack");
     }
 
     /// # Safety
-    /// It asks for nothing.
+    /// Always safe to call.
     unsafe fn give_up(_: *const ()) {
         unreachable!("they are cancelled");
     }
@@ -409,7 +424,7 @@ mod tests {
     fn what_gets_no_stack_stays_armed_and_holds_up_nobody() {
         let timers = Timers::new();
         let (first, second) = (starting(10), starting(20));
-        // SAFETY: both stay, and are taken out below; nobody calls `make`.
+        // SAFETY: both stay in place, and are taken out below. `make` is never called.
         unsafe {
             assert!(timers.add(&second));
             assert!(timers.add(&first));
@@ -432,7 +447,7 @@ mod tests {
     fn the_end_of_time_is_no_time() {
         let timers = Timers::new();
         let (never, once) = (starting(u64::MAX), starting(5));
-        // SAFETY: both stay, and are taken out below; nobody runs the heap.
+        // SAFETY: both stay in place, and are taken out below. The heap is never run.
         unsafe {
             assert!(!timers.add(&never));
             assert_eq!(timers.next(), 0);

@@ -1,4 +1,5 @@
-//! Timers: a heap per P, whose entries lie on the sleepers' stacks, or in what they start.
+//! Timers: one heap per P. Its entries lie on the stacks of sleeping goroutines, or in the objects
+//! that they start.
 
 mod clock;
 mod heap;

@@ -1,24 +1,25 @@
-//! A 4-ary heap of things that know their position in it. Go's `time.go` has the same shape.
+//! A 4-ary heap of items that know their position in it. Go's `time.go` uses the same shape.
 
 const ARITY: usize = 4;
-/// The position of what is in no heap.
+/// The position of an item that is in no heap.
 pub(super) const OUT: usize = usize::MAX;
 
-/// What may be in a heap.
+/// An item that can be in a heap.
 pub(super) trait Placed: Copy {
-    /// It is at `pos` from now on, or [`OUT`].
+    /// Tells the item that it is at `pos` now, or out of the heap ([`OUT`]).
     fn set_pos(self, pos: usize);
 }
 
-/// A thing, and its time.
+/// An item and its time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry<T> {
     pub(super) when: u64,
     pub(super) what: T,
 }
 
-/// Of the entry at `pos` and those below it. None is earlier than its parent, so no more are looked at than four for each
-/// that is found, and it goes no deeper than `most`.
+/// Counts the entries earlier than `limit` at `pos` and below, up to `most`. No entry is earlier
+/// than its parent. So the search looks at no more than four entries for each that it finds, and
+/// goes no deeper than `most`.
 pub(super) fn count_before<T>(heap: &[Entry<T>], pos: usize, limit: u64, most: usize) -> usize {
     if most == 0 || heap.get(pos).is_none_or(|entry| entry.when >= limit) {
         return 0;

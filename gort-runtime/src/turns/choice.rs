@@ -1,23 +1,24 @@
-//! What is chosen from, and what is known of it.
+//! What a chooser chooses from, and what it knows about each candidate.
 
-/// What a step touches: the address of a lock, a channel; or one of the following.
+/// What a step touches: the address of a lock or a channel, or one of the constants below.
 pub(crate) type Thing = usize;
 
-/// Of a step whose order with any other matters, as far as anybody knows.
+/// The thing of a step whose order may matter relative to any other step.
 pub const EVERYTHING: Thing = 0;
 
-/// What nobody sees: plain memory, atomics. Touched by what begins a goroutine or comes after `go!` or `yield_now`; no address.
+/// Plain memory and atomics, which the runtime cannot see. Touched by steps that begin a goroutine,
+/// or follow `go!` or `yield_now`. Not an address.
 pub(crate) const UNSEEN: Thing = 1;
 
-/// The numbers that goroutines get; no address either.
+/// The numbers that goroutines get. Not an address.
 pub(crate) const NUMBERS: Thing = 3;
 
-/// The end of the goroutine with this number.
+/// Returns the thing for the end of the goroutine with this number.
 pub(crate) fn end_of(number: u32) -> Thing {
     (number as Thing) << 3 | 5
 }
 
-/// What is no address is odd.
+/// Returns whether `thing` means the same in all runs. Things that are not addresses are odd.
 fn is_same_in_all_runs(thing: Thing) -> bool {
     thing % 2 == 1
 }
@@ -43,7 +44,8 @@ impl Footprint {
         self.things.clear();
     }
 
-    /// What was touched beside `thing`; `None`: something that in another run may be something else, an address.
+    /// Returns what was touched in addition to `thing`. Returns `None` if that includes an address,
+    /// which may be something else in another run.
     pub(super) fn others_than(&self, thing: Thing) -> Option<Vec<Thing>> {
         let others = self.things.iter().copied().filter(|&other| other != thing);
         let others: Vec<_> = others.collect();
@@ -51,13 +53,14 @@ impl Footprint {
             .then_some(others)
     }
 
-    /// Whether it may make a difference which comes first.
+    /// Returns whether it may make a difference which of the two comes first.
     pub(super) fn conflicts_with(&self, other: &Self) -> bool {
         let is_shared = |thing| other.things.contains(thing);
         self.everything || other.everything || self.things.iter().any(is_shared)
     }
 
-    /// Whether it makes no difference which comes first, this or what touches no more than `thing`.
+    /// Returns whether it makes no difference which comes first: this, or a step that touches only
+    /// `thing`.
     pub(super) fn commutes_with(&self, thing: Thing) -> bool {
         !self.everything && thing != EVERYTHING && !self.things.contains(&thing)
     }
@@ -69,16 +72,16 @@ pub(crate) struct Candidate {
     pub(crate) number: u32,
     /// What it touches first.
     pub(crate) thing: Thing,
-    /// Others have to have a turn before. Not all candidates are.
+    /// Other goroutines must have a turn first. At least one candidate is not barred.
     pub(crate) is_barred: bool,
 }
 
-/// What a choice is made of.
+/// The input of a choice.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
-    /// At least one. The first is the one that is chosen if nothing speaks for another.
+    /// At least one. The first is the default choice.
     pub(crate) candidates: &'a [Candidate],
-    /// Who lets others run.
+    /// The number of a goroutine that lets others run.
     pub(crate) yields: Option<u32>,
     /// What was touched since the last choice.
     pub(crate) touched: &'a Footprint,

@@ -1,22 +1,22 @@
-//! Who is next: one interface to all ways of choosing.
+//! Chooses which goroutine is next: one interface to all ways of choosing.
 
 use super::choice::Turn;
 use super::pct::{Pct, Rng};
 use super::seed::{Path, Plan};
 use super::tree::Tree;
 
-/// Chooses in one schedule; a [`Tree`] in all of them.
+/// Makes the choices of one schedule, or, as a [`Tree`], of all schedules.
 #[derive(Debug)]
 pub(crate) enum Chooser {
     Random(Rng),
     Pct(Pct),
-    /// What a tree has chosen before: how many choices are left until the next that is not the first one.
+    /// Repeats what a tree has chosen before.
     Path(Replay),
     Tree(Box<Tree>),
 }
 
 impl Chooser {
-    /// One that chooses as planned; a number needs a tree.
+    /// Creates a chooser that follows `plan`. A number needs a tree.
     pub(crate) fn of(plan: &Plan) -> Self {
         match plan {
             Plan::Random(seed) => Self::Random(Rng::new(*seed)),
@@ -30,7 +30,7 @@ impl Chooser {
         }
     }
 
-    /// Returns the place of the candidate whose turn it is.
+    /// Returns the index of the candidate that gets the turn.
     pub(crate) fn turn(&mut self, turn: &Turn<'_>) -> usize {
         let free = turn.candidates.iter().enumerate();
         let mut free = free.filter(|(_, candidate)| !candidate.is_barred);
@@ -50,7 +50,7 @@ impl Chooser {
         }
     }
 
-    /// Chooses one of `n` that are no goroutines.
+    /// Chooses one of `n` alternatives that are not goroutines.
     pub(crate) fn branch(&mut self, n: usize) -> usize {
         match self {
             _ if n < 2 => 0,
@@ -61,7 +61,7 @@ impl Chooser {
         }
     }
 
-    /// What came of the last [`branch`](Self::branch), if anything.
+    /// Tells the chooser the result of the last [`branch`](Self::branch).
     pub(crate) fn branched(&mut self, into: usize) {
         if let Self::Tree(tree) = self {
             tree.branched(into);
@@ -69,9 +69,10 @@ impl Chooser {
     }
 }
 
-/// The choices of a [`Path`].
+/// Replays the choices of a [`Path`].
 #[derive(Debug)]
 pub(crate) struct Replay {
+    /// Choices that are not the first option: how many other choices come before, and which option.
     path: std::vec::IntoIter<(u32, u32)>,
     next: Option<(u32, u32)>,
 }
@@ -89,7 +90,7 @@ impl Replay {
             Some((0, which)) => {
                 let which = *which as usize;
                 self.next = self.path.next();
-                // Only in a program that is not the same any more.
+                // Out of range only if the program has changed since.
                 which.min(n - 1)
             }
             Some((between, _)) => {

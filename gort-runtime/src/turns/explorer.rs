@@ -1,32 +1,42 @@
-//! The explorer of a bubble: whose turn it is.
+//! The explorer of a bubble: decides whose turn it is.
 //!
 //! # Turns
-//! In a bubble that is explored one goroutine runs at a time: whose *turn* it is. A member that becomes runnable
-//! is not queued: it *arrives* here, and waits for its turn. Whoever has the turn passes it on
+//! In an explored bubble one goroutine runs at a time: it has the *turn*. A member that becomes
+//! runnable is not queued. It *arrives* here, and waits for its turn. The goroutine that has the
+//! turn passes it on
 //!
 //! - when it parks or ends ([`leaves`](Explorer::leaves));
-//! - before each of its operations ([`point`](Explorer::point)): then the choice may also fall on itself.
+//! - before each of its operations ([`point`](Explorer::point)). Here the choice may also fall on
+//!   itself.
 //!
-//! The next is queued like any runnable goroutine, on g0, after the context of the one before has been saved. So
+//! The next goroutine is queued like any runnable goroutine, on g0, after the context of the one
+//! before has been saved. So
 //!
-//! 1. at most one member is in a queue of the scheduler's, or runs; and if it is somebody's turn, he is the one.
+//! 1. at most one member is in a queue of the scheduler or runs. If a goroutine has the turn, it is
+//!    that member.
 //!
-//! On how many Ps that happens, and on which, makes no difference: what a member sees is what those before it did.
+//! It makes no difference on how many Ps this happens, or on which: what a member sees depends only
+//! on what the members before it did.
 //!
 //! # The keeper
-//! The keeper of the bubble (`proc/bubble.rs`) acts while no member can run. It lets go of its hold and goes to sleep under our
-//! lock (`is_open`), in its `commit`; whoever hands it the last hold closes, under the lock, and wakes it. While the keeper is awake
-//! who arrives is kept, and nobody gets a turn: the keeper gives the first one when it goes to sleep. So
+//! The keeper of the bubble (`proc/bubble.rs`) acts while no member can run. In its `commit`, under
+//! our lock, it lets go of its hold and goes to sleep (`is_open`). The thread that hands it the
+//! last hold closes the explorer, under the lock, and wakes it. While the keeper is awake,
+//! goroutines that arrive are kept, and none gets the turn. The keeper gives the first turn when it
+//! goes to sleep. So
 //!
-//! 2. whoever finds the explorer open, and closes it, wakes the keeper, which has parked: once for each time that it sleeps.
+//! 2. a thread that finds the explorer open and closes it wakes the keeper, which has parked. This
+//!    happens once for each time that the keeper sleeps.
 //!
-//! Those who come from outside (a foreign thread that unlocks what a member waits for) take the lock as well. They find
-//! the explorer open and nobody's turn (all others wait for something outside): then they give the turn. Or the keeper is
-//! awake, and sees when it goes to sleep that somebody has arrived.
+//! Threads outside of the bubble (say, a foreign thread that unlocks what a member waits for) take
+//! the lock as well. If the explorer is open and no member has the turn, all members wait for
+//! something outside, and the foreign thread gives the turn. If the keeper is awake, it sees on its
+//! way to sleep that a member has arrived.
 //!
 //! # The end
-//! With a verdict nobody gets a turn any more. Whoever had the last one wakes the keeper, as in 2, as soon as it is off its
-//! stack. What is left of the goroutines is on no queue, and arriving is of no effect. The bubble is not used again.
+//! After a verdict no goroutine gets the turn any more. As soon as the last goroutine that had it
+//! is off its stack, the keeper is woken, as in 2. The goroutines that are left are in no queue,
+//! and arriving has no effect. The bubble is not used again.
 
 use super::choice::Thing;
 use super::schedule::{Act, Schedule, Verdict};
@@ -37,38 +47,38 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// Who is to be queued or woken.
+/// What the caller must queue or wake.
 #[derive(Debug)]
 pub(crate) enum Next {
     Nobody,
-    /// A goroutine, which is runnable, and whose turn it is.
+    /// A runnable goroutine, which has the turn.
     Turn(NonNull<G>),
-    /// The keeper, as a word: it has parked.
+    /// The keeper as a word. It has parked.
     Keeper(usize),
 }
 
-/// What the keeper does.
+/// What the keeper does next.
 #[derive(Debug)]
 pub(crate) enum Keeper {
-    /// It goes on: there is something for it to do.
+    /// It continues: there is something for it to do.
     StaysAwake,
-    /// It is parked; a goroutine may have got its turn.
+    /// It has parked. If there is a goroutine, that one got the turn.
     Sleeps(Option<NonNull<G>>),
 }
 
-/// See the header.
+/// The explorer of one bubble. The module's head describes it.
 #[derive(Debug)]
 pub(crate) struct Explorer(Lock<Explored>);
 
 #[derive(Debug)]
 struct Explored {
     schedule: Option<Box<Schedule>>,
-    /// The keeper has parked, and nobody has woken it.
+    /// The keeper has parked and has not been woken yet.
     is_open: bool,
 }
 
 impl Explored {
-    /// Wakes the keeper if it sleeps.
+    /// Closes the explorer. The caller must wake the keeper if it sleeps.
     fn close(&mut self, bubble: &Bubble) -> Next {
         if std::mem::replace(&mut self.is_open, false) {
             Next::Keeper(bubble.keeper())
@@ -79,7 +89,7 @@ impl Explored {
 }
 
 impl Explorer {
-    /// One whose bubble is not explored.
+    /// Creates the explorer of a bubble that is not explored.
     pub(crate) fn new() -> Self {
         Self(Lock::new(Explored {
             schedule: None,
@@ -87,14 +97,14 @@ impl Explorer {
         }))
     }
 
-    /// The keeper, before it starts the first goroutine.
+    /// Begins a schedule. Called by the keeper, before it starts the first goroutine.
     pub(crate) fn begin(&self, schedule: Schedule) {
         let mut explored = self.0.lock();
         explored.schedule = Some(Box::new(schedule));
         explored.is_open = false;
     }
 
-    /// The keeper, when it is over.
+    /// Ends the schedule and returns it. Called by the keeper.
     pub(crate) fn end(&self) -> Option<Box<Schedule>> {
         self.0.lock().schedule.take()
     }
@@ -104,7 +114,8 @@ impl Explorer {
         explored.schedule.as_deref_mut().map(f).unwrap_or_default()
     }
 
-    /// A goroutine is being started, by whoever has the turn, or the keeper.
+    /// Records a goroutine that is being started by the goroutine that has the turn, or by the
+    /// keeper.
     pub(crate) fn born(
         &self,
         gp: NonNull<G>,
@@ -114,7 +125,8 @@ impl Explorer {
         self.with(|schedule| schedule.born(gp, name, at));
     }
 
-    /// A member is runnable now. The answer is who is to be queued, if anybody.
+    /// Records that a member is runnable now. Returns a goroutine that the caller must queue, if
+    /// any.
     pub(crate) fn arrives(&self, gp: NonNull<G>) -> Option<NonNull<G>> {
         let mut explored = self.0.lock();
         let is_open = explored.is_open;
@@ -130,7 +142,8 @@ impl Explorer {
         }
     }
 
-    /// On g0: whoever had the turn is off its stack. `lets_go`: of its hold, as it has ended or is durably blocked.
+    /// Ends the turn of a goroutine that is off its stack. Runs on g0. With `lets_go` it also lets
+    /// go of its hold, because the goroutine has ended or is durably blocked.
     pub(crate) fn leaves(&self, bubble: &Bubble, lets_go: bool, has_ended: bool) -> Next {
         let mut explored = self.0.lock();
         let Some(schedule) = explored.schedule.as_deref_mut() else {
@@ -141,20 +154,22 @@ impl Explorer {
             return explored.close(bubble);
         }
         let next = schedule.next(None);
-        // Not the last if somebody has got the turn: he has one.
+        // If a goroutine has got the turn, this was not the last hold: that goroutine has one.
         if lets_go && bubble.let_go().is_some() {
             return explored.close(bubble);
         }
         next.map_or(Next::Nobody, Next::Turn)
     }
 
-    /// Whoever has the turn is about to do this (or `has_done` it). The answer is whose turn it is from here on; `None`: nobody
+    /// Lets others come first before the goroutine that has the turn does `act` (or after it, if
+    /// `has_done`). Returns the goroutine that has the turn from here on, or `None` if no member
     /// will ever run again.
     pub(crate) fn point(&self, act: Act, has_done: bool) -> Option<NonNull<G>> {
         self.with(|schedule| schedule.point(act, has_done))
     }
 
-    /// On g0: whoever had the turn is off its stack, after `point` had named another, or nobody.
+    /// Returns what to queue or wake after `point` has passed the turn on. Runs on g0, when the
+    /// goroutine that had the turn is off its stack.
     pub(crate) fn passed(&self, bubble: &Bubble) -> Next {
         let mut explored = self.0.lock();
         let schedule = explored.schedule.as_deref();
@@ -164,7 +179,8 @@ impl Explorer {
         }
     }
 
-    /// Whoever has the turn touches it besides what it has said.
+    /// Records that the goroutine that has the turn touches `thing`, in addition to what its act
+    /// names.
     pub(crate) fn touch(&self, thing: Thing) {
         self.with(|schedule| schedule.touch(thing));
     }
@@ -181,17 +197,17 @@ impl Explorer {
         self.with(Schedule::random)
     }
 
-    /// The running goroutine has panicked.
+    /// Records that the running goroutine has panicked.
     pub(crate) fn panicked(&self, gp: NonNull<G>, text: String, nobody_joins: bool) {
         self.with(|schedule| schedule.panicked(gp, text, nobody_joins));
     }
 
-    /// Somebody has taken its outcome.
+    /// Records that the outcome of `gp` has been taken.
     pub(crate) fn joined(&self, gp: NonNull<G>) {
         self.with(|schedule| schedule.joined(gp));
     }
 
-    /// On g0, the keeper's `commit`.
+    /// Puts the keeper to sleep. Runs on g0, as the keeper's `commit`.
     pub(crate) fn keeper_sleeps(&self, bubble: &Bubble) -> Keeper {
         let mut explored = self.0.lock();
         let Some(schedule) = explored.schedule.as_deref_mut() else {
@@ -209,7 +225,7 @@ impl Explorer {
         Keeper::Sleeps(next)
     }
 
-    /// Why it was stopped, if it was.
+    /// Returns why the schedule was stopped, if it was.
     pub(crate) fn verdict(&self) -> Option<Verdict> {
         self.with(|schedule| schedule.verdict.clone())
     }

@@ -1,19 +1,21 @@
-//! Whether anybody in this process explores schedules: the one question that everybody else is asked.
+//! Whether any test in this process explores schedules.
 //!
-//! A word that is 0 in every program but in some tests. Operations look at it once, at their beginning, and go on.
+//! The word is 0 in every program except for some tests. Each operation reads it once, at its
+//! beginning.
 
 use crate::base::prim::hint::{AtomicU32, Ordering::Relaxed};
 
-/// How many explore.
+/// Number of explorations in progress.
 static EXPLORING: AtomicU32 = AtomicU32::new(0);
 
-/// Whether somebody does. Whoever is explored sees it, since it was set before it was started.
+/// Returns whether any exploration is in progress. An explored goroutine always sees it, because
+/// the word was set before the goroutine was started.
 #[inline(always)]
 pub(crate) fn is_open() -> bool {
     EXPLORING.load(Relaxed) != 0
 }
 
-/// Somebody explores, until this is dropped.
+/// Marks an exploration as in progress until dropped.
 #[derive(Debug)]
 pub(crate) struct Exploring(());
 

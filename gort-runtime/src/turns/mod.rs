@@ -1,7 +1,8 @@
-//! Explored schedules: in a bubble whose goroutines take turns, and where somebody chooses whose turn is next.
+//! Explored schedules: in an explored bubble goroutines take turns, and a chooser decides whose
+//! turn is next.
 //!
-//! Here is what chooses, and what is kept of a schedule while it runs. `wait/point.rs` says where turns change;
-//! `api/explore/` runs one schedule after the other.
+//! This folder holds the choosers, and the state of a schedule while it runs. `wait/point.rs` says
+//! where turns change. `api/explore/` runs one schedule after the other.
 
 #[cfg(not(loom))]
 pub(crate) mod choice;

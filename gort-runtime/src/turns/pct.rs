@@ -1,13 +1,15 @@
-//! Random choices: of whoever could run, or by priorities.
+//! Random choices: uniformly among the goroutines that could run, or by priorities.
 //!
-//! Priorities are PCT's (Burckhardt, Kothari, Musuvathi and Nagarakatte, "A randomized scheduler with probabilistic
-//! guarantees of finding bugs", 2010): each goroutine gets one at random when it is started, who has the highest
-//! runs, and at a few steps, chosen in advance, the one that would run falls behind all others. A bug that needs `d`
-//! of them in an order of `k` steps among `n` goroutines is found with a probability of at least 1 in n·k^(d-1).
+//! The priorities are those of PCT (Burckhardt, Kothari, Musuvathi and Nagarakatte, "A randomized
+//! scheduler with probabilistic guarantees of finding bugs", 2010). Each goroutine gets a random
+//! priority when it is started, and the one with the highest priority runs. At a few steps, chosen
+//! in advance, the goroutine that would run falls behind all others. A bug that needs `d` such
+//! orderings, in a program of `k` steps and `n` goroutines, is found with a probability of at least
+//! 1 in n·k^(d-1).
 
 use super::choice::{Candidate, Turn};
 
-/// splitmix64.
+/// A splitmix64 generator.
 #[derive(Clone, Debug)]
 pub(crate) struct Rng(u64);
 
@@ -29,15 +31,15 @@ impl Rng {
     }
 }
 
-/// Priorities, and when they change.
+/// Priorities, and the steps at which they change.
 #[derive(Debug)]
 pub(crate) struct Pct {
     rng: Rng,
-    /// By the goroutines' numbers, which begin at 1.
+    /// Indexed by the goroutines' numbers, which begin at 1.
     priorities: Vec<i64>,
-    /// The last to have fallen behind all others is here.
+    /// Priority of the goroutine that was last to fall behind all others.
     lowest: i64,
-    /// Steps at which one falls, the first last.
+    /// Steps at which a goroutine falls, in descending order.
     changes: Vec<u64>,
     step: u64,
 }
@@ -88,7 +90,7 @@ impl Pct {
         best.1
     }
 
-    /// Which of the candidates runs.
+    /// Returns the index of the candidate that runs.
     pub(crate) fn turn(&mut self, turn: &Turn<'_>) -> usize {
         if let Some(number) = turn.yields {
             self.falls(number);

@@ -1,19 +1,22 @@
-//! Which steps of a run could have been taken in the other order, with another outcome: races.
+//! Finds races: steps of a run that could have been taken in the other order, with another outcome.
 //!
-//! Only for them it is worth while to choose otherwise, which is *dynamic partial-order reduction* (Flanagan and Godefroid, 2005).
-//! For each step, and each one before it by another goroutine that touches the same and that is not known to come first in any case,
-//! the goroutine is to be tried in the earlier one's place; or, if it could not run there, all who could.
+//! Only for races is it worthwhile to choose differently. This is *dynamic partial-order reduction*
+//! (Flanagan and Godefroid, 2005). Take each step, and each earlier step of another goroutine that
+//! touches the same thing and does not necessarily come first. The goroutine of the later step must
+//! be tried in the place of the earlier one. If it could not run there, all goroutines that could
+//! must be tried.
 //!
-//! What comes first in any case is known by vector clocks: how many steps of each goroutine come before. A step comes
-//! after its goroutine's last, after what has started that, and after each earlier step that touches the same. That somebody
-//! was woken is not looked at: then there are more races than need be, which are tried in vain.
+//! Vector clocks tell what necessarily comes first: they count how many steps of each goroutine
+//! come before. A step comes after the last step of its goroutine, after the step that started its
+//! goroutine, and after each earlier step that touches the same thing. Wake-ups are not tracked as
+//! an order. So some of the reported races are none, and are tried in vain.
 
 use super::choice::Footprint;
 
-/// As many steps of one run as are compared with each other.
+/// Maximum number of steps of one run that are compared with each other.
 const MOST: usize = 2_000;
 
-/// How many steps of each goroutine, by its number.
+/// How many steps of each goroutine come before, indexed by its number.
 #[derive(Clone, Debug, Default)]
 struct Clock(Vec<u32>);
 
@@ -31,7 +34,7 @@ impl Clock {
         }
     }
 
-    /// One more step of it.
+    /// Counts one more step of goroutine `number`, and returns the new count.
     fn tick(&mut self, number: u32) -> u32 {
         let at = number as usize;
         if self.0.len() <= at {
@@ -45,11 +48,11 @@ impl Clock {
 #[derive(Debug)]
 struct Taken {
     number: u32,
-    /// Which one of its goroutine's.
+    /// Its position among the steps of its goroutine.
     count: u32,
     touched: Footprint,
     clock: Clock,
-    /// The choice that it followed, if there was one.
+    /// The node of the choice that it followed, if there was one.
     node: Option<usize>,
 }
 
@@ -57,18 +60,19 @@ struct Taken {
 #[derive(Debug, Default)]
 pub(super) struct Races {
     steps: Vec<Taken>,
-    /// By the goroutines' numbers.
+    /// Indexed by the goroutines' numbers.
     clocks: Vec<Option<Clock>>,
 }
 
 impl Races {
-    /// A run begins.
+    /// Begins a run.
     pub(super) fn clear(&mut self) {
         self.steps.clear();
         self.clocks.clear();
     }
 
-    /// There have been too many to be compared: from now on all is worth while.
+    /// Returns whether there are too many steps to compare. From then on every choice is worth
+    /// trying.
     pub(super) fn are_too_many(&self) -> bool {
         self.steps.len() >= MOST
     }
@@ -81,15 +85,17 @@ impl Races {
         &mut self.clocks[at]
     }
 
-    /// `number` could run, after a step of `starter`: the first time it is what that has started.
-    pub(super) fn is_there(&mut self, number: u32, starter: Option<u32>) {
+    /// Records that `number` could run after a step of `starter`. If this is the first time,
+    /// `starter` has started it.
+    pub(super) fn record_runnable(&mut self, number: u32, starter: Option<u32>) {
         if self.clock(number).is_none() {
             let clock = starter.and_then(|starter| self.clock(starter).clone());
             *self.clock(number) = Some(clock.unwrap_or_default());
         }
     }
 
-    /// `number` has taken a step, after the choice at `node`. `races` is called with each choice at which it is to be tried.
+    /// Records a step of `number`, after the choice at `node`. Calls `races` with each choice at
+    /// which `number` must be tried.
     pub(super) fn step(
         &mut self,
         number: u32,

@@ -1,6 +1,6 @@
-//! One schedule while it runs: who is in it, whose turn it is, and what has been done.
+//! One schedule while it runs: its goroutines, whose turn it is, and what has been done.
 //!
-//! Everything here is under the lock of `explorer.rs`, which also says what turns are.
+//! Everything here is protected by the lock of `explorer.rs`, which also explains turns.
 
 use super::choice::{Candidate, Footprint, NUMBERS, Thing, Turn, UNSEEN, end_of};
 use super::chooser::Chooser;
@@ -11,10 +11,12 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-/// How often a goroutine may yield in a row, and do nothing else, before all others that can run have had a turn.
+/// How often a goroutine may yield in a row, doing nothing else, before all other goroutines that
+/// can run must have had a turn.
 const YIELDS: u32 = 3;
 
-/// Whether an operation would be done without a wait, for one whose wait nobody can see.
+/// Asks whether an operation could be done without waiting. Used where no other goroutine can see
+/// the wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Question {
     pub(crate) ask: unsafe fn(*const ()) -> bool,
@@ -24,8 +26,8 @@ pub(crate) struct Question {
 /// What a goroutine is about to do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Act {
-    /// It does not do it while the answer is no and others can run. May be asked as long as its goroutine is where it says
-    /// so.
+    /// The goroutine does not act while the answer is no and others can run. May be asked while the
+    /// goroutine stays at the point that made the question.
     pub(crate) question: Option<Question>,
     pub(crate) what: &'static str,
     pub(crate) thing: Thing,
@@ -35,68 +37,68 @@ pub(crate) struct Act {
 /// Why a schedule was stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Of this goroutine, whom nobody joins, with this text.
+    /// This goroutine panicked with this text, and no goroutine joins it.
     Panic(u32, String),
     TooManySteps,
 }
 
-/// What is known of a goroutine.
+/// State of a goroutine.
 #[derive(Debug)]
 pub(crate) struct Member {
     gp: NonNull<G>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) has_ended: bool,
-    /// What it panicked with, until somebody has joined it.
+    /// The text of its panic, until its outcome has been taken.
     panic: Option<String>,
-    /// What it does in its next turn first.
+    /// What it does first in its next turn.
     act: Act,
-    /// That has not been written down as a step.
+    /// `act` has not been recorded as a step yet.
     is_new: bool,
-    /// Yields in a row.
+    /// Number of yields in a row.
     yields: u32,
-    /// Those who have to have a turn before it has one.
+    /// Goroutines that must have a turn before this one does.
     waits_for: Vec<u32>,
 }
 
 impl Member {
     fn would_wait(&self) -> bool {
         self.act.question.is_some_and(|question| {
-            // SAFETY: the goroutine is at its point, which has made the question: it has not had a turn since
-            // (`has_turn`).
+            // SAFETY: the goroutine is still at the point that made the question: it has not had a
+            // turn since (`has_turn`).
             !unsafe { (question.ask)(question.of) }
         })
     }
 }
 
-// SAFETY: the pointers are to a G, which is one for ever (`record/mod.rs`, promise 1), and which any thread may queue; and
-// to what may be asked on any thread (`point.rs`).
+// SAFETY: one pointer is to a G, and those live for ever (`record/mod.rs`, promise 1) and may be
+// queued by any thread. The other is to something that may be asked on any thread (`point.rs`).
 unsafe impl Send for Member {}
 
-/// See the header.
+/// The state of one schedule.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     chooser: Chooser,
     max_steps: u64,
     pub(crate) steps: Steps,
-    /// Number 1 is the first.
+    /// In the order in which they were started. The first has number 1.
     members: Vec<Member>,
     numbers: HashMap<NonNull<G>, u32>,
-    /// Those that could run, in the order of their numbers.
+    /// The goroutines that could run, in the order of their numbers.
     runnable: Vec<u32>,
-    /// Whose turn it is.
+    /// The goroutine that has the turn.
     running: Option<u32>,
-    /// Who had the turn before.
+    /// The goroutine that had the turn before.
     before: u32,
     /// What has been touched in this turn.
     touched: Footprint,
-    /// Somebody is barred by `waits_for`.
+    /// Whether any member's `waits_for` is not empty.
     some_wait: bool,
     pub(crate) verdict: Option<Verdict>,
-    /// Random numbers that decide nothing which anybody explores.
+    /// State of the generator for random numbers that are not explored.
     random: u64,
 }
 
-// SAFETY: as of `Member`: the keys are pointers to Gs, and only compared.
+// SAFETY: as for `Member`. The keys are pointers to Gs that are only compared.
 unsafe impl Send for Schedule {}
 
 impl Schedule {
@@ -117,7 +119,7 @@ impl Schedule {
         }
     }
 
-    /// What chose, after the schedule.
+    /// Returns the chooser, after the schedule has ended.
     pub(crate) fn into_chooser(mut self) -> Chooser {
         if let Chooser::Tree(tree) = &mut self.chooser {
             tree.run_ends(&self.touched);
@@ -133,7 +135,7 @@ impl Schedule {
         &mut self.members[number as usize - 1]
     }
 
-    /// A goroutine is being started.
+    /// Records a goroutine that is being started.
     pub(crate) fn born(
         &mut self,
         gp: NonNull<G>,
@@ -149,7 +151,7 @@ impl Schedule {
                 question: None,
                 what: "starts",
                 thing: UNSEEN,
-                // The first is started by who explores.
+                // The exploration itself starts the first one.
                 site: (!self.members.is_empty()).then_some(at),
             },
             is_new: true,
@@ -157,11 +159,11 @@ impl Schedule {
             waits_for: Vec::new(),
         });
         self.touched.add(NUMBERS);
-        // A record may be used again by another goroutine.
+        // Overwrites the entry of an earlier goroutine that had the same record.
         self.numbers.insert(gp, self.members.len() as u32);
     }
 
-    /// The goroutine could run.
+    /// Records that the goroutine could run.
     pub(crate) fn arrives(&mut self, gp: NonNull<G>) {
         if let Some(&number) = self.numbers.get(&gp) {
             self.may_run(number);
@@ -183,7 +185,7 @@ impl Schedule {
         Some(self.members[number as usize - 1].gp)
     }
 
-    /// Whoever has the turn has parked, or ended.
+    /// Ends the current turn: its goroutine has parked or ended.
     pub(crate) fn leaves(&mut self, has_ended: bool) {
         if let Some(number) = self.running.take() {
             self.before = number;
@@ -194,12 +196,14 @@ impl Schedule {
         }
     }
 
-    /// Gives the turn to somebody, if anybody could run.
+    /// Gives the turn to a goroutine, if any could run. `yields` is the number of a goroutine that
+    /// lets others run.
     pub(crate) fn next(&mut self, yields: Option<u32>) -> Option<NonNull<G>> {
         if self.runnable.is_empty() {
             return None;
         }
-        // In the order of their numbers, beginning with who had the last turn; if he yields, behind him.
+        // In the order of their numbers, beginning with the one that had the last turn, or, if that
+        // yields, with the one after it.
         let before = self.before;
         let first = if yields.is_some() { before + 1 } else { before };
         let at = self.runnable.partition_point(|&number| number < first);
@@ -242,7 +246,7 @@ impl Schedule {
             self.some_wait = self.members.iter().any(|m| !m.waits_for.is_empty());
         }
         let member = self.member(number);
-        // It goes on from where it has said so.
+        // It continues from the point that made the question.
         member.act.question = None;
         if member.is_new {
             member.is_new = false;
@@ -251,8 +255,8 @@ impl Schedule {
         }
     }
 
-    /// Whoever has the turn is about to do this: somebody else may come first. The answer is who does, himself perhaps; none
-    /// if the schedule is over.
+    /// Lets others come first before the goroutine that has the turn does `act`. Returns the
+    /// goroutine that has the turn then, which may be the same, or `None` if the schedule is over.
     pub(crate) fn point(&mut self, act: Act, has_done: bool) -> Option<NonNull<G>> {
         if self.steps.len() >= self.max_steps {
             self.verdict.get_or_insert(Verdict::TooManySteps);
@@ -294,7 +298,8 @@ impl Schedule {
         self.touched.add(thing);
     }
 
-    /// Chooses one of `n`; see [`branched`](Self::branched).
+    /// Chooses one of `n` alternatives. The caller reports the result with
+    /// [`branched`](Self::branched).
     pub(crate) fn branch(&mut self, n: usize) -> usize {
         let chosen = self.chooser.branch(n);
         self.steps.note(chosen as u64);
@@ -310,7 +315,7 @@ impl Schedule {
         super::pct::Rng::new(self.random).next()
     }
 
-    /// The running goroutine has panicked.
+    /// Records that the running goroutine has panicked.
     pub(crate) fn panicked(&mut self, gp: NonNull<G>, text: String, nobody_joins: bool) {
         let Some(&number) = self.numbers.get(&gp) else {
             return;
@@ -322,14 +327,14 @@ impl Schedule {
         }
     }
 
-    /// Somebody has taken its outcome.
+    /// Records that the outcome of `gp` has been taken.
     pub(crate) fn joined(&mut self, gp: NonNull<G>) {
         if let Some(&number) = self.numbers.get(&gp) {
             self.member(number).panic = None;
         }
     }
 
-    /// At the end: the first that has panicked and that nobody has joined.
+    /// Returns the first panic whose goroutine was never joined, when the schedule has ended.
     pub(crate) fn forgotten_panic(&self) -> Option<Verdict> {
         let mut members = self.members.iter().zip(1..);
         members.find_map(|(member, number)| {
@@ -338,7 +343,7 @@ impl Schedule {
         })
     }
 
-    /// Those that have not ended, by their numbers.
+    /// Returns the goroutines that have not ended, with their numbers.
     pub(crate) fn left(&self) -> impl Iterator<Item = (u32, NonNull<G>)> {
         let members = self.members.iter().zip(1..);
         members
@@ -346,7 +351,7 @@ impl Schedule {
             .map(|(member, number)| (number, member.gp))
     }
 
-    /// A goroutine's number, and its name.
+    /// Returns a goroutine's number and its name.
     pub(crate) fn name(&self, number: u32) -> String {
         match &self.members[number as usize - 1].name {
             Some(name) => format!("goroutine {number} {name:?}"),

@@ -1,4 +1,4 @@
-//! A seed: 64 bits that stand for one schedule.
+//! A seed: 64 bits that identify one schedule.
 //!
 //! ```text
 //!  63  60 59        44 43                                   0
@@ -6,13 +6,13 @@
 //! │ kind │  checksum  │ what the kind needs                  │
 //! └──────┴────────────┴──────────────────────────────────────┘
 //! RANDOM   44 bits for the generator
-//! PCT      6 bits: changes; 5: log2 of the steps among which they fall; 33 for the generator
-//! PATH     where the choice was not the first one: see `Path`
-//! NUMBER   which one it is among all, in the order in which `tree.rs` runs them
+//! PCT      6 bits: changes; 5: log2 of the number of steps among which they fall; 33: generator
+//! PATH     where the choice was not the first option: see `Path`
+//! NUMBER   the position among all schedules, in the order in which `tree.rs` runs them
 //! ```
-//! The checksum is that of the choices which the schedule met, if it has been run (never 0 then): so a
-//! repetition that meets other ones is known. A seed of another kind is one that somebody made up, and from which
-//! those of schedules are made.
+//! The checksum covers the choices that the schedule met, if it has been run (it is never 0 then).
+//! It reveals a repetition that meets other choices. A seed of another kind was made up by the
+//! user; the seeds of schedules are derived from it.
 
 const KIND: u32 = 60;
 const SUM: u32 = 44;
@@ -23,10 +23,10 @@ const PATH: u64 = 0xC;
 const NUMBER: u64 = 0xD;
 const CHANGES: u32 = 38;
 const STEPS: u32 = 33;
-/// As many changes as fit.
+/// Maximum number of changes that fit into the field.
 pub(crate) const MOST_CHANGES: usize = 63;
 
-/// One schedule, by how it is chosen.
+/// One schedule, described by how its choices are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
     Random(u64),
@@ -39,12 +39,13 @@ pub(crate) enum Plan {
     Number(u64),
 }
 
-/// Choices that were not the first of what there was to choose from: how many others lie between them, and which it was.
+/// The choices that were not the first option: how many other choices come before each, and which
+/// option it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Path(pub(crate) Vec<(u32, u32)>);
 
 impl Plan {
-    /// Whoever has run it and met choices of this sum repeats it by this number.
+    /// Returns the seed that repeats this schedule. `sum` is the sum of the choices it met, or 0.
     pub(crate) fn seed(&self, sum: u16) -> u64 {
         let (kind, data) = match self {
             Self::Random(random) => (RANDOM, random & DATA),
@@ -63,7 +64,8 @@ impl Plan {
         kind << KIND | u64::from(sum) << SUM | data
     }
 
-    /// The schedule that `seed` stands for, and the sum of its choices, 0 if nobody knows; `None` if it stands for none.
+    /// Returns the schedule that `seed` identifies, and the sum of its choices (0 if unknown).
+    /// Returns `None` if `seed` does not identify a schedule.
     pub(crate) fn of(seed: u64) -> Option<(Self, u16)> {
         let data = seed & DATA;
         let plan = match seed >> KIND {
@@ -82,7 +84,8 @@ impl Plan {
 }
 
 impl Path {
-    /// As few bits as it takes, with a 1 in front; `None`: it has too many.
+    /// Packs the path into as few bits as possible, with a leading 1. Returns `None` if it is too
+    /// long.
     pub(crate) fn pack(&self) -> Option<u64> {
         let mut bits = Bits { word: 1, len: 1 };
         for &(between, which) in &self.0 {
@@ -105,7 +108,8 @@ impl Path {
     }
 }
 
-/// Numbers from 1 on in a word, by Elias' gamma code: as many zeros as there are bits behind the first, and then these.
+/// Numbers of at least 1 in a word, in Elias' gamma code: for each number, as many zeros as it has
+/// bits behind the first one, and then its bits.
 struct Bits {
     word: u64,
     len: u32,
@@ -122,7 +126,7 @@ impl Bits {
         Some(())
     }
 
-    /// Takes the first of what is left.
+    /// Takes the first number that is left.
     fn take(&mut self) -> Option<u32> {
         let left = self.word & ((1 << self.len) - 1);
         if left == 0 {

@@ -1,23 +1,23 @@
-//! What goroutines do, in the order in which they do it: the last of it, and a sum of all.
+//! What the goroutines of a schedule do, in order: the last steps, and a checksum of all.
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::panic::Location;
 
-/// As many as anybody reads.
+/// Number of steps that are kept. Nobody reads more.
 const MOST: usize = 200;
 
-/// One thing that a goroutine does.
+/// One step of a goroutine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
-    /// Whose.
+    /// The number of the goroutine.
     pub(crate) number: u32,
-    /// In the words of `WaitReason`, where there is one.
+    /// The operation, in the words of `WaitReason` where there is one.
     pub(crate) what: &'static str,
     pub(crate) site: Option<&'static Location<'static>>,
 }
 
-/// See the header.
+/// The last steps, and a checksum of all.
 #[derive(Debug)]
 pub(crate) struct Steps {
     last: VecDeque<Step>,
@@ -30,7 +30,7 @@ impl Default for Steps {
         Self {
             last: VecDeque::new(),
             len: 0,
-            // FNV's, as is what is done with it.
+            // The constants and the update are FNV's.
             sum: 0xcbf2_9ce4_8422_2325,
         }
     }
@@ -53,7 +53,7 @@ impl Steps {
         }
     }
 
-    /// Something that is the same in each repetition.
+    /// Adds a value to the checksum. It must be the same in each repetition.
     pub(crate) fn note(&mut self, what: u64) {
         self.sum = (self.sum ^ what).wrapping_mul(0x0000_0100_0000_01b3);
     }
@@ -62,13 +62,13 @@ impl Steps {
         self.len
     }
 
-    /// Never 0.
+    /// Returns the checksum, which is never 0.
     pub(crate) fn sum(&self) -> u16 {
         let folded = self.sum ^ self.sum >> 32;
         ((folded ^ folded >> 16) as u16).max(1)
     }
 
-    /// A line for each of the last.
+    /// Writes a line for each of the last steps.
     pub(crate) fn write(&self, out: &mut String, name: impl Fn(u32) -> String) -> fmt::Result {
         let left_out = self.len - self.last.len() as u64;
         if left_out != 0 {

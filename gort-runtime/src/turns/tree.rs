@@ -1,92 +1,97 @@
-//! Every schedule, one after the other: a walk through the tree of choices, depth first.
+//! Runs every schedule, one after the other: a depth-first walk through the tree of choices.
 //!
-//! A run repeats the choices of the one before up to the last at which something is left to choose, and chooses that;
-//! from there on it takes the first that there is.
+//! A run repeats the choices of the previous run up to the last one that has an alternative left,
+//! and takes that alternative. From there on it always takes the first option.
 //!
 //! # Equal schedules
-//! Where it makes no difference which of two goroutines takes its step first, the two orders are one schedule. The second is
-//! not run: *sleep sets* (Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996). Once
-//! all that begins with a goroutine's step at some choice has been run, the goroutine sleeps in what begins with another's
-//! step there, until a step is taken that touches what its own would.
+//! If it makes no difference which of two goroutines takes its step first, the two orders are one
+//! schedule, and the second is not run. This uses *sleep sets* (Godefroid, "Partial-Order Methods
+//! for the Verification of Concurrent Systems", 1996). Once all runs that begin with a goroutine's
+//! step at some choice are done, the goroutine sleeps in the runs that begin with another's step
+//! there, until a step is taken that touches what its own step would touch.
 //!
-//! What a step touches is known in two ways. Of a step that has been taken in this run: from what it touched. Of a step that
-//! has not: from the operation before which its goroutine waits, provided that in the run in which it was taken, at that
-//! very choice, it touched nothing else that is known by an address (`others`). Only addresses of one run are compared.
+//! What a step touches is known in one of two ways. If it has been taken in this run, it was
+//! recorded. If not, it is known from the operation at which its goroutine waits, provided that the
+//! step touched no other address in the run in which it was taken at that very choice (`others`).
+//! Addresses are compared only within one run.
 //!
-//! A step that begins a goroutine, or comes after `go!` or `yield_now`, may well touch what nobody sees, plain atomics: so all these
-//! count as touching one thing.
+//! A step that begins a goroutine, or follows `go!` or `yield_now`, may touch plain atomics, which
+//! the runtime cannot see. So all such steps count as touching one common thing.
 //!
-//! A run in which all who could run are asleep is equal to one before. It cannot be given up, since goroutines
-//! cannot be unwound: it goes on to its end, and nothing below that choice is chosen again (`repeats`).
+//! A run in which all goroutines that could run are asleep is equal to an earlier one. It cannot be
+//! abandoned, because goroutines cannot be unwound. It runs to its end, and the choices after this
+//! point are not varied (`repeats`).
 //!
-//! And a choice is made otherwise only where that may come to something else (`races.rs`).
+//! Finally, a choice is varied only if that may lead to another outcome (`races.rs`).
 //!
 //! # What is kept
-//! A node for each choice of the present run, but those that were made when it was known to be a repetition.
+//! One node for each choice of the current run, except choices made after the run was known to be a
+//! repetition.
 
 use super::choice::{Candidate, Footprint, Thing, Turn};
 use super::races::Races;
 use super::seed::Path;
 
-/// One whose step need not be taken here.
+/// A goroutine whose step need not be taken here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Asleep {
     number: u32,
-    /// What its step touched beside what it began with; `None`: nobody knows.
+    /// What its step touched in addition to what it began with. `None` if unknown.
     others: Option<Vec<Thing>>,
 }
 
 #[derive(Debug)]
 enum Kind {
     Turn {
-        /// Who slept here when the choice was first met.
+        /// The goroutines that slept here when the choice was first met.
         asleep: Vec<Asleep>,
-        /// All that begins with their steps has been run.
+        /// Goroutines for which all runs that begin with their step are done.
         done: Vec<Asleep>,
-        /// What the present choice's step touched beside what it began with.
+        /// What the step of the current choice touched in addition to what it began with.
         others: Option<Vec<Thing>>,
-        /// Who is worth while to be chosen here.
+        /// The goroutines that are worth trying here.
         wanted: Vec<u32>,
     },
     Branch {
-        /// What came of those that have been run.
+        /// The results of the options that have been run.
         into: Vec<usize>,
     },
 }
 
 #[derive(Debug)]
 struct Node {
-    /// Goroutines' numbers; or numbers from 0 on.
+    /// Goroutines' numbers, or for a branch the numbers from 0 on.
     options: Vec<u32>,
-    /// Which is chosen now.
+    /// The index of the current choice.
     chosen: usize,
     kind: Kind,
 }
 
-/// The tree, as far as it has to be known.
+/// The part of the tree that is still needed.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     /// How many choices of this run have a node.
     depth: usize,
-    /// The choices before the next, all of them.
+    /// How many choices this run has made.
     choices: u32,
-    /// Those that were not the first.
+    /// The choices that were not the first option.
     path: Path,
-    /// Choices since the last of these.
+    /// Number of choices since the last of these.
     between: u32,
     asleep: Vec<Asleep>,
-    /// Whose step is the last, after the choice at which node, and what it was to touch.
+    /// The last step: its goroutine, the node of the choice before it, and what it was going to
+    /// touch.
     last: Option<(u32, Option<usize>, Thing)>,
     races: Races,
-    /// The present run is equal to one before.
+    /// The current run is equal to an earlier one.
     repeats: bool,
-    /// The present run has met other choices than the one before.
+    /// The current run has met other choices than the previous one.
     strays: bool,
 }
 
 impl Tree {
-    /// Which of the candidates runs.
+    /// Returns the index of the candidate that runs.
     pub(crate) fn turn(&mut self, turn: &Turn<'_>) -> usize {
         self.step_ends(turn.touched, turn.candidates);
         let free: Vec<usize> = (0..turn.candidates.len())
@@ -136,7 +141,7 @@ impl Tree {
         place
     }
 
-    /// Chooses one of `n`.
+    /// Chooses one of `n` alternatives.
     pub(crate) fn branch(&mut self, n: usize) -> usize {
         let chosen = if let Some(known) = self.known(|node| node.options.len() == n) {
             self.nodes[known].chosen
@@ -154,7 +159,8 @@ impl Tree {
         chosen
     }
 
-    /// What came of the last branch: if the same came of another, the rest of this run is known.
+    /// Records the result of the last branch. If another option had the same result, the rest of
+    /// this run is known.
     pub(crate) fn branched(&mut self, now: usize) {
         if self.repeats || self.depth != self.nodes.len() {
             return;
@@ -172,7 +178,7 @@ impl Tree {
         }
     }
 
-    /// The node of this choice, if the run before has been here, and it is the same choice.
+    /// Returns the node of this choice, if the previous run met the same choice here.
     fn known(&mut self, is_same: impl FnOnce(&Node) -> bool) -> Option<usize> {
         if self.strays || self.depth >= self.nodes.len() {
             return None;
@@ -181,7 +187,7 @@ impl Tree {
         (!self.strays).then_some(self.depth)
     }
 
-    /// The choice has been made. Its node, if it has one.
+    /// Records that the choice has been made. Returns its node, if it has one.
     fn moves_on(&mut self, chosen: usize) -> Option<usize> {
         self.choices += 1;
         if chosen == 0 {
@@ -197,7 +203,8 @@ impl Tree {
         Some(self.depth - 1)
     }
 
-    /// The step since the last choice has ended: who is woken by what it touched.
+    /// Ends the step since the last choice, and wakes the sleeping goroutines whose steps conflict
+    /// with what it touched.
     fn step_ends(&mut self, touched: &Footprint, candidates: &[Candidate]) {
         if let Some((number, node, thing)) = self.last {
             if let Some(Kind::Turn { others, .. }) = self.turn_at(node) {
@@ -207,7 +214,7 @@ impl Tree {
         }
         for candidate in candidates {
             let starter = self.last.map(|(number, ..)| number);
-            self.races.is_there(candidate.number, starter);
+            self.races.record_runnable(candidate.number, starter);
         }
         self.last = None;
         self.asleep.retain(|asleep| {
@@ -225,9 +232,10 @@ impl Tree {
         self.nodes.get_mut(node?).map(|node| &mut node.kind)
     }
 
-    /// `number` has taken a step, after the choice at `node`: where it is to be tried instead of whoever has been chosen.
+    /// Records a step of `number`, after the choice at `node`, and marks the choices at which
+    /// `number` must be tried instead.
     fn look_for_races(&mut self, touched: &Footprint, number: u32, node: Option<usize>) {
-        // Also in a run that repeats: who sleeps has races with those before.
+        // Also in a run that repeats: sleeping goroutines have races with earlier steps.
         if self.strays {
             return;
         }
@@ -235,7 +243,8 @@ impl Tree {
         let mut want = |at: usize, number: Option<u32>| {
             let Node { options, kind, .. } = &mut nodes[at];
             if let Kind::Turn { wanted, asleep, .. } = kind {
-                // Who sleeps there is not tried there: others may have to be, to come to the same.
+                // A goroutine that sleeps there is not tried there. Others may have to be, to reach
+                // the same outcome.
                 let sleeps = |number| asleep.iter().any(|a| a.number == number);
                 match number.filter(|number| options.contains(number) && !sleeps(*number)) {
                     Some(number) => wanted.push(number),
@@ -251,12 +260,13 @@ impl Tree {
         }
     }
 
-    /// The run is over, and its last step has touched this.
+    /// Ends the run. `touched` is what its last step touched.
     pub(crate) fn run_ends(&mut self, touched: &Footprint) {
         self.step_ends(touched, &[]);
     }
 
-    /// Begins with the next run, after [`run_ends`](Self::run_ends). False: there is none.
+    /// Moves on to the next run, after [`run_ends`](Self::run_ends). Returns `false` if there is
+    /// none.
     pub(crate) fn next_run(&mut self) -> bool {
         self.depth = 0;
         self.choices = 0;
@@ -296,12 +306,12 @@ impl Tree {
         false
     }
 
-    /// The choices of the present run.
+    /// Returns the choices of the current run.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the present run has met other choices than the one before.
+    /// Returns whether the current run has met other choices than the previous one.
     pub(crate) fn strays(&self) -> bool {
         self.strays || self.depth < self.nodes.len()
     }
@@ -314,17 +324,18 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// What each goroutine touches, step by step. An address is even.
+    /// What each goroutine touches, step by step. Addresses are even.
     type Program = Vec<Vec<Thing>>;
 
-    /// A run: who took a step, and what it touched.
+    /// A run: which goroutine took each step, and what the step touched.
     type Run = Vec<(u32, Thing)>;
 
     fn numbers(program: &Program) -> impl Iterator<Item = u32> {
         1..=program.len() as u32
     }
 
-    /// What of a run matters: of each two steps that have something in common, which came first.
+    /// Returns the outcome of a run: for each two steps that have something in common, which came
+    /// first.
     fn outcome(run: &Run) -> BTreeSet<[(u32, usize); 2]> {
         let nth = |at: usize| run[..at].iter().filter(|step| step.0 == run[at].0).count();
         let name = |at: usize| (run[at].0, nth(at));
@@ -340,7 +351,7 @@ mod tests {
         pairs
     }
 
-    /// All runs, one by one.
+    /// Calls `see` with every possible run.
     fn all_runs(program: &Program, run: &mut Run, see: &mut impl FnMut(&Run)) {
         let mut is_over = true;
         for number in numbers(program) {
@@ -357,7 +368,7 @@ mod tests {
         }
     }
 
-    /// The runs that a tree chooses.
+    /// Returns the runs that a tree chooses.
     fn runs_of_tree(program: &Program, most: usize) -> Vec<Run> {
         let mut tree = Tree::default();
         let mut runs = Vec::new();

@@ -1,7 +1,7 @@
-//! Waiting for a descriptor: what sockets are made of.
+//! Waiting for a descriptor: the basis of sockets.
 //!
-//! The protocol is `netpoll/desc.rs`'s; here is the user's side of it, with the park in the
-//! middle, and the right to wake turned into waking. Support for `gort`, not for users.
+//! `netpoll/desc.rs` defines the protocol. This file has the user's side of it, with the park in
+//! the middle, and turns the right to wake into a wake-up. For `gort`, not for users.
 
 use crate::api::start::ensure_started;
 use crate::base::prim::{AtomicBool, Ordering::Relaxed};
@@ -20,7 +20,7 @@ use std::panic::Location;
 use std::ptr;
 use std::sync::OnceLock;
 
-/// One of the two sides of a descriptor.
+/// One of the two directions of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Reading, accepting.
@@ -34,14 +34,14 @@ pub enum Direction {
 pub enum Interrupted {
     /// [`PollDesc::close`] was called.
     Closed,
-    /// The deadline has passed, or the limit of this operation.
+    /// The deadline, or the limit of this operation, has passed.
     TimedOut,
-    /// The kernel would not watch the descriptor, with this error.
+    /// The kernel refused to watch the descriptor, with this error.
     NotWatched(i32),
 }
 
-/// A descriptor that the poller watches, until this is dropped. Of each direction there may
-/// be one user at a time.
+/// A descriptor that the poller watches until this is dropped. Each direction may have one user at
+/// a time.
 #[derive(Debug)]
 pub struct PollDesc {
     entry: Place,
@@ -49,25 +49,27 @@ pub struct PollDesc {
     watched: OnceLock<Watched>,
 }
 
-/// What the poller was told to watch.
+/// The descriptor that the poller was told to watch.
 #[derive(Debug)]
 struct Watched {
-    /// Its owner keeps it open while we are here.
+    /// The owner keeps it open while this exists.
     fd: RawFd,
-    /// The kernel's error, if it would not. (Maybe somebody else has the same descriptor watched: that stays.)
+    /// The kernel's error, if it refused. (Perhaps the same descriptor is already watched for
+    /// another owner; that stays as it is.)
     refused: Option<i32>,
-    /// It does now.
+    /// Whether the kernel watches it now.
     on: AtomicBool,
 }
 
 impl Watched {
     fn fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: the first clause of `PollDesc::new` and of `watch`: the descriptor is open until the `PollDesc` is
-        // dropped or `unwatch` has returned, and `self` is gone then.
+        // SAFETY: the first clause of `PollDesc::new` and of `watch`: the descriptor is open until
+        // the `PollDesc` is dropped or `unwatch` has returned, and `self` is gone then.
         unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 
-    /// The first time; then somebody else may have the same descriptor watched.
+    /// Stops watching. Only the first call has an effect: after it, another owner may have the same
+    /// descriptor watched.
     fn stop(&self) {
         if self.on.swap(false, Relaxed) {
             netpoll::unwatch(self.fd());
@@ -76,15 +78,17 @@ impl Watched {
 }
 
 impl PollDesc {
-    /// Has a descriptor watched that does not block. If the kernel refuses, waiting fails.
+    /// Makes the poller watch `fd`, which must be non-blocking. If the kernel refuses, waiting
+    /// fails.
     ///
     /// # Errors
     /// If there are more descriptors than the table has room for.
     ///
     /// # Safety
     /// - `fd` stays open until this is dropped, or [`unwatch`](Self::unwatch) has returned.
-    /// - Of each direction there is one user at a time: calls of [`prepare`](Self::prepare) and
-    ///   [`wait`](Self::wait) for one direction follow each other. (The others may be made at any time.)
+    /// - Each direction has one user at a time: calls of [`prepare`](Self::prepare) and
+    ///   [`wait`](Self::wait) for one direction follow each other. (All other methods may be called
+    ///   at any time.)
     pub unsafe fn new(fd: BorrowedFd<'_>) -> io::Result<Self> {
         ensure_started();
         let this = Self {
@@ -96,7 +100,8 @@ impl PollDesc {
         Ok(this)
     }
 
-    /// After [`unwatch`](Self::unwatch): has this descriptor watched from now on. Does nothing if one is.
+    /// Makes the poller watch `fd` after [`unwatch`](Self::unwatch). Does nothing if a descriptor
+    /// is watched.
     ///
     /// # Safety
     /// - `fd` stays open until this is dropped, or [`unwatch`](Self::unwatch) has returned.
@@ -111,8 +116,7 @@ impl PollDesc {
         });
     }
 
-    /// Leaves the descriptor alone from now on; deadlines stay. Nobody can wait until
-    /// [`watch`](Self::watch).
+    /// Stops watching the descriptor. Deadlines stay. Waiting fails until [`watch`](Self::watch).
     pub fn unwatch(&mut self) {
         if let Some(watched) = self.watched.take() {
             watched.stop();
@@ -130,7 +134,8 @@ impl PollDesc {
         }
     }
 
-    /// The error that waiting will give, if the kernel would not watch the descriptor.
+    /// Returns the error with which waiting will fail, if the kernel refused to watch the
+    /// descriptor.
     #[must_use]
     pub fn not_watched(&self) -> Option<i32> {
         match self.watched.get() {
@@ -139,10 +144,10 @@ impl PollDesc {
         }
     }
 
-    /// Before the first system call of an operation: whether it may be made.
+    /// Checks whether an operation may make its first system call.
     ///
     /// # Errors
-    /// After `close`, and from the deadline on.
+    /// After `close`, and once the deadline has passed.
     #[inline]
     pub fn prepare(&self, direction: Direction) -> Result<(), Interrupted> {
         if self.is_closed() {
@@ -154,8 +159,8 @@ impl PollDesc {
         Ok(())
     }
 
-    /// After a system call that would have blocked: waits until it is worth another try, the
-    /// deadline or `limit` has come, or the descriptor is closed.
+    /// Waits, after a system call that would have blocked, until another try is worthwhile, the
+    /// deadline or `limit` has passed, or the descriptor is closed.
     ///
     /// # Errors
     /// The reason, if the descriptor is not ready.
@@ -170,7 +175,8 @@ impl PollDesc {
         current.waits_for(Home::KERNEL);
         let waiter = current.waiter().to_word();
         while slot.begin() {
-            // Whoever closes or moves the deadline from here on finds us waiting.
+            // From here on, a thread that closes the descriptor or moves the deadline finds us
+            // waiting.
             let until = slot.deadline().min(limit.unwrap_or(NEVER));
             let verdict = if self.is_closed() {
                 Err(Interrupted::Closed)
@@ -184,16 +190,19 @@ impl PollDesc {
             let _waiting = Waiting::new();
             let commit = || {
                 let committed = slot.commit(waiter);
-                // An M that has a P idles it some time, and then sees to the poll itself.
+                // An M that has a P idles it eventually, and then enters the poll itself if
+                // necessary.
                 if committed && tls::getm().and_then(M::held_p).is_none() {
                     wake_for_poll();
                 }
                 committed
             };
-            // SAFETY: we are the only user of the slot (`new`'s second clause, rule 1 of `desc.rs`). `commit`
-            // shows the waiter, as its last use of this frame (`slot` lives for ever, `netpoll/table.rs`), or
-            // finds that somebody has come, and then nobody has seen it. Whoever takes the waiter out of
-            // the word has the right to wake it; so has `expire`, which finds none before `commit` has shown it.
+            // SAFETY: we are the only user of the slot (`new`'s second clause, rule 1 of
+            // `desc.rs`). `commit` publishes the waiter, as its last use of this frame (`slot`
+            // lives for ever, `netpoll/table.rs`). Or it finds that an event has arrived, and then
+            // the waiter was not published. A thread that takes the waiter out of the word has the
+            // right to wake it. So does `expire`, which finds no waiter before `commit` has
+            // published it.
             unsafe {
                 let slot = ptr::from_ref(slot).cast();
                 current.park_until(commit, until, expire, slot, WaitReason::IoWait, site);
@@ -202,8 +211,8 @@ impl PollDesc {
         Ok(())
     }
 
-    /// Sets the time from which operations in this direction fail, `None`: none. Whoever
-    /// waits is held to it.
+    /// Sets the deadline after which operations in this direction fail; `None` removes it. A
+    /// current waiter is held to it, too.
     ///
     /// # Errors
     /// After `close`.
@@ -219,28 +228,28 @@ impl PollDesc {
         Ok(())
     }
 
-    /// Whether `close` was called.
+    /// Returns whether `close` was called.
     #[inline]
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.desc().is_closing()
     }
 
-    /// Makes all operations fail, those that wait first of all, and closes the file or
-    /// connection. A second call does nothing.
+    /// Makes all operations fail, including those that wait now, and closes the file or connection.
+    /// A second call does nothing.
     ///
-    /// The descriptor's number stays taken, by a socket on which every operation fails, until
-    /// its owner closes it: so nobody who is about to use it, or has borrowed it, meets
-    /// somebody else's connection. (Go counts the users inside instead, and closes the
-    /// descriptor when the last one has left; a `BorrowedFd` cannot be counted.)
+    /// The descriptor's number stays in use, for a socket on which every operation fails, until the
+    /// owner closes it. So code that is about to use the descriptor, or has borrowed it, cannot
+    /// reach an unrelated connection. (Go counts its users instead, and closes the descriptor when
+    /// the last one has finished. A `BorrowedFd` cannot be counted.)
     pub fn close(&self) {
         if let (true, Some(watched)) = (self.end(), self.watched.get()) {
             netpoll::replace_by_dead(watched.fd());
         }
     }
 
-    /// As [`close`](Self::close), but the file stays open: for a descriptor that may be
-    /// somebody else's. True the first time.
+    /// Like [`close`](Self::close), but leaves the file open, for a descriptor that may have
+    /// another owner. Returns `true` for the first call.
     pub fn end(&self) -> bool {
         let Some(waiters) = self.desc().close() else {
             return false;
@@ -271,17 +280,17 @@ fn check_time(deadline: Nanos) -> Result<(), Interrupted> {
 /// Wakes a waiter that was taken out of a slot.
 fn wake(word: Option<usize>) {
     if let Some(word) = word {
-        // SAFETY: `wait` put it there, from `to_word`, and taking it out is the right to wake it.
+        // SAFETY: `wait` put it there, from `to_word`. Taking it out is the right to wake it.
         unsafe { Waiter::from_word(word).ready() };
     }
 }
 
-/// At the deadline of a wait: whether that ends it.
+/// Ends a wait at its deadline. Returns `false` if it has ended already.
 ///
 /// # Safety
 /// `slot` is the `Slot` that the timer's owner waits for.
 unsafe fn expire(slot: *const ()) -> bool {
-    // SAFETY: caller's clause: it is a `Slot`; those live for ever (`netpoll/table.rs`), and are atomics. A waiter
-    // that is found is the timer's owner (rule 2 of `desc.rs`).
+    // SAFETY: caller's clause: it is a `Slot`. Slots live for ever (`netpoll/table.rs`), and
+    // consist of atomics. A waiter that is found is the timer's owner (rule 2 of `desc.rs`).
     unsafe { &*slot.cast::<Slot>() }.interrupt().is_some()
 }

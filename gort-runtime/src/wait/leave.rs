@@ -1,4 +1,5 @@
-//! Leaving the stack of the running goroutine without a park, and who comes instead.
+//! Leaving the stack of the running goroutine without a park, and queueing the goroutine that runs
+//! instead.
 
 use crate::arch::{self, OnG0Fn};
 use crate::base::hook::Hook;
@@ -12,13 +13,13 @@ use crate::wait::ready::submit_next;
 use crate::wait::waiter::Waiter;
 use std::ptr::NonNull;
 
-/// Leaves the stack of the running goroutine `gp` for `f`, which is called on g0.
+/// Leaves the stack of the running goroutine `gp` and calls `f` on g0.
 ///
 /// # Safety
 /// `f` keeps `OnG0Fn`'s contract, and makes `gp` Runnable or keeps it for ever.
 #[inline(always)]
 pub(super) unsafe fn switch_by(gp: NonNull<G>, f: OnG0Fn) {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It runs here, so it owns its cells.
     let g = unsafe { gp.as_ref() };
     hooks::call(g, Hook::Park);
     let Some(inside) = Inside::enter() else {
@@ -26,19 +27,20 @@ pub(super) unsafe fn switch_by(gp: NonNull<G>, f: OnG0Fn) {
     };
     let wired = wire_if_panicking(inside.m(), gp);
     let m = inside.into_switch();
-    // SAFETY: clauses of `mcall`: `gp` is the running goroutine and `m` its M, as of `enter` and `getg`, whose g0
-    // was saved when the goroutine was resumed; `f` keeps `OnG0Fn`'s contract, caller's clause; `m` is not used below.
+    // SAFETY: clauses of `mcall`: `enter` and `getg` say that `gp` is the running goroutine and `m`
+    // its M, whose g0 was saved when the goroutine was resumed; `f` keeps `OnG0Fn`'s contract
+    // (caller's clause); `m` is not used below.
     unsafe { arch::mcall(f, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
     hooks::call(g, Hook::Resume);
 }
 
-/// On g0: queues or wakes whom an explorer has named.
+/// Queues the goroutine, or wakes the keeper, that an explorer has named. Runs on g0.
 pub(super) fn pass_on(next: Next) {
     match next {
         Next::Nobody => {}
         Next::Turn(gp) => submit_next(gp),
-        // SAFETY: the word is from `to_word`, and stands for a goroutine that has parked and is to be woken by us alone
+        // SAFETY: the word is from `to_word`. Its goroutine has parked, and only we wake it
         // (`turns/explorer.rs`, 2).
         Next::Keeper(keeper) => unsafe { Waiter::from_word(keeper).ready() },
     }

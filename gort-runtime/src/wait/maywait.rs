@@ -1,36 +1,37 @@
-//! Whether the caller may wait: the one place where that is decided.
+//! Whether the caller may wait. Only this file decides that.
 //!
-//! On the system stack (`on_system_stack`) nothing may wait, because there is no goroutine to
-//! park: the one that called is halfway through its call. An operation that found that out when it
-//! came to wait would already hold a channel's lock, have won a sender or started a goroutine,
-//! and its panic would leave all that behind. So the rule is:
+//! On the system stack (`on_system_stack`) nothing may wait, because there is no goroutine to park:
+//! the calling goroutine is in the middle of its call. If an operation found that out only when it
+//! had to wait, it might already hold a channel's lock, have won a sender or have started a
+//! goroutine, and its panic would leave all that behind. So the rule is:
 //!
-//! > Whatever may wait asks here first, while it holds, has won, started and moved nothing.
+//! > Every operation that may wait asks here first, before it has locked, won, started or moved
+//! > anything.
 //!
-//! [`MayWait`] is the answer. [`Current`](crate::Current), which is needed to park, is only made
-//! from it or by asking at that moment, so nothing can wait without having asked.
+//! [`MayWait`] is the answer. [`Current`](crate::Current), which is needed to park, can only be
+//! created from a `MayWait`, or by asking at that moment. So nothing can wait without having asked.
 //!
-//! Operations that never wait (`try_send`, dropping a guard, a `select!` with `default`) work on the
-//! system stack. One that may have to wait panics there even if it would not have had to this time,
-//! but for fast paths that take no lock.
+//! Operations that never wait (`try_send`, dropping a guard, a `select!` with `default`) work on
+//! the system stack. An operation that may have to wait panics there even if it would not have had
+//! to this time, except on fast paths that take no lock.
 //!
-//! In a program's hooks nothing may wait either (`proc/hooks.rs`); there the process ends.
+//! In a program's hooks nothing may wait either (`proc/hooks.rs`). There the process ends.
 
 use crate::proc::hooks;
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
 use std::marker::PhantomData;
 
-/// The caller may wait: it is a goroutine on its own stack, or a plain thread. Good for as long as
-/// the call in which it was asked for: it cannot be sent to another goroutine, and whoever changes
-/// to the system stack is back before that call goes on.
+/// Witness that the caller may wait: it is a goroutine on its own stack, or a plain thread. Valid
+/// during the call that asked for it: it cannot be sent to another goroutine, and a switch to the
+/// system stack returns before that call continues.
 #[derive(Clone, Copy, Debug)]
 pub struct MayWait {
     _not_send: PhantomData<*mut ()>,
 }
 
 impl MayWait {
-    /// The answer; `None` on the system stack.
+    /// Returns the witness, or `None` on the system stack.
     #[inline]
     #[must_use]
     pub fn get() -> Option<Self> {
@@ -40,7 +41,8 @@ impl MayWait {
         })
     }
 
-    /// The answer for an operation that may wait, for `what`. The caller holds nothing: this may unwind.
+    /// Returns the witness for an operation that may wait for `what`. The caller holds nothing, so
+    /// this may unwind.
     ///
     /// # Panics
     /// On the system stack.

@@ -1,4 +1,4 @@
-//! How a goroutine, or a plain thread, waits and is woken.
+//! How a goroutine or a plain thread waits and is woken.
 
 #[cfg(not(loom))]
 pub(crate) mod iowait;

@@ -1,21 +1,24 @@
-//! Who waits for what comes from outside, other than by a descriptor: for a signal, or a helper thread. Then there is no deadlock.
+//! Counts waits for events from outside the program that no descriptor announces: signals and
+//! helper threads. While there are any, there is no deadlock.
 //!
-//! Whoever waits counts itself, before it parks and until it runs again; so the count covers the way of a
-//! signal from the handler to the waiter, or of a helper's answer, and there is no moment at which neither is seen. Relaxed: `checkdead.rs` reads the count
-//! under the scheduler's lock, which an M that has changed it takes before it sleeps; and from elsewhere, when something else
-//! is on its way to be looked at, sysmon is woken.
+//! A waiter is counted from before it parks until it runs again. So the count covers the way of a
+//! signal from the handler to the waiter, and of a helper's answer: at every moment one or the
+//! other is visible. Relaxed suffices. `checkdead.rs` reads the count under the scheduler's lock,
+//! and an M that has changed the count takes that lock before it sleeps. A thread outside that
+//! removes the last wait wakes sysmon, which checks.
 
 use crate::base::prim::{AtomicU32, Ordering::Relaxed};
 use crate::sched::state::SCHED;
 
 static WAITS: AtomicU32 = AtomicU32::new(0);
 
-/// Somebody waits for a signal, or something that a signal ends, or a helper thread, until this is dropped.
+/// Marks a wait for a signal, for something that a signal ends, or for a helper thread, until
+/// dropped.
 #[derive(Debug)]
 pub struct WaitsOutside(());
 
 impl WaitsOutside {
-    /// Counts one.
+    /// Counts one wait.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "made to be held")]
     pub fn new() -> Self {
@@ -27,7 +30,7 @@ impl WaitsOutside {
 impl Drop for WaitsOutside {
     fn drop(&mut self) {
         if WAITS.fetch_sub(1, Relaxed) == 1 {
-            // If every M sleeps, nobody else looks whether this was the last hope.
+            // If every M sleeps, no M checks whether this was the last wait that could end.
             SCHED.sysmon.notice_busy();
         }
     }

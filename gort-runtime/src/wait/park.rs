@@ -1,34 +1,34 @@
-//! Parking and making ready: the only way in which anything waits.
+//! Parking and making ready: everything that waits uses this.
 //!
-//! [`Current::park`] is `gopark`: on g0, *after* the goroutine's context is saved
-//! and its status is Waiting, it calls `commit` (for example: release the channel's
-//! lock). So no waker can see a half-saved goroutine. If `commit` answers false
-//! the goroutine runs on. [`Waiter::ready`] is `goready`: Waiting→Runnable, into
-//! `runnext` of the current P, `wakep`.
+//! [`Current::park`] is `gopark`. On g0, *after* the goroutine's context is saved and its status is
+//! Waiting, it calls `commit` (which, for example, releases the channel's lock). So no waker can
+//! see a half-saved goroutine. If `commit` returns false, the goroutine continues.
+//! [`Waiter::ready`] is `goready`: it changes the status from Waiting to Runnable, puts the
+//! goroutine into `runnext` of the current P, and calls `wakep`.
 //!
-//! The same calls work on a plain thread: there the waiter is a [`ThreadParker`].
+//! The same calls work on a plain thread. There the waiter is a [`ThreadParker`].
 //!
 //! # Contract between a waiter and its wakers
-//! 1. A waiter shows itself to wakers (enqueues a record) under some lock, and that
-//!    lock is released by `commit` or later.
-//! 2. For each wait exactly one actor wins the right to call `ready`, and calls it
-//!    once: whoever takes the record out of a queue under the lock, or wins the
-//!    compare-and-swap on a word shared by several records.
-//! 3. After `commit` has let go of the lock, the waiter may already run again on
-//!    another thread: nothing of its stack may be touched.
-//! 4. If `commit` answers false nobody has won that right or ever will: the waiter has not been
-//!    shown, or was taken back.
+//! 1. A waiter publishes itself to wakers (it enqueues a record) under some lock. `commit`, or
+//!    something later, releases that lock.
+//! 2. For each wait exactly one actor wins the right to call `ready`, and calls it once. It wins by
+//!    taking the record out of a queue under the lock, or by the compare-and-swap on a word that
+//!    several records share.
+//! 3. After `commit` has released the lock, the waiter may already run again on another thread.
+//!    Nothing on its stack may be touched then.
+//! 4. If `commit` returns false, no actor has won that right or ever will: the waiter has not been
+//!    published, or has been taken back.
 //!
 //! # Why a waker never comes too early
-//! Waker: takes the lock, takes the record, `ready`: status must be Waiting. Waiter:
-//! status Waiting, then unlocks in `commit`. The waker's lock acquisition comes
-//! after the waiter's unlock, so it sees Waiting and the saved context.
+//! The waker takes the lock, takes the record, and calls `ready`, which requires the status
+//! Waiting. The waiter sets the status to Waiting, then unlocks in `commit`. The waker acquires the
+//! lock after the waiter has released it, so it sees the status Waiting and the saved context.
 //!
 //! # Parking while panicking
-//! std counts panics per thread, in a thread-local. A goroutine without thread-locals of its own that parks in a
-//! destructor while it unwinds is wired to its M for the time of the wait: the M runs nothing else, so
-//! nobody else sees `thread::panicking()`, and the unwinding goes on on the thread
-//! that counts it.
+//! std counts panics per thread, in a thread-local. A goroutine that unwinds may park in a
+//! destructor. Unless it has its own thread-locals, it is then wired to its M during the wait: the
+//! M runs nothing else, so no other goroutine sees `thread::panicking()`, and the unwinding
+//! continues on the thread that counts it.
 
 use crate::arch::{self, Gobuf};
 use crate::base::hook::Hook;
@@ -68,8 +68,8 @@ impl Waiter {
     /// Wakes the waiter. Go's `goready`.
     ///
     /// # Safety
-    /// The caller has won the right to end this wait (contract 2), and the waiter
-    /// has shown itself as contract 1 asks: it is Waiting, or a thread that sleeps or will.
+    /// The caller has won the right to end this wait (contract 2), and the waiter has published
+    /// itself as contract 1 requires: it is Waiting, or it is a thread that sleeps or is about to.
     #[inline]
     pub unsafe fn ready(self) {
         match self.who() {
@@ -80,18 +80,20 @@ impl Waiter {
     }
 }
 
+/// Wakes a goroutine.
+///
 /// # Safety
 /// `gp` is Waiting, and the caller has won the right to wake it.
 #[inline]
 unsafe fn goready(gp: NonNull<G>) {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1); that we may end its wait is the caller's clause. Then it is
-    // ours until it is queued.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). That we may end its wait is the
+    // caller's clause. Then it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
     if g.waits_in().is_some() {
         return ready_in_bubble(gp);
     }
-    // It may run next: its context lies on its stack (benchmark `ring`).
+    // It may run next, and its context lies on its stack (benchmark `ring`).
     let sp = g.buf.get().sp;
     arch::prefetch(sp);
     arch::prefetch(sp.wrapping_add(64));
@@ -99,10 +101,11 @@ unsafe fn goready(gp: NonNull<G>) {
     submit_next(gp);
 }
 
-/// The same for a member of a bubble, which the caller has made Runnable and owns, and whose wake-up matters there.
+/// Finishes `goready` for a member of a bubble whose wake-up matters there. The caller has made it
+/// Runnable and owns it.
 #[cold]
 fn ready_in_bubble(gp: NonNull<G>) {
-    // SAFETY: a G for ever; Runnable and the caller's.
+    // SAFETY: Gs live for ever. It is Runnable and belongs to the caller.
     if let Some(bubble) = unsafe { gp.as_ref() }.blocked_in() {
         bubble.take_hold();
     }
@@ -111,22 +114,22 @@ fn ready_in_bubble(gp: NonNull<G>) {
     }
 }
 
-/// Who is about to wait: the running goroutine, or this thread.
+/// The running goroutine or the calling thread, as a waiter.
 ///
-/// Good for any number of waits, one after the other, by the same goroutine or
-/// thread that made it.
+/// Can be used for any number of waits, one after the other, by the goroutine or thread that
+/// created it.
 #[derive(Debug)]
 pub struct Current {
     waiter: Waiter,
-    /// Where what it waits for was made.
+    /// Where the thing it waits for was created.
     home: Cell<Home>,
-    /// Belongs to the goroutine (or thread) that made it.
+    /// Not `Send`: it belongs to the goroutine or thread that created it.
     _not_send: PhantomData<*mut ()>,
 }
 
 impl Current {
-    /// The caller, which is to wait for `reason` and holds nothing: a goroutine that has called
-    /// [`goexit`](crate::goexit()) may go on unwinding here.
+    /// Creates the waiter of the caller, which is about to wait for `reason` and holds nothing: if
+    /// the goroutine has called [`goexit`](crate::goexit()), it may unwind here.
     ///
     /// # Panics
     /// On the system stack, where nothing may wait.
@@ -139,9 +142,9 @@ impl Current {
         Self::also_exiting(may_wait)
     }
 
-    /// The caller, also if it has called [`goexit`](crate::goexit()): for waits that must not
-    /// be given up. It has asked whether it may wait before it began with the operation, and may
-    /// hold something by now: this does not unwind.
+    /// Creates the waiter of the caller, even if it has called [`goexit`](crate::goexit()): for
+    /// waits that must not be abandoned. The caller asked whether it may wait before it began the
+    /// operation, and may hold something by now, so this does not unwind.
     #[inline]
     #[must_use]
     pub fn also_exiting(_: MayWait) -> Self {
@@ -156,14 +159,15 @@ impl Current {
         }
     }
 
-    /// What it is going to wait for was made there. In a bubble that says whether the wait is durable, and whose time
-    /// a deadline is, until something else is said. (If nothing is: outside, and the caller's.)
+    /// Says where the thing that it will wait for was created. In a bubble this decides whether the
+    /// wait is durable, and which clock a deadline uses, until the next call. Without a call, the
+    /// thing counts as created outside, and deadlines use the caller's clock.
     #[inline]
     pub fn waits_for(&self, home: Home) {
         self.home.set(home);
     }
 
-    /// What wakers call.
+    /// Returns the waiter that wakers call `ready` on.
     #[inline]
     #[must_use]
     pub fn waiter(&self) -> Waiter {
@@ -174,17 +178,17 @@ impl Current {
         self.waiter.thread()
     }
 
-    /// Waits until `ready` is called on the waiter, unless `commit` answers false.
-    /// Go's `gopark`.
+    /// Waits until `ready` is called on the waiter, unless `commit` returns false. Go's `gopark`.
     ///
-    /// `commit` runs on the system stack; it may not park or panic, and having let
-    /// go of the lock that protects the waiter, touches nothing of the caller's.
+    /// `commit` runs on the system stack. It must not park or panic. Once it has released the lock
+    /// that protects the waiter, it must not touch anything of the caller's.
     ///
     /// # Safety
-    /// The caller keeps the contract at the head of `park.rs`, the waiter's side of it:
-    /// - `commit` lets go of the lock under which the waiter was shown, or shows it, at its end (1 and 3);
-    /// - whoever can find the waiter then wakes it at most once for this wait (2);
-    /// - if it answers false, nobody does (4).
+    /// The caller keeps the waiter's side of the contract at the head of `park.rs`:
+    /// - `commit` releases the lock under which the waiter was published, or publishes it, as its
+    ///   last step (1 and 3).
+    /// - An actor that can find the waiter then wakes it at most once for this wait (2).
+    /// - If `commit` returns false, no actor wakes it (4).
     #[inline]
     pub unsafe fn park(
         &self,
@@ -193,8 +197,8 @@ impl Current {
         site: &'static Location<'static>,
     ) {
         match self.thread_parker() {
-            // SAFETY: the waiter is a goroutine, this one; what is asked of `commit` and the wakers is the same as of our
-            // caller.
+            // SAFETY: the waiter is this goroutine. The clauses for `commit` and the wakers are
+            // those of our caller.
             None => unsafe { gopark(commit, self.home.get(), reason, site) },
             Some(parker) => {
                 if commit() {
@@ -204,17 +208,18 @@ impl Current {
         }
     }
 
-    /// Like [`park`](Self::park), but at `deadline` `expire(arg)` is called, once, unless
-    /// the wait has ended; if it answers true the waiter wakes as if by `ready`. A deadline that
-    /// never comes (`time/clock.rs`) is none.
+    /// Like [`park`](Self::park), with a deadline: if the wait has not ended by then, `expire(arg)`
+    /// is called, once. If it returns true, the waiter wakes as if by `ready`. A deadline that
+    /// never comes (`time/clock.rs`) counts as none.
     ///
     /// # Safety
     /// As for `park`; and
-    /// - `expire(arg)` may be called by any thread at any time until this call returns, and answers
-    ///   true only if it has won the right to end the wait;
-    /// - should it win while `commit` has yet to run, or runs, the waiter runs again meanwhile. So either it
-    ///   cannot win before `commit` has shown the waiter, or `commit` uses nothing of the caller's, or nothing
-    ///   but what stays until the caller has taken the lock that `commit` lets go of.
+    /// - `expire(arg)` may be called by any thread at any time until this call returns, and returns
+    ///   true only if it has won the right to end the wait.
+    /// - If it wins before or while `commit` runs, the waiter may already be running again. So
+    ///   either it cannot win before `commit` has published the waiter, or `commit` uses nothing of
+    ///   the caller's except what stays in place until the caller has taken the lock that `commit`
+    ///   releases.
     pub unsafe fn park_until(
         &self,
         commit: impl FnOnce() -> bool,
@@ -225,12 +230,13 @@ impl Current {
         site: &'static Location<'static>,
     ) {
         if never_comes(deadline) {
-            // SAFETY: what `park` asks of `commit` and the wakers is among the caller's clauses; `expire` is not called.
+            // SAFETY: what `park` requires of `commit` and the wakers is among the caller's
+            // clauses. `expire` is not called.
             return unsafe { self.park(commit, reason, site) };
         }
         let Some(parker) = self.thread_parker() else {
-            // SAFETY: the waiter is a goroutine, this one; what is asked of `commit`, the wakers and `expire` is the same
-            // as of our caller.
+            // SAFETY: the waiter is this goroutine. The clauses for `commit`, the wakers and
+            // `expire` are those of our caller.
             return unsafe {
                 gopark_until(commit, self.home.get(), deadline, expire, arg, reason, site);
             };
@@ -240,7 +246,7 @@ impl Current {
         }
         // SAFETY: caller's clause: `expire(arg)` may be called until we return.
         if !parker.note.sleep_until(deadline) && !unsafe { expire(arg) } {
-            // Somebody else has won and is about to wake us.
+            // Another actor has won and is about to wake us.
             parker.note.sleep();
         }
     }
@@ -255,6 +261,8 @@ impl Drop for Current {
     }
 }
 
+/// Parks a goroutine.
+///
 /// # Safety
 /// As for [`Current::park`], on a goroutine.
 #[inline]
@@ -267,7 +275,7 @@ unsafe fn gopark<F: FnOnce() -> bool>(
     let Some(gp) = tls::getg() else {
         throw("gopark outside a goroutine");
     };
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1); it runs here, so it owns its cells.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It runs here, so it owns its cells.
     let g = unsafe { gp.as_ref() };
     hooks::call(g, Hook::Park);
     let Some(inside) = Inside::enter() else {
@@ -280,43 +288,45 @@ unsafe fn gopark<F: FnOnce() -> bool>(
         site,
     );
     let wired = wire_if_panicking(inside.m(), gp);
-    // No P is needed to park, and none may be waited for: the caller may hold a lock.
+    // Parking needs no P, and must not wait for one: the caller may hold a lock.
     let m = inside.into_switch();
     let mut commit = Some(commit);
     m.commit.set(Some(Commit {
         f: call_commit::<F>,
         arg: ptr::from_mut(&mut commit).cast(),
     }));
-    // SAFETY: clauses of `mcall`: `gp` is the running goroutine and `m` its M, as of `enter` and `getg`, whose g0
-    // was saved when the goroutine was resumed; `park_m` keeps `OnG0Fn`'s contract; `m` is not used below.
-    // `commit` is ours to have called once, here on the goroutine's stack.
+    // SAFETY: clauses of `mcall`: `enter` and `getg` say that `gp` is the running goroutine and `m`
+    // its M, whose g0 was saved when the goroutine was resumed; `park_m` keeps `OnG0Fn`'s contract;
+    // `m` is not used below. `commit` lies here on the goroutine's stack, and is ours to have
+    // called once.
     unsafe { arch::mcall(park_m, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
     hooks::call(g, Hook::Resume);
 }
 
-/// Moves the closure to g0's stack before it runs: it may make the goroutine's
-/// stack somebody else's.
+/// Moves the closure to g0's stack before it runs, because the goroutine's stack may be in use
+/// elsewhere as soon as the closure has published the waiter.
 ///
 /// # Safety
 /// `arg` is the `Option<F>` of a goroutine that `gopark` has switched away.
 unsafe fn call_commit<F: FnOnce() -> bool>(arg: *mut ()) -> bool {
-    // SAFETY: caller's clause: `arg` is an `Option<F>`, and its goroutine, which does not run, touches it no more
-    // until it has been resumed, which only what we take out of it can bring about.
+    // SAFETY: caller's clause: `arg` is an `Option<F>`. Its goroutine does not run, and touches it
+    // only after it has been resumed, which only the closure that we take out can bring about.
     match unsafe { (*arg.cast::<Option<F>>()).take() } {
         Some(commit) => commit(),
         None => throw("a park was committed twice"),
     }
 }
 
-/// On g0: the goroutine waits from here on. It is resumed by whoever makes it ready and takes it out of a
-/// queue, or here if it is not to wait.
+/// Makes the goroutine wait, on g0. The M that takes the goroutine out of a queue, after it was
+/// made ready, resumes it. If `commit` says that it must not wait, it is resumed here.
 ///
 /// # Safety
 /// That of [`OnG0Fn`](arch::OnG0Fn), from `gopark`, which has set `m.commit`.
 unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
-    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`). This runs on that M's g0.
+    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's.
+    // Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`). This runs on
+    // that M's g0.
     let (gp, m) = unsafe {
         (
             NonNull::new_unchecked(from.cast::<G>()),
@@ -326,11 +336,12 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     let Some(commit) = m.commit.take() else {
         throw("park_m without a commit")
     };
-    // SAFETY: a G for ever; it was running on this M, so it is ours until `commit`. If that answers false
-    // it still is (contract 4).
+    // SAFETY: Gs live for ever. It was running on this M, so it is ours until `commit`, and still
+    // is if that returns false (contract 4).
     let g = unsafe { gp.as_ref() };
     let status = &g.status;
-    // Here, since afterwards the goroutine may be gone. The bubble stays: there is this one's hold.
+    // Read here, because the goroutine may be gone afterwards. The bubble stays, because this
+    // goroutine has a hold.
     let bubble = g
         .waits_in()
         .map(|bubble| (bubble, g.blocked_in().is_some()));
@@ -354,19 +365,21 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     from
 }
 
-/// On g0: a member of `bubble` is durably blocked, or has ended, and lets go of its hold; or passes on its turn, if goroutines
-/// take turns there. Nothing of the bubble is touched afterwards.
+/// Lets go of the hold of a member of `bubble` that is durably blocked or has ended, or passes on
+/// its turn in an explored bubble. Runs on g0. Nothing of the bubble is touched afterwards.
 pub(crate) fn leaves(bubble: &'static Bubble, lets_go: bool, has_ended: bool) {
     if bubble.explores() {
         pass_on(Kept::of(bubble).explorer.leaves(bubble, lets_go, has_ended));
     } else if lets_go && let Some(keeper) = bubble.let_go() {
-        // SAFETY: the word is from `to_word`, and stands for a goroutine that waits for the hold which we have just
-        // handed to it, and which nobody else hands to it (`proc/bubble.rs`, 1). It has parked: its own `commit` has let
-        // go of a hold before.
+        // SAFETY: the word is from `to_word`. Its goroutine waits for the hold that we have just
+        // handed to it, and that no other thread hands to it (`proc/bubble.rs`, 1). It has parked:
+        // its own `commit` has let go of a hold before.
         unsafe { Waiter::from_word(keeper).ready() };
     }
 }
 
+/// Parks a goroutine until a deadline.
+///
 /// # Safety
 /// As for [`Current::park_until`], on a goroutine.
 unsafe fn gopark_until(
@@ -384,17 +397,18 @@ unsafe fn gopark_until(
     let timer = Timer::waking(deadline, gp, expire, arg);
     let timer_ref = &timer;
     let timers = virtual_timers(home);
-    // SAFETY: clauses of `add`: the timer lies here until `cancel` has returned below; `expire` may be called
-    // (caller's clause), and if it wins then `gp` is Waiting, as it has been since before `add`.
-    // Clauses of `park`: those of our caller. The closure is moved to g0's stack before it runs (`call_commit`). If
-    // the timer fires before `commit` has run, this goroutine may run again at once, and leave this function: after
-    // `add` has let go of the heap, the closure uses nothing of this frame, and `commit` nothing that would be
-    // gone (caller's clause). If `commit` answers false `expire` has not won (contract 4).
+    // SAFETY: clauses of `add`: the timer lies here until `cancel` has returned below. `expire` may
+    // be called (caller's clause), and if it wins then `gp` is Waiting, as it has been since before
+    // `add`. Clauses of `park`: those of our caller. The closure is moved to g0's stack before it
+    // runs (`call_commit`). If the timer fires before `commit` has run, this goroutine may run
+    // again at once and leave this function. That is sound: after `add` has released the heap, the
+    // closure uses nothing of this frame, and `commit` uses nothing that would be gone (caller's
+    // clause). If `commit` returns false, `expire` has not won (contract 4).
     unsafe {
         gopark(
             move || {
                 match timers {
-                    // Its keeper looks, in its turn.
+                    // The bubble's keeper looks at its timers, in its turn.
                     Some(timers) => _ = timers.add(timer_ref),
                     None if any_timers().add(timer_ref) => wake_for_timer(deadline),
                     None => {}
@@ -409,25 +423,25 @@ unsafe fn gopark_until(
     timer.cancel();
 }
 
-/// Those of the caller's bubble, if it is on the bubble's clock that it waits.
+/// Returns the timers of the caller's bubble, if the wait uses the bubble's clock.
 fn virtual_timers(home: Home) -> Option<&'static Timers> {
     let bubble = bubble().filter(|_| home != Home::KERNEL)?;
     Some(&Kept::of(bubble).timers)
 }
 
-/// On g0: the heap of this M's P, or any other if it has none.
+/// Returns the heap of this M's P, or any other heap if it has no P. Runs on g0.
 fn any_timers() -> &'static Timers {
     SCHED.timers(tls::getm().and_then(M::held_p))
 }
 
-/// Never comes back: Go's `select {}` and operations on nil channels.
+/// Waits for ever: Go's `select {}` and operations on nil channels.
 #[track_caller]
 pub fn wait_for_ever(reason: WaitReason) -> ! {
     let site = Location::caller();
     let current = Current::new(reason);
     current.waits_for(Home::here());
     loop {
-        // SAFETY: the waiter is shown to nobody, so nobody wakes it; `commit` touches nothing.
+        // SAFETY: the waiter is never published, so it is never woken. `commit` touches nothing.
         unsafe { current.park(|| true, reason, site) };
     }
 }

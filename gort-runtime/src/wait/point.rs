@@ -1,11 +1,14 @@
-//! Points: where a goroutine whose schedule is explored lets somebody choose who goes on.
+//! Points: places at which a goroutine in an explored schedule lets the explorer choose which
+//! goroutine continues.
 //!
-//! One stands at the beginning of each operation of gort's, before it has locked or looked at anything; and behind each start of a
-//! goroutine. Where nobody explores it is a look at a word that is 0 (`turns/gate.rs`), or not even that: the operations of
-//! channels look where they have found that the channel is a bubble's, which they ask anyway.
+//! There is a point at the beginning of each operation of gort, before it has locked or examined
+//! anything, and after each start of a goroutine. If nothing is explored, a point is one look at a
+//! word that is 0 (`turns/gate.rs`), or less: channel operations look only once they have found
+//! that the channel belongs to a bubble, which they check anyway.
 //!
-//! An operation that touches something else than what it has said, or is no point itself (a destructor), says so
-//! ([`touch`]). What cannot name one thing touches [`EVERYTHING`].
+//! An operation that touches something other than what its point has named, or that has no point
+//! itself (a destructor), reports that with [`touch`]. An operation that cannot name a single thing
+//! touches [`EVERYTHING`].
 
 use crate::arch::Gobuf;
 use crate::base::prim::Ordering::Relaxed;
@@ -26,14 +29,15 @@ use std::ptr::{self, NonNull};
 
 pub use crate::turns::choice::EVERYTHING;
 
-/// Whether somebody in this process explores: then one is in time who would leave before its point.
+/// Returns whether any schedule is being explored in this process. Operations that would otherwise
+/// return before their point check this first.
 #[inline(always)]
 #[must_use]
 pub fn is_exploring() -> bool {
     gate::is_open()
 }
 
-/// The caller is about to do this to `thing`.
+/// Marks the point before an operation `what` on `thing`.
 #[inline(always)]
 pub fn point<T: ?Sized>(what: &'static str, thing: &T, site: &'static Location<'static>) {
     if gate::is_open() {
@@ -41,14 +45,14 @@ pub fn point<T: ?Sized>(what: &'static str, thing: &T, site: &'static Location<'
     }
 }
 
-/// Whether an operation would be done without a wait. Only for one of which nobody can see that it waits: others come first
-/// where they can, so it is not tried in vain.
+/// Tells whether an operation could be done without waiting. Only for operations whose wait no
+/// other goroutine can see: while others can run, the operation is not tried in vain.
 pub trait Ready: Sync {
     /// Called on other threads, while others use it.
     fn is_ready(&self) -> bool;
 }
 
-/// As [`point`], for what waits until `is_ready`.
+/// Like [`point`], for an operation that waits until `is_ready`.
 #[inline(always)]
 pub fn point_when_ready<T: ?Sized, R: Ready>(
     what: &'static str,
@@ -61,7 +65,7 @@ pub fn point_when_ready<T: ?Sized, R: Ready>(
     }
 }
 
-/// The same where nobody can say who calls: in a destructor.
+/// Like [`point`], in a destructor, where the caller's location is unknown.
 #[inline(always)]
 pub fn point_in_drop<T: ?Sized>(what: &'static str, thing: &T) {
     if gate::is_open() {
@@ -69,7 +73,8 @@ pub fn point_in_drop<T: ?Sized>(what: &'static str, thing: &T) {
     }
 }
 
-/// The caller is about to do this to several things, or to what it cannot name.
+/// Marks the point before an operation on several things, or on something that the caller cannot
+/// name.
 #[inline(always)]
 pub fn point_of_all(what: &'static str, site: &'static Location<'static>) {
     if gate::is_open() {
@@ -77,7 +82,7 @@ pub fn point_of_all(what: &'static str, site: &'static Location<'static>) {
     }
 }
 
-/// The caller has started a goroutine: who goes on?
+/// Marks the point after a goroutine has been started.
 #[inline(always)]
 pub(crate) fn point_behind_go(site: &'static Location<'static>) {
     if gate::is_open() {
@@ -85,7 +90,7 @@ pub(crate) fn point_behind_go(site: &'static Location<'static>) {
     }
 }
 
-/// `yield_now`; false: nobody explores the caller.
+/// Marks the point of `yield_now`. Returns `false` if the caller is not explored.
 #[cold]
 #[inline(never)]
 pub(super) fn yields(site: &'static Location<'static>) -> bool {
@@ -105,7 +110,8 @@ fn act(what: &'static str, thing: Thing, site: Option<&'static Location<'static>
     }
 }
 
-// What is in the way of others is only the look, and a call with what is in registers.
+// Programs that explore nothing pay only for the look; everything else is in these cold functions,
+// whose arguments are in registers.
 
 #[cold]
 #[inline(never)]
@@ -138,14 +144,18 @@ fn explored_behind_go(site: &'static Location<'static>) {
     at_point(act("go", UNSEEN, Some(site)), true);
 }
 
+/// Asks an `R` whether it is ready.
+///
 /// # Safety
-/// `of` is an `R`, which stays where it is until this returns. (On whatever thread: `Ready` asks for `Sync`.)
+/// `of` is an `R`, which stays in place until this returns. (It may be asked on any thread: `Ready`
+/// requires `Sync`.)
 unsafe fn ask<R: Ready>(of: *const ()) -> bool {
     // SAFETY: caller's clause: an `R`, and in place.
     unsafe { &*of.cast::<R>() }.is_ready()
 }
 
-/// The caller touches it, or [`EVERYTHING`], besides what its last point has said.
+/// Reports that the caller touches `thing`, or [`EVERYTHING`], in addition to what its last point
+/// named.
 #[inline(always)]
 pub fn touch(thing: Thing) {
     if gate::is_open()
@@ -155,7 +165,8 @@ pub fn touch(thing: Thing) {
     }
 }
 
-/// Chooses one of `n`, for a caller whose schedule is explored, who says by [`branched`] what came of it.
+/// Chooses one of `n` alternatives, if the caller is explored. The caller then reports the result
+/// with [`branched`].
 #[inline(always)]
 #[must_use]
 pub fn branch(n: usize) -> Option<usize> {
@@ -165,14 +176,16 @@ pub fn branch(n: usize) -> Option<usize> {
     turn::explorer().map(|explorer| explorer.branch(n))
 }
 
-/// What came of the last [`branch`]: where two come to the same, one of them is enough.
+/// Reports the result of the last [`branch`]. If two options have the same result, exploring one of
+/// them is enough.
 pub fn branched(into: usize) {
     if let Some(explorer) = turn::explorer() {
         explorer.branched(into);
     }
 }
 
-/// False: nobody explores the caller, or it is on the system stack.
+/// Lets the explorer choose. Returns `false` if the caller is not explored or is on the system
+/// stack.
 fn at_point(act: Act, has_done: bool) -> bool {
     let Some(gp) = tls::getg() else { return false };
     let Some(explorer) = turn::explorer() else {
@@ -180,27 +193,29 @@ fn at_point(act: Act, has_done: bool) -> bool {
     };
     let next = explorer.point(act, has_done);
     if next != Some(gp) {
-        // SAFETY: clause of `switch_by`: `pass_m` makes `gp` Runnable; then it is its explorer's.
+        // SAFETY: clause of `switch_by`: `pass_m` makes `gp` Runnable. Then it belongs to its
+        // explorer.
         unsafe { switch_by(gp, pass_m) };
     }
     true
 }
 
-/// On g0: the goroutine has passed on its turn, or the schedule is over.
+/// Makes the goroutine wait for its next turn, or for ever if the schedule is over. Runs on g0.
 ///
 /// # Safety
 /// That of [`OnG0Fn`](crate::arch::OnG0Fn), from `at_point`.
 unsafe extern "C" fn pass_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
-    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`). This runs on that M's g0.
+    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's.
+    // Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`). This runs on
+    // that M's g0.
     let (gp, m) = unsafe {
         (
             NonNull::new_unchecked(from.cast::<G>()),
             OnG0::of(&*m.cast::<M>()),
         )
     };
-    // SAFETY: a G for ever; it was running on this M. From `point` on it may have its turn again, but not before
-    // whoever has it now has been queued, which is below.
+    // SAFETY: Gs live for ever. It was running on this M. After `point` it may get its turn again,
+    // but not before the goroutine that has the turn now has been queued, which happens below.
     let g = unsafe { gp.as_ref() };
     if m.held_p().is_some() {
         g.suspect.store(held::CLEARED, Relaxed);

@@ -1,5 +1,4 @@
-//! Submitting a runnable goroutine from wherever we are, and what else needs the P of
-//! whoever calls.
+//! Submitting a runnable goroutine from any context, and other functions that use the caller's P.
 
 use crate::base::hook;
 use crate::base::prim::{Ordering::Relaxed, hint::AtomicU64};
@@ -13,12 +12,12 @@ use crate::sched::submit::{runq_put_next, submit_global, wakep};
 use crate::turns::gate;
 use std::ptr::NonNull;
 
-/// Submits a runnable goroutine, which the caller owns: `runnext` of this M's P, or the
+/// Submits a runnable goroutine, which the caller owns, to `runnext` of this M's P, or to the
 /// global queue. Go's `ready` and the end of `newproc`.
 #[inline]
 pub(crate) fn submit_next(gp: NonNull<G>) {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1); the caller has made it Runnable, so it is ours until it is
-    // queued.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). The caller has made it Runnable, so it
+    // is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     let Some(inside) = Inside::enter() else {
         P::made_runnable(None, g);
@@ -40,7 +39,7 @@ pub(crate) fn submit_next(gp: NonNull<G>) {
     inside.finish();
 }
 
-/// A random number, cheap and not for secrets: for choosing among equals.
+/// Returns a random number. It is cheap and not suitable for secrets: for choosing among equals.
 #[must_use]
 pub fn random() -> u32 {
     if gate::is_open()
@@ -48,7 +47,7 @@ pub fn random() -> u32 {
     {
         return random;
     }
-    /// Steps of splitmix64.
+    /// State of the generator for callers without a P, in steps of splitmix64.
     static OUTSIDE: AtomicU64 = AtomicU64::new(0);
     if let Some(p) = Inside::enter().and_then(|inside| inside.p().map(P::random)) {
         return p;
@@ -56,8 +55,9 @@ pub fn random() -> u32 {
     (mix(OUTSIDE.fetch_add(GOLDEN, Relaxed)) >> 32) as u32
 }
 
-/// Whether it is worth a moment of spinning that another may let go of what the caller wants: somebody else runs,
-/// and nobody waits for this P. Go's `canSpin`. (A plain thread keeps nobody from running.)
+/// Returns whether spinning for a moment is worthwhile, because another goroutine may release what
+/// the caller wants: another goroutine runs, and none waits for this P. Go's `canSpin`. (A plain
+/// thread keeps no goroutine from running.)
 #[must_use]
 pub fn worth_spinning() -> bool {
     if SCHED.procs() == 1 || gate::is_open() && turn::are_taken() {

@@ -1,4 +1,4 @@
-//! `sleep`: a timer on the sleeper's stack.
+//! `sleep`: a timer on the sleeping goroutine's stack.
 
 use crate::bubble::clock::{deadline_after, nanos_of, now};
 use crate::bubble::home::Home;
@@ -11,17 +11,17 @@ use crate::wait::point;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-/// Pauses the goroutine (or the plain thread) for at least `d`. Zero yields. Go's
-/// `time.Sleep`.
+/// Pauses the goroutine, or the plain thread, for at least `d`. Zero yields. Go's `time.Sleep`.
 ///
-/// A goroutine that sleeps for more than a century, `Duration::MAX` for example, waits for ever: unlike in
-/// Go it keeps no deadlock from being reported. The same goes for all time limits.
+/// A goroutine that sleeps for more than a century, for example for `Duration::MAX`, waits for
+/// ever: unlike in Go, it does not keep a deadlock from being reported. The same holds for all time
+/// limits.
 ///
 /// ```
 /// use gort::prelude::*;
 /// use gort::time::sleep;
 ///
-/// // They sleep at the same time, and occupy no thread.
+/// // They all sleep at the same time, and occupy no thread.
 /// let sleepers: Vec<_> = (0..100).map(|_| go!(|| sleep(Duration::from_millis(1)))).collect();
 /// for sleeper in sleepers {
 ///     sleeper.join().unwrap();
@@ -39,8 +39,7 @@ pub fn sleep(d: Duration) {
     sleep_until_nanos(deadline_after(d), Location::caller());
 }
 
-/// Pauses the goroutine (or the plain thread) until `deadline`, or not at all if it
-/// has passed.
+/// Pauses the goroutine, or the plain thread, until `deadline`. Returns at once if that has passed.
 ///
 /// ```
 /// use gort::time::{now, sleep_until};
@@ -70,8 +69,8 @@ fn sleep_until_nanos(deadline: Nanos, site: &'static Location<'static>) {
     point::point_of_all("sleep", site);
     let current = Current::new(WaitReason::Sleep);
     current.waits_for(Home::here());
-    // SAFETY: the waiter is shown to nobody but the timer, which therefore always wins, whenever it fires;
-    // `commit` touches nothing, and `always` may be called with any argument.
+    // SAFETY: only the timer knows the waiter, so it always wins, whenever it fires. `commit`
+    // touches nothing, and `always` may be called with any argument.
     unsafe {
         current.park_until(
             || true,
@@ -85,7 +84,7 @@ fn sleep_until_nanos(deadline: Nanos, site: &'static Location<'static>) {
 }
 
 /// # Safety
-/// It asks for nothing.
+/// Always safe to call.
 unsafe fn always(_: *const ()) -> bool {
     true
 }

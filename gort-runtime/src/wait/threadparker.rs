@@ -1,15 +1,15 @@
-//! What a plain thread sleeps on when it waits for a channel or a lock.
+//! The object on which a plain thread sleeps when it waits for a channel or a lock.
 //!
-//! A parker is taken from a global pool for one wait and given back after it.
-//! Its memory is never freed, so a waker may touch it at any time; taking it per
-//! wait instead of per thread needs no thread-local, and works in destructors
-//! of thread-locals. The pool's lock is small beside the system call that follows.
+//! A parker is taken from a global pool for one wait and given back afterwards. Its memory is never
+//! freed, so a waker may touch it at any time. Taking it per wait instead of per thread needs no
+//! thread-local, and works in destructors of thread-locals. The pool's lock is cheap compared with
+//! the system call that follows.
 
 use crate::base::forked::refuse_in_child;
 use crate::base::lock::Lock;
 use crate::base::note::Note;
 
-/// A thread's place to sleep.
+/// What one thread sleeps on.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct ThreadParker {

@@ -1,7 +1,7 @@
-//! Who waits: a goroutine or a plain thread, in one word.
+//! A waiting goroutine or plain thread, as one word.
 //!
-//! How a waiter is woken through the scheduler is `park.rs`'s; here is only what the word
-//! means, and the way below the scheduler: into a list.
+//! `park.rs` says how a waiter is woken through the scheduler. This file has only the encoding of
+//! the word, and the way to wake below the scheduler: into a list.
 
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
@@ -9,14 +9,15 @@ use crate::wait::threadparker::ThreadParker;
 use std::num::NonZeroUsize;
 use std::ptr::{self, NonNull};
 
-/// Marks the address of a [`ThreadParker`]; a `G`'s has a 0 there.
+/// Marks the address of a [`ThreadParker`]. The address of a `G` has a 0 in this bit.
 const THREAD: usize = 1;
 
-/// A goroutine or a thread that waits. Copyable: contract 2 of `park.rs` says who may use it.
+/// A goroutine or a thread that waits. It can be copied; contract 2 of `park.rs` says who may use
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiter(NonZeroUsize);
 
-/// What a [`Waiter`] stands for.
+/// What a [`Waiter`] refers to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Who {
     Goroutine(NonNull<G>),
@@ -44,7 +45,7 @@ impl Waiter {
     /// # Safety
     /// `word` came from `to_word`.
     pub(crate) unsafe fn from_word(word: usize) -> Self {
-        // SAFETY: caller's clause: it came from `to_word`, which never gives 0.
+        // SAFETY: caller's clause: it came from `to_word`, which never returns 0.
         Self(unsafe { NonZeroUsize::new_unchecked(word) })
     }
 
@@ -52,18 +53,19 @@ impl Waiter {
     pub(crate) fn who(self) -> Who {
         let word = self.0.get();
         if word & THREAD == 0 {
-            // SAFETY: made by `of_g`, from a pointer that was not null and has been exposed.
+            // SAFETY: created by `of_g` from a non-null pointer whose provenance has been exposed.
             Who::Goroutine(unsafe {
                 NonNull::new_unchecked(ptr::with_exposed_provenance_mut(word))
             })
         } else {
-            // SAFETY: made by `of_thread`, from a reference that has been exposed; parkers are never freed
-            // (`threadparker.rs`), and all that changes in one is atomic.
+            // SAFETY: created by `of_thread` from a reference whose provenance has been exposed.
+            // Parkers are never freed (`threadparker.rs`), and everything that changes in one is
+            // atomic.
             Who::Thread(unsafe { &*ptr::with_exposed_provenance(word & !THREAD) })
         }
     }
 
-    /// The parker, if it is a thread that waits.
+    /// Returns the parker, if the waiter is a thread.
     #[inline]
     pub(crate) fn thread(self) -> Option<&'static ThreadParker> {
         match self.who() {
@@ -72,12 +74,12 @@ impl Waiter {
         }
     }
 
-    /// Wakes a thread; puts a goroutine, which stays Waiting, into `list`, from where the
+    /// Wakes a thread, or appends a goroutine, which stays Waiting, to `list`, from which the
     /// scheduler takes it.
     ///
     /// # Safety
-    /// As for `Waiter::ready`: the caller has won the right to end this wait, which for a goroutine passes to
-    /// the list's owner.
+    /// As for `Waiter::ready`: the caller has won the right to end this wait. For a goroutine that
+    /// right passes to the list's owner.
     pub(crate) unsafe fn ready_into(self, list: &GQueue) {
         match self.who() {
             Who::Goroutine(gp) => list.push_back(gp),

@@ -1,4 +1,4 @@
-//! `yield_now`.
+//! `yield_now`: lets other goroutines run.
 
 use crate::arch::Gobuf;
 use crate::panics::panicking::go_on_exiting;
@@ -14,8 +14,8 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::thread;
 
-/// Lets other goroutines run: the caller goes to the tail of its queue. On a plain
-/// thread, yields the thread. Go's `runtime.Gosched`.
+/// Lets other goroutines run: the caller moves to the tail of its queue. On a plain thread, yields
+/// the thread. Go's `runtime.Gosched`.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -38,15 +38,18 @@ pub fn yield_now() {
         hooks::refuse(format_args!("yield"));
         return thread::yield_now();
     };
-    // SAFETY: clause of `switch_by`: `gosched_m` resumes `gp` some time.
+    // SAFETY: clause of `switch_by`: `gosched_m` queues `gp`, which makes it Runnable.
     unsafe { switch_by(gp, gosched_m) };
 }
 
+/// Queues the goroutine and schedules. Runs on g0.
+///
 /// # Safety
 /// That of [`OnG0Fn`](crate::arch::OnG0Fn), from `yield_now`.
 unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's; neither
-    // is null, both pointers are to the whole (`G::gobuf`, `M::g0`). This runs on that M's g0.
+    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's.
+    // Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`). This runs on
+    // that M's g0.
     unsafe {
         yield_to_queue(
             OnG0::of(&*m.cast::<M>()),

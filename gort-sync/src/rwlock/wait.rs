@@ -137,6 +137,23 @@ impl RawRwLock {
         self.wait(Access::Read, None, site);
     }
 
+    /// Spins until the writer inside has left. Returns `false` if that takes too long, or if anybody
+    /// is queued: then a newcomer cannot enter.
+    ///
+    /// Writers do not spin, as in Go. A writer needs a moment without readers, and while it spins
+    /// readers still enter, so it spins in vain and then queues all the same. (`map_rwlock` on 2 Ps:
+    /// 38 ns with writers that spin, 18 without.)
+    fn spin_for_read(&self) -> bool {
+        let mut rounds = rounds();
+        while !self.word.is_queued() && rounds.next().is_some() {
+            pause();
+            if self.word.try_read() {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Gets in, waiting until `deadline` at most, if there is one. False: it has come.
     #[cold]
     pub(super) fn wait(
@@ -145,16 +162,8 @@ impl RawRwLock {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> bool {
-        // With somebody queued there is nothing to be had by trying.
-        let mut rounds = rounds();
-        while !self.word.is_queued() && rounds.next().is_some() {
-            pause();
-            if match access {
-                Access::Read => self.word.try_read(),
-                Access::Write => self.word.try_write(),
-            } {
-                return true;
-            }
+        if access == Access::Read && self.spin_for_read() {
+            return true;
         }
         let reason = match access {
             Access::Read => WaitReason::RwLockRead,

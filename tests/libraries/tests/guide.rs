@@ -275,6 +275,77 @@ fn tracing() {
     assert_eq!(events.load(Relaxed), 200);
 }
 
+/// Works with care: its sockets belong to a tokio of its own, so each call occupies a thread. The
+/// server continues to listen.
+#[gort::test(leaks = "allow")]
+fn postgres() {
+    let (allow, port) = gort_tests::postgres::server();
+    drop(allow);
+    let target = format!("host=127.0.0.1 port={port} user=gort dbname=gort sslmode=disable");
+    let at_once = Semaphore::new(4);
+    let all: Vec<_> = (0..20)
+        .map(|n| {
+            go!(clone [at_once, target]; move || {
+                let _permit = at_once.acquire(1);
+                let rows = gort::blocking(|| {
+                    let mut client = ::postgres::Client::connect(&target, ::postgres::NoTls)?;
+                    client.simple_query(&format!("select {n}"))
+                });
+                rows.unwrap()
+            })
+        })
+        .collect();
+    for (n, one) in all.into_iter().enumerate() {
+        let rows = one.join().unwrap();
+        let value = rows.iter().find_map(|message| match message {
+            ::postgres::SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        assert_eq!(value, Some(format!("SELECT {n}").as_str()));
+    }
+}
+
+/// Works: a benchmark may start goroutines, and `b.iter` may be called in one.
+#[gort::test]
+fn criterion() {
+    let home = std::env::temp_dir().join(format!("gort-criterion-{}", std::process::id()));
+    let mut rounds = 0_u64;
+    ::criterion::Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(1))
+        .measurement_time(Duration::from_millis(10))
+        .without_plots()
+        .output_directory(&home)
+        .bench_function("round trip", |b| {
+            let (to, there) = bounded::<u64>(0);
+            let (back, from) = bounded::<u64>(0);
+            let echo = go!(move || {
+                for value in there {
+                    back.send(value).unwrap();
+                }
+            });
+            b.iter(|| {
+                to.send(rounds).unwrap();
+                assert_eq!(from.recv(), Ok(rounds));
+                rounds += 1;
+            });
+            drop(to);
+            echo.join().unwrap();
+        });
+    assert!(rounds >= 10);
+    std::fs::remove_dir_all(home).unwrap();
+}
+
+/// Works: a snapshot without a name of its own is named after the test.
+#[gort::test]
+fn insta() {
+    let (tx, rx) = bounded(2);
+    let sender = go!(move || ["one", "two", "three"].map(|word| tx.send(word).unwrap()));
+    let words: Vec<_> = rx.iter().collect();
+    sender.join().unwrap();
+    ::insta::assert_snapshot!(words.join(" "));
+}
+
 proptest! {
     /// Works: the test's thread runs a property, which may start goroutines or call `runtime::run`.
     #[test]

@@ -9,7 +9,7 @@ use std::fmt;
 /// use gort::explore::{FailureKind, Options};
 /// use gort::prelude::*;
 ///
-/// // Nobody will ever receive.
+/// // Nothing ever receives.
 /// let failure = Options::new().run(|| {
 ///     let (tx, _rx) = bounded(0);
 ///     let _ = tx.send(1);
@@ -19,20 +19,21 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// The function panicked, or a goroutine that nobody joined.
+    /// The function panicked, or a goroutine that was never joined did.
     Panic,
-    /// The function waits for what never comes.
+    /// The function waits for something that never comes.
     Deadlock,
-    /// The function has returned, and goroutines wait for what never comes.
+    /// The function has returned, but goroutines wait for something that never comes.
     Leak,
-    /// There was no end after [`max_steps`](crate::explore::Options::max_steps).
+    /// The schedule did not end within [`max_steps`](crate::explore::Options::max_steps).
     TooManySteps,
-    /// A schedule that was to be repeated met other choices than before: the program is not the same, or
-    /// depends on something else than its schedule.
+    /// A repeated schedule met other choices than before: the program has changed, or it depends
+    /// on something other than its schedule.
     OtherChoices,
 }
 
-/// The first schedule under which the program failed. Displays what went wrong, the steps that led there, and how to repeat them.
+/// The first schedule under which the program failed. Its `Display` shows what went wrong, the
+/// steps that led there, and how to repeat them.
 ///
 /// ```
 /// use gort::explore::{FailureKind, Options};
@@ -63,26 +64,28 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// What went wrong.
+    /// Returns what went wrong.
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         self.kind
     }
 
-    /// How many schedules were run, this one included.
+    /// Returns how many schedules were run, this one included.
     #[must_use]
     pub fn schedules(&self) -> u64 {
         self.schedules
     }
 
-    /// What repeats this schedule: with [`seed`](crate::explore::Options::seed), or as `GORT_EXPLORE_SEED`.
+    /// Returns the seed that repeats this schedule, with [`seed`](crate::explore::Options::seed) or
+    /// as `GORT_EXPLORE_SEED`.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// What went wrong, in words: the same in each repetition. Goroutines are called by their numbers in the schedule, from 1 on in
-    /// the order in which they were started, and their names.
+    /// Returns a description of what went wrong, the same in each repetition. It refers to
+    /// goroutines by their names and by their numbers in the schedule, which count from 1 in the
+    /// order in which they were started.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -99,7 +102,7 @@ impl fmt::Display for Failure {
         } = self;
         write!(
             f,
-            "{message}\n\nwhat was done, in this order:\n{steps}\nto repeat it: GORT_EXPLORE_SEED={seed}"
+            "{message}\n\nsteps, in order:\n{steps}\nto repeat it, set GORT_EXPLORE_SEED={seed}"
         )
     }
 }

@@ -1,10 +1,10 @@
-//! Running a program under one schedule after the other.
+//! Runs a program under one schedule after the other.
 //!
-//! - `options.rs`: what is asked for, and the loop.
-//! - `strategy.rs`: how schedules are chosen, and what is said if none fails.
+//! - `options.rs`: the options, and the loop.
+//! - `strategy.rs`: how schedules are chosen, and the report if none fails.
 //! - `plans.rs`: which schedule comes next.
-//! - `run.rs`: one of them, from the first goroutine to the last.
-//! - `failure.rs`: what came of it.
+//! - `run.rs`: one schedule, from its first goroutine to its last.
+//! - `failure.rs`: how a schedule failed.
 
 mod failure;
 mod options;

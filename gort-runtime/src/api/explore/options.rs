@@ -1,4 +1,4 @@
-//! What is asked for, and the loop over the schedules.
+//! The options of an exploration, and the loop over the schedules.
 
 use super::failure::{Failure, FailureKind};
 use super::plans::{NextPlan, Plans};
@@ -19,18 +19,18 @@ use crate::wait::maywait::MayWait;
 use std::panic::Location;
 use std::sync::Arc;
 
-/// Schedules that are run, if nobody says how many.
+/// Default number of schedules.
 const SCHEDULES: u64 = 1_000;
-/// Steps of one.
+/// Default maximum number of steps in a schedule.
 const MAX_STEPS: u64 = 100_000;
 /// The seed, if neither the program nor the environment gives one.
 const SEED: u64 = 1;
 
-const OTHER_CHOICES: &str = "the schedule that was to be repeated met other choices than before: the program has been \
-    changed, or does not depend on its schedule alone (hash maps with random keys, addresses, real time, threads that are no \
-    goroutines)";
+const OTHER_CHOICES: &str = "the repeated schedule met other choices than before: the program has \
+    changed, or it depends on more than its schedule (hash maps with random keys, addresses, real \
+    time, threads that are not goroutines)";
 
-/// What is to be explored.
+/// Options of an exploration: runs a program under many schedules.
 ///
 /// ```
 /// use gort::explore::{FailureKind, Options};
@@ -64,22 +64,23 @@ pub struct Options {
 }
 
 impl Options {
-    /// 1,000 schedules: as many as there are, if the program is small; otherwise some by priorities and some at
-    /// random.
+    /// Creates options with the defaults: 1,000 schedules. If the program is small, that covers all
+    /// its schedules. Otherwise some are chosen by priorities, and some at random.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many schedules are run.
+    /// Sets how many schedules are run.
     #[must_use]
     pub fn schedules(mut self, n: u64) -> Self {
         self.schedules = Some(n);
         self
     }
 
-    /// What all choices are drawn from; or the schedule that a [`Failure`] names, which is run first. Without it
-    /// `GORT_EXPLORE_SEED` counts, or it is the same in each run.
+    /// Sets the seed from which all choices are drawn. If it is the seed of a [`Failure`], the
+    /// schedule that failed is run first. Without this, `GORT_EXPLORE_SEED` is used, or else a
+    /// fixed seed.
     ///
     /// ```
     /// use gort::explore::{Options, Strategy};
@@ -95,15 +96,17 @@ impl Options {
         self
     }
 
-    /// How schedules are chosen. Without it: every one, as long as they are less than half of those that are to be run, and then
-    /// by priorities and at random in turn.
+    /// Sets how schedules are chosen. Without this, all schedules are run one after the other, up
+    /// to half of the number to be run. If there are more, the rest are chosen by priorities and at
+    /// random in turn.
     #[must_use]
     pub fn strategy(mut self, strategy: Strategy) -> Self {
         self.strategy = Some(strategy);
         self
     }
 
-    /// How many steps a schedule may have: operations of all goroutines together. (100,000)
+    /// Sets how many steps a schedule may have. Steps are operations, counted over all goroutines.
+    /// The default is 100,000.
     ///
     /// ```
     /// use gort::explore::{FailureKind, Options};
@@ -122,13 +125,16 @@ impl Options {
 
     /// Runs `f` under one schedule after the other, until it fails under one.
     ///
-    /// Each time it runs in a goroutine of its own, in a new bubble (see [`synctest`](crate::synctest)): with virtual time,
-    /// and until all that it has started have ended. One goroutine runs at a time. Before each operation of
-    /// gort's, after each `go!` and in `yield_now` it is chosen who goes on. What `select!` chooses is chosen alike.
+    /// Each run of `f` has a goroutine of its own, in a new bubble (see
+    /// [`synctest`](crate::synctest)), with virtual time. It lasts until all goroutines that `f`
+    /// has started have ended. One goroutine runs at a time. A choice of which goroutine continues
+    /// is made before each operation of gort, after each `go!`, and in `yield_now`. The arm that a
+    /// `select!` takes is chosen in the same way.
     ///
     /// # Errors
-    /// The first schedule under which `f` or a goroutine that nobody joins panics, goroutines wait for what never comes, or there is
-    /// no end. The goroutines of that schedule never go on: they keep what they have.
+    /// The first schedule under which `f` panics, a goroutine that is never joined panics,
+    /// goroutines wait for something that never comes, or the run does not end. The goroutines of
+    /// that schedule never continue, and keep everything they own.
     ///
     /// # Panics
     /// In a bubble; on the system stack; and if a goroutine cannot be started.
@@ -138,7 +144,7 @@ impl Options {
         go_on_exiting();
         assert!(
             bubble().is_none(),
-            "schedules are explored in bubbles of their own, and this is one: bubbles do not nest"
+            "`Options::run` in a bubble: each schedule has a bubble of its own, and bubbles do not nest"
         );
         let site = Location::caller();
         let program: Program = Arc::new(f);
@@ -217,7 +223,9 @@ impl Options {
     }
 }
 
-/// Every schedule before this one has been run, and has passed: it cannot be told otherwise.
+/// Returns the tree as it is before schedule `number`. Runs every schedule before that one, all of
+/// which have passed: there is no other way to get there. Returns `None` if the program has
+/// changed.
 fn at_number(
     program: &Program,
     number: u64,

@@ -1,4 +1,4 @@
-//! Which schedule comes next.
+//! Decides which schedule comes next.
 
 use super::strategy::Strategy;
 use crate::turns::chooser::Chooser;
@@ -6,18 +6,18 @@ use crate::turns::pct::Rng;
 use crate::turns::seed::{MOST_CHANGES, Plan};
 use crate::turns::tree::Tree;
 
-/// Changes of priorities where nobody has said how many.
+/// Default number of priority changes in a schedule.
 const CHANGES: usize = 3;
-/// log2 of the steps among which they fall, before any schedule has been run,
+/// log2 of the number of steps among which the changes fall, before any schedule has been run.
 const FIRST_LOG2: u32 = 5;
-/// and at most.
+/// Maximum of that log2.
 const MOST_LOG2: u32 = 20;
 
-/// What chooses in the next schedule.
+/// The next schedule.
 #[derive(Debug)]
 pub(super) enum NextPlan {
     Run(Plan, Chooser),
-    /// There is no other.
+    /// There is no other schedule.
     Exhausted,
 }
 
@@ -26,15 +26,15 @@ pub(super) enum NextPlan {
 pub(super) struct Plans {
     strategy: Option<Strategy>,
     seed: u64,
-    /// How many come.
+    /// How many schedules are to be run.
     schedules: u64,
-    /// The tree between two schedules, or none: it is with the one that runs, or not wanted.
+    /// The tree, between two schedules. `None` while a schedule runs with it, or if there is none.
     tree: Option<Box<Tree>>,
     is_exhausted: bool,
-    /// Schedules that were handed out; of the tree's.
+    /// How many schedules were handed out, and how many of them belong to the tree.
     handed_out: u64,
     of_tree: u64,
-    /// Steps of the longest that was run.
+    /// Number of steps of the longest schedule so far.
     longest: u64,
 }
 
@@ -69,7 +69,8 @@ impl Plans {
             self.of_tree += 1;
             return NextPlan::Run(Plan::Number(self.of_tree - 1), Chooser::Tree(tree));
         }
-        // Apart from the next seed's by a step that is not the generator's own.
+        // Mixes in the number by a multiplier that is not the generator's own step, so that this
+        // seed's schedules are not those of the next seed.
         let mut rng = Rng::new(self.seed ^ number.wrapping_mul(0xd1b5_4a32_d192_ed03));
         let random = rng.next() >> 20;
         let plan = match self.strategy {
@@ -78,7 +79,7 @@ impl Plans {
             None if number.is_multiple_of(2) => self.pct(CHANGES, random),
             None | Some(Strategy::Exhaustive) => Plan::Random(random),
         };
-        // As somebody will who repeats it.
+        // Normalises the plan to the one that repeating its seed gives.
         let plan = Plan::of(plan.seed(0)).map_or(plan, |(plan, _)| plan);
         let chooser = Chooser::of(&plan);
         NextPlan::Run(plan, chooser)
@@ -99,14 +100,15 @@ impl Plans {
         }
     }
 
-    /// A schedule is over, and has passed. False: it has met other choices than the one before had.
+    /// Records that a schedule has ended without a failure. Returns `false` if it has met other
+    /// choices than the previous one.
     pub(super) fn passed(&mut self, chooser: Chooser, steps: u64) -> bool {
         self.longest = self.longest.max(steps);
         let Chooser::Tree(mut tree) = chooser else {
             return true;
         };
         if tree.strays() {
-            // Without a tree, if nobody has asked for it.
+            // Continues without a tree, unless the user asked for one.
             return self.strategy.is_none();
         }
         if tree.next_run() {

@@ -1,4 +1,4 @@
-//! One schedule, from the first goroutine to the last.
+//! Runs one schedule, from its first goroutine to its last.
 
 use super::failure::{Failure, FailureKind};
 use crate::api::handle::Builder;
@@ -19,24 +19,24 @@ use std::fmt::Write;
 use std::panic::Location;
 use std::sync::Arc;
 
-/// What is run.
+/// The program that is explored.
 pub(super) type Program = Arc<dyn Fn() + Send + Sync>;
 
-/// What came of it.
+/// How a schedule ended.
 #[derive(Debug)]
 pub(super) enum Fate {
     Passed,
     Failed(FailureKind, String),
 }
 
-/// A schedule that is over.
+/// A schedule that has ended.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) schedule: Schedule,
     pub(super) fate: Fate,
 }
 
-/// Runs the program in a new bubble, of which the caller, a goroutine, is the keeper.
+/// Runs the program in a new bubble. The caller, a goroutine, is its keeper.
 pub(super) fn run_one(
     program: &Program,
     schedule: Schedule,
@@ -59,7 +59,7 @@ pub(super) fn run_one(
         unreachable!("nobody else ends it")
     };
     if is_root_over {
-        // If it has panicked, the schedule says so.
+        // If it has panicked, the schedule has recorded that.
         discard(root.join());
     } else {
         drop(root);
@@ -76,7 +76,7 @@ pub(super) fn run_one(
         (Some(Verdict::TooManySteps), _) => Fate::Failed(
             FailureKind::TooManySteps,
             format!(
-                "no end after {} steps:{}",
+                "the schedule did not end within {} steps:{}",
                 schedule.steps.len(),
                 left(&schedule)
             ),
@@ -84,7 +84,7 @@ pub(super) fn run_one(
         (None, End::Empty) => Fate::Passed,
         (None, _) if is_root_over => Fate::Failed(
             FailureKind::Leak,
-            format!("goroutines are left that wait for ever:{}", left(&schedule)),
+            format!("leak: these goroutines wait for ever:{}", left(&schedule)),
         ),
         (None, _) => Fate::Failed(
             FailureKind::Deadlock,
@@ -103,14 +103,14 @@ pub(super) fn run_one(
     Done { schedule, fate }
 }
 
-/// A line for each that has not ended.
+/// Returns a line for each goroutine that has not ended.
 fn left(schedule: &Schedule) -> String {
     let mut text = String::new();
     for (number, gp) in schedule.left() {
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which only atomics are read.
+        // SAFETY: Gs live for ever (`record/mod.rs`, promise 1), and only atomics are read.
         let g = unsafe { gp.as_ref() };
         let name = schedule.name(number);
-        // A `String` takes everything.
+        // Writing to a `String` cannot fail.
         let _ = if GStatus::of(g.status.load(Relaxed)) == GStatus::Waiting {
             match g.site() {
                 Some(site) => write!(text, "\n  {name} [{}] at {site}", g.reason()),
@@ -124,17 +124,18 @@ fn left(schedule: &Schedule) -> String {
 }
 
 impl Schedule {
-    /// What was done.
+    /// Returns the steps as text.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
-        // As above.
+        // Writing to a `String` cannot fail.
         let _ = self.steps.write(&mut text, |number| self.name(number));
         text
     }
 }
 
 impl Done {
-    /// What is told of it: instead of what came of it, `other`, if there is something to tell.
+    /// Returns the failure to report: `other` if that is given, otherwise what the schedule ended
+    /// with.
     pub(super) fn into_failure(
         self,
         other: Option<(FailureKind, &str)>,
@@ -143,7 +144,7 @@ impl Done {
     ) -> Failure {
         let Self { schedule, fate } = self;
         let plan = match (schedule.chooser(), plan) {
-            // Its path says it at once, if it is short.
+            // A path leads there at once, but a long one does not fit into a seed.
             (Chooser::Tree(tree), Plan::Number(number)) if tree.path().pack().is_none() => {
                 Plan::Number(number)
             }

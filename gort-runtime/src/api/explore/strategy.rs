@@ -1,4 +1,4 @@
-//! How schedules are chosen, and what is said if none fails.
+//! How schedules are chosen, and the report if none fails.
 
 /// How schedules are chosen.
 ///
@@ -12,25 +12,28 @@
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
-    /// Whoever goes on is drawn from all who could.
+    /// At each choice, the next goroutine is drawn at random from all that could run.
     Random,
-    /// By priorities, of which some change on the way: each goroutine has one, drawn when it is started, and whoever
-    /// has the highest goes on; at so many steps, drawn in advance, he gets the lowest. Finds what needs a
-    /// goroutine to be left standing for long. (PCT: Burckhardt and others, 2010.) More than 63 count as 63.
+    /// By priorities, some of which change during the schedule. Each goroutine gets a random
+    /// priority when it is started, and the one with the highest priority runs. At a few steps,
+    /// drawn in advance, the running goroutine gets the lowest priority. This finds bugs that need
+    /// a goroutine to be held up for long. (PCT: Burckhardt and others, 2010.) More than 63 changes
+    /// count as 63.
     Pct {
-        /// How often a priority changes; the order of so many steps can be the bug.
+        /// How many times a priority changes. A bug may depend on the order of this many steps.
         changes: usize,
     },
-    /// All schedules that are not equal, one after the other: for small programs.
+    /// All schedules that are not equal, one after the other. For small programs.
     ///
-    /// Two are equal if they differ only in the order of steps that touch different things: locks, channels, groups,
-    /// semaphores. What comes up to the next operation after the beginning of a goroutine, after `go!` and after `yield_now` counts as
-    /// touching one thing more, since it may use what nobody sees. `select!`, times, contexts and the like touch
-    /// everything.
+    /// Two schedules are equal if they differ only in the order of steps that touch different
+    /// things: locks, channels, groups, semaphores. Code between the start of a goroutine, a `go!`
+    /// or a `yield_now` and the next operation may use memory that the runtime cannot see. So all
+    /// such code counts as touching one additional common thing. `select!`, times, contexts and the
+    /// like touch everything.
     Exhaustive,
 }
 
-/// Schedules that were run, under none of which the program failed.
+/// The result of an exploration in which the program failed under no schedule.
 ///
 /// ```
 /// use gort::explore::Options;
@@ -48,8 +51,9 @@ pub enum Strategy {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// How many.
+    /// How many schedules were run.
     pub schedules: u64,
-    /// There are no others ([`Strategy::Exhaustive`] says which are equal).
+    /// Whether there are no other schedules. ([`Strategy::Exhaustive`] says which schedules are
+    /// equal.)
     pub exhausted: bool,
 }

@@ -1,10 +1,10 @@
-//! Slabs, by themselves; also under Miri (`.ci/miri`).
+//! Tests of the slabs alone. They also run under Miri (`.ci/miri`).
 
 use super::*;
 use crate::base::prim::Ordering::Relaxed;
 use std::collections::HashSet;
 
-/// Splitmix64.
+/// The generator Splitmix64.
 struct Random(u64);
 
 impl Random {
@@ -21,7 +21,7 @@ fn check(slabs: &Slabs) {
                 let has_none_to_give = slab.carved == slab.capacity() && slab.free.is_empty();
                 assert!(
                     has_none_to_give || slab.carved == 0,
-                    "slab {at} is forgotten"
+                    "slab {at} is in no list"
                 );
                 continue;
             }
@@ -52,15 +52,15 @@ fn every_record_has_one_owner_and_begins_as_zeros() {
             slabs.take(class, n, &taken).expect("memory");
             assert_eq!(taken.len(), n);
             while let Some(gp) = taken.pop_front() {
-                // SAFETY: the record is ours.
+                // SAFETY: the test has taken the record.
                 let g = unsafe { gp.as_ref() };
                 assert_eq!(g.class.get(), class);
                 assert_eq!(
                     g.suspect.swap(1, Relaxed),
                     0,
-                    "it is somebody's, or not zeros"
+                    "the record is in use, or not zeroed"
                 );
-                // SAFETY: the room behind the G is ours as well.
+                // SAFETY: the room after the G was taken with the record.
                 unsafe {
                     gp.add(1)
                         .cast::<u8>()
@@ -72,7 +72,7 @@ fn every_record_has_one_owner_and_begins_as_zeros() {
             let given = GQueue::new();
             for _ in 0..random.below(48).min(held.len()) {
                 let gp = held.swap_remove(random.below(held.len()));
-                // SAFETY: the record is ours.
+                // SAFETY: the test has taken the record.
                 unsafe { gp.as_ref() }.suspect.store(0, Relaxed);
                 given.push_back(gp);
             }
@@ -81,7 +81,7 @@ fn every_record_has_one_owner_and_begins_as_zeros() {
         if round % 64 == 0 {
             let unwanted = slabs.take_unwanted();
             for &(_, base) in &unwanted {
-                // SAFETY: whole pages of ours that nobody uses.
+                // SAFETY: the range is whole pages of ours, in which no record is in use.
                 unsafe { os::discard_pages(base, SLAB) };
             }
             slabs.put_empty(&unwanted);
@@ -100,18 +100,18 @@ fn a_slab_without_memory_keeps_its_size() {
     slabs.give(&taken);
     assert!(
         slabs.take_unwanted().is_empty(),
-        "it was wanted since the last look"
+        "it was in use since the last look"
     );
     let unwanted = slabs.take_unwanted();
     assert_eq!(unwanted.len(), 1);
     let (at, base) = unwanted[0];
-    // SAFETY: whole pages of ours that nobody uses.
+    // SAFETY: the range is whole pages of ours, in which no record is in use.
     unsafe { os::discard_pages(base, SLAB) };
     slabs.put_empty(&unwanted);
     for class in [3, 0] {
         slabs.take(class, 1, &taken).expect("memory");
         let gp = taken.pop_front().expect("one");
-        // SAFETY: the record is ours.
+        // SAFETY: the test has taken the record.
         let g = unsafe { gp.as_ref() };
         assert_eq!(g.class.get(), class);
         assert_eq!(g.slab.get() == at, class == 0);

@@ -1,42 +1,42 @@
 //! Models of submitting work and falling asleep (`sched/README.md`).
 //!
-//! At the end, with all who were woken up and looking, no goroutine waits in a queue while a P is idle; and
-//! if one waits because every P is busy, the next M to idle is told to look.
+//! At the end, when all Ms that were woken have looked, no goroutine waits in a queue while a P is
+//! idle. If one waits because every P is busy, the next M that idles is told to look.
 //!
 //! # What fails without which barrier
-//! Tried on the files themselves, one at a time; `tests/mutants.toml` has those that fail a model. The models of
-//! timers and of the network count as well.
+//! Tried on the real files, one change at a time. `tests/mutants.toml` has those that make a model
+//! fail. The models of timers and of the network count as well.
 //!
 //! | removed, or made Relaxed | models that fail |
 //! |---|---|
 //! | `fence_after_rmw` in `put_next` | `submitter_relies_on_a_spinner_..`, `.._the_last_but_one_spinner`, `found_work_..`, `count_of_a_waker_..`, `displaced_goroutine_..` |
 //! | `fence` in `submit_global` | `outside_submitter_..`, both `goroutines_between_..`, `queue_of_a_retired_p_..` |
 //! | `fence` in `queue_here` | `goroutine_that_a_poll_brings_..` |
-//! | `fence` in `runq_put_next`, after what was displaced | `displaced_goroutine_..` |
-//! | `fence`, `wakep` in `behind_everybody` | `goroutine_between_runnext_and_global_queue_..` |
+//! | `fence` in `runq_put_next`, after queueing what was displaced | `displaced_goroutine_..` |
+//! | `fence`, `wakep` in `queue_behind_all` | `goroutine_between_runnext_and_global_queue_..` |
 //! | `fence` in `yield_to_queue` | `goroutine_that_a_yield_moves_..` |
 //! | `fence` in `set_bar` | `goroutine_that_was_on_hold_..` |
 //! | `fence` in `must_wake` | `submitter_sees_no_idle_p_..`, `second_submitter_relies_on_needspinning`, `goroutines_between_global_and_local_..` |
 //! | `fence` in `p_idled` | the same, `.._while_there_come_more`, `count_of_a_waker_..`, three of the timers, `thread_waits_while_an_m_..`, `poller_relies_on_an_m_that_has_looked` |
-//! | `fence_after_rmw` in `stop_spinning` | twenty, among them all where a spinner has looked |
-//! | `start_spinning` in `wired_sleep`, the counts of who sleeps wired | all of `loom_wired` |
+//! | `fence_after_rmw` in `stop_spinning` | twenty, including all in which a spinner has looked |
+//! | `start_spinning` in `wired_sleep`, the counts of sleeping wired Ms | all of `loom_wired` |
 //! | `notice_busy` in `pidle_get`, `parked` without the lock | `busy_p_is_not_watched` |
 //! | `fence` in `wake_for_timer` | `first_timer_added_while_a_spinner_..`, `timer_added_..`, both `timekeeper_relies_on_..` |
 //! | `fence` in `wake_for_poll` | `thread_waits_while_a_spinner_..`, `thread_waits_while_the_poller_..`, `poller_relies_on_an_m_that_has_looked` |
 //! | `runqsize`: release of the store, acquire of the load | `goroutines_between_global_and_local_..` |
 //!
-//! No model fails, and why:
+//! Without these, no model fails, for the reason given:
 //!
 //! | removed, or made Relaxed | |
 //! |---|---|
 //! | `fence` in `start_spinning`, in `nobody_to_look`, in `stopm` (with its second look) | the README |
-//! | `SeqCst` of the read-modify-writes of `nmspinning` | each has a full barrier before it (submitters, who come from one) or after it; they themselves always see the newest value |
-//! | `fence`, `wakep` in `due_at` | that a timer is due was to be seen before, too: `next` goes from one time that has come to another |
-//! | `fence` in `retire` | `stop_spinning`, or `p_idled` if there is room for the P again, has one; for an M that did not spin nobody idle relies on it |
-//! | `Timers::next`: release, acquire | the fences of `wake_for_timer`, and of those who look, order it; who sees a time takes the heap's lock |
+//! | `SeqCst` of the read-modify-writes of `nmspinning` | each has a full barrier before it (submitters execute one first) or after it; the read-modify-writes always see the newest value |
+//! | `fence`, `wakep` in `due_at` | it was visible before, too, that a timer is due: `next` changes from one past time to another |
+//! | `fence` in `retire` | `stop_spinning` has one, or `p_idled` if the P has become needed again; no submitter relies on an M that did not spin and idles no P |
+//! | `Timers::next`: release, acquire | the fences of `wake_for_timer` and of the Ms that look order it; an M that sees a time takes the heap's lock |
 //! | `nextp` filled in after the wake-up (`startm`, `startlockedm`) | a cell, see `mod.rs`; the note's release and acquire are those of `base/note.rs` |
-//! | `SysmonSleep::parked`: acquire of the swap | written and cleared under the scheduler's lock; the note orders the rest |
-//! | `P::m`: release (`acquirep`) | a hint to loom, since only sysmon reads it |
+//! | `SysmonSleep::parked`: acquire of the swap | written and cleared under the scheduler's lock; the note orders everything else |
+//! | `P::m`: release (`acquirep`) | loom does not check it, since only sysmon reads it |
 
 use super::super::held;
 use super::super::hold::{put_on_hold, set_bar};
@@ -51,7 +51,7 @@ impl Model {
     /// An M has taken a suspect out of its queue.
     fn is_put_on_hold(&self) {
         let gp = self.g();
-        // SAFETY: nobody else knows of it yet.
+        // SAFETY: no other thread knows of it yet.
         unsafe { gp.as_ref() }.suspect.store(held::epoch(), Relaxed);
         assert!(put_on_hold(gp, 0));
     }
@@ -84,20 +84,19 @@ fn submitter_relies_on_the_last_but_one_spinner() {
     );
 }
 
-/// No P is idle and nobody spins; an M that has decided not to spin idles.
+/// No P is idle and no M spins. An M that has decided not to spin idles.
 #[test]
 fn submitter_sees_no_idle_p_while_one_idles() {
     explore_ms(2, |_| {}, &[|s| s.ready(0), |s| s.idles(1)]);
 }
 
-/// Two submitters, of which the second skips the lock because the first has set
-/// `needspinning`.
+/// Two submitters. The second skips the lock because the first has set `needspinning`.
 #[test]
 fn second_submitter_relies_on_needspinning() {
     explore_ms(3, |_| {}, &[|s| s.ready(0), |s| s.ready(1), |s| s.idles(2)]);
 }
 
-/// Both submitters see an idle P and nobody who spins; one wakes an M.
+/// Both submitters see an idle P and no spinning M. One wakes an M.
 #[test]
 fn second_submitter_relies_on_the_first() {
     explore_ms(
@@ -125,7 +124,7 @@ fn needspinning_cleared_without_looking() {
     );
 }
 
-/// A spinning M finds work and stops, while more comes.
+/// A spinning M finds work and stops, while more is submitted.
 #[test]
 fn spinner_that_found_work_wakes_nobody() {
     explore_ms(
@@ -139,7 +138,7 @@ fn spinner_that_found_work_wakes_nobody() {
     );
 }
 
-/// A thief has taken entries out of the victim's ring and not yet published them.
+/// A thief has taken entries out of the victim's ring and not published them yet.
 #[test]
 fn goroutines_in_a_thiefs_hands_are_overlooked() {
     explore_ms(
@@ -153,8 +152,8 @@ fn goroutines_in_a_thiefs_hands_are_overlooked() {
     );
 }
 
-/// A spinning M finds work that it cannot take, as the timekeeper has just taken
-/// the only idle P; and the timekeeper idles without having spun.
+/// A spinning M finds work that it cannot take, because the timekeeper has just taken the only idle
+/// P. The timekeeper then idles without having spun.
 #[test]
 fn found_work_without_a_p_is_forgotten() {
     explore_ms(
@@ -172,8 +171,8 @@ fn found_work_without_a_p_is_forgotten() {
     );
 }
 
-/// A submitter that must wake an M finds no P, as the timekeeper has taken it: it has
-/// counted itself as spinning for a moment, and others relied on it.
+/// A submitter that must wake an M finds no P, because the timekeeper has taken it. The submitter
+/// was counted as spinning for a moment, and other submitters relied on that.
 #[test]
 fn count_of_a_waker_without_a_p_is_relied_on() {
     explore_ms(
@@ -195,8 +194,8 @@ fn count_of_a_waker_without_a_p_is_relied_on() {
     );
 }
 
-/// An M that does not spin moves goroutines from the global queue to its own, while
-/// the last spinning M looks at both.
+/// An M that does not spin moves goroutines from the global queue to its own, while the last
+/// spinning M looks at both.
 #[test]
 fn goroutines_between_global_and_local_queue_are_overlooked() {
     explore_ms(
@@ -206,7 +205,7 @@ fn goroutines_between_global_and_local_queue_are_overlooked() {
     );
 }
 
-/// Enough new goroutines have run from `runnext`: the next goes to the ring, while the last
+/// Enough new goroutines have run from `runnext`. The next one moves to the ring, while the last
 /// spinning M looks at both.
 #[test]
 fn goroutine_between_runnext_and_ring_is_overlooked() {
@@ -222,7 +221,7 @@ fn goroutine_between_runnext_and_ring_is_overlooked() {
     );
 }
 
-/// `runnext` has used up its time slice and goes to the global queue, while the last spinning M
+/// `runnext` has used up its time slice and moves to the global queue, while the last spinning M
 /// looks at both.
 #[test]
 fn goroutine_between_runnext_and_global_queue_is_overlooked() {
@@ -241,8 +240,8 @@ fn goroutine_between_runnext_and_global_queue_is_overlooked() {
     );
 }
 
-/// `runnext` is displaced into the ring: whoever takes the one that displaced it, and
-/// whom he wakes, look there.
+/// `runnext` is displaced into the ring. The M that takes its successor, and the M that this one
+/// wakes, look there.
 #[test]
 fn displaced_goroutine_is_overlooked() {
     explore_ms(
@@ -262,7 +261,7 @@ fn displaced_goroutine_is_overlooked() {
     );
 }
 
-/// A goroutine yields; `runnext` goes to the ring, in front of it.
+/// A goroutine yields, and `runnext` moves to the ring, in front of it.
 #[test]
 fn goroutine_that_a_yield_moves_is_overlooked() {
     explore_ms(
@@ -275,8 +274,8 @@ fn goroutine_that_a_yield_moves_is_overlooked() {
     );
 }
 
-/// A goroutine yields with the ring full: half of it is in nobody's queue for a
-/// moment, in which others run out of work.
+/// A goroutine yields with the ring full. For a moment half of the ring is in no queue, while other
+/// Ms run out of work.
 #[test]
 fn goroutines_between_ring_and_global_queue_are_overlooked() {
     explore_ms(
@@ -297,7 +296,7 @@ fn goroutines_between_ring_and_global_queue_are_overlooked() {
     );
 }
 
-/// An M brings goroutines from the network, and runs one.
+/// An M returns from the network poll with goroutines, and runs one.
 #[test]
 fn goroutine_that_a_poll_brings_is_overlooked() {
     explore_ms(
@@ -329,7 +328,7 @@ fn goroutine_that_was_on_hold_is_overlooked() {
     );
 }
 
-/// There are more Ps from now on: nobody has work for them, says the M that makes them idle, as somebody spins.
+/// The number of Ps grows. A spinning M is the reason why no M is woken for the new P.
 #[test]
 fn submitter_sees_no_idle_p_while_there_come_more() {
     explore_ms(
@@ -350,7 +349,7 @@ fn submitter_sees_no_idle_p_while_there_come_more() {
     );
 }
 
-/// There are too many Ps; a spinning M gives up one, and a submitter relies on it.
+/// There are too many Ps. A spinning M gives up one, and a submitter relies on that M.
 #[test]
 fn submitter_relies_on_an_m_that_retires_its_p() {
     explore_ms(
@@ -364,7 +363,7 @@ fn submitter_relies_on_an_m_that_retires_its_p() {
     );
 }
 
-/// There are too many Ps; an M gives up one that has something in its queue.
+/// There are too many Ps. An M gives up one that has a goroutine in its queue.
 #[test]
 fn queue_of_a_retired_p_is_overlooked() {
     explore_ms(

@@ -1,8 +1,9 @@
-//! Models of who polls while Ms sleep (`sched/README.md`, "The network").
+//! Models of which M polls while Ms sleep (`sched/README.md`, "The network").
 //!
-//! At the end, if a P is idle, one M sleeps in the poll. The table in `loom_idle.rs` says what fails without
-//! which barrier. Besides, tried: an M that comes back and stays the poller (all fail); `wake_for_poll` that
-//! wakes somebody if there *is* a poller (all but the one without a P).
+//! At the end, if a P is idle, one M sleeps in the poll. The table in `loom_idle.rs` says what
+//! fails without which barrier. Also tried: an M that returns from the poll and stays the poller
+//! (all fail); a `wake_for_poll` that wakes an M if there *is* a poller (all fail, except the one
+//! without a P).
 
 use super::super::state::SCHED;
 use super::super::submit::wake_for_poll;
@@ -17,14 +18,14 @@ impl Model {
         wake_for_poll();
     }
 
-    /// M `i`, which has no P, polls for somebody who has given up.
+    /// M `i`, which has no P, polls for a waiter that then gives up.
     fn polls(&self, i: usize) {
         let waiting = Waiting::new();
         self.stops(i);
         drop(waiting);
     }
 
-    /// If a P is idle, somebody sleeps in the poll.
+    /// Checks that an M sleeps in the poll if a P is idle.
     fn check_network(&self) {
         self.run_woken();
         let idle = SCHED.shared.lock().npidle();
@@ -35,8 +36,7 @@ impl Model {
     }
 }
 
-/// Explores `threads`, one of which waits for the network, and asks at the end whether
-/// somebody polls.
+/// Explores `threads`, one of which waits for the network, and checks at the end that an M polls.
 fn explore_network(procs: u32, init: Step, threads: &'static [Step]) {
     explore_threads(procs, init, threads, Model::check_network);
 }
@@ -56,7 +56,7 @@ fn thread_waits_while_a_spinner_falls_asleep() {
     );
 }
 
-/// A thread relies on a poller that is up already.
+/// A thread relies on a poller that is already awake.
 #[test]
 fn thread_waits_while_the_poller_looks() {
     explore_network(
@@ -69,7 +69,7 @@ fn thread_waits_while_the_poller_looks() {
     );
 }
 
-/// The poller finds no P to look with and relies on who has it.
+/// The poller finds no P to look with and relies on the M that has it.
 #[test]
 fn poller_relies_on_an_m_that_has_looked() {
     explore_network(
@@ -79,8 +79,7 @@ fn poller_relies_on_an_m_that_has_looked() {
     );
 }
 
-/// The poller is up, and an M that has lost its P, with the goroutine that waits, falls
-/// asleep.
+/// The poller is awake, and an M that has lost its P, with the goroutine that waits, falls asleep.
 #[test]
 fn poller_relies_on_an_m_without_a_p() {
     explore_network(

@@ -1,6 +1,8 @@
-//! Models of what is left to sysmon: threads to start (`newm.rs`), and whom to watch (`sysmonsleep.rs`).
+//! Models of what is left to sysmon: starting threads (`newm.rs`), and watching Ps
+//! (`sysmonsleep.rs`).
 //!
-//! Of sysmon there is what `nap` does: it sleeps, and starts what was left to it; and whether it parks.
+//! Of sysmon the models have what `nap` does, which is sleeping and starting threads that were left
+//! to it, and whether it parks.
 
 use super::super::hand::handoffp;
 use super::super::newm::start_left_threads;
@@ -10,18 +12,18 @@ use crate::base::note::Asleep;
 use std::panic;
 
 impl Model {
-    /// M `i` has a goroutine that is wired to it, and may have changed it.
+    /// M `i` has a goroutine that is wired to it and may have changed its thread.
     fn is_unlike_others(&self, i: usize) {
         self.ms[i].unlike_others.set(true);
     }
 
-    /// M `i` hands on its P, as its goroutine keeps the thread.
+    /// M `i` hands on its P, because its goroutine keeps the thread.
     fn hands_off(&self, i: usize) {
         let m = self.ms[i];
         self.step(m, || handoffp(releasep(m)));
     }
 
-    /// Sysmon, until it sleeps.
+    /// Runs sysmon until it sleeps.
     pub(super) fn naps(&self) {
         loop {
             let woken = panic::catch_unwind(|| SCHED.sysmon.sleep_until(u64::MAX));
@@ -33,12 +35,12 @@ impl Model {
         }
     }
 
-    /// Sysmon has seen nothing to do for long enough.
+    /// Sysmon has found nothing to do for long enough to park.
     fn parks(&self) {
         *self.sysmon_parked.lock().unwrap() = SCHED.shared.lock().sysmon_parks();
     }
 
-    /// Sysmon sleeps for good only if it need not watch anybody.
+    /// Checks that sysmon sleeps for good only if there is no P to watch.
     fn check_parked(&self) {
         self.check();
         if *self.sysmon_parked.lock().unwrap() {
@@ -51,7 +53,7 @@ impl Model {
         }
     }
 
-    /// Sysmon has seen its note; every M that was to be started runs.
+    /// Lets sysmon see its note, and checks that every M that was to be started runs.
     pub(super) fn check_started(&self) {
         self.naps();
         self.check();
@@ -60,7 +62,7 @@ impl Model {
     }
 }
 
-/// An M is left to sysmon while that goes to sleep.
+/// An M is left to sysmon while sysmon goes to sleep.
 #[test]
 fn m_is_left_behind() {
     explore_threads(
@@ -74,7 +76,7 @@ fn m_is_left_behind() {
     );
 }
 
-/// Two at once, while sysmon starts one.
+/// Two Ms are left to sysmon at once, while it starts one.
 #[test]
 fn second_m_is_left_behind() {
     explore_threads(
@@ -90,7 +92,7 @@ fn second_m_is_left_behind() {
     );
 }
 
-/// Sysmon sleeps for good, as every P is idle, while somebody takes one.
+/// Sysmon parks because every P is idle, while an M takes one.
 #[test]
 fn busy_p_is_not_watched() {
     explore_threads(

@@ -1,8 +1,8 @@
-//! Models of who waits for a stack (`starved.rs`).
+//! Models of goroutines that wait for a stack (`starved.rs`).
 //!
-//! At the end nobody waits beside a free stack: all have run, or the Ps are busy. Tried, each fails one of these:
-//! no `feed_from` before a P idles; stacks of idle Ps left alone in `bind_or_wait`; no `feed` where a goroutine ends
-//! without a P.
+//! At the end no goroutine waits while a stack is free: all have run, or the Ps are busy. Tried by
+//! hand, each of these makes a model fail: no `feed_from` before a P idles; stacks of idle Ps
+//! ignored in `bind_or_wait`; no `feed` where a goroutine ends without a P.
 
 use super::super::find::{dispatches_of_others, may_nap};
 use super::super::starved;
@@ -18,12 +18,12 @@ impl Model {
     /// M `i` has a goroutine in its ring that has not run yet.
     fn queues_new(&self, i: usize) {
         let gp = self.g();
-        // SAFETY: nobody else knows of it yet.
+        // SAFETY: no other thread knows of it yet.
         unsafe { gp.as_ref() }.stack.set(StackSlot(false));
         runq_put(self.p(i), gp);
     }
 
-    /// The goroutine on M `i` ends; the M looks for work.
+    /// The goroutine on M `i` ends, and the M looks for work.
     fn ends(&self, i: usize) {
         let m = self.ms[i];
         self.step(m, || {
@@ -42,7 +42,7 @@ fn explore_stacks(procs: u32, init: Step, threads: &'static [Step]) {
 
 /// A goroutine ends while another one finds no stack.
 #[test]
-fn who_finds_no_stack_is_forgotten() {
+fn goroutine_without_a_stack_is_forgotten() {
     explore_stacks(2, |s| s.queues_new(1), &[|s| s.ends(0), |s| s.look(1)]);
 }
 
@@ -73,9 +73,9 @@ fn stack_of_an_idle_p_is_overlooked() {
     );
 }
 
-/// Two goroutines find no stack, one of which there is soon.
+/// Two goroutines find no stack, and one becomes free soon.
 #[test]
-fn second_who_finds_no_stack_is_forgotten() {
+fn second_goroutine_without_a_stack_is_forgotten() {
     explore_stacks(
         2,
         |s| {
@@ -92,9 +92,10 @@ fn second_who_finds_no_stack_is_forgotten() {
     );
 }
 
-/// An M that naps would keep its P's stacks, and its place in the poll empty, for as long as others get on.
+/// An M that naps would keep its P's stacks, and leave the poll without an M, while other Ps
+/// dispatch.
 #[test]
-fn somebody_naps_beside_who_waits_for_an_m_to_idle() {
+fn m_naps_while_something_waits_for_one_to_idle() {
     explore_stacks(
         2,
         |_| {},

@@ -1,9 +1,9 @@
-//! Models of who keeps time while Ms sleep (`sched/README.md`, "Timers").
+//! Models of which M keeps time while Ms sleep (`sched/README.md`, "Timers").
 //!
-//! At the end, if a P is idle, some M wakes in time. The table in `loom_idle.rs` says what fails without
-//! which barrier. Besides, tried: whoever adds a timer looks only at whether there is a timekeeper
-//! (both about an earlier timer fail), only at until when it sleeps (all others); `poll_until` that outlives
-//! the timekeeper (all but the one where it sleeps).
+//! At the end, if a P is idle, some M wakes in time. The table in `loom_idle.rs` says what fails
+//! without which barrier. Also tried: an adder that only checks whether there is a timekeeper (both
+//! models with an earlier timer fail), or only until when it sleeps (all others fail); a
+//! `poll_until` that outlives the timekeeper (all fail, except the one in which it sleeps).
 
 use super::super::state::SCHED;
 use super::super::submit::wake_for_timer;
@@ -20,13 +20,13 @@ const MS: u64 = 1_000_000;
 impl Model {
     /// A goroutine on P 0 goes to sleep until `when`.
     fn adds_timer(&self, when: u64) {
-        // SAFETY: it is never freed.
+        // SAFETY: the timer is never freed.
         if unsafe { self.p(0).timers.add(timer(when)) } {
             wake_for_timer(when);
         }
     }
 
-    /// There is a timer of P 0.
+    /// Adds a timer to P 0.
     fn has_timer(&self, when: u64) -> &'static Timer {
         let timer = timer(when);
         // SAFETY: as above.
@@ -34,20 +34,20 @@ impl Model {
         timer
     }
 
-    /// M `i`, which has no P, keeps time, for a timer that has been taken back.
+    /// M `i`, which has no P, keeps time for a timer that has been cancelled.
     fn keeps_time(&self, i: usize, when: u64) {
         let timer = self.has_timer(when);
         self.stops(i);
         timer.cancel();
     }
 
-    /// A goroutine sleeps on P 0, whose time has come.
+    /// A goroutine sleeps on P 0, and its time has come.
     fn has_due(&self) {
         unsafe fn won(_: *const ()) -> bool {
             true
         }
         let gp = self.g();
-        // SAFETY: nobody else knows of it yet; the timer is never freed.
+        // SAFETY: no other thread knows of it yet, and the timer is never freed.
         unsafe {
             gp.as_ref().status.store(GStatus::Waiting as u32, Relaxed);
             let timer = Timer::waking(1, gp, won, ptr::null());
@@ -55,7 +55,7 @@ impl Model {
         }
     }
 
-    /// As `check`; time goes on for those who keep it.
+    /// Checks as `check` does, after the time of every M that keeps time has come.
     fn check_due(&self) {
         self.run_woken();
         for m in M::all() {
@@ -64,7 +64,7 @@ impl Model {
         self.check();
     }
 
-    /// If a P is idle, somebody wakes in time for the timer.
+    /// Checks that an M wakes in time for the timer if a P is idle.
     fn check_timer(&self, when: u64) {
         self.run_woken();
         let idle = SCHED.shared.lock().npidle();
@@ -85,7 +85,7 @@ fn timer(when: u64) -> &'static Timer {
     Box::leak(Box::new(timer))
 }
 
-/// Explores `threads` and asks at the end whether somebody wakes for the timer of `when`.
+/// Explores `threads`, and checks at the end that an M wakes for the timer of `when`.
 fn explore_timer(procs: u32, when: u64, init: Step, threads: &'static [Step]) {
     explore_threads(procs, init, threads, move |s| s.check_timer(when));
 }
@@ -122,7 +122,7 @@ fn earlier_timer_added_while_an_m_becomes_timekeeper() {
     );
 }
 
-/// There is a timekeeper, which sleeps too long.
+/// There is a timekeeper, but it sleeps too long.
 #[test]
 fn earlier_timer_added_while_the_timekeeper_sleeps() {
     explore_timer(
@@ -136,7 +136,7 @@ fn earlier_timer_added_while_the_timekeeper_sleeps() {
     );
 }
 
-/// Who adds a timer relies on a timekeeper that is up already.
+/// An adder relies on a timekeeper that is already awake.
 #[test]
 fn timer_added_while_the_timekeeper_looks() {
     explore_timer(
@@ -150,7 +150,7 @@ fn timer_added_while_the_timekeeper_looks() {
     );
 }
 
-/// The timekeeper finds no P to look with and relies on who has it.
+/// The timekeeper finds no P to look with and relies on the M that has it.
 #[test]
 fn timekeeper_relies_on_an_m_that_has_looked() {
     explore_timer(
@@ -161,7 +161,7 @@ fn timekeeper_relies_on_an_m_that_has_looked() {
     );
 }
 
-/// The timekeeper is up, and an M that has lost its P falls asleep.
+/// The timekeeper is awake, and an M that has lost its P falls asleep.
 #[test]
 fn timekeeper_relies_on_an_m_without_a_p() {
     explore_timer(
@@ -175,7 +175,7 @@ fn timekeeper_relies_on_an_m_without_a_p() {
     );
 }
 
-/// Of two that are due one runs; the other stays in the heap, while a spinning M looks there.
+/// One of two due timers runs. The other stays in the heap, while a spinning M looks there.
 #[test]
 fn timer_that_is_left_is_forgotten() {
     explore_threads(

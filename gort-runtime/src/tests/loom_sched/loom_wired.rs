@@ -1,7 +1,7 @@
-//! Models of Ms whose goroutine is wired to them (`sched/wired.rs`).
+//! Models of Ms with a wired goroutine (`sched/wired.rs`).
 //!
-//! The goroutine has parked and may be made ready from then on, also before its M has handed on its P and
-//! fallen asleep.
+//! The goroutine has parked. From then on it may be made ready, even before its M has handed on its
+//! P and fallen asleep.
 
 use super::super::run::wired_wakes;
 use super::super::state::SCHED;
@@ -27,14 +27,14 @@ impl Model {
         self.step(self.ms[i], || submit_next(self.wired_g()));
     }
 
-    /// As at the end of `stoplockedm`.
+    /// Continues the wired goroutine's M, as at the end of `stoplockedm`.
     pub(super) fn wired_goes_on(&self, m: &'static M) {
         self.run(m, || wired_wakes(on_g0(m)));
     }
 
-    /// All have run, the wired one on its M, which holds a P.
+    /// Checks that all goroutines have run, the wired one on its M, which holds a P.
     fn check_wired(&self) {
-        // A thread like that of a wired M starts no other: sysmon does.
+        // A thread like that of a wired M starts no threads; sysmon does.
         self.check_started();
         let gp = self.wired_g().as_ptr();
         let m = self.ms.iter().find(|m| m.lockedg.get() == gp).unwrap();
@@ -48,12 +48,13 @@ impl Model {
     }
 }
 
-/// Explores `threads` over `procs` Ps that `init` has set up; then checks.
+/// Explores `threads` over `procs` Ps that `init` has set up, and checks at the end.
 fn explore_wired(procs: u32, init: fn(&Model), threads: &'static [fn(&Model)]) {
     explore_threads(procs, init, threads, Model::check_wired);
 }
 
-/// Somebody makes it ready, and hands over his P, while its M has yet to sleep.
+/// An M makes the wired goroutine ready and hands over its P, while the goroutine's M has yet to
+/// sleep.
 #[test]
 fn wired_goroutine_is_ready_before_its_m_sleeps() {
     explore_wired(
@@ -72,7 +73,7 @@ fn wired_goroutine_is_ready_before_its_m_sleeps() {
     );
 }
 
-/// Who submits from outside relies on the M to which the P is handed on.
+/// A submitter outside relies on the M to which the P is handed on.
 #[test]
 fn submitter_relies_on_an_m_that_a_wired_one_wakes() {
     explore_wired(
@@ -89,7 +90,8 @@ fn submitter_relies_on_an_m_that_a_wired_one_wakes() {
     );
 }
 
-/// A spinning M finds the wired goroutine and gives up its P to it; a submitter relies on the spinner.
+/// A spinning M finds the wired goroutine and gives up its P to it, while a submitter relies on the
+/// spinning M.
 #[test]
 fn submitter_relies_on_a_spinner_that_finds_a_wired_goroutine() {
     explore_wired(

@@ -1,15 +1,15 @@
-//! Models of the scheduler: the files of `sched/` themselves, above stand-ins for the machine.
+//! Models of the scheduler: the real files of `sched/`, on top of stand-ins for the machine.
 //!
-//! An M is what the runtime has for one, but no thread: each thread of a model takes a few steps of
-//! an M's life ([`Model::step`]). The step ends when the M runs a goroutine, which does nothing, or
-//! falls asleep. Ms that were woken, and those whose threads are to be started, go on where a thread of the
-//! model has time for them ([`Model::run_woken`]), at the latest at the end.
+//! An M is the runtime's own, but it has no thread. Each thread of a model takes a few steps of an
+//! M's life ([`Model::step`]). A step ends when the M runs a goroutine, which does nothing, or
+//! falls asleep. Ms that were woken, and Ms whose threads must be started, continue where a thread
+//! of the model has time for them ([`Model::run_woken`]), at the latest at the end.
 //!
-//! The stand-ins are the files named `loom.rs` and `*_loom.rs`. What is behind them is not modelled: the
-//! poll, how it is interrupted; threads; stacks; the clock (each look moves it on by 3 µs, so that a
-//! `runnext` is stolen at the second); deadlocks; time slices that end. Of sysmon there is when it sleeps and
-//! wakes. What belongs to one M or P at a time (cells), and what `prim::hint` has, loom does not
-//! watch.
+//! The stand-ins are the files named `loom.rs` and `*_loom.rs`. What they replace is not modelled:
+//! the poll and how it is interrupted; threads; stacks; the clock (each look advances it by 3 µs,
+//! so that a `runnext` is stolen at the second look); deadlocks; time slices that end. Of sysmon
+//! only its sleeping and waking is modelled. loom does not watch what belongs to one M or P at a
+//! time (cells), nor what `prim::hint` has.
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
@@ -46,22 +46,23 @@ use std::panic::{self, AssertUnwindSafe};
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex};
 
-/// A scheduler, and what becomes of its Ms and goroutines.
+/// A scheduler, and what its Ms and goroutines have done.
 struct Model {
-    /// M `i` holds P `i` at first, on g0, with nothing to run. There is one without a P.
+    /// At first M `i` holds P `i`, on g0, with nothing to run. One more M has no P.
     ms: Vec<&'static M>,
-    /// All that were ever made runnable.
+    /// All goroutines that were ever made runnable.
     gs: Mutex<Vec<NonNull<G>>>,
-    /// Those that have run.
+    /// The goroutines that have run.
     ran: Mutex<Vec<*mut G>>,
     asleep: Mutex<Vec<(&'static M, Asleep)>>,
-    /// Sysmon sleeps until it is woken.
+    /// Whether sysmon sleeps until it is woken.
     sysmon_parked: Mutex<bool>,
 }
 
-// SAFETY: what makes it neither are the goroutines, which are used by whoever has them out of a queue.
+// SAFETY: only the goroutines keep it from being `Send`. Each is used only by the thread that took
+// it out of a queue.
 unsafe impl Send for Model {}
-// SAFETY: as above; loom checks the rest.
+// SAFETY: as above. loom checks everything else.
 unsafe impl Sync for Model {}
 
 impl Model {
@@ -96,7 +97,7 @@ impl Model {
         }
     }
 
-    /// A goroutine that is runnable, or runs.
+    /// Creates a goroutine that is runnable or running.
     fn g(&self) -> NonNull<G> {
         let gp = NonNull::from(Box::leak(Box::new(G::new())));
         self.gs.lock().unwrap().push(gp);
@@ -109,7 +110,7 @@ impl Model {
 
     // Ms
 
-    /// The thread is `m` for as long as `f` takes, or until it sleeps (`None`).
+    /// Makes the thread be `m` until `f` returns or sleeps (`None`).
     fn step<T>(&self, m: &'static M, f: impl FnOnce() -> T) -> Option<T> {
         let before = tls::getm().map_or(ptr::null(), ptr::from_ref);
         tls::set_m(m);
@@ -125,7 +126,7 @@ impl Model {
         }
     }
 
-    /// What `m` does on g0: at the end it runs a goroutine, or sleeps.
+    /// Runs `f` on g0 of `m`. At the end `m` runs a goroutine or sleeps.
     fn run(&self, m: &'static M, f: impl FnOnce() -> *mut Gobuf) {
         match self.step(m, f) {
             // As at the end of `mstart`.
@@ -135,7 +136,7 @@ impl Model {
         }
     }
 
-    /// The goroutine on M `i`, if there is one, parks; the M looks for work.
+    /// Parks the goroutine on M `i`, if there is one. The M looks for work.
     fn look(&self, i: usize) {
         self.looks(self.ms[i]);
     }
@@ -147,7 +148,8 @@ impl Model {
         self.run(m, || schedule(on_g0(m)));
     }
 
-    /// M `i` has looked for work, and has decided not to spin, as others did; then sleeps.
+    /// M `i` has found no work and does not spin, because other Ms do. It gives up its P and
+    /// sleeps.
     fn idles(&self, i: usize) {
         let m = self.ms[i];
         self.run(m, || {
@@ -172,7 +174,7 @@ impl Model {
         });
     }
 
-    /// M `i`, if it still sleeps, wakes by itself: its time has come, or the poll returns.
+    /// M `i`, if it still sleeps, wakes on its own: its time has come, or the poll returns.
     fn wakes(&self, i: usize) {
         self.wakes_up(self.ms[i]);
     }
@@ -185,7 +187,7 @@ impl Model {
         }
     }
 
-    /// As in `stopm`.
+    /// Continues an M that was not woken, as in `stopm`.
     fn gets_up(&self, m: &'static M, asleep: Asleep) {
         let duties = Duties {
             time: asleep.until != u64::MAX,
@@ -193,7 +195,7 @@ impl Model {
         };
         self.run(m, || match get_up(on_g0(m), duties, &GQueue::new()) {
             GotUp::WithP => schedule(on_g0(m)),
-            GotUp::InVain if stopm(on_g0(m), false) => schedule(on_g0(m)),
+            GotUp::NoIdleP if stopm(on_g0(m), false) => schedule(on_g0(m)),
             _ => m.g0(),
         });
     }
@@ -204,7 +206,7 @@ impl Model {
         Some(asleep.swap_remove(at).1)
     }
 
-    /// Runs the Ms that were woken or started until they sleep or keep their P busy.
+    /// Runs the Ms that were woken or started, until they sleep or keep their P busy.
     fn run_woken(&self) {
         while let Some(call) = next_call() {
             let Some(m) = M::all().find(|m| call.is_for(&m.note)) else {
@@ -215,14 +217,15 @@ impl Model {
                 // It will see for itself that it was woken.
                 None if !call.is_new => {}
                 Some(asleep) if asleep.polls => self.gets_up(m, asleep),
-                // An earlier call: it has seen that one, and fallen asleep again.
+                // This call is an earlier one: the M has seen it and fallen asleep again.
                 Some(asleep) if !m.note.take() => self.asleep.lock().unwrap().push((m, asleep)),
                 _ => self.begins(m, call.is_new),
             }
         }
     }
 
-    /// As at the end of `stopm` or of `stoplockedm`, and in `mstart`.
+    /// Continues an M that was woken or started, as at the end of `stopm` or of `stoplockedm`, and
+    /// in `mstart`.
     fn begins(&self, m: &'static M, is_new: bool) {
         if is_new {
             m.note.take();
@@ -230,14 +233,14 @@ impl Model {
             return self.wired_goes_on(m);
         }
         let p = m.nextp.replace(ptr::null());
-        // A spare thread has none yet.
+        // A spare thread starts without a P.
         if !is_new || !p.is_null() {
             acquirep(m, p);
         }
         self.run(m, || schedule(on_g0(m)));
     }
 
-    // How it begins
+    // Initial states
 
     /// M `i` is counted as spinning.
     fn spins(&self, i: usize) {
@@ -256,25 +259,26 @@ impl Model {
         SCHED.shared.lock().pidle_put(releasep(self.ms[i]));
     }
 
-    /// M `i` has `n` in its ring.
+    /// M `i` has `n` goroutines in its ring.
     fn queues(&self, i: usize, n: u32) {
         for _ in 0..n {
             runq_put(self.p(i), self.g());
         }
     }
 
-    /// All goroutines are new, and M `i` has run enough of these.
+    /// All goroutines are new, and M `i` has run enough new ones.
     fn enough_new(&self, i: usize) {
         for gp in &*self.gs.lock().unwrap() {
-            // SAFETY: nobody runs yet.
+            // SAFETY: no thread of the model runs yet.
             unsafe { gp.as_ref() }.is_new.set(true);
         }
         self.p(i).new_in_a_row.set(NEW_IN_A_ROW - 1);
     }
 
-    // What goroutines do
+    // Actions of goroutines
 
-    /// A goroutine comes back from a blocking call to M `i`, which has lost its P; true if it gets one.
+    /// A goroutine returns from a blocking call to M `i`, which has lost its P. Returns `true` if
+    /// the M gets one.
     fn comes_back(&self, i: usize) -> bool {
         let m = self.ms[i];
         m.ownership.leave();
@@ -292,7 +296,7 @@ impl Model {
         }
     }
 
-    /// A plain thread makes `n` ready, at once.
+    /// A plain thread makes `n` goroutines ready at once.
     fn ready_outside(&self, n: u32) {
         let list = GQueue::new();
         for _ in 0..n {
@@ -304,7 +308,7 @@ impl Model {
     /// A goroutine on M `i` yields.
     fn yields(&self, i: usize) {
         let (m, gp) = (self.ms[i], self.g());
-        // SAFETY: nobody else knows of it yet.
+        // SAFETY: no other thread knows of it yet.
         unsafe { gp.as_ref() }
             .status
             .store(GStatus::Running as u32, Relaxed);
@@ -312,9 +316,9 @@ impl Model {
         self.run(m, || yield_to_queue(on_g0(m), gp));
     }
 
-    // How it ends
+    // Final checks
 
-    /// If a goroutine waits, then no P is idle, and the next M to idle will look.
+    /// Checks that a goroutine waits only if no P is idle and the next M that idles one will look.
     fn check(&self) {
         self.run_woken();
         let ran = self.ran.lock().unwrap().len();
@@ -329,7 +333,7 @@ impl Model {
 
     /// Frees what the runtime keeps for ever.
     fn free(&self) {
-        // SAFETY: the execution is over, nobody uses them any more.
+        // SAFETY: the execution is over, and they are no longer in use.
         unsafe {
             for gp in self.gs.lock().unwrap().drain(..) {
                 drop(Box::from_raw(gp.as_ptr()));
@@ -345,16 +349,17 @@ impl Model {
     }
 }
 
-/// A model's threads have no other stack.
+/// Returns the witness for g0: a model's threads have no other stack.
 fn on_g0(m: &M) -> &OnG0 {
-    // SAFETY: `step` has made `m` this thread's, which is on its own stack.
+    // SAFETY: `step` has made `m` the M of this thread, which is on its own stack.
     unsafe { OnG0::of(m) }
 }
 
 type Step = fn(&Model);
 
-/// Explores `threads` over a scheduler of `procs` Ps that `init` has set up; then checks. Two threads are
-/// explored further than three. The first begins: to get away from it costs a preemption.
+/// Explores `threads` over a scheduler with `procs` Ps that `init` has set up, and runs `check` at
+/// the end. Two threads are explored further than three. The first thread starts; switching away
+/// from it costs a preemption.
 fn explore_threads(
     procs: u32,
     init: Step,
@@ -369,7 +374,7 @@ fn explore_threads(
     }
 }
 
-/// One execution.
+/// Runs one execution.
 fn execute(model: &Arc<Model>, init: Step, threads: &[Step], check: impl Fn(&Model)) {
     init(model);
     let threads = threads.iter().map(|&thread| {
@@ -377,7 +382,7 @@ fn execute(model: &Arc<Model>, init: Step, threads: &[Step], check: impl Fn(&Mod
         move || thread(&model)
     });
     let mut threads = threads.collect::<Vec<_>>();
-    // The first is this one.
+    // The first thread is this one.
     let first = threads.remove(0);
     let others: Vec<_> = threads.into_iter().map(thread::spawn).collect();
     first();

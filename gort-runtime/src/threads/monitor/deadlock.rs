@@ -1,13 +1,19 @@
-//! Looking for deadlocks, where nobody counts who sleeps: the monitor looks at all goroutines now and then.
+//! Looks for deadlocks, if goroutines are threads. There is no count of sleeping threads, so the
+//! monitor looks at all goroutines now and then.
 //!
-//! What makes a deadlock is told in `monitor/checkdead.rs`. There an M that goes to sleep looks, under the lock that all need who
-//! wake one. Here two looks do, if no goroutine began to wait, was started or has ended from the beginning of the first to the end of
-//! the second. For whoever the second finds Waiting has then been so since before the first, all of them at one moment.
-//! Who could still wake one
-//! - is a goroutine: then it is not Waiting, or its thread is still there when it has ended: the numbers differ;
-//! - the clock's thread, which runs while there are timers, and has nothing in hand when it does not;
-//! - whoever waits for descriptors or signals is counted until he runs (`netpoll/waiting.rs`, `wait/outside.rs`);
-//! - any other thread makes the process have one more.
+//! `monitor/checkdead.rs` says what a deadlock is. In the native mode an M that goes to sleep
+//! checks for one, under the lock that every waker needs. Here the monitor looks twice. It reports
+//! a deadlock if no goroutine began to wait, was started or ended between the beginning of the
+//! first look and the end of the second. Every goroutine that the second look finds Waiting has
+//! then been Waiting since before the first look, so all of them were Waiting at one moment. The
+//! remaining candidates for waking one of them are:
+//! - Another goroutine. It is not Waiting, or it has ended and its thread still exists. In both
+//!   cases the numbers differ.
+//! - The timer thread. It runs while there are timers, and has nothing left to do when it does not
+//!   run.
+//! - A waiter for descriptors or signals, which is counted until it runs (`netpoll/waiting.rs`,
+//!   `wait/outside.rs`).
+//! - Any other thread. Then the process has more threads than are counted.
 
 use super::checkdead::{Liveness, StuckTests, count_and_check};
 use crate::base::prim::Ordering::{Acquire, Relaxed};
@@ -18,7 +24,7 @@ use crate::record;
 use crate::sched::clock;
 use crate::sched::state::SCHED;
 
-/// What grows when a goroutine does anything.
+/// Counters that grow when a goroutine does anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Steps {
     parks: u64,
@@ -36,16 +42,16 @@ impl Steps {
     }
 }
 
-/// The monitor's memory.
+/// What the monitor remembers between two looks.
 #[derive(Debug, Default)]
 pub(crate) struct Looks {
-    /// As of the beginning of the last look, if it found everybody asleep.
+    /// The counters at the beginning of the last look, if it found all goroutines asleep.
     before: Option<Steps>,
     stuck: StuckTests,
 }
 
 impl Looks {
-    /// Looks; ends the program with a report if nobody can ever wake anything.
+    /// Looks once. Ends the program with a report if no goroutine can ever be woken.
     pub(crate) fn look(&mut self) {
         let steps = Steps::now();
         let mut asleep = 0;

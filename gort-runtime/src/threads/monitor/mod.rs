@@ -1,5 +1,5 @@
-//! What there is of a monitor, where each goroutine has a thread: it hands out signals, and finds out that all wait for each
-//! other. Nobody takes a P.
+//! The monitor, if goroutines are threads: it hands out signals, and detects deadlocks. It takes no
+//! Ps.
 
 #[path = "../../monitor/checkdead.rs"]
 pub(crate) mod checkdead;

@@ -1,7 +1,7 @@
-//! The thread that hands out signals, prints at SIGQUIT, and looks for deadlocks.
+//! The thread that hands out signals, prints a report at SIGQUIT, and looks for deadlocks.
 //!
-//! It is woken through a pipe. Under Miri there is none: a program there gets no signals, Miri reports deadlocks itself, and
-//! counts a thread that is left at the end as an error.
+//! It is woken through a pipe. Under Miri it is not started: a program there gets no signals, and
+//! Miri itself reports deadlocks, and threads that are left at the end.
 
 use super::deadlock::Looks;
 use crate::os;
@@ -14,10 +14,10 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
-/// How often it looks for deadlocks.
+/// How often the thread looks for deadlocks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Starts the thread; once.
+/// Starts the thread. Called once.
 pub(crate) fn start() {
     if cfg!(miri) {
         return;
@@ -33,7 +33,7 @@ pub(crate) fn start() {
     });
     if let Err(e) = started {
         os::write_stderr(
-            format!("gort: no signal will be noticed, as no thread can be started: {e}\n")
+            format!("gort: cannot start a thread, so signals will not be noticed: {e}\n")
                 .as_bytes(),
         );
     }
@@ -45,7 +45,7 @@ fn hand_out(mut read: UnixStream) {
     let mut bytes = [0; 64];
     loop {
         if read.read(&mut bytes).is_err() {
-            // Nothing has come for some time.
+            // Nothing has arrived for some time.
             looks.look();
         }
         quit_if_asked();

@@ -1,7 +1,7 @@
-//! Waiting for descriptors by `poll(2)`, where each goroutine has a thread.
+//! Waiting for descriptors with `poll(2)`, if goroutines are threads.
 //!
-//! The words of a descriptor and the protocol on them are those of `netpoll/desc.rs`; edges come from a thread that is in
-//! `poll` while somebody waits.
+//! The words of a descriptor and the protocol on them are those of `netpoll/desc.rs`. Readiness
+//! comes from a thread that is in `poll` while a descriptor has a waiter.
 
 #[path = "../../netpoll/desc.rs"]
 mod desc;

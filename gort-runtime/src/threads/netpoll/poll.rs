@@ -1,16 +1,19 @@
-//! The thread that is in `poll(2)` while somebody waits for a descriptor.
+//! The thread that is in `poll(2)` while a goroutine or thread waits for a descriptor.
 //!
-//! It looks at the descriptors and directions that somebody waits for now, and at a socket by which it is called back to
-//! look again. So it finds what is ready, not edges: whoever it wakes tries, and waits again if that was not enough.
+//! It polls the descriptors and directions that have a waiter now, and a socket through which it is
+//! called back to look again. So it reports what is ready, not edges: a woken goroutine tries its
+//! operation, and waits again if that was not enough.
 //!
-//! # Why nobody is forgotten
-//! Who waits has shown its waiter in the slot's word (`commit`), and then takes the lock: it finds the thread running, and
-//! calls it back, or starts it. The thread reads the words under the lock, and ends under it if there is nobody.
-//! The call back is a byte in a socket, which stays there until the thread has read it.
+//! # Why no waiter is missed
+//! A waiter first publishes itself in the slot's word (`commit`), and then takes the lock. It finds
+//! the thread running and calls it back, or starts it. The thread reads the words under the lock,
+//! and ends under the lock if there is no waiter. The call-back is a byte in a socket, which stays
+//! there until the thread has read it.
 //!
 //! # Closing
-//! `poll` keeps the files open that it looks at: a socket that is closed meanwhile would tell its peer later, and whoever closes
-//! it would not linger. So who takes a descriptor off the list calls the thread back, and waits until that has let go of it.
+//! `poll` keeps the files open that it looks at. If a socket were closed in the meantime, its peer
+//! would hear of it late, and the close would not linger. So a thread that takes a descriptor off
+//! the list calls the poll thread back, and waits until that has let go of the descriptor.
 
 use super::desc::Desc;
 use super::table;
@@ -25,14 +28,14 @@ use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 use std::thread;
 
-/// A descriptor's place in the table.
+/// A descriptor's entry in the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     index: u32,
     pub(crate) desc: &'static Desc,
 }
 
-/// A descriptor that is watched, for this owner of its place.
+/// A descriptor that is watched for the current owner of its entry.
 #[derive(Clone, Copy)]
 struct Seen {
     fd: RawFd,
@@ -43,7 +46,7 @@ struct Seen {
 struct Poller {
     runs: bool,
     seen: Vec<Seen>,
-    /// What the thread is looking at in `poll`.
+    /// The descriptors that the thread is polling.
     polled: Vec<RawFd>,
 }
 
@@ -56,7 +59,7 @@ static POLLER: Lock<Poller> = Lock::ranked(
     },
 );
 
-/// The two ends by which the thread is called back.
+/// Returns the two ends of the socket through which the thread is called back.
 fn calls() -> io::Result<&'static (UnixStream, UnixStream)> {
     static CALLS: OnceLock<(UnixStream, UnixStream)> = OnceLock::new();
     if let Some(calls) = CALLS.get() {
@@ -69,7 +72,7 @@ fn calls() -> io::Result<&'static (UnixStream, UnixStream)> {
     Ok(CALLS.get_or_init(|| (read, write)))
 }
 
-/// A free place in the table, for one owner, who gives it to [`retire`].
+/// Returns a free entry of the table. Its one owner gives it to [`retire`] later.
 pub(crate) fn open() -> io::Result<Place> {
     let Some((index, desc)) = table::take() else {
         return Err(io::ErrorKind::OutOfMemory.into());
@@ -78,7 +81,7 @@ pub(crate) fn open() -> io::Result<Place> {
     Ok(Place { index, desc })
 }
 
-/// From now on `entry` becomes ready when `fd` is and somebody waits.
+/// Makes `entry` become ready when `fd` is ready and has a waiter.
 pub(crate) fn watch(fd: BorrowedFd<'_>, entry: Place) -> io::Result<()> {
     refuse_in_child();
     calls()?;
@@ -98,7 +101,7 @@ pub(crate) fn watch(fd: BorrowedFd<'_>, entry: Place) -> io::Result<()> {
     Ok(())
 }
 
-/// Nobody looks at `fd` any more.
+/// Stops watching `fd`.
 pub(crate) fn unwatch(fd: BorrowedFd<'_>) {
     if forked() {
         return;
@@ -111,18 +114,18 @@ pub(crate) fn unwatch(fd: BorrowedFd<'_>) {
     }
 }
 
-/// The entry's descriptor is not watched any more.
+/// Gives the entry back. Its descriptor is no longer watched.
 pub(crate) fn retire(entry: Place) {
     entry.desc.retire();
     table::put(entry.index);
 }
 
-/// Puts a dead socket in the place of what `fd` names.
+/// Replaces the file that `fd` names by a dead socket.
 pub(crate) fn replace_by_dead(fd: BorrowedFd<'_>) {
     os::replace_by_dead(fd);
 }
 
-/// Somebody waits, and has shown its waiter.
+/// Wakes or starts the thread. The caller waits, and has published its waiter.
 pub(crate) fn somebody_waits() {
     let mut poller = POLLER.lock();
     if poller.runs {
@@ -131,7 +134,7 @@ pub(crate) fn somebody_waits() {
     let started = thread::Builder::new().name("gort-poll".into()).spawn(run);
     if let Err(e) = started {
         fatal(&format!(
-            "no thread to wait for descriptors can be started: {e}"
+            "cannot start the thread that waits for descriptors ({e}); raise `ulimit -u`"
         ));
     }
     poller.runs = true;
@@ -139,7 +142,7 @@ pub(crate) fn somebody_waits() {
 
 fn call_back() {
     if let Ok((_, write)) = calls() {
-        // If it is full the thread has been called.
+        // If the socket is full, the thread has been called already.
         let _ = (&mut &*write).write(&[0]);
     }
 }
@@ -190,8 +193,8 @@ fn deliver(desc: &Desc, readable: bool, writable: bool) {
         writable.then(|| desc.write.ready()),
     ];
     for word in woken.into_iter().flatten().flatten() {
-        // SAFETY: `iowait.rs` put the word there, from `to_word`, as the last step of the waiter's park; taking it out
-        // of the slot is the right to wake it.
+        // SAFETY: `iowait.rs` put the word there, from `to_word`, as the last step of the waiter's
+        // park. Taking it out of the slot is the right to wake it.
         unsafe { Waiter::from_word(word).ready() };
     }
 }

@@ -1,9 +1,12 @@
-//! The thread that looks after the timers, while there are any. (Under Miri a thread that is left at the end is an error.)
+//! The thread that runs the timers, while there are any. (Under Miri a thread that is left at the
+//! end is an error.)
 //!
 //! # Why no timer is missed
-//! Who adds the earliest timer publishes its time (`time/heap.rs`), and then looks, under the lock, whether the thread runs.
-//! The thread ends only if it finds no timer under that lock. So either it finds this one, or the adder finds it gone
-//! and starts another. While it runs it is woken; a wake-up before it sleeps is kept (`base/note.rs`).
+//! A thread that adds the earliest timer publishes its time (`time/heap.rs`), and then checks,
+//! under the lock, whether the timer thread runs. The timer thread ends only if it finds no timer
+//! under that lock. So either it finds this timer, or the adder finds it gone and starts another.
+//! If it runs, the adder wakes it. A wake-up that comes before it sleeps is remembered
+//! (`base/note.rs`).
 
 use super::submit::submit_global;
 use crate::base::lock::{Lock, Rank};
@@ -14,10 +17,11 @@ use crate::sched::due::run_due;
 use crate::sched::state::SCHED;
 use std::thread;
 
-/// Whether the thread runs. Taken while timers are armed, maybe with a channel's lock held.
+/// Whether the thread runs. This lock is taken when timers are armed, perhaps while a channel's
+/// lock is held.
 static RUNS: Lock<bool> = Lock::ranked(Rank::Sched, false);
 
-/// The earliest timer is another one.
+/// Wakes or starts the thread, because another timer has become the earliest.
 pub(crate) fn look() {
     let mut runs = RUNS.lock();
     if *runs {
@@ -29,13 +33,14 @@ pub(crate) fn look() {
         .spawn(keep_time);
     if let Err(e) = started {
         fatal(&format!(
-            "no thread to look after timers can be started: {e}"
+            "cannot start the thread for timers ({e}); raise `ulimit -u`"
         ));
     }
     *runs = true;
 }
 
-/// Whether there is a thread that has timers, or goroutines which they have woken, in hand.
+/// Returns whether the thread runs. It may then still have timers to run, or woken goroutines to
+/// submit.
 pub(crate) fn runs() -> bool {
     *RUNS.lock()
 }

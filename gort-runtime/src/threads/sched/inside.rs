@@ -1,43 +1,44 @@
-//! Entering the runtime, where there is no P that somebody could take. The names are those of `sched/inside.rs`.
+//! Entering the runtime, if goroutines are threads: there is no P to take. The names are those of
+//! `sched/inside.rs`.
 
 use crate::proc::m::M;
 use crate::proc::p::P;
 use crate::proc::tls;
 
-/// Inside the runtime, on a goroutine's thread, until dropped.
+/// Witness that the code runs inside the runtime, on a goroutine's thread.
 pub(crate) struct Inside(&'static M);
 
 impl Inside {
-    /// Enters; `None` on a plain thread.
+    /// Enters the runtime. Returns `None` on a plain thread.
     #[inline]
     pub(crate) fn enter() -> Option<Self> {
         tls::getm().map(Self)
     }
 
-    /// None.
+    /// Returns `None`: there are no Ps.
     #[inline]
     pub(crate) fn p(&self) -> Option<&'static P> {
         None
     }
 
-    /// The thread's.
+    /// Returns the thread's M.
     #[inline]
     pub(crate) fn m(&self) -> &'static M {
         self.0
     }
 
-    /// There is nothing to leave.
+    /// Returns `true`. There is nothing to leave.
     pub(crate) fn is_outermost(&self) -> bool {
         true
     }
 
-    /// For a call of `mcall`.
+    /// Gives up the entry before a call of `mcall`.
     #[inline]
     pub(crate) fn into_switch(self) -> &'static M {
         self.0
     }
 
-    /// Leaves.
+    /// Leaves the runtime.
     #[inline]
     pub(crate) fn finish(self) {}
 }

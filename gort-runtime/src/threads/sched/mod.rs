@@ -1,15 +1,21 @@
-//! Goroutines as threads: what there is in place of a scheduler. `threads/README.md` says for what, and what differs.
+//! Goroutines as threads: what replaces the scheduler. `threads/README.md` says what this is for,
+//! and what differs.
 //!
-//! Each goroutine has a thread, and an M whose note the thread sleeps on; nobody has a P. Everything above (`api/`, `life/`,
-//! `wait/`, bubbles) is the same code as elsewhere, over the names of `sched/`:
-//! - to submit a goroutine is to wake its thread (`submit.rs`);
-//! - `schedule`, which elsewhere runs another goroutine, sleeps until this one is submitted (`run.rs`);
-//! - a thread looks after the timers while there are any (`clock.rs`), and one hands out signals (`monitor/`).
+//! Each goroutine has a thread, and an M whose note the thread sleeps on. There are no Ps. All code
+//! above (`api/`, `life/`, `wait/`, bubbles) is the same as in the native mode, and uses the names
+//! of `sched/`:
+//! - Submitting a goroutine wakes its thread (`submit.rs`).
+//! - `schedule`, which runs another goroutine in the native mode, sleeps until this one is
+//!   submitted (`run.rs`).
+//! - One thread runs the timers while there are any (`clock.rs`), and one hands out signals
+//!   (`monitor/`).
 //!
-//! # Why a goroutine is never missed
-//! Waiter: status Waiting, `commit` shows it to wakers, it sleeps on its note. Waker: has won the right, which it can
-//! only after `commit` has shown the goroutine; status Runnable; wakes the note. A note that is woken first does not sleep. Nobody else
-//! touches the note, and the next wait begins after this one's wake-up was taken.
+//! # Why no wake-up is lost
+//! The waiter sets its status to Waiting, publishes itself to wakers in `commit`, and sleeps on its
+//! note. The waker wins the right to wake it, which it can only after `commit` has published the
+//! goroutine, sets the status to Runnable, and wakes the note. A note that is woken first does not
+//! sleep. No other thread touches the note, and the goroutine's next wait begins after this wake-up
+//! was taken.
 
 pub(crate) mod clock;
 #[path = "../../sched/due.rs"]

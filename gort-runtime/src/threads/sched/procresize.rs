@@ -1,8 +1,8 @@
-//! How many goroutines run at the same time: as many as can. Only the number is kept.
+//! The number of Ps, if goroutines are threads: all that can run do, and only the number is stored.
 
 use crate::sched::state::SCHED;
 
-/// Sets the number that is told, and returns what it was.
+/// Stores the number, and returns the previous one.
 pub(crate) fn procresize(procs: u32) -> u32 {
     let mut shared = SCHED.shared.lock();
     let old = SCHED.procs();

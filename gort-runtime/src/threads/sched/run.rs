@@ -1,4 +1,5 @@
-//! What elsewhere finds another goroutine to run. The names are those of `sched/run.rs`.
+//! Parking and ending, where the native mode finds another goroutine to run. The names are those of
+//! `sched/run.rs`.
 
 use crate::arch::Gobuf;
 use crate::base::throw::throw;
@@ -8,13 +9,14 @@ use crate::proc::m::OnG0;
 use std::ptr::NonNull;
 use std::thread;
 
-/// The goroutine of this thread has parked: sleeps until it is submitted.
+/// Sleeps until this thread's goroutine, which has parked, is submitted.
 pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
     let Some(gp) = NonNull::new(m.lockedg.get()) else {
         throw("a thread without a goroutine");
     };
     m.note.sleep();
-    // SAFETY: the record is there, as its goroutine has not ended; who has submitted it has left it to us.
+    // SAFETY: the record is alive, because its goroutine has not ended. The submitter has passed it
+    // to us.
     casgstatus(
         unsafe { &gp.as_ref().status },
         GStatus::Runnable,
@@ -24,7 +26,7 @@ pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
     G::gobuf(gp)
 }
 
-/// The goroutine has ended, and its thread with it.
+/// Ends the goroutine. Its thread ends with it.
 pub(crate) fn leave_thread(m: &OnG0) -> *mut Gobuf {
     m.g0()
 }

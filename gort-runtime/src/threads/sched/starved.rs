@@ -1,11 +1,11 @@
-//! Who waits for a stack: nobody, as a goroutine that has been started has its thread.
+//! Goroutines that wait for a stack: there are none, because a started goroutine has its thread.
 
 use crate::proc::p::P;
 
-/// Nobody.
+/// Returns `false`: no goroutine waits for a stack.
 pub(crate) fn is_any() -> bool {
     false
 }
 
-/// Nobody.
+/// Does nothing: no goroutine waits for a stack.
 pub(crate) fn feed(_: Option<&P>) {}

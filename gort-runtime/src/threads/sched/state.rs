@@ -1,4 +1,5 @@
-//! What all goroutines share: numbers, and the timers. The names are those of `sched/state.rs`.
+//! State that all goroutines share: counters and the timers. The names are those of
+//! `sched/state.rs`.
 
 use crate::base::lock::{Lock, Rank};
 use crate::base::prim::{
@@ -13,12 +14,12 @@ use crate::record;
 use crate::time::Timers;
 use std::sync::atomic::AtomicI32;
 
-/// What there is of a scheduler.
+/// The scheduler's state, as far as there is one.
 pub(crate) struct Sched {
     pub(crate) shared: Lock<Shared>,
     pub(crate) idle: Idle,
     pub(crate) sysmon: Sysmon,
-    /// What [`Shared::set_procs`] was told.
+    /// The number that [`Shared::set_procs`] was given.
     procs: AtomicU32,
     next_id: AtomicU64,
     started: AtomicU64,
@@ -26,8 +27,8 @@ pub(crate) struct Sched {
     timers: Timers,
 }
 
-/// What the metrics and `checkdead.rs` ask for: nothing is queued. How many threads there are, and sleep, is filled in by who looks
-/// for deadlocks.
+/// Fields that the metrics and `checkdead.rs` read. Nothing is ever queued. The deadlock check
+/// fills in the number of threads and how many of them sleep.
 pub(crate) struct Shared {
     pub(crate) runq: GQueue,
     pub(crate) held: GQueue,
@@ -40,18 +41,18 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Keeps the number.
+    /// Stores the number.
     pub(crate) fn set_procs(&mut self, procs: u32) {
         SCHED.procs.store(procs, Relaxed);
     }
 
-    /// There are no Ps.
+    /// Returns 0: there are no Ps.
     pub(crate) fn npidle(&self) -> u32 {
         0
     }
 }
 
-/// Who looks for work: nobody.
+/// The counters of `sched/idle.rs`: no thread looks for work.
 pub(crate) struct Idle;
 
 impl Idle {
@@ -60,18 +61,18 @@ impl Idle {
     }
 }
 
-/// How the thread that hands out signals is woken: by a byte into a pipe, which a signal handler may write.
+/// Wakes the thread that hands out signals, by a byte in a pipe, which a signal handler may write.
 pub(crate) struct Sysmon {
     pipe: AtomicI32,
 }
 
 impl Sysmon {
-    /// From now on this descriptor is written to.
+    /// Makes `wake` write to this descriptor.
     pub(crate) fn wake_by(&self, pipe: i32) {
         self.pipe.store(pipe, Release);
     }
 
-    /// Wakes it, if it is there. May be called in a signal handler.
+    /// Wakes the thread, if it exists. May be called in a signal handler.
     pub(crate) fn wake(&self) {
         let pipe = self.pipe.load(Acquire);
         if pipe >= 0 {
@@ -79,10 +80,10 @@ impl Sysmon {
         }
     }
 
-    /// Nobody watches.
+    /// Does nothing: no P is watched.
     pub(crate) fn notice_busy(&self) {}
 
-    /// Nobody watches.
+    /// Does nothing: no P is watched.
     pub(crate) fn notice_blocking(&self) {}
 }
 
@@ -112,38 +113,38 @@ pub(crate) static SCHED: Sched = Sched {
 };
 
 impl Sched {
-    /// None.
+    /// Returns an empty list: there are no Ps.
     pub(crate) fn allp(&self) -> &'static [&'static P] {
         &[]
     }
 
-    /// What was asked for, or the number of processors.
+    /// Returns the number that was asked for, or the number of processors.
     pub(crate) fn procs(&self) -> u32 {
         self.procs.load(Relaxed)
     }
 
-    /// Nobody is known to.
+    /// Returns `false`: no other goroutine is known to run.
     pub(crate) fn another_runs(&self) -> bool {
         false
     }
 
-    /// Nothing is queued.
+    /// Returns `false`: nothing is queued.
     pub(crate) fn global_has_work(&self) -> bool {
         false
     }
 
-    /// Counts a goroutine that is started; gives its id.
+    /// Counts a goroutine that is being started, and returns its id.
     pub(crate) fn count_start(&self, _: Option<&P>) -> u64 {
         self.started.fetch_add(1, Relaxed);
         self.next_id.fetch_add(1, Relaxed)
     }
 
-    /// Goroutines started so far.
+    /// Returns how many goroutines have been started so far.
     pub(crate) fn started(&self) -> u64 {
         self.started.load(Relaxed)
     }
 
-    /// Goroutines that do not wait.
+    /// Returns how many goroutines are not waiting.
     pub(crate) fn running(&self) -> usize {
         let mut running = 0;
         record::for_each(|g| {
@@ -153,24 +154,24 @@ impl Sched {
         running
     }
 
-    /// The one heap.
+    /// Returns the only heap.
     pub(crate) fn timers(&self, _: Option<&'static P>) -> &'static Timers {
         &SCHED.timers
     }
 
-    /// The one heap.
+    /// Returns the only heap.
     pub(crate) fn all_timers(&self) -> impl Iterator<Item = &'static Timers> {
         std::iter::once(&SCHED.timers)
     }
 
-    /// The earliest timer, 0 for none.
+    /// Returns the time of the earliest timer, or 0 if there is none.
     pub(crate) fn earliest_timer(&self) -> u64 {
         self.timers.next()
     }
 }
 
-/// Goroutines that have been started and have not ended; main's counts. Go's
-/// `runtime.NumGoroutine`.
+/// Returns the number of goroutines that have been started and have not ended, main's included.
+/// Go's `runtime.NumGoroutine`.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -186,7 +187,8 @@ impl Sched {
 /// ```
 #[must_use]
 pub fn num_goroutines() -> usize {
-    // Ended first: a goroutine that ends meanwhile is counted as live, never the other way round.
+    // The ended ones are counted first: a goroutine that ends in between counts as live, and none
+    // is counted as ended that has not been counted as started.
     let ended = SCHED.ended_outside.load(Relaxed);
     usize::try_from(SCHED.started().saturating_sub(ended)).unwrap_or(usize::MAX)
 }

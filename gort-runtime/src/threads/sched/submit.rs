@@ -23,12 +23,12 @@ pub(crate) fn queue_globally(list: &GQueue) {
     submit_global(list);
 }
 
-/// There is no P to have a queue.
+/// Must not be called: there are no Ps.
 pub(crate) fn queue_here(_: &P, _: &GQueue) {
     no_p()
 }
 
-/// There is no P to have a queue.
+/// Must not be called: there are no Ps.
 pub(crate) fn runq_put_next(_: &P, _: NonNull<G>) {
     no_p()
 }
@@ -37,15 +37,15 @@ fn no_p() -> ! {
     throw("a P where goroutines are threads")
 }
 
-/// Nobody looks for work.
+/// Does nothing: no thread looks for work.
 pub(crate) fn wakep() {}
 
-/// A timer has been added that is the earliest.
+/// Wakes or starts the timer thread. The caller has added a timer that is the earliest.
 pub(crate) fn wake_for_timer(_when: u64) {
     clock::look();
 }
 
-/// Somebody waits for a descriptor.
+/// Wakes or starts the poll thread. The caller waits for a descriptor.
 pub(crate) fn wake_for_poll() {
     netpoll::somebody_waits();
 }
