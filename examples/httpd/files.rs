@@ -45,7 +45,7 @@ impl Folder {
         if root.is_dir() {
             Ok(Self { root })
         } else {
-            Err(Failure::Failed(format!("{dir:?}: it is no folder")))
+            Err(Failure::Failed(format!("{dir:?}: not a folder")))
         }
     }
 
