@@ -30,7 +30,9 @@ impl Options {
                 Arg::Option(name @ "cert") => cert = Some(args.value(name)?.into()),
                 Arg::Option(name @ "key") => key = Some(args.value(name)?.into()),
                 Arg::Option(name) => return Err(unknown(name)),
-                Arg::Word(word) => return Err(Failure::usage(format!("unexpected argument {word:?}"))),
+                Arg::Word(word) => {
+                    return Err(Failure::usage(format!("unexpected argument {word:?}")));
+                }
             }
         }
         let identity = match (cert, key) {
