@@ -23,7 +23,9 @@ use std::ptr;
 /// use std::sync::Arc;
 ///
 /// let barrier = Arc::new(Barrier::new(3));
-/// let handles: Vec<_> = (0..3).map(|_| go!(clone [barrier]; { barrier.wait().is_leader() })).collect();
+/// let handles: Vec<_> = (0..3)
+///     .map(|_| go!(clone [barrier]; { barrier.wait().is_leader() }))
+///     .collect();
 /// let leaders = handles.into_iter().filter_map(|handle| handle.join().ok()).filter(|&is| is);
 /// assert_eq!(leaders.count(), 1);
 /// ```

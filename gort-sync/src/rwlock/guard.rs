@@ -76,7 +76,8 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
     ///
     /// let pair = RwLock::new((1, String::from("one")));
     /// let word = RwLockReadGuard::map(pair.read(), |pair| &pair.1);
-    /// let text: MappedRwLockReadGuard<'_, str> = MappedRwLockReadGuard::map(word, |word| word.as_str());
+    /// let text: MappedRwLockReadGuard<'_, str> =
+    ///     MappedRwLockReadGuard::map(word, |word| word.as_str());
     /// assert_eq!(&*text, "one");
     /// ```
     pub fn map<U: ?Sized, F>(this: Self, f: F) -> MappedRwLockReadGuard<'a, U>
@@ -128,7 +129,8 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     ///
     /// let pair = RwLock::new((1, String::from("one")));
     /// let word = RwLockWriteGuard::map(pair.write(), |pair| &mut pair.1);
-    /// let mut text: MappedRwLockWriteGuard<'_, str> = MappedRwLockWriteGuard::map(word, |word| word.as_mut_str());
+    /// let mut text: MappedRwLockWriteGuard<'_, str> =
+    ///     MappedRwLockWriteGuard::map(word, |word| word.as_mut_str());
     /// text.make_ascii_uppercase();
     /// drop(text);
     /// assert_eq!(pair.read().1, "ONE");

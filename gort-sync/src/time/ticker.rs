@@ -155,7 +155,8 @@ impl Ticker {
     /// use gort::time::{Missed, Ticker};
     /// use std::time::Duration;
     ///
-    /// let ticker = Ticker::builder(Duration::from_millis(1)).missed(Missed::Delay).first_now().start();
+    /// let builder = Ticker::builder(Duration::from_millis(1));
+    /// let ticker = builder.missed(Missed::Delay).first_now().start();
     /// let first = ticker.recv()?;
     /// assert!(ticker.recv()? >= first + Duration::from_millis(1));
     /// # Ok::<(), gort::channel::RecvError>(())
