@@ -17,7 +17,7 @@
 //! oneshot                            a channel for one value
 //! waitgroup/ go arm                  waiting for goroutines: starting them · in a select
 //! condvar barrier                    waiting for a condition · for all participants
-//! once/      gate cell lazy          doing something once: the wait · a value set once · made lazily
+//! once/      gate cell lazy          doing something once: waiting · a value set once · lazy
 //! rwlock/    guard mapped wait       many readers or one writer: guards · for a part · waiting
 //! mutex/     mapped request wait     a lock around data: for a part · in a select · waiting
 //! semaphore/ sema permit arm wait    permits: shared state · guards · in a select · waiting

@@ -28,7 +28,7 @@ use values::Values;
 
 /// A deadline, a signal to stop, and values. Clones are the same context. Go's `context.Context`.
 ///
-/// In `select!` a context stands for its channel [`done`](Self::done).
+/// In `select!`, `<-ctx` receives from the context's channel [`done`](Self::done).
 ///
 /// A context with a deadline needs no timer: it compares the clock when it is asked, and a
 /// goroutine that waits for it sleeps no longer than until the deadline.

@@ -309,10 +309,10 @@ fn park(
     };
     // SAFETY: the locks have been held since every `poll` returned false. The arms are in no queue:
     // either this is the first pass, or the last pass has called `dequeue` below. Wakers see the
-    // records only under the locks, which `commit` releases (see the header). Whoever removes a
-    // record and wins the word wakes us, and so does a timer that wins it; the word is won once.
-    // Arms and word stay in place until every record has been removed below, where the locks are
-    // held again. (An arm without a lock has no queue.)
+    // records only under the locks, which `commit` releases (see the header). A waker that removes
+    // a record and wins the word wakes us, and so does a timer that wins the word. The word is won
+    // only once. Arms and word stay in place until every record has been removed below, where the
+    // locks are held again. (An arm without a lock has no queue.)
     unsafe {
         // Random order here, too: of several arms on one channel, the first in its queue wins.
         for &case in order {

@@ -16,7 +16,7 @@
 //! | `inside` does not count readers that knock; a writer is let in beside readers | `a_writer_is_let_in_beside_a_reader` |
 //! | a reader that leaves, or that has knocked, has no duty | `a_reader_among_writers_is_forgotten`, `a_newcomer_..` |
 //! | a waiter that gives up lets no waiter in, or the word does not record the waiters let in | `readers_stay_behind_a_writer_that_gave_up` |
-//! | the same if the time was up before the wait | none: it has announced itself, so whoever leaves has the duty |
+//! | the same if the time was up before the wait | none: it has announced itself, so the next reader or writer to leave has the duty |
 //! | `Release` in `downgrade` | `who_stays_as_a_reader_..` |
 //! | a downgrade lets in no readers | none: the last reader that leaves lets them in (`tests/tests/rwlock.rs` sees it) |
 //! | `Wakes` does not link its waiters, or leaves the last one's `next` | `one_of_a_crowd_is_forgotten` |

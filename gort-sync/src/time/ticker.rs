@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 ///
 /// A receiver that is too slow misses ticks: it gets the first tick that was not taken, and then
 /// the next one that is not due yet. [`builder`](Ticker::builder) can set another behaviour
-/// ([`Missed`]). Several receivers share the ticks. In `select!` a ticker stands for its channel:
-/// `<-ticker => …`. As with a [`Timer`](super::Timer), a ticker without a waiting receiver runs
+/// ([`Missed`]). Several receivers share the ticks. In `select!`, `<-ticker` receives from the
+/// ticker's channel. As with a [`Timer`](super::Timer), a ticker without a waiting receiver runs
 /// nothing.
 ///
 /// ```
@@ -265,7 +265,7 @@ impl fmt::Debug for Ticker {
     }
 }
 
-/// Stands for the ticker's channel.
+/// Receives from the ticker's channel.
 impl Selectable for Ticker {
     type Output = Result<Instant, RecvError>;
     type Arm<'a> = ChanRecvArm<'a, Instant>;

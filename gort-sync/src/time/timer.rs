@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Delivers its due time once, unless it is stopped before. Go's `time.Timer`.
 ///
-/// In `select!` a timer stands for its channel: `<-timer => …`. The channel has no buffer (`len`
-/// and `capacity` are 0, as in Go since 1.23): a message that was not taken is gone after `stop` or
+/// In `select!`, `<-timer` receives from the timer's channel. The channel has no buffer (`len` and
+/// `capacity` are 0, as in Go since 1.23): a message that was not taken is gone after `stop` or
 /// `reset`. A timer without a waiting receiver runs nothing, so one that is dropped or forgotten
 /// costs nothing.
 ///
@@ -174,7 +174,7 @@ impl fmt::Debug for Timer {
     }
 }
 
-/// Stands for the timer's channel.
+/// Receives from the timer's channel.
 impl Selectable for Timer {
     type Output = Result<Instant, RecvError>;
     type Arm<'a> = ChanRecvArm<'a, Instant>;
