@@ -112,7 +112,7 @@ impl Barrier {
         if must_exit() {
             drop(round);
             go_on_exiting();
-            unreachable!("an exiting goroutine goes on unwinding");
+            unreachable!("an exiting goroutine continues to unwind");
         }
         round.arrived += 1;
         round.wait(wait, |round| &mut round.waiting, End::Back, ptr::null_mut());

@@ -32,7 +32,7 @@ pub struct Timeout;
 
 impl fmt::Display for WouldBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the lock is held by somebody else")
+        f.write_str("the lock is already held")
     }
 }
 

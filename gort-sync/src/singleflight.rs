@@ -113,7 +113,7 @@ impl<V: Clone> Flight<V> {
             Some(Outcome::Exited) => {
                 panic!("the shared function called `goexit`, and this is a plain thread")
             }
-            None => unreachable!("the outcome is there before the sharers go on"),
+            None => unreachable!("the outcome is set before the sharers continue"),
         }
     }
 }
@@ -278,7 +278,7 @@ struct Flying<K: Eq + Hash, V> {
 impl<K: Eq + Hash, V: Clone> Flying<K, V> {
     fn run(mut self, f: impl FnOnce() -> V) -> (V, bool) {
         let Some(registration) = self.registration.take() else {
-            unreachable!("it is run once")
+            unreachable!("a flight is run once")
         };
         let flight = Arc::clone(&registration.flight);
         let old = self.old.take();

@@ -96,7 +96,7 @@ impl<T> Shared<T> {
         if receivers == 0 {
             drop(inside);
             return Err(
-                Arc::into_inner(value).unwrap_or_else(|| unreachable!("nobody else has it"))
+                Arc::into_inner(value).unwrap_or_else(|| unreachable!("there is no other reference"))
             );
         }
         let oldest = (inside.kept.len() == self.cap).then(|| inside.pop());

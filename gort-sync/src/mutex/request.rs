@@ -37,7 +37,7 @@ use std::fmt;
 /// }
 /// assert_eq!(*mutex.lock(), 2);
 /// ```
-#[must_use = "a request does nothing unless it stands in a `select!`"]
+#[must_use = "a request does nothing unless it is used in a `select!`"]
 pub struct LockRequest<'m, T: ?Sized> {
     mutex: &'m Mutex<T>,
 }

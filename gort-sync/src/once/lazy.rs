@@ -136,7 +136,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         // reference to the state is kept while `f` runs.
         let Stage::New(f) = (unsafe { mem::replace(&mut *self.state.get(), Stage::Running) })
         else {
-            unreachable!("there is one turn, since unwinding counts as done")
+            unreachable!("there is only one turn, since unwinding counts as done")
         };
         let made = catch(f);
         let (state, unwinding) = match made {

@@ -170,7 +170,7 @@ impl<'a> Select<'a> {
         self.wait_for_ever_if_empty();
         match self.choose(Wait::Block) {
             Some(operation) => operation,
-            None => unreachable!("a select without a time-out chooses"),
+            None => unreachable!("a select without a time limit always chooses an operation"),
         }
     }
 
@@ -246,7 +246,7 @@ impl<'a> Select<'a> {
         self.wait_for_ever_if_empty();
         match self.observe(Wait::Block) {
             Some(index) => index,
-            None => unreachable!("a select without a time-out chooses"),
+            None => unreachable!("a select without a time limit always chooses an operation"),
         }
     }
 

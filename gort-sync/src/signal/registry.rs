@@ -123,7 +123,7 @@ impl Registry {
     fn inbox(&mut self, id: u64) -> &mut Inbox {
         match self.inboxes.get_mut(&id) {
             Some(inbox) => inbox,
-            None => unreachable!("an inbox is there as long as a handle of it"),
+            None => unreachable!("an inbox exists while it has handles"),
         }
     }
 

@@ -229,7 +229,7 @@ impl Inner {
             let mut queues = self.queues.lock();
             for _ in 0..waiting(word) {
                 let Some(won) = queues.waiters.dequeue() else {
-                    unreachable!("who is registered has entered the queue")
+                    unreachable!("a registered waiter has entered the queue")
                 };
                 woken.push(won);
             }

@@ -99,7 +99,7 @@ impl<T> Watched<T> {
     /// Waits until no sender is changing the value, and counts the caller as a reader.
     pub(super) fn begin_reading(&self, site: &'static Location<'static>) {
         let Some(Entered) = wait_for(&ReadLook(self), None, site) else {
-            unreachable!("there is no limit")
+            unreachable!("the wait has no time limit")
         };
     }
 
@@ -127,7 +127,7 @@ impl<T> Watched<T> {
     /// Waits until there are no readers and no writer, and makes the caller the writer.
     pub(super) fn write(&self, site: &'static Location<'static>) -> Writing<'_, T> {
         let Some(Entered) = wait_for(&WriteLook(self), None, site) else {
-            unreachable!("there is no limit")
+            unreachable!("the wait has no time limit")
         };
         Writing {
             watched: self,
