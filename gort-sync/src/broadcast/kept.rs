@@ -95,9 +95,8 @@ impl<T> Shared<T> {
         let receivers = inside.receivers;
         if receivers == 0 {
             drop(inside);
-            return Err(
-                Arc::into_inner(value).unwrap_or_else(|| unreachable!("there is no other reference"))
-            );
+            return Err(Arc::into_inner(value)
+                .unwrap_or_else(|| unreachable!("there is no other reference")));
         }
         let oldest = (inside.kept.len() == self.cap).then(|| inside.pop());
         inside.kept.push_back(KeptValue {

@@ -49,7 +49,10 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 /// ```
 #[must_use]
 pub fn channel<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
-    assert!(cap != 0, "a broadcast channel needs a capacity of at least 1");
+    assert!(
+        cap != 0,
+        "a broadcast channel needs a capacity of at least 1"
+    );
     let shared = Arc::new(Shared::new(cap));
     let receiver = Receiver {
         shared: Arc::clone(&shared),
