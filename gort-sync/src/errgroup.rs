@@ -20,7 +20,8 @@ use std::mem;
 use std::sync::Arc;
 
 /// The cause with which a context is cancelled if the error cannot be described.
-const UNTOLD: &str = "a goroutine of the group failed with an error that cannot be displayed";
+const NOT_DISPLAYABLE: &str =
+    "a goroutine of the group failed with an error that cannot be displayed";
 
 /// A group of goroutines whose first error is reported. Clones are the same group.
 ///
@@ -350,7 +351,7 @@ impl<E> Inner<E> {
         };
         let late = self.failure.lock().keep(error);
         if late.is_none() && !matches!(unwound, Err(Unwound::Fatal(_))) {
-            self.cancel_because(cause.unwrap_or_else(|| UNTOLD.to_owned()));
+            self.cancel_because(cause.unwrap_or_else(|| NOT_DISPLAYABLE.to_owned()));
         }
         // The destructor runs here, without the lock. A panic in it counts as a panic of the
         // function, which made the error.

@@ -6,11 +6,11 @@
 //! # Invariants (under the lock)
 //! 1. `kept` holds the values from number `first` on, `cap` at most. The next value to be sent has
 //!    the number `first + kept.len()`.
-//! 2. `yet` of a kept value is the number of receivers that subscribed before it was sent, still
-//!    exist, and have a next number that is not above the value's.
-//! 3. The first kept value has `yet` above 0: a value that no receiver can get any more is not
-//!    kept. Receivers get values in order, so among the receivers that existed then `yet` does not
-//!    fall along the queue, and values that all of them have got are at its front.
+//! 2. `remaining` of a kept value is the number of receivers that subscribed before it was sent,
+//!    still exist, and have a next number that is not above the value's.
+//! 3. The first kept value has `remaining` above 0: a value that no receiver can get any more is
+//!    not kept. Receivers get values in order, so among the receivers that existed then `remaining`
+//!    does not fall along the queue. Values that all of them have got are at its front.
 //! 4. A receiver whose next number is below `first` has lost the values in between: only a send
 //!    that drops the oldest value moves `first` past a receiver's next number.
 //! 5. No receiver waits while there is a value for it, or while there is no sender.
@@ -37,7 +37,7 @@ use std::sync::Arc;
 /// A value, and the number of receivers that have yet to get it.
 struct KeptValue<T> {
     value: Arc<T>,
-    yet: usize,
+    remaining: usize,
 }
 
 /// What the lock protects.
@@ -101,7 +101,7 @@ impl<T> Shared<T> {
         let oldest = (inside.kept.len() == self.cap).then(|| inside.pop());
         inside.kept.push_back(KeptValue {
             value,
-            yet: receivers,
+            remaining: receivers,
         });
         inside.waiters.take_all(&wakes);
         drop(inside);
@@ -138,10 +138,10 @@ impl<T> Shared<T> {
         inside.receivers -= 1;
         let got = next.load(Relaxed).saturating_sub(inside.first) as usize;
         for kept in inside.kept.iter_mut().skip(got) {
-            kept.yet -= 1;
+            kept.remaining -= 1;
         }
         let mut gone = Vec::new();
-        while inside.kept.front().is_some_and(|kept| kept.yet == 0) {
+        while inside.kept.front().is_some_and(|kept| kept.remaining == 0) {
             gone.extend(inside.pop());
         }
         drop(inside);
@@ -202,8 +202,8 @@ impl<T> Lookout for NextLook<'_, T> {
             return (inside.senders == 0).then_some(Err(RecvError::Closed));
         };
         self.next.store(next + 1, Relaxed);
-        kept.yet -= 1;
-        let last = kept.yet == 0;
+        kept.remaining -= 1;
+        let last = kept.remaining == 0;
         let value = Arc::clone(&kept.value);
         if last {
             // The value is the first (invariant 3). Its last share is not dropped here, since

@@ -48,7 +48,7 @@ use gort_runtime::{Home, MayWait};
 use std::fmt;
 use std::mem::MaybeUninit;
 
-/// One channel.
+/// A channel with its buffer and its waiters.
 pub(crate) struct Hchan<T> {
     /// The buffer of a bounded channel. A rendezvous channel has none; an unbounded channel has its
     /// buffer in the state. The ring is boxed because its words have cache lines of their own and
@@ -157,7 +157,7 @@ impl<T> Hchan<T> {
         self.state.lock()
     }
 
-    /// The capacity; `None` for an unbounded channel.
+    /// Returns the capacity, or `None` for an unbounded channel.
     pub(crate) fn capacity(&self) -> Option<usize> {
         (!self.unbounded).then(|| self.ring().map_or(0, Ring::cap))
     }

@@ -280,7 +280,7 @@ struct FuncState {
     /// A canceller has started the function.
     started: bool,
     /// The node whose list contains the function, and the function's key there.
-    home: Option<(Weak<Node>, u64)>,
+    listed_in: Option<(Weak<Node>, u64)>,
 }
 
 impl TimedCall for Func {
@@ -299,7 +299,7 @@ impl Func {
                 state: Lock::new(FuncState {
                     f: Some(f),
                     started: false,
-                    home: None,
+                    listed_in: None,
                 }),
             },
         )
@@ -308,14 +308,14 @@ impl Func {
     /// Takes the closure, if it is still there, and removes the function from its node's list. If a
     /// canceller has started the function, returns the closure only `to_run` it.
     pub(super) fn take(&self, to_run: bool) -> Option<Closure> {
-        let (f, home) = {
+        let (f, listed_in) = {
             let mut state = self.state.lock();
             if state.started && !to_run {
                 return None;
             }
-            (state.f.take()?, state.home.take())
+            (state.f.take()?, state.listed_in.take())
         };
-        if let Some((node, id)) = home
+        if let Some((node, id)) = listed_in
             && let Some(node) = node.upgrade()
         {
             node.remove_func(id);
@@ -350,7 +350,7 @@ impl Func {
             if state.f.is_none() || state.started {
                 return;
             }
-            state.home = Some((Arc::downgrade(node), id));
+            state.listed_in = Some((Arc::downgrade(node), id));
         }
         if !node.add_func(id, this) {
             Self::start(this);

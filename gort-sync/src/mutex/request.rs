@@ -109,7 +109,7 @@ unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
             queue.remove(&self.sg);
             queue
         };
-        self.mutex.raw.one_left(queue);
+        self.mutex.raw.waiter_gave_up(queue);
     }
 }
 

@@ -96,7 +96,7 @@ impl RawMutex {
                 return true;
             }
             if deadline.is_some_and(|deadline| deadline <= time) {
-                self.one_left(&mut queue);
+                self.waiter_gave_up(&mut queue);
                 return false;
             }
             let (end, elem) = if waiting_since == 0 {
@@ -112,7 +112,7 @@ impl RawMutex {
                 // Handed over: the lock is still locked.
                 Waited::Woken(true) => return true,
                 Waited::Expired(mut queue) => {
-                    self.one_left(&mut queue);
+                    self.waiter_gave_up(&mut queue);
                     return false;
                 }
             }
@@ -140,7 +140,7 @@ impl RawMutex {
     }
 
     /// Updates the word after a waiter has given up. Called under the queue's lock.
-    pub(super) fn one_left(&self, queue: &mut WaitQueue) {
+    pub(super) fn waiter_gave_up(&self, queue: &mut WaitQueue) {
         if queue.is_empty() {
             self.word.queue_is_empty();
         }

@@ -80,7 +80,7 @@ const STARVING: u32 = 8;
 const ONE_PASSED: u32 = 16;
 const PASSED: u32 = 15 * ONE_PASSED;
 
-/// See the head of the file.
+/// The state word of a mutex. See the head of the file.
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU32);
 

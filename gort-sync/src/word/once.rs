@@ -27,7 +27,7 @@ const RUNNING: u32 = 1;
 const RUNNING_QUEUED: u32 = 2;
 const DONE: u32 = 3;
 
-/// See the head of the file.
+/// The state word of something done once. See the head of the file.
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU32);
 

@@ -63,7 +63,7 @@ const QUEUED: u64 = 2;
 /// The unit of readers. 62 bits cannot overflow, even if every guard is forgotten.
 const READER: u64 = 4;
 
-/// See the head of the file.
+/// The state word of a readers-writer lock. See the head of the file.
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU64);
 
