@@ -15,9 +15,9 @@
 //! lock when it is asleep. A caller that makes the due time earlier does so under the lock. If it
 //! does so before that section, the receiver sees the new time. If it does so after the section, it
 //! finds the receiver's record in the queue, removes it, and wakes the receiver, which looks again.
-//! A caller that makes the due time later need not wake the receiver: it wakes too early, and looks
-//! again, so invariant 2 still holds. Such a caller wakes the receiver only if it stops the timer,
-//! so that a deadlock is noticed then and not at the time that was due before.
+//! A caller that makes the due time later need not wake the receiver: the receiver wakes too early,
+//! and looks again, so invariant 2 still holds. Such a caller wakes the receiver only if it stops
+//! the timer, so that a deadlock is noticed then and not at the time that was due before.
 //!
 //! # In a select
 //! The record of an arm carries the select's word. A caller that makes the due time earlier wins

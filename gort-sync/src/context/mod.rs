@@ -277,8 +277,8 @@ impl Context {
         }
     }
 
-    /// Returns why the context is done, or `None` while it is not. Once the result is `Some`, it no
-    /// longer changes. Go's `Err`.
+    /// Returns why the context is done, or `None` while it is not. Once the result is `Some`, it
+    /// does not change any more. Go's `Err`.
     #[must_use]
     #[track_caller]
     pub fn err(&self) -> Option<ContextError> {

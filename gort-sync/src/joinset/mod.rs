@@ -29,8 +29,8 @@ use std::sync::Arc;
 /// they end.
 ///
 /// In `select!`, `r = <-set` returns what [`join_next`](Self::join_next) returns. That includes
-/// `None` at once for an empty set: if the set may be empty, write `r = <-set, if !set.is_empty()
-/// => …`.
+/// `None` at once for an empty set: if the set may be empty, write
+/// `r = <-set, if !set.is_empty() => …`.
 ///
 /// # Examples
 /// ```

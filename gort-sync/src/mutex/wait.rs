@@ -10,15 +10,15 @@
 //! compete once it has won its select.
 //!
 //! # Waiters that may give up
-//! If a waiter has a deadline, or is in a select, other events than an unlock can end its wait: it
-//! has a [`SelectWord`]. The unlocker wins the word as it removes the record; if it loses the word
-//! it takes the next record. So a waiter whose time came first was not woken, and was handed
-//! nothing: it only has to remove its record. A waiter that was woken first competes once more,
-//! whatever the time.
+//! A waiter that has a deadline, or is in a select, has a [`SelectWord`], since its wait can end
+//! without an unlock. The unlocker wins the word as it removes the record; if it loses the word, it
+//! takes the next record. So a waiter whose time came first was not woken, and was handed nothing:
+//! it only has to remove its record. A waiter that was woken first competes once more, whatever the
+//! time.
 //!
-//! A goroutine that competes has a duty to the queue, as a woken waiter has (`WOKEN`): it must not
-//! leave, not even by an unwind, before it has locked or announced that it waits. So it has checked
-//! before that it may wait.
+//! A newcomer that competes has the same duty to the queue as a woken waiter (`WOKEN`): it must not
+//! leave, not even by an unwind, before it has locked or announced that it waits. So it checks that
+//! it may wait before it begins to compete.
 
 use crate::prim::const_unless_loom;
 use crate::spin::{pause, rounds};

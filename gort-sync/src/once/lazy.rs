@@ -82,9 +82,9 @@ impl Failure {
 
 // SAFETY: the function and the value move with the lock.
 unsafe impl<T: Send, F: Send> Send for LazyLock<T, F> {}
-// SAFETY: the function is called by one goroutine, which need not be the one that made it (`F:
-// Send`). The value may be dropped on another thread than the one that made it (`T: Send`). Once
-// the gate is done the value is only shared (`T: Sync`).
+// SAFETY: the function is called by one goroutine, which need not be the one that made it
+// (`F: Send`). The value may be dropped on another thread than the one that made it (`T: Send`).
+// Once the gate is done the value is only shared (`T: Sync`).
 unsafe impl<T: Send + Sync, F: Send> Sync for LazyLock<T, F> {}
 impl<T: UnwindSafe, F: UnwindSafe> UnwindSafe for LazyLock<T, F> {}
 impl<T: UnwindSafe + RefUnwindSafe, F: UnwindSafe> RefUnwindSafe for LazyLock<T, F> {}

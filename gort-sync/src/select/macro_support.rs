@@ -245,8 +245,8 @@ impl<S: SendTarget + ?Sized> AsTarget for S {}
 /// The method that the macro calls first: returns `&T` for both a `T` and a `&T`.
 ///
 /// rustc shows the text of `#[diagnostic::on_unimplemented]` for a method only if the receiver's
-/// type has no lifetime in it, and most operands that are not channels are arguments like `tx:
-/// &Sender<T>`.
+/// type has no lifetime in it, and most operands that are not channels are arguments like
+/// `tx: &Sender<T>`.
 pub trait Operand {
     /// Returns `self`. If the receiver is a reference, it is itself the `&self`.
     #[doc(hidden)]
