@@ -121,7 +121,7 @@ impl DoneEvent {
         self.due.is_some_and(|due| self.home().now() >= due)
     }
 
-    /// Makes the event happen, unless it has happened. In the first case `publish` runs before,
+    /// Makes the event happen, unless it has happened already. If it has not, `publish` runs first,
     /// under the lock.
     pub(crate) fn finish(&self, how: How, publish: impl FnOnce()) {
         let woken = Wakes::new();

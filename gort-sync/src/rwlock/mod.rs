@@ -27,9 +27,10 @@ use wait::{Access, RawRwLock};
 ///
 /// A writer that waits stops new readers, so readers cannot keep writers out. The readers that wait
 /// when a writer leaves go before the next writer, so writers cannot keep readers out either. Hence
-/// two things deadlock although they look harmless: a goroutine that reads must not lock for
-/// reading again, since a writer may have come to wait in between; and it must not lock for writing
-/// (there is no upgrade).
+/// two things that look harmless can deadlock. A goroutine that holds the lock for reading and
+/// locks it for reading again waits for ever if a writer has come to wait in between. A goroutine
+/// that holds the lock for reading and locks it for writing always waits for ever (there is no
+/// upgrade).
 ///
 /// # Examples
 /// ```
