@@ -38,7 +38,6 @@
 //!
 //! A thread may lose its core between moving a word and storing the stamp. Other threads then find
 //! the position taken and the slot not ready, and wait for it, as those of crossbeam-channel do.
-//! the position taken and the slot not ready, and wait for it as crossbeam-channel's do.
 
 use crate::prim::{
     AtomicUsize, Backoff, DataCell,
