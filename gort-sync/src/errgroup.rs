@@ -257,7 +257,7 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// `Go`.
     ///
     /// # Panics
-    /// If the system has no memory for a stack.
+    /// If the system has no room for another stack.
     #[track_caller]
     pub fn go<F>(&self, f: F)
     where
@@ -271,7 +271,7 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// drops `f` and returns false. Go's `TryGo`.
     ///
     /// # Panics
-    /// If the system has no memory for a stack.
+    /// If the system has no room for another stack.
     #[track_caller]
     pub fn try_go<F>(&self, f: F) -> bool
     where

@@ -311,8 +311,8 @@ impl Context {
     /// Runs `f` in a goroutine of its own once the context is done, or at once if it already is.
     /// The call that cancels the context does not wait for `f`. Go's `context.AfterFunc`.
     ///
-    /// Until the context is done there is no goroutine. If there is no memory for its stack when
-    /// the context is done, `f` runs as soon as there is.
+    /// Until the context is done there is no goroutine. If the system has no room for the
+    /// goroutine's stack by then, `f` runs as soon as it has.
     ///
     /// A clone of the context in `f` keeps the context, and itself, alive until the context is done
     /// or the function is stopped. If all handles of the context are dropped, `f` waits for the

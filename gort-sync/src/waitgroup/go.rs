@@ -19,7 +19,7 @@ impl WaitGroup {
     /// ended, even by a panic or `goexit`. Go's `WaitGroup.Go`.
     ///
     /// # Panics
-    /// Panics like [`add`](Self::add). Also panics if the system has no memory for a stack; the
+    /// Panics like [`add`](Self::add). Also panics if the system has no room for another stack; the
     /// count is then unchanged.
     #[track_caller]
     pub fn go<F, T>(&self, f: F) -> JoinHandle<T>
