@@ -14,9 +14,9 @@
 //!
 //! # What a waker may hand over
 //! A waker that sets `success` in the record has made the look itself: [`Lookout::handed`] returns
-//! what the waiter has then. The waker must have won the record, so the waiter will ask for what it
-//! was handed: it is a call, or an arm that was chosen. If the owner of a chosen arm unwinds before
-//! it asks, the arm drops what it was handed.
+//! what the waiter has then. The waker has won the record, so the waiter is a call, or an arm that
+//! is chosen, and asks for what it was handed. If the owner of a chosen arm unwinds before it asks,
+//! the arm drops what it was handed.
 
 use crate::select::{Arm, SelectWord};
 use crate::sudog::Sudog;
@@ -55,7 +55,7 @@ pub(crate) trait Lookout {
     }
 }
 
-/// Waits until there is something to see, but no longer than until `deadline`; then returns `None`.
+/// Waits until there is something to see. Returns `None` if `deadline` was reached first.
 pub(crate) fn wait_for<L: Lookout>(
     lookout: &L,
     deadline: Option<Nanos>,

@@ -1,5 +1,5 @@
 //! The buffer of a bounded channel: a ring that senders and receivers use without the channel's
-//! lock while nobody waits. After D. Vyukov's bounded MPMC queue.
+//! lock while there is no waiter. After D. Vyukov's bounded MPMC queue.
 //!
 //! # Words
 //! `tail` is the position of the next value to be sent, `head` that of the next value to be

@@ -8,7 +8,7 @@
 //!    it.
 //! 3. `version` grows by one with each change that receivers are told of.
 //! 4. Receivers that have seen `version` wait in `changed`, while there are senders. Readers and
-//!    senders that may not enter (invariant 1) wait in `value`.
+//!    senders that must wait until they can enter (invariant 1) wait in `value`.
 //!
 //! A sender that waits does not stop new readers: otherwise a reader that borrows twice could wait
 //! for a sender that waits for that reader. So senders wait while there is any reader. Borrows are
