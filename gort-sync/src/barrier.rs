@@ -1,9 +1,9 @@
-//! `Barrier`: nobody goes on before all have come.
+//! `Barrier`: no participant continues before all have arrived.
 //!
 //! # Why no wake-up is lost
-//! Arrivals are counted under a lock, which one who waits keeps until it is parked. The last
-//! one finds the others in the queue, under the same lock, and takes them all out before it
-//! lets go; the next round begins with an empty queue.
+//! Arrivals are counted under a lock, which a waiter holds until it is parked. The last one to
+//! arrive finds the others in the queue, under the same lock, and removes them all before it
+//! releases the lock. The next round begins with an empty queue.
 
 use crate::prim::const_unless_loom;
 use crate::waitlock::{End, Wait, WaitLock};
@@ -13,8 +13,8 @@ use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
 
-/// Makes `n` goroutines or threads wait for each other, any number of times. Go has none; std's
-/// `Barrier`.
+/// Makes `n` goroutines or threads wait for each other, any number of times. std's `Barrier`; Go
+/// has none.
 ///
 /// # Examples
 /// ```
@@ -23,7 +23,9 @@ use std::ptr;
 /// use std::sync::Arc;
 ///
 /// let barrier = Arc::new(Barrier::new(3));
-/// let handles: Vec<_> = (0..3).map(|_| go!(clone [barrier]; { barrier.wait().is_leader() })).collect();
+/// let handles: Vec<_> = (0..3)
+///     .map(|_| go!(clone [barrier]; { barrier.wait().is_leader() }))
+///     .collect();
 /// let leaders = handles.into_iter().filter_map(|handle| handle.join().ok()).filter(|&is| is);
 /// assert_eq!(leaders.count(), 1);
 /// ```
@@ -32,7 +34,7 @@ pub struct Barrier {
     round: WaitLock<Round>,
 }
 
-/// Who has come in this round.
+/// The arrivals of the present round.
 struct Round {
     arrived: usize,
     waiting: WaitQueue,
@@ -41,7 +43,7 @@ struct Round {
 impl UnwindSafe for Barrier {}
 impl RefUnwindSafe for Barrier {}
 
-/// What [`Barrier::wait`] tells.
+/// The result of [`Barrier::wait`].
 ///
 /// ```
 /// use gort::prelude::*;
@@ -65,7 +67,7 @@ impl RefUnwindSafe for Barrier {}
 pub struct BarrierWaitResult(bool);
 
 impl BarrierWaitResult {
-    /// Whether the caller was the last to come: true for one of each round.
+    /// Returns true if the caller was the last to arrive. That holds for one caller in each round.
     #[must_use]
     pub fn is_leader(&self) -> bool {
         self.0
@@ -74,7 +76,7 @@ impl BarrierWaitResult {
 
 impl Barrier {
     const_unless_loom! {
-        /// A barrier for `n`. With 0 or 1 nobody waits.
+        /// Creates a barrier for `n` participants. With 0 or 1, `wait` never waits.
         #[must_use]
         pub fn new(n: usize) -> Self {
             Self {
@@ -87,7 +89,7 @@ impl Barrier {
         }
     }
 
-    /// Waits until `n` have called this in this round.
+    /// Waits until `n` participants have called this in the present round.
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         point::point("barrier wait", self, Location::caller());
@@ -110,7 +112,7 @@ impl Barrier {
         if must_exit() {
             drop(round);
             go_on_exiting();
-            unreachable!("an exiting goroutine goes on unwinding");
+            unreachable!("an exiting goroutine continues to unwind");
         }
         round.arrived += 1;
         round.wait(wait, |round| &mut round.waiting, End::Back, ptr::null_mut());

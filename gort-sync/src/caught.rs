@@ -1,4 +1,4 @@
-//! Running a user's closure whose end, whatever it is, concerns others.
+//! Runs a user's closure when other goroutines depend on how it ends.
 
 use gort_runtime::{aborts_on_panic, catch, is_goexit};
 use std::any::Any;
@@ -9,12 +9,13 @@ pub(crate) enum Unwound {
     Exited(Box<dyn Any + Send>),
     /// It panicked.
     Panicked(Box<dyn Any + Send>),
-    /// It panicked, and the panic will end the process when it reaches the goroutine's root:
-    /// nobody may go on because of it.
+    /// It panicked, and the panic will end the process when it reaches the goroutine's root. No
+    /// other goroutine may continue because of it.
     Fatal(Box<dyn Any + Send>),
 }
 
-/// Calls `f` and catches what it unwinds with. What it captured is gone afterwards.
+/// Calls `f` and catches what it unwinds with. Everything that `f` captured has been dropped
+/// afterwards.
 pub(crate) fn call<T>(f: impl FnOnce() -> T) -> Result<T, Unwound> {
     catch(f).map_err(|payload| {
         if is_goexit(&*payload) {
@@ -27,7 +28,7 @@ pub(crate) fn call<T>(f: impl FnOnce() -> T) -> Result<T, Unwound> {
     })
 }
 
-/// What a panic said, if it said something.
+/// Returns the message of a panic, if it has one.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<&str> {
     match payload.downcast_ref::<&'static str>() {
         Some(message) => Some(message),

@@ -1,23 +1,24 @@
-//! `Condvar`: waiting for a condition on what a mutex guards. Go's `sync.Cond`.
+//! `Condvar`: waiting for a condition on what a mutex protects. Go's `sync.Cond`.
 //!
-//! The waiters' records are in a queue under a lock of the condvar's own.
+//! The waiters' records are in a queue with a lock of its own.
 //!
 //! # Why no notification is lost, and who gets it
-//! A waiter enters the queue *before* it unlocks the mutex. So whoever changes the condition
-//! under the mutex afterwards, and then notifies, finds it; in the order in which they came
-//! to wait, and nobody who came later.
+//! A waiter enters the queue *before* it unlocks the mutex. So a notifier that changes the
+//! condition under the mutex after that, and then notifies, finds the waiter. Waiters are found in
+//! the order in which they began to wait, and none that came later is woken instead.
 //!
-//! The queue's lock cannot be held while the mutex is unlocked (that may wake a goroutine), so
-//! between entering and parking the record lies in the queue without a waiter. A notification
-//! that takes it out in that time marks it and wakes nobody; the waiter takes the lock again,
-//! sees the mark and does not park. If it sees none it fills in the waiter and parks, and the
-//! lock is released by the park's `commit`.
+//! The queue's lock cannot be held while the mutex is unlocked (which may wake a goroutine). So
+//! between entering and parking, the record is in the queue without a waiter. A notification that
+//! removes the record in that time marks it and wakes no one; the waiter takes the queue's lock
+//! again, sees the mark and does not park. If there is no mark, it fills in the waiter and parks,
+//! and the park's `commit` releases the lock.
 //!
-//! With a time limit the record has a [`SelectWord`]: a notification that takes it out but does
-//! not win the word goes on to the next record, under the same lock.
+//! With a time limit, the record has a [`SelectWord`]: a notification that removes the record but
+//! does not win the word goes on to the next record, under the same lock.
 //!
-//! `waiting` spares notifications the lock while nobody waits. It is written under the lock,
-//! by a waiter before it unlocks the mutex: so who comes after that waiter sees it.
+//! `waiting` saves notifiers from taking the lock while there is no waiter. A waiter sets it under
+//! the lock, before it unlocks the mutex. So a notifier that locks the mutex after the waiter sees
+//! it.
 
 use crate::mutex::{Mutex, MutexGuard};
 use crate::prim::{AtomicBool, Ordering::Relaxed, const_unless_loom};
@@ -30,12 +31,12 @@ use std::iter;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
-/// Lets goroutines and threads wait until something holds of what a [`Mutex`] guards. Go's
+/// Lets goroutines and threads wait until a condition holds for what a [`Mutex`] protects. Go's
 /// `sync.Cond`.
 ///
 /// Waiters are notified in the order in which they began to wait, and there are no spurious
-/// wake-ups. What the notifier saw may have changed again all the same before the waiter has the
-/// mutex: so wait in a loop, or with [`wait_while`](Self::wait_while).
+/// wake-ups. Nevertheless the condition may have changed again before the waiter has the mutex, so
+/// wait in a loop, or with [`wait_while`](Self::wait_while).
 ///
 /// # Examples
 /// ```
@@ -53,7 +54,7 @@ use std::time::Duration;
 /// assert_eq!(queue.pop(), Some(1));
 /// ```
 pub struct Condvar {
-    /// Whether the queue may have somebody in it.
+    /// Whether the queue may contain a waiter.
     waiting: AtomicBool,
     queue: WaitLock<WaitQueue>,
 }
@@ -61,7 +62,7 @@ pub struct Condvar {
 impl UnwindSafe for Condvar {}
 impl RefUnwindSafe for Condvar {}
 
-/// Whether a wait with a time limit ended because the time was up.
+/// Says whether a wait with a time limit ended because the time was up.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -77,7 +78,7 @@ impl RefUnwindSafe for Condvar {}
 pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
-    /// Whether the time was up.
+    /// Returns true if the time was up.
     #[must_use]
     pub fn timed_out(&self) -> bool {
         self.0
@@ -86,7 +87,7 @@ impl WaitTimeoutResult {
 
 impl Condvar {
     const_unless_loom! {
-        /// Nobody waits.
+        /// Creates a condition variable without waiters.
         #[must_use]
         pub fn new() -> Self {
             Self {
@@ -119,7 +120,7 @@ impl Condvar {
         self.wait_until(guard, None, Location::caller()).0
     }
 
-    /// Waits until `condition` no longer holds. It is called with the mutex locked.
+    /// Waits while `condition` holds. `condition` is called with the mutex locked.
     #[track_caller]
     pub fn wait_while<'a, T: ?Sized>(
         &self,
@@ -130,13 +131,13 @@ impl Condvar {
         while condition(&mut guard) {
             guard = self.wait_until(guard, None, site).0;
         }
-        // Here: a guard that is being returned would stay locked if this panics.
+        // Dropped here: a guard that is being returned would stay locked if this drop panicked.
         drop(condition);
         guard
     }
 
-    /// As [`wait`](Self::wait), for at most `timeout` until notified. (Locking the mutex again
-    /// may take longer.)
+    /// Like [`wait`](Self::wait), but waits for at most `timeout` to be notified. (Locking the
+    /// mutex again may take longer.)
     ///
     /// ```
     /// use gort::prelude::*;
@@ -158,8 +159,8 @@ impl Condvar {
         (guard, WaitTimeoutResult(!notified))
     }
 
-    /// As [`wait_while`](Self::wait_while), for at most `timeout`. It has timed out only if
-    /// `condition` still holds.
+    /// Like [`wait_while`](Self::wait_while), but waits for at most `timeout`. The result says
+    /// "timed out" only if `condition` still holds.
     ///
     /// ```
     /// use gort::prelude::*;
@@ -195,13 +196,13 @@ impl Condvar {
             }
             guard = self.wait_until(guard, Some(deadline), site).0;
         };
-        // Here: a guard that is being returned would stay locked if this panics.
+        // Dropped here: a guard that is being returned would stay locked if this drop panicked.
         drop(condition);
         (guard, WaitTimeoutResult(timed_out))
     }
 
-    /// Wakes who has waited longest, if anybody waits. The mutex may be locked or not. Go's
-    /// `Signal`.
+    /// Wakes the waiter that has waited longest, if there is one. The mutex may be locked or not.
+    /// Go's `Signal`.
     #[inline]
     #[track_caller]
     pub fn notify_one(&self) {
@@ -211,7 +212,7 @@ impl Condvar {
         }
     }
 
-    /// Wakes all who wait. The mutex may be locked or not. Go's `Broadcast`.
+    /// Wakes all waiters. The mutex may be locked or not. Go's `Broadcast`.
     #[inline]
     #[track_caller]
     pub fn notify_all(&self) {
@@ -221,7 +222,7 @@ impl Condvar {
         }
     }
 
-    /// True: notified; false: the time was up.
+    /// Waits to be notified (true), or until `deadline` (false).
     fn wait_until<'a, T: ?Sized>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -229,7 +230,7 @@ impl Condvar {
         site: &'static Location<'static>,
     ) -> (MutexGuard<'a, T>, bool) {
         point::point_of_all("sync.Cond.Wait", site);
-        // If this unwinds, `guard` unlocks; from here on nothing does.
+        // If this call unwinds, `guard` unlocks the mutex. Nothing after it unwinds.
         let current = Current::new(WaitReason::CondWait);
         let select = SelectWord::new();
         let sg = Sudog::new();
@@ -238,9 +239,9 @@ impl Condvar {
         }
         {
             let mut queue = self.queue.lock();
-            // SAFETY: the record is new, so in no queue. It and the word stay in place until
-            // `wait_registered` has returned, when the record is out of the queue: nothing between here and
-            // there unwinds (an unlocking does not).
+            // SAFETY: the record is new, so it is in no queue. The record and the word stay in
+            // place until `wait_registered` has returned, when the record is out of the queue:
+            // nothing in between unwinds (unlocking does not).
             unsafe { queue.push_back(&sg) };
             self.waiting.store(true, Relaxed);
         }
@@ -253,34 +254,35 @@ impl Condvar {
             reason: WaitReason::CondWait,
             site,
         };
-        // SAFETY: the record was put into the queue above, where it is, unless a notification has taken it out
-        // and marked it; it carries the word if there is a limit.
+        // SAFETY: the record was put into the queue above, and is still there unless a notification
+        // has removed and marked it. It carries the word if there is a time limit.
         unsafe { self.wait_registered(wait, &sg, &select) };
         drop(current);
         let notified = sg.success.get();
         (mutex.lock_at(site), notified)
     }
 
-    /// Waits until the record has been taken out of the queue.
+    /// Waits until the record has been removed from the queue.
     ///
     /// # Safety
-    /// The record was put into the queue, and carries `select` if there is a limit.
+    /// The record was put into the queue, and carries `select` if there is a time limit.
     unsafe fn wait_registered(&self, wait: Wait<'_>, sg: &Sudog, select: &SelectWord) {
         let queue = self.queue.lock();
         if sg.success.get() {
-            // Notified before it could park.
+            // A notification came before the park.
             return;
         }
         sg.waiter.set(Some(wait.current.waiter()));
-        // SAFETY: under the lock, and not marked, it is still in the queue, the only one; it has its waiter
-        // now. Caller's clause: it carries the word if there is a limit. `unlocked` does nothing.
+        // SAFETY: we hold the lock and the record is not marked, so it is still in the queue, the
+        // only one. It has its waiter now. Caller's clause: it carries the word if there is a time
+        // limit. `unlocked` does nothing.
         let waited = unsafe { queue.wait_registered(wait, |queue| queue, sg, select, || ()) };
         if let Waited::Expired(queue) = waited {
             self.changed(queue);
         }
     }
 
-    /// Unlocks, having changed the queue.
+    /// Updates `waiting` after a change of the queue, and unlocks.
     fn changed(&self, queue: Held<'_, WaitQueue>) {
         self.waiting.store(!queue.is_empty(), Relaxed);
     }
@@ -297,8 +299,8 @@ impl Condvar {
     }
 }
 
-/// Under the lock: marks a record that was taken out. One that has no waiter yet is its owner's again
-/// as soon as the lock is released, and sees the mark.
+/// Marks a record that was removed, under the lock. If the record has no waiter yet, it belongs to
+/// its owner again as soon as the lock is released, and the owner sees the mark.
 fn notify(won: Won, woken: &Wakes) {
     won.record().success.set(true);
     if won.record().waiter.get().is_some() {

@@ -1,14 +1,13 @@
-//! `ErrGroup`: goroutines that work on parts of one task, and its first error. Go's
+//! `ErrGroup`: goroutines that work on parts of one task, and the first error among them. Go's
 //! `golang.org/x/sync/errgroup`.
 //!
-//! A [`WaitGroup`] counts the goroutines, a [`Semaphore`] bounds them, a [`Context`] tells them
-//! that one has failed; here is only what connects the three. Whatever a function does,
-//! its goroutine gives back its place and counts down, in this order and after it has
-//! reported, so `wait` sees every report.
+//! A [`WaitGroup`] counts the goroutines, a [`Semaphore`] limits them, and a [`Context`] tells them
+//! that one has failed. This file only connects the three. Whatever a function does, its goroutine
+//! gives back its place and then counts down, after it has reported. So `wait` sees every report.
 //!
-//! An error is the user's: its `Display` and its destructor may panic or exit. So it is described
-//! apart, before anything is changed, then stored, and then the context is cancelled; and what
-//! comes too late to be stored is dropped last.
+//! An error is a user's value: its `Display` and its destructor may panic or exit. So the error is
+//! first described, before anything is changed; then it is stored; then the context is cancelled.
+//! An error that came too late to be stored is dropped last.
 
 use crate::caught::{self, Unwound};
 use crate::context::{CancelCause, Context, ContextError};
@@ -20,12 +19,14 @@ use std::fmt::{self, Write};
 use std::mem;
 use std::sync::Arc;
 
-/// The cause for which a context is cancelled if the error cannot be described.
-const UNTOLD: &str = "a goroutine of the group failed with an error that cannot be displayed";
+/// The cause with which a context is cancelled if the error cannot be described.
+const NOT_DISPLAYABLE: &str =
+    "a goroutine of the group failed with an error that cannot be displayed";
 
-/// Goroutines whose first error counts. Clones are the same group.
+/// A group of goroutines whose first error is reported. Clones are the same group.
 ///
-/// A group may be used again after a [`wait`](Self::wait) that gave no error. Go's `errgroup.Group`.
+/// A group may be used again after a [`wait`](Self::wait) that returned no error. Go's
+/// `errgroup.Group`.
 ///
 /// ```
 /// use gort::sync::ErrGroup;
@@ -42,7 +43,7 @@ pub struct ErrGroup<E> {
 
 struct Inner<E> {
     running: WaitGroup,
-    /// The semaphore and its size.
+    /// The semaphore and its number of permits.
     limit: Lock<Option<(Semaphore, usize)>>,
     failure: Lock<Failure<E>>,
     cancel: Option<OnError<E>>,
@@ -54,19 +55,20 @@ struct Failure<E> {
     panic: Option<Box<dyn Any + Send>>,
 }
 
-/// The error that counts.
+/// The first error.
 enum FirstError<E> {
     None,
     Kept(E),
-    /// To the first `wait` that returned. There is only one, so those that follow panic.
+    /// Given to the first `wait` that returned. There is only one error, so later calls of `wait`
+    /// panic.
     Given,
 }
 
-/// What there is for one `wait`.
+/// The report for one `wait`.
 enum Report<E> {
     Good,
     Failed(E),
-    /// Somebody else has the error.
+    /// Another `wait` has returned the error.
     GivenBefore,
     Panicked(Box<dyn Any + Send>),
 }
@@ -79,7 +81,7 @@ impl<E> Failure<E> {
         }
     }
 
-    /// Keeps the error if it is the first; otherwise gives it back.
+    /// Keeps the error if it is the first one; otherwise gives it back.
     fn keep(&mut self, error: E) -> Option<E> {
         match self.error {
             FirstError::None => {
@@ -104,11 +106,11 @@ impl<E> Failure<E> {
     }
 }
 
-/// Cancels the group's context.
+/// What is needed to cancel the group's context.
 struct OnError<E> {
     cancel: CancelCause,
-    /// An error in words, if it finds them. A cause must be shared with everybody, but the error is
-    /// `wait`'s.
+    /// Describes an error in words, if possible. The cause of a context is shared, but the error
+    /// belongs to `wait`.
     describe: fn(&E) -> Option<String>,
 }
 
@@ -118,16 +120,17 @@ fn describe<E: fmt::Display>(error: &E) -> Option<String> {
 }
 
 impl<E> ErrGroup<E> {
-    /// A group without a limit and without a context.
+    /// Creates a group without a limit and without a context.
     #[must_use]
     pub fn new() -> Self {
         Self::with(None)
     }
 
-    /// A group, and a context that derives from `parent` and is cancelled by the first function that
-    /// fails (or panics), at the latest when [`wait`](Self::wait) returns. Its
-    /// [`cause`](Context::cause) says what the error says, or, if the error's `Display` fails or
-    /// panics, that it cannot be displayed. Go's `errgroup.WithContext`.
+    /// Creates a group, and a context that derives from `parent`. The first function that fails (or
+    /// panics) cancels the context; at the latest it is cancelled when [`wait`](Self::wait)
+    /// returns. Its [`cause`](Context::cause) has the text of the error. If the error's `Display`
+    /// fails or panics, the cause says that the error cannot be displayed. Go's
+    /// `errgroup.WithContext`.
     ///
     /// ```
     /// use gort::context::Context;
@@ -136,7 +139,7 @@ impl<E> ErrGroup<E> {
     /// let (group, ctx) = ErrGroup::with_context(&Context::background());
     /// group.go(|| Err("no route to host"));
     /// group.go(move || {
-    ///     // … and the others need not go on.
+    ///     // … the other functions need not continue.
     ///     ctx.done().recv().unwrap_err();
     ///     Ok(())
     /// });
@@ -163,11 +166,11 @@ impl<E> ErrGroup<E> {
         }
     }
 
-    /// From now on at most `n` of the group's goroutines run at a time; with 0, none can be
+    /// Limits the number of the group's goroutines that run at a time to `n`. With 0, none can be
     /// started. Go's `SetLimit`.
     ///
     /// # Panics
-    /// If there was a limit and goroutines that it counts are running.
+    /// If there was a limit, and goroutines that it counts are running.
     ///
     /// # Examples
     /// ```
@@ -207,20 +210,20 @@ impl<E> ErrGroup<E> {
         limit.as_ref().map(|(places, _)| places.clone())
     }
 
-    /// Waits until no goroutine of the group is running, and gives the group's first error. Then
-    /// the group's context, if it has one, is cancelled. Go's `Wait`.
+    /// Waits until no goroutine of the group is running, and returns the group's first error.
+    /// Cancels the group's context, if it has one. Go's `Wait`.
     ///
     /// # Errors
-    /// The first error that a function returned. There is one, and it is given once: to the first
-    /// `wait` that returns. (In Go everybody gets it.)
+    /// Returns the first error that a function returned. It is returned once: by the first `wait`
+    /// that returns. (In Go, every call returns it.)
     ///
     /// # Panics
-    /// If a function panicked, with the first such panic's payload (once; that goes before an error,
-    /// which is the next `wait`'s). The panic hook has printed it when it happened. A function that
-    /// called `goexit` has ended, no more.
+    /// If a function panicked, panics with the payload of the first such panic, once. That takes
+    /// precedence over an error, which the next `wait` returns. The panic hook printed the panic
+    /// when it happened. A function that called `goexit` has merely ended.
     ///
-    /// "ErrGroup: an earlier wait was given the error", if that is so, also if the group has been used
-    /// again since.
+    /// Panics with "ErrGroup: an earlier wait was given the error" if an earlier call returned the
+    /// error, even if the group has been used again since.
     ///
     /// # Examples
     /// ```
@@ -250,11 +253,11 @@ impl<E> ErrGroup<E> {
 }
 
 impl<E: Send + 'static> ErrGroup<E> {
-    /// Runs `f` in a goroutine of the group, waiting for a place first if there is a limit. Go's
+    /// Runs `f` in a goroutine of the group. If there is a limit, waits for a place first. Go's
     /// `Go`.
     ///
     /// # Panics
-    /// If no stack can be had from the system.
+    /// If the system has no room for another stack.
     #[track_caller]
     pub fn go<F>(&self, f: F)
     where
@@ -264,11 +267,11 @@ impl<E: Send + 'static> ErrGroup<E> {
         self.start(place, f);
     }
 
-    /// Runs `f` in a goroutine of the group if the limit allows one more now; otherwise drops
-    /// it and answers false. Go's `TryGo`.
+    /// Runs `f` in a goroutine of the group if the limit allows one more at the moment. Otherwise
+    /// drops `f` and returns false. Go's `TryGo`.
     ///
     /// # Panics
-    /// If no stack can be had from the system.
+    /// If the system has no room for another stack.
     #[track_caller]
     pub fn try_go<F>(&self, f: F) -> bool
     where
@@ -298,11 +301,11 @@ impl<E: Send + 'static> ErrGroup<E> {
     }
 }
 
-/// A goroutine's membership: while it exists the group waits.
+/// A goroutine's membership. The group waits while it exists.
 struct Member<E> {
     group: Arc<Inner<E>>,
     place: Option<Permit>,
-    /// Never counted down: the process is about to end.
+    /// If set, the member is never counted down: the process is about to end.
     stays: bool,
 }
 
@@ -335,8 +338,8 @@ impl<E> Drop for Member<E> {
 }
 
 impl<E> Inner<E> {
-    /// Reports an error. Also says how what is the user's ended meanwhile, if that concerns others:
-    /// a panic of the error's `Display` does not, and the panic hook has printed it.
+    /// Reports an error. The result says how user code ended in the course of this, if that
+    /// concerns others. A panic in the error's `Display` does not; the panic hook has printed it.
     fn fail(&self, error: E) -> Result<(), Unwound> {
         let (cause, unwound) = match caught::call(|| self.describe(&error)) {
             Ok(cause) => (cause, Ok(())),
@@ -348,13 +351,14 @@ impl<E> Inner<E> {
         };
         let late = self.failure.lock().keep(error);
         if late.is_none() && !matches!(unwound, Err(Unwound::Fatal(_))) {
-            self.cancel_because(cause.unwrap_or_else(|| UNTOLD.to_owned()));
+            self.cancel_because(cause.unwrap_or_else(|| NOT_DISPLAYABLE.to_owned()));
         }
-        // Its destructor runs here, without the lock. A panic there is the function's, which had made it.
+        // The destructor runs here, without the lock. A panic in it counts as a panic of the
+        // function, which made the error.
         caught::call(|| drop(late)).and(unwound)
     }
 
-    /// What a cause could say, if one is needed.
+    /// Returns the text for a cause, if one is needed.
     fn describe(&self, error: &E) -> Option<String> {
         let on_error = self.cancel.as_ref()?;
         let first = matches!(self.failure.lock().error, FirstError::None);
@@ -377,7 +381,7 @@ impl<E> Inner<E> {
         }
     }
 
-    /// Cancels the group's context, if it has one; by the first to fail.
+    /// Cancels the group's context, if it has one. Called for the first failure.
     fn cancel_because(&self, cause: String) {
         if let Some(on_error) = &self.cancel {
             on_error.cancel.cancel(cause);
@@ -387,7 +391,8 @@ impl<E> Inner<E> {
 
 impl<E> Drop for Inner<E> {
     fn drop(&mut self) {
-        // A panic that no `wait` has passed on: its payload's destructor concerns nobody here.
+        // A panic that no `wait` has passed on. If its payload's destructor panics, no one has to
+        // know.
         let unclaimed = self.failure.lock().panic.take();
         discard(unclaimed);
     }

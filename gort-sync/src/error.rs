@@ -1,9 +1,9 @@
-//! Why a lock was not obtained.
+//! The errors of attempts to take a lock.
 
 use std::error::Error;
 use std::fmt;
 
-/// The lock is held by somebody else.
+/// The error of an attempt without waiting: another goroutine or thread holds the lock.
 ///
 /// ```
 /// use gort::sync::{Mutex, WouldBlock};
@@ -17,7 +17,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WouldBlock;
 
-/// The time was up before the lock could be had.
+/// The error of an attempt with a time limit: the limit was reached before the lock was free.
 ///
 /// ```
 /// use gort::sync::{RwLock, Timeout};
@@ -32,7 +32,7 @@ pub struct Timeout;
 
 impl fmt::Display for WouldBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the lock is held by somebody else")
+        f.write_str("the lock is already held")
     }
 }
 

@@ -1,45 +1,45 @@
 //! Channels, select, timers and locks for goroutines and for plain threads.
 //!
-//! Everything here waits through [`gort_runtime::Current`] and wakes through
-//! [`gort_runtime::Waiter`]; it knows nothing of Ps, Ms or run queues. Users depend
-//! on `gort`, which re-exports this crate's items.
+//! The code in this crate waits through [`gort_runtime::Current`] and wakes through
+//! [`gort_runtime::Waiter`]. It knows nothing about Ps, Ms or run queues. Users depend on `gort`,
+//! which re-exports this crate's items.
 //!
 //! ```text
-//! errgroup singleflight                  goroutines with one outcome · one call for all who want the same
-//! joinset/   members arm                 goroutines whose results come as they end · who is in it · as an arm
-//! signal/    name registry arm            signals, and who waits for one: which there are · the protocol · as an arm
-//! context/   node func values            when to stop: the tree · functions that start then · values that go along
-//! time/      timer ticker callback       a message at a time · at regular times · a function that is called then
-//! time/      timeout                     a function that gets so much time
-//! notify                                 waking one who waits, or all
-//! watch/     value borrow                the latest value: who looks and who changes it · looking at it
-//! broadcast/ kept error                  every receiver gets all: what is kept for whom · why there is no value
-//! oneshot                                a channel for one value
-//! waitgroup/ go arm                      waiting for a number of goroutines · starting them · as an arm
-//! condvar barrier                        waiting for a condition · for all to come
-//! once/      gate cell lazy              doing something once · a value set once · made when first needed
-//! rwlock/    guard mapped wait           many readers or one writer: what they hold · for a part · how they wait
-//! mutex/     mapped request wait         a lock around data: held for a part · as an arm of a select · how one waits
-//! semaphore/ sema permit arm wait        permits: what is shared · what holds them · as an arm · how one waits
-//! select/    macro_support dynamic       what `select!` expands to · operations known only at run time
-//! select/    operand promise             what is in such a set · sends whose value comes later
-//! select/    send recv join              arms: sending · receiving · a goroutine's end
-//! select/    pass arm case               the algorithm · what takes part · in one select only
-//! channel/   send recv direction iter    the two sides · a receiver as an iterator
-//! channel/   error                       why an operation fails
-//! channel/   at done timer               channels of one instant · of a context · of a timer
-//! channel/   counter reserve ops         whose last handle closes · sends that come later · send and receive
-//! channel/   hchan ring backlog          the channel proper · its buffer, used without the lock · without a bound
-//! channel/   membership hint             who may use it · what a look tells
-//! lookout                                waiting until there is something to see: who is woken looks again
-//! caught                                 a user's closure, however it ends
-//! waitlock waitqueue sudog               one way to wait: the lock · the queue · the record
-//! spin error                             trying for a moment before · why a lock was not obtained
-//! word/      mutex rwlock once           the locks' state words, which loom explores
-//! prim runtime_loom                      atomics, or loom's · the runtime, for loom
+//! errgroup singleflight              goroutines with one outcome · one call for several callers
+//! joinset/   members arm             results of goroutines as they end: the members · in a select
+//! signal/    name registry arm       signals: their names · the protocol · in a select
+//! context/   node func values        when to stop: the tree · functions run at the end · values
+//! time/      timer ticker callback   one message · messages at intervals · a function called later
+//! time/      timeout                 a function with a time limit
+//! notify                             waking one waiter, or all
+//! watch/     value borrow            the latest value: the protocol · borrowing it
+//! broadcast/ kept error              every receiver gets all: the values kept · the error
+//! oneshot                            a channel for one value
+//! waitgroup/ go arm                  waiting for goroutines: starting them · in a select
+//! condvar barrier                    waiting for a condition · for all participants
+//! once/      gate cell lazy          doing something once: waiting · a value set once · lazy
+//! rwlock/    guard mapped wait       many readers or one writer: guards · for a part · waiting
+//! mutex/     mapped request wait     a lock around data: for a part · in a select · waiting
+//! semaphore/ sema permit arm wait    permits: shared state · guards · in a select · waiting
+//! select/    macro_support dynamic   what `select!` expands to · operations known at run time
+//! select/    operand promise         the operations of such a set · sends whose value comes later
+//! select/    send recv join          arms: a send · a receive · the end of a goroutine
+//! select/    pass arm case           the algorithm · what takes part · use in one select only
+//! channel/   send recv direction     the two sides · the direction of an operation
+//! channel/   iter error              receivers as iterators · the errors of channel operations
+//! channel/   at done timer           channels of one instant · of a context · of a timer
+//! channel/   counter reserve ops     counting handles · reserving a send · send and receive
+//! channel/   hchan ring backlog      the channel · its buffer, used without the lock · unbounded
+//! channel/   membership hint         which bubble may use it · what can be seen without the lock
+//! lookout                            waiting until a look sees something
+//! caught                             running a user's closure, however it ends
+//! waitlock waitqueue sudog           how every wait works: the lock · the queue · the record
+//! spin error                         spinning before a park · the errors of locks
+//! word/      mutex rwlock once       the state words of locks, which loom explores
+//! prim runtime_loom                  atomics, or loom's · stand-in for the runtime, for loom
 //! ```
 //!
-//! Below it is `gort-runtime`: `Current`, `Waiter`, `RawLock`.
+//! The crate below is `gort-runtime`: `Current`, `Waiter`, `RawLock`.
 
 #![cfg_attr(
     loom,
@@ -53,7 +53,7 @@
     )
 )]
 
-// Under loom there is what its models explore, above a stand-in for the runtime.
+// Under loom the crate contains what the models explore, above a stand-in for the runtime.
 #[cfg(loom)]
 extern crate self as gort_runtime;
 
@@ -95,12 +95,12 @@ mod waitqueue;
 pub mod watch;
 mod word;
 
-/// For gort's own use: what belongs to no bubble, whoever makes it.
+/// For gort's own use: objects that belong to no bubble, wherever they are made.
 #[doc(hidden)]
 pub mod outside {
     use crate::channel::{self, Receiver, Sender};
 
-    /// As [`channel::bounded`].
+    /// Like [`channel::bounded`], but the channel belongs to no bubble.
     #[must_use]
     pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
         channel::bounded_outside(cap)

@@ -1,20 +1,22 @@
-//! Waiting until there is something to see: whoever is woken looks again.
+//! Waiting until there is something to see: a waiter that is woken looks again.
 //!
-//! What `oneshot`, `watch`, `broadcast`, `Notify` and the arm of a `WaitGroup` have in common. A [`Lookout`] names
-//! a lock, a queue under it, and the look; how one waits with it, in a call or as the arm of a select,
-//! is here.
+//! The common part of `oneshot`, `watch`, `broadcast`, `Notify` and the arm of a `WaitGroup`. A
+//! [`Lookout`] names a lock, a queue under it, and the look. This file has the code that waits for
+//! one, in a call or as an arm of a select.
 //!
 //! # Why no wake-up is lost
-//! The look and the entry into the queue are one critical section (`waitlock.rs`; a select keeps the lock from `poll` to
-//! `enqueue`). Who changes what is looked at does so under the lock, or, as [`WaitGroup`](crate::WaitGroup) says of
-//! its word, takes the lock afterwards; and takes everybody out of the queue whom the change may concern. So the change is seen by
-//! the look, or its maker finds the waiter in the queue. A waiter that was woken looks once more; if others have been
-//! quicker it waits again, before those who came later.
+//! The look and the entry into the queue are one critical section (`waitlock.rs`; a select holds
+//! the lock from `poll` to `enqueue`). Code that changes what the look sees does so under the lock,
+//! or takes the lock afterwards, as [`WaitGroup`](crate::WaitGroup) does for its word. Then it
+//! removes every waiter that the change may concern from the queue. So either the look sees the
+//! change, or the code that made the change finds the waiter in the queue. A waiter that was woken
+//! looks once more. If others were faster, it waits again, in front of later arrivals.
 //!
 //! # What a waker may hand over
-//! A waker that sets `success` in the record has done the look itself: [`Lookout::handed`] says what the waiter
-//! has then. It must have won the record, so it is handed to one who will come for it: the call, or an arm that
-//! was chosen. An arm that was chosen but whose owner unwinds before it asks drops what it was handed.
+//! A waker that sets `success` in the record has made the look itself: [`Lookout::handed`] returns
+//! what the waiter has then. The waker has won the record, so the waiter is a call, or an arm that
+//! is chosen, and asks for what it was handed. If the owner of a chosen arm unwinds before it asks,
+//! the arm drops what it was handed.
 
 use crate::select::{Arm, SelectWord};
 use crate::sudog::Sudog;
@@ -26,32 +28,34 @@ use std::fmt;
 use std::panic::Location;
 use std::ptr;
 
-/// Something that one may have to wait for.
+/// Something that a caller may have to wait for.
 pub(crate) trait Lookout {
-    /// What the lock protects.
+    /// The type of what the lock protects.
     type Inside;
-    /// What is seen when the wait is over.
+    /// The type of what is seen when the wait is over.
     type Seen;
 
-    /// What a dump says.
+    /// The reason that a dump shows.
     const REASON: WaitReason;
 
-    /// The lock: the same each time.
+    /// Returns the lock, the same each time.
     fn place(&self) -> &WaitLock<Self::Inside>;
 
-    /// The queue: the same each time.
+    /// Returns the queue, the same each time.
     fn queue(inside: &mut Self::Inside) -> &mut WaitQueue;
 
-    /// Takes what there is to see; `None`: nothing so far. It runs under the lock, so it runs no user's code.
+    /// Takes what there is to see, or returns `None` if there is nothing yet. Runs under the lock,
+    /// so it runs no user code.
     fn look(&self, inside: &mut Self::Inside) -> Option<Self::Seen>;
 
-    /// What a waker has handed over that has set `success`, and left this in the `elem` of an arm's record.
+    /// Returns what a waker has handed over, if it has set `success` and left `_left` in the `elem`
+    /// of an arm's record.
     fn handed(&self, _left: *mut ()) -> Option<Self::Seen> {
         None
     }
 }
 
-/// Waits until there is something to see, until `deadline` at most; then `None`.
+/// Waits until there is something to see. Returns `None` if `deadline` was reached first.
 pub(crate) fn wait_for<L: Lookout>(
     lookout: &L,
     deadline: Option<Nanos>,
@@ -111,15 +115,15 @@ impl<L, S> LookArm<L, S> {
         }
     }
 
-    /// What was seen, once; `None` for an arm that was not chosen.
+    /// Returns what was seen, once. Returns `None` if the arm was not chosen.
     pub(crate) fn seen(&self) -> Option<S> {
         self.seen.take()
     }
 }
 
-// SAFETY: the lock is the lookout's, the same each time, and so is the queue; both are used under the lock only. A look that
-// sees nothing is followed by `enqueue` under the same lock, if at all, so whoever changes what it looked at finds the
-// record (see the header).
+// SAFETY: the lock is the lookout's, the same each time, and so is the queue. Both are used only
+// under the lock. If a look sees nothing, `enqueue` follows under the same lock, if at all, so code
+// that changes what the look saw finds the record (see the header).
 unsafe impl<L: Lookout<Seen = S>, S> Arm for LookArm<L, S> {
     fn home(&self) -> Home {
         self.lookout.place().home()
@@ -130,7 +134,7 @@ unsafe impl<L: Lookout<Seen = S>, S> Arm for LookArm<L, S> {
     }
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
-        // SAFETY: caller's clause: the lock is held. The reference is used here only.
+        // SAFETY: caller's clause: the lock is held. The reference is used only here.
         let seen = (self.lookout).look(unsafe { self.lookout.place().held() });
         let is_over = seen.is_some();
         self.seen.set(seen);
@@ -139,20 +143,20 @@ unsafe impl<L: Lookout<Seen = S>, S> Arm for LookArm<L, S> {
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, ptr::null_mut(), word, case);
-        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in place with
-        // its word until `dequeue`. The reference is used here only.
+        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in
+        // place together with its word until `dequeue`. The reference is used only here.
         unsafe { L::queue(self.lookout.place().held()).push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held. The record is in this queue or in none. The reference is used here
-        // only.
+        // SAFETY: caller's clause: the lock is held. The record is in this queue or in none. The
+        // reference is used only here.
         unsafe { L::queue(self.lookout.place().held()).remove(&self.sg) };
     }
 
     unsafe fn settle(&self, _site: &'static Location<'static>) -> bool {
         let seen = self.seen.take().or_else(|| {
-            // Woken: handed something, or to look again.
+            // The arm was woken, and was either handed something or has to look again.
             if self.sg.success.get() {
                 self.lookout.handed(self.sg.elem.get())
             } else {

@@ -1,16 +1,18 @@
-//! `Notify`: one who waits goes on, or all of them. tokio's `sync::Notify`.
+//! `Notify`: wakes one waiter, or all of them. tokio's `sync::Notify`.
 //!
-//! All of it is under one lock, and waiting for it is `lookout.rs`'s.
+//! Everything is under one lock. The waiting is done by `lookout.rs`.
 //!
 //! # Invariants
-//! 1. Nobody waits while a permit is stored: a waiter looks for it under the lock under which it enters the queue, and
-//!    `notify_one` stores one only if it found nobody to wake.
-//! 2. A permit that a waiter is handed is used by it: whoever wins the record of a select decides for that arm, and of a wait with a
-//!    limit, that the time is not up. So it need not be passed on; but for an arm that was chosen and whose owner
-//!    unwinds before it has gone on ([`Notified`]).
+//! 1. No waiter is queued while a permit is stored: a waiter looks for the permit under the lock
+//!    under which it enters the queue, and `notify_one` stores one only if it found no waiter.
+//! 2. A waiter uses the permit that it is handed. To hand it over, the notifier has won the
+//!    waiter's record, which decides a select for that arm, and decides that the time of a wait
+//!    with a time limit is not up. So the permit need not be passed on, with one exception: the
+//!    owner of a chosen arm unwinds before it continues ([`Notified`]).
 //!
 //! # Why one `notify_all` wakes each waiter once
-//! It takes all out of the queue in one critical section. Who waits again enters the queue afterwards.
+//! It removes all waiters from the queue in one critical section. A waiter that waits again enters
+//! the queue after that.
 
 use crate::lookout::{LookArm, Lookout, wait_for};
 use crate::prim::const_unless_loom;
@@ -24,11 +26,13 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
 use std::time::Duration;
 
-/// Wakes one who waits, or all: a condition without a lock. tokio's `Notify`; in Go, a `chan struct{}` with room for one.
+/// Wakes one waiter, or all of them: a condition without a lock. tokio's `Notify`; in Go, a
+/// `chan struct{}` with room for one.
 ///
-/// [`notify_one`](Self::notify_one) is not lost if nobody waits: it stores a permit, with which the next
-/// [`wait`](Self::wait) returns at once. There is one at most, however often it is called. So who waits looks at what
-/// it waits for, and waits again if it is not there. First come, first served.
+/// If there is no waiter, [`notify_one`](Self::notify_one) is not lost: it stores a permit, with
+/// which the next [`wait`](Self::wait) returns at once. There is at most one permit, however often
+/// `notify_one` is called. So a waiter that is woken checks for what it is waiting for, and waits
+/// again if it is not there. Waiters are woken in the order in which they came.
 ///
 /// In `select!`, `<-notify` waits as [`wait`](Self::wait) does.
 ///
@@ -58,7 +62,7 @@ pub struct Notify {
     place: WaitLock<NotifyState>,
 }
 
-/// What `notify_one` leaves in the record of whom it wakes.
+/// What `notify_one` leaves in the record of the waiter that it wakes.
 const PERMIT: *mut () = ptr::dangling_mut();
 
 /// What the lock protects.
@@ -72,7 +76,7 @@ impl RefUnwindSafe for Notify {}
 
 impl Notify {
     const_unless_loom! {
-        /// Without a permit.
+        /// Creates a `Notify` without a permit.
         #[must_use]
         pub fn new() -> Self {
             Self {
@@ -84,7 +88,8 @@ impl Notify {
         }
     }
 
-    /// Wakes the one who has waited longest; if nobody waits, the next one need not. Two calls before it comes are as good as one.
+    /// Wakes the waiter that has waited longest. If there is none, stores a permit, so that the
+    /// next one need not wait. Several calls before that store only one permit.
     ///
     /// ```
     /// use gort::sync::Notify;
@@ -114,14 +119,15 @@ impl Notify {
         }
     }
 
-    /// Wakes all who wait now. It stores nothing for those who come later, and leaves a stored permit where it is.
+    /// Wakes all present waiters. Stores nothing for later ones, and does not touch a stored
+    /// permit.
     ///
     /// ```
     /// use gort::sync::Notify;
     /// use std::time::Duration;
     ///
     /// let notify = Notify::new();
-    /// notify.notify_all(); // Nobody waits.
+    /// notify.notify_all(); // There is no waiter.
     /// assert!(!notify.wait_timeout(Duration::from_millis(1)));
     /// ```
     #[track_caller]
@@ -137,7 +143,7 @@ impl Notify {
         wakes.wake_all();
     }
 
-    /// Takes the permit, or waits for either call.
+    /// Takes the permit if there is one; otherwise waits for either of the two calls.
     #[track_caller]
     pub fn wait(&self) {
         let notified = wait_for(&NotifyLook(self), None, Location::caller());
@@ -146,7 +152,8 @@ impl Notify {
         }
     }
 
-    /// As [`wait`](Self::wait), for `d` at most; false if the time was up. A permit that is there is taken also if `d` is 0.
+    /// Like [`wait`](Self::wait), but waits for at most `d`. Returns false if the time was up. A
+    /// permit that is already stored is taken even if `d` is 0.
     #[track_caller]
     pub fn wait_timeout(&self, d: Duration) -> bool {
         let until = Some(deadline_after(d));
@@ -167,7 +174,8 @@ impl fmt::Debug for Notify {
     }
 }
 
-/// That one goes on. If it came of a permit, and is dropped before it is `used`, that goes to the next.
+/// The right to continue. If it came from a permit and is dropped before it is `used`, the permit
+/// goes to the next waiter.
 #[derive(Debug)]
 pub struct Notified<'a> {
     notify: &'a Notify,

@@ -1,18 +1,18 @@
 //! `oneshot`: a channel for one value. tokio's `sync::oneshot`.
 //!
-//! All of it is under one lock (`waitlock.rs`), and waiting for it is `lookout.rs`'s.
+//! Everything is under one lock (`waitlock.rs`). The waiting is done by `lookout.rs`.
 //!
 //! # Invariants
-//! 1. It begins `Open`. The sender's last act turns that into `Sent`, or into `Ended` if it goes without; if the receiver has
-//!    `Left`, it changes nothing.
-//! 2. `Sent` has the value; the receive that takes it out leaves `Ended`.
-//! 3. `Left` is set by the receiver's end only, which takes the value with it; so a value that `send` said was sent is dropped
-//!    by the receiver's side, and never in `send`.
-//! 4. Nobody waits unless it is `Open`.
+//! 1. The channel begins as `Open`. The sender's last act makes that `Sent`, or `Ended` if the
+//!    sender is dropped without sending. If the receiver has `Left`, it changes nothing.
+//! 2. `Sent` contains the value; the receive that takes the value out leaves `Ended`.
+//! 3. `Left` is set only by the drop of the receiver, which takes the value with it. So a value
+//!    that `send` reported as sent is dropped on the receiver's side, and never in `send`.
+//! 4. No waiter is queued unless the channel is `Open`.
 //!
-//! # Why a send and the receiver's end do not lose the value
-//! Both happen under the lock. The send first: the receiver's end finds the value, and drops it, without the
-//! lock. The end first: the send finds `Left`, and gives the value back.
+//! # Why a send and the drop of the receiver do not lose the value
+//! Both take the lock. If the send is first, the drop finds the value, and drops it after releasing
+//! the lock. If the drop is first, the send finds `Left`, and gives the value back.
 
 use crate::channel::{RecvError, SendError};
 use crate::lookout::{LookArm, Lookout, wait_for};
@@ -25,7 +25,8 @@ use std::fmt;
 use std::mem;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
-/// A channel for one value: sending never waits. tokio's `oneshot::channel`; in Go, `make(chan T, 1)`.
+/// Creates a channel for one value. Sending never waits. tokio's `oneshot::channel`; in Go,
+/// `make(chan T, 1)`.
 ///
 /// # Examples
 /// ```
@@ -53,14 +54,14 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     (sender, Receiver { shared })
 }
 
-/// How far it has come.
+/// The progress of the channel.
 enum Progress<T> {
     /// Nothing has been sent.
     Open,
     Sent(T),
-    /// No value will come: it was received, or the sender has gone without.
+    /// No value will come: it was received, or the sender was dropped without sending.
     Ended,
-    /// The receiver has gone.
+    /// The receiver was dropped.
     Left,
 }
 
@@ -75,7 +76,7 @@ struct OneshotShared<T> {
 }
 
 impl<T> OneshotShared<T> {
-    /// The sender's last word, if nobody has had one before; gives back what was not wanted.
+    /// Ends the sender's side, if the channel is still open. Otherwise gives `with` back.
     fn end(&self, with: Progress<T>) -> Result<(), Progress<T>> {
         let wakes = Wakes::new();
         let mut inside = self.place.lock();
@@ -90,9 +91,10 @@ impl<T> OneshotShared<T> {
     }
 }
 
-/// Sends the one value, or goes without.
+/// Sends the one value.
 ///
-/// Dropping it, also by a panic or `goexit`, wakes the receiver with an error.
+/// If it is dropped without sending, even by a panic or `goexit`, the receiver is woken with an
+/// error.
 ///
 /// ```
 /// use gort::channel::RecvError;
@@ -103,7 +105,7 @@ impl<T> OneshotShared<T> {
 /// assert_eq!(rx.recv(), Err(RecvError));
 /// ```
 pub struct Sender<T> {
-    /// `None`: it has sent.
+    /// `None` if it has sent.
     shared: Option<Arc<OneshotShared<T>>>,
 }
 
@@ -111,10 +113,11 @@ impl<T> UnwindSafe for Sender<T> {}
 impl<T> RefUnwindSafe for Sender<T> {}
 
 impl<T> Sender<T> {
-    /// Sends `value`: never waits, whether or not somebody receives already.
+    /// Sends `value`. Never waits, whether or not the receiver already waits.
     ///
     /// # Errors
-    /// If the receiver has gone; the error carries the value. After `Ok` it is the receiver's, also to drop.
+    /// Returns an error if the receiver was dropped; the error carries the value. After `Ok` the
+    /// value belongs to the receiver, which also drops it.
     ///
     /// # Examples
     /// ```
@@ -142,7 +145,7 @@ impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
             point::touch(point::EVERYTHING);
-            // If the receiver has gone there is nobody to tell.
+            // If the receiver was dropped there is no one to tell.
             drop(shared.end(Progress::Ended));
         }
     }
@@ -154,10 +157,10 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// Receives the one value: by [`recv`](Self::recv), or `<-rx` in `select!`.
+/// Receives the one value, with [`recv`](Self::recv) or with `<-rx` in `select!`.
 ///
-/// An arm takes the receiver by reference, so that it may lose and be asked again. Once the value has been received
-/// the arm is ready with [`RecvError`].
+/// An arm takes the receiver by reference, so that a receiver whose arm was not chosen can be used
+/// again. Once the value has been received, the arm is ready with [`RecvError`].
 ///
 /// ```
 /// use gort::prelude::*;
@@ -181,7 +184,8 @@ impl<T> Receiver<T> {
     /// Receives the value, waiting for it.
     ///
     /// # Errors
-    /// If the sender has gone without sending, or the value was received by a `select!`.
+    /// Returns an error if the sender was dropped without sending, or if a `select!` has received
+    /// the value.
     ///
     /// # Examples
     /// ```
@@ -202,7 +206,7 @@ impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         point::touch(point::EVERYTHING);
         let left = mem::replace(&mut self.shared.place.lock().progress, Progress::Left);
-        // The lock is free: the value's destructor is the user's.
+        // Dropped after the lock is released: the value's destructor is user code.
         drop(left);
     }
 }

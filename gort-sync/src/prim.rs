@@ -1,5 +1,5 @@
-//! Atomics, cells and backing off: std's (and crossbeam's), or loom's under `cfg(loom)`, for what
-//! loom explores.
+//! Atomics, cells and back-off for the code that loom explores: those of std and crossbeam, or
+//! loom's under `cfg(loom)`.
 
 #[cfg(not(loom))]
 #[path = "prim_std.rs"]
@@ -11,7 +11,7 @@ mod imp;
 
 pub(crate) use imp::*;
 
-/// Defines a function that is `const`, but under loom, whose atomics cannot be made so.
+/// Defines a function that is `const` except under loom, whose atomics have no `const` constructor.
 macro_rules! const_unless_loom {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),*) -> $out:ty $body:block) => {
         #[cfg(not(loom))]

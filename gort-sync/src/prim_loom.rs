@@ -1,8 +1,8 @@
-//! loom's stand-ins for `prim_std.rs`.
+//! loom's counterparts of `prim_std.rs`.
 //!
-//! loom does not notice that an atomic is gone; these do: an access that does not come before the
-//! destruction of the atomic, or of the [`CheckedCell`], fails the model. So each model shows of
-//! the memory that it frees, and of records on stacks, that nobody uses them afterwards.
+//! loom does not notice that an atomic no longer exists. These types do: an access that does not
+//! come before the destruction of the atomic, or of the [`CheckedCell`], fails the model. So each
+//! model shows that memory that it frees, and records on stacks, are not used afterwards.
 
 #[expect(
     clippy::unsafe_removed_from_name,
@@ -16,13 +16,13 @@ use std::alloc::{self, Layout};
 use std::cell::RefCell;
 use std::thread;
 
-// loom runs all threads of a model on one.
+// loom runs all threads of a model on one thread.
 std::thread_local! {
-    /// Of all that were made in this execution, whether they are alive.
+    /// For each object made in this execution, whether it is alive.
     static ALIVE: RefCell<Vec<bool>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Before each execution of a model.
+/// Called before each execution of a model.
 #[cfg(test)]
 pub(crate) fn reset() {
     ALIVE.take();
@@ -31,15 +31,17 @@ pub(crate) fn reset() {
 /// Something that others may use until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Alive {
-    /// For users who do not know of each other.
+    /// Detects uses that are not ordered before the end.
     users: DataCell<()>,
-    /// For those who come later, and be it in the same thread.
+    /// Detects uses after the end, even in the same thread.
     id: usize,
 }
 
-// SAFETY: loom runs all threads of a model on one, and checks that uses and end exclude each other.
+// SAFETY: loom runs all threads of a model on one thread, and checks that uses and end exclude each
+// other.
 unsafe impl Send for Alive {}
-// SAFETY: loom runs all threads of a model on one, and checks that uses and end exclude each other.
+// SAFETY: loom runs all threads of a model on one thread, and checks that uses and end exclude each
+// other.
 unsafe impl Sync for Alive {}
 
 impl Alive {
@@ -55,7 +57,7 @@ impl Alive {
         }
     }
 
-    /// Before each use: what comes after it in program order is not looked at.
+    /// Called before each use. What follows the use in program order is not checked.
     #[track_caller]
     pub(crate) fn check(&self) {
         let is_alive = ALIVE.with_borrow(|alive| alive.get(self.id) == Some(&true));
@@ -78,7 +80,8 @@ impl Drop for Alive {
     }
 }
 
-/// A `Cell` whose users loom checks: they exclude each other, and are gone when it is dropped.
+/// A `Cell` whose users loom checks: they exclude each other, and none uses it after it was
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct CheckedCell<T>(loom::cell::Cell<T>, Alive);
 
@@ -113,7 +116,7 @@ impl<T> CheckedCell<T> {
     }
 }
 
-/// loom's atomics, and whether they are alive.
+/// Defines loom's atomics, each with a check that it is alive.
 macro_rules! atomics {
     ($($name:ident($value:ty): $($number:ident)*;)*) => {$(
         #[derive(Debug)]
@@ -181,22 +184,22 @@ atomics! {
     AtomicUsize(usize): fetch_add fetch_sub;
 }
 
-/// Allocates `n` values, as `zero` makes them: loom's atomics and cells are not zeroes.
+/// Allocates `n` values, made by `zero`: loom's atomics and cells cannot be zeroed memory.
 ///
 /// # Safety
-/// `layout` is that of `n` values, and not of size 0.
+/// `layout` is that of `n` values, and its size is not 0.
 pub(crate) unsafe fn alloc_zeroed<T>(layout: Layout, n: usize, zero: impl Fn() -> T) -> *mut T {
-    // SAFETY: it is not of size 0, as the caller guarantees.
+    // SAFETY: the size is not 0, as the caller guarantees.
     let values: *mut T = unsafe { alloc::alloc(layout) }.cast();
     assert!(!values.is_null(), "no memory");
     for i in 0..n {
-        // SAFETY: there is room for `n`, as the caller guarantees.
+        // SAFETY: there is room for `n` values, as the caller guarantees.
         unsafe { values.add(i).write(zero()) };
     }
     values
 }
 
-/// Lets the model run somebody else when there is nothing to do but wait.
+/// Lets the model run another thread when this one can only wait.
 pub(crate) struct Backoff;
 
 impl Backoff {
@@ -204,7 +207,7 @@ impl Backoff {
         Self
     }
 
-    /// Somebody else has made progress: no reason to wait.
+    /// Called when another thread has made progress: no reason to wait.
     pub(crate) fn spin(&self) {}
 
     #[track_caller]

@@ -9,8 +9,7 @@ pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
 };
 
-/// `UnsafeCell` with loom's closure interface, so that a model can see every access to plain
-/// data.
+/// `UnsafeCell` with loom's closure interface, so that a model sees every access to plain data.
 #[derive(Debug)]
 #[repr(transparent)]
 pub(crate) struct DataCell<T>(std::cell::UnsafeCell<T>);
@@ -20,25 +19,25 @@ impl<T> DataCell<T> {
         Self(std::cell::UnsafeCell::new(value))
     }
 
-    /// Calls `f` with a pointer for reading; the caller guarantees that nobody writes.
+    /// Calls `f` with a pointer for reading. The caller guarantees that nothing writes.
     #[inline(always)]
     pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
         f(self.0.get())
     }
 
-    /// Calls `f` with a pointer for writing; the caller guarantees exclusion.
+    /// Calls `f` with a pointer for writing. The caller guarantees exclusive access.
     #[inline(always)]
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         f(self.0.get())
     }
 }
 
-/// Allocates `n` values, all zeroes, which they may be: what `_zero` makes under loom. Null if there is
-/// no memory.
+/// Allocates `n` zeroed values; all zeroes are valid for them. Under loom, `_zero` makes the values
+/// instead. Returns null if there is no memory.
 ///
 /// # Safety
 /// `layout` is that of `n` values, and not of size 0.
 pub(crate) unsafe fn alloc_zeroed<T>(layout: Layout, _n: usize, _zero: impl Fn() -> T) -> *mut T {
-    // SAFETY: it is not of size 0, as the caller guarantees.
+    // SAFETY: the size is not 0, as the caller guarantees.
     unsafe { alloc::alloc_zeroed(layout) }.cast()
 }

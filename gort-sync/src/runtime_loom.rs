@@ -1,18 +1,20 @@
-//! What gort-sync uses of gort-runtime, for loom: what waits is real, above loom's threads, which
-//! stand for goroutines.
+//! Stand-in for the parts of gort-runtime that gort-sync uses, for loom. The code that waits is the
+//! real one. loom's threads stand for goroutines.
 //!
 //! The contract of `gort_runtime::Current` is checked: a waiter that is woken twice for one wait,
-//! or when it does not wait, fails the model.
+//! or while it does not wait, fails the model.
 //!
-//! - Between the release of the first lock by `commit` and the park loom runs nobody else. The real
-//!   runtime makes that so for wakers ("why a waker never comes too early" in its `park.rs`).
-//! - Time stands still until loom lets it be up, at any moment of a wait with a limit. From then on
-//!   all deadlines are over. For a thread that [`starves`] it flies: at its second look at the clock it
-//!   has waited for too long.
-//! - No function of a model's panics: loom may run other threads meanwhile, and std would take those for
-//!   panicking.
-//! - Who spins tries once more, if it is one that [`spins`], and others may come before.
-//! - `random` is always 0, since loom wants executions that can be repeated.
+//! - loom runs no other thread between the release of the first lock by `commit` and the park. The
+//!   real runtime has the same effect for wakers ("why a waker never comes too early" in its
+//!   `park.rs`).
+//! - Time stands still until loom lets it pass, at any moment of a wait with a time limit. From
+//!   then on all deadlines have passed. For a thread that [`starves`] time passes quickly: at its
+//!   second look at the clock it has waited for too long.
+//! - No function of a model may panic: loom may run other threads in the meantime, and std would
+//!   take those for panicking.
+//! - A thread that spins tries once more, if it is one that [`spins`], and other threads may come
+//!   first.
+//! - `random` is always 0, since loom needs executions that can be repeated.
 
 use crate::prim::Alive;
 use loom::sync::{Mutex, MutexGuard};
@@ -24,46 +26,46 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
-/// A moment: [`START`], or later.
+/// A moment: [`START`] or later.
 pub type Nanos = u64;
 
 const START: Nanos = 1;
-/// All deadlines.
+/// The time of every deadline.
 const LATER: Nanos = 2;
-/// Too long for a waiter.
+/// Too long a wait for a waiter.
 const LONG: Nanos = 1_000_000_000;
 
-// loom runs all threads of a model on one.
+// loom runs all threads of a model on one thread.
 std::thread_local! {
     static NUMBERS: Cell<usize> = const { Cell::new(0) };
     static LOCKS: Cell<usize> = const { Cell::new(0) };
     static SNOOZES: Cell<u32> = const { Cell::new(0) };
     static TIME: Cell<Nanos> = const { Cell::new(START) };
-    /// Parkers that nobody waits with any more: a waker may still be on its way out.
+    /// Parkers that are no longer used for a wait. A waker may still be about to return from one.
     #[expect(clippy::vec_box, reason = "wakers have their addresses")]
     static OLD: RefCell<Vec<Box<Parker>>> = const { RefCell::new(Vec::new()) };
 }
 
 loom::thread_local! {
-    /// How much later it is for this thread than for others, if that grows.
+    /// How much later it is for this thread than for others, if time passes quickly for it.
     static AHEAD: Cell<Option<Nanos>> = Cell::new(None);
-    /// Rounds for which this thread will spin.
+    /// The number of rounds for which this thread will spin.
     static SPINS: Cell<u32> = Cell::new(0);
 }
 
-/// Whether a long time passes for this thread whenever it has looked at the clock.
+/// Sets whether a long time passes for this thread whenever it has looked at the clock.
 #[cfg(test)]
 pub(crate) fn starves(starves: bool) {
     AHEAD.with(|ahead| ahead.set(starves.then_some(0)));
 }
 
-/// For how many rounds this thread spins from now on.
+/// Sets for how many rounds this thread spins from now on.
 #[cfg(test)]
 pub(crate) fn spins(rounds: u32) {
     SPINS.with(|left| left.set(rounds));
 }
 
-/// Before each execution of a model.
+/// Called before each execution of a model.
 #[cfg(test)]
 pub(crate) fn reset() {
     TIME.set(START);
@@ -72,14 +74,14 @@ pub(crate) fn reset() {
     LOCKS.set(0);
 }
 
-/// Locks that have not been dropped. All that is freed has one, so when a model has ended those
-/// that are left have leaked.
+/// Returns the number of locks that have not been dropped. Every object that is freed has one, so
+/// locks that are left at the end of a model have leaked.
 #[cfg(test)]
 pub(crate) fn locks() -> usize {
     LOCKS.get()
 }
 
-/// Somebody has nothing to do but wait for another's next step.
+/// Called when a thread can only wait for another thread's next step.
 #[track_caller]
 pub(crate) fn snoozed() {
     SNOOZES.set(SNOOZES.get() + 1);
@@ -116,7 +118,7 @@ pub fn random() -> u32 {
     0
 }
 
-/// Nobody explores.
+/// No model is explored by gort's own explorer.
 pub mod point {
     use std::panic::Location;
 
@@ -162,8 +164,10 @@ pub fn must_exit() -> bool {
 
 pub fn go_on_exiting() {}
 
+/// Calls `f`.
+///
 /// # Errors
-/// Never.
+/// Never returns an error.
 pub fn catch<T>(f: impl FnOnce() -> T) -> std::thread::Result<T> {
     Ok(f())
 }
@@ -181,7 +185,7 @@ pub fn is_goexit(_: &(dyn Any + Send)) -> bool {
     false
 }
 
-/// In a model everybody may wait.
+/// In a model every thread may wait.
 #[derive(Clone, Copy, Debug)]
 pub struct MayWait;
 
@@ -215,7 +219,7 @@ pub fn wait_for_ever(_: WaitReason) -> ! {
     }
 }
 
-/// As the real one's variants.
+/// The same variants as the real one.
 #[derive(Clone, Copy, Debug)]
 pub enum WaitReason {
     BarrierWait,
@@ -241,18 +245,18 @@ impl WaitReason {
     }
 }
 
-/// One lock, of loom's.
+/// A lock of loom's.
 pub struct RawLock {
-    /// No other's of this execution; the older, the smaller.
+    /// Unique in this execution. An older lock has a smaller number.
     number: usize,
     alive: Alive,
     lock: Mutex<()>,
     guard: UnsafeCell<Option<MutexGuard<'static, ()>>>,
 }
 
-// SAFETY: the guard is touched only by the holder of the lock.
+// SAFETY: only the holder of the lock accesses the guard.
 unsafe impl Send for RawLock {}
-// SAFETY: the guard is touched only by the holder of the lock.
+// SAFETY: only the holder of the lock accesses the guard.
 unsafe impl Sync for RawLock {}
 
 impl RawLock {
@@ -279,18 +283,20 @@ impl RawLock {
         let Ok(guard) = self.lock.lock() else {
             unreachable!("loom's locks are not poisoned")
         };
-        // SAFETY: we hold the lock; `unlock` drops the guard while the lock is there.
+        // SAFETY: we hold the lock. `unlock` drops the guard while the lock still exists.
         unsafe {
             let guard = std::mem::transmute::<MutexGuard<'_, ()>, MutexGuard<'static, ()>>(guard);
             *self.guard.get() = Some(guard);
         }
     }
 
+    /// Unlocks.
+    ///
     /// # Safety
     /// The caller holds the lock.
     pub unsafe fn unlock(&self) {
         self.alive.check();
-        // SAFETY: caller's clause: the lock is held, so nobody else touches the guard.
+        // SAFETY: caller's clause: the lock is held, so no other thread accesses the guard.
         let guard = unsafe { (*self.guard.get()).take() };
         assert!(guard.is_some(), "unlock of a free lock");
     }
@@ -308,7 +314,7 @@ impl fmt::Debug for RawLock {
     }
 }
 
-/// Where a thread waits.
+/// The state of a thread that waits.
 #[derive(Debug)]
 struct Parker {
     thread: Thread,
@@ -316,15 +322,17 @@ struct Parker {
     woken: Cell<bool>,
 }
 
-/// Whom to wake.
+/// The thread to wake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiter(NonNull<Parker>);
 
 impl Waiter {
+    /// Wakes the thread.
+    ///
     /// # Safety
-    /// As for the real one; violations fail the model.
+    /// The same as for the real one. Violations fail the model.
     pub unsafe fn ready(self) {
-        // SAFETY: parkers stay until the execution is over.
+        // SAFETY: parkers exist until the execution is over.
         let parker = unsafe { self.0.as_ref() };
         assert!(parker.waits.get(), "woken when it does not wait");
         assert!(!parker.woken.replace(true), "woken twice");
@@ -373,7 +381,7 @@ impl Home {
     }
 }
 
-/// Who is about to wait.
+/// The thread that is about to wait.
 #[derive(Debug)]
 pub struct Current(Waiter);
 
@@ -403,8 +411,10 @@ impl Current {
         self.0
     }
 
+    /// Parks.
+    ///
     /// # Safety
-    /// As for the real one.
+    /// The same as for the real one.
     pub unsafe fn park(
         &self,
         commit: impl FnOnce() -> bool,
@@ -414,8 +424,10 @@ impl Current {
         self.park_unless(commit, || false);
     }
 
+    /// Parks until the deadline at most.
+    ///
     /// # Safety
-    /// As for the real one.
+    /// The same as for the real one.
     pub unsafe fn park_until(
         &self,
         commit: impl FnOnce() -> bool,
@@ -432,9 +444,10 @@ impl Current {
         });
     }
 
-    /// Waits until woken, or until the time is up: at once, but others may come before.
+    /// Waits until woken, or until the time is up, which it is at once; but other threads may come
+    /// first.
     fn park_unless(&self, commit: impl FnOnce() -> bool, time_is_up: impl FnOnce() -> bool) {
-        // SAFETY: parkers stay until the execution is over.
+        // SAFETY: parkers exist until the execution is over.
         let parker = unsafe { self.0.0.as_ref() };
         parker.waits.set(true);
         if commit() && !time_is_up() {

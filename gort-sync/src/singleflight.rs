@@ -1,18 +1,18 @@
-//! `SingleFlight`: of several who want the same thing at the same time, one fetches it. Go's
-//! `golang.org/x/sync/singleflight`.
+//! `SingleFlight`: if several callers want the same thing at the same time, one of them fetches it.
+//! Go's `golang.org/x/sync/singleflight`.
 //!
-//! A flight's `sharers` counts those who wait for its outcome, until the one who runs it closes
-//! the count: whoever comes later finds it closed and starts a flight of its own. Hence it is
-//! of no consequence when the flight leaves the map, and the sharers are told
-//! without the map's lock.
+//! A flight's `sharers` counts the callers that wait for its outcome, until the caller that runs it
+//! closes the count. A later caller finds it closed and starts a flight of its own. Hence it does
+//! not matter when the flight leaves the map, and the sharers are told without the map's lock.
 //!
-//! From when a flight is in the map until it is closed its sharers depend on it. In between the
-//! only code of the user's that runs does so under [`caught::call`]. What hashes, compares and drops
-//! keys runs before or afterwards; if that panics the flight stays in the map, where it keeps nobody.
+//! From the time when a flight is in the map until it is closed, its sharers depend on it. The only
+//! user code that runs in between does so under [`caught::call`]. The code that hashes, compares
+//! and drops keys runs before or afterwards. If that panics, the flight stays in the map, where it
+//! holds up no caller.
 //!
 //! # Orderings
-//! `sharers` counts, no more: relaxed, but for the close, which only the runner acts on. The
-//! outcome is published by the wait group.
+//! `sharers` is only a count, so its operations are relaxed. The close is as well, since only the
+//! runner acts on it. The wait group publishes the outcome.
 
 use crate::caught::{self, Unwound};
 use crate::channel::{Receiver, bounded};
@@ -28,8 +28,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-/// Runs one function per key at a time, and gives its result to all who asked meanwhile. Clones
-/// are the same. Go's `singleflight.Group`.
+/// Runs one function per key at a time, and returns its result to all callers that asked while it
+/// ran. Clones are the same group. Go's `singleflight.Group`.
 ///
 /// ```
 /// use gort::sync::SingleFlight;
@@ -46,19 +46,19 @@ pub struct SingleFlight<K, V> {
 
 type Flights<K, V> = HashMap<Arc<K>, Arc<Flight<V>>>;
 
-/// One function's run.
+/// One run of a function.
 struct Flight<V> {
     running: WaitGroup,
     sharers: AtomicUsize,
     outcome: OnceLock<Outcome<V>>,
 }
 
-/// `sharers` of a flight that nobody can join any more: one more cannot be counted.
+/// The `sharers` of a flight that no caller can join any more: adding one fails.
 const CLOSED: usize = usize::MAX;
 
 /// What the sharers get.
 enum Outcome<V> {
-    /// Behind a mutex, so that values need not be `Sync` to be cloned by many.
+    /// In a mutex, so that many callers can clone a value that is not `Sync`.
     Value(Mutex<V>),
     Panicked(String),
     Exited,
@@ -75,27 +75,27 @@ impl<V> Flight<V> {
         })
     }
 
-    /// Joins the sharers; false if it is too late.
+    /// Joins the sharers. Returns false if it is too late.
     fn join(&self) -> bool {
         self.sharers
             .fetch_update(Relaxed, Relaxed, |n| n.checked_add(1))
             .is_ok()
     }
 
-    /// Nobody joins any more; gives the number of those who have.
+    /// Lets no more callers join, and returns the number of those that have joined.
     fn close(&self) -> usize {
         self.sharers.swap(CLOSED, Relaxed)
     }
 
     fn end(&self, outcome: Outcome<V>) {
-        // Empty until now: one runs the flight, and ends it once.
+        // Empty until now: one caller runs the flight, and ends it once.
         drop(self.outcome.set(outcome));
         self.running.done();
     }
 }
 
 impl<V: Clone> Flight<V> {
-    /// The value of a flight that has ended, if it has one.
+    /// Returns the value of a flight that has ended, if it has one.
     fn value(&self) -> Option<V> {
         match self.outcome.get() {
             Some(Outcome::Value(value)) => Some(value.lock().clone()),
@@ -103,23 +103,23 @@ impl<V: Clone> Flight<V> {
         }
     }
 
-    /// The outcome of a flight that has ended, for one of those who share it.
+    /// Returns the outcome of a flight that has ended, for one of its sharers.
     fn share(&self) -> V {
         match self.outcome.get() {
             Some(Outcome::Value(value)) => value.lock().clone(),
-            // The panic hook has printed it for the one who ran the flight.
+            // The panic hook printed the panic for the caller that ran the flight.
             Some(Outcome::Panicked(message)) => raise(Box::new(message.clone())),
             Some(Outcome::Exited) if try_current().is_some() => goexit(),
             Some(Outcome::Exited) => {
                 panic!("the shared function called `goexit`, and this is a plain thread")
             }
-            None => unreachable!("the outcome is there before the sharers go on"),
+            None => unreachable!("the outcome is set before the sharers continue"),
         }
     }
 }
 
 impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
-    /// Nothing is running.
+    /// Creates a group in which nothing is running.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -127,15 +127,15 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
         }
     }
 
-    /// Runs `f`, or, if a function is being run for an equal key, waits for that one's result. Also
-    /// says whether the result went to several callers. Go's `Do`.
+    /// Runs `f`. If a function is already running for an equal key, waits for the result of that
+    /// one instead. The second part of the result says whether several callers got it. Go's `Do`.
     ///
     /// A function that asks for its own key waits for itself, for ever.
     ///
     /// # Panics
-    /// If the function panics, in every caller that shares it: with its payload in the one
-    /// that ran it, with its message (a `String`) in the others. If it calls `goexit`, so does every
-    /// caller; on a plain thread that is a panic.
+    /// If the function panics, every caller that shares it panics: the caller that ran it with the
+    /// function's payload, the others with its message (a `String`). If the function calls
+    /// `goexit`, so does every caller; on a plain thread that is a panic.
     #[track_caller]
     pub fn run<F>(&self, key: K, f: F) -> (V, bool)
     where
@@ -145,7 +145,7 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
         match self.begin(key) {
             Begun::Joined(flight) => {
                 flight.running.wait();
-                // Before there is a value to lose.
+                // Dropped before there is a value to lose.
                 drop(f);
                 (flight.share(), true)
             }
@@ -153,13 +153,15 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
         }
     }
 
-    /// As [`run`](Self::run), but does not wait: `f` runs in a goroutine, and the result of the flight comes out of the channel, once.
-    /// When this returns the flight has begun, or was joined. Go's `DoChan`.
+    /// Like [`run`](Self::run), but does not wait: `f` runs in a goroutine, and the channel
+    /// delivers the result of the flight, once. When this returns, the flight has begun or was
+    /// joined. Go's `DoChan`.
     ///
-    /// If the function panics or exits, the channel is closed without a value. Dropping the receiver stops nothing.
+    /// If the function panics or exits, the channel is closed without a value. Dropping the
+    /// receiver stops nothing.
     ///
     /// # Panics
-    /// If no goroutine can be started: then the flight has failed for those who share it, too.
+    /// If no goroutine can be started. The flight has then failed for its sharers, too.
     ///
     /// # Examples
     /// ```
@@ -187,7 +189,7 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
             Begun::Joined(flight) => Builder::new().spawn(move || {
                 drop(f);
                 flight.running.wait();
-                // What the others' function died of is theirs to tell.
+                // The caller that ran the function reports how it failed.
                 if let Some(value) = flight.value() {
                     deliver((value, true));
                 }
@@ -200,10 +202,10 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
         rx
     }
 
-    /// Joins the flight that there is for this key, or begins one.
+    /// Joins the flight for this key if there is one; otherwise begins one.
     fn begin(&self, key: K) -> Begun<K, V> {
         let key = Arc::new(key);
-        // Before it counts as one who shares.
+        // Checked before this caller counts as a sharer.
         let _ = MayWait::check(WaitReason::OnceDo);
         let mut flights = self.flights.lock();
         match flights.get(&key) {
@@ -228,15 +230,15 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
         }
     }
 
-    /// Has the next [`run`](Self::run) with this key start a function of its own, even while one
-    /// is being run. Go's `Forget`.
+    /// Makes the next [`run`](Self::run) with this key start a function of its own, even while one
+    /// is running. Go's `Forget`.
     ///
     /// ```
     /// use gort::sync::SingleFlight;
     ///
     /// let flight = SingleFlight::new();
     /// let page = flight.run("/", || {
-    ///     // The page has changed: what we fetch is good for those who have asked before, no more.
+    ///     // The page has changed: our result is good only for callers that have already asked.
     ///     flight.forget(&"/");
     ///     assert_eq!(flight.run("/", || "new"), ("new", false));
     ///     "old"
@@ -245,7 +247,7 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     /// ```
     pub fn forget(&self, key: &K) {
         let forgotten = self.flights.lock().remove_entry(key);
-        // Keys and values go without the lock.
+        // Keys and values are dropped without the lock.
         drop(forgotten);
     }
 }
@@ -256,36 +258,38 @@ fn message(payload: &(dyn Any + Send)) -> String {
         .to_owned()
 }
 
-/// What came of asking.
+/// The result of joining or beginning a flight.
 enum Begun<K: Eq + Hash, V> {
-    /// Somebody else's flight, which counts us.
+    /// A flight that another caller runs, and that counts us.
     Joined(Arc<Flight<V>>),
-    /// A flight that is ours to run.
+    /// A flight that this caller has to run.
     Ours(Flying<K, V>),
 }
 
-/// The duty to run a flight. If it is dropped instead, since no goroutine could be started, the flight has failed.
+/// The duty to run a flight. If it is dropped instead, because no goroutine could be started, the
+/// flight has failed.
 struct Flying<K: Eq + Hash, V> {
-    /// `None`: it is being run.
+    /// `None` while the flight is running.
     registration: Option<Registration<K, V>>,
-    /// The flight in whose place it came.
+    /// The flight that this one has replaced in the map.
     old: Option<Arc<Flight<V>>>,
 }
 
 impl<K: Eq + Hash, V: Clone> Flying<K, V> {
     fn run(mut self, f: impl FnOnce() -> V) -> (V, bool) {
         let Some(registration) = self.registration.take() else {
-            unreachable!("it is run once")
+            unreachable!("a flight is run once")
         };
         let flight = Arc::clone(&registration.flight);
         let old = self.old.take();
         let run = move || {
-            // May be the last to know of that flight's value.
+            // This may be the last reference to that flight's value.
             drop(old);
             f()
         };
         match caught::call(run) {
-            // The registration goes first: a value that is being returned would be lost if keys panic.
+            // The registration is dropped first: a value that is being returned would be lost if a
+            // key's destructor panicked.
             Ok(value) if flight.close() == 0 => {
                 drop(registration);
                 (value, false)
@@ -321,7 +325,7 @@ impl<K: Eq + Hash, V> Drop for Flying<K, V> {
     }
 }
 
-/// The flight's place in the map, until it has ended.
+/// The flight's place in the map, until the flight has ended.
 struct Registration<K: Eq + Hash, V> {
     group: SingleFlight<K, V>,
     key: Arc<K>,
@@ -336,7 +340,7 @@ impl<K: Eq + Hash, V> Registration<K, V> {
                 Some(flight) if Arc::ptr_eq(flight, &self.flight) => {
                     flights.remove_entry(&self.key)
                 }
-                // Forgotten, perhaps started anew.
+                // The key was forgotten, and perhaps another flight begun.
                 _ => None,
             }
         };
@@ -352,7 +356,7 @@ impl<K: Eq + Hash, V> Drop for Registration<K, V> {
                 Unwound::Panicked(payload) | Unwound::Fatal(payload) | Unwound::Exited(payload),
             ) => {
                 if thread::panicking() {
-                    // The function's panic goes on. Two would end the process.
+                    // The function's panic continues. A second one would end the process.
                     discard(payload);
                 } else {
                     raise(payload);

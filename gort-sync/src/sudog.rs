@@ -1,9 +1,9 @@
 //! The waiting record: one goroutine (or thread) in one queue. Go's `sudog`.
 //!
-//! It lies on the waiter's own stack, so waiting allocates nothing. A plain
-//! operation has one; a select has one per arm, which share a [`SelectWord`].
+//! The record is on the waiter's own stack, so waiting allocates nothing. A plain operation has one
+//! record. A select has one for each arm, and these share a [`SelectWord`].
 //!
-//! Who may touch it when is `waitqueue.rs`'s; how one waits with it, `waitlock.rs`'s.
+//! `waitqueue.rs` says who may touch a record when. `waitlock.rs` has the code that waits with one.
 
 use crate::prim::{
     AtomicUsize, CheckedCell,
@@ -12,12 +12,13 @@ use crate::prim::{
 use gort_runtime::Waiter;
 use std::ptr;
 
-/// Decides which of several records of one wait wins: one compare-and-swap.
+/// Decides which of several records of one wait wins, by one compare-and-swap.
 ///
 /// # Orderings
-/// The winner's compare-and-swap is acquire-release; the waiter reads the word after
-/// the wake-up, which already orders everything before it. No model fails if one of them is weakened: a
-/// waker wins under the queue's lock, and a waiter whose time was up takes that lock before it goes on.
+/// The winner's compare-and-swap is acquire-release. The waiter reads the word after the wake-up,
+/// which already orders everything before it. No model fails if one of these orderings is weakened:
+/// a waker wins under the queue's lock, and a waiter whose time was up takes that lock before it
+/// continues.
 #[derive(Debug)]
 pub struct SelectWord(AtomicUsize);
 
@@ -30,7 +31,7 @@ impl SelectWord {
         Self(AtomicUsize::new(OPEN))
     }
 
-    /// Tries to end the wait in favour of arm `case`.
+    /// Tries to end the wait in favour of arm `case`. Returns true if it did.
     #[inline]
     pub(crate) fn win(&self, case: usize) -> bool {
         self.0
@@ -38,20 +39,20 @@ impl SelectWord {
             .is_ok()
     }
 
-    /// Whether nobody has won so far.
+    /// Returns true if the wait has not been won so far.
     pub(crate) fn is_open(&self) -> bool {
         self.0.load(Acquire) == OPEN
     }
 
-    /// Tries to end the wait in favour of no arm: the waiter looks again, as if a time had
-    /// been up.
+    /// Tries to end the wait in favour of no arm: the waiter looks again, as it does when a time is
+    /// up.
     pub(crate) fn interrupt(&self) -> bool {
         self.0
             .compare_exchange(OPEN, EXPIRED, AcqRel, Relaxed)
             .is_ok()
     }
 
-    /// The arm that won; `None` if the time was up, or the waiter is to look again.
+    /// Returns the arm that won; `None` if the time was up, or if the waiter has to look again.
     #[inline]
     pub(crate) fn winner(&self) -> Option<usize> {
         match self.0.load(Acquire) {
@@ -60,46 +61,46 @@ impl SelectWord {
         }
     }
 
-    /// For `Current::park_until`: tries to end the wait because the time is up.
+    /// Tries to end the wait because the time is up. For `Current::park_until`.
     ///
     /// # Safety
     /// `word` points to a `SelectWord` that is alive.
     pub(crate) unsafe fn expire(word: *const ()) -> bool {
-        // SAFETY: caller's clause: it is a `SelectWord`, and alive.
+        // SAFETY: caller's clause: `word` points to a `SelectWord` that is alive.
         unsafe { &*word.cast::<SelectWord>() }.interrupt()
     }
 }
 
-/// What a record waits for.
+/// What the waiter of a record waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The operation: a value to send, a place to fill, a lock.
+    /// The operation itself: a value to send, a place to fill, a lock.
     Operation,
-    /// To send a value that it will have only when it has been chosen (`Select::send`).
+    /// The right to send a value that exists only after the send has been chosen (`Select::send`).
     Promise,
-    /// That an operation becomes possible (`Select::ready`).
+    /// The moment at which an operation becomes possible (`Select::ready`).
     Observer,
 }
 
 /// One waiter in one queue.
 #[derive(Debug)]
 pub(crate) struct Sudog {
-    /// The neighbours in the queue, and whether it is in one: `waitqueue.rs`'s.
+    /// The neighbours in the queue, and whether the record is in one. For `waitqueue.rs` only.
     pub(crate) next: CheckedCell<*const Sudog>,
     pub(crate) prev: CheckedCell<*const Sudog>,
     pub(crate) queued: CheckedCell<bool>,
     pub(crate) kind: CheckedCell<Kind>,
-    /// Whom to wake.
+    /// The goroutine or thread to wake.
     pub(crate) waiter: CheckedCell<Option<Waiter>>,
-    /// Sender: where the value is. Receiver: where it goes. Promise, when won on a
-    /// rendezvous channel: the receiver's record.
+    /// Of a sender: where the value is. Of a receiver: where the value goes. Of a promise that was
+    /// won on a rendezvous channel: the receiver's record.
     pub(crate) elem: CheckedCell<*mut ()>,
-    /// Set by the waker: the value was moved (else: closed, or for a receiver, look again), or the
-    /// lock handed over.
+    /// Set by the waker: true if the value was moved or the lock was handed over. False if the
+    /// channel was closed or, for a receiver, if it has to look again.
     pub(crate) success: CheckedCell<bool>,
-    /// The select that this is an arm of, or null.
+    /// The word of the select of which this is an arm, or null.
     pub(crate) select: CheckedCell<*const SelectWord>,
-    /// Which arm.
+    /// The index of that arm.
     pub(crate) case: CheckedCell<usize>,
 }
 
@@ -119,8 +120,8 @@ impl Sudog {
         }
     }
 
-    /// Before it is enqueued: whose record this is, as arm `case` of the select that `word`
-    /// decides.
+    /// Prepares the record for a queue: sets its waiter, and that it is arm `case` of the select
+    /// that `word` decides.
     #[inline]
     pub(crate) fn enter(&self, waiter: Waiter, elem: *mut (), word: &SelectWord, case: usize) {
         self.waiter.set(Some(waiter));
@@ -130,7 +131,7 @@ impl Sudog {
         self.case.set(case);
     }
 
-    /// A record for a wait that only one waker can end.
+    /// Creates a record for a wait that only one waker can end.
     #[inline]
     pub(crate) fn plain(waiter: Waiter, elem: *mut ()) -> Self {
         let sg = Self::new();
@@ -139,35 +140,40 @@ impl Sudog {
         sg
     }
 
-    /// Whether it is in a queue. Asked under the queue's lock.
+    /// Returns true if the record is in a queue. Called under the queue's lock.
     pub(crate) fn is_queued(&self) -> bool {
         self.queued.get()
     }
 
-    /// The word of the select or the limited wait that it belongs to.
+    /// Returns the word of the select, or of the wait with a time limit, that the record belongs
+    /// to.
     ///
     /// # Safety
-    /// The caller holds the lock of the queue in which the record is, or was until just now.
+    /// The caller holds the lock of the queue that contains the record, or contained it until just
+    /// now.
     #[inline]
     pub(crate) unsafe fn word<'a>(&self) -> Option<&'a SelectWord> {
-        // SAFETY: it is null, or a word that stays in place while the record is in a queue (rule 2 of
-        // `waitqueue.rs`). Caller's clause: the queue's lock is held, and the record was in the queue under
-        // it; the word's owner takes that lock before it gives the word up.
+        // SAFETY: the pointer is null, or points to a word that stays in place while the record is
+        // in a queue (rule 2 of `waitqueue.rs`). Caller's clause: the queue's lock is held, and the
+        // record was in the queue under it. The word's owner takes that lock before the word goes
+        // away.
         unsafe { self.select.get().as_ref() }
     }
 
-    /// Wins the right to wake the waiter of a record just taken out of its queue.
+    /// Wins the right to wake the waiter of a record that was just removed from its queue. Returns
+    /// true if it did.
     ///
     /// # Safety
-    /// As for [`word`](Self::word).
+    /// The same as for [`word`](Self::word).
     #[inline]
     pub(crate) unsafe fn win(&self) -> bool {
-        // SAFETY: caller's clause: the lock of the queue in which the record was just now is held.
+        // SAFETY: caller's clause: the lock of the queue that contained the record just now is
+        // held.
         unsafe { self.word() }.is_none_or(|word| word.win(self.case.get()))
     }
 }
 
-/// In a model a record that ends in a queue is found out.
+/// In a model, detects a record that is dropped while it is in a queue.
 #[cfg(loom)]
 impl Drop for Sudog {
     fn drop(&mut self) {

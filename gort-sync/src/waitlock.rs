@@ -1,19 +1,22 @@
-//! One way to wait: a lock, what it protects, and the dance of waiting under it.
+//! How every wait works: a lock, the state that it protects, and the protocol for waiting under it.
 //!
-//! Whoever waits for a mutex, permits, a timer… takes the object's lock and looks; enters a queue;
-//! parks, whereby the lock is released; is woken, or its time comes; and in that case takes the lock
-//! again and takes its record out. [`Held::wait`] is all of it but the look.
+//! A waiter (for a mutex, a permit, a timer…) takes the object's lock and looks at the state. If it
+//! has to wait, it enters a queue and parks, which releases the lock. Then either a waker wakes it,
+//! or its time is up; in that case it takes the lock again and removes its record. [`Held::wait`]
+//! does all of this except the look.
 //!
 //! # Why no wake-up is lost
-//! Look and entry are one critical section, and the lock is released when the waiter can be woken
-//! (`Current::park`'s `commit`). A waker changes what the waiter looks at under the lock, or looks into the queue under it
-//! afterwards: before that section, and the waiter sees the change; or after it, and the waker finds
-//! the record.
+//! The look and the entry into the queue are one critical section, and the lock is released only
+//! when the waiter can be woken (`Current::park`'s `commit`). A waker either changes the state
+//! under the lock, or takes the lock after the change in order to look into the queue. If its
+//! critical section comes before the waiter's, the waiter sees the change. If it comes after, the
+//! waker finds the record.
 //!
-//! # Why the time and a waker do not both end a wait
-//! A wait with a limit has a [`SelectWord`], which both must win. A waker that takes the record out and does
-//! not win it goes on to the next record. If the time has won, the waiter takes its record out,
-//! unless such a waker has done so, under the lock; so no waker uses the record after that.
+//! # Why the time and a waker cannot both end a wait
+//! A wait with a time limit has a [`SelectWord`], which both must win. A waker that removes the
+//! record but does not win the word goes on to the next record. If the time wins, the waiter
+//! removes its record under the lock, unless such a waker has done so. So no waker uses the record
+//! after that.
 
 use crate::prim::DataCell;
 use crate::sudog::{SelectWord, Sudog};
@@ -24,8 +27,8 @@ use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::ptr;
 
-/// A lock, and the queues and whatever else it protects. It blocks the thread: what is done under
-/// it is short, and neither waits nor runs a user's code.
+/// A lock, and the queues and other state that it protects. It blocks the thread, so critical
+/// sections are short, do not wait, and run no user code.
 #[derive(Debug)]
 pub(crate) struct WaitLock<S> {
     lock: RawLock,
@@ -35,8 +38,8 @@ pub(crate) struct WaitLock<S> {
 
 // SAFETY: `inside` moves with the lock.
 unsafe impl<S: Send> Send for WaitLock<S> {}
-// SAFETY: `inside` is reached by one thread at a time, the one that holds the lock; so it moves
-// between threads, and is never shared.
+// SAFETY: only the thread that holds the lock accesses `inside`. So the state moves between threads
+// and is never shared.
 unsafe impl<S: Send> Sync for WaitLock<S> {}
 
 impl<S> WaitLock<S> {
@@ -60,22 +63,23 @@ impl<S> WaitLock<S> {
         }
     }
 
-    /// The lock itself, for a select, which takes those of all its arms.
+    /// Returns the lock itself, for a select, which takes the locks of all its arms.
     #[inline]
     pub(crate) fn raw(&self) -> &RawLock {
         &self.lock
     }
 
-    /// Where this was made, for who waits.
+    /// Returns the home in which the object was made, for its waiters.
     #[inline]
     pub(crate) fn home(&self) -> Home {
         self.home
     }
 
-    /// What the lock protects, for an arm of a select.
+    /// Returns what the lock protects, for an arm of a select.
     ///
     /// # Safety
-    /// The lock is held, by the caller or by the select that calls it; no other reference from here is in use.
+    /// The lock is held, by the caller or by the select that calls it. No other reference returned
+    /// by this function is in use.
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
     pub(crate) unsafe fn held(&self) -> &mut S {
@@ -83,23 +87,25 @@ impl<S> WaitLock<S> {
         self.inside.with_mut(|inside| unsafe { &mut *inside })
     }
 
-    /// Calls `look` with a pointer for reading, for what has come to rest and is read without the lock.
+    /// Calls `look` with a pointer for reading. For state that no longer changes and is read
+    /// without the lock.
     pub(crate) fn with<R>(&self, look: impl FnOnce(*const S) -> R) -> R {
         self.inside.with(look)
     }
 
-    /// What the lock protects, where nobody else can reach it.
+    /// Returns what the lock protects, given exclusive access.
     pub(crate) fn get_mut(&mut self) -> &mut S {
         // SAFETY: `self` is borrowed exclusively.
         self.inside.with_mut(|inside| unsafe { &mut *inside })
     }
 }
 
-/// The lock is held, until this is dropped.
+/// The lock is held until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Held<'a, S> {
     lock: &'a WaitLock<S>,
-    /// It is released by the thread that took it, or by the park of the goroutine that did.
+    /// The lock is released by the thread that took it, or by the park of the goroutine that took
+    /// it.
     _not_send: PhantomData<*mut ()>,
 }
 
@@ -108,7 +114,7 @@ impl<S> Deref for Held<'_, S> {
 
     #[inline]
     fn deref(&self) -> &S {
-        // SAFETY: we hold the lock, and `self` is borrowed: nobody writes.
+        // SAFETY: we hold the lock, and `self` is borrowed, so nothing writes.
         unsafe { self.lock.held() }
     }
 }
@@ -116,7 +122,7 @@ impl<S> Deref for Held<'_, S> {
 impl<S> DerefMut for Held<'_, S> {
     #[inline]
     fn deref_mut(&mut self) -> &mut S {
-        // SAFETY: we hold the lock, and `self` is borrowed for ourselves.
+        // SAFETY: we hold the lock, and `self` is borrowed exclusively.
         unsafe { self.lock.held() }
     }
 }
@@ -124,43 +130,44 @@ impl<S> DerefMut for Held<'_, S> {
 impl<S> Drop for Held<'_, S> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: a `Held` is made by `lock`, which took it, and is the only one until it is dropped.
+        // SAFETY: a `Held` is made by `lock`, which took the lock. Until it is dropped it is the
+        // only one.
         unsafe { self.lock.lock.unlock() };
     }
 }
 
-/// Who waits, for how long, and as what a dump shows it.
+/// A wait: who waits, until when, and what a dump says about it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait<'c> {
     pub(crate) current: &'c Current,
-    /// `None`: for as long as it takes.
+    /// `None`: there is no time limit.
     pub(crate) until: Option<Nanos>,
-    /// Where what one waits for was made; and so whose time `until` is.
+    /// The home of the object that is waited for. `until` is a time on that home's clock.
     pub(crate) home: Home,
     pub(crate) reason: WaitReason,
     pub(crate) site: &'static Location<'static>,
 }
 
-/// At which end of a queue.
+/// The end of a queue at which a waiter enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Back,
-    /// It has waited before.
+    /// For a waiter that has waited before.
     Front,
 }
 
 /// How a wait ended.
 #[derive(Debug)]
 pub(crate) enum Waited<'a, S> {
-    /// By a waker, which left this in the record's `success`.
+    /// Woken by a waker, which has left this in the record's `success`.
     Woken(bool),
-    /// By the time. The record is out of the queue; the lock is held, so that what the
-    /// leaving means for others can be seen to.
+    /// The time was up. The record is out of the queue. The lock is held, so that the caller can do
+    /// what the departure of the waiter requires.
     Expired(Held<'a, S>),
 }
 
 impl<'a, S> Held<'a, S> {
-    /// Waits in the queue that `queue` names, the same each time, with `elem` in the record.
+    /// Waits in the queue that `queue` returns (the same each time), with `elem` in the record.
     #[inline]
     pub(crate) fn wait(
         mut self,
@@ -174,9 +181,9 @@ impl<'a, S> Held<'a, S> {
         if wait.until.is_some() {
             sg.select.set(&raw const word);
         }
-        // SAFETY: the record is new, names `wait.current`, and carries the word if there is a limit. Both
-        // stay in place until `wait_registered` has returned, when the record is out of the queue, which
-        // is the same each time that `queue` names it.
+        // SAFETY: the record is new, names `wait.current`, and carries the word if there is a time
+        // limit. Both stay in place until `wait_registered` has returned, when the record is out of
+        // the queue. `queue` returns the same queue each time.
         unsafe {
             let entered = queue(&mut self);
             match end {
@@ -187,13 +194,15 @@ impl<'a, S> Held<'a, S> {
         }
     }
 
-    /// Waits with a record that is in the queue that `queue` names. When this returns it is out of it.
-    /// `unlocked` is called on the system stack when the lock has been released.
+    /// Waits with a record that is already in the queue that `queue` returns. On return the record
+    /// is out of the queue. `unlocked` is called on the system stack once the lock has been
+    /// released.
     ///
     /// # Safety
-    /// `sg` is in that queue, and `queue` names the same one each time. The record names `wait.current` as the one to wake, and carries `word` if
-    /// there is a limit. `unlocked` does not wait or panic, and touches nothing that may be gone once the
-    /// waiter has been woken.
+    /// `sg` is in that queue, and `queue` returns the same queue each time. The record names
+    /// `wait.current` as the waiter to wake, and carries `word` if there is a time limit.
+    /// `unlocked` does not wait or panic, and touches nothing that may be gone once the waiter has
+    /// been woken.
     #[inline]
     pub(crate) unsafe fn wait_registered(
         self,
@@ -209,28 +218,29 @@ impl<'a, S> Held<'a, S> {
             unlocked();
             true
         };
-        // SAFETY: caller's clauses: the record names us, is in the queue, and carries the word if there is
-        // a limit. So wakers find us only under the lock, which `commit` releases; one of them takes the
-        // record out, wins the word if there is one, and wakes us, once. `commit` owns the lock's
-        // guard, and afterwards only calls `unlocked`, which keeps its clause.
+        // SAFETY: caller's clauses: the record names us, is in the queue, and carries the word if
+        // there is a time limit. So wakers find us only under the lock, which `commit` releases.
+        // One waker removes the record, wins the word if there is one, and wakes us, once. `commit`
+        // owns the lock's guard; afterwards it only calls `unlocked`, which keeps its clause.
         unsafe { park(wait, word, commit) };
         if wait.until.is_none() || word.winner().is_some() {
             return Waited::Woken(sg.success.get());
         }
         let mut held = lock.lock();
-        // SAFETY: caller's clause: it was in this queue. There it is still, or it is in none, taken out by
-        // a waker that lost the word.
+        // SAFETY: caller's clause: the record was in this queue. It is still there, or it is in no
+        // queue because a waker that lost the word removed it.
         unsafe { queue(&mut held).remove(sg) };
         Waited::Expired(held)
     }
 }
 
-/// Parks until woken, or until the limit, if there is one, wins `word`.
+/// Parks until woken or, if there is a time limit, until that wins `word`.
 ///
 /// # Safety
-/// As for [`Current::park`]: wakers see the waiter only under locks that the caller holds and `commit`
-/// releases, and one of them wakes it, once, having won `word` if there is a limit. `commit` does not
-/// wait or panic, and uses nothing of the caller's once the last lock is free.
+/// The same as for [`Current::park`]: wakers see the waiter only under locks that the caller holds
+/// and `commit` releases. One of them wakes it, once, having won `word` if there is a time limit.
+/// `commit` does not wait or panic, and uses nothing of the caller's once the last lock has been
+/// released.
 #[inline]
 pub(crate) unsafe fn park(wait: Wait<'_>, word: &SelectWord, commit: impl FnOnce() -> bool) {
     let Wait {
@@ -241,9 +251,9 @@ pub(crate) unsafe fn park(wait: Wait<'_>, word: &SelectWord, commit: impl FnOnce
         site,
     } = wait;
     current.waits_for(home);
-    // SAFETY: caller's clauses: the waiter is seen under the locks only, one waker wakes it, and
-    // `commit` keeps to its limits. `word` is borrowed until this returns; `expire` answers true only
-    // if it has won it, as any waker must.
+    // SAFETY: caller's clauses: the waiter is seen only under the locks, one waker wakes it, and
+    // `commit` keeps its limits. `word` is borrowed until this returns. `expire` returns true only
+    // if it has won the word, as every waker must.
     unsafe {
         match until {
             None => current.park(commit, reason, site),

@@ -1,30 +1,32 @@
-//! Who waits for one thing, in the order in which they came; and the right to wake one of them.
+//! The queue of waiters of one object, in the order in which they arrived, and the right to wake
+//! one.
 //!
 //! # Who may touch a record
-//! 1. A record is linked, unlinked and filled in only by who has the queue to himself, which is
-//!    who holds the lock of the object (channel, mutex…) whose queue it is.
-//! 2. While it is in a queue it is alive, and so is its [`SelectWord`]: whoever put it there
-//!    does not leave before it has been taken out (a clause of [`push_back`](WaitQueue::push_back)).
-//! 3. Whoever takes it out and, if it has a word, wins that, has won the right to wake the waiter: a
-//!    [`Won`]. There is one for each wait. The waiter stays where it is until it is woken, so the record is
-//!    alive until then, also without the lock.
-//! 4. Who takes it out and loses the word does not use it any more after letting go of the
-//!    lock: its owner takes that lock before it returns.
+//! 1. A record is linked, unlinked and filled in only by code with exclusive access to the queue:
+//!    the holder of the lock of the object (channel, mutex…) that owns the queue.
+//! 2. While a record is in a queue, the record and its [`SelectWord`] are alive: the waiter does
+//!    not leave before the record has been removed (a clause of
+//!    [`push_back`](WaitQueue::push_back)).
+//! 3. A waker that removes a record and, if the record has a word, wins the word, has won the right
+//!    to wake the waiter: a [`Won`]. There is one for each wait. The waiter stays where it is until
+//!    it is woken, so the record is alive until then, even without the lock.
+//! 4. A waker that removes a record and loses the word does not use the record after it has
+//!    released the lock: the record's owner takes that lock before it returns.
 
 use crate::sudog::{Kind, SelectWord, Sudog};
 use gort_runtime::Waiter;
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-/// Records in the order in which they came.
+/// A queue of records, in the order of their arrival.
 #[derive(Debug)]
 pub(crate) struct WaitQueue {
     head: *const Sudog,
     tail: *const Sudog,
 }
 
-// SAFETY: the records are reached by who has the queue to himself (rule 1), whatever thread that is;
-// and any thread may wake a [`Waiter`].
+// SAFETY: the records are accessed only by the thread that has exclusive access to the queue (rule
+// 1), whichever it is. Any thread may wake a [`Waiter`].
 unsafe impl Send for WaitQueue {}
 
 impl WaitQueue {
@@ -40,16 +42,17 @@ impl WaitQueue {
         self.head.is_null()
     }
 
-    /// Adds a record at the end.
+    /// Adds a record at the back.
     ///
     /// # Safety
-    /// The record is in no queue. It and its word stay in place until it has been taken out.
+    /// The record is in no queue. The record and its word stay in place until the record has been
+    /// removed.
     #[inline]
     pub(crate) unsafe fn push_back(&mut self, sg: &Sudog) {
         sg.next.set(ptr::null());
         sg.prev.set(self.tail);
         sg.queued.set(true);
-        // SAFETY: the last record is alive, as it is in the queue (rule 2).
+        // SAFETY: the last record is in the queue, so it is alive (rule 2).
         match unsafe { self.tail.as_ref() } {
             Some(tail) => tail.next.set(sg),
             None => self.head = sg,
@@ -57,16 +60,16 @@ impl WaitQueue {
         self.tail = sg;
     }
 
-    /// Adds a record at the front: it has waited before.
+    /// Adds a record at the front, for a waiter that has waited before.
     ///
     /// # Safety
-    /// As for [`push_back`](Self::push_back).
+    /// The same as for [`push_back`](Self::push_back).
     #[inline]
     pub(crate) unsafe fn push_front(&mut self, sg: &Sudog) {
         sg.prev.set(ptr::null());
         sg.next.set(self.head);
         sg.queued.set(true);
-        // SAFETY: the first record is alive, as it is in the queue (rule 2).
+        // SAFETY: the first record is in the queue, so it is alive (rule 2).
         match unsafe { self.head.as_ref() } {
             Some(head) => head.prev.set(sg),
             None => self.tail = sg,
@@ -74,7 +77,7 @@ impl WaitQueue {
         self.head = sg;
     }
 
-    /// Takes out a record if it is still queued.
+    /// Removes a record if it is still queued.
     ///
     /// # Safety
     /// The record is in this queue or in none.
@@ -83,8 +86,8 @@ impl WaitQueue {
         if !sg.queued.get() {
             return;
         }
-        // SAFETY: caller's clause: it is in this queue, being queued. So its neighbours are as well, and
-        // alive (rule 2).
+        // SAFETY: caller's clause: the record is queued, so it is in this queue. Its neighbours are
+        // in it as well, so they are alive (rule 2).
         unsafe {
             match sg.prev.get().as_ref() {
                 Some(prev) => prev.next.set(sg.next.get()),
@@ -98,46 +101,48 @@ impl WaitQueue {
         sg.queued.set(false);
     }
 
-    /// The records, the first one first.
+    /// Returns an iterator over the records, from the front.
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Sudog> {
         let mut next = self.head;
         std::iter::from_fn(move || {
-            // SAFETY: a record in the queue is alive (rule 2), and none is taken out while `self` is
-            // borrowed, since that needs the queue exclusively.
+            // SAFETY: a record in the queue is alive (rule 2). No record is removed while `self` is
+            // borrowed, since that needs exclusive access to the queue.
             let sg = unsafe { next.as_ref() }?;
             next = sg.next.get();
             Some(sg)
         })
     }
 
-    /// The first record, which stays.
+    /// Returns the first record, and leaves it in the queue.
     #[inline]
     pub(crate) fn front(&self) -> Option<&Sudog> {
         self.iter().next()
     }
 
-    /// Whether somebody waits for an operation, and nobody has won it elsewhere so far.
+    /// Returns true if a record waits for an operation and its wait has not been won elsewhere.
     pub(crate) fn has_partner(&self) -> bool {
         self.iter().any(|sg| {
-            // SAFETY: the record is in the queue, and who can reach the queue holds its lock (rule 1).
+            // SAFETY: the record is in the queue, and code that has access to the queue holds its
+            // lock (rule 1).
             let is_open = unsafe { sg.word() }.is_none_or(SelectWord::is_open);
             sg.kind.get() != Kind::Observer && is_open
         })
     }
 
-    /// Takes out the first record whose waiter is ours to wake.
+    /// Removes records from the front until one gives the right to wake its waiter, and returns
+    /// that right.
     #[inline]
     pub(crate) fn dequeue(&mut self) -> Option<Won> {
         self.dequeue_where(|_| true, |sg, word| word.win(sg.case.get()))
     }
 
-    /// Takes out the first record that is `wanted`, and no other; `None` if there is none, or its
-    /// waiter is not ours to wake: it has given up, or another has won it.
+    /// Removes the first record that is `wanted`, and no other. Returns `None` if there is none, or
+    /// if its waiter is not ours to wake: it has given up, or another waker has won it.
     pub(crate) fn take_first(&mut self, wanted: impl Fn(&Sudog) -> bool) -> Option<Won> {
         let sg = NonNull::from(self.iter().find(|sg| wanted(sg))?);
-        // SAFETY: the record is in this queue, so it and its word are alive (rule 2); they stay so once
-        // it is out, while we hold the lock (rules 1 and 4).
+        // SAFETY: the record is in this queue, so the record and its word are alive (rule 2). Once
+        // it is removed, they stay alive while we hold the lock (rules 1 and 4).
         let won = unsafe {
             let sg = sg.as_ref();
             self.remove(sg);
@@ -146,13 +151,14 @@ impl WaitQueue {
         won.then_some(Won(sg))
     }
 
-    /// As [`dequeue`](Self::dequeue), if it is one that is `wanted`; passes over others.
+    /// Like [`dequeue`](Self::dequeue), but passes over records that are not `wanted`.
     #[inline]
     pub(crate) fn dequeue_if(&mut self, wanted: impl Fn(&Sudog) -> bool) -> Option<Won> {
         self.dequeue_where(wanted, |sg, word| word.win(sg.case.get()))
     }
 
-    /// As [`dequeue`](Self::dequeue), but no arm of a select wins: the waiter looks again.
+    /// Like [`dequeue`](Self::dequeue), but if the record is an arm of a select, no arm wins: the
+    /// select looks again.
     pub(crate) fn dequeue_to_look_again(&mut self) -> Option<Won> {
         self.dequeue_where(|_| true, |_, word| word.interrupt())
     }
@@ -164,8 +170,9 @@ impl WaitQueue {
         win: impl Fn(&Sudog, &SelectWord) -> bool,
     ) -> Option<Won> {
         let mut next = self.head;
-        // SAFETY: the records are in this queue, so they and their words are alive (rule 2), and one that
-        // is taken out stays so while we hold the lock (rules 1 and 4). `next` is read before that.
+        // SAFETY: the records are in this queue, so they and their words are alive (rule 2). A
+        // record that is removed stays alive while we hold the lock (rules 1 and 4). `next` is read
+        // before the removal.
         unsafe {
             while let Some(sg) = next.as_ref() {
                 next = sg.next.get();
@@ -181,8 +188,8 @@ impl WaitQueue {
         None
     }
 
-    /// Takes out the first record of an operation that is ours to end; observers before it
-    /// have been won, too, and go to `wakes`.
+    /// Removes the first record of an operation whose wait is ours to end. Observers in front of it
+    /// are won as well, and are added to `wakes`.
     #[inline]
     pub(crate) fn dequeue_partner(&mut self, wakes: &Wakes) -> Option<Won> {
         loop {
@@ -195,8 +202,8 @@ impl WaitQueue {
         }
     }
 
-    /// As [`dequeue_partner`](Self::dequeue_partner), for one who cannot wait for a value that is
-    /// promised: passes over promises.
+    /// Like [`dequeue_partner`](Self::dequeue_partner), for a caller that must not wait for a
+    /// promised value: passes over promises.
     #[cold]
     pub(crate) fn dequeue_value(&mut self, wakes: &Wakes) -> Option<Won> {
         loop {
@@ -209,7 +216,8 @@ impl WaitQueue {
         }
     }
 
-    /// Moves all records whose waiters are ours to wake to `wakes`, and says how many.
+    /// Removes all records, adds those whose waiters are ours to wake to `wakes`, and returns the
+    /// number of the latter.
     pub(crate) fn take_all(&mut self, wakes: &Wakes) -> u64 {
         let mut n = 0;
         while let Some(won) = self.dequeue() {
@@ -220,43 +228,45 @@ impl WaitQueue {
     }
 }
 
-/// The right to wake the waiter of a record that was taken out of its queue, and the duty.
+/// The right, and the duty, to wake the waiter of a record that was removed from its queue.
 #[derive(Debug)]
 #[must_use = "the waiter sleeps until it is woken"]
 pub(crate) struct Won(NonNull<Sudog>);
 
 impl Won {
-    /// The record.
+    /// Returns the record.
     #[inline]
     pub(crate) fn record(&self) -> &Sudog {
-        // SAFETY: rule 3: it is alive until the waiter is woken, and only a `Won`, this one, may do that.
+        // SAFETY: rule 3: the record is alive until the waiter is woken, and only this `Won` may
+        // wake it.
         unsafe { self.0.as_ref() }
     }
 
-    /// Wakes the waiter. The record has everything it is to find there. The caller holds no lock
-    /// that it may want.
+    /// Wakes the waiter. Everything that the waiter looks for is in its record. The caller holds no
+    /// lock that the waiter may take.
     #[inline]
     pub(crate) fn wake(self) {
         if let Some(waiter) = self.record().waiter.get() {
-            // SAFETY: a `Won` is the right to wake it (rule 3), and is used up here.
+            // SAFETY: a `Won` is the right to wake the waiter (rule 3), and is used up here.
             unsafe { waiter.ready() };
         }
     }
 
-    /// The right to wake the waiter of a record that is in no queue, as the waiter itself gives it.
+    /// Creates the right to wake the waiter of a record that is in no queue, on behalf of that
+    /// waiter.
     ///
     /// # Safety
-    /// The record stays in place until its waiter is woken, whom nobody else may wake; this is called
-    /// once for its wait.
+    /// The record stays in place until its waiter is woken. No one else may wake that waiter, and
+    /// this function is called once for its wait.
     pub(crate) unsafe fn given(sg: NonNull<Sudog>) -> Self {
         Self(sg)
     }
 }
 
-/// Waiters that have been won under a lock, to be woken without it.
+/// Waiters that were won under a lock, and that are woken once it is released.
 #[derive(Debug)]
 pub struct Wakes {
-    /// Mostly there is one.
+    /// Usually the only one.
     first: Cell<Option<Waiter>>,
     /// The others, linked by `next`.
     more: Cell<*const Sudog>,
@@ -278,7 +288,7 @@ impl Wakes {
         self.first.get().is_none()
     }
 
-    /// Adds a waiter. Its record has everything the waiter is to find there.
+    /// Adds a waiter. Everything that the waiter looks for is in its record.
     #[inline]
     pub(crate) fn push(&self, won: Won) {
         let sg = won.record();
@@ -286,8 +296,8 @@ impl Wakes {
             return self.first.set(sg.waiter.get());
         }
         sg.next.set(ptr::null());
-        // SAFETY: the records of the list were pushed as `Won`s and have not been woken, so they are alive
-        // (rule 3).
+        // SAFETY: the records in the list were pushed as `Won`s and have not been woken, so they
+        // are alive (rule 3).
         match unsafe { self.last.get().as_ref() } {
             Some(last) => last.next.set(sg),
             None => self.more.set(sg),
@@ -295,11 +305,12 @@ impl Wakes {
         self.last.set(sg);
     }
 
-    /// Wakes all, the first one first. The caller holds no lock that a waiter may want.
+    /// Wakes all waiters, in order. The caller holds no lock that a waiter may take.
     #[inline]
     pub(crate) fn wake_all(&self) {
         if let Some(waiter) = self.first.take() {
-            // SAFETY: `push` was given a `Won`, the right to wake it (rule 3), which is used up here.
+            // SAFETY: `push` was given a `Won`, the right to wake the waiter (rule 3), which is
+            // used up here.
             unsafe { waiter.ready() };
             if !self.more.get().is_null() {
                 self.wake_more();
@@ -311,8 +322,9 @@ impl Wakes {
     fn wake_more(&self) {
         self.last.set(ptr::null());
         let mut next = self.more.replace(ptr::null());
-        // SAFETY: the records of the list were pushed as `Won`s. Each is alive until its waiter is woken
-        // (rule 3), so `next` is read before; and the right to wake it is used up here.
+        // SAFETY: the records in the list were pushed as `Won`s. Each is alive until its waiter is
+        // woken (rule 3), so `next` is read before that. The right to wake the waiter is used up
+        // here.
         unsafe {
             while let Some(sg) = next.as_ref() {
                 next = sg.next.get();

@@ -1,9 +1,9 @@
-//! Why there is no value.
+//! The error of a receive.
 
 use std::error::Error;
 use std::fmt;
 
-/// Why [`Receiver::recv`](super::Receiver::recv) gives no value.
+/// Why [`Receiver::recv`](super::Receiver::recv) returns no value.
 ///
 /// ```
 /// use gort::sync::broadcast::{self, RecvError};
@@ -15,10 +15,10 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvError {
-    /// So many values were dropped before this receiver got them. It stays subscribed, and goes on with the oldest that is
-    /// kept.
+    /// This number of values was dropped before this receiver got them. The receiver stays
+    /// subscribed, and continues with the oldest value that is kept.
     Lagged(u64),
-    /// It has got all, and all senders are gone.
+    /// The receiver has got all values, and no sender is left.
     Closed,
 }
 

@@ -1,24 +1,28 @@
-//! The values that a broadcast channel keeps, and who has yet to get them.
+//! The values that a broadcast channel keeps, and how many receivers have yet to get each.
 //!
-//! Values are numbered in the order in which they are sent. A receiver knows the number of its next one.
+//! Values are numbered in the order in which they are sent. A receiver stores the number of its
+//! next value.
 //!
 //! # Invariants (under the lock)
-//! 1. `kept` holds the values from number `first` on, `cap` at most; the next to be sent has the number `first + kept.len()`.
-//! 2. `yet` of a kept value is the number of receivers that have subscribed before it was sent, are still there, and whose
-//!    next number is not above the value's.
-//! 3. The first kept value has `yet` above 0: what nobody can get any more is not kept. Receivers get values in order, so
-//!    `yet` does not fall along the queue among those who were there, and those who are done with are at its front.
-//! 4. A receiver whose next number is below `first` has lost what is in between: `first` passes by it only when a send drops
-//!    the oldest value.
-//! 5. Nobody waits for whom there is something to get, or when there is no sender.
+//! 1. `kept` holds the values from number `first` on, `cap` at most. The next value to be sent has
+//!    the number `first + kept.len()`.
+//! 2. `remaining` of a kept value is the number of receivers that subscribed before it was sent,
+//!    still exist, and have a next number that is not above the value's.
+//! 3. The first kept value has `remaining` above 0: a value that no receiver can get any more is
+//!    not kept. Receivers get values in order, so among the receivers that existed then `remaining`
+//!    does not fall along the queue. Values that all of them have got are at its front.
+//! 4. A receiver whose next number is below `first` has lost the values in between: only a send
+//!    that drops the oldest value moves `first` past a receiver's next number.
+//! 5. No receiver waits while there is a value for it, or while there is no sender.
 //!
 //! # Why no wake-up is lost
-//! As `lookout.rs` says: a value is kept, and the last sender goes, under the lock, and all who wait are taken out
-//! in the same critical section.
+//! As `lookout.rs` says: a value is added, and the last sender goes, under the lock, and all
+//! waiters are removed from the queue in the same critical section.
 //!
-//! # The user's code
-//! Values are dropped and cloned without the lock: a look gives a share of the value, and what is done with is handed
-//! out to be dropped. So who clones keeps a value for that long, which others cannot get any more.
+//! # User code
+//! Values are dropped and cloned without the lock: a look returns a share of the value, and values
+//! that are no longer kept are handed out to be dropped. So a receiver that clones a value keeps it
+//! in memory for that long, although other receivers may not be able to get it any more.
 
 use super::error::RecvError;
 use crate::lookout::Lookout;
@@ -30,10 +34,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-/// A value, and how many have yet to get it.
+/// A value, and the number of receivers that have yet to get it.
 struct KeptValue<T> {
     value: Arc<T>,
-    yet: usize,
+    remaining: usize,
 }
 
 /// What the lock protects.
@@ -45,19 +49,19 @@ pub(crate) struct Kept<T> {
     waiters: WaitQueue,
 }
 
-/// What the ends of a channel share.
+/// What the senders and receivers of a channel share.
 pub(crate) struct Shared<T> {
     cap: usize,
     place: WaitLock<Kept<T>>,
 }
 
 impl<T> Kept<T> {
-    /// The number of the next value to be sent.
+    /// Returns the number of the next value to be sent.
     fn end(&self) -> u64 {
         self.first + self.kept.len() as u64
     }
 
-    /// Takes out the oldest value.
+    /// Removes and returns the oldest value.
     fn pop(&mut self) -> Option<Arc<T>> {
         let oldest = self.kept.pop_front()?;
         self.first += 1;
@@ -66,7 +70,7 @@ impl<T> Kept<T> {
 }
 
 impl<T> Shared<T> {
-    /// With one sender and one receiver.
+    /// Creates a channel's state, with one sender and one receiver.
     pub(super) fn new(cap: usize) -> Self {
         Self {
             cap,
@@ -85,20 +89,19 @@ impl<T> Shared<T> {
 
     pub(super) fn send(&self, value: T) -> Result<usize, T> {
         let wakes = Wakes::new();
-        // Not under the lock, nor in vain if there are receivers.
+        // Allocated without the lock. If there are receivers, it is not in vain.
         let value = Arc::new(value);
         let mut inside = self.place.lock();
         let receivers = inside.receivers;
         if receivers == 0 {
             drop(inside);
-            return Err(
-                Arc::into_inner(value).unwrap_or_else(|| unreachable!("nobody else has it"))
-            );
+            return Err(Arc::into_inner(value)
+                .unwrap_or_else(|| unreachable!("there is no other reference")));
         }
         let oldest = (inside.kept.len() == self.cap).then(|| inside.pop());
         inside.kept.push_back(KeptValue {
             value,
-            yet: receivers,
+            remaining: receivers,
         });
         inside.waiters.take_all(&wakes);
         drop(inside);
@@ -122,23 +125,23 @@ impl<T> Shared<T> {
         wakes.wake_all();
     }
 
-    /// Says which value it gets next.
+    /// Counts one more receiver, and returns the number of its next value.
     pub(super) fn one_more_receiver(&self) -> u64 {
         let mut inside = self.place.lock();
         inside.receivers += 1;
         inside.end()
     }
 
-    /// The receiver whose next number that is has gone.
+    /// Ends a receiver with this next number.
     pub(super) fn receiver_gone(&self, next: &AtomicU64) {
         let mut inside = self.place.lock();
         inside.receivers -= 1;
         let got = next.load(Relaxed).saturating_sub(inside.first) as usize;
         for kept in inside.kept.iter_mut().skip(got) {
-            kept.yet -= 1;
+            kept.remaining -= 1;
         }
         let mut gone = Vec::new();
-        while inside.kept.front().is_some_and(|kept| kept.yet == 0) {
+        while inside.kept.front().is_some_and(|kept| kept.remaining == 0) {
             gone.extend(inside.pop());
         }
         drop(inside);
@@ -146,7 +149,7 @@ impl<T> Shared<T> {
     }
 }
 
-/// A share of a value that a receiver gets: to be cloned.
+/// A share of a value that a receiver gets and then clones.
 #[derive(Debug)]
 pub struct Got<T>(Arc<T>);
 
@@ -199,11 +202,12 @@ impl<T> Lookout for NextLook<'_, T> {
             return (inside.senders == 0).then_some(Err(RecvError::Closed));
         };
         self.next.store(next + 1, Relaxed);
-        kept.yet -= 1;
-        let last = kept.yet == 0;
+        kept.remaining -= 1;
+        let last = kept.remaining == 0;
         let value = Arc::clone(&kept.value);
         if last {
-            // It is the first (invariant 3), and not the last share: `value` is one.
+            // The value is the first (invariant 3). Its last share is not dropped here, since
+            // `value` is one.
             drop(inside.pop());
         }
         Some(Ok(Got(value)))

@@ -1,7 +1,8 @@
 //! `broadcast`: every receiver gets every value, unless it is too slow. tokio's `sync::broadcast`.
 //!
-//! - `kept.rs`: the values that are kept, and who has yet to get them: the protocol.
-//! - `error.rs`: why there is no value.
+//! - `kept.rs`: the protocol: the values that are kept, and how many receivers have yet to get
+//!   them.
+//! - `error.rs`: the error of a receive.
 
 mod error;
 mod kept;
@@ -18,9 +19,10 @@ use kept::Shared;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
-/// A channel each of whose receivers gets a clone of every value sent since it has subscribed. It keeps the last `cap` values
-/// for those who have not got them; who is later than that loses some, and is told how many. tokio's
-/// `broadcast::channel`, but the capacity is exact.
+/// Creates a channel in which each receiver gets a clone of every value that was sent since it
+/// subscribed. The channel keeps the last `cap` values for receivers that have not got them yet. A
+/// receiver that is slower than that loses values, and is told how many. tokio's
+/// `broadcast::channel`, except that the capacity is exact.
 ///
 /// # Panics
 /// If `cap` is 0.
@@ -47,7 +49,10 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 /// ```
 #[must_use]
 pub fn channel<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
-    assert!(cap != 0, "broadcast channel of capacity 0");
+    assert!(
+        cap != 0,
+        "a broadcast channel needs a capacity of at least 1"
+    );
     let shared = Arc::new(Shared::new(cap));
     let receiver = Receiver {
         shared: Arc::clone(&shared),
@@ -56,8 +61,8 @@ pub fn channel<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
     (Sender { shared }, receiver)
 }
 
-/// Sends to all receivers of a [`channel`]. Clones share it; when the last one is gone receivers get what is kept for
-/// them, and then [`RecvError::Closed`].
+/// Sends to all receivers of a [`channel`]. Clones share the channel. When the last sender is
+/// dropped, receivers get what is kept for them, and then [`RecvError::Closed`].
 ///
 /// ```
 /// use gort::sync::broadcast;
@@ -75,11 +80,12 @@ impl<T> UnwindSafe for Sender<T> {}
 impl<T> RefUnwindSafe for Sender<T> {}
 
 impl<T> Sender<T> {
-    /// Sends `value` to all receivers that there are, and says how many that is. Never waits: if the channel is full the oldest
-    /// value is dropped, which those lose who have not got it yet.
+    /// Sends `value` to all present receivers, and returns their number. Never waits: if the
+    /// channel is full, the oldest value is dropped, and receivers that have not got it lose it.
     ///
     /// # Errors
-    /// If there are no receivers; the error carries the value. It works again after a [`subscribe`](Self::subscribe).
+    /// Returns an error if there are no receivers; the error carries the value. Sending is possible
+    /// again after a [`subscribe`](Self::subscribe).
     ///
     /// # Examples
     /// ```
@@ -97,7 +103,7 @@ impl<T> Sender<T> {
         self.shared.send(value).map_err(SendError)
     }
 
-    /// One more receiver, which gets what is sent from now on.
+    /// Creates a receiver that gets all values sent from now on.
     ///
     /// ```
     /// use gort::sync::broadcast;
@@ -140,11 +146,11 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// Receives all values of a [`channel`], in one order for all receivers: by [`recv`](Self::recv), or by `<-rx` in `select!`,
-/// which gives the same.
+/// Receives all values of a [`channel`], with [`recv`](Self::recv) or with `<-rx` in `select!`,
+/// which return the same. All receivers see the values in the same order.
 ///
-/// A value that two clone at once is shared between threads, so that sending receivers to other goroutines needs
-/// `T: Sync`.
+/// Two receivers may clone one value at the same time, so the value is shared between threads.
+/// Hence receivers can move to other goroutines only if `T: Sync`.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -159,7 +165,7 @@ impl<T> fmt::Debug for Sender<T> {
 /// ```
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
-    /// Which value it gets next. Changed under the channel's lock; it publishes nothing.
+    /// The number of its next value. Changed under the channel's lock; it publishes nothing.
     next: AtomicU64,
 }
 
@@ -167,11 +173,14 @@ impl<T> UnwindSafe for Receiver<T> {}
 impl<T> RefUnwindSafe for Receiver<T> {}
 
 impl<T: Clone> Receiver<T> {
-    /// Gets the next value, waiting for it. If `T::clone` panics that value is lost for this receiver, and no other.
+    /// Receives the next value, waiting for it. If `T::clone` panics, this receiver loses the
+    /// value; others do not.
     ///
     /// # Errors
-    /// [`Lagged`](RecvError::Lagged) if values were dropped that this receiver has not got: how many; after that it goes on with the
-    /// oldest that is kept. [`Closed`](RecvError::Closed) if it has got all, and all senders are gone.
+    /// Returns [`Lagged`](RecvError::Lagged) if values were dropped before this receiver got them.
+    /// The error says how many; after it, the receiver continues with the oldest value that is
+    /// kept. Returns [`Closed`](RecvError::Closed) if the receiver has got all values and no sender
+    /// is left.
     ///
     /// # Examples
     /// ```

@@ -1,8 +1,8 @@
-//! The channel that delivers one instant, once, when its time has come: `after`, `at`.
+//! The channel that delivers one instant, once, when that time has come: `after`, `at`.
 //!
-//! Nothing is armed until somebody waits: a receiver that waits sleeps until the due
-//! time and then tries to take the message. So a dropped or forgotten `after(1 h)`
-//! costs nothing. As crossbeam-channel's `at` flavor.
+//! No timer is armed until a receiver waits: it sleeps until the due time and then tries to take
+//! the message. So an `after(1 h)` that is dropped or forgotten costs nothing. Like
+//! crossbeam-channel's `at` flavor.
 
 use gort_runtime::{Home, Nanos, nanos_of};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -14,7 +14,7 @@ pub(crate) struct At {
     instant: Instant,
     due: Nanos,
     home: Home,
-    /// Only uniqueness matters, and nothing else is published: relaxed.
+    /// Relaxed: only one caller may take the message, and nothing else is published.
     taken: AtomicBool,
 }
 
@@ -28,17 +28,17 @@ impl At {
         }
     }
 
-    /// Where it was made; `due` is on the clock of that.
+    /// Returns the home in which the channel was made. `due` is a time on that home's clock.
     pub(crate) fn home(&self) -> Home {
         self.home
     }
 
-    /// When it is worth trying: `None` if the message is gone.
+    /// Returns when it is worth trying, or `None` if the message has been taken.
     pub(crate) fn due(&self) -> Option<Nanos> {
         (!self.taken.load(Relaxed)).then_some(self.due)
     }
 
-    /// Takes the message if it is due and nobody has taken it.
+    /// Takes the message if it is due and has not been taken.
     pub(crate) fn try_take(&self) -> Option<Instant> {
         let due = !self.taken.load(Relaxed) && self.home.now() >= self.due;
         (due && !self.taken.swap(true, Relaxed)).then_some(self.instant)

@@ -1,18 +1,19 @@
-//! The buffer of an unbounded channel, which takes no more memory than it has some use for.
+//! The buffer of an unbounded channel, which shrinks when it has far more memory than it needs.
 //!
-//! It doubles when it is full, and is halved when it is less than a quarter full: the memory of a burst does not stay as long as
-//! its channel. After either it is half full, so a value is moved twice at most, on average, between its coming and its going.
+//! The buffer doubles when it is full and is halved when it is less than a quarter full, so the
+//! memory of a burst is given back while the channel lives on. After either change it is half full,
+//! so a value is moved at most twice, on average, between its arrival and its departure.
 
 use std::collections::VecDeque;
 
-/// How many values there is always room for once there was, however few there are.
+/// Capacity that is never given back, however few values there are.
 const KEPT: usize = 64;
 
 /// Values that wait for a receiver, the oldest first.
 pub(super) struct Backlog<T>(VecDeque<T>);
 
 impl<T> Backlog<T> {
-    /// Empty, and without memory.
+    /// Creates an empty backlog, which has no memory yet.
     pub(super) fn new() -> Self {
         Self(VecDeque::new())
     }
@@ -31,19 +32,20 @@ impl<T> Backlog<T> {
         self.0.push_back(value);
     }
 
-    /// Takes the oldest.
+    /// Removes and returns the oldest value.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<T> {
         let (len, capacity) = (self.0.len(), self.0.capacity());
-        // What takes no room has an endless capacity.
+        // A `VecDeque` of zero-sized values has an unlimited capacity.
         if size_of::<T>() != 0 && len < capacity / 4 && capacity > KEPT {
             self.0.shrink_to(capacity / 2);
         }
-        // Last, straight to the caller: a value may be large, and the stack small.
+        // The last statement, so that the value goes straight to the caller: it may be large, and
+        // the stack small.
         self.0.pop_front()
     }
 
-    /// Takes all there is, to be dropped.
+    /// Takes out all values; the caller drops them.
     pub(super) fn take(&mut self) -> VecDeque<T> {
         std::mem::take(&mut self.0)
     }

@@ -1,13 +1,13 @@
-//! Counts a channel's handles: when the last of one half goes, the channel is
-//! disconnected; when both halves are gone, it is freed. As crossbeam-channel's `counter`.
+//! Counts a channel's handles. When the last handle of one half is dropped, the channel is
+//! disconnected; when both halves are gone, it is freed. Like crossbeam-channel's `counter`.
 //!
 //! # Orderings
-//! A count's decrement is acquire-release, so the last handle of a half sees what the
-//! others did. The half that goes second learns it from `one_half_gone`, an
-//! acquire-release swap, and frees.
+//! A count's decrement is acquire-release, so the last handle of a half sees what the others did.
+//! `one_half_gone`, an acquire-release swap, tells the half that is dropped second that it has to
+//! free the channel.
 //!
-//! The last receiver drops what is buffered: user code, which may unwind. What the handle owes comes
-//! after that in any case ([`HalfGone`]).
+//! The last receiver drops what is buffered. That is user code, which may unwind. What the handle
+//! has to do afterwards is done in any case ([`HalfGone`]).
 
 use super::hchan::Hchan;
 use crate::prim::{
@@ -27,16 +27,16 @@ pub(super) struct Counted<T> {
     chan: Hchan<T>,
 }
 
-/// A half of a channel: all who send, or all who receive.
+/// One half of a channel: all its senders, or all its receivers.
 pub(super) trait Half {
-    /// The number of its handles.
+    /// Returns the counter of this half's handles.
     fn count<T>(counted: &Counted<T>) -> &AtomicUsize;
 
-    /// Its last handle goes.
+    /// Called when the last handle of this half is dropped.
     fn end<T>(chan: &Hchan<T>);
 }
 
-/// The half of those who send.
+/// The half of the senders.
 #[derive(Debug)]
 pub(super) enum Sending {}
 
@@ -50,7 +50,7 @@ impl Half for Sending {
     }
 }
 
-/// The half of those who receive.
+/// The half of the receivers.
 #[derive(Debug)]
 pub(super) enum Receiving {}
 
@@ -68,15 +68,15 @@ impl Half for Receiving {
 #[derive(Debug)]
 pub(super) struct Share<T, H: Half>(NonNull<Counted<T>>, PhantomData<H>);
 
-// SAFETY: a share gives access to the `Hchan`, which is Sync if `T: Send`, and may be the one that drops
-// it, which is Send if `T` is.
+// SAFETY: a share gives access to the `Hchan`, which is Sync if `T: Send`, and may be the share
+// that drops it, which is Send if `T` is.
 unsafe impl<T: Send, H: Half> Send for Share<T, H> {}
-// SAFETY: a shared share gives access to the `Hchan`, which is Sync if `T: Send`, and may be cloned into
-// one that drops it, which is Send if `T` is.
+// SAFETY: a shared reference gives access to the `Hchan`, which is Sync if `T: Send`. It can also
+// be cloned into a share that drops the `Hchan`, which is Send if `T` is.
 unsafe impl<T: Send, H: Half> Sync for Share<T, H> {}
 
 impl<T> Share<T, Sending> {
-    /// One share for each half.
+    /// Creates one share for each half.
     pub(super) fn pair(chan: Hchan<T>) -> (Self, Share<T, Receiving>) {
         let counted = Box::new(Counted {
             senders: AtomicUsize::new(1),
@@ -91,7 +91,8 @@ impl<T> Share<T, Sending> {
 
 impl<T, H: Half> Share<T, H> {
     fn counted(&self) -> &Counted<T> {
-        // SAFETY: it is freed when the last shares of both halves have gone, and this is one.
+        // SAFETY: the memory is freed when the last shares of both halves are gone, and `self` is a
+        // share.
         unsafe { self.0.as_ref() }
     }
 
@@ -105,12 +106,12 @@ impl<T, H: Half> Share<T, H> {
     }
 }
 
-/// Another handle of the same half.
+/// Creates another handle of the same half.
 impl<T, H: Half> Clone for Share<T, H> {
     fn clone(&self) -> Self {
         // Relaxed: the new handle is made from one that exists.
         if H::count(self.counted()).fetch_add(1, Relaxed) > isize::MAX as usize {
-            // Only forgetting handles without end gets here; as `Arc` does.
+            // Only forgetting handles without end leads here. `Arc` aborts as well.
             process::abort();
         }
         Self(self.0, PhantomData)
@@ -123,23 +124,24 @@ impl<T, H: Half> Drop for Share<T, H> {
             return;
         }
         point::point_in_drop("chan close", self.chan());
-        // In any case, also if the destructor of a value that is drained unwinds.
+        // Also runs if the destructor of a drained value unwinds.
         let _gone = HalfGone(self.0);
         H::end(self.chan());
     }
 }
 
-/// The end of a half: when this is dropped, by the last handle of the half, the channel is freed
-/// if the other half has ended.
+/// The end of a half. The last handle of the half makes this and drops it, which frees the channel
+/// if the other half has ended before.
 struct HalfGone<T>(NonNull<Counted<T>>);
 
 impl<T> Drop for HalfGone<T> {
     fn drop(&mut self) {
-        // SAFETY: the channel is freed by the second half to tell its end, and ours tells it only here, once:
-        // the last share of the half has made this. So it is still there.
+        // SAFETY: the channel is freed by the half that is second to set `one_half_gone`. Our half
+        // does so once, here, since only the last share of a half makes a `HalfGone`. So the
+        // channel still exists.
         if unsafe { self.0.as_ref() }.one_half_gone.swap(true, AcqRel) {
-            // SAFETY: the other half has told its end, and so have we: no share is left, and we alone free
-            // the `Box` that `pair` made. The acquire-release swap orders the other half's uses before.
+            // SAFETY: both halves have ended, so no share is left, and only we free the `Box` that
+            // `pair` made. The acquire-release swap orders the other half's uses before this.
             drop(unsafe { Box::from_raw(self.0.as_ptr()) });
         }
     }

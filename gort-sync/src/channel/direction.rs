@@ -1,8 +1,8 @@
-//! Sending or receiving: most of an operation is the same for both.
+//! Sending or receiving. Most of an operation is the same for both.
 
 use gort_runtime::WaitReason;
 
-/// Which way a value goes.
+/// The direction in which a value moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Send,

@@ -1,20 +1,21 @@
-//! The channel of a context: closed once, by somebody or by the time, and never a value.
+//! The channel of a context: it is closed once, by a cancellation or by a deadline, and never
+//! delivers a value.
 //!
-//! Nothing is armed for the due time. Whoever asks compares the clock; whoever waits
-//! sleeps until then at most, or is woken when the event happens before.
+//! No timer is armed for the due time. A caller that asks compares the clock. A caller that waits
+//! sleeps until the due time at most, and is woken if the event happens before.
 //!
 //! # Invariants
-//! 1. `how` changes once, under the lock. An answer other than "not yet" is given only
-//!    after that change, so it is never taken back: also the first to see that the time is
-//!    up writes it down.
-//! 2. What `publish` wrote is seen by whoever sees `how` changed.
-//! 3. Nobody is in the queue once `how` has changed to `Canceled`. (Those who wait when the time
-//!    is up wake by themselves.)
+//! 1. `how` changes once, under the lock. An answer other than "not yet" is given only after that
+//!    change, so it is never taken back. The first caller that sees that the time is up therefore
+//!    records it, too.
+//! 2. A caller that sees `how` changed also sees what `publish` wrote.
+//! 3. Once `how` has changed to `Canceled`, the queue is empty. (Waiters whose time is up wake by
+//!    themselves.)
 //!
 //! # Why no wake-up is lost
-//! A waiter enters the queue under the lock, having seen under it that nothing has happened, and
-//! lets go of the lock when it is parked; `finish` changes `how` under the lock and wakes
-//! whom it finds.
+//! A waiter checks under the lock that nothing has happened, enters the queue in the same critical
+//! section, and releases the lock when it is parked. `finish` changes `how` under the lock and
+//! wakes all waiters that it finds.
 //!
 //! # Orderings
 //! `how` is written with release under the lock, and read with acquire without it.
@@ -31,12 +32,12 @@ use gort_runtime::{Current, Home, Nanos, RawLock, WaitReason, now};
 use std::panic::Location;
 use std::ptr;
 
-/// How the end came.
+/// How the event came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
-    /// Somebody said so.
+    /// It was canceled.
     Canceled,
-    /// The time was up.
+    /// Its deadline passed.
     Expired,
 }
 
@@ -61,7 +62,7 @@ impl How {
     }
 }
 
-/// What happens once.
+/// An event that happens once.
 pub(crate) struct DoneEvent {
     how: AtomicU8,
     due: Option<Nanos>,
@@ -69,7 +70,7 @@ pub(crate) struct DoneEvent {
 }
 
 impl DoneEvent {
-    /// An event that has not happened, and does at `due` at the latest.
+    /// Creates an event that has not happened yet, and happens at `due` at the latest.
     pub(crate) fn new(due: Option<Nanos>) -> Self {
         Self {
             how: AtomicU8::new(NOT_YET),
@@ -86,12 +87,12 @@ impl DoneEvent {
         self.waiters.raw()
     }
 
-    /// Where it was made, on whose clock it is due.
+    /// Returns the home in which the event was made. `due` is a time on that home's clock.
     pub(crate) fn home(&self) -> Home {
         self.waiters.home()
     }
 
-    /// Whether it has happened, and how.
+    /// Returns how the event came about, or `None` if it has not happened yet.
     #[inline]
     pub(crate) fn how(&self) -> Option<How> {
         let how = How::of(self.how.load(Acquire));
@@ -102,13 +103,13 @@ impl DoneEvent {
         self.how_locked()
     }
 
-    /// Whether somebody has seen it happen. Its time may be up all the same.
+    /// Returns true if the event has been recorded. Even if it returns false, its time may be up.
     #[inline]
     pub(crate) fn has_happened(&self) -> bool {
         self.how.load(Acquire) != NOT_YET
     }
 
-    /// Under the lock: the same, and if the time is up it has happened.
+    /// Returns the same as [`how`](Self::how), under the lock. Records the event if its time is up.
     pub(crate) fn how_locked(&self) -> Option<How> {
         if self.how.load(Acquire) == NOT_YET && self.is_due() {
             self.how.store(EXPIRED, Release);
@@ -120,7 +121,8 @@ impl DoneEvent {
         self.due.is_some_and(|due| self.home().now() >= due)
     }
 
-    /// Lets it happen, unless it has. If it has not, `publish` runs first, under the lock.
+    /// Makes the event happen, unless it has happened already. If it has not, `publish` runs first,
+    /// under the lock.
     pub(crate) fn finish(&self, how: How, publish: impl FnOnce()) {
         let woken = Wakes::new();
         {
@@ -135,24 +137,24 @@ impl DoneEvent {
     }
 
     /// # Safety
-    /// The select holds the lock and has seen under it that nothing has happened. The record is in no
-    /// queue; it and its word stay in place until `dequeue`.
+    /// The select holds the lock and has checked under it that nothing has happened. The record is
+    /// in no queue. The record and its word stay in place until `dequeue`.
     pub(crate) unsafe fn enqueue(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses: the lock is held; the record is in no queue, and stays in place with its
-        // word. The reference is used here only.
+        // SAFETY: caller's clauses: the lock is held; the record is in no queue, and stays in place
+        // together with its word. The reference is used only here.
         unsafe { self.waiters.held().push_back(sg) };
     }
 
     /// # Safety
-    /// The select holds the lock; the record is among the waiters or in no queue.
+    /// The select holds the lock. The record is among the waiters or in no queue.
     pub(crate) unsafe fn dequeue(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses: the lock is held; the record is in this queue or in none. The reference
-        // is used here only.
+        // SAFETY: caller's clauses: the lock is held; the record is in this queue or in none. The
+        // reference is used only here.
         unsafe { self.waiters.held().remove(sg) };
     }
 
-    /// Waits until it has happened, or until `deadline`. Always gives an error, as a receive
-    /// from a channel that brings no values does.
+    /// Waits until the event has happened, or until `deadline`. Always returns an error, as a
+    /// receive does from a channel that delivers no values.
     pub(super) fn wait(&self, deadline: Option<Nanos>, site: &'static Location<'static>) -> Failed {
         while self.how().is_none() {
             if deadline.is_some_and(|deadline| now() >= deadline) {

@@ -1,9 +1,11 @@
-//! One small error per operation; sends give the value back.
+//! The errors of channel operations: one small type per operation. A failed send gives its value
+//! back.
 
 use std::error::Error;
 use std::fmt;
 
-/// The channel is closed or has no receivers; carries the value that was not sent.
+/// The error of a send: the channel is closed or has no receivers. Carries the value that was not
+/// sent.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -17,7 +19,7 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
-/// Why `try_send` did not send; carries the value.
+/// The error of [`try_send`](super::Sender::try_send). Carries the value that was not sent.
 ///
 /// ```
 /// use gort::channel::bounded;
@@ -30,13 +32,13 @@ pub struct SendError<T>(pub T);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// The channel is full, or nobody waits to receive from a rendezvous channel.
+    /// The channel is full, or it is a rendezvous channel and no receiver waits.
     Full(T),
     /// The channel is closed or has no receivers.
     Disconnected(T),
 }
 
-/// Why a send with a time limit did not send; carries the value.
+/// The error of a send with a time limit. Carries the value that was not sent.
 ///
 /// ```
 /// use gort::channel::bounded;
@@ -51,13 +53,13 @@ pub enum TrySendError<T> {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SendTimeoutError<T> {
-    /// The time was up.
+    /// The time limit was reached.
     Timeout(T),
     /// The channel is closed or has no receivers.
     Disconnected(T),
 }
 
-/// The channel is drained, and closed or without senders.
+/// The error of a receive: the channel is drained, and either closed or without senders.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -71,7 +73,7 @@ pub enum SendTimeoutError<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvError;
 
-/// Why `try_recv` received nothing.
+/// The error of [`try_recv`](super::Receiver::try_recv).
 ///
 /// ```
 /// use gort::channel::{TryRecvError, bounded};
@@ -84,13 +86,13 @@ pub struct RecvError;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// Nothing is there now.
+    /// No value is there now.
     Empty,
-    /// The channel is drained, and closed or without senders.
+    /// The channel is drained, and either closed or without senders.
     Disconnected,
 }
 
-/// Why a receive with a time limit received nothing.
+/// The error of a receive with a time limit.
 ///
 /// ```
 /// use gort::channel::bounded;
@@ -105,13 +107,13 @@ pub enum TryRecvError {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvTimeoutError {
-    /// The time was up.
+    /// The time limit was reached.
     Timeout,
-    /// The channel is drained, and closed or without senders.
+    /// The channel is drained, and either closed or without senders.
     Disconnected,
 }
 
-/// No operation of a `Select` can go now.
+/// The error of [`try_select`](super::Select::try_select): every operation would have to wait.
 ///
 /// ```
 /// use gort::channel::{Select, TrySelectError, bounded};
@@ -124,7 +126,8 @@ pub enum RecvTimeoutError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrySelectError;
 
-/// The time was up before an operation of a `Select` could go.
+/// The error of a select with a time limit: the limit was reached before any operation was
+/// possible.
 ///
 /// ```
 /// use gort::channel::{Select, SelectTimeoutError, bounded};
@@ -139,7 +142,7 @@ pub struct TrySelectError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SelectTimeoutError;
 
-/// No operation of a `Select` is ready now.
+/// The error of [`try_ready`](super::Select::try_ready): no operation is ready now.
 ///
 /// ```
 /// use gort::channel::{Select, TryReadyError, bounded};
@@ -152,7 +155,8 @@ pub struct SelectTimeoutError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TryReadyError;
 
-/// The time was up before an operation of a `Select` was ready.
+/// The error of a `ready` call with a time limit: the limit was reached before any operation was
+/// ready.
 ///
 /// ```
 /// use gort::channel::{ReadyTimeoutError, Select, bounded};
@@ -170,58 +174,58 @@ const CLOSED_TO_SENDS: &str = "sending on a closed or disconnected channel";
 const CLOSED_TO_RECEIVES: &str = "receiving on an empty and closed or disconnected channel";
 
 impl<T> SendError<T> {
-    /// The value that was not sent.
+    /// Returns the value that was not sent.
     pub fn into_inner(self) -> T {
         self.0
     }
 }
 
 impl<T> TrySendError<T> {
-    /// The value that was not sent.
+    /// Returns the value that was not sent.
     pub fn into_inner(self) -> T {
         match self {
             Self::Full(value) | Self::Disconnected(value) => value,
         }
     }
 
-    /// Whether there was no room.
+    /// Returns true if there was no room.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
     }
 
-    /// Whether the channel is closed or has no receivers.
+    /// Returns true if the channel is closed or has no receivers.
     pub fn is_disconnected(&self) -> bool {
         matches!(self, Self::Disconnected(_))
     }
 }
 
 impl<T> SendTimeoutError<T> {
-    /// The value that was not sent.
+    /// Returns the value that was not sent.
     pub fn into_inner(self) -> T {
         match self {
             Self::Timeout(value) | Self::Disconnected(value) => value,
         }
     }
 
-    /// Whether the time was up.
+    /// Returns true if the time limit was reached.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout(_))
     }
 
-    /// Whether the channel is closed or has no receivers.
+    /// Returns true if the channel is closed or has no receivers.
     pub fn is_disconnected(&self) -> bool {
         matches!(self, Self::Disconnected(_))
     }
 }
 
 impl TryRecvError {
-    /// Whether nothing was there.
+    /// Returns true if no value was there.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::Empty
     }
 
-    /// Whether nothing will ever be there again.
+    /// Returns true if no value will ever come again.
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
         *self == Self::Disconnected
@@ -229,13 +233,13 @@ impl TryRecvError {
 }
 
 impl RecvTimeoutError {
-    /// Whether the time was up.
+    /// Returns true if the time limit was reached.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         *self == Self::Timeout
     }
 
-    /// Whether nothing will ever be there again.
+    /// Returns true if no value will ever come again.
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
         *self == Self::Disconnected
@@ -350,7 +354,7 @@ impl From<RecvError> for RecvTimeoutError {
     }
 }
 
-/// `Display` and `Error` of the errors of `Select`, which carry nothing.
+/// Implements `Display` and `Error` for the errors of `Select`, which carry nothing.
 macro_rules! plain_errors {
     ($($name:ident: $text:literal),*) => {$(
         impl fmt::Display for $name {

@@ -1,40 +1,41 @@
 //! The channel proper: a buffer, two queues of waiters, one lock. Go's `hchan`.
 //!
 //! # Invariants (under the lock)
-//! 1. At most one of `recvq` and `sendq` holds a waiter that can still be woken
-//!    (a select may stand in both queues of one channel; it never pairs with itself,
-//!    because it looks and enters under the lock).
-//! 2. With room in the buffer that is not promised (`reserve.rs`) nobody waits in `sendq`;
-//!    with something in the buffer nobody waits in `recvq`. A rendezvous channel has a buffer of 0.
-//! 3. Once `closed`, nobody waits, and the buffer only shrinks.
-//! 4. `recv_hint` is false only if the buffer is empty, no sender waits and the
-//!    channel is open; written under the lock, read without it.
-//! 5. A bubble's channel has its ring arrested for ever, and `recv_hint` true: so whoever uses it comes by the lock, and
-//!    is asked before that (`membership.rs`), and others pay nothing for it.
-//! 6. While a receiver waits the ring's tail is arrested, while a sender does both its
-//!    ends are (`ring.rs`): nobody can pass by a waiter without the lock. They stay
-//!    arrested for a while after that ([`CALM`]).
+//! 1. At most one of `recvq` and `sendq` holds a waiter that can still be woken. (A select may be
+//!    in both queues of one channel. It never pairs with itself, because it tries its arms and
+//!    enters the queues under the same lock.)
+//! 2. While the buffer has room that is not promised (`reserve.rs`), no waiter is in `sendq`. While
+//!    the buffer holds a value, no waiter is in `recvq`. A rendezvous channel has a buffer of 0.
+//! 3. Once `closed` is set, both queues are empty, and the buffer only shrinks.
+//! 4. `recv_hint` is false only if the buffer is empty, no sender waits and the channel is open. It
+//!    is written under the lock and read without it.
+//! 5. In a bubble's channel the ring is always arrested and `recv_hint` is always true. So every
+//!    operation takes the lock, and checks before that whether the caller may use the channel
+//!    (`membership.rs`). Other channels pay nothing for the check.
+//! 6. While a receiver waits, the ring's tail is arrested; while a sender waits, both ends are
+//!    (`ring.rs`). So no operation can overtake a waiter without taking the lock. The ends stay
+//!    arrested for some operations after that ([`CALM`]).
 //!
-//! A sender that finds a parked receiver writes the value straight to the
-//! receiver's stack; a receiver that finds the buffer full takes its head and moves the first
-//! parked sender's value to the tail: first in, first out, over buffer and queue.
+//! A sender that finds a parked receiver writes the value straight to the receiver's stack. A
+//! receiver that finds the buffer full takes its head and moves the first parked sender's value to
+//! the tail. So values are first in, first out over buffer and queue together.
 //!
-//! Waiters are woken after the lock is released. That is safe for the record, which is alive
-//! until the wake-up, and for the channel: whoever calls holds a handle to it. A receiver
-//! woken without a value looks again: the channel was closed, or a promise given up.
+//! Waiters are woken after the lock is released. The record stays alive until the wake-up, and the
+//! channel stays alive because the caller holds a handle. A receiver that is woken without a value
+//! tries again: either the channel was closed, or a promise was given up.
 //!
 //! # Why no wake-up is lost although the ring needs no lock
-//! A receiver that would wait takes the lock, arrests the tail and looks once more. A send
-//! whose compare-and-swap came before the arrest is seen by that look; one that comes
-//! after it fails, takes the lock, and finds the receiver in the queue, or gone. The look
-//! of a select with several channels is one moment, since each stays arrested, under its
-//! lock, until all have been looked at.
+//! A receiver that is about to wait takes the lock, arrests the tail and tries once more. If a
+//! send's compare-and-swap came before the arrest, that attempt sees the value. If it comes after
+//! the arrest it fails; the sender then takes the lock and finds the receiver in the queue, or
+//! gone. A select looks at several channels at one moment, in effect: each stays arrested, under
+//! its lock, until all have been looked at.
 //!
 //! # Orderings
-//! Rendezvous and unbounded channels: everything is under the lock, but `recv_hint`: a
-//! release store, read by an acquire load (`hint.rs`). A poll that reads an old `false` is
-//! ordered before the send that would make it `true`; a poll that *follows* such a send,
-//! in the same goroutine or by any synchronisation, sees it. The ring's are in `ring.rs`.
+//! In rendezvous and unbounded channels everything is under the lock except `recv_hint`, a release
+//! store that is read by an acquire load (`hint.rs`). A poll that reads an old `false` is ordered
+//! before the send that would make it `true`. A poll that *follows* such a send, in the same
+//! goroutine or through any synchronisation, sees `true`. The ring's orderings are in `ring.rs`.
 
 use super::backlog::Backlog;
 use super::direction::Direction;
@@ -47,39 +48,39 @@ use gort_runtime::{Home, MayWait};
 use std::fmt;
 use std::mem::MaybeUninit;
 
-/// One channel.
+/// A channel with its buffer and its waiters.
 pub(crate) struct Hchan<T> {
-    /// The buffer of a bounded channel. A rendezvous channel has none, an unbounded one's
-    /// is in the state. Apart, because a ring's words have cache lines of their own, and
-    /// small channels are many (`sieve`: half the speed with the ring in place).
+    /// The buffer of a bounded channel. A rendezvous channel has none; an unbounded channel has its
+    /// buffer in the state. The ring is boxed because its words have cache lines of their own and
+    /// programs have many small channels (`sieve` ran at half the speed with the ring inline).
     ring: Option<Box<Ring<T>>>,
     pub(super) recv_hint: AtomicBool,
     pub(super) unbounded: bool,
     pub(super) state: WaitLock<ChanState<T>>,
 }
 
-/// Operations under the lock without anybody waiting after which the ring is free again. To
-/// arrest it is a read-modify-write: in a channel where each value is waited for
+/// Number of operations under the lock, with no waiter left, after which the ring is released.
+/// Arresting the ring is a read-modify-write, so in a channel where each value is waited for
 /// (`pingpong_buf1`) the lock alone is cheaper.
 const CALM: u32 = 4;
 
-/// What the lock protects. Whoever has it mutably holds the lock of its channel, and hands it to
-/// that channel's methods.
+/// What the lock protects. Code with a `&mut ChanState` holds that channel's lock, and passes it
+/// only to that channel's methods.
 pub(crate) struct ChanState<T> {
-    /// Of an unbounded channel; otherwise empty.
+    /// The buffer of an unbounded channel; empty in other channels.
     buf: Backlog<T>,
     pub(super) closed: bool,
-    /// Places in the ring that are promised to senders who have been chosen and will come
-    /// with their values. While there are any, its tail is arrested.
+    /// Places in the ring that are promised to senders that have been chosen and will bring their
+    /// values later. While this is not 0 the ring's tail is arrested.
     pub(super) promised: usize,
-    /// Operations since somebody waited.
+    /// Operations since the last waiter left.
     calm: u32,
     pub(super) recvq: WaitQueue,
     sendq: WaitQueue,
 }
 
 impl<T> ChanState<T> {
-    /// Where one waits who wants to send, or to receive.
+    /// Returns the queue in which senders, or receivers, wait.
     pub(super) fn queue(&mut self, direction: Direction) -> &mut WaitQueue {
         match direction {
             Direction::Send => &mut self.sendq,
@@ -88,34 +89,33 @@ impl<T> ChanState<T> {
     }
 }
 
-// SAFETY: what it holds besides atomics are values, which move with it.
+// SAFETY: apart from atomics a channel holds values, which move with it.
 unsafe impl<T: Send> Send for Hchan<T> {}
-// SAFETY: the state, and with it the records and values that it points to, is reached only under
-// the lock, and a value in the ring only by the one whose turn at its slot it is (`ring.rs`). So
+// SAFETY: the state, with the records and values that it points to, is accessed only under the
+// lock. A value in the ring is accessed only by the thread that owns its slot (`ring.rs`). So
 // values are moved between threads, never shared, and `T: Send` is enough.
 unsafe impl<T: Send> Sync for Hchan<T> {}
 
-/// What an operation came to, tried under the lock.
+/// The outcome of an attempt under the lock.
 #[derive(Debug)]
 pub(crate) enum Tried {
     /// Done.
     Done,
     /// The channel is closed (and drained, for a receive).
     Closed,
-    /// Would wait.
+    /// The operation would have to wait.
     NotReady,
-    /// A receive has won a sender that has yet to come by its value: go and fetch it
-    /// (`receive_promised`), after unlocking.
+    /// A receive has won a sender that does not have its value yet. After unlocking, fetch the
+    /// value with `receive_promised`.
     Promised(Won, MayWait),
-    /// A receive could only win such a sender, and its caller may not wait.
+    /// The only sender that a receive could win is such a sender, and the caller must not wait.
     Refused,
 }
 
 impl<T> Hchan<T> {
     pub(crate) fn bounded(home: Home, cap: usize) -> Self {
         let ring = (cap != 0).then(|| {
-            // Without room for `cap` values now, sends would fail later, when nobody
-            // expects it.
+            // Without memory for `cap` values now, a later send would fail where nobody expects it.
             match Ring::new(cap) {
                 Some(ring) => Box::new(ring),
                 None => panic!("channel of capacity {cap}: size out of range"),
@@ -157,7 +157,7 @@ impl<T> Hchan<T> {
         self.state.lock()
     }
 
-    /// The capacity; `None` for an unbounded channel.
+    /// Returns the capacity, or `None` for an unbounded channel.
     pub(crate) fn capacity(&self) -> Option<usize> {
         (!self.unbounded).then(|| self.ring().map_or(0, Ring::cap))
     }
@@ -167,18 +167,18 @@ impl<T> Hchan<T> {
         self.ring.as_deref()
     }
 
-    /// What the lock protects, for an arm of a select.
+    /// Returns what the lock protects, for an arm of a select.
     ///
     /// # Safety
-    /// The select that calls the arm holds the lock; no other reference from here is in use.
+    /// The select that calls the arm holds the lock, and no other reference returned by this
+    /// function is in use.
     #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
     pub(crate) unsafe fn state(&self) -> &mut ChanState<T> {
         // SAFETY: caller's clauses: the lock is held, and this is the only reference.
         unsafe { self.state.held() }
     }
 
-    /// At the end of every change under the lock: the hint tells, and in the end the ring is
-    /// free.
+    /// Called after every change under the lock: updates `recv_hint`, and may release the ring.
     #[inline]
     pub(super) fn publish(&self, state: &mut ChanState<T>) {
         let sender_waits = !state.sendq.is_empty();
@@ -186,7 +186,7 @@ impl<T> Hchan<T> {
             return;
         }
         if let Some(ring) = self.ring() {
-            // A closed channel keeps no promise: receivers need not mind them.
+            // A closed channel keeps no promise, so receivers need not stop for promised places.
             if state.closed {
                 ring.release();
             } else if sender_waits || !state.recvq.is_empty() || state.promised != 0 {
@@ -204,15 +204,16 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// Under the lock: moves the value at `elem` to the buffer's end if there is room. Else
-    /// both ends of a ring are arrested: there will be none while we hold the lock.
+    /// Moves the value at `elem` to the end of the buffer if there is room. If it returns false,
+    /// both ends of the ring are arrested, so there is no room until the lock is released.
     ///
     /// # Safety
     /// The channel is open; `elem` points to a value that is the caller's to move.
     #[inline]
     unsafe fn buffer_push(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
-        // SAFETY: who has the state holds the lock, and the tail is arrested before it is used so.
-        // Caller's clauses: the channel is open, and `elem` is a value to move.
+        // SAFETY: the caller holds the lock, since it has the state, and the tail is arrested
+        // before the ring is used as arrested. Caller's clauses: the channel is open, and `elem` is
+        // a value to move.
         unsafe {
             if let Some(ring) = &self.ring {
                 ring.arrest_tail();
@@ -225,15 +226,15 @@ impl<T> Hchan<T> {
         self.unbounded
     }
 
-    /// Under the lock: moves the buffer's first value to `elem` if there is one. Else the
-    /// tail of a ring is arrested: there will be none while we hold the lock.
+    /// Moves the buffer's first value to `elem` if there is one. If it returns false, the ring's
+    /// tail is arrested, so no value can arrive until the lock is released.
     ///
     /// # Safety
     /// `elem` is a place for a `T`.
     #[inline]
     unsafe fn buffer_pop(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
-        // SAFETY: caller's clause: `elem` is a place. Who has the state holds the lock, and `Slow`
-        // says that the head is arrested.
+        // SAFETY: caller's clause: `elem` is a place. The caller holds the lock, since it has the
+        // state, and `Slow` means that the head is arrested.
         unsafe {
             if let Some(ring) = &self.ring {
                 ring.arrest_tail();
@@ -253,7 +254,7 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// Tries to send the value at `elem`; moves out of it only if the answer is `Done`.
+    /// Tries to send the value at `elem`. The value is moved only if the result is `Done`.
     ///
     /// # Safety
     /// `elem` points to a value that is the caller's to move.
@@ -269,16 +270,17 @@ impl<T> Hchan<T> {
         }
         if let Some(won) = state.recvq.dequeue_partner(wakes) {
             let sg = won.record();
-            // SAFETY: the `elem` of a receiver's record is a place for a `T`, which it does not touch
-            // before it is woken. Caller's clause: our `elem` is a value to move; it moves once, as
-            // `Done` tells the caller.
+            // SAFETY: the `elem` of a receiver's record is a place for a `T`, which the receiver
+            // does not touch before it is woken. Caller's clause: our `elem` is a value to move. It
+            // moves once, as `Done` tells the caller.
             unsafe { sg.elem.get().cast::<T>().copy_from_nonoverlapping(elem, 1) };
             sg.success.set(true);
             wakes.push(won);
             self.publish(state);
             return Tried::Done;
         }
-        // SAFETY: the channel is open, as seen above; caller's clause: `elem` is a value to move.
+        // SAFETY: the channel is open, as checked above. Caller's clause: `elem` is a value to
+        // move.
         if unsafe { self.buffer_push(state, elem) } {
             self.publish(state);
             return Tried::Done;
@@ -286,8 +288,8 @@ impl<T> Hchan<T> {
         Tried::NotReady
     }
 
-    /// Tries to receive into `elem`, which is initialised only if the answer is `Done`. A caller
-    /// who may not wait wins no sender that has only promised a value.
+    /// Tries to receive into `elem`, which is initialised only if the result is `Done`. If the
+    /// caller must not wait, it cannot win a sender that has only promised a value.
     ///
     /// # Safety
     /// `elem` is a place for a `T`.
@@ -317,9 +319,9 @@ impl<T> Hchan<T> {
             {
                 return Tried::Promised(won, may_wait);
             }
-            // SAFETY: caller's clause: our `elem` is a place. The record's is a value, which is ours
-            // to move as the sender was won: it has promised none, since those who may not wait win
-            // no promise.
+            // SAFETY: caller's clause: our `elem` is a place. The record's `elem` is a value, and
+            // since we have won the sender it is ours to move. The sender has not merely promised
+            // it: a caller that must not wait wins no promise.
             unsafe { elem.copy_from_nonoverlapping(sg.elem.get().cast::<T>(), 1) };
             sg.success.set(true);
             wakes.push(won);
@@ -335,8 +337,9 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// There is room for one more: the first sender that waits gets it. It was full, and
-    /// since somebody waits nobody can have taken from the buffer or filled it meanwhile.
+    /// Gives a free place in the buffer to the first waiting sender, if there is one. The place was
+    /// freed by the caller: the buffer was full before, and since a sender waited, no other
+    /// operation can have taken a value or filled the place.
     #[inline]
     pub(super) fn admit_sender(&self, state: &mut ChanState<T>, wakes: &Wakes) {
         let Some(won) = state.sendq.dequeue_partner(wakes) else {
@@ -346,8 +349,9 @@ impl<T> Hchan<T> {
         if sg.kind.get() == Kind::Promise {
             state.promised += 1;
         } else {
-            // SAFETY: where senders wait the channel is open (invariant 3). The `elem` of one that has
-            // promised nothing is its value, which is ours to move as it was won.
+            // SAFETY: a sender was waiting, so the channel is open (invariant 3). The `elem` of a
+            // sender that has promised nothing is its value, and since we have won the sender it is
+            // ours to move.
             let moved = unsafe { self.buffer_push(state, sg.elem.get().cast::<T>()) };
             debug_assert!(moved, "there is room for one");
         }
@@ -355,7 +359,8 @@ impl<T> Hchan<T> {
         wakes.push(won);
     }
 
-    /// Whether a send would not wait. If it would, whoever changes that comes by the lock.
+    /// Returns true if a send would not wait. If this is false, it cannot become true without the
+    /// lock being taken.
     pub(crate) fn can_send_locked(&self, state: &ChanState<T>) -> bool {
         if state.closed || self.unbounded || state.recvq.has_partner() {
             return true;
@@ -367,7 +372,8 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// Whether a receive would not wait. If it would, whoever changes that comes by the lock.
+    /// Returns true if a receive would not wait. If this is false, it cannot become true without
+    /// the lock being taken.
     pub(crate) fn can_recv_locked(&self, state: &ChanState<T>) -> bool {
         if state.closed || !state.buf.is_empty() || state.sendq.has_partner() {
             return true;
@@ -379,27 +385,28 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// Enters the queue of those who want to send, or to receive.
+    /// Adds the record to the queue of waiting senders, or receivers.
     ///
     /// # Safety
-    /// The lock has been held since the operation was found not to be possible. The record is in no
-    /// queue; it and its word stay in place until it has been taken out.
+    /// The lock has been held since the operation was found to be impossible. The record is in no
+    /// queue; the record and its word stay in place until the record has been removed.
     pub(crate) unsafe fn enqueue(
         &self,
         state: &mut ChanState<T>,
         direction: Direction,
         sg: &Sudog,
     ) {
-        // SAFETY: caller's clauses: the record is in no queue, and stays in place with its word.
+        // SAFETY: caller's clauses: the record is in no queue, and stays in place together with its
+        // word.
         unsafe { state.queue(direction).push_back(sg) };
         match direction {
-            // To a receiver the hint has said "nothing" before.
+            // A waiting receiver does not change what the hint says.
             Direction::Recv => state.calm = 0,
             Direction::Send => self.publish(state),
         }
     }
 
-    /// Leaves that queue, if the record is still there.
+    /// Removes the record from that queue, if it is still there.
     ///
     /// # Safety
     /// The record is in this queue of this channel, or in none.
@@ -414,8 +421,8 @@ impl<T> Hchan<T> {
         self.publish(state);
     }
 
-    /// Closes the channel: everyone who waits is woken without success. False if it
-    /// was closed before.
+    /// Closes the channel and wakes every waiter without success. Returns false if the channel was
+    /// closed before.
     pub(crate) fn close(&self) -> bool {
         let wakes = Wakes::new();
         let mut held = self.lock();
@@ -435,24 +442,25 @@ impl<T> Hchan<T> {
         first
     }
 
-    /// Whether it is closed, or one side is gone.
+    /// Returns true if the channel was closed or if one side has no handles left.
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
-    /// The last receiver is gone: closes the channel and drops what is buffered, whatever panics.
+    /// Called when the last receiver is gone: closes the channel and drops what is buffered, even
+    /// if destructors panic.
     pub(crate) fn close_and_drain(&self) {
         self.close();
-        // Destructors are user code: they run without the lock.
+        // Destructors are user code, so they run after the lock is released.
         let mut held = self.lock();
         let buffered = held.buf.take();
-        self.ring().inspect(|ring| ring.release()); // A bubble's is still arrested.
+        self.ring().inspect(|ring| ring.release()); // In a bubble the ring is still arrested.
         drop(held);
         drop(buffered);
         if let Some(ring) = &self.ring {
             let mut place = MaybeUninit::<T>::uninit();
-            // SAFETY: `place` is one for a `T`, and `Done` says that it was filled. (Nobody waits in a
-            // closed channel, so the head is not arrested, and in the end there is `Closed`.)
+            // SAFETY: `place` is a place for a `T`, and `Done` means that it was filled. (No waiter
+            // is left in a closed channel and the ring was released, so `pop` ends with `Closed`.)
             drop_all(|| unsafe {
                 let filled = ring.pop(place.as_mut_ptr()) == Attempt::Done;
                 filled.then(|| place.assume_init_drop()).is_some()

@@ -1,10 +1,11 @@
-//! What a look at a channel tells without its lock.
+//! What an operation can learn about a channel without its lock.
 
 use super::hchan::Hchan;
 use crate::prim::Ordering::Acquire;
 
 impl<T> Hchan<T> {
-    /// False if a receive would have waited at some moment during the call (`hchan.rs`, invariant 4).
+    /// Returns false if a receive would have waited at some moment during the call (`hchan.rs`,
+    /// invariant 4).
     #[inline]
     pub(crate) fn recv_hint(&self) -> bool {
         match self.ring() {
@@ -13,7 +14,7 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// Whether a send looks as if it need not wait; false says nothing.
+    /// Returns true if a send would probably not wait. False means nothing.
     pub(crate) fn send_hint(&self) -> bool {
         match self.ring() {
             Some(ring) => ring.len() < ring.cap(),

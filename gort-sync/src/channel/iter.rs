@@ -1,10 +1,12 @@
-//! Iterating over a receiver.
+//! Iterators over a receiver.
 
 use super::recv::Receiver;
 use std::fmt;
 use std::iter::FusedIterator;
 
-/// Receives until the end of the channel, waiting for each value.
+/// An iterator that receives until the end of the channel, waiting for each value.
+///
+/// Returned by [`Receiver::iter`].
 ///
 /// ```
 /// use gort::prelude::*;
@@ -20,7 +22,9 @@ pub struct Iter<'a, T> {
     receiver: &'a Receiver<T>,
 }
 
-/// Receives what is there, without waiting.
+/// An iterator that receives the values that are there, without waiting.
+///
+/// Returned by [`Receiver::try_iter`].
 ///
 /// ```
 /// use gort::channel::unbounded;
@@ -35,7 +39,7 @@ pub struct TryIter<'a, T> {
     receiver: &'a Receiver<T>,
 }
 
-/// Receives until the end of the channel, and owns the receiver.
+/// An iterator that receives until the end of the channel, and owns the receiver.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -55,12 +59,13 @@ pub struct IntoIter<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Receives until the channel is drained, and closed or without senders. Go's `range`.
+    /// Returns an iterator that receives until the channel is drained, and either closed or without
+    /// senders. Go's `range`.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { receiver: self }
     }
 
-    /// Receives until nothing is there, without waiting.
+    /// Returns an iterator that receives until no value is there, without waiting.
     ///
     /// ```
     /// use gort::channel::bounded;
@@ -68,7 +73,7 @@ impl<T> Receiver<T> {
     /// let (tx, rx) = bounded(10);
     /// tx.send(1).unwrap();
     /// tx.send(2).unwrap();
-    /// assert_eq!(rx.try_iter().sum::<i32>(), 3); // What is there; the channel stays open.
+    /// assert_eq!(rx.try_iter().sum::<i32>(), 3); // Only what is there; the channel stays open.
     /// ```
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter { receiver: self }

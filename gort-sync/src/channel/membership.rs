@@ -1,28 +1,31 @@
-//! Who may use a channel: anybody, or the goroutines of the bubble in which it was made.
+//! Who may use a channel: anyone, or only the goroutines of the bubble in which it was made.
 //!
-//! One that was made in no bubble, which is nearly every one, is not asked: the channel of a bubble goes by its lock
-//! (`hchan.rs`, invariant 5), and whoever takes that looks here first.
+//! Nearly every channel was made outside of bubbles, and its operations are not checked. The
+//! channel of a bubble is used only under its lock (`hchan.rs`, invariant 5), and every operation
+//! that takes the lock makes this check first.
 
 use super::direction::Direction;
 use super::hchan::Hchan;
 use gort_runtime::{Home, RawLock, point};
 use std::panic::Location;
 
-/// What is refused outside a channel's bubble.
+/// The operation that is refused outside a channel's bubble, as named in the message.
 pub(super) const RECEIVE: &str = "receive from a channel";
-/// The same.
+/// The same for a send.
 const SEND: &str = "send on a channel";
-/// The same.
+/// The same for a select.
 pub(crate) const SELECT: &str = "select on a channel";
 
 impl<T> Hchan<T> {
-    /// Where it was made.
+    /// Returns the home in which the channel was made.
     #[inline]
     pub(crate) fn home(&self) -> Home {
         self.state.home()
     }
 
-    /// Before an operation: whether the caller may not use it. If it may, and it is a bubble's, others may come first here.
+    /// Called before an operation: returns true if the caller must not use the channel. If the
+    /// channel is a bubble's and the caller may use it, this is also a scheduling point of an
+    /// explored bubble.
     #[inline]
     pub(super) fn is_out_of_reach(
         &self,
@@ -41,17 +44,17 @@ impl<T> Hchan<T> {
         false
     }
 
-    /// The lock, for a select.
+    /// Returns the lock, for a select.
     ///
     /// # Panics
-    /// If only goroutines of a bubble may use it, and the caller is none.
+    /// If only goroutines of a bubble may use the channel, and the caller is not one of them.
     pub(crate) fn selected(&self) -> &RawLock {
         self.home().check(SELECT);
         self.state.raw()
     }
 }
 
-/// The channel is a bubble's, and the caller is not in it.
+/// Panics: the channel belongs to a bubble, and the caller is not in it.
 #[cold]
 #[track_caller]
 pub(super) fn refuse(direction: Direction) -> ! {

@@ -1,8 +1,8 @@
 //! Channels: crossbeam-channel's surface, plus Go's `close`.
 //!
-//! A channel moves values from any number of senders to any number of receivers,
-//! each value to one of them, in the order in which they were sent. Senders and
-//! receivers are goroutines or plain threads, in any mixture.
+//! A channel moves values from any number of senders to any number of receivers. Each value goes to
+//! one receiver, and values arrive in the order in which they were sent. Senders and receivers are
+//! goroutines or plain threads, in any mixture.
 
 mod at;
 mod backlog;
@@ -43,11 +43,11 @@ use counter::Share;
 use gort_runtime::{Home, instant_now};
 use std::time::{Duration, Instant};
 
-/// A channel with room for `cap` values. With 0 each send waits for a receiver and
-/// hands it the value (rendezvous). Go's `make(chan T, cap)`.
+/// Creates a channel with room for `cap` values. With a capacity of 0, each send waits for a
+/// receiver and hands it the value (a rendezvous). Go's `make(chan T, cap)`.
 ///
 /// # Panics
-/// If there is no memory for `cap` values: "size out of range".
+/// If there is not enough memory for `cap` values; the message ends in "size out of range".
 ///
 /// # Examples
 /// ```
@@ -56,7 +56,7 @@ use std::time::{Duration, Instant};
 /// let (tx, rx) = bounded(2);
 /// go!(move || {
 ///     for n in 0..10 {
-///         tx.send(n).unwrap(); // Waits while two are in the buffer.
+///         tx.send(n).unwrap(); // Waits while two values are in the buffer.
 ///     }
 /// });
 /// assert!(rx.iter().eq(0..10));
@@ -66,20 +66,20 @@ pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
     make(Hchan::bounded(Home::here(), cap))
 }
 
-/// As [`bounded`], and anybody may use it, whichever bubble the caller is in.
+/// Creates a [`bounded`] channel that any goroutine may use, even if the caller is in a bubble.
 #[must_use]
 pub(crate) fn bounded_outside<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
     make(Hchan::bounded(Home::OUTSIDE, cap))
 }
 
-/// A channel whose sends never wait. Go has none.
+/// Creates a channel whose sends never wait. Go has no such channel.
 ///
 /// ```
 /// use gort::channel::unbounded;
 ///
 /// let (tx, rx) = unbounded();
 /// for n in 0..1_000 {
-///     tx.send(n).unwrap(); // Nobody receives yet.
+///     tx.send(n).unwrap(); // No receiver is waiting yet.
 /// }
 /// assert_eq!(rx.try_iter().sum::<i32>(), 499_500);
 /// ```
@@ -93,7 +93,7 @@ fn make<T>(chan: Hchan<T>) -> (Sender<T>, Receiver<T>) {
     (Sender::new(sender), Receiver::new(receiver))
 }
 
-/// A channel that nothing ever comes from: Go's nil channel.
+/// Creates a channel that never delivers anything. Go's nil channel.
 ///
 /// ```
 /// use gort::channel::never;
@@ -113,14 +113,15 @@ pub fn never<T>() -> Receiver<T> {
     Receiver::never()
 }
 
-/// A channel that delivers its due time once, `d` from now. Go's `time.After`.
+/// Creates a channel that delivers one message, the due time, once `d` has passed. Go's
+/// `time.After`.
 ///
 /// ```
 /// use gort::prelude::*;
 /// use gort::time::after;
 ///
 /// let (_tx, rx) = bounded::<i32>(0);
-/// let limit = after(Duration::from_millis(1)); // For all that follows.
+/// let limit = after(Duration::from_millis(1)); // One limit for everything below.
 /// select! {
 ///     v = <-rx => println!("{v:?}"),
 ///     <-limit => println!("nobody has sent"),
@@ -130,12 +131,12 @@ pub fn never<T>() -> Receiver<T> {
 pub fn after(d: Duration) -> Receiver<Instant> {
     match instant_now().checked_add(d) {
         Some(instant) => at(instant),
-        // Later than the clock can tell: never, under the same type.
+        // Later than the clock can represent: never, behind the same type.
         None => never(),
     }
 }
 
-/// A channel that delivers `instant` once, when it has come.
+/// Creates a channel that delivers `instant` once, when that time has come.
 ///
 /// ```
 /// use gort::time::{at, now};
@@ -151,11 +152,12 @@ pub fn at(instant: Instant) -> Receiver<Instant> {
     Receiver::at(instant)
 }
 
-/// A channel that delivers an instant every `d`, from `d` from now on, for ever. A receiver
-/// that is late finds one message, and the next comes `d` after that was taken.
+/// Creates a channel that delivers an instant every `d`, for ever. The first one is due `d` from
+/// now. A receiver that is late finds one message, and the next one is due `d` after that message
+/// was taken.
 ///
-/// With 0 there is always a message, as with crossbeam-channel's `tick`; for Go's see
-/// [`time::tick`](crate::time::tick).
+/// If `d` is 0 there is always a message, as with crossbeam-channel's `tick`. For the behaviour of
+/// Go's, see [`time::tick`](crate::time::tick).
 ///
 /// ```
 /// use gort::channel::tick;

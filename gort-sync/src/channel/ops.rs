@@ -15,7 +15,7 @@ use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::panic::Location;
 
-/// A place for a value that is on its way.
+/// A place for a value that is being moved.
 pub(crate) type Place<T> = UnsafeCell<MaybeUninit<T>>;
 
 /// Why an operation did not take place.
@@ -23,16 +23,16 @@ pub(crate) type Place<T> = UnsafeCell<MaybeUninit<T>>;
 pub(super) enum Failed {
     Closed,
     Timeout,
-    /// The goroutine has called `goexit` and may not wait.
+    /// The goroutine has called `goexit` and must not wait.
     Exiting,
-    /// On the system stack nothing may wait.
+    /// The caller runs on the system stack, where nothing may wait.
     Refused,
-    /// The channel is a bubble's, and the caller is not in it.
+    /// The channel belongs to a bubble, and the caller is not in that bubble.
     Foreign,
 }
 
 impl Failed {
-    /// With nothing held: unwinds if it may not wait.
+    /// Returns the failure, or unwinds if the caller must not wait here. The caller holds no lock.
     #[track_caller]
     fn or_unwind(self, direction: Direction) -> Self {
         match self {
@@ -51,7 +51,7 @@ impl Failed {
 }
 
 impl<T> Hchan<T> {
-    /// Sends, waiting for as long as it takes.
+    /// Sends, waiting for as long as necessary.
     #[inline]
     pub(super) fn send(&self, value: T, site: &'static Location<'static>) -> Result<(), T> {
         check_in_debug_builds(WaitReason::ChanSend);
@@ -59,7 +59,8 @@ impl<T> Hchan<T> {
         match self.operate(Direction::Send, place.get().cast(), None, site) {
             Ok(()) => Ok(()),
             Err(failed) => {
-                // SAFETY: made with a value, which is still there, as the operation failed.
+                // SAFETY: the place was made with a value, which is still there, since the
+                // operation failed.
                 let value = unsafe { place.into_inner().assume_init() };
                 failed.or_unwind(Direction::Send);
                 Err(value)
@@ -78,13 +79,14 @@ impl<T> Hchan<T> {
         let place: Place<T> = UnsafeCell::new(MaybeUninit::new(value));
         self.operate(Direction::Send, place.get().cast(), Some(deadline), site)
             .map_err(|failed| {
-                // SAFETY: made with a value, which is still there, as the operation failed.
+                // SAFETY: the place was made with a value, which is still there, since the
+                // operation failed.
                 let value = unsafe { place.into_inner().assume_init() };
                 (value, failed.or_unwind(Direction::Send))
             })
     }
 
-    /// Receives, waiting until `deadline` at most, if there is one.
+    /// Receives, waiting until `deadline` at most if there is one.
     #[inline]
     pub(super) fn recv(
         &self,
@@ -106,8 +108,8 @@ impl<T> Hchan<T> {
         check_in_debug_builds(WaitReason::ChanSend);
         let place = MaybeUninit::new(value);
         if let Some(ring) = self.ring() {
-            // SAFETY: the place holds a value, ours to move; it is still there unless the answer is
-            // `Done`.
+            // SAFETY: the place holds a value, which is ours to move. The value is still there
+            // unless the result is `Done`.
             unsafe {
                 match ring.push(place.as_ptr()) {
                     Attempt::Done => return Ok(()),
@@ -123,12 +125,12 @@ impl<T> Hchan<T> {
     #[track_caller]
     fn try_send_slow(&self, mut place: MaybeUninit<T>) -> Result<(), (T, bool)> {
         if self.is_out_of_reach(Direction::Send, Location::caller()) {
-            // SAFETY: the one caller gives a place with a value, ours to drop.
+            // SAFETY: the only caller passes a place with a value, which is ours to drop.
             drop(unsafe { place.assume_init() });
             refuse(Direction::Send);
         }
-        // SAFETY: the one caller gives a place with a value, ours to move; it is still there unless
-        // the answer is `Done`.
+        // SAFETY: the only caller passes a place with a value, which is ours to move. The value is
+        // still there unless the result is `Done`.
         unsafe {
             match self.try_send_from(place.as_mut_ptr()) {
                 Tried::Done => Ok(()),
@@ -137,8 +139,8 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// Sends the value at `elem` if that is possible without waiting, under the lock; moves out
-    /// of it only if the answer is `Done`.
+    /// Takes the lock and sends the value at `elem` if that is possible without waiting. The value
+    /// is moved only if the result is `Done`.
     ///
     /// # Safety
     /// `elem` points to a value that is the caller's to move.
@@ -152,14 +154,15 @@ impl<T> Hchan<T> {
         tried
     }
 
-    /// Receives if that is possible without waiting; `Err(true)`: closed and drained.
+    /// Receives if that is possible without waiting. `Err(true)` means that the channel is closed
+    /// and drained.
     #[inline]
     #[track_caller]
     pub(super) fn try_recv(&self) -> Result<T, bool> {
         check_in_debug_builds(WaitReason::ChanReceive);
         let mut place = MaybeUninit::uninit();
         if let Some(ring) = self.ring() {
-            // SAFETY: `place` is one for a `T`, and filled if the answer is `Done`.
+            // SAFETY: `place` is a place for a `T`, and is filled if the result is `Done`.
             unsafe {
                 match ring.pop(place.as_mut_ptr()) {
                     Attempt::Done => return Ok(place.assume_init()),
@@ -187,7 +190,7 @@ impl<T> Hchan<T> {
             let wakes = Wakes::new();
             let mut held = self.lock();
             let may_wait = MayWait::get();
-            // SAFETY: `place` is one for a `T`.
+            // SAFETY: `place` is a place for a `T`.
             let tried =
                 unsafe { self.try_recv_locked(&mut held, place.as_mut_ptr(), &wakes, may_wait) };
             drop(held);
@@ -201,7 +204,8 @@ impl<T> Hchan<T> {
                     false
                 }
                 Tried::Promised(sender, may_wait) => {
-                    // SAFETY: a promise on this channel, won just now; `place` is one for a `T`.
+                    // SAFETY: the sender is a promise on this channel, won just now. `place` is a
+                    // place for a `T`.
                     unsafe {
                         let elem = place.as_mut_ptr().cast();
                         receive_promised(sender, elem, self.home(), may_wait, site)
@@ -209,20 +213,21 @@ impl<T> Hchan<T> {
                 }
             };
             if filled {
-                // SAFETY: it was filled: `Done` says so, or `receive_promised`.
+                // SAFETY: the place was filled, as `Done` or `receive_promised` has said.
                 return Ok(unsafe { place.assume_init() });
             }
         }
     }
 
-    /// Sends the value at `elem`, which is gone if this succeeds; or receives into it, so that it is
-    /// filled if this succeeds.
+    /// Sends the value at `elem`, or receives a value into `elem`. If a send succeeds, the value
+    /// has been moved out; if a receive succeeds, `elem` is filled.
     ///
-    /// Here and in what it calls `elem` is what the callers above give: for `Send` a value that is
-    /// ours to move, for `Recv` a place for a `T`. It stays so until one attempt has succeeded, which
-    /// is the last.
+    /// In this function and those that it calls, `elem` is what the callers above pass: for `Send`
+    /// a value that is ours to move, for `Recv` a place for a `T`. It stays so until an attempt
+    /// succeeds, which is then the last attempt.
     ///
-    /// Always inlined: each caller names its direction, and with that known little of this is left.
+    /// Always inlined: each caller passes a constant direction, and with that known little code is
+    /// left.
     #[inline(always)]
     fn operate(
         &self,
@@ -245,7 +250,7 @@ impl<T> Hchan<T> {
                 Attempt::NotReady | Attempt::Slow => {}
             }
         } else if self.unbounded && direction == Direction::Send {
-            // Never waits.
+            // Sending on an unbounded channel never waits.
             if self.is_out_of_reach(direction, site) {
                 return Err(Failed::Foreign);
             }
@@ -278,8 +283,9 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// `None`: a receiver was woken without a value, because the channel was closed or a sender's
-    /// promise was not kept (`reserve.rs`), and is to look again.
+    /// Makes one attempt, and waits if it has to. `None` means that the caller must try again: a
+    /// receiver was woken without a value, because the channel was closed or a sender broke its
+    /// promise (`reserve.rs`).
     #[inline]
     fn try_or_wait(
         &self,
@@ -323,8 +329,8 @@ impl<T> Hchan<T> {
         match tried {
             Tried::Done => Some(Ok(())),
             Tried::Promised(sender, may_wait) => {
-                // SAFETY: a promise on this channel, won just now. Only a receive wins one, so `elem` is
-                // a place for a `T` (`operate`).
+                // SAFETY: the sender is a promise on this channel, won just now. Only a receive
+                // wins one, so `elem` is a place for a `T` (`operate`).
                 unsafe { receive_promised(sender, elem.cast(), self.home(), may_wait, site) }
                     .then_some(Ok(()))
             }
@@ -333,7 +339,7 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// As [`wait`](Self::wait), and observers are to be woken.
+    /// Like [`wait`](Self::wait), but also wakes the observers in `wakes`.
     #[cold]
     fn wait_and_wake(
         &self,
@@ -346,10 +352,10 @@ impl<T> Hchan<T> {
         self.wait(held, direction, elem, wait, move || wakes.wake_all())
     }
 
-    /// Enters the queue, under the lock under which the operation was found not to be possible, and
-    /// parks. The lock is released; then `unlocked` is called, which does nothing, or wakes others and owns
-    /// what it needs for that.
-    /// `None`: look again.
+    /// Enters the queue and parks. The lock has been held since the operation was found to be
+    /// impossible, and is released when the caller is parked. Then `unlocked` is called, which
+    /// either does nothing or wakes others; it owns what it needs for that. `None` means that the
+    /// caller must try again.
     fn wait(
         &self,
         mut held: Held<'_, ChanState<T>>,
@@ -363,9 +369,10 @@ impl<T> Hchan<T> {
         if wait.until.is_some() {
             sg.select.set(&raw const word);
         }
-        // SAFETY: the record is new, names `wait.current`, and carries the word if there is a limit. Both
-        // stay in place until `wait_registered` has returned, when the record is out of the queue. The
-        // lock has been held since the look, and `queue` names the queue that was entered.
+        // SAFETY: the record is new, names `wait.current`, and carries the word if there is a
+        // deadline. Both stay in place until `wait_registered` has returned, when the record is out
+        // of the queue. The lock has been held since the attempt, and `queue` returns the queue
+        // that was entered.
         let waited = unsafe {
             self.enqueue(&mut held, direction, &sg);
             held.wait_registered(wait, |state| state.queue(direction), &sg, &word, unlocked)
@@ -382,8 +389,9 @@ impl<T> Hchan<T> {
     }
 }
 
-/// Fetches the value of a sender that was won before it had one: shows it where, wakes it,
-/// and waits for it, on the account of the channel's home. False: it has given up, and the caller looks again.
+/// Fetches the value of a sender that was won before it had one: tells the sender where to put the
+/// value, wakes it, and waits for it. The wait counts for the channel's home. Returns false if the
+/// sender has given up; the caller then tries again.
 ///
 /// # Safety
 /// `sender` has promised a value (`Kind::Promise`), and `elem` is a place for it.
@@ -394,7 +402,7 @@ pub(crate) unsafe fn receive_promised(
     may_wait: MayWait,
     site: &'static Location<'static>,
 ) -> bool {
-    // Not to be given up any more: the sender counts on us.
+    // This wait cannot be abandoned: the sender relies on our record.
     let current = Current::also_exiting(may_wait);
     current.waits_for(home);
     let sg = Sudog::plain(current.waiter(), elem);
@@ -404,10 +412,10 @@ pub(crate) unsafe fn receive_promised(
         sender.wake();
         true
     };
-    // SAFETY: whoever may wake us knows of us by the sender's record, into which nobody looks before
-    // the sender is woken, as it was won by us. `commit` wakes it when we can be woken, and uses nothing of
-    // ours afterwards. The sender wakes us once at most: its reservation is used, or given back, once;
-    // and our record stays until then.
+    // SAFETY: others can find our record only through the sender's record, which nobody reads
+    // before the sender is woken, since we have won it. `commit` wakes the sender once we can be
+    // woken, and uses nothing of ours afterwards. The sender wakes us at most once, because its
+    // reservation is used or given back once. Our record stays in place until then.
     unsafe { current.park(commit, WaitReason::ChanReceive, site) };
     sg.success.get()
 }

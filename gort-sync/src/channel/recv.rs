@@ -1,4 +1,4 @@
-//! The receiving side.
+//! The receiving side of a channel.
 
 use super::at::At;
 use super::counter::{Receiving, Share};
@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 /// Receives values from a channel. Go's `<-chan T`.
 ///
-/// Clones share the channel: each value goes to one of them. When the last one is
-/// dropped, what is buffered is dropped and sends fail.
+/// Clones share the channel: each value goes to one of them. When the last receiver is dropped,
+/// what is buffered is dropped and sends fail.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -45,7 +45,7 @@ pub struct Receiver<T> {
     flavor: Flavor<T>,
 }
 
-/// What kind of channel it is.
+/// The kind of channel.
 enum Flavor<T> {
     Chan(Share<T, Receiving>),
     /// `T` is `Instant`: only [`Receiver::at`] makes these.
@@ -57,7 +57,7 @@ enum Flavor<T> {
     Never,
 }
 
-/// What a select needs to know of a receiver.
+/// What a select needs to know about a receiver.
 pub(crate) enum Source<'a, T> {
     Chan(&'a Hchan<T>),
     At(&'a At),
@@ -84,7 +84,7 @@ impl Receiver<Instant> {
 }
 
 impl Receiver<()> {
-    /// The channel of a context.
+    /// Creates a receiver of a context's channel.
     pub(crate) fn done(event: Arc<DoneEvent>) -> Self {
         Self {
             flavor: Flavor::Done(event),
@@ -118,7 +118,7 @@ impl<T> Receiver<T> {
     /// Receives a value, waiting for one. Go's `<-ch`.
     ///
     /// # Errors
-    /// If the channel is drained, and closed or without senders.
+    /// Returns an error if the channel is drained, and either closed or without senders.
     #[track_caller]
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
@@ -135,7 +135,8 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// For what only goroutines of its bubble may do. (A channel looks when it takes its lock: `ops.rs`.)
+    /// Panics if only goroutines of another bubble may use this channel. (An ordinary channel
+    /// checks that when it takes its lock: `ops.rs`.)
     #[track_caller]
     fn check_home(&self) {
         match &self.flavor {
@@ -146,10 +147,10 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Receives a value if one is there. Go's `select` with `default`.
+    /// Receives a value if one is there. Go's `select` with a `default`.
     ///
     /// # Errors
-    /// `Empty`, or `Disconnected` if nothing will ever come.
+    /// Returns `Empty` if no value is there now, and `Disconnected` if none will ever come.
     #[inline]
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
@@ -189,7 +190,7 @@ impl<T> Receiver<T> {
     /// Receives a value, waiting for at most `timeout`.
     ///
     /// # Errors
-    /// `Timeout`, or `Disconnected` as for [`recv`](Self::recv).
+    /// Returns `Timeout` if no value came in time, or `Disconnected` as [`recv`](Self::recv) does.
     ///
     /// # Examples
     /// ```
@@ -207,11 +208,11 @@ impl<T> Receiver<T> {
         self.recv_until(deadline_after(timeout), Location::caller())
     }
 
-    /// Receives a value, waiting until `deadline` at most. What is there is received
-    /// even if the deadline has passed.
+    /// Receives a value, waiting until `deadline` at most. A value that is already there is
+    /// received even if the deadline has passed.
     ///
     /// # Errors
-    /// As for [`recv_timeout`](Self::recv_timeout).
+    /// The same as those of [`recv_timeout`](Self::recv_timeout).
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.recv_until(nanos_of(deadline), Location::caller())
@@ -240,7 +241,7 @@ impl<T> Receiver<T> {
         })
     }
 
-    /// Receives from a channel that is no channel: waits for a time.
+    /// Receives from a kind of channel that has no sender: waits for the clock.
     #[track_caller]
     fn recv_timed(
         &self,
@@ -264,7 +265,7 @@ impl<T> Receiver<T> {
             let due = at.and_then(|at| at.due());
             let (home, reason) = match at {
                 Some(at) if due.is_some() => (at.home(), WaitReason::ChanReceive),
-                // Nothing will ever come, wherever it was made.
+                // Nothing will ever come, so the channel's home does not matter.
                 _ => (Home::here(), WaitReason::ChanReceiveNil),
             };
             let (home, until) = home.limit(due, deadline);
@@ -273,19 +274,20 @@ impl<T> Receiver<T> {
             };
             let current = Current::new(reason);
             current.waits_for(home);
-            // SAFETY: nobody knows of the waiter but the timer, which wakes it once, when `always` has told it
-            // that it has won. `commit` has nothing to release, and uses nothing.
+            // SAFETY: only the timer knows the waiter. It wakes the waiter once, after `always` has
+            // told it that it has won. `commit` has nothing to release, and uses nothing.
             unsafe {
                 current.park_until(|| true, until, always, std::ptr::null(), reason, site);
             }
         }
     }
 
-    /// Receives a value, waiting for one, and then what else is there, up to `limit` values in all. They are
-    /// appended to `into`, in the order in which they were sent; the answer is how many they are. tokio's
-    /// `recv_many`.
+    /// Receives a value, waiting for one, and then every further value that is already there, up to
+    /// `limit` values in all. Appends them to `into` in the order in which they were sent, and
+    /// returns their number. tokio's `recv_many`.
     ///
-    /// Only a closed and drained channel gives 0, and then `into` is as it was; and a `limit` of 0, which never waits.
+    /// Returns 0 only if the channel is closed and drained, or if `limit` is 0, in which case it
+    /// never waits. `into` is then unchanged.
     ///
     /// # Examples
     /// ```
@@ -297,7 +299,7 @@ impl<T> Receiver<T> {
     /// }
     /// let mut batch = Vec::new();
     /// assert_eq!(rx.recv_many(&mut batch, 3), 3);
-    /// assert_eq!(rx.recv_many(&mut batch, 100), 2); // Does not wait for a hundred.
+    /// assert_eq!(rx.recv_many(&mut batch, 100), 2); // Does not wait for 100.
     /// assert_eq!(batch, [1, 2, 3, 4, 5]);
     /// tx.close();
     /// assert_eq!(rx.recv_many(&mut batch, 100), 0);
@@ -320,12 +322,14 @@ impl<T> Receiver<T> {
         n
     }
 
-    /// Closes the channel for all its handles: those who wait to send get their values back, and later sends
-    /// fail; what is in the buffer can still be received. So a receiver stops without a loss: what was sent is received,
-    /// or given back to who sent it. tokio's `close`; Go has none.
+    /// Closes the channel for all its handles. Senders that wait get their values back, and later
+    /// sends fail; what is in the buffer can still be received. So a receiver can stop without
+    /// losing a value: each value is either received or given back to its sender. tokio's `close`;
+    /// Go has none.
     ///
-    /// Answers false if the channel had been closed before, by either side, or has lost its senders. A channel that a clock
-    /// or a context sends into cannot be closed: false.
+    /// Returns false if the channel was closed before, by either side, or has lost its senders.
+    /// Also returns false for a channel that a clock or a context sends into, which cannot be
+    /// closed.
     ///
     /// # Examples
     /// ```
@@ -352,8 +356,9 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Whether nothing will be sent any more: the channel was closed, by either side, or has no senders. There may still be
-    /// values to receive. (A context's channel: whether the context is done.)
+    /// Returns true if no value will be sent any more: the channel was closed, by either side, or
+    /// has no senders. There may still be values to receive. For a context's channel, returns true
+    /// if the context is done.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         point::point_in_drop("is_closed", self);
@@ -365,19 +370,21 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Whether the buffer is empty; true for a rendezvous and for a timer channel.
+    /// Returns true if the buffer is empty. Always true for a rendezvous channel and for a timer
+    /// channel.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether the buffer is full; true for a rendezvous and for a timer channel.
+    /// Returns true if the buffer is full. Always true for a rendezvous channel and for a timer
+    /// channel.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.capacity() == Some(self.len())
     }
 
-    /// Values in the buffer. Go's `len`.
+    /// Returns the number of values in the buffer. Go's `len`.
     #[must_use]
     pub fn len(&self) -> usize {
         point::point_in_drop("len", self);
@@ -388,7 +395,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// The buffer's capacity; `None` if unbounded. Go's `cap`.
+    /// Returns the buffer's capacity, or `None` if the channel is unbounded. Go's `cap`.
     #[must_use]
     pub fn capacity(&self) -> Option<usize> {
         match &self.flavor {
@@ -397,7 +404,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Whether both receive from the same channel.
+    /// Returns true if both receive from the same channel.
     #[must_use]
     pub fn same_channel(&self, other: &Self) -> bool {
         match (&self.flavor, &other.flavor) {
@@ -411,11 +418,11 @@ impl<T> Receiver<T> {
     }
 }
 
-/// The message of a timer channel, whose `T` is `Instant`.
+/// Returns the message of a timer channel, whose `T` is `Instant`.
 pub(crate) fn instant_as<T>(instant: Instant) -> T {
-    // SAFETY: called for the messages of `Flavor::At` and `Flavor::Timer` only, which exist only in a
-    // `Receiver<Instant>`. So `T` is `Instant`, which is `Copy`; the sizes are compared to make a mistake
-    // here visible.
+    // SAFETY: this is called only for the messages of `Flavor::At` and `Flavor::Timer`, which exist
+    // only in a `Receiver<Instant>`. So `T` is `Instant`, which is `Copy`. The sizes are compared
+    // in order to make a mistake here visible.
     unsafe {
         assert!(size_of::<T>() == size_of::<Instant>());
         mem::transmute_copy(&instant)

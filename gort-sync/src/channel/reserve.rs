@@ -1,4 +1,4 @@
-//! Sends whose values come later: reservations. For [`Select::send`](crate::channel::Select::send).
+//! Reservations: sends whose value comes later. For [`Select::send`](crate::channel::Select::send).
 
 use super::hchan::{ChanState, Hchan, Tried};
 use crate::sudog::Sudog;
@@ -6,27 +6,29 @@ use crate::waitqueue::{Wakes, Won};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-/// What a sender without a value yet has been promised, to be used or given back once.
+/// What a sender that has no value yet has been promised. It is used, or given back, once.
 #[derive(Debug)]
 pub(crate) enum Reserved {
-    /// The channel is closed: the send fails.
+    /// The channel is closed, so the send fails.
     Closed,
     /// A place in the buffer.
     Room,
-    /// This receiver, which has been won and waits for the value.
+    /// This receiver, which has been won and now waits for the value.
     Receiver(Won),
 }
 
 impl Reserved {
-    /// What a promise was given that has waited.
+    /// Returns what was promised to a sender that had to wait for its reservation.
     ///
     /// # Safety
-    /// The record is that of a `Kind::Promise` that was won, with success; this is called once for it.
+    /// The record is that of a `Kind::Promise` that was won with success. This function is called
+    /// once for it.
     pub(crate) unsafe fn to_waiter(sg: &Sudog) -> Self {
         match NonNull::new(sg.elem.get().cast::<Sudog>()) {
-            // SAFETY: caller's clauses: won, and asked once. The receiver that won it has written its
-            // record's address there, and gives us the right to wake it: nobody else knows of the
-            // record, which stays until then (`receive_promised`).
+            // SAFETY: caller's clauses: the record was won, and this is called once for it. The
+            // receiver that won it has written the address of its own record there, and thereby
+            // gives us the right to wake it. No other thread knows that record, which stays in
+            // place until then (`receive_promised`).
             Some(receiver) => Self::Receiver(unsafe { Won::given(receiver) }),
             None => Self::Room,
         }
@@ -34,7 +36,7 @@ impl Reserved {
 }
 
 impl<T> Hchan<T> {
-    /// Tries to get the certainty that a value can be sent, for one who has none yet.
+    /// Tries to reserve the right to send a value, for a sender that does not have the value yet.
     pub(crate) fn try_reserve_locked(
         &self,
         state: &mut ChanState<T>,
@@ -59,7 +61,7 @@ impl<T> Hchan<T> {
         Some(Reserved::Room)
     }
 
-    /// Sends the value for which this channel gave a reservation.
+    /// Sends the value for which this channel has given a reservation.
     pub(crate) fn send_reserved(&self, reserved: Reserved, value: T) -> Result<(), T> {
         let mut value = MaybeUninit::new(value);
         let wakes = Wakes::new();
@@ -67,8 +69,9 @@ impl<T> Hchan<T> {
             Reserved::Closed => false,
             Reserved::Receiver(won) => {
                 let place = won.record().elem.get().cast::<T>();
-                // SAFETY: the `elem` of a receiver's record is a place for what this channel brings, and
-                // stays so until it is woken. The value is ours, and moves once, as `sent` tells.
+                // SAFETY: the `elem` of a receiver's record is a place for what this channel
+                // delivers, and stays so until the receiver is woken. The value is ours, and moves
+                // once, as `sent` tells.
                 unsafe { place.copy_from_nonoverlapping(value.as_ptr(), 1) };
                 won.record().success.set(true);
                 wakes.push(won);
@@ -77,7 +80,7 @@ impl<T> Hchan<T> {
             Reserved::Room => {
                 let mut state = self.lock();
                 state.promised -= usize::from(self.ring().is_some());
-                // SAFETY: the value is ours to move; it moves once, as `sent` tells.
+                // SAFETY: the value is ours to move. It moves once, as `sent` tells.
                 let tried = unsafe { self.try_send_locked(&mut state, value.as_mut_ptr(), &wakes) };
                 matches!(tried, Tried::Done)
             }
@@ -86,13 +89,13 @@ impl<T> Hchan<T> {
         if sent {
             Ok(())
         } else {
-            // SAFETY: made with a value, which is still there, as it was not sent.
+            // SAFETY: the place was made with a value, which is still there, since it was not sent.
             Err(unsafe { value.assume_init() })
         }
     }
 
-    /// Gives a reservation back. A receiver that was won for it is woken without a value, and looks
-    /// again, as it does when the channel is closed.
+    /// Gives a reservation back. If a receiver was won for it, that receiver is woken without a
+    /// value and tries again, as it does when the channel is closed.
     pub(crate) fn cancel_reserved(&self, reserved: Reserved) {
         let wakes = Wakes::new();
         match reserved {

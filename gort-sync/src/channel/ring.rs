@@ -1,12 +1,13 @@
-//! The buffer of a bounded channel: a ring that senders and receivers use without the
-//! channel's lock for as long as nobody waits. After D. Vyukov's bounded MPMC queue.
+//! The buffer of a bounded channel: a ring that senders and receivers use without the channel's
+//! lock while there is no waiter. After D. Vyukov's bounded MPMC queue.
 //!
 //! # Words
-//! `tail` is where the next value goes, `head` where the next one comes from. A position
-//! counts slots in its low part and laps above it, shifted by two bits of which one says
-//! [`SLOW`] and one, in `tail`, [`CLOSED`]. A slot's stamp is, for the lap `n` in which it is
-//! used next: `n` free, `n + 1` full (`n` counts in steps of `lap`, which is at least 2). All
-//! start at zero, so that a large ring costs nothing until it is used.
+//! `tail` is the position of the next value to be sent, `head` that of the next value to be
+//! received. A position counts slots in its low part and laps above it. It is shifted left by two
+//! bits: one is [`SLOW`], the other, in `tail` only, is [`CLOSED`]. If `n` is the lap in which a
+//! slot is used next, the slot's stamp is `n` when it is free and `n + 1` when it is full (`n`
+//! counts in steps of `lap`, which is at least 2). All words start at zero, so that a large ring
+//! costs nothing until it is used.
 //!
 //! | stamp | who may touch the slot | next |
 //! |---|---|---|
@@ -14,28 +15,29 @@
 //! | `n + 1` | the receiver that has moved `head` from this position | stores `n + lap`, release |
 //!
 //! # Fast and slow
-//! Who finds no flag moves `tail` (or `head`) by a compare-and-swap and owns the slot. Whoever
-//! holds the channel's lock may *arrest* an end by setting `SLOW` in its word. From then on
-//! no compare-and-swap there succeeds, because all of them expect the flag to be clear: the
-//! end is the lock's, and its word is changed by plain stores. So a receiver that arrests
-//! `tail` and then finds the ring empty knows that it stays empty until it lets go of the
-//! lock: one word, no fence, nothing to miss. The same for a sender that arrests `head` and
-//! finds the ring full. `CLOSED` is set once, under the lock, and has the same effect.
+//! A sender or receiver that finds no flag moves `tail` (or `head`) with a compare-and-swap and
+//! then owns the slot. The holder of the channel's lock can *arrest* an end by setting `SLOW` in
+//! its word. From then on no compare-and-swap on that word succeeds, because all of them expect the
+//! flag to be clear. The end belongs to the lock's holder, who changes its word with plain stores.
+//! So a receiver that arrests `tail` and then finds the ring empty knows that it stays empty until
+//! the lock is released: there is one word and no fence, and no send can be missed. The same holds
+//! for a sender that arrests `head` and finds the ring full. `CLOSED` is set once, under the lock,
+//! and stops sends in the same way.
 //!
 //! # Why "empty" and "full" are true
-//! Both words only grow, and `head <= tail <= head + capacity`. [`pop`](Ring::pop) reads
-//! `head`, then `tail` (acquire keeps that order). If they are equal, then at the second read
-//! `head` was at least and at most `tail`: the ring was empty at that moment. For full the
-//! reads come in the other order. What happened before the call, by any synchronisation,
-//! is seen (coherence).
+//! Both words only grow, and `head <= tail <= head + capacity`. [`pop`](Ring::pop) reads `head`,
+//! then `tail` (acquire keeps that order). If the two are equal, then at the second read `head` had
+//! reached `tail` and could not have passed it: the ring was empty at that moment. The test for
+//! "full" makes the reads in the other order. Whatever happened before the call, by any
+//! synchronisation, is seen (coherence).
 //!
-//! Moving a word is a release: who moves `head` past a value has seen `tail` beyond it, by the
-//! slot's stamp, and so does everybody who then reads `head` with an acquire; likewise for `tail`
-//! and a slot that was made free. Otherwise [`len`](Ring::len) could pair a new `head` with an old
-//! `tail`, and count more than there can be, or less than nothing.
+//! Moving a word is a release. A receiver that moves `head` past a value has seen `tail` beyond it,
+//! through the slot's stamp, and so has every thread that then reads `head` with an acquire. The
+//! same holds for `tail` and a slot that was freed. Otherwise [`len`](Ring::len) could pair a new
+//! `head` with an old `tail` and return a negative count or one above the capacity.
 //!
-//! Between moving a word and storing the stamp somebody may lose its core; others then find
-//! the position taken and the slot not ready, and wait for it as crossbeam-channel's do.
+//! A thread may lose its core between moving a word and storing the stamp. Other threads then find
+//! the position taken and the slot not ready, and wait for it, as those of crossbeam-channel do.
 
 use crate::prim::{
     AtomicUsize, Backoff, DataCell,
@@ -50,21 +52,21 @@ use std::ptr::NonNull;
 
 /// In `head` and `tail`: this end belongs to the holder of the channel's lock.
 const SLOW: usize = 1;
-/// In `tail`: no more sends.
+/// In `tail`: sends fail for ever.
 const CLOSED: usize = 2;
 const FLAGS: usize = SLOW | CLOSED;
 const SHIFT: u32 = 2;
 
-/// What an attempt came to.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attempt {
     /// The value was moved.
     Done,
-    /// Full, or empty.
+    /// Full, for a send; empty, for a receive.
     NotReady,
-    /// Closed; for a receive: and drained.
+    /// Closed, for a send; closed and drained, for a receive.
     Closed,
-    /// Only the holder of the lock can say.
+    /// The end is arrested: only the holder of the lock can tell.
     Slow,
 }
 
@@ -84,7 +86,7 @@ pub(crate) struct Ring<T> {
 }
 
 impl<T> Stamped<T> {
-    /// Nothing in it. All zeroes are one, too.
+    /// Creates an empty slot. Memory that is all zeroes is one, too.
     fn new() -> Self {
         Self {
             stamp: AtomicUsize::new(0),
@@ -93,17 +95,19 @@ impl<T> Stamped<T> {
     }
 }
 
-/// The slots' memory, for itself, so that it is freed also if a value's destructor panics.
+/// The slots' memory. A type of its own, so that the memory is freed even if a value's destructor
+/// panics.
 struct Slots<T> {
     first: NonNull<Stamped<T>>,
     cap: usize,
 }
 
 impl<T> Slots<T> {
-    /// Zeroed: stamps 0, and values that are not there. `cap` is at least 1.
+    /// Allocates `cap` slots, zeroed: all stamps are 0 and no slot holds a value. `cap` is at least
+    /// 1.
     fn new(cap: usize) -> Option<Self> {
         let layout = Layout::array::<Stamped<T>>(cap).ok()?;
-        // SAFETY: the layout is that of `cap` slots, and not of size 0: a slot has a stamp.
+        // SAFETY: the layout is that of `cap` slots. Its size is not 0, since a slot has a stamp.
         let first = unsafe { alloc_zeroed(layout, cap, Stamped::new) };
         Some(Self {
             first: NonNull::new(first)?,
@@ -114,7 +118,8 @@ impl<T> Slots<T> {
 
 impl<T> Drop for Slots<T> {
     fn drop(&mut self) {
-        // SAFETY: `new` allocated it with this layout, having found that it is valid, and this is the end.
+        // SAFETY: `new` allocated the memory with this layout and found it valid. It is freed once,
+        // here.
         unsafe {
             let layout = Layout::from_size_align_unchecked(
                 size_of::<Stamped<T>>() * self.cap,
@@ -126,10 +131,10 @@ impl<T> Drop for Slots<T> {
 }
 
 impl<T> Ring<T> {
-    /// A ring of `cap` slots, at least one; `None` if there is no memory for it.
+    /// Creates a ring of `cap` slots, at least one. Returns `None` if there is no memory for it.
     pub(crate) fn new(cap: usize) -> Option<Self> {
         let lap = cap.checked_add(1)?.checked_next_power_of_two()?;
-        // Some laps must fit into a word.
+        // A word must have room for several laps.
         lap.checked_mul(1 << (SHIFT + 8))?;
         Some(Self {
             tail: CachePadded::new(AtomicUsize::new(0)),
@@ -144,24 +149,24 @@ impl<T> Ring<T> {
         self.slots.cap
     }
 
-    /// The slot of a position, flags or not.
+    /// Returns the slot of a position, with or without flags.
     #[inline(always)]
     fn slot(&self, word: usize) -> &Stamped<T> {
         let index = (word & (self.lap - 1)) >> SHIFT;
         debug_assert!(index < self.cap());
-        // SAFETY: within what was allocated: each position is 0 or came from `next`, which goes on to the next
-        // lap behind slot `cap - 1`. A slot is valid from the start: zeroes are a stamp, and a value that
-        // is not there. The memory is freed with `self`.
+        // SAFETY: the index is within the allocation: each position is 0 or came from `next`, which
+        // continues with the next lap after slot `cap - 1`. A slot is valid from the start: zeroes
+        // are a stamp and a value that is uninitialised. The memory is freed with `self`.
         unsafe { self.slots.first.add(index).as_ref() }
     }
 
-    /// The stamp of a free slot in the lap of this position.
+    /// Returns the stamp that a free slot has in the lap of this position.
     #[inline(always)]
     fn lap_of(&self, word: usize) -> usize {
         word & !(self.lap - 1)
     }
 
-    /// The position after this one, which has no flags.
+    /// Returns the position after this one, which has no flags.
     #[inline(always)]
     fn next(&self, pos: usize) -> usize {
         if (pos & (self.lap - 1)) >> SHIFT < self.cap() - 1 {
@@ -171,7 +176,8 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Sends what is at `elem`, if nobody waits and there is room; moved if `Done`.
+    /// Sends the value at `elem` if no flag is set and there is room. The value is moved only if
+    /// the result is `Done`.
     ///
     /// # Safety
     /// `elem` points to a value that is the caller's to move.
@@ -196,9 +202,9 @@ impl<T> Ring<T> {
                     .compare_exchange_weak(tail, next, Release, Relaxed)
                 {
                     Ok(_) => {
-                        // SAFETY: the slot is ours alone until we store the stamp: it said "free", and
-                        // we have moved `tail` from this position (table). Caller's clause: `elem` is a
-                        // value to move.
+                        // SAFETY: the slot is ours alone until we store the stamp: the stamp said
+                        // "free", and we have moved `tail` from this position (see the table).
+                        // Caller's clause: `elem` is a value to move.
                         unsafe {
                             slot.value
                                 .with_mut(|place| place.cast::<T>().copy_from(elem, 1));
@@ -217,12 +223,13 @@ impl<T> Ring<T> {
             if tail & FLAGS == 0 && self.is_full_at(tail) {
                 return Attempt::NotReady;
             }
-            // Somebody is at work on this slot, or the word was old.
+            // Another thread is using this slot, or the word that we read was old.
             backoff.snooze();
         }
     }
 
-    /// Receives into `elem` if nobody waits and there is a value; initialised if `Done`.
+    /// Receives into `elem` if the head is not arrested and there is a value. `elem` is initialised
+    /// only if the result is `Done`.
     ///
     /// # Safety
     /// `elem` is a place for a `T`.
@@ -243,9 +250,9 @@ impl<T> Ring<T> {
                     .compare_exchange_weak(head, next, Release, Relaxed)
                 {
                     Ok(_) => {
-                        // SAFETY: the slot is ours alone until we store the stamp: it said "full", and
-                        // we have moved `head` from this position (table). Caller's clause: `elem` is a
-                        // place for a `T`.
+                        // SAFETY: the slot is ours alone until we store the stamp: the stamp said
+                        // "full", and we have moved `head` from this position (see the table).
+                        // Caller's clause: `elem` is a place for a `T`.
                         unsafe {
                             slot.value
                                 .with_mut(|place| elem.copy_from(place.cast::<T>(), 1));
@@ -274,43 +281,46 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Whether a receive would wait, at some moment during the call; see the header.
+    /// Returns true if a receive would have waited at some moment during the call; see "Why 'empty'
+    /// and 'full' are true" above.
     #[inline]
     pub(crate) fn is_open_and_empty(&self) -> bool {
         let head = self.head.load(Acquire);
-        // Equal with both flags clear in `head` and `CLOSED` clear in `tail`.
+        // Equal only if both flags were clear in `head` and `CLOSED` was clear in `tail`.
         self.tail.load(Acquire) & !SLOW == head
     }
 
-    /// Whether the ring was full, given a `tail` that was just read (acquire).
+    /// Returns true if the ring was full, given a `tail` that was just read with acquire.
     #[inline(always)]
     fn is_full_at(&self, tail: usize) -> bool {
         let head = self.head.load(Acquire);
         (tail & !FLAGS) == (head & !FLAGS).wrapping_add(self.lap)
     }
 
-    /// Before anybody uses it: nobody passes by until [`release`](Self::release).
+    /// Arrests both ends until [`release`](Self::release), before the ring is shared.
     pub(crate) fn arrest(&self) {
         self.arrest_tail();
         self.arrest_head();
     }
 
-    /// Under the lock: no send passes by any more until [`release`](Self::release).
+    /// Under the lock: arrests the tail. No send succeeds without the lock until
+    /// [`release`](Self::release).
     pub(crate) fn arrest_tail(&self) {
         if self.tail.load(Relaxed) & SLOW == 0 {
             self.tail.fetch_or(SLOW, AcqRel);
         }
     }
 
-    /// Under the lock: no receive passes by any more.
+    /// Under the lock: arrests the head. No receive succeeds without the lock until then.
     pub(crate) fn arrest_head(&self) {
         if self.head.load(Relaxed) & SLOW == 0 {
             self.head.fetch_or(SLOW, AcqRel);
         }
     }
 
-    /// Under the lock, `tail` arrested: whether there is room besides so many places. If not, `head` is
-    /// arrested as well: there will be none while the lock is held.
+    /// Under the lock, with `tail` arrested: returns true if a slot is free apart from `promised`
+    /// ones. If it returns false, `head` is arrested as well, so no slot becomes free while the
+    /// lock is held.
     #[inline]
     pub(crate) fn has_room_beside(&self, promised: usize) -> bool {
         let has_room = || self.len() + promised < self.cap();
@@ -320,29 +330,29 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Under the lock: gives both ends back.
+    /// Under the lock: ends the arrest of both ends.
     pub(crate) fn release(&self) {
         for end in [&self.tail, &self.head] {
             let word = end.load(Relaxed);
             if word & SLOW != 0 {
-                // An arrested word is changed by the holder of the lock alone: no
+                // Only the holder of the lock changes an arrested word, so this needs no
                 // read-modify-write.
                 end.store(word & !SLOW, Release);
             }
         }
     }
 
-    /// Under the lock: no more sends, for ever.
+    /// Under the lock: makes all later sends fail.
     pub(crate) fn close(&self) {
         self.tail.fetch_or(CLOSED, AcqRel);
     }
 
-    /// Under the lock, `tail` arrested, not closed: sends what is at `elem` if there is
-    /// room.
+    /// Under the lock, with `tail` arrested and the ring not closed: sends the value at `elem` if
+    /// there is room.
     ///
     /// # Safety
-    /// The caller holds the lock and has arrested `tail`; the ring is not closed; `elem` points to a value
-    /// that is the caller's to move.
+    /// The caller holds the lock and has arrested `tail`; the ring is not closed; `elem` points to
+    /// a value that is the caller's to move.
     pub(crate) unsafe fn push_arrested(&self, elem: *const T) -> bool {
         let tail = self.tail.load(Acquire);
         debug_assert!(tail & FLAGS == SLOW);
@@ -353,11 +363,12 @@ impl<T> Ring<T> {
         let slot = self.slot(pos);
         let free = self.lap_of(pos);
         wait_for(&slot.stamp, free);
-        // First the word, then the stamp: nobody may take from beyond `tail`.
+        // The word first, then the stamp: no value may be taken from a position at or beyond
+        // `tail`.
         self.tail.store(self.next(pos) | SLOW, Release);
-        // SAFETY: the slot is ours alone until we store the stamp: it said "free", and we have moved `tail`
-        // from this position (table). Caller's clauses: the end is arrested and the lock held, so nobody
-        // else does; `elem` is a value to move.
+        // SAFETY: the slot is ours alone until we store the stamp: the stamp said "free", and we
+        // have moved `tail` from this position (see the table). Caller's clauses: the end is
+        // arrested and the lock held, so no other thread moves it; `elem` is a value to move.
         unsafe {
             slot.value
                 .with_mut(|place| place.cast::<T>().copy_from(elem, 1));
@@ -366,10 +377,10 @@ impl<T> Ring<T> {
         true
     }
 
-    /// Under the lock, `head` arrested: receives into `elem` if there is a value.
+    /// Under the lock, with `head` arrested: receives into `elem` if there is a value.
     ///
     /// # Safety
-    /// The caller holds the lock and has arrested `head`, or found it so; `elem` is a place for a `T`.
+    /// The caller holds the lock and `head` is arrested; `elem` is a place for a `T`.
     pub(crate) unsafe fn pop_arrested(&self, elem: *mut T) -> bool {
         let head = self.head.load(Acquire);
         debug_assert!(head & FLAGS == SLOW);
@@ -381,9 +392,9 @@ impl<T> Ring<T> {
         let free = self.lap_of(pos);
         wait_for(&slot.stamp, free.wrapping_add(1));
         self.head.store(self.next(pos) | SLOW, Release);
-        // SAFETY: the slot is ours alone until we store the stamp: it said "full", and we have moved `head`
-        // from this position (table). Caller's clauses: the end is arrested and the lock held, so nobody
-        // else does; `elem` is a place for a `T`.
+        // SAFETY: the slot is ours alone until we store the stamp: the stamp said "full", and we
+        // have moved `head` from this position (see the table). Caller's clauses: the end is
+        // arrested and the lock held, so no other thread moves it; `elem` is a place for a `T`.
         unsafe {
             slot.value
                 .with_mut(|place| elem.copy_from(place.cast::<T>(), 1));
@@ -392,12 +403,12 @@ impl<T> Ring<T> {
         true
     }
 
-    /// Values in the ring, at some moment during the call.
+    /// Returns the number of values in the ring at some moment during the call.
     pub(crate) fn len(&self) -> usize {
         loop {
             let tail = self.tail.load(Acquire) & !FLAGS;
             let head = self.head.load(Acquire) & !FLAGS;
-            // If `tail` stood still, both were so at one moment.
+            // If `tail` has not moved, this pair of values existed at one moment.
             if self.tail.load(Acquire) & !FLAGS != tail {
                 continue;
             }
@@ -411,8 +422,8 @@ impl<T> Ring<T> {
     }
 }
 
-/// Waits for who has moved a word but not yet stored the slot's stamp: a few instructions,
-/// unless it has lost its core.
+/// Waits for a thread that has moved a word but has not stored the slot's stamp yet. That takes it
+/// a few instructions, unless it has lost its core.
 fn wait_for(stamp: &AtomicUsize, value: usize) {
     let backoff = Backoff::new();
     while stamp.load(Acquire) != value {
@@ -420,8 +431,8 @@ fn wait_for(stamp: &AtomicUsize, value: usize) {
     }
 }
 
-/// Calls `drop_one` until it finds nothing more to drop, also after values' destructors have
-/// panicked: the first panic goes on in the end.
+/// Calls `drop_one` until it returns false, even if destructors panic. In the end, resumes the
+/// first panic.
 pub(super) fn drop_all(mut drop_one: impl FnMut() -> bool) {
     let mut first = None;
     loop {
@@ -447,9 +458,9 @@ impl<T> Drop for Ring<T> {
             }
             let slot = self.slot(pos);
             pos = self.next(pos);
-            // SAFETY: `self` is exclusively ours, so nobody is at work on a slot: from head to tail all are
-            // full. This one was passed before its value's destructor runs, so that it runs once, whatever
-            // it does.
+            // SAFETY: we have exclusive access, so no other thread is using a slot, and all slots
+            // from head to tail are full. We moved past this slot before its value's destructor
+            // runs, so the destructor runs once, whatever it does.
             unsafe { slot.value.with_mut(|place| (*place).assume_init_drop()) };
             true
         });

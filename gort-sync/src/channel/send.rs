@@ -1,4 +1,4 @@
-//! The sending side.
+//! The sending side of a channel.
 
 use super::counter::{Sending, Share};
 use super::error::{SendError, SendTimeoutError, TrySendError};
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Sends values into a channel. Go's `chan<- T`.
 ///
-/// Clones share the channel; when the last one is dropped, receivers drain what is
-/// buffered and then see the end, as after [`close`](Self::close).
+/// Clones share the channel. When the last sender is dropped, receivers drain what is buffered and
+/// then see the end, as after [`close`](Self::close).
 ///
 /// ```
 /// use gort::prelude::*;
@@ -51,8 +51,8 @@ impl<T> Sender<T> {
     /// Go's `ch <- value`.
     ///
     /// # Errors
-    /// If the channel is closed or has no receivers, or gets into that state while
-    /// waiting; the error carries the value. (Go panics.)
+    /// Returns an error if the channel is closed or has no receivers, or if either happens while
+    /// the call waits. The error carries the value. (Go panics.)
     #[track_caller]
     #[inline]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
@@ -61,11 +61,11 @@ impl<T> Sender<T> {
             .map_err(SendError)
     }
 
-    /// Sends `value` if that is possible without waiting. Go's `select` with `default`.
+    /// Sends `value` if that is possible without waiting. Go's `select` with a `default`.
     ///
     /// # Errors
-    /// `Full` if it would have to wait, `Disconnected` if the channel is closed or has
-    /// no receivers; both carry the value.
+    /// Returns `Full` if the call would have to wait, or `Disconnected` if the channel is closed or
+    /// has no receivers. Both carry the value.
     #[inline]
     #[track_caller]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
@@ -81,7 +81,8 @@ impl<T> Sender<T> {
     /// Sends `value`, waiting for at most `timeout`.
     ///
     /// # Errors
-    /// `Timeout`, or `Disconnected` as for [`send`](Self::send); both carry the value.
+    /// Returns `Timeout` if the value could not be sent in time, or `Disconnected` as
+    /// [`send`](Self::send) does. Both carry the value.
     ///
     /// # Examples
     /// ```
@@ -102,7 +103,7 @@ impl<T> Sender<T> {
     /// Sends `value`, waiting until `deadline` at most.
     ///
     /// # Errors
-    /// As for [`send_timeout`](Self::send_timeout).
+    /// The same as those of [`send_timeout`](Self::send_timeout).
     #[track_caller]
     pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
         self.send_until(value, nanos_of(deadline), Location::caller())
@@ -124,11 +125,11 @@ impl<T> Sender<T> {
             })
     }
 
-    /// Closes the channel for all its senders: parked and later sends fail, receivers
-    /// drain what is buffered and then see the end. Go's `close`. A receiver can do the same:
+    /// Closes the channel for all its handles. Sends that wait and later sends fail; receivers
+    /// drain what is buffered and then see the end. Go's `close`. A receiver can do the same with
     /// [`Receiver::close`](super::Receiver::close).
     ///
-    /// Answers false if the channel had been closed before, by either side. (Go panics.)
+    /// Returns false if the channel was closed before, by either side. (Go panics.)
     ///
     /// ```
     /// use gort::prelude::*;
@@ -146,7 +147,8 @@ impl<T> Sender<T> {
         self.chan().close()
     }
 
-    /// Whether sends fail for good: the channel was closed, by either side, or has no receivers.
+    /// Returns true if sends fail for good: the channel was closed, by either side, or has no
+    /// receivers.
     ///
     /// ```
     /// use gort::prelude::*;
@@ -165,32 +167,32 @@ impl<T> Sender<T> {
         self.chan().is_closed()
     }
 
-    /// Whether the buffer is empty; true for a rendezvous channel.
+    /// Returns true if the buffer is empty. Always true for a rendezvous channel.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether the buffer is full; true for a rendezvous channel.
+    /// Returns true if the buffer is full. Always true for a rendezvous channel.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.capacity() == Some(self.len())
     }
 
-    /// Values in the buffer. Go's `len`.
+    /// Returns the number of values in the buffer. Go's `len`.
     #[must_use]
     pub fn len(&self) -> usize {
         point::point_in_drop("len", self.chan());
         self.chan().len()
     }
 
-    /// The buffer's capacity; `None` if unbounded. Go's `cap`.
+    /// Returns the buffer's capacity, or `None` if the channel is unbounded. Go's `cap`.
     #[must_use]
     pub fn capacity(&self) -> Option<usize> {
         self.chan().capacity()
     }
 
-    /// Whether both send into the same channel.
+    /// Returns true if both send into the same channel.
     #[must_use]
     pub fn same_channel(&self, other: &Self) -> bool {
         self.share.same(&other.share)

@@ -1,29 +1,29 @@
 //! The channel that a timer delivers to: `tick`, `Timer`, `Ticker`.
 //!
-//! One word says when the next message is due, under a lock. Nothing is armed until
-//! somebody waits: a receiver that waits sleeps until the due time and then tries to take
-//! the message. So a timer that nobody waits for costs nothing, wherever it is forgotten;
-//! and since no message lies anywhere before it is taken, `stop` and `reset` leave no
-//! stale one.
+//! One word, under a lock, says when the next message is due. No timer is armed until a receiver
+//! waits: it sleeps until the due time and then tries to take the message. So a timer without a
+//! waiting receiver costs nothing, even if it is forgotten. And since a message is not stored
+//! anywhere before it is taken, `stop` and `reset` leave no stale one.
 //!
 //! # Invariants
 //! 1. `due` is written under the lock.
-//! 2. Whoever is in the queue sleeps until the due time at the latest (for ever if there is
-//!    none), unless its own deadline comes first.
+//! 2. A receiver in the queue sleeps until the due time at the latest (for ever if there is none),
+//!    unless its own deadline comes first.
 //!
 //! # Why no due time is missed
-//! A receiver reads the due time and enters the queue in one critical section, and lets go of
-//! the lock when it sleeps. Who moves the due time nearer does so under the lock: before that
-//! section, and is seen; or after it, and finds the record in the queue, takes it out, and
-//! wakes its owner, who looks again. Who moves it away need not wake anybody (invariant 2 still
-//! holds: the sleeper wakes too early, and looks again), and does so only if the timer is
-//! stopped, so that a deadlock is noticed then and not at the time that was due.
+//! A receiver reads the due time and enters the queue in one critical section, and releases the
+//! lock when it is asleep. A caller that makes the due time earlier does so under the lock. If it
+//! does so before that section, the receiver sees the new time. If it does so after the section, it
+//! finds the receiver's record in the queue, removes it, and wakes the receiver, which looks again.
+//! A caller that makes the due time later need not wake the receiver: the receiver wakes too early,
+//! and looks again, so invariant 2 still holds. Such a caller wakes the receiver only if it stops
+//! the timer, so that a deadlock is noticed then and not at the time that was due before.
 //!
 //! # In a select
-//! The record of an arm carries the select's word. Who moves the due time wins the word for
-//! no arm (`SelectWord::interrupt`), just as the select's own time-out does. So no arm has taken
-//! place and none can, all locks are taken, all records taken out, and the select begins its
-//! loop anew: it looks at every arm, and asks for every due time, again.
+//! The record of an arm carries the select's word. A caller that makes the due time earlier wins
+//! the word for no arm (`SelectWord::interrupt`), just as the select's own time-out does. So no arm
+//! has taken place and none can any more. The select then takes all its locks, removes all its
+//! records, and starts its loop again: it tries every arm, and asks for every due time, again.
 
 use super::ops::Failed;
 use crate::sudog::Sudog;
@@ -35,24 +35,27 @@ use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// Not due: stopped, or taken. No deadline is 0.
+/// No message is due: the timer was stopped, or its message was taken. No deadline is 0.
 const NEVER: Nanos = 0;
 
-/// What follows when a message has been taken.
+/// What happens to the due time when a message has been taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// Nothing.
+    /// No message follows.
     Once,
-    /// The first multiple of this period that is not over yet. Go's tickers.
+    /// The next message is due at the first multiple of this period that has not passed yet. Go's
+    /// tickers.
     OnGrid(Nanos),
-    /// Each multiple of this period, also those that are over.
+    /// A message is due at each multiple of this period, including those that have passed.
     Each(Nanos),
-    /// The next after this period; if that is over, one period from now. crossbeam's `tick`.
+    /// The next message is due one period after the last one was due or, if that has passed, one
+    /// period from now. crossbeam's `tick`.
     Afresh(Nanos),
 }
 
 impl Repeat {
-    /// What follows `due`, which is `instant`, if that message is taken so late.
+    /// Returns when the next message is due and what it says, if the message for `due` and
+    /// `instant` is taken `late` after its time.
     fn next(self, due: Nanos, instant: Instant, late: Nanos, home: Home) -> (Nanos, Instant) {
         let by = match self {
             Self::Once => return (NEVER, instant),
@@ -69,30 +72,30 @@ impl Repeat {
     }
 }
 
-/// A duration as a period.
+/// Returns the duration as a period in nanoseconds.
 pub(crate) fn period_of(d: Duration) -> Nanos {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Messages that become due.
+/// A series of messages that become due.
 pub(crate) struct TimerChan {
-    /// When the next message is due, or `NEVER`. Others than the lock's holder may take it for
-    /// a hint; nothing is published by it.
+    /// When the next message is due, or `NEVER`. Code without the lock may use it as a hint;
+    /// nothing is published through it.
     due: AtomicU64,
     state: WaitLock<TimerState>,
 }
 
 /// What the lock protects.
 pub(crate) struct TimerState {
-    /// What the message says: the same moment as `due` (it is not looked at if the clock
-    /// cannot tell the time).
+    /// What the next message says: the same moment as `due`. (This value is not used if the clock
+    /// cannot represent the time.)
     instant: Instant,
     repeat: Repeat,
     waiters: WaitQueue,
 }
 
 impl TimerChan {
-    /// A first message `d` from now.
+    /// Creates a channel whose first message is due `d` from now.
     pub(crate) fn new(d: Duration, repeat: Repeat) -> Self {
         let home = Home::here();
         let (due, instant) = home.moment(d);
@@ -113,12 +116,12 @@ impl TimerChan {
         self.state.raw()
     }
 
-    /// Where it was made, on whose clock it is due.
+    /// Returns the home in which the channel was made. The channel is due on that home's clock.
     pub(crate) fn home(&self) -> Home {
         self.state.home()
     }
 
-    /// When it is worth trying: `None` if nothing is going to be due.
+    /// Returns when it is worth trying, or `None` if no message will become due.
     pub(crate) fn due(&self) -> Option<Nanos> {
         Some(self.due.load(Relaxed)).filter(|&due| due != NEVER)
     }
@@ -131,7 +134,7 @@ impl TimerChan {
         self.take(&mut self.state.lock())
     }
 
-    /// The same under the lock.
+    /// Takes the message if one is due, under the lock.
     fn take(&self, state: &mut TimerState) -> Option<Instant> {
         let due = self.due()?;
         let home = self.home();
@@ -143,33 +146,34 @@ impl TimerChan {
         Some(instant)
     }
 
-    /// As [`try_take`](Self::try_take), for an arm of a select.
+    /// Like [`try_take`](Self::try_take), for an arm of a select.
     ///
     /// # Safety
     /// The select holds the lock.
     pub(crate) unsafe fn try_take_locked(&self) -> Option<Instant> {
-        // SAFETY: caller's clause: the lock is held. The reference is used here only.
+        // SAFETY: caller's clause: the lock is held. The reference is used only here.
         self.take(unsafe { self.state.held() })
     }
 
     /// # Safety
-    /// The select holds the lock, found nothing due under it, and sleeps until the due time at the
-    /// latest. The record, which carries its word, is in no queue; both stay in place until `dequeue`.
+    /// The select holds the lock, has found no message due under it, and sleeps until the due time
+    /// at the latest. The record carries the select's word and is in no queue. Record and word stay
+    /// in place until `dequeue`.
     pub(crate) unsafe fn enqueue(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses: the lock is held; the record is in no queue, and stays in place with its
-        // word. The reference is used here only.
+        // SAFETY: caller's clauses: the lock is held; the record is in no queue, and stays in place
+        // together with its word. The reference is used only here.
         unsafe { self.state.held().waiters.push_back(sg) };
     }
 
     /// # Safety
-    /// The select holds the lock; the record is in the queue or in none.
+    /// The select holds the lock. The record is in the queue or in none.
     pub(crate) unsafe fn dequeue(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses: the lock is held; the record is in this queue or in none. The reference
-        // is used here only.
+        // SAFETY: caller's clauses: the lock is held; the record is in this queue or in none. The
+        // reference is used only here.
         unsafe { self.state.held().waiters.remove(sg) };
     }
 
-    /// Takes a message, waiting until `deadline` at most, if there is one.
+    /// Takes a message, waiting until `deadline` at most if there is one.
     pub(super) fn recv(
         &self,
         deadline: Option<Nanos>,
@@ -190,8 +194,8 @@ impl TimerChan {
         }
     }
 
-    /// Waits until then, or until the due time has moved. The caller has found nothing due under the
-    /// lock, which is released for the wait.
+    /// Waits until the due time or the deadline, or until the due time has changed. The caller has
+    /// found no message due under the lock, which is released for the wait.
     fn wait<'a>(
         &'a self,
         state: Held<'a, TimerState>,
@@ -214,18 +218,20 @@ impl TimerChan {
         }
     }
 
-    /// Nothing is due any more. True if something was.
+    /// Stops the timer. Returns true if a message was due, now or later.
     pub(crate) fn stop(&self) -> bool {
         self.set(NEVER, None)
     }
 
-    /// The next message is due `d` from now; what follows is `repeat`.
+    /// Makes the next message due `d` from now, with `repeat` from then on. Returns true if a
+    /// message was due, now or later.
     pub(crate) fn reset(&self, d: Duration, repeat: Repeat) -> bool {
         let (due, instant) = self.home().moment(d);
         self.set(due, Some((instant, repeat)))
     }
 
-    /// True if a message was due, now or later.
+    /// Changes the due time, and what the message says. Returns true if a message was due, now or
+    /// later.
     fn set(&self, due: Nanos, says: Option<(Instant, Repeat)>) -> bool {
         let woken = Wakes::new();
         let mut state = self.state.lock();

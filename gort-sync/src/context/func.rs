@@ -1,12 +1,12 @@
-//! The handle of a function that waits for a context's end.
+//! The handle of a function that runs at a context's end.
 
 use super::node::{Func, Node};
 use gort_runtime::{Home, Timed};
 use std::fmt;
 use std::sync::Arc;
 
-/// What [`Context::after_func`](super::Context::after_func) gives: the function may be stopped
-/// before it starts. Dropping this does not stop it.
+/// The handle of a function, returned by [`Context::after_func`](super::Context::after_func). It
+/// can stop the function before it starts. Dropping the handle does not stop it.
 ///
 /// ```
 /// use gort::context::Context;
@@ -22,7 +22,7 @@ pub struct AfterFunc {
 }
 
 impl AfterFunc {
-    /// Runs `f` in a goroutine once `node` has ended; never, if there is none.
+    /// Runs `f` in a goroutine once `node` has ended. Without a node, `f` never runs.
     #[track_caller]
     pub(super) fn new(node: Option<&Arc<Node>>, f: impl FnOnce() + Send + 'static) -> Self {
         let home = node.map_or_else(Home::here, |node| node.home());
@@ -37,9 +37,9 @@ impl AfterFunc {
         Self { func }
     }
 
-    /// Stops the function: true if it will never run because of this call, false if its
-    /// goroutine has been started, or it has been stopped before. Does not wait for the
-    /// function's end.
+    /// Stops the function. Returns true if the function will never run because of this call.
+    /// Returns false if its goroutine has been started, or if it was stopped before. Does not wait
+    /// for the end of the function.
     pub fn stop(&self) -> bool {
         let Some(f) = self.func.take(false) else {
             return false;

@@ -1,12 +1,13 @@
-//! Contexts: when to stop, and values that go with a request. Go's `context`.
+//! Contexts: when to stop, and values that belong to a request. Go's `context`.
 //!
-//! A [`Context`] is handed from function to function and from goroutine to goroutine. Whoever
-//! works for somebody watches [`done`](Context::done), or asks [`err`](Context::err) now and
-//! then; whoever has had enough cancels, and everything that was derived is done as well.
+//! A [`Context`] is passed from function to function and from goroutine to goroutine. Code that
+//! works on a request watches [`done`](Context::done), or calls [`err`](Context::err) now and then.
+//! The code that started the work cancels the context, and then all contexts that derive from it
+//! are done as well.
 //!
 //! - `node.rs`: the tree of contexts that can end, and the functions that wait for that.
-//! - `func.rs`: their handles.
-//! - `values.rs`: values by type.
+//! - `func.rs`: the handles of these functions.
+//! - `values.rs`: values, found by type.
 
 mod func;
 mod node;
@@ -25,13 +26,12 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use values::Values;
 
-/// A deadline, a signal to stop, and values. Clones are the same context. Go's
-/// `context.Context`.
+/// A deadline, a signal to stop, and values. Clones are the same context. Go's `context.Context`.
 ///
-/// In `select!` a context stands for its channel [`done`](Self::done).
+/// In `select!`, `<-ctx` receives from the context's channel [`done`](Self::done).
 ///
-/// A context with a deadline costs no timer: it compares the clock when it is asked, and
-/// who waits for it sleeps no longer than until then.
+/// A context with a deadline needs no timer: it compares the clock when it is asked, and a
+/// goroutine that waits for it sleeps no longer than until the deadline.
 ///
 /// ```
 /// use gort::context::{Context, ContextError};
@@ -54,7 +54,7 @@ use values::Values;
 /// ```
 #[derive(Clone)]
 pub struct Context {
-    /// `None`: it never ends.
+    /// `None`: the context never ends.
     node: Option<Arc<Node>>,
     values: Option<Arc<Values>>,
 }
@@ -73,7 +73,7 @@ impl RefUnwindSafe for Context {}
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContextError {
-    /// Somebody has cancelled it, or one that it derives from.
+    /// The context, or one that it derives from, was canceled.
     Canceled,
     /// Its deadline has passed.
     DeadlineExceeded,
@@ -103,8 +103,8 @@ impl From<How> for ContextError {
 static NEVER: Receiver<()> = Receiver::never();
 
 impl Context {
-    /// The context that is never done, has no deadline and no values: what main starts from.
-    /// Go's `context.Background`, and `context.TODO` as well.
+    /// Returns the context that is never done and has no deadline and no values: the root of all
+    /// others. Go's `context.Background`, and `context.TODO` as well.
     #[must_use]
     pub const fn background() -> Self {
         Self {
@@ -122,14 +122,14 @@ impl Context {
         (context, node)
     }
 
-    /// A context that is done when [`Cancel::cancel`] is called, or this one is done. Go's
-    /// `context.WithCancel`.
+    /// Creates a context that is done when [`Cancel::cancel`] is called or when `self` is done.
+    /// Go's `context.WithCancel`.
     pub fn with_cancel(&self) -> (Self, Cancel) {
         let (context, node) = self.derive(None);
         (context, Cancel::of(node))
     }
 
-    /// As [`with_cancel`](Self::with_cancel); whoever cancels says why. Go's
+    /// Like [`with_cancel`](Self::with_cancel), but the cancelling code also says why. Go's
     /// `context.WithCancelCause`.
     ///
     /// ```
@@ -145,8 +145,8 @@ impl Context {
         (context, CancelCause { node })
     }
 
-    /// As [`with_cancel`](Self::with_cancel), and done at `deadline` at the latest. Go's
-    /// `context.WithDeadline`.
+    /// Like [`with_cancel`](Self::with_cancel), but the context is done at `deadline` at the
+    /// latest. Go's `context.WithDeadline`.
     ///
     /// ```
     /// use gort::context::{Context, ContextError};
@@ -163,7 +163,8 @@ impl Context {
         (context, Cancel::of(node))
     }
 
-    /// A context that a signal ends. `enter` is given what ends it, and gives what is to be called when it is cancelled.
+    /// Creates a context that a signal ends. `enter` is given the means to end it, and returns the
+    /// function that is called when the context is cancelled.
     pub(crate) fn until_ended_by_signal(
         &self,
         enter: impl FnOnce(Ender) -> Release,
@@ -175,7 +176,7 @@ impl Context {
         (context, Cancel { node, release })
     }
 
-    /// As [`with_deadline`](Self::with_deadline), `timeout` from now. Go's
+    /// Like [`with_deadline`](Self::with_deadline), with a deadline `timeout` from now. Go's
     /// `context.WithTimeout`.
     ///
     /// ```
@@ -196,14 +197,14 @@ impl Context {
     pub fn with_timeout(&self, timeout: Duration) -> (Self, Cancel) {
         match instant_now().checked_add(timeout) {
             Some(deadline) => self.with_deadline(deadline),
-            // Later than the clock can tell.
+            // Later than the clock can represent.
             None => self.with_cancel(),
         }
     }
 
-    /// This context with `value`, which [`value`](Self::value) finds by its type; it hides
-    /// one of the same type. Give what is private to your code a type of its own. Go's
-    /// `context.WithValue`.
+    /// Creates a context that also has `value`, which [`value`](Self::value) finds by its type. It
+    /// hides another value of the same type. Define a type of your own for values that are private
+    /// to your code. Go's `context.WithValue`.
     ///
     /// ```
     /// use gort::context::Context;
@@ -225,7 +226,8 @@ impl Context {
         }
     }
 
-    /// A context with this one's values that is never done. Go's `context.WithoutCancel`.
+    /// Creates a context that has the values of `self` but is never done. Go's
+    /// `context.WithoutCancel`.
     ///
     /// ```
     /// use gort::context::Context;
@@ -244,18 +246,18 @@ impl Context {
         }
     }
 
-    /// A channel from which no value comes, and which is closed when the context is done: then
-    /// `recv` gives its error at once. Go's `Done`.
+    /// Returns a channel that delivers no value and is closed when the context is done. From then
+    /// on, `recv` returns its error at once. Go's `Done`.
     #[must_use]
     pub fn done(&self) -> &Receiver<()> {
         self.node.as_ref().map_or(&NEVER, |node| node.done())
     }
 
-    /// Sleeps for `d`, or until the context is done, whichever is first. In Go, a select over `ctx.Done()` and
-    /// `time.After(d)`.
+    /// Sleeps for `d`, or until the context is done, whichever comes first. In Go, a select over
+    /// `ctx.Done()` and `time.After(d)`.
     ///
     /// # Errors
-    /// Why the context is done, if it is; also if `d` is 0.
+    /// Returns why the context is done, if it is, even if `d` is 0.
     ///
     /// # Examples
     /// ```
@@ -275,8 +277,8 @@ impl Context {
         }
     }
 
-    /// Why the context is done; `None` while it is not. Does not change once it is `Some`. Go's
-    /// `Err`.
+    /// Returns why the context is done, or `None` while it is not. Once the result is `Some`, it
+    /// does not change any more. Go's `Err`.
     #[must_use]
     #[track_caller]
     pub fn err(&self) -> Option<ContextError> {
@@ -284,8 +286,8 @@ impl Context {
         Some(self.node.as_ref()?.how()?.into())
     }
 
-    /// What the first to cancel has given as the cause, here or in a context that this one derives
-    /// from; without that the same as [`err`](Self::err). Go's `context.Cause`.
+    /// Returns the cause given by the first call that cancelled this context or one that it derives
+    /// from. Without such a cause, returns the same as [`err`](Self::err). Go's `context.Cause`.
     #[must_use]
     pub fn cause(&self) -> Option<Arc<dyn Error + Send + Sync>> {
         let err = self.err()?;
@@ -293,35 +295,35 @@ impl Context {
         Some(given.unwrap_or_else(|| Arc::new(err)))
     }
 
-    /// When the context is done at the latest: the earliest deadline from here up. Go's
-    /// `Deadline`.
+    /// Returns when the context is done at the latest: the earliest deadline of this context and
+    /// those that it derives from. Go's `Deadline`.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.node.as_ref()?.deadline()
     }
 
-    /// The nearest value of type `T`. Go's `Value`.
+    /// Returns the nearest value of type `T`. Go's `Value`.
     #[must_use]
     pub fn value<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.values.as_ref()?.find()
     }
 
-    /// Runs `f` in a goroutine of its own once the context is done; at once if it is. Whoever
-    /// cancels does not wait for it. Go's `context.AfterFunc`.
+    /// Runs `f` in a goroutine of its own once the context is done, or at once if it already is.
+    /// The call that cancels the context does not wait for `f`. Go's `context.AfterFunc`.
     ///
-    /// Until then it is no goroutine. If no stack can be had for one when the context is done, `f`
-    /// runs as soon as one can.
+    /// Until the context is done there is no goroutine. If the system has no room for the
+    /// goroutine's stack by then, `f` runs as soon as it has.
     ///
-    /// A clone of the context in `f` keeps the context alive, and itself, until it is done or
-    /// the function is stopped. If all handles of the context are gone, `f` waits for the context
-    /// that it derives from; if nobody is left who could cancel, `f` is dropped.
+    /// A clone of the context in `f` keeps the context, and itself, alive until the context is done
+    /// or the function is stopped. If all handles of the context are dropped, `f` waits for the
+    /// context that it derives from. If no one is left who could cancel, `f` is dropped.
     ///
     /// # Examples
     /// ```
     /// use gort::context::Context;
     /// use gort::net::TcpListener;
     ///
-    /// // A wait that knows nothing of contexts ends with this one.
+    /// A wait that knows nothing about contexts ends together with this one.
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
     /// let (ctx, cancel) = Context::background().with_cancel();
     /// let closer = listener.try_clone()?;
@@ -367,8 +369,8 @@ impl Selectable for Context {
     }
 }
 
-/// Cancels a context. Dropping it does not: a context whose `Cancel` is gone ends with the one
-/// that it derives from, or by its deadline.
+/// Cancels a context. Dropping it does not: a context whose `Cancel` was dropped ends with the
+/// context that it derives from, or at its deadline.
 ///
 /// ```
 /// use gort::context::Context;
@@ -385,7 +387,7 @@ pub struct Cancel {
     release: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
-/// What is to be called when a context is cancelled.
+/// A function that is called when a context is cancelled.
 pub(crate) type Release = Box<dyn Fn() + Send + Sync>;
 
 /// Ends a context from elsewhere, and does not keep it alive.
@@ -404,8 +406,8 @@ impl UnwindSafe for Cancel {}
 impl RefUnwindSafe for Cancel {}
 
 impl Cancel {
-    /// Ends the context and all that derive from it, if they are not done: when this returns
-    /// they are. Later calls change nothing.
+    /// Ends the context and all that derive from it, as far as they are not done. When this
+    /// returns, all of them are done. Later calls change nothing.
     #[track_caller]
     pub fn cancel(&self) {
         point::point_of_all("context cancel", Location::caller());
@@ -450,7 +452,7 @@ impl UnwindSafe for CancelCause {}
 impl RefUnwindSafe for CancelCause {}
 
 impl CancelCause {
-    /// As [`Cancel::cancel`]; the first cause stays.
+    /// Like [`Cancel::cancel`], but gives a cause. Only the first cause is kept.
     #[track_caller]
     pub fn cancel(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) {
         point::point_of_all("context cancel", Location::caller());

@@ -1,41 +1,43 @@
-//! The tree of contexts that can be cancelled, and the functions that start when one is done.
+//! The tree of contexts that can end, and the functions that start when one does.
 //!
-//! A node holds its parent; a parent knows its children only weakly, so that a child that
-//! is dropped, or has been cancelled, leaves nothing behind. A node's end is its [`DoneEvent`],
-//! which also compares the clock: a deadline needs no timer, and a child's is never later than
-//! its parent's, so when the time is up for a node it is for all below it.
+//! A node holds its parent. A parent knows its children only weakly, so a child that is dropped or
+//! has been cancelled leaves nothing behind. A node's end is its [`DoneEvent`], which also compares
+//! the clock: a deadline needs no timer. A child's deadline is never later than its parent's, so
+//! when the time is up for a node, it is up for all nodes below it.
 //!
 //! # Locks
-//! `links` protects who hangs below a node. No two nodes are locked at a time; under
-//! `links` only the node's own event may be locked, and no user code runs.
+//! `links` protects what hangs below a node. A thread locks only one node at a time. Under `links`
+//! only the node's own event may be locked, and no user code runs.
 //!
 //! # Why no descendant is missed
-//! *By one that is born meanwhile.* It links itself under the parent's lock, having seen under it
-//! that the parent's event has not happened. A canceller lets the event happen first and
-//! takes the lock afterwards. So either the child sees the event, or the canceller the child.
+//! *A node that is created during a cancellation.* It links itself under the parent's lock, after
+//! checking under that lock that the parent's event has not happened. A canceller makes the event
+//! happen first, and takes the lock afterwards. So either the child sees the event, or the
+//! canceller sees the child.
 //!
-//! *By a second canceller, which must not return before the first has reached everybody
-//! below.* Nobody takes the children away in order to work on them: each canceller goes
-//! down to a first child, ends it, goes on below it, and unlinks a child only when nobody is
-//! below it any more. So whoever finds a node without children knows that all
-//! below has ended, whoever has done the work; the second helps the first.
+//! *A second canceller, which must not return before the first has reached all nodes below.* No
+//! canceller takes the list of children away in order to work on it. Each one goes down to a first
+//! child, ends it, continues below it, and unlinks a child only when no node is below it any more.
+//! So a canceller that finds a node without children knows that all nodes below have ended,
+//! whichever canceller did the work. The second helps the first.
 //!
-//! The way down needs neither recursion nor a list, however deep the tree: the way
-//! back up is `parent`.
+//! The way down needs neither recursion nor a list, however deep the tree is: `parent` is the way
+//! back up.
 //!
 //! # Functions
-//! A function lies in the node whose end it waits for, and the canceller starts its goroutine.
-//! A node with a deadline may end without a canceller; for that the function is a timer as well
-//! (`Timed` of the runtime). Until it starts it is no goroutine.
+//! A function is in the node whose end it waits for, and the canceller starts its goroutine. A node
+//! with a deadline may end without a canceller; for that case the function is a timer as well (the
+//! runtime's `Timed`). Until it starts there is no goroutine.
 //!
-//! *Who decides.* `state` has the closure. Whoever takes it out runs it (a goroutine) or drops it
-//! (`stop`). A canceller leaves it there and says `started`: from then on it cannot be stopped, also
-//! if it may be a while until there is a stack for the goroutine. The timer's goroutine and the
-//! canceller's may both come; the second finds nothing.
+//! *Who decides.* `state` holds the closure. The code that takes it out runs it (the function's
+//! goroutine) or drops it (`stop`). A canceller leaves it there and sets `started`: from then on it
+//! cannot be stopped, even if it takes a while until there is a stack for the goroutine. Both the
+//! timer's goroutine and the canceller's may come; the second finds no closure.
 //!
-//! *Nothing is left behind.* Whoever starts or stops the function cancels the timer, which is armed
-//! before anybody else knows of the function. Who takes the closure removes the function from the
-//! node's list; if it comes before `move_to` has put it there, `move_to` finds the closure gone, and removes it.
+//! *Nothing is left behind.* Starting or stopping the function cancels the timer, which is armed
+//! before any other thread knows the function. Taking the closure removes the function from the
+//! node's list. If the closure is taken before `move_to` has put the function there, `move_to`
+//! finds that the closure is gone, and removes the function.
 
 use crate::channel::{DoneEvent, How, Receiver};
 use gort_runtime::{Home, Lock, Nanos, Timed, TimedCall, WaitsOutside, nanos_of};
@@ -53,17 +55,17 @@ pub(super) struct Node {
     event: Arc<DoneEvent>,
     /// The event's channel.
     done: Receiver<()>,
-    /// Written by the one who ends it, before the event.
+    /// Written by the canceller that ends the node, before the event.
     cause: OnceLock<Cause>,
     deadline: Option<Instant>,
-    /// `None` also once the node has retired.
+    /// `None` for a root, and once the node has retired.
     parent: Option<Arc<Node>>,
-    /// Its name in the parent's `links`.
+    /// The node's key in the parent's `links`.
     id: u64,
     links: Lock<Links>,
-    /// The next name. Only uniqueness matters: relaxed.
+    /// The next key. Relaxed: keys only have to be unique.
     next_id: AtomicU64,
-    /// A signal may end it, and has not: then nobody who waits for it is in a deadlock.
+    /// Set while a signal may end the node: goroutines that wait for it are not in a deadlock then.
     waits_for_signal: Lock<Option<WaitsOutside>>,
 }
 
@@ -75,7 +77,7 @@ struct Links {
 }
 
 impl Node {
-    /// A node below `parent`; it ends at `deadline`, if not before.
+    /// Creates a node below `parent`. It ends at `deadline` at the latest.
     pub(super) fn new(parent: Option<&Arc<Self>>, deadline: Option<Instant>) -> Arc<Self> {
         let inherited = parent.and_then(|parent| parent.deadline);
         let due = parent.and_then(|parent| parent.event.due());
@@ -114,7 +116,7 @@ impl Node {
         node
     }
 
-    /// Where it was made, on whose clock its time is.
+    /// Returns the home in which the node was made. Its deadline is a time on that home's clock.
     pub(super) fn home(&self) -> Home {
         self.event.home()
     }
@@ -127,9 +129,10 @@ impl Node {
         self.event.how()
     }
 
-    /// Given by whoever ended it; `None` also if it has not ended.
+    /// Returns the cause that was given when the node was ended. Also returns `None` if the node
+    /// has not ended.
     pub(super) fn given_cause(&self) -> Option<Cause> {
-        // Only after the event: a cause that is being written does not count yet.
+        // Only after the event: a cause that is still being written does not count yet.
         self.how().and_then(|_| self.cause.get().cloned())
     }
 
@@ -137,12 +140,12 @@ impl Node {
         self.deadline
     }
 
-    /// The same, as the scheduler counts.
+    /// Returns the deadline as the scheduler counts time.
     pub(super) fn due(&self) -> Option<Nanos> {
         self.event.due()
     }
 
-    /// A signal may end it.
+    /// Notes that a signal may end the node.
     pub(super) fn waits_for_signal(&self) {
         *self.waits_for_signal.lock() = Some(WaitsOutside::new());
         if self.event.how().is_some() {
@@ -159,7 +162,7 @@ impl Node {
         self.next_id.fetch_add(1, Relaxed)
     }
 
-    /// Cancels the node and all below it, as far as they have not ended, and starts the
+    /// Cancels the node and all nodes below it, as far as they have not ended, and starts the
     /// functions that wait for that.
     pub(super) fn cancel(self: &Arc<Self>, mut cause: Option<Cause>) {
         let mut funcs = Vec::new();
@@ -185,29 +188,30 @@ impl Node {
             }
         }
         funcs.iter().for_each(Func::start);
-        // A cause that came too late: its destructor is the user's, and may panic.
+        // If the cause came too late it is dropped here: its destructor is user code, and may
+        // panic.
         drop(cause);
     }
 
-    /// Ends this node, if it has not, and then takes the cause.
+    /// Ends this node if it has not ended; in that case takes the cause.
     fn end(&self, how: How, cause: &mut Option<Cause>) {
         self.event.finish(how, || {
             if let Some(cause) = cause.take() {
-                // Nobody else has written one: `finish` calls this once.
+                // There is no other cause, since `finish` calls this closure once.
                 drop(self.cause.set(cause));
             }
         });
         self.waits_no_more();
     }
 
-    /// A child that has not been unlinked.
+    /// Returns a child that has not been unlinked.
     fn first_child(&self) -> Option<Arc<Self>> {
         let mut links = self.links.lock();
         while let Some((&id, child)) = links.children.first_key_value() {
             if let Some(child) = child.upgrade() {
                 return Some(child);
             }
-            // It is being dropped.
+            // The child is being dropped.
             links.children.remove(&id);
         }
         None
@@ -219,7 +223,7 @@ impl Node {
         }
     }
 
-    /// Has `func` started when the node ends; false if it has ended.
+    /// Registers `func` to start when the node ends. Returns false if the node has ended.
     fn add_func(&self, id: u64, func: &Arc<Timed<Func>>) -> bool {
         let mut links = self.links.lock();
         if self.event.how().is_some() {
@@ -231,7 +235,7 @@ impl Node {
 
     fn remove_func(&self, id: u64) {
         let func = self.links.lock().funcs.remove(&id);
-        // Its captures go without the lock.
+        // What the function captured is dropped without the lock.
         drop(func);
     }
 
@@ -240,8 +244,8 @@ impl Node {
         to.extend(funcs.into_values());
     }
 
-    /// The last handle has gone: leaves the parent, which inherits the functions, since from
-    /// now on only it could have ended this node. Gives the parent.
+    /// Called when the last handle is gone: leaves the parent, and passes the functions to it,
+    /// since from now on only the parent's end could have ended this node. Returns the parent.
     fn retire(&mut self) -> Option<Arc<Self>> {
         self.unlink();
         let parent = self.parent.take()?;
@@ -255,7 +259,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // Not by recursion: a chain of contexts may be long.
+        // In a loop, not by recursion: a chain of contexts may be long.
         let mut parent = self.retire();
         while let Some(last) = parent.and_then(Arc::into_inner) {
             let mut last = last;
@@ -273,10 +277,10 @@ pub(super) struct Func {
 
 struct FuncState {
     f: Option<Closure>,
-    /// A canceller has started it.
+    /// A canceller has started the function.
     started: bool,
-    /// The node in whose list it is, and its name there.
-    home: Option<(Weak<Node>, u64)>,
+    /// The node whose list contains the function, and the function's key there.
+    listed_in: Option<(Weak<Node>, u64)>,
 }
 
 impl TimedCall for Func {
@@ -295,23 +299,23 @@ impl Func {
                 state: Lock::new(FuncState {
                     f: Some(f),
                     started: false,
-                    home: None,
+                    listed_in: None,
                 }),
             },
         )
     }
 
-    /// Takes the closure, if nobody has, and the function out of its node's list. If a canceller
-    /// has started it only `to_run` it.
+    /// Takes the closure, if it is still there, and removes the function from its node's list. If a
+    /// canceller has started the function, returns the closure only `to_run` it.
     pub(super) fn take(&self, to_run: bool) -> Option<Closure> {
-        let (f, home) = {
+        let (f, listed_in) = {
             let mut state = self.state.lock();
             if state.started && !to_run {
                 return None;
             }
-            (state.f.take()?, state.home.take())
+            (state.f.take()?, state.listed_in.take())
         };
-        if let Some((node, id)) = home
+        if let Some((node, id)) = listed_in
             && let Some(node) = node.upgrade()
         {
             node.remove_func(id);
@@ -324,7 +328,7 @@ impl Func {
         state.started || state.f.is_none()
     }
 
-    /// The node has ended: starts the goroutine.
+    /// Starts the goroutine, since the node has ended.
     #[track_caller]
     fn start(this: &Arc<Timed<Self>>) {
         {
@@ -337,7 +341,7 @@ impl Func {
         this.start();
     }
 
-    /// From now on waits for the end of `node`.
+    /// Makes the function wait for the end of `node` from now on.
     #[track_caller]
     pub(super) fn move_to(this: &Arc<Timed<Self>>, node: &Arc<Node>) {
         let id = node.new_id();
@@ -346,12 +350,13 @@ impl Func {
             if state.f.is_none() || state.started {
                 return;
             }
-            state.home = Some((Arc::downgrade(node), id));
+            state.listed_in = Some((Arc::downgrade(node), id));
         }
         if !node.add_func(id, this) {
             Self::start(this);
         } else if this.is_settled() {
-            // It was there too late to be removed.
+            // The closure was taken before the function was in the list, so it was not removed from
+            // it.
             node.remove_func(id);
         }
     }

@@ -1,4 +1,5 @@
-//! The values that a context carries: a list, the nearest first, found by their types.
+//! The values that a context carries: a list, the nearest value first. Values are found by their
+//! types.
 
 use std::any::{Any, TypeId};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ impl Values {
         }
     }
 
-    /// The nearest value of type `T`.
+    /// Returns the nearest value of type `T`.
     pub(super) fn find<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let mut values = self;
         while values.of != TypeId::of::<T>() {
@@ -30,7 +31,7 @@ impl Values {
 
 impl Drop for Values {
     fn drop(&mut self) {
-        // Not by recursion: the list may be long.
+        // In a loop, not by recursion: the list may be long.
         let mut farther = self.farther.take();
         while let Some(mut last) = farther.and_then(Arc::into_inner) {
             farther = last.farther.take();

@@ -11,19 +11,19 @@ use std::fmt;
 use std::panic::Location;
 use std::ptr;
 
-/// Taking a set's next result, in a select.
+/// A request for a set's next result, in a select.
 pub struct JoinNextArm<'a, T> {
     set: &'a SetShared<T>,
     sg: Sudog,
     got: Cell<GotMember<T>>,
 }
 
-/// What has come of the arm so far.
+/// What the arm has received so far.
 enum GotMember<T> {
     Nothing,
-    /// `poll` took out this member.
+    /// `poll` removed this member.
     Ended(JoinHandle<T>),
-    /// This, or that the set is empty.
+    /// This result; `None` if the set is empty.
     Outcome(Option<Result<T, JoinError>>),
 }
 
@@ -34,7 +34,7 @@ impl<T> fmt::Debug for JoinNextArm<'_, T> {
 }
 
 impl<T> JoinNextArm<'_, T> {
-    /// Keeps what was found; true if it is something.
+    /// Keeps the answer. Returns true if there is one.
     fn keep(&self, next: NextMember<T>) -> bool {
         self.got.set(match next {
             NextMember::Ended(handle) => GotMember::Ended(handle),
@@ -45,8 +45,8 @@ impl<T> JoinNextArm<'_, T> {
     }
 }
 
-// SAFETY: the lock is the set's, and all is done under it. Between `poll` and `enqueue` the select keeps it, so no member
-// ends and nobody takes the last one without looking at the queue.
+// SAFETY: the lock is the set's, and everything is done under it. The select holds it from `poll`
+// to `enqueue`. So no member ends, and no caller takes the last one, without looking at the queue.
 unsafe impl<T> Arm for JoinNextArm<'_, T> {
     fn home(&self) -> Home {
         self.set.members.home()
@@ -57,29 +57,31 @@ unsafe impl<T> Arm for JoinNextArm<'_, T> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // A select with a default may be one that must not wait: then `settle` may not.
+        // A select with a `default` may be one that must not wait. Then `settle` must not wait
+        // either.
         let may_wait = MayWait::get().is_some() && !must_exit();
-        // SAFETY: caller's clause: the lock is held. The reference is used here only.
+        // SAFETY: caller's clause: the lock is held. The reference is used only here.
         self.keep(unsafe { self.set.members.held() }.next(may_wait, wakes))
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, ptr::null_mut(), word, case);
-        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in place with
-        // its word until `dequeue`. The reference is used here only.
+        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in
+        // place together with its word until `dequeue`. The reference is used only here.
         unsafe { self.set.members.held().waiters.push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held. The record is in this queue or in none. The reference is used here
-        // only.
+        // SAFETY: caller's clause: the lock is held. The record is in this queue or in none. The
+        // reference is used only here.
         unsafe { self.set.members.held().waiters.remove(&self.sg) };
     }
 
     unsafe fn settle(&self, _site: &'static Location<'static>) -> bool {
         let mut got = self.got.replace(GotMember::Nothing);
         if matches!(got, GotMember::Nothing) {
-            // Woken: because the set was empty, or to look again. A newcomer may have been quicker.
+            // The arm was woken because the set was empty, or in order to look again. A newcomer
+            // may have been faster.
             if self.sg.success.get() {
                 got = GotMember::Outcome(None);
             } else if self.keep(self.set.next(true)) {
@@ -117,7 +119,7 @@ impl<T> Selectable for JoinSet<T> {
     {
         match arm.got.replace(GotMember::Nothing) {
             GotMember::Outcome(outcome) => outcome,
-            // Not chosen, or asked before.
+            // The arm was not chosen, or its result was taken before.
             GotMember::Nothing | GotMember::Ended(_) => None,
         }
     }

@@ -1,20 +1,25 @@
-//! Who is in a set, who has ended, and who waits for that: all of it under the set's lock.
+//! The members of a set, those that have ended, and the waiters. Everything is under the set's
+//! lock.
 //!
 //! # Invariants
-//! 1. `len` is the number of members whose result nobody has taken: `Starting`, `Running` and `EndedEarly` slots, and
-//!    what is in `ended`.
-//! 2. In `ended` and `slots` there is room for all of them: a member that ends allocates nothing.
-//! 3. Nobody waits while something is in `ended` and nobody has been woken for it, nor while `len` is 0.
+//! 1. `len` is the number of members whose result has not been taken: the `Starting`, `Running` and
+//!    `EndedEarly` slots, and those in `ended`.
+//! 2. `ended` and `vacant` have room for all of them, so a member that ends allocates nothing.
+//! 3. No waiter is queued while `ended` holds a member for which no waiter has been woken, or while
+//!    `len` is 0.
 //!
 //! # Why no wake-up is lost
-//! A member that ends comes into `ended` and takes one waiter out of the queue, in one critical section; who waits has
-//! found nothing and enters the queue in another. Whoever is woken looks again: if a newcomer has taken what it was
-//! woken for, it waits again, before those who came later. Who takes the last member takes all waiters out, and
-//! tells them (`success`) that the set was empty, in case that it is not any more when they look.
+//! A member that ends enters `ended` and takes one waiter out of the queue, in one critical
+//! section. A waiter looks, finds nothing and enters the queue in another one. A waiter that is
+//! woken looks again; if a newcomer has taken the member for which it was woken, it waits again, in
+//! front of later arrivals. The caller that takes the last member removes all waiters from the
+//! queue and tells them (`success`) that the set was empty, in case it is not empty any more when
+//! they look.
 //!
 //! # When a member has ended
-//! Its guard ([`SetMember`]) is dropped behind the user's function, on the goroutine's stack. From there to the goroutine's end
-//! nothing of the user's runs and nothing waits, so whoever takes the result may wait for that.
+//! Its guard ([`SetMember`]) is dropped after the user's function, on the goroutine's stack. From
+//! there to the goroutine's end no user code runs and nothing waits. So the caller that takes the
+//! result may wait for the end.
 
 use super::SetShared;
 use crate::waitqueue::{WaitQueue, Wakes};
@@ -23,23 +28,23 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-/// A member that has not ended, or has not been entered.
+/// The state of a member that has not ended, or has not been entered.
 #[derive(Debug)]
 enum MemberSlot<T> {
     Vacant,
-    /// Its handle is yet to come.
+    /// Its handle does not exist yet.
     Starting,
     Running(JoinHandle<T>),
-    /// It was `Starting`.
+    /// It ended while it was `Starting`.
     EndedEarly,
 }
 
-/// What there is for who asks for a result.
+/// The answer to a request for a result.
 #[derive(Debug)]
 pub(super) enum NextMember<T> {
-    /// Of a member that has ended, as far as the set is concerned.
+    /// The handle of a member that has ended, as far as the set is concerned.
     Ended(JoinHandle<T>),
-    /// Nothing yet.
+    /// No member has ended yet.
     NotYet,
     /// The set is empty.
     Never,
@@ -71,7 +76,7 @@ impl<T> Members<T> {
         self.len
     }
 
-    /// A place for one that is about to start.
+    /// Reserves a slot for a member that is about to start.
     pub(super) fn enter(&mut self) -> usize {
         let at = self.vacant.pop().unwrap_or_else(|| {
             self.slots.push(MemberSlot::Vacant);
@@ -89,7 +94,7 @@ impl<T> Members<T> {
         mem::replace(&mut self.slots[at], MemberSlot::Vacant)
     }
 
-    /// The member at `at` has started.
+    /// Stores the handle of the member at `at`, which has started.
     pub(super) fn started(&mut self, at: usize, handle: JoinHandle<T>, wakes: &Wakes) {
         if matches!(self.slots[at], MemberSlot::EndedEarly) {
             self.leave(at);
@@ -99,13 +104,14 @@ impl<T> Members<T> {
         }
     }
 
-    /// The member at `at` could not be started.
+    /// Frees the slot of a member that could not be started.
     pub(super) fn not_started(&mut self, at: usize, wakes: &Wakes) {
         self.leave(at);
         self.one_less(wakes);
     }
 
-    /// The member at `at` is about to end. (There is none once the set has let go of all.)
+    /// Records that the member at `at` is about to end. (After the set has let go of all members,
+    /// there is no slot.)
     fn ends(&mut self, at: usize, wakes: &Wakes) {
         match self.slots.get(at) {
             Some(MemberSlot::Starting) => self.slots[at] = MemberSlot::EndedEarly,
@@ -135,8 +141,8 @@ impl<T> Members<T> {
         }
     }
 
-    /// Takes out the member that ended first, if there is one; of those that have left their stacks if nothing may be
-    /// waited for.
+    /// Removes the member that ended first, if there is one. If the caller must not wait, only
+    /// members that have left their stacks count.
     pub(super) fn next(&mut self, may_wait: bool, wakes: &Wakes) -> NextMember<T> {
         let first = (self.ended.iter()).position(|handle| may_wait || handle.is_leaving());
         match first.and_then(|first| self.ended.remove(first)) {
@@ -149,13 +155,14 @@ impl<T> Members<T> {
         }
     }
 
-    /// Takes out all, to be dropped by the caller, who does not hold the lock then.
+    /// Takes out all members. The caller drops them after it has released the lock.
     pub(super) fn let_go(&mut self) -> Self {
         mem::replace(self, Self::new())
     }
 }
 
-/// A member's share of the set, dropped when its function has ended, in whatever way, or was never called.
+/// A member's share of the set. Dropped when the member's function has ended, in whatever way, or
+/// was never called.
 pub(super) struct SetMember<T> {
     pub(super) set: Arc<SetShared<T>>,
     pub(super) at: usize,

@@ -1,6 +1,6 @@
 //! `JoinSet`: goroutines of one kind, whose results are taken as they end.
 //!
-//! - `members.rs`: who is in the set, who has ended, and who waits: the protocol.
+//! - `members.rs`: the protocol: the members, those that have ended, and the waiters.
 //! - `arm.rs`: `<-set` in a select.
 
 mod arm;
@@ -21,14 +21,16 @@ use std::panic::Location;
 use std::ptr;
 use std::sync::Arc;
 
-/// Goroutines whose results are taken in the order in which they end. tokio's `JoinSet`, but nothing is
-/// aborted; in Go, an errgroup or a channel of results.
+/// A set of goroutines whose results are taken in the order in which they end. tokio's `JoinSet`,
+/// except that no goroutine is aborted; in Go, an errgroup or a channel of results.
 ///
-/// All methods but [`join_all`](Self::join_all) take `&self`: members may add members through an `Arc` of the set.
-/// Dropping the set detaches its members; what they return is dropped as they end.
+/// All methods except [`join_all`](Self::join_all) take `&self`: members may add members through an
+/// `Arc` of the set. Dropping the set detaches its members, and what they return is dropped when
+/// they end.
 ///
-/// In `select!`, `r = <-set` gives what [`join_next`](Self::join_next) gives, also `None` at once for an empty set: where
-/// it may be empty, write `r = <-set, if !set.is_empty() => …`.
+/// In `select!`, `r = <-set` returns what [`join_next`](Self::join_next) returns. That includes
+/// `None` at once for an empty set: if the set may be empty, write
+/// `r = <-set, if !set.is_empty() => …`.
 ///
 /// # Examples
 /// ```
@@ -63,7 +65,7 @@ struct SetShared<T> {
 }
 
 impl<T> SetShared<T> {
-    /// Takes out the next member ([`Members::next`]).
+    /// Removes the next member ([`Members::next`]).
     fn next(&self, may_wait: bool) -> NextMember<T> {
         let wakes = Wakes::new();
         let next = self.members.lock().next(may_wait, &wakes);
@@ -72,7 +74,8 @@ impl<T> SetShared<T> {
     }
 }
 
-/// The result of a member that was taken out. If it is still about to end, this waits for that.
+/// Returns the result of a member that was removed from the set. If the member is still about to
+/// end, waits for that.
 fn finish<T>(handle: JoinHandle<T>) -> Result<T, JoinError> {
     if handle.is_leaving() {
         handle.join_leaving()
@@ -82,7 +85,7 @@ fn finish<T>(handle: JoinHandle<T>) -> Result<T, JoinError> {
 }
 
 impl<T> JoinSet<T> {
-    /// An empty set.
+    /// Creates an empty set.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -92,17 +95,18 @@ impl<T> JoinSet<T> {
         }
     }
 
-    /// Starts a goroutine that belongs to the set.
+    /// Starts a goroutine as a member of the set.
     ///
     /// # Panics
-    /// If no stack can be had from the system: then the set is as it was.
+    /// If the system has no room for another stack. The set is then unchanged.
     #[track_caller]
     pub fn spawn<F>(&self, f: F) -> GoroutineId
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        /// Takes the member out again unless it has started, also if a destructor of the function's panics.
+        /// Removes the member again unless it has started, even if a destructor of the function's
+        /// captures panics.
         struct Entered<'a, T>(&'a SetShared<T>, usize, Option<JoinHandle<T>>);
         impl<T> Drop for Entered<'_, T> {
             fn drop(&mut self) {
@@ -124,7 +128,7 @@ impl<T> JoinSet<T> {
             at,
         };
         let run = move || {
-            // Dropped last, behind all that the function has.
+            // Dropped last, after everything that the function owns.
             let _member = member;
             f()
         };
@@ -138,11 +142,12 @@ impl<T> JoinSet<T> {
         }
     }
 
-    /// Waits until a member has ended, and gives its result; `None` if the set is empty, also if it becomes so
-    /// meanwhile.
+    /// Waits until a member has ended, and returns its result. Returns `None` if the set is empty,
+    /// or becomes empty while the call waits.
     ///
     /// # Errors
-    /// The result is one if the member panicked or called `goexit`, as for [`JoinHandle::join`].
+    /// The result is an error if the member panicked or called `goexit`, as for
+    /// [`JoinHandle::join`].
     ///
     /// # Examples
     /// ```
@@ -159,7 +164,7 @@ impl<T> JoinSet<T> {
         self.next().map(|(_, result)| result)
     }
 
-    /// Also says whose result it is.
+    /// Does what `join_next` does, and also returns whose result it is.
     #[track_caller]
     fn next(&self) -> Option<(Goroutine, Result<T, JoinError>)> {
         point::point_of_all("join", Location::caller());
@@ -195,7 +200,7 @@ impl<T> JoinSet<T> {
         }
     }
 
-    /// The result of a member that has ended, if there is one: does not wait.
+    /// Returns the result of a member that has ended, if there is one. Does not wait.
     ///
     /// ```
     /// use gort::{JoinSet, yield_now};
@@ -220,23 +225,24 @@ impl<T> JoinSet<T> {
         }
     }
 
-    /// How many results there are to be taken: of members that run, and that have ended.
+    /// Returns the number of results that have not been taken, of members that run and of members
+    /// that have ended.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shared.members.lock().len()
     }
 
-    /// Whether all results have been taken.
+    /// Returns true if all results have been taken.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Waits for all members, and gives what they returned, in the order in which they ended.
+    /// Waits for all members, and returns what they returned, in the order in which they ended.
     ///
     /// # Panics
-    /// When all have ended: with the panic of the one that ended first of those that panicked; or because one exited,
-    /// and so has no value.
+    /// Panics once all members have ended. If members panicked, passes on the panic of the one that
+    /// ended first. Otherwise, if a member exited, panics because it has no value.
     ///
     /// # Examples
     /// ```
@@ -266,7 +272,7 @@ impl<T> JoinSet<T> {
         if panic.is_none() && exited.is_none() {
             return values;
         }
-        // Not while this unwinds: a destructor that panics would abort.
+        // Dropped before the unwind: a destructor that panics during an unwind would abort.
         discard(values);
         if let Some(payload) = panic {
             raise(payload);
@@ -281,7 +287,8 @@ impl<T> JoinSet<T> {
 
 impl<T> Drop for JoinSet<T> {
     fn drop(&mut self) {
-        // The lock is free again when the handles, and results that nobody took, are dropped.
+        // The lock is released before the handles, and the results that were not taken, are
+        // dropped.
         let gone = self.shared.members.lock().let_go();
         drop(gone);
     }

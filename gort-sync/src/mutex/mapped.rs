@@ -1,4 +1,4 @@
-//! Holding a mutex for a part of what it is around.
+//! A guard that holds a mutex and gives access to a part of its value.
 
 use super::wait::RawMutex;
 use super::{Mutex, MutexGuard};
@@ -10,8 +10,9 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
-/// Holds a [`Mutex`] until dropped, and gives a part of its value: [`MutexGuard::map`] makes it. Such a guard cannot wait for a
-/// [`Condvar`](crate::Condvar), whose other users see all of the value.
+/// Holds a [`Mutex`] until it is dropped, and gives access to a part of its value. Made by
+/// [`MutexGuard::map`]. Such a guard cannot wait on a [`Condvar`](crate::Condvar), whose other
+/// users see the whole value.
 ///
 /// ```
 /// use gort::sync::{MappedMutexGuard, Mutex, MutexGuard};
@@ -26,22 +27,23 @@ use std::ptr::NonNull;
 /// ```
 #[must_use = "the mutex is unlocked as soon as the guard is dropped"]
 pub struct MappedMutexGuard<'a, T: ?Sized> {
-    /// A part of the value of the mutex to which `raw` belongs, which is borrowed for `'a`.
+    /// Points to a part of the value of the mutex that `raw` belongs to, which is borrowed for
+    /// `'a`.
     data: NonNull<T>,
     raw: &'a RawMutex,
     _data: PhantomData<&'a mut T>,
 }
 
-// SAFETY: it is a `&mut T`, and the duty to unlock, which whoever has it may do, on whatever thread.
+// SAFETY: the guard is a `&mut T` and the duty to unlock, which any thread may do.
 unsafe impl<T: ?Sized + Send> Send for MappedMutexGuard<'_, T> {}
-// SAFETY: a shared guard gives `&T`, no more.
+// SAFETY: a shared guard gives only `&T`.
 unsafe impl<T: ?Sized + Sync> Sync for MappedMutexGuard<'_, T> {}
 impl<T: ?Sized> UnwindSafe for MappedMutexGuard<'_, T> {}
 impl<T: ?Sized> RefUnwindSafe for MappedMutexGuard<'_, T> {}
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// Holds the lock for the part of the value that `f` picks. Called as `MutexGuard::map(guard, f)`. If `f`
-    /// panics the mutex is unlocked.
+    /// Makes a guard for the part of the value that `f` returns. The lock stays held. Called as
+    /// `MutexGuard::map(guard, f)`. If `f` panics, the mutex is unlocked.
     ///
     /// # Examples
     /// ```
@@ -59,7 +61,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         F: FnOnce(&mut T) -> &mut U,
     {
         let data = NonNull::from(f(&mut this));
-        // From here on the new guard has the lock.
+        // From here on the new guard holds the lock.
         let this = ManuallyDrop::new(this);
         let mutex: &'a Mutex<T> = this.mutex;
         MappedMutexGuard {
@@ -71,7 +73,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 }
 
 impl<'a, T: ?Sized> MappedMutexGuard<'a, T> {
-    /// As [`MutexGuard::map`], of a part.
+    /// Like [`MutexGuard::map`], for a part of a part.
     ///
     /// # Examples
     /// ```
@@ -100,9 +102,11 @@ impl<T: ?Sized> Deref for MappedMutexGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: it was borrowed from a guard whose lock this one holds until it is dropped; so nobody else reaches the
-        // data, and while this one is borrowed nobody writes. The data lies in the mutex, which is borrowed for longer than `self`,
-        // or in what the value owns or borrows, which stays as the value is not touched.
+        // SAFETY: the data was borrowed from a guard whose lock this guard holds until it is
+        // dropped. So nothing else accesses the data, and nothing writes while this guard is
+        // borrowed. The data is in the mutex, which is borrowed for longer than `self`, or in
+        // something that the value owns or borrows, which stays in place since the value is not
+        // touched.
         unsafe { self.data.as_ref() }
     }
 }
@@ -110,7 +114,7 @@ impl<T: ?Sized> Deref for MappedMutexGuard<'_, T> {
 impl<T: ?Sized> DerefMut for MappedMutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as for `deref`; and it is borrowed exclusively.
+        // SAFETY: the same as for `deref`; in addition, the guard is borrowed exclusively.
         unsafe { self.data.as_mut() }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - `word/mutex.rs`: the protocol: what the word's bits mean and why no wake-up is lost.
 //! - `wait.rs`: waiting, waking and handing over.
-//! - `mapped.rs`: holding the lock for a part of the value.
+//! - `mapped.rs`: guards for a part of the value.
 //! - `request.rs`: the lock as an arm of a select.
 
 mod mapped;
@@ -23,11 +23,13 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
-/// Mutual exclusion around a value. Goroutines that wait do not occupy a thread; plain
-/// threads may use it too. No poisoning: a panic releases the lock. Go's `sync.Mutex`.
+/// A mutual exclusion lock around a value. Goroutines that wait do not occupy a thread. Plain
+/// threads may use the lock, too. There is no poisoning: a panic releases the lock. Go's
+/// `sync.Mutex`.
 ///
-/// An unlocker normally frees the lock, for which whoever it wakes then competes with those
-/// who are running already. A waiter that has waited for more than 1 ms is handed the lock.
+/// Unlocking normally frees the lock, and the waiter that is woken then competes for it with
+/// goroutines that are already running. A waiter that has waited for more than 1 ms is handed the
+/// lock instead.
 ///
 /// # Examples
 /// ```
@@ -48,13 +50,14 @@ pub struct Mutex<T: ?Sized> {
 
 // SAFETY: the data moves with the lock.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
-// SAFETY: the data is reached by one guard at a time, so it moves between threads, and is never shared.
+// SAFETY: only one guard at a time accesses the data. So the data moves between threads and is
+// never shared.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 impl<T: ?Sized> UnwindSafe for Mutex<T> {}
 impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
 
-/// Holds a [`Mutex`] until dropped, which is Go's `Unlock`. May be dropped by another goroutine
-/// than the one that locked.
+/// Holds a [`Mutex`] until it is dropped, which is Go's `Unlock`. A goroutine other than the one
+/// that locked may drop it.
 ///
 /// ```
 /// use gort::sync::{Mutex, MutexGuard};
@@ -77,7 +80,7 @@ pub struct MutexGuard<'a, T: ?Sized> {
 
 impl<T> Mutex<T> {
     const_unless_loom! {
-        /// An unlocked mutex around `value`.
+        /// Creates an unlocked mutex around `value`.
         pub fn new(value: T) -> Self {
             Self {
                 raw: RawMutex::new(),
@@ -86,7 +89,7 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// The value.
+    /// Returns the value.
     ///
     /// ```
     /// use gort::sync::Mutex;
@@ -101,15 +104,15 @@ impl<T> Mutex<T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Locks, waiting while somebody else holds the lock. Not reentrant: locking again in
-    /// the same goroutine waits for ever. Go's `Lock`.
+    /// Locks the mutex, waiting while it is held. Not reentrant: locking it again in the same
+    /// goroutine waits for ever. Go's `Lock`.
     #[track_caller]
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.lock_at(Location::caller())
     }
 
-    /// [`lock`](Self::lock) on behalf of `site`.
+    /// Does what [`lock`](Self::lock) does, with `site` as the caller.
     #[inline]
     pub(crate) fn lock_at(&self, site: &'static Location<'static>) -> MutexGuard<'_, T> {
         point::point_when_ready("sync.Mutex.Lock", &self.raw, &self.raw, site);
@@ -119,10 +122,10 @@ impl<T: ?Sized> Mutex<T> {
         self.guard()
     }
 
-    /// Locks if nobody holds the lock. Go's `TryLock`.
+    /// Locks the mutex if it is free. Go's `TryLock`.
     ///
     /// # Errors
-    /// If somebody does, also the caller itself.
+    /// Returns an error if the mutex is held, even if the caller itself holds it.
     ///
     /// # Examples
     /// ```
@@ -144,10 +147,10 @@ impl<T: ?Sized> Mutex<T> {
         Err(WouldBlock)
     }
 
-    /// Locks, waiting for at most `timeout` while somebody else holds the lock.
+    /// Locks the mutex, waiting for at most `timeout` while it is held.
     ///
     /// # Errors
-    /// If the time was up first.
+    /// Returns an error if the mutex could not be locked in time.
     ///
     /// # Examples
     /// ```
@@ -170,8 +173,8 @@ impl<T: ?Sized> Mutex<T> {
         Err(Timeout)
     }
 
-    /// To lock in a `select!`, where it stands right of `<-`; the arm's result is the guard.
-    /// An arm that waits is handed the lock as soon as it is its turn.
+    /// Returns a request to lock the mutex, to be used to the right of `<-` in a `select!`. The
+    /// arm's result is the guard. An arm that waits is handed the lock as soon as it is its turn.
     ///
     /// # Examples
     /// ```
@@ -190,7 +193,8 @@ impl<T: ?Sized> Mutex<T> {
         LockRequest::new(self)
     }
 
-    /// The value; nobody else can have the lock.
+    /// Returns a mutable reference to the value. No lock is needed, since the mutex is borrowed
+    /// exclusively.
     ///
     /// ```
     /// use gort::sync::Mutex;
@@ -203,7 +207,8 @@ impl<T: ?Sized> Mutex<T> {
         self.data.get_mut()
     }
 
-    /// For a caller that has locked, or for whom it was locked, once each time.
+    /// Makes a guard. The caller has locked the mutex, or was handed the lock, and makes one guard
+    /// for that.
     fn guard(&self) -> MutexGuard<'_, T> {
         MutexGuard {
             mutex: self,
@@ -213,7 +218,7 @@ impl<T: ?Sized> Mutex<T> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// What it holds.
+    /// Returns the mutex that the guard holds.
     pub(crate) fn mutex(&self) -> &'a Mutex<T> {
         self.mutex
     }
@@ -223,8 +228,9 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: a guard is made by who has locked, and holds the lock until it is dropped (`guard`); so
-        // nobody else reaches the data, and while this one is borrowed nobody writes.
+        // SAFETY: a guard is made after the mutex was locked for it, and holds the lock until it is
+        // dropped (`guard`). So nothing else accesses the data, and nothing writes while this guard
+        // is borrowed.
         unsafe { &*self.mutex.data.get() }
     }
 }
@@ -232,8 +238,8 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: a guard is made by who has locked, and holds the lock until it is dropped (`guard`); this
-        // one is borrowed exclusively, so nobody else reaches the data.
+        // SAFETY: a guard is made after the mutex was locked for it, and holds the lock until it is
+        // dropped (`guard`). This guard is borrowed exclusively, so nothing else accesses the data.
         unsafe { &mut *self.mutex.data.get() }
     }
 }
@@ -246,8 +252,8 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     }
 }
 
-// SAFETY: a shared guard gives `&T`, no more. (A guard is Send if `&mut T` is: the lock
-// belongs to whoever holds the guard, not to a thread.)
+// SAFETY: a shared guard gives only `&T`. (A guard is Send if `&mut T` is: the lock belongs to the
+// owner of the guard, not to a thread.)
 unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 
 impl<T: Default> Default for Mutex<T> {

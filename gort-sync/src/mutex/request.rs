@@ -1,19 +1,19 @@
 //! The lock as an arm of a select.
 //!
-//! An arm that waits is always handed the lock, like a waiter in starvation mode. To be
-//! woken and then compete, as others do, would not do: the select is decided by the wake-up,
-//! and an arm that was chosen cannot lose any more. So:
+//! An arm that waits is always handed the lock, like a waiter in starvation mode. It could not be
+//! woken and then compete, as other waiters do: the wake-up decides the select, and an arm that was
+//! chosen cannot lose any more. So:
 //!
-//! - *An arm that wins has the lock*: it took it in `poll`, or an unlocker locked on its behalf
-//!   before it won the select word for it.
-//! - *An arm that loses has nothing*, and no wake-up ended with it: the unlocker that takes
-//!   out its record and does not win the word takes its duty back and goes on to the next
-//!   waiter, under the same lock.
+//! - *An arm that was chosen has the lock*: it took the lock in `poll`, or an unlocker locked on
+//!   its behalf before it won the select's word for the arm.
+//! - *An arm that was not chosen has nothing*, and has used up no wake-up. An unlocker that removes
+//!   the arm's record but loses the word takes its duty back and goes on to the next waiter, under
+//!   the same lock.
 //!
-//! `poll` announces a waiter if the mutex is not free, before it is known that the select
-//! will wait: between `poll` and `enqueue` a holder could unlock without looking at the queue,
-//! but for that. Both are called under the queue's lock, without a pause between. If the
-//! select need not wait, the announcement makes the next unlocker look at an empty queue.
+//! If the mutex is not free, `poll` announces a waiter before it is known that the select will
+//! wait. Otherwise a holder could unlock between `poll` and `enqueue` without looking at the queue.
+//! Both are called under the queue's lock, which is held from one to the other. If the select need
+//! not wait, the announcement makes the next unlocker look at an empty queue.
 
 use super::wait::STARVING;
 use super::{Mutex, MutexGuard};
@@ -24,7 +24,7 @@ use gort_runtime::{Home, RawLock, Waiter};
 use std::cell::Cell;
 use std::fmt;
 
-/// A wish to lock, for `select!`: see [`Mutex::lock_request`].
+/// A request to lock a mutex, for `select!`. See [`Mutex::lock_request`].
 ///
 /// ```
 /// use gort::context::Context;
@@ -37,7 +37,7 @@ use std::fmt;
 /// }
 /// assert_eq!(*mutex.lock(), 2);
 /// ```
-#[must_use = "a request does nothing unless it stands in a `select!`"]
+#[must_use = "a request does nothing unless it is used in a `select!`"]
 pub struct LockRequest<'m, T: ?Sized> {
     mutex: &'m Mutex<T>,
 }
@@ -54,17 +54,17 @@ impl<T: ?Sized> fmt::Debug for LockRequest<'_, T> {
     }
 }
 
-/// A lock that takes part in a select.
+/// A request that takes part in a select.
 pub struct LockArm<'m, T: ?Sized> {
     mutex: &'m Mutex<T>,
-    /// Its `success`: the lock was handed over.
+    /// Its `success` says that the lock was handed over.
     sg: Sudog,
-    /// `poll` has locked.
+    /// Whether `poll` has locked.
     locked: Cell<bool>,
 }
 
 impl<'m, T: ?Sized> LockArm<'m, T> {
-    /// The guard, if the arm has the lock and nobody has taken it.
+    /// Returns the guard, if the arm has the lock and its guard was not taken before.
     fn guard(&self) -> Option<MutexGuard<'m, T>> {
         (self.locked.take() || self.sg.success.take()).then(|| self.mutex.guard())
     }
@@ -76,9 +76,9 @@ impl<T: ?Sized> fmt::Debug for LockArm<'_, T> {
     }
 }
 
-// SAFETY: the lock is the queue's, and all is done under it, as the trait asks. The record enters the
-// queue only in `enqueue`, after `poll` has announced a waiter under the same lock, so no unlocker
-// passes by without looking at the queue.
+// SAFETY: the lock is the queue's, and everything is done under it, as the trait requires. The
+// record enters the queue only in `enqueue`, after `poll` has announced a waiter under the same
+// lock. So no unlocker passes without looking at the queue.
 unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
     fn home(&self) -> Home {
         self.mutex.raw.queue.home()
@@ -96,26 +96,26 @@ unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, STARVING, word, case);
-        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in place with
-        // its word until `dequeue`. The reference is used here only.
+        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in
+        // place together with its word until `dequeue`. The reference is used only here.
         unsafe { self.mutex.raw.queue.held().push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held, until we return, and the reference is the only one in
+        // SAFETY: caller's clause: the lock is held until we return, and no other reference is in
         // use. The record is in this queue, where `enqueue` has put it, or in none.
         let queue = unsafe {
             let queue = self.mutex.raw.queue.held();
             queue.remove(&self.sg);
             queue
         };
-        self.mutex.raw.one_left(queue);
+        self.mutex.raw.waiter_gave_up(queue);
     }
 }
 
 impl<T: ?Sized> Drop for LockArm<'_, T> {
     fn drop(&mut self) {
-        // Chosen, but nobody wanted the guard.
+        // The arm was chosen, but its guard was not taken.
         drop(self.guard());
     }
 }

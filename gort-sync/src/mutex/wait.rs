@@ -1,23 +1,24 @@
-//! Waiting for a mutex, waking and handing over. The protocol of the word is
-//! `word/mutex.rs`'s.
+//! Waiting for a mutex, waking and handing over. The protocol of the word is in `word/mutex.rs`.
 //!
-//! *Normal mode*: an unlocker frees the lock and wakes the first waiter, which competes
-//! with newcomers (they are running already, so throughput is high). A woken waiter that
-//! loses goes back to the front of the queue. A newcomer that spins tells unlockers that it
-//! competes, so that they wake nobody who would only lose. *Starvation mode*: a waiter that has waited for more
-//! than 1 ms says so in its record; an unlocker that finds it first in the queue hands it the
-//! lock, or, if somebody was quicker, sees to it that nobody is again. An arm of a select
-//! (`request.rs`) says so from the start: it cannot compete once its select has been won for it.
+//! *Normal mode*: an unlocker frees the lock and wakes the first waiter, which competes with
+//! newcomers (these are running already, so throughput is high). A woken waiter that loses goes
+//! back to the front of the queue. A newcomer that spins tells unlockers that it competes, so that
+//! they do not wake a waiter that would only lose. *Starvation mode*: a waiter that has waited for
+//! more than 1 ms says so in its record. An unlocker that finds it at the front of the queue hands
+//! it the lock. If a newcomer has taken the lock in between, the unlocker makes sure that no
+//! newcomer does so again. An arm of a select (`request.rs`) says so from the start: it cannot
+//! compete once it has won its select.
 //!
-//! # Waiters that may leave
-//! A waiter with a deadline, or in a select, shares the right to be woken with others: that
-//! is its record's [`SelectWord`]. The unlocker wins the word as it takes the record out, or
-//! drops the record and takes the next. So a waiter whose time came first was not woken, and
-//! has been handed nothing: it has only to take its record out. And one that was woken
-//! first competes once more, whatever the time.
+//! # Waiters that may give up
+//! A waiter that has a deadline, or is in a select, has a [`SelectWord`], since its wait can end
+//! without an unlock. The unlocker wins the word as it removes the record; if it loses the word, it
+//! takes the next record. So a waiter whose time came first was not woken, and was handed nothing:
+//! it only has to remove its record. A waiter that was woken first competes once more, whatever the
+//! time.
 //!
-//! Who competes owes the queue a look, as whoever was woken does (`WOKEN`): it may not leave, by an unwind
-//! either, before it has locked or announced that it waits. So it has asked for leave to wait before.
+//! A newcomer that competes has the same duty to the queue as a woken waiter (`WOKEN`): it must not
+//! leave, not even by an unwind, before it has locked or announced that it waits. So it checks that
+//! it may wait before it begins to compete.
 
 use crate::prim::const_unless_loom;
 use crate::spin::{pause, rounds};
@@ -29,13 +30,13 @@ use gort_runtime::{Current, Home, MayWait, Nanos, WaitReason, go_on_exiting, now
 use std::panic::Location;
 use std::ptr;
 
-/// A waiter that has waited for longer is handed the lock: Go's threshold.
+/// A waiter that has waited for longer is handed the lock. Go's threshold.
 const STARVING_NS: u64 = 1_000_000;
 
 /// In a record's `elem`: this waiter is to be handed the lock.
 pub(super) const STARVING: *mut () = ptr::NonNull::dangling().as_ptr();
 
-/// A mutex without what it is around.
+/// A mutex without its data.
 #[derive(Debug)]
 pub(crate) struct RawMutex {
     pub(crate) word: Word,
@@ -44,7 +45,7 @@ pub(crate) struct RawMutex {
 
 impl RawMutex {
     const_unless_loom! {
-        /// Unlocked.
+        /// Creates an unlocked mutex.
         pub(crate) fn new() -> Self {
             Self {
                 word: Word::new(),
@@ -53,7 +54,7 @@ impl RawMutex {
         }
     }
 
-    /// By whoever has locked, once.
+    /// Unlocks. Called once by the holder of the lock.
     #[inline]
     pub(crate) fn unlock(&self) {
         let left = self.word.unlock();
@@ -62,8 +63,8 @@ impl RawMutex {
         }
     }
 
-    /// Locks, waiting until `deadline` at most, if there is one. False: it has come. `reason` and `site` are what
-    /// reports say of the caller meanwhile.
+    /// Locks, waiting until `deadline` at most if there is one. Returns false if the deadline was
+    /// reached. Reports show `reason` and `site` while the caller waits.
     #[cold]
     pub(crate) fn wait(
         &self,
@@ -87,14 +88,15 @@ impl RawMutex {
         };
         let mut waiting_since = 0;
         loop {
-            // Not under the lock: it takes as long as what is done there.
+            // Read before the lock is taken: reading the clock takes as long as the critical
+            // section.
             let time = now();
             let mut queue = self.queue.lock();
             if self.word.lock_or_announce(competes) {
                 return true;
             }
             if deadline.is_some_and(|deadline| deadline <= time) {
-                self.one_left(&mut queue);
+                self.waiter_gave_up(&mut queue);
                 return false;
             }
             let (end, elem) = if waiting_since == 0 {
@@ -107,10 +109,10 @@ impl RawMutex {
             };
             match queue.wait(wait, |queue| queue, end, elem) {
                 Waited::Woken(false) => competes = true,
-                // Handed over, still locked.
+                // Handed over: the lock is still locked.
                 Waited::Woken(true) => return true,
                 Waited::Expired(mut queue) => {
-                    self.one_left(&mut queue);
+                    self.waiter_gave_up(&mut queue);
                     return false;
                 }
             }
@@ -120,15 +122,15 @@ impl RawMutex {
         }
     }
 
-    /// Tries for a moment to lock. `competes`: `WOKEN` speaks of the caller; it may do so afterwards, too, unless
-    /// the caller has locked.
+    /// Tries to lock for a moment. `competes` says whether `WOKEN` stands for the caller. If the
+    /// function returns false, it may have become true.
     fn compete(&self, competes: &mut bool) -> bool {
         let mut rounds = rounds();
         loop {
             if self.word.try_lock(*competes) {
                 return true;
             }
-            // While the lock is only handed over there is nothing to be had by trying.
+            // While the lock is only handed over, trying is useless.
             if rounds.next().is_none() || self.word.is_starving() {
                 return false;
             }
@@ -137,14 +139,14 @@ impl RawMutex {
         }
     }
 
-    /// Under the queue's lock: a waiter has given up.
-    pub(super) fn one_left(&self, queue: &mut WaitQueue) {
+    /// Updates the word after a waiter has given up. Called under the queue's lock.
+    pub(super) fn waiter_gave_up(&self, queue: &mut WaitQueue) {
         if queue.is_empty() {
             self.word.queue_is_empty();
         }
     }
 
-    /// After an unlock that left this of the word.
+    /// Ends an unlock that left `left` in the word.
     #[cold]
     fn unlocked(&self, left: u32) {
         if !Word::is_duty(left) {
@@ -156,7 +158,7 @@ impl RawMutex {
         }
     }
 
-    /// An unlocker's duty: takes out the waiter that is to be woken, if there is one.
+    /// Performs an unlocker's duty: removes the waiter that is to be woken, if there is one.
     fn take_next(&self, queue: &mut WaitQueue) -> Option<Won> {
         while let Some(first) = queue.front() {
             let duty = self.word.duty(is_starving(first));
@@ -174,7 +176,7 @@ impl RawMutex {
                 }
                 return Some(first);
             }
-            // It has given up. The next one may want another duty.
+            // This waiter has given up. The next one may need another duty.
             self.word.take_back(duty);
         }
         self.word.queue_is_empty();

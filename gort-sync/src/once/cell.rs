@@ -7,8 +7,8 @@ use std::convert::Infallible;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
-/// A place for a value that is set once. Goroutines that wait for it to be made do not occupy
-/// a thread. std's `OnceLock`; Go's `sync.OnceValue` is [`LazyLock`](super::LazyLock).
+/// A place for a value that is set once. Goroutines that wait for the value do not occupy a thread.
+/// std's `OnceLock`. Go's `sync.OnceValue` is [`LazyLock`](super::LazyLock).
 ///
 /// # Examples
 /// ```
@@ -21,21 +21,21 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 /// ```
 pub struct OnceLock<T> {
     gate: Gate,
-    /// Written by who has the gate's turn, and `Some` from when the gate is done.
+    /// Written by the goroutine that has the gate's turn. `Some` once the gate is done.
     value: UnsafeCell<Option<T>>,
 }
 
 // SAFETY: the value moves with the cell.
 unsafe impl<T: Send> Send for OnceLock<T> {}
-// SAFETY: before the gate is done one goroutine at a time has the value, which may not be the one that
-// drops it (`T: Send`); afterwards it is only shared (`T: Sync`).
+// SAFETY: before the gate is done, one goroutine at a time has the value, and another one may drop
+// it (`T: Send`). Afterwards it is only shared (`T: Sync`).
 unsafe impl<T: Send + Sync> Sync for OnceLock<T> {}
 impl<T: UnwindSafe> UnwindSafe for OnceLock<T> {}
 impl<T: UnwindSafe + RefUnwindSafe> RefUnwindSafe for OnceLock<T> {}
 
 impl<T> OnceLock<T> {
     const_unless_loom! {
-        /// No value yet.
+        /// Creates a cell without a value.
         #[must_use]
         pub fn new() -> Self {
             Self {
@@ -45,27 +45,27 @@ impl<T> OnceLock<T> {
         }
     }
 
-    /// The value, if there is one. Does not wait.
+    /// Returns the value, if there is one. Does not wait.
     #[inline]
     pub fn get(&self) -> Option<&T> {
         if !self.gate.look() {
             return None;
         }
-        // SAFETY: the gate is done, so the value was written, which we see (`word/once.rs`), and nobody writes
-        // any more.
+        // SAFETY: the gate is done, so the value was written. We see that write (`word/once.rs`),
+        // and nothing writes any more.
         unsafe { (*self.value.get()).as_ref() }
     }
 
-    /// The value, if there is one.
+    /// Returns a mutable reference to the value, if there is one.
     #[inline]
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.value.get_mut().as_mut()
     }
 
-    /// Sets the value. Waits while somebody else is making one.
+    /// Sets the value. Waits while another goroutine is making one.
     ///
     /// # Errors
-    /// The value given, if there is one already.
+    /// Returns the given value if the cell already has one.
     #[track_caller]
     pub fn set(&self, value: T) -> Result<(), T> {
         let mut value = Some(value);
@@ -76,12 +76,12 @@ impl<T> OnceLock<T> {
         value.map_or(Ok(()), Err)
     }
 
-    /// The value; if there is none, what `f` makes. Of several callers one calls its `f`, and
-    /// the others wait for it.
+    /// Returns the value. If there is none, calls `f` to make it. If several callers do this, one
+    /// of them calls its `f`, and the others wait for it.
     ///
-    /// If `f` panics or exits its goroutine, there is still no value, and the next caller's `f`
-    /// is called. `f` must not set or ask for the same value: that waits for ever (and a
-    /// deadlock report says `sync.Once.Do`).
+    /// If `f` panics or exits its goroutine, there is still no value, and the next caller's `f` is
+    /// called. `f` must not set or ask for the same value: it would wait for ever (a deadlock
+    /// report shows `sync.Once.Do`).
     #[track_caller]
     #[inline]
     pub fn get_or_init(&self, f: impl FnOnce() -> T) -> &T {
@@ -94,10 +94,12 @@ impl<T> OnceLock<T> {
         self.made()
     }
 
-    /// As [`get_or_init`](Self::get_or_init), with an `f` that may fail. std's, which is not stable there yet.
+    /// Like [`get_or_init`](Self::get_or_init), with an `f` that may fail. std has this function,
+    /// but not in stable Rust yet.
     ///
     /// # Errors
-    /// That of `f`. Then there is still no value: if others wait for it, one of them calls its own `f`, and so does the next caller.
+    /// Returns the error of `f`. There is still no value then: if other callers wait for it, one of
+    /// them calls its own `f`, and so does the next caller.
     ///
     /// # Examples
     /// ```
@@ -124,7 +126,7 @@ impl<T> OnceLock<T> {
         }
     }
 
-    /// After `Ok` the gate is done.
+    /// Makes the value unless there is one. After `Ok` the gate is done.
     #[cold]
     fn fill<E>(
         &self,
@@ -132,9 +134,9 @@ impl<T> OnceLock<T> {
         site: &'static Location<'static>,
     ) -> Result<(), E> {
         if let Some(turn) = self.gate.enter(Unwound::Again, site) {
-            // Without a value the turn ends, and others have theirs.
+            // Without a value the turn ends, and other callers get theirs.
             let value = make()?;
-            // SAFETY: it is our turn: nobody else touches the value until the gate is done. It
+            // SAFETY: it is our turn, so nothing else touches the value until the gate is done. It
             // was `None`, so nothing is dropped.
             unsafe { *self.value.get() = Some(value) };
             turn.done();
@@ -142,7 +144,7 @@ impl<T> OnceLock<T> {
         Ok(())
     }
 
-    /// The value, if there is one.
+    /// Returns the value, if there is one.
     ///
     /// ```
     /// use gort::sync::OnceLock;
@@ -158,7 +160,7 @@ impl<T> OnceLock<T> {
         self.value.into_inner()
     }
 
-    /// Takes the value out; there is none afterwards.
+    /// Takes the value out and leaves the cell without one.
     pub fn take(&mut self) -> Option<T> {
         std::mem::take(self).into_inner()
     }

@@ -1,4 +1,5 @@
-//! One at a time until it is done: what `Once`, `OnceLock` and `LazyLock` wait on.
+//! A gate that lets one caller at a time work until the work is done. `Once`, `OnceLock` and
+//! `LazyLock` wait on it.
 
 use crate::prim::const_unless_loom;
 use crate::waitlock::{End, Wait, WaitLock};
@@ -8,7 +9,7 @@ use gort_runtime::{Current, Home, WaitReason, point};
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
 
-/// The word, and those who wait for it to change.
+/// The word, and the waiters for it to change.
 pub(crate) struct Gate {
     word: Word,
     queue: WaitLock<WaitQueue>,
@@ -20,13 +21,13 @@ impl RefUnwindSafe for Gate {}
 /// What it means if the work unwinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unwound {
-    /// It is done all the same.
+    /// The work counts as done.
     Done,
-    /// The next one tries again.
+    /// The next caller tries again.
     Again,
 }
 
-/// The right, and the duty, to do the work; ends when dropped.
+/// The right, and the duty, to do the work. Ends when it is dropped.
 pub(crate) struct Turn<'a> {
     gate: &'a Gate,
     unwound: Unwound,
@@ -34,7 +35,7 @@ pub(crate) struct Turn<'a> {
 
 impl Gate {
     const_unless_loom! {
-        /// Not done.
+        /// Creates a gate whose work is not done.
         pub(crate) fn new() -> Self {
             Self {
                 word: Word::new(),
@@ -43,13 +44,13 @@ impl Gate {
         }
     }
 
-    /// Whether it is done; then what was done can be seen.
+    /// Returns true if the work is done; the caller then sees its effects.
     #[inline]
     pub(crate) fn is_done(&self) -> bool {
         self.word.is_done()
     }
 
-    /// The same for who may look again and again.
+    /// Does the same, for callers that may look again and again.
     #[inline]
     pub(crate) fn look(&self) -> bool {
         if self.is_done() {
@@ -80,7 +81,7 @@ impl Gate {
         }
     }
 
-    /// Waits until who is at work has ended.
+    /// Waits until the goroutine that does the work has ended it.
     fn wait(&self, site: &'static Location<'static>) {
         let wait = Wait {
             current: &Current::new(WaitReason::OnceDo),
@@ -104,7 +105,7 @@ impl Gate {
 }
 
 impl Turn<'_> {
-    /// The work is done.
+    /// Ends the turn with the work done.
     pub(crate) fn done(mut self) {
         self.unwound = Unwound::Done;
     }

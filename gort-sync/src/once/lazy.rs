@@ -14,10 +14,11 @@ use std::panic::{self, Location, RefUnwindSafe, UnwindSafe};
 /// `sync.OnceValue`.
 ///
 /// # Panics
-/// If the function that makes the value panicked, each further use of it panics too, with the
-/// same message; likewise if it exited its goroutine. It is not called again.
+/// If the function that makes the value panicked, each further use of the value panics too, with
+/// the same message. If the function exited its goroutine, each further use panics as well. The
+/// function is not called again.
 ///
-/// The function must not use the value: that waits for ever (and a deadlock report says
+/// The function must not use the value: it would wait for ever (a deadlock report shows
 /// `sync.Once.Do`).
 ///
 /// # Examples
@@ -31,14 +32,14 @@ use std::panic::{self, Location, RefUnwindSafe, UnwindSafe};
 /// ```
 pub struct LazyLock<T, F = fn() -> T> {
     gate: Gate,
-    /// Touched by who has the gate's turn; read only from when the gate is done.
+    /// Accessed by the goroutine that has the gate's turn; only read once the gate is done.
     state: UnsafeCell<Stage<T, F>>,
 }
 
-/// How far the value has come.
+/// The progress of the value.
 enum Stage<T, F> {
     New(F),
-    /// It is being made.
+    /// The value is being made.
     Running,
     Ready(T),
     Failed(Failure),
@@ -81,16 +82,16 @@ impl Failure {
 
 // SAFETY: the function and the value move with the lock.
 unsafe impl<T: Send, F: Send> Send for LazyLock<T, F> {}
-// SAFETY: the function is called by one goroutine, which need not be the one that made it (`F: Send`),
-// and the value may be dropped elsewhere than where it was made (`T: Send`); once the gate is done it is
-// only shared (`T: Sync`).
+// SAFETY: the function is called by one goroutine, which need not be the one that made it
+// (`F: Send`). The value may be dropped on another thread than the one that made it (`T: Send`).
+// Once the gate is done the value is only shared (`T: Sync`).
 unsafe impl<T: Send + Sync, F: Send> Sync for LazyLock<T, F> {}
 impl<T: UnwindSafe, F: UnwindSafe> UnwindSafe for LazyLock<T, F> {}
 impl<T: UnwindSafe + RefUnwindSafe, F: UnwindSafe> RefUnwindSafe for LazyLock<T, F> {}
 
 impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     const_unless_loom! {
-        /// A value that `f` makes when it is first needed.
+        /// Creates a value that `f` makes when it is first needed.
         pub fn new(f: F) -> Self {
             Self {
                 gate: Gate::new(),
@@ -99,7 +100,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         }
     }
 
-    /// The value, which is made if this is the first use. Also what `*` does.
+    /// Returns the value, which is made now if this is its first use. `*` does the same.
     ///
     /// ```
     /// use gort::prelude::*;
@@ -107,7 +108,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     ///
     /// static TABLE: LazyLock<Vec<u32>> = LazyLock::new(|| (0..1000).map(|n| n * n).collect());
     ///
-    /// // Somebody else makes it, while we do other things.
+    /// // Another goroutine makes it, while we do other things.
     /// go!(|| { LazyLock::force(&TABLE); });
     /// assert_eq!(TABLE[12], 144);
     /// ```
@@ -117,8 +118,8 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         if !this.gate.is_done() {
             this.make(Location::caller());
         }
-        // SAFETY: the gate is done: `is_done` has said so, or `make` has come back. So the state was written,
-        // which we see (`word/once.rs`), and nobody writes any more.
+        // SAFETY: the gate is done: either `is_done` has said so, or `make` has returned. So the
+        // state was written. We see that write (`word/once.rs`), and nothing writes any more.
         match unsafe { &*this.state.get() } {
             Stage::Ready(value) => value,
             Stage::Failed(failure) => failure.panic(),
@@ -131,19 +132,19 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         let Some(turn) = self.gate.enter(Unwound::Done, site) else {
             return;
         };
-        // SAFETY: it is our turn: nobody else touches the state until the gate is done. No
-        // reference to it is kept while `f` runs.
+        // SAFETY: it is our turn, so nothing else touches the state until the gate is done. No
+        // reference to the state is kept while `f` runs.
         let Stage::New(f) = (unsafe { mem::replace(&mut *self.state.get(), Stage::Running) })
         else {
-            unreachable!("there is one turn, since unwinding counts as done")
+            unreachable!("there is only one turn, since unwinding counts as done")
         };
         let made = catch(f);
         let (state, unwinding) = match made {
             Ok(value) => (Stage::Ready(value), None),
             Err(payload) => (Stage::Failed(Failure::of(&*payload)), Some(payload)),
         };
-        // SAFETY: it is still our turn, so nobody else touches the state until the gate is done. What is
-        // replaced is `Running`, so nothing of the user's is dropped.
+        // SAFETY: it is still our turn, so nothing else touches the state until the gate is done.
+        // The old state is `Running`, so no user value is dropped.
         unsafe { *self.state.get() = state };
         turn.done();
         if let Some(payload) = unwinding {
@@ -171,8 +172,8 @@ impl<T: fmt::Debug, F> fmt::Debug for LazyLock<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_tuple("LazyLock");
         let done = self.gate.is_done();
-        // SAFETY: looked at only if the gate is done; then the state was written, which we see, and nobody
-        // writes any more.
+        // SAFETY: the state is read only if the gate is done. Then it was written, which we see,
+        // and nothing writes any more.
         match done.then(|| unsafe { &*self.state.get() }) {
             Some(Stage::Ready(value)) => debug.field(value),
             Some(Stage::Failed(_)) => debug.field(&format_args!("<failed>")),

@@ -1,7 +1,7 @@
 //! Doing something once: [`Once`], and values that are made when they are first needed.
 //!
-//! - `word/once.rs`: the protocol: who does it, and why no waiter is forgotten.
-//! - `gate.rs`: waiting for whoever does it.
+//! - `word/once.rs`: the protocol: who does the work, and why no waiter is forgotten.
+//! - `gate.rs`: waiting for the goroutine that does the work.
 //! - `cell.rs`: [`OnceLock`]; `lazy.rs`: [`LazyLock`].
 
 mod cell;
@@ -33,21 +33,21 @@ pub struct Once {
 
 impl Once {
     const_unless_loom! {
-        /// Not run yet.
+        /// Creates a `Once` whose function has not run.
         #[must_use]
         pub fn new() -> Self {
             Self { gate: Gate::new() }
         }
     }
 
-    /// Runs `f` if this is the first call; in any case, what the first call's function did is
-    /// done when this returns. Go's `Do`.
+    /// Runs `f` if this is the first call. When any call returns, the first call's function has
+    /// ended, and the caller sees its effects. Go's `Do`.
     ///
-    /// If `f` panics or exits its goroutine, it counts as done: others return, and no later
-    /// call runs anything.
+    /// If `f` panics or exits its goroutine, the work counts as done: other calls return, and no
+    /// later call runs anything.
     ///
-    /// `f` must not call `call_once` on the same `Once`: that waits for ever (and a deadlock
-    /// report says `sync.Once.Do`).
+    /// `f` must not call `call_once` on the same `Once`: it would wait for ever (a deadlock report
+    /// shows `sync.Once.Do`).
     #[track_caller]
     #[inline]
     pub fn call_once(&self, f: impl FnOnce()) {
@@ -64,7 +64,7 @@ impl Once {
         }
     }
 
-    /// Whether the function has run to its end, however it ended.
+    /// Returns true if the function has ended, in whatever way.
     #[inline]
     #[must_use]
     pub fn is_completed(&self) -> bool {

@@ -1,9 +1,9 @@
-//! What readers and writers hold.
+//! The guards of readers and writers.
 //!
-//! Both guards are `Send`: the lock belongs to whoever holds the guard, not to a thread. A write guard
-//! holds a `&RwLock<T>`, which is `Send` and `Sync` if `T` is both, and that is what the guards
-//! need. That reference is invariant in `T`; a read guard, which only reads, holds a pointer and is covariant, as
-//! std's is.
+//! Both guards are `Send`: the lock belongs to the owner of the guard, not to a thread. A write
+//! guard holds a `&RwLock<T>`, which is `Send` and `Sync` if `T` is both. The guards need the same.
+//! That reference is invariant in `T`. A read guard only reads; it holds a pointer and is
+//! covariant, as std's is.
 
 use super::RwLock;
 use super::mapped::{MappedRwLockReadGuard, MappedRwLockWriteGuard};
@@ -14,8 +14,8 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
-/// Shares a [`RwLock`] with other readers until dropped, which is Go's `RUnlock`. May be dropped by
-/// another goroutine than the one that locked.
+/// Shares a [`RwLock`] with other readers until it is dropped, which is Go's `RUnlock`. A goroutine
+/// other than the one that locked may drop it.
 ///
 /// ```
 /// use gort::sync::RwLock;
@@ -26,21 +26,21 @@ use std::ptr::NonNull;
 /// ```
 #[must_use = "the lock is released as soon as the guard is dropped"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
-    /// The data of the lock to which `raw` belongs, which is borrowed for `'a`.
+    /// Points to the data of the lock that `raw` belongs to, which is borrowed for `'a`.
     data: NonNull<T>,
     raw: &'a RawRwLock,
 }
 
-// SAFETY: it is a `&T` and a share of the lock, which both may be used and given up on any thread, as
-// `RwLock<T>` is `Sync`.
+// SAFETY: the guard is a `&T` and a share of the lock. Both may be used and given up on any thread,
+// since `RwLock<T>` is `Sync`.
 unsafe impl<T: ?Sized + Send + Sync> Send for RwLockReadGuard<'_, T> {}
-// SAFETY: through a shared guard there is a `&T` to be had, and nothing else.
+// SAFETY: a shared guard gives only `&T`.
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLockReadGuard<'_, T> {}
 impl<T: ?Sized> UnwindSafe for RwLockReadGuard<'_, T> {}
 impl<T: ?Sized> RefUnwindSafe for RwLockReadGuard<'_, T> {}
 
-/// Holds a [`RwLock`] alone until dropped, which is Go's `Unlock`. May be dropped by another
-/// goroutine than the one that locked.
+/// Holds a [`RwLock`] exclusively until it is dropped, which is Go's `Unlock`. A goroutine other
+/// than the one that locked may drop it.
 ///
 /// ```
 /// use gort::sync::RwLock;
@@ -57,7 +57,7 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
 }
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
-    /// For a caller that has got in as a reader.
+    /// Makes a guard for a caller that has entered as a reader.
     #[inline]
     pub(super) fn new(lock: &'a RwLock<T>) -> Self {
         Self {
@@ -67,8 +67,8 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
         }
     }
 
-    /// Shares the lock for the part of the value that `f` picks. Called as `RwLockReadGuard::map(guard, f)`. If `f` panics the
-    /// share is given back.
+    /// Makes a guard for the part of the value that `f` returns. The share of the lock is kept.
+    /// Called as `RwLockReadGuard::map(guard, f)`. If `f` panics, the share is given back.
     ///
     /// # Examples
     /// ```
@@ -76,7 +76,8 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
     ///
     /// let pair = RwLock::new((1, String::from("one")));
     /// let word = RwLockReadGuard::map(pair.read(), |pair| &pair.1);
-    /// let text: MappedRwLockReadGuard<'_, str> = MappedRwLockReadGuard::map(word, |word| word.as_str());
+    /// let text: MappedRwLockReadGuard<'_, str> =
+    ///     MappedRwLockReadGuard::map(word, |word| word.as_str());
     /// assert_eq!(&*text, "one");
     /// ```
     pub fn map<U: ?Sized, F>(this: Self, f: F) -> MappedRwLockReadGuard<'a, U>
@@ -85,20 +86,22 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
     {
         let data = NonNull::from(f(&this));
         let raw = ManuallyDrop::new(this).raw;
-        // SAFETY: we are a reader that is inside, and give that up to the new guard; the data was borrowed through ours.
+        // SAFETY: we are a reader that is inside, and give our share up to the new guard. The data
+        // was borrowed through our guard.
         unsafe { MappedRwLockReadGuard::new(data, raw) }
     }
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    /// For a caller that has got in as a writer.
+    /// Makes a guard for a caller that has entered as the writer.
     #[inline]
     pub(super) fn new(lock: &'a RwLock<T>) -> Self {
         Self { lock }
     }
 
-    /// Goes on as a reader, without letting a writer in between. Called as `RwLockWriteGuard::downgrade(guard)`. The
-    /// readers that wait get in at once. If a writer waits it is its turn next, and those that come later wait behind it.
+    /// Turns the writer into a reader, without letting another writer in between. Called as
+    /// `RwLockWriteGuard::downgrade(guard)`. Readers that wait get in at once. If a writer waits,
+    /// it is next, and readers that come later wait behind it.
     ///
     /// # Examples
     /// ```
@@ -117,8 +120,8 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
         RwLockReadGuard::new(lock)
     }
 
-    /// Holds the lock for the part of the value that `f` picks. Called as `RwLockWriteGuard::map(guard, f)`. If `f` panics
-    /// the lock is released.
+    /// Makes a guard for the part of the value that `f` returns. The lock stays held. Called as
+    /// `RwLockWriteGuard::map(guard, f)`. If `f` panics, the lock is released.
     ///
     /// # Examples
     /// ```
@@ -126,7 +129,8 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     ///
     /// let pair = RwLock::new((1, String::from("one")));
     /// let word = RwLockWriteGuard::map(pair.write(), |pair| &mut pair.1);
-    /// let mut text: MappedRwLockWriteGuard<'_, str> = MappedRwLockWriteGuard::map(word, |word| word.as_mut_str());
+    /// let mut text: MappedRwLockWriteGuard<'_, str> =
+    ///     MappedRwLockWriteGuard::map(word, |word| word.as_mut_str());
     /// text.make_ascii_uppercase();
     /// drop(text);
     /// assert_eq!(pair.read().1, "ONE");
@@ -137,7 +141,8 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     {
         let data = NonNull::from(f(&mut this));
         let lock = ManuallyDrop::new(this).lock;
-        // SAFETY: we are the writer that is inside, and give that up to the new guard; the data was borrowed through ours.
+        // SAFETY: we are the writer that is inside, and give the lock up to the new guard. The data
+        // was borrowed through our guard.
         unsafe { MappedRwLockWriteGuard::new(data, &lock.raw) }
     }
 }
@@ -146,8 +151,9 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: a read guard is made by a reader that is inside, and counts as it until it is dropped
-        // (`new`); so no writer is inside. The data lies in the lock, which is borrowed for longer than `self`.
+        // SAFETY: a read guard is made by a reader that is inside, and counts as that reader until
+        // it is dropped (`new`). So no writer is inside. The data is in the lock, which is borrowed
+        // for longer than `self`.
         unsafe { self.data.as_ref() }
     }
 }
@@ -156,8 +162,8 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: a write guard is made by the writer that is inside, alone, until it is dropped (`new`);
-        // and while it is borrowed it does not write.
+        // SAFETY: a write guard is made by the writer, which is alone inside until the guard is
+        // dropped (`new`). While the guard is borrowed it does not write.
         unsafe { &*self.lock.data.get() }
     }
 }
@@ -165,8 +171,8 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: a write guard is made by the writer that is inside, alone, until it is dropped (`new`);
-        // and it is borrowed exclusively.
+        // SAFETY: a write guard is made by the writer, which is alone inside until the guard is
+        // dropped (`new`). The guard is borrowed exclusively.
         unsafe { &mut *self.lock.data.get() }
     }
 }

@@ -1,6 +1,6 @@
-//! What readers and writers hold for a part of the value.
+//! Guards of readers and writers that give access to a part of the value.
 //!
-//! As in `guard.rs` the guard of a reader is covariant, and that of a writer is not.
+//! As in `guard.rs`, a reader's guard is covariant, and a writer's guard is not.
 
 use super::wait::RawRwLock;
 use std::fmt;
@@ -10,8 +10,8 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
-/// Shares a [`RwLock`](super::RwLock) until dropped, and gives a part of its value:
-/// [`RwLockReadGuard::map`](super::RwLockReadGuard::map) makes it.
+/// Shares a [`RwLock`](super::RwLock) until it is dropped, and gives access to a part of its value.
+/// Made by [`RwLockReadGuard::map`](super::RwLockReadGuard::map).
 ///
 /// ```
 /// use gort::sync::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
@@ -25,14 +25,14 @@ use std::ptr::NonNull;
 /// ```
 #[must_use = "the lock is released as soon as the guard is dropped"]
 pub struct MappedRwLockReadGuard<'a, T: ?Sized> {
-    /// A part of the value of the lock to which `raw` belongs, which is borrowed for `'a`.
+    /// Points to a part of the value of the lock that `raw` belongs to, which is borrowed for `'a`.
     data: NonNull<T>,
     raw: &'a RawRwLock,
 }
 
-/// Holds a [`RwLock`](super::RwLock) alone until dropped, and gives a part of its value:
-/// [`RwLockWriteGuard::map`](super::RwLockWriteGuard::map) makes it. It cannot be downgraded: what it was mapped by
-/// may hold only for who writes.
+/// Holds a [`RwLock`](super::RwLock) exclusively until it is dropped, and gives access to a part of
+/// its value. Made by [`RwLockWriteGuard::map`](super::RwLockWriteGuard::map). It cannot be
+/// downgraded: the function that picked the part may have relied on exclusive access.
 ///
 /// ```
 /// use gort::sync::{MappedRwLockWriteGuard, RwLock, RwLockWriteGuard};
@@ -47,19 +47,20 @@ pub struct MappedRwLockReadGuard<'a, T: ?Sized> {
 /// ```
 #[must_use = "the lock is released as soon as the guard is dropped"]
 pub struct MappedRwLockWriteGuard<'a, T: ?Sized> {
-    /// A part of the value of the lock to which `raw` belongs, which is borrowed for `'a`.
+    /// Points to a part of the value of the lock that `raw` belongs to, which is borrowed for `'a`.
     data: NonNull<T>,
     raw: &'a RawRwLock,
     _data: PhantomData<&'a mut T>,
 }
 
-// SAFETY: it is a `&T` and a share of the lock, which may be used and given up on any thread.
+// SAFETY: the guard is a `&T` and a share of the lock, which may be used and given up on any
+// thread.
 unsafe impl<T: ?Sized + Send + Sync> Send for MappedRwLockReadGuard<'_, T> {}
-// SAFETY: through a shared guard there is a `&T` to be had, and nothing else.
+// SAFETY: a shared guard gives only `&T`.
 unsafe impl<T: ?Sized + Send + Sync> Sync for MappedRwLockReadGuard<'_, T> {}
-// SAFETY: it is a `&mut T`, and the duty to unlock, which whoever has it may do, on whatever thread.
+// SAFETY: the guard is a `&mut T` and the duty to unlock, which any thread may do.
 unsafe impl<T: ?Sized + Send + Sync> Send for MappedRwLockWriteGuard<'_, T> {}
-// SAFETY: through a shared guard there is a `&T` to be had, and nothing else.
+// SAFETY: a shared guard gives only `&T`.
 unsafe impl<T: ?Sized + Send + Sync> Sync for MappedRwLockWriteGuard<'_, T> {}
 impl<T: ?Sized> UnwindSafe for MappedRwLockReadGuard<'_, T> {}
 impl<T: ?Sized> RefUnwindSafe for MappedRwLockReadGuard<'_, T> {}
@@ -67,13 +68,16 @@ impl<T: ?Sized> UnwindSafe for MappedRwLockWriteGuard<'_, T> {}
 impl<T: ?Sized> RefUnwindSafe for MappedRwLockWriteGuard<'_, T> {}
 
 impl<'a, T: ?Sized> MappedRwLockReadGuard<'a, T> {
+    /// Makes a guard that takes over the caller's share of the lock.
+    ///
     /// # Safety
-    /// The caller is a reader inside `raw`'s lock, and gives that up to this. `data` was borrowed through its guard.
+    /// The caller is a reader inside `raw`'s lock, and gives its share up to this guard. `data` was
+    /// borrowed through the caller's guard.
     pub(super) unsafe fn new(data: NonNull<T>, raw: &'a RawRwLock) -> Self {
         Self { data, raw }
     }
 
-    /// As [`RwLockReadGuard::map`](super::RwLockReadGuard::map), of a part.
+    /// Like [`RwLockReadGuard::map`](super::RwLockReadGuard::map), for a part of a part.
     pub fn map<U: ?Sized, F>(this: Self, f: F) -> MappedRwLockReadGuard<'a, U>
     where
         F: FnOnce(&T) -> &U,
@@ -85,8 +89,11 @@ impl<'a, T: ?Sized> MappedRwLockReadGuard<'a, T> {
 }
 
 impl<'a, T: ?Sized> MappedRwLockWriteGuard<'a, T> {
+    /// Makes a guard that takes the lock over from the caller.
+    ///
     /// # Safety
-    /// The caller is the writer inside `raw`'s lock, and gives that up to this. `data` was borrowed through its guard.
+    /// The caller is the writer inside `raw`'s lock, and gives the lock up to this guard. `data`
+    /// was borrowed through the caller's guard.
     pub(super) unsafe fn new(data: NonNull<T>, raw: &'a RawRwLock) -> Self {
         Self {
             data,
@@ -95,7 +102,7 @@ impl<'a, T: ?Sized> MappedRwLockWriteGuard<'a, T> {
         }
     }
 
-    /// As [`RwLockWriteGuard::map`](super::RwLockWriteGuard::map), of a part.
+    /// Like [`RwLockWriteGuard::map`](super::RwLockWriteGuard::map), for a part of a part.
     pub fn map<U: ?Sized, F>(mut this: Self, f: F) -> MappedRwLockWriteGuard<'a, U>
     where
         F: FnOnce(&mut T) -> &mut U,
@@ -114,8 +121,10 @@ impl<T: ?Sized> Deref for MappedRwLockReadGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: `new`'s clauses: this counts as a reader that is inside until it is dropped, so no writer is. The data was borrowed from
-        // the value, which lies in the lock, and that is borrowed for longer than `self`; it stays while nobody writes.
+        // SAFETY: the clauses of `new`: this guard counts as a reader that is inside until it is
+        // dropped, so no writer is inside. The data was borrowed from the value, which is in the
+        // lock, and the lock is borrowed for longer than `self`. The data stays in place while
+        // nothing writes.
         unsafe { self.data.as_ref() }
     }
 }
@@ -124,8 +133,9 @@ impl<T: ?Sized> Deref for MappedRwLockWriteGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: `new`'s clauses: this is the writer that is inside, alone, until it is dropped; and while it is borrowed it does not
-        // write. The data was borrowed from the value, which lies in the lock, and that is borrowed for longer than `self`.
+        // SAFETY: the clauses of `new`: this guard is the writer, which is alone inside, until it
+        // is dropped. While it is borrowed it does not write. The data was borrowed from the value,
+        // which is in the lock, and the lock is borrowed for longer than `self`.
         unsafe { self.data.as_ref() }
     }
 }
@@ -133,7 +143,7 @@ impl<T: ?Sized> Deref for MappedRwLockWriteGuard<'_, T> {
 impl<T: ?Sized> DerefMut for MappedRwLockWriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as for `deref`; and it is borrowed exclusively.
+        // SAFETY: the same as for `deref`; in addition, the guard is borrowed exclusively.
         unsafe { self.data.as_mut() }
     }
 }
@@ -152,7 +162,7 @@ impl<T: ?Sized> Drop for MappedRwLockWriteGuard<'_, T> {
     }
 }
 
-/// Shows what the guards give.
+/// Implements `Debug` and `Display` as those of the part.
 macro_rules! shown {
     ($($guard:ident),*) => {$(
         impl<T: ?Sized + fmt::Debug> fmt::Debug for $guard<'_, T> {

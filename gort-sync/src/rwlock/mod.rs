@@ -1,9 +1,9 @@
 //! `RwLock`: many readers or one writer. Go's `sync.RWMutex` as a lock around data.
 //!
-//! - `word/rwlock.rs`: the protocol of readers and of the writer whose turn it is: what the word's bits mean and why no
-//!   wake-up is lost.
-//! - `wait.rs`: waiting, and letting in.
-//! - `guard.rs`: what readers and writers hold; `mapped.rs`: for a part of the value.
+//! - `word/rwlock.rs`: the protocol of the readers and of the writer whose turn it is: what the
+//!   word's bits mean and why no wake-up is lost.
+//! - `wait.rs`: waiting, and letting waiters in.
+//! - `guard.rs`: the guards of readers and writers; `mapped.rs`: guards for a part of the value.
 
 mod guard;
 mod mapped;
@@ -21,14 +21,16 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 use wait::{Access, RawRwLock};
 
-/// Many readers or one writer. Goroutines that wait do not occupy a thread; plain threads
-/// may use it too. No poisoning: a panic releases the lock. Go's `sync.RWMutex`.
+/// A lock around a value for many readers or one writer. Goroutines that wait do not occupy a
+/// thread. Plain threads may use the lock, too. There is no poisoning: a panic releases the lock.
+/// Go's `sync.RWMutex`.
 ///
-/// A writer that waits stops new readers, so readers cannot keep writers out; and the readers
-/// that wait when a writer leaves go before the next writer, so writers cannot keep readers
-/// out either. Hence two things deadlock that look harmless: reading while the same goroutine
-/// reads already, if a writer came to wait in between; and writing while one reads (there is
-/// no upgrade).
+/// A writer that waits stops new readers, so readers cannot keep writers out. The readers that wait
+/// when a writer leaves go before the next writer, so writers cannot keep readers out either. Hence
+/// two things that look harmless can deadlock. A goroutine that holds the lock for reading and
+/// locks it for reading again waits for ever if a writer has come to wait in between. A goroutine
+/// that holds the lock for reading and locks it for writing always waits for ever (there is no
+/// upgrade).
 ///
 /// # Examples
 /// ```
@@ -53,15 +55,15 @@ pub struct RwLock<T: ?Sized> {
 
 // SAFETY: the data moves with the lock.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
-// SAFETY: readers share the data between threads (`T: Sync`), and a writer, on whatever thread, has it
-// alone (`T: Send`).
+// SAFETY: readers share the data between threads (`T: Sync`), and a writer, on any thread, has
+// exclusive access (`T: Send`).
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 impl<T: ?Sized> UnwindSafe for RwLock<T> {}
 impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
 
 impl<T> RwLock<T> {
     const_unless_loom! {
-        /// A lock around `value` with nobody inside.
+        /// Creates an unlocked lock around `value`.
         pub fn new(value: T) -> Self {
             Self {
                 raw: RawRwLock::new(),
@@ -70,7 +72,7 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// The value.
+    /// Returns the value.
     ///
     /// ```
     /// use gort::sync::RwLock;
@@ -85,7 +87,7 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Locks for reading, waiting while a writer is inside or waits. Go's `RLock`.
+    /// Locks for reading, waiting while a writer holds the lock or waits for it. Go's `RLock`.
     #[track_caller]
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
@@ -96,7 +98,7 @@ impl<T: ?Sized> RwLock<T> {
         RwLockReadGuard::new(self)
     }
 
-    /// Locks for writing, waiting while anybody is inside. Go's `Lock`.
+    /// Locks for writing, waiting while readers or a writer hold the lock. Go's `Lock`.
     #[track_caller]
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
@@ -105,10 +107,10 @@ impl<T: ?Sized> RwLock<T> {
         RwLockWriteGuard::new(self)
     }
 
-    /// Locks for reading if no writer is inside or waits. Go's `TryRLock`.
+    /// Locks for reading if no writer holds the lock or waits for it. Go's `TryRLock`.
     ///
     /// # Errors
-    /// If one is or does.
+    /// Returns an error if a writer holds the lock or waits for it.
     #[inline]
     #[track_caller]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, WouldBlock> {
@@ -119,10 +121,11 @@ impl<T: ?Sized> RwLock<T> {
         Err(WouldBlock)
     }
 
-    /// Locks for writing if nobody is inside. Go's `TryLock`.
+    /// Locks for writing if the lock is free. Go's `TryLock`.
     ///
     /// # Errors
-    /// If somebody is, also the caller itself; or if a reader is just finding that it has to wait.
+    /// Returns an error if the lock is held, even if the caller itself holds it. Also returns an
+    /// error if a reader is just finding out that it has to wait.
     ///
     /// # Examples
     /// ```
@@ -145,10 +148,10 @@ impl<T: ?Sized> RwLock<T> {
         Err(WouldBlock)
     }
 
-    /// [`read`](Self::read), waiting for at most `timeout`.
+    /// Does what [`read`](Self::read) does, but waits for at most `timeout`.
     ///
     /// # Errors
-    /// If the time was up first.
+    /// Returns an error if the lock could not be locked in time.
     #[track_caller]
     pub fn read_timeout(&self, timeout: Duration) -> Result<RwLockReadGuard<'_, T>, Timeout> {
         let site = Location::caller();
@@ -163,11 +166,11 @@ impl<T: ?Sized> RwLock<T> {
         Err(Timeout)
     }
 
-    /// [`write`](Self::write), waiting for at most `timeout`. A writer that gives up no longer
-    /// stops readers.
+    /// Does what [`write`](Self::write) does, but waits for at most `timeout`. A writer that gives
+    /// up no longer stops readers.
     ///
     /// # Errors
-    /// If the time was up first.
+    /// Returns an error if the lock could not be locked in time.
     ///
     /// # Examples
     /// ```
@@ -191,7 +194,8 @@ impl<T: ?Sized> RwLock<T> {
         Err(Timeout)
     }
 
-    /// The value; nobody else can have the lock.
+    /// Returns a mutable reference to the value. No locking is needed, since the lock is borrowed
+    /// exclusively.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }

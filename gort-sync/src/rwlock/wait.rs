@@ -1,29 +1,31 @@
-//! Waiting for a readers-writer lock, and letting in. The protocol of the word is
-//! `word/rwlock.rs`'s.
+//! Waiting for a readers-writer lock, and letting waiters in. The protocol of the word is in
+//! `word/rwlock.rs`.
 //!
-//! Who waits is let in by another and never competes: a waiter that was woken is inside.
-//! So the order is what these functions make it:
+//! A waiter is let in by another thread and never competes: when it is woken it is inside. So these
+//! functions decide the order:
 //!
 //! - *The writer leaves* ([`write_unlock_slow`](RawRwLock::write_unlock_slow)): all readers that
 //!   wait are let in.
-//! - *The last reader leaves, or a waiter gives up* ([`let_in`](RawRwLock::let_in)): with nobody
-//!   inside, the writer is let in; if it does not wait, all readers are.
+//! - *The last reader leaves, or a waiter gives up* ([`let_in`](RawRwLock::let_in)): if no one is
+//!   inside, the writer is let in if it waits, otherwise all readers that wait.
 //!
-//! Readers wait only because a writer is inside or waits. So while readers are inside and no
-//! writer waits, no reader waits either.
+//! Readers wait only because a writer is inside or waits. So while readers are inside and no writer
+//! waits, no reader waits either.
 //!
 //! # Why there is one writer
-//! Others wait for their turn, a mutex ([`RawRwLock::turn`]), where readers do not see them. Were they in a queue here,
-//! one of them would be waiting nearly always where many goroutines read and some write: then each reader waits for
-//! each of its sections, and the crowd never gets smaller. A mutex lets those go first who run already, so several
-//! sections pass between two writers. Cost: two more atomic operations for a writer. Go does the same. (`map_rwlock`
-//! on 2 Ps: 127 ns with a queue of writers, 54 without; on 1 P both 31.)
+//! Other writers wait for their turn, a mutex ([`RawRwLock::turn`]), where readers do not see them.
+//! If they were in a queue here, one of them would nearly always be waiting in programs in which
+//! many goroutines read and some write. Each reader would then have to wait for each of its
+//! sections, and the crowd would never get smaller. A mutex prefers writers that are already
+//! running, so several sections pass between two writers. It costs a writer two more atomic
+//! operations. Go does the same. (`map_rwlock` on 2 Ps: 127 ns with a queue of writers, 54 without;
+//! on 1 P both 31.)
 //!
-//! # Waiters that may leave
-//! As in `mutex/wait.rs`: with a deadline, who takes the record out must win its
-//! [`SelectWord`], and so either the waiter was let in, or it only has to take its record
-//! out. A record whose time is up may still be in a queue; it counts as waiting until its
-//! owner has taken it out, and then looks who may go.
+//! # Waiters that may give up
+//! As in `mutex/wait.rs`, a waiter with a deadline has a [`SelectWord`], which the thread that
+//! removes its record must win. So either the waiter was let in, or it only has to remove its
+//! record. A record whose time is up may still be in a queue. It counts as waiting until its owner
+//! has removed it; the owner then lets in the waiters that may enter.
 
 use crate::mutex::RawMutex;
 use crate::prim::const_unless_loom;
@@ -36,18 +38,18 @@ use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr;
 
-/// As what somebody waits.
+/// The kind of access that a waiter wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     Read,
     Write,
 }
 
-/// Those who wait.
+/// The waiters.
 #[derive(Debug)]
 struct Queues {
     readers: WaitQueue,
-    /// At most one: whose turn it is.
+    /// At most one writer: the one whose turn it is.
     writer: WaitQueue,
 }
 
@@ -67,11 +69,13 @@ impl Queues {
     }
 }
 
-/// The turn of a writer that is not inside: given back if it gives up, or unwinds from its wait.
+/// The turn of a writer that is not inside. Dropping it gives the turn back, when the writer gives
+/// up or its wait unwinds.
 struct Turn<'a>(&'a RawMutex);
 
 impl Turn<'_> {
-    /// The writer is inside, and gives its turn back when it leaves. True.
+    /// Keeps the turn, for a writer that is inside: it gives the turn back when it leaves. Returns
+    /// true.
     #[inline]
     fn used(self) -> bool {
         let _ = ManuallyDrop::new(self);
@@ -86,18 +90,18 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// A readers-writer lock without what it is around.
+/// A readers-writer lock without its data.
 #[derive(Debug)]
 pub(super) struct RawRwLock {
     pub(super) word: Word,
-    /// Held by the writer that is inside, or waits for readers to leave.
+    /// Held by the writer that is inside, or that waits for readers to leave.
     turn: RawMutex,
     queues: WaitLock<Queues>,
 }
 
 impl RawRwLock {
     const_unless_loom! {
-        /// With nobody inside.
+        /// Creates an unlocked lock.
         pub(super) fn new() -> Self {
             Self {
                 word: Word::new(),
@@ -107,7 +111,8 @@ impl RawRwLock {
         }
     }
 
-    /// Gets in as a writer, waiting until `deadline` at most, if there is one. False: it has come.
+    /// Enters as the writer, waiting until `deadline` at most if there is one. Returns false if the
+    /// deadline was reached.
     #[inline]
     pub(super) fn write(&self, deadline: Option<Nanos>, site: &'static Location<'static>) -> bool {
         let reason = WaitReason::RwLockWrite;
@@ -118,7 +123,7 @@ impl RawRwLock {
         (self.word.try_write() || self.wait(Access::Write, deadline, site)) && turn.used()
     }
 
-    /// Gets in as a writer, if nobody is inside, waits or knocks.
+    /// Enters as the writer if no one is inside, waits or knocks.
     #[inline]
     pub(super) fn try_write(&self) -> bool {
         if !self.turn.word.try_lock(false) {
@@ -128,7 +133,7 @@ impl RawRwLock {
         self.word.try_write() && turn.used()
     }
 
-    /// Gets in as a reader that has knocked.
+    /// Enters as a reader that has knocked.
     #[cold]
     pub(super) fn wait_after_knock(&self, site: &'static Location<'static>) {
         if self.word.read_unlock() {
@@ -137,12 +142,12 @@ impl RawRwLock {
         self.wait(Access::Read, None, site);
     }
 
-    /// Spins until the writer inside has left. Returns `false` if that takes too long, or if anybody
-    /// is queued: then a newcomer cannot enter.
+    /// Spins until the writer inside has left, and enters as a reader. Returns false if that takes
+    /// too long, or if a waiter is queued, since a newcomer cannot enter then.
     ///
     /// Writers do not spin, as in Go. A writer needs a moment without readers, and while it spins
-    /// readers still enter, so it spins in vain and then queues all the same. (`map_rwlock` on 2 Ps:
-    /// 38 ns with writers that spin, 18 without.)
+    /// readers still enter. So it would spin in vain and then queue all the same. (`map_rwlock` on
+    /// 2 Ps: 38 ns with writers that spin, 18 without.)
     fn spin_for_read(&self) -> bool {
         let mut rounds = rounds();
         while !self.word.is_queued() && rounds.next().is_some() {
@@ -154,7 +159,8 @@ impl RawRwLock {
         false
     }
 
-    /// Gets in, waiting until `deadline` at most, if there is one. False: it has come.
+    /// Enters, waiting until `deadline` at most if there is one. Returns false if the deadline was
+    /// reached.
     #[cold]
     pub(super) fn wait(
         &self,
@@ -198,13 +204,13 @@ impl RawRwLock {
         }
     }
 
-    /// The last of those who are counted as readers has left, and seen that somebody waits.
+    /// Called when the last of the counted readers has left, and a waiter is queued.
     #[cold]
     fn last_reader_left(&self) {
         self.let_in(self.queues.lock());
     }
 
-    /// Lets in who may go now.
+    /// Lets in the waiters that may enter now.
     fn let_in(&self, mut queues: Held<'_, Queues>) {
         let woken = Wakes::new();
         let inside = self.word.inside();
@@ -219,7 +225,7 @@ impl RawRwLock {
         self.finish(queues, &woken);
     }
 
-    /// The writer that is inside leaves, and somebody waits or knocks.
+    /// Ends the access of the writer that is inside, if a waiter is queued or a reader knocks.
     #[cold]
     fn write_unlock_slow(&self) {
         let woken = Wakes::new();
@@ -228,8 +234,8 @@ impl RawRwLock {
         self.finish(queues, &woken);
     }
 
-    /// The writer that is inside becomes a reader, and somebody waits or knocks: the readers that wait get in as well, and
-    /// a writer, if one waits, next.
+    /// Turns the writer that is inside into a reader, if a waiter is queued or a reader knocks.
+    /// Readers that wait get in as well; a writer that waits is next.
     #[cold]
     fn downgrade_slow(&self) {
         let woken = Wakes::new();
@@ -239,7 +245,7 @@ impl RawRwLock {
         self.finish(queues, &woken);
     }
 
-    /// By a reader that is inside, once.
+    /// Unlocks. Called once by a reader that is inside.
     #[inline]
     pub(super) fn read_unlock(&self) {
         point::point_in_drop("unlock", self);
@@ -248,7 +254,7 @@ impl RawRwLock {
         }
     }
 
-    /// By the writer that is inside, once.
+    /// Unlocks. Called once by the writer that is inside.
     #[inline]
     pub(super) fn write_unlock(&self) {
         point::point_in_drop("unlock", self);
@@ -258,7 +264,7 @@ impl RawRwLock {
         self.turn.unlock();
     }
 
-    /// By the writer that is inside: it is a reader from then on.
+    /// Turns the writer that is inside into a reader. Called by that writer.
     #[inline]
     pub(super) fn downgrade(&self) {
         if !self.word.downgrade() {
@@ -267,7 +273,8 @@ impl RawRwLock {
         self.turn.unlock();
     }
 
-    /// After others were let in: has the word tell whether somebody still waits, and wakes.
+    /// Ends a critical section in which waiters were let in: updates the word if the queues are
+    /// empty, and wakes the waiters.
     fn finish(&self, queues: Held<'_, Queues>, woken: &Wakes) {
         if queues.readers.is_empty() && queues.writer.is_empty() {
             self.word.queues_are_empty();

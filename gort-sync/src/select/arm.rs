@@ -5,65 +5,67 @@ use crate::waitqueue::Wakes;
 use gort_runtime::{Home, Nanos, RawLock, Waiter};
 use std::panic::Location;
 
-/// What a look at an arm without its lock says.
+/// What an arm can tell without its lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// It probably does not have to wait. If it does, only time is lost.
+    /// The operation probably does not have to wait. If it does, only time is lost.
     Ready,
-    /// At some moment during the look `poll` would have said no.
+    /// At some moment during the call, `poll` would have returned false.
     Unready,
-    /// To find out takes a `poll`.
+    /// Only a `poll` can tell.
     Unknown,
 }
 
-/// One operation of a select, with the room it needs while it waits.
+/// One operation of a select, with the memory that it needs while it waits.
 ///
-/// [`select`](super::select) drives an arm through: `look`; and if some arm looks ready, `try_unlocked`, or `poll` under this
-/// arm's lock alone; then `lock` → `poll` under all locks → (`enqueue` under the locks → park → `dequeue` under the locks) →
-/// `settle` of the chosen arm, or all but the first once more → the owner asks the chosen arm for its result. An arm is used
-/// for one select only (`case.rs`).
+/// [`select`](super::select) calls an arm's methods in this order. First `look`. If some arm looks
+/// ready: `try_unlocked`, or `poll` under this arm's lock alone. Then `lock`, `poll` under all
+/// locks, `enqueue` under the locks, park, and `dequeue` under the locks. Then `settle` of the
+/// chosen arm; if that returns false, the select continues with `poll` under all locks. Finally the
+/// owner asks the chosen arm for its result. An arm is used for one select only (`case.rs`).
 ///
 /// # Safety
-/// An implementation keeps what each method says; the select moves and wakes on
-/// the strength of it.
+/// An implementation keeps the promises of each method. The select relies on them to move values
+/// and to wake goroutines.
 pub unsafe trait Arm {
-    /// The lock that protects the object, the same for every arm on one object;
-    /// `None` if the arm needs none because it never enters a queue.
+    /// Returns the lock that protects the object. It is the same for every arm on one object.
+    /// Returns `None` if the arm needs no lock because it never enters a queue.
     ///
     /// # Panics
-    /// If only goroutines of a bubble may use what it waits for, and the caller is none. A select asks for it
-    /// with nothing locked, before it waits.
+    /// If only goroutines of a bubble may use the object, and the caller is not one of them. A
+    /// select calls this before it waits, while it holds no lock.
     fn lock(&self) -> Option<&RawLock>;
 
-    /// Under the lock: performs the operation if that is possible without waiting.
-    /// True says that it took place (or failed for good, which counts as chosen). False
-    /// says that it cannot until the lock has been released. Whom it wakes goes to `wakes`.
+    /// Performs the operation, under the lock, if that is possible without waiting. Returns true if
+    /// it took place (or failed for good, which also counts as chosen). Returns false if it cannot
+    /// take place until the lock has been released. Waiters to be woken are added to `wakes`.
     ///
     /// # Safety
-    /// The caller holds the lock, and wakes all in `wakes`, in either case, when it holds no lock.
+    /// The caller holds the lock. In either case it wakes all waiters in `wakes` once it holds no
+    /// lock.
     unsafe fn poll(&self, wakes: &Wakes) -> bool;
 
-    /// Under the lock: enters the object's queue as arm `case` of the select that
-    /// `word` decides.
+    /// Enters the object's queue, under the lock, as arm `case` of the select that `word` decides.
     ///
     /// # Safety
-    /// The caller holds the lock, and has held it since `poll` said no; the arm is in no queue; it and
-    /// the word stay in place until `dequeue`.
+    /// The caller holds the lock, and has held it since `poll` returned false. The arm is in no
+    /// queue; the arm and the word stay in place until `dequeue`.
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize);
 
-    /// Under the lock: leaves the queue if it is still there.
+    /// Leaves the queue, under the lock, if the arm is still in it.
     ///
     /// # Safety
     /// The caller holds the lock.
     unsafe fn dequeue(&self);
 
-    /// Without the lock: whether the operation would have to wait, as far as that can be told.
+    /// Returns whether the operation would have to wait, as far as that can be told without the
+    /// lock.
     #[inline]
     fn look(&self) -> Look {
         Look::Unknown
     }
 
-    /// Without the lock: as `poll`, where it takes no lock. `None`: the lock is needed.
+    /// Like `poll`, but without the lock. `None` means that the lock is needed.
     ///
     /// # Safety
     /// The caller is the select, and has chosen no arm since the last `settle`.
@@ -71,12 +73,13 @@ pub unsafe trait Arm {
         None
     }
 
-    /// After `dequeue`, with no lock held: wakes those whom this arm's leaving has let through.
+    /// Called after `dequeue`, with no lock held: wakes the waiters that this arm had held up in
+    /// the queue.
     fn left(&self) {}
 
-    /// Of the arm that was chosen, with no lock held: comes by what could not be had under the lock.
-    /// May wait, for as long as it takes. False: it came to nothing after all, and
-    /// the select goes on.
+    /// Called on the chosen arm after the locks are released: finishes the operation, and may wait
+    /// for as long as that takes. Returns false if the operation did not take place after all; the
+    /// select then continues.
     ///
     /// # Safety
     /// The caller is the select, and has chosen this arm since the last `settle`.
@@ -84,22 +87,22 @@ pub unsafe trait Arm {
         true
     }
 
-    /// When it is worth polling again although nobody will wake the select: the due
-    /// time of a timer. Asked before each wait, under the lock; whoever moves it nearer wakes
-    /// those in the queue to no arm's benefit (`channel/timer.rs`).
+    /// Returns the time at which it is worth polling again although no waker will wake the select:
+    /// the due time of a timer. Called before each wait, under the lock. Code that makes this time
+    /// earlier interrupts the waiters in the queue, so that they look again (`channel/timer.rs`).
     fn due(&self) -> Option<Nanos> {
         None
     }
 
-    /// Where what it waits for was made.
+    /// Returns the home in which the object was made.
     fn home(&self) -> Home;
 }
 
-/// What may stand right of `<-` in `select!`.
+/// An operand that may be to the right of `<-` in `select!`.
 ///
-/// Implemented by receivers, timers, join handles and sets, and requests for locks, and by `Option`s, references and `Arc`s of
-/// selectables; a
-/// `None` is never ready, like Go's nil channel. Taken by reference, never moved.
+/// Implemented by receivers, timers, join handles and sets, and requests for locks, and by
+/// `Option`s, references and `Arc`s of selectables. A `None` is never ready, like Go's nil channel.
+/// The operand is taken by reference, never moved.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be received from in `select!`",
     label = "expected a `Receiver` (or an `Option` of one) right of `<-`",
@@ -107,17 +110,18 @@ pub unsafe trait Arm {
     note = "to send, write `tx <- value => …`"
 )]
 pub trait Selectable {
-    /// What the arm's pattern is bound to.
+    /// The type that the arm's pattern is matched against.
     type Output;
-    /// The operation.
+    /// The type of the operation.
     type Arm<'a>: Arm
     where
         Self: 'a;
 
-    /// The operation, not started.
+    /// Creates the operation, which has not started yet.
     fn arm(&self) -> Self::Arm<'_>;
 
-    /// The result of a chosen arm. Called once; whatever an implementation does otherwise, it is sound.
+    /// Returns the result of a chosen arm. The macro calls this once, but an implementation must be
+    /// sound however it is called.
     fn take<'a>(arm: &mut Self::Arm<'a>) -> Self::Output
     where
         Self: 'a;
@@ -130,14 +134,15 @@ unsafe impl<A: Arm> Arm for Option<A> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses: the lock, the arm inside's, is held, and all are woken.
+        // SAFETY: caller's clauses: the lock, which is that of the inner arm, is held, and all
+        // waiters are woken.
         self.as_ref().is_some_and(|arm| unsafe { arm.poll(wakes) })
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         if let Some(arm) = self {
-            // SAFETY: caller's clauses: the lock is held since `poll`; the arm is in no queue, and it and
-            // the word stay in place until `dequeue`.
+            // SAFETY: caller's clauses: the lock has been held since `poll`; the arm is in no
+            // queue; the arm and the word stay in place until `dequeue`.
             unsafe { arm.enqueue(waiter, word, case) };
         }
     }
@@ -175,7 +180,7 @@ unsafe impl<A: Arm> Arm for Option<A> {
     }
 
     fn home(&self) -> Home {
-        // Nothing will ever come, wherever it was made.
+        // Nothing will ever come, so the home does not matter.
         self.as_ref().map_or_else(Home::here, A::home)
     }
 }

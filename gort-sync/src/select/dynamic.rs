@@ -1,8 +1,8 @@
 //! [`Select`]: operations that are known only at run time. crossbeam-channel's `Select`.
 //!
-//! Here the user comes by the value only when a send has been chosen, so that is done by a
-//! reservation (`promise.rs`). A receive performs itself, and its value lies in the arm until
-//! it is asked for.
+//! With `Select`, the user supplies the value of a send only after the send has been chosen, so a
+//! send is chosen by a reservation (`promise.rs`). A receive is performed by the select; its value
+//! stays in the arm until it is asked for.
 //!
 //! `ready` is a select among arms that perform nothing ([`Observing`]).
 
@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 /// Selects from a set of operations that is put together at run time.
 ///
-/// Use `select!` where the operations are known when the program is written. As there, one
-/// of the operations that can go is chosen at random, unless the select is
+/// Use `select!` if the operations are known when the program is written. As with the macro, one of
+/// the operations that are ready is chosen at random, unless the select is
 /// [biased](Self::new_biased). Go's `reflect.Select`.
 ///
 /// ```
@@ -42,13 +42,13 @@ use std::time::{Duration, Instant};
 /// assert_eq!(operation.recv(rx), Ok("hello"));
 /// ```
 pub struct Select<'a> {
-    /// By their indices; `None`: removed.
+    /// The operations by their indices; `None` if removed.
     operations: Vec<Option<&'a (dyn Operand + Sync)>>,
     order: Order,
 }
 
 impl<'a> Select<'a> {
-    /// No operations yet.
+    /// Creates a select without operations.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -57,7 +57,8 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// No operations yet; of several that can go, the one that was added first is chosen.
+    /// Creates a biased select without operations: of several that are ready, it chooses the one
+    /// that was added first.
     ///
     /// ```
     /// use gort::channel::{Select, unbounded};
@@ -81,12 +82,12 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// Adds a send; answers its index. (`T: Send`, so that the select itself is.)
+    /// Adds a send and returns its index. (`T: Send`, so that the select itself is `Send`.)
     pub fn send<T: Send>(&mut self, sender: &'a Sender<T>) -> usize {
         self.add(sender)
     }
 
-    /// Adds a receive; answers its index.
+    /// Adds a receive and returns its index.
     pub fn recv<T: Send>(&mut self, receiver: &'a Receiver<T>) -> usize {
         self.add(receiver)
     }
@@ -96,8 +97,8 @@ impl<'a> Select<'a> {
         self.operations.len() - 1
     }
 
-    /// Removes an operation, so that a channel that is closed, and thereby always ready, is
-    /// not chosen again and again. The indices of the others do not change.
+    /// Removes an operation, so that a channel that is closed, and therefore always ready, is not
+    /// chosen again and again. The indices of the other operations do not change.
     ///
     /// # Panics
     /// If there is no operation with this index.
@@ -140,10 +141,10 @@ impl<'a> Select<'a> {
         assert!(removed.is_some(), "no operation with this index");
     }
 
-    /// Chooses an operation that can go without waiting. It must be completed.
+    /// Chooses an operation that is possible without waiting. The caller must complete it.
     ///
     /// # Errors
-    /// If there is none.
+    /// Returns an error if no operation is possible without waiting.
     ///
     /// # Examples
     /// ```
@@ -162,21 +163,21 @@ impl<'a> Select<'a> {
         self.choose(Wait::Default).ok_or(TrySelectError)
     }
 
-    /// Chooses an operation, waiting for one. It must be completed. Without operations it
-    /// waits for ever.
+    /// Chooses an operation, waiting for one. The caller must complete it. Waits for ever if the
+    /// select has no operations.
     #[track_caller]
     pub fn select(&mut self) -> SelectedOperation<'a> {
         self.wait_for_ever_if_empty();
         match self.choose(Wait::Block) {
             Some(operation) => operation,
-            None => unreachable!("a select without a time-out chooses"),
+            None => unreachable!("a select without a time limit always chooses an operation"),
         }
     }
 
-    /// Chooses an operation, waiting for at most `timeout`. It must be completed.
+    /// Chooses an operation, waiting for at most `timeout`. The caller must complete it.
     ///
     /// # Errors
-    /// If the time is up.
+    /// Returns an error if no operation was possible in time.
     ///
     /// # Examples
     /// ```
@@ -199,10 +200,10 @@ impl<'a> Select<'a> {
             .ok_or(SelectTimeoutError)
     }
 
-    /// Chooses an operation, waiting until `deadline` at most. It must be completed.
+    /// Chooses an operation, waiting until `deadline` at most. The caller must complete it.
     ///
     /// # Errors
-    /// If the time is up.
+    /// Returns an error if no operation was possible in time.
     #[track_caller]
     pub fn select_deadline(
         &mut self,
@@ -211,17 +212,17 @@ impl<'a> Select<'a> {
         self.select_timeout(deadline.saturating_duration_since(instant_now()))
     }
 
-    /// The index of an operation that can go without waiting. Nothing is performed, so
-    /// somebody else may have been faster when the caller tries it.
+    /// Returns the index of an operation that is possible without waiting. Nothing is performed, so
+    /// another goroutine may be faster when the caller tries the operation.
     ///
     /// # Errors
-    /// If there is none.
+    /// Returns an error if no operation is possible without waiting.
     pub fn try_ready(&mut self) -> Result<usize, TryReadyError> {
         self.observe(Wait::Default).ok_or(TryReadyError)
     }
 
-    /// Waits until an operation can go, or may be able to: try it, and come back if it
-    /// cannot.
+    /// Waits until an operation is possible, or may be, and returns its index. The caller tries the
+    /// operation, and calls `ready` again if it is not possible.
     ///
     /// ```
     /// use gort::channel::{Select, bounded};
@@ -245,14 +246,14 @@ impl<'a> Select<'a> {
         self.wait_for_ever_if_empty();
         match self.observe(Wait::Block) {
             Some(index) => index,
-            None => unreachable!("a select without a time-out chooses"),
+            None => unreachable!("a select without a time limit always chooses an operation"),
         }
     }
 
-    /// As [`ready`](Self::ready), for at most `timeout`.
+    /// Like [`ready`](Self::ready), but waits for at most `timeout`.
     ///
     /// # Errors
-    /// If the time is up.
+    /// Returns an error if no operation was possible in time.
     ///
     /// # Examples
     /// ```
@@ -273,16 +274,17 @@ impl<'a> Select<'a> {
             .ok_or(ReadyTimeoutError)
     }
 
-    /// As [`ready`](Self::ready), until `deadline` at most.
+    /// Like [`ready`](Self::ready), but waits until `deadline` at most.
     ///
     /// # Errors
-    /// If the time is up.
+    /// Returns an error if no operation was possible in time.
     #[track_caller]
     pub fn ready_deadline(&mut self, deadline: Instant) -> Result<usize, ReadyTimeoutError> {
         self.ready_timeout(deadline.saturating_duration_since(instant_now()))
     }
 
-    /// So that a report says what it is.
+    /// Waits for ever if there are no operations. Separate, so that a deadlock report names the
+    /// reason.
     #[track_caller]
     fn wait_for_ever_if_empty(&self) {
         if self.present().next().is_none() {
@@ -290,7 +292,7 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// Operations that have not been removed, with their indices.
+    /// Returns the operations that have not been removed, with their indices.
     fn present(&self) -> impl Iterator<Item = (usize, &'a (dyn Operand + Sync))> {
         let all = self.operations.iter().enumerate();
         all.filter_map(|(index, operand)| Some((index, (*operand)?)))
@@ -299,7 +301,8 @@ impl<'a> Select<'a> {
     #[track_caller]
     fn choose(&self, wait: Wait) -> Option<SelectedOperation<'a>> {
         let mut arms: Vec<_> = self.present().map(|(_, operand)| operand.arm()).collect();
-        // SAFETY: the arms are new, so they have been in no select; the cases are not used again.
+        // SAFETY: the arms are new, so they have not been in a select. The cases are not used
+        // again.
         let chosen = unsafe {
             let cases = arms.iter_mut().map(|arm| Case::of(&mut **arm));
             select_among(&mut cases.collect::<Vec<_>>(), wait, self.order)?
@@ -317,7 +320,8 @@ impl<'a> Select<'a> {
     fn observe(&self, wait: Wait) -> Option<usize> {
         let arms = self.present().map(|(_, operand)| Observing::new(operand));
         let mut arms: Vec<_> = arms.collect();
-        // SAFETY: the arms are new, so they have been in no select; the cases are not used again.
+        // SAFETY: the arms are new, so they have not been in a select. The cases are not used
+        // again.
         let chosen = unsafe {
             let cases = arms.iter_mut().map(|arm| Case::of(arm));
             select_among(&mut cases.collect::<Vec<_>>(), wait, self.order)?
@@ -347,11 +351,11 @@ impl fmt::Debug for Select<'_> {
     }
 }
 
-/// An operation that a [`Select`] has chosen, and that the caller has to complete, with the
-/// channel end that was added to the select.
+/// An operation that a [`Select`] has chosen. The caller must complete it with the channel end that
+/// was added to the select.
 ///
 /// # Panics
-/// Dropping it without completing it panics.
+/// Panics when it is dropped without having been completed.
 ///
 /// # Examples
 /// ```
@@ -378,7 +382,7 @@ pub struct SelectedOperation<'a> {
 }
 
 impl SelectedOperation<'_> {
-    /// The index that the operation got when it was added.
+    /// Returns the index that the operation got when it was added.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
@@ -387,10 +391,10 @@ impl SelectedOperation<'_> {
     /// Completes a send.
     ///
     /// # Errors
-    /// If the channel is closed or has no receivers; the error carries the value.
+    /// Returns an error if the channel is closed or has no receivers. The error carries the value.
     ///
     /// # Panics
-    /// If `sender` is not the very one that was added to the select.
+    /// If `sender` is not the sender that was added to the select (a clone does not count).
     pub fn send<T>(mut self, sender: &Sender<T>, value: T) -> Result<(), SendError<T>> {
         assert!(
             ptr::eq(self.handle, ptr::from_ref(sender).cast()),
@@ -409,19 +413,20 @@ impl SelectedOperation<'_> {
     /// Completes a receive.
     ///
     /// # Errors
-    /// If the channel is drained, and closed or without senders.
+    /// Returns an error if the channel is drained, and either closed or without senders.
     ///
     /// # Panics
-    /// If `receiver` is not the very one that was added to the select.
+    /// If `receiver` is not the receiver that was added to the select (a clone does not count).
     pub fn recv<T>(mut self, receiver: &Receiver<T>) -> Result<T, RecvError> {
         assert!(
             ptr::eq(self.handle, ptr::from_ref(receiver).cast()),
             "passed a receiver that wasn't selected"
         );
         let mut place = MaybeUninit::<T>::uninit();
-        // SAFETY: the operand at that address is borrowed for as long as this operation lives, so nothing
-        // but the operand lies there, and as `receiver` has its address it is the `Receiver<T>` that made the
-        // arm. So `place` is one for the arm's value; it is filled if the answer is true.
+        // SAFETY: the operand is borrowed for the lifetime of this operation, so nothing else can
+        // be at its address. `receiver` has that address, so it is the `Receiver<T>` that made the
+        // arm. So `place` is a place for the arm's value, and is filled if `take_into` returns
+        // true.
         unsafe {
             let arm = self.arm.take();
             if arm.is_some_and(|mut arm| arm.take_into(place.as_mut_ptr().cast())) {

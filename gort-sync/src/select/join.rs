@@ -1,9 +1,9 @@
-//! A goroutine's end as an arm: `<-handle`.
+//! The end of a goroutine as an arm: `<-handle`.
 //!
-//! The protocol is the runtime's (`ending.rs` there): under the lock that the arm names a
-//! goroutine is either found to have ended, or cannot end before the select is in its list. The
-//! goroutine that ends wins the select's word before it wakes it, so an arm that loses is
-//! not touched after the select has taken it out of the list.
+//! The protocol is the runtime's (`ending.rs` there). Under the lock that the arm names, a
+//! goroutine has either ended, or cannot end before the select is in its list. The goroutine that
+//! ends wins the select's word before it wakes the select. So an arm that was not chosen is not
+//! touched once the select has removed it from the list.
 
 use super::arm::{Arm, Selectable};
 use crate::sudog::{SelectWord, Sudog};
@@ -12,11 +12,11 @@ use gort_runtime::{Ending, Home, JoinHandle, RawLock, ScopedJoinHandle, Waiter, 
 use std::fmt;
 use std::ptr;
 
-/// Waiting for a goroutine's end, in a select.
+/// A wait for the end of a goroutine, in a select.
 pub struct JoinArm<'a> {
     ending: Ending<'a>,
     watcher: Watcher,
-    /// In no queue: says how the select is won.
+    /// In no queue: this record holds what is needed to win the select's word.
     sg: Sudog,
 }
 
@@ -36,16 +36,18 @@ impl<'a> JoinArm<'a> {
     }
 }
 
+/// Wins the select's word for the arm.
+///
 /// # Safety
-/// `sg` is the record of an arm that is in the list of a goroutine, whose lock is held.
+/// `sg` is the record of an arm that is in a goroutine's list, and that list's lock is held.
 unsafe fn win(sg: *const ()) -> bool {
-    // SAFETY: caller's clause: the arm is in a goroutine's list, whose lock is held. So the record, which
-    // is part of it, is alive, and so is its word: arm and word stay in place until `dequeue`.
+    // SAFETY: caller's clause: the arm is in a goroutine's list, whose lock is held. The record is
+    // part of the arm. The arm and its word stay in place until `dequeue`, so both are alive.
     unsafe { (*sg.cast::<Sudog>()).win() }
 }
 
-// SAFETY: the lock is the one that protects the goroutine's list, and all is done under it by
-// `Ending`'s methods of the same names, which do what the trait asks.
+// SAFETY: the lock is the one that protects the goroutine's list. Everything is done under it by
+// the methods of `Ending` that have the same names, which keep the trait's promises.
 unsafe impl Arm for JoinArm<'_> {
     fn home(&self) -> Home {
         self.ending.home()
@@ -64,9 +66,9 @@ unsafe impl Arm for JoinArm<'_> {
         self.sg.select.set(word);
         self.sg.case.set(case);
         let sg = ptr::from_ref(&self.sg).cast();
-        // SAFETY: caller's clauses: the lock is held since `poll` said no; the arm, and with it watcher and
-        // record, stays in place until `dequeue`, and so does the word. So `win` may be called until
-        // then, and to win the word is the right to wake the select.
+        // SAFETY: caller's clauses: the lock has been held since `poll` returned false; the arm,
+        // with its watcher and its record, and the word stay in place until `dequeue`. So `win` may
+        // be called until then. Winning the word gives the right to wake the select.
         unsafe { self.ending.enqueue(&self.watcher, waiter, sg) };
     }
 
@@ -76,7 +78,7 @@ unsafe impl Arm for JoinArm<'_> {
     }
 }
 
-/// Ready when the goroutine has ended: then `join` does not wait.
+/// Ready when the goroutine has ended. `join` does not wait then.
 impl<T> Selectable for JoinHandle<T> {
     type Output = ();
     type Arm<'a>
@@ -95,7 +97,7 @@ impl<T> Selectable for JoinHandle<T> {
     }
 }
 
-/// Ready when the goroutine has ended: then `join` does not wait.
+/// Ready when the goroutine has ended. `join` does not wait then.
 impl<T> Selectable for ScopedJoinHandle<'_, T> {
     type Output = ();
     type Arm<'a>

@@ -1,19 +1,21 @@
-//! What `select!` expands to. Not part of the public interface, but in everybody's reach, so what is
-//! safe here is sound against any caller.
+//! What `select!` expands to. Not part of the public interface, but reachable by everyone, so the
+//! safe functions here are sound for every caller.
 //!
-//! The arms are [`OneShot`]s. Whoever makes one in safe code gives it what it needs by value or
-//! borrows it to it for as long as it lives, and may then
-//! - have it enter a select, once: `enter` panics the second time, and after the arm was asked for its
-//!   result;
-//! - ask for its result, whenever and however often: an arm has a result only if it was chosen, gives
-//!   it once, and otherwise says "closed" or panics. An owned value to send that was not sent *is* the
-//!   result: the arm gives it away, and drops it no more;
-//! - drop or forget it: in a queue it is only during [`select`](super::select()), which borrows it.
+//! The arms are [`OneShot`]s. Safe code that makes an arm passes what it needs by value, or lends
+//! it for the arm's lifetime. The code can then
 //!
-//! Only [`send_place`] and [`send_place_if`] have obligations, and are `unsafe`: no type can say that
-//! a variable must be forgotten once its value has been sent. `Place` borrowing it would not do: the
-//! borrow would end, and the variable be dropped; and to move it into a place of the macro's and back
-//! would need a `mut` where the user has declared it.
+//! - let the arm enter a select, once: `enter` panics the second time, and also after the arm was
+//!   asked for its result;
+//! - ask for the result, at any time and any number of times: an arm has a result only if it was
+//!   chosen, returns it once, and otherwise says "closed" or panics. If an arm owns a value that
+//!   was not sent, that value *is* the result: the arm gives it away and no longer drops it;
+//! - drop or forget the arm: it is in a queue only during [`select`](super::select()), which
+//!   borrows it.
+//!
+//! Only [`send_place`] and [`send_place_if`] have obligations, and are `unsafe`: no type can
+//! express that a variable must be forgotten once its value has been sent. A `Place` that borrows
+//! the variable would not do: the borrow would end, and the variable would be dropped. To move the
+//! value into a place of the macro's and back, the user would have to declare the variable `mut`.
 
 use super::arm::{Arm, Look, Selectable};
 use super::case::OneShot;
@@ -25,7 +27,7 @@ use crate::waitqueue::Wakes;
 use gort_runtime::{Home, Nanos, RawLock, Waiter};
 use std::panic::Location;
 
-/// A receive arm of the macro, inside its [`OneShot`].
+/// A receive arm of the macro, to be wrapped in a [`OneShot`].
 pub struct RecvArm<'a, S: Selectable + ?Sized + 'a> {
     arm: Option<S::Arm<'a>>,
 }
@@ -36,12 +38,13 @@ impl<S: Selectable + ?Sized> std::fmt::Debug for RecvArm<'_, S> {
     }
 }
 
-/// An arm that receives from `source`.
+/// Creates an arm that receives from `source`.
 pub fn recv<S: Selectable + ?Sized>(source: &S) -> OneShot<RecvArm<'_, S>> {
     recv_if(Some(source))
 }
 
-/// An arm that is never ready if `source` is `None`: its guard was false.
+/// Creates an arm that receives from `source`. If that is `None`, the arm's guard was false, and
+/// the arm is never ready.
 pub fn recv_if<S: Selectable + ?Sized>(source: Option<&S>) -> OneShot<RecvArm<'_, S>> {
     OneShot::new(RecvArm {
         arm: source.map(S::arm),
@@ -49,7 +52,7 @@ pub fn recv_if<S: Selectable + ?Sized>(source: Option<&S>) -> OneShot<RecvArm<'_
 }
 
 impl<S: Selectable + ?Sized> OneShot<RecvArm<'_, S>> {
-    /// The result of the chosen arm, once.
+    /// Returns the result of the chosen arm, once.
     ///
     /// # Panics
     /// If the arm was never ready.
@@ -61,8 +64,8 @@ impl<S: Selectable + ?Sized> OneShot<RecvArm<'_, S>> {
     }
 }
 
-// SAFETY: forwards to the arm inside, which keeps what the trait asks; without one it is never ready, and
-// enters no queue.
+// SAFETY: forwards to the inner arm, which keeps the trait's promises. Without an inner arm it is
+// never ready, and enters no queue.
 unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     fn home(&self) -> Home {
         self.arm.home()
@@ -73,13 +76,14 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses: the lock, the arm inside's, is held, and all are woken.
+        // SAFETY: caller's clauses: the lock, which is that of the inner arm, is held, and all
+        // waiters are woken.
         unsafe { self.arm.poll(wakes) }
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        // SAFETY: caller's clauses: the lock is held since `poll`; the arm is in no queue, and it and the
-        // word stay in place until `dequeue`.
+        // SAFETY: caller's clauses: the lock has been held since `poll`; the arm is in no queue;
+        // the arm and the word stay in place until `dequeue`.
         unsafe { self.arm.enqueue(waiter, word, case) };
     }
 
@@ -112,12 +116,12 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     }
 }
 
-/// An arm that sends `value` to `target`, and drops it if it loses.
+/// Creates an arm that sends `value` to `target`, and drops the value if another arm is chosen.
 pub fn send<S: SendTarget + ?Sized>(target: &S, value: S::Item) -> OneShot<SendArm<'_, S::Item>> {
     OneShot::new(SendArm::owned(target.sender(), value))
 }
 
-/// As [`send`]; `None`: the guard was false.
+/// Like [`send`]. `None` means that the guard was false: the arm is never ready.
 pub fn send_if<S: SendTarget + ?Sized>(
     operands: Option<(&S, S::Item)>,
 ) -> OneShot<SendArm<'_, S::Item>> {
@@ -127,42 +131,44 @@ pub fn send_if<S: SendTarget + ?Sized>(
     }
 }
 
-/// An arm that sends the value of the variable at `place`, moving it only if it is chosen.
+/// Creates an arm that sends the value of the variable at `place`, and moves it only if the arm is
+/// chosen.
 ///
 /// # Safety
-/// - `place` holds a value, which nobody moves, changes or drops until the arm's select is over and,
-///   if the arm was chosen, `take` or `finish` has returned.
-/// - `take` and `finish` are called of the arm that was chosen only, and one of them, once.
-/// - After `take`, and after `finish` has returned, the value is gone: the caller forgets what is in
-///   `place` ([`moved_out`]), whatever happens, a panic included, before anybody uses or drops it.
+/// - `place` holds a value, which is not moved, changed or dropped until the arm's select is over
+///   and, if the arm was chosen, `take` or `finish` has returned.
+/// - `take` or `finish` is called only on the chosen arm: one of them, once.
+/// - After `take`, and after `finish` has returned, the value is gone. The caller forgets what is
+///   in `place` ([`moved_out`]) before anything uses or drops it, whatever happens, including a
+///   panic.
 pub unsafe fn send_place<S: SendTarget + ?Sized>(
     target: &S,
     place: *const S::Item,
 ) -> OneShot<SendArm<'_, S::Item>> {
-    // SAFETY: caller's clauses: all three, which are the callee's.
+    // SAFETY: the caller's three clauses are those of the callee.
     OneShot::new(unsafe { SendArm::place(target.sender(), place) })
 }
 
-/// As [`send_place`]; `None`: the guard was false.
+/// Like [`send_place`]. `None` means that the guard was false: the arm is never ready.
 ///
 /// # Safety
-/// As for [`send_place`].
+/// The same as for [`send_place`].
 pub unsafe fn send_place_if<S: SendTarget + ?Sized>(
     operands: Option<(&S, *const S::Item)>,
 ) -> OneShot<SendArm<'_, S::Item>> {
     match operands {
-        // SAFETY: caller's clauses: all three of `send_place`, which are ours as well.
+        // SAFETY: the caller's clauses are the three of `send_place`.
         Some((target, place)) => unsafe { send_place(target, place) },
         None => OneShot::new(SendArm::off()),
     }
 }
 
 impl<T> OneShot<SendArm<'_, T>> {
-    /// The result of the chosen arm: the value was sent, or the channel is closed and the value comes
-    /// back.
+    /// Returns the result of the chosen arm: the value was sent, or the channel is closed and the
+    /// value comes back.
     ///
     /// # Errors
-    /// If the channel is closed or has no receivers.
+    /// Returns an error if the channel is closed or has no receivers.
     ///
     /// # Panics
     /// If the result was taken before.
@@ -170,23 +176,23 @@ impl<T> OneShot<SendArm<'_, T>> {
         self.over().take()
     }
 
-    /// The result of a chosen arm whose result nobody wants.
+    /// Ends a chosen arm whose result is not used.
     ///
     /// # Panics
-    /// With Go's words, if the channel is closed or has no receivers. The value stays
-    /// where it is.
+    /// With Go's message, if the channel is closed or has no receivers. The value stays where it
+    /// is.
     #[track_caller]
     pub fn finish(&mut self) {
         self.over().finish();
     }
 }
 
-/// An arm that is chosen before it has a value.
+/// Creates an arm that is chosen before it has a value.
 pub fn send_late<S: SendTarget + ?Sized>(target: &S) -> OneShot<PromiseArm<'_, S::Item>> {
     send_late_if(Some(target))
 }
 
-/// As [`send_late`]; `None`: the guard was false.
+/// Like [`send_late`]. `None` means that the guard was false: the arm is never ready.
 pub fn send_late_if<S: SendTarget + ?Sized>(
     target: Option<&S>,
 ) -> OneShot<PromiseArm<'_, S::Item>> {
@@ -194,28 +200,29 @@ pub fn send_late_if<S: SendTarget + ?Sized>(
 }
 
 impl<T> OneShot<PromiseArm<'_, T>> {
-    /// Sends, after the arm was chosen.
+    /// Sends the value, after the arm was chosen.
     ///
     /// # Errors
-    /// If the channel is closed or has no receivers, or the arm was not chosen.
+    /// Returns an error if the channel is closed or has no receivers, or if the arm was not chosen.
     pub fn complete(&mut self, value: T) -> Result<(), SendError<T>> {
         self.over().complete(value)
     }
 }
 
-/// The value of this variable has been moved by a [`send_place`] arm. By itself it only forgets.
+/// Forgets a variable whose value a [`send_place`] arm has moved. That is all that this function
+/// does.
 #[expect(clippy::mem_forget, reason = "the value lives on in the channel")]
 pub fn moved_out<T>(value: T) {
     std::mem::forget(value);
 }
 
-/// What the macro calls, with method syntax, to find the channel behind references and
-/// `Deref`s on the right of `<-`.
+/// Method syntax with which the macro finds the channel behind references and `Deref`s to the right
+/// of `<-`.
 ///
-/// The name of the method is in some of rustc's errors, so it says what it is for; and it must be
-/// one that no type has by itself.
+/// The method's name appears in some of rustc's errors, so it says what it is for. No type may have
+/// a method of that name already.
 pub trait AsSource {
-    /// `self`.
+    /// Returns `self`.
     #[doc(hidden)]
     fn receive_in_select(&self) -> &Self {
         self
@@ -224,9 +231,9 @@ pub trait AsSource {
 
 impl<S: Selectable + ?Sized> AsSource for S {}
 
-/// As [`AsSource`], left of `<-`.
+/// Like [`AsSource`], to the left of `<-`.
 pub trait AsTarget {
-    /// `self`.
+    /// Returns `self`.
     #[doc(hidden)]
     fn send_in_select(&self) -> &Self {
         self
@@ -235,13 +242,13 @@ pub trait AsTarget {
 
 impl<S: SendTarget + ?Sized> AsTarget for S {}
 
-/// What the macro calls first: gives `&T` for a `T` and for a `&T` alike.
+/// The method that the macro calls first: returns `&T` for both a `T` and a `&T`.
 ///
-/// rustc shows the words of `#[diagnostic::on_unimplemented]` for a method only if the receiver's
-/// type has no lifetime in it, and most channels that are no channels are arguments like
+/// rustc shows the text of `#[diagnostic::on_unimplemented]` for a method only if the receiver's
+/// type has no lifetime in it, and most operands that are not channels are arguments like
 /// `tx: &Sender<T>`.
 pub trait Operand {
-    /// `self`. Where the receiver is a reference it is itself the `&self`.
+    /// Returns `self`. If the receiver is a reference, it is itself the `&self`.
     #[doc(hidden)]
     fn operand_of_select(&self) -> &Self {
         self

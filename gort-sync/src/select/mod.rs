@@ -1,9 +1,10 @@
-//! Select: wait for the first of several operations; exactly one takes place.
+//! Select: waits for the first of several operations. Exactly one takes place.
 //!
-//! - `arm.rs`: what an operation must offer ([`Arm`]); `case.rs`: that an arm is used once.
+//! - `arm.rs`: what an operation must offer ([`Arm`]); `case.rs`: makes sure that an arm is used
+//!   once.
 //! - `recv.rs`, `send.rs`, `promise.rs`: channel operations as arms; `join.rs`: a goroutine's end.
 //! - `pass.rs`: the algorithm.
-//! - `dynamic.rs`: [`Select`], whose operations are known at run time only.
+//! - `dynamic.rs`: [`Select`], whose operations are known only at run time.
 //! - `macro_support.rs`: what `select!` expands to.
 
 mod arm;

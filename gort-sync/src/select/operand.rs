@@ -1,4 +1,4 @@
-//! What a [`Select`](super::Select) has in its set: channel ends and arms whose types are forgotten.
+//! The operations of a [`Select`](super::Select): type-erased channel ends and arms.
 
 use super::arm::{Arm, Selectable};
 use super::promise::PromiseArm;
@@ -8,7 +8,7 @@ use crate::sudog::{Kind, SelectWord};
 use crate::waitqueue::Wakes;
 use gort_runtime::{Home, Nanos, RawLock, Waiter};
 
-/// A channel end, its type forgotten.
+/// A type-erased channel end.
 pub(super) trait Operand {
     fn arm(&self) -> Box<dyn DynArm + '_>;
 }
@@ -27,25 +27,25 @@ impl<T> Operand for Receiver<T> {
 
 /// An arm whose result is fetched without knowing its type.
 pub(super) trait DynArm: Arm {
-    /// Under the lock: whether the operation can go; if not, nothing changes that without
-    /// the lock.
+    /// Returns true if the operation is possible. If it is not, it cannot become possible without
+    /// the lock being taken. Called under the lock.
     ///
     /// # Safety
     /// The caller holds the lock.
     unsafe fn can_go(&self) -> bool;
 
-    /// From now on the arm performs nothing.
+    /// Makes the arm an observer: from now on it performs nothing.
     fn observe(&self);
 
-    /// Of a chosen send: what it was promised, which is the caller's to use or cancel.
+    /// Returns what a chosen send was promised. The caller uses or cancels it.
     fn reserved(&mut self) -> Reserved {
         Reserved::Closed
     }
 
-    /// Of a chosen receive: moves the value to `place`, if there is one.
+    /// Moves the value of a chosen receive to `place`, if there is one. Returns true if there was.
     ///
     /// # Safety
-    /// `place` is one for a value of the receiver's type.
+    /// `place` is a place for a value of the receiver's type.
     unsafe fn take_into(&mut self, _place: *mut ()) -> bool {
         false
     }
@@ -64,7 +64,7 @@ impl<T> DynArm for ChanRecvArm<'_, T> {
     unsafe fn take_into(&mut self, place: *mut ()) -> bool {
         match <Receiver<T> as Selectable>::take(self) {
             Ok(value) => {
-                // SAFETY: caller's clause: `place` is one for a value of this type.
+                // SAFETY: caller's clause: `place` is a place for a value of this type.
                 unsafe { place.cast::<T>().write(value) };
                 true
             }
@@ -88,7 +88,7 @@ impl<T> DynArm for PromiseArm<'_, T> {
     }
 }
 
-/// An arm that is chosen when its operation can go, and performs nothing.
+/// An arm that is chosen when its operation is possible, and performs nothing.
 pub(super) struct Observing<'a>(Box<dyn DynArm + 'a>);
 
 impl<'a> Observing<'a> {
@@ -99,8 +99,9 @@ impl<'a> Observing<'a> {
     }
 }
 
-// SAFETY: forwards to the arm inside, which keeps what the trait asks. `poll` differs: it performs
-// nothing, and says whether the operation can go, which cannot change without the lock if it cannot.
+// SAFETY: forwards to the inner arm, which keeps the trait's promises. Only `poll` differs: it
+// performs nothing, and returns true if the operation is possible. If it is not, that cannot change
+// without the lock being taken.
 unsafe impl Arm for Observing<'_> {
     fn home(&self) -> Home {
         self.0.home()
@@ -116,8 +117,8 @@ unsafe impl Arm for Observing<'_> {
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        // SAFETY: caller's clauses: the lock is held since `poll` said no; the arm is in no queue, and it
-        // and the word stay in place until `dequeue`.
+        // SAFETY: caller's clauses: the lock has been held since `poll` returned false; the arm is
+        // in no queue; the arm and the word stay in place until `dequeue`.
         unsafe { self.0.enqueue(waiter, word, case) };
     }
 

@@ -1,30 +1,31 @@
 //! The select algorithm. Go's `selectgo`.
 //!
-//! 0. If some arm looks ready, try those that do and those that do not tell, in random order: without a lock where that
-//!    is possible, else under the arm's own. The first that can go, goes. (Not where it has to be the first in source order:
+//! 0. If an arm looks ready, try the arms that look ready or cannot tell, in random order: without
+//!    a lock where that is possible, otherwise under the arm's own lock. The first that is possible
+//!    is chosen. (This step is skipped if the first ready arm in source order has to be chosen:
 //!    that is a question about all of them.)
-//! 1. Lock every channel, in the order of the locks' addresses (so that two selects
-//!    over the same channels cannot wait for each other), each lock once.
-//! 2. Look at the arms in random order; the first that can go, goes.
-//! 3. Otherwise enter every arm's queue, and park; the locks are released on g0.
-//! 4. Awake: lock all again, take out the records that are still queued, unlock; then wake
-//!    whoever stood behind one of them and can go on now.
-//! 5. The chosen arm settles: it may have been promised a value that has yet to come. If it
-//!    never comes, or the arm was woken by a close, which every look sees, again from 1.
+//! 1. Lock every channel, each lock once, in the order of the locks' addresses, so that two selects
+//!    over the same channels cannot deadlock.
+//! 2. Try the arms in random order. The first that is possible is chosen.
+//! 3. Otherwise enter every arm's queue, and park. The locks are released on g0.
+//! 4. When woken, lock all channels again, remove the records that are still queued, and unlock.
+//!    Then wake the waiters that one of these records had held up.
+//! 5. The chosen arm settles, since it may have been promised a value that is yet to come. If the
+//!    value never comes, or the arm was woken by a close, which every poll sees, start again at 1.
 //!
-//! Step 0 may choose any arm that is ready when it is tried, as no order is promised; it never says that none is.
-//! With every channel locked the arms are examined at one moment: if at each instant
-//! some channel is ready, neither `default` nor a time-out can be chosen. Which of
-//! several wakers wins is decided by one compare-and-swap on the [`SelectWord`].
+//! Step 0 may choose any arm that is ready when it is tried, since no order is promised. It never
+//! concludes that no arm is ready. With every channel locked, the arms are examined at one moment:
+//! if at each instant some channel is ready, neither `default` nor a time-out can be chosen. Which
+//! of several wakers wins is decided by one compare-and-swap on the [`SelectWord`].
 //!
-//! Why step 4 locks all before it returns: a waker that lost the word may still hold a
-//! lock and look at our record; after we have held that lock it cannot.
+//! Step 4 must take every lock before the select returns: a waker that lost the word may still hold
+//! a lock and read our record. Once we have held that lock, it cannot.
 //!
 //! # Ordering of step 3
-//! The records are visible to wakers before the goroutine is parked, but only under
-//! locks that `commit` releases after the status is Waiting. `commit` releases them in
-//! locking order: after the last one the select may return (it needs that very lock
-//! in step 4), so nothing of its stack is touched after that.
+//! Wakers can see the records before the goroutine is parked, but only under locks that `commit`
+//! releases after the status is Waiting. `commit` releases them in locking order. After the last
+//! release the select may return (it needs that very lock in step 4), so nothing on its stack is
+//! touched after that.
 
 use super::arm::{Arm, Look};
 use super::case::Case;
@@ -39,41 +40,41 @@ use std::panic::Location;
 use std::ptr;
 use std::time::Duration;
 
-/// What to do when no arm is ready.
+/// What a select does when no arm is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// Wait.
+    /// Waits for as long as necessary.
     Block,
-    /// Do not wait.
+    /// Returns without waiting.
     Default,
-    /// Wait for at most this long.
+    /// Waits for at most this long.
     Timeout(Duration),
 }
 
-/// Which ready arm is chosen.
+/// Which ready arm a select chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Each with equal probability.
+    /// Each ready arm with equal probability.
     Random,
-    /// The first in source order.
+    /// The first ready arm in source order.
     Biased,
 }
 
-/// Selects up to this many arms without allocating.
+/// A select of up to this many arms does not allocate.
 const INLINE: usize = 16;
 
-/// Performs exactly one of `arms` and says which; `None`: nothing was ready (`Default`),
-/// or the time was up.
+/// Performs exactly one of `arms` and returns its index. Returns `None` if no arm was ready
+/// (`Default`) or the time was up.
 ///
-/// By value: no arm can be in a second one.
+/// The arms are passed by value, so that none can be used in a second select.
 #[track_caller]
 #[inline]
 pub fn select<const N: usize>(mut arms: [Case<'_>; N], wait: Wait, order: Order) -> Option<usize> {
-    // SAFETY: the cases are not used again: they were given by value, and end here.
+    // SAFETY: the cases are not used again: they were passed by value and are dropped here.
     unsafe { select_among(&mut arms, wait, order) }
 }
 
-/// As [`select`].
+/// Like [`select`], for a slice.
 ///
 /// # Safety
 /// The cases are not used again.
@@ -84,7 +85,7 @@ pub(super) unsafe fn select_among(
     wait: Wait,
     order: Order,
 ) -> Option<usize> {
-    // A poll: most find nothing (`compare select_default`).
+    // A poll of one arm. Most polls find nothing (`compare select_default`).
     if wait == Wait::Default
         && let [arm] = &arms
         && !point::is_exploring()
@@ -128,7 +129,7 @@ fn run(
 ) -> Option<usize> {
     let n = arms.len();
     point::point_of_all("select", site);
-    // Where schedules are explored, the choice is the explorer's.
+    // Where schedules are explored, the explorer makes the choice.
     let branch = match order {
         Order::Random => point::branch(n),
         Order::Biased => None,
@@ -164,8 +165,8 @@ fn run(
     loop {
         let wakes = Wakes::new();
         let locked = locks.lock();
-        // SAFETY: all locks are held, and on each way from here on all in `wakes` are woken, once no
-        // lock is held.
+        // SAFETY: all locks are held. On every path from here all waiters in `wakes` are woken once
+        // no lock is held.
         let ready = poll_order
             .iter()
             .find(|&&i| unsafe { arms[i].0.poll(&wakes) });
@@ -175,7 +176,7 @@ fn run(
         if let Some(&chosen) = ready {
             drop(locked);
             wakes.wake_all();
-            // SAFETY: we are the select, and have just chosen this arm, by its `poll`.
+            // SAFETY: we are the select, and have just chosen this arm through its `poll`.
             if unsafe { arms[chosen].0.settle(site) } {
                 return Some(chosen);
             }
@@ -189,16 +190,17 @@ fn run(
         };
         let limit = limit_of(arms, deadline);
         let chosen = park(arms, poll_order, locked, wakes, limit, may_wait, site);
-        // SAFETY: we are the select, and the arm has just been chosen, by whoever won the word.
+        // SAFETY: we are the select, and the arm has just been chosen by the waker that won the
+        // word.
         if chosen.is_some_and(|chosen| unsafe { arms[chosen].0.settle(site) }) {
             return chosen;
         }
-        // Or a time was up, the select's own or that of an arm, or the latter was moved: look
-        // again.
+        // Otherwise the chosen arm did not settle, or the time was up (the select's or an arm's),
+        // or an arm's due time has changed: look again.
     }
 }
 
-/// Step 0. `None`: no arm was chosen, which says nothing about any of them.
+/// Step 0. `None` means that no arm was chosen, which says nothing about any of them.
 fn try_alone(arms: &[Case<'_>], site: &'static Location<'static>) -> Option<usize> {
     if arms.len() > u64::BITS as usize {
         return None;
@@ -216,7 +218,8 @@ fn try_alone(arms: &[Case<'_>], site: &'static Location<'static>) -> Option<usiz
         ready &= !(1 << i);
         unknown &= !(1 << i);
         let arm = &arms[i].0;
-        // SAFETY: we are the select, and have chosen no arm: with the first that is, the loop ends.
+        // SAFETY: we are the select, and have chosen no arm: the loop ends with the first one
+        // chosen.
         let chosen = unsafe { arm.try_unlocked() }.unwrap_or_else(|| poll_under_its_lock(*arm));
         if chosen {
             // SAFETY: we are the select, and have just chosen this arm.
@@ -226,7 +229,7 @@ fn try_alone(arms: &[Case<'_>], site: &'static Location<'static>) -> Option<usiz
     None
 }
 
-/// The number of one of the bits that are set, at random.
+/// Returns the number of a randomly chosen bit among those that are set.
 fn any_of(mut bits: u64) -> usize {
     if bits & (bits - 1) != 0 {
         for _ in 0..random_below(bits.count_ones()) {
@@ -236,22 +239,23 @@ fn any_of(mut bits: u64) -> usize {
     bits.trailing_zeros() as usize
 }
 
-/// Polls an arm whose lock is not held, with no other lock held either.
+/// Polls an arm whose lock is not held. The caller holds no other lock either.
 fn poll_under_its_lock(arm: &dyn Arm) -> bool {
     let wakes = Wakes::new();
     let lock = arm.lock().map(ptr::from_ref);
     let locked = Locks(lock.as_slice()).lock();
-    // SAFETY: the lock is held, and all in `wakes` are woken, once it is not.
+    // SAFETY: the lock is held, and all waiters in `wakes` are woken once it is released.
     let ready = unsafe { arm.poll(&wakes) };
     drop(locked);
     wakes.wake_all();
     ready
 }
 
-/// On whose account a select of these arms waits, and until when at most.
+/// Returns the home that a select of these arms waits for, and the time until which it waits at
+/// most.
 ///
-/// In a bubble, the wait is durable if each of its arms is. If not, the bubble's clock stands: no time on
-/// that will come, but the others may.
+/// In a bubble, the wait is durable if each of its arms is. If not, the bubble's clock stands
+/// still: no time on that clock will come, but a time on another clock may.
 fn limit_of(arms: &[Case<'_>], deadline: Option<Nanos>) -> (Home, Option<Nanos>) {
     let here = Home::here();
     if here != Home::OUTSIDE {
@@ -261,7 +265,7 @@ fn limit_of(arms: &[Case<'_>], deadline: Option<Nanos>) -> (Home, Option<Nanos>)
     (here, due.into_iter().chain(deadline).min())
 }
 
-/// The same, for a goroutine of the bubble `here`.
+/// Does the same for a goroutine of the bubble `here`.
 #[cold]
 fn limit_in_bubble(
     here: Home,
@@ -282,8 +286,8 @@ fn limit_in_bubble(
     (Home::KERNEL, real.map(|(_, due)| due).min())
 }
 
-/// Steps 3 and 4, under the locks under which no arm was found ready; afterwards they are not held.
-/// `None`: `until` came, or has to be asked for again.
+/// Performs steps 3 and 4. The caller holds the locks under which no arm was found ready; they are
+/// released. `None` means that `until` has come, or that it has to be asked for again.
 fn park(
     arms: &[Case<'_>],
     order: &[usize],
@@ -296,20 +300,21 @@ fn park(
     let current = Current::also_exiting(may_wait);
     let word = SelectWord::new();
     let locks = locked.0;
-    // Has all it uses by value: where there is no lock to hold it back, the select may be over, woken
-    // by the time, before `commit` has run.
+    // The closure owns everything that it uses. An arm without a lock holds back no waker: the
+    // timer may wake the select, and the select may be over, before `commit` has run.
     let commit = move || {
         drop(locked);
         wakes.wake_all();
         true
     };
-    // SAFETY: the locks are held since each `poll` said no. The arms are in no queue: this is the
-    // first time, or `dequeue` has been called below since the last. Wakers see the records only under
-    // the locks, which `commit` releases (see the header); whoever takes one out and wins the word,
-    // or wins it because a time is up, wakes us, once. Arms and word stay in place until every record
-    // is out, below, where the locks are held again. (An arm without a lock has no queue.)
+    // SAFETY: the locks have been held since every `poll` returned false. The arms are in no queue:
+    // either this is the first pass, or the last pass has called `dequeue` below. Wakers see the
+    // records only under the locks, which `commit` releases (see the header). A waker that removes
+    // a record and wins the word wakes us, and so does a timer that wins the word. The word is won
+    // only once. Arms and word stay in place until every record has been removed below, where the
+    // locks are held again. (An arm without a lock has no queue.)
     unsafe {
-        // In random order too: among arms on one channel the first in its queue wins.
+        // Random order here, too: of several arms on one channel, the first in its queue wins.
         for &case in order {
             arms[case].0.enqueue(current.waiter(), &word, case);
         }
@@ -332,7 +337,7 @@ fn park(
     word.winner()
 }
 
-/// Fisher and Yates.
+/// Shuffles by Fisher and Yates.
 fn shuffle(order: &mut [usize]) {
     for i in (1..order.len()).rev() {
         order.swap(i, random_below(i as u32 + 1) as usize);
@@ -343,14 +348,14 @@ fn random_below(n: u32) -> u32 {
     ((u64::from(random()) * u64::from(n)) >> 32) as u32
 }
 
-/// Whether the lock `a` is taken before `b`: by their addresses.
+/// Returns true if the lock `a` is taken before `b`. Locks are ordered by their addresses.
 #[cfg(not(loom))]
 fn precedes(a: *const RawLock, b: *const RawLock) -> bool {
     a < b
 }
 
-/// In a model by their age: each execution must take the same steps, and what other tests allocate meanwhile may
-/// change the order of addresses.
+/// In a model locks are ordered by their age: each execution must take the same steps, and
+/// allocations made by other tests may change the order of addresses.
 #[cfg(loom)]
 fn precedes(a: *const RawLock, b: *const RawLock) -> bool {
     // SAFETY: `Locks::of` has references to both.
@@ -366,7 +371,7 @@ impl<'a> Locks<'a> {
         let mut n = 0;
         for lock in arms.iter().filter_map(|arm| arm.0.lock()) {
             let lock = ptr::from_ref(lock);
-            // Selects are small: insertion, not sorting.
+            // Selects are small, so each lock is inserted in its place rather than sorted.
             let at = room[..n].partition_point(|&other| precedes(other, lock));
             if at < n && room[at] == lock {
                 continue;
@@ -380,25 +385,26 @@ impl<'a> Locks<'a> {
 
     fn lock(self) -> Locked<'a> {
         for &lock in self.0 {
-            // SAFETY: `of` was given references, which the arms borrow for as long as they live; and
-            // they outlive the select.
+            // SAFETY: `of` was given references that the arms borrow for their whole lives, and the
+            // arms outlive the select.
             unsafe { &*lock }.lock();
         }
         Locked(self)
     }
 }
 
-/// All of them are held, until this is dropped.
+/// All of the locks are held until this is dropped.
 struct Locked<'a>(Locks<'a>);
 
 impl Drop for Locked<'_> {
-    /// Releases all, in order. Reads nothing of the slice after the last release.
+    /// Releases all locks in order. Reads nothing of the slice after the last release.
     fn drop(&mut self) {
         let all = self.0.0;
         for &lock in all {
-            // SAFETY: a `Locked` is made by `lock`, which took them all. Each is still there: the select
-            // may go on elsewhere meanwhile (`commit`), but is not over before it has taken this lock
-            // once more; and until then the arms borrow the lock's object.
+            // SAFETY: a `Locked` is made by `lock`, which took all of them. Each lock still exists:
+            // the select may already continue on another thread (`commit`), but it does not return
+            // before it has taken this lock once more, and until then the arms borrow the object
+            // that contains the lock.
             unsafe { (*lock).unlock() };
         }
     }

@@ -1,10 +1,12 @@
-//! Sending as an arm that has no value before it is chosen: `Select::send`, and crossbeam's
+//! A send as an arm that has no value before it is chosen: `Select::send`, and crossbeam's
 //! `send(tx, value) -> r => …`, which evaluates `value` only then.
 //!
-//! It is chosen by a *reservation*: a place in the buffer that nobody else gets, or a receiver
-//! that is won and stays parked until the value has come, or the arm is dropped without one: then
-//! it looks again (`channel/reserve.rs`). While the arm waits its record says `Kind::Promise`: who wins it gives the reservation, or,
-//! receiving on a rendezvous channel, shows where the value goes, and waits for it.
+//! Such an arm is chosen by means of a *reservation*. That is either a place in the buffer that no
+//! other sender gets, or a receiver that has been won. The receiver stays parked until the value
+//! arrives; if the arm is dropped without a value, the receiver looks again (`channel/reserve.rs`).
+//! While the arm waits, its record says `Kind::Promise`. A receiver that wins the record gives the
+//! arm a place in the buffer; on a rendezvous channel it shows the arm where the value goes, and
+//! waits for the value.
 
 use super::arm::Arm;
 use crate::channel::{Direction, Hchan, Reserved, SendError, Sender};
@@ -15,11 +17,11 @@ use std::cell::Cell;
 use std::fmt;
 use std::ptr;
 
-/// A send whose value comes when it has been chosen.
+/// A send whose value is supplied after it has been chosen.
 pub struct PromiseArm<'a, T> {
     chan: Option<&'a Hchan<T>>,
     sg: Sudog,
-    /// Set by `poll`; after a wake-up the record tells.
+    /// Set by `poll`. After a wake-up, the record says what was reserved.
     reserved: Cell<Option<Reserved>>,
 }
 
@@ -30,7 +32,7 @@ impl<T> fmt::Debug for PromiseArm<'_, T> {
 }
 
 impl<'a, T> PromiseArm<'a, T> {
-    /// Never ready if there is no sender.
+    /// Creates the arm. Without a sender it is never ready.
     pub(super) fn new(sender: Option<&'a Sender<T>>) -> Self {
         let sg = Sudog::new();
         sg.kind.set(Kind::Promise);
@@ -45,7 +47,7 @@ impl<'a, T> PromiseArm<'a, T> {
         &self.sg
     }
 
-    /// Under the lock: whether a send would not wait.
+    /// Returns true if a send would not wait. Called under the lock.
     ///
     /// # Safety
     /// The caller holds the lock.
@@ -55,16 +57,17 @@ impl<'a, T> PromiseArm<'a, T> {
             .is_some_and(|chan| chan.can_send_locked(unsafe { chan.state() }))
     }
 
-    /// What was promised, if the arm was chosen; once.
+    /// Takes the reservation if the arm was chosen. Returns it once.
     pub(super) fn take_reserved(&self) -> Option<Reserved> {
         self.reserved.take().or_else(|| {
             let promised = self.sg.success.take();
-            // SAFETY: `success`, now cleared, said that the promise was won, and not asked for before.
+            // SAFETY: `success`, which is cleared now, said that the promise was won and not yet
+            // taken.
             promised.then(|| unsafe { Reserved::to_waiter(&self.sg) })
         })
     }
 
-    /// Sends, after the arm was chosen.
+    /// Sends the value, after the arm was chosen.
     pub(super) fn complete(&mut self, value: T) -> Result<(), SendError<T>> {
         match (self.chan, self.take_reserved()) {
             (Some(chan), Some(reserved)) => chan.send_reserved(reserved, value).map_err(SendError),
@@ -73,8 +76,8 @@ impl<'a, T> PromiseArm<'a, T> {
     }
 }
 
-// SAFETY: the lock is the channel's, and all is done under it by the channel's own methods, which do
-// what the trait asks; without a channel the arm is never ready, and enters no queue.
+// SAFETY: the lock is the channel's. Everything is done under it by the channel's own methods,
+// which keep the trait's promises. Without a channel the arm is never ready, and enters no queue.
 unsafe impl<T> Arm for PromiseArm<'_, T> {
     fn home(&self) -> Home {
         self.chan.map_or_else(Home::here, Hchan::home)
@@ -85,8 +88,8 @@ unsafe impl<T> Arm for PromiseArm<'_, T> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses: the lock is held, and all in `wakes` are woken. No other reference to
-        // the state is in use.
+        // SAFETY: caller's clauses: the lock is held, and all waiters in `wakes` are woken. No
+        // other reference to the state is in use.
         let reserved = self
             .chan
             .and_then(|chan| chan.try_reserve_locked(unsafe { chan.state() }, wakes));
@@ -98,15 +101,16 @@ unsafe impl<T> Arm for PromiseArm<'_, T> {
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         let Some(chan) = self.chan else { return };
         self.sg.enter(waiter, ptr::null_mut(), word, case);
-        // SAFETY: caller's clauses: the lock is held since `poll` said no; the record is in no queue, and it
-        // and the word stay in place until `dequeue`. No other reference to the state is in use.
+        // SAFETY: caller's clauses: the lock has been held since `poll` returned false; the record
+        // is in no queue; the record and the word stay in place until `dequeue`. No other reference
+        // to the state is in use.
         unsafe { chan.enqueue(chan.state(), Direction::Send, &self.sg) };
     }
 
     unsafe fn dequeue(&self) {
         if let Some(chan) = self.chan {
-            // SAFETY: caller's clause: the lock is held; no other reference to the state is in use. The
-            // record is among this channel's senders, or in no queue.
+            // SAFETY: caller's clause: the lock is held. No other reference to the state is in use.
+            // The record is in this channel's queue of senders, or in no queue.
             unsafe { chan.dequeue(chan.state(), Direction::Send, &self.sg) };
         }
     }

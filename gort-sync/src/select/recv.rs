@@ -1,4 +1,4 @@
-//! Receiving as an arm.
+//! A receive as an arm.
 
 use super::arm::{Arm, Look, Selectable};
 use crate::channel::{
@@ -21,16 +21,16 @@ pub struct ChanRecvArm<'a, T> {
     got: Cell<Got>,
 }
 
-/// What has come of the arm so far.
+/// What the arm has received so far.
 enum Got {
     Nothing,
-    /// A value, which lies in the place.
+    /// A value, which is in the place.
     Value,
-    /// A sender that has been won but has yet to come by its value.
+    /// A sender that was won but does not have its value yet.
     Promise(Won, MayWait),
-    /// There is such a sender, for whose value the caller may not wait.
+    /// There is such a sender, but the caller must not wait for its value.
     Refused,
-    /// That no value will come any more.
+    /// The channel is closed: no value will come any more.
     End,
 }
 
@@ -49,7 +49,7 @@ impl<T> ChanRecvArm<'_, T> {
         &self.sg
     }
 
-    /// Under the lock: whether a receive would not wait.
+    /// Returns true if a receive would not wait. Called under the lock.
     ///
     /// # Safety
     /// The caller holds the lock.
@@ -64,22 +64,24 @@ impl<T> ChanRecvArm<'_, T> {
         }
     }
 
-    /// The message of a timer channel, if one could be taken; says whether.
+    /// Stores the message of a timer channel, if one was taken. Returns true if it was.
     fn fill(&self, taken: Option<Instant>) -> bool {
         if let Some(instant) = taken {
-            // SAFETY: the place is in the arm, and empty: an arm that has a value is chosen, and asked for
-            // no other.
+            // SAFETY: the place is in the arm, and empty: an arm that has a value is chosen and
+            // receives no other.
             unsafe { self.place().write(instant_as(instant)) };
             self.got.set(Got::Value);
         }
         taken.is_some()
     }
 
+    /// Polls an ordinary channel.
+    ///
     /// # Safety
-    /// As for `poll`.
+    /// The same as for `poll`.
     unsafe fn poll_chan(&self, chan: &Hchan<T>, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clause: the lock is held; no other reference to the state is in use. The place
-        // is in the arm, and empty: an arm that has a value is chosen, and asked for no other.
+        // SAFETY: caller's clause: the lock is held. No other reference to the state is in use. The
+        // place is in the arm, and empty: an arm that has a value is chosen and receives no other.
         let tried =
             unsafe { chan.try_recv_locked(chan.state(), self.place(), wakes, MayWait::get()) };
         self.got.set(match tried {
@@ -92,15 +94,16 @@ impl<T> ChanRecvArm<'_, T> {
         true
     }
 
-    /// After the select: whether there is a value, which is the caller's from now on.
+    /// Called after the select: returns true if there is a value, which belongs to the caller from
+    /// now on.
     fn take_filled(&self) -> bool {
         matches!(self.got.replace(Got::Nothing), Got::Value)
     }
 }
 
-// SAFETY: `lock`, `poll`, `enqueue` and `dequeue` go to one and the same source, whose lock it is, and
-// whose methods of these names do what the trait asks; `At` and a never-ready channel have no lock,
-// and enter no queue.
+// SAFETY: `lock`, `poll`, `enqueue` and `dequeue` use one and the same source. The lock is that
+// source's, and the source's methods of these names keep the trait's promises. `At` and a
+// never-ready channel have no lock, and enter no queue.
 unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     fn home(&self) -> Home {
         match self.source {
@@ -108,7 +111,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
             Source::At(at) => at.home(),
             Source::Timer(timer) => timer.home(),
             Source::Done(event) => event.home(),
-            // Nothing will ever come, wherever it was made.
+            // Nothing will ever come, so the home does not matter.
             Source::Never => Home::here(),
         }
     }
@@ -133,7 +136,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses: the lock is held, and all in `wakes` are woken.
+        // SAFETY: caller's clauses: the lock is held, and all waiters in `wakes` are woken.
         unsafe {
             match self.source {
                 Source::Chan(chan) => self.poll_chan(chan, wakes),
@@ -153,9 +156,9 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, self.place().cast(), word, case);
-        // SAFETY: caller's clauses: the lock is held since `poll` said no; the record is in no queue, and it
-        // and the word stay in place until `dequeue`. No other reference to the state is in use. `due`
-        // tells the select when to look again.
+        // SAFETY: caller's clauses: the lock has been held since `poll` returned false; the record
+        // is in no queue; the record and the word stay in place until `dequeue`. No other reference
+        // to the state is in use. `due` tells the select when to look again.
         unsafe {
             match self.source {
                 Source::Chan(chan) => chan.enqueue(chan.state(), Direction::Recv, &self.sg),
@@ -167,8 +170,8 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held; no other reference to the state is in use. The record
-        // is where `enqueue` has put it, or in no queue.
+        // SAFETY: caller's clause: the lock is held. No other reference to the state is in use. The
+        // record is in the queue that `enqueue` has put it into, or in none.
         unsafe {
             match self.source {
                 Source::Chan(chan) => chan.dequeue(chan.state(), Direction::Recv, &self.sg),
@@ -181,8 +184,8 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
 
     unsafe fn settle(&self, site: &'static Location<'static>) -> bool {
         let got = match self.got.replace(Got::Nothing) {
-            // SAFETY: `poll` won the sender, which has promised a value. The place is in the arm, and
-            // empty.
+            // SAFETY: `poll` won the sender, which has promised a value. The place is in the arm,
+            // and empty.
             Got::Promise(sender, may_wait) => unsafe {
                 if receive_promised(sender, self.place().cast(), self.home(), may_wait, site) {
                     Got::Value
@@ -194,7 +197,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
                 let _ = MayWait::check(WaitReason::Select);
                 Got::Nothing
             }
-            // Woken: with a value; or to look again, as by `close`.
+            // The arm was woken: with a value, or to look again, as `close` does.
             Got::Nothing if self.sg.success.get() => Got::Value,
             got => got,
         };
@@ -208,7 +211,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
         match self.source {
             Source::Chan(chan) if chan.recv_hint() => Look::Ready,
             Source::Done(event) if event.has_happened() => Look::Ready,
-            // Its clock would have to be read.
+            // A look would have to read the clock.
             Source::Done(event) if event.due().is_some() => Look::Unknown,
             Source::At(_) | Source::Timer(_) => Look::Unknown,
             Source::Chan(_) | Source::Done(_) | Source::Never => Look::Unready,
@@ -219,7 +222,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
         let Source::Chan(chan) = self.source else {
             return None;
         };
-        // SAFETY: the place is in the arm, and empty: the caller has chosen no arm.
+        // SAFETY: the place is in the arm, and empty, since the caller has chosen no arm.
         match unsafe { chan.ring()?.pop(self.place()) } {
             Attempt::Done => self.got.set(Got::Value),
             Attempt::Closed => self.got.set(Got::End),
@@ -242,7 +245,8 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
 impl<T> Drop for ChanRecvArm<'_, T> {
     fn drop(&mut self) {
         if self.take_filled() {
-            // SAFETY: `Got::Value`, now cleared, said that a value was moved in and nobody has taken it.
+            // SAFETY: `Got::Value`, which is cleared now, said that the place holds a value that
+            // was not taken.
             unsafe { self.place().drop_in_place() };
         }
     }
@@ -271,7 +275,8 @@ impl<T> Selectable for Receiver<T> {
         if !arm.take_filled() {
             return Err(RecvError);
         }
-        // SAFETY: `Got::Value`, now cleared, said that a value was moved in and nobody has taken it.
+        // SAFETY: `Got::Value`, which is cleared now, said that the place holds a value that was
+        // not taken.
         Ok(unsafe { arm.place().read() })
     }
 }

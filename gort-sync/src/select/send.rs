@@ -1,4 +1,4 @@
-//! Sending as an arm.
+//! A send as an arm.
 
 use super::arm::{Arm, Look};
 use crate::channel::{Attempt, Direction, Hchan, Place, SendError, Sender, Tried};
@@ -10,18 +10,18 @@ use std::mem::MaybeUninit;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What may stand left of `<-` in a send arm of `select!`: a [`Sender`], or an `Option`,
-/// a reference or an `Arc` of one. A `None` is never ready, like Go's nil channel.
+/// An operand that may be to the left of `<-` in a send arm of `select!`: a [`Sender`], or an
+/// `Option`, a reference or an `Arc` of one. A `None` is never ready, like Go's nil channel.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent to in `select!`",
     label = "expected a `Sender` (or an `Option` of one) left of `<-`",
     note = "to receive, write `v = <-rx => …`"
 )]
 pub trait SendTarget {
-    /// What is sent.
+    /// The type of the value that is sent.
     type Item;
 
-    /// The sender behind it.
+    /// Returns the sender, or `None` if there is none.
     fn sender(&self) -> Option<&Sender<Self::Item>>;
 }
 
@@ -56,13 +56,13 @@ macro_rules! target_through {
 
 target_through!(&S, &mut S, Box<S>, Arc<S>, Rc<S>);
 
-/// Where the value lies until it is sent.
+/// Where the value is until it is sent.
 enum Value<T> {
-    /// In the arm, which drops it if the arm loses.
+    /// In the arm, which drops it if another arm is chosen.
     Owned(Place<T>),
-    /// In a variable of the caller's, which keeps it if the arm loses.
+    /// In a variable of the caller's, which keeps it if another arm is chosen.
     Place(*const T),
-    /// Not any more, or never.
+    /// Nowhere: it has been taken, or there never was one.
     Gone,
 }
 
@@ -95,10 +95,10 @@ impl<'a, T> SendArm<'a, T> {
         Self::new(sender.map(Sender::chan), value)
     }
 
-    /// The value stays at `place` unless the arm is chosen.
+    /// Creates an arm whose value stays at `place` unless the arm is chosen.
     ///
     /// # Safety
-    /// As for `macro_support::send_place`.
+    /// The same as for `macro_support::send_place`.
     pub(super) unsafe fn place(sender: Option<&'a Sender<T>>, place: *const T) -> Self {
         Self::new(sender.map(Sender::chan), Value::Place(place))
     }
@@ -119,36 +119,36 @@ impl<'a, T> SendArm<'a, T> {
         self.sent.get() || self.sg.success.get()
     }
 
-    /// The result of the chosen arm: the value was sent, or the channel is closed and
-    /// the value comes back. With `send_place`, the variable must be forgotten now.
+    /// Returns the result of the chosen arm: the value was sent, or the channel is closed and the
+    /// value comes back. With `send_place`, the caller must forget the variable now.
     pub(super) fn take(&mut self) -> Result<(), SendError<T>> {
         if self.was_sent() {
             return Ok(());
         }
         match std::mem::replace(&mut self.value, Value::Gone) {
-            // SAFETY: made with a value, which is still there, as it was not sent; it is moved out once,
-            // since the arm forgets where it was.
+            // SAFETY: the slot was made with a value, which is still there, since it was not sent.
+            // It is moved out once, since the arm has forgotten the slot.
             Value::Owned(slot) => Err(SendError(unsafe { slot.into_inner().assume_init() })),
-            // SAFETY: the clauses of `place`: a value is there that nobody else moves; it was not sent; and
-            // the caller, who calls this of the chosen arm only, forgets the variable.
+            // SAFETY: the clauses of `place`: it holds a value that no one else moves. The value
+            // was not sent. The caller calls this only on the chosen arm, and forgets the variable.
             Value::Place(place) => Err(SendError(unsafe { place.read() })),
             Value::Gone => unreachable!("the result of an arm is taken once"),
         }
     }
 
-    /// The result of a chosen arm whose result nobody wants.
+    /// Ends a chosen arm whose result is not used.
     ///
     /// # Panics
-    /// With Go's words, if the channel is closed or has no receivers. The value stays
-    /// where it is.
+    /// With Go's message, if the channel is closed or has no receivers. The value stays where it
+    /// is.
     #[track_caller]
     pub(super) fn finish(&mut self) {
         assert!(self.was_sent(), "send on closed channel");
     }
 }
 
-// SAFETY: the lock is the channel's, and all is done under it by the channel's own methods, which do
-// what the trait asks; without a channel the arm is never ready, and enters no queue.
+// SAFETY: the lock is the channel's. Everything is done under it by the channel's own methods,
+// which keep the trait's promises. Without a channel the arm is never ready, and enters no queue.
 unsafe impl<T> Arm for SendArm<'_, T> {
     fn home(&self) -> Home {
         self.chan.map_or_else(Home::here, Hchan::home)
@@ -161,7 +161,7 @@ unsafe impl<T> Arm for SendArm<'_, T> {
     fn look(&self) -> Look {
         match self.chan {
             Some(chan) if chan.send_hint() => Look::Ready,
-            // A channel may be closed, and to a rendezvous somebody may have come.
+            // The channel may be closed, or a receiver may wait at a rendezvous channel.
             Some(_) => Look::Unknown,
             None => Look::Unready,
         }
@@ -169,8 +169,8 @@ unsafe impl<T> Arm for SendArm<'_, T> {
 
     unsafe fn try_unlocked(&self) -> Option<bool> {
         let ring = self.chan?.ring()?;
-        // SAFETY: the value is there until it is sent: the caller has chosen no arm. `sent` tells that it is
-        // gone.
+        // SAFETY: the value is there until it is sent, since the caller has chosen no arm. `sent`
+        // records that it is gone.
         match unsafe { ring.push(self.elem()) } {
             Attempt::Done => self.sent.set(true),
             Attempt::Closed => {}
@@ -184,9 +184,9 @@ unsafe impl<T> Arm for SendArm<'_, T> {
         let Some(chan) = self.chan else {
             return false;
         };
-        // SAFETY: caller's clauses: the lock is held, and all in `wakes` are woken; no other reference to
-        // the state is in use. The value is there until it is sent, which `sent` tells: the arm is then
-        // chosen, and polled no more.
+        // SAFETY: caller's clauses: the lock is held, and all waiters in `wakes` are woken. No
+        // other reference to the state is in use. The value is there until it is sent. `sent`
+        // records that; the arm is then chosen, and is not polled again.
         let tried = unsafe { chan.try_send_locked(chan.state(), self.elem(), wakes) };
         self.sent.set(matches!(tried, Tried::Done));
         matches!(tried, Tried::Done | Tried::Closed)
@@ -195,15 +195,16 @@ unsafe impl<T> Arm for SendArm<'_, T> {
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         let Some(chan) = self.chan else { return };
         self.sg.enter(waiter, self.elem().cast(), word, case);
-        // SAFETY: caller's clauses: the lock is held since `poll` said no; the record is in no queue, and it
-        // and the word stay in place until `dequeue`. No other reference to the state is in use.
+        // SAFETY: caller's clauses: the lock has been held since `poll` returned false; the record
+        // is in no queue; the record and the word stay in place until `dequeue`. No other reference
+        // to the state is in use.
         unsafe { chan.enqueue(chan.state(), Direction::Send, &self.sg) };
     }
 
     unsafe fn dequeue(&self) {
         if let Some(chan) = self.chan {
-            // SAFETY: caller's clause: the lock is held; no other reference to the state is in use. The
-            // record is among this channel's senders, or in no queue.
+            // SAFETY: caller's clause: the lock is held. No other reference to the state is in use.
+            // The record is in this channel's queue of senders, or in no queue.
             unsafe { chan.dequeue(chan.state(), Direction::Send, &self.sg) };
         }
     }
@@ -214,7 +215,8 @@ impl<T> Drop for SendArm<'_, T> {
         if let Value::Owned(slot) = &mut self.value
             && !(self.sent.get() || self.sg.success.get())
         {
-            // SAFETY: made with a value, which is still there, as it was not sent, and is the arm's.
+            // SAFETY: the slot was made with a value, which is still there, since it was not sent.
+            // It belongs to the arm.
             unsafe { slot.get_mut().assume_init_drop() };
         }
     }

@@ -9,8 +9,8 @@ use gort_runtime::{Home, RawLock, Waiter};
 use std::cell::Cell;
 use std::fmt;
 
-/// What [`Semaphore::acquire_request`] gives: `select!` acquires the permits if their arm is
-/// chosen.
+/// A request for permits, made by [`Semaphore::acquire_request`]. `select!` acquires the permits if
+/// this arm is chosen.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -41,9 +41,9 @@ pub struct AcquireArm<'a> {
     semaphore: &'a Semaphore,
     n: usize,
     sg: Sudog,
-    /// `poll` took the permits.
+    /// Whether `poll` took the permits.
     taken: Cell<bool>,
-    /// Whom `dequeue` has let through, and `left` wakes.
+    /// The waiters that `dequeue` has let through. `left` wakes them.
     woken: Wakes,
 }
 
@@ -52,10 +52,10 @@ impl AcquireArm<'_> {
         self.semaphore.sema()
     }
 
-    /// The permits, if they were acquired and not handed out before.
+    /// Returns the permits, if they were acquired and not returned before.
     fn permit(&self) -> Option<Permit> {
         let acquired = self.taken.take() || self.sg.success.take();
-        // SAFETY: the flags, now cleared, say that `n` permits were taken for this arm.
+        // SAFETY: the flags, which are cleared now, said that `n` permits were taken for this arm.
         acquired.then(|| unsafe { Permit::new(self.semaphore, self.n) })
     }
 }
@@ -66,9 +66,9 @@ impl fmt::Debug for AcquireArm<'_> {
     }
 }
 
-// SAFETY: the lock is the semaphore's, and all is done under it: `poll` takes the permits or freezes the
-// word, and between it and `enqueue` the select keeps the lock, so the word is still frozen, and nobody
-// gives back without looking at the queue.
+// SAFETY: the lock is the semaphore's, and everything is done under it. `poll` takes the permits or
+// freezes the word. The select holds the lock from `poll` to `enqueue`, so the word is still frozen
+// then, and no permits are given back without a look at the queue.
 unsafe impl Arm for AcquireArm<'_> {
     fn home(&self) -> Home {
         self.sema().state().home()
@@ -80,7 +80,7 @@ unsafe impl Arm for AcquireArm<'_> {
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
         let sema = self.sema();
-        // SAFETY: caller's clause: the lock is held. The reference is used here only.
+        // SAFETY: caller's clause: the lock is held. The reference is used only here.
         let tried = sema.try_locked(unsafe { sema.state().held() }, self.n);
         self.taken.set(tried.is_ok());
         matches!(tried, Ok(()) | Err(Refused::Closed))
@@ -88,8 +88,8 @@ unsafe impl Arm for AcquireArm<'_> {
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, asks(self.n), word, case);
-        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in place with
-        // its word until `dequeue`. The reference is used here only.
+        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in
+        // place together with its word until `dequeue`. The reference is used only here.
         unsafe { self.sema().state().held().queue().push_back(&self.sg) };
     }
 
@@ -97,14 +97,14 @@ unsafe impl Arm for AcquireArm<'_> {
         if !self.sg.is_queued() {
             return;
         }
-        // SAFETY: caller's clause: the lock is held, until we return, and the reference is the only one in
+        // SAFETY: caller's clause: the lock is held until we return, and no other reference is in
         // use. The record is in this queue, where `enqueue` has put it.
         let state = unsafe {
             let state = self.sema().state().held();
             state.queue().remove(&self.sg);
             state
         };
-        // Those behind it may go on.
+        // The waiters behind it may be served now.
         self.sema().serve(state, 0, &self.woken);
     }
 
@@ -115,7 +115,7 @@ unsafe impl Arm for AcquireArm<'_> {
 
 impl Drop for AcquireArm<'_> {
     fn drop(&mut self) {
-        // Acquired, and nobody asked for the result.
+        // The permits were acquired, but the result was not asked for.
         drop(self.permit());
     }
 }

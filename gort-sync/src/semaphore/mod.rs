@@ -1,9 +1,9 @@
-//! `Semaphore`: a number of permits, given out first come, first served. Go's
+//! `Semaphore`: a number of permits, given out in the order of the requests. Go's
 //! `golang.org/x/sync/semaphore`.
 //!
-//! - `sema.rs`: the permits, the queue, and when the memory goes.
+//! - `sema.rs`: the permits, the queue, and when the memory is freed.
 //! - `wait.rs`: waiting for permits.
-//! - `permit.rs`: what holds permits.
+//! - `permit.rs`: the guard that holds permits.
 //! - `arm.rs`: acquiring in a `select!`.
 
 mod arm;
@@ -22,16 +22,16 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 use std::time::Duration;
 
-/// What acquiring from a closed semaphore panics with.
+/// The message of the panic when a caller acquires from a closed semaphore.
 const CLOSED: &str = "the semaphore is closed";
 
-/// A number of permits, of which a caller acquires one or more at a time. Clones share them.
+/// A number of permits. A caller acquires one or more at a time. Clones share the permits.
 ///
-/// Strictly first in, first out: a request that is too large for the moment waits, and those
-/// behind it wait with it, however small, so nobody starves. The exception is a request for more
-/// than all permits that exist, there or out: it waits until
-/// [`add_permits`](Self::add_permits) has made enough, perhaps for ever, and holds up nobody.
-/// Go's `semaphore.Weighted`.
+/// Strictly first in, first out: a request that is too large for the moment waits, and all requests
+/// behind it wait with it, however small, so no request starves. There is one exception: a request
+/// for more permits than exist, available or out, holds up no other request. It waits until
+/// [`add_permits`](Self::add_permits) has created enough, perhaps for ever. Go's
+/// `semaphore.Weighted`.
 ///
 /// ```
 /// use gort::sync::Semaphore;
@@ -46,16 +46,16 @@ pub struct Semaphore {
     sema: NonNull<Sema>,
 }
 
-// SAFETY: a handle gives access to a `Sema`, which is Send and Sync, and may be the one that
+// SAFETY: a handle gives access to a `Sema`, which is Send and Sync, and may be the handle that
 // drops it.
 unsafe impl Send for Semaphore {}
-// SAFETY: a shared handle gives access to a `Sema`, which is Sync, and may be cloned into one that drops
-// it, which is Send.
+// SAFETY: a shared handle gives access to a `Sema`, which is Sync. It can also be cloned into a
+// handle that drops the `Sema`, which is Send.
 unsafe impl Sync for Semaphore {}
 impl UnwindSafe for Semaphore {}
 impl RefUnwindSafe for Semaphore {}
 
-/// Why [`Semaphore::try_acquire`] or [`Semaphore::acquire_timeout`] has no permits.
+/// The error of [`Semaphore::try_acquire`] and [`Semaphore::acquire_timeout`].
 ///
 /// ```
 /// use gort::sync::{AcquireError, Semaphore};
@@ -65,9 +65,9 @@ impl RefUnwindSafe for Semaphore {}
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AcquireError {
-    /// Too few permits are there, or somebody else is waiting for them.
+    /// Too few permits are available, or other requests wait for them.
     WouldBlock,
-    /// The time was up.
+    /// The time limit was reached.
     Timeout,
     /// The semaphore is closed.
     Closed,
@@ -96,28 +96,28 @@ impl From<Refused> for AcquireError {
 }
 
 impl Semaphore {
-    /// Most permits that a semaphore can have.
+    /// The maximum number of permits of a semaphore.
     pub const MAX_PERMITS: usize = sema::MAX;
 
-    /// A semaphore with `n` permits.
+    /// Creates a semaphore with `n` permits.
     ///
     /// # Panics
-    /// If that is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    /// If `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[must_use]
     pub fn new(n: usize) -> Self {
         Self { sema: Sema::new(n) }
     }
 
     fn sema(&self) -> &Sema {
-        // SAFETY: a `Sema` is there while it has handles, and this is one (invariant 5 in `sema.rs`).
+        // SAFETY: a `Sema` exists while it has handles, and this is one (invariant 5 in `sema.rs`).
         unsafe { self.sema.as_ref() }
     }
 
-    /// Acquires `n` permits, waiting until they are there and everybody who came before has
-    /// gone. Go's `Acquire`.
+    /// Acquires `n` permits, waiting until they are available and all earlier requests have been
+    /// served. Go's `Acquire`.
     ///
     /// # Panics
-    /// If the semaphore is closed, or is being closed meanwhile.
+    /// If the semaphore is closed, or is closed while the call waits.
     #[track_caller]
     #[inline]
     pub fn acquire(&self, n: usize) -> Permit {
@@ -128,28 +128,28 @@ impl Semaphore {
         {
             panic!("{}", AcquireError::from(refused));
         }
-        // SAFETY: `n` permits were taken above, for this: nothing was refused.
+        // SAFETY: `n` permits were taken above for this `Permit`, since nothing was refused.
         unsafe { Permit::new(self, n) }
     }
 
-    /// Acquires `n` permits if they are there and nobody waits for some. Go's `TryAcquire`.
+    /// Acquires `n` permits if they are available and no other request waits. Go's `TryAcquire`.
     ///
     /// # Errors
-    /// `WouldBlock`, or `Closed`.
+    /// Returns `WouldBlock` or `Closed`.
     #[inline]
     #[track_caller]
     pub fn try_acquire(&self, n: usize) -> Result<Permit, AcquireError> {
         point::point("try_acquire", self.sema(), Location::caller());
         self.sema().try_acquire(n)?;
-        // SAFETY: `n` permits were taken above, for this: nothing was refused.
+        // SAFETY: `n` permits were taken above for this `Permit`, since nothing was refused.
         Ok(unsafe { Permit::new(self, n) })
     }
 
-    /// Acquires `n` permits, waiting for at most `timeout`. A request that gives up lets those
-    /// behind it go on.
+    /// Acquires `n` permits, waiting for at most `timeout`. A request that gives up no longer holds
+    /// up those behind it.
     ///
     /// # Errors
-    /// `Timeout`, or `Closed`.
+    /// Returns `Timeout` or `Closed`.
     ///
     /// # Examples
     /// ```
@@ -168,13 +168,14 @@ impl Semaphore {
         if !sema.try_take(n) {
             sema.acquire_slow(n, Some(deadline_after(timeout)), Location::caller())?;
         }
-        // SAFETY: `n` permits were taken above, for this: nothing was refused.
+        // SAFETY: `n` permits were taken above for this `Permit`, since nothing was refused.
         Ok(unsafe { Permit::new(self, n) })
     }
 
-    /// A request for `n` permits, to stand right of `<-` in `select!`: the arm's value is the
-    /// [`Permit`]. It waits in the same queue as everybody else; an arm that loses has acquired
-    /// nothing. A closed semaphore makes the arm ready, and panics if it is chosen.
+    /// Returns a request for `n` permits, to be used to the right of `<-` in `select!`. The arm's
+    /// value is the [`Permit`]. The arm waits in the same queue as all other requests. An arm that
+    /// is not chosen has acquired nothing. A closed semaphore makes the arm ready, and panics if
+    /// the arm is chosen.
     ///
     /// ```
     /// use gort::context::Context;
@@ -196,10 +197,10 @@ impl Semaphore {
         AcquireRequest::new(self, n)
     }
 
-    /// Makes `n` more permits.
+    /// Creates `n` more permits.
     ///
     /// # Panics
-    /// If there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS), there and out.
+    /// If there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS) permits, available and out.
     ///
     /// # Examples
     /// ```
@@ -221,8 +222,9 @@ impl Semaphore {
         );
     }
 
-    /// Takes away up to `n` of the permits that are there, for good, and says how many. Permits that are out stay good; those who
-    /// wait stay in their order, but who asks for more than there are left holds up nobody. tokio's `forget_permits`.
+    /// Removes up to `n` of the available permits for good, and returns their number. Permits that
+    /// are out stay valid. Waiting requests keep their order, but a request for more permits than
+    /// are left holds up no other request. tokio's `forget_permits`.
     ///
     /// ```
     /// use gort::sync::Semaphore;
@@ -239,8 +241,8 @@ impl Semaphore {
         self.sema().take_away(n)
     }
 
-    /// Closes the semaphore: whoever waits, or comes later, is refused. Permits that are out
-    /// stay good.
+    /// Closes the semaphore: all waiting and later requests are refused. Permits that are out stay
+    /// valid.
     ///
     /// ```
     /// use gort::sync::{AcquireError, Semaphore};
@@ -258,14 +260,14 @@ impl Semaphore {
         self.sema().close();
     }
 
-    /// Whether the semaphore is closed.
+    /// Returns true if the semaphore is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         point::point_in_drop("is_closed", self.sema());
         self.sema().is_closed()
     }
 
-    /// Permits that are there at the moment.
+    /// Returns the number of permits that are available at the moment.
     #[must_use]
     pub fn available_permits(&self) -> usize {
         point::point_in_drop("available_permits", self.sema());

@@ -1,4 +1,4 @@
-//! What holds permits until it is dropped.
+//! The guard that holds permits until it is dropped.
 
 use super::Semaphore;
 use super::sema::Sema;
@@ -8,11 +8,11 @@ use std::mem::{self, ManuallyDrop};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
-/// Permits of a [`Semaphore`], given back when dropped (Go's `Release`). It borrows nothing: it may
-/// go to another goroutine, and outlive the semaphore's handles.
+/// Permits of a [`Semaphore`], which are given back when this is dropped (Go's `Release`). A
+/// `Permit` borrows nothing: it may move to another goroutine, and outlive the semaphore's handles.
 ///
-/// One that holds no permits (`acquire(0)`, `split(0)`, what is left when all were split off) belongs
-/// to no semaphore.
+/// A `Permit` that holds no permits (from `acquire(0)` or `split(0)`, or after all were split off)
+/// belongs to no semaphore.
 ///
 /// ```
 /// use gort::sync::Semaphore;
@@ -27,22 +27,25 @@ use std::ptr::NonNull;
 /// ```
 #[must_use = "the permits are given back as soon as this is dropped"]
 pub struct Permit {
-    /// Means nothing if `n` is 0, and is not looked at: only permits that are out keep the `Sema`,
-    /// so it may be gone, and another may have its address.
+    /// Meaningless, and not used, if `n` is 0: only permits that are out keep the `Sema` alive, so
+    /// it may have been freed, and another one may have its address.
     sema: NonNull<Sema>,
     n: usize,
 }
 
-// SAFETY: only the `Sema` is reached through it, which is Send and Sync, and may be dropped through it.
+// SAFETY: a permit gives access only to the `Sema`, which is Send and Sync, and may be the one that
+// drops it.
 unsafe impl Send for Permit {}
-// SAFETY: a shared permit only tells its number.
+// SAFETY: a shared permit gives only its number.
 unsafe impl Sync for Permit {}
 impl UnwindSafe for Permit {}
 impl RefUnwindSafe for Permit {}
 
 impl Permit {
+    /// Makes a guard for permits that were taken.
+    ///
     /// # Safety
-    /// `n` permits of `semaphore` have been taken, for this.
+    /// `n` permits of `semaphore` have been taken for this guard.
     #[inline]
     pub(super) unsafe fn new(semaphore: &Semaphore, n: usize) -> Self {
         Self {
@@ -51,34 +54,34 @@ impl Permit {
         }
     }
 
-    /// How many permits it holds.
+    /// Returns the number of permits that this guard holds.
     #[must_use]
     pub fn num_permits(&self) -> usize {
         self.n
     }
 
-    /// Never gives the permits back: the semaphore has so many less from now on.
+    /// Never gives the permits back: from now on the semaphore has that many fewer.
     pub fn forget(self) {
         let this = ManuallyDrop::new(self);
         if this.n != 0 {
-            // SAFETY: `n` permits, at least one, are out for this `Permit`, which is not dropped and not used
-            // again.
+            // SAFETY: `n` permits, at least one, are out for this `Permit`, which is not dropped
+            // and not used again.
             unsafe { Sema::forget(this.sema, this.n) };
         }
     }
 
-    /// Moves `n` of the permits to a permit of their own; `None` if there are fewer.
+    /// Moves `n` of the permits to a `Permit` of their own. Returns `None` if there are fewer.
     #[must_use = "the permits that were split off are given back as soon as this is dropped"]
     pub fn split(&mut self, n: usize) -> Option<Self> {
         self.n = self.n.checked_sub(n)?;
         Some(Self { sema: self.sema, n })
     }
 
-    /// Moves the permits of `other` to this one. If this one holds none, it then belongs to
+    /// Moves the permits of `other` to this `Permit`. If this one holds none, it then belongs to
     /// `other`'s semaphore, whatever it belonged to before.
     ///
     /// # Panics
-    /// If both hold permits, and of different semaphores.
+    /// If both hold permits, and their semaphores are different.
     ///
     /// # Examples
     /// ```
@@ -93,7 +96,7 @@ impl Permit {
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
         if self.n == 0 {
-            // Not the address alone: `other`'s pointer is the one that may be used.
+            // Swaps both fields, since only `other`'s pointer may be used.
             return mem::swap(self, &mut other);
         }
         assert!(
@@ -108,7 +111,7 @@ impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
         if self.n != 0 {
-            // SAFETY: a `Sema` is there while permits of it are out.
+            // SAFETY: a `Sema` exists while permits of it are out.
             point::point_in_drop("release", unsafe { self.sema.as_ref() });
             // SAFETY: `n` permits, at least one, are out for this `Permit`, which ends here.
             unsafe { Sema::give_back(self.sema, self.n) };

@@ -1,38 +1,42 @@
-//! What the handles and permits of one semaphore share: the word, the queue, its end.
+//! What the handles and permits of one semaphore share: the word, the queue, and when they are
+//! freed.
 //!
-//! The word holds the permits that are there, in units of `ONE`, and three flags:
+//! The word holds the available permits, in units of `ONE`, and three flags:
 //!
 //! | flag | meaning | set | cleared |
 //! |---|---|---|---|
 //! | `QUEUED` | look under the lock | under the lock | under the lock |
-//! | `CLOSED` | nobody gets a permit any more | under the lock | never |
+//! | `CLOSED` | no permit is given out any more | under the lock | never |
 //! | `ORPHANED` | no handle is left | under the lock, with `QUEUED` off | never |
 //!
 //! # Invariants
-//! 1. While `QUEUED` is set only the holder of the lock changes the word. So whoever holds
-//!    the lock and has set the flag (`freeze`) may compute at leisure and end with a plain store.
-//! 2. Between two holders of the lock `QUEUED` is set if the queue has a waiter that could
-//!    be served one day (it asks for no more than `total`). It may also be set without such
-//!    a waiter: a select has looked and gone elsewhere. The next holder clears it.
-//! 3. The first such waiter asks for more than there is, or it would have been served.
-//! 4. Permits there + permits out = `total`. Permits are out in `Permit`s.
-//! 5. Memory: a `Sema` is freed when no handle is left and no permit is out. Permits are not
-//!    counted beside invariant 4, so taking and giving back are one read-modify-write each.
-//!    Hence a `Permit` for 0 keeps nothing, and must not look at its pointer.
+//! 1. While `QUEUED` is set, only the holder of the lock changes the word. So a thread that holds
+//!    the lock and has set the flag (`freeze`) may take its time to compute a new word, and write
+//!    it with a plain store.
+//! 2. Between two critical sections `QUEUED` is set if the queue has a waiter that could be served
+//!    one day (it asks for no more than `total`). It may also be set without such a waiter: a
+//!    select has polled and then chosen another arm. The next holder of the lock clears it.
+//! 3. The first such waiter asks for more permits than are available, otherwise it would have been
+//!    served.
+//! 4. Available permits + permits that are out = `total`. Permits that are out are in `Permit`s.
+//! 5. A `Sema` is freed when no handle is left and no permit is out. Permits are not counted as
+//!    references; invariant 4 tells whether some are out. So acquiring and giving back are one
+//!    read-modify-write each. Hence a `Permit` for 0 keeps nothing alive, and must not use its
+//!    pointer.
 //!
 //! # Why no wake-up is lost
-//! A waiter freezes the word, sees too few permits, enters the queue, and lets go of the lock
-//! when it is parked. Whoever gives back does so either before the word was frozen, and
-//! the waiter sees the permits; or meets `QUEUED`, takes the lock after the waiter has
-//! parked, and finds it in the queue.
+//! A waiter freezes the word, sees too few permits, enters the queue, and releases the lock when it
+//! is parked. If a giver gives its permits back before the word is frozen, the waiter sees them.
+//! Otherwise the giver meets `QUEUED`, takes the lock after the waiter has parked, and finds the
+//! waiter in the queue.
 //!
-//! # Why nobody uses freed memory
-//! A giver's permits are out until its compare-and-swap; after it the giver touches nothing. On
-//! the slow path it gives back under the lock, and only after having seen under it that `ORPHANED`
-//! is not set; that flag is set under the lock, so the end can only come after the
-//! unlocking. The one who sets `ORPHANED` holds a permit made for the purpose until it
-//! has let go of the lock. From then on `total` stands still, and whoever brings the word
-//! to `total` is the last.
+//! # Why no freed memory is used
+//! A giver's permits are out until its compare-and-swap; after that the giver touches nothing. On
+//! the slow path it gives back under the lock, and only after it has seen under the lock that
+//! `ORPHANED` is not set. That flag is set under the lock, so the memory can be freed only after
+//! the giver has released it. The thread that sets `ORPHANED` creates a permit for itself and holds
+//! it until it has released the lock. From then on `total` does not change, and the thread that
+//! makes the number of available permits equal to `total` is the last one.
 
 use crate::prim::{
     AtomicUsize,
@@ -51,17 +55,17 @@ const ORPHANED: usize = 4;
 const FLAGS: usize = QUEUED | CLOSED | ORPHANED;
 const ONE: usize = 8;
 
-/// Most permits of a semaphore; one more stands for the last handle.
+/// Maximum number of permits. One unit is reserved for the last handle.
 pub(super) const MAX: usize = usize::MAX / ONE - 1;
 
 fn permits(word: usize) -> usize {
     word / ONE
 }
 
-/// Why there are no permits.
+/// Why a caller gets no permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// Too few are there, or somebody waits.
+    /// Too few permits are available, or another request waits.
     NotNow,
     Timeout,
     Closed,
@@ -75,14 +79,14 @@ pub(super) struct Sema {
 
 /// What the lock protects.
 pub(super) struct SemaState {
-    /// A record's `elem` is the number of permits that its waiter asks for.
+    /// The `elem` of a record is the number of permits that its waiter asks for.
     queue: WaitQueue,
-    /// Permits there and out.
+    /// The number of permits, available and out.
     total: usize,
 }
 
 impl Sema {
-    /// A semaphore with one handle.
+    /// Creates a semaphore with one handle.
     pub(super) fn new(n: usize) -> NonNull<Self> {
         assert!(n <= MAX, "semaphore of {n} permits: size out of range");
         NonNull::from(Box::leak(Box::new(Self {
@@ -98,36 +102,37 @@ impl Sema {
         })))
     }
 
-    /// One more handle, made from one that exists.
+    /// Counts one more handle, made from one that exists.
     pub(super) fn another_handle(&self) {
-        // Only forgetting handles without end overflows; as `Arc` does.
+        // Only forgetting handles without end overflows. `Arc` aborts as well.
         if self.handles.fetch_add(1, Relaxed) > isize::MAX as usize {
             process::abort();
         }
     }
 
-    /// A handle goes.
+    /// Ends a handle.
     ///
     /// # Safety
-    /// It was counted, and is not used afterwards.
+    /// The handle was counted, and is not used afterwards.
     pub(super) unsafe fn handle_gone(this: NonNull<Self>) {
-        // SAFETY: caller's clause: the handle was counted, and with a handle the semaphore is there.
+        // SAFETY: caller's clause: the handle was counted, so the semaphore exists.
         let sema = unsafe { this.as_ref() };
         if sema.handles.fetch_sub(1, AcqRel) != 1 {
             return;
         }
         let mut state = sema.state.lock();
         let word = sema.freeze();
-        // The permit made here keeps the memory until it is given back below, outside the lock.
-        // Nobody waits: waiters have handles.
+        // The permit created here keeps the memory alive until it is given back below, after the
+        // lock is released. No waiter is left, since waiters have handles.
         state.total += 1;
         sema.word.store((word & !QUEUED) | ORPHANED, Release);
         drop(state);
-        // SAFETY: the permit was made above and is out, and is used no more; we have set `ORPHANED`.
+        // SAFETY: the permit was created above, is out, and is used only here. We have set
+        // `ORPHANED`.
         unsafe { Self::give_back_orphaned(this, 1) };
     }
 
-    /// Takes `n` permits if they are there and nobody waits.
+    /// Takes `n` permits if they are available and no request waits.
     #[inline]
     pub(super) fn try_take(&self, n: usize) -> bool {
         let mut word = self.word.load(Relaxed);
@@ -143,7 +148,7 @@ impl Sema {
         false
     }
 
-    /// As [`try_take`](Self::try_take), and says why not.
+    /// Like [`try_take`](Self::try_take), but says why it failed.
     #[inline]
     pub(super) fn try_acquire(&self, n: usize) -> Result<(), Refused> {
         if self.try_take(n) {
@@ -159,49 +164,58 @@ impl Sema {
     /// Gives back `n` permits.
     ///
     /// # Safety
-    /// They are out, `n` is not 0, and they are used up: nobody else gives them back or forgets them.
+    /// The permits are out, and `n` is not 0. The permits are used up: nothing else gives them back
+    /// or forgets them.
     #[inline]
     pub(super) unsafe fn give_back(this: NonNull<Self>, n: usize) {
-        // SAFETY: caller's clause: permits are out; while they are the semaphore is there (invariant 5).
+        // SAFETY: caller's clause: permits are out. While they are, the semaphore exists (invariant
+        // 5).
         let word = unsafe { &this.as_ref().word };
         let mut seen = word.load(Relaxed);
         while seen & (QUEUED | ORPHANED) == 0 {
             match word.compare_exchange_weak(seen, seen + n * ONE, Release, Relaxed) {
-                // `word` must not be touched below: the semaphore may be gone.
+                // `word` must not be touched below: the semaphore may have been freed.
                 Ok(_) => return,
                 Err(now) => seen = now,
             }
         }
-        // SAFETY: caller's clauses: the permits are out, at least one, and used up here; no attempt above has
-        // given them back.
+        // SAFETY: caller's clauses: the permits are out, at least one, and are used up here. No
+        // attempt above has given them back.
         unsafe { Self::give_back_slow(this, n) };
     }
 
+    /// Gives back `n` permits under the lock.
+    ///
     /// # Safety
-    /// As for [`give_back`](Self::give_back).
+    /// The same as for [`give_back`](Self::give_back).
     #[cold]
     unsafe fn give_back_slow(this: NonNull<Self>, n: usize) {
-        // SAFETY: caller's clause: permits are out. They are until they are given back, under the lock or by
-        // `give_back_orphaned`, and so long the semaphore is there; as for the unlocking, see "freed
-        // memory" in the header.
+        // SAFETY: caller's clause: permits are out. They are out until they are given back, under
+        // the lock or by `give_back_orphaned`, and the semaphore exists until then. For the release
+        // of the lock, see "Why no freed memory is used" in the header.
         let sema = unsafe { this.as_ref() };
         let state = sema.state.lock();
         if sema.word.load(Acquire) & ORPHANED != 0 {
             drop(state);
-            // SAFETY: caller's clauses: the permits are out, at least one, and used up here. We have seen
-            // `ORPHANED`.
+            // SAFETY: caller's clauses: the permits are out, at least one, and are used up here. We
+            // have seen `ORPHANED`.
             return unsafe { Self::give_back_orphaned(this, n) };
         }
-        // `sema` is not touched after that: the semaphore may be gone.
+        // `sema` is not touched after this call: the semaphore may have been freed.
         sema.serve_and_wake(state, n);
     }
 
+    /// Gives back `n` permits of a semaphore without handles, and frees it if no permit is out any
+    /// more.
+    ///
     /// # Safety
-    /// As for [`give_back`](Self::give_back), and the caller has seen (or set) `ORPHANED`.
+    /// The same as for [`give_back`](Self::give_back). In addition, the caller has seen (or set)
+    /// `ORPHANED`.
     #[cold]
     unsafe fn give_back_orphaned(this: NonNull<Self>, n: usize) {
-        // SAFETY: caller's clause: permits are out, so the semaphore is there. `total` is read without the lock:
-        // caller's clause: `ORPHANED` is set, and was seen; it was set after the last change of `total`.
+        // SAFETY: caller's clause: permits are out, so the semaphore exists. `total` is read
+        // without the lock: by the caller's other clause `ORPHANED` was seen, and it was set after
+        // the last change of `total`.
         let (word, total) = unsafe {
             let sema = this.as_ref();
             (&sema.word, sema.state.with(|state| (*state).total))
@@ -210,41 +224,44 @@ impl Sema {
         loop {
             match word.compare_exchange_weak(seen, seen + n * ONE, AcqRel, Relaxed) {
                 Ok(_) if permits(seen) + n == total => {
-                    // SAFETY: made by `new` as a `Box`. No handle is left (`ORPHANED`), and no permit, as all
-                    // of `total` are there; so nobody knows of it, and only who brings them all frees it. The
-                    // others' last uses, their compare-and-swaps, come before ours, which acquires.
+                    // SAFETY: `new` made this as a `Box`. No handle is left (`ORPHANED`), and no
+                    // permit is out, since all of `total` are available. So no other thread has a
+                    // pointer to it, and only the thread that gives back the last permit frees it.
+                    // The last uses by other threads, their compare-and-swaps, come before ours,
+                    // which acquires.
                     return drop(unsafe { Box::from_raw(this.as_ptr()) });
                 }
-                // `word` must not be touched below: the semaphore may be gone.
+                // `word` must not be touched below: the semaphore may have been freed.
                 Ok(_) => return,
                 Err(now) => seen = now,
             }
         }
     }
 
-    /// Permits that are out will never come back.
+    /// Removes `n` permits that are out from the semaphore: they will never be given back.
     ///
     /// # Safety
-    /// As for [`give_back`](Self::give_back).
+    /// The same as for [`give_back`](Self::give_back).
     pub(super) unsafe fn forget(this: NonNull<Self>, n: usize) {
-        // SAFETY: caller's clause: permits are out. They are until `total` says otherwise, under the lock, and so
-        // long the semaphore is there; as for the unlocking, see "freed memory" in the header.
+        // SAFETY: caller's clause: permits are out. They are out until `total` is changed, under
+        // the lock, and the semaphore exists until then. For the release of the lock, see "Why no
+        // freed memory is used" in the header.
         let sema = unsafe { this.as_ref() };
         let mut state = sema.state.lock();
         if sema.word.load(Acquire) & ORPHANED != 0 {
-            // Nobody can want them, and `total` stands still.
+            // No one can acquire them any more, and `total` must not change.
             drop(state);
-            // SAFETY: caller's clauses: the permits are out, at least one, and used up here. We have seen
-            // `ORPHANED`.
+            // SAFETY: caller's clauses: the permits are out, at least one, and are used up here. We
+            // have seen `ORPHANED`.
             return unsafe { Self::give_back_orphaned(this, n) };
         }
         state.total -= n;
-        // The first in the queue may now ask for more than there is, and hold up nobody.
-        // `sema` is not touched after that: the semaphore may be gone.
+        // The first waiter may now ask for more than `total`, and then holds up no other one.
+        // `sema` is not touched after this call: the semaphore may have been freed.
         sema.serve_and_wake(state, 0);
     }
 
-    /// Makes `n` new permits; false if there would be too many.
+    /// Creates `n` new permits. Returns false if there would be too many.
     pub(super) fn add(&self, n: usize) -> bool {
         let mut state = self.state.lock();
         let fits = n <= MAX - state.total;
@@ -255,20 +272,20 @@ impl Sema {
         fits
     }
 
-    /// Takes away up to `n` of the permits that are there, and says how many.
+    /// Removes up to `n` of the available permits, and returns their number.
     pub(super) fn take_away(&self, n: usize) -> usize {
         let mut state = self.state.lock();
         let word = self.freeze();
         let n = n.min(permits(word));
-        // Frozen, so it is ours to change (invariant 1).
+        // The word is frozen, so it is ours to change (invariant 1).
         self.word.store(word - n * ONE, Release);
         state.total -= n;
-        // The first in the queue may now ask for more than there is, and hold up nobody.
+        // The first waiter may now ask for more than `total`, and then holds up no other one.
         self.serve_and_wake(state, 0);
         n
     }
 
-    /// Nobody gets a permit any more; who waits is refused.
+    /// Closes the semaphore: no permit is given out any more, and all waiters are refused.
     pub(super) fn close(&self) {
         let woken = Wakes::new();
         {
@@ -288,12 +305,13 @@ impl Sema {
         permits(self.word.load(Relaxed))
     }
 
-    /// The lock and what it protects.
+    /// Returns the lock and what it protects.
     pub(super) fn state(&self) -> &WaitLock<SemaState> {
         &self.state
     }
 
-    /// Under the lock: makes the word the caller's, and gives it (invariant 1).
+    /// Gives the caller the exclusive right to change the word (invariant 1), and returns the word.
+    /// Called under the lock.
     fn freeze(&self) -> usize {
         let word = self.word.load(Acquire);
         if word & QUEUED != 0 {
@@ -302,8 +320,8 @@ impl Sema {
         self.word.fetch_or(QUEUED, AcqRel) | QUEUED
     }
 
-    /// Takes `n` permits if they are there and nobody waits who could be served.
-    /// Otherwise the word stays frozen, so that the caller may enter the queue under the same lock.
+    /// Takes `n` permits if they are available and no waiter could be served one day. Otherwise the
+    /// word stays frozen, so that the caller may enter the queue under the same lock.
     pub(super) fn try_locked(&self, state: &SemaState, n: usize) -> Result<(), Refused> {
         let word = self.freeze();
         if state.next().is_none() && (word & CLOSED != 0 || permits(word) >= n) {
@@ -315,8 +333,9 @@ impl Sema {
         Err(Refused::NotNow)
     }
 
-    /// Gives `more` permits and those that are there to the first in the queue, as far as
-    /// they go; the served are taken out into `woken`, to be woken without the lock.
+    /// Gives `more` permits and those that are available to the first waiters, as far as they
+    /// suffice. Waiters that are served are moved to `woken`, to be woken after the lock is
+    /// released.
     pub(super) fn serve(&self, state: &mut SemaState, more: usize, woken: &Wakes) {
         let word = self.freeze();
         let mut left = permits(word) + more;
@@ -338,7 +357,8 @@ impl Sema {
         self.word.store((left * ONE) | flags, Release);
     }
 
-    /// [`serve`](Self::serve), and wakes the served. After that the semaphore may be gone.
+    /// Does what [`serve`](Self::serve) does, and wakes the waiters that were served. The semaphore
+    /// may have been freed afterwards.
     pub(super) fn serve_and_wake(&self, mut state: Held<'_, SemaState>, more: usize) {
         let woken = Wakes::new();
         self.serve(&mut state, more, &woken);
@@ -348,12 +368,13 @@ impl Sema {
 }
 
 impl SemaState {
-    /// The queue, for those who have been refused under the same lock.
+    /// Returns the queue, for callers that have been refused under the same lock.
     pub(super) fn queue(&mut self) -> &mut WaitQueue {
         &mut self.queue
     }
 
-    /// The first waiter that could be served one day; whoever asks for more is passed over.
+    /// Returns the first waiter that could be served one day. Waiters that ask for more than
+    /// `total` are passed over.
     fn next(&self) -> Option<&Sudog> {
         self.queue.iter().find(|sg| asked(sg) <= self.total)
     }
@@ -368,7 +389,7 @@ impl Drop for Sema {
     }
 }
 
-/// The `elem` of a record whose waiter asks for `n` permits.
+/// Returns the `elem` of a record whose waiter asks for `n` permits.
 pub(super) fn asks(n: usize) -> *mut () {
     ptr::without_provenance_mut(n)
 }

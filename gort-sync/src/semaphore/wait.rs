@@ -6,7 +6,7 @@ use gort_runtime::{Current, Nanos, WaitReason, now};
 use std::panic::Location;
 
 impl Sema {
-    /// Takes `n` permits, waiting for them until `deadline` at most.
+    /// Takes `n` permits, waiting for them until `deadline` at most if there is one.
     #[cold]
     pub(super) fn acquire_slow(
         &self,
@@ -33,7 +33,7 @@ impl Sema {
             Waited::Woken(true) => Ok(()),
             Waited::Woken(false) => Err(Refused::Closed),
             Waited::Expired(state) => {
-                // Those behind it may go on.
+                // The waiters behind it may be served now.
                 self.serve_and_wake(state, 0);
                 Err(Refused::Timeout)
             }

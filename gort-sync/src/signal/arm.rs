@@ -13,12 +13,12 @@ use std::fmt;
 use std::panic::Location;
 use std::ptr;
 
-/// Receiving a signal, in a select.
+/// A receive of a signal, in a select.
 pub struct SignalArm<'a> {
     signals: &'a Signals,
     sg: Sudog,
     came: Cell<Came>,
-    /// While it is in the queue.
+    /// Set while the arm is in the queue.
     waits: Cell<Option<WaitsOutside>>,
 }
 
@@ -29,15 +29,16 @@ impl fmt::Debug for SignalArm<'_> {
 }
 
 impl SignalArm<'_> {
-    /// Keeps what has come; true if it is something.
+    /// Keeps the answer. Returns true if it is a signal or the end.
     fn keep(&self, came: Came) -> bool {
         self.came.set(came);
         came != Came::NotYet
     }
 }
 
-// SAFETY: the lock is the registry's, and all is done under it. Between `poll` and `enqueue` the select keeps it, so no signal
-// is handed out and nobody stops the receiver without looking at the queue.
+// SAFETY: the lock is the registry's, and everything is done under it. The select holds it from
+// `poll` to `enqueue`. So no signal is delivered, and the receiver is not stopped, without a look
+// at the queue.
 unsafe impl Arm for SignalArm<'_> {
     fn home(&self) -> Home {
         REGISTRY.home()
@@ -48,28 +49,28 @@ unsafe impl Arm for SignalArm<'_> {
     }
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
-        // SAFETY: caller's clause: the lock is held. The reference is used here only.
+        // SAFETY: caller's clause: the lock is held. The reference is used only here.
         self.keep(unsafe { REGISTRY.held() }.take(self.signals.id()))
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.waits.set(Some(WaitsOutside::new()));
         self.sg.enter(waiter, ptr::null_mut(), word, case);
-        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in place with
-        // its word until `dequeue`. The reference is used here only.
+        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in
+        // place together with its word until `dequeue`. The reference is used only here.
         unsafe { (REGISTRY.held().waiters(self.signals.id())).push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held. The record is in this queue or in none. The reference is used here
-        // only.
+        // SAFETY: caller's clause: the lock is held. The record is in this queue or in none. The
+        // reference is used only here.
         unsafe { (REGISTRY.held().waiters(self.signals.id())).remove(&self.sg) };
         self.waits.set(None);
     }
 
     unsafe fn settle(&self, _site: &'static Location<'static>) -> bool {
         match self.came.get() {
-            // Woken, to look again. A newcomer may have been quicker.
+            // The arm was woken in order to look again. A newcomer may have been faster.
             Came::NotYet => self.keep(REGISTRY.lock().take(self.signals.id())),
             Came::Signal(_) | Came::Never => true,
         }
@@ -98,7 +99,7 @@ impl Selectable for Signals {
     {
         match arm.came.replace(Came::NotYet) {
             Came::Signal(signal) => Ok(signal),
-            // Or not chosen, or asked before.
+            // The receiver is stopped, or the arm was not chosen, or its result was taken before.
             Came::Never | Came::NotYet => Err(RecvError),
         }
     }

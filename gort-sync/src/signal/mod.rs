@@ -1,15 +1,18 @@
 //! Signals that the system or another process sends. Go's `os/signal`.
 //!
-//! What nobody asks for acts as in any program: SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 end the process, SIGCHLD and SIGWINCH do nothing. SIGQUIT prints all goroutines and
-//! ends it with status 2. Who asks, by [`notify`], [`ctrl_c`] or [`notify_context`], gets the signal instead; and what
-//! was there before comes back when the last one who asked stops or is dropped.
+//! A signal that the program does not ask for acts as in any other program. SIGINT, SIGTERM,
+//! SIGHUP, SIGUSR1 and SIGUSR2 end the process. SIGCHLD and SIGWINCH do nothing. SIGQUIT prints all
+//! goroutines and ends the process with status 2. If the program asks for a signal, by [`notify`],
+//! [`ctrl_c`] or [`notify_context`], it receives the signal instead. When the last receiver is
+//! stopped or dropped, the signal acts as before.
 //!
-//! A handler that the program has installed otherwise before goes on being called as well. A signal that was blocked when the
-//! process started is let through while somebody asks for it. One that was ignored then stays ignored unless
-//! somebody asks for it, if it is SIGHUP or SIGINT; others are as if they had not been ignored (Go's rule).
+//! If the program had installed a handler of its own before, that handler is still called as well.
+//! A signal that was blocked when the process started is unblocked while the program asks for it.
+//! SIGHUP and SIGINT stay ignored if they were ignored when the process started and the program
+//! does not ask for them. Other signals are treated as if they had not been ignored (Go's rule).
 //!
 //! # Examples
-//! A server that ends in good order:
+//! A server that shuts down cleanly:
 //!
 //! ```standalone_crate
 //! use gort::context::Context;
@@ -34,7 +37,7 @@
 //! ```
 //!
 //! - `name.rs`: [`Signal`].
-//! - `registry.rs`: who has asked for what, what has come, who waits: the protocol.
+//! - `registry.rs`: the protocol: who has asked for what, what has arrived, who waits.
 //! - `arm.rs`: `s = <-signals` in a select.
 
 pub(crate) mod arm;
@@ -54,11 +57,13 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Has these signals received, and not act, until the last clone of the result is dropped or it is [`stop`]ped. With no signal
-/// named, all that [`Signal`] has. Go's `signal.Notify`.
+/// Makes the program receive these signals instead of letting them act, until the last clone of the
+/// result is dropped or the receiver is [`stop`]ped. If `signals` is empty, this applies to all
+/// signals in [`Signal`]. Go's `signal.Notify`.
 ///
-/// From the moment at which this returns no such signal is lost. Several receivers get each signal each. One that is not
-/// read keeps one signal of each kind, like the system.
+/// From the moment at which this returns, no such signal is lost. If there are several receivers,
+/// each of them gets each signal. A receiver that is not read keeps one signal of each kind, like
+/// the system.
 ///
 /// # Examples
 /// ```standalone_crate
@@ -79,7 +84,8 @@ pub fn notify(signals: &[Signal]) -> Signals {
     }
 }
 
-/// Has Ctrl-C (SIGINT) received instead of ending the process: [`notify`] for it alone.
+/// Makes the program receive Ctrl-C (SIGINT) instead of being ended by it: [`notify`] for this
+/// signal only.
 ///
 /// # Examples
 /// ```standalone_crate
@@ -98,11 +104,12 @@ pub fn ctrl_c() -> Signals {
     notify(&[Signal::SIGINT])
 }
 
-/// Ends the registration of a receiver and of its clones: when this returns, signals that only it has asked for act as before the
-/// first who asked. Go's `signal.Stop`.
+/// Ends the registration of a receiver and of its clones. When this returns, signals that only this
+/// receiver has asked for act as they did before. Go's `signal.Stop`.
 ///
-/// A signal that comes at the same time is in the receiver, or acts as before; none is lost. What is in the receiver can
-/// still be received, then there is an error, also for who waits. The second time nothing happens.
+/// A signal that arrives at the same time is either in the receiver, or acts as before; none is
+/// lost. Signals that are in the receiver can still be received. After them every receive returns
+/// an error, even one that is already waiting. A second call does nothing.
 ///
 /// # Examples
 /// ```standalone_crate
@@ -117,11 +124,13 @@ pub fn stop(signals: &Signals) {
     registry::leave(signals.id());
 }
 
-/// A context that is done when one of these signals comes, when it is cancelled, or when `ctx` is done. With no signal named, all
-/// that [`Signal`] has. Go's `signal.NotifyContext`.
+/// Creates a context that is done when one of these signals arrives, when it is cancelled, or when
+/// `ctx` is done. If `signals` is empty, this applies to all signals in [`Signal`]. Go's
+/// `signal.NotifyContext`.
 ///
-/// The cause is the [`Signal`], and displays its name. Further signals do nothing until [`Cancel::cancel`], after
-/// which they act as before; so call it when the program no longer minds being killed by a second Ctrl-C.
+/// The context's cause is the [`Signal`], which displays its name. Further signals do nothing until
+/// [`Cancel::cancel`] is called; after that they act as before. So call it when a second Ctrl-C may
+/// kill the program.
 ///
 /// # Examples
 /// ```standalone_crate
@@ -142,11 +151,12 @@ pub fn notify_context(ctx: &Context, signals: &[Signal]) -> (Context, Cancel) {
     })
 }
 
-/// Receives signals, from [`notify`] or [`ctrl_c`]. Clones are the same receiver: each signal goes to one of them. In `select!`,
-/// `s = <-signals` gives what [`recv`](Self::recv) gives. Go's channel of `os.Signal`s.
+/// Receives signals. Returned by [`notify`] and [`ctrl_c`]. Clones are the same receiver: each
+/// signal goes to one of them. In `select!`, `s = <-signals` returns what [`recv`](Self::recv)
+/// returns. Go's channel of `os.Signal`s.
 ///
-/// Who waits for a signal, or for something else beside it in a `select!`, is never reported as stuck in a deadlock. All
-/// methods work on plain threads as well.
+/// A goroutine that waits for a signal, even among other things in a `select!`, is never reported
+/// as part of a deadlock. All methods also work on plain threads.
 ///
 /// # Examples
 /// ```standalone_crate
@@ -169,7 +179,7 @@ pub struct Signals {
     inbox: Arc<OpenInbox>,
 }
 
-/// What its last handle takes with it.
+/// The registry's inbox, which the last handle closes.
 struct OpenInbox(u64);
 
 impl Drop for OpenInbox {
@@ -183,10 +193,11 @@ impl Signals {
         self.inbox.0
     }
 
-    /// Waits for a signal.
+    /// Receives a signal, waiting for one.
     ///
     /// # Errors
-    /// Once the receiver is stopped, and what had come before has been received.
+    /// Returns an error if the receiver is stopped and all signals that arrived before have been
+    /// received.
     ///
     /// # Panics
     /// In `on_system_stack`, where nothing may wait.
@@ -205,10 +216,11 @@ impl Signals {
             .map_err(|_| RecvError)
     }
 
-    /// The signal that has come, if one has: does not wait. Of several, that with the lowest number.
+    /// Returns a signal that has arrived, if there is one. Does not wait. Of several signals,
+    /// returns the one with the lowest number.
     ///
     /// # Errors
-    /// `Empty` if none has; `Disconnected` as for [`recv`](Self::recv).
+    /// Returns `Empty` if no signal has arrived, or `Disconnected` as [`recv`](Self::recv) does.
     ///
     /// # Examples
     /// ```standalone_crate
@@ -232,10 +244,11 @@ impl Signals {
         }
     }
 
-    /// Waits for a signal, for `timeout` at most.
+    /// Receives a signal, waiting for at most `timeout`.
     ///
     /// # Errors
-    /// `Timeout` if none has come; `Disconnected` as for [`recv`](Self::recv).
+    /// Returns `Timeout` if no signal has arrived in time, or `Disconnected` as
+    /// [`recv`](Self::recv) does.
     ///
     /// # Panics
     /// In `on_system_stack`, where nothing may wait.
@@ -285,7 +298,8 @@ impl Signals {
         }
     }
 
-    /// Receives until the receiver is stopped, waiting for each signal. Go's `range`.
+    /// Returns an iterator that receives signals until the receiver is stopped, waiting for each.
+    /// Go's `range`.
     ///
     /// # Examples
     /// ```standalone_crate
@@ -317,7 +331,7 @@ impl<'a> IntoIterator for &'a Signals {
     }
 }
 
-/// Receives signals until the receiver is stopped, [`Signals::iter`].
+/// An iterator that receives signals until the receiver is stopped. Returned by [`Signals::iter`].
 ///
 /// ```standalone_crate
 /// use gort::signal::{Signal, notify, stop};

@@ -1,4 +1,4 @@
-//! The signals that can be asked for.
+//! The signals that a program can ask for.
 
 use std::error::Error;
 use std::fmt;
@@ -15,7 +15,8 @@ use std::fmt;
 #[non_exhaustive]
 #[repr(i32)]
 pub enum Signal {
-    /// The terminal has gone; by custom: read the configuration again. Ends the process by default.
+    /// The terminal was closed. By convention, a request to read the configuration again. Ends the
+    /// process by default.
     SIGHUP = 1,
     /// Ctrl-C. Ends the process by default.
     SIGINT = 2,
@@ -29,7 +30,7 @@ pub enum Signal {
     SIGTERM = 15,
     /// A child process has ended, or was stopped. Does nothing by default.
     SIGCHLD = 17,
-    /// The terminal has another size. Does nothing by default.
+    /// The size of the terminal has changed. Does nothing by default.
     SIGWINCH = 28,
 }
 
@@ -45,13 +46,13 @@ impl Signal {
         Self::SIGWINCH,
     ];
 
-    /// The number that the system has for it.
+    /// Returns the system's number of the signal.
     #[must_use]
     pub const fn number(self) -> i32 {
         self as i32
     }
 
-    /// Its bit in a set, as the runtime has them.
+    /// Returns the signal's bit in the runtime's signal sets.
     pub(super) const fn bit(self) -> u64 {
         1 << (self.number() - 1)
     }
@@ -61,12 +62,12 @@ impl Signal {
     }
 }
 
-/// Its name.
+/// Writes the signal's name.
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
 }
 
-/// As the cause of a context's end, [`notify_context`](super::notify_context).
+/// For the cause of a context that a signal has ended, [`notify_context`](super::notify_context).
 impl Error for Signal {}

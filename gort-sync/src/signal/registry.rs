@@ -1,21 +1,24 @@
-//! Who has asked for which signals, and what has come for them: all of it under one lock.
+//! Which receivers and contexts have asked for which signals, and the signals that have arrived for
+//! them. Everything is under one lock.
 //!
 //! # Invariants
-//! 1. A signal is caught exactly while somebody in the registry asks for it. Only who changes that calls `catch_signal` and
-//!    `release_signal` of the runtime, under the lock.
-//! 2. An inbox has a bit for each signal that has come, was asked for, and was not received. Nobody waits at it while
-//!    there are more bits than waiters that were woken for one.
+//! 1. A signal is caught exactly while an entry of the registry asks for it. Only code that changes
+//!    this calls the runtime's `catch_signal` and `release_signal`, and does so under the lock.
+//! 2. An inbox has a bit for each signal that has arrived, was asked for, and was not received. No
+//!    waiter is queued at it while there are more bits than waiters that were woken for one.
 //!
 //! # Why no wake-up is lost
-//! Who brings a signal sets its bit and takes one waiter out of the queue, in one critical section; who waits has found no
-//! bit and enters the queue in another. Whoever is woken looks again: if a newcomer has taken the signal, it waits
-//! again, before those who came later.
+//! Sysmon delivers a signal by setting its bit and taking one waiter out of the queue, in one
+//! critical section. A waiter looks, finds no bit and enters the queue in another one. A waiter
+//! that is woken looks again; if a newcomer has taken the signal, it waits again, in front of later
+//! arrivals.
 //!
-//! # Why no signal is lost beside `stop`
-//! When `release_signal` returns, a signal that came before is in `pending_signals`, and later ones act as they did before
-//! (`gort-runtime`, `signal/catch.rs`). What is pending is handed out in the same critical section, while the receiver still asks
-//! for it. Sysmon, which hands out at other times, takes it from there under the same lock: so it either has put
-//! it into the inbox before `stop` had the lock, or finds nothing.
+//! # Why `stop` loses no signal
+//! When `release_signal` returns, a signal that arrived before is in `pending_signals`, and later
+//! ones act as they did before they were caught (`gort-runtime`, `signal/catch.rs`). Pending
+//! signals are delivered in the same critical section, while the receiver still asks for them.
+//! Sysmon, which delivers at other times, takes pending signals under the same lock. So either it
+//! has put a signal into the inbox before `stop` had the lock, or it finds nothing.
 
 use super::name::Signal;
 use crate::context::Ender;
@@ -30,19 +33,19 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// There is one, like the signals.
+/// The only registry, since a process has one set of signals.
 pub(super) static REGISTRY: WaitLock<Registry> = WaitLock::new(Home::KERNEL, Registry::new());
 
-/// Who asks for signals.
+/// The receivers and contexts that ask for signals.
 pub(super) struct Registry {
     next_id: u64,
     inboxes: BTreeMap<u64, Inbox>,
     contexts: BTreeMap<u64, Ends>,
 }
 
-/// What has come for one receiver.
+/// The signals that have arrived for one receiver.
 struct Inbox {
-    /// Nothing once it is stopped.
+    /// The signals that the receiver asks for; none once it is stopped.
     asks: u64,
     pending: u64,
     stopped: bool,
@@ -55,12 +58,12 @@ struct Ends {
     ender: Ender,
 }
 
-/// What there is for who receives.
+/// The answer to a receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Came {
     Signal(Signal),
     NotYet,
-    /// It is stopped, and nothing is left.
+    /// The receiver is stopped, and no signal is left.
     Never,
 }
 
@@ -73,7 +76,7 @@ impl Registry {
         }
     }
 
-    /// What somebody asks for, other than `id`.
+    /// Returns the signals that entries other than `id` ask for.
     fn asked_without(&self, id: Option<u64>) -> u64 {
         let inboxes = self.inboxes.iter().map(|(of, inbox)| (*of, inbox.asks));
         let contexts = self.contexts.iter().map(|(of, ends)| (*of, ends.asks));
@@ -83,17 +86,18 @@ impl Registry {
             .fold(0, |all, (_, asks)| all | asks)
     }
 
-    /// Catches what is not caught yet, and gives the name for who asks.
+    /// Catches the signals that are not caught yet, and returns an id for the new entry.
     fn enter(&mut self, asks: u64) -> u64 {
         let caught = self.asked_without(None);
         Signal::all_in(asks & !caught).for_each(|signal| catch_signal(signal.number()));
-        // Somebody who is about to release one may have had it blocked again.
+        // An entry that is just leaving may have had a signal blocked again.
         unblock_signals(asks);
         self.next_id += 1;
         self.next_id
     }
 
-    /// Hands out what has come. The contexts that this ends are left to the caller, who does not hold the lock then.
+    /// Delivers the signals that have arrived. The caller ends the contexts in `ended`, after it
+    /// has released the lock.
     fn hand_out(&mut self, wakes: &Wakes, ended: &mut Vec<(Ender, Signal)>) {
         let came = pending_signals();
         if came == 0 {
@@ -119,11 +123,11 @@ impl Registry {
     fn inbox(&mut self, id: u64) -> &mut Inbox {
         match self.inboxes.get_mut(&id) {
             Some(inbox) => inbox,
-            None => unreachable!("an inbox is there as long as a handle of it"),
+            None => unreachable!("an inbox exists while it has handles"),
         }
     }
 
-    /// Takes a signal that has come for `id`.
+    /// Takes a signal that has arrived for `id`.
     pub(super) fn take(&mut self, id: u64) -> Came {
         let inbox = self.inbox(id);
         match Signal::all_in(inbox.pending).next() {
@@ -136,12 +140,13 @@ impl Registry {
         }
     }
 
-    /// Who waits at the inbox of `id`.
+    /// Returns the queue of the waiters at the inbox of `id`.
     pub(super) fn waiters(&mut self, id: u64) -> &mut WaitQueue {
         &mut self.inbox(id).waiters
     }
 
-    /// `id` asks for nothing any more, and gives back what only it has asked for. False: not yet, try again.
+    /// Ends the requests of `id`, and releases the signals that only `id` has asked for. Returns
+    /// false if that is not possible yet: try again.
     fn leave(&mut self, id: u64, wakes: &Wakes, ended: &mut Vec<(Ender, Signal)>) -> bool {
         let inbox = self.inboxes.get(&id).map(|inbox| inbox.asks);
         let Some(asks) = inbox.or_else(|| self.contexts.get(&id).map(|ends| ends.asks)) else {
@@ -174,7 +179,7 @@ fn set_of(signals: &[Signal]) -> u64 {
     all.iter().fold(0, |set, signal| set | signal.bit())
 }
 
-/// An inbox for these signals, or for all.
+/// Opens an inbox for these signals, or for all if `signals` is empty.
 pub(super) fn open_inbox(signals: &[Signal]) -> u64 {
     on_caught_signals(hand_out);
     let asks = set_of(signals);
@@ -190,7 +195,7 @@ pub(super) fn open_inbox(signals: &[Signal]) -> u64 {
     id
 }
 
-/// Has a context end at one of these signals.
+/// Makes one of these signals end a context.
 pub(super) fn enter_context(signals: &[Signal], ender: Ender) -> u64 {
     on_caught_signals(hand_out);
     let asks = set_of(signals);
@@ -200,7 +205,7 @@ pub(super) fn enter_context(signals: &[Signal], ender: Ender) -> u64 {
     id
 }
 
-/// Takes out what `id` asks for. When this returns, nothing more comes.
+/// Ends the requests of `id`. When this returns, no more signals arrive for it.
 pub(super) fn leave(id: u64) {
     loop {
         let (wakes, mut ended) = (Wakes::new(), Vec::new());
@@ -210,21 +215,21 @@ pub(super) fn leave(id: u64) {
         if left {
             return;
         }
-        // Sysmon is about to block the signal again: it was blocked when the process started.
+        // Sysmon is about to block the signal again, which was blocked when the process started.
         thread::sleep(Duration::from_micros(50));
     }
 }
 
-/// The last handle of an inbox has gone.
+/// Removes an inbox whose last handle was dropped.
 pub(super) fn close_inbox(id: u64) {
     leave(id);
     REGISTRY.lock().inboxes.remove(&id);
 }
 
-/// Hands out what has come: on sysmon's thread.
+/// Delivers the signals that have arrived. Called on sysmon's thread.
 fn hand_out() {
-    // Whoever is to be woken is counted until it has been (`gort-runtime`, `wait/outside.rs`): also functions that
-    // start when a context has ended.
+    // Goroutines that are about to be woken are counted as waiting until they have been
+    // (`gort-runtime`, `wait/outside.rs`). So are functions that start when a context has ended.
     let _somebody_waits = WaitsOutside::new();
     let (wakes, mut ended) = (Wakes::new(), Vec::new());
     REGISTRY.lock().hand_out(&wakes, &mut ended);

@@ -1,11 +1,12 @@
-//! Models of `barrier.rs`, as it is.
+//! Models of the real `barrier.rs`.
 
 use super::{Data, explore, explore_all, explore_large};
 use crate::barrier::Barrier;
 use loom::thread;
 use std::sync::Arc;
 
-/// `n` meet in each of several rounds; after each, everybody sees what all have done before it.
+/// Lets `n` threads meet in each of several rounds. After each round every thread sees what all
+/// have done before it.
 fn meet(n: usize, rounds: u32) {
     let barrier = Arc::new(Barrier::new(n));
     let work: Arc<[Data]> = (0..n).map(|_| Data::new()).collect();
@@ -19,7 +20,7 @@ fn meet(n: usize, rounds: u32) {
                 for data in &*work {
                     assert_eq!(data.get(), round);
                 }
-                // Nobody goes on working before all have looked.
+                // No thread continues to work before all have looked.
                 leads += u32::from(barrier.wait().is_leader());
             }
             leads
@@ -43,8 +44,8 @@ fn barrier_of_three() {
     explore(|| meet(3, 1));
 }
 
-/// More than it takes for a round: whoever comes while the last round's are being let go waits for
-/// the next.
+/// More threads than one round needs: a thread that comes while those of the last round are being
+/// woken waits for the next round.
 #[test]
 fn barrier_of_two_for_four() {
     explore_large(|| {

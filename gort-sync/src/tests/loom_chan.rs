@@ -1,4 +1,4 @@
-//! Models of channels: `hchan.rs`, `ops.rs`, `ring.rs`, `sudog.rs` as they are.
+//! Models of channels, with the real `hchan.rs`, `ops.rs`, `ring.rs` and `sudog.rs`.
 
 use super::{Token, explore, explore_all, explore_large};
 use crate::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
@@ -6,7 +6,7 @@ use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Both handles of a channel. Threads share them: handles that come and go are another model's.
+/// Both handles of a channel. Threads share them. Another model drops handles during use.
 pub(super) struct Chan {
     pub(super) tx: Sender<Token>,
     pub(super) rx: Receiver<Token>,
@@ -18,7 +18,7 @@ impl Chan {
         Arc::new(Self { tx, rx })
     }
 
-    /// Whether it was sent; if not, the value came back.
+    /// Returns true if the value was sent; otherwise the value came back.
     pub(super) fn send(&self, name: u32) -> bool {
         match self.tx.send(Token::new(name)) {
             Ok(()) => true,
@@ -33,7 +33,7 @@ impl Chan {
         self.rx.recv().ok().map(Token::name)
     }
 
-    /// With room or not, at once.
+    /// Sends without waiting. Returns true if there was room.
     fn try_send(&self, name: u32) -> bool {
         match self.tx.try_send(Token::new(name)) {
             Ok(()) => true,
@@ -49,7 +49,7 @@ impl Chan {
     }
 }
 
-/// A thread that works on `chan`.
+/// Starts a thread that works on `chan`.
 pub(super) fn with<R: 'static>(
     chan: &Arc<Chan>,
     f: impl FnOnce(&Chan) -> R + 'static,
@@ -109,7 +109,7 @@ fn chan_close_wakes_who_gets_nothing() {
     explore(|| model(0));
 }
 
-/// The same of a ring, with one receiver: two that spin at once are too much for loom (`mod.rs`).
+/// The same for a ring, with one receiver: two that spin at once are too much for loom (`mod.rs`).
 #[test]
 fn chan_close_of_a_ring_wakes_a_receiver() {
     explore(|| {
@@ -121,7 +121,7 @@ fn chan_close_of_a_ring_wakes_a_receiver() {
     });
 }
 
-/// Two senders through one place, which both must wait for.
+/// Two senders for one place in the buffer. Both must wait for it.
 #[test]
 fn chan_senders_wait_for_room() {
     explore_large(|| {
@@ -142,7 +142,7 @@ fn chan_senders_wait_for_room() {
     });
 }
 
-/// A receiver waits at a ring, or does not, while somebody sends who never waits. Fails if
+/// A receiver waits at a ring, or does not, while a sender sends that never waits. Fails if
 /// `buffer_pop` looks before it arrests.
 #[test]
 fn chan_a_receiver_waits_for_a_sender_that_polls() {
@@ -171,7 +171,7 @@ fn chan_close_of_a_full_ring() {
     });
 }
 
-/// The time is up, or the value is there: not both.
+/// Either the time is up or the value is received, not both.
 #[test]
 fn chan_receive_with_a_limit() {
     fn model(cap: usize) {
@@ -193,7 +193,7 @@ fn chan_receive_with_a_limit() {
     explore(|| model(1));
 }
 
-/// The last handle of a side goes.
+/// The last handle of a side is dropped.
 #[test]
 fn chan_dropped_while_others_use_it() {
     fn model(cap: usize) {

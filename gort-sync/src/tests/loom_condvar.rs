@@ -1,4 +1,4 @@
-//! Models of `condvar.rs` and of `mutex/` under it, as they are.
+//! Models of the real `condvar.rs`, with the real `mutex/` below it.
 
 use super::{explore, explore_all, explore_large};
 use crate::condvar::Condvar;
@@ -7,7 +7,7 @@ use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Places in a store.
+/// A store with filled places.
 struct Store {
     filled: Mutex<u32>,
     some: Condvar,
@@ -30,7 +30,7 @@ impl Store {
         *filled -= 1;
     }
 
-    /// Waits once at most, and takes nothing: whether it was notified.
+    /// Waits once at most, and takes nothing. Returns true if it was notified.
     fn is_notified(&self) -> bool {
         let filled = self.filled.lock();
         *filled == 0 && !self.some.wait_timeout(filled, Duration::ZERO).1.timed_out()
@@ -42,7 +42,7 @@ fn with<R: 'static>(store: &Arc<Store>, f: impl FnOnce(&Store) -> R + 'static) -
     thread::spawn(move || f(&store))
 }
 
-/// A notification comes while the waiter has unlocked the mutex and is not yet parked.
+/// A notification comes while the waiter has unlocked the mutex but is not parked yet.
 #[test]
 fn condvar_notify_meets_wait() {
     explore_all(|| {
@@ -55,7 +55,7 @@ fn condvar_notify_meets_wait() {
     });
 }
 
-/// Two wait, and each notification wakes one.
+/// Two threads wait, and each notification wakes one.
 #[test]
 fn condvar_notifies_each() {
     explore_large(|| {
@@ -84,7 +84,7 @@ fn condvar_notifies_all() {
     });
 }
 
-/// The time is up, or the notification was taken: if not, the other waiter has it.
+/// Either the time is up or the notification was taken. If it was not, the other waiter gets it.
 #[test]
 fn condvar_a_time_out_takes_no_notification_along() {
     explore(|| {

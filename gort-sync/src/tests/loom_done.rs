@@ -1,4 +1,4 @@
-//! Models of `channel/done.rs`, as it is.
+//! Models of the real `channel/done.rs`.
 
 use super::{Data, explore, explore_all};
 use crate::channel::{DoneEvent, How, Receiver, RecvTimeoutError};
@@ -9,7 +9,7 @@ use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What may happen, and what is written down before.
+/// An event, and data that is written before it happens.
 struct Event {
     event: Arc<DoneEvent>,
     done: Receiver<()>,
@@ -30,7 +30,7 @@ impl Event {
         self.event.finish(How::Canceled, || self.cause.add_one());
     }
 
-    /// It has happened: how it did, and does for ever.
+    /// Returns how the event came about, which never changes. The event has happened.
     fn ended(&self) -> How {
         let how = self.event.how().unwrap();
         if how == How::Canceled {
@@ -61,7 +61,7 @@ fn with<R: 'static>(event: &Arc<Event>, f: impl FnOnce(&Event) -> R + 'static) -
     thread::spawn(move || f(&event))
 }
 
-/// All who wait are woken, and see what was published; so does who only asks.
+/// All waiters are woken, and see what was published. So does a thread that only asks.
 #[test]
 fn done_wakes_all() {
     explore(|| {
@@ -80,7 +80,7 @@ fn done_wakes_all() {
     });
 }
 
-/// It happens once: two cancel it.
+/// Two threads cancel an event, which happens once.
 #[test]
 fn done_twice() {
     explore(|| {
@@ -93,7 +93,7 @@ fn done_twice() {
     });
 }
 
-/// The time against somebody who cancels: all say the same of what has happened.
+/// A deadline and a cancellation: all threads agree on which of them happened.
 #[test]
 fn done_when_due() {
     fn model(wait: fn(&Event) -> How) {
@@ -113,7 +113,7 @@ fn done_when_due() {
     explore(|| model(Event::select));
 }
 
-/// A waiter gives up, another does not.
+/// One waiter gives up, another does not.
 #[test]
 fn done_with_a_limit() {
     explore(|| {

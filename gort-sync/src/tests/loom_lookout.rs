@@ -1,21 +1,21 @@
-//! Models of `lookout.rs` with `oneshot`, `notify`, `watch` and `broadcast`, as they are.
+//! Models of the real `lookout.rs`, with `oneshot`, `notify`, `watch` and `broadcast`.
 //!
-//! All that is looked at is under one lock, so there are no orderings to weaken; a watched value is reached without it, which loom
-//! checks.
+//! Everything that a look reads is under one lock, so there are no orderings to weaken. A watched
+//! value is accessed without the lock, which loom checks.
 //!
 //! # What fails without which step
 //! | changed | models that fail |
 //! |---|---|
-//! | a sender that sends, or goes, wakes nobody | all that wait |
-//! | the receiver's end does not set `Left` | none: nobody waits for that (`tests/tests/oneshot.rs` sees it) |
+//! | a sender that sends, or is dropped, wakes no waiter | all with a waiter |
+//! | the receiver's drop does not set `Left` | none: no thread waits for that (`tests/tests/oneshot.rs` sees it) |
 //! | a permit is not stored | `notify_one_reaches_one` |
-//! | a permit is stored although somebody was woken | the same |
-//! | a change wakes nobody | `watch_change_wakes_while_its_sender_stays` |
-//! | a `Ref` that ends wakes nobody | `watch_readers_meet_a_sender` |
-//! | a sender does not set `writing`, or does not look at it | `watch_senders_exclude_each_other` |
-//! | a reader does not look at `writing` | `watch_readers_meet_a_sender` |
-//! | the last sender wakes nobody | `watch_change_meets_changed`, `broadcast_reaches_all` |
-//! | a woken arm does not look again | none: its select begins anew, and looks |
+//! | a permit is stored although a waiter was woken | the same |
+//! | a change wakes no waiter | `watch_change_wakes_while_its_sender_stays` |
+//! | the drop of a `Ref` wakes no waiter | `watch_readers_meet_a_sender` |
+//! | a sender does not set `writing`, or does not check it | `watch_senders_exclude_each_other` |
+//! | a reader does not check `writing` | `watch_readers_meet_a_sender` |
+//! | the last sender wakes no waiter | `watch_change_meets_changed`, `broadcast_reaches_all` |
+//! | a woken arm does not look again | none: its select starts again, and looks |
 
 use super::loom_chan::{Chan, with};
 use super::{Data, Token, explore, explore_all};
@@ -29,7 +29,7 @@ use loom::thread;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A value on its way to one who waits, or a sender that goes without.
+/// A value is sent to a waiting receiver, or the sender is dropped without sending.
 #[test]
 fn oneshot_wakes_its_receiver() {
     for sends in [true, false] {
@@ -48,7 +48,7 @@ fn oneshot_wakes_its_receiver() {
     }
 }
 
-/// The value is given back, or dropped by the receiver's side.
+/// The value is given back, or dropped on the receiver's side.
 #[test]
 fn oneshot_send_meets_the_receivers_end() {
     explore_all(|| {
@@ -59,7 +59,8 @@ fn oneshot_send_meets_the_receivers_end() {
     });
 }
 
-/// The one value, or a channel's, whichever comes first; afterwards the other is still there.
+/// The one value or a channel's value, whichever comes first. Afterwards the other one is still
+/// there.
 #[test]
 fn oneshot_is_an_arm() {
     explore_all(|| {
@@ -87,7 +88,7 @@ fn oneshot_is_an_arm() {
     });
 }
 
-/// A permit reaches who waits, whichever comes first, and is used once.
+/// A permit reaches the waiter, whichever comes first, and is used once.
 #[test]
 fn notify_one_reaches_one() {
     explore_all(|| {
@@ -102,7 +103,8 @@ fn notify_one_reaches_one() {
     });
 }
 
-/// Two permits and two who wait, one of them with an arm that may lose: what it does not take is there for others.
+/// Two permits and two waits, one of them with an arm that may not be chosen. A permit that the arm
+/// does not take is there for the other wait.
 #[test]
 fn notify_one_meets_an_arm_that_leaves() {
     explore(|| {
@@ -133,7 +135,7 @@ fn notify_one_meets_an_arm_that_leaves() {
     });
 }
 
-/// All go on, by whichever call, and one permit is left or used.
+/// The waiter continues because of either call, and one permit is left or used.
 #[test]
 fn notify_all_meets_notify_one() {
     explore(|| {
@@ -165,7 +167,7 @@ fn watch_change_meets_changed() {
     });
 }
 
-/// A change wakes who waits for it although its sender stays.
+/// A change wakes a waiting receiver although its sender stays.
 #[test]
 fn watch_change_wakes_while_its_sender_stays() {
     explore_all(|| {
@@ -180,7 +182,7 @@ fn watch_change_wakes_while_its_sender_stays() {
     });
 }
 
-/// Two who look and one who changes: never at the same time, and nobody is left behind.
+/// Two readers and one writer: never at the same time, and no thread is left behind.
 #[test]
 fn watch_readers_meet_a_sender() {
     explore(|| {
@@ -215,7 +217,7 @@ fn watch_senders_exclude_each_other() {
     });
 }
 
-/// A value, and the end, on their way to two who wait.
+/// A value and the end, for two waiting receivers.
 #[test]
 fn broadcast_reaches_all() {
     explore(|| {

@@ -1,29 +1,31 @@
-//! Models of `mutex/` and `word/mutex.rs`, as they are.
+//! Models of the real `mutex/` and `word/mutex.rs`.
 //!
 //! # What fails without which step
-//! Tried one at a time (`.ci/mutants mutex-`); one model of those that fail.
+//! The changes were tried one at a time (`.ci/mutants mutex-`). The table names one of the models
+//! that fail.
 //!
 //! | changed | a model that fails |
 //! |---|---|
 //! | `Acquire` in `lock_idle`, `lock_or_announce`; `Release` in `unlock` | `a_waiter_is_forgotten` |
 //! | `Acquire` in `try_lock` | `who_only_tries_takes_the_lock_along`, alone |
 //! | `Acquire` in `duty` | `an_arm_that_gives_up_leaves_the_mutex_starving` |
-//! | `Release` in `take_back` | none: who was to have the lock did nothing; earlier releases go on, as through any read-modify-write |
-//! | `queue_is_empty` leaves `STARVING`; `is_duty` overlooks it; `duty` hands over only to who starves now, or what is held | `an_arm_that_gives_up_leaves_the_mutex_starving` |
+//! | `Release` in `take_back` | none: the waiter that was to have the lock did nothing; earlier releases continue, as through any read-modify-write |
+//! | `queue_is_empty` leaves `STARVING`; `is_duty` ignores it; `duty` hands over only to a waiter that starves now, or a lock that is held | `an_arm_that_gives_up_leaves_the_mutex_starving` |
 //! | `take_next` leaves `QUEUED` when all have given up | the same |
 //! | `lock_or_announce` leaves `WOKEN` | `a_waiter_is_forgotten` |
-//! | `try_lock` leaves it; who spins does not know that it competes | `who_spins_forgets_a_waiter` |
-//! | who spins competes beside others; does so 16 times; the count stays when one is woken, or nobody waits | `those_who_spin_keep_a_waiter_asleep` |
+//! | `try_lock` leaves it; a spinning newcomer does not know that it competes | `who_spins_forgets_a_waiter` |
+//! | a spinning newcomer competes beside others; does so 16 times; the count is not reset when a waiter is woken, or when no waiter is left | `those_who_spin_keep_a_waiter_asleep` |
 //! | `take_back` does nothing | `an_arm_keeps_what_nobody_wants`, `two_that_give_up_..` |
-//! | `success` is not set; the waker wakes nobody | nearly all |
-//! | a losing arm leaves its record, or is woken to compete | `an_arm_keeps_what_nobody_wants`, `an_arm_that_gives_up_..` |
+//! | `success` is not set; the waker wakes no waiter | nearly all |
+//! | an arm that was not chosen leaves its record, or is woken to compete | `an_arm_keeps_what_nobody_wants`, `an_arm_that_gives_up_..` |
 //! | `push_front` leaves the old head's `prev` | `who_gives_up_takes_a_wake_up_along` |
-//! | `is_duty` overlooks `STARVING` beside `WOKEN` | none: it takes two unlockers, the first late, one that is woken and an arm behind |
+//! | `is_duty` ignores `STARVING` when `WOKEN` is set | none: it takes two unlockers, the first of them late, a woken waiter and an arm behind it |
 //!
-//! What decides only who is next or how many steps it takes no model sees: that newcomers respect `STARVING`,
-//! that it is set while somebody holds the lock and cleared by a hand-over, that waiters starve at all and at
-//! which end they enter, that `WOKEN` keeps others asleep, and that `QUEUED` is cleared by who leaves an empty
-//! queue (else the next unlocker looks, and clears it).
+//! Some steps decide only which thread is next, or how many steps it takes. No model sees those:
+//! that newcomers respect `STARVING`; that it is set while the lock is held and cleared by a
+//! hand-over; that waiters starve at all, and at which end they enter; that `WOKEN` keeps other
+//! waiters asleep; and that a waiter that leaves an empty queue clears `QUEUED` (otherwise the next
+//! unlocker looks, and clears it).
 
 use super::{Data, explore, explore_far};
 use crate::mutex::{Mutex, MutexGuard};
@@ -35,24 +37,24 @@ use loom::thread;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How somebody locks.
+/// How a thread locks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
-    /// Waits; does not starve.
+    /// Waits, and does not starve.
     Wait,
-    /// Waits; starves when it has lost once.
+    /// Waits, and starves when it has lost once.
     Starve,
     /// Spins for a round, then waits.
     Spin,
-    /// The same, with a limit.
+    /// Spins for a round, then waits with a time limit.
     SpinLimited,
-    /// Waits, with a limit.
+    /// Waits with a time limit.
     Limited,
     /// Waits as the only arm of a select.
     Arm,
-    /// The same, and the select's time may be up at any moment.
+    /// Waits as the only arm of a select whose time may be up at any moment.
     Select,
-    /// The same, and does not take the guard.
+    /// The same, but does not take the guard.
     Unwanted,
     /// Does not wait.
     Try,
@@ -78,14 +80,14 @@ fn lock(mutex: &Mutex<Data>, how: How) -> Option<MutexGuard<'_, Data>> {
     }
 }
 
-/// Locks, adds one, unlocks; false if it gave up.
+/// Locks, adds one, unlocks. Returns false if it gave up.
 fn add_one(mutex: &Mutex<Data>, how: How) -> bool {
     let guard = lock(mutex, how);
     guard.inspect(|data| data.add_one()).is_some()
 }
 
-/// Several lock at once, each in these ways, one after the other; nobody may be forgotten, and
-/// in the end the mutex is free.
+/// Lets several threads lock at once, each in the given ways, one after the other. No thread may be
+/// forgotten, and in the end the mutex is free.
 fn all_lock(threads: &'static [&'static [How]]) {
     explore(several_lock(threads));
 }
@@ -118,7 +120,7 @@ fn a_waiter_is_forgotten() {
 
 #[test]
 fn a_waiter_that_starves_is_forgotten() {
-    // Overtaken, and again while an unlocker has a duty.
+    // A waiter is overtaken, and again while an unlocker has a duty.
     explore_far(several_lock(&[
         &[How::Starve],
         &[How::Wait],
@@ -128,7 +130,7 @@ fn a_waiter_that_starves_is_forgotten() {
 
 #[test]
 fn who_gives_up_takes_a_wake_up_along() {
-    // From behind one that has lost and waits again.
+    // The waiter that gives up is behind one that has lost and waits again.
     explore_far(several_lock(&[
         &[How::Limited],
         &[How::Wait],

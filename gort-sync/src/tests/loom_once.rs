@@ -1,13 +1,14 @@
-//! Models of `once/` and `word/once.rs`, as they are.
+//! Models of the real `once/` and `word/once.rs`.
 //!
 //! # What fails without which step
-//! Tried one at a time (`.ci/mutants once-`); one model of those that fail.
+//! The changes were tried one at a time (`.ci/mutants once-`). The table names one of the models
+//! that fail.
 //!
 //! | changed | a model that fails |
 //! |---|---|
-//! | `Acquire` in `is_done`, release in `end`; no announcement, or nobody is woken | `a_function_that_runs_counts_as_run` |
-//! | `Acquire` in `begin`, if it is ours | `a_failure_forgets_a_waiter` (what the one who failed has written) |
-//! | `Acquire` in `begin`, if it is done | `a_function_that_runs_counts_as_run` |
+//! | `Acquire` in `is_done`, release in `end`; no announcement, or no waiter is woken | `a_function_that_runs_counts_as_run` |
+//! | `Acquire` in `begin`, if the work is ours | `a_failure_forgets_a_waiter` (what the worker that failed has written) |
+//! | `Acquire` in `begin`, if the work is done | `a_function_that_runs_counts_as_run` |
 //! | acquire in `end` | none: the queue's lock orders what a waiter did before `end` sees it in the word |
 //! | a failure counts as done; a second waiter is not announced | `a_failure_forgets_a_waiter` |
 
@@ -18,11 +19,12 @@ use loom::thread;
 use std::panic::Location;
 use std::sync::Arc;
 
-/// What a `OnceLock` does, with a function that may unwind: in a model none does, its turn ends as if.
+/// Does what a `OnceLock` does, with a function that may unwind. In a model none unwinds; the turn
+/// ends as if it had.
 struct Place {
     gate: Gate,
     data: Data,
-    /// Those who fail write as well.
+    /// Attempts that fail write as well.
     attempts: Data,
 }
 
@@ -42,7 +44,7 @@ impl Place {
     }
 }
 
-/// Three ask at once, of whom the first `failures` fail if it is their turn.
+/// Three threads ask at once. Of the first `failures`, each fails if it is its turn.
 fn all_ask(failures: usize) {
     explore(move || {
         let place = Arc::new(Place {
@@ -78,14 +80,14 @@ fn two_failures_forget_a_waiter() {
     all_ask(2);
 }
 
-/// Written by who makes it.
+/// Makes the value, and writes to it.
 fn make() -> Data {
     let data = Data::new();
     data.add_one();
     data
 }
 
-/// Two ask for what `ask` gives, and a third one looks, perhaps before it is there.
+/// Two threads ask for what `ask` returns, and a third one looks, perhaps before it is there.
 fn two_ask_and_one_looks<T: Send + Sync + 'static>(
     new: fn() -> T,
     ask: fn(&T) -> u32,

@@ -1,5 +1,4 @@
-//! Models of `channel/ring.rs`: the ring alone, with a lock and a flag that stand for the
-//! channel's.
+//! Models of `channel/ring.rs`: the ring alone, with a lock and a flag in place of the channel's.
 
 use super::{Token, explore, explore_all, explore_large};
 use crate::RawLock;
@@ -12,13 +11,13 @@ use std::sync::Arc;
 struct Shared {
     ring: Ring<Token>,
     lock: RawLock,
-    /// Under the lock: somebody has found that it must wait, and nobody has come since.
+    /// Under the lock: a thread has found that it must wait, and no other has come since.
     waits: UnsafeCell<bool>,
 }
 
-// SAFETY: values are moved, to one receiver each; loom checks the cell.
+// SAFETY: each value is moved to one receiver. loom checks the cell.
 unsafe impl Send for Shared {}
-// SAFETY: as above.
+// SAFETY: the same.
 unsafe impl Sync for Shared {}
 
 impl Shared {
@@ -32,7 +31,7 @@ impl Shared {
 
     fn push(&self, name: u32) -> Attempt {
         move_in(Token::new(name), |elem| {
-            // SAFETY: the value is ours, and forgotten if `Done`.
+            // SAFETY: the value is ours, and forgotten if the result is `Done`.
             let attempt = unsafe { self.ring.push(elem) };
             (attempt, attempt == Attempt::Done)
         })
@@ -40,7 +39,7 @@ impl Shared {
 
     fn pop(&self) -> Result<u32, Attempt> {
         let mut place = MaybeUninit::<Token>::uninit();
-        // SAFETY: a place for a token, filled if `Done`.
+        // SAFETY: the place is one for a token, and is filled if the result is `Done`.
         unsafe {
             match self.ring.pop(place.as_mut_ptr()) {
                 Attempt::Done => Ok(place.assume_init().name()),
@@ -51,7 +50,8 @@ impl Shared {
 
     fn pop_arrested(&self) -> Option<u32> {
         let mut place = MaybeUninit::<Token>::uninit();
-        // SAFETY: under the lock, the head arrested; filled if true.
+        // SAFETY: we hold the lock and the head is arrested. The place is filled if the result is
+        // true.
         unsafe {
             let popped = self.ring.pop_arrested(place.as_mut_ptr());
             popped.then(|| place.assume_init().name())
@@ -61,28 +61,29 @@ impl Shared {
     fn locked<R>(&self, f: impl FnOnce() -> R) -> R {
         self.lock.lock();
         let result = f();
-        // SAFETY: taken above.
+        // SAFETY: the lock was taken above.
         unsafe { self.lock.unlock() };
         result
     }
 
     fn set_waits(&self, waits: bool) {
-        // SAFETY: loom checks it.
+        // SAFETY: loom checks the access.
         self.waits.with_mut(|at| unsafe { *at = waits });
     }
 
     fn waits(&self) -> bool {
-        // SAFETY: loom checks it.
+        // SAFETY: loom checks the access.
         self.waits.with(|at| unsafe { *at })
     }
 
-    /// What is left, after everything.
+    /// Returns what is left in the end.
     fn drain(&self) -> Vec<u32> {
         self.ring.release();
         std::iter::from_fn(|| self.pop().ok()).collect()
     }
 
-    /// A send without waiting, as `try_send` does it; a waiter is told. False: there is no room.
+    /// Sends without waiting, in the same way as `try_send`, and tells a waiter. Returns false if
+    /// there is no room.
     fn send(&self, name: u32) -> bool {
         match self.push(name) {
             Attempt::Done => true,
@@ -94,11 +95,12 @@ impl Shared {
         }
     }
 
-    /// `Hchan::buffer_push`.
+    /// The same as `Hchan::buffer_push`.
     fn push_locked(&self, name: u32) -> bool {
         move_in(Token::new(name), |elem| {
             self.ring.arrest_tail();
-            // SAFETY: under the lock, the tail arrested; the value is ours, forgotten if true.
+            // SAFETY: we hold the lock and the tail is arrested. The value is ours, and forgotten
+            // if the result is true.
             unsafe {
                 let sent = self.ring.push_arrested(elem) || {
                     self.ring.arrest_head();
@@ -109,7 +111,7 @@ impl Shared {
         })
     }
 
-    /// A receive without waiting, as `try_recv` does it; a waiter is told.
+    /// Receives without waiting, in the same way as `try_recv`, and tells a waiter.
     fn recv(&self) -> Option<u32> {
         match self.pop() {
             Ok(name) => Some(name),
@@ -121,7 +123,7 @@ impl Shared {
         }
     }
 
-    /// `Hchan::buffer_pop`.
+    /// The same as `Hchan::buffer_pop`.
     fn pop_locked(&self) -> Option<u32> {
         self.ring.arrest_tail();
         match self.pop() {
@@ -132,18 +134,18 @@ impl Shared {
     }
 }
 
-/// Calls `f` with where the token is; `f` says whether it has moved it.
+/// Calls `f` with a pointer to the token. `f` returns whether it has moved the token.
 fn move_in<R>(token: Token, f: impl FnOnce(*const Token) -> (R, bool)) -> R {
     let mut token = MaybeUninit::new(token);
     let (result, moved) = f(token.as_ptr());
     if !moved {
-        // SAFETY: it is still there.
+        // SAFETY: the token was not moved.
         unsafe { token.assume_init_drop() };
     }
     result
 }
 
-/// Two senders, one receiver; nobody waits for anybody but in the ring's own loops.
+/// Two senders and one receiver. Threads wait for each other only in the ring's own loops.
 fn senders_and_receiver(cap: usize, each: u32) {
     let shared = Shared::new(cap);
     let senders = [10, 20].map(|from| {
@@ -196,7 +198,7 @@ fn ring_two_receivers_do_not_get_the_same() {
     });
 }
 
-/// A receiver that arrests the tail, finds nothing and waits, against `senders`.
+/// A receiver arrests the tail, finds nothing and waits, against `senders`.
 fn receiver_waits(senders: u32, release: bool) {
     let shared = Shared::new(2);
     let receiver = Arc::clone(&shared);
@@ -268,7 +270,7 @@ fn ring_a_sender_does_not_wait_beside_room() {
     explore(|| model(2));
 }
 
-/// Who holds the lock gives the ends back while others try their luck.
+/// The holder of the lock releases the ring while other threads try to use it.
 #[test]
 fn ring_released_while_others_send_and_receive() {
     explore(|| {
@@ -292,7 +294,7 @@ fn ring_released_while_others_send_and_receive() {
     });
 }
 
-/// A push either comes before the end, and is found, or gets its value back.
+/// A push either comes before the close, and its value is found; or it gets its value back.
 #[test]
 fn ring_closed_while_others_send() {
     explore_large(|| {
@@ -309,7 +311,7 @@ fn ring_closed_while_others_send() {
             shared.ring.close();
             shared.ring.release();
         });
-        // As `close_and_drain`: the end is the end.
+        // As in `close_and_drain`: after the end no value comes.
         let mut received = Vec::new();
         let end = loop {
             match shared.pop() {
@@ -329,7 +331,7 @@ fn ring_closed_while_others_send() {
     });
 }
 
-/// The observer is the thread that comes last: see `mod.rs`.
+/// The observer is the last thread: see `mod.rs`.
 #[test]
 fn ring_len_is_within_the_capacity() {
     fn model(cap: usize, before: u32) {

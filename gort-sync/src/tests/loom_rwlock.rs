@@ -1,7 +1,8 @@
-//! Models of `rwlock/` and `word/rwlock.rs`, as they are.
+//! Models of the real `rwlock/` and `word/rwlock.rs`.
 //!
 //! # What fails without which step
-//! Tried one at a time (`.ci/mutants rwlock-`); one model of those that fail.
+//! The changes were tried one at a time (`.ci/mutants rwlock-`). The table names one of the models
+//! that fail.
 //!
 //! | changed | a model that fails |
 //! |---|---|
@@ -9,13 +10,13 @@
 //! | `Acquire` in `try_read` | `a_reader_that_gave_up_leaves_the_word_queued` |
 //! | `Release` in `writer_to_readers`, `Acquire` in `let_writer_in` | `a_writer_behind_readers_is_forgotten` |
 //! | `Acquire` in `let_readers_in` | none: since a reader has announced itself, an acquire, writers left only by `write_unlock_slow`, under the lock |
-//! | `read_or_knock`, `try_read` get in past `QUEUED` | `a_newcomer_..`, `who_tries_is_inside_beside_a_writer`, alone |
-//! | `read_or_announce` gets in past `QUEUED`; `let_in` lets readers in while writers wait | none: both are under the lock, it is only not their turn |
-//! | `queues_are_empty` is left out, or looks at one queue only | nearly all |
-//! | `inside` does not count who knocks; a writer is let in beside readers | `a_writer_is_let_in_beside_a_reader` |
-//! | a reader that leaves, or who has knocked, has no duty | `a_reader_among_writers_is_forgotten`, `a_newcomer_..` |
-//! | who gives up lets nobody in, or the word does not say who was | `readers_stay_behind_a_writer_that_gave_up` |
-//! | the same where the time was up before the wait | none: it has announced itself, so whoever leaves has the duty |
+//! | `read_or_knock`, `try_read` enter despite `QUEUED` | `a_newcomer_..`, `who_tries_is_inside_beside_a_writer`, alone |
+//! | `read_or_announce` enters despite `QUEUED`; `let_in` lets readers in while writers wait | none: both are under the lock; it is only not their turn |
+//! | `queues_are_empty` is left out, or checks one queue only | nearly all |
+//! | `inside` does not count readers that knock; a writer is let in beside readers | `a_writer_is_let_in_beside_a_reader` |
+//! | a reader that leaves, or that has knocked, has no duty | `a_reader_among_writers_is_forgotten`, `a_newcomer_..` |
+//! | a waiter that gives up lets no waiter in, or the word does not record the waiters let in | `readers_stay_behind_a_writer_that_gave_up` |
+//! | the same if the time was up before the wait | none: it has announced itself, so the next reader or writer to leave has the duty |
 //! | `Release` in `downgrade` | `who_stays_as_a_reader_..` |
 //! | a downgrade lets in no readers | none: the last reader that leaves lets them in (`tests/tests/rwlock.rs` sees it) |
 //! | `Wakes` does not link its waiters, or leaves the last one's `next` | `one_of_a_crowd_is_forgotten` |
@@ -27,7 +28,7 @@ use loom::thread;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How somebody locks.
+/// How a thread locks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
     Read,
@@ -36,11 +37,11 @@ enum How {
     WriteLimited,
     TryRead,
     TryWrite,
-    /// Writes, and stays as a reader.
+    /// Writes, and stays inside as a reader.
     Downgrade,
 }
 
-/// Gets in, reads or writes, leaves. Says how much it has written.
+/// Enters, reads or writes, and leaves. Returns how much it has written.
 fn visit(lock: &RwLock<Data>, how: How) -> u32 {
     let reader = match how {
         How::Read => Some(lock.read()),
@@ -71,7 +72,7 @@ fn visit(lock: &RwLock<Data>, how: How) -> u32 {
     })
 }
 
-/// Several come at once; nobody may be forgotten, and in the end nobody is inside.
+/// Several threads come at once. No thread may be forgotten, and in the end no one is inside.
 fn all_visit(ways: &'static [How]) {
     explore(move || {
         let lock = Arc::new(RwLock::new(Data::new()));
@@ -87,7 +88,7 @@ fn all_visit(ways: &'static [How]) {
         for thread in threads {
             written += thread.join().unwrap();
         }
-        // Which wants the word to be 0.
+        // This succeeds only if the word is 0.
         let data = lock.try_write().unwrap();
         assert_eq!(data.get(), written);
     });
@@ -112,7 +113,7 @@ fn readers_stay_behind_a_writer_that_gave_up() {
             let (lock, second_was_inside) = (Arc::clone(&lock), Arc::clone(&second_was_inside));
             move || {
                 let data = lock.read();
-                // Inside until the second reader was.
+                // Stays inside until the second reader has been inside.
                 second_was_inside.wait();
                 drop(data);
             }
@@ -171,7 +172,7 @@ fn who_stays_as_a_reader_keeps_the_lock() {
     all_visit(&[How::Downgrade, How::WriteLimited, How::TryWrite]);
 }
 
-/// Three are let in at once, but for one whose time is up and who is still queued.
+/// Three readers are let in at once, except for one whose time is up and that is still queued.
 #[test]
 fn one_of_a_crowd_is_forgotten() {
     explore_crowd(|| {
@@ -181,7 +182,7 @@ fn one_of_a_crowd_is_forgotten() {
             let lock = Arc::clone(&lock);
             thread::spawn(move || visit(&lock, how))
         });
-        // They wait, without a preemption.
+        // The readers wait by now, without a preemption.
         thread::yield_now();
         drop(data);
         for reader in readers {

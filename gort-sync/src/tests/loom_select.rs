@@ -1,6 +1,6 @@
-//! Models of `select/pass.rs` with channels' arms, as they are.
+//! Models of the real `select/pass.rs`, with the arms of channels.
 //!
-//! `random` is 0 here, so the arms are looked at in one order; the models have the others by having
+//! `random` is 0 here, so the arms are tried in one order. The models cover other orders by passing
 //! their arms in other orders.
 
 use super::loom_chan::{Chan, with};
@@ -12,7 +12,8 @@ use loom::thread;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Two channels in the order in which selects lock them, which must be the same in each execution.
+/// Returns two channels in the order in which selects lock them, which must be the same in each
+/// execution.
 fn two(cap: usize) -> [Arc<Chan>; 2] {
     let lock = |chan: &Chan| std::ptr::from_ref(chan.rx.arm().lock().unwrap()).addr();
     let mut chans = [Chan::new(cap), Chan::new(cap)];
@@ -20,7 +21,8 @@ fn two(cap: usize) -> [Arc<Chan>; 2] {
     chans
 }
 
-/// `select! { a = <-x => …, b = <-y => … }`: the arm, and the name unless closed.
+/// `select! { a = <-x => …, b = <-y => … }`. Returns the arm, and the name unless the channel is
+/// closed.
 fn select_recv(x: &Chan, y: &Chan, wait: Wait) -> Option<(usize, Option<u32>)> {
     let (mut a, mut b) = (recv(&x.rx), recv(&y.rx));
     let chosen = select([a.enter(), b.enter()], wait, Order::Biased)?;
@@ -28,7 +30,7 @@ fn select_recv(x: &Chan, y: &Chan, wait: Wait) -> Option<(usize, Option<u32>)> {
     Some((chosen, value.ok().map(Token::name)))
 }
 
-/// `select! { x <- token => …, y <- token => … }`: the arm, and whether it was sent.
+/// `select! { x <- token => …, y <- token => … }`. Returns the arm, and whether the token was sent.
 fn select_send(x: &Chan, y: &Chan, names: [u32; 2], wait: Wait) -> Option<(usize, bool)> {
     let mut a = send(&x.tx, Token::new(names[0]));
     let mut b = send(&y.tx, Token::new(names[1]));
@@ -37,7 +39,8 @@ fn select_send(x: &Chan, y: &Chan, names: [u32; 2], wait: Wait) -> Option<(usize
     Some((chosen, result.is_ok()))
 }
 
-/// `send(tx, value)` as crossbeam's `select!` has it: the value is made when it was chosen.
+/// Sends in the way of `send(tx, value)` in crossbeam's `select!`: the value is made after the arm
+/// was chosen.
 fn send_promised(chan: &Chan, name: u32) -> bool {
     let mut arm = send_late(&chan.tx);
     let chosen = select([arm.enter()], Wait::Block, Order::Biased);
@@ -68,7 +71,7 @@ fn select_receives_each_value_once() {
                     names.extend(name);
                 }
                 None => {
-                    // The time was up: nothing was taken.
+                    // The time was up, so no value was taken.
                     names.extend(chans.iter().map(|chan| chan.recv().unwrap()));
                 }
             }
@@ -84,8 +87,7 @@ fn select_receives_each_value_once() {
     explore_large(|| model(0, true));
 }
 
-/// A select that sends against one that receives, over the same channels: they find each other,
-/// once.
+/// A select that sends and one that receives, over the same channels: they find each other, once.
 #[test]
 fn select_meets_select() {
     fn model(cap: usize) {
@@ -104,7 +106,7 @@ fn select_meets_select() {
     explore_all(|| model(1));
 }
 
-/// Each of two selects would send and receive on both channels: Go's ring of selects.
+/// Each of two selects tries to send and to receive on both channels: Go's ring of selects.
 #[test]
 fn select_crosswise() {
     explore(|| {
@@ -129,7 +131,7 @@ fn select_crosswise() {
     });
 }
 
-/// An arm that wins by the end of its channel, against a value on the other.
+/// One arm wins because its channel is closed; the other channel has a value.
 #[test]
 fn select_sees_the_end() {
     explore(|| {
@@ -146,7 +148,7 @@ fn select_sees_the_end() {
     });
 }
 
-/// A select with a limit sends, or has sent nothing.
+/// A select with a time limit either sends, or has sent nothing.
 #[test]
 fn select_sends_with_a_limit() {
     fn model(cap: usize) {
@@ -177,7 +179,7 @@ fn select_sends_with_a_limit() {
     explore(|| model(1));
 }
 
-/// A promise against a receiver, and against the end.
+/// A promise and a receiver, and a promise and a close.
 #[test]
 fn select_promise() {
     fn model(cap: usize, before: bool) {
@@ -197,7 +199,7 @@ fn select_promise() {
     explore(|| model(1, true));
 }
 
-/// The place in the ring that was promised is nobody else's.
+/// The place in the ring that was promised goes to no other sender.
 #[test]
 fn select_promise_is_kept() {
     explore(|| {
@@ -212,7 +214,7 @@ fn select_promise_is_kept() {
     });
 }
 
-/// Chosen, closed, and only then there is a value.
+/// The arm is chosen, then the channel is closed, and only then there is a value.
 #[test]
 fn select_promise_and_close() {
     fn model(cap: usize) {
@@ -228,7 +230,8 @@ fn select_promise_and_close() {
     explore(|| model(1));
 }
 
-/// A promise is given up: who waits for the place gets it, who waits for the value goes on waiting.
+/// A promise is given up. A sender that waits for the place gets it, and a receiver that waits for
+/// the value continues to wait.
 #[test]
 fn select_promise_given_up() {
     fn model(cap: usize, receive: fn(&Chan) -> Option<u32>) {
@@ -240,7 +243,7 @@ fn select_promise_given_up() {
         let sender = with(&chan, |chan| chan.send(1));
         assert_eq!(receive(&chan), Some(1));
         assert!(sender.join().unwrap());
-        // On a rendezvous channel it may not have been chosen so far.
+        // On a rendezvous channel the arm may not have been chosen yet.
         chan.tx.close();
         unfaithful.join().unwrap();
     }
@@ -255,7 +258,8 @@ fn select_promise_given_up() {
     explore(|| model(0, select_one));
 }
 
-/// Given up, and closed: the value that was sent before that still comes, and then the end.
+/// A promise is given up, and the channel is closed. A value that was sent before that still
+/// arrives, and then the end.
 #[test]
 fn select_promise_given_up_and_close() {
     explore(|| {
@@ -273,7 +277,7 @@ fn select_promise_given_up_and_close() {
     });
 }
 
-/// `ready`: an observer takes nothing, and is woken when there is something.
+/// `ready`: an observer takes nothing, and is woken when there is a value.
 #[test]
 fn select_ready_is_woken() {
     fn model(cap: usize) {

@@ -1,7 +1,7 @@
-//! Models of `semaphore/`, as it is.
+//! Models of the real `semaphore/`.
 //!
 //! # What fails without which step
-//! Tried by hand, one at a time; three of the models' names at most.
+//! The changes were tried by hand, one at a time. The table names at most three of the models.
 //!
 //! | changed | models that fail |
 //! |---|---|
@@ -9,20 +9,20 @@
 //! | `Release` of the store in `serve`, in `try_locked` | `one_serves_two` |
 //! | `freeze` by a load and a store | `excludes`, `hand_off`, … |
 //! | `give_back` does not look at `QUEUED`; `try_locked` does not freeze | nearly all |
-//! | `serve` leaves `QUEUED` off when somebody is left | `a_time_out_..`, `an_arm_takes_..` |
+//! | `serve` leaves `QUEUED` off although a waiter is left | `a_time_out_..`, `an_arm_takes_..` |
 //! | `serve` wakes without winning | `a_time_out_..`, `an_arm_that_loses`, … |
 //! | newcomers need not look at the queue | `hand_off`, `many_of_several` |
-//! | who gives up, or an arm that loses, serves nobody; `left` wakes nobody | `a_time_out_..`, `an_arm_takes_..` |
+//! | a waiter that gives up, or an arm that is not chosen, serves no waiter; `left` wakes no waiter | `a_time_out_..`, `an_arm_takes_..` |
 //! | they leave their record in the queue | `a_time_out_..`, `an_arm_that_loses` |
-//! | `close`, `add`, `forget` wake nobody | `close_wakes_all`, `more_permits`, `fewer_permits` |
+//! | `close`, `add`, `forget` wake no waiter | `close_wakes_all`, `more_permits`, `fewer_permits` |
 //! | `take_away` leaves the permits in the word, or `total` as it was | `semaphore_takes_away_what_is_there` |
 //! | `wake_all` wakes before it unlinks | nearly all |
 //! | `handle_gone` unlocks after giving back; its count is relaxed | `is_freed_by_who_gave_up`, … |
 //! | `give_back_slow` does not look at `ORPHANED` under the lock | all three about freeing |
-//! | a giver, on either way, looks at the word once more afterwards | `is_freed_by_who_gave_up`, … |
+//! | a giver, on either path, reads the word once more afterwards | `is_freed_by_who_gave_up`, … |
 //! | `AcqRel` in `give_back_orphaned` | `is_freed_by_the_last_permit`, `.._who_gave_up` |
 //! | release in `freeze`, in the stores of `close` and `handle_gone` | none: the lock orders enough there |
-//! | `give_back_slow` wakes under the lock | none: whoever frees must have had the lock |
+//! | `give_back_slow` wakes under the lock | none: the thread that frees the memory must have had the lock |
 
 use super::{Data, explore, explore_all, explore_large};
 use crate::select::macro_support::recv;
@@ -32,8 +32,8 @@ use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A semaphore, and data that whoever has permits may touch. Threads share the handle; handles that
-/// come and go are other models'.
+/// A semaphore, and data that only a thread with permits may access. Threads share the handle.
+/// Other models drop handles during use.
 struct Sem {
     semaphore: Semaphore,
     data: Data,
@@ -51,7 +51,7 @@ impl Sem {
         self.semaphore.acquire(n)
     }
 
-    /// With all permits in hand: adds one, and says which it was.
+    /// Adds one, while holding all permits, and returns the new number.
     fn visit(&self, permit: Permit) -> u32 {
         self.data.add_one();
         let which = self.data.get();
@@ -59,7 +59,7 @@ impl Sem {
         which
     }
 
-    /// The permits, unless the time was up.
+    /// Returns the permits, unless the time was up.
     fn acquire_limited(&self, n: usize) -> Option<Permit> {
         match self.semaphore.acquire_timeout(n, Duration::ZERO) {
             Ok(permit) => Some(permit),
@@ -70,7 +70,7 @@ impl Sem {
         }
     }
 
-    /// The same by `select!`.
+    /// The same through `select!`.
     fn select_limited(&self, n: usize) -> Option<Permit> {
         let request = self.semaphore.acquire_request(n);
         let mut arm = recv(&request);
@@ -78,20 +78,21 @@ impl Sem {
         chosen.map(|_| arm.take())
     }
 
-    /// Waits for `n` permits, or for the end: true if it came, and nothing was acquired.
+    /// Waits for `n` permits or for the close. Returns true if the semaphore is closed; then no
+    /// permit is held.
     fn is_refused(&self, n: usize) -> bool {
         let request = self.semaphore.acquire_request(n);
         let mut arm = recv(&request);
         assert_eq!(select([arm.enter()], Wait::Block, Order::Biased), Some(0));
-        // A permit that nobody asks for goes back.
+        // A permit that is not asked for is given back.
         drop(arm);
         self.semaphore.is_closed()
     }
 
-    /// In the end.
+    /// Checks that all permits are back, at the end of a model.
     fn assert_back(&self, n: usize) {
         assert_eq!(self.semaphore.available_permits(), n);
-        // No flag is left that keeps others out.
+        // No flag is left that keeps other requests out.
         drop(self.semaphore.try_acquire(n).unwrap());
         assert_eq!(self.semaphore.available_permits(), n);
     }
@@ -102,12 +103,12 @@ fn with<R: 'static>(sem: &Arc<Sem>, f: impl FnOnce(&Sem) -> R + 'static) -> Join
     thread::spawn(move || f(&sem))
 }
 
-/// A thread whose permit goes back at some moment.
+/// Starts a thread that gives the permit back at some moment.
 fn gives_back(permit: Permit) -> JoinHandle<()> {
     thread::spawn(move || drop(permit))
 }
 
-/// Two against each other, without a bound on preemptions.
+/// Two threads, without a bound on preemptions.
 #[test]
 fn semaphore_excludes() {
     explore_all(|| {
@@ -119,7 +120,7 @@ fn semaphore_excludes() {
     });
 }
 
-/// Two wait, in the order in which they came, and one comes who may find nobody.
+/// Two threads wait, in the order in which they came. The second can tell whether it is the second.
 #[test]
 fn semaphore_hand_off() {
     explore(|| {
@@ -127,7 +128,7 @@ fn semaphore_hand_off() {
         let held = sem.acquire(1);
         let first = with(&sem, |sem| sem.visit(sem.acquire(1)));
         let second = with(&sem, |sem| {
-            // Nothing is always there, unless somebody waits.
+            // A request for 0 permits fails only if another request waits.
             let is_second = sem.semaphore.try_acquire(0).is_err();
             (is_second, sem.visit(sem.acquire(1)))
         });
@@ -140,7 +141,7 @@ fn semaphore_hand_off() {
     });
 }
 
-/// As many as want it, each again and again.
+/// Three threads compete for one permit, two of them twice.
 #[test]
 fn semaphore_a_waiter_is_forgotten() {
     explore_large(|| {
@@ -159,7 +160,7 @@ fn semaphore_a_waiter_is_forgotten() {
     });
 }
 
-/// Several permits come back one by one, while one wants all and another one.
+/// Several permits come back one by one, while one thread wants all of them and another wants one.
 #[test]
 fn semaphore_many_of_several() {
     explore_large(|| {
@@ -176,8 +177,8 @@ fn semaphore_many_of_several() {
     });
 }
 
-/// Two are served by one who gives back, whichever way they come by their permits, and see what it
-/// did.
+/// Two waiters are served by one giver, on whichever path they get their permits, and see what the
+/// giver did.
 #[test]
 fn semaphore_one_serves_two() {
     explore(|| {
@@ -197,9 +198,9 @@ fn semaphore_one_serves_two() {
     });
 }
 
-/// Who gives up, and what he was being given.
+/// A waiter that gives up, and the permits that it was about to get.
 fn gives_up(limited: fn(&Sem, usize) -> Option<Permit>) {
-    // The permit goes to who gives up, or to the other first.
+    // The permit goes to the waiter that gives up, or to the other one first.
     explore(move || {
         let sem = Sem::new(1);
         let giver = gives_back(sem.acquire(1));
@@ -209,7 +210,7 @@ fn gives_up(limited: fn(&Sem, usize) -> Option<Permit>) {
         unsteady.join().unwrap();
         sem.assert_back(1);
     });
-    // Who stands behind one that gives up goes on, although nobody gives back.
+    // A waiter behind one that gives up continues, although no permit is given back.
     explore(move || {
         let sem = Sem::new(2);
         let held = sem.acquire(1);
@@ -220,7 +221,7 @@ fn gives_up(limited: fn(&Sem, usize) -> Option<Permit>) {
         drop(held);
         sem.assert_back(2);
     });
-    // Two that give up.
+    // Two waiters that give up.
     explore_large(move || {
         let sem = Sem::new(1);
         let giver = gives_back(sem.acquire(1));
@@ -243,13 +244,13 @@ fn semaphore_an_arm_takes_permits_along() {
     gives_up(Sem::select_limited);
 }
 
-/// A select over two semaphores, both of whose permits come back: it has one, and who stands behind
-/// it at the other gets that.
+/// A select over two semaphores, both of whose permits come back. The select gets one permit, and
+/// the waiter behind it at the other semaphore gets the other.
 #[test]
 fn semaphore_an_arm_that_loses() {
     explore_large(|| {
         let mut sems = [Sem::new(1), Sem::new(1)];
-        // The order in which selects lock them must be the same in each execution.
+        // The order in which selects lock the semaphores must be the same in each execution.
         sems.sort_by_key(|sem| {
             let request = sem.semaphore.acquire_request(1);
             std::ptr::from_ref(request.arm().lock().unwrap()).addr()
@@ -274,7 +275,7 @@ fn semaphore_an_arm_that_loses() {
     });
 }
 
-/// Whoever waits is refused, or had the permit before; nobody waits for ever.
+/// Every waiter is refused, or had the permit before. No waiter waits for ever.
 #[test]
 fn semaphore_close_wakes_all() {
     explore(|| {
@@ -294,7 +295,7 @@ fn semaphore_close_wakes_all() {
     });
 }
 
-/// The end against a permit that comes back, and one who waits with a limit.
+/// A close, a permit that comes back, and a wait with a time limit.
 #[test]
 fn semaphore_close_and_give_back() {
     explore_large(|| {
@@ -315,7 +316,7 @@ fn semaphore_close_and_give_back() {
     });
 }
 
-/// New permits make possible what was not.
+/// New permits make requests possible that were impossible.
 #[test]
 fn semaphore_more_permits() {
     explore(|| {
@@ -330,7 +331,7 @@ fn semaphore_more_permits() {
     });
 }
 
-/// A request that became impossible holds up nobody, and waits.
+/// A request that has become impossible holds up no other request, and waits.
 #[test]
 fn semaphore_fewer_permits() {
     explore(|| {
@@ -346,7 +347,7 @@ fn semaphore_fewer_permits() {
     });
 }
 
-/// The one to whom the permit was handed drops everything, while the giver is on its way out.
+/// The waiter that got the permit drops everything, while the giver is about to return.
 #[test]
 fn semaphore_is_freed_by_who_was_served() {
     fn model(handle_first: bool) {
@@ -371,7 +372,7 @@ fn semaphore_is_freed_by_who_was_served() {
     explore_all(|| model(false));
 }
 
-/// Two permits outlive the handle, or do not: the last one to go frees.
+/// Two permits outlive the handle, or do not. The last one to go frees the semaphore.
 #[test]
 fn semaphore_is_freed_by_the_last_permit() {
     fn model(forget: bool) {
@@ -391,7 +392,8 @@ fn semaphore_is_freed_by_the_last_permit() {
     explore_large(|| model(true));
 }
 
-/// Two handles go at once, while a permit is out, one of them after having given up waiting.
+/// Two handles are dropped at once, while a permit is out; one of them after its owner has given up
+/// waiting.
 #[test]
 fn semaphore_is_freed_by_who_gave_up() {
     explore(|| {
@@ -409,7 +411,8 @@ fn semaphore_is_freed_by_who_gave_up() {
     });
 }
 
-/// Permits are taken away while one is on its way out and back, and somebody waits for more than are left.
+/// Permits are taken away while one is given out and comes back, and a request for more than are
+/// left waits.
 #[test]
 fn semaphore_takes_away_what_is_there() {
     explore(|| {

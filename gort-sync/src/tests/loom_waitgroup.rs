@@ -1,7 +1,7 @@
-//! Models of `waitgroup/`, as it is.
+//! Models of the real `waitgroup/`.
 //!
 //! # What fails without which step
-//! Tried by hand, one at a time.
+//! The changes were tried by hand, one at a time.
 //!
 //! | changed | models that fail |
 //! |---|---|
@@ -12,9 +12,9 @@
 //! | `Acquire` of the failed compare-and-swap | `done_meets_wait` and others |
 //! | no look at the count under the lock | `done_meets_wait` |
 //! | `done` leaves the waiters in the word | `is_used_again` |
-//! | `release` takes whoever is in the queue | `is_used_again` |
+//! | `release` takes every waiter in the queue | `is_used_again` |
 //! | `release` takes one less | all |
-//! | a looker does not set `LOOKED`, or `done` does not look at it | `waitgroup_lookers_are_woken` |
+//! | a looker does not set `LOOKED`, or `done` does not check it | `waitgroup_lookers_are_woken` |
 //! | `done` leaves `LOOKED` in the word and does not release | the same |
 //! | `Acquire` of the loads in `look` | the same |
 
@@ -26,7 +26,7 @@ use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A thread that does its work, and says so.
+/// Starts a thread that does its work and then calls `done`.
 fn works(group: &WaitGroup, work: &Arc<Data>) -> JoinHandle<()> {
     let (group, work) = (group.clone(), Arc::clone(work));
     thread::spawn(move || {
@@ -35,7 +35,7 @@ fn works(group: &WaitGroup, work: &Arc<Data>) -> JoinHandle<()> {
     })
 }
 
-/// A thread that waits, and then looks at what was done.
+/// Starts a thread that waits, and then looks at what was done.
 fn waits(group: &WaitGroup, work: &Arc<Data>) -> JoinHandle<u32> {
     let (group, work) = (group.clone(), Arc::clone(work));
     thread::spawn(move || {
@@ -44,7 +44,7 @@ fn waits(group: &WaitGroup, work: &Arc<Data>) -> JoinHandle<u32> {
     })
 }
 
-/// The last `done` against a wait that is just entering.
+/// The last `done`, while a thread is entering its wait.
 #[test]
 fn waitgroup_done_meets_wait() {
     explore_all(|| {
@@ -57,7 +57,7 @@ fn waitgroup_done_meets_wait() {
     });
 }
 
-/// Who waits sees the work of all, not only of the last.
+/// A waiter sees the work of all goroutines, not only of the last.
 #[test]
 fn waitgroup_counts_all() {
     explore_all(|| {
@@ -73,7 +73,7 @@ fn waitgroup_counts_all() {
     });
 }
 
-/// Nobody who waits is left behind.
+/// No waiter is left behind.
 #[test]
 fn waitgroup_wakes_all() {
     explore(|| {
@@ -88,7 +88,7 @@ fn waitgroup_wakes_all() {
     });
 }
 
-/// One that adds while it works itself.
+/// A thread adds to the group while it is working itself.
 #[test]
 fn waitgroup_grows() {
     explore(|| {
@@ -111,8 +111,8 @@ fn waitgroup_grows() {
     });
 }
 
-/// The group's next use, while somebody who waited for the first is still on its way: who waits
-/// for the second must not be let go with the others.
+/// The group's next use begins while a thread that waited for the first is still about to return. A
+/// waiter of the second use must not be woken with those of the first.
 #[test]
 fn waitgroup_is_used_again() {
     explore_large(|| {
@@ -136,7 +136,7 @@ fn waitgroup_is_used_again() {
     });
 }
 
-/// Whoever waited drops its handle at once, while the last `done` is on its way out.
+/// The waiters drop their handles at once, while the last `done` is about to return.
 #[test]
 fn waitgroup_is_dropped_by_who_waited() {
     explore(|| {
@@ -153,8 +153,7 @@ fn waitgroup_is_dropped_by_who_waited() {
     });
 }
 
-/// Those who may leave, one for a limited time and one in a select, beside one who waits: nobody is left behind, and each
-/// sees the work.
+/// A wait in a select beside an ordinary wait: no waiter is left behind, and each sees the work.
 #[test]
 fn waitgroup_lookers_are_woken() {
     explore(|| {
@@ -173,7 +172,7 @@ fn waitgroup_lookers_are_woken() {
     });
 }
 
-/// A wait whose time is up, or not, against the last `done`.
+/// A wait whose time is up, or not, and the last `done`.
 #[test]
 fn waitgroup_looker_may_leave() {
     explore_all(|| {
@@ -188,7 +187,8 @@ fn waitgroup_looker_may_leave() {
     });
 }
 
-/// The group's next use, while somebody may look for the first: it ends with either, and the second is not missed.
+/// The group's next use begins while a looker may still look for the first. The looker returns
+/// after either, and the second use is not missed.
 #[test]
 fn waitgroup_looker_meets_the_next_use() {
     explore_large(|| {

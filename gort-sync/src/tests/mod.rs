@@ -1,28 +1,28 @@
-//! loom models of what waits and wakes: `.ci/loom` runs them. What green does not prove stands in
-//! `gort-runtime/src/tests/mod.rs`.
+//! loom models of the code that waits and wakes. `.ci/loom` runs them.
+//! `gort-runtime/src/tests/mod.rs` says what a model that passes does not prove.
 //!
-//! All that the models run is the code itself, above `runtime_loom.rs` instead of gort-runtime. Memory
-//! used after its end, what has leaked, and a waiter's record that ends while it is in a queue fail a model
-//! too (`prim_loom.rs`, `sudog.rs`).
+//! The models run the real code, above `runtime_loom.rs` instead of gort-runtime. A model also
+//! fails if memory is used after its end, if something has leaked, or if a waiter's record is
+//! dropped while it is in a queue (`prim_loom.rs`, `sudog.rs`).
 //!
-//! # Two habits of loom (0.7)
-//! - It remembers the last access to an atomic only. So where a thread loads a word before it
-//!   changes it, loom does not see that this races with another's earlier load, and does not try
-//!   the other order. Whoever only looks should be the thread that comes last: it is then shown
-//!   all the old values.
-//! - Threads that yield to each other run in turns for as long as it likes, without a preemption
-//!   and without the one that both wait for. So of those that may wait in the ring's loops at once
-//!   a model has one, or few operations.
+//! # Two peculiarities of loom (0.7)
+//! - It remembers only the last access to an atomic. So if a thread loads a word before it changes
+//!   it, loom does not see that this races with another thread's earlier load, and does not try the
+//!   other order. A thread that only looks should therefore be the last one: it is then shown all
+//!   the old values.
+//! - Threads that yield to each other run in turns for as long as loom likes, without a preemption
+//!   and without the thread that both wait for. So a model has only one thread at a time that may
+//!   wait in the ring's loops, or few operations.
 //!
 //! # What no model of a lock sees
 //! - The orderings of a `SelectWord` (`sudog.rs`).
-//! - That `waitlock.rs` releases the lock when the waiter can be woken and not before: the stand-in
-//!   has nobody run in between. Why that is right is the runtime's to say (`park.rs`).
-//! - At which end of a queue somebody enters, and that a record's `next` is cleared when it enters: one
-//!   that is entered twice is a select's.
+//! - That `waitlock.rs` releases the lock only when the waiter can be woken: the stand-in runs no
+//!   other thread in between. The runtime explains why that is right (`park.rs`).
+//! - At which end of a queue a waiter enters, and that a record's `next` is cleared when it enters:
+//!   only a select enters a record twice.
 //!
-//! `waitlock.rs` and `waitqueue.rs` are in all models; what they fail without is in `.ci/mutants waitlock-`,
-//! `waitqueue-`.
+//! `waitlock.rs` and `waitqueue.rs` are part of all models. `.ci/mutants waitlock-` and
+//! `.ci/mutants waitqueue-` show which models fail without which of their steps.
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
@@ -47,18 +47,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
 
-/// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says more: with two a waiter is
-/// not woken, overtaken and then handed the lock.
+/// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says more. With two, a waiter can be
+/// left asleep, and can be overtaken and then handed the lock.
 const PREEMPTIONS: usize = 3;
 
-/// Explores `model` as far as the bound on preemptions.
+/// Explores `model` with the usual bound on preemptions.
 fn explore(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS));
     check(&mut builder, model);
 }
 
-/// Explores `model` with one preemption more.
+/// Explores `model` with one more preemption.
 fn explore_far(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS + 1));
@@ -86,7 +86,7 @@ fn explore_crowd(model: impl Fn() + Send + Sync + 'static) {
     check(&mut builder, model);
 }
 
-/// Runs `model`, and prints how many executions that took.
+/// Runs `model`, and prints the number of executions.
 fn check(builder: &mut Builder, model: impl Fn() + Send + Sync + 'static) {
     let executions = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&executions);
@@ -105,13 +105,13 @@ fn check(builder: &mut Builder, model: impl Fn() + Send + Sync + 'static) {
     println!("{executions:>8} executions: {}", test.name().unwrap_or("?"));
 }
 
-// loom runs all threads of a model on one.
+// loom runs all threads of a model on one thread.
 std::thread_local! {
     static TOKENS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A value that is sent: made by one thread and looked at by another, which loom checks; and none
-/// is left in the end.
+/// A value that is sent. One thread writes it and another one reads it, which loom checks. At the
+/// end of a model none may be left.
 #[derive(Debug)]
 struct Token {
     name: u32,
@@ -125,14 +125,14 @@ impl Token {
             name,
             cell: UnsafeCell::new(0),
         };
-        // SAFETY: loom checks it.
+        // SAFETY: loom checks the access.
         token.cell.with_mut(|cell| unsafe { *cell = name });
         token
     }
 
-    /// What it is called: it has arrived.
+    /// Returns the name of a token that has arrived.
     fn name(self) -> u32 {
-        // SAFETY: loom checks it.
+        // SAFETY: loom checks the access.
         let inside = self.cell.with(|cell| unsafe { *cell });
         assert_eq!(inside, self.name);
         inside
@@ -153,7 +153,7 @@ impl Token {
 
 impl Drop for Token {
     fn drop(&mut self) {
-        // Dropped twice: below zero.
+        // If a token is dropped twice, this goes below zero.
         TOKENS.set(TOKENS.get().checked_sub(1).unwrap());
     }
 }
@@ -163,7 +163,7 @@ struct Data(UnsafeCell<u32>);
 
 // SAFETY: loom checks every access to the cell.
 unsafe impl Send for Data {}
-// SAFETY: as above.
+// SAFETY: loom checks every access to the cell.
 unsafe impl Sync for Data {}
 
 impl Data {
@@ -172,12 +172,12 @@ impl Data {
     }
 
     fn add_one(&self) {
-        // SAFETY: loom checks it.
+        // SAFETY: loom checks the access.
         self.0.with_mut(|data| unsafe { *data += 1 });
     }
 
     fn get(&self) -> u32 {
-        // SAFETY: loom checks it.
+        // SAFETY: loom checks the access.
         self.0.with(|data| unsafe { *data })
     }
 }

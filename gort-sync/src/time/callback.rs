@@ -1,14 +1,14 @@
-//! `after_func`: a function that is called when a time has come.
+//! `after_func`: a function that is called at a given time.
 //!
-//! Until then it is no goroutine, but a timer of the runtime's (`Timed`), which starts one that
-//! calls the function. Of the goroutines that `reset` may have brought about meanwhile, one at a
-//! time calls it: the function is behind a lock.
+//! Until then there is no goroutine, but a timer of the runtime's (`Timed`), which starts one that
+//! calls the function. `reset` may cause several goroutines. They call the function one at a time,
+//! since it is behind a lock.
 
 use crate::mutex::Mutex;
 use gort_runtime::{Timed, TimedCall};
 use std::sync::Arc;
 
-/// A function, to be called now and then.
+/// A function that may be called several times.
 pub(super) struct Callback {
     f: Mutex<Box<dyn FnMut() + Send>>,
 }

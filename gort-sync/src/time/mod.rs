@@ -1,6 +1,6 @@
 //! Timers: `Timer`, `Ticker`, `after_func`, `tick`; and `timeout`.
 //!
-//! Timers are thin: what they share is the channel in `channel/timer.rs`.
+//! Timers are thin wrappers around the channel in `channel/timer.rs`.
 
 mod callback;
 mod ticker;

@@ -1,4 +1,4 @@
-//! `Ticker`: messages at regular times.
+//! `Ticker`: messages at regular intervals.
 
 use crate::channel::{
     Receiver, RecvError, Repeat, Source, TimerChan, TryRecvError, never, period_of,
@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 /// Delivers the time at regular intervals, until it is stopped. Go's `time.Ticker`.
 ///
-/// A receiver that is too slow misses ticks: it finds the first that it has not taken,
-/// and then the next that is still to come; or what [`builder`](Ticker::builder) was told ([`Missed`]). Several receivers share the ticks. In `select!` a
-/// ticker stands for its channel: `<-ticker => …`. As with a [`Timer`](super::Timer), nothing
-/// runs on behalf of a ticker that nobody waits for.
+/// A receiver that is too slow misses ticks: it gets the first tick that was not taken, and then
+/// the next one that is not due yet. [`builder`](Ticker::builder) can set another behaviour
+/// ([`Missed`]). Several receivers share the ticks. In `select!`, `<-ticker` receives from the
+/// ticker's channel. As with a [`Timer`](super::Timer), a ticker without a waiting receiver runs
+/// nothing.
 ///
 /// ```
 /// use gort::time::Ticker;
@@ -33,9 +34,9 @@ pub struct Ticker {
     missed: Missed,
 }
 
-/// What a ticker does about the ticks that nobody took in time. tokio's `MissedTickBehavior`.
+/// What a ticker does about ticks that were not taken in time. tokio's `MissedTickBehavior`.
 ///
-/// A tick is late if a whole interval has gone by since it was due.
+/// A tick is late if a whole interval has passed since it was due.
 ///
 /// ```
 /// use gort::time::{Missed, Ticker};
@@ -51,13 +52,15 @@ pub struct Ticker {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Missed {
-    /// The late tick is delivered, those after it that were due are not, and the next is the next multiple of the interval. Go's
-    /// way.
+    /// The late tick is delivered. Other ticks that were due are not, and the next one is due at
+    /// the next multiple of the interval. Go's behaviour.
     #[default]
     Skip,
-    /// The interval begins anew when the late tick is read: the next is a whole interval after that.
+    /// The interval begins again when the late tick is received: the next one is due a whole
+    /// interval after that.
     Delay,
-    /// Every tick is delivered, each with the time at which it was due; those that were missed at once.
+    /// Every tick is delivered, each with the time at which it was due. Ticks that were missed are
+    /// delivered at once.
     Burst,
 }
 
@@ -72,7 +75,7 @@ impl Missed {
     }
 }
 
-/// How a [`Ticker`] is to tick: [`Ticker::builder`].
+/// The settings of a [`Ticker`], made by [`Ticker::builder`].
 ///
 /// ```
 /// use gort::time::{Missed, Ticker, TickerBuilder};
@@ -93,22 +96,22 @@ pub struct TickerBuilder {
 }
 
 impl TickerBuilder {
-    /// What to do about ticks that are missed; [`Missed::Skip`] unless this is called.
+    /// Sets what happens to missed ticks. The default is [`Missed::Skip`].
     pub fn missed(mut self, missed: Missed) -> Self {
         self.missed = missed;
         self
     }
 
-    /// The first tick is due at the start, not an interval after it.
+    /// Makes the first tick due at the start, not an interval after it.
     pub fn first_now(mut self) -> Self {
         self.first_now = true;
         self
     }
 
-    /// The ticker, whose time begins now.
+    /// Starts the ticker. Its time begins now.
     ///
     /// # Panics
-    /// "non-positive interval for NewTicker", Go's words, if the interval is 0.
+    /// With Go's message, "non-positive interval for NewTicker", if the interval is 0.
     #[must_use]
     #[track_caller]
     pub fn start(self) -> Ticker {
@@ -133,25 +136,27 @@ impl UnwindSafe for Ticker {}
 impl RefUnwindSafe for Ticker {}
 
 impl Ticker {
-    /// A ticker whose first tick is due `d` from now. Go's `time.NewTicker`.
+    /// Creates a ticker whose first tick is due `d` from now. Go's `time.NewTicker`.
     ///
     /// # Panics
-    /// "non-positive interval for NewTicker", Go's words, if `d` is 0.
+    /// With Go's message, "non-positive interval for NewTicker", if `d` is 0.
     #[must_use]
     #[track_caller]
     pub fn new(d: Duration) -> Self {
         Self::builder(d).start()
     }
 
-    /// A ticker with an interval of `d` whose first tick, or whose dealing with missed ones, is to be another than
-    /// [`new`](Self::new)'s. An interval of 0 panics in [`start`](TickerBuilder::start).
+    /// Returns the settings for a ticker with an interval of `d`, for a first tick or a treatment
+    /// of missed ticks that differs from [`new`](Self::new)'s. If the interval is 0,
+    /// [`start`](TickerBuilder::start) panics.
     ///
     /// # Examples
     /// ```
     /// use gort::time::{Missed, Ticker};
     /// use std::time::Duration;
     ///
-    /// let ticker = Ticker::builder(Duration::from_millis(1)).missed(Missed::Delay).first_now().start();
+    /// let builder = Ticker::builder(Duration::from_millis(1));
+    /// let ticker = builder.missed(Missed::Delay).first_now().start();
     /// let first = ticker.recv()?;
     /// assert!(ticker.recv()? >= first + Duration::from_millis(1));
     /// # Ok::<(), gort::channel::RecvError>(())
@@ -171,9 +176,9 @@ impl Ticker {
         }
     }
 
-    /// Stops the ticker: no tick is received from now on, also none that was due. Does not
-    /// close the channel: whoever waits for a tick waits for ever, or until the ticker is
-    /// reset. Go's `Ticker.Stop`.
+    /// Stops the ticker: from now on no tick is received, not even one that was already due. Does
+    /// not close the channel: a receiver that waits for a tick waits for ever, or until the ticker
+    /// is reset. Go's `Ticker.Stop`.
     #[track_caller]
     pub fn stop(&self) {
         self.chan().home().check("stop of a ticker");
@@ -181,11 +186,11 @@ impl Ticker {
         self.chan().stop();
     }
 
-    /// Ticks every `d`, the first time `d` from now; a tick that was due and not taken is gone.
-    /// Go's `Ticker.Reset`.
+    /// Makes the ticker tick every `d`, the first time `d` from now. A tick that was due and not
+    /// taken is lost. Go's `Ticker.Reset`.
     ///
     /// # Panics
-    /// "non-positive interval for Ticker.Reset", Go's words, if `d` is 0.
+    /// With Go's message, "non-positive interval for Ticker.Reset", if `d` is 0.
     ///
     /// # Examples
     /// ```
@@ -195,7 +200,7 @@ impl Ticker {
     /// let ticker = Ticker::new(Duration::from_secs(3600));
     /// ticker.reset(Duration::from_millis(1));
     /// let first = ticker.recv()?;
-    /// // Its channel may go to somebody else.
+    /// // The channel may be given to another goroutine.
     /// let ticks = ticker.receiver().clone();
     /// assert!(ticks.recv()? > first);
     /// # Ok::<(), gort::channel::RecvError>(())
@@ -208,16 +213,16 @@ impl Ticker {
         self.chan().reset(d, self.missed.repeat(d));
     }
 
-    /// The channel that the ticks come from. Go's field `C`.
+    /// Returns the channel that delivers the ticks. Go's field `C`.
     #[must_use]
     pub fn receiver(&self) -> &Receiver<Instant> {
         &self.receiver
     }
 
-    /// Waits for a tick, and gives the time at which it was due.
+    /// Waits for a tick, and returns the time at which it was due.
     ///
     /// # Errors
-    /// None: the channel is never closed.
+    /// Never returns an error: the channel is never closed.
     #[track_caller]
     pub fn recv(&self) -> Result<Instant, RecvError> {
         self.receiver.recv()
@@ -226,17 +231,17 @@ impl Ticker {
     /// Takes a tick if one is due.
     ///
     /// # Errors
-    /// `Empty` if none is.
+    /// Returns `Empty` if no tick is due.
     pub fn try_recv(&self) -> Result<Instant, TryRecvError> {
         self.receiver.try_recv()
     }
 }
 
-/// The channel of a [`Ticker`] that cannot be stopped; one that nothing comes from if `d` is 0.
-/// Go's `time.Tick`.
+/// Returns the channel of a [`Ticker`] that cannot be stopped. If `d` is 0, the channel never
+/// delivers anything. Go's `time.Tick`.
 ///
-/// [`channel::tick`](crate::channel::tick) is crossbeam's: there 0 means "always", and a
-/// tick that was taken late delays the next.
+/// [`channel::tick`](crate::channel::tick) is crossbeam's: there, 0 means "always", and a tick that
+/// was taken late delays the next one.
 ///
 /// ```
 /// use gort::time::tick;
@@ -260,7 +265,7 @@ impl fmt::Debug for Ticker {
     }
 }
 
-/// Stands for its channel.
+/// Receives from the ticker's channel.
 impl Selectable for Ticker {
     type Output = Result<Instant, RecvError>;
     type Arm<'a> = ChanRecvArm<'a, Instant>;

@@ -1,7 +1,7 @@
-//! `timeout`: a function that gets so much time.
+//! `timeout`: a function with a time limit.
 //!
-//! The function runs in a goroutine of its own, since nothing can be taken off the caller's stack. Whether it has
-//! ended in time is noted where it ends: the caller may be late to look.
+//! The function runs in a goroutine of its own, since nothing can be removed from the caller's
+//! stack. Whether it has ended in time is recorded where it ends, since the caller may look late.
 
 use crate::context::{Cancel, Context};
 use crate::select::{Order, Wait, macro_support, select};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-/// The time that [`timeout`] gives was over first.
+/// The error of [`timeout`]: the time was up before the function had ended.
 ///
 /// ```
 /// use gort::time::{Elapsed, timeout};
@@ -33,7 +33,7 @@ impl fmt::Display for Elapsed {
 
 impl Error for Elapsed {}
 
-/// Takes note, when the function ends in whatever way, whether that was in time.
+/// Records, when the function ends in whatever way, whether that was in time.
 struct Deadline {
     context: Context,
     kept: Arc<AtomicBool>,
@@ -41,12 +41,12 @@ struct Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        // Ordered by the goroutine's end, for which whoever reads it has waited.
+        // Ordered by the goroutine's end, for which the reader has waited.
         self.kept.store(self.context.err().is_none(), Relaxed);
     }
 }
 
-/// Cancels the context however the call ends.
+/// Cancels the context, however the call ends.
 struct Over(Cancel);
 
 impl Drop for Over {
@@ -55,20 +55,23 @@ impl Drop for Over {
     }
 }
 
-/// Calls `f` in a goroutine and gives what it returns, if that takes no longer than `limit`. As
-/// tokio's `timeout`; in Go, `context.WithTimeout` and a select.
+/// Calls `f` in a goroutine, and returns what `f` returns if that takes no longer than `limit`.
+/// Like tokio's `timeout`; in Go, `context.WithTimeout` and a select.
 ///
-/// `f` is given a [`Context`] that is done when the time is over, and in any case when `timeout` returns.
+/// `f` receives a [`Context`] that is done when the time is up, and in any case when `timeout`
+/// returns.
 ///
-/// **What does not look at its context goes on**, although `timeout` has returned: no goroutine can be stopped from
-/// outside. What it returns then is dropped. Pass the context on, and wait for it beside whatever else is waited for.
+/// **Code that does not look at its context continues to run** after `timeout` has returned: a
+/// goroutine cannot be stopped from outside. What it returns then is dropped. Pass the context on,
+/// and wait for it along with whatever else the code waits for.
 ///
 /// # Errors
-/// [`Elapsed`] if the time was over before `f` had ended.
+/// Returns [`Elapsed`] if the time was up before `f` had ended.
 ///
 /// # Panics
-/// With the panic of `f`, if it was in time; if no goroutine can be started; on the system stack. If `f` calls
-/// [`goexit`](gort_runtime::goexit()), so does this; on a plain thread, which has no such end, it panics.
+/// With the panic of `f`, if it came in time. Also panics if no goroutine can be started, and on
+/// the system stack. If `f` calls [`goexit`](gort_runtime::goexit()), so does this call; on a plain
+/// thread, which cannot exit in this way, it panics.
 ///
 /// # Examples
 /// ```
@@ -99,7 +102,7 @@ where
         kept: Arc::clone(&kept),
     };
     let run = move || {
-        // Dropped last, behind all that the function has.
+        // Dropped last, after everything that the function owns.
         let deadline = deadline;
         f(&deadline.context)
     };

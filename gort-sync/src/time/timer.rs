@@ -1,4 +1,4 @@
-//! `Timer`: one message at a time, or one call of a function, that can be moved or called off.
+//! `Timer`: one message, or one call of a function, that can be rescheduled or cancelled.
 
 use super::callback::Callback;
 use crate::channel::{Receiver, RecvError, Repeat, Source, TimerChan, TryRecvError, never};
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 /// Delivers its due time once, unless it is stopped before. Go's `time.Timer`.
 ///
-/// In `select!` a timer stands for its channel: `<-timer => …`. The channel has no buffer
-/// (`len` and `capacity` are 0, as in Go since 1.23): a time that nobody has taken is
-/// gone after `stop` or `reset`. Nothing runs on behalf of a timer that nobody waits for,
-/// so one that is dropped or forgotten costs nothing.
+/// In `select!`, `<-timer` receives from the timer's channel. The channel has no buffer (`len` and
+/// `capacity` are 0, as in Go since 1.23): a message that was not taken is gone after `stop` or
+/// `reset`. A timer without a waiting receiver runs nothing, so one that is dropped or forgotten
+/// costs nothing.
 ///
 /// ```
 /// use gort::time::Timer;
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Timer {
     receiver: Receiver<Instant>,
-    /// Made by `after_func`; the receiver is never ready.
+    /// Set by `after_func`. The receiver is then never ready.
     call: Option<Arc<Timed<Callback>>>,
 }
 
@@ -43,7 +43,7 @@ impl UnwindSafe for Timer {}
 impl RefUnwindSafe for Timer {}
 
 impl Timer {
-    /// A timer that is due `d` from now. Go's `time.NewTimer`.
+    /// Creates a timer that is due `d` from now. Go's `time.NewTimer`.
     #[must_use]
     pub fn new(d: Duration) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Timer {
         }
     }
 
-    /// Where it was made, on whose clock its time is.
+    /// Returns the home in which the timer was made. The timer is due on that home's clock.
     fn home(&self) -> Home {
         match self.kind() {
             Kind::Deliver(chan) => chan.home(),
@@ -68,13 +68,12 @@ impl Timer {
         }
     }
 
-    /// Stops the timer: nothing is received from it, and the function of
-    /// [`after_func`](super::after_func) is not called, before it is reset. Go's
-    /// `Timer.Stop`.
+    /// Stops the timer: until it is reset, nothing is received from it, and the function of
+    /// [`after_func`](super::after_func) is not called. Go's `Timer.Stop`.
     ///
-    /// True if that changes anything: the timer was pending, or due with nobody having taken
-    /// the time. False if it was taken, the function has been started, or the timer was
-    /// stopped before. Does not wait for a function that runs.
+    /// Returns true if that changes anything: the timer was pending, or it was due and its message
+    /// was not taken. Returns false if the message was taken, the function has been started, or the
+    /// timer was stopped before. Does not wait for a function that is running.
     #[expect(clippy::must_use_candidate, reason = "mostly called for what it does")]
     #[track_caller]
     pub fn stop(&self) -> bool {
@@ -86,10 +85,10 @@ impl Timer {
         }
     }
 
-    /// Has the timer due `d` from now, whatever it was before. Go's `Timer.Reset`.
+    /// Makes the timer due `d` from now, whatever its state was. Go's `Timer.Reset`.
     ///
-    /// The result is as that of [`stop`](Self::stop): whether the timer was active. Whoever
-    /// waits for the timer goes on waiting, for the new time.
+    /// Returns what [`stop`](Self::stop) would have returned: whether the timer was active.
+    /// Receivers that wait for the timer continue to wait, for the new time.
     #[track_caller]
     pub fn reset(&self, d: Duration) -> bool {
         let home = self.home();
@@ -104,8 +103,8 @@ impl Timer {
         }
     }
 
-    /// The channel that the due time comes from; for a timer of
-    /// [`after_func`](super::after_func) one that nothing comes from. Go's field `C`.
+    /// Returns the channel that delivers the due time. For a timer of
+    /// [`after_func`](super::after_func), the channel never delivers anything. Go's field `C`.
     ///
     /// ```
     /// use gort::prelude::*;
@@ -122,19 +121,19 @@ impl Timer {
         &self.receiver
     }
 
-    /// Waits for the due time: for ever, if the timer is stopped or its time was taken.
+    /// Waits for the due time. Waits for ever if the timer is stopped or its message was taken.
     ///
     /// # Errors
-    /// None: the channel is never closed.
+    /// Never returns an error: the channel is never closed.
     #[track_caller]
     pub fn recv(&self) -> Result<Instant, RecvError> {
         self.receiver.recv()
     }
 
-    /// Takes the due time if it has come.
+    /// Takes the message if the timer is due.
     ///
     /// # Errors
-    /// `Empty` if it has not.
+    /// Returns `Empty` if it is not due, or if the message was taken.
     pub fn try_recv(&self) -> Result<Instant, TryRecvError> {
         self.receiver.try_recv()
     }
@@ -142,13 +141,13 @@ impl Timer {
 
 /// Calls `f` in a goroutine of its own, `d` from now. Go's `time.AfterFunc`.
 ///
-/// [`Timer::stop`] on the result is true if it has prevented the call; [`Timer::reset`] has
-/// `f` called once more, `d` from then, or moves the call that is pending. Calls of `f` do not
-/// overlap: one that is due while the last still runs waits for it. Dropping the timer changes
-/// nothing. A panic in `f` ends its goroutine, and nothing else.
+/// [`Timer::stop`] on the result returns true if it has prevented the call. [`Timer::reset`] makes
+/// `f` be called once more, `d` from then, or reschedules a call that is pending. Calls of `f` do
+/// not overlap: one that is due while the previous one is running waits for it. Dropping the timer
+/// changes nothing. A panic in `f` ends only its goroutine.
 ///
-/// A call that is pending is no goroutine. If no stack can be had for one when it is due, it is
-/// made as soon as one can.
+/// A pending call is no goroutine. If the system has no room for the goroutine's stack when the
+/// call is due, the call is made as soon as it has.
 ///
 /// # Examples
 /// ```
@@ -175,7 +174,7 @@ impl fmt::Debug for Timer {
     }
 }
 
-/// Stands for its channel.
+/// Receives from the timer's channel.
 impl Selectable for Timer {
     type Output = Result<Instant, RecvError>;
     type Arm<'a> = ChanRecvArm<'a, Instant>;

@@ -1,4 +1,4 @@
-//! Waiting for a group in a select, or for a limited time.
+//! Waiting for a group in a select, or with a time limit.
 
 use super::{GroupQueues, Inner, LOOKED, WaitGroup, count};
 use crate::lookout::{LookArm, Lookout, wait_for};
@@ -12,9 +12,11 @@ use std::panic::Location;
 use std::time::Duration;
 
 impl WaitGroup {
-    /// Waits until the count is 0, for `d` at most; false if the time was up. In `select!`, `<-wg` waits as long as need be.
+    /// Waits until the count is 0, but for at most `d`. Returns false if the time was up. In
+    /// `select!`, `<-wg` waits for as long as necessary.
     ///
-    /// A group that is used again at once may be missed at 0, as by no [`wait`](Self::wait): then this waits for that use as well.
+    /// If the group is used again at once, this call may miss that the count was 0, and then waits
+    /// for the next use as well. [`wait`](Self::wait) never does.
     ///
     /// # Examples
     /// ```
@@ -41,7 +43,7 @@ impl WaitGroup {
     }
 }
 
-/// Looks whether the count is 0.
+/// Checks whether the count is 0.
 pub struct CountLook<'a>(&'a Inner);
 
 impl fmt::Debug for CountLook<'_> {

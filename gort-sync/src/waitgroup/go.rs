@@ -4,7 +4,8 @@ use super::WaitGroup;
 use gort_runtime::{JoinHandle, aborts_on_panic, catch, is_goexit, raise};
 use std::mem::ManuallyDrop;
 
-/// A goroutine's part of the count: taken when it has ended, or could not be started.
+/// A goroutine's part of the count. Subtracted when the goroutine has ended, or could not be
+/// started.
 struct Member(WaitGroup);
 
 impl Drop for Member {
@@ -14,12 +15,12 @@ impl Drop for Member {
 }
 
 impl WaitGroup {
-    /// Adds one, runs `f` in a goroutine and takes one when it has ended, also by a
-    /// panic or `goexit`. Go's `WaitGroup.Go`.
+    /// Adds one to the count, runs `f` in a goroutine, and subtracts one when that goroutine has
+    /// ended, even by a panic or `goexit`. Go's `WaitGroup.Go`.
     ///
     /// # Panics
-    /// As [`add`](Self::add); and if no stack can be had from the system: then the count is as it
-    /// was.
+    /// Panics like [`add`](Self::add). Also panics if the system has no room for another stack; the
+    /// count is then unchanged.
     #[track_caller]
     pub fn go<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -30,7 +31,7 @@ impl WaitGroup {
         let member = Member(self.clone());
         gort_runtime::spawn(move || {
             let result = catch(f);
-            // A panic that ends the process must not let the waiters go first.
+            // A panic that ends the process must not let the waiters continue first.
             let fatal = match &result {
                 Err(payload) => aborts_on_panic() && !is_goexit(&**payload),
                 Ok(_) => false,

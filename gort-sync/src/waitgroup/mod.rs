@@ -1,28 +1,32 @@
-//! `WaitGroup`: wait until a number of goroutines are done. Go's `sync.WaitGroup`.
+//! `WaitGroup`: waits until a number of goroutines are done. Go's `sync.WaitGroup`.
 //!
-//! - `go.rs`: goroutines that a group counts; `arm.rs`: waiting for a group in a select, or for a limited time.
+//! - `go.rs`: goroutines that a group counts; `arm.rs`: waiting for a group in a select, or with a
+//!   time limit.
 //!
-//! One word: the counter in the upper half, the number of waiters in the lower. The `done`
-//! that brings the counter to 0 takes all waiters off the word by the same step. They are now due:
-//! it takes the lock, takes as many from the head of the queue, and wakes them.
+//! The word has the counter in its upper half and the number of waiters in its lower half. The
+//! `done` that brings the counter to 0 removes all waiters from the word in the same step. These
+//! waiters are now due: `done` takes the lock, removes as many waiters from the head of the queue,
+//! and wakes them.
 //!
-//! # Why nobody is woken too early
-//! The group may have begun its next use when that `done` gets the lock, and its waiters may be in
-//! the queue as well. But waiters register and enter the queue in one order, so the first that
-//! are not yet due are behind all that are. If two such `done`s get the lock in the other order,
-//! each wakes some of the other's, who are all due.
+//! # Why no waiter is woken too early
+//! When that `done` gets the lock, the group may already be in its next use, and the waiters of
+//! that use may be in the queue as well. But waiters register and enter the queue in the same
+//! order, so all that are due are in front of all that are not. If two such `done`s get the lock in
+//! the wrong order, each wakes some of the other's waiters, which are all due.
 //!
-//! # Those who may leave
-//! A wait with a limit, or in a select, is not counted in the word: it could not be taken off it again. It waits in a queue of its
-//! own, sets `LOOKED` in the word, and looks again when it is woken (`lookout.rs`). The `done` that brings the
-//! counter to 0 takes the flag off by the same step, then wakes all of that queue, also those who came for the next use: they
-//! look, set the flag anew and go on waiting. If the group is used again before somebody has looked, he waits for that use as well.
+//! # Waiters that may give up
+//! A wait with a time limit, or in a select, is not counted in the word, since it could not be
+//! removed from it again. It waits in a second queue, sets `LOOKED` in the word, and looks again
+//! when it is woken (`lookout.rs`). The `done` that brings the counter to 0 clears the flag in the
+//! same step, and then wakes that whole queue. That includes waiters of the next use: they look,
+//! set the flag again and continue to wait. If the group is used again before such a waiter has
+//! looked, it waits for that use as well.
 //!
 //! # Ordering
-//! A waiter registers by a compare-and-swap that fails if the counter has become 0, and
-//! does so under the lock, which it holds until it is parked. So `done` sees the waiter
-//! in the word, and having got the lock, finds it in the queue. So it is with `LOOKED`, which is set under the lock by a
-//! compare-and-swap that fails if the counter has changed.
+//! A waiter registers by a compare-and-swap that fails if the counter has become 0. It does so
+//! under the lock, which it holds until it is parked. So `done` sees the waiter in the word and,
+//! once it has the lock, finds it in the queue. The same holds for `LOOKED`, which is set under the
+//! lock by a compare-and-swap that fails if the counter has changed.
 
 mod arm;
 #[cfg(not(loom))]
@@ -41,12 +45,12 @@ use std::fmt;
 use std::panic::Location;
 use std::ptr;
 
-/// Counts goroutines that are at work and waits until there are none. Clones share the
-/// count. Go's `sync.WaitGroup`.
+/// Counts goroutines that are at work, and waits until there are none. Clones share the count. Go's
+/// `sync.WaitGroup`.
 ///
-/// Add before the goroutine starts, so that `wait` cannot come too early; or use
-/// [`go`](Self::go), which does. An `add` from 0 that races with a `wait` is misuse: the
-/// wait may or may not see it.
+/// Call `add` before the goroutine starts, so that `wait` cannot come too early; or use
+/// [`go`](Self::go), which does so. An `add` from 0 that races with a `wait` is misuse: the wait
+/// may or may not see it.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -73,15 +77,15 @@ struct Inner {
 
 /// What the lock protects.
 pub(crate) struct GroupQueues {
-    /// Those whom the word counts.
+    /// The waiters that the word counts.
     waiters: WaitQueue,
-    /// Those who may leave.
+    /// The waiters that may give up.
     lookers: WaitQueue,
 }
 
 const ONE: u64 = 1 << 32;
 const WAITER: u64 = 1;
-/// In the word's lower half: somebody may be among the `lookers`.
+/// In the word's lower half: there may be a waiter among the `lookers`.
 const LOOKED: u64 = 1 << 31;
 
 fn count(word: u64) -> u64 {
@@ -93,7 +97,7 @@ fn waiting(word: u64) -> u64 {
 }
 
 impl WaitGroup {
-    /// A group with a count of 0.
+    /// Creates a group with a count of 0.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -110,11 +114,11 @@ impl WaitGroup {
         }
     }
 
-    /// Adds `n` to the count. Go's `Add`, for what is not negative.
+    /// Adds `n` to the count. Go's `Add`, for numbers that are not negative.
     ///
     /// # Panics
-    /// "sync: WaitGroup counter overflow" if the count would exceed `i32::MAX`. Outside of the bubble in which it was made,
-    /// if it was.
+    /// With "sync: WaitGroup counter overflow" if the count would exceed `i32::MAX`. Also panics if
+    /// the group was made in a bubble and the caller is outside of it.
     ///
     /// # Examples
     /// ```
@@ -140,7 +144,8 @@ impl WaitGroup {
         let word = &self.inner.word;
         let mut before = word.load(Relaxed);
         loop {
-            // Refused, not taken back: a `done` that is the last must find that it is.
+            // Refused, rather than added and taken back: the last `done` must see that it is the
+            // last.
             assert!(
                 count(before) + n <= limit,
                 "sync: WaitGroup counter overflow"
@@ -152,10 +157,10 @@ impl WaitGroup {
         }
     }
 
-    /// Takes one from the count; at 0 all waiters go on. Go's `Done`.
+    /// Subtracts one from the count. If it becomes 0, all waiters continue. Go's `Done`.
     ///
     /// # Panics
-    /// "sync: negative WaitGroup counter" if the count is 0.
+    /// With "sync: negative WaitGroup counter" if the count is 0.
     #[inline]
     #[track_caller]
     pub fn done(&self) {
@@ -163,7 +168,7 @@ impl WaitGroup {
         let word = &self.inner.word;
         let mut before = word.load(Relaxed);
         loop {
-            // Refused, not taken back: nobody may see a count below zero.
+            // Refused, rather than subtracted and taken back: no one may see a count below zero.
             assert!(count(before) != 0, "sync: negative WaitGroup counter");
             let after = if count(before) == 1 { 0 } else { before - ONE };
             match word.compare_exchange_weak(before, after, AcqRel, Relaxed) {
@@ -215,7 +220,8 @@ impl WaitGroup {
 }
 
 impl Inner {
-    /// The waiters that `word` counts have become due, and those who may leave are to look.
+    /// Wakes the waiters that `word` counts, which have become due, and those that may give up,
+    /// which look again.
     #[cold]
     fn release(&self, word: u64) {
         let woken = Wakes::new();
@@ -223,7 +229,7 @@ impl Inner {
             let mut queues = self.queues.lock();
             for _ in 0..waiting(word) {
                 let Some(won) = queues.waiters.dequeue() else {
-                    unreachable!("who is registered has entered the queue")
+                    unreachable!("a registered waiter has entered the queue")
                 };
                 woken.push(won);
             }

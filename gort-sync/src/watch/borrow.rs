@@ -1,11 +1,11 @@
-//! Looking at a watched value.
+//! Borrowing a watched value.
 
 use super::value::Watched;
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
 
-/// The value, looked at. While it is held sends wait, and others may look.
+/// A borrow of the value. While it is held sends wait, but there may be other borrows.
 ///
 /// ```
 /// use gort::sync::watch;
@@ -20,7 +20,7 @@ pub struct Ref<'a, T> {
 }
 
 impl<'a, T> Ref<'a, T> {
-    /// Waits until nobody changes the value.
+    /// Waits until no sender is changing the value.
     pub(super) fn new(watched: &'a Watched<T>, site: &'static Location<'static>) -> Self {
         watched.begin_reading(site);
         Self { watched }
@@ -31,15 +31,16 @@ impl<T> Deref for Ref<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: `new` had us counted as one who looks, until we are dropped, so nobody changes the value; and
-        // the reference ends with the borrow of `self`.
+        // SAFETY: `new` had us counted as a reader until we are dropped, so the value is not
+        // changed. The reference ends with the borrow of `self`.
         self.watched.value().with(|value| unsafe { &*value })
     }
 }
 
 impl<T> Drop for Ref<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: `new` had us counted, and we look no more: whoever borrowed from us has ended.
+        // SAFETY: `new` had us counted as a reader. We no longer read: every reference borrowed
+        // from us has ended.
         unsafe { self.watched.done_reading() };
     }
 }

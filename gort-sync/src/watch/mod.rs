@@ -1,7 +1,7 @@
-//! `watch`: the latest value, and who wants to know when it changes. tokio's `sync::watch`.
+//! `watch`: the latest value, and receivers that learn when it changes. tokio's `sync::watch`.
 //!
-//! - `value.rs`: the value, who looks at it and who changes it: the protocol.
-//! - `borrow.rs`: looking at it.
+//! - `value.rs`: the protocol: the value, its readers and its writer.
+//! - `borrow.rs`: borrowing the value.
 
 mod borrow;
 mod value;
@@ -17,8 +17,9 @@ use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use value::Watched;
 
-/// A channel that holds one value, the latest. Each receiver learns that it has changed, not how often. tokio's
-/// `watch::channel`; in Go, a mutex and a channel that is closed at each change.
+/// Creates a channel that holds one value, the latest. Each receiver learns that the value has
+/// changed, but not how often. tokio's `watch::channel`; in Go, a mutex and a channel that is
+/// closed at each change.
 ///
 /// The first value counts as seen.
 ///
@@ -35,7 +36,7 @@ use value::Watched;
 ///     }
 ///     seen
 /// };
-/// tx.send("running"); // Perhaps nobody sees that one.
+/// tx.send("running"); // Perhaps no receiver sees this one.
 /// tx.send("stopped");
 /// drop(tx);
 /// assert_eq!(watcher.join().unwrap().last(), Some(&"stopped"));
@@ -50,7 +51,8 @@ pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
     (Sender { watched }, receiver)
 }
 
-/// Sets the value of a [`channel`]. Clones share it; when the last one is gone, [`Receiver::changed`] fails.
+/// Sets the value of a [`channel`]. Clones share the channel. When the last sender is dropped,
+/// [`Receiver::changed`] fails.
 ///
 /// ```
 /// use gort::sync::watch;
@@ -68,11 +70,11 @@ impl<T> UnwindSafe for Sender<T> {}
 impl<T> RefUnwindSafe for Sender<T> {}
 
 impl<T> Sender<T> {
-    /// Replaces the value, and tells all receivers. Without any it is kept for those that will
-    /// [`subscribe`](Self::subscribe).
+    /// Replaces the value, and tells all receivers. If there are none, the value is kept for
+    /// receivers that [`subscribe`](Self::subscribe) later.
     ///
-    /// Waits while somebody looks at the value ([`borrow`](Self::borrow)). The old value is dropped when the new one is there, under
-    /// no lock.
+    /// Waits while the value is borrowed ([`borrow`](Self::borrow)). The old value is dropped after
+    /// the new one is in place, without a lock.
     ///
     /// # Examples
     /// ```
@@ -89,11 +91,12 @@ impl<T> Sender<T> {
         drop(old);
     }
 
-    /// Has `f` change the value where it is, and tells all receivers. Waits as [`send`](Self::send) does, and others
-    /// wait until `f` has ended; if `f` itself looks at the channel it waits for ever.
+    /// Lets `f` change the value in place, and tells all receivers. Waits as [`send`](Self::send)
+    /// does. Other users of the channel wait until `f` has ended; if `f` itself looks at the
+    /// channel, it waits for ever.
     ///
     /// # Panics
-    /// If `f` does: what it has changed stays changed, and nobody is told.
+    /// If `f` panics. What it has changed stays changed, and receivers are not told.
     ///
     /// # Examples
     /// ```
@@ -109,13 +112,13 @@ impl<T> Sender<T> {
         self.watched.write(Location::caller()).modify(f);
     }
 
-    /// Looks at the value. While the result is held sends wait; others may look as well.
+    /// Borrows the value. While the borrow is held sends wait, but there may be other borrows.
     #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
         Ref::new(&self.watched, Location::caller())
     }
 
-    /// One more receiver, which has seen the value that is there now.
+    /// Creates a receiver that has seen the present value.
     #[must_use]
     pub fn subscribe(&self) -> Receiver<T> {
         Receiver {
@@ -146,10 +149,11 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// Looks at the value of a [`channel`], and learns when it changes: by [`changed`](Self::changed), or by `<-rx` in
-/// `select!`, which gives the same. An arm that is not chosen marks nothing as seen.
+/// Borrows the value of a [`channel`], and learns when it changes: with [`changed`](Self::changed),
+/// or with `<-rx` in `select!`, which returns the same. An arm that is not chosen marks nothing as
+/// seen.
 ///
-/// A clone has seen what its source has.
+/// A clone has seen what its source has seen.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -166,7 +170,8 @@ impl<T> fmt::Debug for Sender<T> {
 /// ```
 pub struct Receiver<T> {
     watched: Arc<Watched<T>>,
-    /// The version that it has seen. Changed under the channel's lock; it publishes nothing.
+    /// The version that the receiver has seen. Changed under the channel's lock; it publishes
+    /// nothing.
     seen: AtomicU64,
 }
 
@@ -174,18 +179,20 @@ impl<T> UnwindSafe for Receiver<T> {}
 impl<T> RefUnwindSafe for Receiver<T> {}
 
 impl<T> Receiver<T> {
-    /// Looks at the value, without marking it as seen: a loop of `changed` and `borrow` may see one value twice, and
-    /// never misses the last. While the result is held sends wait; others may look as well.
+    /// Borrows the value, without marking it as seen: a loop of `changed` and `borrow` may see a
+    /// value twice, and never misses the last one. While the borrow is held sends wait, but there
+    /// may be other borrows.
     #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
         Ref::new(&self.watched, Location::caller())
     }
 
-    /// Waits until there is a value that this receiver has not seen, and marks it as seen. However many there were, this is
-    /// one change.
+    /// Waits until there is a value that this receiver has not seen, and marks it as seen. Several
+    /// new values are one change.
     ///
     /// # Errors
-    /// If there is none and all senders are gone. The last value can still be looked at.
+    /// Returns an error if there is no such value and no sender is left. The last value can still
+    /// be borrowed.
     ///
     /// # Examples
     /// ```

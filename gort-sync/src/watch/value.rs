@@ -1,23 +1,27 @@
-//! A watched value: who looks at it, who changes it, and who waits to be told.
+//! A watched value, its readers, its writer, and the receivers that wait for a change.
 //!
 //! # Invariants (under the lock)
-//! 1. `readers` counts the `Ref`s there are. `writing` is set while one sender has the value to change it ([`Writing`]). Never both:
-//!    a reader enters if nobody is writing, a sender if nobody is writing or reading.
-//! 2. The value is looked at by who is counted in `readers`, and changed by who has set `writing`.
+//! 1. `readers` is the number of `Ref`s. `writing` is set while a sender has the value in order to
+//!    change it ([`Writing`]). Never both: a reader enters if `writing` is not set, a sender if
+//!    `writing` is not set and there are no readers.
+//! 2. Only counted readers look at the value, and only the sender that has set `writing` changes
+//!    it.
 //! 3. `version` grows by one with each change that receivers are told of.
-//! 4. In `changed` wait receivers that have seen `version`, while there are senders; in `value` those who may not
-//!    enter (invariant 1).
+//! 4. Receivers that have seen `version` wait in `changed`, while there are senders. Readers and
+//!    senders that must wait until they can enter (invariant 1) wait in `value`.
 //!
-//! A sender that waits does not stop new readers, else one who looks twice could wait for a sender that waits for
-//! him. So senders wait for as long as somebody looks; looking is meant to be short.
+//! A sender that waits does not stop new readers: otherwise a reader that borrows twice could wait
+//! for a sender that waits for that reader. So senders wait while there is any reader. Borrows are
+//! meant to be short.
 //!
 //! # Why no wake-up is lost
-//! As `lookout.rs` says: counts, `writing`, `version` and `senders` change under the lock, and who changes one so that others
-//! might go on takes all of them out of their queue in the same critical section.
+//! As `lookout.rs` says: counts, `writing`, `version` and `senders` change under the lock. A change
+//! that may let waiters continue removes all of them from their queue, in the same critical
+//! section.
 //!
 //! # Ordering of the value
-//! Who enters has held the lock after whoever left before, and so sees the value as that one left it. It is reached
-//! without the lock in between, under invariants 1 and 2.
+//! A thread that enters has held the lock after the last one left, so it sees the value as that one
+//! left it. In between, the value is accessed without the lock, under invariants 1 and 2.
 
 use crate::channel::RecvError;
 use crate::lookout::{Lookout, wait_for};
@@ -29,16 +33,17 @@ use std::fmt;
 use std::mem;
 use std::panic::Location;
 
-/// What the ends of a channel share.
+/// What the senders and receivers of a channel share.
 pub(crate) struct Watched<T> {
     place: WaitLock<WatchState>,
     value: DataCell<T>,
 }
 
-// SAFETY: the value moves with it.
+// SAFETY: the value moves with this struct.
 unsafe impl<T: Send> Send for Watched<T> {}
-// SAFETY: the value is shared by those who look at it (`T: Sync`), on any thread, and changed and dropped by one at a time, on any
-// thread (`T: Send`), never both (invariants 1 and 2).
+// SAFETY: the value is shared by readers on any thread (`T: Sync`). It is changed and dropped by
+// one thread at a time, which may be any (`T: Send`). The two never happen at the same time
+// (invariants 1 and 2).
 unsafe impl<T: Send + Sync> Sync for Watched<T> {}
 
 /// What the lock protects.
@@ -52,7 +57,7 @@ pub(crate) struct WatchState {
 }
 
 impl<T> Watched<T> {
-    /// With one sender.
+    /// Creates the state of a channel, with one sender.
     pub(super) fn new(value: T) -> Self {
         Self {
             place: WaitLock::new(
@@ -75,7 +80,7 @@ impl<T> Watched<T> {
     }
 
     pub(super) fn one_more_sender(&self) {
-        // Each has a handle, and handles are counted, too: this cannot overflow.
+        // Each sender has a handle, which is counted as well, so this cannot overflow.
         self.place.lock().senders += 1;
     }
 
@@ -91,20 +96,22 @@ impl<T> Watched<T> {
         wakes.wake_all();
     }
 
-    /// Waits until nobody changes the value, and counts the caller as one who looks.
+    /// Waits until no sender is changing the value, and counts the caller as a reader.
     pub(super) fn begin_reading(&self, site: &'static Location<'static>) {
         let Some(Entered) = wait_for(&ReadLook(self), None, site) else {
-            unreachable!("there is no limit")
+            unreachable!("the wait has no time limit")
         };
     }
 
-    /// Where the value is, for who is counted as one who looks.
+    /// Returns the cell of the value, for a counted reader.
     pub(super) fn value(&self) -> &DataCell<T> {
         &self.value
     }
 
+    /// Ends a reader.
+    ///
     /// # Safety
-    /// The caller was counted as one who looks, does so no more, and calls this once.
+    /// The caller was counted as a reader and no longer reads. It calls this once.
     pub(super) unsafe fn done_reading(&self) {
         point::point_in_drop("unlock", &self.place);
         let wakes = Wakes::new();
@@ -117,10 +124,10 @@ impl<T> Watched<T> {
         wakes.wake_all();
     }
 
-    /// Waits until nobody looks at the value or changes it, to change it.
+    /// Waits until there are no readers and no writer, and makes the caller the writer.
     pub(super) fn write(&self, site: &'static Location<'static>) -> Writing<'_, T> {
         let Some(Entered) = wait_for(&WriteLook(self), None, site) else {
-            unreachable!("there is no limit")
+            unreachable!("the wait has no time limit")
         };
         Writing {
             watched: self,
@@ -129,15 +136,15 @@ impl<T> Watched<T> {
     }
 }
 
-/// The right to change the value. There is one, made when `writing` was set; when it is dropped others may go on, and are
-/// told if the change is to be.
+/// The right to change the value. There is only one, made when `writing` was set. When it is
+/// dropped, others may continue; receivers are told if `tell` is set.
 pub(super) struct Writing<'a, T> {
     watched: &'a Watched<T>,
     tell: bool,
 }
 
 impl<T> Writing<'_, T> {
-    /// Puts `value` in place of the old one, which it gives back.
+    /// Replaces the value, and returns the old one.
     pub(super) fn replace(self, value: T) -> T {
         let mut old = value;
         self.modify(|place| mem::swap(place, &mut old));
@@ -145,8 +152,8 @@ impl<T> Writing<'_, T> {
     }
 
     pub(super) fn modify(mut self, f: impl FnOnce(&mut T)) {
-        // SAFETY: invariants 1 and 2: we have set `writing`, and until it is taken back, when `self` is dropped, nobody else
-        // looks at the value or changes it. The reference ends with the call.
+        // SAFETY: invariants 1 and 2: we have set `writing`, and nothing else accesses the value
+        // until it is cleared, when `self` is dropped. The reference ends with the call.
         self.watched
             .value
             .with_mut(|value| f(unsafe { &mut *value }));
@@ -169,10 +176,10 @@ impl<T> Drop for Writing<'_, T> {
     }
 }
 
-/// What a look gives that has counted its owner, or set `writing` for it.
+/// The result of a look that has counted its owner as a reader, or has set `writing` for it.
 struct Entered;
 
-/// Looks whether one may look at the value, and counts oneself.
+/// Checks whether a reader may enter, and counts it if it may.
 struct ReadLook<'a, T>(&'a Watched<T>);
 
 impl<T> Lookout for ReadLook<'_, T> {
@@ -196,7 +203,7 @@ impl<T> Lookout for ReadLook<'_, T> {
     }
 }
 
-/// Looks whether one may change the value, and says that one does.
+/// Checks whether a writer may enter, and sets `writing` if it may.
 struct WriteLook<'a, T>(&'a Watched<T>);
 
 impl<T> Lookout for WriteLook<'_, T> {
@@ -220,7 +227,7 @@ impl<T> Lookout for WriteLook<'_, T> {
     }
 }
 
-/// Looks for a value that a receiver has not seen, and marks it.
+/// Looks for a value that a receiver has not seen, and marks it as seen.
 pub struct ChangedLook<'a, T> {
     watched: &'a Watched<T>,
     seen: &'a AtomicU64,

@@ -2,61 +2,68 @@
 //!
 //! | bit | meaning | set by | cleared by |
 //! |---|---|---|---|
-//! | `LOCKED` | somebody holds the lock | the locker, or the unlocker that hands it over | the holder |
-//! | `QUEUED` | somebody may be in the queue | a waiter | whoever finds the queue empty |
-//! | `WOKEN` | somebody competes | an unlocker, for the waiter that it wakes; or who spins | the one who competes |
+//! | `LOCKED` | the lock is held | the locker, or the unlocker that hands it over | the holder |
+//! | `QUEUED` | a waiter may be in the queue | a waiter | a thread that finds the queue empty |
+//! | `WOKEN` | a goroutine competes | an unlocker, for the waiter that it wakes; a spinning newcomer | the competitor |
 //! | `STARVING` | the lock is only handed over | an unlocker that finds a starving waiter first | as `QUEUED`, or an unlocker that hands over |
-//! | `PASSED` | how many who spin have set `WOKEN` since a waiter was last woken | who spins | as `QUEUED`, or an unlocker that wakes or hands over |
+//! | `PASSED` | how many spinning newcomers have set `WOKEN` since a waiter was last woken | a spinning newcomer | as `QUEUED`, or an unlocker that wakes or hands over |
 //!
-//! All but the changes of `LOCKED` and `WOKEN` by who locks, unlocks and spins are made under the queue's lock.
-//! As in Go's `sync.Mutex`, an unlocker first frees the lock, by a subtraction, and what the word
-//! was tells it whether it has a *duty*: to look after those who wait, under the queue's lock.
+//! Lockers, unlockers and spinning newcomers change `LOCKED`, `WOKEN` and `PASSED` without the
+//! queue's lock. All other changes are made under it. As in Go's `sync.Mutex`, an unlocker first
+//! frees the lock, by a subtraction. The old value of the word tells it whether it has a *duty*: to
+//! look after the waiters, under the queue's lock.
 //!
 //! # Invariants
-//! 1. If the queue is not empty, `QUEUED` is set. (It may be set with an empty queue: a select
-//!    announces itself and then need not wait. It costs the next unlocker a look.)
-//! 2. `WOKEN` is set exactly while one competes: a waiter that was taken out of the queue without being handed
-//!    the lock, or a newcomer that spins and has set the bit ([`compete`](Word::compete)). It
-//!    clears the bit as it locks ([`try_lock`](Word::try_lock)), or in [`lock_or_announce`](Word::lock_or_announce).
-//!    Nobody else clears it, as nobody else sets it meanwhile.
-//! 3. `STARVING` is set only while `LOCKED` is, which the step that sets it makes sure of. While it is set and `LOCKED` is
-//!    not, nobody but an unlocker with a duty sets `LOCKED`, and such an unlocker is on its way:
-//!    the one that freed the lock.
-//! 4. If the queue is not empty, then somebody holds the lock, or an unlocker with a duty is on
-//!    its way, or `WOKEN` is set.
-//! 5. `PASSED` is 0 unless `QUEUED` is set. (An idle mutex is 0, which is what [`lock_idle`](Word::lock_idle) asks for.)
+//! 1. If the queue is not empty, `QUEUED` is set. (It may be set while the queue is empty: a select
+//!    announces itself and then need not wait. The next unlocker looks in vain.)
+//! 2. `WOKEN` is set exactly while there is a competitor: a waiter that was removed from the queue
+//!    without being handed the lock, or a newcomer that spins and has set the bit
+//!    ([`compete`](Word::compete)). The competitor clears the bit as it locks
+//!    ([`try_lock`](Word::try_lock)), or in [`lock_or_announce`](Word::lock_or_announce). No other
+//!    thread clears it, because no other thread sets it in between.
+//! 3. `STARVING` is set only while `LOCKED` is, which the step that sets it makes sure of. While
+//!    `STARVING` is set and `LOCKED` is not, only an unlocker with a duty sets `LOCKED`, and such
+//!    an unlocker is on its way: the one that freed the lock.
+//! 4. If the queue is not empty, the lock is held, or an unlocker with a duty is on its way, or
+//!    `WOKEN` is set.
+//! 5. `PASSED` is 0 unless `QUEUED` is set. (The word of an idle mutex is 0, which
+//!    [`lock_idle`](Word::lock_idle) relies on.)
 //!
 //! # Why no wake-up is lost
-//! That is invariant 4; each step keeps it.
+//! This is invariant 4, and each step keeps it.
 //!
-//! *A waiter enters the queue* under its lock, after an announcement that took the mutex instead
-//! if that was free. So somebody held it, and will find `QUEUED` when it unlocks; or it was free but
-//! `STARVING`, and invariant 3 has an unlocker on its way.
+//! *A waiter enters the queue* under the queue's lock, after an announcement that would have taken
+//! the mutex if it had been free. So either the mutex was held, and its holder will find `QUEUED`
+//! when it unlocks; or it was free but `STARVING`, and by invariant 3 an unlocker is on its way.
 //!
-//! *An unlocker* that finds `QUEUED` has a duty, but for one case: with `WOKEN` set, and nobody
-//! starving, who competes will be the next to keep the invariant.
+//! *An unlocker* that finds `QUEUED` has a duty, with one exception: if `WOKEN` is set and
+//! `STARVING` is not, the competitor keeps the invariant from then on.
 //!
-//! *Who competes* takes the lock, or else clears `WOKEN` while somebody holds it, or while an
-//! unlocker is on its way to hand it over: one compare-and-swap. It may give up after that step,
-//! and only after it.
+//! *A competitor* takes the lock. Otherwise it clears `WOKEN` in one compare-and-swap while the
+//! lock is held, or while an unlocker is on its way to hand it over. It may give up after that
+//! step, and only after it.
 //!
-//! *Who spins* sets `WOKEN`, and the invariant holds by that. It does so while somebody holds the lock and
-//! nobody competes, by one compare-and-swap; so whoever sets the bit owns it.
+//! *A spinning newcomer* sets `WOKEN`, which keeps the invariant. It does so in one
+//! compare-and-swap while the lock is held and there is no competitor, so the thread that sets the
+//! bit owns it.
 //!
-//! *A duty* looks at what is, not at what was: it may come late, or be one of several. It sets
-//! `LOCKED` on behalf of a starving waiter, or leaves that to whoever has locked meanwhile,
-//! having set `STARVING`; or it sets `WOKEN`, or finds it set. Then it takes out the waiter. If that
-//! one has given up, it takes back what it set, and goes on to the next, until nobody is there.
+//! *A duty* looks at the present word, not at the one that caused it: it may come late, and there
+//! may be several. It sets `LOCKED` on behalf of a starving waiter; or, if another thread has
+//! locked in between, sets `STARVING` and leaves the hand-over to that thread; or it sets `WOKEN`.
+//! If it finds `WOKEN` or `STARVING` set, it leaves the queue to the competitor, or to the holder.
+//! If it has set `LOCKED` or `WOKEN`, it removes the waiter. If that waiter has given up, the duty
+//! takes back what it has set and goes on to the next one, until the queue is empty.
 //!
-//! # Why those who spin do not keep the others waiting
-//! While `WOKEN` is set nobody is woken. So those who spin may set it 15 times, each for the few
-//! microseconds for which one spins; then it stays clear until an unlocker has woken the first in the queue. In Go there is no
-//! such limit: with always somebody spinning nobody is woken, and who sleeps cannot say that it starves.
+//! # Why spinning newcomers do not keep waiters out
+//! While `WOKEN` is set no waiter is woken. So spinning newcomers may set it 15 times, each for the
+//! few microseconds of a spin. After that it stays clear until an unlocker has woken the first
+//! waiter in the queue. Go has no such limit: there, if some goroutine always spins, no waiter is
+//! woken, and a sleeping waiter cannot say that it starves.
 //!
 //! # Orderings
-//! Locking is an acquire, unlocking a release. Every change is a read-modify-write, so what
-//! earlier holders released is passed on by all of them; a duty acquires on behalf of who is handed the
-//! lock, to whom the wake-up passes it.
+//! Locking is an acquire, unlocking a release. Every change is a read-modify-write, so all of them
+//! pass on what earlier holders released. A duty acquires on behalf of the waiter that is handed
+//! the lock; the wake-up passes that on.
 
 use crate::prim::{
     AtomicU32,
@@ -69,48 +76,48 @@ const LOCKED: u32 = 1;
 const QUEUED: u32 = 2;
 const WOKEN: u32 = 4;
 const STARVING: u32 = 8;
-/// One of `PASSED`.
+/// The unit of `PASSED`.
 const ONE_PASSED: u32 = 16;
 const PASSED: u32 = 15 * ONE_PASSED;
 
-/// See the head of the file.
+/// The state word of a mutex. See the head of the file.
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU32);
 
-/// What the unlocker that has a duty is to do with the first in the queue.
+/// What an unlocker with a duty has to do with the first waiter in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Duty {
-    /// Nothing: somebody else sees to the queue.
+    /// Nothing: another thread looks after the queue.
     None,
-    /// To wake it: `WOKEN` is set.
+    /// Wake it: `WOKEN` is set.
     Wake,
-    /// To hand it the lock: `LOCKED` is set.
+    /// Hand it the lock: `LOCKED` is set.
     HandOver,
 }
 
 impl Word {
     const_unless_loom! {
-        /// Free.
+        /// Creates the word of a free mutex.
         pub(crate) fn new() -> Self {
             Self(AtomicU32::new(0))
         }
     }
 
-    /// Whether nobody holds it.
+    /// Returns true if the lock is not held.
     pub(crate) fn is_free(&self) -> bool {
         self.0.load(Relaxed) & LOCKED == 0
     }
 
-    /// Locks if nobody holds, waits or competes.
+    /// Locks if the word is 0: no holder, no waiter, no competitor.
     #[inline]
     pub(crate) fn lock_idle(&self) -> bool {
         check_in_debug_builds(WaitReason::MutexLock);
         self.0.compare_exchange(0, LOCKED, Acquire, Relaxed).is_ok()
     }
 
-    /// Locks if the lock is free, ahead of those who wait, unless one of them starves. May fail
-    /// if others change the word at this moment. `competes`: the caller is who `WOKEN` speaks of; the bit is
-    /// cleared if this succeeds.
+    /// Locks if the lock is free, ahead of the waiters, unless one of them starves. May also fail
+    /// if another thread changes the word at this moment. `competes` says that `WOKEN` stands for
+    /// the caller; the bit is cleared if this succeeds.
     #[inline]
     pub(crate) fn try_lock(&self, competes: bool) -> bool {
         check_in_debug_builds(WaitReason::MutexLock);
@@ -123,8 +130,8 @@ impl Word {
                 .is_ok()
     }
 
-    /// Before one spins: has unlockers wake nobody meanwhile, if they would. True: the caller competes
-    /// from now on, and `WOKEN` speaks of it.
+    /// Makes the caller the competitor, if unlockers would otherwise wake a waiter while it spins.
+    /// Returns true if it is the competitor from now on: `WOKEN` stands for the caller.
     pub(crate) fn compete(&self) -> bool {
         let word = self.0.load(Relaxed);
         word & (LOCKED | QUEUED | WOKEN | STARVING) == LOCKED | QUEUED
@@ -135,14 +142,14 @@ impl Word {
                 .is_ok()
     }
 
-    /// Whether the lock is only handed over.
+    /// Returns true if the lock is only handed over.
     pub(crate) fn is_starving(&self) -> bool {
         self.0.load(Relaxed) & STARVING != 0
     }
 
-    /// Under the queue's lock: takes the mutex if it is free and nobody starves (true), else
-    /// announces a waiter. `competes`: the caller is who `WOKEN` speaks of; the bit is cleared either
-    /// way.
+    /// Takes the mutex if it is free and no waiter starves (true); otherwise announces a waiter
+    /// (false). Called under the queue's lock. `competes` says that `WOKEN` stands for the caller;
+    /// the bit is cleared in either case.
     pub(crate) fn lock_or_announce(&self, competes: bool) -> bool {
         let clear = if competes { !WOKEN } else { !0 };
         let mut word = self.0.load(Relaxed);
@@ -156,33 +163,33 @@ impl Word {
         }
     }
 
-    /// Under the queue's lock, and the queue is empty.
+    /// Clears the bits of an empty queue. Called under the queue's lock.
     pub(crate) fn queue_is_empty(&self) {
         self.0.fetch_and(!(QUEUED | STARVING | PASSED), Relaxed);
     }
 
-    /// Unlocks. What is left of the word is 0 if nobody else is concerned; else see
-    /// [`is_duty`](Self::is_duty).
+    /// Unlocks, and returns the rest of the word. If that is 0, no other thread is concerned;
+    /// otherwise see [`is_duty`](Self::is_duty).
     #[inline]
     #[must_use]
     pub(crate) fn unlock(&self) -> u32 {
         self.0.fetch_sub(LOCKED, Release) - LOCKED
     }
 
-    /// Whether an unlocker that left this of the word has a duty.
+    /// Returns true if an unlocker that left `left` in the word has a duty.
     pub(crate) fn is_duty(left: u32) -> bool {
         left & QUEUED != 0 && left & (WOKEN | STARVING) != WOKEN
     }
 
-    /// Under the lock of the queue, which is not empty, by an unlocker that has a duty: prepares it.
-    /// `starving`: the first in the queue is to be handed the lock.
+    /// Prepares an unlocker's duty. Called under the lock of the queue, which is not empty.
+    /// `starving` says that the first waiter is to be handed the lock.
     pub(crate) fn duty(&self, starving: bool) -> Duty {
         let mut word = self.0.load(Relaxed);
         loop {
             let (new, duty) = if word & LOCKED == 0 && (starving || word & STARVING != 0) {
                 (word & !PASSED | LOCKED, Duty::HandOver)
             } else if starving {
-                // Whoever has locked meanwhile hands it over.
+                // The thread that has locked in between hands it over.
                 (word | STARVING, Duty::None)
             } else if word & (WOKEN | STARVING) != 0 {
                 return Duty::None;
@@ -196,7 +203,8 @@ impl Word {
         }
     }
 
-    /// Under the queue's lock, after `Duty::HandOver`: whether from now on the first one starves.
+    /// Sets or clears `STARVING` for the waiter that is now first. Called under the queue's lock,
+    /// after `Duty::HandOver`.
     pub(crate) fn set_starving(&self, starving: bool) {
         if starving {
             self.0.fetch_or(STARVING, Relaxed);
@@ -205,7 +213,7 @@ impl Word {
         }
     }
 
-    /// Under the queue's lock: takes back a duty towards somebody who has given up.
+    /// Takes back a duty towards a waiter that has given up. Called under the queue's lock.
     pub(crate) fn take_back(&self, duty: Duty) {
         match duty {
             Duty::None => {}

@@ -9,11 +9,12 @@
 //! ```
 //!
 //! # Why no wake-up is lost
-//! A waiter announces itself by a compare-and-swap that fails unless somebody is at work, and
-//! does so under the queue's lock, which it keeps until it is parked. Who ends the work swaps
-//! the word: before that announcement (then it fails, and the waiter looks again), or it sees
-//! it, takes the queue's lock and wakes everybody there. That may be more than it was meant to
-//! wake, if somebody else is at work by then; they look again as well.
+//! A waiter announces itself by a compare-and-swap that fails if the work is not in progress. It
+//! does so under the queue's lock, which it holds until it is parked. The worker ends the work by
+//! swapping the word. If the swap comes before the announcement, the announcement fails, and the
+//! waiter looks again. If it comes after, the worker sees the announcement, takes the queue's lock
+//! and wakes all waiters. If another goroutine has begun the work by then, some of these may wait
+//! for that one; they look again as well.
 
 use crate::prim::{
     AtomicU32,
@@ -26,36 +27,36 @@ const RUNNING: u32 = 1;
 const RUNNING_QUEUED: u32 = 2;
 const DONE: u32 = 3;
 
-/// See the head of the file.
+/// The state word of something done once. See the head of the file.
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU32);
 
 /// What [`Word::begin`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begun {
-    /// It is the caller's to do, who must call `end`.
+    /// The caller has to do the work, and must call `end`.
     Ours,
-    /// Somebody else is at it.
+    /// Another goroutine is doing the work.
     Theirs,
-    /// It has been done.
+    /// The work has been done.
     Done,
 }
 
 impl Word {
     const_unless_loom! {
-        /// Not done.
+        /// Creates a word whose work is not done.
         pub(crate) fn new() -> Self {
             Self(AtomicU32::new(NEW))
         }
     }
 
-    /// Done: the caller sees what was done.
+    /// Returns true if the work is done; the caller then sees its effects.
     #[inline]
     pub(crate) fn is_done(&self) -> bool {
         self.0.load(Acquire) == DONE
     }
 
-    /// Begins the work unless it was begun.
+    /// Begins the work, unless it has begun.
     pub(crate) fn begin(&self) -> Begun {
         match self.0.compare_exchange(NEW, RUNNING, Acquire, Acquire) {
             Ok(_) => Begun::Ours,
@@ -64,7 +65,8 @@ impl Word {
         }
     }
 
-    /// Under the queue's lock: announces a waiter. False: nobody is at work any more.
+    /// Announces a waiter. Returns false if the work is no longer in progress. Called under the
+    /// queue's lock.
     #[must_use]
     pub(crate) fn announce(&self) -> bool {
         matches!(
@@ -74,7 +76,8 @@ impl Word {
         )
     }
 
-    /// Ends the work: done, or to be done by somebody else. True: there are waiters to wake.
+    /// Ends the work: it is done, or another goroutine has to do it. Returns true if there are
+    /// waiters to wake.
     #[must_use]
     pub(crate) fn end(&self, done: bool) -> bool {
         self.0.swap(if done { DONE } else { NEW }, AcqRel) == RUNNING_QUEUED

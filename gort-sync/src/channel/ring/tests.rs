@@ -2,7 +2,7 @@ use super::*;
 
 fn push(ring: &Ring<Box<u32>>, value: u32) -> Attempt {
     let value = MaybeUninit::new(Box::new(value));
-    // SAFETY: the value is moved if `Done`, else dropped here.
+    // SAFETY: the value is moved if the result is `Done`; otherwise it is dropped here.
     unsafe {
         let attempt = ring.push(value.as_ptr());
         if attempt != Attempt::Done {
@@ -14,7 +14,7 @@ fn push(ring: &Ring<Box<u32>>, value: u32) -> Attempt {
 
 fn pop(ring: &Ring<Box<u32>>) -> Result<u32, Attempt> {
     let mut place = MaybeUninit::uninit();
-    // SAFETY: initialised if `Done`.
+    // SAFETY: the place is initialised if the result is `Done`.
     unsafe {
         match ring.pop(place.as_mut_ptr()) {
             Attempt::Done => Ok(*place.assume_init()),
@@ -53,7 +53,7 @@ fn an_arrested_end_belongs_to_the_lock() {
     ring.arrest_tail();
     assert_eq!(push(&ring, 1), Attempt::Slow);
     let value = MaybeUninit::new(Box::new(1));
-    // SAFETY: alone here; the value is moved.
+    // SAFETY: no other thread uses the ring. There is room, so the value is moved.
     assert!(unsafe { ring.push_arrested(value.as_ptr()) });
     assert_eq!(pop(&ring), Ok(1), "the other end is free");
     ring.release();
@@ -82,7 +82,7 @@ fn what_is_left_is_dropped() {
     let value = std::sync::Arc::new(());
     for _ in 0..3 {
         let value = MaybeUninit::new(std::sync::Arc::clone(&value));
-        // SAFETY: the value is moved: there is room.
+        // SAFETY: there is room, so the value is moved.
         assert_eq!(unsafe { ring.push(value.as_ptr()) }, Attempt::Done);
     }
     drop(ring);
@@ -103,7 +103,7 @@ fn what_is_left_is_dropped_also_after_a_destructor_that_panics() {
         }
     }
     let alive = std::sync::Arc::new(());
-    // Bits: whose destructors panic.
+    // Bit `i` says whether the destructor of value `i` panics.
     for panics in 1..8 {
         let ring = Ring::new(3).expect("memory");
         for i in 0..3 {
@@ -111,7 +111,7 @@ fn what_is_left_is_dropped_also_after_a_destructor_that_panics() {
                 panics: panics & (1 << i) != 0,
                 _alive: std::sync::Arc::clone(&alive),
             });
-            // SAFETY: the value is moved: there is room.
+            // SAFETY: there is room, so the value is moved.
             assert_eq!(unsafe { ring.push(value.as_ptr()) }, Attempt::Done);
         }
         let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(ring)));
@@ -133,7 +133,7 @@ fn many_threads_lose_nothing() {
     let ring = Ring::new(3).expect("memory");
     let sum = std::sync::atomic::AtomicU64::new(0);
     struct Shared(Ring<Box<u32>>);
-    // SAFETY: values are moved, to one receiver each; that is what this test is about.
+    // SAFETY: each value is moved to one receiver. That is what this test is about.
     unsafe impl Sync for Shared {}
     let ring = Shared(ring);
     let ring = &ring;
