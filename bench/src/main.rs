@@ -36,6 +36,11 @@ fn main() -> ExitCode {
             [results, chart] => told(chart::draw(Path::new(results), Path::new(chart)), 1),
             _ => told(Err("chart RESULTS.json CHART.svg".into()), 2),
         },
+        Some("grid") => match &args[1..] {
+            [] => status(compare::run_grid(None)),
+            [save] => status(compare::run_grid(Some(Path::new(save)))),
+            _ => told(Err("grid [RESULTS.tsv]".into()), 2),
+        },
         Some("compare") => {
             args.remove(0);
             with_options(args, |options, cases| {
@@ -43,6 +48,14 @@ fn main() -> ExitCode {
             })
         }
         _ => with_options(args, |options, cases| alone::run(&options.plan, cases)),
+    }
+}
+
+fn status(succeeded: bool) -> ExitCode {
+    if succeeded {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 

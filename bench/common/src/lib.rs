@@ -11,7 +11,7 @@ mod figures;
 mod system;
 mod task;
 
-pub use compute::{calibrate, lcg, sieve_hops, spin, triangle, work, work_n};
+pub use compute::{calibrate, lcg, sieve_hops, spin, steps, triangle, work, work_n};
 pub use figures::Figures;
 pub use system::{Memory, allow_descriptors, cpu_time, memory, read_byte};
 pub use task::Task;

@@ -85,6 +85,14 @@ func main() {
 		return
 	}
 	switch workload {
+	case "grid":
+		if len(os.Args) != 5 {
+			fmt.Fprintln(os.Stderr, "usage: grid WORKERS N KIND,SECTION,OUTSIDE,GOROUTINES")
+			os.Exit(2)
+		}
+		grid(os.Args[4], max(n/10/800*800, 800)) // to warm up
+		ops, d := grid(os.Args[4], n)
+		report(ops, d, "")
 	case "skynet":
 		d := skynet(n)
 		report((n*10-1)/9, d, "")

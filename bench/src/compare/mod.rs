@@ -7,6 +7,7 @@
 mod build;
 mod busy;
 mod case;
+mod grid;
 mod results;
 mod run;
 mod series;
@@ -15,6 +16,7 @@ mod tcp;
 
 pub(crate) use build::Programs;
 pub(crate) use case::{By, Case, Kind, cases};
+pub(crate) use grid::run as run_grid;
 pub(crate) use results::Results;
 pub(crate) use series::{Plan, Series, measure};
 pub(crate) use table::{Table, best, figure};

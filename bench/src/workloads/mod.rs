@@ -3,6 +3,7 @@
 mod channels;
 mod children;
 mod everyday;
+mod grid;
 mod locks;
 mod maps;
 mod memory;
@@ -25,6 +26,9 @@ enum Workload {
 
 /// Runs a workload on as many Ps as there are workers, and prints its figures.
 pub(crate) fn run(task: Task) {
+    if task.workload == "grid" {
+        return grid::run(task);
+    }
     let Some(workload) = find(&task) else {
         task.unknown();
     };
@@ -90,6 +94,8 @@ fn find(task: &Task) -> Option<Workload> {
 }
 
 fn join_all<T>(handles: impl IntoIterator<Item = JoinHandle<T>>) {
+    // All are started before the first is waited for: `handles` may be a lazy iterator.
+    let handles: Vec<_> = handles.into_iter().collect();
     for handle in handles {
         assert!(
             handle.join().is_ok(),
