@@ -1,8 +1,9 @@
-//! Connecting to the first of several addresses that answers: RFC 8305, "happy eyeballs".
+//! Connects to the first of several addresses that answers: RFC 8305, "happy eyeballs".
 //!
-//! The next address is tried when the one before has failed, or has not answered for [`DELAY`]; those before
-//! go on. Each attempt waits in a goroutine of its own. The first connection wins, and the rest are closed, which
-//! wakes whoever waits for them: nothing is left when the call returns.
+//! The next address is tried when the previous one has failed, or has not answered for [`DELAY`];
+//! earlier attempts continue. Each attempt waits in a goroutine of its own. The first connection
+//! wins. The others are closed, which wakes the goroutines that wait for them, so no goroutine is
+//! left when the call returns.
 
 use super::connect::{self, Connection};
 use super::context;
@@ -17,10 +18,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long an address has before the next one is tried as well.
+/// How long to wait for an address before the next one is tried as well.
 const DELAY: Duration = Duration::from_millis(250);
 
-/// None of several addresses could be connected to.
+/// The error when none of several addresses could be connected to.
 #[derive(Debug)]
 struct AllFailed {
     tried: usize,
@@ -39,7 +40,7 @@ impl Error for AllFailed {
     }
 }
 
-/// Attempts that go on. When this goes they end, but for the one that was taken out.
+/// Attempts in progress. Dropping this closes them; the winner has been removed before.
 struct Attempts(Vec<Connection>);
 
 impl Drop for Attempts {
@@ -50,7 +51,7 @@ impl Drop for Attempts {
     }
 }
 
-/// Does not let a context call when the race is over.
+/// Cancels the context's callback when the race is over.
 struct Called(Option<AfterFunc>);
 
 impl Drop for Called {
@@ -61,7 +62,7 @@ impl Drop for Called {
     }
 }
 
-/// Connects to one of `addrs`, until the limit or until the context is done.
+/// Connects to one of `addrs`, or gives up at the limit or when the context is done.
 #[track_caller]
 pub(super) fn connect(
     addrs: impl Iterator<Item = SocketAddr>,
@@ -83,7 +84,8 @@ pub(super) fn connect(
     }
 }
 
-/// Changes between the families, beginning with the first address's; else as they come.
+/// Orders the addresses so that the families alternate, beginning with the first address's family.
+/// Within a family the order stays.
 fn by_turns(addrs: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut addrs = addrs.peekable();
     let first_is_v4 = addrs.peek().is_some_and(SocketAddr::is_ipv4);
@@ -100,7 +102,7 @@ fn by_turns(addrs: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
-/// What the one that holds the race hears of.
+/// The events that [`race`] waits for.
 enum News {
     Ended(usize, io::Result<()>),
     ContextDone,
@@ -112,7 +114,7 @@ fn race(
     limit: Option<Nanos>,
     ctx: Option<&Context>,
 ) -> io::Result<Connection> {
-    // There is room for all that is ever sent.
+    // The channel has room for all messages that are ever sent.
     let (tx, rx) = bounded(addrs.len() + 1);
     let _called = Called(ctx.map(|ctx| {
         let tx = tx.clone();
@@ -125,7 +127,7 @@ fn race(
         let (mut tried, mut running) = (0, 0);
         let mut last = None;
         loop {
-            // A limit that has passed ends those that go on, with its error.
+            // Past the limit no new attempt starts; those in progress fail with `TimedOut`.
             let next = if over() { None } else { rest.next() };
             if let Some(&addr) = next {
                 tried += 1;
@@ -141,7 +143,8 @@ fn race(
                             drop(connection);
                             drop(tx.try_send(News::Ended(index, result)));
                         };
-                        // It is none of the caller's business, and may end after the caller has gone on.
+                        // The goroutine is an internal one, so it inherits no goroutine-locals, and
+                        // may end after the caller has continued.
                         if let Err(e) = Builder::new().inherits_nothing().spawn_scoped(s, attempt) {
                             panic!("cannot start a goroutine: {e}");
                         }
@@ -170,7 +173,7 @@ fn race(
                     last = Some(e);
                 }
                 (Some(News::ContextDone), Some(ctx)) => context::check(ctx)?,
-                // It has been silent for long enough.
+                // The last address has not answered for `DELAY`: try the next one.
                 (None | Some(News::ContextDone), _) => {}
             }
         }
