@@ -1,4 +1,4 @@
-//! What may not stand under `#[gort::main]` and `#[gort::test]`.
+//! Checks the function under `#[gort::main]` and `#[gort::test]`.
 
 use proc_macro2::TokenStream;
 use syn::{ItemFn, Safety};
@@ -6,11 +6,11 @@ use syn::{ItemFn, Safety};
 use super::EntryPoint;
 use crate::report::Report;
 
-/// The function under the attribute.
+/// Parses the function under the attribute.
 ///
 /// # Errors
 ///
-/// Anything else under it.
+/// Returns an error if the item is not a function.
 pub(crate) fn function(entry: EntryPoint, item: TokenStream) -> syn::Result<ItemFn> {
     syn::parse2::<ItemFn>(item.clone()).map_err(|error| {
         match syn::parse2::<syn::Item>(item.clone()) {
@@ -30,7 +30,7 @@ pub(crate) fn function(entry: EntryPoint, item: TokenStream) -> syn::Result<Item
 ///
 /// # Errors
 ///
-/// All the mistakes in them.
+/// Returns all the mistakes in them.
 pub(crate) fn check(entry: EntryPoint, function: &ItemFn) -> syn::Result<()> {
     let mut report = Report::default();
     let sig = &function.sig;
