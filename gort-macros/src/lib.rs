@@ -11,7 +11,7 @@
 //! The files:
 //!
 //! ```text
-//! select/  parse head keyword ast    select!: arms · heads · heads that begin with a word · the tree
+//! select/  parse head keyword ast    select!: arms · heads · keyword heads · the tree
 //! select/  tail tokens               the end of a head · searching tokens
 //! select/  valid operand expand      mistakes · the code around an arm's operands · the expansion
 //! go/      parse valid clones expand  go!
