@@ -70,7 +70,7 @@ impl Spawn {
 /// What `scope(…)` and `in …` accept: the parameter of the closure that was passed to
 /// `gort::scope`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no scope of gort's",
+    message = "`{Self}` is not a gort scope",
     label = "expected the `s` of `gort::scope(|s| …)`",
     note = "write `gort::scope(|s| {{ go!(scope(s), f()); }})`"
 )]

@@ -220,7 +220,7 @@ fn too_slow(test: &str, limit: Duration, root: GoroutineId) -> String {
     let mut others = Vec::new();
     drop(dump_some(&mut others, |info| info.root != root));
     if !others.is_empty() {
-        text.extend_from_slice(b"\nothers in this process:\n");
+        text.extend_from_slice(b"\nother goroutines in this process:\n");
         text.append(&mut others);
     }
     text.extend_from_slice(b"\nif it needs longer, write `#[gort::test(timeout = \"5m\")]`");
@@ -286,7 +286,7 @@ fn leaks(root: GoroutineId) -> Option<String> {
             describe(&mut report, info);
         }
         report.push_str(
-            "\nend them before the test does, or write `#[gort::test(leaks = \"allow\")]`",
+            "\nend them before the test ends, or write `#[gort::test(leaks = \"allow\")]`",
         );
         describe_timers(&mut report, root);
         return Some(report);
@@ -326,7 +326,7 @@ fn describe_timers(report: &mut String, root: GoroutineId) {
         return;
     }
     report.push_str(&format!(
-        "\nand {} timer(s), which are no goroutines, but will start some:",
+        "\nand {} timer(s), which are not goroutines, but will start some:",
         ours.len()
     ));
     for call in ours {

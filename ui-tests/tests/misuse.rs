@@ -16,11 +16,12 @@ const CHAPTER: &str = "../gort/src/guide/misuse.md";
 const HEAD: &str = "\
 # Misuse
 
-What the compiler says to common mistakes, and what to write instead. Each entry is a program of `ui-tests/tests/ui`,
-which the tests compile: the mistake, the line, the first line of the message, the way out. Where a message says the
-way out itself, nothing is added to it.
+Common mistakes: what the compiler says, and what to write instead. Each entry is a program in
+`ui-tests/tests/ui` that the tests compile. It shows the mistake, the line, the first line of the
+message, and what to write instead, unless the message itself says so.
 
-What no compiler sees is not here: a deadlock is reported when it happens, see [`runtime`](crate::runtime).
+Mistakes that no compiler can see are not listed. For example, a deadlock is reported when it happens;
+see [`runtime`](crate::runtime).
 ";
 
 /// The groups in the order of the chapter, with folder and heading.

@@ -107,7 +107,7 @@ fn parse_args(entry: EntryPoint, input: ParseStream<'_>) -> syn::Result<Args> {
         let key = seen.iter().find(|key| *key == "bubble");
         report.at(
             key.map_or_else(Span::call_site, Ident::span),
-            "what is explored runs in a bubble anyway; drop `bubble`",
+            "an explored test always runs in a bubble; drop `bubble`",
         );
     }
     report.finish(args)
@@ -157,7 +157,7 @@ fn set(entry: EntryPoint, args: &mut Args, key: &Ident, value: Expr, report: &mu
         if !may_be_count(&value) {
             report.on(
                 &value,
-                "`explore` is how many schedules are run, an integer above zero; write `explore = 1_000`",
+                "`explore` is the number of schedules, an integer above zero; write `explore = 1_000`",
             );
         }
         args.explore = Some(value);
@@ -236,7 +236,7 @@ fn duration(text: &str) -> Result<Option<Duration>, &'static str> {
             Err("`timeout` is above zero, or \"none\" for no limit; write `timeout = \"5s\"`")
         }
         Ok(timeout) if u64::try_from(timeout.as_nanos()).is_ok() => Ok(Some(timeout)),
-        _ => Err("`timeout` is longer than the clock can tell; write `timeout = \"none\"`"),
+        _ => Err("`timeout` is longer than the clock can represent; write `timeout = \"none\"`"),
     }
 }
 
@@ -434,7 +434,7 @@ mod tests {
             assert_eq!(
                 mistakes(EntryPoint::Test, quote!(explore = #value)),
                 [
-                    "`explore` is how many schedules are run, an integer above zero; write `explore = 1_000`"
+                    "`explore` is the number of schedules, an integer above zero; write `explore = 1_000`"
                 ]
             );
         }
@@ -444,7 +444,7 @@ mod tests {
         );
         assert_eq!(
             mistakes(EntryPoint::Test, quote!(bubble, explore = 10)),
-            ["what is explored runs in a bubble anyway; drop `bubble`"]
+            ["an explored test always runs in a bubble; drop `bubble`"]
         );
         assert_eq!(
             mistakes(EntryPoint::Main, quote!(explore = 10)),

@@ -95,7 +95,7 @@ fn not_an_arm(head: &[TokenTree], keyword: &Ident) -> syn::Error {
         return error;
     }
     if matches!(head, [_]) && (keyword == "_" || keyword == "else") {
-        let error = format!("`{keyword}` is no arm; write `default => …`");
+        let error = format!("`{keyword}` is not an arm; write `default => …`");
         return syn::Error::new(keyword.span(), error);
     }
     let (binding, operation) = match find_equals(head) {
@@ -108,7 +108,7 @@ fn not_an_arm(head: &[TokenTree], keyword: &Ident) -> syn::Error {
     }
     let equals = if binding.is_empty() { "" } else { " = " };
     let message = if let Some(meant) = meant(operation) {
-        format!("a call is no operation; write `{binding}{equals}{meant} => …`")
+        format!("a call is not an operation; write `{binding}{equals}{meant} => …`")
     } else if binding.is_empty() {
         format!(
             "`{tokens}` is neither a receive nor a send; write `<-{tokens} => …` or `{tokens} <- value => …`"
@@ -257,27 +257,27 @@ mod tests {
     #[test]
     fn what_was_meant_is_said() {
         let cases = [
-            (quote!(_ => {}), "`_` is no arm; write `default => …`"),
-            (quote!(else => {}), "`else` is no arm; write `default => …`"),
+            (quote!(_ => {}), "`_` is not an arm; write `default => …`"),
+            (quote!(else => {}), "`else` is not an arm; write `default => …`"),
             (
                 quote!(v = rx.recv() => {}),
-                "a call is no operation; write `v = <-rx => …`",
+                "a call is not an operation; write `v = <-rx => …`",
             ),
             (
                 quote!(rx.recv() => {}),
-                "a call is no operation; write `<-rx => …`",
+                "a call is not an operation; write `<-rx => …`",
             ),
             (
                 quote!(tx.send(v) => {}),
-                "a call is no operation; write `tx <- v => …`",
+                "a call is not an operation; write `tx <- v => …`",
             ),
             (
                 quote!(r = tx.send(v) => {}),
-                "a call is no operation; write `r = tx <- v => …`",
+                "a call is not an operation; write `r = tx <- v => …`",
             ),
             (
                 quote!(time::sleep(d) => {}),
-                "a call is no operation; write `after(d) => …`",
+                "a call is not an operation; write `after(d) => …`",
             ),
             (
                 quote!(tx < - v => {}),

@@ -43,7 +43,7 @@ fn parse_select(input: ParseStream<'_>, mut bias: Bias) -> syn::Result<Select> {
         if let Some(keyword) = take_biased(input)? {
             report.at(
                 keyword.span(),
-                "`biased;` stands once, before the first arm; move it there",
+                "`biased;` comes once, before the first arm; move it there",
             );
             continue;
         }
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(parsed(quote!(<-rx => {})).bias, Bias::Random);
         assert_eq!(
             mistakes(quote!(<-rx => {} biased; <-rx => {})),
-            ["`biased;` stands once, before the first arm; move it there"]
+            ["`biased;` comes once, before the first arm; move it there"]
         );
         assert_eq!(
             mistakes(quote!(biased, <-rx => {})),

@@ -53,7 +53,7 @@ pub(super) fn parse_tail(
         if input.peek(Token![else]) {
             return Err(here(
                 input,
-                "the `else` block stands before the guard; write `Ok(v) = <-rx else { … }, if g => …`",
+                "the `else` block comes before the guard; write `Ok(v) = <-rx else { … }, if g => …`",
             ));
         }
     }

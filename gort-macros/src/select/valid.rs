@@ -49,7 +49,7 @@ fn check_defaults(arms: &[Arm], report: &mut Report) {
         let message = if before == shown {
             format!("a second `{shown}` (the first is {line}); keep one")
         } else {
-            format!("`{shown}` beside `{before}` ({line}); keep one")
+            format!("both `{shown}` and `{before}` ({line}); keep one")
         };
         report.at(keyword.span(), message);
     }
@@ -176,7 +176,7 @@ mod tests {
         );
         assert_eq!(
             mistakes(quote!(default => {} after(d) => {})),
-            ["`after(…)` beside `default` (above); keep one"]
+            ["both `after(…)` and `default` (above); keep one"]
         );
     }
 

@@ -110,7 +110,7 @@ enum WaitBy {
 /// Returns the error that the status was lost.
 fn lost() -> io::Error {
     io::Error::other(
-        "the child's status is lost: somebody else has collected it (a `waitpid` for any child), or SIGCHLD is ignored",
+        "the child's status is lost: other code has reaped it (with a `waitpid` for any child), or SIGCHLD is ignored",
     )
 }
 

@@ -16,7 +16,7 @@ pub(super) fn sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
     let Some(name) = abstract_name(addr) else {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "an unnamed address: nobody can be reached there",
+            "an unnamed address cannot be connected to",
         ));
     };
     let name = [&[0], name].concat();

@@ -11,4 +11,4 @@ fn main() {
         println!("{loaded}");
     };
 }
-// fix: end the block with a `Result`, such as `Ok::<_, String>(())`, and check it after `join`; or handle the error inside.
+// fix: end the block with `Ok::<_, String>(())` and check it after `join`; or handle the error.

@@ -1,4 +1,4 @@
-// The caller has to promise to follow the rule about shared thread-locals, which no compiler checks.
+// The caller must promise to follow the rule about shared thread-locals.
 fn main() {
     let builder = gort::Builder::new().shared_thread_locals();
     builder.spawn(|| println!("hello")).unwrap();

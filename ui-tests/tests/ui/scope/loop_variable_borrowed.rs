@@ -8,4 +8,4 @@ fn main() {
         }
     });
 }
-// fix: move it in, `go!(in s; move || …)`; for values that all of them borrow, create a reference before.
+// fix: `go!(in s; move || …)`; for values that all of them borrow, create a reference before.

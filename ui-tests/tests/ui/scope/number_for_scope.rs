@@ -6,4 +6,4 @@ fn serve() {}
 fn main() {
     go!(in 3; serve());
 }
-// fix: use the parameter of the closure passed to `gort::scope`: `gort::scope(|s| { go!(in s; serve()); })`.
+// fix: use the parameter of the scope's closure: `gort::scope(|s| { go!(in s; serve()); })`.

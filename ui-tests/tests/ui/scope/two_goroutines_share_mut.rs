@@ -9,4 +9,4 @@ fn main() {
     });
     println!("{total}");
 }
-// fix: a `Mutex` or an atomic for the total, or a separate part for each (`split_at_mut`, `chunks_mut`).
+// fix: a `Mutex` or an atomic, or a separate part for each (`split_at_mut`, `chunks_mut`).
