@@ -20,8 +20,8 @@ Common mistakes: what the compiler says, and what to write instead. Each entry i
 `ui-tests/tests/ui` that the tests compile. It shows the mistake, the line, the first line of the
 message, and what to write instead, unless the message itself says so.
 
-Mistakes that no compiler can see are not listed. For example, a deadlock is reported when it happens;
-see [`runtime`](crate::runtime).
+Mistakes that no compiler can see are not listed. For example, a deadlock is reported when it
+happens; see [`runtime`](crate::runtime).
 ";
 
 /// The groups in the order of the chapter, with folder and heading.

@@ -258,7 +258,10 @@ mod tests {
     fn what_was_meant_is_said() {
         let cases = [
             (quote!(_ => {}), "`_` is not an arm; write `default => …`"),
-            (quote!(else => {}), "`else` is not an arm; write `default => …`"),
+            (
+                quote!(else => {}),
+                "`else` is not an arm; write `default => …`",
+            ),
             (
                 quote!(v = rx.recv() => {}),
                 "a call is not an operation; write `v = <-rx => …`",
