@@ -103,7 +103,7 @@
 // net/unix/ stream listener datagram  Unix sockets
 // net/unix/ cred addr             credentials of the peer · addresses as system calls take them
 // net/    systemd                 listeners that systemd passes to the process
-// net/    handle addr context     shared by all sockets · name resolution · connecting under a context
+// net/    handle addr context     shared by all sockets · resolving names · connecting by context
 // process/ command child           child processes: what to start · the started child
 // process/ starter begin pidfd     the thread that starts and reaps them · signals · system calls
 // runner/ panics                  behind `#[gort::main]` and `#[gort::test]` · panics in tests
