@@ -93,6 +93,6 @@ impl Wake for Signal {
 
     fn wake_by_ref(self: &Arc<Self>) {
         // Full: `block_on` already knows that it has to poll again.
-        let _known = self.tx.try_send(());
+        let _pending = self.tx.try_send(());
     }
 }

@@ -104,7 +104,7 @@ impl<T: TestOutcome, E: fmt::Debug> TestOutcome for Result<T, E> {
 /// The environment variable that tells a process that it was started to run one test.
 const ELSEWHERE: &str = "GORT_TEST_ELSEWHERE";
 /// How long goroutines that are about to end may take before they count as leaked.
-const SETTLE: Duration = Duration::from_secs(2);
+const LEAK_GRACE: Duration = Duration::from_secs(2);
 
 /// How a test ended.
 enum Verdict {
@@ -134,7 +134,7 @@ pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T)
         && (options.procs.is_some_and(|procs| procs != max_procs())
             || options.own_thread_locals && !own_thread_locals_by_default());
     let verdict = if elsewhere {
-        run_elsewhere(&options)
+        run_in_new_process(&options)
     } else {
         run_here(&options, test)
     };
@@ -149,7 +149,7 @@ pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T)
 
 #[track_caller]
 fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) -> Verdict {
-    panics::keep();
+    panics::install_hook();
     let (bubble, explore) = (options.bubble, options.explore);
     let run = builder(None, options.stack, options.own_thread_locals).start_test(
         options.path(),
@@ -169,7 +169,7 @@ fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) ->
     let verdict = if let Some(limit) = test_limit(options.timeout)
         && !run.ends_within(limit)
     {
-        Verdict::Failed(too_slow(options.path(), limit, root))
+        Verdict::Failed(timeout_report(options.path(), limit, root))
     } else {
         match run.join() {
             Ok(None) if options.leaks_allowed => Verdict::Passed,
@@ -189,7 +189,7 @@ fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) ->
             ),
         }
     };
-    let messages = panics::of(root);
+    let messages = panics::take(root);
     // The report of `explore` contains the panic; the other messages are from schedules that
     // passed.
     if !matches!(verdict, Verdict::Passed) && explore.is_none() {
@@ -213,7 +213,7 @@ fn explored(
 
 /// Returns the report on a test that has not ended in time: a dump of its goroutines, then of all
 /// others.
-fn too_slow(test: &str, limit: Duration, root: GoroutineId) -> String {
+fn timeout_report(test: &str, limit: Duration, root: GoroutineId) -> String {
     let mut text = format!("test {test} timed out after {limit:?}\n").into_bytes();
     // Writing to a `Vec` cannot fail.
     drop(dump_some(&mut text, |info| info.root == root));
@@ -228,7 +228,7 @@ fn too_slow(test: &str, limit: Duration, root: GoroutineId) -> String {
 }
 
 /// Runs one test of this executable in a new process, configured as the test asks.
-fn run_elsewhere(options: &TestOptions) -> Verdict {
+fn run_in_new_process(options: &TestOptions) -> Verdict {
     let ran = env::current_exe().and_then(|exe| {
         let mut command = Command::new(exe);
         if let Some(procs) = options.procs {
@@ -268,10 +268,11 @@ fn run_elsewhere(options: &TestOptions) -> Verdict {
     }
 }
 
-/// Returns the failure, if descendants of the test's goroutine are still there after [`SETTLE`].
+/// Returns the failure, if descendants of the test's goroutine are still there after
+/// [`LEAK_GRACE`].
 fn leaks(root: GoroutineId) -> Option<String> {
     let ours = |info: &GoroutineInfo| info.root == root && info.id != root;
-    let until = Instant::now() + SETTLE;
+    let until = Instant::now() + LEAK_GRACE;
     loop {
         let left: Vec<_> = goroutines().into_iter().filter(&ours).collect();
         if left.is_empty() {

@@ -52,9 +52,9 @@ impl Drop for Attempts {
 }
 
 /// Cancels the context's callback when the race is over.
-struct Called(Option<AfterFunc>);
+struct ContextCallback(Option<AfterFunc>);
 
-impl Drop for Called {
+impl Drop for ContextCallback {
     fn drop(&mut self) {
         if let Some(after) = &self.0 {
             after.stop();
@@ -70,7 +70,7 @@ pub(super) fn connect(
     ctx: Option<&Context>,
 ) -> io::Result<Connection> {
     let _ = MayWait::check(WaitReason::IoWait);
-    let addrs = by_turns(addrs);
+    let addrs = interleave_families(addrs);
     match addrs[..] {
         [] => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -86,7 +86,7 @@ pub(super) fn connect(
 
 /// Orders the addresses so that the families alternate, beginning with the first address's family.
 /// Within a family the order stays.
-fn by_turns(addrs: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+fn interleave_families(addrs: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut addrs = addrs.peekable();
     let first_is_v4 = addrs.peek().is_some_and(SocketAddr::is_ipv4);
     let (first, second): (Vec<_>, Vec<_>) = addrs.partition(|addr| addr.is_ipv4() == first_is_v4);
@@ -103,7 +103,7 @@ fn by_turns(addrs: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// The events that [`race`] waits for.
-enum News {
+enum RaceEvent {
     Ended(usize, io::Result<()>),
     ContextDone,
 }
@@ -116,9 +116,9 @@ fn race(
 ) -> io::Result<Connection> {
     // The channel has room for all messages that are ever sent.
     let (tx, rx) = bounded(addrs.len() + 1);
-    let _called = Called(ctx.map(|ctx| {
+    let _callback = ContextCallback(ctx.map(|ctx| {
         let tx = tx.clone();
-        ctx.after_func(move || drop(tx.try_send(News::ContextDone)))
+        ctx.after_func(move || drop(tx.try_send(RaceEvent::ContextDone)))
     }));
     let over = || limit.is_some_and(|limit| limit <= now());
     scope(|s| {
@@ -141,7 +141,7 @@ fn race(
                         let attempt = move || {
                             let result = connect::finish(&connection, limit);
                             drop(connection);
-                            drop(tx.try_send(News::Ended(index, result)));
+                            drop(tx.try_send(RaceEvent::Ended(index, result)));
                         };
                         // The goroutine is an internal one, so it inherits no goroutine-locals, and
                         // may end after the caller has continued.
@@ -161,20 +161,22 @@ fn race(
                 let last = last.unwrap_or_else(|| io::ErrorKind::TimedOut.into());
                 return Err(io::Error::new(last.kind(), AllFailed { tried, last }));
             }
-            let news = if rest.len() > 0 && !over() {
+            let event = if rest.len() > 0 && !over() {
                 rx.recv_timeout(DELAY).ok()
             } else {
                 rx.recv().ok()
             };
-            match (news, ctx) {
-                (Some(News::Ended(index, Ok(()))), _) => return Ok(attempts.0.swap_remove(index)),
-                (Some(News::Ended(_, Err(e))), _) => {
+            match (event, ctx) {
+                (Some(RaceEvent::Ended(index, Ok(()))), _) => {
+                    return Ok(attempts.0.swap_remove(index));
+                }
+                (Some(RaceEvent::Ended(_, Err(e))), _) => {
                     running -= 1;
                     last = Some(e);
                 }
-                (Some(News::ContextDone), Some(ctx)) => context::check(ctx)?,
+                (Some(RaceEvent::ContextDone), Some(ctx)) => context::check(ctx)?,
                 // The last address has not answered for `DELAY`: try the next one.
-                (None | Some(News::ContextDone), _) => {}
+                (None | Some(RaceEvent::ContextDone), _) => {}
             }
         }
     })

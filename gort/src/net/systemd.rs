@@ -89,38 +89,38 @@ pub fn systemd_listeners() -> io::Result<Vec<Listener>> {
     let fds = FIRST..FIRST.saturating_add(count);
     // Set the flag on all of them first, so that no child inherits one even if an error follows.
     for fd in fds.clone() {
-        keep_from_children(fd)?;
+        set_cloexec(fd)?;
     }
     fds.map(take).collect()
 }
 
 /// Sets the close-on-exec flag of `fd`. Fails if there is no such descriptor.
-fn keep_from_children(fd: RawFd) -> io::Result<()> {
+fn set_cloexec(fd: RawFd) -> io::Result<()> {
     // SAFETY: the call takes no pointers; for a number that is not a descriptor it fails.
     match unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } {
-        -1 => Err(wrong(fd, &io::Error::last_os_error().to_string())),
+        -1 => Err(bad_descriptor(fd, &io::Error::last_os_error().to_string())),
         _ => Ok(()),
     }
 }
 
 /// Takes ownership of an open descriptor that was passed to this process.
 fn take(fd: RawFd) -> io::Result<Listener> {
-    // SAFETY: `keep_from_children` has found the descriptor open. Nothing else in this process owns
+    // SAFETY: `set_cloexec` has found the descriptor open. Nothing else in this process owns
     // it: it was passed to the first caller of `systemd_listeners`, which is the one past `TAKEN`.
     let owned = unsafe { OwnedFd::from_raw_fd(fd) };
     let socket = SockRef::from(&owned);
     let listens = system::is_listener(&socket).unwrap_or(false) && socket.r#type()? == Type::STREAM;
     if !listens {
-        return Err(wrong(fd, "not a socket that listens for streams"));
+        return Err(bad_descriptor(fd, "not a socket that listens for streams"));
     }
     match system::family(&socket)? {
         Domain::IPV4 | Domain::IPV6 => Ok(Listener::Tcp(owned.into())),
         Domain::UNIX => Ok(Listener::Unix(owned.into())),
-        _ => Err(wrong(fd, "neither TCP nor Unix")),
+        _ => Err(bad_descriptor(fd, "neither TCP nor Unix")),
     }
 }
 
-fn wrong(fd: RawFd, what: &str) -> io::Error {
+fn bad_descriptor(fd: RawFd, what: &str) -> io::Error {
     let text = format!("descriptor {fd}, handed over by LISTEN_FDS: {what}");
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }

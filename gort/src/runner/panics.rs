@@ -10,19 +10,19 @@ use std::panic;
 use std::sync::{Mutex, Once, PoisonError};
 
 /// Maximum number of messages kept for one test.
-const MOST: usize = 16;
+const MAX_MESSAGES: usize = 16;
 
 static MESSAGES: Mutex<Vec<(GoroutineId, String)>> = Mutex::new(Vec::new());
 
 /// Installs a panic hook that keeps messages, once per process.
-pub(super) fn keep() {
+pub(super) fn install_hook() {
     static HOOKED: Once = Once::new();
     HOOKED.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if let (Some(root), Some(me)) = (current_root(), try_current()) {
                 let mut messages = MESSAGES.lock().unwrap_or_else(PoisonError::into_inner);
-                if messages.iter().filter(|(of, _)| *of == root).count() < MOST {
+                if messages.iter().filter(|(of, _)| *of == root).count() < MAX_MESSAGES {
                     messages.push((root, format!("goroutine {} {info}", me.id())));
                 }
             }
@@ -32,8 +32,8 @@ pub(super) fn keep() {
 }
 
 /// Removes and returns the messages of the goroutines that descend from `root`, in order.
-pub(super) fn of(root: GoroutineId) -> Vec<String> {
+pub(super) fn take(root: GoroutineId) -> Vec<String> {
     let mut messages = MESSAGES.lock().unwrap_or_else(PoisonError::into_inner);
-    let said = messages.extract_if(.., |(of, _)| *of == root);
-    said.map(|(_, message)| message).collect()
+    let taken = messages.extract_if(.., |(of, _)| *of == root);
+    taken.map(|(_, message)| message).collect()
 }
