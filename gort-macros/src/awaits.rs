@@ -1,4 +1,4 @@
-//! `.await` where nothing can be awaited: in a goroutine, in a deferred block.
+//! Finds `.await` where nothing can be awaited: in a goroutine and in a deferred block.
 
 use proc_macro2::Span;
 use syn::visit::{self, Visit};
@@ -6,9 +6,10 @@ use syn::{ExprAsync, ExprAwait, ExprClosure, Item, Stmt};
 
 use crate::report::Report;
 
-/// Notes every `.await` that would run in the block itself, and says whether there was one.
+/// Reports every `.await` that would run in the block itself. Returns whether there was one.
 ///
-/// An async block, an async closure and an item inside are worlds of their own; a macro's input cannot be looked into.
+/// Async blocks, async closures and items inside the block are skipped, since they may await. The
+/// input of a macro cannot be examined.
 pub(crate) fn awaits(statements: &[Stmt], whose: &str, report: &mut Report) -> bool {
     struct Finder(Vec<Span>);
 

@@ -1,8 +1,9 @@
 //! `defer! { … }`, `defer!({ … })`: a block that runs when the enclosing scope is left.
 //!
-//! The macro stands where a statement stands and expands to one `let`, so the guard lives as long as any local of that
-//! scope and guards drop last first. The name of the guard is hygienic: several in one scope do not see each other.
-//! The block becomes a closure that does not move: it borrows what it names, and moves only what its body consumes.
+//! The macro is used as a statement and expands to one `let`. So the guard lives as long as the
+//! scope's other locals, and guards are dropped in reverse order. The name of the guard is
+//! hygienic: several guards in one scope do not see each other. The block becomes a closure without
+//! `move`: it borrows the variables that it names, and moves only those that its body consumes.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
@@ -13,7 +14,7 @@ use crate::awaits::awaits;
 use crate::paths;
 use crate::report::Report;
 
-/// The expansion of `defer!`.
+/// Expands `defer!`.
 pub(crate) fn defer(input: TokenStream) -> TokenStream {
     let body = in_block(input);
     match parse(&body) {
@@ -22,7 +23,8 @@ pub(crate) fn defer(input: TokenStream) -> TokenStream {
     }
 }
 
-/// What is inside of `defer!({ … })`, a form that rustfmt formats; anything else as it is.
+/// Returns the contents of the block in `defer!({ … })`, the form that rustfmt formats. Returns any
+/// other input unchanged.
 fn in_block(input: TokenStream) -> TokenStream {
     let mut trees = input.clone().into_iter();
     match (trees.next(), trees.next(), trees.next()) {
@@ -36,10 +38,11 @@ fn in_block(input: TokenStream) -> TokenStream {
     }
 }
 
-/// Checks the block and says whether it ends in an expression, whose value is to be thrown away.
+/// Checks the block. Returns whether it ends in an expression, whose value must be discarded.
 fn parse(input: &TokenStream) -> syn::Result<bool> {
     let Ok(statements) = Block::parse_within.parse2(input.clone()) else {
-        // Half written: rustc says what is wrong, and rust-analyzer completes it.
+        // The block is half written: rustc says what is wrong, and rust-analyzer completes inside
+        // it.
         return Ok(true);
     };
     let mut report = Report::default();
@@ -58,7 +61,7 @@ fn parse(input: &TokenStream) -> syn::Result<bool> {
 
 fn expand(body: &TokenStream, ends_open: bool) -> TokenStream {
     let defer = paths::gort("defer", Span::call_site());
-    // rustc may name it: "… when `_deferred` is dropped".
+    // The name may appear in rustc's messages: "… when `_deferred` is dropped".
     let guard = Ident::new("_deferred", Span::mixed_site());
     let last = body.clone().into_iter().last();
     let last = last.map_or_else(Span::mixed_site, |last| paths::at(last.span()));

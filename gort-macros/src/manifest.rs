@@ -1,33 +1,36 @@
-//! What a crate calls gort: read from its Cargo.toml, since a procedural macro has no `$crate`.
+//! Finds the name under which a crate depends on gort. It reads the crate's Cargo.toml, since a
+//! procedural macro has no `$crate`.
 //!
-//! This is no parser of TOML. It looks for one thing, a dependency with `package = "gort"`, in the forms in which people and
-//! `cargo add` write it:
+//! This is not a TOML parser. It looks for one thing, a dependency with `package = "gort"`, in the
+//! forms in which people and `cargo add` write it:
 //!
 //! ```text
 //! [dependencies]                       [dependencies.g]            [dependencies]
 //! g = { package = "gort", … }          package = "gort"            g.package = "gort"
 //! ```
 //!
-//! `dependencies` may also be `dev-dependencies`, or stand behind a `target.'…'`. Where such a line says `workspace = true`, what
-//! the name stands for is in `[workspace.dependencies]` of the workspace's own Cargo.toml. If nothing is found gort is
-//! called `gort`, as for nearly everybody. A crate that cannot be read so has a way out: `extern crate … as gort;`.
+//! `dependencies` may also be `dev-dependencies`, or follow a `target.'…'`. If such a line says
+//! `workspace = true`, the workspace's own Cargo.toml defines the name in
+//! `[workspace.dependencies]`. If nothing is found, gort is called `gort`, as in nearly all crates.
+//! For a manifest that cannot be read this way, users can write `extern crate … as gort;`.
 
 use std::env;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
-/// The name that the crate which is being compiled has for gort.
+/// Returns the name that the crate being compiled uses for gort.
 ///
-/// Remembered for the last crate: rustc compiles one, rust-analyzer one after another. Cargo compiles a crate again whose
-/// manifest has changed.
+/// The result is cached for the last crate: rustc compiles one crate, rust-analyzer one after
+/// another. Cargo recompiles a crate if its manifest has changed.
 pub(crate) fn name_of_gort() -> String {
     static LAST: Mutex<Option<(String, String)>> = Mutex::new(None);
 
     let Ok(folder) = env::var("CARGO_MANIFEST_DIR") else {
         return "gort".to_owned();
     };
-    // Not when poisoned: there is no panic below, and a wrong name would be an error that nobody understands.
+    // A poisoned cache is not used: a wrong name would cause an incomprehensible error. (No code
+    // below panics.)
     let Ok(mut last) = LAST.lock() else {
         return look_up(Path::new(&folder));
     };
@@ -41,7 +44,7 @@ pub(crate) fn name_of_gort() -> String {
     }
 }
 
-/// Reads the manifest in `folder`, and the workspace's if it refers to that.
+/// Reads the manifest in `folder`, and the workspace's manifest if the first one refers to it.
 fn look_up(folder: &Path) -> String {
     let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
     let inherited = || {
@@ -55,7 +58,8 @@ fn look_up(folder: &Path) -> String {
     name_in(&manifest, inherited).unwrap_or_else(|| "gort".to_owned())
 }
 
-/// The name of gort among the dependencies of a manifest; `workspace` gives the workspace's.
+/// Returns the name of gort among the dependencies of a manifest. `workspace` returns the
+/// workspace's manifest.
 fn name_in(manifest: &str, workspace: impl FnOnce() -> Option<String>) -> Option<String> {
     let mut inherited = Vec::new();
     for (name, what) in dependencies(manifest, false) {
@@ -64,7 +68,7 @@ fn name_in(manifest: &str, workspace: impl FnOnce() -> Option<String>) -> Option
             Said::Workspace => inherited.push(name),
         }
     }
-    // `gort = { workspace = true }` needs no look: whatever it is, it is called gort.
+    // `gort = { workspace = true }` needs no further look: its name is `gort` in any case.
     if inherited.iter().all(|name| name == "gort") {
         return None;
     }
@@ -74,15 +78,16 @@ fn name_in(manifest: &str, workspace: impl FnOnce() -> Option<String>) -> Option
         .map(|(name, _)| as_ident(&name))
 }
 
-/// What a manifest says of a dependency.
+/// What a manifest says about a dependency.
 enum Said {
     /// Its package is gort.
     Gort,
-    /// See the workspace.
+    /// The workspace's manifest defines it.
     Workspace,
 }
 
-/// The dependencies of a manifest, or those of its `[workspace]`, of which something interesting is said.
+/// Returns the dependencies of a manifest, or of its `[workspace]`, about which it says one of
+/// [`Said`].
 fn dependencies(manifest: &str, of_workspace: bool) -> Vec<(String, Said)> {
     let mut found = Vec::new();
     for line in lines(manifest) {
@@ -106,14 +111,14 @@ fn dependencies(manifest: &str, of_workspace: bool) -> Vec<(String, Said)> {
     found
 }
 
-/// `key = value`, or the head of a section, which has no value.
+/// A line `key = value`, or the head of a section, which has no value.
 struct Line {
-    /// The section's path, and then the key's.
+    /// The section's path, followed by the key's.
     path: Vec<String>,
     value: String,
 }
 
-/// The lines of a text. What is in brackets or braces may go over several lines.
+/// Returns the logical lines of a text: a list in brackets or braces may span several lines.
 fn lines(text: &str) -> impl Iterator<Item = Line> {
     let mut section = Vec::new();
     let mut open = String::new();
@@ -152,7 +157,7 @@ fn lines(text: &str) -> impl Iterator<Item = Line> {
     })
 }
 
-/// What an inline table `{ key = value, … }` says.
+/// Returns what an inline table `{ key = value, … }` says about its dependency.
 fn in_table(value: &str) -> Option<Said> {
     let inside = value.strip_prefix('{')?.trim_end().strip_suffix('}')?;
     let mut rest = inside;
@@ -176,7 +181,7 @@ fn said(key: &str, value: &str) -> Option<Said> {
     }
 }
 
-/// `a."b.c".d` in its parts.
+/// Splits a path such as `a."b.c".d` into its parts.
 fn path(text: &str) -> Vec<String> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -199,19 +204,19 @@ fn without_comment(line: &str) -> &str {
     }
 }
 
-/// Where `wanted` first stands outside of quotes and brackets.
+/// Returns the position of the first `wanted` outside quotes and brackets.
 fn outside_quotes(text: &str, wanted: char) -> Option<usize> {
     outside(text)
         .find(|&(_, c, depth)| c == wanted && depth == 0)
         .map(|(at, _, _)| at)
 }
 
-/// A bracket or brace has not been closed.
+/// Returns whether a bracket or brace has not been closed.
 fn is_open(text: &str) -> bool {
     outside(text).last().is_some_and(|(_, _, depth)| depth > 0)
 }
 
-/// The characters that are in no quotes: where, which, and in how many brackets and braces.
+/// Returns the characters outside quotes: position, character, and depth in brackets and braces.
 fn outside(text: &str) -> impl Iterator<Item = (usize, char, usize)> {
     let mut quote = None;
     let mut depth = 0_usize;
@@ -232,7 +237,7 @@ fn outside(text: &str) -> impl Iterator<Item = (usize, char, usize)> {
     })
 }
 
-/// What Rust calls a crate that Cargo calls `name`.
+/// Returns Rust's name for a crate that Cargo calls `name`.
 fn as_ident(name: &str) -> String {
     name.replace('-', "_")
 }

@@ -1,12 +1,14 @@
-//! Mistakes are collected here, so that one compilation shows all of them.
+//! Collects mistakes, so that one compilation shows all of them.
 //!
 //! The contract with the rest of the crate:
-//! 1. A syntax error is returned as `Err` and ends parsing, because nothing after it can be trusted.
-//! 2. Every other mistake is pushed into the [`Report`] and checking goes on.
-//! 3. Expansion happens only with an empty report; otherwise [`Report::finish`] gives all the errors, in source order,
-//!    and the caller adds a fallback.
+//! 1. A syntax error is returned as `Err` and ends parsing, because nothing after it can be
+//!    trusted.
+//! 2. Every other mistake is added to the [`Report`], and checking continues.
+//! 3. Expansion takes place only if the report is empty. Otherwise [`Report::finish`] returns all
+//!    the errors, in source order, and the caller adds a fallback.
 //!
-//! Wording: lower case, no full stop, code in backticks, first what is wrong, then `; ` and the way out.
+//! Wording: lower case, no full stop, code in backticks. A message first says what is wrong, and
+//! then, after `; `, what to write instead.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -19,17 +21,17 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Notes a mistake at one token.
+    /// Adds a mistake at one token.
     pub(crate) fn at(&mut self, span: Span, message: impl std::fmt::Display) {
         self.push(syn::Error::new(span, message));
     }
 
-    /// Notes a mistake that covers all of `tokens`.
+    /// Adds a mistake that covers all of `tokens`.
     pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
         self.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// Notes an error that syn or a parse function made.
+    /// Adds an error that syn or a parse function has returned.
     pub(crate) fn push(&mut self, error: syn::Error) {
         match &mut self.errors {
             Some(all) => all.combine(error),
@@ -37,11 +39,11 @@ impl Report {
         }
     }
 
-    /// `value` if nothing was noted.
+    /// Returns `value` if there was no mistake.
     ///
     /// # Errors
     ///
-    /// All that was noted, as one error.
+    /// Returns all the mistakes as one error.
     pub(crate) fn finish<T>(self, value: T) -> syn::Result<T> {
         match self.errors {
             None => Ok(value),
@@ -49,7 +51,7 @@ impl Report {
         }
     }
 
-    /// Takes the error of a step into the report and gives the value if there is one.
+    /// Returns the value of a step if there is one; otherwise adds its error.
     pub(crate) fn take<T>(&mut self, step: syn::Result<T>) -> Option<T> {
         match step {
             Ok(value) => Some(value),
@@ -61,14 +63,16 @@ impl Report {
     }
 }
 
-/// An error at the next token, or at the whole input where it has ended.
+/// Returns an error at the next token, or at the whole input if that has ended.
 ///
-/// syn's own `ParseStream::error` puts "unexpected end of input" before the message, which says nothing more.
+/// syn's own `ParseStream::error` puts "unexpected end of input" in front of the message, which
+/// adds nothing.
 pub(crate) fn here(input: ParseStream<'_>, message: impl std::fmt::Display) -> syn::Error {
     syn::Error::new(input.span(), message)
 }
 
-/// An error of syn's at the end of some tokens, moved from the whole macro call to the `last` of them.
+/// Moves an error of syn about the end of some tokens from the whole macro call to the `last` of
+/// them.
 pub(crate) fn ended(error: syn::Error, last: Span) -> syn::Error {
     if error.to_string().starts_with("unexpected end of input") {
         return syn::Error::new(last, "this ends too early; finish the expression");
@@ -76,10 +80,11 @@ pub(crate) fn ended(error: syn::Error, last: Span) -> syn::Error {
     error
 }
 
-/// An expression that shows `error` and otherwise fits wherever the macro stood.
+/// Returns an expression that shows `error` and otherwise fits in the macro's place.
 ///
-/// Its type is whatever the context wants. It is not `!`, so nothing behind it is called unreachable. The input stands
-/// in it too: rust-analyzer completes nothing at a token that the expansion lacks.
+/// It has any type that the context wants. The type is not `!`, so rustc does not call the code
+/// behind it unreachable. It also contains the input: rust-analyzer does not complete at tokens
+/// that are missing from the expansion.
 pub(crate) fn fallback_expr(error: &syn::Error, input: TokenStream) -> TokenStream {
     let errors = error.to_compile_error();
     quote_spanned!(Span::mixed_site()=> {
@@ -89,7 +94,7 @@ pub(crate) fn fallback_expr(error: &syn::Error, input: TokenStream) -> TokenStre
     })
 }
 
-/// The messages of an error, for unit tests.
+/// Returns the messages of an error, for unit tests.
 #[cfg(test)]
 pub(crate) fn messages(error: &syn::Error) -> Vec<String> {
     error

@@ -1,4 +1,4 @@
-//! A small HTTP server, by httparse, and ureq as its client.
+//! A small HTTP server with httparse, and ureq as its client.
 
 use gort::context::Context;
 use gort::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -16,9 +16,9 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
-/// How long a client may take for a request, or to take its answer.
+/// How long a client may take to send a request, or to read the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest head of a request, in bytes, and the longest body.
+/// Maximum sizes of a request's head and body, in bytes.
 const LONGEST_HEAD: usize = 8 << 10;
 const LONGEST_BODY: usize = 1 << 20;
 
@@ -29,7 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let url = format!("http://{}", listener.local_addr()?);
     let server = go!(clone [ctx]; move || serve(&ctx, &listener));
 
-    // As it is, ureq blocks a thread for each request that waits. `blocking` tells the scheduler beforehand.
+    // By default ureq blocks a thread for each request that waits. `blocking` tells the scheduler
+    // beforehand.
     let agent = Agent::new_with_defaults();
     let hello = gort::blocking(|| {
         agent
@@ -41,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(hello, "hello\n");
     println!("ureq as it is: {hello:?}");
 
-    // On gort's sockets it parks the goroutine.
+    // On gort's sockets a request that waits parks the goroutine.
     let agent = Agent::with_parts(Config::default(), Gort, DefaultResolver::default());
     let echoed = agent
         .post(format!("{url}/echo"))
@@ -81,28 +82,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// How many requests for `/slow` have come.
+/// How many requests for `/slow` have arrived.
 static SLOW: AtomicUsize = AtomicUsize::new(0);
 
-/// Waits until so many have.
+/// Waits until `n` requests for `/slow` have arrived.
 fn slow_begun(n: usize) {
     while SLOW.load(Relaxed) < n {
         sleep(Duration::from_millis(1));
     }
 }
 
-/// What there is to know of a request before its body.
+/// A request's head.
 struct Head {
     method: String,
     path: String,
-    /// How many bytes the head takes, and how many the body behind it.
+    /// Sizes of the head and of the body behind it, in bytes.
     size: usize,
     body: usize,
-    /// The client sends nothing more on this connection.
+    /// Whether the client sends nothing more on this connection.
     last: bool,
 }
 
-/// The head of the request that `bytes` begin with; none if it is not all there. An error is the answer's status.
+/// Parses the head of the request that `bytes` begin with. Returns `None` if the head is
+/// incomplete. An error is the status of the answer.
 fn head(bytes: &[u8]) -> Result<Option<Head>, u16> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut request = httparse::Request::new(&mut headers);
@@ -124,7 +126,8 @@ fn head(bytes: &[u8]) -> Result<Option<Head>, u16> {
         let value = str::from_utf8(header.value).map_err(|_| 400_u16)?;
         match header.name.to_ascii_lowercase().as_str() {
             "connection" if value.eq_ignore_ascii_case("close") => head.last = true,
-            // Who takes such a body for another request can be made to answer what nobody has asked.
+            // A server that takes such a body for the next request can be tricked into answering a
+            // request that its client never sent.
             "transfer-encoding" => return Err(501),
             "content-length" if value.bytes().all(|b| b.is_ascii_digit()) && lengths == 0 => {
                 lengths += 1;
@@ -141,7 +144,7 @@ fn head(bytes: &[u8]) -> Result<Option<Head>, u16> {
     }
 }
 
-/// What the server is there for.
+/// Answers a request.
 fn answer(head: &Head, body: &[u8]) -> (u16, Vec<u8>) {
     match (head.method.as_str(), head.path.as_str()) {
         ("GET", "/hello") => (200, b"hello\n".to_vec()),
@@ -156,7 +159,7 @@ fn answer(head: &Head, body: &[u8]) -> (u16, Vec<u8>) {
     }
 }
 
-/// Serves until the context is done, and then answers what has been begun.
+/// Serves until the context is done, and then finishes the requests in progress.
 fn serve(ctx: &Context, listener: &TcpListener) -> io::Result<()> {
     let stop = listener.try_clone()?;
     ctx.after_func(move || stop.close());
@@ -165,11 +168,11 @@ fn serve(ctx: &Context, listener: &TcpListener) -> io::Result<()> {
         match listener.accept() {
             Ok((stream, _)) => drop(connections.go({
                 let ctx = ctx.clone();
-                // How a connection ends is its client's concern.
+                // The server does not care how a connection ends.
                 move || drop(connection(&ctx, &stream))
             })),
             Err(e) if e.kind() == ErrorKind::NotConnected => break,
-            // Too many descriptors are open, most likely.
+            // Most likely too many descriptors are open.
             Err(_) => sleep(Duration::from_millis(10)),
         }
     }
@@ -177,17 +180,17 @@ fn serve(ctx: &Context, listener: &TcpListener) -> io::Result<()> {
     Ok(())
 }
 
-/// Answers request after request, as long as the client has some and sends each in time.
+/// Answers one request after the other, while the client sends each in time.
 fn connection(ctx: &Context, stream: &TcpStream) -> io::Result<()> {
     let (mut bytes, socket) = (Vec::new(), stream.try_clone()?);
-    // Wakes who waits for the next request; an answer under way is finished.
+    // Wakes this goroutine if it waits for the next request. An answer in progress is finished.
     let ending = ctx.after_func(move || drop(socket.set_read_deadline(Some(Instant::now()))));
     gort::defer!({
         ending.stop();
     });
     loop {
         stream.set_read_deadline(Some(Instant::now() + PATIENCE))?;
-        // Behind that, or the deadline might be put in the place of the ending's.
+        // Check after setting the deadline, or it might replace the one that `ending` has set.
         if ctx.err().is_some() {
             return Ok(());
         }
@@ -212,7 +215,7 @@ fn connection(ctx: &Context, stream: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// Reads on.
+/// Reads more of the request.
 fn more(mut stream: &TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {
     let mut chunk = [0; 4096];
     match stream.read(&mut chunk)? {
@@ -236,14 +239,15 @@ fn respond(mut stream: &TcpStream, status: u16, body: &[u8], last: bool) -> io::
     stream.write_all(&answer)
 }
 
-/// Answers and ends the connection, but not before the client has said what it wanted to: it might miss the answer.
+/// Answers with an error and ends the connection. Reads the rest of the request first, since
+/// otherwise the client might miss the answer.
 fn refuse(mut stream: &TcpStream, status: u16) -> io::Result<()> {
     respond(stream, status, b"", true)?;
     stream.shutdown(Shutdown::Write)?;
     io::copy(&mut stream, &mut io::sink()).map(drop)
 }
 
-/// Has ureq use gort's sockets. For `https`, `Gort.chain(RustlsConnector::default())`.
+/// Makes ureq use gort's sockets. For `https` use `Gort.chain(RustlsConnector::default())`.
 #[derive(Debug)]
 struct Gort;
 
@@ -253,14 +257,14 @@ struct Connected {
     buffers: LazyBuffers,
 }
 
-/// When a time-out of ureq's is over, if there is one.
+/// Converts a time-out of ureq to a deadline, if there is a time-out.
 fn deadline(timeout: NextTimeout) -> Option<Instant> {
     timeout
         .not_zero()
         .and_then(|left| Instant::now().checked_add(*left))
 }
 
-/// What an error of a socket is to ureq.
+/// Converts a socket's error to ureq's.
 fn failed(timeout: NextTimeout) -> impl Fn(io::Error) -> ureq::Error {
     move |e| match e.kind() {
         ErrorKind::TimedOut => ureq::Error::Timeout(timeout.reason),
@@ -317,7 +321,7 @@ impl Transport for Connected {
     }
 
     fn is_open(&mut self) -> bool {
-        // Nothing comes between answers, not even the end.
+        // On an open connection nothing arrives between answers, not even the end.
         let idle =
             |_| matches!(self.stream.peek(&mut [0]), Err(e) if e.kind() == ErrorKind::WouldBlock);
         let open = self.stream.set_nonblocking(true).is_ok_and(idle);

@@ -1,4 +1,5 @@
-//! Lines that come back over TLS: by rustls's own stream, with a deadline, and by a stream that two goroutines share.
+//! A server that echoes lines over TLS, with clients that use rustls's own stream, a deadline, and
+//! a stream that two goroutines share.
 
 use gort::net::{Shutdown, TcpListener, TcpStream};
 use gort::prelude::*;
@@ -40,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     stream.sock.set_read_deadline(Some(deadline))?;
     let silence = stream.read(&mut [0]).unwrap_err();
     assert_eq!(silence.kind(), ErrorKind::TimedOut);
-    // Nothing was lost by that, be it in the middle of the handshake.
+    // The time-out has lost nothing, even if it came in the middle of the handshake.
     stream.sock.set_read_deadline(None)?;
     stream.write_all(b"still there\n")?;
     stream.conn.send_close_notify();
@@ -57,7 +58,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A server's and a client's configuration, the latter for this one server: it has a certificate of its own making.
+/// Creates the configurations of the server, which has a self-signed certificate, and of a client
+/// that trusts only this server.
 fn configs() -> Result<(Arc<ServerConfig>, Arc<ClientConfig>), Box<dyn Error>> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
     let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
@@ -72,15 +74,15 @@ fn configs() -> Result<(Arc<ServerConfig>, Arc<ClientConfig>), Box<dyn Error>> {
     Ok((Arc::new(server), Arc::new(client)))
 }
 
-/// Sends a client's lines back until it ends, or is silent for too long.
+/// Sends a client's lines back until the client ends, or is silent for too long.
 fn echo(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<()> {
-    // Another handle of the same socket, for its deadlines.
+    // Another handle to the same socket, to set deadlines.
     let socket = stream.try_clone()?;
     let tls = ServerConnection::new(config).map_err(io::Error::other)?;
     let mut lines = BufReader::new(StreamOwned::new(tls, stream));
     let mut line = String::new();
     loop {
-        // For the handshake as well, which the first read begins with.
+        // Applies to the handshake as well, which takes place in the first read.
         socket.set_deadline(Some(Instant::now() + PATIENCE))?;
         if lines.read_line(&mut line)? == 0 {
             break;
@@ -88,12 +90,12 @@ fn echo(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<()> {
         lines.get_mut().write_all(line.as_bytes())?;
         line.clear();
     }
-    // So that the other end knows that nothing was cut off.
+    // Tells the other end that nothing was cut off.
     lines.get_mut().conn.send_close_notify();
     lines.get_mut().flush()
 }
 
-/// A connection, before its handshake.
+/// Connects, without the handshake.
 fn connect(
     addr: SocketAddr,
     config: Arc<ClientConfig>,
@@ -103,7 +105,7 @@ fn connect(
     Ok(StreamOwned::new(tls, TcpStream::connect(addr)?))
 }
 
-/// Sends a few lines, each when the one before has come back.
+/// Sends a few lines, each after the previous one has come back.
 fn ask(addr: SocketAddr, config: Arc<ClientConfig>, n: usize) -> io::Result<()> {
     let mut lines = BufReader::new(connect(addr, config)?);
     for m in 0..3 {
@@ -115,12 +117,13 @@ fn ask(addr: SocketAddr, config: Arc<ClientConfig>, n: usize) -> io::Result<()> 
     Ok(())
 }
 
-/// A connection of which one goroutine reads while another writes.
+/// A connection on which one goroutine reads while another writes.
 struct Duplex {
     socket: TcpStream,
-    /// Locked for encrypting and decrypting, never over a wait for the socket.
+    /// Locked to encrypt and decrypt, but never while waiting for the socket.
     tls: Mutex<Connection>,
-    /// Locked over the wait: what was encrypted first goes first.
+    /// Locked while waiting for the socket, so that records are sent in the order of their
+    /// encryption.
     output: Mutex<()>,
 }
 
@@ -137,7 +140,7 @@ impl Duplex {
         })
     }
 
-    /// Has something encrypted, and writes what comes of it.
+    /// Calls `encrypt`, and sends the records that it produces.
     fn send<R>(&self, encrypt: impl FnOnce(&mut Connection) -> R) -> io::Result<R> {
         let _turn = self.output.lock();
         let mut records = Vec::new();
@@ -153,7 +156,7 @@ impl Duplex {
         Ok(result)
     }
 
-    /// Tells the other end that nothing more comes.
+    /// Tells the other end that this one sends nothing more.
     fn end_output(&self) -> io::Result<()> {
         self.send(|tls| tls.send_close_notify())?;
         self.socket.shutdown(Shutdown::Write)
@@ -171,7 +174,7 @@ impl Read for &Duplex {
             let n = (&self.socket).read(&mut records)?;
             let mut records = &records[..n];
             let mut tls = self.tls.lock();
-            // An empty read is the end, of which it must hear as well.
+            // An empty read is the end, which rustls has to see too.
             while tls.read_tls(&mut records)? > 0 && !records.is_empty() {}
             tls.process_new_packets().map_err(io::Error::other)?;
         }

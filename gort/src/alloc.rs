@@ -1,3 +1,3 @@
-//! Allocators, where goroutines have thread-locals of their own.
+//! Allocators for programs whose goroutines have their own thread-locals.
 
 pub use gort_runtime::OnThread;

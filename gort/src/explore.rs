@@ -1,6 +1,8 @@
-//! Tests under many schedules: programs that are run again and again, and each time somebody else chooses which goroutine goes on.
+//! Tests under many schedules: runs a program again and again, and chooses differently each time
+//! which goroutine runs next.
 //!
-//! [`Options::run`] is how; `#[gort::test(explore = 1_000)]` does it with a test. The chapter
-//! [`exploring`](crate::guide::exploring) tells what is found, and what is not.
+//! [`Options::run`] explores a closure; `#[gort::test(explore = 1_000)]` explores a test. The
+//! guide's chapter [`exploring`](crate::guide::exploring) says what exploring finds, and what it
+//! does not.
 
 pub use gort_runtime::explore::{Failure, FailureKind, Options, Report, Strategy};

@@ -1,4 +1,5 @@
-//! Futures in a program of goroutines: [`block_on`] waits for one, and a [`JoinHandle`](crate::JoinHandle) is one for others.
+//! Futures and goroutines: [`block_on`] waits for a future, and async code can await a
+//! [`JoinHandle`](crate::JoinHandle).
 
 pub use gort_runtime::JoinFuture;
 
@@ -10,19 +11,23 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Runs a future to its end: polls it here, and parks the goroutine (or blocks the plain
-/// thread) until it asks to be polled again. tokio's `Handle::block_on`; Go has no futures.
+/// Runs a future to completion on the calling goroutine or thread. tokio's `Handle::block_on`; Go
+/// has no futures.
 ///
-/// Futures of tokio's or another executor's sockets and timers need that executor's
-/// threads to be running elsewhere in the program: hand the future to it and wait here for its task. The guide has
-/// [an example](crate::guide::coming_from_crossbeam_and_tokio#beside-tokio).
+/// The caller polls the future. Between polls the goroutine parks (a plain thread blocks) until the
+/// future asks to be polled again.
 ///
-/// The future runs on the goroutine's stack, so it may call what waits: that parks the goroutine, and polls nothing
-/// meanwhile. If it also uses thread-locals, as everything of tokio's does, let the goroutine have
+/// Futures that use sockets or timers of tokio or another executor need that executor's threads
+/// running elsewhere in the program. Hand such a future to its executor, and wait here for its
+/// task. The guide has [an example](crate::guide::coming_from_crossbeam_and_tokio#beside-tokio).
+///
+/// The future runs on the goroutine's stack, so it may call operations that wait. Such an operation
+/// parks the goroutine, and the future is not polled until it returns. If the future also uses
+/// thread-locals, as everything in tokio does, give the goroutine
 /// [its own](crate::guide::thread_locals).
 ///
 /// # Panics
-/// If the future does; on the system stack, where nothing may wait.
+/// Panics if the future panics, and on the system stack, where nothing may wait.
 ///
 /// # Examples
 /// ```
@@ -48,18 +53,21 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
             }
             signal.wait();
         };
-        // The future goes here: an output that is being returned would be lost if that panics.
+        // Drops the future here: if its destructor panicked while `output` was being returned, the
+        // output would be lost.
     }
     output
 }
 
-/// Polls. Never inlined: a future may use thread-locals, whose addresses must not be kept over the wait between two polls.
+/// Polls the future. Never inlined: the future may use thread-locals, and the compiler must not
+/// keep their addresses across the wait between two polls.
 #[inline(never)]
 fn poll<F: Future>(future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
     future.poll(context)
 }
 
-/// "Poll again": a channel of one, so that a wake-up before the wait is not lost, and many are one.
+/// Asks `block_on` to poll again. A channel of capacity 1: a wake-up before the wait is not lost,
+/// and several wake-ups become one.
 struct Signal {
     tx: Sender<()>,
     rx: Receiver<()>,
@@ -73,7 +81,7 @@ impl Signal {
 
     #[track_caller]
     fn wait(&self) {
-        // It stays open: its sender is beside it.
+        // Cannot fail: `self` holds the sender, so the channel is open.
         let _open = self.rx.recv();
     }
 }
@@ -84,7 +92,7 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Full: the wish is known already.
-        let _known = self.tx.try_send(());
+        // Full: `block_on` already knows that it has to poll again.
+        let _pending = self.tx.try_send(());
     }
 }

@@ -1,15 +1,16 @@
 //! Go-style concurrency for Rust: goroutines, channels and `select!` in ordinary
 //! blocking code.
 //!
-//! **Not on crates.io yet.** From a checkout beside your program, in its Cargo.toml:
+//! **Not on crates.io yet.** Clone the repository next to your program, and add to the program's
+//! Cargo.toml:
 //!
 //! ```toml
 //! [dependencies]
 //! gort = { path = "../gort/gort" }
 //! ```
 //!
-//! It takes rustc 1.93 or newer, and Linux on x86_64 or aarch64. A release supports at least the three newest stable
-//! versions of rustc, and asking for a newer one is a minor version.
+//! gort needs rustc 1.93 or newer, and Linux on x86_64 or aarch64. A release supports at least the
+//! three newest stable versions of rustc. Requiring a newer rustc takes a new minor version.
 //!
 //! ```
 //! use gort::prelude::*;
@@ -29,79 +30,86 @@
 //! }
 //! ```
 //!
-//! A goroutine is a closure on a stack of its own; a million of them run on a few
-//! threads. Every operation that waits (a channel, a lock, [`sleep`](time::sleep)) parks
-//! the goroutine and lets the thread run another. The same operations work on plain
-//! threads, where they block the thread.
+//! A goroutine is a closure that runs on its own stack. A million goroutines run on a few
+//! threads. Every operation that waits (on a channel, for a lock, in [`sleep`](time::sleep)) parks
+//! the goroutine and lets the thread run another one. The same operations work on plain threads,
+//! where they block the thread.
 //!
 //! # Soundness
-//! The compiler checks what crosses threads by `Send`. One thing it cannot see is a *thread-local*: by
-//! default a goroutine has those of whichever thread runs it, and it may change threads at any operation
-//! of this crate, also at one that does not wait.
+//! `Send` checks the values that cross threads. What the compiler cannot check is a
+//! *thread-local*: by default a goroutine uses the thread-locals of the thread that happens to run
+//! it, and it may change threads at any operation of this crate, even at one that does not wait.
 //!
 //! With `#[gort::main(thread_locals = "own")]`
-//! ([`own_thread_locals`](runtime::Builder::own_thread_locals)) each goroutine has thread-locals of its own and keeps
-//! them: then there is nothing to keep to. It costs memory and time, and takes glibc.
+//! ([`own_thread_locals`](runtime::Builder::own_thread_locals)) each goroutine has its own
+//! thread-locals and keeps them. Then there is no rule to follow. This costs memory and time, and
+//! needs glibc.
 //!
 //! | | shared (default) | own |
 //! |---|---|---|
-//! | a thread-local, or what was derived from one, in use over an operation | undefined behaviour, or another thread's value | right |
-//! | guards of std's locks, entered spans and runtimes, `errno`, `thread::current()`, over one | another thread's | the goroutine's |
-//! | what the kernel knows of a thread: its id, affinity, signal mask | the thread's | the thread's |
-//! | destructors of thread-locals | when the thread ends | not before the process ends |
+//! | a thread-local, or a value derived from one, in use across an operation | undefined behaviour, or another thread's value | correct |
+//! | guards of std's locks, entered spans and runtimes, `errno`, `thread::current()`, across an operation | another thread's | the goroutine's |
+//! | what the kernel knows about a thread: its id, affinity, signal mask | the thread's | the thread's |
+//! | destructors of thread-locals | run when the thread ends | do not run before the process ends |
 //! | a parked goroutine, a yield | 4.4 KB, 17 ns | 8.8 KB, 50 ns |
 //!
-//! The chapter [`thread_locals`](guide::thread_locals) of the guide says how to choose, and has the limits.
+//! The guide's chapter [`thread_locals`](guide::thread_locals) helps you choose, and lists the
+//! limits.
 //!
-//! With the default, no function may use a thread-local both before and after an operation of this crate (the
-//! compiler may have kept its address), and nothing derived from one may be in use across one: a borrow of a
-//! `thread_local!`, a `ThreadRng`, an `Rc` that others of the thread can reach, a guard of `std::sync::Mutex` (use
-//! [`sync::Mutex`]), `stdout().lock()`, a tracing span or an async runtime's entered guard.
+//! With the default, no function may use a thread-local both before and after an operation of this
+//! crate, because the compiler may have kept its address. Nothing derived from a thread-local may
+//! be in use across an operation either: a borrow of a `thread_local!`, a `ThreadRng`, an `Rc` that
+//! other code on the thread can reach, a guard of `std::sync::Mutex` (use [`sync::Mutex`]),
+//! `stdout().lock()`, a tracing span, or an async runtime's entered guard.
 //! `GORT_DEBUG=migrate=always` helps tests to find such uses.
 //!
-//! A goroutine that waits while it unwinds from a panic keeps its thread for that
-//! time, unless its thread-locals are its own, so `std::thread::panicking()` is right everywhere.
+//! A goroutine that waits while it unwinds from a panic keeps its thread until it has unwound,
+//! unless it has its own thread-locals. So `std::thread::panicking()` is correct everywhere.
 //!
 //! # Where to begin
-//! With [`prelude`], and the guide's [`cookbook`](guide::cookbook); the [`guide`] puts the words of Go, crossbeam-channel and tokio beside gort's.
+//! Begin with the [`prelude`] and the guide's [`cookbook`](guide::cookbook). The [`guide`] also
+//! maps the vocabulary of Go, crossbeam-channel and tokio to gort's.
 //!
-//! The macros look up in Cargo.toml what the crate calls gort, so `g = { package = "gort", … }` is fine. Where there is
-//! no Cargo.toml, `extern crate g as gort;` at the crate's root does the same.
+//! The macros look up in Cargo.toml under which name the crate depends on gort, so
+//! `g = { package = "gort", … }` works. In a build without Cargo.toml, write
+//! `extern crate g as gort;` at the crate's root.
 //!
 //! # Features
-//! - `backtrace` (on by default): names, files and lines in the stacks that `GORT_DEBUG=backtrace=1` adds to dumps
-//!   and reports. Without it, and three crates lighter, a stack has lines like `program+0x1234`, about which the tool
-//!   `addr2line -e program` can be asked. All else in dumps is there either way: names, states, where goroutines wait and were started.
+//! - `backtrace` (on by default): adds names, files and lines to the stacks that
+//!   `GORT_DEBUG=backtrace=1` adds to dumps and reports. Without it gort depends on three crates
+//!   fewer, and a stack has lines like `program+0x1234`, which `addr2line -e program` translates.
+//!   Everything else in dumps is there either way: names, states, and where each goroutine waits
+//!   and was started.
 //!
 //! # Differences from Go
-//! - Sending on a closed channel is an error that carries the value, not a panic; only a
-//!   `select!` arm that does not ask for the result panics.
-//! - A panic ends its goroutine, not the process; `join` gives the payload.
-//!   `GORT_PANIC=abort` gives Go's behaviour. Where the program is built with `panic = "abort"` a
-//!   panic ends the process at once, and [`goexit`] cannot work: it says so and ends the process too.
-//! - Stacks do not grow: 256 KiB are reserved (not committed) for each goroutine unless
-//!   it asks for more, and 8 MiB for main's.
+//! - Sending on a closed channel returns an error that carries the value; it does not panic. The
+//!   exception is a `select!` arm that does not ask for the result.
+//! - A panic ends its goroutine, not the process, and `join` returns the payload.
+//!   `GORT_PANIC=abort` gives Go's behaviour. In a program built with `panic = "abort"`, a panic
+//!   ends the process at once. [`goexit`] cannot work there: it says so, and ends the process too.
+//! - Stacks do not grow. 256 KiB are reserved (not committed) for each goroutine, unless it asks
+//!   for more, and 8 MiB for the main goroutine.
 
 // ```text
-// prelude                         what most programs want
-// sync time runtime alloc future  what other crates of gort offer, in modules · futures
-// synctest                        tests whose time is their own
+// prelude                         the imports that most programs need
+// sync time runtime alloc future  re-exports of gort's other crates, by subject · futures
+// synctest                        tests with virtual time
 // explore                         tests under many schedules
-// io/     pollable source mode    waiting for any descriptor · how, for all of them · whether it blocks
-// io/     stdin output standard   the standard streams: read · written · waiting for them
+// io/     pollable source mode    waits for any descriptor · the shared machinery · `O_NONBLOCK`
+// io/     stdin output standard   the standard streams: reading · writing · waiting for them
 // net/    stream listener udp     sockets that park the goroutine: TCP · UDP
-// net/    tcp_socket connect      TCP before it listens or is connected · connecting
-// net/    race                    to the first of several addresses that answers
-// net/unix/ stream listener datagram  sockets of one machine
-// net/unix/ cred addr             who is at the other end · addresses as system calls take them
-// net/    systemd                 listeners that the process was started with
-// net/    handle addr context     what all sockets have in common · whatever names addresses · until a context is done
-// process/ command child           child processes: what to start · what was started
-// process/ starter begin pidfd     the thread that starts and collects them · signals · what the kernel is asked
-// runner/ panics                  what `#[gort::main]` and `#[gort::test]` call · panics of a test's goroutines
-// system/ · where systems differ
+// net/    tcp_socket connect      TCP sockets before they listen or connect · connecting
+// net/    race                    connects to the first of several addresses that answers
+// net/unix/ stream listener datagram  Unix sockets
+// net/unix/ cred addr             credentials of the peer · addresses as system calls take them
+// net/    systemd                 listeners that systemd passes to the process
+// net/    handle addr context     shared by all sockets · resolving names · connecting by context
+// process/ command child           child processes: what to start · the started child
+// process/ starter begin pidfd     the thread that starts and reaps them · signals · system calls
+// runner/ panics                  behind `#[gort::main]` and `#[gort::test]` · panics in tests
+// system/ · what differs between operating systems
 // macros local                    what `go!` and `defer!` expand to · `goroutine_local!`
-// guide/ · for those who come from elsewhere
+// guide/ · the guide: coming from Go and other libraries, and subjects in depth
 // ```
 
 mod local;
@@ -129,12 +137,15 @@ pub mod channel {
     pub use gort_macros::{select, select_biased};
 }
 
-/// *Right of `<-`* may stand (what is called `Selectable` below): a [`Receiver`](channel::Receiver); a
-/// [`Timer`](time::Timer), a [`Ticker`](time::Ticker); a [`Context`](context::Context), ready when it is done; a [`JoinHandle`], a
-/// [`ScopedJoinHandle`], a [`JoinSet`]; a [`WaitGroup`](sync::WaitGroup); the receivers of [`oneshot`](sync::oneshot),
-/// [`watch`](sync::watch) and [`broadcast`](sync::broadcast); a [`Notify`](sync::Notify);
-/// [`Signals`](signal::Signals); a [`lock_request`](sync::Mutex::lock_request) and an
-/// [`acquire_request`](sync::Semaphore::acquire_request). And `&`, `Arc`, `Box` and `Option` of them: `None` is never ready.
+/// *Right of `<-`* you can write any of the following (called `Selectable` below):
+/// a [`Receiver`](channel::Receiver); a [`Timer`](time::Timer) or a [`Ticker`](time::Ticker);
+/// a [`Context`](context::Context), which is ready when it is done; a [`JoinHandle`], a
+/// [`ScopedJoinHandle`] or a [`JoinSet`]; a [`WaitGroup`](sync::WaitGroup); a receiver of
+/// [`oneshot`](sync::oneshot), [`watch`](sync::watch) or [`broadcast`](sync::broadcast);
+/// a [`Notify`](sync::Notify); [`Signals`](signal::Signals);
+/// a [`lock_request`](sync::Mutex::lock_request) or an
+/// [`acquire_request`](sync::Semaphore::acquire_request). `&`, `Arc`, `Box` and `Option` of these
+/// work too; `None` is never ready.
 pub use gort_macros::select;
 pub use gort_macros::{defer, go, main, test};
 pub use gort_runtime::{
@@ -146,24 +157,27 @@ pub use gort_sync::{JoinSet, context, signal};
 
 #[doc(hidden)]
 pub mod __macro {
-    //! What the macros expand to. Not part of the public interface, but anybody can call it. So all that is
-    //! safe here is sound against any caller, also one that forbids `unsafe_code`:
+    //! What the macros expand to. This is not part of the public interface, but any crate can call
+    //! it. So every safe item here is sound against any caller, including one that forbids
+    //! `unsafe_code`:
     //!
-    //! - `select`: takes each arm's `Case` by value, and an arm gives one once (`gort-sync`,
-    //!   `select/case.rs`). While it waits it borrows the arms, and no arm is in a queue when it returns.
-    //! - `recv`, `recv_if`, `send`, `send_if`, `send_late`, `send_late_if`: make an arm that owns its value, or borrows
-    //!   its channel for as long as it lives. What the arms offer is sound in any order, and repeated: `enter` panics the
-    //!   second time and after the others; `take`, `finish` and `complete` move a value that is there, or answer
+    //! - `select` takes each arm's `Case` by value, and an arm returns a `Case` only once
+    //!   (`gort-sync`, `select/case.rs`). While `select` waits it borrows the arms, and no arm is
+    //!   in a queue when it returns.
+    //! - `recv`, `recv_if`, `send`, `send_if`, `send_late` and `send_late_if` create an arm that
+    //!   owns its value, or that borrows its channel for the arm's whole life. The methods of an
+    //!   arm are sound in any order and when repeated: `enter` panics if it is called twice or
+    //!   after the others; `take`, `finish` and `complete` move a value that is there, or report
     //!   "closed", or panic (`select/macro_support.rs`).
-    //! - `moved_out`: forgets a value.
-    //! - `AsSource`, `AsTarget`, `Operand`: give `&self`.
-    //! - `block_forever`, `spawn`, `run_main`, `run_test`, `Spawn`: do what the public functions do, with the same
-    //!   bounds. `IsScope` gives a scope that one must have had.
-    //! - `local_key`, `inherited_local_key`: make a key, which nobody has used.
-    //! - `defer`, `Defer`: a closure that is called once, out of an `Option`.
+    //! - `moved_out` forgets a value.
+    //! - `AsSource`, `AsTarget` and `Operand` return `&self`.
+    //! - `block_forever`, `spawn`, `run_main`, `run_test` and `Spawn` do what the public functions
+    //!   do, with the same bounds. `IsScope` returns a scope that the caller already has.
+    //! - `local_key` and `inherited_local_key` create a new key.
+    //! - `defer` and `Defer` hold a closure in an `Option` and call it once.
     //!
-    //! `send_place` and `send_place_if` are `unsafe`: `select!` keeps what they ask for
-    //! (`gort-macros`, `select/expand.rs`, points 2 and 6).
+    //! `send_place` and `send_place_if` are `unsafe`. The expansion of `select!` keeps their
+    //! contracts (`gort-macros`, `select/expand.rs`, points 2 and 6).
     pub use crate::local::{inherited_local_key, local_key};
     pub use crate::macros::{Defer, IsScope, Spawn, defer};
     pub use crate::runner::{MainOptions, TestOptions, TestOutcome, run_main, run_test};

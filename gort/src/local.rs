@@ -2,40 +2,47 @@
 
 use gort_runtime::LocalKey;
 
-/// A key whose value `init` makes.
+/// Creates a key whose values `init` makes.
 #[must_use]
 pub const fn local_key<T: 'static>(init: fn() -> T) -> LocalKey<T> {
     LocalKey::new(init)
 }
 
-/// The same, for `static inherit`.
+/// Creates a key for `static inherit`: a new goroutine starts with a clone of its parent's value.
 #[must_use]
 pub const fn inherited_local_key<T: Clone + Send + 'static>(init: fn() -> T) -> LocalKey<T> {
     LocalKey::inherited(init)
 }
 
-/// Declares variables of which each goroutine has its own: `thread_local!` for goroutines. Go has no counterpart.
+/// Declares goroutine-local variables: `thread_local!` for goroutines. Go has no counterpart.
 ///
 /// ```text
 /// goroutine_local! {
-///     static DEPTH: Cell<u32> = Cell::new(0);              // made where a goroutine first uses it
-///     pub static inherit REQUEST: Option<Arc<Request>> = None;   // a new goroutine has a clone of its parent's
+///     // Each goroutine initialises its own value on first use.
+///     static DEPTH: Cell<u32> = Cell::new(0);
+///     // A new goroutine gets a clone of its parent's value.
+///     pub static inherit REQUEST: Option<Arc<Request>> = None;
 /// }
 /// ```
 ///
-/// Each is a [`LocalKey`](crate::LocalKey), with the methods that std's has. A value stays with its goroutine, whichever thread
-/// runs that, also across operations that wait; so it need not be `Send`. A goroutine that uses none pays nothing.
+/// Each variable is a [`LocalKey`](crate::LocalKey), with the methods of std's. A value stays with
+/// its goroutine, whichever thread runs the goroutine, even across operations that wait. So it does
+/// not have to be `Send`. A goroutine that uses no such variable pays nothing.
 ///
-/// With `inherit` the type must be `Clone + Send`. The clone is made in the parent before `go!` returns, and only if
-/// the parent has a value; otherwise the child begins with the initialiser. That holds for every way to start a
-/// goroutine: a function for [`time::after_func`](crate::time::after_func) inherits from whoever armed it. Later changes are each goroutine's own. A
-/// program's own context (a request's id, a logger) is better passed along as an argument where that is possible.
+/// With `inherit` the type must be `Clone + Send`. If the parent has a value, the parent clones it
+/// before `go!` returns; otherwise the child begins with the initialiser. This holds for every way
+/// to start a goroutine: a function passed to [`time::after_func`](crate::time::after_func)
+/// inherits from the goroutine that armed the timer. Later changes in one goroutine do not affect
+/// the other. Where possible, pass a program's own context (a request's id, a logger) as an
+/// argument instead.
 ///
-/// The values are dropped at the goroutine's end, on its stack, before `join` returns. Destructors may wait, and use other
-/// keys; one that is gone gives an [`AccessError`](crate::AccessError). A destructor that panics is reported, and no more.
+/// The values are dropped when the goroutine ends, on its stack, before `join` returns. Destructors
+/// may wait, and may use other keys; a key whose value is gone returns an
+/// [`AccessError`](crate::AccessError). A destructor that panics is reported, with no other effect.
 ///
-/// On a plain thread a key is that thread's own variable, dropped at its end. Inside [`blocking`](crate::blocking) and
-/// [`on_system_stack`](crate::on_system_stack) it is the calling goroutine's.
+/// On a plain thread, a key is a variable of that thread, dropped when the thread ends. Inside
+/// [`blocking`](crate::blocking) and [`on_system_stack`](crate::on_system_stack) it is the variable
+/// of the calling goroutine.
 ///
 /// # Examples
 /// ```

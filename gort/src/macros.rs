@@ -1,8 +1,8 @@
-//! What `go!` and `defer!` expand to; a `go!` without options is `gort::spawn` itself.
+//! What `go!` and `defer!` expand to. A `go!` without options expands to `gort::spawn` itself.
 
 use gort_runtime::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
-/// A `go!` with options.
+/// A goroutine that `go!` starts with options.
 #[derive(Debug, Default)]
 #[must_use = "nothing starts until `start`"]
 pub struct Spawn {
@@ -10,19 +10,19 @@ pub struct Spawn {
 }
 
 impl Spawn {
-    /// No options yet.
+    /// Creates a `Spawn` without options.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The option `name = …`.
+    /// Sets the option `name = …`.
     pub fn name(self, name: impl Into<String>) -> Self {
         Self {
             builder: self.builder.name(name),
         }
     }
 
-    /// The option `stack = …`.
+    /// Sets the option `stack = …`.
     pub fn stack(self, bytes: usize) -> Self {
         Self {
             builder: self.builder.stack_size(bytes),
@@ -32,7 +32,7 @@ impl Spawn {
     /// Starts the goroutine.
     ///
     /// # Panics
-    /// If no stack of the size can be had.
+    /// Panics if no stack of this size can be allocated.
     #[track_caller]
     pub fn start<F, T>(self, f: F) -> JoinHandle<T>
     where
@@ -48,7 +48,7 @@ impl Spawn {
     /// Starts the goroutine in a scope.
     ///
     /// # Panics
-    /// If no stack of the size can be had.
+    /// Panics if no stack of this size can be allocated.
     #[track_caller]
     pub fn start_in<'scope, 'env: 'scope, S, F, T>(
         self,
@@ -67,9 +67,10 @@ impl Spawn {
     }
 }
 
-/// What may stand in `scope(…)` and behind `in`: the parameter of the closure that `gort::scope` is given.
+/// What `scope(…)` and `in …` accept: the parameter of the closure that was passed to
+/// `gort::scope`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no scope of gort's",
+    message = "`{Self}` is not a gort scope",
     label = "expected the `s` of `gort::scope(|s| …)`",
     note = "write `gort::scope(|s| {{ go!(scope(s), f()); }})`"
 )]
@@ -92,7 +93,7 @@ impl<'scope, 'env> IsScope<'scope, 'env> for &&'scope Scope<'scope, 'env> {
     }
 }
 
-/// The guard behind `defer!`: calls its closure when dropped.
+/// The guard behind `defer!`. It calls its closure when it is dropped.
 #[must_use = "the block would run at once"]
 pub struct Defer<F: FnOnce()> {
     f: Option<F>,
@@ -104,7 +105,9 @@ impl<F: FnOnce()> std::fmt::Debug for Defer<F> {
     }
 }
 
-/// Runs `f` when the result is dropped. If that is because of a panic, a panic of `f` replaces it.
+/// Returns a guard that calls `f` when it is dropped.
+///
+/// If a panic drops the guard and `f` panics too, the panic of `f` replaces the first one.
 pub fn defer<F: FnOnce()>(f: F) -> Defer<F> {
     Defer { f: Some(f) }
 }

@@ -1,4 +1,4 @@
-//! What most programs want: `use gort::prelude::*;`.
+//! The imports that most programs need: `use gort::prelude::*;`.
 
 pub use crate::channel::{Receiver, RecvError, SendError, Sender, bounded, unbounded};
 pub use crate::context::Context;

@@ -1,4 +1,4 @@
-//! What `#[gort::main]` and `#[gort::test]` call.
+//! The functions that `#[gort::main]` and `#[gort::test]` expand to.
 
 mod panics;
 
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 pub struct MainOptions {
     /// `procs = N`.
     pub procs: Option<usize>,
-    /// `stack = N`: the main goroutine's.
+    /// `stack = N`: the main goroutine's stack size.
     pub stack: Option<usize>,
     /// `thread_locals = "own"`.
     pub own_thread_locals: bool,
@@ -29,7 +29,7 @@ pub struct MainOptions {
 pub struct TestOptions {
     /// `procs = N`.
     pub procs: Option<usize>,
-    /// `stack = N`: the test goroutine's.
+    /// `stack = N`: the test goroutine's stack size.
     pub stack: Option<usize>,
     /// `thread_locals = "own"`.
     pub own_thread_locals: bool,
@@ -37,18 +37,18 @@ pub struct TestOptions {
     pub leaks_allowed: bool,
     /// `timeout = "…"`: how long the test may take.
     pub timeout: Option<Duration>,
-    /// `bubble`: the test runs in one.
+    /// `bubble`: runs the test in a bubble.
     pub bubble: bool,
-    /// `explore = N`: so many schedules.
+    /// `explore = N`: the number of schedules.
     pub explore: Option<u64>,
-    /// `#[should_panic(expected = "…")]`: the words, or none.
+    /// The text of `#[should_panic(expected = "…")]`; empty for a plain `#[should_panic]`.
     pub should_panic: Option<&'static str>,
-    /// The test's path, with the crate's name.
+    /// The test's path, including the crate's name.
     pub name: &'static str,
 }
 
 impl TestOptions {
-    /// The test's path as libtest knows it: without the crate's name in front.
+    /// Returns the test's path as libtest knows it: without the crate's name in front.
     fn path(&self) -> &'static str {
         self.name
             .split_once("::")
@@ -70,7 +70,7 @@ fn builder(procs: Option<usize>, stack: Option<usize>, own: bool) -> RuntimeBuil
     builder
 }
 
-/// Runs a program's main goroutine, and reports what it returns as std does.
+/// Runs a program's main goroutine, and reports its result the way std does.
 #[track_caller]
 pub fn run_main<T: Termination + 'static>(options: MainOptions, main: fn() -> T) -> ExitCode {
     builder(options.procs, options.stack, options.own_thread_locals).run(move || main().report())
@@ -82,7 +82,7 @@ pub fn run_main<T: Termination + 'static>(options: MainOptions, main: fn() -> T)
     label = "expected `()` or a `Result` with an error that is `Debug`"
 )]
 pub trait TestOutcome {
-    /// The failure, if it is one.
+    /// Returns the failure, if the outcome is one.
     fn failure(self) -> Option<String>;
 }
 
@@ -101,46 +101,47 @@ impl<T: TestOutcome, E: fmt::Debug> TestOutcome for Result<T, E> {
     }
 }
 
-/// Tells a process that it was started to run one test.
+/// The environment variable that tells a process that it was started to run one test.
 const ELSEWHERE: &str = "GORT_TEST_ELSEWHERE";
-/// How long goroutines that are about to end may take to do so.
-const SETTLE: Duration = Duration::from_secs(2);
+/// How long goroutines that are about to end may take before they count as leaked.
+const LEAK_GRACE: Duration = Duration::from_secs(2);
 
 /// How a test ended.
 enum Verdict {
     Passed,
-    /// With this payload; the hook has shown its message.
+    /// The test panicked with this payload; the hook has shown its message.
     Panicked(Box<dyn Any + Send>),
-    /// For a reason that is none of its panics.
+    /// The test failed for this reason, which is not one of its panics.
     Failed(String),
 }
 
-/// Runs a test in a goroutine of its name, and fails it if goroutines that it started are left,
+/// Runs a test in a goroutine that bears its name. The test fails if it leaves goroutines behind,
 /// or if it takes too long.
 ///
-/// There is one runtime per process, so a test that asks for another number of `procs`
-/// than this process has, or for thread-locals of its own, runs in a process of its own.
+/// There is one runtime per process. So a test that asks for a number of `procs` that differs from
+/// this process's, or for own thread-locals where shared ones are the default, runs in a process of
+/// its own.
 ///
-/// A test that is too slow cannot be ended: it is left as it is, and the other tests go on.
+/// A test that is too slow cannot be ended. It is left running, and the other tests continue.
 ///
 /// # Panics
-/// If the test panics, returns an error, calls `goexit`, leaks goroutines, takes too long, or fails
-/// in its own process. If it should panic, only with what it panics with: then libtest fails it
-/// because this function returns.
+/// Panics if the test panics, returns an error, calls `goexit`, leaks goroutines, takes too long,
+/// or fails in its own process. For a `#[should_panic]` test it panics only with the test's own
+/// panic; on any other failure this function returns, and libtest fails the test because of that.
 #[track_caller]
 pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T) {
     let elsewhere = env::var_os(ELSEWHERE).is_none()
         && (options.procs.is_some_and(|procs| procs != max_procs())
             || options.own_thread_locals && !own_thread_locals_by_default());
     let verdict = if elsewhere {
-        run_elsewhere(&options)
+        run_in_new_process(&options)
     } else {
         run_here(&options, test)
     };
     match verdict {
         Verdict::Passed => {}
         Verdict::Panicked(payload) => raise(payload),
-        // A panic would be what it should do.
+        // A panic here would make libtest pass the test.
         Verdict::Failed(why) if options.should_panic.is_some() => eprintln!("{why}"),
         Verdict::Failed(why) => panic!("{why}"),
     }
@@ -148,12 +149,12 @@ pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T)
 
 #[track_caller]
 fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) -> Verdict {
-    panics::keep();
+    panics::install_hook();
     let (bubble, explore) = (options.bubble, options.explore);
     let run = builder(None, options.stack, options.own_thread_locals).start_test(
         options.path(),
         move || {
-            // Judged there: it need not be `Send`.
+            // The outcome is judged in the goroutine, so that it does not have to be `Send`.
             let judge = move || test().failure();
             if let Some(schedules) = explore {
                 explored(schedules, judge)
@@ -168,7 +169,7 @@ fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) ->
     let verdict = if let Some(limit) = test_limit(options.timeout)
         && !run.ends_within(limit)
     {
-        Verdict::Failed(too_slow(options.path(), limit, root))
+        Verdict::Failed(timeout_report(options.path(), limit, root))
     } else {
         match run.join() {
             Ok(None) if options.leaks_allowed => Verdict::Passed,
@@ -176,7 +177,7 @@ fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) ->
                 let left = leaks(root);
                 left.map_or(Verdict::Passed, Verdict::Failed)
             }
-            // It is what a schedule has panicked with, or as good as that.
+            // The failure is a schedule's panic, or counts as one.
             Ok(Some(failure)) if explore.is_some() => {
                 eprintln!("{failure}");
                 Verdict::Panicked(Box::new(failure))
@@ -188,15 +189,16 @@ fn run_here<T: TestOutcome + 'static>(options: &TestOptions, test: fn() -> T) ->
             ),
         }
     };
-    let messages = panics::of(root);
-    // What was explored tells its own panic; the others are of schedules that passed.
+    let messages = panics::take(root);
+    // The report of `explore` contains the panic; the other messages are from schedules that
+    // passed.
     if !matches!(verdict, Verdict::Passed) && explore.is_none() {
         messages.iter().for_each(|message| eprintln!("{message}"));
     }
     verdict
 }
 
-/// The failure, if the test fails under one of so many schedules.
+/// Runs the test under this many schedules, and returns the failure if one of them fails.
 fn explored(
     schedules: u64,
     judge: impl Fn() -> Option<String> + Send + Sync + 'static,
@@ -209,23 +211,24 @@ fn explored(
     run.err().map(|failure| failure.to_string())
 }
 
-/// What a test did that has not ended in time, and everybody else.
-fn too_slow(test: &str, limit: Duration, root: GoroutineId) -> String {
+/// Returns the report on a test that has not ended in time: a dump of its goroutines, then of all
+/// others.
+fn timeout_report(test: &str, limit: Duration, root: GoroutineId) -> String {
     let mut text = format!("test {test} timed out after {limit:?}\n").into_bytes();
-    // A `Vec` takes everything.
+    // Writing to a `Vec` cannot fail.
     drop(dump_some(&mut text, |info| info.root == root));
     let mut others = Vec::new();
     drop(dump_some(&mut others, |info| info.root != root));
     if !others.is_empty() {
-        text.extend_from_slice(b"\nothers in this process:\n");
+        text.extend_from_slice(b"\nother goroutines in this process:\n");
         text.append(&mut others);
     }
     text.extend_from_slice(b"\nif it needs longer, write `#[gort::test(timeout = \"5m\")]`");
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Runs one test of this executable in a new process, which is as it wants.
-fn run_elsewhere(options: &TestOptions) -> Verdict {
+/// Runs one test of this executable in a new process, configured as the test asks.
+fn run_in_new_process(options: &TestOptions) -> Verdict {
     let ran = env::current_exe().and_then(|exe| {
         let mut command = Command::new(exe);
         if let Some(procs) = options.procs {
@@ -252,7 +255,7 @@ fn run_elsewhere(options: &TestOptions) -> Verdict {
     let passed = output.status.success() && stdout.contains("1 passed");
     match options.should_panic {
         None if passed => Verdict::Passed,
-        // It has panicked as it should, and so shall this process' test.
+        // It panicked as it should, so the test in this process has to panic too.
         Some(words) if passed => Verdict::Panicked(Box::new(words)),
         _ => Verdict::Failed(format!(
             "failed in a process {} ({}):\n{stdout}\n{}",
@@ -265,10 +268,11 @@ fn run_elsewhere(options: &TestOptions) -> Verdict {
     }
 }
 
-/// The failure, if goroutines that descend from the test's are still there after a moment.
+/// Returns the failure, if descendants of the test's goroutine are still there after
+/// [`LEAK_GRACE`].
 fn leaks(root: GoroutineId) -> Option<String> {
     let ours = |info: &GoroutineInfo| info.root == root && info.id != root;
-    let until = Instant::now() + SETTLE;
+    let until = Instant::now() + LEAK_GRACE;
     loop {
         let left: Vec<_> = goroutines().into_iter().filter(&ours).collect();
         if left.is_empty() {
@@ -283,7 +287,7 @@ fn leaks(root: GoroutineId) -> Option<String> {
             describe(&mut report, info);
         }
         report.push_str(
-            "\nend them before the test does, or write `#[gort::test(leaks = \"allow\")]`",
+            "\nend them before the test ends, or write `#[gort::test(leaks = \"allow\")]`",
         );
         describe_timers(&mut report, root);
         return Some(report);
@@ -313,7 +317,7 @@ fn describe(report: &mut String, info: &GoroutineInfo) {
     }
 }
 
-/// What is no goroutine, but may become one: what the test's timers are going to call.
+/// Lists the test's pending timer calls: they are not goroutines, but each will start one.
 fn describe_timers(report: &mut String, root: GoroutineId) {
     let ours: Vec<_> = pending_calls()
         .into_iter()
@@ -323,7 +327,7 @@ fn describe_timers(report: &mut String, root: GoroutineId) {
         return;
     }
     report.push_str(&format!(
-        "\nand {} timer(s), which are no goroutines, but will start some:",
+        "\nand {} timer(s), which are not goroutines, but will start some:",
         ours.len()
     ));
     for call in ours {

@@ -1,26 +1,27 @@
-//! The runtime: configuring it, and looking at it.
+//! Configures and inspects the runtime.
 //!
-//! There is one per process; it starts on first use. In the environment,
-//! `GORT_MAXPROCS` sets how many goroutines run at the same time, `GORT_STACK` the bytes
-//! that each stack has, and `GORT_PANIC=abort` makes an uncaught panic end the process.
+//! There is one runtime per process. It starts on first use. Three environment variables configure
+//! it: `GORT_MAXPROCS` sets how many goroutines run at the same time, `GORT_STACK` sets the size of
+//! each stack in bytes, and `GORT_PANIC=abort` makes an uncaught panic end the process.
 //!
-//! SIGQUIT (`Ctrl-\`) prints every goroutine and exits with status 2, as in Go, unless the
-//! program itself ignores or handles that signal when the runtime starts, or asks for it by [`signal`](crate::signal). That
-//! it was ignored when the process was started, as by a shell's `server &`, does not count.
+//! SIGQUIT (`Ctrl-\`) prints every goroutine and exits with status 2, as in Go, unless the program
+//! itself ignores or handles that signal when the runtime starts, or asks for it with
+//! [`signal`](crate::signal). If the signal was already ignored when the process was started, as
+//! with a shell's `server &`, the dump is printed all the same.
 //!
 //! `GORT_DEBUG` takes a comma-separated list of options:
 //!
 //! | option | what it does |
 //! |---|---|
-//! | `seed=N` | the Ps' random generators, which order `select!` and stealing, begin with N: a program on 1 P, with no other source of chance, makes the same choices again |
-//! | `migrate=always` | a goroutine runs on another thread each time it has waited: finds code that holds something of its thread's across a wait |
-//! | `threadlocals=own` | goroutines have thread-locals of their own, as by [`own_thread_locals`](Builder::own_thread_locals) |
-//! | `schedtrace=MS` | every MS milliseconds a line on stderr in the form of Go's: Ps, threads, queue lengths |
-//! | `scheddetail=1` | with `schedtrace`: also a line for each P, thread and goroutine |
-//! | `backtrace=1` | dumps and reports show the stack of each parked goroutine (addresses, without the feature `backtrace`); waking one costs a little more |
+//! | `seed=N` | seeds the Ps' random generators, which order `select!` and stealing, with N: a program on 1 P, with no other source of randomness, makes the same choices again |
+//! | `migrate=always` | moves a goroutine to another thread each time it has waited: finds code that keeps something of its thread across a wait |
+//! | `threadlocals=own` | gives goroutines their own thread-locals, like [`own_thread_locals`](Builder::own_thread_locals) |
+//! | `schedtrace=MS` | prints a line on stderr every MS milliseconds, in the format of Go's `schedtrace`: Ps, threads, queue lengths |
+//! | `scheddetail=1` | with `schedtrace`: also prints a line for each P, thread and goroutine |
+//! | `backtrace=1` | adds the stack of each parked goroutine to dumps and reports (addresses only, without the feature `backtrace`); waking a goroutine costs a little more |
 //! | `guard=mprotect` | makes the guards of stacks as on kernels before Linux 6.13 |
-//! | `pidfd=off` | children are waited for as on kernels before Linux 5.4, by a thread each |
-//! | `membarrier=off` | does without that system call |
+//! | `pidfd=off` | waits for children as on kernels before Linux 5.4, with one thread for each |
+//! | `membarrier=off` | does not use the system call `membarrier` |
 
 pub use gort_runtime::{
     GoroutineInfo, GoroutineState, LatencyHistogram, Metrics, RuntimeBuilder as Builder,
@@ -28,14 +29,14 @@ pub use gort_runtime::{
     set_max_procs,
 };
 
-/// Runs `main` as the main goroutine and returns its result; other goroutines are not
-/// waited for. What `#[gort::main]` does.
+/// Runs `main` as the main goroutine and returns its result, without waiting for other goroutines.
+/// `#[gort::main]` does the same.
 ///
-/// Several threads may call it at once, and goroutines too. A deadlock is reported when all mains are stuck and no
-/// thread is there that does something else.
+/// Several threads may call it at once, and so may goroutines. A deadlock is reported when all main
+/// goroutines are stuck and no thread does anything else.
 ///
 /// # Panics
-/// With `main`'s own panic; and if the main goroutine cannot be started.
+/// Panics with `main`'s own panic, and if the main goroutine cannot be started.
 ///
 /// # Examples
 /// ```

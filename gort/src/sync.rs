@@ -1,6 +1,6 @@
 //! Locks and counters that park goroutines instead of blocking threads.
 //!
-//! Requests take part in `select!`:
+//! To lock or acquire in a `select!` arm, use a request:
 //!
 //! ```
 //! use gort::context::Context;
@@ -25,17 +25,19 @@ pub use gort_sync::{
     SingleFlight, Timeout, WaitGroup, WaitTimeoutResult, WouldBlock,
 };
 
-/// A channel for one value. tokio's `sync::oneshot`.
+/// A channel that carries one value. tokio's `sync::oneshot`.
 pub mod oneshot {
     pub use gort_sync::oneshot::{Receiver, Sender, channel};
 }
 
-/// The latest value, and who wants to know when it changes. tokio's `sync::watch`.
+/// A channel that keeps only the latest value and tells its receivers when it changes. tokio's
+/// `sync::watch`.
 pub mod watch {
     pub use gort_sync::watch::{Receiver, Ref, Sender, channel};
 }
 
-/// Every receiver gets every value, unless it is too slow. tokio's `sync::broadcast`.
+/// A channel on which every receiver gets every value, unless it is too slow. tokio's
+/// `sync::broadcast`.
 pub mod broadcast {
     pub use gort_sync::broadcast::{Receiver, RecvError, Sender, channel};
 }

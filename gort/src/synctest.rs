@@ -1,8 +1,9 @@
-//! Tests of what takes time, that take none: goroutines with a clock of their own.
+//! Virtual time for tests: code that waits for hours is tested in no time.
 //!
-//! [`run`] makes a *bubble*. The clock of the goroutines in it jumps whenever all of them are blocked, to the next moment
-//! that one of them waits for. Go's `testing/synctest`. The chapter [`virtual_time`](crate::guide::virtual_time) tells
-//! how to test with it, and `#[gort::test(bubble)]` makes a bubble of a test.
+//! [`run`] creates a *bubble*. The goroutines in it share a clock. Whenever all of them are
+//! blocked, the clock jumps to the next moment that one of them waits for. Go's `testing/synctest`.
+//! The guide's chapter [`virtual_time`](crate::guide::virtual_time) says how to test with bubbles.
+//! `#[gort::test(bubble)]` runs a test in a bubble.
 //!
 //! ```
 //! use gort::prelude::*;

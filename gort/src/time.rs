@@ -8,7 +8,8 @@ pub use gort_sync::time::{
     Elapsed, Missed, Ticker, TickerBuilder, Timer, after_func, tick, timeout,
 };
 
-/// The present; in a bubble that of its clock ([`synctest`](crate::synctest)). Go's `time.Now`.
+/// Returns the current time; in a bubble, the time of its clock ([`synctest`](crate::synctest)).
+/// Go's `time.Now`.
 ///
 /// ```
 /// use gort::time::{now, sleep_until};

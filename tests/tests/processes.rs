@@ -233,7 +233,7 @@ claims! {
             for n in 0..20 {
                 match sh("exit 5").status() {
                     Ok(status) => assert_eq!(status.code(), Some(5)),
-                    Err(e) => assert!(e.to_string().contains("somebody else has collected it"), "{e}"),
+                    Err(e) => assert!(e.to_string().contains("other code has reaped it"), "{e}"),
                 }
                 if n % 4 == 0 {
                     drop(sh("exit 5").spawn());

@@ -142,7 +142,7 @@ fn the_other_tests_of_the_process_go_on() {
         "test beside_others_1 ... FAILED",
         "test beside_others_2 ... ok",
         "\"beside_others_1\" [select (no cases)]:",
-        "others in this process:\n\ngoroutine ",
+        "other goroutines in this process:\n\ngoroutine ",
         "\"beside_others_2\" [sleep]:",
     ] {
         assert!(said.contains(words), "no {words:?} in {said}");
@@ -246,7 +246,7 @@ fn what_is_left_behind_is_told_apart_goroutines_and_timers() {
         "\"forgotten\" [select (no cases)] at ",
         "[select (no cases)] at tests/tests/test_attribute.rs",
         ", started by a timer that was armed at tests/tests/test_attribute.rs",
-        "and 1 timer(s), which are no goroutines, but will start some:\n  due in 3",
+        "and 1 timer(s), which are not goroutines, but will start some:\n  due in 3",
         "s, armed at tests/tests/test_attribute.rs",
     ] {
         assert!(said.contains(words), "no {words:?} in {said}");

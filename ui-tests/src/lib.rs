@@ -1,1 +1,1 @@
-//! Nothing: what is wrong is in `tests/ui`, what is right in `tests/pass`.
+//! Empty. `tests/ui` has the programs that must not compile, and `tests/pass` those that must.

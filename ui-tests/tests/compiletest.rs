@@ -1,8 +1,9 @@
-//! Every program of `tests/ui` must be refused with exactly the message that is recorded beside it.
+//! Every program in `tests/ui` must be rejected with exactly the message that is recorded next to
+//! it.
 //!
-//! The messages are rustc's and change with it, so they are compared on the pinned toolchain only. After a wanted
-//! change `TRYBUILD=overwrite cargo test -p gort-ui-tests` records them anew and brings the table of the README up to
-//! date. Programs that must compile are in `pass.rs`.
+//! The messages depend on the version of rustc, so they are compared only on the pinned toolchain.
+//! After a deliberate change, `TRYBUILD=overwrite cargo test -p gort-ui-tests` records the messages
+//! again and updates the table in the README. `pass.rs` has the programs that must compile.
 
 use std::env;
 use std::fs;
@@ -13,10 +14,11 @@ use std::process::Command;
 /// The channel in `rust-toolchain.toml`.
 const PINNED: &str = "1.95.0";
 
-/// Text in a recorded message that differs between machines: std's source is shown only where it is installed.
+/// Text in a recorded message that differs between machines: rustc shows std's source only where it
+/// is installed.
 const UNSTABLE: [&str; 4] = ["$RUST", "$CARGO", "/rustc/", "/home/"];
 
-/// What stands before the table in the README.
+/// The head of the table in the README.
 const TABLE: &str = "| mistake | message |\n|---|---|\n";
 
 #[test]
@@ -27,14 +29,14 @@ fn messages_are_as_recorded() {
     }
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/ui/*/*.rs");
-    // The cases run when this is dropped; the table is made of what they have recorded.
+    // Dropping `cases` runs them. The table below is made from the messages that they record.
     drop(cases);
     if let Err(e) = check_records() {
         panic!("cannot read the recorded messages: {e}");
     }
 }
 
-/// The version of the compiler that trybuild will call, if it is not the pinned one.
+/// Returns the version of the compiler that trybuild will call, if it is not the pinned one.
 fn other_compiler() -> Option<String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let version = match Command::new(&rustc).arg("-V").output() {
@@ -44,7 +46,7 @@ fn other_compiler() -> Option<String> {
     (version.split(' ').nth(1) != Some(PINNED)).then_some(version)
 }
 
-/// Checks that the messages are the same on every machine, and that the README lists them all.
+/// Checks that the messages are the same on every machine, and that the README lists all of them.
 fn check_records() -> io::Result<()> {
     let mut table = TABLE.to_owned();
     for file in recorded()? {
@@ -74,7 +76,7 @@ fn check_records() -> io::Result<()> {
     Ok(())
 }
 
-/// The recorded messages, in order.
+/// Returns the files with recorded messages, in order.
 fn recorded() -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for group in fs::read_dir("tests/ui")? {

@@ -1,8 +1,10 @@
-//! The chapter "Misuse" of the guide is made of the programs in `tests/ui`, so it says what the compiler says.
+//! Generates the guide's chapter "Misuse" from the programs in `tests/ui`, so that it quotes the
+//! compiler correctly.
 //!
-//! Of each program it takes the first comment (the mistake), the line that the message points at, the message's first
-//! line, and the comment `// fix:` (what to write instead; a message that says it itself needs none). After a wanted
-//! change `TRYBUILD=overwrite cargo test -p gort-ui-tests` writes the chapter anew.
+//! The chapter takes from each program the first comment (the mistake), the line that the message
+//! points at, the first line of the message, and the comment `// fix:` (what to write instead). A
+//! message that says what to write needs no `// fix:`. After a deliberate change,
+//! `TRYBUILD=overwrite cargo test -p gort-ui-tests` writes the chapter again.
 
 use std::env;
 use std::fs;
@@ -14,14 +16,15 @@ const CHAPTER: &str = "../gort/src/guide/misuse.md";
 const HEAD: &str = "\
 # Misuse
 
-What the compiler says to common mistakes, and what to write instead. Each entry is a program of `ui-tests/tests/ui`,
-which the tests compile: the mistake, the line, the first line of the message, the way out. Where a message says the
-way out itself, nothing is added to it.
+Common mistakes: what the compiler says, and what to write instead. Each entry is a program in
+`ui-tests/tests/ui` that the tests compile. It shows the mistake, the line, the first line of the
+message, and what to write instead, unless the message itself says so.
 
-What no compiler sees is not here: a deadlock is reported when it happens, see [`runtime`](crate::runtime).
+Mistakes that no compiler can see are not listed. For example, a deadlock is reported when it
+happens; see [`runtime`](crate::runtime).
 ";
 
-/// The groups in the order of the chapter: the folder, the heading.
+/// The groups in the order of the chapter, with folder and heading.
 const GROUPS: [(&str, &str); 15] = [
     ("go", "Starting goroutines: `go!`"),
     ("scope", "Goroutines that borrow: `scope`"),
@@ -98,14 +101,14 @@ fn entry(program: &Path) -> io::Result<String> {
         .collect();
     match fixes[..] {
         [fix] => entry.push_str(&format!("Instead: {fix}\n")),
-        // Ours, and with a way out.
+        // A message of gort's macros that says what to write instead.
         [] if message.starts_with("error: ") && message.contains(';') => {}
         _ => panic!("{name}: one line `// fix:` says what to write instead"),
     }
     Ok(entry)
 }
 
-/// The line of the program that the message points at first.
+/// Returns the line of the program that the message points at first.
 fn line_of_message<'s>(stderr: &str, source: &'s str) -> Option<&'s str> {
     let place = stderr
         .lines()

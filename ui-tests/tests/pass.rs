@@ -1,4 +1,5 @@
-//! The programs of `tests/pass` once more, as modules of one crate: so clippy sees them, which trybuild does not call.
+//! Compiles and runs the programs in `tests/pass` as modules of one crate, so that clippy checks
+//! them.
 
 #![expect(
     clippy::unwrap_used,
@@ -88,7 +89,7 @@ fn every_program_runs() {
     shadowed_names::main();
     strict_header::main();
     test_attribute::main();
-    // A crate of its own: its root has the strictest header, its manifest another name for gort.
+    // A crate of its own: its root has the strictest lints, and its manifest renames gort.
     gort_ui_tests_renamed::run();
 
     let code = main_returns_result::main();

@@ -1,12 +1,13 @@
 //! The arguments of `#[gort::main(…)]` and `#[gort::test(…)]`.
 //!
 //! ```text
-//! args = { (key "=" expr | "bubble") "," }        keys: procs, stack, thread_locals; for a test also leaks, timeout, explore
+//! args = { (key "=" expr | "bubble") "," }
+//! keys: procs, stack, thread_locals; for a test also leaks, timeout, explore
 //! ```
 //!
-//! A number is an integer literal or any expression that gives a `usize` (`64 * 1024`, a constant). A literal that
-//! cannot be one is named here, the rest is rustc's. A duration is a string, as it is spoken: `"500ms"`, `"1.5s"`,
-//! `"2m"`, `"1h"`.
+//! A number is an integer literal or any expression of type `usize` (`64 * 1024`, a constant). This
+//! file reports a literal that cannot be one; other mistakes are left to rustc. A duration is a
+//! string: `"500ms"`, `"1.5s"`, `"2m"`, `"1h"`.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use std::time::Duration;
@@ -16,10 +17,10 @@ use syn::{Expr, ExprLit, Lit, Token};
 use super::EntryPoint;
 use crate::report::{Report, here};
 
-/// How long a test may take that does not say.
+/// The time limit of a test that sets none.
 const A_MINUTE: Duration = Duration::from_secs(60);
 
-/// What the attribute asks for.
+/// The attribute's arguments.
 pub(crate) struct Args {
     /// `procs = N`.
     pub(crate) procs: Option<Expr>,
@@ -29,7 +30,7 @@ pub(crate) struct Args {
     pub(crate) own_thread_locals: bool,
     /// `leaks = "allow"`.
     pub(crate) leaks_allowed: bool,
-    /// `timeout = "5s"`; `None` is `"none"`.
+    /// `timeout = "5s"`; `None` for `"none"`.
     pub(crate) timeout: Option<Duration>,
     /// `bubble`.
     pub(crate) bubble: bool,
@@ -55,7 +56,7 @@ impl Default for Args {
 ///
 /// # Errors
 ///
-/// All the mistakes in them, or the first syntax error.
+/// Returns all the mistakes in them, or the first syntax error.
 pub(crate) fn parse(entry: EntryPoint, args: TokenStream) -> syn::Result<Args> {
     (|input: ParseStream<'_>| parse_args(entry, input)).parse2(args)
 }
@@ -106,7 +107,7 @@ fn parse_args(entry: EntryPoint, input: ParseStream<'_>) -> syn::Result<Args> {
         let key = seen.iter().find(|key| *key == "bubble");
         report.at(
             key.map_or_else(Span::call_site, Ident::span),
-            "what is explored runs in a bubble anyway; drop `bubble`",
+            "an explored test always runs in a bubble; drop `bubble`",
         );
     }
     report.finish(args)
@@ -156,7 +157,7 @@ fn set(entry: EntryPoint, args: &mut Args, key: &Ident, value: Expr, report: &mu
         if !may_be_count(&value) {
             report.on(
                 &value,
-                "`explore` is how many schedules are run, an integer above zero; write `explore = 1_000`",
+                "`explore` is the number of schedules, an integer above zero; write `explore = 1_000`",
             );
         }
         args.explore = Some(value);
@@ -184,7 +185,7 @@ fn set(entry: EntryPoint, args: &mut Args, key: &Ident, value: Expr, report: &mu
     }
 }
 
-/// The argument as it may be written.
+/// Returns an example of an argument.
 fn example(key: &Ident) -> &'static str {
     match key.to_string().as_str() {
         "procs" => "procs = 4",
@@ -197,7 +198,7 @@ fn example(key: &Ident) -> &'static str {
     }
 }
 
-/// The value of a string literal.
+/// Returns the value of a string literal.
 fn text_of(value: &Expr) -> Option<String> {
     match value {
         Expr::Lit(ExprLit {
@@ -208,7 +209,7 @@ fn text_of(value: &Expr) -> Option<String> {
     }
 }
 
-/// The duration that `text` says, or none.
+/// Parses a duration; `"none"` gives `None`.
 fn duration(text: &str) -> Result<Option<Duration>, &'static str> {
     const NOT_ONE: &str = "`timeout` is a number with `ms`, `s`, `m` or `h` behind it, or \"none\"; write `timeout = \"5s\"`";
     if text == "none" {
@@ -222,7 +223,7 @@ fn duration(text: &str) -> Result<Option<Duration>, &'static str> {
         "h" => 3600.0,
         _ => return Err(NOT_ONE),
     };
-    // Digits with at most one point between them: `parse` takes more than that.
+    // Accept only digits with at most one point between them: `parse` accepts more than that.
     let spoken = !digits.starts_with('.')
         && !digits.ends_with('.')
         && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -235,11 +236,11 @@ fn duration(text: &str) -> Result<Option<Duration>, &'static str> {
             Err("`timeout` is above zero, or \"none\" for no limit; write `timeout = \"5s\"`")
         }
         Ok(timeout) if u64::try_from(timeout.as_nanos()).is_ok() => Ok(Some(timeout)),
-        _ => Err("`timeout` is longer than the clock can tell; write `timeout = \"none\"`"),
+        _ => Err("`timeout` is longer than the clock can represent; write `timeout = \"none\"`"),
     }
 }
 
-/// Whether a value can be a number above zero, as far as its tokens tell.
+/// Returns whether a value can be a number above zero, as far as its tokens show.
 fn may_be_count(value: &Expr) -> bool {
     match value {
         Expr::Lit(ExprLit {
@@ -433,7 +434,7 @@ mod tests {
             assert_eq!(
                 mistakes(EntryPoint::Test, quote!(explore = #value)),
                 [
-                    "`explore` is how many schedules are run, an integer above zero; write `explore = 1_000`"
+                    "`explore` is the number of schedules, an integer above zero; write `explore = 1_000`"
                 ]
             );
         }
@@ -443,7 +444,7 @@ mod tests {
         );
         assert_eq!(
             mistakes(EntryPoint::Test, quote!(bubble, explore = 10)),
-            ["what is explored runs in a bubble anyway; drop `bubble`"]
+            ["an explored test always runs in a bubble; drop `bubble`"]
         );
         assert_eq!(
             mistakes(EntryPoint::Main, quote!(explore = 10)),

@@ -1,4 +1,4 @@
-//! What `#[gort::main]` and `#[gort::test]` become.
+//! Writes the expansions of `#[gort::main]` and `#[gort::test]`.
 //!
 //! ```text
 //! #[gort::test(procs = 2)]
@@ -13,14 +13,15 @@
 //! }
 //! ```
 //!
-//! The body is a function of its own, not a closure: so it can capture nothing, and its name is in backtraces. It has the
-//! outer function's name, by which others know the test (insta calls a snapshot after the function that it is
-//! taken in). Attributes and visibility stay on the outer function, whose lint levels hold inside as well. clippy does not ask of a `main` or
-//! a test whether it needs its `Result`, so the body is spared that question too.
+//! The body is a function of its own, not a closure. So it cannot capture anything, and backtraces
+//! show its name. It has the outer function's name, under which other tools know the test (insta
+//! names a snapshot after the function that takes it). Attributes and visibility stay on the outer
+//! function, whose lint levels apply inside as well. clippy does not ask whether a `main` or a test
+//! needs its `Result`, so the inner function allows that lint too.
 //!
-//! What `main` returns becomes an `ExitCode` in its goroutine, so it need not be `Send` (`Box<dyn Error>` is not). A test
-//! returns nothing: `run_test` turns a `Result` that is an error into a panic, because it may have run the test in
-//! another process and then has no value to give.
+//! The result of `main` becomes an `ExitCode` in its goroutine, so it does not have to be `Send`
+//! (`Box<dyn Error>` is not). A test returns nothing: `run_test` turns an `Err` into a panic,
+//! because it may have run the test in another process, and then has no value to return.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
@@ -42,7 +43,7 @@ pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> Token
         ..
     } = function;
     let (name, output) = (&sig.ident, &sig.output);
-    // Where an unfit result is shown.
+    // The place at which rustc reports an unsuitable result type.
     let place = match output {
         ReturnType::Default => Span::call_site(),
         ReturnType::Type(_, result) => result.span(),
@@ -54,7 +55,7 @@ pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> Token
         body.set_span(span);
         body
     };
-    // Defined like what the user did not write, so that lints on the name speak once.
+    // Defined with the macro's hygiene, so that lints about the name warn only once.
     let (inner, body) = (named(span), named(at(place)));
     let test =
         (entry == EntryPoint::Test).then(|| quote_spanned!(span=> #[::core::prelude::v1::test]));
@@ -124,7 +125,8 @@ fn optional(value: Option<&Expr>) -> TokenStream {
     })
 }
 
-/// The words that a test should panic with, empty if they do not matter.
+/// Returns the text that a test should panic with, empty if any panic will do. `None` if the test
+/// should not panic.
 fn should_panic(function: &ItemFn) -> Option<String> {
     let attr = function
         .attrs
@@ -135,7 +137,7 @@ fn should_panic(function: &ItemFn) -> Option<String> {
         Meta::NameValue(pair) => Some(pair.clone()),
         Meta::Path(_) => None,
     };
-    // What is not of these forms is libtest's to complain about.
+    // libtest reports attributes of other forms.
     Some(match expected.map(|pair| pair.value) {
         Some(Expr::Lit(ExprLit {
             lit: Lit::Str(words),
@@ -145,7 +147,7 @@ fn should_panic(function: &ItemFn) -> Option<String> {
     })
 }
 
-/// A function of the same name that compiles, for after an error.
+/// Returns an empty function of the same name, which takes the place of a wrong one.
 pub(crate) fn stub(function: &ItemFn) -> TokenStream {
     let (vis, name) = (&function.vis, &function.sig.ident);
     quote_spanned! {Span::mixed_site()=>

@@ -1,7 +1,8 @@
 //! `#[gort::main]` and `#[gort::test]`: a function whose body runs as a goroutine.
 //!
-//! [`args`] reads what stands in the attribute, [`valid`] checks the function, [`expand`] writes the wrapper. A mistake
-//! in the arguments leaves the function as if there had been none; a mistake in the function leaves a stub of its name.
+//! [`args`] reads the attribute's arguments, [`valid`] checks the function, and [`expand`] writes
+//! the wrapper. After a mistake in the arguments, the function is expanded as if there were none.
+//! After a mistake in the function, it is replaced by a stub with the same name.
 
 use proc_macro2::TokenStream;
 
@@ -11,7 +12,7 @@ mod valid;
 
 use args::Args;
 
-/// Which attribute.
+/// The attribute being expanded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum EntryPoint {
     Main,
@@ -19,7 +20,7 @@ pub(crate) enum EntryPoint {
 }
 
 impl EntryPoint {
-    /// As the user typed it.
+    /// Returns the attribute the way users write it.
     fn shown(self) -> &'static str {
         match self {
             EntryPoint::Main => "#[gort::main]",
@@ -28,12 +29,12 @@ impl EntryPoint {
     }
 }
 
-/// The expansion of `#[gort::main]`.
+/// Expands `#[gort::main]`.
 pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     entry(EntryPoint::Main, args, item)
 }
 
-/// The expansion of `#[gort::test]`.
+/// Expands `#[gort::test]`.
 pub(crate) fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     entry(EntryPoint::Test, args, item)
 }

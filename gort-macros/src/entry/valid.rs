@@ -1,4 +1,4 @@
-//! What may not stand under `#[gort::main]` and `#[gort::test]`.
+//! Checks the function under `#[gort::main]` and `#[gort::test]`.
 
 use proc_macro2::TokenStream;
 use syn::{ItemFn, Safety};
@@ -6,18 +6,18 @@ use syn::{ItemFn, Safety};
 use super::EntryPoint;
 use crate::report::Report;
 
-/// The function under the attribute.
+/// Parses the function under the attribute.
 ///
 /// # Errors
 ///
-/// Anything else under it.
+/// Returns an error if the item is not a function.
 pub(crate) fn function(entry: EntryPoint, item: TokenStream) -> syn::Result<ItemFn> {
     syn::parse2::<ItemFn>(item.clone()).map_err(|error| {
         match syn::parse2::<syn::Item>(item.clone()) {
             Ok(_) => syn::Error::new_spanned(
                 item,
                 format_args!(
-                    "`{}` stands on a function; put it before a `fn`",
+                    "`{}` belongs on a function; put it before a `fn`",
                     entry.shown()
                 ),
             ),
@@ -30,7 +30,7 @@ pub(crate) fn function(entry: EntryPoint, item: TokenStream) -> syn::Result<Item
 ///
 /// # Errors
 ///
-/// All the mistakes in them.
+/// Returns all the mistakes in them.
 pub(crate) fn check(entry: EntryPoint, function: &ItemFn) -> syn::Result<()> {
     let mut report = Report::default();
     let sig = &function.sig;
@@ -51,20 +51,20 @@ pub(crate) fn check(entry: EntryPoint, function: &ItemFn) -> syn::Result<()> {
         report.at(
             token.span,
             format_args!(
-                "`{shown}` calls the function as it is; drop `unsafe` and write it inside"
+                "`{shown}` needs a safe function; drop `unsafe`, and use an `unsafe` block inside"
             ),
         );
     }
     if let Some(abi) = &sig.abi {
         report.on(
             abi,
-            format_args!("`{shown}` stands on a Rust function; drop `extern`"),
+            format_args!("`{shown}` belongs on a Rust function; drop `extern`"),
         );
     }
     if !sig.generics.params.is_empty() {
         report.on(
             &sig.generics,
-            format_args!("`{shown}` fills no generic parameters; drop them"),
+            format_args!("`{shown}` cannot supply generic parameters; drop them"),
         );
     }
     if !sig.inputs.is_empty() {
@@ -80,7 +80,7 @@ pub(crate) fn check(entry: EntryPoint, function: &ItemFn) -> syn::Result<()> {
     match entry {
         EntryPoint::Main if sig.ident != "main" => {
             let message = format!(
-                "`#[gort::main]` stands on `fn main`, not `fn {}`; elsewhere use `gort::runtime::run`",
+                "`#[gort::main]` belongs on `fn main`, not `fn {}`; elsewhere use `gort::runtime::run`",
                 sig.ident
             );
             report.at(sig.ident.span(), message);
@@ -123,7 +123,7 @@ mod tests {
                 )
             ),
             [
-                "`#[gort::main]` stands on `fn main`, not `fn start`; elsewhere use `gort::runtime::run`"
+                "`#[gort::main]` belongs on `fn main`, not `fn start`; elsewhere use `gort::runtime::run`"
             ]
         );
     }
@@ -140,7 +140,7 @@ mod tests {
             ),
             [
                 "`#[gort::test]` does not await; drop `async`, or wait with `gort::future::block_on(future)`",
-                "`#[gort::test]` fills no generic parameters; drop them",
+                "`#[gort::test]` cannot supply generic parameters; drop them",
                 "`#[gort::test]` passes no arguments; make the values inside",
                 "`#[gort::test]` makes the test; drop `#[test]`",
             ]
@@ -156,7 +156,7 @@ mod tests {
                     struct Main;
                 )
             ),
-            ["`#[gort::main]` stands on a function; put it before a `fn`"]
+            ["`#[gort::main]` belongs on a function; put it before a `fn`"]
         );
     }
 

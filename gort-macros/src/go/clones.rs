@@ -5,7 +5,7 @@ use quote::ToTokens;
 
 use crate::report::Report;
 
-/// The names in `clone(a, b)`.
+/// Returns the names in `clone(a, b)`.
 pub(super) fn names(list: &Group, report: &mut Report) -> Vec<Ident> {
     let mut names: Vec<Ident> = Vec::new();
     let trees: Vec<TokenTree> = list.stream().into_iter().collect();

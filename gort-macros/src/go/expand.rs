@@ -1,4 +1,4 @@
-//! What `go!` becomes.
+//! Writes the expansion of `go!`.
 //!
 //! ```text
 //! go!(name = n, clone [tx]; f(a, |x| x + 1))
@@ -15,18 +15,21 @@
 //! }
 //! ```
 //!
-//! 1. A callee that is a path needs no `let`: a function has no value to take, a variable is moved by the closure. So
-//!    generic functions and tuple constructors still infer their types from the arguments.
-//! 2. An argument that is a closure stays in the call: writing it down does nothing that could be observed, and only
-//!    there does rustc know the types of its parameters. What it captures is moved at the same moment.
-//! 3. `clone` goes through method syntax, so that a `&Arc<T>` gives an `Arc<T>`.
-//! 4. Tokens that end up in an error of rustc's (`… cannot be sent between threads safely`) are shown at the body, and
-//!    those around an argument at the argument.
-//! 5. The block and the spawn in it have the span of the macro call, but count as the user's: only in the user's own
-//!    code does rustc say that a `;` is missing behind `go! { … }`.
-//! 6. The closure may take only a part of a clone, or nothing. What is left is dropped before the spawn: were it dropped
-//!    behind it and its destructor panicked, rustc would forget the handle (rust-lang/rust#47949). Without `clone` the
-//!    closure stands in the call, since it takes every other local whole.
+//! 1. A callee that is a path needs no `let`: a function has no value that could be evaluated
+//!    early, and the closure moves a variable. So generic functions and tuple constructors still
+//!    infer their types from the arguments.
+//! 2. An argument that is a closure stays in the call. Creating the closure has no observable
+//!    effect, and rustc knows the types of its parameters only there. Its captured variables are
+//!    moved at the same moment.
+//! 3. `clone` uses method syntax, so that cloning a `&Arc<T>` gives an `Arc<T>`.
+//! 4. Tokens that may appear in an error of rustc (`… cannot be sent between threads safely`) are
+//!    located at the body, and those around an argument at the argument.
+//! 5. The block and the spawn in it are located at the macro call, but count as user code. Only in
+//!    user code does rustc say that a `;` is missing behind `go! { … }`.
+//! 6. The closure may capture only a part of a clone, or nothing of it. The rest is dropped before
+//!    the spawn. If it were dropped after the spawn and its destructor panicked, rustc would forget
+//!    the handle (rust-lang/rust#47949). Without `clone` the closure is written into the call,
+//!    since it captures every other local as a whole.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -73,7 +76,8 @@ pub(crate) fn expand(go: &Checked) -> TokenStream {
     block(steps, written)
 }
 
-/// As `lets` and `closure`, with clones before them of which nothing is left behind them (point 6).
+/// Adds the clones to `lets` and `closure`. What the closure does not capture of them is dropped
+/// before the spawn (point 6).
 fn with_clones(
     clones: &[Ident],
     lets: &TokenStream,
@@ -91,19 +95,19 @@ fn with_clones(
     (lets, quote!(#body))
 }
 
-/// `{ steps }` with the span `written` around it.
+/// Returns `{ steps }`, with braces whose span is `written`.
 fn block(steps: TokenStream, written: Span) -> TokenStream {
     let mut block = Group::new(Delimiter::Brace, steps);
     block.set_span(written);
     TokenTree::Group(block).into()
 }
 
-/// The whole macro call as a span of the user's own code (point 5).
+/// Returns the span of the whole macro call, with the hygiene of user code (point 5).
 fn as_written(place: Span) -> Span {
     place.located_at(Span::call_site())
 }
 
-/// What is evaluated here, and the closure that runs there.
+/// Returns the `let`s that are evaluated at the call site, and the closure that the goroutine runs.
 fn closure(body: &Body, tokens: &TokenStream, place: Span) -> (TokenStream, TokenStream) {
     let at = paths::at(place);
     match body {
@@ -133,7 +137,7 @@ fn closure(body: &Body, tokens: &TokenStream, place: Span) -> (TokenStream, Toke
         Body::Block(block) => (TokenStream::new(), quote_spanned!(at=> move || #block)),
         Body::Statements => (TokenStream::new(), quote_spanned!(at=> move || { #tokens })),
         Body::Unread => {
-            // Here rustc says that something is missing before the `}`.
+            // rustc reports at this span that something is missing before the `}`.
             let last = tokens.clone().into_iter().last();
             let end = last.map_or(at, |last| paths::at(last.span()));
             let body = block(tokens.clone(), end);

@@ -1,7 +1,7 @@
-//! `go!`: evaluate callee and arguments here, run the call in a goroutine.
+//! `go!`: evaluates callee and arguments at the call site, and makes the call in a goroutine.
 //!
-//! [`parse`] finds the options and the statements of the body, [`valid`] decides which form the body has and collects
-//! the mistakes, [`expand`] writes the spawn.
+//! [`parse`] finds the options and the statements of the body. [`valid`] determines the form of the
+//! body and collects the mistakes. [`expand`] writes the spawn.
 
 use proc_macro2::TokenStream;
 
@@ -14,20 +14,21 @@ use crate::report;
 
 /// The brackets around the input of `go!`.
 ///
-/// The grammar depends on them (`go! { 42 }` is a block, `go!(42)` a mistake) but a macro is not told, so they are read
-/// from the source text of the call. Where there is none, everything that can be a block is taken for one.
+/// The grammar depends on them: `go! { 42 }` is a block, `go!(42)` is a mistake. A macro is not
+/// told its brackets, so they are read from the source text of the call. If there is no source
+/// text, everything that can be a block is treated as one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Delimiter {
     /// `go! { … }`.
     Brace,
     /// `go!(…)` or `go![…]`.
     Paren,
-    /// The call was written by another macro whose text is not at hand.
+    /// Another macro wrote the call, and its source text is not available.
     Unknown,
 }
 
 impl Delimiter {
-    /// The brackets of the macro call that is being expanded.
+    /// Returns the brackets of the macro call that is being expanded.
     pub(crate) fn of_call_site() -> Delimiter {
         proc_macro::Span::call_site()
             .source_text()
@@ -46,7 +47,7 @@ impl Delimiter {
     }
 }
 
-/// The expansion of `go!`.
+/// Expands `go!`.
 pub(crate) fn go(input: TokenStream, delimiter: Delimiter) -> TokenStream {
     match parse::parse(input.clone(), delimiter).and_then(|go| valid::check(go, delimiter)) {
         Ok(go) => expand::expand(&go),

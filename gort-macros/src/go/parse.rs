@@ -8,12 +8,13 @@
 //! body    = statements of a block (a call, a closure and a block are statements too)
 //! ```
 //!
-//! A block may begin with an assignment, so `x = 5; …` is not yet a wrong option. It is taken for one where no block
-//! can be meant: in parentheses, before a `,`, after another option, or when the name is one that people try for an
-//! option. Likewise `clone(x)` alone is a call, and an option only where something follows it.
+//! A block may begin with an assignment, so `x = 5; …` is not necessarily a wrong option. It counts
+//! as one only where it cannot begin a block: in parentheses, before a `,`, after another option,
+//! or if the name is one that people try as an option. Likewise `clone(x)` alone is a call; it is
+//! an option only if something follows.
 //!
-//! With commas all of it is a list of expressions, so rustfmt formats it like the arguments of a function; behind a `;` it
-//! leaves alone what it finds.
+//! With commas the whole input is a list of expressions, so rustfmt formats it like the arguments
+//! of a function. rustfmt leaves the form with a `;` alone.
 
 use proc_macro2::{Delimiter as Bracket, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -23,19 +24,20 @@ use syn::{Block, Expr, Stmt, Token};
 use super::Delimiter;
 use crate::report::here;
 
-/// The input of `go!`, not yet checked.
+/// The parsed input of `go!`, not yet checked.
 pub(crate) struct Go {
-    /// In source order, with doubles and unknown ones.
+    /// The options in source order, including repeated and unknown ones.
     pub(crate) options: Vec<GoOption>,
-    /// The body as it was written, without a trailing comma.
+    /// The tokens of the body, without a trailing comma.
     pub(crate) tokens: TokenStream,
-    /// The same, parsed; `None` if it is half written or newer than syn. rustc says then what is wrong with it.
+    /// The parsed body; `None` if it is half written, or uses syntax newer than syn. rustc then
+    /// says what is wrong with it.
     pub(crate) statements: Option<Vec<Stmt>>,
 }
 
 /// One option before the body.
 pub(crate) struct GoOption {
-    /// The word it begins with.
+    /// The word that it begins with.
     pub(crate) key: Ident,
     pub(crate) kind: OptionKind,
 }
@@ -45,7 +47,7 @@ pub(crate) enum OptionKind {
     Name(Expr),
     /// `stack = expr`.
     Stack(Expr),
-    /// `clone(a, b)` or `clone [a, b]`: the list as it was written.
+    /// `clone(a, b)` or `clone [a, b]`: the list's tokens.
     Clone(Group),
     /// `scope(expr)` or `in expr`.
     Scope(Expr),
@@ -53,10 +55,10 @@ pub(crate) enum OptionKind {
     Unknown,
 }
 
-/// What is certainly an option with parentheses and a comma behind it.
+/// Words that, with parentheses and a comma behind them, are certainly options.
 const OPTIONS: [&str; 4] = ["clone", "scope", "name", "stack"];
 
-/// Keys that were meant for an option, whatever follows.
+/// Keys that are certainly meant as options, whatever follows.
 const NEAR_MISSES: [&str; 9] = [
     "names",
     "nmae",
@@ -73,7 +75,7 @@ const NEAR_MISSES: [&str; 9] = [
 ///
 /// # Errors
 ///
-/// The first syntax error; options without a body are one.
+/// Returns the first syntax error. Options without a body count as one.
 pub(crate) fn parse(input: TokenStream, delimiter: Delimiter) -> syn::Result<Go> {
     (|input: ParseStream<'_>| parse_go(input, delimiter)).parse2(input)
 }
@@ -106,7 +108,8 @@ fn parse_go(input: ParseStream<'_>, delimiter: Delimiter) -> syn::Result<Go> {
 const MISSING_COMMA: &str =
     "expected `,` and what to run after the options; write `go!(name = \"x\", f())`";
 
-/// Whether the next tokens are an option. `certain`: an option stands before them, so no statement can.
+/// Returns whether the next tokens are an option. `certain` means that an option precedes them, so
+/// they cannot be a statement.
 fn starts_option(input: ParseStream<'_>, delimiter: Delimiter, certain: bool) -> bool {
     if input.peek(Token![in]) {
         return true;
@@ -120,10 +123,11 @@ fn starts_option(input: ParseStream<'_>, delimiter: Delimiter, certain: bool) ->
         let known = OPTIONS.contains(&&*key.to_string());
         let _list: syn::Result<TokenTree> = fork.parse();
         if fork.peek(Token![;]) {
-            // A function `scope` may well be called first.
+            // A block may well begin with a call of a function named `scope`.
             return key == "clone" && in_list || known && certain;
         }
-        // Otherwise it is the call that is to run, maybe with a comma behind it.
+        // If nothing follows, it is the call that the goroutine makes, perhaps with a trailing
+        // comma.
         let goes_on = fork.parse::<Token![,]>().is_ok() && !fork.is_empty();
         return goes_on && (known || in_list);
     }
@@ -213,7 +217,8 @@ fn parse_option(input: ParseStream<'_>) -> syn::Result<GoOption> {
     Ok(GoOption { key, kind })
 }
 
-/// rustfmt breaks a long `go!(f(a, b))` over lines like a function call, with a comma at the end.
+/// Removes a trailing comma: rustfmt breaks a long `go!(f(a, b))` over lines like a function call,
+/// with a comma at the end.
 fn without_trailing_comma(tokens: TokenStream) -> TokenStream {
     let mut trees: Vec<TokenTree> = tokens.into_iter().collect();
     if trees.len() > 1
@@ -224,7 +229,7 @@ fn without_trailing_comma(tokens: TokenStream) -> TokenStream {
     trees.into_iter().collect()
 }
 
-/// Where the body is, for errors in its types: its first token, or the macro call.
+/// Returns the place of the body, for errors in its types: its first token, or the macro call.
 pub(crate) fn span_of(body: &TokenStream) -> Span {
     body.clone()
         .into_iter()

@@ -1,6 +1,7 @@
-//! The mistakes one can make in `go!`, and the form that the body has.
+//! Finds the mistakes in a `go!`, and determines the form of its body.
 //!
-//! What rustc says better (a value that is not `Send`, a borrow that does not live long enough) is left to rustc.
+//! Mistakes that rustc describes better (a value that is not `Send`, a borrow that does not live
+//! long enough) are left to rustc.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
@@ -15,18 +16,18 @@ use crate::report::Report;
 
 /// A `go!` without mistakes.
 pub(crate) struct Checked {
-    /// The builder's options, in source order.
+    /// The options for the builder, in source order.
     pub(crate) settings: Vec<(Ident, Expr)>,
-    /// Names to clone first.
+    /// The names to clone first.
     pub(crate) clones: Vec<Ident>,
-    /// The scope of `in s`.
+    /// The scope in `scope(s)` or `in s`.
     pub(crate) scope: Option<Expr>,
     pub(crate) body: Body,
-    /// The body as it was written.
+    /// The tokens of the body.
     pub(crate) tokens: TokenStream,
 }
 
-/// What runs in the goroutine.
+/// What the goroutine runs.
 pub(crate) enum Body {
     /// `f(a, b)`.
     Call(ExprCall),
@@ -36,7 +37,7 @@ pub(crate) enum Body {
     Closure(ExprClosure),
     /// One block: `{ … }`.
     Block(ExprBlock),
-    /// Anything else: the statements of a block, as they were written.
+    /// Anything else: the statements of a block.
     Statements,
     /// Tokens that syn cannot read.
     Unread,
@@ -46,7 +47,7 @@ pub(crate) enum Body {
 ///
 /// # Errors
 ///
-/// All the mistakes in it.
+/// Returns all the mistakes in it.
 pub(crate) fn check(go: Go, delimiter: Delimiter) -> syn::Result<Checked> {
     let mut report = Report::default();
     let mut settings = Vec::new();
@@ -82,7 +83,7 @@ pub(crate) fn check(go: Go, delimiter: Delimiter) -> syn::Result<Checked> {
         None => Body::Unread,
     };
     if moves && let Body::Closure(closure) = &mut body {
-        // Borrowed, the clones would not live long enough.
+        // If the closure borrowed the clones, they would not live long enough.
         let span = crate::paths::at(closure.inputs_begin.span);
         closure.capture.get_or_insert(Token![move](span));
     }
@@ -95,7 +96,7 @@ pub(crate) fn check(go: Go, delimiter: Delimiter) -> syn::Result<Checked> {
     })
 }
 
-/// Names a literal that cannot be the option's value; everything else is rustc's.
+/// Reports a literal that cannot be the option's value. All other values are left to rustc.
 fn check_value(key: &Ident, value: &Expr, report: &mut Report) {
     let Expr::Lit(ExprLit { lit, .. }) = value else {
         return;
@@ -182,7 +183,7 @@ fn classify_expr(expr: Expr, delimiter: Delimiter, report: &mut Report) -> Body 
     }
 }
 
-/// A path as people write it.
+/// Returns a path the way people write it, without the spaces between tokens.
 fn plain(path: &impl ToTokens) -> String {
     path.to_token_stream()
         .to_string()

@@ -1,6 +1,6 @@
 //! The tree of a `select!`.
 //!
-//! Go's arms and crossbeam's have one form here: the two spellings mean the same.
+//! Go's arms and crossbeam's have the same form here, since the two spellings mean the same.
 
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Block, Expr, Pat};
@@ -8,7 +8,7 @@ use syn::{Attribute, Block, Expr, Pat};
 /// How to choose among ready arms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Bias {
-    /// Uniform random, as in Go.
+    /// Uniformly at random, as in Go.
     Random,
     /// The first in source order.
     Biased,
@@ -24,11 +24,11 @@ pub(crate) struct Select {
 pub(crate) struct Arm {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) head: Head,
-    /// The pattern for the result, if it is wanted.
+    /// The pattern for the result, if there is one.
     pub(crate) binding: Option<Pat>,
-    /// The block behind `else`.
+    /// The `else` block.
     pub(crate) otherwise: Option<Otherwise>,
-    /// The expression behind `, if`.
+    /// The guard, `, if condition`.
     pub(crate) guard: Option<Guard>,
     pub(crate) body: Expr,
 }
@@ -49,7 +49,7 @@ pub(crate) enum Head {
     Send {
         target: Expr,
         value: Expr,
-        /// crossbeam's form: a value is evaluated when the arm has been chosen.
+        /// crossbeam's form: the value is evaluated after the arm has been chosen.
         late: bool,
     },
     /// `default`.
@@ -71,22 +71,22 @@ pub(crate) struct Guard {
 }
 
 impl Arm {
-    /// The `#[cfg(…)]`s: whatever belongs to this arm alone must carry them.
+    /// Returns the arm's `#[cfg(…)]`s. All code that belongs only to this arm must carry them.
     pub(crate) fn cfgs(&self) -> impl Iterator<Item = &Attribute> {
         self.attrs.iter().filter(|attr| attr.path().is_ident("cfg"))
     }
 
-    /// Whether the arm may be configured away.
+    /// Returns whether the arm may be configured away.
     pub(crate) fn is_conditional(&self) -> bool {
         self.cfgs().next().is_some()
     }
 
-    /// Whether the arm is an operation, not `default` or `after`.
+    /// Returns whether the arm is an operation, not `default` or `after`.
     pub(crate) fn is_operation(&self) -> bool {
         matches!(self.head, Head::Recv { .. } | Head::Send { .. })
     }
 
-    /// The value that is evaluated only when the arm has been chosen.
+    /// Returns the value that is evaluated only after the arm has been chosen, if there is one.
     pub(crate) fn late_value(&self) -> Option<&Expr> {
         match &self.head {
             Head::Send {
@@ -96,7 +96,8 @@ impl Arm {
         }
     }
 
-    /// The variable that a send arm moves out of if it is chosen, or `None` if it sends a value.
+    /// Returns the variable that a send arm moves out of if it is chosen. `None` if it sends a
+    /// value.
     pub(crate) fn place(&self) -> Option<&Ident> {
         match &self.head {
             Head::Send { value, .. } => place(value),
@@ -105,10 +106,10 @@ impl Arm {
     }
 }
 
-/// `v` for the expression `v`: one lower-case name without path or generics.
+/// Returns `v` for the expression `v`: a single lower-case name without path or generics.
 ///
-/// A name that is a constant or a function after all is refused by rustc, which takes no address of a temporary; the
-/// bits of a value can so never be sent and dropped as well.
+/// If the name turns out to be a constant or a function, rustc rejects the expansion, since it does
+/// not take the address of a temporary. So a value can never be both sent and dropped.
 fn place(value: &Expr) -> Option<&Ident> {
     match value {
         Expr::Group(group) => place(&group.expr),
@@ -122,7 +123,7 @@ fn place(value: &Expr) -> Option<&Ident> {
     }
 }
 
-/// Without the parentheses around all of an expression, which would be too many in the expansion.
+/// Removes the parentheses around a whole expression, which would be redundant in the expansion.
 pub(crate) fn unwrapped(expr: &Expr) -> &Expr {
     match expr {
         Expr::Group(group) => unwrapped(&group.expr),

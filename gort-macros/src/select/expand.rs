@@ -1,4 +1,4 @@
-//! What `select!` becomes.
+//! Writes the expansion of `select!`.
 //!
 //! ```text
 //! select! { x = <-rx => A, tx <- v => B }
@@ -27,37 +27,43 @@
 //! }
 //! ```
 //!
-//! 1. The bodies stand in the last match, outside any closure, loop or labelled block, so `?`, `return`, `break` and
-//!    `continue` in them mean what they mean around the macro. They run when `__out` is complete, and with it all
-//!    temporaries of the operands are gone.
-//! 2. A variable moves in the last match too, not where its arm is found chosen: where the branches meet again the
-//!    compiler would count it as moved in every arm. Two gaps that this opens are closed:
-//!    - *A borrow of `v` that the selection uses* (`x = <-v.rx` beside `tx <- v`) has ended by then, although whoever
-//!      received `v` may have freed it while the selection was still using it. The branch under `if false` moves `v` as
-//!      early as it really goes, with all arms in use after it, and so makes the compiler refuse such a borrow.
-//!    - *A panic between the choice and the move*, out of the drop of some operand's temporary or of a value that was
-//!      not sent, would drop `v`, which is gone. `__sent` turns that panic into an abort.
-//! 3. `finish` panics while `v` is still in its place, so before `__sent` is set.
-//! 4. An arm with a `#[cfg]` carries it wherever it appears. The positions in the list are then counted at run time.
-//! 5. `__out` is assigned, and not the value of all these blocks: behind a block's value its locals and temporaries are
-//!    dropped, here all arms and all that was made for the operands, and rustc forgets the value if one of these
-//!    destructors panics (rust-lang/rust#47949). A variable that is assigned is dropped. The bodies are values of
-//!    blocks, since nothing else would give `A` and `B` the type that is expected around the macro; what is dropped
-//!    behind a body is what it had not taken of `__result`, as in any `match`.
+//! 1. The bodies are in the last match, outside any closure, loop or labelled block. So `?`,
+//!    `return`, `break` and `continue` in them mean the same as around the macro. The bodies run
+//!    when `__out` is complete; by then all temporaries of the operands have been dropped.
+//! 2. A variable moves in the last match too, not in the branch that finds its arm chosen.
+//!    Otherwise the compiler would count it as moved in every arm once the branches meet again.
+//!    This opens two gaps, which are closed as follows:
+//!    - *A borrow of `v` that the selection uses* (`x = <-v.rx` beside `tx <- v`) has ended by the
+//!      time of the move, although the receiver of `v` may have freed it while the selection was
+//!      still using it. The branch under `if false` moves `v` at the point where it really goes,
+//!      and uses all arms after that. So the compiler rejects such a borrow.
+//!    - *A panic between the choice and the move*, from dropping an operand's temporary or a value
+//!      that was not sent, would drop `v`, which is gone. `__sent` turns that panic into an abort.
+//! 3. If `finish` panics, `v` is still in its place. So `__sent` is set after `finish`.
+//! 4. An arm with a `#[cfg]` carries it wherever it appears. The positions in the list are then
+//!    counted at run time.
+//! 5. `__out` is assigned; it is not the value of all these blocks. After the tail expression of a
+//!    block its locals and temporaries are dropped: here all arms and all operands. If one of these
+//!    destructors panics, rustc forgets the value (rust-lang/rust#47949). A variable that was
+//!    assigned is dropped. The bodies are tail expressions, since otherwise `A` and `B` would not
+//!    get the type that is expected around the macro. After a body only the part of `__result` is
+//!    dropped that the body has not taken, as in any `match`.
+//! 6. The only `unsafe` block calls `send_place`. Its obligations are met as follows:
+//!    - *The variable holds a value and does not change until the select is over.* Its address is
+//!      taken after all operands have been evaluated. From then on only the macro's code is
+//!      evaluated, and at most the user's `Deref`s of other channels, which cannot name a local
+//!      variable. rustc rejects `&raw const v` for a variable that holds no value.
+//!    - *Either `take` or `finish` is called, once, and only on the chosen arm*: in the branches of
+//!      the match on `__chosen`.
+//!    - *The variable is forgotten, whatever happens*: see point 2.
 //!
-//! 6. The one `unsafe` block calls `send_place`. Its obligations, and who keeps them:
-//!    - *The variable holds a value and stays as it is until the select is over*: its address is taken when all operands
-//!      have been evaluated, and what is evaluated from there on is the macro's; of the user's there are at most
-//!      `Deref`s of other channels, which cannot name a local variable. rustc refuses `&raw const v` of a variable
-//!      that holds no value.
-//!    - *One of `take` and `finish`, once, and only of the chosen arm*: the branches of the match on `__chosen`.
-//!    - *The variable is forgotten, whatever happens*: point 2.
+//!    A crate with `#![forbid(unsafe_code)]` accepts the block, since rustc applies that lint to
+//!    the user's own code and not to tokens of another crate's macro. So the block's span must be
+//!    the macro's.
 //!
-//!    A crate with `#![forbid(unsafe_code)]` takes it, since rustc asks that lint of the user's own code and not of
-//!    the tokens of another crate's macro; so the block's span is the macro's.
-//!
-//! Rejected: *leaving the selection by `break` to a label per arm*, which would keep the branches apart without the
-//! measures of 2: rustc refuses the user's plain `break` in a labelled block.
+//! Rejected: *leaving the selection with `break` to a label per arm*. That would keep the branches
+//! apart without the measures of point 2, but rustc rejects the user's plain `break` in a labelled
+//! block.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -90,7 +96,8 @@ pub(crate) fn expand(select: &Select) -> TokenStream {
         quote_spanned!(span=> let #wait = #kind::Block;)
     });
     let out = single("out");
-    // If all arms are configured away nothing tells the type of `__out`, which is then a value that never comes.
+    // If all arms are configured away, nothing determines the type of `__out`, and it never gets a
+    // value.
     let nothing_left = select.arms.iter().all(Arm::is_conditional).then(
         || quote_spanned!(span=> #[allow(unreachable_patterns)] _ => ::core::unreachable!(),),
     );
@@ -110,12 +117,13 @@ pub(crate) fn expand(select: &Select) -> TokenStream {
     }}
 }
 
-/// The name of an arm in `__Chosen`.
+/// Returns the name of an arm in `__Chosen`.
 fn variant(index: usize) -> Ident {
     format_ident!("Arm{index}", span = Span::mixed_site())
 }
 
-/// `enum __Chosen<T0, …> { Arm0(T0), Arm1, … }`: which arm, with its result if that is wanted.
+/// Writes `enum __Chosen<T0, …> { Arm0(T0), Arm1, … }`: the chosen arm, with its result if the arm
+/// has a pattern.
 fn chosen_type(arms: &[Arm]) -> TokenStream {
     let parameters = arms
         .iter()
@@ -140,7 +148,8 @@ fn parameter(index: usize) -> Ident {
     format_ident!("T{index}", span = Span::mixed_site())
 }
 
-/// The guard of point 2: dropped while it is armed, which only a panic can do, it panics again, and that aborts.
+/// Writes the guard of point 2. If it is dropped while it is armed, which only a panic can cause,
+/// it panics again, and the second panic aborts.
 fn sent_type() -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         struct __Sent(::core::primitive::bool);
@@ -154,13 +163,13 @@ fn sent_type() -> TokenStream {
     }
 }
 
-/// Whether how to wait depends on a `#[cfg]`, so that it is in a variable from the start.
+/// Returns whether the way to wait depends on a `#[cfg]`. It is then in a variable from the start.
 fn has_conditional_wait(arms: &[Arm]) -> bool {
     arms.iter()
         .any(|arm| !arm.is_operation() && arm.is_conditional())
 }
 
-/// The innermost block: all operands are there.
+/// Writes the innermost block, in which all operands have been evaluated.
 fn selection(select: &Select, guard: bool) -> TokenStream {
     let span = Span::mixed_site();
     let arms = &select.arms;
@@ -230,7 +239,8 @@ fn selection(select: &Select, guard: bool) -> TokenStream {
     }}
 }
 
-/// The branch that never runs: refuses a borrow of the variable that the selection uses.
+/// Writes the branch that never runs. It makes rustc reject a borrow of the variable that the
+/// selection uses.
 fn check_move(arm: &Arm, operations: &[(usize, &Arm)]) -> Option<TokenStream> {
     let variable = arm.place()?;
     let span = Span::mixed_site();
@@ -250,7 +260,8 @@ fn check_move(arm: &Arm, operations: &[(usize, &Arm)]) -> Option<TokenStream> {
     })
 }
 
-/// `let __position3 = …;`: where each arm is in the list, when some may be configured away.
+/// Writes `let __position3 = …;` for each arm: its position in the list, if some arms may be
+/// configured away.
 fn positions(operations: &[(usize, &Arm)]) -> TokenStream {
     let span = Span::mixed_site();
     let next = single("next");
@@ -261,7 +272,7 @@ fn positions(operations: &[(usize, &Arm)]) -> TokenStream {
     quote_spanned!(span=> let #next = 0usize; #(#lets)*)
 }
 
-/// What is known of a chosen arm inside the selection.
+/// Writes the branch that takes a chosen arm's result inside the selection.
 fn result(index: usize, arm: &Arm, guard: bool) -> TokenStream {
     let span = Span::mixed_site();
     let (name, variant, out) = (local("arm", index), variant(index), single("out"));
@@ -285,7 +296,7 @@ fn result(index: usize, arm: &Arm, guard: bool) -> TokenStream {
     }
 }
 
-/// How to wait when no arm is ready.
+/// Writes the way to wait if no arm is ready.
 fn wait(arms: &[Arm]) -> TokenStream {
     let span = Span::mixed_site();
     let kind = gort("Wait", Span::call_site());
@@ -301,7 +312,7 @@ fn wait(arms: &[Arm]) -> TokenStream {
     }
 }
 
-/// One arm of the last match.
+/// Writes one arm of the last match.
 fn body(index: usize, arm: &Arm, guard: bool) -> TokenStream {
     let span = Span::mixed_site();
     let (attrs, variant, body) = (&arm.attrs, variant(index), &arm.body);

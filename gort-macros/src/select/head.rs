@@ -1,12 +1,13 @@
-//! The head of an arm: everything between its attributes and `=>`.
+//! Parses the head of an arm: everything between its attributes and `=>`.
 //!
 //! ```text
-//! head = [ pat "=" ] "<-" expr tail | [ pat "=" ] expr "<-" expr tail | keyword tail        keyword: see `keyword.rs`, tail: `tail.rs`
+//! head = [ pat "=" ] "<-" expr tail | [ pat "=" ] expr "<-" expr tail | keyword tail
+//! keyword: see `keyword.rs`; tail: see `tail.rs`
 //! ```
 //!
-//! `tx <- value` is to syn the comparison `tx < -value`, so the head's tokens are cut at the first `<-` outside
-//! brackets, and syn parses the parts. Two tokens are a `<-` when nothing stands between them; `::<-1>` is the one
-//! place in Rust where they are something else.
+//! syn reads `tx <- value` as the comparison `tx < -value`. So the head's tokens are cut at the
+//! first `<-` outside brackets, and syn parses the parts. Two tokens are a `<-` if there is no
+//! space between them. `::<-1>` is the only place in Rust where they mean something else.
 
 use proc_macro2::{Delimiter, Span, TokenTree};
 use syn::parse::{ParseStream, Parser};
@@ -26,7 +27,7 @@ pub(super) fn parse_head(head: &[TokenTree], end: Span) -> syn::Result<Parsed> {
     parsed.map_err(|error| ended(error, head.last().map_or(end, TokenTree::span)))
 }
 
-/// `[pat =] [target] <- operand …`.
+/// Parses `[pat =] [target] <- operand …`.
 fn parse_arrow(
     left: &[TokenTree],
     arrow: &[TokenTree],
@@ -87,7 +88,8 @@ fn parse_arrow(
     })
 }
 
-/// The error for an operation with a block behind it and then the next arm: syn reads the block as part of the operand.
+/// Returns the error for an operation that is followed by a block and then by the next arm: syn
+/// reads the block as part of the operand.
 fn missing_fat_arrow(right: &[TokenTree]) -> Option<syn::Error> {
     right.windows(2).find_map(|pair| {
         let [TokenTree::Group(block), next] = pair else {

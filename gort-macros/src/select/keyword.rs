@@ -1,12 +1,12 @@
-//! The heads that begin with a word.
+//! Parses the heads that begin with a word.
 //!
 //! ```text
 //! keyword = "default" | "after" "(" expr ")"
 //!         | "recv" "(" expr ")" "->" pat | "send" "(" expr "," expr ")" "->" pat | "default" "(" [ expr ] ")"
 //! ```
 //!
-//! The second line is crossbeam-channel's. A head without `<-` that is none of these gets here too, and its error says
-//! what it looks like.
+//! The second line is crossbeam-channel's syntax. Any other head without `<-` gets here too; its
+//! error depends on what it looks like.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
@@ -17,14 +17,14 @@ use super::tail::parse_tail;
 use super::tokens::{find_equals, is_joint, is_punct, stream};
 use crate::report::here;
 
-/// For a head that is none of them.
+/// The error for a head that is none of these.
 pub(super) const UNKNOWN: &str = "expected an arm; write `v = <-rx => …`, `tx <- value => …`, \
      `after(duration) => …` or `default => …`";
 
-/// For an arm that begins as Go's do.
+/// The error for an arm that begins with Go's `case`.
 pub(super) const GO_CASE: &str = "`case` is Go's; drop it, and end the operation with `=>`";
 
-/// `default`, `after(…)`, `recv(…) -> …`, `send(…) -> …`.
+/// Parses `default`, `after(…)`, `recv(…) -> …` and `send(…) -> …`.
 pub(super) fn parse_keyword(head: &[TokenTree], end: Span) -> syn::Result<Parsed> {
     let Some(first) = head.first() else {
         return Err(syn::Error::new(end, UNKNOWN));
@@ -86,7 +86,7 @@ pub(super) fn parse_keyword(head: &[TokenTree], end: Span) -> syn::Result<Parsed
     }
 }
 
-/// The words for a head that is nothing, by what it looks like.
+/// Returns the error for a head that is not an arm, depending on what it looks like.
 fn not_an_arm(head: &[TokenTree], keyword: &Ident) -> syn::Error {
     if keyword == "case" {
         return syn::Error::new(keyword.span(), GO_CASE);
@@ -95,7 +95,7 @@ fn not_an_arm(head: &[TokenTree], keyword: &Ident) -> syn::Error {
         return error;
     }
     if matches!(head, [_]) && (keyword == "_" || keyword == "else") {
-        let error = format!("`{keyword}` is no arm; write `default => …`");
+        let error = format!("`{keyword}` is not an arm; write `default => …`");
         return syn::Error::new(keyword.span(), error);
     }
     let (binding, operation) = match find_equals(head) {
@@ -108,7 +108,7 @@ fn not_an_arm(head: &[TokenTree], keyword: &Ident) -> syn::Error {
     }
     let equals = if binding.is_empty() { "" } else { " = " };
     let message = if let Some(meant) = meant(operation) {
-        format!("a call is no operation; write `{binding}{equals}{meant} => …`")
+        format!("a call is not an operation; write `{binding}{equals}{meant} => …`")
     } else if binding.is_empty() {
         format!(
             "`{tokens}` is neither a receive nor a send; write `<-{tokens} => …` or `{tokens} <- value => …`"
@@ -119,7 +119,7 @@ fn not_an_arm(head: &[TokenTree], keyword: &Ident) -> syn::Error {
     syn::Error::new_spanned(tokens, message)
 }
 
-/// The error for a `<-` with a space in it.
+/// Returns the error for a `<-` with a space in it.
 fn spaced_arrow(head: &[TokenTree]) -> Option<syn::Error> {
     let at = head
         .windows(2)
@@ -128,7 +128,7 @@ fn spaced_arrow(head: &[TokenTree]) -> Option<syn::Error> {
     Some(syn::Error::new_spanned(stream(&head[at..at + 2]), message))
 }
 
-/// The operation that `rx.recv()`, `tx.send(v)` or `timeout(d)` was meant for.
+/// Returns the operation that `rx.recv()`, `tx.send(v)` or `timeout(d)` was meant to be.
 fn meant(call: &[TokenTree]) -> Option<String> {
     let [
         before @ ..,
@@ -196,7 +196,8 @@ fn two_operands(group: &Group) -> syn::Result<(Expr, Expr)> {
     parser.parse2(group.stream())
 }
 
-/// Nothing more, behind `default` and `after(…)`; a tail is let through for `valid` to name.
+/// Parses the end of a head, behind `default` and `after(…)`. It accepts a tail, which `valid`
+/// reports.
 fn parse_end(head: Head, rest: &[TokenTree]) -> syn::Result<Parsed> {
     let (otherwise, guard) = parse_tail.parse2(stream(rest))?;
     Ok(Parsed {
@@ -207,7 +208,7 @@ fn parse_end(head: Head, rest: &[TokenTree]) -> syn::Result<Parsed> {
     })
 }
 
-/// `-> pat` and the tail, behind crossbeam's operations.
+/// Parses `-> pat` and the tail, behind crossbeam's operations.
 fn parse_result(
     head: Head,
     operands: &Group,
@@ -256,27 +257,30 @@ mod tests {
     #[test]
     fn what_was_meant_is_said() {
         let cases = [
-            (quote!(_ => {}), "`_` is no arm; write `default => …`"),
-            (quote!(else => {}), "`else` is no arm; write `default => …`"),
+            (quote!(_ => {}), "`_` is not an arm; write `default => …`"),
+            (
+                quote!(else => {}),
+                "`else` is not an arm; write `default => …`",
+            ),
             (
                 quote!(v = rx.recv() => {}),
-                "a call is no operation; write `v = <-rx => …`",
+                "a call is not an operation; write `v = <-rx => …`",
             ),
             (
                 quote!(rx.recv() => {}),
-                "a call is no operation; write `<-rx => …`",
+                "a call is not an operation; write `<-rx => …`",
             ),
             (
                 quote!(tx.send(v) => {}),
-                "a call is no operation; write `tx <- v => …`",
+                "a call is not an operation; write `tx <- v => …`",
             ),
             (
                 quote!(r = tx.send(v) => {}),
-                "a call is no operation; write `r = tx <- v => …`",
+                "a call is not an operation; write `r = tx <- v => …`",
             ),
             (
                 quote!(time::sleep(d) => {}),
-                "a call is no operation; write `after(d) => …`",
+                "a call is not an operation; write `after(d) => …`",
             ),
             (
                 quote!(tx < - v => {}),

@@ -1,8 +1,9 @@
-//! `select!`: several channel operations, exactly one of which happens.
+//! `select!`: several channel operations, exactly one of which takes place.
 //!
-//! [`ast`] is the tree; [`parse`], [`head`], [`keyword`] and [`tail`] are the grammar, and [`tokens`] what it looks for
-//! before syn parses; [`valid`] the mistakes, [`expand`] the outline of the expansion and [`operand`] the code around each
-//! arm's operands.
+//! [`ast`] defines the tree. [`parse`], [`head`], [`keyword`] and [`tail`] are the grammar, and
+//! [`tokens`] has the searches that come before syn parses. [`valid`] finds the mistakes.
+//! [`expand`] writes the outline of the expansion, and [`operand`] the code around each arm's
+//! operands.
 
 use proc_macro2::TokenStream;
 
@@ -22,7 +23,7 @@ pub(crate) use ast::Bias;
 
 use crate::report;
 
-/// The expansion of `select!` and `select_biased!`.
+/// Expands `select!` and `select_biased!`.
 pub(crate) fn select(input: TokenStream, bias: Bias) -> TokenStream {
     match parse::parse(input.clone(), bias).and_then(valid::check) {
         Ok(select) => expand::expand(&select),

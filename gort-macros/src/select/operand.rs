@@ -1,23 +1,27 @@
-//! The code around the operands of one arm.
+//! Writes the code around the operands of one arm.
 //!
-//! Each arm wraps what comes after it, so the operands of the first arm are outermost and are evaluated first. Two
-//! forms:
+//! Each arm wraps the arms after it, so the operands of the first arm are outermost and are
+//! evaluated first. There are two forms:
 //!
-//! 1. **match**: `match &rx { __operand0 => match ::gort::__macro::recv(…) { mut __arm0 => INNER } }`. Temporaries in
-//!    the scrutinee live until INNER is done, which is exactly the selection, and are gone before the chosen body runs.
-//! 2. **let**, for an arm with a guard or a `#[cfg]`: `let __operand0 = if guard { Some(&rx) } else { None };`. A
-//!    branch of a match would drop its temporaries too early, and INNER cannot be written twice; a `let` can carry the
-//!    attribute and prolongs the temporaries that are borrowed in it directly.
+//! 1. **match**:
+//!    `match &rx { __operand0 => match ::gort::__macro::recv(…) { mut __arm0 => INNER } }`.
+//!    Temporaries in the scrutinee live until INNER is done. INNER is exactly the selection, so
+//!    they are dropped before the chosen body runs.
+//! 2. **let**, for an arm with a guard or a `#[cfg]`:
+//!    `let __operand0 = if guard { Some(&rx) } else { None };`. A branch of a match would drop its
+//!    temporaries too early, and INNER cannot be written twice. A `let` can carry the attribute,
+//!    and extends the life of temporaries that are borrowed directly in it.
 //!
-//! The channel itself is found with method syntax ([`channel`]), which looks behind any number of references and
-//! `Deref`s as crossbeam's macro does with its coercion. It has a second use: where there is no channel, the failed
-//! method is the only error, while a failed bound of a function would be repeated wherever the arm is used.
-//! It is called on what `operand_of_select` gives, without the reference that is around it: rustc shows the words of
-//! `#[diagnostic::on_unimplemented]` only where the bound that fails is one of the receiver's own type, and that has no
-//! lifetime in it.
+//! The channel itself is found with method syntax ([`channel`]), which looks through any number of
+//! references and `Deref`s, as crossbeam's macro does with its coercion. Method syntax has a second
+//! advantage: if there is no channel, the failed method call is the only error, while a failed
+//! bound of a function would be repeated wherever the arm is used. The method is called on the
+//! result of `operand_of_select`, without the reference around it. rustc shows the text of
+//! `#[diagnostic::on_unimplemented]` only if the failed bound is one on the receiver's own type,
+//! and if that type has no lifetime in it.
 //!
-//! A variable to send out of gets its address only in the innermost block ([`place_let`]): an operand of a later arm
-//! may have assigned to it.
+//! The address of a variable that is sent from is taken only in the innermost block
+//! ([`place_let`]), because an operand of a later arm may assign to the variable.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -27,7 +31,7 @@ use syn::spanned::Spanned;
 use super::ast::{Arm, Head, unwrapped};
 use crate::paths::{at, gort, local, none, single, some};
 
-/// Puts the operands of `arm` around `inner`.
+/// Wraps `inner` in the operands of `arm`.
 pub(crate) fn wrap(index: usize, arm: &Arm, inner: &TokenStream) -> TokenStream {
     if arm.guard.is_some() || arm.is_conditional() {
         with_let(index, arm, inner)
@@ -105,11 +109,11 @@ fn with_let(index: usize, arm: &Arm, inner: &TokenStream) -> TokenStream {
         }
     };
     let lets = with_cfgs(arm, &lets);
-    // With a `;`: what stands last would keep its temporaries beyond the `let`s.
+    // With a `;`: the temporaries of a tail expression would outlive the `let`s.
     quote_spanned!(span=> { #lets #inner; })
 }
 
-/// `lets` with the arm's `#[cfg]`s on each of them.
+/// Adds the arm's `#[cfg]`s to each of the `lets`.
 fn with_cfgs(arm: &Arm, lets: &TokenStream) -> TokenStream {
     let cfgs: Vec<_> = arm.cfgs().collect();
     let mut out = TokenStream::new();
@@ -124,7 +128,7 @@ fn with_cfgs(arm: &Arm, lets: &TokenStream) -> TokenStream {
     out
 }
 
-/// The arm that receives, made of `__operand`.
+/// Creates the arm that receives from `__operand`.
 fn recv(index: usize, arm: &Arm, source: &Expr) -> TokenStream {
     let operand = local("operand", index);
     let channel = channel("AsSource", "receive_in_select", &operand, source);
@@ -138,14 +142,14 @@ fn recv(index: usize, arm: &Arm, source: &Expr) -> TokenStream {
     }
 }
 
-/// The arm that sends a value, made of `__operand` and the value.
+/// Creates the arm that sends a value to `__operand`.
 fn send(index: usize, target: &Expr, value: &Expr) -> TokenStream {
     let (channel, value) = (target_channel(index, target), unwrapped(value));
     let send = gort("send", target.span());
     quote_spanned!(Span::mixed_site()=> #send(#channel, #value))
 }
 
-/// The arm that sends a value which it does not have yet, made of `__operand`.
+/// Creates the arm that sends to `__operand` a value that it does not have yet.
 fn send_late(index: usize, arm: &Arm, target: &Expr) -> TokenStream {
     let (operand, channel) = (local("operand", index), target_channel(index, target));
     if arm.guard.is_none() {
@@ -158,7 +162,7 @@ fn send_late(index: usize, arm: &Arm, target: &Expr) -> TokenStream {
     }
 }
 
-/// The arm that sends a value under a guard; both are in `__operand`.
+/// Creates the arm that sends a value under a guard; `__operand` holds the channel and the value.
 fn send_if(index: usize, target: &Expr) -> TokenStream {
     let (operand, value) = (local("operand", index), local("value", index));
     let channel = target_channel(index, target);
@@ -168,10 +172,10 @@ fn send_if(index: usize, target: &Expr) -> TokenStream {
     }
 }
 
-/// `let mut __arm = unsafe { send_place(…) };` for an arm that sends out of a variable.
+/// Writes `let mut __arm = unsafe { send_place(…) };` for an arm that sends from a variable.
 ///
-/// Why that is sound: `expand.rs`, point 6. Nothing of the user's stands inside the `unsafe` block, and nothing that a
-/// type of the user's could have a method for.
+/// Point 6 of `expand.rs` says why that is sound. The `unsafe` block contains no user code, and no
+/// method call that a user's type could provide.
 pub(crate) fn place_let(index: usize, arm: &Arm) -> Option<TokenStream> {
     let Head::Send { target, .. } = &arm.head else {
         return None;
@@ -201,7 +205,7 @@ pub(crate) fn place_let(index: usize, arm: &Arm) -> Option<TokenStream> {
     Some(with_cfgs(arm, &lets))
 }
 
-/// `&operand`, shown at the operand.
+/// Returns `&operand`, located at the operand.
 fn borrow(operand: &Expr) -> TokenStream {
     let operand = unwrapped(operand);
     let span = at(operand.span());
@@ -217,7 +221,7 @@ fn borrow(operand: &Expr) -> TokenStream {
     }
 }
 
-/// `operand`, in an `Option` if the arm has a guard.
+/// Returns `operand`, in an `Option` if the arm has a guard.
 fn guarded(arm: &Arm, operand: &TokenStream) -> TokenStream {
     let Some(guard) = &arm.guard else {
         return operand.clone();
@@ -241,7 +245,7 @@ fn target_channel(index: usize, target: &Expr) -> TokenStream {
     )
 }
 
-/// The channel behind `operand`, which the user wrote as `expr`.
+/// Returns the channel behind `operand`, which the user wrote as `expr`.
 fn channel(of: &str, method: &str, operand: &Ident, expr: &Expr) -> TokenStream {
     let place = expr.span();
     let (of, any) = (gort(of, place), gort("Operand", place));

@@ -1,11 +1,11 @@
-//! The arms of `select!`.
+//! Parses the arms of `select!`.
 //!
 //! ```text
 //! select = [ "biased" ";" ] { attrs head "=>" expr [ "," ] }        head: see `head.rs`
 //! ```
 //!
-//! A head that is not understood is noted and its body parsed all the same, so that the heads after it are read too. A
-//! syntax error in a body ends parsing.
+//! A mistake in a head is reported, and its body is parsed all the same, so that the following
+//! heads are checked too. A syntax error in a body ends parsing.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::parse::discouraged::Speculative;
@@ -22,7 +22,7 @@ use crate::report::{Report, here};
 ///
 /// # Errors
 ///
-/// All the heads that are not understood, and the first syntax error in a body.
+/// Returns all the mistakes in heads, and the first syntax error in a body.
 pub(crate) fn parse(input: TokenStream, bias: Bias) -> syn::Result<Select> {
     (|input: ParseStream<'_>| parse_select(input, bias)).parse2(input)
 }
@@ -43,7 +43,7 @@ fn parse_select(input: ParseStream<'_>, mut bias: Bias) -> syn::Result<Select> {
         if let Some(keyword) = take_biased(input)? {
             report.at(
                 keyword.span(),
-                "`biased;` stands once, before the first arm; move it there",
+                "`biased;` comes once, before the first arm; move it there",
             );
             continue;
         }
@@ -58,7 +58,7 @@ fn parse_select(input: ParseStream<'_>, mut bias: Bias) -> syn::Result<Select> {
     report.finish(Select { bias, arms })
 }
 
-/// `biased;`, if it stands here.
+/// Parses `biased;`, if it is next.
 fn take_biased(input: ParseStream<'_>) -> syn::Result<Option<Ident>> {
     let fork = input.fork();
     match fork.parse::<Ident>() {
@@ -74,7 +74,7 @@ fn take_biased(input: ParseStream<'_>) -> syn::Result<Option<Ident>> {
     }
 }
 
-/// One arm; `None` if its head was a mistake that has been reported.
+/// Parses one arm. Returns `None` if its head was a mistake, which has been reported.
 fn parse_arm(input: ParseStream<'_>, report: &mut Report) -> syn::Result<Option<Arm>> {
     let attrs = input.call(Attribute::parse_outer)?;
     let mut head = Vec::new();
@@ -109,10 +109,10 @@ fn parse_arm(input: ParseStream<'_>, report: &mut Report) -> syn::Result<Option<
     }))
 }
 
-/// A body; one that syn cannot read is handed on as it is, if it can be seen where it ends.
+/// Parses a body. A body that syn cannot read is passed on unchanged, if its end can be found.
 ///
-/// rustc tells then what is wrong with it, and rust-analyzer, which completes in bodies that are half written, finds
-/// them where they will be.
+/// rustc then says what is wrong with it. rust-analyzer, which completes in half-written bodies,
+/// finds the body in the right place.
 fn parse_body(input: ParseStream<'_>) -> syn::Result<Expr> {
     let ahead = input.fork();
     let error = match Expr::parse_with_earlier_boundary_rule(&ahead) {
@@ -134,13 +134,13 @@ fn parse_body(input: ParseStream<'_>) -> syn::Result<Expr> {
         last = next.span();
         body.extend([next]);
     }
-    // In braces, so that rustc finds its end where the body ends.
+    // In braces, so that rustc reports an unexpected end where the body ends.
     let mut block = Group::new(Delimiter::Brace, body);
     block.set_span(at(last));
     Ok(Expr::Verbatim(TokenTree::Group(block).into()))
 }
 
-/// The error for an arm that has no `=>`.
+/// Returns the error for an arm that has no `=>`.
 fn no_fat_arrow(head: &[TokenTree]) -> syn::Error {
     match head {
         [_, .., TokenTree::Group(block)] if block.delimiter() == Delimiter::Brace => {
@@ -153,7 +153,7 @@ fn no_fat_arrow(head: &[TokenTree]) -> syn::Error {
     }
 }
 
-/// The error for a body that runs into the next arm's `<-`, which syn reads as an operator.
+/// Returns the error for a body that runs into the next arm's `<-`, which syn reads as an operator.
 fn missing_comma(rest: ParseStream<'_>) -> Option<syn::Error> {
     let tokens: Vec<TokenTree> = rest.parse::<TokenStream>().ok()?.into_iter().collect();
     let arrow = find_arrow(&tokens)?;
@@ -170,7 +170,7 @@ fn missing_comma(rest: ParseStream<'_>) -> Option<syn::Error> {
 const COMMA: &str = "expected `,` before the next arm; write `<-rx => f(),`";
 const SEMICOLON: &str = "an arm ends with `,`; write `<-rx => f(),`";
 
-/// Whether a body needs no `,` behind it, as in `match`.
+/// Returns whether a body needs no `,` behind it, as in `match`.
 fn ends_itself(body: &Expr) -> bool {
     matches!(
         body,
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(parsed(quote!(<-rx => {})).bias, Bias::Random);
         assert_eq!(
             mistakes(quote!(<-rx => {} biased; <-rx => {})),
-            ["`biased;` stands once, before the first arm; move it there"]
+            ["`biased;` comes once, before the first arm; move it there"]
         );
         assert_eq!(
             mistakes(quote!(biased, <-rx => {})),

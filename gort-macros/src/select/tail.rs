@@ -1,4 +1,4 @@
-//! What may stand behind every operation.
+//! Parses what may follow an operation: an `else` block and a guard.
 //!
 //! ```text
 //! tail = [ "else" block ] [ "," "if" expr ]
@@ -10,7 +10,7 @@ use syn::{Block, Expr, Token};
 use super::ast::{Guard, Otherwise};
 use crate::report::here;
 
-/// `[else block] [, if condition]` up to the end.
+/// Parses `[else block] [, if condition]` up to the end of the head.
 pub(super) fn parse_tail(
     input: ParseStream<'_>,
 ) -> syn::Result<(Option<Otherwise>, Option<Guard>)> {
@@ -53,7 +53,7 @@ pub(super) fn parse_tail(
         if input.peek(Token![else]) {
             return Err(here(
                 input,
-                "the `else` block stands before the guard; write `Ok(v) = <-rx else { … }, if g => …`",
+                "the `else` block comes before the guard; write `Ok(v) = <-rx else { … }, if g => …`",
             ));
         }
     }

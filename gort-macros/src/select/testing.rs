@@ -1,4 +1,4 @@
-//! What the tests of the grammar share: an arm in one line.
+//! Helpers for the tests of the grammar: show an arm in one line.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -7,7 +7,7 @@ use super::ast::{Arm, Bias, Head, Select};
 use super::parse::parse;
 use crate::report::messages;
 
-/// The input, which must parse.
+/// Parses the input, which must have no mistakes.
 pub(super) fn parsed(input: TokenStream) -> Select {
     match parse(input, Bias::Random) {
         Ok(select) => select,
@@ -15,7 +15,7 @@ pub(super) fn parsed(input: TokenStream) -> Select {
     }
 }
 
-/// The messages for the input, which must not parse.
+/// Returns the messages for the input, which must not parse.
 pub(super) fn mistakes(input: TokenStream) -> Vec<String> {
     match parse(input, Bias::Random) {
         Ok(_) => panic!("was accepted"),
@@ -23,7 +23,7 @@ pub(super) fn mistakes(input: TokenStream) -> Vec<String> {
     }
 }
 
-/// The kind, operands, binding, `else`, `if`.
+/// Shows an arm: kind, operands, binding, `else`, `if`.
 pub(super) fn shown(arm: &Arm) -> String {
     let head = match &arm.head {
         Head::Recv { source } => format!("recv({})", source.to_token_stream()),
@@ -54,7 +54,7 @@ pub(super) fn shown(arm: &Arm) -> String {
     )
 }
 
-/// All the arms of the input.
+/// Shows all the arms of the input.
 pub(super) fn arms(input: TokenStream) -> Vec<String> {
     parsed(input).arms.iter().map(shown).collect()
 }

@@ -1,8 +1,8 @@
-//! What the grammar looks for in the tokens of an arm, before syn parses the parts.
+//! Searches the tokens of an arm, before syn parses the parts.
 
 use proc_macro2::{Spacing, TokenStream, TokenTree};
 
-/// Where the first `<-` outside brackets begins.
+/// Returns the position of the first `<-` outside brackets.
 pub(super) fn find_arrow(tokens: &[TokenTree]) -> Option<usize> {
     (0..tokens.len().saturating_sub(1)).find(|&at| {
         let after_path = at > 0 && is_punct(&tokens[at - 1], ':');
@@ -10,7 +10,8 @@ pub(super) fn find_arrow(tokens: &[TokenTree]) -> Option<usize> {
     })
 }
 
-/// Where the `=` behind the pattern stands: the first one that is no part of another operator.
+/// Returns the position of the `=` behind the pattern: the first one that is not part of another
+/// operator.
 pub(super) fn find_equals(tokens: &[TokenTree]) -> syn::Result<Option<usize>> {
     for (at, tree) in tokens.iter().enumerate() {
         if !is_punct(tree, '=') {

@@ -1,6 +1,7 @@
-//! The mistakes one can make in a `select!` that parses.
+//! Finds the mistakes in a `select!` that parses.
 //!
-//! What rustc says better (an operand that cannot be selected, an `else` block of another type) is left to rustc.
+//! Mistakes that rustc describes better (an operand that cannot be selected, an `else` block of
+//! another type) are left to rustc.
 
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
@@ -13,7 +14,7 @@ use crate::report::Report;
 ///
 /// # Errors
 ///
-/// All the mistakes in it.
+/// Returns all the mistakes in it.
 pub(crate) fn check(select: Select) -> syn::Result<Select> {
     let mut report = Report::default();
     check_defaults(&select.arms, &mut report);
@@ -27,7 +28,7 @@ pub(crate) fn check(select: Select) -> syn::Result<Select> {
     report.finish(select)
 }
 
-/// At most one `default` or `after`. Two that both have a `#[cfg]` may be alternatives.
+/// Reports more than one `default` or `after`. Two that both have a `#[cfg]` may be alternatives.
 fn check_defaults(arms: &[Arm], report: &mut Report) {
     let mut first: Option<(&Ident, &'static str, bool)> = None;
     for arm in arms {
@@ -48,13 +49,13 @@ fn check_defaults(arms: &[Arm], report: &mut Report) {
         let message = if before == shown {
             format!("a second `{shown}` (the first is {line}); keep one")
         } else {
-            format!("`{shown}` beside `{before}` ({line}); keep one")
+            format!("both `{shown}` and `{before}` ({line}); keep one")
         };
         report.at(keyword.span(), message);
     }
 }
 
-/// "on line N" inside a compiler, "above" elsewhere.
+/// Returns "on line N" inside a compiler, and "above" elsewhere.
 fn line(span: Span) -> String {
     if proc_macro::is_available() {
         format!("on line {}", span.unwrap().line())
@@ -119,9 +120,9 @@ fn check_operation(arm: &Arm, report: &mut Report) {
     }
 }
 
-/// The pattern in short, if it can be seen to fail on some result of an operation.
+/// Returns the pattern in short, if it obviously does not match every result of an operation.
 ///
-/// Others that fail are found by rustc, which knows the types.
+/// rustc, which knows the types, finds the other refutable patterns.
 fn refutable(pattern: &Pat) -> Option<&'static str> {
     match pattern {
         Pat::Paren(paren) => refutable(&paren.pat),
@@ -175,7 +176,7 @@ mod tests {
         );
         assert_eq!(
             mistakes(quote!(default => {} after(d) => {})),
-            ["`after(…)` beside `default` (above); keep one"]
+            ["both `after(…)` and `default` (above); keep one"]
         );
     }
 

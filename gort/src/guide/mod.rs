@@ -1,19 +1,20 @@
-//! For those who come from elsewhere, and for those whom the compiler refuses.
+//! The guide: how to come to gort from other languages and libraries, and how to use it well.
 //!
-//! - [`coming_from_go`]: Go's words beside gort's, and what is different.
-//! - [`coming_from_crossbeam_and_tokio`]: what to change in a program, and what not.
-//! - [`cookbook`]: Ctrl-C, time limits, a pool of workers, HTTP, TLS, an end in good order.
-//! - [`with_other_libraries`]: which work in goroutines, and what to do about the others.
-//! - [`cancellation`]: why no goroutine is aborted, and how one is told to end.
+//! - [`coming_from_go`]: Go's vocabulary mapped to gort's, and the differences.
+//! - [`coming_from_crossbeam_and_tokio`]: what to change in a program, and what stays.
+//! - [`cookbook`]: Ctrl-C, time limits, a worker pool, HTTP, TLS, graceful shutdown.
+//! - [`with_other_libraries`]: which libraries work in goroutines, and what to do about the others.
+//! - [`cancellation`]: why a goroutine cannot be aborted, and how to tell one to end.
 //! - [`services`]: signals and child processes.
-//! - [`files_and_streams`]: `std::fs` beside goroutines, and the standard streams.
+//! - [`files_and_streams`]: `std::fs` in goroutines, and the standard streams.
 //! - [`tls`]: rustls on gort's sockets, with one goroutine and with two.
-//! - [`http`]: a small server, and a client's library on gort's sockets.
-//! - [`thread_locals`]: whose thread-locals a goroutine sees, how to choose, and what each choice costs.
-//! - [`virtual_time`]: tests of what takes long, that take no time.
+//! - [`http`]: a small server, and a client library on gort's sockets.
+//! - [`thread_locals`]: which thread-locals a goroutine sees, how to choose, and what each choice
+//!   costs.
+//! - [`virtual_time`]: tests of slow things that take no time.
 //! - [`tools`]: Miri, sanitizers and valgrind, and working on a Mac.
-//! - [`exploring`]: tests under many schedules, that find what needs bad luck.
-//! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
+//! - [`exploring`]: tests under many schedules, which find bugs that need bad luck.
+//! - [`misuse`]: common mistakes, what the compiler says about them, and what to write instead.
 
 #[doc = include_str!("coming_from_go.md")]
 pub mod coming_from_go {}

@@ -1,9 +1,9 @@
-//! Waiting for descriptors of any kind: pipes, eventfds, timers, terminals, what a C library gives; and for the
-//! standard streams.
+//! Waits for descriptors of any kind (pipes, eventfds, timers, terminals, descriptors from a C
+//! library) and for the standard streams.
 //!
 //! [`Pollable`] parks the goroutine until its descriptor can be read or written. The sockets of
-//! [`net`](crate::net) stand on the same ground, and have the operations ready-made.
-//! [`stdin`], [`stdout`] and [`stderr`] are std's, but park who waits.
+//! [`net`](crate::net) use the same machinery, and offer ready-made operations. [`stdin`],
+//! [`stdout`] and [`stderr`] are like std's, but park the goroutine that waits.
 //!
 //! ```
 //! use gort::io::Pollable;

@@ -1,6 +1,7 @@
-//! The `O_NONBLOCK` of a descriptor: set, remembered, and put back.
+//! Sets `O_NONBLOCK` on a descriptor, remembers its old value, and restores it.
 //!
-//! The flag belongs to the open file, not to the descriptor: whoever has a duplicate, another process even, sees it.
+//! The flag belongs to the open file, not to the descriptor: every owner of a duplicate sees it,
+//! even in another process.
 
 use crate::system::READ_EVENTS;
 use gort_runtime::Direction;
@@ -8,23 +9,23 @@ use socket2::SockRef;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// How a descriptor was when it came.
+/// The state of a descriptor when gort took it over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Made here, so nobody else knows it; it does not block.
+    /// gort created it, non-blocking, so no other code knows it.
     Made,
-    /// It blocked, and does not now.
+    /// It blocked; gort has made it non-blocking.
     Blocked,
-    /// It did not block.
+    /// It was non-blocking.
     Nonblocking,
-    /// It blocks still: one of the three that a process shares with those who started it.
+    /// It still blocks: it is one of the three that a process shares with its parent.
     Left,
 }
 
 impl Mode {
-    /// Has `fd` not block from now on.
+    /// Makes `fd` non-blocking.
     pub(super) fn set(fd: BorrowedFd<'_>) -> io::Result<Self> {
-        // Only `fcntl` is called, which is not particular about sockets.
+        // `SockRef` only calls `fcntl` here, which works for any descriptor.
         let flags = SockRef::from(&fd);
         if flags.nonblocking()? {
             return Ok(Self::Nonblocking);
@@ -33,7 +34,7 @@ impl Mode {
         Ok(Self::Blocked)
     }
 
-    /// The same, except for the descriptors 0 to 2.
+    /// Like [`set`](Self::set), but leaves the descriptors 0 to 2 alone.
     pub(super) fn set_unless_standard(fd: BorrowedFd<'_>) -> io::Result<Self> {
         match fd.as_raw_fd() {
             0..=2 => Ok(Self::Left),
@@ -41,14 +42,15 @@ impl Mode {
         }
     }
 
-    /// The owner keeps the descriptor no longer: it is again as others know it.
+    /// Restores the flag, when gort gives the descriptor up.
     pub(super) fn undo(self, fd: BorrowedFd<'_>) {
         if self == Self::Blocked {
             block(fd);
         }
     }
 
-    /// The descriptor goes to somebody who knows only descriptors that block.
+    /// Makes the descriptor block, when it goes to code that expects a blocking one. A descriptor
+    /// that was non-blocking at first stays so.
     pub(super) fn hand_over(self, fd: BorrowedFd<'_>) {
         if matches!(self, Self::Made | Self::Blocked) {
             block(fd);
@@ -57,12 +59,12 @@ impl Mode {
 }
 
 fn block(fd: BorrowedFd<'_>) {
-    // It succeeded the other way round.
+    // Cannot fail: setting the flag has succeeded.
     drop(SockRef::from(&fd).set_nonblocking(false));
 }
 
-/// Succeeds if a call in this direction would not block now: there is something, an end, or an error. Else
-/// `WouldBlock`.
+/// Succeeds if a call in this direction would not block now: there are data or room, an end, or an
+/// error. Otherwise returns `WouldBlock`.
 pub(super) fn ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
     let mut asked = libc::pollfd {
         fd: fd.as_raw_fd(),
@@ -72,7 +74,8 @@ pub(super) fn ready(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> 
         },
         revents: 0,
     };
-    // SAFETY: one `pollfd`, which is alive during the call; with a time of 0 it does not wait.
+    // SAFETY: the pointer is to one `pollfd`, which is alive during the call. With a time-out of 0
+    // the call does not wait.
     match unsafe { libc::poll(&raw mut asked, 1, 0) } {
         0 => Err(io::ErrorKind::WouldBlock.into()),
         -1 => Err(io::Error::last_os_error()),

@@ -1,21 +1,26 @@
-//! `stdout` and `stderr`.
+//! [`Stdout`] and [`Stderr`].
 //!
-//! What is written goes through std's `stdout`, so through its buffer: the order beside `println!` is that of the calls,
-//! and what is left is flushed when the process ends, as std does.
+//! All output goes through std's `stdout` and its buffer. So the order relative to `println!` is
+//! that of the calls, and std flushes what is left when the process ends.
 //!
 //! # Two locks
-//! *Std's* belongs to a thread, and lets the same thread in twice. Goroutines share threads: one that parked with it
-//! held would let the next one on that thread into the middle of its line, and could itself go on elsewhere and leave a lock that
-//! is another thread's. So it is taken and left inside the closure of one [`run`](super::standard::run), in which nothing
-//! parks. *Ours* (`TURN`) is gort's mutex, held over a whole `write_all` or `write!`, waits included. Ours is
-//! always taken first, and who has std's (`println!`, plain threads) never asks for ours; so nobody waits in a circle.
+//! *Std's lock* belongs to a thread, and lets the same thread in twice. Goroutines share threads. A
+//! goroutine that parked while it held the lock would let the next goroutine on that thread into
+//! the middle of its line. It could also continue on another thread, and release a lock that
+//! belongs to the first one. So std's lock is acquired and released inside the closure of one
+//! [`run`](super::standard::run), in which nothing parks.
+//!
+//! *gort's lock* (`TURN`) is a gort mutex. It is held for a whole `write_all` or `write!`,
+//! including the waits. gort's lock is always acquired first, and code that holds only std's
+//! (`println!`, plain threads) never acquires gort's. So there is no deadlock.
 //!
 //! # Whole lines
-//! Between two pieces of one write those may come who have only std's lock. So a piece ends with a line. It has [`ROOM`]
-//! bytes at most, so that it does not block: where `poll` finds a pipe writable, a page of it is free, and that holds a piece
-//! and what std's buffer may hold before it (1 KiB), in however many system calls. A line that is longer is one
-//! piece all the same, and may block its thread (not its P) until somebody has read.
-//! `write!` makes its text first, and then writes it like any other.
+//! Code that uses only std's lock may write between two pieces of one write. So each piece ends
+//! with the end of a line. A piece has at most [`ROOM`] bytes, so that it does not block: if `poll`
+//! reports a pipe as writable, a page of it is free. That page holds the piece and what std's
+//! buffer may hold before it (1 KiB), however many system calls that takes. A longer line is one
+//! piece all the same. It may block its thread (not its P) until the reader has read. `write!`
+//! formats its text first, and then writes it like any other.
 
 use super::standard::run;
 use gort_runtime::Direction;
@@ -24,10 +29,11 @@ use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-/// The bytes of a piece: a page less std's buffer.
+/// Maximum size of a piece in bytes: a page less std's buffer.
 const ROOM: usize = 4096 - 1024;
 
-/// The first piece of `buf`: the lines that find room, or one that does not, or what has no end of line.
+/// Returns the first piece of `buf`: the whole lines that fit into [`ROOM`], or one longer line. If
+/// all of `buf` fits, or if it has no end of line, the piece is all of `buf`.
 fn piece(buf: &[u8]) -> &[u8] {
     let newline = |&byte: &u8| byte == b'\n';
     let fitting = &buf[..buf.len().min(ROOM)];
@@ -41,7 +47,7 @@ fn piece(buf: &[u8]) -> &[u8] {
     &buf[..end.map_or(buf.len(), |at| at + 1)]
 }
 
-/// Writes all of `buf`, piece by piece. The first number is what has been written, also before an error.
+/// Writes all of `buf`, piece by piece. Returns how much was written, also before an error.
 #[track_caller]
 fn put<W: Write>(fd: BorrowedFd<'_>, buf: &[u8], lock: impl Fn() -> W) -> (usize, io::Result<()>) {
     let mut done = 0;
@@ -66,7 +72,7 @@ fn put<W: Write>(fd: BorrowedFd<'_>, buf: &[u8], lock: impl Fn() -> W) -> (usize
     (done, Ok(()))
 }
 
-/// One of the two, and its lock and handle.
+/// Defines one of the two streams, with its lock and its handle.
 macro_rules! stream {
     (
         $(#[$about:meta])* $Stream:ident,
@@ -89,11 +95,12 @@ macro_rules! stream {
         }
 
         impl $Stream {
-            /// Keeps other users of gort's handles out until the guard is dropped; `println!` and `eprintln!` may come between
-            /// two writes. Waits while others have it; it is not re-entrant.
+            /// Locks the stream against other users of gort's handles until the guard is dropped.
+            /// Waits while another goroutine or thread holds the lock. The lock is not re-entrant.
+            /// `println!` and `eprintln!` may still write between two writes.
             ///
             /// # Panics
-            /// In [`on_system_stack`](crate::on_system_stack), where nothing may wait.
+            /// Panics in [`on_system_stack`](crate::on_system_stack), where nothing may wait.
             ///
             /// # Examples
             /// ```
@@ -117,7 +124,7 @@ macro_rules! stream {
                 let stream = io::$function();
                 match put(stream.as_fd(), buf, || stream.lock()) {
                     (0, Err(e)) => Err(e),
-                    // After an error the next call meets it again.
+                    // The next call will get the error again.
                     (n, _) => Ok(n),
                 }
             }
@@ -156,7 +163,7 @@ macro_rules! stream {
 
             #[track_caller]
             fn write_fmt(&mut self, args: fmt::Arguments<'_>) -> io::Result<()> {
-                // What is shown may itself write.
+                // Format before locking: a `Display` may itself write to the stream.
                 let text = text_of(args)?;
                 self.lock().write_all(text.as_bytes())
             }
@@ -191,8 +198,8 @@ macro_rules! stream {
 
         impl AsFd for $Stream {
             fn as_fd(&self) -> BorrowedFd<'_> {
-                // SAFETY: std's handles give 0 to 2 out as open for as long as they live, and anybody can have one for
-                // ever.
+                // SAFETY: std's handles present 0 to 2 as open for as long as the handles live, and
+                // safe code can keep such a handle for ever.
                 unsafe { BorrowedFd::borrow_raw($fd) }
             }
         }
@@ -217,7 +224,7 @@ macro_rules! stream {
     };
 }
 
-/// What `write!` is to write. An error only if a `Display` gives one.
+/// Formats the text of a `write!`. Fails only if a `Display` fails.
 fn text_of(args: fmt::Arguments<'_>) -> io::Result<String> {
     let mut text = String::new();
     fmt::Write::write_fmt(&mut text, args)
@@ -226,16 +233,18 @@ fn text_of(args: fmt::Arguments<'_>) -> io::Result<String> {
 }
 
 stream! {
-    /// The standard output of the process: std's [`Stdout`](std::io::Stdout), but who waits for room parks the goroutine.
-    /// Go's `os.Stdout`, with a buffer.
+    /// The standard output of the process: std's [`Stdout`](std::io::Stdout), except that waiting
+    /// for room parks the goroutine. Go's `os.Stdout`, with a buffer.
     ///
-    /// The buffer is std's: line by line, in order with `println!`, flushed when the process ends. Of lines none is torn or
-    /// lost, whoever writes beside; one of more than 3 KiB may block its thread, as inside [`blocking`](crate::blocking).
-    /// The descriptor never gets `O_NONBLOCK`. Each call asks the kernel whether there is room, so many small
-    /// ones are better made on a `BufWriter`.
+    /// The buffer is std's: it is line-buffered, in order with `println!`, and flushed when the
+    /// process ends. No line is torn or lost, whatever else writes at the same time. A line of more
+    /// than 3 KiB may block its thread, as inside [`blocking`](crate::blocking). The descriptor
+    /// never gets `O_NONBLOCK`. Each call asks the kernel whether there is room, so for many small
+    /// writes use a `BufWriter`.
     ///
     /// # Errors
-    /// The system's: `BrokenPipe` if nobody reads any more, `StorageFull`.
+    /// Returns the system's error, for example `BrokenPipe` if the reader is gone, or
+    /// `StorageFull`.
     ///
     /// # Examples
     /// ```
@@ -251,7 +260,8 @@ stream! {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     Stdout,
-    /// The standard output, locked against other users of gort's. std's `StdoutLock`, but it may go to another thread.
+    /// The standard output, locked against other users of gort's handles. std's `StdoutLock`,
+    /// except that it may move to another thread.
     ///
     /// # Examples
     /// ```
@@ -263,7 +273,7 @@ stream! {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     StdoutLock,
-    /// The standard output of the process, for whose room goroutines can wait.
+    /// Returns a handle to the standard output of the process.
     ///
     /// # Examples
     /// ```
@@ -280,10 +290,10 @@ stream! {
 }
 
 stream! {
-    /// The standard error of the process: std's [`Stderr`](std::io::Stderr), but who waits for room parks the goroutine.
-    /// Go's `os.Stderr`.
+    /// The standard error of the process: std's [`Stderr`](std::io::Stderr), except that waiting
+    /// for room parks the goroutine. Go's `os.Stderr`.
     ///
-    /// Without a buffer. Else it is as [`Stdout`].
+    /// It has no buffer. Otherwise it is like [`Stdout`].
     ///
     /// # Examples
     /// ```
@@ -293,7 +303,8 @@ stream! {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     Stderr,
-    /// The standard error, locked against other users of gort's. std's `StderrLock`, but it may go to another thread.
+    /// The standard error, locked against other users of gort's handles. std's `StderrLock`, except
+    /// that it may move to another thread.
     ///
     /// # Examples
     /// ```
@@ -303,7 +314,7 @@ stream! {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     StderrLock,
-    /// The standard error of the process, for whose room goroutines can wait.
+    /// Returns a handle to the standard error of the process.
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,4 @@
-//! `Pollable`.
+//! [`Pollable`].
 
 use super::mode::ready;
 use super::source::Source;
@@ -24,28 +24,31 @@ use std::time::Instant;
 pub struct Interest(Direction);
 
 impl Interest {
-    /// There is something to read, or the end, or an error. The read deadline holds.
+    /// Waits for data, the end, or an error. The read deadline applies.
     pub const READABLE: Self = Self(Direction::Read);
-    /// There is room for writing, or nobody who reads, or an error. The write deadline holds.
+    /// Waits until there is room for writing, the reader is gone, or there is an error. The write
+    /// deadline applies.
     pub const WRITABLE: Self = Self(Direction::Write);
 }
 
-/// A descriptor for which goroutines can wait. It is whatever [`AsFd`] gives: a pipe, an eventfd, a
-/// timerfd, an inotify or pidfd descriptor, a terminal, a socket that gort has no type for. Go's
-/// `os.File` does this for files that the kernel can poll; [`try_io`](Self::try_io) is the `Read` or
-/// `Write` of its `SyscallConn`.
+/// A descriptor that goroutines can wait for. It can be anything that implements [`AsFd`]: a pipe,
+/// an eventfd, a timerfd, an inotify or pidfd descriptor, a terminal, or a socket that gort has no
+/// type for. Go's `os.File` does this for files that the kernel can poll; [`try_io`](Self::try_io)
+/// is the `Read` or `Write` of its `SyscallConn`.
 ///
-/// One goroutine may wait to read and another to write, by any reference (in an [`Arc`](std::sync::Arc),
-/// say). Of several that want the same, each waits for the one before. Everything also works on plain threads, which it blocks.
+/// One goroutine may wait to read while another waits to write, through any reference (for example
+/// in an [`Arc`](std::sync::Arc)). Of several goroutines with the same interest, each waits for the
+/// one before. Everything also works on plain threads, where it blocks the thread.
 ///
 /// # O_NONBLOCK
-/// `new` sets it. The flag belongs to the open file: whoever has a duplicate of the descriptor, another process even,
-/// sees it while the `Pollable` lives. [`into_inner`](Self::into_inner), [`get_mut`](Self::get_mut) and dropping put it
-/// back as it was. The descriptors 0 to 2, which a process shares with those who started it, never get it:
-/// there an operation first asks the kernel whether it would block.
+/// `new` sets this flag. The flag belongs to the open file, so while the `Pollable` lives, every
+/// owner of a duplicate of the descriptor sees it, even in another process.
+/// [`into_inner`](Self::into_inner), [`get_mut`](Self::get_mut) and dropping the `Pollable` restore
+/// the flag. gort never sets it on the descriptors 0 to 2, which a process shares with its parent.
+/// Operations on those ask the kernel first whether they would block.
 ///
 /// # Examples
-/// A counter of the kernel's, for which a library in C gave the descriptor:
+/// A counter in the kernel, whose descriptor comes from a C library:
 ///
 /// ```
 /// use gort::io::{Interest, Pollable};
@@ -54,8 +57,10 @@ impl Interest {
 /// use std::io::{Read, Write};
 /// use std::os::fd::FromRawFd;
 ///
-/// # mod library { pub(super) fn eventfd() -> i32 { unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) } } }
-/// // SAFETY: it is a new descriptor, and nobody else's.
+/// # mod library {
+/// #     pub(super) fn eventfd() -> i32 { unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) } }
+/// # }
+/// // SAFETY: the descriptor is new, and nothing else owns it.
 /// let counter = Pollable::new(unsafe { File::from_raw_fd(library::eventfd()) })?;
 /// let count = go!(move || {
 ///     let mut bytes = [0; 8];
@@ -70,12 +75,14 @@ pub struct Pollable<T: AsFd> {
 }
 
 impl<T: AsFd> Pollable<T> {
-    /// Has the runtime watch the descriptor, and the descriptor not block. Go's `os.NewFile`.
+    /// Creates a `Pollable`: makes the descriptor non-blocking, and registers it with the runtime.
+    /// Go's `os.NewFile`.
     ///
     /// # Errors
-    /// `Unsupported` for what is never waited for: regular files and folders. `AlreadyExists` if the
-    /// same descriptor is in a `Pollable`, or belongs to a socket of gort's; a duplicate is another one.
-    /// Else the system's. The descriptor's flags are then as they were, and `inner` is dropped.
+    /// Returns `Unsupported` for regular files and directories, which cannot be waited for. Returns
+    /// `AlreadyExists` if the same descriptor is already in a `Pollable` or belongs to a gort
+    /// socket (a duplicate counts as a different descriptor). Otherwise returns the system's error.
+    /// On an error the descriptor's flags are unchanged, and `inner` is dropped.
     ///
     /// # Examples
     /// ```
@@ -91,7 +98,8 @@ impl<T: AsFd> Pollable<T> {
         Ok(Self { source })
     }
 
-    /// What the descriptor belongs to. Its operations do not wait: they fail with `WouldBlock`.
+    /// Returns a reference to the descriptor's owner. Its operations do not wait: they fail with
+    /// `WouldBlock`.
     ///
     /// # Examples
     /// ```
@@ -101,7 +109,7 @@ impl<T: AsFd> Pollable<T> {
     /// let (reader, _writer) = std::io::pipe()?;
     /// let mut reader = Pollable::new(reader)?;
     /// assert_eq!(reader.get_ref().read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// reader.get_mut(); // As it came; the next operation takes it in again.
+    /// reader.get_mut(); // Restores the flags; the next operation sets them again.
     /// reader.into_inner();
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -110,25 +118,27 @@ impl<T: AsFd> Pollable<T> {
         self.source.inner()
     }
 
-    /// What the descriptor belongs to, to be changed, or put in another's place. Meanwhile it is as it came, watched by
-    /// nobody; the next operation that may wait takes in what it finds then, and fails if `new` would have.
+    /// Returns a mutable reference to the descriptor's owner, so that you can change or replace it.
+    ///
+    /// Restores the descriptor's flags and unregisters it. The next operation that may wait
+    /// registers the descriptor that it finds then, and fails where `new` would fail.
     pub fn get_mut(&mut self) -> &mut T {
         self.source.inner_mut()
     }
 
-    /// What the descriptor belongs to, which is as it came.
+    /// Returns the descriptor's owner, and restores the descriptor's flags.
     pub fn into_inner(self) -> T {
         self.source.into_inner()
     }
 
-    /// Waits until there is something to read, the end, or an error. Takes nothing: it is readable until
-    /// somebody has read all there is.
+    /// Waits until there are data to read, the end, or an error. It reads nothing, so the
+    /// descriptor stays readable until all data have been read.
     ///
     /// # Errors
-    /// `TimedOut` from the read deadline on; `NotConnected` after `close`.
+    /// Returns `TimedOut` from the read deadline on, or `NotConnected` after `close`.
     ///
     /// # Panics
-    /// In [`on_system_stack`](crate::on_system_stack), where nothing may wait.
+    /// Panics in [`on_system_stack`](crate::on_system_stack), where nothing may wait.
     ///
     /// # Examples
     /// ```
@@ -148,13 +158,13 @@ impl<T: AsFd> Pollable<T> {
         self.wait(Direction::Read)
     }
 
-    /// Waits until there is room for writing, nobody who would read, or an error.
+    /// Waits until there is room for writing, the reader is gone, or there is an error.
     ///
     /// # Errors
-    /// `TimedOut` from the write deadline on; `NotConnected` after `close`.
+    /// Returns `TimedOut` from the write deadline on, or `NotConnected` after `close`.
     ///
     /// # Panics
-    /// In [`on_system_stack`](crate::on_system_stack), where nothing may wait.
+    /// Panics in [`on_system_stack`](crate::on_system_stack), where nothing may wait.
     ///
     /// # Examples
     /// ```
@@ -175,18 +185,21 @@ impl<T: AsFd> Pollable<T> {
             .run(direction, |inner| ready(inner.as_fd(), direction))
     }
 
-    /// Calls `f` until its result is not `WouldBlock`, and gives that; between the calls it waits. Nothing
-    /// that becomes ready meanwhile is missed. Go's `RawConn.Read` and `RawConn.Write`.
+    /// Calls `f` until its result is not `WouldBlock`, and returns that result. Between the calls
+    /// it waits until the descriptor is ready; it does not miss a readiness that arises between a
+    /// call and the wait. Go's `RawConn.Read` and `RawConn.Write`.
     ///
-    /// `f` makes one attempt: a system call on this descriptor that tells by `WouldBlock` that it would have had to
-    /// wait. While it runs nobody else is in a call of the same interest, so it must not make one itself
-    /// (it would wait for itself), and should not wait for anything else.
+    /// `f` makes one attempt: a system call on this descriptor that returns `WouldBlock` instead of
+    /// waiting. While `f` runs, no other call with the same interest runs. So `f` must not make
+    /// such a call itself (it would wait for itself), and should not wait for anything else.
     ///
     /// # Errors
-    /// Those of `f` but `WouldBlock`; `TimedOut` from the deadline on; `NotConnected` after `close`.
+    /// Returns the errors of `f` except `WouldBlock`, `TimedOut` from the deadline on, or
+    /// `NotConnected` after `close`.
     ///
     /// # Panics
-    /// As `f` does; and in [`on_system_stack`](crate::on_system_stack), where nothing may wait.
+    /// Panics if `f` panics, and in [`on_system_stack`](crate::on_system_stack), where nothing may
+    /// wait.
     ///
     /// # Examples
     /// ```
@@ -210,11 +223,11 @@ impl<T: AsFd> Pollable<T> {
         self.source.run(interest.0, f)
     }
 
-    /// From this moment on what waits to read fails with `TimedOut`, also if it waits already. Go's
-    /// `SetReadDeadline`.
+    /// Sets the moment from which waiting to read fails with `TimedOut`, also for a goroutine that
+    /// already waits. `None` removes it. Go's `SetReadDeadline`.
     ///
     /// # Errors
-    /// `NotConnected` after `close`.
+    /// Returns `NotConnected` after `close`.
     ///
     /// # Examples
     /// ```
@@ -234,11 +247,11 @@ impl<T: AsFd> Pollable<T> {
         self.source.set_deadline(Direction::Read, deadline)
     }
 
-    /// From this moment on what waits to write fails with `TimedOut`, also if it waits already. Go's
-    /// `SetWriteDeadline`.
+    /// Sets the moment from which waiting to write fails with `TimedOut`, also for a goroutine that
+    /// already waits. `None` removes it. Go's `SetWriteDeadline`.
     ///
     /// # Errors
-    /// `NotConnected` after `close`.
+    /// Returns `NotConnected` after `close`.
     pub fn set_write_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
         self.source.set_deadline(Direction::Write, deadline)
     }
@@ -246,14 +259,17 @@ impl<T: AsFd> Pollable<T> {
     /// Sets both deadlines. Go's `SetDeadline`.
     ///
     /// # Errors
-    /// `NotConnected` after `close`.
+    /// Returns `NotConnected` after `close`.
     pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
         self.set_read_deadline(deadline)?;
         self.set_write_deadline(deadline)
     }
 
-    /// Whoever waits is woken, and operations fail with `NotConnected` from now on. The descriptor, which may be
-    /// borrowed, stays open until what it belongs to closes it: often when the `Pollable` is dropped. Go's `Close`.
+    /// Wakes all goroutines that wait. From then on operations fail with `NotConnected`. Go's
+    /// `Close`.
+    ///
+    /// The descriptor may be borrowed, so it stays open until its owner closes it: often when the
+    /// `Pollable` is dropped.
     ///
     /// # Examples
     /// ```

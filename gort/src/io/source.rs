@@ -1,13 +1,14 @@
-//! A descriptor that does not block, with what it takes to wait for it.
+//! A non-blocking descriptor, with everything needed to wait for it.
 //!
-//! An operation is a system call that is tried at once, and again each time the poller says
-//! that it is worth it. Per direction there is one user at a time (that is the poller's
-//! rule): a [`Side`] has a lock for it, which others wait for as for any mutex. When the
-//! descriptor is closed, or its deadline passes, the user leaves, and those behind it follow
-//! one after the other. A limit that is one operation's own (its time-out) holds while that waits
-//! for its turn as well: the user before it may have none.
+//! An operation is a system call that is tried at once, and again each time the poller reports that
+//! the descriptor may be ready. The poller allows one user per direction at a time. A [`Side`] has
+//! a mutex for that, which the next users wait for. When the descriptor is closed, or when its
+//! deadline passes, the current user leaves, and the users behind it follow one after the other. An
+//! operation's own limit (its time-out) also applies while it waits for its turn, because the user
+//! before it may have no limit.
 //!
-//! What cannot be waited for by an edge is tried again after pauses that double ([`Retry::Pauses`]).
+//! An operation whose readiness no edge announces is tried again after pauses that double
+//! ([`Retry::Pauses`]).
 
 use super::mode::{Mode, ready};
 use gort_runtime::real::{deadline_after, nanos_of, now};
@@ -19,14 +20,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// The first pause of an operation that no edge ends, in nanoseconds, and the longest.
+/// The first and the longest pause of [`Retry::Pauses`], in nanoseconds.
 const PAUSES: (Nanos, Nanos) = (100_000, 10_000_000);
 
-/// What belongs to one direction.
+/// The state of one direction.
 #[derive(Debug)]
 struct Side {
     turn: Mutex<()>,
-    /// Nanoseconds that an operation may take; 0: as long as it takes.
+    /// Time limit of an operation in nanoseconds; 0: no limit.
     timeout: AtomicU64,
 }
 
@@ -50,52 +51,54 @@ impl Side {
     }
 }
 
-/// Whose descriptors a source may have.
+/// What kind of descriptor a source has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
-    /// The source owns a socket: closing ends the connection.
+    /// A socket that the source owns: closing ends the connection.
     Socket,
-    /// The descriptor may be borrowed: closing leaves it alone.
+    /// A descriptor that may be borrowed: closing leaves it open.
     Any,
 }
 
-/// When a call that would have blocked is made again.
+/// When to repeat a call that would have blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// When the poller has seen an edge.
+    /// After the poller has seen an edge.
     Edges,
-    /// After a while: the kernel does not announce what ends the wait.
+    /// After a pause: the kernel does not announce the end of the wait.
     Pauses,
 }
 
-/// A descriptor's owner `T`. All handles share one.
+/// A descriptor's owner `T`, with the state for waiting. All handles of a socket share one
+/// `Source`.
 #[derive(Debug)]
 pub(crate) struct Source<T: AsFd> {
-    /// Before `inner`: it must be dropped while that is open.
+    /// Declared before `inner`: it must be dropped while `inner` is open.
     desc: PollDesc,
-    /// How the descriptor was, or the error that stopped us from changing it. Empty after `inner_mut`, until the
-    /// descriptor that there is then is used.
+    /// The descriptor's state before gort changed it, or the error of the attempt to change it.
+    /// Empty after `inner_mut`, until the descriptor is used again.
     mode: OnceLock<Result<Mode, i32>>,
     read: Side,
     write: Side,
-    /// Operations do not wait.
+    /// Whether operations return `WouldBlock` instead of waiting.
     nonblocking: AtomicBool,
-    /// Closing the file may block the thread.
+    /// Whether closing the file may block the thread.
     lingers: AtomicBool,
     family: Family,
-    /// `None` only in `into_inner`.
+    /// `None` only after `into_inner` has taken it.
     inner: Option<T>,
 }
 
 impl<T: AsFd> Source<T> {
-    /// A socket that was just made, and told not to block. An error if it cannot be waited for.
+    /// Creates a source for a new, non-blocking socket. Fails if the socket cannot be waited for.
     pub(crate) fn made(inner: T) -> io::Result<Arc<Self>> {
         let source = Self::watched(inner, Family::Socket)?;
         source.refusal().map_or(Ok(()), Err)?;
         Ok(Arc::new(source.with_mode(Mode::Made)))
     }
 
-    /// Any descriptor, from the outside. An error if it cannot be waited for; then it is as it was.
+    /// Creates a source for a user's descriptor. If the descriptor cannot be waited for, fails and
+    /// leaves it unchanged.
     pub(super) fn any(inner: T) -> io::Result<Self> {
         let source = Self::watched(inner, Family::Any)?;
         source.refusal().map_or(Ok(()), Err)?;
@@ -103,12 +106,14 @@ impl<T: AsFd> Source<T> {
         Ok(source.with_mode(mode))
     }
 
-    /// If the kernel would not watch it, those operations fail that would have to wait.
+    /// Creates a source and registers its descriptor with the poller. If the kernel refuses to
+    /// watch it, only the operations that would have to wait fail.
     fn watched(inner: T, family: Family) -> io::Result<Self> {
-        // SAFETY: the descriptor stays open: `inner` lies behind `desc` in the struct, so it is dropped later; who gets it by
-        // value gets it when `self` has gone (`into_inner`), and by `&mut` after `unwatch` (`inner_mut`); without that its
-        // owner keeps it open. Of each direction there is one user at a time: `run_until` alone calls `prepare` and `wait`,
-        // and holds the direction's `turn` meanwhile.
+        // SAFETY: the descriptor stays open while it is watched. `inner` is declared after `desc`,
+        // so it is dropped later. It is handed out by value only when `self` is gone
+        // (`into_inner`), and as `&mut` only after `unwatch` (`inner_mut`). Otherwise its owner
+        // keeps it open. Each direction has one user at a time: only `run_until` calls `prepare`
+        // and `wait`, and it holds the direction's `turn` for as long.
         let desc = unsafe { PollDesc::new(inner.as_fd()) }?;
         Ok(Self {
             desc,
@@ -123,17 +128,18 @@ impl<T: AsFd> Source<T> {
     }
 
     fn with_mode(self, mode: Mode) -> Self {
-        // It was empty.
+        // Cannot fail: `watched` leaves the cell empty.
         let _ = self.mode.set(Ok(mode));
         self
     }
 
-    /// Why the descriptor cannot be waited for.
+    /// Returns the reason why the descriptor cannot be waited for, if there is one.
     fn refusal(&self) -> Option<io::Error> {
         self.desc.not_watched().map(refused)
     }
 
-    /// How the descriptor was, after which it does not block and is watched.
+    /// Returns the descriptor's former state. If that is not known yet, makes the descriptor
+    /// non-blocking and registers it first.
     fn mode(&self) -> io::Result<Mode> {
         let mode = self.mode.get_or_init(|| {
             let fd = self.inner().as_fd();
@@ -144,7 +150,7 @@ impl<T: AsFd> Source<T> {
         (*mode).map_err(io::Error::from_raw_os_error)
     }
 
-    /// The descriptor's owner, for what never waits.
+    /// Returns the descriptor's owner, for operations that never wait. Fails after `close`.
     pub(crate) fn get(&self) -> io::Result<&T> {
         if self.desc.is_closed() {
             return Err(self.closed());
@@ -152,25 +158,27 @@ impl<T: AsFd> Source<T> {
         Ok(self.inner())
     }
 
-    /// The descriptor's owner, whether closed or not.
+    /// Returns the descriptor's owner, whether closed or not.
     pub(crate) fn inner(&self) -> &T {
         self.inner.as_ref().expect("taken in `into_inner` only")
     }
 
-    /// The descriptor's owner, who may be put out of place: the descriptor is left as it came.
+    /// Returns the descriptor's owner, which the caller may replace. Unregisters the descriptor and
+    /// restores its flags first.
     pub(super) fn inner_mut(&mut self) -> &mut T {
         self.desc.unwatch();
         self.let_go();
         self.inner.as_mut().expect("taken in `into_inner` only")
     }
 
-    /// The descriptor's owner; the descriptor is as it came, and watched by nobody when this returns.
+    /// Returns the descriptor's owner. The descriptor's flags are restored, and it is unregistered
+    /// when this returns.
     pub(super) fn into_inner(mut self) -> T {
         self.let_go();
         self.inner.take().expect("taken here only")
     }
 
-    /// Does not keep the descriptor from blocking any more.
+    /// Restores the descriptor's flags.
     fn let_go(&mut self) {
         let Some(Ok(mode)) = self.mode.take() else {
             return;
@@ -182,7 +190,7 @@ impl<T: AsFd> Source<T> {
         }
     }
 
-    /// The descriptor names a dead socket, which is everybody's.
+    /// Returns whether the descriptor names the dead socket that all closed sockets share.
     fn is_dead(&self) -> bool {
         self.family == Family::Socket && self.desc.is_closed()
     }
@@ -194,7 +202,7 @@ impl<T: AsFd> Source<T> {
         }
     }
 
-    /// Tries `call` until it would not block.
+    /// Repeats `call` until it does not return `WouldBlock`.
     #[track_caller]
     pub(crate) fn run<R>(
         &self,
@@ -204,12 +212,12 @@ impl<T: AsFd> Source<T> {
         self.run_until(direction, self.limit(direction), Retry::Edges, call)
     }
 
-    /// When an operation that begins now must be over.
+    /// Returns the limit of an operation that begins now.
     pub(crate) fn limit(&self, direction: Direction) -> Option<Nanos> {
         self.side(direction).limit()
     }
 
-    /// The same, with another limit than the time-out.
+    /// Like [`run`](Self::run), with an explicit limit instead of the time-out.
     #[track_caller]
     pub(crate) fn run_until<R>(
         &self,
@@ -227,7 +235,8 @@ impl<T: AsFd> Source<T> {
         let mut pause = PAUSES.0;
         loop {
             let inner = self.inner();
-            // Whom `call` would block is asked for first; somebody else may still take what there is.
+            // The descriptor may block, so ask first. Another process may still take the data or
+            // the room before `call`.
             let asked = if left {
                 ready(inner.as_fd(), direction)
             } else {
@@ -235,7 +244,8 @@ impl<T: AsFd> Source<T> {
             };
             match asked.and_then(|()| apart(|| call(inner))) {
                 Err(e) if waits && e.kind() == io::ErrorKind::WouldBlock => {}
-                // What the call found in the place of the socket is no news.
+                // The error may come from the dead socket in the closed socket's place: report
+                // "closed".
                 Err(_) if self.desc.is_closed() => return Err(self.closed()),
                 result => return result,
             }
@@ -248,7 +258,7 @@ impl<T: AsFd> Source<T> {
         }
     }
 
-    /// Waits for so many nanoseconds, whatever edges there are: an attempt to send makes some itself.
+    /// Waits for `pause` nanoseconds, and ignores edges: an attempt to send causes edges itself.
     #[track_caller]
     fn pause(
         &self,
@@ -261,14 +271,15 @@ impl<T: AsFd> Source<T> {
         loop {
             match self.desc.wait(direction, Some(until)) {
                 Ok(()) => {}
-                // It may be the deadline.
+                // Before `limit` it is the end of the pause or the deadline; `prepare` checks the
+                // deadline.
                 Err(Interrupted::TimedOut) if now() < limit => return self.desc.prepare(direction),
                 Err(why) => return Err(why),
             }
         }
     }
 
-    /// The right to be the direction's user.
+    /// Acquires the right to be the direction's user.
     #[track_caller]
     fn turn(
         &self,
@@ -329,7 +340,7 @@ impl<T: AsFd> Source<T> {
             .map_err(|why| self.error(why))
     }
 
-    /// Whether closing the file may block the thread from now on.
+    /// Sets whether closing the file may block the thread.
     pub(crate) fn set_lingers(&self, lingers: bool) {
         self.lingers.store(lingers, Relaxed);
     }
@@ -414,7 +425,7 @@ impl<T: AsFd + From<OwnedFd>> Source<T> {
     /// Takes over a socket of std's.
     ///
     /// # Panics
-    /// If it is none that can be used.
+    /// Panics if the descriptor cannot be used as a socket.
     #[track_caller]
     pub(crate) fn from_std(inner: T) -> Arc<Self> {
         let adopted = Mode::set(inner.as_fd()).and_then(|mode| {
@@ -427,10 +438,11 @@ impl<T: AsFd + From<OwnedFd>> Source<T> {
         }
     }
 
-    /// std's socket again: one that blocks, unless it came as one that does not, or there are other handles.
+    /// Converts the source back to a std socket. The socket blocks, unless it was non-blocking when
+    /// gort took it over, or other handles exist.
     ///
     /// # Panics
-    /// If there are other handles and no more descriptors to be had.
+    /// Panics if other handles exist and the process has no descriptor left for a duplicate.
     #[track_caller]
     pub(crate) fn into_std(self: Arc<Self>) -> T {
         match Arc::try_unwrap(self) {
@@ -448,7 +460,7 @@ impl<T: AsFd + From<OwnedFd>> Source<T> {
     }
 }
 
-/// std's error for a time-out of nothing.
+/// Returns std's error for a time-out of zero.
 pub(crate) fn zero_timeout() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidInput,
@@ -456,7 +468,7 @@ pub(crate) fn zero_timeout() -> io::Error {
     )
 }
 
-/// What the kernel's refusal to watch a descriptor means.
+/// Converts the kernel's refusal to watch a descriptor into an error.
 fn refused(errno: i32) -> io::Error {
     match errno {
         libc::EPERM => io::Error::new(
@@ -471,8 +483,8 @@ fn refused(errno: i32) -> io::Error {
     }
 }
 
-/// Makes a system call in a function of its own: `errno` is a thread-local, whose address
-/// must not be kept from before a wait, after which the goroutine may be on another thread.
+/// Makes a system call in a function of its own. `errno` is a thread-local, and its address must
+/// not be kept across a wait, after which the goroutine may run on another thread.
 #[inline(never)]
 pub(super) fn apart<T>(call: impl FnOnce() -> T) -> T {
     call()

@@ -1,17 +1,21 @@
-//! Waiting for the descriptors 0 to 2, which never get `O_NONBLOCK`.
+//! Waits for the descriptors 0 to 2, which never get `O_NONBLOCK`.
 //!
-//! The flag would belong to the open file, which the shell and whoever else started the process have as well. So a call
-//! is made in three steps:
+//! The flag would belong to the open file, which the process shares with its parent, usually a
+//! shell. So a call takes three steps:
 //!
-//! 1. `poll` with a time of 0 says whether it would block. Regular files and `/dev/null`, which `epoll` refuses, never do.
-//! 2. If so, the goroutine parks until the poller has seen an edge of a *duplicate*, which is closed afterwards. A
-//!    duplicate per wait, since a program may put another file in the place of 0, 1 or 2 (`dup2`), and may have
-//!    a `Pollable` of them: the kernel tells what it watches by number and file together. Where no duplicate is to be had, or the
-//!    kernel would not watch it, the wait is left out, and step 3 blocks its thread.
-//! 3. The call is made inside [`blocking`]. Between 1 and 3 another process may have taken the bytes or the room; then the
-//!    call blocks this thread, its P goes to another one, and nobody is held up but who called.
+//! 1. `poll` with a time-out of 0 says whether the call would block. Regular files and `/dev/null`,
+//!    which `epoll` refuses, never block.
+//! 2. If it would, the goroutine parks until the poller has seen an edge of a *duplicate*, which is
+//!    closed afterwards. Each wait has its own duplicate, because the kernel identifies what it
+//!    watches by number and file together, and a program may replace 0, 1 or 2 (`dup2`) or have a
+//!    `Pollable` of them. If no duplicate can be created, or if the kernel refuses to watch it,
+//!    there is no wait, and step 3 blocks its thread.
+//! 3. The call is made inside [`blocking`]. Between steps 1 and 3 another process may have taken
+//!    the bytes or the room. Then the call blocks this thread, the P goes to another thread, and
+//!    only the caller is held up.
 //!
-//! A descriptor that *came* with the flag is served too: `WouldBlock` leads back to 1.
+//! A descriptor that was passed to the process *with* the flag works too: `WouldBlock` leads back
+//! to step 1.
 
 use super::mode::ready;
 use super::source::apart;
@@ -19,7 +23,7 @@ use gort_runtime::{Direction, PollDesc, blocking};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Makes `call` when it can be expected not to block, and again as long as it says `WouldBlock`.
+/// Makes `call` when it is not expected to block. Repeats that while the result is `WouldBlock`.
 #[track_caller]
 pub(super) fn run<R>(
     fd: BorrowedFd<'_>,
@@ -35,7 +39,8 @@ pub(super) fn run<R>(
     }
 }
 
-/// Waits until a call would not block, or until nobody can tell: then the call does.
+/// Waits until a call would not block. Returns early if there is no way to wait; then the call
+/// blocks.
 #[track_caller]
 fn wait(fd: BorrowedFd<'_>, direction: Direction) {
     if !would_block(fd, direction) {
@@ -44,12 +49,12 @@ fn wait(fd: BorrowedFd<'_>, direction: Direction) {
     let Ok(twin) = apart(|| fd.try_clone_to_owned()) else {
         return;
     };
-    // SAFETY: `twin` lives longer than `desc`, which is declared behind it, so dropped before; and nobody else has
-    // `desc`, so its `prepare` and `wait` follow each other.
+    // SAFETY: `twin` outlives `desc`, which is declared after it and so dropped before it. `desc`
+    // is a local, so only this function calls its `prepare` and `wait`, one after the other.
     let Ok(desc) = (unsafe { PollDesc::new(twin.as_fd()) }) else {
         return;
     };
-    // Before we look again: an edge from here on ends the wait.
+    // Prepare before the next look: an edge from here on ends the wait.
     if desc.prepare(direction).is_err() {
         return;
     }

@@ -1,4 +1,4 @@
-//! `stdin`.
+//! [`Stdin`].
 
 use super::standard::run;
 use gort_runtime::Direction;
@@ -19,13 +19,14 @@ impl Read for Unbuffered {
 }
 
 fn descriptor() -> BorrowedFd<'static> {
-    // SAFETY: std's handles give 0 to 2 out as open for as long as they live, and anybody can have one for ever.
+    // SAFETY: std's handles present 0 to 2 as open for as long as the handles live, and safe code
+    // can keep such a handle for ever.
     unsafe { BorrowedFd::borrow_raw(0) }
 }
 
-/// One system call. What has been closed gives nothing, as std's `stdin`.
+/// Makes one system call. If the descriptor has been closed it returns 0, like std's `stdin`.
 fn read_once(buf: &mut [u8]) -> io::Result<usize> {
-    // SAFETY: the pointer and the length are those of `buf`, which is ours alone during the call.
+    // SAFETY: the pointer and the length are those of `buf`, which is borrowed exclusively.
     let n = unsafe { libc::read(0, buf.as_mut_ptr().cast(), buf.len()) };
     usize::try_from(n).or_else(|_| match io::Error::last_os_error() {
         e if e.raw_os_error() == Some(libc::EBADF) => Ok(0),
@@ -33,16 +34,17 @@ fn read_once(buf: &mut [u8]) -> io::Result<usize> {
     })
 }
 
-/// One buffer for the process. Its lock is gort's, and so may be held over a wait.
+/// The buffer, one for the process. Its lock is gort's, so it may be held across a wait.
 static BUFFER: LazyLock<Mutex<BufReader<Unbuffered>>> =
     LazyLock::new(|| Mutex::new(BufReader::new(Unbuffered)));
 
-/// The standard input of the process: std's [`Stdin`](std::io::Stdin), but who waits parks the goroutine. Go's `os.Stdin`,
-/// with a buffer.
+/// The standard input of the process: std's [`Stdin`](std::io::Stdin), except that waiting for
+/// input parks the goroutine. Go's `os.Stdin`, with a buffer.
 ///
-/// All handles share one buffer, which is not the one of `std::io::stdin`: what is in the one the other does not
-/// see, so a program uses one of the two. The descriptor stays as it came: it never gets `O_NONBLOCK`, which other processes
-/// would notice. A goroutine that waits here does not keep the process from ending.
+/// All handles share one buffer, which is not the buffer of `std::io::stdin`. Neither sees what is
+/// in the other, so a program should use only one of the two. gort never sets `O_NONBLOCK` on the
+/// descriptor, which other processes would notice. A goroutine that waits here does not keep the
+/// process from ending.
 ///
 /// # Examples
 /// ```
@@ -54,7 +56,7 @@ static BUFFER: LazyLock<Mutex<BufReader<Unbuffered>>> =
 /// ```
 pub struct Stdin(());
 
-/// The standard input, locked; others wait for it meanwhile. std's `StdinLock`, but it may go to another thread.
+/// The standard input, locked. std's `StdinLock`, except that it may move to another thread.
 ///
 /// # Examples
 /// ```no_run
@@ -67,10 +69,10 @@ pub struct Stdin(());
 /// ```
 pub struct StdinLock<'a>(MutexGuard<'a, BufReader<Unbuffered>>);
 
-/// The standard input of the process, for which goroutines can wait.
+/// Returns a handle to the standard input of the process.
 ///
 /// # Examples
-/// The sum of the numbers that are typed, one a line:
+/// Adds the numbers that the user types, one per line:
 ///
 /// ```no_run
 /// let mut sum = 0;
@@ -86,11 +88,11 @@ pub fn stdin() -> Stdin {
 }
 
 impl Stdin {
-    /// Keeps others out until the guard is dropped, and gives what `BufRead` offers. Waits while others have it; it is
-    /// not re-entrant.
+    /// Locks the standard input until the guard is dropped. The guard implements `BufRead`. Waits
+    /// while another goroutine or thread holds the lock. The lock is not re-entrant.
     ///
     /// # Panics
-    /// In [`on_system_stack`](crate::on_system_stack), where nothing may wait.
+    /// Panics in [`on_system_stack`](crate::on_system_stack), where nothing may wait.
     ///
     /// # Examples
     /// ```no_run
@@ -104,13 +106,14 @@ impl Stdin {
         StdinLock(BUFFER.lock())
     }
 
-    /// Appends the next line, its newline included, and gives its length in bytes; 0 at the end.
+    /// Appends the next line to `buf`, including its newline, and returns its length in bytes.
+    /// Returns 0 at the end of the input.
     ///
     /// # Errors
-    /// The system's; `InvalidData` for what is no UTF-8.
+    /// Returns the system's error, or `InvalidData` if the line is not UTF-8.
     ///
     /// # Panics
-    /// In [`on_system_stack`](crate::on_system_stack), where nothing may wait.
+    /// Panics in [`on_system_stack`](crate::on_system_stack), where nothing may wait.
     ///
     /// # Examples
     /// ```no_run
@@ -124,7 +127,8 @@ impl Stdin {
         self.lock().read_line(buf)
     }
 
-    /// The lines that are left, without their newlines. Others are kept out until the iterator is dropped.
+    /// Returns an iterator over the remaining lines, without their newlines. It holds the lock
+    /// until it is dropped.
     ///
     /// # Examples
     /// ```no_run

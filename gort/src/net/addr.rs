@@ -1,15 +1,17 @@
-//! Operations that take whatever names addresses.
+//! Resolves names to addresses.
 
 use gort_runtime::blocking;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// The addresses that a name stands for, in the order in which they are to be tried. The system's resolver is
-/// asked inside [`blocking`]; it takes some tens of kilobytes of stack. Go's
+/// Resolves a name, and returns its addresses in the order in which to try them. Go's
 /// `net.LookupHost`, with a port; tokio's `lookup_host`.
 ///
+/// Calls the system's resolver inside [`blocking`]. The resolver uses some tens of kilobytes of
+/// stack.
+///
 /// # Errors
-/// `InvalidInput` without a port; else the resolver's.
+/// Returns `InvalidInput` if there is no port, or the resolver's error.
 ///
 /// # Examples
 /// ```
@@ -22,7 +24,7 @@ pub fn lookup_host(addr: impl ToSocketAddrs) -> io::Result<impl Iterator<Item = 
     blocking(|| addr.to_socket_addrs())
 }
 
-/// Calls `f` with each address that `addr` stands for, until it succeeds, as std does.
+/// Calls `f` with each address of `addr` until a call succeeds, as std does.
 pub(super) fn each_addr<T>(
     addr: impl ToSocketAddrs,
     mut f: impl FnMut(&SocketAddr) -> io::Result<T>,

@@ -1,4 +1,4 @@
-//! Connecting by TCP.
+//! Connects TCP sockets.
 
 use super::context;
 use crate::context::Context;
@@ -13,12 +13,13 @@ use std::sync::Arc;
 /// A socket that is, or will be, connected.
 pub(super) type Connection = Arc<Source<TcpStream>>;
 
-/// A socket that does not block, of the family that `addr` is of.
+/// Creates a non-blocking TCP socket of this address family.
 pub(super) fn socket(domain: Domain) -> io::Result<Socket> {
     stream_socket(domain, Some(Protocol::TCP))
 }
 
-/// Has `socket` connect, and says whether that goes on: then there is something to [`finish`].
+/// Starts connecting `socket`. Also returns whether the attempt is still in progress: then call
+/// [`finish`].
 pub(super) fn begin(socket: Socket, addr: SocketAddr) -> io::Result<(Connection, bool)> {
     let goes_on = match socket.connect(&addr.into()) {
         Ok(()) => false,
@@ -28,14 +29,14 @@ pub(super) fn begin(socket: Socket, addr: SocketAddr) -> io::Result<(Connection,
     Ok((Source::made(socket.into())?, goes_on))
 }
 
-/// Waits until it is connected.
+/// Waits until the connection is established.
 #[track_caller]
 pub(super) fn finish(connection: &Connection, limit: Option<Nanos>) -> io::Result<()> {
     connection.run_until(Direction::Write, limit, Retry::Edges, connected)
 }
 
-/// Whether a connection that was in progress is there. The poller may wake us for nothing, so
-/// a socket without an error need not be connected.
+/// Returns `Ok` if a connection that was in progress is established, `WouldBlock` if not yet. The
+/// poller may wake us spuriously, so a socket without an error need not be connected.
 fn connected(stream: &TcpStream) -> io::Result<()> {
     if let Some(e) = stream.take_error()? {
         return Err(e);
@@ -47,7 +48,7 @@ fn connected(stream: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// Connects `socket` to an address, until the limit, or until the context is done.
+/// Connects `socket` to an address, or gives up at the limit or when the context is done.
 #[track_caller]
 pub(super) fn to(
     socket: Socket,

@@ -1,4 +1,4 @@
-//! Connecting until a context is done.
+//! Connects sockets until a context is done.
 
 use crate::context::{Context, ContextError};
 use crate::io::source::Source;
@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-/// The error of an operation that its context has ended.
+/// The error of an operation whose context is done.
 #[derive(Debug)]
 struct Ended(ContextError);
 
@@ -26,7 +26,7 @@ impl Error for Ended {
     }
 }
 
-/// An error if the context is done.
+/// Returns an error if the context is done.
 pub(super) fn check(ctx: &Context) -> io::Result<()> {
     match ctx.err() {
         None => Ok(()),
@@ -40,12 +40,13 @@ pub(super) fn check(ctx: &Context) -> io::Result<()> {
     }
 }
 
-/// When the context is done at the latest.
+/// Returns the context's deadline, in the runtime's clock.
 pub(super) fn limit(ctx: &Context) -> Option<Nanos> {
     ctx.deadline().map(nanos_of)
 }
 
-/// Calls `connect`, which waits for `source`; once the context is done, that is closed, which wakes it.
+/// Calls `connect`, which waits for `source`. When the context is done, `source` is closed, which
+/// wakes `connect`.
 pub(super) fn closing<T: AsFd + Send + Sync + 'static>(
     ctx: &Context,
     source: &Arc<Source<T>>,
@@ -55,9 +56,10 @@ pub(super) fn closing<T: AsFd + Send + Sync + 'static>(
     let after = ctx.after_func(move || closes.close());
     let result = connect();
     if after.stop() {
-        // It may be the limit that came first.
+        // The context has not closed the socket. `connect` may have failed because the context's
+        // deadline, which is also its limit, has passed.
         return result.or_else(|e| check(ctx).and(Err(e)));
     }
-    // The socket is closed, or about to be.
+    // The context is done: the socket is closed, or about to be.
     check(ctx).and(result)
 }

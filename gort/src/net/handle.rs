@@ -1,15 +1,17 @@
-//! What all sockets have in common, written once: methods, conversions, reading and writing.
+//! What all sockets share: methods, conversions, reading and writing.
 //!
-//! Each type is a `struct` with one field, `socket: Arc<Source<S>>`, where `S` is std's type.
+//! Each socket type is a `struct` with one field, `socket: Arc<Source<S>>`, where `S` is std's
+//! type.
 
-/// `try_clone`, `take_error`, `set_nonblocking`, the deadlines and `close`. `$setup` makes a `socket` in the examples.
+/// Defines `try_clone`, `take_error`, `set_nonblocking`, the deadlines and `close`. `$setup`
+/// creates a `socket` in the examples.
 macro_rules! handle_methods {
     ($type:ident, $setup:literal) => {
         impl $type {
-            /// Another handle to the same socket, with the same time-outs and deadlines.
+            /// Returns another handle to the same socket, with the same time-outs and deadlines.
             ///
             /// # Errors
-            /// `NotConnected` after `close`.
+            /// Returns `NotConnected` after `close`.
             ///
             /// # Examples
             /// ```
@@ -25,18 +27,18 @@ macro_rules! handle_methods {
                 Ok(Self { socket })
             }
 
-            /// Takes the socket's pending error.
+            /// Returns the socket's pending error, and clears it.
             ///
             /// # Errors
-            /// The system's; `NotConnected` after `close`.
+            /// Returns the system's error, or `NotConnected` after `close`.
             pub fn take_error(&self) -> std::io::Result<Option<std::io::Error>> {
                 socket2::SockRef::from(self.socket.get()?).take_error()
             }
 
-            /// Whether operations fail with `WouldBlock` instead of waiting.
+            /// Sets whether operations fail with `WouldBlock` instead of waiting.
             ///
             /// # Errors
-            /// `NotConnected` after `close`.
+            /// Returns `NotConnected` after `close`.
             ///
             /// # Examples
             /// ```
@@ -49,18 +51,19 @@ macro_rules! handle_methods {
                 self.socket.set_nonblocking(nonblocking)
             }
 
-            /// From this moment on what reads, receives or accepts fails with `TimedOut`, also if it
-            /// waits already. Go's `SetReadDeadline`.
+            /// Sets the moment from which operations that read, receive or accept fail with
+            /// `TimedOut`, including those that already wait. `None` removes it. Go's
+            /// `SetReadDeadline`.
             ///
             /// # Errors
-            /// `NotConnected` after `close`.
+            /// Returns `NotConnected` after `close`.
             ///
             /// # Examples
             /// ```
             /// use std::time::{Duration, Instant};
             ///
             #[doc = $setup]
-            /// // For all that is to come, however many operations that takes.
+            /// // Limits all reads together, however many there are.
             /// socket.set_read_deadline(Some(Instant::now() + Duration::from_secs(30)))?;
             /// socket.set_write_deadline(Some(Instant::now() + Duration::from_secs(5)))?;
             /// socket.set_deadline(None)?;
@@ -74,11 +77,12 @@ macro_rules! handle_methods {
                 self.socket.set_deadline(direction, deadline)
             }
 
-            /// From this moment on what writes or sends fails with `TimedOut`, also if it waits
-            /// already. Go's `SetWriteDeadline`. A listener does neither: without effect there.
+            /// Sets the moment from which operations that write or send fail with `TimedOut`,
+            /// including those that already wait. `None` removes it. It has no effect on a
+            /// listener. Go's `SetWriteDeadline`.
             ///
             /// # Errors
-            /// `NotConnected` after `close`.
+            /// Returns `NotConnected` after `close`.
             pub fn set_write_deadline(
                 &self,
                 deadline: Option<std::time::Instant>,
@@ -90,7 +94,7 @@ macro_rules! handle_methods {
             /// Sets both deadlines. Go's `SetDeadline`.
             ///
             /// # Errors
-            /// `NotConnected` after `close`.
+            /// Returns `NotConnected` after `close`.
             pub fn set_deadline(
                 &self,
                 deadline: Option<std::time::Instant>,
@@ -99,8 +103,8 @@ macro_rules! handle_methods {
                 self.set_write_deadline(deadline)
             }
 
-            /// Ends the socket. Whoever waits, by any handle, is woken; operations fail from now
-            /// on. Go's `Close`.
+            /// Closes the socket. Wakes all goroutines that wait, through any handle. From then on
+            /// operations fail. Go's `Close`.
             ///
             /// # Examples
             /// ```
@@ -116,15 +120,15 @@ macro_rules! handle_methods {
     };
 }
 
-/// std's time-outs.
+/// Defines std's time-outs.
 macro_rules! timeout_methods {
     ($type:ident, $setup:literal) => {
         impl $type {
-            /// How long what reads or receives may take from now on, from its call's beginning; `None`:
-            /// as long as it takes.
+            /// Sets how long each later operation that reads or receives may take. With `None`
+            /// there is no limit.
             ///
             /// # Errors
-            /// `InvalidInput` for a time of nothing; `NotConnected` after `close`.
+            /// Returns `InvalidInput` if the duration is zero, or `NotConnected` after `close`.
             ///
             /// # Examples
             /// ```
@@ -145,10 +149,11 @@ macro_rules! timeout_methods {
                 self.socket.set_timeout(direction, timeout)
             }
 
-            /// How long what writes or sends may take from now on; `None`: as long as it takes.
+            /// Sets how long each later operation that writes or sends may take. With `None` there
+            /// is no limit.
             ///
             /// # Errors
-            /// `InvalidInput` for a time of nothing; `NotConnected` after `close`.
+            /// Returns `InvalidInput` if the duration is zero, or `NotConnected` after `close`.
             pub fn set_write_timeout(
                 &self,
                 timeout: Option<std::time::Duration>,
@@ -157,18 +162,18 @@ macro_rules! timeout_methods {
                 self.socket.set_timeout(direction, timeout)
             }
 
-            /// How long what reads or receives may take.
+            /// Returns how long an operation that reads or receives may take.
             ///
             /// # Errors
-            /// `NotConnected` after `close`.
+            /// Returns `NotConnected` after `close`.
             pub fn read_timeout(&self) -> std::io::Result<Option<std::time::Duration>> {
                 self.socket.timeout(gort_runtime::Direction::Read)
             }
 
-            /// How long what writes or sends may take.
+            /// Returns how long an operation that writes or sends may take.
             ///
             /// # Errors
-            /// `NotConnected` after `close`.
+            /// Returns `NotConnected` after `close`.
             pub fn write_timeout(&self) -> std::io::Result<Option<std::time::Duration>> {
                 self.socket.timeout(gort_runtime::Direction::Write)
             }
@@ -176,7 +181,7 @@ macro_rules! timeout_methods {
     };
 }
 
-/// To and from std's type `$std` and descriptors, and how it is shown.
+/// Defines `Debug`, and the conversions to and from std's type `$std` and descriptors.
 macro_rules! handle_conversions {
     ($type:ident, $std:ty) => {
         impl std::fmt::Debug for $type {
@@ -197,7 +202,7 @@ macro_rules! handle_conversions {
             }
         }
 
-        /// std's socket, which does not block from now on.
+        /// Takes over std's socket, which is non-blocking from then on.
         impl From<$std> for $type {
             #[track_caller]
             fn from(inner: $std) -> Self {
@@ -206,7 +211,8 @@ macro_rules! handle_conversions {
             }
         }
 
-        /// A socket that blocks, unless it came as one that does not, or there are other handles.
+        /// Returns a socket that blocks, unless it was non-blocking when gort took it over, or
+        /// other handles exist.
         impl From<$type> for $std {
             #[track_caller]
             fn from(handle: $type) -> Self {
@@ -214,7 +220,7 @@ macro_rules! handle_conversions {
             }
         }
 
-        /// As from std's socket.
+        /// Like the conversion from std's socket.
         impl From<std::os::fd::OwnedFd> for $type {
             #[track_caller]
             fn from(fd: std::os::fd::OwnedFd) -> Self {
@@ -222,7 +228,7 @@ macro_rules! handle_conversions {
             }
         }
 
-        /// As into std's socket.
+        /// Like the conversion to std's socket.
         impl From<$type> for std::os::fd::OwnedFd {
             #[track_caller]
             fn from(handle: $type) -> Self {
@@ -230,15 +236,16 @@ macro_rules! handle_conversions {
             }
         }
 
-        /// As from std's socket.
+        /// Like the conversion from std's socket.
         impl std::os::fd::FromRawFd for $type {
             unsafe fn from_raw_fd(fd: std::os::fd::RawFd) -> Self {
-                // SAFETY: the trait's clause: `fd` is open, and the caller gives it away.
+                // SAFETY: by the trait's contract `fd` is open, and the caller gives up its
+                // ownership.
                 unsafe { <$std as std::os::fd::FromRawFd>::from_raw_fd(fd) }.into()
             }
         }
 
-        /// As into std's socket.
+        /// Like the conversion to std's socket.
         impl std::os::fd::IntoRawFd for $type {
             #[track_caller]
             fn into_raw_fd(self) -> std::os::fd::RawFd {
@@ -248,7 +255,7 @@ macro_rules! handle_conversions {
     };
 }
 
-/// `Read` and `Write`, also by reference. An empty buffer is `Ok(0)` at once.
+/// Defines `Read` and `Write`, also for references. An empty buffer returns `Ok(0)` at once.
 macro_rules! stream_io {
     ($type:ident) => {
         impl std::io::Read for &$type {

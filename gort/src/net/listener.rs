@@ -1,4 +1,4 @@
-//! `TcpListener`.
+//! [`TcpListener`].
 
 use super::handle::{handle_conversions, handle_methods};
 use super::stream::TcpStream;
@@ -43,16 +43,16 @@ impl TcpListener {
         Self { socket }
     }
 
-    /// Listens on the first of the addresses that can be had. Go's `net.Listen`.
+    /// Listens on the first of the addresses that is available. Go's `net.Listen`.
     ///
     /// # Errors
-    /// The system's, for the last address.
+    /// Returns the system's error for the last address.
     pub fn bind(addr: impl ToSocketAddrs) -> io::Result<Self> {
-        // The system's resolver blocks.
+        // The system's resolver may block the thread.
         let inner = blocking(|| net::TcpListener::bind(addr))?;
         inner.set_nonblocking(true)?;
-        // std asks for a queue of 128 connections, the length of a short burst: behind it
-        // clients try again after a second. As in Go, as many as the system allows.
+        // std asks for a queue of 128 connections. A short burst fills that, and further clients
+        // try again only after a second. Like Go, ask for as many as the system allows.
         SockRef::from(&inner).listen(i32::MAX)?;
         Source::made(inner).map(Self::new)
     }
@@ -60,8 +60,9 @@ impl TcpListener {
     /// Waits for a connection. Go's `Accept`.
     ///
     /// # Errors
-    /// The system's, for want of descriptors, say: then the connection stays in the queue. `TimedOut` from the read
-    /// deadline on; `NotConnected` after `close`.
+    /// Returns the system's error (for example if the process has no descriptors left; then the
+    /// connection stays in the queue), `TimedOut` from the read deadline on, or `NotConnected`
+    /// after `close`.
     ///
     /// # Examples
     /// ```
@@ -80,15 +81,15 @@ impl TcpListener {
         Ok((TcpStream::new(Source::made(stream)?), addr))
     }
 
-    /// Connections, one after the other, for ever.
+    /// Returns an iterator that accepts connections for ever.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
 
-    /// The address that it listens on.
+    /// Returns the address that it listens on.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.local_addr()
     }
@@ -96,7 +97,7 @@ impl TcpListener {
     /// Sets the value of the packets' `IP_TTL` field.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     ///
     /// # Examples
     /// ```
@@ -111,16 +112,16 @@ impl TcpListener {
         self.socket.get()?.set_ttl(ttl)
     }
 
-    /// The value of the packets' `IP_TTL` field.
+    /// Returns the value of the packets' `IP_TTL` field.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.get()?.ttl()
     }
 }
 
-/// Yields what [`TcpListener::accept`] does, without the address.
+/// An iterator over the connections that [`TcpListener::accept`] returns, without their addresses.
 ///
 /// ```
 /// use gort::net::{TcpListener, TcpStream};

@@ -22,30 +22,32 @@
 //! `Read` and `Write` run on these types unchanged.
 //!
 //! # What std's sockets do not have
-//! - **Deadlines**: `set_read_deadline` and `set_write_deadline` set a moment from which
-//!   operations fail with [`TimedOut`](std::io::ErrorKind::TimedOut), those that wait
-//!   included, until it is set to another moment, or to `None`. std's time-outs, which begin
-//!   anew with every operation, are there too; their error is `TimedOut` as well. (A
-//!   `std::net` socket may say `WouldBlock`.)
-//! - **`close`** ends a connection or a listener while others use it: whoever waits is woken,
-//!   and operations fail with [`NotConnected`](std::io::ErrorKind::NotConnected), "use of
-//!   closed network connection". The descriptor's *number* is given back when the last handle
-//!   is dropped.
+//! - **Deadlines**: `set_read_deadline` and `set_write_deadline` set a moment from which operations
+//!   fail with [`TimedOut`](std::io::ErrorKind::TimedOut), including those that already wait. Set
+//!   another moment, or `None`, to use the socket again. std's time-outs, which restart with every
+//!   operation, work too. Their error is also `TimedOut`. (A `std::net` socket may return
+//!   `WouldBlock`.)
+//! - **`close`** ends a connection or a listener while others use it. It wakes the goroutines that
+//!   wait, and operations fail with [`NotConnected`](std::io::ErrorKind::NotConnected), "use of
+//!   closed network connection". The descriptor's *number* is released when the last handle is
+//!   dropped.
 //!
-//! # What is different
-//! - `try_clone` gives another handle to the same socket, without another descriptor: time-outs,
-//!   deadlines and `close` go for all of them. Dropping the last handle closes the socket.
-//! - `set_nonblocking` decides whether operations wait. The descriptor itself never blocks,
-//!   as whoever takes it by [`AsFd`](std::os::fd::AsFd) finds.
-//! - A socket that comes from std has its `O_NONBLOCK` set. The flag belongs to the socket, not to the descriptor, so
-//!   std's clones of it see that too. It is cleared again when the socket goes back to std, or its last handle is
-//!   dropped without `close`; one that came non-blocking stays so. A socket made here goes to std as one
-//!   that blocks.
-//! - If there are other handles, a conversion into std's type gives another descriptor of the socket, which must not
-//!   change how the others behave: it does not block.
-//! - An empty buffer is `Ok(0)` at once for `Read` and `Write`. For datagrams it is a message like any other.
-//! - Names are resolved by the system's resolver, which blocks its thread and takes some tens of
-//!   kilobytes of stack; goroutines with very small stacks should connect by address.
+//! # What differs from std
+//! - `try_clone` returns another handle to the same socket, without another descriptor. Time-outs,
+//!   deadlines and `close` affect all handles. Dropping the last handle closes the socket.
+//! - `set_nonblocking` decides whether operations wait. The descriptor itself is always
+//!   non-blocking, which you see if you use it through [`AsFd`](std::os::fd::AsFd).
+//! - Converting a std socket to gort sets its `O_NONBLOCK`. The flag belongs to the socket, not to
+//!   the descriptor, so std's clones of the socket see the change. The flag is cleared again when
+//!   the socket is converted back to std, or when its last handle is dropped without `close`. A
+//!   socket that was already non-blocking stays non-blocking. A socket that gort created is
+//!   converted to a std socket that blocks.
+//! - Converting a handle to a std socket while other handles exist duplicates the descriptor. The
+//!   std socket is then non-blocking, because the flag is shared and the other handles need it.
+//! - `Read` and `Write` with an empty buffer return `Ok(0)` at once. An empty datagram is a message
+//!   like any other.
+//! - The system's resolver resolves names. It blocks its thread and uses some tens of kilobytes of
+//!   stack, so goroutines with very small stacks should connect to addresses, not names.
 
 mod addr;
 mod connect;

@@ -1,8 +1,9 @@
-//! Connecting to the first of several addresses that answers: RFC 8305, "happy eyeballs".
+//! Connects to the first of several addresses that answers: RFC 8305, "happy eyeballs".
 //!
-//! The next address is tried when the one before has failed, or has not answered for [`DELAY`]; those before
-//! go on. Each attempt waits in a goroutine of its own. The first connection wins, and the rest are closed, which
-//! wakes whoever waits for them: nothing is left when the call returns.
+//! The next address is tried when the previous one has failed, or has not answered for [`DELAY`];
+//! earlier attempts continue. Each attempt waits in a goroutine of its own. The first connection
+//! wins. The others are closed, which wakes the goroutines that wait for them, so no goroutine is
+//! left when the call returns.
 
 use super::connect::{self, Connection};
 use super::context;
@@ -17,10 +18,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long an address has before the next one is tried as well.
+/// How long to wait for an address before the next one is tried as well.
 const DELAY: Duration = Duration::from_millis(250);
 
-/// None of several addresses could be connected to.
+/// The error when none of several addresses could be connected to.
 #[derive(Debug)]
 struct AllFailed {
     tried: usize,
@@ -39,7 +40,7 @@ impl Error for AllFailed {
     }
 }
 
-/// Attempts that go on. When this goes they end, but for the one that was taken out.
+/// Attempts in progress. Dropping this closes them; the winner has been removed before.
 struct Attempts(Vec<Connection>);
 
 impl Drop for Attempts {
@@ -50,10 +51,10 @@ impl Drop for Attempts {
     }
 }
 
-/// Does not let a context call when the race is over.
-struct Called(Option<AfterFunc>);
+/// Cancels the context's callback when the race is over.
+struct ContextCallback(Option<AfterFunc>);
 
-impl Drop for Called {
+impl Drop for ContextCallback {
     fn drop(&mut self) {
         if let Some(after) = &self.0 {
             after.stop();
@@ -61,7 +62,7 @@ impl Drop for Called {
     }
 }
 
-/// Connects to one of `addrs`, until the limit or until the context is done.
+/// Connects to one of `addrs`, or gives up at the limit or when the context is done.
 #[track_caller]
 pub(super) fn connect(
     addrs: impl Iterator<Item = SocketAddr>,
@@ -69,7 +70,7 @@ pub(super) fn connect(
     ctx: Option<&Context>,
 ) -> io::Result<Connection> {
     let _ = MayWait::check(WaitReason::IoWait);
-    let addrs = by_turns(addrs);
+    let addrs = interleave_families(addrs);
     match addrs[..] {
         [] => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -83,8 +84,9 @@ pub(super) fn connect(
     }
 }
 
-/// Changes between the families, beginning with the first address's; else as they come.
-fn by_turns(addrs: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+/// Orders the addresses so that the families alternate, beginning with the first address's family.
+/// Within a family the order stays.
+fn interleave_families(addrs: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut addrs = addrs.peekable();
     let first_is_v4 = addrs.peek().is_some_and(SocketAddr::is_ipv4);
     let (first, second): (Vec<_>, Vec<_>) = addrs.partition(|addr| addr.is_ipv4() == first_is_v4);
@@ -100,8 +102,8 @@ fn by_turns(addrs: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
-/// What the one that holds the race hears of.
-enum News {
+/// The events that [`race`] waits for.
+enum RaceEvent {
     Ended(usize, io::Result<()>),
     ContextDone,
 }
@@ -112,11 +114,11 @@ fn race(
     limit: Option<Nanos>,
     ctx: Option<&Context>,
 ) -> io::Result<Connection> {
-    // There is room for all that is ever sent.
+    // The channel has room for all messages that are ever sent.
     let (tx, rx) = bounded(addrs.len() + 1);
-    let _called = Called(ctx.map(|ctx| {
+    let _callback = ContextCallback(ctx.map(|ctx| {
         let tx = tx.clone();
-        ctx.after_func(move || drop(tx.try_send(News::ContextDone)))
+        ctx.after_func(move || drop(tx.try_send(RaceEvent::ContextDone)))
     }));
     let over = || limit.is_some_and(|limit| limit <= now());
     scope(|s| {
@@ -125,7 +127,7 @@ fn race(
         let (mut tried, mut running) = (0, 0);
         let mut last = None;
         loop {
-            // A limit that has passed ends those that go on, with its error.
+            // Past the limit no new attempt starts; those in progress fail with `TimedOut`.
             let next = if over() { None } else { rest.next() };
             if let Some(&addr) = next {
                 tried += 1;
@@ -139,9 +141,10 @@ fn race(
                         let attempt = move || {
                             let result = connect::finish(&connection, limit);
                             drop(connection);
-                            drop(tx.try_send(News::Ended(index, result)));
+                            drop(tx.try_send(RaceEvent::Ended(index, result)));
                         };
-                        // It is none of the caller's business, and may end after the caller has gone on.
+                        // The goroutine is an internal one, so it inherits no goroutine-locals, and
+                        // may end after the caller has continued.
                         if let Err(e) = Builder::new().inherits_nothing().spawn_scoped(s, attempt) {
                             panic!("cannot start a goroutine: {e}");
                         }
@@ -158,20 +161,22 @@ fn race(
                 let last = last.unwrap_or_else(|| io::ErrorKind::TimedOut.into());
                 return Err(io::Error::new(last.kind(), AllFailed { tried, last }));
             }
-            let news = if rest.len() > 0 && !over() {
+            let event = if rest.len() > 0 && !over() {
                 rx.recv_timeout(DELAY).ok()
             } else {
                 rx.recv().ok()
             };
-            match (news, ctx) {
-                (Some(News::Ended(index, Ok(()))), _) => return Ok(attempts.0.swap_remove(index)),
-                (Some(News::Ended(_, Err(e))), _) => {
+            match (event, ctx) {
+                (Some(RaceEvent::Ended(index, Ok(()))), _) => {
+                    return Ok(attempts.0.swap_remove(index));
+                }
+                (Some(RaceEvent::Ended(_, Err(e))), _) => {
                     running -= 1;
                     last = Some(e);
                 }
-                (Some(News::ContextDone), Some(ctx)) => context::check(ctx)?,
-                // It has been silent for long enough.
-                (None | Some(News::ContextDone), _) => {}
+                (Some(RaceEvent::ContextDone), Some(ctx)) => context::check(ctx)?,
+                // The last address has not answered for `DELAY`: try the next one.
+                (None | Some(RaceEvent::ContextDone), _) => {}
             }
         }
     })

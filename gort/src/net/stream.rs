@@ -1,4 +1,4 @@
-//! `TcpStream`.
+//! [`TcpStream`].
 
 use super::addr::lookup_host;
 use super::connect::Connection;
@@ -17,8 +17,8 @@ use std::time::Duration;
 /// A TCP connection: [`std::net::TcpStream`], with deadlines and `close`; see
 /// [the module](super). Go's `net.TCPConn`.
 ///
-/// Reading and writing go on at the same time, by any handle or reference; of several that
-/// read, or write, each waits for the one before.
+/// One goroutine may read while another writes, through any handle or reference. Of several that
+/// read, each waits for the one before; the same holds for writing.
 ///
 /// ```
 /// use gort::net::{Shutdown, TcpListener, TcpStream};
@@ -53,23 +53,26 @@ impl TcpStream {
 
     /// Connects to the first of the addresses that answers. Go's `net.Dial`.
     ///
-    /// If there are several, IPv6 and IPv4 take turns; the next one is tried when the one before has failed, or has been
-    /// silent for 250 ms, and goes on beside it (RFC 8305).
+    /// If there are several addresses, IPv6 and IPv4 addresses take turns. The next address is
+    /// tried when the previous one has failed, or has not answered for 250 ms. Attempts that have
+    /// not failed continue at the same time (RFC 8305).
     ///
     /// # Errors
-    /// The system's; of several addresses that of the last attempt to fail, as the source of one of the same kind
-    /// that says how many were tried.
+    /// Returns the system's error. If several addresses were tried, returns an error of the same
+    /// kind as that of the last attempt to fail, which says how many were tried and has that error
+    /// as its source.
     #[track_caller]
     pub fn connect(addr: impl ToSocketAddrs) -> io::Result<Self> {
         race::connect(lookup_host(addr)?, None, None).map(Self::new)
     }
 
-    /// The same, but fails once the context is done. (The system's resolver, if `addr` is a name, does not look at it.)
-    /// Go's `DialContext`.
+    /// Like [`connect`](Self::connect), but fails once the context is done. (If `addr` is a name,
+    /// the context does not interrupt the system's resolver.) Go's `DialContext`.
     ///
     /// # Errors
-    /// As for [`connect`](Self::connect). Once the context is done, an error whose source is its
-    /// [`ContextError`](crate::context::ContextError): of the kind `TimedOut` past its deadline, else `Other`.
+    /// As for [`connect`](Self::connect). Once the context is done, returns an error whose source
+    /// is the context's [`ContextError`](crate::context::ContextError). Its kind is `TimedOut` if
+    /// the deadline has passed, and `Other` otherwise.
     ///
     /// # Examples
     /// ```
@@ -94,10 +97,11 @@ impl TcpStream {
         race::connect(addrs, context::limit(ctx), Some(ctx)).map(Self::new)
     }
 
-    /// Connects to an address, or fails after this time. Go's `net.DialTimeout`.
+    /// Connects to an address, or fails after `timeout`. Go's `net.DialTimeout`.
     ///
     /// # Errors
-    /// The system's; `TimedOut`; `InvalidInput` for a time of nothing.
+    /// Returns the system's error, `TimedOut` after `timeout`, or `InvalidInput` if `timeout` is
+    /// zero.
     ///
     /// # Examples
     /// ```
@@ -119,35 +123,35 @@ impl TcpStream {
         race::connect([*addr].into_iter(), limit, None).map(Self::new)
     }
 
-    /// The other end's address.
+    /// Returns the other end's address.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.peer_addr()
     }
 
-    /// This end's address.
+    /// Returns this end's address.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.local_addr()
     }
 
-    /// Ends reading, writing, or both, for both ends; whoever waits is woken.
+    /// Shuts down reading, writing, or both, for both ends. Wakes the goroutines that wait.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket.get()?.shutdown(how)
     }
 
-    /// Reads without taking what it reads.
+    /// Reads without removing the bytes from the queue.
     ///
     /// # Errors
-    /// As for `read`: the system's; `TimedOut` from the read deadline on, or after the time-out;
-    /// `NotConnected` after `close`.
+    /// As for `read`: returns the system's error, `TimedOut` from the read deadline on or after the
+    /// time-out, or `NotConnected` after `close`.
     ///
     /// # Examples
     /// ```
@@ -172,10 +176,10 @@ impl TcpStream {
         self.socket.run(Direction::Read, |s| s.peek(buf))
     }
 
-    /// Whether small writes are sent at once (no Nagle algorithm).
+    /// Sets whether small writes are sent at once (Nagle's algorithm off).
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     ///
     /// # Examples
     /// ```
@@ -196,21 +200,23 @@ impl TcpStream {
         self.socket.get()?.set_nodelay(nodelay)
     }
 
-    /// Whether small writes are sent at once.
+    /// Returns whether small writes are sent at once.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.socket.get()?.nodelay()
     }
 
-    /// What happens to data that have not been sent when the connection is closed:
-    /// `SO_LINGER`, in whole seconds. Closing, or dropping the last handle, may then take that long, inside
-    /// [`blocking`](crate::blocking). With a time of nothing they are thrown away, and the other end gets
-    /// `ConnectionReset`. Go's `SetLinger`.
+    /// Sets what happens to unsent data when the connection is closed: `SO_LINGER`, in whole
+    /// seconds. Go's `SetLinger`.
+    ///
+    /// Closing, or dropping the last handle, then takes up to that long, inside
+    /// [`blocking`](crate::blocking). With a duration of zero the data are discarded, and the other
+    /// end gets `ConnectionReset`.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         SockRef::from(self.socket.get()?).set_linger(linger)?;
         self.socket
@@ -218,19 +224,20 @@ impl TcpStream {
         Ok(())
     }
 
-    /// The value of `SO_LINGER`.
+    /// Returns the value of `SO_LINGER`.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn linger(&self) -> io::Result<Option<Duration>> {
         SockRef::from(self.socket.get()?).linger()
     }
 
-    /// Whether, and after how long without traffic, the kernel asks the other end if it is still there; `None`: never.
-    /// Go's `SetKeepAliveConfig`.
+    /// Sets after how long without traffic the kernel probes whether the other end is still there.
+    /// With `None` it never does. Go's `SetKeepAliveConfig`.
     ///
     /// # Errors
-    /// The system's: `InvalidInput` for less than a second, say; `NotConnected` after `close`.
+    /// Returns the system's error (for example `InvalidInput` for less than a second), or
+    /// `NotConnected` after `close`.
     ///
     /// # Examples
     /// ```
@@ -253,10 +260,10 @@ impl TcpStream {
         }
     }
 
-    /// What [`set_keepalive`](Self::set_keepalive) sets.
+    /// Returns what [`set_keepalive`](Self::set_keepalive) has set.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn keepalive(&self) -> io::Result<Option<Duration>> {
         let socket = SockRef::from(self.socket.get()?);
         match socket.keepalive()? {
@@ -268,15 +275,15 @@ impl TcpStream {
     /// Sets the value of the packets' `IP_TTL` field.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.socket.get()?.set_ttl(ttl)
     }
 
-    /// The value of the packets' `IP_TTL` field.
+    /// Returns the value of the packets' `IP_TTL` field.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.get()?.ttl()
     }

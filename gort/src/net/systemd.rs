@@ -1,4 +1,4 @@
-//! Listeners that whoever started the process has made: systemd's socket activation.
+//! Takes over the listeners that were passed to the process: systemd's socket activation.
 
 use super::listener::TcpListener;
 use super::unix::UnixListener;
@@ -9,13 +9,13 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// The first descriptor that is handed over.
+/// The first descriptor that the protocol passes.
 const FIRST: RawFd = 3;
 
-/// What the protocol says by the environment.
+/// The protocol's environment variables.
 const VARIABLES: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 
-/// Somebody has been given the descriptors.
+/// Whether a caller has already taken the descriptors.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// A listener of either kind.
@@ -35,22 +35,25 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Listener {
-    /// For TCP.
+    /// A TCP listener.
     Tcp(TcpListener),
-    /// For streams between processes of one machine.
+    /// A Unix stream listener.
     Unix(UnixListener),
 }
 
-/// The listeners that systemd, or whoever speaks its protocol, has handed to this process, in its order; none if there are
-/// none, if they are for another process (`LISTEN_PID`), or if this was called before. Go has it in packages only.
+/// Returns the listeners that systemd, or another program that speaks its protocol, has passed to
+/// this process, in the order in which they were passed. Go has this in packages only.
 ///
-/// `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` leave the environment, and the descriptors are closed when another
-/// program is executed: children see nothing of it. Call it when the program begins: who reads the
-/// environment at the same time, by C's `getenv`, may miss a variable.
+/// Returns an empty list if none were passed, if they are meant for another process (`LISTEN_PID`),
+/// or if this function was called before.
+///
+/// It removes `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` from the environment and sets the
+/// descriptors' close-on-exec flags, so children see none of it. Call it at the start of the
+/// program: C code that calls `getenv` at the same time may miss a variable.
 ///
 /// # Errors
-/// `InvalidInput` if one of the descriptors does not listen for streams of TCP or of Unix: it says which. That one and the
-/// listeners before it are closed then.
+/// Returns `InvalidInput` if one of the descriptors is not a listening TCP or Unix stream socket.
+/// The error says which. That descriptor and the listeners before it are then closed.
 ///
 /// # Examples
 /// A server that systemd may have started on the first connection:
@@ -67,16 +70,16 @@ pub enum Listener {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn systemd_listeners() -> io::Result<Vec<Listener>> {
-    // One caller gets past this; nothing else is published by it.
+    // Only one caller gets past this. Relaxed: the flag publishes nothing else.
     if TAKEN.swap(true, Relaxed) {
         return Ok(Vec::new());
     }
     let number = |name| env::var(name).ok()?.parse::<u32>().ok();
     let (pid, count) = (number("LISTEN_PID"), number("LISTEN_FDS"));
     for name in VARIABLES {
-        // SAFETY: std's own readers are shut out by its lock. A `getenv` of C's that runs meanwhile sees the old pointer or
-        // the next one, both of which stay valid: glibc and musl move the pointers down in place, and free no text
-        // that was there when the process began.
+        // SAFETY: std's lock excludes std's own readers. A C `getenv` that runs at the same time
+        // sees the old pointer or the next one. Both stay valid: glibc and musl move the pointers
+        // down in place, and do not free text that existed when the process began.
         unsafe { env::remove_var(name) };
     }
     if pid != Some(std::process::id()) {
@@ -84,40 +87,40 @@ pub fn systemd_listeners() -> io::Result<Vec<Listener>> {
     }
     let count = RawFd::try_from(count.unwrap_or(0)).unwrap_or(RawFd::MAX - FIRST);
     let fds = FIRST..FIRST.saturating_add(count);
-    // All of them first, so that none is inherited whatever comes then.
+    // Set the flag on all of them first, so that no child inherits one even if an error follows.
     for fd in fds.clone() {
-        keep_from_children(fd)?;
+        set_cloexec(fd)?;
     }
     fds.map(take).collect()
 }
 
-/// Has `fd` closed when another program is executed; an error if there is no such descriptor.
-fn keep_from_children(fd: RawFd) -> io::Result<()> {
-    // SAFETY: no pointers; a number that is no descriptor is an error.
+/// Sets the close-on-exec flag of `fd`. Fails if there is no such descriptor.
+fn set_cloexec(fd: RawFd) -> io::Result<()> {
+    // SAFETY: the call takes no pointers; for a number that is not a descriptor it fails.
     match unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } {
-        -1 => Err(wrong(fd, &io::Error::last_os_error().to_string())),
+        -1 => Err(bad_descriptor(fd, &io::Error::last_os_error().to_string())),
         _ => Ok(()),
     }
 }
 
-/// Takes over a descriptor that is there, and is handed to this process.
+/// Takes ownership of an open descriptor that was passed to this process.
 fn take(fd: RawFd) -> io::Result<Listener> {
-    // SAFETY: `keep_from_children` has found it open, and nobody but us knows of it: those who started the process gave it to
-    // whoever asks for it, and the first to ask is past `TAKEN`.
+    // SAFETY: `set_cloexec` has found the descriptor open. Nothing else in this process owns
+    // it: it was passed to the first caller of `systemd_listeners`, which is the one past `TAKEN`.
     let owned = unsafe { OwnedFd::from_raw_fd(fd) };
     let socket = SockRef::from(&owned);
     let listens = system::is_listener(&socket).unwrap_or(false) && socket.r#type()? == Type::STREAM;
     if !listens {
-        return Err(wrong(fd, "not a socket that listens for streams"));
+        return Err(bad_descriptor(fd, "not a socket that listens for streams"));
     }
     match system::family(&socket)? {
         Domain::IPV4 | Domain::IPV6 => Ok(Listener::Tcp(owned.into())),
         Domain::UNIX => Ok(Listener::Unix(owned.into())),
-        _ => Err(wrong(fd, "neither TCP nor Unix")),
+        _ => Err(bad_descriptor(fd, "neither TCP nor Unix")),
     }
 }
 
-fn wrong(fd: RawFd, what: &str) -> io::Error {
+fn bad_descriptor(fd: RawFd, what: &str) -> io::Error {
     let text = format!("descriptor {fd}, handed over by LISTEN_FDS: {what}");
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }

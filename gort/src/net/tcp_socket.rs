@@ -1,4 +1,4 @@
-//! `TcpSocket`.
+//! [`TcpSocket`].
 
 use super::connect;
 use super::listener::TcpListener;
@@ -9,10 +9,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-/// A TCP socket that neither listens nor is connected yet, to set its options before: tokio's `TcpSocket`. Go's
-/// `net.ListenConfig` and the `Control` of its `net.Dialer`.
+/// A TCP socket that neither listens nor is connected yet. Use it to set options before it does.
+/// tokio's `TcpSocket`; Go's `net.ListenConfig` and the `Control` of its `net.Dialer`.
 ///
-/// Whatever other option there is can be set by way of [`AsFd`].
+/// Set any other option through [`AsFd`].
 ///
 /// ```
 /// use gort::net::{TcpSocket, TcpStream};
@@ -39,19 +39,19 @@ pub struct TcpSocket {
 }
 
 impl TcpSocket {
-    /// A socket for IPv4.
+    /// Creates a socket for IPv4.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn new_v4() -> io::Result<Self> {
         let socket = connect::socket(Domain::IPV4)?;
         Ok(Self { socket })
     }
 
-    /// A socket for IPv6.
+    /// Creates a socket for IPv6.
     ///
     /// # Errors
-    /// The system's: `Uncategorized`, say, where there is no IPv6.
+    /// Returns the system's error, for example `Uncategorized` on a system without IPv6.
     ///
     /// # Examples
     /// ```no_run
@@ -68,20 +68,20 @@ impl TcpSocket {
         Ok(Self { socket })
     }
 
-    /// Whether others with this option may have the same address, and the kernel shares the connections out among them:
-    /// `SO_REUSEPORT`. Set it before [`bind`](Self::bind).
+    /// Sets whether other sockets with this option may bind to the same address: `SO_REUSEPORT`.
+    /// The kernel then distributes the connections among them. Set it before [`bind`](Self::bind).
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn reuse_port(&self, reuse: bool) -> io::Result<()> {
         self.socket.set_reuse_port(reuse)
     }
 
-    /// Whether an address may be had while old connections of it end: `SO_REUSEADDR`. Set it before
-    /// [`bind`](Self::bind). (`TcpListener::bind` does.)
+    /// Sets whether the socket may bind to an address whose old connections are still ending:
+    /// `SO_REUSEADDR`. Set it before [`bind`](Self::bind). (`TcpListener::bind` does.)
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     ///
     /// # Examples
     /// ```
@@ -95,11 +95,11 @@ impl TcpSocket {
         self.socket.set_reuse_address(reuse)
     }
 
-    /// How many bytes the kernel keeps of what has come, at the most; it may take another number. Accepted
-    /// sockets have their listener's.
+    /// Sets the maximum number of received bytes that the kernel buffers. The kernel may choose
+    /// another number. Accepted sockets inherit their listener's.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     ///
     /// # Examples
     /// ```
@@ -115,62 +115,64 @@ impl TcpSocket {
         self.socket.set_recv_buffer_size(bytes as usize)
     }
 
-    /// How many bytes the kernel keeps of what has come.
+    /// Returns how many received bytes the kernel buffers.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn recv_buffer_size(&self) -> io::Result<u32> {
         self.socket.recv_buffer_size().map(saturate)
     }
 
-    /// How many bytes the kernel keeps of what is to go, at the most; it may take another number.
+    /// Sets the maximum number of unsent bytes that the kernel buffers. The kernel may choose
+    /// another number.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn set_send_buffer_size(&self, bytes: u32) -> io::Result<()> {
         self.socket.set_send_buffer_size(bytes as usize)
     }
 
-    /// How many bytes the kernel keeps of what is to go.
+    /// Returns how many unsent bytes the kernel buffers.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn send_buffer_size(&self) -> io::Result<u32> {
         self.socket.send_buffer_size().map(saturate)
     }
 
-    /// Takes an address; with port 0 the system chooses one.
+    /// Binds the socket to an address. With port 0, the system chooses the port.
     ///
     /// # Errors
-    /// `AddrInUse`; else the system's.
+    /// Returns `AddrInUse` if another socket has the address, or the system's error.
     pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
         self.socket.bind(&addr.into())
     }
 
-    /// The address that it has taken.
+    /// Returns the address that the socket is bound to.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         let addr = self.socket.local_addr()?;
         addr.as_socket()
             .ok_or_else(|| io::ErrorKind::InvalidInput.into())
     }
 
-    /// Listens, with so many connections at the most that nobody has accepted. The system has a limit of its own.
+    /// Listens, with a queue of at most `backlog` connections that have not been accepted. The
+    /// system has a limit of its own.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
         self.socket
             .listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
         Source::made(self.socket.into()).map(TcpListener::new)
     }
 
-    /// Connects, and waits for that.
+    /// Connects, and waits until the socket is connected.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     #[track_caller]
     pub fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
         connect::to(self.socket, addr, None, None).map(TcpStream::new)

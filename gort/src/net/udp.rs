@@ -11,8 +11,9 @@ use std::sync::Arc;
 /// A UDP socket: [`std::net::UdpSocket`], with deadlines and `close`; see [the module](super). Go's
 /// `net.UDPConn`.
 ///
-/// Each datagram goes to one of those who receive. A buffer that is too short gets its first bytes, and the rest is
-/// lost; a datagram may be empty, which is no end of anything.
+/// Each datagram goes to one receiver, even if several wait. If a buffer is too short it gets the
+/// datagram's first bytes, and the rest is lost. A datagram may be empty: a length of 0 is not an
+/// end.
 ///
 /// ```
 /// use gort::net::UdpSocket;
@@ -40,40 +41,43 @@ pub struct UdpSocket {
 }
 
 impl UdpSocket {
-    /// A socket with the first of the addresses that can be had. Go's `net.ListenPacket`.
+    /// Creates a socket bound to the first of the addresses that is available. Go's
+    /// `net.ListenPacket`.
     ///
     /// # Errors
-    /// The system's, for the last address.
+    /// Returns the system's error for the last address.
     pub fn bind(addr: impl ToSocketAddrs) -> io::Result<Self> {
-        // The system's resolver blocks.
+        // The system's resolver may block the thread.
         let inner = blocking(|| net::UdpSocket::bind(addr))?;
         inner.set_nonblocking(true)?;
         let socket = Source::made(inner)?;
         Ok(Self { socket })
     }
 
-    /// Has [`send`](Self::send) go to, and [`recv`](Self::recv) come from, the first of the addresses that can be had.
-    /// Nothing is sent for that; but once something was, a port where nobody listens is an error of a later
-    /// call (`ConnectionRefused`), once. Go's `net.Dial`.
+    /// Connects the socket to the first of the addresses that works: [`send`](Self::send) sends
+    /// there, and [`recv`](Self::recv) receives only from there. Go's `net.Dial`.
+    ///
+    /// Connecting sends nothing. If no socket listens at the address, a call after a later send
+    /// fails once with `ConnectionRefused`.
     ///
     /// # Errors
-    /// The system's, for the last address; `NotConnected` after `close`.
+    /// Returns the system's error for the last address, or `NotConnected` after `close`.
     pub fn connect(&self, addr: impl ToSocketAddrs) -> io::Result<()> {
         let socket = self.socket.get()?;
         each_addr(addr, |addr| socket.connect(addr))
     }
 
-    /// Waits for a datagram; its length, and whom it is from. Go's `ReadFrom`.
+    /// Waits for a datagram, and returns its length and the sender's address. Go's `ReadFrom`.
     ///
     /// # Errors
-    /// The system's; `TimedOut` from the read deadline on, or after the time-out; `NotConnected` after
-    /// `close`.
+    /// Returns the system's error, `TimedOut` from the read deadline on or after the time-out, or
+    /// `NotConnected` after `close`.
     #[track_caller]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.socket.run(Direction::Read, |s| s.recv_from(buf))
     }
 
-    /// The same, without taking the datagram.
+    /// Like [`recv_from`](Self::recv_from), but leaves the datagram in the queue.
     ///
     /// # Errors
     /// As for [`recv_from`](Self::recv_from).
@@ -100,8 +104,8 @@ impl UdpSocket {
     /// Sends a datagram to the first of the addresses. Go's `WriteTo`.
     ///
     /// # Errors
-    /// The system's; `InvalidInput` without an address; `TimedOut` from the write deadline on, or after
-    /// the time-out; `NotConnected` after `close`.
+    /// Returns the system's error, `InvalidInput` if `addr` yields no address, `TimedOut` from the
+    /// write deadline on or after the time-out, or `NotConnected` after `close`.
     #[track_caller]
     pub fn send_to(&self, buf: &[u8], addr: impl ToSocketAddrs) -> io::Result<usize> {
         let limit = self.socket.limit(Direction::Write);
@@ -117,18 +121,18 @@ impl UdpSocket {
             })
     }
 
-    /// Waits for a datagram; its length. From anybody, unless the socket is [connected](Self::connect). Go's
-    /// `Read`.
+    /// Waits for a datagram, and returns its length. The datagram may come from any sender, unless
+    /// the socket is [connected](Self::connect). Go's `Read`.
     ///
     /// # Errors
-    /// As for [`recv_from`](Self::recv_from); `ConnectionRefused`, once, after something was sent to a port where nobody
-    /// listens.
+    /// As for [`recv_from`](Self::recv_from). Also fails once with `ConnectionRefused` after a send
+    /// to a port where no socket listens.
     #[track_caller]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.socket.run(Direction::Read, |s| s.recv(buf))
     }
 
-    /// The same, without taking the datagram.
+    /// Like [`recv`](Self::recv), but leaves the datagram in the queue.
     ///
     /// # Errors
     /// As for [`recv`](Self::recv).
@@ -137,34 +141,36 @@ impl UdpSocket {
         self.socket.run(Direction::Read, |s| s.peek(buf))
     }
 
-    /// Sends a datagram to whom the socket is [connected](Self::connect). Go's `Write`.
+    /// Sends a datagram to the address that the socket is [connected](Self::connect) to. Go's
+    /// `Write`.
     ///
     /// # Errors
-    /// The system's; `ConnectionRefused`, once, after something was sent to a port where nobody listens;
-    /// `TimedOut` from the write deadline on, or after the time-out; `NotConnected` after `close`.
+    /// Returns the system's error, `TimedOut` from the write deadline on or after the time-out, or
+    /// `NotConnected` after `close`. Also fails once with `ConnectionRefused` after a send to a
+    /// port where no socket listens.
     #[track_caller]
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.socket.run(Direction::Write, |s| s.send(buf))
     }
 
-    /// The address to which the socket is connected.
+    /// Returns the address to which the socket is connected.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.peer_addr()
     }
 
-    /// This end's address.
+    /// Returns this end's address.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.local_addr()
     }
 }
 
-/// One of std's options: how it is set and how it is asked for.
+/// Defines the setter and the getter of each of std's socket options.
 macro_rules! options {
     ($($(#[$doc:meta])* $set:ident, $get:ident: $value:ty;)*) => {
         /// # Options
@@ -172,7 +178,7 @@ macro_rules! options {
             $(#[$doc])*
             ///
             /// # Errors
-            /// The system's; `NotConnected` after `close`.
+            /// Returns the system's error, or `NotConnected` after `close`.
             ///
             /// # Examples
             /// ```
@@ -185,10 +191,12 @@ macro_rules! options {
                 self.socket.get()?.$set(value)
             }
 
-            #[doc = concat!("What [`", stringify!($set), "`](Self::", stringify!($set), ") sets.")]
+            #[doc = concat!(
+                "Returns what [`", stringify!($set), "`](Self::", stringify!($set), ") has set.",
+            )]
             ///
             /// # Errors
-            /// The system's; `NotConnected` after `close`.
+            /// Returns the system's error, or `NotConnected` after `close`.
             pub fn $get(&self) -> io::Result<$value> {
                 self.socket.get()?.$get()
             }
@@ -197,22 +205,23 @@ macro_rules! options {
 }
 
 options! {
-    /// Whether datagrams may go to a broadcast address: `SO_BROADCAST`.
+    /// Sets whether datagrams may go to a broadcast address: `SO_BROADCAST`.
     set_broadcast, broadcast: bool;
-    /// The value of the packets' `IP_TTL` field.
+    /// Sets the value of the packets' `IP_TTL` field.
     set_ttl, ttl: u32;
-    /// Whether multicast datagrams come back to this machine: `IP_MULTICAST_LOOP`.
+    /// Sets whether multicast datagrams come back to this machine: `IP_MULTICAST_LOOP`.
     set_multicast_loop_v4, multicast_loop_v4: bool;
-    /// How far multicast datagrams go: `IP_MULTICAST_TTL`, at first 1, the local network.
+    /// Sets how far multicast datagrams go: `IP_MULTICAST_TTL`. The default is 1, the local
+    /// network.
     set_multicast_ttl_v4, multicast_ttl_v4: u32;
 }
 
 /// # Multicast
 impl UdpSocket {
-    /// Whether multicast datagrams come back to this machine: `IPV6_MULTICAST_LOOP`.
+    /// Sets whether multicast datagrams come back to this machine: `IPV6_MULTICAST_LOOP`.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     ///
     /// # Examples
     /// ```no_run
@@ -225,19 +234,19 @@ impl UdpSocket {
         self.socket.get()?.set_multicast_loop_v6(value)
     }
 
-    /// What [`set_multicast_loop_v6`](Self::set_multicast_loop_v6) sets.
+    /// Returns what [`set_multicast_loop_v6`](Self::set_multicast_loop_v6) has set.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn multicast_loop_v6(&self) -> io::Result<bool> {
         self.socket.get()?.multicast_loop_v6()
     }
 
-    /// Receives what is sent to the group `multiaddr`, on the interface that has the address `interface`; with
-    /// an unspecified one the system chooses.
+    /// Joins the multicast group `multiaddr` on the interface with the address `interface`. If that
+    /// is unspecified, the system chooses the interface.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     ///
     /// # Examples
     /// ```no_run
@@ -258,27 +267,27 @@ impl UdpSocket {
         self.socket.get()?.join_multicast_v4(multiaddr, interface)
     }
 
-    /// Receives what is sent to the group `multiaddr`, on the interface of this index; 0: the system
-    /// chooses.
+    /// Joins the multicast group `multiaddr` on the interface with this index. With 0, the system
+    /// chooses the interface.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn join_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.socket.get()?.join_multicast_v6(multiaddr, interface)
     }
 
-    /// Takes [`join_multicast_v4`](Self::join_multicast_v4) back.
+    /// Leaves a group that [`join_multicast_v4`](Self::join_multicast_v4) has joined.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn leave_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
         self.socket.get()?.leave_multicast_v4(multiaddr, interface)
     }
 
-    /// Takes [`join_multicast_v6`](Self::join_multicast_v6) back.
+    /// Leaves a group that [`join_multicast_v6`](Self::join_multicast_v6) has joined.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.socket.get()?.leave_multicast_v6(multiaddr, interface)
     }

@@ -1,8 +1,10 @@
-//! How a child begins: std's command, and what it does about signals.
+//! The state in which a child starts: std's command, and the child's signals.
 //!
-//! std leaves a child the mask of the thread that starts it, and what this process ignores. A child is to begin with nothing
-//! blocked, and to ignore what this process was started with ignored, whatever gort has made of that. Neither matters in
-//! most programs; then nothing is called between fork and exec, and std can start the child without copying the process.
+//! With std, a child inherits the signal mask of the thread that starts it, and the signals that
+//! this process ignores. Here a child must start with no signal blocked, and must ignore exactly
+//! the signals that were ignored when this process was started, even if gort has changed them
+//! since. In most programs there is nothing to do for either. Then nothing runs between fork and
+//! exec, and std can start the child without copying the process.
 
 use super::pidfd;
 use std::io;
@@ -10,7 +12,7 @@ use std::mem;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
-/// A command, and what of it is prepared.
+/// A command, and which `pre_exec` functions it has already.
 pub(super) struct Begin {
     pub(super) std: Command,
     ignores: bool,
@@ -28,7 +30,7 @@ impl Begin {
         begin
     }
 
-    /// What stands for one that is being started.
+    /// The placeholder for a command that has been taken.
     pub(super) fn nothing() -> Self {
         Self {
             std: Command::new(""),
@@ -37,22 +39,23 @@ impl Begin {
         }
     }
 
-    /// Takes it, to be started elsewhere.
+    /// Takes the command, and leaves a placeholder.
     pub(super) fn take(&mut self) -> Self {
         mem::replace(self, Self::nothing())
     }
 
-    /// Adds what is to be done about signals, as far as that is known: at the beginning, so that it comes before what the user has
-    /// called in the child; and again before the start.
+    /// Adds the `pre_exec` functions for signals that are needed at this point. Called when the
+    /// command is created, so that they run before the user's functions, and again before the child
+    /// is started.
     pub(super) fn prepare(&mut self) {
         if !self.ignores && gort_runtime::ignored_by_children() != 0 {
             self.ignores = true;
-            // SAFETY: the function reads an atomic and makes system calls.
+            // SAFETY: the function only reads an atomic and makes system calls.
             unsafe { self.std.pre_exec(ignore_as_we_did) };
         }
         if !self.unblocks && pidfd::blocks_signals() {
             self.unblocks = true;
-            // SAFETY: the function makes a system call.
+            // SAFETY: the function only makes a system call.
             unsafe { self.std.pre_exec(pidfd::block_no_signals) };
         }
     }
@@ -67,7 +70,7 @@ impl Begin {
 fn ignore_as_we_did() -> io::Result<()> {
     let ignored = gort_runtime::ignored_by_children();
     for signal in (1..=64).filter(|signal| ignored & 1 << (signal - 1) != 0) {
-        // SAFETY: no handler.
+        // SAFETY: `SIG_IGN` installs no handler.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
     Ok(())

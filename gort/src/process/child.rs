@@ -1,4 +1,4 @@
-//! `Child`.
+//! [`Child`].
 
 use super::pidfd::{self, Means};
 use super::starter::{self, Orphan, Started};
@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::{ExitStatus, Output};
 use std::time::{Duration, Instant};
 
-/// What is written to a child. std's type of this name, as a [`Pollable`]: with deadlines, and what waits parks.
+/// The pipe to a child's standard input. std's type of this name, as a [`Pollable`]: with
+/// deadlines, and a write that waits parks the goroutine.
 ///
 /// ```
 /// use gort::process::{ChildStdin, Command, Stdio};
@@ -25,8 +26,9 @@ use std::time::{Duration, Instant};
 /// ```
 pub type ChildStdin = Pollable<PipeWriter>;
 
-/// What a child writes. std's type of this name, as a [`Pollable`]: with deadlines, and what waits parks. As the
-/// standard input of another command it is `Stdio::from(stdout.into_inner())`.
+/// The pipe from a child's standard output. std's type of this name, as a [`Pollable`]: with
+/// deadlines, and a read that waits parks the goroutine. To make it the standard input of another
+/// command, pass `Stdio::from(stdout.into_inner())`.
 ///
 /// ```
 /// use gort::process::{ChildStdout, Command, Stdio};
@@ -40,7 +42,7 @@ pub type ChildStdin = Pollable<PipeWriter>;
 /// ```
 pub type ChildStdout = Pollable<PipeReader>;
 
-/// What a child writes to standard error; see [`ChildStdout`].
+/// The pipe from a child's standard error; see [`ChildStdout`].
 ///
 /// ```
 /// use gort::process::{ChildStderr, Command, Stdio};
@@ -55,13 +57,16 @@ pub type ChildStdout = Pollable<PipeReader>;
 /// ```
 pub type ChildStderr = Pollable<PipeReader>;
 
-/// A process that was started, [`Command::spawn`](super::Command::spawn). std's `Child`; Go's `exec.Cmd` after `Start`.
+/// A process that [`Command::spawn`](super::Command::spawn) has started. std's `Child`; Go's
+/// `exec.Cmd` after `Start`.
 ///
-/// Whatever waits parks the goroutine, on plain threads it blocks the thread. A child whose handle is dropped runs on, and
-/// is collected when it has ended: it leaves no zombie (std's does), unless [`kill_on_drop`](super::Command::kill_on_drop).
+/// Methods that wait park the goroutine; on plain threads they block the thread. A child whose
+/// handle is dropped continues to run, unless [`kill_on_drop`](super::Command::kill_on_drop) is
+/// set. When it ends it is reaped, so it leaves no zombie. (std's does.)
 ///
-/// If somebody else collects it, by a `waitpid` for any child or by having SIGCHLD ignored, its status is lost: what waits
-/// ends when the child does, with an error that says so.
+/// If other code in the program reaps the child, with a `waitpid` for any child or by ignoring
+/// SIGCHLD, its status is lost. Methods that wait then return when the child ends, with an error
+/// that says so.
 ///
 /// # Examples
 /// ```
@@ -78,11 +83,11 @@ pub type ChildStderr = Pollable<PipeReader>;
 /// ```
 #[derive(Debug)]
 pub struct Child {
-    /// Its standard input, if it was [`piped`](super::Stdio::piped), until it is taken.
+    /// The child's standard input, if it was [`piped`](super::Stdio::piped), until you take it.
     pub stdin: Option<ChildStdin>,
-    /// Its standard output, likewise.
+    /// The child's standard output, likewise.
     pub stdout: Option<ChildStdout>,
-    /// Its standard error, likewise.
+    /// The child's standard error, likewise.
     pub stderr: Option<ChildStderr>,
     process: Process,
 }
@@ -91,7 +96,7 @@ pub struct Child {
 struct Process {
     pid: u32,
     wait: WaitBy,
-    /// Once it was collected.
+    /// Set once the child has been reaped.
     status: Option<ExitStatus>,
     kill_on_drop: bool,
 }
@@ -102,10 +107,10 @@ enum WaitBy {
     Gone,
 }
 
-/// The status was lost.
+/// Returns the error that the status was lost.
 fn lost() -> io::Error {
     io::Error::other(
-        "the child's status is lost: somebody else has collected it (a `waitpid` for any child), or SIGCHLD is ignored",
+        "the child's status is lost: other code has reaped it (with a `waitpid` for any child), or SIGCHLD is ignored",
     )
 }
 
@@ -116,7 +121,7 @@ fn explained(error: io::Error) -> io::Error {
     }
 }
 
-/// What the parent has of a pipe.
+/// Wraps the parent's end of a pipe.
 fn pipe<T, P: From<OwnedFd> + AsFd>(end: Option<T>) -> io::Result<Option<Pollable<P>>>
 where
     OwnedFd: From<T>,
@@ -134,7 +139,7 @@ impl Child {
             pid: child.id(),
             wait: WaitBy::Number,
             status: None,
-            // Should something fail here, nobody will ever know of it.
+            // If something fails below, the caller never gets a handle: the child is killed.
             kill_on_drop: true,
         };
         process.wait = match started.claim() {
@@ -152,30 +157,35 @@ impl Child {
         Ok(child)
     }
 
-    /// The process' number. It may be another process' once the child was waited for.
+    /// Returns the process id. Once the child has been waited for, another process may have this
+    /// id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.process.pid
     }
 
-    /// Waits until the child has ended, and gives its status, the same each time. Closes [`stdin`](Self::stdin) first if it is still there,
-    /// or child and parent might wait for each other. Does not wait for who else has the pipes open. Go's `Cmd.Wait`.
+    /// Waits until the child has ended, and returns its status. Later calls return the same status.
+    /// Go's `Cmd.Wait`.
+    ///
+    /// Closes [`stdin`](Self::stdin) first if it is still there; otherwise child and parent might
+    /// wait for each other. Does not wait for other processes that have the pipes open.
     ///
     /// # Errors
-    /// If the status is lost, see [`Child`].
+    /// Returns an error if the status is lost, see [`Child`].
     ///
     /// # Panics
-    /// In [`on_system_stack`](crate::on_system_stack), where nothing may wait.
+    /// Panics in [`on_system_stack`](crate::on_system_stack), where nothing may wait.
     #[track_caller]
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         self.process.wait()
     }
 
-    /// The status, if the child has ended. Does not wait, and closes nothing.
+    /// Returns the status if the child has ended, and `None` otherwise. Does not wait, and closes
+    /// no pipe.
     ///
     /// # Errors
-    /// If the status is lost, see [`Child`].
+    /// Returns an error if the status is lost, see [`Child`].
     ///
     /// # Examples
     /// ```
@@ -191,37 +201,42 @@ impl Child {
         self.process.try_wait()
     }
 
-    /// As [`wait`](Self::wait), for `timeout` at most: `None` if the child has not ended by then. It can be waited for
-    /// again.
+    /// Like [`wait`](Self::wait), but waits for at most `timeout`. Returns `None` if the child has
+    /// not ended by then; you can wait for it again.
     ///
     /// # Errors
-    /// If the status is lost, see [`Child`].
+    /// Returns an error if the status is lost, see [`Child`].
     ///
     /// # Panics
-    /// In [`on_system_stack`](crate::on_system_stack), where nothing may wait.
+    /// Panics in [`on_system_stack`](crate::on_system_stack), where nothing may wait.
     #[track_caller]
     pub fn wait_timeout(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
         drop(self.stdin.take());
         self.process.wait_timeout(timeout)
     }
 
-    /// Ends the child by SIGKILL; it is still to be waited for. That it has ended is no error, and no other process
-    /// is ever meant. Go's `Process.Kill`.
+    /// Sends SIGKILL to the child. You still have to wait for it. Go's `Process.Kill`.
+    ///
+    /// Succeeds if the child has already ended, and never kills another process.
     ///
     /// # Errors
-    /// If the child is another user's by now.
+    /// Returns an error if the child belongs to another user by now.
     pub fn kill(&mut self) -> io::Result<()> {
         self.process.kill()
     }
 
-    /// Closes [`stdin`](Self::stdin), reads what the child writes to both pipes until their ends, then waits for it. The ends come when everybody has closed
-    /// them, the child's own children included. Go's `Cmd.CombinedOutput`, with the two apart.
+    /// Closes [`stdin`](Self::stdin), reads both output pipes to their ends, then waits for the
+    /// child. Go's `Cmd.CombinedOutput`, with the two outputs apart.
+    ///
+    /// A pipe ends when every process that has it open has closed it, including the child's own
+    /// children.
     ///
     /// # Errors
-    /// If reading fails, or the status is lost.
+    /// Returns an error if reading fails, or if the status is lost.
     ///
     /// # Panics
-    /// In [`on_system_stack`](crate::on_system_stack), where nothing may wait; if both are piped and no goroutine can be started.
+    /// Panics in [`on_system_stack`](crate::on_system_stack), where nothing may wait. Panics if
+    /// both outputs are piped and no goroutine can be started.
     ///
     /// # Examples
     /// ```
@@ -249,7 +264,7 @@ impl Child {
     }
 }
 
-/// At the same time: the child may be stuck in writing to either.
+/// Reads both pipes at the same time, because the child may be blocked writing to either.
 fn read_both(stdout: ChildStdout, stderr: ChildStderr) -> io::Result<(Vec<u8>, Vec<u8>)> {
     scope(|s| {
         let stderr = s.spawn(move || read_all(Some(stderr)));
@@ -268,7 +283,7 @@ fn read_all(pipe: Option<Pollable<PipeReader>>) -> io::Result<Vec<u8>> {
 }
 
 impl Process {
-    /// Keeps what was learned.
+    /// Stores the result of a look.
     fn keep(&mut self, found: io::Result<Option<ExitStatus>>) -> io::Result<Option<ExitStatus>> {
         self.status = found.map_err(explained)?;
         Ok(self.status)
@@ -307,7 +322,7 @@ impl Process {
             return Ok(Some(status));
         }
         let Some(until) = Instant::now().checked_add(timeout) else {
-            // Later than the clock can tell.
+            // Later than an `Instant` can express: wait without a limit.
             return self.wait().map(Some);
         };
         if let WaitBy::Pidfd(fd) = &self.wait {
@@ -323,7 +338,7 @@ impl Process {
         }
     }
 
-    /// Nobody tells when it has ended.
+    /// Looks at the child at intervals until the limit: without a pidfd nothing announces its end.
     fn look_until(&mut self, until: Instant) -> io::Result<Option<ExitStatus>> {
         let mut pause = Duration::from_millis(1);
         loop {
@@ -343,7 +358,8 @@ impl Process {
         }
         match &self.wait {
             WaitBy::Pidfd(fd) => pidfd::kill(fd.as_fd()),
-            // Nobody but us collects it, or its number would not be used.
+            // Only this handle reaps the child, or the number would not be used: it is still the
+            // child's.
             WaitBy::Number => pidfd::kill_by_number(self.pid),
             WaitBy::Gone => Ok(()),
         }
@@ -360,12 +376,12 @@ fn wait_for(pidfd: &Pollable<OwnedFd>) -> io::Result<ExitStatus> {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // An error: there is nothing to collect.
+        // On an error too there is nothing to reap.
         if !matches!(self.try_wait(), Ok(None)) {
             return;
         }
         if self.kill_on_drop {
-            // Fails for another user's process, which goes on.
+            // Fails for another user's process, which continues to run.
             drop(self.kill());
         }
         let means = match std::mem::replace(&mut self.wait, WaitBy::Gone) {

@@ -1,4 +1,4 @@
-//! `Command`.
+//! [`Command`].
 
 use super::begin::Begin;
 use super::child::Child;
@@ -10,18 +10,21 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{self, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 
-/// What to start, and how. std's `Command`, with its methods and defaults; Go's `exec.Cmd`.
+/// Describes a process to start. std's `Command`, with its methods and defaults; Go's `exec.Cmd`.
 ///
-/// [`spawn`](Self::spawn), [`status`](Self::status) and [`output`](Self::output) park the goroutine while they wait.
+/// [`spawn`](Self::spawn), [`status`](Self::status) and [`output`](Self::output) park the goroutine
+/// while they wait.
 ///
-/// # How a child begins
-/// As std's do: without blocked signals, with SIGPIPE at its default, and with no descriptors but 0 to 2 and those that are
-/// meant to be inherited. What this program does with signals does not matter to it: a signal that
-/// was ignored when this process was started, and that gort handles or lets act since, is ignored in the child.
+/// # The state in which a child starts
+/// As with std, a child starts with no signal blocked, with SIGPIPE at its default, and with the
+/// descriptors 0 to 2 and those that are meant to be inherited. It does not depend on what this
+/// program does with signals: a signal that was ignored when this process was started is ignored in
+/// the child, even if gort has handled it or reset it to its default since.
 ///
-/// It is started from a thread that lives as long as the process, so a parent-death signal comes when the process ends; or, from
-/// a goroutine that is wired to its thread ([`lock_os_thread`](crate::lock_os_thread)), from there, so that it begins with what
-/// that thread has for itself, like a namespace.
+/// A thread that lives as long as the process starts the child. So a parent-death signal arrives
+/// when the process ends. A goroutine that is wired to its thread
+/// ([`lock_os_thread`](crate::lock_os_thread)) starts the child from that thread instead, so that
+/// the child inherits what belongs to the thread, such as a namespace.
 ///
 /// # Examples
 /// ```
@@ -34,14 +37,15 @@ use std::process::{self, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 /// ```
 pub struct Command {
     begin: Begin,
-    /// `output` has defaults of its own.
+    /// Which of the three streams the user has set: `output` has different defaults for the others.
     sets: [bool; 3],
     kill_on_drop: bool,
 }
 
 impl Command {
-    /// Of this program, looked for in `PATH` unless it has a slash; without arguments, with this process' environment,
-    /// folder, and standard streams. Go's `exec.Command`.
+    /// Creates a command for this program, which is looked up in `PATH` unless its name contains a
+    /// slash. The command has no arguments, and inherits this process's environment, working
+    /// directory and standard streams. Go's `exec.Command`.
     #[must_use]
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Self {
@@ -63,7 +67,7 @@ impl Command {
         self
     }
 
-    /// Sets the name that the child is told it was called by: `argv[0]`.
+    /// Sets the name under which the child is called: `argv[0]`.
     ///
     /// ```
     /// use gort::process::Command;
@@ -101,20 +105,20 @@ impl Command {
         self
     }
 
-    /// Takes a variable out of the child's environment.
+    /// Removes a variable from the child's environment.
     pub fn env_remove(&mut self, key: impl AsRef<OsStr>) -> &mut Self {
         self.begin.std.env_remove(key);
         self
     }
 
-    /// Takes all variables out of the child's environment.
+    /// Removes all variables from the child's environment.
     pub fn env_clear(&mut self) -> &mut Self {
         self.begin.std.env_clear();
         self
     }
 
-    /// Sets the folder in which the child begins. Where a program with a slash and no leading one is looked for then is not
-    /// specified: give its whole path.
+    /// Sets the child's working directory. If the program's path is relative and contains a slash,
+    /// it is unspecified whether it is relative to this directory: use an absolute path.
     ///
     /// ```
     /// use gort::process::Command;
@@ -127,27 +131,31 @@ impl Command {
         self
     }
 
-    /// Sets the child's standard input. Default: inherited; for [`output`](Self::output) empty.
+    /// Sets the child's standard input. By default it is inherited; for [`output`](Self::output) it
+    /// is empty.
     pub fn stdin(&mut self, stdin: impl Into<Stdio>) -> &mut Self {
         self.sets[0] = true;
         self.begin.std.stdin(stdin);
         self
     }
 
-    /// Sets the child's standard output. Default: inherited; for [`output`](Self::output) piped.
+    /// Sets the child's standard output. By default it is inherited; for [`output`](Self::output)
+    /// it is piped.
     pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Self {
         self.sets[1] = true;
         self.begin.std.stdout(stdout);
         self
     }
 
-    /// Sets the child's standard error. Default: inherited; for [`output`](Self::output) piped.
+    /// Sets the child's standard error. By default it is inherited; for [`output`](Self::output) it
+    /// is piped.
     ///
     /// ```
     /// use gort::process::{Command, Stdio};
     ///
     /// let mut ls = Command::new("ls");
-    /// let ls = ls.arg("/no such folder").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    /// let ls = ls.arg("/no such folder").stdin(Stdio::null());
+    /// let ls = ls.stdout(Stdio::null()).stderr(Stdio::null());
     /// assert!(!ls.status()?.success());
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -157,8 +165,9 @@ impl Command {
         self
     }
 
-    /// Whether a child that is dropped without having been waited for is killed first. Default: no, it runs on, as std's. Go's
-    /// `exec.CommandContext` does that when its context is done.
+    /// Sets whether dropping a [`Child`] that has not been waited for kills the process. By default
+    /// it does not: the process continues to run, as with std. Go's `exec.CommandContext` kills the
+    /// process when its context is done.
     ///
     /// ```
     /// use gort::process::Command;
@@ -191,7 +200,8 @@ impl Command {
         self
     }
 
-    /// Puts the child into this process group; 0: one of its own, so that Ctrl-C does not reach it.
+    /// Sets the child's process group. With 0 the child gets its own group, so that Ctrl-C does not
+    /// reach it.
     ///
     /// ```
     /// use gort::process::Command;
@@ -204,12 +214,13 @@ impl Command {
         self
     }
 
-    /// Has `f` called in the child, just before it becomes another program. If it fails, so does starting the child.
+    /// Schedules `f` to be called in the child, just before it executes the program. If `f` fails,
+    /// starting the child fails.
     ///
     /// # Safety
-    /// In the child there is one thread, and whatever the others were doing is left as it was: locks that they held, of the
-    /// allocator for example, stay locked. So `f` may only do what a signal handler may. gort's functions are
-    /// not to be called.
+    /// The child has only one thread, and the other threads' work is left half done: locks that
+    /// they held, for example the allocator's, stay locked. So `f` may only do what a signal
+    /// handler may do, and must not call gort's functions.
     ///
     /// # Examples
     /// ```
@@ -225,12 +236,13 @@ impl Command {
         &mut self,
         f: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
     ) -> &mut Self {
-        // SAFETY: caller's clause: `f` may be called between fork and exec.
+        // SAFETY: the caller promises that `f` may be called between fork and exec.
         unsafe { self.begin.std.pre_exec(f) };
         self
     }
 
-    /// Becomes the program, in this process; returns only if that fails. Nothing of this program is ended in order.
+    /// Replaces this process with the program, without any clean-up of this one. Returns only if
+    /// that fails.
     ///
     /// ```no_run
     /// use gort::process::Command;
@@ -247,8 +259,8 @@ impl Command {
     /// Starts the child.
     ///
     /// # Errors
-    /// `NotFound` if there is no such program, and whatever else the system says. Then no child is there, and nothing of
-    /// it is left.
+    /// Returns `NotFound` if there is no such program, or the system's error. On an error no child
+    /// exists, and nothing of it is left.
     ///
     /// # Examples
     /// ```
@@ -267,10 +279,11 @@ impl Command {
         Child::new(started?, self.kill_on_drop)
     }
 
-    /// Runs the child to its end, and gives its status. Go's `Cmd.Run`.
+    /// Runs the child to its end, and returns its status. Go's `Cmd.Run`.
     ///
     /// # Errors
-    /// As [`spawn`](Self::spawn) and [`Child::wait`]. A status that is no success is none.
+    /// As for [`spawn`](Self::spawn) and [`Child::wait`]. A status that reports failure is not an
+    /// error.
     ///
     /// # Examples
     /// ```
@@ -284,11 +297,12 @@ impl Command {
         self.spawn()?.wait()
     }
 
-    /// Runs the child to its end, and gives its status and what it has written, to both streams unless they are set to something
-    /// else. Go's `Cmd.Output`.
+    /// Runs the child to its end, and returns its status and what it wrote to standard output and
+    /// standard error, unless those are set to something else. Go's `Cmd.Output`.
     ///
     /// # Errors
-    /// As [`spawn`](Self::spawn) and [`Child::wait_with_output`]. A status that is no success is none.
+    /// As for [`spawn`](Self::spawn) and [`Child::wait_with_output`]. A status that reports failure
+    /// is not an error.
     #[track_caller]
     pub fn output(&mut self) -> io::Result<Output> {
         let sets = self.sets;
@@ -312,7 +326,7 @@ impl Command {
         }
     }
 
-    /// The program's name, as it was given.
+    /// Returns the program's name, as it was passed to [`new`](Self::new).
     ///
     /// ```
     /// use gort::process::Command;
@@ -329,24 +343,24 @@ impl Command {
         self.begin.std.get_program()
     }
 
-    /// The arguments, without the program's name.
+    /// Returns the arguments, without the program's name.
     pub fn get_args(&self) -> CommandArgs<'_> {
         self.begin.std.get_args()
     }
 
-    /// What was set (`Some`) or taken out (`None`) of the environment.
+    /// Returns the variables that were set (`Some`) or removed (`None`).
     pub fn get_envs(&self) -> CommandEnvs<'_> {
         self.begin.std.get_envs()
     }
 
-    /// The folder in which the child begins, if it was set.
+    /// Returns the child's working directory, if it was set.
     #[must_use]
     pub fn get_current_dir(&self) -> Option<&Path> {
         self.begin.std.get_current_dir()
     }
 }
 
-/// As std's: the program and its arguments.
+/// Like std's: shows the program and its arguments.
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.begin.std, f)

@@ -1,8 +1,9 @@
 //! Child processes: std's `process`, for goroutines. Go's `os/exec`.
 //!
-//! [`Command`] says what to start, [`Child`] is what was started. Whatever waits parks the goroutine: for a child's end, by a descriptor
-//! of the kernel's and not by a thread; for what it writes and reads, by pipes that are [`Pollable`](crate::io::Pollable)s, with
-//! deadlines. Everything also works on plain threads, which it blocks.
+//! [`Command`] describes what to start, and [`Child`] is the started process. Operations that wait
+//! park the goroutine. To wait for a child's end they use a pidfd, not a thread. The child's pipes
+//! are [`Pollable`](crate::io::Pollable)s, with deadlines. Everything also works on plain threads,
+//! where it blocks the thread.
 //!
 //! # Examples
 //! Ten children at the same time:
@@ -23,9 +24,10 @@
 //!
 //! # What differs from std
 //! - [`Child::wait_timeout`], and [`Command::kill_on_drop`].
-//! - A child that is dropped is collected when it has ended: it leaves no zombie.
-//! - The pipes of a child are [`ChildStdin`], [`ChildStdout`] and [`ChildStderr`], which are `Pollable`s.
-//! - A child is started by a thread that lives as long as the process ([`Command`]).
+//! - A child whose handle is dropped is reaped when it ends: it leaves no zombie.
+//! - The pipes of a child are [`ChildStdin`], [`ChildStdout`] and [`ChildStderr`], which are
+//!   `Pollable`s.
+//! - A thread that lives as long as the process starts the children (see [`Command`]).
 
 mod begin;
 mod child;

@@ -1,4 +1,4 @@
-//! What is asked of the system about one child.
+//! The system calls about one child.
 
 use crate::system;
 use std::io;
@@ -11,15 +11,15 @@ use std::ptr;
 /// How a child can be waited for.
 #[derive(Debug)]
 pub(super) enum Means {
-    /// A descriptor that is readable once it has ended.
+    /// A descriptor that becomes readable when the child has ended.
     Pidfd(OwnedFd),
-    /// Its number alone: the kernel is older than Linux 5.4, or does not let us.
+    /// Only the process id: the kernel is older than Linux 5.4, or refuses.
     Number,
-    /// Somebody else has collected it already.
+    /// Other code has already reaped the child.
     Gone,
 }
 
-/// For a child that was just started.
+/// Returns how to wait for a child that was just started.
 pub(super) fn means_for(pid: u32) -> Means {
     if !gort_runtime::uses_pidfds() {
         return Means::Number;
@@ -30,7 +30,8 @@ pub(super) fn means_for(pid: u32) -> Means {
         Err(_) => return Means::Number,
     };
     let (kind, id) = system::pidfd_id(fd.as_fd());
-    // The number may have gone to another process meanwhile, if somebody has collected the child.
+    // If other code has reaped the child, another process may have its id by now: look whether the
+    // descriptor names a child of ours.
     match look(kind, id, libc::WNOWAIT) {
         Ok(_) => Means::Pidfd(fd),
         Err(e) if e.raw_os_error() == Some(libc::ECHILD) => Means::Gone,
@@ -38,13 +39,13 @@ pub(super) fn means_for(pid: u32) -> Means {
     }
 }
 
-/// The child's status, if it has ended: then it is collected. Does not wait.
+/// Reaps the child if it has ended, and returns its status. Does not wait.
 pub(super) fn collect(fd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
     let (kind, id) = system::pidfd_id(fd);
     look(kind, id, 0)
 }
 
-/// As [`collect`], by the child's number.
+/// Like [`collect`], by process id.
 pub(super) fn collect_by_number(pid: u32) -> io::Result<Option<ExitStatus>> {
     look(libc::P_PID, pid, 0)
 }
@@ -57,7 +58,7 @@ fn look(
     wait_id(kind, id, flags | libc::WNOHANG)
 }
 
-/// Waits for a child by its number: blocks the thread.
+/// Waits for a child by its process id. Blocks the thread.
 pub(super) fn wait_by_number(pid: u32) -> io::Result<ExitStatus> {
     loop {
         if let Some(status) = wait_id(libc::P_PID, pid, 0)? {
@@ -72,8 +73,8 @@ fn wait_id(
     flags: libc::c_int,
 ) -> io::Result<Option<ExitStatus>> {
     loop {
-        // SAFETY: the structure is ours, and zeros are one; of one that the kernel has filled in for a child the fields that
-        // are read are those of a child.
+        // SAFETY: `info` is a local, and all zeros is a valid `siginfo_t`. When `waitid` succeeds
+        // the kernel has filled in the fields of a child's signal, and only those are read.
         unsafe {
             let mut info: libc::siginfo_t = mem::zeroed();
             if libc::waitid(kind, id, &raw mut info, flags | libc::WEXITED) == 0 {
@@ -83,7 +84,7 @@ fn wait_id(
         let error = io::Error::last_os_error();
         match error.raw_os_error() {
             Some(libc::EINTR) => {}
-            // A pidfd that does not block says so by this.
+            // A non-blocking pidfd reports with this that the child has not ended.
             Some(libc::EAGAIN) => return Ok(None),
             _ => return Err(error),
         }
@@ -99,14 +100,14 @@ fn status_of(code: libc::c_int, status: libc::c_int) -> ExitStatus {
     })
 }
 
-/// Sends SIGKILL. That the child has ended is no error.
+/// Sends SIGKILL. Succeeds if the child has already ended.
 pub(super) fn kill(fd: BorrowedFd<'_>) -> io::Result<()> {
     ended_is_fine(system::pidfd_kill(fd))
 }
 
-/// As [`kill`], by the number of a child that was not collected.
+/// Like [`kill`], by the id of a child that has not been reaped.
 pub(super) fn kill_by_number(pid: u32) -> io::Result<()> {
-    // SAFETY: no pointers.
+    // SAFETY: the call takes no pointers.
     let sent = unsafe { libc::kill(pid as libc::pid_t, libc::SIGKILL) };
     ended_is_fine(sent == 0)
 }
@@ -122,9 +123,10 @@ fn ended_is_fine(sent: bool) -> io::Result<()> {
     }
 }
 
-/// Whether the calling thread blocks any signal that programs use.
+/// Returns whether the calling thread blocks any signal that programs use.
 pub(super) fn blocks_signals() -> bool {
-    // SAFETY: the set is ours, and zeros are one; null changes nothing.
+    // SAFETY: `set` is a local, and all zeros is a valid `sigset_t`. With a null new mask the call
+    // only reads the current one.
     unsafe {
         let mut set: libc::sigset_t = mem::zeroed();
         libc::pthread_sigmask(libc::SIG_SETMASK, ptr::null(), &raw mut set);
@@ -132,9 +134,9 @@ pub(super) fn blocks_signals() -> bool {
     }
 }
 
-/// Has the calling thread block no signal. May be called between fork and exec.
+/// Unblocks all signals on the calling thread. May be called between fork and exec.
 pub(super) fn block_no_signals() -> io::Result<()> {
-    // SAFETY: the set is ours, and zeros are an empty one; null is allowed.
+    // SAFETY: `set` is a local, and all zeros is the empty set. The old mask may be null.
     unsafe {
         let set: libc::sigset_t = mem::zeroed();
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, ptr::null_mut());
@@ -142,7 +144,8 @@ pub(super) fn block_no_signals() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until one of the descriptors is readable, or so many milliseconds have gone by (never: -1): blocks the thread.
+/// Waits until one of the descriptors is readable, or until `milliseconds` have passed (-1: no
+/// limit). Blocks the thread.
 pub(super) fn wait_for_any<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>, milliseconds: i32) {
     let mut polled: Vec<_> = fds
         .map(|fd| libc::pollfd {
@@ -151,7 +154,8 @@ pub(super) fn wait_for_any<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>, millis
             revents: 0,
         })
         .collect();
-    // SAFETY: a list of that length. That it is interrupted does not matter: the caller looks again.
+    // SAFETY: the pointer and the length are those of `polled`. An interruption does not matter,
+    // since the caller looks again.
     unsafe {
         libc::poll(
             polled.as_mut_ptr(),

@@ -1,15 +1,17 @@
-//! The thread that starts children, and collects those whose handles were dropped.
+//! The thread that starts children, and reaps those whose handles were dropped.
 //!
-//! The kernel ties some things of a child to the *thread* that has started it: a parent-death signal
-//! (`PR_SET_PDEATHSIG`) comes when that thread ends. The runtime's threads come and go, so a thread that never ends
-//! starts them. It begins with the first child. Goroutines that are wired to their thread start children from there: they may have
-//! given it a namespace or a priority that the child is to have.
+//! The kernel ties some state of a child to the *thread* that started it: a parent-death signal
+//! (`PR_SET_PDEATHSIG`) is sent when that thread ends. The runtime's threads come and go, so
+//! children are started by one thread that never ends. It is created with the first child. A
+//! goroutine that is wired to its thread starts children from that thread instead, because it may
+//! have given the thread a namespace or a priority that the child is meant to inherit.
 //!
-//! It collects as it comes to that: it polls the descriptors of those that nobody waits for, beside its own. No SIGCHLD
-//! is needed, so whatever the program does with that signal does not matter.
+//! The thread also reaps orphans, the children that no handle waits for: it polls their descriptors
+//! together with its own. It needs no SIGCHLD, so it does not matter what the program does with
+//! that signal.
 //!
-//! Whoever has a child started parks meanwhile, counted as one that waits for what comes from outside; so the thread is left out when
-//! deadlocks are looked for.
+//! A goroutine that starts a child parks until the thread answers. It counts as one that waits for
+//! an outside event, and the deadlock detector ignores this thread.
 
 use super::begin::Begin;
 use super::pidfd::{self, Means};
@@ -27,17 +29,18 @@ use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// How often, in milliseconds, a child without a descriptor is looked at.
+/// The interval, in milliseconds, at which children without a descriptor are looked at.
 const LOOK_MS: i32 = 50;
 
-/// A child that was started. Dropped, it is collected when it has ended: whoever has asked for it may be gone.
+/// A child that was started. If this is dropped unclaimed, because the goroutine that asked for the
+/// child is gone, the child is reaped when it ends.
 pub(super) struct Started {
     pub(super) child: process::Child,
     orphan: Option<Orphan>,
 }
 
 impl Started {
-    /// Its handle takes it over.
+    /// Hands the duty to reap the child over to the caller.
     pub(super) fn claim(&mut self) -> Means {
         self.orphan
             .take()
@@ -60,34 +63,34 @@ enum Job {
     Collect(Orphan),
 }
 
-/// A child that nobody waits for.
+/// A child that no handle waits for.
 pub(super) struct Orphan {
     pub(super) pid: u32,
     pub(super) means: Means,
 }
 
 impl Orphan {
-    /// Whether there is nothing left to collect.
+    /// Reaps the child if it has ended. Returns whether there is nothing left to reap.
     pub(super) fn is_collected(&self) -> bool {
         let collected = match &self.means {
             Means::Pidfd(fd) => pidfd::collect(fd.as_fd()),
             Means::Number => pidfd::collect_by_number(self.pid),
             Means::Gone => return true,
         };
-        // An error: somebody else has.
+        // An error means that other code has reaped the child.
         !matches!(collected, Ok(None))
     }
 }
 
 struct Shared {
     jobs: Mutex<Vec<Job>>,
-    /// Readable when there is a job.
+    /// Readable while there are jobs.
     bell: Bell,
 }
 
 static STARTER: Mutex<Option<Arc<Shared>>> = Mutex::new(None);
 
-/// The starter, which is started if there is none.
+/// Returns the shared state of the starter thread, and starts the thread if there is none.
 fn starter() -> io::Result<Arc<Shared>> {
     let mut starter = STARTER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(shared) = &*starter {
@@ -98,7 +101,7 @@ fn starter() -> io::Result<Arc<Shared>> {
         bell: Bell::new()?,
     });
     let its = Arc::clone(&shared);
-    // A goroutine's stack may be small, and starting a thread wants room.
+    // On the system stack: starting a thread needs room, and a goroutine's stack may be small.
     on_system_stack(|| {
         thread::Builder::new()
             .name("gort-children".into())
@@ -123,10 +126,10 @@ impl Shared {
     }
 }
 
-/// Starts a child. Gives back what was asked for in any case.
+/// Starts a child. Returns the command in any case.
 #[track_caller]
 pub(super) fn start(mut begin: Begin) -> Reply {
-    // Before anything is on its way.
+    // Check before anything has been started.
     let _ = MayWait::check(WaitReason::ChanReceive);
     if is_wired() {
         let started = blocking(|| start_here(&mut begin));
@@ -145,9 +148,9 @@ pub(super) fn start(mut begin: Begin) -> Reply {
     }
 }
 
-/// Has a child collected when it has ended.
+/// Asks the starter thread to reap a child when it ends.
 pub(super) fn collect(orphan: Orphan) {
-    // Without the thread it stays until this process ends, as std's would.
+    // Without the thread the child stays a zombie until this process ends, as with std.
     if let Ok(shared) = starter() {
         shared.send(Job::Collect(orphan));
     }

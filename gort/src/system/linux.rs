@@ -1,4 +1,4 @@
-//! Linux.
+//! The Linux versions.
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::SocketAddr;
 use std::ptr;
 
-/// What `poll` is asked for by who wants to read: something, or the end.
+/// The `poll` events that mean "a read would not block": data, or the end.
 pub(crate) const READ_EVENTS: libc::c_short = libc::POLLIN | libc::POLLRDHUP;
 
 /// The last signal that programs use.
@@ -16,27 +16,27 @@ pub(crate) fn last_signal() -> libc::c_int {
     libc::SIGRTMAX()
 }
 
-/// A stream socket that does not block, and that children do not inherit.
+/// Creates a non-blocking stream socket that children do not inherit.
 pub(crate) fn stream_socket(domain: Domain, protocol: Option<Protocol>) -> io::Result<Socket> {
     Socket::new(domain, Type::STREAM.nonblocking(), protocol)
 }
 
-/// The name of an abstract address.
+/// Returns the name of an abstract address.
 pub(crate) fn abstract_name(addr: &SocketAddr) -> Option<&[u8]> {
     addr.as_abstract_name()
 }
 
-/// Whether a socket listens.
+/// Returns whether a socket listens.
 pub(crate) fn is_listener(socket: &SockRef<'_>) -> io::Result<bool> {
     socket.is_listener()
 }
 
-/// What family a socket is of.
+/// Returns a socket's address family.
 pub(crate) fn family(socket: &SockRef<'_>) -> io::Result<Domain> {
     socket.domain()
 }
 
-/// Process (0: out of sight), user and group at the other end of a Unix socket.
+/// Returns process (0: not visible from here), user and group at the other end of a Unix socket.
 pub(crate) fn peer(socket: BorrowedFd<'_>) -> io::Result<(i32, u32, u32)> {
     let mut cred = libc::ucred {
         pid: 0,
@@ -44,7 +44,8 @@ pub(crate) fn peer(socket: BorrowedFd<'_>) -> io::Result<(i32, u32, u32)> {
         gid: 0,
     };
     let mut len = size_of::<libc::ucred>() as libc::socklen_t;
-    // SAFETY: `cred` has room for `len` bytes, any of which are a `ucred`; both are alive during the call.
+    // SAFETY: `cred` has room for `len` bytes, any of which are a `ucred`; both are alive during
+    // the call.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
@@ -60,26 +61,27 @@ pub(crate) fn peer(socket: BorrowedFd<'_>) -> io::Result<(i32, u32, u32)> {
     Ok((cred.pid, cred.uid, cred.gid))
 }
 
-/// A descriptor of a child, which is readable once it has ended.
+/// Opens a descriptor for a child; it becomes readable when the child has ended.
 pub(crate) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
-    // SAFETY: no pointers.
+    // SAFETY: the call takes no pointers.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: a new descriptor, and nobody else's. (It is one that programs do not inherit.)
+    // SAFETY: the descriptor is new, and nothing else owns it. (The kernel sets its close-on-exec
+    // flag.)
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// Which child `waitid` is to look at, for a descriptor of one.
+/// Returns the arguments that make `waitid` look at the child of a pidfd.
 pub(crate) fn pidfd_id(fd: BorrowedFd<'_>) -> (libc::idtype_t, libc::id_t) {
     (libc::P_PIDFD, fd.as_raw_fd() as libc::id_t)
 }
 
-/// Sends SIGKILL; false, and `errno` says why: it could not be sent.
+/// Sends SIGKILL. Returns `false` if that fails; `errno` says why.
 pub(crate) fn pidfd_kill(fd: BorrowedFd<'_>) -> bool {
     let no_info = ptr::null::<libc::siginfo_t>();
-    // SAFETY: null is allowed.
+    // SAFETY: the kernel allows a null `siginfo_t`; the call takes no other pointer.
     let sent = unsafe {
         libc::syscall(
             libc::SYS_pidfd_send_signal,
@@ -92,23 +94,23 @@ pub(crate) fn pidfd_kill(fd: BorrowedFd<'_>) -> bool {
     sent == 0
 }
 
-/// What wakes a thread that polls it: it is readable from `ring` until `clear`.
+/// Wakes a thread that polls it: it is readable from `ring` until `clear`.
 pub(crate) struct Bell(File);
 
 impl Bell {
-    /// One that is not readable, and that children do not inherit.
+    /// Creates a bell that is not readable, and that children do not inherit.
     pub(crate) fn new() -> io::Result<Self> {
-        // SAFETY: no pointers.
+        // SAFETY: the call takes no pointers.
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: a new descriptor, and nobody else's.
+        // SAFETY: the descriptor is new, and nothing else owns it.
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }.into()))
     }
 
     pub(crate) fn ring(&self) {
-        // Fails only if it is at its end, after 2^64 times: then it is readable.
+        // Fails only if the counter is full, after nearly 2^64 rings: then it is readable already.
         drop((&self.0).write(&1u64.to_ne_bytes()));
     }
 

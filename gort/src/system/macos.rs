@@ -1,4 +1,4 @@
-//! macOS.
+//! The macOS versions.
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, Read, Write};
@@ -17,7 +17,7 @@ pub(crate) fn stream_socket(domain: Domain, protocol: Option<Protocol>) -> io::R
     Ok(socket)
 }
 
-/// There are none.
+/// macOS has no abstract addresses.
 pub(crate) fn abstract_name(_: &SocketAddr) -> Option<&[u8]> {
     None
 }
@@ -33,7 +33,7 @@ pub(crate) fn family(socket: &SockRef<'_>) -> io::Result<Domain> {
 pub(crate) fn peer(socket: BorrowedFd<'_>) -> io::Result<(i32, u32, u32)> {
     let fd = socket.as_raw_fd();
     let (mut uid, mut gid) = (0, 0);
-    // SAFETY: both places are ours.
+    // SAFETY: both pointers are to locals, which are alive during the call.
     if unsafe { libc::getpeereid(fd, &raw mut uid, &raw mut gid) } == -1 {
         return Err(io::Error::last_os_error());
     }
@@ -53,17 +53,17 @@ fn option(fd: i32, level: libc::c_int, name: libc::c_int) -> io::Result<libc::c_
     Ok(value)
 }
 
-/// There are none: children are waited for by their numbers.
+/// macOS has no pidfds: children are waited for by process id.
 pub(crate) fn pidfd_open(_: u32) -> io::Result<OwnedFd> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Nobody has one.
+/// Never called: there are no pidfds.
 pub(crate) fn pidfd_id(_: BorrowedFd<'_>) -> (libc::idtype_t, libc::id_t) {
     (libc::P_PID, 0)
 }
 
-/// Nobody has one.
+/// Never called: there are no pidfds.
 pub(crate) fn pidfd_kill(_: BorrowedFd<'_>) -> bool {
     false
 }
@@ -82,7 +82,7 @@ impl Bell {
     }
 
     pub(crate) fn ring(&self) {
-        // Fails only if it is full: then the other end is readable.
+        // Fails only if the buffer is full: then the other end is readable already.
         drop((&self.write).write(&[0]));
     }
 

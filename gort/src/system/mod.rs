@@ -1,4 +1,5 @@
-//! Where systems differ. The same names for each; the contracts are told at Linux's.
+//! What differs between operating systems. Each file defines the same names; `linux.rs` documents
+//! their contracts.
 
 #[cfg(not(target_os = "macos"))]
 #[path = "linux.rs"]

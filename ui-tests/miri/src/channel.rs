@@ -1,4 +1,4 @@
-//! Channels for one thread, as the real `select/send.rs` drives them.
+//! Single-threaded channels with the interface that the real `select/send.rs` uses.
 
 use crate::Waiter;
 use crate::select::arm::{Arm, Selectable};
@@ -23,7 +23,7 @@ pub(crate) enum Tried {
     Closed,
 }
 
-/// What the real ring says.
+/// The results of the real ring.
 pub(crate) enum Attempt {
     Done,
     NotReady,
@@ -36,7 +36,7 @@ pub(crate) enum Direction {
     Send,
 }
 
-/// What the real channel's lock protects; here nothing is locked.
+/// Stands in for the state that the real channel's lock protects. Here nothing is locked.
 pub(crate) struct ChanState;
 
 pub(crate) struct Hchan<T> {
@@ -60,7 +60,7 @@ impl<T> Hchan<T> {
         !self.closed.get() && self.buffer.borrow().len() < self.capacity
     }
 
-    /// The real one is a field.
+    /// Returns the ring. In the real channel it is a field.
     pub(crate) fn ring(&self) -> Option<&Self> {
         (self.capacity != 0).then_some(self)
     }
@@ -71,7 +71,7 @@ impl<T> Hchan<T> {
         if !self.senders.borrow().is_empty() {
             return Attempt::Slow;
         }
-        // SAFETY: caller's clause.
+        // SAFETY: the caller promises that `elem` points to a value.
         match unsafe { self.try_send_locked(&self.state, elem, &Wakes) } {
             Tried::Done => Attempt::Done,
             Tried::Full => Attempt::NotReady,
@@ -94,13 +94,13 @@ impl<T> Hchan<T> {
         if self.buffer.borrow().len() == self.capacity {
             return Tried::Full;
         }
-        // SAFETY: caller's clause: `elem` points to a value, which is moved once.
+        // SAFETY: the caller promises that `elem` points to a value; it is moved once.
         self.buffer.borrow_mut().push_back(unsafe { elem.read() });
         Tried::Done
     }
 
     /// # Safety
-    /// The record stays until `dequeue`.
+    /// The record must stay valid until `dequeue`.
     pub(crate) unsafe fn enqueue(&self, _: &ChanState, _: Direction, sg: &Sudog) {
         self.senders.borrow_mut().push(sg);
     }
@@ -149,20 +149,21 @@ impl<T> Sender<T> {
     pub fn close(&self) {
         self.0.closed.set(true);
         for sg in self.0.senders.take() {
-            // SAFETY: the select has not taken the record out.
+            // SAFETY: the record is valid, since the select has not dequeued it.
             unsafe { (*sg).win() };
         }
     }
 }
 
 impl<T> Receiver<T> {
-    /// What is there, or what a select that waits wants to send.
+    /// Takes a value from the buffer, or from a select that waits to send one.
     pub fn take(&self) -> Option<T> {
         if let Some(Ok(value)) = self.0.pop() {
             return Some(value);
         }
         let sg = self.0.senders.borrow_mut().pop()?;
-        // SAFETY: the select has not taken the record out; its arm's value is there.
+        // SAFETY: the record is valid, since the select has not dequeued it, and its arm has its
+        // value.
         unsafe {
             if !(*sg).win() {
                 return None;
@@ -174,7 +175,7 @@ impl<T> Receiver<T> {
     }
 }
 
-/// A receive; it waits in no queue.
+/// A receiving arm. It waits in no queue.
 pub struct Taking<'a, T>(&'a Hchan<T>, RefCell<Option<Result<T, RecvError>>>);
 
 impl<T> Selectable for Receiver<T> {
@@ -196,7 +197,7 @@ impl<T> Selectable for Receiver<T> {
     }
 }
 
-// SAFETY: for one thread, with no queue.
+// SAFETY: there is only one thread, and the arm is in no queue.
 unsafe impl<T> Arm for Taking<'_, T> {
     fn home(&self) -> Home {
         Home

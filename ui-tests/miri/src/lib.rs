@@ -1,8 +1,10 @@
-//! What an expansion of `select!` stands on, without the runtime: Miri runs no assembly and no system calls of its own.
+//! The foundation of an expansion of `select!`, without the runtime: Miri does not run assembly,
+//! and few system calls.
 //!
-//! Real are the macro, the arms that send (`select/send.rs`, where values lie and who drops them), `Selectable` and what
-//! the macro calls (`select/macro_support.rs`). Made up are the channels, for one thread, and the choice: [`while_parked`]
-//! says what happens while a select waits.
+//! The macro, the arms that send (`select/send.rs`: where values lie, and what drops them),
+//! `Selectable` and the functions that the macro calls (`select/macro_support.rs`) are the real
+//! ones. The channels, for one thread, and the choice are stand-ins. [`while_parked`] sets what
+//! happens while a select waits.
 
 extern crate self as gort_runtime;
 
@@ -16,7 +18,7 @@ use std::cell::RefCell;
 pub use channel::{Receiver, RecvError, SendError, Sender, bounded};
 pub use gort_macros::{select, select_biased};
 
-/// What the real files name of the runtime, and never look into here.
+/// Stands in for a runtime type that the real files name, but never examine here.
 #[derive(Debug)]
 pub struct RawLock;
 #[derive(Clone, Copy, Debug)]

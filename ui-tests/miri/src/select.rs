@@ -1,4 +1,4 @@
-//! The real arms, and a choice without threads.
+//! The real arms, with a single-threaded choice.
 
 #[path = "../../../gort-sync/src/select/arm.rs"]
 pub mod arm;
@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 pub mod promise {
-    //! The arm that has its value later, as far as it takes here: a place in the buffer.
+    //! A minimal version of the arm whose value is evaluated after the choice: it reserves a place
+    //! in the buffer.
 
     use super::arm::Arm;
     use crate::channel::{Hchan, SendError, Sender, Tried};
@@ -36,7 +37,7 @@ pub mod promise {
         pub(super) fn complete(&mut self, value: T) -> Result<(), SendError<T>> {
             let mut value = ManuallyDrop::new(value);
             let elem = &raw mut *value;
-            // SAFETY: the value is there, and forgotten if it was sent.
+            // SAFETY: the pointer is to a value, which is forgotten if it was sent.
             match self
                 .0
                 .map(|chan| unsafe { chan.try_send_locked(chan.state(), elem, &Wakes) })
@@ -47,7 +48,7 @@ pub mod promise {
         }
     }
 
-    // SAFETY: it is always ready.
+    // SAFETY: the arm is always ready, so it is never enqueued.
     unsafe impl<T> Arm for PromiseArm<'_, T> {
         fn home(&self) -> Home {
             Home
@@ -80,7 +81,7 @@ pub enum Order {
     Biased,
 }
 
-/// The arms in turn, from one that is another each time unless the order is biased.
+/// Tries the arms in turn. Unless the order is biased, each call starts with a different arm.
 pub fn choose<const N: usize>(arms: [Case<'_>; N], wait: Wait, order: Order) -> Option<usize> {
     static TURN: AtomicUsize = AtomicUsize::new(0);
     let first = match order {
@@ -88,11 +89,11 @@ pub fn choose<const N: usize>(arms: [Case<'_>; N], wait: Wait, order: Order) -> 
         Order::Biased => 0,
     };
     let all = 0..arms.len();
-    // As the real one: without the lock where that is possible, unless the order is biased.
+    // Like the real one: tries an arm without the lock if possible, unless the order is biased.
     let ready = |at: &usize| {
         let arm = &arms[*at].0;
         let alone = order == Order::Random && arm.look() != arm::Look::Unready;
-        // SAFETY: nothing has been chosen; there is one thread, and so no lock to hold.
+        // SAFETY: no arm has been chosen. There is only one thread, so no lock has to be held.
         let tried = if alone {
             unsafe { arm.try_unlocked() }
         } else {
@@ -109,7 +110,7 @@ pub fn choose<const N: usize>(arms: [Case<'_>; N], wait: Wait, order: Order) -> 
     }
     let word = SelectWord::default();
     for (case, arm) in arms.iter().enumerate() {
-        // SAFETY: as above; arms and word stay where they are until `dequeue`.
+        // SAFETY: as above. The arms and the word do not move until `dequeue`.
         unsafe { arm.0.enqueue(Waiter, &word, case) };
     }
     if let Some(peer) = PEER.take() {

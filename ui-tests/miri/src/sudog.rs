@@ -1,4 +1,4 @@
-//! The record of an arm that waits.
+//! The record of a waiting arm.
 
 use crate::Waiter;
 use std::cell::Cell;
@@ -31,9 +31,9 @@ impl Sudog {
         self.case.set(case);
     }
 
-    /// Whether the select is this arm's now.
+    /// Tries to win the select for this arm. Returns whether it did.
     pub(crate) fn win(&self) -> bool {
-        // SAFETY: the select keeps its word until it has taken the record out.
+        // SAFETY: the select keeps its word valid until it has dequeued the record.
         let word = unsafe { &*self.word.get() };
         let won = word.0.get().is_none();
         if won {

@@ -1,4 +1,4 @@
-//! Whom a waker has won.
+//! The waiter that a waker has won.
 
 #[derive(Debug)]
 pub struct Wakes;

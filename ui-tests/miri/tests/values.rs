@@ -1,11 +1,12 @@
-//! Where the values go that a `select!` sends: each is dropped once, whichever arm is chosen, under Miri's eyes.
+//! Checks under Miri that each value that a `select!` sends is dropped once, whichever arm is
+//! chosen.
 
 use gort::{Receiver, Sender, bounded, select, select_biased, while_parked};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-/// Counts those alive; with memory of its own, so that a second drop is a second free.
+/// Counts the live values. Owns memory, so that a second drop is a double free.
 struct Value(
     Rc<Cell<usize>>,
     #[expect(dead_code, reason = "its memory is looked at")] Vec<u32>,
@@ -244,10 +245,11 @@ fn borrowed_operands_and_references_are_sent() {
     assert_eq!((sent, rx.take()), (2, Some("ext")));
 }
 
-// A known gap. `moved_out` takes the variable after its value has gone to the channel, and perhaps has been dropped there.
-// Nothing is read or written through it, so for most types it is a copy of dead bits; but a `Box` that dangles is no value
-// at all to the language, whoever looks at it, and the models of aliasing object to its move even while it lives. rustc
-// makes nothing of either today. So this is run without those checks, to see that nothing is freed twice.
+// A known gap. `moved_out` moves the variable after its value has gone to the channel, and has
+// perhaps been dropped there. Nothing is read or written through it, so for most types it is a copy
+// of dead bits. But a dangling `Box` is an invalid value in the language, even if no code uses it,
+// and the aliasing models reject its move even while it lives. Today's rustc exploits neither. So
+// this test runs without those checks, to see that nothing is freed twice.
 #[test]
 #[cfg_attr(miri, ignore = "refused: a Box in a variable that is gone")]
 fn a_box_is_sent_from_its_variable() {

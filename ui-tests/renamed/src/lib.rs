@@ -1,7 +1,7 @@
-//! Every macro in a crate that knows gort as `g`, has no prelude and forbids what can be forbidden.
+//! Uses every macro in a crate that calls gort `g`, has no prelude, and forbids every lint it can.
 //!
-//! `cargo clippy` looks at it as it does at a user's crate. It is run by `gort-ui-tests`; the functions with
-//! `#[g::test]` by `cargo test -p gort-ui-tests-renamed`.
+//! `cargo clippy` checks it like a user's crate. `gort-ui-tests` runs it, and
+//! `cargo test -p gort-ui-tests-renamed` runs the functions with `#[g::test]`.
 
 #![no_implicit_prelude]
 #![forbid(unsafe_code)]
@@ -85,7 +85,7 @@ fn receives(rx: &Receiver<String>, done: Option<&Receiver<()>>) -> Result<usize,
     Ok(length)
 }
 
-/// A macro of this crate's own around one that expands to an `unsafe` block.
+/// Wraps a macro that expands to an `unsafe` block in a macro of this crate.
 macro_rules! send_or_keep {
     ($tx:expr, $value:ident, $only:expr) => {
         select! {
@@ -121,11 +121,11 @@ fn sends(tx: &Sender<String>) {
     }
 }
 
-/// Uses all of it.
+/// Uses all the macros.
 ///
 /// # Panics
 ///
-/// If anything is not as in a crate that calls gort by its name.
+/// Panics if a macro does not behave as in a crate that calls gort `gort`.
 pub fn run() {
     ::g::runtime::run(starts);
     let (tx, rx) = bounded(4);

@@ -1,4 +1,4 @@
-// A readers-writer lock, a condition, a barrier, and what is made once.
+// A readers-writer lock, a condition variable, a barrier, and once cells.
 #![forbid(unsafe_code)]
 #![deny(warnings, clippy::pedantic)]
 

@@ -1,4 +1,4 @@
-// Wrappers of `go!` by `macro_rules!`.
+// Wrappers around `go!` in `macro_rules!`.
 #![deny(warnings, clippy::pedantic)]
 
 use gort::prelude::*;

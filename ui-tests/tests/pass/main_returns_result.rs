@@ -1,4 +1,4 @@
-// Main may return what implements `Termination`, and be public and documented.
+// Main may return any type that implements `Termination`, and be public and documented.
 #![deny(warnings, clippy::pedantic)]
 
 use gort::prelude::*;

@@ -1,4 +1,4 @@
-// Goroutines that borrow: each form of `go!(in s; …)`, and std's shape.
+// Goroutines that borrow: each form of `go!(in s; …)`, and the shape of std's scope.
 #![forbid(unsafe_code)]
 #![deny(warnings, clippy::pedantic)]
 

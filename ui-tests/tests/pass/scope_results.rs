@@ -1,4 +1,4 @@
-// What a scope and its goroutines give back, and a channel between them that carries references.
+// Results of a scope and of its goroutines, and a channel of references between them.
 #![forbid(unsafe_code)]
 #![deny(warnings, clippy::pedantic)]
 

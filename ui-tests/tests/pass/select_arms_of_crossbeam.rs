@@ -1,4 +1,4 @@
-// crossbeam-channel's arms, alone and beside the others.
+// crossbeam-channel's arms, alone and mixed with the others.
 #![deny(warnings, clippy::pedantic)]
 
 use gort::channel::{select, select_biased, unbounded};

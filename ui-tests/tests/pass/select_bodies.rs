@@ -1,4 +1,4 @@
-// Bodies end as in `match`: a block needs no comma, the last arm neither.
+// Bodies end as in `match`: a block needs no comma, nor does the last arm.
 #![deny(warnings, clippy::pedantic)]
 
 use gort::prelude::*;

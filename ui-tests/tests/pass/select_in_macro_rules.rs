@@ -1,4 +1,4 @@
-// Wrappers by `macro_rules!`: fragments as channels, patterns, values and bodies.
+// Wrappers in `macro_rules!`: fragments as channels, patterns, values and bodies.
 #![deny(warnings, clippy::pedantic)]
 
 use gort::prelude::*;

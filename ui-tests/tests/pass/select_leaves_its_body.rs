@@ -1,4 +1,4 @@
-// `break`, `continue`, `return` and `?` in an arm, an operand and an `else` block act on the function around.
+// `break`, `continue`, `return` and `?` in an arm, operand or `else` block act on the code around.
 #![deny(warnings, clippy::pedantic)]
 
 use gort::prelude::*;

@@ -1,4 +1,4 @@
-// What may stand on either side of `<-`.
+// The operands that are allowed on either side of `<-`.
 #![deny(warnings, clippy::pedantic)]
 
 use gort::channel::never;

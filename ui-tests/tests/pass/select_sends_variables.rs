@@ -1,4 +1,4 @@
-// A variable moves only in the arm that is chosen, so it may stand in several.
+// A variable moves only in the chosen arm, so several arms may send it.
 #![deny(warnings, clippy::pedantic)]
 
 use gort::prelude::*;
@@ -29,9 +29,9 @@ pub(crate) fn main() {
         }
     }
     assert_eq!(rx.recv().as_deref(), Ok("pending"));
-    // The select's own `unsafe` is no surplus one in the user's.
+    // The select's own `unsafe` block does not count as unused inside the user's.
     let inside = String::from("inside");
-    // SAFETY: `name` is a pointer to a string that is alive.
+    // SAFETY: `name` points to a live string.
     let length = unsafe {
         let name = &raw const inside;
         let length = String::len(&*name);

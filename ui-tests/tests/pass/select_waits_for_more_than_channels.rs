@@ -1,4 +1,4 @@
-// Right of `<-`: timers, tickers, goroutines' ends, locks, and `Option`s of them.
+// Right of `<-`: timers, tickers, handles, lock requests, and `Option`s of them.
 #![forbid(unsafe_code)]
 #![deny(warnings, clippy::pedantic)]
 

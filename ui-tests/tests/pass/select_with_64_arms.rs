@@ -1,4 +1,4 @@
-// As many arms as one could want: 32 receives and 32 sends.
+// Many arms: 32 receives and 32 sends.
 #![deny(warnings)]
 
 use gort::prelude::*;

@@ -1,4 +1,4 @@
-// One arm of each kind, alone; and none.
+// One arm of each kind, alone; and no arm.
 #![deny(warnings, clippy::pedantic)]
 
 use gort::prelude::*;

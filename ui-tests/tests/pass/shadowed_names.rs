@@ -1,4 +1,4 @@
-// The user's names do not reach into the macros, nor theirs out.
+// The user's names do not affect the macros, and the macros' names do not leak out.
 #![deny(warnings)]
 #![allow(dead_code, non_camel_case_types, reason = "they are there to be seen")]
 

@@ -1,4 +1,4 @@
-// The macros compile under the strictest header.
+// The macros compile under the strictest lints.
 #![forbid(unsafe_code)]
 #![no_implicit_prelude]
 #![deny(warnings, clippy::pedantic)]

@@ -1,4 +1,4 @@
-// `#[gort::test]` with every argument and every attribute that it goes with.
+// `#[gort::test]` with every argument, and with every attribute that it supports.
 #![deny(warnings, clippy::pedantic)]
 
 pub(crate) fn main() {}

@@ -1,4 +1,4 @@
-//! Addresses of Unix sockets, as system calls take them.
+//! Converts std's addresses of Unix sockets to the form that system calls take.
 
 use crate::system::abstract_name;
 use socket2::SockAddr;
@@ -7,7 +7,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
 
-/// std keeps its own form to itself. An abstract name is what follows a first byte of 0, to its last byte.
+/// Converts an address of std's, which does not expose its raw form. An abstract name is everything
+/// after a leading 0 byte.
 pub(super) fn sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
     if let Some(path) = addr.as_pathname() {
         return SockAddr::unix(path);
@@ -15,7 +16,7 @@ pub(super) fn sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
     let Some(name) = abstract_name(addr) else {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "an unnamed address: nobody can be reached there",
+            "an unnamed address cannot be connected to",
         ));
     };
     let name = [&[0], name].concat();

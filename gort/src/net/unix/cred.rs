@@ -1,10 +1,11 @@
-//! Who is at the other end.
+//! The credentials of the process at the other end.
 
 use crate::system;
 use std::io;
 use std::os::fd::AsFd;
 
-/// The process at the other end of a Unix socket, as it was when it connected: tokio's `UCred`.
+/// The credentials of the process at the other end of a Unix socket, at the time when it connected.
+/// tokio's `UCred`.
 ///
 /// ```
 /// use gort::net::{UCred, UnixStream};
@@ -23,25 +24,26 @@ pub struct UCred {
 }
 
 impl UCred {
-    /// What the kernel knows of the peer of `socket`.
+    /// Asks the kernel for the credentials of the peer of `socket`.
     pub(super) fn of(socket: &impl AsFd) -> io::Result<Self> {
         let (pid, uid, gid) = system::peer(socket.as_fd())?;
         Ok(Self { pid, uid, gid })
     }
 
-    /// The effective user.
+    /// Returns the effective user id.
     #[must_use]
     pub fn uid(&self) -> u32 {
         self.uid
     }
 
-    /// The effective group.
+    /// Returns the effective group id.
     #[must_use]
     pub fn gid(&self) -> u32 {
         self.gid
     }
 
-    /// The process; `None` if it is in a namespace that this one cannot see into.
+    /// Returns the process id, or `None` if the process is in a namespace that this one cannot see
+    /// into.
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
         (self.pid != 0).then_some(self.pid)

@@ -1,4 +1,4 @@
-//! `UnixDatagram`.
+//! [`UnixDatagram`].
 
 use crate::io::source::{Retry, Source};
 use crate::net::handle::{handle_conversions, handle_methods, timeout_methods};
@@ -9,11 +9,12 @@ use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Datagrams between processes of one machine: [`std::os::unix::net::UnixDatagram`], with deadlines and
-/// `close`; see [the module](crate::net). Go's `net.UnixConn` of `unixgram`.
+/// A Unix datagram socket: [`std::os::unix::net::UnixDatagram`], with deadlines and `close`; see
+/// [the module](crate::net). Go's `net.UnixConn` of `unixgram`.
 ///
-/// None is lost: who sends waits while the receiver has too many that it has not taken. Each goes to one of those
-/// who receive; a buffer that is too short gets its first bytes, and the rest is lost.
+/// No datagram is lost: the sender waits while the receiver's queue is full. Each datagram goes to
+/// one receiver, even if several wait. If a buffer is too short it gets the datagram's first bytes,
+/// and the rest is lost.
 ///
 /// ```
 /// use gort::net::UnixDatagram;
@@ -39,11 +40,12 @@ impl UnixDatagram {
         Ok(Self { socket })
     }
 
-    /// Makes a file at `path`, to which others can send. Go's `net.ListenUnixgram`.
+    /// Creates a socket bound to a new file at `path`, to which others can send. Go's
+    /// `net.ListenUnixgram`.
     ///
     /// # Errors
-    /// `AddrInUse` if there is a file; `InvalidInput` for a path of more than 107 bytes, or with a 0 in it; else
-    /// the system's.
+    /// Returns `AddrInUse` if the file exists, `InvalidInput` if the path is longer than 107 bytes
+    /// or contains a 0 byte, or the system's error.
     ///
     /// # Examples
     /// ```
@@ -67,10 +69,11 @@ impl UnixDatagram {
         Self::new(net::UnixDatagram::bind(path)?)
     }
 
-    /// A socket with an address, which may be an abstract name: that is no file, and goes with the socket.
+    /// Creates a socket bound to an address. The address may be an abstract name, which is not a
+    /// file and disappears with the socket.
     ///
     /// # Errors
-    /// `AddrInUse` if somebody has it; else the system's.
+    /// Returns `AddrInUse` if another socket has the address, or the system's error.
     ///
     /// # Examples
     /// ```
@@ -91,50 +94,51 @@ impl UnixDatagram {
         Self::new(net::UnixDatagram::bind_addr(addr)?)
     }
 
-    /// A socket without an address: it can send.
+    /// Creates a socket without an address. It can only send.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn unbound() -> io::Result<Self> {
         Self::new(net::UnixDatagram::unbound()?)
     }
 
-    /// Two sockets without addresses that send to each other.
+    /// Creates two sockets without addresses that send to each other.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn pair() -> io::Result<(Self, Self)> {
         let (near, far) = net::UnixDatagram::pair()?;
         Ok((Self::new(near)?, Self::new(far)?))
     }
 
-    /// Has [`send`](Self::send) go to, and [`recv`](Self::recv) come from, the socket at `path`.
+    /// Connects to the socket at `path`: [`send`](Self::send) sends there, and [`recv`](Self::recv)
+    /// receives only from there.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
         self.socket.get()?.connect(path)
     }
 
-    /// The same for an address, which may be an abstract name.
+    /// Like [`connect`](Self::connect), for an address, which may be an abstract name.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn connect_addr(&self, addr: &SocketAddr) -> io::Result<()> {
         self.socket.get()?.connect_addr(addr)
     }
 
-    /// Waits for a datagram; its length, and whom it is from. Go's `ReadFrom`.
+    /// Waits for a datagram, and returns its length and the sender's address. Go's `ReadFrom`.
     ///
     /// # Errors
-    /// The system's; `TimedOut` from the read deadline on, or after the time-out; `NotConnected` after
-    /// `close`.
+    /// Returns the system's error, `TimedOut` from the read deadline on or after the time-out, or
+    /// `NotConnected` after `close`.
     #[track_caller]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.socket.run(Direction::Read, |s| s.recv_from(buf))
     }
 
-    /// Waits for a datagram; its length. Go's `Read`.
+    /// Waits for a datagram, and returns its length. Go's `Read`.
     ///
     /// # Errors
     /// As for [`recv_from`](Self::recv_from).
@@ -143,23 +147,25 @@ impl UnixDatagram {
         self.socket.run(Direction::Read, |s| s.recv(buf))
     }
 
-    /// Sends a datagram to the socket at `path`. Waits while that has too many. Go's `WriteTo`.
+    /// Sends a datagram to the socket at `path`. Waits while that socket's queue is full. Go's
+    /// `WriteTo`.
     ///
     /// # Errors
-    /// `ConnectionRefused` if the path's socket is gone; else the system's; `TimedOut` from the write deadline on, or
-    /// after the time-out; `NotConnected` after `close`.
+    /// Returns `ConnectionRefused` if the path's socket is gone, the system's error, `TimedOut`
+    /// from the write deadline on or after the time-out, or `NotConnected` after `close`.
     #[track_caller]
     pub fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
         self.send_to_addr(buf, &SocketAddr::from_pathname(path)?)
     }
 
-    /// The same to an address, which may be an abstract name.
+    /// Like [`send_to`](Self::send_to), to an address, which may be an abstract name.
     ///
     /// # Errors
     /// As for [`send_to`](Self::send_to).
     #[track_caller]
     pub fn send_to_addr(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
-        // The kernel does not say when there is room at somebody's to whom the socket is not connected.
+        // The kernel does not announce room in the queue of a socket that this one is not connected
+        // to.
         let limit = self.socket.limit(Direction::Write);
         self.socket
             .run_until(Direction::Write, limit, Retry::Pauses, |s| {
@@ -167,8 +173,8 @@ impl UnixDatagram {
             })
     }
 
-    /// Sends a datagram to whom the socket is [connected](Self::connect). Waits while that has too many. Go's
-    /// `Write`.
+    /// Sends a datagram to the socket that this one is [connected](Self::connect) to. Waits while
+    /// that socket's queue is full. Go's `Write`.
     ///
     /// # Errors
     /// As for [`send_to`](Self::send_to).
@@ -177,10 +183,10 @@ impl UnixDatagram {
         self.socket.run(Direction::Write, |s| s.send(buf))
     }
 
-    /// This end's address.
+    /// Returns this end's address.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     ///
     /// # Examples
     /// ```
@@ -193,18 +199,18 @@ impl UnixDatagram {
         self.socket.get()?.local_addr()
     }
 
-    /// The address to which the socket is connected.
+    /// Returns the address to which the socket is connected.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.peer_addr()
     }
 
-    /// Ends receiving, sending, or both; whoever waits is woken.
+    /// Shuts down receiving, sending, or both. Wakes the goroutines that wait.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket.get()?.shutdown(how)
     }

@@ -1,4 +1,4 @@
-//! `UnixListener`.
+//! [`UnixListener`].
 
 use super::stream::UnixStream;
 use crate::io::source::Source;
@@ -10,10 +10,11 @@ use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A Unix socket that listens for connections: [`std::os::unix::net::UnixListener`], with deadlines and
-/// `close`; see [the module](crate::net). Go's `net.UnixListener`.
+/// A Unix socket that listens for connections: [`std::os::unix::net::UnixListener`], with deadlines
+/// and `close`; see [the module](crate::net). Go's `net.UnixListener`.
 ///
-/// Dropping it leaves the file at its path, as std's does: remove that before the next `bind`.
+/// Like std's, it leaves the file at its path when it is dropped. Remove the file before the next
+/// `bind`.
 ///
 /// ```
 /// use gort::net::{UnixListener, UnixStream};
@@ -42,19 +43,20 @@ pub struct UnixListener {
 }
 
 impl UnixListener {
-    /// Makes a file at `path`, and listens there. Go's `net.Listen("unix", path)`.
+    /// Creates a file at `path`, and listens there. Go's `net.Listen("unix", path)`.
     ///
     /// # Errors
-    /// `AddrInUse` if there is a file; `InvalidInput` for a path of more than 107 bytes, or with a 0 in it; else
-    /// the system's.
+    /// Returns `AddrInUse` if the file exists, `InvalidInput` if the path is longer than 107 bytes
+    /// or contains a 0 byte, or the system's error.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::listening(net::UnixListener::bind(path)?)
     }
 
-    /// Listens at an address, which may be an abstract name: that is no file, and goes with the socket.
+    /// Listens at an address. The address may be an abstract name, which is not a file and
+    /// disappears with the socket.
     ///
     /// # Errors
-    /// `AddrInUse` if somebody has it; else the system's.
+    /// Returns `AddrInUse` if another socket has the address, or the system's error.
     ///
     /// # Examples
     /// ```
@@ -78,7 +80,7 @@ impl UnixListener {
 
     fn listening(inner: net::UnixListener) -> io::Result<Self> {
         inner.set_nonblocking(true)?;
-        // As many in the queue as the system allows, as for TCP.
+        // Ask for as long a queue as the system allows, as for TCP.
         SockRef::from(&inner).listen(i32::MAX)?;
         let socket = Source::made(inner)?;
         Ok(Self { socket })
@@ -87,7 +89,8 @@ impl UnixListener {
     /// Waits for a connection. Go's `Accept`.
     ///
     /// # Errors
-    /// The system's; `TimedOut` from the read deadline on; `NotConnected` after `close`.
+    /// Returns the system's error, `TimedOut` from the read deadline on, or `NotConnected` after
+    /// `close`.
     #[track_caller]
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let (stream, addr) = self
@@ -96,21 +99,22 @@ impl UnixListener {
         Ok((UnixStream::new(stream)?, addr))
     }
 
-    /// Connections, one after the other, for ever.
+    /// Returns an iterator that accepts connections for ever.
     pub fn incoming(&self) -> UnixIncoming<'_> {
         UnixIncoming { listener: self }
     }
 
-    /// The address that it listens on.
+    /// Returns the address that it listens on.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.local_addr()
     }
 }
 
-/// Yields what [`UnixListener::accept`] does, without the address: [`std::os::unix::net::Incoming`].
+/// An iterator over the connections that [`UnixListener::accept`] returns, without their addresses.
+/// std's [`Incoming`](std::os::unix::net::Incoming).
 ///
 /// ```
 /// use gort::net::{UnixIncoming, UnixListener, UnixStream};

@@ -1,4 +1,4 @@
-//! Sockets between the processes of one machine.
+//! Unix sockets: they connect processes on one machine.
 
 mod addr;
 mod cred;

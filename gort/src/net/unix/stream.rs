@@ -1,4 +1,4 @@
-//! `UnixStream`.
+//! [`UnixStream`].
 
 use super::addr::sock_addr;
 use super::cred::UCred;
@@ -17,8 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A connection between processes of one machine: [`std::os::unix::net::UnixStream`], with deadlines and
-/// `close`; see [the module](crate::net). Go's `net.UnixConn`.
+/// A connection between processes on one machine: [`std::os::unix::net::UnixStream`], with
+/// deadlines and `close`; see [the module](crate::net). Go's `net.UnixConn`.
 ///
 /// ```
 /// use gort::net::{Shutdown, UnixStream};
@@ -39,19 +39,20 @@ pub struct UnixStream {
 }
 
 impl UnixStream {
-    /// A connection that was just made.
+    /// Wraps a new connection of std's.
     pub(super) fn new(inner: net::UnixStream) -> io::Result<Self> {
         inner.set_nonblocking(true)?;
         let socket = Source::made(inner)?;
         Ok(Self { socket })
     }
 
-    /// Connects to whoever listens at `path`; waits while there are too many that it has not accepted. Go's
+    /// Connects to the listener at `path`. Waits while the listener's queue is full. Go's
     /// `net.Dial("unix", path)`.
     ///
     /// # Errors
-    /// `ConnectionRefused` if nobody listens; `NotFound` without the file; `InvalidInput` for a path of more than
-    /// 107 bytes, or with a 0 in it; else the system's.
+    /// Returns `ConnectionRefused` if no socket listens there, `NotFound` if the file does not
+    /// exist, `InvalidInput` if the path is longer than 107 bytes or contains a 0 byte, or the
+    /// system's error.
     ///
     /// # Examples
     /// ```
@@ -73,7 +74,8 @@ impl UnixStream {
     /// Connects to an address, which may be an abstract name.
     ///
     /// # Errors
-    /// As for [`connect`](Self::connect); an abstract name that nobody has is `ConnectionRefused`.
+    /// As for [`connect`](Self::connect). Returns `ConnectionRefused` for an abstract name that no
+    /// socket has.
     ///
     /// # Examples
     /// ```
@@ -92,10 +94,11 @@ impl UnixStream {
         Self::start(addr, |stream, to| stream.connect_until(to, None))
     }
 
-    /// Connects to an address, or fails after this time. Go's `net.DialTimeout`.
+    /// Connects to an address, or fails after `timeout`. Go's `net.DialTimeout`.
     ///
     /// # Errors
-    /// As for [`connect_addr`](Self::connect_addr); `TimedOut`; `InvalidInput` for a time of nothing.
+    /// As for [`connect_addr`](Self::connect_addr). Also returns `TimedOut` after `timeout`, and
+    /// `InvalidInput` if `timeout` is zero.
     ///
     /// # Examples
     /// ```
@@ -120,8 +123,9 @@ impl UnixStream {
     /// Connects to an address, or fails once the context is done. Go's `DialContext`.
     ///
     /// # Errors
-    /// As for [`connect_addr`](Self::connect_addr). Once the context is done, an error whose source is its
-    /// [`ContextError`](crate::context::ContextError): of the kind `TimedOut` past its deadline, else `Other`.
+    /// As for [`connect_addr`](Self::connect_addr). Once the context is done, returns an error
+    /// whose source is the context's [`ContextError`](crate::context::ContextError). Its kind is
+    /// `TimedOut` if the deadline has passed, and `Other` otherwise.
     ///
     /// # Examples
     /// ```
@@ -146,7 +150,7 @@ impl UnixStream {
         })
     }
 
-    /// A connection to `addr`. `wait` is called if the listener's queue is full.
+    /// Connects to `addr`. Calls `wait` if the listener's queue is full.
     #[track_caller]
     fn start(
         addr: &SocketAddr,
@@ -167,7 +171,8 @@ impl UnixStream {
         Self::new(socket.into())
     }
 
-    /// The kernel does not say when there is room in a listener's queue.
+    /// Tries to connect until the limit, with pauses: the kernel does not announce room in a
+    /// listener's queue.
     #[track_caller]
     fn connect_until(&self, to: &SockAddr, limit: Option<Nanos>) -> io::Result<()> {
         self.socket
@@ -176,35 +181,36 @@ impl UnixStream {
             })
     }
 
-    /// Two ends of a connection that has no address.
+    /// Creates a connection without an address, and returns its two ends.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn pair() -> io::Result<(Self, Self)> {
         let (near, far) = net::UnixStream::pair()?;
         Ok((Self::new(near)?, Self::new(far)?))
     }
 
-    /// This end's address.
+    /// Returns this end's address.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.local_addr()
     }
 
-    /// The other end's address; unnamed unless it was bound.
+    /// Returns the other end's address, which is unnamed unless that end was bound.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get()?.peer_addr()
     }
 
-    /// Who is at the other end: who has connected, or called `listen`, or made the pair.
+    /// Returns the credentials of the process at the other end: the one that connected, called
+    /// `listen`, or created the pair.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     ///
     /// # Examples
     /// ```
@@ -216,10 +222,10 @@ impl UnixStream {
         UCred::of(self.socket.get()?)
     }
 
-    /// Ends reading, writing, or both, for both ends; whoever waits is woken.
+    /// Shuts down reading, writing, or both, for both ends. Wakes the goroutines that wait.
     ///
     /// # Errors
-    /// The system's; `NotConnected` after `close`.
+    /// Returns the system's error, or `NotConnected` after `close`.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket.get()?.shutdown(how)
     }

@@ -1,4 +1,4 @@
-// There is nothing to take out of a sender.
+// A sender has no values to iterate over.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A channel of what stays on its thread stays there too; a receiver.
+// A receiver of values that must stay on their thread must stay there too.
 use gort::prelude::*;
 use std::rc::Rc;
 
@@ -10,4 +10,4 @@ fn main() {
     let (_tx, rx) = bounded(1);
     go!(print(rx));
 }
-// fix: `Arc` in place of `Rc`.
+// fix: `Arc` instead of `Rc`.

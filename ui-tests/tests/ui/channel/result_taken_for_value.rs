@@ -1,4 +1,4 @@
-// A receive gives a `Result`.
+// A receive returns a `Result`.
 use gort::prelude::*;
 
 fn main() {
@@ -6,4 +6,4 @@ fn main() {
     let value: u32 = rx.recv();
     println!("{value}");
 }
-// fix: `let Ok(value) = rx.recv() else { … };`: the channel may be closed.
+// fix: `let Ok(value) = rx.recv() else { … };`, since the channel may be closed.

@@ -5,4 +5,4 @@ fn main() {
     let (tx, _rx) = bounded::<u32>(1);
     tx.send("one").unwrap();
 }
-// fix: send what the channel carries, or give the channel another type.
+// fix: send a value of the channel's type, or give the channel another type.

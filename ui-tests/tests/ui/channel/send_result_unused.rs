@@ -6,4 +6,4 @@ fn main() {
     let (tx, _rx) = bounded::<u32>(1);
     tx.send(1);
 }
-// fix: `tx.send(1).unwrap()`, or `let _ = tx.send(1);` where it may be lost.
+// fix: `tx.send(1).unwrap()`, or `let _ = tx.send(1);` if the value may be lost.

@@ -1,4 +1,4 @@
-// The first round takes the only sender.
+// The first iteration moves the only sender.
 use gort::prelude::*;
 
 fn produce(id: u32, tx: Sender<u32>) {

@@ -1,4 +1,4 @@
-// Each goroutine wants a sender of its own.
+// Each goroutine needs a sender of its own.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A channel of what stays on its thread stays there too; a sender.
+// A sender of values that must stay on their thread must stay there too.
 use gort::prelude::*;
 use std::rc::Rc;
 
@@ -8,4 +8,4 @@ fn main() {
         tx.send(Rc::new(1)).unwrap();
     };
 }
-// fix: `Arc` in place of `Rc`.
+// fix: `Arc` instead of `Rc`.

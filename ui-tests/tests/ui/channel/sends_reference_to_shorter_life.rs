@@ -1,4 +1,4 @@
-// What is sent must live as long as the receiver may look at it.
+// A value that is sent must live as long as the receiver may use it.
 use gort::prelude::*;
 
 fn main() {
@@ -9,4 +9,4 @@ fn main() {
     }
     println!("{:?}", rx.recv());
 }
-// fix: send the value itself, or make it before the channel.
+// fix: send the value itself, or create it before the channel.

@@ -1,4 +1,4 @@
-// A value that was sent is the receiver's.
+// A value that was sent belongs to the receiver.
 use gort::prelude::*;
 
 fn main() {
@@ -7,4 +7,4 @@ fn main() {
     tx.send(values).unwrap();
     println!("{}", values.len());
 }
-// fix: use it before, or send a clone or an `Arc`.
+// fix: use it before the send, or send a clone or an `Arc`.

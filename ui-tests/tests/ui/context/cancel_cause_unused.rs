@@ -1,4 +1,4 @@
-// Without its handle a context cannot be cancelled; with a cause.
+// Without its handle a context cannot be cancelled (here: with a cause).
 #![deny(unused_must_use)]
 use gort::context::{CancelCause, Context};
 
@@ -10,4 +10,4 @@ fn part_of(parent: &Context) -> CancelCause {
 fn main() {
     part_of(&Context::background());
 }
-// fix: keep it, and say the cause: `cancel.cancel("too late")`.
+// fix: keep the handle, and give a cause: `cancel.cancel("too late")`.

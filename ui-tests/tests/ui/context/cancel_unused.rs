@@ -10,4 +10,4 @@ fn part_of(parent: &Context) -> Cancel {
 fn main() {
     part_of(&Context::background());
 }
-// fix: keep it, and `defer! { cancel.cancel(); }`.
+// fix: keep the handle, and `defer! { cancel.cancel(); }`.

@@ -1,4 +1,4 @@
-// `with_timeout` gives the context and what cancels it.
+// `with_timeout` returns the context and a handle that cancels it.
 use gort::context::Context;
 use gort::prelude::*;
 

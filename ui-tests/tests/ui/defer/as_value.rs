@@ -7,4 +7,4 @@ fn main() {
     };
     drop(guard);
 }
-// fix: let it stand by itself: it runs at the end of the scope.
+// fix: write it as a statement; it runs at the end of the scope.

@@ -1,4 +1,4 @@
-// A deferred block blocks.
+// A deferred block cannot await.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A deferred block borrows what it names until it runs.
+// A deferred block borrows the variables that it names until it runs.
 use gort::prelude::*;
 
 fn main() {
@@ -8,4 +8,4 @@ fn main() {
     }
     values.push(2);
 }
-// fix: `defer!` after the change; or a `Mutex` or `Cell`, which is changed through a shared reference.
+// fix: `defer!` after the change; or a `Mutex` or `Cell`, which changes through a shared reference.

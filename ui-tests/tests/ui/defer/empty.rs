@@ -1,4 +1,4 @@
-// There is nothing to run.
+// The block is empty.
 use gort::prelude::*;
 
 fn main() {

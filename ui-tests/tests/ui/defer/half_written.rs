@@ -1,8 +1,8 @@
-// A body that ends too early.
+// The body ends too early.
 use gort::defer;
 
 fn main() {
     let values = vec![1];
     defer! { values. }
 }
-// fix: the name of the method.
+// fix: write the name of the method.

@@ -1,4 +1,4 @@
-// `?` would leave the block, which has no result.
+// `?` would leave only the block, which has no result.
 use gort::prelude::*;
 
 fn close() -> Result<(), String> {

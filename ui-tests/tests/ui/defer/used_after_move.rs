@@ -1,4 +1,4 @@
-// What a deferred block gives away is gone.
+// A deferred block has moved the variable.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// The goroutines of a schedule that fails are left as they are, with what they have borrowed.
+// The goroutines of a failed schedule are left as they are, with everything that they borrow.
 use gort::explore::Options;
 
 fn main() {
@@ -6,4 +6,4 @@ fn main() {
     let report = Options::new().run(|| assert_eq!(limit.len(), 1));
     println!("{report:?}");
 }
-// fix: `move || …`, with a clone or an `Arc` of what is needed afterwards.
+// fix: `move || …`, with a clone or an `Arc` of the values that you need afterwards.

@@ -10,4 +10,4 @@ fn main() {
     });
     println!("{report:?}");
 }
-// fix: make the channel in the function, so that each schedule has its own.
+// fix: create the channel inside the function, so that each schedule has its own.

@@ -1,4 +1,4 @@
-// An argument that ends too early.
+// An argument ends too early.
 use gort::prelude::*;
 
 fn serve(_: u32, _: u32) {}

@@ -8,4 +8,4 @@ fn serve(port: u16) {
 fn main() {
     go!(serve("http"));
 }
-// fix: an argument of the function's type.
+// fix: pass an argument of the function's type.

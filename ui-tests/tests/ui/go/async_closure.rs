@@ -1,4 +1,4 @@
-// A closure that makes a future is not a call.
+// Calling a closure that returns a future does not run the future.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A goroutine blocks; there is nothing to await.
+// A goroutine blocks; it cannot await.
 use gort::prelude::*;
 
 fn main() {

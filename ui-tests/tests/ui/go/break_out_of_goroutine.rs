@@ -1,4 +1,4 @@
-// The loop is in another goroutine.
+// The loop is outside the goroutine.
 use gort::prelude::*;
 
 fn main() {
@@ -8,4 +8,4 @@ fn main() {
         };
     }
 }
-// fix: `break` outside; the goroutine says by a channel or its result that it has ended.
+// fix: `break` outside; the goroutine reports its end through a channel or its result.

@@ -1,4 +1,4 @@
-// An `Rc` stays on its thread.
+// An `Rc` must stay on its thread.
 use gort::prelude::*;
 use std::rc::Rc;
 
@@ -8,4 +8,4 @@ fn main() {
         println!("{shared}");
     };
 }
-// fix: `Arc` in place of `Rc`.
+// fix: `Arc` instead of `Rc`.

@@ -1,4 +1,4 @@
-// A `RefCell` is not for two threads.
+// Two threads cannot share a `RefCell`.
 use gort::prelude::*;
 use std::cell::RefCell;
 
@@ -12,4 +12,4 @@ fn count(total: &'static RefCell<u32>) {
 fn main() {
     count(Box::leak(Box::new(RefCell::new(0))));
 }
-// fix: `gort::sync::Mutex` in place of `RefCell`.
+// fix: `gort::sync::Mutex` instead of `RefCell`.

@@ -1,4 +1,4 @@
-// A guard of std's mutex is unlocked by the thread that locked it.
+// The thread that locked std's mutex must unlock it.
 use gort::prelude::*;
 use std::sync::Mutex;
 
@@ -10,4 +10,4 @@ fn main() {
         drop(guard);
     };
 }
-// fix: lock inside of the goroutine, by `gort::sync::Mutex`, whose guard may also move.
+// fix: lock inside the goroutine, and use `gort::sync::Mutex`, whose guard may also move.

@@ -1,4 +1,4 @@
-// Nothing to clone.
+// The list of `clone` is empty.
 use gort::prelude::*;
 
 fn serve() {}

@@ -1,4 +1,4 @@
-// The list of `clone` stands in parentheses.
+// The list of `clone` is written in parentheses.
 use gort::prelude::*;
 
 fn main() {

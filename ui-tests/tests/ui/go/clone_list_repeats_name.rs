@@ -1,4 +1,4 @@
-// The same name twice in the list.
+// The list has the same name twice.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A clone of what cannot be cloned.
+// The value cannot be cloned.
 use gort::prelude::*;
 
 struct Socket;

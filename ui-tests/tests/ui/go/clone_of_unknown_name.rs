@@ -1,4 +1,4 @@
-// A name in the list that is no variable.
+// A name in the list is not a variable.
 use gort::prelude::*;
 
 fn main() {
@@ -7,4 +7,4 @@ fn main() {
     assert_eq!(rx.recv(), Ok(1));
     drop(tx);
 }
-// fix: name a variable that is there: `clone [tx]`.
+// fix: name an existing variable: `clone [tx]`.

@@ -1,4 +1,4 @@
-// Nobody would give the arguments.
+// A goroutine has no arguments for its closure.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A closure borrows what it names, unless it says `move`.
+// A closure borrows the variables that it names, unless it says `move`.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Arguments stand between commas.
+// Arguments are separated by commas.
 use gort::prelude::*;
 
 fn serve(_: u32, _: u32) {}

@@ -1,4 +1,4 @@
-// An unsynchronised counter: `Arc` shares, it does not synchronise.
+// An unsynchronised counter: an `Arc` shares a value, but does not synchronise it.
 use gort::prelude::*;
 use std::sync::Arc;
 

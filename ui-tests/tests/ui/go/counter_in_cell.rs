@@ -11,5 +11,5 @@ fn main() {
         });
     }
 }
-// fix: `AtomicI32` in place of `Cell`.
+// fix: `AtomicI32` instead of `Cell`.
 // GK12

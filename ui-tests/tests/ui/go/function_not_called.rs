@@ -1,4 +1,4 @@
-// The name of a function without its arguments.
+// The function is named, but not called.
 use gort::prelude::*;
 
 fn serve() {}

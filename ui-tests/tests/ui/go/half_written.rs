@@ -1,4 +1,4 @@
-// A body that ends too early.
+// The body ends too early.
 use gort::prelude::*;
 
 fn main() {
@@ -7,4 +7,4 @@ fn main() {
         tx.
     };
 }
-// fix: the name of the method.
+// fix: write the name of the method.

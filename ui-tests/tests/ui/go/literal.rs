@@ -1,4 +1,4 @@
-// A number is nothing to run.
+// A number cannot run.
 use gort::prelude::*;
 
 fn main() {

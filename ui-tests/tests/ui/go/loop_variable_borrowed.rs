@@ -1,4 +1,4 @@
-// The loop variable is borrowed, with the reference written out.
+// The goroutine borrows the loop variable through an explicit reference.
 use gort::prelude::*;
 
 fn print(id: &u32) {

@@ -1,4 +1,4 @@
-// The loop variable is captured by reference (GoKer's "anonymous function" bugs, cockroach#35501).
+// The goroutine captures the loop variable by reference (GoKer: cockroach#35501).
 use gort::prelude::*;
 
 fn main() {

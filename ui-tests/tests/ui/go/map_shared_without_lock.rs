@@ -1,4 +1,4 @@
-// A map written by two goroutines (GoKer's data races).
+// Two goroutines write to a map (GoKer's data races).
 use gort::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;

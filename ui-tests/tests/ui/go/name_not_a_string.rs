@@ -1,4 +1,4 @@
-// A goroutine's name is text.
+// The name of a goroutine is a string.
 use gort::prelude::*;
 
 fn serve() {}

@@ -1,4 +1,4 @@
-// Options, and nothing behind them.
+// There is nothing to run.
 use gort::prelude::*;
 
 fn main() {

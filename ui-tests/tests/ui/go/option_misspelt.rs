@@ -1,4 +1,4 @@
-// An option under the name that the builder has for it.
+// The option has another name here than in the builder.
 use gort::prelude::*;
 
 fn serve() {}

@@ -1,4 +1,4 @@
-// One name is enough.
+// The option is given twice.
 use gort::prelude::*;
 
 fn serve() {}

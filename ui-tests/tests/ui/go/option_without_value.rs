@@ -1,4 +1,4 @@
-// `name =` and no name.
+// `name =` has no value.
 use gort::prelude::*;
 
 fn serve() {}

@@ -1,4 +1,4 @@
-// Options and nothing to run.
+// There are options, but nothing to run.
 use gort::prelude::*;
 
 fn main() {

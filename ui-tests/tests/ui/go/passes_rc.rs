@@ -1,4 +1,4 @@
-// An `Rc` stays on its thread, also as an argument.
+// An `Rc` must stay on its thread, even as an argument.
 use gort::prelude::*;
 use std::rc::Rc;
 
@@ -10,4 +10,4 @@ fn main() {
     let shared = Rc::new(1);
     go!(print(shared));
 }
-// fix: `Arc` in place of `Rc`.
+// fix: `Arc` instead of `Rc`.

@@ -1,4 +1,4 @@
-// `?` leaves the goroutine, which returns no `Result` here.
+// `?` would leave the goroutine, which returns no `Result` here.
 use gort::prelude::*;
 
 fn load() -> Result<u32, String> {
@@ -11,4 +11,4 @@ fn main() {
         println!("{loaded}");
     };
 }
-// fix: end the block with a `Result`, `Ok::<_, String>(())`, and look at it after `join`; or handle the error inside.
+// fix: end the block with `Ok::<_, String>(())` and check it after `join`; or handle the error.

@@ -1,4 +1,4 @@
-// A result comes back to another thread.
+// The result of a goroutine goes to another thread.
 use gort::prelude::*;
 use std::rc::Rc;
 
@@ -10,4 +10,4 @@ fn main() {
     let made = go!(make());
     drop(made.join());
 }
-// fix: `Arc` in place of `Rc`.
+// fix: `Arc` instead of `Rc`.

@@ -1,4 +1,4 @@
-// `in` and no scope.
+// `in` has no scope.
 use gort::prelude::*;
 
 fn serve() {}

@@ -1,4 +1,4 @@
-// A stack's size is in bytes.
+// The size of a stack is a number of bytes.
 use gort::prelude::*;
 
 fn serve() {}

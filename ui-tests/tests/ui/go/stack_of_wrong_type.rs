@@ -1,4 +1,4 @@
-// A constant of another type.
+// The constant has the wrong type.
 use gort::prelude::*;
 
 const SIZE: u32 = 65536;

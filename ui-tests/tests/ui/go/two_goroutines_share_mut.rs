@@ -1,4 +1,4 @@
-// Two goroutines with one `&mut`.
+// Two goroutines use one `&mut`.
 use gort::prelude::*;
 
 fn count(total: &'static mut u32) {

@@ -1,4 +1,4 @@
-// A block moves what it names.
+// A block moves the variables that it names.
 use gort::prelude::*;
 
 fn main() {

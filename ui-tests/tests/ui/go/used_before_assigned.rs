@@ -1,4 +1,4 @@
-// The goroutine starts before the value is there (GoKer's order violations).
+// The goroutine starts before the variable has a value (GoKer's order violations).
 use gort::prelude::*;
 
 fn main() {
@@ -9,5 +9,5 @@ fn main() {
     address = String::from("localhost");
     println!("{address}");
 }
-// fix: assign first, or send the value over a channel when it is known.
+// fix: assign first, or send the value through a channel when it is known.
 // GK12

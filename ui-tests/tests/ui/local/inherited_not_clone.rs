@@ -1,4 +1,4 @@
-// A value that goroutines inherit is cloned.
+// An inherited value must be `Clone`.
 struct Request;
 
 gort::goroutine_local! {

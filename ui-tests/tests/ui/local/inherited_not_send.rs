@@ -1,4 +1,4 @@
-// A value that goroutines inherit goes to another goroutine.
+// An inherited value goes to another goroutine, so it must be `Send`.
 use std::rc::Rc;
 
 gort::goroutine_local! {

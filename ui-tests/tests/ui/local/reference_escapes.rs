@@ -1,4 +1,4 @@
-// A goroutine-local value is borrowed for a call.
+// A goroutine-local value is borrowed only during the call.
 gort::goroutine_local! {
     static NAME: String = "name".to_owned();
 }

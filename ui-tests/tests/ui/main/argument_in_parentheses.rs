@@ -1,4 +1,4 @@
-// Arguments are written with `=`.
+// An argument is written with `=`.
 #[gort::main(procs(4))]
 fn main() {
     println!("hello");

@@ -1,4 +1,4 @@
-// One number of procs is enough.
+// The argument is given twice.
 #[gort::main(procs = 4, procs = 8)]
 fn main() {
     println!("hello");

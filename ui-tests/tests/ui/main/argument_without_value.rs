@@ -1,4 +1,4 @@
-// `procs` and no number.
+// `procs` has no value.
 #[gort::main(procs)]
 fn main() {
     println!("hello");

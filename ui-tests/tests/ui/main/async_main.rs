@@ -1,4 +1,4 @@
-// Main is a goroutine and blocks.
+// Main is a goroutine, and cannot await.
 #[gort::main]
 async fn main() {
     println!("never polled");

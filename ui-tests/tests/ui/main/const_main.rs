@@ -1,3 +1,3 @@
-// Goroutines run at run time.
+// Main cannot run at compile time.
 #[gort::main]
 const fn main() {}

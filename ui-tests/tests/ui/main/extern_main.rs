@@ -1,4 +1,4 @@
-// Nobody calls it from C.
+// C code does not call main.
 #[gort::main]
 extern "C" fn main() {
     println!("never called");

@@ -1,4 +1,4 @@
-// Nothing says what `T` is.
+// Nothing determines `T`.
 #[gort::main]
 fn main<T>() {
     println!("never called");

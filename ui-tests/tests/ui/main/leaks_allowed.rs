@@ -1,4 +1,4 @@
-// Main has no goroutines to answer for.
+// Only tests check for leaked goroutines.
 #[gort::main(leaks = "allow")]
 fn main() {
     println!("hello");

@@ -1,4 +1,4 @@
-// A program starts at `main`.
+// The attribute works only on the function `main`.
 #[gort::main]
 fn start() {
     println!("never called");

@@ -1,4 +1,4 @@
-// Only a function can run.
+// The attribute works only on a function.
 #[gort::main]
 struct Main;
 

@@ -1,4 +1,4 @@
-// A number of procs is no text.
+// The number of procs is not a string.
 #[gort::main(procs = "four")]
 fn main() {
     println!("hello");

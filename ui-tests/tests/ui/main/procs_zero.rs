@@ -1,4 +1,4 @@
-// Somebody has to run: zero procs.
+// At least one proc is needed to run goroutines.
 #[gort::main(procs = 0)]
 fn main() {
     println!("hello");

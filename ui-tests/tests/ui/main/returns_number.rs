@@ -1,4 +1,4 @@
-// A process ends with an `ExitCode`, not with a number.
+// A process ends with an `ExitCode`, not with a plain number.
 #[gort::main]
 fn main() -> i32 {
     0

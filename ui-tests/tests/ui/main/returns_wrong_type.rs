@@ -1,6 +1,6 @@
-// The body must give what the signature says.
+// The body must return the type in the signature.
 #[gort::main]
 fn main() -> Result<(), String> {
     "done"
 }
-// fix: a body of the signature's type.
+// fix: return a value of the signature's type.

@@ -1,4 +1,4 @@
-// A stack's size is a `usize`.
+// The size of a stack is a `usize`.
 const SIZE: u32 = 65536;
 
 #[gort::main(stack = SIZE)]

@@ -1,4 +1,4 @@
-// Whose thread-locals: those of the threads are what there is without a word.
+// Shared thread-locals are the default, and have no argument.
 #[gort::main(thread_locals = "shared")]
 fn main() {
     println!("hello");

@@ -1,3 +1,3 @@
-// A program may run for as long as it likes.
+// Only tests have a time limit.
 #[gort::main(timeout = "5s")]
 fn main() {}

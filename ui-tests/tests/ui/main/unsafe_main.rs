@@ -1,4 +1,4 @@
-// The runtime calls main, and promises nothing.
+// The runtime calls main as a safe function.
 #[gort::main]
 unsafe fn main() {
     println!("never called");

@@ -1,4 +1,4 @@
-// Nobody passes arguments to main.
+// Main gets no arguments.
 #[gort::main]
 fn main(args: Vec<String>) {
     println!("{args:?}");

@@ -1,4 +1,4 @@
-// A goroutine cannot borrow the child: it may outlive it.
+// A goroutine may outlive the child's handle, so it cannot borrow it.
 use gort::prelude::*;
 use gort::process::Command;
 
@@ -7,4 +7,4 @@ fn main() -> std::io::Result<()> {
     go!(|| child.wait());
     Ok(())
 }
-// fix: `move || child.wait()`; what it needs afterwards comes back as its result.
+// fix: `move || child.wait()`; return the values that you need afterwards.

@@ -1,4 +1,4 @@
-// A block moves what it names, in a scope too.
+// A block moves the variables that it names, even in a scope.
 use gort::prelude::*;
 
 fn main() {
@@ -11,4 +11,4 @@ fn main() {
     });
     println!("{values:?}");
 }
-// fix: borrow by a closure without `move`, `go!(in s; || …)`, or name a reference in the block.
+// fix: borrow with a closure without `move`, `go!(in s; || …)`, or use a reference in the block.

@@ -1,4 +1,4 @@
-// The first block takes the vector, though it only reads it.
+// The first block moves the vector, although it only reads it.
 use gort::prelude::*;
 
 fn main() {

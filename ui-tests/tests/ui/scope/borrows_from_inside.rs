@@ -1,4 +1,4 @@
-// The scope's closure ends before the scope has waited.
+// The scope's closure ends before the scope waits.
 use gort::prelude::*;
 
 fn main() {
@@ -7,4 +7,4 @@ fn main() {
         go!(in s; || println!("{values:?}"));
     });
 }
-// fix: make the value before the scope, or move it in: `go!(in s; move || …)`.
+// fix: create the value before the scope, or move it in: `go!(in s; move || …)`.

@@ -1,4 +1,4 @@
-// A scope's goroutines run on other threads as any others do.
+// A scope's goroutines run on other threads, like all goroutines.
 use std::rc::Rc;
 
 fn main() {
@@ -7,4 +7,4 @@ fn main() {
         s.spawn(|| println!("{shared}"));
     });
 }
-// fix: `Arc` in place of `Rc`, or borrow what is inside.
+// fix: `Arc` instead of `Rc`, or borrow the value inside it.

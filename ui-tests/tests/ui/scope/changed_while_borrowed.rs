@@ -8,4 +8,4 @@ fn main() {
         values.push(4);
     });
 }
-// fix: change it after the scope; or give each its own clone, or share a `Mutex`.
+// fix: change the value after the scope; or give each goroutine a clone, or share a `Mutex`.

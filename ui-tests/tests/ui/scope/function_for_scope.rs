@@ -1,4 +1,4 @@
-// Not a scope: the function that makes one.
+// This is the function that creates a scope, not a scope.
 use gort::prelude::*;
 
 fn serve() {}
@@ -6,4 +6,4 @@ fn serve() {}
 fn main() {
     go!(in gort::scope; serve());
 }
-// fix: the parameter of its closure: `gort::scope(|s| { go!(in s; serve()); })`.
+// fix: use the parameter of its closure: `gort::scope(|s| { go!(in s; serve()); })`.

@@ -1,4 +1,4 @@
-// A scope waits for its goroutines, so a handle is of no use outside.
+// The handle of a scope's goroutine cannot leave the scope.
 use gort::prelude::*;
 
 fn main() {
@@ -8,4 +8,4 @@ fn main() {
     });
     kept.unwrap().join().unwrap();
 }
-// fix: join inside of the scope, and let the scope's closure return the result.
+// fix: join inside the scope, and return the result from the scope's closure.

@@ -6,4 +6,4 @@ fn main() {
     let sum = spawn(|| values.iter().sum::<i32>()).join();
     println!("{values:?}: {sum:?}");
 }
-// fix: borrow inside of a scope: `gort::scope(|s| go!(in s; || values.iter().sum::<i32>()).join())`.
+// fix: borrow inside a scope: `gort::scope(|s| go!(in s; || values.iter().sum::<i32>()).join())`.

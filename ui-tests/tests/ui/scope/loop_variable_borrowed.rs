@@ -1,4 +1,4 @@
-// The loop's variable does not live as long as the scope.
+// The loop variable does not live as long as the scope.
 use gort::prelude::*;
 
 fn main() {
@@ -8,4 +8,4 @@ fn main() {
         }
     });
 }
-// fix: move it in, `go!(in s; move || …)`; what all of them borrow is named by a reference made before.
+// fix: `go!(in s; move || …)`; for values that all of them borrow, create a reference before.

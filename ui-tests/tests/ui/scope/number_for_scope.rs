@@ -1,4 +1,4 @@
-// Not a scope.
+// A number is not a scope.
 use gort::prelude::*;
 
 fn serve() {}
@@ -6,4 +6,4 @@ fn serve() {}
 fn main() {
     go!(in 3; serve());
 }
-// fix: the parameter of the closure given to `gort::scope`: `gort::scope(|s| { go!(in s; serve()); })`.
+// fix: use the parameter of the scope's closure: `gort::scope(|s| { go!(in s; serve()); })`.

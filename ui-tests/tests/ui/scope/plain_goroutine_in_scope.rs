@@ -1,4 +1,4 @@
-// Without `in s` a goroutine is not the scope's.
+// Without `in s` a goroutine does not belong to the scope.
 use gort::prelude::*;
 
 fn main() {

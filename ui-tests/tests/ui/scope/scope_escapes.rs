@@ -6,4 +6,4 @@ fn main() {
     });
     kept.unwrap().spawn(|| ());
 }
-// fix: start the goroutine inside of the scope's closure.
+// fix: start the goroutine inside the scope's closure.

@@ -1,4 +1,4 @@
-// One scope is enough.
+// The scope is given twice.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A goroutine that the scope does not wait for cannot start some that it does.
+// The scope does not wait for this goroutine, so the goroutine cannot use the scope.
 use gort::prelude::*;
 
 fn main() {
@@ -8,4 +8,4 @@ fn main() {
         };
     });
 }
-// fix: start it in the scope as well: `go!(in s; { s.spawn(|| ()); })`.
+// fix: start the outer goroutine in the scope as well: `go!(in s; { s.spawn(|| ()); })`.

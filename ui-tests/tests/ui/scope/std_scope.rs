@@ -1,4 +1,4 @@
-// A scope of threads starts threads.
+// std's scope starts threads, not goroutines.
 use gort::prelude::*;
 
 fn serve() {}

@@ -1,4 +1,4 @@
-// A scope lets goroutines borrow, not write to the same place.
+// A scope lets goroutines borrow, but not write to the same place.
 use gort::prelude::*;
 
 fn main() {
@@ -9,4 +9,4 @@ fn main() {
     });
     println!("{total}");
 }
-// fix: a `Mutex` or an atomic around the total, or a part of the whole for each (`split_at_mut`, `chunks_mut`).
+// fix: a `Mutex` or an atomic, or a separate part for each (`split_at_mut`, `chunks_mut`).

@@ -1,4 +1,4 @@
-// Two values where one scope is meant.
+// `scope(…)` takes one scope, not two values.
 fn main() {
     gort::scope(|s| {
         gort::scope(|t| {

@@ -7,4 +7,4 @@ fn main() {
         go!(in s; panic!("lost")).join();
     });
 }
-// fix: look at it, `….join().unwrap()`; or do not join: the scope panics in its place.
+// fix: check it, `….join().unwrap()`; or do not join: then the scope passes the panic on.

@@ -1,4 +1,4 @@
-// A wait group is no scope: nothing waits for it by itself.
+// A wait group is not a scope: it does not wait by itself.
 use gort::prelude::*;
 
 fn serve() {}

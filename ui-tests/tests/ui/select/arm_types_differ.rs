@@ -1,4 +1,4 @@
-// A select is an expression; its arms have one type.
+// A select is an expression; all its arms have the same type.
 use gort::prelude::*;
 
 fn main() {
@@ -9,4 +9,4 @@ fn main() {
     };
     println!("{answer}");
 }
-// fix: arms of one type.
+// fix: use arms of one type.

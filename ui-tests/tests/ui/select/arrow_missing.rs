@@ -1,4 +1,4 @@
-// Neither a receive nor a send.
+// The operation is neither a receive nor a send.
 use gort::prelude::*;
 
 fn main() {

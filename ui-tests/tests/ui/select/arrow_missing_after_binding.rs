@@ -1,4 +1,4 @@
-// Without `<-` nothing is received.
+// Without `<-` the arm receives nothing.
 use gort::prelude::*;
 
 fn main() {

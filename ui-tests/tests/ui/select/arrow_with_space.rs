@@ -1,4 +1,4 @@
-// The arrow is one word.
+// The arrow is one token, without a space.
 use gort::prelude::*;
 
 fn main() {

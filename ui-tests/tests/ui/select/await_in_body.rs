@@ -1,4 +1,4 @@
-// A body waits by blocking.
+// A body cannot await.
 use gort::prelude::*;
 
 async fn work() {}

@@ -1,4 +1,4 @@
-// `biased` is said before the first arm.
+// `biased` comes before the first arm.
 use gort::prelude::*;
 
 fn main() {

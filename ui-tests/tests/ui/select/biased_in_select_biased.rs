@@ -1,4 +1,4 @@
-// `biased` is said twice.
+// `biased` is given twice.
 use gort::channel::select_biased;
 use gort::prelude::*;
 

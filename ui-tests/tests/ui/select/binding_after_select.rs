@@ -1,4 +1,4 @@
-// A binding lives in its arm.
+// A binding exists only in its arm.
 use gort::prelude::*;
 
 fn main() {
@@ -8,4 +8,4 @@ fn main() {
     }
     println!("{value:?}");
 }
-// fix: let the select have the value: `let value = select! { value = <-rx => value };`.
+// fix: use the value of the select: `let value = select! { value = <-rx => value };`.

@@ -1,4 +1,4 @@
-// `=` with no pattern before it.
+// There is no pattern before `=`.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Only one arm has run.
+// Only one arm runs.
 use gort::prelude::*;
 
 fn main() {
@@ -8,4 +8,4 @@ fn main() {
         default => println!("{value:?}"),
     }
 }
-// fix: use it in its own arm only.
+// fix: use the binding only in its own arm.

@@ -1,4 +1,4 @@
-// What is bound should be used.
+// The binding is never used.
 #![deny(unused_variables)]
 use gort::prelude::*;
 
@@ -8,4 +8,4 @@ fn main() {
         value = <-rx => println!("received"),
     }
 }
-// fix: `<-rx => …` where the value is not wanted.
+// fix: `<-rx => …` if you do not need the value.

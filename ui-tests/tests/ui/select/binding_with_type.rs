@@ -1,4 +1,4 @@
-// The channel knows its type.
+// The channel determines the type of the pattern.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A body that ends too early.
+// The body ends too early.
 use gort::prelude::*;
 
 fn main() {
@@ -9,4 +9,4 @@ fn main() {
         }
     };
 }
-// fix: the name of the method.
+// fix: write the name of the method.

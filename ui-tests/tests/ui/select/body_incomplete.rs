@@ -1,4 +1,4 @@
-// A body that ends too early.
+// The body ends too early.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// `=>` and no body.
+// There is no body after `=>`.
 use gort::prelude::*;
 
 fn main() {

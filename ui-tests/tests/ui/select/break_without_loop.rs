@@ -1,4 +1,4 @@
-// `break` in an arm leaves the loop around the select.
+// `break` in an arm leaves the loop around the select, and there is none.
 use gort::prelude::*;
 
 fn main() {
@@ -7,4 +7,4 @@ fn main() {
         Ok(value) = <-rx else { break } => println!("{value}"),
     }
 }
-// fix: a loop around it, or an `else` block with a value.
+// fix: a loop around the select, or an `else` block with a value.

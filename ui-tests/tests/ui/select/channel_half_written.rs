@@ -1,4 +1,4 @@
-// A channel that ends too early.
+// The channel expression ends too early.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// `<-` and no channel.
+// There is no channel after `<-`.
 use gort::prelude::*;
 
 fn main() {

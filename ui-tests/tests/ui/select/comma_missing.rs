@@ -1,4 +1,4 @@
-// A body that is no block is followed by a comma.
+// A body that is not a block ends with a comma.
 use gort::prelude::*;
 
 fn main() {

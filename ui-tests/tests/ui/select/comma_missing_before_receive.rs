@@ -1,4 +1,4 @@
-// `<-` would go on with the body as an operator.
+// Without the comma `<-` would be an operator in the body.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// `->` and no pattern.
+// There is no pattern after `->`.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// The wrong end, in crossbeam's words: a sender does not receive.
+// A sender does not receive (crossbeam's syntax).
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// The channel may be closed; crossbeam's words.
+// The channel may be closed (crossbeam's syntax).
 use gort::prelude::*;
 
 fn main() {

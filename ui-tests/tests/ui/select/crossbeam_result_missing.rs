@@ -1,4 +1,4 @@
-// crossbeam's arms name the result.
+// crossbeam's arms have a pattern for the result.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// The wrong end, in crossbeam's words: a receiver does not send.
+// A receiver does not send (crossbeam's syntax).
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// One channel per arm.
+// An arm has one channel.
 use gort::prelude::*;
 
 fn main() {

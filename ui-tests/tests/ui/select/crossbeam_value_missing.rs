@@ -1,4 +1,4 @@
-// A send without a value, in crossbeam's words.
+// The send has no value (crossbeam's syntax).
 use gort::prelude::*;
 
 fn main() {

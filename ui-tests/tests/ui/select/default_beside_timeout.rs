@@ -1,4 +1,4 @@
-// With `default` there is no waiting.
+// With `default` the select never waits.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// `default` is ready whenever nothing else is.
+// `default` runs whenever no other arm is ready.
 use gort::prelude::*;
 
 fn main() {

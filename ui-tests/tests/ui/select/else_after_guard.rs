@@ -1,4 +1,4 @@
-// The guard comes last.
+// The guard comes after the `else` block.
 use gort::prelude::*;
 
 fn main() {

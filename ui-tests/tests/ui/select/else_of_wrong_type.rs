@@ -1,4 +1,4 @@
-// The `else` block gives the select's value, or leaves.
+// The `else` block has the select's type, or leaves the select.
 use gort::prelude::*;
 
 fn main() {
@@ -8,4 +8,4 @@ fn main() {
     };
     println!("{value}");
 }
-// fix: `else { 0 }`, or leave: `else { return }`.
+// fix: `else { 0 }`, or `else { return }`.

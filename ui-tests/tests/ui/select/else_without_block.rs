@@ -1,4 +1,4 @@
-// As in let-else, there is a block.
+// As in let-else, `else` has a block.
 use gort::prelude::*;
 
 fn main() {

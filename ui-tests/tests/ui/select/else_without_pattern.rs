@@ -1,4 +1,4 @@
-// Nothing can fail to match.
+// Without a pattern nothing can fail to match.
 use gort::prelude::*;
 
 fn main() {

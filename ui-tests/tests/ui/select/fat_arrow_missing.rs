@@ -1,4 +1,4 @@
-// An arm has a body.
+// The arm has no `=>` before its body.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// The body of the first arm would be the next arm's.
+// The first arm has no `=>`, so its body would be part of the operand.
 use gort::prelude::*;
 
 fn main() {

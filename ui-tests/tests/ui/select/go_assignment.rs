@@ -1,4 +1,4 @@
-// Go's `:=`.
+// `:=` is Go's syntax.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Go's arms begin with `case`; these do not.
+// Go's arms begin with `case`; gort's do not.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Go's `v, ok`.
+// `v, ok` is Go's syntax.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Go's time-out in Go's words: `after` is a word of the select, not a channel.
+// In gort `after` is a keyword of the select, not a channel as in Go.
 use gort::prelude::*;
 
 fn main() {

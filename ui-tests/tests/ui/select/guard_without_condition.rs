@@ -1,4 +1,4 @@
-// `if` and no condition.
+// There is no condition after `if`.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A condition begins with `if`.
+// A guard begins with `if`.
 use gort::prelude::*;
 
 fn main() {

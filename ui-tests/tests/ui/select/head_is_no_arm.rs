@@ -1,4 +1,4 @@
-// None of the forms of an arm.
+// This is none of the forms of an arm.
 use gort::prelude::*;
 
 fn main() {

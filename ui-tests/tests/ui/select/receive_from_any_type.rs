@@ -11,4 +11,4 @@ fn main() {
     let (_tx, rx) = bounded::<u32>(1);
     wait(&rx);
 }
-// fix: a `&Receiver<T>` for the argument.
+// fix: take a `&Receiver<T>` as the argument.

@@ -7,4 +7,4 @@ fn main() {
         <-seconds => {}
     }
 }
-// fix: a receiver right of `<-`.
+// fix: write a receiver right of `<-`.

@@ -1,4 +1,4 @@
-// A handle is waited for as it is.
+// An arm waits for the handle itself, not for the result of `join`.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A number is no channel.
+// A number is not a channel.
 use gort::prelude::*;
 
 fn main() {

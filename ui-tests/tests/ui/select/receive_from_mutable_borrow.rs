@@ -1,4 +1,4 @@
-// The channel is only borrowed; it need not be mutable.
+// The arm only borrows the channel; it need not be mutable.
 use gort::prelude::*;
 
 fn main() {

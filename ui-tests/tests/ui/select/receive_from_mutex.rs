@@ -1,4 +1,4 @@
-// A mutex is no channel; a request to lock it can be waited for.
+// A mutex is not a channel; an arm can wait for a request to lock it.
 use gort::prelude::*;
 
 fn main() {

@@ -7,4 +7,4 @@ fn main() {
         <-port => {}
     }
 }
-// fix: a receiver right of `<-`.
+// fix: write a receiver right of `<-`.

@@ -1,4 +1,4 @@
-// The arm itself receives; what `recv` gives is no channel.
+// The arm itself receives; the result of `recv` is not a channel.
 use gort::prelude::*;
 
 fn main() {

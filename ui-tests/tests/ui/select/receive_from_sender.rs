@@ -1,4 +1,4 @@
-// `<-` right of nothing receives; a sender does not.
+// An arm that begins with `<-` receives, and a sender does not.
 use gort::prelude::*;
 
 fn main() {

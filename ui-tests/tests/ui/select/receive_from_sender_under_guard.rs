@@ -1,4 +1,4 @@
-// The wrong end, in an arm with a guard.
+// A sender does not receive (in an arm with a guard).
 use gort::prelude::*;
 
 fn main() {

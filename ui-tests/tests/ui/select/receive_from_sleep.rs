@@ -1,4 +1,4 @@
-// Sleeping is over before the select begins.
+// `sleep` has returned before the select begins.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Channels of std know nothing of goroutines.
+// std's channels do not work with goroutines.
 use gort::prelude::*;
 
 fn main() {
@@ -7,4 +7,4 @@ fn main() {
         value = <-rx => println!("{value:?}"),
     }
 }
-// fix: a channel of `gort::channel`.
+// fix: use a channel of `gort::channel`.

@@ -1,4 +1,4 @@
-// Not a channel, though it has one: `<-job.done` receives.
+// The struct is not a channel, although it contains one.
 use gort::prelude::*;
 
 struct Job {

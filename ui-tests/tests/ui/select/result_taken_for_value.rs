@@ -1,4 +1,4 @@
-// A receive gives a `Result`.
+// A receive returns a `Result`.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// One operation per arm.
+// An arm has one operation.
 use gort::prelude::*;
 
 fn main() {

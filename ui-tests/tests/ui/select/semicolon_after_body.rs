@@ -1,4 +1,4 @@
-// An arm ends as in `match`.
+// An arm ends with a comma, as in `match`.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A text is no channel.
+// A string is not a channel.
 use gort::prelude::*;
 
 fn main() {

@@ -7,4 +7,4 @@ fn main() {
         port <- 1 => {}
     }
 }
-// fix: a sender left of `<-`.
+// fix: write a sender left of `<-`.

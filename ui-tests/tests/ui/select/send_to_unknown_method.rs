@@ -1,4 +1,4 @@
-// A method that senders do not have.
+// Senders have no such method.
 use gort::prelude::*;
 
 fn main() {
@@ -7,4 +7,4 @@ fn main() {
         tx.writer() <- 1 => {}
     }
 }
-// fix: the sender itself, `tx <- 1 => {}`.
+// fix: use the sender itself, `tx <- 1 => {}`.

@@ -1,4 +1,4 @@
-// A receiver does not send, and a variable sent to it would be moved.
+// A receiver does not send (here with a variable, which would move).
 use gort::prelude::*;
 
 fn main() {

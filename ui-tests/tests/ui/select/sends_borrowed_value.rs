@@ -1,4 +1,4 @@
-// The channel carries strings, the variable is a reference to one.
+// The channel carries strings, but the variable is a reference to one.
 use gort::prelude::*;
 
 fn announce(tx: &Sender<String>, name: &String) {

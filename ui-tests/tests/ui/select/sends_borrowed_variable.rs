@@ -1,4 +1,4 @@
-// Somebody else still looks at it.
+// The variable is still borrowed.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A field is evaluated before the choice, so it would have to move.
+// A field is evaluated before the choice, so it would have to move out of the reference.
 use gort::prelude::*;
 
 struct Job {

@@ -1,4 +1,4 @@
-// A constant has no place to be moved out of: `(limit)` sends its value.
+// A constant has no place to move out of.
 #![allow(non_upper_case_globals)]
 use gort::prelude::*;
 

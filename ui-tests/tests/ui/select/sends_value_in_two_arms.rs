@@ -1,4 +1,4 @@
-// In parentheses a variable is a value, made before the choice; it can be made once.
+// A variable in parentheses is a value, which is evaluated before the choice, and only once.
 use gort::prelude::*;
 
 fn main() {
@@ -10,4 +10,4 @@ fn main() {
         second <- (name) => {}
     }
 }
-// fix: without the parentheses: `first <- name => {}`; a variable moves only in the chosen arm.
+// fix: remove the parentheses, `first <- name => {}`; a variable moves only in the chosen arm.

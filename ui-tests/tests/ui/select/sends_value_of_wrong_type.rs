@@ -7,4 +7,4 @@ fn main() {
         tx <- "one" => {}
     }
 }
-// fix: send what the channel carries.
+// fix: send a value of the channel's type.

@@ -1,4 +1,4 @@
-// Sent once, it is gone.
+// A variable can be sent only once.
 use gort::prelude::*;
 
 fn main() {
@@ -10,4 +10,4 @@ fn main() {
         }
     }
 }
-// fix: leave the loop in the arm, or put another value into the variable; or send a clone.
+// fix: leave the loop in the arm, or assign another value to the variable; or send a clone.

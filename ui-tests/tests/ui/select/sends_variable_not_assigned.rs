@@ -8,4 +8,4 @@ fn main() {
         tx <- value => {}
     }
 }
-// fix: a value before the select.
+// fix: assign a value before the select.

@@ -1,4 +1,4 @@
-// The receiver could be gone while the select still waits on it.
+// The receiver could be dropped while the select still waits on it.
 use gort::channel::never;
 use gort::prelude::*;
 

@@ -1,4 +1,4 @@
-// It may have been sent.
+// The variable may have been sent.
 use gort::prelude::*;
 
 fn main() {
@@ -10,4 +10,4 @@ fn main() {
     }
     println!("{name}");
 }
-// fix: use it in the arms where it was not sent; or send a clone.
+// fix: use it in the arms in which it was not sent; or send a clone.

@@ -1,4 +1,4 @@
-// In this arm it has been sent.
+// In this arm the variable has been sent.
 use gort::prelude::*;
 
 fn main() {
@@ -9,4 +9,4 @@ fn main() {
         default => println!("kept {name}"),
     }
 }
-// fix: say it before, or send a clone: `tx <- name.clone() => …`.
+// fix: use it before the select, or send a clone: `tx <- name.clone() => …`.

@@ -1,4 +1,4 @@
-// The channel is gone.
+// The channel has been moved.
 use gort::prelude::*;
 
 fn main() {
@@ -8,4 +8,4 @@ fn main() {
         <-rx => {}
     }
 }
-// fix: select while it is there, or clone it.
+// fix: select before the move, or clone the channel.

@@ -20,4 +20,4 @@ fn main() {
         <-first(&pool()), if true => {}
     }
 }
-// fix: a `let` before the select for what the reference points into.
+// fix: a `let` before the select for the value that the reference points to.

@@ -1,4 +1,4 @@
-// `after()` and no duration.
+// `after()` has no duration.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A time-out without a unit.
+// The time-out has no unit.
 use gort::prelude::*;
 
 fn main() {

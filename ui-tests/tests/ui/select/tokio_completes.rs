@@ -1,4 +1,4 @@
-// tokio's arms have a future and no `<-`.
+// tokio's arms have a future and no `<-`; gort's have an operation.
 use gort::prelude::*;
 
 fn main() {

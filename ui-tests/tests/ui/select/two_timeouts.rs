@@ -1,4 +1,4 @@
-// The shorter time-out is enough.
+// Only one time-out can apply.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// What runs if nothing is ready is called `default`.
+// The arm that runs if no other is ready is called `default`.
 use gort::prelude::*;
 
 fn main() {

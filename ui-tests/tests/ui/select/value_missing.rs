@@ -1,4 +1,4 @@
-// A send without a value.
+// The send has no value.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Nobody sends to a receiver of signals but the system.
+// Only the system sends to a receiver of signals.
 use gort::prelude::*;
 use gort::signal::{Signal, ctrl_c};
 

@@ -1,4 +1,4 @@
-// Whoever waits for a condition holds the lock that protects it.
+// Waiting for a condition needs the guard of the lock that protects it.
 use gort::sync::Condvar;
 
 fn main() {

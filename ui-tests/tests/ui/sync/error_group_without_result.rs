@@ -1,4 +1,4 @@
-// A group's function says how it went.
+// The function of an error group returns a `Result`.
 use gort::sync::ErrGroup;
 
 fn main() {
@@ -6,4 +6,4 @@ fn main() {
     group.go(|| println!("done"));
     group.wait().unwrap();
 }
-// fix: end with `Ok(())`; if nothing can fail, a `WaitGroup`.
+// fix: end with `Ok(())`; if nothing can fail, use a `WaitGroup`.

@@ -7,4 +7,4 @@ static TOTAL: Mutex<u32> = Mutex::new(0);
 fn main() {
     TOTAL.lock();
 }
-// fix: keep it: `let total = TOTAL.lock();`.
+// fix: keep the guard: `let total = TOTAL.lock();`.

@@ -1,4 +1,4 @@
-// Unlocked is unlocked.
+// The guard has been dropped, so the mutex is unlocked.
 use gort::prelude::*;
 
 static TOTAL: Mutex<u32> = Mutex::new(0);
@@ -8,4 +8,4 @@ fn main() {
     drop(total);
     *total += 1;
 }
-// fix: lock again, or drop it later.
+// fix: lock again, or drop the guard later.

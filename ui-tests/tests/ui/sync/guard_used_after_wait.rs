@@ -1,4 +1,4 @@
-// `wait` takes the guard, and gives one back.
+// `wait` takes the guard, and returns a new one.
 use gort::prelude::*;
 use gort::sync::Condvar;
 

@@ -1,4 +1,4 @@
-// No poisoning, so no `Result`.
+// gort's mutex is never poisoned, so `lock` returns no `Result`.
 use gort::prelude::*;
 
 static TOTAL: Mutex<u32> = Mutex::new(0);

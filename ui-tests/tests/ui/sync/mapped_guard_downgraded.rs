@@ -1,4 +1,4 @@
-// Who writes a part of the value stays a writer.
+// A mapped write guard cannot be downgraded.
 use gort::sync::{RwLock, RwLockWriteGuard};
 
 static TABLE: RwLock<(u32, u32)> = RwLock::new((1, 2));

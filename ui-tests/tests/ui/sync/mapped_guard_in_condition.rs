@@ -1,4 +1,4 @@
-// Who holds a part of the value cannot wait for the whole.
+// A mapped guard cannot wait for a condition.
 use gort::prelude::*;
 use gort::sync::{Condvar, MutexGuard};
 

@@ -1,4 +1,4 @@
-// A mutex does not make an `Rc` fit to be sent.
+// A mutex does not make an `Rc` `Send`.
 use gort::prelude::*;
 use std::rc::Rc;
 
@@ -11,4 +11,4 @@ fn replace(shared: &'static Mutex<Rc<u32>>) {
 fn main() {
     replace(Box::leak(Box::new(Mutex::new(Rc::new(1)))));
 }
-// fix: `Arc` in place of `Rc`.
+// fix: `Arc` instead of `Rc`.

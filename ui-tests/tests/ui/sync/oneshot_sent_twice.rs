@@ -6,4 +6,4 @@ fn main() {
     tx.send(1).unwrap();
     tx.send(2).unwrap();
 }
-// fix: a channel of `bounded(n)`, or `watch::channel` if only the latest value counts.
+// fix: `bounded(n)`, or `watch::channel` if only the latest value matters.

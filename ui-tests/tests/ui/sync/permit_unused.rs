@@ -1,4 +1,4 @@
-// The permits are given back at once.
+// The permit is released at once.
 #![deny(unused_must_use)]
 use gort::sync::Semaphore;
 
@@ -6,4 +6,4 @@ fn main() {
     let semaphore = Semaphore::new(2);
     semaphore.acquire(1);
 }
-// fix: keep it: `let _permit = semaphore.acquire(1);`.
+// fix: keep the permit: `let _permit = semaphore.acquire(1);`.

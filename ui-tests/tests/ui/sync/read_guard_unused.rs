@@ -7,4 +7,4 @@ static TABLE: RwLock<Vec<u32>> = RwLock::new(Vec::new());
 fn main() {
     TABLE.read();
 }
-// fix: keep it: `let table = TABLE.read();`.
+// fix: keep the guard: `let table = TABLE.read();`.

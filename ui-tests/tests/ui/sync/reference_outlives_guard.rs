@@ -1,4 +1,4 @@
-// The guard is gone at the end of the statement.
+// The guard is dropped at the end of the statement.
 use gort::prelude::*;
 
 static TOTAL: Mutex<u32> = Mutex::new(0);

@@ -1,4 +1,4 @@
-// What a mutex protects is reached through `lock`.
+// The value in a mutex is reached through `lock`.
 use gort::prelude::*;
 
 static TOTAL: Mutex<u32> = Mutex::new(0);

@@ -1,4 +1,4 @@
-// A wait group's goroutine may outlive the function as any other.
+// A wait group's goroutine may outlive the function, like any goroutine.
 use gort::prelude::*;
 
 fn main() {

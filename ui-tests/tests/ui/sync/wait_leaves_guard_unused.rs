@@ -1,4 +1,4 @@
-// `wait` gives the guard back, locked again.
+// `wait` returns the guard, locked again.
 #![deny(unused_must_use)]
 use gort::prelude::*;
 use gort::sync::Condvar;
@@ -9,4 +9,4 @@ static CHANGED: Condvar = Condvar::new();
 fn main() {
     CHANGED.wait(READY.lock());
 }
-// fix: keep it: `let ready = CHANGED.wait_while(READY.lock(), |ready| !*ready);`.
+// fix: keep the guard: `let ready = CHANGED.wait_while(READY.lock(), |ready| !*ready);`.

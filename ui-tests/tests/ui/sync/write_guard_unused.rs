@@ -7,4 +7,4 @@ static TABLE: RwLock<Vec<u32>> = RwLock::new(Vec::new());
 fn main() {
     TABLE.write();
 }
-// fix: keep it: `let mut table = TABLE.write();`.
+// fix: keep the guard: `let mut table = TABLE.write();`.

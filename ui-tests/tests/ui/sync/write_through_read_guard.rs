@@ -1,4 +1,4 @@
-// Who reads does not write.
+// A read guard does not allow writing.
 use gort::sync::RwLock;
 
 static TABLE: RwLock<Vec<u32>> = RwLock::new(Vec::new());

@@ -1,4 +1,4 @@
-// A test is a goroutine and blocks.
+// A test is a goroutine, and cannot await.
 #[gort::test]
 async fn answers() {
     assert_eq!(6 * 7, 42);

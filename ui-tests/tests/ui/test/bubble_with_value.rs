@@ -1,4 +1,4 @@
-// It is there or not.
+// `bubble` is present or absent.
 #[gort::test(bubble = true)]
 fn takes_no_time() {
     gort::time::sleep(std::time::Duration::from_secs(3600));

@@ -1,4 +1,4 @@
-// No schedule is no test.
+// A test that runs under no schedule tests nothing.
 #[gort::test(explore = 0)]
 fn is_never_run() {
     unreachable!();

@@ -1,4 +1,4 @@
-// Nothing says what `T` is.
+// Nothing determines `T`.
 #[gort::test]
 fn answers<T>() {
     assert_eq!(6 * 7, 42);

@@ -1,4 +1,4 @@
-// Leaks are denied unless they are allowed.
+// Leaks fail a test unless they are allowed.
 #[gort::test(leaks = "deny")]
 fn answers() {
     assert_eq!(6 * 7, 42);

@@ -1,4 +1,4 @@
-// Each test has an attribute of its own.
+// Each test needs its own attribute.
 #[gort::test]
 mod tests {}
 

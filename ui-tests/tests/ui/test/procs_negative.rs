@@ -1,4 +1,4 @@
-// A number of procs is above zero.
+// The number of procs is above zero.
 #[gort::test(procs = -1)]
 fn answers() {
     assert_eq!(6 * 7, 42);

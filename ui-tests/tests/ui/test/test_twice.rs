@@ -1,4 +1,4 @@
-// `#[gort::test]` stands in place of `#[test]`.
+// `#[gort::test]` replaces `#[test]`.
 #[gort::test]
 #[test]
 fn answers() {

@@ -1,4 +1,4 @@
-// A duration has a unit.
+// A duration needs a unit.
 #[gort::test(timeout = "5")]
 fn answers() {
     assert_eq!(6 * 7, 42);

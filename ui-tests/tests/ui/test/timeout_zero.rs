@@ -1,4 +1,4 @@
-// No test ends at once.
+// A test cannot end at once.
 #[gort::test(timeout = "0s")]
 fn answers() {
     assert_eq!(6 * 7, 42);

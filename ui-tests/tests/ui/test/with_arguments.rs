@@ -1,4 +1,4 @@
-// Nobody passes arguments to a test.
+// A test gets no arguments.
 #[gort::test]
 fn answers(expected: u32) {
     assert_eq!(6 * 7, expected);

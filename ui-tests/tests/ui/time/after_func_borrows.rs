@@ -1,4 +1,4 @@
-// The function runs when its maker may be gone.
+// The function runs when its creator may be gone.
 use gort::prelude::*;
 use gort::time::after_func;
 

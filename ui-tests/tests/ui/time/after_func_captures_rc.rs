@@ -1,4 +1,4 @@
-// The function runs in a goroutine.
+// The function runs in a goroutine of its own.
 use gort::prelude::*;
 use gort::time::after_func;
 use std::rc::Rc;
@@ -7,4 +7,4 @@ fn main() {
     let shared = Rc::new(1);
     after_func(Duration::from_millis(1), move || println!("{shared}"));
 }
-// fix: `Arc` in place of `Rc`.
+// fix: `Arc` instead of `Rc`.

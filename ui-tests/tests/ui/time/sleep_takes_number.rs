@@ -1,4 +1,4 @@
-// Go's `time.Sleep(100)`: a hundred what?
+// A sleep needs a unit, unlike Go's `time.Sleep(100)`.
 fn main() {
     gort::time::sleep(100);
 }
