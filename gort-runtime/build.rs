@@ -1,9 +1,11 @@
-//! Says where goroutines are threads (`cfg(gort_threads)`, see `src/threads/README.md`): under Miri, and on systems for
-//! which there is no native scheduler; elsewhere with `RUSTFLAGS="--cfg gort_threads"`.
+//! Decides whether goroutines are threads (`cfg(gort_threads)`, see `src/threads/README.md`): under
+//! Miri and ThreadSanitizer, and on systems without a native scheduler. Elsewhere
+//! `RUSTFLAGS="--cfg gort_threads"` asks for it.
 //!
-//! `--cfg gort_native` says no to Miri: gort's own tests of records run there (`.ci/miri`), and little else could.
+//! `--cfg gort_native` keeps the native scheduler under Miri. gort's own tests of records run that
+//! way (`.ci/miri`); code that switches stacks cannot.
 //!
-//! It exists anyhow, so that `links` in Cargo.toml forbids two schedulers in one program.
+//! Without this script `links` in Cargo.toml could not forbid two schedulers in one program.
 
 use std::env;
 
@@ -15,7 +17,7 @@ fn main() {
     let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     let has = |cfg: &str| env::var_os(format!("CARGO_CFG_{cfg}")).is_some();
     let is_miri = has("MIRI") && !has("GORT_NATIVE");
-    // Only nightly names sanitizers, and only there they can be had.
+    // Only nightly compilers have sanitizers, and only they set this variable.
     let sanitizers = env::var("CARGO_CFG_SANITIZE").unwrap_or_default();
     let sanitizes = |by: &str| sanitizers.split(',').any(|one| one == by);
     if is_miri || sanitizes("thread") || WITHOUT_SCHEDULER.contains(&os.as_str()) {

@@ -14,7 +14,7 @@
 //! and the park's `commit` releases the lock.
 //!
 //! With a time limit, the record has a [`SelectWord`]: a notification that removes the record but
-//! does not win the word goes on to the next record, under the same lock.
+//! does not win the word continues with the next record, under the same lock.
 //!
 //! `waiting` saves notifiers from taking the lock while there is no waiter. A waiter sets it under
 //! the lock, before it unlocks the mutex. So a notifier that locks the mutex after the waiter sees

@@ -14,7 +14,7 @@
 //!
 //! # Why the time and a waker cannot both end a wait
 //! A wait with a time limit has a [`SelectWord`], which both must win. A waker that removes the
-//! record but does not win the word goes on to the next record. If the time wins, the waiter
+//! record but does not win the word continues with the next record. If the time wins, the waiter
 //! removes its record under the lock, unless such a waker has done so. So no waker uses the record
 //! after that.
 

@@ -37,22 +37,22 @@ unsafe extern "C" {
     fn __asan_unpoison_memory_region(addr: *const c_void, size: usize);
 }
 
-/// What the sanitizer is told of a stack. A part of each context.
+/// What the sanitizer must know of a stack. Each context has one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fiber {
-    /// Lowest address of the stack. Of g0: known once a goroutine has been entered from it.
+    /// Lowest address of the stack. g0's is null until the first goroutine runs on its thread.
     bottom: *const c_void,
     size: usize,
-    /// The sanitizer's word for the stack while it does not run.
+    /// The sanitizer's handle of the fake stack while the context does not run.
     fake_stack: *mut c_void,
     /// The goroutine leaves its stack for ever.
     ends: bool,
-    /// Of g0: what the running `mcall` calls there.
+    /// Used in g0's context only: the function that the running `mcall` calls there.
     f: Option<OnG0Fn>,
 }
 
 impl Fiber {
-    /// A stack of which nothing is known yet.
+    /// A stack that the sanitizer has not been told of.
     pub(crate) const NONE: Self = Self {
         bottom: ptr::null(),
         size: 0,
@@ -61,15 +61,15 @@ impl Fiber {
         f: None,
     };
 
-    /// The stack of a goroutine that has not run, `size` bytes from `bottom`.
-    ///
-    /// Unpoisons it: the frames of the last goroutine there may have left it poisoned.
+    /// Describes an unused stack, `size` bytes from `bottom`, and unpoisons it: the frames of the
+    /// last goroutine there may have left it poisoned.
     ///
     /// # Safety
     /// Nothing uses the stack.
     pub(crate) unsafe fn new(bottom: *mut u8, size: usize) -> Self {
         let bottom = bottom.cast_const().cast();
-        // SAFETY: changes the sanitizer's shadow of memory in which no variable lies (caller's clause).
+        // SAFETY: this changes only the sanitizer's shadow, of memory without variables (caller's
+        // clause).
         unsafe { __asan_unpoison_memory_region(bottom, size) };
         Self {
             bottom,
@@ -79,20 +79,21 @@ impl Fiber {
     }
 }
 
-/// Whether the sanitizer knows the thread while this context runs on it.
+/// Returns whether the sanitizer knows the thread while `context` runs on it.
 ///
 /// # Safety
-/// `context` is a goroutine's, or `m`.
+/// `context` is a goroutine's context or `m`.
 unsafe fn is_known(context: *mut Gobuf, m: *mut Gobuf) -> bool {
-    // SAFETY: caller's clause; `tp` changes only while the goroutine has no stack.
+    // SAFETY: the context is there (caller's clause), and `tp` changes only while its goroutine has
+    // no stack.
     context == m || unsafe { (*context).tp.is_null() }
 }
 
 /// Completes the switch from g0 to the goroutine that runs here, and notes where g0's stack lies.
 fn finish_on_goroutine(fake_stack: *mut c_void) {
     let m = imp::current_m().cast::<Gobuf>();
-    // SAFETY: the M of this thread, whose g0 is saved while a goroutine runs, so that only this thread touches its
-    // `fiber`; `on_g0` has started the switch.
+    // SAFETY: `m` is this thread's M, and no other thread accesses its `fiber`. `on_g0` has started
+    // the switch.
     unsafe {
         __sanitizer_finish_switch_fiber(
             fake_stack,
@@ -102,13 +103,14 @@ fn finish_on_goroutine(fake_stack: *mut c_void) {
     }
 }
 
-/// The architecture's `mcall`, announced to the sanitizer.
+/// Calls the architecture's `mcall` and announces its switches to the sanitizer.
 ///
 /// # Safety
-/// That of the architecture's `mcall`.
+/// The contract is that of the architecture's `mcall`.
 pub(crate) unsafe fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
-    // SAFETY: clauses of `mcall`: both contexts are there, and this thread's, until the switch; `on_g0` keeps the contract
-    // of `OnG0Fn` as `f` does. When `from` is resumed it is this goroutine's again.
+    // SAFETY: both contexts exist and belong to this thread until the switch (clauses of `mcall`).
+    // `on_g0` keeps the contract of `OnG0Fn` because `f` does. When `from` is resumed, it belongs
+    // to this goroutine again.
     unsafe {
         (*m).fiber.f = Some(f);
         if from == m {
@@ -131,13 +133,15 @@ pub(crate) unsafe fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
     }
 }
 
-/// On g0: completes the switch to it, calls `f`, and announces the one to the context that `f` returned.
+/// Runs on g0: completes the switch to it, calls `f`, and announces the switch to the context that
+/// `f` returned.
 ///
 /// # Safety
-/// That of [`OnG0Fn`], from [`mcall`].
+/// The contract is that of [`OnG0Fn`]. Only [`mcall`] passes it on.
 unsafe extern "C" fn on_g0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause. `m` is this thread's, and only g0 runs on it now. After `f` has returned `next`, this thread alone
-    // resumes `next`, so its `fiber` is ours to read; `from` may be another thread's by then and is not touched.
+    // SAFETY: `m` is this thread's M, and only g0 runs there now (caller's clause). Once `f` has
+    // returned `next`, only this thread resumes it, so its `fiber` is ours to read. `from` may be
+    // another thread's by then and is not accessed.
     unsafe {
         if from != m && is_known(from, m) {
             let fake_stack = (*m).fiber.fake_stack;
@@ -155,22 +159,22 @@ unsafe extern "C" fn on_g0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     }
 }
 
-/// First thing in a goroutine: completes the switch to its stack.
+/// Completes the switch to a new goroutine's stack. A goroutine calls it first of all.
 ///
 /// # Safety
-/// `context` is that of the running goroutine, which has not switched yet.
+/// `context` is the running goroutine's, and the goroutine has not switched yet.
 pub(crate) unsafe fn begun(context: *mut Gobuf) {
-    // SAFETY: caller's clause; no goroutine is an M.
+    // SAFETY: a goroutine's context (caller's clause), which never equals null.
     if unsafe { is_known(context, ptr::null_mut()) } {
         finish_on_goroutine(ptr::null_mut());
     }
 }
 
-/// The next `mcall` of the goroutine is its last: the sanitizer then frees its fake stack.
+/// Notes that the goroutine's next `mcall` is its last. The sanitizer then frees its fake stack.
 ///
 /// # Safety
-/// `context` is that of the running goroutine.
+/// `context` is the running goroutine's.
 pub(crate) unsafe fn ends(context: *mut Gobuf) {
-    // SAFETY: caller's clause: nobody else touches it.
+    // SAFETY: only the running goroutine accesses its context (caller's clause).
     unsafe { (*context).fiber.ends = true };
 }

@@ -46,7 +46,7 @@
 //! or asleep again, and could not take back the right waiter.
 //!
 //! # Moving a deadline
-//! A deadline that moves to a later time interrupts nobody: the waiter's timer fires at the old
+//! A deadline that moves to a later time interrupts no waiter: the waiter's timer fires at the old
 //! deadline, and the user looks again. A waiter's timer is therefore never set to a later time than
 //! the deadline, unless an interruption is on its way.
 //!

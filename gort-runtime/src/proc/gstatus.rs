@@ -133,7 +133,7 @@ fn end_observable_waiting(word: &AtomicU32, new: GStatus) {
 }
 
 /// Calls `look` while the goroutine waits and cannot be run. Does nothing if it does not wait, if
-/// another thread is observing it, or if it may not be observed. `look` must not unwind.
+/// another thread is observing it, or if it must not be observed. `look` must not unwind.
 pub(crate) fn observe(word: &AtomicU32, look: impl FnOnce()) {
     let (waiting, observed) = (GStatus::Waiting as u32, GStatus::Observed as u32);
     if OBSERVABLE.load(Relaxed)

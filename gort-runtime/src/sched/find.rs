@@ -127,7 +127,7 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
                 continue;
             }
         } else if run_due_timers_of_others(p) {
-            // Enough Ms are searching, but they may not have a core yet. Without this look, the
+            // Enough Ms are searching, but they might not have a core yet. Without this look, the
             // timekeeper would find the same timer due again and again (benchmark `timers`).
             continue;
         }

@@ -141,11 +141,12 @@ impl StackSlot {
         base..base + Layout::here().guard()
     }
 
-    /// What AddressSanitizer is told of the stack, on which nothing has run since it was taken.
+    /// Returns what AddressSanitizer must know of the stack. Call it before anything runs there.
     #[cfg(gort_asan)]
     pub(crate) fn fiber(self) -> crate::arch::asan::Fiber {
         let bottom = self.base().wrapping_add(Layout::here().guard());
-        // SAFETY: from above the guard to the first frame of a slot that was taken for a goroutine that has not run.
+        // SAFETY: the range from the guard's end to the first frame. The slot was taken for a
+        // goroutine that has not run, so nothing uses it.
         unsafe { crate::arch::asan::Fiber::new(bottom, self.top.addr() - bottom.addr()) }
     }
 

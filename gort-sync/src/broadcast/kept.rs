@@ -22,7 +22,7 @@
 //! # User code
 //! Values are dropped and cloned without the lock: a look returns a share of the value, and values
 //! that are no longer kept are handed out to be dropped. So a receiver that clones a value keeps it
-//! in memory for that long, although other receivers may not be able to get it any more.
+//! in memory for that long, although other receivers might not be able to get it any more.
 
 use super::error::RecvError;
 use crate::lookout::Lookout;

@@ -115,7 +115,8 @@ pub(crate) enum Tried {
 impl<T> Hchan<T> {
     pub(crate) fn bounded(home: Home, cap: usize) -> Self {
         let ring = (cap != 0).then(|| {
-            // Without memory for `cap` values now, a later send would fail where nobody expects it.
+            // Without memory for `cap` values now, a later send would fail where its caller does
+            // not expect it.
             match Ring::new(cap) {
                 Some(ring) => Box::new(ring),
                 None => panic!("channel of capacity {cap}: size out of range"),

@@ -1,4 +1,4 @@
-//! Who may use a channel: anyone, or only the goroutines of the bubble in which it was made.
+//! Membership: some channels are open to every caller, others only to goroutines of one bubble.
 //!
 //! Nearly every channel was made outside of bubbles, and its operations are not checked. The
 //! channel of a bubble is used only under its lock (`hchan.rs`, invariant 5), and every operation

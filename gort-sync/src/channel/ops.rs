@@ -412,7 +412,7 @@ pub(crate) unsafe fn receive_promised(
         sender.wake();
         true
     };
-    // SAFETY: others can find our record only through the sender's record, which nobody reads
+    // SAFETY: others can find our record only through the sender's record, which no thread reads
     // before the sender is woken, since we have won it. `commit` wakes the sender once we can be
     // woken, and uses nothing of ours afterwards. The sender wakes us at most once, because its
     // reservation is used or given back once. Our record stays in place until then.

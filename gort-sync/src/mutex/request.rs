@@ -7,7 +7,7 @@
 //! - *An arm that was chosen has the lock*: it took the lock in `poll`, or an unlocker locked on
 //!   its behalf before it won the select's word for the arm.
 //! - *An arm that was not chosen has nothing*, and has used up no wake-up. An unlocker that removes
-//!   the arm's record but loses the word takes its duty back and goes on to the next waiter, under
+//!   the arm's record but loses the word takes its duty back and continues with the next waiter, under
 //!   the same lock.
 //!
 //! If the mutex is not free, `poll` announces a waiter before it is known that the select will

@@ -103,7 +103,7 @@ fn notify_one_reaches_one() {
     });
 }
 
-/// Two permits and two waits, one of them with an arm that may not be chosen. A permit that the arm
+/// Two permits and two waits, one with an arm that might not be chosen. A permit that the arm
 /// does not take is there for the other wait.
 #[test]
 fn notify_one_meets_an_arm_that_leaves() {

@@ -243,7 +243,7 @@ fn select_promise_given_up() {
         let sender = with(&chan, |chan| chan.send(1));
         assert_eq!(receive(&chan), Some(1));
         assert!(sender.join().unwrap());
-        // On a rendezvous channel the arm may not have been chosen yet.
+        // On a rendezvous channel the arm might not have been chosen yet.
         chan.tx.close();
         unfaithful.join().unwrap();
     }

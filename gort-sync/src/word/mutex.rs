@@ -52,7 +52,7 @@
 //! locked in between, sets `STARVING` and leaves the hand-over to that thread; or it sets `WOKEN`.
 //! If it finds `WOKEN` or `STARVING` set, it leaves the queue to the competitor, or to the holder.
 //! If it has set `LOCKED` or `WOKEN`, it removes the waiter. If that waiter has given up, the duty
-//! takes back what it has set and goes on to the next one, until the queue is empty.
+//! takes back what it has set and continues with the next one, until the queue is empty.
 //!
 //! # Why spinning newcomers do not keep waiters out
 //! While `WOKEN` is set no waiter is woken. So spinning newcomers may set it 15 times, each for the

@@ -67,7 +67,7 @@ const READER: u64 = 4;
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU64);
 
-/// Who is inside.
+/// The holders of the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inside {
     Nobody,

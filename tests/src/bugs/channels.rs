@@ -33,7 +33,7 @@ fn told_to_stop(drains: bool) {
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
-        name: "closed twice: looked at, and then closed",
+        name: "a channel is checked and then closed, twice",
         fails_by: Panic,
         broken: || {
             let (tx, _rx) = bounded::<()>(1);
@@ -54,7 +54,7 @@ pub(super) const BUGS: &[Bug] = &[
         },
     },
     Bug {
-        name: "closed while others still send",
+        name: "a channel is closed while others still send",
         fails_by: Panic,
         broken: || {
             let (tx, rx) = bounded(2);
@@ -76,7 +76,7 @@ pub(super) const BUGS: &[Bug] = &[
         },
     },
     Bug {
-        name: "an answer that comes just when the time is up",
+        name: "an answer arrives just as the time is up",
         fails_by: Leak,
         broken: || {
             // Both goroutines hold both ends, as in Go.
@@ -107,7 +107,7 @@ pub(super) const BUGS: &[Bug] = &[
         },
     },
     Bug {
-        name: "who is cancelled leaves the producer behind",
+        name: "a cancelled consumer leaves the producer behind",
         fails_by: Leak,
         broken: || {
             let (ctx, cancel) = Context::background().with_cancel();
@@ -142,13 +142,13 @@ pub(super) const BUGS: &[Bug] = &[
         },
     },
     Bug {
-        name: "told to stop, and jobs are left in the queue",
+        name: "a worker is told to stop with jobs left in the queue",
         fails_by: Panic,
         broken: || told_to_stop(false),
         fixed: || told_to_stop(true),
     },
     Bug {
-        name: "room is looked for, and somebody else takes it",
+        name: "a sender checks for room, and another one takes it",
         fails_by: Leak,
         broken: || {
             let both = bounded(1);

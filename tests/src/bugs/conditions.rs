@@ -88,7 +88,7 @@ fn two_take(looks_again: bool) {
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
-        name: "a signal before anybody waits, who does not look first",
+        name: "a notification comes before the wait, without a check",
         fails_by: Deadlock,
         broken: || {
             let place = Arc::new(Filled::default());
@@ -112,7 +112,7 @@ pub(super) const BUGS: &[Bug] = &[
         },
     },
     Bug {
-        name: "a look without the lock, and then a wait",
+        name: "a check without the lock, followed by a wait",
         fails_by: Deadlock,
         broken: || {
             let place = Arc::new(Filled::default());
@@ -141,19 +141,19 @@ pub(super) const BUGS: &[Bug] = &[
         },
     },
     Bug {
-        name: "whoever is woken does not look again",
+        name: "a woken waiter does not check the condition again",
         fails_by: Panic,
         broken: || two_take(false),
         fixed: || two_take(true),
     },
     Bug {
-        name: "a bounded buffer with one condition, of which one is notified",
+        name: "a bounded buffer with one condition variable and notify_one",
         fails_by: Deadlock,
         broken: || two_and_two(false),
         fixed: || two_and_two(true),
     },
     Bug {
-        name: "notify_all for somebody who comes later",
+        name: "notify_all comes before the waiter",
         fails_by: Deadlock,
         broken: || {
             let notify = Arc::new(Notify::new());

@@ -95,13 +95,13 @@ pub(super) const BUGS: &[Bug] = &[
         fixed: || philosophers(true),
     },
     Bug {
-        name: "a reader becomes a writer, and does not look again",
+        name: "a reader becomes a writer without checking again",
         fails_by: Panic,
         broken: || made_twice(false),
         fixed: || made_twice(true),
     },
     Bug {
-        name: "reading again while a writer waits",
+        name: "a reader reads again while a writer waits",
         fails_by: Deadlock,
         broken: || {
             let lock = Arc::new(RwLock::new(0));
@@ -122,7 +122,7 @@ pub(super) const BUGS: &[Bug] = &[
         },
     },
     Bug {
-        name: "a permit is not given back where an operation fails",
+        name: "a permit is not released when an operation fails",
         fails_by: Deadlock,
         broken: || {
             let (gate, used) = (Semaphore::new(1), Arc::new(Mutex::new(false)));

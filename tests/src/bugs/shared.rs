@@ -94,7 +94,7 @@ pub(super) const BUGS: &[Bug] = &[
         },
     },
     Bug {
-        name: "the balance is looked at, and drawn on later",
+        name: "a balance is checked first and changed later",
         fails_by: Panic,
         broken: || {
             let balance = Arc::new(Mutex::new(10));
@@ -123,19 +123,19 @@ pub(super) const BUGS: &[Bug] = &[
         },
     },
     Bug {
-        name: "a slot that was given up is used again meanwhile (ABA)",
+        name: "a freed slot is reused between check and use (ABA)",
         fails_by: Panic,
         broken: || slot_is_used_again(false),
         fixed: || slot_is_used_again(true),
     },
     Bug {
-        name: "double-checked locking says ready too early",
+        name: "double-checked locking reports ready too early",
         fails_by: Panic,
         broken: || double_checked(true),
         fixed: || double_checked(false),
     },
     Bug {
-        name: "a wait group is added to by who is to be waited for",
+        name: "a goroutine adds itself to the wait group",
         fails_by: Panic,
         broken: || {
             let (all, done) = (WaitGroup::new(), Arc::new(Mutex::new(0)));

@@ -8,4 +8,4 @@ fn main() {
     }
     values.push(2);
 }
-// fix: `defer!` after the change; or a `Mutex` or `Cell`, which changes through a shared reference.
+// fix: `defer!` after the change; or a `Mutex` or `Cell`, changed through a shared reference.

@@ -6,5 +6,5 @@ fn main() {
     let counter = go!(|| total += 1);
     counter.join().unwrap();
 }
-// fix: return the number, and take it from `join`; or `Arc<AtomicU32>`; or borrow in `gort::scope`.
+// fix: return the number and take it from `join`; or `Arc<AtomicU32>`; or borrow in `gort::scope`.
 // GK12

@@ -6,4 +6,4 @@ fn main() {
     let semaphore = Semaphore::new(2);
     semaphore.acquire_request(1);
 }
-// fix: `let _permit = semaphore.acquire(1);`, or an arm: `permit = <-semaphore.acquire_request(1) => …`.
+// fix: `let _permit = semaphore.acquire(1);`, or `permit = <-semaphore.acquire_request(1) => …`.
