@@ -18,7 +18,8 @@
 //! report/   others callers functions           stacks of goroutines that may be woken · of the caller · what is on them
 //! report/   unwinder memory                    walking a stack by unwind tables · reading it while others write
 //! report/   pending                            what timers are going to start
-//! profile/  goroutines samples pprof stacks    who is where · stacks with numbers · as pprof has them · for profiles
+//! profile/  goroutines waits contention        who is where · who has waited how long · recording that
+//! profile/  samples pprof stacks               stacks with numbers · as pprof has them · with names
 //! signal/   catch mask start                   catching signals · that were blocked · or ignored
 //! life/     local                              whose goroutine-locals, what is inherited, their end
 //! life/     newproc goexit join ending timed   starts · ends · waiting for one: alone, in a select · starts at a time
@@ -146,6 +147,7 @@ pub use {
     proc::hooks::check_in_debug_builds,
     proc::waitreason::WaitReason,
     proc::watcher::Watcher,
+    profile::contention::{kept_waiting, wait_begins},
     report::dump::{dump, dump_some},
     report::list::{GoroutineInfo, GoroutineState, goroutines},
     report::metrics::{LatencyHistogram, Metrics, metrics},

@@ -5,7 +5,6 @@ use crate::profile::samples::{Frame, Kind, Profile, Sample, Stack};
 use crate::profile::stacks::{self, Addresses, Observer};
 use crate::report::list::{GoroutineInfo, GoroutineState, with_gs};
 use std::collections::HashMap;
-use std::panic::Location;
 
 /// A profile of all goroutines. `caller`: the one that asks, and its stack. Wants more room than a goroutine may have.
 pub(super) fn profile(caller: Option<(GoroutineId, Addresses)>) -> Profile {
@@ -41,28 +40,13 @@ pub(super) fn profile(caller: Option<(GoroutineId, Addresses)>) -> Profile {
 /// What stands for the stack of a goroutine that has none, or that nobody can look at: where it was spawned, and what
 /// it is doing.
 fn places(info: &GoroutineInfo) -> Vec<Frame> {
-    let spawned = info.spawned_at.map(|at| place("spawned", at));
+    let spawned = info.spawned_at.map(|at| Frame::of_place("spawned", at));
     let doing = match (info.state, info.at) {
-        (GoroutineState::Waiting, Some(at)) => place(info.reason.words(), at),
-        (GoroutineState::Waiting, None) => words(info.reason.words()),
-        (GoroutineState::Created, _) => words("created"),
-        (GoroutineState::Runnable, _) => words("runnable"),
-        (GoroutineState::Running, _) => words("running"),
+        (GoroutineState::Waiting, Some(at)) => Frame::of_place(info.reason.words(), at),
+        (GoroutineState::Waiting, None) => Frame::of_words(info.reason.words()),
+        (GoroutineState::Created, _) => Frame::of_words("created"),
+        (GoroutineState::Runnable, _) => Frame::of_words("runnable"),
+        (GoroutineState::Running, _) => Frame::of_words("running"),
     };
     spawned.into_iter().chain([doing]).collect()
-}
-
-fn place(what: &str, at: &Location<'_>) -> Frame {
-    Frame {
-        function: format!("{what} at {at}"),
-        file: at.file().to_owned(),
-        line: at.line(),
-    }
-}
-
-fn words(what: &str) -> Frame {
-    Frame {
-        function: what.to_owned(),
-        ..Frame::default()
-    }
 }

@@ -3,6 +3,7 @@
 use crate::profile::pprof;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
+use std::panic::Location;
 
 /// Stacks, and how many goroutines have each or how long they waited there: what [`goroutines`](super::goroutines),
 /// [`block`](super::block) and [`mutex`](super::mutex) return.
@@ -65,14 +66,33 @@ pub(crate) struct Frame {
     pub(crate) line: u32,
 }
 
+impl Frame {
+    /// What stands for a function that nobody knows: what is done at a place.
+    pub(super) fn of_place(what: &str, at: &Location<'_>) -> Self {
+        Self {
+            function: format!("{what} at {at}"),
+            file: at.file().to_owned(),
+            line: at.line(),
+        }
+    }
+
+    /// The same without a place.
+    pub(super) fn of_words(what: &str) -> Self {
+        Self {
+            function: what.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
 impl Profile {
     /// A profile of these samples, of which several may have equal stacks.
     pub(super) fn of(kind: Kind, samples: impl IntoIterator<Item = Sample>) -> Self {
         let mut sums: HashMap<Stack, (u64, u64)> = HashMap::new();
         for sample in samples {
             let sum = sums.entry(sample.stack).or_default();
-            sum.0 += sample.count;
-            sum.1 += sample.nanoseconds;
+            sum.0 = sum.0.saturating_add(sample.count);
+            sum.1 = sum.1.saturating_add(sample.nanoseconds);
         }
         let mut samples: Vec<_> = sums
             .into_iter()
@@ -126,10 +146,10 @@ impl Profile {
             let line = lines
                 .entry(names.collect::<Vec<_>>().join(";"))
                 .or_default();
-            *line += match self.kind {
+            *line = line.saturating_add(match self.kind {
                 Kind::Goroutines => sample.count,
                 Kind::Waits { .. } => sample.nanoseconds,
-            };
+            });
         }
         let mut lines: Vec<_> = lines.into_iter().collect();
         lines.sort_by(|a, b| b.1.cmp(&a.1));

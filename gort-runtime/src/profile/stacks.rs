@@ -2,30 +2,13 @@
 
 use crate::proc::g::G;
 use crate::profile::samples::Frame;
-use crate::report::callers::each_caller;
 use crate::report::functions::{functions_at, users_part};
 use crate::report::list::{GoroutineInfo, GoroutineState};
 use crate::report::{others, stack};
 use std::ptr::{self, NonNull};
 
-/// Frames of a caller's stack, at most.
-const MOST: usize = 128;
-
 /// Return addresses, innermost first.
 pub(super) type Addresses = Box<[usize]>;
-
-/// The stack of the caller. Takes some room on it.
-#[inline(never)]
-pub(super) fn of_caller() -> Addresses {
-    let mut addresses = [0; MOST];
-    let mut len = 0;
-    each_caller(&mut |pc| {
-        addresses[len] = pc.addr();
-        len += 1;
-        len < MOST
-    });
-    addresses[..len].into()
-}
 
 /// Looks at the stacks of goroutines.
 pub(super) struct Observer(others::Observer);

@@ -16,6 +16,9 @@ unsafe extern "C" {
 const GO_ON: c_int = 0;
 const ENOUGH: c_int = 4;
 
+/// Frames that `addresses_here` gives, at most.
+const MOST: usize = 128;
+
 /// Where a return address goes; answers whether to go on.
 type See<'a> = &'a mut dyn FnMut(*mut u8) -> bool;
 
@@ -24,6 +27,19 @@ type See<'a> = &'a mut dyn FnMut(*mut u8) -> bool;
 pub(crate) fn each_caller(mut see: See<'_>) {
     // SAFETY: `each_frame` gets the `See` that it is meant for, which we leave alone meanwhile, and does not unwind.
     unsafe { _Unwind_Backtrace(each_frame, ptr::from_mut(&mut see).cast()) };
+}
+
+/// The return addresses of the caller's frames, innermost first. Takes some 4 KiB of the stack.
+#[inline(never)]
+pub(crate) fn addresses_here() -> Box<[usize]> {
+    let mut addresses = [0; MOST];
+    let mut len = 0;
+    each_caller(&mut |pc| {
+        addresses[len] = pc.addr();
+        len += 1;
+        len < MOST
+    });
+    addresses[..len].into()
 }
 
 /// Called by the unwinder for each frame.

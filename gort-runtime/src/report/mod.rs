@@ -1,6 +1,7 @@
 //! What everybody is doing, for users.
 
-#[cfg(not(any(loom, gort_threads)))]
+#[cfg(not(loom))]
+#[cfg_attr(gort_threads, path = "../threads/callers.rs")]
 pub(crate) mod callers;
 #[cfg(not(loom))]
 pub(crate) mod dump;

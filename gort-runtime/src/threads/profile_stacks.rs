@@ -8,11 +8,6 @@ use std::ptr::NonNull;
 /// No addresses.
 pub(super) type Addresses = Box<[usize]>;
 
-/// None.
-pub(super) fn of_caller() -> Addresses {
-    Box::default()
-}
-
 /// Sees nothing.
 pub(super) struct Observer;
 
