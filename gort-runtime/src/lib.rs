@@ -15,7 +15,11 @@
 //! report/   dump list print stack              what everybody is doing: for users · as data · as text · one's stack
 //! report/   symbols elf objects                names of addresses: from debug information · which file has what · whose they are
 //! report/   metrics schedtrace quit            figures · regularly · at SIGQUIT
+//! report/   others callers functions           stacks of goroutines that may be woken · of the caller · what is on them
+//! report/   unwinder memory                    walking a stack by unwind tables · reading it while others write
 //! report/   pending                            what timers are going to start
+//! profile/  goroutines waits contention        who is where · who has waited how long · recording that
+//! profile/  samples pprof stacks               stacks with numbers · as pprof has them · with names
 //! signal/   catch mask start                   catching signals · that were blocked · or ignored
 //! life/     local                              whose goroutine-locals, what is inherited, their end
 //! life/     newproc goexit join ending timed   starts · ends · waiting for one: alone, in a select · starts at a time
@@ -47,10 +51,12 @@
 //! proc/     gstatus ownership                  who owns a goroutine, a P
 //! proc/     locals hooks                       what a goroutine keeps of its goroutine-locals · calling a program's hooks
 //! proc/     bubble                             goroutines with a clock of their own: whether all of them are blocked
+//! proc/     glimpse                            looking at a goroutine that waits, and may be woken
 //! proc/     unwinding watcher                  what a goroutine keeps of its panics, of who waits for its end
 //! proc/     runq gqueue waitreason             where goroutines queue · what they wait for
 //! base/     lock lockrank note barrier         what blocks a thread · fences
 //! base/     config stackkind debug shown throw prim  settings · pointers to look at · ways to fail · atomics, or loom's
+//! base/     protobuf                           writing protocol buffers
 //! base/     forked hook                        whether the other threads have stayed in a parent · what no hook may do
 //! os/ arch/                                    the kernel · the processor
 //! os/       signals parking                    what happens to signals · futexes of our own
@@ -84,6 +90,8 @@ mod os;
 #[cfg(not(loom))]
 mod panics;
 mod proc;
+#[cfg(not(loom))]
+pub mod profile;
 #[cfg_attr(loom, path = "record/loom.rs")]
 #[cfg_attr(gort_threads, path = "threads/record.rs")]
 mod record;
@@ -139,6 +147,7 @@ pub use {
     proc::hooks::check_in_debug_builds,
     proc::waitreason::WaitReason,
     proc::watcher::Watcher,
+    profile::contention::{kept_waiting, wait_begins},
     report::dump::{dump, dump_some},
     report::list::{GoroutineInfo, GoroutineState, goroutines},
     report::metrics::{LatencyHistogram, Metrics, metrics},

@@ -32,6 +32,7 @@
 //! channel/   hchan ring backlog          the channel proper · its buffer, used without the lock · without a bound
 //! channel/   membership hint             who may use it · what a look tells
 //! lookout                                waiting until there is something to see: who is woken looks again
+//! contention                             what the profile of locks is told
 //! caught                                 a user's closure, however it ends
 //! waitlock waitqueue sudog               one way to wait: the lock · the queue · the record
 //! spin error                             trying for a moment before · why a lock was not obtained
@@ -63,6 +64,7 @@ pub mod broadcast;
 mod caught;
 pub mod channel;
 mod condvar;
+mod contention;
 #[cfg(not(loom))]
 pub mod context;
 #[cfg(not(loom))]

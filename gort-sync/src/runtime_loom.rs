@@ -96,6 +96,14 @@ pub fn now() -> Nanos {
     TIME.get() + ahead.unwrap_or(0)
 }
 
+/// No profile is made.
+#[must_use]
+pub fn wait_begins() -> u64 {
+    0
+}
+
+pub fn kept_waiting(_: u64, _: u64) {}
+
 #[must_use]
 pub fn instant_now() -> Instant {
     Instant::now()

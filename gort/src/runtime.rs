@@ -24,7 +24,7 @@
 
 pub use gort_runtime::{
     GoroutineInfo, GoroutineState, LatencyHistogram, Metrics, RuntimeBuilder as Builder,
-    WaitReason, dump, goroutines, max_procs, metrics, num_goroutines, own_thread_locals,
+    WaitReason, dump, goroutines, max_procs, metrics, num_goroutines, own_thread_locals, profile,
     set_max_procs,
 };
 

@@ -18,6 +18,7 @@
 //!   unwinding stop there.
 //! - [`call_from`]`(sp, f, arg)`: calls `f(arg)` on the present stack, with unwind tables that
 //!   make the context saved at `sp` the caller; [`saved_pc`]`(sp)` is where that one goes on.
+//! - `SAVED` and the other constants beside it: which registers the frame of [`mcall`] holds, for who walks a stack.
 //! - [`call_under`]`(tp, m, f, arg)`: calls `f(arg)` with another thread pointer; [`thread_pointer`] reads it.
 //! - [`valgrind_request`]`(args)`: what valgrind recognises, and a processor does not.
 //!
@@ -126,6 +127,8 @@ compile_error!(
     "gort switches stacks on x86_64 and aarch64; no port to this architecture exists yet"
 );
 
+#[cfg(all(not(loom), feature = "backtrace"))]
+pub(crate) use imp::{REGISTERS, RETURN_ADDRESS, SAVED, SAVED_BYTES, STACK_POINTER};
 #[cfg(not(loom))]
 pub(crate) use imp::{
     call_from, call_under, init_stack, probe_thread_pointer, saved_pc, sets_thread_pointer_cheaply,

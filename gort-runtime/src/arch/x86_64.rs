@@ -52,6 +52,28 @@ const _: () = {
     assert!(size_of::<InitFrame>() == 64);
 };
 
+/// Registers as unwind tables count them: how many, the stack pointer, and the return address.
+#[cfg(feature = "backtrace")]
+pub(crate) const REGISTERS: usize = 17;
+#[cfg(feature = "backtrace")]
+pub(crate) const STACK_POINTER: usize = 7;
+#[cfg(feature = "backtrace")]
+pub(crate) const RETURN_ADDRESS: usize = 16;
+
+/// The frame that [`mcall`] leaves: its bytes, and which register lies where in it.
+#[cfg(feature = "backtrace")]
+pub(crate) const SAVED_BYTES: usize = 56;
+#[cfg(feature = "backtrace")]
+pub(crate) const SAVED: [(usize, usize); 7] = [
+    (15, offset_of!(InitFrame, r15)),
+    (14, offset_of!(InitFrame, r14)),
+    (13, offset_of!(InitFrame, r13)),
+    (12, offset_of!(InitFrame, r12)),
+    (3, offset_of!(InitFrame, rbx)),
+    (6, offset_of!(InitFrame, rbp)),
+    (RETURN_ADDRESS, offset_of!(InitFrame, rip)),
+];
+
 /// Saves the running context in `*from`, runs `f(from, m)` on the stack saved in
 /// `*m`, and resumes the context that `f` returns.
 ///

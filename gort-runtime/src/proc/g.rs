@@ -22,7 +22,7 @@
 //! | `status` | the owner | anyone (a dump sees some recent state); atomic |
 //! | `schedlink` | whoever owns the list that the G is in (`gqueue.rs`) | the same |
 //! | `is_new`, `runnable_since` | the owner of the Runnable G, the M that runs it | the same |
-//! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst; atomics |
+//! | `reason`, `since`, `site` | the goroutine, before it parks; a profile marks `reason` | dumps: stale at worst; atomics |
 //! | `suspect` | the spawner; the M that runs it; sysmon | who takes it out of a queue; atomic |
 //! | `stack` | the spawner; the M that has taken it out of a queue; `goexit0` | the same, and the fault handler on the goroutine's thread |
 //! | `first` | the spawner | the M that gives it its stack |
@@ -49,11 +49,14 @@
 use crate::arch::{EntryFn, ExitFn, Gobuf};
 use crate::base::lock::Lock;
 use crate::base::prim::{
-    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed},
 };
 use crate::life::join::JoinWord;
 use crate::os;
 use crate::proc::bubble::{BLOCKED, Bubble, EXPLORED};
+use crate::proc::glimpse::WaitWord;
+use crate::proc::gstatus::GStatus;
 use crate::proc::locals::Locals;
 use crate::proc::m::M;
 use crate::proc::unwinding::Unwinding;
@@ -82,7 +85,7 @@ pub(crate) struct G {
     pub(crate) buf: Cell<Gobuf>,
     pub(crate) status: AtomicU32,
     /// A `WaitReason` as a number, and whether the wait is a durable one (`bubble.rs`).
-    reason: AtomicU32,
+    reason: WaitWord,
     /// Next in whatever list holds this G.
     pub(crate) schedlink: Cell<*mut G>,
     /// Its stack, from its first run to its end; before and after only of which size.
@@ -163,7 +166,7 @@ impl G {
         self.bubble.store(bubble.cast_mut(), Relaxed);
         self.spawned_at
             .store(ptr::from_ref(at).expose_provenance(), Relaxed);
-        self.reason.store(0, Relaxed);
+        self.reason.begin(0);
         self.exits.set(0);
         self.is_new.set(true);
         self.by_timer.store(false, Relaxed);
@@ -222,7 +225,7 @@ impl G {
     /// Of a goroutine that the caller owns and that waits, or is about to: the bubble in which it is durably blocked.
     #[inline(always)]
     pub(crate) fn blocked_in(&self) -> Option<&'static Bubble> {
-        if self.reason.load(Relaxed) & BLOCKED == 0 {
+        if self.reason.get() & BLOCKED == 0 {
             return None;
         }
         self.bubble()
@@ -232,7 +235,7 @@ impl G {
     /// concern there.
     #[inline(always)]
     pub(crate) fn waits_in(&self) -> Option<&'static Bubble> {
-        if self.reason.load(Relaxed) & (BLOCKED | EXPLORED) == 0 {
+        if self.reason.get() & (BLOCKED | EXPLORED) == 0 {
             return None;
         }
         self.bubble()
@@ -247,7 +250,7 @@ impl G {
         since: u64,
         site: &'static Location<'static>,
     ) {
-        self.reason.store(reason as u32 | blocks, Relaxed);
+        self.reason.begin(reason as u32 | blocks);
         self.since.store(since, Relaxed);
         self.site
             .store(ptr::from_ref(site).expose_provenance(), Relaxed);
@@ -260,12 +263,19 @@ impl G {
     }
 
     pub(crate) fn reason(&self) -> WaitReason {
-        WaitReason::of(self.reason.load(Relaxed) & 0xFF)
+        WaitReason::of(self.reason.get() & 0xFF)
     }
 
     /// Of one that waits: what that is for its bubble.
     pub(crate) fn blocks(&self) -> u32 {
-        self.reason.load(Relaxed) & !0xFF
+        self.reason.get() & !0xFF
+    }
+
+    /// Calls `look`, and returns what that saw if the goroutine has waited all the while (`glimpse.rs`). One caller at
+    /// a time.
+    pub(crate) fn glimpse<T>(&self, look: impl FnOnce() -> T) -> Option<T> {
+        let waits = || self.status.load(Acquire) == GStatus::Waiting as u32;
+        self.reason.glimpse(waits, look)
     }
 
     pub(crate) fn since(&self) -> u64 {

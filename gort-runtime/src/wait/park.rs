@@ -47,6 +47,7 @@ use crate::proc::m::{Commit, M, OnG0};
 use crate::proc::p::P;
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
+use crate::profile::contention;
 use crate::sched::held;
 use crate::sched::inside::Inside;
 use crate::sched::run::schedule;
@@ -280,6 +281,7 @@ unsafe fn gopark<F: FnOnce() -> bool>(
         site,
     );
     let wired = wire_if_panicking(inside.m(), gp);
+    let waits_since = contention::wait_begins();
     // No P is needed to park, and none may be waited for: the caller may hold a lock.
     let m = inside.into_switch();
     let mut commit = Some(commit);
@@ -292,6 +294,7 @@ unsafe fn gopark<F: FnOnce() -> bool>(
     // `commit` is ours to have called once, here on the goroutine's stack.
     unsafe { arch::mcall(park_m, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
+    contention::has_waited(g, waits_since);
     hooks::call(g, Hook::Resume);
 }
 

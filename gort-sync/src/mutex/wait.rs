@@ -19,6 +19,7 @@
 //! Who competes owes the queue a look, as whoever was woken does (`WOKEN`): it may not leave, by an unwind
 //! either, before it has locked or announced that it waits. So it has asked for leave to wait before.
 
+use crate::contention::{self, Owed};
 use crate::prim::const_unless_loom;
 use crate::spin::{pause, rounds};
 use crate::sudog::Sudog;
@@ -27,13 +28,9 @@ use crate::waitqueue::{WaitQueue, Won};
 use crate::word::mutex::{Duty, Word};
 use gort_runtime::{Current, Home, MayWait, Nanos, WaitReason, go_on_exiting, now, point};
 use std::panic::Location;
-use std::ptr;
 
 /// A waiter that has waited for longer is handed the lock: Go's threshold.
 const STARVING_NS: u64 = 1_000_000;
-
-/// In a record's `elem`: this waiter is to be handed the lock.
-pub(super) const STARVING: *mut () = ptr::NonNull::dangling().as_ptr();
 
 /// A mutex without what it is around.
 #[derive(Debug)]
@@ -97,15 +94,13 @@ impl RawMutex {
                 self.one_left(&mut queue);
                 return false;
             }
-            let (end, elem) = if waiting_since == 0 {
+            let (end, starving) = if waiting_since == 0 {
                 waiting_since = time;
-                (End::Back, ptr::null_mut())
-            } else if time - waiting_since > STARVING_NS {
-                (End::Front, STARVING)
+                (End::Back, false)
             } else {
-                (End::Front, ptr::null_mut())
+                (End::Front, time - waiting_since > STARVING_NS)
             };
-            match queue.wait(wait, |queue| queue, end, elem) {
+            match queue.wait(wait, |queue| queue, end, contention::mark(starving)) {
                 Waited::Woken(false) => competes = true,
                 // Handed over, still locked.
                 Waited::Woken(true) => return true,
@@ -150,10 +145,14 @@ impl RawMutex {
         if !Word::is_duty(left) {
             return;
         }
-        let next = self.take_next(&mut self.queue.lock());
+        let mut queue = self.queue.lock();
+        let owed = Owed::to(&queue);
+        let next = self.take_next(&mut queue);
+        drop(queue);
         if let Some(next) = next {
             next.wake();
         }
+        owed.charge();
     }
 
     /// An unlocker's duty: takes out the waiter that is to be woken, if there is one.
@@ -189,5 +188,5 @@ impl point::Ready for RawMutex {
 }
 
 fn is_starving(sg: &Sudog) -> bool {
-    sg.elem.get() == STARVING
+    contention::is_starving(sg.elem.get())
 }

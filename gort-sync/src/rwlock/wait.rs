@@ -25,6 +25,7 @@
 //! out. A record whose time is up may still be in a queue; it counts as waiting until its
 //! owner has taken it out, and then looks who may go.
 
+use crate::contention::{self, Owed};
 use crate::mutex::RawMutex;
 use crate::prim::const_unless_loom;
 use crate::spin::{pause, rounds};
@@ -34,7 +35,6 @@ use crate::word::rwlock::{Inside, Word};
 use gort_runtime::{Current, Home, Nanos, WaitReason, now, point};
 use std::mem::ManuallyDrop;
 use std::panic::Location;
-use std::ptr;
 
 /// As what somebody waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl RawRwLock {
     #[cold]
     pub(super) fn wait_after_knock(&self, site: &'static Location<'static>) {
         if self.word.read_unlock() {
-            self.last_reader_left();
+            self.let_in(self.queues.lock());
         }
         self.wait(Access::Read, None, site);
     }
@@ -180,7 +180,12 @@ impl RawRwLock {
             reason,
             site,
         };
-        match queues.wait(wait, |queues| queues.of(access), End::Back, ptr::null_mut()) {
+        match queues.wait(
+            wait,
+            |queues| queues.of(access),
+            End::Back,
+            contention::mark(false),
+        ) {
             Waited::Woken(_) => true,
             Waited::Expired(queues) => {
                 self.let_in(queues);
@@ -192,7 +197,10 @@ impl RawRwLock {
     /// The last of those who are counted as readers has left, and seen that somebody waits.
     #[cold]
     fn last_reader_left(&self) {
-        self.let_in(self.queues.lock());
+        let queues = self.queues.lock();
+        let owed = Owed::to(&queues.writer);
+        self.let_in(queues);
+        owed.charge();
     }
 
     /// Lets in who may go now.
@@ -215,8 +223,10 @@ impl RawRwLock {
     fn write_unlock_slow(&self) {
         let woken = Wakes::new();
         let mut queues = self.queues.lock();
+        let owed = Owed::to(&queues.readers);
         self.word.writer_to_readers(queues.readers.take_all(&woken));
         self.finish(queues, &woken);
+        owed.charge();
     }
 
     /// The writer that is inside becomes a reader, and somebody waits or knocks: the readers that wait get in as well, and
@@ -225,9 +235,11 @@ impl RawRwLock {
     fn downgrade_slow(&self) {
         let woken = Wakes::new();
         let mut queues = self.queues.lock();
+        let owed = Owed::to(&queues.readers);
         let readers = queues.readers.take_all(&woken);
         self.word.writer_to_readers(readers + 1);
         self.finish(queues, &woken);
+        owed.charge();
     }
 
     /// By a reader that is inside, once.
