@@ -42,7 +42,8 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Starts a goroutine with this name.
+/// Starts a goroutine with this name. It counts as started where this is called.
+#[track_caller]
 fn spawn_named(name: String, f: impl FnOnce() + Send + 'static) {
     gort::Builder::new()
         .name(name)

@@ -9,6 +9,7 @@
 //! api/      join_future                        awaiting an end
 //! api/      blocking system_stack lock_thread  announced calls · calls on g0's stack · wiring to a thread
 //! api/      testrun thread_locals on_thread    a test's goroutine · whose thread-locals goroutines, allocators have
+//! api/      trace                              traces of the running program
 //! api/      synctest keeper                    a bubble · who acts when nobody in it can run
 //! api/explore/ options strategy plans run failure  a program under many schedules: the loop · how · which · one · how it fails
 //! api/      signals pidfd local_key hooks      who hands out signals · whether descriptors of processes are used · `goroutine_local!` · hooks
@@ -40,6 +41,9 @@
 //! record/   slab free                          what there is of a goroutine from spawn to join
 //! bubble/   home clock due pool                whose thing it is · whose time · whom it wakes · bubbles
 //! bubble/   turn                               who is queued when a member becomes runnable
+//! traced/   gate clock event payload           whether a trace is written · its time · what happened · where, to whom
+//! traced/   ring recorder stamp record         events on their way · an M's · a G's · what happens is recorded
+//! perfetto/ session story packets proto        traces as files: from start to stop · slices · packets · bytes
 //! turns/    gate                               whether anybody explores schedules
 //! turns/    explorer schedule steps            whose turn it is · who is in it · what was done
 //! turns/    choice chooser pct seed            what is chosen from · ways to choose: at random · as a number
@@ -89,6 +93,8 @@ mod netpoll;
 mod os;
 #[cfg(not(loom))]
 mod panics;
+#[cfg(not(loom))]
+mod perfetto;
 mod proc;
 #[cfg(not(loom))]
 pub mod profile;
@@ -105,6 +111,7 @@ mod signal;
 #[cfg_attr(gort_threads, path = "threads/stack.rs")]
 mod stack;
 mod time;
+mod traced;
 mod turns;
 mod wait;
 
@@ -134,6 +141,7 @@ pub use {
     api::system_stack::on_system_stack,
     api::testrun::{TestRun, test_limit},
     api::thread_locals::{own_thread_locals, own_thread_locals_by_default},
+    api::trace,
     base::throw::fatal,
     bubble::clock::{deadline_after, instant_now, nanos_of, now, real},
     bubble::home::Home,

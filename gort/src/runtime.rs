@@ -25,7 +25,7 @@
 pub use gort_runtime::{
     GoroutineInfo, GoroutineState, LatencyHistogram, Metrics, RuntimeBuilder as Builder,
     WaitReason, dump, goroutines, max_procs, metrics, num_goroutines, own_thread_locals, profile,
-    set_max_procs,
+    set_max_procs, trace,
 };
 
 /// Runs `main` as the main goroutine and returns its result; other goroutines are not

@@ -9,6 +9,7 @@ pub mod bugs;
 pub mod kernels;
 pub mod own;
 pub mod tcp;
+pub mod trace_file;
 
 use std::env;
 use std::io::Read;

@@ -8,6 +8,7 @@ use crate::proc::hooks;
 use crate::proc::tls;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
+use crate::traced::record;
 
 /// Runs `f`, which may block the thread (file I/O, a lock of std's, foreign code), so that
 /// other goroutines go on meanwhile. Go does this around every system call.
@@ -24,13 +25,17 @@ use crate::sched::state::SCHED;
 /// ```
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     /// Takes the announcement back, also if `f` panics.
-    struct Announced;
+    struct Announced {
+        /// A trace has been told.
+        told: bool,
+    }
     impl Drop for Announced {
         fn drop(&mut self) {
             if let Some(m) = tls::getm() {
                 m.call_over();
             }
             if let Some(inside) = Inside::enter() {
+                record::returns_if(self.told, inside.m());
                 inside.finish();
             }
         }
@@ -44,6 +49,8 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     m.calls
         .store(m.calls.load(Relaxed).wrapping_add(1) | 1, Relaxed);
     SCHED.sysmon.notice_blocking();
-    let _announced = Announced;
+    let _announced = Announced {
+        told: record::calls(m),
+    };
     f()
 }

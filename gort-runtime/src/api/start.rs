@@ -8,6 +8,7 @@ use crate::base::forked;
 use crate::base::stackkind::StackKind;
 use crate::monitor::sysmon;
 use crate::panics::panicking;
+use crate::perfetto::session;
 use crate::proc::gstatus;
 use crate::report::quit;
 use crate::sched::state::SCHED;
@@ -41,7 +42,9 @@ pub(crate) fn ensure_started() -> &'static Config {
 /// effect if it has been started before.
 #[cold]
 pub(crate) fn start(settings: Settings) -> &'static Config {
-    CONFIG.get_or_init(|| {
+    let mut starts_now = false;
+    let config = CONFIG.get_or_init(|| {
+        starts_now = true;
         let procs = setting("GORT_MAXPROCS", "a number from 1 to 1024", parse_procs)
             .or(settings.procs)
             .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
@@ -84,7 +87,11 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
             always_migrates: debug.always_migrates,
             abort_on_panic,
         }
-    })
+    });
+    if starts_now {
+        session::start_if_asked();
+    }
+    config
 }
 
 fn parse_procs(text: &str) -> Option<usize> {

@@ -26,6 +26,7 @@ use crate::sched::run::{leave_thread, schedule};
 use crate::sched::starved;
 use crate::sched::state::SCHED;
 use crate::sched::wire;
+use crate::traced::record;
 use crate::turns::gate;
 use crate::wait::park::leaves;
 use crate::wait::waiter::Waiter;
@@ -175,6 +176,7 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Dead);
     m.curg.set(ptr::null_mut());
+    record::ends(m, g);
     panicking::ended(g);
     unbind(m.held_p(), g);
     if starved::is_any() {

@@ -35,6 +35,7 @@ use crate::sched::starved;
 use crate::sched::state::SCHED;
 use crate::sched::submit::{inject_global, queue_globally};
 use crate::signal::{catch, mask};
+use crate::traced::record as trace;
 use crate::{record, stack};
 use std::ptr::{self, NonNull};
 use std::thread;
@@ -344,6 +345,7 @@ fn take(p: &'static P, m: &M) -> Option<NonNull<G>> {
     m.ownership.take(|| {
         if ptr::eq(m.p.get(), p) && ptr::eq(p.m.load(Relaxed), m) {
             running = m.goroutine().map(NonNull::from);
+            trace::loses_p(running, p);
         }
         running.is_some()
     });

@@ -23,6 +23,7 @@
 //! | `schedlink` | whoever owns the list that the G is in (`gqueue.rs`) | the same |
 //! | `is_new`, `runnable_since` | the owner of the Runnable G, the M that runs it | the same |
 //! | `reason`, `since`, `site` | the goroutine, before it parks; a profile marks `reason` | dumps: stale at worst; atomics |
+//! | `stamp` | the owner (`traced/stamp.rs`) | the same |
 //! | `suspect` | the spawner; the M that runs it; sysmon | who takes it out of a queue; atomic |
 //! | `stack` | the spawner; the M that has taken it out of a queue; `goexit0` | the same, and the fault handler on the goroutine's thread |
 //! | `first` | the spawner | the M that gives it its stack |
@@ -63,6 +64,7 @@ use crate::proc::unwinding::Unwinding;
 use crate::proc::waitreason::WaitReason;
 use crate::proc::watcher::Watcher;
 use crate::stack::StackSlot;
+use crate::traced::stamp::Stamp;
 use std::cell::Cell;
 use std::mem::offset_of;
 use std::panic::Location;
@@ -144,6 +146,8 @@ pub(crate) struct G {
     named: AtomicBool,
     /// A timer has started it.
     by_timer: AtomicBool,
+    /// Its last event in a trace.
+    pub(crate) stamp: Stamp,
 }
 
 const _: () =
@@ -170,6 +174,7 @@ impl G {
         self.exits.set(0);
         self.is_new.set(true);
         self.by_timer.store(false, Relaxed);
+        self.stamp.clear();
         self.has_begun.store(false, Relaxed);
         self.suspect.store(epoch, Relaxed);
         self.last_m.set(ptr::null());
@@ -200,13 +205,13 @@ impl G {
         self.name.lock().clone()
     }
 
-    /// The name of the running goroutine. Takes no lock: in a hook there may be one of the last rank already.
+    /// The name, for the goroutine's owner. Takes no lock: in a hook there may be one of the last rank already.
     ///
     /// # Safety
-    /// The goroutine has begun, and has not ended until this returns.
+    /// The caller owns the goroutine (`gstatus.rs`), which was born and has not ended until this returns.
     pub(crate) unsafe fn own_name(&self) -> Option<Arc<str>> {
-        // SAFETY: the name is changed before a goroutine begins and when its record is freed, which is after its end:
-        // caller's clause.
+        // SAFETY: the name is changed when a goroutine is born, by its owner, and when its record is freed, which is after
+        // its end: caller's clause.
         unsafe { self.name.unlocked() }.clone()
     }
 

@@ -15,6 +15,7 @@
 //! | `idle`, `idle_next` | under the scheduler's lock | the same |
 //! | `polls` | under the scheduler's lock | whoever wakes it; atomic |
 //! | `note`, `ownership` | atomics: see `note.rs`, `ownership.rs` | |
+//! | `recorder` | its own thread | the writer of a trace: `traced/recorder.rs` |
 //! | `id`, `all_next` | `leak`, before the M is in the list of all | anyone |
 //!
 //! *Its own thread* is the one whose thread-local word names the M (`tls.rs`), whatever runs there: g0, or a
@@ -45,6 +46,7 @@ use crate::os;
 use crate::proc::g::G;
 use crate::proc::ownership::Ownership;
 use crate::proc::p::P;
+use crate::traced::recorder::Recorder;
 use std::cell::Cell;
 use std::iter;
 use std::mem::offset_of;
@@ -108,6 +110,8 @@ pub(crate) struct M {
     pub(crate) idle_next: Cell<*const M>,
     /// Its number, from 0.
     pub(crate) id: u32,
+    /// What it keeps for traces.
+    pub(crate) recorder: Recorder,
     /// Next in the list of all Ms; written before the M is in it.
     all_next: Cell<*mut M>,
 }
@@ -152,6 +156,7 @@ impl M {
             polls: AtomicBool::new(false),
             idle_next: Cell::new(ptr::null()),
             id,
+            recorder: Recorder::new(),
             all_next: Cell::new(ptr::null_mut()),
         }
     }

@@ -29,6 +29,7 @@ use crate::sched::run::schedule;
 use crate::sched::state::SCHED;
 use crate::sched::submit::submit_global;
 use crate::sched::wire::{unwire_if, wire_if_panicking};
+use crate::traced::record;
 use std::mem;
 use std::ptr::{self, NonNull};
 
@@ -106,6 +107,7 @@ fn exitsyscall(inside: Inside) {
     let idle = SCHED.shared.lock().pidle_get();
     if let Some(p) = idle {
         acquirep(inside.m(), p);
+        record::gets_p(inside.m());
         return;
     }
     let Some(gp) = tls::getg() else {
@@ -142,6 +144,7 @@ unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
+    record::requeues(m, g);
     P::made_runnable(None, g);
     submit_global(&GQueue::of(gp));
     schedule(m)

@@ -22,6 +22,7 @@ use crate::sched::held::{self, is_holding};
 use crate::sched::hold::put_on_hold;
 use crate::sched::starved;
 use crate::sched::state::SCHED;
+use crate::traced::record;
 use std::ptr::{self, NonNull};
 
 /// Finds the next goroutine and returns its context to `mcall`'s tail, which
@@ -76,6 +77,7 @@ fn execute(m: &OnG0, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Runnable, GStatus::Running);
     p.runs(g);
+    record::runs(m, g);
     m.curg.set(gp.as_ptr());
     // Whoever announced a blocking call here has parked in it, or is back.
     m.call_over();
@@ -137,6 +139,7 @@ pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
     }
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
+    record::yields(m, g);
     P::made_runnable(m.held_p(), g);
     match m.held_p() {
         Some(p) if !SCHED.global_has_work() => {

@@ -55,6 +55,7 @@ use crate::sched::state::SCHED;
 use crate::sched::submit::wake_for_timer;
 use crate::sched::wire::{unwire_if, wire_if_panicking};
 use crate::time::{Nanos, Timer, Timers, never_comes};
+use crate::traced::record;
 use crate::wait::leave::pass_on;
 use crate::wait::maywait::MayWait;
 use crate::wait::ready::submit_next;
@@ -89,6 +90,7 @@ unsafe fn goready(gp: NonNull<G>) {
     // ours until it is queued.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
+    record::wakes(g);
     if g.waits_in().is_some() {
         return ready_in_bubble(gp);
     }
@@ -340,6 +342,7 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     if m.held_p().is_some() {
         g.suspect.store(held::CLEARED, Relaxed);
     }
+    record::parks(m, g);
     casgstatus(status, GStatus::Running, GStatus::Waiting);
     m.curg.set(ptr::null_mut());
     // SAFETY: set by `gopark` for this switch, and taken out: `f(arg)` may be called once, here.
@@ -352,6 +355,7 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
         return schedule(m);
     }
     end_waiting(status, GStatus::Running);
+    record::stays(m, g);
     m.curg.set(gp.as_ptr());
     m.ownership.leave();
     from
