@@ -2,9 +2,9 @@
 
 use crate::goroutines::{Place, Search, is_own, state};
 use crate::json::{List, Maybe, Text};
-use crate::stacks::stacks_of;
 use gort::GoroutineId;
 use gort::runtime::{GoroutineInfo, WaitReason};
+use gort_runtime::{Members, goroutines_with_stacks};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::panic::Location;
@@ -15,8 +15,9 @@ use std::time::Duration;
 const MOST_GROUPS: usize = 500;
 /// The most goroutines of a group that are named.
 const MOST_MEMBERS: usize = 10;
-/// The most groups whose stacks are looked up, since that takes some microseconds for each frame.
-const MOST_STACKS: usize = 100;
+/// The most goroutines of which each is looked at, which takes some microseconds. Of more, those in the same state at the same
+/// source lines are one group, and one of them is looked at.
+const MOST_STACKS: usize = 20_000;
 
 /// All groups of goroutines that a search keeps.
 pub(crate) struct Groups {
@@ -26,11 +27,12 @@ pub(crate) struct Groups {
     /// How many are kept.
     kept: usize,
     groups: Vec<Group>,
+    stacks: Vec<String>,
     /// How many groups have been left out of `groups`.
     left_out: usize,
 }
 
-/// Goroutines in the same state, for the same reason, at the same source line, started at the same one.
+/// Goroutines in the same state, for the same reason, at the same source line, started at the same one, and with the same stack.
 struct Group {
     state: &'static str,
     reason: WaitReason,
@@ -43,8 +45,8 @@ struct Group {
     shortest: Duration,
     /// Some of them.
     members: Vec<(GoroutineId, Option<Arc<str>>)>,
-    /// The stack of the first member, if it can be told.
-    stack: Option<String>,
+    /// The index of the stack, if it is known.
+    stack: Option<usize>,
 }
 
 impl Group {
@@ -63,77 +65,61 @@ impl Group {
         }
     }
 
-    fn add(&mut self, info: GoroutineInfo) {
+    fn add(&mut self, info: &GoroutineInfo) {
         self.count += 1;
         self.longest = self.longest.max(info.since);
         self.shortest = self.shortest.min(info.since);
         if self.members.len() < MOST_MEMBERS {
-            self.members.push((info.id, info.name));
+            self.members.push((info.id, info.name.clone()));
         }
     }
 }
 
+/// What goroutines of a group have in common, but for the stack. Of a type that has an order, because std's hash maps use
+/// thread-locals.
+fn common(info: &GoroutineInfo) -> impl Ord + use<> {
+    let lines = (info.at, info.spawned_at);
+    (state(info), info.reason.words(), lines, is_own(info))
+}
+
 impl Groups {
-    /// Looks at all goroutines now. A search finds a word in the stack of a group's first member, too: then the group is kept as a
-    /// whole.
+    /// Looks at all goroutines now. A group whose stack contains the word is kept as a whole.
     pub(crate) fn now(search: &Search) -> Self {
-        let all = gort::runtime::goroutines();
-        let total = all.len();
-        let own = all.iter().filter(|info| is_own(info)).count();
-        // A group, and what of it the search keeps. Sorted maps: std's hash maps use a thread-local.
+        let each = gort::runtime::num_goroutines() <= MOST_STACKS;
+        let mut seen = BTreeSet::new();
+        let Members { goroutines, stacks } =
+            goroutines_with_stacks(|info| each || seen.insert(common(info)));
+        let total = goroutines.len();
+        let own = goroutines.iter().filter(|(info, _)| is_own(info)).count();
+        let is_found: Vec<_> = stacks.iter().map(|stack| search.is_in(stack)).collect();
         let mut groups = BTreeMap::new();
-        for info in all {
-            let key = (
-                state(&info),
-                info.reason.words(),
-                info.at,
-                info.spawned_at,
-                is_own(&info),
-            );
-            let keeps = search.keeps(&info);
-            let (whole, kept) = groups
-                .entry(key)
-                .or_insert_with(|| (Group::of(&info), Group::of(&info)));
-            if keeps {
-                kept.add(info.clone());
+        for (info, stack) in goroutines {
+            if search.keeps(&info) || stack.is_some_and(|stack| is_found[stack]) {
+                let key = (common(&info), stack.filter(|_| each));
+                let group = groups.entry(key).or_insert_with(|| Group::of(&info));
+                group.add(&info);
+                group.stack = group.stack.or(stack);
             }
-            whole.add(info);
         }
         let mut groups: Vec<_> = groups.into_values().collect();
-        groups.sort_by_key(|(whole, _)| std::cmp::Reverse(whole.count));
-        let first = |group: &Group| group.members.first().map(|member| member.0);
-        let wanted: BTreeSet<_> = groups
-            .iter()
-            .take(MOST_STACKS)
-            .flat_map(|(whole, kept)| [first(whole), first(kept)])
-            .flatten()
-            .collect();
-        let stacks = stacks_of(&wanted);
-        let mut shown = Vec::new();
-        for (whole, kept) in groups {
-            let stack_of = |group: &Group| first(group).and_then(|id| stacks.get(&id)).cloned();
-            let is_on_stack = || stack_of(&whole).is_some_and(|stack| search.is_in(&stack));
-            let mut group = if kept.count < whole.count && is_on_stack() {
-                whole
-            } else {
-                kept
-            };
-            if group.count > 0 {
-                group.stack = stack_of(&group);
-                shown.push(group);
-            }
-        }
-        let kept = shown.iter().map(|group| group.count).sum();
-        shown.sort_by_key(|group| std::cmp::Reverse(group.count));
-        let left_out = shown.len().saturating_sub(MOST_GROUPS);
-        shown.truncate(MOST_GROUPS);
+        groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+        let kept = groups.iter().map(|group| group.count).sum();
+        let left_out = groups.len().saturating_sub(MOST_GROUPS);
+        groups.truncate(MOST_GROUPS);
         Self {
             total,
             own,
             kept,
-            groups: shown,
+            groups,
+            stacks,
             left_out,
         }
+    }
+
+    /// The stack of a group.
+    fn stack(&self, group: &Group) -> Option<&str> {
+        let stack = self.stacks.get(group.stack?)?;
+        (!stack.is_empty()).then_some(stack.as_str())
     }
 
     /// Writes the groups as JSON.
@@ -162,7 +148,7 @@ impl Groups {
                 group.shortest.as_secs_f64(),
                 List(&ids),
                 List(&names),
-                Maybe(group.stack.as_deref().map(Text)),
+                Maybe(self.stack(group).map(Text)),
             )?;
         }
         out.write_all(b"\n]}\n")
@@ -176,7 +162,7 @@ impl Groups {
             self.total, self.kept, self.own
         )?;
         for group in &self.groups {
-            group.write_text(out)?;
+            group.write_text(self.stack(group), out)?;
         }
         if self.left_out > 0 {
             writeln!(out, "\n{} smaller groups are left out", self.left_out)?;
@@ -186,7 +172,7 @@ impl Groups {
 }
 
 impl Group {
-    fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
+    fn write_text(&self, stack: Option<&str>, out: &mut impl Write) -> io::Result<()> {
         write!(out, "\n{} [{}", self.count, self.state)?;
         if self.state == "waiting" {
             write!(out, ": {}", self.reason)?;
@@ -215,11 +201,8 @@ impl Group {
             write!(out, " and {more} more")?;
         }
         writeln!(out)?;
-        if let (Some(stack), Some((id, _))) = (&self.stack, self.members.first()) {
-            writeln!(out, "    stack of goroutine {id}:")?;
-            for line in stack.lines() {
-                writeln!(out, "        {line}")?;
-            }
+        for line in stack.into_iter().flat_map(str::lines) {
+            writeln!(out, "        {line}")?;
         }
         Ok(())
     }

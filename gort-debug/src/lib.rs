@@ -13,11 +13,9 @@
 //! ```
 //!
 //! The page has live charts of goroutines, Ps, run queues, threads and scheduling latency. Below the charts is
-//! a list of all goroutines. Goroutines that wait for the same thing at the same place share one line, which says how many
+//! a list of all goroutines. Goroutines with the same stack that wait for the same thing share one line, which says how many
 //! they are, what they wait for, where, and since when. A search field filters the list. Buttons record a trace and
 //! download profiles.
-//!
-//! Stacks are part of the list if the program runs with `GORT_DEBUG=backtrace=1`.
 //!
 //! # For curl and for Prometheus
 //!
@@ -29,12 +27,18 @@
 //! | `GET /groups`, `GET /groups.json` | the lines of the page's list: equal goroutines are counted |
 //! | `GET /metrics` | [`metrics`](gort::runtime::metrics) in Prometheus' text format |
 //! | `GET /metrics.json` | the same figures as JSON |
+//! | `GET /profile/goroutines` | [`profile::goroutines`](gort::runtime::profile::goroutines) |
+//! | `GET /profile/block`, `GET /profile/mutex` | what has been recorded since the program called [`set_rate`](gort::runtime::profile::set_rate) |
+//! | `POST /profile/block?seconds=5`, `POST /profile/mutex?seconds=5` | records waits for so long, and answers with them |
+//! | `POST /trace?seconds=5` | records a [`trace`](gort::runtime::trace) for so long, and answers with the file |
 //!
 //! `?q=WORD` keeps the goroutines whose number, name, state, reason or source lines contain the word. All requests for
-//! goroutines take it.
+//! goroutines take it. Profiles are in the format of Go's pprof, or with `?format=folded` lines for flame graphs.
 //!
 //! ```text
 //! curl http://127.0.0.1:6060/groups?q=reader
+//! curl -X POST -o trace.pftrace 'http://127.0.0.1:6060/trace?seconds=5'   # open it in ui.perfetto.dev
+//! go tool pprof -http=: http://127.0.0.1:6060/profile/goroutines
 //! ```
 //!
 //! # Who can see the page
@@ -66,8 +70,8 @@
 // request query guard      the head of a request · what stands behind the `?` · who may ask
 // answer                   the head and the body of an answer
 // routes                   which path gives what
-// page                     the HTML file, filled in
-// goroutines groups stacks what goroutines do: as a list · counted · with the stack of one of each
+// page recordings          the HTML file, filled in · traces and profiles
+// goroutines groups        what goroutines do: one by one · counted
 // metrics prometheus       the scheduler's figures, as JSON · as Prometheus reads them
 // json                     writing JSON
 // ```
@@ -86,11 +90,11 @@ mod options;
 mod page;
 mod prometheus;
 mod query;
+mod recordings;
 mod request;
 mod routes;
 mod server;
 mod site;
-mod stacks;
 mod stream;
 
 pub use options::Options;

@@ -7,8 +7,10 @@ use crate::metrics;
 use crate::page;
 use crate::prometheus;
 use crate::query;
+use crate::recordings;
 use crate::request::{Head, Method};
 use crate::site::Site;
+use gort::runtime::profile;
 use std::io;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -16,9 +18,14 @@ const JSON: &str = "application/json";
 
 /// Answers a request that may be answered.
 pub(crate) fn answer(head: &Head, site: &Site, to: &Responder<'_>) -> io::Result<()> {
-    match (head.path.as_str(), head.method) {
-        (_, Method::Get | Method::Head) => look(head, site, to),
-        _ => to.method_not_allowed("GET, HEAD"),
+    let path = head.path.as_str();
+    match head.method {
+        Method::Get | Method::Head if path == "/trace" => to.method_not_allowed("POST"),
+        Method::Get | Method::Head => look(head, site, to),
+        Method::Post if path == "/trace" => recordings::trace(head, site, to),
+        Method::Post if path == "/profile/block" => recordings::waits(profile::block, head, site, to),
+        Method::Post if path == "/profile/mutex" => recordings::waits(profile::mutex, head, site, to),
+        Method::Post | Method::Other => to.method_not_allowed("GET, HEAD"),
     }
 }
 
@@ -63,6 +70,13 @@ fn look(head: &Head, site: &Site, to: &Responder<'_>) -> io::Result<()> {
             metrics::write_json(&mut answer, site)?;
             answer.finish()
         }
-        _ => to.text(404, "no such page: there are /, /goroutines, /groups and /metrics, the last three with .json too"),
+        "/profile/goroutines" => recordings::profile(profile::goroutines, head, site, to),
+        "/profile/block" => recordings::profile(profile::block, head, site, to),
+        "/profile/mutex" => recordings::profile(profile::mutex, head, site, to),
+        _ => to.text(
+            404,
+            "there is no such page, but /, /goroutines, /groups and /metrics, the last three with .json too, /profile/goroutines, \
+             /profile/block, /profile/mutex, and /trace for POST",
+        ),
     }
 }

@@ -53,6 +53,13 @@ impl Site {
         }
     }
 
+    /// Returns a name for a file with what this process has recorded.
+    pub(crate) fn file_name(&self, extension: &str) -> String {
+        let safe = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let program = self.program.replace(|c| !safe(c), "_");
+        format!("{program}-{}.{extension}", std::process::id())
+    }
+
     /// Returns a word that nobody can guess, by which the page's own script is told from any other.
     pub(crate) fn nonce(&self) -> String {
         let number = self.nonces.fetch_add(1, Relaxed);

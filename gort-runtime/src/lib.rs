@@ -21,6 +21,7 @@
 //! report/   pending                            what timers are going to start
 //! profile/  goroutines waits contention        who is where · who has waited how long · recording that
 //! profile/  samples pprof stacks               stacks with numbers · as pprof has them · with names
+//! profile/  members window                     goroutines one by one, with their stacks · the waits of some seconds
 //! signal/   catch mask start                   catching signals · that were blocked · or ignored
 //! life/     local                              whose goroutine-locals, what is inherited, their end
 //! life/     newproc goexit join ending timed   starts · ends · waiting for one: alone, in a select · starts at a time
@@ -156,6 +157,8 @@ pub use {
     proc::waitreason::WaitReason,
     proc::watcher::Watcher,
     profile::contention::{kept_waiting, wait_begins},
+    profile::members::{Members, goroutines_with_stacks},
+    profile::window::ProfileWindow,
     report::dump::{dump, dump_some},
     report::list::{GoroutineInfo, GoroutineState, goroutines},
     report::metrics::{LatencyHistogram, Metrics, metrics},

@@ -15,11 +15,13 @@
 
 pub(crate) mod contention;
 mod goroutines;
+pub(crate) mod members;
 mod pprof;
 mod samples;
 #[cfg_attr(gort_threads, path = "../threads/profile_stacks.rs")]
 mod stacks;
 mod waits;
+pub(crate) mod window;
 
 pub use samples::Profile;
 
