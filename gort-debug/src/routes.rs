@@ -23,8 +23,12 @@ pub(crate) fn answer(head: &Head, site: &Site, to: &Responder<'_>) -> io::Result
         Method::Get | Method::Head if path == "/trace" => to.method_not_allowed("POST"),
         Method::Get | Method::Head => look(head, site, to),
         Method::Post if path == "/trace" => recordings::trace(head, site, to),
-        Method::Post if path == "/profile/block" => recordings::waits(profile::block, head, site, to),
-        Method::Post if path == "/profile/mutex" => recordings::waits(profile::mutex, head, site, to),
+        Method::Post if path == "/profile/block" => {
+            recordings::waits(profile::block, head, site, to)
+        }
+        Method::Post if path == "/profile/mutex" => {
+            recordings::waits(profile::mutex, head, site, to)
+        }
         Method::Post | Method::Other => to.method_not_allowed("GET, HEAD"),
     }
 }
