@@ -1,7 +1,8 @@
-//! A program with something to see: workers, sessions, a lock that everybody wants, and now and then a burst of work.
+//! A program with something to see: workers, sessions, a lock that everybody wants, and now and then
+//! a burst of work.
 //!
-//! `cargo run --release -p gort-debug --example busy -- 127.0.0.1:6060`, and then <http://127.0.0.1:6060/> in a browser.
-//! `GORT_DEBUG=backtrace=1` in the environment adds stacks.
+//! `cargo run --release -p gort-debug --example busy -- 127.0.0.1:6060`, and then
+//! <http://127.0.0.1:6060/> in a browser.
 
 use gort::prelude::*;
 use std::hint::black_box;

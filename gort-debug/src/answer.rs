@@ -14,7 +14,8 @@ pub(crate) struct Responder<'a> {
     stream: &'a Stream,
     timeout: Duration,
     with_body: bool,
-    /// The client understands bodies in chunks. Where it does not, the body ends with the connection.
+    /// The client understands bodies in chunks. Where it does not, the body ends with the
+    /// connection.
     chunks: bool,
     keep_alive: bool,
 }
@@ -80,7 +81,8 @@ impl<'a> Responder<'a> {
     }
 }
 
-/// An answer on its way. What is written to it is its body. A short one is sent whole and with its length, a long one in chunks.
+/// An answer on its way. What is written to it is its body. A short one is sent whole and with its
+/// length, a long one in chunks.
 pub(crate) struct Answer<'a> {
     to: &'a Responder<'a>,
     head: String,

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 /// The longest body that is read, and thrown away: no request needs one.
 const LONGEST_BODY: u64 = 64 * 1024;
-/// How much of what a client still sends is read once it has its last answer, and for how long. A connection that is
-/// closed before that is reset, and the client may miss the answer.
+/// How much of what a client still sends is read once it has its last answer, and for how long. A
+/// connection that is closed before that is reset, and the client may miss the answer.
 const LAST_WORDS: usize = 256 * 1024;
 const PARTING: Duration = Duration::from_secs(1);
 
-/// Answers the requests that come over `stream`, until the client goes, is too slow, or sends something that is no request.
+/// Answers the requests that come over `stream`, until the client goes, is too slow, or sends
+/// something that is no request.
 pub(crate) fn serve(stream: &Stream, site: &Site) -> io::Result<()> {
     let mut input = Input {
         stream,
@@ -56,7 +57,8 @@ struct Input<'a> {
 }
 
 impl Input<'_> {
-    /// Reads the head of the next request; `None` if the client has gone. An inner error is the status of the answer.
+    /// Reads the head of the next request; `None` if the client has gone. An inner error is the
+    /// status of the answer.
     fn head(&mut self) -> io::Result<Result<Option<Head>, u16>> {
         let deadline = Instant::now() + self.timeout;
         loop {

@@ -72,8 +72,8 @@ pub(crate) fn write_json(out: &mut impl Write, search: &Search) -> io::Result<()
         let comma = if i > 0 { "," } else { "" };
         write!(
             out,
-            "{comma}\n{{\"id\":{},\"name\":{},\"state\":\"{}\",\"reason\":{},\"waiting_seconds\":{},\
-             \"at\":{},\"spawned_at\":{},\"own\":{}}}",
+            "{comma}\n{{\"id\":{},\"name\":{},\"state\":\"{}\",\"reason\":{},\
+             \"waiting_seconds\":{},\"at\":{},\"spawned_at\":{},\"own\":{}}}",
             info.id,
             Maybe(info.name.as_deref().map(Text)),
             state(info),

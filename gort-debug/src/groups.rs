@@ -15,8 +15,8 @@ use std::time::Duration;
 const MOST_GROUPS: usize = 500;
 /// The most goroutines of a group that are named.
 const MOST_MEMBERS: usize = 10;
-/// The most goroutines of which each is looked at, which takes some microseconds. Of more, those in the same state at the same
-/// source lines are one group, and one of them is looked at.
+/// The most goroutines of which each is looked at, which takes some microseconds. Of more, those in
+/// the same state at the same source lines are one group, and one of them is looked at.
 const MOST_STACKS: usize = 20_000;
 
 /// All groups of goroutines that a search keeps.
@@ -32,7 +32,8 @@ pub(crate) struct Groups {
     left_out: usize,
 }
 
-/// Goroutines in the same state, for the same reason, at the same source line, started at the same one, and with the same stack.
+/// Goroutines in the same state, for the same reason, at the same source line, started at the same
+/// one, and with the same stack.
 struct Group {
     state: &'static str,
     reason: WaitReason,
@@ -75,8 +76,8 @@ impl Group {
     }
 }
 
-/// What goroutines of a group have in common, but for the stack. Of a type that has an order, because std's hash maps use
-/// thread-locals.
+/// What goroutines of a group have in common, but for the stack. Of a type that has an order,
+/// because std's hash maps use thread-locals.
 fn common(info: &GoroutineInfo) -> impl Ord + use<> {
     let lines = (info.at, info.spawned_at);
     (state(info), info.reason.words(), lines, is_own(info))
@@ -136,8 +137,9 @@ impl Groups {
             let names: Vec<_> = names.map(|name| Maybe(name.map(Text))).collect();
             write!(
                 out,
-                "{comma}\n{{\"count\":{},\"state\":\"{}\",\"reason\":{},\"at\":{},\"spawned_at\":{},\"own\":{},\
-                 \"longest_seconds\":{},\"shortest_seconds\":{},\"ids\":{},\"names\":{},\"stack\":{}}}",
+                "{comma}\n{{\"count\":{},\"state\":\"{}\",\"reason\":{},\"at\":{},\"spawned_at\":{},\
+                 \"own\":{},\"longest_seconds\":{},\"shortest_seconds\":{},\
+                 \"ids\":{},\"names\":{},\"stack\":{}}}",
                 group.count,
                 group.state,
                 Text(group.reason.words()),

@@ -1,8 +1,11 @@
-//! Who may ask: a program on the same machine may, a web site that happens to be open in a browser there may not.
+//! Who may ask: a program on the same machine may, a web site that happens to be open in a browser
+//! there may not.
 //!
-//! A browser sends whatever a web site tells it to, also to 127.0.0.1. Three things give the site away.
+//! A browser sends whatever a web site tells it to, also to 127.0.0.1. Three things give the site
+//! away.
 //!
-//! - `Host` is the name in the site's address, also when the name has been made to stand for 127.0.0.1 (DNS rebinding).
+//! - `Host` is the name in the site's address, also when the name has been made to stand for
+//!   127.0.0.1 (DNS rebinding).
 //! - `Origin` is the site, on every POST and on whatever its scripts do.
 //! - `Sec-Fetch-Site` says that it is another one, on images and on pages in frames too.
 
@@ -71,8 +74,8 @@ pub(crate) fn objection(head: &Head, hosts: &Hosts) -> Option<String> {
     };
     if !hosts.allows(host) {
         return Some(format!(
-            "the request is for the host {host:?}, and this page answers for localhost and loopback addresses only \
-             (gort_debug::Options::allow_host adds a name)"
+            "the request is for the host {host:?}, and this page answers for localhost and loopback \
+             addresses only (gort_debug::Options::allow_host adds a name)"
         ));
     }
     if let Some(origin) = head.origin.as_deref() {

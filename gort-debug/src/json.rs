@@ -13,8 +13,8 @@ impl Display for Text<'_> {
                 '"' => f.write_str("\\\"")?,
                 '\\' => f.write_str("\\\\")?,
                 '\n' => f.write_str("\\n")?,
-                // `</script>` and `<!--` end or change what a browser takes for the script. The two separators end lines in
-                // old JavaScript.
+                // `</script>` and `<!--` end or change what a browser takes for the script. The two
+                // separators end lines in old JavaScript.
                 '\0'..' ' | '\x7f' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
                     write!(f, "\\u{:04x}", u32::from(c))?;
                 }

@@ -1,4 +1,5 @@
-//! A page that shows what a [gort](https://docs.rs/gort) program's goroutines do. The program itself serves it.
+//! A page that shows what a [gort](https://docs.rs/gort) program's goroutines do. The program
+//! itself serves it.
 //!
 //! ```
 //! #[gort::main]
@@ -12,10 +13,10 @@
 //! }
 //! ```
 //!
-//! The page has live charts of goroutines, Ps, run queues, threads and scheduling latency. Below the charts is
-//! a list of all goroutines. Goroutines with the same stack that wait for the same thing share one line, which says how many
-//! they are, what they wait for, where, and since when. A search field filters the list. Buttons record a trace and
-//! download profiles.
+//! The page has live charts of goroutines, Ps, run queues, threads and scheduling latency. Below
+//! the charts is a list of all goroutines. Goroutines with the same stack that wait for the same
+//! thing share one line, which says how many they are, what they wait for, where, and since when. A
+//! search field filters the list. Buttons record a trace and download profiles.
 //!
 //! # For curl and for Prometheus
 //!
@@ -24,44 +25,52 @@
 //! | `GET /` | the page |
 //! | `GET /goroutines` | every goroutine, as [`dump`](gort::runtime::dump) writes it |
 //! | `GET /goroutines.json` | every goroutine, as JSON |
-//! | `GET /groups`, `GET /groups.json` | the lines of the page's list: equal goroutines are counted |
+//! | `GET /groups`, `GET /groups.json` | the lines of the page's list |
 //! | `GET /metrics` | [`metrics`](gort::runtime::metrics) in Prometheus' text format |
 //! | `GET /metrics.json` | the same figures as JSON |
 //! | `GET /profile/goroutines` | [`profile::goroutines`](gort::runtime::profile::goroutines) |
-//! | `GET /profile/block`, `GET /profile/mutex` | what has been recorded since the program called [`set_rate`](gort::runtime::profile::set_rate) |
-//! | `POST /profile/block?seconds=5`, `POST /profile/mutex?seconds=5` | records waits for so long, and answers with them |
-//! | `POST /trace?seconds=5` | records a [`trace`](gort::runtime::trace) for so long, and answers with the file |
+//! | `GET /profile/block`, `GET /profile/mutex` | what was recorded since [`set_rate`] was called |
+//! | `POST /profile/block?seconds=5`, and `mutex` | records waits for 5 s, and returns them |
+//! | `POST /trace?seconds=5` | records a [`trace`](gort::runtime::trace) for 5 s, and returns it |
 //!
-//! `?q=WORD` keeps the goroutines whose number, name, state, reason or source lines contain the word. All requests for
-//! goroutines take it. Profiles are in the format of Go's pprof, or with `?format=folded` lines for flame graphs.
+//! `?q=WORD` keeps the goroutines whose number, name, state, reason or source lines contain the
+//! word. All requests for goroutines take it. Profiles are in the format of Go's pprof, or with
+//! `?format=folded` lines for flame graphs.
 //!
 //! ```text
 //! curl http://127.0.0.1:6060/groups?q=reader
-//! curl -X POST -o trace.pftrace 'http://127.0.0.1:6060/trace?seconds=5'   # open it in ui.perfetto.dev
+//! curl -X POST -o trace.pftrace http://127.0.0.1:6060/trace?seconds=5   # for ui.perfetto.dev
 //! go tool pprof -http=: http://127.0.0.1:6060/profile/goroutines
 //! ```
 //!
 //! # Who can see the page
 //! The page shows names, source lines and stacks, so it is not for everybody.
 //!
-//! - [`serve`] takes loopback addresses only, and [`serve_unix`] makes a socket that only the program's user may open.
-//!   [`Options::allow_remote`] lifts the first rule; there is no password, so the network must keep strangers out.
-//!   Any user of the same machine can connect to a loopback address: where that is too much, use a Unix socket.
-//! - A web site that is open in the same browser can neither read the page nor start a trace. The server refuses requests
-//!   for another host name (DNS rebinding), requests that another site's script, form or image makes, and it never sends
-//!   `Access-Control-Allow-Origin`. Whatever changes something takes a POST.
+//! - [`serve`] takes loopback addresses only, and [`serve_unix`] makes a socket that only the
+//!   program's user may open. [`Options::allow_remote`] lifts the first rule; there is no password,
+//!   so the network must keep strangers out. Any user of the same machine can connect to a loopback
+//!   address: where that is too much, use a Unix socket.
+//! - A web site that is open in the same browser can neither read the page nor start a trace. The
+//!   server refuses requests for another host name (DNS rebinding), requests that another site's
+//!   script, form or image makes, and it never sends `Access-Control-Allow-Origin`. Whatever
+//!   changes something takes a POST.
 //! - Names of goroutines are shown as text, whatever is in them.
 //!
 //! # What the page costs
-//! Nothing until somebody asks. Then it runs in goroutines named `gort-debug`, which the page marks as its own, and
-//! their number is bounded. A client that is slow to send or to receive is cut off after ten seconds
-//! ([`Options::timeout`]).
+//! Nothing until somebody asks. Then it runs in goroutines named `gort-debug`, which the page marks
+//! as its own, and their number is bounded. A client that is slow to send or to receive is cut off
+//! after ten seconds ([`Options::timeout`]).
 //!
-//! While the page is up, gort does not report a deadlock of everything else: a goroutine waits for clients, and so
-//! the program is never entirely blocked. The page shows who waits for what.
+//! Above 20,000 goroutines the page looks at the stack of one goroutine for each source line, and not
+//! at all of them.
 //!
-//! Where goroutines are threads (on macOS, under `--cfg gort_threads`) the page works, and has no figures of Ps, run queues
-//! and latency, since there are none.
+//! While the page is up, gort does not report a deadlock of everything else: a goroutine waits for
+//! clients, and so the program is never entirely blocked. The page shows who waits for what.
+//!
+//! Where goroutines are threads (on macOS, under `--cfg gort_threads`) the page works, and has no
+//! figures of Ps, run queues and latency, since there are none.
+//!
+//! [`set_rate`]: gort::runtime::profile::set_rate
 
 // ```text
 // options server           what may be set · the goroutines that serve, and their end
@@ -107,7 +116,8 @@ use std::path::Path;
 /// Serves the page at a loopback address until the [`Server`] is closed or dropped.
 ///
 /// # Errors
-/// `PermissionDenied` if the address is not a loopback address ([`Options::allow_remote`]); else the system's.
+/// `PermissionDenied` if the address is not a loopback address ([`Options::allow_remote`]); else
+/// the system's.
 ///
 /// # Examples
 /// ```
@@ -121,13 +131,15 @@ pub fn serve(addr: impl ToSocketAddrs) -> io::Result<Server> {
     Options::new().serve(addr)
 }
 
-/// Serves the page at a Unix socket until the [`Server`] is closed or dropped, which removes the file at `path`.
+/// Serves the page at a Unix socket until the [`Server`] is closed or dropped, which removes the
+/// file at `path`.
 ///
 /// Only the program's user may open the socket. To see the page in a browser on another machine:
 /// `ssh -L 6060:/run/program.sock HOST`, and then `http://localhost:6060/`.
 ///
 /// # Errors
-/// `AddrInUse` if there is a file at `path`, a killed program's socket for example; else the system's.
+/// `AddrInUse` if there is a file at `path`, a killed program's socket for example; else the
+/// system's.
 ///
 /// # Examples
 /// ```

@@ -9,7 +9,8 @@ use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::time::Duration;
 
-/// How the page is served: [`serve`](crate::serve) and [`serve_unix`](crate::serve_unix) with settings.
+/// How the page is served: [`serve`](crate::serve) and [`serve_unix`](crate::serve_unix) with
+/// settings.
 ///
 /// ```
 /// use gort_debug::Options;
@@ -49,8 +50,9 @@ impl Options {
 
     /// Lets the page be served at any address, not only at loopback ones.
     ///
-    /// **Everybody who can reach the address then sees the page**, and can record traces: there is no password.
-    /// Requests may name the host by any IP address. A host name takes [`allow_host`](Self::allow_host) as well.
+    /// **Everybody who can reach the address then sees the page**, and can record traces: there is
+    /// no password. Requests may name the host by any IP address. A host name takes
+    /// [`allow_host`](Self::allow_host) as well.
     ///
     /// # Examples
     /// ```
@@ -70,21 +72,23 @@ impl Options {
 
     /// Answers requests for this host name too. The page of a proxy has such a name, for example.
     ///
-    /// Without it the server answers requests for `localhost` and for loopback addresses. It refuses others, because a web site
-    /// whose name suddenly stands for 127.0.0.1 would have a visitor's browser read the page (DNS rebinding).
+    /// Without it the server answers requests for `localhost` and for loopback addresses. It
+    /// refuses others, because a web site whose name suddenly stands for 127.0.0.1 would have a
+    /// visitor's browser read the page (DNS rebinding).
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.hosts.allow(name.into());
         self
     }
 
-    /// Sets how long a client may take to send the head of a request, to send the next request on the same connection, and
-    /// to receive 64 KiB of an answer. Ten seconds by default.
+    /// Sets how long a client may take to send the head of a request, to send the next request on
+    /// the same connection, and to receive 64 KiB of an answer. Ten seconds by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = timeout;
         self
     }
 
-    /// Sets how many connections are served at the same time, 32 by default. Further ones wait in the kernel's queue.
+    /// Sets how many connections are served at the same time, 32 by default. Further ones wait in
+    /// the kernel's queue.
     ///
     /// # Panics
     /// If it is 0.
@@ -97,16 +101,17 @@ impl Options {
     /// Serves the page at `addr`: [`serve`](crate::serve) with these settings.
     ///
     /// # Errors
-    /// `PermissionDenied` if the address is not a loopback address, without [`allow_remote`](Self::allow_remote); else
-    /// the system's.
+    /// `PermissionDenied` if the address is not a loopback address, without
+    /// [`allow_remote`](Self::allow_remote); else the system's.
     pub fn serve(self, addr: impl ToSocketAddrs) -> io::Result<Server> {
         // The system's resolver blocks the thread.
         let addrs: Vec<_> = gort::blocking(|| addr.to_socket_addrs())?.collect();
         let foreign = addrs.iter().find(|addr| !is_loopback(addr.ip()));
         if let Some(addr) = foreign.filter(|_| !self.hosts.has_any_address()) {
             let message = format!(
-                "{addr} is not a loopback address, and whoever can reach it would see the program's goroutines: use \
-                 127.0.0.1, [::1] or a Unix socket, or call gort_debug::Options::allow_remote"
+                "{addr} is not a loopback address, and whoever can reach it would see the program's \
+                 goroutines: use 127.0.0.1, [::1] or a Unix socket, or call \
+                 gort_debug::Options::allow_remote"
             );
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }

@@ -12,12 +12,13 @@ const HTML: &str = include_str!("page.html");
 /// What the page may do: run its own script, which has the nonce, and ask its own server.
 pub(crate) fn policy(nonce: &str) -> String {
     format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
+         connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 }
 
-/// Writes the page, with the figures and the goroutines of this moment, so that it is complete when it appears.
+/// Writes the page, with the figures and the goroutines of this moment, so that it is complete when
+/// it appears.
 pub(crate) fn write(out: &mut impl Write, nonce: &str, site: &Site) -> io::Result<()> {
     for (i, part) in HTML.split("{{").enumerate() {
         let rest = match part.split_once("}}") {

@@ -91,8 +91,8 @@ pub(crate) fn write(out: &mut impl Write) -> io::Result<()> {
     }
     to.histogram(
         "gort_scheduling_latency_seconds",
-        "How long goroutines that could run waited for their turn: one in 251 is timed, and the sum is estimated from the \
-         buckets.",
+        "How long goroutines that could run waited for their turn: one in 251 is timed, and the \
+         sum is estimated from the buckets.",
         &metrics.latency,
     )
 }

@@ -66,7 +66,8 @@ struct Folder(PathBuf);
 impl Folder {
     fn new() -> io::Result<Self> {
         let parent = env::temp_dir();
-        // The first name that nobody has taken. To take a name fails if it is a link to elsewhere, too.
+        // The first name that nobody has taken. To take a name fails if it is a link to elsewhere,
+        // too.
         for number in 0.. {
             let path = parent.join(format!("gort-debug-{}-{number}", process::id()));
             match DirBuilder::new().mode(0o700).create(&path) {

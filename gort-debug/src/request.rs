@@ -39,7 +39,8 @@ pub(crate) struct Head {
     pub(crate) size: usize,
 }
 
-/// Reads the head that `bytes` begin with; `None` if more is to come. An error is the status of the answer.
+/// Reads the head that `bytes` begin with; `None` if more is to come. An error is the status of the
+/// answer.
 pub(crate) fn head(bytes: &[u8]) -> Result<Option<Head>, u16> {
     let mut fields = [EMPTY_HEADER; MOST_FIELDS];
     let mut parsed = httparse::Request::new(&mut fields);

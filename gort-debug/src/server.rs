@@ -89,7 +89,8 @@ impl Server {
         }
     }
 
-    /// Returns the path of the Unix socket at which the page is served, as an absolute one; `None` for TCP.
+    /// Returns the path of the Unix socket at which the page is served, as an absolute one; `None`
+    /// for TCP.
     ///
     /// # Examples
     /// ```
@@ -108,8 +109,8 @@ impl Server {
 
     /// Ends the page, and returns when the goroutines that served it have ended.
     ///
-    /// What is being answered is cut off. A trace that the page records is stopped. Dropping a `Server` does the same, and
-    /// does not wait.
+    /// What is being answered is cut off. A trace that the page records is stopped. Dropping a
+    /// `Server` does the same, and does not wait.
     pub fn close(self) {
         self.end();
         self.shared.running.wait();
@@ -197,7 +198,8 @@ fn accept_all(listener: &Listener, shared: &Arc<Shared>) {
     }
 }
 
-/// Serves a connection in a goroutine of its own. Without a stack for one the client is turned away.
+/// Serves a connection in a goroutine of its own. Without a stack for one the client is turned
+/// away.
 fn begin(shared: &Arc<Shared>, stream: Stream, permit: Permit) {
     let Ok(handle) = stream.try_clone() else {
         return;

@@ -1,4 +1,5 @@
-//! The page in a browser: Chromium, without a window. Skipped, with a line that says so, where there is none.
+//! The page in a browser: Chromium, without a window. Skipped, with a line that says so, where
+//! there is none.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -82,10 +83,10 @@ fn a_browser_shows_charts_and_a_list_that_can_be_searched() {
         let (tx, rx) = bounded::<()>(0);
         let wait = |name: &str| {
             let rx = rx.clone();
-            gort::Builder::new()
-                .name(name)
-                .spawn(move || drop(rx.recv().ok()))
-                .unwrap()
+            let wait = move || {
+                rx.recv().ok();
+            };
+            gort::Builder::new().name(name).spawn(wait).unwrap()
         };
         let mut all = vec![wait(NASTY)];
         all.extend((0..40).map(|_| wait("hay")));
@@ -96,7 +97,8 @@ fn a_browser_shows_charts_and_a_list_that_can_be_searched() {
         }));
 
         let shown = gort::blocking(|| dom(chromium, &page.to_string()));
-        // Each chart has its curves, through more than the first sample, and figures beside their names.
+        // Each chart has its curves, through more than the first sample, and figures beside their
+        // names.
         let charts = parts(&shown, "<figure", "</figure>");
         assert_eq!(charts.len(), 6);
         for chart in charts {

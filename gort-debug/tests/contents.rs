@@ -25,12 +25,15 @@ const NAMES: [&str; 7] = [
 ];
 
 /// Goroutines that wait, one with each name, and how they are let go.
-fn named() -> (Sender<()>, Vec<JoinHandle<Option<()>>>) {
+fn named() -> (Sender<()>, Vec<JoinHandle<()>>) {
     let (tx, rx) = bounded::<()>(0);
     let spawn = |name: &str| {
         let rx = rx.clone();
         let builder = gort::Builder::new().name(name);
-        builder.spawn(move || rx.recv().ok()).unwrap()
+        let wait = move || {
+            rx.recv().ok();
+        };
+        builder.spawn(wait).unwrap()
     };
     let all = NAMES.map(spawn).into();
     until(|| {
@@ -122,7 +125,7 @@ claims! {
         }
         pages.into_iter().for_each(gort_debug::Server::close);
         drop(tx);
-        all.into_iter().for_each(|one| drop(one.join().unwrap()));
+        all.into_iter().for_each(|one| one.join().unwrap());
     }
 
     // DP03
@@ -143,7 +146,8 @@ claims! {
             sorted(group_names(&get(&place, "/groups.json").json())),
             expected
         );
-        // The page has the goroutines as JSON in it. No name ends that, or is an element of the page.
+        // The page has the goroutines as JSON in it. No name ends that, or is an element of the
+        // page.
         let html = get(&place, "/");
         let html = html.text();
         for (found, times) in [
@@ -171,7 +175,7 @@ claims! {
         }
         page.close();
         drop(tx);
-        all.into_iter().for_each(|one| drop(one.join().unwrap()));
+        all.into_iter().for_each(|one| one.join().unwrap());
     }
 
     // DP03
@@ -310,7 +314,7 @@ claims! {
         }
         page.close();
         drop(tx);
-        all.into_iter().for_each(|one| drop(one.join().unwrap()));
+        all.into_iter().for_each(|one| one.join().unwrap());
     }
 
     // DP04
@@ -452,7 +456,7 @@ claims! {
         }
         page.close();
         drop(tx);
-        all.into_iter().for_each(|one| drop(one.join().unwrap()));
+        all.into_iter().for_each(|one| one.join().unwrap());
     }
 
     // DP03

@@ -97,7 +97,8 @@ claims! {
             name.starts_with("attachment; filename=\"recordings-") && name.ends_with(".pftrace\""),
             "{name}"
         );
-        // A packet of Perfetto's begins with this byte. The names of goroutines are in it as they are.
+        // A packet of Perfetto's begins with this byte. The names of goroutines are in it as they
+        // are.
         assert_eq!(answer.body.first(), Some(&0x0a));
         let has = |word: &str| {
             answer

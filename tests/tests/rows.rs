@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The groups, and their rows' numbers.
-const ROWS: [(&str, RangeInclusive<usize>); 44] = [
+const ROWS: [(&str, RangeInclusive<usize>); 45] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -54,6 +54,7 @@ const ROWS: [(&str, RangeInclusive<usize>); 44] = [
     ("TO", 1..=11),
     ("VT", 1..=21),
     ("EX", 1..=10),
+    ("DP", 1..=4),
 ];
 
 /// The sources of tests, this one excepted.
@@ -84,6 +85,7 @@ fn every_row_has_a_test_or_an_answer() {
     sources(&root.join("tests"), &mut files);
     sources(&root.join("libraries/tests"), &mut files);
     sources(&root.join("../ui-tests/tests"), &mut files);
+    sources(&root.join("../gort-debug/tests"), &mut files);
     assert!(files.len() > 30, "{files:?}");
     let mut tested = BTreeSet::new();
     for file in files {

@@ -11,8 +11,8 @@ use std::fmt::Write;
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Members {
-    /// Each goroutine, ordered by id, with the index of its stack in `stacks`. `None`: nobody has looked at it, or it cannot be
-    /// looked at.
+    /// Each goroutine, ordered by id, with the index of its stack in `stacks`. `None`: nobody has
+    /// looked at it, or it cannot be looked at.
     pub goroutines: Vec<(GoroutineInfo, Option<usize>)>,
     /// Each stack once, in lines, innermost function first.
     pub stacks: Vec<String>,
