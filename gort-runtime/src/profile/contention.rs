@@ -105,7 +105,7 @@ fn record_wait(g: &G, began: u64) {
         return;
     };
     // As in Go: for others, not for time or for the outside.
-    if matches!(reason, WaitReason::Sleep | WaitReason::IoWait) {
+    if !is_for_others(reason) {
         return;
     }
     let waited = os::now_ns().saturating_sub(began);
@@ -116,6 +116,11 @@ fn record_wait(g: &G, began: u64) {
         };
         BLOCKED.add(place, waits);
     }
+}
+
+fn is_for_others(reason: WaitReason) -> bool {
+    use WaitReason::{ChildWait, IoWait, Readable, Sleep, Writable};
+    !matches!(reason, Sleep | IoWait | Readable | Writable | ChildWait)
 }
 
 /// Whoever calls has unlocked what `waiters` have waited for, `nanoseconds` in all since [`wait_begins`] or the unlocking before.
