@@ -138,7 +138,7 @@ claims! {
         assert!(now == 2 || now == 3, "{now}");
         // Others wait for who modifies, and then see it.
         let (go_on_tx, go_on) = bounded::<()>(0);
-        let modifies = parked(WaitReason::WatchChanged, {
+        let modifies = parked(WaitReason::ChanReceive, {
             let tx = tx.clone();
             move || tx.send_modify(|n| { *n = 10; let _ = go_on.recv(); *n = 11 })
         });

@@ -152,6 +152,30 @@ fn choices() -> Vec<(usize, usize)> {
     log.lock().clone()
 }
 
+/// For a debugger to find.
+#[inline(never)]
+fn spin_here(spins: &AtomicBool) {
+    loop {
+        spins.store(true, Relaxed);
+        hint::spin_loop();
+    }
+}
+
+/// Goroutines that wait, one that runs, and main, which sleeps; any process may look at them.
+fn to_be_debugged() {
+    static SPINS: AtomicBool = AtomicBool::new(false);
+    // SAFETY: no pointers.
+    unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
+    with_waiting(|| {
+        go!(name = "spins"; spin_here(&SPINS));
+        while !SPINS.load(Relaxed) {
+            yield_now();
+        }
+        println!("ready");
+        sleep(Duration::from_secs(600));
+    });
+}
+
 fn main() {
     let name = env::args().nth(1).unwrap_or_default();
     if name == "waiting-for-handler" {
@@ -208,6 +232,7 @@ fn main() {
             let (_tx, rx) = bounded::<()>(0);
             wait_for_a_value(&rx);
         }
+        "debugged" => to_be_debugged(),
         "dump-while-busy" => dump_while_busy(),
         "done" => {}
         other => panic!("no program {other:?}"),
