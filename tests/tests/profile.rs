@@ -196,6 +196,58 @@ fn ended<T>(_how: T) {}
 /// Longer than any test.
 const LONG: Duration = Duration::from_secs(600);
 
+/// A program of `observed` with `GORT_PROFILE`.
+fn profiled(program: &str, prefix: &Path) -> gort_tests::Ended {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_observed"));
+    command.arg(program).env("GORT_PROFILE", prefix);
+    gort_tests::run_program(&mut command, program)
+}
+
+#[test]
+fn the_environment_has_profiles_written_at_every_orderly_exit() {
+    for (program, status) in [("profiled", 0), ("profiled-exits", 3)] {
+        let name = format!("gort-profile-{}-{program}", std::process::id());
+        let prefix = std::env::temp_dir().join(name);
+        let ended = profiled(program, &prefix);
+        assert_eq!(
+            (ended.status.code(), &*ended.stderr),
+            (Some(status), ""),
+            "{ended:?}"
+        );
+        let [goroutine, block, mutex] = ["goroutine", "block", "mutex"].map(|kind| {
+            let path = format!("{}.{kind}.pb", prefix.display());
+            let decoded = Decoded::of(&std::fs::read(&path).unwrap());
+            std::fs::remove_file(path).unwrap();
+            decoded
+        });
+        if AS_THREADS {
+            continue;
+        }
+        let there = |decoded: &Decoded, function: &str| {
+            let samples = decoded.samples.iter();
+            let mut functions = samples
+                .flat_map(|sample| &sample.frames)
+                .map(|frame| &frame.0);
+            functions.any(|name| name.ends_with(function))
+        };
+        assert!(there(&goroutine, "wait_for_a_value"), "{goroutine:#?}");
+        assert!(there(&block, "keep_a_lock"), "{block:#?}");
+        assert!(there(&mutex, "keep_a_lock"), "{mutex:#?}");
+    }
+}
+
+#[test]
+fn a_profile_that_cannot_be_written_is_a_line_and_the_program_runs() {
+    let ended = profiled("done", Path::new("/no-such-folder/profile"));
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(ended.stderr.lines().count(), 3, "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("gort: cannot write /no-such-folder/profile.block.pb: ")
+    );
+}
+
 claims! {
     // TR05
     fn equal_stacks_are_one_line_and_the_counts_sum_to_the_number_of_goroutines() {

@@ -9,6 +9,7 @@ use crate::base::stackkind::StackKind;
 use crate::monitor::sysmon;
 use crate::panics::panicking;
 use crate::proc::gstatus;
+use crate::profile::at_exit;
 use crate::report::quit;
 use crate::sched::state::SCHED;
 use crate::signal::start as signal;
@@ -76,6 +77,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         sysmon::start();
         signal::reset_ignored();
         quit::install();
+        at_exit::install();
         Config {
             stack: StackKind {
                 size_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),

@@ -176,6 +176,28 @@ fn to_be_debugged() {
     });
 }
 
+#[inline(never)]
+fn keep_a_lock(mutex: &Mutex<()>) {
+    let guard = mutex.lock();
+    sleep(Duration::from_millis(2));
+    drop(black_box(guard));
+    black_box(mutex);
+}
+
+/// Goroutines that keep each other waiting, and one that waits still when this has returned.
+fn to_be_profiled() {
+    let mutex = Arc::new(Mutex::new(()));
+    let all: Vec<_> = (0..4)
+        .map(|_| go!(clone [mutex]; { keep_a_lock(&mutex) }))
+        .collect();
+    all.into_iter().for_each(|one| one.join().unwrap());
+    let (tx, rx) = bounded::<()>(0);
+    go!(move || wait_for_a_value(&rx));
+    gort_tests::settle();
+    // The goroutine is to wait for ever.
+    std::mem::forget(tx);
+}
+
 fn main() {
     let name = env::args().nth(1).unwrap_or_default();
     if name == "waiting-for-handler" {
@@ -231,6 +253,11 @@ fn main() {
         "deadlock" => {
             let (_tx, rx) = bounded::<()>(0);
             wait_for_a_value(&rx);
+        }
+        "profiled" => to_be_profiled(),
+        "profiled-exits" => {
+            to_be_profiled();
+            std::process::exit(3);
         }
         "debugged" => to_be_debugged(),
         "dump-while-busy" => dump_while_busy(),
