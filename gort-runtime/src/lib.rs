@@ -20,8 +20,9 @@
 //! report/   unwinder memory                    walking a stack by unwind tables · reading it while others write
 //! report/   pending                            what timers are going to start
 //! profile/  goroutines waits contention        who is where · who has waited how long · recording that
-//! profile/  samples pprof stacks               stacks with numbers · as pprof has them · with names
 //! profile/  members window                     goroutines one by one, with their stacks · the waits of some seconds
+//! profile/  at_exit                            profiles for which the environment asks
+//! profile/  output pprof samples stacks        writing profiles · as pprof has them · stacks with numbers · with names
 //! signal/   catch mask start                   catching signals · that were blocked · or ignored
 //! life/     local                              whose goroutine-locals, what is inherited, their end
 //! life/     newproc goexit join ending timed   starts · ends · waiting for one: alone, in a select · starts at a time

@@ -2,7 +2,8 @@
 //!
 //! There is one per process; it starts on first use. In the environment,
 //! `GORT_MAXPROCS` sets how many goroutines run at the same time, `GORT_STACK` the bytes
-//! that each stack has, and `GORT_PANIC=abort` makes an uncaught panic end the process.
+//! that each stack has, and `GORT_PANIC=abort` makes an uncaught panic end the process. `GORT_PROFILE=PREFIX` has
+//! [profiles](profile) written at the end.
 //!
 //! SIGQUIT (`Ctrl-\`) prints every goroutine and exits with status 2, as in Go, unless the
 //! program itself ignores or handles that signal when the runtime starts, or asks for it by [`signal`](crate::signal). That

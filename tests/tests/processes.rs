@@ -144,7 +144,7 @@ claims! {
             .map(|_| go!(|| Command::new("sleep").arg("0.5").status()))
             .collect();
         // All of them wait, and few threads do.
-        wait_until(|| gort_tests::waiting(WaitReason::IoWait) >= CHILDREN / 2);
+        wait_until(|| gort_tests::waiting(WaitReason::ChildWait) >= CHILDREN / 2);
         let threads = count("task");
         assert!(threads < CHILDREN / 2, "{threads} threads");
         let before = ticks.load(Relaxed);

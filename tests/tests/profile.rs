@@ -1,17 +1,20 @@
 //! Profiles: who is where, who waits how long, and what tools read of it.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use gort::JoinSet;
+use gort::io::Pollable;
 use gort::prelude::*;
+use gort::process::{Command, Stdio};
 use gort::runtime::num_goroutines;
 use gort::runtime::profile::{self, Profile};
-use gort::sync::RwLock;
-use gort::time::sleep;
+use gort::sync::{Notify, RwLock, broadcast, oneshot, watch};
+use gort::time::timeout;
 use gort_tests::{AS_THREADS, claims, settle};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hint::black_box;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -133,7 +136,7 @@ fn of_function(lines: &[(Vec<&str>, u64)], function: &str) -> u64 {
 
 /// What `go tool pprof` says of a profile in this form.
 fn by_go(form: &str, path: &Path) -> String {
-    let mut command = Command::new("go");
+    let mut command = std::process::Command::new("go");
     command.args(["tool", "pprof", form]).arg(path);
     let ended = gort_tests::run_program(&mut command, "go tool pprof");
     assert!(ended.status.success(), "{ended:?}");
@@ -143,7 +146,12 @@ fn by_go(form: &str, path: &Path) -> String {
 // TR05
 #[test]
 fn gos_pprof_reads_the_profiles() {
-    if AS_THREADS || Command::new("go").arg("version").output().is_err() {
+    if AS_THREADS
+        || std::process::Command::new("go")
+            .arg("version")
+            .output()
+            .is_err()
+    {
         println!("SKIPPED: there is no `go` here, or goroutines have no stacks");
         return;
     }
@@ -180,6 +188,64 @@ fn gos_pprof_reads_the_profiles() {
             assert!(top.contains("Type: delay"), "{top}");
         }
     }
+}
+
+/// However it has ended.
+fn ended<T>(_how: T) {}
+
+/// Longer than any test.
+const LONG: Duration = Duration::from_secs(600);
+
+/// A program of `observed` with `GORT_PROFILE`.
+fn profiled(program: &str, prefix: &Path) -> gort_tests::Ended {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_observed"));
+    command.arg(program).env("GORT_PROFILE", prefix);
+    gort_tests::run_program(&mut command, program)
+}
+
+#[test]
+fn the_environment_has_profiles_written_at_every_orderly_exit() {
+    for (program, status) in [("profiled", 0), ("profiled-exits", 3)] {
+        let name = format!("gort-profile-{}-{program}", std::process::id());
+        let prefix = std::env::temp_dir().join(name);
+        let ended = profiled(program, &prefix);
+        assert_eq!(
+            (ended.status.code(), &*ended.stderr),
+            (Some(status), ""),
+            "{ended:?}"
+        );
+        let [goroutine, block, mutex] = ["goroutine", "block", "mutex"].map(|kind| {
+            let path = format!("{}.{kind}.pb", prefix.display());
+            let decoded = Decoded::of(&std::fs::read(&path).unwrap());
+            std::fs::remove_file(path).unwrap();
+            decoded
+        });
+        if AS_THREADS {
+            continue;
+        }
+        let there = |decoded: &Decoded, function: &str| {
+            let samples = decoded.samples.iter();
+            let mut functions = samples
+                .flat_map(|sample| &sample.frames)
+                .map(|frame| &frame.0);
+            functions.any(|name| name.ends_with(function))
+        };
+        assert!(there(&goroutine, "wait_for_a_value"), "{goroutine:#?}");
+        assert!(there(&block, "keep_a_lock"), "{block:#?}");
+        assert!(there(&mutex, "keep_a_lock"), "{mutex:#?}");
+    }
+}
+
+#[test]
+fn a_profile_that_cannot_be_written_is_a_line_and_the_program_runs() {
+    let ended = profiled("done", Path::new("/no-such-folder/profile"));
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(ended.stderr.lines().count(), 3, "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("gort: cannot write /no-such-folder/profile.block.pb: ")
+    );
 }
 
 claims! {
@@ -345,5 +411,72 @@ claims! {
         assert!(!before.0.is_empty() && !before.1.is_empty(), "{before:?}");
         wait(|| ());
         assert_eq!(texts(), before);
+    }
+
+    // TR07
+    fn each_kind_of_wait_has_its_own_words_in_reports_and_its_line() {
+        let set = Arc::new(JoinSet::new());
+        let (gate, closed) = bounded::<()>(0);
+        set.spawn({
+            let closed = closed.clone();
+            move || ended(closed.recv())
+        });
+        let (value, changes) = watch::channel(0);
+        let (sender, everything) = broadcast::channel::<()>(1);
+        let (once, single) = oneshot::channel::<()>();
+        let notify = Arc::new(Notify::new());
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let reader = Arc::new(Pollable::new(reader).unwrap());
+        let (near, _far) = UnixDatagram::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        while near.send(&[0; 1024]).is_ok() {}
+        let full = Arc::new(Pollable::new(near).unwrap());
+
+        let first = line!() + 2;
+        let all = [
+            go!(name = "join set", clone [set]; { ended(set.join_next()) }),
+            go!(name = "watch receive"; move || ended(changes.changed())),
+            go!(name = "broadcast receive"; move || ended(everything.recv())),
+            go!(name = "oneshot receive"; move || ended(single.recv())),
+            go!(name = "notify wait", clone [notify]; { notify.wait() }),
+            go!(name = "timeout", clone [closed]; {
+                ended(timeout(LONG, move |_| ended(closed.recv())));
+            }),
+            go!(name = "child wait"; move || ended(child.wait())),
+            go!(name = "IO wait (readable)", clone [reader]; { ended(reader.readable()) }),
+            go!(name = "IO wait (writable)", clone [full]; { ended(full.writable()) }),
+        ];
+        let last = line!();
+        settle();
+        let mut dump = Vec::new();
+        gort::runtime::dump(&mut dump).unwrap();
+        let dump = String::from_utf8(dump).unwrap();
+        let (_, decoded) = asks();
+        let label = |words: &str| Some(("wait".to_owned(), words.to_owned()));
+        let mut reasons = HashSet::new();
+        for goroutine in &all {
+            let id = goroutine.goroutine().id();
+            let infos = gort::runtime::goroutines();
+            let info = infos.into_iter().find(|info| info.id == id).unwrap();
+            let name = info.name.unwrap();
+            assert_eq!(info.reason.to_string(), *name);
+            let at = info.at.unwrap();
+            assert!(at.file().ends_with("profile.rs"), "{name} {at}");
+            assert!((first..last).contains(&at.line()), "{name} {at}");
+            assert!(dump.contains(&format!("\"{name}\" [{name}]:\n    waits at {at}\n")), "{dump}");
+            let of_it = decoded.samples.iter().filter(|sample| sample.label == label(&name));
+            assert_eq!(of_it.map(|sample| sample.values[0]).sum::<u64>(), 1, "{name}: {decoded:#?}");
+            reasons.insert(info.reason.to_string());
+        }
+        assert_eq!(reasons.len(), all.len());
+
+        drop((gate, value, sender, once, stdin, writer));
+        notify.notify_one();
+        full.close();
+        for one in all {
+            one.join().unwrap();
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::monitor::sysmon;
 use crate::panics::panicking;
 use crate::perfetto::session;
 use crate::proc::gstatus;
+use crate::profile::at_exit;
 use crate::report::quit;
 use crate::sched::state::SCHED;
 use crate::signal::start as signal;
@@ -79,6 +80,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         sysmon::start();
         signal::reset_ignored();
         quit::install();
+        at_exit::install();
         Config {
             stack: StackKind {
                 size_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),

@@ -24,11 +24,11 @@ pub(super) static BLOCKED: Recorded = Recorded::new();
 pub(super) static HELD: Recorded = Recorded::new();
 
 /// The waits that have been recorded so far.
-pub(super) struct Recorded(Mutex<Option<HashMap<Place, Waits>>>);
+pub(super) struct Recorded(Mutex<Option<HashMap<WaitPlace, Waits>>>);
 
 /// Where something was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+pub(super) struct WaitPlace {
     /// Return addresses, innermost first.
     pub(super) addresses: Box<[usize]>,
     /// Of who has waited itself: for what, in the words of dumps, and where.
@@ -48,20 +48,20 @@ impl Recorded {
     }
 
     /// Everything that has been recorded.
-    pub(super) fn all(&self) -> Vec<(Place, Waits)> {
+    pub(super) fn all(&self) -> Vec<(WaitPlace, Waits)> {
         let table = self.lock();
         let all = table.iter().flatten();
         all.map(|(place, waits)| (place.clone(), *waits)).collect()
     }
 
-    fn add(&self, place: Place, waits: Waits) {
+    fn add(&self, place: WaitPlace, waits: Waits) {
         let mut table = self.lock();
         let sum = table.get_or_insert_default().entry(place).or_default();
         sum.count = sum.count.saturating_add(waits.count);
         sum.nanoseconds = sum.nanoseconds.saturating_add(waits.nanoseconds);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<HashMap<Place, Waits>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<HashMap<WaitPlace, Waits>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -105,17 +105,22 @@ fn record_wait(g: &G, began: u64) {
         return;
     };
     // As in Go: for others, not for time or for the outside.
-    if matches!(reason, WaitReason::Sleep | WaitReason::IoWait) {
+    if !is_for_others(reason) {
         return;
     }
     let waited = os::now_ns().saturating_sub(began);
     if let Some(waits) = sampled(1, waited, rate(), random()) {
-        let place = Place {
+        let place = WaitPlace {
             addresses: addresses_here(),
             wait: Some((reason.words(), site)),
         };
         BLOCKED.add(place, waits);
     }
+}
+
+fn is_for_others(reason: WaitReason) -> bool {
+    use WaitReason::{ChildWait, IoWait, Readable, Sleep, Writable};
+    !matches!(reason, Sleep | IoWait | Readable | Writable | ChildWait)
 }
 
 /// Whoever calls has unlocked what `waiters` have waited for, `nanoseconds` in all since [`wait_begins`] or the unlocking before.
@@ -124,7 +129,7 @@ fn record_wait(g: &G, began: u64) {
 #[inline(never)]
 pub fn kept_waiting(waiters: u64, nanoseconds: u64) {
     if let Some(waits) = sampled(waiters, nanoseconds, rate(), random()) {
-        let place = Place {
+        let place = WaitPlace {
             addresses: addresses_here(),
             wait: None,
         };

@@ -1,21 +1,22 @@
 //! The profile of goroutines.
 
 use crate::api::goroutine::GoroutineId;
-use crate::profile::samples::{Frame, Kind, Profile, Sample, Stack};
-use crate::profile::stacks::{self, Addresses, Observer};
+use crate::profile::output::Profile;
+use crate::profile::samples::{Frame, Kind, Sample, Stack};
+use crate::profile::stacks::{self, Addresses, StackReader};
 use crate::report::list::{GoroutineInfo, GoroutineState, with_gs};
 use std::collections::HashMap;
 
 /// A profile of all goroutines. `caller`: the one that asks, and its stack. Wants more room than a goroutine may have.
 pub(super) fn profile(caller: Option<(GoroutineId, Addresses)>) -> Profile {
     let all = with_gs();
-    let mut observer = Observer::new();
+    let mut reader = StackReader::new();
     // Equal stacks are many, and names are dear.
     let mut named: HashMap<Addresses, Vec<Frame>> = HashMap::new();
     let samples = all.iter().map(|(gp, info)| {
         let addresses = match &caller {
             Some((id, addresses)) if *id == info.id => addresses.clone(),
-            _ => observer.stack_of(*gp, info),
+            _ => reader.stack_of(*gp, info),
         };
         let frames = named
             .entry(addresses)

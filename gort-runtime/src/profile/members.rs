@@ -2,7 +2,7 @@
 
 use crate::api::system_stack::on_system_stack;
 use crate::profile::samples::Frame;
-use crate::profile::stacks::{self, Addresses, Observer};
+use crate::profile::stacks::{self, Addresses, StackReader};
 use crate::report::list::{GoroutineInfo, with_gs};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -26,11 +26,11 @@ pub fn goroutines_with_stacks(look: impl FnMut(&GoroutineInfo) -> bool) -> Membe
 }
 
 fn members(mut look: impl FnMut(&GoroutineInfo) -> bool) -> Members {
-    let mut observer = Observer::new();
+    let mut reader = StackReader::new();
     let mut indices: HashMap<Addresses, usize> = HashMap::new();
     let all = with_gs().into_iter().map(|(gp, info)| {
         let addresses = match look(&info) {
-            true => observer.stack_of(gp, &info),
+            true => reader.stack_of(gp, &info),
             false => Addresses::default(),
         };
         let next = indices.len();
@@ -38,7 +38,7 @@ fn members(mut look: impl FnMut(&GoroutineInfo) -> bool) -> Members {
         (info, index)
     });
     let goroutines = all.collect();
-    drop(observer);
+    drop(reader);
     let mut stacks = vec![String::new(); indices.len()];
     for (addresses, index) in indices {
         stacks[index] = lines(&stacks::frames(&addresses));

@@ -8,14 +8,19 @@
 //!
 //! The last two are empty until [`set_rate`] switches them on.
 //!
+//! `GORT_PROFILE=PREFIX` in the environment has all three written when the program ends in good order, as `PREFIX.goroutine.pb`,
+//! `PREFIX.block.pb` and `PREFIX.mutex.pb`, with the rate 10,000 from the beginning on.
+//!
 //! Names of functions come from the program's symbols, and lines and inlined functions from its debug information, if
 //! it has some. They take the feature `backtrace`. Without it there are addresses in the profiles of waits, and in
 //! [`goroutines`] the places where goroutines were spawned and wait; with `GORT_DEBUG=backtrace=1`, addresses there too. The
 //! same places, and no others, are in all profiles where goroutines are threads.
 
+pub(crate) mod at_exit;
 pub(crate) mod contention;
 mod goroutines;
 pub(crate) mod members;
+mod output;
 mod pprof;
 mod samples;
 #[cfg_attr(gort_threads, path = "../threads/profile_stacks.rs")]
@@ -23,7 +28,7 @@ mod stacks;
 mod waits;
 pub(crate) mod window;
 
-pub use samples::Profile;
+pub use output::Profile;
 
 use crate::api::goroutine::GoroutineId;
 use crate::api::system_stack::on_system_stack;

@@ -4,7 +4,7 @@
 //! of that file.
 
 use crate::base::protobuf::Message;
-use crate::profile::samples::{Frame, Kind, Profile};
+use crate::profile::samples::{Frame, Kind, Sample};
 use std::collections::HashMap;
 use std::env;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,12 +12,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The one mapping: the program.
 const PROGRAM: u64 = 1;
 
-/// The profile's bytes.
-pub(super) fn encoded(profile: &Profile) -> Vec<u8> {
+/// The bytes of a profile with these samples.
+pub(super) fn encoded(kind: Kind, samples: &[Sample]) -> Vec<u8> {
     let mut texts = Texts::new();
     let mut tables = Tables::default();
     let mut whole = Message::new();
-    let period = match profile.kind {
+    let period = match kind {
         Kind::Goroutines => {
             whole.message(1, &value_type(&mut texts, "goroutine", "count"));
             1
@@ -28,14 +28,14 @@ pub(super) fn encoded(profile: &Profile) -> Vec<u8> {
             period
         }
     };
-    for sample in &profile.samples {
+    for sample in samples {
         let mut message = Message::new();
         let frames = sample.stack.frames.iter().rev();
         let locations: Vec<_> = frames
             .map(|frame| tables.location(frame, &mut texts))
             .collect();
         message.numbers(1, locations);
-        match profile.kind {
+        match kind {
             Kind::Goroutines => message.numbers(2, [sample.count]),
             Kind::Waits { .. } => message.numbers(2, [sample.count, sample.nanoseconds]),
         };
@@ -55,7 +55,7 @@ pub(super) fn encoded(profile: &Profile) -> Vec<u8> {
     for function in &tables.functions {
         whole.message(5, function);
     }
-    let period_type = match profile.kind {
+    let period_type = match kind {
         Kind::Goroutines => value_type(&mut texts, "goroutine", "count"),
         Kind::Waits { .. } => value_type(&mut texts, "delay", "nanoseconds"),
     };

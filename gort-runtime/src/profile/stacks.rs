@@ -11,9 +11,9 @@ use std::ptr::{self, NonNull};
 pub(super) type Addresses = Box<[usize]>;
 
 /// Looks at the stacks of goroutines.
-pub(super) struct Observer(others::Observer);
+pub(super) struct StackReader(others::Observer);
 
-impl Observer {
+impl StackReader {
     pub(super) fn new() -> Self {
         Self(others::Observer::new())
     }

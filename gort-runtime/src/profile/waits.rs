@@ -1,7 +1,8 @@
 //! The profiles of waits, out of what was recorded.
 
-use crate::profile::contention::{self, Place, Recorded};
-use crate::profile::samples::{Frame, Kind, Profile, Sample, Stack};
+use crate::profile::contention::{self, Recorded, WaitPlace};
+use crate::profile::output::Profile;
+use crate::profile::samples::{Frame, Kind, Sample, Stack};
 use crate::profile::stacks;
 
 /// A profile of these waits. Wants more room than a goroutine may have.
@@ -15,7 +16,7 @@ pub(super) fn profile(waits: &Recorded) -> Profile {
     Profile::of(Kind::Waits { period }, samples)
 }
 
-fn stack(place: &Place) -> Stack {
+fn stack(place: &WaitPlace) -> Stack {
     let mut frames = stacks::frames(&place.addresses);
     if frames.is_empty() {
         frames.push(match place.wait {

@@ -1,7 +1,8 @@
 //! The waits of some seconds: for a page that has a button for them.
 
 use crate::profile::contention::{rate, set_rate};
-use crate::profile::samples::{Kind, Profile, Sample, Stack};
+use crate::profile::output::Profile;
+use crate::profile::samples::{Kind, Sample, Stack};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 

@@ -9,9 +9,9 @@ use std::ptr::NonNull;
 pub(super) type Addresses = Box<[usize]>;
 
 /// Sees nothing.
-pub(super) struct Observer;
+pub(super) struct StackReader;
 
-impl Observer {
+impl StackReader {
     pub(super) fn new() -> Self {
         Self
     }

@@ -155,18 +155,23 @@ impl PollDesc {
     }
 
     /// After a system call that would have blocked: waits until it is worth another try, the
-    /// deadline or `limit` has come, or the descriptor is closed.
+    /// deadline or `limit` has come, or the descriptor is closed. `reason` is what reports say meanwhile.
     ///
     /// # Errors
     /// The reason, if the descriptor is not ready.
     #[track_caller]
-    pub fn wait(&self, direction: Direction, limit: Option<Nanos>) -> Result<(), Interrupted> {
+    pub fn wait(
+        &self,
+        direction: Direction,
+        limit: Option<Nanos>,
+        reason: WaitReason,
+    ) -> Result<(), Interrupted> {
         if let Some(errno) = self.not_watched() {
             return Err(Interrupted::NotWatched(errno));
         }
         let site = Location::caller();
         let slot = self.slot(direction);
-        let current = Current::new(WaitReason::IoWait);
+        let current = Current::new(reason);
         current.waits_for(Home::KERNEL);
         let waiter = current.waiter().to_word();
         while slot.begin() {
@@ -196,7 +201,7 @@ impl PollDesc {
             // the word has the right to wake it; so has `expire`, which finds none before `commit` has shown it.
             unsafe {
                 let slot = ptr::from_ref(slot).cast();
-                current.park_until(commit, until, expire, slot, WaitReason::IoWait, site);
+                current.park_until(commit, until, expire, slot, reason, site);
             }
         }
         Ok(())

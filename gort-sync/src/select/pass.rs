@@ -44,10 +44,21 @@ use std::time::Duration;
 pub enum Wait {
     /// Wait.
     Block,
+    /// Wait, as `time::timeout`.
+    InTimeout,
     /// Do not wait.
     Default,
     /// Wait for at most this long.
     Timeout(Duration),
+}
+
+impl Wait {
+    fn reason(self) -> WaitReason {
+        match self {
+            Self::InTimeout => WaitReason::Timeout,
+            Self::Block | Self::Timeout(_) | Self::Default => WaitReason::Select,
+        }
+    }
 }
 
 /// Which ready arm is chosen.
@@ -135,7 +146,7 @@ fn run(
     };
     let deadline = match wait {
         Wait::Timeout(d) => Some(deadline_after(d)),
-        Wait::Block | Wait::Default => None,
+        Wait::Block | Wait::InTimeout | Wait::Default => None,
     };
 
     let may_wait = if wait == Wait::Default {
@@ -188,7 +199,11 @@ fn run(
             return None;
         };
         let limit = limit_of(arms, deadline);
-        let chosen = park(arms, poll_order, locked, wakes, limit, may_wait, site);
+        let account = Account {
+            reason: wait.reason(),
+            site,
+        };
+        let chosen = park(arms, poll_order, locked, wakes, limit, may_wait, account);
         // SAFETY: we are the select, and the arm has just been chosen, by whoever won the word.
         if chosen.is_some_and(|chosen| unsafe { arms[chosen].0.settle(site) }) {
             return chosen;
@@ -282,6 +297,13 @@ fn limit_in_bubble(
     (Home::KERNEL, real.map(|(_, due)| due).min())
 }
 
+/// What reports say of whoever waits.
+#[derive(Clone, Copy)]
+struct Account {
+    reason: WaitReason,
+    site: &'static Location<'static>,
+}
+
 /// Steps 3 and 4, under the locks under which no arm was found ready; afterwards they are not held.
 /// `None`: `until` came, or has to be asked for again.
 fn park(
@@ -291,7 +313,7 @@ fn park(
     wakes: Wakes,
     (home, until): (Home, Option<Nanos>),
     may_wait: MayWait,
-    site: &'static Location<'static>,
+    account: Account,
 ) -> Option<usize> {
     let current = Current::also_exiting(may_wait);
     let word = SelectWord::new();
@@ -317,8 +339,8 @@ fn park(
             current: &current,
             until,
             home,
-            reason: WaitReason::Select,
-            site,
+            reason: account.reason,
+            site: account.site,
         };
         waitlock::park(wait, &word, commit);
         let _locked = locks.lock();

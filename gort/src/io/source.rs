@@ -62,11 +62,14 @@ enum Family {
 /// When a call that would have blocked is made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// When the poller has seen an edge.
-    Edges,
+    /// When the poller has seen an edge; until then, reports say this.
+    Edges(WaitReason),
     /// After a while: the kernel does not announce what ends the wait.
     Pauses,
 }
+
+/// What all do that need not do otherwise.
+pub(crate) const EDGES: Retry = Retry::Edges(WaitReason::IoWait);
 
 /// A descriptor's owner `T`. All handles share one.
 #[derive(Debug)]
@@ -201,7 +204,19 @@ impl<T: AsFd> Source<T> {
         direction: Direction,
         call: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        self.run_until(direction, self.limit(direction), Retry::Edges, call)
+        self.run_until(direction, self.limit(direction), EDGES, call)
+    }
+
+    /// The same; `reason` is what reports say while it waits.
+    #[track_caller]
+    pub(crate) fn run_for<R>(
+        &self,
+        direction: Direction,
+        reason: WaitReason,
+        call: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let limit = self.limit(direction);
+        self.run_until(direction, limit, Retry::Edges(reason), call)
     }
 
     /// When an operation that begins now must be over.
@@ -240,7 +255,7 @@ impl<T: AsFd> Source<T> {
                 result => return result,
             }
             match retry {
-                Retry::Edges => self.desc.wait(direction, limit),
+                Retry::Edges(reason) => self.desc.wait(direction, limit, reason),
                 Retry::Pauses => self.pause(direction, limit, pause),
             }
             .map_err(|why| self.error(why))?;
@@ -259,7 +274,7 @@ impl<T: AsFd> Source<T> {
         let limit = limit.unwrap_or(Nanos::MAX);
         let until = now().saturating_add(pause).min(limit);
         loop {
-            match self.desc.wait(direction, Some(until)) {
+            match self.desc.wait(direction, Some(until), WaitReason::IoWait) {
                 Ok(()) => {}
                 // It may be the deadline.
                 Err(Interrupted::TimedOut) if now() < limit => return self.desc.prepare(direction),
