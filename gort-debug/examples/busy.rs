@@ -31,6 +31,11 @@ fn main() -> std::io::Result<()> {
         let (jobs, total) = (jobs.clone(), Arc::clone(&total));
         spawn_named(format!("session {n}"), move || session(n, &jobs, &total));
     }
+    let log = Arc::new(Mutex::new(Vec::new()));
+    for n in 0..12 {
+        let log = Arc::clone(&log);
+        spawn_named(format!("writer {n}"), move || write_log(n, &log));
+    }
     let (_never, silent) = bounded::<()>(0);
     for n in 0..1_000 {
         spawn_named(
@@ -86,6 +91,18 @@ fn session(n: u64, jobs: &Sender<Job>, total: &Mutex<u64>) {
             sum = <-result => *total.lock() ^= sum.unwrap_or_default(),
             after(Duration::from_secs(5)) => {}
         }
+    }
+}
+
+/// Adds to a log, and takes its time while the others wait for the lock.
+fn write_log(n: u64, log: &Mutex<Vec<u64>>) {
+    loop {
+        let mut lines = log.lock();
+        lines.push(n);
+        lines.truncate(100);
+        sleep(Duration::from_millis(5));
+        drop(lines);
+        sleep(Duration::from_millis(5 + n));
     }
 }
 

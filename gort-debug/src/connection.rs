@@ -42,7 +42,7 @@ pub(crate) fn serve(stream: &Stream, site: &Site) -> io::Result<()> {
         input.skip(head.body)?;
         match guard::objection(&head, &site.hosts) {
             Some(why) => to.text(403, &why)?,
-            None => routes::answer(&head, site, &to)?,
+            None => routes::answer(&head, site, &mut |time| input.is_there_after(time), &to)?,
         }
         is_open = head.keep_alive;
     }
@@ -93,6 +93,20 @@ impl Input<'_> {
         }
         self.bytes.drain(..left);
         Ok(())
+    }
+
+    /// Waits for this time, and returns true if the client is there until the end of it. A client
+    /// that sends more than one further request meanwhile is treated as one that has gone.
+    fn is_there_after(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        while self.bytes.len() <= LONGEST_HEAD {
+            match self.more(deadline) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(e) => return e.kind() == ErrorKind::TimedOut,
+            }
+        }
+        false
     }
 
     /// Reads on, at most a head. 0 is the end.

@@ -4,7 +4,6 @@ use crate::answer::{Answer, Responder};
 use crate::query;
 use crate::request::Head;
 use crate::site::Site;
-use gort::context::Context;
 use gort::runtime::profile::Profile;
 use gort::runtime::trace as runtime_trace;
 use gort_runtime::ProfileWindow;
@@ -21,11 +20,16 @@ const SECONDS: f64 = 5.0;
 const MOST_SECONDS: f64 = 300.0;
 
 /// Answers with a trace of the next seconds.
-pub(crate) fn trace(head: &Head, site: &Site, to: &Responder<'_>) -> io::Result<()> {
+pub(crate) fn trace(
+    head: &Head,
+    site: &Site,
+    wait: &mut dyn FnMut(Duration) -> bool,
+    to: &Responder<'_>,
+) -> io::Result<()> {
     let Some(time) = seconds(head) else {
         return refuse_seconds(to);
     };
-    match record(time, &site.ctx) {
+    match record(time, wait) {
         Ok(folder) => {
             let mut file = File::open(folder.file())?;
             let mut answer = download(to, &site.file_name("pftrace"));
@@ -41,7 +45,7 @@ pub(crate) fn trace(head: &Head, site: &Site, to: &Responder<'_>) -> io::Result<
             let status = match e.kind() {
                 ErrorKind::ResourceBusy => 409,
                 ErrorKind::Unsupported => 501,
-                ErrorKind::Interrupted => 503,
+                ErrorKind::ConnectionAborted => return Err(e),
                 _ => 500,
             };
             to.text(status, &e.to_string())
@@ -50,14 +54,16 @@ pub(crate) fn trace(head: &Head, site: &Site, to: &Responder<'_>) -> io::Result<
 }
 
 /// Records a trace for this time, into a file of its own.
-fn record(time: Duration, ctx: &Context) -> io::Result<Folder> {
+fn record(time: Duration, wait: &mut dyn FnMut(Duration) -> bool) -> io::Result<Folder> {
     let folder = Folder::new()?;
     runtime_trace::start(folder.file())?;
-    // Where the page ends meanwhile, the trace does too.
-    let slept = ctx.sleep(time);
+    // A trace that nobody waits for any more ends at once.
+    let is_wanted = wait(time);
     runtime_trace::stop()?;
-    slept.map_err(|_| io::Error::new(ErrorKind::Interrupted, "the page has ended"))?;
-    Ok(folder)
+    match is_wanted {
+        true => Ok(folder),
+        false => Err(ErrorKind::ConnectionAborted.into()),
+    }
 }
 
 /// A folder that nobody else can look into, removed with its file when this is dropped.
@@ -97,6 +103,7 @@ pub(crate) fn waits(
     which: fn() -> Profile,
     head: &Head,
     site: &Site,
+    wait: &mut dyn FnMut(Duration) -> bool,
     to: &Responder<'_>,
 ) -> io::Result<()> {
     let (Some(time), Some(format)) = (seconds(head), Format::of(head)) else {
@@ -106,8 +113,8 @@ pub(crate) fn waits(
         };
     };
     let window = ProfileWindow::open(which);
-    if site.ctx.sleep(time).is_err() {
-        return to.text(503, "the page has ended");
+    if !wait(time) {
+        return Err(ErrorKind::ConnectionAborted.into());
     }
     format.write(&window.close(), site, to)
 }

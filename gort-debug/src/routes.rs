@@ -12,22 +12,31 @@ use crate::request::{Head, Method};
 use crate::site::Site;
 use gort::runtime::profile;
 use std::io;
+use std::time::Duration;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
 /// Answers a request that may be answered.
-pub(crate) fn answer(head: &Head, site: &Site, to: &Responder<'_>) -> io::Result<()> {
+///
+/// `wait` waits for a time, and returns false if the client has gone or the page has ended
+/// meanwhile.
+pub(crate) fn answer(
+    head: &Head,
+    site: &Site,
+    wait: &mut dyn FnMut(Duration) -> bool,
+    to: &Responder<'_>,
+) -> io::Result<()> {
     let path = head.path.as_str();
     match head.method {
         Method::Get | Method::Head if path == "/trace" => to.method_not_allowed("POST"),
         Method::Get | Method::Head => look(head, site, to),
-        Method::Post if path == "/trace" => recordings::trace(head, site, to),
+        Method::Post if path == "/trace" => recordings::trace(head, site, wait, to),
         Method::Post if path == "/profile/block" => {
-            recordings::waits(profile::block, head, site, to)
+            recordings::waits(profile::block, head, site, wait, to)
         }
         Method::Post if path == "/profile/mutex" => {
-            recordings::waits(profile::mutex, head, site, to)
+            recordings::waits(profile::mutex, head, site, wait, to)
         }
         Method::Post | Method::Other => to.method_not_allowed("GET, HEAD"),
     }

@@ -5,7 +5,7 @@ mod client;
 
 use client::{Place, get, own, request, until};
 use gort::prelude::*;
-use gort::runtime::{profile, trace};
+use gort::runtime::{WaitReason, profile, trace};
 use gort_debug::{Server, serve};
 use gort_tests::{AS_THREADS, claims};
 use std::sync::Arc;
@@ -78,6 +78,19 @@ fn folders() -> usize {
     .count()
 }
 
+/// Whether a page's goroutine has a trace recorded: there is a folder, and it waits again, for its client.
+fn is_recording() -> bool {
+    folders() == 1 && {
+        let all = gort::runtime::goroutines();
+        let ours = all
+            .iter()
+            .filter(|info| info.name.as_deref() == Some("gort-debug"));
+        ours.filter(|info| info.reason == WaitReason::IoWait)
+            .count()
+            == 2
+    }
+}
+
 claims! {
     fn a_trace_is_recorded_by_a_post_and_downloaded() {
         let (page, place) = page();
@@ -120,13 +133,22 @@ claims! {
         let (page, place) = page();
         let mut long = place.connect();
         long.send("POST /trace?seconds=300 HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        until(|| own() == 2 && folders() == 1);
-        until(|| request(&place, "POST /trace?seconds=0.001", &[HOST]).status == 409);
+        until(is_recording);
+        let second = request(&place, "POST /trace?seconds=0.001", &[HOST]);
+        assert_eq!(second.status, 409, "{second:?}");
         assert!(trace::start(std::env::temp_dir().join("none")).is_err());
         assert_eq!(folders(), 1);
+        // A trace that nobody waits for any more ends.
+        drop(long);
+        until(|| folders() == 0);
+        until(|| own() == 1);
+        let mut another = place.connect();
+        another.send("POST /trace?seconds=300 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        until(is_recording);
         page.close();
         assert_eq!(folders(), 0);
         assert!(trace::stop().is_err());
+        drop(another);
     }
 
     fn no_trace_begins_for_a_get_another_site_or_a_wrong_time() {
@@ -243,6 +265,11 @@ claims! {
 
     fn a_rate_that_the_program_has_set_stays() {
         let (page, place) = page();
+        let word = if AS_THREADS {
+            "chan receive at"
+        } else {
+            "waits_for_its_turn"
+        };
         profile::set_rate(1);
         assert_eq!(
             request(&place, "POST /profile/block?seconds=0.01", &[HOST]).status,
@@ -252,7 +279,7 @@ claims! {
         until(|| {
             get(&place, "/profile/block?format=folded")
                 .text()
-                .contains("turn")
+                .contains(word)
         });
         turns.stop();
         profile::set_rate(0);

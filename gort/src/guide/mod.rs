@@ -11,6 +11,7 @@
 //! - [`http`]: a small server, and a client's library on gort's sockets.
 //! - [`thread_locals`]: whose thread-locals a goroutine sees, how to choose, and what each choice costs.
 //! - [`virtual_time`]: tests of what takes long, that take no time.
+//! - [`seeing`]: a page with what the program does, metrics, dumps, profiles and traces.
 //! - [`tools`]: Miri, sanitizers and valgrind, and working on a Mac.
 //! - [`exploring`]: tests under many schedules, that find what needs bad luck.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
@@ -56,6 +57,9 @@ pub mod thread_locals {}
 
 #[doc = include_str!("virtual_time.md")]
 pub mod virtual_time {}
+
+#[doc = include_str!("seeing.md")]
+pub mod seeing {}
 
 #[doc = include_str!("tools.md")]
 pub mod tools {}
