@@ -122,6 +122,17 @@ impl Options {
     ///
     /// # Errors
     /// Those of [`serve_unix`](crate::serve_unix).
+    ///
+    /// # Examples
+    /// ```
+    /// use gort_debug::Options;
+    ///
+    /// let path = std::env::temp_dir().join(format!("gort-options-{}.sock", std::process::id()));
+    /// let page = Options::new().max_connections(4).serve_unix(&path)?;
+    /// assert_eq!(page.path(), Some(&*path));
+    /// # page.close();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn serve_unix(self, path: impl AsRef<Path>) -> io::Result<Server> {
         Server::start(Listener::unix(path.as_ref())?, self.hosts, self.limits)
     }
