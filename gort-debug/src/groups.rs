@@ -17,7 +17,7 @@ const MOST_GROUPS: usize = 500;
 const MOST_MEMBERS: usize = 10;
 /// The most goroutines of which each is looked at, which takes some microseconds. Of more, those in
 /// the same state at the same source lines are one group, and one of them is looked at.
-const MOST_STACKS: usize = 20_000;
+const MOST_STACKS: usize = 10_000;
 
 /// All groups of goroutines that a search keeps.
 pub(crate) struct Groups {

@@ -61,7 +61,7 @@
 //! as its own, and their number is bounded. A client that is slow to send or to receive is cut off
 //! after ten seconds ([`Options::timeout`]).
 //!
-//! Above 20,000 goroutines the page looks at the stack of one goroutine for each source line, and
+//! Above 10,000 goroutines the page looks at the stack of one goroutine for each source line, and
 //! not at all of them.
 //!
 //! While the page is up, gort does not report a deadlock of everything else: a goroutine waits for
