@@ -11,7 +11,7 @@
 //! - [`http`]: a small server, and a client's library on gort's sockets.
 //! - [`thread_locals`]: whose thread-locals a goroutine sees, how to choose, and what each choice costs.
 //! - [`virtual_time`]: tests of what takes long, that take no time.
-//! - [`tools`]: Miri, sanitizers and valgrind, and working on a Mac.
+//! - [`tools`]: profiles and gdb; Miri, sanitizers and valgrind, and working on a Mac.
 //! - [`exploring`]: tests under many schedules, that find what needs bad luck.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
