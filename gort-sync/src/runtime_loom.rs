@@ -227,19 +227,24 @@ pub fn wait_for_ever(_: WaitReason) -> ! {
 #[derive(Clone, Copy, Debug)]
 pub enum WaitReason {
     BarrierWait,
+    BroadcastReceive,
     ChanReceive,
     ChanReceiveNil,
     ChanSend,
     CondWait,
     MutexLock,
+    NotifyWait,
     OnceDo,
+    OneshotReceive,
     RwLockRead,
     RwLockWrite,
     Select,
     SelectNoCases,
     Semacquire,
     Sleep,
+    Timeout,
     WaitGroupWait,
+    WatchChanged,
 }
 
 impl WaitReason {

@@ -61,7 +61,12 @@ impl WaitWord {
     /// A wait begins. By the goroutine, before its status says so, or by whoever makes it.
     #[inline(always)]
     pub(crate) fn begin(&self, why: u32) {
-        self.0.store(why, Release);
+        if cfg!(loom) {
+            // A store must not come between what step 1 reads and what it writes, but loom would let it.
+            self.0.swap(why, Release);
+        } else {
+            self.0.store(why, Release);
+        }
     }
 
     /// Calls `look`, and returns what that saw if the goroutine has waited all the while. `waits` loads the status, as

@@ -19,6 +19,7 @@
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
 mod loom_bubble;
+mod loom_glimpse;
 mod loom_join;
 mod loom_netpoll;
 mod loom_ownership;

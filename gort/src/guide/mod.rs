@@ -12,7 +12,7 @@
 //! - [`thread_locals`]: whose thread-locals a goroutine sees, how to choose, and what each choice costs.
 //! - [`virtual_time`]: tests of what takes long, that take no time.
 //! - [`seeing`]: a page with what the program does, metrics, dumps, profiles and traces.
-//! - [`tools`]: Miri, sanitizers and valgrind, and working on a Mac.
+//! - [`tools`]: profiles and gdb; Miri, sanitizers and valgrind, and working on a Mac.
 //! - [`exploring`]: tests under many schedules, that find what needs bad luck.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
