@@ -26,8 +26,8 @@ use crate::traced::record;
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     /// Takes the announcement back, also if `f` panics.
     struct Announced {
-        /// A trace has been told.
-        told: bool,
+        /// The trace that knows of the call.
+        trace: Option<u32>,
     }
     impl Drop for Announced {
         fn drop(&mut self) {
@@ -35,7 +35,7 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
                 m.call_over();
             }
             if let Some(inside) = Inside::enter() {
-                record::returns_if(self.told, inside.m());
+                record::returns(inside.m(), self.trace);
                 inside.finish();
             }
         }
@@ -50,7 +50,7 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
         .store(m.calls.load(Relaxed).wrapping_add(1) | 1, Relaxed);
     SCHED.sysmon.notice_blocking();
     let _announced = Announced {
-        told: record::calls(m),
+        trace: record::calls(m),
     };
     f()
 }

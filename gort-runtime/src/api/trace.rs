@@ -98,7 +98,7 @@ pub fn stop() -> io::Result<()> {
 /// ```
 #[must_use = "the region ends when the value is dropped: bind it to a name like `_region`"]
 pub fn region(name: &str) -> Region {
-    let trace = if gate::is_open() { enter(name) } else { None };
+    let trace = enter(name);
     Region {
         trace,
         _not_send: PhantomData,
@@ -115,7 +115,7 @@ pub fn region(name: &str) -> Region {
 #[must_use = "the region ends when the value is dropped: bind it to a name like `_region`"]
 pub struct Region {
     /// The trace that knows of its beginning.
-    trace: Option<u16>,
+    trace: Option<u32>,
     /// Belongs to its goroutine.
     _not_send: PhantomData<*mut ()>,
 }
@@ -123,17 +123,17 @@ pub struct Region {
 impl Drop for Region {
     fn drop(&mut self) {
         if let Some(trace) = self.trace
-            && gate::number() == Some(trace)
+            && gate::trace() == Some(trace)
         {
             leave();
         }
     }
 }
 
-/// Tells the trace that a region begins; returns the trace's number if it has been told.
-#[cold]
-fn enter(name: &str) -> Option<u16> {
-    let trace = gate::number()?;
+/// Tells the trace, if there is one, that a region begins; returns the trace's number if it has been told.
+#[inline]
+fn enter(name: &str) -> Option<u32> {
+    let trace = gate::trace()?;
     until_told(|m, g| record::enters(m, g, name)).then_some(trace)
 }
 
@@ -155,10 +155,10 @@ fn until_told(tell: impl Fn(&M, &G) -> bool) -> bool {
         // SAFETY: a G for ever (`record/mod.rs`, promise 1); its code runs here, so this thread owns it.
         let told = tell(inside.m(), unsafe { gp.as_ref() });
         inside.finish();
-        if told || !gate::is_open() {
+        if told || gate::trace().is_none() {
             return told;
         }
-        record::WRITER.wake();
+        session::hurry();
         os::nap(Duration::from_millis(1));
     }
     false

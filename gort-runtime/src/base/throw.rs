@@ -6,6 +6,15 @@
 //! unwinds, the process aborts so that a core dump shows the culprit.
 
 use crate::os;
+use std::sync::OnceLock;
+
+/// What is called before [`fatal`] ends the process.
+static BEFORE_FATAL: OnceLock<fn()> = OnceLock::new();
+
+/// Has `f` called before [`fatal`] ends the process. Whoever calls that may hold any lock.
+pub(crate) fn before_fatal(f: fn()) {
+    BEFORE_FATAL.get_or_init(|| f);
+}
 
 /// Ends the process: the runtime has found its own state broken.
 #[cold]
@@ -25,6 +34,9 @@ pub fn fatal(what: &str) -> ! {
     os::write_stderr(b"fatal: ");
     os::write_stderr(what.as_bytes());
     os::write_stderr(b"\n");
+    if let Some(f) = BEFORE_FATAL.get() {
+        f();
+    }
     os::exit_now(2);
 }
 

@@ -14,6 +14,7 @@ use crate::life::join::AtEnd;
 use crate::life::{ending, local};
 use crate::panics::panicking;
 use crate::panics::unwind;
+use crate::perfetto::session;
 use crate::proc::bind::{give_record, unbind};
 use crate::proc::g::G;
 use crate::proc::gstatus::{GStatus, casgstatus};
@@ -125,6 +126,7 @@ fn caught_at_root<T>(g: &G, payload: Box<dyn Any + Send>) -> Outcome<T> {
     }
     if config::get().abort_on_panic {
         // The panic hook has printed the message.
+        session::stop_now();
         crate::os::exit_now(2);
     }
     if gate::is_open() {
