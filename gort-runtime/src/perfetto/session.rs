@@ -326,7 +326,7 @@ impl Session {
         let ns = |ticks| rate.ns(ticks) + since_boot;
         for mut event in batch.drain(..) {
             event.time = ns(event.time);
-            if event.kind == Kind::Runs && event.arg != 0 {
+            if matches!(event.kind, Kind::Runs | Kind::Leaves) && event.arg != 0 {
                 event.arg = ns(event.arg);
             }
             self.last = self.last.max(event.time);

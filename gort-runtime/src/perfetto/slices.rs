@@ -50,8 +50,8 @@ pub(super) struct Told {
     /// What it is called in other tracks.
     pub(super) label: Box<str>,
     pub(super) doing: Doing,
-    /// Slices that are open around that.
-    regions: u32,
+    /// When the slices began that are open around that.
+    regions: Vec<u64>,
     /// It is about to wait.
     pub(super) parks: Option<TraceEvent>,
 }
@@ -98,7 +98,7 @@ impl Slices {
         let told = Told {
             label: label.into(),
             doing: Doing::Unknown,
-            regions: 0,
+            regions: Vec::new(),
             parks: None,
         };
         self.goroutines.insert(id, told);
@@ -127,38 +127,37 @@ impl Slices {
     pub(super) fn enter(&mut self, time: u64, id: u64, name: Text<'_>) {
         self.does(time, id, Doing::Unknown, Flow::None, &[]);
         if let Some(told) = self.goroutines.get_mut(&id) {
-            told.regions += 1;
+            told.regions.push(time);
             let track = track::of_goroutine(id);
             self.packets.begin(time, track, name, Flow::None, &[]);
             self.does(time, id, Doing::Running, Flow::None, &[]);
         }
     }
 
-    /// Ends the innermost slice around what the running goroutine does.
-    pub(super) fn leave(&mut self, time: u64, id: u64) {
-        // If not, the beginning was lost.
-        if self
-            .goroutines
-            .get(&id)
-            .is_some_and(|told| told.regions > 0)
-        {
+    /// Ends the slice around what the running goroutine does that began at `began`, and those inside it, whose ends have
+    /// not come.
+    pub(super) fn leave(&mut self, time: u64, id: u64, began: u64) {
+        let regions = self.goroutines.get(&id).map(|told| &told.regions);
+        // If there is none its end has come before.
+        if let Some(at) = regions.and_then(|all| all.iter().position(|&region| region == began)) {
             self.does(time, id, Doing::Unknown, Flow::None, &[]);
-            if let Some(told) = self.goroutines.get_mut(&id) {
-                told.regions -= 1;
-            }
-            self.packets.end(time, track::of_goroutine(id));
+            self.close_from(time, id, at);
             self.does(time, id, Doing::Running, Flow::None, &[]);
+        }
+    }
+
+    fn close_from(&mut self, time: u64, id: u64, at: usize) {
+        if let Some(told) = self.goroutines.get_mut(&id) {
+            for _ in told.regions.drain(at..) {
+                self.packets.end(time, track::of_goroutine(id));
+            }
         }
     }
 
     /// Ends all slices on the goroutine's track.
     pub(super) fn close(&mut self, time: u64, id: u64) {
         self.does(time, id, Doing::Unknown, Flow::None, &[]);
-        if let Some(told) = self.goroutines.get_mut(&id) {
-            for _ in 0..std::mem::take(&mut told.regions) {
-                self.packets.end(time, track::of_goroutine(id));
-            }
-        }
+        self.close_from(time, id, 0);
     }
 
     /// Returns whom the P runs.

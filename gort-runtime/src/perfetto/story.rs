@@ -160,7 +160,7 @@ impl Story {
                 self.slices.enter(time, id, Text::Often(&name));
             }
             Kind::Calls => self.slices.enter(time, id, Text::Word(Word::BlockingCall)),
-            Kind::Leaves | Kind::Returns => self.slices.leave(time, id),
+            Kind::Leaves => self.slices.leave(time, id, arg),
         }
     }
 

@@ -33,12 +33,10 @@ pub(crate) enum Kind {
     Wakes,
     /// `id` enters a region; `arg` is a leaked `Box<Box<str>>`, the region's name.
     Enters,
-    /// `id` leaves a region.
-    Leaves,
     /// `id` begins an announced blocking call.
     Calls,
-    /// `id` has come back from an announced blocking call.
-    Returns,
+    /// `id` leaves a region, or has come back from a call, into which it went at the time `arg`.
+    Leaves,
 }
 
 /// What a goroutine did before its first event in a trace.

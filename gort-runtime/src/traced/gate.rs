@@ -32,9 +32,9 @@ pub(crate) fn window() -> Option<u16> {
     }
 }
 
-/// Returns the number of the last window of the trace that is being written, also while the trace pauses.
-pub(crate) fn last_window() -> Option<u16> {
-    trace().map(|_| LAST.load(Relaxed) as u16)
+/// Returns the number of the last window, also while the trace pauses.
+pub(crate) fn last_window() -> u16 {
+    LAST.load(Relaxed) as u16
 }
 
 /// Returns the number of the trace that is being written, also while it pauses.

@@ -44,9 +44,10 @@ impl What {
     }
 }
 
-/// Records `what` of `g` in this window, on the thread of `m`, or on one that is no M's; false: there is no room.
+/// Records `what` of `g` in this window, on the thread of `m`, or on one that is no M's. Returns the event's time; `None`: there
+/// is no room.
 #[inline]
-fn record(m: Option<&M>, g: &G, window: u16, what: What) -> bool {
+fn record(m: Option<&M>, g: &G, window: u16, what: What) -> Option<u64> {
     match m {
         // SAFETY: this is the M's own thread: all callers pass the M that they run on. They own `g`.
         Some(m) => unsafe { record_in(&m.recorder, m.held_p(), g, window, what) },
@@ -58,7 +59,13 @@ fn record(m: Option<&M>, g: &G, window: u16, what: What) -> bool {
 /// # Safety
 /// As for [`Recorder::push`]. The caller owns `g`.
 #[inline]
-unsafe fn record_in(recorder: &Recorder, p: Option<&P>, g: &G, window: u16, what: What) -> bool {
+unsafe fn record_in(
+    recorder: &Recorder,
+    p: Option<&P>,
+    g: &G,
+    window: u16,
+    what: What,
+) -> Option<u64> {
     let last = g.stamp.last_in(window);
     let event = TraceEvent {
         time: recorder.not_before(ticks()).max(last + STEP),
@@ -76,11 +83,11 @@ unsafe fn record_in(recorder: &Recorder, p: Option<&P>, g: &G, window: u16, what
         // SAFETY: caller's clause: it may push.
         unsafe { recorder.push(&[event]) }
     };
-    if pushed {
+    pushed.then(|| {
         let woken = event.kind == Kind::Wakes;
         g.stamp.set(window, event.time, woken);
-    }
-    pushed
+        event.time
+    })
 }
 
 /// Puts in `event` and before it who the goroutine is: it has had none in this window.
@@ -316,18 +323,28 @@ pub(crate) fn loses_p(running: Option<NonNull<G>>, p: &P) {
     });
 }
 
-/// Records what has a beginning and an end, also while the trace pauses; false: there is no room.
-fn record_pair(m: &M, g: &G, what: What) -> bool {
-    let recorded = gate::last_window().is_some_and(|window| record(Some(m), g, window, what));
-    if !recorded {
+/// Something with a beginning and an end of which a trace knows the beginning.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    trace: u32,
+    time: u64,
+}
+
+/// Records what has a beginning and an end, also while the trace pauses.
+fn record_pair(m: &M, g: &G, what: What) -> Option<Begun> {
+    let begun = gate::trace().and_then(|trace| {
+        let time = record(Some(m), g, gate::last_window(), what)?;
+        Some(Begun { trace, time })
+    });
+    if begun.is_none() {
         // SAFETY: the text, if there is one, was made for this, and no log has it.
         unsafe { payload::forget(what.kind, what.arg) };
     }
-    recorded
+    begun
 }
 
-/// The goroutine `g`, which runs on `m`, enters a region. Returns whether that has been recorded.
-pub(crate) fn enters(m: &M, g: &G, name: &str) -> bool {
+/// The goroutine `g`, which runs on `m`, enters a region. `None`: that could not be recorded.
+pub(crate) fn enters(m: &M, g: &G, name: &str) -> Option<Begun> {
     let what = What {
         arg: payload::region(name),
         ..What::new(Kind::Enters, Before::Ran)
@@ -335,24 +352,27 @@ pub(crate) fn enters(m: &M, g: &G, name: &str) -> bool {
     record_pair(m, g, what)
 }
 
-/// The goroutine `g`, which runs on `m`, leaves a region. Returns whether that has been recorded.
-pub(crate) fn leaves(m: &M, g: &G) -> bool {
-    record_pair(m, g, What::new(Kind::Leaves, Before::Ran))
+/// The goroutine `g`, which runs on `m`, leaves a region or a call. `None`: that could not be recorded.
+pub(crate) fn leaves(m: &M, g: &G, begun: Begun) -> Option<Begun> {
+    if gate::trace() != Some(begun.trace) {
+        return Some(begun);
+    }
+    let what = What {
+        arg: begun.time,
+        ..What::new(Kind::Leaves, Before::Ran)
+    };
+    record_pair(m, g, what)
 }
 
-/// The goroutine that runs on `m` begins an announced blocking call. Returns in which trace that has been recorded.
-pub(crate) fn calls(m: &M) -> Option<u32> {
-    let trace = gate::trace()?;
-    let g = m.goroutine()?;
-    record_pair(m, g, What::new(Kind::Calls, Before::Ran)).then_some(trace)
+/// The goroutine that runs on `m` begins an announced blocking call.
+pub(crate) fn calls(m: &M) -> Option<Begun> {
+    gate::trace()?;
+    record_pair(m, m.goroutine()?, What::new(Kind::Calls, Before::Ran))
 }
 
-/// The goroutine that runs on `m` has come back from an announced blocking call, whose beginning is in `trace`.
-pub(crate) fn returns(m: &M, trace: Option<u32>) {
-    if trace.is_some()
-        && gate::trace() == trace
-        && let Some(g) = m.goroutine()
-    {
-        record_pair(m, g, What::new(Kind::Returns, Before::Ran));
+/// The goroutine that runs on `m` has come back from an announced blocking call.
+pub(crate) fn returns(m: &M, begun: Option<Begun>) {
+    if let (Some(begun), Some(g)) = (begun, m.goroutine()) {
+        leaves(m, g, begun);
     }
 }
