@@ -58,7 +58,7 @@ use crate::base::prim::{
     AtomicBool, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
-use crate::base::throw::fatal;
+use crate::base::throw::{end, fatal};
 use crate::netpoll;
 use crate::os;
 use crate::proc::tls;
@@ -248,7 +248,7 @@ fn report() -> ! {
         "all goroutines are asleep - deadlock!"
     };
     write_all_goroutines(&format!("fatal: {words}\n"));
-    os::exit_now(2)
+    end(2)
 }
 
 fn write_all_goroutines(head: &str) {

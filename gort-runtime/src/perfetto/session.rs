@@ -11,7 +11,7 @@ use crate::base::forked::forked;
 use crate::base::lock::{Lock, LockGuard, Rank};
 use crate::base::note::Note;
 use crate::base::prim::Ordering::Relaxed;
-use crate::base::throw::before_fatal;
+use crate::base::throw::at_end;
 use crate::monitor::checkdead::helper_thread_runs;
 use crate::os;
 use crate::proc::m::M;
@@ -38,6 +38,8 @@ const KEPT: usize = 1 << 16;
 const SWEEP_AT: usize = 10_000;
 /// How often, a millisecond apart, a process that is about to end tries to complete the file.
 const LAST_TRIES: u32 = 5_000;
+/// How old an event is before it is read: by then others see what was stored before the clock was read for it (`traced/mod.rs`).
+const SETTLED_NS: u64 = 50_000;
 /// How long both clocks are compared at least, to know how fast the counter counts: then it is right to some millionths.
 const COMPARED_NS: u64 = 5_000_000;
 
@@ -168,7 +170,7 @@ pub(crate) fn start(path: &Path) -> io::Result<()> {
     }
     if !shared.has_exit_handler {
         os::at_exit(stop_at_exit);
-        before_fatal(stop_now);
+        at_end(stop_now);
         shared.has_exit_handler = true;
     }
     shared.number = shared.number.checked_add(1).unwrap_or(1);
@@ -217,7 +219,7 @@ extern "C" fn stop_at_exit() {
 
 /// Ends the trace, if there is one, before the process ends without its exit handlers. The caller may hold any lock: the one
 /// of the traces is only tried, for as long as the writer may need to finish a look.
-pub(crate) fn stop_now() {
+fn stop_now() {
     if gate::trace().is_none() || forked() {
         return;
     }
@@ -307,7 +309,11 @@ impl Session {
     fn look(&mut self) {
         let rate = self.rate();
         let pauses = gate::window().is_none();
-        let until = if pauses { u64::MAX } else { ticks() };
+        let until = if pauses {
+            u64::MAX
+        } else {
+            ticks().saturating_sub(rate.ticks_in(SETTLED_NS))
+        };
         let mut batch = std::mem::take(&mut self.batch);
         let (windows, since_boot) = (self.windows, self.since_boot);
         for_each_recorder(|recorder| {

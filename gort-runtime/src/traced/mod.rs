@@ -16,7 +16,8 @@
 //! 2. Its time is at least [`clock::STEP`] after that of the goroutine's previous event, which lies in the G
 //!    (`stamp.rs`). So for one goroutine sorting by time is exact, even where the clocks of two cores differ.
 //! 3. The times in one log never go back.
-//! 4. One look of the writer begins by reading the clock, and takes only events up to that time.
+//! 4. One look of the writer begins by reading the clock, and takes only events up to that time, or rather a little before: the
+//!    instruction that reads the counter is not ordered with loads and stores, which takes some nanoseconds' care.
 //! 5. The reader acquires what the owner of a log has released.
 //!
 //! Why the writer never sees the second of two events of a goroutine without the first: suppose the writer looks at log A
