@@ -44,8 +44,10 @@
 //! bubble/   home clock due pool                whose thing it is · whose time · whom it wakes · bubbles
 //! bubble/   turn                               who is queued when a member becomes runnable
 //! traced/   gate clock event payload           whether a trace is written · its time · what happened · where, to whom
-//! traced/   ring recorder stamp record         events on their way · an M's · a G's · what happens is recorded
-//! perfetto/ session story packets proto        traces as files: from start to stop · slices · packets · bytes
+//! traced/   log recorder stamp record          events on their way · an M's · a G's · what is called
+//! traced/   budget                             how much may be recorded
+//! perfetto/ session story slices               traces as files: from start to stop · what happens · who does what
+//! perfetto/ packets proto quick                packets · bytes · hashing
 //! turns/    gate                               whether anybody explores schedules
 //! turns/    explorer schedule steps            whose turn it is · who is in it · what was done
 //! turns/    choice chooser pct seed            what is chosen from · ways to choose: at random · as a number

@@ -5,8 +5,10 @@
 //! of a text that was not defined, an end without a beginning.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process;
 
 /// One field of a message.
 enum Field<'a> {
@@ -132,6 +134,8 @@ pub struct Trace {
     pub tracks: BTreeMap<u64, Track>,
     /// In the order of their beginnings.
     pub slices: Vec<Slice>,
+    /// Which slices are on which track.
+    places: BTreeMap<u64, Vec<usize>>,
     /// In their order.
     pub instants: Vec<Instant>,
     /// The last packet was cut off.
@@ -263,6 +267,10 @@ impl Trace {
                 1 => {
                     let depth = stack.len();
                     stack.push(self.slices.len());
+                    self.places
+                        .entry(track)
+                        .or_default()
+                        .push(self.slices.len());
                     self.slices.push(Slice {
                         track,
                         name: event.name,
@@ -323,10 +331,8 @@ impl Trace {
     /// The slices on this track, in their order.
     #[must_use]
     pub fn on(&self, track: u64) -> Vec<&Slice> {
-        self.slices
-            .iter()
-            .filter(|slice| slice.track == track)
-            .collect()
+        let places = self.places.get(&track).into_iter().flatten();
+        places.map(|&at| &self.slices[at]).collect()
     }
 
     /// The wake-ups.
@@ -379,4 +385,29 @@ fn decode_event(time: u64, bytes: &[u8], texts: &Texts) -> Event {
         }
     }
     event
+}
+
+/// A file for a trace, which is taken away when this is dropped.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A file that is not there yet, with a name that tells where it comes from.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let file = format!("gort-trace-{name}-{}.pftrace", process::id());
+        Self(env::temp_dir().join(file))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
 }

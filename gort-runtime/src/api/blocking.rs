@@ -8,7 +8,7 @@ use crate::proc::hooks;
 use crate::proc::tls;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
-use crate::traced::record;
+use crate::traced::record::{self, Begun};
 
 /// Runs `f`, which may block the thread (file I/O, a lock of std's, foreign code), so that
 /// other goroutines go on meanwhile. Go does this around every system call.
@@ -26,8 +26,8 @@ use crate::traced::record;
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     /// Takes the announcement back, also if `f` panics.
     struct Announced {
-        /// A trace has been told.
-        told: bool,
+        /// What a trace knows of the call.
+        begun: Option<Begun>,
     }
     impl Drop for Announced {
         fn drop(&mut self) {
@@ -35,7 +35,7 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
                 m.call_over();
             }
             if let Some(inside) = Inside::enter() {
-                record::returns_if(self.told, inside.m());
+                record::returns(inside.m(), self.begun);
                 inside.finish();
             }
         }
@@ -50,7 +50,7 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
         .store(m.calls.load(Relaxed).wrapping_add(1) | 1, Relaxed);
     SCHED.sysmon.notice_blocking();
     let _announced = Announced {
-        told: record::calls(m),
+        begun: record::calls(m),
     };
     f()
 }

@@ -24,7 +24,8 @@ use crate::proc::g::G;
 use crate::proc::m::M;
 use crate::proc::tls;
 use crate::sched::inside::Inside;
-use crate::traced::{gate, record};
+use crate::traced::gate;
+use crate::traced::record::{self, Begun};
 use std::io;
 use std::marker::PhantomData;
 use std::path::Path;
@@ -98,9 +99,13 @@ pub fn stop() -> io::Result<()> {
 /// ```
 #[must_use = "the region ends when the value is dropped: bind it to a name like `_region`"]
 pub fn region(name: &str) -> Region {
-    let trace = if gate::is_open() { enter(name) } else { None };
+    let begun = if gate::trace().is_some() {
+        until_told(|m, g| record::enters(m, g, name))
+    } else {
+        None
+    };
     Region {
-        trace,
+        begun,
         _not_send: PhantomData,
     }
 }
@@ -114,32 +119,18 @@ pub fn region(name: &str) -> Region {
 #[derive(Debug)]
 #[must_use = "the region ends when the value is dropped: bind it to a name like `_region`"]
 pub struct Region {
-    /// The trace that knows of its beginning.
-    trace: Option<u16>,
+    /// What the trace knows of its beginning.
+    begun: Option<Begun>,
     /// Belongs to its goroutine.
     _not_send: PhantomData<*mut ()>,
 }
 
 impl Drop for Region {
     fn drop(&mut self) {
-        if let Some(trace) = self.trace
-            && gate::number() == Some(trace)
-        {
-            leave();
+        if let Some(begun) = self.begun {
+            until_told(|m, g| record::leaves(m, g, begun));
         }
     }
-}
-
-/// Tells the trace that a region begins; returns the trace's number if it has been told.
-#[cold]
-fn enter(name: &str) -> Option<u16> {
-    let trace = gate::number()?;
-    until_told(|m, g| record::enters(m, g, name)).then_some(trace)
-}
-
-#[cold]
-fn leave() {
-    until_told(record::leaves);
 }
 
 /// How often a goroutine tries to tell of a region, a millisecond apart, where the ring is full.
@@ -147,19 +138,20 @@ const TRIES: u32 = 100;
 
 /// Has the calling goroutine tell of a region. If there is no room for that it waits for the writer: a region whose end was
 /// lost would seem to go on.
-fn until_told(tell: impl Fn(&M, &G) -> bool) -> bool {
+#[cold]
+fn until_told(tell: impl Fn(&M, &G) -> Option<Begun>) -> Option<Begun> {
     for _ in 0..TRIES {
         let (Some(gp), Some(inside)) = (tls::goroutine(), Inside::enter()) else {
-            return false;
+            return None;
         };
         // SAFETY: a G for ever (`record/mod.rs`, promise 1); its code runs here, so this thread owns it.
         let told = tell(inside.m(), unsafe { gp.as_ref() });
         inside.finish();
-        if told || !gate::is_open() {
+        if told.is_some() || gate::trace().is_none() {
             return told;
         }
-        record::WRITER.wake();
+        session::hurry();
         os::nap(Duration::from_millis(1));
     }
-    false
+    None
 }

@@ -8,7 +8,7 @@ use crate::arch::{self, Gobuf};
 use crate::base::config;
 use crate::base::hook::Hook;
 use crate::base::prim::Ordering::Relaxed;
-use crate::base::throw::{fatal, throw};
+use crate::base::throw::{end, fatal, throw};
 use crate::bubble::turn;
 use crate::life::join::AtEnd;
 use crate::life::{ending, local};
@@ -125,7 +125,7 @@ fn caught_at_root<T>(g: &G, payload: Box<dyn Any + Send>) -> Outcome<T> {
     }
     if config::get().abort_on_panic {
         // The panic hook has printed the message.
-        crate::os::exit_now(2);
+        end(2);
     }
     if gate::is_open() {
         turn::panicked(g, &*payload, g.join.is_detached());

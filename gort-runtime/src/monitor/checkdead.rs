@@ -31,7 +31,9 @@
 //!
 //! Sysmon is no M. While it carries goroutines from one place to another it says so ([`Moving`]): before
 //! it takes them out of a heap, so whoever finds no timer there (acquire) sees it; and until they
-//! are in the global queue, whose lock whoever looks holds.
+//! are in the global queue, whose lock whoever looks holds. The same while it carries a P with what is in its queue: before
+//! it takes the P from an M, so that M sees it (the verdict of `proc/ownership.rs` releases); and until it has
+//! picked another M, under the lock.
 //!
 //! The counts of mains are changed by Ms that run, and by a thread under the lock
 //! ([`main_exited`]). An M that has changed one takes the lock before it sleeps, so whoever
@@ -56,7 +58,7 @@ use crate::base::prim::{
     AtomicBool, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
-use crate::base::throw::fatal;
+use crate::base::throw::{end, fatal};
 use crate::netpoll;
 use crate::os;
 use crate::proc::tls;
@@ -117,7 +119,7 @@ pub fn helper_thread_runs() {
 /// Sysmon has goroutines in hand.
 static MOVING: AtomicBool = AtomicBool::new(false);
 
-/// Sysmon takes goroutines from one place and puts them into the global queue, until this is dropped.
+/// Sysmon takes goroutines, or a P, from one place and puts them into another, until this is dropped.
 pub(crate) struct Moving(());
 
 impl Moving {
@@ -246,7 +248,7 @@ fn report() -> ! {
         "all goroutines are asleep - deadlock!"
     };
     write_all_goroutines(&format!("fatal: {words}\n"));
-    os::exit_now(2)
+    end(2)
 }
 
 fn write_all_goroutines(head: &str) {

@@ -278,6 +278,9 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
         if !due {
             continue;
         }
+        // From the moment at which the P is taken until another M has been picked for it, what is in its queue is in
+        // nobody's hands, and its former M may sleep.
+        let _moving = checkdead::Moving::new();
         if let Some(gp) = take(p, m) {
             looked.took = true;
             if sleeps {

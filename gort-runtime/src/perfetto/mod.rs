@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! session   starts, stops, and the thread that looks at the rings
-//! story     what each goroutine and each P does, event by event
+//! story     what happens, event by event
+//! slices    what each goroutine and each P does
 //! packets   that, as packets
 //! proto     the encoding of packets
+//! quick     hashing
 //! ```
 //!
 //! # Why Perfetto's protobuf, and why an encoder of our own
@@ -20,5 +22,7 @@
 
 mod packets;
 mod proto;
+mod quick;
 pub(crate) mod session;
+mod slices;
 mod story;

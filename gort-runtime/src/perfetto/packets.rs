@@ -5,8 +5,11 @@
 //! to by a number from then on.
 
 use super::proto::Encoder;
+use super::quick::Quick;
+use crate::proc::waitreason::WaitReason;
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::panic::Location;
+use std::ptr;
 
 /// The sequence that all packets belong to.
 const SEQUENCE: u64 = 1;
@@ -64,23 +67,81 @@ mod track {
     pub(super) const EXPLICIT: u64 = 3;
 }
 
-/// What an event is called.
+/// Words that occur in every trace. They have their numbers from the first packet on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Word {
+    Running = 1,
+    Runnable,
+    Wake,
+    Go,
+    HandedOff,
+    BlockingCall,
+    // What events say.
+    Reason,
+    At,
+    StartedAt,
+    StartedBy,
+    Goroutine,
+    Name,
+    Waker,
+    Woken,
+    P,
+    Runs,
+    Parks,
+    Yield,
+    NoP,
+}
+
+/// The words, in the order of their numbers.
+const WORDS: [(Word, &str); 19] = [
+    (Word::Running, "running"),
+    (Word::Runnable, "runnable"),
+    (Word::Wake, "wake"),
+    (Word::Go, "go"),
+    (Word::HandedOff, "P handed off"),
+    (Word::BlockingCall, "blocking call"),
+    (Word::Reason, "reason"),
+    (Word::At, "at"),
+    (Word::StartedAt, "started at"),
+    (Word::StartedBy, "started by"),
+    (Word::Goroutine, "goroutine"),
+    (Word::Name, "name"),
+    (Word::Waker, "waker"),
+    (Word::Woken, "woken"),
+    (Word::P, "P"),
+    (Word::Runs, "runs"),
+    (Word::Parks, "parks"),
+    (Word::Yield, "yield"),
+    (Word::NoP, "no P"),
+];
+
+/// The number of the first reason to wait, behind those of the words.
+const FIRST_REASON: u64 = 32;
+/// The number of the first other text.
+const FIRST_TEXT: u64 = FIRST_REASON + 256;
+
+/// A text: what an event is called, or says.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Name<'a> {
-    /// Occurs often: defined once.
+pub(super) enum Text<'a> {
+    Word(Word),
+    Reason(WaitReason),
+    Place(&'static Location<'static>),
+    /// Occurs again: defined once.
     Often(&'a str),
-    /// Occurs now and then.
-    Rarely(&'a str),
+    /// Is written where it occurs.
+    Once(&'a str),
 }
 
 /// What an event says beside its name.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Value<'a> {
+pub(super) enum Said<'a> {
     Number(u64),
-    /// Occurs often: defined once.
-    Often(&'a str),
-    Rarely(&'a str),
+    Text(Text<'a>),
 }
+
+/// The pairs that an event says.
+pub(super) type Says<'a> = [(Word, Said<'a>)];
 
 /// Beside what an arrow begins or ends.
 #[derive(Clone, Copy, Debug)]
@@ -98,64 +159,148 @@ enum Type {
     Instant = 3,
 }
 
-/// Texts with numbers.
-#[derive(Debug, Default)]
-struct Table<K>(HashMap<K, u64>);
+/// The numbers of texts in one field of `InternedData`.
+#[derive(Debug)]
+struct Table {
+    field: u32,
+    reasons: [bool; 256],
+    places: HashMap<usize, u64, Quick>,
+    texts: HashMap<Box<str>, u64, Quick>,
+}
 
-impl<K: Hash + Eq + Clone + for<'a> From<&'a str> + std::borrow::Borrow<str>> Table<K> {
-    /// Returns the text's number, and whether it is new.
-    fn number(&mut self, text: &str) -> (u64, bool) {
-        if let Some(&iid) = self.0.get(text) {
-            return (iid, false);
+impl Table {
+    fn new(field: u32) -> Self {
+        Self {
+            field,
+            reasons: [false; 256],
+            places: HashMap::default(),
+            texts: HashMap::default(),
         }
-        let iid = self.0.len() as u64 + 1;
-        self.0.insert(text.into(), iid);
-        (iid, true)
+    }
+
+    /// Returns the number of `text`, which is written to `defined` if it is new; `None`: it has none.
+    #[inline]
+    fn number(&mut self, text: Text<'_>, defined: &mut Encoder) -> Option<u64> {
+        match text {
+            Text::Word(word) => Some(word as u64),
+            Text::Reason(reason) => {
+                let number = FIRST_REASON + reason as u64;
+                if !std::mem::replace(&mut self.reasons[reason as usize & 0xff], true) {
+                    define(defined, self.field, number, &reason.to_string());
+                }
+                Some(number)
+            }
+            Text::Place(place) => {
+                let key = ptr::from_ref(place).addr();
+                if let Some(&number) = self.places.get(&key) {
+                    return Some(number);
+                }
+                let number = self.next();
+                self.places.insert(key, number);
+                define(defined, self.field, number, &place.to_string());
+                Some(number)
+            }
+            Text::Often(text) => {
+                if let Some(&number) = self.texts.get(text) {
+                    return Some(number);
+                }
+                let number = self.next();
+                self.texts.insert(text.into(), number);
+                define(defined, self.field, number, text);
+                Some(number)
+            }
+            Text::Once(_) => None,
+        }
+    }
+
+    fn next(&self) -> u64 {
+        FIRST_TEXT + (self.places.len() + self.texts.len()) as u64
     }
 }
 
+fn define(defined: &mut Encoder, field: u32, number: u64, text: &str) {
+    defined.message(field, |out| {
+        out.number(1, number);
+        out.text(2, text);
+    });
+}
+
 /// A trace, packet by packet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Packets {
-    out: Encoder,
-    names: Table<Box<str>>,
-    annotations: Table<Box<str>>,
-    values: Table<Box<str>>,
-    /// `InternedData` that the packet under way defines.
+    out: Vec<u8>,
+    packet: Encoder,
+    /// `InternedData` that the next packet defines.
     defined: Encoder,
+    names: Table,
+    values: Table,
     has_begun: bool,
 }
 
-/// The numbers of the texts in an event.
+/// The name or the value of something, ready to be written.
 #[derive(Clone, Copy)]
-enum Numbered<'a> {
+enum Ready<'a> {
     Iid(u64),
     Text(&'a str),
     Number(u64),
 }
 
+fn ready<'a>(table: &mut Table, defined: &mut Encoder, text: Text<'a>) -> Ready<'a> {
+    match (table.number(text, defined), text) {
+        (Some(iid), _) => Ready::Iid(iid),
+        (None, Text::Once(text)) => Ready::Text(text),
+        (None, _) => Ready::Text("?"),
+    }
+}
+
 impl Packets {
-    /// Returns the bytes of the packets so far. `room` is for the next ones.
-    pub(super) fn take(&mut self, mut room: Vec<u8>) -> Vec<u8> {
-        room.clear();
-        self.out.take(room)
+    pub(super) fn new() -> Self {
+        let mut defined = Encoder::new();
+        for (word, text) in WORDS {
+            for field in [
+                interned::EVENT_NAMES,
+                interned::DEBUG_ANNOTATION_NAMES,
+                interned::DEBUG_ANNOTATION_STRING_VALUES,
+            ] {
+                define(&mut defined, field, word as u64, text);
+            }
+        }
+        Self {
+            out: Vec::new(),
+            packet: Encoder::new(),
+            defined,
+            names: Table::new(interned::EVENT_NAMES),
+            values: Table::new(interned::DEBUG_ANNOTATION_STRING_VALUES),
+            has_begun: false,
+        }
     }
 
+    /// Returns the bytes of the packets since the last call. `room` is for the next ones.
+    pub(super) fn take(&mut self, mut room: Vec<u8>) -> Vec<u8> {
+        room.clear();
+        std::mem::replace(&mut self.out, room)
+    }
+
+    #[inline(always)]
     fn packet(&mut self, time: u64, f: impl FnOnce(&mut Encoder)) {
-        let first = !std::mem::replace(&mut self.has_begun, true);
-        let mut defined = self.defined.take(Vec::new());
-        self.out.message(1, |out| {
+        let cleared = if std::mem::replace(&mut self.has_begun, true) {
+            0
+        } else {
+            STATE_CLEARED
+        };
+        let defined = &mut self.defined;
+        self.packet.clear();
+        self.packet.message(1, |out| {
             out.number(packet::TIMESTAMP, time);
             out.number(packet::SEQUENCE_ID, SEQUENCE);
-            let cleared = if first { STATE_CLEARED } else { 0 };
             out.number(packet::SEQUENCE_FLAGS, NEEDS_STATE | cleared);
-            if !defined.is_empty() {
-                out.encoded(packet::INTERNED_DATA, &mut defined);
+            if !defined.bytes().is_empty() {
+                out.encoded(packet::INTERNED_DATA, defined.bytes());
+                defined.clear();
             }
             f(out);
         });
-        // Not to allocate for each: most define nothing.
-        self.defined.take(defined);
+        self.out.extend_from_slice(self.packet.bytes());
     }
 
     /// Writes what three clocks read at one moment: pairs of Perfetto's number of a clock and nanoseconds.
@@ -204,9 +349,9 @@ impl Packets {
         &mut self,
         time: u64,
         track: u64,
-        name: Name<'_>,
+        name: Text<'_>,
         flow: Flow,
-        says: &[(&str, Value<'_>)],
+        says: &Says<'_>,
     ) {
         self.event(time, track, Type::Begin, Some(name), flow, says);
     }
@@ -221,69 +366,49 @@ impl Packets {
         &mut self,
         time: u64,
         track: u64,
-        name: Name<'_>,
+        name: Text<'_>,
         flow: Flow,
-        says: &[(&str, Value<'_>)],
+        says: &Says<'_>,
     ) {
         self.event(time, track, Type::Instant, Some(name), flow, says);
     }
 
+    #[inline]
     fn event(
         &mut self,
         time: u64,
         track: u64,
         kind: Type,
-        name: Option<Name<'_>>,
+        name: Option<Text<'_>>,
         flow: Flow,
-        says: &[(&str, Value<'_>)],
+        says: &Says<'_>,
     ) {
-        let name = name.map(|name| match name {
-            Name::Often(text) => Numbered::Iid(define(
-                &mut self.defined,
-                &mut self.names,
-                interned::EVENT_NAMES,
-                text,
-            )),
-            Name::Rarely(text) => Numbered::Text(text),
-        });
+        let name = name.map(|name| ready(&mut self.names, &mut self.defined, name));
         // No event says more than this.
-        let mut numbered = [(0, Numbered::Number(0)); 4];
-        for (to, &(key, value)) in numbered.iter_mut().zip(says) {
-            let key = define(
-                &mut self.defined,
-                &mut self.annotations,
-                interned::DEBUG_ANNOTATION_NAMES,
-                key,
-            );
-            let value = match value {
-                Value::Number(number) => Numbered::Number(number),
-                Value::Rarely(text) => Numbered::Text(text),
-                Value::Often(text) => Numbered::Iid(define(
-                    &mut self.defined,
-                    &mut self.values,
-                    interned::DEBUG_ANNOTATION_STRING_VALUES,
-                    text,
-                )),
+        let mut values = [Ready::Number(0); 4];
+        debug_assert!(says.len() <= values.len(), "some would be left out");
+        for (to, &(_, value)) in values.iter_mut().zip(says) {
+            *to = match value {
+                Said::Number(number) => Ready::Number(number),
+                Said::Text(text) => ready(&mut self.values, &mut self.defined, text),
             };
-            *to = (key, value);
         }
-        debug_assert!(says.len() <= numbered.len(), "some would be left out");
         self.packet(time, |out| {
             out.message(packet::TRACK_EVENT, |out| {
                 out.number(event::TYPE, kind as u64);
                 out.number(event::TRACK_UUID, track);
                 match name {
-                    Some(Numbered::Iid(iid)) => out.number(event::NAME_IID, iid),
-                    Some(Numbered::Text(text)) => out.text(event::NAME, text),
-                    Some(Numbered::Number(_)) | None => {}
+                    Some(Ready::Iid(iid)) => out.number(event::NAME_IID, iid),
+                    Some(Ready::Text(text)) => out.text(event::NAME, text),
+                    Some(Ready::Number(_)) | None => {}
                 }
-                for &(key, value) in numbered.iter().take(says.len()) {
+                for (&(key, _), value) in says.iter().zip(values) {
                     out.message(event::DEBUG_ANNOTATIONS, |out| {
-                        out.number(annotation::NAME_IID, key);
+                        out.number(annotation::NAME_IID, key as u64);
                         match value {
-                            Numbered::Number(number) => out.number(annotation::UINT_VALUE, number),
-                            Numbered::Text(text) => out.text(annotation::STRING_VALUE, text),
-                            Numbered::Iid(iid) => out.number(annotation::STRING_VALUE_IID, iid),
+                            Ready::Number(number) => out.number(annotation::UINT_VALUE, number),
+                            Ready::Text(text) => out.text(annotation::STRING_VALUE, text),
+                            Ready::Iid(iid) => out.number(annotation::STRING_VALUE_IID, iid),
                         }
                     });
                 }
@@ -297,14 +422,15 @@ impl Packets {
     }
 }
 
-/// Returns the number of `text` in `table`, whose field is `field`; defines it in the next packet if it is new.
-fn define(defined: &mut Encoder, table: &mut Table<Box<str>>, field: u32, text: &str) -> u64 {
-    let (iid, is_new) = table.number(text);
-    if is_new {
-        defined.message(field, |out| {
-            out.number(1, iid);
-            out.text(2, text);
-        });
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_in_the_order_of_their_numbers() {
+        for (i, (word, _)) in WORDS.iter().enumerate() {
+            assert_eq!(*word as usize, i + 1);
+        }
+        assert!((WORDS.len() as u64) < FIRST_REASON);
     }
-    iid
 }

@@ -3,78 +3,112 @@
 //! A message that lies in another begins with its length, which is known when it ends. Two bytes are kept free
 //! for it, and filled in then: a number may be written with more bytes than it needs. So no message is copied.
 
-/// The longest message inside a packet.
-const LONGEST: usize = (1 << 14) - 1;
-/// The longest text. Longer ones are cut: several must fit into one message.
-const LONGEST_TEXT: usize = 1000;
+use std::fmt;
 
-/// Bytes that grow by fields.
-#[derive(Debug, Default)]
+/// The longest text. Longer ones are cut, so that all of a packet fits into [`ROOM`].
+const LONGEST_TEXT: usize = 1000;
+/// Bytes that an encoder holds: more than a packet with a dozen of the longest texts.
+const ROOM: usize = 1 << 14;
+
+/// The bytes of one packet, or of a part of it.
+///
+/// They lie in a place of a fixed size, since a vector would look for room at each byte.
 pub(super) struct Encoder {
-    out: Vec<u8>,
+    bytes: Box<[u8; ROOM]>,
+    len: usize,
 }
 
 impl Encoder {
-    /// Returns what has been written, and begins anew with `room`.
-    pub(super) fn take(&mut self, room: Vec<u8>) -> Vec<u8> {
-        std::mem::replace(&mut self.out, room)
+    pub(super) fn new() -> Self {
+        Self {
+            bytes: Box::new([0; ROOM]),
+            len: 0,
+        }
     }
 
-    #[inline]
+    /// Returns what has been written since it was cleared.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    #[inline(always)]
+    fn byte(&mut self, byte: u8) {
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        self.bytes[self.len..][..bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    #[inline(always)]
     fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
-            self.out.push(value as u8 | 0x80);
+            self.byte(value as u8 | 0x80);
             value >>= 7;
         }
-        self.out.push(value as u8);
+        self.byte(value as u8);
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&mut self, field: u32, wire_type: u32) {
         self.varint(u64::from(field << 3 | wire_type));
     }
 
     /// Writes a number (`uint64`, `uint32`, an enum, a `bool`).
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&mut self, field: u32, value: u64) {
         self.key(field, 0);
         self.varint(value);
     }
 
     /// Writes a `fixed64`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fixed(&mut self, field: u32, value: u64) {
         self.key(field, 1);
-        self.out.extend_from_slice(&value.to_le_bytes());
+        self.append(&value.to_le_bytes());
     }
 
     /// Writes a text, of which a very long one is cut.
     #[inline]
     pub(super) fn text(&mut self, field: u32, text: &str) {
-        let text = &text[..text.floor_char_boundary(LONGEST_TEXT)];
         self.key(field, 2);
+        let text = &text[..text.floor_char_boundary(LONGEST_TEXT)];
         self.varint(text.len() as u64);
-        self.out.extend_from_slice(text.as_bytes());
+        self.append(text.as_bytes());
     }
 
     /// Writes a message that has been encoded.
-    pub(super) fn encoded(&mut self, field: u32, message: &mut Vec<u8>) {
+    pub(super) fn encoded(&mut self, field: u32, message: &[u8]) {
         self.key(field, 2);
         self.varint(message.len() as u64);
-        self.out.append(message);
+        self.append(message);
     }
 
     /// Writes a message with the fields that `f` writes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn message(&mut self, field: u32, f: impl FnOnce(&mut Self)) {
         self.key(field, 2);
-        let at = self.out.len();
-        self.out.extend_from_slice(&[0; 2]);
+        let at = self.len;
+        self.len += 2;
         f(self);
-        let len = self.out.len() - at - 2;
-        debug_assert!(len <= LONGEST, "a message with many long texts");
-        self.out[at] = len as u8 | 0x80;
-        self.out[at + 1] = (len >> 7) as u8 & 0x7f;
+        // Fits into 14 bits, as `ROOM` does.
+        let len = self.len - at - 2;
+        self.bytes[at] = len as u8 | 0x80;
+        self.bytes[at + 1] = (len >> 7) as u8 & 0x7f;
+    }
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder")
+            .field("len", &self.len)
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,9 +117,9 @@ mod tests {
     use super::*;
 
     fn bytes(f: impl FnOnce(&mut Encoder)) -> Vec<u8> {
-        let mut encoder = Encoder::default();
+        let mut encoder = Encoder::new();
         f(&mut encoder);
-        encoder.take(Vec::new())
+        encoder.bytes().to_vec()
     }
 
     // The examples of protobuf's own description of its encoding.

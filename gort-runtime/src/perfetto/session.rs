@@ -1,22 +1,27 @@
 //! Traces from start to stop, and the thread that writes them.
 //!
-//! Everything is under one lock: whoever holds it is the reader of all rings (`traced/ring.rs`). The writer thread takes
-//! it every [`PERIOD_NS`], or when a ring fills, and writes to the file what it finds. So what a process had done
+//! Everything is under one lock: whoever holds it is the reader of all logs (`traced/log.rs`). The writer thread takes
+//! it every [`PERIOD_NS`], and writes to the file what it finds. So what a process had done
 //! a moment before it was killed is in the file. [`stop`] takes the lock and does the same once more. It does not need
 //! the thread, so it works in an exit handler too.
 
 use super::packets::Packets;
 use super::story::{Introduced, Story};
 use crate::base::forked::forked;
-use crate::base::lock::{Lock, Rank};
+use crate::base::lock::{Lock, LockGuard, Rank};
+use crate::base::note::Note;
+use crate::base::prim::Ordering::Relaxed;
+use crate::base::throw::at_end;
 use crate::monitor::checkdead::helper_thread_runs;
 use crate::os;
 use crate::proc::m::M;
+use crate::proc::stats::OUTSIDE;
 use crate::report::list::{GoroutineInfo, GoroutineState, goroutines};
+use crate::sched::state::SCHED;
 use crate::traced::clock::{self, Rate, ticks};
-use crate::traced::event::{Before, Event, Kind, NO_P};
+use crate::traced::event::{Before, Kind, NO_P, TraceEvent};
 use crate::traced::recorder::Recorder;
-use crate::traced::{gate, payload, record};
+use crate::traced::{budget, gate, payload, record};
 use std::env;
 use std::fs::File;
 use std::io::{self, Write};
@@ -27,12 +32,75 @@ use std::time::Duration;
 
 /// How often the writer looks at the rings.
 const PERIOD_NS: u64 = 10_000_000;
+/// Events for which the writer keeps room between two looks.
+const KEPT: usize = 1 << 16;
+/// Goroutines that a trace may know before it looks which of them have ended while it paused.
+const SWEEP_AT: usize = 10_000;
+/// How often, a millisecond apart, a process that is about to end tries to complete the file.
+const LAST_TRIES: u32 = 5_000;
+/// How old an event is before it is read: by then others see what was stored before the clock was read for it (`traced/mod.rs`).
+const SETTLED_NS: u64 = 50_000;
 /// How long both clocks are compared at least, to know how fast the counter counts: then it is right to some millionths.
 const COMPARED_NS: u64 = 5_000_000;
 
+/// What the writer thread sleeps on.
+static WRITER: Note = Note::new();
+
+/// Has the writer look at the logs soon.
+pub(crate) fn hurry() {
+    WRITER.wake();
+}
+
+/// The numbers of a trace's windows.
+#[derive(Clone, Copy)]
+struct Windows {
+    first: u16,
+    last: u16,
+}
+
+impl Windows {
+    /// Returns the number that follows `window`.
+    fn after(window: u16) -> u16 {
+        window.checked_add(1).unwrap_or(1)
+    }
+
+    /// Returns whether an event of this window is the trace's. (Also one of 65,536 windows ago: it would have to be on
+    /// its way for ten minutes.)
+    fn contain(self, window: u16) -> bool {
+        self.last.wrapping_sub(window) <= self.last.wrapping_sub(self.first)
+    }
+}
+
+/// Things that Ps count anyway, so that what was not recorded is known.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    runs: u64,
+    parks: u64,
+}
+
+impl Counts {
+    /// Returns what has happened since the process began. Runs wrap at 2^32 for each P.
+    fn now() -> Self {
+        Self {
+            runs: SCHED
+                .allp()
+                .iter()
+                .map(|p| u64::from(p.dispatches.load(Relaxed)))
+                .sum(),
+            parks: SCHED
+                .allp()
+                .iter()
+                .map(|p| p.stats.parks.get())
+                .sum::<u64>()
+                + OUTSIDE.parks(),
+        }
+    }
+}
+
 /// The trace that is being written.
 struct Session {
-    number: u16,
+    /// The windows so far (`traced/gate.rs`).
+    windows: Windows,
     file: File,
     /// What writing has failed with. Nothing is written any more.
     failed: Option<io::Error>,
@@ -44,18 +112,24 @@ struct Session {
     since_boot: u64,
     /// The goroutines as they were when it began, until the first look.
     snapshot: Vec<GoroutineInfo>,
-    /// What had been lost when somebody last looked.
-    lost: u64,
+    /// What had happened when it began.
+    counts: Counts,
+    /// What has been recorded of that, and was reported as lost.
+    told: Counts,
+    /// With so many goroutines it is time to look which are still there.
+    sweep_at: usize,
     /// The time of the last event.
     last: u64,
-    batch: Vec<Event>,
+    batch: Vec<TraceEvent>,
     room: Vec<u8>,
 }
 
 struct Shared {
     session: Option<Session>,
     /// The number of the last trace.
-    number: u16,
+    number: u32,
+    /// The number of its last window.
+    window: u16,
     has_thread: bool,
     has_exit_handler: bool,
 }
@@ -65,6 +139,7 @@ static SHARED: Lock<Shared> = Lock::ranked(
     Shared {
         session: None,
         number: 0,
+        window: 0,
         has_thread: false,
         has_exit_handler: false,
     },
@@ -95,13 +170,14 @@ pub(crate) fn start(path: &Path) -> io::Result<()> {
     }
     if !shared.has_exit_handler {
         os::at_exit(stop_at_exit);
+        at_end(stop_now);
         shared.has_exit_handler = true;
     }
     shared.number = shared.number.checked_add(1).unwrap_or(1);
-    let number = shared.number;
-    shared.session = Some(Session::begin(number, file));
+    let window = Windows::after(shared.window);
+    shared.session = Some(Session::begin(shared.number, window, file));
     drop(shared);
-    record::WRITER.wake();
+    WRITER.wake();
     Ok(())
 }
 
@@ -118,15 +194,20 @@ pub(crate) fn start_if_asked() {
 
 /// Ends the trace; the file is complete when this returns.
 pub(crate) fn stop() -> io::Result<()> {
-    let mut shared = SHARED.lock();
+    stop_locked(SHARED.lock())
+}
+
+fn stop_locked(mut shared: LockGuard<'_, Shared>) -> io::Result<()> {
     let Some(session) = shared.session.take() else {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "no trace is being written",
         ));
     };
-    gate::close();
-    session.end()
+    let pauses = gate::window().is_none();
+    gate::end();
+    shared.window = session.windows.last;
+    session.end(pauses)
 }
 
 extern "C" fn stop_at_exit() {
@@ -136,10 +217,18 @@ extern "C" fn stop_at_exit() {
     }
 }
 
-/// Ends the trace, if there is one, before the process ends without its exit handlers.
-pub(crate) fn stop_now() {
-    if gate::is_open() {
-        stop_at_exit();
+/// Ends the trace, if there is one, before the process ends without its exit handlers. The caller may hold any lock: the one
+/// of the traces is only tried, for as long as the writer may need to finish a look.
+fn stop_now() {
+    if gate::trace().is_none() || forked() {
+        return;
+    }
+    for _ in 0..LAST_TRIES {
+        if let Some(shared) = SHARED.try_lock() {
+            drop(stop_locked(shared));
+            return;
+        }
+        os::nap(Duration::from_millis(1));
     }
 }
 
@@ -151,12 +240,12 @@ fn write_for_ever() {
             .lock()
             .session
             .as_mut()
-            .map(|session| session.look(false))
+            .map(|session| session.look())
             .is_some();
         if is_writing {
-            record::WRITER.sleep_until(os::now_ns() + PERIOD_NS);
+            WRITER.sleep_until(os::now_ns() + PERIOD_NS);
         } else {
-            record::WRITER.sleep();
+            WRITER.sleep();
         }
     }
 }
@@ -169,26 +258,23 @@ fn for_each_recorder(mut f: impl FnMut(&Recorder)) {
     record::with_shared(f);
 }
 
-/// Returns how many pushes have been lost since the process began.
-fn lost() -> u64 {
-    let mut lost = 0;
-    for_each_recorder(|recorder| lost += recorder.ring().1);
-    lost
-}
-
 impl Session {
-    fn begin(number: u16, file: File) -> Self {
-        let lost = lost();
+    fn begin(number: u32, window: u16, file: File) -> Self {
+        budget::fill();
         let began = (ticks(), os::now_ns());
-        gate::open(number);
+        let counts = Counts::now();
+        gate::begin(number, window);
         let snapshot = goroutines();
         let since_boot = os::boot_time_ns().saturating_sub(os::now_ns());
         let start = began.1 + since_boot;
-        let mut packets = Packets::default();
+        let mut packets = Packets::new();
         packets.clocks(start, &[(6, start), (3, began.1), (1, os::real_time_ns())]);
         let program = env::args().next().unwrap_or_default();
         Self {
-            number,
+            windows: Windows {
+                first: window,
+                last: window,
+            },
             file,
             failed: None,
             story: Story::new(packets, start, &program, process::id().into()),
@@ -196,7 +282,9 @@ impl Session {
             rate: None,
             since_boot,
             snapshot,
-            lost,
+            counts,
+            told: Counts::default(),
+            sweep_at: SWEEP_AT,
             last: start,
             batch: Vec::new(),
             room: Vec::new(),
@@ -217,18 +305,20 @@ impl Session {
             .insert(Rate::through(self.began, (ticks(), os::now_ns())))
     }
 
-    /// Writes what has been recorded since the last look. `all`: also what is being recorded meanwhile.
-    fn look(&mut self, all: bool) {
+    /// Writes what has been recorded since the last look. While nothing is recorded that is all there is.
+    fn look(&mut self) {
         let rate = self.rate();
-        let until = if all { u64::MAX } else { ticks() };
+        let pauses = gate::window().is_none();
+        let until = if pauses {
+            u64::MAX
+        } else {
+            ticks().saturating_sub(rate.ticks_in(SETTLED_NS))
+        };
         let mut batch = std::mem::take(&mut self.batch);
-        let (number, since_boot) = (self.number, self.since_boot);
+        let (windows, since_boot) = (self.windows, self.since_boot);
         for_each_recorder(|recorder| {
-            let Some(ring) = recorder.ring().0 else {
-                return;
-            };
-            let take = |event: Event| {
-                if event.trace == number {
+            let take = |event: TraceEvent| {
+                if windows.contain(event.window) {
                     batch.push(event);
                 } else {
                     // SAFETY: nobody is told of it.
@@ -236,30 +326,66 @@ impl Session {
                 }
             };
             // SAFETY: the session is behind the lock whose holder is the reader.
-            unsafe { ring.drain(|event| event.time <= until, take) };
+            unsafe { recorder.log.drain(|event| event.time <= until, take) };
         });
         batch.sort_by_key(|event| event.time);
         let ns = |ticks| rate.ns(ticks) + since_boot;
         for mut event in batch.drain(..) {
             event.time = ns(event.time);
-            if event.kind == Kind::Runs && event.arg != 0 {
+            if matches!(event.kind, Kind::Runs | Kind::Leaves) && event.arg != 0 {
                 event.arg = ns(event.arg);
             }
             self.last = self.last.max(event.time);
+            match event.kind {
+                Kind::Runs => self.told.runs += 1,
+                Kind::Parks => self.told.parks += 1,
+                Kind::Stays => self.told.parks = self.told.parks.saturating_sub(1),
+                _ => {}
+            }
             self.story.tell(event);
         }
+        batch.shrink_to(KEPT);
         self.batch = batch;
         for info in std::mem::take(&mut self.snapshot) {
             self.introduce(info);
         }
         self.story.looked();
-        let lost = lost();
-        if lost != self.lost {
-            let now = os::now_ns() + self.since_boot;
-            self.story.lost(now, lost - self.lost);
-            self.lost = lost;
+        if pauses && gate::trace().is_some() {
+            self.resume();
         }
+        budget::grant(SCHED.procs());
         self.write();
+    }
+
+    /// Tells that nothing has been recorded since the last event.
+    fn tell_lost(&mut self) {
+        let now = Counts::now();
+        let runs = now
+            .runs
+            .wrapping_sub(self.counts.runs)
+            .saturating_sub(self.told.runs);
+        let parks = now
+            .parks
+            .wrapping_sub(self.counts.parks)
+            .saturating_sub(self.told.parks);
+        self.told.runs += runs;
+        self.told.parks += parks;
+        let time = self.last;
+        self.last = time.max(os::now_ns() + self.since_boot);
+        self.story.pauses(time, self.last, runs, parks);
+    }
+
+    /// Too much was being recorded: tells that, and begins another window.
+    fn resume(&mut self) {
+        self.tell_lost();
+        if self.story.len() > self.sweep_at {
+            let live = goroutines().iter().map(|info| info.id.number()).collect();
+            self.story.sweep(self.last, &live);
+            self.sweep_at = SWEEP_AT.max(2 * self.story.len());
+        }
+        budget::grant(SCHED.procs());
+        self.windows.last = Windows::after(self.windows.last);
+        gate::open(self.windows.last);
     }
 
     /// Tells of a goroutine that was there when the trace began, unless its own events have.
@@ -284,7 +410,7 @@ impl Session {
     }
 
     fn write(&mut self) {
-        let bytes = self.story.packets.take(std::mem::take(&mut self.room));
+        let bytes = self.story.packets().take(std::mem::take(&mut self.room));
         if self.failed.is_none()
             && let Err(e) = self.file.write_all(&bytes)
         {
@@ -293,9 +419,12 @@ impl Session {
         self.room = bytes;
     }
 
-    /// Writes the rest.
-    fn end(mut self) -> io::Result<()> {
-        self.look(true);
+    /// Writes the rest. `pauses`: nothing was being recorded.
+    fn end(mut self, pauses: bool) -> io::Result<()> {
+        self.look();
+        if pauses {
+            self.tell_lost();
+        }
         let now = os::now_ns() + self.since_boot;
         self.story.end(now.max(self.last));
         self.write();

@@ -71,6 +71,7 @@ pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
 }
 
 /// Makes `gp`, which is Runnable and ours, the running goroutine of `m`, and gives its saved context.
+#[inline(always)]
 fn execute(m: &OnG0, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     let p = m.p();
     // SAFETY: a G for ever, Runnable and ours: the caller's word.

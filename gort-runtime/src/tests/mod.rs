@@ -24,6 +24,7 @@ mod loom_join;
 mod loom_netpoll;
 mod loom_ownership;
 mod loom_runq;
+mod loom_trace;
 
 use loom::model::Builder;
 use std::sync::Arc;

@@ -62,6 +62,12 @@ impl Rate {
         }
     }
 
+    /// Returns how many ticks `ns` nanoseconds are.
+    pub(crate) fn ticks_in(&self, ns: u64) -> u64 {
+        let ticks = (u128::from(ns) << 32) / u128::from(self.scale.max(1));
+        u64::try_from(ticks).unwrap_or(u64::MAX)
+    }
+
     /// Returns the nanoseconds at `ticks`; those at the first reading for an earlier time.
     pub(crate) fn ns(&self, ticks: u64) -> u64 {
         let passed = u128::from(ticks.saturating_sub(self.ticks)) * u128::from(self.scale);
@@ -83,6 +89,7 @@ mod tests {
                 ticks += STEP;
             }
             assert_eq!(rate.ns(1000 + ghz * 7_000_000), 50 + 7_000_000);
+            assert_eq!(rate.ticks_in(7_000), ghz * 7_000);
         }
     }
 

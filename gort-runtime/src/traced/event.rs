@@ -1,6 +1,6 @@
 //! One event as it lies in a ring: 32 bytes, encoded for nobody but the writer of the same process.
 
-/// What happened. The comments say what [`Event::id`] and [`Event::arg`] are.
+/// What happened. The comments say what [`TraceEvent::id`] and [`TraceEvent::arg`] are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
@@ -33,12 +33,10 @@ pub(crate) enum Kind {
     Wakes,
     /// `id` enters a region; `arg` is a leaked `Box<Box<str>>`, the region's name.
     Enters,
-    /// `id` leaves a region.
-    Leaves,
     /// `id` begins an announced blocking call.
     Calls,
-    /// `id` has come back from an announced blocking call.
-    Returns,
+    /// `id` leaves a region, or has come back from a call, into which it went at the time `arg`.
+    Leaves,
 }
 
 /// What a goroutine did before its first event in a trace.
@@ -89,12 +87,12 @@ impl Waker {
     }
 }
 
-/// What `Event::p` says of a goroutine that has no P.
+/// What `TraceEvent::p` says of a goroutine that has no P.
 pub(crate) const NO_P: u16 = u16::MAX;
 
 /// One event.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Event {
+pub(crate) struct TraceEvent {
     /// When, in ticks (`clock.rs`).
     pub(crate) time: u64,
     /// The goroutine that the event is about.
@@ -102,10 +100,10 @@ pub(crate) struct Event {
     pub(crate) arg: u64,
     pub(crate) kind: Kind,
     pub(crate) detail: u8,
-    /// The trace that the event belongs to.
-    pub(crate) trace: u16,
+    /// The window in which it was recorded (`gate.rs`).
+    pub(crate) window: u16,
     /// The P that the goroutine has, or [`NO_P`].
     pub(crate) p: u16,
 }
 
-const _: () = assert!(size_of::<Event>() == 32);
+const _: () = assert!(size_of::<TraceEvent>() == 32);

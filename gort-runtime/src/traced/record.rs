@@ -3,32 +3,27 @@
 //! The caller owns the goroutine that it names (`proc/gstatus.rs`), and has not passed it on yet.
 
 use crate::base::lock::Lock;
-use crate::base::note::Note;
 use crate::os;
 use crate::proc::g::G;
 use crate::proc::m::M;
 use crate::proc::p::P;
 use crate::proc::tls;
 use crate::traced::clock::{STEP, ticks};
-use crate::traced::event::{Before, Event, Kind, NO_P, Waker};
+use crate::traced::event::{Before, Kind, NO_P, TraceEvent, Waker};
 use crate::traced::gate;
 use crate::traced::payload::{self, place};
 use crate::traced::recorder::Recorder;
-use crate::traced::ring::Pushed;
 use std::ptr::NonNull;
 
 /// For threads that are no Ms: sysmon, and the program's own.
 static SHARED: Lock<Recorder> = Lock::new(Recorder::new());
-
-/// What the writer thread sleeps on: it is woken when a ring fills.
-pub(crate) static WRITER: Note = Note::new();
 
 /// Calls `f` with the recorder of the threads that are no Ms.
 pub(crate) fn with_shared<R>(f: impl FnOnce(&Recorder) -> R) -> R {
     f(&SHARED.lock())
 }
 
-/// What happened to a goroutine, without the rest of an [`Event`].
+/// What happened to a goroutine, without the rest of an [`TraceEvent`].
 #[derive(Clone, Copy)]
 struct What {
     kind: Kind,
@@ -47,84 +42,72 @@ impl What {
             arg: 0,
         }
     }
-
-    /// No ring has it.
-    fn forget(self) {
-        // SAFETY: the text was made with this, and nobody else has it.
-        unsafe { payload::forget(self.kind, self.arg) };
-    }
 }
 
-/// Records `what` of `g` on the thread of `m`, or on one that is no M's.
-#[cold]
-#[inline(never)]
-fn record(m: Option<&M>, g: &G, what: What) -> bool {
-    let Some(trace) = gate::number() else {
-        what.forget();
-        return false;
-    };
+/// Records `what` of `g` in this window, on the thread of `m`, or on one that is no M's. Returns the event's time; `None`: there
+/// is no room.
+#[inline]
+fn record(m: Option<&M>, g: &G, window: u16, what: What) -> Option<u64> {
     match m {
-        // SAFETY: this is the M's own thread: all callers pass the M that they run on.
-        Some(m) => unsafe { record_in(&m.recorder, m.held_p(), g, trace, what) },
-        // SAFETY: the lock of the shared recorder is held.
-        None => with_shared(|shared| unsafe { record_in(shared, None, g, trace, what) }),
+        // SAFETY: this is the M's own thread: all callers pass the M that they run on. They own `g`.
+        Some(m) => unsafe { record_in(&m.recorder, m.held_p(), g, window, what) },
+        // SAFETY: the lock of the shared recorder is held. The callers own `g`.
+        None => with_shared(|shared| unsafe { record_in(shared, None, g, window, what) }),
     }
 }
 
 /// # Safety
 /// As for [`Recorder::push`]. The caller owns `g`.
-unsafe fn record_in(recorder: &Recorder, p: Option<&P>, g: &G, trace: u16, what: What) -> bool {
-    let last = g.stamp.last_in(trace);
-    let now = recorder.not_before(ticks());
-    let event = Event {
-        time: now.max(last + STEP),
+#[inline]
+unsafe fn record_in(
+    recorder: &Recorder,
+    p: Option<&P>,
+    g: &G,
+    window: u16,
+    what: What,
+) -> Option<u64> {
+    let last = g.stamp.last_in(window);
+    let event = TraceEvent {
+        time: recorder.not_before(ticks()).max(last + STEP),
         id: g.id(),
         arg: what.arg,
         kind: what.kind,
         detail: what.detail,
-        trace,
+        window,
         p: p.map_or(NO_P, |p| p.id() as u16),
     };
     let pushed = if last == 0 {
-        // SAFETY: caller's clauses.
+        // SAFETY: caller's clauses: it may push, and owns `g`.
         unsafe { push_first(recorder, g, event, what.before) }
     } else {
         // SAFETY: caller's clause: it may push.
         unsafe { recorder.push(&[event]) }
     };
-    match pushed {
-        Pushed::Lost => {
-            what.forget();
-            return false;
-        }
-        Pushed::Kept => {}
-        Pushed::Filling => wake_writer(),
-    }
-    g.stamp.set(trace, event.time, event.kind == Kind::Wakes);
-    true
+    pushed.then(|| {
+        let woken = event.kind == Kind::Wakes;
+        g.stamp.set(window, event.time, woken);
+        event.time
+    })
 }
 
-#[cold]
-fn wake_writer() {
-    WRITER.wake();
-}
-
-/// Puts in `event` and before it who the goroutine is: it has had none in this trace.
+/// Puts in `event` and before it who the goroutine is: it has had none in this window.
 ///
 /// # Safety
 /// As for [`Recorder::push`]. The caller owns `g`.
 #[cold]
-unsafe fn push_first(recorder: &Recorder, g: &G, event: Event, before: Before) -> Pushed {
-    let mut events = [Event {
+#[inline(never)]
+unsafe fn push_first(recorder: &Recorder, g: &G, event: TraceEvent, before: Before) -> bool {
+    let known = TraceEvent {
         kind: Kind::Known,
         detail: before as u8,
         arg: place(g.spawned_at()),
         ..event
-    }; 4];
+    };
+    let mut events = [known; 4];
     let mut n = 1;
     // SAFETY: caller's clause: it owns the goroutine, which has not ended.
     if let Some(name) = unsafe { g.own_name() } {
-        events[n] = Event {
+        events[n] = TraceEvent {
             kind: Kind::Named,
             arg: payload::name(name),
             ..event
@@ -132,7 +115,7 @@ unsafe fn push_first(recorder: &Recorder, g: &G, event: Event, before: Before) -
         n += 1;
     }
     if before == Before::Waited {
-        events[n] = Event {
+        events[n] = TraceEvent {
             kind: Kind::WaitsAt,
             detail: g.reason() as u8,
             arg: place(g.site()),
@@ -141,31 +124,44 @@ unsafe fn push_first(recorder: &Recorder, g: &G, event: Event, before: Before) -
         n += 1;
     }
     events[n] = event;
-    // SAFETY: caller's clause.
+    // SAFETY: caller's clause: it may push.
     let pushed = unsafe { recorder.push(&events[..=n]) };
-    if pushed == Pushed::Lost {
+    if !pushed {
         for event in &events[1..n] {
-            // SAFETY: made here, and no ring has it.
+            // SAFETY: made here, and no log has it.
             unsafe { payload::forget(event.kind, event.arg) };
         }
     }
     pushed
 }
 
+/// Records what happened on the thread of `m` if the window is still open.
+#[inline]
+fn record_on(m: &M, g: &G, what: What) {
+    if let Some(window) = gate::window() {
+        record(Some(m), g, window, what);
+    }
+}
+
 /// `g` has been started by the goroutine whose code this is, or by another thread, or a timer.
 #[inline(always)]
 pub(crate) fn starts(g: &G) {
     if gate::is_open() {
-        let m = tls::getm();
-        let what = What {
-            arg: if g.is_by_timer() {
-                0
-            } else {
-                m.map_or(0, |m| m.recorder.acting())
-            },
-            ..What::new(Kind::Starts, Before::Nothing)
-        };
-        record(m, g, what);
+        starts_now(g);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn starts_now(g: &G) {
+    let m = tls::getm();
+    let by = if g.is_by_timer() { None } else { m };
+    let what = What {
+        arg: by.map_or(0, |m| m.recorder.acting()),
+        ..What::new(Kind::Starts, Before::Nothing)
+    };
+    if let Some(window) = gate::window() {
+        record(m, g, window, what);
     }
 }
 
@@ -173,35 +169,47 @@ pub(crate) fn starts(g: &G) {
 #[inline(always)]
 pub(crate) fn runs(m: &M, g: &G) {
     if gate::is_open() {
-        m.recorder.set_acting(g.id());
-        let woken = gate::number().map_or(0, |trace| g.stamp.woken_in(trace));
-        let what = What {
-            arg: woken,
-            ..What::new(Kind::Runs, Before::Queued)
-        };
-        record(Some(m), g, what);
+        runs_now(m, g);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn runs_now(m: &M, g: &G) {
+    let Some(window) = gate::window() else { return };
+    m.recorder.set_acting(g.id());
+    let what = What {
+        arg: g.stamp.woken_in(window),
+        ..What::new(Kind::Runs, Before::Queued)
+    };
+    record(Some(m), g, window, what);
 }
 
 /// `g`, the goroutine that runs on `m`, is about to wait, for what its `set_wait` has said.
 #[inline(always)]
 pub(crate) fn parks(m: &M, g: &G) {
     if gate::is_open() {
-        let what = What {
-            detail: g.reason() as u8,
-            arg: place(g.site()),
-            ..What::new(Kind::Parks, Before::Ran)
-        };
-        m.recorder.set_acting(g.id());
-        record(Some(m), g, what);
+        parks_now(m, g);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn parks_now(m: &M, g: &G) {
+    m.recorder.set_acting(g.id());
+    let what = What {
+        detail: g.reason() as u8,
+        arg: place(g.site()),
+        ..What::new(Kind::Parks, Before::Ran)
+    };
+    record_on(m, g, what);
 }
 
 /// `g`, the goroutine that runs on `m`, was about to wait and does not.
 #[inline(always)]
 pub(crate) fn stays(m: &M, g: &G) {
     if gate::is_open() {
-        record(Some(m), g, What::new(Kind::Stays, Before::Ran));
+        ran(m, g, Kind::Stays);
     }
 }
 
@@ -209,7 +217,7 @@ pub(crate) fn stays(m: &M, g: &G) {
 #[inline(always)]
 pub(crate) fn yields(m: &M, g: &G) {
     if gate::is_open() {
-        record(Some(m), g, What::new(Kind::Yields, Before::Ran));
+        ran(m, g, Kind::Yields);
     }
 }
 
@@ -217,7 +225,7 @@ pub(crate) fn yields(m: &M, g: &G) {
 #[inline(always)]
 pub(crate) fn requeues(m: &M, g: &G) {
     if gate::is_open() {
-        record(Some(m), g, What::new(Kind::Requeues, Before::Ran));
+        ran(m, g, Kind::Requeues);
     }
 }
 
@@ -227,7 +235,7 @@ pub(crate) fn gets_p(m: &M) {
     if gate::is_open()
         && let Some(g) = m.goroutine()
     {
-        record(Some(m), g, What::new(Kind::GetsP, Before::Ran));
+        ran(m, g, Kind::GetsP);
     }
 }
 
@@ -235,22 +243,28 @@ pub(crate) fn gets_p(m: &M) {
 #[inline(always)]
 pub(crate) fn ends(m: &M, g: &G) {
     if gate::is_open() {
-        m.recorder.set_acting(g.id());
-        record(Some(m), g, What::new(Kind::Ends, Before::Ran));
+        ran(m, g, Kind::Ends);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn ran(m: &M, g: &G, kind: Kind) {
+    m.recorder.set_acting(g.id());
+    record_on(m, g, What::new(kind, Before::Ran));
 }
 
 /// `g` has been woken by the goroutine that runs, or ran last, on this thread, or by a thread of another kind.
 #[inline(always)]
 pub(crate) fn wakes(g: &G) {
     if gate::is_open() {
-        wakes_from_here(g);
+        wakes_now(g);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn wakes_from_here(g: &G) {
+fn wakes_now(g: &G) {
     let m = tls::getm();
     let (waker, arg) = match m {
         Some(m) => (Waker::Goroutine, m.recorder.acting()),
@@ -275,30 +289,33 @@ pub(crate) fn network_wakes(g: &G) {
     }
 }
 
+#[cold]
 fn wakes_as(m: Option<&M>, g: &G, waker: Waker, arg: u64) {
     let what = What {
         detail: waker as u8,
         arg,
         ..What::new(Kind::Wakes, Before::Waited)
     };
-    record(m, g, what);
+    if let Some(window) = gate::window() {
+        record(m, g, window, what);
+    }
 }
 
 /// Sysmon takes `p` from `running`, whose M it keeps in user code.
 pub(crate) fn loses_p(running: Option<NonNull<G>>, p: &P) {
-    let (Some(trace), Some(gp)) = (gate::number(), running) else {
+    let (Some(window), Some(gp)) = (gate::window(), running) else {
         return;
     };
     // SAFETY: a G for ever (`record/mod.rs`, promise 1); only an atomic is read.
     let id = unsafe { gp.as_ref() }.id();
     with_shared(|shared| {
-        let event = Event {
+        let event = TraceEvent {
             time: shared.not_before(ticks()),
             id,
             arg: 0,
             kind: Kind::LosesP,
             detail: 0,
-            trace,
+            window,
             p: p.id() as u16,
         };
         // SAFETY: the lock of the shared recorder is held.
@@ -306,33 +323,56 @@ pub(crate) fn loses_p(running: Option<NonNull<G>>, p: &P) {
     });
 }
 
-/// The goroutine `g`, which runs on `m`, enters a region. Returns whether that has been recorded.
-pub(crate) fn enters(m: &M, g: &G, name: &str) -> bool {
+/// Something with a beginning and an end of which a trace knows the beginning.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    trace: u32,
+    time: u64,
+}
+
+/// Records what has a beginning and an end, also while the trace pauses.
+fn record_pair(m: &M, g: &G, what: What) -> Option<Begun> {
+    let begun = gate::trace().and_then(|trace| {
+        let time = record(Some(m), g, gate::last_window(), what)?;
+        Some(Begun { trace, time })
+    });
+    if begun.is_none() {
+        // SAFETY: the text, if there is one, was made for this, and no log has it.
+        unsafe { payload::forget(what.kind, what.arg) };
+    }
+    begun
+}
+
+/// The goroutine `g`, which runs on `m`, enters a region. `None`: that could not be recorded.
+pub(crate) fn enters(m: &M, g: &G, name: &str) -> Option<Begun> {
     let what = What {
         arg: payload::region(name),
         ..What::new(Kind::Enters, Before::Ran)
     };
-    record(Some(m), g, what)
+    record_pair(m, g, what)
 }
 
-/// The goroutine `g`, which runs on `m`, leaves a region. Returns whether that has been recorded.
-pub(crate) fn leaves(m: &M, g: &G) -> bool {
-    record(Some(m), g, What::new(Kind::Leaves, Before::Ran))
-}
-
-/// The goroutine that runs on `m` begins an announced blocking call. Returns whether that has been recorded.
-pub(crate) fn calls(m: &M) -> bool {
-    if gate::is_open()
-        && let Some(g) = m.goroutine()
-    {
-        return record(Some(m), g, What::new(Kind::Calls, Before::Ran));
+/// The goroutine `g`, which runs on `m`, leaves a region or a call. `None`: that could not be recorded.
+pub(crate) fn leaves(m: &M, g: &G, begun: Begun) -> Option<Begun> {
+    if gate::trace() != Some(begun.trace) {
+        return Some(begun);
     }
-    false
+    let what = What {
+        arg: begun.time,
+        ..What::new(Kind::Leaves, Before::Ran)
+    };
+    record_pair(m, g, what)
 }
 
-/// The goroutine that runs on `m` has come back from an announced blocking call whose beginning was recorded, if `told`.
-pub(crate) fn returns_if(told: bool, m: &M) {
-    if told && let Some(g) = m.goroutine() {
-        record(Some(m), g, What::new(Kind::Returns, Before::Ran));
+/// The goroutine that runs on `m` begins an announced blocking call.
+pub(crate) fn calls(m: &M) -> Option<Begun> {
+    gate::trace()?;
+    record_pair(m, m.goroutine()?, What::new(Kind::Calls, Before::Ran))
+}
+
+/// The goroutine that runs on `m` has come back from an announced blocking call.
+pub(crate) fn returns(m: &M, begun: Option<Begun>) {
+    if let (Some(begun), Some(g)) = (begun, m.goroutine()) {
+        leaves(m, g, begun);
     }
 }

@@ -1,4 +1,4 @@
-//! What a G keeps for traces: when its last event was, in which trace, and what it was.
+//! What a G keeps for traces: when its last event was, in which window, and what it was.
 //!
 //! Its owner (`proc/gstatus.rs`) writes and reads it.
 
@@ -9,15 +9,15 @@ use std::cell::Cell;
 pub(crate) struct Stamp {
     /// In two halves: so the stamp fits into what G's last cache line has left.
     time: Cell<[u32; 2]>,
-    trace: Cell<u16>,
+    window: Cell<u16>,
     /// The last event was a wake-up.
     woken: Cell<bool>,
 }
 
 impl Stamp {
-    /// Returns when the last event in the trace with this number was; 0: there was none.
-    pub(crate) fn last_in(&self, trace: u16) -> u64 {
-        if self.trace.get() == trace {
+    /// Returns when the last event in this window was; 0: there was none.
+    pub(crate) fn last_in(&self, window: u16) -> u64 {
+        if self.window.get() == window {
             let [low, high] = self.time.get();
             u64::from(high) << 32 | u64::from(low)
         } else {
@@ -25,24 +25,24 @@ impl Stamp {
         }
     }
 
-    /// Returns when the goroutine was woken, if that was its last event in this trace; else 0.
-    pub(crate) fn woken_in(&self, trace: u16) -> u64 {
+    /// Returns when the goroutine was woken, if that was its last event in this window; else 0.
+    pub(crate) fn woken_in(&self, window: u16) -> u64 {
         if self.woken.get() {
-            self.last_in(trace)
+            self.last_in(window)
         } else {
             0
         }
     }
 
     /// An event has been recorded.
-    pub(crate) fn set(&self, trace: u16, time: u64, woken: bool) {
-        self.trace.set(trace);
+    pub(crate) fn set(&self, window: u16, time: u64, woken: bool) {
+        self.window.set(window);
         self.time.set([time as u32, (time >> 32) as u32]);
         self.woken.set(woken);
     }
 
     /// A new goroutine has the record: it has had no event.
     pub(crate) fn clear(&self) {
-        self.trace.set(0);
+        self.window.set(0);
     }
 }
