@@ -9,6 +9,9 @@ use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::time::Duration;
 
+/// Longer than anybody waits, and no sum with it overflows.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+
 /// How the page is served: [`serve`](crate::serve) and [`serve_unix`](crate::serve_unix) with
 /// settings.
 ///
@@ -81,9 +84,10 @@ impl Options {
     }
 
     /// Sets how long a client may take to send the head of a request, to send the next request on
-    /// the same connection, and to receive 64 KiB of an answer. Ten seconds by default.
+    /// the same connection, and to receive 64 KiB of an answer. Ten seconds by default, and at most a
+    /// day.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.limits.timeout = timeout;
+        self.limits.timeout = timeout.min(LONGEST_TIMEOUT);
         self
     }
 

@@ -70,7 +70,12 @@ const GONE: [(&str, &str); 1] = [(
 )];
 
 /// Names that stand for several types of one crate which other modules can name: crate, name, and why.
-const COMMON_NAMES: [(&str, &str, &str); 8] = [
+const COMMON_NAMES: [(&str, &str, &str); 9] = [
+    (
+        "gort-runtime",
+        "Kind",
+        "what a profile counts; what happens in a trace: neither names the other",
+    ),
     (
         "gort-runtime",
         "Options",
