@@ -20,7 +20,7 @@ pub(super) fn profile(caller: Option<(GoroutineId, Addresses)>) -> Profile {
         };
         let frames = named
             .entry(addresses)
-            .or_insert_with_key(|addresses| stacks::frames(addresses))
+            .or_insert_with_key(stacks::frames)
             .clone();
         Sample {
             stack: Stack {

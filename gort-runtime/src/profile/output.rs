@@ -80,7 +80,7 @@ impl Profile {
             });
         }
         let mut lines: Vec<_> = lines.into_iter().collect();
-        lines.sort_by(|a, b| b.1.cmp(&a.1));
+        lines.sort_by_key(|&(_, number)| std::cmp::Reverse(number));
         for (names, number) in lines {
             writeln!(out, "{names} {number}")?;
         }

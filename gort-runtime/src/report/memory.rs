@@ -56,7 +56,7 @@ impl Memory {
 
     fn read_up_to(&mut self, end: usize) {
         let old = self.bytes.len();
-        let new = end.max(2 * old).max(FIRST).min(MOST);
+        let new = end.max(2 * old).clamp(FIRST, MOST);
         self.bytes.resize(new, 0);
         let read = self
             .file
