@@ -13,6 +13,7 @@
 //! - [`virtual_time`]: tests of what takes long, that take no time.
 //! - [`tools`]: Miri, sanitizers and valgrind, and working on a Mac.
 //! - [`exploring`]: tests under many schedules, that find what needs bad luck.
+//! - [`tracing`]: a picture of what all goroutines did, and what to look at in it.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
 #[doc = include_str!("coming_from_go.md")]
@@ -62,3 +63,6 @@ pub mod tools {}
 
 #[doc = include_str!("exploring.md")]
 pub mod exploring {}
+
+#[doc = include_str!("tracing.md")]
+pub mod tracing {}
