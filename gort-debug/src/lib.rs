@@ -47,13 +47,13 @@
 //! The page shows names, source lines and stacks, so it is not for everybody.
 //!
 //! - [`serve`] takes loopback addresses only, and [`serve_unix`] makes a socket that only the
-//! program's user may open. [`Options::allow_remote`] lifts the first rule; there is no password,
-//! so the network must keep strangers out. Any user of the same machine can connect to a loopback
-//! address: where that is too much, use a Unix socket.
+//!   program's user may open. [`Options::allow_remote`] lifts the first rule; there is no password,
+//!   so the network must keep strangers out. Any user of the same machine can connect to a loopback
+//!   address: where that is too much, use a Unix socket.
 //! - A web site that is open in the same browser can neither read the page nor start a trace. The
-//! server refuses requests for another host name (DNS rebinding), requests that another site's
-//! script, form or image makes, and it never sends `Access-Control-Allow-Origin`. Whatever
-//! changes something takes a POST.
+//!   server refuses requests for another host name (DNS rebinding), requests that another site's
+//!   script, form or image makes, and it never sends `Access-Control-Allow-Origin`. Whatever
+//!   changes something takes a POST.
 //! - Names of goroutines are shown as text, whatever is in them.
 //!
 //! # What the page costs

@@ -5,6 +5,9 @@
 //! that each stack has, and `GORT_PANIC=abort` makes an uncaught panic end the process. `GORT_PROFILE=PREFIX` has
 //! [profiles](profile) written at the end.
 //!
+//! `GORT_TRACE=file` writes a [`trace`] of the whole program. A child process that has the variable too writes to the
+//! same file; have it removed there.
+//!
 //! SIGQUIT (`Ctrl-\`) prints every goroutine and exits with status 2, as in Go, unless the
 //! program itself ignores or handles that signal when the runtime starts, or asks for it by [`signal`](crate::signal). That
 //! it was ignored when the process was started, as by a shell's `server &`, does not count.

@@ -142,9 +142,9 @@ unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf
     };
     // SAFETY: a G for ever (`record/mod.rs`, promise 1); it was running on this M, so it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
+    record::requeues(m, g);
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
-    record::requeues(m, g);
     P::made_runnable(None, g);
     submit_global(&GQueue::of(gp));
     schedule(m)

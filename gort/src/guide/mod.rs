@@ -14,6 +14,7 @@
 //! - [`seeing`]: a page with what the program does, metrics, dumps, profiles and traces.
 //! - [`tools`]: profiles and gdb; Miri, sanitizers and valgrind, and working on a Mac.
 //! - [`exploring`]: tests under many schedules, that find what needs bad luck.
+//! - [`tracing`]: a picture of what all goroutines did, and what to look at in it.
 //! - [`misuse`]: common mistakes, what the compiler says to them, and what to write instead.
 
 #[doc = include_str!("coming_from_go.md")]
@@ -66,3 +67,6 @@ pub mod tools {}
 
 #[doc = include_str!("exploring.md")]
 pub mod exploring {}
+
+#[doc = include_str!("tracing.md")]
+pub mod tracing {}
