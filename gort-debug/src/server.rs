@@ -107,7 +107,7 @@ impl Server {
         }
     }
 
-    /// Ends the page, and returns when the goroutines that served it have ended.
+    /// Ends the page, and returns when its goroutines have nothing left to do.
     ///
     /// What is being answered is cut off. A trace that the page records is stopped. Dropping a
     /// `Server` does the same, and does not wait.
