@@ -12,6 +12,7 @@ use gort_tests::{claims, parked, settle};
 use std::collections::BTreeMap;
 use std::hint;
 use std::io::{Read, Write};
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -300,7 +301,7 @@ claims! {
                     assert_eq!(rx.recv(), Ok(i));
                     if i == 50 {
                         // Never ends.
-                        std::mem::forget(trace::region("forgotten"));
+                        let _forgotten = ManuallyDrop::new(trace::region("forgotten"));
                     }
                 }
             });

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
-use gort_tests::trace_file::{Scratch, Trace};
+use gort_tests::trace_file::{Scratch, Slice, Trace};
 use gort_tests::{Ended, role, run_child, run_program};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -40,6 +40,9 @@ fn is_complete(file: &Path) {
     assert!(trace.slices.iter().all(|slice| slice.end.is_some()));
     let worker = trace.on(trace.goroutine("worker"));
     assert_eq!(worker.iter().filter(|slice| slice.name == "all").count(), 1);
+    // It has ended, and main has not.
+    let end = |slices: &[&Slice]| slices.iter().filter_map(|slice| slice.end).max();
+    assert!(end(&worker) < end(&trace.slices.iter().collect::<Vec<_>>()));
     let waits = worker.iter().filter(|slice| slice.name == "chan receive");
     let runs = worker.iter().filter(|slice| slice.says.contains_key("P"));
     // Each wait is followed by a run, and it ran once before the first.

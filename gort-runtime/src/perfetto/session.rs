@@ -350,10 +350,10 @@ impl Session {
             self.introduce(info);
         }
         self.story.looked();
+        budget::grant(SCHED.procs());
         if pauses && gate::trace().is_some() {
             self.resume();
         }
-        budget::grant(SCHED.procs());
         self.write();
     }
 
@@ -383,7 +383,6 @@ impl Session {
             self.story.sweep(self.last, &live);
             self.sweep_at = SWEEP_AT.max(2 * self.story.len());
         }
-        budget::grant(SCHED.procs());
         self.windows.last = Windows::after(self.windows.last);
         gate::open(self.windows.last);
     }

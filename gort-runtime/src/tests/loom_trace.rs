@@ -51,9 +51,9 @@ fn every_event_is_read_once_and_in_order() {
             let log = Arc::clone(&log);
             thread::spawn(move || {
                 push(&log, &[event(1)]);
-                // These do not fit beside the first.
-                push(&log, &[event(2), event(3)]);
-                push(&log, &[event(4)]);
+                // Into the same segment, then into another.
+                push(&log, &[event(2)]);
+                push(&log, &[event(3), event(4)]);
             })
         };
         let mut seen = Vec::new();
