@@ -16,6 +16,7 @@ use std::hint::black_box;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 #[path = "profile/decoder.rs"]
@@ -32,6 +33,11 @@ fn waits_among_many(rx: &Receiver<()>) {
 #[inline(never)]
 fn waits_among_few(rx: &Receiver<()>) {
     black_box(rx.recv().is_ok());
+}
+
+#[inline(never)]
+fn waits_in_turn(rx: &Receiver<()>) -> bool {
+    black_box(rx.recv().is_ok())
 }
 
 #[inline(never)]
@@ -411,6 +417,44 @@ claims! {
         assert!(!before.0.is_empty() && !before.1.is_empty(), "{before:?}");
         wait(|| ());
         assert_eq!(texts(), before);
+    }
+
+    fn stacks_are_whole_while_goroutines_wake_each_other() {
+        let stop = Arc::new(AtomicBool::new(false));
+        let pairs: Vec<_> = (0..4)
+            .map(|_| {
+                let (ping, pings) = bounded::<()>(0);
+                let (pong, pongs) = bounded::<()>(0);
+                let answers = go!(move || while waits_in_turn(&pings) { pong.send(()).unwrap() });
+                let asks = go!(clone [stop]; {
+                    while !stop.load(Relaxed) {
+                        ping.send(()).unwrap();
+                        assert!(waits_in_turn(&pongs));
+                    }
+                });
+                (answers, asks)
+            })
+            .collect();
+        let mut stacks = 0;
+        let until = Instant::now() + Duration::from_secs(30);
+        while stacks < 100 {
+            let text = text_of(&profile::goroutines());
+            for (names, number) in lines(&text) {
+                let is_stack = !names[0].starts_with("spawned at");
+                assert!(!is_stack || names[0].contains("profile::"), "no root: {text}");
+                stacks += number * u64::from(names.last().unwrap().ends_with("waits_in_turn"));
+            }
+            assert!(Instant::now() < until || AS_THREADS, "{stacks}: {text}");
+            if AS_THREADS {
+                break;
+            }
+            yield_now();
+        }
+        stop.store(true, Relaxed);
+        for (answers, asks) in pairs {
+            asks.join().unwrap();
+            answers.join().unwrap();
+        }
     }
 
     // TR07
