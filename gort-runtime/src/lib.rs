@@ -8,6 +8,7 @@
 //! ```text
 //! api/          builder           the main goroutine: `RuntimeBuilder`, `run`
 //! api/          start procs       starting the runtime on first use · changing the number of Ps
+//! api/          trace             traces of the running program
 //! api/          handle            `Builder`, `JoinHandle`: starting and joining goroutines
 //! api/          goroutine         a goroutine's identity: its number and its name
 //! api/          joinerror         why a goroutine has no result
@@ -35,6 +36,15 @@
 //! report/       schedtrace        `GORT_DEBUG=schedtrace`
 //! report/       quit              the dump at SIGQUIT
 //! report/       pending           the goroutines that timers will start
+//! report/       others callers    stacks of goroutines that may be woken · of the caller
+//! report/       functions         the functions on a stack
+//! report/       unwinder memory   walking a stack by unwind tables · reading it while it changes
+//! profile/      goroutines        which goroutine is where
+//! profile/      members window    goroutines one by one, with stacks · the waits of some seconds
+//! profile/      waits contention  how long goroutines wait · recording that
+//! profile/      at_exit           profiles that the environment asks for
+//! profile/      output pprof      writing profiles · in pprof's format
+//! profile/      samples stacks    counting stacks · naming their functions
 //! signal/       catch             catching signals and releasing them
 //! signal/       mask start        signals that were blocked · or ignored at the start
 //! life/         newproc           starting a goroutine
@@ -80,6 +90,15 @@
 //! bubble/       home clock        where a thing was created · the caller's clock
 //! bubble/       due pool          the timers of a bubble · bubbles for reuse
 //! bubble/       turn              which goroutine is queued when goroutines take turns
+//! traced/       gate clock        whether a trace is written · the clock of events
+//! traced/       event payload     what happened · where, and to which goroutine
+//! traced/       log recorder      events on their way to the writer · an M's part
+//! traced/       stamp record      a goroutine's part · the calls that record
+//! traced/       budget            how much may be recorded
+//! perfetto/     session           traces as files: from start to stop
+//! perfetto/     story slices      from events to what each goroutine and each P did
+//! perfetto/     packets proto     Perfetto's packets · their bytes
+//! perfetto/     quick             fast hashing
 //! turns/        gate              whether any schedule is explored
 //! turns/        explorer          whose turn it is
 //! turns/        schedule steps    one schedule while it runs · the steps done so far
@@ -104,6 +123,7 @@
 //! proc/         bubble            whether all goroutines of a bubble are blocked
 //! proc/         unwinding         the unwinding state of a goroutine
 //! proc/         watcher           what watches for a goroutine's end
+//! proc/         glimpse           looking at a goroutine that waits and may be woken
 //! base/         lock lockrank     locks that block the thread · the order of locks
 //! base/         note barrier      a sleep for one thread · asymmetric fences
 //! base/         config debug      settings of the process · `GORT_DEBUG`
@@ -111,6 +131,7 @@
 //! base/         prim shown        atomics, or loom's · pointers that others may read
 //! base/         stackkind         which stacks are interchangeable
 //! base/         forked hook       use in a forked child · what hooks must not do
+//! base/         protobuf          writing protocol buffers
 //! os/ arch/                       the operating system · the processor
 //! arch/         asan              switches, announced to AddressSanitizer
 //! os/           signals           signal actions and masks
@@ -145,7 +166,11 @@ mod netpoll;
 mod os;
 #[cfg(not(loom))]
 mod panics;
+#[cfg(not(loom))]
+mod perfetto;
 mod proc;
+#[cfg(not(loom))]
+pub mod profile;
 #[cfg_attr(loom, path = "record/loom.rs")]
 #[cfg_attr(gort_threads, path = "threads/record.rs")]
 mod record;
@@ -159,6 +184,7 @@ mod signal;
 #[cfg_attr(gort_threads, path = "threads/stack.rs")]
 mod stack;
 mod time;
+mod traced;
 mod turns;
 mod wait;
 
@@ -188,6 +214,7 @@ pub use {
     api::system_stack::on_system_stack,
     api::testrun::{TestRun, test_limit},
     api::thread_locals::{own_thread_locals, own_thread_locals_by_default},
+    api::trace,
     base::throw::fatal,
     bubble::clock::{deadline_after, instant_now, nanos_of, now, real},
     bubble::home::Home,
@@ -201,6 +228,9 @@ pub use {
     proc::hooks::check_in_debug_builds,
     proc::waitreason::WaitReason,
     proc::watcher::Watcher,
+    profile::contention::{kept_waiting, wait_begins},
+    profile::members::{Members, goroutines_with_stacks},
+    profile::window::ProfileWindow,
     report::dump::{dump, dump_some},
     report::list::{GoroutineInfo, GoroutineState, goroutines},
     report::metrics::{LatencyHistogram, Metrics, metrics},

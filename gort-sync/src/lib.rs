@@ -32,6 +32,7 @@
 //! channel/   hchan ring backlog      the channel · its buffer, used without the lock · unbounded
 //! channel/   membership hint         which bubble may use it · what can be seen without the lock
 //! lookout                            waiting until a look sees something
+//! contention                         what the profile of locks is told
 //! caught                             running a user's closure, however it ends
 //! waitlock waitqueue sudog           how every wait works: the lock · the queue · the record
 //! spin error                         spinning before a park · the errors of locks
@@ -63,6 +64,7 @@ pub mod broadcast;
 mod caught;
 pub mod channel;
 mod condvar;
+mod contention;
 #[cfg(not(loom))]
 pub mod context;
 #[cfg(not(loom))]

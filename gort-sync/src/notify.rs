@@ -204,7 +204,7 @@ impl<'a> Lookout for NotifyLook<'a> {
     type Inside = NotifyState;
     type Seen = Notified<'a>;
 
-    const REASON: WaitReason = WaitReason::CondWait;
+    const REASON: WaitReason = WaitReason::NotifyWait;
 
     fn place(&self) -> &WaitLock<NotifyState> {
         &self.0.place

@@ -230,7 +230,7 @@ impl<T> Lookout for OneshotLook<'_, T> {
     type Inside = Oneshot<T>;
     type Seen = Result<T, RecvError>;
 
-    const REASON: WaitReason = WaitReason::ChanReceive;
+    const REASON: WaitReason = WaitReason::OneshotReceive;
 
     fn place(&self) -> &WaitLock<Oneshot<T>> {
         &self.0.place

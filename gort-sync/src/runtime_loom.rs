@@ -98,6 +98,14 @@ pub fn now() -> Nanos {
     TIME.get() + ahead.unwrap_or(0)
 }
 
+/// No profile is made.
+#[must_use]
+pub fn wait_begins() -> u64 {
+    0
+}
+
+pub fn kept_waiting(_: u64, _: u64) {}
+
 #[must_use]
 pub fn instant_now() -> Instant {
     Instant::now()
@@ -223,19 +231,24 @@ pub fn wait_for_ever(_: WaitReason) -> ! {
 #[derive(Clone, Copy, Debug)]
 pub enum WaitReason {
     BarrierWait,
+    BroadcastReceive,
     ChanReceive,
     ChanReceiveNil,
     ChanSend,
     CondWait,
     MutexLock,
+    NotifyWait,
     OnceDo,
+    OneshotReceive,
     RwLockRead,
     RwLockWrite,
     Select,
     SelectNoCases,
     Semacquire,
     Sleep,
+    Timeout,
     WaitGroupWait,
+    WatchChanged,
 }
 
 impl WaitReason {

@@ -4,6 +4,10 @@
 //! it: `GORT_MAXPROCS` sets how many goroutines run at the same time, `GORT_STACK` sets the size of
 //! each stack in bytes, and `GORT_PANIC=abort` makes an uncaught panic end the process.
 //!
+//! Two more write files: `GORT_PROFILE=PREFIX` writes [profiles](profile) when the program ends, and
+//! `GORT_TRACE=file` writes a [`trace`] of the whole program. A child process that inherits
+//! `GORT_TRACE` writes to the same file; remove the variable there.
+//!
 //! SIGQUIT (`Ctrl-\`) prints every goroutine and exits with status 2, as in Go, unless the program
 //! itself ignores or handles that signal when the runtime starts, or asks for it with
 //! [`signal`](crate::signal). If the signal was already ignored when the process was started, as
@@ -25,8 +29,8 @@
 
 pub use gort_runtime::{
     GoroutineInfo, GoroutineState, LatencyHistogram, Metrics, RuntimeBuilder as Builder,
-    WaitReason, dump, goroutines, max_procs, metrics, num_goroutines, own_thread_locals,
-    set_max_procs,
+    WaitReason, dump, goroutines, max_procs, metrics, num_goroutines, own_thread_locals, profile,
+    set_max_procs, trace,
 };
 
 /// Runs `main` as the main goroutine and returns its result, without waiting for other goroutines.

@@ -11,6 +11,7 @@ pub mod own;
 pub mod postgres;
 pub mod rows;
 pub mod tcp;
+pub mod trace_file;
 
 use std::env;
 use std::io::Read;

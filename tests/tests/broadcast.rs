@@ -21,7 +21,7 @@ fn recv_now<T: Clone>(rx: &broadcast::Receiver<T>) -> Option<Result<T, RecvError
 fn waits<T: Clone + Send + Sync + 'static>(
     rx: broadcast::Receiver<T>,
 ) -> JoinHandle<Result<T, RecvError>> {
-    parked(WaitReason::ChanReceive, move || rx.recv())
+    parked(WaitReason::BroadcastReceive, move || rx.recv())
 }
 
 claims! {
@@ -135,7 +135,7 @@ claims! {
         let receivers: Vec<_> = (0..100)
             .map(|n| {
                 let rx = tx.subscribe();
-                let reason = if n % 2 == 0 { WaitReason::ChanReceive } else { WaitReason::Select };
+                let reason = if n % 2 == 0 { WaitReason::BroadcastReceive } else { WaitReason::Select };
                 parked(reason, move || match n % 2 {
                     0 => rx.recv(),
                     _ => select! { v = <-rx => v, <-gort::channel::never::<()>() => unreachable!() },
@@ -289,6 +289,6 @@ claims! {
         assert_eq!(tx.send(7), Ok(2));
         assert_eq!(waiter.join().unwrap(), Ok(7));
         assert_eq!(rx.recv(), Ok(7));
-        assert_eq!(waiting(WaitReason::ChanReceive), 0);
+        assert_eq!(waiting(WaitReason::BroadcastReceive), 0);
     }
 }

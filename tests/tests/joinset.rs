@@ -55,7 +55,7 @@ claims! {
         let waiters: Vec<_> = (0..3)
             .map(|_| {
                 let set = set.clone();
-                parked(WaitReason::Join, move || value(set.join_next()))
+                parked(WaitReason::JoinSetNext, move || value(set.join_next()))
             })
             .collect();
         // One more waits in a select.
@@ -288,7 +288,7 @@ claims! {
             gort::blocking(|| threads.into_iter().for_each(|t| t.join().unwrap()));
             assert_eq!(sum.load(SeqCst), round * 200);
         }
-        assert_eq!((set.len(), waiting(WaitReason::Join)), (0, 0));
+        assert_eq!((set.len(), waiting(WaitReason::JoinSetNext)), (0, 0));
     }
 }
 

@@ -16,7 +16,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 
 fn waits(notify: &Arc<Notify>) -> JoinHandle<()> {
     let notify = notify.clone();
-    parked(WaitReason::CondWait, move || notify.wait())
+    parked(WaitReason::NotifyWait, move || notify.wait())
 }
 
 fn waits_in_a_select(notify: &Arc<Notify>) -> JoinHandle<()> {
@@ -39,7 +39,7 @@ claims! {
         assert!(!NOTIFY.wait_timeout(MOMENT) && !NOTIFY.wait_timeout(Duration::ZERO));
         NOTIFY.notify_one();
         assert!(NOTIFY.wait_timeout(Duration::ZERO));
-        let waits = parked(WaitReason::CondWait, || NOTIFY.wait());
+        let waits = parked(WaitReason::NotifyWait, || NOTIFY.wait());
         NOTIFY.notify_one();
         waits.join().unwrap();
         assert!(!select! { <-NOTIFY => true, default => false });
@@ -55,7 +55,7 @@ claims! {
         waiters.extend((0..2).map(|_| waits_in_a_select(&notify)));
         waiters.push({
             let notify = notify.clone();
-            parked(WaitReason::CondWait, move || assert!(notify.wait_timeout(Duration::MAX)))
+            parked(WaitReason::NotifyWait, move || assert!(notify.wait_timeout(Duration::MAX)))
         });
         notify.notify_all();
         waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
@@ -78,7 +78,7 @@ claims! {
         let waiters: Vec<_> = (0..20)
             .map(|n| {
                 let (notify, tx) = (notify.clone(), tx.clone());
-                let reason = if n % 3 == 0 { WaitReason::Select } else { WaitReason::CondWait };
+                let reason = if n % 3 == 0 { WaitReason::Select } else { WaitReason::NotifyWait };
                 parked(reason, move || {
                     match n % 3 {
                         0 => select! { <-notify => {}, <-never::<()>() => unreachable!() },
@@ -136,7 +136,7 @@ claims! {
         }
         for round in 1..=3 {
             settle();
-            assert_eq!(waiting(WaitReason::CondWait), 1_000);
+            assert_eq!(waiting(WaitReason::NotifyWait), 1_000);
             notify.notify_all();
             settle();
             assert!(counts.iter().all(|count| count.load(SeqCst) == round));

@@ -199,3 +199,11 @@ claims! {
         assert!(!waits.is_finished());
     }
 }
+
+#[cfg(any(gort_threads, miri))]
+#[test]
+fn where_goroutines_are_threads_no_trace_can_be_written() {
+    let refused = gort::runtime::trace::start("never.pftrace").unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::Unsupported);
+    assert!(gort::runtime::trace::stop().is_err());
+}

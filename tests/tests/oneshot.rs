@@ -29,7 +29,7 @@ claims! {
 
         // The same with a receiver that waits.
         let (tx, rx) = oneshot::channel();
-        let waits = parked(WaitReason::ChanReceive, move || rx.recv());
+        let waits = parked(WaitReason::OneshotReceive, move || rx.recv());
         on_system_stack(|| tx.send(8)).unwrap();
         assert_eq!(waits.join().unwrap(), Ok(8));
     }
@@ -67,7 +67,7 @@ claims! {
     fn a_sender_that_goes_without_sending_wakes_the_receiver() {
         for way in 0..3 {
             let (tx, rx) = oneshot::channel::<i32>();
-            let waits = parked(WaitReason::ChanReceive, move || rx.recv());
+            let waits = parked(WaitReason::OneshotReceive, move || rx.recv());
             let goes = spawn(move || {
                 let _tx = tx;
                 match way {
@@ -184,6 +184,6 @@ claims! {
             assert_eq!(back.recv(), Ok(2));
             gort::blocking(|| thread.join().unwrap()).unwrap();
         }
-        assert_eq!(waiting(WaitReason::ChanReceive), 0);
+        assert_eq!(waiting(WaitReason::OneshotReceive), 0);
     }
 }

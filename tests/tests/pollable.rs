@@ -62,7 +62,7 @@ fn woken_by(file: File, make_ready: impl FnOnce()) -> Vec<u8> {
         }
     });
     let waits = go!(clone [file]; { file.readable() });
-    while waiting(WaitReason::IoWait) == 0 {
+    while waiting(WaitReason::Readable) == 0 {
         assert!(!waits.is_finished(), "nothing is there yet");
         sleep(MS);
     }
@@ -157,7 +157,7 @@ claims! {
         // SAFETY: the call takes no pointers.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
         let pidfd = Pollable::new(made(i32::try_from(fd).expect("a descriptor"))).expect("it can be waited for");
-        let waits = parked(WaitReason::IoWait, move || pidfd.readable());
+        let waits = parked(WaitReason::Readable, move || pidfd.readable());
         drop(child.stdin.take());
         waits.join().expect("join").expect("readable");
         assert!(child.wait().expect("it has ended").success());
@@ -172,7 +172,7 @@ claims! {
             let one = reader.try_io(Interest::READABLE, |mut pipe| pipe.read(&mut [0; 1]));
             assert_eq!(one.expect("read"), 1);
         }
-        let waits = parked(WaitReason::IoWait, move || reader.readable());
+        let waits = parked(WaitReason::Readable, move || reader.readable());
         assert!(!waits.is_finished());
         (&*writer).write_all(&[8]).expect("write");
         waits.join().expect("join").expect("readable");
@@ -204,14 +204,14 @@ claims! {
         let near = Arc::new(Pollable::new(near).expect("a socket"));
         let far = Arc::new(Pollable::new(far).expect("a socket"));
         fill(near.get_ref());
-        let writes = parked(WaitReason::IoWait, { let near = Arc::clone(&near); move || near.writable() });
-        let reads = parked(WaitReason::IoWait, { let near = Arc::clone(&near); move || near.readable() });
+        let writes = parked(WaitReason::Writable, { let near = Arc::clone(&near); move || near.writable() });
+        let reads = parked(WaitReason::Readable, { let near = Arc::clone(&near); move || near.readable() });
         (&*far).write_all(b"x").expect("write");
         reads.join().expect("join").expect("readable");
         settle();
         assert!(!writes.is_finished(), "there is still no room");
         near.get_ref().read_exact(&mut [0; 1]).expect("read");
-        let reads = parked(WaitReason::IoWait, { let near = Arc::clone(&near); move || near.readable() });
+        let reads = parked(WaitReason::Readable, { let near = Arc::clone(&near); move || near.readable() });
         let mut sink = [0; 65536];
         while far.get_ref().read(&mut sink).is_ok() {}
         writes.join().expect("join").expect("writable");
@@ -274,7 +274,7 @@ claims! {
         // The refused `Pollable` has taken nothing from the first.
         gort::scope(|s| {
             let waits = [go!(in s; || first.readable()), go!(in s; || second.readable())];
-            while waiting(WaitReason::IoWait) < 2 {
+            while waiting(WaitReason::Readable) < 2 {
                 sleep(MS);
             }
             writer.write_all(b"x").expect("write");
@@ -288,7 +288,7 @@ claims! {
     fn a_writer_learns_that_nobody_reads() {
         let (reader, writer) = pipe();
         fill(writer.get_ref());
-        let waits = parked(WaitReason::IoWait, { let writer = Arc::clone(&writer); move || writer.writable() });
+        let waits = parked(WaitReason::Writable, { let writer = Arc::clone(&writer); move || writer.writable() });
         drop(reader);
         waits.join().expect("join").expect("the error can be had");
         assert_eq!(kind((&*writer).write(b"x")), ErrorKind::BrokenPipe);
@@ -297,7 +297,7 @@ claims! {
     // PO07
     fn a_reader_learns_that_nobody_writes() {
         let (reader, writer) = pipe();
-        let waits = parked(WaitReason::IoWait, { let reader = Arc::clone(&reader); move || reader.readable() });
+        let waits = parked(WaitReason::Readable, { let reader = Arc::clone(&reader); move || reader.readable() });
         drop(writer);
         waits.join().expect("join").expect("the end can be read");
         assert_eq!((&*reader).read(&mut [0; 8]).expect("the end"), 0);
@@ -312,7 +312,7 @@ claims! {
         assert_eq!(kind((&*reader).read(&mut [0; 1])), ErrorKind::TimedOut);
         reader.set_deadline(None).expect("set");
         assert_eq!((&*reader).read(&mut [0; 1]).expect("read"), 1);
-        let waits = parked(WaitReason::IoWait, { let reader = Arc::clone(&reader); move || reader.readable() });
+        let waits = parked(WaitReason::Readable, { let reader = Arc::clone(&reader); move || reader.readable() });
         reader.set_write_deadline(past()).expect("set");
         settle();
         assert!(!waits.is_finished(), "the other direction's");
@@ -324,7 +324,7 @@ claims! {
     fn close_wakes_who_waits_and_leaves_the_descriptor_alone() {
         let (reader, writer) = pipe();
         fill(writer.get_ref());
-        let writes = parked(WaitReason::IoWait, { let writer = Arc::clone(&writer); move || writer.writable() });
+        let writes = parked(WaitReason::Writable, { let writer = Arc::clone(&writer); move || writer.writable() });
         let (other, _open) = pipe();
         let reads = parked(WaitReason::IoWait, { let other = Arc::clone(&other); move || (&*other).read(&mut [0; 1]) });
         for closed in [&other.as_fd(), &writer.as_fd()] {
@@ -346,7 +346,7 @@ claims! {
 
     fn an_empty_buffer_does_not_wait() {
         let (reader, writer) = pipe();
-        let waits = parked(WaitReason::IoWait, { let reader = Arc::clone(&reader); move || reader.readable() });
+        let waits = parked(WaitReason::Readable, { let reader = Arc::clone(&reader); move || reader.readable() });
         assert_eq!((&*reader).read(&mut []).expect("at once"), 0);
         fill(writer.get_ref());
         assert_eq!((&*writer).write(&[]).expect("at once"), 0);
@@ -362,7 +362,7 @@ claims! {
         let (third, mut to_third) = io::pipe().expect("a pipe");
         let third = Pollable::new(third).expect("a pipe");
         let waits = parked(WaitReason::IoWait, move || wrapped.read(&mut [0; 1]));
-        let waits_too = parked(WaitReason::IoWait, move || third.readable());
+        let waits_too = parked(WaitReason::Readable, move || third.readable());
         writer.write_all(b"x").expect("write");
         assert_eq!(waits.join().expect("join").expect("read"), 1);
         to_third.write_all(b"x").expect("write");

@@ -145,7 +145,7 @@ claims! {
             .map(|_| go!(|| Command::new("sleep").arg("0.5").status()))
             .collect();
         // All goroutines wait, on few threads.
-        wait_until(|| gort_tests::waiting(WaitReason::IoWait) >= CHILDREN / 2);
+        wait_until(|| gort_tests::waiting(WaitReason::ChildWait) >= CHILDREN / 2);
         let threads = count("task");
         assert!(threads < CHILDREN / 2, "{threads} threads");
         let before = ticks.load(Relaxed);

@@ -121,6 +121,11 @@ fn every_row_has_a_test_or_a_reason() {
     named_in(&root.join("tests"), "", &mut tested);
     named_in(&root.join("libraries/tests"), "libraries/", &mut tested);
     named_in(&root.join("../ui-tests/tests"), "", &mut tested);
+    named_in(
+        &root.join("../gort-debug/tests"),
+        "gort-debug/",
+        &mut tested,
+    );
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     let found = findings(&tested, &readme);
     let lines = found.join("\n");

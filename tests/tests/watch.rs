@@ -22,7 +22,7 @@ claims! {
     fn the_first_value_counts_as_seen() {
         let (tx, rx) = watch::channel(1);
         assert_eq!((*rx.borrow(), *tx.borrow()), (1, 1));
-        let waits = parked(WaitReason::ChanReceive, {
+        let waits = parked(WaitReason::WatchChanged, {
             let rx = rx.clone();
             move || (rx.changed(), *rx.borrow())
         });
@@ -42,7 +42,7 @@ claims! {
             tx.send(n);
         }
         assert_eq!((rx.changed(), *rx.borrow()), (Ok(()), 1_000));
-        let waits = parked(WaitReason::ChanReceive, move || rx.changed());
+        let waits = parked(WaitReason::WatchChanged, move || rx.changed());
         assert!(!waits.is_finished());
         tx.send(1_001);
         assert_eq!(waits.join().unwrap(), Ok(()));
@@ -92,7 +92,7 @@ claims! {
         }
         // Waiting receivers are told.
         let (tx, rx) = watch::channel(1);
-        let waits = parked(WaitReason::ChanReceive, move || rx.changed());
+        let waits = parked(WaitReason::WatchChanged, move || rx.changed());
         let rx = tx.subscribe();
         let selects = parked(WaitReason::Select, move || select! {
             changed = <-rx => changed,
@@ -158,7 +158,7 @@ claims! {
         let payload = recover(|| tx.send_modify(|n| { *n = 2; resume_unwind(Box::new("x")) }));
         assert_eq!(payload.unwrap_err().downcast_ref(), Some(&"x"));
         assert_eq!(*rx.borrow(), 2);
-        let waits = parked(WaitReason::ChanReceive, {
+        let waits = parked(WaitReason::WatchChanged, {
             let rx = rx.clone();
             move || (rx.changed(), *rx.borrow())
         });

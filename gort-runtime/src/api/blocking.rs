@@ -8,6 +8,7 @@ use crate::proc::hooks;
 use crate::proc::tls;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
+use crate::traced::record::{self, Begun};
 
 /// Runs `f`, which may block the thread (file I/O, a lock of std's, foreign code), while other
 /// goroutines keep running. Go does this around every system call.
@@ -25,13 +26,17 @@ use crate::sched::state::SCHED;
 /// ```
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     /// Withdraws the announcement, even if `f` panics.
-    struct Announced;
+    struct Announced {
+        /// The call in the trace, if one is written.
+        begun: Option<Begun>,
+    }
     impl Drop for Announced {
         fn drop(&mut self) {
             if let Some(m) = tls::getm() {
                 m.call_over();
             }
             if let Some(inside) = Inside::enter() {
+                record::returns(inside.m(), self.begun);
                 inside.finish();
             }
         }
@@ -45,6 +50,8 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     m.calls
         .store(m.calls.load(Relaxed).wrapping_add(1) | 1, Relaxed);
     SCHED.sysmon.notice_blocking();
-    let _announced = Announced;
+    let _announced = Announced {
+        begun: record::calls(m),
+    };
     f()
 }

@@ -39,6 +39,11 @@ impl GoroutineId {
             None => throw("a goroutine without a number"),
         }
     }
+
+    /// Returns the number.
+    pub(crate) fn number(self) -> u64 {
+        self.0.get()
+    }
 }
 
 /// A goroutine's identity: its id and its name.

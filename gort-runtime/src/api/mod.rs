@@ -41,3 +41,5 @@ pub(crate) mod system_stack;
 pub(crate) mod testrun;
 #[cfg(not(loom))]
 pub(crate) mod thread_locals;
+#[cfg(not(loom))]
+pub mod trace;

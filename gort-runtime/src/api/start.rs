@@ -8,7 +8,9 @@ use crate::base::forked;
 use crate::base::stackkind::StackKind;
 use crate::monitor::sysmon;
 use crate::panics::panicking;
+use crate::perfetto::session;
 use crate::proc::gstatus;
+use crate::profile::at_exit;
 use crate::report::quit;
 use crate::sched::state::SCHED;
 use crate::signal::start as signal;
@@ -41,7 +43,9 @@ pub(crate) fn ensure_started() -> &'static Config {
 /// runtime has been started before.
 #[cold]
 pub(crate) fn start(settings: Settings) -> &'static Config {
-    CONFIG.get_or_init(|| {
+    let mut starts_now = false;
+    let config = CONFIG.get_or_init(|| {
+        starts_now = true;
         let procs = setting("GORT_MAXPROCS", "a number from 1 to 1024", parse_procs)
             .or(settings.procs)
             .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
@@ -76,6 +80,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         sysmon::start();
         signal::reset_ignored();
         quit::install();
+        at_exit::install();
         Config {
             stack: StackKind {
                 size_log2: stack::validate_size(stack.min(stack::MAX_STACK)).unwrap_or(18),
@@ -84,7 +89,11 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
             always_migrates: debug.always_migrates,
             abort_on_panic,
         }
-    })
+    });
+    if starts_now {
+        session::start_if_asked();
+    }
+    config
 }
 
 fn parse_procs(text: &str) -> Option<usize> {

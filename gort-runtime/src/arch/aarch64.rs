@@ -45,6 +45,34 @@ const _: () = {
     assert!(size_of::<InitFrame>() == 160);
 };
 
+/// The number of registers in unwind tables. The numbers of the stack pointer and of the return
+/// address follow.
+#[cfg(feature = "backtrace")]
+pub(crate) const REGISTERS: usize = 32;
+#[cfg(feature = "backtrace")]
+pub(crate) const STACK_POINTER: usize = 31;
+#[cfg(feature = "backtrace")]
+pub(crate) const RETURN_ADDRESS: usize = 30;
+
+/// The size in bytes of the frame that [`mcall`] leaves. `SAVED` has the offset of each register.
+#[cfg(feature = "backtrace")]
+pub(crate) const SAVED_BYTES: usize = size_of::<InitFrame>();
+#[cfg(feature = "backtrace")]
+pub(crate) const SAVED: [(usize, usize); 12] = [
+    (29, offset_of!(InitFrame, x29)),
+    (RETURN_ADDRESS, offset_of!(InitFrame, x30)),
+    (19, offset_of!(InitFrame, x19)),
+    (20, offset_of!(InitFrame, x20)),
+    (21, offset_of!(InitFrame, x21)),
+    (22, offset_of!(InitFrame, x22)),
+    (23, offset_of!(InitFrame, x23_to_x28)),
+    (24, offset_of!(InitFrame, x23_to_x28) + 8),
+    (25, offset_of!(InitFrame, x23_to_x28) + 16),
+    (26, offset_of!(InitFrame, x23_to_x28) + 24),
+    (27, offset_of!(InitFrame, x23_to_x28) + 32),
+    (28, offset_of!(InitFrame, x23_to_x28) + 40),
+];
+
 /// Saves the running context in `*from`, runs `f(from, m)` on the stack saved in `*m`, and resumes
 /// the context that `f` returns.
 ///

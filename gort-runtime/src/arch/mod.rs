@@ -18,6 +18,8 @@
 //! - [`call_from`]`(sp, f, arg)`: calls `f(arg)` on the current stack, with unwind tables that make
 //!   the context saved at `sp` the caller. [`saved_pc`]`(sp)` returns the address at which that
 //!   context resumes.
+//! - `SAVED` and the constants beside it: which registers the frame of [`mcall`] holds, for code that
+//!   walks a stack.
 //! - [`call_under`]`(tp, m, f, arg)`: calls `f(arg)` with another thread pointer.
 //!   [`thread_pointer`] reads the current one.
 //! - [`valgrind_request`]`(args)`: executes an instruction sequence that valgrind recognises and
@@ -142,6 +144,8 @@ compile_error!(
 
 #[cfg(not(gort_asan))]
 pub(crate) use imp::mcall;
+#[cfg(all(not(loom), feature = "backtrace"))]
+pub(crate) use imp::{REGISTERS, RETURN_ADDRESS, SAVED, SAVED_BYTES, STACK_POINTER};
 #[cfg(not(loom))]
 pub(crate) use imp::{
     call_from, call_under, init_stack, probe_thread_pointer, saved_pc, sets_thread_pointer_cheaply,

@@ -51,6 +51,29 @@ const _: () = {
     assert!(size_of::<InitFrame>() == 64);
 };
 
+/// The number of registers in unwind tables. The numbers of the stack pointer and of the return
+/// address follow.
+#[cfg(feature = "backtrace")]
+pub(crate) const REGISTERS: usize = 17;
+#[cfg(feature = "backtrace")]
+pub(crate) const STACK_POINTER: usize = 7;
+#[cfg(feature = "backtrace")]
+pub(crate) const RETURN_ADDRESS: usize = 16;
+
+/// The size in bytes of the frame that [`mcall`] leaves. `SAVED` has the offset of each register.
+#[cfg(feature = "backtrace")]
+pub(crate) const SAVED_BYTES: usize = 56;
+#[cfg(feature = "backtrace")]
+pub(crate) const SAVED: [(usize, usize); 7] = [
+    (15, offset_of!(InitFrame, r15)),
+    (14, offset_of!(InitFrame, r14)),
+    (13, offset_of!(InitFrame, r13)),
+    (12, offset_of!(InitFrame, r12)),
+    (3, offset_of!(InitFrame, rbx)),
+    (6, offset_of!(InitFrame, rbp)),
+    (RETURN_ADDRESS, offset_of!(InitFrame, rip)),
+];
+
 /// Saves the running context in `*from`, runs `f(from, m)` on the stack saved in `*m`, and resumes
 /// the context that `f` returns.
 ///

@@ -13,6 +13,8 @@ pub(crate) mod lockrank;
 #[cfg_attr(loom, path = "note_loom.rs")]
 pub(crate) mod note;
 pub(crate) mod prim;
+#[cfg(not(loom))]
+pub(crate) mod protobuf;
 pub(crate) mod shown;
 pub(crate) mod stackkind;
 pub(crate) mod throw;

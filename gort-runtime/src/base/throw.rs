@@ -6,6 +6,24 @@
 //! shows the culprit.
 
 use crate::os;
+use std::sync::OnceLock;
+
+/// What [`end`] calls.
+static AT_END: OnceLock<fn()> = OnceLock::new();
+
+/// Has [`end`] call `f`. Whoever calls `end` may hold any lock.
+pub(crate) fn at_end(f: fn()) {
+    AT_END.get_or_init(|| f);
+}
+
+/// Ends the process without running exit handlers, but completes what the runtime is writing.
+#[cold]
+pub(crate) fn end(status: i32) -> ! {
+    if let Some(f) = AT_END.get() {
+        f();
+    }
+    os::exit_now(status);
+}
 
 /// Aborts the process because the runtime has found its own state broken.
 #[cold]
@@ -25,7 +43,7 @@ pub fn fatal(what: &str) -> ! {
     os::write_stderr(b"fatal: ");
     os::write_stderr(what.as_bytes());
     os::write_stderr(b"\n");
-    os::exit_now(2);
+    end(2);
 }
 
 /// Aborts with this text when it is dropped. Guards a section of code that a panic must not leave.

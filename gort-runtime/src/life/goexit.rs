@@ -8,7 +8,7 @@ use crate::arch::{self, Gobuf};
 use crate::base::config;
 use crate::base::hook::Hook;
 use crate::base::prim::Ordering::Relaxed;
-use crate::base::throw::{fatal, throw};
+use crate::base::throw::{end, fatal, throw};
 use crate::bubble::turn;
 use crate::life::join::AtEnd;
 use crate::life::{ending, local};
@@ -26,6 +26,7 @@ use crate::sched::run::{leave_thread, schedule};
 use crate::sched::starved;
 use crate::sched::state::SCHED;
 use crate::sched::wire;
+use crate::traced::record;
 use crate::turns::gate;
 use crate::wait::park::leaves;
 use crate::wait::waiter::Waiter;
@@ -127,7 +128,7 @@ fn caught_at_root<T>(g: &G, payload: Box<dyn Any + Send>) -> Outcome<T> {
     }
     if config::get().abort_on_panic {
         // The panic hook has printed the message.
-        crate::os::exit_now(2);
+        end(2);
     }
     if gate::is_open() {
         turn::panicked(g, &*payload, g.join.is_detached());
@@ -186,6 +187,7 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Dead);
     m.curg.set(ptr::null_mut());
+    record::ends(m, g);
     panicking::ended(g);
     unbind(m.held_p(), g);
     if starved::is_any() {

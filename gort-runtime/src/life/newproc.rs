@@ -21,6 +21,7 @@ use crate::sched::held;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use crate::stack::MAX_INLINE;
+use crate::traced::record;
 use crate::wait::ready::submit_next;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -274,5 +275,6 @@ unsafe fn make_runnable(gp: NonNull<G>, entry: EntryFn) {
         entry,
         exit: goexit::goexit1,
     }));
+    record::starts(g);
     casgstatus(&g.status, GStatus::Idle, GStatus::Runnable);
 }

@@ -34,7 +34,9 @@
 //! Sysmon is not an M. While it moves goroutines from one place to another, it says so
 //! ([`Moving`]). It does so before it takes them out of a heap, so a checker that finds no timer
 //! there (acquire) sees it. It does so until they are in the global queue, whose lock the checker
-//! holds.
+//! holds. The same holds while sysmon takes a P, with the goroutines in its queue, from an M. It says
+//! so before it takes the P, so that M sees it (the verdict of `proc/ownership.rs` releases it), and
+//! until it has picked another M for the P, under the lock.
 //!
 //! The counts of mains are changed by Ms that run, and by a thread under the lock
 //! ([`main_exited`]). An M that has changed a count takes the lock before it sleeps, so a checker
@@ -59,7 +61,7 @@ use crate::base::prim::{
     AtomicBool, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
-use crate::base::throw::fatal;
+use crate::base::throw::{end, fatal};
 use crate::netpoll;
 use crate::os;
 use crate::proc::tls;
@@ -121,7 +123,7 @@ pub fn helper_thread_runs() {
 /// Whether sysmon is moving goroutines.
 static MOVING: AtomicBool = AtomicBool::new(false);
 
-/// Marks that sysmon moves goroutines from one place into the global queue, until it is dropped.
+/// Marks that sysmon moves goroutines, or a P, from one place to another, until it is dropped.
 pub(crate) struct Moving(());
 
 impl Moving {
@@ -253,7 +255,7 @@ fn report() -> ! {
         "all goroutines are asleep - deadlock!"
     };
     write_all_goroutines(&format!("fatal: {words}\n"));
-    os::exit_now(2)
+    end(2)
 }
 
 fn write_all_goroutines(head: &str) {

@@ -36,6 +36,7 @@ use crate::sched::starved;
 use crate::sched::state::SCHED;
 use crate::sched::submit::{inject_global, queue_globally};
 use crate::signal::{catch, mask};
+use crate::traced::record as trace;
 use crate::{record, stack};
 use std::ptr::{self, NonNull};
 use std::thread;
@@ -282,6 +283,9 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
         if !due {
             continue;
         }
+        // From the moment at which the P is taken until another M has been picked for it, what is in its queue is in
+        // nobody's hands, and its former M may sleep.
+        let _moving = checkdead::Moving::new();
         if let Some(gp) = take(p, m) {
             looked.took = true;
             if sleeps {
@@ -350,6 +354,7 @@ fn take(p: &'static P, m: &M) -> Option<NonNull<G>> {
     m.ownership.take(|| {
         if ptr::eq(m.p.get(), p) && ptr::eq(p.m.load(Relaxed), m) {
             running = m.goroutine().map(NonNull::from);
+            trace::loses_p(running, p);
         }
         running.is_some()
     });

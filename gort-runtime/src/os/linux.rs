@@ -65,6 +65,32 @@ pub(crate) fn now_ns() -> u64 {
     ts.tv_sec.cast_unsigned() * 1_000_000_000 + ts.tv_nsec.cast_unsigned()
 }
 
+/// Returns nanoseconds on CLOCK_BOOTTIME, the clock of Perfetto.
+pub(crate) fn boot_time_ns() -> u64 {
+    clock_ns(libc::CLOCK_BOOTTIME)
+}
+
+/// Returns nanoseconds since 1970.
+pub(crate) fn real_time_ns() -> u64 {
+    clock_ns(libc::CLOCK_REALTIME)
+}
+
+fn clock_ns(clock: libc::clockid_t) -> u64 {
+    let mut ts = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `ts` is a valid place to write to; a clock that the kernel does not have leaves 0.
+    unsafe { libc::clock_gettime(clock, &raw mut ts) };
+    ts.tv_sec.cast_unsigned() * 1_000_000_000 + ts.tv_nsec.cast_unsigned()
+}
+
+/// Registers `f` to be called when the process ends by `exit` or by the return of `main`.
+pub(crate) fn at_exit(f: extern "C" fn()) {
+    // SAFETY: `f` has no preconditions. Without memory for the entry it is not called.
+    unsafe { libc::atexit(f) };
+}
+
 /// Returns the calling thread's id.
 pub(crate) fn thread_id() -> libc::pid_t {
     // musl's `gettid` would be wrong: it reads the control block, which may be a goroutine's.

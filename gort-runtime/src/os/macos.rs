@@ -13,6 +13,32 @@ pub(crate) fn now_ns() -> u64 {
     ts.tv_sec.cast_unsigned() * 1_000_000_000 + ts.tv_nsec.cast_unsigned()
 }
 
+/// Sleeps for `time`, or until a signal comes.
+pub(crate) fn nap(time: std::time::Duration) {
+    let spec = libc::timespec {
+        tv_sec: time.as_secs().try_into().unwrap_or(i32::MAX.into()),
+        tv_nsec: time.subsec_nanos().into(),
+    };
+    // SAFETY: `spec` outlives the call, and the remaining time is not asked for.
+    unsafe { libc::nanosleep(&raw const spec, std::ptr::null_mut()) };
+}
+
+/// Used by traces, which are not written on this system.
+pub(crate) fn boot_time_ns() -> u64 {
+    now_ns()
+}
+
+/// Used by traces, which are not written on this system.
+pub(crate) fn real_time_ns() -> u64 {
+    0
+}
+
+/// Registers `f` to be called when the process ends by `exit` or by the return of `main`.
+pub(crate) fn at_exit(f: extern "C" fn()) {
+    // SAFETY: `f` has no preconditions. Without memory for the entry it is not called.
+    unsafe { libc::atexit(f) };
+}
+
 /// The value that stands for "no clock". There are no other values here.
 pub(crate) const NO_CLOCK: i32 = -1;
 

@@ -23,7 +23,8 @@
 //! | `status` | the owner | anyone (a dump sees some recent state); atomic |
 //! | `schedlink` | the owner of the list that the G is in (`gqueue.rs`) | the same |
 //! | `is_new`, `runnable_since` | the owner of the Runnable G, the M that runs it | the same |
-//! | `reason`, `since`, `site` | the goroutine, before it parks | dumps: stale at worst; atomics |
+//! | `reason`, `since`, `site` | the goroutine, before it parks; a profile marks `reason` | dumps: stale at worst; atomics |
+//! | `stamp` | the owner (`traced/stamp.rs`) | the same |
 //! | `suspect` | the spawner; the M that runs it; sysmon | the M that takes it out of a queue; atomic |
 //! | `stack` | the spawner; the M that has taken it out of a queue; `goexit0` | the same, and the fault handler on the goroutine's thread |
 //! | `first` | the spawner | the M that gives it its stack |
@@ -51,17 +52,21 @@
 use crate::arch::{EntryFn, ExitFn, Gobuf};
 use crate::base::lock::Lock;
 use crate::base::prim::{
-    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed},
 };
 use crate::life::join::JoinWord;
 use crate::os;
 use crate::proc::bubble::{BLOCKED, Bubble, EXPLORED};
+use crate::proc::glimpse::WaitWord;
+use crate::proc::gstatus::GStatus;
 use crate::proc::locals::Locals;
 use crate::proc::m::M;
 use crate::proc::unwinding::Unwinding;
 use crate::proc::waitreason::WaitReason;
 use crate::proc::watcher::Watcher;
 use crate::stack::StackSlot;
+use crate::traced::stamp::Stamp;
 use std::cell::Cell;
 use std::mem::offset_of;
 use std::panic::Location;
@@ -86,7 +91,7 @@ pub(crate) struct G {
     pub(crate) status: AtomicU32,
     /// A `WaitReason` as a number, and bits that say how the wait concerns the bubble
     /// (`bubble.rs`).
-    reason: AtomicU32,
+    reason: WaitWord,
     /// The next G in the list that holds this one.
     pub(crate) schedlink: Cell<*mut G>,
     /// The stack, from the goroutine's first run to its end. Before and after that, only the kind
@@ -147,6 +152,8 @@ pub(crate) struct G {
     named: AtomicBool,
     /// Whether a timer has started it.
     by_timer: AtomicBool,
+    /// Its last event in a trace.
+    pub(crate) stamp: Stamp,
 }
 
 const _: () = assert!(
@@ -170,10 +177,11 @@ impl G {
         self.bubble.store(bubble.cast_mut(), Relaxed);
         self.spawned_at
             .store(ptr::from_ref(at).expose_provenance(), Relaxed);
-        self.reason.store(0, Relaxed);
+        self.reason.begin(0);
         self.exits.set(0);
         self.is_new.set(true);
         self.by_timer.store(false, Relaxed);
+        self.stamp.clear();
         self.has_begun.store(false, Relaxed);
         self.suspect.store(epoch, Relaxed);
         self.last_m.set(ptr::null());
@@ -204,14 +212,13 @@ impl G {
         self.name.lock().clone()
     }
 
-    /// Returns the name of the running goroutine. Acquires no lock, because a hook may already hold
-    /// a lock of the last rank.
+    /// Returns the name. Acquires no lock, because a hook may already hold a lock of the last rank.
     ///
     /// # Safety
-    /// The goroutine has begun, and does not end before this returns.
+    /// The caller owns the goroutine (`gstatus.rs`), which does not end before this returns.
     pub(crate) unsafe fn own_name(&self) -> Option<Arc<str>> {
-        // SAFETY: the name changes only before a goroutine begins and when its record is freed,
-        // which is after its end. The caller says that it has begun and does not end.
+        // SAFETY: the name changes only when its owner creates the goroutine, and when its record is
+        // freed, which is after its end. The caller owns the goroutine, and it has not ended.
         unsafe { self.name.unlocked() }.clone()
     }
 
@@ -231,7 +238,7 @@ impl G {
     /// which waits or is about to wait.
     #[inline(always)]
     pub(crate) fn blocked_in(&self) -> Option<&'static Bubble> {
-        if self.reason.load(Relaxed) & BLOCKED == 0 {
+        if self.reason.get() & BLOCKED == 0 {
             return None;
         }
         self.bubble()
@@ -241,7 +248,7 @@ impl G {
     /// the goroutine, which waits or is about to wait.
     #[inline(always)]
     pub(crate) fn waits_in(&self) -> Option<&'static Bubble> {
-        if self.reason.load(Relaxed) & (BLOCKED | EXPLORED) == 0 {
+        if self.reason.get() & (BLOCKED | EXPLORED) == 0 {
             return None;
         }
         self.bubble()
@@ -257,7 +264,7 @@ impl G {
         since: u64,
         site: &'static Location<'static>,
     ) {
-        self.reason.store(reason as u32 | blocks, Relaxed);
+        self.reason.begin(reason as u32 | blocks);
         self.since.store(since, Relaxed);
         self.site
             .store(ptr::from_ref(site).expose_provenance(), Relaxed);
@@ -271,12 +278,19 @@ impl G {
     }
 
     pub(crate) fn reason(&self) -> WaitReason {
-        WaitReason::of(self.reason.load(Relaxed) & 0xFF)
+        WaitReason::of(self.reason.get() & 0xFF)
     }
 
     /// Returns the bits that say how the current wait concerns the goroutine's bubble.
     pub(crate) fn blocks(&self) -> u32 {
-        self.reason.load(Relaxed) & !0xFF
+        self.reason.get() & !0xFF
+    }
+
+    /// Calls `look`, and returns what that saw if the goroutine has waited all the while (`glimpse.rs`). One caller at
+    /// a time.
+    pub(crate) fn glimpse<T>(&self, look: impl FnOnce() -> T) -> Option<T> {
+        let waits = || self.status.load(Acquire) == GStatus::Waiting as u32;
+        self.reason.glimpse(waits, look)
     }
 
     pub(crate) fn since(&self) -> u64 {

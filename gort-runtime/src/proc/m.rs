@@ -15,6 +15,7 @@
 //! | `idle`, `idle_next` | under the scheduler's lock | the same |
 //! | `polls` | under the scheduler's lock | the thread that wakes it; atomic |
 //! | `note`, `ownership` | atomics: see `note.rs`, `ownership.rs` | |
+//! | `recorder` | its own thread | the writer of a trace: `traced/recorder.rs` |
 //! | `id`, `all_next` | `leak`, before the M is in the list of all | anyone |
 //!
 //! *Its own thread* is the thread whose thread-local word names the M (`tls.rs`), whether it runs
@@ -48,6 +49,7 @@ use crate::os;
 use crate::proc::g::G;
 use crate::proc::ownership::Ownership;
 use crate::proc::p::P;
+use crate::traced::recorder::Recorder;
 use std::cell::Cell;
 use std::iter;
 use std::mem::offset_of;
@@ -115,6 +117,8 @@ pub(crate) struct M {
     pub(crate) idle_next: Cell<*const M>,
     /// The M's number, from 0.
     pub(crate) id: u32,
+    /// The M's log for traces.
+    pub(crate) recorder: Recorder,
     /// Next in the list of all Ms. Written before the M is in the list.
     all_next: Cell<*mut M>,
 }
@@ -160,6 +164,7 @@ impl M {
             polls: AtomicBool::new(false),
             idle_next: Cell::new(ptr::null()),
             id,
+            recorder: Recorder::new(),
             all_next: Cell::new(ptr::null_mut()),
         }
     }

@@ -6,6 +6,7 @@ pub(crate) mod bind;
 pub(crate) mod bubble;
 #[cfg_attr(loom, path = "g_loom.rs")]
 pub(crate) mod g;
+pub(crate) mod glimpse;
 pub(crate) mod gqueue;
 pub(crate) mod gstatus;
 #[cfg_attr(loom, path = "hooks_loom.rs")]

@@ -66,6 +66,24 @@ pub enum WaitReason {
     SynctestWait = 18,
     /// Waiting for the end of a bubble (`synctest::run`).
     SynctestRun = 19,
+    /// Waiting for the next end of a goroutine in a `JoinSet`.
+    JoinSetNext = 20,
+    /// Waiting for a new value of a `watch`.
+    WatchChanged = 21,
+    /// Receiving from a `broadcast` channel.
+    BroadcastReceive = 22,
+    /// Receiving from a `oneshot` channel.
+    OneshotReceive = 23,
+    /// Waiting for a `Notify`.
+    NotifyWait = 24,
+    /// In `time::timeout`: waiting for the end of its function, or of the time.
+    Timeout = 25,
+    /// Waiting for the end of a child process.
+    ChildWait = 26,
+    /// In `Pollable::readable`.
+    Readable = 27,
+    /// In `Pollable::writable`.
+    Writable = 28,
 }
 
 impl WaitReason {
@@ -90,6 +108,15 @@ impl WaitReason {
             17 => Self::Semacquire,
             18 => Self::SynctestWait,
             19 => Self::SynctestRun,
+            20 => Self::JoinSetNext,
+            21 => Self::WatchChanged,
+            22 => Self::BroadcastReceive,
+            23 => Self::OneshotReceive,
+            24 => Self::NotifyWait,
+            25 => Self::Timeout,
+            26 => Self::ChildWait,
+            27 => Self::Readable,
+            28 => Self::Writable,
             _ => Self::None,
         }
     }
@@ -116,12 +143,21 @@ impl WaitReason {
             Self::RwLockRead => "sync.RWMutex.RLock",
             Self::RwLockWrite => "sync.RWMutex.Lock",
             Self::CondWait => "sync.Cond.Wait",
-            // Go has no words for these two: its `Once` is a mutex, and it has no barrier.
-            Self::OnceDo => "sync.Once.Do",
-            Self::BarrierWait => "sync.Barrier.Wait",
             Self::Semacquire => "semacquire",
             Self::SynctestWait => "synctest.Wait",
             Self::SynctestRun => "synctest.Run",
+            // Go has no words for the following, or does not have them: its Once is a mutex.
+            Self::OnceDo => "sync.Once.Do",
+            Self::BarrierWait => "sync.Barrier.Wait",
+            Self::JoinSetNext => "join set",
+            Self::WatchChanged => "watch receive",
+            Self::BroadcastReceive => "broadcast receive",
+            Self::OneshotReceive => "oneshot receive",
+            Self::NotifyWait => "notify wait",
+            Self::Timeout => "timeout",
+            Self::ChildWait => "child wait",
+            Self::Readable => "IO wait (readable)",
+            Self::Writable => "IO wait (writable)",
         }
     }
 }

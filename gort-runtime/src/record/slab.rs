@@ -86,6 +86,8 @@ enum List {
 struct Slab {
     base: NonNull<u8>,
     class: u8,
+    /// What each of its records has. Debuggers read it (`share/gort-gdb.py`), which see no constants.
+    bytes: u32,
     carved: u32,
     /// The free records. Last in, first out.
     free: GQueue,
@@ -96,16 +98,12 @@ struct Slab {
 
 impl Slab {
     fn capacity(&self) -> u32 {
-        (SLAB / size_of_class(self.class)) as u32
+        SLAB as u32 / self.bytes
     }
 
     fn record(&self, i: u32) -> NonNull<G> {
         // SAFETY: the caller passes an `i` below `capacity`, so record `i` lies inside the slab.
-        unsafe {
-            self.base
-                .add(i as usize * size_of_class(self.class))
-                .cast::<G>()
-        }
+        unsafe { self.base.add(i as usize * self.bytes as usize).cast::<G>() }
     }
 
     fn has_any(&self) -> bool {
@@ -205,7 +203,9 @@ impl Slabs {
         let Some(at) = self.fresh.pop() else {
             return Err(io::ErrorKind::OutOfMemory.into());
         };
-        self.all[at as usize].class = class;
+        let slab = &mut self.all[at as usize];
+        slab.class = class;
+        slab.bytes = size_of_class(class) as u32;
         Ok(at)
     }
 
@@ -231,6 +231,7 @@ impl Slabs {
                 // SAFETY: slab `i` lies inside the mapping.
                 base: unsafe { base.add(i * SLAB) },
                 class: 0,
+                bytes: size_of_class(0) as u32,
                 carved: 0,
                 free: GQueue::new(),
                 list: List::None,

@@ -32,6 +32,7 @@ struct Section {
     name: u32,
     kind: u32,
     flags: u64,
+    addr: u64,
     offset: u64,
     size: u64,
 }
@@ -71,6 +72,7 @@ impl Elf {
                 name: u32_at(header, 0),
                 kind: u32_at(header, 4),
                 flags: u64_at(header, 8),
+                addr: u64_at(header, 0x10),
                 offset: u64_at(header, 0x18),
                 size: u64_at(header, 0x20),
             })
@@ -89,13 +91,18 @@ impl Elf {
     /// Returns the contents of the section with this name, or nothing if there is none that can be
     /// read.
     pub(crate) fn section(&self, name: &str) -> Vec<u8> {
+        self.placed_section(name).0
+    }
+
+    /// The same, and its address, to which the object's base is to be added.
+    pub(crate) fn placed_section(&self, name: &str) -> (Vec<u8>, u64) {
         let section = self
             .sections
             .iter()
             .find(|section| text_at(&self.names, section.name) == name.as_bytes());
-        section
-            .map(|&section| self.read(section))
-            .unwrap_or_default()
+        section.map_or((Vec::new(), 0), |&section| {
+            (self.read(section), section.addr)
+        })
     }
 
     /// Returns the functions that the file has names for.

@@ -12,6 +12,7 @@ use crate::base::prim::{
     AtomicBool,
     Ordering::{AcqRel, Acquire},
 };
+use crate::base::throw::end;
 use crate::os::{self, SignalAction};
 use crate::report::print::write_blocks;
 use crate::report::stack::stack_of;
@@ -64,5 +65,5 @@ fn quit() -> ! {
     let mut text = b"SIGQUIT: quit\n".to_vec();
     drop(write_blocks(&mut text, |_| true, stack_of));
     os::write_stderr(&text);
-    os::exit_now(STATUS)
+    end(STATUS)
 }

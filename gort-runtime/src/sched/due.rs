@@ -44,6 +44,7 @@ use crate::proc::gqueue::GQueue;
 use crate::proc::p::{P, SLICE_NS};
 use crate::sched::state::SCHED;
 use crate::time::{Ran, Timers};
+use crate::traced::record;
 
 /// Number of dispatches between two looks at the clock for timers, while the local queue is not
 /// empty and dispatches are short. (A look costs 41 ns, a switch 20.)
@@ -148,6 +149,8 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
     loop {
         let ran = timers.run(now, most - ready.len(), record.is_some(), &woken);
         while let Some(gp) = woken.pop_front() {
+            // SAFETY: a G for ever; it is Waiting, and `run` has won the right to wake it.
+            record::timer_wakes(unsafe { gp.as_ref() });
             end_wait(p, gp, ready);
         }
         match ran {

@@ -30,6 +30,7 @@ use crate::sched::run::schedule;
 use crate::sched::state::SCHED;
 use crate::sched::submit::submit_global;
 use crate::sched::wire::{unwire_if, wire_if_panicking};
+use crate::traced::record;
 use std::mem;
 use std::ptr::{self, NonNull};
 
@@ -109,6 +110,7 @@ fn exitsyscall(inside: Inside) {
     let idle = SCHED.shared.lock().pidle_get();
     if let Some(p) = idle {
         acquirep(inside.m(), p);
+        record::gets_p(inside.m());
         return;
     }
     let Some(gp) = tls::getg() else {
@@ -146,6 +148,7 @@ unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf
     // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It was running on this M, so it is
     // ours until it is queued.
     let g = unsafe { gp.as_ref() };
+    record::requeues(m, g);
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
     P::made_runnable(None, g);

@@ -22,6 +22,7 @@ use crate::sched::held::{self, is_holding};
 use crate::sched::hold::put_on_hold;
 use crate::sched::starved;
 use crate::sched::state::SCHED;
+use crate::traced::record;
 use std::ptr::{self, NonNull};
 
 /// Finds the next goroutine and returns its context. The last step of `mcall` resumes it. Returns
@@ -70,12 +71,14 @@ pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
 }
 
 /// Makes `gp`, which is Runnable and ours, the running goroutine of `m`. Returns its saved context.
+#[inline(always)]
 fn execute(m: &OnG0, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     let p = m.p();
     // SAFETY: Gs live for ever. The caller guarantees that this one is Runnable and ours.
     let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Runnable, GStatus::Running);
     p.runs(g);
+    record::runs(m, g);
     m.curg.set(gp.as_ptr());
     // A goroutine that announced a blocking call on this M has parked in it or has returned from
     // it.
@@ -138,6 +141,7 @@ pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
     }
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
+    record::yields(m, g);
     P::made_runnable(m.held_p(), g);
     match m.held_p() {
         Some(p) if !SCHED.global_has_work() => {

@@ -16,6 +16,7 @@ use crate::proc::gqueue::GQueue;
 use crate::proc::p::P;
 use crate::proc::runq::Overflow;
 use crate::sched::state::SCHED;
+use crate::traced::record;
 use std::ptr::NonNull;
 
 /// Puts a runnable goroutine at the tail of `p`'s queue. The caller's M holds `p`.
@@ -57,6 +58,8 @@ pub(crate) fn submit_global(list: &GQueue) {
 pub(super) fn inject(p: &P, list: &GQueue) {
     let runnable = GQueue::new();
     while let Some(gp) = list.pop_front() {
+        // SAFETY: a G for ever; it is Waiting, and the caller has won the right to wake it.
+        record::network_wakes(unsafe { gp.as_ref() });
         end_wait(Some(p), gp, &runnable);
     }
     queue_here(p, &runnable);
@@ -87,6 +90,8 @@ pub(crate) fn queue_here(p: &P, list: &GQueue) {
 pub(crate) fn inject_global(list: &GQueue) {
     let runnable = GQueue::new();
     while let Some(gp) = list.pop_front() {
+        // SAFETY: as in `inject`.
+        record::network_wakes(unsafe { gp.as_ref() });
         end_wait(None, gp, &runnable);
     }
     queue_globally(&runnable);

@@ -18,10 +18,12 @@
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
 mod loom_bubble;
+mod loom_glimpse;
 mod loom_join;
 mod loom_netpoll;
 mod loom_ownership;
 mod loom_runq;
+mod loom_trace;
 
 use loom::model::Builder;
 use std::sync::Arc;

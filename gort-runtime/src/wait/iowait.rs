@@ -160,18 +160,24 @@ impl PollDesc {
     }
 
     /// Waits, after a system call that would have blocked, until another try is worthwhile, the
-    /// deadline or `limit` has passed, or the descriptor is closed.
+    /// deadline or `limit` has passed, or the descriptor is closed. Reports name
+    /// `reason`.
     ///
     /// # Errors
     /// The reason, if the descriptor is not ready.
     #[track_caller]
-    pub fn wait(&self, direction: Direction, limit: Option<Nanos>) -> Result<(), Interrupted> {
+    pub fn wait(
+        &self,
+        direction: Direction,
+        limit: Option<Nanos>,
+        reason: WaitReason,
+    ) -> Result<(), Interrupted> {
         if let Some(errno) = self.not_watched() {
             return Err(Interrupted::NotWatched(errno));
         }
         let site = Location::caller();
         let slot = self.slot(direction);
-        let current = Current::new(WaitReason::IoWait);
+        let current = Current::new(reason);
         current.waits_for(Home::KERNEL);
         let waiter = current.waiter().to_word();
         while slot.begin() {
@@ -205,7 +211,7 @@ impl PollDesc {
             // published it.
             unsafe {
                 let slot = ptr::from_ref(slot).cast();
-                current.park_until(commit, until, expire, slot, WaitReason::IoWait, site);
+                current.park_until(commit, until, expire, slot, reason, site);
             }
         }
         Ok(())

@@ -47,6 +47,7 @@ use crate::proc::m::{Commit, M, OnG0};
 use crate::proc::p::P;
 use crate::proc::tls;
 use crate::proc::waitreason::WaitReason;
+use crate::profile::contention;
 use crate::sched::held;
 use crate::sched::inside::Inside;
 use crate::sched::run::schedule;
@@ -54,6 +55,7 @@ use crate::sched::state::SCHED;
 use crate::sched::submit::wake_for_timer;
 use crate::sched::wire::{unwire_if, wire_if_panicking};
 use crate::time::{Nanos, Timer, Timers, never_comes};
+use crate::traced::record;
 use crate::wait::leave::pass_on;
 use crate::wait::maywait::MayWait;
 use crate::wait::ready::submit_next;
@@ -90,6 +92,7 @@ unsafe fn goready(gp: NonNull<G>) {
     // caller's clause. Then it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
+    record::wakes(g);
     if g.waits_in().is_some() {
         return ready_in_bubble(gp);
     }
@@ -288,6 +291,7 @@ unsafe fn gopark<F: FnOnce() -> bool>(
         site,
     );
     let wired = wire_if_panicking(inside.m(), gp);
+    let waits_since = contention::wait_begins();
     // Parking needs no P, and must not wait for one: the caller may hold a lock.
     let m = inside.into_switch();
     let mut commit = Some(commit);
@@ -301,6 +305,7 @@ unsafe fn gopark<F: FnOnce() -> bool>(
     // called once.
     unsafe { arch::mcall(park_m, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
+    contention::has_waited(g, waits_since);
     hooks::call(g, Hook::Resume);
 }
 
@@ -348,6 +353,7 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     if m.held_p().is_some() {
         g.suspect.store(held::CLEARED, Relaxed);
     }
+    record::parks(m, g);
     casgstatus(status, GStatus::Running, GStatus::Waiting);
     m.curg.set(ptr::null_mut());
     // SAFETY: set by `gopark` for this switch, and taken out: `f(arg)` may be called once, here.
@@ -360,6 +366,7 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
         return schedule(m);
     }
     end_waiting(status, GStatus::Running);
+    record::stays(m, g);
     m.curg.set(gp.as_ptr());
     m.ownership.leave();
     from

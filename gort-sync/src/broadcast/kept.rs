@@ -181,7 +181,7 @@ impl<T> Lookout for NextLook<'_, T> {
     type Inside = Kept<T>;
     type Seen = Result<Got<T>, RecvError>;
 
-    const REASON: WaitReason = WaitReason::ChanReceive;
+    const REASON: WaitReason = WaitReason::BroadcastReceive;
 
     fn place(&self) -> &WaitLock<Kept<T>> {
         &self.shared.place

@@ -168,12 +168,12 @@ impl<T> JoinSet<T> {
     #[track_caller]
     fn next(&self) -> Option<(Goroutine, Result<T, JoinError>)> {
         point::point_of_all("join", Location::caller());
-        let current = Current::new(WaitReason::Join);
+        let current = Current::new(WaitReason::JoinSetNext);
         let wait = Wait {
             current: &current,
             until: None,
             home: self.shared.members.home(),
-            reason: WaitReason::Join,
+            reason: WaitReason::JoinSetNext,
             site: Location::caller(),
         };
         let mut end = End::Back;

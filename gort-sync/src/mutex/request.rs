@@ -15,8 +15,8 @@
 //! Both are called under the queue's lock, which is held from one to the other. If the select need
 //! not wait, the announcement makes the next unlocker look at an empty queue.
 
-use super::wait::STARVING;
 use super::{Mutex, MutexGuard};
+use crate::contention;
 use crate::select::{Arm, SelectWord, Selectable};
 use crate::sudog::Sudog;
 use crate::waitqueue::Wakes;
@@ -95,7 +95,7 @@ unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        self.sg.enter(waiter, STARVING, word, case);
+        self.sg.enter(waiter, contention::mark(true), word, case);
         // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in
         // place together with its word until `dequeue`. The reference is used only here.
         unsafe { self.mutex.raw.queue.held().push_back(&self.sg) };

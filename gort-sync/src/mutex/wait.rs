@@ -20,6 +20,7 @@
 //! leave, not even by an unwind, before it has locked or announced that it waits. So it checks that
 //! it may wait before it begins to compete.
 
+use crate::contention::{self, Owed};
 use crate::prim::const_unless_loom;
 use crate::spin::{pause, rounds};
 use crate::sudog::Sudog;
@@ -28,13 +29,9 @@ use crate::waitqueue::{WaitQueue, Won};
 use crate::word::mutex::{Duty, Word};
 use gort_runtime::{Current, Home, MayWait, Nanos, WaitReason, go_on_exiting, now, point};
 use std::panic::Location;
-use std::ptr;
 
 /// A waiter that has waited for longer is handed the lock. Go's threshold.
 const STARVING_NS: u64 = 1_000_000;
-
-/// In a record's `elem`: this waiter is to be handed the lock.
-pub(super) const STARVING: *mut () = ptr::NonNull::dangling().as_ptr();
 
 /// A mutex without its data.
 #[derive(Debug)]
@@ -99,15 +96,13 @@ impl RawMutex {
                 self.waiter_gave_up(&mut queue);
                 return false;
             }
-            let (end, elem) = if waiting_since == 0 {
+            let (end, starving) = if waiting_since == 0 {
                 waiting_since = time;
-                (End::Back, ptr::null_mut())
-            } else if time - waiting_since > STARVING_NS {
-                (End::Front, STARVING)
+                (End::Back, false)
             } else {
-                (End::Front, ptr::null_mut())
+                (End::Front, time - waiting_since > STARVING_NS)
             };
-            match queue.wait(wait, |queue| queue, end, elem) {
+            match queue.wait(wait, |queue| queue, end, contention::mark(starving)) {
                 Waited::Woken(false) => competes = true,
                 // Handed over: the lock is still locked.
                 Waited::Woken(true) => return true,
@@ -152,10 +147,14 @@ impl RawMutex {
         if !Word::is_duty(left) {
             return;
         }
-        let next = self.take_next(&mut self.queue.lock());
+        let mut queue = self.queue.lock();
+        let owed = Owed::to(&queue);
+        let next = self.take_next(&mut queue);
+        drop(queue);
         if let Some(next) = next {
             next.wake();
         }
+        owed.charge();
     }
 
     /// Performs an unlocker's duty: removes the waiter that is to be woken, if there is one.
@@ -191,5 +190,5 @@ impl point::Ready for RawMutex {
 }
 
 fn is_starving(sg: &Sudog) -> bool {
-    sg.elem.get() == STARVING
+    contention::is_starving(sg.elem.get())
 }

@@ -27,6 +27,7 @@
 //! record. A record whose time is up may still be in a queue. It counts as waiting until its owner
 //! has removed it; the owner then lets in the waiters that may enter.
 
+use crate::contention::{self, Owed};
 use crate::mutex::RawMutex;
 use crate::prim::const_unless_loom;
 use crate::spin::{pause, rounds};
@@ -36,7 +37,6 @@ use crate::word::rwlock::{Inside, Word};
 use gort_runtime::{Current, Home, Nanos, WaitReason, now, point};
 use std::mem::ManuallyDrop;
 use std::panic::Location;
-use std::ptr;
 
 /// The kind of access that a waiter wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl RawRwLock {
     #[cold]
     pub(super) fn wait_after_knock(&self, site: &'static Location<'static>) {
         if self.word.read_unlock() {
-            self.last_reader_left();
+            self.let_in(self.queues.lock());
         }
         self.wait(Access::Read, None, site);
     }
@@ -195,7 +195,12 @@ impl RawRwLock {
             reason,
             site,
         };
-        match queues.wait(wait, |queues| queues.of(access), End::Back, ptr::null_mut()) {
+        match queues.wait(
+            wait,
+            |queues| queues.of(access),
+            End::Back,
+            contention::mark(false),
+        ) {
             Waited::Woken(_) => true,
             Waited::Expired(queues) => {
                 self.let_in(queues);
@@ -207,7 +212,10 @@ impl RawRwLock {
     /// Called when the last of the counted readers has left, and a waiter is queued.
     #[cold]
     fn last_reader_left(&self) {
-        self.let_in(self.queues.lock());
+        let queues = self.queues.lock();
+        let owed = Owed::to(&queues.writer);
+        self.let_in(queues);
+        owed.charge();
     }
 
     /// Lets in the waiters that may enter now.
@@ -230,8 +238,10 @@ impl RawRwLock {
     fn write_unlock_slow(&self) {
         let woken = Wakes::new();
         let mut queues = self.queues.lock();
+        let owed = Owed::to(&queues.readers);
         self.word.writer_to_readers(queues.readers.take_all(&woken));
         self.finish(queues, &woken);
+        owed.charge();
     }
 
     /// Turns the writer that is inside into a reader, if a waiter is queued or a reader knocks.
@@ -240,9 +250,11 @@ impl RawRwLock {
     fn downgrade_slow(&self) {
         let woken = Wakes::new();
         let mut queues = self.queues.lock();
+        let owed = Owed::to(&queues.readers);
         let readers = queues.readers.take_all(&woken);
         self.word.writer_to_readers(readers + 1);
         self.finish(queues, &woken);
+        owed.charge();
     }
 
     /// Unlocks. Called once by a reader that is inside.

@@ -45,10 +45,21 @@ use std::time::Duration;
 pub enum Wait {
     /// Waits for as long as necessary.
     Block,
+    /// Blocks; reports say that the goroutine is in `time::timeout`.
+    InTimeout,
     /// Returns without waiting.
     Default,
     /// Waits for at most this long.
     Timeout(Duration),
+}
+
+impl Wait {
+    fn reason(self) -> WaitReason {
+        match self {
+            Self::InTimeout => WaitReason::Timeout,
+            Self::Block | Self::Timeout(_) | Self::Default => WaitReason::Select,
+        }
+    }
 }
 
 /// Which ready arm a select chooses.
@@ -136,7 +147,7 @@ fn run(
     };
     let deadline = match wait {
         Wait::Timeout(d) => Some(deadline_after(d)),
-        Wait::Block | Wait::Default => None,
+        Wait::Block | Wait::InTimeout | Wait::Default => None,
     };
 
     let may_wait = if wait == Wait::Default {
@@ -189,7 +200,11 @@ fn run(
             return None;
         };
         let limit = limit_of(arms, deadline);
-        let chosen = park(arms, poll_order, locked, wakes, limit, may_wait, site);
+        let account = Account {
+            reason: wait.reason(),
+            site,
+        };
+        let chosen = park(arms, poll_order, locked, wakes, limit, may_wait, account);
         // SAFETY: we are the select, and the arm has just been chosen by the waker that won the
         // word.
         if chosen.is_some_and(|chosen| unsafe { arms[chosen].0.settle(site) }) {
@@ -286,6 +301,13 @@ fn limit_in_bubble(
     (Home::KERNEL, real.map(|(_, due)| due).min())
 }
 
+/// What reports say about the waiting goroutine.
+#[derive(Clone, Copy)]
+struct Account {
+    reason: WaitReason,
+    site: &'static Location<'static>,
+}
+
 /// Performs steps 3 and 4. The caller holds the locks under which no arm was found ready; they are
 /// released. `None` means that `until` has come, or that it has to be asked for again.
 fn park(
@@ -295,7 +317,7 @@ fn park(
     wakes: Wakes,
     (home, until): (Home, Option<Nanos>),
     may_wait: MayWait,
-    site: &'static Location<'static>,
+    account: Account,
 ) -> Option<usize> {
     let current = Current::also_exiting(may_wait);
     let word = SelectWord::new();
@@ -322,8 +344,8 @@ fn park(
             current: &current,
             until,
             home,
-            reason: WaitReason::Select,
-            site,
+            reason: account.reason,
+            site: account.site,
         };
         waitlock::park(wait, &word, commit);
         let _locked = locks.lock();

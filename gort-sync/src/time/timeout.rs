@@ -93,7 +93,7 @@ where
     F: FnOnce(&Context) -> T + Send + 'static,
     T: Send + 'static,
 {
-    let _ = MayWait::check(WaitReason::Join);
+    let _ = MayWait::check(WaitReason::Timeout);
     let (context, cancel) = Context::background().with_timeout(limit);
     let _over = Over(cancel);
     let kept = Arc::new(AtomicBool::new(false));
@@ -112,7 +112,11 @@ where
     };
     let mut ended = macro_support::recv(&handle);
     let mut done = macro_support::recv(&context);
-    let chosen = select([ended.enter(), done.enter()], Wait::Block, Order::Biased);
+    let chosen = select(
+        [ended.enter(), done.enter()],
+        Wait::InTimeout,
+        Order::Biased,
+    );
     drop((ended, done));
     if chosen != Some(0) {
         return Err(Elapsed);

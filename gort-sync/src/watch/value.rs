@@ -249,7 +249,7 @@ impl<T> Lookout for ChangedLook<'_, T> {
     type Inside = WatchState;
     type Seen = Result<(), RecvError>;
 
-    const REASON: WaitReason = WaitReason::ChanReceive;
+    const REASON: WaitReason = WaitReason::WatchChanged;
 
     fn place(&self) -> &WaitLock<WatchState> {
         &self.watched.place

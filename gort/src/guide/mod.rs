@@ -12,7 +12,9 @@
 //! - [`thread_locals`]: which thread-locals a goroutine sees, how to choose, and what each choice
 //!   costs.
 //! - [`virtual_time`]: tests of slow things that take no time.
-//! - [`tools`]: Miri, sanitizers and valgrind, and working on a Mac.
+//! - [`seeing`]: a page that shows what the program does, metrics, dumps, profiles and traces.
+//! - [`tracing`]: a picture of what all goroutines did, and what to look at in it.
+//! - [`tools`]: profiles and gdb; Miri, sanitizers and valgrind, and working on a Mac.
 //! - [`exploring`]: tests under many schedules, which find bugs that need bad luck.
 //! - [`misuse`]: common mistakes, what the compiler says about them, and what to write instead.
 
@@ -58,8 +60,14 @@ pub mod thread_locals {}
 #[doc = include_str!("virtual_time.md")]
 pub mod virtual_time {}
 
+#[doc = include_str!("seeing.md")]
+pub mod seeing {}
+
 #[doc = include_str!("tools.md")]
 pub mod tools {}
 
 #[doc = include_str!("exploring.md")]
 pub mod exploring {}
+
+#[doc = include_str!("tracing.md")]
+pub mod tracing {}

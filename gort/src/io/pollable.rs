@@ -2,7 +2,7 @@
 
 use super::mode::ready;
 use super::source::Source;
-use gort_runtime::Direction;
+use gort_runtime::{Direction, WaitReason};
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -155,7 +155,7 @@ impl<T: AsFd> Pollable<T> {
     /// ```
     #[track_caller]
     pub fn readable(&self) -> io::Result<()> {
-        self.wait(Direction::Read)
+        self.wait(Direction::Read, WaitReason::Readable)
     }
 
     /// Waits until there is room for writing, the reader is gone, or there is an error.
@@ -176,13 +176,23 @@ impl<T: AsFd> Pollable<T> {
     /// ```
     #[track_caller]
     pub fn writable(&self) -> io::Result<()> {
-        self.wait(Direction::Write)
+        self.wait(Direction::Write, WaitReason::Writable)
     }
 
     #[track_caller]
-    fn wait(&self, direction: Direction) -> io::Result<()> {
+    fn wait(&self, direction: Direction, reason: WaitReason) -> io::Result<()> {
         self.source
-            .run(direction, |inner| ready(inner.as_fd(), direction))
+            .run_for(direction, reason, |inner| ready(inner.as_fd(), direction))
+    }
+
+    /// [`try_io`](Self::try_io) of something that is to be read; `reason` is what reports say while it waits.
+    #[track_caller]
+    pub(crate) fn try_io_for<R>(
+        &self,
+        reason: WaitReason,
+        f: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.source.run_for(Direction::Read, reason, f)
     }
 
     /// Calls `f` until its result is not `WouldBlock`, and returns that result. Between the calls

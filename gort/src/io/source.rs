@@ -63,11 +63,14 @@ enum Family {
 /// When to repeat a call that would have blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// After the poller has seen an edge.
-    Edges,
+    /// After the poller has seen an edge. Until then, reports give this reason.
+    Edges(WaitReason),
     /// After a pause: the kernel does not announce the end of the wait.
     Pauses,
 }
+
+/// The retry of all operations that need no other.
+pub(crate) const EDGES: Retry = Retry::Edges(WaitReason::IoWait);
 
 /// A descriptor's owner `T`, with the state for waiting. All handles of a socket share one
 /// `Source`.
@@ -209,7 +212,19 @@ impl<T: AsFd> Source<T> {
         direction: Direction,
         call: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        self.run_until(direction, self.limit(direction), Retry::Edges, call)
+        self.run_until(direction, self.limit(direction), EDGES, call)
+    }
+
+    /// The same; `reason` is what reports say while it waits.
+    #[track_caller]
+    pub(crate) fn run_for<R>(
+        &self,
+        direction: Direction,
+        reason: WaitReason,
+        call: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let limit = self.limit(direction);
+        self.run_until(direction, limit, Retry::Edges(reason), call)
     }
 
     /// Returns the limit of an operation that begins now.
@@ -250,7 +265,7 @@ impl<T: AsFd> Source<T> {
                 result => return result,
             }
             match retry {
-                Retry::Edges => self.desc.wait(direction, limit),
+                Retry::Edges(reason) => self.desc.wait(direction, limit, reason),
                 Retry::Pauses => self.pause(direction, limit, pause),
             }
             .map_err(|why| self.error(why))?;
@@ -269,7 +284,7 @@ impl<T: AsFd> Source<T> {
         let limit = limit.unwrap_or(Nanos::MAX);
         let until = now().saturating_add(pause).min(limit);
         loop {
-            match self.desc.wait(direction, Some(until)) {
+            match self.desc.wait(direction, Some(until), WaitReason::IoWait) {
                 Ok(()) => {}
                 // Before `limit` it is the end of the pause or the deadline; `prepare` checks the
                 // deadline.

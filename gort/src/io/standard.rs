@@ -19,7 +19,7 @@
 
 use super::mode::ready;
 use super::source::apart;
-use gort_runtime::{Direction, PollDesc, blocking};
+use gort_runtime::{Direction, PollDesc, WaitReason, blocking};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -58,7 +58,9 @@ fn wait(fd: BorrowedFd<'_>, direction: Direction) {
     if desc.prepare(direction).is_err() {
         return;
     }
-    while would_block(twin.as_fd(), direction) && desc.wait(direction, None).is_ok() {}
+    while would_block(twin.as_fd(), direction)
+        && desc.wait(direction, None, WaitReason::IoWait).is_ok()
+    {}
 }
 
 fn would_block(fd: BorrowedFd<'_>, direction: Direction) -> bool {

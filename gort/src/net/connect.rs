@@ -2,7 +2,7 @@
 
 use super::context;
 use crate::context::Context;
-use crate::io::source::{Retry, Source};
+use crate::io::source::{EDGES, Source};
 use crate::system::stream_socket;
 use gort_runtime::{Direction, MayWait, Nanos, WaitReason};
 use socket2::{Domain, Protocol, Socket};
@@ -32,7 +32,7 @@ pub(super) fn begin(socket: Socket, addr: SocketAddr) -> io::Result<(Connection,
 /// Waits until the connection is established.
 #[track_caller]
 pub(super) fn finish(connection: &Connection, limit: Option<Nanos>) -> io::Result<()> {
-    connection.run_until(Direction::Write, limit, Retry::Edges, connected)
+    connection.run_until(Direction::Write, limit, EDGES, connected)
 }
 
 /// Returns `Ok` if a connection that was in progress is established, `WouldBlock` if not yet. The

@@ -2,7 +2,7 @@
 
 use super::addr::{each_addr, lookup_host};
 use super::handle::{handle_conversions, handle_methods, timeout_methods};
-use crate::io::source::{Retry, Source};
+use crate::io::source::{EDGES, Source};
 use gort_runtime::{Direction, blocking};
 use std::io;
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -116,9 +116,7 @@ impl UdpSocket {
             ));
         };
         self.socket
-            .run_until(Direction::Write, limit, Retry::Edges, |s| {
-                s.send_to(buf, addr)
-            })
+            .run_until(Direction::Write, limit, EDGES, |s| s.send_to(buf, addr))
     }
 
     /// Waits for a datagram, and returns its length. The datagram may come from any sender, unless

@@ -2,8 +2,9 @@
 
 use super::pidfd::{self, Means};
 use super::starter::{self, Orphan, Started};
-use crate::io::{Interest, Pollable};
+use crate::io::Pollable;
 use crate::{blocking, scope, time};
+use gort_runtime::WaitReason;
 use std::fmt;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -369,7 +370,7 @@ impl Process {
 /// Parks until the child has ended.
 #[track_caller]
 fn wait_for(pidfd: &Pollable<OwnedFd>) -> io::Result<ExitStatus> {
-    pidfd.try_io(Interest::READABLE, |fd| {
+    pidfd.try_io_for(WaitReason::ChildWait, |fd| {
         pidfd::collect(fd.as_fd())?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
     })
 }

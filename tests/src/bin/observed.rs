@@ -152,6 +152,52 @@ fn choices() -> Vec<(usize, usize)> {
     log.lock().clone()
 }
 
+/// For a debugger to find.
+#[inline(never)]
+fn spin_here(spins: &AtomicBool) {
+    loop {
+        spins.store(true, Relaxed);
+        hint::spin_loop();
+    }
+}
+
+/// Goroutines that wait, one that runs, and main, which sleeps; any process may look at them.
+fn to_be_debugged() {
+    static SPINS: AtomicBool = AtomicBool::new(false);
+    // SAFETY: no pointers.
+    unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
+    with_waiting(|| {
+        go!(name = "spins"; spin_here(&SPINS));
+        while !SPINS.load(Relaxed) {
+            yield_now();
+        }
+        println!("ready");
+        sleep(Duration::from_secs(600));
+    });
+}
+
+#[inline(never)]
+fn keep_a_lock(mutex: &Mutex<()>) {
+    let guard = mutex.lock();
+    sleep(Duration::from_millis(2));
+    drop(black_box(guard));
+    black_box(mutex);
+}
+
+/// Goroutines that keep each other waiting, and one that waits still when this has returned.
+fn to_be_profiled() {
+    let mutex = Arc::new(Mutex::new(()));
+    let all: Vec<_> = (0..4)
+        .map(|_| go!(clone [mutex]; { keep_a_lock(&mutex) }))
+        .collect();
+    all.into_iter().for_each(|one| one.join().unwrap());
+    let (tx, rx) = bounded::<()>(0);
+    go!(move || wait_for_a_value(&rx));
+    gort_tests::settle();
+    // The goroutine is to wait for ever.
+    std::mem::forget(tx);
+}
+
 fn main() {
     let name = env::args().nth(1).unwrap_or_default();
     if name == "waiting-for-handler" {
@@ -208,6 +254,12 @@ fn main() {
             let (_tx, rx) = bounded::<()>(0);
             wait_for_a_value(&rx);
         }
+        "profiled" => to_be_profiled(),
+        "profiled-exits" => {
+            to_be_profiled();
+            std::process::exit(3);
+        }
+        "debugged" => to_be_debugged(),
         "dump-while-busy" => dump_while_busy(),
         "done" => {}
         other => panic!("no program {other:?}"),

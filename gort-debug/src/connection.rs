@@ -1,0 +1,136 @@
+//! The life of a connection: request after request, each within a time.
+
+use crate::answer::Responder;
+use crate::guard;
+use crate::request::{self, Head, LONGEST_HEAD};
+use crate::routes;
+use crate::site::Site;
+use crate::stream::Stream;
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+/// The longest body that is read, and thrown away: no request needs one.
+const LONGEST_BODY: u64 = 64 * 1024;
+/// How much of what a client still sends is read once it has its last answer, and for how long. A
+/// connection that is closed before that is reset, and the client may miss the answer.
+const LAST_WORDS: usize = 256 * 1024;
+const PARTING: Duration = Duration::from_secs(1);
+
+/// Answers the requests that come over `stream`, until the client goes, is too slow, or sends
+/// something that is no request.
+pub(crate) fn serve(stream: &Stream, site: &Site) -> io::Result<()> {
+    let mut input = Input {
+        stream,
+        timeout: site.limits.timeout,
+        bytes: Vec::new(),
+    };
+    let mut is_open = true;
+    while is_open {
+        let head = match input.head()? {
+            Ok(Some(head)) => head,
+            Ok(None) => return Ok(()),
+            Err(status) => {
+                Responder::new(stream, site.limits.timeout, &Head::default()).status(status)?;
+                break;
+            }
+        };
+        let to = Responder::new(stream, site.limits.timeout, &head);
+        if head.body > LONGEST_BODY {
+            to.status(413)?;
+            break;
+        }
+        input.skip(head.body)?;
+        match guard::objection(&head, &site.hosts) {
+            Some(why) => to.text(403, &why)?,
+            None => routes::answer(&head, site, &mut |time| input.is_there_after(time), &to)?,
+        }
+        is_open = head.keep_alive;
+    }
+    part(stream)
+}
+
+/// What has been read of a connection, and not yet been used.
+struct Input<'a> {
+    stream: &'a Stream,
+    timeout: Duration,
+    bytes: Vec<u8>,
+}
+
+impl Input<'_> {
+    /// Reads the head of the next request; `None` if the client has gone. An inner error is the
+    /// status of the answer.
+    fn head(&mut self) -> io::Result<Result<Option<Head>, u16>> {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match request::head(&self.bytes) {
+                Ok(Some(head)) => {
+                    self.bytes.drain(..head.size);
+                    return Ok(Ok(Some(head)));
+                }
+                Ok(None) => {}
+                Err(status) => return Ok(Err(status)),
+            }
+            match self.more(deadline) {
+                Ok(0) if self.bytes.is_empty() => return Ok(Ok(None)),
+                Ok(0) => return Ok(Err(400)),
+                Ok(_) => {}
+                Err(e) if e.kind() == ErrorKind::TimedOut && !self.bytes.is_empty() => {
+                    return Ok(Err(408));
+                }
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Throws away the next `left` bytes.
+    fn skip(&mut self, left: u64) -> io::Result<()> {
+        let left = usize::try_from(left).map_err(|_| ErrorKind::OutOfMemory)?;
+        let deadline = Instant::now() + self.timeout;
+        while self.bytes.len() < left {
+            if self.more(deadline)? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+        }
+        self.bytes.drain(..left);
+        Ok(())
+    }
+
+    /// Waits for this time, and returns true if the client is there until the end of it. A client
+    /// that sends more than one further request meanwhile is treated as one that has gone.
+    fn is_there_after(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        while self.bytes.len() <= LONGEST_HEAD {
+            match self.more(deadline) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(e) => return e.kind() == ErrorKind::TimedOut,
+            }
+        }
+        false
+    }
+
+    /// Reads on, at most a head. 0 is the end.
+    fn more(&mut self, deadline: Instant) -> io::Result<usize> {
+        let begin = self.bytes.len();
+        self.bytes.resize(begin + LONGEST_HEAD, 0);
+        let read = self.stream.read(&mut self.bytes[begin..], deadline);
+        self.bytes
+            .truncate(begin + read.as_ref().copied().unwrap_or(0));
+        read
+    }
+}
+
+/// Ends the connection so that the client receives its last answer.
+fn part(stream: &Stream) -> io::Result<()> {
+    stream.end_output()?;
+    let deadline = Instant::now() + PARTING;
+    let mut left = LAST_WORDS;
+    let mut thrown_away = [0; 4096];
+    while left > 0 {
+        match stream.read(&mut thrown_away, deadline)? {
+            0 => break,
+            n => left = left.saturating_sub(n),
+        }
+    }
+    Ok(())
+}

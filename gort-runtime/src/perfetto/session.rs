@@ -1,0 +1,432 @@
+//! Traces from start to stop, and the thread that writes them.
+//!
+//! Everything is under one lock: whoever holds it is the reader of all logs (`traced/log.rs`). The writer thread takes
+//! it every [`PERIOD_NS`], and writes to the file what it finds. So what a process had done
+//! a moment before it was killed is in the file. [`stop`] takes the lock and does the same once more. It does not need
+//! the thread, so it works in an exit handler too.
+
+use super::packets::Packets;
+use super::story::{Introduced, Story};
+use crate::base::forked::forked;
+use crate::base::lock::{Lock, LockGuard, Rank};
+use crate::base::note::Note;
+use crate::base::prim::Ordering::Relaxed;
+use crate::base::throw::at_end;
+use crate::monitor::checkdead::helper_thread_runs;
+use crate::os;
+use crate::proc::m::M;
+use crate::proc::stats::OUTSIDE;
+use crate::report::list::{GoroutineInfo, GoroutineState, goroutines};
+use crate::sched::state::SCHED;
+use crate::traced::clock::{self, Rate, ticks};
+use crate::traced::event::{Before, Kind, NO_P, TraceEvent};
+use crate::traced::recorder::Recorder;
+use crate::traced::{budget, gate, payload, record};
+use std::env;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process;
+use std::thread;
+use std::time::Duration;
+
+/// How often the writer looks at the rings.
+const PERIOD_NS: u64 = 10_000_000;
+/// Events for which the writer keeps room between two looks.
+const KEPT: usize = 1 << 16;
+/// Goroutines that a trace may know before it looks which of them have ended while it paused.
+const SWEEP_AT: usize = 10_000;
+/// How often, a millisecond apart, a process that is about to end tries to complete the file.
+const LAST_TRIES: u32 = 5_000;
+/// How old an event is before it is read: by then others see what was stored before the clock was read for it (`traced/mod.rs`).
+const SETTLED_NS: u64 = 50_000;
+/// How long both clocks are compared at least, to know how fast the counter counts: then it is right to some millionths.
+const COMPARED_NS: u64 = 5_000_000;
+
+/// What the writer thread sleeps on.
+static WRITER: Note = Note::new();
+
+/// Has the writer look at the logs soon.
+pub(crate) fn hurry() {
+    WRITER.wake();
+}
+
+/// The numbers of a trace's windows.
+#[derive(Clone, Copy)]
+struct Windows {
+    first: u16,
+    last: u16,
+}
+
+impl Windows {
+    /// Returns the number that follows `window`.
+    fn after(window: u16) -> u16 {
+        window.checked_add(1).unwrap_or(1)
+    }
+
+    /// Returns whether an event of this window is the trace's. (Also one of 65,536 windows ago: it would have to be on
+    /// its way for ten minutes.)
+    fn contain(self, window: u16) -> bool {
+        self.last.wrapping_sub(window) <= self.last.wrapping_sub(self.first)
+    }
+}
+
+/// Things that Ps count anyway, so that what was not recorded is known.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    runs: u64,
+    parks: u64,
+}
+
+impl Counts {
+    /// Returns what has happened since the process began. Runs wrap at 2^32 for each P.
+    fn now() -> Self {
+        Self {
+            runs: SCHED
+                .allp()
+                .iter()
+                .map(|p| u64::from(p.dispatches.load(Relaxed)))
+                .sum(),
+            parks: SCHED
+                .allp()
+                .iter()
+                .map(|p| p.stats.parks.get())
+                .sum::<u64>()
+                + OUTSIDE.parks(),
+        }
+    }
+}
+
+/// The trace that is being written.
+struct Session {
+    /// The windows so far (`traced/gate.rs`).
+    windows: Windows,
+    file: File,
+    /// What writing has failed with. Nothing is written any more.
+    failed: Option<io::Error>,
+    story: Story,
+    /// The clocks when it began.
+    began: (u64, u64),
+    rate: Option<Rate>,
+    /// What is added to the monotonic clock to get the one that Perfetto goes by.
+    since_boot: u64,
+    /// The goroutines as they were when it began, until the first look.
+    snapshot: Vec<GoroutineInfo>,
+    /// What had happened when it began.
+    counts: Counts,
+    /// What has been recorded of that, and was reported as lost.
+    told: Counts,
+    /// With so many goroutines it is time to look which are still there.
+    sweep_at: usize,
+    /// The time of the last event.
+    last: u64,
+    batch: Vec<TraceEvent>,
+    room: Vec<u8>,
+}
+
+struct Shared {
+    session: Option<Session>,
+    /// The number of the last trace.
+    number: u32,
+    /// The number of its last window.
+    window: u16,
+    has_thread: bool,
+    has_exit_handler: bool,
+}
+
+static SHARED: Lock<Shared> = Lock::ranked(
+    Rank::Outer,
+    Shared {
+        session: None,
+        number: 0,
+        window: 0,
+        has_thread: false,
+        has_exit_handler: false,
+    },
+);
+
+/// Begins a trace that is written to `path`.
+pub(crate) fn start(path: &Path) -> io::Result<()> {
+    if cfg!(gort_threads) {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "where goroutines are threads no trace can be written",
+        ));
+    }
+    let mut shared = SHARED.lock();
+    if shared.session.is_some() {
+        return Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "a trace is being written already",
+        ));
+    }
+    let file = File::create(path)?;
+    if !shared.has_thread {
+        thread::Builder::new()
+            .name("gort-trace".into())
+            .spawn(write_for_ever)?;
+        shared.has_thread = true;
+        clock::choose();
+    }
+    if !shared.has_exit_handler {
+        os::at_exit(stop_at_exit);
+        at_end(stop_now);
+        shared.has_exit_handler = true;
+    }
+    shared.number = shared.number.checked_add(1).unwrap_or(1);
+    let window = Windows::after(shared.window);
+    shared.session = Some(Session::begin(shared.number, window, file));
+    drop(shared);
+    WRITER.wake();
+    Ok(())
+}
+
+/// Begins the trace that `GORT_TRACE` asks for.
+pub(crate) fn start_if_asked() {
+    let Some(path) = env::var_os("GORT_TRACE").filter(|path| !path.is_empty()) else {
+        return;
+    };
+    if let Err(e) = start(Path::new(&path)) {
+        let line = format!("gort: GORT_TRACE={path:?} is ignored: {e}\n");
+        os::write_stderr(line.as_bytes());
+    }
+}
+
+/// Ends the trace; the file is complete when this returns.
+pub(crate) fn stop() -> io::Result<()> {
+    stop_locked(SHARED.lock())
+}
+
+fn stop_locked(mut shared: LockGuard<'_, Shared>) -> io::Result<()> {
+    let Some(session) = shared.session.take() else {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "no trace is being written",
+        ));
+    };
+    let pauses = gate::window().is_none();
+    gate::end();
+    shared.window = session.windows.last;
+    session.end(pauses)
+}
+
+extern "C" fn stop_at_exit() {
+    // In the child of a `fork` it is the parent's trace.
+    if !forked() {
+        drop(stop());
+    }
+}
+
+/// Ends the trace, if there is one, before the process ends without its exit handlers. The caller may hold any lock: the one
+/// of the traces is only tried, for as long as the writer may need to finish a look.
+fn stop_now() {
+    if gate::trace().is_none() || forked() {
+        return;
+    }
+    for _ in 0..LAST_TRIES {
+        if let Some(shared) = SHARED.try_lock() {
+            drop(stop_locked(shared));
+            return;
+        }
+        os::nap(Duration::from_millis(1));
+    }
+}
+
+/// The writer thread.
+fn write_for_ever() {
+    helper_thread_runs();
+    loop {
+        let is_writing = SHARED
+            .lock()
+            .session
+            .as_mut()
+            .map(|session| session.look())
+            .is_some();
+        if is_writing {
+            WRITER.sleep_until(os::now_ns() + PERIOD_NS);
+        } else {
+            WRITER.sleep();
+        }
+    }
+}
+
+/// Calls `f` with all recorders.
+fn for_each_recorder(mut f: impl FnMut(&Recorder)) {
+    for m in M::all() {
+        f(&m.recorder);
+    }
+    record::with_shared(f);
+}
+
+impl Session {
+    fn begin(number: u32, window: u16, file: File) -> Self {
+        budget::fill();
+        let began = (ticks(), os::now_ns());
+        let counts = Counts::now();
+        gate::begin(number, window);
+        let snapshot = goroutines();
+        let since_boot = os::boot_time_ns().saturating_sub(os::now_ns());
+        let start = began.1 + since_boot;
+        let mut packets = Packets::new();
+        packets.clocks(start, &[(6, start), (3, began.1), (1, os::real_time_ns())]);
+        let program = env::args().next().unwrap_or_default();
+        Self {
+            windows: Windows {
+                first: window,
+                last: window,
+            },
+            file,
+            failed: None,
+            story: Story::new(packets, start, &program, process::id().into()),
+            began,
+            rate: None,
+            since_boot,
+            snapshot,
+            counts,
+            told: Counts::default(),
+            sweep_at: SWEEP_AT,
+            last: start,
+            batch: Vec::new(),
+            room: Vec::new(),
+        }
+    }
+
+    /// Returns the line between the two clocks. The same for the whole trace, so that times never go back.
+    fn rate(&mut self) -> Rate {
+        if let Some(rate) = self.rate {
+            return rate;
+        }
+        let compared = os::now_ns() - self.began.1;
+        if compared < COMPARED_NS {
+            os::nap(Duration::from_nanos(COMPARED_NS - compared));
+        }
+        *self
+            .rate
+            .insert(Rate::through(self.began, (ticks(), os::now_ns())))
+    }
+
+    /// Writes what has been recorded since the last look. While nothing is recorded that is all there is.
+    fn look(&mut self) {
+        let rate = self.rate();
+        let pauses = gate::window().is_none();
+        let until = if pauses {
+            u64::MAX
+        } else {
+            ticks().saturating_sub(rate.ticks_in(SETTLED_NS))
+        };
+        let mut batch = std::mem::take(&mut self.batch);
+        let (windows, since_boot) = (self.windows, self.since_boot);
+        for_each_recorder(|recorder| {
+            let take = |event: TraceEvent| {
+                if windows.contain(event.window) {
+                    batch.push(event);
+                } else {
+                    // SAFETY: nobody is told of it.
+                    unsafe { payload::forget(event.kind, event.arg) };
+                }
+            };
+            // SAFETY: the session is behind the lock whose holder is the reader.
+            unsafe { recorder.log.drain(|event| event.time <= until, take) };
+        });
+        batch.sort_by_key(|event| event.time);
+        let ns = |ticks| rate.ns(ticks) + since_boot;
+        for mut event in batch.drain(..) {
+            event.time = ns(event.time);
+            if matches!(event.kind, Kind::Runs | Kind::Leaves) && event.arg != 0 {
+                event.arg = ns(event.arg);
+            }
+            self.last = self.last.max(event.time);
+            match event.kind {
+                Kind::Runs => self.told.runs += 1,
+                Kind::Parks => self.told.parks += 1,
+                Kind::Stays => self.told.parks = self.told.parks.saturating_sub(1),
+                _ => {}
+            }
+            self.story.tell(event);
+        }
+        batch.shrink_to(KEPT);
+        self.batch = batch;
+        for info in std::mem::take(&mut self.snapshot) {
+            self.introduce(info);
+        }
+        self.story.looked();
+        budget::grant(SCHED.procs());
+        if pauses && gate::trace().is_some() {
+            self.resume();
+        }
+        self.write();
+    }
+
+    /// Tells that nothing has been recorded since the last event.
+    fn tell_lost(&mut self) {
+        let now = Counts::now();
+        let runs = now
+            .runs
+            .wrapping_sub(self.counts.runs)
+            .saturating_sub(self.told.runs);
+        let parks = now
+            .parks
+            .wrapping_sub(self.counts.parks)
+            .saturating_sub(self.told.parks);
+        self.told.runs += runs;
+        self.told.parks += parks;
+        let time = self.last;
+        self.last = time.max(os::now_ns() + self.since_boot);
+        self.story.pauses(time, self.last, runs, parks);
+    }
+
+    /// Too much was being recorded: tells that, and begins another window.
+    fn resume(&mut self) {
+        self.tell_lost();
+        if self.story.len() > self.sweep_at {
+            let live = goroutines().iter().map(|info| info.id.number()).collect();
+            self.story.sweep(self.last, &live);
+            self.sweep_at = SWEEP_AT.max(2 * self.story.len());
+        }
+        self.windows.last = Windows::after(self.windows.last);
+        gate::open(self.windows.last);
+    }
+
+    /// Tells of a goroutine that was there when the trace began, unless its own events have.
+    fn introduce(&mut self, info: GoroutineInfo) {
+        let id = info.id.number();
+        if self.story.knows(id) {
+            return;
+        }
+        let (before, waits) = match info.state {
+            GoroutineState::Created | GoroutineState::Runnable => (Before::Queued, None),
+            GoroutineState::Running => (Before::Ran, None),
+            GoroutineState::Waiting => (Before::Waited, Some((info.reason, info.at))),
+        };
+        self.story.introduce(&Introduced {
+            id,
+            name: info.name,
+            started_at: info.spawned_at,
+            before,
+            waits,
+            p: NO_P,
+        });
+    }
+
+    fn write(&mut self) {
+        let bytes = self.story.packets().take(std::mem::take(&mut self.room));
+        if self.failed.is_none()
+            && let Err(e) = self.file.write_all(&bytes)
+        {
+            self.failed = Some(e);
+        }
+        self.room = bytes;
+    }
+
+    /// Writes the rest. `pauses`: nothing was being recorded.
+    fn end(mut self, pauses: bool) -> io::Result<()> {
+        self.look();
+        if pauses {
+            self.tell_lost();
+        }
+        let now = os::now_ns() + self.since_boot;
+        self.story.end(now.max(self.last));
+        self.write();
+        self.failed.map_or(Ok(()), Err)
+    }
+}

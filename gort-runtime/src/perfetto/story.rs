@@ -1,0 +1,365 @@
+//! What happens, event by event, as slices and moments on tracks.
+//!
+//! A park is held back until something else happens to the goroutine, or until the next look at the logs: if it turns
+//! out that the goroutine need not wait, it has not parked.
+
+use super::packets::{Flow, Packets, Said, Text, Word};
+use super::slices::{Doing, Slices, track};
+use crate::proc::p::mix;
+use crate::proc::waitreason::WaitReason;
+use crate::traced::event::{Before, Kind, TraceEvent, Waker};
+use crate::traced::payload::{location, take_name, take_region};
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::mem;
+use std::panic::Location;
+use std::sync::Arc;
+
+type Place = Option<&'static Location<'static>>;
+
+/// A goroutine as it was before its first event.
+#[derive(Clone, Debug)]
+pub(super) struct Introduced {
+    pub(super) id: u64,
+    pub(super) name: Option<Arc<str>>,
+    pub(super) started_at: Place,
+    pub(super) before: Before,
+    /// What it waits for, and where.
+    pub(super) waits: Option<(WaitReason, Place)>,
+    /// The P that it has.
+    pub(super) p: u16,
+}
+
+/// The events so far.
+#[derive(Debug)]
+pub(super) struct Story {
+    slices: Slices,
+    introducing: Option<Introduced>,
+    /// Those with a park that is held back: since this look, and since the one before.
+    parking: [Vec<u64>; 2],
+    /// Those that have ended: in this look, and in the one before.
+    ended: [Vec<u64>; 2],
+}
+
+fn place(at: Place) -> Said<'static> {
+    Said::Text(at.map_or(Text::Once("?"), Text::Place))
+}
+
+/// Returns the number of the arrow from a wake-up at `time` to the run that it causes.
+fn arrow(id: u64, time: u64) -> u64 {
+    mix(time ^ mix(id)).max(1)
+}
+
+impl Story {
+    /// Begins a trace at `start`.
+    pub(super) fn new(packets: Packets, start: u64, program: &str, pid: u64) -> Self {
+        Self {
+            slices: Slices::new(packets, start, program, pid),
+            introducing: None,
+            parking: Default::default(),
+            ended: Default::default(),
+        }
+    }
+
+    /// Returns the packets.
+    pub(super) fn packets(&mut self) -> &mut Packets {
+        &mut self.slices.packets
+    }
+
+    /// Returns whether the trace has told of this goroutine.
+    pub(super) fn knows(&self, id: u64) -> bool {
+        self.slices.goroutines.contains_key(&id)
+    }
+
+    /// Returns how many goroutines the trace keeps in mind.
+    pub(super) fn len(&self) -> usize {
+        self.slices.goroutines.len()
+    }
+
+    /// Tells what a goroutine is, and what it has done since the trace began.
+    pub(super) fn introduce(&mut self, who: &Introduced) {
+        let id = who.id;
+        let mut label = id.to_string();
+        if let Some(name) = &who.name {
+            label.push(' ');
+            label.push_str(name);
+        }
+        let mut title = label.clone();
+        if let Some(at) = who.started_at {
+            let file = at.file().rsplit(['/', '\\']).next().unwrap_or_default();
+            // Writing to a string does not fail.
+            let _ = write!(title, " {file}:{}", at.line());
+        }
+        self.slices.declare(id, &label, &title);
+        let start = self.slices.start;
+        let says = [(Word::StartedAt, place(who.started_at))];
+        match who.before {
+            Before::Nothing => {}
+            Before::Ran => {
+                self.slices
+                    .does(start, id, Doing::Running, Flow::None, &says);
+                self.run_on(start, who.p, id);
+            }
+            Before::Queued => {
+                self.slices
+                    .does(start, id, Doing::Runnable, Flow::None, &says);
+            }
+            Before::Waited => {
+                let (reason, at) = who.waits.unwrap_or((WaitReason::None, None));
+                let says = [
+                    (Word::Reason, Said::Text(Text::Reason(reason))),
+                    (Word::At, place(at)),
+                    says[0],
+                ];
+                let doing = Doing::Waiting(reason);
+                self.slices.does(start, id, doing, Flow::None, &says);
+            }
+        }
+    }
+
+    /// Tells of an event, whose times are in nanoseconds.
+    pub(super) fn tell(&mut self, event: TraceEvent) {
+        let TraceEvent { time, id, arg, .. } = event;
+        match event.kind {
+            Kind::Known | Kind::Named | Kind::WaitsAt => return self.learn(event),
+            _ => {}
+        }
+        let introduced = self.introducing.take();
+        if let Some(who) = &introduced
+            && !self.knows(who.id)
+        {
+            self.introduce(who);
+        }
+        if !matches!(event.kind, Kind::Stays | Kind::LosesP) {
+            self.resolve(id);
+        }
+        match event.kind {
+            Kind::Known | Kind::Named | Kind::WaitsAt => {}
+            Kind::Starts => self.starts(time, id, arg, introduced.and_then(|who| who.started_at)),
+            Kind::Runs => self.runs(time, id, arg, event.p),
+            Kind::Parks => {
+                if let Some(told) = self.slices.goroutines.get_mut(&id) {
+                    told.parks = Some(event);
+                    self.parking[0].push(id);
+                }
+            }
+            Kind::Stays => self.stays(time, id, event.p),
+            Kind::Yields => self.queues(event, Word::Yield),
+            Kind::Requeues => self.queues(event, Word::NoP),
+            Kind::GetsP => self.run_on(time, event.p, id),
+            Kind::LosesP => self.loses_p(time, id, event.p),
+            Kind::Ends => {
+                self.slices.leave_p(time, event.p, id);
+                self.slices.close(time, id);
+                self.ended[0].push(id);
+            }
+            Kind::Wakes => self.wakes(event),
+            Kind::Enters => {
+                // SAFETY: each event is told once, and this is where its text is taken.
+                let name = unsafe { take_region(arg) };
+                self.slices.enter(time, id, Text::Often(&name));
+            }
+            Kind::Calls => self.slices.enter(time, id, Text::Word(Word::BlockingCall)),
+            Kind::Leaves => self.slices.leave(time, id, arg),
+        }
+    }
+
+    /// Remembers who the next event is about.
+    fn learn(&mut self, event: TraceEvent) {
+        let TraceEvent { id, arg, .. } = event;
+        let Some(who) = self
+            .introducing
+            .as_mut()
+            .filter(|_| event.kind != Kind::Known)
+        else {
+            self.introducing = Some(Introduced {
+                id,
+                name: None,
+                started_at: location(arg),
+                before: Before::of(event.detail),
+                waits: None,
+                p: event.p,
+            });
+            return;
+        };
+        if event.kind == Kind::WaitsAt {
+            who.waits = Some((WaitReason::of(event.detail.into()), location(arg)));
+        } else {
+            // SAFETY: each event is told once, and this is where its text is taken.
+            who.name = Some(unsafe { take_name(arg) });
+        }
+    }
+
+    fn run_on(&mut self, time: u64, p: u16, id: u64) {
+        if let Some(before) = self.slices.runs_on(p) {
+            self.resolve(before);
+        }
+        self.slices.run_on(time, p, id);
+    }
+
+    /// The goroutine really waits, if it was about to.
+    fn resolve(&mut self, id: u64) {
+        let told = self.slices.goroutines.get_mut(&id);
+        if let Some(park) = told.and_then(|told| told.parks.take()) {
+            self.slices.leave_p(park.time, park.p, id);
+            let reason = WaitReason::of(park.detail.into());
+            let says = [
+                (Word::Reason, Said::Text(Text::Reason(reason))),
+                (Word::At, place(location(park.arg))),
+            ];
+            let doing = Doing::Waiting(reason);
+            self.slices.does(park.time, id, doing, Flow::None, &says);
+        }
+    }
+
+    fn starts(&mut self, time: u64, id: u64, by: u64, at: Place) {
+        let says = [
+            (Word::StartedAt, place(at)),
+            (Word::StartedBy, Said::Number(by)),
+        ];
+        self.slices
+            .does(time, id, Doing::Runnable, Flow::None, &says);
+        if self.knows(by)
+            && let Some(told) = self.slices.goroutines.get(&id)
+        {
+            let says = [
+                (Word::Goroutine, Said::Number(id)),
+                (Word::Name, Said::Text(Text::Once(&told.label))),
+            ];
+            let (track, name) = (track::of_goroutine(by), Text::Word(Word::Go));
+            self.slices
+                .packets
+                .instant(time, track, name, Flow::None, &says);
+        }
+    }
+
+    fn runs(&mut self, time: u64, id: u64, woken: u64, p: u16) {
+        let flow = if woken == 0 {
+            Flow::None
+        } else {
+            Flow::To(arrow(id, woken))
+        };
+        let says = [(Word::P, Said::Number(p.into()))];
+        self.slices.does(time, id, Doing::Running, flow, &says);
+        self.run_on(time, p, id);
+    }
+
+    fn stays(&mut self, time: u64, id: u64, p: u16) {
+        let Some(told) = self.slices.goroutines.get_mut(&id) else {
+            return;
+        };
+        if told.parks.take().is_none() && matches!(told.doing, Doing::Waiting(_)) {
+            // It took so long that the park has been told.
+            self.slices.does(time, id, Doing::Running, Flow::None, &[]);
+            self.run_on(time, p, id);
+        }
+    }
+
+    /// The goroutine is runnable without having waited.
+    fn queues(&mut self, event: TraceEvent, why: Word) {
+        let TraceEvent { time, id, .. } = event;
+        self.slices.leave_p(time, event.p, id);
+        let says = [(Word::Reason, Said::Text(Text::Word(why)))];
+        self.slices
+            .does(time, id, Doing::Runnable, Flow::None, &says);
+    }
+
+    fn loses_p(&mut self, time: u64, id: u64, p: u16) {
+        self.slices.leave_p(time, p, id);
+        let name = Text::Word(Word::HandedOff);
+        let says = [(Word::Goroutine, Said::Number(id))];
+        let packets = &mut self.slices.packets;
+        packets.instant(time, track::of_p(p), name, Flow::None, &says);
+        if self.knows(id) {
+            let says = [(Word::P, Said::Number(p.into()))];
+            let track = track::of_goroutine(id);
+            self.slices
+                .packets
+                .instant(time, track, name, Flow::None, &says);
+        }
+    }
+
+    fn wakes(&mut self, event: TraceEvent) {
+        let TraceEvent { time, id, arg, .. } = event;
+        self.slices.does(time, id, Doing::Runnable, Flow::None, &[]);
+        let goroutines = &self.slices.goroutines;
+        let woken = goroutines.get(&id).map_or("?", |told| &told.label);
+        let thread;
+        let (track, waker) = match Waker::of(event.detail) {
+            Waker::Goroutine => match goroutines.get(&arg) {
+                Some(told) => (track::of_goroutine(arg), &*told.label),
+                None => (track::THREADS, "a goroutine"),
+            },
+            Waker::Thread => {
+                thread = format!("thread {arg}");
+                (track::THREADS, thread.as_str())
+            }
+            Waker::Timer => (track::TIMERS, "timer"),
+            Waker::Network => (track::NETWORK, "network"),
+        };
+        let says = [
+            (Word::Waker, Said::Text(Text::Once(waker))),
+            (Word::Woken, Said::Text(Text::Once(woken))),
+            (Word::Goroutine, Said::Number(id)),
+        ];
+        let (name, flow) = (Text::Word(Word::Wake), Flow::From(arrow(id, time)));
+        self.slices.packets.instant(time, track, name, flow, &says);
+    }
+
+    /// One look at the logs is over.
+    pub(super) fn looked(&mut self) {
+        // What was recorded before an event that has been seen is seen one look later at the latest.
+        for id in mem::take(&mut self.ended[1]) {
+            self.slices.goroutines.remove(&id);
+        }
+        self.ended.swap(0, 1);
+        for id in mem::take(&mut self.parking[1]) {
+            self.resolve(id);
+        }
+        self.parking.swap(0, 1);
+    }
+
+    /// Nothing was recorded from `from` to `to`, while there were so many runs and parks.
+    pub(super) fn pauses(&mut self, from: u64, to: u64, runs: u64, parks: u64) {
+        let says = [
+            (Word::Runs, Said::Number(runs)),
+            (Word::Parks, Said::Number(parks)),
+        ];
+        let name = format!("lost {} events", runs + parks);
+        let packets = &mut self.slices.packets;
+        packets.begin(from, track::TRACE, Text::Once(&name), Flow::None, &says);
+        packets.end(to, track::TRACE);
+        // Who runs in between is not known.
+        for (p, id) in self.slices.running() {
+            self.resolve(id);
+            self.slices.leave_p(from, p, id);
+            let told = self.slices.goroutines.get(&id);
+            if told.is_some_and(|told| told.doing == Doing::Running) {
+                self.slices.does(from, id, Doing::Unknown, Flow::None, &[]);
+            }
+        }
+    }
+
+    /// Forgets the goroutines that are not in `live`: they have ended while nothing was recorded.
+    pub(super) fn sweep(&mut self, time: u64, live: &HashSet<u64>) {
+        let ids = self.slices.goroutines.keys().copied();
+        let gone: Vec<_> = ids.filter(|id| !live.contains(id)).collect();
+        for id in gone {
+            self.resolve(id);
+            self.slices.close(time, id);
+            self.slices.goroutines.remove(&id);
+        }
+    }
+
+    /// The trace is over: ends every slice.
+    pub(super) fn end(&mut self, time: u64) {
+        let ids: Vec<_> = self.slices.goroutines.keys().copied().collect();
+        for id in ids {
+            self.resolve(id);
+            self.slices.close(time, id);
+        }
+        for (p, id) in self.slices.running() {
+            self.slices.leave_p(time, p, id);
+        }
+    }
+}

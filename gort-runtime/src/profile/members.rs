@@ -1,0 +1,66 @@
+//! Goroutines one by one, each with its stack: for a page that shows both.
+
+use crate::api::system_stack::on_system_stack;
+use crate::profile::samples::Frame;
+use crate::profile::stacks::{self, Addresses, StackReader};
+use crate::report::list::{GoroutineInfo, with_gs};
+use std::collections::HashMap;
+use std::fmt::Write;
+
+/// All goroutines, and the different stacks that they have.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Members {
+    /// Each goroutine, ordered by id, with the index of its stack in `stacks`. `None`: nobody has
+    /// looked at it, or it cannot be looked at.
+    pub goroutines: Vec<(GoroutineInfo, Option<usize>)>,
+    /// Each stack once, in lines, innermost function first.
+    pub stacks: Vec<String>,
+}
+
+/// Returns all goroutines, and the stacks of those for which `look` returns true.
+#[doc(hidden)]
+pub fn goroutines_with_stacks(look: impl FnMut(&GoroutineInfo) -> bool) -> Members {
+    // Looking up names wants more room than a goroutine may have.
+    on_system_stack(|| members(look))
+}
+
+fn members(mut look: impl FnMut(&GoroutineInfo) -> bool) -> Members {
+    let mut reader = StackReader::new();
+    let mut indices: HashMap<Addresses, usize> = HashMap::new();
+    let all = with_gs().into_iter().map(|(gp, info)| {
+        let addresses = match look(&info) {
+            true => reader.stack_of(gp, &info),
+            false => Addresses::default(),
+        };
+        let next = indices.len();
+        let index = (!addresses.is_empty()).then(|| *indices.entry(addresses).or_insert(next));
+        (info, index)
+    });
+    let goroutines = all.collect();
+    drop(reader);
+    let mut stacks = vec![String::new(); indices.len()];
+    for (addresses, index) in indices {
+        stacks[index] = lines(&stacks::frames(&addresses));
+    }
+    Members { goroutines, stacks }
+}
+
+/// The frames, which begin with the outermost, as a dump shows them.
+fn lines(frames: &[Frame]) -> String {
+    let mut text = String::new();
+    for frame in frames.iter().rev() {
+        let Frame {
+            function,
+            file,
+            line,
+        } = frame;
+        // Writing to a string does not fail.
+        writeln!(text, "{function}").ok();
+        if !file.is_empty() {
+            writeln!(text, "    {file}:{line}").ok();
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}

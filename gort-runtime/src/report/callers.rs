@@ -1,0 +1,60 @@
+//! The stack of the caller.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+// The unwinder that std uses, and links: libgcc's or LLVM's. Several threads may use it at once.
+unsafe extern "C" {
+    fn _Unwind_Backtrace(
+        each: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
+        arg: *mut c_void,
+    ) -> c_int;
+    fn _Unwind_GetIP(frame: *mut c_void) -> usize;
+}
+
+/// What an `_Unwind_Trace_Fn` returns to see the next frame, and to see no more.
+const GO_ON: c_int = 0;
+const ENOUGH: c_int = 4;
+
+/// Frames that `addresses_here` gives, at most.
+const MOST: usize = 128;
+
+/// Where a return address goes; answers whether to go on.
+type See<'a> = &'a mut dyn FnMut(*mut u8) -> bool;
+
+/// Tells `see` the return addresses of the frames from here on, innermost first, until it answers false. `see` must
+/// not panic.
+pub(crate) fn each_caller(mut see: See<'_>) {
+    // SAFETY: `each_frame` gets the `See` that it is meant for, which we leave alone meanwhile, and does not unwind.
+    unsafe { _Unwind_Backtrace(each_frame, ptr::from_mut(&mut see).cast()) };
+}
+
+/// The return addresses of the caller's frames, innermost first. Takes some 4 KiB of the stack.
+#[inline(never)]
+pub(crate) fn addresses_here() -> Box<[usize]> {
+    let mut addresses = [0; MOST];
+    let mut len = 0;
+    each_caller(&mut |pc| {
+        addresses[len] = pc.addr();
+        len += 1;
+        len < MOST
+    });
+    addresses[..len].into()
+}
+
+/// Called by the unwinder for each frame.
+///
+/// # Safety
+/// `frame` is the unwinder's, and `arg` a `See` that nobody else uses meanwhile.
+unsafe extern "C" fn each_frame(frame: *mut c_void, arg: *mut c_void) -> c_int {
+    // SAFETY: caller's clause: it is a `See`, and ours during the call.
+    let see = unsafe { &mut *arg.cast::<See<'_>>() };
+    // SAFETY: caller's clause: it is the unwinder's.
+    let pc = ptr::without_provenance_mut::<u8>(unsafe { _Unwind_GetIP(frame) });
+    // The last one of a goroutine is null.
+    if pc.is_null() || see(pc) {
+        GO_ON
+    } else {
+        ENOUGH
+    }
+}

@@ -1,0 +1,138 @@
+//! The functions of a stack: their names and lines, and which of them are the program's own.
+
+use crate::report::objects::object_at;
+use crate::report::symbols::look_up;
+use std::path::{Path, PathBuf};
+
+/// Code of these crates is not shown where it begins or ends a stack.
+const OURS: &[&str] = &["gort", "gort_runtime", "gort_sync"];
+/// Nor is std's.
+const STD: &[&str] = &["core", "std", "alloc", "__rust_try"];
+
+/// One function of a stack; several, if calls were inlined, have one address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Function {
+    pub(crate) name: String,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) line: Option<u32>,
+}
+
+impl Function {
+    /// False for the runtime's and std's own.
+    fn is_the_users(&self) -> bool {
+        // Where debug information is line tables only, an inlined function's name is without
+        // its path; so the file decides, if it is known.
+        match &self.file {
+            Some(file) => !is_std_file(file) && !OURS.contains(&&*package_of(file)),
+            None => {
+                let crate_name = crate_of(&self.name);
+                !OURS.contains(&crate_name) && !STD.contains(&crate_name)
+            }
+        }
+    }
+}
+
+fn is_std_file(file: &Path) -> bool {
+    file.starts_with("/rustc") || file.to_string_lossy().contains("/rustlib/src/rust/")
+}
+
+/// `/…/gort-sync-0.1.0/src/mutex.rs` belongs to `gort_sync`.
+fn package_of(file: &Path) -> String {
+    let folder = file
+        .ancestors()
+        .find(|dir| dir.ends_with("src"))
+        .and_then(Path::parent)
+        .and_then(Path::file_name)
+        .unwrap_or_default()
+        .to_string_lossy();
+    let is_version = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    match folder.rsplit_once('-') {
+        Some((name, version)) if is_version(version) => name.replace('-', "_"),
+        _ => folder.replace('-', "_"),
+    }
+}
+
+/// `<std::vec::Vec<T> as user::Trait>::f` belongs to `std`.
+fn crate_of(name: &str) -> &str {
+    name.trim_start_matches(['<', '&', '*', '(', '['])
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .next()
+        .unwrap_or_default()
+}
+
+/// The functions that call at these return addresses, innermost first.
+pub(crate) fn functions_at(pcs: &[*mut u8]) -> Vec<Function> {
+    let mut functions = Vec::new();
+    for &pc in pcs {
+        let before = functions.len();
+        look_up(pc, |name, file, line| {
+            let name = name.unwrap_or_else(|| place_of(pc));
+            functions.push(Function { name, file, line });
+        });
+        if functions.len() == before {
+            functions.push(Function {
+                name: place_of(pc),
+                file: None,
+                line: None,
+            });
+        }
+    }
+    functions
+}
+
+/// What can be said of an address without its name.
+fn place_of(pc: *mut u8) -> String {
+    object_at(pc).map_or_else(|| format!("{pc:p}"), |object| object.place(pc))
+}
+
+/// Leaves out what the runtime and std contribute at both ends; nothing, if that is everything.
+pub(crate) fn users_part(functions: &[Function], cut_off: bool) -> &[Function] {
+    let first = functions.iter().position(Function::is_the_users);
+    let last = functions.iter().rposition(Function::is_the_users);
+    match (first, last) {
+        (Some(first), _) if cut_off => &functions[first..],
+        (Some(first), Some(last)) => &functions[first..=last],
+        _ => functions,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn function(name: &str, file: Option<&str>) -> Function {
+        Function {
+            name: name.into(),
+            file: file.map(PathBuf::from),
+            line: None,
+        }
+    }
+
+    #[test]
+    fn the_users_functions_are_told_from_ours_and_stds_by_file_or_else_by_name() {
+        for (file, expected) in [
+            ("/rustc/0123/library/core/src/panic.rs", false),
+            ("/x/lib/rustlib/src/rust/library/std/src/panic.rs", false),
+            ("/x/gort/gort-runtime/src/park.rs", false),
+            ("/x/gort/gort/src/macros.rs", false),
+            (
+                "/x/registry/src/y/gort-sync-0.1.0/src/channel/ops.rs",
+                false,
+            ),
+            ("/x/gort/tests/src/bin/observed.rs", true),
+            ("/x/gort/tests/tests/observe.rs", true),
+            ("/x/gort/src/program/core/src/main.rs", true),
+        ] {
+            assert_eq!(function("f", Some(file)).is_the_users(), expected, "{file}");
+        }
+        for (name, expected) in [
+            ("gort_runtime::goexit::entry", false),
+            ("<&core::option::Option<T> as user::Trait>::f", false),
+            ("__rust_try", false),
+            ("gort_tests::parked", true),
+            ("0x1234", true),
+        ] {
+            assert_eq!(function(name, None).is_the_users(), expected, "{name}");
+        }
+    }
+}

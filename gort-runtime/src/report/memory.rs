@@ -1,0 +1,96 @@
+//! Reading memory of this process that others may write, and that may not be there.
+//!
+//! `/proc/self/mem` is such memory as a file: the kernel copies it, so there is no data race in Rust's sense, and where
+//! nothing is mapped it reads no further. Whether what was read belongs together is the caller's business.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// How much is read at first, and how far it may get.
+const FIRST: usize = 2 << 10;
+const MOST: usize = 1 << 20;
+
+const WORD: usize = size_of::<usize>();
+
+/// A copy of the memory from some address on, as far as it was asked for.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    file: File,
+    from: usize,
+    bytes: Vec<u8>,
+}
+
+impl Memory {
+    /// Of this process.
+    ///
+    /// # Errors
+    /// If there is no `/proc`, or the process may not read its own memory by it.
+    pub(crate) fn own() -> io::Result<Self> {
+        Ok(Self {
+            file: File::open("/proc/self/mem")?,
+            from: 0,
+            bytes: Vec::new(),
+        })
+    }
+
+    /// Forgets what was read; what is asked for next lies at `from` or above.
+    pub(crate) fn start_at(&mut self, from: usize) {
+        self.from = from;
+        self.bytes.clear();
+    }
+
+    /// The word at `addr`: as it was when it was first asked for, or for one near it.
+    pub(crate) fn word(&mut self, addr: usize) -> Option<usize> {
+        let at = addr.checked_sub(self.from)?;
+        let end = at.checked_add(WORD)?;
+        if end > MOST {
+            return None;
+        }
+        if end > self.bytes.len() {
+            self.read_up_to(end);
+        }
+        let bytes = self.bytes.get(at..end)?;
+        Some(usize::from_ne_bytes(bytes.try_into().ok()?))
+    }
+
+    fn read_up_to(&mut self, end: usize) {
+        let old = self.bytes.len();
+        let new = end.max(2 * old).clamp(FIRST, MOST);
+        self.bytes.resize(new, 0);
+        let read = self
+            .file
+            .read_at(&mut self.bytes[old..], (self.from + old) as u64)
+            .unwrap_or(0);
+        self.bytes.truncate(old + read);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_wherever_they_lie_and_nothing_where_there_is_no_memory() {
+        let words: Vec<usize> = (0..10_000).map(|i| i * 3).collect();
+        let from = words.as_ptr().addr();
+        let mut memory = Memory::own().expect("there is /proc");
+        memory.start_at(from);
+        for i in [0, 1, 255, 256, 9_999, 300] {
+            assert_eq!(memory.word(from + i * WORD), Some(i * 3), "{i}");
+        }
+        assert_eq!(memory.word(from - WORD), None);
+        assert_eq!(memory.word(from + MOST), None);
+        memory.start_at(WORD);
+        assert_eq!(memory.word(WORD), None);
+        // It reads anew.
+        let mut word = 1_usize;
+        memory.start_at((&raw const word).addr());
+        assert_eq!(memory.word((&raw const word).addr()), Some(1));
+        std::hint::black_box(&mut word);
+        word = 2;
+        std::hint::black_box(&mut word);
+        memory.start_at((&raw const word).addr());
+        assert_eq!(memory.word((&raw const word).addr()), Some(2));
+    }
+}

@@ -1,0 +1,109 @@
+//! One event as it lies in a ring: 32 bytes, encoded for nobody but the writer of the same process.
+
+/// What happened. The comments say what [`TraceEvent::id`] and [`TraceEvent::arg`] are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// `id` occurs for the first time in this trace; `arg`: where it was started, as a number, or 0. What it did before is
+    /// its [`Before`], in `detail`.
+    Known,
+    /// Follows `Known`: the name of `id`; `arg` is a leaked `Box<Arc<str>>`.
+    Named,
+    /// Follows `Known`: `id` waits for the reason in `detail`; `arg`: where, as a number, or 0.
+    WaitsAt,
+    /// `arg`, a goroutine, or 0, has started `id`.
+    Starts,
+    /// `id` begins to run. `arg`: the time of the wake-up that made it runnable, or 0.
+    Runs,
+    /// `id` is about to wait for the reason in `detail`; `arg`: where, as a number, or 0.
+    Parks,
+    /// `id` was about to wait and runs on: what it waited for has come.
+    Stays,
+    /// `id` goes to the end of its queue.
+    Yields,
+    /// `id` comes back from a call, or has computed for long, and there is no P: it queues for one.
+    Requeues,
+    /// `id` comes back from a call in which it lost its P, and has found an idle one.
+    GetsP,
+    /// Sysmon takes the P from `id`, which goes on without.
+    LosesP,
+    /// `id` ends.
+    Ends,
+    /// `id` was woken; the [`Waker`] in `detail` says what `arg` is.
+    Wakes,
+    /// `id` enters a region; `arg` is a leaked `Box<Box<str>>`, the region's name.
+    Enters,
+    /// `id` begins an announced blocking call.
+    Calls,
+    /// `id` leaves a region, or has come back from a call, into which it went at the time `arg`.
+    Leaves,
+}
+
+/// What a goroutine did before its first event in a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Before {
+    Nothing = 0,
+    Ran = 1,
+    Queued = 2,
+    Waited = 3,
+}
+
+impl Before {
+    /// Returns what a number from `as u8` stands for.
+    pub(crate) fn of(number: u8) -> Self {
+        match number {
+            1 => Self::Ran,
+            2 => Self::Queued,
+            3 => Self::Waited,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// Who woke a goroutine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Waker {
+    /// The goroutine whose id is the event's `arg`.
+    Goroutine = 0,
+    /// The thread whose id is the event's `arg`.
+    Thread = 1,
+    /// A timer.
+    Timer = 2,
+    /// A descriptor that has become ready.
+    Network = 3,
+}
+
+impl Waker {
+    /// Returns what a number from `as u8` stands for.
+    pub(crate) fn of(number: u8) -> Self {
+        match number {
+            0 => Self::Goroutine,
+            1 => Self::Thread,
+            2 => Self::Timer,
+            _ => Self::Network,
+        }
+    }
+}
+
+/// What `TraceEvent::p` says of a goroutine that has no P.
+pub(crate) const NO_P: u16 = u16::MAX;
+
+/// One event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TraceEvent {
+    /// When, in ticks (`clock.rs`).
+    pub(crate) time: u64,
+    /// The goroutine that the event is about.
+    pub(crate) id: u64,
+    pub(crate) arg: u64,
+    pub(crate) kind: Kind,
+    pub(crate) detail: u8,
+    /// The window in which it was recorded (`gate.rs`).
+    pub(crate) window: u16,
+    /// The P that the goroutine has, or [`NO_P`].
+    pub(crate) p: u16,
+}
+
+const _: () = assert!(size_of::<TraceEvent>() == 32);

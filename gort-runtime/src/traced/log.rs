@@ -1,0 +1,280 @@
+//! A log of events: a list of segments, which one thread fills and another empties.
+//!
+//! ```text
+//! first ─► [ read │ events │ events ] ─► [ events │ events ] ─► [ events │ free ]
+//!                 ▲ the reader's place                                   ▲ the owner's place
+//! ```
+//!
+//! # Who may touch what
+//! The *owner* is the thread whose M has the log; for the shared log, whoever holds its lock. The *reader* is whoever holds
+//! the writer's lock (`perfetto/session.rs`).
+//!
+//! | field | written by | read by |
+//! |---|---|---|
+//! | `first` | the owner, once | the reader |
+//! | `filling`, `filled` | the owner | the owner |
+//! | `reading`, `read` | the reader | the reader |
+//! | `Segment::len` | the owner, while it fills the segment | the reader |
+//! | `Segment::next` | the owner, when it has filled the segment, once | the reader |
+//! | `Segment::slots[i]` | the owner, before `len` is more than `i` | the reader, afterwards |
+//!
+//! An M's log stays with the M when its thread ends. The next thread that gets the M is the next owner; the scheduler's lock
+//! orders the two (`proc/m.rs`).
+//!
+//! # Orderings
+//! 1. *Owner*: writes slots, then `len` (release). *Reader*: `len` (acquire), then reads slots. So the reader sees whole
+//!    events.
+//! 2. *Owner*: makes the next segment, with its first events and its `len`, then `next` (release), or `first` for the
+//!    very first. *Reader*: `next` or `first` (acquire). So it sees a whole segment.
+//! 3. To store `next` is the last that the owner does with a segment. A reader that has acquired `next` sees the final
+//!    `len`, and when it has read that far it frees the segment.
+//!
+//! Each word has one writer. No read-modify-write is needed, and no fence.
+
+use crate::base::prim::{
+    AtomicPtr, AtomicU32, DataCell,
+    Ordering::{Acquire, Release},
+    const_unless_loom,
+};
+use crate::traced::event::TraceEvent;
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+use std::ptr;
+
+/// Events in a segment: 32 KiB. Under loom so few that a model fills one.
+#[cfg(not(loom))]
+pub(crate) const SEGMENT: usize = 1024;
+#[cfg(loom)]
+pub(crate) const SEGMENT: usize = 2;
+
+/// Some of a log's events.
+pub(crate) struct Segment {
+    len: AtomicU32,
+    next: AtomicPtr<Segment>,
+    slots: [DataCell<MaybeUninit<TraceEvent>>; SEGMENT],
+}
+
+impl Segment {
+    /// Makes an empty one, without writing to its slots: a goroutine's stack may be too small for it.
+    fn new() -> Box<Self> {
+        let mut segment = Box::<Self>::new_uninit();
+        let at = segment.as_mut_ptr();
+        // SAFETY: these are places inside the box, of which the first two are filled here, and the slots under loom.
+        // Elsewhere a slot is a transparent wrapper of uninitialised memory, so the box is a whole value.
+        unsafe {
+            (&raw mut (*at).len).write(AtomicU32::new(0));
+            (&raw mut (*at).next).write(AtomicPtr::new(ptr::null_mut()));
+            #[cfg(loom)]
+            for i in 0..SEGMENT {
+                (&raw mut (*at).slots[i]).write(DataCell::new(MaybeUninit::uninit()));
+            }
+            segment.assume_init()
+        }
+    }
+
+    /// Writes `events` behind the first `at`.
+    ///
+    /// # Safety
+    /// The caller is the owner, no more than `at` events have been shown, and there is room.
+    unsafe fn fill(&self, at: usize, events: &[TraceEvent]) {
+        for (slot, &event) in self.slots[at..].iter().zip(events) {
+            slot.with_mut(|slot| {
+                // SAFETY: caller's clauses: the reader does not look here yet.
+                unsafe { (*slot).write(event) };
+            });
+        }
+        self.len.store((at + events.len()) as u32, Release);
+    }
+}
+
+/// A log.
+pub(crate) struct Log {
+    first: AtomicPtr<Segment>,
+    filling: Cell<*const Segment>,
+    filled: Cell<usize>,
+    reading: Cell<*mut Segment>,
+    read: Cell<usize>,
+}
+
+// SAFETY: each field is touched by whom the table in the header names; events pass from the owner to the reader by `len`,
+// `next` and `first`, as argued there. Events are plain data, and what their words point to is `Send`.
+unsafe impl Sync for Log {}
+// SAFETY: no field depends on the thread that made it.
+unsafe impl Send for Log {}
+
+impl Log {
+    const_unless_loom! {
+        /// Makes an empty log.
+        pub(crate) fn new() -> Self {
+            Self {
+                first: AtomicPtr::new(ptr::null_mut()),
+                filling: Cell::new(ptr::null()),
+                filled: Cell::new(0),
+                reading: Cell::new(ptr::null_mut()),
+                read: Cell::new(0),
+            }
+        }
+    }
+
+    /// Appends `events`, which are at most [`SEGMENT`]. Returns false, and appends none of them, if that takes another
+    /// segment and `may_grow` says no.
+    ///
+    /// # Safety
+    /// The caller is the owner.
+    #[inline]
+    pub(crate) unsafe fn push(
+        &self,
+        events: &[TraceEvent],
+        may_grow: impl FnOnce() -> bool,
+    ) -> bool {
+        // SAFETY: null or a segment that is not freed before `next` has been stored (3), which `grow` does when it has
+        // another one to fill.
+        let filling = unsafe { self.filling.get().as_ref() };
+        let filled = self.filled.get();
+        match filling {
+            Some(segment) if filled + events.len() <= SEGMENT => {
+                // SAFETY: the caller is the owner; `filled` events have been shown, and there is room.
+                unsafe { segment.fill(filled, events) };
+                self.filled.set(filled + events.len());
+                true
+            }
+            _ => may_grow() && self.grow(filling, events),
+        }
+    }
+
+    /// Puts `events` into a new segment behind `full`.
+    #[cold]
+    fn grow(&self, full: Option<&Segment>, events: &[TraceEvent]) -> bool {
+        let segment = Segment::new();
+        // SAFETY: nobody else has the segment yet.
+        unsafe { segment.fill(0, events) };
+        let segment = Box::into_raw(segment);
+        self.filling.set(segment);
+        self.filled.set(events.len());
+        // Release: the reader sees the whole segment. The full one must not be touched below: the reader may free it.
+        full.map_or(&self.first, |full| &full.next)
+            .store(segment, Release);
+        true
+    }
+
+    /// Takes out events for as long as `wanted` says yes, and passes them to `take`.
+    ///
+    /// # Safety
+    /// The caller is the reader.
+    pub(crate) unsafe fn drain(
+        &self,
+        wanted: impl Fn(&TraceEvent) -> bool,
+        mut take: impl FnMut(TraceEvent),
+    ) {
+        if self.reading.get().is_null() {
+            self.reading.set(self.first.load(Acquire));
+        }
+        // SAFETY: null, or a segment that the owner has shown and that is freed below only.
+        while let Some(segment) = unsafe { self.reading.get().as_ref() } {
+            // In this order: if there is a next segment, the length that is read afterwards is the final one.
+            let next = segment.next.load(Acquire);
+            let len = segment.len.load(Acquire) as usize;
+            while self.read.get() < len {
+                let event = segment.slots[self.read.get()].with(|slot| {
+                    // SAFETY: the owner has written the slot before the `len` that was acquired, and leaves it alone.
+                    unsafe { (*slot).assume_init() }
+                });
+                if !wanted(&event) {
+                    return;
+                }
+                take(event);
+                self.read.set(self.read.get() + 1);
+            }
+            if next.is_null() {
+                return;
+            }
+            let done = self.reading.replace(next);
+            self.read.set(0);
+            // SAFETY: it comes from `into_raw` in `grow`. The owner has stored `next`, the last that it does with a segment
+            // (3), and the reader has moved on.
+            drop(unsafe { Box::from_raw(done) });
+        }
+    }
+}
+
+#[cfg(loom)]
+impl Drop for Log {
+    /// Frees the segments, so that loom finds out about those that are freed twice or never.
+    fn drop(&mut self) {
+        let mut at = self.reading.get();
+        if at.is_null() {
+            at = self.first.load(Acquire);
+        }
+        while !at.is_null() {
+            // SAFETY: from `into_raw` in `grow`; nobody else has the log any more.
+            let segment = unsafe { Box::from_raw(at) };
+            at = segment.next.load(Acquire);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::traced::event::{Kind, NO_P};
+
+    fn event(time: u64) -> TraceEvent {
+        TraceEvent {
+            time,
+            id: 1,
+            arg: 0,
+            kind: Kind::Runs,
+            detail: 0,
+            window: 1,
+            p: NO_P,
+        }
+    }
+
+    fn drained(log: &Log, until: u64) -> Vec<u64> {
+        let mut times = Vec::new();
+        // SAFETY: there is one thread, so it is the reader.
+        unsafe {
+            log.drain(|event| event.time <= until, |event| times.push(event.time));
+        }
+        times
+    }
+
+    /// Appends as many events at once.
+    fn push(log: &Log, times: &[u64], may_grow: bool) -> bool {
+        let events: Vec<_> = times.iter().map(|&time| event(time)).collect();
+        // SAFETY: there is one thread, so it is the owner.
+        unsafe { log.push(&events, || may_grow) }
+    }
+
+    #[test]
+    fn events_come_out_in_their_order_over_segments() {
+        let log = Log::new();
+        let mut expected = Vec::new();
+        for i in 0..3 * SEGMENT as u64 {
+            // Now and then several, which must lie in one segment.
+            let times: Vec<_> = (0..=i % 3).map(|j| 10 * i + j).collect();
+            assert!(push(&log, &times, true));
+            expected.extend(times);
+        }
+        let (early, late) = expected.split_at(expected.partition_point(|&time| time <= 10_000));
+        assert_eq!(drained(&log, 10_000), early);
+        assert_eq!(drained(&log, u64::MAX), late);
+        assert_eq!(drained(&log, u64::MAX), []);
+    }
+
+    #[test]
+    fn a_log_that_may_not_grow_takes_what_fits() {
+        let log = Log::new();
+        assert!(!push(&log, &[1], false));
+        assert!(push(&log, &[2], true));
+        for _ in 1..SEGMENT - 1 {
+            assert!(push(&log, &[3], false));
+        }
+        assert!(!push(&log, &[4, 4], false), "there is room for one");
+        assert!(push(&log, &[5], false));
+        assert!(!push(&log, &[6], false));
+        assert!(push(&log, &[7], true));
+        let all = drained(&log, u64::MAX);
+        assert_eq!((all.len(), all[0], all[SEGMENT]), (SEGMENT + 1, 2, 7));
+    }
+}

@@ -1,0 +1,378 @@
+//! What the scheduler calls when something happens. Each of these is a look at `gate.rs`; the rest is out of the way.
+//!
+//! The caller owns the goroutine that it names (`proc/gstatus.rs`), and has not passed it on yet.
+
+use crate::base::lock::Lock;
+use crate::os;
+use crate::proc::g::G;
+use crate::proc::m::M;
+use crate::proc::p::P;
+use crate::proc::tls;
+use crate::traced::clock::{STEP, ticks};
+use crate::traced::event::{Before, Kind, NO_P, TraceEvent, Waker};
+use crate::traced::gate;
+use crate::traced::payload::{self, place};
+use crate::traced::recorder::Recorder;
+use std::ptr::NonNull;
+
+/// For threads that are no Ms: sysmon, and the program's own.
+static SHARED: Lock<Recorder> = Lock::new(Recorder::new());
+
+/// Calls `f` with the recorder of the threads that are no Ms.
+pub(crate) fn with_shared<R>(f: impl FnOnce(&Recorder) -> R) -> R {
+    f(&SHARED.lock())
+}
+
+/// What happened to a goroutine, without the rest of an [`TraceEvent`].
+#[derive(Clone, Copy)]
+struct What {
+    kind: Kind,
+    /// What it did before, should this be its first event.
+    before: Before,
+    detail: u8,
+    arg: u64,
+}
+
+impl What {
+    const fn new(kind: Kind, before: Before) -> Self {
+        Self {
+            kind,
+            before,
+            detail: 0,
+            arg: 0,
+        }
+    }
+}
+
+/// Records `what` of `g` in this window, on the thread of `m`, or on one that is no M's. Returns the event's time; `None`: there
+/// is no room.
+#[inline]
+fn record(m: Option<&M>, g: &G, window: u16, what: What) -> Option<u64> {
+    match m {
+        // SAFETY: this is the M's own thread: all callers pass the M that they run on. They own `g`.
+        Some(m) => unsafe { record_in(&m.recorder, m.held_p(), g, window, what) },
+        // SAFETY: the lock of the shared recorder is held. The callers own `g`.
+        None => with_shared(|shared| unsafe { record_in(shared, None, g, window, what) }),
+    }
+}
+
+/// # Safety
+/// As for [`Recorder::push`]. The caller owns `g`.
+#[inline]
+unsafe fn record_in(
+    recorder: &Recorder,
+    p: Option<&P>,
+    g: &G,
+    window: u16,
+    what: What,
+) -> Option<u64> {
+    let last = g.stamp.last_in(window);
+    let event = TraceEvent {
+        time: recorder.not_before(ticks()).max(last + STEP),
+        id: g.id(),
+        arg: what.arg,
+        kind: what.kind,
+        detail: what.detail,
+        window,
+        p: p.map_or(NO_P, |p| p.id() as u16),
+    };
+    let pushed = if last == 0 {
+        // SAFETY: caller's clauses: it may push, and owns `g`.
+        unsafe { push_first(recorder, g, event, what.before) }
+    } else {
+        // SAFETY: caller's clause: it may push.
+        unsafe { recorder.push(&[event]) }
+    };
+    pushed.then(|| {
+        let woken = event.kind == Kind::Wakes;
+        g.stamp.set(window, event.time, woken);
+        event.time
+    })
+}
+
+/// Puts in `event` and before it who the goroutine is: it has had none in this window.
+///
+/// # Safety
+/// As for [`Recorder::push`]. The caller owns `g`.
+#[cold]
+#[inline(never)]
+unsafe fn push_first(recorder: &Recorder, g: &G, event: TraceEvent, before: Before) -> bool {
+    let known = TraceEvent {
+        kind: Kind::Known,
+        detail: before as u8,
+        arg: place(g.spawned_at()),
+        ..event
+    };
+    let mut events = [known; 4];
+    let mut n = 1;
+    // SAFETY: caller's clause: it owns the goroutine, which has not ended.
+    if let Some(name) = unsafe { g.own_name() } {
+        events[n] = TraceEvent {
+            kind: Kind::Named,
+            arg: payload::name(name),
+            ..event
+        };
+        n += 1;
+    }
+    if before == Before::Waited {
+        events[n] = TraceEvent {
+            kind: Kind::WaitsAt,
+            detail: g.reason() as u8,
+            arg: place(g.site()),
+            ..event
+        };
+        n += 1;
+    }
+    events[n] = event;
+    // SAFETY: caller's clause: it may push.
+    let pushed = unsafe { recorder.push(&events[..=n]) };
+    if !pushed {
+        for event in &events[1..n] {
+            // SAFETY: made here, and no log has it.
+            unsafe { payload::forget(event.kind, event.arg) };
+        }
+    }
+    pushed
+}
+
+/// Records what happened on the thread of `m` if the window is still open.
+#[inline]
+fn record_on(m: &M, g: &G, what: What) {
+    if let Some(window) = gate::window() {
+        record(Some(m), g, window, what);
+    }
+}
+
+/// `g` has been started by the goroutine whose code this is, or by another thread, or a timer.
+#[inline(always)]
+pub(crate) fn starts(g: &G) {
+    if gate::is_open() {
+        starts_now(g);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn starts_now(g: &G) {
+    let m = tls::getm();
+    let by = if g.is_by_timer() { None } else { m };
+    let what = What {
+        arg: by.map_or(0, |m| m.recorder.acting()),
+        ..What::new(Kind::Starts, Before::Nothing)
+    };
+    if let Some(window) = gate::window() {
+        record(m, g, window, what);
+    }
+}
+
+/// `g` is the running goroutine of `m` from here on.
+#[inline(always)]
+pub(crate) fn runs(m: &M, g: &G) {
+    if gate::is_open() {
+        runs_now(m, g);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn runs_now(m: &M, g: &G) {
+    let Some(window) = gate::window() else { return };
+    m.recorder.set_acting(g.id());
+    let what = What {
+        arg: g.stamp.woken_in(window),
+        ..What::new(Kind::Runs, Before::Queued)
+    };
+    record(Some(m), g, window, what);
+}
+
+/// `g`, the goroutine that runs on `m`, is about to wait, for what its `set_wait` has said.
+#[inline(always)]
+pub(crate) fn parks(m: &M, g: &G) {
+    if gate::is_open() {
+        parks_now(m, g);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn parks_now(m: &M, g: &G) {
+    m.recorder.set_acting(g.id());
+    let what = What {
+        detail: g.reason() as u8,
+        arg: place(g.site()),
+        ..What::new(Kind::Parks, Before::Ran)
+    };
+    record_on(m, g, what);
+}
+
+/// `g`, the goroutine that runs on `m`, was about to wait and does not.
+#[inline(always)]
+pub(crate) fn stays(m: &M, g: &G) {
+    if gate::is_open() {
+        ran(m, g, Kind::Stays);
+    }
+}
+
+/// `g`, which ran on `m`, goes to the end of its queue.
+#[inline(always)]
+pub(crate) fn yields(m: &M, g: &G) {
+    if gate::is_open() {
+        ran(m, g, Kind::Yields);
+    }
+}
+
+/// `g`, which ran on `m` and has lost its P, queues for another.
+#[inline(always)]
+pub(crate) fn requeues(m: &M, g: &G) {
+    if gate::is_open() {
+        ran(m, g, Kind::Requeues);
+    }
+}
+
+/// The goroutine that runs on `m` had lost its P, and has another.
+#[inline(always)]
+pub(crate) fn gets_p(m: &M) {
+    if gate::is_open()
+        && let Some(g) = m.goroutine()
+    {
+        ran(m, g, Kind::GetsP);
+    }
+}
+
+/// `g`, which ran on `m`, has ended.
+#[inline(always)]
+pub(crate) fn ends(m: &M, g: &G) {
+    if gate::is_open() {
+        ran(m, g, Kind::Ends);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn ran(m: &M, g: &G, kind: Kind) {
+    m.recorder.set_acting(g.id());
+    record_on(m, g, What::new(kind, Before::Ran));
+}
+
+/// `g` has been woken by the goroutine that runs, or ran last, on this thread, or by a thread of another kind.
+#[inline(always)]
+pub(crate) fn wakes(g: &G) {
+    if gate::is_open() {
+        wakes_now(g);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn wakes_now(g: &G) {
+    let m = tls::getm();
+    let (waker, arg) = match m {
+        Some(m) => (Waker::Goroutine, m.recorder.acting()),
+        None => (Waker::Thread, u64::from(os::thread_id().cast_unsigned())),
+    };
+    wakes_as(m, g, waker, arg);
+}
+
+/// `g` has been woken by its timer.
+#[inline(always)]
+pub(crate) fn timer_wakes(g: &G) {
+    if gate::is_open() {
+        wakes_as(tls::getm(), g, Waker::Timer, 0);
+    }
+}
+
+/// `g` has been woken by its descriptor.
+#[inline(always)]
+pub(crate) fn network_wakes(g: &G) {
+    if gate::is_open() {
+        wakes_as(tls::getm(), g, Waker::Network, 0);
+    }
+}
+
+#[cold]
+fn wakes_as(m: Option<&M>, g: &G, waker: Waker, arg: u64) {
+    let what = What {
+        detail: waker as u8,
+        arg,
+        ..What::new(Kind::Wakes, Before::Waited)
+    };
+    if let Some(window) = gate::window() {
+        record(m, g, window, what);
+    }
+}
+
+/// Sysmon takes `p` from `running`, whose M it keeps in user code.
+pub(crate) fn loses_p(running: Option<NonNull<G>>, p: &P) {
+    let (Some(window), Some(gp)) = (gate::window(), running) else {
+        return;
+    };
+    // SAFETY: a G for ever (`record/mod.rs`, promise 1); only an atomic is read.
+    let id = unsafe { gp.as_ref() }.id();
+    with_shared(|shared| {
+        let event = TraceEvent {
+            time: shared.not_before(ticks()),
+            id,
+            arg: 0,
+            kind: Kind::LosesP,
+            detail: 0,
+            window,
+            p: p.id() as u16,
+        };
+        // SAFETY: the lock of the shared recorder is held.
+        unsafe { shared.push(&[event]) };
+    });
+}
+
+/// Something with a beginning and an end of which a trace knows the beginning.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    trace: u32,
+    time: u64,
+}
+
+/// Records what has a beginning and an end, also while the trace pauses.
+fn record_pair(m: &M, g: &G, what: What) -> Option<Begun> {
+    let begun = gate::trace().and_then(|trace| {
+        let time = record(Some(m), g, gate::last_window(), what)?;
+        Some(Begun { trace, time })
+    });
+    if begun.is_none() {
+        // SAFETY: the text, if there is one, was made for this, and no log has it.
+        unsafe { payload::forget(what.kind, what.arg) };
+    }
+    begun
+}
+
+/// The goroutine `g`, which runs on `m`, enters a region. `None`: that could not be recorded.
+pub(crate) fn enters(m: &M, g: &G, name: &str) -> Option<Begun> {
+    let what = What {
+        arg: payload::region(name),
+        ..What::new(Kind::Enters, Before::Ran)
+    };
+    record_pair(m, g, what)
+}
+
+/// The goroutine `g`, which runs on `m`, leaves a region or a call. `None`: that could not be recorded.
+pub(crate) fn leaves(m: &M, g: &G, begun: Begun) -> Option<Begun> {
+    if gate::trace() != Some(begun.trace) {
+        return Some(begun);
+    }
+    let what = What {
+        arg: begun.time,
+        ..What::new(Kind::Leaves, Before::Ran)
+    };
+    record_pair(m, g, what)
+}
+
+/// The goroutine that runs on `m` begins an announced blocking call.
+pub(crate) fn calls(m: &M) -> Option<Begun> {
+    gate::trace()?;
+    record_pair(m, m.goroutine()?, What::new(Kind::Calls, Before::Ran))
+}
+
+/// The goroutine that runs on `m` has come back from an announced blocking call.
+pub(crate) fn returns(m: &M, begun: Option<Begun>) {
+    if let (Some(begun), Some(g)) = (begun, m.goroutine()) {
+        leaves(m, g, begun);
+    }
+}

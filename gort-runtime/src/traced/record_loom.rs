@@ -1,0 +1,21 @@
+//! `record.rs` under loom: no model writes a trace.
+
+#![expect(
+    clippy::missing_const_for_fn,
+    reason = "these stand for functions that are not"
+)]
+
+use crate::proc::g::G;
+use crate::proc::m::M;
+
+pub(crate) fn runs(_: &M, _: &G) {}
+
+pub(crate) fn yields(_: &M, _: &G) {}
+
+pub(crate) fn requeues(_: &M, _: &G) {}
+
+pub(crate) fn gets_p(_: &M) {}
+
+pub(crate) fn timer_wakes(_: &G) {}
+
+pub(crate) fn network_wakes(_: &G) {}
