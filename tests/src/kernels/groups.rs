@@ -16,7 +16,7 @@ pub(super) const WAITING: &[Kernel] = &[
                     move || stop.recv()
                 });
             }
-            // Drains before it reports.
+            // Waits for the tasks before it tells them to stop.
             tasks.wait();
             stop.close();
         },
@@ -126,7 +126,7 @@ pub(super) const ORDER: &[Kernel] = &[
                 all.add(1);
                 all.done();
             });
-            // Waits for no member.
+            // The count is still 0, so this does not wait for the goroutine.
             all.wait();
         },
         fixed: || {
