@@ -61,7 +61,7 @@ pub(super) const TWICE: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "grpc#3017 a way out without unlocking",
+        name: "grpc#3017 a return without unlocking",
         outcome: Stuck(&["sync.Mutex.Lock"]),
         broken: || {
             let guarded = Guarded::default();
@@ -136,7 +136,7 @@ pub(super) const TWICE: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "hugo#5379 a callback under the lock asks the one who calls it",
+        name: "hugo#5379 a callback locks what its caller has locked",
         outcome: Stuck(&["join", "sync.Mutex.Lock"]),
         broken: || {
             let page = Arc::new(Guarded::default());
@@ -189,7 +189,7 @@ fn join_both(one: JoinHandle<()>, other: JoinHandle<()>) {
 
 pub(super) const OPPOSITE_ORDER: &[Kernel] = &[
     Kernel {
-        name: "cockroach#10214 two locks in opposite orders, and main goes on",
+        name: "cockroach#10214 two locks in opposite orders, and main continues",
         outcome: Leaks(&["sync.Mutex.Lock", "sync.Mutex.Lock"]),
         broken: || two_locks(true, |_, _| settle()),
         fixed: || two_locks(false, join_both),

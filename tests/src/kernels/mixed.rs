@@ -62,7 +62,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "istio#16224 a handler locks while the one who waits for it holds the lock",
+        name: "istio#16224 a handler needs the lock that its waiter holds",
         outcome: Stuck(&["chan receive", "sync.Mutex.Lock"]),
         broken: || {
             let (events, handled) = (Arc::new(Mutex::new(0)), Chan::new(0));
