@@ -5,6 +5,7 @@
 //!   threads, which are built first.
 //! - `gort-bench chart RESULTS.json CHART.svg`: a chart of what `compare --save=RESULTS.json`
 //!   measured.
+//! - `gort-bench grid [RESULTS.tsv]`: contended locks, semaphores and channels, beside Go.
 //! - `gort-bench run NAME WORKERS N [VARIANT]`: one measurement. The first two commands start it as
 //!   a process of its own.
 //!

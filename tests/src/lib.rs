@@ -107,7 +107,7 @@ pub fn always_migrates() -> bool {
 }
 
 /// Returns whether `GORT_DEBUG` gives goroutines thread-locals of their own. If it does, std's
-/// current thread, including its name, is the goroutine's, and making the first stacks takes longer.
+/// current thread, including its name, is the goroutine's, and the first stacks take more time.
 #[must_use]
 pub fn own_thread_locals() -> bool {
     env::var("GORT_DEBUG").is_ok_and(|options| options.contains("threadlocals=own"))

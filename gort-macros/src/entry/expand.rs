@@ -55,7 +55,7 @@ pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> Token
         body.set_span(span);
         body
     };
-    // The inner function's name has the macro's hygiene, so that lints about the name warn only once.
+    // The inner name has the macro's hygiene, so that lints about the name warn only once.
     let (inner, body) = (named(span), named(at(place)));
     let test =
         (entry == EntryPoint::Test).then(|| quote_spanned!(span=> #[::core::prelude::v1::test]));
