@@ -1,5 +1,5 @@
-//! An unbounded channel gives the memory of a burst back when it is empty again, not only when it is
-//! dropped.
+//! An unbounded channel gives the memory of a burst back when it is empty again, not only when it
+//! is dropped.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::{RecvError, unbounded};

@@ -23,8 +23,8 @@ const fn rounds(n: usize) -> usize {
     if cfg!(debug_assertions) { n / 10 } else { n }
 }
 
-/// Runs `make`, whose result is due after `d`. Returns the result, and a function that tells whether
-/// an instant can be the due time.
+/// Runs `make`, whose result is due after `d`. Returns the result, and a function that tells
+/// whether an instant can be the due time.
 fn due_of<T>(d: Duration, make: impl FnOnce() -> T) -> (T, impl Fn(Instant) -> bool) {
     let before = Instant::now();
     let made = make();
@@ -103,8 +103,8 @@ claims! {
         assert!(after(Duration::ZERO).try_recv().is_ok());
     }
 
-    // TI03: the test is repeated with more time between the timers, in case the machine was too busy
-    // to keep them apart.
+    // TI03: the test is repeated with more time between the timers, in case the machine was too
+    // busy to keep them apart.
     fn timers_fire_in_the_order_of_their_due_times() {
         let slots = [5, 3, 6, 6, 6, 1, 1, 2, 7, 9, 4, 8, 0];
         let in_order = (0..6).any(|attempt| {
