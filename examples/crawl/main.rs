@@ -60,7 +60,7 @@ fn parse(args: &[OsString]) -> Outcome<Options> {
             url,
         }),
         None => Err(Failure::usage(format!(
-            "cannot begin with {url:?}, or with nothing"
+            "cannot begin with {url:?}: expected an http address, and at least one page and worker"
         ))),
     }
 }

@@ -311,7 +311,7 @@ pub fn parked<T: Send + 'static>(
         let left = until.checked_duration_since(Instant::now());
         assert!(
             left.is_some(),
-            "one more parks for {reason}: {now}, before {before}"
+            "expected one more goroutine parked for {reason}: {now} now, {before} before"
         );
         gort::yield_now();
     }

@@ -126,7 +126,7 @@ pub(crate) fn run(save: Option<&Path>) -> bool {
 }
 
 fn print(cells: &[Cell]) {
-    println!("gort's time by Go's, geometric mean of the cells (below 1 gort is ahead):");
+    println!("gort's time divided by Go's, geometric mean of the cells (below 1 gort is ahead):");
     println!("{:10} {:>5} {:>5} {:>5}  all", "Ps", PS[0], PS[1], PS[2]);
     for kind in KINDS {
         let of = |ps| mean(cells.iter().filter(|c| c.kind == kind && c.ps == ps));
