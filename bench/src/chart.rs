@@ -28,7 +28,7 @@ pub(crate) fn draw(results: &Path, chart: &Path) -> Result<(), String> {
     let results = Results::read(results)?;
     let cases = cases(&results);
     if cases.is_empty() {
-        return Err("nothing in it has a time per operation".into());
+        return Err("no result in the file has a time per operation".into());
     }
     let height = HEAD + FOOT + SIZE_OF_ROW * cases.len() as u32;
     let root = SVGBackend::new(chart, (WIDTH, height)).into_drawing_area();

@@ -5,6 +5,7 @@
 //!   threads, which are built first.
 //! - `gort-bench chart RESULTS.json CHART.svg`: a chart of what `compare --save=RESULTS.json`
 //!   measured.
+//! - `gort-bench grid [RESULTS.tsv]`: contended locks, semaphores and channels, beside Go.
 //! - `gort-bench run NAME WORKERS N [VARIANT]`: one measurement. The first two commands start it as
 //!   a process of its own.
 //!
@@ -34,12 +35,15 @@ fn main() -> ExitCode {
         }
         Some("chart") => match &args[1..] {
             [results, chart] => told(chart::draw(Path::new(results), Path::new(chart)), 1),
-            _ => told(Err("chart RESULTS.json CHART.svg".into()), 2),
+            _ => told(
+                Err("usage: gort-bench chart RESULTS.json CHART.svg".into()),
+                2,
+            ),
         },
         Some("grid") => match &args[1..] {
             [] => status(compare::run_grid(None)),
             [save] => status(compare::run_grid(Some(Path::new(save)))),
-            _ => told(Err("grid [RESULTS.tsv]".into()), 2),
+            _ => told(Err("usage: gort-bench grid [RESULTS.tsv]".into()), 2),
         },
         Some("compare") => {
             args.remove(0);

@@ -6,7 +6,7 @@ use gort::net::TcpStream;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
-/// How many bytes of a page are read.
+/// Maximum number of bytes that are read of a page.
 const MOST: u64 = 4 * 1024 * 1024;
 
 pub(crate) struct Page {
@@ -16,7 +16,7 @@ pub(crate) struct Page {
     pub(crate) links: Vec<Url>,
 }
 
-/// Fetches a page within the time limit, and until `ctx` is done.
+/// Fetches a page. Gives up when the time limit is over or `ctx` is done.
 pub(crate) fn fetch(url: &Url, limit: Duration, ctx: &Context) -> io::Result<Page> {
     let (ctx, _cancel) = ctx.with_timeout(limit);
     let mut stream = TcpStream::connect_context(&ctx, url.host())?;

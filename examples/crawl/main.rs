@@ -23,8 +23,9 @@ use std::process::ExitCode;
 const USAGE: &str = "crawl [--pages N] [--workers N] [--limit TIME] http://HOST[:PORT][/PATH]";
 
 struct Options {
-    /// Maximum number of pages, and how many are fetched at the same time.
+    /// Maximum number of pages.
     pages: usize,
+    /// Maximum number of pages that are fetched at the same time.
     workers: usize,
     /// How long one page may take.
     limit: Duration,
@@ -59,12 +60,12 @@ fn parse(args: &[OsString]) -> Outcome<Options> {
             url,
         }),
         None => Err(Failure::usage(format!(
-            "cannot begin with {url:?}, or with nothing"
+            "cannot begin with {url:?}: expected an http address, and at least one page and worker"
         ))),
     }
 }
 
-/// Runs until every page that can be reached has been fetched, or the maximum number.
+/// Fetches pages until none is left that can be reached, or the maximum number has been fetched.
 fn crawl(options: &Options) -> Outcome {
     let (ctx, _stop) = notify_context(&Context::background(), &[Signal::SIGINT, Signal::SIGTERM]);
     let (jobs, todo) = bounded::<Url>(0);
@@ -86,7 +87,8 @@ fn crawl(options: &Options) -> Outcome {
     let mut queue = VecDeque::from([options.url.clone()]);
     let (mut asked, mut under_way, mut broken) = (0, 0, 0);
     while under_way > 0 || (!queue.is_empty() && asked < options.pages) {
-        // The next page for a free worker. The queue is not empty while the arm is on.
+        // The page that the next free worker gets. If the queue is empty, the guard turns the arm
+        // off, and no worker gets this page.
         let next = queue
             .front()
             .cloned()

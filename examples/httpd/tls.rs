@@ -11,7 +11,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{self, Write};
 use std::sync::Arc;
 
-/// Turns accepted connections into wires.
+/// Serves accepted connections, over TLS if there is a certificate.
 #[derive(Clone)]
 pub(crate) struct Acceptor {
     config: Option<Arc<ServerConfig>>,

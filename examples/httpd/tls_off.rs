@@ -6,7 +6,7 @@ use gort::net::TcpStream;
 use gort_examples::{Failure, Outcome};
 use std::io;
 
-/// Turns accepted connections into wires.
+/// Serves accepted connections without TLS.
 #[derive(Clone)]
 pub(crate) struct Acceptor;
 

@@ -15,14 +15,16 @@ use std::time::{Duration, Instant};
 
 /// How long a client may take to read an answer.
 const WRITE: Duration = Duration::from_secs(30);
-/// How long commands that are under way may take to arrive when the server ends.
+/// How long the server, when it ends, waits for commands that are on their way.
 const GRACE: Duration = Duration::from_millis(250);
-/// The minimum size of a read, the size of a write, and the room for output that is kept over a
-/// wait.
+/// Minimum room in the buffer for a read.
 const ROOM: usize = 16 * 1024;
+/// Output that reaches this size is written at once. Buffers that are larger shrink once they are
+/// empty.
 const PIECE: usize = 64 * 1024;
 
-/// Serves a client until it ends. If `ctx` ends first, executes what has arrived until then.
+/// Serves a client until it disconnects. If `ctx` is done first, executes the commands that arrive
+/// within [`GRACE`], and ends.
 pub(crate) fn serve(stream: &Arc<Stream>, store: &Store, ctx: &Context) -> io::Result<()> {
     let waker = Arc::clone(stream);
     let ending = ctx.after_func(move || waker.set_read_deadline(Instant::now() + GRACE));

@@ -48,18 +48,18 @@ impl Stream {
         Ok(Self::Tcp(stream))
     }
 
-    /// From `at` on all reads and writes fail. Those that wait are woken then.
+    /// Makes all reads and writes fail from `at` on, even those that already wait.
     pub fn set_deadline(&self, at: Instant) {
         // The stream may be closed already.
         either!(self, s => s.set_deadline(Some(at))).ok();
     }
 
-    /// From `at` on all reads fail.
+    /// Makes all reads fail from `at` on.
     pub fn set_read_deadline(&self, at: Instant) {
         either!(self, s => s.set_read_deadline(Some(at))).ok();
     }
 
-    /// From `at` on all writes fail.
+    /// Makes all writes fail from `at` on.
     pub fn set_write_deadline(&self, at: Instant) {
         either!(self, s => s.set_write_deadline(Some(at))).ok();
     }
@@ -107,7 +107,7 @@ impl Door {
     /// Opens a listener. An address with a slash in it is a path.
     ///
     /// # Errors
-    /// [`Failure::Usage`] for an invalid address, else [`Failure::Failed`].
+    /// Returns [`Failure::Usage`] for an invalid address, and otherwise [`Failure::Failed`].
     pub fn open(addr: &OsStr) -> Outcome<Self> {
         let text = addr.to_string_lossy();
         let door = match text.contains('/') {
@@ -147,7 +147,7 @@ impl Door {
     pub fn close(&self) {
         match self {
             Self::Tcp(listener) => listener.close(),
-            // Only once: the next file there may belong to another server.
+            // Removes the file only once: a later file at this path may belong to another server.
             Self::Unix(listener, path) if listener.local_addr().is_ok() => {
                 // The file may have been removed.
                 fs::remove_file(path).ok();

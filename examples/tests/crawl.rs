@@ -1,4 +1,4 @@
-//! Tests the example `crawl` with a site that `httpd` serves, and with servers that are none.
+//! Tests the example `crawl` with a site that `httpd` serves, and with a server that never answers.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
@@ -10,7 +10,7 @@ use std::net::TcpListener;
 #[test]
 fn all_pages_that_are_linked_are_found_once() {
     let folder = Folder::new();
-    // Each page links to two others and back. Together they form a tree of 127.
+    // Pages 1 to 127 form a binary tree. Each page also links to the root, and to another host.
     for n in 1..128_u32 {
         let (left, right) = (2 * n % 128, (2 * n + 1) % 128);
         folder.write(
@@ -75,9 +75,10 @@ fn a_server_that_does_not_answer_costs_its_time_and_a_signal_ends_it() {
     assert_eq!(crawl.wait().code(), Some(1));
 
     let mut crawl = Program::start("crawl", "2", ["--limit", "1000s", &url]);
+    // The first connection is that of the program that has ended.
     silent.accept().unwrap();
-    // Its request has come.
     let (mut stream, _) = silent.accept().unwrap();
+    // Waits for the request of the second program.
     stream.read_exact(&mut [0; 4]).unwrap();
     crawl.signal(libc::SIGINT);
     assert_eq!(crawl.wait().code(), Some(1));

@@ -61,7 +61,7 @@ mod select;
 /// ```
 ///
 /// Options come before the body, in any order. With `clone(…)` a closure moves even without the
-/// word `move`. In this form rustfmt formats everything like the arguments of a function.
+/// word `move`. rustfmt formats this form of the macro like the arguments of a function.
 /// `go!(clone [tx, wg], name = "reader", in s; …)` means the same, with a `;` before the body; the
 /// body may then be several statements. rustfmt leaves that form alone. The macro has a value, so
 /// as a statement it ends with `;` even with braces. Dropping the handle detaches the goroutine.
@@ -129,11 +129,12 @@ pub fn go(input: TokenStream) -> TokenStream {
 /// # What is sent
 ///
 /// A plain variable (`tx <- v`) moves only if its arm is chosen. The other arms, and the code after
-/// the select, can still use it. It must have exactly the channel's item type. Every other
-/// expression, even a parenthesised variable `(v)`, is a value: it is evaluated before the choice,
-/// converted like an argument of a function, and dropped if its arm is not chosen. Only in
-/// crossbeam's form, `send(tx, m) -> r`, the value is evaluated after the arm has been chosen, as
-/// in crossbeam. Functions and lower-case constants have no place to move out of: write `(f)`.
+/// the select, can still use it. The variable must have exactly the channel's item type. Every
+/// other expression, even a parenthesised variable `(v)`, is a value: it is evaluated before the
+/// choice, converted like an argument of a function, and dropped if its arm is not chosen. Only in
+/// crossbeam's form, `send(tx, m) -> r`, is the value evaluated after the arm has been chosen, as
+/// in crossbeam. A function or a lower-case constant is not a variable that can be moved: to send
+/// one, write `(f)`.
 ///
 /// In an operand, a comparison with a negative number needs a space, `a < -1`, since `<-` is always
 /// the arrow.
@@ -274,25 +275,26 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// arguments, has no generic parameters, is not `async`, and may return a `Result`. Its goroutine
 /// has the name of the test.
 ///
-/// A test that leaves goroutines behind fails, and the failure names them, and the timers that
-/// would start some. `leaks = "allow"` turns this check off.
+/// A test that leaves goroutines behind fails. The failure names these goroutines, and the timers
+/// that would start more. `leaks = "allow"` turns this check off.
 ///
 /// A test that takes longer than a minute, or than `timeout` (`"500ms"`, `"1.5s"`, `"2m"`, `"1h"`;
 /// `"none"` for no limit), fails. The failure shows what its goroutines, and the others in the
-/// process, are doing. They are left as they are, and the other tests continue. If for some seconds
-/// only a plain thread could have woken any goroutine of the process, standard error shows this
-/// before the limit is reached. `GORT_TEST_TIMEOUT`, in seconds or `none`, replaces the limits of
-/// all tests: use it for a debugger, or on a slow machine.
+/// process, are doing. The goroutines stay as they are, and the other tests continue. If for some
+/// seconds every goroutine of the process waits, and only a plain thread could wake one, standard
+/// error says so before the limit is reached. `GORT_TEST_TIMEOUT`, in seconds or `none`, replaces
+/// the limits of all tests: use it for a debugger, or on a slow machine.
 ///
 /// With `bubble` the test runs in `gort::synctest::run`: the clock of the test and of the
-/// goroutines that it starts jumps when all of them are blocked. The time limit remains one of real
+/// goroutines that it starts jumps when all of them are blocked. The time limit still counts real
 /// time.
 ///
 /// With `explore = 1_000` the test runs under that many schedules (see `gort::explore::Options`),
 /// and panics with the report on the first schedule under which it fails. `GORT_EXPLORE_SEED` runs
 /// that schedule first.
 ///
-/// For a test with `#[should_panic]`, these failures do not count as the expected panic.
+/// For a test with `#[should_panic]`, goroutines that are left behind and an exceeded time limit do
+/// not count as the expected panic. The failure of a schedule does.
 ///
 /// ```
 /// use gort::prelude::*;

@@ -26,7 +26,7 @@ const BODY: &str = "body";
 /// A test that runs longer than this counts as hanging.
 const WATCHDOG: Duration = Duration::from_secs(120);
 
-/// Whether each goroutine is a thread. Then there are no Ps, and `GORT_MAXPROCS` has no effect.
+/// Whether each goroutine is a thread. If so, there are no Ps, and `GORT_MAXPROCS` has no effect.
 pub const AS_THREADS: bool = cfg!(any(gort_threads, miri));
 
 /// The numbers of Ps that bodies are run with.
@@ -54,7 +54,7 @@ macro_rules! claims {
 /// Runs `body` as the main goroutine of processes with 1, 2 and 8 Ps.
 ///
 /// # Panics
-/// If one of them fails or hangs.
+/// Panics if one of the processes fails or hangs.
 pub fn on_1_2_and_8_procs(test: &'static str, body: fn()) {
     on_1_2_and_8_procs_with(test, &[], body);
 }
@@ -62,7 +62,7 @@ pub fn on_1_2_and_8_procs(test: &'static str, body: fn()) {
 /// Does the same as [`on_1_2_and_8_procs`] with `vars` in the environment.
 ///
 /// # Panics
-/// If one of the processes fails or hangs.
+/// Panics if one of the processes fails or hangs.
 pub fn on_1_2_and_8_procs_with(test: &'static str, vars: &[(&str, &str)], body: fn()) {
     if cfg!(miri) {
         // In this mode no processes are started.
@@ -100,15 +100,15 @@ fn end_of(text: &str) -> &str {
     start.map_or(text, |(at, _)| &text[at..])
 }
 
-/// Whether `GORT_DEBUG` makes goroutines change threads each time they run. Then each switch takes
-/// as long as waking a thread, and there are more threads.
+/// Returns whether `GORT_DEBUG` makes goroutines change threads each time they run. If it does,
+/// each switch takes as long as waking a thread, and there are more threads.
 #[must_use]
 pub fn always_migrates() -> bool {
     env::var("GORT_DEBUG").is_ok_and(|options| options.contains("migrate=always"))
 }
 
-/// Whether `GORT_DEBUG` gives goroutines thread-locals of their own. Then what std calls the
-/// current thread, its name included, is the goroutine's, and the first stacks take longer to make.
+/// Returns whether `GORT_DEBUG` gives goroutines thread-locals of their own. If it does, std's
+/// current thread, including its name, is the goroutine's, and the first stacks take more time.
 #[must_use]
 pub fn own_thread_locals() -> bool {
     env::var("GORT_DEBUG").is_ok_and(|options| options.contains("threadlocals=own"))
@@ -128,7 +128,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Whether the process has run exactly one test and this test has passed.
+    /// Returns whether the process has run exactly one test and this test has passed.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.status.success() && self.stdout.contains("1 passed")
@@ -151,7 +151,7 @@ pub fn run_child(test: &'static str, role: &str, vars: &[(&str, &str)]) -> Ended
 /// Runs a program to its end. `what` names the program in the panic if it hangs.
 ///
 /// # Panics
-/// If the program cannot be started or hangs.
+/// Panics if the program cannot be started or hangs.
 #[must_use]
 pub fn run_program(command: &mut Command, what: impl Into<String>) -> Ended {
     Process::spawn(command, what.into()).wait()
@@ -255,7 +255,7 @@ fn stacks_of(pid: u32) -> String {
 /// before they look at goroutines that wait.
 ///
 /// # Panics
-/// If the other goroutines do not all park.
+/// Panics if the other goroutines do not all park.
 pub fn settle() {
     use gort::runtime::{GoroutineState, goroutines, num_goroutines};
     let me = gort::current().id();
@@ -268,9 +268,9 @@ pub fn settle() {
         let busy = others
             .iter()
             .find(|info| info.state != GoroutineState::Waiting);
-        // The goroutines are not examined at one moment. A goroutine that waits for a lock may be
-        // examined before the lock is handed over, and the goroutine that hands it over when it
-        // waits again. Then the next look finds the first one running, or in another wait.
+        // The goroutines are not examined at one moment. Say that A is found waiting for a lock.
+        // Then B hands the lock to A and waits for something else, and is found waiting too. All
+        // seem to wait, although A can run. The next look finds A running, or in another wait.
         let waits: Vec<_> = others.iter().map(|i| (i.id, i.reason, i.at)).collect();
         // A goroutine that ends leaves the list a moment before it leaves the count.
         if busy.is_none() && listed == num_goroutines() && waits == waits_before {
@@ -294,7 +294,7 @@ pub fn waiting(reason: gort::runtime::WaitReason) -> usize {
 /// Starts a goroutine that parks for `reason`, and waits until it is parked.
 ///
 /// # Panics
-/// If the goroutine does not park, or parks for another reason.
+/// Panics if the goroutine does not park, or parks for another reason.
 pub fn parked<T: Send + 'static>(
     reason: gort::runtime::WaitReason,
     f: impl FnOnce() -> T + Send + 'static,
@@ -312,7 +312,7 @@ pub fn parked<T: Send + 'static>(
         let left = until.checked_duration_since(Instant::now());
         assert!(
             left.is_some(),
-            "one more parks for {reason}: {now}, before {before}"
+            "expected one more goroutine parked for {reason}: {now} now, {before} before"
         );
         gort::yield_now();
     }
@@ -373,7 +373,7 @@ impl Drop for Counted {
 /// Returns the resident memory of this process in bytes.
 ///
 /// # Panics
-/// If there is no `/proc`.
+/// Panics if there is no `/proc`.
 #[must_use]
 pub fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("/proc/self/statm");

@@ -16,7 +16,7 @@ pub const SHARED: &str = "GORT_TESTS_SHARED";
 /// Starts a goroutine with thread-locals of its own.
 ///
 /// # Panics
-/// If there is no stack for it.
+/// Panics if there is no stack for it.
 pub fn own<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     let mut builder = Builder::new();
     if env::var_os(SHARED).is_some() {
@@ -46,7 +46,7 @@ static FAILED: AtomicBool = AtomicBool::new(false);
 /// ends.
 ///
 /// # Panics
-/// If one of the goroutines panics.
+/// Panics if one of the goroutines panics.
 pub fn many<T: Send + 'static>(n: usize, f: impl Fn(usize) -> T + Send + Sync + 'static) -> Vec<T> {
     let f = Arc::new(f);
     let all: Vec<_> = (0..n)

@@ -57,7 +57,7 @@ fn serve(mut stream: &TcpStream, allowed: &Receiver<()>) -> io::Result<()> {
 /// sender is dropped.
 ///
 /// # Panics
-/// If it cannot listen.
+/// Panics if it cannot listen.
 pub fn server() -> (Sender<()>, u16) {
     let (allow, allowed) = unbounded();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 /// Returns a listener and its address.
 ///
 /// # Panics
-/// If there is no such interface.
+/// Panics if there is no such interface.
 #[must_use]
 pub fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback interface");
@@ -17,7 +17,7 @@ pub fn listen() -> (TcpListener, SocketAddr) {
 /// Returns both ends of a connection.
 ///
 /// # Panics
-/// If there is no such interface.
+/// Panics if there is no such interface.
 #[must_use]
 pub fn pair() -> (TcpStream, TcpStream) {
     let (listener, addr) = listen();

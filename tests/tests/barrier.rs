@@ -29,7 +29,7 @@ claims! {
                         leaders.fetch_add(usize::from(leads), SeqCst);
                         barrier.wait();
                         assert_eq!(leaders.load(SeqCst), round);
-                        // The next round has no leader before all have looked.
+                        // No goroutine can lead the next round before all have checked `leaders`.
                         barrier.wait();
                     }
                 })

@@ -1,5 +1,5 @@
-//! FT07: programs that are built in another way than the tests: gort in a Rust `dylib`, and with
-//! `panic = "abort"`.
+//! FT07: gort works in programs that are built differently from the tests: inside a Rust `dylib`,
+//! and with `panic = "abort"`.
 //!
 //! Their sources are in `tests/builds`. Each way has a workspace and a target folder of its own,
 //! below cargo's folder for tests' files.
@@ -14,13 +14,13 @@ use std::process::Command;
 /// The folder of this package.
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The beginning of each manifest.
+/// Returns the `[package]` section of a manifest.
 fn package(name: &str) -> String {
     format!("[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n")
 }
 
-/// Builds a workspace of these packages (name, rest of the manifest, source), with the same
-/// versions as gort's. Returns the folder with the result.
+/// Builds a workspace of these packages (name, rest of the manifest, source), with the versions in
+/// gort's Cargo.lock. Returns the folder that cargo puts the programs into.
 fn build(name: &str, settings: &str, flags: &str, packages: &[(&str, &str, &str)]) -> PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let members: Vec<_> = packages.iter().map(|(name, ..)| *name).collect();

@@ -1,4 +1,4 @@
-//! A C library that has sockets of its own: libpq, whose connections wait in `io::Pollable`. The
+//! Tests a C library that has its own sockets: libpq's connections wait in `io::Pollable`. The
 //! server is `gort_tests::postgres`. Without the library (Debian's libpq5) the tests print that
 //! they are skipped.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -29,7 +29,7 @@ macro_rules! functions {
         }
 
         impl Library {
-            /// Loads the library. `None` if it is not installed.
+            /// Loads the library. Returns `None` if it is not installed.
             fn load() -> Option<Self> {
                 // SAFETY: the name is a C string. The library's initialisers may run on any thread.
                 let library = unsafe { libc::dlopen(c"libpq.so.5".as_ptr(), libc::RTLD_NOW) };
@@ -104,7 +104,7 @@ impl Connection {
             conn,
             socket: None,
         };
-        // As if `PQconnectPoll` had returned PGRES_POLLING_WRITING.
+        // The first wait is as if `PQconnectPoll` had returned PGRES_POLLING_WRITING.
         let mut wanted = 2;
         loop {
             // SAFETY: the connection lives until `drop`.

@@ -351,7 +351,7 @@ claims! {
 
     // CH23
     fn an_absurd_capacity_panics() {
-        // Each is too large in another way: in bytes, as a number, and both.
+        // These capacities are too large in bytes, as a number, and in both ways.
         for cap in [usize::MAX / 8, usize::MAX / 2, usize::MAX - 1] {
             let payload = gort::recover(|| drop(bounded::<u64>(cap))).unwrap_err();
             let words = payload.downcast_ref::<String>().map_or("", String::as_str);

@@ -10,15 +10,16 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-/// The result of a receive. `None`: the default ran.
+/// The result of a receive, or `None` if the default ran.
 type Received<T> = Option<Result<T, RecvError>>;
-/// The result of a send. `None`: the default ran.
+/// The result of a send, or `None` if the default ran.
 type Sent<T> = Option<Result<(), SendError<T>>>;
 
 type ReceiveForm<T> = fn(&Receiver<T>) -> Received<T>;
 type SendForm<T> = fn(&Sender<T>, T) -> Sent<T>;
 
-/// Returns every form of receive: plain, one arm, and with an idle arm, each also with a default.
+/// Returns every form of receive: a plain one, a select with one arm, and a select with a second
+/// arm that is never ready. Each is there once with a wait and once without.
 fn receives<T: Debug + PartialEq>() -> [ReceiveForm<T>; 6] {
     [
         |rx| Some(rx.recv()),
@@ -105,7 +106,7 @@ claims! {
                 assert_eq!(send(&tx, "late".to_owned()), refused, "form {i}");
                 assert_eq!(rx.iter().count(), before, "form {i}");
             }
-            // The same after all receivers were dropped.
+            // A send fails in the same way after all receivers were dropped.
             let (tx, rx) = bounded(1);
             drop(rx);
             let refused = Some(Err(SendError("late".to_owned())));

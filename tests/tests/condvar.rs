@@ -94,7 +94,7 @@ claims! {
         }
     }
 
-    // CO03: a goroutine that waits again is the last.
+    // CO03: a goroutine that waits again goes to the end of the queue.
     fn notifications_go_round() {
         let (mutex, cond) = leaked(false);
         let (tx, rx) = unbounded();
@@ -115,7 +115,7 @@ claims! {
             drop(mutex.lock());
             cond.notify_one();
             assert_eq!(rx.recv(), Ok(i % n));
-            // Until it waits again.
+            // Lets the goroutine wait again.
             settle();
         }
         *mutex.lock() = true;
@@ -137,7 +137,7 @@ claims! {
                         let mut guard = mutex.lock();
                         tx.send(()).unwrap();
                         guard = cond.wait(guard);
-                        // Without a loop: one wake-up for each notification.
+                        // There is no loop around the wait, since no wake-up is spurious.
                         assert_eq!(guard.0, round);
                         guard.1[i] += 1;
                     }
@@ -146,7 +146,7 @@ claims! {
             .collect();
         for round in 1..=rounds {
             (0..n).for_each(|_| rx.recv().unwrap());
-            // The last one holds the mutex until it waits.
+            // The last sender holds the mutex until it waits, so here all of them wait.
             let mut guard = mutex.lock();
             assert!(guard.1.iter().all(|&seen| seen == round - 1));
             guard.0 = round;
@@ -172,7 +172,7 @@ claims! {
             });
             first.join().unwrap();
             notifier.join().unwrap();
-            // The second notification may have come too late for this wait, but it comes.
+            // `second` may have begun to wait after the notification. Another one must wake it.
             while !second.is_finished() {
                 cond.notify_one();
                 yield_now();
@@ -201,7 +201,8 @@ claims! {
             .collect();
         settle();
         assert_eq!(waiting(CondWait), 100);
-        // Traffic on the same mutex, on another condition variable with it, and elsewhere.
+        // Makes traffic on the mutex, on another condition variable with the same mutex, and on
+        // timers.
         let other = Arc::new(Condvar::new());
         let busy: Vec<_> = (0..4)
             .map(|i| {
@@ -334,7 +335,7 @@ claims! {
             cond.notify_one();
             may_give_up.join().unwrap();
             settle();
-            // Exactly one of them got it.
+            // Exactly one of the two waiters got the notification.
             assert_eq!(woken.load(SeqCst), 1, "round {round}");
             cond.notify_one();
             behind.join().unwrap();

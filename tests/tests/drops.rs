@@ -55,7 +55,7 @@ claims! {
         let (reply, replies) = bounded::<usize>(0);
         let (_never, nothing) = bounded::<usize>(0);
         for i in 0..1_000 {
-            // Ready at once, or only when a sender sends.
+            // The receive arm is ready at once, or only when the sender runs.
             let sender = if i % 2 == 0 {
                 tx.send(i).unwrap();
                 None
@@ -75,7 +75,7 @@ claims! {
                 sender.join().unwrap();
             }
         }
-        // No waiter is left: these values would be given to it.
+        // The selects left no waiter behind. A waiter would take the values that are sent here.
         assert_eq!((rx.len(), nothing.len()), (0, 0));
         assert!(replies.try_recv().is_err());
         tx.send(1).unwrap();
@@ -118,7 +118,7 @@ claims! {
             assert!(tx.send(Counted::new(&alive)).is_ok());
             parked.join().unwrap().unwrap();
             assert!(tx.send(Counted::new(&alive)).is_err(), "no receiver is left");
-            // So does a receiver.
+            // A receiver that is forgotten keeps its channel open, too.
             let (tx, rx) = bounded(1);
             mem::forget(rx);
             assert!(tx.send(Counted::new(&alive)).is_ok());
@@ -131,7 +131,7 @@ claims! {
         mem::forget(mutex.lock());
         assert!(mutex.try_lock().is_err());
 
-        // A timer's channel and a handle.
+        // Forgetting a timer's channel, or a handle, leaves no goroutine behind.
         mem::forget(gort::channel::after(Duration::from_millis(1)));
         mem::forget(spawn(yield_now));
         gort::time::sleep(Duration::from_millis(3));
@@ -150,8 +150,8 @@ impl Drop for Tells {
     }
 }
 
-// RU05: the end of the process drops nothing, as with threads. What never ran is not dropped
-// either.
+// RU05: the end of the process drops no captures, as with threads. That holds also for a goroutine
+// that never ran.
 #[test]
 fn goroutines_that_are_left_when_the_process_ends_drop_nothing() {
     const NAME: &str = concat!(
@@ -167,7 +167,7 @@ fn goroutines_that_are_left_when_the_process_ends_drop_nothing() {
                 0,
                 "{ended:?}"
             );
-            // The end may come between the two lines.
+            // The process may end between the two lines.
             let [ran, dropped] =
                 ["fresh ran", "fresh dropped"].map(|words| ended.stdout.matches(words).count());
             assert!(dropped <= ran, "{ended:?}");
@@ -186,7 +186,7 @@ fn goroutines_that_are_left_when_the_process_ends_drop_nothing() {
             });
         }
         settle();
-        // Open until the process ends.
+        // Keeps the channel open until the process ends.
         mem::forget(tx);
         for _ in 0..100 {
             let value = Tells("fresh");

@@ -1,5 +1,5 @@
-//! EX: programs under many schedules: a seed is one schedule, how programs fail, and what they
-//! leave behind.
+//! EX: runs programs under many schedules. The tests check that a seed is one schedule, how
+//! programs fail, and what failed programs leave behind.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::explore::{Failure, FailureKind, Options, Strategy};
@@ -69,10 +69,6 @@ claims! {
         stop.store(true, SeqCst);
         busy.join().unwrap();
         assert!((0..50).any(|seed| steps_of_five(seed) != first));
-        // The result must be the same in processes with 1, 2 and 8 Ps.
-        if let Some(folder) = env::var_os("GORT_TESTS_STEPS") {
-            std::fs::write(folder, format!("{first:?}")).unwrap();
-        }
     }
 }
 
@@ -223,7 +219,7 @@ fn a_panic_that_nobody_joins_is_a_failure_and_one_that_somebody_joins_is_not() {
     }
     let joins = || assert!(go!(|| panic!("for who joins")).join().is_err());
     assert!(options().schedules(20).run(joins).is_ok());
-    // A scope passes it on.
+    // A scope passes the panic on to its caller.
     assert!(options().schedules(20).run(scoped).is_ok());
 }
 
@@ -342,7 +338,7 @@ claims! {
         let panicked = Arc::new(AtomicU32::new(0));
         let panics = Arc::clone(&panicked);
         let report = Options::new().strategy(Strategy::Random).run(move || {
-            // The root is one more.
+            // The schedule's root goroutine is one more.
             assert_eq!(num_goroutines(), before + 1);
             assert_eq!(SEEN.replace(1), 0);
             let start = gort::time::now();
@@ -408,7 +404,7 @@ fn a_program_that_is_not_the_same_again_is_told_so() {
         let again = Options::new().schedules(1).seed(failure.seed());
         again.run(by_hash).unwrap_err()
     });
-    // Some schedules are the same by chance: those that fail at once.
+    // A schedule in which the program panics before the others run is the same by chance.
     assert!(replayed.filter(says_so).count() > 10);
     // A strategy that runs every schedule notices without a replay.
     let runs = AtomicU32::new(0);

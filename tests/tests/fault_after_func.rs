@@ -70,7 +70,7 @@ impl AllStacks {
                 let _ = gate.recv();
             }) {
                 Ok(holder) => holders.push(holder),
-                // Twice, because the first attempt may have found the slots of another P.
+                // Makes two attempts, because the first may have found the slots of another P.
                 Err(_) if Builder::new().spawn(|| ()).is_err() => break,
                 Err(_) => {}
             }

@@ -1,5 +1,5 @@
-//! The memory of a burst through an unbounded channel is given back when the channel is empty
-//! again, and not only when it ends.
+//! An unbounded channel gives the memory of a burst back when it is empty again, not only when it
+//! is dropped.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::{RecvError, unbounded};
@@ -38,7 +38,7 @@ claims! {
     // FT12
     fn the_memory_of_a_drained_burst_comes_back() {
         let (tx, rx) = unbounded::<Value>();
-        // Does first what is allocated once.
+        // The first value makes allocations that stay, so it comes before the count.
         tx.send([0; 16]).unwrap();
         rx.recv().unwrap();
         let before = LIVE.load(SeqCst);
@@ -51,7 +51,6 @@ claims! {
             assert_eq!(rx.recv(), Ok([n as u64; 16]));
         }
         let left = LIVE.load(SeqCst) - before;
-        // A thousandth of it.
         assert!(left < full / 1000, "{left} of {full} bytes are left");
     }
 

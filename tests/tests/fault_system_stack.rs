@@ -158,7 +158,7 @@ claims! {
             assert_eq!(thread::current().id(), here);
         }
         drop(lock);
-        // The other way round.
+        // Locks in the goroutine and unlocks on the system stack.
         let lock = lock_os_thread();
         on_system_stack(|| drop(lock));
         yield_now();

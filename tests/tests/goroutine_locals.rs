@@ -1,4 +1,4 @@
-//! GL: variables of which each goroutine has its own.
+//! GL: goroutine-local variables.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -50,7 +50,7 @@ goroutine_local! {
     static SENDS: RefCell<Option<Sends>> = RefCell::new(None);
 }
 
-/// A value whose destructor looks at its own key and at the other.
+/// A value whose destructor tries to use its own key and another one.
 struct Looks {
     name: &'static str,
     myself: fn() -> Result<(), AccessError>,
@@ -229,7 +229,7 @@ claims! {
         seen.sort_unstable();
         let names = ["builder", "context", "func", "go", "group", "scope", "set", "spawn", "timeout", "waits"];
         assert_eq!(seen, names.map(|name| (name, 9)));
-        // Another goroutine arms it again.
+        // Another goroutine arms the timer again.
         go!(move || { HANDED.set(12); timer.reset(Duration::from_millis(1)); }).join().unwrap();
         assert_eq!(rx.recv(), Ok(("func", 12)));
     }

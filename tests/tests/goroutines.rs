@@ -24,7 +24,7 @@ fn until_alone() {
 }
 
 claims! {
-    // As with `std::thread::Builder`.
+    // `std::thread::Builder` panics, too.
     fn a_name_with_a_null_byte_panics_before_anything_is_started() {
         let starts: [fn(); 2] = [
             || drop(Builder::new().name("par\0ser").spawn(|| ())),
@@ -100,7 +100,8 @@ claims! {
         if max_procs() > 1 {
             return;
         }
-        // Or until the end of its time slice, if the system takes the worker off its core.
+        // If the system takes the worker off its core, the goroutine may run earlier: when the
+        // starter's time slice ends.
         let as_promised = (0..100).filter(|_| {
             let ran = Arc::new(AtomicBool::new(false));
             let goroutine = spawn({

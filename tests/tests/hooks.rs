@@ -221,7 +221,7 @@ claims! {
         let other = Log::default();
         let inner = Arc::clone(&other);
         logging(&log).run(move || {
-            // In goroutines of their own, one after another or together.
+            // These start goroutines of this run: two functions, and a scope's with a child.
             let (tx, rx) = bounded(0);
             let _timer = after_func(Duration::from_millis(1), move || tx.send(1).unwrap());
             assert_eq!(rx.recv(), Ok(1));
@@ -233,7 +233,7 @@ claims! {
             gort::scope(|s| {
                 s.spawn(|| go!(yield_now()).join().unwrap());
             });
-            // Inner runs, with and without hooks.
+            // Inner runs have their own hooks, or none.
             runtime::Builder::new().run(|| go!(yield_now()).join().unwrap());
             logging(&inner).run(|| go!(yield_now()).join().unwrap());
             // A plain thread's goroutines belong to no run.

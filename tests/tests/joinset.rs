@@ -95,7 +95,7 @@ claims! {
         assert!(recover(|| on_system_stack(|| set.join_next())).is_err());
     }
 
-    // A result is there when the goroutine has left the count, and not earlier.
+    // A result is there as soon as its goroutine has left the count, and not earlier.
     fn a_result_can_be_taken_as_soon_as_its_goroutine_is_not_counted() {
         let set = JoinSet::new();
         for i in 0..2_000 {

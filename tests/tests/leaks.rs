@@ -16,7 +16,7 @@ impl<T> Chan<T> {
         Self(tx, rx)
     }
 
-    // Methods, because a block that names a field captures only that field.
+    // These are methods because a block that names a field captures only that field.
     fn tx(&self) -> &Sender<T> {
         &self.0
     }
@@ -126,7 +126,8 @@ claims! {
         assert_eq!(waiting(WaitReason::ChanSend), 106);
     }
 
-    // DL12: the same shapes with each end where it belongs. The other end of each wait is dropped.
+    // DL12: the same programs with each end of a channel where it belongs. Each wait ends because
+    // the other end of its channel is dropped.
     fn the_same_shapes_do_not_leak_where_each_end_has_its_owner() {
         let range = leaked(|| {
             let (tx, rx) = bounded(0);

@@ -1,4 +1,4 @@
-//! `go!` and `defer!` with commas: what they do, and that rustfmt formats them.
+//! Tests the forms of `go!` and `defer!` with commas: what they do, and that rustfmt formats them.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -108,7 +108,7 @@ fn rustfmt_formats_them() {
     fs::remove_file(&file).unwrap();
     match formatted {
         Ok(output) if output.status.success() => assert_eq!(text, WELL),
-        // rustup has a `rustfmt` even if the toolchain has none.
+        // rustup provides a `rustfmt` command even if the toolchain has none.
         Ok(output) if String::from_utf8_lossy(&output.stderr).contains("not installed") => {
             eprintln!("skipped: rustfmt is not installed");
         }

@@ -64,7 +64,7 @@ fn resets() {
     });
     reset(&near);
     assert_eq!(reads.join().unwrap(), Err(ErrorKind::ConnectionReset));
-    // The reader got the error. From then on the peer is gone.
+    // The reader got the error of the reset. Later calls find that the peer is gone.
     assert_eq!(filled(&far), ErrorKind::BrokenPipe);
     assert_eq!(drained(&far), Ok(()));
 
@@ -169,7 +169,7 @@ claims! {
                         for n in (id..rounds).step_by(8) {
                             let mut stream = TcpStream::connect(addr).unwrap();
                             if n % 4 == 3 {
-                                // It is possible that the connection has not even been accepted.
+                                // The server has perhaps not accepted the connection yet.
                                 reset(&stream);
                                 continue;
                             }
@@ -250,7 +250,7 @@ claims! {
                 let (far, _) = listener.accept().unwrap();
                 let done = done.clone();
                 let dawdles = go!(move || {
-                    // Until the other end has been closed.
+                    // Sends a byte at a time until the other end has been closed.
                     let mut sent = 0;
                     while near.write_all(b"x").is_ok() {
                         sent += 1;
@@ -270,7 +270,7 @@ claims! {
         for (dawdles, reads) in dawdlers {
             assert_eq!(reads.join().unwrap(), ErrorKind::TimedOut);
             let sent: u32 = dawdles.join().unwrap();
-            // It made progress, and was never near its end.
+            // The peer made progress, and was never near the end of its data.
             assert!(sent > 0 && sent < 1 << 16, "{sent} bytes");
         }
         assert_eq!(done.load(Relaxed), PEERS);
@@ -289,8 +289,8 @@ fn hold_idle_connections() {
     allow(wanted);
     let before = (descriptors(), num_goroutines(), resident_bytes());
     let (listener, addr) = listen();
-    // The other ends belong to another process, which has a limit of its own. It ends when its
-    // input does.
+    // The other ends belong to another process, which has a limit of its own. That process ends
+    // when its input ends.
     let mut clients = Command::new(env!("CARGO_BIN_EXE_streams"))
         .args(["clients", &addr.to_string(), &CONNECTIONS.to_string()])
         .stdin(Stdio::piped())
@@ -312,7 +312,7 @@ fn hold_idle_connections() {
     }
     assert!(clients.wait().unwrap().success());
     drop(listener);
-    // From now on the poller's own descriptor is there.
+    // The poller's own descriptors stay, so there may be more descriptors than before.
     let after = (descriptors(), num_goroutines());
     assert!(
         after.0 <= before.0 + 3 && after.1 == before.1,

@@ -1,5 +1,6 @@
-//! What a server needs of TCP beyond std's sockets: time-outs while other handles wait, empty
-//! buffers, options, conversions to std and back, and connecting with a limit.
+//! TS: what a server needs from TCP beyond sending and receiving. The tests cover time-outs while
+//! other handles wait, empty buffers, options, conversions to std's sockets and back, and
+//! connecting with a limit.
 
 use gort::context::{Context, ContextError};
 use gort::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
@@ -72,7 +73,7 @@ claims! {
         let (refusing, refused) = listen();
         drop(refusing);
         let limit = Duration::from_secs(60);
-        // Does first what is allocated once.
+        // The first call may open descriptors that stay open, so it comes before the count.
         assert_eq!(kind(TcpStream::connect_timeout(&refused, limit)), ErrorKind::ConnectionRefused);
         let before = descriptors();
         for _ in 0..200 {
@@ -146,7 +147,7 @@ claims! {
             let stream = TcpStream::connect(&[refused, refused, good][..]).expect("the third");
             assert_eq!(stream.peer_addr().expect("address"), good);
         }
-        // With the pause it would take 25 s.
+        // With a pause of 250 ms after each refusal this would take 25 s.
         assert!(start.elapsed() < Duration::from_secs(12));
     }
 
@@ -157,7 +158,8 @@ claims! {
         drop(refusing);
         let connects = go!(move || TcpStream::connect(&[slow, refused][..]));
         sleep(300 * MS);
-        // Makes room in the queue: the kernel tries again after a second.
+        // Makes room in the listener's queue. The kernel repeats the connection request after a
+        // second.
         drop(queued);
         let accepts = listener.try_clone().expect("clone");
         let accepts = go!(move || accepts.incoming().map_while(Result::ok).count());

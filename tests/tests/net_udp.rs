@@ -168,7 +168,7 @@ claims! {
         assert!(!socket.multicast_loop_v4().expect("get"));
         assert_eq!(socket.multicast_ttl_v4().expect("get"), 3);
         let blocked = std::thread::spawn(move || socket.recv(&mut [0; 8]));
-        // Most likely the goroutine waits by now. If not, it receives the same.
+        // Most likely the thread waits by now. If it does not, it receives the same datagram.
         sleep(5 * MS);
         let (near, _) = bind();
         near.send_to(b"std", ("localhost", addr.port())).expect("send");

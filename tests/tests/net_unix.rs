@@ -1,4 +1,4 @@
-//! Sockets between the processes of one machine.
+//! UX: Unix sockets, which connect processes of one machine.
 
 use gort::context::{Context, ContextError};
 use gort::net::{Shutdown, UnixDatagram, UnixListener, UnixStream};
@@ -161,7 +161,7 @@ claims! {
         while came.len() < 50 {
             let (mut stream, _) = listener.accept().expect("accept");
             let mut byte = [0];
-            // The queued connections are gone.
+            // A read of 0 bytes is the end of a connection from `queued`.
             if stream.read(&mut byte).expect("read") == 1 {
                 stream.write_all(b"!").expect("write");
                 came.push(byte[0]);
@@ -188,8 +188,8 @@ claims! {
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         let (ctx, cancel) = Context::background().with_cancel();
         let waits = parked(WaitReason::IoWait, { let addr = Arc::clone(&addr); move || UnixStream::connect_context(&ctx, &addr) });
-        // It has tried again several times, or is about to for the first time. It ends in both
-        // cases.
+        // By now the goroutine has tried again several times, or is about to try again for the
+        // first time. The cancellation must end the wait in both cases.
         sleep(5 * MS);
         cancel.cancel();
         let error = waits.join().expect("join").expect_err("cancelled");

@@ -37,8 +37,8 @@ fn in_child(test: &'static str, procs: &str, body: fn()) -> Option<gort_tests::E
     Some(run_child(test, "body", &env))
 }
 
-/// Starts threads now, also for Ps that are taken from goroutines that compute. Later there are no
-/// mappings left for their stacks.
+/// Starts the threads that the test needs, also for Ps that are taken from goroutines that compute.
+/// Later no mappings are left for the threads' stacks.
 fn start_threads() {
     let all: Vec<_> = (0..2 * max_procs() + 8)
         .map(|_| spawn(|| gort::blocking(|| thread::sleep(Duration::from_millis(100)))))
@@ -46,8 +46,9 @@ fn start_threads() {
     all.into_iter().for_each(|one| one.join().unwrap());
 }
 
-/// Starts goroutines that wait until the channel is closed, more than there are stacks for. Returns
-/// how many have started to run, all of them, and what lets them end.
+/// Starts more goroutines than there are stacks for. Each waits until the channel is closed.
+/// Returns the number that have started to run, their handles, and the sender that keeps the
+/// channel open.
 fn wait_together() -> (Arc<AtomicUsize>, Vec<JoinHandle<()>>, Sender<()>) {
     let begun = Arc::new(AtomicUsize::new(0));
     let (release, gate) = bounded::<()>(0);
@@ -119,7 +120,7 @@ fn if_no_stack_can_come_the_program_ends_with_advice() {
         return;
     }
     for procs in ["1", "2"] {
-        // Not in a process of libtest's, whose threads might act.
+        // A process of libtest's has other threads, which might act, so this is a program.
         let ended = Command::new(env!("CARGO_BIN_EXE_scenario"))
             .arg("stuck-without-stacks")
             .env("GORT_DEBUG", "guard=mprotect")

@@ -51,7 +51,7 @@ fn text(payload: &(dyn Any + Send)) -> &str {
         .unwrap_or("not a text")
 }
 
-/// Panics without calling the hook, for loops.
+/// Panics without calling the panic hook, so that loops print nothing.
 fn quiet_panic(i: usize) -> ! {
     resume_unwind(Box::new(i))
 }

@@ -139,7 +139,7 @@ claims! {
         let (mut master, slave) = (made(master), made(slave));
         let got = woken_by(slave, || master.write_all(b"line\n").expect("write"));
         assert_eq!(got, b"line\n");
-        // Reads what the terminal has echoed, and then that it is closed on the other side.
+        // Reads the terminal's echo, and then the error that says that the other side is closed.
         let mut master = Pollable::new(master).expect("a terminal");
         let mut echo = [0; 6];
         master.read_exact(&mut echo).expect("read");
@@ -190,7 +190,7 @@ claims! {
         let mut buf = [0; 16];
         let mut got = 0;
         while got < MESSAGES {
-            // A few bytes at a time, so that the pipe is sometimes empty and sometimes full.
+            // Reads a few bytes at a time, so that the pipe is sometimes empty and sometimes full.
             let n = reader.try_io(Interest::READABLE, |mut pipe| pipe.read(&mut buf)).expect("read");
             assert!(buf[..n].iter().enumerate().all(|(i, &byte)| byte == (got + i) as u8));
             got += n;
@@ -407,7 +407,7 @@ claims! {
     fn plain_threads_wait_as_well() {
         let (reader, writer) = pipe();
         let waits = std::thread::spawn(move || (&*reader).read(&mut [0; 1]));
-        // Most likely the goroutine waits by now. If not, it reads the same.
+        // Most likely the thread waits by now. If it does not, it reads the same byte.
         sleep(5 * MS);
         (&*writer).write_all(b"x").expect("write");
         assert_eq!(gort::blocking(|| waits.join()).expect("join").expect("read"), 1);

@@ -54,7 +54,7 @@ fn count(folder: &str) -> usize {
 }
 
 fn waiting_is_as_std_has_it() {
-    // If `wait` did not close the child's input, this would last for ever.
+    // If `wait` did not close the child's input, the test would wait for ever.
     let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
     assert!(cat.try_wait().unwrap().is_none());
     assert!(cat.stdin.is_some(), "`try_wait` closes nothing");
@@ -292,7 +292,7 @@ claims! {
             assert_eq!(error.kind(), ErrorKind::NotFound);
             assert_eq!(command.output().unwrap_err().kind(), ErrorKind::NotFound);
         };
-        // Does first what is allocated once.
+        // The first calls make descriptors and threads that stay, so they come before the count.
         (0..20).for_each(|_| missing());
         sleep(20 * MS);
         let before = (count("fd"), count("task"));
@@ -416,7 +416,7 @@ fn a_child_begins_as_this_process_did_and_without_blocked_signals() {
                 .lines()
                 .find_map(|line| line.strip_prefix(name))
                 .unwrap();
-            // Without the signal numbers that libc keeps for itself.
+            // Leaves out the signal numbers that libc keeps for itself.
             u64::from_str_radix(line.trim(), 16).unwrap() & 0x7fff_ffff
         };
         assert_eq!(bits("SigIgn:"), expected, "{name}: {text}");

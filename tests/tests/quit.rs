@@ -57,8 +57,9 @@ fn quit(mut command: Command, rest: Duration) -> Output {
     output
 }
 
-/// Checks that SIGQUIT ends a program and that it printed `goroutines` goroutines, including all of
-/// `words`: right after it got ready, and after the monitor has gone to sleep.
+/// Checks that SIGQUIT ends a program, and that the program prints `goroutines` goroutines and all
+/// of `words`. The signal comes right after the program is ready, and in a second run after the
+/// monitor has gone to sleep.
 fn is_quit(name: &str, procs: usize, goroutines: usize, words: &[&str]) {
     for rest in [0, 300] {
         let output = quit(

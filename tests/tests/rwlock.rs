@@ -202,7 +202,8 @@ claims! {
         readers.into_iter().for_each(|reader| reader.join().unwrap());
     }
 
-    // Like std's guard: one for a `&'static str` can be used where a shorter life is wanted.
+    // As with std's guard, a guard of a `&'static str` can be used where a guard of a shorter
+    // lifetime is expected.
     fn a_read_guard_may_stand_for_one_of_a_shorter_life() {
         fn longer<'a>(
             one: RwLockReadGuard<'a, &'a str>,
@@ -243,7 +244,7 @@ claims! {
         go_on.send(()).unwrap();
         settle();
         assert_eq!((waiting(RwLockRead), waiting(RwLockWrite)), (1, 1));
-        // Another goroutine gives up its first lock, and both continue.
+        // Dropping the reader's first guard, in this goroutine, lets both continue.
         drop(rx.recv().unwrap());
         writer.join().unwrap();
         reader.join().unwrap();
@@ -284,7 +285,7 @@ claims! {
         }
     }
 
-    // RW06: after them the next writer gets in, before readers that came later.
+    // RW06: after the waiting readers the next writer gets in, before readers that came later.
     fn readers_and_writers_alternate() {
         let order = Arc::new(Mutex::new(Vec::new()));
         let lock = leaked(());
@@ -627,7 +628,7 @@ claims! {
         assert!(lock.try_write().is_ok());
         assert!(recover(|| RwLockWriteGuard::map(lock.write(), |_| -> &mut i32 { panic!("on purpose") })).is_err());
         assert!(lock.try_write().is_ok());
-        // The guard of another goroutine lets the waiters in.
+        // A guard that is dropped in another goroutine lets the waiters in.
         let lock = leaked((1, 2));
         let writer = RwLockWriteGuard::map(lock.write(), |pair| &mut pair.0);
         let waits = parked(RwLockRead, || *lock.read());
@@ -639,8 +640,8 @@ claims! {
         waits.join().unwrap();
     }
 
-    // RW14: a read guard can be used where a shorter life is wanted. (ui-tests has what does not
-    // compile.)
+    // RW14: a read guard can be used where a guard of a shorter lifetime is expected. (ui-tests has
+    // what does not compile.)
     fn read_guards_are_covariant() {
         fn shorter<'s>(guard: RwLockReadGuard<'s, &'static str>, _: &'s str) -> RwLockReadGuard<'s, &'s str> {
             guard

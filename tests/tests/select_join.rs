@@ -137,7 +137,7 @@ claims! {
         b.join().unwrap();
     }
 
-    // Many selects wait for one end, some in vain.
+    // Many selects wait for the end of one goroutine, and some choose another arm.
     fn selects_may_share_a_handle() {
         let (tx, handle) = ends_when_told();
         let handle = Arc::new(handle);

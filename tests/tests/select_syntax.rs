@@ -21,7 +21,7 @@ impl<T> Deref for Wrapper<T> {
 }
 
 claims! {
-    // `v` is a result, a refutable pattern has an else block, or nothing is bound.
+    // An arm binds the result, destructures it by a pattern with an else block, or binds nothing.
     fn a_receive_arm_binds_a_result_or_destructures_it() {
         let (tx, rx) = unbounded();
         (1..=4).for_each(|i| tx.send((i, "x")).unwrap());
@@ -34,7 +34,7 @@ claims! {
         select! { v = <-rx => assert_eq!(v, Err(RecvError)) }
     }
 
-    // The same for send arms.
+    // A send arm binds and destructures its result in the same way.
     fn a_send_arm_binds_a_result_or_destructures_it() {
         let (tx, rx) = bounded(1);
         assert_eq!(select! { r = tx <- 1 => r }, Ok(()));
@@ -148,7 +148,7 @@ claims! {
         assert_eq!(rx.recv().as_deref(), Ok("m"));
     }
 
-    // Neither side captures the other's names.
+    // Neither the user's code nor the expansion captures the other's names.
     fn the_users_names_and_the_macros_do_not_meet() {
         let (tx, rx) = unbounded();
         let (__out, __arm0, __operand0, __chosen, __result, __sent, __wait) = (1, 2, 3, 4, 5, 6, 7);

@@ -1,4 +1,4 @@
-//! ST, GO14: stress with seeds. Goroutines end on other Ps than they started on, so records and
+//! ST, GO14: seeded stress tests. Goroutines end on other Ps than they started on, so records and
 //! stacks move from P to P while there are too few of them.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -20,8 +20,8 @@ const TIME: Duration = Duration::from_secs(1);
 /// The size of stacks that are larger than the default.
 const LARGE: usize = 512 * 1024;
 
-/// Runs `body` in processes with 1, 2 and 8 Ps, with goroutines that change threads when they have
-/// to, and each time they run.
+/// Runs `body` in processes with 1, 2 and 8 Ps: once with goroutines that change threads only when
+/// they have to, and once with goroutines that change threads each time they run.
 fn on_all(test: &'static str, options: &str, body: fn(Random)) {
     if role().is_some() {
         return gort::runtime::run(move || {
@@ -48,8 +48,8 @@ fn on_all(test: &'static str, options: &str, body: fn(Random)) {
     }
 }
 
-/// Starts threads now, also for Ps that are taken from goroutines that compute. Later there is no
-/// room for their stacks.
+/// Starts the threads that the test needs, also for Ps that are taken from goroutines that compute.
+/// Later there is no room for the threads' stacks.
 fn start_threads() {
     let all: Vec<_> = (0..2 * max_procs() + 8)
         .map(|_| spawn(|| gort::blocking(|| thread::sleep(Duration::from_millis(50)))))
@@ -65,15 +65,15 @@ fn this_thread() -> libc::pid_t {
     unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
-/// Checks that the process has tried what it is for.
+/// Checks that some goroutine has changed threads, if `GORT_DEBUG` demands that.
 fn has_moved() {
     let moved = MOVED.load(SeqCst);
     println!("{moved} have moved");
     assert!(moved != 0 || !always_migrates());
 }
 
-/// The body of a goroutine: works and waits, and then checks that what it brought and what is on
-/// its stack is unchanged. It ends in every possible way, and its value identifies it.
+/// The body of a goroutine. Works and waits, checks that its argument `brought` and an array on its
+/// stack are unchanged, and then ends in a random way. `brought` identifies the goroutine.
 fn travel<const N: usize>(
     brought: [u64; N],
     alive: Counted,
@@ -107,11 +107,11 @@ fn travel<const N: usize>(
     }
 }
 
-/// Ends a goroutine that was started.
+/// A function that ends a goroutine that was started, and checks its result.
 type Started = Box<dyn FnOnce() + Send>;
 
-/// Starts a goroutine that brings `N` words and waits at a gate, or does not wait. `None`: there
-/// was no room.
+/// Starts a goroutine that has `N` words as its argument, and that may wait at a gate. Returns
+/// `None` if there was no room.
 fn start<const N: usize>(random: &mut Random, alive: &Arc<AtomicUsize>) -> Option<Started> {
     let number = random.below(u64::MAX);
     let (open, gate) = bounded::<()>(0);
@@ -137,7 +137,7 @@ fn start<const N: usize>(random: &mut Random, alive: &Arc<AtomicUsize>) -> Optio
     }))
 }
 
-/// Starts a goroutine with words of any number.
+/// Starts a goroutine with a random number of words.
 fn start_any(random: &mut Random, alive: &Arc<AtomicUsize>) -> Option<Started> {
     match random.below(4) {
         0 => start::<1>(random, alive),
@@ -188,8 +188,8 @@ fn until(what: impl Fn() -> bool) {
     }
 }
 
-// A start that is refused says so, and drops what it was given. A goroutine that was started runs,
-// even if all free stacks are other Ps' and only goroutines end that are waited for.
+// A spawn that is refused says so, and drops its closure. A goroutine that was started runs, even
+// if all free stacks belong to other Ps, and no goroutine ends except those that are joined.
 #[test]
 fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
     const NAME: &str = concat!(
@@ -201,10 +201,10 @@ fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
         spawn(|| ()).join().unwrap();
         let large = Builder::new().stack_size(LARGE).spawn(|| ());
         large.unwrap().join().unwrap();
-        // Room for one more region of each size of stacks, one of records, and 8 MiB.
+        // Leaves room for one more region of each size of stacks, one of records, and 8 MiB.
         limit_address_space(88 << 20);
         let (of_default, of_large) = (how_many(None), how_many(Some(LARGE)));
-        // Room for what is not in a region.
+        // Leaves room for memory outside the regions.
         limit_address_space(12 << 20);
         let alive = Arc::new(AtomicUsize::new(0));
         let (mut held, mut refused) = (Vec::new(), 0);
@@ -221,7 +221,7 @@ fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
                 }
             }
             if random.below(16) == 0 {
-                // In goroutines of their own, so that the results are taken on another P.
+                // Joins some of them in another goroutine, so that another P takes the results.
                 let some: Vec<_> = held.drain(held.len() / 2..).collect();
                 let some = Builder::new().spawn(|| some.into_iter().for_each(|one| one()));
                 // If there is no room, the handles are dropped here.
@@ -234,7 +234,7 @@ fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
             "there was room for {of_default} and {of_large}; {refused} times there was no room"
         );
         has_moved();
-        // Everything is as before: no P has kept more than it may, which is 64 rights to a stack.
+        // As many goroutines as before can exist: no P has kept more than 64 rights to a stack.
         until(|| how_many(Some(LARGE)) >= of_large);
         until(|| how_many(None) + 64 * (max_procs() - 1) >= of_default);
     });
@@ -284,7 +284,7 @@ fn stacks_run_out_and_come_back_at_the_limit_of_mappings() {
         for _ in 0..WAVES {
             let gate = random.below(gates.len() as u64) as usize;
             drop(gates.swap_remove(gate));
-            // They come while others end, and queue behind those that wait.
+            // These start while others end, and queue behind those that wait for a stack.
             let (open, gate) = bounded(0);
             for _ in 0..n / WAVES as u64 {
                 all.push(go(&gate, &mut random));

@@ -123,7 +123,7 @@ fn goroutines_take_turns_at_lines() {
 #[test]
 fn the_process_ends_although_somebody_waits_for_input() {
     for procs in ["1", "2"] {
-        // Open and silent until the process has ended.
+        // The pipe stays open and silent until the process has ended.
         let (reader, writer) = io::pipe().unwrap();
         assert_eq!(
             output("abandoned", procs, reader.into()),
@@ -161,14 +161,14 @@ fn a_terminal_is_waited_for_and_keeps_its_flags() {
     ours.write_all(b"typed\n").unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!(flags(&theirs), before);
-    // The other end is closed everywhere: after what is left, reading is an error.
+    // Now no process has the other end open. Reading returns what is left, and then an error.
     drop(theirs);
     let (mut shown, mut buf) = (Vec::new(), [0; 200]);
     while let Ok(n @ 1..) = ours.read(&mut buf) {
         shown.extend_from_slice(&buf[..n]);
     }
     let shown = String::from_utf8_lossy(&shown);
-    // Behind the terminal's echo.
+    // The program's output comes after the terminal's echo.
     assert!(shown.contains("typed from a terminal: true"), "{shown:?}");
 }
 

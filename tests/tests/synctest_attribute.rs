@@ -48,7 +48,7 @@ fn bubble_3_should_panic() {
 #[gort::test(bubble, timeout = "1s")]
 fn bubble_4_is_busy_if_bad() {
     while is_bad() {
-        // The clock stands, and only real time has passed.
+        // The bubble's clock stands still, because this goroutine never waits. Real time passes.
         gort::yield_now();
     }
 }

@@ -188,8 +188,8 @@ claims! {
     // LT11: `errno` is that of the failed call, whatever thread the call was on. (Floating-point
     // control is not switched, as the README says.)
     fn the_error_of_a_failed_call_is_right_on_any_thread() {
-        // Must not be inlined, as the README says: otherwise it may read the `errno` of the thread
-        // before.
+        // Must not be inlined, as the README says: otherwise it may read the `errno` of the
+        // previous thread.
         #[inline(never)]
         fn fail(how: usize) -> io::Error {
             // SAFETY: both calls fail and have no effect.
@@ -222,7 +222,7 @@ claims! {
         blocking(|| thread.join().unwrap());
         assert_eq!(ran.load(SeqCst), 1);
         if own_thread_locals() {
-            // The value ends with the goroutine, but the goroutine's thread-locals live on.
+            // A goroutine's own thread-locals outlive it, so the destructor does not run.
             return;
         }
         // This thread is the runtime's, and ends with the goroutine that is locked to it.
@@ -331,7 +331,7 @@ fn main_may_end_locked_to_its_thread() {
     });
 }
 
-// LT08: the limit is 10,000 threads, and the system's is lower here.
+// LT08: gort's limit is 10,000 threads. The system's limit is lower in this test.
 #[test]
 fn more_locked_goroutines_than_there_can_be_threads_is_a_clear_error() {
     const NAME: &str = concat!(
@@ -383,8 +383,8 @@ fn more_locked_goroutines_than_there_can_be_threads_is_a_clear_error() {
     });
 }
 
-// RU11, RU12: in this test goroutines change threads after each wait. A thread-local is then that
-// of the new thread.
+// RU11, RU12: in this test goroutines change threads after each wait. From then on a thread-local
+// must be the new thread's.
 #[test]
 fn a_goroutine_knows_who_and_where_it_is_on_each_thread_that_it_comes_to() {
     const NAME: &str = concat!(

@@ -23,8 +23,8 @@ const fn rounds(n: usize) -> usize {
     if cfg!(debug_assertions) { n / 10 } else { n }
 }
 
-/// Runs `make`, whose result is due after `d`. Returns the result, and a check whether an instant
-/// can be the due time.
+/// Runs `make`, whose result is due after `d`. Returns the result, and a function that tells
+/// whether an instant can be the due time.
 fn due_of<T>(d: Duration, make: impl FnOnce() -> T) -> (T, impl Fn(Instant) -> bool) {
     let before = Instant::now();
     let made = make();
@@ -68,7 +68,7 @@ claims! {
                 sleep_until(Instant::now().checked_sub(HOUR).unwrap_or_else(Instant::now));
             }
         });
-        // It yields at most: a goroutine that only yields sees the sleep end.
+        // A sleep of no time yields at most. So this goroutine, which only yields, sees it end.
         while !sleeper.is_finished() {
             assert_eq!(waiting(WaitReason::Sleep), 0);
             gort::yield_now();
@@ -103,8 +103,8 @@ claims! {
         assert!(after(Duration::ZERO).try_recv().is_ok());
     }
 
-    // TI03: again with more time between, in case the machine was too busy to keep the timers
-    // apart.
+    // TI03: the test is repeated with more time between the timers, in case the machine was too
+    // busy to keep them apart.
     fn timers_fire_in_the_order_of_their_due_times() {
         let slots = [5, 3, 6, 6, 6, 1, 1, 2, 7, 9, 4, 8, 0];
         let in_order = (0..6).any(|attempt| {
@@ -335,7 +335,7 @@ claims! {
             make();
         }
         assert!(resident_bytes().saturating_sub(before) < 8 << 20);
-        // Nor timers that a goroutine has waited for, and not to the end.
+        // Timers that a goroutine has begun to wait for leave nothing either.
         for _ in 0..1_000 {
             let timer = Timer::new(HOUR);
             select! { <-timer => panic!("not due"), after(Duration::from_micros(10)) => {} }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// Returns what `changed` would return now, if it would return, and marks what it finds as seen.
+/// Returns the result of `changed` if that would return at once, and marks the value as seen.
 fn changed_now<T>(rx: &watch::Receiver<T>) -> Option<Result<(), RecvError>> {
     select! { changed = <-rx => Some(changed), default => None }
 }
@@ -90,7 +90,7 @@ claims! {
             assert_eq!((rx.changed(), *rx.borrow()), (Err(RecvError), 4));
             assert_eq!(changed_now(&rx), Some(Err(RecvError)));
         }
-        // Waiting receivers are told.
+        // Receivers that wait learn of the end, too.
         let (tx, rx) = watch::channel(1);
         let waits = parked(WaitReason::WatchChanged, move || rx.changed());
         let rx = tx.subscribe();
@@ -133,10 +133,10 @@ claims! {
         drop(second);
         sends.join().unwrap();
         modifies.join().unwrap();
-        // In either order.
+        // The two senders may have run in either order.
         let now = *rx.borrow();
         assert!(now == 2 || now == 3, "{now}");
-        // Others wait until the modification is done, and then see it.
+        // Readers and senders wait until the modification is done. Readers then see the new value.
         let (go_on_tx, go_on) = bounded::<()>(0);
         let modifies = parked(WaitReason::ChanReceive, {
             let tx = tx.clone();
@@ -191,7 +191,7 @@ claims! {
             tx.send(Looks(n, Some((tx.clone(), rx.clone())), drops.clone()));
         }
         assert_eq!(drops.load(SeqCst), 999);
-        // The last value holds the channel that holds it.
+        // Breaks a cycle: the last value holds handles of the channel, which holds the value.
         tx.send_modify(|last| last.1 = None);
 
         let alive = Arc::new(AtomicUsize::new(0));

@@ -1,10 +1,10 @@
-//! What all measured Rust programs share, gort's and the peers': the command line, the line of
-//! figures that they print, and the computations inside workloads.
+//! Code that all measured Rust programs share, gort's and the peers': it reads the command line,
+//! prints the line of figures, and does the computations inside workloads.
 //!
-//! The protocol between the driver and a program, in any language: the driver runs `PROGRAM
-//! WORKLOAD WORKERS N [VARIANT]`. The program verifies what it computed, prints one line of
-//! `key=value` pairs that begins with the workload, the workers and `n` as it understood them, and
-//! ends with status 0. If a result is wrong it ends with status 3 and prints no line.
+//! The driver runs every program, in whatever language, as `PROGRAM WORKLOAD WORKERS N [VARIANT]`.
+//! The program verifies what it computed, prints one line of `key=value` pairs that begins with the
+//! workload, the workers and `n` as it understood them, and ends with status 0. If a result is
+//! wrong, the program ends with status 3 and prints no line.
 
 mod compute;
 mod figures;

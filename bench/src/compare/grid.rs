@@ -1,8 +1,8 @@
 //! The grid of contention: gort beside Go in each cell of
 //! (lock, semaphore, channel) × work inside × work outside × goroutines × Ps.
 //!
-//! Three rounds. In each every cell is run by both programs, one after the other. A cell is behind
-//! if gort takes more than [`BEHIND`] times Go's time in two of the three rounds.
+//! There are three rounds. In each round both programs run every cell, one after the other. A cell
+//! is behind if gort takes more than [`BEHIND`] times as long as Go in two of the three rounds.
 
 use super::run::{Run, output_of};
 use super::{By, Programs};
@@ -14,15 +14,16 @@ use std::process::{Command, Stdio};
 const KINDS: [&str; 4] = ["mutex", "rwlock", "semaphore", "channel"];
 /// Steps inside a critical section: 0, 15, 100 and 1,000 ns.
 const SECTIONS: [u64; 4] = [0, 12, 77, 770];
-/// Steps between two of them: 0, 100 and 1,000 ns.
+/// Steps between two critical sections: 0, 100 and 1,000 ns.
 const OUTSIDE: [u64; 3] = [0, 77, 770];
 const GOROUTINES: [u64; 3] = [2, 8, 100];
 const PS: [usize; 3] = [1, 2, 8];
 const ROUNDS: usize = 3;
-/// A run has work for so many steps, and an operation counts as so many besides its own.
+/// The number of steps in a run. The steps of an operation determine how many operations that is.
 const STEPS: u64 = 16_000_000;
+/// The steps that a lock, semaphore or channel operation itself counts for.
 const STEPS_OF_OPERATION: u64 = 80;
-/// More than this ratio to Go's time is too much.
+/// A cell is behind if gort takes more than this times as long as Go.
 const BEHIND: f64 = 1.15;
 
 struct Cell {
@@ -31,7 +32,7 @@ struct Cell {
     outside: u64,
     goroutines: u64,
     ps: usize,
-    /// gort's and Go's ns for an operation, of each round.
+    /// For each round, the time per operation of gort and of Go, in ns.
     rounds: Vec<(f64, f64)>,
 }
 
@@ -80,7 +81,7 @@ impl Cell {
         run.get("ns").ok_or_else(|| "no figure".into())
     }
 
-    /// gort's time by Go's: the middle one of the rounds.
+    /// Returns gort's time divided by Go's: the median of the rounds.
     fn ratio(&self) -> f64 {
         let mut ratios: Vec<f64> = self.rounds.iter().map(|(gort, go)| gort / go).collect();
         ratios.sort_by(f64::total_cmp);
@@ -93,7 +94,7 @@ impl Cell {
     }
 }
 
-/// Geometric mean of the cells' ratios.
+/// Returns the geometric mean of the cells' ratios.
 fn mean<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> f64 {
     let (sum, count) = cells.into_iter().fold((0.0, 0.0), |(sum, count), cell| {
         (sum + cell.ratio().ln(), count + 1.0)
@@ -125,7 +126,7 @@ pub(crate) fn run(save: Option<&Path>) -> bool {
 }
 
 fn print(cells: &[Cell]) {
-    println!("gort's time by Go's, geometric mean of the cells (below 1 gort is ahead):");
+    println!("gort's time divided by Go's, geometric mean of the cells (below 1 gort is ahead):");
     println!("{:10} {:>5} {:>5} {:>5}  all", "Ps", PS[0], PS[1], PS[2]);
     for kind in KINDS {
         let of = |ps| mean(cells.iter().filter(|c| c.kind == kind && c.ps == ps));
@@ -155,7 +156,7 @@ fn print(cells: &[Cell]) {
     }
 }
 
-/// All figures, as values between tabs.
+/// Returns all figures as a table with tabs between the columns.
 fn table(cells: &[Cell]) -> String {
     let mut out = String::from("kind\tps\tgoroutines\tsection\toutside\tgort_ns\tgo_ns\n");
     for cell in cells {

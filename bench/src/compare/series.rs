@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) runs: usize,
-    /// Including the repetitions that replace disturbed ones.
+    /// Maximum number of repetitions, including those that replace disturbed ones.
     pub(crate) repetitions: usize,
     /// How long to wait for a quiet machine before each repetition.
     pub(crate) patience: Duration,
@@ -31,7 +31,7 @@ impl Plan {
     pub(crate) const BUSY: Self = Self {
         repetitions: 5,
         patience: Duration::ZERO,
-        label: "BUSY: runs that others disturbed count, too.",
+        label: "BUSY: runs that other processes disturbed count, too.",
         ..Self::FULL
     };
 

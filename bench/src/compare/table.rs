@@ -163,7 +163,9 @@ impl Table {
 
     /// Prints where gort is behind, and how many runs failed.
     pub(crate) fn finish(&self) {
-        println!("\ngort is behind in (workload on workers: peer, figure, gort's by the peer's):");
+        println!(
+            "\ngort is behind in (workload on workers: peer, figure, gort's divided by the peer's):"
+        );
         for line in &self.behind {
             println!("- {line}");
         }

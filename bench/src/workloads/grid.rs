@@ -1,4 +1,5 @@
-//! Contention, one cell of the grid: goroutines that take turns at one lock, semaphore or channel.
+//! Measures contention, one cell of the grid at a time: goroutines take turns at one lock,
+//! semaphore or channel.
 //!
 //! A cell is written `KIND,SECTION,OUTSIDE,GOROUTINES`: what they share, the steps of work inside
 //! and between critical sections (`bench_common::steps`), and how many goroutines there are.
@@ -124,7 +125,8 @@ fn semaphore(cell: Cell, n: u64) -> Figures {
     figures
 }
 
-/// Half of the goroutines send and work outside; the other half receive and work on what came.
+/// Has half of the goroutines send, with work between sends, and the other half receive and work
+/// on each value.
 fn channel(cell: Cell, n: u64) -> Figures {
     let pairs = cell.goroutines / 2;
     let each = n / pairs;

@@ -94,7 +94,7 @@ fn find(task: &Task) -> Option<Workload> {
 }
 
 fn join_all<T>(handles: impl IntoIterator<Item = JoinHandle<T>>) {
-    // All are started before the first is waited for: `handles` may be a lazy iterator.
+    // `handles` may be a lazy iterator: this starts all goroutines before it waits for the first.
     let handles: Vec<_> = handles.into_iter().collect();
     for handle in handles {
         assert!(
@@ -104,7 +104,7 @@ fn join_all<T>(handles: impl IntoIterator<Item = JoinHandle<T>>) {
     }
 }
 
-/// Sends 0 to `n - 1`, all of which are received.
+/// Sends 0 to `n - 1`. Panics if a send fails because no receiver is left.
 fn send_all(tx: &Sender<u64>, n: u64) {
     for i in 0..n {
         assert!(tx.send(i).is_ok());

@@ -45,7 +45,7 @@ pub(super) fn timer_reset(n: u64) -> Figures {
     Figures::per_op(n, elapsed)
 }
 
-/// A ticker of 1 ms beside two goroutines that compute for `ms` each.
+/// Runs a ticker of 1 ms beside two goroutines that compute for `ms` each.
 pub(super) fn cpu_hog(ms: u64) -> Figures {
     const TICK: Duration = Duration::from_millis(1);
     let iterations = calibrate(Duration::from_millis(ms));

@@ -32,7 +32,7 @@ use super::EntryPoint;
 use super::args::Args;
 use crate::paths::{at, gort, none, some};
 
-/// Writes the wrapper.
+/// Writes the outer function, with the user's function inside it.
 pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> TokenStream {
     let span = Span::mixed_site();
     let ItemFn {
@@ -55,7 +55,7 @@ pub(crate) fn expand(entry: EntryPoint, args: &Args, function: &ItemFn) -> Token
         body.set_span(span);
         body
     };
-    // Defined with the macro's hygiene, so that lints about the name warn only once.
+    // The inner name has the macro's hygiene, so that lints about the name warn only once.
     let (inner, body) = (named(span), named(at(place)));
     let test =
         (entry == EntryPoint::Test).then(|| quote_spanned!(span=> #[::core::prelude::v1::test]));

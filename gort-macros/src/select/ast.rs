@@ -108,8 +108,9 @@ impl Arm {
 
 /// Returns `v` for the expression `v`: a single lower-case name without path or generics.
 ///
-/// If the name turns out to be a constant or a function, rustc rejects the expansion, since it does
-/// not take the address of a temporary. So a value can never be both sent and dropped.
+/// If the name turns out to be a constant or a function, rustc rejects the expansion, because the
+/// expansion takes the address of the place and a temporary has none. So a value can never be both
+/// sent and dropped.
 fn place(value: &Expr) -> Option<&Ident> {
     match value {
         Expr::Group(group) => place(&group.expr),

@@ -36,7 +36,8 @@ pub(crate) fn family(socket: &SockRef<'_>) -> io::Result<Domain> {
     socket.domain()
 }
 
-/// Returns process (0: not visible from here), user and group at the other end of a Unix socket.
+/// Returns the process, user and group at the other end of a Unix socket. The process is 0 if it is
+/// not visible from here.
 pub(crate) fn peer(socket: BorrowedFd<'_>) -> io::Result<(i32, u32, u32)> {
     let mut cred = libc::ucred {
         pid: 0,
@@ -44,8 +45,8 @@ pub(crate) fn peer(socket: BorrowedFd<'_>) -> io::Result<(i32, u32, u32)> {
         gid: 0,
     };
     let mut len = size_of::<libc::ucred>() as libc::socklen_t;
-    // SAFETY: `cred` has room for `len` bytes, any of which are a `ucred`; both are alive during
-    // the call.
+    // SAFETY: `cred` has room for `len` bytes, and any bytes make a valid `ucred`. Both are alive
+    // during the call.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
@@ -94,7 +95,7 @@ pub(crate) fn pidfd_kill(fd: BorrowedFd<'_>) -> bool {
     sent == 0
 }
 
-/// Wakes a thread that polls it: it is readable from `ring` until `clear`.
+/// A descriptor that wakes a thread that polls it. It is readable from `ring` until `clear`.
 pub(crate) struct Bell(File);
 
 impl Bell {

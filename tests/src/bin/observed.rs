@@ -194,8 +194,8 @@ fn to_be_profiled() {
     let (tx, rx) = bounded::<()>(0);
     go!(move || wait_for_a_value(&rx));
     gort_tests::settle();
-    // The goroutine is to wait for ever.
-    std::mem::forget(tx);
+    // The goroutine must wait for ever, so the channel stays open.
+    let _ = std::mem::ManuallyDrop::new(tx);
 }
 
 fn main() {

@@ -1,4 +1,4 @@
-//! Programs for tests of how programs end: `scenario NAME [PAUSE IN MICROSECONDS]`.
+//! Programs whose ends are tested: `scenario NAME [PAUSE IN MICROSECONDS]`.
 //!
 //! A scenario is a process of its own, without libtest's threads. Those could wake any goroutine,
 //! and no deadlock would be found.
@@ -123,7 +123,7 @@ fn main() {
             let _ = rx.recv();
         }
         "stuck-without-stacks" => {
-            // More goroutines than there can be with two mappings each.
+            // With two mappings for each stack, fewer goroutines than these get a stack.
             let (_release, gate) = bounded::<()>(0);
             let all: Vec<_> = (0..40_000)
                 .map(|_| {
@@ -250,7 +250,7 @@ fn main() {
                 });
             }
             drop(tx);
-            // For ever: neither goroutine ends.
+            // This waits for ever, since neither goroutine ends.
             rx.iter().for_each(drop);
         }
         "flag-without-notification" => {
@@ -384,7 +384,7 @@ fn main() {
             let (tx, rx) = bounded(0);
             go!(move || {
                 let _lock = gort::lock_os_thread();
-                // Its thread sleeps, and is woken only for it.
+                // The goroutine's thread sleeps, and is woken only for this goroutine.
                 sleep(Duration::from_millis(1));
                 gort::blocking(|| thread::sleep(pause));
                 tx.send("woken").unwrap();
@@ -486,7 +486,7 @@ fn main() {
                     let _ = rx.recv();
                 });
             }
-            // Open until the process ends.
+            // Keeps the channel open until the process ends.
             Box::leak(Box::new(tx));
         }
         "stuck-when-main-has-returned" => {
@@ -498,7 +498,7 @@ fn main() {
         other => panic!("no scenario {other:?}"),
     });
     if after == "stuck-when-main-has-returned" {
-        // The first thread of the process could still send.
+        // The first thread of the process is still there, and could send.
         thread::sleep(Duration::from_millis(500));
         println!("finished");
     }

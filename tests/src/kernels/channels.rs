@@ -30,7 +30,7 @@ pub(super) const ALONE: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "grpc#660 nobody receives the word that the stopped worker sends",
+        name: "grpc#660 the stopped worker sends a result that is not received",
         outcome: Leaks(&["chan send"]),
         broken: || {
             let (stop, done) = (Chan::<()>::new(0), Chan::new(0));
@@ -86,7 +86,7 @@ pub(super) const ALONE: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "moby#21233 who watches the progress leaves before its end",
+        name: "moby#21233 the watcher of the progress leaves before its end",
         outcome: Leaks(&["chan send"]),
         broken: || {
             let progress = Chan::new(0);
@@ -139,7 +139,7 @@ pub(super) const ALONE: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "kubernetes#38669 an event into a full result channel by who would read the other one",
+        name: "kubernetes#38669 the only reader of a full result channel sends more input",
         outcome: Stuck(&["chan send", "chan send"]),
         broken: || {
             let (input, result) = (Chan::new(0), Chan::new(1));

@@ -39,7 +39,7 @@ pub(super) const MISSED: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "moby#27782 who would signal waits for who has left",
+        name: "moby#27782 the notifier first sends to a watcher that has left",
         outcome: Stuck(&["chan send", "sync.Cond.Wait"]),
         broken: || {
             let (queue, events) = (queue(), Chan::new(0));
@@ -64,7 +64,7 @@ pub(super) const MISSED: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "moby#29733 one is notified where two wait",
+        name: "moby#29733 one waiter of two is notified",
         outcome: Leaks(&["sync.Cond.Wait"]),
         broken: || {
             let queue = queue();
@@ -92,7 +92,7 @@ pub(super) const MISSED: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "kubernetes#11298 a loop that would signal waits for its stop",
+        name: "kubernetes#11298 the notifier waits for a stop that comes after the notification",
         outcome: Stuck(&["chan receive", "sync.Cond.Wait"]),
         broken: || {
             let (queue, stop) = (queue(), Chan::<()>::new(0));

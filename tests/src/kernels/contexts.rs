@@ -7,7 +7,7 @@ use gort::prelude::*;
 
 pub(super) const CANCELLED: &[Kernel] = &[
     Kernel {
-        name: "cockroach#10790 cancelled between two sends, who receives leaves",
+        name: "cockroach#10790 the receiver leaves between two sends",
         outcome: Leaks(&["chan send"]),
         broken: || {
             let (ctx, cancel) = Context::background().with_cancel();
@@ -37,7 +37,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "cockroach#13197 nobody cancels what a goroutine watches",
+        name: "cockroach#13197 a context that a goroutine watches is never cancelled",
         outcome: Leaks(&["chan receive"]),
         broken: || {
             // The transaction ends, but its context does not.
@@ -80,7 +80,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "kubernetes#25331 the error of a watch comes when nobody looks any more",
+        name: "kubernetes#25331 the error of a watch comes after its reader has left",
         outcome: Leaks(&["chan send"]),
         broken: || {
             let (ctx, cancel) = Context::background().with_cancel();
@@ -143,7 +143,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "the one who cancels waits for the other, who waits for his answer",
+        name: "the canceller waits for a goroutine that waits for its answer",
         outcome: Stuck(&["chan send", "join"]),
         broken: || {
             let (ctx, cancel) = Context::background().with_cancel();

@@ -16,7 +16,7 @@ pub(super) const WAITING: &[Kernel] = &[
                     move || stop.recv()
                 });
             }
-            // Drains before it reports.
+            // Waits for the tasks before it tells them to stop.
             tasks.wait();
             stop.close();
         },
@@ -33,7 +33,7 @@ pub(super) const WAITING: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "cockroach#1462 the workers send to who waits for them",
+        name: "cockroach#1462 the workers send to a goroutine that waits for their end",
         outcome: Stuck(&["chan send", "chan send", "chan send", "sync.WaitGroup.Wait"]),
         broken: || {
             let (workers, results) = (WaitGroup::new(), Chan::new(0));
@@ -63,7 +63,7 @@ pub(super) const WAITING: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "moby#25384 the wait is in the loop that starts those it waits for",
+        name: "moby#25384 the wait is inside the loop that starts the members",
         outcome: Stuck(&["sync.WaitGroup.Wait"]),
         broken: || {
             let plugins = WaitGroup::new();
@@ -83,7 +83,7 @@ pub(super) const WAITING: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "a way out without reporting",
+        name: "a member returns without calling done",
         outcome: Stuck(&["sync.WaitGroup.Wait"]),
         broken: || {
             let all = WaitGroup::new();
@@ -117,7 +117,7 @@ pub(super) const WAITING: &[Kernel] = &[
 
 pub(super) const ORDER: &[Kernel] = &[
     Kernel {
-        name: "kubernetes#13058 the wait comes before those who are counted by themselves",
+        name: "kubernetes#13058 a member adds itself after the wait",
         outcome: Leaks(&["chan receive"]),
         broken: || {
             let (all, go_on) = (WaitGroup::new(), Chan::<()>::new(0));
@@ -126,7 +126,7 @@ pub(super) const ORDER: &[Kernel] = &[
                 all.add(1);
                 all.done();
             });
-            // Waits for no member.
+            // The count is still 0, so this does not wait for the goroutine.
             all.wait();
         },
         fixed: || {
@@ -140,7 +140,7 @@ pub(super) const ORDER: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "cockroach#4407 added while somebody waits, and not waited for",
+        name: "cockroach#4407 a member is added after the wait",
         outcome: Leaks(&["chan receive"]),
         broken: || {
             let (all, go_on) = (WaitGroup::new(), Chan::<()>::new(0));

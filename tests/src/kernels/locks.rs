@@ -17,7 +17,7 @@ impl Guarded {
         self.0.lock().get(&key).copied().unwrap_or_default()
     }
 
-    /// Asks through the method that locks.
+    /// Locks the map, and then calls `get`, which locks it again.
     fn add_twice_locking(&self, key: u32) {
         let mut map = self.0.lock();
         let before = self.get(key);
@@ -61,7 +61,7 @@ pub(super) const TWICE: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "grpc#3017 a way out without unlocking",
+        name: "grpc#3017 a return without unlocking",
         outcome: Stuck(&["sync.Mutex.Lock"]),
         broken: || {
             let guarded = Guarded::default();
@@ -136,7 +136,7 @@ pub(super) const TWICE: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "hugo#5379 a callback under the lock asks the one who calls it",
+        name: "hugo#5379 a callback locks what its caller has locked",
         outcome: Stuck(&["join", "sync.Mutex.Lock"]),
         broken: || {
             let page = Arc::new(Guarded::default());
@@ -159,8 +159,8 @@ pub(super) const TWICE: &[Kernel] = &[
     },
 ];
 
-/// Two goroutines take two locks each. The second one takes them in the opposite order, or in the
-/// same.
+/// Runs two goroutines that take the same two locks, the second one in the opposite order if
+/// `opposite` is set.
 fn two_locks(opposite: bool, wait: fn(JoinHandle<()>, JoinHandle<()>)) {
     let (a, b) = (Arc::new(Mutex::new(1)), Arc::new(Mutex::new(2)));
     let met = WaitGroup::new();
@@ -189,7 +189,7 @@ fn join_both(one: JoinHandle<()>, other: JoinHandle<()>) {
 
 pub(super) const OPPOSITE_ORDER: &[Kernel] = &[
     Kernel {
-        name: "cockroach#10214 two locks in opposite orders, and main goes on",
+        name: "cockroach#10214 two locks in opposite orders, and main continues",
         outcome: Leaks(&["sync.Mutex.Lock", "sync.Mutex.Lock"]),
         broken: || two_locks(true, |_, _| settle()),
         fixed: || two_locks(false, join_both),
@@ -227,7 +227,7 @@ pub(super) const OPPOSITE_ORDER: &[Kernel] = &[
             let locks: Vec<_> = (0..3).map(|_| Arc::new(Mutex::new(()))).collect();
             let ended = WaitGroup::new();
             for i in 0..3 {
-                // The one with the lower number first.
+                // Takes the lock with the lower number first.
                 let (i, j) = (i.min((i + 1) % 3), i.max((i + 1) % 3));
                 let (low, high) = (locks[i].clone(), locks[j].clone());
                 ended.go(move || {

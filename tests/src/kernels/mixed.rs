@@ -41,7 +41,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
             let (tokens, add) = (Arc::new(Mutex::new(Vec::new())), Chan::new(0));
             let locked = Chan::<()>::new(0);
             go!(clone [tokens, add, locked]; {
-                // Its time is up before it looks for what it has to add.
+                // The keeper's timer fires before the keeper receives what it has to add.
                 locked.recv();
                 tokens.lock().clear();
                 add.recv();
@@ -62,7 +62,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "istio#16224 a handler locks while the one who waits for it holds the lock",
+        name: "istio#16224 a handler needs the lock that its waiter holds",
         outcome: Stuck(&["chan receive", "sync.Mutex.Lock"]),
         broken: || {
             let (events, handled) = (Arc::new(Mutex::new(0)), Chan::new(0));
@@ -101,7 +101,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
                     ended.send(());
                 });
             }
-            // The end would unlock the other lock, but the first lock has not been released.
+            // This waits for the end of a request, and still holds the lock that the request needs.
             ended.recv();
             drop((held, also_held));
         },
@@ -133,7 +133,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
             go!(clone [writes, reset, locked]; {
                 let _write = writes.lock();
                 locked.send(());
-                // It fails, and tells the watcher.
+                // The write fails, and the writer tells the watcher.
                 reset.send(());
             });
             locked.recv();
@@ -171,7 +171,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
                     }
                 }
             });
-            // It has looked for its stop signal, and waits.
+            // By now the monitor has looked for its stop signal, and waits for the lock.
             crate::settle();
             stop.send(());
             drop(running);

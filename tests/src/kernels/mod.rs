@@ -57,7 +57,7 @@ pub const GROUPS: [(&str, &[Kernel]); 9] = [
 /// Returns the kernels of a group.
 ///
 /// # Panics
-/// If there is no such group.
+/// Panics if there is no such group.
 #[must_use]
 pub fn group(row: &str) -> &'static [Kernel] {
     let found = GROUPS.iter().find(|(name, _)| *name == row);
@@ -68,7 +68,7 @@ pub fn group(row: &str) -> &'static [Kernel] {
 /// that main leaves behind.
 ///
 /// # Panics
-/// If there is no such kernel.
+/// Panics if there is no such kernel.
 pub fn run_broken(name: &str) {
     let mut all = GROUPS.iter().flat_map(|(_, kernels)| *kernels);
     let kernel = *all.find(|kernel| kernel.name == name).expect("a kernel");

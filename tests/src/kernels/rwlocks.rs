@@ -60,7 +60,7 @@ fn readers_read_once(n: usize) {
 
 pub(super) const READ_AGAIN: &[Kernel] = &[
     Kernel {
-        name: "cockroach#6181 a printed descriptor reads under the lock of who prints it",
+        name: "cockroach#6181 printing a descriptor reads under a lock that the printer holds",
         outcome: Leaks(&["sync.RWMutex.Lock", "sync.RWMutex.RLock"]),
         broken: || readers_read_twice(1),
         fixed: || readers_read_once(1),
@@ -76,7 +76,7 @@ pub(super) const READ_AGAIN: &[Kernel] = &[
         fixed: || readers_read_once(2),
     },
     Kernel {
-        name: "kubernetes#58107 main reads, somebody waits to write, main reads",
+        name: "kubernetes#58107 main reads, a writer waits, main reads again",
         outcome: Stuck(&["sync.RWMutex.Lock", "sync.RWMutex.RLock"]),
         broken: || {
             let lock = Arc::new(RwLock::new(1));

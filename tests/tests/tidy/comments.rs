@@ -30,8 +30,8 @@ pub(crate) fn findings(krate: &Crate) -> Vec<String> {
     found
 }
 
-/// Returns the text of each comment that argues for an `unsafe`, joined from its lines, with the
-/// first line's number.
+/// Returns the text of each `SAFETY` comment, joined from its lines, and the number of its first
+/// line.
 fn arguments(file: &File) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
     let mut goes_on = false;

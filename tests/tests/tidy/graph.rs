@@ -1,19 +1,19 @@
-//! The graph of a crate's files, in which an edge says that one file names another, and its
-//! circles.
+//! The graph of a crate's files, and the circles in it. An edge says that one file names another.
 //!
 //! A file points to another if a path in it (of a `use`, in code, in a macro's tokens or body)
 //! leads to a name that the other declares. Re-exports are followed to the file that declares the
 //! name. A path to a module points to its file.
 //!
-//! Two references are no edges:
-//! 1. A part refers to the module that it belongs to (`super::…`; `stack/pool.rs` to
-//!    `stack/mod.rs`): a module and its parts are one thing in several files. A reference from the
-//!    module's own code to its parts is an edge, so a way into a folder by its `mod.rs` continues
-//!    into the parts.
-//! 2. A module re-exports a name of a part. A file that uses the name points to the part.
+//! Two kinds of reference are not edges:
+//! 1. A reference from a part to the module that it belongs to (`super::…`, from `stack/pool.rs` to
+//!    `stack/mod.rs`), because a module and its parts are one thing in several files. A reference
+//!    in the other direction, from the module's own code to a part, is an edge. So a circle that
+//!    enters a folder by its `mod.rs` can continue through the parts.
+//! 2. A re-export, in a module, of a name of one of its parts. A file that uses the name points to
+//!    the part.
 //!
-//! Two kinds of references are not seen: a method or a field of a type that the file does not name,
-//! and a name imported by `use …::*`, unless a path from outside leads through the star.
+//! The graph misses two kinds of reference: to a method or a field of a type that the file does not
+//! name, and a single name that `use …::*` has imported.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -36,8 +36,8 @@ impl Graph {
         for mention in &krate.mentions {
             let from = krate.modules[mention.module].file;
             let module = &krate.modules[mention.module];
-            // A name alone is a local one or an import, which is an edge itself unless it is a
-            // re-export.
+            // A path of one name means a local item or an import. The `use` of an import is a
+            // mention of its own, so the name adds nothing, unless the `use` is a re-export.
             let alone = mention.path.len() == 1 && !mention.is_import;
             if alone
                 && !module
@@ -102,7 +102,8 @@ impl Graph {
         None
     }
 
-    /// Returns the knots: sets of at least two files that all lead to each other.
+    /// Returns the knots (strongly connected components): sets of at least two files, each of which
+    /// leads to all others of its set.
     pub(crate) fn knots(&self) -> Vec<BTreeSet<usize>> {
         let files: BTreeSet<usize> = self.edges.keys().flat_map(|&(a, b)| [a, b]).collect();
         let reach: BTreeMap<_, _> = files.iter().map(|&file| (file, self.reach(file))).collect();
@@ -163,7 +164,7 @@ impl Graph {
 /// Resolves paths in a crate's modules.
 struct Resolver<'a> {
     krate: &'a Crate,
-    /// The indices of each module's forms.
+    /// The indices of each module's forms. A module has several if `cfg` chooses among files.
     modules: BTreeMap<&'a [String], Vec<usize>>,
 }
 
@@ -178,9 +179,9 @@ impl<'a> Resolver<'a> {
         Resolver { krate, modules }
     }
 
-    /// Returns the files that `path` leads to from a module. There are none if it leads out of the
-    /// crate or to what is not an item (a generic parameter, `Self`). If the path's end is unknown,
-    /// because a macro made it, the part before counts.
+    /// Returns the files that `path` leads to from a module. There are none if the path leads out
+    /// of the crate, or to something that is not an item (a generic parameter, `Self`). If the last
+    /// names cannot be found, because a macro declares them, the names before them count.
     fn files(&self, module: usize, path: &[String]) -> BTreeSet<usize> {
         (1..=path.len())
             .rev()
@@ -358,8 +359,8 @@ mod tests {
         assert_eq!(edges(&files), ["a -> prim_std:1", "b -> prim:1"]);
     }
 
-    /// The models may compile a file as another module. For users it is the one module, wherever
-    /// the declaration is.
+    /// A file that the models compile as a second module counts only as the module that users get,
+    /// wherever that is declared.
     #[test]
     fn the_same_file_twice() {
         let files = [

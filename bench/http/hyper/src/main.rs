@@ -1,5 +1,5 @@
-//! The files of a folder and a status page, with hyper. `tokio::fs` reads whole files, as such
-//! servers do.
+//! Serves the files of a folder, and a status page, with hyper. `tokio::fs` reads each file whole,
+//! as is usual in such servers.
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};

@@ -7,7 +7,8 @@ use may::{cqueue, go};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// may's select is the cqueue: one select coroutine per channel, the consumer polls events.
+/// Receives from `k` channels through a `cqueue`, which is may's select: a coroutine for each
+/// channel receives and posts events, and the consumer polls for them.
 pub(super) fn select_n<T: Tx, R: Rx>(n: u64, k: u64, mk: fn() -> (T, R)) -> Duration {
     let per = n / k;
     let t = Instant::now();

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 fn run(task: &Task) -> Figures {
     let n = task.n;
-    // Warms up with a tenth, then measures: `ops` operations for each of `n`.
+    // Warms up with a tenth of `n`, and then measures. Each of the `n` counts as `ops` operations.
     let warmed = |ops: u64, f: fn(u64) -> Duration| {
         f(task.warm_up());
         Figures::per_op(n * ops, f(n))
@@ -69,6 +69,6 @@ fn main() {
         pin();
     }
     task.report(run(&task));
-    // Some workloads leave waiting threads behind.
+    // Ends the threads that some workloads leave behind.
     std::process::exit(0);
 }

@@ -1,4 +1,4 @@
-//! Values one after the other over channels.
+//! Workloads that pass values over channels one at a time.
 
 use crate::chans::{Rx, Tx};
 use bench_common::{Figures, check, sieve_hops, triangle};

@@ -1,4 +1,4 @@
-//! tokio. It keeps per thread which runtime is entered, and what runs inside `block_on`.
+//! tokio. Each thread remembers which runtime it has entered, and what runs inside `block_on`.
 
 use crate::{MANY, TIMES};
 use gort::prelude::*;

@@ -106,7 +106,8 @@ impl Drop for Library {
     }
 }
 
-/// Installs a signal handler that uses thread-locals 1,000 times per second of processor time.
+/// Installs a signal handler that uses thread-locals, and has it called 1,000 times per second of
+/// processor time.
 fn interrupt() {
     thread_local! {
         static INTERRUPTED: Cell<u64> = const { Cell::new(0) };
@@ -157,7 +158,7 @@ fn load_while_goroutines_live(library: &Path, n: usize) {
             .is_ok()
     );
     let all = loaded.clone();
-    // Stacks of older goroutines that have ended are used again, with variables that have counted.
+    // New goroutines get stacks of older ones that have ended, with variables that have counted.
     let young = Meeting::of(100);
     let younger = own(move || {
         many(100, move |_| {

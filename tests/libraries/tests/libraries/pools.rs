@@ -1,5 +1,4 @@
-//! rayon. It keeps per thread which worker of which pool the thread is, and what `install` blocks
-//! on.
+//! rayon. Each thread remembers which worker of which pool it is, and what `install` blocks on.
 
 use crate::TIMES;
 use gort::prelude::*;

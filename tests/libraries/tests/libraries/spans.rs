@@ -164,8 +164,8 @@ moving! {
     }
 
     // TL06
-    /// The registry gives numbers to up to 4,095 threads that live at the same time. As many
-    /// goroutines may use it.
+    /// The registry has numbers for 4,095 threads that live at the same time. So 4,000 goroutines
+    /// can use it.
     fn the_registry_has_room_for_four_thousand() {
         const N: usize = 4_000;
         let registry = tracing_subscriber::registry().with(Scopes);

@@ -10,4 +10,4 @@ fn main() {
     let (_tx, rx) = bounded(1);
     go!(print(rx));
 }
-// fix: `Arc` instead of `Rc`.
+// fix: use `Arc`, not `Rc`.

@@ -8,4 +8,4 @@ fn main() {
         tx.send(Rc::new(1)).unwrap();
     };
 }
-// fix: `Arc` instead of `Rc`.
+// fix: use `Arc`, not `Rc`.

@@ -8,4 +8,4 @@ fn main() {
     }
     values.push(2);
 }
-// fix: `defer!` after the change; or a `Mutex` or `Cell`, changed through a shared reference.
+// fix: move the `defer!` behind the change, or keep the value in a `Mutex` or `Cell`.

@@ -8,4 +8,4 @@ fn main() {
         println!("{shared}");
     };
 }
-// fix: `Arc` instead of `Rc`.
+// fix: use `Arc`, not `Rc`.

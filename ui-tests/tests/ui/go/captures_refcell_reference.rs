@@ -12,4 +12,4 @@ fn count(total: &'static RefCell<u32>) {
 fn main() {
     count(Box::leak(Box::new(RefCell::new(0))));
 }
-// fix: `gort::sync::Mutex` instead of `RefCell`.
+// fix: use `gort::sync::Mutex`, not `RefCell`.

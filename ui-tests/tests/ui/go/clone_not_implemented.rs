@@ -11,4 +11,4 @@ fn main() {
     let socket = Socket;
     go!(clone [socket]; serve(socket));
 }
-// fix: `#[derive(Clone)]`, or share it: `let socket = Arc::new(socket);` before.
+// fix: derive `Clone`, or share the value: first write `let socket = Arc::new(socket);`.

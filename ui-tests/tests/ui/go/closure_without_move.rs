@@ -5,4 +5,4 @@ fn main() {
     let values = vec![1, 2, 3];
     go!(|| println!("{values:?}"));
 }
-// fix: `go!(move || …)`; to borrow, `gort::scope`.
+// fix: write `go!(move || …)`, or borrow inside a `gort::scope`.

@@ -6,5 +6,5 @@ fn main() {
     let counter = go!(|| total += 1);
     counter.join().unwrap();
 }
-// fix: return the number and take it from `join`; or `Arc<AtomicU32>`; or borrow in `gort::scope`.
+// fix: take the number from `join`, count in an `Arc<AtomicU32>`, or borrow in a `gort::scope`.
 // GK12

@@ -11,5 +11,5 @@ fn main() {
         });
     }
 }
-// fix: `AtomicI32` instead of `Cell`.
+// fix: count in an `AtomicI32`.
 // GK12

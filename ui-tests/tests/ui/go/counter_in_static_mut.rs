@@ -1,4 +1,4 @@
-// An unsynchronised counter (GoKer's data races): a global.
+// An unsynchronised counter in a global (one of GoKer's data races).
 use gort::prelude::*;
 
 static mut TOTAL: u32 = 0;

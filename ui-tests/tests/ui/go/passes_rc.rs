@@ -10,4 +10,4 @@ fn main() {
     let shared = Rc::new(1);
     go!(print(shared));
 }
-// fix: `Arc` instead of `Rc`.
+// fix: use `Arc`, not `Rc`.

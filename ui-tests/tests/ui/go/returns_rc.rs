@@ -10,4 +10,4 @@ fn main() {
     let made = go!(make());
     drop(made.join());
 }
-// fix: `Arc` instead of `Rc`.
+// fix: use `Arc`, not `Rc`.

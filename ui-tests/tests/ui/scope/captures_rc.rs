@@ -7,4 +7,4 @@ fn main() {
         s.spawn(|| println!("{shared}"));
     });
 }
-// fix: `Arc` instead of `Rc`, or borrow the value inside it.
+// fix: use `Arc`, not `Rc`, or borrow the value inside it.

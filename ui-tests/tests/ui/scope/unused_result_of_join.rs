@@ -7,4 +7,4 @@ fn main() {
         go!(in s; panic!("lost")).join();
     });
 }
-// fix: check it, `….join().unwrap()`; or do not join: then the scope passes the panic on.
+// fix: write `….join().unwrap()`, or do not join: the scope then passes the panic on.

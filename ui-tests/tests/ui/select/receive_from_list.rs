@@ -8,4 +8,4 @@ fn main() {
         <-all => {}
     }
 }
-// fix: an arm for each, or `gort::channel::Select` for any number.
+// fix: write an arm for each channel, or use `gort::channel::Select` for any number.

@@ -10,4 +10,4 @@ fn main() {
         <-idle => {}
     }
 }
-// fix: receive from a clone: `let waiting = idle.clone();` before, and `<-waiting => …`.
+// fix: receive from a clone: first write `let waiting = idle.clone();`, then `<-waiting => …`.

@@ -20,4 +20,4 @@ fn main() {
         <-first(&pool()), if true => {}
     }
 }
-// fix: a `let` before the select for the value that the reference points to.
+// fix: before the select, bind the value that the reference points to with a `let`.

@@ -11,4 +11,4 @@ fn replace(shared: &'static Mutex<Rc<u32>>) {
 fn main() {
     replace(Box::leak(Box::new(Mutex::new(Rc::new(1)))));
 }
-// fix: `Arc` instead of `Rc`.
+// fix: use `Arc`, not `Rc`.

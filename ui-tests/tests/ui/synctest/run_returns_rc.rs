@@ -5,4 +5,4 @@ fn main() {
     let shared = gort::synctest::run(|| Rc::new(1));
     println!("{shared}");
 }
-// fix: `Arc` instead of `Rc`.
+// fix: use `Arc`, not `Rc`.

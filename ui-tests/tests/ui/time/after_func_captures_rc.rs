@@ -7,4 +7,4 @@ fn main() {
     let shared = Rc::new(1);
     after_func(Duration::from_millis(1), move || println!("{shared}"));
 }
-// fix: `Arc` instead of `Rc`.
+// fix: use `Arc`, not `Rc`.
