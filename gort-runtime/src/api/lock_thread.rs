@@ -40,7 +40,7 @@ pub fn lock_os_thread() -> OsThreadLock {
 /// changed the thread's own settings, such as its signal mask.
 #[must_use]
 pub fn is_wired() -> bool {
-    tls::getm().is_some_and(|m| m.unlike_others.get())
+    tls::getm().is_some_and(|m| m.tainted.get())
 }
 
 /// Keeps a goroutine on its thread. Created by [`lock_os_thread`].

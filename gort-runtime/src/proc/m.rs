@@ -11,7 +11,7 @@
 //! | `tid`, `cpu_clock`, `calls` | its own thread | sysmon; atomics |
 //! | `times_taken` | sysmon | atomic |
 //! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | the thread that has picked the M, until it wakes the M or starts the M's thread; then the M's own thread | |
-//! | `unlike_others` | the thread that starts the M's thread, before it does so; then the M's own thread | |
+//! | `tainted` | the thread that starts the M's thread, before it does so; then the M's own thread | |
 //! | `idle`, `idle_next` | any thread, under the scheduler's lock | any thread, under the scheduler's lock |
 //! | `polls` | any thread, under the scheduler's lock | the thread that wakes the M; atomic |
 //! | `note`, `ownership` | atomics: see `note.rs`, `ownership.rs` | |
@@ -96,7 +96,7 @@ pub(crate) struct M {
     pub(crate) lockedg: Shown<G>,
     /// Whether a goroutine is wired to this M, or was still wired when it ended. The goroutine may
     /// have changed the thread's signal mask, niceness or namespaces.
-    pub(crate) unlike_others: Cell<bool>,
+    pub(crate) tainted: Cell<bool>,
     /// True while this M is counted in `nmspinning`.
     pub(crate) spinning: Cell<bool>,
     /// The P that the waker hands over, or null.
@@ -150,7 +150,7 @@ impl M {
             commit: Cell::new(None),
             system_call: Cell::new(ptr::null_mut()),
             lockedg: Shown::null(),
-            unlike_others: Cell::new(false),
+            tainted: Cell::new(false),
             spinning: Cell::new(false),
             nextp: Cell::new(ptr::null()),
             nextg: Cell::new(ptr::null_mut()),

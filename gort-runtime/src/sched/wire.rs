@@ -22,7 +22,7 @@ pub(crate) fn wire(m: &M, gp: NonNull<G>) {
     g.wired.set(g.wired.get() + 1);
     g.lockedm.set(m);
     m.lockedg.set(gp.as_ptr());
-    m.unlike_others.set(true);
+    m.tainted.set(true);
 }
 
 /// Wires a goroutine that is about to park while it panics. Returns `true` if it did. A goroutine
@@ -56,7 +56,7 @@ fn unwire(gp: NonNull<G>) {
         g.lockedm.set(ptr::null());
         if let Some(m) = tls::getm() {
             m.lockedg.set(ptr::null_mut());
-            m.unlike_others.set(false);
+            m.tainted.set(false);
         }
     }
 }

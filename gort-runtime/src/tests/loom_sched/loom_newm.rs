@@ -13,8 +13,8 @@ use std::panic;
 
 impl Model {
     /// M `i` has a goroutine that is wired to it and may have changed its thread.
-    fn is_unlike_others(&self, i: usize) {
-        self.ms[i].unlike_others.set(true);
+    fn is_tainted(&self, i: usize) {
+        self.ms[i].tainted.set(true);
     }
 
     /// M `i` hands on its P, because its goroutine keeps the thread.
@@ -68,7 +68,7 @@ fn m_is_left_behind() {
     explore_threads(
         2,
         |s| {
-            s.is_unlike_others(0);
+            s.is_tainted(0);
             s.loses_p(1);
         },
         &[|s| s.ready(0), Model::naps],
@@ -83,7 +83,7 @@ fn second_m_is_left_behind() {
         2,
         |s| {
             for i in 0..2 {
-                s.is_unlike_others(i);
+                s.is_tainted(i);
                 s.queues(i, 1);
             }
         },
