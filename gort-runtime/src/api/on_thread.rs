@@ -101,7 +101,7 @@ struct AllocCall<'a, A> {
 /// Returns this thread's M, if the thread pointer must be switched to that of the M and the switch
 /// is cheap.
 #[inline(always)]
-fn m_to_ask() -> Option<*mut u8> {
+fn m_to_switch_to() -> Option<*mut u8> {
     let m = arch::current_m();
     // SAFETY: `m` is null, or this thread's M. An M begins with g0's context (`arch/mod.rs`), and
     // lives for ever.
@@ -114,9 +114,10 @@ fn m_to_ask() -> Option<*mut u8> {
 /// the allocator ([`lend`]). Returns what the allocator returned.
 ///
 /// # Safety
-/// `m` was just returned by [`m_to_ask`]. `f` makes calls of an `A`, and `call` is valid for it.
-unsafe fn ask<A: GlobalAlloc>(f: ObserverFn, mut call: AllocCall<'_, A>) -> *mut u8 {
-    // SAFETY: the caller says that `m` is this thread's M, which begins with g0's context. The
+/// `call.m` was just returned by [`m_to_switch_to`]. `f` makes calls of an `A`, and `call` is valid
+/// for it.
+unsafe fn call_as_thread<A: GlobalAlloc>(f: ObserverFn, mut call: AllocCall<'_, A>) -> *mut u8 {
+    // SAFETY: the caller says that `call.m` is this thread's M, which begins with g0's context. The
     // thread's own pointer is not in use while a goroutine has its own here (see "When the thread
     // pointer is switched" above). The caller says that `f` makes calls of an `A`, as `call` is;
     // and `f` does not unwind.
@@ -131,11 +132,12 @@ unsafe fn ask<A: GlobalAlloc>(f: ObserverFn, mut call: AllocCall<'_, A>) -> *mut
 /// thread. Stores the result in `call`.
 ///
 /// # Safety
-/// `call` points to the `AllocCall<A>` of [`ask`], which calls this function under the M's thread
-/// pointer.
+/// `call` points to the `AllocCall<A>` of [`call_as_thread`], which calls this function under the
+/// M's thread pointer.
 #[inline(always)]
 unsafe fn lend<A>(call: *mut u8, f: impl FnOnce(&AllocCall<'_, A>) -> *mut u8) {
-    // SAFETY: the caller says that `call` is `ask`'s, and `ask` does not access it during the call.
+    // SAFETY: the caller says that `call` is that of `call_as_thread`, which does not access it while
+    // this function runs.
     let call = unsafe { &mut *call.cast::<AllocCall<'_, A>>() };
     arch::set_current_m(ptr::null_mut());
     call.at = f(call);
@@ -143,7 +145,7 @@ unsafe fn lend<A>(call: *mut u8, f: impl FnOnce(&AllocCall<'_, A>) -> *mut u8) {
 }
 
 /// # Safety
-/// Called by `ask`, with a call that is valid for this function.
+/// Called by `call_as_thread`, with a call that is valid for this function.
 unsafe extern "C" fn alloc<A: GlobalAlloc>(call: *mut u8) {
     // SAFETY: caller's clause: the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.alloc(c.layout)) }
@@ -181,42 +183,46 @@ unsafe extern "C" fn realloc<A: GlobalAlloc>(call: *mut u8) {
 unsafe impl<A: GlobalAlloc> GlobalAlloc for OnThread<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let Some(m) = m_to_ask() else {
+        let Some(m) = m_to_switch_to() else {
             // SAFETY: the caller keeps the contract of `A`'s method, which is the same.
             return unsafe { self.0.alloc(layout) };
         };
-        // SAFETY: `m_to_ask` has just returned `m`. The caller keeps the contract of `A`'s method.
-        unsafe { ask(alloc::<A>, self.call(m, layout, ptr::null_mut(), 0)) }
+        // SAFETY: `m_to_switch_to` has just returned `m`. The caller keeps the contract of `A`'s
+        // method.
+        unsafe { call_as_thread(alloc::<A>, self.call(m, layout, ptr::null_mut(), 0)) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let Some(m) = m_to_ask() else {
+        let Some(m) = m_to_switch_to() else {
             // SAFETY: the caller keeps the contract of `A`'s method, which is the same.
             return unsafe { self.0.alloc_zeroed(layout) };
         };
-        // SAFETY: `m_to_ask` has just returned `m`. The caller keeps the contract of `A`'s method.
-        unsafe { ask(alloc_zeroed::<A>, self.call(m, layout, ptr::null_mut(), 0)) }
+        // SAFETY: `m_to_switch_to` has just returned `m`. The caller keeps the contract of `A`'s
+        // method.
+        unsafe { call_as_thread(alloc_zeroed::<A>, self.call(m, layout, ptr::null_mut(), 0)) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        let Some(m) = m_to_ask() else {
+        let Some(m) = m_to_switch_to() else {
             // SAFETY: the caller keeps the contract of `A`'s method, which is the same.
             return unsafe { self.0.dealloc(at, layout) };
         };
-        // SAFETY: `m_to_ask` has just returned `m`. The caller keeps the contract of `A`'s method.
-        unsafe { ask(dealloc::<A>, self.call(m, layout, at, 0)) };
+        // SAFETY: `m_to_switch_to` has just returned `m`. The caller keeps the contract of `A`'s
+        // method.
+        unsafe { call_as_thread(dealloc::<A>, self.call(m, layout, at, 0)) };
     }
 
     #[inline]
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        let Some(m) = m_to_ask() else {
+        let Some(m) = m_to_switch_to() else {
             // SAFETY: the caller keeps the contract of `A`'s method, which is the same.
             return unsafe { self.0.realloc(at, layout, new_size) };
         };
-        // SAFETY: `m_to_ask` has just returned `m`. The caller keeps the contract of `A`'s method.
-        unsafe { ask(realloc::<A>, self.call(m, layout, at, new_size)) }
+        // SAFETY: `m_to_switch_to` has just returned `m`. The caller keeps the contract of `A`'s
+        // method.
+        unsafe { call_as_thread(realloc::<A>, self.call(m, layout, at, new_size)) }
     }
 }
 

@@ -15,7 +15,7 @@
 //!    (`membership.rs`). Other channels pay nothing for the check.
 //! 6. While a receiver waits, the ring's tail is arrested; while a sender waits, both ends are
 //!    (`ring.rs`). So no operation can overtake a waiter without taking the lock. The ends stay
-//!    arrested for some operations after that ([`CALM`]).
+//!    arrested for some operations after that ([`QUIET_OPS`]).
 //!
 //! A sender that finds a parked receiver writes the value straight to the receiver's stack. A
 //! receiver that finds the buffer full takes its head and moves the first parked sender's value to
@@ -63,7 +63,7 @@ pub(crate) struct Hchan<T> {
 /// Number of operations under the lock, with no waiter left, after which the ring is released.
 /// Arresting the ring is a read-modify-write, so in a channel where each value is waited for
 /// (`pingpong_buf1`) the lock alone is cheaper.
-const CALM: u32 = 4;
+const QUIET_OPS: u32 = 4;
 
 /// What the lock protects. Code with a `&mut ChanState` holds that channel's lock, and passes it
 /// only to that channel's methods.
@@ -75,7 +75,7 @@ pub(crate) struct ChanState<T> {
     /// values later. While this is not 0 the ring's tail is arrested.
     pub(super) promised: usize,
     /// Operations since the last waiter left.
-    calm: u32,
+    quiet_ops: u32,
     pub(super) recvq: WaitQueue,
     sendq: WaitQueue,
 }
@@ -146,7 +146,7 @@ impl<T> Hchan<T> {
                     buf: Backlog::new(),
                     closed: false,
                     promised: 0,
-                    calm: 0,
+                    quiet_ops: 0,
                     recvq: WaitQueue::new(),
                     sendq: WaitQueue::new(),
                 },
@@ -193,11 +193,11 @@ impl<T> Hchan<T> {
             if state.closed {
                 ring.release();
             } else if sender_waits || !state.recvq.is_empty() || state.promised != 0 {
-                state.calm = 0;
+                state.quiet_ops = 0;
             } else {
-                state.calm += 1;
-                if state.calm >= CALM {
-                    state.calm = 0;
+                state.quiet_ops += 1;
+                if state.quiet_ops >= QUIET_OPS {
+                    state.quiet_ops = 0;
                     ring.release();
                 }
             }
@@ -404,7 +404,7 @@ impl<T> Hchan<T> {
         unsafe { state.queue(direction).push_back(sg) };
         match direction {
             // A waiting receiver does not change what the hint says.
-            Direction::Recv => state.calm = 0,
+            Direction::Recv => state.quiet_ops = 0,
             Direction::Send => self.publish(state),
         }
     }

@@ -32,11 +32,11 @@ impl<T> Hchan<T> {
         direction: Direction,
         site: &'static Location<'static>,
     ) -> bool {
-        self.home() != Home::OUTSIDE && self.in_bubble(direction, site)
+        self.home() != Home::OUTSIDE && self.is_out_of_reach_slow(direction, site)
     }
 
     #[cold]
-    fn in_bubble(&self, direction: Direction, site: &'static Location<'static>) -> bool {
+    fn is_out_of_reach_slow(&self, direction: Direction, site: &'static Location<'static>) -> bool {
         if self.home().is_foreign() {
             return true;
         }

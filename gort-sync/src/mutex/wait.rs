@@ -142,7 +142,7 @@ impl RawMutex {
     /// Updates the word after a waiter has given up. Called under the queue's lock.
     pub(super) fn waiter_gave_up(&self, queue: &mut WaitQueue) {
         if queue.is_empty() {
-            self.word.queue_is_empty();
+            self.word.clear_queue_bits();
         }
     }
 
@@ -168,7 +168,7 @@ impl RawMutex {
             if let Some(first) = queue.take_first(|_| true) {
                 first.record().success.set(duty == Duty::HandOver);
                 match queue.front() {
-                    None => self.word.queue_is_empty(),
+                    None => self.word.clear_queue_bits(),
                     Some(second) if duty == Duty::HandOver => {
                         self.word.set_starving(is_starving(second));
                     }
@@ -179,7 +179,7 @@ impl RawMutex {
             // This waiter has given up. The next one may need another duty.
             self.word.take_back(duty);
         }
-        self.word.queue_is_empty();
+        self.word.clear_queue_bits();
         None
     }
 }

@@ -138,7 +138,7 @@ fn waitgroup_is_used_again() {
 
 /// The waiters drop their handles at once, while the last `done` is about to return.
 #[test]
-fn waitgroup_is_dropped_by_who_waited() {
+fn waitgroup_is_dropped_by_its_waiters() {
     explore(|| {
         let group = WaitGroup::new();
         group.add(1);

@@ -165,7 +165,7 @@ impl Word {
     }
 
     /// Clears the bits of an empty queue. Called under the queue's lock.
-    pub(crate) fn queue_is_empty(&self) {
+    pub(crate) fn clear_queue_bits(&self) {
         self.0.fetch_and(!(QUEUED | STARVING | PASSED), Relaxed);
     }
 
