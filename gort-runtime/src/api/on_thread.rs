@@ -136,8 +136,8 @@ unsafe fn call_as_thread<A: GlobalAlloc>(f: ObserverFn, mut call: AllocCall<'_, 
 /// M's thread pointer.
 #[inline(always)]
 unsafe fn lend<A>(call: *mut u8, f: impl FnOnce(&AllocCall<'_, A>) -> *mut u8) {
-    // SAFETY: the caller says that `call` is that of `call_as_thread`, which does not access it while
-    // this function runs.
+    // SAFETY: the caller says that `call` is that of `call_as_thread`, which does not access it
+    // while this function runs.
     let call = unsafe { &mut *call.cast::<AllocCall<'_, A>>() };
     arch::set_current_m(ptr::null_mut());
     call.at = f(call);
