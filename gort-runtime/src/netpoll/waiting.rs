@@ -10,7 +10,8 @@ use crate::base::prim::{AtomicU32, AtomicU64, Ordering::Relaxed, global};
 use crate::time::{Nanos, now};
 
 global! {
-    /// Number of goroutines and threads between the decision to wait and their next step.
+    /// Number of goroutines and threads that have decided to wait for a descriptor and have not yet
+    /// continued.
     static WAITERS: AtomicU32 = AtomicU32::new(0);
 }
 

@@ -1,8 +1,8 @@
 //! Models of what is left to sysmon: starting threads (`newm.rs`), and watching Ps
 //! (`sysmonsleep.rs`).
 //!
-//! Of sysmon the models have what `nap` does, which is sleeping and starting threads that were left
-//! to it, and whether it parks.
+//! The models run two parts of sysmon: the part in which it sleeps and starts the threads that were
+//! left to it (`nap`), and the part in which it decides whether to park.
 
 use super::super::hand::handoffp;
 use super::super::newm::start_left_threads;
@@ -53,7 +53,7 @@ impl Model {
         }
     }
 
-    /// Lets sysmon see its note, and checks that every M that was to be started runs.
+    /// Lets sysmon see its note, and checks that every M that sysmon had to start runs.
     pub(super) fn check_started(&self) {
         self.naps();
         self.check();
