@@ -46,7 +46,7 @@ pub(crate) fn has_waiters() -> bool {
 
 /// Returns whether an M sleeps in the poll, or is on its way there.
 #[inline]
-pub(crate) fn somebody_blocked() -> bool {
+pub(crate) fn has_blocked_poller() -> bool {
     LAST.load(Relaxed) == BLOCKED
 }
 
