@@ -233,7 +233,7 @@ fn hand_out() {
     // Until the goroutines are woken, they count as waiting for the outside (`gort-runtime`,
     // `wait/outside.rs`), so that they are not reported as deadlocked. This also covers functions
     // that start when a context has ended.
-    let _somebody_waits = WaitsOutside::new();
+    let _waits = WaitsOutside::new();
     let (wakes, mut ended) = (Wakes::new(), Vec::new());
     REGISTRY.lock().hand_out(&wakes, &mut ended);
     wakes.wake_all();

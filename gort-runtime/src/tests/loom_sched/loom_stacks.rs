@@ -102,7 +102,7 @@ fn m_naps_while_something_waits_for_one_to_idle() {
         &[|s| {
             let p = s.p(0);
             let before = dispatches_of_others(p).wrapping_sub(1);
-            assert!(may_nap(p, before), "the others have got on");
+            assert!(may_nap(p, before), "other Ps have dispatched goroutines");
             SCHED.starving.store(true, Relaxed);
             assert!(!may_nap(p, before));
             SCHED.starving.store(false, Relaxed);
