@@ -130,7 +130,7 @@ impl Builder {
     /// let handle = gort::Builder::new().own_thread_locals().spawn(|| {
     ///     let before = thread::current().id();
     ///     gort::yield_now();
-    /// Whichever thread runs the goroutine, to std it is the goroutine's own thread.
+    ///     // Whichever thread runs the goroutine, to std it is the goroutine's own thread.
     ///     assert_eq!(thread::current().id(), before);
     /// })?;
     /// handle.join().unwrap();
@@ -200,8 +200,7 @@ impl Builder {
         }
     }
 
-    /// Makes the goroutine belong to this bubble. Only the bubble's keeper calls this, during its
-    /// turn.
+    /// Makes the goroutine belong to this bubble, whose keeper calls this during its turn.
     pub(crate) fn bubble(mut self, bubble: &'static Bubble) -> Self {
         self.bubble = Some(bubble);
         self
@@ -323,8 +322,6 @@ impl<T> JoinHandle<T> {
         unsafe { self.into_result() }
     }
 
-    /// Takes the outcome, frees the record, and returns the outcome as the result of `join`.
-    ///
     /// # Safety
     /// The goroutine has ended.
     unsafe fn into_result(self) -> Result<T, JoinError> {
@@ -360,8 +357,7 @@ impl<T> JoinHandle<T> {
     }
 
     fn g(&self) -> &G {
-        // SAFETY: Gs live for ever. The handle keeps its share of the record (`join.rs`, invariant
-        // 2).
+        // SAFETY: Gs live for ever. The handle keeps its share of one (`join.rs`, invariant 2).
         unsafe { self.gp.as_ref() }
     }
 
@@ -370,10 +366,9 @@ impl<T> JoinHandle<T> {
         while !join.is_done() {
             let current = Current::also_exiting(may_wait);
             current.waits_for(Home::of(self.g()));
-            // SAFETY: `commit` publishes the waiter by `set_waiter`, its last use of this frame
-            // (the word lies in the G that is joined, which lives for ever), or finds nothing to
-            // wait for and does not publish the waiter. Only the goroutine's end takes the waiter,
-            // once.
+            // SAFETY: `commit` publishes the waiter as its last use of this frame (the word lies in
+            // the joined G, which lives for ever), or does not publish it because there is nothing
+            // to wait for. Only the goroutine's end takes the waiter, once.
             unsafe {
                 current.park(
                     || join.set_waiter(current.waiter().to_word()),
@@ -384,8 +379,6 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Moves the outcome out of the record.
-    ///
     /// # Safety
     /// The goroutine has stored its outcome, and no other code takes it.
     unsafe fn read_outcome(&self) -> Outcome<T> {

@@ -20,7 +20,7 @@ use std::marker::PhantomData;
 ///     let _lock = gort::lock_os_thread();
 ///     let before = thread::current().id();
 ///     yield_now();
-/// Without the lock, the goroutine might continue on another thread.
+///     // Without the lock, the goroutine might continue on another thread.
 ///     assert_eq!(thread::current().id(), before);
 /// });
 /// handle.join().unwrap();
@@ -50,7 +50,7 @@ pub fn is_wired() -> bool {
 /// use std::cell::Cell;
 ///
 /// thread_local! {
-/// Stands for the per-thread state of a library.
+///     /// Stands for the per-thread state of a library.
 ///     static STATE: Cell<u32> = const { Cell::new(0) };
 /// }
 ///
