@@ -42,7 +42,7 @@ pub(super) enum End {
 }
 
 /// Runs the keeper from its first turn to its last. After the last, the keeper keeps its hold.
-pub(super) fn see_through<T>(
+pub(super) fn run_keeper<T>(
     current: &Current,
     kept: &'static Kept,
     root: &JoinHandle<T>,
@@ -78,7 +78,7 @@ pub(super) fn see_through<T>(
         } else if next != 0 && !root.is_finished() {
             bubble.set_now(next);
             queue_due(&kept.timers, next);
-        } else if !somebody_comes(bubble, holds) {
+        } else if !is_woken_from_outside(bubble, holds) {
             return End::Blocked;
         }
     }
@@ -103,7 +103,7 @@ fn falls_asleep(kept: &'static Kept) -> bool {
 
 /// Returns whether a thread outside has woken a member since `holds` was read. If a member waits
 /// for a lock, waits up to the grace period for that to happen.
-fn somebody_comes(bubble: &Bubble, holds: u64) -> bool {
+fn is_woken_from_outside(bubble: &Bubble, holds: u64) -> bool {
     let by_lock = (bubble.id(), true);
     if holds == bubble.holds() && goroutines().iter().any(|info| info.bubble == by_lock) {
         let until = os::now_ns() + GRACE_NS;
