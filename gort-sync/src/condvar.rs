@@ -3,9 +3,9 @@
 //! The waiters' records are in a queue with a lock of its own.
 //!
 //! # Why no notification is lost, and who gets it
-//! A waiter enters the queue *before* it unlocks the mutex. So a notifier that changes the
-//! condition under the mutex after that, and then notifies, finds the waiter. Waiters are found in
-//! the order in which they began to wait, and none that came later is woken instead.
+//! A waiter enters the queue *before* it unlocks the mutex. So if a notifier changes the condition
+//! under the mutex after that, and then notifies, it finds the waiter. A notification goes to the
+//! waiter that began to wait first, never to one that began later.
 //!
 //! The queue's lock cannot be held while the mutex is unlocked (which may wake a goroutine). So
 //! between entering and parking, the record is in the queue without a waiter. A notification that
@@ -17,8 +17,8 @@
 //! does not win the word continues with the next record, under the same lock.
 //!
 //! `waiting` saves notifiers from taking the lock while there is no waiter. A waiter sets it under
-//! the lock, before it unlocks the mutex. So a notifier that locks the mutex after the waiter sees
-//! it.
+//! the lock, before it unlocks the mutex. So a notifier that locks the mutex after that sees that
+//! `waiting` is set.
 
 use crate::mutex::{Mutex, MutexGuard};
 use crate::prim::{AtomicBool, Ordering::Relaxed, const_unless_loom};
@@ -131,7 +131,8 @@ impl Condvar {
         while condition(&mut guard) {
             guard = self.wait_until(guard, None, site).0;
         }
-        // Dropped here: a guard that is being returned would stay locked if this drop panicked.
+        // Drop `condition` by name: if its drop panicked after the tail expression, the returned
+        // guard would stay locked.
         drop(condition);
         guard
     }
@@ -196,7 +197,8 @@ impl Condvar {
             }
             guard = self.wait_until(guard, Some(deadline), site).0;
         };
-        // Dropped here: a guard that is being returned would stay locked if this drop panicked.
+        // Drop `condition` by name: if its drop panicked after the tail expression, the returned
+        // guard would stay locked.
         drop(condition);
         (guard, WaitTimeoutResult(timed_out))
     }
@@ -273,9 +275,9 @@ impl Condvar {
             return;
         }
         sg.waiter.set(Some(wait.current.waiter()));
-        // SAFETY: we hold the lock and the record is not marked, so it is still in the queue, the
-        // only one. It has its waiter now. Caller's clause: it carries the word if there is a time
-        // limit. `unlocked` does nothing.
+        // SAFETY: we hold the lock and the record is not marked, so it is still in the queue. This
+        // is the only queue. The record has its waiter now. Caller's clause: it carries the word if
+        // there is a time limit. `unlocked` does nothing.
         let waited = unsafe { queue.wait_registered(wait, |queue| queue, sg, select, || ()) };
         if let Waited::Expired(queue) = waited {
             self.changed(queue);

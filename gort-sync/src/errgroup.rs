@@ -2,8 +2,9 @@
 //! `golang.org/x/sync/errgroup`.
 //!
 //! A [`WaitGroup`] counts the goroutines, a [`Semaphore`] limits them, and a [`Context`] tells them
-//! that one has failed. This file only connects the three. Whatever a function does, its goroutine
-//! gives back its place and then counts down, after it has reported. So `wait` sees every report.
+//! that one has failed. This file only connects the three. A goroutine first reports how its
+//! function ended, even by a panic, then gives back its place, and counts down last. So `wait` sees
+//! every report.
 //!
 //! An error is a user's value: its `Display` and its destructor may panic or exit. So the error is
 //! first described, before anything is changed; then it is stored; then the context is cancelled.
@@ -23,7 +24,7 @@ use std::sync::Arc;
 const NOT_DISPLAYABLE: &str =
     "a goroutine of the group failed with an error that cannot be displayed";
 
-/// A group of goroutines whose first error is reported. Clones are the same group.
+/// A group of goroutines whose first error is reported. Clones refer to the same group.
 ///
 /// A group may be used again after a [`wait`](Self::wait) that returned no error. Go's
 /// `errgroup.Group`.
@@ -127,9 +128,9 @@ impl<E> ErrGroup<E> {
     }
 
     /// Creates a group, and a context that derives from `parent`. The first function that fails (or
-    /// panics) cancels the context; at the latest it is cancelled when [`wait`](Self::wait)
-    /// returns. Its [`cause`](Context::cause) has the text of the error. If the error's `Display`
-    /// fails or panics, the cause says that the error cannot be displayed. Go's
+    /// panics) cancels the context. If none fails, [`wait`](Self::wait) cancels it before it
+    /// returns. The context's [`cause`](Context::cause) has the text of the error. If the error's
+    /// `Display` fails or panics, the cause says that the error cannot be displayed. Go's
     /// `errgroup.WithContext`.
     ///
     /// ```
@@ -220,7 +221,7 @@ impl<E> ErrGroup<E> {
     /// # Panics
     /// If a function panicked, panics with the payload of the first such panic, once. That takes
     /// precedence over an error, which the next `wait` returns. The panic hook printed the panic
-    /// when it happened. A function that called `goexit` has merely ended.
+    /// when it happened. A function that called `goexit` counts as one that returned no error.
     ///
     /// Panics with "ErrGroup: an earlier wait was given the error" if an earlier call returned the
     /// error, even if the group has been used again since.
@@ -338,8 +339,9 @@ impl<E> Drop for Member<E> {
 }
 
 impl<E> Inner<E> {
-    /// Reports an error. The result says how user code ended in the course of this, if that
-    /// concerns others. A panic in the error's `Display` does not; the panic hook has printed it.
+    /// Records an error, and cancels the group's context if it is the first. Returns how the
+    /// error's `Display` or destructor unwound, if the caller must deal with that. It need not deal
+    /// with a panic in `Display`: the panic hook has printed it.
     fn fail(&self, error: E) -> Result<(), Unwound> {
         let (cause, unwound) = match caught::call(|| self.describe(&error)) {
             Ok(cause) => (cause, Ok(())),
@@ -391,8 +393,8 @@ impl<E> Inner<E> {
 
 impl<E> Drop for Inner<E> {
     fn drop(&mut self) {
-        // A panic that no `wait` has passed on. If its payload's destructor panics, no one has to
-        // know.
+        // A panic that no `wait` has passed on is lost, and so is a panic of its payload's
+        // destructor.
         let unclaimed = self.failure.lock().panic.take();
         discard(unclaimed);
     }

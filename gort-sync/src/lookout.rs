@@ -1,8 +1,9 @@
 //! Waiting until there is something to see: a waiter that is woken looks again.
 //!
-//! The common part of `oneshot`, `watch`, `broadcast`, `Notify` and the arm of a `WaitGroup`. A
-//! [`Lookout`] names a lock, a queue under it, and the look. This file has the code that waits for
-//! one, in a call or as an arm of a select.
+//! This is the common part of `oneshot`, `watch`, `broadcast`, `Notify` and the arm of a
+//! `WaitGroup`. A [`Lookout`] provides a lock, a queue under it, and the look: a function that
+//! checks whether there is something to see. This file has the code that waits for a lookout, in a
+//! call or as an arm of a select.
 //!
 //! # Why no wake-up is lost
 //! The look and the entry into the queue are one critical section (`waitlock.rs`; a select holds
@@ -10,13 +11,14 @@
 //! or takes the lock afterwards, as [`WaitGroup`](crate::WaitGroup) does for its word. Then it
 //! removes every waiter that the change may concern from the queue. So either the look sees the
 //! change, or the code that made the change finds the waiter in the queue. A waiter that was woken
-//! looks once more. If others were faster, it waits again, in front of later arrivals.
+//! looks once more. If another caller has taken what there was, the waiter waits again, in front of
+//! later arrivals.
 //!
 //! # What a waker may hand over
-//! A waker that sets `success` in the record has made the look itself: [`Lookout::handed`] returns
-//! what the waiter has then. The waker has won the record, so the waiter is a call, or an arm that
-//! is chosen, and asks for what it was handed. If the owner of a chosen arm unwinds before it asks,
-//! the arm drops what it was handed.
+//! A waker that sets `success` in the record has made the look itself. [`Lookout::handed`] then
+//! returns what that look saw. The waker has won the record, so the waiter is a call, or an arm
+//! that is chosen, and asks for what it was handed. If the owner of a chosen arm unwinds before it
+//! asks, the arm drops what it was handed.
 
 use crate::select::{Arm, SelectWord};
 use crate::sudog::Sudog;

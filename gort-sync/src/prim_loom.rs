@@ -1,8 +1,9 @@
 //! loom's counterparts of `prim_std.rs`.
 //!
-//! loom does not notice that an atomic no longer exists. These types do: an access that does not
-//! come before the destruction of the atomic, or of the [`CheckedCell`], fails the model. So each
-//! model shows that memory that it frees, and records on stacks, are not used afterwards.
+//! loom does not notice that an atomic no longer exists. These types do: if an access does not
+//! happen before the destruction of the atomic, or of the [`CheckedCell`], the model fails. So each
+//! model shows that it does not use memory after freeing it, or a record on a stack after its
+//! function has returned.
 
 #[expect(
     clippy::unsafe_removed_from_name,
@@ -28,12 +29,12 @@ pub(crate) fn reset() {
     ALIVE.take();
 }
 
-/// Something that others may use until it is dropped.
+/// Part of an object that several threads may use until it is dropped. Detects later uses.
 #[derive(Debug)]
 pub(crate) struct Alive {
-    /// Detects uses that are not ordered before the end.
+    /// Detects uses that do not happen before the drop.
     users: DataCell<()>,
-    /// Detects uses after the end, even in the same thread.
+    /// Detects uses after the drop, even in the same thread.
     id: usize,
 }
 
@@ -80,8 +81,7 @@ impl Drop for Alive {
     }
 }
 
-/// A `Cell` whose users loom checks: they exclude each other, and none uses it after it was
-/// dropped.
+/// A `Cell` with accesses that loom checks: no two are concurrent, and none comes after the drop.
 #[derive(Debug)]
 pub(crate) struct CheckedCell<T>(loom::cell::Cell<T>, Alive);
 
@@ -207,7 +207,7 @@ impl Backoff {
         Self
     }
 
-    /// Called when another thread has made progress: no reason to wait.
+    /// Does nothing. Called when another thread has made progress, so there is no reason to wait.
     pub(crate) fn spin(&self) {}
 
     #[track_caller]

@@ -25,8 +25,8 @@ pub(crate) struct WaitQueue {
     tail: *const Sudog,
 }
 
-// SAFETY: the records are accessed only by the thread that has exclusive access to the queue (rule
-// 1), whichever it is. Any thread may wake a [`Waiter`].
+// SAFETY: only a thread that has exclusive access to the queue accesses the records (rule 1), and
+// that may be any thread. Any thread may wake a [`Waiter`].
 unsafe impl Send for WaitQueue {}
 
 impl WaitQueue {
@@ -120,7 +120,8 @@ impl WaitQueue {
         self.iter().next()
     }
 
-    /// Returns true if a record waits for an operation and its wait has not been won elsewhere.
+    /// Returns true if a waiter in the queue waits to complete an operation, and its wait is still
+    /// open.
     pub(crate) fn has_partner(&self) -> bool {
         self.iter().any(|sg| {
             // SAFETY: the record is in the queue, and code that has access to the queue holds its
@@ -216,8 +217,8 @@ impl WaitQueue {
         }
     }
 
-    /// Removes all records, adds those whose waiters are ours to wake to `wakes`, and returns the
-    /// number of the latter.
+    /// Removes all records. Adds those whose waiters are ours to wake to `wakes`, and returns their
+    /// number.
     pub(crate) fn take_all(&mut self, wakes: &Wakes) -> u64 {
         let mut n = 0;
         while let Some(won) = self.dequeue() {
@@ -242,8 +243,8 @@ impl Won {
         unsafe { self.0.as_ref() }
     }
 
-    /// Wakes the waiter. Everything that the waiter looks for is in its record. The caller holds no
-    /// lock that the waiter may take.
+    /// Wakes the waiter. The caller has stored the result in the record. It holds no lock that the
+    /// waiter may take.
     #[inline]
     pub(crate) fn wake(self) {
         if let Some(waiter) = self.record().waiter.get() {
@@ -288,7 +289,7 @@ impl Wakes {
         self.first.get().is_none()
     }
 
-    /// Adds a waiter. Everything that the waiter looks for is in its record.
+    /// Adds a waiter. The caller has stored the result in the record.
     #[inline]
     pub(crate) fn push(&self, won: Won) {
         let sg = won.record();

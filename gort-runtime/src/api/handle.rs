@@ -92,7 +92,7 @@ impl Builder {
     /// hook that is set when the runtime starts gets a line `goroutine 7 "parser":` in front.
     ///
     /// # Panics
-    /// If the name contains a null byte, like std's.
+    /// If the name contains a null byte, as with `std::thread::Builder`.
     #[track_caller]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
@@ -130,7 +130,7 @@ impl Builder {
     /// let handle = gort::Builder::new().own_thread_locals().spawn(|| {
     ///     let before = thread::current().id();
     ///     gort::yield_now();
-    ///     // Whatever thread it is on: to std it is the goroutine's own.
+    ///     // Whichever thread runs the goroutine, to std it is the goroutine's own thread.
     ///     assert_eq!(thread::current().id(), before);
     /// })?;
     /// handle.join().unwrap();
@@ -166,8 +166,8 @@ impl Builder {
         self
     }
 
-    /// Makes the goroutine inherit nothing of the user's goroutine-locals. For goroutines of gort's
-    /// own.
+    /// Makes the goroutine inherit none of the user's goroutine-locals. Used for gort's own
+    /// goroutines.
     #[doc(hidden)]
     pub fn inherits_nothing(mut self) -> Self {
         self.inherits_nothing = true;
@@ -200,7 +200,7 @@ impl Builder {
         }
     }
 
-    /// Makes the goroutine belong to this bubble. The caller is its keeper, in its turn.
+    /// Makes the goroutine belong to this bubble, whose keeper calls this during its turn.
     pub(crate) fn bubble(mut self, bubble: &'static Bubble) -> Self {
         self.bubble = Some(bubble);
         self
@@ -294,7 +294,7 @@ impl<T> JoinHandle<T> {
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let site = Location::caller();
-        // Both may unwind. If they do, the handle still has its destructor.
+        // Both calls may unwind. In that case the handle's destructor still runs.
         let may_wait = MayWait::check(WaitReason::Join);
         go_on_exiting();
         point::point_when_ready("join", self.g(), &self.g().join, site);
@@ -357,7 +357,7 @@ impl<T> JoinHandle<T> {
     }
 
     fn g(&self) -> &G {
-        // SAFETY: Gs live for ever; the handle keeps its share of it (`join.rs`, invariant 2).
+        // SAFETY: Gs live for ever. The handle keeps its share of one (`join.rs`, invariant 2).
         unsafe { self.gp.as_ref() }
     }
 
@@ -366,9 +366,9 @@ impl<T> JoinHandle<T> {
         while !join.is_done() {
             let current = Current::also_exiting(may_wait);
             current.waits_for(Home::of(self.g()));
-            // SAFETY: `commit` publishes the waiter by `set_waiter`, its last use of this frame
-            // (the word lies in the other's G, which lives for ever), or finds nothing to wait for
-            // and does not publish it. Only the goroutine's end takes the waiter, once.
+            // SAFETY: `commit` publishes the waiter as its last use of this frame (the word lies in
+            // the joined G, which lives for ever), or does not publish it because there is nothing
+            // to wait for. Only the goroutine's end takes the waiter, once.
             unsafe {
                 current.park(
                     || join.set_waiter(current.waiter().to_word()),
@@ -491,7 +491,7 @@ pub fn current_root() -> Option<GoroutineId> {
 #[must_use]
 pub fn try_current() -> Option<Goroutine> {
     let gp = tls::goroutine()?;
-    // SAFETY: Gs live for ever. An atomic and the name are read, of the goroutine that runs here.
+    // SAFETY: Gs live for ever. This reads an atomic and the name of the goroutine that runs here.
     unsafe {
         let g = gp.as_ref();
         Some(Goroutine::new(g.id(), g.own_name()))

@@ -42,7 +42,7 @@ pub(super) enum End {
 }
 
 /// Runs the keeper from its first turn to its last. After the last, the keeper keeps its hold.
-pub(super) fn see_through<T>(
+pub(super) fn run_keeper<T>(
     current: &Current,
     kept: &'static Kept,
     root: &JoinHandle<T>,
@@ -50,11 +50,10 @@ pub(super) fn see_through<T>(
 ) -> End {
     let bubble = &kept.bubble;
     loop {
-        // SAFETY: the thread that hands the keeper the last hold is the one that finds and wakes
-        // it, once for each time that the keeper has let go of its own. Letting go is the last step
-        // of `commit` (apart from giving a member its turn), and `commit` returns false if the
-        // keeper has kept its hold. In an explored bubble the keeper is found as
-        // `turns/explorer.rs`, 2, says.
+        // SAFETY: the thread that hands the keeper the last hold finds and wakes it, once for each
+        // time that the keeper has released its own hold. Releasing it is the last step of `commit`
+        // (apart from giving a member its turn), and `commit` returns false if the keeper has kept
+        // its hold. In an explored bubble the keeper is found as `turns/explorer.rs`, 2, says.
         unsafe {
             current.park(|| falls_asleep(kept), WaitReason::SynctestRun, site);
         }
@@ -71,21 +70,22 @@ pub(super) fn see_through<T>(
         if next != 0 && next <= now {
             queue_due(&kept.timers, now);
         } else if let Some(waiter) = bubble.take_waiter() {
-            // SAFETY: from `to_word` (`wait`), and only we have taken it out. Its goroutine has
-            // parked, because it has let go of its hold.
+            // SAFETY: the word is from `to_word` (`wait`), and only we have taken it out. The
+            // waiter's goroutine has parked, because it has released its hold.
             unsafe { Waiter::from_word(waiter).ready() };
         } else if bubble.is_empty() {
             return End::Empty;
         } else if next != 0 && !root.is_finished() {
             bubble.set_now(next);
             queue_due(&kept.timers, next);
-        } else if !somebody_comes(bubble, holds) {
+        } else if !is_woken_from_outside(bubble, holds) {
             return End::Blocked;
         }
     }
 }
 
-/// Lets go of the keeper's hold. Returns `false` if it was the last. Runs on g0.
+/// Releases the keeper's hold. Returns `false` if it was the last hold, which the keeper then
+/// keeps. Runs on g0.
 fn falls_asleep(kept: &'static Kept) -> bool {
     if !kept.bubble.explores() {
         return kept.bubble.let_go().is_none();
@@ -101,9 +101,9 @@ fn falls_asleep(kept: &'static Kept) -> bool {
     }
 }
 
-/// Returns whether a thread outside has woken a member since `holds` was read, or, if a member
-/// waits for a lock, wakes one within the grace period.
-fn somebody_comes(bubble: &Bubble, holds: u64) -> bool {
+/// Returns whether a thread outside has woken a member since `holds` was read. If a member waits
+/// for a lock, waits up to the grace period for that to happen.
+fn is_woken_from_outside(bubble: &Bubble, holds: u64) -> bool {
     let by_lock = (bubble.id(), true);
     if holds == bubble.holds() && goroutines().iter().any(|info| info.bubble == by_lock) {
         let until = os::now_ns() + GRACE_NS;

@@ -10,10 +10,10 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
-/// A variable of which each goroutine has its own value, declared by `goroutine_local!`.
-/// `std::thread::LocalKey` for goroutines, with the same methods.
+/// A variable that has a separate value in each goroutine, declared by `goroutine_local!`. It has
+/// the methods of `std::thread::LocalKey`.
 ///
-/// A plain thread that uses a key has its own value, too. Go has no counterpart; Go programs pass a
+/// A plain thread that uses a key has its own value, too. Go has no counterpart: Go programs pass a
 /// `Context` along.
 ///
 /// ```
@@ -30,8 +30,8 @@ use std::sync::atomic::AtomicU32;
 /// assert_eq!(DEPTH.get(), 7);
 /// ```
 pub struct LocalKey<T: 'static> {
-    /// The index at which a goroutine keeps its value; 0 before the first use. The id distinguishes
-    /// keys, and so the types of their values.
+    /// The index at which a goroutine keeps its value, or 0 before the first use. No two keys have
+    /// the same id, so the value found by an id has the type `T` of its key.
     id: AtomicU32,
     init: fn() -> T,
     ops: Ops,
@@ -75,18 +75,19 @@ impl<T> fmt::Debug for LocalKey<T> {
 /// Drops a value of a `LocalKey<T>`.
 ///
 /// # Safety
-/// That of [`Ops::drop`], and `boxed::<T>` made the value.
+/// `at` fulfils the contract of [`Ops::drop`], and comes from `boxed::<T>`.
 unsafe fn drop_value<T>(at: NonNull<()>) {
-    // SAFETY: from `Box::into_raw`, of this type, and no longer in use: caller's clauses.
+    // SAFETY: the caller says that `at` comes from `boxed::<T>`, so it points to a `T` in a box,
+    // and that nothing uses the value any more.
     drop(unsafe { Box::from_raw(at.cast::<T>().as_ptr()) });
 }
 
 /// Clones a value of a `LocalKey<T>`.
 ///
 /// # Safety
-/// That of [`Ops::clone`], and `boxed::<T>` made the value.
+/// `at` fulfils the contract of [`Ops::clone`], and comes from `boxed::<T>`.
 unsafe fn clone_value<T: Clone>(at: NonNull<()>) -> NonNull<()> {
-    // SAFETY: a `T` that lives during the call: caller's clauses.
+    // SAFETY: the caller says that `at` points to a `T`, and that the `T` exists during the call.
     boxed(unsafe { at.cast::<T>().as_ref() }.clone())
 }
 
@@ -94,11 +95,11 @@ fn boxed<T>(value: T) -> NonNull<()> {
     NonNull::from(Box::leak(Box::new(value))).cast()
 }
 
-/// The next id for a key that is used.
+/// The id of the next key that is used for the first time.
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 
 impl<T: 'static> LocalKey<T> {
-    /// Creates a key whose values `init` creates on first use. For `goroutine_local!`.
+    /// Creates a key whose values `init` creates on first use. `goroutine_local!` calls this.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(init: fn() -> T) -> Self {
@@ -165,14 +166,14 @@ impl<T: 'static> LocalKey<T> {
     #[inline]
     pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, AccessError> {
         let value = self.value(None)?.0;
-        // SAFETY: the value of this key, a `T` (`id` belongs to this key alone, and leads only to
-        // what it has stored), of the goroutine that runs this. It stays in place until the
-        // goroutine's end (`proc/locals.rs`, invariant 2), and `f` has returned by then.
+        // SAFETY: `value` points to a `T`, because no other key stores values under this key's id.
+        // The value belongs to the goroutine that calls this, and stays in place until that
+        // goroutine ends (`proc/locals.rs`, invariant 2). `f` has returned by then.
         Ok(f(unsafe { value.as_ref() }))
     }
 
-    /// Returns the goroutine's value. If there is none, creates it from `given`, or by the
-    /// initialiser. Also returns `given` if it was not used.
+    /// Returns the goroutine's value. If there is none, creates it from `given` or, without
+    /// `given`, by the initialiser. Also returns `given` if it was not used.
     #[inline]
     fn value(&'static self, given: Option<T>) -> Result<(NonNull<T>, Option<T>), AccessError> {
         match local::find(self.id.load(Relaxed)) {
@@ -185,7 +186,8 @@ impl<T: 'static> LocalKey<T> {
     #[cold]
     fn make(&'static self, given: Option<T>) -> Result<NonNull<T>, AccessError> {
         let at = boxed(given.unwrap_or_else(self.init));
-        // SAFETY: in a box of its own, and with the `ops` for its type.
+        // SAFETY: `boxed` has put the value into its own box, and `ops` are the operations for its
+        // type.
         let value = unsafe { Value::new(at, &self.ops) };
         let (left, stored) = local::put(self.id(), value);
         drop(left);
@@ -202,7 +204,8 @@ impl<T: 'static> LocalKey<T> {
         if id != 0 {
             return id;
         }
-        // Relaxed: the id publishes no other data. If another thread was faster, `new` is lost.
+        // Relaxed: the id publishes no other data. If another thread assigns an id first, `new`
+        // stays unused.
         let new = NEXT_ID.fetch_add(1, Relaxed);
         if new == u32::MAX {
             fatal("there are too many keys of `goroutine_local!`");
@@ -253,7 +256,7 @@ impl<T: 'static> LocalKey<Cell<T>> {
         self.with(Cell::get)
     }
 
-    /// Takes the value and leaves the default.
+    /// Takes the value, leaving `Default::default()` in its place.
     ///
     /// # Panics
     /// If the value has been destroyed.
@@ -338,7 +341,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
         });
     }
 
-    /// Takes the value and leaves the default.
+    /// Takes the value, leaving `Default::default()` in its place.
     ///
     /// # Panics
     /// If it is borrowed, or has been destroyed.

@@ -6,10 +6,11 @@ use crate::sched::wire::{unwire_if, wire};
 use std::marker::PhantomData;
 
 /// Wires the calling goroutine to its current thread until the guard is dropped. Locks nest. On a
-/// plain thread this does nothing. Go's `runtime.LockOSThread`.
+/// plain thread this does nothing. The counterpart of Go's `runtime.LockOSThread`.
 ///
-/// For libraries that keep state per thread, and for system calls that act on the calling thread.
-/// If a goroutine ends while wired (because the guard was forgotten), its thread ends with it.
+/// Use it for libraries that keep state per thread, and for system calls that act on the calling
+/// thread. If a goroutine ends while it is wired (because the guard was forgotten), its thread ends
+/// with it.
 ///
 /// ```
 /// use gort::prelude::*;
@@ -19,12 +20,12 @@ use std::marker::PhantomData;
 ///     let _lock = gort::lock_os_thread();
 ///     let before = thread::current().id();
 ///     yield_now();
-///     // Without the lock it may be another one.
+///     // Without the lock, the goroutine might continue on another thread.
 ///     assert_eq!(thread::current().id(), before);
 /// });
 /// handle.join().unwrap();
 /// ```
-#[must_use = "the goroutine is wired only as long as the guard lives"]
+#[must_use = "the goroutine is wired only while the guard lives"]
 pub fn lock_os_thread() -> OsThreadLock {
     if let (Some(m), Some(gp)) = (tls::getm(), tls::goroutine()) {
         hooks::refuse(format_args!("call `lock_os_thread`"));
@@ -35,11 +36,11 @@ pub fn lock_os_thread() -> OsThreadLock {
     }
 }
 
-/// Returns whether the caller is a goroutine that is wired to its thread, and so may have changed
-/// the thread for itself.
+/// Returns whether the caller is a goroutine that is wired to its thread. Such a goroutine may have
+/// changed the thread's own settings, such as its signal mask.
 #[must_use]
 pub fn is_wired() -> bool {
-    tls::getm().is_some_and(|m| m.unlike_others.get())
+    tls::getm().is_some_and(|m| m.tainted.get())
 }
 
 /// Keeps a goroutine on its thread. Created by [`lock_os_thread`].
@@ -49,7 +50,7 @@ pub fn is_wired() -> bool {
 /// use std::cell::Cell;
 ///
 /// thread_local! {
-///     /// Like the state of a library that keeps it per thread.
+///     /// Stands for the per-thread state of a library.
 ///     static STATE: Cell<u32> = const { Cell::new(0) };
 /// }
 ///

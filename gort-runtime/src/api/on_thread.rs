@@ -11,11 +11,11 @@
 //! expensive, or its cost unknown, the call is forwarded.
 //!
 //! # When the thread pointer is switched
-//! The calling code has an M, and its thread pointer is not the one of the M's g0. Then it runs in
-//! a goroutine with its own thread-locals (or in such a goroutine's call on g0, `on_system_stack`),
-//! and nothing else uses the M's thread pointer: g0 does not run now, nor does a goroutine that
-//! uses the thread's thread-locals. In all other places the two pointers are the same, or there is
-//! no M.
+//! It is switched if this thread has an M, and the current thread pointer is not that of the M's
+//! g0. The calling code then runs in a goroutine with its own thread-locals (or in such a
+//! goroutine's call on g0, `on_system_stack`), and nothing else uses the M's thread pointer: g0
+//! does not run now, nor does a goroutine that uses the thread's thread-locals. In all other places
+//! the two pointers are the same, or there is no M.
 //!
 //! # What can happen in between
 //! `call_under` stores the M in the thread's word `gort_current_m`, which already holds it, and
@@ -40,7 +40,7 @@
 //!   block of the thread that ran it is free memory. `stack/fork.rs` makes the goroutine's pointer
 //!   that of the M; from then on calls are forwarded. An allocator that forks inside a call forks
 //!   as the thread, whose block stays.
-//! - *The allocator sets `errno`.* That is the thread's. The goroutine's stays unchanged.
+//! - *The allocator sets `errno`.* It sets the thread's `errno`. The goroutine's stays unchanged.
 //! - *Destructors of thread-locals* that the allocator registers belong to the thread, and run when
 //!   it ends.
 //!
@@ -57,8 +57,8 @@ use std::ptr;
 ///
 /// It matters only in goroutines that have their own thread-locals
 /// ([`own_thread_locals`](crate::Builder::own_thread_locals)). Everywhere else, and on x86-64
-/// without the instruction that sets the thread pointer, it forwards. libc's `malloc` needs it
-/// less: it keeps no cache for such goroutines.
+/// without the instruction that sets the thread pointer, it only forwards calls to `A`. libc's
+/// `malloc` gains less from it: `malloc` keeps no cache for such goroutines.
 ///
 /// A call of `A` in such a goroutine additionally changes the thread pointer twice. That takes 3 ns
 /// on some processors, and more than 30 ns on others. The guide's chapter on thread-locals has
@@ -98,27 +98,29 @@ struct AllocCall<'a, A> {
     new_size: usize,
 }
 
-/// Returns this thread's M, if the caller has a goroutine's thread pointer and switching to the M's
+/// Returns this thread's M, if the thread pointer must be switched to that of the M and the switch
 /// is cheap.
 #[inline(always)]
-fn m_to_ask() -> Option<*mut u8> {
+fn m_to_switch_to() -> Option<*mut u8> {
     let m = arch::current_m();
-    // SAFETY: null, or this thread's M. An M begins with g0's context (`arch/mod.rs`), and lives
-    // for ever.
+    // SAFETY: `m` is null, or this thread's M. An M begins with g0's context (`arch/mod.rs`), and
+    // lives for ever.
     let own = unsafe { m.cast::<Gobuf>().as_ref() }?.tp;
     let other = !own.is_null() && own != arch::thread_pointer();
     (other && arch::sets_thread_pointer_cheaply()).then_some(m)
 }
 
-/// Makes `call` through `f`, which [`lend`]s the thread to the allocator. Returns what the
-/// allocator returned.
+/// Makes `call` through `f` under the thread pointer of the M. `f` makes the thread a plain one for
+/// the allocator ([`lend`]). Returns what the allocator returned.
 ///
 /// # Safety
-/// `m` was just returned by [`m_to_ask`]. `f` makes calls of an `A`, and `call` is valid for it.
-unsafe fn ask<A: GlobalAlloc>(f: ObserverFn, mut call: AllocCall<'_, A>) -> *mut u8 {
-    // SAFETY: as for `m_to_ask`. The thread's own pointer is not in use while a goroutine has its
-    // own here (see "When the thread pointer is switched" above). `f` gets a call of the type that
-    // it is for, and does not unwind.
+/// `call.m` was just returned by [`m_to_switch_to`]. `f` makes calls of an `A`, and `call` is valid
+/// for it.
+unsafe fn call_as_thread<A: GlobalAlloc>(f: ObserverFn, mut call: AllocCall<'_, A>) -> *mut u8 {
+    // SAFETY: the caller says that `call.m` is this thread's M, which begins with g0's context. The
+    // thread's own pointer is not in use while a goroutine has its own here (see "When the thread
+    // pointer is switched" above). The caller says that `f` makes calls of an `A`, as `call` is;
+    // and `f` does not unwind.
     unsafe {
         let own = (*call.m.cast::<Gobuf>()).tp;
         arch::call_under(own, call.m, f, (&raw mut call).cast());
@@ -126,13 +128,16 @@ unsafe fn ask<A: GlobalAlloc>(f: ObserverFn, mut call: AllocCall<'_, A>) -> *mut
     call.at
 }
 
-/// Runs a part of the allocator as a plain thread.
+/// Calls `f`, which calls the allocator, while this thread has no M and so counts as a plain
+/// thread. Stores the result in `call`.
 ///
 /// # Safety
-/// `call` is that of [`ask`], under whose thread pointer this runs. The clauses of `f` hold for it.
+/// `call` points to the `AllocCall<A>` of [`call_as_thread`], which calls this function under the
+/// M's thread pointer.
 #[inline(always)]
 unsafe fn lend<A>(call: *mut u8, f: impl FnOnce(&AllocCall<'_, A>) -> *mut u8) {
-    // SAFETY: caller's clause: it is `ask`'s, which does not look at it during the call.
+    // SAFETY: the caller says that `call` is that of `call_as_thread`, which does not access it
+    // while this function runs.
     let call = unsafe { &mut *call.cast::<AllocCall<'_, A>>() };
     arch::set_current_m(ptr::null_mut());
     call.at = f(call);
@@ -140,7 +145,7 @@ unsafe fn lend<A>(call: *mut u8, f: impl FnOnce(&AllocCall<'_, A>) -> *mut u8) {
 }
 
 /// # Safety
-/// Called by `ask`, with a call that is valid for this function.
+/// Called by `call_as_thread`, with a call that is valid for this function.
 unsafe extern "C" fn alloc<A: GlobalAlloc>(call: *mut u8) {
     // SAFETY: caller's clause: the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.alloc(c.layout)) }
@@ -178,42 +183,46 @@ unsafe extern "C" fn realloc<A: GlobalAlloc>(call: *mut u8) {
 unsafe impl<A: GlobalAlloc> GlobalAlloc for OnThread<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let Some(m) = m_to_ask() else {
-            // SAFETY: caller's clause: it is `A`'s.
+        let Some(m) = m_to_switch_to() else {
+            // SAFETY: the caller keeps the contract of `A`'s method, which is the same.
             return unsafe { self.0.alloc(layout) };
         };
-        // SAFETY: the M was just found; the caller's clause is `A`'s.
-        unsafe { ask(alloc::<A>, self.call(m, layout, ptr::null_mut(), 0)) }
+        // SAFETY: `m_to_switch_to` has just returned `m`. The caller keeps the contract of `A`'s
+        // method.
+        unsafe { call_as_thread(alloc::<A>, self.call(m, layout, ptr::null_mut(), 0)) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let Some(m) = m_to_ask() else {
-            // SAFETY: caller's clause: it is `A`'s.
+        let Some(m) = m_to_switch_to() else {
+            // SAFETY: the caller keeps the contract of `A`'s method, which is the same.
             return unsafe { self.0.alloc_zeroed(layout) };
         };
-        // SAFETY: the M was just found; the caller's clause is `A`'s.
-        unsafe { ask(alloc_zeroed::<A>, self.call(m, layout, ptr::null_mut(), 0)) }
+        // SAFETY: `m_to_switch_to` has just returned `m`. The caller keeps the contract of `A`'s
+        // method.
+        unsafe { call_as_thread(alloc_zeroed::<A>, self.call(m, layout, ptr::null_mut(), 0)) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        let Some(m) = m_to_ask() else {
-            // SAFETY: caller's clause: it is `A`'s.
+        let Some(m) = m_to_switch_to() else {
+            // SAFETY: the caller keeps the contract of `A`'s method, which is the same.
             return unsafe { self.0.dealloc(at, layout) };
         };
-        // SAFETY: the M was just found; the caller's clause is `A`'s.
-        unsafe { ask(dealloc::<A>, self.call(m, layout, at, 0)) };
+        // SAFETY: `m_to_switch_to` has just returned `m`. The caller keeps the contract of `A`'s
+        // method.
+        unsafe { call_as_thread(dealloc::<A>, self.call(m, layout, at, 0)) };
     }
 
     #[inline]
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        let Some(m) = m_to_ask() else {
-            // SAFETY: caller's clause: it is `A`'s.
+        let Some(m) = m_to_switch_to() else {
+            // SAFETY: the caller keeps the contract of `A`'s method, which is the same.
             return unsafe { self.0.realloc(at, layout, new_size) };
         };
-        // SAFETY: the M was just found; the caller's clause is `A`'s.
-        unsafe { ask(realloc::<A>, self.call(m, layout, at, new_size)) }
+        // SAFETY: `m_to_switch_to` has just returned `m`. The caller keeps the contract of `A`'s
+        // method.
+        unsafe { call_as_thread(realloc::<A>, self.call(m, layout, at, new_size)) }
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
         let abort_on_panic = setting("GORT_PANIC", "`abort` or `isolate`", parse_panic)
             .or(settings.abort_on_panic)
             .unwrap_or(false);
-        panicking::take_note(abort_on_panic);
+        panicking::install_hook(abort_on_panic);
         let debug = debug::options();
         arch::probe_thread_pointer();
         let own = settings.own_thread_locals || debug.own_thread_locals;

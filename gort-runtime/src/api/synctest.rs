@@ -4,7 +4,7 @@
 
 use crate::api::handle::{self, Builder, JoinHandle, spawn};
 use crate::api::joinerror::JoinError;
-use crate::api::keeper::{End, see_through};
+use crate::api::keeper::{End, run_keeper};
 use crate::bubble::clock;
 use crate::bubble::home::{Home, bubble};
 use crate::bubble::pool::{Kept, new_id};
@@ -179,7 +179,7 @@ where
             panic!("cannot start a goroutine: {e}")
         }
     };
-    match see_through(&current, kept, &root, site) {
+    match run_keeper(&current, kept, &root, site) {
         End::Empty => {
             kept.give_up_starts();
             kept.give_back();

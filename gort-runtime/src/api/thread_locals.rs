@@ -1,5 +1,5 @@
-//! Queries about whose thread-locals goroutines use. `stack/identity.rs` says how they get their
-//! own.
+//! Says whether goroutines use their own thread-locals or those of the thread that runs them.
+//! `stack/identity.rs` says how a goroutine gets its own.
 
 use crate::api::start::ensure_started;
 use crate::proc::tls;

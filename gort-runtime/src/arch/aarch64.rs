@@ -185,7 +185,7 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
 /// Determines how the thread pointer can be set. On this architecture there is only one way.
 pub(crate) fn probe_thread_pointer() {}
 
-/// Returns whether an instruction sets the thread pointer.
+/// Returns whether user code can set the thread pointer by one instruction, without a system call.
 #[inline]
 pub(crate) fn sets_thread_pointer_cheaply() -> bool {
     true
@@ -213,8 +213,8 @@ pub(crate) fn thread_pointer() -> *mut u8 {
     tp
 }
 
-/// Calls `f(arg)` with the thread pointer `tp`, and restores the current thread pointer. Under
-/// `tp`, this thread's M is `m`.
+/// Calls `f(arg)` with the thread pointer `tp`, and then restores the current thread pointer. While
+/// `tp` is set, `current_m` returns `m`.
 ///
 /// # Safety
 /// The same contract as on x86-64: see `arch/x86_64.rs`.

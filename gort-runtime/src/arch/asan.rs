@@ -45,7 +45,7 @@ pub(crate) struct Fiber {
     size: usize,
     /// The sanitizer's handle of the fake stack while the context does not run.
     fake_stack: *mut c_void,
-    /// The goroutine leaves its stack for ever.
+    /// Whether the goroutine is about to leave its stack for ever.
     ends: bool,
     /// Used in g0's context only: the function that the running `mcall` calls there.
     f: Option<OnG0Fn>,

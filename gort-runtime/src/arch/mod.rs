@@ -41,9 +41,9 @@ use std::sync::atomic::AtomicUsize;
 pub(crate) struct Gobuf {
     /// Stack pointer of the saved frame, or null while the context runs.
     pub(crate) sp: *mut u8,
-    /// The thread pointer of a goroutine with thread-locals of its own (`stack/identity.rs`). Null
-    /// for every other goroutine: it sees the thread-locals of the thread that runs it. For g0: the
-    /// thread's own pointer, or null if no goroutine has thread-locals of its own.
+    /// For a goroutine with thread-locals of its own: its thread pointer (`stack/identity.rs`). For
+    /// every other goroutine: null, because it sees the thread-locals of the thread that runs it.
+    /// For g0: the thread's own pointer, or null if no goroutine has thread-locals of its own.
     pub(crate) tp: *mut u8,
     #[cfg(gort_asan)]
     pub(crate) fiber: asan::Fiber,
@@ -63,10 +63,10 @@ impl Gobuf {
 /// context to resume.
 ///
 /// # Safety
-/// The function may rely on this: only `mcall` calls it, on g0, with the two pointers that `mcall`
-/// got. The context of `mcall`'s caller has just been saved in `from`. (In the runtime, `from` is a
-/// `G`, which is not null and was running on this thread, or `m` itself; and `m` is the thread's
-/// `M`.)
+/// The function may rely on the following. Only `mcall` calls it, on g0, with the two pointers that
+/// `mcall` got. The context of `mcall`'s caller has just been saved in `from`. (In the runtime,
+/// `from` is a `G`, which is not null and was running on this thread, or `m` itself; and `m` is the
+/// thread's `M`.)
 ///
 /// The function must not unwind (it is `extern "C"`, so an unwind aborts). It must return a context
 /// that was saved by `mcall` or made by `init_stack` and that nothing else resumes. It may return
@@ -104,8 +104,8 @@ pub(crate) type EntryFn = unsafe extern "C" fn(arg: *mut u8);
 ///
 /// rustc lists Rust's exports for the linker as plain data. lld, its linker for glibc, accepts such
 /// a name for a thread-local; GNU ld, its linker for musl, refuses it. With musl, the word is
-/// therefore declared in assembly, not as a Rust item. There is no `dylib` that would have to
-/// export it there.
+/// therefore declared in assembly, not as a Rust item. Nothing is lost by that, because there are
+/// no `dylib`s with musl.
 #[cfg(not(any(loom, target_env = "musl")))]
 #[used]
 #[unsafe(export_name = "gort_current_m")]

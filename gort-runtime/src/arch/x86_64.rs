@@ -78,14 +78,15 @@ pub(crate) const SAVED: [(usize, usize); 7] = [
 /// the context that `f` returns.
 ///
 /// # Safety
-/// - `from` is where the running context belongs: the goroutine's G, or `m` for the thread itself.
+/// - `from` is the place to which the running context is saved: the goroutine's G, or `m` for the
+///   thread itself.
 /// - `*m` holds the saved g0 stack pointer of this thread's M. (Or `from == m`: the thread itself
 ///   enters its scheduler, and `f` runs just below the caller.) A goroutine is only ever resumed by
 ///   the tail of an `mcall` whose `f` ran on its thread's g0, so the word holds that pointer while
 ///   a goroutine runs.
 /// - `f` keeps the contract of [`OnG0Fn`], and may rely on its first part.
-/// - The caller may resume on another thread, unless `f` prevents that: it holds nothing that
-///   belongs to this thread (thread-local addresses, the M).
+/// - The caller holds nothing that belongs to this thread (thread-local addresses, the M), because
+///   it may resume on another thread. This does not apply if `f` prevents that.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
     // On entry: rdi = f, rsi = from, rdx = m; [rsp] = return address.
@@ -175,7 +176,8 @@ pub(crate) unsafe extern "C" fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf
     )
 }
 
-/// Whether a system call sets the thread pointer, because the CPU or the kernel lacks WRFSBASE.
+/// Whether the thread pointer is set by a system call, because the CPU or the kernel lacks
+/// WRFSBASE.
 static BY_CALL: AtomicBool = AtomicBool::new(false);
 
 /// Determines how the thread pointer can be set.
@@ -187,7 +189,7 @@ pub(crate) fn probe_thread_pointer() {
     BY_CALL.store(!has, Relaxed);
 }
 
-/// Returns whether an instruction sets the thread pointer.
+/// Returns whether user code can set the thread pointer by one instruction, without a system call.
 ///
 /// Never inlined: if another crate read `BY_CALL`, rustc would export it, and in a `dylib` the
 /// assembly here could then no longer address it relative to `rip`.
@@ -248,9 +250,9 @@ pub(crate) fn thread_pointer() -> *mut u8 {
     tp
 }
 
-/// Calls `f(arg)` with the thread pointer `tp`, and restores the current thread pointer. Under
-/// `tp`, this thread's M is `m`. No value that the compiler has derived from one thread pointer is
-/// used under the other.
+/// Calls `f(arg)` with the thread pointer `tp`, and then restores the current thread pointer. While
+/// `tp` is set, `current_m` returns `m`. No value that the compiler has derived from one thread
+/// pointer is used under the other.
 ///
 /// # Safety
 /// - Nothing else uses the thread pointer `tp` while `f` runs.

@@ -6,8 +6,8 @@
 //!
 //! `heavy` is `membarrier(2)`, private expedited: the kernel makes every running thread of the
 //! process execute a full barrier, so `light` only needs to restrain the compiler. If the kernel
-//! has no membarrier (seccomp filters often remove it), both are full fences. [`init`] decides
-//! which it is, before the runtime starts its first thread.
+//! has no membarrier (seccomp filters often remove it), both are full fences. [`init`] chooses
+//! between the two before the runtime starts its first thread.
 
 use crate::base::prim::{
     AtomicBool,

@@ -11,11 +11,11 @@ use std::sync::OnceLock;
 /// Settings that are fixed for the life of the process.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// The kind of stack of every goroutine that asks for no other.
+    /// The kind of stack that a goroutine gets unless it asks for another kind.
     pub(crate) stack: StackKind,
-    /// A goroutine changes threads each time it runs (`sched/migrate.rs`).
+    /// Whether every goroutine changes threads each time it runs (`sched/migrate.rs`).
     pub(crate) always_migrates: bool,
-    /// `GORT_PANIC=abort`: a panic that reaches a goroutine's root ends the process.
+    /// Whether a panic that reaches a goroutine's root ends the process (`GORT_PANIC=abort`).
     pub(crate) abort_on_panic: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Detects use in a child of `fork` that has not called `exec`.
 //!
 //! The child has a copy of the runtime's memory but only one thread, the one that forked. The Ms
-//! have stayed in the parent: submitted goroutines would never run, and a lock that an M held is
+//! are in the parent only: submitted goroutines would never run, and a lock that an M held stays
 //! held for ever. The epoll instance is shared with the parent: an event that the child consumes is
 //! lost to the parent.
 //!
@@ -26,7 +26,7 @@ extern "C" fn in_child() {
 }
 
 /// Makes children of `fork` set the flag. Called once, when the runtime starts. A child that is
-/// forked before that may start a runtime of its own.
+/// forked before the runtime starts may start its own.
 pub(crate) fn watch_forks() {
     if cfg!(miri) {
         // Miri does not support fork handlers.

@@ -33,7 +33,8 @@ impl fmt::Display for Hook {
 /// unwind.
 pub(crate) type Hooks = dyn Fn(Hook) + Send + Sync;
 
-/// Returns which hook runs on the calling thread. Set before the first hook can run.
+/// A function that returns which hook runs on the calling thread. Set before the first hook can
+/// run.
 static RUNNING: OnceLock<fn() -> Option<Hook>> = OnceLock::new();
 
 /// Announces that hooks may exist from now on. `running` returns the hook that runs on the calling

@@ -1,7 +1,8 @@
 //! A small lock that blocks the thread (the M), not the goroutine.
 //!
 //! It protects short critical sections of the runtime and the wait queues of gort-sync. A parking
-//! goroutine may hold it only if the park's commit function releases it. The lock never poisons.
+//! goroutine may hold it only if the park's commit function releases it. A panic does not poison
+//! the lock.
 //!
 //! The word is 0 if the lock is free, 1 if it is held, and 2 if it is held and a thread may be
 //! asleep in the kernel. The algorithm is mutex 2 of Drepper, "Futexes are tricky". The spin before
@@ -11,8 +12,8 @@
 //! In debug builds each lock has a rank, and the order of acquisition is checked (`lockrank.rs`).
 //!
 //! # Orderings
-//! A single word carries everything: acquiring the lock is an acquire operation, releasing it a
-//! release operation.
+//! All synchronisation goes through the lock's word: acquiring the lock is an acquire operation on
+//! it, and releasing the lock is a release operation.
 
 #[cfg(not(loom))]
 pub use real::RawLock;
@@ -123,8 +124,9 @@ mod real {
             // In a forked child the holder may have stayed in the parent.
             refuse_in_child();
             hook::refuse_lock();
-            // This thread may sleep, so it must leave the word CONTENDED even when it acquires the
-            // lock. The price is at worst one needless wake.
+            // Once this thread sleeps, it no longer knows whether others sleep too. It therefore
+            // leaves the word CONTENDED even when it acquires the lock. At worst that costs one
+            // needless wake.
             while self.word.swap(CONTENDED, Acquire) != FREE {
                 os::futex_wait(&self.word, CONTENDED, None);
             }
@@ -133,8 +135,8 @@ mod real {
         /// Releases the lock.
         ///
         /// The lock's memory may be freed as soon as the word is free. The wake that follows uses
-        /// only its address. (`&self` makes no claim after that moment, because the lock consists
-        /// of nothing but cells.)
+        /// only the word's address. (`&self` does not promise that the memory stays valid until the
+        /// function returns, because the lock consists only of `UnsafeCell`s.)
         ///
         /// # Safety
         /// The caller holds the lock, or the holder has handed it the duty to release the lock.
@@ -255,16 +257,16 @@ pub struct Lock<T> {
     data: DataCell<T>,
 }
 
-// SAFETY: the data is reached only through a guard, and only one guard exists at a time. Sharing
-// the lock therefore moves `T` between threads, and does nothing else.
+// SAFETY: moving the lock moves its `T`. No other part of it depends on a thread.
 unsafe impl<T: Send> Send for Lock<T> {}
-// SAFETY: as above: a thread that shares the lock has exclusive access to the data while it has the
-// guard, and the guard stays on its thread.
+// SAFETY: safe code reaches the data only through a guard. Only one guard exists at a time, and it
+// stays on its thread. So sharing the lock lets other threads use the `T` in turn, which `T: Send`
+// allows, but never at the same time.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
     const_unless_loom! {
-        /// Creates a free lock around `data`. No other lock may be acquired while it is held.
+        /// Creates a free lock around `data`. No other lock may be acquired while this one is held.
         pub fn new(data: T) -> Self {
             Self::ranked(Rank::Leaf, data)
         }

@@ -128,7 +128,7 @@ mod checked {
         OF_THREAD.with(|held| held.list.with(f));
     }
 
-    /// Records that the caller has acquired a lock. `tried`: by `try_lock`.
+    /// Records that the caller has acquired a lock. `tried` says that it did so by `try_lock`.
     pub(in crate::base) fn acquired(rank: Rank, addr: usize, tried: bool) {
         let mut out_of_order = false;
         with(|locks, len| {

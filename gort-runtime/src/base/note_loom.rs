@@ -1,12 +1,12 @@
 //! `note.rs` under loom: an M that sleeps leaves its thread, and the thread may then become another
 //! M.
 //!
-//! A thread of a model is not one M for all its life. It takes a few steps of one or of several Ms,
-//! because otherwise there would be too much to explore. A sleep without a pending wake-up is
-//! therefore an unwind with [`Asleep`], which the model catches; the M is then as asleep as in the
-//! runtime. Its waker stores the wake-up in the note, and puts the note into a list. A free thread
-//! of the model takes the note from there and becomes that M, from the point at which `stopm` would
-//! have continued (`tests/loom_sched/mod.rs`).
+//! A thread of a model is not one M for all its life: it takes a few steps of one or several Ms.
+//! Otherwise there would be too much to explore. An M that would sleep, because no wake-up is
+//! pending, unwinds with [`Asleep`] instead, and the model catches the unwind. From then on the M
+//! takes no step, as if it slept. Its waker stores the wake-up in the note, and adds the note to a
+//! list. A free thread of the model takes the note from there and becomes that M, from the point at
+//! which `stopm` would have continued (`tests/loom_sched/mod.rs`).
 
 use crate::base::prim::{
     AtomicU32,
@@ -20,7 +20,7 @@ use std::sync::Mutex;
 const EMPTY: u32 = 0;
 const WOKEN: u32 = 1;
 
-/// The way in which an M sleeps.
+/// How an M sleeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asleep {
     /// The time at which it wakes by itself.
@@ -77,12 +77,12 @@ impl Note {
     }
 }
 
-/// Falls asleep, in the network poll or on the note.
+/// Falls asleep by unwinding, either in the network poll or on the note.
 pub(crate) fn stay_asleep(until: u64, polls: bool) -> ! {
     panic::resume_unwind(Box::new(Asleep { until, polls }))
 }
 
-/// A thread that was woken, or that is about to start.
+/// A request that a thread of the model continue as an M that was woken, or start as a new one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     note: *const Note,

@@ -3,8 +3,9 @@
 use crate::base::prim::{Ordering::Relaxed, hint::AtomicPtr};
 use std::ptr;
 
-/// A pointer that is like a `Cell` to its writer. Other threads see a recent value, which says
-/// nothing about the memory behind it. Use it only for pointees that are never freed, and read from
+/// A pointer that works like a `Cell` for the one thread that writes it. Other threads read a
+/// recent value, without synchronisation: they see the pointer, but not necessarily what was
+/// written to the memory behind it. Use it only for pointees that are never freed, and read from
 /// them only what any thread may read.
 #[derive(Debug)]
 pub(crate) struct Shown<T>(AtomicPtr<T>);
@@ -24,8 +25,8 @@ impl<T> Shown<T> {
         self.0.store(value, Relaxed);
     }
 
-    /// Replaces the pointer and returns the previous one. Only for the writer: the two steps are
-    /// not atomic.
+    /// Replaces the pointer and returns the previous one. Only the writer may call this: the load
+    /// and the store are not one atomic step.
     #[inline(always)]
     pub(crate) fn replace(&self, value: *mut T) -> *mut T {
         let before = self.get();

@@ -1,6 +1,7 @@
-//! `throw` (our bug) and `fatal` (the user's fault, not recoverable).
+//! Ways to end the process: `throw` (our bug) and `fatal` (the user's mistake, which cannot be
+//! undone).
 //!
-//! Three words with three meanings, as in Go. The user may catch a `panic!`. [`fatal`] ends the
+//! There are three ways to fail, as in Go. The user may catch a `panic!`. [`fatal`] ends the
 //! process with status 2 and says what to do. [`throw`] means that the runtime's own state is
 //! broken: it allocates nothing and does not unwind, and the process aborts so that a core dump
 //! shows the culprit.

@@ -1,8 +1,8 @@
 //! The caller's clock: the real clock, or that of its bubble.
 //!
 //! Both clocks count from the same moment, so an [`Instant`] corresponds to one number of
-//! nanoseconds. Which number belongs to an instant is measured once, for bubbles: inside a bubble
-//! all times are exact.
+//! nanoseconds. For bubbles, this correspondence is measured only once: inside a bubble all times
+//! are exact.
 
 use crate::bubble::home::{Home, bubble};
 use crate::os;

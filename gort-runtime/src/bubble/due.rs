@@ -11,8 +11,8 @@ use crate::sched::submit::{queue_globally, queue_here};
 use crate::time::Timers;
 use crate::wait::ready::random;
 
-/// Makes the goroutines runnable that timers in `timers` due at `now` wake or start. The bubble's
-/// keeper calls this when it acts.
+/// Runs the timers in `timers` that are due at `now`, and makes the goroutines that they wake or
+/// start runnable. The bubble's keeper calls this when it acts.
 pub(crate) fn queue_due(timers: &Timers, now: u64) {
     let Some(inside) = Inside::enter() else {
         throw("a goroutine outside an M")
@@ -27,8 +27,8 @@ pub(crate) fn queue_due(timers: &Timers, now: u64) {
     inside.finish();
 }
 
-/// Shuffles the queue: distributes it over two queues and joins these, so often that no order is
-/// much more likely than another.
+/// Shuffles the queue: distributes it over two queues and joins these, enough times that no order
+/// is much more likely than another.
 fn shuffle(list: &GQueue) {
     let rounds = if list.len() < 2 {
         0

@@ -112,10 +112,11 @@ impl Home {
         })
     }
 
-    /// Returns how to wait for a thing of this home that happens at `due` at the latest, with the
-    /// caller's `deadline`: which home to charge the wait to, and until when to wait. While a
-    /// member of a bubble waits for a thing created outside, the bubble's clock does not advance,
-    /// so a deadline on that clock is not reached.
+    /// Returns how to wait for a thing of this home that happens at `due` at the latest, if the
+    /// caller waits no longer than until `deadline`. The result is the home that decides whether
+    /// the wait is durable, and the time until which to wait. While a member of a bubble waits for
+    /// a thing created outside, the bubble's clock does not advance, so a deadline on that clock is
+    /// not reached.
     #[must_use]
     pub fn limit(self, due: Option<Nanos>, deadline: Option<Nanos>) -> (Self, Option<Nanos>) {
         if self == Self::OUTSIDE && due.is_some() && bubble().is_some() {

@@ -52,7 +52,8 @@ pub(crate) fn random() -> Option<u32> {
     explorer().map(|explorer| (explorer.random() >> 32) as u32)
 }
 
-/// Tells the explorer that the running goroutine has panicked. `nobody_joins`: its handle is gone.
+/// Tells the explorer that the running goroutine has panicked. `nobody_joins` says that its handle
+/// has been dropped.
 #[cold]
 pub(crate) fn panicked(g: &G, payload: &(dyn Any + Send), nobody_joins: bool) {
     if let Some(explorer) = explorer() {

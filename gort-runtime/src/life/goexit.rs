@@ -114,7 +114,7 @@ pub(crate) unsafe extern "C" fn entry<F: FnOnce() -> T, T>(arg: *mut u8) {
         let outcome_at = packet.cast::<Outcome<T>>();
         outcome_at.write(outcome);
         if gp.join.outcome_stored() && has_destructor {
-            // No handle will ask for it. A panic of its destructor ends here.
+            // No handle is left to take the outcome. If its destructor panics, the panic ends here.
             unwind::discard_in_place(outcome_at);
         }
     }
@@ -194,8 +194,8 @@ unsafe extern "C" fn goexit0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
         starved::feed(m.held_p());
     }
     let wired = wire::end(m, g);
-    // Counted before any thread can have joined it: after a join, the goroutine is no longer
-    // counted as live. (It is not listed any more, because it is Dead.)
+    // Count the end before any thread can join the goroutine, so that after a join the goroutine is
+    // no longer counted as live. (It is not listed any more, because it is Dead.)
     match m.held_p() {
         Some(p) => p.count_ended(),
         None => {

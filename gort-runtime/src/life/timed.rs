@@ -1,9 +1,10 @@
-//! `Timed`: a value that is called in a goroutine of its own when its time has come.
+//! `Timed`: a value with a function that is called in a new goroutine when the value's time has
+//! come.
 //!
-//! Until then it is not a goroutine, but a timer in the heap of a P. `time::after_func` and
-//! functions that run at the deadline of a context are built on it. The thread that runs the timer
-//! makes the goroutine (`sched/due.rs`). If there is no stack for it, the timer is postponed by a
-//! few milliseconds.
+//! Until then there is no goroutine, only a timer in the heap of a P. `time::after_func` and
+//! functions that run at the deadline of a context are built on `Timed`. The thread that runs the
+//! timer makes the goroutine (`sched/due.rs`). If there is no stack for it, the timer is postponed
+//! by a few milliseconds.
 //!
 //! # Invariants
 //! 1. A thread that arms or cancels holds `serial`. So only one thread at a time writes the timer's
@@ -11,11 +12,12 @@
 //!    `time/heap.rs`). A thread that runs the timer acquires only the heap's lock. Whether a call
 //!    was cancelled or made is decided there, by which thread takes the timer out. Lock order:
 //!    `serial`, then the heap's lock.
-//! 2. A timer in a heap holds one reference. It passes to the goroutine that is made, or back to
-//!    the thread that cancels. The timer therefore stays in place while it is in a heap.
-//! 3. The value is dropped by the owner of the last reference: a handle's owner, or the goroutine.
-//!    It is never dropped on g0 or under a lock, because a thread that runs timers only passes the
-//!    reference on.
+//! 2. A timer in a heap owns one reference to the `Timed`. The reference passes to the goroutine
+//!    that is made, or back to the thread that cancels. The timer therefore stays in place while it
+//!    is in a heap.
+//! 3. The owner of the last reference drops the value: the owner of a handle, or the goroutine. The
+//!    value is never dropped on g0 or under a lock, because a thread that runs timers only passes
+//!    the reference on.
 
 use crate::api::handle::Builder;
 use crate::api::start::ensure_started;
@@ -42,8 +44,8 @@ use std::sync::atomic::{AtomicPtr, Ordering::AcqRel};
 
 /// The call that a [`Timed`] makes.
 pub trait TimedCall: Send + Sync + Sized + 'static {
-    /// Runs in a goroutine of its own, each time that the time has come. Calls may overlap if the
-    /// value is armed again before a call has returned.
+    /// Called in a new goroutine each time that the time has come. Calls may overlap if the value
+    /// is armed again before a call has returned.
     fn call(this: &Arc<Timed<Self>>);
 }
 
@@ -53,26 +55,26 @@ pub struct Timed<T> {
     timer: Timer,
     /// The home whose clock measures the time.
     home: Home,
-    /// From [`Inherited::into_raw`]. It was inherited from the creator, or from the last caller of
-    /// `inherit`. It is taken by a swap, once.
+    /// What the next goroutine inherits, as returned by [`Inherited::into_raw`]: from the creator,
+    /// or from the last caller of `inherit`. A swap takes it out, so it is used at most once.
     inherited: AtomicPtr<()>,
     value: T,
 }
 
-// SAFETY: it may be moved with its value: the timer does not depend on a thread. While the timer is
-// in a heap, the heap's reference prevents moves.
+// SAFETY: the timer does not depend on a thread, and the value is `Send`. While the timer is in a
+// heap, the heap's reference keeps the `Timed` from being moved.
 unsafe impl<T: Send> Send for Timed<T> {}
-// SAFETY: sharing it shares the value and the timer. The timer's cells are accessed only under
-// `serial` and its heap's lock (invariant 1).
+// SAFETY: sharing a `Timed` shares the value and the timer. The timer's cells are accessed only
+// under `serial` and its heap's lock (invariant 1).
 unsafe impl<T: Sync> Sync for Timed<T> {}
 
 impl<T> Timed<T> {
     fn swap_inherited(&self, new: Inherited) -> Inherited {
-        // Acquire, because another thread made what is taken out. Release, because what is stored
-        // goes to another thread.
+        // Acquire: another thread may have made the old value. Release: another thread may take the
+        // new one.
         let old = self.inherited.swap(new.into_raw(), AcqRel);
-        // SAFETY: everything that is stored there comes from `into_raw`. It is ours, because no
-        // other thread can swap it out again.
+        // SAFETY: every pointer stored there comes from `into_raw`. This one is ours, because the
+        // swap has taken it out.
         unsafe { Inherited::from_raw(old) }
     }
 }
@@ -114,8 +116,8 @@ impl<T: TimedCall> Timed<T> {
         drop(self.swap_inherited(local::inherited()));
     }
 
-    /// Schedules the call for `due`, in place of an earlier schedule. Returns `true` if there was
-    /// one.
+    /// Schedules the call for `due`, in place of an earlier schedule. Returns `true` if the call
+    /// was already scheduled.
     ///
     /// If there is no stack for a goroutine at that time, the call is made as soon as there is one.
     #[track_caller]
@@ -147,9 +149,9 @@ impl<T: TimedCall> Timed<T> {
                 mem::forget(Arc::clone(self));
             }
             self.timer.set_start(due, start);
-            // SAFETY: `add`'s clauses hold: under `serial` the timer has just been taken out of its
-            // heap, or was in none. The heap's reference keeps it in place, and is what `make::<T>`
-            // takes.
+            // SAFETY: the timer is in no heap: it was in none, or `cancel` has just taken it out,
+            // under `serial`. The heap's reference keeps the timer in place, and `make::<T>` takes
+            // that reference.
             (was_armed, unsafe { heap.add(&self.timer) })
         };
         if earliest && bubble.is_none() {
@@ -172,8 +174,8 @@ impl<T: TimedCall> Timed<T> {
             }
         };
         if let Some(heaps) = heaps {
-            // SAFETY: this is the reference that `arm` left to the heap (`Arc::as_ptr`), which is
-            // ours since we took the timer out. It is not the last one, because the caller has one.
+            // SAFETY: `arm` left this reference to the heap (`Arc::as_ptr`). It is ours since we
+            // took the timer out. It is not the last one, because the caller has one.
             drop(unsafe { Arc::from_raw(heaps.arg.cast::<Self>()) });
         }
         heaps.is_some()
@@ -185,7 +187,8 @@ impl<T: TimedCall> Timed<T> {
     pub fn start(self: &Arc<Self>) {
         self.cancel();
         let this = Arc::clone(self);
-        // The goroutine takes them, so that they are still there if none can start now.
+        // The goroutine itself takes the inherited values. If no goroutine can be started now, they
+        // are therefore still in place for `arm`.
         let call = move || {
             local::adopt(this.swap_inherited(Inherited::nothing()));
             T::call(&this);
@@ -198,7 +201,7 @@ impl<T: TimedCall> Timed<T> {
     }
 }
 
-/// Makes the goroutine of a `Timed<T>`, to which the heap's reference passes.
+/// Makes the goroutine of a `Timed<T>`, and passes the heap's reference to it.
 ///
 /// # Safety
 /// The contract is that of [`Start::make`], for a `start` that `Timed::<T>::arm` has made.
@@ -218,7 +221,7 @@ unsafe fn make<T: TimedCall>(start: &Start, record: NonNull<G>, id: u64) {
 }
 
 /// Drops the reference that the heap had to a `Timed<T>`. If it was the last, this runs the value's
-/// destructor, and swallows its panic.
+/// destructor, and swallows a panic of the destructor.
 ///
 /// # Safety
 /// `arg` is the heap's reference, which `Timed::<T>::arm` left there. It belongs to the caller,

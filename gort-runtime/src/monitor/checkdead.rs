@@ -5,9 +5,9 @@
 //! 2. every M sleeps: the Ms in the idle list and those that wait for the goroutine wired to them
 //!    are all threads of the runtime (a goroutine that computes or blocks in foreign code keeps its
 //!    M awake);
-//! 3. no timer is armed (a time that never comes arms none, `time/clock.rs`), nothing waits for the
-//!    network, a signal or a helper thread (`wait/outside.rs`), the global queue is empty, and no
-//!    goroutine is on hold (`hogs.rs`);
+//! 3. no timer is armed (a wait for a time that never comes arms no timer, `time/clock.rs`),
+//!    nothing waits for the network, a signal or a helper thread (`wait/outside.rs`), the global
+//!    queue is empty, and no goroutine is on hold (`hogs.rs`);
 //! 4. the process has no other thread. Besides the Ms, only these are allowed: sysmon, helper
 //!    threads ([`helper_thread_runs`]), and plain threads that wait in `run` for a main goroutine
 //!    that has begun and not returned, or that has called `goexit`. Any other thread might hold a
@@ -15,14 +15,14 @@
 //!
 //! Conditions 2 and 3 can become true only when an M goes to sleep, so they are checked there.
 //! Condition 4 may become true later, so sysmon checks again, ever more rarely, while 1 to 3 hold.
-//! Counting threads is slow: after a foreign thread was seen, only sysmon counts, until there is
-//! none.
+//! Counting threads is slow. Once a foreign thread has been seen, only sysmon counts, until it
+//! finds no foreign thread.
 //!
 //! # Several mains
 //! Several threads may call `run` at once, and so may goroutines. All that matters about a main is
 //! whether a plain thread waits for it, for condition 4; a goroutine in `run` waits like any other
-//! goroutine. Each main goroutine counts itself while it is in `main` ([`MainRuns`]). A thread in
-//! `run` is therefore counted as known exactly while it can do nothing.
+//! goroutine. Each main goroutine counts itself while it is in `main` ([`MainRuns`]). So a thread
+//! in `run` counts as one of gort's threads exactly while it can do nothing but wait.
 //!
 //! # Why the report is never false
 //! Waking an idle M takes the scheduler's lock (`midle_get`), and so does submitting work from a
@@ -31,12 +31,13 @@
 //! waking or starting, and no goroutine can run unless another thread or the passage of time makes
 //! it ready. Condition 3 excludes time.
 //!
-//! Sysmon is not an M. While it moves goroutines from one place to another, it says so
-//! ([`Moving`]). It does so before it takes them out of a heap, so a checker that finds no timer
-//! there (acquire) sees it. It does so until they are in the global queue, whose lock the checker
-//! holds. The same holds while sysmon takes a P, with the goroutines in its queue, from an M. It says
-//! so before it takes the P, so that M sees it (the verdict of `proc/ownership.rs` releases it), and
-//! until it has picked another M for the P, under the lock.
+//! Sysmon is not an M. While it moves goroutines from a heap to the global queue, it sets a flag
+//! ([`Moving`]). It sets the flag before it takes the goroutines out of the heap, so a checker that
+//! finds no timer there (acquire) sees the flag. It clears the flag after the goroutines are in the
+//! global queue, whose lock the checker holds. Sysmon also sets the flag while it takes a P, with
+//! the goroutines in its queue, from an M. It sets it before it takes the P, so that M sees it (the
+//! verdict of `proc/ownership.rs` releases it). It clears it after it has picked another M for the
+//! P, under the lock.
 //!
 //! The counts of mains are changed by Ms that run, and by a thread under the lock
 //! ([`main_exited`]). An M that has changed a count takes the lock before it sleeps, so a checker
@@ -113,9 +114,10 @@ fn waiting(caller: Caller) -> &'static AtomicU32 {
 /// Number of helper threads.
 static HELPERS: AtomicU32 = AtomicU32::new(0);
 
-/// Declares the calling thread one of gort's own. It must never end, and must wake no parked
-/// goroutines except those counted in `wait/outside.rs`. A thread is counted only when it runs, so
-/// it may seem foreign for a moment, but no foreign thread is ever taken for one of gort's.
+/// Counts the calling thread as one of gort's own. The thread must never end, and must wake no
+/// parked goroutines except those counted in `wait/outside.rs`. A thread is counted only when it
+/// runs, so it may seem foreign for a moment, but no foreign thread is ever taken for one of
+/// gort's.
 pub fn helper_thread_runs() {
     HELPERS.fetch_add(1, Relaxed);
 }
@@ -158,8 +160,7 @@ impl Drop for MainRuns {
     }
 }
 
-/// Records that a main goroutine has called `goexit`, so that the caller of `run` only waits from
-/// now on.
+/// Records that a main goroutine has called `goexit`. From now on the caller of `run` only waits.
 pub(crate) fn main_exited(caller: Caller) {
     {
         let shared = SCHED.shared.lock();
@@ -266,21 +267,22 @@ fn write_all_goroutines(head: &str) {
     os::write_stderr(&text);
 }
 
-/// How long only foreign threads could have woken a goroutine before tests are reported as stuck.
+/// Tests are reported as stuck after only foreign threads could have woken a goroutine for this
+/// long.
 const STUCK_NS: u64 = 3_000_000_000;
 
 /// Sysmon's record of tests that seem to be stuck.
 #[derive(Debug, Default)]
 pub(crate) struct StuckTests {
-    /// Since when they seem stuck. 0: they do not.
+    /// The time since which the tests seem to be stuck, or 0 if they do not.
     since: u64,
     /// Number of tests that had begun when all goroutines were last printed.
     reported: u32,
 }
 
 impl StuckTests {
-    /// Takes the result of a check. Sysmon calls this if it has not been woken since the last
-    /// check.
+    /// Updates the record with the result of a check, and prints all goroutines if the tests are
+    /// stuck. Sysmon calls this if it has not been woken since the last check.
     pub(crate) fn look(&mut self, found: Liveness) {
         let now = os::now_ns();
         if found == Liveness::Alive || TESTS.load(Relaxed) == 0 {

@@ -1,9 +1,10 @@
 //! Limits how many threads may compute without a P.
 //!
-//! A goroutine that computes for more than a time slice while others wait loses its P and keeps its
-//! thread (`sysmon.rs`). If the goroutines that wait compute as well, the next one loses its P too,
-//! and so on: one thread for each. Nothing can stop a thread that never enters the runtime. The
-//! only way to limit their number is not to start more of them.
+//! If a goroutine computes for more than a time slice while others wait, its M loses its P, and the
+//! goroutine keeps the thread (`sysmon.rs`). If the waiting goroutines compute as well, the next
+//! one loses its P too, and so on: each occupies a thread. Nothing can stop a thread that never
+//! enters the runtime. The only way to limit the number of such threads is not to start more of
+//! them.
 //!
 //! # Terms
 //! - A *hog* is a thread that has used [`HOG_NS`] of CPU time since it lost its P. CPU time
@@ -14,40 +15,39 @@
 //!   like Go's threads in system calls.
 //! - A *suspect* is a goroutine that has not yet parked or yielded while its M held a P. It carries
 //!   the epoch in which it was started. While there is a crowd, an epoch lasts [`EPOCH_NS`]. A
-//!   hog's goroutine becomes a suspect again, but without an epoch: if it comes back for a P, it is
-//!   not an endless computation.
+//!   hog's goroutine becomes a suspect again, but without an epoch: if it asks for a P again, its
+//!   computation was not endless.
 //! - *Old* suspects are those of an epoch that has produced a hog at a time of too many hogs, or of
 //!   an earlier epoch. All other suspects are *newcomers*.
 //!
 //! # Which suspects are on hold
-//! While the crowd is no larger than [`limit`], none. Above that:
+//! While the crowd is no larger than [`limit`], no suspect is on hold. Above that:
 //! 1. While a thread is doubtful, the suspects of its epoch and of earlier ones are on hold. If its
-//!    goroutine is an old suspect itself, all old ones are. Each P therefore tries one of them at a
-//!    time.
-//! 2. During a *hold*, the old ones are on hold. The verdict on an old suspect begins a hold, and
-//!    the verdict on a newcomer begins one if there is none. A hold lasts for 20 ms, doubled for
-//!    each [`step`] of hogs above the limit. It ends early if the threads whose verdicts began it
-//!    have all come back or sleep.
+//!    goroutine is an old suspect itself, all old suspects are on hold. Each P therefore tries one
+//!    suspect at a time.
+//! 2. During a *hold*, the old suspects are on hold. The verdict on an old suspect begins a hold,
+//!    and the verdict on a newcomer begins one if there is none. A hold lasts for 20 ms, doubled
+//!    for each [`step`] of hogs above the limit. It ends early if the threads whose verdicts began
+//!    it have all come back or sleep.
 //! 3. Above [`limit_for_new`], all suspects are on hold while a newcomer is doubtful, and after the
 //!    verdict on a newcomer for 10 ms, doubled for each further step, with the same early end.
 //!
 //! # What follows
-//! - *A newcomer never waits for a hold that it did not cause.* Only suspects that were started no
-//!   later than a hog (in the same epoch, that is) are old. Any that is started later runs at once,
-//!   before all that are on hold, up to the second limit.
+//! - *A newcomer never waits for a hold that it did not cause.* Only suspects started in the same
+//!   epoch as a hog, or earlier, are old. Up to the second limit, a suspect that is started later
+//!   runs at once, ahead of all suspects on hold.
 //! - *Holds do not grow for ever.* Their length depends on how many hogs there are now, not on how
 //!   many there have been. Jobs that end are forgotten.
-//! - *Threads stay bounded.* Each P's next suspect of a kind that was found guilty waits for the
-//!   verdict, so above a limit every hold costs at most one thread for each P. N endless
-//!   computations that were started together bring the number of threads to the first limit, and
-//!   from there on it grows with the logarithm of time. Endless computations that are started one
-//!   after another do the same with the second limit.
-//! - *Suspects leave the hold in this order*: newcomers first. Within each kind the order is
-//!   random: a suspect may be queued behind guilty ones, so each has the same chance every time. An
-//!   innocent suspect runs at full speed until a P is lost to a guilty one.
+//! - *The number of threads stays bounded.* While one suspect is doubtful, others of its kind wait
+//!   for the verdict. So above a limit every hold costs at most one thread for each P. If N endless
+//!   computations were started together, the number of threads reaches the first limit, and from
+//!   there on grows with the logarithm of time. If they are started one after another, the same
+//!   happens at the second limit.
+//! - *Newcomers leave the hold before old suspects.* Within each kind the order is random. A
+//!   suspect may be queued behind guilty ones, and a random order gives it the same chance each
+//!   time. An innocent suspect runs at full speed until a P is lost to a guilty one.
 //!
-//! A goroutine that is no suspect does not notice any of this, and waits for a P for at most a time
-//! slice.
+//! A goroutine that is not a suspect is never on hold, and waits for a P for at most a time slice.
 
 use crate::base::prim::Ordering::Relaxed;
 use crate::os;
@@ -58,47 +58,48 @@ use crate::sched::hold::set_bar;
 use crate::sched::state::SCHED;
 use std::ptr::NonNull;
 
-/// The shortest hold of old suspects, and of newcomers.
+/// The shortest hold of old suspects, and the shortest hold of newcomers.
 const HOLD_NS: u64 = 20_000_000;
 const HOLD_FOR_NEW_NS: u64 = 10_000_000;
 /// CPU time without a P that makes a thread a hog.
 const HOG_NS: u64 = 1_000_000;
-/// Length of an epoch. Goroutines that were started in the same epoch are taken to be alike.
+/// Length of an epoch. Goroutines that were started in the same epoch are assumed to behave alike.
 const EPOCH_NS: u64 = 10_000_000;
-/// Time between two samples of a thread: at first (it doubles while the thread is doubtful); of a
-/// hog; and the longest time, for a thread that sleeps (it doubles with each sample).
+/// Time between two samples of a thread. The first is for a doubtful thread, and doubles with each
+/// sample. The second is for a hog. The third is the maximum for a sleeping thread, for which the
+/// time doubles as well.
 const FIRST_SAMPLE_NS: u64 = 2_000_000;
 const SAMPLE_NS: u64 = 10_000_000;
 const LONGEST_SAMPLE_NS: u64 = 1_000_000_000;
 /// Time between two looks at all threads without a P.
 const LOOK_NS: u64 = 500_000;
 
-/// Returns the size of a crowd that costs the others little: three endless computations for each P,
-/// and jobs that come and go.
+/// Returns the largest crowd that needs no hold, because it slows other goroutines down little. It
+/// has room for three endless computations for each P, and for jobs that come and go.
 fn limit() -> usize {
     4 * SCHED.procs() as usize + 10
 }
 
-/// Returns the size of a crowd up to which newcomers do not wait. Old suspects reach it after a
-/// minute or two of holds.
+/// Returns the largest crowd at which newcomers do not wait. Old suspects alone bring the crowd to
+/// this size after a minute or two of holds.
 fn limit_for_new() -> usize {
     limit() + 12 * step() + 8
 }
 
-/// Returns the number of hogs that doubles the length of a hold. With one or two Ps, each hog does.
-/// With many Ps it takes about as many as are found at a time. Otherwise innocent goroutines that
-/// were started together with them would wait too long.
+/// Returns how many more hogs double the length of a hold. With one or two Ps, each hog does. With
+/// many Ps, it is about the number of hogs that are found at a time. If it were smaller, innocent
+/// goroutines that were started together with these hogs would wait too long.
 fn step() -> usize {
     (3 * SCHED.procs() as usize / 4).max(1)
 }
 
-/// Returns the length of a hold with `hogs` hogs, which exceed `limit`.
+/// Returns the length of a hold when there are `hogs` hogs, more than `limit`.
 fn hold_ns(shortest_ns: u64, hogs: usize, limit: usize) -> u64 {
     let steps = hogs.saturating_sub(limit + 1) / step();
     shortest_ns << steps.min(32)
 }
 
-/// What is known of a thread that continues without its P.
+/// What sysmon knows about a thread that continues without its P.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Verdict {
     Doubtful,
@@ -109,18 +110,19 @@ enum Verdict {
 /// A thread that continues without the P that sysmon took from it.
 struct Lost {
     m: &'static M,
-    /// The goroutine that ran there. The record stays, but another goroutine may come to use it.
+    /// The goroutine that ran on the thread when the P was taken. Another goroutine may have reused
+    /// the record since.
     gp: NonNull<G>,
-    /// The value of the goroutine's `suspect` at that time.
+    /// The value of the goroutine's `suspect` when the P was taken.
     suspect: u64,
-    /// How many times the thread's P had been taken, including this time. The M's count differs
-    /// after it has come back.
+    /// How many times sysmon had taken the M's P, including this time. When the M's own count
+    /// differs, the M has come back in between.
     times_taken: u32,
     cpu_ns: u64,
     looked_at: u64,
     sample_ns: u64,
     verdict: Verdict,
-    /// The verdict began or prolonged the current hold of old suspects (first field) or of
+    /// Whether this verdict began or prolonged the current hold of old suspects (first field) or of
     /// newcomers (second field).
     began_hold: bool,
     began_hold_for_new: bool,
@@ -134,7 +136,7 @@ pub(crate) struct Hogs {
     barred: u64,
     hold_until: u64,
     hold_for_new_until: u64,
-    /// What the Ms currently know: the bar, and `barred`.
+    /// The values that were last published to the Ms: the bar, and `barred`.
     shown: (u64, u64),
     epoch_began: u64,
     looked_at: u64,
@@ -198,8 +200,8 @@ impl Hogs {
         self.all.iter().filter(is_doubtful)
     }
 
-    /// Returns whether a hold of old suspects continues: some threads whose verdicts began it still
-    /// compute.
+    /// Returns whether a hold of old suspects continues: its time is not over, and a thread whose
+    /// verdict began it still computes.
     fn is_hold(&self, now: u64) -> bool {
         let counts = |lost: &Lost| lost.began_hold && lost.verdict == Verdict::Hog;
         now < self.hold_until && self.all.iter().any(counts)
@@ -210,12 +212,13 @@ impl Hogs {
         now < self.hold_for_new_until && self.all.iter().any(counts)
     }
 
-    /// Draws the conclusions from the verdict that `self.all[i]` is a hog.
+    /// Begins or prolongs the holds that follow from the verdict that `self.all[i]` is a hog.
     fn found_guilty(&mut self, i: usize, now: u64) {
         let suspect = self.all[i].suspect;
         self.all[i].suspect = HAS_COMPUTED;
         let hogs = self.hogs();
-        // No suspect resembles a goroutine that was not a suspect.
+        // The epoch of a suspect says which other suspects are likely to behave like it. A
+        // goroutine that was not a suspect says nothing about others.
         if hogs <= limit() || suspect == CLEARED {
             return;
         }
@@ -284,7 +287,7 @@ impl Lost {
         self.m.ownership.is_taken() && self.m.times_taken.load(Relaxed) == self.times_taken
     }
 
-    /// Samples the thread if it is time to do so. Returns `true` if it turns out to be a hog.
+    /// Samples the thread if it is time to do so. Returns `true` if the thread has become a hog.
     fn sample(&mut self, now: u64) -> bool {
         if now - self.looked_at < self.sample_ns {
             return false;
@@ -309,7 +312,8 @@ impl Lost {
         let became_hog = self.verdict == Verdict::Hog && before != Verdict::Hog;
         if became_hog {
             // SAFETY: a G stays a G for ever, and only an atomic of it is written. If the goroutine
-            // has come back in the meantime, an innocent one may be suspected until it next parks.
+            // has come back in the meantime, this suspects an innocent one until it next parks: the
+            // goroutine itself, or the next one with the same record.
             let suspect = unsafe { &self.gp.as_ref().suspect };
             suspect.store(HAS_COMPUTED, Relaxed);
         }

@@ -1,8 +1,8 @@
 //! sysmon: the thread without a P that takes Ps from Ms whose goroutines do not make progress.
 //!
-//! It looks at every P each 20 µs while that finds anything to do, then more and more rarely, down
-//! to each 10 ms (1 ms while there are announced calls), and not at all while every P is idle. It
-//! takes a P under these conditions:
+//! It looks at every P once every 20 µs while it finds anything to do, then more and more rarely,
+//! down to once every 10 ms (1 ms while there are announced calls), and not at all while every P is
+//! idle. It takes a P under these conditions:
 //!
 //! | the M that holds the P | with work waiting | without |
 //! |---|---|---|
@@ -44,12 +44,12 @@ use std::thread;
 const SHORTEST_SLEEP_US: u64 = 20;
 const LONGEST_SLEEP_US: u64 = 10_000;
 /// The longest sleep while there are announced calls, any of which may turn out to be long. Looking
-/// each 20 µs at calls that turn out to be short costs a tenth of a core (`syscall_block`).
+/// every 20 µs at calls that turn out to be short costs a tenth of a core (`syscall_block`).
 const LONGEST_SLEEP_WITH_CALLS_US: u64 = 1_000;
 /// The longest sleep while only a foreign thread could still wake anything (see `checkdead.rs`).
 const LONGEST_WATCH_US: u64 = 1_000_000;
 /// The longest sleep, once, if a goroutine waits for a P whose goroutines run for longer than
-/// [`SLOW_NS`] each: the one that it runs now may be asleep.
+/// [`SLOW_NS`] each: the goroutine that runs there now may be asleep.
 const WATCH_SLEEP_US: u64 = 1_000;
 const SLOW_NS: u64 = 100_000;
 /// Number of idle threads to keep ready in a burst of blocking calls. Starting a thread takes
@@ -188,8 +188,8 @@ fn park(trace: &mut Schedtrace, stuck: &mut StuckTests, watch_us: u64) -> bool {
 }
 
 /// Sleeps until the clock reads `until` (returns `false`) or until woken (returns `true`). During
-/// that time, prints and starts what other threads have asked for. `precisely`: the sleep must not
-/// end up to 50 µs late.
+/// that time, prints and starts what other threads have asked for. With `precisely`, the kernel
+/// must not delay the end of the sleep by its usual slack of up to 50 µs.
 fn nap(trace: &mut Schedtrace, until: u64, precisely: bool) -> bool {
     loop {
         let sleep = || SCHED.sysmon.sleep_until(until.min(trace.due()));
@@ -229,8 +229,8 @@ fn look_at_network(now: u64) {
 struct Looked {
     /// Whether a P was taken.
     took: bool,
-    /// Whether a goroutine waits for a P that runs few goroutines: the one that it runs now may be
-    /// stuck.
+    /// Whether a goroutine waits for a P that runs few goroutines. The goroutine that runs there
+    /// now may be stuck.
     found_slow: bool,
 }
 
@@ -240,7 +240,8 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
     let mut looked = Looked::default();
     for (&p, seen) in SCHED.allp().iter().zip(seen) {
         // SAFETY: the pointer is null or an M, and Ms live for ever (`proc/m.rs`). Sysmon accesses
-        // atomics of it, and `p`, the latter with the M's thread kept in user code (`take`).
+        // the M's atomics. It accesses the M's `p` only while the M's thread is kept in user code
+        // (`take`).
         let Some(m) = (unsafe { p.m.load(Acquire).as_ref() }) else {
             run_timers_of_surplus(p, now);
             continue;
@@ -294,7 +295,8 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
             if !announced {
                 hogs.lost_p(m, gp, sleeps, now);
             }
-            // Only now, because which goroutine runs there next depends on which are on hold.
+            // Hand the P on only after `lost_p`, which decides which goroutines are on hold and so
+            // must not run there next.
             handoffp(p);
             if sleeps && burst.asks_at_once() {
                 start_spare_threads(SPARES);

@@ -42,8 +42,8 @@
 //! it was armed, which is after `begin`.
 //!
 //! Why does the user store `WAIT` first and not the waiter? Once the waiter is in the word, it may
-//! be woken at any time. A check after that would be on behalf of a user that may be asleep, awake,
-//! or asleep again, and could not take back the right waiter.
+//! be woken at any time. A user that checked after that might have been woken already, and might
+//! even sleep in a later wait. It could not take back the right waiter.
 //!
 //! # Moving a deadline
 //! A deadline that moves to a later time interrupts no waiter: the waiter's timer fires at the old
@@ -131,8 +131,8 @@ impl Slot {
     }
 
     /// Publishes the waiter, after the user has parked. Returns `false` if an event or an
-    /// interruption has come since `begin`. Release: the actor that takes the waiter sees its saved
-    /// context.
+    /// interruption has come since `begin`. Release: the actor that takes the waiter out of the
+    /// word sees the context that the user saved.
     pub(crate) fn commit(&self, waiter: usize) -> bool {
         debug_assert!(waiter >= FIRST_WAITER);
         self.word

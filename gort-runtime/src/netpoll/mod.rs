@@ -24,4 +24,4 @@ pub(crate) use desc::{Desc, NEVER};
 #[cfg(not(loom))]
 pub(crate) use poll::{Place, open, replace_by_dead, retire, unwatch, watch};
 pub(crate) use poll::{interrupt, look, poll};
-pub(crate) use waiting::{Waiting, blocked, has_waiters, overdue, somebody_blocked, unblocked};
+pub(crate) use waiting::{Waiting, blocked, has_blocked_poller, has_waiters, overdue, unblocked};

@@ -10,7 +10,8 @@ use crate::base::prim::{AtomicU32, AtomicU64, Ordering::Relaxed, global};
 use crate::time::{Nanos, now};
 
 global! {
-    /// Number of goroutines and threads between the decision to wait and their next step.
+    /// Number of goroutines and threads that have decided to wait for a descriptor and have not yet
+    /// continued.
     static WAITERS: AtomicU32 = AtomicU32::new(0);
 }
 
@@ -45,7 +46,7 @@ pub(crate) fn has_waiters() -> bool {
 
 /// Returns whether an M sleeps in the poll, or is on its way there.
 #[inline]
-pub(crate) fn somebody_blocked() -> bool {
+pub(crate) fn has_blocked_poller() -> bool {
     LAST.load(Relaxed) == BLOCKED
 }
 

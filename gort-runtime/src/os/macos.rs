@@ -77,7 +77,7 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Returns the number of threads of this process, if the kernel says.
+/// Returns the number of threads of this process, or `None` if the kernel does not report it.
 pub(crate) fn num_threads() -> Option<usize> {
     // SAFETY: the structure is ours, zeros are a valid value of it, and `len` is its size.
     let info = unsafe {

@@ -145,7 +145,7 @@ pub(crate) fn block_signals(bits: u64) {
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, ptr::null_mut()) };
 }
 
-/// Calls `f` and restores this thread's `errno` afterwards. For signal handlers.
+/// Calls `f` and restores this thread's `errno` afterwards. Signal handlers use this.
 pub(crate) fn keep_errno<R>(f: impl FnOnce() -> R) -> R {
     // SAFETY: the address is that of this thread's `errno`, which lives as long as the thread.
     unsafe {

@@ -52,7 +52,7 @@ fn announce(g: &G) {
 /// Installs a panic hook that records every panic, and prints the goroutine's name before the
 /// previous hook prints the message. With `abort` (`GORT_PANIC=abort`) it also counts every
 /// goroutine that panics.
-pub(crate) fn take_note(abort: bool) {
+pub(crate) fn install_hook(abort: bool) {
     if thread::panicking() {
         // The hook cannot be changed during a panic. Main's status may then win over the panic's.
         return;

@@ -37,7 +37,8 @@ pub fn recover<T>(f: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
 /// continues the exit. A panic may have replaced the exit's payload. `before` is how many times the
 /// goroutine had called `goexit` before `recover` ran.
 ///
-/// An exit that began before, during whose unwinding `recover` was called, continues by itself.
+/// If the goroutine was already exiting when `recover` was called (in a destructor or a deferred
+/// block), that exit continues by itself.
 #[cold]
 fn unless_exiting(payload: Box<dyn Any + Send>, before: u32) -> Box<dyn Any + Send> {
     if is_goexit(&*payload) {

@@ -53,9 +53,9 @@ thread_local! {
 /// Passes the caller's state to `look`. Does nothing while the thread's state is being destroyed.
 fn with<R>(look: impl FnOnce(&Unwinding) -> R) -> Option<R> {
     match tls::getg() {
-        // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1). It runs here, so this thread
-        // owns its cells, also while `look` runs: `look` does not park (all calls are in this
-        // file).
+        // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1). `gp` runs here, so this
+        // thread owns its cells, also while `look` runs: `look` does not park (all calls are in
+        // this file).
         Some(gp) => Some(look(unsafe { &gp.as_ref().unwinding })),
         None => with_threads(look),
     }
@@ -183,7 +183,8 @@ fn replace(payload: Payload) {
     // Discard the two separately: if both destructors panicked in one unwinding, the process would
     // abort.
     discard(older);
-    // Still present if the thread's state has been destroyed. Then the older panic stays in force.
+    // `with` did not take the payload if the thread's state has been destroyed. Then the older
+    // panic is not replaced.
     discard(payload);
 }
 

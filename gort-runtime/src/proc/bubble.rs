@@ -7,10 +7,10 @@
 //! learns that it is its turn.
 //!
 //! # Holds
-//! A word counts *holds* (and how many times a hold was taken). Each member that is not durably
-//! blocked has one hold, and the keeper has one during its turn. An actor that releases its hold
-//! checks whether it is the last. The last hold is not released but handed to the keeper, which is
-//! then woken. So the count is never 0, and
+//! A word counts *holds* (and how many were ever taken). Each member that is not durably blocked
+//! has one hold, and the keeper has one during its turn. An actor that releases its hold checks
+//! whether it is the last. The last hold is not released but handed to the keeper, which is then
+//! woken. So the count is never 0, and
 //!
 //! 1. the keeper is awake exactly while it has a hold, so it is woken once for each time that it
 //!    has gone to sleep;
@@ -23,12 +23,12 @@
 //!
 //! - If W comes before P has released its hold, there are two holds for one goroutine: P's, and the
 //!   one that W took for it. P then releases one of them. The count is never too low.
-//! - If W comes afterwards, W is one of three. It may be a member, which has its own hold: then the
-//!   count cannot be down to the keeper's. It may be the keeper, during its turn. Or it comes from
-//!   outside the bubble (through a lock that is shared with others), perhaps while the keeper, with
-//!   the only hold, is about to advance the clock. Then the clock may advance before that wake-up
-//!   takes effect. No other harm is possible: the goroutine runs, with its hold, and the keeper
-//!   goes back to sleep without having lost its own.
+//! - If W comes afterwards, there are three cases. W may be a member, which has its own hold, so
+//!   the keeper's is not the only one. W may be the keeper, during its turn. Or W may be outside
+//!   the bubble, and reach the member through a lock that is shared with others. Perhaps the keeper
+//!   has the only hold at that time and is about to advance the clock. Then the clock may advance
+//!   before that wake-up takes effect. No other harm is possible: the goroutine runs, with its
+//!   hold, and the keeper goes back to sleep without having lost its own.
 //!
 //! P must read which bubble it belongs to before it commits, because the goroutine may be gone
 //! afterwards. The bubble is not gone: it has P's hold.
@@ -44,9 +44,9 @@
 //! the only hold is the keeper's, the last member, which had a hold when it left, has released that
 //! hold as well. No member accesses the bubble any more.
 //!
-//! # Memory
-//! Bubbles are never freed (`bubble/pool.rs`). A bubble whose goroutines were left behind, blocked,
-//! is not reused. Its keeper has kept its hold, so the keeper is never woken again.
+//! Bubbles are never freed (`bubble/pool.rs`). If goroutines were left behind in a bubble, blocked,
+//! the bubble is not reused. Its keeper keeps its hold. So no member's hold is ever the last one,
+//! and no member wakes the keeper.
 
 use crate::base::prim::{
     AtomicU64, AtomicUsize,
@@ -55,11 +55,11 @@ use crate::base::prim::{
     hint::{self, AtomicU32},
 };
 
-/// Bit in the word that says why a goroutine waits: it is durably blocked in its bubble.
+/// Bit of the word that says why a goroutine waits: the goroutine is durably blocked in its bubble.
 pub(crate) const BLOCKED: u32 = 1 << 8;
-/// Bit in the same word: a goroutine outside the bubble may be the one that wakes it.
+/// Bit of the same word: the waker may be a goroutine outside the bubble.
 pub(crate) const BY_LOCK: u32 = 1 << 9;
-/// Bit in the same word: the bubble is explored, so a waker asks the explorer whose turn it is.
+/// Bit of the same word: the bubble is explored, so a waker asks the explorer whose turn it is.
 pub(crate) const EXPLORED: u32 = 1 << 10;
 
 /// One taken hold, as counted in the upper half of the word.
@@ -81,7 +81,8 @@ pub(crate) struct Bubble {
     now: hint::AtomicU64,
     /// Number of goroutines that have been started and have not ended.
     members: AtomicUsize,
-    /// Never 0, and different from that of any other bubble. Changes when the bubble is reused.
+    /// Identifies the bubble. Never 0, and no two bubbles have the same. Changes when the bubble is
+    /// reused.
     id: AtomicU32,
     /// The goroutine that waits in `run`, as a word.
     keeper: hint::AtomicUsize,
@@ -91,7 +92,7 @@ pub(crate) struct Bubble {
     is_awaited: hint::AtomicBool,
     /// Whether the bubble's goroutines take turns (`turns/explorer.rs`).
     explores: hint::AtomicBool,
-    /// Whether the goroutines left in the bubble will never run. They are not listed then.
+    /// Whether the goroutines left in the bubble will never run. If so, reports do not list them.
     is_given_up: hint::AtomicBool,
 }
 
@@ -113,8 +114,8 @@ impl Bubble {
         }
     }
 
-    /// Begins the bubble as number `id`, at time `now`. Its keeper calls this, while there are no
-    /// members.
+    /// Sets the bubble's id, time and keeper for a new use. The keeper calls this while there are
+    /// no members.
     pub(crate) fn begin(&self, id: u32, now: u64, keeper: usize) {
         self.id.store(id, Relaxed);
         self.now.store(now, Relaxed);
@@ -142,15 +143,15 @@ impl Bubble {
         self.take_hold();
     }
 
-    /// Removes a member that has ended. The member keeps its hold. The caller must release the hold
-    /// as its last step.
+    /// Removes a member that has ended. The member's hold remains: the caller must release it as
+    /// its last step.
     pub(crate) fn leave(&self) {
         self.members.fetch_sub(1, Release);
     }
 
     /// Returns whether all members have ended and released their holds. The keeper calls this
-    /// during its turn. (A waker from outside may have woken the last member just now. Then that
-    /// member's hold was taken before the member left.)
+    /// during its turn. (If a waker outside the bubble has just woken the last member, that
+    /// member's hold was taken before the member left, and so is counted.)
     pub(crate) fn is_empty(&self) -> bool {
         self.members.load(Acquire) == 0 && is_only(self.holds())
     }
@@ -186,13 +187,14 @@ impl Bubble {
         self.holds.load(Acquire)
     }
 
-    /// Registers the caller as the goroutine that waits for the others. Returns `false` if there
-    /// already is one.
+    /// Registers the caller as the goroutine in `synctest::wait`, which waits for all other
+    /// members. Returns `false` if there already is one.
     pub(crate) fn await_begins(&self) -> bool {
         !self.is_awaited.swap(true, Relaxed)
     }
 
-    /// Publishes the waiter of `synctest::wait`. It has parked, but not yet released its hold.
+    /// Publishes the goroutine in `synctest::wait`, which has parked but has not yet released its
+    /// hold.
     pub(crate) fn show_waiter(&self, waiter: usize) {
         self.waiter.store(waiter, Relaxed);
     }
@@ -205,7 +207,7 @@ impl Bubble {
         (waiter != 0).then_some(waiter)
     }
 
-    /// Ends the caller's wait for the others.
+    /// Unregisters the caller, which has returned from its wait for the other members.
     pub(crate) fn await_ends(&self) {
         self.is_awaited.store(false, Relaxed);
     }

@@ -73,7 +73,7 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-/// The function that a goroutine calls first, with its `G`, and the function into which that one
+/// The goroutine's first function (`entry`), which gets the `G`, and the function to which it
 /// returns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FirstFrame {
@@ -97,15 +97,16 @@ pub(crate) struct G {
     /// The stack, from the goroutine's first run to its end. Before and after that, only the kind
     /// of stack.
     pub(crate) stack: Cell<StackSlot>,
-    /// When it was made runnable, if that is to be measured (`stats.rs`). Otherwise 0.
+    /// When the goroutine was made runnable, if its latency is measured (`stats.rs`). Otherwise 0.
     pub(crate) runnable_since: Cell<u64>,
-    /// How many times it has asked to be wired.
+    /// How many times the goroutine has asked to be wired.
     pub(crate) wired: Cell<u32>,
-    /// It is new and has not run yet, as far as `runnext` is concerned.
+    /// Whether the goroutine counts as new for `runnext`: it has not run yet, and no timer has
+    /// started it.
     pub(crate) is_new: Cell<bool>,
-    /// It has hooks (`hooks.rs`).
+    /// Whether the goroutine has hooks (`hooks.rs`).
     pub(crate) hooked: Cell<bool>,
-    /// It has been given a stack. For dumps.
+    /// Whether the goroutine has been given a stack. Dumps read this.
     pub(crate) has_begun: AtomicBool,
     /// The size class of its record (`record/slab.rs`).
     pub(crate) class: Cell<u8>,
@@ -135,7 +136,7 @@ pub(crate) struct G {
     pub(crate) locals: Locals,
 
     // The other fields.
-    /// It has panicked (`panicking.rs`).
+    /// Whether the goroutine has panicked (`panicking.rs`).
     pub(crate) panicked: Cell<bool>,
     /// Selects that wait for its end.
     pub(crate) watchers: Cell<*const Watcher>,

@@ -10,7 +10,8 @@ use crate::stack::StackSlot;
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-/// A goroutine that is queued. A model only sees that it is about to run.
+/// A goroutine that is queued. It never runs: a model only checks that an M takes it out of a
+/// queue.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct G {

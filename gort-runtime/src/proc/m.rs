@@ -10,13 +10,13 @@
 //! | `curg`, `calls_for`, `lockedg` | its own thread | observers; atomics (`base/shown.rs`) |
 //! | `tid`, `cpu_clock`, `calls` | its own thread | sysmon; atomics |
 //! | `times_taken` | sysmon | atomic |
-//! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | the thread that has picked the M, until it wakes it or starts its thread; then its own thread | |
-//! | `unlike_others` | the thread that starts the M's thread, before that; then its own thread | |
-//! | `idle`, `idle_next` | under the scheduler's lock | the same |
-//! | `polls` | under the scheduler's lock | the thread that wakes it; atomic |
+//! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | the thread that has picked the M, until it wakes the M or starts the M's thread; then the M's own thread | |
+//! | `tainted` | the thread that starts the M's thread, before it does so; then the M's own thread | |
+//! | `idle`, `idle_next` | any thread, under the scheduler's lock | any thread, under the scheduler's lock |
+//! | `polls` | any thread, under the scheduler's lock | the thread that wakes the M; atomic |
 //! | `note`, `ownership` | atomics: see `note.rs`, `ownership.rs` | |
 //! | `recorder` | its own thread | the writer of a trace: `traced/recorder.rs` |
-//! | `id`, `all_next` | `leak`, before the M is in the list of all | anyone |
+//! | `id`, `all_next` | `leak`, before the M is in the list of all Ms | any thread |
 //!
 //! *Its own thread* is the thread whose thread-local word names the M (`tls.rs`), whether it runs
 //! g0 or a goroutine. A thread has *picked* an M if it has taken the M, under the scheduler's lock,
@@ -81,9 +81,9 @@ pub(crate) struct M {
     pub(crate) hook: Cell<Option<Hook>>,
     /// The P that this M holds, or null.
     pub(crate) p: Cell<*const P>,
-    /// Whether this M still owns the P in `p`.
+    /// Says whether this M still owns the P in `p`.
     pub(crate) ownership: Ownership,
-    /// Number of times that sysmon has taken its P.
+    /// How many times sysmon has taken the P of this M.
     pub(crate) times_taken: AtomicU32,
     /// The kernel's id of the thread.
     pub(crate) tid: AtomicI32,
@@ -96,9 +96,9 @@ pub(crate) struct M {
     pub(crate) system_call: Cell<*mut ()>,
     /// The goroutine wired to this M, or null.
     pub(crate) lockedg: Shown<G>,
-    /// Whether a goroutine is wired to this M, or was when it ended. The thread may differ from
-    /// others (signal mask, niceness, namespaces).
-    pub(crate) unlike_others: Cell<bool>,
+    /// Whether a goroutine is wired to this M, or was still wired when it ended. The goroutine may
+    /// have changed the thread's signal mask, niceness or namespaces.
+    pub(crate) tainted: Cell<bool>,
     /// True while this M is counted in `nmspinning`.
     pub(crate) spinning: Cell<bool>,
     /// The P that the waker hands over, or null.
@@ -108,11 +108,11 @@ pub(crate) struct M {
     /// Whether `nextg` runs in the time slice of the goroutine before it.
     pub(crate) nextg_inherits: Cell<bool>,
     pub(crate) note: Note,
-    /// Whether it is in the idle list.
+    /// Whether this M is in the idle list.
     pub(crate) idle: Cell<bool>,
-    /// Whether it sleeps in the network poll and not on the note. Written under the scheduler's
-    /// lock. A thread that wakes a formerly idle M reads it without the lock, and at worst
-    /// interrupts a poll needlessly.
+    /// Whether this M sleeps in the network poll and not on its note. Written under the scheduler's
+    /// lock. A thread that wakes a formerly idle M reads the field without the lock. At worst the
+    /// thread interrupts a poll needlessly.
     pub(crate) polls: AtomicBool,
     pub(crate) idle_next: Cell<*const M>,
     /// The M's number, from 0.
@@ -154,7 +154,7 @@ impl M {
             commit: Cell::new(None),
             system_call: Cell::new(ptr::null_mut()),
             lockedg: Shown::null(),
-            unlike_others: Cell::new(false),
+            tainted: Cell::new(false),
             spinning: Cell::new(false),
             nextp: Cell::new(ptr::null()),
             nextg: Cell::new(ptr::null_mut()),
@@ -177,8 +177,8 @@ impl M {
     /// Creates an M, which lives for ever.
     pub(crate) fn leak() -> &'static Self {
         static NEXT_ID: AtomicU32 = AtomicU32::new(0);
-        // A shared reference from the start, so that the pointer in the list is as good as any
-        // other reference.
+        // The list's pointer is made from the shared reference, so later shared references do not
+        // invalidate it.
         let m: &'static Self = Box::leak(Box::new(M::new(NEXT_ID.fetch_add(1, Relaxed))));
         let mut head = ALL.load(Relaxed);
         loop {
@@ -204,14 +204,15 @@ impl M {
         iter::successors(deref(ALL.load(Acquire)), move |m| deref(m.all_next.get()))
     }
 
-    /// Returns the goroutine that runs on its own stack here. For observers.
+    /// Returns the goroutine that runs on its own stack on this M. Observers call this from any
+    /// thread.
     pub(crate) fn running(&self) -> Option<&'static G> {
         // SAFETY: the pointer is null or a G, which stays a G for ever (`record/mod.rs`, promise
         // 1).
         unsafe { self.curg.get().as_ref() }
     }
 
-    /// Returns the goroutine that keeps this M busy. For observers.
+    /// Returns the goroutine that keeps this M busy. Observers call this from any thread.
     pub(crate) fn goroutine(&self) -> Option<&'static G> {
         let mut gp = self.curg.get();
         if gp.is_null() {
@@ -229,10 +230,10 @@ impl M {
         self.calls.store(calls.wrapping_add(calls & 1), Relaxed);
     }
 
-    /// Returns the thread's own context, for `mcall`. The pointer is to the entire M, and g0's side
-    /// casts it back.
+    /// Returns the thread's own context, for `mcall`. The pointer may be used for the entire M:
+    /// code on g0 casts it back.
     pub(crate) fn g0(&self) -> *mut Gobuf {
-        // `self.g0.as_ptr()` would not do: it may be used only for that field.
+        // `self.g0.as_ptr()` would not do: that pointer may be used only for the field.
         ptr::from_ref(self).cast_mut().cast()
     }
 
@@ -243,7 +244,7 @@ impl M {
         unsafe { self.p.get().as_ref() }
     }
 
-    /// Returns the P of this M, which must have one: on g0 while it looks for work.
+    /// Returns the P of this M. The M must have one, which it does on g0 while it looks for work.
     #[inline(always)]
     pub(crate) fn p(&self) -> &'static P {
         match self.held_p() {

@@ -29,7 +29,8 @@
 //! Only the owner changes its M's P pointer (`M::p`, a plain cell), and only while inside. Sysmon
 //! reads it between its load of `mark` and its verdict. What the owner wrote there before is
 //! released by `mark = 0`, as above. The verdict is a release. The owner acquires it before it
-//! writes the pointer again, whether it noticed the request or came when the request was over.
+//! writes the pointer again, whether it saw the request while the request was pending or only its
+//! end.
 
 use crate::base::prim::{
     AtomicU32,
@@ -75,8 +76,8 @@ impl Ownership {
     pub(crate) fn enter(&self) -> bool {
         self.mark.store(INSIDE, Relaxed);
         light_barrier();
-        // Acquire: a request that sysmon has withdrawn was preceded by its read of the P pointer,
-        // which the owner may now change.
+        // Acquire: if sysmon has made a request and withdrawn it, sysmon read the P pointer in
+        // between. The owner may now change that pointer.
         if self.request.load(Acquire) == NONE {
             return true;
         }
@@ -123,7 +124,7 @@ impl Ownership {
     }
 
     /// Tries to take the P. Sysmon calls this. `still_held` is called while the owner is kept in
-    /// user code, and returns whether the M's P is the one that sysmon means.
+    /// user code. It returns whether the M still holds the P that sysmon wants to take.
     pub(crate) fn take(&self, still_held: impl FnOnce() -> bool) -> bool {
         if self.mark.load(Relaxed) != USER {
             // The owner is inside the runtime, so it makes progress. This check avoids the barrier.

@@ -15,7 +15,7 @@
 //!
 //! # Orderings
 //! - The owner's store of `tail` (release) pairs with the thief's load of `tail` (acquire): a thief
-//!   that sees the entry sees the slot, and the G behind it.
+//!   that sees the new `tail` sees the slot's entry, and the contents of the G.
 //! - The compare-and-swap on `head` that removes entries is a release, and pairs with the owner's
 //!   load of `head` in `put` (acquire): the slot has been read before it can be overwritten.
 //! - A thief reads slots before it knows that it may keep them. The compare-and-swap on `head`
@@ -119,8 +119,8 @@ impl<T> Runq<T> {
     }
 
     /// Removes half of a full ring and passes it, with `gp`, to `spill`. Returns `false` if a thief
-    /// was faster. A separate function, so that the batch is not part of every submitter's stack
-    /// frame.
+    /// has removed entries first. This is a separate function so that the batch is not part of
+    /// every submitter's stack frame.
     #[cold]
     #[inline(never)]
     fn spill_half(&self, head: u32, gp: NonNull<T>, spill: &mut impl FnMut(&Overflow<T>)) -> bool {

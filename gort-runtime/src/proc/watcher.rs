@@ -11,9 +11,11 @@ use std::ptr;
 /// (`ending.rs`).
 pub struct Watcher {
     pub(crate) next: Cell<*const Watcher>,
-    /// A `Waiter` as a word, or 0. (Not its type: a G knows watchers, and a `Waiter` knows Gs.)
+    /// A `Waiter` as a word (`Waiter::to_word`), or 0. (Not a `Waiter`, because that type refers to
+    /// `G`, and `G` refers to watchers.)
     pub(crate) waiter: Cell<usize>,
-    /// Called under the list's lock with `arg`, between `Ending::enqueue` and `dequeue`; see there.
+    /// Called under the list's lock with `arg`, between `Ending::enqueue` and `dequeue`.
+    /// `Ending::enqueue` has the contract.
     pub(crate) win: unsafe fn(*const ()) -> bool,
     pub(crate) arg: Cell<*const ()>,
 }

@@ -3,9 +3,10 @@
 //!
 //! A record keeps these promises:
 //! 1. Its memory is mapped for the life of the process. Where a `G` has been there is always a `G`
-//!    that may be read: memory that was given back to the kernel reads as zeros, which are an idle
-//!    `G`.
-//! 2. The address of a `G` is a multiple of 64, and the packet follows directly after it.
+//!    that may be read: memory that was given back to the kernel reads as zeros, and zeros are an
+//!    idle `G`.
+//! 2. The address of a `G` is a multiple of 64, and the packet (closure or outcome) follows
+//!    directly after it.
 
 mod free;
 mod slab;

@@ -6,9 +6,8 @@
 //! (`SlabTrimmer`). It keeps its size class: code that once had a pointer to a `G` (a dump in
 //! progress, sysmon) may look there later, and still finds a `G`.
 //!
-//! One lock protects everything in this file. Ps acquire it once for each batch of records. A
-//! record may therefore be given back by any P, which costs no more than giving back one of its
-//! own.
+//! One lock protects everything in this file. Ps acquire it once for each batch of records. Any P
+//! may give back any record, at the same cost as a record that it took itself.
 //!
 //! # Invariants
 //! 1. In a slab that has a size class, `carved` records have been in use. Each of them has an owner
@@ -36,7 +35,7 @@ const SLAB: usize = 64 * 1024;
 const FIRST_REGION: usize = 16;
 const SECOND_REGION: usize = 256;
 const LARGEST_REGION: usize = 4096;
-/// A slab that has been entirely free for this long gives its memory back.
+/// A slab gives its memory back after it has been entirely free for this long.
 const PERIOD_NS: u64 = 100_000_000;
 /// Maximum number of slabs that give memory back in one pass.
 const TRIM: usize = 64;
@@ -45,7 +44,8 @@ const TRIM: usize = 64;
 const ROOM: [usize; 6] = [64, 192, 448, 960, 1984, 4096];
 pub(super) const CLASSES: usize = ROOM.len();
 
-/// Returns whether a name is `None`, in a `const fn`: `Deref` is not available there.
+/// Returns whether a name is `None`. A `const fn` cannot call `Deref`, so this reads the `Option`
+/// through a pointer.
 const fn is_no_name(name: &ManuallyDrop<Option<Arc<str>>>) -> bool {
     // SAFETY: `ManuallyDrop` is a transparent wrapper.
     unsafe { &*ptr::from_ref(name).cast::<Option<Arc<str>>>() }.is_none()
@@ -75,7 +75,8 @@ const fn size_of_class(class: u8) -> usize {
     size_of::<G>() + ROOM[class as usize]
 }
 
-/// The list in which a slab is, as far as it has an index there.
+/// The list that holds a slab. `None` also stands for `empty` and `fresh`, in which slabs have no
+/// index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum List {
     None,
@@ -92,7 +93,7 @@ struct Slab {
     /// The free records. Last in, first out.
     free: GQueue,
     list: List,
-    /// Index in that list.
+    /// The slab's index in `list`.
     place: usize,
 }
 
@@ -317,7 +318,7 @@ impl Slabs {
     }
 }
 
-/// Moves up to `n` free records into `into`, and at least one.
+/// Moves up to `n` free records into `into`. Moves at least one, or returns an error.
 pub(super) fn take_batch(class: u8, n: u32, into: &GQueue) -> io::Result<()> {
     SLABS.lock().take(class, n, into)
 }
@@ -351,7 +352,8 @@ pub(crate) fn for_each(mut f: impl FnMut(&G)) {
     }
 }
 
-/// Gives back the memory of slabs that have been unused for [`PERIOD_NS`]. Sysmon owns it.
+/// Gives back the memory of slabs that have been unused for [`PERIOD_NS`]. Sysmon owns the only
+/// one.
 #[derive(Debug, Default)]
 pub(crate) struct SlabTrimmer {
     looked_at: u64,

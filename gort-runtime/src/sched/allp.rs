@@ -29,7 +29,7 @@ impl AllP {
         }
     }
 
-    /// All Ps, surplus ones included. Empty before the runtime has started.
+    /// Returns all Ps, including surplus ones. The list is empty before the runtime has started.
     #[inline]
     pub(crate) fn get(&self) -> &'static [&'static P] {
         // SAFETY: the pointer is null or points to a list that `set_procs` has leaked and that is

@@ -49,13 +49,13 @@ use crate::traced::record;
 /// Number of dispatches between two looks at the clock for timers, while the local queue is not
 /// empty and dispatches are short. (A look costs 41 ns, a switch 20.)
 const TIMERS_EVERY: u32 = 8;
-/// Number of dispatches that each look at the clock, after those between two looks took
-/// [`LONG_NS`].
+/// After the dispatches between two looks took [`LONG_NS`], each of this many dispatches looks at
+/// the clock.
 const LOOKS: u32 = 64;
 const LONG_NS: u64 = 50_000;
-/// How many due goroutines may run before a queued one does, while dispatches are short.
+/// How many due goroutines may run before a queued goroutine does, while dispatches are short.
 const FEW_IN_A_ROW: u32 = 8;
-/// How many due goroutines may run before a queued one does, after a long dispatch.
+/// How many due goroutines may run before a queued goroutine does, after a long dispatch.
 const MANY_IN_A_ROW: u32 = 61;
 /// How much of a time slice due goroutines may use.
 const DUE_NS: u64 = SLICE_NS / 4;

@@ -8,8 +8,8 @@ use crate::proc::gstatus::{GStatus, end_waiting};
 use crate::proc::p::P;
 use std::ptr::NonNull;
 
-/// Makes `gp` Runnable and appends it to `runnable`, or, in an explored bubble, the goroutine whose
-/// turn it is then.
+/// Makes `gp` Runnable and appends it to `runnable`. In an explored bubble, appends the goroutine
+/// whose turn it is instead, if any.
 ///
 /// The caller's M holds `p`, or no P. The caller has won the right to wake `gp` (it got `gp` from
 /// `ready_into` or `Timers::run`), and owns the goroutines in the list afterwards.

@@ -106,7 +106,7 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
         {
             return Found::new(gp);
         }
-        if netpoll::has_waiters() && !netpoll::somebody_blocked() && look_at_network(p) {
+        if netpoll::has_waiters() && !netpoll::has_blocked_poller() && look_at_network(p) {
             continue;
         }
 

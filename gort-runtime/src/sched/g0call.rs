@@ -9,7 +9,7 @@ use crate::proc::tls;
 use std::ptr::{self, NonNull};
 use std::thread::Result;
 
-/// The call as it is passed to g0. Lies on the goroutine's stack.
+/// The arguments and the result of a call on g0. It lies on the goroutine's stack.
 struct SystemCall<F, T> {
     f: Option<F>,
     result: Option<Result<T>>,
@@ -17,8 +17,8 @@ struct SystemCall<F, T> {
     is_user: bool,
 }
 
-/// Runs `f` on `m`'s g0, and returns to `gp`, which is the calling goroutine. A panic of `f` is the
-/// error.
+/// Runs `f` on `m`'s g0, and returns to `gp`, which is the calling goroutine. If `f` panics,
+/// returns the panic's payload as the error.
 ///
 /// If `f` is user code (`is_user`), the runtime is left before `f` runs, so that sysmon may take
 /// the P, and the goroutine is still outside after the call. If not, the goroutine stays inside or
@@ -60,7 +60,8 @@ fn run_of<F: FnOnce() -> T, T>(_: &SystemCall<F, T>) -> arch::OnG0Fn {
 /// Makes the call on g0 and resumes the goroutine.
 ///
 /// # Safety
-/// That of [`OnG0Fn`](arch::OnG0Fn), from `call_on_g0` with the same `F` and `T`.
+/// The contract is that of [`OnG0Fn`](arch::OnG0Fn). Only `call_on_g0` passes this function to
+/// `mcall`, with the same `F` and `T`.
 unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) -> *mut Gobuf {
     let Some(m) = tls::getm() else {
         throw("g0 without an M")
@@ -68,8 +69,8 @@ unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) 
     let gp = m.curg.replace(ptr::null_mut());
     debug_assert_eq!(NonNull::new(gp).map(G::gobuf), Some(from));
     let call = m.system_call.get().cast::<SystemCall<F, T>>();
-    // SAFETY: `call_on_g0` has just set it to its own `SystemCall<F, T>`, which stays in place
-    // while its goroutine is switched away.
+    // SAFETY: `call_on_g0` has just set the pointer to its own `SystemCall<F, T>`, which stays in
+    // place while its goroutine is switched away.
     let is_user = unsafe { (*call).is_user };
     m.calls_for.set(gp);
     if is_user {
@@ -90,15 +91,15 @@ unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) 
             make::<F, T>(call.cast());
         }
     }
-    // Outside the runtime sysmon may look at any moment: at least one of the two must always say
-    // whose P it takes.
+    // Outside the runtime sysmon may look at any moment. To tell whose P it takes, it needs `curg`
+    // or `calls_for`, so at least one of them must be set at all times.
     m.curg.set(gp);
     m.calls_for.set(ptr::null_mut());
     from
 }
 
-/// Makes the call. From its beginning to its end panics are counted and caught in the same
-/// thread-local.
+/// Makes the call. The thread pointer is the same throughout, so panics are counted and caught in
+/// the same thread-local.
 ///
 /// # Safety
 /// `call` is a `SystemCall<F, T>` that nothing else uses until this returns.

@@ -15,8 +15,8 @@ use std::ptr::NonNull;
 
 /// Value of `G::suspect`: not a suspect.
 pub(crate) const CLEARED: u64 = 0;
-/// Value of `G::suspect`: the goroutine has computed for long and may do so again. Only [`ALL`]
-/// holds it.
+/// Value of `G::suspect`: the goroutine has already computed for long, and may do so again. It is
+/// on hold only while the bar is [`ALL`].
 pub(crate) const HAS_COMPUTED: u64 = u64::MAX;
 /// Value of the bar: no goroutine is on hold.
 pub(crate) const NOBODY: u64 = 0;
@@ -56,7 +56,8 @@ impl Held {
         }
     }
 
-    /// Adds `gp`, a suspect of epoch `suspect`. `coin` decides at which end of the queue.
+    /// Adds `gp`, a suspect of epoch `suspect`. The low bit of `coin`, a random number, decides at
+    /// which end of the queue.
     pub(crate) fn put(&self, gp: NonNull<G>, suspect: u64, coin: u32) {
         let queue = if suspect <= self.barred {
             &self.old

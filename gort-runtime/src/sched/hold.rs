@@ -33,7 +33,8 @@ pub(crate) fn put_on_hold(gp: NonNull<G>, coin: u32) -> bool {
 pub(crate) fn set_bar(bar: u64, barred: u64) {
     {
         let shared = &mut *SCHED.shared.lock();
-        // Submitted under the same lock: in no queue while all Ms sleep, they would look like a
+        // The goroutines enter the run queue in the same critical section in which they leave the
+        // hold. In between they are in no queue, and if all Ms slept, that would look like a
         // deadlock.
         shared.held.set_bar(bar, barred, &shared.runq);
         SCHED.publish_runqsize(shared);

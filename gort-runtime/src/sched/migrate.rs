@@ -2,9 +2,10 @@
 //! yielded.
 //!
 //! Without this setting, a goroutine that was started on thread A runs on thread B only if B steals
-//! it or A has lost its P. `always` is for tests: code that holds something of its thread across a
-//! call that parks (the borrow of a thread-local, a guard of std's mutex) fails the first time
-//! instead of once in a million. A goroutine wired to its thread stays there in either case.
+//! it or A has lost its P. `always` is for tests. If code keeps something that belongs to its
+//! thread across a call that parks (the borrow of a thread-local, a guard of std's mutex), it fails
+//! the first time instead of once in a million. A goroutine wired to its thread stays there in
+//! either case.
 
 use super::found::Found;
 use super::hand::pass_p_on;

@@ -25,7 +25,7 @@ global! {
 /// Starts the thread of `m`, or makes sysmon start it.
 #[cold]
 pub(super) fn newm(m: &'static M) {
-    if tls::getm().is_some_and(|here| here.unlike_others.get()) {
+    if tls::getm().is_some_and(|here| here.tainted.get()) {
         LEFT_TO_SYSMON.lock().push(m);
         SCHED.sysmon.wake();
     } else {

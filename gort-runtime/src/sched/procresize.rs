@@ -13,8 +13,8 @@ pub(crate) fn procresize(procs: u32) -> u32 {
     let old = SCHED.procs();
     shared.set_procs(procs);
     drop(shared);
-    // Work may have been submitted while the Ps that are idle now were not. If there are such Ps,
-    // `pidle_put` has executed the barrier that this needs.
+    // If this made Ps idle, work may have been submitted before, when there was no idle P to wake
+    // an M for. `pidle_put` has executed the barrier that is needed to see that work.
     wakep();
     old
 }

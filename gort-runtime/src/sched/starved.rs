@@ -7,9 +7,10 @@
 //! # Why no goroutine waits for ever while a stack is free
 //! An M that finds no stack sets `starving`, then looks at the idle Ps' stacks and at the pool,
 //! holding the scheduler's lock throughout. A thread that gives a stack back to the pool checks
-//! `starving` afterwards. Whichever of the two takes the pool's lock second finds the other. A P
-//! that saw `starving` unset may have kept stacks for itself. It gives them to the pool when a
-//! goroutine next ends there, after some dispatches, and before it idles. The last of these is
+//! `starving` afterwards. Of these two, the one that takes the pool's lock second notices the
+//! other: either the M finds the stack, or the thread sees `starving`. A P that saw `starving`
+//! unset may have kept stacks for itself. It gives them to the pool when a goroutine next ends
+//! there, after some dispatches, and before it idles. Whether it must do so before it idles is
 //! decided under the scheduler's lock, so no P idles with stacks while a goroutine waits. An M that
 //! finds no work does not nap while a goroutine waits (`find.rs`): it idles its P. If a goroutine
 //! computes for long, sysmon takes its P, as it does for any queued work. Sysmon also tries again
@@ -45,8 +46,8 @@ pub(super) fn bind_or_wait(p: &P, gp: NonNull<G>) -> bool {
     bound
 }
 
-/// Returns whether a goroutine waits for a stack. If a change is seen late, a P keeps one stack
-/// more.
+/// Returns whether a goroutine waits for a stack. An M that sees a change late keeps at most one
+/// stack too many in its P.
 #[inline]
 pub(crate) fn is_any() -> bool {
     SCHED.starving.load(Relaxed)

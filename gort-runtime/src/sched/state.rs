@@ -93,9 +93,9 @@ pub(crate) struct Shared {
     pub(crate) starved: GQueue,
     /// Suspects on hold (`hogs.rs`).
     pub(crate) held: Held,
-    /// Number of threads that exist or are being started.
+    /// Number of the runtime's threads that exist or are being started.
     pub(crate) threads: u32,
-    /// If more are needed, the process ends with an error.
+    /// Maximum of `threads`. If more threads are needed, the process ends with an error.
     pub(crate) max_threads: u32,
     /// How often a P was passed to another M because a goroutine kept its thread.
     pub(crate) handoffs: u64,
@@ -140,7 +140,7 @@ global! {
 }
 
 impl Sched {
-    /// All Ps, surplus ones included. Empty before the runtime has started.
+    /// Returns all Ps, including surplus ones. The list is empty before the runtime has started.
     #[inline]
     pub(crate) fn allp(&self) -> &'static [&'static P] {
         self.allp.get()
@@ -152,7 +152,7 @@ impl Sched {
         self.allp.procs()
     }
 
-    /// Returns whether another goroutine seems to be running besides the caller's.
+    /// Returns whether another goroutine seems to be running at the same time as the caller.
     pub(crate) fn another_runs(&self) -> bool {
         self.procs() > self.idle.npidle() + self.idle.nmspinning() + 1
     }
@@ -264,8 +264,8 @@ impl Shared {
         SCHED.idle.p_taken(self.npidle);
     }
 
-    /// Records that no M holds `p` any more, which was surplus. If the number of Ps has been raised
-    /// since, `p` becomes idle instead.
+    /// Records that no M holds `p` any more, because `p` was surplus. If the number of Ps has been
+    /// raised since, `p` becomes idle instead.
     pub(crate) fn retire(&mut self, p: &P) {
         if SCHED.is_surplus(p) {
             p.unused.set(true);
@@ -297,7 +297,7 @@ impl Shared {
 
     /// Takes an idle P out of the list, if there is one.
     pub(crate) fn pidle_get(&mut self) -> Option<&'static P> {
-        // SAFETY: null or a P that `pidle_put` got as a reference. Ps live for ever.
+        // SAFETY: `pidle` is null or a P that `pidle_put` got as a reference. Ps live for ever.
         let p = unsafe { self.pidle.as_ref() }?;
         self.pidle = p.link.get();
         p.unused.set(false);
@@ -321,7 +321,7 @@ impl Shared {
 
     /// Returns the ids of the Ms whose threads have exited.
     pub(crate) fn exited(&self) -> Vec<u32> {
-        // SAFETY: null or an M that `thread_ended` got as a reference. Ms live for ever.
+        // SAFETY: `m` is null or an M that `thread_ended` got as a reference. Ms live for ever.
         let deref = |m: *const M| unsafe { m.as_ref() };
         iter::successors(deref(self.mfree), |m| deref(m.idle_next.get()))
             .map(|m| m.id)
@@ -363,14 +363,14 @@ impl Shared {
     /// Takes an idle M. Takes one that has duties only if there is no other.
     fn midle_get(&mut self) -> Option<&'static M> {
         let mut at = self.midle;
-        // SAFETY: null or an M that `midle_put` got as a reference. Ms live for ever.
+        // SAFETY: `at` is null or an M that `midle_put` got as a reference. Ms live for ever.
         while let Some(m) = unsafe { at.as_ref() }
             && (ptr::eq(m, self.timekeeper) || ptr::eq(m, self.poller))
         {
             at = m.idle_next.get();
         }
         let chosen = if at.is_null() { self.midle } else { at };
-        // SAFETY: an M of the same list, or null.
+        // SAFETY: `chosen` is an M of the same list, or null.
         let m = unsafe { chosen.as_ref() }?;
         self.midle_remove(m);
         Some(m)
@@ -395,7 +395,7 @@ impl Shared {
                 self.max_threads
             ));
         }
-        // SAFETY: null or an M that `thread_ended` got as a reference. Ms live for ever.
+        // SAFETY: `mfree` is null or an M that `thread_ended` got as a reference. Ms live for ever.
         match unsafe { self.mfree.as_ref() } {
             Some(m) => {
                 self.mfree = m.idle_next.replace(ptr::null());
@@ -471,8 +471,8 @@ impl Shared {
 /// ```
 #[must_use]
 pub fn num_goroutines() -> usize {
-    // The ended ones are counted first: a goroutine that ends in between counts as live, and none
-    // is counted as ended that has not been counted as started.
+    // Goroutines that have ended are counted first. So a goroutine that ends during the count
+    // counts as live, and no goroutine is counted as ended but not as started.
     let ended: u64 =
         SCHED.allp().iter().map(|p| p.ended()).sum::<u64>() + SCHED.ended_outside.load(Relaxed);
     usize::try_from(SCHED.started().saturating_sub(ended)).unwrap_or(usize::MAX)

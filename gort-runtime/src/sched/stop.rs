@@ -45,8 +45,8 @@ pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
                 0 => {}
                 earliest => until = until.min(earliest),
             }
-            // Other threads rely on the time in `poll_until`. Their timers are late by this much at
-            // most.
+            // Other threads rely on the time in `poll_until`. Sleeping longer than that makes their
+            // timers late by at most [`GATHER_NS`].
             let gathered = SCHED.timer_wake.load(Relaxed) + GATHER_NS;
             if until < gathered && SCHED.timers_before(gathered, CLOSE) == CLOSE {
                 until = gathered;

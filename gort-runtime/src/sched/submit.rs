@@ -141,7 +141,7 @@ pub(crate) fn wake_for_timer(when: u64) {
 /// that waits for the network and has no P to idle. The wait has already been counted.
 pub(crate) fn wake_for_poll() {
     fence(SeqCst);
-    if !netpoll::somebody_blocked() {
+    if !netpoll::has_blocked_poller() {
         wakep();
     }
 }

@@ -10,9 +10,9 @@ use crate::base::prim::{
 /// How sysmon sleeps and is woken.
 pub(crate) struct SysmonSleep {
     note: Note,
-    /// Sysmon sleeps on the note. The thread that clears this wakes it.
+    /// Whether sysmon sleeps on the note. The thread that clears this wakes sysmon.
     parked: AtomicBool,
-    /// A goroutine has announced a blocking call since sysmon last looked.
+    /// Whether a goroutine has announced a blocking call since sysmon last looked.
     blocking: hint::AtomicBool,
 }
 
@@ -59,8 +59,8 @@ impl SysmonSleep {
         self.parked.store(true, Relaxed);
     }
 
-    /// Sleeps until sysmon is woken (`true`), or until the clock reads `deadline` (`false`). It may
-    /// be woken without a reason, by a thread that saw it asleep the last time.
+    /// Sleeps until sysmon is woken (`true`), or until the clock reads `deadline` (`false`). Sysmon
+    /// may also be woken without a reason, by a thread that saw it asleep in an earlier sleep.
     pub(crate) fn sleep_until(&self, deadline: u64) -> bool {
         self.note.sleep_until(deadline)
     }

@@ -11,7 +11,7 @@ use std::thread;
 
 /// Starts the thread of `m`.
 pub(super) fn start(m: &'static M) -> io::Result<()> {
-    m.unlike_others.set(false);
+    m.tainted.set(false);
     let start = move || {
         thread::Builder::new()
             .name(format!("gort-m{}", m.id))

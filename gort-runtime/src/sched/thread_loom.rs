@@ -5,7 +5,7 @@ use std::io;
 
 /// Makes the model start the thread of `m`.
 pub(super) fn start(m: &'static M) -> io::Result<()> {
-    m.unlike_others.set(false);
+    m.tainted.set(false);
     m.note.start();
     Ok(())
 }

@@ -16,20 +16,20 @@ use std::thread;
 
 /// Wires the running goroutine `gp` to `m`, the M of its thread.
 pub(crate) fn wire(m: &M, gp: NonNull<G>) {
-    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It runs on this thread, which
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). `gp` runs on this thread, which
     // therefore owns it.
     let g = unsafe { gp.as_ref() };
     g.wired.set(g.wired.get() + 1);
     g.lockedm.set(m);
     m.lockedg.set(gp.as_ptr());
-    m.unlike_others.set(true);
+    m.tainted.set(true);
 }
 
-/// Wires a goroutine that is about to park while it panics. Returns `true` if it did. A goroutine
-/// that has its own thread-locals is not wired, since std counts its panics in those.
+/// Wires `gp`, which is about to park, if it is panicking. Returns `true` if it was wired. A
+/// goroutine that has its own thread-locals is not wired, since std counts its panics in those.
 #[inline]
 pub(crate) fn wire_if_panicking(m: &M, gp: NonNull<G>) -> bool {
-    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It runs on this thread, which
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). `gp` runs on this thread, which
     // therefore owns it.
     let panicking = thread::panicking() && !unsafe { gp.as_ref() }.has_own_thread_locals();
     if panicking {
@@ -56,7 +56,7 @@ fn unwire(gp: NonNull<G>) {
         g.lockedm.set(ptr::null());
         if let Some(m) = tls::getm() {
             m.lockedg.set(ptr::null_mut());
-            m.unlike_others.set(false);
+            m.tainted.set(false);
         }
     }
 }

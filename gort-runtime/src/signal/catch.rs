@@ -45,9 +45,9 @@ static FORMER: [Former; 65] = [const { Former::new() }; 65];
 /// Delivers the pending signals.
 static HAND_OUT: OnceLock<fn()> = OnceLock::new();
 
-/// A former action. It is written before the signal is in `CAUGHT`, when no handler from an earlier
-/// time reads it any more. (One exception: a handler that removes itself, see above. It may restore
-/// a mixture of two actions of others.)
+/// A former action. It is written before the signal is in `CAUGHT`, when no handler that was
+/// entered earlier still reads it. (There is one exception: a handler that removes itself, see
+/// above, may restore a mixture of two former actions.)
 struct Former {
     handler: AtomicUsize,
     flags: AtomicI32,
@@ -181,7 +181,7 @@ unsafe extern "C" fn on_signal(
     }
 }
 
-/// Records the signal. Returns the replaced action if that is to be called next.
+/// Records the signal. Returns the former action if the handler must call it next.
 fn record_signal(signal: libc::c_int) -> Option<SignalAction> {
     loop {
         INSIDE.fetch_add(1, SeqCst);
@@ -190,8 +190,7 @@ fn record_signal(signal: libc::c_int) -> Option<SignalAction> {
             PENDING.fetch_or(bit(signal), AcqRel);
             INSIDE.fetch_sub(1, SeqCst);
             SCHED.sysmon.wake();
-            // The dump at SIGQUIT must not follow: it is only for the case that nothing catches the
-            // signal.
+            // The signal was caught, so the dump at SIGQUIT must not follow.
             return (former.handler != quit::handler()).then_some(former);
         }
         INSIDE.fetch_sub(1, SeqCst);

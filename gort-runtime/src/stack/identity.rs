@@ -41,14 +41,16 @@
 //!    thread therefore allocates once.
 //! 4. The signal by which libc makes every thread change its user id is handled under the thread's
 //!    own pointer (`setxid.rs`).
-//! 5. In a child that a goroutine has forked, nothing uses the thread's block any more (`fork.rs`).
+//! 5. In a child that a goroutine has forked, nothing uses the block of the thread that ran the
+//!    goroutine any more (`fork.rs`).
 //!
-//! # On musl A thread that returns removes itself from musl's list of threads. It locks the list,
-//! and the kernel unlocks it at the thread's end, by clearing the word with which the thread was
-//! started. With another word in its place ([`os::clear_at_exit`]) the list would stay locked for
-//! ever. If the identity were off the list, a thread that a goroutine starts under it would be
-//! linked into a ring that no other thread sees. Therefore the thread does not return. The list
-//! stays sound:
+//! # On musl
+//! When a thread returns, it removes itself from musl's list of threads. It locks the list, and the
+//! kernel unlocks it at the thread's end by clearing the word with which the thread was started. If
+//! that word were replaced ([`os::clear_at_exit`]), the list would stay locked for ever. And if the
+//! identity were off the list, a thread that a goroutine starts under it would be linked into a
+//! ring that no other thread sees. The identity's thread therefore does not return. The list stays
+//! sound:
 //! 1. A thread that starts another one links the new control block while it holds the lock, and
 //!    then unlocks. The block's memory is the slot's or a mapping of musl's, and neither is ever
 //!    unmapped, so every link points to live memory for ever.
@@ -64,18 +66,18 @@
 //!    pass on, which nothing reads.
 //!
 //! If thread-locals and keys take 2,048 bytes or more, musl puts the block into a mapping of its
-//! own. It would unmap that mapping when the thread is joined, or when it ends detached; neither
-//! happens. The slot then holds only the frames.
+//! own. It would unmap that mapping if the thread were joined, or ended detached; neither happens.
+//! The slot then holds only the frames.
 //!
 //! The price is that musl counts identities as living threads. `setuid` and similar functions
 //! signal each of them by its thread id, and give up at an id that no thread has. If they first
-//! signal a thread that is using an identity, that thread does not recognise itself by the id, and
-//! the caller waits for ever. Each such call installs its handler anew, so a handler of ours could
-//! not stay in front of it. `raise` also sends to that id, and fails; `gettid` returns it; `abort`
-//! falls back to an invalid instruction.
+//! signal a thread that is using an identity, that thread does not recognise the id as its own, and
+//! the caller waits for ever. A handler installed by gort cannot prevent this, because each such
+//! call installs musl's handler anew. `raise` also sends to the identity's id, and fails; `gettid`
+//! returns that id; `abort` falls back to an invalid instruction.
 //!
-//! The first use tests each of these assumptions ([`ensure_possible`]). If one does not hold, the
-//! program ends with a message that says what failed and what to do instead.
+//! [`ensure_possible`] tests each of these assumptions when identities are first used. If one does
+//! not hold, the program ends with a message that says what failed and what to do instead.
 
 use super::StackSlot;
 use super::fork;
@@ -162,10 +164,10 @@ struct Birth {
 }
 
 /// Makes an identity at the end of `[low, high)`. Returns the highest address at which frames may
-/// begin. After an error of the system, the memory is unchanged.
+/// begin. If the system returns an error, the memory is unchanged.
 ///
 /// # Safety
-/// The memory is mapped for ever, and the caller owns it and gives it away.
+/// The memory is mapped for ever. The caller owns it, and does not use it afterwards.
 unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
     let birth = Birth {
         alive: AtomicU32::new(1),
@@ -219,7 +221,7 @@ unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
     }
 }
 
-/// The entire life of a thread that becomes an identity.
+/// Runs on the thread that becomes an identity: its entire life.
 extern "C" fn live(birth: *mut c_void) -> *mut c_void {
     // SAFETY: `make` passes its `Birth`, waits until this thread has ended, and does not access its
     // cells before that.
@@ -248,7 +250,7 @@ extern "C" fn live(birth: *mut c_void) -> *mut c_void {
 }
 
 /// Returns the offset of the calling thread's id in its control block, from the thread pointer.
-/// Returns `None` if the id is at no place or at several.
+/// Returns `None` if no place, or more than one, holds the id.
 ///
 /// # Safety
 /// `[frame, end)` is the top of the calling thread's stack.
@@ -379,11 +381,11 @@ fn try_out() -> Result<(), String> {
     Ok(())
 }
 
-/// What code sees from inside a thread, or under an identity.
+/// What [`look`] finds on a thread, or under an identity.
 #[derive(Clone, Copy)]
 struct Seen {
     thread_pointer: *mut u8,
-    /// How many times [`look`] was called from here.
+    /// How many times [`look`] had been called here before.
     seen: u32,
     errno: *mut libc::c_int,
     this: libc::pthread_t,

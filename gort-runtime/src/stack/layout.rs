@@ -16,8 +16,8 @@
 //! Rust's functions touch each page of a frame in turn, so one guard page stops them. C functions
 //! do not, unless they were compiled with `-fstack-clash-protection`: a frame larger than the guard
 //! may step over it, into the stack of the slot below. A frame that is no larger than the guard
-//! cannot. The largest buffers that are common in frames have 64 KiB. Together with the rest of the
-//! frame they would step over a guard of 64 KiB, but 80 KiB stop them. A guard commits no memory.
+//! cannot. The largest buffers that are common in frames have 64 KiB. With such a buffer, a frame
+//! is larger than 64 KiB, but as a rule smaller than a guard of 80 KiB. A guard commits no memory.
 //! But it takes two bytes of page tables per KiB, and 12 ns per KiB when the kernel writes them as
 //! the slot is carved (HACKING.md, "Measured"). A larger guard would make the first use of each
 //! slot slow.

@@ -141,12 +141,13 @@ impl StackSlot {
         base..base + Layout::here().guard()
     }
 
-    /// Returns what AddressSanitizer must know of the stack. Call it before anything runs there.
+    /// Returns the description of the stack that AddressSanitizer needs. Call it before anything
+    /// runs there.
     #[cfg(gort_asan)]
     pub(crate) fn fiber(self) -> crate::arch::asan::Fiber {
         let bottom = self.base().wrapping_add(Layout::here().guard());
-        // SAFETY: the range from the guard's end to the first frame. The slot was taken for a
-        // goroutine that has not run, so nothing uses it.
+        // SAFETY: the range reaches from the guard's end to the first frame. The slot was taken for
+        // a goroutine that has not run, so nothing uses it.
         unsafe { crate::arch::asan::Fiber::new(bottom, self.top.addr() - bottom.addr()) }
     }
 

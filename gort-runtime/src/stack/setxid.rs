@@ -14,7 +14,7 @@ use crate::os;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// The address of libc's handler.
-static LIBCS: AtomicUsize = AtomicUsize::new(0);
+static LIBC_HANDLER: AtomicUsize = AtomicUsize::new(0);
 
 /// Replaces libc's handler, if it has one. (A libc without such a handler does not use signals for
 /// this.)
@@ -23,7 +23,7 @@ pub(super) fn handle_under_own_pointer() {
     // before. (The system call that installs the handler, and the delivery of the signal, order the
     // two.)
     os::replace_setxid_handler(on_setxid as *const () as usize, |libcs| {
-        LIBCS.store(libcs, Relaxed);
+        LIBC_HANDLER.store(libcs, Relaxed);
     });
 }
 
@@ -66,7 +66,7 @@ unsafe extern "C" fn on_setxid(
 /// # Safety
 /// `call` points to a [`Call`] with the kernel's arguments.
 unsafe extern "C" fn chain(call: *mut u8) {
-    let handler = LIBCS.load(Relaxed);
+    let handler = LIBC_HANDLER.load(Relaxed);
     if handler == 0 {
         return;
     }

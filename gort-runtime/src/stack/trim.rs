@@ -1,8 +1,8 @@
 //! Gives back the memory that deep use of a stack has committed.
 //!
 //! A goroutine with deep calls leaves committed pages behind in its slot. Checking for them takes a
-//! system call, which is too expensive at each goroutine's end. Instead sysmon checks, and only
-//! slots in the pool that were not needed for [`PERIOD_NS`] (by the list's low-water mark, as in
+//! system call, which is too expensive at each goroutine's end. Instead, sysmon checks slots in the
+//! pool, and only those that were not needed for [`PERIOD_NS`] (by the list's low-water mark, as in
 //! tcmalloc). If goroutines come and go in bursts, the pages they need therefore stay committed.
 //!
 //! Stacks in a P's own list (up to 64) are not trimmed. Guards of both kinds survive
@@ -13,7 +13,7 @@ use super::{StackSlot, pool};
 use crate::os;
 use std::ptr::NonNull;
 
-/// A slot that was not needed for this long is trimmed.
+/// A slot is trimmed after it has not been needed for this long.
 const PERIOD_NS: u64 = 100_000_000;
 /// Number of slots that are trimmed in one pass, which takes some 0.1 ms.
 const BATCH: usize = 256;
@@ -22,7 +22,7 @@ const BATCH: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Trimmer {
     looked_at: u64,
-    /// The last pass found unneeded slots, so there may be more.
+    /// Whether the last pass found unneeded slots, so that there may be more.
     found: bool,
 }
 

@@ -333,7 +333,8 @@ fn joiner_not_woken() {
     explore_end(Slot::join);
 }
 
-/// If `is_finished` is true, `join` would not wait; dropping the handle stands for it.
+/// Once `is_finished` has returned true, `join` does not wait. The model drops the handle instead
+/// of joining.
 #[test]
 fn slot_freed_under_the_goroutine_after_is_finished() {
     explore_end(|slot| {
@@ -379,7 +380,7 @@ fn handle_of_a_watched_goroutine_dropped_at_its_end() {
     });
 }
 
-/// The same with a join.
+/// A select with a default has set the flag and has returned; then the handle joins.
 #[test]
 fn joiner_of_a_watched_goroutine_not_woken() {
     explore_end(|slot| {
@@ -388,7 +389,8 @@ fn joiner_of_a_watched_goroutine_not_woken() {
     });
 }
 
-/// Whether or not the select loses, its record is gone soon, and the slot soon after.
+/// Whether or not the goroutine's end wins the select, the select's record is gone soon, and the
+/// slot soon after.
 #[test]
 fn watcher_used_after_its_select_or_slot_after_its_handle() {
     explore(|| {

@@ -1,13 +1,13 @@
 //! Models of `netpoll/desc.rs`: one user of a slot against the poller, `close`, deadlines and
 //! timers.
 //!
-//! `Slot` and `Desc` are the real ones. The user's loop is a copy of the one in `iowait.rs`, for
-//! the case that `Interrupted` or success ends it. The kernel's socket is a mutex around "data have
-//! arrived". A park is a cell that the waker sets: a user that has committed sleeps until then. The
-//! model decides what time it is.
+//! `Slot` and `Desc` are the real ones. The user's loop is a copy of the loop in `iowait.rs`, for
+//! an operation that ends by `Interrupted` or by success. The kernel's socket is a mutex around
+//! "data have arrived". A park is a cell that the waker sets: a user that has committed sleeps
+//! until then. The model decides what time it is.
 //!
 //! # What fails without which step
-//! Tried by hand, one at a time.
+//! The changes were tried by hand, one at a time.
 //!
 //! | removed | models that fail |
 //! |---|---|
@@ -41,7 +41,7 @@ enum End {
     Data,
     Closed,
     TimedOut,
-    /// It sleeps, and no actor of the model can wake it any more.
+    /// The user sleeps, and no actor of the model can wake it any more.
     Asleep,
 }
 
@@ -49,9 +49,9 @@ struct Model {
     desc: Desc,
     /// The kernel's side of the socket.
     data: Mutex<bool>,
-    /// How often the user was woken. Belongs to the model, but has the orderings of `goready`.
+    /// How often the user was woken. A loom atomic, with the orderings of `goready`.
     woken: AtomicU32,
-    /// How often the user slept. Not part of the model: no ordering comes from it.
+    /// How often the user slept. A std atomic, so that no ordering comes from it.
     slept: sync::atomic::AtomicU32,
     /// The model's time: deadlines up to here have passed.
     now: u64,
@@ -110,7 +110,7 @@ impl Model {
                     slot.abandon();
                     return if closed { End::Closed } else { End::TimedOut };
                 }
-                // If it is woken later, that is seen at the end.
+                // If the user is woken later, `ends` continues the operation.
                 if slot.commit(USER) && !self.wakes_up() {
                     return End::Asleep;
                 }

@@ -124,7 +124,7 @@ fn live(gp: NonNull<G>, m: &M) {
     m.curg.set(gp.as_ptr());
     wire(m, gp);
     // The user has not asked for this wiring, so the thread is like any other.
-    m.unlike_others.set(false);
+    m.tainted.set(false);
     g.buf.set(Gobuf::OWN_THREAD);
     g.has_begun.store(true, Relaxed);
     if let Some(first) = g.first.get() {

@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 
 /// Writes a byte to a non-blocking pipe or socket. May be called in a signal handler.
 pub(crate) fn write_byte(fd: RawFd) {
-    // SAFETY: one readable byte. An error means that the pipe is full, which is as good.
+    // SAFETY: the pointer is to one readable byte. An error means that the pipe is full, so the
+    // reader finds a byte in any case.
     unsafe { libc::write(fd, [0_u8].as_ptr().cast(), 1) };
 }
 
@@ -35,7 +36,7 @@ pub(crate) fn poll_request(fd: RawFd, readable: bool, writable: bool) -> libc::p
 }
 
 /// Returns whether the descriptor of a request is readable, and whether it is writable. After an
-/// error it counts as both.
+/// error, both are `true`.
 pub(crate) fn poll_answer(polled: &libc::pollfd) -> (bool, bool) {
     let end = libc::POLLERR | libc::POLLHUP | libc::POLLNVAL;
     (

@@ -57,12 +57,12 @@ fn shard(gp: NonNull<G>) -> &'static Lock<Vec<usize>> {
 
 /// Allocates a record of this class, whose G is Idle.
 pub(crate) fn take_one(class: u8) -> io::Result<NonNull<G>> {
-    // SAFETY: the size is not 0.
+    // SAFETY: the size is not 0, because a record contains a G.
     let at = unsafe { alloc_zeroed(layout(class)) };
     let Some(gp) = NonNull::new(at.cast::<G>()) else {
         return Err(io::ErrorKind::OutOfMemory.into());
     };
-    // SAFETY: all zeros are an idle G, as in `record/mod.rs`, and it is ours.
+    // SAFETY: all zeros are an idle G, as in `record/mod.rs`. The record is ours.
     unsafe { gp.as_ref() }.class.set(class);
     shard(gp).lock().push(gp.as_ptr().expose_provenance());
     Ok(gp)
@@ -76,8 +76,8 @@ pub(crate) fn free_one(gp: NonNull<G>) {
         all.swap_remove(at);
     }
     drop(all);
-    // SAFETY: from `take_one`, with the layout of its class, and owned by the caller. An idle G
-    // owns nothing.
+    // SAFETY: the record comes from `take_one`, with the layout of its class, and belongs to the
+    // caller. An idle G owns nothing.
     unsafe {
         let class = gp.as_ref().class.get();
         dealloc(gp.as_ptr().cast(), layout(class));

@@ -1,9 +1,9 @@
 //! The timers of one P: a 4-ary heap (`quad.rs`), as in Go's `time.go`.
 //!
-//! A [`Timer`] lies on the stack of the goroutine that waits for it, or in the object that is to be
-//! called in a new goroutine (`life/timed.rs`). The heap holds the timer's time and address. Any M
-//! may add timers to its own P's heap, remove a timer from the heap it was added to, and run the
-//! due timers of any heap.
+//! A [`Timer`] lies on the stack of the goroutine that waits for it, or in a `Timed`
+//! (`life/timed.rs`), for which a new goroutine is started. The heap holds the timer's time and
+//! address. Any M may add timers to its own P's heap, remove a timer from the heap it was added to,
+//! and run the due timers of any heap.
 //!
 //! # Invariants
 //! 1. `pos` and the heap are touched only under the heap's lock. A timer is in the heap exactly
@@ -40,7 +40,7 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 
-/// A request that something happens at a certain time.
+/// A request to wake or start a goroutine at a certain time.
 #[derive(Debug)]
 pub(crate) struct Timer {
     when: Cell<u64>,
@@ -88,7 +88,7 @@ pub(crate) struct Start {
 pub(crate) enum Ran {
     /// No more timers are due, or the limit was reached.
     Enough,
-    /// A goroutine is to be started, and the caller has no record for it.
+    /// The next due timer starts a goroutine, and the caller has no record for it.
     NeedsRecord,
     /// The caller must start this goroutine now.
     Start(Start),
@@ -105,8 +105,8 @@ impl Timer {
         }
     }
 
-    /// Creates a timer that calls `expire(arg)` at `when`, and makes `gp` ready if that returns
-    /// true (it has won the right to wake `gp`).
+    /// Creates a timer that calls `expire(arg)` at `when`, and makes `gp` ready if `expire` returns
+    /// true, which means that it has won the right to wake `gp`.
     pub(crate) fn waking(
         when: u64,
         gp: NonNull<G>,
@@ -136,8 +136,9 @@ impl Timer {
 
     /// Removes the timer from its heap. Returns `true` if it had not fired.
     pub(crate) fn cancel(&self) -> bool {
-        // SAFETY: null, or the heap that the timer was last added to. That heap belongs to a P, and
-        // those live for ever (`sched/allp.rs`), or to a test, where it outlives its timers.
+        // SAFETY: `home` is null, or the heap that the timer was last added to. That heap belongs
+        // to a P, and Ps live for ever (`sched/allp.rs`), or to a test, where it outlives its
+        // timers.
         unsafe { self.home.get().as_ref() }.is_some_and(|home| home.remove(self))
     }
 }
@@ -207,9 +208,9 @@ impl Timers {
     /// # Safety
     /// - `*timer` stays in place, and its owner changes nothing in it, until it has fired or
     ///   `cancel` has returned. No other code touches its cells without this heap's lock.
-    /// - Until then, any thread may do at its time what the timer is for: call `expire(arg)`, which
-    ///   returns true only if it has won the right to wake `gp`, which then is Waiting; or have
-    ///   `make` called.
+    /// - Until then, when the timer's time has come, any thread may call `expire(arg)` or `make`,
+    ///   whichever the timer is for. `expire(arg)` returns true only if it has won the right to
+    ///   wake `gp`, which then is Waiting.
     pub(crate) unsafe fn add(&self, timer: &Timer) -> bool {
         timer.home.set(self);
         let mut heap = self.heap.lock();
@@ -240,8 +241,8 @@ impl Timers {
     }
 
     /// Takes out the timers that are due at `now`, in the order of their times, and appends the
-    /// goroutines to wake to `woken`, until that has `most`. Also stops at a goroutine that is to
-    /// be started, for which the caller needs a record.
+    /// goroutines to wake to `woken`. Stops when `woken` has `most` goroutines, and at a timer that
+    /// starts a goroutine, for which the caller needs a record.
     pub(crate) fn run(&self, now: u64, most: u32, has_record: bool, woken: &GQueue) -> Ran {
         let mut heap = self.heap.lock();
         let mut ran = Ran::Enough;
@@ -278,8 +279,9 @@ impl Timers {
         ran
     }
 
-    /// Takes out any timer that starts a goroutine; the caller must give it up. No goroutine waits
-    /// for the timers that stay.
+    /// Takes out the earliest timer, which starts a goroutine, and returns that goroutine; the
+    /// caller must give it up. Returns `None` if there is no timer. (No goroutine waits for a timer
+    /// of this heap.)
     pub(crate) fn take_start(&self) -> Option<Start> {
         let mut heap = self.heap.lock();
         // SAFETY: a timer in the heap stays in place, and its owner does not touch it: first clause

@@ -8,8 +8,8 @@ use crate::base::prim::hint::{AtomicU32, Ordering::Relaxed};
 /// Number of explorations in progress.
 static EXPLORING: AtomicU32 = AtomicU32::new(0);
 
-/// Returns whether any exploration is in progress. An explored goroutine always sees it, because
-/// the word was set before the goroutine was started.
+/// Returns whether any exploration is in progress. An explored goroutine always gets `true`,
+/// because the word was set before the goroutine was started.
 #[inline(always)]
 pub(crate) fn is_open() -> bool {
     EXPLORING.load(Relaxed) != 0

@@ -1,22 +1,24 @@
-//! Finds races: steps of a run that could have been taken in the other order, with another outcome.
+//! Finds races: pairs of steps of a run that could have been taken in the other order, with another
+//! outcome.
 //!
-//! Only for races is it worthwhile to choose differently. This is *dynamic partial-order reduction*
-//! (Flanagan and Godefroid, 2005). Take each step, and each earlier step of another goroutine that
-//! touches the same thing and does not necessarily come first. The goroutine of the later step must
-//! be tried in the place of the earlier one. If it could not run there, all goroutines that could
-//! must be tried.
+//! It is worthwhile to choose differently only where there is a race. This is *dynamic
+//! partial-order reduction* (Flanagan and Godefroid, 2005). Take each step, and each earlier step
+//! of another goroutine that touches the same thing and does not necessarily come first. The
+//! goroutine of the later step must be tried in the place of the earlier one. If it could not run
+//! there, each goroutine that could run there must be tried.
 //!
 //! Vector clocks tell what necessarily comes first: they count how many steps of each goroutine
 //! come before. A step comes after the last step of its goroutine, after the step that started its
-//! goroutine, and after each earlier step that touches the same thing. Wake-ups are not tracked as
-//! an order. So some of the reported races are none, and are tried in vain.
+//! goroutine, and after each earlier step that touches the same thing. The clocks ignore the order
+//! that wake-ups impose. So some of the reported races cannot happen, and trying them finds nothing
+//! new.
 
 use super::choice::Footprint;
 
 /// Maximum number of steps of one run that are compared with each other.
 const MOST: usize = 2_000;
 
-/// How many steps of each goroutine come before, indexed by its number.
+/// How many steps of each goroutine come before a step. Indexed by the goroutines' numbers.
 #[derive(Clone, Debug, Default)]
 struct Clock(Vec<u32>);
 
@@ -48,11 +50,11 @@ impl Clock {
 #[derive(Debug)]
 struct Taken {
     number: u32,
-    /// Its position among the steps of its goroutine.
+    /// The step's position among the steps of its goroutine.
     count: u32,
     touched: Footprint,
     clock: Clock,
-    /// The node of the choice that it followed, if there was one.
+    /// The node of the choice before the step, if there was one.
     node: Option<usize>,
 }
 

@@ -26,8 +26,8 @@ pub(crate) struct Question {
 /// What a goroutine is about to do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Act {
-    /// The goroutine does not act while the answer is no and others can run. May be asked while the
-    /// goroutine stays at the point that made the question.
+    /// Asked before the goroutine acts: it does not act while the answer is no and others can run.
+    /// May be asked while the goroutine stays at the point that asked the question.
     pub(crate) question: Option<Question>,
     pub(crate) what: &'static str,
     pub(crate) thing: Thing,
@@ -48,11 +48,11 @@ pub(crate) struct Member {
     gp: NonNull<G>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) has_ended: bool,
-    /// The text of its panic, until its outcome has been taken.
+    /// The text of the goroutine's panic, until its outcome has been taken.
     panic: Option<String>,
-    /// What it does first in its next turn.
+    /// What the goroutine does first in its next turn.
     act: Act,
-    /// `act` has not been recorded as a step yet.
+    /// Whether `act` has yet to be recorded as a step.
     is_new: bool,
     /// Number of yields in a row.
     yields: u32,
@@ -63,7 +63,7 @@ pub(crate) struct Member {
 impl Member {
     fn would_wait(&self) -> bool {
         self.act.question.is_some_and(|question| {
-            // SAFETY: the goroutine is still at the point that made the question: it has not had a
+            // SAFETY: the goroutine is still at the point that asked the question: it has not had a
             // turn since (`has_turn`).
             !unsafe { (question.ask)(question.of) }
         })
@@ -202,8 +202,8 @@ impl Schedule {
         if self.runnable.is_empty() {
             return None;
         }
-        // In the order of their numbers, beginning with the one that had the last turn, or, if that
-        // yields, with the one after it.
+        // Try them in the order of their numbers, beginning with the goroutine that had the last
+        // turn. If that goroutine yields, begin with the next one.
         let before = self.before;
         let first = if yields.is_some() { before + 1 } else { before };
         let at = self.runnable.partition_point(|&number| number < first);
@@ -246,7 +246,7 @@ impl Schedule {
             self.some_wait = self.members.iter().any(|m| !m.waits_for.is_empty());
         }
         let member = self.member(number);
-        // It continues from the point that made the question.
+        // The goroutine continues from the point that asked the question.
         member.act.question = None;
         if member.is_new {
             member.is_new = false;

@@ -2,9 +2,9 @@
 //! goroutine continues.
 //!
 //! There is a point at the beginning of each operation of gort, before it has locked or examined
-//! anything, and after each start of a goroutine. If nothing is explored, a point is one look at a
-//! word that is 0 (`turns/gate.rs`), or less: channel operations look only once they have found
-//! that the channel belongs to a bubble, which they check anyway.
+//! anything, and after each start of a goroutine. If nothing is explored, a point costs one load of
+//! a word that is 0 (`turns/gate.rs`). Channel operations do not pay even that: they load the word
+//! only after they have found that the channel belongs to a bubble, which they check anyway.
 //!
 //! An operation that touches something other than what its point has named, or that has no point
 //! itself (a destructor), reports that with [`touch`]. An operation that cannot name a single thing
@@ -45,10 +45,12 @@ pub fn point<T: ?Sized>(what: &'static str, thing: &T, site: &'static Location<'
     }
 }
 
-/// Tells whether an operation could be done without waiting. Only for operations whose wait no
-/// other goroutine can see: while others can run, the operation is not tried in vain.
+/// Tells whether an operation could be done without waiting. Until it could, the explorer does not
+/// choose the goroutine if it can choose others. Only for operations that leave no trace while they
+/// wait, which other goroutines could see.
 pub trait Ready: Sync {
-    /// Called on other threads, while others use it.
+    /// Returns whether the operation could be done now. Called on any thread, while other
+    /// goroutines use the object.
     fn is_ready(&self) -> bool;
 }
 
@@ -150,7 +152,7 @@ fn explored_behind_go(site: &'static Location<'static>) {
 /// `of` is an `R`, which stays in place until this returns. (It may be asked on any thread: `Ready`
 /// requires `Sync`.)
 unsafe fn ask<R: Ready>(of: *const ()) -> bool {
-    // SAFETY: caller's clause: an `R`, and in place.
+    // SAFETY: the caller says that `of` is an `R`, which stays in place.
     unsafe { &*of.cast::<R>() }.is_ready()
 }
 
@@ -203,7 +205,7 @@ fn at_point(act: Act, has_done: bool) -> bool {
 /// Makes the goroutine wait for its next turn, or for ever if the schedule is over. Runs on g0.
 ///
 /// # Safety
-/// That of [`OnG0Fn`](crate::arch::OnG0Fn), from `at_point`.
+/// The contract is that of [`OnG0Fn`](crate::arch::OnG0Fn). Only `at_point` uses this function.
 unsafe extern "C" fn pass_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's.
     // Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`). This runs on
@@ -214,8 +216,9 @@ unsafe extern "C" fn pass_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
             OnG0::of(&*m.cast::<M>()),
         )
     };
-    // SAFETY: Gs live for ever. It was running on this M. After `point` it may get its turn again,
-    // but not before the goroutine that has the turn now has been queued, which happens below.
+    // SAFETY: Gs live for ever. `gp` was running on this M. After `point` it may get its turn
+    // again, but not before the goroutine that has the turn now has been queued, which happens
+    // below.
     let g = unsafe { gp.as_ref() };
     if m.held_p().is_some() {
         g.suspect.store(held::CLEARED, Relaxed);

@@ -1,9 +1,9 @@
 //! The object on which a plain thread sleeps when it waits for a channel or a lock.
 //!
-//! A parker is taken from a global pool for one wait and given back afterwards. Its memory is never
-//! freed, so a waker may touch it at any time. Taking it per wait instead of per thread needs no
-//! thread-local, and works in destructors of thread-locals. The pool's lock is cheap compared with
-//! the system call that follows.
+//! A thread takes a parker from a global pool for one wait and gives it back afterwards. The
+//! parker's memory is never freed, so a waker may touch it at any time. Because no thread owns a
+//! parker, no thread-local is needed, and waiting works in destructors of thread-locals. The pool's
+//! lock is cheap compared with the system call that follows.
 
 use crate::base::forked::refuse_in_child;
 use crate::base::lock::Lock;

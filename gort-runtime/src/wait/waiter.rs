@@ -1,7 +1,8 @@
 //! A waiting goroutine or plain thread, as one word.
 //!
-//! `park.rs` says how a waiter is woken through the scheduler. This file has only the encoding of
-//! the word, and the way to wake below the scheduler: into a list.
+//! `park.rs` says how a waiter is woken through the scheduler. This file encodes the word. It also
+//! wakes waiters for code below the scheduler, by putting goroutines into a list that the scheduler
+//! takes.
 
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
@@ -42,6 +43,8 @@ impl Waiter {
         self.0.get()
     }
 
+    /// Returns the waiter that `to_word` encoded.
+    ///
     /// # Safety
     /// `word` came from `to_word`.
     pub(crate) unsafe fn from_word(word: usize) -> Self {

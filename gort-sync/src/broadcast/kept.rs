@@ -9,15 +9,15 @@
 //! 2. `remaining` of a kept value is the number of receivers that subscribed before it was sent,
 //!    still exist, and have a next number that is not above the value's.
 //! 3. The first kept value has `remaining` above 0: a value that no receiver can get any more is
-//!    not kept. Receivers get values in order, so among the receivers that existed then `remaining`
-//!    does not fall along the queue. Values that all of them have got are at its front.
+//!    not kept. Receivers get values in order. So a receiver that has yet to get a value has yet to
+//!    get all later ones, and the values that all receivers have got are at the front.
 //! 4. A receiver whose next number is below `first` has lost the values in between: only a send
 //!    that drops the oldest value moves `first` past a receiver's next number.
 //! 5. No receiver waits while there is a value for it, or while there is no sender.
 //!
 //! # Why no wake-up is lost
-//! As `lookout.rs` says: a value is added, and the last sender goes, under the lock, and all
-//! waiters are removed from the queue in the same critical section.
+//! As `lookout.rs` says: a sender adds a value under the lock, and the last sender leaves under the
+//! lock. In the same critical section it removes all waiters from the queue.
 //!
 //! # User code
 //! Values are dropped and cloned without the lock: a look returns a share of the value, and values
@@ -89,7 +89,7 @@ impl<T> Shared<T> {
 
     pub(super) fn send(&self, value: T) -> Result<usize, T> {
         let wakes = Wakes::new();
-        // Allocated without the lock. If there are receivers, it is not in vain.
+        // Allocate before taking the lock. This is wasted only if there are no receivers.
         let value = Arc::new(value);
         let mut inside = self.place.lock();
         let receivers = inside.receivers;
@@ -206,8 +206,8 @@ impl<T> Lookout for NextLook<'_, T> {
         let last = kept.remaining == 0;
         let value = Arc::clone(&kept.value);
         if last {
-            // The value is the first (invariant 3). Its last share is not dropped here, since
-            // `value` is one.
+            // The value is the first (invariant 3). `pop` does not drop the value itself, since
+            // `value` is another share.
             drop(inside.pop());
         }
         Some(Ok(Got(value)))

@@ -40,8 +40,8 @@ impl<T> Backlog<T> {
         if size_of::<T>() != 0 && len < capacity / 4 && capacity > KEPT {
             self.0.shrink_to(capacity / 2);
         }
-        // The last statement, so that the value goes straight to the caller: it may be large, and
-        // the stack small.
+        // This must be the last statement, so that the value is moved directly into the caller's
+        // place: the value may be large, and the stack small.
         self.0.pop_front()
     }
 

@@ -6,8 +6,8 @@
 //! `one_half_gone`, an acquire-release swap, tells the half that is dropped second that it has to
 //! free the channel.
 //!
-//! The last receiver drops what is buffered. That is user code, which may unwind. What the handle
-//! has to do afterwards is done in any case ([`HalfGone`]).
+//! The last receiver drops what is buffered. That is user code, which may unwind. [`HalfGone`] does
+//! the rest of the handle's work even then.
 
 use super::hchan::Hchan;
 use crate::prim::{
@@ -68,8 +68,8 @@ impl Half for Receiving {
 #[derive(Debug)]
 pub(super) struct Share<T, H: Half>(NonNull<Counted<T>>, PhantomData<H>);
 
-// SAFETY: a share gives access to the `Hchan`, which is Sync if `T: Send`, and may be the share
-// that drops it, which is Send if `T` is.
+// SAFETY: a share gives access to the `Hchan`, which is Sync if `T: Send`. Dropping a share may
+// drop the `Hchan`, which is Send if `T` is.
 unsafe impl<T: Send, H: Half> Send for Share<T, H> {}
 // SAFETY: a shared reference gives access to the `Hchan`, which is Sync if `T: Send`. It can also
 // be cloned into a share that drops the `Hchan`, which is Send if `T` is.
@@ -111,7 +111,8 @@ impl<T, H: Half> Clone for Share<T, H> {
     fn clone(&self) -> Self {
         // Relaxed: the new handle is made from one that exists.
         if H::count(self.counted()).fetch_add(1, Relaxed) > isize::MAX as usize {
-            // Only forgetting handles without end leads here. `Arc` aborts as well.
+            // The count gets this high only if handles are forgotten in an endless loop. `Arc`
+            // aborts as well.
             process::abort();
         }
         Self(self.0, PhantomData)

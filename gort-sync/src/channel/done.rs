@@ -6,8 +6,8 @@
 //!
 //! # Invariants
 //! 1. `how` changes once, under the lock. An answer other than "not yet" is given only after that
-//!    change, so it is never taken back. The first caller that sees that the time is up therefore
-//!    records it, too.
+//!    change, so it is never taken back. Therefore, the first caller that sees that the time is up
+//!    also records this.
 //! 2. A caller that sees `how` changed also sees what `publish` wrote.
 //! 3. Once `how` has changed to `Canceled`, the queue is empty. (Waiters whose time is up wake by
 //!    themselves.)
@@ -103,7 +103,7 @@ impl DoneEvent {
         self.how_locked()
     }
 
-    /// Returns true if the event has been recorded. Even if it returns false, its time may be up.
+    /// Returns true if the event has been recorded. If false, the time may nevertheless be up.
     #[inline]
     pub(crate) fn has_happened(&self) -> bool {
         self.how.load(Acquire) != NOT_YET
@@ -136,6 +136,8 @@ impl DoneEvent {
         woken.wake_all();
     }
 
+    /// Adds the record of a select's arm to the waiters.
+    ///
     /// # Safety
     /// The select holds the lock and has checked under it that nothing has happened. The record is
     /// in no queue. The record and its word stay in place until `dequeue`.
@@ -145,6 +147,8 @@ impl DoneEvent {
         unsafe { self.waiters.held().push_back(sg) };
     }
 
+    /// Removes the record of a select's arm, if it is still queued.
+    ///
     /// # Safety
     /// The select holds the lock. The record is among the waiters or in no queue.
     pub(crate) unsafe fn dequeue(&self, sg: &Sudog) {

@@ -86,7 +86,7 @@ pub struct RecvError;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// No value is there now.
+    /// The channel is empty at the moment.
     Empty,
     /// The channel is drained, and either closed or without senders.
     Disconnected,
@@ -219,13 +219,13 @@ impl<T> SendTimeoutError<T> {
 }
 
 impl TryRecvError {
-    /// Returns true if no value was there.
+    /// Returns true if the channel was empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::Empty
     }
 
-    /// Returns true if no value will ever come again.
+    /// Returns true if the channel is drained, and either closed or without senders.
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
         *self == Self::Disconnected
@@ -239,7 +239,7 @@ impl RecvTimeoutError {
         *self == Self::Timeout
     }
 
-    /// Returns true if no value will ever come again.
+    /// Returns true if the channel is drained, and either closed or without senders.
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
         *self == Self::Disconnected

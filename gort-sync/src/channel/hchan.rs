@@ -5,7 +5,8 @@
 //!    in both queues of one channel. It never pairs with itself, because it tries its arms and
 //!    enters the queues under the same lock.)
 //! 2. While the buffer has room that is not promised (`reserve.rs`), no waiter is in `sendq`. While
-//!    the buffer holds a value, no waiter is in `recvq`. A rendezvous channel has a buffer of 0.
+//!    the buffer holds a value, no waiter is in `recvq`. The buffer of a rendezvous channel has no
+//!    room.
 //! 3. Once `closed` is set, both queues are empty, and the buffer only shrinks.
 //! 4. `recv_hint` is false only if the buffer is empty, no sender waits and the channel is open. It
 //!    is written under the lock and read without it.
@@ -14,11 +15,11 @@
 //!    (`membership.rs`). Other channels pay nothing for the check.
 //! 6. While a receiver waits, the ring's tail is arrested; while a sender waits, both ends are
 //!    (`ring.rs`). So no operation can overtake a waiter without taking the lock. The ends stay
-//!    arrested for some operations after that ([`CALM`]).
+//!    arrested for some operations after that ([`QUIET_OPS`]).
 //!
 //! A sender that finds a parked receiver writes the value straight to the receiver's stack. A
 //! receiver that finds the buffer full takes its head and moves the first parked sender's value to
-//! the tail. So values are first in, first out over buffer and queue together.
+//! the tail. So buffer and queue together are first in, first out.
 //!
 //! Waiters are woken after the lock is released. The record stays alive until the wake-up, and the
 //! channel stays alive because the caller holds a handle. A receiver that is woken without a value
@@ -28,8 +29,8 @@
 //! A receiver that is about to wait takes the lock, arrests the tail and tries once more. If a
 //! send's compare-and-swap came before the arrest, that attempt sees the value. If it comes after
 //! the arrest it fails; the sender then takes the lock and finds the receiver in the queue, or
-//! gone. A select looks at several channels at one moment, in effect: each stays arrested, under
-//! its lock, until all have been looked at.
+//! gone. A select holds the locks of all its channels, and each ring stays arrested until the
+//! select has looked at every channel. In effect, it looks at all of them at one moment.
 //!
 //! # Orderings
 //! In rendezvous and unbounded channels everything is under the lock except `recv_hint`, a release
@@ -62,7 +63,7 @@ pub(crate) struct Hchan<T> {
 /// Number of operations under the lock, with no waiter left, after which the ring is released.
 /// Arresting the ring is a read-modify-write, so in a channel where each value is waited for
 /// (`pingpong_buf1`) the lock alone is cheaper.
-const CALM: u32 = 4;
+const QUIET_OPS: u32 = 4;
 
 /// What the lock protects. Code with a `&mut ChanState` holds that channel's lock, and passes it
 /// only to that channel's methods.
@@ -74,7 +75,7 @@ pub(crate) struct ChanState<T> {
     /// values later. While this is not 0 the ring's tail is arrested.
     pub(super) promised: usize,
     /// Operations since the last waiter left.
-    calm: u32,
+    quiet_ops: u32,
     pub(super) recvq: WaitQueue,
     sendq: WaitQueue,
 }
@@ -99,7 +100,7 @@ unsafe impl<T: Send> Sync for Hchan<T> {}
 /// The outcome of an attempt under the lock.
 #[derive(Debug)]
 pub(crate) enum Tried {
-    /// Done.
+    /// The value was moved.
     Done,
     /// The channel is closed (and drained, for a receive).
     Closed,
@@ -108,15 +109,16 @@ pub(crate) enum Tried {
     /// A receive has won a sender that does not have its value yet. After unlocking, fetch the
     /// value with `receive_promised`.
     Promised(Won, MayWait),
-    /// The only sender that a receive could win is such a sender, and the caller must not wait.
+    /// A receive could win only a sender that does not have its value yet, and the caller must not
+    /// wait.
     Refused,
 }
 
 impl<T> Hchan<T> {
     pub(crate) fn bounded(home: Home, cap: usize) -> Self {
         let ring = (cap != 0).then(|| {
-            // Without memory for `cap` values now, a later send would fail where its caller does
-            // not expect it.
+            // All memory is allocated now. Otherwise a later send might run out of memory, which
+            // its caller does not expect.
             match Ring::new(cap) {
                 Some(ring) => Box::new(ring),
                 None => panic!("channel of capacity {cap}: size out of range"),
@@ -144,7 +146,7 @@ impl<T> Hchan<T> {
                     buf: Backlog::new(),
                     closed: false,
                     promised: 0,
-                    calm: 0,
+                    quiet_ops: 0,
                     recvq: WaitQueue::new(),
                     sendq: WaitQueue::new(),
                 },
@@ -191,11 +193,11 @@ impl<T> Hchan<T> {
             if state.closed {
                 ring.release();
             } else if sender_waits || !state.recvq.is_empty() || state.promised != 0 {
-                state.calm = 0;
+                state.quiet_ops = 0;
             } else {
-                state.calm += 1;
-                if state.calm >= CALM {
-                    state.calm = 0;
+                state.quiet_ops += 1;
+                if state.quiet_ops >= QUIET_OPS {
+                    state.quiet_ops = 0;
                     ring.release();
                 }
             }
@@ -402,12 +404,12 @@ impl<T> Hchan<T> {
         unsafe { state.queue(direction).push_back(sg) };
         match direction {
             // A waiting receiver does not change what the hint says.
-            Direction::Recv => state.calm = 0,
+            Direction::Recv => state.quiet_ops = 0,
             Direction::Send => self.publish(state),
         }
     }
 
-    /// Removes the record from that queue, if it is still there.
+    /// Removes the record from the queue of waiting senders, or receivers, if it is still there.
     ///
     /// # Safety
     /// The record is in this queue of this channel, or in none.

@@ -1,6 +1,6 @@
 //! Membership: some channels are open to every caller, others only to goroutines of one bubble.
 //!
-//! Nearly every channel was made outside of bubbles, and its operations are not checked. The
+//! Nearly every channel is created outside of bubbles, and operations on it are not checked. The
 //! channel of a bubble is used only under its lock (`hchan.rs`, invariant 5), and every operation
 //! that takes the lock makes this check first.
 
@@ -9,11 +9,11 @@ use super::hchan::Hchan;
 use gort_runtime::{Home, RawLock, point};
 use std::panic::Location;
 
-/// The operation that is refused outside a channel's bubble, as named in the message.
+/// Names a receive in the message that refuses it outside the channel's bubble.
 pub(super) const RECEIVE: &str = "receive from a channel";
-/// The same for a send.
+/// Names a send in that message.
 const SEND: &str = "send on a channel";
-/// The same for a select.
+/// Names a select in that message.
 pub(crate) const SELECT: &str = "select on a channel";
 
 impl<T> Hchan<T> {
@@ -23,8 +23,8 @@ impl<T> Hchan<T> {
         self.state.home()
     }
 
-    /// Called before an operation: returns true if the caller must not use the channel. If the
-    /// channel is a bubble's and the caller may use it, this is also a scheduling point of an
+    /// Returns true if the caller must not use the channel. Called before an operation. If the
+    /// channel belongs to a bubble and the caller may use it, this is also a scheduling point of an
     /// explored bubble.
     #[inline]
     pub(super) fn is_out_of_reach(
@@ -32,11 +32,11 @@ impl<T> Hchan<T> {
         direction: Direction,
         site: &'static Location<'static>,
     ) -> bool {
-        self.home() != Home::OUTSIDE && self.in_bubble(direction, site)
+        self.home() != Home::OUTSIDE && self.is_out_of_reach_slow(direction, site)
     }
 
     #[cold]
-    fn in_bubble(&self, direction: Direction, site: &'static Location<'static>) -> bool {
+    fn is_out_of_reach_slow(&self, direction: Direction, site: &'static Location<'static>) -> bool {
         if self.home().is_foreign() {
             return true;
         }
@@ -47,14 +47,14 @@ impl<T> Hchan<T> {
     /// Returns the lock, for a select.
     ///
     /// # Panics
-    /// If only goroutines of a bubble may use the channel, and the caller is not one of them.
+    /// If the channel belongs to a bubble, and the caller is not a goroutine of that bubble.
     pub(crate) fn selected(&self) -> &RawLock {
         self.home().check(SELECT);
         self.state.raw()
     }
 }
 
-/// Panics: the channel belongs to a bubble, and the caller is not in it.
+/// Panics because the channel belongs to a bubble, and the caller is not in that bubble.
 #[cold]
 #[track_caller]
 pub(super) fn refuse(direction: Direction) -> ! {

@@ -97,7 +97,7 @@ impl<T> Hchan<T> {
         let place: Place<T> = UnsafeCell::new(MaybeUninit::uninit());
         self.operate(Direction::Recv, place.get().cast(), deadline, site)
             .map_err(|failed| failed.or_unwind(Direction::Recv))?;
-        // SAFETY: the operation succeeded: a value was moved in.
+        // SAFETY: the operation succeeded, so a value was moved into the place.
         Ok(unsafe { place.into_inner().assume_init() })
     }
 
@@ -147,7 +147,7 @@ impl<T> Hchan<T> {
     unsafe fn try_send_from(&self, elem: *mut T) -> Tried {
         let wakes = Wakes::new();
         let mut held = self.lock();
-        // SAFETY: caller's clause: `elem` is a value to move.
+        // SAFETY: the caller says that `elem` points to a value that may be moved.
         let tried = unsafe { self.try_send_locked(&mut held, elem, &wakes) };
         drop(held);
         wakes.wake_all();
@@ -223,11 +223,11 @@ impl<T> Hchan<T> {
     /// has been moved out; if a receive succeeds, `elem` is filled.
     ///
     /// In this function and those that it calls, `elem` is what the callers above pass: for `Send`
-    /// a value that is ours to move, for `Recv` a place for a `T`. It stays so until an attempt
-    /// succeeds, which is then the last attempt.
+    /// a value that is ours to move, for `Recv` a place for a `T`. That remains true until an
+    /// attempt succeeds, and no attempt follows a success.
     ///
-    /// Always inlined: each caller passes a constant direction, and with that known little code is
-    /// left.
+    /// Always inlined: each caller passes a constant direction, and the compiler then removes the
+    /// branches for the other direction.
     #[inline(always)]
     fn operate(
         &self,
@@ -352,10 +352,10 @@ impl<T> Hchan<T> {
         self.wait(held, direction, elem, wait, move || wakes.wake_all())
     }
 
-    /// Enters the queue and parks. The lock has been held since the operation was found to be
-    /// impossible, and is released when the caller is parked. Then `unlocked` is called, which
-    /// either does nothing or wakes others; it owns what it needs for that. `None` means that the
-    /// caller must try again.
+    /// Enters the queue and parks. The caller has held the lock since it found that the operation
+    /// must wait; the lock is released when the caller is parked. Then `unlocked` is called, which
+    /// either does nothing or wakes observers; it owns what it needs for that. `None` means that
+    /// the caller must try again.
     fn wait(
         &self,
         mut held: Held<'_, ChanState<T>>,
@@ -389,9 +389,10 @@ impl<T> Hchan<T> {
     }
 }
 
-/// Fetches the value of a sender that was won before it had one: tells the sender where to put the
-/// value, wakes it, and waits for it. The wait counts for the channel's home. Returns false if the
-/// sender has given up; the caller then tries again.
+/// Receives the value of a sender that was claimed before it had one: tells the sender where to put
+/// the value, wakes the sender, and waits for the value. Whether the wait is durable depends on
+/// `home`, the channel's home. Returns `false` if the sender has given up; the caller then tries
+/// again.
 ///
 /// # Safety
 /// `sender` has promised a value (`Kind::Promise`), and `elem` is a place for it.
@@ -412,9 +413,9 @@ pub(crate) unsafe fn receive_promised(
         sender.wake();
         true
     };
-    // SAFETY: others can find our record only through the sender's record, which no thread reads
-    // before the sender is woken, since we have won it. `commit` wakes the sender once we can be
-    // woken, and uses nothing of ours afterwards. The sender wakes us at most once, because its
+    // SAFETY: other threads can find our record only through the sender's record, which no thread
+    // reads before the sender is woken, since we have won it. `commit` wakes the sender once we can
+    // be woken, and uses nothing of ours afterwards. The sender wakes us at most once, because its
     // reservation is used or given back once. Our record stays in place until then.
     unsafe { current.park(commit, WaitReason::ChanReceive, site) };
     sg.success.get()

@@ -1,4 +1,5 @@
-//! Reservations: sends whose value comes later. For [`Select::send`](crate::channel::Select::send).
+//! Reservations, by which [`Select::send`](crate::channel::Select::send) reserves a send before it
+//! has the value.
 
 use super::hchan::{ChanState, Hchan, Tried};
 use crate::sudog::Sudog;
@@ -6,7 +7,8 @@ use crate::waitqueue::{Wakes, Won};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-/// What a sender that has no value yet has been promised. It is used, or given back, once.
+/// What the channel has promised to a sender that has no value yet. The sender uses it, or gives it
+/// back, once.
 #[derive(Debug)]
 pub(crate) enum Reserved {
     /// The channel is closed, so the send fails.
@@ -21,14 +23,14 @@ impl Reserved {
     /// Returns what was promised to a sender that had to wait for its reservation.
     ///
     /// # Safety
-    /// The record is that of a `Kind::Promise` that was won with success. This function is called
-    /// once for it.
+    /// The record is a `Kind::Promise`, and a receiver or `admit_sender` has won it and set
+    /// `success`. This function is called once for each such win.
     pub(crate) unsafe fn to_waiter(sg: &Sudog) -> Self {
         match NonNull::new(sg.elem.get().cast::<Sudog>()) {
-            // SAFETY: caller's clauses: the record was won, and this is called once for it. The
-            // receiver that won it has written the address of its own record there, and thereby
-            // gives us the right to wake it. No other thread knows that record, which stays in
-            // place until then (`receive_promised`).
+            // SAFETY: the caller says that the record was won, and that this is called once for it.
+            // The receiver that won it has written the address of its own record there, and thereby
+            // gives us the right to wake it. No other thread knows the receiver's record, which
+            // stays in place until the receiver is woken (`receive_promised`).
             Some(receiver) => Self::Receiver(unsafe { Won::given(receiver) }),
             None => Self::Room,
         }
@@ -70,8 +72,8 @@ impl<T> Hchan<T> {
             Reserved::Receiver(won) => {
                 let place = won.record().elem.get().cast::<T>();
                 // SAFETY: the `elem` of a receiver's record is a place for what this channel
-                // delivers, and stays so until the receiver is woken. The value is ours, and moves
-                // once, as `sent` tells.
+                // delivers, and stays so until the receiver is woken. The value is ours. It is
+                // moved once: `sent` says so below.
                 unsafe { place.copy_from_nonoverlapping(value.as_ptr(), 1) };
                 won.record().success.set(true);
                 wakes.push(won);
@@ -80,7 +82,7 @@ impl<T> Hchan<T> {
             Reserved::Room => {
                 let mut state = self.lock();
                 state.promised -= usize::from(self.ring().is_some());
-                // SAFETY: the value is ours to move. It moves once, as `sent` tells.
+                // SAFETY: the value is ours to move. It is moved once: `sent` says so below.
                 let tried = unsafe { self.try_send_locked(&mut state, value.as_mut_ptr(), &wakes) };
                 matches!(tried, Tried::Done)
             }

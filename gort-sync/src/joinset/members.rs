@@ -110,8 +110,8 @@ impl<T> Members<T> {
         self.one_less(wakes);
     }
 
-    /// Records that the member at `at` is about to end. (After the set has let go of all members,
-    /// there is no slot.)
+    /// Records that the member at `at` is about to end. (If the set has been dropped, there are no
+    /// slots.)
     fn ends(&mut self, at: usize, wakes: &Wakes) {
         match self.slots.get(at) {
             Some(MemberSlot::Starting) => self.slots[at] = MemberSlot::EndedEarly,

@@ -134,7 +134,7 @@ impl<T: ?Sized> Mutex<T> {
     /// let cache = Mutex::new(Vec::new());
     /// match cache.try_lock() {
     ///     Ok(mut cache) => cache.push("a page"),
-    ///     Err(_) => println!("somebody uses it: we do without"),
+    ///     Err(_) => println!("the cache is in use: go on without it"),
     /// }
     /// ```
     #[inline]

@@ -1,19 +1,20 @@
 //! The lock as an arm of a select.
 //!
-//! An arm that waits is always handed the lock, like a waiter in starvation mode. It could not be
-//! woken and then compete, as other waiters do: the wake-up decides the select, and an arm that was
-//! chosen cannot lose any more. So:
+//! An arm that waits is always handed the lock, like a waiter in starvation mode. Other waiters are
+//! woken and then compete for the lock, which they may lose. An arm cannot do that: the wake-up
+//! decides the select, and once an arm is chosen, no other can be. So:
 //!
 //! - *An arm that was chosen has the lock*: it took the lock in `poll`, or an unlocker locked on
 //!   its behalf before it won the select's word for the arm.
-//! - *An arm that was not chosen has nothing*, and has used up no wake-up. An unlocker that removes
-//!   the arm's record but loses the word takes its duty back and continues with the next waiter, under
-//!   the same lock.
+//! - *An arm that was not chosen has nothing*, and has used up no wake-up. If an unlocker removes
+//!   the arm's record but another arm has won the select's word, the unlocker takes its duty back
+//!   and continues with the next waiter, under the same lock.
 //!
-//! If the mutex is not free, `poll` announces a waiter before it is known that the select will
-//! wait. Otherwise a holder could unlock between `poll` and `enqueue` without looking at the queue.
-//! Both are called under the queue's lock, which is held from one to the other. If the select need
-//! not wait, the announcement makes the next unlocker look at an empty queue.
+//! If the mutex is not free, `poll` announces a waiter, although the select may yet find that it
+//! need not wait. Without the announcement, a holder could unlock between `poll` and `enqueue`
+//! without looking at the queue. The select calls both under the queue's lock, and does not release
+//! it in between. If the select need not wait, the announcement makes the next unlocker look at an
+//! empty queue.
 
 use super::{Mutex, MutexGuard};
 use crate::contention;
@@ -76,9 +77,9 @@ impl<T: ?Sized> fmt::Debug for LockArm<'_, T> {
     }
 }
 
-// SAFETY: the lock is the queue's, and everything is done under it, as the trait requires. The
-// record enters the queue only in `enqueue`, after `poll` has announced a waiter under the same
-// lock. So no unlocker passes without looking at the queue.
+// SAFETY: `lock` returns the queue's lock, and `poll`, `enqueue` and `dequeue` are called under it,
+// as the trait requires. The record enters the queue only in `enqueue`, after `poll` has announced
+// a waiter under the same lock. So every unlocker after `poll` looks at the queue.
 unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
     fn home(&self) -> Home {
         self.mutex.raw.queue.home()

@@ -12,9 +12,9 @@
 //! # Waiters that may give up
 //! A waiter that has a deadline, or is in a select, has a [`SelectWord`], since its wait can end
 //! without an unlock. The unlocker wins the word as it removes the record; if it loses the word, it
-//! takes the next record. So a waiter whose time came first was not woken, and was handed nothing:
-//! it only has to remove its record. A waiter that was woken first competes once more, whatever the
-//! time.
+//! takes the next record. So if a waiter's time is up before an unlocker wins the word, the waiter
+//! was not woken and was handed nothing: it only has to remove its record. If an unlocker wins
+//! first, the waiter competes once more, even if its time is up by then.
 //!
 //! A newcomer that competes has the same duty to the queue as a woken waiter (`WOKEN`): it must not
 //! leave, not even by an unwind, before it has locked or announced that it waits. So it checks that
@@ -30,7 +30,7 @@ use crate::word::mutex::{Duty, Word};
 use gort_runtime::{Current, Home, MayWait, Nanos, WaitReason, go_on_exiting, now, point};
 use std::panic::Location;
 
-/// A waiter that has waited for longer is handed the lock. Go's threshold.
+/// After a waiter has waited for longer than this, it is handed the lock. Go's threshold.
 const STARVING_NS: u64 = 1_000_000;
 
 /// A mutex without its data.
@@ -85,8 +85,8 @@ impl RawMutex {
         };
         let mut waiting_since = 0;
         loop {
-            // Read before the lock is taken: reading the clock takes as long as the critical
-            // section.
+            // The clock is read before the lock is taken, because reading it takes as long as the
+            // critical section.
             let time = now();
             let mut queue = self.queue.lock();
             if self.word.lock_or_announce(competes) {
@@ -104,7 +104,7 @@ impl RawMutex {
             };
             match queue.wait(wait, |queue| queue, end, contention::mark(starving)) {
                 Waited::Woken(false) => competes = true,
-                // Handed over: the lock is still locked.
+                // The lock was handed over: it is still locked.
                 Waited::Woken(true) => return true,
                 Waited::Expired(mut queue) => {
                     self.waiter_gave_up(&mut queue);
@@ -117,15 +117,15 @@ impl RawMutex {
         }
     }
 
-    /// Tries to lock for a moment. `competes` says whether `WOKEN` stands for the caller. If the
-    /// function returns false, it may have become true.
+    /// Tries to lock for a moment. `competes` says whether the caller is the competitor, for which
+    /// `WOKEN` is set. If the function returns false, the caller may have become the competitor.
     fn compete(&self, competes: &mut bool) -> bool {
         let mut rounds = rounds();
         loop {
             if self.word.try_lock(*competes) {
                 return true;
             }
-            // While the lock is only handed over, trying is useless.
+            // While a waiter starves, the lock is only handed over, so trying is useless.
             if rounds.next().is_none() || self.word.is_starving() {
                 return false;
             }
@@ -137,7 +137,7 @@ impl RawMutex {
     /// Updates the word after a waiter has given up. Called under the queue's lock.
     pub(super) fn waiter_gave_up(&self, queue: &mut WaitQueue) {
         if queue.is_empty() {
-            self.word.queue_is_empty();
+            self.word.clear_queue_bits();
         }
     }
 
@@ -157,7 +157,8 @@ impl RawMutex {
         owed.charge();
     }
 
-    /// Performs an unlocker's duty: removes the waiter that is to be woken, if there is one.
+    /// Performs an unlocker's duty: removes and returns the waiter that the caller must wake, if
+    /// there is one.
     fn take_next(&self, queue: &mut WaitQueue) -> Option<Won> {
         while let Some(first) = queue.front() {
             let duty = self.word.duty(is_starving(first));
@@ -167,7 +168,7 @@ impl RawMutex {
             if let Some(first) = queue.take_first(|_| true) {
                 first.record().success.set(duty == Duty::HandOver);
                 match queue.front() {
-                    None => self.word.queue_is_empty(),
+                    None => self.word.clear_queue_bits(),
                     Some(second) if duty == Duty::HandOver => {
                         self.word.set_starving(is_starving(second));
                     }
@@ -178,7 +179,7 @@ impl RawMutex {
             // This waiter has given up. The next one may need another duty.
             self.word.take_back(duty);
         }
-        self.word.queue_is_empty();
+        self.word.clear_queue_bits();
         None
     }
 }

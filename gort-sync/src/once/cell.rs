@@ -27,8 +27,9 @@ pub struct OnceLock<T> {
 
 // SAFETY: the value moves with the cell.
 unsafe impl<T: Send> Send for OnceLock<T> {}
-// SAFETY: before the gate is done, one goroutine at a time has the value, and another one may drop
-// it (`T: Send`). Afterwards it is only shared (`T: Sync`).
+// SAFETY: before the gate is done, one goroutine at a time has access to the value. The value may
+// be dropped on another thread than the one that made it (`T: Send`). After the gate is done, the
+// value is only shared (`T: Sync`).
 unsafe impl<T: Send + Sync> Sync for OnceLock<T> {}
 impl<T: UnwindSafe> UnwindSafe for OnceLock<T> {}
 impl<T: UnwindSafe + RefUnwindSafe> RefUnwindSafe for OnceLock<T> {}
@@ -94,8 +95,8 @@ impl<T> OnceLock<T> {
         self.made()
     }
 
-    /// Like [`get_or_init`](Self::get_or_init), with an `f` that may fail. std has this function,
-    /// but not in stable Rust yet.
+    /// Like [`get_or_init`](Self::get_or_init), with an `f` that may fail. In std, this function is
+    /// still unstable.
     ///
     /// # Errors
     /// Returns the error of `f`. There is still no value then: if other callers wait for it, one of
@@ -134,7 +135,8 @@ impl<T> OnceLock<T> {
         site: &'static Location<'static>,
     ) -> Result<(), E> {
         if let Some(turn) = self.gate.enter(Unwound::Again, site) {
-            // Without a value the turn ends, and other callers get theirs.
+            // If `make` fails or unwinds, the turn ends without a value, and another caller gets
+            // its turn.
             let value = make()?;
             // SAFETY: it is our turn, so nothing else touches the value until the gate is done. It
             // was `None`, so nothing is dropped.
@@ -144,7 +146,7 @@ impl<T> OnceLock<T> {
         Ok(())
     }
 
-    /// Returns the value, if there is one.
+    /// Consumes the cell and returns the value, if there is one.
     ///
     /// ```
     /// use gort::sync::OnceLock;

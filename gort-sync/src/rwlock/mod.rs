@@ -1,7 +1,7 @@
 //! `RwLock`: many readers or one writer. Go's `sync.RWMutex` as a lock around data.
 //!
-//! - `word/rwlock.rs`: the protocol of the readers and of the writer whose turn it is: what the
-//!   word's bits mean and why no wake-up is lost.
+//! - `word/rwlock.rs`: the protocol between the readers and the writer whose turn it is. It says
+//!   what the word's bits mean and why no wake-up is lost.
 //! - `wait.rs`: waiting, and letting waiters in.
 //! - `guard.rs`: the guards of readers and writers; `mapped.rs`: guards for a part of the value.
 
@@ -28,9 +28,8 @@ use wait::{Access, RawRwLock};
 /// A writer that waits stops new readers, so readers cannot keep writers out. The readers that wait
 /// when a writer leaves go before the next writer, so writers cannot keep readers out either. Hence
 /// two things that look harmless can deadlock. A goroutine that holds the lock for reading and
-/// locks it for reading again waits for ever if a writer has come to wait in between. A goroutine
-/// that holds the lock for reading and locks it for writing always waits for ever (there is no
-/// upgrade).
+/// locks it for reading again waits for ever if a writer began to wait in between. A goroutine that
+/// holds the lock for reading and locks it for writing always waits for ever (there is no upgrade).
 ///
 /// # Examples
 /// ```
@@ -72,7 +71,7 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// Returns the value.
+    /// Consumes the lock, and returns the value.
     ///
     /// ```
     /// use gort::sync::RwLock;

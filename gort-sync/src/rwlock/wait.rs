@@ -289,7 +289,7 @@ impl RawRwLock {
     /// empty, and wakes the waiters.
     fn finish(&self, queues: Held<'_, Queues>, woken: &Wakes) {
         if queues.readers.is_empty() && queues.writer.is_empty() {
-            self.word.queues_are_empty();
+            self.word.clear_queued();
         }
         drop(queues);
         woken.wake_all();

@@ -213,7 +213,7 @@ impl<'a> Select<'a> {
     }
 
     /// Returns the index of an operation that is possible without waiting. Nothing is performed, so
-    /// another goroutine may be faster when the caller tries the operation.
+    /// the operation may no longer be possible when the caller tries it.
     ///
     /// # Errors
     /// Returns an error if no operation is possible without waiting.
@@ -283,8 +283,7 @@ impl<'a> Select<'a> {
         self.ready_timeout(deadline.saturating_duration_since(instant_now()))
     }
 
-    /// Waits for ever if there are no operations. Separate, so that a deadlock report names the
-    /// reason.
+    /// Waits for ever if there are no operations, with a reason of its own for deadlock reports.
     #[track_caller]
     fn wait_for_ever_if_empty(&self) {
         if self.present().next().is_none() {

@@ -16,7 +16,7 @@ use std::ptr;
 pub struct JoinArm<'a> {
     ending: Ending<'a>,
     watcher: Watcher,
-    /// In no queue: this record holds what is needed to win the select's word.
+    /// This record is in no queue. It holds what is needed to win the select's word.
     sg: Sudog,
 }
 
@@ -46,8 +46,8 @@ unsafe fn win(sg: *const ()) -> bool {
     unsafe { (*sg.cast::<Sudog>()).win() }
 }
 
-// SAFETY: the lock is the one that protects the goroutine's list. Everything is done under it by
-// the methods of `Ending` that have the same names, which keep the trait's promises.
+// SAFETY: `lock` returns the lock that protects the goroutine's list. Under it, the methods of
+// `Ending` with the same names do everything, and keep the trait's promises.
 unsafe impl Arm for JoinArm<'_> {
     fn home(&self) -> Home {
         self.ending.home()

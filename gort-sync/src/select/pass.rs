@@ -2,8 +2,8 @@
 //!
 //! 0. If an arm looks ready, try the arms that look ready or cannot tell, in random order: without
 //!    a lock where that is possible, otherwise under the arm's own lock. The first that is possible
-//!    is chosen. (This step is skipped if the first ready arm in source order has to be chosen:
-//!    that is a question about all of them.)
+//!    is chosen. (This step is skipped if the first ready arm in source order has to be chosen,
+//!    because finding it takes a look at all arms at one moment.)
 //! 1. Lock every channel, each lock once, in the order of the locks' addresses, so that two selects
 //!    over the same channels cannot deadlock.
 //! 2. Try the arms in random order. The first that is possible is chosen.
@@ -280,7 +280,7 @@ fn limit_of(arms: &[Case<'_>], deadline: Option<Nanos>) -> (Home, Option<Nanos>)
     (here, due.into_iter().chain(deadline).min())
 }
 
-/// Does the same for a goroutine of the bubble `here`.
+/// Does what [`limit_of`] does, for a goroutine of the bubble `here`.
 #[cold]
 fn limit_in_bubble(
     here: Home,
@@ -308,8 +308,9 @@ struct Account {
     site: &'static Location<'static>,
 }
 
-/// Performs steps 3 and 4. The caller holds the locks under which no arm was found ready; they are
-/// released. `None` means that `until` has come, or that it has to be asked for again.
+/// Performs steps 3 and 4. The caller holds the locks under which no arm was found ready; this
+/// function releases them. `None` means that no arm was chosen: the time `until` has come, or an
+/// arm's due time has changed, so that the caller must determine it again.
 fn park(
     arms: &[Case<'_>],
     order: &[usize],

@@ -76,8 +76,8 @@ impl<'a, T> PromiseArm<'a, T> {
     }
 }
 
-// SAFETY: the lock is the channel's. Everything is done under it by the channel's own methods,
-// which keep the trait's promises. Without a channel the arm is never ready, and enters no queue.
+// SAFETY: the lock is the channel's. The channel's own methods do everything under it, and keep the
+// trait's promises. Without a channel the arm is never ready, and enters no queue.
 unsafe impl<T> Arm for PromiseArm<'_, T> {
     fn home(&self) -> Home {
         self.chan.map_or_else(Home::here, Hchan::home)

@@ -1,4 +1,4 @@
-//! A receive as an arm.
+//! Receiving as an arm of a select.
 
 use super::arm::{Arm, Look, Selectable};
 use crate::channel::{
@@ -67,8 +67,8 @@ impl<T> ChanRecvArm<'_, T> {
     /// Stores the message of a timer channel, if one was taken. Returns true if it was.
     fn fill(&self, taken: Option<Instant>) -> bool {
         if let Some(instant) = taken {
-            // SAFETY: the place is in the arm, and empty: an arm that has a value is chosen and
-            // receives no other.
+            // SAFETY: the place is in the arm. It is empty, because an arm that has a value has
+            // been chosen, and does not receive again.
             unsafe { self.place().write(instant_as(instant)) };
             self.got.set(Got::Value);
         }
@@ -81,7 +81,8 @@ impl<T> ChanRecvArm<'_, T> {
     /// The same as for `poll`.
     unsafe fn poll_chan(&self, chan: &Hchan<T>, wakes: &Wakes) -> bool {
         // SAFETY: caller's clause: the lock is held. No other reference to the state is in use. The
-        // place is in the arm, and empty: an arm that has a value is chosen and receives no other.
+        // place is in the arm. It is empty, because an arm that has a value has been chosen, and
+        // does not receive again.
         let tried =
             unsafe { chan.try_recv_locked(chan.state(), self.place(), wakes, MayWait::get()) };
         self.got.set(match tried {
@@ -94,8 +95,8 @@ impl<T> ChanRecvArm<'_, T> {
         true
     }
 
-    /// Called after the select: returns true if there is a value, which belongs to the caller from
-    /// now on.
+    /// Returns true if there is a value, which belongs to the caller from now on. Called after the
+    /// select.
     fn take_filled(&self) -> bool {
         matches!(self.got.replace(Got::Nothing), Got::Value)
     }
@@ -197,7 +198,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
                 let _ = MayWait::check(WaitReason::Select);
                 Got::Nothing
             }
-            // The arm was woken: with a value, or to look again, as `close` does.
+            // The waker has either stored a value, or (like `close`) only makes the arm try again.
             Got::Nothing if self.sg.success.get() => Got::Value,
             got => got,
         };
@@ -211,7 +212,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
         match self.source {
             Source::Chan(chan) if chan.recv_hint() => Look::Ready,
             Source::Done(event) if event.has_happened() => Look::Ready,
-            // A look would have to read the clock.
+            // Only the clock tells whether the event's time has come.
             Source::Done(event) if event.due().is_some() => Look::Unknown,
             Source::At(_) | Source::Timer(_) => Look::Unknown,
             Source::Chan(_) | Source::Done(_) | Source::Never => Look::Unready,

@@ -43,7 +43,7 @@ pub struct AcquireArm<'a> {
     sg: Sudog,
     /// Whether `poll` took the permits.
     taken: Cell<bool>,
-    /// The waiters that `dequeue` has let through. `left` wakes them.
+    /// The waiters that `dequeue` has given permits. `left` wakes them.
     woken: Wakes,
 }
 
@@ -66,9 +66,10 @@ impl fmt::Debug for AcquireArm<'_> {
     }
 }
 
-// SAFETY: the lock is the semaphore's, and everything is done under it. `poll` takes the permits or
-// freezes the word. The select holds the lock from `poll` to `enqueue`, so the word is still frozen
-// then, and no permits are given back without a look at the queue.
+// SAFETY: `lock` returns the semaphore's lock, and `poll`, `enqueue` and `dequeue` change the
+// semaphore only under it. `poll` takes the permits or freezes the word. The select holds the lock
+// from `poll` to `enqueue`, so the word is still frozen then, and no permits are given back without
+// a look at the queue.
 unsafe impl Arm for AcquireArm<'_> {
     fn home(&self) -> Home {
         self.sema().state().home()
@@ -104,7 +105,7 @@ unsafe impl Arm for AcquireArm<'_> {
             state.queue().remove(&self.sg);
             state
         };
-        // The waiters behind it may be served now.
+        // Waiters behind this arm may have waited only because of it. Serve them now.
         self.sema().serve(state, 0, &self.woken);
     }
 
@@ -115,7 +116,7 @@ unsafe impl Arm for AcquireArm<'_> {
 
 impl Drop for AcquireArm<'_> {
     fn drop(&mut self) {
-        // The permits were acquired, but the result was not asked for.
+        // If the arm was chosen and `take` was not called, the arm still has its permits.
         drop(self.permit());
     }
 }

@@ -27,11 +27,11 @@ const CLOSED: &str = "the semaphore is closed";
 
 /// A number of permits. A caller acquires one or more at a time. Clones share the permits.
 ///
-/// Strictly first in, first out: a request that is too large for the moment waits, and all requests
-/// behind it wait with it, however small, so no request starves. There is one exception: a request
-/// for more permits than exist, available or out, holds up no other request. It waits until
-/// [`add_permits`](Self::add_permits) has created enough, perhaps for ever. Go's
-/// `semaphore.Weighted`.
+/// Requests are served strictly in their order. If too few permits are available for a request, it
+/// waits, and all requests behind it wait too, however small they are. So no request starves. There
+/// is one exception: a request for more permits than exist, available or out, does not make other
+/// requests wait. It waits until [`add_permits`](Self::add_permits) has created enough, perhaps for
+/// ever. Go's `semaphore.Weighted`.
 ///
 /// ```
 /// use gort::sync::Semaphore;
@@ -145,8 +145,8 @@ impl Semaphore {
         Ok(unsafe { Permit::new(self, n) })
     }
 
-    /// Acquires `n` permits, waiting for at most `timeout`. A request that gives up no longer holds
-    /// up those behind it.
+    /// Acquires `n` permits, waiting for at most `timeout`. After a request has given up, the
+    /// requests behind it no longer wait for it.
     ///
     /// # Errors
     /// Returns `Timeout` or `Closed`.

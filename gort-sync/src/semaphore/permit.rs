@@ -8,8 +8,8 @@ use std::mem::{self, ManuallyDrop};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
-/// Permits of a [`Semaphore`], which are given back when this is dropped (Go's `Release`). A
-/// `Permit` borrows nothing: it may move to another goroutine, and outlive the semaphore's handles.
+/// Holds permits of a [`Semaphore`], and gives them back when dropped (Go's `Release`). A `Permit`
+/// borrows nothing: it may move to another goroutine, and outlive the semaphore's handles.
 ///
 /// A `Permit` that holds no permits (from `acquire(0)` or `split(0)`, or after all were split off)
 /// belongs to no semaphore.
@@ -27,16 +27,16 @@ use std::ptr::NonNull;
 /// ```
 #[must_use = "the permits are given back as soon as this is dropped"]
 pub struct Permit {
-    /// Meaningless, and not used, if `n` is 0: only permits that are out keep the `Sema` alive, so
-    /// it may have been freed, and another one may have its address.
+    /// If `n` is 0, the pointer is meaningless and must not be used: only permits that are out keep
+    /// the `Sema` alive, so the `Sema` may have been freed, and another one may have its address.
     sema: NonNull<Sema>,
     n: usize,
 }
 
-// SAFETY: a permit gives access only to the `Sema`, which is Send and Sync, and may be the one that
-// drops it.
+// SAFETY: a permit gives access only to the `Sema`, which is `Sync`. Dropping the permit may drop
+// the `Sema`, which is `Send`.
 unsafe impl Send for Permit {}
-// SAFETY: a shared permit gives only its number.
+// SAFETY: a shared reference to a permit gives access only to `n`.
 unsafe impl Sync for Permit {}
 impl UnwindSafe for Permit {}
 impl RefUnwindSafe for Permit {}
@@ -60,7 +60,8 @@ impl Permit {
         self.n
     }
 
-    /// Never gives the permits back: from now on the semaphore has that many fewer.
+    /// Drops the guard without giving its permits back. The semaphore has that many fewer permits
+    /// from now on.
     pub fn forget(self) {
         let this = ManuallyDrop::new(self);
         if this.n != 0 {

@@ -33,7 +33,7 @@ impl Sema {
             Waited::Woken(true) => Ok(()),
             Waited::Woken(false) => Err(Refused::Closed),
             Waited::Expired(state) => {
-                // The waiters behind it may be served now.
+                // Waiters behind this one may have waited only because of it. Serve them now.
                 self.serve_and_wake(state, 0);
                 Err(Refused::Timeout)
             }

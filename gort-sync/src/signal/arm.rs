@@ -36,9 +36,9 @@ impl SignalArm<'_> {
     }
 }
 
-// SAFETY: the lock is the registry's, and everything is done under it. The select holds it from
-// `poll` to `enqueue`. So no signal is delivered, and the receiver is not stopped, without a look
-// at the queue.
+// SAFETY: `lock` returns the registry's lock, and `poll`, `enqueue` and `dequeue` use the registry
+// only under it. The select holds the lock from `poll` to `enqueue`. So no signal is delivered, and
+// the receiver is not stopped, without a look at the queue.
 unsafe impl Arm for SignalArm<'_> {
     fn home(&self) -> Home {
         REGISTRY.home()
@@ -70,7 +70,8 @@ unsafe impl Arm for SignalArm<'_> {
 
     unsafe fn settle(&self, _site: &'static Location<'static>) -> bool {
         match self.came.get() {
-            // The arm was woken in order to look again. A newcomer may have been faster.
+            // The waker made the arm try again. A receiver that did not wait may have taken the
+            // signal.
             Came::NotYet => self.keep(REGISTRY.lock().take(self.signals.id())),
             Came::Signal(_) | Came::Never => true,
         }

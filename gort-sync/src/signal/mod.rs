@@ -129,8 +129,8 @@ pub fn stop(signals: &Signals) {
 /// `signal.NotifyContext`.
 ///
 /// The context's cause is the [`Signal`], which displays its name. Further signals do nothing until
-/// [`Cancel::cancel`] is called; after that they act as before. So call it when a second Ctrl-C may
-/// kill the program.
+/// [`Cancel::cancel`] is called; after that they act as before. So call `cancel` as soon as a
+/// second Ctrl-C should end the program.
 ///
 /// # Examples
 /// ```standalone_crate

@@ -69,5 +69,6 @@ impl fmt::Display for Signal {
     }
 }
 
-/// For the cause of a context that a signal has ended, [`notify_context`](super::notify_context).
+/// Lets a signal be the cause of a context that it has ended: see
+/// [`notify_context`](super::notify_context).
 impl Error for Signal {}

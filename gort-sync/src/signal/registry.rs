@@ -2,10 +2,11 @@
 //! them. Everything is under one lock.
 //!
 //! # Invariants
-//! 1. A signal is caught exactly while an entry of the registry asks for it. Only code that changes
-//!    this calls the runtime's `catch_signal` and `release_signal`, and does so under the lock.
-//! 2. An inbox has a bit for each signal that has arrived, was asked for, and was not received. No
-//!    waiter is queued at it while there are more bits than waiters that were woken for one.
+//! 1. A signal is caught exactly while an entry of the registry asks for it. The runtime's
+//!    `catch_signal` and `release_signal` are called only when this changes, and under the lock.
+//! 2. An inbox has a bit for each signal that has arrived, was asked for, and was not received.
+//!    When a bit is set, a waiter is taken out of the queue for it. So no waiter is queued while
+//!    there are more bits than woken waiters that have yet to look.
 //!
 //! # Why no wake-up is lost
 //! Sysmon delivers a signal by setting its bit and taking one waiter out of the queue, in one
@@ -90,7 +91,8 @@ impl Registry {
     fn enter(&mut self, asks: u64) -> u64 {
         let caught = self.asked_without(None);
         Signal::all_in(asks & !caught).for_each(|signal| catch_signal(signal.number()));
-        // An entry that is just leaving may have had a signal blocked again.
+        // An entry that is leaving may have asked sysmon to block some of these signals again
+        // (`may_release_signals`). Withdraw that.
         unblock_signals(asks);
         self.next_id += 1;
         self.next_id
@@ -215,7 +217,7 @@ pub(super) fn leave(id: u64) {
         if left {
             return;
         }
-        // Sysmon is about to block the signal again, which was blocked when the process started.
+        // The signal was blocked when the process started, and sysmon is about to block it again.
         thread::sleep(Duration::from_micros(50));
     }
 }
@@ -228,9 +230,10 @@ pub(super) fn close_inbox(id: u64) {
 
 /// Delivers the signals that have arrived. Called on sysmon's thread.
 fn hand_out() {
-    // Goroutines that are about to be woken are counted as waiting until they have been
-    // (`gort-runtime`, `wait/outside.rs`). So are functions that start when a context has ended.
-    let _somebody_waits = WaitsOutside::new();
+    // Until the goroutines are woken, they count as waiting for the outside (`gort-runtime`,
+    // `wait/outside.rs`), so that they are not reported as deadlocked. This also covers functions
+    // that start when a context has ended.
+    let _waits = WaitsOutside::new();
     let (wakes, mut ended) = (Wakes::new(), Vec::new());
     REGISTRY.lock().hand_out(&wakes, &mut ended);
     wakes.wake_all();

@@ -10,7 +10,7 @@
 //! | `Acquire` in `try_lock` | `who_only_tries_takes_the_lock_along`, alone |
 //! | `Acquire` in `duty` | `an_arm_that_gives_up_leaves_the_mutex_starving` |
 //! | `Release` in `take_back` | none: the waiter that was to have the lock did nothing; earlier releases continue, as through any read-modify-write |
-//! | `queue_is_empty` leaves `STARVING`; `is_duty` ignores it; `duty` hands over only to a waiter that starves now, or a lock that is held | `an_arm_that_gives_up_leaves_the_mutex_starving` |
+//! | `clear_queue_bits` leaves `STARVING`; `is_duty` ignores it; `duty` hands over only to a waiter that starves now, or a lock that is held | `an_arm_that_gives_up_leaves_the_mutex_starving` |
 //! | `take_next` leaves `QUEUED` when all have given up | the same |
 //! | `lock_or_announce` leaves `WOKEN` | `a_waiter_is_forgotten` |
 //! | `try_lock` leaves it; a spinning newcomer does not know that it competes | `who_spins_forgets_a_waiter` |
@@ -224,7 +224,7 @@ fn those_who_spin_keep_a_waiter_asleep() {
             assert_eq!(word.try_lock(true), duty == Duty::Wake, "held already");
         }
         assert!(word.compete());
-        word.queue_is_empty();
+        word.clear_queue_bits();
         assert!(!word.try_lock(true), "held");
         assert!(!Word::is_duty(word.unlock()));
         assert!(word.try_lock(true));

@@ -11,7 +11,8 @@ use std::sync::Arc;
 struct Shared {
     ring: Ring<Token>,
     lock: RawLock,
-    /// Under the lock: a thread has found that it must wait, and no other has come since.
+    /// Whether a thread has found that it must wait, and no other thread has acquired the lock
+    /// since. Accessed under the lock.
     waits: UnsafeCell<bool>,
 }
 

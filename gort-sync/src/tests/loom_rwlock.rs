@@ -12,7 +12,7 @@
 //! | `Acquire` in `let_readers_in` | none: since a reader has announced itself, an acquire, writers left only by `write_unlock_slow`, under the lock |
 //! | `read_or_knock`, `try_read` enter despite `QUEUED` | `a_newcomer_..`, `who_tries_is_inside_beside_a_writer`, alone |
 //! | `read_or_announce` enters despite `QUEUED`; `let_in` lets readers in while writers wait | none: both are under the lock; it is only not their turn |
-//! | `queues_are_empty` is left out, or checks one queue only | nearly all |
+//! | `clear_queued` is left out, or checks one queue only | nearly all |
 //! | `inside` does not count readers that knock; a writer is let in beside readers | `a_writer_is_let_in_beside_a_reader` |
 //! | a reader that leaves, or that has knocked, has no duty | `a_reader_among_writers_is_forgotten`, `a_newcomer_..` |
 //! | a waiter that gives up lets no waiter in, or the word does not record the waiters let in | `readers_stay_behind_a_writer_that_gave_up` |

@@ -39,8 +39,8 @@ fn select_send(x: &Chan, y: &Chan, names: [u32; 2], wait: Wait) -> Option<(usize
     Some((chosen, result.is_ok()))
 }
 
-/// Sends in the way of `send(tx, value)` in crossbeam's `select!`: the value is made after the arm
-/// was chosen.
+/// Sends like `send(tx, value)` in crossbeam's `select!`: the value is made after the arm was
+/// chosen.
 fn send_promised(chan: &Chan, name: u32) -> bool {
     let mut arm = send_late(&chan.tx);
     let chosen = select([arm.enter()], Wait::Block, Order::Biased);

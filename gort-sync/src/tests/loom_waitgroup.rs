@@ -138,7 +138,7 @@ fn waitgroup_is_used_again() {
 
 /// The waiters drop their handles at once, while the last `done` is about to return.
 #[test]
-fn waitgroup_is_dropped_by_who_waited() {
+fn waitgroup_is_dropped_by_its_waiters() {
     explore(|| {
         let group = WaitGroup::new();
         group.add(1);
@@ -153,7 +153,8 @@ fn waitgroup_is_dropped_by_who_waited() {
     });
 }
 
-/// A wait in a select beside an ordinary wait: no waiter is left behind, and each sees the work.
+/// One waiter waits in a select, and another one in `wait`: no waiter is left behind, and each sees
+/// the work.
 #[test]
 fn waitgroup_lookers_are_woken() {
     explore(|| {
@@ -172,7 +173,7 @@ fn waitgroup_lookers_are_woken() {
     });
 }
 
-/// A wait whose time is up, or not, and the last `done`.
+/// The time limit of a wait may end before or after the last `done`.
 #[test]
 fn waitgroup_looker_may_leave() {
     explore_all(|| {
@@ -187,8 +188,8 @@ fn waitgroup_looker_may_leave() {
     });
 }
 
-/// The group's next use begins while a looker may still look for the first. The looker returns
-/// after either, and the second use is not missed.
+/// The group's next use begins while a looker may still look for the end of the first. The looker
+/// may return after the first use or after the second, and misses no end.
 #[test]
 fn waitgroup_looker_meets_the_next_use() {
     explore_large(|| {

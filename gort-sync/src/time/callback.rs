@@ -1,8 +1,8 @@
 //! `after_func`: a function that is called at a given time.
 //!
-//! Until then there is no goroutine, but a timer of the runtime's (`Timed`), which starts one that
-//! calls the function. `reset` may cause several goroutines. They call the function one at a time,
-//! since it is behind a lock.
+//! Until then there is no goroutine, only one of the runtime's timers (`Timed`). The timer starts a
+//! goroutine, which calls the function. After `reset` there may be several such goroutines. They
+//! call the function one at a time, since it is behind a lock.
 
 use crate::mutex::Mutex;
 use gort_runtime::{Timed, TimedCall};

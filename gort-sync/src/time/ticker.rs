@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 /// Delivers the time at regular intervals, until it is stopped. Go's `time.Ticker`.
 ///
-/// A receiver that is too slow misses ticks: it gets the first tick that was not taken, and then
-/// the next one that is not due yet. [`builder`](Ticker::builder) can set another behaviour
-/// ([`Missed`]). Several receivers share the ticks. In `select!`, `<-ticker` receives from the
-/// ticker's channel. As with a [`Timer`](super::Timer), a ticker without a waiting receiver runs
-/// nothing.
+/// A receiver that is too slow misses ticks: it gets the oldest tick that it has missed, and not
+/// the other ones. The next tick is due at the next multiple of the interval.
+/// [`builder`](Ticker::builder) can set another behaviour ([`Missed`]). Several receivers share the
+/// ticks. In `select!`, `<-ticker` receives from the ticker's channel. As with a
+/// [`Timer`](super::Timer), no code runs for a ticker while no receiver waits.
 ///
 /// ```
 /// use gort::time::Ticker;
@@ -34,7 +34,8 @@ pub struct Ticker {
     missed: Missed,
 }
 
-/// What a ticker does about ticks that were not taken in time. tokio's `MissedTickBehavior`.
+/// What a ticker does about ticks that were not taken in time. Modelled on tokio's
+/// `MissedTickBehavior`.
 ///
 /// A tick is late if a whole interval has passed since it was due.
 ///
@@ -56,7 +57,7 @@ pub enum Missed {
     /// the next multiple of the interval. Go's behaviour.
     #[default]
     Skip,
-    /// The interval begins again when the late tick is received: the next one is due a whole
+    /// The interval begins again when the late tick is received: the next tick is due a whole
     /// interval after that.
     Delay,
     /// Every tick is delivered, each with the time at which it was due. Ticks that were missed are
@@ -108,7 +109,7 @@ impl TickerBuilder {
         self
     }
 
-    /// Starts the ticker. Its time begins now.
+    /// Starts the ticker. The first interval begins now.
     ///
     /// # Panics
     /// With Go's message, "non-positive interval for NewTicker", if the interval is 0.
@@ -146,8 +147,8 @@ impl Ticker {
         Self::builder(d).start()
     }
 
-    /// Returns the settings for a ticker with an interval of `d`, for a first tick or a treatment
-    /// of missed ticks that differs from [`new`](Self::new)'s. If the interval is 0,
+    /// Returns a builder for a ticker with an interval of `d`. Use it to make the first tick due at
+    /// once, or to choose what happens to missed ticks. If the interval is 0,
     /// [`start`](TickerBuilder::start) panics.
     ///
     /// # Examples
@@ -186,8 +187,8 @@ impl Ticker {
         self.chan().stop();
     }
 
-    /// Makes the ticker tick every `d`, the first time `d` from now. A tick that was due and not
-    /// taken is lost. Go's `Ticker.Reset`.
+    /// Makes the ticker tick every `d`, the first time `d` from now. If a tick was due and has not
+    /// been received, it is lost. Go's `Ticker.Reset`.
     ///
     /// # Panics
     /// With Go's message, "non-positive interval for Ticker.Reset", if `d` is 0.

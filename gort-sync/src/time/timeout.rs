@@ -1,7 +1,8 @@
 //! `timeout`: a function with a time limit.
 //!
-//! The function runs in a goroutine of its own, since nothing can be removed from the caller's
-//! stack. Whether it has ended in time is recorded where it ends, since the caller may look late.
+//! The function runs in a goroutine of its own, so that the caller can return before the function
+//! does. When the function ends, its goroutine records whether it was in time, since the caller may
+//! look late.
 
 use crate::context::{Cancel, Context};
 use crate::select::{Order, Wait, macro_support, select};
@@ -33,7 +34,8 @@ impl fmt::Display for Elapsed {
 
 impl Error for Elapsed {}
 
-/// Records, when the function ends in whatever way, whether that was in time.
+/// Records whether the function ended in time. Dropped when the function ends, by a return or an
+/// unwind.
 struct Deadline {
     context: Context,
     kept: Arc<AtomicBool>,
@@ -41,7 +43,7 @@ struct Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        // Ordered by the goroutine's end, for which the reader has waited.
+        // Relaxed: the reader has waited for the end of this goroutine, which orders the store.
         self.kept.store(self.context.err().is_none(), Relaxed);
     }
 }
@@ -62,8 +64,8 @@ impl Drop for Over {
 /// returns.
 ///
 /// **Code that does not look at its context continues to run** after `timeout` has returned: a
-/// goroutine cannot be stopped from outside. What it returns then is dropped. Pass the context on,
-/// and wait for it along with whatever else the code waits for.
+/// goroutine cannot be stopped from outside. The value that `f` then returns is dropped. Pass the
+/// context on, and wait for it along with whatever else the code waits for.
 ///
 /// # Errors
 /// Returns [`Elapsed`] if the time was up before `f` had ended.

@@ -5,8 +5,8 @@
 //!
 //! The word has the counter in its upper half and the number of waiters in its lower half. The
 //! `done` that brings the counter to 0 removes all waiters from the word in the same step. These
-//! waiters are now due: `done` takes the lock, removes as many waiters from the head of the queue,
-//! and wakes them.
+//! waiters are now due: `done` takes the lock, removes the same number of waiters from the head of
+//! the queue, and wakes them.
 //!
 //! # Why no waiter is woken too early
 //! When that `done` gets the lock, the group may already be in its next use, and the waiters of
@@ -15,12 +15,12 @@
 //! the wrong order, each wakes some of the other's waiters, which are all due.
 //!
 //! # Waiters that may give up
-//! A wait with a time limit, or in a select, is not counted in the word, since it could not be
-//! removed from it again. It waits in a second queue, sets `LOOKED` in the word, and looks again
-//! when it is woken (`lookout.rs`). The `done` that brings the counter to 0 clears the flag in the
-//! same step, and then wakes that whole queue. That includes waiters of the next use: they look,
-//! set the flag again and continue to wait. If the group is used again before such a waiter has
-//! looked, it waits for that use as well.
+//! A wait with a time limit, or in a select, is not counted in the word, since a waiter that gives
+//! up could not subtract itself again. It waits in a second queue, sets `LOOKED` in the word, and
+//! looks again when it is woken (`lookout.rs`). The `done` that brings the counter to 0 clears the
+//! flag in the same step, and then wakes that whole queue. That includes waiters of the next use:
+//! they look, set the flag again and continue to wait. If the group is used again before such a
+//! waiter has looked, it waits for that use as well.
 //!
 //! # Ordering
 //! A waiter registers by a compare-and-swap that fails if the counter has become 0. It does so
@@ -144,8 +144,8 @@ impl WaitGroup {
         let word = &self.inner.word;
         let mut before = word.load(Relaxed);
         loop {
-            // Refused, rather than added and taken back: the last `done` must see that it is the
-            // last.
+            // Adding first and subtracting again would not do: a `done` in between would not see
+            // that it is the last.
             assert!(
                 count(before) + n <= limit,
                 "sync: WaitGroup counter overflow"
@@ -157,7 +157,7 @@ impl WaitGroup {
         }
     }
 
-    /// Subtracts one from the count. If it becomes 0, all waiters continue. Go's `Done`.
+    /// Subtracts one from the count. When the count becomes 0, all waiters continue. Go's `Done`.
     ///
     /// # Panics
     /// With "sync: negative WaitGroup counter" if the count is 0.
@@ -168,7 +168,8 @@ impl WaitGroup {
         let word = &self.inner.word;
         let mut before = word.load(Relaxed);
         loop {
-            // Refused, rather than subtracted and taken back: no one may see a count below zero.
+            // Subtracting first and adding again would not do: no thread may see a count below
+            // zero.
             assert!(count(before) != 0, "sync: negative WaitGroup counter");
             let after = if count(before) == 1 { 0 } else { before - ONE };
             match word.compare_exchange_weak(before, after, AcqRel, Relaxed) {

@@ -14,16 +14,17 @@
 //! look after the waiters, under the queue's lock.
 //!
 //! # Invariants
-//! 1. If the queue is not empty, `QUEUED` is set. (It may be set while the queue is empty: a select
-//!    announces itself and then need not wait. The next unlocker looks in vain.)
+//! 1. If the queue is not empty, `QUEUED` is set. (It may also be set while the queue is empty:
+//!    when a select has announced itself and then need not wait. The next unlocker then finds the
+//!    queue empty.)
 //! 2. `WOKEN` is set exactly while there is a competitor: a waiter that was removed from the queue
 //!    without being handed the lock, or a newcomer that spins and has set the bit
 //!    ([`compete`](Word::compete)). The competitor clears the bit as it locks
 //!    ([`try_lock`](Word::try_lock)), or in [`lock_or_announce`](Word::lock_or_announce). No other
 //!    thread clears it, because no other thread sets it in between.
-//! 3. `STARVING` is set only while `LOCKED` is, which the step that sets it makes sure of. While
-//!    `STARVING` is set and `LOCKED` is not, only an unlocker with a duty sets `LOCKED`, and such
-//!    an unlocker is on its way: the one that freed the lock.
+//! 3. `LOCKED` is set at the moment at which a thread sets `STARVING`. While `STARVING` is set and
+//!    `LOCKED` is not, the unlocker that freed the lock has a duty and is on its way, and only an
+//!    unlocker with a duty sets `LOCKED`.
 //! 4. If the queue is not empty, the lock is held, or an unlocker with a duty is on its way, or
 //!    `WOKEN` is set.
 //! 5. `PASSED` is 0 unless `QUEUED` is set. (The word of an idle mutex is 0, which
@@ -47,12 +48,13 @@
 //! compare-and-swap while the lock is held and there is no competitor, so the thread that sets the
 //! bit owns it.
 //!
-//! *A duty* looks at the present word, not at the one that caused it: it may come late, and there
-//! may be several. It sets `LOCKED` on behalf of a starving waiter; or, if another thread has
-//! locked in between, sets `STARVING` and leaves the hand-over to that thread; or it sets `WOKEN`.
-//! If it finds `WOKEN` or `STARVING` set, it leaves the queue to the competitor, or to the holder.
-//! If it has set `LOCKED` or `WOKEN`, it removes the waiter. If that waiter has given up, the duty
-//! takes back what it has set and continues with the next one, until the queue is empty.
+//! *An unlocker with a duty* looks at the present word, not at the word that caused the duty: it
+//! may be late, and several may have a duty. If the first waiter starves, it sets `LOCKED` on the
+//! waiter's behalf; but if another thread has locked in between, it sets `STARVING` and leaves the
+//! hand-over to that thread. If the first waiter does not starve, it sets `WOKEN`. If it finds
+//! `WOKEN` or `STARVING` set, it leaves the queue to the competitor, or to the holder. If it has
+//! set `LOCKED` or `WOKEN`, it removes the waiter. If that waiter has given up, the unlocker takes
+//! back what it has set and continues with the next waiter, until the queue is empty.
 //!
 //! # Why spinning newcomers do not keep waiters out
 //! While `WOKEN` is set no waiter is woken. So spinning newcomers may set it 15 times, each for the
@@ -60,10 +62,9 @@
 //! waiter in the queue. Go has no such limit: there, if some goroutine always spins, no waiter is
 //! woken, and a sleeping waiter cannot say that it starves.
 //!
-//! # Orderings
-//! Locking is an acquire, unlocking a release. Every change is a read-modify-write, so all of them
-//! pass on what earlier holders released. A duty acquires on behalf of the waiter that is handed
-//! the lock; the wake-up passes that on.
+//! Locking is an acquire operation, unlocking a release operation. Every change is a
+//! read-modify-write, so it continues the release sequences of earlier holders. An unlocker with a
+//! duty acquires on behalf of the waiter that is handed the lock; the wake-up passes that on.
 
 use crate::prim::{
     AtomicU32,
@@ -116,8 +117,8 @@ impl Word {
     }
 
     /// Locks if the lock is free, ahead of the waiters, unless one of them starves. May also fail
-    /// if another thread changes the word at this moment. `competes` says that `WOKEN` stands for
-    /// the caller; the bit is cleared if this succeeds.
+    /// if another thread changes the word at this moment. `competes` says that the caller is the
+    /// competitor, for which `WOKEN` is set; success clears the bit.
     #[inline]
     pub(crate) fn try_lock(&self, competes: bool) -> bool {
         check_in_debug_builds(WaitReason::MutexLock);
@@ -131,7 +132,7 @@ impl Word {
     }
 
     /// Makes the caller the competitor, if unlockers would otherwise wake a waiter while it spins.
-    /// Returns true if it is the competitor from now on: `WOKEN` stands for the caller.
+    /// Returns true if the caller is the competitor from now on, and `WOKEN` is set for it.
     pub(crate) fn compete(&self) -> bool {
         let word = self.0.load(Relaxed);
         word & (LOCKED | QUEUED | WOKEN | STARVING) == LOCKED | QUEUED
@@ -148,8 +149,8 @@ impl Word {
     }
 
     /// Takes the mutex if it is free and no waiter starves (true); otherwise announces a waiter
-    /// (false). Called under the queue's lock. `competes` says that `WOKEN` stands for the caller;
-    /// the bit is cleared in either case.
+    /// (false). Called under the queue's lock. `competes` says that the caller is the competitor,
+    /// for which `WOKEN` is set; the bit is cleared in either case.
     pub(crate) fn lock_or_announce(&self, competes: bool) -> bool {
         let clear = if competes { !WOKEN } else { !0 };
         let mut word = self.0.load(Relaxed);
@@ -164,11 +165,11 @@ impl Word {
     }
 
     /// Clears the bits of an empty queue. Called under the queue's lock.
-    pub(crate) fn queue_is_empty(&self) {
+    pub(crate) fn clear_queue_bits(&self) {
         self.0.fetch_and(!(QUEUED | STARVING | PASSED), Relaxed);
     }
 
-    /// Unlocks, and returns the rest of the word. If that is 0, no other thread is concerned;
+    /// Unlocks, and returns the rest of the word. If it is 0, there is nothing else to do;
     /// otherwise see [`is_duty`](Self::is_duty).
     #[inline]
     #[must_use]
@@ -181,15 +182,16 @@ impl Word {
         left & QUEUED != 0 && left & (WOKEN | STARVING) != WOKEN
     }
 
-    /// Prepares an unlocker's duty. Called under the lock of the queue, which is not empty.
-    /// `starving` says that the first waiter is to be handed the lock.
+    /// Decides what an unlocker with a duty does, and sets the bits for it. Called under the lock
+    /// of the queue, which is not empty. `starving` says that the first waiter must be handed the
+    /// lock.
     pub(crate) fn duty(&self, starving: bool) -> Duty {
         let mut word = self.0.load(Relaxed);
         loop {
             let (new, duty) = if word & LOCKED == 0 && (starving || word & STARVING != 0) {
                 (word & !PASSED | LOCKED, Duty::HandOver)
             } else if starving {
-                // The thread that has locked in between hands it over.
+                // Another thread has locked in between. It will hand the lock over when it unlocks.
                 (word | STARVING, Duty::None)
             } else if word & (WOKEN | STARVING) != 0 {
                 return Duty::None;
@@ -213,7 +215,8 @@ impl Word {
         }
     }
 
-    /// Takes back a duty towards a waiter that has given up. Called under the queue's lock.
+    /// Takes back what [`duty`](Self::duty) has set for a waiter that has given up. Called under
+    /// the queue's lock.
     pub(crate) fn take_back(&self, duty: Duty) {
         match duty {
             Duty::None => {}

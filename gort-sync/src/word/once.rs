@@ -13,8 +13,8 @@
 //! does so under the queue's lock, which it holds until it is parked. The worker ends the work by
 //! swapping the word. If the swap comes before the announcement, the announcement fails, and the
 //! waiter looks again. If it comes after, the worker sees the announcement, takes the queue's lock
-//! and wakes all waiters. If another goroutine has begun the work by then, some of these may wait
-//! for that one; they look again as well.
+//! and wakes all waiters. If another goroutine has begun the work again by then, waiters of the new
+//! worker may be woken as well; they look again, too.
 
 use crate::prim::{
     AtomicU32,

@@ -201,7 +201,7 @@ impl Word {
     }
 
     /// Clears `QUEUED`. Called under the queues' lock, when both queues are empty.
-    pub(crate) fn queues_are_empty(&self) {
+    pub(crate) fn clear_queued(&self) {
         self.0.fetch_and(!QUEUED, Relaxed);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, FailureKind};
 use crate::api::handle::Builder;
-use crate::api::keeper::{End, see_through};
+use crate::api::keeper::{End, run_keeper};
 use crate::base::prim::Ordering::Relaxed;
 use crate::bubble::clock;
 use crate::bubble::pool::{Kept, new_id};
@@ -53,7 +53,7 @@ pub(super) fn run_one(
         Ok(root) => root,
         Err(e) => panic!("cannot start a goroutine: {e}"),
     };
-    let end = see_through(&current, kept, &root, site);
+    let end = run_keeper(&current, kept, &root, site);
     let is_root_over = root.is_finished();
     let Some(schedule) = kept.explorer.end().map(|schedule| *schedule) else {
         unreachable!("nobody else ends it")

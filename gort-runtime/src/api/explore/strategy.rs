@@ -1,6 +1,6 @@
-//! How schedules are chosen, and the report if none fails.
+//! How an exploration chooses its schedules, and what it reports if no schedule fails.
 
-/// How schedules are chosen.
+/// How an exploration chooses its schedules.
 ///
 /// ```
 /// use gort::explore::{Options, Strategy};
@@ -14,22 +14,23 @@
 pub enum Strategy {
     /// At each choice, the next goroutine is drawn at random from all that could run.
     Random,
-    /// By priorities, some of which change during the schedule. Each goroutine gets a random
-    /// priority when it is started, and the one with the highest priority runs. At a few steps,
-    /// drawn in advance, the running goroutine gets the lowest priority. This finds bugs that need
-    /// a goroutine to be held up for long. (PCT: Burckhardt and others, 2010.) More than 63 changes
-    /// count as 63.
+    /// The goroutine with the highest priority runs. Each goroutine gets a random priority when it
+    /// is started. At a few steps, drawn in advance, the running goroutine gets the lowest
+    /// priority. This finds bugs that show only if a goroutine is delayed for a long time. (PCT:
+    /// Burckhardt and others, 2010.) More than 63 changes count as 63.
     Pct {
-        /// How many times a priority changes. A bug may depend on the order of this many steps.
+        /// How many times a priority changes. If a bug shows only when `d` pairs of steps happen in
+        /// a particular order, `d - 1` changes are enough to find it.
         changes: usize,
     },
-    /// All schedules that are not equal, one after the other. For small programs.
+    /// Runs every schedule once, except for schedules that are equal to one that has been run. Only
+    /// small programs have few enough.
     ///
     /// Two schedules are equal if they differ only in the order of steps that touch different
-    /// things: locks, channels, groups, semaphores. Code between the start of a goroutine, a `go!`
-    /// or a `yield_now` and the next operation may use memory that the runtime cannot see. So all
-    /// such code counts as touching one additional common thing. `select!`, times, contexts and the
-    /// like touch everything.
+    /// objects: locks, channels, groups, semaphores. Code between the start of a goroutine, a `go!`
+    /// or a `yield_now` and the next operation may use memory that the runtime cannot see. All such
+    /// code is therefore treated as touching one additional, common object. `select!`, timers,
+    /// contexts and similar operations touch everything.
     Exhaustive,
 }
 
@@ -53,7 +54,7 @@ pub enum Strategy {
 pub struct Report {
     /// How many schedules were run.
     pub schedules: u64,
-    /// Whether there are no other schedules. ([`Strategy::Exhaustive`] says which schedules are
-    /// equal.)
+    /// Whether every schedule has been run, apart from schedules that are equal to one that has
+    /// ([`Strategy::Exhaustive`] defines equal).
     pub exhausted: bool,
 }

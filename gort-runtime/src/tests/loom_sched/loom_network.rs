@@ -1,9 +1,9 @@
 //! Models of which M polls while Ms sleep (`sched/README.md`, "The network").
 //!
 //! At the end, if a P is idle, one M sleeps in the poll. The table in `loom_idle.rs` says what
-//! fails without which barrier. Also tried: an M that returns from the poll and stays the poller
-//! (all fail); a `wake_for_poll` that wakes an M if there *is* a poller (all fail, except the one
-//! without a P).
+//! fails without which barrier. Other changes were also tried. If an M that returns from the poll
+//! stays the poller, all models fail. If `wake_for_poll` wakes an M only when there *is* a poller,
+//! all fail, except the model without a P.
 
 use super::super::state::SCHED;
 use super::super::submit::wake_for_poll;
@@ -69,7 +69,7 @@ fn thread_waits_while_the_poller_looks() {
     );
 }
 
-/// The poller finds no P to look with and relies on the M that has it.
+/// The poller needs a P to look for work. It finds none idle, and relies on the M that has the P.
 #[test]
 fn poller_relies_on_an_m_that_has_looked() {
     explore_network(

@@ -1,8 +1,8 @@
 //! Models of what is left to sysmon: starting threads (`newm.rs`), and watching Ps
 //! (`sysmonsleep.rs`).
 //!
-//! Of sysmon the models have what `nap` does, which is sleeping and starting threads that were left
-//! to it, and whether it parks.
+//! The models run two parts of sysmon: the part in which it sleeps and starts the threads that were
+//! left to it (`nap`), and the part in which it decides whether to park.
 
 use super::super::hand::handoffp;
 use super::super::newm::start_left_threads;
@@ -13,8 +13,8 @@ use std::panic;
 
 impl Model {
     /// M `i` has a goroutine that is wired to it and may have changed its thread.
-    fn is_unlike_others(&self, i: usize) {
-        self.ms[i].unlike_others.set(true);
+    fn is_tainted(&self, i: usize) {
+        self.ms[i].tainted.set(true);
     }
 
     /// M `i` hands on its P, because its goroutine keeps the thread.
@@ -53,7 +53,7 @@ impl Model {
         }
     }
 
-    /// Lets sysmon see its note, and checks that every M that was to be started runs.
+    /// Lets sysmon see its note, and checks that every M that sysmon had to start runs.
     pub(super) fn check_started(&self) {
         self.naps();
         self.check();
@@ -68,7 +68,7 @@ fn m_is_left_behind() {
     explore_threads(
         2,
         |s| {
-            s.is_unlike_others(0);
+            s.is_tainted(0);
             s.loses_p(1);
         },
         &[|s| s.ready(0), Model::naps],
@@ -83,7 +83,7 @@ fn second_m_is_left_behind() {
         2,
         |s| {
             for i in 0..2 {
-                s.is_unlike_others(i);
+                s.is_tainted(i);
                 s.queues(i, 1);
             }
         },

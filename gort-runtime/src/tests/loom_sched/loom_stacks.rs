@@ -92,8 +92,8 @@ fn second_goroutine_without_a_stack_is_forgotten() {
     );
 }
 
-/// An M that naps would keep its P's stacks, and leave the poll without an M, while other Ps
-/// dispatch.
+/// An M must not nap while a goroutine waits for a stack or for the network: it would keep its P's
+/// stacks, and no M would sleep in the poll.
 #[test]
 fn m_naps_while_something_waits_for_one_to_idle() {
     explore_stacks(
@@ -102,7 +102,7 @@ fn m_naps_while_something_waits_for_one_to_idle() {
         &[|s| {
             let p = s.p(0);
             let before = dispatches_of_others(p).wrapping_sub(1);
-            assert!(may_nap(p, before), "the others have got on");
+            assert!(may_nap(p, before), "other Ps have dispatched goroutines");
             SCHED.starving.store(true, Relaxed);
             assert!(!may_nap(p, before));
             SCHED.starving.store(false, Relaxed);

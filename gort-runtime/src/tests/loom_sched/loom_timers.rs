@@ -1,9 +1,10 @@
 //! Models of which M keeps time while Ms sleep (`sched/README.md`, "Timers").
 //!
 //! At the end, if a P is idle, some M wakes in time. The table in `loom_idle.rs` says what fails
-//! without which barrier. Also tried: an adder that only checks whether there is a timekeeper (both
-//! models with an earlier timer fail), or only until when it sleeps (all others fail); a
-//! `poll_until` that outlives the timekeeper (all fail, except the one in which it sleeps).
+//! without which barrier. Other changes were also tried. If an adder only checks whether there is a
+//! timekeeper, both models with an earlier timer fail. If it only checks until when the timekeeper
+//! sleeps, all others fail. If `poll_until` outlives the timekeeper, all fail, except the model in
+//! which the timekeeper sleeps.
 
 use super::super::state::SCHED;
 use super::super::submit::wake_for_timer;
@@ -150,7 +151,8 @@ fn timer_added_while_the_timekeeper_looks() {
     );
 }
 
-/// The timekeeper finds no P to look with and relies on the M that has it.
+/// The timekeeper needs a P to look for timers. It finds none idle, and relies on the M that has
+/// the P.
 #[test]
 fn timekeeper_relies_on_an_m_that_has_looked() {
     explore_timer(

@@ -28,13 +28,13 @@ impl Model {
     }
 
     /// Continues the wired goroutine's M, as at the end of `stoplockedm`.
-    pub(super) fn wired_goes_on(&self, m: &'static M) {
+    pub(super) fn continue_wired(&self, m: &'static M) {
         self.run(m, || wired_wakes(on_g0(m)));
     }
 
     /// Checks that all goroutines have run, the wired one on its M, which holds a P.
     fn check_wired(&self) {
-        // A thread like that of a wired M starts no threads; sysmon does.
+        // The thread of a wired M may be tainted, so it starts no threads; sysmon does.
         self.check_started();
         let gp = self.wired_g().as_ptr();
         let m = self.ms.iter().find(|m| m.lockedg.get() == gp).unwrap();
@@ -43,7 +43,7 @@ impl Model {
         assert_eq!(
             SCHED.shared.lock().wired_asleep,
             0,
-            "who sleeps is miscounted"
+            "the sleeping wired Ms are miscounted"
         );
     }
 }

@@ -230,7 +230,7 @@ impl Model {
         if is_new {
             m.note.take();
         } else if !m.lockedg.get().is_null() {
-            return self.wired_goes_on(m);
+            return self.continue_wired(m);
         }
         let p = m.nextp.replace(ptr::null());
         // A spare thread starts without a P.

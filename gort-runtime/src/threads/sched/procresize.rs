@@ -1,4 +1,5 @@
-//! The number of Ps, if goroutines are threads: all that can run do, and only the number is stored.
+//! The number of Ps, if goroutines are threads. The number is only stored: all runnable goroutines
+//! run at the same time.
 
 use crate::sched::state::SCHED;
 

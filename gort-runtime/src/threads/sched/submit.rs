@@ -34,7 +34,7 @@ pub(crate) fn runq_put_next(_: &P, _: NonNull<G>) {
 }
 
 fn no_p() -> ! {
-    throw("a P where goroutines are threads")
+    throw("a P was used, but in this build goroutines are threads")
 }
 
 /// Does nothing: no thread looks for work.
