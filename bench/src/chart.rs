@@ -53,7 +53,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 fn draw_on(root: &Area<'_>, results: &Results, cases: &[&str]) -> Result<(), Box<dyn Error>> {
     root.fill(&WHITE)?;
     let machine = &results.machine;
-    let title = "How many times gort's time others take (right of the line gort is ahead)";
+    let title = "Time divided by gort's (right of the line gort is ahead)";
     let about = format!(
         "{}, {} cores, medians of {} runs, {}",
         machine.processor, machine.cores, machine.runs, machine.date
