@@ -1,4 +1,4 @@
-//! Reads memory of this process that other threads may write, or that may not be mapped.
+//! Reads memory of this process that other threads may write, or that might not be mapped.
 //!
 //! `/proc/self/mem` is the process's memory as a file. The kernel copies from it, so there is no
 //! data race in Rust's sense. A read ends where nothing is mapped. The caller must find out whether
