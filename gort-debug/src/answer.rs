@@ -72,7 +72,7 @@ impl<'a> Responder<'a> {
     pub(crate) fn method_not_allowed(&self, allowed: &str) -> io::Result<()> {
         let mut answer = self.begin(405, "text/plain; charset=utf-8");
         answer.field("Allow", allowed);
-        writeln!(answer, "this path takes {allowed}")?;
+        writeln!(answer, "this path allows {allowed} only")?;
         answer.finish()
     }
 

@@ -115,8 +115,8 @@ impl Options {
         let foreign = addrs.iter().find(|addr| !is_loopback(addr.ip()));
         if let Some(addr) = foreign.filter(|_| !self.hosts.has_any_address()) {
             let message = format!(
-                "{addr} is not a loopback address, and whoever can reach it would see the program's \
-                 goroutines: use 127.0.0.1, [::1] or a Unix socket, or call \
+                "{addr} is not a loopback address, and everyone who can reach it would see the \
+                 program's goroutines: use 127.0.0.1, [::1] or a Unix socket, or call \
                  gort_debug::Options::allow_remote"
             );
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));

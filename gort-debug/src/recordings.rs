@@ -181,10 +181,10 @@ fn seconds(head: &Head) -> Option<Duration> {
 }
 
 fn refuse_seconds(to: &Responder<'_>) -> io::Result<()> {
-    let text = format!("`seconds` is a number above 0 and up to {MOST_SECONDS}");
+    let text = format!("`seconds` must be a number above 0 and at most {MOST_SECONDS}");
     to.text(400, &text)
 }
 
 fn refuse_format(to: &Responder<'_>) -> io::Result<()> {
-    to.text(400, "`format` is pprof or folded")
+    to.text(400, "`format` must be pprof or folded")
 }

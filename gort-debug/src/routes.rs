@@ -88,8 +88,9 @@ fn look(head: &Head, site: &Site, to: &Responder<'_>) -> io::Result<()> {
         "/profile/mutex" => recordings::profile(profile::mutex, head, site, to),
         _ => to.text(
             404,
-            "there is no such page, but /, /goroutines, /groups and /metrics, the last three with \
-             .json too, /profile/goroutines, /profile/block, /profile/mutex, and /trace for POST",
+            "there is no such page. There are /, /goroutines, /groups and /metrics, the last three \
+             also with .json, /profile/goroutines, /profile/block and /profile/mutex, and /trace for \
+             a POST",
         ),
     }
 }

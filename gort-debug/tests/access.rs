@@ -104,9 +104,9 @@ claims! {
         let path = socket_path("place");
         let page = serve_unix(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        std::fs::write(&path, "somebody else's").unwrap();
+        std::fs::write(&path, "another program's").unwrap();
         page.close();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody else's");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "another program's");
         std::fs::remove_file(&path).unwrap();
     }
 
@@ -226,8 +226,7 @@ claims! {
             "/profile/block?seconds=0.001",
             "/profile/mutex?seconds=0.001",
         ] {
-            // GETs have no such effect, even without an origin, and neither have another site's
-            // POSTs.
+            // A GET starts no trace and no recording, and another site's POST is refused.
             let by_get = request(&place, &format!("GET {path}"), &[host]).status;
             assert_eq!(by_get, if path.starts_with("/trace") { 405 } else { 200 });
             let post = format!("POST {path}");
@@ -248,7 +247,7 @@ claims! {
     }
 
     // DP02
-    fn whoever_is_slow_is_cut_off() {
+    fn a_slow_client_is_cut_off() {
         let page = Options::new()
             .timeout(Duration::from_millis(100))
             .serve("127.0.0.1:0")
