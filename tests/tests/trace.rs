@@ -245,7 +245,6 @@ claims! {
         assert!(trace.wakes().iter().any(|wake| wake.says["waker"] == "timer"));
     }
 
-    // TR02
     fn who_waited_before_is_there_also_if_it_never_runs() {
         let (tx, rx) = bounded::<u32>(0);
         let lock = Arc::new(Mutex::new(()));
@@ -256,6 +255,7 @@ claims! {
             go!(name = "sleeps"; { gort::time::sleep(Duration::from_secs(1)); }),
         ];
         let first = line!() - 4;
+        // TR02: all of them wait before the trace starts.
         settle();
         let trace = traced("before", || {});
         let names = ["receives", "locks", "sleeps"];
