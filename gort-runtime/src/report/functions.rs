@@ -86,6 +86,7 @@ fn place_of(pc: *mut u8) -> String {
 }
 
 /// Removes the functions of the runtime and of std at both ends, or nothing if there are no others.
+/// If the stack is cut off, its outer frames are kept.
 pub(crate) fn users_part(functions: &[Function], cut_off: bool) -> &[Function] {
     let first = functions.iter().position(Function::is_the_users);
     let last = functions.iter().rposition(Function::is_the_users);

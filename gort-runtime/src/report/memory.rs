@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// The size of the first read, and the maximum size of all reads together.
+/// The size of the first read, and the maximum size of the copy.
 const FIRST: usize = 2 << 10;
 const MOST: usize = 1 << 20;
 
