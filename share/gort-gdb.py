@@ -1,20 +1,25 @@
-"""gdb commands for programs that use gort, alive or as a core file. They call nothing in the program.
+"""gdb commands for programs that use gort, for running programs and for core files.
 
-    info goroutines              every goroutine: its number and name, what it is doing, and where
-    goroutine ID bt              the stack of one: a parked one, one in a run queue, or one that runs
-    goroutine ID COMMAND         any other command in the frame in which it waits: `info locals`, `up`, …
-    goroutine all bt             the stacks of all
+The commands call nothing in the program.
 
-ID is the number that dumps and `gort::current().id()` give. To load it: `source gort-gdb.py`, by hand or in ~/.gdbinit; or
-a link beside the program with the program's name before `-gdb.py`, in a directory of gdb's `auto-load safe-path`.
+    info goroutines              every goroutine: number, name, state and place
+    goroutine ID bt              the stack of a goroutine, whether it is parked, queued or running
+    goroutine ID COMMAND         any other command in the frame in which it waits, for example `up`
+    goroutine all bt             the stacks of all goroutines
 
-It reads the types of gort's runtime out of the program's debug information: cargo's dev profile has it, others with
-`debug = true`. Without it (with `debug = "line-tables-only"`, say) the commands say what they miss.
+ID is the number that dumps and `gort::current().id()` show. To load the script, use
+`source gort-gdb.py`, by hand or in ~/.gdbinit. Or put a link to it next to the program, with
+`-gdb.py` after the program's name, in a directory of gdb's `auto-load safe-path`.
 
-How it works. The runtime keeps what there is of a goroutine in records of a few sizes, which lie in slabs; SLABS lists
-these. A goroutine that does not run has the registers that a call preserves on top of its stack, in the frame that the
-runtime's `mcall` leaves (gort-runtime/src/arch). An unwinder, which exists while a command runs, tells gdb that this
-frame called the innermost one of the selected thread. So everything of gdb's works on the frames behind that one.
+The script reads the types of gort's runtime from the program's debug information. cargo's dev
+profile has it; in other profiles, set `debug = true`. If it is missing, for example with
+`debug = "line-tables-only"`, the commands say what they lack.
+
+How it works. The runtime keeps the state of goroutines in records of a few sizes. The records are
+in slabs, and SLABS is the list of slabs. A goroutine that does not run has its callee-saved
+registers on top of its stack, in the frame that the runtime's `mcall` leaves
+(gort-runtime/src/arch). While a command runs, an unwinder tells gdb that this frame called the
+innermost frame of the selected thread. So all of gdb's commands work on the frames behind it.
 """
 
 import struct
@@ -27,7 +32,8 @@ G = "gort_runtime::proc::g::G"
 STATUS = "gort_runtime::proc::gstatus::GStatus"
 REASON = "gort_runtime::proc::waitreason::WaitReason"
 
-# What `mcall` leaves (gort-runtime/src/arch): registers by their offsets from the saved stack pointer, and the size.
+# The frame that `mcall` leaves (gort-runtime/src/arch): the offset of each register from the saved
+# stack pointer, and the frame's size.
 FRAMES = {
     "i386:x86-64": ({"r15": 0, "r14": 8, "r13": 16, "r12": 24, "rbx": 32, "rbp": 40, "rip": 48}, 56),
     "aarch64": (
@@ -37,12 +43,12 @@ FRAMES = {
         160,
     ),
 }
-# Frames of a stack that are shown, at most.
+# Maximum number of frames shown of a stack.
 MOST = 200
 
 
 class Rust:
-    """Rust's names, while this is entered."""
+    """Makes gdb parse names as Rust while this context is entered."""
 
     def __enter__(self):
         self.before = gdb.parameter("language")
@@ -67,7 +73,7 @@ def type_of(name):
 
 
 def place(type, *path):
-    """Where a field lies, and its type."""
+    """Returns the offset of a field and its type."""
     offset = 0
     for name in path:
         type = type.strip_typedefs()
@@ -80,7 +86,7 @@ def place(type, *path):
 
 
 def scalar(type, *path):
-    """Where the number lies that is in a field, within cells, atomics and the like."""
+    """Returns the offset and the size of the number in a field, inside cells, atomics and so on."""
     offset, type = place(type, *path)
     while type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT:
         inner = [field for field in type.strip_typedefs().fields() if field.type.sizeof > 0]
@@ -92,7 +98,7 @@ def scalar(type, *path):
 
 
 def words(name):
-    """`ChanReceive` as words."""
+    """Returns a variant's name as words: `ChanReceive` as "chan receive"."""
     last = name.rsplit("::", 1)[-1]
     return "".join(" " + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(last))
 
@@ -110,7 +116,7 @@ def pointer(address):
 
 
 def text_at(address, size):
-    """Text, if that is what lies there."""
+    """Returns the text in memory, or None if there is no valid text."""
     if not 0 < size <= 4096:
         return None
     try:
@@ -120,7 +126,7 @@ def text_at(address, size):
 
 
 def location(address):
-    """A `core::panic::Location`: where the text of the file is, how long it is, line and column."""
+    """Reads a `core::panic::Location`: address and length of the file name, line, column."""
     if address == 0:
         return None
     try:
@@ -132,14 +138,14 @@ def location(address):
 
 
 class Layout:
-    """Where in a G is what."""
+    """The offsets of fields in a G."""
 
     def __init__(self):
         g = type_of(G)
         self.size = g.sizeof
         self.numbers = {name: scalar(g, name) for name in ("status", "reason", "site", "spawned_at", "id", "has_begun")}
         self.sp = place(g, "buf")[0]
-        # Two words behind a lock: where the text's box is, and how long it is. Null: no name.
+        # The two words in the lock are the address of the text's box and the length. Null: no name.
         lock, lock_type = place(g, "name")
         self.name = lock + place(lock_type, "data")[0]
         stack, stack_type = place(g, "stack", "value", "value")
@@ -149,7 +155,7 @@ class Layout:
 
 
 class Goroutine:
-    """A goroutine, as its G tells."""
+    """A goroutine, as its G describes it."""
 
     def __init__(self, layout, bytes):
         number = {
@@ -174,7 +180,7 @@ class Goroutine:
 
     def name(self):
         box, size = self.box
-        # Behind the two counts of an `Arc`.
+        # The text follows the two counts of an `Arc`.
         return text_at(box + 16, size) if box else None
 
     def where(self):
@@ -190,12 +196,12 @@ class Goroutine:
         return f"goroutine {self.id}{shown} [{self.state}]"
 
     def has(self, sp):
-        """Whether a stack pointer is in its stack, of which some KiB are room beside what was asked for."""
+        """Returns whether a stack pointer is in the stack, which has some KiB more than its size."""
         return self.top != 0 and self.top - self.room - (64 << 10) < sp <= self.top
 
 
 def goroutines():
-    """All goroutines, by their numbers."""
+    """Returns all goroutines, ordered by number."""
     if gdb.selected_inferior().pid == 0 and not gdb.selected_inferior().threads():
         raise gdb.GdbError("gort: there is no process and no core file")
     with Rust():
@@ -225,22 +231,22 @@ def goroutines():
 
 
 class FrameId:
-    """Names the frame that was replaced: outside of every other."""
+    """The identity of the frame that the unwinder replaces."""
 
     def __init__(self, sp, pc):
         self.sp, self.pc = sp, pc
 
 
 class Switch(gdb.unwinder.Unwinder):
-    """Has a saved context be the caller of the innermost frame, while it is entered with its stack pointer."""
+    """Presents a saved context as the caller of the innermost frame, from `enter` to `leave`."""
 
     def __init__(self):
         super().__init__("gort goroutine")
         self.sp = None
 
     def enter(self, sp):
-        """False if there is no saved context."""
-        # Found out before the unwinder does anything: which frame is the innermost.
+        """Enters the context saved at `sp`. Returns False if there is none."""
+        # Find the innermost frame before the unwinder takes effect.
         frame = gdb.newest_frame()
         self.innermost = int(frame.read_register("sp")), frame.pc()
         registers, self.size = FRAMES[frame.architecture().name()]
@@ -282,7 +288,7 @@ gdb.unwinder.register_unwinder(None, SWITCH, replace=True)
 
 
 def short(name):
-    """A function's name without what stands in angle brackets behind a word: types, which are long."""
+    """Returns a function's name without its type arguments, which are long."""
     shown, depth = "", 0
     for at, c in enumerate(name):
         if c == "<" and (depth or at and (name[at - 1].isalnum() or name[at - 1] in "_:}")):
@@ -295,7 +301,7 @@ def short(name):
 
 
 def show_stack(frame):
-    """The frames from this one on, numbered from 0."""
+    """Prints the frames from this one on, numbered from 0."""
     for number in range(MOST):
         if frame is None or not frame.is_valid():
             return
@@ -320,7 +326,7 @@ def run(command, frame):
 
 
 def in_goroutine(goroutine, command):
-    """Runs a command of gdb's in the innermost frame of a goroutine."""
+    """Runs a gdb command in the innermost frame of a goroutine."""
     thread = gdb.selected_thread()
     if thread is None:
         raise gdb.GdbError("gort: there is no thread that gdb could look from")
@@ -332,13 +338,13 @@ def in_goroutine(goroutine, command):
                 other.switch()
                 if goroutine.has(int(gdb.newest_frame().read_register("sp"))):
                     return run(command, gdb.newest_frame())
-            # It may have called something on its thread's stack, and then its context is saved.
+            # It may be running a function on its thread's stack. Then its context is saved.
             if not goroutine.has(goroutine.sp):
                 print("     (it runs on no thread that gdb knows)")
                 return None
             thread.switch()
         elif goroutine.state == "created":
-            print("     (it has not begun, and has no stack)")
+            print("     (it has not begun to run, so it has no stack)")
             return None
         if not SWITCH.enter(goroutine.sp):
             print("     (its stack cannot be read: gdb's own gcore leaves out stacks unless GORT_DEBUG=guard=mprotect is set)")
@@ -351,7 +357,7 @@ def in_goroutine(goroutine, command):
 
 
 class InfoGoroutines(gdb.Command):
-    """Lists all goroutines: number and name, what each is doing, and where."""
+    """Lists all goroutines: number, name, state and place."""
 
     def __init__(self):
         super().__init__("info goroutines", gdb.COMMAND_STATUS)
@@ -364,7 +370,10 @@ class InfoGoroutines(gdb.Command):
 
 
 class GoroutineCommand(gdb.Command):
-    """Runs a command in a goroutine: `goroutine 7 bt`, `goroutine all bt`, `goroutine 7 info locals`."""
+    """Runs a command in a goroutine: `goroutine 7 bt`, `goroutine 7 info locals`.
+
+    `goroutine all bt` shows the stacks of all goroutines.
+    """
 
     def __init__(self):
         super().__init__("goroutine", gdb.COMMAND_STACK)

@@ -1,14 +1,14 @@
-//! A program with something to see: workers, sessions, a lock that everybody wants, and now and then
-//! a burst of work.
+//! A program to look at with the debug page: workers, sessions, a lock that many goroutines want,
+//! and bursts of work.
 //!
-//! `cargo run --release -p gort-debug --example busy -- 127.0.0.1:6060`, and then
+//! Run `cargo run --release -p gort-debug --example busy -- 127.0.0.1:6060`, and open
 //! <http://127.0.0.1:6060/> in a browser.
 
 use gort::prelude::*;
 use std::hint::black_box;
 use std::sync::Arc;
 
-/// A piece of work: rounds of some arithmetic, and whom to tell the result.
+/// A piece of work: rounds of some arithmetic, and the channel for the result.
 struct Job {
     rounds: u64,
     answer: Sender<u64>,
@@ -48,7 +48,7 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Starts a goroutine with this name. It counts as started where this is called.
+/// Starts a goroutine with this name. The caller of this function counts as the place of the spawn.
 #[track_caller]
 fn spawn_named(name: String, f: impl FnOnce() + Send + 'static) {
     gort::Builder::new()
@@ -66,7 +66,7 @@ fn clone_into<T: Send + 'static>(
     move || f(&rx)
 }
 
-/// Does jobs.
+/// Does jobs until the channel is closed.
 fn work(inbox: &Receiver<Job>) {
     for job in inbox {
         let result = (0..job.rounds).fold(1_u64, |a, n| {
@@ -76,7 +76,7 @@ fn work(inbox: &Receiver<Job>) {
     }
 }
 
-/// Asks for work now and then, and adds the result to what all have.
+/// Sends a job now and then, and adds the result to the total.
 fn session(n: u64, jobs: &Sender<Job>, total: &Mutex<u64>) {
     let mut ticker = 20 + n * 7 % 180;
     loop {
@@ -94,7 +94,7 @@ fn session(n: u64, jobs: &Sender<Job>, total: &Mutex<u64>) {
     }
 }
 
-/// Adds to a log, and takes its time while the others wait for the lock.
+/// Appends to a log, and keeps its lock for a while, so that the others wait.
 fn write_log(n: u64, log: &Mutex<Vec<u64>>) {
     loop {
         let mut lines = log.lock();
@@ -106,12 +106,12 @@ fn write_log(n: u64, log: &Mutex<Vec<u64>>) {
     }
 }
 
-/// Waits for what never comes.
+/// Waits for a message that never arrives.
 fn wait_for_news(silent: &Receiver<()>) {
     silent.recv().ok();
 }
 
-/// Brings more work at once than there are workers, every five seconds.
+/// Every five seconds, sends more jobs at once than there are workers.
 fn batches(jobs: &Sender<Job>) {
     let ticker = gort::time::tick(Duration::from_secs(5));
     while ticker.recv().is_ok() {

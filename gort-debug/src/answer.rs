@@ -1,4 +1,4 @@
-//! The head and the body of an answer.
+//! Sends answers: a head and a body.
 
 use crate::request::{Head, Method};
 use crate::stream::Stream;
@@ -6,22 +6,22 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// How much of a body is collected before it is sent.
+/// The number of bytes of a body that are collected before they are sent.
 const CHUNK: usize = 64 * 1024;
 
-/// What answers go to, one for each request.
+/// Sends the answer to one request.
 pub(crate) struct Responder<'a> {
     stream: &'a Stream,
     timeout: Duration,
     with_body: bool,
-    /// The client understands bodies in chunks. Where it does not, the body ends with the
-    /// connection.
+    /// The client understands chunked bodies. For other clients, the end of the connection ends a
+    /// long body.
     chunks: bool,
     keep_alive: bool,
 }
 
 impl<'a> Responder<'a> {
-    /// Prepares the answer to a request.
+    /// Creates the responder for the request with this head.
     pub(crate) fn new(stream: &'a Stream, timeout: Duration, head: &Head) -> Self {
         Self {
             stream,
@@ -32,7 +32,7 @@ impl<'a> Responder<'a> {
         }
     }
 
-    /// Begins an answer with this status and this type of its content.
+    /// Begins an answer with this status and this content type.
     pub(crate) fn begin(&self, status: u16, kind: &str) -> Answer<'_> {
         let mut head = format!("HTTP/1.1 {}\r\n", reason(status));
         for (name, value) in [
@@ -63,16 +63,16 @@ impl<'a> Responder<'a> {
         answer.finish()
     }
 
-    /// Answers with what the status is called.
+    /// Answers with the name of the status.
     pub(crate) fn status(&self, status: u16) -> io::Result<()> {
         self.text(status, reason(status))
     }
 
-    /// Refuses a method; the path has only `allowed`.
+    /// Refuses a method. The path allows the methods `allowed` only.
     pub(crate) fn method_not_allowed(&self, allowed: &str) -> io::Result<()> {
         let mut answer = self.begin(405, "text/plain; charset=utf-8");
         answer.field("Allow", allowed);
-        writeln!(answer, "this path takes {allowed}")?;
+        writeln!(answer, "this path allows {allowed} only")?;
         answer.finish()
     }
 
@@ -81,23 +81,23 @@ impl<'a> Responder<'a> {
     }
 }
 
-/// An answer on its way. What is written to it is its body. A short one is sent whole and with its
-/// length, a long one in chunks.
+/// An answer on its way. Bytes that are written to it are its body. A short body is sent whole,
+/// with its length, and a long one in chunks.
 pub(crate) struct Answer<'a> {
     to: &'a Responder<'a>,
     head: String,
     body: Vec<u8>,
-    /// The head has been sent.
+    /// Whether the head has been sent.
     has_begun: bool,
 }
 
 impl Answer<'_> {
-    /// Adds a field to the head, before anything of the body has been written.
+    /// Adds a field to the head. Must be called before anything of the body is written.
     pub(crate) fn field(&mut self, name: &str, value: &str) {
         push_field(&mut self.head, name, value);
     }
 
-    /// Sends what has not been sent yet.
+    /// Sends everything that has not been sent yet.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         if self.has_begun {
             self.flush_chunk()?;
@@ -116,7 +116,7 @@ impl Answer<'_> {
         self.to.send(&all)
     }
 
-    /// Sends the collected part of the body, and the head before the first.
+    /// Sends the collected part of the body. Before the first part, sends the head.
     fn flush_chunk(&mut self) -> io::Result<()> {
         if !self.has_begun {
             if self.to.chunks {
@@ -150,7 +150,7 @@ impl Write for Answer<'_> {
         Ok(n)
     }
 
-    /// Does nothing: `finish` sends.
+    /// Does nothing. `finish` sends the rest.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -161,7 +161,7 @@ fn push_field(head: &mut String, name: &str, value: &str) {
     write!(head, "{name}: {value}\r\n").ok();
 }
 
-/// A status and what it is called.
+/// Returns a status with its name.
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "200 OK",

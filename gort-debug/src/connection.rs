@@ -1,4 +1,4 @@
-//! The life of a connection: request after request, each within a time.
+//! Serves a connection: one request after the other, each within a time limit.
 
 use crate::answer::Responder;
 use crate::guard;
@@ -9,15 +9,16 @@ use crate::stream::Stream;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-/// The longest body that is read, and thrown away: no request needs one.
+/// The longest body that is read and discarded. No request needs one.
 const LONGEST_BODY: u64 = 64 * 1024;
-/// How much of what a client still sends is read once it has its last answer, and for how long. A
-/// connection that is closed before that is reset, and the client may miss the answer.
+/// After its last answer a client may still send. This is how much of that is read, and for how
+/// long. If the connection were closed earlier, it would be reset, and the client might miss the
+/// answer.
 const LAST_WORDS: usize = 256 * 1024;
 const PARTING: Duration = Duration::from_secs(1);
 
-/// Answers the requests that come over `stream`, until the client goes, is too slow, or sends
-/// something that is no request.
+/// Answers the requests that arrive over `stream`, until the client disconnects, is too slow, or
+/// sends something that is not a request.
 pub(crate) fn serve(stream: &Stream, site: &Site) -> io::Result<()> {
     let mut input = Input {
         stream,
@@ -49,7 +50,7 @@ pub(crate) fn serve(stream: &Stream, site: &Site) -> io::Result<()> {
     part(stream)
 }
 
-/// What has been read of a connection, and not yet been used.
+/// Bytes that have been read from a connection and not yet been used.
 struct Input<'a> {
     stream: &'a Stream,
     timeout: Duration,
@@ -57,8 +58,8 @@ struct Input<'a> {
 }
 
 impl Input<'_> {
-    /// Reads the head of the next request; `None` if the client has gone. An inner error is the
-    /// status of the answer.
+    /// Reads the head of the next request. Returns `None` if the client has disconnected. An inner
+    /// error is the status to answer with.
     fn head(&mut self) -> io::Result<Result<Option<Head>, u16>> {
         let deadline = Instant::now() + self.timeout;
         loop {
@@ -82,7 +83,7 @@ impl Input<'_> {
         }
     }
 
-    /// Throws away the next `left` bytes.
+    /// Discards the next `left` bytes.
     fn skip(&mut self, left: u64) -> io::Result<()> {
         let left = usize::try_from(left).map_err(|_| ErrorKind::OutOfMemory)?;
         let deadline = Instant::now() + self.timeout;
@@ -95,8 +96,8 @@ impl Input<'_> {
         Ok(())
     }
 
-    /// Waits for this time, and returns true if the client is there until the end of it. A client
-    /// that sends more than one further request meanwhile is treated as one that has gone.
+    /// Waits for this time. Returns `true` if the client is still connected at the end. A client
+    /// that sends more than one further request during the wait is treated as disconnected.
     fn is_there_after(&mut self, time: Duration) -> bool {
         let deadline = Instant::now() + time;
         while self.bytes.len() <= LONGEST_HEAD {
@@ -109,7 +110,8 @@ impl Input<'_> {
         false
     }
 
-    /// Reads on, at most a head. 0 is the end.
+    /// Reads more bytes, at most as many as a head may have. Returns 0 at the end of the
+    /// connection.
     fn more(&mut self, deadline: Instant) -> io::Result<usize> {
         let begin = self.bytes.len();
         self.bytes.resize(begin + LONGEST_HEAD, 0);
@@ -120,7 +122,7 @@ impl Input<'_> {
     }
 }
 
-/// Ends the connection so that the client receives its last answer.
+/// Ends the connection in such a way that the client receives its last answer.
 fn part(stream: &Stream) -> io::Result<()> {
     stream.end_output()?;
     let deadline = Instant::now() + PARTING;

@@ -1,4 +1,4 @@
-//! What every goroutine does, and which of them a search keeps.
+//! The state of every goroutine, and searching for goroutines.
 
 use crate::json::{Maybe, Text};
 use crate::site::NAME;
@@ -7,26 +7,27 @@ use gort_runtime::dump_some;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// What is searched for in goroutines: nothing, or a word.
+/// A search for goroutines: for a word, or for all of them.
 pub(crate) struct Search(String);
 
 impl Search {
-    /// Searches for `word`, whether it is written in capitals or not.
+    /// Creates a search for `word`, in upper or lower case. An empty word finds all goroutines.
     pub(crate) fn new(word: &str) -> Self {
         Self(word.trim().to_lowercase())
     }
 
-    /// Whether all goroutines are kept.
+    /// Returns whether the search keeps all goroutines.
     pub(crate) fn is_for_all(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether `text` contains the word.
+    /// Returns whether `text` contains the word.
     pub(crate) fn is_in(&self, text: &str) -> bool {
         text.to_lowercase().contains(&self.0)
     }
 
-    /// Whether the goroutine's number, name, state, reason or source lines contain the word.
+    /// Returns whether the goroutine's number, name, state, reason or source lines contain the
+    /// word.
     pub(crate) fn keeps(&self, info: &GoroutineInfo) -> bool {
         if self.is_for_all() {
             return true;
@@ -42,7 +43,7 @@ impl Search {
     }
 }
 
-/// The word for what a goroutine does.
+/// Returns the word for a goroutine's state.
 pub(crate) fn state(info: &GoroutineInfo) -> &'static str {
     match info.state {
         GoroutineState::Created => "created",
@@ -53,7 +54,7 @@ pub(crate) fn state(info: &GoroutineInfo) -> &'static str {
     }
 }
 
-/// Whether the goroutine serves a page.
+/// Returns whether the goroutine serves a page.
 pub(crate) fn is_own(info: &GoroutineInfo) -> bool {
     info.name.as_deref() == Some(NAME)
 }
@@ -87,7 +88,7 @@ pub(crate) fn write_json(out: &mut impl Write, search: &Search) -> io::Result<()
     out.write_all(b"\n]}\n")
 }
 
-/// A source line as JSON.
+/// A source line. It is displayed as JSON.
 pub(crate) struct Place(pub(crate) Option<&'static std::panic::Location<'static>>);
 
 impl std::fmt::Display for Place {

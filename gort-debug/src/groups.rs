@@ -1,4 +1,4 @@
-//! Goroutines that do the same, counted.
+//! Groups of goroutines in the same state at the same place.
 
 use crate::goroutines::{Place, Search, is_own, state};
 use crate::json::{List, Maybe, Text};
@@ -11,29 +11,30 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The most groups that are shown, the largest first.
+/// Maximum number of groups that are shown. The largest are shown first.
 const MOST_GROUPS: usize = 500;
-/// The most goroutines of a group that are named.
+/// Maximum number of goroutines of a group that are listed.
 const MOST_MEMBERS: usize = 10;
-/// The most goroutines of which each is looked at, which takes some microseconds. Of more, those in
-/// the same state at the same source lines are one group, and one of them is looked at.
+/// Maximum number of goroutines whose stacks are all read. Reading one takes some microseconds. If
+/// there are more goroutines, those in the same state at the same source lines are one group, and
+/// the stack of one of them is read.
 const MOST_STACKS: usize = 10_000;
 
-/// All groups of goroutines that a search keeps.
+/// The groups of the goroutines that a search keeps.
 pub(crate) struct Groups {
-    /// How many goroutines there are, kept or not, and how many of them serve pages.
+    /// The number of all goroutines, whether kept or not, and how many of them serve pages.
     total: usize,
     own: usize,
-    /// How many are kept.
+    /// The number of goroutines that the search keeps.
     kept: usize,
     groups: Vec<Group>,
     stacks: Vec<String>,
-    /// How many groups have been left out of `groups`.
+    /// The number of groups that are not in `groups`.
     left_out: usize,
 }
 
-/// Goroutines in the same state, for the same reason, at the same source line, started at the same
-/// one, and with the same stack.
+/// Goroutines in the same state, for the same reason, at the same source line, spawned at the same
+/// source line, and with the same stack.
 struct Group {
     state: &'static str,
     reason: WaitReason,
@@ -41,12 +42,12 @@ struct Group {
     spawned_at: Option<&'static Location<'static>>,
     own: bool,
     count: usize,
-    /// How long the first of them has waited, and the last one.
+    /// The longest and the shortest wait in the group.
     longest: Duration,
     shortest: Duration,
-    /// Some of them.
+    /// The first goroutines of the group.
     members: Vec<(GoroutineId, Option<Arc<str>>)>,
-    /// The index of the stack, if it is known.
+    /// The index of the stack, if the stack was read.
     stack: Option<usize>,
 }
 
@@ -76,15 +77,16 @@ impl Group {
     }
 }
 
-/// What goroutines of a group have in common, but for the stack. Of a type that has an order,
-/// because std's hash maps use thread-locals.
+/// Returns what the goroutines of a group have in common, except for the stack. The type is ordered
+/// for use in a `BTreeMap`, because std's hash maps use thread-locals.
 fn common(info: &GoroutineInfo) -> impl Ord + use<> {
     let lines = (info.at, info.spawned_at);
     (state(info), info.reason.words(), lines, is_own(info))
 }
 
 impl Groups {
-    /// Looks at all goroutines now. A group whose stack contains the word is kept as a whole.
+    /// Groups the goroutines that there are now. If a group's stack contains the word, the whole
+    /// group is kept.
     pub(crate) fn now(search: &Search) -> Self {
         let each = gort::runtime::num_goroutines() <= MOST_STACKS;
         let mut seen = BTreeSet::new();
@@ -117,7 +119,7 @@ impl Groups {
         }
     }
 
-    /// The stack of a group.
+    /// Returns the stack of a group, if it was read.
     fn stack(&self, group: &Group) -> Option<&str> {
         let stack = self.stacks.get(group.stack?)?;
         (!stack.is_empty()).then_some(stack.as_str())

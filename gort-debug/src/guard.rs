@@ -1,23 +1,23 @@
-//! Who may ask: a program on the same machine may, a web site that happens to be open in a browser
-//! there may not.
+//! Decides which requests are answered. Programs on the same machine are allowed; a web site that
+//! is open in a browser on this machine is not.
 //!
-//! A browser sends whatever a web site tells it to, also to 127.0.0.1. Three things give the site
-//! away.
+//! A browser sends whatever requests a web site tells it to, also to 127.0.0.1. Three fields tell
+//! such requests apart.
 //!
-//! - `Host` is the name in the site's address, also when the name has been made to stand for
-//!   127.0.0.1 (DNS rebinding).
-//! - `Origin` is the site, on every POST and on whatever its scripts do.
-//! - `Sec-Fetch-Site` says that it is another one, on images and on pages in frames too.
+//! - `Host` is the name in the site's address, even if that name resolves to 127.0.0.1 (DNS
+//!   rebinding).
+//! - `Origin` is the site. Browsers send it with every POST and with the requests of scripts.
+//! - `Sec-Fetch-Site` says that the request is made by another site, for images and frames too.
 
 use crate::request::{Head, Method};
 use std::net::IpAddr;
 
-/// Whether only programs of this machine can connect to the address.
+/// Returns whether only programs on this machine can connect to the address.
 pub(crate) fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }
 
-/// The host names that requests may be for.
+/// The host names that requests may name.
 #[derive(Clone, Debug)]
 pub(crate) struct Hosts {
     names: Vec<String>,
@@ -33,22 +33,22 @@ impl Hosts {
         }
     }
 
-    /// Allows a name.
+    /// Allows a host name.
     pub(crate) fn allow(&mut self, name: String) {
         self.names.push(name);
     }
 
-    /// Allows all addresses. No name can be made to stand for something else that way.
+    /// Allows all IP addresses. DNS rebinding needs a name, so this does not help it.
     pub(crate) fn allow_any_address(&mut self) {
         self.any_address = true;
     }
 
-    /// Whether all addresses are allowed.
+    /// Returns whether all IP addresses are allowed.
     pub(crate) fn has_any_address(&self) -> bool {
         self.any_address
     }
 
-    /// Whether `host`, which may end with a port, is allowed.
+    /// Returns whether `host` is allowed. It may end with a port.
     fn allows(&self, host: &str) -> bool {
         let name = without_port(host);
         let bare = name.strip_prefix('[').and_then(|s| s.strip_suffix(']'));
@@ -59,7 +59,7 @@ impl Hosts {
     }
 }
 
-/// A host without the port behind it.
+/// Returns a host without its port.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
@@ -67,7 +67,8 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Why a request is refused, in words for whoever sent it; `None` if it is not.
+/// Returns the reason why a request is refused, as text for the client. Returns `None` if it is not
+/// refused.
 pub(crate) fn objection(head: &Head, hosts: &Hosts) -> Option<String> {
     let Some(host) = head.host.as_deref() else {
         return Some("the request does not say which host it is for".to_owned());
@@ -87,7 +88,7 @@ pub(crate) fn objection(head: &Head, hosts: &Hosts) -> Option<String> {
         }
     }
     let from_elsewhere = matches!(head.fetch_site.as_deref(), Some("cross-site" | "same-site"));
-    // A link to the page may be followed. The page is not shown in another one's frame.
+    // A user may follow a link to the page. The page must not be shown in another site's frame.
     let is_link = matches!(head.method, Method::Get | Method::Head)
         && head.fetch_mode.as_deref() == Some("navigate")
         && head.fetch_dest.as_deref() == Some("document");
@@ -175,7 +176,7 @@ mod tests {
         assert!(refused(head(Method::Get, None, cross("no-cors", "image"))));
         assert!(refused(head(Method::Get, theirs, cross("cors", "empty"))));
         assert!(!refused(head(Method::Get, None, form)));
-        // Another port of the same machine is another site.
+        // Another port of the same machine counts as another site.
         let port = Some("http://localhost:3000");
         let near = [Some("same-site"), Some("cors"), Some("empty")];
         assert!(refused(head(Method::Get, port, [None; 3])));

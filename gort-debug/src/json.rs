@@ -1,8 +1,8 @@
-//! Writing JSON.
+//! Writes JSON.
 
 use std::fmt::{self, Display, Write};
 
-/// A text as a JSON string, safe inside `<script>` as well.
+/// A text. It is displayed as a JSON string that is also safe inside `<script>`.
 pub(crate) struct Text<'a>(pub(crate) &'a str);
 
 impl Display for Text<'_> {
@@ -13,8 +13,8 @@ impl Display for Text<'_> {
                 '"' => f.write_str("\\\"")?,
                 '\\' => f.write_str("\\\\")?,
                 '\n' => f.write_str("\\n")?,
-                // `</script>` and `<!--` end or change what a browser takes for the script. The two
-                // separators end lines in old JavaScript.
+                // In a browser, `</script>` and `<!--` end or change the script. The two separators
+                // end lines in old JavaScript.
                 '\0'..' ' | '\x7f' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
                     write!(f, "\\u{:04x}", u32::from(c))?;
                 }
@@ -25,7 +25,7 @@ impl Display for Text<'_> {
     }
 }
 
-/// A value, or `null`.
+/// A value. `None` is displayed as `null`.
 pub(crate) struct Maybe<T>(pub(crate) Option<T>);
 
 impl<T: Display> Display for Maybe<T> {
@@ -37,7 +37,7 @@ impl<T: Display> Display for Maybe<T> {
     }
 }
 
-/// Values with commas between them.
+/// Values, displayed with commas between them.
 pub(crate) struct List<'a, T>(pub(crate) &'a [T]);
 
 impl<T: Display> Display for List<'_, T> {

@@ -1,4 +1,4 @@
-//! A page that shows what a [gort](https://docs.rs/gort) program's goroutines do. The program
+//! A page that shows what the goroutines of a [gort](https://docs.rs/gort) program do. The program
 //! itself serves it.
 //!
 //! ```
@@ -34,8 +34,8 @@
 //! | `POST /trace?seconds=5` | records a [`trace`](gort::runtime::trace) for 5 s, and returns it |
 //!
 //! `?q=WORD` keeps the goroutines whose number, name, state, reason or source lines contain the
-//! word. All requests for goroutines take it. Profiles are in the format of Go's pprof, or with
-//! `?format=folded` lines for flame graphs.
+//! word. All requests for goroutines accept it. Profiles are in the format of Go's pprof. With
+//! `?format=folded` they are lines for flame graphs.
 //!
 //! ```text
 //! curl http://127.0.0.1:6060/groups?q=reader
@@ -44,45 +44,46 @@
 //! ```
 //!
 //! # Who can see the page
-//! The page shows names, source lines and stacks, so it is not for everybody.
+//! The page shows names, source lines and stacks, so it is not for the public.
 //!
-//! - [`serve`] takes loopback addresses only, and [`serve_unix`] makes a socket that only the
-//!   program's user may open. [`Options::allow_remote`] lifts the first rule; there is no password,
-//!   so the network must keep strangers out. Any user of the same machine can connect to a loopback
-//!   address: where that is too much, use a Unix socket.
+//! - [`serve`] accepts loopback addresses only, and [`serve_unix`] creates a socket that only the
+//!   program's user may open. [`Options::allow_remote`] allows other addresses. There is no
+//!   password, so the network must then keep strangers out. Any user of the same machine can
+//!   connect to a loopback address. If that is too much, use a Unix socket.
 //! - A web site that is open in the same browser can neither read the page nor start a trace. The
-//!   server refuses requests for another host name (DNS rebinding), requests that another site's
-//!   script, form or image makes, and it never sends `Access-Control-Allow-Origin`. Whatever
-//!   changes something takes a POST.
-//! - Names of goroutines are shown as text, whatever is in them.
+//!   server refuses requests for another host name (DNS rebinding) and requests that a script, a
+//!   form or an image of another site makes. It never sends `Access-Control-Allow-Origin`. Requests
+//!   that change something must be POSTs.
+//! - Names of goroutines are shown as text, whatever they contain.
 //!
 //! # What the page costs
-//! Nothing until somebody asks. Then it runs in goroutines named `gort-debug`, which the page marks
-//! as its own, and their number is bounded. A client that is slow to send or to receive is cut off
-//! after ten seconds ([`Options::timeout`]).
+//! It costs nothing until a client connects. Then it runs in goroutines named `gort-debug`, which
+//! the page marks as its own, and their number is limited. A client that is slow to send or to
+//! receive is cut off after ten seconds ([`Options::timeout`]).
 //!
-//! Above 10,000 goroutines the page looks at the stack of one goroutine for each source line, and
-//! not at all of them.
+//! Above 10,000 goroutines the page does not read all stacks: it reads the stack of one goroutine
+//! for each source line.
 //!
-//! While the page is up, gort does not report a deadlock of everything else: a goroutine waits for
-//! clients, and so the program is never entirely blocked. The page shows who waits for what.
+//! While the page is up, gort does not report a deadlock of the other goroutines: a goroutine waits
+//! for clients, so the program is never entirely blocked. The page shows what each goroutine waits
+//! for.
 //!
-//! Where goroutines are threads (on macOS, under `--cfg gort_threads`) the page works, and has no
+//! If goroutines are threads (on macOS, or with `--cfg gort_threads`) the page works, but has no
 //! figures of Ps, run queues and latency, since there are none.
 //!
 //! [`set_rate`]: gort::runtime::profile::set_rate
 
 // ```text
-// options server           what may be set · the goroutines that serve, and their end
-// stream listener          a connection · what listens: TCP or a Unix socket
-// site connection          what all connections share · the life of one: request after request
-// request query guard      the head of a request · what stands behind the `?` · who may ask
-// answer                   the head and the body of an answer
-// routes                   which path gives what
+// options server           settings · the goroutines that serve, and how they end
+// stream listener          a connection · a listening socket: TCP or Unix
+// site connection          the state that all connections share · requests on a connection
+// request query guard      the head of a request · the part after the `?` · which ones to answer
+// answer                   sends the head and the body of an answer
+// routes                   maps paths to answers
 // page recordings          the HTML file, filled in · traces and profiles
 // goroutines groups        what goroutines do: one by one · counted
 // metrics prometheus       the scheduler's figures, as JSON · as Prometheus reads them
-// json                     writing JSON
+// json                     writes JSON
 // ```
 
 #![forbid(unsafe_code)]
@@ -116,8 +117,8 @@ use std::path::Path;
 /// Serves the page at a loopback address until the [`Server`] is closed or dropped.
 ///
 /// # Errors
-/// `PermissionDenied` if the address is not a loopback address ([`Options::allow_remote`]); else
-/// the system's.
+/// Returns `PermissionDenied` if the address is not a loopback address (see
+/// [`Options::allow_remote`]). Otherwise returns the system's errors.
 ///
 /// # Examples
 /// ```
@@ -131,15 +132,15 @@ pub fn serve(addr: impl ToSocketAddrs) -> io::Result<Server> {
     Options::new().serve(addr)
 }
 
-/// Serves the page at a Unix socket until the [`Server`] is closed or dropped, which removes the
-/// file at `path`.
+/// Serves the page at a Unix socket until the [`Server`] is closed or dropped. This also removes
+/// the file at `path`.
 ///
-/// Only the program's user may open the socket. To see the page in a browser on another machine:
-/// `ssh -L 6060:/run/program.sock HOST`, and then `http://localhost:6060/`.
+/// Only the program's user may open the socket. To see the page in a browser on another machine,
+/// run `ssh -L 6060:/run/program.sock HOST` there, and open `http://localhost:6060/`.
 ///
 /// # Errors
-/// `AddrInUse` if there is a file at `path`, a killed program's socket for example; else the
-/// system's.
+/// Returns `AddrInUse` if there is a file at `path`, for example the socket of a killed program.
+/// Otherwise returns the system's errors.
 ///
 /// # Examples
 /// ```

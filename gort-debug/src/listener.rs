@@ -1,4 +1,4 @@
-//! What listens for connections, and where.
+//! Listening sockets.
 
 use crate::stream::Stream;
 use gort::net::{TcpListener, UnixListener};
@@ -11,26 +11,26 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
 
-/// Listens for connections.
+/// A listening socket.
 pub(crate) enum Listener {
     Tcp(TcpListener, SocketAddr),
     Unix(UnixListener, SocketFile),
 }
 
 impl Listener {
-    /// Listens at the first of the addresses that can be had.
+    /// Listens at the first of the addresses that is available.
     pub(crate) fn tcp(addrs: &[SocketAddr]) -> io::Result<Self> {
         let listener = TcpListener::bind(addrs)?;
         let addr = listener.local_addr()?;
         Ok(Self::Tcp(listener, addr))
     }
 
-    /// Makes a socket at `path` that only its owner may open.
+    /// Creates a socket at `path` that only its owner may open.
     pub(crate) fn unix(path: &Path) -> io::Result<Self> {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.bind(&SockAddr::unix(path)?)?;
         let file = SocketFile::at(path)?;
-        // Nobody can connect before it listens, so nobody comes in before the mode is set.
+        // No client can connect before `listen`, so the mode is set before the first one does.
         let listening = fs::set_permissions(path, fs::Permissions::from_mode(0o600))
             .and_then(|()| socket.listen(128))
             .map(|()| UnixListener::from(net::UnixListener::from(OwnedFd::from(socket))));
@@ -51,7 +51,7 @@ impl Listener {
         })
     }
 
-    /// Waits for a connection.
+    /// Waits for a connection and returns it.
     pub(crate) fn accept(&self) -> io::Result<Stream> {
         Ok(match self {
             Self::Tcp(one, _) => Stream::Tcp(one.accept()?.0),
@@ -59,7 +59,7 @@ impl Listener {
         })
     }
 
-    /// Ends the socket, for all of its handles, and removes its file.
+    /// Closes the socket for all of its handles, and removes its file.
     pub(crate) fn close(&self) {
         match self {
             Self::Tcp(one, _) => one.close(),
@@ -71,29 +71,29 @@ impl Listener {
     }
 }
 
-/// The file of a Unix socket, which is told from a later one at the same path.
+/// The file of a Unix socket. Its identity distinguishes it from a later file at the same path.
 #[derive(Clone, Debug)]
 pub(crate) struct SocketFile {
     pub(crate) path: PathBuf,
-    /// Its device and its number there.
+    /// The device and the inode number.
     identity: (u64, u64),
 }
 
 impl SocketFile {
-    /// Remembers the file at `path`.
+    /// Records the file that is at `path` now.
     fn at(path: &Path) -> io::Result<Self> {
         let metadata = fs::symlink_metadata(path)?;
-        // Absolute: the program may change its working directory before the end.
+        // The path is made absolute, because the program may change its working directory later.
         let path = std::path::absolute(path)?;
         let identity = (metadata.dev(), metadata.ino());
         Ok(Self { path, identity })
     }
 
-    /// Removes the file, unless somebody else's is there by now.
+    /// Removes the file, unless another one is at the path by now.
     fn remove(&self) {
         let is_ours = |metadata: fs::Metadata| (metadata.dev(), metadata.ino()) == self.identity;
         if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {
-            // If it cannot be removed it stays, as every socket's file does that nobody removes.
+            // If the file cannot be removed, it stays, like that of a program that was killed.
             fs::remove_file(&self.path).ok();
         }
     }

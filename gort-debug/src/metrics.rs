@@ -1,11 +1,11 @@
-//! The scheduler's figures as JSON, and what the page says of the process.
+//! The scheduler's figures as JSON, and what the page says about the process.
 
 use crate::json::{List, Text};
 use crate::site::{Serving, Site};
 use gort::runtime::Metrics;
 use std::io::{self, Write};
 
-/// Writes the figures, and when they were taken in nanoseconds since the page began.
+/// Writes the figures and the time when they were taken, in nanoseconds since the page began.
 pub(crate) fn write_json(out: &mut impl Write, site: &Site) -> io::Result<()> {
     let metrics = gort::runtime::metrics();
     let taken = site.began.elapsed();
@@ -34,7 +34,7 @@ pub(crate) fn write_json(out: &mut impl Write, site: &Site) -> io::Result<()> {
     )
 }
 
-/// Figures that rise and fall.
+/// Returns the figures that rise and fall.
 fn gauges(metrics: &Metrics) -> Vec<(&'static str, u64)> {
     [
         ("procs", metrics.procs),
@@ -54,7 +54,7 @@ fn gauges(metrics: &Metrics) -> Vec<(&'static str, u64)> {
     .to_vec()
 }
 
-/// Figures that only rise.
+/// Returns the figures that only rise.
 fn counters(metrics: &Metrics) -> [(&'static str, u64); 4] {
     [
         ("started", metrics.started),

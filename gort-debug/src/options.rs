@@ -1,4 +1,4 @@
-//! What may be set before the page is served.
+//! Settings of a page.
 
 use crate::guard::{Hosts, is_loopback};
 use crate::listener::Listener;
@@ -9,11 +9,12 @@ use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::time::Duration;
 
-/// Longer than anybody waits, and no sum with it overflows.
+/// The longest time-out. It is longer than any client waits, and adding it to a time cannot
+/// overflow.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
-/// How the page is served: [`serve`](crate::serve) and [`serve_unix`](crate::serve_unix) with
-/// settings.
+/// Settings for serving the page. [`serve`](crate::serve) and [`serve_unix`](crate::serve_unix) use
+/// the defaults.
 ///
 /// ```
 /// use gort_debug::Options;
@@ -40,7 +41,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Returns the settings that [`serve`](crate::serve) uses.
+    /// Creates the settings that [`serve`](crate::serve) uses.
     pub fn new() -> Self {
         Self {
             hosts: Hosts::loopback(),
@@ -51,11 +52,11 @@ impl Options {
         }
     }
 
-    /// Lets the page be served at any address, not only at loopback ones.
+    /// Allows addresses other than loopback addresses.
     ///
-    /// **Everybody who can reach the address then sees the page**, and can record traces: there is
-    /// no password. Requests may name the host by any IP address. A host name takes
-    /// [`allow_host`](Self::allow_host) as well.
+    /// **Everyone who can reach the address can then see the page**, and can record traces: there
+    /// is no password. Requests may name the host by any IP address. To allow requests that name it
+    /// by a host name, also call [`allow_host`](Self::allow_host).
     ///
     /// # Examples
     /// ```
@@ -73,10 +74,11 @@ impl Options {
         self
     }
 
-    /// Answers requests for this host name too. The page of a proxy has such a name, for example.
+    /// Allows requests that name this host, for example the name under which a proxy serves the
+    /// page.
     ///
-    /// Without it the server answers requests for `localhost` and for loopback addresses. It
-    /// refuses others, because a web site whose name suddenly stands for 127.0.0.1 would have a
+    /// By default the server answers requests for `localhost` and for loopback addresses. It
+    /// refuses others, because a web site whose name suddenly resolves to 127.0.0.1 could have a
     /// visitor's browser read the page (DNS rebinding).
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.hosts.allow(name.into());
@@ -84,37 +86,37 @@ impl Options {
     }
 
     /// Sets how long a client may take to send the head of a request, to send the next request on
-    /// the same connection, and to receive 64 KiB of an answer. Ten seconds by default, and at most a
-    /// day.
+    /// the same connection, and to receive 64 KiB of an answer. The default is ten seconds, and the
+    /// maximum is a day.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = timeout.min(LONGEST_TIMEOUT);
         self
     }
 
-    /// Sets how many connections are served at the same time, 32 by default. Further ones wait in
-    /// the kernel's queue.
+    /// Sets how many connections are served at the same time. The default is 32. Further
+    /// connections wait in the kernel's queue.
     ///
     /// # Panics
-    /// If it is 0.
+    /// Panics if `connections` is 0.
     pub fn max_connections(mut self, connections: usize) -> Self {
         assert!(connections > 0, "at least one connection must be served");
         self.limits.connections = connections;
         self
     }
 
-    /// Serves the page at `addr`: [`serve`](crate::serve) with these settings.
+    /// Serves the page at `addr`, like [`serve`](crate::serve), with these settings.
     ///
     /// # Errors
-    /// `PermissionDenied` if the address is not a loopback address, without
-    /// [`allow_remote`](Self::allow_remote); else the system's.
+    /// Returns `PermissionDenied` if the address is not a loopback address and
+    /// [`allow_remote`](Self::allow_remote) was not called. Otherwise returns the system's errors.
     pub fn serve(self, addr: impl ToSocketAddrs) -> io::Result<Server> {
         // The system's resolver blocks the thread.
         let addrs: Vec<_> = gort::blocking(|| addr.to_socket_addrs())?.collect();
         let foreign = addrs.iter().find(|addr| !is_loopback(addr.ip()));
         if let Some(addr) = foreign.filter(|_| !self.hosts.has_any_address()) {
             let message = format!(
-                "{addr} is not a loopback address, and whoever can reach it would see the program's \
-                 goroutines: use 127.0.0.1, [::1] or a Unix socket, or call \
+                "{addr} is not a loopback address, and everyone who can reach it would see the \
+                 program's goroutines: use 127.0.0.1, [::1] or a Unix socket, or call \
                  gort_debug::Options::allow_remote"
             );
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
@@ -122,10 +124,11 @@ impl Options {
         Server::start(Listener::tcp(&addrs)?, self.hosts, self.limits)
     }
 
-    /// Serves the page at a Unix socket: [`serve_unix`](crate::serve_unix) with these settings.
+    /// Serves the page at a Unix socket, like [`serve_unix`](crate::serve_unix), with these
+    /// settings.
     ///
     /// # Errors
-    /// Those of [`serve_unix`](crate::serve_unix).
+    /// Returns the errors of [`serve_unix`](crate::serve_unix).
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,4 @@
-//! The HTML file, filled in.
+//! The HTML page, with its data filled in.
 
 use crate::goroutines::Search;
 use crate::groups::Groups;
@@ -6,10 +6,11 @@ use crate::metrics;
 use crate::site::Site;
 use std::io::{self, Write};
 
-/// The page. `{{nonce}}` and `{{first}}` stand for what is filled in.
+/// The page. `{{nonce}}` and `{{first}}` are placeholders.
 const HTML: &str = include_str!("page.html");
 
-/// What the page may do: run its own script, which has the nonce, and ask its own server.
+/// Returns the page's content security policy: it may run its own script, which has the nonce, and
+/// send requests to its own server.
 pub(crate) fn policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
@@ -17,8 +18,7 @@ pub(crate) fn policy(nonce: &str) -> String {
     )
 }
 
-/// Writes the page, with the figures and the goroutines of this moment, so that it is complete when
-/// it appears.
+/// Writes the page with the current figures and goroutines, so that it is complete when it appears.
 pub(crate) fn write(out: &mut impl Write, nonce: &str, site: &Site) -> io::Result<()> {
     for (i, part) in HTML.split("{{").enumerate() {
         let rest = match part.split_once("}}") {

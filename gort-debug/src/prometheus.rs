@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// The type that the format has in an answer.
+/// The content type of the format.
 pub(crate) const KIND: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Writes all figures.
@@ -25,7 +25,7 @@ pub(crate) fn write(out: &mut impl Write) -> io::Result<()> {
     )?;
     to.gauge(
         "gort_procs_idle",
-        "Ps that nobody uses.",
+        "Ps that are not in use.",
         [("", metrics.idle_procs)],
     )?;
     to.gauge(
@@ -78,7 +78,7 @@ pub(crate) fn write(out: &mut impl Write) -> io::Result<()> {
         ),
         (
             "gort_steals_total",
-            "Times that a P took goroutines out of another's queue.",
+            "Times that a P took goroutines from the queue of another P.",
             metrics.steals,
         ),
         (
@@ -91,7 +91,7 @@ pub(crate) fn write(out: &mut impl Write) -> io::Result<()> {
     }
     to.histogram(
         "gort_scheduling_latency_seconds",
-        "How long goroutines that could run waited for their turn: one in 251 is timed, and the \
+        "How long runnable goroutines waited for their turn. One wait in 251 is timed, and the \
          sum is estimated from the buckets.",
         &metrics.latency,
     )
@@ -132,7 +132,7 @@ impl<W: Write> Families<'_, W> {
             count += in_bucket;
             sum += in_bucket as f64 * (below + limit).as_secs_f64() / 2.0;
             below = limit;
-            // The last bucket counts everything longer as well.
+            // The last bucket has no upper limit, so `+Inf` below covers it.
             if i + 1 < buckets.len() {
                 writeln!(
                     self.0,

@@ -1,4 +1,4 @@
-//! What stands behind the `?` of a path: `name=value&name=value`.
+//! Parses the query of a path, the part after the `?`: `name=value&name=value`.
 
 /// Returns the decoded value of `name`, if there is one.
 pub(crate) fn value(query: &str, name: &str) -> Option<String> {
@@ -10,7 +10,7 @@ pub(crate) fn value(query: &str, name: &str) -> Option<String> {
         .map(|pair| decoded(pair.1))
 }
 
-/// Replaces `+` by a space and `%XX` by the byte. What is no such code stays as it is.
+/// Replaces `+` by a space and `%XX` by the byte. An invalid code stays as it is.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -31,7 +31,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The value of a hexadecimal digit.
+/// Returns the value of a hexadecimal digit.
 fn digit(byte: u8) -> Option<u8> {
     let value = char::from(byte).to_digit(16)?;
     u8::try_from(value).ok()

@@ -1,4 +1,4 @@
-//! Traces and profiles: what is recorded for some seconds, and downloaded.
+//! Traces and profiles: records for some seconds, and sends the result as a download.
 
 use crate::answer::{Answer, Responder};
 use crate::query;
@@ -15,11 +15,11 @@ use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
 
-/// How long is recorded if the request does not say, and at most.
+/// The duration of a recording if the request does not name one, and the maximum.
 const SECONDS: f64 = 5.0;
 const MOST_SECONDS: f64 = 300.0;
 
-/// Answers with a trace of the next seconds.
+/// Records a trace of the next seconds, and answers with it.
 pub(crate) fn trace(
     head: &Head,
     site: &Site,
@@ -57,7 +57,7 @@ pub(crate) fn trace(
 fn record(time: Duration, wait: &mut dyn FnMut(Duration) -> bool) -> io::Result<Folder> {
     let folder = Folder::new()?;
     runtime_trace::start(folder.file())?;
-    // A trace that nobody waits for any more ends at once.
+    // If the client has disconnected, `wait` returns early and the trace ends at once.
     let is_wanted = wait(time);
     runtime_trace::stop()?;
     match is_wanted {
@@ -66,14 +66,14 @@ fn record(time: Duration, wait: &mut dyn FnMut(Duration) -> bool) -> io::Result<
     }
 }
 
-/// A folder that nobody else can look into, removed with its file when this is dropped.
+/// A folder that no other user can look into. Dropping it removes it together with its file.
 struct Folder(PathBuf);
 
 impl Folder {
     fn new() -> io::Result<Self> {
         let parent = env::temp_dir();
-        // The first name that nobody has taken. To take a name fails if it is a link to elsewhere,
-        // too.
+        // Takes the first free name. Creating the folder also fails if the name is a link to
+        // elsewhere.
         for number in 0.. {
             let path = parent.join(format!("gort-debug-{}-{number}", process::id()));
             match DirBuilder::new().mode(0o700).create(&path) {
@@ -92,13 +92,13 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What cannot be removed stays for whoever cleans the folder of temporary files.
+        // If removing fails, the file stays in the folder of temporary files.
         fs::remove_file(self.file()).ok();
         fs::remove_dir(&self.0).ok();
     }
 }
 
-/// Answers with the waits of the next seconds.
+/// Records the waits of the next seconds, and answers with them.
 pub(crate) fn waits(
     which: fn() -> Profile,
     head: &Head,
@@ -119,7 +119,7 @@ pub(crate) fn waits(
     format.write(&window.close(), site, to)
 }
 
-/// Answers with what a profile has now.
+/// Answers with the current state of a profile.
 pub(crate) fn profile(
     which: fn() -> Profile,
     head: &Head,
@@ -132,7 +132,7 @@ pub(crate) fn profile(
     }
 }
 
-/// How a profile is written.
+/// The format of a profile.
 #[derive(Clone, Copy)]
 enum Format {
     Pprof,
@@ -140,7 +140,7 @@ enum Format {
 }
 
 impl Format {
-    /// Returns what the request asks for; `None` if it is neither.
+    /// Returns the format that the request asks for, or `None` if there is no such format.
     fn of(head: &Head) -> Option<Self> {
         match query::value(&head.query, "format").as_deref() {
             None | Some("pprof") => Some(Self::Pprof),
@@ -162,7 +162,7 @@ impl Format {
     }
 }
 
-/// Begins an answer that a browser keeps as a file.
+/// Begins an answer that a browser saves as a file.
 fn download<'a>(to: &'a Responder<'_>, name: &str) -> Answer<'a> {
     let mut answer = to.begin(200, "application/octet-stream");
     let value = format!("attachment; filename=\"{name}\"");
@@ -170,7 +170,7 @@ fn download<'a>(to: &'a Responder<'_>, name: &str) -> Answer<'a> {
     answer
 }
 
-/// Returns for how long the request asks; `None` if that is no time, or too long.
+/// Returns the duration that the request asks for, or `None` if it is not a number or out of range.
 fn seconds(head: &Head) -> Option<Duration> {
     let seconds = match query::value(&head.query, "seconds") {
         Some(text) => text.parse().ok()?,
@@ -181,10 +181,10 @@ fn seconds(head: &Head) -> Option<Duration> {
 }
 
 fn refuse_seconds(to: &Responder<'_>) -> io::Result<()> {
-    let text = format!("`seconds` is a number above 0 and up to {MOST_SECONDS}");
+    let text = format!("`seconds` must be a number above 0 and at most {MOST_SECONDS}");
     to.text(400, &text)
 }
 
 fn refuse_format(to: &Responder<'_>) -> io::Result<()> {
-    to.text(400, "`format` is pprof or folded")
+    to.text(400, "`format` must be pprof or folded")
 }

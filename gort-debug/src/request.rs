@@ -1,12 +1,12 @@
-//! The head of a request.
+//! Parses the head of a request.
 
 use httparse::{EMPTY_HEADER, Status};
 
-/// The longest head that is read, and the most fields in it.
+/// The maximum size of a head, and the maximum number of its fields.
 pub(crate) const LONGEST_HEAD: usize = 8 * 1024;
 const MOST_FIELDS: usize = 64;
 
-/// What is to be done with what the path names.
+/// The method of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Method {
     #[default]
@@ -16,31 +16,31 @@ pub(crate) enum Method {
     Other,
 }
 
-/// The head of a request, as far as an answer depends on it.
+/// The head of a request, as far as the answer depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) method: Method,
-    /// The path, as it was sent, and what stands behind the `?`.
+    /// The path as it was sent, and the part after the `?`.
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) host: Option<String>,
     pub(crate) origin: Option<String>,
-    /// The fields `Sec-Fetch-…`, by which a browser says what makes it ask.
+    /// The fields `Sec-Fetch-…`, in which a browser says why it sends the request.
     pub(crate) fetch_site: Option<String>,
     pub(crate) fetch_mode: Option<String>,
     pub(crate) fetch_dest: Option<String>,
-    /// The client speaks HTTP/1.1, so it understands chunks.
+    /// Whether the client speaks HTTP/1.1 and therefore understands chunks.
     pub(crate) is_1_1: bool,
-    /// The client wants to send further requests on this connection.
+    /// Whether the client may send further requests on this connection.
     pub(crate) keep_alive: bool,
-    /// How many bytes of a body follow.
+    /// The size of the body that follows.
     pub(crate) body: u64,
-    /// How many bytes the head has.
+    /// The size of the head.
     pub(crate) size: usize,
 }
 
-/// Reads the head that `bytes` begin with; `None` if more is to come. An error is the status of the
-/// answer.
+/// Parses the head at the beginning of `bytes`. Returns `None` if it is not complete yet. An error
+/// is the status to answer with.
 pub(crate) fn head(bytes: &[u8]) -> Result<Option<Head>, u16> {
     let mut fields = [EMPTY_HEADER; MOST_FIELDS];
     let mut parsed = httparse::Request::new(&mut fields);
@@ -95,7 +95,8 @@ pub(crate) fn head(bytes: &[u8]) -> Result<Option<Head>, u16> {
             }
             _ => continue,
         };
-        // Of two, the one that is looked at could be the wrong one.
+        // If a field is there twice, it is unclear which of the two counts, so the request is
+        // refused.
         if once.replace(value.to_owned()).is_some() {
             return Err(400);
         }

@@ -1,4 +1,4 @@
-//! Which path gives what.
+//! Maps paths to answers.
 
 use crate::answer::Responder;
 use crate::goroutines::{self, Search};
@@ -17,10 +17,10 @@ use std::time::Duration;
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// Answers a request that may be answered.
+/// Answers a request that has passed the guard.
 ///
-/// `wait` waits for a time, and returns false if the client has gone or the page has ended
-/// meanwhile.
+/// `wait` waits for the given time. It returns `false` if the client has disconnected or the page
+/// has ended in that time.
 pub(crate) fn answer(
     head: &Head,
     site: &Site,
@@ -42,7 +42,7 @@ pub(crate) fn answer(
     }
 }
 
-/// Answers with what changes nothing.
+/// Answers requests that change nothing.
 fn look(head: &Head, site: &Site, to: &Responder<'_>) -> io::Result<()> {
     let search = || Search::new(&query::value(&head.query, "q").unwrap_or_default());
     match head.path.as_str() {
@@ -88,8 +88,9 @@ fn look(head: &Head, site: &Site, to: &Responder<'_>) -> io::Result<()> {
         "/profile/mutex" => recordings::profile(profile::mutex, head, site, to),
         _ => to.text(
             404,
-            "there is no such page, but /, /goroutines, /groups and /metrics, the last three with \
-             .json too, /profile/goroutines, /profile/block, /profile/mutex, and /trace for POST",
+            "there is no such page. There are /, /goroutines, /groups and /metrics, the last three \
+             also with .json, /profile/goroutines, /profile/block and /profile/mutex, and /trace for \
+             a POST",
         ),
     }
 }

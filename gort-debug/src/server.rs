@@ -1,4 +1,4 @@
-//! The goroutines that serve the page, and their end.
+//! The goroutines that serve the page, and how they end.
 
 use crate::connection;
 use crate::guard::Hosts;
@@ -17,9 +17,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The stack of each goroutine, also where `GORT_STACK` asks for small ones.
+/// The stack size of each goroutine, even if `GORT_STACK` asks for smaller stacks.
 const STACK: usize = 256 * 1024;
-/// How long to wait where the system has no descriptor or no stack for a connection.
+/// How long to wait if the system has no descriptor for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A page that is being served. Dropping it ends the page.
@@ -57,12 +57,12 @@ struct Shared {
 struct Open {
     next: u64,
     streams: BTreeMap<u64, Stream>,
-    /// The page ends: there will be no more.
+    /// The page has ended, so there will be no more connections.
     ended: bool,
 }
 
 impl Server {
-    /// Starts to accept connections.
+    /// Starts accepting connections.
     pub(crate) fn start(listener: Listener, hosts: Hosts, limits: Limits) -> io::Result<Self> {
         let (ctx, cancel) = Context::background().with_cancel();
         let shared = Arc::new(Shared {
@@ -80,7 +80,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Returns the address at which the page is served; `None` for a Unix socket.
+    /// Returns the address at which the page is served, or `None` for a Unix socket.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
         match &self.listener {
@@ -89,8 +89,7 @@ impl Server {
         }
     }
 
-    /// Returns the path of the Unix socket at which the page is served, as an absolute one; `None`
-    /// for TCP.
+    /// Returns the absolute path of the Unix socket at which the page is served, or `None` for TCP.
     ///
     /// # Examples
     /// ```
@@ -107,10 +106,10 @@ impl Server {
         }
     }
 
-    /// Ends the page, and returns when its goroutines have nothing left to do.
+    /// Ends the page, and blocks until its goroutines have nothing left to do.
     ///
-    /// What is being answered is cut off. A trace that the page records is stopped. Dropping a
-    /// `Server` does the same, and does not wait.
+    /// Answers that are being sent are cut off. A trace that the page is recording is stopped.
+    /// Dropping a `Server` does the same without waiting.
     pub fn close(self) {
         self.end();
         self.shared.running.wait();
@@ -127,7 +126,8 @@ impl Server {
         let _never_dropped = ManuallyDrop::new(self);
     }
 
-    /// Ends what waits: for connections, for clients, for the end of a trace.
+    /// Wakes every goroutine of the page that waits: for connections, for clients, or for the end
+    /// of a trace.
     fn end(&self) {
         self.cancel.cancel();
         self.listener.close();
@@ -146,7 +146,7 @@ impl Drop for Server {
     }
 }
 
-/// Where the page is: `http://127.0.0.1:6060/`, or `unix:/run/program.sock`.
+/// Displays the page's address: `http://127.0.0.1:6060/`, or `unix:/run/program.sock`.
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.listener {
@@ -162,7 +162,7 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Starts a goroutine that serves, and is waited for by `close`.
+/// Starts a goroutine of the page. `close` waits for it.
 fn spawn(shared: &Arc<Shared>, f: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let running = shared.running.clone();
     running.add(1);
@@ -180,7 +180,7 @@ fn spawn(shared: &Arc<Shared>, f: impl FnOnce() + Send + 'static) -> io::Result<
     spawned.map(drop)
 }
 
-/// Serves one connection after the other, several at the same time, until the page ends.
+/// Accepts connections until the page ends, and serves several at the same time.
 fn accept_all(listener: &Listener, shared: &Arc<Shared>) {
     let ctx = &shared.site.ctx;
     loop {
@@ -192,14 +192,14 @@ fn accept_all(listener: &Listener, shared: &Arc<Shared>) {
             Ok(stream) => begin(shared, stream, permit),
             Err(_) if ctx.err().is_some() => return,
             Err(e) if e.kind() == ErrorKind::ConnectionAborted => {}
-            // Too many descriptors are open, most likely. The client stays in the kernel's queue.
+            // Most likely too many descriptors are open. The client stays in the kernel's queue.
             Err(_) => drop(ctx.sleep(PAUSE)),
         }
     }
 }
 
-/// Serves a connection in a goroutine of its own. Without a stack for one the client is turned
-/// away.
+/// Serves a connection in a goroutine of its own. If there is no memory for its stack, the client
+/// is disconnected.
 fn begin(shared: &Arc<Shared>, stream: Stream, permit: Permit) {
     let Ok(handle) = stream.try_clone() else {
         return;
@@ -220,7 +220,7 @@ fn begin(shared: &Arc<Shared>, stream: Stream, permit: Permit) {
         gort::defer!({
             for_it.open.lock().streams.remove(&number);
         });
-        // How a connection ends is its client's concern.
+        // It is the client's concern how a connection ends.
         connection::serve(&stream, &for_it.site).ok();
     });
     if spawned.is_err() {

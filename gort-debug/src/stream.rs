@@ -10,7 +10,7 @@ pub(crate) enum Stream {
     Unix(UnixStream),
 }
 
-/// Calls a method of either.
+/// Calls a method of either variant.
 macro_rules! either {
     ($stream:expr, $one:ident => $call:expr) => {
         match $stream {
@@ -29,7 +29,7 @@ impl Stream {
         })
     }
 
-    /// Reads what has arrived, or the next bytes that arrive before the deadline. 0 is the end.
+    /// Returns bytes that have arrived, or waits for some until the deadline. 0 is the end.
     pub(crate) fn read(&self, into: &mut [u8], deadline: Instant) -> io::Result<usize> {
         either!(self, one => {
             one.set_read_deadline(Some(deadline))?;
@@ -48,7 +48,7 @@ impl Stream {
         })
     }
 
-    /// Tells the client that nothing more comes.
+    /// Tells the client that no more data follows.
     pub(crate) fn end_output(&self) -> io::Result<()> {
         either!(self, one => one.shutdown(Shutdown::Write))
     }

@@ -1,4 +1,4 @@
-//! Who can see the page, and how much of the server a client can take.
+//! Which clients can see the page, and how much of the server a client can take.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod client;
@@ -52,7 +52,7 @@ claims! {
                 );
                 page.close();
             }
-            // Where the system has no IPv6.
+            // The system may have no IPv6.
             Err(e) => assert!(
                 matches!(
                     e.kind(),
@@ -85,7 +85,7 @@ claims! {
         );
         let taken = serve_unix(&path).unwrap_err();
         assert_eq!(taken.kind(), ErrorKind::AddrInUse);
-        // The one that could not be had has not removed what the other serves at.
+        // The server that failed to start has not removed the other one's socket.
         assert!(
             get(&Place::of(&page), "/metrics")
                 .text()
@@ -104,9 +104,9 @@ claims! {
         let path = socket_path("place");
         let page = serve_unix(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        std::fs::write(&path, "somebody else's").unwrap();
+        std::fs::write(&path, "another program's").unwrap();
         page.close();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody else's");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "another program's");
         std::fs::remove_file(&path).unwrap();
     }
 
@@ -226,7 +226,7 @@ claims! {
             "/profile/block?seconds=0.001",
             "/profile/mutex?seconds=0.001",
         ] {
-            // A GET has no such effect, whoever sends it, and another site's POST has none either.
+            // A GET starts no trace and no recording, and another site's POST is refused.
             let by_get = request(&place, &format!("GET {path}"), &[host]).status;
             assert_eq!(by_get, if path.starts_with("/trace") { 405 } else { 200 });
             let post = format!("POST {path}");
@@ -253,7 +253,7 @@ claims! {
             .serve("127.0.0.1:0")
             .unwrap();
         let place = Place::of(&page);
-        // One says nothing, one half of a request, one half of a body.
+        // One client sends nothing, one half of a request, and one half of a body.
         assert_eq!(place.connect().rest(), "");
         let mut half = place.connect();
         half.send("GET / HTTP/1.1\r\nHost: local");
@@ -261,7 +261,7 @@ claims! {
         let mut body = place.connect();
         body.send("POST /trace HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc");
         assert_eq!(body.rest(), "");
-        // One asks for more than fits between us, and takes nothing.
+        // One client asks for more than the socket buffers hold, and reads nothing.
         let (tx, rx) = bounded::<()>(0);
         let parked: Vec<_> = (0..500)
             .map(|_| {
@@ -298,12 +298,12 @@ claims! {
             connection.send(ask);
         }
         assert_eq!(own(), 3);
-        // Each one that goes makes room for one more.
+        // Each client that disconnects makes room for another one.
         let mut last = connections.split_off(2);
         for (gone, next) in connections.into_iter().zip(&mut last) {
             drop(gone);
             assert_eq!(next.answer(true).status, 200);
-            // The one that has gone may still be ending.
+            // The connection of the disconnected client may still be ending.
             until(|| own() == 3);
         }
         page.close();
@@ -316,7 +316,7 @@ claims! {
             let addr = page.local_addr().unwrap();
             let place = Place::of(&page);
             assert_eq!(page.to_string(), format!("http://{addr}/"));
-            // One is between requests, one has its trace recorded.
+            // One client is between two requests, and one is having a trace recorded.
             let mut idle = place.connect();
             idle.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
             assert_eq!(idle.answer(true).status, 200);

@@ -1,5 +1,5 @@
-//! The page in a browser: Chromium, without a window. Skipped, with a line that says so, where
-//! there is none.
+//! The page in a browser: Chromium without a window. If there is no Chromium, the test prints that
+//! it is skipped.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -8,10 +8,10 @@ use gort_tests::run_program;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A name that would be an element, and would change the title, if the page took it for HTML.
+/// A name that would become an element and change the title if the page took it for HTML.
 const NASTY: &str = "needle <img src=x onerror=\"document.title='owned'\">";
 
-/// The program, if there is one.
+/// Returns the name of the browser's program, if there is one.
 fn chromium() -> Option<&'static str> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     names
@@ -19,7 +19,7 @@ fn chromium() -> Option<&'static str> {
         .find(|name| Command::new(name).arg("--version").output().is_ok())
 }
 
-/// An empty folder for what a browser keeps, removed in the end.
+/// An empty folder for the browser's files. Dropping it removes it.
 struct Profile(PathBuf);
 
 impl Profile {
@@ -37,7 +37,7 @@ impl Drop for Profile {
     }
 }
 
-/// The elements of a page after some seconds of its own time.
+/// Returns the elements of a page after some seconds of the browser's virtual time.
 fn dom(chromium: &str, url: &str) -> String {
     let profile = Profile::new();
     let mut command = Command::new(chromium);
@@ -61,7 +61,7 @@ fn dom(chromium: &str, url: &str) -> String {
     ended.stdout
 }
 
-/// The parts of `text` that begin with `begin`, each up to `end`.
+/// Returns the parts of `text` that begin with `begin`, each up to `end`.
 fn parts<'a>(text: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
     text.split(begin)
         .skip(1)
@@ -97,8 +97,8 @@ fn a_browser_shows_charts_and_a_list_that_can_be_searched() {
         }));
 
         let shown = gort::blocking(|| dom(chromium, &page.to_string()));
-        // Each chart has its curves, through more than the first sample, and figures beside their
-        // names.
+        // Each chart has its curves, which go through more than the first sample, and figures
+        // beside their names.
         let charts = parts(&shown, "<figure", "</figure>");
         assert_eq!(charts.len(), 6);
         for chart in charts {
@@ -110,7 +110,7 @@ fn a_browser_shows_charts_and_a_list_that_can_be_searched() {
             let lines = curves.iter().filter(|curve| curve.contains('L'));
             assert!(!is_stacked || lines.count() > 0, "{chart}");
             for (curve, figure) in curves.iter().zip(&legend) {
-                // What is 0 all the time has no line.
+                // A figure that is always 0 has no line.
                 let has_line = curve.matches('L').count() >= 2;
                 assert!(!is_stacked || has_line || *figure == "0", "{curve}");
                 assert!(
@@ -123,16 +123,16 @@ fn a_browser_shows_charts_and_a_list_that_can_be_searched() {
         let rows = parts(list, "<tr class=\"group\"", "</tr>");
         let hay: Vec<_> = rows.iter().filter(|row| row.contains("hay")).collect();
         assert_eq!(hay.len(), 1, "{list}");
-        // They wait at one line, with one that has another name.
+        // These goroutines wait at one line, together with one that has another name.
         assert!(
             hay[0].contains(">41<") && hay[0].contains("chan receive"),
             "{}",
             hay[0]
         );
         assert!(rows.iter().any(|row| row.contains("sleeper")), "{list}");
-        // The page's own are not shown unless they are asked for.
+        // The page's own goroutines are hidden by default.
         assert!(!list.contains("gort-debug/src"), "{list}");
-        // The name is a text.
+        // The name is shown as text.
         assert!(
             !shown.contains("<img") && shown.contains("needle &lt;img src=x"),
             "{list}"

@@ -1,4 +1,4 @@
-//! What the page says: HTML, text, JSON and Prometheus' format.
+//! What the page shows: HTML, text, JSON and Prometheus' format.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod client;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// Names that would do something if anybody took them for more than text.
+/// Names that would have an effect if they were taken for more than text.
 const NAMES: [&str; 7] = [
     "<img src=x onerror=\"alert(1)\">",
     "</script><script>alert(1)</script>",
@@ -24,7 +24,7 @@ const NAMES: [&str; 7] = [
     "{{nonce}} {{first}}",
 ];
 
-/// Goroutines that wait, one with each name, and how they are let go.
+/// Starts goroutines that wait, one with each name. Dropping the sender ends them.
 fn named() -> (Sender<()>, Vec<JoinHandle<()>>) {
     let (tx, rx) = bounded::<()>(0);
     let spawn = |name: &str| {
@@ -44,7 +44,7 @@ fn named() -> (Sender<()>, Vec<JoinHandle<()>>) {
     (tx, all)
 }
 
-/// The names in a list of goroutines as JSON, but for the page's own.
+/// Returns the names in a JSON list of goroutines, without the page's own goroutines.
 fn names_of(list: &Value) -> Vec<String> {
     let list = list.as_array().unwrap().iter();
     let foreign = list.filter(|one| one["own"] == false);
@@ -53,7 +53,7 @@ fn names_of(list: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The goroutines that are in the groups, by name.
+/// Returns the names of the goroutines in the groups.
 fn group_names(groups: &Value) -> Vec<String> {
     let groups = groups["groups"].as_array().unwrap().iter();
     let foreign = groups.filter(|group| group["own"] == false);
@@ -63,7 +63,7 @@ fn group_names(groups: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The text between two others.
+/// Returns the text between two others.
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
     let rest = text.split_once(begin).unwrap().1;
     rest.split_once(end).unwrap().0
@@ -90,7 +90,7 @@ claims! {
                     shown["spawned_at"].as_str().unwrap(),
                     known.spawned_at.unwrap().to_string()
                 );
-                // Main asks, so what it does changes.
+                // Main sends the request, so its own state changes.
                 if NAMES.contains(&known.name.as_deref().unwrap_or("")) {
                     assert_eq!(shown["state"], "waiting");
                     assert_eq!(shown["reason"].as_str().unwrap(), known.reason.to_string());
@@ -102,7 +102,7 @@ claims! {
                     );
                 }
             }
-            // In a text each has one block.
+            // In the text each goroutine has one block.
             let text = get(&place, "/goroutines");
             let text = text.text();
             let heads: Vec<_> = text
@@ -146,8 +146,8 @@ claims! {
             sorted(group_names(&get(&place, "/groups.json").json())),
             expected
         );
-        // The page has the goroutines as JSON in it. No name ends that, or is an element of the
-        // page.
+        // The page contains the goroutines as JSON. No name ends this JSON or becomes an element of
+        // the page.
         let html = get(&place, "/");
         let html = html.text();
         for (found, times) in [
@@ -157,14 +157,14 @@ claims! {
             ("<!--", 0),
             ("nonce=\"{{", 0),
         ] {
-            // What the script of the page says, and the data.
+            // The page's own script and data contain these. No name adds any.
             assert_eq!(html.matches(found).count(), times, "{found}");
         }
         let first: Value =
             serde_json::from_str(between(html, "id=\"first\">", "</script>")).unwrap();
         assert_eq!(sorted(group_names(&first["groups"])), expected);
         assert_eq!(first["metrics"]["pid"], std::process::id());
-        // A text has a line for each, and nothing that a terminal acts on.
+        // The text has a line for each name, and nothing that a terminal interprets.
         for path in ["/goroutines", "/groups"] {
             let text = get(&place, path);
             assert!(
@@ -199,7 +199,7 @@ claims! {
                     answer.text().matches(&format!("nonce=\"{nonce}\"")).count(),
                     2
                 );
-                // Everything that the page needs is in it, and no handler is in an attribute.
+                // The page contains everything that it needs, and no attribute contains a handler.
                 for forbidden in [" src=", "@import", " onclick=", " style=", "https://"] {
                     assert!(!answer.text().contains(forbidden), "{forbidden}");
                 }
@@ -245,7 +245,8 @@ claims! {
         assert!(group["at"].as_str().unwrap().contains("contents.rs:"));
         assert!(group["longest_seconds"].as_f64() >= group["shortest_seconds"].as_f64());
         assert!(group["own"] == false);
-        // A search keeps what has the word, in capitals or not, and says how many there are.
+        // A search keeps goroutines that contain the word in upper or lower case, and says how
+        // many.
         let found = get(&place, "/groups.json?q=FEW").json();
         assert_eq!(
             (&found["kept"], &found["groups"][0]["reason"]),
@@ -386,7 +387,8 @@ claims! {
             .iter()
             .filter(|one| one["own"] == true)
             .collect();
-        // Who accepts, the three, and who asks.
+        // The goroutine that accepts, the three idle connections, and the connection of this
+        // request.
         assert_eq!(marked.len(), 5);
         assert!(marked.iter().all(|one| one["name"] == "gort-debug"));
         let named = |one: &&Value| one["name"] == "gort-debug";
@@ -437,7 +439,7 @@ claims! {
         );
         let short = get(&place, "/groups.json");
         assert!(short.field("Content-Length").is_some());
-        // Without chunks the end of the connection is the end of the body.
+        // Without chunks, the end of the connection ends the body.
         let mut old = place.connect();
         old.send("GET /goroutines.json HTTP/1.0\r\nHost: localhost\r\n\r\n");
         let answer = old.answer(true);
@@ -518,7 +520,7 @@ fn by_the_back_door(rx: &Receiver<()>) {
     std::hint::black_box(());
 }
 
-/// The samples of a scrape, read strictly as Prometheus' text format says.
+/// Returns the samples of a scrape. Parses it as strictly as Prometheus' text format allows.
 fn scrape(place: &Place) -> BTreeMap<String, f64> {
     let answer = get(place, "/metrics");
     let text = answer.text();

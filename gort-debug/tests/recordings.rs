@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 const HOST: &str = "Host: localhost";
 
-/// A page, and where it is.
+/// Starts a page. Returns it and its address.
 fn page() -> (Server, Place) {
     let page = serve("127.0.0.1:0").unwrap();
     let place = Place::of(&page);
@@ -63,7 +63,7 @@ fn waits_for_the_end(end: &Receiver<()>) {
     std::hint::black_box(end.recv()).unwrap_err();
 }
 
-/// The folders that traces of this process are written into.
+/// Returns the number of folders that this process writes traces into.
 fn folders() -> usize {
     let prefix = format!("gort-debug-{}-", std::process::id());
     let all = std::fs::read_dir(std::env::temp_dir()).unwrap();
@@ -78,7 +78,8 @@ fn folders() -> usize {
     .count()
 }
 
-/// Whether a page's goroutine has a trace recorded: there is a folder, and it waits again, for its client.
+/// Returns whether a goroutine of the page is recording a trace: there is a folder, and the
+/// goroutine waits again, for its client.
 fn is_recording() -> bool {
     folders() == 1 && {
         let all = gort::runtime::goroutines();
@@ -110,8 +111,8 @@ claims! {
             name.starts_with("attachment; filename=\"recordings-") && name.ends_with(".pftrace\""),
             "{name}"
         );
-        // A packet of Perfetto's begins with this byte. The names of goroutines are in it as they
-        // are.
+        // A packet of a Perfetto trace begins with this byte. Names of goroutines are in the file
+        // as they are.
         assert_eq!(answer.body.first(), Some(&0x0a));
         let has = |word: &str| {
             answer
@@ -121,7 +122,7 @@ claims! {
         };
         assert!(has("receiver in turn") && has("gort-debug"));
         assert_eq!(folders(), 0);
-        // It has ended with that.
+        // The trace has ended with the answer.
         assert!(trace::stop().is_err());
         page.close();
     }
@@ -138,7 +139,7 @@ claims! {
         assert_eq!(second.status, 409, "{second:?}");
         assert!(trace::start(std::env::temp_dir().join("none")).is_err());
         assert_eq!(folders(), 1);
-        // A trace that nobody waits for any more ends.
+        // A trace ends if its client disconnects.
         drop(long);
         until(|| folders() == 0);
         until(|| own() == 1);
@@ -186,7 +187,7 @@ claims! {
                 })
             })
             .collect();
-        // Where there are no stacks the profile has the line at which they wait.
+        // Without stacks, the profile has the line at which the goroutines wait.
         let word = if AS_THREADS {
             "chan receive at"
         } else {
@@ -239,7 +240,7 @@ claims! {
         let turns = TakingTurns::start();
         let recorded = record();
         assert!(recorded.text().contains(word), "{}", recorded.text());
-        // Nothing is recorded after that, although they go on.
+        // Nothing is recorded after that, although the goroutines continue to wait.
         let before = get(&place, "/profile/block?format=folded");
         let parks = gort::runtime::metrics().parks;
         until(|| gort::runtime::metrics().parks > parks + 1000);
@@ -248,7 +249,7 @@ claims! {
             before.text()
         );
         turns.stop();
-        // What was recorded then is not in the next one.
+        // Waits of the first recording are not in the next one.
         let next = record();
         assert!(!next.text().contains(word), "{}", next.text());
         assert_eq!(

@@ -36,15 +36,15 @@
 //! report/       schedtrace        `GORT_DEBUG=schedtrace`
 //! report/       quit              the dump at SIGQUIT
 //! report/       pending           the goroutines that timers will start
-//! report/       others callers    stacks of goroutines that may be woken · of the caller
-//! report/       functions         the functions on a stack
-//! report/       unwinder memory   walking a stack by unwind tables · reading it while it changes
-//! profile/      goroutines        which goroutine is where
-//! profile/      members window    goroutines one by one, with stacks · the waits of some seconds
-//! profile/      waits contention  how long goroutines wait · recording that
-//! profile/      at_exit           profiles that the environment asks for
-//! profile/      output pprof      writing profiles · in pprof's format
-//! profile/      samples stacks    counting stacks · naming their functions
+//! report/       others callers    reading stacks of goroutines that may be woken · of the caller
+//! report/       functions         the functions of a stack: names and lines
+//! report/       unwinder memory   walking another stack · reading memory that may change
+//! profile/      goroutines        how many goroutines have each stack
+//! profile/      members window    goroutines one by one, with stacks · the waits of a period
+//! profile/      waits contention  the profiles of waits · recording waits
+//! profile/      at_exit           writing profiles at exit if the environment asks for it
+//! profile/      output pprof      writing profiles · encoding pprof's format
+//! profile/      samples stacks    stacks with numbers · the names of their functions
 //! signal/       catch             catching signals and releasing them
 //! signal/       mask start        signals that were blocked · or ignored at the start
 //! life/         newproc           starting a goroutine
@@ -123,7 +123,7 @@
 //! proc/         bubble            whether all goroutines of a bubble are blocked
 //! proc/         unwinding         the unwinding state of a goroutine
 //! proc/         watcher           what watches for a goroutine's end
-//! proc/         glimpse           looking at a goroutine that waits and may be woken
+//! proc/         glimpse           observing a goroutine that waits and may be woken
 //! base/         lock lockrank     locks that block the thread · the order of locks
 //! base/         note barrier      a sleep for one thread · asymmetric fences
 //! base/         config debug      settings of the process · `GORT_DEBUG`

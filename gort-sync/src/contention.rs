@@ -1,34 +1,37 @@
-//! What the profile of locks is told: how long those have waited whom an unlocking lets go on, and those who still wait.
+//! What the profile of locks records: how long the waiters of a lock have waited when it is
+//! unlocked.
 //!
-//! A record of whoever waits for a lock has in its `elem` since when that is to be counted, as far as it is. An unlocker takes the
-//! sum over the queue and has each begin anew, so the time between two unlockings counts for the second one.
+//! Each waiter has a record in the lock's queue. While waits are recorded, the `elem` of this
+//! record says since when the wait is to be counted. An unlocker takes the sum over the whole queue
+//! and lets each count begin anew. So the time between two unlockings is charged to the second one.
 
 use crate::waitqueue::WaitQueue;
 use gort_runtime::{kept_waiting, wait_begins};
 use std::ptr;
 
-/// In a record's `elem`: this waiter is to be handed the lock.
+/// A bit of a record's `elem`: the lock is to be handed to this waiter.
 const STARVING: usize = 1;
 
-/// The `elem` of a record that enters a lock's queue now. `starving`: its waiter is to be handed the lock.
+/// Returns the `elem` of a record that enters a lock's queue now. If `starving`, the lock is to be
+/// handed to its waiter.
 #[inline]
 pub(crate) fn mark(starving: bool) -> *mut () {
     mark_since(wait_begins(), starving)
 }
 
-/// Nanoseconds since the machine started are far from the top bit.
+/// The shift loses nothing: nanoseconds since the machine started are far below the top bit.
 #[inline]
 fn mark_since(since: u64, starving: bool) -> *mut () {
     ptr::without_provenance_mut((since as usize) << 1 | usize::from(starving))
 }
 
-/// Whether a record with this `elem` is to be handed the lock.
+/// Returns whether the lock is to be handed to the waiter of a record with this `elem`.
 #[inline]
 pub(crate) fn is_starving(elem: *mut ()) -> bool {
     elem.addr() & STARVING != 0
 }
 
-/// How many have waited, and how long all in all.
+/// The number of waiters that an unlocker is charged with, and the sum of their waits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Owed {
     waiters: u64,
@@ -36,8 +39,8 @@ pub(crate) struct Owed {
 }
 
 impl Owed {
-    /// Under the queue's lock, by an unlocker, before it takes anybody out: what is owed to those in `queue`. Nothing
-    /// unless waits are recorded.
+    /// Returns what an unlocker owes to the waiters in `queue`, or nothing unless waits are
+    /// recorded. The unlocker calls this under the queue's lock, before it takes a waiter out.
     #[inline]
     pub(crate) fn to(queue: &WaitQueue) -> Self {
         match wait_begins() {
@@ -61,7 +64,7 @@ impl Owed {
         owed
     }
 
-    /// Charges the caller. It holds no lock of ours.
+    /// Charges the calling goroutine, which must hold no lock of this crate.
     #[inline]
     pub(crate) fn charge(self) {
         if self.waiters != 0 {

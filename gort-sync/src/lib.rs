@@ -32,7 +32,7 @@
 //! channel/   hchan ring backlog      the channel · its buffer, used without the lock · unbounded
 //! channel/   membership hint         which bubble may use it · what can be seen without the lock
 //! lookout                            waiting until a look sees something
-//! contention                         what the profile of locks is told
+//! contention                         what the profile of locks records
 //! caught                             running a user's closure, however it ends
 //! waitlock waitqueue sudog           how every wait works: the lock · the queue · the record
 //! spin error                         spinning before a park · the errors of locks

@@ -4,8 +4,8 @@
 //! it: `GORT_MAXPROCS` sets how many goroutines run at the same time, `GORT_STACK` sets the size of
 //! each stack in bytes, and `GORT_PANIC=abort` makes an uncaught panic end the process.
 //!
-//! Two more write files: `GORT_PROFILE=PREFIX` writes [profiles](profile) when the program ends, and
-//! `GORT_TRACE=file` writes a [`trace`] of the whole program. A child process that inherits
+//! Two more write files: `GORT_PROFILE=PREFIX` writes [profiles](profile) when the program ends,
+//! and `GORT_TRACE=file` writes a [`trace`] of the whole program. A child process that inherits
 //! `GORT_TRACE` writes to the same file; remove the variable there.
 //!
 //! SIGQUIT (`Ctrl-\`) prints every goroutine and exits with status 2, as in Go, unless the program

@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 
 /// The groups and the numbers of their rows.
-pub const GROUPS: [(&str, RangeInclusive<usize>); 45] = [
+pub const GROUPS: [(&str, RangeInclusive<usize>); 47] = [
     ("CH", 1..=26),
     ("CL", 1..=20),
     ("TY", 1..=12),
@@ -52,6 +52,8 @@ pub const GROUPS: [(&str, RangeInclusive<usize>); 45] = [
     ("TO", 1..=11),
     ("VT", 1..=21),
     ("EX", 1..=10),
+    ("TR", 1..=7),
+    ("DP", 1..=4),
 ];
 
 /// Returns the ids of all rows, in the order of the catalogue.

@@ -1,4 +1,4 @@
-//! `share/gort-gdb.py`: what a debugger shows of goroutines, alive and in a core file.
+//! `share/gort-gdb.py`: what gdb shows of goroutines, in a running program and in a core file.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort_tests::AS_THREADS;
@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// The commands of gdb's, which has loaded the script. Its standard output and standard error; `None` without a gdb that
-/// has Python.
+/// Runs commands in gdb, which has loaded the script. Returns its standard output and standard
+/// error, or `None` if there is no gdb with Python.
 fn gdb(args: &[&str], commands: &[&str]) -> Option<String> {
     let has_python = Command::new("gdb")
         .args(["-nx", "-batch", "-ex", "python print(6 * 7)"])
@@ -36,7 +36,8 @@ impl Debugged {
         let mut child = Command::new(env!("CARGO_BIN_EXE_observed"))
             .arg("debugged")
             .env("GORT_MAXPROCS", "2")
-            // Less to be written into a core file, and all of it: see the guide's chapter on tools.
+            // Small stacks make the core file small. gdb's `gcore` writes all of them only with
+            // this kind of guard: see the guide's chapter on tools.
             .env("GORT_STACK", "65536")
             .env("GORT_DEBUG", "guard=mprotect")
             .stdin(Stdio::null())
@@ -58,17 +59,18 @@ impl Drop for Debugged {
     }
 }
 
-/// A file that goes with the test.
+/// A core file. Dropping it removes the file.
 struct Core(PathBuf);
 
 impl Drop for Core {
     fn drop(&mut self) {
-        // There is none if it could not be written, which the test says.
+        // There is no file if gdb could not write it. The test reports that itself.
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-/// What each goroutine is said to do, by its name, and where; and functions on its stack, innermost first.
+/// For each goroutine its name, its state, the word before its place, and functions on its stack,
+/// innermost first.
 const EXPECTED: [(&str, &str, &str, &[&str]); 6] = [
     (
         "main",
@@ -103,7 +105,7 @@ const EXPECTED: [(&str, &str, &str, &[&str]); 6] = [
     ("spins", "running", " spawned at ", &["spin_here", "entry"]),
 ];
 
-/// That this is what gdb has said.
+/// Checks that gdb has shown all of [`EXPECTED`].
 fn check(said: &str) {
     for (name, state, place, functions) in EXPECTED {
         let listed = format!(" \"{name}\" [{state}]{place}");
@@ -125,7 +127,7 @@ fn check(said: &str) {
         }
         assert!(!stack.contains("corrupt"), "{stack}");
     }
-    // The stack of a goroutine ends where it began, unless it is too deep to be shown.
+    // The stack of a goroutine ends where the goroutine began, unless it is too deep to be shown.
     let ends = said.matches("arch::imp::goexit").count();
     let cut_off = said.matches("(more)").count();
     assert_eq!((ends, cut_off), (EXPECTED.len() - 1, 1), "{said}");
@@ -152,7 +154,7 @@ fn gdb_shows_goroutines_of_a_process_and_of_a_core_file() {
         return;
     }
     check(&said);
-    // Nothing is left of the unwinder: gdb's own frames are those of the thread.
+    // The unwinder is off again: gdb's own frames are those of the thread.
     let own = said.lines().rfind(|line| line.starts_with("#0")).unwrap();
     assert!(
         own.contains("syscall") || own.contains("futex") || own.contains("epoll"),

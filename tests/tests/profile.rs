@@ -1,4 +1,5 @@
-//! Profiles: who is where, who waits how long, and what tools read of it.
+//! Profiles: the stacks of goroutines, where goroutines wait and how long, and whether tools can
+//! read the files.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::JoinSet;
@@ -26,7 +27,7 @@ use decoder::Decoded;
 
 #[inline(never)]
 fn waits_among_many(rx: &Receiver<()>) {
-    // Something after the call: a tail call would leave no frame.
+    // A tail call would leave no frame, so the function uses the result.
     black_box(rx.recv().is_ok());
 }
 
@@ -56,7 +57,8 @@ fn text_of(profile: &Profile) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// The nanoseconds of a profile that are charged to this function of ours. As threads there is nobody to charge.
+/// Returns the nanoseconds that a profile charges to this function. If goroutines are threads,
+/// profiles do not contain functions, so this returns the whole sum.
 fn charged(profile: &Profile, function: &str) -> u64 {
     let text = text_of(profile);
     let lines = lines(&text);
@@ -68,7 +70,7 @@ fn charged(profile: &Profile, function: &str) -> u64 {
     of_it.map(|(_, number)| number).sum()
 }
 
-/// Nanoseconds since then.
+/// Returns the nanoseconds since `instant`.
 fn since(instant: Instant) -> u64 {
     instant.elapsed().as_nanos() as u64
 }
@@ -86,7 +88,8 @@ fn hold_while<G>(guard: G, then: impl FnOnce()) {
     black_box(());
 }
 
-/// Waits until all others wait, and 20 ms longer; returns how many nanoseconds each of them has waited at least.
+/// Waits until all other goroutines wait, and 20 ms longer. Returns the minimum number of
+/// nanoseconds that each of them has waited.
 fn keep_waiting() -> u64 {
     settle();
     let all_wait = Instant::now();
@@ -94,7 +97,7 @@ fn keep_waiting() -> u64 {
     since(all_wait)
 }
 
-/// The lines of a folded profile: names, outermost first, and the number.
+/// Returns the lines of a folded profile: the names, outermost first, and the number.
 fn lines(folded: &str) -> Vec<(Vec<&str>, u64)> {
     folded
         .lines()
@@ -105,7 +108,7 @@ fn lines(folded: &str) -> Vec<(Vec<&str>, u64)> {
         .collect()
 }
 
-/// The same of what was decoded, with the numbers of one kind.
+/// Returns a decoded profile as folded lines, with the numbers of one kind.
 fn folded(decoded: &Decoded, kind: &str) -> HashMap<String, u64> {
     let index = decoded
         .kinds
@@ -124,7 +127,7 @@ fn folded(decoded: &Decoded, kind: &str) -> HashMap<String, u64> {
     all
 }
 
-/// The number of the one line that ends in this function of ours.
+/// Returns the number of the only line that ends in this function.
 fn of_function(lines: &[(Vec<&str>, u64)], function: &str) -> u64 {
     let mut found = lines.iter().filter(|(names, _)| {
         let last = names.last().unwrap();
@@ -140,7 +143,7 @@ fn of_function(lines: &[(Vec<&str>, u64)], function: &str) -> u64 {
     line.1
 }
 
-/// What `go tool pprof` says of a profile in this form.
+/// Returns what `go tool pprof` prints about a profile in this format.
 fn by_go(form: &str, path: &Path) -> String {
     let mut command = std::process::Command::new("go");
     command.args(["tool", "pprof", form]).arg(path);
@@ -187,7 +190,7 @@ fn gos_pprof_reads_the_profiles() {
                 raw.contains("goroutine/count") && top.contains("Type: goroutine"),
                 "{raw}{top}"
             );
-            // Seven are there, and one asks.
+            // Seven goroutines wait, and one writes the profile.
             assert!(top.contains("8 total"), "{top}");
         } else {
             assert!(raw.contains("contentions/count delay/nanoseconds"), "{raw}");
@@ -196,13 +199,13 @@ fn gos_pprof_reads_the_profiles() {
     }
 }
 
-/// However it has ended.
+/// Ignores how a goroutine has ended.
 fn ended<T>(_how: T) {}
 
-/// Longer than any test.
+/// A time longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);
 
-/// A program of `observed` with `GORT_PROFILE`.
+/// Runs a program of `observed` with `GORT_PROFILE`.
 fn profiled(program: &str, prefix: &Path) -> gort_tests::Ended {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_observed"));
     command.arg(program).env("GORT_PROFILE", prefix);
@@ -268,7 +271,7 @@ claims! {
         assert_eq!(sum, num_goroutines() as u64, "{text}");
         assert_eq!(sum, 1011);
         if AS_THREADS {
-            // No stacks, but the places.
+            // There are no stacks, but there are the places.
             assert_eq!((lines.len(), lines[0].1, lines[1].1), (3, 1000, 10), "{text}");
         } else {
             assert_eq!(of_function(&lines, "waits_among_many"), 1000);
@@ -326,7 +329,7 @@ claims! {
         };
         let there: Vec<_> = decoded.samples.iter().filter(is_it).collect();
         assert_eq!(there.iter().map(|sample| sample.values[0]).sum::<u64>(), 10);
-        // Sleeping is waiting for nobody.
+        // A goroutine that sleeps does not wait for another one.
         let words: Vec<_> = decoded.samples.iter().map(|sample| &sample.label).collect();
         assert!(!words.contains(&&Some(("wait".to_owned(), "sleep".to_owned()))), "{words:?}");
     }
@@ -350,7 +353,8 @@ claims! {
         let holder = charged(&profile, "hold_while");
         assert!(holder >= 10 * waited * 9 / 10, "{waited}: {}", text_of(&profile));
         assert!(holder <= most, "{most}: {}", text_of(&profile));
-        // What they waited for each other is not the holder's, and no time is counted twice.
+        // What the waiters wait for each other is not charged to the holder, and no time counts
+        // twice.
         let all: u64 = lines(&text_of(&profile)).iter().map(|(_, number)| number).sum();
         assert!(all <= most, "{most}: {}", text_of(&profile));
     }
@@ -400,7 +404,7 @@ claims! {
         let texts = || (text_of(&profile::block()), text_of(&profile::mutex()));
         wait(|| ());
         assert_eq!(texts(), (String::new(), String::new()));
-        // Those that wait already are not counted either.
+        // Waits that have already begun do not count either.
         let (block, mutex) = {
             wait(|| profile::set_rate(1));
             profile::set_rate(0);

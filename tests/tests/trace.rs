@@ -162,6 +162,7 @@ fn line(place: &str) -> String {
 }
 
 claims! {
+    // TR01
     fn a_ring_of_goroutines_is_as_the_program_counts() {
         const GOROUTINES: usize = 100;
         const LAPS: u64 = 20;
@@ -215,6 +216,7 @@ claims! {
         assert!(on_ps >= runs_of_all, "each run is on a P");
     }
 
+    // TR01
     fn parks_carry_their_reason_and_line() {
         let (tx, rx) = bounded::<u32>(0);
         let mut expected = Vec::new();
@@ -253,6 +255,7 @@ claims! {
             go!(name = "sleeps"; { gort::time::sleep(Duration::from_secs(1)); }),
         ];
         let first = line!() - 4;
+        // TR02: all of them wait before the trace starts.
         settle();
         let trace = traced("before", || {});
         let names = ["receives", "locks", "sleeps"];
@@ -271,6 +274,7 @@ claims! {
         sleeps.join().unwrap();
     }
 
+    // TR04
     fn starting_twice_and_stopping_twice_are_errors() {
         let (first, other) = (Scratch::new("first"), Scratch::new("other"));
         trace::stop().unwrap_err();
@@ -291,6 +295,7 @@ claims! {
         assert!(!names(&first).contains("omega") && !names(&other).contains("alpha"));
     }
 
+    // TR04
     fn a_region_is_one_slice_over_a_hundred_moves() {
         let (tx, rx) = bounded(0);
         let trace = traced("regions", || {
@@ -351,6 +356,7 @@ claims! {
         }
     }
 
+    // TR01
     fn threads_and_sockets_wake_as_well() {
         let trace = traced("wakers", || {
             let (tx, rx) = bounded::<()>(0);

@@ -49,6 +49,7 @@ fn is_complete(file: &Path) {
     assert_eq!(runs.count(), waits.count() + 1);
 }
 
+// TR03
 #[test]
 fn a_file_is_complete_when_main_returns() {
     const TEST: &str = "trace_files::a_file_is_complete_when_main_returns";
@@ -61,6 +62,7 @@ fn a_file_is_complete_when_main_returns() {
     is_complete(file.path());
 }
 
+// TR03
 #[test]
 fn a_file_is_complete_after_exit_in_a_goroutine() {
     const TEST: &str = "trace_files::a_file_is_complete_after_exit_in_a_goroutine";
@@ -76,6 +78,7 @@ fn a_file_is_complete_after_exit_in_a_goroutine() {
     is_complete(file.path());
 }
 
+// TR03
 #[test]
 fn a_file_is_complete_after_a_panic_in_main() {
     const TEST: &str = "trace_files::a_file_is_complete_after_a_panic_in_main";
@@ -108,6 +111,7 @@ fn a_file_is_complete_after_a_panic_that_aborts() {
     is_complete(file.path());
 }
 
+// TR03
 #[test]
 fn a_killed_process_leaves_what_it_had_done() {
     const TEST: &str = "trace_files::a_killed_process_leaves_what_it_had_done";

@@ -1,4 +1,4 @@
-//! A client of the page, as any program would be one: std's sockets, which block the thread.
+//! A client of the page that uses std's sockets, which block the thread, as any other program does.
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
 use gort_debug::Server;
@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-/// Where a page is.
+/// The address of a page.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Tcp(SocketAddr),
@@ -48,7 +48,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The value of a field of the head.
+    /// Returns the value of a field of the head.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let mut fields = self.head.iter().filter_map(|line| line.split_once(": "));
         fields
@@ -76,14 +76,14 @@ impl Connection {
         gort::blocking(|| self.writer.write_all(text.as_bytes())).unwrap();
     }
 
-    /// What comes until the server ends the connection.
+    /// Reads everything until the server ends the connection.
     pub(crate) fn rest(&mut self) -> String {
         let mut bytes = Vec::new();
         gort::blocking(|| self.reader.read_to_end(&mut bytes)).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
-    /// The answer to a request; `with_body` unless the method is HEAD.
+    /// Reads the answer to a request. `with_body` must be false after a HEAD.
     pub(crate) fn answer(&mut self, with_body: bool) -> Answer {
         gort::blocking(|| self.read_answer(with_body))
     }
@@ -128,7 +128,7 @@ impl Connection {
     }
 }
 
-/// Sends a request with these fields, by a connection of its own.
+/// Sends a request with these fields, over a connection of its own.
 pub(crate) fn request(place: &Place, line: &str, fields: &[&str]) -> Answer {
     let mut connection = place.connect();
     let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
@@ -136,14 +136,14 @@ pub(crate) fn request(place: &Place, line: &str, fields: &[&str]) -> Answer {
     connection.answer(!line.starts_with("HEAD"))
 }
 
-/// What a GET gives, which must be a success.
+/// Sends a GET, and returns the answer, which must be a success.
 pub(crate) fn get(place: &Place, path: &str) -> Answer {
     let answer = request(place, &format!("GET {path}"), &["Host: localhost"]);
     assert_eq!(answer.status, 200, "{path}: {answer:?}");
     answer
 }
 
-/// How many goroutines serve pages.
+/// Returns the number of goroutines that serve pages.
 pub(crate) fn own() -> usize {
     let all = gort::runtime::goroutines();
     all.iter()
@@ -151,14 +151,14 @@ pub(crate) fn own() -> usize {
         .count()
 }
 
-/// Waits until it is so. The watchdog of the test ends a wait that has no end.
+/// Waits until the condition holds. The test's watchdog ends a wait that has no end.
 pub(crate) fn until(mut it_is_so: impl FnMut() -> bool) {
     while !it_is_so() {
         gort::time::sleep(std::time::Duration::from_millis(1));
     }
 }
 
-/// A path that no other test has, for a socket.
+/// Returns a path for a socket that no other test uses.
 pub(crate) fn socket_path(test: &str) -> PathBuf {
     let name = format!("gort-debug-{test}-{}.sock", std::process::id());
     let path = std::env::temp_dir().join(name);
@@ -166,7 +166,7 @@ pub(crate) fn socket_path(test: &str) -> PathBuf {
     path
 }
 
-/// Removes what an earlier run has left.
+/// Removes the file that an earlier run has left.
 fn remove(path: &Path) {
     if path.exists() {
         std::fs::remove_file(path).unwrap();

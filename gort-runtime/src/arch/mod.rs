@@ -18,8 +18,8 @@
 //! - [`call_from`]`(sp, f, arg)`: calls `f(arg)` on the current stack, with unwind tables that make
 //!   the context saved at `sp` the caller. [`saved_pc`]`(sp)` returns the address at which that
 //!   context resumes.
-//! - `SAVED` and the constants beside it: which registers the frame of [`mcall`] holds, for code that
-//!   walks a stack.
+//! - `SAVED` and the constants next to it: which registers the frame of [`mcall`] holds, for code
+//!   that walks a stack.
 //! - [`call_under`]`(tp, m, f, arg)`: calls `f(arg)` with another thread pointer.
 //!   [`thread_pointer`] reads the current one.
 //! - [`valgrind_request`]`(args)`: executes an instruction sequence that valgrind recognises and

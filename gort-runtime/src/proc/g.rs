@@ -218,8 +218,8 @@ impl G {
     /// # Safety
     /// The caller owns the goroutine (`gstatus.rs`), which does not end before this returns.
     pub(crate) unsafe fn own_name(&self) -> Option<Arc<str>> {
-        // SAFETY: the name changes only when its owner creates the goroutine, and when its record is
-        // freed, which is after its end. The caller owns the goroutine, and it has not ended.
+        // SAFETY: the name changes only when its owner creates the goroutine, and when its record
+        // is freed, which is after its end. The caller owns the goroutine, and it has not ended.
         unsafe { self.name.unlocked() }.clone()
     }
 
@@ -287,8 +287,8 @@ impl G {
         self.reason.get() & !0xFF
     }
 
-    /// Calls `look`, and returns what that saw if the goroutine has waited all the while (`glimpse.rs`). One caller at
-    /// a time.
+    /// Calls `look`, and returns its result if the goroutine has waited during the whole call
+    /// (`glimpse.rs`). There must be one caller at a time.
     pub(crate) fn glimpse<T>(&self, look: impl FnOnce() -> T) -> Option<T> {
         let waits = || self.status.load(Acquire) == GStatus::Waiting as u32;
         self.reason.glimpse(waits, look)

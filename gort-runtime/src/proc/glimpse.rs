@@ -1,36 +1,43 @@
-//! The word that says why a goroutine waits, and looking at a waiting goroutine without stopping it.
+//! The word that says why a goroutine waits, and a way to observe a waiting goroutine without
+//! stopping it.
 //!
-//! A profile reads the stacks of goroutines that wait. Anybody may wake such a goroutine meanwhile, and it then writes
-//! to its stack. The observer does not prevent that: it notices, and throws away what it has read. Neither the
-//! goroutine nor whoever wakes it does anything for this.
+//! A profile reads the stacks of goroutines that wait. Another thread may wake such a goroutine
+//! during the observation, and the goroutine then writes to its stack. The observer does not
+//! prevent that. It notices, and discards what it has read. Neither the goroutine nor its waker
+//! does anything for this.
 //!
 //! # How the observer notices
-//! Each wait begins with a store to this word ([`begin`](WaitWord::begin)), which wipes out the bit [`MARK`]. The observer
+//! Each wait begins with a store to this word ([`begin`](WaitWord::begin)), which clears the bit
+//! [`MARK`]. The observer
 //!
 //! 1. sets `MARK`;
-//! 2. makes sure that the goroutine waits;
-//! 3. looks;
-//! 4. makes sure that the goroutine waits, and then that `MARK` is still set.
+//! 2. checks that the goroutine waits;
+//! 3. reads the stack;
+//! 4. checks that the goroutine waits, and then that `MARK` is still set.
 //!
-//! # Why what it has seen is of one wait
-//! Number the waits of the goroutine; for each there are four stores, in this order: *running* (to the status, when it
-//! is resumed), *begin(k)* (to this word), *waiting(k)* (to the status), and later the *running* of the next one.
-//! Let *begin(k)* be the store of which step 1 finds the word.
+//! # Why everything that it has seen is of one wait
+//! Number the waits of the goroutine. Each has stores in this order: *running* (to the status, when
+//! the goroutine is resumed), *begin(k)* (to this word), *waiting(k)* (to the status), and later
+//! the *running* of the next wait. Let *begin(k)* be the store whose value step 1 finds in the
+//! word.
 //!
-//! - Step 2 sees nothing older than the *running* before *begin(k)*: *begin* is a release and step 1 an acquire.
-//!   So if it sees a waiting goroutine, that is *waiting(k)* or a later one.
-//! - Step 4 finds `MARK`, so *begin(k + 1)* had not come into view when it saw a waiting goroutine. Every
-//!   *waiting(k + 1)* brings *begin(k + 1)* into view, since it is a release and the load of the status an acquire. So
-//!   both steps have seen *waiting(k)*.
-//! - Whatever the goroutine writes after that wait comes after it was made runnable, which is a store to the status. If
-//!   step 3 had seen such a write, step 4 would see the status that came before it: there is an acquire fence between
-//!   them. It saw *waiting(k)*.
+//! - Step 2 sees nothing older than the *running* before *begin(k)*, because *begin* is a release
+//!   and step 1 an acquire. So if step 2 sees a waiting goroutine, it sees *waiting(k)* or a later
+//!   store.
+//! - Step 4 finds `MARK`. So *begin(k + 1)* was not yet visible to the observer when it saw a
+//!   waiting goroutine. Every *waiting(k + 1)* makes *begin(k + 1)* visible, since it is a release
+//!   and the load of the status an acquire. So both steps have seen *waiting(k)*.
+//! - Everything that the goroutine writes after that wait comes after it was made runnable, which
+//!   is a store to the status. If step 3 had seen such a write, step 4 would see that store or a
+//!   later one, because there is an acquire fence between them. But step 4 saw *waiting(k)*.
 //!
-//! The third point takes the goroutine's writes for releases, which they are not in Rust's words. But step 3 is
-//! a system call that copies memory, so this is a matter of the machine alone: x86 keeps stores in order, and on
-//! aarch64 the status was handed on by a release and an acquire, beyond which no store moves ahead.
+//! The third point treats the goroutine's writes as releases, which they are not in Rust's memory
+//! model. But step 3 is a system call that copies memory, so only the machine matters here: x86
+//! keeps stores in order, and on aarch64 the status was handed on by a release and an acquire, and
+//! no later store moves before these.
 //!
-//! Observers come one at a time, so the mark is the observer's own. `tests/loom_glimpse.rs` is the model.
+//! There is one observer at a time, so the mark is the observer's own. The model is
+//! `tests/loom_glimpse.rs`.
 
 use crate::base::prim::{
     AtomicU32,
@@ -38,39 +45,41 @@ use crate::base::prim::{
     fence,
 };
 
-/// Set by an observer; the next wait begins without it.
+/// Set by an observer. The next wait begins without it.
 const MARK: u32 = 1 << 31;
 
-/// Why a goroutine waits, or has waited, as a number below `MARK`.
+/// The reason why a goroutine waits or has waited, as a number below `MARK`.
 #[derive(Debug)]
 pub(crate) struct WaitWord(AtomicU32);
 
 impl WaitWord {
-    /// No wait so far: elsewhere a record of zeros.
+    /// Creates a word without a wait. Outside of models the word begins as zeros in a record.
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
         Self(AtomicU32::new(0))
     }
 
-    /// The number with which the last wait began.
+    /// Returns the number with which the last wait began.
     #[inline(always)]
     pub(crate) fn get(&self) -> u32 {
         self.0.load(Relaxed) & !MARK
     }
 
-    /// A wait begins. By the goroutine, before its status says so, or by whoever makes it.
+    /// Begins a wait. Called by the goroutine before its status says that it waits, or by the
+    /// thread that creates the goroutine.
     #[inline(always)]
     pub(crate) fn begin(&self, why: u32) {
         if cfg!(loom) {
-            // A store must not come between what step 1 reads and what it writes, but loom would let it.
+            // Nothing is stored between the read and the write of step 1, but loom would allow that
+            // for a plain store.
             self.0.swap(why, Release);
         } else {
             self.0.store(why, Release);
         }
     }
 
-    /// Calls `look`, and returns what that saw if the goroutine has waited all the while. `waits` loads the status, as
-    /// an acquire. One caller at a time.
+    /// Calls `look`, and returns its result if the goroutine has waited during the whole call.
+    /// `waits` loads the status with acquire ordering. There must be one caller at a time.
     pub(crate) fn glimpse<T>(
         &self,
         waits: impl Fn() -> bool,

@@ -1,7 +1,9 @@
-//! `GORT_PROFILE=PREFIX`: profiles of a program that does not ask for them itself, written when it ends.
+//! `GORT_PROFILE=PREFIX`: writes profiles when the program ends, even if the program itself does
+//! not use this module.
 //!
-//! At every orderly exit: after a return from main, and in `process::exit`, on whatever thread and in whatever goroutine.
-//! Not after a signal, an abort, or a deadlock report.
+//! The profiles are written at every orderly exit, on any thread and in any goroutine: after main
+//! has returned, and in `process::exit`. They are not written after a signal, an abort or a
+//! deadlock report.
 
 use crate::base::forked::forked;
 use crate::os;
@@ -13,13 +15,14 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// One sample for so many nanoseconds of waiting, unless the program says otherwise.
+/// The initial rate: one sample for this many nanoseconds of waiting. The program can change it.
 const RATE: u64 = 10_000;
 
-/// What the names of the files begin with.
+/// The first part of the files' names.
 static PREFIX: OnceLock<OsString> = OnceLock::new();
 
-/// When the runtime starts: has profiles written at the end, if the environment asks for that.
+/// Called when the runtime starts. Arranges for profiles to be written at exit if the environment
+/// asks for that.
 pub(crate) fn install() {
     let Some(prefix) = env::var_os("GORT_PROFILE").filter(|prefix| !prefix.is_empty()) else {
         return;
@@ -28,12 +31,14 @@ pub(crate) fn install() {
         return;
     }
     set_rate(RATE);
-    // SAFETY: a function that may be called at the exit. If there is no memory for it, it is not.
+    // SAFETY: `write_all` may be called at exit. If `atexit` has no memory to register it, it is
+    // not called.
     unsafe { libc::atexit(write_all) };
 }
 
 extern "C" fn write_all() {
-    // In a child the other threads are missing, which may hold whatever is needed here.
+    // A forked child lacks the other threads, and one of them may have held a lock that is needed
+    // here.
     let Some(prefix) = PREFIX.get().filter(|_| !forked()) else {
         return;
     };

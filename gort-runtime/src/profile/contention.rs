@@ -1,9 +1,11 @@
-//! Recording waits: for the profiles of blocking and of locks.
+//! Records waits, for the profiles of blocking and of locks.
 //!
-//! A goroutine that has waited records its own wait when it runs again, and holds nothing then. Whoever unlocks records the
-//! waits of those that it kept waiting, after it has woken one of them.
+//! A goroutine that has waited records its own wait when it runs again. It holds no lock of the
+//! runtime then. A goroutine that unlocks records the waits of those that it kept waiting, after it
+//! has woken one of them.
 //!
-//! What is not recorded costs a load and a branch, where a goroutine parks anyway or a lock has waiters anyway.
+//! While nothing is recorded this costs a load and a branch, and only where a goroutine parks or
+//! where a lock has waiters.
 
 use crate::base::prim::{Ordering::Relaxed, hint::AtomicU64};
 use crate::os;
@@ -15,27 +17,27 @@ use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// One sample for so many nanoseconds of waiting; 0: none.
+/// One sample is taken for this many nanoseconds of waiting. 0: none.
 static RATE: AtomicU64 = AtomicU64::new(0);
 
-/// Where goroutines have waited.
+/// The waits of goroutines, by the place where each waited.
 pub(super) static BLOCKED: Recorded = Recorded::new();
-/// Who kept others waiting for a lock.
+/// The waits that holders of locks have caused, by the place of the unlocking.
 pub(super) static HELD: Recorded = Recorded::new();
 
-/// The waits that have been recorded so far.
+/// A table of the waits recorded so far.
 pub(super) struct Recorded(Mutex<Option<HashMap<WaitPlace, Waits>>>);
 
-/// Where something was recorded.
+/// The place that a recorded wait is charged to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct WaitPlace {
     /// Return addresses, innermost first.
     pub(super) addresses: Box<[usize]>,
-    /// Of who has waited itself: for what, in the words of dumps, and where.
+    /// If the place is a waiter's own: what it waited for, in the words of dumps, and where.
     pub(super) wait: Option<(&'static str, &'static Location<'static>)>,
 }
 
-/// How many waits there were, and their sum.
+/// A number of waits, and their sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Waits {
     pub(super) count: u64,
@@ -47,7 +49,7 @@ impl Recorded {
         Self(Mutex::new(None))
     }
 
-    /// Everything that has been recorded.
+    /// Returns everything that has been recorded.
     pub(super) fn all(&self) -> Vec<(WaitPlace, Waits)> {
         let table = self.lock();
         let all = table.iter().flatten();
@@ -74,7 +76,9 @@ pub(super) fn rate() -> u64 {
     RATE.load(Relaxed)
 }
 
-/// A wait begins: the time, if it is to be recorded, else 0. Not for waits whose clock is another's: it is the real time.
+/// Called when a wait begins. Returns the time if the wait is to be recorded, and otherwise 0.
+///
+/// The time is real time, in a bubble too. It has nothing to do with the bubble's clock.
 #[doc(hidden)]
 #[inline(always)]
 #[must_use]
@@ -90,7 +94,7 @@ fn now() -> u64 {
     os::now_ns().max(1)
 }
 
-/// The running goroutine has waited since `began`, which [`wait_begins`] gave.
+/// Called when the running goroutine has waited. `began` is what [`wait_begins`] returned.
 #[inline(always)]
 pub(crate) fn has_waited(g: &G, began: u64) {
     if began != 0 {
@@ -104,7 +108,7 @@ fn record_wait(g: &G, began: u64) {
     let (reason, Some(site)) = (g.reason(), g.site()) else {
         return;
     };
-    // As in Go: for others, not for time or for the outside.
+    // As in Go, waits for other goroutines count. Waits for time or for the outside world do not.
     if !is_for_others(reason) {
         return;
     }
@@ -123,7 +127,8 @@ fn is_for_others(reason: WaitReason) -> bool {
     !matches!(reason, Sleep | IoWait | Readable | Writable | ChildWait)
 }
 
-/// Whoever calls has unlocked what `waiters` have waited for, `nanoseconds` in all since [`wait_begins`] or the unlocking before.
+/// Called by a goroutine that has unlocked what `waiters` have waited for. `nanoseconds` is the sum
+/// of their waits, each since its [`wait_begins`] or since the previous unlocking.
 #[doc(hidden)]
 #[cold]
 #[inline(never)]
@@ -137,8 +142,9 @@ pub fn kept_waiting(waiters: u64, nanoseconds: u64) {
     }
 }
 
-/// What is to be recorded of these waits, if anything. Those that are shorter than the rate are with a probability, and
-/// then count for all of their kind: so the sums are right on average.
+/// Returns what to record of these waits, if anything. A wait that is shorter than the rate is
+/// recorded with a probability, and then counts for all waits of its kind. So the sums are right on
+/// average.
 fn sampled(count: u64, nanoseconds: u64, rate: u64, random: u64) -> Option<Waits> {
     if rate == 0 || count == 0 {
         return None;
@@ -153,7 +159,7 @@ fn sampled(count: u64, nanoseconds: u64, rate: u64, random: u64) -> Option<Waits
     })
 }
 
-/// `count * rate / nanoseconds`, rounded.
+/// Returns `count * rate / nanoseconds`, rounded.
 fn stands_for(count: u64, rate: u64, nanoseconds: u64) -> u64 {
     let nanoseconds = u128::from(nanoseconds);
     let all = u128::from(count) * u128::from(rate) + nanoseconds / 2;
@@ -161,7 +167,7 @@ fn stands_for(count: u64, rate: u64, nanoseconds: u64) -> u64 {
 }
 
 fn random() -> u64 {
-    /// Steps of splitmix64.
+    /// The state of splitmix64.
     static STEPS: AtomicU64 = AtomicU64::new(0);
     mix(STEPS.fetch_add(GOLDEN, Relaxed))
 }
@@ -177,7 +183,7 @@ mod tests {
         assert_eq!(sampled(1, 100, 1, 7), waits(1, 100));
         assert_eq!(sampled(3, 100, 100, 99), waits(3, 100));
         assert_eq!(sampled(1, 0, 1, 0), waits(1, 1));
-        // One in ten, which then stands for ten.
+        // One wait in ten is recorded, and counts for ten.
         assert_eq!(sampled(1, 10, 100, 9), waits(10, 100));
         assert_eq!(sampled(1, 10, 100, 10), None);
         assert_eq!(sampled(2, 10, 100, 209), waits(20, 100));

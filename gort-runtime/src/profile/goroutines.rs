@@ -7,11 +7,12 @@ use crate::profile::stacks::{self, Addresses, StackReader};
 use crate::report::list::{GoroutineInfo, GoroutineState, with_gs};
 use std::collections::HashMap;
 
-/// A profile of all goroutines. `caller`: the one that asks, and its stack. Wants more room than a goroutine may have.
+/// Returns a profile of all goroutines. `caller` is the goroutine that asks, with its stack. Needs
+/// more stack than a goroutine may have.
 pub(super) fn profile(caller: Option<(GoroutineId, Addresses)>) -> Profile {
     let all = with_gs();
     let mut reader = StackReader::new();
-    // Equal stacks are many, and names are dear.
+    // Many stacks are equal, and looking up names is expensive.
     let mut named: HashMap<Addresses, Vec<Frame>> = HashMap::new();
     let samples = all.iter().map(|(gp, info)| {
         let addresses = match &caller {
@@ -38,8 +39,8 @@ pub(super) fn profile(caller: Option<(GoroutineId, Addresses)>) -> Profile {
     Profile::of(Kind::Goroutines, samples)
 }
 
-/// What stands for the stack of a goroutine that has none, or that nobody can look at: where it was spawned, and what
-/// it is doing.
+/// Returns frames for a goroutine that has no stack, or whose stack cannot be read: the place where
+/// it was spawned, and what it is doing.
 fn places(info: &GoroutineInfo) -> Vec<Frame> {
     let spawned = info.spawned_at.map(|at| Frame::of_place("spawned", at));
     let doing = match (info.state, info.at) {

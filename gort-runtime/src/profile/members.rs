@@ -1,4 +1,4 @@
-//! Goroutines one by one, each with its stack: for a page that shows both.
+//! Lists goroutines one by one, each with its stack. The debug page shows both.
 
 use crate::api::system_stack::on_system_stack;
 use crate::profile::samples::Frame;
@@ -7,21 +7,21 @@ use crate::report::list::{GoroutineInfo, with_gs};
 use std::collections::HashMap;
 use std::fmt::Write;
 
-/// All goroutines, and the different stacks that they have.
+/// All goroutines, and the distinct stacks that they have.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Members {
-    /// Each goroutine, ordered by id, with the index of its stack in `stacks`. `None`: nobody has
-    /// looked at it, or it cannot be looked at.
+    /// Each goroutine, ordered by id, with the index of its stack in `stacks`. The index is `None`
+    /// if the stack was not read or cannot be read.
     pub goroutines: Vec<(GoroutineInfo, Option<usize>)>,
-    /// Each stack once, in lines, innermost function first.
+    /// The text of each distinct stack, innermost function first.
     pub stacks: Vec<String>,
 }
 
-/// Returns all goroutines, and the stacks of those for which `look` returns true.
+/// Returns all goroutines, and the stacks of those for which `look` returns `true`.
 #[doc(hidden)]
 pub fn goroutines_with_stacks(look: impl FnMut(&GoroutineInfo) -> bool) -> Members {
-    // Looking up names wants more room than a goroutine may have.
+    // Looking up names needs more stack than a goroutine may have.
     on_system_stack(|| members(look))
 }
 
@@ -46,7 +46,7 @@ fn members(mut look: impl FnMut(&GoroutineInfo) -> bool) -> Members {
     Members { goroutines, stacks }
 }
 
-/// The frames, which begin with the outermost, as a dump shows them.
+/// Returns the lines of `frames`, which begin with the outermost, as a dump shows them.
 fn lines(frames: &[Frame]) -> String {
     let mut text = String::new();
     for frame in frames.iter().rev() {

@@ -1,20 +1,22 @@
-//! Profiles: how many goroutines are where, and where they wait how long.
+//! Profiles: how many goroutines have each stack, and where and how long goroutines wait.
 //!
-//! | | what it tells | Go's |
+//! | | content | in Go |
 //! |---|---|---|
 //! | [`goroutines`] | how many goroutines have each stack, now | `goroutine` |
 //! | [`block`] | where goroutines have waited, and how long | `block` |
-//! | [`mutex`] | who kept others waiting for locks, and how long | `mutex` |
+//! | [`mutex`] | which goroutines kept others waiting for locks, and how long | `mutex` |
 //!
 //! The last two are empty until [`set_rate`] switches them on.
 //!
-//! `GORT_PROFILE=PREFIX` in the environment has all three written when the program ends in good order, as `PREFIX.goroutine.pb`,
-//! `PREFIX.block.pb` and `PREFIX.mutex.pb`, with the rate 10,000 from the beginning on.
+//! With `GORT_PROFILE=PREFIX` in the environment, all three are written when the program ends in
+//! good order, as `PREFIX.goroutine.pb`, `PREFIX.block.pb` and `PREFIX.mutex.pb`. The rate is then
+//! 10,000 from the beginning.
 //!
-//! Names of functions come from the program's symbols, and lines and inlined functions from its debug information, if
-//! it has some. They take the feature `backtrace`. Without it there are addresses in the profiles of waits, and in
-//! [`goroutines`] the places where goroutines were spawned and wait; with `GORT_DEBUG=backtrace=1`, addresses there too. The
-//! same places, and no others, are in all profiles where goroutines are threads.
+//! Names of functions come from the program's symbols. Lines and inlined functions come from its
+//! debug information, if there is any. Both need the feature `backtrace`. Without this feature the
+//! profiles of waits contain addresses, and [`goroutines`] contains the places where goroutines
+//! were spawned and where they wait; with `GORT_DEBUG=backtrace=1` it contains addresses as well.
+//! If goroutines are threads, all profiles contain these places only.
 
 pub(crate) mod at_exit;
 pub(crate) mod contention;
@@ -36,11 +38,12 @@ use crate::proc::tls;
 use crate::report::callers::addresses_here;
 
 /// Returns how many goroutines there are with each stack. The counts sum to
-/// [`num_goroutines`](crate::num_goroutines), as far as none starts or ends meanwhile.
+/// [`num_goroutines`](crate::num_goroutines), unless goroutines start or end during the call.
 ///
-/// Nobody is stopped: each stack was a goroutine's at some moment during the call. Goroutines that wait or are in a run
-/// queue are looked at where they are, and the caller is too. One that runs on another thread, or has not begun to run,
-/// has two frames: the place where it was spawned, and `running` or `created`.
+/// No goroutine is stopped: each stack was a goroutine's at some moment during the call. The
+/// profile has the stacks of the caller, of goroutines that wait, and of goroutines in a run queue.
+/// A goroutine that runs on another thread, or that has not begun to run, has two frames: the place
+/// where it was spawned, and `running` or `created`.
 ///
 /// # Examples
 /// ```
@@ -57,17 +60,18 @@ use crate::report::callers::addresses_here;
 /// ```
 #[must_use]
 pub fn goroutines() -> Profile {
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which an atomic is read.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1), and only an atomic is read.
     let caller = tls::goroutine().map(|gp| GoroutineId::new(unsafe { gp.as_ref() }.id()));
     let caller = caller.map(|id| (id, addresses_here()));
     on_system_stack(|| goroutines::profile(caller))
 }
 
-/// Returns where goroutines have waited for others since [`set_rate`], how often, and for how many nanoseconds: on
-/// channels, in selects, for locks, groups, ends of goroutines and the like. Sleeping and waiting for sockets are no such
-/// waits. A wait is recorded when it has ended. Go's `block` profile.
+/// Returns where goroutines have waited for other goroutines since [`set_rate`], how often, and for
+/// how many nanoseconds. This covers channels, selects, locks, groups, ends of goroutines and the
+/// like. Sleeping and waiting for sockets do not count. A wait is recorded when it has ended. This
+/// is Go's `block` profile.
 ///
-/// The stack is that of the goroutine that has waited. Plain threads that wait are not recorded.
+/// The stack is that of the goroutine that has waited. Waits of plain threads are not recorded.
 ///
 /// # Examples
 /// ```
@@ -95,14 +99,16 @@ pub fn block() -> Profile {
     on_system_stack(|| waits::profile(&contention::BLOCKED))
 }
 
-/// Returns who has kept others waiting for a [`Mutex`] or a [`RwLock`] since [`set_rate`], how many of them, and for how
-/// many nanoseconds. The stack is that of the *unlocking*, and the time the sum over all that waited: a lock that is held
-/// for a millisecond while ten wait counts ten milliseconds. Go's `mutex` profile.
+/// Returns where goroutines have kept others waiting for a [`Mutex`] or a [`RwLock`] since
+/// [`set_rate`], how many were kept waiting, and for how many nanoseconds. The stack is that of the
+/// *unlocking*, and the time is the sum over all waiters: a lock that is held for a millisecond
+/// while ten goroutines wait counts ten milliseconds. This is Go's `mutex` profile.
 ///
-/// A waiter's time counts for whoever unlocks next while it waits, and what it waits after that for the next one.
+/// A waiter's time is charged to the next goroutine that unlocks. What it waits after that is
+/// charged to the one that unlocks next.
 ///
-/// [`Mutex`]: https://docs.rs/gort/latest/gort/sync/struct.Mutex.html
-/// [`RwLock`]: https://docs.rs/gort/latest/gort/sync/struct.RwLock.html
+/// [`Mutex`]: https://docs.rs/gort/latest/gort/sync/struct.Mutex.html [`RwLock`]:
+/// https://docs.rs/gort/latest/gort/sync/struct.RwLock.html
 ///
 /// # Examples
 /// ```
@@ -132,14 +138,16 @@ pub fn mutex() -> Profile {
     on_system_stack(|| waits::profile(&contention::HELD))
 }
 
-/// Has waits recorded from now on, for [`block`] and [`mutex`]: one sample for every `nanoseconds` of waiting on average. 1
-/// records every wait, 0 none. Go's `runtime.SetBlockProfileRate`, of which this is the meaning for both profiles.
+/// Sets the rate at which waits are recorded from now on, for [`block`] and [`mutex`]: one sample
+/// for every `nanoseconds` of waiting on average. 1 records every wait, and 0 records none. For
+/// both profiles this has the meaning of Go's `runtime.SetBlockProfileRate`.
 ///
-/// Waits shorter than that are recorded now and then, and then count for all of their kind, so that sums stay right on
-/// average. What has been recorded is kept. Waits that began while the rate was 0 are not recorded.
+/// A shorter wait is recorded with a probability, and then counts for all waits of its kind, so
+/// that sums stay right on average. What has been recorded is kept. Waits that began while the rate
+/// was 0 are not recorded.
 ///
-/// A recorded wait takes some microseconds, and 4 KiB of the goroutine's stack while it is recorded. 10,000 (one sample in
-/// 10 µs of waiting) is cheap enough to be left on.
+/// Recording a wait takes some microseconds and 4 KiB of the goroutine's stack. 10,000 (one sample
+/// for 10 µs of waiting) is cheap enough to be left on.
 ///
 /// # Examples
 /// ```

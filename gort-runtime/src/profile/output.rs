@@ -1,12 +1,13 @@
-//! `Profile`: samples, and writing them down.
+//! `Profile`: samples, and writing them in two formats.
 
 use crate::profile::pprof;
 use crate::profile::samples::{Kind, Sample, merged};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// Stacks, and how many goroutines have each or how long they waited there: what [`goroutines`](super::goroutines),
-/// [`block`](super::block) and [`mutex`](super::mutex) return.
+/// Stacks, and how many goroutines have each or how long they waited there.
+/// [`goroutines`](super::goroutines), [`block`](super::block) and [`mutex`](super::mutex) return
+/// profiles.
 ///
 /// Frames of gort and of the standard library are left out at both ends of a stack.
 ///
@@ -29,7 +30,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// A profile of these samples, of which several may have equal stacks.
+    /// Creates a profile of these samples. Several of them may have equal stacks.
     pub(super) fn of(kind: Kind, samples: impl IntoIterator<Item = Sample>) -> Self {
         Self {
             kind,
@@ -37,12 +38,12 @@ impl Profile {
         }
     }
 
-    /// Writes one line for each stack, in the form that flame graph tools read: the names of the functions, outermost
-    /// first, with semicolons between them, then a space and the number. The number is that of goroutines, or of
-    /// nanoseconds.
+    /// Writes one line for each stack, in the format that flame graph tools read: the names of the
+    /// functions, outermost first and separated by semicolons, then a space and the number. The
+    /// number counts goroutines or nanoseconds.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Returns the errors of `out`.
     ///
     /// # Examples
     /// ```
@@ -63,7 +64,7 @@ impl Profile {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn folded(&self, mut out: impl Write) -> io::Result<()> {
-        // Stacks that differ in lines only are equal here.
+        // Stacks that differ only in their lines are equal here.
         let mut lines: BTreeMap<String, u64> = BTreeMap::new();
         for sample in &self.samples {
             let names = sample
@@ -87,13 +88,14 @@ impl Profile {
         out.flush()
     }
 
-    /// Writes the profile in the form of pprof (`profile.proto`, not compressed), for `go tool pprof` and whatever else
-    /// reads that. Profiles of waits have two numbers for each stack, as Go's: how often goroutines waited there
-    /// (`contentions`), and for how many nanoseconds (`delay`). Stacks of goroutines that wait have a label `wait`, with
-    /// the words that dumps use.
+    /// Writes the profile in the format of pprof (`profile.proto`, not compressed), for `go tool
+    /// pprof` and other programs that read it. As in Go, a profile of waits has two numbers for
+    /// each stack: how often goroutines waited there (`contentions`), and for how many nanoseconds
+    /// (`delay`). The stack of a goroutine that waits has a label `wait`, with the words that dumps
+    /// use.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Returns the errors of `out`.
     ///
     /// # Examples
     /// ```
@@ -108,7 +110,7 @@ impl Profile {
     }
 }
 
-/// A name as it may stand in a line: semicolons, which types of arrays have, separate names there.
+/// Returns a name without semicolons, which separate names in a line. Array types have some.
 fn folded_name(name: &str) -> String {
     name.replace(';', ":").replace('\n', " ")
 }

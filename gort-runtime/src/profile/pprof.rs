@@ -1,7 +1,7 @@
-//! A profile in the form of pprof: `profile.proto` of github.com/google/pprof.
+//! Encodes a profile in the format of pprof: `profile.proto` of github.com/google/pprof.
 //!
-//! Texts, functions and locations stand in tables, and all else refers to them by number. The numbers of fields are those
-//! of that file.
+//! Texts, functions and locations are in tables, and everything else refers to them by number. The
+//! numbers of fields are those of that file.
 
 use crate::base::protobuf::Message;
 use crate::profile::samples::{Frame, Kind, Sample};
@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use std::env;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The one mapping: the program.
+/// The number of the only mapping, the program.
 const PROGRAM: u64 = 1;
 
-/// The bytes of a profile with these samples.
+/// Returns the bytes of a profile with these samples.
 pub(super) fn encoded(kind: Kind, samples: &[Sample]) -> Vec<u8> {
     let mut texts = Texts::new();
     let mut tables = Tables::default();
@@ -78,7 +78,8 @@ fn value_type(texts: &mut Texts, what: &str, unit: &str) -> Message {
     message
 }
 
-/// The program, of which all functions, files and lines are known already.
+/// Returns the mapping of the program. Its flags say that functions, files and lines need no
+/// further look-up.
 fn mapping(texts: &mut Texts) -> Message {
     let path = env::current_exe().unwrap_or_default();
     let mut message = Message::new();
@@ -92,7 +93,7 @@ fn mapping(texts: &mut Texts) -> Message {
     message
 }
 
-/// The table of texts; number 0 is the empty one.
+/// The table of texts. Number 0 is the empty text.
 struct Texts {
     numbers: HashMap<String, u64>,
 }
@@ -120,7 +121,7 @@ impl Texts {
     }
 }
 
-/// The tables of locations and functions. A location is a line of one function; numbers begin at 1.
+/// The tables of locations and functions. A location is a line of one function. Numbers begin at 1.
 #[derive(Default)]
 struct Tables<'a> {
     location_of: HashMap<&'a Frame, u64>,

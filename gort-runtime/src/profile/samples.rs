@@ -1,14 +1,15 @@
-//! What profiles are made of: stacks with numbers.
+//! Samples, of which profiles are made: stacks with numbers.
 
 use std::collections::HashMap;
 use std::panic::Location;
 
-/// Of what a profile tells.
+/// What the samples of a profile count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// How many goroutines there are.
+    /// How many goroutines have each stack.
     Goroutines,
-    /// How often goroutines waited there, and for how many nanoseconds. `period`: one sample for so many.
+    /// How often goroutines waited at each stack, and for how many nanoseconds. One sample was
+    /// taken for every `period` nanoseconds.
     Waits { period: u64 },
 }
 
@@ -21,12 +22,12 @@ pub(super) struct Sample {
     pub(super) nanoseconds: u64,
 }
 
-/// Where a goroutine is.
+/// The stack of a goroutine, and what it waits for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Stack {
     /// Outermost first.
     pub(super) frames: Vec<Frame>,
-    /// For what it waits, in the words of dumps.
+    /// What the goroutine waits for, in the words of dumps.
     pub(super) wait: Option<&'static str>,
 }
 
@@ -41,7 +42,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// What stands for a function that nobody knows: what is done at a place.
+    /// Returns a frame that says what happens at a place, where the function is not known.
     pub(super) fn of_place(what: &str, at: &Location<'_>) -> Self {
         Self {
             function: format!("{what} at {at}"),
@@ -50,7 +51,7 @@ impl Frame {
         }
     }
 
-    /// The same without a place.
+    /// Returns a frame that says what happens, without a place.
     pub(super) fn of_words(what: &str) -> Self {
         Self {
             function: what.to_owned(),
@@ -59,7 +60,7 @@ impl Frame {
     }
 }
 
-/// Samples of which no two have equal stacks; those with most first.
+/// Merges samples with equal stacks. Returns those with the largest numbers first.
 pub(super) fn merged(samples: impl IntoIterator<Item = Sample>) -> Vec<Sample> {
     let mut sums: HashMap<Stack, (u64, u64)> = HashMap::new();
     for sample in samples {

@@ -1,4 +1,5 @@
-//! Stacks for profiles: as addresses while they are collected, with names when a profile is made of them.
+//! Stacks for profiles. They are addresses while they are collected, and get names when a profile
+//! is made.
 
 use crate::proc::g::G;
 use crate::profile::samples::Frame;
@@ -10,7 +11,7 @@ use std::ptr::{self, NonNull};
 /// Return addresses, innermost first.
 pub(super) type Addresses = Box<[usize]>;
 
-/// Looks at the stacks of goroutines.
+/// Reads the stacks of goroutines.
 pub(super) struct StackReader(others::Observer);
 
 impl StackReader {
@@ -18,18 +19,21 @@ impl StackReader {
         Self(others::Observer::new())
     }
 
-    /// The stack of the goroutine of which `info` tells; empty if it runs, or has none.
+    /// Returns the stack of the goroutine that `info` describes. It is empty if the goroutine runs
+    /// or has no stack.
     pub(super) fn stack_of(&mut self, gp: NonNull<G>, info: &GoroutineInfo) -> Addresses {
         let mut pcs = self.0.stack_of(gp, info);
         if pcs.is_empty() && info.state == GoroutineState::Waiting {
-            // Without the feature `backtrace`: nothing, unless `GORT_DEBUG` asks for stacks.
+            // Without the feature `backtrace` this is empty too, unless `GORT_DEBUG` asks for
+            // stacks.
             pcs = stack::pcs_of(gp, info.id);
         }
         pcs.iter().map(|pc| pc.addr()).collect()
     }
 }
 
-/// The program's part of a stack, with names, outermost function first. Wants more room than a goroutine may have.
+/// Returns the program's part of a stack, with names, outermost function first. Needs more stack
+/// than a goroutine may have.
 pub(super) fn frames(addresses: &Addresses) -> Vec<Frame> {
     let pcs: Vec<_> = addresses
         .iter()

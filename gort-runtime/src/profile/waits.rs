@@ -1,11 +1,11 @@
-//! The profiles of waits, out of what was recorded.
+//! Makes the profiles of waits from what was recorded.
 
 use crate::profile::contention::{self, Recorded, WaitPlace};
 use crate::profile::output::Profile;
 use crate::profile::samples::{Frame, Kind, Sample, Stack};
 use crate::profile::stacks;
 
-/// A profile of these waits. Wants more room than a goroutine may have.
+/// Returns a profile of these waits. Needs more stack than a goroutine may have.
 pub(super) fn profile(waits: &Recorded) -> Profile {
     let samples = waits.all().into_iter().map(|(place, waits)| Sample {
         stack: stack(&place),

@@ -1,4 +1,4 @@
-//! The waits of some seconds: for a page that has a button for them.
+//! Records waits for some seconds. The debug page has a button for this.
 
 use crate::profile::contention::{rate, set_rate};
 use crate::profile::output::Profile;
@@ -6,13 +6,13 @@ use crate::profile::samples::{Kind, Sample, Stack};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// The rate at which waits are recorded while a window is open, if the program has set none.
+/// The rate at which waits are recorded while a window is open and the program has set no rate.
 const RATE: u64 = 10_000;
 
-/// How many windows are open, and whether the first of them has set the rate.
+/// The number of open windows, and whether the first of them has set the rate.
 static OPEN: Mutex<(usize, bool)> = Mutex::new((0, false));
 
-/// A time in which waits are recorded.
+/// A period in which waits are recorded.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ProfileWindow {
@@ -21,7 +21,8 @@ pub struct ProfileWindow {
 }
 
 impl ProfileWindow {
-    /// Begins to record waits, unless they are recorded anyway. `profile` is `block` or `mutex`.
+    /// Opens a window: begins to record waits, unless they are being recorded already. `profile` is
+    /// `block` or `mutex`.
     #[must_use]
     pub fn open(profile: fn() -> Profile) -> Self {
         let before = profile();
@@ -36,7 +37,7 @@ impl ProfileWindow {
         Self { profile, before }
     }
 
-    /// Returns the waits that have ended since.
+    /// Closes the window. Returns the waits that ended while it was open.
     #[must_use]
     pub fn close(self) -> Profile {
         difference((self.profile)(), &self.before)
@@ -47,14 +48,14 @@ impl Drop for ProfileWindow {
     fn drop(&mut self) {
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         open.0 -= 1;
-        // Another rate is the program's own.
+        // If the rate is another one, the program has set it.
         if *open == (0, true) && rate() == RATE {
             set_rate(0);
         }
     }
 }
 
-/// What `now` has more than `before`.
+/// Returns what `now` has in addition to `before`.
 fn difference(now: Profile, before: &Profile) -> Profile {
     let known: HashMap<&Stack, &Sample> = before.samples.iter().map(|s| (&s.stack, s)).collect();
     let kind = match now.kind {

@@ -87,7 +87,8 @@ enum List {
 struct Slab {
     base: NonNull<u8>,
     class: u8,
-    /// What each of its records has. Debuggers read it (`share/gort-gdb.py`), which see no constants.
+    /// The size of each record. Debuggers read it (`share/gort-gdb.py`), because they see no
+    /// constants.
     bytes: u32,
     carved: u32,
     /// The free records. Last in, first out.

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-// The unwinder that std uses, and links: libgcc's or LLVM's. Several threads may use it at once.
+// The unwinder that std links and uses: libgcc's or LLVM's. Several threads may use it at once.
 unsafe extern "C" {
     fn _Unwind_Backtrace(
         each: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
@@ -12,24 +12,26 @@ unsafe extern "C" {
     fn _Unwind_GetIP(frame: *mut c_void) -> usize;
 }
 
-/// What an `_Unwind_Trace_Fn` returns to see the next frame, and to see no more.
+/// What an `_Unwind_Trace_Fn` returns to see the next frame, or to stop.
 const GO_ON: c_int = 0;
 const ENOUGH: c_int = 4;
 
-/// Frames that `addresses_here` gives, at most.
+/// Maximum number of frames that `addresses_here` returns.
 const MOST: usize = 128;
 
-/// Where a return address goes; answers whether to go on.
+/// Called with each return address. Returns whether to continue.
 type See<'a> = &'a mut dyn FnMut(*mut u8) -> bool;
 
-/// Tells `see` the return addresses of the frames from here on, innermost first, until it answers false. `see` must
-/// not panic.
+/// Calls `see` with the return addresses of the frames from here on, innermost first, until it
+/// returns `false`. `see` must not panic.
 pub(crate) fn each_caller(mut see: See<'_>) {
-    // SAFETY: `each_frame` gets the `See` that it is meant for, which we leave alone meanwhile, and does not unwind.
+    // SAFETY: `each_frame` gets a `See`, as it requires. We leave the `See` alone during the call,
+    // and `each_frame` does not unwind.
     unsafe { _Unwind_Backtrace(each_frame, ptr::from_mut(&mut see).cast()) };
 }
 
-/// The return addresses of the caller's frames, innermost first. Takes some 4 KiB of the stack.
+/// Returns the return addresses of the caller's frames, innermost first. Needs about 4 KiB of
+/// stack.
 #[inline(never)]
 pub(crate) fn addresses_here() -> Box<[usize]> {
     let mut addresses = [0; MOST];
@@ -45,13 +47,13 @@ pub(crate) fn addresses_here() -> Box<[usize]> {
 /// Called by the unwinder for each frame.
 ///
 /// # Safety
-/// `frame` is the unwinder's, and `arg` a `See` that nobody else uses meanwhile.
+/// `frame` is the unwinder's. `arg` is a `See` that nothing else uses during the call.
 unsafe extern "C" fn each_frame(frame: *mut c_void, arg: *mut c_void) -> c_int {
-    // SAFETY: caller's clause: it is a `See`, and ours during the call.
+    // SAFETY: the caller guarantees that it is a `See` and ours during the call.
     let see = unsafe { &mut *arg.cast::<See<'_>>() };
-    // SAFETY: caller's clause: it is the unwinder's.
+    // SAFETY: the caller guarantees that `frame` is the unwinder's.
     let pc = ptr::without_provenance_mut::<u8>(unsafe { _Unwind_GetIP(frame) });
-    // The last one of a goroutine is null.
+    // The last return address of a goroutine is null.
     if pc.is_null() || see(pc) {
         GO_ON
     } else {

@@ -1,15 +1,15 @@
-//! The functions of a stack: their names and lines, and which of them are the program's own.
+//! The functions of a stack: their names and lines, and which of them belong to the program.
 
 use crate::report::objects::object_at;
 use crate::report::symbols::look_up;
 use std::path::{Path, PathBuf};
 
-/// Code of these crates is not shown where it begins or ends a stack.
+/// Functions of these crates are left out at the beginning and at the end of a stack.
 const OURS: &[&str] = &["gort", "gort_runtime", "gort_sync"];
-/// Nor is std's.
+/// So are functions of the standard library.
 const STD: &[&str] = &["core", "std", "alloc", "__rust_try"];
 
-/// One function of a stack; several, if calls were inlined, have one address.
+/// A function of a stack. If calls were inlined, several functions have one address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Function {
     pub(crate) name: String,
@@ -18,10 +18,10 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// False for the runtime's and std's own.
+    /// Returns `false` for functions of the runtime and of std.
     fn is_the_users(&self) -> bool {
-        // Where debug information is line tables only, an inlined function's name is without
-        // its path; so the file decides, if it is known.
+        // If debug information has line tables only, the name of an inlined function lacks its
+        // path. So the file decides, if it is known.
         match &self.file {
             Some(file) => !is_std_file(file) && !OURS.contains(&&*package_of(file)),
             None => {
@@ -36,7 +36,7 @@ fn is_std_file(file: &Path) -> bool {
     file.starts_with("/rustc") || file.to_string_lossy().contains("/rustlib/src/rust/")
 }
 
-/// `/…/gort-sync-0.1.0/src/mutex.rs` belongs to `gort_sync`.
+/// Returns the crate of a source file: `gort_sync` for `/…/gort-sync-0.1.0/src/mutex.rs`.
 fn package_of(file: &Path) -> String {
     let folder = file
         .ancestors()
@@ -52,7 +52,7 @@ fn package_of(file: &Path) -> String {
     }
 }
 
-/// `<std::vec::Vec<T> as user::Trait>::f` belongs to `std`.
+/// Returns the crate of a name: `std` for `<std::vec::Vec<T> as user::Trait>::f`.
 fn crate_of(name: &str) -> &str {
     name.trim_start_matches(['<', '&', '*', '(', '['])
         .split(|c: char| !c.is_alphanumeric() && c != '_')
@@ -60,7 +60,7 @@ fn crate_of(name: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// The functions that call at these return addresses, innermost first.
+/// Returns the functions that these return addresses belong to, innermost first.
 pub(crate) fn functions_at(pcs: &[*mut u8]) -> Vec<Function> {
     let mut functions = Vec::new();
     for &pc in pcs {
@@ -80,12 +80,13 @@ pub(crate) fn functions_at(pcs: &[*mut u8]) -> Vec<Function> {
     functions
 }
 
-/// What can be said of an address without its name.
+/// Describes an address that has no name.
 fn place_of(pc: *mut u8) -> String {
     object_at(pc).map_or_else(|| format!("{pc:p}"), |object| object.place(pc))
 }
 
-/// Leaves out what the runtime and std contribute at both ends; nothing, if that is everything.
+/// Removes the functions of the runtime and of std at both ends, or nothing if there are no others.
+/// If the stack is cut off, its outer frames are kept.
 pub(crate) fn users_part(functions: &[Function], cut_off: bool) -> &[Function] {
     let first = functions.iter().position(Function::is_the_users);
     let last = functions.iter().rposition(Function::is_the_users);

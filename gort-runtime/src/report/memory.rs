@@ -1,19 +1,20 @@
-//! Reading memory of this process that others may write, and that may not be there.
+//! Reads memory of this process that other threads may write, or that might not be mapped.
 //!
-//! `/proc/self/mem` is such memory as a file: the kernel copies it, so there is no data race in Rust's sense, and where
-//! nothing is mapped it reads no further. Whether what was read belongs together is the caller's business.
+//! `/proc/self/mem` is the process's memory as a file. The kernel copies from it, so there is no
+//! data race in Rust's sense. A read ends where nothing is mapped. The caller must find out whether
+//! the words that it has read belong together.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// How much is read at first, and how far it may get.
+/// The size of the first read, and the maximum size of the copy.
 const FIRST: usize = 2 << 10;
 const MOST: usize = 1 << 20;
 
 const WORD: usize = size_of::<usize>();
 
-/// A copy of the memory from some address on, as far as it was asked for.
+/// A copy of memory from some address on, up to what has been asked for.
 #[derive(Debug)]
 pub(crate) struct Memory {
     file: File,
@@ -22,10 +23,11 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Of this process.
+    /// Opens the memory of this process.
     ///
     /// # Errors
-    /// If there is no `/proc`, or the process may not read its own memory by it.
+    /// Returns an error if there is no `/proc`, or if the process must not read its own memory that
+    /// way.
     pub(crate) fn own() -> io::Result<Self> {
         Ok(Self {
             file: File::open("/proc/self/mem")?,
@@ -34,13 +36,13 @@ impl Memory {
         })
     }
 
-    /// Forgets what was read; what is asked for next lies at `from` or above.
+    /// Discards what was read. The next words that are asked for are at `from` or above.
     pub(crate) fn start_at(&mut self, from: usize) {
         self.from = from;
         self.bytes.clear();
     }
 
-    /// The word at `addr`: as it was when it was first asked for, or for one near it.
+    /// Returns the word at `addr`, as it was when this word or one near it was first asked for.
     pub(crate) fn word(&mut self, addr: usize) -> Option<usize> {
         let at = addr.checked_sub(self.from)?;
         let end = at.checked_add(WORD)?;
@@ -83,7 +85,7 @@ mod tests {
         assert_eq!(memory.word(from + MOST), None);
         memory.start_at(WORD);
         assert_eq!(memory.word(WORD), None);
-        // It reads anew.
+        // After `start_at` it reads the memory again.
         let mut word = 1_usize;
         memory.start_at((&raw const word).addr());
         assert_eq!(memory.word((&raw const word).addr()), Some(1));

@@ -1,7 +1,7 @@
-//! The stacks of goroutines that do not run, looked at while they may be woken: for profiles.
+//! Reads the stacks of goroutines that do not run, while they may be woken. Profiles use this.
 //!
-//! Nobody is stopped, and nothing has to be set before. What was read of a stack while its goroutine began to run is
-//! noticed and thrown away (`proc/glimpse.rs`).
+//! No goroutine is stopped, and nothing has to be enabled before. If a goroutine began to run while
+//! its stack was read, the observer notices that and discards what it has read (`proc/glimpse.rs`).
 
 use crate::api::goroutine::GoroutineId;
 use crate::base::prim::Ordering::Acquire;
@@ -13,13 +13,13 @@ use crate::report::unwinder::Unwinder;
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// One observer at a time, as `glimpse.rs` asks.
+/// Allows one observer at a time, as `glimpse.rs` requires.
 static OBSERVER: Mutex<()> = Mutex::new(());
 
-/// How often a goroutine is looked at that runs meanwhile.
+/// The maximum number of attempts if the goroutine runs during the observation.
 const TRIES: usize = 4;
 
-/// Whoever looks at stacks.
+/// Reads stacks. There is one observer at a time.
 pub(crate) struct Observer {
     memory: Option<Memory>,
     unwinder: Unwinder,
@@ -36,8 +36,9 @@ impl Observer {
         }
     }
 
-    /// The return addresses on the stack of the goroutine of which `info` tells, innermost first; none if it has no
-    /// stack, runs, or cannot be looked at. `gp` is its G, at least the last time we looked.
+    /// Returns the return addresses on the stack of the goroutine that `info` describes, innermost
+    /// first. The result is empty if the goroutine runs, has no stack, or cannot be observed. `gp`
+    /// was its G when `info` was made.
     pub(crate) fn stack_of(&mut self, gp: NonNull<G>, info: &GoroutineInfo) -> Vec<*mut u8> {
         for _ in 0..TRIES {
             let seen = match info.state {
@@ -53,13 +54,15 @@ impl Observer {
     }
 
     fn of_waiting(&mut self, gp: NonNull<G>, info: &GoroutineInfo) -> Option<Vec<*mut u8>> {
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1), of which atomics are used. We are the only observer.
+        // SAFETY: Gs live for ever (`record/mod.rs`, promise 1), and only atomics are used. We are
+        // the only observer.
         let g = unsafe { gp.as_ref() };
         g.glimpse(|| (GoroutineId::new(g.id()) == info.id).then(|| self.walk(gp)))?
     }
 
-    /// Nothing tells whether it has run meanwhile, so we look twice: a stack that looks the same twice, with other
-    /// goroutines' running time in between, is one.
+    /// No word says whether the goroutine has run during an observation, so this reads the stack
+    /// twice. A stack that is the same twice, with the goroutine runnable before, between and
+    /// after, is taken for one.
     fn of_runnable(&mut self, gp: NonNull<G>, info: &GoroutineInfo) -> Option<Vec<*mut u8>> {
         // SAFETY: as in `of_waiting`.
         let g = unsafe { gp.as_ref() };
@@ -76,7 +79,7 @@ impl Observer {
         let Some(memory) = &mut self.memory else {
             return Vec::new();
         };
-        // Where its context is saved: the first word of a G (`g.rs`).
+        // The first word of a G says where its context is saved (`g.rs`).
         memory.start_at(gp.addr().get());
         match memory.word(gp.addr().get()) {
             Some(sp) => self.unwinder.walk(memory, sp),

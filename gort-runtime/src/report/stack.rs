@@ -21,14 +21,15 @@ use std::ptr::{self, NonNull};
 /// Maximum number of frames shown.
 const MOST: usize = 100;
 
-/// The stack of goroutine `id`, innermost function first, in lines to be printed below it; empty
-/// unless it is parked and may be observed. `gp` is its G, at least the last time we looked.
+/// Returns the stack of goroutine `id`, innermost function first, as lines to be printed below it.
+/// The result is empty unless the goroutine is parked and may be observed. `gp` was its G at the
+/// last observation.
 pub(crate) fn stack_of(gp: NonNull<G>, id: GoroutineId) -> String {
     let stack = claimed(gp, id);
     describe(&stack.pcs[..stack.len], stack.len == MOST)
 }
 
-/// The same as return addresses.
+/// Like [`stack_of`], but returns the return addresses.
 pub(crate) fn pcs_of(gp: NonNull<G>, id: GoroutineId) -> Vec<*mut u8> {
     let stack = claimed(gp, id);
     stack.pcs[..stack.len].to_vec()
@@ -46,8 +47,8 @@ fn claimed(gp: NonNull<G>, id: GoroutineId) -> Stack {
     let g = unsafe { gp.as_ref() };
     gstatus::observe(&g.status, || {
         if GoroutineId::new(g.id()) == id {
-            // SAFETY: clauses of `call_from`: `collect` gets the `Stack` that it is made for, which
-            // we do not touch until it returns. The context is saved and stays so, because we have
+            // SAFETY: `call_from` requires: `collect` gets a `Stack`, as it expects, and we do not
+            // touch it until `collect` returns. The context is saved and stays so, because we have
             // claimed the goroutine (`gstatus.rs`), whose status Waiting we have acquired.
             unsafe {
                 stack.context = g.buf.get().sp;
@@ -74,9 +75,9 @@ struct Stack {
 /// # Safety
 /// `arg` is a `Stack` that nothing else touches during the call, and its context is a saved one.
 unsafe extern "C" fn collect(arg: *mut u8) {
-    // SAFETY: caller's clause: it is a `Stack`, and ours during the call.
+    // SAFETY: the caller guarantees that it is a `Stack`, and ours during the call.
     let stack = unsafe { &mut *arg.cast::<Stack>() };
-    // SAFETY: caller's clause: the context is a saved one.
+    // SAFETY: the caller guarantees that the context is a saved one.
     let first = unsafe { arch::saved_pc(stack.context) };
     each_caller(&mut |pc| {
         stack.seen_first |= pc == first;

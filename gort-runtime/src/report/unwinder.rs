@@ -1,9 +1,10 @@
-//! Walking a stack that is not the caller's, by the unwind tables of the program and its libraries.
+//! Walks a stack that is not the caller's, with the unwind tables of the program and its libraries.
 //!
-//! The unwinder of the system reads the memory that it walks as it comes, and would crash on a stack that somebody
-//! writes meanwhile. This one reads by [`Memory`], so a stack that makes no sense only gives fewer frames, or wrong ones.
+//! The system's unwinder reads the memory of a stack directly. If the stack's owner writes to it at
+//! the same time, that unwinder crashes. This one reads through [`Memory`], so a stack that makes
+//! no sense only yields fewer frames or wrong ones.
 //!
-//! Feature `backtrace`; `unwinder_off.rs` stands here without it.
+//! This needs the feature `backtrace`. Without the feature, `unwinder_off.rs` takes its place.
 
 use crate::arch::{REGISTERS, RETURN_ADDRESS, SAVED, SAVED_BYTES, STACK_POINTER};
 use crate::report::elf::Elf;
@@ -16,30 +17,32 @@ use addr2line::gimli::{
 use std::collections::HashMap;
 use std::ptr;
 
-/// Frames of a stack, at most.
+/// Maximum number of frames of a stack.
 const MOST: usize = 512;
 
 type Section<'a> = EndianSlice<'a, NativeEndian>;
 
-/// Walks stacks, and keeps what it has found out about the code that was on them.
+/// Walks stacks, and caches what it has found out about the code on them.
 pub(crate) struct Unwinder {
     objects: Vec<Tables>,
-    /// For each return address how to get to the caller's frame; `None`: there is none, or nobody knows.
+    /// For each return address, the step to the caller's frame. `None` if there is no caller, or if
+    /// the tables do not say.
     steps: HashMap<usize, Option<Step>>,
     context: UnwindContext<usize>,
 }
 
-/// The unwind tables of an object.
+/// The unwind tables of a loaded object.
 struct Tables {
     object: Object,
     frames: Vec<u8>,
-    /// A sorted index of `frames`.
+    /// The sorted index of `frames`.
     index: Vec<u8>,
     bases: BaseAddresses,
 }
 
-/// How to get from a frame to its caller's: the canonical frame address is this register's value plus an offset, and
-/// these registers were saved at offsets from it, among them the return address.
+/// The step from a frame to its caller's frame. The canonical frame address is the value of
+/// `register` plus `offset`. The registers in `saved`, among them the return address, are saved at
+/// offsets from it.
 struct Step {
     register: usize,
     offset: isize,
@@ -55,7 +58,8 @@ impl Unwinder {
         }
     }
 
-    /// The return addresses on the stack whose context `mcall` saved at `sp`, innermost first.
+    /// Returns the return addresses on the stack whose context `mcall` saved at `sp`, innermost
+    /// first.
     pub(crate) fn walk(&mut self, memory: &mut Memory, sp: usize) -> Vec<*mut u8> {
         memory.start_at(sp);
         let mut registers = [0; REGISTERS];
@@ -87,7 +91,7 @@ impl Unwinder {
     }
 
     fn find(&mut self, pc: usize) -> Option<Step> {
-        // The call is before the address to which it returns.
+        // The call instruction is before the address to which it returns.
         let pc = pc - 1;
         let object = object_at(ptr::without_provenance_mut(pc))?;
         let known = self.objects.iter().position(|known| known.object == object);
@@ -141,7 +145,7 @@ impl Tables {
                 _ => {}
             }
         }
-        // Without one this is a stack's first function.
+        // A function without a return address is the first one of its stack.
         let returns = saved
             .iter()
             .any(|&(register, _)| register == RETURN_ADDRESS);
@@ -152,7 +156,7 @@ impl Tables {
         })
     }
 
-    /// What the tables say of the function with the code at `addr`.
+    /// Returns what the tables say about the function with the code at `addr`.
     fn frame_at<'a>(
         &'a self,
         frames: &EhFrame<Section<'a>>,
@@ -169,14 +173,14 @@ impl Tables {
 }
 
 impl Step {
-    /// The caller's registers.
+    /// Returns the caller's registers.
     fn to(
         &self,
         registers: &[usize; REGISTERS],
         memory: &mut Memory,
     ) -> Option<[usize; REGISTERS]> {
         let frame = registers[self.register].wrapping_add_signed(self.offset);
-        // Stacks grow downwards: whatever does not go up is no stack.
+        // Stacks grow downwards, so a caller's frame must be higher. Otherwise this is not a stack.
         if frame <= registers[STACK_POINTER] {
             return None;
         }

@@ -1,13 +1,16 @@
-//! Models of `proc/glimpse.rs`: an observer against a goroutine that is woken, runs and waits again.
+//! Models of `proc/glimpse.rs`: an observer, and a goroutine that is woken, runs and waits again.
 //!
-//! Modelled: the word as it is; the status as a word of the model's; the stack as two words to which the goroutine writes
-//! the number of its turn while it runs. What the observer is given must be of one turn.
+//! The word is the real one. The status is a word of the model. The stack is two words, to which
+//! the goroutine writes the number of its turn while it runs. The observer must get the words of
+//! one turn.
 //!
-//! Not modelled: that the stack is copied by the kernel. Its words are written with releases here, as `glimpse.rs` argues that
-//! machines do.
+//! The models do not cover that the kernel copies the stack. They write its words with releases;
+//! `glimpse.rs` argues why real stores have that effect.
 //!
-//! Tried by hand, each fails a model: Relaxed instead of the release in `begin`, of the acquire in `glimpse`'s first step, of its
-//! fence; one look at the status before only or after only; `MARK` not asked for, or asked for before the status.
+//! Each of these changes was tried by hand and fails a model: Relaxed instead of the release in
+//! `begin`, of the acquire in the first step of `glimpse`, or of its fence; checking the status
+//! only before or only after the observation; not checking `MARK`, or checking it before the
+//! status.
 
 use super::explore;
 use crate::base::prim::{
@@ -28,7 +31,7 @@ struct Goroutine {
 }
 
 impl Goroutine {
-    /// One that waits after its turn 0.
+    /// Creates a goroutine that waits after turn 0.
     fn new() -> Arc<Self> {
         let this = Self {
             word: WaitWord::new(),
@@ -39,14 +42,14 @@ impl Goroutine {
         Arc::new(this)
     }
 
-    /// Is woken, runs, and waits again if it is to.
+    /// Wakes the goroutine, runs it, and lets it wait again if `waits`.
     fn take_turn(&self, turn: usize, waits: bool) {
         self.status.store(RUNNING, Release);
         self.stack[0].store(turn, Release);
         if waits {
             self.word.begin(1);
         }
-        // Its context is saved later.
+        // The context is saved after the wait has begun.
         self.stack[1].store(turn, Release);
         if waits {
             self.status.store(WAITING, Release);
@@ -60,7 +63,8 @@ impl Goroutine {
     }
 }
 
-/// Whatever is seen is of one turn. Returns whether anything was.
+/// Observes the goroutine, and checks that everything seen is of one turn. Returns whether anything
+/// was seen.
 fn sees_one_turn(goroutine: &Goroutine) -> bool {
     let seen = goroutine.look();
     if let Some([first, second]) = seen {
@@ -92,7 +96,7 @@ fn a_goroutine_that_waits_twice_at_the_same_place_is_not_seen_as_one_wait() {
             runs.take_turn(1, true);
             runs.take_turn(2, true);
         });
-        // The second look finds a mark of the first one, or none.
+        // The second observation finds a mark of the first one, or no mark.
         sees_one_turn(&goroutine);
         sees_one_turn(&goroutine);
         runs.join().unwrap();

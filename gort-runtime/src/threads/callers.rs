@@ -1,6 +1,6 @@
-//! The stack of the caller, where each goroutine has a thread: a debugger shows it, gort does not.
+//! The stack of the caller, if each goroutine is a thread. A debugger can show it; gort cannot.
 
-/// No addresses.
+/// Returns no addresses.
 pub(crate) fn addresses_here() -> Box<[usize]> {
     Box::default()
 }

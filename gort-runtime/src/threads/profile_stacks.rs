@@ -1,14 +1,14 @@
-//! Stacks for profiles, where each goroutine has a thread: a debugger shows them, gort does not.
+//! Stacks for profiles, if each goroutine is a thread. A debugger can show them; gort cannot.
 
 use crate::proc::g::G;
 use crate::profile::samples::Frame;
 use crate::report::list::GoroutineInfo;
 use std::ptr::NonNull;
 
-/// No addresses.
+/// Always empty.
 pub(super) type Addresses = Box<[usize]>;
 
-/// Sees nothing.
+/// Reads no stacks.
 pub(super) struct StackReader;
 
 impl StackReader {
@@ -16,13 +16,13 @@ impl StackReader {
         Self
     }
 
-    /// None.
+    /// Returns an empty stack.
     pub(super) fn stack_of(&mut self, _: NonNull<G>, _: &GoroutineInfo) -> Addresses {
         Box::default()
     }
 }
 
-/// None.
+/// Returns no frames.
 pub(super) fn frames(_: &Addresses) -> Vec<Frame> {
     Vec::new()
 }

@@ -185,7 +185,7 @@ impl<T: AsFd> Pollable<T> {
             .run_for(direction, reason, |inner| ready(inner.as_fd(), direction))
     }
 
-    /// [`try_io`](Self::try_io) of something that is to be read; `reason` is what reports say while it waits.
+    /// Like [`try_io`](Self::try_io) for reading. While it waits, reports say `reason`.
     #[track_caller]
     pub(crate) fn try_io_for<R>(
         &self,

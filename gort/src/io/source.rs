@@ -7,8 +7,7 @@
 //! operation's own limit (its time-out) also applies while it waits for its turn, because the user
 //! before it may have no limit.
 //!
-//! An operation whose readiness no edge announces is tried again after pauses that double
-//! ([`Retry::Pauses`]).
+//! An operation that no edge announces is tried again after doubling pauses ([`Retry::Pauses`]).
 
 use super::mode::{Mode, ready};
 use gort_runtime::real::{deadline_after, nanos_of, now};
@@ -72,8 +71,7 @@ pub(crate) enum Retry {
 /// The retry of all operations that need no other.
 pub(crate) const EDGES: Retry = Retry::Edges(WaitReason::IoWait);
 
-/// A descriptor's owner `T`, with the state for waiting. All handles of a socket share one
-/// `Source`.
+/// A descriptor's owner `T`, with the state for waiting. All handles of a socket share it.
 #[derive(Debug)]
 pub(crate) struct Source<T: AsFd> {
     /// Declared before `inner`: it must be dropped while `inner` is open.
@@ -100,8 +98,7 @@ impl<T: AsFd> Source<T> {
         Ok(Arc::new(source.with_mode(Mode::Made)))
     }
 
-    /// Creates a source for a user's descriptor. If the descriptor cannot be waited for, fails and
-    /// leaves it unchanged.
+    /// Creates a source for a user's descriptor. A failure leaves the descriptor unchanged.
     pub(super) fn any(inner: T) -> io::Result<Self> {
         let source = Self::watched(inner, Family::Any)?;
         source.refusal().map_or(Ok(()), Err)?;
@@ -166,16 +163,14 @@ impl<T: AsFd> Source<T> {
         self.inner.as_ref().expect("taken in `into_inner` only")
     }
 
-    /// Returns the descriptor's owner, which the caller may replace. Unregisters the descriptor and
-    /// restores its flags first.
+    /// Unregisters the descriptor, restores its flags, and returns its owner for replacement.
     pub(super) fn inner_mut(&mut self) -> &mut T {
         self.desc.unwatch();
         self.let_go();
         self.inner.as_mut().expect("taken in `into_inner` only")
     }
 
-    /// Returns the descriptor's owner. The descriptor's flags are restored, and it is unregistered
-    /// when this returns.
+    /// Restores the descriptor's flags, unregisters it, and returns its owner.
     pub(super) fn into_inner(mut self) -> T {
         self.let_go();
         self.inner.take().expect("taken here only")
@@ -215,7 +210,7 @@ impl<T: AsFd> Source<T> {
         self.run_until(direction, self.limit(direction), EDGES, call)
     }
 
-    /// The same; `reason` is what reports say while it waits.
+    /// Like [`run`](Self::run). While it waits, reports say `reason`.
     #[track_caller]
     pub(crate) fn run_for<R>(
         &self,
@@ -259,8 +254,7 @@ impl<T: AsFd> Source<T> {
             };
             match asked.and_then(|()| apart(|| call(inner))) {
                 Err(e) if waits && e.kind() == io::ErrorKind::WouldBlock => {}
-                // The error may come from the dead socket in the closed socket's place: report
-                // "closed".
+                // Then the error may come from the dead socket in the closed socket's place.
                 Err(_) if self.desc.is_closed() => return Err(self.closed()),
                 result => return result,
             }
@@ -286,8 +280,7 @@ impl<T: AsFd> Source<T> {
         loop {
             match self.desc.wait(direction, Some(until), WaitReason::IoWait) {
                 Ok(()) => {}
-                // Before `limit` it is the end of the pause or the deadline; `prepare` checks the
-                // deadline.
+                // The pause has ended or the deadline has passed; `prepare` checks which.
                 Err(Interrupted::TimedOut) if now() < limit => return self.desc.prepare(direction),
                 Err(why) => return Err(why),
             }

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 /// The folders and files whose language is checked, below the root of the repository.
-pub(crate) const IN_PLAIN_ENGLISH: [&str; 14] = [
+pub(crate) const IN_PLAIN_ENGLISH: [&str; 16] = [
     ".ci",
     ".github",
     "bench",
@@ -20,6 +20,8 @@ pub(crate) const IN_PLAIN_ENGLISH: [&str; 14] = [
     "gort-runtime",
     "gort-sync",
     "gort-macros",
+    "gort-debug",
+    "share",
     "ui-tests",
     "README.md",
     "HACKING.md",
@@ -74,7 +76,7 @@ const OUTSIDE: [([&str; 2], &str); 3] = [
 ];
 
 /// Folders whose files may name rows of the catalogue.
-const MAY_NAME_ROWS: [&str; 2] = ["tests/", "ui-tests/"];
+const MAY_NAME_ROWS: [&str; 3] = ["tests/", "ui-tests/", "gort-debug/tests/"];
 
 /// A file whose language is checked.
 pub(crate) struct Page {
@@ -105,9 +107,9 @@ impl Page {
     fn kind(&self) -> Option<Kind> {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         match name.rsplit_once('.') {
-            Some((_, "rs" | "go" | "c")) => Some(Kind::Slashes),
+            Some((_, "rs" | "go" | "c" | "html")) => Some(Kind::Slashes),
             Some((_, "md")) => Some(Kind::Markdown),
-            Some((_, "toml" | "yml")) => Some(Kind::Hashes),
+            Some((_, "toml" | "yml" | "py")) => Some(Kind::Hashes),
             None if self.text.starts_with("#!") => Some(Kind::Hashes),
             _ => None,
         }
