@@ -1,4 +1,4 @@
-//! `record.rs` under loom: no model writes a trace.
+//! Replaces `record.rs` under loom, with functions that do nothing: no model writes a trace.
 
 #![expect(
     clippy::missing_const_for_fn,
