@@ -1,7 +1,7 @@
 //! Turns the sequence of events into slices and instant events on tracks.
 //!
-//! A park is held back until something else happens to the goroutine, or until the second next look
-//! at the logs. If it turns out that the goroutine need not wait, the park is dropped.
+//! A park is held back until something else happens to the goroutine, or until the next look at the
+//! logs is over. If it turns out that the goroutine need not wait, the park is dropped.
 
 use super::packets::{Flow, Packets, Said, Text, Word};
 use super::slices::{Doing, Slices, track};
