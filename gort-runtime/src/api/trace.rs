@@ -128,7 +128,7 @@ pub fn region(name: &str) -> Region {
 pub struct Region {
     /// What the trace knows of the region's beginning, if it was recorded.
     begun: Option<Begun>,
-    /// Keeps the region in the goroutine that began it.
+    /// Makes the region `!Send`, so that it stays in the goroutine that began it.
     _not_send: PhantomData<*mut ()>,
 }
 

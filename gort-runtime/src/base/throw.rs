@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 static AT_END: OnceLock<fn()> = OnceLock::new();
 
 /// Registers `f` to be called by [`end`]. The caller of `end` may hold any lock, so `f` must not
-/// block on one.
+/// wait for a lock that the caller may hold.
 pub(crate) fn at_end(f: fn()) {
     AT_END.get_or_init(|| f);
 }

@@ -11,10 +11,10 @@
 //!
 //! # Why Perfetto's protobuf, and why an encoder of our own
 //! The viewer reads several formats. Chrome's JSON is simple, but it knows only processes and
-//! threads, takes five times the room, and a file without its closing bracket is not valid JSON.
-//! Perfetto's own format has tracks of any kind, flows and interned strings. A file is a sequence
-//! of packets, each with its length, and needs no end. So if the process is killed, what it has
-//! written is a valid trace.
+//! threads and takes five times the room. Nothing promises that a file without its closing bracket
+//! can be read. Perfetto's own format has tracks of any kind, flows and interned strings. A file is
+//! a sequence of packets, each with its length, and needs no end. So if the process is killed, what
+//! it has written is a valid trace.
 //!
 //! The crates that write this format bring a protobuf library and generated code for all of
 //! Perfetto's messages. A trace of goroutines needs only six messages with about thirty fields, of

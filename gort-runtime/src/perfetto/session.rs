@@ -1,10 +1,10 @@
 //! Starts and stops traces, and runs the thread that writes them.
 //!
-//! One lock protects all of this. The thread that holds it is the reader of all logs
+//! One lock protects everything here. The thread that holds it is the reader of all logs
 //! (`traced/log.rs`). The writer thread takes the lock every [`PERIOD_NS`], and writes the events
-//! that it finds to the file. So if the process is killed, the file has what it did until a moment
-//! before. [`stop`] takes the lock and does the same a last time. It does not need the writer
-//! thread, so it works in an exit handler too.
+//! that it finds to the file. So if the process is killed, the file has everything up to a moment
+//! before. [`stop`] takes the lock and writes one last time. It does not need the writer thread, so
+//! it works in an exit handler too.
 
 use super::packets::Packets;
 use super::story::{Introduced, Story};

@@ -42,8 +42,8 @@ fn push(log: &Log, events: &[TraceEvent]) {
     assert!(unsafe { log.push(events, || true) });
 }
 
-/// Finds events that are read before they are written, twice, or never, and segments that are freed
-/// while they are written or read.
+/// Fails if an event is read before it is written, twice, or never, or if a segment is freed while
+/// it is written or read.
 #[test]
 fn every_event_is_read_once_and_in_order() {
     explore(|| {
@@ -72,7 +72,7 @@ fn tick(clock: &AtomicU64) -> u64 {
     clock.fetch_add(1, AcqRel)
 }
 
-/// Finds an event that is seen without the one before it. A goroutine's second event is recorded by
+/// Fails if an event is seen without the one before it. A goroutine's second event is recorded by
 /// another thread, which has received the goroutine from the first thread. The second thread reads
 /// the clock after that.
 #[test]

@@ -1,5 +1,5 @@
-//! Recording functions that the scheduler calls when something happens. Each is inlined up to a
-//! look at `gate.rs`. Everything else is in a cold function.
+//! Recording functions, which the scheduler calls when something happens. Most of them inline only
+//! a look at `gate.rs`. The rest of each is in a cold function.
 //!
 //! The caller owns the goroutine that it names (`proc/gstatus.rs`) and has not passed it on yet.
 
