@@ -32,10 +32,7 @@ fn traced(file: &Path) -> Outcome {
     trace::start(file)?;
     let words = pipeline();
     trace::stop()?;
-    println!(
-        "{words} words counted; what happened meanwhile is in {}",
-        file.display()
-    );
+    println!("{words} words counted; the trace is in {}", file.display());
     println!("open it at https://ui.perfetto.dev (\"Open trace file\")");
     Ok(())
 }

@@ -154,7 +154,7 @@ pub(crate) fn start(path: &Path) -> io::Result<()> {
     if cfg!(gort_threads) {
         return Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "where goroutines are threads no trace can be written",
+            "goroutines are threads here, so no trace can be written",
         ));
     }
     let mut shared = SHARED.lock();

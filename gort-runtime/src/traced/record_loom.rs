@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::missing_const_for_fn,
-    reason = "these stand for functions that are not"
+    reason = "the functions that they replace are not const"
 )]
 
 use crate::proc::g::G;
