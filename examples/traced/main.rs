@@ -1,10 +1,11 @@
-//! A pipeline that writes a trace of itself: what each goroutine does, and who waits for whom.
+//! A pipeline that writes a trace of itself. The trace shows what each goroutine does, and which
+//! goroutine it waits for.
 //!
 //! ```text
 //! read ──texts──► count (four of them) ──counts──► main
 //! ```
-//! `traced` writes `traced.pftrace`, or the file that it is given, for <https://ui.perfetto.dev>. Go has
-//! `runtime/trace` and `go tool trace` for this.
+//! `traced` writes `traced.pftrace`, or the file named by its argument, for
+//! <https://ui.perfetto.dev>. Go has `runtime/trace` and `go tool trace` for this.
 
 use gort::prelude::*;
 use gort::runtime::trace;
@@ -14,7 +15,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// How often the text is counted.
+/// Number of times that the text is counted.
 const TEXTS: usize = 200;
 const COUNTERS: usize = 4;
 
@@ -31,10 +32,7 @@ fn traced(file: &Path) -> Outcome {
     trace::start(file)?;
     let words = pipeline();
     trace::stop()?;
-    println!(
-        "{words} words counted; what happened meanwhile is in {}",
-        file.display()
-    );
+    println!("{words} words counted; the trace is in {}", file.display());
     println!("open it at https://ui.perfetto.dev (\"Open trace file\")");
     Ok(())
 }
@@ -46,7 +44,7 @@ fn pipeline() -> usize {
         go!(clone(inbox, counts), name = format!("count{i}"), {
             for text in inbox {
                 let _region = trace::region("count");
-                // The receiver may have gone: then nobody wants to know.
+                // If the receiver is gone, the count is not needed.
                 let _ = counts.send(words_of(&text).values().sum::<usize>());
             }
         });
@@ -71,7 +69,7 @@ fn pipeline() -> usize {
     all
 }
 
-/// How often each word occurs.
+/// Returns how often each word occurs.
 fn words_of(text: &str) -> HashMap<&str, usize> {
     let mut words = HashMap::new();
     let _region = trace::region("split");

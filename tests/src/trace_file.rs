@@ -1,8 +1,9 @@
-//! Reads a Perfetto trace: a decoder that shares nothing with gort's encoder, and what a viewer makes of the packets.
+//! Reads a Perfetto trace: a decoder that shares no code with gort's encoder, and the tracks,
+//! slices and events that a viewer makes of the packets.
 //!
-//! It takes any order of fields and of packets, and skips what it does not know, as a viewer does. What it does not take:
-//! a broken packet (other than a last one that was cut off), an event on a track that nobody has declared, a number
-//! of a text that was not defined, an end without a beginning.
+//! Like a viewer, it accepts fields and packets in any order and skips those that it does not know.
+//! It panics on a broken packet (unless that is the last one and was cut off), an event on a track
+//! that was not declared, a number of a text that was not defined, and an end without a beginning.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -49,7 +50,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     panic!("a number of more than 10 bytes");
 }
 
-/// The next field and its number; `None` if the bytes end before it does.
+/// Returns the number of the next field and the field, or `None` if the bytes end before it does.
 fn next<'a>(bytes: &mut &'a [u8]) -> Option<(u64, Field<'a>)> {
     let key = varint(bytes)?;
     let mut take = |n: usize| {
@@ -72,7 +73,7 @@ fn next<'a>(bytes: &mut &'a [u8]) -> Option<(u64, Field<'a>)> {
     Some((key >> 3, field))
 }
 
-/// All fields of a whole message.
+/// Returns all fields of a whole message.
 fn fields(mut bytes: &[u8]) -> Vec<(u64, Field<'_>)> {
     let mut all = Vec::new();
     while !bytes.is_empty() {
@@ -81,64 +82,64 @@ fn fields(mut bytes: &[u8]) -> Vec<(u64, Field<'_>)> {
     all
 }
 
-/// What an event says beside its name.
+/// The annotations of an event: values by names.
 pub type Says = BTreeMap<String, String>;
 
-/// A track.
+/// A track of a trace.
 #[derive(Clone, Debug, Default)]
 pub struct Track {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// The track above it.
     pub parent: u64,
 }
 
-/// A slice: something that lasts.
+/// A slice: a named interval on a track.
 #[derive(Clone, Debug)]
 pub struct Slice {
-    /// Where.
+    /// The number of its track.
     pub track: u64,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// From when, in nanoseconds.
+    /// When it begins, in nanoseconds.
     pub begin: u64,
-    /// Until when; `None`: the trace ends before it does.
+    /// When it ends, or `None` if the trace ends before it does.
     pub end: Option<u64>,
-    /// How many slices lie around it.
+    /// The number of slices around it.
     pub depth: usize,
-    /// What it says.
+    /// Its annotations.
     pub says: Says,
-    /// Arrows that end here.
+    /// The arrows that end here.
     pub arrows: Vec<u64>,
 }
 
-/// Something at one moment.
+/// An event without a length.
 #[derive(Clone, Debug)]
 pub struct Instant {
-    /// Where.
+    /// The number of its track.
     pub track: u64,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// When, in nanoseconds.
+    /// The time, in nanoseconds.
     pub time: u64,
-    /// What it says.
+    /// Its annotations.
     pub says: Says,
-    /// Arrows that begin here.
+    /// The arrows that begin here.
     pub arrows: Vec<u64>,
 }
 
 /// A trace as a viewer sees it.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    /// By their numbers.
+    /// The tracks by their numbers.
     pub tracks: BTreeMap<u64, Track>,
-    /// In the order of their beginnings.
+    /// The slices in the order in which they begin.
     pub slices: Vec<Slice>,
-    /// Which slices are on which track.
+    /// The indices of the slices on each track.
     places: BTreeMap<u64, Vec<usize>>,
-    /// In their order.
+    /// The instant events in their order.
     pub instants: Vec<Instant>,
-    /// The last packet was cut off.
+    /// Whether the last packet was cut off.
     pub is_cut: bool,
 }
 
@@ -153,23 +154,23 @@ struct Event {
     to: Vec<u64>,
 }
 
-/// Texts by their numbers: of events, of what they say, of how they say it.
+/// Texts by their numbers: names of events, names of annotations, and values of annotations.
 type Texts = [BTreeMap<u64, String>; 3];
 
 impl Trace {
-    /// Reads a file.
+    /// Reads the trace in a file.
     ///
     /// # Panics
-    /// If it is no trace.
+    /// If the file cannot be read or is not a trace.
     #[must_use]
     pub fn read(path: &Path) -> Self {
         Self::decode(&fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
     }
 
-    /// Reads the bytes of a file.
+    /// Decodes the bytes of a trace.
     ///
     /// # Panics
-    /// If it is no trace.
+    /// If the bytes are not a trace.
     #[must_use]
     pub fn decode(mut bytes: &[u8]) -> Self {
         let mut trace = Self::default();
@@ -299,7 +300,7 @@ impl Trace {
         }
     }
 
-    /// The tracks below the one with this name, with their numbers.
+    /// Returns the tracks below the one with this name, with their numbers.
     ///
     /// # Panics
     /// If there is no such track.
@@ -311,7 +312,7 @@ impl Trace {
         all.filter(|(_, track)| track.parent == parent).collect()
     }
 
-    /// The track of the goroutine whose name is this.
+    /// Returns the track of the goroutine with this name.
     ///
     /// # Panics
     /// If there is none, or more than one.
@@ -328,14 +329,14 @@ impl Trace {
         *uuid
     }
 
-    /// The slices on this track, in their order.
+    /// Returns the slices on this track, in their order.
     #[must_use]
     pub fn on(&self, track: u64) -> Vec<&Slice> {
         let places = self.places.get(&track).into_iter().flatten();
         places.map(|&at| &self.slices[at]).collect()
     }
 
-    /// The wake-ups.
+    /// Returns the wake-ups.
     #[must_use]
     pub fn wakes(&self) -> Vec<&Instant> {
         self.instants
@@ -387,19 +388,20 @@ fn decode_event(time: u64, bytes: &[u8], texts: &Texts) -> Event {
     event
 }
 
-/// A file for a trace, which is taken away when this is dropped.
+/// A file for a trace, which is deleted when this value is dropped.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// A file that is not there yet, with a name that tells where it comes from.
+    /// Returns a path for a file that does not exist yet. The file's name says which test it is
+    /// for.
     #[must_use]
     pub fn new(name: &str) -> Self {
         let file = format!("gort-trace-{name}-{}.pftrace", process::id());
         Self(env::temp_dir().join(file))
     }
 
-    /// Where it is.
+    /// Returns the file's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0

@@ -1,6 +1,6 @@
-//! Traces: what is in the file, read back by a decoder that knows nothing of the encoder.
+//! Traces: the contents of the file, read back by a decoder that shares no code with the encoder.
 //!
-//! How files end (`GORT_TRACE`, exits, SIGKILL) is in `trace_files.rs`.
+//! `trace_files.rs` tests how files end (`GORT_TRACE`, exits, SIGKILL).
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::net::{TcpListener, TcpStream};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// What is in the trace of `f`.
+/// Runs `f` with a trace, and returns the trace after general checks.
 fn traced(name: &str, f: impl FnOnce()) -> Trace {
     let file = Scratch::new(name);
     trace::start(file.path()).unwrap();
@@ -30,7 +30,7 @@ fn traced(name: &str, f: impl FnOnce()) -> Trace {
     trace
 }
 
-/// The number of the goroutine that has this track.
+/// Returns the number of the goroutine that has this track.
 fn id(trace: &Trace, track: u64) -> u64 {
     trace.tracks[&track]
         .name
@@ -45,7 +45,7 @@ fn is_state(slice: &Slice) -> bool {
     slice.name == "running" || slice.name == "runnable" || slice.says.contains_key("at")
 }
 
-/// What holds for every complete trace in which nothing was lost.
+/// Checks what holds for every complete trace in which nothing was lost.
 fn check(trace: &Trace) {
     for slice in &trace.slices {
         assert!(
@@ -60,7 +60,8 @@ fn check(trace: &Trace) {
             .any(|slice| slice.name.starts_with("lost")),
         "lost something"
     );
-    // A goroutine does one thing at a time, all the time, from its first slice to its last.
+    // A goroutine is in exactly one state at a time, without gaps, from its first slice to its
+    // last.
     for (track, _) in trace.below("goroutines") {
         let states: Vec<_> = trace
             .on(track)
@@ -71,7 +72,7 @@ fn check(trace: &Trace) {
             assert_eq!(pair[0].end, Some(pair[1].begin), "{pair:?}");
         }
     }
-    // So does a P.
+    // A P runs one goroutine at a time.
     for (track, _) in trace.below("Ps") {
         for slice in trace.on(track) {
             assert_eq!(slice.depth, 0, "{slice:?}");
@@ -80,7 +81,8 @@ fn check(trace: &Trace) {
     check_wakes(trace);
 }
 
-/// Each wake-up names both, ends a wait, and comes before the one run that it causes.
+/// Checks that each wake-up names the waker and the woken goroutine, ends a wait, and comes before
+/// the one run that it causes.
 fn check_wakes(trace: &Trace) {
     let mut runs: BTreeMap<u64, &Slice> = BTreeMap::new();
     for slice in &trace.slices {
@@ -110,7 +112,7 @@ fn check_wakes(trace: &Trace) {
         let [arrow] = wake.arrows[..] else {
             panic!("one arrow: {wake:?}")
         };
-        // Whoever is still queued when the trace ends has not run.
+        // A goroutine that is still queued when the trace ends has no such run.
         if let Some(run) = runs.remove(&arrow) {
             assert_eq!(run.track, track);
             assert!(wake.time < run.begin, "{wake:?} {run:?}");
@@ -119,7 +121,7 @@ fn check_wakes(trace: &Trace) {
     assert!(runs.is_empty(), "runs without a wake-up: {runs:?}");
 }
 
-/// The tracks of goroutines, by their numbers.
+/// Returns the tracks of goroutines by the goroutines' numbers.
 fn goroutines(trace: &Trace) -> BTreeMap<String, u64> {
     let tracks = trace.below("goroutines").into_iter();
     tracks
@@ -127,7 +129,8 @@ fn goroutines(trace: &Trace) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// How often goroutines have begun to wait or queue, and have run again, by the program's own count.
+/// Counts, by the program's own hooks, how often each goroutine parked (to wait or to queue) and
+/// resumed.
 #[derive(Clone, Default)]
 struct Counts(Arc<std::sync::Mutex<BTreeMap<u64, [u64; 2]>>>);
 
@@ -146,7 +149,7 @@ fn here() -> String {
     Location::caller().to_string()
 }
 
-/// The lines of the waits on this track, without columns.
+/// Returns the name and the source line, without the column, of each wait on this track.
 fn lines(trace: &Trace, track: u64) -> Vec<(String, String)> {
     let waits = trace
         .on(track)
@@ -201,7 +204,7 @@ claims! {
             let [parks, resumes] = counts[&id(&trace, track)];
             let slices = trace.on(track);
             let waits = slices.iter().filter(|slice| slice.says.contains_key("at")).count();
-            // Yielding and losing the P count as parks of a hook.
+            // The hook also counts yielding and losing the P as parks.
             let queues = |slice: &&&Slice| slice.name == "runnable" && slice.says.contains_key("reason");
             let queued = slices.iter().filter(queues).count();
             assert_eq!((waits + queued) as u64, parks, "{i}");
@@ -305,7 +308,7 @@ claims! {
                     let _inner = trace::region("inner");
                     assert_eq!(rx.recv(), Ok(i));
                     if i == 50 {
-                        // Never ends.
+                        // This region never ends.
                         let _forgotten = ManuallyDrop::new(trace::region("forgotten"));
                     }
                 }
@@ -337,7 +340,8 @@ claims! {
             let (tx, rx) = bounded::<()>(0);
             let caller = go!(name = "caller", move || {
                 let other = go!(name = "other", move || drop(tx));
-                // Until the other has run: with 1 P that takes this one's.
+                // Block until the other goroutine has run. With one P, it must take this
+                // goroutine's P.
                 gort::blocking(|| {
                     while !rx.is_closed() {
                         thread::yield_now();

@@ -1,4 +1,5 @@
-//! Traces as files: `GORT_TRACE`, and what is in the file however the process ends.
+//! Traces as files: `GORT_TRACE`, and the contents of the file for every way in which a process can
+//! end.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
@@ -9,10 +10,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{self, Command};
 
-/// Wake-ups of the goroutine `worker`, at least.
+/// Minimum number of wake-ups of the goroutine `worker`.
 const ROUNDS: usize = 200;
 
-/// Something to be seen: a worker that waits for each of the values.
+/// Does some work for the trace to show: a worker waits for each of [`ROUNDS`] values.
 fn work() {
     let (tx, rx) = bounded(0);
     let worker = go!(name = "worker", move || {
@@ -27,25 +28,25 @@ fn work() {
     worker.join().unwrap();
 }
 
-/// Starts this test again in a role, with `GORT_TRACE`.
+/// Runs this test again in a child process in the role `role`, with `GORT_TRACE` set to `file`.
 fn traced(test: &'static str, role: &str, file: &Path) -> Ended {
     let file = file.to_str().unwrap();
     run_child(test, role, &[("GORT_TRACE", file), ("GORT_MAXPROCS", "2")])
 }
 
-/// Checks that the trace has the work, from beginning to end.
+/// Checks that the trace in `file` shows the work of [`work`] from beginning to end.
 fn is_complete(file: &Path) {
     let trace = Trace::read(file);
     assert!(!trace.is_cut);
     assert!(trace.slices.iter().all(|slice| slice.end.is_some()));
     let worker = trace.on(trace.goroutine("worker"));
     assert_eq!(worker.iter().filter(|slice| slice.name == "all").count(), 1);
-    // It has ended, and main has not.
+    // The worker ended before `main` did.
     let end = |slices: &[&Slice]| slices.iter().filter_map(|slice| slice.end).max();
     assert!(end(&worker) < end(&trace.slices.iter().collect::<Vec<_>>()));
     let waits = worker.iter().filter(|slice| slice.name == "chan receive");
     let runs = worker.iter().filter(|slice| slice.says.contains_key("P"));
-    // Each wait is followed by a run, and it ran once before the first.
+    // Each wait is followed by a run, and the worker ran once before the first wait.
     assert_eq!(runs.count(), waits.count() + 1);
 }
 
@@ -118,11 +119,11 @@ fn a_killed_process_leaves_what_it_had_done() {
     if let Some(file) = role() {
         gort::runtime::run(move || {
             work();
-            // Until the work is in the file, which nobody has been asked to complete.
+            // Wait until the work is in the file. Nothing has asked the writer to complete it.
             while Trace::read(Path::new(&file)).wakes().len() < ROUNDS {
                 yield_now();
             }
-            // SAFETY: a signal to this process, which ends it.
+            // SAFETY: the signal goes to this process, which it ends.
             unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
         });
     }
@@ -133,7 +134,7 @@ fn a_killed_process_leaves_what_it_had_done() {
     assert!(trace.wakes().len() >= ROUNDS);
     let worker = trace.on(trace.goroutine("worker"));
     assert!(worker.iter().any(|slice| slice.name == "all"));
-    // Whatever the file ends with, a viewer opens it: also if the last packet was cut off.
+    // A viewer opens the file even if its last packet was cut off.
     let bytes = fs::read(file.path()).unwrap();
     for cut in 1..100 {
         let events = Trace::decode(&bytes[..bytes.len() - cut]);

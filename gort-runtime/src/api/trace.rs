@@ -1,18 +1,19 @@
-//! Traces that a program writes of itself.
+//! Traces that a program writes of its own goroutines.
 //!
-//! A trace shows on a time line what each goroutine does: when it runs and on which P, what it waits for and in which
-//! line, and who wakes it. The file is one for <https://ui.perfetto.dev>, which opens it as it is ("Open
-//! trace file"; nothing is uploaded).
+//! A trace shows on a time line what each goroutine does: when it runs and on which P, what it
+//! waits for and in which source line, and what wakes it. The viewer at <https://ui.perfetto.dev>
+//! opens the file as it is ("Open trace file"). Nothing is uploaded.
 //!
-//! [`start`] and [`stop`] say which part of a program is traced. Or the whole of it is, without a change:
-//! `GORT_TRACE=trace.pftrace ./program`. The guide's chapter [`tracing`] says what to look at.
+//! [`start`] and [`stop`] delimit the part of a program that is traced. To trace a whole program
+//! without changing it, run it with `GORT_TRACE=trace.pftrace ./program`. The guide's chapter
+//! [`tracing`] says what to look for in a trace.
 //!
-//! The file is complete when `stop` has returned, and after every orderly end of the process: `main` returns or
-//! panics, or `std::process::exit`. If the process is killed the file can be opened and has everything up to the last
-//! hundredth of a second.
+//! The file is complete when `stop` has returned, and after every orderly end of the process: when
+//! `main` returns or panics, and after `std::process::exit`. If the process is killed, the viewer
+//! can still open the file, which has everything up to the last hundredth of a second.
 //!
-//! An event costs some 20 ns while a trace is written. Where more happens than can be written, events are lost
-//! rather than the program delayed; the track `trace` says how many.
+//! An event costs about 20 ns while a trace is written. If more happens than can be written, events
+//! are lost and the program is not delayed. The track `trace` says how many were lost.
 //!
 //! [`tracing`]: https://docs.rs/gort/latest/gort/guide/tracing/
 
@@ -31,13 +32,16 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
-/// Begins a trace, and writes it to a new file at `path` until [`stop`] is called or the process ends.
+/// Starts a trace and writes it to a new file at `path` until [`stop`] is called or the process
+/// ends.
 ///
-/// Goroutines that wait already are in the trace from its beginning, each with its reason and source line.
+/// The trace includes goroutines that already wait at this moment, each with its reason and source
+/// line.
 ///
 /// # Errors
-/// If a trace is being written already, which goes on; if the file cannot be created; and of kind
-/// [`Unsupported`](io::ErrorKind::Unsupported) where goroutines are threads.
+/// Returns an error if a trace is already being written (that trace continues), if the file cannot
+/// be created, and, with the kind [`Unsupported`](io::ErrorKind::Unsupported), if goroutines are
+/// threads.
 ///
 /// # Examples
 /// ```
@@ -57,17 +61,17 @@ use std::time::Duration;
 /// ```
 pub fn start(path: impl AsRef<Path>) -> io::Result<()> {
     ensure_started();
-    // A goroutine's stack may be small, and starting the writer's thread wants room.
+    // Starting the writer thread needs more stack than a goroutine may have.
     on_system_stack(|| session::start(path.as_ref()))
 }
 
-/// Ends the trace. The file is complete when this returns.
+/// Stops the trace. The file is complete when this function returns.
 ///
-/// Slices that are open end here: the caller's own run, and regions.
+/// Ends all slices that are still open, such as the caller's own run and regions.
 ///
 /// # Errors
-/// If no trace is being written; and if the file could not be written, for example because the disk is full. The trace has
-/// ended in that case too.
+/// Returns an error if no trace is being written, and if the file could not be written, for example
+/// because the disk is full. In the second case the trace has ended too.
 ///
 /// # Examples
 /// ```
@@ -79,9 +83,11 @@ pub fn stop() -> io::Result<()> {
     on_system_stack(session::stop)
 }
 
-/// Begins a region: a slice with this name on the track of the calling goroutine, until the value is dropped.
+/// Begins a region: a slice called `name` on the track of the calling goroutine. The region ends
+/// when the returned value is dropped.
 ///
-/// Regions nest, and follow their goroutine wherever it runs. Without a trace, and on a plain thread, this does nothing.
+/// Regions nest. A region follows its goroutine from thread to thread. On a plain thread, or if no
+/// trace is being written, this function does nothing.
 ///
 /// # Examples
 /// ```
@@ -110,7 +116,8 @@ pub fn region(name: &str) -> Region {
     }
 }
 
-/// A region of a trace. It ends when this is dropped, in the goroutine that began it.
+/// A region of a trace, created by [`region`]. Dropping it ends the region, in the goroutine that
+/// began it.
 ///
 /// ```
 /// let region = gort::runtime::trace::region("parse");
@@ -119,9 +126,9 @@ pub fn region(name: &str) -> Region {
 #[derive(Debug)]
 #[must_use = "the region ends when the value is dropped: bind it to a name like `_region`"]
 pub struct Region {
-    /// What the trace knows of its beginning.
+    /// What the trace knows of the region's beginning, if it was recorded.
     begun: Option<Begun>,
-    /// Belongs to its goroutine.
+    /// Makes the region `!Send`, so that it stays in the goroutine that began it.
     _not_send: PhantomData<*mut ()>,
 }
 
@@ -133,18 +140,20 @@ impl Drop for Region {
     }
 }
 
-/// How often a goroutine tries to tell of a region, a millisecond apart, where the ring is full.
+/// Maximum number of attempts to record a region while there is no room. They are a millisecond
+/// apart.
 const TRIES: u32 = 100;
 
-/// Has the calling goroutine tell of a region. If there is no room for that it waits for the writer: a region whose end was
-/// lost would seem to go on.
+/// Has the calling goroutine record a region's beginning or end with `tell`. Waits for the writer
+/// if there is no room: if the end were lost, the region would seem to continue.
 #[cold]
 fn until_told(tell: impl Fn(&M, &G) -> Option<Begun>) -> Option<Begun> {
     for _ in 0..TRIES {
         let (Some(gp), Some(inside)) = (tls::goroutine(), Inside::enter()) else {
             return None;
         };
-        // SAFETY: a G for ever (`record/mod.rs`, promise 1); its code runs here, so this thread owns it.
+        // SAFETY: the memory stays a G for ever (`record/mod.rs`, promise 1). The goroutine's code
+        // runs here, so this thread owns it.
         let told = tell(inside.m(), unsafe { gp.as_ref() });
         inside.finish();
         if told.is_some() || gate::trace().is_none() {

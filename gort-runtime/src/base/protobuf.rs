@@ -1,23 +1,24 @@
-//! Writing protocol buffers: the wire format, of which the caller knows the fields.
+//! Writes protocol buffers: the wire format only. The caller knows the fields of its messages.
 //!
-//! A message is its fields one after the other, each with a key (number and kind) before its value. Numbers are in
-//! groups of seven bits, least first, with the top bit set in all but the last group.
+//! A message is a sequence of fields, each of which is a key (number and wire type) followed by a
+//! value. Integers are written in groups of seven bits, least significant first. The top bit is set
+//! in all groups but the last.
 
-/// Kinds of values.
+/// Wire types of values.
 const VARINT: u64 = 0;
 const BYTES: u64 = 2;
 
-/// A message that is being written.
+/// A message under construction.
 #[derive(Debug, Default)]
 pub(crate) struct Message(Vec<u8>);
 
 impl Message {
-    /// No fields.
+    /// Creates a message without fields.
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a number; 0 is what a missing one means.
+    /// Adds a number. Omits 0, because that is what a missing number means.
     pub(crate) fn number(&mut self, field: u64, value: u64) -> &mut Self {
         if value != 0 {
             self.key(field, VARINT);
@@ -26,17 +27,17 @@ impl Message {
         self
     }
 
-    /// Adds text, also if it is empty.
+    /// Adds text, even if it is empty.
     pub(crate) fn text(&mut self, field: u64, value: &str) -> &mut Self {
         self.bytes(field, value.as_bytes())
     }
 
-    /// Adds a message.
+    /// Adds a nested message.
     pub(crate) fn message(&mut self, field: u64, value: &Message) -> &mut Self {
         self.bytes(field, &value.0)
     }
 
-    /// Adds a list of numbers.
+    /// Adds a packed list of numbers.
     pub(crate) fn numbers(
         &mut self,
         field: u64,
@@ -47,7 +48,7 @@ impl Message {
         self.message(field, &packed)
     }
 
-    /// What was written.
+    /// Returns the encoded fields.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -78,7 +79,7 @@ mod tests {
 
     #[test]
     fn messages_are_written_as_the_specification_has_them() {
-        // The first three are the examples of the documentation of protocol buffers.
+        // The first three are examples from the documentation of protocol buffers.
         let mut message = Message::new();
         assert_eq!(message.number(1, 150).as_bytes(), [0x08, 0x96, 0x01]);
         let mut inner = Message::new();

@@ -9,15 +9,17 @@
 use crate::os;
 use std::sync::OnceLock;
 
-/// What [`end`] calls.
+/// The function that [`end`] calls before it ends the process.
 static AT_END: OnceLock<fn()> = OnceLock::new();
 
-/// Has [`end`] call `f`. Whoever calls `end` may hold any lock.
+/// Registers `f` to be called by [`end`]. The caller of `end` may hold any lock, so `f` must not
+/// wait for a lock that the caller may hold.
 pub(crate) fn at_end(f: fn()) {
     AT_END.get_or_init(|| f);
 }
 
-/// Ends the process without running exit handlers, but completes what the runtime is writing.
+/// Ends the process without running exit handlers, after completing the files that the runtime is
+/// writing.
 #[cold]
 pub(crate) fn end(status: i32) -> ! {
     if let Some(f) = AT_END.get() {

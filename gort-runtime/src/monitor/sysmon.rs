@@ -284,8 +284,9 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
         if !due {
             continue;
         }
-        // From the moment at which the P is taken until another M has been picked for it, what is in its queue is in
-        // nobody's hands, and its former M may sleep.
+        // From the moment at which the P is taken until another M has been picked for it, no M
+        // looks after the P's queue, and the former M may sleep. `Moving` keeps deadlock detection
+        // from reporting a deadlock during that time.
         let _moving = checkdead::Moving::new();
         if let Some(gp) = take(p, m) {
             looked.took = true;

@@ -65,12 +65,12 @@ pub(crate) fn now_ns() -> u64 {
     ts.tv_sec.cast_unsigned() * 1_000_000_000 + ts.tv_nsec.cast_unsigned()
 }
 
-/// Returns nanoseconds on CLOCK_BOOTTIME, the clock of Perfetto.
+/// Returns nanoseconds on CLOCK_BOOTTIME, the clock that Perfetto uses.
 pub(crate) fn boot_time_ns() -> u64 {
     clock_ns(libc::CLOCK_BOOTTIME)
 }
 
-/// Returns nanoseconds since 1970.
+/// Returns nanoseconds since 1970 on CLOCK_REALTIME.
 pub(crate) fn real_time_ns() -> u64 {
     clock_ns(libc::CLOCK_REALTIME)
 }
@@ -80,14 +80,14 @@ fn clock_ns(clock: libc::clockid_t) -> u64 {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `ts` is a valid place to write to; a clock that the kernel does not have leaves 0.
+    // SAFETY: `ts` is a valid place to write to. If the kernel lacks the clock, `ts` stays 0.
     unsafe { libc::clock_gettime(clock, &raw mut ts) };
     ts.tv_sec.cast_unsigned() * 1_000_000_000 + ts.tv_nsec.cast_unsigned()
 }
 
 /// Registers `f` to be called when the process ends by `exit` or by the return of `main`.
 pub(crate) fn at_exit(f: extern "C" fn()) {
-    // SAFETY: `f` has no preconditions. Without memory for the entry it is not called.
+    // SAFETY: `f` has no preconditions. If there is no memory for the entry, `f` is not called.
     unsafe { libc::atexit(f) };
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn now_ns() -> u64 {
     ts.tv_sec.cast_unsigned() * 1_000_000_000 + ts.tv_nsec.cast_unsigned()
 }
 
-/// Sleeps for `time`, or until a signal comes.
+/// Sleeps for `time`, or until the thread receives a signal.
 pub(crate) fn nap(time: std::time::Duration) {
     let spec = libc::timespec {
         tv_sec: time.as_secs().try_into().unwrap_or(i32::MAX.into()),
@@ -35,7 +35,7 @@ pub(crate) fn real_time_ns() -> u64 {
 
 /// Registers `f` to be called when the process ends by `exit` or by the return of `main`.
 pub(crate) fn at_exit(f: extern "C" fn()) {
-    // SAFETY: `f` has no preconditions. Without memory for the entry it is not called.
+    // SAFETY: `f` has no preconditions. If there is no memory for the entry, `f` is not called.
     unsafe { libc::atexit(f) };
 }
 

@@ -1,4 +1,4 @@
-//! Writing a trace in the format that ui.perfetto.dev opens: from the rings of `traced/` to a file.
+//! Writes a trace in the format that ui.perfetto.dev opens: from the logs of `traced/` to a file.
 //!
 //! ```text
 //! session   starts, stops, and the thread that looks at the rings
@@ -10,15 +10,16 @@
 //! ```
 //!
 //! # Why Perfetto's protobuf, and why an encoder of our own
-//! The viewer reads several formats. Chrome's JSON is simple, but it knows only processes and threads, takes five times the
-//! room, and a file without its last bracket is read by luck. Perfetto's own format has tracks of any kind, flows and interned
-//! strings. A file is a sequence of packets, each with its length. So it needs no end: what has been
-//! written when the process is killed is a whole trace.
+//! The viewer reads several formats. Chrome's JSON is simple, but it knows only processes and
+//! threads and takes five times the room. Nothing promises that a file without its closing bracket
+//! can be read. Perfetto's own format has tracks of any kind, flows and interned strings. A file is
+//! a sequence of packets, each with its length, and needs no end. So if the process is killed, what
+//! it has written is a valid trace.
 //!
-//! The crates that write it bring a protobuf library and generated code for all of Perfetto's messages. What a trace of
-//! goroutines needs is six messages with some thirty fields, of three wire types. `proto.rs` writes these in
-//! a hundred lines, and keeps a program that uses gort at the crates that it has. The tests read the files with a
-//! decoder that shares nothing with it.
+//! The crates that write this format bring a protobuf library and generated code for all of
+//! Perfetto's messages. A trace of goroutines needs only six messages with about thirty fields, of
+//! three wire types. `proto.rs` writes these in a hundred lines, and adds no dependency to programs
+//! that use gort. The tests read the files with a decoder that shares no code with it.
 
 mod packets;
 mod proto;

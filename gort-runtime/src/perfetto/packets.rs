@@ -1,8 +1,8 @@
-//! Perfetto's packets: tracks, slices on them, and events without a length.
+//! Encodes Perfetto's packets: tracks, slices on them, and instant events.
 //!
-//! Numbers of fields are those of Perfetto's `trace_packet.proto`, `track_event.proto`, `track_descriptor.proto`,
-//! `interned_data.proto`, `debug_annotation.proto`. All packets are of one sequence, so a text is defined once and referred
-//! to by a number from then on.
+//! The field numbers are those of Perfetto's `trace_packet.proto`, `track_event.proto`,
+//! `track_descriptor.proto`, `interned_data.proto` and `debug_annotation.proto`. All packets belong
+//! to one sequence. So a text is defined once, and later packets refer to it by a number.
 
 use super::proto::Encoder;
 use super::quick::Quick;
@@ -13,9 +13,9 @@ use std::ptr;
 
 /// The sequence that all packets belong to.
 const SEQUENCE: u64 = 1;
-/// In `sequence_flags`: nothing that came before counts.
+/// In `sequence_flags`: forget all earlier definitions.
 const STATE_CLEARED: u64 = 1;
-/// In `sequence_flags`: the packet uses what was defined before.
+/// In `sequence_flags`: the packet refers to earlier definitions.
 const NEEDS_STATE: u64 = 2;
 
 /// Fields of a `TracePacket`.
@@ -63,11 +63,11 @@ mod track {
     pub(super) const PARENT_UUID: u32 = 5;
     pub(super) const CHILD_ORDERING: u32 = 11;
     pub(super) const SIBLING_ORDER_RANK: u32 = 12;
-    /// In `CHILD_ORDERING`: by their ranks.
+    /// In `CHILD_ORDERING`: children are ordered by their ranks.
     pub(super) const EXPLICIT: u64 = 3;
 }
 
-/// Words that occur in every trace. They have their numbers from the first packet on.
+/// Words that every trace uses. The first packet defines all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Word {
@@ -77,7 +77,7 @@ pub(super) enum Word {
     Go,
     HandedOff,
     BlockingCall,
-    // What events say.
+    // The names and values of annotations.
     Reason,
     At,
     StartedAt,
@@ -116,34 +116,34 @@ const WORDS: [(Word, &str); 19] = [
     (Word::NoP, "no P"),
 ];
 
-/// The number of the first reason to wait, behind those of the words.
+/// The number of the first wait reason, after those of the words.
 const FIRST_REASON: u64 = 32;
 /// The number of the first other text.
 const FIRST_TEXT: u64 = FIRST_REASON + 256;
 
-/// A text: what an event is called, or says.
+/// A text: the name of an event, or the value of an annotation.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Text<'a> {
     Word(Word),
     Reason(WaitReason),
     Place(&'static Location<'static>),
-    /// Occurs again: defined once.
+    /// A text that occurs often: defined once, then referred to by a number.
     Often(&'a str),
-    /// Is written where it occurs.
+    /// A text that is written out where it occurs.
     Once(&'a str),
 }
 
-/// What an event says beside its name.
+/// The value of an annotation of an event.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Said<'a> {
     Number(u64),
     Text(Text<'a>),
 }
 
-/// The pairs that an event says.
+/// The annotations of an event: names and values.
 pub(super) type Says<'a> = [(Word, Said<'a>)];
 
-/// Beside what an arrow begins or ends.
+/// Whether an arrow begins or ends at an event.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Flow {
     None,
@@ -151,7 +151,7 @@ pub(super) enum Flow {
     To(u64),
 }
 
-/// The kind of an event, with Perfetto's numbers.
+/// The kind of an event. The values are Perfetto's.
 #[derive(Clone, Copy, Debug)]
 enum Type {
     Begin = 1,
@@ -159,7 +159,7 @@ enum Type {
     Instant = 3,
 }
 
-/// The numbers of texts in one field of `InternedData`.
+/// The numbers that have been given to texts, for one field of `InternedData`.
 #[derive(Debug)]
 struct Table {
     field: u32,
@@ -178,7 +178,8 @@ impl Table {
         }
     }
 
-    /// Returns the number of `text`, which is written to `defined` if it is new; `None`: it has none.
+    /// Returns the number of `text`, and writes its definition to `defined` if it is new. Returns
+    /// `None` for a [`Text::Once`], which has no number.
     #[inline]
     fn number(&mut self, text: Text<'_>, defined: &mut Encoder) -> Option<u64> {
         match text {
@@ -225,19 +226,19 @@ fn define(defined: &mut Encoder, field: u32, number: u64, text: &str) {
     });
 }
 
-/// A trace, packet by packet.
+/// An encoder for the packets of one trace.
 #[derive(Debug)]
 pub(super) struct Packets {
     out: Vec<u8>,
     packet: Encoder,
-    /// `InternedData` that the next packet defines.
+    /// The `InternedData` that the next packet will define.
     defined: Encoder,
     names: Table,
     values: Table,
     has_begun: bool,
 }
 
-/// The name or the value of something, ready to be written.
+/// A name or a value in the form in which it is written.
 #[derive(Clone, Copy)]
 enum Ready<'a> {
     Iid(u64),
@@ -275,7 +276,8 @@ impl Packets {
         }
     }
 
-    /// Returns the bytes of the packets since the last call. `room` is for the next ones.
+    /// Returns the bytes of the packets since the last call. `room` is a buffer to reuse for the
+    /// next ones.
     pub(super) fn take(&mut self, mut room: Vec<u8>) -> Vec<u8> {
         room.clear();
         std::mem::replace(&mut self.out, room)
@@ -303,7 +305,8 @@ impl Packets {
         self.out.extend_from_slice(self.packet.bytes());
     }
 
-    /// Writes what three clocks read at one moment: pairs of Perfetto's number of a clock and nanoseconds.
+    /// Writes the readings of several clocks at one moment: pairs of Perfetto's number of the clock
+    /// and nanoseconds.
     pub(super) fn clocks(&mut self, time: u64, readings: &[(u64, u64)]) {
         self.packet(time, |out| {
             out.message(packet::CLOCK_SNAPSHOT, |out| {
@@ -361,7 +364,7 @@ impl Packets {
         self.event(time, track, Type::End, None, Flow::None, &[]);
     }
 
-    /// Writes an event without a length.
+    /// Writes an instant event.
     pub(super) fn instant(
         &mut self,
         time: u64,
@@ -384,7 +387,7 @@ impl Packets {
         says: &Says<'_>,
     ) {
         let name = name.map(|name| ready(&mut self.names, &mut self.defined, name));
-        // No event says more than this.
+        // No event has more than four annotations.
         let mut values = [Ready::Number(0); 4];
         debug_assert!(says.len() <= values.len(), "some would be left out");
         for (to, &(_, value)) in values.iter_mut().zip(says) {

@@ -1,18 +1,20 @@
-//! Protobuf, as far as Perfetto's packets need it.
+//! Encodes the part of protobuf that Perfetto's packets need.
 //!
-//! A message that lies in another begins with its length, which is known when it ends. Two bytes are kept free
-//! for it, and filled in then: a number may be written with more bytes than it needs. So no message is copied.
+//! A nested message begins with its length, which is not known before the message ends. Two bytes
+//! are reserved for the length and filled in at the end. This is valid because protobuf allows a
+//! number to be written with more bytes than it needs. So no message is copied.
 
 use std::fmt;
 
-/// The longest text. Longer ones are cut, so that all of a packet fits into [`ROOM`].
+/// Maximum length of a text, in bytes. Longer ones are cut, so that a whole packet fits into
+/// [`ROOM`].
 const LONGEST_TEXT: usize = 1000;
-/// Bytes that an encoder holds: more than a packet with a dozen of the longest texts.
+/// Size of an encoder's buffer in bytes: more than a packet with a dozen texts of maximum length.
 const ROOM: usize = 1 << 14;
 
 /// The bytes of one packet, or of a part of it.
 ///
-/// They lie in a place of a fixed size, since a vector would look for room at each byte.
+/// The buffer has a fixed size, because a vector would check its capacity at each byte.
 pub(super) struct Encoder {
     bytes: Box<[u8; ROOM]>,
     len: usize,
@@ -26,7 +28,7 @@ impl Encoder {
         }
     }
 
-    /// Returns what has been written since it was cleared.
+    /// Returns the bytes that have been written since the last [`clear`](Self::clear).
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
@@ -74,7 +76,7 @@ impl Encoder {
         self.append(&value.to_le_bytes());
     }
 
-    /// Writes a text, of which a very long one is cut.
+    /// Writes a text, cut to [`LONGEST_TEXT`] bytes.
     #[inline]
     pub(super) fn text(&mut self, field: u32, text: &str) {
         self.key(field, 2);
@@ -83,7 +85,7 @@ impl Encoder {
         self.append(text.as_bytes());
     }
 
-    /// Writes a message that has been encoded.
+    /// Writes a message that is already encoded.
     pub(super) fn encoded(&mut self, field: u32, message: &[u8]) {
         self.key(field, 2);
         self.varint(message.len() as u64);
@@ -97,7 +99,7 @@ impl Encoder {
         let at = self.len;
         self.len += 2;
         f(self);
-        // Fits into 14 bits, as `ROOM` does.
+        // The length fits into 14 bits, because `ROOM` does.
         let len = self.len - at - 2;
         self.bytes[at] = len as u8 | 0x80;
         self.bytes[at + 1] = (len >> 7) as u8 & 0x7f;
@@ -122,7 +124,7 @@ mod tests {
         encoder.bytes().to_vec()
     }
 
-    // The examples of protobuf's own description of its encoding.
+    // The examples are from protobuf's own description of its encoding.
     #[test]
     fn fields_are_encoded_as_protobuf_says() {
         assert_eq!(bytes(|e| e.number(1, 150)), [0x08, 0x96, 0x01]);
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_length_takes_two_bytes() {
-        // 3 is 0x83 0x00 with a byte more than it needs.
+        // The length 3 is encoded as 0x83 0x00, with one byte more than it needs.
         assert_eq!(
             bytes(|e| e.message(3, |e| e.number(1, 150))),
             [0x1a, 0x83, 0x00, 0x08, 0x96, 0x01]

@@ -1,14 +1,17 @@
-//! A quick hash for the tables of a trace: ids, addresses, and texts of the program's own.
+//! A fast hash for the tables of a trace, whose keys are ids, addresses, and the program's own
+//! texts.
 //!
-//! std's default withstands keys that were chosen to collide, and was half of what the writer did.
+//! std's default hash withstands keys that were chosen to collide, and took half of the writer's
+//! time.
 
 use std::hash::{BuildHasher, Hasher};
 
-/// Makes a [`QuickHasher`].
+/// Creates [`QuickHasher`]s.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Quick;
 
-/// The hash so far: words are multiplied by an odd number, whose upper bits mix them, one into the other.
+/// The hash so far. Each word is mixed in by a multiplication with an odd number, which spreads
+/// every bit into the upper bits.
 #[derive(Debug)]
 pub(super) struct QuickHasher(u64);
 
@@ -42,7 +45,7 @@ impl Hasher for QuickHasher {
 
     #[inline]
     fn finish(&self) -> u64 {
-        // Tables take the lower bits for the place, the upper ones to tell apart.
+        // Hash tables use the lower bits for the position and the upper bits to tell entries apart.
         self.0 ^ self.0 >> 32
     }
 }

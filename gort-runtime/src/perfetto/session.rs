@@ -1,9 +1,10 @@
-//! Traces from start to stop, and the thread that writes them.
+//! Starts and stops traces, and runs the thread that writes them.
 //!
-//! Everything is under one lock: whoever holds it is the reader of all logs (`traced/log.rs`). The writer thread takes
-//! it every [`PERIOD_NS`], and writes to the file what it finds. So what a process had done
-//! a moment before it was killed is in the file. [`stop`] takes the lock and does the same once more. It does not need
-//! the thread, so it works in an exit handler too.
+//! One lock protects everything here. The thread that holds it is the reader of all logs
+//! (`traced/log.rs`). The writer thread takes the lock every [`PERIOD_NS`], and writes the events
+//! that it finds to the file. So if the process is killed, the file has everything up to a moment
+//! before. [`stop`] takes the lock and writes one last time. It does not need the writer thread, so
+//! it works in an exit handler too.
 
 use super::packets::Packets;
 use super::story::{Introduced, Story};
@@ -30,28 +31,31 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
-/// How often the writer looks at the rings.
+/// Interval between two looks of the writer at the logs.
 const PERIOD_NS: u64 = 10_000_000;
-/// Events for which the writer keeps room between two looks.
+/// Number of events for which the writer keeps memory between two looks.
 const KEPT: usize = 1 << 16;
-/// Goroutines that a trace may know before it looks which of them have ended while it paused.
+/// Number of goroutines that a trace may know before it checks which of them ended while it paused.
 const SWEEP_AT: usize = 10_000;
-/// How often, a millisecond apart, a process that is about to end tries to complete the file.
+/// Maximum number of attempts to complete the file when the process is about to end. They are a
+/// millisecond apart.
 const LAST_TRIES: u32 = 5_000;
-/// How old an event is before it is read: by then others see what was stored before the clock was read for it (`traced/mod.rs`).
+/// Minimum age at which an event is read. By then, other threads see everything that was stored
+/// before the clock was read for the event (`traced/mod.rs`).
 const SETTLED_NS: u64 = 50_000;
-/// How long both clocks are compared at least, to know how fast the counter counts: then it is right to some millionths.
+/// Minimum time for which both clocks are compared to measure the counter's rate. The rate is then
+/// right to within some millionths.
 const COMPARED_NS: u64 = 5_000_000;
 
-/// What the writer thread sleeps on.
+/// The note that the writer thread sleeps on.
 static WRITER: Note = Note::new();
 
-/// Has the writer look at the logs soon.
+/// Makes the writer look at the logs soon.
 pub(crate) fn hurry() {
     WRITER.wake();
 }
 
-/// The numbers of a trace's windows.
+/// The range of the numbers of a trace's windows. It may wrap around.
 #[derive(Clone, Copy)]
 struct Windows {
     first: u16,
@@ -64,14 +68,14 @@ impl Windows {
         window.checked_add(1).unwrap_or(1)
     }
 
-    /// Returns whether an event of this window is the trace's. (Also one of 65,536 windows ago: it would have to be on
-    /// its way for ten minutes.)
+    /// Returns `true` if an event of this window belongs to the trace. An event from 65,536 windows
+    /// ago would pass too, but it would have to be delayed for ten minutes.
     fn contain(self, window: u16) -> bool {
         self.last.wrapping_sub(window) <= self.last.wrapping_sub(self.first)
     }
 }
 
-/// Things that Ps count anyway, so that what was not recorded is known.
+/// Events that Ps count even while nothing is recorded, so that the number of lost events is known.
 #[derive(Clone, Copy, Default)]
 struct Counts {
     runs: u64,
@@ -79,7 +83,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// Returns what has happened since the process began. Runs wrap at 2^32 for each P.
+    /// Returns the counts since the process began. Runs wrap at 2^32 for each P.
     fn now() -> Self {
         Self {
             runs: SCHED
@@ -99,24 +103,24 @@ impl Counts {
 
 /// The trace that is being written.
 struct Session {
-    /// The windows so far (`traced/gate.rs`).
+    /// The windows that the trace has had so far (`traced/gate.rs`).
     windows: Windows,
     file: File,
-    /// What writing has failed with. Nothing is written any more.
+    /// The error with which writing failed. Nothing is written after it.
     failed: Option<io::Error>,
     story: Story,
-    /// The clocks when it began.
+    /// The readings of both clocks when the trace began.
     began: (u64, u64),
     rate: Option<Rate>,
-    /// What is added to the monotonic clock to get the one that Perfetto goes by.
+    /// Offset from the monotonic clock to CLOCK_BOOTTIME, the clock that Perfetto uses.
     since_boot: u64,
-    /// The goroutines as they were when it began, until the first look.
+    /// The goroutines at the beginning of the trace. Empty after the first look.
     snapshot: Vec<GoroutineInfo>,
-    /// What had happened when it began.
+    /// The counts at the beginning of the trace.
     counts: Counts,
-    /// What has been recorded of that, and was reported as lost.
+    /// The part of the counts since then that has been recorded or reported as lost.
     told: Counts,
-    /// With so many goroutines it is time to look which are still there.
+    /// Number of goroutines at which to check which of them still exist.
     sweep_at: usize,
     /// The time of the last event.
     last: u64,
@@ -128,7 +132,7 @@ struct Shared {
     session: Option<Session>,
     /// The number of the last trace.
     number: u32,
-    /// The number of its last window.
+    /// The number of the last trace's last window.
     window: u16,
     has_thread: bool,
     has_exit_handler: bool,
@@ -145,12 +149,12 @@ static SHARED: Lock<Shared> = Lock::ranked(
     },
 );
 
-/// Begins a trace that is written to `path`.
+/// Starts a trace and its writer thread, and creates the file `path`.
 pub(crate) fn start(path: &Path) -> io::Result<()> {
     if cfg!(gort_threads) {
         return Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "where goroutines are threads no trace can be written",
+            "goroutines are threads here, so no trace can be written",
         ));
     }
     let mut shared = SHARED.lock();
@@ -181,7 +185,7 @@ pub(crate) fn start(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Begins the trace that `GORT_TRACE` asks for.
+/// Starts the trace that the environment variable `GORT_TRACE` asks for.
 pub(crate) fn start_if_asked() {
     let Some(path) = env::var_os("GORT_TRACE").filter(|path| !path.is_empty()) else {
         return;
@@ -192,7 +196,7 @@ pub(crate) fn start_if_asked() {
     }
 }
 
-/// Ends the trace; the file is complete when this returns.
+/// Stops the trace. The file is complete when this function returns.
 pub(crate) fn stop() -> io::Result<()> {
     stop_locked(SHARED.lock())
 }
@@ -211,14 +215,15 @@ fn stop_locked(mut shared: LockGuard<'_, Shared>) -> io::Result<()> {
 }
 
 extern "C" fn stop_at_exit() {
-    // In the child of a `fork` it is the parent's trace.
+    // In the child of a `fork`, the trace belongs to the parent.
     if !forked() {
         drop(stop());
     }
 }
 
-/// Ends the trace, if there is one, before the process ends without its exit handlers. The caller may hold any lock: the one
-/// of the traces is only tried, for as long as the writer may need to finish a look.
+/// Stops the trace, if there is one, before the process ends without running its exit handlers. The
+/// caller may hold any lock. So this function only tries the traces' lock, for as long as the
+/// writer may need to finish a look.
 fn stop_now() {
     if gate::trace().is_none() || forked() {
         return;
@@ -232,7 +237,7 @@ fn stop_now() {
     }
 }
 
-/// The writer thread.
+/// Runs the writer thread.
 fn write_for_ever() {
     helper_thread_runs();
     loop {
@@ -291,7 +296,8 @@ impl Session {
         }
     }
 
-    /// Returns the line between the two clocks. The same for the whole trace, so that times never go back.
+    /// Returns the conversion between the two clocks. It stays the same for the whole trace, so
+    /// that times never go back.
     fn rate(&mut self) -> Rate {
         if let Some(rate) = self.rate {
             return rate;
@@ -305,7 +311,8 @@ impl Session {
             .insert(Rate::through(self.began, (ticks(), os::now_ns())))
     }
 
-    /// Writes what has been recorded since the last look. While nothing is recorded that is all there is.
+    /// Writes what has been recorded since the last look. If nothing is being recorded, takes
+    /// everything that the logs have.
     fn look(&mut self) {
         let rate = self.rate();
         let pauses = gate::window().is_none();
@@ -321,11 +328,11 @@ impl Session {
                 if windows.contain(event.window) {
                     batch.push(event);
                 } else {
-                    // SAFETY: nobody is told of it.
+                    // SAFETY: the event is dropped here, so its text is not taken again.
                     unsafe { payload::forget(event.kind, event.arg) };
                 }
             };
-            // SAFETY: the session is behind the lock whose holder is the reader.
+            // SAFETY: the lock that protects the session is held, and its holder is the reader.
             unsafe { recorder.log.drain(|event| event.time <= until, take) };
         });
         batch.sort_by_key(|event| event.time);
@@ -357,7 +364,7 @@ impl Session {
         self.write();
     }
 
-    /// Tells that nothing has been recorded since the last event.
+    /// Adds a gap from the last event until now, and counts the events that were lost in it.
     fn tell_lost(&mut self) {
         let now = Counts::now();
         let runs = now
@@ -375,7 +382,7 @@ impl Session {
         self.story.pauses(time, self.last, runs, parks);
     }
 
-    /// Too much was being recorded: tells that, and begins another window.
+    /// Ends a pause: reports the lost events and opens another window.
     fn resume(&mut self) {
         self.tell_lost();
         if self.story.len() > self.sweep_at {
@@ -387,7 +394,7 @@ impl Session {
         gate::open(self.windows.last);
     }
 
-    /// Tells of a goroutine that was there when the trace began, unless its own events have.
+    /// Declares a goroutine that existed when the trace began, unless its own events have done so.
     fn introduce(&mut self, info: GoroutineInfo) {
         let id = info.id.number();
         if self.story.knows(id) {
@@ -418,7 +425,7 @@ impl Session {
         self.room = bytes;
     }
 
-    /// Writes the rest. `pauses`: nothing was being recorded.
+    /// Writes the rest of the trace. `pauses` says that nothing was being recorded.
     fn end(mut self, pauses: bool) -> io::Result<()> {
         self.look();
         if pauses {

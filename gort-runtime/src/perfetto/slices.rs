@@ -1,11 +1,12 @@
-//! The slices that are open: on the tracks of goroutines, and of Ps.
+//! Keeps account of the slices that are open on the tracks of goroutines and Ps.
 //!
-//! On its track a goroutine is `running`, `runnable`, or has the name of what it waits for. Its regions lie around
-//! these slices: where a region begins or ends, the slice inside ends and begins again. So a region is one slice however often
-//! the goroutine waits in it. On the track of a P there is a slice for each run.
+//! On its track a goroutine is `running`, `runnable`, or has the name of what it waits for. The
+//! slices of its regions enclose these slices: when a region begins or ends, the inner slice ends
+//! and a new one begins. So a region is one slice, however often the goroutine waits in it. The
+//! track of a P has a slice for each run.
 //!
-//! Whatever comes, also after something was lost, each slice that begins ends: what a goroutine does next closes what
-//! was open on its track, and a P that runs somebody ends the run before.
+//! Every slice that begins also ends, even after events were lost. A goroutine's next state closes
+//! the slice that was open on its track, and a P's next run ends the previous one.
 
 use super::packets::{Flow, Packets, Said, Says, Text, Word};
 use super::quick::Quick;
@@ -37,38 +38,38 @@ pub(super) mod track {
 /// What a goroutine does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doing {
-    /// Nothing that is known: no slice is open.
+    /// The state is not known, and no slice is open.
     Unknown,
     Running,
     Runnable,
     Waiting(WaitReason),
 }
 
-/// What is known of a goroutine.
+/// What the trace knows of a goroutine.
 #[derive(Debug)]
 pub(super) struct Told {
-    /// What it is called in other tracks.
+    /// The goroutine's name on other tracks.
     pub(super) label: Box<str>,
     pub(super) doing: Doing,
-    /// When the slices began that are open around that.
+    /// The times at which the open regions began, outermost first.
     regions: Vec<u64>,
-    /// It is about to wait.
+    /// The event of a park that is held back (`story.rs`).
     pub(super) parks: Option<TraceEvent>,
 }
 
-/// All goroutines and Ps that the trace knows, and the packets that tell of them.
+/// All goroutines and Ps that the trace knows, and the packets about them.
 #[derive(Debug)]
 pub(super) struct Slices {
     pub(super) packets: Packets,
     /// When the trace began.
     pub(super) start: u64,
     pub(super) goroutines: HashMap<u64, Told, Quick>,
-    /// Whom each P runs.
+    /// The goroutine that each P runs.
     ps: BTreeMap<u16, Option<u64>>,
 }
 
 impl Slices {
-    /// Declares what tracks there are in every trace.
+    /// Declares the tracks that every trace has.
     pub(super) fn new(mut packets: Packets, start: u64, program: &str, pid: u64) -> Self {
         packets.process(start, track::PROCESS, pid, program);
         let below = [
@@ -104,7 +105,7 @@ impl Slices {
         self.goroutines.insert(id, told);
     }
 
-    /// The goroutine ends what it did, and does this.
+    /// Ends the goroutine's current state and begins the state `doing`.
     pub(super) fn does(&mut self, time: u64, id: u64, doing: Doing, flow: Flow, says: &Says<'_>) {
         let Some(told) = self.goroutines.get_mut(&id) else {
             return;
@@ -123,7 +124,7 @@ impl Slices {
         self.packets.begin(time, track, name, flow, says);
     }
 
-    /// Puts a slice around what the running goroutine does.
+    /// Begins a region around the current state of the running goroutine.
     pub(super) fn enter(&mut self, time: u64, id: u64, name: Text<'_>) {
         self.does(time, id, Doing::Unknown, Flow::None, &[]);
         if let Some(told) = self.goroutines.get_mut(&id) {
@@ -134,11 +135,11 @@ impl Slices {
         }
     }
 
-    /// Ends the slice around what the running goroutine does that began at `began`, and those inside it, whose ends have
-    /// not come.
+    /// Ends the region of the running goroutine that began at `began`, and the regions inside it
+    /// whose ends are missing.
     pub(super) fn leave(&mut self, time: u64, id: u64, began: u64) {
         let regions = self.goroutines.get(&id).map(|told| &told.regions);
-        // If there is none its end has come before.
+        // If there is none, its end has been seen before.
         if let Some(at) = regions.and_then(|all| all.iter().position(|&region| region == began)) {
             self.does(time, id, Doing::Unknown, Flow::None, &[]);
             self.close_from(time, id, at);
@@ -160,18 +161,18 @@ impl Slices {
         self.close_from(time, id, 0);
     }
 
-    /// Returns whom the P runs.
+    /// Returns the goroutine that the P runs.
     pub(super) fn runs_on(&self, p: u16) -> Option<u64> {
         self.ps.get(&p).copied().flatten()
     }
 
-    /// Returns the Ps that run somebody, and whom.
+    /// Returns the Ps that run a goroutine, with the goroutine's id.
     pub(super) fn running(&self) -> Vec<(u16, u64)> {
         let running = |(&p, &id): (&u16, &Option<u64>)| Some((p, id?));
         self.ps.iter().filter_map(running).collect()
     }
 
-    /// On the P's track, the goroutine begins to run.
+    /// Begins a slice on the P's track, because the goroutine begins to run there.
     pub(super) fn run_on(&mut self, time: u64, p: u16, id: u64) {
         if p == NO_P {
             return;
@@ -191,7 +192,7 @@ impl Slices {
             .begin(time, track, Text::Once(label), Flow::None, &says);
     }
 
-    /// On the P's track, the goroutine stops running, if it does.
+    /// Ends the goroutine's slice on the P's track, if it is running there.
     pub(super) fn leave_p(&mut self, time: u64, p: u16, id: u64) {
         if let Some(runs) = self.ps.get_mut(&p)
             && *runs == Some(id)

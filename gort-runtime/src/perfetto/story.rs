@@ -1,7 +1,7 @@
-//! What happens, event by event, as slices and moments on tracks.
+//! Turns the sequence of events into slices and instant events on tracks.
 //!
-//! A park is held back until something else happens to the goroutine, or until the next look at the logs: if it turns
-//! out that the goroutine need not wait, it has not parked.
+//! A park is held back until something else happens to the goroutine, or until the next look at the
+//! logs is over. If it turns out that the goroutine need not wait, the park is dropped.
 
 use super::packets::{Flow, Packets, Said, Text, Word};
 use super::slices::{Doing, Slices, track};
@@ -17,27 +17,27 @@ use std::sync::Arc;
 
 type Place = Option<&'static Location<'static>>;
 
-/// A goroutine as it was before its first event.
+/// What a goroutine is, and what it did before its first event.
 #[derive(Clone, Debug)]
 pub(super) struct Introduced {
     pub(super) id: u64,
     pub(super) name: Option<Arc<str>>,
     pub(super) started_at: Place,
     pub(super) before: Before,
-    /// What it waits for, and where.
+    /// The goroutine's wait reason, and where it waits.
     pub(super) waits: Option<(WaitReason, Place)>,
-    /// The P that it has.
+    /// The P that the goroutine has.
     pub(super) p: u16,
 }
 
-/// The events so far.
+/// The state of a trace after the events so far.
 #[derive(Debug)]
 pub(super) struct Story {
     slices: Slices,
     introducing: Option<Introduced>,
-    /// Those with a park that is held back: since this look, and since the one before.
+    /// The goroutines with a park that is held back: since this look, and since the one before.
     parking: [Vec<u64>; 2],
-    /// Those that have ended: in this look, and in the one before.
+    /// The goroutines that have ended: in this look, and in the one before.
     ended: [Vec<u64>; 2],
 }
 
@@ -66,17 +66,17 @@ impl Story {
         &mut self.slices.packets
     }
 
-    /// Returns whether the trace has told of this goroutine.
+    /// Returns `true` if the trace knows this goroutine.
     pub(super) fn knows(&self, id: u64) -> bool {
         self.slices.goroutines.contains_key(&id)
     }
 
-    /// Returns how many goroutines the trace keeps in mind.
+    /// Returns the number of goroutines that the trace knows.
     pub(super) fn len(&self) -> usize {
         self.slices.goroutines.len()
     }
 
-    /// Tells what a goroutine is, and what it has done since the trace began.
+    /// Declares a goroutine, and begins the state that it has had since the trace began.
     pub(super) fn introduce(&mut self, who: &Introduced) {
         let id = who.id;
         let mut label = id.to_string();
@@ -87,7 +87,7 @@ impl Story {
         let mut title = label.clone();
         if let Some(at) = who.started_at {
             let file = at.file().rsplit(['/', '\\']).next().unwrap_or_default();
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(title, " {file}:{}", at.line());
         }
         self.slices.declare(id, &label, &title);
@@ -117,7 +117,7 @@ impl Story {
         }
     }
 
-    /// Tells of an event, whose times are in nanoseconds.
+    /// Adds an event to the trace. Its times are in nanoseconds.
     pub(super) fn tell(&mut self, event: TraceEvent) {
         let TraceEvent { time, id, arg, .. } = event;
         match event.kind {
@@ -164,7 +164,7 @@ impl Story {
         }
     }
 
-    /// Remembers who the next event is about.
+    /// Remembers what an introducing event says of the goroutine of the next event.
     fn learn(&mut self, event: TraceEvent) {
         let TraceEvent { id, arg, .. } = event;
         let Some(who) = self
@@ -197,7 +197,7 @@ impl Story {
         self.slices.run_on(time, p, id);
     }
 
-    /// The goroutine really waits, if it was about to.
+    /// Writes the goroutine's held-back park, if there is one: the goroutine really waits.
     fn resolve(&mut self, id: u64) {
         let told = self.slices.goroutines.get_mut(&id);
         if let Some(park) = told.and_then(|told| told.parks.take()) {
@@ -249,13 +249,13 @@ impl Story {
             return;
         };
         if told.parks.take().is_none() && matches!(told.doing, Doing::Waiting(_)) {
-            // It took so long that the park has been told.
+            // The park has been written already, because it was held back for too long.
             self.slices.does(time, id, Doing::Running, Flow::None, &[]);
             self.run_on(time, p, id);
         }
     }
 
-    /// The goroutine is runnable without having waited.
+    /// Makes the goroutine runnable without a wait before.
     fn queues(&mut self, event: TraceEvent, why: Word) {
         let TraceEvent { time, id, .. } = event;
         self.slices.leave_p(time, event.p, id);
@@ -306,9 +306,10 @@ impl Story {
         self.slices.packets.instant(time, track, name, flow, &says);
     }
 
-    /// One look at the logs is over.
+    /// Ends one look at the logs.
     pub(super) fn looked(&mut self) {
-        // What was recorded before an event that has been seen is seen one look later at the latest.
+        // An event that was recorded before another one is seen at most one look later than that
+        // one.
         for id in mem::take(&mut self.ended[1]) {
             self.slices.goroutines.remove(&id);
         }
@@ -319,7 +320,8 @@ impl Story {
         self.parking.swap(0, 1);
     }
 
-    /// Nothing was recorded from `from` to `to`, while there were so many runs and parks.
+    /// Adds a gap: nothing was recorded from `from` to `to`, during which the Ps counted so many
+    /// runs and parks.
     pub(super) fn pauses(&mut self, from: u64, to: u64, runs: u64, parks: u64) {
         let says = [
             (Word::Runs, Said::Number(runs)),
@@ -329,7 +331,7 @@ impl Story {
         let packets = &mut self.slices.packets;
         packets.begin(from, track::TRACE, Text::Once(&name), Flow::None, &says);
         packets.end(to, track::TRACE);
-        // Who runs in between is not known.
+        // It is not known which goroutines run during the gap.
         for (p, id) in self.slices.running() {
             self.resolve(id);
             self.slices.leave_p(from, p, id);
@@ -340,7 +342,8 @@ impl Story {
         }
     }
 
-    /// Forgets the goroutines that are not in `live`: they have ended while nothing was recorded.
+    /// Forgets the goroutines that are not in `live`, because they ended while nothing was
+    /// recorded.
     pub(super) fn sweep(&mut self, time: u64, live: &HashSet<u64>) {
         let ids = self.slices.goroutines.keys().copied();
         let gone: Vec<_> = ids.filter(|id| !live.contains(id)).collect();
@@ -351,7 +354,7 @@ impl Story {
         }
     }
 
-    /// The trace is over: ends every slice.
+    /// Ends every open slice, because the trace is over.
     pub(super) fn end(&mut self, time: u64) {
         let ids: Vec<_> = self.slices.goroutines.keys().copied().collect();
         for id in ids {

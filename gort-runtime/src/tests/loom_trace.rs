@@ -1,4 +1,5 @@
-//! The log of a trace (`traced/log.rs`): one thread appends, another reads and frees segments, of two events each here.
+//! Models of a trace's log (`traced/log.rs`): one thread appends, and another reads and frees
+//! segments. A segment has only two events here.
 
 use super::explore;
 use crate::traced::event::{Kind, NO_P, TraceEvent};
@@ -22,9 +23,9 @@ fn event(time: u64) -> TraceEvent {
     }
 }
 
-/// Takes out what there is up to `until`; checks that each event is whole.
+/// Drains the events up to `until`, and checks that each event is whole.
 fn drain(log: &Log, until: u64, into: &mut Vec<u64>) {
-    // SAFETY: each model has one thread that reads at a time.
+    // SAFETY: in each model only one thread at a time reads a log.
     unsafe {
         log.drain(
             |event| event.time <= until,
@@ -37,12 +38,12 @@ fn drain(log: &Log, until: u64, into: &mut Vec<u64>) {
 }
 
 fn push(log: &Log, events: &[TraceEvent]) {
-    // SAFETY: each model has one thread that appends to a log.
+    // SAFETY: in each model only one thread appends to a log.
     assert!(unsafe { log.push(events, || true) });
 }
 
-/// Would find events that are read before they are written, twice, or never, and segments that are freed while they are
-/// written or read.
+/// Fails if an event is read before it is written, twice, or never, or if a segment is freed while
+/// it is written or read.
 #[test]
 fn every_event_is_read_once_and_in_order() {
     explore(|| {
@@ -51,7 +52,7 @@ fn every_event_is_read_once_and_in_order() {
             let log = Arc::clone(&log);
             thread::spawn(move || {
                 push(&log, &[event(1)]);
-                // Into the same segment, then into another.
+                // Append to the same segment, then to another one.
                 push(&log, &[event(2)]);
                 push(&log, &[event(3), event(4)]);
             })
@@ -65,13 +66,15 @@ fn every_event_is_read_once_and_in_order() {
     });
 }
 
-/// Reads a clock: whoever finds a later time sees what others did before they found an earlier one.
+/// Reads a clock. A thread that reads a later time sees everything that other threads did before
+/// they read an earlier one.
 fn tick(clock: &AtomicU64) -> u64 {
     clock.fetch_add(1, AcqRel)
 }
 
-/// Would find an event whose cause is left out: a goroutine's second event is recorded by another thread, which has
-/// got the goroutine from the first, and the clock is read after that.
+/// Fails if an event is seen without the one before it. A goroutine's second event is recorded by
+/// another thread, which has received the goroutine from the first thread. The second thread reads
+/// the clock after that.
 #[test]
 fn no_event_is_seen_without_the_one_before() {
     explore(|| {
@@ -103,7 +106,7 @@ fn no_event_is_seen_without_the_one_before() {
                 }
             })
         };
-        // A look of the writer.
+        // One look of the writer.
         let until = tick(&clock);
         let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
         drain(&logs[0], until, &mut firsts);

@@ -1,20 +1,23 @@
-//! The clock that events are stamped with: the processor's cycle counter where that is good, else the monotonic clock.
+//! The clock that stamps events: the processor's cycle counter if it is reliable, otherwise the
+//! monotonic clock.
 //!
-//! Reading `CLOCK_MONOTONIC` took 28 ns here and reading the counter 12, beside 20 for a whole switch. The counter
-//! is used on x86_64 if the kernel itself keeps time by it, which it does only where the counters of all cores agree and
-//! never change their rate. Elsewhere ticks are nanoseconds.
+//! Reading `CLOCK_MONOTONIC` took 28 ns here and reading the counter took 12 ns, while a whole
+//! switch takes 20 ns. On x86_64 the counter is used if the kernel itself keeps time by it. The
+//! kernel does so only if the counters of all cores agree and never change their rate. Otherwise
+//! ticks are nanoseconds.
 
 #[cfg(not(loom))]
 use crate::base::prim::hint::{AtomicBool, Ordering::Relaxed};
 use crate::os;
 
-/// How many ticks two events of one goroutine differ at least: a nanosecond of a counter with up to 8 GHz.
+/// Minimum number of ticks between two events of one goroutine: a nanosecond of a counter with up
+/// to 8 GHz.
 pub(crate) const STEP: u64 = 8;
 
 #[cfg(not(loom))]
 static USES_COUNTER: AtomicBool = AtomicBool::new(false);
 
-/// Chooses the clock; before the first event.
+/// Chooses the clock. Must be called before the first event.
 #[cfg(not(loom))]
 pub(crate) fn choose() {
     const SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
@@ -41,7 +44,7 @@ pub(crate) fn ticks() -> u64 {
     os::now_ns()
 }
 
-/// The line through two readings of both clocks.
+/// Converts ticks to nanoseconds: the line through two readings of both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
     ticks: u64,
@@ -51,7 +54,7 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// Makes the line through the reading `(ticks, ns)` and a later one.
+    /// Creates the line through the reading `(ticks, ns)` and a later one.
     pub(crate) fn through((ticks, ns): (u64, u64), (later_ticks, later_ns): (u64, u64)) -> Self {
         let passed = u128::from(later_ticks.saturating_sub(ticks).max(1));
         let ns_passed = u128::from(later_ns.saturating_sub(ns));
@@ -62,13 +65,13 @@ impl Rate {
         }
     }
 
-    /// Returns how many ticks `ns` nanoseconds are.
+    /// Returns the number of ticks in `ns` nanoseconds.
     pub(crate) fn ticks_in(&self, ns: u64) -> u64 {
         let ticks = (u128::from(ns) << 32) / u128::from(self.scale.max(1));
         u64::try_from(ticks).unwrap_or(u64::MAX)
     }
 
-    /// Returns the nanoseconds at `ticks`; those at the first reading for an earlier time.
+    /// Returns the nanoseconds at `ticks`, or those at the first reading if `ticks` is before it.
     pub(crate) fn ns(&self, ticks: u64) -> u64 {
         let passed = u128::from(ticks.saturating_sub(self.ticks)) * u128::from(self.scale);
         self.ns + (passed >> 32) as u64

@@ -1,31 +1,33 @@
-//! One event as it lies in a ring: 32 bytes, encoded for nobody but the writer of the same process.
+//! An event as it is stored in a log: 32 bytes in a format that only the writer in the same process
+//! reads.
 
-/// What happened. The comments say what [`TraceEvent::id`] and [`TraceEvent::arg`] are.
+/// What happened. The comments say what [`TraceEvent::id`] and [`TraceEvent::arg`] mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// `id` occurs for the first time in this trace; `arg`: where it was started, as a number, or 0. What it did before is
-    /// its [`Before`], in `detail`.
+    /// `id` occurs for the first time in this window. `arg` is the place where it was started, or
+    /// 0. `detail` is a [`Before`]: what the goroutine did before.
     Known,
-    /// Follows `Known`: the name of `id`; `arg` is a leaked `Box<Arc<str>>`.
+    /// Follows `Known`. `arg` is the name of `id`, as a leaked `Box<Arc<str>>`.
     Named,
-    /// Follows `Known`: `id` waits for the reason in `detail`; `arg`: where, as a number, or 0.
+    /// Follows `Known`. `id` waits for the reason in `detail`. `arg` is the place where it waits,
+    /// or 0.
     WaitsAt,
-    /// `arg`, a goroutine, or 0, has started `id`.
+    /// `id` has been started by the goroutine `arg`, or by something else if `arg` is 0.
     Starts,
-    /// `id` begins to run. `arg`: the time of the wake-up that made it runnable, or 0.
+    /// `id` begins to run. `arg` is the time of the wake-up that made it runnable, or 0.
     Runs,
-    /// `id` is about to wait for the reason in `detail`; `arg`: where, as a number, or 0.
+    /// `id` is about to wait for the reason in `detail`. `arg` is the place where it waits, or 0.
     Parks,
-    /// `id` was about to wait and runs on: what it waited for has come.
+    /// `id` was about to wait and keeps running, because what it would have waited for has come.
     Stays,
     /// `id` goes to the end of its queue.
     Yields,
-    /// `id` comes back from a call, or has computed for long, and there is no P: it queues for one.
+    /// `id` has returned from a call or has computed for long, and has no P. It queues for one.
     Requeues,
-    /// `id` comes back from a call in which it lost its P, and has found an idle one.
+    /// `id` has returned from a call in which it lost its P, and has acquired an idle P.
     GetsP,
-    /// Sysmon takes the P from `id`, which goes on without.
+    /// Sysmon takes the P from `id`, which keeps running without a P.
     LosesP,
     /// `id` ends.
     Ends,
@@ -35,11 +37,11 @@ pub(crate) enum Kind {
     Enters,
     /// `id` begins an announced blocking call.
     Calls,
-    /// `id` leaves a region, or has come back from a call, into which it went at the time `arg`.
+    /// `id` leaves the region, or returns from the call, that it entered at the time `arg`.
     Leaves,
 }
 
-/// What a goroutine did before its first event in a trace.
+/// What a goroutine did before its first event in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Before {
@@ -61,7 +63,7 @@ impl Before {
     }
 }
 
-/// Who woke a goroutine.
+/// What woke a goroutine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Waker {
@@ -87,13 +89,13 @@ impl Waker {
     }
 }
 
-/// What `TraceEvent::p` says of a goroutine that has no P.
+/// The value of [`TraceEvent::p`] for a goroutine that has no P.
 pub(crate) const NO_P: u16 = u16::MAX;
 
 /// One event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TraceEvent {
-    /// When, in ticks (`clock.rs`).
+    /// The time, in ticks (`clock.rs`).
     pub(crate) time: u64,
     /// The goroutine that the event is about.
     pub(crate) id: u64,

@@ -1,29 +1,30 @@
-//! Whether a trace is being written: the one question asked wherever something could be recorded.
+//! Says whether a trace is being written. Every recording site asks this first.
 //!
-//! There are two words. `TRACE` is not 0 from start to stop. `WINDOW` is what is looked at: it is 0 also while a trace has to
-//! pause (`budget.rs`). Its number is another one after each pause, so that a goroutine's first event after it says anew
-//! what the goroutine did before.
+//! There are two words. `TRACE` is nonzero from start to stop. `WINDOW`, which the recording sites
+//! load, is also 0 while a trace has to pause (`budget.rs`). Its number changes after each pause,
+//! so that a goroutine's first event after the pause again records what the goroutine did before.
 //!
-//! Relaxed: what the words publish (the writer, the file) is used by the writer thread only, which learns of it by a
-//! lock. `traced/mod.rs` says what a late look does. A thread that closes the window too late, in the next trace, has it pause
-//! until the next look.
+//! All accesses are relaxed. Only the writer thread uses the data that the words announce (the
+//! writer's state, the file), and it receives that data through a lock. `traced/mod.rs` says what
+//! happens if a thread reads the word late. A thread that is late to close a window may close the
+//! window of the next trace. That trace then pauses until the next look.
 
 use crate::base::prim::hint::{AtomicU32, Ordering::Relaxed};
 
-/// The number of the window in which is recorded; 0: nothing is.
+/// The number of the open window, or 0 if nothing is recorded.
 static WINDOW: AtomicU32 = AtomicU32::new(0);
-/// The number of the last window.
+/// The number of the last window that was opened.
 static LAST: AtomicU32 = AtomicU32::new(0);
-/// The number of the trace that is being written; 0: none.
+/// The number of the trace that is being written, or 0 if there is none.
 static TRACE: AtomicU32 = AtomicU32::new(0);
 
-/// Returns whether something is to be recorded.
+/// Returns `true` if a window is open, so that events are to be recorded.
 #[inline(always)]
 pub(crate) fn is_open() -> bool {
     WINDOW.load(Relaxed) != 0
 }
 
-/// Returns the number of the window in which is recorded.
+/// Returns the number of the open window.
 #[inline]
 pub(crate) fn window() -> Option<u16> {
     match WINDOW.load(Relaxed) as u16 {
@@ -46,7 +47,7 @@ pub(crate) fn trace() -> Option<u32> {
     }
 }
 
-/// Begins a trace with this number, and its first window; neither is 0.
+/// Begins a trace and opens its first window. Neither number is 0.
 pub(crate) fn begin(trace: u32, window: u16) {
     LAST.store(window.into(), Relaxed);
     TRACE.store(trace, Relaxed);
@@ -59,7 +60,7 @@ pub(crate) fn open(window: u16) {
     WINDOW.store(window.into(), Relaxed);
 }
 
-/// Closes the window: too much is being recorded.
+/// Closes the window, because too much is being recorded.
 pub(crate) fn pause() {
     WINDOW.store(0, Relaxed);
 }

@@ -1,4 +1,5 @@
-//! A log of events: a list of segments, which one thread fills and another empties.
+//! A log of events: a list of segments. One thread appends to it and another reads it and frees the
+//! segments.
 //!
 //! ```text
 //! first ─► [ read │ events │ events ] ─► [ events │ events ] ─► [ events │ free ]
@@ -6,8 +7,8 @@
 //! ```
 //!
 //! # Who may touch what
-//! The *owner* is the thread whose M has the log; for the shared log, whoever holds its lock. The *reader* is whoever holds
-//! the writer's lock (`perfetto/session.rs`).
+//! The *owner* of an M's log is the M's thread. The owner of the shared log is the thread that
+//! holds its lock. The *reader* is the thread that holds the writer's lock (`perfetto/session.rs`).
 //!
 //! | field | written by | read by |
 //! |---|---|---|
@@ -18,18 +19,20 @@
 //! | `Segment::next` | the owner, when it has filled the segment, once | the reader |
 //! | `Segment::slots[i]` | the owner, before `len` is more than `i` | the reader, afterwards |
 //!
-//! An M's log stays with the M when its thread ends. The next thread that gets the M is the next owner; the scheduler's lock
-//! orders the two (`proc/m.rs`).
+//! An M's log stays with the M when the M's thread ends. The next thread that gets the M is the
+//! next owner. The scheduler's lock orders the two (`proc/m.rs`).
 //!
 //! # Orderings
-//! 1. *Owner*: writes slots, then `len` (release). *Reader*: `len` (acquire), then reads slots. So the reader sees whole
-//!    events.
-//! 2. *Owner*: makes the next segment, with its first events and its `len`, then `next` (release), or `first` for the
-//!    very first. *Reader*: `next` or `first` (acquire). So it sees a whole segment.
-//! 3. To store `next` is the last that the owner does with a segment. A reader that has acquired `next` sees the final
-//!    `len`, and when it has read that far it frees the segment.
+//! 1. The owner writes slots, then stores `len` (release). The reader loads `len` (acquire), then
+//!    reads slots. So the reader sees whole events.
+//! 2. The owner makes the next segment with its first events and its `len`, then stores `next`
+//!    (release), or `first` for the very first segment. The reader loads `next` or `first`
+//!    (acquire). So it sees a whole segment.
+//! 3. Storing `next` is the last thing that the owner does with a segment. A reader that has
+//!    acquired `next` sees the final `len`. When it has read that many events, it frees the
+//!    segment.
 //!
-//! Each word has one writer. No read-modify-write is needed, and no fence.
+//! Each word has one writer, so no read-modify-write and no fence is needed.
 
 use crate::base::prim::{
     AtomicPtr, AtomicU32, DataCell,
@@ -41,13 +44,13 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// Events in a segment: 32 KiB. Under loom so few that a model fills one.
+/// Number of events in a segment: 32 KiB. Under loom it is so small that a model fills a segment.
 #[cfg(not(loom))]
 pub(crate) const SEGMENT: usize = 1024;
 #[cfg(loom)]
 pub(crate) const SEGMENT: usize = 2;
 
-/// Some of a log's events.
+/// A node of a log's list, with room for [`SEGMENT`] events.
 pub(crate) struct Segment {
     len: AtomicU32,
     next: AtomicPtr<Segment>,
@@ -55,12 +58,14 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Makes an empty one, without writing to its slots: a goroutine's stack may be too small for it.
+    /// Creates an empty segment on the heap without writing to its slots. A goroutine's stack may
+    /// be too small to hold a segment.
     fn new() -> Box<Self> {
         let mut segment = Box::<Self>::new_uninit();
         let at = segment.as_mut_ptr();
-        // SAFETY: these are places inside the box, of which the first two are filled here, and the slots under loom.
-        // Elsewhere a slot is a transparent wrapper of uninitialised memory, so the box is a whole value.
+        // SAFETY: the pointers are to fields inside the box. `len` and `next` are initialised here,
+        // and under loom the slots too. Without loom, a slot is a transparent wrapper of
+        // uninitialised memory and needs no initialisation. So the box holds a valid value.
         unsafe {
             (&raw mut (*at).len).write(AtomicU32::new(0));
             (&raw mut (*at).next).write(AtomicPtr::new(ptr::null_mut()));
@@ -72,14 +77,15 @@ impl Segment {
         }
     }
 
-    /// Writes `events` behind the first `at`.
+    /// Writes `events` to the slots from `at` on, and publishes them.
     ///
     /// # Safety
-    /// The caller is the owner, no more than `at` events have been shown, and there is room.
+    /// The caller is the owner, at most `at` events have been published, and there is room.
     unsafe fn fill(&self, at: usize, events: &[TraceEvent]) {
         for (slot, &event) in self.slots[at..].iter().zip(events) {
             slot.with_mut(|slot| {
-                // SAFETY: caller's clauses: the reader does not look here yet.
+                // SAFETY: caller's clauses: the caller owns the slots from `at` on, because the
+                // reader reads only published ones.
                 unsafe { (*slot).write(event) };
             });
         }
@@ -87,7 +93,7 @@ impl Segment {
     }
 }
 
-/// A log.
+/// A log of one M, or the shared one.
 pub(crate) struct Log {
     first: AtomicPtr<Segment>,
     filling: Cell<*const Segment>,
@@ -96,15 +102,16 @@ pub(crate) struct Log {
     read: Cell<usize>,
 }
 
-// SAFETY: each field is touched by whom the table in the header names; events pass from the owner to the reader by `len`,
-// `next` and `first`, as argued there. Events are plain data, and what their words point to is `Send`.
+// SAFETY: only the threads that the table in the header names access each field. Events pass from
+// the owner to the reader through `len`, `next` and `first`, as argued there. Events are plain
+// data, and what their words point to is `Send`.
 unsafe impl Sync for Log {}
-// SAFETY: no field depends on the thread that made it.
+// SAFETY: no field depends on the thread that created it.
 unsafe impl Send for Log {}
 
 impl Log {
     const_unless_loom! {
-        /// Makes an empty log.
+        /// Creates an empty log.
         pub(crate) fn new() -> Self {
             Self {
                 first: AtomicPtr::new(ptr::null_mut()),
@@ -116,8 +123,8 @@ impl Log {
         }
     }
 
-    /// Appends `events`, which are at most [`SEGMENT`]. Returns false, and appends none of them, if that takes another
-    /// segment and `may_grow` says no.
+    /// Appends `events`, at most [`SEGMENT`] of them. If they need another segment and `may_grow`
+    /// returns `false`, appends none of them and returns `false`.
     ///
     /// # Safety
     /// The caller is the owner.
@@ -127,13 +134,14 @@ impl Log {
         events: &[TraceEvent],
         may_grow: impl FnOnce() -> bool,
     ) -> bool {
-        // SAFETY: null or a segment that is not freed before `next` has been stored (3), which `grow` does when it has
-        // another one to fill.
+        // SAFETY: the pointer is null or points to a segment that is not freed before its `next`
+        // has been stored (3). `grow` stores `next` only when it has another segment to fill.
         let filling = unsafe { self.filling.get().as_ref() };
         let filled = self.filled.get();
         match filling {
             Some(segment) if filled + events.len() <= SEGMENT => {
-                // SAFETY: the caller is the owner; `filled` events have been shown, and there is room.
+                // SAFETY: the caller is the owner, `filled` events have been published, and there
+                // is room.
                 unsafe { segment.fill(filled, events) };
                 self.filled.set(filled + events.len());
                 true
@@ -142,22 +150,23 @@ impl Log {
         }
     }
 
-    /// Puts `events` into a new segment behind `full`.
+    /// Appends `events` in a new segment after `full`.
     #[cold]
     fn grow(&self, full: Option<&Segment>, events: &[TraceEvent]) -> bool {
         let segment = Segment::new();
-        // SAFETY: nobody else has the segment yet.
+        // SAFETY: no other thread has the segment yet.
         unsafe { segment.fill(0, events) };
         let segment = Box::into_raw(segment);
         self.filling.set(segment);
         self.filled.set(events.len());
-        // Release: the reader sees the whole segment. The full one must not be touched below: the reader may free it.
+        // Release: the reader sees the whole segment. Do not access the full segment after this
+        // store: the reader may have freed it.
         full.map_or(&self.first, |full| &full.next)
             .store(segment, Release);
         true
     }
 
-    /// Takes out events for as long as `wanted` says yes, and passes them to `take`.
+    /// Removes events while `wanted` returns `true` for the next one, and passes them to `take`.
     ///
     /// # Safety
     /// The caller is the reader.
@@ -169,14 +178,17 @@ impl Log {
         if self.reading.get().is_null() {
             self.reading.set(self.first.load(Acquire));
         }
-        // SAFETY: null, or a segment that the owner has shown and that is freed below only.
+        // SAFETY: the pointer is null or points to a segment that the owner has published. Only the
+        // code below frees it.
         while let Some(segment) = unsafe { self.reading.get().as_ref() } {
-            // In this order: if there is a next segment, the length that is read afterwards is the final one.
+            // The order of these two loads matters: if there is a next segment, the length that is
+            // read after it is final.
             let next = segment.next.load(Acquire);
             let len = segment.len.load(Acquire) as usize;
             while self.read.get() < len {
                 let event = segment.slots[self.read.get()].with(|slot| {
-                    // SAFETY: the owner has written the slot before the `len` that was acquired, and leaves it alone.
+                    // SAFETY: the owner wrote the slot before it stored the `len` that was
+                    // acquired, and does not write it again.
                     unsafe { (*slot).assume_init() }
                 });
                 if !wanted(&event) {
@@ -190,8 +202,8 @@ impl Log {
             }
             let done = self.reading.replace(next);
             self.read.set(0);
-            // SAFETY: it comes from `into_raw` in `grow`. The owner has stored `next`, the last that it does with a segment
-            // (3), and the reader has moved on.
+            // SAFETY: the pointer is from `into_raw` in `grow`. Storing `next` was the last thing
+            // that the owner did with the segment (3), and the reader has moved on.
             drop(unsafe { Box::from_raw(done) });
         }
     }
@@ -199,14 +211,15 @@ impl Log {
 
 #[cfg(loom)]
 impl Drop for Log {
-    /// Frees the segments, so that loom finds out about those that are freed twice or never.
+    /// Frees the segments, so that loom detects segments that are freed twice or never.
     fn drop(&mut self) {
         let mut at = self.reading.get();
         if at.is_null() {
             at = self.first.load(Acquire);
         }
         while !at.is_null() {
-            // SAFETY: from `into_raw` in `grow`; nobody else has the log any more.
+            // SAFETY: the pointer is from `into_raw` in `grow`, and no other thread has the log any
+            // more.
             let segment = unsafe { Box::from_raw(at) };
             at = segment.next.load(Acquire);
         }
@@ -239,7 +252,7 @@ mod tests {
         times
     }
 
-    /// Appends as many events at once.
+    /// Appends one event for each of `times`, all in one call.
     fn push(log: &Log, times: &[u64], may_grow: bool) -> bool {
         let events: Vec<_> = times.iter().map(|&time| event(time)).collect();
         // SAFETY: there is one thread, so it is the owner.
@@ -251,7 +264,7 @@ mod tests {
         let log = Log::new();
         let mut expected = Vec::new();
         for i in 0..3 * SEGMENT as u64 {
-            // Now and then several, which must lie in one segment.
+            // Append up to three events at once. They must lie in one segment.
             let times: Vec<_> = (0..=i % 3).map(|j| 10 * i + j).collect();
             assert!(push(&log, &times, true));
             expected.extend(times);

@@ -1,6 +1,7 @@
-//! What the scheduler calls when something happens. Each of these is a look at `gate.rs`; the rest is out of the way.
+//! Recording functions, which the scheduler calls when something happens. Most of them inline only
+//! a look at `gate.rs`. The rest of each is in a cold function.
 //!
-//! The caller owns the goroutine that it names (`proc/gstatus.rs`), and has not passed it on yet.
+//! The caller owns the goroutine that it names (`proc/gstatus.rs`) and has not passed it on yet.
 
 use crate::base::lock::Lock;
 use crate::os;
@@ -15,19 +16,19 @@ use crate::traced::payload::{self, place};
 use crate::traced::recorder::Recorder;
 use std::ptr::NonNull;
 
-/// For threads that are no Ms: sysmon, and the program's own.
+/// The recorder for threads that are not Ms: sysmon, and the program's own threads.
 static SHARED: Lock<Recorder> = Lock::new(Recorder::new());
 
-/// Calls `f` with the recorder of the threads that are no Ms.
+/// Calls `f` with the recorder of the threads that are not Ms.
 pub(crate) fn with_shared<R>(f: impl FnOnce(&Recorder) -> R) -> R {
     f(&SHARED.lock())
 }
 
-/// What happened to a goroutine, without the rest of an [`TraceEvent`].
+/// What happened to a goroutine: the part of a [`TraceEvent`] that the caller supplies.
 #[derive(Clone, Copy)]
 struct What {
     kind: Kind,
-    /// What it did before, should this be its first event.
+    /// What the goroutine did before, in case this is its first event in the window.
     before: Before,
     detail: u8,
     arg: u64,
@@ -44,12 +45,12 @@ impl What {
     }
 }
 
-/// Records `what` of `g` in this window, on the thread of `m`, or on one that is no M's. Returns the event's time; `None`: there
-/// is no room.
+/// Records `what` about `g` in this window. `m` is the M of the calling thread, or `None` if the
+/// thread is not an M. Returns the event's time, or `None` if there is no room for the event.
 #[inline]
 fn record(m: Option<&M>, g: &G, window: u16, what: What) -> Option<u64> {
     match m {
-        // SAFETY: this is the M's own thread: all callers pass the M that they run on. They own `g`.
+        // SAFETY: all callers pass the M that they run on, so this is the M's thread. They own `g`.
         Some(m) => unsafe { record_in(&m.recorder, m.held_p(), g, window, what) },
         // SAFETY: the lock of the shared recorder is held. The callers own `g`.
         None => with_shared(|shared| unsafe { record_in(shared, None, g, window, what) }),
@@ -90,7 +91,8 @@ unsafe fn record_in(
     })
 }
 
-/// Puts in `event` and before it who the goroutine is: it has had none in this window.
+/// Appends `event`, the goroutine's first in this window, after events that say what goroutine it
+/// is and what it did before.
 ///
 /// # Safety
 /// As for [`Recorder::push`]. The caller owns `g`.
@@ -105,7 +107,7 @@ unsafe fn push_first(recorder: &Recorder, g: &G, event: TraceEvent, before: Befo
     };
     let mut events = [known; 4];
     let mut n = 1;
-    // SAFETY: caller's clause: it owns the goroutine, which has not ended.
+    // SAFETY: caller's clause: the caller owns the goroutine, which has not ended.
     if let Some(name) = unsafe { g.own_name() } {
         events[n] = TraceEvent {
             kind: Kind::Named,
@@ -128,14 +130,14 @@ unsafe fn push_first(recorder: &Recorder, g: &G, event: TraceEvent, before: Befo
     let pushed = unsafe { recorder.push(&events[..=n]) };
     if !pushed {
         for event in &events[1..n] {
-            // SAFETY: made here, and no log has it.
+            // SAFETY: the text was made above, and no log has it.
             unsafe { payload::forget(event.kind, event.arg) };
         }
     }
     pushed
 }
 
-/// Records what happened on the thread of `m` if the window is still open.
+/// Records `what` about `g` on the thread of `m` if the window is still open.
 #[inline]
 fn record_on(m: &M, g: &G, what: What) {
     if let Some(window) = gate::window() {
@@ -143,7 +145,8 @@ fn record_on(m: &M, g: &G, what: What) {
     }
 }
 
-/// `g` has been started by the goroutine whose code this is, or by another thread, or a timer.
+/// Records that `g` has been started: by the goroutine whose code runs here, by another thread, or
+/// by a timer.
 #[inline(always)]
 pub(crate) fn starts(g: &G) {
     if gate::is_open() {
@@ -165,7 +168,7 @@ fn starts_now(g: &G) {
     }
 }
 
-/// `g` is the running goroutine of `m` from here on.
+/// Records that `g` becomes the running goroutine of `m`.
 #[inline(always)]
 pub(crate) fn runs(m: &M, g: &G) {
     if gate::is_open() {
@@ -185,7 +188,7 @@ fn runs_now(m: &M, g: &G) {
     record(Some(m), g, window, what);
 }
 
-/// `g`, the goroutine that runs on `m`, is about to wait, for what its `set_wait` has said.
+/// Records that `g`, which runs on `m`, is about to wait. `set_wait` has stored the reason in `g`.
 #[inline(always)]
 pub(crate) fn parks(m: &M, g: &G) {
     if gate::is_open() {
@@ -205,7 +208,7 @@ fn parks_now(m: &M, g: &G) {
     record_on(m, g, what);
 }
 
-/// `g`, the goroutine that runs on `m`, was about to wait and does not.
+/// Records that `g`, which runs on `m`, was about to wait and does not wait.
 #[inline(always)]
 pub(crate) fn stays(m: &M, g: &G) {
     if gate::is_open() {
@@ -213,7 +216,7 @@ pub(crate) fn stays(m: &M, g: &G) {
     }
 }
 
-/// `g`, which ran on `m`, goes to the end of its queue.
+/// Records that `g`, which ran on `m`, goes to the end of its queue.
 #[inline(always)]
 pub(crate) fn yields(m: &M, g: &G) {
     if gate::is_open() {
@@ -221,7 +224,7 @@ pub(crate) fn yields(m: &M, g: &G) {
     }
 }
 
-/// `g`, which ran on `m` and has lost its P, queues for another.
+/// Records that `g`, which ran on `m` and has lost its P, queues for another P.
 #[inline(always)]
 pub(crate) fn requeues(m: &M, g: &G) {
     if gate::is_open() {
@@ -229,7 +232,7 @@ pub(crate) fn requeues(m: &M, g: &G) {
     }
 }
 
-/// The goroutine that runs on `m` had lost its P, and has another.
+/// Records that the goroutine that runs on `m`, which had lost its P, has acquired another P.
 #[inline(always)]
 pub(crate) fn gets_p(m: &M) {
     if gate::is_open()
@@ -239,7 +242,7 @@ pub(crate) fn gets_p(m: &M) {
     }
 }
 
-/// `g`, which ran on `m`, has ended.
+/// Records that `g`, which ran on `m`, has ended.
 #[inline(always)]
 pub(crate) fn ends(m: &M, g: &G) {
     if gate::is_open() {
@@ -254,7 +257,8 @@ fn ran(m: &M, g: &G, kind: Kind) {
     record_on(m, g, What::new(kind, Before::Ran));
 }
 
-/// `g` has been woken by the goroutine that runs, or ran last, on this thread, or by a thread of another kind.
+/// Records that `g` has been woken: by the goroutine that runs, or ran last, on this thread, or by
+/// this thread if it is not an M.
 #[inline(always)]
 pub(crate) fn wakes(g: &G) {
     if gate::is_open() {
@@ -273,7 +277,7 @@ fn wakes_now(g: &G) {
     wakes_as(m, g, waker, arg);
 }
 
-/// `g` has been woken by its timer.
+/// Records that `g` has been woken by its timer.
 #[inline(always)]
 pub(crate) fn timer_wakes(g: &G) {
     if gate::is_open() {
@@ -281,7 +285,7 @@ pub(crate) fn timer_wakes(g: &G) {
     }
 }
 
-/// `g` has been woken by its descriptor.
+/// Records that `g` has been woken by its file descriptor.
 #[inline(always)]
 pub(crate) fn network_wakes(g: &G) {
     if gate::is_open() {
@@ -301,12 +305,12 @@ fn wakes_as(m: Option<&M>, g: &G, waker: Waker, arg: u64) {
     }
 }
 
-/// Sysmon takes `p` from `running`, whose M it keeps in user code.
+/// Records that sysmon takes `p` from `running`, while it keeps that goroutine's M in user code.
 pub(crate) fn loses_p(running: Option<NonNull<G>>, p: &P) {
     let (Some(window), Some(gp)) = (gate::window(), running) else {
         return;
     };
-    // SAFETY: a G for ever (`record/mod.rs`, promise 1); only an atomic is read.
+    // SAFETY: the memory stays a G for ever (`record/mod.rs`, promise 1). Only an atomic is read.
     let id = unsafe { gp.as_ref() }.id();
     with_shared(|shared| {
         let event = TraceEvent {
@@ -323,27 +327,28 @@ pub(crate) fn loses_p(running: Option<NonNull<G>>, p: &P) {
     });
 }
 
-/// Something with a beginning and an end of which a trace knows the beginning.
+/// A region or a call whose beginning has been recorded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {
     trace: u32,
     time: u64,
 }
 
-/// Records what has a beginning and an end, also while the trace pauses.
+/// Records a beginning or an end of a region or a call, even while the trace pauses.
 fn record_pair(m: &M, g: &G, what: What) -> Option<Begun> {
     let begun = gate::trace().and_then(|trace| {
         let time = record(Some(m), g, gate::last_window(), what)?;
         Some(Begun { trace, time })
     });
     if begun.is_none() {
-        // SAFETY: the text, if there is one, was made for this, and no log has it.
+        // SAFETY: the text, if there is one, was made for this event, and no log has it.
         unsafe { payload::forget(what.kind, what.arg) };
     }
     begun
 }
 
-/// The goroutine `g`, which runs on `m`, enters a region. `None`: that could not be recorded.
+/// Records that `g`, which runs on `m`, enters a region. Returns `None` if that could not be
+/// recorded.
 pub(crate) fn enters(m: &M, g: &G, name: &str) -> Option<Begun> {
     let what = What {
         arg: payload::region(name),
@@ -352,7 +357,8 @@ pub(crate) fn enters(m: &M, g: &G, name: &str) -> Option<Begun> {
     record_pair(m, g, what)
 }
 
-/// The goroutine `g`, which runs on `m`, leaves a region or a call. `None`: that could not be recorded.
+/// Records that `g`, which runs on `m`, leaves a region or a call. Returns `None` if that could not
+/// be recorded.
 pub(crate) fn leaves(m: &M, g: &G, begun: Begun) -> Option<Begun> {
     if gate::trace() != Some(begun.trace) {
         return Some(begun);
@@ -364,13 +370,13 @@ pub(crate) fn leaves(m: &M, g: &G, begun: Begun) -> Option<Begun> {
     record_pair(m, g, what)
 }
 
-/// The goroutine that runs on `m` begins an announced blocking call.
+/// Records that the goroutine that runs on `m` begins an announced blocking call.
 pub(crate) fn calls(m: &M) -> Option<Begun> {
     gate::trace()?;
     record_pair(m, m.goroutine()?, What::new(Kind::Calls, Before::Ran))
 }
 
-/// The goroutine that runs on `m` has come back from an announced blocking call.
+/// Records that the goroutine that runs on `m` has returned from an announced blocking call.
 pub(crate) fn returns(m: &M, begun: Option<Begun>) {
     if let (Some(begun), Some(g)) = (begun, m.goroutine()) {
         leaves(m, g, begun);

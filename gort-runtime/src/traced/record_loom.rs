@@ -1,8 +1,8 @@
-//! `record.rs` under loom: no model writes a trace.
+//! Replaces `record.rs` under loom, with functions that do nothing: no model writes a trace.
 
 #![expect(
     clippy::missing_const_for_fn,
-    reason = "these stand for functions that are not"
+    reason = "the functions that they replace are not const"
 )]
 
 use crate::proc::g::G;
