@@ -126,7 +126,7 @@ fn needspinning_cleared_without_looking() {
 
 /// A spinning M finds work and stops, while more is submitted.
 #[test]
-fn spinner_that_found_work_wakes_nobody() {
+fn spinner_that_found_work_wakes_no_m() {
     explore_ms(
         3,
         |s| {
