@@ -180,7 +180,7 @@ claims! {
     }
 
     // SM12: the limit may change only while no goroutine counts.
-    fn the_limit_may_not_change_under_running_goroutines() {
+    fn the_limit_must_not_change_under_running_goroutines() {
         let group = ErrGroup::<()>::new();
         let (tx, rx) = bounded::<()>(0);
         group.set_limit(2);
