@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_another_answer_says_so_or_speaks_http_1_1() {
+    fn a_client_keeps_the_connection_by_a_header_or_by_http_1_1() {
         for (text, expected) in [
             ("GET / HTTP/1.1\r\nhost:x\r\n\r\n", true),
             (

@@ -202,7 +202,7 @@ fn on_1_2_and_8_procs(test: impl Fn(&str) + Sync) {
 }
 
 #[test]
-fn everybody_hears_the_same_by_either_kind_of_socket() {
+fn all_members_hear_the_same_by_either_kind_of_socket() {
     on_1_2_and_8_procs(|procs| {
         let chat = Chat::start(procs);
         let mut ann = chat.by_tcp();
@@ -238,7 +238,7 @@ fn everybody_hears_the_same_by_either_kind_of_socket() {
 }
 
 #[test]
-fn who_is_too_slow_is_shown_out_and_the_others_go_on() {
+fn a_member_that_is_too_slow_is_removed_and_the_others_continue() {
     on_1_2_and_8_procs(|procs| {
         let chat = Chat::start(procs);
         let mut ann = chat.by_tcp();
@@ -304,7 +304,7 @@ fn a_signal_ends_it_in_good_order() {
 }
 
 #[test]
-fn who_talks_to_the_very_end_still_hears_goodbye() {
+fn a_member_that_talks_to_the_very_end_still_hears_goodbye() {
     on_1_2_and_8_procs(|procs| {
         let mut chat = Chat::start(procs);
         let mut ann = chat.by_tcp();

@@ -97,7 +97,7 @@ fn either_side_may_be_a_unix_socket() {
 }
 
 #[test]
-fn who_is_idle_in_both_directions_is_cut_off_and_nobody_else() {
+fn only_a_connection_idle_in_both_directions_is_cut_off() {
     let server = tcp_server();
     let mut proxy = Program::start("proxy", "2", ["--idle", "1s", "127.0.0.1:0", &server]);
     let address = proxy.address();
@@ -134,7 +134,7 @@ fn who_is_idle_in_both_directions_is_cut_off_and_nobody_else() {
 }
 
 #[test]
-fn who_cannot_be_connected_sees_the_end() {
+fn a_client_whose_server_is_unreachable_sees_the_end() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = nobody.local_addr().unwrap().to_string();
     drop(nobody);

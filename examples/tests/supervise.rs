@@ -81,7 +81,7 @@ fn a_signal_lets_commands_end_in_good_order() {
 }
 
 #[test]
-fn who_does_not_end_is_killed_with_all_that_it_has_started() {
+fn a_process_that_does_not_end_is_killed_with_its_children() {
     let deaf = "trap '' TERM; sleep 1000 & echo up $!; wait; wait";
     for (grace, signals) in [("50ms", 1), ("1000s", 2)] {
         let mut program = Program::start("supervise", "2", ["--grace", grace, deaf]);

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_another_answer_speaks_http_1_1_and_does_not_say_close() {
+    fn http_1_1_without_close_keeps_the_connection() {
         for (text, expected) in [
             ("GET / HTTP/1.1\r\nhost: x\r\n\r\n", true),
             ("GET / HTTP/1.1\r\nConnection: a, CLOSE\r\n\r\n", false),

@@ -247,7 +247,7 @@ claims! {
     }
 
     // DP02
-    fn whoever_is_slow_is_cut_off() {
+    fn a_slow_client_is_cut_off() {
         let page = Options::new()
             .timeout(Duration::from_millis(100))
             .serve("127.0.0.1:0")

@@ -15,7 +15,7 @@ const fn scaled(n: usize) -> usize {
 
 claims! {
     // SM15
-    fn nobody_passes_before_all_have_come_and_one_leads() {
+    fn no_waiter_passes_before_all_have_come_and_one_leads() {
         let n = 100;
         let barrier = Arc::new(Barrier::new(n));
         let (came, leaders) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));

@@ -158,7 +158,7 @@ claims! {
     }
 
     // BR06
-    fn a_value_is_dropped_as_soon_as_nobody_can_get_it() {
+    fn a_value_is_dropped_as_soon_as_no_receiver_can_get_it() {
         let value = Arc::new(());
         let count = || Arc::strong_count(&value) - 1;
         let (tx, a) = broadcast::channel(2);

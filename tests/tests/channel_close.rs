@@ -308,7 +308,7 @@ claims! {
     }
 
     // CL20
-    fn dropping_one_of_several_handles_disconnects_nobody() {
+    fn dropping_one_of_several_handles_does_not_disconnect() {
         let (tx, rx) = bounded(1);
         let clones = [tx.clone(), tx.clone()];
         let waiting_receiver = spawn({

@@ -35,7 +35,7 @@ claims! {
     }
 
     // CC02
-    fn who_waits_to_send_gets_the_value_back() {
+    fn a_waiting_sender_gets_its_value_back() {
         let (tx, rx) = bounded(1);
         tx.send(0).unwrap();
         let mut senders: Vec<_> = [1, 2]

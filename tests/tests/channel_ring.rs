@@ -284,7 +284,7 @@ fn round(random: &mut Random, context: &str) {
 
 claims! {
     // RU01, RU08, CH07, CL04, CL19, FI03
-    fn each_value_comes_once_and_in_order_and_nobody_is_left_behind() {
+    fn each_value_comes_once_and_in_order_and_no_waiter_is_left_behind() {
         let seed = seed();
         let mut random = Random::new(seed);
         let start = now();
@@ -334,7 +334,7 @@ claims! {
 
     // SE25, SE26: goroutines that look under the lock see values that pass without it. One of the
     // two channels is never empty.
-    fn a_free_ring_is_seen_by_who_looks_at_several() {
+    fn a_free_ring_is_seen_by_a_goroutine_that_polls_several() {
         for cap in CAPS {
             let ((a_tx, a), (b_tx, b)) = (bounded(cap), bounded(cap));
             a_tx.send(()).unwrap();

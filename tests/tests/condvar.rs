@@ -158,7 +158,7 @@ claims! {
     }
 
     // CO05
-    fn who_comes_later_takes_no_wake_up_from_who_waits() {
+    fn a_later_waiter_takes_no_wake_up_from_an_earlier_one() {
         for round in 0..scaled(200) {
             let (mutex, cond) = leaked(());
             let first = parked(CondWait, move || drop(cond.wait(mutex.lock())));
@@ -182,7 +182,7 @@ claims! {
     }
 
     // CO06
-    fn nobody_wakes_without_a_notification() {
+    fn no_waiter_wakes_without_a_notification() {
         let (mutex, cond) = leaked(());
         let stop = Arc::new(AtomicBool::new(false));
         let waiters: Vec<_> = (0..100)

@@ -108,7 +108,7 @@ claims! {
     }
 
     // CX02: waiters too, in whatever way they wait.
-    fn cancel_wakes_everybody() {
+    fn cancel_wakes_all_waiters() {
         let (ctx, cancel) = Context::background().with_cancel();
         let (child, _c) = ctx.with_timeout(LONG);
         let waits = |reason, f: fn(&Context)| {

@@ -74,7 +74,7 @@ claims! {
     }
 
     // CX10
-    fn a_tree_cancelled_by_everybody_at_once() {
+    fn a_tree_whose_contexts_are_all_cancelled_at_once() {
         let (root, cancel) = Context::background().with_cancel();
         let mut all = vec![(root, cancel)];
         let mut row = 0..1;

@@ -158,7 +158,7 @@ fn a_function_that_needs_its_own_once_is_reported() {
 
 // NP16
 #[test]
-fn who_has_waited_for_a_descriptor_is_forgotten() {
+fn a_past_wait_for_a_descriptor_does_not_hide_a_deadlock() {
     for procs in [1, 2] {
         is_reported(
             "stuck-after-traffic",
@@ -176,7 +176,7 @@ fn waiting_for_impossible_permits_is_reported() {
 
 // CX06: a cancelled context's deadline leaves nothing that could wake a goroutine.
 #[test]
-fn a_cancelled_contexts_deadline_keeps_nobody_waiting() {
+fn a_cancelled_contexts_deadline_does_not_delay_the_report() {
     for procs in [1, 2, 8] {
         let words = [
             "deadlock!",
@@ -283,7 +283,7 @@ fn goroutines_that_wait_for_stopped_timers_are_reported() {
 
 // DL05, DL07, DL09
 #[test]
-fn nothing_is_reported_while_somebody_can_still_wake_a_goroutine() {
+fn nothing_is_reported_while_a_goroutine_can_still_be_woken() {
     for procs in [1, 2, 8] {
         for name in [
             "woken-by-timer",
@@ -398,7 +398,7 @@ fn a_stack_overflow_is_reported_while_another_goroutine_is_parked_in_the_midst_o
 
 // ST04, PA26
 #[test]
-fn other_faults_are_left_to_whoever_handled_them_before() {
+fn other_faults_are_left_to_the_previous_handler() {
     let output = scenario("null-dereference", 2);
     assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{output:?}");
     let output = scenario("overflow-in-thread", 2);

@@ -44,7 +44,7 @@ claims! {
 
     // SM10: `wait` waits for all goroutines, including those that end after the first error. The
     // group may be used again.
-    fn wait_waits_for_all_and_the_group_goes_on() {
+    fn wait_waits_for_all_and_the_group_can_be_used_again() {
         let group = ErrGroup::<String>::default();
         let (tx, rx) = bounded::<()>(0);
         let ended = Arc::new(AtomicUsize::new(0));
@@ -100,7 +100,7 @@ claims! {
     }
 
     // SM11
-    fn wait_cancels_the_context_if_nobody_failed() {
+    fn wait_cancels_the_context_if_no_goroutine_failed() {
         let (group, ctx) = ErrGroup::<&str>::with_context(&Context::background());
         for _ in 0..3 {
             group.go(|| Ok(()));
@@ -180,7 +180,7 @@ claims! {
     }
 
     // SM12: the limit may change only while no goroutine counts.
-    fn the_limit_may_not_change_under_running_goroutines() {
+    fn the_limit_must_not_change_under_running_goroutines() {
         let group = ErrGroup::<()>::new();
         let (tx, rx) = bounded::<()>(0);
         group.set_limit(2);

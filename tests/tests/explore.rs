@@ -195,7 +195,7 @@ fn the_four_kinds_of_failure_are_told_apart() {
 
 // EX03
 #[gort::test]
-fn a_panic_that_nobody_joins_is_a_failure_and_one_that_somebody_joins_is_not() {
+fn an_unjoined_panic_is_a_failure_and_a_joined_one_is_not() {
     let at_once = || {
         go!(name = "careless"; { panic!("for nobody") });
     };
@@ -301,7 +301,7 @@ fn tells_what_it_finds() {
 
 // EX08
 #[gort::test]
-fn who_spins_and_yields_starves_nobody() {
+fn a_spinner_that_yields_starves_no_other_goroutine() {
     for strategy in STRATEGIES {
         let report = Options::new()
             .strategy(strategy)

@@ -90,7 +90,7 @@ fn fewer_schedules_than_there_are_is_not_all() {
 
 // EX06: equivalent schedules are not run twice.
 #[gort::test]
-fn who_uses_different_locks_comes_in_one_order() {
+fn goroutines_that_use_different_locks_run_in_one_order() {
     let program = |shared: bool| {
         move || {
             let locks = [Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0))];

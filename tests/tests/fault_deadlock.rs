@@ -317,7 +317,7 @@ fn a_main_is_reported_after_another_threads_has_returned() {
 
 // FT11
 #[test]
-fn the_report_does_not_wait_for_whoever_has_locked_standard_error() {
+fn the_report_does_not_wait_for_the_holder_of_standard_error() {
     is_reported("holds stderr", &["\"main\" [chan receive]"]);
 }
 

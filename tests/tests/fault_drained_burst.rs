@@ -55,7 +55,7 @@ claims! {
     }
 
     // FT12: in bursts, from one goroutine to another, with some values left after each.
-    fn it_comes_back_whoever_receives() {
+    fn it_comes_back_when_another_goroutine_receives() {
         let (tx, rx) = unbounded::<Value>();
         let (ask, asked) = unbounded::<usize>();
         let (tell, told) = unbounded();

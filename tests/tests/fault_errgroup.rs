@@ -193,7 +193,7 @@ claims! {
     }
 
     // SM13, SM14: the value of an old flight has a destructor that panics when a new flight starts.
-    fn nobody_waits_for_a_flight_that_an_old_ones_value_has_prevented() {
+    fn no_caller_waits_for_a_flight_that_an_old_ones_value_has_prevented() {
         #[derive(Clone)]
         struct Value {
             _panics: Arc<Panics>,

@@ -79,7 +79,7 @@ claims! {
     }
 
     // FT10
-    fn a_later_exit_that_goes_on_after_a_catch_is_an_exit() {
+    fn a_later_exit_that_continues_after_a_catch_is_an_exit() {
         let ended = spawn(|| {
             drop(catch_unwind(|| goexit()));
             leave_one_behind();
@@ -187,7 +187,7 @@ claims! {
     }
 
     // FT10
-    fn payloads_that_nobody_takes_end_nothing_either() {
+    fn payloads_that_are_never_taken_end_nothing_either() {
         let dropped = Arc::new(AtomicUsize::new(0));
         for round in 1..=20 {
             let bomb = Bomb(3, dropped.clone());
@@ -223,7 +223,7 @@ claims! {
     }
 
     // FT10
-    fn a_value_that_nobody_takes_ends_nothing_while_its_owner_unwinds() {
+    fn a_value_that_is_never_taken_ends_nothing_while_its_owner_unwinds() {
         let caught = recover(|| {
             let bomb = Bomb(1, Arc::new(AtomicUsize::new(0)));
             let handle = spawn(move || bomb);
@@ -247,7 +247,7 @@ claims! {
     }
 
     // FT10, PA23
-    fn an_exit_goes_on_although_recover_catches_the_panic_that_replaced_it() {
+    fn an_exit_continues_although_recover_catches_the_panic_replacing_it() {
         let exits: [fn(); 3] = [
             || {
                 drop(recover(|| {

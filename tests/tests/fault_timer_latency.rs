@@ -101,7 +101,7 @@ claims! {
         assert_soon(&late, round);
     }
 
-    fn all_who_sleep_until_the_same_time_come_in_time() {
+    fn all_sleepers_due_at_the_same_time_wake_in_time() {
         let crowd = Crowd::start();
         let start = Instant::now();
         let late: Vec<_> = (0..10).map(|_| {

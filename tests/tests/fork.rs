@@ -80,7 +80,7 @@ claims! {
     }
 
     // FT12
-    fn a_child_may_do_what_needs_nobody() {
+    fn a_child_may_do_what_needs_no_other_goroutine() {
         let (tx, rx) = bounded(1);
         let said = forked(move || {
             tx.try_send(1).unwrap();

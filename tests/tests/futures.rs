@@ -89,7 +89,7 @@ fn goroutines_and_threads_wake() {
 }
 
 #[gort::test(procs = 1)]
-fn who_waits_for_a_future_lets_others_run() {
+fn a_goroutine_that_waits_for_a_future_lets_others_run() {
     let (tx, rx) = bounded::<u32>(0);
     let waiting = go!(move || block_on(woken_by(move |waker, answer| {
         let rx = rx.clone();
@@ -225,7 +225,7 @@ claims! {
     }
 
     // JH05
-    fn a_waker_that_panics_costs_nobody_the_result() {
+    fn a_waker_that_panics_does_not_lose_the_result() {
         let (tx, rx) = bounded::<u32>(0);
         let mut future = go!(move || rx.recv().unwrap()).into_future();
         let waker = Waker::from(Arc::new(Panics));

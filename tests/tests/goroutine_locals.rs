@@ -277,7 +277,7 @@ claims! {
     }
 
     // GL05
-    fn a_destructor_that_panics_or_exits_hurts_nobody() {
+    fn a_destructor_that_panics_or_exits_stops_no_other_destructor() {
         struct Ends(bool);
         impl Drop for Ends {
             fn drop(&mut self) {

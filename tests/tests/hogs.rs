@@ -107,7 +107,7 @@ claims! {
     }
 
     // LT10
-    fn very_short_blocking_calls_let_everybody_start_and_stop() {
+    fn very_short_blocking_calls_let_all_goroutines_start_and_stop() {
         for pause in [10, 100, 1000] {
             let stop = Arc::new(AtomicBool::new(false));
             let started = WaitGroup::new();
@@ -189,7 +189,7 @@ claims! {
     }
 
     // LT02
-    fn nobody_else_runs_on_a_locked_goroutines_thread() {
+    fn no_other_goroutine_runs_on_a_locked_goroutines_thread() {
         let _lock = lock_os_thread();
         let mine = thread_id();
         let (tx, rx) = unbounded();

@@ -117,7 +117,7 @@ claims! {
     }
 
     // JH07: before the goroutine's end, after it, and while the owner of the handle unwinds.
-    fn a_result_whose_destructor_panics_harms_nobody() {
+    fn a_result_whose_destructor_panics_harms_no_goroutine() {
         fn dropped<T: Send + 'static>(make: impl Fn() -> T + Copy + Send + 'static) {
             let neighbour = spawn(yield_now);
             let (tx, rx) = bounded::<()>(0);
@@ -143,7 +143,7 @@ claims! {
     }
 
     // JH07: a payload that is never taken is dropped in the same way.
-    fn a_payload_whose_destructor_panics_harms_nobody() {
+    fn a_payload_whose_destructor_panics_harms_no_goroutine() {
         let drops = Arc::new(AtomicUsize::new(0));
         let bomb = Bomb(drops.clone());
         let error = spawn(move || resume_unwind(Box::new(bomb))).join().unwrap_err();

@@ -49,7 +49,7 @@ claims! {
     }
 
     // JS02
-    fn whoever_waits_when_the_last_result_is_taken_gets_none() {
+    fn waiters_get_none_when_the_last_result_is_taken() {
         let set = Arc::new(JoinSet::new());
         let member = when_told(&set, 7);
         let waiters: Vec<_> = (0..3)
@@ -113,7 +113,7 @@ claims! {
     }
 
     // JS04
-    fn who_panics_or_exits_is_one_error_among_the_results() {
+    fn a_member_that_panics_or_exits_is_one_error_among_the_results() {
         let set = JoinSet::new();
         set.spawn(|| 1);
         set.spawn(|| resume_unwind(Box::new("x")));
@@ -130,7 +130,7 @@ claims! {
     }
 
     // JS05
-    fn join_all_waits_for_all_and_then_goes_on_with_the_first_panic() {
+    fn join_all_waits_for_all_and_then_resumes_the_first_panic() {
         let set = JoinSet::new();
         let (late, flag) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (one_tx, one) = bounded::<()>(0);

@@ -115,13 +115,13 @@ fn channels_without_partners_are_reported() {
 
 // GK05
 #[test]
-fn those_whom_a_cancelled_partner_leaves_are_reported() {
+fn goroutines_that_a_cancelled_partner_leaves_are_reported() {
     all_get_stuck("GK05");
 }
 
 // GK06
 #[test]
-fn signals_that_nobody_gets_are_reported() {
+fn lost_signals_are_reported() {
     all_get_stuck("GK06");
 }
 
@@ -139,7 +139,7 @@ fn wait_groups_that_wait_for_ever_are_reported() {
 
 // GK11
 #[test]
-fn those_for_whom_a_wait_group_did_not_wait_are_left_behind() {
+fn goroutines_that_a_wait_group_did_not_wait_for_are_left_behind() {
     all_get_stuck("GK11");
 }
 
@@ -165,7 +165,7 @@ claims! {
     }
 
     // GK09, GK05
-    fn cancelled_partners_who_tell_are_fine() {
+    fn cancelled_partners_that_say_so_are_fine() {
         fixed_they_end("GK05");
     }
 
@@ -187,7 +187,7 @@ claims! {
 
     // GK10: what panics in Go is an error that gives the value back, a `false`, or a panic of the
     // goroutine that made the mistake; grpc#1687, istio#8967, serving#3068.
-    fn channels_that_are_closed_too_soon_or_twice_tell_who_did_it() {
+    fn early_or_repeated_closes_are_errors_of_the_goroutine_at_fault() {
         let (tx, rx) = bounded(1);
         assert!(tx.close());
         let late = go!(clone [tx]; { tx.send(1) });

@@ -64,7 +64,7 @@ claims! {
     }
 
     // DL12
-    fn shapes_that_leak_in_go_leak_where_everybody_holds_both_ends() {
+    fn shapes_that_leak_in_go_leak_where_goroutines_hold_both_ends() {
         // Three workers iterate over a channel that is never closed.
         let range = leaked(|| {
             let jobs = Chan::new();

@@ -61,7 +61,7 @@ claims! {
         assert_eq!(*mutex.lock(), 4);
     }
 
-    fn who_gives_up_leaves_the_lock_to_those_behind() {
+    fn a_waiter_that_gives_up_leaves_the_lock_to_those_behind() {
         let mutex = leaked(Vec::new());
         let held = mutex.lock();
         // At the first, the middle and the last position.

@@ -105,7 +105,7 @@ claims! {
         assert_eq!(reader.join().expect("join").expect("read"), 0);
     }
 
-    fn one_direction_ends_and_the_other_goes_on() {
+    fn one_direction_ends_and_the_other_continues() {
         let (mut near, mut far) = pair();
         near.write_all(b"question").expect("write");
         near.shutdown(Shutdown::Write).expect("shutdown");

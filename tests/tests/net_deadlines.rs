@@ -108,7 +108,7 @@ claims! {
     }
 
     // NP04
-    fn a_deadline_that_is_taken_back_fails_nobody() {
+    fn a_deadline_that_is_taken_back_fails_no_read() {
         let (near, far) = pair();
         far.set_deadline(past()).expect("set");
         assert_eq!(kind(read_one(&far)), ErrorKind::TimedOut);
@@ -301,7 +301,7 @@ claims! {
     }
 
     // NP12
-    fn close_releases_those_who_wait_for_their_turn() {
+    fn close_releases_readers_that_wait_for_their_turn() {
         let (_near, far) = pair();
         let first = reader(&far);
         let queued: Vec<_> = (0..4).map(|_| go!(clone [far]; { read_one(&far) })).collect();
@@ -354,7 +354,7 @@ claims! {
         is_closed(gort::blocking(|| reads.join()).expect("join"));
     }
 
-    fn a_connection_that_nobody_answers_times_out() {
+    fn a_connection_that_no_listener_answers_times_out() {
         // A listener with a queue of one, which is full, answers no connection.
         let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("socket");
         let any: std::net::SocketAddr = "127.0.0.1:0".parse().expect("address");

@@ -400,7 +400,7 @@ claims! {
     }
 
     // TS04
-    fn lingering_resets_or_keeps_nobody_else_waiting() {
+    fn lingering_resets_or_keeps_no_other_goroutine_waiting() {
         let (near, far) = pair();
         far.set_linger(Some(Duration::ZERO)).expect("set");
         drop(far);

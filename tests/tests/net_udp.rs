@@ -43,7 +43,7 @@ claims! {
     }
 
     // UD01
-    fn an_empty_datagram_wakes_who_waits() {
+    fn an_empty_datagram_wakes_the_receiver() {
         let ((near, _), (far, to)) = (bind(), bind());
         let waits = parked(WaitReason::IoWait, move || far.recv(&mut []));
         near.connect(to).expect("connect");

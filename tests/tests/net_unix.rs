@@ -145,7 +145,7 @@ claims! {
     }
 
     // UX03
-    fn who_finds_a_full_queue_waits_in_connect() {
+    fn a_client_that_finds_a_full_queue_waits_in_connect() {
         let addr = Arc::new(name("queue"));
         let (listener, queued) = full(&addr);
         let connecting: Vec<_> = (0..50u8).map(|i| go!(clone [addr]; move || {
@@ -202,7 +202,7 @@ claims! {
         assert_eq!(kind(waits.join().expect("join")), ErrorKind::ConnectionRefused);
     }
 
-    fn a_name_that_nobody_has_is_refused() {
+    fn an_unused_name_is_refused() {
         assert_eq!(kind(UnixStream::connect_addr(&name("nobody"))), ErrorKind::ConnectionRefused);
         assert_eq!(kind(UnixStream::connect("/nowhere/at/all")), ErrorKind::NotFound);
     }
@@ -283,7 +283,7 @@ claims! {
     }
 
     // UX05
-    fn who_has_no_name_says_so() {
+    fn an_unnamed_socket_says_so() {
         let (near, far) = UnixStream::pair().expect("pair");
         assert!(near.local_addr().expect("address").is_unnamed());
         assert!(far.peer_addr().expect("address").is_unnamed());

@@ -65,7 +65,7 @@ fn wait_together() -> (Arc<AtomicUsize>, Vec<JoinHandle<()>>, Sender<()>) {
 }
 
 /// Waits until no more goroutines start to run.
-fn until_nobody_begins(begun: &AtomicUsize) -> usize {
+fn until_no_goroutine_begins(begun: &AtomicUsize) -> usize {
     loop {
         let before = begun.load(Relaxed);
         sleep(Duration::from_millis(200));
@@ -75,11 +75,11 @@ fn until_nobody_begins(begun: &AtomicUsize) -> usize {
     }
 }
 
-fn whoever_finds_no_stack_runs_when_others_have_ended(test: &'static str, procs: &str) {
+fn a_goroutine_that_finds_no_stack_runs_when_others_have_ended(test: &'static str, procs: &str) {
     let ended = in_child(test, procs, || {
         start_threads();
         let (begun, all, release) = wait_together();
-        let count = until_nobody_begins(&begun);
+        let count = until_no_goroutine_begins(&begun);
         assert!(count < all.len(), "all {count} have a stack");
         // Those without a stack are visible in the list, and main continues.
         let created = goroutines()
@@ -98,17 +98,17 @@ fn whoever_finds_no_stack_runs_when_others_have_ended(test: &'static str, procs:
 }
 
 #[test]
-fn whoever_finds_no_stack_runs_when_others_have_ended_on_1_p() {
-    whoever_finds_no_stack_runs_when_others_have_ended(
-        "whoever_finds_no_stack_runs_when_others_have_ended_on_1_p",
+fn a_goroutine_that_finds_no_stack_runs_when_others_have_ended_on_1_p() {
+    a_goroutine_that_finds_no_stack_runs_when_others_have_ended(
+        "a_goroutine_that_finds_no_stack_runs_when_others_have_ended_on_1_p",
         "1",
     );
 }
 
 #[test]
-fn whoever_finds_no_stack_runs_when_others_have_ended_on_8_ps() {
-    whoever_finds_no_stack_runs_when_others_have_ended(
-        "whoever_finds_no_stack_runs_when_others_have_ended_on_8_ps",
+fn a_goroutine_that_finds_no_stack_runs_when_others_have_ended_on_8_ps() {
+    a_goroutine_that_finds_no_stack_runs_when_others_have_ended(
+        "a_goroutine_that_finds_no_stack_runs_when_others_have_ended_on_8_ps",
         "8",
     );
 }

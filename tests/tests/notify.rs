@@ -49,7 +49,7 @@ claims! {
     }
 
     // NO02
-    fn notify_all_wakes_all_who_wait_now_and_stores_nothing() {
+    fn notify_all_wakes_all_current_waiters_and_stores_nothing() {
         let notify = Arc::new(Notify::new());
         let mut waiters: Vec<_> = (0..7).map(|_| waits(&notify)).collect();
         waiters.extend((0..2).map(|_| waits_in_a_select(&notify)));
@@ -144,7 +144,7 @@ claims! {
     }
 
     // NO06
-    fn whoever_leaves_by_notify_all_leaves_the_permit_of_a_later_notify_one() {
+    fn a_waiter_woken_by_notify_all_leaves_the_permit_of_a_later_notify_one() {
         let notify = Arc::new(Notify::new());
         let waiter = waits(&notify);
         notify.notify_all();

@@ -125,7 +125,7 @@ claims! {
         assert_eq!(metrics().steals > 0, max_procs() > 1);
     }
 
-    fn every_rendezvous_parks_somebody() {
+    fn every_rendezvous_parks_a_goroutine() {
         let before = metrics();
         ping_pong(1000);
         let after = metrics();

@@ -79,7 +79,7 @@ unsafe impl Sync for Plain {}
 
 claims! {
     // ON01
-    fn the_function_runs_once_and_everybody_sees_what_it_did() {
+    fn the_function_runs_once_and_all_callers_see_what_it_did() {
         for _ in 0..scaled(50) {
             let (once, data) = (leaked(Once::new()), leaked(Plain(UnsafeCell::new(0))));
             assert!(!once.is_completed());
@@ -382,7 +382,7 @@ claims! {
     }
 
     // ON10
-    fn one_initialiser_at_a_time_and_when_it_fails_another_goes_on() {
+    fn one_initialiser_runs_at_a_time_and_if_it_fails_another_runs() {
         let cell = leaked(OnceLock::<usize>::new());
         let (runs, at_once) = (leaked(AtomicUsize::new(0)), leaked(AtomicUsize::new(0)));
         let (tx, go_on) = bounded::<()>(0);

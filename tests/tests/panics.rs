@@ -78,7 +78,7 @@ claims! {
     }
 
     // PA06
-    fn after_recover_the_caller_goes_on_and_later_deferred_blocks_run() {
+    fn after_recover_the_caller_continues_and_later_deferred_blocks_run() {
         let log = Mutex::new(Vec::new());
         let function = || {
             let _last = defer(|| log.lock().push("later deferred block"));

@@ -82,14 +82,14 @@ fn woken_by(file: File, make_ready: impl FnOnce()) -> Vec<u8> {
 
 claims! {
     // PO01
-    fn a_pipe_wakes_who_waits() {
+    fn a_pipe_wakes_its_waiter() {
         let (reader, mut writer) = io::pipe().expect("a pipe");
         let got = woken_by(File::from(OwnedFd::from(reader)), || writer.write_all(b"hello").expect("write"));
         assert_eq!(got, b"hello");
     }
 
     // PO01
-    fn an_eventfd_wakes_who_waits() {
+    fn an_eventfd_wakes_its_waiter() {
         // SAFETY: the call takes no pointers.
         let event = made(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) });
         let mut other = event.try_clone().expect("a duplicate");
@@ -98,7 +98,7 @@ claims! {
     }
 
     // PO01
-    fn a_timerfd_wakes_who_waits() {
+    fn a_timerfd_wakes_its_waiter() {
         // SAFETY: the call takes no pointers.
         let timer = made(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC) });
         let other = timer.try_clone().expect("a duplicate");
@@ -115,7 +115,7 @@ claims! {
     }
 
     // PO01
-    fn inotify_wakes_who_waits() {
+    fn inotify_wakes_its_waiter() {
         // SAFETY: the call takes no pointers.
         let notify = made(unsafe { libc::inotify_init1(libc::IN_CLOEXEC) });
         let folder = std::env::temp_dir().join(format!("gort-pollable-{}", std::process::id()));
@@ -130,7 +130,7 @@ claims! {
     }
 
     // PO01
-    fn a_terminal_wakes_who_waits() {
+    fn a_terminal_wakes_its_waiter() {
         let (mut master, mut slave) = (-1, -1);
         let null = std::ptr::null_mut();
         // SAFETY: there is room for two descriptors, and the other pointers may be null.
@@ -148,7 +148,7 @@ claims! {
     }
 
     // PO01
-    fn a_pidfd_wakes_who_waits() {
+    fn a_pidfd_wakes_its_waiter() {
         let mut child = std::process::Command::new("cat")
             .stdin(std::process::Stdio::piped())
             .spawn()
@@ -285,7 +285,7 @@ claims! {
     }
 
     // PO07, NP18
-    fn a_writer_learns_that_nobody_reads() {
+    fn a_writer_learns_that_no_reader_is_left() {
         let (reader, writer) = pipe();
         fill(writer.get_ref());
         let waits = parked(WaitReason::Writable, { let writer = Arc::clone(&writer); move || writer.writable() });
@@ -295,7 +295,7 @@ claims! {
     }
 
     // PO07
-    fn a_reader_learns_that_nobody_writes() {
+    fn a_reader_learns_that_no_writer_is_left() {
         let (reader, writer) = pipe();
         let waits = parked(WaitReason::Readable, { let reader = Arc::clone(&reader); move || reader.readable() });
         drop(writer);
@@ -321,7 +321,7 @@ claims! {
     }
 
     // PO07, NP11
-    fn close_wakes_who_waits_and_leaves_the_descriptor_alone() {
+    fn close_wakes_the_waiters_and_leaves_the_descriptor_alone() {
         let (reader, writer) = pipe();
         fill(writer.get_ref());
         let writes = parked(WaitReason::Writable, { let writer = Arc::clone(&writer); move || writer.writable() });

@@ -173,7 +173,7 @@ claims! {
     }
 
     // PR04
-    fn who_else_has_the_pipes_open_is_not_waited_for() {
+    fn other_holders_of_the_pipes_are_not_waited_for() {
         let script = "sleep 1000 & echo $!";
         for limit in [None, Some(LONG)] {
             let mut child = sh(script).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -203,7 +203,7 @@ claims! {
     }
 
     // PR06
-    fn killing_a_collected_child_reaches_nobody() {
+    fn killing_a_collected_child_reaches_no_other_process() {
         let mut collected: Vec<_> = (0..50).map(|_| {
             let mut child = Command::new("true").spawn().unwrap();
             assert!(child.wait().unwrap().success());
@@ -219,7 +219,7 @@ claims! {
     }
 
     // PR08
-    fn whoever_else_collects_children_makes_nobody_hang() {
+    fn other_code_that_collects_children_makes_no_waiter_hang() {
         let over = Arc::new(AtomicBool::new(false));
         let thief = thread::spawn({
             let over = Arc::clone(&over);

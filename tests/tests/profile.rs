@@ -335,7 +335,7 @@ claims! {
     }
 
     // TR06
-    fn the_mutex_profile_charges_who_unlocks_with_what_all_others_have_waited() {
+    fn the_mutex_profile_charges_the_unlocker_with_the_time_all_others_waited() {
         profile::set_rate(1);
         let mutex = Arc::new(Mutex::new(()));
         let started = Instant::now();
@@ -360,7 +360,7 @@ claims! {
     }
 
     // TR06
-    fn readers_and_writers_are_charged_with_whom_they_keep_out() {
+    fn readers_and_writers_are_charged_with_the_waits_they_cause() {
         profile::set_rate(1);
         let lock = Arc::new(RwLock::new(()));
         let mut waited = 0;

@@ -147,7 +147,7 @@ claims! {
     }
 
     // RW03
-    fn trying_tells_who_is_inside() {
+    fn trying_fails_while_a_writer_or_a_reader_is_inside() {
         let lock = RwLock::new(());
         for _ in 0..3 {
             let writer = lock.try_write().unwrap();
@@ -378,7 +378,7 @@ claims! {
         assert!(lock.try_write().is_ok());
     }
 
-    fn who_waits_with_a_time_limit_is_let_in_in_time() {
+    fn a_waiter_with_a_time_limit_is_let_in_in_time() {
         let lock = leaked(0);
         let held = lock.write();
         let reader = parked(RwLockRead, || *lock.read_timeout(LONG).unwrap());
@@ -394,7 +394,7 @@ claims! {
         assert_eq!(*lock.try_read().unwrap(), 2);
     }
 
-    fn a_writer_that_gives_up_lets_those_in_who_waited_for_it() {
+    fn a_writer_that_gives_up_lets_in_the_readers_behind_it() {
         let lock = leaked(());
         let held = lock.read();
         let writer = spawn(|| lock.write_timeout(Duration::from_millis(50)).is_err());
@@ -583,7 +583,7 @@ claims! {
     }
 
     // RW10, RW12: under load, from goroutines and threads.
-    fn nobody_writes_between_a_write_and_the_read_after_it() {
+    fn no_writer_comes_between_a_write_and_its_downgraded_read() {
         let lock = leaked(0_u64);
         let work = || {
             for n in 0..scaled(500) {

@@ -117,7 +117,7 @@ claims! {
     }
 
     // SC01
-    fn yield_lets_everybody_run_first() {
+    fn yield_lets_all_queued_goroutines_run_first() {
         if max_procs() > 1 {
             return;
         }
@@ -548,7 +548,7 @@ claims! {
     }
 
     // SC13: goroutines that timers wake all the time run ahead of goroutines in the queue.
-    fn due_timers_do_not_starve_those_who_queue() {
+    fn due_timers_do_not_starve_queued_goroutines() {
         if max_procs() > 1 {
             // The turns need not be spread evenly.
             return;
@@ -583,7 +583,7 @@ claims! {
     }
 
     // SC13: a ticker does not renew the time slice of a pair.
-    fn a_pair_beside_a_ticker_does_not_starve_who_queues() {
+    fn a_pair_beside_a_ticker_does_not_starve_queued_goroutines() {
         let (stop, stopped) = flag();
         let pairs: Vec<_> = (0..max_procs()).flat_map(|_| pair(10, &stopped())).collect();
         let ticker = spawn({

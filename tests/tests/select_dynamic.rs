@@ -201,7 +201,7 @@ claims! {
     }
 
     // SE43: the promised place stays promised, and no other sender gets it.
-    fn a_chosen_send_has_a_place_that_nobody_else_gets() {
+    fn a_chosen_send_has_a_place_that_no_other_sender_gets() {
         for cap in 1..4 {
             let (tx, rx) = bounded(cap);
             (1..cap).for_each(|_| tx.send(0).unwrap());
@@ -494,7 +494,7 @@ claims! {
     }
 
     // SE33: all onlookers are told, and nothing of them stays in the queues.
-    fn ready_wakes_everybody_who_looks_on() {
+    fn ready_wakes_all_onlookers() {
         for cap in [0, 1] {
             for receivers_look in [true, false] {
                 let (tx, rx) = bounded(cap);

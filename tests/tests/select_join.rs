@@ -179,7 +179,7 @@ claims! {
     }
 
     // The end races with another arm, with the drop of the handle, and with a time limit.
-    fn ends_that_race_with_other_arms_lose_nobody() {
+    fn ends_that_race_with_other_arms_lose_no_waiter() {
         let seed = seed();
         println!("GORT_TEST_SEED={seed}");
         let mut random = Random::new(seed);

@@ -131,7 +131,7 @@ claims! {
     }
 
     // SM05
-    fn an_impossible_request_waits_and_holds_up_nobody() {
+    fn an_impossible_request_waits_and_holds_up_no_other_request() {
         let semaphore = Semaphore::new(2);
         let impossible = waits_for(&semaphore, 3);
         for _ in 0..3 {
@@ -336,7 +336,7 @@ claims! {
     }
 
     // `close` refuses the requests that wait and those that come later.
-    fn closing_refuses_who_waits_and_who_comes() {
+    fn closing_refuses_waiting_and_later_requests() {
         let semaphore = Semaphore::new(2);
         let held = semaphore.acquire(2);
         let acquirer = semaphore.clone();
@@ -524,7 +524,7 @@ claims! {
     }
 
     // SM16: while permits are acquired and released.
-    fn forgotten_permits_are_gone_whoever_uses_the_others() {
+    fn forgotten_permits_are_gone_while_others_are_in_use() {
         let semaphore = Semaphore::new(100);
         let users: Vec<_> = (1..5)
             .map(|n| {

@@ -47,7 +47,7 @@ fn drained(signals: &Signals) -> Vec<Signal> {
 
 claims! {
     // SG01
-    fn who_has_asked_gets_what_was_asked_for() {
+    fn a_receiver_gets_the_signals_that_it_asked_for() {
         let hup = notify(&[Signal::SIGHUP]);
         let all = notify(&[]);
         for signal in [Signal::SIGWINCH, Signal::SIGHUP, Signal::SIGHUP] {
@@ -154,7 +154,7 @@ claims! {
     }
 
     // SG08
-    fn a_signal_reaches_who_waits_while_all_threads_sleep() {
+    fn a_signal_reaches_its_waiter_while_all_threads_sleep() {
         let signals = notify(&[Signal::SIGUSR2]);
         for round in 0..20 {
             let waits = parked(WaitReason::ChanReceive, { let signals = signals.clone(); move || signals.recv() });
@@ -247,7 +247,7 @@ claims! {
     }
 
     // SG16
-    fn whoever_waits_learns_of_stop() {
+    fn a_waiting_receiver_learns_of_stop() {
         let signals = notify(&[Signal::SIGUSR1]);
         let receives = parked(WaitReason::ChanReceive, { let signals = signals.clone(); move || signals.recv() });
         let selects = parked(WaitReason::Select, {
@@ -297,7 +297,7 @@ claims! {
         assert_eq!(waits.join().unwrap(), Ok(Signal::SIGUSR2));
     }
 
-    fn a_signal_goes_to_one_of_those_who_share_a_receiver() {
+    fn a_signal_goes_to_one_of_the_goroutines_that_share_a_receiver() {
         let signals = notify(&[Signal::SIGUSR1]);
         let got = Arc::new(Mutex::new(0));
         let readers: Vec<_> = (0..4).map(|_| go!(clone [signals, got]; {
@@ -326,7 +326,7 @@ claims! {
         assert_eq!(signals.recv_timeout(WATCHDOG), Ok(Signal::SIGINT));
     }
 
-    fn who_looks_without_waiting_finds_it_while_every_p_computes() {
+    fn a_goroutine_that_polls_finds_it_while_every_p_computes() {
         catch_for_good(Signal::SIGUSR1);
         let hogs: Vec<_> = (0..gort::runtime::max_procs()).map(|_| go!(move || {
             // Its own receiver: each receiver gets each signal.
@@ -563,7 +563,7 @@ fn quit_dumps_although_it_was_ignored_at_the_start() {
 
 // SG13
 #[test]
-fn a_program_that_ignores_quit_itself_goes_on_ignoring_it() {
+fn a_program_that_ignores_quit_itself_continues_to_ignore_it() {
     let mut child = signalled("ignores quit itself", 2, nothing);
     child.says("ready");
     child.kill(libc::SIGQUIT);
@@ -621,7 +621,7 @@ fn a_fault_signal_from_outside_is_no_stack_overflow() {
 
 // DL08
 #[test]
-fn who_waits_for_a_signal_is_not_in_a_deadlock() {
+fn a_goroutine_that_waits_for_a_signal_is_not_in_a_deadlock() {
     for procs in [1, 2, 8] {
         for name in [
             "waits for a signal",

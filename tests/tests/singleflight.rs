@@ -99,7 +99,7 @@ claims! {
     }
 
     // SM14
-    fn a_panic_reaches_everybody() {
+    fn a_panic_reaches_all_callers() {
         let (tx, callers) = shared(4, || -> u32 { std::panic::resume_unwind(Box::new("at sea")) });
         drop(tx);
         let payloads: Vec<_> = callers
@@ -113,7 +113,7 @@ claims! {
     }
 
     // SM14
-    fn a_goexit_reaches_everybody() {
+    fn a_goexit_reaches_all_callers() {
         let (tx, callers) = shared(4, || -> u32 { goexit() });
         drop(tx);
         for caller in callers {

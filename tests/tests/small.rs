@@ -151,7 +151,7 @@ claims! {
         drop(held);
     }
 
-    fn conditions_barriers_semaphores_and_notifies_wake_whom_they_should() {
+    fn conditions_barriers_semaphores_and_notifies_wake_their_waiters() {
         let state = Arc::new((Mutex::new(0), Condvar::new(), Barrier::new(3), Semaphore::new(2)));
         let notify = Arc::new(Notify::new());
         let all: Vec<_> = (0..3)
@@ -229,7 +229,7 @@ claims! {
         assert!(caught.is_err());
     }
 
-    fn a_result_that_nobody_takes_is_dropped_once() {
+    fn a_result_that_is_never_taken_is_dropped_once() {
         let alive = Arc::new(AtomicUsize::new(0));
         let (tx, rx) = bounded::<()>(0);
         drop(go!(clone [alive]; { Counted::new(&alive) }));
@@ -308,7 +308,7 @@ claims! {
         assert_eq!(first.join().unwrap(), Err(RecvError));
     }
 
-    fn the_latest_value_and_every_value_reach_who_looks() {
+    fn the_latest_value_and_every_value_reach_their_receivers() {
         let (tx, rx) = watch::channel(0);
         let looks = go!(move || {
             while rx.changed().is_ok() {}

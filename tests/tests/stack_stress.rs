@@ -279,7 +279,7 @@ fn stacks_run_out_and_come_back_at_the_limit_of_mappings() {
             let gate = random.below(WAVES as u64) as usize;
             all.push(go(&gates[gate].1, &mut random));
         }
-        let before = until_nobody_begins(&begun);
+        let before = until_no_goroutine_begins(&begun);
         assert!(before < all.len(), "all {before} have a stack");
         for _ in 0..WAVES {
             let gate = random.below(gates.len() as u64) as usize;
@@ -304,7 +304,7 @@ fn stacks_run_out_and_come_back_at_the_limit_of_mappings() {
 
 /// Waits until no more goroutines start. (On a slow machine this may end early, which makes the
 /// test weaker and not wrong.)
-fn until_nobody_begins(begun: &AtomicUsize) -> usize {
+fn until_no_goroutine_begins(begun: &AtomicUsize) -> usize {
     loop {
         let before = begun.load(SeqCst);
         sleep(Duration::from_millis(200));

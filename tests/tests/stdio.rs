@@ -68,7 +68,7 @@ fn terminal() -> (File, OwnedFd) {
 
 // SI01
 #[test]
-fn a_silent_stdin_parks_its_reader_and_nobody_else() {
+fn a_silent_stdin_parks_only_its_reader() {
     for procs in ["1", "2"] {
         let (mut child, mut stderr) = start(&["line"], procs, Stdio::piped(), Stdio::piped());
         assert_eq!(said(&mut stderr), "ticked");
@@ -121,7 +121,7 @@ fn goroutines_take_turns_at_lines() {
 
 // SI02
 #[test]
-fn the_process_ends_although_somebody_waits_for_input() {
+fn the_process_ends_although_a_goroutine_waits_for_input() {
     for procs in ["1", "2"] {
         // The pipe stays open and silent until the process has ended.
         let (reader, writer) = io::pipe().unwrap();
@@ -135,7 +135,7 @@ fn the_process_ends_although_somebody_waits_for_input() {
 
 // SI03
 #[test]
-fn pipes_keep_their_flags_while_somebody_waits_and_after_a_kill() {
+fn pipes_keep_their_flags_during_a_wait_and_after_a_kill() {
     let (input, _silent) = io::pipe().unwrap();
     let (_unread, output) = io::pipe().unwrap();
     let before = (flags(&input), flags(&output));
@@ -213,7 +213,7 @@ fn the_order_beside_println_is_that_of_the_calls() {
 }
 
 #[test]
-fn a_full_disk_and_a_reader_who_has_gone_are_errors() {
+fn a_full_disk_and_a_reader_that_has_gone_are_errors() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let (mut child, mut stderr) = start(&["error"], "1", Stdio::null(), full.into());
     assert_eq!(said(&mut stderr), "StorageFull true");

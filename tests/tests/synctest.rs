@@ -145,7 +145,7 @@ claims! {
     }
 
     // VT08: a ticker that no goroutine waits for does not hide the deadlock.
-    fn a_ticker_keeps_nobody_alive() {
+    fn a_ticker_does_not_hide_a_deadlock() {
         let text = panic_of(|| {
             let _ticker = Ticker::new(SECOND);
             let (_tx, rx) = bounded::<()>(0);
@@ -247,7 +247,7 @@ claims! {
     }
 
     // VT06: sleepers and timers that are due at one moment run in any order.
-    fn who_is_due_at_one_moment_has_no_order() {
+    fn wake_ups_due_at_one_moment_come_in_any_order() {
         let firsts = |timers: bool| {
             (0..1_000).map(move |_| {
                 synctest::run(move || {
@@ -572,7 +572,7 @@ claims! {
     }
 
     // VT20: the clock stops when the root returns.
-    fn who_sleeps_when_the_root_returns_is_in_a_deadlock() {
+    fn a_sleeper_left_when_the_root_returns_is_in_a_deadlock() {
         let text = panic_of(|| {
             go!(name = "sleeper"; { sleep(HOUR); });
         });

@@ -31,7 +31,7 @@ fn compute() {
 }
 
 claims! {
-    fn whoever_lost_the_p_there_can_start_wake_and_send_without_it() {
+    fn a_goroutine_that_lost_its_p_there_can_start_wake_and_send() {
         for _ in 0..10 {
             let busy = go!(|| (0..100).for_each(|_| yield_now()));
             let (tx, rx) = unbounded();
@@ -73,7 +73,7 @@ claims! {
     }
 
     // Otherwise an unlocker would leave the waiter to a competitor that is gone.
-    fn who_is_refused_there_has_not_said_that_it_competes() {
+    fn a_lock_refused_there_has_not_announced_a_competitor() {
         let over = Arc::new(AtomicBool::new(false));
         // While no other goroutine runs it does not compete.
         let busy = go!(clone [over]; move || while !over.load(Relaxed) {
@@ -158,7 +158,7 @@ claims! {
         assert!(handle.join().unwrap_err().is_exited());
     }
 
-    fn a_panic_there_goes_on_in_the_caller_also_without_the_p() {
+    fn a_panic_there_continues_in_the_caller_even_without_the_p() {
         let busy = go!(|| (0..100).for_each(|_| yield_now()));
         let handle = go!(|| on_system_stack(|| { compute(); panic!("there") }));
         let payload = handle.join().unwrap_err().into_panic();

@@ -201,7 +201,7 @@ fn a_thread_helps_after_seconds() {
 }
 
 #[test]
-fn a_test_that_only_a_thread_can_help_is_written_down_once_and_goes_on() {
+fn a_test_that_only_a_thread_can_help_is_reported_once_and_continues() {
     if role().is_some() {
         return;
     }

@@ -171,7 +171,7 @@ moving! {
     }
 
     // TL03
-    fn who_waits_while_it_panics_is_the_only_one_that_panics() {
+    fn a_goroutine_that_parks_while_it_panics_is_the_only_one_panicking() {
         struct Waits;
         impl Drop for Waits {
             fn drop(&mut self) {
@@ -214,7 +214,7 @@ moving! {
     }
 
     // TL03
-    fn parking_as_a_thread_does_waits_for_who_unparks_it() {
+    fn parking_as_a_thread_does_waits_for_unpark() {
         many(4, |_| {
             let me = thread::current();
             yield_now();
@@ -303,7 +303,7 @@ moving! {
         let again = all_at_once(&mut || ());
         assert!(!first.is_disjoint(&again), "no stack was used again");
     }
-    fn the_system_stack_has_the_thread_locals_of_who_calls() {
+    fn the_system_stack_has_the_callers_thread_locals() {
         many(MANY, |i| {
             for _ in 0..WAITS {
                 render(i);
@@ -355,7 +355,7 @@ moving! {
     }
 
     // TL10
-    fn a_goroutines_thread_number_is_nobody_elses() {
+    fn a_goroutines_thread_number_belongs_to_it_alone() {
         /// Upper bound of thread ids.
         const MOST: u32 = 1 << 22;
         let here = Meeting::of(MANY);
@@ -448,7 +448,7 @@ moving! {
         });
     }
 
-    fn a_signal_handler_finds_the_thread_locals_of_whom_it_interrupts() {
+    fn a_signal_handler_finds_the_interrupted_goroutines_thread_locals() {
         thread_local! {
             static INTERRUPTED: Cell<u64> = const { Cell::new(0) };
         }
@@ -612,7 +612,7 @@ fn without_their_own_these_go_wrong() {
         "an_initialiser_may_wait_and_runs_once_for_each_stack",
         "errno_stays_what_it_was",
         "a_goroutine_is_one_thread_to_std_and_no_two_are_the_same",
-        "a_goroutines_thread_number_is_nobody_elses",
+        "a_goroutines_thread_number_belongs_to_it_alone",
         "others_take_nothing_from_those_that_have_their_own",
     ];
     if role().is_some() {

@@ -386,10 +386,10 @@ fn more_locked_goroutines_than_there_can_be_threads_is_a_clear_error() {
 // RU11, RU12: in this test goroutines change threads after each wait. From then on a thread-local
 // must be the new thread's.
 #[test]
-fn a_goroutine_knows_who_and_where_it_is_on_each_thread_that_it_comes_to() {
+fn a_goroutine_knows_itself_and_its_thread_after_each_move() {
     const NAME: &str = concat!(
         module_path!(),
-        "::a_goroutine_knows_who_and_where_it_is_on_each_thread_that_it_comes_to"
+        "::a_goroutine_knows_itself_and_its_thread_after_each_move"
     );
     if role().is_none() {
         for procs in ["1", "2", "8"] {

@@ -181,7 +181,7 @@ claims! {
     }
 
     // TI24: what a function holds is dropped with its last owner, the timer or the goroutine.
-    fn a_panicking_destructor_in_a_function_hurts_nobody_else() {
+    fn a_panicking_destructor_in_a_function_stops_no_other_timer() {
         struct Bomb(Sender<()>);
         impl Drop for Bomb {
             fn drop(&mut self) {
@@ -279,7 +279,7 @@ claims! {
     }
 
     // TI15: `tick`, of Go and of crossbeam.
-    fn tick_is_a_ticker_that_nobody_can_stop() {
+    fn tick_is_a_ticker_that_cannot_be_stopped() {
         let made = Instant::now();
         check_ticks(&tick(ms(1)), made, ms(1), 20);
         let made = Instant::now();

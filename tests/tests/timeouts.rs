@@ -57,7 +57,7 @@ claims! {
 
     // TO03: the function continues. What it returns is dropped, and what it panics with is printed
     // and reaches no goroutine.
-    fn what_does_not_look_at_its_context_goes_on() {
+    fn a_function_that_ignores_its_context_continues() {
         static PRINTED: AtomicUsize = AtomicUsize::new(0);
         std::panic::set_hook(Box::new(|_| {
             PRINTED.fetch_add(1, SeqCst);

@@ -141,7 +141,7 @@ claims! {
     }
 
     // TI05: while a goroutine waits for the timer.
-    fn whoever_waits_for_a_stopped_timer_waits_until_it_is_reset() {
+    fn a_waiter_for_a_stopped_timer_waits_until_it_is_reset() {
         let timer = Arc::new(Timer::new(HOUR));
         let receiver = parked(WaitReason::ChanReceive, {
             let timer = timer.clone();
@@ -160,7 +160,7 @@ claims! {
     }
 
     // TI06
-    fn a_time_that_nobody_took_is_gone_after_stop_and_reset() {
+    fn a_time_that_was_not_taken_is_gone_after_stop_and_reset() {
         let timer = Timer::new(ms(1));
         sleep(ms(10));
         assert!(timer.stop(), "due, but not taken");

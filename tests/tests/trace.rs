@@ -248,7 +248,7 @@ claims! {
         assert!(trace.wakes().iter().any(|wake| wake.says["waker"] == "timer"));
     }
 
-    fn who_waited_before_is_there_also_if_it_never_runs() {
+    fn a_goroutine_parked_before_the_trace_is_in_it_even_if_it_never_runs() {
         let (tx, rx) = bounded::<u32>(0);
         let lock = Arc::new(Mutex::new(()));
         let held = lock.lock();

@@ -115,7 +115,7 @@ claims! {
     }
 
     // WA06
-    fn a_held_borrow_delays_a_send_and_nobody_else() {
+    fn a_held_borrow_delays_only_sends() {
         let (tx, rx) = watch::channel(1);
         let ticker = Ticker::new(Duration::from_millis(1));
         let first = rx.borrow();
@@ -153,7 +153,7 @@ claims! {
     }
 
     // WA07
-    fn a_send_modify_that_panics_keeps_the_change_and_wakes_nobody() {
+    fn a_send_modify_that_panics_keeps_the_change_and_wakes_no_receiver() {
         let (tx, rx) = watch::channel(1);
         let payload = recover(|| tx.send_modify(|n| { *n = 2; resume_unwind(Box::new("x")) }));
         assert_eq!(payload.unwrap_err().downcast_ref(), Some(&"x"));

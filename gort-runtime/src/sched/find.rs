@@ -332,7 +332,7 @@ pub(super) fn give_up_p(m: &OnG0) -> GaveUp {
                 return GaveUp::LookAgain;
             }
             // Every P is held by an M, which may be about to idle it without a look.
-            SCHED.idle.nobody_to_look();
+            SCHED.idle.former_spinner_found_no_p();
         }
     }
     if stopm(m, true) {

@@ -57,7 +57,7 @@ impl Idle {
 
     /// Uncounts a submitter that must wake an M but finds no idle P left. Called under the
     /// scheduler's lock.
-    pub(crate) fn nobody_to_wake(&self) {
+    pub(crate) fn submitter_found_no_p(&self) {
         // The flag must be set after the uncounting: submitters may have relied on the count until
         // then, and an M may have cleared an earlier flag in the meantime.
         self.stop_spinning();
@@ -66,7 +66,7 @@ impl Idle {
 
     /// Makes the next M that idles a P look for work first. Called under the scheduler's lock by an
     /// M that has stopped spinning and sees work, but finds no idle P to run it with.
-    pub(crate) fn nobody_to_look(&self) {
+    pub(crate) fn former_spinner_found_no_p(&self) {
         // Makes the work visible to the search of the M that clears the flag.
         fence(SeqCst);
         self.needspinning.store(true, Relaxed);

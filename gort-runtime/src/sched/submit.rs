@@ -119,7 +119,7 @@ pub(super) fn wakep_slow() {
     refuse_in_child();
     let mut shared = SCHED.shared.lock();
     let Some(p) = shared.pidle_get() else {
-        SCHED.idle.nobody_to_wake();
+        SCHED.idle.submitter_found_no_p();
         return;
     };
     let m = shared.pick_m();

@@ -423,7 +423,7 @@ fn a_backtrace_on_the_system_stack_ends_at_the_switch() {
 }
 
 #[test]
-fn a_backtrace_below_call_from_goes_on_in_the_saved_context_and_ends_at_goexit() {
+fn a_backtrace_below_call_from_continues_in_the_saved_context_to_goexit() {
     type Board = Switchboard<()>;
 
     extern "C" fn entry(arg: *mut u8) {
@@ -537,7 +537,7 @@ fn a_panic_and_its_message_fit_into_the_least_stack() {
 }
 
 #[test]
-fn a_destructor_may_park_while_its_goroutine_unwinds_and_nobody_else_panics() {
+fn a_destructor_may_park_while_unwinding_and_no_other_goroutine_panics() {
     /// A payload that no other test panics with.
     struct Payload(usize);
     struct Parks;
@@ -612,7 +612,7 @@ fn on_system_stack_runs_on_the_threads_stack_and_returns_the_value() {
 }
 
 #[test]
-fn a_panic_in_on_system_stack_goes_on_in_the_goroutine() {
+fn a_panic_in_on_system_stack_continues_in_the_goroutine() {
     struct Payload(u32);
     in_goroutine(|| {
         let caught = catch_unwind(|| on_system_stack(|| panic_any(Payload(9))));

@@ -74,7 +74,7 @@ fn sees_one_turn(goroutine: &Goroutine) -> bool {
 }
 
 #[test]
-fn a_stack_that_is_written_meanwhile_is_not_taken_for_one() {
+fn a_stack_that_changes_during_the_look_is_not_taken_for_one() {
     explore(|| {
         let goroutine = Goroutine::new();
         let runs = Arc::clone(&goroutine);

@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn what_gets_no_stack_stays_armed_and_holds_up_nobody() {
+    fn what_gets_no_stack_stays_armed_and_delays_nothing_else() {
         let timers = Timers::new();
         let (first, second) = (starting(10), starting(20));
         // SAFETY: both stay in place, and are taken out below. `make` is never called.

@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_may_not_grow_takes_what_fits() {
+    fn a_log_that_must_not_grow_takes_what_fits() {
         let log = Log::new();
         assert!(!push(&log, &[1], false));
         assert!(push(&log, &[2], true));

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_that_somebody_made_up_stands_for_no_schedule() {
+    fn an_invented_seed_stands_for_no_schedule() {
         for seed in [0, 7, u64::from(u32::MAX), 1 << 59, u64::MAX] {
             assert_eq!(Plan::of(seed), None);
         }

@@ -74,7 +74,7 @@ impl Waiter {
     /// itself as contract 1 requires: it is Waiting, or it is a thread that sleeps or is about to.
     #[inline]
     pub unsafe fn ready(self) {
-        match self.who() {
+        match self.decode() {
             // SAFETY: caller's clause: it has won the right to end this goroutine's wait.
             Who::Goroutine(gp) => unsafe { goready(gp) },
             Who::Thread(parker) => parker.note.wake(),

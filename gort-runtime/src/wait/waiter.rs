@@ -53,7 +53,7 @@ impl Waiter {
     }
 
     #[inline]
-    pub(crate) fn who(self) -> Who {
+    pub(crate) fn decode(self) -> Who {
         let word = self.0.get();
         if word & THREAD == 0 {
             // SAFETY: created by `of_g` from a non-null pointer whose provenance has been exposed.
@@ -71,7 +71,7 @@ impl Waiter {
     /// Returns the parker, if the waiter is a thread.
     #[inline]
     pub(crate) fn thread(self) -> Option<&'static ThreadParker> {
-        match self.who() {
+        match self.decode() {
             Who::Goroutine(_) => None,
             Who::Thread(parker) => Some(parker),
         }
@@ -84,7 +84,7 @@ impl Waiter {
     /// As for `Waiter::ready`: the caller has won the right to end this wait. For a goroutine that
     /// right passes to the list's owner.
     pub(crate) unsafe fn ready_into(self, list: &GQueue) {
-        match self.who() {
+        match self.decode() {
             Who::Goroutine(gp) => list.push_back(gp),
             Who::Thread(parker) => parker.note.wake(),
         }

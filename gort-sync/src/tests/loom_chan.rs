@@ -97,7 +97,7 @@ fn chan_close_wakes_a_sender() {
 
 /// Two receivers, one value, and the end.
 #[test]
-fn chan_close_wakes_who_gets_nothing() {
+fn chan_close_wakes_the_receiver_that_gets_nothing() {
     fn model(cap: usize) {
         let chan = Chan::new(cap);
         let receivers = [0, 1].map(|_| with(&chan, Chan::recv));

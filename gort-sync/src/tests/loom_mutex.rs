@@ -7,18 +7,18 @@
 //! | changed | a model that fails |
 //! |---|---|
 //! | `Acquire` in `lock_idle`, `lock_or_announce`; `Release` in `unlock` | `a_waiter_is_forgotten` |
-//! | `Acquire` in `try_lock` | `who_only_tries_takes_the_lock_along`, alone |
+//! | `Acquire` in `try_lock` | `a_try_lock_takes_the_lock_along`, alone |
 //! | `Acquire` in `duty` | `an_arm_that_gives_up_leaves_the_mutex_starving` |
 //! | `Release` in `take_back` | none: the waiter that was to have the lock did nothing; earlier releases continue, as through any read-modify-write |
 //! | `clear_queue_bits` leaves `STARVING`; `is_duty` ignores it; `duty` hands over only to a waiter that starves now, or a lock that is held | `an_arm_that_gives_up_leaves_the_mutex_starving` |
 //! | `take_next` leaves `QUEUED` when all have given up | the same |
 //! | `lock_or_announce` leaves `WOKEN` | `a_waiter_is_forgotten` |
-//! | `try_lock` leaves it; a spinning newcomer does not know that it competes | `who_spins_forgets_a_waiter` |
-//! | a spinning newcomer competes beside others; does so 16 times; the count is not reset when a waiter is woken, or when no waiter is left | `those_who_spin_keep_a_waiter_asleep` |
-//! | `take_back` does nothing | `an_arm_keeps_what_nobody_wants`, `two_that_give_up_..` |
+//! | `try_lock` leaves it; a spinning newcomer does not know that it competes | `a_spinner_forgets_a_waiter` |
+//! | a spinning newcomer competes beside others; does so 16 times; the count is not reset when a waiter is woken, or when no waiter is left | `spinners_keep_a_waiter_asleep` |
+//! | `take_back` does nothing | `an_arm_keeps_an_unwanted_lock`, `two_that_give_up_..` |
 //! | `success` is not set; the waker wakes no waiter | nearly all |
-//! | an arm that was not chosen leaves its record, or is woken to compete | `an_arm_keeps_what_nobody_wants`, `an_arm_that_gives_up_..` |
-//! | `push_front` leaves the old head's `prev` | `who_gives_up_takes_a_wake_up_along` |
+//! | an arm that was not chosen leaves its record, or is woken to compete | `an_arm_keeps_an_unwanted_lock`, `an_arm_that_gives_up_..` |
+//! | `push_front` leaves the old head's `prev` | `a_waiter_that_gives_up_takes_a_wake_up_along` |
 //! | `is_duty` ignores `STARVING` when `WOKEN` is set | none: it takes two unlockers, the first of them late, a woken waiter and an arm behind it |
 //!
 //! Some steps decide only which thread is next, or how many steps it takes. No model sees those:
@@ -129,7 +129,7 @@ fn a_waiter_that_starves_is_forgotten() {
 }
 
 #[test]
-fn who_gives_up_takes_a_wake_up_along() {
+fn a_waiter_that_gives_up_takes_a_wake_up_along() {
     // The waiter that gives up is behind one that has lost and waits again.
     explore_far(several_lock(&[
         &[How::Limited],
@@ -174,37 +174,37 @@ fn an_arm_that_gives_up_leaves_the_mutex_starving() {
 }
 
 #[test]
-fn an_arm_keeps_what_nobody_wants() {
+fn an_arm_keeps_an_unwanted_lock() {
     all_lock(&[&[How::Unwanted], &[How::Wait, How::Unwanted]]);
 }
 
 #[test]
-fn who_only_tries_takes_the_lock_along() {
+fn a_try_lock_takes_the_lock_along() {
     all_lock(&[&[How::Starve], &[How::Try], &[How::Wait, How::Try]]);
 }
 
 #[test]
-fn who_spins_forgets_a_waiter() {
+fn a_spinner_forgets_a_waiter() {
     all_lock(&[&[How::Wait], &[How::Spin], &[How::Spin]]);
 }
 
 #[test]
-fn who_spins_in_vain_forgets_a_waiter() {
+fn a_spinner_that_gives_up_forgets_a_waiter() {
     all_lock(&[&[How::Wait], &[How::SpinLimited], &[How::Wait]]);
 }
 
 #[test]
-fn who_spins_forgets_an_arm() {
+fn a_spinner_forgets_an_arm() {
     all_lock(&[&[How::Arm], &[How::Spin], &[How::Wait]]);
 }
 
 #[test]
-fn who_spins_and_one_that_starves_forget_each_other() {
+fn a_spinner_and_a_starving_waiter_forget_each_other() {
     all_lock(&[&[How::Starve], &[How::Spin], &[How::Wait, How::Wait]]);
 }
 
 #[test]
-fn those_who_spin_keep_a_waiter_asleep() {
+fn spinners_keep_a_waiter_asleep() {
     explore(|| {
         let word = Word::new();
         assert!(word.lock_idle());

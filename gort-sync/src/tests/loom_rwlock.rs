@@ -10,14 +10,14 @@
 //! | `Acquire` in `try_read` | `a_reader_that_gave_up_leaves_the_word_queued` |
 //! | `Release` in `writer_to_readers`, `Acquire` in `let_writer_in` | `a_writer_behind_readers_is_forgotten` |
 //! | `Acquire` in `let_readers_in` | none: since a reader has announced itself, an acquire, writers left only by `write_unlock_slow`, under the lock |
-//! | `read_or_knock`, `try_read` enter despite `QUEUED` | `a_newcomer_..`, `who_tries_is_inside_beside_a_writer`, alone |
+//! | `read_or_knock`, `try_read` enter despite `QUEUED` | `a_newcomer_..`, `a_try_read_is_inside_beside_a_writer`, alone |
 //! | `read_or_announce` enters despite `QUEUED`; `let_in` lets readers in while writers wait | none: both are under the lock; it is only not their turn |
 //! | `clear_queued` is left out, or checks one queue only | nearly all |
 //! | `inside` does not count readers that knock; a writer is let in beside readers | `a_writer_is_let_in_beside_a_reader` |
 //! | a reader that leaves, or that has knocked, has no duty | `a_reader_among_writers_is_forgotten`, `a_newcomer_..` |
 //! | a waiter that gives up lets no waiter in, or the word does not record the waiters let in | `readers_stay_behind_a_writer_that_gave_up` |
 //! | the same if the time was up before the wait | none: it has announced itself, so the next reader or writer to leave has the duty |
-//! | `Release` in `downgrade` | `who_stays_as_a_reader_..` |
+//! | `Release` in `downgrade` | `a_downgraded_writer_..` |
 //! | a downgrade lets in no readers | none: the last reader that leaves lets them in (`tests/tests/rwlock.rs` sees it) |
 //! | `Wakes` does not link its waiters, or leaves the last one's `next` | `one_of_a_crowd_is_forgotten` |
 
@@ -153,22 +153,22 @@ fn a_newcomer_is_inside_beside_a_writer() {
 }
 
 #[test]
-fn who_tries_is_inside_beside_a_writer() {
+fn a_try_read_is_inside_beside_a_writer() {
     all_visit(&[How::TryRead, How::Write, How::Read]);
 }
 
 #[test]
-fn who_only_tries_takes_a_turn_along() {
+fn a_try_write_takes_a_turn_along() {
     all_visit(&[How::TryWrite, How::TryRead, How::Write]);
 }
 
 #[test]
-fn who_stays_as_a_reader_lets_a_writer_in() {
+fn a_downgraded_writer_lets_a_writer_in() {
     all_visit(&[How::Write, How::Read, How::Downgrade]);
 }
 
 #[test]
-fn who_stays_as_a_reader_keeps_the_lock() {
+fn a_downgraded_writer_keeps_the_lock() {
     all_visit(&[How::Downgrade, How::WriteLimited, How::TryWrite]);
 }
 

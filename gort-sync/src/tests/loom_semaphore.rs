@@ -17,10 +17,10 @@
 //! | `close`, `add`, `forget` wake no waiter | `close_wakes_all`, `more_permits`, `fewer_permits` |
 //! | `take_away` leaves the permits in the word, or `total` as it was | `semaphore_takes_away_what_is_there` |
 //! | `wake_all` wakes before it unlinks | nearly all |
-//! | `handle_gone` unlocks after giving back; its count is relaxed | `is_freed_by_who_gave_up`, … |
+//! | `handle_gone` unlocks after giving back; its count is relaxed | `is_freed_by_the_waiter_that_gave_up`, … |
 //! | `give_back_slow` does not look at `ORPHANED` under the lock | all three about freeing |
-//! | a giver, on either path, reads the word once more afterwards | `is_freed_by_who_gave_up`, … |
-//! | `AcqRel` in `give_back_orphaned` | `is_freed_by_the_last_permit`, `.._who_gave_up` |
+//! | a giver, on either path, reads the word once more afterwards | `is_freed_by_the_waiter_that_gave_up`, … |
+//! | `AcqRel` in `give_back_orphaned` | `is_freed_by_the_last_permit`, `.._the_waiter_that_gave_up` |
 //! | release in `freeze`, in the stores of `close` and `handle_gone` | none: the lock orders enough there |
 //! | `give_back_slow` wakes under the lock | none: the thread that frees the memory must have had the lock |
 
@@ -349,7 +349,7 @@ fn semaphore_fewer_permits() {
 
 /// The waiter that got the permit drops everything, while the giver is about to return.
 #[test]
-fn semaphore_is_freed_by_who_was_served() {
+fn semaphore_is_freed_by_the_waiter_that_was_served() {
     fn model(handle_first: bool) {
         let mine = Semaphore::new(1);
         let held = mine.acquire(1);
@@ -395,7 +395,7 @@ fn semaphore_is_freed_by_the_last_permit() {
 /// Two handles are dropped at once, while a permit is out; one of them after its owner has given up
 /// waiting.
 #[test]
-fn semaphore_is_freed_by_who_gave_up() {
+fn semaphore_is_freed_by_the_waiter_that_gave_up() {
     explore(|| {
         let mine = Semaphore::new(1);
         let giver = gives_back(mine.acquire(1));

@@ -1,8 +1,9 @@
-//! The language of comments and pages: plain, at most 100 columns wide, and understandable
-//! without anything outside the repository.
+//! The language of comments, pages and names of functions: plain, and understandable without
+//! anything outside the repository. Comments and pages are at most 100 columns wide.
 //!
 //! The checks read the folders in [`IN_PLAIN_ENGLISH`]: comments of sources and scripts, and prose
-//! of Markdown pages. Code in back-quotes and in fenced blocks does not count.
+//! of Markdown pages. Code in back-quotes and in fenced blocks does not count, except for names of
+//! functions in Rust's sources.
 
 use gort_tests::rows;
 use std::collections::BTreeSet;
@@ -236,6 +237,30 @@ pub(crate) fn vague(page: &Page) -> Vec<String> {
     found
 }
 
+/// Returns the vague words in names of functions, in doc examples as well.
+pub(crate) fn vague_names(page: &Page) -> Vec<String> {
+    let mut found = Vec::new();
+    if !page.path.ends_with(".rs") {
+        return found;
+    }
+    let vague = VAGUE.into_iter().chain([("who", NAME_THE_ACTOR)]);
+    for (number, line) in (1..).zip(page.text.lines()) {
+        for at in words(line, "fn") {
+            let rest = line[at + "fn".len()..].trim_start();
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+            let name = &rest[..end.unwrap_or(rest.len())];
+            let spoken = name.replace('_', " ");
+            for (phrase, instead) in vague.clone() {
+                if !words(&spoken, phrase).is_empty() {
+                    let place = format!("{}:{number}", page.path);
+                    found.push(format!("{place} has \"{phrase}\" in `{name}`: {instead}"));
+                }
+            }
+        }
+    }
+    found
+}
+
 /// Joins lines that follow each other. Each paragraph comes with the offsets of its lines and
 /// their numbers.
 fn paragraphs(prose: &[(usize, String)]) -> Vec<(String, Vec<(usize, usize)>)> {
@@ -354,6 +379,21 @@ mod tests {
         assert_eq!(lines(&vague(&page("a.rs", text))), [1, 1, 7]);
         let text = "Who waits, parks. Who waits? The one who waits.\n\nWho\nparks.\n";
         assert_eq!(lines(&vague(&page("a.md", text))), [1, 3]);
+    }
+
+    #[test]
+    fn vague_names_are_found() {
+        let names = [
+            "a_whole_whose",
+            "one_who_waits",
+            "f(who: u32)",
+            "nobody",
+            "it_goes_on<T>()",
+            "gets_on()",
+        ];
+        let text = names.map(|name| format!("pub fn {name}")).join("\n");
+        assert_eq!(lines(&vague_names(&page("a.rs", &text))), [2, 4, 5]);
+        assert_eq!(vague_names(&page("a.md", &text)), [""; 0]);
     }
 
     #[test]

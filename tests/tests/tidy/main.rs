@@ -3,8 +3,9 @@
 //! - `every_module_is_in_the_map`: the map at the head of each `lib.rs` (`map.rs` has its form).
 //! - `no_circles_but_those_named`: which files may name each other (`graph.rs` says what counts).
 //! - `files_are_short`, `names_are_unique`, `arguments_say_which`, `what_has_gone_stays_away`.
-//! - `comments_are_narrow`, `comments_are_plain`, `nothing_outside_is_named`,
-//!   `rows_are_named_by_tests` are about the language of sources and pages (`english.rs`).
+//! - `comments_are_narrow`, `comments_are_plain`, `functions_have_plain_names`,
+//!   `nothing_outside_is_named`, `rows_are_named_by_tests` are about the language of sources and
+//!   pages (`english.rs`).
 //! - `counts` never fails. `cargo test -p gort-tests --test tidy -- --nocapture counts` prints
 //!   figures for commit messages. `GORT_TIDY_ROOT=FOLDER` reads another checkout, for the figures
 //!   from before.
@@ -351,6 +352,12 @@ fn comments_are_narrow() {
 fn comments_are_plain() {
     let found: Vec<_> = PAGES.iter().flat_map(english::vague).collect();
     nothing("vague words", &found);
+}
+
+#[test]
+fn functions_have_plain_names() {
+    let found: Vec<_> = PAGES.iter().flat_map(english::vague_names).collect();
+    nothing("vague words in names of functions", &found);
 }
 
 #[test]

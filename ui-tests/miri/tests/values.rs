@@ -209,7 +209,7 @@ fn a_result_is_dropped_if_a_destructor_beside_it_panics() {
 }
 
 #[test]
-fn an_arm_is_used_once_by_whoever() {
+fn an_arm_is_used_at_most_once() {
     use gort::__macro::{Order, Wait, select, send};
     counted(|alive| {
         let (tx, rx): Ends = bounded(4);

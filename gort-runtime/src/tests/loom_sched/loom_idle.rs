@@ -29,7 +29,7 @@
 //!
 //! | removed, or made Relaxed | |
 //! |---|---|
-//! | `fence` in `start_spinning`, in `nobody_to_look`, in `stopm` (with its second look) | the README |
+//! | `fence` in `start_spinning`, in `former_spinner_found_no_p`, in `stopm` (with its second look) | the README |
 //! | `SeqCst` of the read-modify-writes of `nmspinning` | each has a full barrier before it (submitters execute one first) or after it; the read-modify-writes always see the newest value |
 //! | `fence`, `wakep` in `due_at` | it was visible before, too, that a timer is due: `next` changes from one past time to another |
 //! | `fence` in `retire` | `stop_spinning` has one, or `p_idled` if the P has become needed again; no submitter relies on an M that did not spin and idles no P |
@@ -126,7 +126,7 @@ fn needspinning_cleared_without_looking() {
 
 /// A spinning M finds work and stops, while more is submitted.
 #[test]
-fn spinner_that_found_work_wakes_nobody() {
+fn spinner_that_found_work_wakes_no_m() {
     explore_ms(
         3,
         |s| {

@@ -93,7 +93,7 @@ fn explore_timer(procs: u32, when: u64, init: Step, threads: &'static [Step]) {
 
 /// The first timer is added while the only other M falls asleep.
 #[test]
-fn first_timer_added_while_nobody_keeps_time() {
+fn first_timer_added_while_no_m_keeps_time() {
     explore_timer(
         2,
         50 * MS,

@@ -12,5 +12,5 @@ mod table;
 mod waiting;
 
 pub(crate) use desc::{Desc, NEVER, Slot};
-pub(crate) use poll::{Place, open, replace_by_dead, retire, somebody_waits, unwatch, watch};
+pub(crate) use poll::{Place, open, replace_by_dead, retire, unwatch, wake_or_start, watch};
 pub(crate) use waiting::{Waiting, has_waiters};

@@ -126,7 +126,7 @@ pub(crate) fn replace_by_dead(fd: BorrowedFd<'_>) {
 }
 
 /// Wakes or starts the thread. The caller waits, and has published its waiter.
-pub(crate) fn somebody_waits() {
+pub(crate) fn wake_or_start() {
     let mut poller = POLLER.lock();
     if poller.runs {
         return call_back();

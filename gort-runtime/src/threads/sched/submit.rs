@@ -47,5 +47,5 @@ pub(crate) fn wake_for_timer(_when: u64) {
 
 /// Wakes or starts the poll thread. The caller waits for a descriptor.
 pub(crate) fn wake_for_poll() {
-    netpoll::somebody_waits();
+    netpoll::wake_or_start();
 }

@@ -47,7 +47,7 @@ impl Recursive {
 
 moving! {
     // TL06
-    fn a_reentrant_mutex_is_entered_by_who_holds_it_only() {
+    fn a_reentrant_mutex_is_entered_by_its_owner_only() {
         let locks: Arc<Vec<_>> =
             Arc::new((0..MANY / GROUP).map(|_| ReentrantMutex::new(Cell::new(usize::MAX))).collect());
         many(MANY, move |i| {
@@ -77,7 +77,7 @@ moving! {
 
     // TL06
     /// In this test a goroutine that waits for the lock blocks its thread.
-    fn who_holds_a_reentrant_mutex_goes_on_beside_those_that_block_for_it() {
+    fn a_reentrant_mutexs_owner_continues_while_others_block_for_it() {
         let lock = Arc::new(ReentrantMutex::new(Cell::new(0)));
         let counted = lock.clone();
         many(8, move |_| {
@@ -97,7 +97,7 @@ moving! {
     }
 
     // TL06
-    fn a_recursive_mutex_is_entered_by_who_holds_it_only() {
+    fn a_recursive_mutex_is_entered_by_its_owner_only() {
         let locks: Arc<Vec<_>> = Arc::new((0..MANY / GROUP).map(|_| Recursive::new()).collect());
         let holders: Arc<Vec<_>> =
             Arc::new((0..MANY / GROUP).map(|_| parking_lot::Mutex::new(usize::MAX)).collect());
