@@ -107,8 +107,8 @@ pub fn block() -> Profile {
 /// A waiter's time is charged to the next goroutine that unlocks. What it waits after that is
 /// charged to the one that unlocks next.
 ///
-/// [`Mutex`]: https://docs.rs/gort/latest/gort/sync/struct.Mutex.html [`RwLock`]:
-/// https://docs.rs/gort/latest/gort/sync/struct.RwLock.html
+/// [`Mutex`]: https://docs.rs/gort/latest/gort/sync/struct.Mutex.html
+/// [`RwLock`]: https://docs.rs/gort/latest/gort/sync/struct.RwLock.html
 ///
 /// # Examples
 /// ```
