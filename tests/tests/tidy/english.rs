@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 /// The folders and files whose language is checked, below the root of the repository.
-pub(crate) const IN_PLAIN_ENGLISH: [&str; 16] = [
+pub(crate) const IN_PLAIN_ENGLISH: [&str; 17] = [
     ".ci",
     ".github",
     "bench",
@@ -28,6 +28,7 @@ pub(crate) const IN_PLAIN_ENGLISH: [&str; 16] = [
     "HACKING.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
+    "CHANGELOG.md",
 ];
 
 /// The maximum width of a comment or of prose, in columns.
