@@ -211,7 +211,7 @@ claims! {
         })).collect();
         // All connections and the listener wait for I/O, and the server's goroutines wait for the
         // channel.
-        while waiting(WaitReason::IoWait) < CONNECTIONS + 1 || waiting(WaitReason::ChanReceive) < CONNECTIONS {
+        while waiting(WaitReason::Readable) < CONNECTIONS || waiting(WaitReason::IoWait) == 0 || waiting(WaitReason::ChanReceive) < CONNECTIONS {
             assert!(asking.iter().all(|one| !one.is_finished()));
             gort::time::sleep(Duration::from_millis(1));
         }
