@@ -43,7 +43,7 @@
 //!
 //! Why does the user store `WAIT` first and not the waiter? Once the waiter is in the word, it may
 //! be woken at any time. A user that checked after that might have been woken already, and might
-//! even sleep in a later wait. It could not take back the right waiter.
+//! even sleep in a later wait. An attempt to take its waiter back could then end that later wait.
 //!
 //! # Moving a deadline
 //! A deadline that moves to a later time interrupts no waiter: the waiter's timer fires at the old

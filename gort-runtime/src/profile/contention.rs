@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// One sample is taken for this many nanoseconds of waiting. 0: none.
+/// One sample is taken for this many nanoseconds of waiting. 0 means that none is taken.
 static RATE: AtomicU64 = AtomicU64::new(0);
 
 /// The waits of goroutines, by the place where each waited.
@@ -33,7 +33,8 @@ pub(super) struct Recorded(Mutex<Option<HashMap<WaitPlace, Waits>>>);
 pub(super) struct WaitPlace {
     /// Return addresses, innermost first.
     pub(super) addresses: Box<[usize]>,
-    /// If the place is a waiter's own: what it waited for, in the words of dumps, and where.
+    /// What the waiter waited for, in the words of dumps, and where. `None` if the place is that of
+    /// an unlocking.
     pub(super) wait: Option<(&'static str, &'static Location<'static>)>,
 }
 
@@ -143,8 +144,8 @@ pub fn kept_waiting(waiters: u64, nanoseconds: u64) {
 }
 
 /// Returns what to record of these waits, if anything. A wait that is shorter than the rate is
-/// recorded with a probability, and then counts for all waits of its kind. So the sums are right on
-/// average.
+/// recorded with the probability `nanoseconds / rate`, and then counts for `rate / nanoseconds`
+/// waits. So the sums are right on average.
 fn sampled(count: u64, nanoseconds: u64, rate: u64, random: u64) -> Option<Waits> {
     if rate == 0 || count == 0 {
         return None;

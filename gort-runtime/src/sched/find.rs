@@ -143,8 +143,8 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
 /// Returns whether an M that has searched in vain should nap and keep its P. `before` is the number
 /// of goroutines that the other Ps had dispatched before the search.
 ///
-/// It must not nap if something waits for an M to idle. A network wait needs an M in the poll, and a
-/// goroutine without a stack needs the stacks that this P keeps.
+/// It must not nap if something waits for an M to idle. A network wait needs an M in the poll, and
+/// a goroutine without a stack needs the stacks that this P keeps.
 pub(super) fn may_nap(p: &P, before: u32) -> bool {
     !netpoll::has_waiters() && !starved::is_any() && others_dispatch(p, before)
 }
@@ -196,9 +196,9 @@ fn local(p: &P) -> Option<Found> {
 /// Queues `gp` behind every waiting goroutine, here and in the global queue, and returns one of
 /// those. `gp` was to run next, but its pair has used up the time slice. Go's `gopreempt_m`.
 ///
-/// Queueing it behind the local queue only would not be enough. Beside such a pair, or a chain of
-/// goroutines that each make the next one ready here, the goroutines in the global queue would get
-/// only one turn per time slice.
+/// Queueing it behind the local queue only would not be enough. Goroutines in the global queue
+/// would get only one turn per time slice of such a pair, or of a chain of goroutines that each
+/// make the next one ready here.
 #[cold]
 fn queue_behind_all(p: &P, gp: NonNull<G>) -> Option<Found> {
     if p.runq.is_empty() && !SCHED.global_has_work() {

@@ -41,7 +41,7 @@ fn overflow_to_global(batch: &Overflow<G>) {
     for gp in batch.iter().filter_map(|&gp| NonNull::new(gp)) {
         list.push_back(gp);
     }
-    // For a moment the goroutines were in no queue: an M may have gone to sleep without seeing them.
+    // For a moment they were in no queue: an M may have gone to sleep without seeing them.
     submit_global(&list);
 }
 

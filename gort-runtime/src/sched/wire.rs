@@ -6,7 +6,8 @@
 //!
 //! Users wire by `lock_os_thread` (`api/lock_thread.rs`). The runtime itself wires a goroutine that
 //! parks while it unwinds from a panic, because std counts panics in a thread-local. (A goroutine
-//! that has its own thread-locals is not wired for that.) Both kinds count in `wired`, so they nest.
+//! that has its own thread-locals is not wired for that.) Both kinds count in `wired`, so they
+//! nest.
 
 use crate::proc::g::G;
 use crate::proc::m::M;

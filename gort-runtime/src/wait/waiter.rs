@@ -77,8 +77,8 @@ impl Waiter {
         }
     }
 
-    /// Wakes the waiter if it is a thread. Appends a goroutine, which stays Waiting, to `list`, from
-    /// which the scheduler takes it.
+    /// Wakes the waiter if it is a thread. Appends it to `list` if it is a goroutine, which stays
+    /// Waiting until the scheduler takes it from there.
     ///
     /// # Safety
     /// As for `Waiter::ready`: the caller has won the right to end this wait. For a goroutine that
