@@ -188,8 +188,8 @@ fn park(trace: &mut Schedtrace, stuck: &mut StuckTests, watch_us: u64) -> bool {
 }
 
 /// Sleeps until the clock reads `until` (returns `false`) or until woken (returns `true`). During
-/// that time, prints the reports and starts the threads that others have asked for. With `precisely`, the kernel
-/// must not delay the end of the sleep by its usual slack of up to 50 µs.
+/// that time, prints the reports and starts the threads that others have asked for. With
+/// `precisely`, the kernel must not delay the end of the sleep by its usual slack of up to 50 µs.
 fn nap(trace: &mut Schedtrace, until: u64, precisely: bool) -> bool {
     loop {
         let sleep = || SCHED.sysmon.sleep_until(until.min(trace.due()));

@@ -95,7 +95,8 @@ fn write_detail(out: &mut String) -> fmt::Result {
     let now = os::now_ns();
     let mut p_of_m = HashMap::new();
     for (i, p) in SCHED.allp().iter().enumerate() {
-        // SAFETY: the pointer is null or an M. Ms live for ever (`proc/m.rs`), and `id` never changes.
+        // SAFETY: the pointer is null or an M. Ms live for ever (`proc/m.rs`), and `id` never
+        // changes.
         let m = unsafe { p.m.load(Relaxed).as_ref() }.map(|m| m.id);
         if m.is_none() && SCHED.is_surplus(p) {
             continue;

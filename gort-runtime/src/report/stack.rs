@@ -47,9 +47,9 @@ fn claimed(gp: NonNull<G>, id: GoroutineId) -> Stack {
     let g = unsafe { gp.as_ref() };
     gstatus::observe(&g.status, || {
         if GoroutineId::new(g.id()) == id {
-            // SAFETY: the clauses of `call_from`: `collect` gets a `Stack`, as it expects, and we do
-            // not touch it until `collect` returns. The context is saved and stays so, because we have
-            // claimed the goroutine (`gstatus.rs`), whose status Waiting we have acquired.
+            // SAFETY: the clauses of `call_from`: `collect` gets a `Stack`, as it expects, and we
+            // do not touch it until `collect` returns. The context is saved and stays so, because
+            // we have claimed the goroutine (`gstatus.rs`), whose status Waiting we have acquired.
             unsafe {
                 stack.context = g.buf.get().sp;
                 arch::call_from(stack.context, collect, ptr::from_mut(&mut stack).cast());

@@ -14,12 +14,12 @@
 //! # No goroutine starves
 //! - Woken goroutines run in the time slice of the goroutine before them. When the slice is used
 //!   up, all goroutines that are due go to the end of the queue, like a pair that has used up its
-//!   slice (`find.rs`). The same happens when due goroutines have used [`DUE_NS`] of the slice. They may
-//!   overtake others because they usually have little to do, but queued goroutines may have just as
-//!   little to do between two turns.
+//!   slice (`find.rs`). The same happens when due goroutines have used [`DUE_NS`] of the slice.
+//!   They may overtake others because they usually have little to do, but queued goroutines may
+//!   have just as little to do between two turns.
 //! - After [`FEW_IN_A_ROW`] due goroutines, a queued goroutine has a turn, since it may have far
-//!   less to do. After a long dispatch, a queued goroutine's turn may be long, too. Then it has one only
-//!   after [`MANY_IN_A_ROW`] due goroutines.
+//!   less to do. After a long dispatch, a queued goroutine's turn may be long, too. Then it has one
+//!   only after [`MANY_IN_A_ROW`] due goroutines.
 //!
 //! If nothing is queued, there is nothing to overtake, and all due goroutines go through the queue
 //! at once.

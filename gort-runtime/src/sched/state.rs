@@ -309,8 +309,8 @@ impl Shared {
 
     /// Returns `true` if every P is idle, so that sysmon can sleep. Sysmon calls this before it
     /// sleeps, and the M that next takes a P out of the idle list wakes sysmon. Both happen under
-    /// the lock: if an M has already taken a P, sysmon sees that here. An M that takes one later sees
-    /// that sysmon sleeps.
+    /// the lock. If an M has already taken a P, sysmon sees that here. An M that takes one later
+    /// sees that sysmon sleeps.
     pub(crate) fn sysmon_parks(&self) -> bool {
         let all_idle = self.npidle == SCHED.procs() && self.surplus_held == 0;
         if all_idle {
