@@ -55,8 +55,9 @@ pub struct Timed<T> {
     timer: Timer,
     /// The home whose clock measures the time.
     home: Home,
-    /// What the next goroutine inherits, as returned by [`Inherited::into_raw`]: from the creator,
-    /// or from the last caller of `inherit`. A swap takes it out, so it is used at most once.
+    /// What the next goroutine inherits, as returned by [`Inherited::into_raw`]. It comes from the
+    /// creator, or from the last caller of `inherit`. A swap takes it out, so it is used at most
+    /// once.
     inherited: AtomicPtr<()>,
     value: T,
 }

@@ -48,8 +48,8 @@ const LONGEST_SLEEP_US: u64 = 10_000;
 const LONGEST_SLEEP_WITH_CALLS_US: u64 = 1_000;
 /// The longest sleep while only a foreign thread could still wake anything (see `checkdead.rs`).
 const LONGEST_WATCH_US: u64 = 1_000_000;
-/// The longest next sleep if a goroutine waits for a P whose goroutines run for longer than
-/// [`SLOW_NS`] each. The goroutine that runs there now may be asleep.
+/// Limits the next sleep (only that one) if a goroutine waits for a P whose goroutines run for
+/// longer than [`SLOW_NS`] each. The goroutine that runs there now may be asleep.
 const WATCH_SLEEP_US: u64 = 1_000;
 const SLOW_NS: u64 = 100_000;
 /// Number of idle threads to keep ready in a burst of blocking calls. Starting a thread takes

@@ -99,8 +99,8 @@ pub fn goroutines() -> Vec<GoroutineInfo> {
     with_gs().into_iter().map(|(_, info)| info).collect()
 }
 
-/// Returns the entries of [`goroutines`], each with its G. The G may belong to another goroutine by
-/// the time of the return.
+/// Returns the entries of [`goroutines`], each with its G. By the time this returns, the G may
+/// belong to another goroutine.
 pub(crate) fn with_gs() -> Vec<(NonNull<G>, GoroutineInfo)> {
     let now = os::now_ns();
     let mut all = Vec::new();

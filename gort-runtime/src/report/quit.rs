@@ -5,9 +5,9 @@
 //! in. If the first SIGQUIT does not get through, a second one ends the process at once.
 //!
 //! If the program ignores or handles SIGQUIT before the runtime starts, that stays in effect. The
-//! program may also install its own handler later. If the process only inherited that SIGQUIT is
-//! ignored, for example from a shell that runs `server &` in a script, that does not count
-//! (`signal/start.rs`).
+//! program may also install its own handler later. If SIGQUIT is ignored only because the process
+//! inherited that setting, for example from a shell that runs `server &` in a script, it does not
+//! count (`signal/start.rs`).
 
 use crate::base::prim::{
     AtomicBool,

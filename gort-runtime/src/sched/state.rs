@@ -30,9 +30,9 @@ const MAX_THREADS: u32 = 10_000;
 
 /// An M that was chosen for a P.
 pub(crate) enum PickedM {
-    /// It sleeps in `stopm`.
+    /// The M sleeps in `stopm`.
     Idle(&'static M),
-    /// Its thread has exited.
+    /// The M's thread has exited.
     Exited(&'static M),
     /// No M without a thread is left: the caller creates one.
     New,
@@ -41,9 +41,9 @@ pub(crate) enum PickedM {
 /// What an idle M watches while it sleeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Duties {
-    /// It must wake when the earliest timer is due.
+    /// Whether the M must wake when the earliest timer is due.
     pub(crate) time: bool,
-    /// It sleeps in the network poll.
+    /// Whether the M sleeps in the network poll.
     pub(crate) poll: bool,
 }
 

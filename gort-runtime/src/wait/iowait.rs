@@ -52,12 +52,12 @@ pub struct PollDesc {
 /// The descriptor that the poller was told to watch.
 #[derive(Debug)]
 struct Watched {
-    /// The owner keeps it open while this exists.
+    /// The descriptor's number. The owner keeps it open while this value exists.
     fd: RawFd,
     /// The kernel's error, if it refused. (Perhaps the same descriptor is already watched for
     /// another owner; that stays as it is.)
     refused: Option<i32>,
-    /// Whether the kernel watches it now.
+    /// Whether the kernel watches the descriptor now.
     on: AtomicBool,
 }
 
@@ -82,7 +82,7 @@ impl PollDesc {
     /// fails.
     ///
     /// # Errors
-    /// If there are more descriptors than the table has room for.
+    /// Fails if there are more descriptors than the table has room for.
     ///
     /// # Safety
     /// - `fd` stays open until this is dropped, or [`unwatch`](Self::unwatch) has returned.

@@ -45,7 +45,7 @@ impl MayWait {
     /// this may unwind.
     ///
     /// # Panics
-    /// On the system stack.
+    /// Panics on the system stack.
     #[inline]
     #[must_use]
     #[track_caller]

@@ -135,7 +135,7 @@ impl Current {
     /// the goroutine has called [`goexit`](crate::goexit()), it may unwind here.
     ///
     /// # Panics
-    /// On the system stack, where nothing may wait.
+    /// Panics on the system stack, where nothing may wait.
     #[inline]
     #[must_use]
     #[track_caller]
