@@ -77,7 +77,7 @@ pub(super) fn rate() -> u64 {
     RATE.load(Relaxed)
 }
 
-/// Called when a wait begins. Returns the time if the wait is to be recorded, and otherwise 0.
+/// Returns the time if waits are recorded, and otherwise 0. The caller is about to wait.
 ///
 /// The time is real time, in a bubble too. It has nothing to do with the bubble's clock.
 #[doc(hidden)]
@@ -95,7 +95,7 @@ fn now() -> u64 {
     os::now_ns().max(1)
 }
 
-/// Called when the running goroutine has waited. `began` is what [`wait_begins`] returned.
+/// Records that `g`, the running goroutine, has waited. `began` is what [`wait_begins`] returned.
 #[inline(always)]
 pub(crate) fn has_waited(g: &G, began: u64) {
     if began != 0 {
@@ -128,8 +128,9 @@ fn is_for_others(reason: WaitReason) -> bool {
     !matches!(reason, Sleep | IoWait | Readable | Writable | ChildWait)
 }
 
-/// Called by a goroutine that has unlocked what `waiters` have waited for. `nanoseconds` is the sum
-/// of their waits, each since its [`wait_begins`] or since the previous unlocking.
+/// Records that the caller kept others waiting. It has unlocked what `waiters` goroutines waited
+/// for. `nanoseconds` is the sum of their waits, each since its [`wait_begins`] or since the
+/// previous unlocking.
 #[doc(hidden)]
 #[cold]
 #[inline(never)]

@@ -44,7 +44,7 @@ pub(crate) fn addresses_here() -> Box<[usize]> {
     addresses[..len].into()
 }
 
-/// Called by the unwinder for each frame.
+/// Passes a frame's return address to the `See` at `arg`. The unwinder calls this for each frame.
 ///
 /// # Safety
 /// `frame` is the unwinder's. `arg` is a `See` that nothing else uses during the call.

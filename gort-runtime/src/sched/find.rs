@@ -193,7 +193,7 @@ fn local(p: &P) -> Option<Found> {
     Found::new(gp)
 }
 
-/// Queues `gp` behind every waiting goroutine, here and in the global queue, and returns one of
+/// Queues `gp` behind every queued goroutine, here and in the global queue, and returns one of
 /// those. `gp` was to run next, but its pair has used up the time slice. Go's `gopreempt_m`.
 ///
 /// Queueing it behind the local queue only would not be enough. Goroutines in the global queue

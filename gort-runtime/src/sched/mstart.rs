@@ -12,7 +12,7 @@ use crate::sched::state::SCHED;
 use crate::stack::AltStack;
 use std::ptr;
 
-/// First function of an M's thread: schedules until the thread is surplus.
+/// Runs the scheduler until the thread is surplus. This is the first function of an M's thread.
 ///
 /// The thread's own stack is g0. `mcall` saves the thread's context in `m.g0` and runs `schedule`
 /// right below it on the stack. Goroutines switch back to exactly this place. The thread resumes

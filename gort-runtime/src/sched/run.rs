@@ -43,8 +43,8 @@ pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
         if m.spinning.get() {
             stop_spinning_with_work(m);
         }
-        // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). `find_runnable` took it out of a
-        // queue, or it was sent here, so it is ours.
+        // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). `find_runnable` took `gp` out of a
+        // queue, or another M sent it here, so it is ours.
         let g = unsafe { gp.as_ref() };
         if is_holding() && put_on_hold(gp, m.p().random()) {
             continue;

@@ -173,8 +173,8 @@ pub(crate) struct Timers {
 // (`add`). Any holder of the lock may touch their `pos` and read the rest (invariants 1 and 4), so
 // the pointers may go to any thread.
 unsafe impl Send for Timers {}
-// SAFETY: for the same reason. A thread that shares it reaches the pointers only through the lock.
-// `next` is atomic.
+// SAFETY: as argued for `Send`, any thread may use the pointers under the lock, and threads that
+// share a `Timers` reach the pointers only through the lock. `next` is atomic.
 unsafe impl Sync for Timers {}
 
 impl Timers {

@@ -54,8 +54,8 @@ pub struct PollDesc {
 struct Watched {
     /// The descriptor's number. The owner keeps it open while this value exists.
     fd: RawFd,
-    /// The kernel's error, if it refused. (Perhaps the same descriptor is already watched for
-    /// another owner; that stays as it is.)
+    /// The kernel's error, if it refused to watch the descriptor. (Perhaps it already watches the
+    /// same descriptor for another owner. Then it continues to do so.)
     refused: Option<i32>,
     /// Whether the kernel watches the descriptor now.
     on: AtomicBool,

@@ -357,7 +357,8 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     record::parks(m, g);
     casgstatus(status, GStatus::Running, GStatus::Waiting);
     m.curg.set(ptr::null_mut());
-    // SAFETY: set by `gopark` for this switch, and taken out: `f(arg)` may be called once, here.
+    // SAFETY: `gopark` has set `commit` for this switch, and it was taken out above, so `f(arg)`
+    // may be called once, here.
     if unsafe { (commit.f)(commit.arg) } {
         P::count_park(m.held_p());
         // `gp` must not be touched below: another M may run it.
