@@ -8,8 +8,8 @@
 //! # Invariants
 //! 1. A watcher is linked, unlinked and read only under the lock. A select that has acquired the
 //!    lock to remove its watcher therefore knows that no other thread uses the watcher any more.
-//! 2. An exception are watchers whose waiter the ending goroutine has won the right to wake. They
-//!    stay in place until it has woken them.
+//! 2. There is one exception. A watcher whose waiter the ending goroutine has won the right to wake
+//!    stays in place until the ending goroutine has woken that waiter.
 //! 3. The ending goroutine accesses its record for the last time when it sets the word to DONE,
 //!    before it releases the lock. From then on the owner of the handle may free the record.
 

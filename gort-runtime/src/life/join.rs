@@ -43,7 +43,7 @@
 //! and releases the lock when it is parked. The goroutine's `ended` either makes the word DONE, by
 //! a compare-and-swap from a word without the flag, or finds the flag. In the first case `watch`
 //! came later and found DONE, so the select does not park. In the second case the goroutine
-//! acquires the lock, which is after the select has parked, and finds it in the list.
+//! acquires the lock, after the select has parked, and finds the watcher in the list.
 
 use crate::base::prim::{
     AtomicUsize,

@@ -36,20 +36,21 @@ const MAX_ALIGN: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) name: Option<Arc<str>>,
-    /// log2 of the stack's size. `None`: the default.
+    /// log2 of the stack's size. `None` means the default.
     pub(crate) stack_log2: Option<u8>,
-    /// Whether it has thread-locals of its own. `None`: the default.
+    /// Whether it has thread-locals of its own. `None` means the default.
     pub(crate) own: Option<bool>,
     /// The goroutine-locals with which it begins.
     pub(crate) inherited: Inherited,
-    /// Its bubble. `None`: that of its spawner.
+    /// Its bubble. `None` means its spawner's bubble, if there is one.
     pub(crate) bubble: Option<&'static Bubble>,
 }
 
 /// The root and the bubble of a goroutine, which it passes on to those that it starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lineage {
-    /// The goroutine, started from outside, from which it descends. `None`: itself.
+    /// The id of the goroutine, started from outside, from which it descends. `None` means that it
+    /// is such a goroutine itself.
     pub(crate) root: Option<u64>,
     /// Its bubble.
     pub(crate) bubble: Option<&'static Bubble>,

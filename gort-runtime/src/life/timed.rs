@@ -7,11 +7,11 @@
 //! by a few milliseconds.
 //!
 //! # Invariants
-//! 1. A thread that arms or cancels holds `serial`. So only one thread at a time writes the timer's
-//!    `home`, `what` and `when`, and only while the timer is in no heap (invariant 4 of
-//!    `time/heap.rs`). A thread that runs the timer acquires only the heap's lock. Whether a call
-//!    was cancelled or made is decided there, by which thread takes the timer out. Lock order:
-//!    `serial`, then the heap's lock.
+//! 1. A thread that arms or cancels the timer holds `serial`. So only one thread at a time writes
+//!    the timer's `home`, `what` and `when`, and only while the timer is in no heap (invariant 4 of
+//!    `time/heap.rs`). A thread that runs the timer acquires only the heap's lock. The thread that
+//!    takes the timer out, under that lock, decides whether the call is made or cancelled. The lock
+//!    order is `serial`, then the heap's lock.
 //! 2. A timer in a heap owns one reference to the `Timed`. The reference passes to the goroutine
 //!    that is made, or back to the thread that cancels. The timer therefore stays in place while it
 //!    is in a heap.
@@ -55,8 +55,9 @@ pub struct Timed<T> {
     timer: Timer,
     /// The home whose clock measures the time.
     home: Home,
-    /// What the next goroutine inherits, as returned by [`Inherited::into_raw`]: from the creator,
-    /// or from the last caller of `inherit`. A swap takes it out, so it is used at most once.
+    /// What the next goroutine inherits, as returned by [`Inherited::into_raw`]. It comes from the
+    /// creator, or from the last caller of `inherit`. A swap takes it out, so it is used at most
+    /// once.
     inherited: AtomicPtr<()>,
     value: T,
 }

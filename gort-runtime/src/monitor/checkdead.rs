@@ -19,10 +19,10 @@
 //! finds no foreign thread.
 //!
 //! # Several mains
-//! Several threads may call `run` at once, and so may goroutines. All that matters about a main is
-//! whether a plain thread waits for it, for condition 4; a goroutine in `run` waits like any other
-//! goroutine. Each main goroutine counts itself while it is in `main` ([`MainRuns`]). So a thread
-//! in `run` counts as one of gort's threads exactly while it can do nothing but wait.
+//! Several threads may call `run` at once, and so may goroutines. A goroutine in `run` waits like
+//! any other goroutine. All that matters about a main is whether a plain thread waits for it,
+//! because of condition 4. Each main goroutine counts itself while it is in `main` ([`MainRuns`]).
+//! So a thread in `run` counts as one of gort's threads exactly while it can do nothing but wait.
 //!
 //! # Why the report is never false
 //! Waking an idle M takes the scheduler's lock (`midle_get`), and so does submitting work from a
@@ -35,9 +35,9 @@
 //! ([`Moving`]). It sets the flag before it takes the goroutines out of the heap, so a checker that
 //! finds no timer there (acquire) sees the flag. It clears the flag after the goroutines are in the
 //! global queue, whose lock the checker holds. Sysmon also sets the flag while it takes a P, with
-//! the goroutines in its queue, from an M. It sets it before it takes the P, so that M sees it (the
-//! verdict of `proc/ownership.rs` releases it). It clears it after it has picked another M for the
-//! P, under the lock.
+//! the goroutines in the P's queue, from an M. It sets the flag before it takes the P, so that M
+//! sees the flag (the verdict of `proc/ownership.rs` releases it). It clears the flag after it has
+//! picked another M for the P, under the lock.
 //!
 //! The counts of mains are changed by Ms that run, and by a thread under the lock
 //! ([`main_exited`]). An M that has changed a count takes the lock before it sleeps, so a checker

@@ -22,9 +22,9 @@
 //!
 //! # Which suspects are on hold
 //! While the crowd is no larger than [`limit`], no suspect is on hold. Above that:
-//! 1. While a thread is doubtful, the suspects of its epoch and of earlier ones are on hold. If its
-//!    goroutine is an old suspect itself, all old suspects are on hold. Each P therefore tries one
-//!    suspect at a time.
+//! 1. While a thread is doubtful, the suspects of its goroutine's epoch and of earlier epochs are
+//!    on hold. If its goroutine is an old suspect itself, all old suspects are on hold. Each P
+//!    therefore tries one suspect at a time.
 //! 2. During a *hold*, the old suspects are on hold. The verdict on an old suspect begins a hold,
 //!    and the verdict on a newcomer begins one if there is none. A hold lasts for 20 ms, doubled
 //!    for each [`step`] of hogs above the limit. It ends early if the threads whose verdicts began
@@ -65,9 +65,9 @@ const HOLD_FOR_NEW_NS: u64 = 10_000_000;
 const HOG_NS: u64 = 1_000_000;
 /// Length of an epoch. Goroutines that were started in the same epoch are assumed to behave alike.
 const EPOCH_NS: u64 = 10_000_000;
-/// Time between two samples of a thread. The first is for a doubtful thread, and doubles with each
-/// sample. The second is for a hog. The third is the maximum for a sleeping thread, for which the
-/// time doubles as well.
+/// Time between two samples of a thread. The first constant is for a doubtful thread, whose time
+/// doubles with each sample. The second is for a hog. The third is the maximum for a sleeping
+/// thread, whose time doubles as well.
 const FIRST_SAMPLE_NS: u64 = 2_000_000;
 const SAMPLE_NS: u64 = 10_000_000;
 const LONGEST_SAMPLE_NS: u64 = 1_000_000_000;

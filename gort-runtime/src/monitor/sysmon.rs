@@ -11,7 +11,7 @@
 //! | has run the same goroutine | for 10 ms | for 100 ms |
 //!
 //! It also ends the time slice of goroutines that hand a P on to each other for longer than 10 ms,
-//! if they have not read the clock themselves by then.
+//! if the P has not ended the slice itself by then.
 //!
 //! Work is waiting if something is in the P's queue or a timer of the P is due, or if something is
 //! in the global queue and no P is idle. Without work waiting, sysmon takes the P only so that an
@@ -48,8 +48,8 @@ const LONGEST_SLEEP_US: u64 = 10_000;
 const LONGEST_SLEEP_WITH_CALLS_US: u64 = 1_000;
 /// The longest sleep while only a foreign thread could still wake anything (see `checkdead.rs`).
 const LONGEST_WATCH_US: u64 = 1_000_000;
-/// The longest sleep, once, if a goroutine waits for a P whose goroutines run for longer than
-/// [`SLOW_NS`] each: the goroutine that runs there now may be asleep.
+/// Limits the next sleep (only that one) if a goroutine waits for a P whose goroutines run for
+/// longer than [`SLOW_NS`] each. The goroutine that runs there now may be asleep.
 const WATCH_SLEEP_US: u64 = 1_000;
 const SLOW_NS: u64 = 100_000;
 /// Number of idle threads to keep ready in a burst of blocking calls. Starting a thread takes
@@ -84,7 +84,7 @@ struct Seen {
     slice: u32,
     slice_since: u64,
     slice_dispatches: u32,
-    /// Number of announced calls of the M that holds the P, and when sysmon saw the last one begin.
+    /// The value of `M::calls` of the P's holder, and when sysmon first saw that value.
     calls: u32,
     called_at: u64,
     /// When sysmon last asked what the thread does.
@@ -188,8 +188,8 @@ fn park(trace: &mut Schedtrace, stuck: &mut StuckTests, watch_us: u64) -> bool {
 }
 
 /// Sleeps until the clock reads `until` (returns `false`) or until woken (returns `true`). During
-/// that time, prints and starts what other threads have asked for. With `precisely`, the kernel
-/// must not delay the end of the sleep by its usual slack of up to 50 µs.
+/// that time, prints the reports and starts the threads that others have asked for. With
+/// `precisely`, the kernel must not delay the end of the sleep by its usual slack of up to 50 µs.
 fn nap(trace: &mut Schedtrace, until: u64, precisely: bool) -> bool {
     loop {
         let sleep = || SCHED.sysmon.sleep_until(until.min(trace.due()));
@@ -214,8 +214,8 @@ fn after_us(us: u64) -> u64 {
     os::now_ns() + us * 1000
 }
 
-/// Polls the network if no other thread does, because every P is busy, or the Ms would sleep in the
-/// poll.
+/// Polls the network if no other thread does. That is so only while every P is busy: otherwise an
+/// idle M sleeps in the poll.
 fn look_at_network(now: u64) {
     if netpoll::overdue(now, POLL_NS) {
         let ready = GQueue::new();

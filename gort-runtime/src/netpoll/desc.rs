@@ -34,16 +34,17 @@
 //! announced.
 //!
 //! # Why no interruption is lost
-//! Two actors each store, issue a full barrier, and load. *User:* stores `WAIT` into the word;
-//! barrier (in `begin`); reads `closing` and the deadline. *Interrupter:* sets `closing` or the
-//! deadline; barrier; takes what it finds in the word. The actor whose barrier is second sees the
-//! other's store. Either the user does not park, or the interrupter finds `WAIT` (then `commit`
-//! fails and the user looks again) or the waiter. A timer needs no such pair: it fires once, after
-//! it was armed, which is after `begin`.
+//! Two actors each store, issue a full barrier, and load. The user stores `WAIT` into the word,
+//! issues the barrier (in `begin`), and reads `closing` and the deadline. The interrupter sets
+//! `closing` or the deadline, issues the barrier, and takes what it finds in the word. The actor
+//! whose barrier is second sees the other's store. Either the user does not park, or the
+//! interrupter finds `WAIT` (then `commit` fails and the user looks again) or the waiter. A timer
+//! needs no such pair: it fires once, after it was armed, which is after `begin`.
 //!
 //! Why does the user store `WAIT` first and not the waiter? Once the waiter is in the word, it may
 //! be woken at any time. A user that checked after that might have been woken already, and might
-//! even sleep in a later wait. It could not take back the right waiter.
+//! even sleep in a later wait. Taking its waiter back could then remove the waiter of that later
+//! wait.
 //!
 //! # Moving a deadline
 //! A deadline that moves to a later time interrupts no waiter: the waiter's timer fires at the old

@@ -38,7 +38,7 @@ pub(super) enum Block {
 #[derive(Debug)]
 pub(super) struct Epoll {
     epoll: OwnedFd,
-    /// Level-triggered. Only a poll that blocks reads it.
+    /// Makes a blocking poll return. It is level-triggered, and only a poll that blocks reads it.
     eventfd: OwnedFd,
     /// A socket on which every operation fails.
     dead: OwnedFd,

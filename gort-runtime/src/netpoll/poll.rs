@@ -1,7 +1,7 @@
 //! One poll.
 //!
-//! This is `netpoll` in Go. It returns the goroutines that became ready in a list, and knows
-//! nothing of who runs them. It wakes plain threads directly.
+//! This is `netpoll` in Go. It returns the goroutines that became ready in a list, and leaves it to
+//! the caller to run them. It wakes plain threads directly.
 //!
 //! A program without sockets pays nothing: the epoll instance is created for the first descriptor.
 //! (The models have a stand-in, `poll_loom.rs`.)
@@ -84,14 +84,14 @@ pub(crate) fn replace_by_dead(fd: BorrowedFd<'_>) {
     }
 }
 
-/// Makes the M in [`poll`] return, or the next M that enters it.
+/// Makes the M in [`poll`] return. If no M is there, the next one that enters returns at once.
 pub(crate) fn interrupt() {
     if let Some(epoll) = EPOLL.get() {
         epoll.interrupt();
     }
 }
 
-/// Blocks until goroutines are ready, until `until` (`None`: without a limit), or until
+/// Blocks until goroutines are ready, until `until` (`None` means no limit), or until
 /// [`interrupt`] is called. May also return for no reason. Appends the goroutines that became ready
 /// to `ready`; the caller owns them.
 pub(crate) fn poll(until: Option<Nanos>, ready: &GQueue) {

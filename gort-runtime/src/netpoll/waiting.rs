@@ -1,5 +1,5 @@
-//! Whether something waits for the network, and whether some thread polls. The scheduler reads this
-//! before it polls.
+//! Records whether something waits for the network, and whether some thread polls. The scheduler
+//! reads this before it polls.
 //!
 //! A program without sockets pays nothing: [`has_waiters`] is one load.
 //!

@@ -21,8 +21,8 @@ const RATE: u64 = 10_000;
 /// The first part of the files' names.
 static PREFIX: OnceLock<OsString> = OnceLock::new();
 
-/// Called when the runtime starts. Arranges for profiles to be written at exit if the environment
-/// asks for that.
+/// Arranges for profiles to be written at exit if the environment asks for that. The runtime calls
+/// this when it starts.
 pub(crate) fn install() {
     let Some(prefix) = env::var_os("GORT_PROFILE").filter(|prefix| !prefix.is_empty()) else {
         return;

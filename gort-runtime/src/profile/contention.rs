@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// One sample is taken for this many nanoseconds of waiting. 0: none.
+/// One sample is taken for this many nanoseconds of waiting. 0 means that none is taken.
 static RATE: AtomicU64 = AtomicU64::new(0);
 
 /// The waits of goroutines, by the place where each waited.
@@ -33,7 +33,8 @@ pub(super) struct Recorded(Mutex<Option<HashMap<WaitPlace, Waits>>>);
 pub(super) struct WaitPlace {
     /// Return addresses, innermost first.
     pub(super) addresses: Box<[usize]>,
-    /// If the place is a waiter's own: what it waited for, in the words of dumps, and where.
+    /// What the waiter waited for, in the words of dumps, and where. `None` if the place is that of
+    /// an unlocking.
     pub(super) wait: Option<(&'static str, &'static Location<'static>)>,
 }
 
@@ -76,7 +77,7 @@ pub(super) fn rate() -> u64 {
     RATE.load(Relaxed)
 }
 
-/// Called when a wait begins. Returns the time if the wait is to be recorded, and otherwise 0.
+/// Returns the time if waits are recorded, and otherwise 0. The caller is about to wait.
 ///
 /// The time is real time, in a bubble too. It has nothing to do with the bubble's clock.
 #[doc(hidden)]
@@ -94,7 +95,7 @@ fn now() -> u64 {
     os::now_ns().max(1)
 }
 
-/// Called when the running goroutine has waited. `began` is what [`wait_begins`] returned.
+/// Records that `g`, the running goroutine, has waited. `began` is what [`wait_begins`] returned.
 #[inline(always)]
 pub(crate) fn has_waited(g: &G, began: u64) {
     if began != 0 {
@@ -127,8 +128,9 @@ fn is_for_others(reason: WaitReason) -> bool {
     !matches!(reason, Sleep | IoWait | Readable | Writable | ChildWait)
 }
 
-/// Called by a goroutine that has unlocked what `waiters` have waited for. `nanoseconds` is the sum
-/// of their waits, each since its [`wait_begins`] or since the previous unlocking.
+/// Records that the caller kept others waiting. It has unlocked what `waiters` goroutines waited
+/// for. `nanoseconds` is the sum of their waits, each since its [`wait_begins`] or since the
+/// previous unlocking.
 #[doc(hidden)]
 #[cold]
 #[inline(never)]
@@ -143,8 +145,8 @@ pub fn kept_waiting(waiters: u64, nanoseconds: u64) {
 }
 
 /// Returns what to record of these waits, if anything. A wait that is shorter than the rate is
-/// recorded with a probability, and then counts for all waits of its kind. So the sums are right on
-/// average.
+/// recorded with the probability `nanoseconds / rate`, and then counts for `rate / nanoseconds`
+/// waits. So the sums are right on average.
 fn sampled(count: u64, nanoseconds: u64, rate: u64, random: u64) -> Option<Waits> {
     if rate == 0 || count == 0 {
         return None;

@@ -104,8 +104,8 @@ pub fn block() -> Profile {
 /// *unlocking*, and the time is the sum over all waiters: a lock that is held for a millisecond
 /// while ten goroutines wait counts ten milliseconds. This is Go's `mutex` profile.
 ///
-/// A waiter's time is charged to the next goroutine that unlocks. What it waits after that is
-/// charged to the one that unlocks next.
+/// A waiter's time is charged to the next goroutine that unlocks. The time that it waits after that
+/// is charged to the goroutine that unlocks next, and so on.
 ///
 /// [`Mutex`]: https://docs.rs/gort/latest/gort/sync/struct.Mutex.html
 /// [`RwLock`]: https://docs.rs/gort/latest/gort/sync/struct.RwLock.html
@@ -142,9 +142,9 @@ pub fn mutex() -> Profile {
 /// for every `nanoseconds` of waiting on average. 1 records every wait, and 0 records none. For
 /// both profiles this has the meaning of Go's `runtime.SetBlockProfileRate`.
 ///
-/// A shorter wait is recorded with a probability, and then counts for all waits of its kind, so
-/// that sums stay right on average. What has been recorded is kept. Waits that began while the rate
-/// was 0 are not recorded.
+/// A wait shorter than `nanoseconds` is recorded with a probability in proportion to its length,
+/// and then counts for several waits, so that sums stay right on average. What has been recorded
+/// is kept. Waits that began while the rate was 0 are not recorded.
 ///
 /// Recording a wait takes some microseconds and 4 KiB of the goroutine's stack. 10,000 (one sample
 /// for 10 µs of waiting) is cheap enough to be left on.

@@ -110,7 +110,7 @@ impl Profile {
     }
 }
 
-/// Returns a name without semicolons, which separate names in a line. Array types have some.
+/// Returns a name without semicolons, which separate names in a line. Array types contain them.
 fn folded_name(name: &str) -> String {
     name.replace(';', ":").replace('\n', " ")
 }

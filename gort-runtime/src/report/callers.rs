@@ -12,7 +12,7 @@ unsafe extern "C" {
     fn _Unwind_GetIP(frame: *mut c_void) -> usize;
 }
 
-/// What an `_Unwind_Trace_Fn` returns to see the next frame, or to stop.
+/// Results of an `_Unwind_Trace_Fn`: `GO_ON` asks for the next frame, and `ENOUGH` stops.
 const GO_ON: c_int = 0;
 const ENOUGH: c_int = 4;
 
@@ -44,12 +44,12 @@ pub(crate) fn addresses_here() -> Box<[usize]> {
     addresses[..len].into()
 }
 
-/// Called by the unwinder for each frame.
+/// Passes a frame's return address to the `See` at `arg`. The unwinder calls this for each frame.
 ///
 /// # Safety
 /// `frame` is the unwinder's. `arg` is a `See` that nothing else uses during the call.
 unsafe extern "C" fn each_frame(frame: *mut c_void, arg: *mut c_void) -> c_int {
-    // SAFETY: the caller guarantees that it is a `See` and ours during the call.
+    // SAFETY: the caller guarantees that `arg` is a `See`, which is ours during the call.
     let see = unsafe { &mut *arg.cast::<See<'_>>() };
     // SAFETY: the caller guarantees that `frame` is the unwinder's.
     let pc = ptr::without_provenance_mut::<u8>(unsafe { _Unwind_GetIP(frame) });

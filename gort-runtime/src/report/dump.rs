@@ -11,7 +11,7 @@ use std::io::{self, Write};
 /// parked. Go's `pprof.Lookup("goroutine").WriteTo(out, 2)`.
 ///
 /// # Errors
-/// Those of `out`.
+/// Returns the errors of `out`.
 ///
 /// # Examples
 /// ```
@@ -33,7 +33,7 @@ pub fn dump(out: impl Write) -> io::Result<()> {
 /// Like [`dump`], for some goroutines.
 ///
 /// # Errors
-/// Those of `out`.
+/// Returns the errors of `out`.
 #[doc(hidden)]
 pub fn dump_some(mut out: impl Write, which: impl Fn(&GoroutineInfo) -> bool) -> io::Result<()> {
     // Looking up the names on a stack needs more stack than a goroutine may have.

@@ -12,11 +12,11 @@ const FILE_HEADER: usize = 64;
 const SECTION_HEADER: usize = 64;
 const SYMBOL: usize = 24;
 
-/// In the lower bits of `st_info`: a function.
+/// The type of a function's symbol, in the lower bits of `st_info`.
 const FUNCTION: u8 = 2;
-/// In `sh_flags`: the section is compressed, so it cannot be read here.
+/// The flag in `sh_flags` of a compressed section, which cannot be read here.
 const COMPRESSED: u64 = 1 << 11;
-/// In `sh_type`: the section has no bytes in the file.
+/// The `sh_type` of a section that has no bytes in the file.
 const NOBITS: u32 = 8;
 
 /// An open 64-bit ELF file in this machine's byte order.
@@ -54,7 +54,8 @@ impl Elf {
     /// Opens the file and reads its section headers.
     ///
     /// # Errors
-    /// Those of reading the file. `InvalidData` if it is not such an ELF file.
+    /// Returns the errors of reading the file, and `InvalidData` if it is not a 64-bit ELF file in
+    /// this machine's byte order.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let mut header = [0; FILE_HEADER];
@@ -94,7 +95,8 @@ impl Elf {
         self.placed_section(name).0
     }
 
-    /// The same, and its address, to which the object's base is to be added.
+    /// Like [`section`](Self::section), but also returns the section's address, relative to the
+    /// object's base.
     pub(crate) fn placed_section(&self, name: &str) -> (Vec<u8>, u64) {
         let section = self
             .sections

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Functions of these crates are left out at the beginning and at the end of a stack.
 const OURS: &[&str] = &["gort", "gort_runtime", "gort_sync"];
-/// So are functions of the standard library.
+/// Functions of these parts of the standard library are left out as well.
 const STD: &[&str] = &["core", "std", "alloc", "__rust_try"];
 
 /// A function of a stack. If calls were inlined, several functions have one address.
@@ -85,8 +85,8 @@ fn place_of(pc: *mut u8) -> String {
     object_at(pc).map_or_else(|| format!("{pc:p}"), |object| object.place(pc))
 }
 
-/// Removes the functions of the runtime and of std at both ends, or nothing if there are no others.
-/// If the stack is cut off, its outer frames are kept.
+/// Removes the functions of the runtime and of std at both ends of a stack. If the stack has no
+/// other functions, removes nothing. If the stack is cut off, its outer frames are kept.
 pub(crate) fn users_part(functions: &[Function], cut_off: bool) -> &[Function] {
     let first = functions.iter().position(Function::is_the_users);
     let last = functions.iter().rposition(Function::is_the_users);

@@ -28,11 +28,11 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GoroutineState {
-    /// Started but not run yet: it has no stack so far.
+    /// Started, but has not run yet and has no stack.
     Created,
     /// In a run queue, and has run before.
     Runnable,
-    /// On a thread.
+    /// Running on a thread.
     Running,
     /// Parked. The reason says what it waits for.
     Waiting,
@@ -99,7 +99,8 @@ pub fn goroutines() -> Vec<GoroutineInfo> {
     with_gs().into_iter().map(|(_, info)| info).collect()
 }
 
-/// Returns the same entries, each with its G, which may belong to another goroutine by now.
+/// Returns the entries of [`goroutines`], each with its G. By the time this returns, the G may
+/// belong to another goroutine.
 pub(crate) fn with_gs() -> Vec<(NonNull<G>, GoroutineInfo)> {
     let now = os::now_ns();
     let mut all = Vec::new();

@@ -26,8 +26,8 @@ impl Memory {
     /// Opens the memory of this process.
     ///
     /// # Errors
-    /// Returns an error if there is no `/proc`, or if the process must not read its own memory that
-    /// way.
+    /// Returns an error if there is no `/proc`, or if the process is not allowed to read its own
+    /// memory that way.
     pub(crate) fn own() -> io::Result<Self> {
         Ok(Self {
             file: File::open("/proc/self/mem")?,

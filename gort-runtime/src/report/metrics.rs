@@ -83,7 +83,7 @@ pub struct LatencyHistogram {
 }
 
 impl LatencyHistogram {
-    /// Returns how many were timed.
+    /// Returns the number of durations in all buckets.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
@@ -100,7 +100,7 @@ impl LatencyHistogram {
     /// `None` if nothing was timed.
     ///
     /// # Panics
-    /// If `q` is not from 0 to 1.
+    /// Panics if `q` is not from 0 to 1.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         assert!(

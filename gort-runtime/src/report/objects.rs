@@ -8,7 +8,7 @@ use std::slice;
 /// An object that the dynamic linker had loaded when it was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Object {
-    /// Its file. `/proc/self/exe` for the program.
+    /// The object's file. The program's is `/proc/self/exe`.
     pub(crate) path: PathBuf,
     /// The difference between an address in memory and the one in the file.
     pub(crate) base: usize,
@@ -45,7 +45,7 @@ struct Search {
     found: Option<Object>,
 }
 
-/// Stores the object if one of its segments contains the address that is searched.
+/// Stores the object if one of its segments contains the address that is searched for.
 ///
 /// # Safety
 /// `info` is what the dynamic linker passes to such a function. `data` is a [`Search`] that nothing
@@ -60,8 +60,8 @@ unsafe extern "C" fn visit(
     if info.dlpi_phdr.is_null() {
         return 0;
     }
-    // SAFETY: it points to that many program headers (dl_iterate_phdr(3)), which stay in place
-    // while the linker's lock is held.
+    // SAFETY: `dlpi_phdr` points to `dlpi_phnum` program headers (dl_iterate_phdr(3)), which stay
+    // in place while the linker's lock is held.
     let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     let base = info.dlpi_addr as usize;
     let is_inside = headers.iter().any(|header| {

@@ -60,9 +60,9 @@ impl Observer {
         g.glimpse(|| (GoroutineId::new(g.id()) == info.id).then(|| self.walk(gp)))?
     }
 
-    /// No word says whether the goroutine has run during an observation, so this reads the stack
-    /// twice. A stack that is the same twice, with the goroutine runnable before, between and
-    /// after, is taken for one.
+    /// Reads the stack twice, because no word says whether the goroutine has run during an
+    /// observation. If both readings are equal, and the goroutine is runnable before, between and
+    /// after them, they are taken for its stack.
     fn of_runnable(&mut self, gp: NonNull<G>, info: &GoroutineInfo) -> Option<Vec<*mut u8>> {
         // SAFETY: as in `of_waiting`.
         let g = unsafe { gp.as_ref() };

@@ -14,7 +14,7 @@ pub struct PendingCall {
     /// The root of the goroutine that armed the timer: the goroutine that a plain thread started
     /// and from which that one descends. `None` if a plain thread armed it.
     pub root: Option<GoroutineId>,
-    /// How long from now it is due.
+    /// Time from now until the call is due.
     pub due_in: Duration,
     /// Where the timer was armed.
     pub armed_at: &'static Location<'static>,

@@ -9,8 +9,8 @@
 //!     program::main::{{closure}}
 //!         src/main.rs:13
 //! ```
-//! The last four lines are its stack. They are printed with `GORT_DEBUG=backtrace=1` if the
-//! goroutine is parked.
+//! The last four lines are the goroutine's stack. They are printed with `GORT_DEBUG=backtrace=1` if
+//! the goroutine is parked.
 
 use crate::api::goroutine::GoroutineId;
 use crate::proc::g::G;

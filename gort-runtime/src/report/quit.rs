@@ -5,8 +5,9 @@
 //! in. If the first SIGQUIT does not get through, a second one ends the process at once.
 //!
 //! If the program ignores or handles SIGQUIT before the runtime starts, that stays in effect. The
-//! program may also install its own handler later. Ignoring inherited at process start, as from
-//! shells that run `server &` in a script, does not count (`signal/start.rs`).
+//! program may also install its own handler later. If SIGQUIT is ignored only because the process
+//! inherited that setting, for example from a shell that runs `server &` in a script, it does not
+//! count (`signal/start.rs`).
 
 use crate::base::prim::{
     AtomicBool,
@@ -19,7 +20,7 @@ use crate::report::stack::stack_of;
 use crate::sched::state::SCHED;
 use crate::signal::ALL_BUT_FAULTS;
 
-/// A SIGQUIT has arrived.
+/// Whether a SIGQUIT has arrived.
 static ASKED: AtomicBool = AtomicBool::new(false);
 
 const STATUS: i32 = 2;
@@ -61,7 +62,7 @@ pub(crate) fn quit_if_asked() {
 
 #[cold]
 fn quit() -> ! {
-    // Not through std's handle, which may be locked. If stderr is closed, the process exits anyway.
+    // Bypass std's handle, which may be locked. If stderr is closed, the process exits anyway.
     let mut text = b"SIGQUIT: quit\n".to_vec();
     drop(write_blocks(&mut text, |_| true, stack_of));
     os::write_stderr(&text);

@@ -11,7 +11,7 @@
 //!   G2: status=waiting(chan receive) m=nil lockedm=nil
 //! ```
 //!
-//! Sysmon prints them. This does not stop the world, so lines may contradict each other.
+//! Sysmon prints these lines. This does not stop the world, so lines may contradict each other.
 
 use crate::api::goroutine::GoroutineId;
 use crate::base::debug;
@@ -61,7 +61,7 @@ impl Schedtrace {
         if now < self.next {
             return;
         }
-        // Missed ones are skipped.
+        // Skip the traces that were missed.
         let missed = (now - self.next) / self.every_ns;
         self.next += (missed + 1) * self.every_ns;
         let mut text = String::new();
@@ -95,7 +95,8 @@ fn write_detail(out: &mut String) -> fmt::Result {
     let now = os::now_ns();
     let mut p_of_m = HashMap::new();
     for (i, p) in SCHED.allp().iter().enumerate() {
-        // SAFETY: null or an M. Ms live for ever (`proc/m.rs`), and `id` never changes.
+        // SAFETY: the pointer is null or an M. Ms live for ever (`proc/m.rs`), and `id` never
+        // changes.
         let m = unsafe { p.m.load(Relaxed).as_ref() }.map(|m| m.id);
         if m.is_none() && SCHED.is_surplus(p) {
             continue;
@@ -119,8 +120,8 @@ fn write_detail(out: &mut String) -> fmt::Result {
     let mut lockedm_of_g = HashMap::new();
     for (m, idle) in threads() {
         let curg = m.goroutine().map(|g| GoroutineId::new(g.id()));
-        // SAFETY: null or a G. Gs live for ever (`record/mod.rs`, promise 1), and only an atomic is
-        // read.
+        // SAFETY: the pointer is null or a G. Gs live for ever (`record/mod.rs`, promise 1), and
+        // only an atomic is read.
         let lockedg = unsafe { m.lockedg.get().as_ref() }.map(|g| GoroutineId::new(g.id()));
         m_of_g.extend(curg.map(|g| (g, m.id)));
         lockedm_of_g.extend(lockedg.map(|g| (g, m.id)));

@@ -47,9 +47,9 @@ fn claimed(gp: NonNull<G>, id: GoroutineId) -> Stack {
     let g = unsafe { gp.as_ref() };
     gstatus::observe(&g.status, || {
         if GoroutineId::new(g.id()) == id {
-            // SAFETY: `call_from` requires: `collect` gets a `Stack`, as it expects, and we do not
-            // touch it until `collect` returns. The context is saved and stays so, because we have
-            // claimed the goroutine (`gstatus.rs`), whose status Waiting we have acquired.
+            // SAFETY: the clauses of `call_from`: `collect` gets a `Stack`, as it expects, and we
+            // do not touch it until `collect` returns. The context is saved and stays so, because
+            // we have claimed the goroutine (`gstatus.rs`), whose status Waiting we have acquired.
             unsafe {
                 stack.context = g.buf.get().sp;
                 arch::call_from(stack.context, collect, ptr::from_mut(&mut stack).cast());
@@ -75,7 +75,7 @@ struct Stack {
 /// # Safety
 /// `arg` is a `Stack` that nothing else touches during the call, and its context is a saved one.
 unsafe extern "C" fn collect(arg: *mut u8) {
-    // SAFETY: the caller guarantees that it is a `Stack`, and ours during the call.
+    // SAFETY: the caller guarantees that `arg` is a `Stack`, which is ours during the call.
     let stack = unsafe { &mut *arg.cast::<Stack>() };
     // SAFETY: the caller guarantees that the context is a saved one.
     let first = unsafe { arch::saved_pc(stack.context) };

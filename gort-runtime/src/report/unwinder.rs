@@ -42,7 +42,7 @@ struct Tables {
 
 /// The step from a frame to its caller's frame. The canonical frame address is the value of
 /// `register` plus `offset`. The registers in `saved`, among them the return address, are saved at
-/// offsets from it.
+/// offsets from that address.
 struct Step {
     register: usize,
     offset: isize,

@@ -1,4 +1,4 @@
-//! Stands for `unwinder.rs` without the feature `backtrace`.
+//! Replaces `unwinder.rs` without the feature `backtrace`.
 
 use crate::report::memory::Memory;
 
@@ -10,7 +10,7 @@ impl Unwinder {
         Self
     }
 
-    /// No addresses.
+    /// Returns no addresses.
     pub(crate) fn walk(&mut self, _: &mut Memory, _: usize) -> Vec<*mut u8> {
         Vec::new()
     }

@@ -12,21 +12,23 @@
 //! one.
 //!
 //! # No goroutine starves
-//! - Woken goroutines run in the time slice of the goroutine before them. When that is used up, all
-//!   that are due go to the end of the queue, like a pair that has used it up (`find.rs`). The same
-//!   happens when they themselves have used [`DUE_NS`] of the slice: such a goroutine should have
-//!   little to do, and queued goroutines may have just as little to do between two turns.
-//! - After [`FEW_IN_A_ROW`] of them a queued goroutine has a turn, since it may have far less to
-//!   do. If a queued goroutine's turn may be long, it has one only after [`MANY_IN_A_ROW`].
+//! - Woken goroutines run in the time slice of the goroutine before them. When the slice is used
+//!   up, all goroutines that are due go to the end of the queue, like a pair that has used up its
+//!   slice (`find.rs`). The same happens when due goroutines have used [`DUE_NS`] of the slice.
+//!   They may overtake others because they usually have little to do, but queued goroutines may
+//!   have just as little to do between two turns.
+//! - After [`FEW_IN_A_ROW`] due goroutines, a queued goroutine has a turn, since it may have far
+//!   less to do. After a long dispatch, a queued goroutine's turn may be long, too. Then it has one
+//!   only after [`MANY_IN_A_ROW`] due goroutines.
 //!
 //! If nothing is queued, there is nothing to overtake, and all due goroutines go through the queue
 //! at once.
 //!
 //! # How late
-//! A look at the clock costs as much as two switches. While dispatches are short, the P looks at
-//! every [`TIMERS_EVERY`]th dispatch, so a timer is late by a few microseconds. After the first
-//! long dispatch it looks at each of the next [`LOOKS`] dispatches, so a timer is late by what one
-//! goroutine computes before it lets others run.
+//! A look at the clock costs as much as two switches. While dispatches are short, the P reads the
+//! clock at every [`TIMERS_EVERY`]th dispatch, so a timer is late by a few microseconds. After the
+//! first long dispatch it reads the clock at each of the next [`LOOKS`] dispatches, so a timer is
+//! late by the time that one goroutine computes before it lets others run.
 
 use super::endwait::end_wait;
 use super::found::Found;
@@ -149,7 +151,7 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
     loop {
         let ran = timers.run(now, most - ready.len(), record.is_some(), &woken);
         while let Some(gp) = woken.pop_front() {
-            // SAFETY: a G for ever; it is Waiting, and `run` has won the right to wake it.
+            // SAFETY: Gs live for ever. `gp` is Waiting, and `run` has won the right to wake it.
             record::timer_wakes(unsafe { gp.as_ref() });
             end_wait(p, gp, ready);
         }

@@ -143,8 +143,8 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
 /// Returns whether an M that has searched in vain should nap and keep its P. `before` is the number
 /// of goroutines that the other Ps had dispatched before the search.
 ///
-/// It should not if something waits for an M to idle: a network wait needs an M in the poll, and a
-/// goroutine without a stack needs the stacks that this P keeps.
+/// It must not nap if something waits for an M to idle. A network wait needs an M in the poll, and
+/// a goroutine without a stack needs the stacks that this P keeps.
 pub(super) fn may_nap(p: &P, before: u32) -> bool {
     !netpoll::has_waiters() && !starved::is_any() && others_dispatch(p, before)
 }
@@ -193,12 +193,12 @@ fn local(p: &P) -> Option<Found> {
     Found::new(gp)
 }
 
-/// Queues `gp` behind every waiting goroutine, here and in the global queue, and returns one of
+/// Queues `gp` behind every queued goroutine, here and in the global queue, and returns one of
 /// those. `gp` was to run next, but its pair has used up the time slice. Go's `gopreempt_m`.
 ///
 /// Queueing it behind the local queue only would not be enough. Goroutines in the global queue
-/// would get one turn per time slice of a pair, and the same holds for a chain of goroutines that
-/// each make the next one ready here.
+/// would get only one turn per time slice of such a pair, or of a chain of goroutines that each
+/// make the next one ready here.
 #[cold]
 fn queue_behind_all(p: &P, gp: NonNull<G>) -> Option<Found> {
     if p.runq.is_empty() && !SCHED.global_has_work() {
@@ -219,7 +219,7 @@ fn queue_behind_all(p: &P, gp: NonNull<G>) -> Option<Found> {
 }
 
 /// Queues `gp` behind the local queue, and behind the global one if that has work. `gp` was to run
-/// next, but enough new goroutines have.
+/// next, but enough new goroutines have run ahead of the queue.
 #[cold]
 fn queue_behind_local(p: &P, gp: NonNull<G>) -> Option<Found> {
     if SCHED.global_has_work() {
@@ -274,7 +274,7 @@ fn global_share(p: &P) -> Option<NonNull<G>> {
         let Some(gp) = shared.runq.pop_front() else {
             break;
         };
-        // The ring is empty and n is at most half of it: it fits.
+        // The ring is empty and `n` is at most half its capacity, so `gp` fits.
         p.runq.put(gp, |_| {
             crate::base::throw::throw("local run queue was not empty")
         });

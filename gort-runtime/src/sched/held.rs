@@ -57,7 +57,7 @@ impl Held {
     }
 
     /// Adds `gp`, a suspect of epoch `suspect`. The low bit of `coin`, a random number, decides at
-    /// which end of the queue.
+    /// which end of the queue `gp` goes.
     pub(crate) fn put(&self, gp: NonNull<G>, suspect: u64, coin: u32) {
         let queue = if suspect <= self.barred {
             &self.old

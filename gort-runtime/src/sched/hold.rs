@@ -34,8 +34,8 @@ pub(crate) fn set_bar(bar: u64, barred: u64) {
     {
         let shared = &mut *SCHED.shared.lock();
         // The goroutines enter the run queue in the same critical section in which they leave the
-        // hold. In between they are in no queue, and if all Ms slept, that would look like a
-        // deadlock.
+        // hold. Between two critical sections they would be in no queue, and if all Ms slept
+        // then, that would look like a deadlock.
         shared.held.set_bar(bar, barred, &shared.runq);
         SCHED.publish_runqsize(shared);
     }

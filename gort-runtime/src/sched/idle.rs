@@ -81,8 +81,8 @@ impl Idle {
         fence(SeqCst);
     }
 
-    /// Uncounts an M that stops looking, whether or not it has found work. A full barrier:
-    /// afterwards the M sees all work submitted by threads that still saw it counted.
+    /// Uncounts an M that stops looking, whether or not it has found work. This is a full
+    /// barrier: afterwards the M sees all work submitted by threads that still saw it counted.
     pub(crate) fn stop_spinning(&self) {
         let before = self.nmspinning.fetch_sub(1, SeqCst);
         debug_assert!(before > 0, "more Ms stopped spinning than started");

@@ -114,7 +114,8 @@ fn exitsyscall(inside: Inside) {
         return;
     }
     let Some(gp) = tls::getg() else {
-        // In a call on g0, which cannot wait. Its goroutine will.
+        // This is a call on g0, which cannot wait. The goroutine that made the call gets a P after
+        // the switch back.
         return;
     };
     // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It runs here, so it owns its cells.
@@ -134,7 +135,8 @@ fn exitsyscall(inside: Inside) {
 /// Queues the goroutine in the global queue and schedules. Runs on g0, without a P.
 ///
 /// # Safety
-/// That of [`OnG0Fn`](arch::OnG0Fn), from `exitsyscall`, with a goroutine's context.
+/// The contract is that of [`OnG0Fn`](arch::OnG0Fn). Only `exitsyscall` passes this function to
+/// `mcall`, with a goroutine's context.
 unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's.
     // Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`). This runs on

@@ -12,7 +12,7 @@ use crate::sched::state::SCHED;
 use crate::stack::AltStack;
 use std::ptr;
 
-/// First function of an M's thread: schedules until the thread is surplus.
+/// Runs the scheduler until the thread is surplus. This is the first function of an M's thread.
 ///
 /// The thread's own stack is g0. `mcall` saves the thread's context in `m.g0` and runs `schedule`
 /// right below it on the stack. Goroutines switch back to exactly this place. The thread resumes
@@ -33,8 +33,8 @@ pub(crate) fn mstart(m: &'static M) {
     }
     // SAFETY: clauses of `mcall`: `from` is m's own context, which `mcall` allows for the thread
     // itself; `mstart1` keeps `OnG0Fn`'s contract. This context is resumed when `schedule` returns
-    // it. That happens on this thread only, because an M's g0 runs nowhere else. So everything of
-    // the thread that this function holds is still its own.
+    // it. That happens on this thread only, because an M's g0 runs nowhere else. So what this
+    // function holds of the thread (its signal stack) still belongs to the thread it runs on.
     unsafe { arch::mcall(mstart1, m.g0(), m.g0()) };
     drop(alt_stack);
     tls::set_m(ptr::null());
@@ -47,7 +47,7 @@ pub(crate) fn mstart(m: &'static M) {
 /// Enters the scheduler on g0.
 ///
 /// # Safety
-/// That of [`OnG0Fn`](arch::OnG0Fn), from `mstart`.
+/// The contract is that of [`OnG0Fn`](arch::OnG0Fn). Only `mstart` passes this function to `mcall`.
 unsafe extern "C" fn mstart1(_from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // SAFETY: caller's clause: an M begins with g0's context, and the pointer covers the whole M
     // (`M::g0`). This runs on that M's g0.

@@ -43,8 +43,8 @@ pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
         if m.spinning.get() {
             stop_spinning_with_work(m);
         }
-        // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). `find_runnable` took it out of a
-        // queue, or it was sent here, so it is ours.
+        // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). `find_runnable` took `gp` out of a
+        // queue, or another M sent it here, so it is ours.
         let g = unsafe { gp.as_ref() };
         if is_holding() && put_on_hold(gp, m.p().random()) {
             continue;
@@ -111,8 +111,8 @@ pub(crate) fn leave_thread(m: &OnG0) -> *mut Gobuf {
     m.g0()
 }
 
-/// Hands on the P and sleeps until another M hands one over together with the goroutine that is
-/// wired to this M, which has parked.
+/// Hands on the P, because the goroutine that is wired to this M has parked. Then sleeps until
+/// another M hands over that goroutine together with a P, and runs it.
 fn stoplockedm(m: &OnG0) -> *mut Gobuf {
     wired_sleep(m);
     m.note.sleep();
@@ -154,7 +154,8 @@ pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
             }
             runq_put(p, gp);
             if next.is_some() {
-                // For a moment it was in no queue: an M may have gone to sleep without seeing it.
+                // For a moment `next` was in no queue: an M may have gone to sleep without seeing
+                // it.
                 fence(SeqCst);
                 wakep();
             }

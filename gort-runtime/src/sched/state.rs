@@ -30,9 +30,9 @@ const MAX_THREADS: u32 = 10_000;
 
 /// An M that was chosen for a P.
 pub(crate) enum PickedM {
-    /// It sleeps in `stopm`.
+    /// The M sleeps in `stopm`.
     Idle(&'static M),
-    /// Its thread has exited.
+    /// The M's thread has exited.
     Exited(&'static M),
     /// No M without a thread is left: the caller creates one.
     New,
@@ -41,9 +41,9 @@ pub(crate) enum PickedM {
 /// What an idle M watches while it sleeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Duties {
-    /// It must wake when the earliest timer is due.
+    /// Whether the M must wake when the earliest timer is due.
     pub(crate) time: bool,
-    /// It sleeps in the network poll.
+    /// Whether the M sleeps in the network poll.
     pub(crate) poll: bool,
 }
 
@@ -56,9 +56,9 @@ pub(crate) struct Sched {
     pub(crate) sysmon: SysmonSleep,
     /// Whether a goroutine waits for a stack. Written under the lock.
     pub(crate) starving: AtomicBool,
-    /// Until when the timekeeper sleeps. 0 if there is no timekeeper.
+    /// Time until which the timekeeper sleeps. 0 if there is no timekeeper.
     pub(crate) poll_until: AtomicU64,
-    /// When an idle M last woke up to keep time or to poll.
+    /// Time at which an idle M last woke up to keep time or to poll.
     pub(crate) timer_wake: hint::AtomicU64,
     /// The next goroutine id.
     pub(crate) next_id: hint::AtomicU64,
@@ -308,9 +308,9 @@ impl Shared {
     }
 
     /// Returns `true` if every P is idle, so that sysmon can sleep. Sysmon calls this before it
-    /// sleeps, and the M that next takes a P out of the idle list wakes it. This needs the lock:
-    /// either an M has already taken a P, and sysmon sees that here, or that M will see that sysmon
-    /// sleeps.
+    /// sleeps, and the M that next takes a P out of the idle list wakes sysmon. Both happen under
+    /// the lock. If an M has already taken a P, sysmon sees that here. An M that takes one later
+    /// sees that sysmon sleeps.
     pub(crate) fn sysmon_parks(&self) -> bool {
         let all_idle = self.npidle == SCHED.procs() && self.surplus_held == 0;
         if all_idle {
@@ -330,8 +330,8 @@ impl Shared {
 
     /// Puts `m` into the idle list and returns its duties.
     ///
-    /// It keeps time if no other idle M wakes by `until` (0: there is nothing to wake for). It
-    /// polls if `may_poll`, something waits for the network, and no other M polls.
+    /// `m` keeps time if no other idle M wakes by `until` (0 means that there is nothing to wake
+    /// for). It polls if `may_poll` is set, something waits for the network, and no other M polls.
     pub(crate) fn midle_put(&mut self, m: &M, until: u64, may_poll: bool) -> Duties {
         m.idle.set(true);
         m.idle_next.set(self.midle);

@@ -25,7 +25,7 @@ pub(crate) fn runq_put(p: &P, gp: NonNull<G>) {
     p.runq.put(gp, overflow_to_global);
 }
 
-/// Makes `gp` the next to run on `p`; a full barrier. The caller's M holds `p`.
+/// Makes `gp` the next goroutine to run on `p`. This is a full barrier. The caller's M holds `p`.
 #[inline]
 pub(crate) fn runq_put_next(p: &P, gp: NonNull<G>) {
     if let Some(displaced) = p.runq.put_next(gp) {
@@ -58,7 +58,7 @@ pub(crate) fn submit_global(list: &GQueue) {
 pub(super) fn inject(p: &P, list: &GQueue) {
     let runnable = GQueue::new();
     while let Some(gp) = list.pop_front() {
-        // SAFETY: a G for ever; it is Waiting, and the caller has won the right to wake it.
+        // SAFETY: Gs live for ever. `gp` is Waiting, and the caller has won the right to wake it.
         record::network_wakes(unsafe { gp.as_ref() });
         end_wait(Some(p), gp, &runnable);
     }
@@ -67,9 +67,10 @@ pub(super) fn inject(p: &P, list: &GQueue) {
 
 /// Submits runnable goroutines to `p`, which the caller's M holds.
 ///
-/// If the global queue has work, they are queued behind that. If the network kept filling the local
-/// queue, goroutines that had overflowed into the global one would wait for 61 time slices each
-/// (`tcp_echo` with 512 connections: the slowest percent took 16 times the median).
+/// If the global queue has work, the goroutines are queued behind it. Without this rule, while the
+/// network kept filling the local queue, goroutines that had overflowed into the global one would
+/// wait for 61 time slices each (`tcp_echo` with 512 connections: the slowest percent took 16 times
+/// the median).
 pub(crate) fn queue_here(p: &P, list: &GQueue) {
     if list.is_empty() {
         return;
@@ -137,8 +138,8 @@ pub(crate) fn wake_for_timer(when: u64) {
     }
 }
 
-/// Wakes an M if none sleeps in the network poll; it will go to sleep there. Called by a thread
-/// that waits for the network and has no P to idle. The wait has already been counted.
+/// Wakes an M if none sleeps in the network poll. The woken M will go to sleep there. Called by a
+/// thread that waits for the network and has no P to idle. The wait has already been counted.
 pub(crate) fn wake_for_poll() {
     fence(SeqCst);
     if !netpoll::has_blocked_poller() {

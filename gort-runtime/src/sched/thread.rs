@@ -23,7 +23,7 @@ pub(super) fn start(m: &'static M) -> io::Result<()> {
         // not matter whether the goroutine is inside the runtime. Most callers that wake an M are
         // inside. `set_max_procs` is not, and may lose its P during the call.
         (Some(here), Some(gp)) => unsafe { call_on_g0(here, gp, false, start) },
-        // A plain thread or sysmon. Sysmon's signal mask may have changed by now.
+        // The caller is a plain thread or sysmon. Sysmon's signal mask may have changed by now.
         _ => Ok(mask::with_first_mask(start)),
     };
     let started = started.unwrap_or_else(|payload| unwind::raise(payload));

@@ -5,8 +5,9 @@
 //! run queue hands its own P to the wired M (`startlockedm`).
 //!
 //! Users wire by `lock_os_thread` (`api/lock_thread.rs`). The runtime itself wires a goroutine that
-//! parks while it unwinds from a panic, because std counts panics in a thread-local, unless the
-//! goroutine has its own thread-locals. Both kinds count in `wired`, so they nest.
+//! parks while it unwinds from a panic, because std counts panics in a thread-local. (A goroutine
+//! that has its own thread-locals is not wired for that.) Both kinds count in `wired`, so they
+//! nest.
 
 use crate::proc::g::G;
 use crate::proc::m::M;

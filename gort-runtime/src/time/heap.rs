@@ -22,8 +22,8 @@
 //! # Orderings
 //! `next` is a hint for other threads. A goroutine that adds an earliest timer publishes `next`,
 //! then checks whether the timekeeper sleeps too long (`wake_for_timer` in `sched/submit.rs`). An M
-//! that is about to sleep publishes until when it sleeps, then reads every `next` (`stopm` in
-//! `sched/stop.rs`). Both execute a full fence in between.
+//! that is about to sleep publishes the time until which it sleeps, then reads every `next`
+//! (`stopm` in `sched/stop.rs`). Both execute a full fence in between.
 
 use super::never_comes;
 use super::quad::{Entry, OUT, Placed, count_before, sift_down, sift_up, take_out};
@@ -77,7 +77,8 @@ pub(crate) struct Start {
     pub(crate) give_up: unsafe fn(*const ()),
     /// The argument of `give_up`, and what the new goroutine calls.
     pub(crate) arg: *const (),
-    /// The goroutine that armed the timer. `site` says where.
+    /// The root of the goroutine that armed the timer (`Lineage::root`). `site` says where it was
+    /// armed.
     pub(crate) root: Option<u64>,
     pub(crate) bubble: Option<&'static Bubble>,
     pub(crate) site: &'static Location<'static>,
@@ -161,7 +162,7 @@ impl Placed for Listed {
 #[derive(Debug)]
 pub(crate) struct Timers {
     next: AtomicU64,
-    /// Where the thread that watches these timers sleeps, if there is one
+    /// The note on which the thread that watches these timers sleeps, if there is such a thread
     /// (`threads/sched/clock.rs`). It is woken when no timer is left.
     #[cfg(gort_threads)]
     pub(crate) note: crate::base::note::Note,
@@ -172,8 +173,8 @@ pub(crate) struct Timers {
 // (`add`). Any holder of the lock may touch their `pos` and read the rest (invariants 1 and 4), so
 // the pointers may go to any thread.
 unsafe impl Send for Timers {}
-// SAFETY: for the same reason. A thread that shares it reaches the pointers only through the lock.
-// `next` is atomic.
+// SAFETY: as argued for `Send`, any thread may use the pointers under the lock, and threads that
+// share a `Timers` reach the pointers only through the lock. `next` is atomic.
 unsafe impl Sync for Timers {}
 
 impl Timers {

@@ -10,8 +10,8 @@
 use crate::base::prim::hint::{AtomicBool, Ordering::Relaxed};
 use crate::os;
 
-/// Minimum number of ticks between two events of one goroutine: a nanosecond of a counter with up
-/// to 8 GHz.
+/// Minimum number of ticks between two events of one goroutine: at least a nanosecond if the
+/// counter runs at 8 GHz or less.
 pub(crate) const STEP: u64 = 8;
 
 #[cfg(not(loom))]

@@ -58,9 +58,9 @@
 //! another window. The Ps' counters tell the writer how many runs and parks were not recorded, and
 //! it puts a slice `lost N events` into the trace. So a traced program keeps its pace and memory is
 //! bounded. The trace of a very busy program shows stretches in which nothing is missing.
-//! (Rejected: to wait for the writer. That would stop Ms that hold locks, and would change the
-//! order of the events that the trace is to show. Also rejected: to drop single events. Then the
-//! picture would be wrong everywhere.)
+//! (Two other designs were rejected. Waiting for the writer would stop Ms that hold locks, and
+//! would change the order of the events that the trace shows. Dropping single events would make
+//! the picture wrong everywhere.)
 
 pub(crate) mod budget;
 pub(crate) mod clock;

@@ -35,7 +35,7 @@ pub(crate) fn region(name: &str) -> u64 {
 /// Takes the name back from a word that [`name`] returned.
 ///
 /// # Safety
-/// It has not been taken.
+/// The name has not been taken back yet.
 pub(crate) unsafe fn take_name(word: u64) -> Arc<str> {
     // SAFETY: caller's clause: the word is the address of `name`'s box, which is taken back once.
     *unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<Arc<str>>(word as usize)) }
@@ -44,7 +44,7 @@ pub(crate) unsafe fn take_name(word: u64) -> Arc<str> {
 /// Takes the name back from a word that [`region`] returned.
 ///
 /// # Safety
-/// It has not been taken.
+/// The name has not been taken back yet.
 pub(crate) unsafe fn take_region(word: u64) -> Box<str> {
     // SAFETY: caller's clause: the word is the address of `region`'s box, which is taken back once.
     *unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<Box<str>>(word as usize)) }
@@ -53,7 +53,7 @@ pub(crate) unsafe fn take_region(word: u64) -> Box<str> {
 /// Frees the text of an event that will not be used, if it has one.
 ///
 /// # Safety
-/// It has not been taken.
+/// `word` is the event's word, and the text has not been taken back yet.
 pub(crate) unsafe fn forget(kind: Kind, word: u64) {
     // SAFETY: the kind says which function made the word. The rest is the caller's clause.
     unsafe {

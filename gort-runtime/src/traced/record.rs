@@ -57,6 +57,8 @@ fn record(m: Option<&M>, g: &G, window: u16, what: What) -> Option<u64> {
     }
 }
 
+/// Does what [`record`] does, in `recorder`, while the goroutine has `p`.
+///
 /// # Safety
 /// As for [`Recorder::push`]. The caller owns `g`.
 #[inline]

@@ -52,12 +52,12 @@ pub struct PollDesc {
 /// The descriptor that the poller was told to watch.
 #[derive(Debug)]
 struct Watched {
-    /// The owner keeps it open while this exists.
+    /// The descriptor's number. The owner keeps it open while this value exists.
     fd: RawFd,
-    /// The kernel's error, if it refused. (Perhaps the same descriptor is already watched for
-    /// another owner; that stays as it is.)
+    /// The kernel's error, if it refused to watch the descriptor. (Perhaps it already watches the
+    /// same descriptor for another owner. Then it continues to do so.)
     refused: Option<i32>,
-    /// Whether the kernel watches it now.
+    /// Whether the kernel watches the descriptor now.
     on: AtomicBool,
 }
 
@@ -82,7 +82,7 @@ impl PollDesc {
     /// fails.
     ///
     /// # Errors
-    /// If there are more descriptors than the table has room for.
+    /// Fails if there are more descriptors than the table has room for.
     ///
     /// # Safety
     /// - `fd` stays open until this is dropped, or [`unwatch`](Self::unwatch) has returned.
@@ -147,7 +147,7 @@ impl PollDesc {
     /// Checks whether an operation may make its first system call.
     ///
     /// # Errors
-    /// After `close`, and once the deadline has passed.
+    /// Fails after `close`, and once the deadline has passed.
     #[inline]
     pub fn prepare(&self, direction: Direction) -> Result<(), Interrupted> {
         if self.is_closed() {
@@ -160,11 +160,10 @@ impl PollDesc {
     }
 
     /// Waits, after a system call that would have blocked, until another try is worthwhile, the
-    /// deadline or `limit` has passed, or the descriptor is closed. Reports name
-    /// `reason`.
+    /// deadline or `limit` has passed, or the descriptor is closed. Reports name `reason`.
     ///
     /// # Errors
-    /// The reason, if the descriptor is not ready.
+    /// Returns why the wait ended, if it ended without the descriptor being ready.
     #[track_caller]
     pub fn wait(
         &self,
@@ -207,8 +206,8 @@ impl PollDesc {
             // `desc.rs`). `commit` publishes the waiter, as its last use of this frame (`slot`
             // lives for ever, `netpoll/table.rs`). Or it finds that an event has arrived, and then
             // the waiter was not published. A thread that takes the waiter out of the word has the
-            // right to wake it. So does `expire`, which finds no waiter before `commit` has
-            // published it.
+            // right to wake it. `expire` takes it out in the same way, and finds no waiter before
+            // `commit` has published it.
             unsafe {
                 let slot = ptr::from_ref(slot).cast();
                 current.park_until(commit, until, expire, slot, reason, site);
@@ -217,11 +216,11 @@ impl PollDesc {
         Ok(())
     }
 
-    /// Sets the deadline after which operations in this direction fail; `None` removes it. A
-    /// current waiter is held to it, too.
+    /// Sets the deadline after which operations in this direction fail; `None` removes it. The
+    /// deadline also applies to an operation that is already waiting.
     ///
     /// # Errors
-    /// After `close`.
+    /// Fails after `close`.
     pub fn set_deadline(
         &self,
         direction: Direction,
@@ -286,7 +285,8 @@ fn check_time(deadline: Nanos) -> Result<(), Interrupted> {
 /// Wakes a waiter that was taken out of a slot.
 fn wake(word: Option<usize>) {
     if let Some(word) = word {
-        // SAFETY: `wait` put it there, from `to_word`. Taking it out is the right to wake it.
+        // SAFETY: `wait` published this word, which came from `to_word`. Taking the word out of the
+        // slot gave us the right to wake the waiter.
         unsafe { Waiter::from_word(word).ready() };
     }
 }

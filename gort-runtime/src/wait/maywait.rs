@@ -13,9 +13,9 @@
 //!
 //! Operations that never wait (`try_send`, dropping a guard, a `select!` with `default`) work on
 //! the system stack. An operation that may have to wait panics there even if it would not have had
-//! to this time, except on fast paths that take no lock.
+//! to wait this time, except on fast paths that take no lock.
 //!
-//! In a program's hooks nothing may wait either (`proc/hooks.rs`). There the process ends.
+//! In a program's hooks nothing may wait either (`proc/hooks.rs`). An attempt ends the process.
 
 use crate::proc::hooks;
 use crate::proc::tls;
@@ -45,7 +45,7 @@ impl MayWait {
     /// this may unwind.
     ///
     /// # Panics
-    /// On the system stack.
+    /// Panics on the system stack.
     #[inline]
     #[must_use]
     #[track_caller]

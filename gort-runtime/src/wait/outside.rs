@@ -1,11 +1,11 @@
 //! Counts waits for events from outside the program that no descriptor announces: signals and
 //! helper threads. While there are any, there is no deadlock.
 //!
-//! A waiter is counted from before it parks until it runs again. So the count covers the way of a
-//! signal from the handler to the waiter, and of a helper's answer: at every moment one or the
-//! other is visible. Relaxed suffices. `checkdead.rs` reads the count under the scheduler's lock,
-//! and an M that has changed the count takes that lock before it sleeps. A thread outside that
-//! removes the last wait wakes sysmon, which checks.
+//! A waiter is counted from before it parks until it runs again. So it is still counted while a
+//! signal is on its way from the handler to the waiter, or while a helper thread's answer is.
+//! Relaxed suffices. `checkdead.rs` reads the count under the scheduler's lock, and an M that has
+//! changed the count takes that lock before it sleeps. A plain thread that removes the last wait
+//! wakes sysmon, which checks for a deadlock.
 
 use crate::base::prim::{AtomicU32, Ordering::Relaxed};
 use crate::sched::state::SCHED;

@@ -124,7 +124,7 @@ fn ready_in_bubble(gp: NonNull<G>) {
 #[derive(Debug)]
 pub struct Current {
     waiter: Waiter,
-    /// Where the thing it waits for was created.
+    /// Tells where the awaited thing was created.
     home: Cell<Home>,
     /// Not `Send`: it belongs to the goroutine or thread that created it.
     _not_send: PhantomData<*mut ()>,
@@ -135,7 +135,7 @@ impl Current {
     /// the goroutine has called [`goexit`](crate::goexit()), it may unwind here.
     ///
     /// # Panics
-    /// On the system stack, where nothing may wait.
+    /// Panics on the system stack, where nothing may wait.
     #[inline]
     #[must_use]
     #[track_caller]
@@ -162,9 +162,9 @@ impl Current {
         }
     }
 
-    /// Says where the thing that it will wait for was created. In a bubble this decides whether the
-    /// wait is durable, and which clock a deadline uses, until the next call. Without a call, the
-    /// thing counts as created outside, and deadlines use the caller's clock.
+    /// Says where the thing that this waiter will wait for was created. This holds until the next
+    /// call. In a bubble it decides whether the wait is durable, and which clock a deadline uses.
+    /// Without a call, the thing counts as created outside, and deadlines use the caller's clock.
     #[inline]
     pub fn waits_for(&self, home: Home) {
         self.home.set(home);
@@ -301,8 +301,8 @@ unsafe fn gopark<F: FnOnce() -> bool>(
     }));
     // SAFETY: clauses of `mcall`: `enter` and `getg` say that `gp` is the running goroutine and `m`
     // its M, whose g0 was saved when the goroutine was resumed; `park_m` keeps `OnG0Fn`'s contract;
-    // `m` is not used below. `commit` lies here on the goroutine's stack, and is ours to have
-    // called once.
+    // `m` is not used below. `commit` lies here on the goroutine's stack, and `park_m` calls
+    // it at most once.
     unsafe { arch::mcall(park_m, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
     contention::has_waited(g, waits_since);
@@ -327,7 +327,8 @@ unsafe fn call_commit<F: FnOnce() -> bool>(arg: *mut ()) -> bool {
 /// made ready, resumes it. If `commit` says that it must not wait, it is resumed here.
 ///
 /// # Safety
-/// That of [`OnG0Fn`](arch::OnG0Fn), from `gopark`, which has set `m.commit`.
+/// The contract is that of [`OnG0Fn`](arch::OnG0Fn). Only `gopark` passes this function to `mcall`,
+/// after it has set `m.commit`.
 unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's.
     // Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`). This runs on
@@ -356,7 +357,8 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     record::parks(m, g);
     casgstatus(status, GStatus::Running, GStatus::Waiting);
     m.curg.set(ptr::null_mut());
-    // SAFETY: set by `gopark` for this switch, and taken out: `f(arg)` may be called once, here.
+    // SAFETY: `gopark` has set `commit` for this switch, and it was taken out above, so `f(arg)`
+    // may be called once, here.
     if unsafe { (commit.f)(commit.arg) } {
         P::count_park(m.held_p());
         // `gp` must not be touched below: another M may run it.

@@ -45,9 +45,9 @@ pub fn point<T: ?Sized>(what: &'static str, thing: &T, site: &'static Location<'
     }
 }
 
-/// Tells whether an operation could be done without waiting. Until it could, the explorer does not
-/// choose the goroutine if it can choose others. Only for operations that leave no trace while they
-/// wait, which other goroutines could see.
+/// Tells whether an operation could be done without waiting. While it could not, the explorer does
+/// not choose the goroutine if it can choose another. Only for operations whose waiting leaves no
+/// trace that other goroutines could see.
 pub trait Ready: Sync {
     /// Returns whether the operation could be done now. Called on any thread, while other
     /// goroutines use the object.

@@ -39,7 +39,7 @@ pub(crate) fn submit_next(gp: NonNull<G>) {
     inside.finish();
 }
 
-/// Returns a random number. It is cheap and not suitable for secrets: for choosing among equals.
+/// Returns a random number. It is cheap and good enough to choose among equals, but not secret.
 #[must_use]
 pub fn random() -> u32 {
     if gate::is_open()

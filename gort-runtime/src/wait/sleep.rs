@@ -11,7 +11,8 @@ use crate::wait::point;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-/// Pauses the goroutine, or the plain thread, for at least `d`. Zero yields. Go's `time.Sleep`.
+/// Pauses the goroutine, or the plain thread, for at least `d`. A goroutine that sleeps for zero
+/// time yields. Go's `time.Sleep`.
 ///
 /// A goroutine that sleeps for more than a century, for example for `Duration::MAX`, waits for
 /// ever: unlike in Go, it does not keep a deadlock from being reported. The same holds for all time
@@ -83,6 +84,8 @@ fn sleep_until_nanos(deadline: Nanos, site: &'static Location<'static>) {
     }
 }
 
+/// Ends the wait at its deadline, which no other actor can do.
+///
 /// # Safety
 /// Always safe to call.
 unsafe fn always(_: *const ()) -> bool {

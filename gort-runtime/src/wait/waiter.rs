@@ -62,7 +62,7 @@ impl Waiter {
             })
         } else {
             // SAFETY: created by `of_thread` from a reference whose provenance has been exposed.
-            // Parkers are never freed (`threadparker.rs`), and everything that changes in one is
+            // Parkers are never freed (`threadparker.rs`), and all of their mutable state is
             // atomic.
             Who::Thread(unsafe { &*ptr::with_exposed_provenance(word & !THREAD) })
         }
@@ -77,8 +77,8 @@ impl Waiter {
         }
     }
 
-    /// Wakes a thread, or appends a goroutine, which stays Waiting, to `list`, from which the
-    /// scheduler takes it.
+    /// Wakes the waiter if it is a thread. Appends it to `list` if it is a goroutine, which stays
+    /// Waiting until the scheduler takes it from there.
     ///
     /// # Safety
     /// As for `Waiter::ready`: the caller has won the right to end this wait. For a goroutine that

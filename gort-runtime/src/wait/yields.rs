@@ -45,7 +45,7 @@ pub fn yield_now() {
 /// Queues the goroutine and schedules. Runs on g0.
 ///
 /// # Safety
-/// That of [`OnG0Fn`](crate::arch::OnG0Fn), from `yield_now`.
+/// The contract is that of [`OnG0Fn`](crate::arch::OnG0Fn). Only `yield_now` uses this function.
 unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's.
     // Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`). This runs on
