@@ -12,12 +12,10 @@ use crate::sched::inside::Inside;
 /// A panic of `f` continues in the caller, and so does [`goexit`](crate::goexit()). If `f` computes
 /// for long or blocks, the other goroutines keep running, as they do when any goroutine does so.
 ///
-/// # Panics
-/// If `f` calls an operation that may have to wait (`recv`, `lock`, `join`,
+/// # Panics If `f` calls an operation that may have to wait (`recv`, `lock`, `join`,
 /// [`scope`](crate::scope()), sleep, sockets…): on the system stack there is no goroutine that
 /// could be parked. The operation panics before it has done anything. Operations that never wait
 /// (`try_recv`, `send` on an unbounded channel, a `select!` with `default`, dropping a guard) work.
-/// channel, a `select!` with `default`, dropping a guard) work.
 ///
 /// # Examples
 /// ```
@@ -45,10 +43,10 @@ pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     let from_user = inside.is_outermost();
     let m = inside.into_switch();
     // SAFETY: `gp` is the goroutine that calls, on its own stack (`getg` returns `None` on g0), and
-    // `m` is its M. The goroutine is inside, and its entry, if this is the outermost, has been
-    // given up to the call.
+    // `m` is its M. The goroutine is inside the runtime. If its entry is the outermost one,
+    // `call_on_g0` takes it over.
     let result = unsafe { call_on_g0(m, gp, from_user, f) };
-    // If `f` took long, sysmon may have taken the P. Then this waits for another one.
+    // If `f` took long, sysmon may have taken the P. `Inside::enter` then waits for another one.
     if let Some(inside) = Inside::enter() {
         inside.finish();
     }

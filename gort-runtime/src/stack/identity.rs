@@ -108,8 +108,8 @@ struct Head {
 /// The first number that replaces a thread id. Real thread ids are below 2^22, and the owner field
 /// of a mutex has 30 bits.
 const NO_THREADS: u32 = 1 << 29;
-/// Whether libc may put the control block elsewhere than on a stack that it is given. musl never
-/// unmaps that memory either.
+/// Whether libc may put the control block elsewhere than on the stack that it is given. Only musl
+/// does, and it never unmaps that memory either.
 const MAY_LIE_ELSEWHERE: bool = cfg!(target_env = "musl");
 /// Number of identities made.
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -221,7 +221,7 @@ unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
     }
 }
 
-/// Runs on the thread that becomes an identity: its entire life.
+/// The function of the thread that becomes an identity, from the thread's start to its end.
 extern "C" fn live(birth: *mut c_void) -> *mut c_void {
     // SAFETY: `make` passes its `Birth`, waits until this thread has ended, and does not access its
     // cells before that.

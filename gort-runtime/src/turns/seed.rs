@@ -9,8 +9,7 @@
 //! PCT      6 bits: changes; 5: log2 of the number of steps among which they fall; 33: generator
 //! PATH     where the choice was not the first option: see `Path`
 //! NUMBER   the position among all schedules, in the order in which `tree.rs` runs them
-//! ```
-//! The checksum covers the choices that the schedule met, if it has been run (it is never 0 then).
+//! ``` If the schedule has been run, the checksum covers the choices that it met, and is never 0.
 //! It reveals a repetition that meets other choices. A seed of another kind was made up by the
 //! user; the seeds of schedules are derived from it.
 
@@ -39,8 +38,8 @@ pub(crate) enum Plan {
     Number(u64),
 }
 
-/// The choices that were not the first option: how many other choices come before each, and which
-/// option it was.
+/// The choices that were not the first option. Each entry says how many other choices come before
+/// it, and which option was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Path(pub(crate) Vec<(u32, u32)>);
 
