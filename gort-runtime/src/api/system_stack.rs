@@ -44,7 +44,7 @@ pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     let m = inside.into_switch();
     // SAFETY: `gp` is the goroutine that calls, on its own stack (`getg` returns `None` on g0), and
     // `m` is its M. The goroutine is inside the runtime. If its entry is the outermost one,
-    // `call_on_g0` takes it over.
+    // `into_switch` has given it up to this call.
     let result = unsafe { call_on_g0(m, gp, from_user, f) };
     // If `f` took long, sysmon may have taken the P. `Inside::enter` then waits for another one.
     if let Some(inside) = Inside::enter() {
