@@ -10,8 +10,9 @@
 //! and drops keys runs before or afterwards. If that panics, the flight stays in the map, where it
 //! holds up no caller.
 //!
-//! # Orderings `sharers` is only a count, so its operations are relaxed. Closing the count is
-//! relaxed as well, since only the runner acts on it. The wait group publishes the outcome.
+//! # Orderings
+//! `sharers` is only a count, so its operations are relaxed. Closing the count is relaxed as well,
+//! since only the runner acts on it. The wait group publishes the outcome.
 
 use crate::caught::{self, Unwound};
 use crate::channel::{Receiver, bounded};

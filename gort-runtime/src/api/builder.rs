@@ -183,8 +183,9 @@ impl RuntimeBuilder {
     /// without waiting or waking, such as sending into a buffer that has room. Debug builds do, for
     /// channels and locks.)
     ///
-    /// # What it costs If no hooks are set, each wait costs one untaken branch. If hooks are set,
-    /// each goroutine costs one allocation, and each call of a hook some tens of nanoseconds.
+    /// # What it costs
+    /// If no hooks are set, each wait costs one untaken branch. If hooks are set, each goroutine
+    /// costs one allocation, and each call of a hook some tens of nanoseconds.
     ///
     /// ```
     /// use gort::runtime::Builder;
@@ -315,8 +316,9 @@ impl RuntimeBuilder {
     /// [`join`](crate::JoinHandle::join). A deadlock is reported when all main goroutines are
     /// stuck.
     ///
-    /// # Panics Panics if `main` panics, with the same payload; if the main goroutine cannot be
-    /// started; and on the system stack.
+    /// # Panics
+    /// Panics if `main` panics, with the same payload; if the main goroutine cannot be started; and
+    /// on the system stack.
     #[track_caller]
     pub fn run<T: Send + 'static>(self, main: impl FnOnce() -> T + Send + 'static) -> T {
         let _ = MayWait::check(WaitReason::Join);

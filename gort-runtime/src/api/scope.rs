@@ -1,12 +1,13 @@
 //! `scope`: goroutines that may borrow from the goroutine that starts them. Like
 //! `std::thread::scope`, for goroutines.
 //!
-//! # Why borrowing is sound `scope` does not return (nor unwind, nor `goexit`) before every
-//! goroutine started in it has dropped its closure, and every result has been taken or dropped. The
-//! goroutine and its handle share a *packet*. Dropping the packet decrements a counter, and this is
-//! the last access to anything borrowed. Goroutines are never freed or unwound from outside, so the
-//! frame that waits stays where it is. Where waiting is not allowed (on the system stack), `scope`
-//! panics before it starts anything. If its wait ever unwinds, the process aborts.
+//! # Why borrowing is sound
+//! `scope` does not return (nor unwind, nor `goexit`) before every goroutine started in it has
+//! dropped its closure, and every result has been taken or dropped. The goroutine and its handle
+//! share a *packet*. Dropping the packet decrements a counter, and this is the last access to
+//! anything borrowed. Goroutines are never freed or unwound from outside, so the frame that waits
+//! stays where it is. Where waiting is not allowed (on the system stack), `scope` panics before it
+//! starts anything. If its wait ever unwinds, the process aborts.
 
 use crate::api::goroutine::Goroutine;
 use crate::api::handle::{Builder, JoinHandle};

@@ -12,7 +12,8 @@ use crate::sched::inside::Inside;
 /// A panic of `f` continues in the caller, and so does [`goexit`](crate::goexit()). If `f` computes
 /// for long or blocks, the other goroutines keep running, as they do when any goroutine does so.
 ///
-/// # Panics If `f` calls an operation that may have to wait (`recv`, `lock`, `join`,
+/// # Panics
+/// If `f` calls an operation that may have to wait (`recv`, `lock`, `join`,
 /// [`scope`](crate::scope()), sleep, sockets…): on the system stack there is no goroutine that
 /// could be parked. The operation panics before it has done anything. Operations that never wait
 /// (`try_recv`, `send` on an unbounded channel, a `select!` with `default`, dropping a guard) work.

@@ -9,9 +9,10 @@
 //! PCT      6 bits: changes; 5: log2 of the number of steps among which they fall; 33: generator
 //! PATH     where the choice was not the first option: see `Path`
 //! NUMBER   the position among all schedules, in the order in which `tree.rs` runs them
-//! ``` If the schedule has been run, the checksum covers the choices that it met, and is never 0.
-//! It reveals a repetition that meets other choices. A seed of another kind was made up by the
-//! user; the seeds of schedules are derived from it.
+//! ```
+//! If the schedule has been run, the checksum covers the choices that it met, and is never 0. It
+//! reveals a repetition that meets other choices. A seed of another kind was made up by the user;
+//! the seeds of schedules are derived from it.
 
 const KIND: u32 = 60;
 const SUM: u32 = 44;

@@ -24,8 +24,9 @@
 //!
 //! Finally, a choice is varied only if that may lead to another outcome (`races.rs`).
 //!
-//! # What is kept The tree keeps one node for each choice of the current run, except choices made
-//! after the run was known to be a repetition.
+//! # What is kept
+//! The tree keeps one node for each choice of the current run, except choices made after the run
+//! was known to be a repetition.
 
 use super::choice::{Candidate, Footprint, Thing, Turn};
 use super::races::Races;

@@ -1,9 +1,10 @@
 //! Counts a channel's handles. When the last handle of one half is dropped, the channel is
 //! disconnected; when both halves are gone, it is freed. Like crossbeam-channel's `counter`.
 //!
-//! # Orderings A count's decrement is acquire-release, so the last handle of a half sees what the
-//! other handles did. `one_half_gone`, an acquire-release swap, tells the half that is dropped
-//! second that it has to free the channel.
+//! # Orderings
+//! A count's decrement is acquire-release, so the last handle of a half sees what the other handles
+//! did. `one_half_gone`, an acquire-release swap, tells the half that is dropped second that it has
+//! to free the channel.
 //!
 //! The last receiver drops what is buffered. That is user code, which may unwind. [`HalfGone`] does
 //! the rest of the handle's work even then.

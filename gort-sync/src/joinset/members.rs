@@ -16,9 +16,10 @@
 //! queue and tells them (`success`) that the set was empty, in case it is not empty any more when
 //! they look.
 //!
-//! # When a member has ended A member's guard ([`SetMember`]) is dropped after the user's function,
-//! on the goroutine's stack. From that drop to the goroutine's end no user code runs and nothing
-//! waits. So the caller that takes the result may wait for the end.
+//! # When a member has ended
+//! A member's guard ([`SetMember`]) is dropped after the user's function, on the goroutine's stack.
+//! From that drop to the goroutine's end no user code runs and nothing waits. So the caller that
+//! takes the result may wait for the end.
 
 use super::SetShared;
 use crate::waitqueue::{WaitQueue, Wakes};
