@@ -89,7 +89,7 @@ impl Notify {
     }
 
     /// Wakes the waiter that has waited longest. If there is none, stores a permit, so that the
-    /// next one need not wait. Several calls without a waiter store only one permit.
+    /// next waiter need not wait. Several calls without a waiter store only one permit.
     ///
     /// ```
     /// use gort::sync::Notify;

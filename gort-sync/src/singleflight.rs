@@ -7,8 +7,8 @@
 //!
 //! From the time when a flight is in the map until it is closed, its sharers depend on it. The only
 //! user code that runs in between does so under [`caught::call`]. The code that hashes, compares
-//! and drops keys runs before or afterwards. If that panics, the flight stays in the map, where it
-//! holds up no caller.
+//! and drops keys runs before or afterwards. If this code panics, the flight stays in the map,
+//! where it holds up no caller.
 //!
 //! # Orderings
 //! `sharers` is only a count, so its operations are relaxed. Closing the count is relaxed as well,

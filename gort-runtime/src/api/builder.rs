@@ -84,9 +84,9 @@ impl RuntimeBuilder {
     }
 
     /// Gives each goroutine its own thread-locals, which it keeps whichever thread runs it. What a
-    /// goroutine borrows, counts or caches there stays its own, even across operations that wait.
-    /// Without this setting, a goroutine sees the thread-locals of the thread that happens to run
-    /// it ([`gort`'s chapter on soundness][s]).
+    /// goroutine borrows, counts or caches in a thread-local stays its own, even across operations
+    /// that wait. Without this setting, a goroutine sees the thread-locals of the thread that
+    /// happens to run it ([`gort`'s chapter on soundness][s]).
     ///
     /// The setting covers everything that depends on the C library's notion of the current thread:
     /// `thread_local!`, `thread::current()`, `errno`, C's `_Thread_local` and

@@ -45,7 +45,7 @@ pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     let m = inside.into_switch();
     // SAFETY: `gp` is the goroutine that calls, on its own stack (`getg` returns `None` on g0), and
     // `m` is its M. The goroutine is inside the runtime. If its entry is the outermost one,
-    // `into_switch` has given it up to this call.
+    // `into_switch` has given the entry up to `call_on_g0`.
     let result = unsafe { call_on_g0(m, gp, from_user, f) };
     // If `f` took long, sysmon may have taken the P. `Inside::enter` then waits for another one.
     if let Some(inside) = Inside::enter() {

@@ -1,7 +1,7 @@
 //! The caller's clock: the real clock, or that of its bubble.
 //!
 //! Both clocks count from the same moment, so an [`Instant`] corresponds to one number of
-//! nanoseconds. For bubbles, this correspondence is measured only once: so all times inside a
+//! nanoseconds. For bubbles, this correspondence is measured only once, so all times inside a
 //! bubble are exact.
 
 use crate::bubble::home::{Home, bubble};

@@ -73,9 +73,9 @@ pub(crate) struct P {
     /// Number of goroutines that timers have woken and that ran ahead of the queue, since the head
     /// of the queue last ran or a time slice began.
     pub(crate) due_in_a_row: Cell<u32>,
-    /// Whether a goroutine that a timer has woken has run since the clock was last read for timers.
+    /// Whether a goroutine woken by a timer has run since the clock was last read for timers.
     pub(crate) due_runs: Cell<bool>,
-    /// How many nanoseconds of the time slice goroutines that timers have woken have used.
+    /// The part of the time slice, in nanoseconds, that goroutines woken by timers have used.
     pub(crate) due_ns: Cell<u64>,
     /// When the clock was first read in the current time slice, or 0.
     pub(crate) slice_start: Cell<u64>,

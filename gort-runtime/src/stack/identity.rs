@@ -153,7 +153,7 @@ pub(super) fn add(bare: StackSlot) -> Option<StackSlot> {
 
 /// What the thread that becomes an identity reports about itself.
 struct Birth {
-    /// Nonzero until the thread has ended: the kernel clears it.
+    /// Nonzero until the thread has ended. The kernel clears it then.
     alive: AtomicU32,
     thread_pointer: Cell<*mut u8>,
     /// The stack pointer in the thread's first function.
@@ -226,7 +226,7 @@ extern "C" fn live(birth: *mut c_void) -> *mut c_void {
     // SAFETY: `make` passes its `Birth`, waits until this thread has ended, and does not access its
     // cells before that.
     let birth = unsafe { &*birth.cast::<Birth>() };
-    // Not the address of a variable: AddressSanitizer keeps those elsewhere.
+    // The address of a variable would not do, because AddressSanitizer keeps variables elsewhere.
     birth.frame.set(arch::stack_pointer());
     let tp = arch::thread_pointer();
     birth.thread_pointer.set(tp);

@@ -27,8 +27,8 @@ pub(crate) struct Question {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Act {
     /// Asked before the goroutine acts. While the answer is no and other goroutines can run, the
-    /// goroutine does not act. The question may be asked while the goroutine stays at the point
-    /// that asked the question.
+    /// goroutine does not act. The question stays valid while the goroutine is at the point that
+    /// stored it here.
     pub(crate) question: Option<Question>,
     pub(crate) what: &'static str,
     pub(crate) thing: Thing,

@@ -15,9 +15,9 @@
 //! meant to be short.
 //!
 //! # Why no wake-up is lost
-//! As `lookout.rs` says: counts, `writing`, `version` and `senders` change under the lock. A change
-//! that may let waiters continue removes all of them from their queue, in the same critical
-//! section.
+//! The argument is that of `lookout.rs`. Counts, `writing`, `version` and `senders` change under
+//! the lock. A change that may let waiters continue removes all of them from their queue, in the
+//! same critical section.
 //!
 //! # Ordering of the value
 //! A thread that enters has held the lock after the last one left, so it sees the value as that one
