@@ -1,4 +1,4 @@
-//! Spinning for a moment before a park: critical sections are often shorter than a park.
+//! Spins for a moment before a park, because critical sections are often shorter than a park.
 
 use gort_runtime::worth_spinning;
 use std::hint;

@@ -1,4 +1,4 @@
-//! Calling the program's hooks, on the goroutine's own stack.
+//! Calls the program's hooks, on the goroutine's own stack.
 //!
 //! A goroutine's hooks are kept with its goroutine-locals, because they are inherited in the same
 //! way (`locals.rs`).

@@ -17,10 +17,10 @@
 //! The runtime starts a real thread whose stack is the slot. libc then puts the TLS block and the
 //! control block at the slot's top, as for any thread. The thread ends at once and is never joined,
 //! so libc keeps both blocks for a later join. How the thread ends depends on the C library:
-//! - glibc: it returns. To libc it is a thread that has ended: `setuid` and similar functions skip
-//!   it, `malloc` keeps no cache for it, and `dlopen` continues to supply it with what later
-//!   libraries need.
-//! - musl: it makes the kernel's `exit` call itself (see "On musl").
+//! - With glibc, the thread returns. To libc it is then a thread that has ended: `setuid` and
+//!   similar functions skip it, `malloc` keeps no cache for it, and `dlopen` continues to supply it
+//!   with what later libraries need.
+//! - With musl, the thread makes the kernel's `exit` call itself (see "On musl").
 //!
 //! # Who uses an identity
 //! The goroutine that runs on the stack uses it, and so does the thread that runs the goroutine, on
@@ -33,8 +33,8 @@
 //! # What is corrected
 //! 1. Sooner or later the kernel gives the identity's thread id to another thread, and mutexes that
 //!    record their owner by that number would confuse the two. The id in the control block is
-//!    replaced by a number that no thread can have. Its position is found by searching for it, once
-//!    ([`find_tid`]).
+//!    replaced by a number that no thread can have. The position of the id is found once, by a
+//!    search for the id ([`find_tid`]).
 //! 2. The kernel ties restartable sequences to the thread. The area in the block is unregistered,
 //!    so that `sched_getcpu` makes a system call.
 //! 3. Before version 2.36, glibc closes `malloc`'s cache only for a thread that has had one. The
@@ -48,9 +48,9 @@
 //! When a thread returns, it removes itself from musl's list of threads. It locks the list, and the
 //! kernel unlocks it at the thread's end by clearing the word with which the thread was started. If
 //! that word were replaced ([`os::clear_at_exit`]), the list would stay locked for ever. And if the
-//! identity were off the list, a thread that a goroutine starts under it would be linked into a
-//! ring that no other thread sees. The identity's thread therefore does not return. The list stays
-//! sound:
+//! identity had left the list, a thread that a goroutine starts under the identity would be linked
+//! into a ring that no other thread sees. The identity's thread therefore does not return. The list
+//! stays sound:
 //! 1. A thread that starts another one links the new control block while it holds the lock, and
 //!    then unlocks. The block's memory is the slot's or a mapping of musl's, and neither is ever
 //!    unmapped, so every link points to live memory for ever.

@@ -159,8 +159,8 @@ impl Tree {
         chosen
     }
 
-    /// Records the result of the last branch. If another option had the same result, the rest of
-    /// this run is known.
+    /// Records the result of the last branch. If another option had the same result, this run
+    /// repeats an earlier one from here on.
     pub(crate) fn branched(&mut self, now: usize) {
         if self.repeats || self.depth != self.nodes.len() {
             return;
