@@ -62,7 +62,7 @@ struct Taken {
 #[derive(Debug, Default)]
 pub(super) struct Races {
     steps: Vec<Taken>,
-    /// Indexed by the goroutines' numbers.
+    /// The clock of each goroutine, indexed by the goroutines' numbers.
     clocks: Vec<Option<Clock>>,
 }
 
