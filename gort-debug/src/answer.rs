@@ -14,8 +14,8 @@ pub(crate) struct Responder<'a> {
     stream: &'a Stream,
     timeout: Duration,
     with_body: bool,
-    /// The client understands chunked bodies. For other clients, the end of the connection ends a
-    /// long body.
+    /// Whether the client understands chunked bodies. For other clients, the end of the connection
+    /// marks the end of a long body.
     chunks: bool,
     keep_alive: bool,
 }

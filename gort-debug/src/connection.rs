@@ -97,7 +97,8 @@ impl Input<'_> {
     }
 
     /// Waits for this time. Returns `true` if the client is still connected at the end. A client
-    /// that sends more than one further request during the wait is treated as disconnected.
+    /// that sends more bytes than a head may have (`LONGEST_HEAD`) during the wait is treated as
+    /// disconnected.
     fn is_there_after(&mut self, time: Duration) -> bool {
         let deadline = Instant::now() + time;
         while self.bytes.len() <= LONGEST_HEAD {

@@ -54,7 +54,7 @@ pub(crate) fn state(info: &GoroutineInfo) -> &'static str {
     }
 }
 
-/// Returns whether the goroutine serves a page.
+/// Returns whether the goroutine serves the page (or another page of this process).
 pub(crate) fn is_own(info: &GoroutineInfo) -> bool {
     info.name.as_deref() == Some(NAME)
 }

@@ -57,7 +57,7 @@ struct Shared {
 struct Open {
     next: u64,
     streams: BTreeMap<u64, Stream>,
-    /// The page has ended, so there will be no more connections.
+    /// Whether the page has ended, so that there will be no more connections.
     ended: bool,
 }
 
@@ -220,7 +220,7 @@ fn begin(shared: &Arc<Shared>, stream: Stream, permit: Permit) {
         gort::defer!({
             for_it.open.lock().streams.remove(&number);
         });
-        // It is the client's concern how a connection ends.
+        // An error on a connection concerns only its client.
         connection::serve(&stream, &for_it.site).ok();
     });
     if spawned.is_err() {

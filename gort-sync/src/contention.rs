@@ -3,7 +3,7 @@
 //!
 //! Each waiter has a record in the lock's queue. While waits are recorded, the `elem` of this
 //! record says since when the wait is to be counted. An unlocker takes the sum over the whole queue
-//! and lets each count begin anew. So the time between two unlockings is charged to the second one.
+//! and restarts each count. So the time between two unlockings is charged to the second one.
 
 use crate::waitqueue::WaitQueue;
 use gort_runtime::{kept_waiting, wait_begins};

@@ -60,8 +60,8 @@ struct Failure<E> {
 enum FirstError<E> {
     None,
     Kept(E),
-    /// Given to the first `wait` that returned. There is only one error, so later calls of `wait`
-    /// panic.
+    /// The error was given to the first `wait` that returned. There is only one error, so later
+    /// calls of `wait` panic.
     Given,
 }
 

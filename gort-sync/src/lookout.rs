@@ -1,4 +1,4 @@
-//! Waiting until there is something to see: a waiter that is woken looks again.
+//! Waits until there is something to see. A waiter that is woken looks again.
 //!
 //! This is the common part of `oneshot`, `watch`, `broadcast`, `Notify` and the arm of a
 //! `WaitGroup`. A [`Lookout`] provides a lock, a queue under it, and the look: a function that

@@ -89,7 +89,7 @@ impl Notify {
     }
 
     /// Wakes the waiter that has waited longest. If there is none, stores a permit, so that the
-    /// next one need not wait. Several calls before that store only one permit.
+    /// next waiter need not wait. Several calls without a waiter store only one permit.
     ///
     /// ```
     /// use gort::sync::Notify;
@@ -143,7 +143,8 @@ impl Notify {
         wakes.wake_all();
     }
 
-    /// Takes the permit if there is one; otherwise waits for either of the two calls.
+    /// Takes the permit if there is one; otherwise waits for [`notify_one`](Self::notify_one) or
+    /// [`notify_all`](Self::notify_all).
     #[track_caller]
     pub fn wait(&self) {
         let notified = wait_for(&NotifyLook(self), None, Location::caller());

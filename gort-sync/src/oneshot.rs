@@ -4,7 +4,7 @@
 //!
 //! # Invariants
 //! 1. The channel begins as `Open`. The sender's last act makes that `Sent`, or `Ended` if the
-//!    sender is dropped without sending. If the receiver has `Left`, it changes nothing.
+//!    sender is dropped without sending. If the receiver has `Left`, that act changes nothing.
 //! 2. `Sent` contains the value; the receive that takes the value out leaves `Ended`.
 //! 3. `Left` is set only by the drop of the receiver, which takes the value with it. So a value
 //!    that `send` reported as sent is dropped on the receiver's side, and never in `send`.
@@ -105,7 +105,7 @@ impl<T> OneshotShared<T> {
 /// assert_eq!(rx.recv(), Err(RecvError));
 /// ```
 pub struct Sender<T> {
-    /// `None` if it has sent.
+    /// `None` once the sender has sent.
     shared: Option<Arc<OneshotShared<T>>>,
 }
 
@@ -145,7 +145,7 @@ impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
             point::touch(point::EVERYTHING);
-            // If the receiver was dropped there is no one to tell.
+            // `end` fails if the receiver was dropped. Then there is no receiver to wake.
             drop(shared.end(Progress::Ended));
         }
     }

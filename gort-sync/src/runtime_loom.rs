@@ -10,8 +10,8 @@
 //! - Time stands still until loom lets it pass, at any moment of a wait with a time limit. From
 //!   then on all deadlines have passed. For a thread that [`starves`] time passes quickly: at its
 //!   second look at the clock it has waited for too long.
-//! - No function of a model may panic: loom may run other threads in the meantime, and std would
-//!   take those for panicking.
+//! - No function of a model may panic: loom may run other threads during the unwind, and to std
+//!   those threads would seem to be panicking.
 //! - A thread that spins tries once more, if it is one that [`spins`], and other threads may come
 //!   first.
 //! - `random` is always 0, since loom needs executions that can be repeated.

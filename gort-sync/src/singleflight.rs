@@ -7,12 +7,12 @@
 //!
 //! From the time when a flight is in the map until it is closed, its sharers depend on it. The only
 //! user code that runs in between does so under [`caught::call`]. The code that hashes, compares
-//! and drops keys runs before or afterwards. If that panics, the flight stays in the map, where it
-//! holds up no caller.
+//! and drops keys runs before or afterwards. If this code panics, the flight stays in the map,
+//! where it holds up no caller.
 //!
 //! # Orderings
-//! `sharers` is only a count, so its operations are relaxed. The close is as well, since only the
-//! runner acts on it. The wait group publishes the outcome.
+//! `sharers` is only a count, so its operations are relaxed. Closing the count is relaxed as well,
+//! since only the runner acts on it. The wait group publishes the outcome.
 
 use crate::caught::{self, Unwound};
 use crate::channel::{Receiver, bounded};
@@ -58,7 +58,7 @@ const CLOSED: usize = usize::MAX;
 
 /// What the sharers get.
 enum Outcome<V> {
-    /// In a mutex, so that many callers can clone a value that is not `Sync`.
+    /// The value, in a mutex so that many callers can clone it even if it is not `Sync`.
     Value(Mutex<V>),
     Panicked(String),
     Exited,
@@ -88,7 +88,7 @@ impl<V> Flight<V> {
     }
 
     fn end(&self, outcome: Outcome<V>) {
-        // Empty until now: one caller runs the flight, and ends it once.
+        // The outcome is empty until now, because one caller runs the flight, and ends it once.
         drop(self.outcome.set(outcome));
         self.running.done();
     }
@@ -145,7 +145,8 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
         match self.begin(key) {
             Begun::Joined(flight) => {
                 flight.running.wait();
-                // Dropped before there is a value to lose.
+                // `f` is dropped here, before there is a value that a panic in its destructor could
+                // lose.
                 drop(f);
                 (flight.share(), true)
             }
@@ -340,7 +341,7 @@ impl<K: Eq + Hash, V> Registration<K, V> {
                 Some(flight) if Arc::ptr_eq(flight, &self.flight) => {
                     flights.remove_entry(&self.key)
                 }
-                // The key was forgotten, and perhaps another flight begun.
+                // The key was forgotten, and perhaps another flight has begun.
                 _ => None,
             }
         };

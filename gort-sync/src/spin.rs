@@ -1,4 +1,4 @@
-//! Spinning for a moment before a park: critical sections are often shorter than a park.
+//! Spins for a moment before a park, because critical sections are often shorter than a park.
 
 use gort_runtime::worth_spinning;
 use std::hint;
@@ -8,8 +8,8 @@ use std::hint;
 const ROUNDS: u32 = 4;
 const PAUSES: u32 = 30;
 
-/// Returns the rounds, and ends early when spinning is not worth while. In each round the caller
-/// pauses and tries again.
+/// Returns an iterator over the rounds, which ends early when spinning is not worthwhile. In each
+/// round the caller pauses and tries again.
 pub(crate) fn rounds() -> impl Iterator<Item = u32> {
     (0..ROUNDS).take_while(|_| worth_spinning())
 }

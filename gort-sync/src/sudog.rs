@@ -92,8 +92,8 @@ pub(crate) struct Sudog {
     pub(crate) kind: CheckedCell<Kind>,
     /// The goroutine or thread to wake.
     pub(crate) waiter: CheckedCell<Option<Waiter>>,
-    /// Of a sender: where the value is. Of a receiver: where the value goes. Of a promise that was
-    /// won on a rendezvous channel: the receiver's record.
+    /// For a sender, the place where the value is. For a receiver, the place where the value goes.
+    /// For a promise that was won on a rendezvous channel, the receiver's record.
     pub(crate) elem: CheckedCell<*mut ()>,
     /// Set by the waker: true if the value was moved or the lock was handed over. False if the
     /// channel was closed or, for a receiver, if it has to look again.

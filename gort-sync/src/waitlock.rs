@@ -140,7 +140,7 @@ impl<S> Drop for Held<'_, S> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait<'c> {
     pub(crate) current: &'c Current,
-    /// `None`: there is no time limit.
+    /// The time at which the wait ends by itself, or `None` if there is no time limit.
     pub(crate) until: Option<Nanos>,
     /// The home of the object that is waited for. `until` is a time on that home's clock.
     pub(crate) home: Home,
@@ -152,7 +152,7 @@ pub(crate) struct Wait<'c> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Back,
-    /// For a waiter that has waited before.
+    /// The front, for a waiter that has waited before.
     Front,
 }
 

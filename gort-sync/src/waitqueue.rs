@@ -267,9 +267,9 @@ impl Won {
 /// Waiters that were won under a lock, and that are woken once it is released.
 #[derive(Debug)]
 pub struct Wakes {
-    /// Usually the only one.
+    /// The first waiter, usually the only one.
     first: Cell<Option<Waiter>>,
-    /// The others, linked by `next`.
+    /// The records of the other waiters, linked by `next`.
     more: Cell<*const Sudog>,
     last: Cell<*const Sudog>,
 }

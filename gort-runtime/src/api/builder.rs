@@ -71,7 +71,7 @@ impl RuntimeBuilder {
 
     /// Sets the default size of goroutine stacks, in bytes, rounded as by
     /// [`Builder::stack_size`](crate::Builder::stack_size), which says more. The default is 256
-    /// KiB, the maximum 1 GiB. The main goroutine has 8 MiB, or this if it is more.
+    /// KiB, the maximum 1 GiB. The main goroutine's stack has 8 MiB, or this size if it is larger.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.settings.stack = Some(bytes);
         self
@@ -84,9 +84,9 @@ impl RuntimeBuilder {
     }
 
     /// Gives each goroutine its own thread-locals, which it keeps whichever thread runs it. What a
-    /// goroutine borrows, counts or caches there stays its own, even across operations that wait.
-    /// Without this setting, a goroutine sees the thread-locals of the thread that happens to run
-    /// it ([`gort`'s chapter on soundness][s]).
+    /// goroutine borrows, counts or caches in a thread-local stays its own, even across operations
+    /// that wait. Without this setting, a goroutine sees the thread-locals of the thread that
+    /// happens to run it ([`gort`'s chapter on soundness][s]).
     ///
     /// The setting covers everything that depends on the C library's notion of the current thread:
     /// `thread_local!`, `thread::current()`, `errno`, C's `_Thread_local` and
@@ -184,8 +184,8 @@ impl RuntimeBuilder {
     /// channels and locks.)
     ///
     /// # What it costs
-    /// If no hooks are set, one untaken branch per wait. If hooks are set, one allocation for each
-    /// goroutine, and some tens of nanoseconds for each call.
+    /// If no hooks are set, each wait costs one untaken branch. If hooks are set, each goroutine
+    /// costs one allocation, and each call of a hook some tens of nanoseconds.
     ///
     /// ```
     /// use gort::runtime::Builder;
@@ -308,22 +308,24 @@ impl RuntimeBuilder {
     /// Runs `main` as the main goroutine and returns its result. Does not wait for other
     /// goroutines.
     ///
-    /// The settings have no effect if the runtime has been started before. The hooks always have:
-    /// they belong to this run. If `main` calls [`goexit`](crate::goexit()), the other goroutines
-    /// continue and this call does not return, as in Go.
+    /// The settings have no effect if the runtime has been started before. The hooks always take
+    /// effect, because they belong to this run. If `main` calls [`goexit`](crate::goexit()), the
+    /// other goroutines continue and this call does not return, as in Go.
     ///
     /// Several threads may call this at once, and goroutines too: a goroutine then waits as in
     /// [`join`](crate::JoinHandle::join). A deadlock is reported when all main goroutines are
     /// stuck.
     ///
     /// # Panics
-    /// With `main`'s own panic. If the main goroutine cannot be started. On the system stack.
+    /// Panics if `main` panics, with the same payload; if the main goroutine cannot be started; and
+    /// on the system stack.
     #[track_caller]
     pub fn run<T: Send + 'static>(self, main: impl FnOnce() -> T + Send + 'static) -> T {
         let _ = MayWait::check(WaitReason::Join);
         let caller = Caller::here();
         let main = self.start_main("main", move || {
-            // Not before it runs: all Ms may sleep while it is being started.
+            // Registered only once the goroutine runs: all Ms may be asleep while it is being
+            // started, which would look like a deadlock.
             let _runs = MainRuns::new(caller);
             main()
         });

@@ -32,8 +32,9 @@ pub struct JoinError {
     payload: Option<Box<dyn Any + Send>>,
 }
 
-// SAFETY: through a shared reference, a payload is only asked for its type, by `Any`, which has no
-// implementation but std's, and read if it is a `&str` or a `String`, which are `Sync`.
+// SAFETY: a shared reference allows two uses of the payload. `Any`, whose only implementation is
+// std's, returns the payload's type. And the payload is read if it is a `&str` or a `String`, which
+// are `Sync`.
 unsafe impl Sync for JoinError {}
 
 impl JoinError {

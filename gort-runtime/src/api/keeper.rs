@@ -53,7 +53,8 @@ pub(super) fn run_keeper<T>(
         // SAFETY: the thread that hands the keeper the last hold finds and wakes it, once for each
         // time that the keeper has released its own hold. Releasing it is the last step of `commit`
         // (apart from giving a member its turn), and `commit` returns false if the keeper has kept
-        // its hold. In an explored bubble the keeper is found as `turns/explorer.rs`, 2, says.
+        // its hold. In an explored bubble, point 2 of `turns/explorer.rs` says which thread finds
+        // the keeper.
         unsafe {
             current.park(|| falls_asleep(kept), WaitReason::SynctestRun, site);
         }

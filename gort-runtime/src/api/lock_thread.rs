@@ -5,7 +5,7 @@ use crate::proc::tls;
 use crate::sched::wire::{unwire_if, wire};
 use std::marker::PhantomData;
 
-/// Wires the calling goroutine to its current thread until the guard is dropped. Locks nest. On a
+/// Wires the calling goroutine to its current thread until the guard is dropped. Calls nest. On a
 /// plain thread this does nothing. The counterpart of Go's `runtime.LockOSThread`.
 ///
 /// Use it for libraries that keep state per thread, and for system calls that act on the calling

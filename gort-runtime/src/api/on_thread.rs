@@ -65,8 +65,8 @@ use std::ptr;
 /// figures. Memory that C code allocates with `malloc` does not pass through this allocator. An
 /// allocation that fails does not change the goroutine's `errno`.
 ///
-/// If `A` uses gort during a call, it counts as a plain thread. Go has no counterpart: the
-/// allocator is part of its runtime, and the allocator's caches belong to the Ps.
+/// If `A` uses gort during a call, the calling thread counts as a plain thread. Go has no
+/// counterpart: the allocator is part of its runtime, and the allocator's caches belong to the Ps.
 ///
 /// # Examples
 /// ```

@@ -3,11 +3,11 @@
 //!
 //! # Why borrowing is sound
 //! `scope` does not return (nor unwind, nor `goexit`) before every goroutine started in it has
-//! dropped its closure, and its result has been taken or dropped. The goroutine and its handle
+//! dropped its closure, and every result has been taken or dropped. The goroutine and its handle
 //! share a *packet*. Dropping the packet decrements a counter, and this is the last access to
 //! anything borrowed. Goroutines are never freed or unwound from outside, so the frame that waits
-//! stays where it is. Where nothing may wait, `scope` refuses to begin. If its wait ever unwinds,
-//! the process aborts.
+//! stays where it is. Where waiting is not allowed (on the system stack), `scope` panics before it
+//! starts anything. If its wait ever unwinds, the process aborts.
 
 use crate::api::goroutine::Goroutine;
 use crate::api::handle::{Builder, JoinHandle};
@@ -220,7 +220,7 @@ impl Builder {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        // Runs user code, which may panic, so it comes first.
+        // First, because this runs user code (`Clone`), which may panic.
         let inherited = self.inherited();
         scope.data.running.fetch_add(1, Relaxed);
         let packet = Arc::new(Packet {
@@ -276,7 +276,7 @@ impl<T> ScopedJoinHandle<'_, T> {
         // it.
         match (unsafe { (*self.packet.result.get()).take() }, ended) {
             (Some(Err(payload)), _) if is_goexit(&*payload) => Err(JoinError::exited()),
-            // Even if the goroutine was exiting: the panic replaced the exit.
+            // This holds even if the goroutine was exiting: the panic replaced the exit.
             (Some(Err(payload)), _) => Err(JoinError::panicked(payload)),
             (Some(Ok(value)), Ok(())) => Ok(value),
             (value, Err(e)) => {

@@ -38,7 +38,7 @@ use std::panic::Location;
 ///   arm is of this kind;
 /// - mutexes, readers-writer locks, conditions, once cells, barriers and `Notify`, wherever they
 ///   were created. If goroutines outside share one of these, time may run ahead while they hold it;
-/// - its clock: `sleep`.
+/// - its clock, in `sleep`.
 ///
 /// A goroutine that computes, or that uses sockets, child processes, signals, `blocking`, or
 /// anything that was created outside the bubble, holds its clock. Waiting for things outside is
@@ -51,9 +51,9 @@ use std::panic::Location;
 /// - With `f`'s panic, if `f` panics, once all other goroutines have ended or are blocked for good.
 ///   A panic of another goroutine stays in its handle.
 /// - With `deadlock: all goroutines in bubble are blocked`, and what they wait for, if no timer is
-///   left to wake one. The clock stops when `f` returns: a goroutine that still sleeps then is in a
-///   deadlock. If one waits for a lock, the deadlock is reported after a second of real time. The
-///   goroutines are left as they are.
+///   left that could wake one of them. The clock stops when `f` returns: a goroutine that still
+///   sleeps then is in a deadlock. If a goroutine waits for a lock, the deadlock is reported after
+///   a second of real time. The goroutines are left as they are.
 /// - Inside a bubble: bubbles do not nest.
 /// - If the goroutine cannot be started.
 /// - On the system stack.

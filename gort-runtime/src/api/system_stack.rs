@@ -17,7 +17,6 @@ use crate::sched::inside::Inside;
 /// [`scope`](crate::scope()), sleep, sockets…): on the system stack there is no goroutine that
 /// could be parked. The operation panics before it has done anything. Operations that never wait
 /// (`try_recv`, `send` on an unbounded channel, a `select!` with `default`, dropping a guard) work.
-/// channel, a `select!` with `default`, dropping a guard) work.
 ///
 /// # Examples
 /// ```
@@ -45,10 +44,10 @@ pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     let from_user = inside.is_outermost();
     let m = inside.into_switch();
     // SAFETY: `gp` is the goroutine that calls, on its own stack (`getg` returns `None` on g0), and
-    // `m` is its M. The goroutine is inside, and its entry, if this is the outermost, has been
-    // given up to the call.
+    // `m` is its M. The goroutine is inside the runtime. If its entry is the outermost one,
+    // `into_switch` has given the entry up to `call_on_g0`.
     let result = unsafe { call_on_g0(m, gp, from_user, f) };
-    // If `f` took long, sysmon may have taken the P. Then this waits for another one.
+    // If `f` took long, sysmon may have taken the P. `Inside::enter` then waits for another one.
     if let Some(inside) = Inside::enter() {
         inside.finish();
     }

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// Closed when the test has left its function, in whatever way.
+/// A channel that is closed when the test's function has ended by a return, a panic or `goexit`.
 pub(crate) type Ended = Receiver<Infallible>;
 
 /// A test that was started. Dropping it detaches the goroutine.

@@ -15,7 +15,8 @@ use crate::proc::tls;
 /// ```
 #[must_use]
 pub fn own_thread_locals() -> bool {
-    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It runs here, so it owns its cells.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). The goroutine runs here, so this
+    // thread owns its cells.
     tls::goroutine().is_none_or(|gp| unsafe { gp.as_ref() }.has_own_thread_locals())
 }
 

@@ -144,7 +144,7 @@ impl Drop for Region {
 /// apart.
 const TRIES: u32 = 100;
 
-/// Has the calling goroutine record a region's beginning or end with `tell`. Waits for the writer
+/// Records a region's beginning or end with `tell`, in the calling goroutine. Waits for the writer
 /// if there is no room: if the end were lost, the region would seem to continue.
 #[cold]
 fn until_told(tell: impl Fn(&M, &G) -> Option<Begun>) -> Option<Begun> {

@@ -43,7 +43,7 @@ mod real {
 
     const FREE: u32 = 0;
     const HELD: u32 = 1;
-    /// Held, and the holder must wake a sleeper when it releases the lock.
+    /// The lock is held, and the holder must wake a sleeper when it releases the lock.
     const CONTENDED: u32 = 2;
 
     /// Number of times a thread checks the word before it sleeps in the kernel.

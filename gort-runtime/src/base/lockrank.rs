@@ -23,8 +23,8 @@
 /// acquired earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
-    /// No other lock may be acquired while it is held. It is the first variant so that zeroed
-    /// memory is a free lock of this rank: a goroutine's record begins zeroed.
+    /// No other lock may be acquired while a lock of this rank is held. This variant is the first,
+    /// so that zeroed memory is a free lock of this rank: a goroutine's record begins zeroed.
     Leaf,
     /// A lock whose holder starts or wakes something.
     Outer,

@@ -42,7 +42,7 @@ impl Note {
         loop {
             let now = os::now_ns();
             if now >= deadline_ns {
-                // A wake-up may have come just now: take it.
+                // A wake-up may have come just now. If so, take it.
                 return self.word.swap(EMPTY, Acquire) == WOKEN;
             }
             if self.sleep_for(Some(Duration::from_nanos(deadline_ns - now))) {

@@ -3,10 +3,10 @@
 //! Files that implement a protocol (run queue, idle protocol, scheduler, join word, locks) take
 //! their primitives from here, so that loom explores the same source.
 //!
-//! Anything that is not part of a protocol uses [`hint`], which is std's in any case: figures, ids,
-//! and words that are only advice or settings, that are accessed Relaxed, or that publish something
-//! once. loom would try every order of these accesses, and every value that a load may still see,
-//! for nothing.
+//! Everything that is not part of a protocol uses [`hint`], which is always std's. This covers
+//! counts, ids, and words that are only advice or settings, that are accessed Relaxed, or that
+//! publish something once. loom would try every order of these accesses, and every value that a
+//! load may still see, for nothing.
 //!
 //! Under loom, a `static` cannot hold an atomic: [`global`] makes a static that is new in each
 //! execution. A `const fn` cannot create an atomic either: see [`const_unless_loom`].

@@ -1,4 +1,4 @@
-//! The kind of a stack: which stacks are interchangeable.
+//! The kind of a stack. Stacks of the same kind are interchangeable.
 
 /// The kind of a stack. A goroutine that asks for a kind can run on any stack of that kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! The caller's clock: the real clock, or that of its bubble.
 //!
 //! Both clocks count from the same moment, so an [`Instant`] corresponds to one number of
-//! nanoseconds. For bubbles, this correspondence is measured only once: inside a bubble all times
-//! are exact.
+//! nanoseconds. For bubbles, this correspondence is measured only once, so all times inside a
+//! bubble are exact.
 
 use crate::bubble::home::{Home, bubble};
 use crate::os;
@@ -26,8 +26,8 @@ impl Anchor {
     fn get() -> Self {
         *ANCHOR.get_or_init(|| {
             let reading = |_| {
-                // In this order the instant is late rather than early, so no bubble begins in the
-                // past.
+                // `Instant` is read after the number, so it is late rather than early, and no
+                // bubble begins in the past.
                 let nanos = os::now_ns();
                 let instant = Instant::now();
                 (os::now_ns() - nanos, Self { nanos, instant })
@@ -105,7 +105,8 @@ impl Home {
     #[must_use]
     pub fn moment(self, d: Duration) -> (Nanos, Instant) {
         let (nanos, instant) = if self == Self::OUTSIDE {
-            // In this order the scheduler's time is never before the `Instant` that the user sees.
+            // `Instant` is read first, so that the scheduler's time is never before the `Instant`
+            // that the user sees.
             let instant = Instant::now();
             (os::now_ns(), instant)
         } else {

@@ -1,6 +1,6 @@
 //! The place where a thing was created: outside all bubbles, or in one of them.
 //!
-//! Channels, timers and everything else that goroutines wait for carry a [`Home`]. It decides
+//! Channels, timers and everything else that goroutines wait for carry a [`Home`]. The home decides
 //! whether a wait is durable (`proc/bubble.rs`), and to which clock a due time belongs.
 
 use crate::os;
@@ -17,10 +17,10 @@ pub(super) const FIRST_KIND: u32 = u32::MAX - 1;
 pub struct Home(u32);
 
 impl Home {
-    /// Created outside all bubbles.
+    /// The home of things that were created outside all bubbles.
     pub const OUTSIDE: Self = Self(0);
-    /// Created at an unknown place. Locks use this, because they do not record where they were
-    /// created.
+    /// The home of things that were created at an unknown place. Locks use this, because they do
+    /// not record where they were created.
     pub const ANYWHERE: Self = Self(u32::MAX);
     /// The kernel. A wait for it counts in real time.
     pub const KERNEL: Self = Self(FIRST_KIND);

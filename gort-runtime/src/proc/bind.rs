@@ -1,5 +1,5 @@
-//! Taking and giving back what a goroutine needs: a record, a reservation, a stack. An M that holds
-//! a P uses the P's free ones. A thread without a P uses the global pools.
+//! Takes and gives back what a goroutine needs: a record, a reservation, a stack. An M that holds a
+//! P uses what is free on that P. A thread without a P uses the global pools.
 
 use crate::arch::{self, Gobuf};
 use crate::base::prim::Ordering::Relaxed;

@@ -148,7 +148,7 @@ pub(crate) struct G {
     root: AtomicU64,
     /// The place where it was spawned.
     spawned_at: AtomicUsize,
-    /// Behind a lock, because a dump may read it while the record changes owners.
+    /// The name. A lock protects it, because a dump may read it while the record changes owners.
     name: Lock<Option<Arc<str>>>,
     named: AtomicBool,
     /// Whether a timer has started it.

@@ -1,4 +1,4 @@
-//! Calling the program's hooks, on the goroutine's own stack.
+//! Calls the program's hooks, on the goroutine's own stack.
 //!
 //! A goroutine's hooks are kept with its goroutine-locals, because they are inherited in the same
 //! way (`locals.rs`).
@@ -43,8 +43,8 @@ pub(crate) fn call_these(hooks: &Hooks, hook: Hook) {
     };
     let gp = m.curg.get();
     m.hook.set(Some(hook));
-    // In this order, so that at any moment at least one of the two names the goroutine whose P
-    // sysmon may take.
+    // `calls_for` is set before `curg` is cleared, so that at any moment at least one of the two
+    // names the goroutine whose P sysmon may take.
     m.calls_for.set(gp);
     m.curg.set(ptr::null_mut());
     hooks(hook);

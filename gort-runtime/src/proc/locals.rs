@@ -139,7 +139,7 @@ impl Locals {
         unsafe { table.as_mut() }
     }
 
-    /// Looks up the key with this id (0: it has none yet).
+    /// Looks up the key with this id, which is 0 if the key has no id yet.
     #[inline(always)]
     pub(crate) fn find(&self, id: u32) -> LocalFound {
         let index = id.wrapping_sub(1) as usize;
@@ -153,8 +153,8 @@ impl Locals {
     }
 
     /// Stores the value of the key with this id, which must not be 0. Returns the value that is not
-    /// stored any more, if any: one that was stored while this key's initialiser ran, or, if the
-    /// key is gone, `value` itself and `false`.
+    /// stored any more, if there is one, and whether `value` is stored. The first is a value that
+    /// was stored while this key's initialiser ran or, if the key is gone, `value` itself.
     ///
     /// The caller may drop the returned value: no reference to it is left. Every holder of such a
     /// reference was called by the initialiser, which has returned, and there was no value before

@@ -12,8 +12,9 @@
 //!
 //! # Protocol
 //! - *The owner enters*: `mark = 1`; light barrier; if `request` is `NONE` (acquire), it may access
-//!   its P. Otherwise it sets `mark = 0` and waits for the verdict. `NONE`: it enters again.
-//!   `TAKEN`: the P is lost, so it clears `request` and the P pointer and continues without a P.
+//!   its P. Otherwise it sets `mark = 0` and waits for the verdict. If the verdict is `NONE`, it
+//!   enters again. If it is `TAKEN`, the P is lost: the owner clears `request` and the P pointer,
+//!   and continues without a P.
 //! - *The owner leaves*: `mark = 0`, release.
 //! - *Sysmon takes*: `request = ASKED`; heavy barrier; if `mark` is 0 (acquire), `request = TAKEN`,
 //!   and sysmon may hand the P on. Otherwise `request = NONE`.

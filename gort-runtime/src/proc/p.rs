@@ -52,15 +52,17 @@ pub(crate) struct P {
     /// The M that holds this P, or null.
     pub(crate) m: AtomicPtr<M>,
     id: u32,
-    /// The P has no holder: it is idle or surplus. Under the scheduler's lock.
+    /// Whether the P has no holder because it is idle or surplus. Protected by the scheduler's
+    /// lock.
     pub(crate) unused: Cell<bool>,
     /// Next in the idle list.
     pub(crate) link: Cell<*const P>,
     pub(crate) runq: Runq<G>,
     /// Incremented for every goroutine that is run, including one that inherits its time slice.
-    /// Others read it to see whether this P makes progress.
+    /// Other threads read it to see whether this P makes progress.
     pub(crate) dispatches: AtomicU32,
-    /// Incremented for every time slice. Others read it to see how long the current one lasts.
+    /// Incremented for every time slice. Other threads read it to see how long the current time
+    /// slice lasts.
     pub(crate) schedtick: AtomicU32,
     /// Set by sysmon when the current time slice has lasted long enough.
     pub(crate) slice_is_over: AtomicBool,
@@ -71,9 +73,9 @@ pub(crate) struct P {
     /// Number of goroutines that timers have woken and that ran ahead of the queue, since the head
     /// of the queue last ran or a time slice began.
     pub(crate) due_in_a_row: Cell<u32>,
-    /// Whether one of them has run since the clock was last read for timers.
+    /// Whether a goroutine woken by a timer has run since the clock was last read for timers.
     pub(crate) due_runs: Cell<bool>,
-    /// How much of the time slice they have used.
+    /// The part of the time slice, in nanoseconds, that goroutines woken by timers have used.
     pub(crate) due_ns: Cell<u64>,
     /// When the clock was first read in the current time slice, or 0.
     pub(crate) slice_start: Cell<u64>,

@@ -38,7 +38,7 @@ pub(crate) fn goroutine() -> Option<NonNull<G>> {
     NonNull::new(m.curg.get()).or_else(|| NonNull::new(m.calls_for.get()))
 }
 
-/// Makes `m` this thread's M. Null: the thread has no M any more.
+/// Makes `m` this thread's M. If `m` is null, the thread has no M any more.
 pub(crate) fn set_m(m: *const M) {
     arch::set_current_m(m.cast_mut().cast());
 }

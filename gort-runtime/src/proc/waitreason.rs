@@ -146,7 +146,8 @@ impl WaitReason {
             Self::Semacquire => "semacquire",
             Self::SynctestWait => "synctest.Wait",
             Self::SynctestRun => "synctest.Run",
-            // Go has no words for the following, or does not have them: its Once is a mutex.
+            // Go's dumps have no words for the following: Go lacks the operation, or shows the lock
+            // inside it (its Once contains a mutex).
             Self::OnceDo => "sync.Once.Do",
             Self::BarrierWait => "sync.Barrier.Wait",
             Self::JoinSetNext => "join set",

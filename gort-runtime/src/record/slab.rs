@@ -298,7 +298,7 @@ impl Slabs {
             let n = lists.low_water.min(TRIM - unwanted.len());
             lists.low_water = lists.whole.len() - n;
             for _ in 0..n {
-                // Take the first, because the last was used most recently.
+                // Take the first slab, because the last one was used most recently.
                 let at = self.classes[class].whole[0];
                 self.unlist(at);
                 let slab = &mut self.all[at as usize];

@@ -17,10 +17,10 @@
 //! The runtime starts a real thread whose stack is the slot. libc then puts the TLS block and the
 //! control block at the slot's top, as for any thread. The thread ends at once and is never joined,
 //! so libc keeps both blocks for a later join. How the thread ends depends on the C library:
-//! - glibc: it returns. To libc it is a thread that has ended: `setuid` and similar functions skip
-//!   it, `malloc` keeps no cache for it, and `dlopen` continues to supply it with what later
-//!   libraries need.
-//! - musl: it makes the kernel's `exit` call itself (see "On musl").
+//! - With glibc, the thread returns. To libc it is then a thread that has ended: `setuid` and
+//!   similar functions skip it, `malloc` keeps no cache for it, and `dlopen` continues to supply it
+//!   with what later libraries need.
+//! - With musl, the thread makes the kernel's `exit` call itself (see "On musl").
 //!
 //! # Who uses an identity
 //! The goroutine that runs on the stack uses it, and so does the thread that runs the goroutine, on
@@ -33,8 +33,8 @@
 //! # What is corrected
 //! 1. Sooner or later the kernel gives the identity's thread id to another thread, and mutexes that
 //!    record their owner by that number would confuse the two. The id in the control block is
-//!    replaced by a number that no thread can have. Its position is found by searching for it, once
-//!    ([`find_tid`]).
+//!    replaced by a number that no thread can have. The position of the id is found once, by a
+//!    search for the id ([`find_tid`]).
 //! 2. The kernel ties restartable sequences to the thread. The area in the block is unregistered,
 //!    so that `sched_getcpu` makes a system call.
 //! 3. Before version 2.36, glibc closes `malloc`'s cache only for a thread that has had one. The
@@ -48,9 +48,9 @@
 //! When a thread returns, it removes itself from musl's list of threads. It locks the list, and the
 //! kernel unlocks it at the thread's end by clearing the word with which the thread was started. If
 //! that word were replaced ([`os::clear_at_exit`]), the list would stay locked for ever. And if the
-//! identity were off the list, a thread that a goroutine starts under it would be linked into a
-//! ring that no other thread sees. The identity's thread therefore does not return. The list stays
-//! sound:
+//! identity had left the list, a thread that a goroutine starts under the identity would be linked
+//! into a ring that no other thread sees. The identity's thread therefore does not return. The list
+//! stays sound:
 //! 1. A thread that starts another one links the new control block while it holds the lock, and
 //!    then unlocks. The block's memory is the slot's or a mapping of musl's, and neither is ever
 //!    unmapped, so every link points to live memory for ever.
@@ -108,8 +108,8 @@ struct Head {
 /// The first number that replaces a thread id. Real thread ids are below 2^22, and the owner field
 /// of a mutex has 30 bits.
 const NO_THREADS: u32 = 1 << 29;
-/// Whether libc may put the control block elsewhere than on a stack that it is given. musl never
-/// unmaps that memory either.
+/// Whether libc may put the control block elsewhere than on the stack that it is given. Only musl
+/// does, and it never unmaps that memory either.
 const MAY_LIE_ELSEWHERE: bool = cfg!(target_env = "musl");
 /// Number of identities made.
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -153,7 +153,7 @@ pub(super) fn add(bare: StackSlot) -> Option<StackSlot> {
 
 /// What the thread that becomes an identity reports about itself.
 struct Birth {
-    /// Nonzero until the thread has ended: the kernel clears it.
+    /// Nonzero until the thread has ended. The kernel clears it then.
     alive: AtomicU32,
     thread_pointer: Cell<*mut u8>,
     /// The stack pointer in the thread's first function.
@@ -221,12 +221,12 @@ unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
     }
 }
 
-/// Runs on the thread that becomes an identity: its entire life.
+/// The function of the thread that becomes an identity, from the thread's start to its end.
 extern "C" fn live(birth: *mut c_void) -> *mut c_void {
     // SAFETY: `make` passes its `Birth`, waits until this thread has ended, and does not access its
     // cells before that.
     let birth = unsafe { &*birth.cast::<Birth>() };
-    // Not the address of a variable: AddressSanitizer keeps those elsewhere.
+    // The address of a variable would not do, because AddressSanitizer keeps variables elsewhere.
     birth.frame.set(arch::stack_pointer());
     let tp = arch::thread_pointer();
     birth.thread_pointer.set(tp);

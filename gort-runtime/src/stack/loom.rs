@@ -1,4 +1,4 @@
-//! The stacks as the models see them: only their number.
+//! The stacks as the models see them. Only their number is modelled.
 
 use crate::base::lock::{Lock, Rank};
 use crate::base::prim::global;

@@ -16,7 +16,8 @@
 //! a guarded page must fail with EFAULT. Otherwise guards are made by `mprotect`, which needs two
 //! mappings for each stack. The same is done for each guard that the kernel refuses later, because
 //! pages in locked memory (`mlockall`) cannot be marked. Some of the mappings that the kernel
-//! allows a process are left for others: without any, no thread can be started and `malloc` fails.
+//! allows a process are left for the rest of the program: without any, no thread can be started and
+//! `malloc` fails.
 
 use crate::base::prim::{AtomicUsize, Ordering::Relaxed};
 use crate::os;

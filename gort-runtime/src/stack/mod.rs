@@ -66,7 +66,7 @@ impl StackKind {
 /// The location of a goroutine's stack, if it has one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StackSlot {
-    /// The address at which the first frame begins. Null: there is no stack.
+    /// The address at which the first frame begins. Null if there is no stack.
     top: *mut u8,
     /// Bytes from the top to the end of the slot. They hold the slot's colour (unused bytes, so
     /// that the first frames of neighbouring stacks do not share cache sets), and below that the

@@ -405,7 +405,7 @@ pub(super) fn take_unwanted(most: usize) -> Vec<StackSlot> {
         let unwanted = class.low_water.min(most);
         class.low_water = class.free.len() - unwanted;
         if unwanted != 0 {
-            // Take the oldest: those above were used since.
+            // Take the oldest: the stacks above them have been used since.
             return class.free.drain(..unwanted).collect();
         }
     }

@@ -1,8 +1,8 @@
 //! `setuid` and similar functions, while threads run goroutines with thread-locals of their own.
 //!
 //! The kernel keeps user and group ids per thread, but POSIX wants them per process. libc therefore
-//! sends every thread a signal, whose handler makes the call on that thread too, and marks the
-//! thread as done in its control block, which it finds by the thread pointer. Under a goroutine's
+//! sends every thread a signal. The handler makes the call on that thread too, and marks the thread
+//! as done in its control block, which the handler finds by the thread pointer. Under a goroutine's
 //! thread pointer that would be the wrong block, and the caller of `setuid` would wait for ever. So
 //! this file replaces the handler by one that calls libc's under the thread's own pointer.
 //!

@@ -1,4 +1,4 @@
-//! Registering stacks with valgrind.
+//! Registers stacks with valgrind.
 //!
 //! If a stack pointer moves by less than 2 MB, valgrind's tools assume that a frame was made or
 //! left, and mark the memory in between as undefined or as inaccessible. If valgrind knows the

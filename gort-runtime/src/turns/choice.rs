@@ -72,14 +72,14 @@ pub(crate) struct Candidate {
     pub(crate) number: u32,
     /// What it touches first.
     pub(crate) thing: Thing,
-    /// Other goroutines must have a turn first. At least one candidate is not barred.
+    /// Whether other goroutines must have a turn first. At least one candidate is not barred.
     pub(crate) is_barred: bool,
 }
 
 /// The input of a choice.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
-    /// At least one. The first is the default choice.
+    /// The goroutines that can run, at least one. The first is the default choice.
     pub(crate) candidates: &'a [Candidate],
     /// The number of a goroutine that lets others run.
     pub(crate) yields: Option<u32>,

@@ -72,7 +72,8 @@ impl Chooser {
 /// Replays the choices of a [`Path`].
 #[derive(Debug)]
 pub(crate) struct Replay {
-    /// Choices that are not the first option: how many other choices come before, and which option.
+    /// The choices that are not the first option. Each entry says how many other choices come
+    /// before it, and which option is taken.
     path: std::vec::IntoIter<(u32, u32)>,
     next: Option<(u32, u32)>,
 }
@@ -90,7 +91,7 @@ impl Replay {
             Some((0, which)) => {
                 let which = *which as usize;
                 self.next = self.path.next();
-                // Out of range only if the program has changed since.
+                // `which` is out of range only if the program has changed since.
                 which.min(n - 1)
             }
             Some((between, _)) => {

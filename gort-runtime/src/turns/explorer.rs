@@ -6,8 +6,8 @@
 //! turn passes it on
 //!
 //! - when it parks or ends ([`leaves`](Explorer::leaves));
-//! - before each of its operations ([`point`](Explorer::point)). Here the choice may also fall on
-//!   itself.
+//! - before each of its operations ([`point`](Explorer::point)). Here the chooser may also choose
+//!   that goroutine itself.
 //!
 //! The next goroutine is queued like any runnable goroutine, on g0, after the context of the one
 //! before has been saved. So
@@ -62,7 +62,7 @@ pub(crate) enum Next {
 pub(crate) enum Keeper {
     /// It continues: there is something for it to do.
     StaysAwake,
-    /// It has parked. If there is a goroutine, that one got the turn.
+    /// It has parked. If there is a goroutine here, it has got the turn.
     Sleeps(Option<NonNull<G>>),
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Explorer(Lock<Explored>);
 #[derive(Debug)]
 struct Explored {
     schedule: Option<Box<Schedule>>,
-    /// The keeper has parked and has not been woken yet.
+    /// Whether the keeper has parked and has not been woken yet.
     is_open: bool,
 }
 
@@ -161,7 +161,7 @@ impl Explorer {
         next.map_or(Next::Nobody, Next::Turn)
     }
 
-    /// Lets others come first before the goroutine that has the turn does `act` (or after it, if
+    /// Lets other goroutines run before the goroutine that has the turn does `act` (or after it, if
     /// `has_done`). Returns the goroutine that has the turn from here on, or `None` if no member
     /// will ever run again.
     pub(crate) fn point(&self, act: Act, has_done: bool) -> Option<NonNull<G>> {

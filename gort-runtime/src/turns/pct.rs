@@ -35,7 +35,7 @@ impl Rng {
 #[derive(Debug)]
 pub(crate) struct Pct {
     rng: Rng,
-    /// Indexed by the goroutines' numbers, which begin at 1.
+    /// The goroutines' priorities, indexed by the goroutines' numbers, which begin at 1.
     priorities: Vec<i64>,
     /// Priority of the goroutine that was last to fall behind all others.
     lowest: i64,
@@ -67,7 +67,7 @@ impl Pct {
     fn priority(&mut self, number: u32) -> &mut i64 {
         let at = number as usize;
         while self.priorities.len() <= at {
-            // Positive: above all that have fallen.
+            // Positive, and so above the priorities of all goroutines that have fallen.
             let priority = (self.rng.next() >> 2) as i64 + 1;
             self.priorities.push(priority);
         }

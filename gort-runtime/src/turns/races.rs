@@ -7,11 +7,11 @@
 //! goroutine of the later step must be tried in the place of the earlier one. If it could not run
 //! there, each goroutine that could run there must be tried.
 //!
-//! Vector clocks tell what necessarily comes first: they count how many steps of each goroutine
-//! come before. A step comes after the last step of its goroutine, after the step that started its
-//! goroutine, and after each earlier step that touches the same thing. The clocks ignore the order
-//! that wake-ups impose. So some of the reported races cannot happen, and trying them finds nothing
-//! new.
+//! Vector clocks tell what necessarily comes first. The clock of a step counts how many steps of
+//! each goroutine come before it. A step comes after the last step of its goroutine, after the step
+//! that started its goroutine, and after each earlier step that touches the same thing. The clocks
+//! ignore the order that wake-ups impose. Some of the reported races therefore cannot happen, and
+//! trying them finds nothing new.
 
 use super::choice::Footprint;
 
@@ -62,7 +62,7 @@ struct Taken {
 #[derive(Debug, Default)]
 pub(super) struct Races {
     steps: Vec<Taken>,
-    /// Indexed by the goroutines' numbers.
+    /// The clock of each goroutine, indexed by the goroutines' numbers.
     clocks: Vec<Option<Clock>>,
 }
 

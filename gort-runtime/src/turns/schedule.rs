@@ -26,8 +26,9 @@ pub(crate) struct Question {
 /// What a goroutine is about to do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Act {
-    /// Asked before the goroutine acts: it does not act while the answer is no and others can run.
-    /// May be asked while the goroutine stays at the point that asked the question.
+    /// Asked before the goroutine acts. While the answer is no and other goroutines can run, the
+    /// goroutine does not act. The question stays valid while the goroutine is at the point that
+    /// stored it here.
     pub(crate) question: Option<Question>,
     pub(crate) what: &'static str,
     pub(crate) thing: Thing,
@@ -80,14 +81,14 @@ pub(crate) struct Schedule {
     chooser: Chooser,
     max_steps: u64,
     pub(crate) steps: Steps,
-    /// In the order in which they were started. The first has number 1.
+    /// The goroutines, in the order in which they were started. The first has number 1.
     members: Vec<Member>,
     numbers: HashMap<NonNull<G>, u32>,
     /// The goroutines that could run, in the order of their numbers.
     runnable: Vec<u32>,
     /// The goroutine that has the turn.
     running: Option<u32>,
-    /// The goroutine that had the turn before.
+    /// The goroutine that had the last turn.
     before: u32,
     /// What has been touched in this turn.
     touched: Footprint,
@@ -255,8 +256,9 @@ impl Schedule {
         }
     }
 
-    /// Lets others come first before the goroutine that has the turn does `act`. Returns the
-    /// goroutine that has the turn then, which may be the same, or `None` if the schedule is over.
+    /// Lets other goroutines run before the goroutine that has the turn does `act`. Returns the
+    /// goroutine that has the turn then, which may be the same one, or `None` if the schedule is
+    /// over.
     pub(crate) fn point(&mut self, act: Act, has_done: bool) -> Option<NonNull<G>> {
         if self.steps.len() >= self.max_steps {
             self.verdict.get_or_insert(Verdict::TooManySteps);

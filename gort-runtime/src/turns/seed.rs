@@ -10,9 +10,9 @@
 //! PATH     where the choice was not the first option: see `Path`
 //! NUMBER   the position among all schedules, in the order in which `tree.rs` runs them
 //! ```
-//! The checksum covers the choices that the schedule met, if it has been run (it is never 0 then).
-//! It reveals a repetition that meets other choices. A seed of another kind was made up by the
-//! user; the seeds of schedules are derived from it.
+//! If the schedule has been run, the checksum covers the choices that it met, and is never 0. It
+//! reveals a repetition that meets other choices. A seed of another kind was made up by the user;
+//! the seeds of schedules are derived from it.
 
 const KIND: u32 = 60;
 const SUM: u32 = 44;
@@ -39,8 +39,8 @@ pub(crate) enum Plan {
     Number(u64),
 }
 
-/// The choices that were not the first option: how many other choices come before each, and which
-/// option it was.
+/// The choices that were not the first option. Each entry says how many other choices come before
+/// it, and which option was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Path(pub(crate) Vec<(u32, u32)>);
 

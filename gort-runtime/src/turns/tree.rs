@@ -25,8 +25,8 @@
 //! Finally, a choice is varied only if that may lead to another outcome (`races.rs`).
 //!
 //! # What is kept
-//! One node for each choice of the current run, except choices made after the run was known to be a
-//! repetition.
+//! The tree keeps one node for each choice of the current run, except choices made after the run
+//! was known to be a repetition.
 
 use super::choice::{Candidate, Footprint, Thing, Turn};
 use super::races::Races;
@@ -77,16 +77,16 @@ pub(crate) struct Tree {
     choices: u32,
     /// The choices that were not the first option.
     path: Path,
-    /// Number of choices since the last of these.
+    /// Number of choices since the last entry of `path`.
     between: u32,
     asleep: Vec<Asleep>,
     /// The last step: its goroutine, the node of the choice before it, and what it was going to
     /// touch.
     last: Option<(u32, Option<usize>, Thing)>,
     races: Races,
-    /// The current run is equal to an earlier one.
+    /// Whether the current run is equal to an earlier one.
     repeats: bool,
-    /// The current run has met other choices than the previous one.
+    /// Whether the current run has met other choices than the previous one.
     strays: bool,
 }
 
@@ -159,8 +159,8 @@ impl Tree {
         chosen
     }
 
-    /// Records the result of the last branch. If another option had the same result, the rest of
-    /// this run is known.
+    /// Records the result of the last branch. If another option had the same result, this run
+    /// repeats an earlier one from here on.
     pub(crate) fn branched(&mut self, now: usize) {
         if self.repeats || self.depth != self.nodes.len() {
             return;
@@ -235,7 +235,7 @@ impl Tree {
     /// Records a step of `number`, after the choice at `node`, and marks the choices at which
     /// `number` must be tried instead.
     fn look_for_races(&mut self, touched: &Footprint, number: u32, node: Option<usize>) {
-        // Also in a run that repeats: sleeping goroutines have races with earlier steps.
+        // Done in a run that repeats, too: sleeping goroutines have races with earlier steps.
         if self.strays {
             return;
         }
@@ -243,8 +243,8 @@ impl Tree {
         let mut want = |at: usize, number: Option<u32>| {
             let Node { options, kind, .. } = &mut nodes[at];
             if let Kind::Turn { wanted, asleep, .. } = kind {
-                // A goroutine that sleeps there is not tried there. Others may have to be, to reach
-                // the same outcome.
+                // A goroutine that sleeps there is not tried there. Other goroutines may have to be
+                // tried, to reach the same outcome.
                 let sleeps = |number| asleep.iter().any(|a| a.number == number);
                 match number.filter(|number| options.contains(number) && !sleeps(*number)) {
                     Some(number) => wanted.push(number),

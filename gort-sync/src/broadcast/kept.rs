@@ -16,8 +16,8 @@
 //! 5. No receiver waits while there is a value for it, or while there is no sender.
 //!
 //! # Why no wake-up is lost
-//! As `lookout.rs` says: a sender adds a value under the lock, and the last sender leaves under the
-//! lock. In the same critical section it removes all waiters from the queue.
+//! The argument is that of `lookout.rs`. A sender adds a value under the lock, and the last sender
+//! leaves under the lock. In the same critical section it removes all waiters from the queue.
 //!
 //! # User code
 //! Values are dropped and cloned without the lock: a look returns a share of the value, and values

@@ -165,7 +165,8 @@ impl<T> fmt::Debug for Sender<T> {
 /// ```
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
-    /// The number of its next value. Changed under the channel's lock; it publishes nothing.
+    /// The number of the receiver's next value. It changes under the channel's lock, and publishes
+    /// nothing.
     next: AtomicU64,
 }
 

@@ -14,7 +14,8 @@ pub(crate) struct At {
     instant: Instant,
     due: Nanos,
     home: Home,
-    /// Relaxed: only one caller may take the message, and nothing else is published.
+    /// Whether the message has been taken. Accessed Relaxed: only one caller may take the message,
+    /// and nothing else is published.
     taken: AtomicBool,
 }
 
@@ -33,7 +34,7 @@ impl At {
         self.home
     }
 
-    /// Returns when it is worth trying, or `None` if the message has been taken.
+    /// Returns the time from which the message can be taken, or `None` if it has been taken.
     pub(crate) fn due(&self) -> Option<Nanos> {
         (!self.taken.load(Relaxed)).then_some(self.due)
     }

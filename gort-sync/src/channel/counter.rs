@@ -2,9 +2,9 @@
 //! disconnected; when both halves are gone, it is freed. Like crossbeam-channel's `counter`.
 //!
 //! # Orderings
-//! A count's decrement is acquire-release, so the last handle of a half sees what the others did.
-//! `one_half_gone`, an acquire-release swap, tells the half that is dropped second that it has to
-//! free the channel.
+//! A count's decrement is acquire-release, so the last handle of a half sees what the other handles
+//! did. `one_half_gone`, an acquire-release swap, tells the half that is dropped second that it has
+//! to free the channel.
 //!
 //! The last receiver drops what is buffered. That is user code, which may unwind. [`HalfGone`] does
 //! the rest of the handle's work even then.
@@ -125,7 +125,7 @@ impl<T, H: Half> Drop for Share<T, H> {
             return;
         }
         point::point_in_drop("chan close", self.chan());
-        // Also runs if the destructor of a drained value unwinds.
+        // Dropped even if the destructor of a drained value unwinds.
         let _gone = HalfGone(self.0);
         H::end(self.chan());
     }

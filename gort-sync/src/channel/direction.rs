@@ -1,4 +1,4 @@
-//! Sending or receiving. Most of an operation is the same for both.
+//! The direction of an operation: sending or receiving. Most of an operation is the same for both.
 
 use gort_runtime::WaitReason;
 

@@ -9,11 +9,11 @@ use super::hchan::Hchan;
 use gort_runtime::{Home, RawLock, point};
 use std::panic::Location;
 
-/// Names a receive in the message that refuses it outside the channel's bubble.
+/// The name of a receive in the message of the panic outside the channel's bubble.
 pub(super) const RECEIVE: &str = "receive from a channel";
-/// Names a send in that message.
+/// The name of a send in that message.
 const SEND: &str = "send on a channel";
-/// Names a select in that message.
+/// The name of a select in that message.
 pub(crate) const SELECT: &str = "select on a channel";
 
 impl<T> Hchan<T> {

@@ -28,8 +28,8 @@
 //! Both words only grow, and `head <= tail <= head + capacity`. [`pop`](Ring::pop) reads `head`,
 //! then `tail` (acquire keeps that order). If the two are equal, then at the second read `head` had
 //! reached `tail` and could not have passed it: the ring was empty at that moment. The test for
-//! "full" makes the reads in the other order. Whatever happened before the call, by any
-//! synchronisation, is seen (coherence).
+//! "full" makes the reads in the other order. The call sees everything that happened before it, by
+//! any synchronisation (coherence).
 //!
 //! Moving a word is a release. A receiver that moves `head` past a value has seen `tail` beyond it,
 //! through the slot's stamp, and so has every thread that then reads `head` with an acquire. The
@@ -50,9 +50,9 @@ use std::alloc::{self, Layout};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-/// In `head` and `tail`: this end belongs to the holder of the channel's lock.
+/// A flag in `head` and `tail`: this end belongs to the holder of the channel's lock.
 const SLOW: usize = 1;
-/// In `tail`: sends fail for ever.
+/// A flag in `tail`: sends fail for ever.
 const CLOSED: usize = 2;
 const FLAGS: usize = SLOW | CLOSED;
 const SHIFT: u32 = 2;
@@ -62,9 +62,9 @@ const SHIFT: u32 = 2;
 pub(crate) enum Attempt {
     /// The value was moved.
     Done,
-    /// Full, for a send; empty, for a receive.
+    /// The ring is full (for a send) or empty (for a receive).
     NotReady,
-    /// Closed, for a send; closed and drained, for a receive.
+    /// The ring is closed (for a send), or closed and drained (for a receive).
     Closed,
     /// The end is arrested: only the holder of the lock can tell.
     Slow,
@@ -303,7 +303,7 @@ impl<T> Ring<T> {
         self.arrest_head();
     }
 
-    /// Under the lock: arrests the tail. No send succeeds without the lock until
+    /// Arrests the tail. Called under the lock. No send succeeds without the lock until
     /// [`release`](Self::release).
     pub(crate) fn arrest_tail(&self) {
         if self.tail.load(Relaxed) & SLOW == 0 {
@@ -311,16 +311,17 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Under the lock: arrests the head. No receive succeeds without the lock until then.
+    /// Arrests the head. Called under the lock. No receive succeeds without the lock until
+    /// [`release`](Self::release).
     pub(crate) fn arrest_head(&self) {
         if self.head.load(Relaxed) & SLOW == 0 {
             self.head.fetch_or(SLOW, AcqRel);
         }
     }
 
-    /// Under the lock, with `tail` arrested: returns true if a slot is free apart from `promised`
-    /// ones. If it returns false, `head` is arrested as well, so no slot becomes free while the
-    /// lock is held.
+    /// Returns true if a slot is free apart from `promised` ones. Called under the lock, with
+    /// `tail` arrested. If it returns false, `head` is arrested as well, so no slot becomes free
+    /// while the lock is held.
     #[inline]
     pub(crate) fn has_room_beside(&self, promised: usize) -> bool {
         let has_room = || self.len() + promised < self.cap();
@@ -330,7 +331,7 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Under the lock: ends the arrest of both ends.
+    /// Ends the arrest of both ends. Called under the lock.
     pub(crate) fn release(&self) {
         for end in [&self.tail, &self.head] {
             let word = end.load(Relaxed);
@@ -342,13 +343,13 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Under the lock: makes all later sends fail.
+    /// Makes all later sends fail. Called under the lock.
     pub(crate) fn close(&self) {
         self.tail.fetch_or(CLOSED, AcqRel);
     }
 
-    /// Under the lock, with `tail` arrested and the ring not closed: sends the value at `elem` if
-    /// there is room.
+    /// Sends the value at `elem` if there is room. Called under the lock, with `tail` arrested and
+    /// the ring not closed.
     ///
     /// # Safety
     /// The caller holds the lock and has arrested `tail`; the ring is not closed; `elem` points to
@@ -363,8 +364,8 @@ impl<T> Ring<T> {
         let slot = self.slot(pos);
         let free = self.lap_of(pos);
         wait_for(&slot.stamp, free);
-        // The word first, then the stamp: no value may be taken from a position at or beyond
-        // `tail`.
+        // The word is stored first, and then the stamp, so that no value is taken from a position
+        // at or beyond `tail`.
         self.tail.store(self.next(pos) | SLOW, Release);
         // SAFETY: the slot is ours alone until we store the stamp: the stamp said "free", and we
         // have moved `tail` from this position (see the table). Caller's clauses: the end is
@@ -377,7 +378,7 @@ impl<T> Ring<T> {
         true
     }
 
-    /// Under the lock, with `head` arrested: receives into `elem` if there is a value.
+    /// Receives into `elem` if there is a value. Called under the lock, with `head` arrested.
     ///
     /// # Safety
     /// The caller holds the lock and `head` is arrested; `elem` is a place for a `T`.

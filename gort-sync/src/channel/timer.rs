@@ -121,7 +121,7 @@ impl TimerChan {
         self.state.home()
     }
 
-    /// Returns when it is worth trying, or `None` if no message will become due.
+    /// Returns the time from which a message can be taken, or `None` if no message will become due.
     pub(crate) fn due(&self) -> Option<Nanos> {
         Some(self.due.load(Relaxed)).filter(|&due| due != NEVER)
     }
@@ -218,20 +218,20 @@ impl TimerChan {
         }
     }
 
-    /// Stops the timer. Returns true if a message was due, now or later.
+    /// Stops the timer. Returns true if a message was due already, or would have become due.
     pub(crate) fn stop(&self) -> bool {
         self.set(NEVER, None)
     }
 
     /// Makes the next message due `d` from now, with `repeat` from then on. Returns true if a
-    /// message was due, now or later.
+    /// message was due already, or would have become due.
     pub(crate) fn reset(&self, d: Duration, repeat: Repeat) -> bool {
         let (due, instant) = self.home().moment(d);
         self.set(due, Some((instant, repeat)))
     }
 
-    /// Changes the due time, and what the message says. Returns true if a message was due, now or
-    /// later.
+    /// Changes the due time, and what the message says. Returns true if a message was due already,
+    /// or would have become due.
     fn set(&self, due: Nanos, says: Option<(Instant, Repeat)>) -> bool {
         let woken = Wakes::new();
         let mut state = self.state.lock();

@@ -37,9 +37,9 @@ impl AfterFunc {
         Self { func }
     }
 
-    /// Stops the function. Returns true if the function will never run because of this call.
-    /// Returns false if its goroutine has been started, or if it was stopped before. Does not wait
-    /// for the end of the function.
+    /// Stops the function. Returns true if this call has prevented the function from ever running.
+    /// Returns false if the function's goroutine has been started, or if it was stopped before.
+    /// Does not wait for the end of the function.
     pub fn stop(&self) -> bool {
         let Some(f) = self.func.take(false) else {
             return false;

@@ -197,7 +197,7 @@ impl Context {
     pub fn with_timeout(&self, timeout: Duration) -> (Self, Cancel) {
         match instant_now().checked_add(timeout) {
             Some(deadline) => self.with_deadline(deadline),
-            // Later than the clock can represent.
+            // The deadline is later than the clock can represent.
             None => self.with_cancel(),
         }
     }
@@ -295,8 +295,8 @@ impl Context {
         Some(given.unwrap_or_else(|| Arc::new(err)))
     }
 
-    /// Returns when the context is done at the latest: the earliest deadline of this context and
-    /// those that it derives from. Go's `Deadline`.
+    /// Returns the time at which the context is done at the latest: the earliest deadline of this
+    /// context and those that it derives from. Go's `Deadline`.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.node.as_ref()?.deadline()
@@ -312,11 +312,11 @@ impl Context {
     /// The call that cancels the context does not wait for `f`. Go's `context.AfterFunc`.
     ///
     /// Until the context is done there is no goroutine. If the system has no room for the
-    /// goroutine's stack by then, `f` runs as soon as it has.
+    /// goroutine's stack by then, `f` runs as soon as there is room.
     ///
     /// A clone of the context in `f` keeps the context, and itself, alive until the context is done
     /// or the function is stopped. If all handles of the context are dropped, `f` waits for the
-    /// context that it derives from. If no one is left who could cancel, `f` is dropped.
+    /// context that it derives from. If nothing is left that could end the context, `f` is dropped.
     ///
     /// # Examples
     /// ```
@@ -406,8 +406,8 @@ impl UnwindSafe for Cancel {}
 impl RefUnwindSafe for Cancel {}
 
 impl Cancel {
-    /// Ends the context and all that derive from it, as far as they are not done. When this
-    /// returns, all of them are done. Later calls change nothing.
+    /// Ends the context and all contexts that derive from it, except those that are done already.
+    /// When this returns, all of them are done. Later calls change nothing.
     #[track_caller]
     pub fn cancel(&self) {
         point::point_of_all("context cancel", Location::caller());

@@ -132,7 +132,8 @@ impl Node {
     /// Returns the cause that was given when the node was ended. Also returns `None` if the node
     /// has not ended.
     pub(super) fn given_cause(&self) -> Option<Cause> {
-        // Only after the event: a cause that is still being written does not count yet.
+        // The cause is read only after the event, because a cause that is still being written does
+        // not count yet.
         self.how().and_then(|_| self.cause.get().cloned())
     }
 

@@ -23,7 +23,7 @@ enum GotMember<T> {
     Nothing,
     /// `poll` removed this member.
     Ended(JoinHandle<T>),
-    /// This result; `None` if the set is empty.
+    /// A result, or `None` if the set is empty.
     Outcome(Option<Result<T, JoinError>>),
 }
 

@@ -4,7 +4,7 @@
 //! # Invariants
 //! 1. `len` is the number of members whose result has not been taken: the `Starting`, `Running` and
 //!    `EndedEarly` slots, and those in `ended`.
-//! 2. `ended` and `vacant` have room for all of them, so a member that ends allocates nothing.
+//! 2. `ended` and `vacant` have room for all members, so a member that ends allocates nothing.
 //! 3. No waiter is queued while `ended` holds a member for which no waiter has been woken, or while
 //!    `len` is 0.
 //!
@@ -17,9 +17,9 @@
 //! they look.
 //!
 //! # When a member has ended
-//! Its guard ([`SetMember`]) is dropped after the user's function, on the goroutine's stack. From
-//! there to the goroutine's end no user code runs and nothing waits. So the caller that takes the
-//! result may wait for the end.
+//! A member's guard ([`SetMember`]) is dropped after the user's function, on the goroutine's stack.
+//! From that drop to the goroutine's end no user code runs and nothing waits. So the caller that
+//! takes the result may wait for the end.
 
 use super::SetShared;
 use crate::waitqueue::{WaitQueue, Wakes};
@@ -55,7 +55,7 @@ pub(super) enum NextMember<T> {
 pub(super) struct Members<T> {
     slots: Vec<MemberSlot<T>>,
     vacant: Vec<usize>,
-    /// In the order in which they ended.
+    /// The members that have ended, in the order in which they ended.
     ended: VecDeque<JoinHandle<T>>,
     len: usize,
     pub(super) waiters: WaitQueue,

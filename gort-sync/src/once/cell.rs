@@ -21,7 +21,8 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 /// ```
 pub struct OnceLock<T> {
     gate: Gate,
-    /// Written by the goroutine that has the gate's turn. `Some` once the gate is done.
+    /// The value, written by the goroutine that has the gate's turn. It is `Some` once the gate is
+    /// done.
     value: UnsafeCell<Option<T>>,
 }
 

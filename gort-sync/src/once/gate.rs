@@ -50,7 +50,7 @@ impl Gate {
         self.word.is_done()
     }
 
-    /// Does the same, for callers that may look again and again.
+    /// Does what [`is_done`](Self::is_done) does, for callers that may look again and again.
     #[inline]
     pub(crate) fn look(&self) -> bool {
         if self.is_done() {

@@ -32,7 +32,8 @@ use std::panic::{self, Location, RefUnwindSafe, UnwindSafe};
 /// ```
 pub struct LazyLock<T, F = fn() -> T> {
     gate: Gate,
-    /// Accessed by the goroutine that has the gate's turn; only read once the gate is done.
+    /// Accessed by the goroutine that has the gate's turn. After the gate is done, the state is
+    /// only read.
     state: UnsafeCell<Stage<T, F>>,
 }
 

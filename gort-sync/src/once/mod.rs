@@ -1,4 +1,4 @@
-//! Doing something once: [`Once`], and values that are made when they are first needed.
+//! [`Once`], which does something once, and values that are made when they are first needed.
 //!
 //! - `word/once.rs`: the protocol: who does the work, and why no waiter is forgotten.
 //! - `gate.rs`: waiting for the goroutine that does the work.

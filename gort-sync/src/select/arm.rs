@@ -18,11 +18,12 @@ pub enum Look {
 
 /// One operation of a select, with the memory that it needs while it waits.
 ///
-/// [`select`](super::select) calls an arm's methods in this order. First `look`. If some arm looks
-/// ready: `try_unlocked`, or `poll` under this arm's lock alone. Then `lock`, `poll` under all
-/// locks, `enqueue` under the locks, park, and `dequeue` under the locks. Then `settle` of the
-/// chosen arm; if that returns false, the select continues with `poll` under all locks. Finally the
-/// owner asks the chosen arm for its result. An arm is used for one select only (`case.rs`).
+/// [`select`](super::select) calls an arm's methods in this order. It calls `look` first. If some
+/// arm looks ready, it calls `try_unlocked`, or `poll` under this arm's lock alone. Then it calls
+/// `lock`, `poll` under all locks, and `enqueue` under the locks. It parks, and calls `dequeue`
+/// under the locks. Then it calls `settle` of the chosen arm; if that returns false, the select
+/// continues with `poll` under all locks. Finally the owner asks the chosen arm for its result. An
+/// arm is used for one select only (`case.rs`).
 ///
 /// # Safety
 /// An implementation keeps the promises of each method. The select relies on them to move values

@@ -28,9 +28,9 @@ impl fmt::Debug for Case<'_> {
 
 /// An arm that knows whether it has been used.
 ///
-/// The result is asked of the `OneShot`, too, which never gives its arm away. Each of these methods
-/// is defined at any time, even before the select and when called twice. The arm itself sees to
-/// that (`send.rs`, `promise.rs`, `macro_support.rs`).
+/// The arm's result is also requested through the `OneShot`, which never gives its arm away. Each
+/// method that requests it may be called at any time, even before the select or twice. The arm
+/// itself ensures that (`send.rs`, `promise.rs`, `macro_support.rs`).
 pub struct OneShot<A> {
     arm: A,
     used: bool,

@@ -96,7 +96,7 @@ pub(super) unsafe fn select_among(
     wait: Wait,
     order: Order,
 ) -> Option<usize> {
-    // A poll of one arm. Most polls find nothing (`compare select_default`).
+    // The fast path for a poll of one arm. Most polls find nothing (`compare select_default`).
     if wait == Wait::Default
         && let [arm] = &arms
         && !point::is_exploring()
@@ -337,7 +337,8 @@ fn park(
     // only once. Arms and word stay in place until every record has been removed below, where the
     // locks are held again. (An arm without a lock has no queue.)
     unsafe {
-        // Random order here, too: of several arms on one channel, the first in its queue wins.
+        // The order is random here, too, because of several arms on one channel the first in its
+        // queue wins.
         for &case in order {
             arms[case].0.enqueue(current.waiter(), &word, case);
         }

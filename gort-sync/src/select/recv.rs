@@ -28,7 +28,7 @@ enum Got {
     Value,
     /// A sender that was won but does not have its value yet.
     Promise(Won, MayWait),
-    /// There is such a sender, but the caller must not wait for its value.
+    /// A sender that does not have its value yet could be won, but the caller must not wait for it.
     Refused,
     /// The channel is closed: no value will come any more.
     End,

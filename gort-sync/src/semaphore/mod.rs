@@ -29,9 +29,9 @@ const CLOSED: &str = "the semaphore is closed";
 ///
 /// Requests are served strictly in their order. If too few permits are available for a request, it
 /// waits, and all requests behind it wait too, however small they are. So no request starves. There
-/// is one exception: a request for more permits than exist, available or out, does not make other
-/// requests wait. It waits until [`add_permits`](Self::add_permits) has created enough, perhaps for
-/// ever. Go's `semaphore.Weighted`.
+/// is one exception: a request for more permits than exist (available and out together) does not
+/// make other requests wait. It waits until [`add_permits`](Self::add_permits) has created enough,
+/// perhaps for ever. Go's `semaphore.Weighted`.
 ///
 /// ```
 /// use gort::sync::Semaphore;

@@ -104,7 +104,8 @@ impl Sema {
 
     /// Counts one more handle, made from one that exists.
     pub(super) fn another_handle(&self) {
-        // Only forgetting handles without end overflows. `Arc` aborts as well.
+        // The count overflows only if handles are forgotten in an endless loop. `Arc` aborts as
+        // well.
         if self.handles.fetch_add(1, Relaxed) > isize::MAX as usize {
             process::abort();
         }
@@ -249,7 +250,7 @@ impl Sema {
         let sema = unsafe { this.as_ref() };
         let mut state = sema.state.lock();
         if sema.word.load(Acquire) & ORPHANED != 0 {
-            // No one can acquire them any more, and `total` must not change.
+            // No caller can acquire permits any more, and `total` must not change.
             drop(state);
             // SAFETY: caller's clauses: the permits are out, at least one, and are used up here. We
             // have seen `ORPHANED`.

@@ -9,7 +9,8 @@
 //! If the program had installed a handler of its own before, that handler is still called as well.
 //! A signal that was blocked when the process started is unblocked while the program asks for it.
 //! SIGHUP and SIGINT stay ignored if they were ignored when the process started and the program
-//! does not ask for them. Other signals are treated as if they had not been ignored (Go's rule).
+//! does not ask for them. All other signals are handled as if they had not been ignored (Go's
+//! rule).
 //!
 //! # Examples
 //! A server that shuts down cleanly:

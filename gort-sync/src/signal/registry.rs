@@ -148,7 +148,7 @@ impl Registry {
     }
 
     /// Ends the requests of `id`, and releases the signals that only `id` has asked for. Returns
-    /// false if that is not possible yet: try again.
+    /// false if that is not possible yet; the caller then tries again.
     fn leave(&mut self, id: u64, wakes: &Wakes, ended: &mut Vec<(Ender, Signal)>) -> bool {
         let inbox = self.inboxes.get(&id).map(|inbox| inbox.asks);
         let Some(asks) = inbox.or_else(|| self.contexts.get(&id).map(|ends| ends.asks)) else {

@@ -1,8 +1,8 @@
 //! `timeout`: a function with a time limit.
 //!
 //! The function runs in a goroutine of its own, so that the caller can return before the function
-//! does. When the function ends, its goroutine records whether it was in time, since the caller may
-//! look late.
+//! does. When the function ends, its goroutine records whether the function was in time, since the
+//! caller may look late.
 
 use crate::context::{Cancel, Context};
 use crate::select::{Order, Wait, macro_support, select};

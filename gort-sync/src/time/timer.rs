@@ -146,8 +146,8 @@ impl Timer {
 /// not overlap: one that is due while the previous one is running waits for it. Dropping the timer
 /// changes nothing. A panic in `f` ends only its goroutine.
 ///
-/// A pending call is no goroutine. If the system has no room for the goroutine's stack when the
-/// call is due, the call is made as soon as it has.
+/// A pending call has no goroutine. If the system has no room for the goroutine's stack when the
+/// call is due, the call is made as soon as there is room.
 ///
 /// # Examples
 /// ```

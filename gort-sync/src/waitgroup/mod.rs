@@ -85,7 +85,7 @@ pub(crate) struct GroupQueues {
 
 const ONE: u64 = 1 << 32;
 const WAITER: u64 = 1;
-/// In the word's lower half: there may be a waiter among the `lookers`.
+/// A flag in the word's lower half: there may be a waiter among the `lookers`.
 const LOOKED: u64 = 1 << 31;
 
 fn count(word: u64) -> u64 {

@@ -179,9 +179,9 @@ impl<T> UnwindSafe for Receiver<T> {}
 impl<T> RefUnwindSafe for Receiver<T> {}
 
 impl<T> Receiver<T> {
-    /// Borrows the value, without marking it as seen: a loop of `changed` and `borrow` may see a
-    /// value twice, and never misses the last one. While the borrow is held sends wait, but there
-    /// may be other borrows.
+    /// Borrows the value, without marking it as seen. A loop of `changed` and `borrow` may
+    /// therefore see a value twice, but never misses the last one. While the borrow is held sends
+    /// wait, but there may be other borrows.
     #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
         Ref::new(&self.watched, Location::caller())

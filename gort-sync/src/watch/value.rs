@@ -2,8 +2,8 @@
 //!
 //! # Invariants (under the lock)
 //! 1. `readers` is the number of `Ref`s. `writing` is set while a sender has the value in order to
-//!    change it ([`Writing`]). Never both: a reader enters if `writing` is not set, a sender if
-//!    `writing` is not set and there are no readers.
+//!    change it ([`Writing`]). There are never readers while `writing` is set: a reader enters if
+//!    `writing` is not set, and a sender if `writing` is not set and there are no readers.
 //! 2. Only counted readers look at the value, and only the sender that has set `writing` changes
 //!    it.
 //! 3. `version` grows by one with each change that receivers are told of.
@@ -15,9 +15,9 @@
 //! meant to be short.
 //!
 //! # Why no wake-up is lost
-//! As `lookout.rs` says: counts, `writing`, `version` and `senders` change under the lock. A change
-//! that may let waiters continue removes all of them from their queue, in the same critical
-//! section.
+//! The argument is that of `lookout.rs`. Counts, `writing`, `version` and `senders` change under
+//! the lock. A change that may let waiters continue removes all of them from their queue, in the
+//! same critical section.
 //!
 //! # Ordering of the value
 //! A thread that enters has held the lock after the last one left, so it sees the value as that one
@@ -137,7 +137,8 @@ impl<T> Watched<T> {
 }
 
 /// The right to change the value. There is only one, made when `writing` was set. When it is
-/// dropped, others may continue; receivers are told if `tell` is set.
+/// dropped, waiting readers and senders may continue. Receivers are told of the change if `tell` is
+/// set.
 pub(super) struct Writing<'a, T> {
     watched: &'a Watched<T>,
     tell: bool,

@@ -33,10 +33,11 @@
 //! comes after, it sees `QUEUED`. It then has a duty: to take the queues' lock and let in the
 //! waiters that may enter. It finds the waiter there.
 //!
-//! *The duty looks at the present word, not at the one that caused it.* A reader or writer that
-//! leaves does not say what has to be done, so duties may be late, and there may be several. A late
-//! one may find the queues empty; or readers that another duty has let in, in which case it does
-//! nothing, because the last of these readers will have the duty; or a free lock and waiters.
+//! *A thread with a duty looks at the present word, not at the one that caused the duty.* A reader
+//! or writer that leaves does not say what has to be done, so a thread may be late with its duty,
+//! and several threads may have one. A late thread may find the queues empty. It may find readers
+//! that another thread has let in; it then does nothing, because the last of these readers will
+//! have the duty. Or it may find a free lock and waiters, and lets in those that may enter.
 //!
 //! *A reader that knocks* may look like a reader inside for a moment: a writer then announces
 //! itself and waits, although the lock is free. The last of the counted readers to leave has the

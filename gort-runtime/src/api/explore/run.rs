@@ -144,7 +144,8 @@ impl Done {
     ) -> Failure {
         let Self { schedule, fate } = self;
         let plan = match (schedule.chooser(), plan) {
-            // A path leads there at once, but a long one does not fit into a seed.
+            // A path repeats the schedule directly, but a long path does not fit into a seed. Its
+            // number does, although repeating it runs all schedules before it.
             (Chooser::Tree(tree), Plan::Number(number)) if tree.path().pack().is_none() => {
                 Plan::Number(number)
             }
