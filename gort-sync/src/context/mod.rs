@@ -323,7 +323,7 @@ impl Context {
     /// use gort::context::Context;
     /// use gort::net::TcpListener;
     ///
-    /// A wait that knows nothing about contexts ends together with this one.
+    /// // A wait that knows nothing about contexts ends together with this one.
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
     /// let (ctx, cancel) = Context::background().with_cancel();
     /// let closer = listener.try_clone()?;
