@@ -70,4 +70,5 @@ pub mod tools {}
 pub mod exploring {}
 
 #[doc = include_str!("tracing.md")]
+#[doc = include_str!("tracing.svg")]
 pub mod tracing {}
