@@ -197,7 +197,7 @@ impl Drop for Connection {
 claims! {
     // PO01
     fn libpq_s_connections_park() {
-        const CONNECTIONS: usize = 50;
+        const CONNECTIONS: usize = 200;
         let Some(library) = Library::load() else { return };
         let (allow, port) = server();
         let asking: Vec<_> = (0..CONNECTIONS).map(|n| go!(move || {
@@ -211,7 +211,12 @@ claims! {
         })).collect();
         // All connections and the listener wait for I/O, and the server's goroutines wait for the
         // channel.
-        while waiting(WaitReason::Readable) < CONNECTIONS || waiting(WaitReason::IoWait) == 0 || waiting(WaitReason::ChanReceive) < CONNECTIONS {
+        let all_wait = || {
+            waiting(WaitReason::Readable) >= CONNECTIONS
+                && waiting(WaitReason::IoWait) > 0
+                && waiting(WaitReason::ChanReceive) >= CONNECTIONS
+        };
+        while !all_wait() {
             assert!(asking.iter().all(|one| !one.is_finished()));
             gort::time::sleep(Duration::from_millis(1));
         }

