@@ -148,7 +148,8 @@ unsafe extern "C" fn on_g0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
             __sanitizer_finish_switch_fiber(fake_stack, ptr::null_mut(), ptr::null_mut());
         }
         let Some(f) = (*m).fiber.f else {
-            return m;
+            // `mcall` has just stored it.
+            std::process::abort();
         };
         let next = f(from, m);
         if next != m && is_known(next, m) {
