@@ -42,16 +42,28 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
         }
     }
 
-    let (Some(m), Some(_)) = (tls::getm(), tls::getg()) else {
+    if tls::getg().is_none() {
         hooks::refuse(format_args!("call `blocking`"));
+        return f();
+    }
+    // Before the announcement, which is made on the M: recording may change the thread.
+    let begun = record::is_traced().then(record_call).flatten();
+    let Some(m) = tls::getm() else {
         return f();
     };
     // Relaxed: this is only a hint for sysmon.
     m.calls
         .store(m.calls.load(Relaxed).wrapping_add(1) | 1, Relaxed);
     SCHED.sysmon.notice_blocking();
-    let _announced = Announced {
-        begun: record::calls(m),
-    };
+    let _announced = Announced { begun };
     f()
+}
+
+/// Records in the trace that the calling goroutine begins a call.
+#[cold]
+fn record_call() -> Option<Begun> {
+    let inside = Inside::enter()?;
+    let begun = record::calls(inside.m());
+    inside.finish();
+    begun
 }

@@ -24,7 +24,7 @@
 //! | `schedlink` | the owner of the list that the G is in (`gqueue.rs`) | the same |
 //! | `is_new`, `runnable_since` | the owner of the Runnable G, the M that runs it | the same |
 //! | `reason`, `since`, `site` | the goroutine, before it parks; a profile marks `reason` | dumps: stale at worst; atomics |
-//! | `stamp` | the owner (`traced/stamp.rs`) | the same |
+//! | `stamp` | the owner (`traced/stamp.rs`); sysmon, while it keeps a running G's M outside | the same |
 //! | `suspect` | the spawner; the M that runs it; sysmon | the M that takes it out of a queue; atomic |
 //! | `stack` | the spawner; the M that has taken it out of a queue; `goexit0` | the same, and the fault handler on the goroutine's thread |
 //! | `first` | the spawner | the M that gives it its stack |

@@ -32,8 +32,8 @@
 //!
 //! Sysmon does not own the goroutine whose P it takes. It records that event while the ownership
 //! protocol (`proc/ownership.rs`) keeps the goroutine's M out of the runtime, and all other events
-//! of a running goroutine are recorded inside the runtime. So this event also lies between the
-//! goroutine's previous event and its next.
+//! of a running goroutine are recorded inside the runtime. So sysmon acts for the owner, with the
+//! G's time too (2), and what it writes there is passed on by the protocol, like the M's P pointer.
 //!
 //! # Starting and stopping while events are recorded
 //! The word that every recording site loads holds the number of the current *window*, or 0 for none

@@ -1,7 +1,9 @@
 //! Recording functions, which the scheduler calls when something happens. Most of them inline only
 //! a look at `gate.rs`. The rest of each is in a cold function.
 //!
-//! The caller owns the goroutine that it names (`proc/gstatus.rs`) and has not passed it on yet.
+//! The caller owns the goroutine that it names (`proc/gstatus.rs`) and has not passed it on yet. If
+//! the goroutine runs, the caller is inside the runtime, so that sysmon does not record at the same
+//! time ([`loses_p`]).
 
 use crate::base::lock::Lock;
 use crate::os;
@@ -312,21 +314,20 @@ pub(crate) fn loses_p(running: Option<NonNull<G>>, p: &P) {
     let (Some(window), Some(gp)) = (gate::window(), running) else {
         return;
     };
-    // SAFETY: the memory stays a G for ever (`record/mod.rs`, promise 1). Only an atomic is read.
-    let id = unsafe { gp.as_ref() }.id();
-    with_shared(|shared| {
-        let event = TraceEvent {
-            time: shared.not_before(ticks()),
-            id,
-            arg: 0,
-            kind: Kind::LosesP,
-            detail: 0,
-            window,
-            p: p.id() as u16,
-        };
-        // SAFETY: the lock of the shared recorder is held.
-        unsafe { shared.push(&[event]) };
-    });
+    // SAFETY: the memory stays a G for ever (`record/mod.rs`, promise 1).
+    let g = unsafe { gp.as_ref() };
+    let what = What::new(Kind::LosesP, Before::Ran);
+    // SAFETY: the lock of the shared recorder is held. The goroutine's owner, its M, accesses the
+    // parts of the G that this uses only inside the runtime, and sysmon keeps the M outside
+    // (`proc/ownership.rs`): so they are sysmon's until it lets the M in, and the goroutine does
+    // not end before that.
+    with_shared(|shared| unsafe { record_in(shared, Some(p), g, window, what) });
+}
+
+/// Returns whether a trace is being written.
+#[inline(always)]
+pub(crate) fn is_traced() -> bool {
+    gate::trace().is_some()
 }
 
 /// A region or a call whose beginning has been recorded.
@@ -374,7 +375,6 @@ pub(crate) fn leaves(m: &M, g: &G, begun: Begun) -> Option<Begun> {
 
 /// Records that the goroutine that runs on `m` begins an announced blocking call.
 pub(crate) fn calls(m: &M) -> Option<Begun> {
-    gate::trace()?;
     record_pair(m, m.goroutine()?, What::new(Kind::Calls, Before::Ran))
 }
 
