@@ -72,10 +72,7 @@ impl Cell {
         by.prepare(&mut command);
         command
             .args(["grid", &ps.to_string(), &n.to_string()])
-            .arg(format!("{kind},{section},{outside},{goroutines}"))
-            .env_remove("GORT_MAXPROCS")
-            .env_remove("GOMAXPROCS")
-            .stdin(Stdio::null());
+            .arg(format!("{kind},{section},{outside},{goroutines}"));
         let line = output_of(command)?;
         let run = Run::parse(line.trim(), &format!("workload=grid workers={ps} n={n} "))?;
         run.get("ns").ok_or_else(|| "no figure".into())

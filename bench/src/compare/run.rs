@@ -49,6 +49,10 @@ impl Run {
 impl By {
     /// Adds what comes before the workload's name, and the environment.
     pub(super) fn prepare(self, command: &mut Command) {
+        command
+            .env_remove("GORT_MAXPROCS")
+            .env_remove("GOMAXPROCS")
+            .stdin(Stdio::null());
         command.env_remove("GORT_DEBUG");
         if self == Self::Own {
             command.env("GORT_DEBUG", "threadlocals=own");
@@ -73,11 +77,7 @@ pub(super) fn once(case: &Case, series: &Series, programs: &Programs) -> Result<
     let path = programs.of(by).ok_or("not built")?;
     let mut command = Command::new(path);
     by.prepare(&mut command);
-    command
-        .args([case.name, &workers.to_string(), &n.to_string(), variant])
-        .env_remove("GORT_MAXPROCS")
-        .env_remove("GOMAXPROCS")
-        .stdin(Stdio::null());
+    command.args([case.name, &workers.to_string(), &n.to_string(), variant]);
     let mut feeder = None;
     if case.is_fed() {
         let load = programs.load().ok_or("nobody to write to its pipe")?;
