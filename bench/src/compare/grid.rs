@@ -9,7 +9,7 @@ use super::{By, Programs};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const KINDS: [&str; 4] = ["mutex", "rwlock", "semaphore", "channel"];
 /// Steps inside a critical section: 0, 15, 100 and 1,000 ns.
