@@ -17,6 +17,12 @@ pub(crate) fn spin_hint() {
     loom::thread::yield_now();
 }
 
+/// Lets the model run another thread.
+#[inline(always)]
+pub(crate) fn wait_hint(_looks: u32) {
+    loom::thread::yield_now();
+}
+
 /// A full fence, as on a machine without membarrier.
 #[inline(always)]
 pub(crate) fn light_barrier() {

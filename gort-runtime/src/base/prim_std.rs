@@ -27,6 +27,19 @@ pub(crate) fn spin_hint() {
     std::hint::spin_loop();
 }
 
+/// Waits for what another thread does in a few microseconds, unless it has lost its core. `looks` is
+/// the number of calls so far.
+#[inline]
+pub(crate) fn wait_hint(looks: u32) {
+    /// Number of looks before the caller offers its core to the other thread.
+    const PATIENCE: u32 = 1_000;
+    if looks < PATIENCE {
+        spin_hint();
+    } else {
+        std::thread::yield_now();
+    }
+}
+
 /// An `UnsafeCell` with loom's closure interface, so that a model sees every access to plain data.
 #[derive(Debug, Default)]
 #[repr(transparent)]

@@ -17,7 +17,7 @@
 //! in the global queue and no P is idle. Without work waiting, sysmon takes the P only so that an
 //! otherwise idle program comes to rest, sysmon included. Go's `sysmon` and `retake`.
 
-use crate::base::prim::Ordering::{Acquire, Relaxed};
+use crate::base::prim::Ordering::{Acquire, Relaxed, Release};
 use crate::monitor::burst::{Burst, Pace};
 use crate::monitor::checkdead::{self, Liveness, StuckTests};
 use crate::monitor::hogs::Hogs;
@@ -364,7 +364,8 @@ fn take(p: &'static P, m: &M) -> Option<NonNull<G>> {
     if running.is_some() {
         m.times_taken
             .store(m.times_taken.load(Relaxed).wrapping_add(1), Relaxed);
-        p.m.store(ptr::null_mut(), Relaxed);
+        // Release: a thief may change the queue from now on (`sched/visit.rs`).
+        p.m.store(ptr::null_mut(), Release);
     }
     running
 }

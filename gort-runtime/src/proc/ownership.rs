@@ -1,42 +1,71 @@
-//! Ownership of a P: the protocol by which sysmon takes a P from a busy M.
+//! Ownership of a P: the protocol by which other threads get at the P of a busy M.
 //!
 //! A goroutine that computes for long, or blocks in foreign code, keeps its thread and loses its P.
 //! There are no signals and no asynchronous stack switches. The owner, which is the M that holds
-//! the P, marks when it is inside the runtime and accesses its P. Sysmon takes the P only while the
-//! owner is outside.
+//! the P, marks when it is inside the runtime and accesses its P. Another thread gets at the P only
+//! while the owner is kept outside. Sysmon takes the P in this way, and thieves take goroutines
+//! from its run queue (`runq.rs`). The owner, which enters the runtime several times for each
+//! goroutine that it runs, pays for neither: it executes no locked instruction.
 //!
 //! Each M has two words:
-//! - `mark`: 0 in user code, 1 inside the runtime. The owner writes it.
-//! - `request`: `NONE`, `ASKED` or `TAKEN`. Sysmon makes `NONE→ASKED→{TAKEN, NONE}`, the owner
-//!   makes `TAKEN→NONE`.
+//! - `mark`: `USER` in user code, `INSIDE` inside the runtime. The owner writes it.
+//! - `request`: what a *visitor* (sysmon, or a thief) asks for, and the answer:
+//!
+//! | from | to | by | |
+//! |---|---|---|---|
+//! | `NONE` | `ASKED` | the visitor | |
+//! | `ASKED` | `YIELDED` | the owner | it has seen the request, and waits outside |
+//! | `ASKED`, `YIELDED` | `HELD` | the visitor | the owner is outside and stays there |
+//! | `YIELDED` | `REFUSED` | the owner | it does not wait any longer |
+//! | `ASKED`, `REFUSED` | `NONE` | the visitor | it goes away without having had the P |
+//! | `HELD` | `NONE` | the visitor | it has finished |
+//! | `HELD` | `TAKEN` | sysmon | the P is lost |
+//! | `TAKEN` | `NONE` | the owner | it has noticed |
+//!
+//! From `ASKED` to `NONE` or `TAKEN` the word belongs to one visitor: no other can make a request.
 //!
 //! # Protocol
-//! - *The owner enters*: `mark = 1`; light barrier; if `request` is `NONE` (acquire), it may access
-//!   its P. Otherwise it sets `mark = 0` and waits for the verdict. If the verdict is `NONE`, it
-//!   enters again. If it is `TAKEN`, the P is lost: the owner clears `request` and the P pointer,
-//!   and continues without a P.
-//! - *The owner leaves*: `mark = 0`, release.
-//! - *Sysmon takes*: `request = ASKED`; heavy barrier; if `mark` is 0 (acquire), `request = TAKEN`,
-//!   and sysmon may hand the P on. Otherwise `request = NONE`.
+//! - *The owner enters*: `mark = INSIDE`; light barrier; if `request` is `NONE` (acquire) or
+//!   `REFUSED`, it may access its P. If it is `TAKEN`, the P is lost: the owner clears the request
+//!   and the P pointer, and continues without a P. Otherwise it sets `mark = USER`, changes `ASKED`
+//!   to `YIELDED`, waits until the visitor has finished, and enters again.
+//! - *The owner leaves*: `mark = USER`, release.
+//! - *A visitor*: changes `request` from `NONE` to `ASKED`. If the owner soon makes it `YIELDED`,
+//!   changes that to `HELD`. Otherwise: heavy barrier; if `mark` is `USER` (acquire), changes the
+//!   request to `HELD`, else back to `NONE`. While the request is `HELD`, the visitor has the P.
 //!
 //! # Why they never both have the P
-//! The owner stores `mark`, then loads `request`. Sysmon stores `request`, then loads `mark`. The
-//! barriers of the two sides pair. Either the owner sees `ASKED` and accesses nothing, or sysmon
-//! sees the mark and takes nothing. Once sysmon has seen `mark = 0`, any later entry sees the
-//! request. What the owner did inside is released by `mark = 0` and acquired by sysmon's load, so
-//! the next owner of the P sees it.
+//! A visitor has the P only while the request is `HELD`. There are two ways to that state.
+//!
+//! - *From `YIELDED`.* The owner wrote `YIELDED` in answer to this very request. It accesses
+//!   nothing until it reads another value than `YIELDED` and `HELD`. The owner itself changes only
+//!   `YIELDED`, to `REFUSED`, by a compare-and-swap. That fails once the request is `HELD`, and
+//!   nothing but `NONE` follows `REFUSED`.
+//! - *From `ASKED`, with `mark` read after the heavy barrier.* The owner stores `mark`, then loads
+//!   `request`. The visitor stores `request`, then loads `mark`. The barriers of the two sides
+//!   pair. Either the owner sees the request and accesses nothing, or the visitor sees the mark and
+//!   withdraws. Once the visitor has seen `USER`, any later entry sees the request.
+//!
+//! What the owner did inside is released by `mark = USER`, and again by the change to `YIELDED`.
+//! The visitor's load of `mark`, or its change of the request, acquires it. What the visitor did is
+//! released by its last store to `request`. The owner acquires it before it touches the P again,
+//! whether it saw the request while the request was pending or only its end: the barriers pair, so
+//! the owner's load of `request` does not return a value from before the visit.
 //!
 //! # The P pointer
-//! Only the owner changes its M's P pointer (`M::p`, a plain cell), and only while inside. Sysmon
-//! reads it between its load of `mark` and its verdict. What the owner wrote there before is
-//! released by `mark = 0`, as above. The verdict is a release. The owner acquires it before it
-//! writes the pointer again, whether it saw the request while the request was pending or only its
-//! end.
+//! Only the owner changes its M's P pointer (`M::p`, a plain cell), and only while inside. A
+//! visitor reads it while the request is `HELD`, and checks that it names the P that the visitor
+//! wants.
+//!
+//! # How long anyone waits
+//! A visitor does not wait for an owner that stays inside. An owner waits for the visitor, which
+//! needs a few microseconds; if the visitor has lost its core meanwhile, the owner withdraws the
+//! request. Only while it is `HELD`, for as long as it takes to move some pointers, can it not.
 
 use crate::base::prim::{
     AtomicU32,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
-    const_unless_loom, heavy_barrier, light_barrier, spin_hint,
+    const_unless_loom, heavy_barrier, light_barrier, spin_hint, wait_hint,
 };
 
 const USER: u32 = 0;
@@ -44,7 +73,18 @@ const INSIDE: u32 = 1;
 
 const NONE: u32 = 0;
 const ASKED: u32 = 1;
-const TAKEN: u32 = 2;
+const YIELDED: u32 = 2;
+const REFUSED: u32 = 3;
+const HELD: u32 = 4;
+const TAKEN: u32 = 5;
+
+/// How often a visitor looks whether the owner has yielded, before it issues the heavy barrier. An
+/// owner that runs one short goroutine after the other answers within a few looks. The barrier
+/// costs the visitor and the owner microseconds each (5 and 3 on a virtual machine).
+const LOOKS: u32 = if cfg!(loom) { 1 } else { 60 };
+/// How often an owner that waits outside looks at the request before it assumes that the visitor
+/// has lost its core.
+const PATIENCE: u32 = if cfg!(loom) { 2 } else { 1_000 };
 
 /// The words of one M.
 #[derive(Debug)]
@@ -64,7 +104,7 @@ impl Ownership {
         }
     }
 
-    /// Returns whether the owner is inside the runtime. Exact for the owner, a hint for sysmon.
+    /// Returns whether the owner is inside the runtime. Exact for the owner, a hint for others.
     #[inline(always)]
     pub(crate) fn is_inside(&self) -> bool {
         // Relaxed: the owner's own last store.
@@ -77,36 +117,50 @@ impl Ownership {
     pub(crate) fn enter(&self) -> bool {
         self.mark.store(INSIDE, Relaxed);
         light_barrier();
-        // Acquire: if sysmon has made a request and withdrawn it, sysmon read the P pointer in
-        // between. The owner may now change that pointer.
+        // Acquire: a visitor may have come and gone, and have changed the queue of the P.
         if self.request.load(Acquire) == NONE {
             return true;
         }
         self.enter_slow()
     }
 
+    /// Continues `enter` if there is a request.
     #[cold]
     fn enter_slow(&self) -> bool {
         loop {
-            self.mark.store(USER, Release);
+            // The mark is set, and the light barrier has been issued.
             match self.request.load(Acquire) {
-                // Sysmon is between its two steps, which takes no longer than a system call.
-                ASKED => spin_hint(),
+                NONE | REFUSED => return true,
                 TAKEN => {
-                    // Sysmon makes no request to an M without a P, so only the owner uses the word
-                    // now.
-                    self.mark.store(INSIDE, Relaxed);
-                    self.request.store(NONE, Relaxed);
+                    // Release: a thief that still believes that the P is here sees the mark.
+                    self.request.store(NONE, Release);
                     return false;
                 }
-                _ => {
-                    self.mark.store(INSIDE, Relaxed);
-                    light_barrier();
-                    if self.request.load(Acquire) == NONE {
-                        return true;
-                    }
-                }
+                _ => {}
             }
+            self.mark.store(USER, Release);
+            self.wait_outside();
+            self.mark.store(INSIDE, Relaxed);
+            light_barrier();
+        }
+    }
+
+    /// Lets the visitor have the P, and waits until it has finished. The owner calls this, outside.
+    fn wait_outside(&self) {
+        let mut looks = 0;
+        loop {
+            match self.request.load(Relaxed) {
+                // If this fails, the visitor has gone away or has the P.
+                ASKED => self.changes(ASKED, YIELDED),
+                // If this fails, the visitor has the P.
+                YIELDED if looks >= PATIENCE => self.changes(YIELDED, REFUSED),
+                YIELDED | HELD => {
+                    wait_hint(looks);
+                    looks += 1;
+                    false
+                }
+                _ => return,
+            };
         }
     }
 
@@ -127,21 +181,61 @@ impl Ownership {
     /// Tries to take the P. Sysmon calls this. `still_held` is called while the owner is kept in
     /// user code. It returns whether the M still holds the P that sysmon wants to take.
     pub(crate) fn take(&self, still_held: impl FnOnce() -> bool) -> bool {
-        if self.mark.load(Relaxed) != USER {
-            // The owner is inside the runtime, so it makes progress. This check avoids the barrier.
+        // An owner inside the runtime makes progress. This check avoids the barrier.
+        if self.is_inside() || !self.keep_out() {
             return false;
         }
-        if self
-            .request
-            .compare_exchange(NONE, ASKED, AcqRel, Relaxed)
-            .is_err()
-        {
-            return false;
-        }
-        heavy_barrier();
-        let taken = self.mark.load(Acquire) == USER && still_held();
+        let taken = still_held();
         self.request
             .store(if taken { TAKEN } else { NONE }, Release);
         taken
+    }
+
+    /// Calls `visit` while the owner is kept in user code, and returns its result. Returns `None`
+    /// if the owner is inside, or has another visitor. A thief calls this. `visit` must not block.
+    pub(crate) fn visit<R>(&self, visit: impl FnOnce() -> R) -> Option<R> {
+        if !self.keep_out() {
+            return None;
+        }
+        let result = visit();
+        self.request.store(NONE, Release);
+        Some(result)
+    }
+
+    /// Keeps the owner outside, by a request that is `HELD`. Returns `false` if the owner is
+    /// inside, or has another visitor.
+    fn keep_out(&self) -> bool {
+        if !self.changes(NONE, ASKED) {
+            return false;
+        }
+        for _ in 0..LOOKS {
+            if self.changes(YIELDED, HELD) {
+                return true;
+            }
+            spin_hint();
+        }
+        heavy_barrier();
+        if self.mark.load(Acquire) == USER && self.changes(ASKED, HELD) {
+            return true;
+        }
+        // The owner may yield, and it may then refuse, until one of these succeeds.
+        if self.changes(ASKED, NONE) {
+            return false;
+        }
+        if self.changes(YIELDED, HELD) {
+            return true;
+        }
+        self.request.store(NONE, Release);
+        false
+    }
+
+    /// Changes the request from `from` to `to`. Returns `false` if it is not `from`.
+    #[inline]
+    fn changes(&self, from: u32, to: u32) -> bool {
+        self.request.load(Relaxed) == from
+            && self
+                .request
+                .compare_exchange(from, to, AcqRel, Relaxed)
+                .is_ok()
     }
 }

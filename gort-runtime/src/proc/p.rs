@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `streak`, `new_in_a_row`, `due_in_a_row`, `due_runs`, `due_ns`, `slice_start`, `looks`, `coarse_now`, `ids`, `rng`, `stacks`, `records`, the sampling in `stats` | the holder | |
 //! | `dispatches`, `schedtick`, `started`, `ended`, the counts in `stats` | the holder | anyone; atomics |
-//! | `m` | the holder; sysmon, which takes the P | sysmon, traces; atomic |
+//! | `m`, `visited` | see `sched/visit.rs` | sysmon, traces; atomics |
 //! | `slice_is_over` | the holder, sysmon | atomic |
 //! | `unused`, `link` | under the scheduler's lock | the same |
 //! | `runq`, `timers` | see `runq.rs` (whose owner is the holder), `time/heap.rs` | |
@@ -23,8 +23,9 @@
 
 use crate::base::debug;
 use crate::base::prim::{
+    AtomicBool, AtomicPtr,
     Ordering::Relaxed,
-    hint::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64},
+    hint::{self, AtomicU32, AtomicU64},
 };
 use crate::os;
 use crate::proc::g::G;
@@ -51,6 +52,8 @@ pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 pub(crate) struct P {
     /// The M that holds this P, or null.
     pub(crate) m: AtomicPtr<M>,
+    /// Set while a thief is at the queue.
+    pub(crate) visited: AtomicBool,
     id: u32,
     /// Whether the P has no holder because it is idle or surplus. Protected by the scheduler's
     /// lock.
@@ -65,7 +68,7 @@ pub(crate) struct P {
     /// slice lasts.
     pub(crate) schedtick: AtomicU32,
     /// Set by sysmon when the current time slice has lasted long enough.
-    pub(crate) slice_is_over: AtomicBool,
+    pub(crate) slice_is_over: hint::AtomicBool,
     /// Number of goroutines run in the current time slice.
     pub(crate) streak: Cell<u32>,
     /// Number of new goroutines that ran from `runnext` since the head of the queue last ran.
@@ -107,13 +110,14 @@ impl P {
     pub(crate) fn new(id: u32) -> Self {
         Self {
             m: AtomicPtr::new(ptr::null_mut()),
+            visited: AtomicBool::new(false),
             id,
             unused: Cell::new(true),
             link: Cell::new(ptr::null()),
             runq: Runq::new(),
             dispatches: AtomicU32::new(0),
             schedtick: AtomicU32::new(0),
-            slice_is_over: AtomicBool::new(false),
+            slice_is_over: hint::AtomicBool::new(false),
             streak: Cell::new(0),
             new_in_a_row: Cell::new(0),
             due_in_a_row: Cell::new(0),

@@ -1,32 +1,33 @@
 //! The run queue of a P: a ring of 256 entries, and the `runnext` slot.
 //!
-//! The owner (the M that holds the P) adds at the tail and removes from the head. Thieves remove
-//! half of the ring from the head. Go's `runqput`, `runqget`, `runqgrab`.
+//! The owner (the M that holds the P, inside the runtime) adds at the tail and removes from the
+//! head. Thieves remove half of the ring from the head. Go's `runqput`, `runqget`, `runqgrab`.
 //!
 //! `runnext` is the goroutine that the running one has just made ready. It runs next, in the rest
-//! of the same time slice, so that a pair that communicates stays on one P. The owner takes it by a
-//! swap. A thief takes it only if the owner has had time to run it and did not (see
-//! `sched/steal.rs`).
+//! of the same time slice, so that a pair that communicates stays on one P. A thief takes it only
+//! if the owner has had time to run it and did not (see `sched/steal.rs`).
+//!
+//! # Who may access what
+//! One thread at a time changes a queue: its owner, or a thief that keeps the owner in user code
+//! meanwhile (`ownership.rs`; `sched/visit.rs` if no M holds the P). So the owner, which changes
+//! the queue at every switch, needs no locked instruction, and thieves, which come rarely, pay for
+//! the handshake. In Go the owner pays one compare-and-swap for each goroutine that it takes out.
+//! Without them, a switch takes 3 to 9 ns less (`yield_pair`, `pingpong_unbuf`).
+//!
+//! Any thread may look at `head`, `tail` and `next`: to see whether there is something to steal, and
+//! to count. The slots belong to the thread that changes the queue.
 //!
 //! # Invariants
 //! 1. `tail - head` (wrapping) is the number of entries, at most `CAP`.
-//! 2. Only the owner writes `tail` and the slots between head and tail + 1.
-//! 3. `head` only grows, by a compare-and-swap of the actor that removes entries.
+//! 2. The slots from `head` to `tail` hold the entries, in queue order.
 //!
 //! # Orderings
-//! - The owner's store of `tail` (release) pairs with the thief's load of `tail` (acquire): a thief
-//!   that sees the new `tail` sees the slot's entry, and the contents of the G.
-//! - The compare-and-swap on `head` that removes entries is a release, and pairs with the owner's
-//!   load of `head` in `put` (acquire): the slot has been read before it can be overwritten.
-//! - A thief reads slots before it knows that it may keep them. The compare-and-swap on `head`
-//!   decides. A slot is overwritten only after `head` has passed it, and then the compare-and-swap
-//!   fails.
-//!
-//! Rejected: a ring whose owner removes entries without a locked instruction. (Thieves then need
-//! `membarrier` or a handshake.) It would save 9 ns a switch, and remains an option.
+//! `ownership.rs` orders the changes of different threads. The stores of `tail` and of a new
+//! `runnext` are releases, and other threads' looks acquires, for the looks of `is_empty`, which
+//! must not miss an entry that moves.
 
 use crate::base::prim::{
-    AtomicPtr, AtomicU32,
+    AtomicPtr, AtomicU32, DataCell,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
     fence_after_rmw,
 };
@@ -45,8 +46,14 @@ pub(crate) struct Runq<T> {
     head: AtomicU32,
     tail: AtomicU32,
     next: AtomicPtr<T>,
-    slots: [AtomicPtr<T>; CAP as usize],
+    slots: [DataCell<*mut T>; CAP as usize],
 }
+
+// SAFETY: a queue holds pointers to what it does not access. One thread at a time accesses the
+// slots, as the head of this file says, and the threads that do are ordered.
+unsafe impl<T> Sync for Runq<T> {}
+// SAFETY: as above.
+unsafe impl<T> Send for Runq<T> {}
 
 /// Half of a full ring and the entry that did not fit, in queue order.
 pub(crate) type Overflow<T> = [*mut T; CAP as usize / 2 + 1];
@@ -57,12 +64,22 @@ impl<T> Runq<T> {
             head: AtomicU32::new(0),
             tail: AtomicU32::new(0),
             next: AtomicPtr::new(ptr::null_mut()),
-            slots: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            slots: std::array::from_fn(|_| DataCell::new(ptr::null_mut())),
         }
     }
 
-    fn slot(&self, i: u32) -> &AtomicPtr<T> {
-        &self.slots[(i % CAP) as usize]
+    /// Reads slot `i`. The caller may change the queue.
+    #[inline(always)]
+    fn slot(&self, i: u32) -> *mut T {
+        // SAFETY: one thread at a time accesses the slots: the caller.
+        self.slots[(i % CAP) as usize].with(|slot| unsafe { *slot })
+    }
+
+    /// Writes slot `i`. The caller may change the queue.
+    #[inline(always)]
+    fn set_slot(&self, i: u32, gp: *mut T) {
+        // SAFETY: as in `slot`.
+        self.slots[(i % CAP) as usize].with_mut(|slot| unsafe { *slot = gp });
     }
 
     /// Returns `true` if at some moment during the call nothing was queued.
@@ -102,129 +119,95 @@ impl<T> Runq<T> {
     /// Adds `gp` at the tail. The owner calls this. If the ring is full, passes half of it and `gp`
     /// to `spill`, in queue order.
     #[inline]
-    pub(crate) fn put(&self, gp: NonNull<T>, mut spill: impl FnMut(&Overflow<T>)) {
-        loop {
-            let head = self.head.load(Acquire);
-            let tail = self.tail.load(Relaxed);
-            if tail.wrapping_sub(head) < CAP {
-                self.slot(tail).store(gp.as_ptr(), Relaxed);
-                self.tail.store(tail.wrapping_add(1), Release);
-                return;
-            }
-            if self.spill_half(head, gp, &mut spill) {
-                return;
-            }
-            // Thieves have made room: try again.
+    pub(crate) fn put(&self, gp: NonNull<T>, spill: impl FnOnce(&Overflow<T>)) {
+        let head = self.head.load(Relaxed);
+        let tail = self.tail.load(Relaxed);
+        if tail.wrapping_sub(head) < CAP {
+            self.set_slot(tail, gp.as_ptr());
+            self.tail.store(tail.wrapping_add(1), Release);
+        } else {
+            self.spill_half(head, gp, spill);
         }
     }
 
-    /// Removes half of a full ring and passes it, with `gp`, to `spill`. Returns `false` if a thief
-    /// has removed entries first. This is a separate function so that the batch is not part of
-    /// every submitter's stack frame.
+    /// Removes half of a full ring and passes it, with `gp`, to `spill`. This is a separate function
+    /// so that the batch is not part of every submitter's stack frame.
     #[cold]
     #[inline(never)]
-    fn spill_half(&self, head: u32, gp: NonNull<T>, spill: &mut impl FnMut(&Overflow<T>)) -> bool {
+    fn spill_half(&self, head: u32, gp: NonNull<T>, spill: impl FnOnce(&Overflow<T>)) {
         let half = CAP / 2;
         let mut batch = [ptr::null_mut(); CAP as usize / 2 + 1];
         for i in 0..half {
-            batch[i as usize] = self.slot(head.wrapping_add(i)).load(Relaxed);
+            batch[i as usize] = self.slot(head.wrapping_add(i));
         }
         batch[half as usize] = gp.as_ptr();
-        let ours = self
-            .head
-            .compare_exchange(head, head.wrapping_add(half), AcqRel, Relaxed)
-            .is_ok();
-        if ours {
-            spill(&batch);
-        }
-        ours
+        self.head.store(head.wrapping_add(half), Release);
+        spill(&batch);
     }
 
     /// Takes `runnext`. The owner calls this.
     #[inline]
     pub(crate) fn get_next(&self) -> Option<NonNull<T>> {
-        if self.next.load(Relaxed).is_null() {
-            return None;
-        }
-        NonNull::new(self.next.swap(ptr::null_mut(), AcqRel))
+        let gp = NonNull::new(self.next.load(Relaxed))?;
+        self.next.store(ptr::null_mut(), Relaxed);
+        Some(gp)
     }
 
-    /// Returns the entry that is, or was, at the head of the ring, for a prefetch. Null if the ring
-    /// is empty. The owner calls this.
+    /// Returns the entry at the head of the ring, for a prefetch. Null if the ring is empty. The
+    /// owner calls this.
     pub(crate) fn peek(&self) -> *const T {
         let head = self.head.load(Relaxed);
         if head == self.tail.load(Relaxed) {
             return ptr::null();
         }
-        self.slot(head).load(Relaxed)
+        self.slot(head)
     }
 
     /// Removes the head of the ring. The owner calls this.
     #[inline]
     pub(crate) fn get(&self) -> Option<NonNull<T>> {
-        loop {
-            let head = self.head.load(Acquire);
-            let tail = self.tail.load(Relaxed);
-            if tail == head {
-                return None;
-            }
-            let gp = self.slot(head).load(Relaxed);
-            if self
-                .head
-                .compare_exchange(head, head.wrapping_add(1), AcqRel, Relaxed)
-                .is_ok()
-            {
-                return NonNull::new(gp);
-            }
+        let head = self.head.load(Relaxed);
+        if head == self.tail.load(Relaxed) {
+            return None;
         }
-    }
-
-    /// Moves half of this ring into the ring of `mine`, which is empty, and returns one of the
-    /// entries. A thief calls this. The thief is the owner of `mine`.
-    pub(crate) fn steal_into(&self, mine: &Runq<T>) -> Option<NonNull<T>> {
-        let to = mine.tail.load(Relaxed);
-        let n = loop {
-            let head = self.head.load(Acquire);
-            let tail = self.tail.load(Acquire);
-            let n = tail.wrapping_sub(head);
-            let n = n - n / 2;
-            if n == 0 {
-                return None;
-            }
-            if n > CAP / 2 {
-                // `head` and `tail` were read at different moments.
-                continue;
-            }
-            for i in 0..n {
-                let gp = self.slot(head.wrapping_add(i)).load(Relaxed);
-                mine.slot(to.wrapping_add(i)).store(gp, Relaxed);
-            }
-            if self
-                .head
-                .compare_exchange(head, head.wrapping_add(n), AcqRel, Relaxed)
-                .is_ok()
-            {
-                break n;
-            }
-        };
-        let last = to.wrapping_add(n - 1);
-        let gp = mine.slot(last).load(Relaxed);
-        if n > 1 {
-            mine.tail.store(last, Release);
-        }
+        let gp = self.slot(head);
+        self.head.store(head.wrapping_add(1), Release);
         NonNull::new(gp)
     }
 
-    /// Returns `runnext` without taking it. A thief calls this.
+    /// Returns whether the ring has entries, without `runnext`. A hint. Any thread may call this.
+    pub(crate) fn ring_has_entries(&self) -> bool {
+        self.head.load(Relaxed) != self.tail.load(Relaxed)
+    }
+
+    /// Moves half of this ring into the ring of `mine`, which is empty, and returns one of the
+    /// entries. A thief calls this. It has the right to change this queue, and owns `mine`.
+    pub(crate) fn steal_into(&self, mine: &Runq<T>) -> Option<NonNull<T>> {
+        let head = self.head.load(Relaxed);
+        let len = self.tail.load(Relaxed).wrapping_sub(head);
+        let n = len - len / 2;
+        let last = n.checked_sub(1)?;
+        let to = mine.tail.load(Relaxed);
+        for i in 0..last {
+            mine.set_slot(to.wrapping_add(i), self.slot(head.wrapping_add(i)));
+        }
+        let gp = self.slot(head.wrapping_add(last));
+        self.head.store(head.wrapping_add(n), Release);
+        mine.tail.store(to.wrapping_add(last), Release);
+        NonNull::new(gp)
+    }
+
+    /// Returns `runnext` without taking it. A hint. Any thread may call this.
     pub(crate) fn peek_next(&self) -> *mut T {
         self.next.load(Relaxed)
     }
 
-    /// Takes `runnext` if it is still `seen`. A thief calls this.
+    /// Takes `runnext` if it is still `seen`. A thief calls this. It has the right to change this
+    /// queue.
     pub(crate) fn steal_next(&self, seen: *mut T) -> Option<NonNull<T>> {
-        self.next
-            .compare_exchange(seen, ptr::null_mut(), AcqRel, Relaxed)
-            .ok()?;
-        NonNull::new(seen)
+        if self.next.load(Relaxed) != seen {
+            return None;
+        }
+        self.get_next()
     }
 }

@@ -120,6 +120,11 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
             match steal_work(p) {
                 Stolen::Goroutine(gp) => return Found::new(gp),
                 Stolen::RanTimers => continue,
+                Stolen::Refused => {
+                    // The M that has the queue is about to run something, or has lost its core.
+                    os::nap(NAP);
+                    continue;
+                }
                 Stolen::Nothing => {}
             }
             if may_nap(p, before) {

@@ -6,6 +6,7 @@
 
 use super::found::Found;
 use super::newm::newm;
+use super::visit::settle;
 use crate::base::prim::Ordering::{Relaxed, Release};
 use crate::netpoll;
 use crate::os;
@@ -25,15 +26,15 @@ pub(crate) fn acquirep(m: &M, p: *const P) {
     // The P may have been idle for long, and a goroutine may park before the next look at the
     // clock.
     p.coarse_now.set(os::now_ns());
-    // Release: sysmon reads the M's words through this pointer.
-    p.m.store(ptr::from_ref(m).cast_mut(), Release);
+    settle(m, p);
 }
 
 /// Unties this M's P and returns it.
 pub(super) fn releasep(m: &M) -> &'static P {
     let p = m.p();
     m.p.set(ptr::null());
-    p.m.store(ptr::null_mut(), Relaxed);
+    // Release: a thief may change the queue from now on (`visit.rs`).
+    p.m.store(ptr::null_mut(), Release);
     p
 }
 

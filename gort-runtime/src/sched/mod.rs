@@ -29,5 +29,6 @@ pub(crate) mod submit;
 pub(crate) mod sysmonsleep;
 #[cfg_attr(loom, path = "thread_loom.rs")]
 mod thread;
+mod visit;
 pub(crate) mod wire;
 pub(crate) mod wired;

@@ -23,12 +23,13 @@ pub(crate) fn procresize(procs: u32) -> u32 {
 /// g0.
 #[cold]
 pub(super) fn retire(m: &OnG0) {
-    let p = releasep(m);
+    let p = m.p();
     p.stacks.give_back_all();
     let queued = GQueue::new();
     while let Some(gp) = p.runq.get_next().or_else(|| p.runq.get()) {
         queued.push_back(gp);
     }
+    releasep(m);
     if m.spinning.replace(false) {
         SCHED.idle.stop_spinning();
     }

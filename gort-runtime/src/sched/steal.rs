@@ -10,6 +10,7 @@
 
 use super::due::run_due;
 use super::submit::queue_here;
+use super::visit::visit;
 use crate::base::prim::{Ordering::Relaxed, spin_hint};
 use crate::os;
 use crate::proc::g::G;
@@ -27,6 +28,8 @@ pub(super) enum Stolen {
     Goroutine(NonNull<G>),
     /// Timers were run. Goroutines that became ready are in this P's queue.
     RanTimers,
+    /// There was something to steal, but its P was in use at that moment.
+    Refused,
     Nothing,
 }
 
@@ -34,6 +37,7 @@ pub(super) enum Stolen {
 pub(super) fn steal_work(p: &P) -> Stolen {
     let allp = SCHED.allp();
     let n = allp.len();
+    let mut refused = false;
     for round in 0..ROUNDS {
         let last = round == ROUNDS - 1;
         let start = p.random() as usize % n;
@@ -45,17 +49,28 @@ pub(super) fn steal_work(p: &P) -> Stolen {
             if last && run_timers_of(victim, p) {
                 return Stolen::RanTimers;
             }
-            if let Some(gp) = victim.runq.steal_into(&p.runq) {
-                p.stats.steals.increment();
-                return Stolen::Goroutine(gp);
-            }
-            if last && let Some(gp) = steal_next(victim) {
-                p.stats.steals.increment();
-                return Stolen::Goroutine(gp);
+            let loot = if victim.runq.ring_has_entries() {
+                visit(victim, |queue| queue.steal_into(&p.runq))
+            } else if last {
+                steal_next(victim)
+            } else {
+                continue;
+            };
+            match loot {
+                Some(Some(gp)) => {
+                    p.stats.steals.increment();
+                    return Stolen::Goroutine(gp);
+                }
+                Some(None) => {}
+                None => refused = true,
             }
         }
     }
-    Stolen::Nothing
+    if refused {
+        Stolen::Refused
+    } else {
+        Stolen::Nothing
+    }
 }
 
 /// Runs all due timers of other Ps. Returns `true` if a goroutine became ready.
@@ -84,20 +99,21 @@ fn run_timers_of(victim: &P, p: &P) -> bool {
     any
 }
 
-/// Takes `victim`'s `runnext` if its P has been running something else for a while.
-fn steal_next(victim: &P) -> Option<NonNull<G>> {
+/// Takes `victim`'s `runnext` if its P has been running something else for a while. Returns `None`
+/// if the P was in use at that moment.
+fn steal_next(victim: &P) -> Option<Option<NonNull<G>>> {
     let seen = victim.runq.peek_next();
     if seen.is_null() {
-        return None;
+        return Some(None);
     }
     let dispatches = victim.dispatches.load(Relaxed);
     let since = os::now_ns();
     loop {
         if victim.dispatches.load(Relaxed) != dispatches || victim.runq.peek_next() != seen {
-            return None;
+            return Some(None);
         }
         if os::now_ns() - since >= RUNNEXT_GRACE_NS {
-            return victim.runq.steal_next(seen);
+            return visit(victim, |queue| queue.steal_next(seen));
         }
         spin_hint();
     }

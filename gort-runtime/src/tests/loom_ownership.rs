@@ -1,15 +1,19 @@
-//! Models of the owner of a P against sysmon (`ownership.rs`).
+//! Models of the owner of a P against its visitors: sysmon and thieves (`ownership.rs`).
 //!
 //! The P's data is a cell that loom watches. Two accesses without an order between them make the
-//! model fail, which would happen if owner and sysmon both believed that they had the P. Both sides
-//! of the protocol are the real ones, with full fences for the barriers. The P's way from sysmon to
-//! its next M is left out.
+//! model fail, which would happen if owner and visitor both believed that they had the P. Both
+//! sides of the protocol are the real ones, with full fences for the barriers. The P's way from
+//! sysmon to its next M is left out. A visitor looks for an answer once before it issues the
+//! barrier, and an owner refuses after two looks.
 //!
-//! Without the owner's fence (`light_barrier` in `enter`) the first model fails: sysmon takes the P
-//! while the owner writes it. With a relaxed load of the request in `enter` the last model fails:
-//! the owner has not noticed sysmon's request and changes its M's P pointer while sysmon reads it.
+//! Tried by hand, each of these makes a model fail: no `light_barrier` in `enter` or in
+//! `enter_slow`, no `heavy_barrier`, a Relaxed load of the request in `enter` or `enter_slow`, a
+//! Relaxed store of `mark` in `leave`, a Relaxed load of `mark`, a Relaxed store of the request at
+//! the end of `visit`; `NONE` instead of `REFUSED` in `wait_outside`, so that a visitor may take
+//! another's request for its own; a store of `NONE` at the end of `keep_out` in place of the
+//! compare-and-swap from `ASKED`.
 
-use super::explore;
+use super::{explore, explore_all, explore_further};
 use crate::base::prim::DataCell;
 use crate::proc::ownership::Ownership;
 use loom::thread;
@@ -91,6 +95,75 @@ fn a_refused_request_leaves_the_owner_its_p() {
         let taken = machine.m.take(|| false);
         assert!(!taken);
         assert_eq!(owner.join().unwrap(), 1);
+    });
+}
+
+/// Visits the P as a thief. Returns whether the owner let it in.
+fn visit(machine: &Machine) -> bool {
+    let visited = machine.m.visit(|| {
+        // SAFETY: the protocol says that the owner does not touch the pointer, and that the P is
+        // ours if the M has it. loom fails the model if not.
+        if machine.holds_p.with(|holds| unsafe { *holds }) {
+            use_p(machine);
+        }
+    });
+    visited.is_some()
+}
+
+#[test]
+fn thief_uses_a_p_that_its_owner_uses() {
+    explore_all(|| {
+        let machine = machine();
+        machine.m.leave();
+        let theirs = Arc::clone(&machine);
+        let owner = thread::spawn(move || owner(&theirs, 2));
+        visit(&machine);
+        assert_eq!(owner.join().unwrap(), 2);
+    });
+}
+
+/// The owner does not wait for the first thief any longer. The second one makes a request before
+/// the first one looks again.
+#[test]
+fn thief_takes_the_request_of_another_for_its_own() {
+    explore_further(|| {
+        let machine = machine();
+        machine.m.leave();
+        let thieves = [0, 1].map(|_| {
+            let machine = Arc::clone(&machine);
+            thread::spawn(move || visit(&machine))
+        });
+        assert_eq!(owner(&machine, 2), 2);
+        for thief in thieves {
+            thief.join().unwrap();
+        }
+    });
+}
+
+/// Sysmon takes the P. A thief has not noticed yet.
+#[test]
+fn thief_uses_a_p_that_sysmon_has_taken() {
+    explore(|| {
+        let machine = machine();
+        machine.m.leave();
+        let thief = thread::spawn({
+            let machine = Arc::clone(&machine);
+            move || visit(&machine)
+        });
+        let owner = thread::spawn({
+            let machine = Arc::clone(&machine);
+            move || {
+                if !machine.m.enter() {
+                    // SAFETY: the owner is inside. loom fails the model if a visitor reads at the
+                    // same time.
+                    machine.holds_p.with_mut(|holds| unsafe { *holds = false });
+                }
+                machine.m.leave();
+            }
+        });
+        machine.m.take(|| still_held(&machine));
+        thief.join().unwrap();
+        owner.join().unwrap();
     });
 }
 

@@ -35,23 +35,30 @@ const PREEMPTIONS: usize = 2;
 
 /// Explores `model` up to the bound on preemptions.
 pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = Builder::new();
+    let mut builder = builder();
     builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
     check(&builder, model);
 }
 
 /// Explores `model` with one more preemption, for models of many small steps.
 pub(crate) fn explore_further(model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = Builder::new();
+    let mut builder = builder();
     builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS + 1));
     check(&builder, model);
 }
 
 /// Explores all executions of a small model.
 fn explore_all(model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = Builder::new();
+    let mut builder = builder();
     builder.preemption_bound = None;
     check(&builder, model);
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    // Thieves that wait for each other look again and again.
+    builder.max_branches = builder.max_branches.max(10_000);
+    builder
 }
 
 /// Runs `model`, and prints how many executions were explored.

@@ -36,7 +36,6 @@
 //! | `Timers::next`: release, acquire | the fences of `wake_for_timer` and of the Ms that look order it; an M that sees a time takes the heap's lock |
 //! | `nextp` filled in after the wake-up (`startm`, `startlockedm`) | a cell, see `mod.rs`; the note's release and acquire are those of `base/note.rs` |
 //! | `SysmonSleep::parked`: acquire of the swap | written and cleared under the scheduler's lock; the note orders everything else |
-//! | `P::m`: release (`acquirep`) | loom does not check it, since only sysmon reads it |
 
 use super::super::held;
 use super::super::hold::{put_on_hold, set_bar};
@@ -306,6 +305,7 @@ fn goroutine_that_a_poll_brings_is_overlooked() {
             |s| {
                 let list = GQueue::of(s.g());
                 list.push_back(s.g());
+                s.enters(s.ms[0]);
                 queue_here(s.p(0), &list);
                 s.look(0);
             },

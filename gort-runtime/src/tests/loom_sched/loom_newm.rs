@@ -20,7 +20,9 @@ impl Model {
     /// M `i` hands on its P, because its goroutine keeps the thread.
     fn hands_off(&self, i: usize) {
         let m = self.ms[i];
+        self.enters(m);
         self.step(m, || handoffp(releasep(m)));
+        m.ownership.leave();
     }
 
     /// Runs sysmon until it sleeps.

@@ -26,6 +26,7 @@ impl Model {
     /// The goroutine on M `i` ends, and the M looks for work.
     fn ends(&self, i: usize) {
         let m = self.ms[i];
+        self.enters(m);
         self.step(m, || {
             unbind(m.held_p());
             if starved::is_any() {

@@ -48,7 +48,7 @@ use std::sync::{Arc, Mutex};
 
 /// A scheduler, and what its Ms and goroutines have done.
 struct Model {
-    /// At first M `i` holds P `i`, on g0, with nothing to run. One more M has no P.
+    /// At first M `i` holds P `i`, and is in user code. One more M has no P.
     ms: Vec<&'static M>,
     /// All goroutines that were ever made runnable.
     gs: Mutex<Vec<NonNull<G>>>,
@@ -84,6 +84,7 @@ impl Model {
             if let Some(p) = shared.pidle_get() {
                 acquirep(m, p);
             }
+            m.ownership.leave();
             m
         });
         let ms = ms.collect();
@@ -126,8 +127,16 @@ impl Model {
         }
     }
 
-    /// Runs `f` on g0 of `m`. At the end `m` runs a goroutine or sleeps.
+    /// M `m` enters the runtime, unless it is inside.
+    fn enters(&self, m: &M) {
+        if !m.ownership.is_inside() && !m.ownership.enter() {
+            m.p.set(ptr::null());
+        }
+    }
+
+    /// Runs `f` on g0 of `m`. At the end `m` runs a goroutine, which is user code, or sleeps.
     fn run(&self, m: &'static M, f: impl FnOnce() -> *mut Gobuf) {
+        self.enters(m);
         match self.step(m, f) {
             // As at the end of `mstart`.
             Some(next) if next == m.g0() => SCHED.shared.lock().thread_ended(m),
@@ -142,9 +151,7 @@ impl Model {
     }
 
     fn looks(&self, m: &'static M) {
-        if !m.curg.replace(ptr::null_mut()).is_null() && !m.ownership.enter() {
-            m.p.set(ptr::null());
-        }
+        m.curg.set(ptr::null_mut());
         self.run(m, || schedule(on_g0(m)));
     }
 
@@ -244,12 +251,14 @@ impl Model {
 
     /// M `i` is counted as spinning.
     fn spins(&self, i: usize) {
+        self.enters(self.ms[i]);
         become_spinning(self.ms[i]);
     }
 
     /// M `i` sleeps, and its P is idle.
     fn is_idle(&self, i: usize) {
         let m = self.ms[i];
+        self.enters(m);
         SCHED.shared.lock().pidle_put(releasep(m));
         self.step(m, || stopm(on_g0(m), false));
     }
@@ -281,9 +290,7 @@ impl Model {
     /// the M gets one.
     fn comes_back(&self, i: usize) -> bool {
         let m = self.ms[i];
-        m.ownership.leave();
         self.step(m, || Inside::enter().map(Inside::finish));
-        m.ownership.enter();
         m.held_p().is_some()
     }
 
