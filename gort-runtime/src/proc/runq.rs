@@ -28,8 +28,7 @@
 
 use crate::base::prim::{
     AtomicPtr, AtomicU32, DataCell,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
-    fence_after_rmw,
+    Ordering::{Acquire, Relaxed, Release},
 };
 use std::ptr::{self, NonNull};
 
@@ -105,14 +104,10 @@ impl<T> Runq<T> {
     }
 
     /// Makes `gp` the next to run, and returns the one that it displaces. The owner calls this.
-    ///
-    /// Issues a full barrier: the entry is visible before anything that the owner loads next (see
-    /// `sched/README.md`, "Submitting").
     #[inline]
     pub(crate) fn put_next(&self, gp: NonNull<T>) -> Option<NonNull<T>> {
-        let displaced = self.next.swap(gp.as_ptr(), AcqRel);
-        // A SeqCst swap would not do: in the memory model it does not order a later Relaxed load.
-        fence_after_rmw();
+        let displaced = self.next.load(Relaxed);
+        self.next.store(gp.as_ptr(), Release);
         NonNull::new(displaced)
     }
 

@@ -327,7 +327,7 @@ pub(super) fn give_up_p(m: &OnG0) -> GaveUp {
         // From here on, a submitter that sees no spinning M wakes one. Work that was submitted
         // earlier is visible to the looks below.
         m.spinning.set(false);
-        SCHED.idle.stop_spinning();
+        SCHED.idle.stop_searching();
         if SCHED.global_has_work() || SCHED.allp().iter().any(|p| !p.runq.is_empty()) {
             let mut shared = SCHED.shared.lock();
             if let Some(p) = shared.pidle_get() {

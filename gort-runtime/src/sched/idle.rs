@@ -6,7 +6,7 @@
 use crate::base::prim::{
     AtomicBool, AtomicU32,
     Ordering::{Relaxed, SeqCst},
-    const_unless_loom, fence, fence_after_rmw,
+    const_unless_loom, fence, fence_after_rmw, heavy_barrier,
 };
 
 /// Counts idle Ps and spinning Ms.
@@ -34,7 +34,7 @@ impl Idle {
     /// Returns `true` if the calling submitter must wake an M, which is then already counted as
     /// spinning.
     ///
-    /// The caller has made its work visible and has then executed a full barrier.
+    /// The caller has made its work visible and has then executed a barrier, which may be light.
     #[inline]
     pub(crate) fn must_wake(&self) -> bool {
         if self.nmspinning.load(Relaxed) != 0 {
@@ -81,8 +81,16 @@ impl Idle {
         fence(SeqCst);
     }
 
-    /// Uncounts an M that stops looking, whether or not it has found work. This is a full
-    /// barrier: afterwards the M sees all work submitted by threads that still saw it counted.
+    /// Uncounts an M that has found nothing and is about to look everywhere once more. This is a
+    /// heavy barrier: that look sees all work submitted by threads that still saw the M counted,
+    /// and by threads that saw a `needspinning` that the M has cleared.
+    pub(crate) fn stop_searching(&self) {
+        self.stop_spinning();
+        heavy_barrier();
+    }
+
+    /// Uncounts an M that stops looking. This is a full barrier. An M that has found work now calls
+    /// `wakep`, in place of a last look.
     pub(crate) fn stop_spinning(&self) {
         let before = self.nmspinning.fetch_sub(1, SeqCst);
         debug_assert!(before > 0, "more Ms stopped spinning than started");

@@ -8,10 +8,7 @@ use super::stop::stopm;
 use super::submit::{runq_put, submit_global, wakep};
 use super::wired::{startlockedm, wired_sleep};
 use crate::arch::Gobuf;
-use crate::base::prim::{
-    Ordering::{Relaxed, SeqCst},
-    fence,
-};
+use crate::base::prim::{Ordering::Relaxed, light_barrier};
 use crate::proc::bind::bind;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
@@ -156,7 +153,7 @@ pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
             if next.is_some() {
                 // For a moment `next` was in no queue: an M may have gone to sleep without seeing
                 // it.
-                fence(SeqCst);
+                light_barrier();
                 wakep();
             }
         }

@@ -1,14 +1,15 @@
 //! Submitting work, and waking Ms for it.
 //!
 //! `README.md` describes the protocol. In short: a submitter makes its work visible, executes a
-//! full barrier, and calls [`wakep`], which wakes an M unless one is already looking.
+//! barrier, and calls [`wakep`], which wakes an M unless one is already looking. The barrier is
+//! light: an M that falls asleep pays for both sides.
 
 use super::endwait::end_wait;
 use super::hand::startm;
 use crate::base::forked::refuse_in_child;
 use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
-    fence,
+    fence, light_barrier,
 };
 use crate::netpoll;
 use crate::proc::g::G;
@@ -25,13 +26,14 @@ pub(crate) fn runq_put(p: &P, gp: NonNull<G>) {
     p.runq.put(gp, overflow_to_global);
 }
 
-/// Makes `gp` the next goroutine to run on `p`. This is a full barrier. The caller's M holds `p`.
+/// Makes `gp` the next goroutine to run on `p`, and issues a submitter's barrier. The caller's M
+/// holds `p`.
 #[inline]
 pub(crate) fn runq_put_next(p: &P, gp: NonNull<G>) {
     if let Some(displaced) = p.runq.put_next(gp) {
         runq_put(p, displaced);
-        fence(SeqCst);
     }
+    light_barrier();
 }
 
 /// Moves goroutines that did not fit into a local queue to the global one.
@@ -82,7 +84,7 @@ pub(crate) fn queue_here(p: &P, list: &GQueue) {
             runq_put(p, gp);
         }
     }
-    fence(SeqCst);
+    light_barrier();
     wakep();
 }
 
@@ -107,7 +109,7 @@ pub(crate) fn queue_globally(list: &GQueue) {
 
 /// Wakes an M to look for work, if no M is looking and a P is idle.
 ///
-/// The caller has made its work visible and has then executed a full barrier.
+/// The caller has made its work visible and has then executed a barrier, which may be light.
 #[inline]
 pub(crate) fn wakep() {
     if SCHED.idle.must_wake() {
