@@ -122,6 +122,20 @@ fn thief_uses_a_p_that_its_owner_uses() {
     });
 }
 
+/// The owner has waited for the thief, and enters again while the thief comes back.
+#[test]
+fn thief_comes_back_unnoticed() {
+    explore_further(|| {
+        let machine = machine();
+        machine.m.leave();
+        let theirs = Arc::clone(&machine);
+        let owner = thread::spawn(move || owner(&theirs, 1));
+        visit(&machine);
+        visit(&machine);
+        assert_eq!(owner.join().unwrap(), 1);
+    });
+}
+
 /// The owner does not wait for the first thief any longer. The second one makes a request before
 /// the first one looks again.
 #[test]
