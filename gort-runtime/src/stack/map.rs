@@ -15,9 +15,9 @@
 //! for this call and installs nothing. The first use is therefore tested: a system call that reads
 //! a guarded page must fail with EFAULT. Otherwise guards are made by `mprotect`, which needs two
 //! mappings for each stack. The same is done for each guard that the kernel refuses later, because
-//! pages in locked memory (`mlockall`) cannot be marked. Some of the mappings that the kernel allows a
-//! process are left for the rest of the program: without any, no thread can be started and `malloc`
-//! fails.
+//! pages in locked memory (`mlockall`) cannot be marked. Some of the mappings that the kernel
+//! allows a process are left for the rest of the program: without any, no thread can be started and
+//! `malloc` fails.
 //!
 //! Guards of several slots are marked by one `process_madvise`, if the kernel does that to the
 //! caller's own memory (since Linux 6.15) and no filter of system calls refuses it. Otherwise they
