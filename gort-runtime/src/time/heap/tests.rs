@@ -1,4 +1,5 @@
 use super::*;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// # Safety
 /// Always safe to call.
@@ -123,4 +124,43 @@ fn the_end_of_time_is_no_time() {
     assert!(once.cancel());
     assert_eq!(timers.next(), 0);
     assert!(never.cancel(), "it was pending");
+}
+
+/// Counts the call, and does not win.
+///
+/// # Safety
+/// `arg` points to an `AtomicUsize`.
+unsafe fn counts(arg: *const ()) -> bool {
+    // SAFETY: the caller passes such a pointer.
+    unsafe { &*arg.cast::<AtomicUsize>() }.fetch_add(1, Relaxed);
+    false
+}
+
+#[test]
+fn exactly_the_due_timers_are_taken_out_however_many() {
+    const N: usize = 3 * TOGETHER + 5;
+    let fired: Vec<_> = (0..N).map(|_| AtomicUsize::new(0)).collect();
+    let timers = Timers::new();
+    let all: Vec<Timer> = (fired.iter().enumerate())
+        .map(|(i, fired)| {
+            let arg = ptr::from_ref(fired).cast();
+            Timer::waking(1 + i as u64, NonNull::dangling(), counts, arg)
+        })
+        .collect();
+    for timer in &all {
+        // SAFETY: `all` and `fired` outlive the heap's use. No call wins, so no goroutine is woken.
+        unsafe { timers.add(timer) };
+    }
+    for due in [1, 2, TOGETHER, 3 * TOGETHER] {
+        assert!(matches!(run(&timers, due as u64, false), Ran::Enough));
+        assert_eq!(timers.next(), 1 + due as u64);
+        for (i, fired) in fired.iter().enumerate() {
+            assert_eq!(fired.load(Relaxed), usize::from(i < due), "{i} of {due}");
+        }
+    }
+    for (i, timer) in all.iter().enumerate() {
+        assert_eq!(timer.cancel(), i >= 3 * TOGETHER, "{i}");
+        assert!(!timer.cancel(), "it was cancelled before");
+    }
+    assert_eq!(timers.next(), 0);
 }
