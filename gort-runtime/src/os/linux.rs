@@ -180,26 +180,46 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Uncommits pages of a stack, if any of them is committed or if there are too many to check.
-///
-/// Any of the pages may be committed: C functions may skip pages inside their frames.
+/// Gives the kernel the same advice for each of the ranges, in order, with one system call. Returns
+/// how many bytes were dealt with: fewer than all if the kernel refuses a range, and 0 if it has no
+/// such call for the caller's own memory (Linux has since 6.15) or does not permit it.
 ///
 /// # Safety
-/// The contents of the pages are not needed: they read as zeros afterwards. `start` and `len` are
-/// multiples of the page size, and the pages belong to a private anonymous mapping.
-pub(crate) unsafe fn give_back_pages(start: std::ptr::NonNull<u8>, len: usize) {
-    // Enough for the pages of a goroutine's default stack.
-    let mut resident = [0_u8; 64];
-    let addr = start.as_ptr().cast();
-    let untouched = len / page_size() <= resident.len()
-        // SAFETY: `resident` has a byte for each page (checked just before), and the caller says
-        // that `addr` is the start of a page.
-        && unsafe { libc::mincore(addr, len, resident.as_mut_ptr()) } == 0
-        && resident.iter().all(|page| page & 1 == 0);
-    if !untouched {
-        // SAFETY: the caller says that these are whole pages of an anonymous mapping whose contents
-        // are not needed. If the kernel refuses, they stay committed.
-        unsafe { libc::madvise(addr, len, libc::MADV_DONTNEED) };
+/// The advice is allowed for the ranges as `madvise` allows it.
+pub(crate) unsafe fn advise_all(ranges: &[libc::iovec], advice: libc::c_int) -> usize {
+    /// The calling process, instead of a descriptor of it.
+    const PIDFD_SELF: libc::c_int = -10_000;
+    if cfg!(miri) {
+        return 0;
+    }
+    // SAFETY: the kernel reads the ranges. What it does to the memory is the caller's clause.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_process_madvise,
+            PIDFD_SELF,
+            ranges.as_ptr(),
+            ranges.len(),
+            advice,
+            0,
+        )
+    };
+    usize::try_from(done).unwrap_or(0)
+}
+
+/// Uncommits the ranges. The kernel flushes the TLBs once for all of them.
+///
+/// # Safety
+/// The contents are not needed: they read as zeros afterwards. The ranges are whole pages of
+/// private anonymous mappings.
+pub(crate) unsafe fn give_back_pages(ranges: &[libc::iovec]) {
+    // SAFETY: the caller says that the contents are not needed.
+    let mut done = unsafe { advise_all(ranges, libc::MADV_DONTNEED) };
+    for range in ranges {
+        if done < range.iov_len {
+            // SAFETY: as above. If the kernel refuses, the pages stay committed.
+            unsafe { libc::madvise(range.iov_base, range.iov_len, libc::MADV_DONTNEED) };
+        }
+        done = done.saturating_sub(range.iov_len);
     }
 }
 

@@ -10,7 +10,8 @@
 //!   The clock never goes back.
 //! - `cpu_clock()`, `cpu_time_ns(clock)`: return the CPU time of one thread to another.
 //! - `thread_wants_cpu(tid)`: returns whether a thread runs or waits for a core.
-//! - `give_back_pages(start, len)`: uncommits memory.
+//! - `give_back_pages(ranges)`: uncommits memory. `advise_all(ranges, advice)`: is `madvise` for
+//!   several ranges.
 //! - `write_stderr`, `abort`, `exit_now`: report and end the process. They may be called anywhere
 //!   and allocate nothing.
 //! - `signals.rs`: signal actions and masks, `keep_errno(f)`.

@@ -18,15 +18,23 @@
 //! pages in locked memory (`mlockall`) cannot be marked. Some of the mappings that the kernel
 //! allows a process are left for the rest of the program: without any, no thread can be started and
 //! `malloc` fails.
+//!
+//! Guards of several slots are marked by one `process_madvise`, if the kernel does that to the
+//! caller's own memory (since Linux 6.15) and no filter of system calls refuses it. Otherwise they
+//! are marked one by one, which takes a fifth longer.
 
 use crate::base::prim::{AtomicUsize, Ordering::Relaxed};
 use crate::os;
+use std::array;
 use std::fs;
 use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
 const MADV_GUARD_INSTALL: libc::c_int = 102;
+
+/// Maximum number of guards that are installed in one system call.
+const TOGETHER: usize = 32;
 
 /// Number of mappings that guards leave for the rest of the process.
 const MAPPINGS_LEFT: usize = 4096;
@@ -171,6 +179,41 @@ pub(super) unsafe fn install_guard(start: NonNull<u8>, len: usize) -> io::Result
     }
 }
 
+/// Makes the first `len` bytes of slots a guard, for up to `n` slots. They are `stride` bytes
+/// apart, and the first begins at `start`. Returns how many have a guard now: at least the first.
+///
+/// # Safety
+/// The bytes are whole pages of a region of ours that nothing uses.
+pub(super) unsafe fn install_guards(
+    start: NonNull<u8>,
+    stride: usize,
+    n: usize,
+    len: usize,
+) -> io::Result<usize> {
+    let guards: [_; TOGETHER] = array::from_fn(|i| libc::iovec {
+        iov_base: start.as_ptr().wrapping_add(i * stride).cast(),
+        iov_len: len,
+    });
+    let n = n.min(TOGETHER);
+    if n > 1 && guard_kind() == GuardKind::Madvise {
+        // SAFETY: the caller says that the pages are ours and unused. So their contents are not
+        // needed.
+        let done = unsafe { os::advise_all(&guards[..n], MADV_GUARD_INSTALL) } / len;
+        if done != 0 {
+            return Ok(done);
+        }
+    }
+    for i in 0..n {
+        // SAFETY: the caller says that the guards are whole pages of a region of ours that nothing
+        // uses. So the slots lie in that region.
+        let made = unsafe { install_guard(start.add(i * stride), len) };
+        if let Err(e) = made {
+            return if i == 0 { Err(e) } else { Ok(i) };
+        }
+    }
+    Ok(n)
+}
+
 /// Makes `len` bytes from `start` a guard of this kind.
 ///
 /// # Safety
@@ -291,5 +334,29 @@ mod tests {
             // SAFETY: nothing uses the region.
             unsafe { unmap_region(region, 6 * page) };
         }
+    }
+
+    #[test]
+    fn of_slots_side_by_side_each_gets_a_guard_at_its_beginning() {
+        const SLOTS: usize = TOGETHER + 3;
+        let page = os::page_size();
+        let region = map_region(3 * SLOTS * page).expect("address space");
+        let mut done = 0;
+        while done < SLOTS {
+            // SAFETY: the pages are ours, and nothing uses them.
+            let made = unsafe {
+                let start = region.add(3 * done * page);
+                install_guards(start, 3 * page, SLOTS - done, 2 * page).expect("guards")
+            };
+            assert!((1..=SLOTS - done).contains(&made));
+            done += made;
+            for i in 0..3 * SLOTS {
+                let is_guard = i < 3 * done && i % 3 != 2;
+                let reads = kernel_reads(region.as_ptr().wrapping_add(i * page));
+                assert_eq!(reads, Some(!is_guard), "page {i}, after {done} slots");
+            }
+        }
+        // SAFETY: nothing uses the region.
+        unsafe { unmap_region(region, 3 * SLOTS * page) };
     }
 }

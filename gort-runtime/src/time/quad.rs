@@ -1,74 +1,172 @@
-//! A 4-ary heap of items that know their position in it. Go's `time.go` uses the same shape.
+//! A 4-ary heap of items, ordered by their times. Go's `time.go` uses the same shape.
+//!
+//! What moves in the heap is only an item's time and the number of its *slot*, which stays the same
+//! while the item is in the heap. Two tables have, for each slot, the item and its position in the
+//! heap. So nothing outside these three arrays is touched. (Timers lie on the stacks of goroutines
+//! that sleep, each on a page of its own, which has left the cache and the TLB.)
 
 const ARITY: usize = 4;
-/// The position of an item that is in no heap.
-pub(super) const OUT: usize = usize::MAX;
+/// No slot.
+pub(super) const NO_SLOT: u32 = u32::MAX;
 
-/// An item that can be in a heap.
-pub(super) trait Placed: Copy {
-    /// Tells the item that it is at `pos` now, or out of the heap ([`OUT`]).
-    fn set_pos(self, pos: usize);
-}
-
-/// An item and its time.
+/// The time and the slot of an item.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry<T> {
-    pub(super) when: u64,
-    pub(super) what: T,
+struct Entry {
+    when: u64,
+    slot: u32,
 }
 
-/// Counts the entries earlier than `limit` at `pos` and below, up to `most`. No entry is earlier
-/// than its parent. So the search looks at no more than four entries for each that it finds, and
-/// goes no deeper than `most`.
-pub(super) fn count_before<T>(heap: &[Entry<T>], pos: usize, limit: u64, most: usize) -> usize {
-    if most == 0 || heap.get(pos).is_none_or(|entry| entry.when >= limit) {
-        return 0;
-    }
-    let children = pos * ARITY + 1..=pos * ARITY + ARITY;
-    children.fold(1, |found, child| {
-        found + count_before(heap, child, limit, most - found)
-    })
+/// A heap. All tables have room for as many items as there ever were at once.
+#[derive(Debug)]
+pub(super) struct Quad<T> {
+    entries: Vec<Entry>,
+    /// By slots: the position in `entries`, or the next free slot.
+    places: Vec<u32>,
+    /// By slots: the item. `None` if the slot is free.
+    items: Vec<Option<T>>,
+    /// The first free slot, or `NO_SLOT`.
+    free: u32,
 }
 
-fn place<T: Placed>(heap: &mut [Entry<T>], pos: usize, entry: Entry<T>) {
-    heap[pos] = entry;
-    entry.what.set_pos(pos);
-}
-
-pub(super) fn sift_up<T: Placed>(heap: &mut [Entry<T>], mut pos: usize) {
-    let entry = heap[pos];
-    while pos > 0 {
-        let parent = (pos - 1) / ARITY;
-        if heap[parent].when <= entry.when {
-            break;
+impl<T: Copy> Quad<T> {
+    pub(super) const fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            places: Vec::new(),
+            items: Vec::new(),
+            free: NO_SLOT,
         }
-        place(heap, pos, heap[parent]);
-        pos = parent;
     }
-    place(heap, pos, entry);
-}
 
-pub(super) fn sift_down<T: Placed>(heap: &mut [Entry<T>], mut pos: usize) {
-    let entry = heap[pos];
-    loop {
-        let first = pos * ARITY + 1;
-        let children = first..(first + ARITY).min(heap.len());
-        let Some(least) = children.min_by_key(|&i| heap[i].when) else {
-            break;
+    /// Returns the time of the earliest item.
+    #[inline]
+    pub(super) fn first_time(&self) -> Option<u64> {
+        Some(self.entries.first()?.when)
+    }
+
+    /// Returns the earliest item and its time.
+    #[inline]
+    pub(super) fn first(&self) -> Option<(u64, T)> {
+        self.iter().next()
+    }
+
+    /// Returns all items and their times. The earliest is first.
+    #[inline]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, T)> {
+        (self.entries.iter()).filter_map(|entry| Some((entry.when, self.get(entry.slot)?)))
+    }
+
+    /// Returns the item in `slot`, which may be any number.
+    #[inline]
+    pub(super) fn get(&self, slot: u32) -> Option<T> {
+        *self.items.get(slot as usize)?
+    }
+
+    /// Adds an item. Returns its slot, and whether it is the earliest now.
+    pub(super) fn add(&mut self, when: u64, item: T) -> (u32, bool) {
+        let pos = self.entries.len();
+        let slot = self.free;
+        let slot = if slot == NO_SLOT {
+            self.places.push(NO_SLOT);
+            self.items.push(Some(item));
+            (self.items.len() - 1) as u32
+        } else {
+            self.free = self.places[slot as usize];
+            self.items[slot as usize] = Some(item);
+            slot
         };
-        if entry.when <= heap[least].when {
-            break;
-        }
-        place(heap, pos, heap[least]);
-        pos = least;
+        let entry = Entry { when, slot };
+        self.entries.push(entry);
+        (slot, self.sift_up(pos, entry) == 0)
     }
-    place(heap, pos, entry);
-}
 
-pub(super) fn take_out<T: Placed>(heap: &mut Vec<Entry<T>>, pos: usize) {
-    heap.swap_remove(pos).what.set_pos(OUT);
-    if pos < heap.len() {
-        sift_down(heap, pos);
-        sift_up(heap, pos);
+    /// Takes out the item in `slot`. There is one.
+    pub(super) fn take_out(&mut self, slot: u32) {
+        let pos = self.places[slot as usize] as usize;
+        self.take_out_at(pos);
+    }
+
+    /// Takes out the earliest item. There is one.
+    pub(super) fn take_first(&mut self) {
+        self.take_out_at(0);
+    }
+
+    fn take_out_at(&mut self, pos: usize) {
+        let slot = self.entries.swap_remove(pos).slot;
+        if let Some(&moved) = self.entries.get(pos) {
+            let pos = self.sift_down(pos, moved);
+            self.sift_up(pos, moved);
+        }
+        self.places[slot as usize] = self.free;
+        self.free = slot;
+        self.items[slot as usize] = None;
+    }
+
+    /// Gives the earliest item another time. There is one.
+    pub(super) fn put_off_first(&mut self, until: u64) {
+        self.entries[0].when = until;
+        self.sift_down(0, self.entries[0]);
+    }
+
+    /// Counts the items earlier than `limit`, up to `most`.
+    pub(super) fn count_before(&self, limit: u64, most: usize) -> usize {
+        self.count_below(0, limit, most)
+    }
+
+    /// Counts at `pos` and below. No entry is earlier than its parent. So the search looks at no
+    /// more than four entries for each that it finds, and goes no deeper than `most`.
+    fn count_below(&self, pos: usize, limit: u64, most: usize) -> usize {
+        if most == 0
+            || self
+                .entries
+                .get(pos)
+                .is_none_or(|entry| entry.when >= limit)
+        {
+            return 0;
+        }
+        let children = pos * ARITY + 1..=pos * ARITY + ARITY;
+        children.fold(1, |found, child| {
+            found + self.count_below(child, limit, most - found)
+        })
+    }
+
+    #[inline]
+    fn place(&mut self, pos: usize, entry: Entry) {
+        self.entries[pos] = entry;
+        self.places[entry.slot as usize] = pos as u32;
+    }
+
+    /// Places `entry` at `pos` or above, and returns where. The entry at `pos` is lost.
+    fn sift_up(&mut self, mut pos: usize, entry: Entry) -> usize {
+        while pos > 0 {
+            let parent = (pos - 1) / ARITY;
+            let above = self.entries[parent];
+            if above.when <= entry.when {
+                break;
+            }
+            self.place(pos, above);
+            pos = parent;
+        }
+        self.place(pos, entry);
+        pos
+    }
+
+    /// Places `entry` at `pos` or below, and returns where. The entry at `pos` is lost.
+    fn sift_down(&mut self, mut pos: usize, entry: Entry) -> usize {
+        loop {
+            let first = pos * ARITY + 1;
+            let children = first..(first + ARITY).min(self.entries.len());
+            let Some(least) = children.min_by_key(|&i| self.entries[i].when) else {
+                break;
+            };
+            let below = self.entries[least];
+            if entry.when <= below.when {
+                break;
+            }
+            self.place(pos, below);
+            pos = least;
+        }
+        self.place(pos, entry);
+        pos
     }
 }
