@@ -84,7 +84,7 @@ const TAKEN: u32 = 5;
 const LOOKS: u32 = if cfg!(loom) { 1 } else { 60 };
 /// How often an owner that waits outside looks at the request before it assumes that the visitor
 /// has lost its core.
-const PATIENCE: u32 = if cfg!(loom) { 2 } else { 1_000 };
+const PATIENCE: u32 = if cfg!(loom) { 0 } else { 1_000 };
 
 /// The words of one M.
 #[derive(Debug)]
