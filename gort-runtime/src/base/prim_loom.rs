@@ -17,6 +17,11 @@ pub(crate) fn spin_hint() {
     loom::thread::yield_now();
 }
 
+/// Lets the model run another thread.
+pub(crate) fn yield_thread() {
+    loom::thread::yield_now();
+}
+
 /// A full fence, as on a machine without membarrier.
 #[inline(always)]
 pub(crate) fn light_barrier() {

@@ -27,6 +27,11 @@ pub(crate) fn spin_hint() {
     std::hint::spin_loop();
 }
 
+/// Lets another thread have the core.
+pub(crate) fn yield_thread() {
+    std::thread::yield_now();
+}
+
 /// An `UnsafeCell` with loom's closure interface, so that a model sees every access to plain data.
 #[derive(Debug, Default)]
 #[repr(transparent)]

@@ -6,8 +6,10 @@
 //! its next M is left out.
 //!
 //! Without the owner's fence (`light_barrier` in `enter`) the first model fails: sysmon takes the P
-//! while the owner writes it. With a relaxed load of the request in `enter` the last model fails:
+//! while the owner writes it. With a relaxed load of the request in `enter` the third model fails:
 //! the owner has not noticed sysmon's request and changes its M's P pointer while sysmon reads it.
+//! The models of a lent P fail if lending does not release, if taking does not acquire, or if the
+//! owner continues without ending the loan.
 
 use super::explore;
 use crate::base::prim::DataCell;
@@ -115,4 +117,74 @@ fn sysmon_looks_at_the_p_pointer_only_while_its_owner_leaves_it_alone() {
     }
     explore(|| look(true));
     explore(|| look(false));
+}
+
+/// The owner lends its P, enters the runtime, and uses the P if it still has it. Returns whether it
+/// has.
+fn lender(machine: &Machine) -> bool {
+    use_p(machine);
+    machine.m.leave();
+    machine.m.lend();
+    let has_p = machine.m.enter();
+    if has_p {
+        use_p(machine);
+    }
+    // SAFETY: the owner is inside. loom fails the model if a taker reads at the same time.
+    machine.holds_p.with_mut(|holds| unsafe { *holds = has_p });
+    machine.m.leave();
+    has_p
+}
+
+/// An M without a P takes the lent one, and uses it. Returns whether it has taken it.
+fn borrower(machine: &Machine) -> bool {
+    let taken = machine.m.take_lent(|| still_held(machine));
+    if taken {
+        use_p(machine);
+    }
+    taken
+}
+
+#[test]
+fn a_lent_p_is_used_by_its_owner_or_by_the_one_that_took_it() {
+    explore(|| {
+        let machine = machine();
+        let theirs = Arc::clone(&machine);
+        let owner = thread::spawn(move || lender(&theirs));
+        let taken = borrower(&machine);
+        assert_eq!(owner.join().unwrap(), !taken);
+    });
+}
+
+#[test]
+fn a_lent_p_that_is_not_taken_is_its_owners_again() {
+    explore(|| {
+        let machine = machine();
+        let theirs = Arc::clone(&machine);
+        let owner = thread::spawn(move || lender(&theirs));
+        assert!(!machine.m.take_lent(|| {
+            still_held(&machine);
+            false
+        }));
+        assert!(owner.join().unwrap());
+    });
+}
+
+#[test]
+fn of_two_takers_of_a_lent_p_one_gets_it_at_most() {
+    explore(|| {
+        let machine = machine();
+        let (theirs, others) = (Arc::clone(&machine), Arc::clone(&machine));
+        let owner = thread::spawn(move || lender(&theirs));
+        let other = thread::spawn(move || borrower(&others));
+        // This is sysmon, which takes the P lent or not.
+        let taken = machine.m.take(|| still_held(&machine));
+        if taken {
+            use_p(&machine);
+        }
+        let borrowed = other.join().unwrap();
+        let kept = owner.join().unwrap();
+        // Sysmon may also take the P after the owner has left again.
+        assert!(!(taken && borrowed), "taken twice");
+        assert!(kept || taken || borrowed, "the P is lost");
+    });
 }
