@@ -28,9 +28,27 @@ fn wait_for(flag: &AtomicBool) {
 /// ends while the second one is in its own.
 #[derive(Default)]
 struct Round {
+    first_calls: AtomicBool,
     second_calls: AtomicBool,
     first_is_back: AtomicBool,
     third_ran: AtomicBool,
+}
+
+impl Round {
+    /// Makes the first goroutine's call.
+    fn call_until_second_calls(&self) {
+        gort::blocking(|| {
+            self.first_calls.store(true, SeqCst);
+            wait_for(&self.second_calls);
+        });
+    }
+
+    /// Lets the first goroutine run until it is in its call.
+    fn wait_until_first_calls(&self) {
+        while !self.first_calls.load(SeqCst) {
+            yield_now();
+        }
+    }
 }
 
 claims! {
@@ -51,9 +69,10 @@ claims! {
                 let round = Arc::new(Round::default());
                 let before = waits.load(Relaxed);
                 let first = go!(name = "first", clone [round]; {
-                    gort::blocking(|| wait_for(&round.second_calls));
+                    round.call_until_second_calls();
                     round.first_is_back.store(true, SeqCst);
                 });
+                round.wait_until_first_calls();
                 let second = go!(clone [round]; gort::blocking(|| {
                     round.second_calls.store(true, SeqCst);
                     wait_for(&round.first_is_back);
@@ -73,11 +92,12 @@ claims! {
         let in_turn = (0..ROUNDS).filter(|_| {
             let round = Arc::new(Round::default());
             let first = go!(clone [round]; {
-                gort::blocking(|| wait_for(&round.second_calls));
+                round.call_until_second_calls();
                 let in_turn = round.third_ran.load(SeqCst);
                 round.first_is_back.store(true, SeqCst);
                 in_turn
             });
+            round.wait_until_first_calls();
             let second = go!(clone [round]; {
                 let third = go!(clone [round]; { round.third_ran.store(true, SeqCst); });
                 gort::blocking(|| {
