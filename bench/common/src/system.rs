@@ -42,12 +42,19 @@ pub fn cpu_time() -> Duration {
     time(usage.ru_utime) + time(usage.ru_stime)
 }
 
-/// Reads a byte from standard input with one system call, which blocks until there is a byte.
+/// The descriptor of the pipe from which [`read_byte`] reads.
+///
+/// It is not standard input, because std polls that before `main`. Once a pipe has been polled,
+/// Linux wakes a reader for each write, even if the pipe is not empty. Then the writer, not the
+/// program, decides how long a byte takes.
+const PIPE: libc::c_int = 3;
+
+/// Reads a byte from descriptor 3 with one system call, which blocks until there is a byte.
 #[inline(never)]
 pub fn read_byte() -> bool {
     let mut byte = 0_u8;
     // SAFETY: the call writes one byte to a local.
-    unsafe { libc::read(0, (&raw mut byte).cast(), 1) == 1 }
+    unsafe { libc::read(PIPE, (&raw mut byte).cast(), 1) == 1 }
 }
 
 /// Allows this process `n` descriptors if the system permits. If it does not, opening too many

@@ -111,6 +111,8 @@ func main() {
 	case "syscall_block":
 		d := syscallBlock(n / 64 * 64)
 		report(n/64*64, d, "")
+	case "syscall_sleep":
+		report(n/64*64, syscallSleep(n), "")
 	case "cpu_hog":
 		cpuHog(n)
 	default:

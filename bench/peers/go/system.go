@@ -76,12 +76,13 @@ func parked(n int64) {
 }
 
 func syscallBlock(n int64) time.Duration {
-	syscall.SetNonblock(0, false)
+	const pipe = 3 // see read_byte in common/src/system.rs
+	syscall.SetNonblock(pipe, false)
 	per := n / 64
 	var cnt atomic.Int64
 	var wg sync.WaitGroup
 	var first [1]byte
-	syscall.Read(0, first[:]) // start signal: keeps the feeder's start-up out of the time
+	syscall.Read(pipe, first[:]) // start signal: keeps the feeder's start-up out of the time
 	t := time.Now()
 	for k := 0; k < 64; k++ {
 		wg.Add(1)
@@ -89,7 +90,7 @@ func syscallBlock(n int64) time.Duration {
 			defer wg.Done()
 			var b [1]byte
 			for i := int64(0); i < per; i++ {
-				m, err := syscall.Read(0, b[:])
+				m, err := syscall.Read(pipe, b[:])
 				if m != 1 || err != nil {
 					return
 				}
@@ -101,6 +102,23 @@ func syscallBlock(n int64) time.Duration {
 	d := time.Since(t)
 	check(cnt.Load() == per*64, "%d", cnt.Load())
 	return d
+}
+
+func syscallSleep(n int64) time.Duration {
+	var wg sync.WaitGroup
+	t := time.Now()
+	for k := 0; k < 64; k++ {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := int64(0); i < n/64; i++ {
+				wait := syscall.NsecToTimespec(100_000)
+				syscall.Nanosleep(&wait, nil)
+			}
+		}()
+	}
+	wg.Wait()
+	return time.Since(t)
 }
 
 func tcpServer() {

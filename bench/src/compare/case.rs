@@ -86,7 +86,7 @@ impl Case {
         }
     }
 
-    /// Returns whether the program reads a byte per operation from standard input.
+    /// Returns whether the program reads a byte per operation from a pipe.
     pub(crate) fn is_fed(&self) -> bool {
         self.name == "syscall_block"
     }
@@ -199,6 +199,8 @@ fn all() -> Vec<Case> {
             Gort = 5 * M, Go = M, Tokio = M;
         PerOp syscall_block "64 goroutines, blocking reads of one byte":
             Gort = 300 * K, Go = 300 * K, May = 300 * K, Tokio = 80 * K, Threads = 200 * K;
+        PerOp syscall_sleep "64 goroutines, calls that block for 150 µs":
+            Gort = 50 * K, Go = 50 * K;
         PerOp worker_pool "everyday: 37 workers, jobs and results over channels of 111":
             Gort = 400 * K, Go = 400 * K;
         PerOp pool_yield "everyday: the same, one job in ten yields":

@@ -3,6 +3,7 @@
 use super::{By, Case, Programs, Series};
 use std::collections::HashMap;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -75,7 +76,11 @@ pub(super) fn once(case: &Case, series: &Series, programs: &Programs) -> Result<
         ..
     } = *series;
     let path = programs.of(by).ok_or("not built")?;
-    let mut command = Command::new(path);
+    let mut command = if case.is_fed() {
+        reading_descriptor_3(path)
+    } else {
+        Command::new(path)
+    };
     by.prepare(&mut command);
     command.args([case.name, &workers.to_string(), &n.to_string(), variant]);
     let mut feeder = None;
@@ -99,6 +104,14 @@ pub(super) fn once(case: &Case, series: &Series, programs: &Programs) -> Result<
     }
     let expected = format!("workload={} workers={workers} n={n} ", case.name);
     Run::parse(output?.trim(), &expected)
+}
+
+/// Returns a command that runs `program` with this command's standard input as descriptor 3.
+fn reading_descriptor_3(program: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"exec "$@" 3<&0 </dev/null"#, "sh"]);
+    command.arg(program);
+    command
 }
 
 /// Returns what a command printed, if it succeeded in time.

@@ -73,6 +73,7 @@ fn find(task: &Task) -> Option<Workload> {
         ("timer_reset", "") => Warmed(time::timer_reset),
         ("cpu_hog", "") => Once(time::cpu_hog),
         ("syscall_block", "") => Once(syscalls::syscall_block),
+        ("syscall_sleep", "") => Once(syscalls::syscall_sleep),
         ("children", "") => Once(|n| children::children(n, true)),
         ("children", "burst") => Once(|n| children::children(n, false)),
         ("tcp_echo", "") => Once(network::tcp_echo),

@@ -6,7 +6,8 @@ use gort::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// 64 goroutines read single bytes from a pipe that another process fills.
 pub(super) fn syscall_block(n: u64) -> Figures {
@@ -27,4 +28,18 @@ pub(super) fn syscall_block(n: u64) -> Figures {
     let elapsed = start.elapsed();
     check(count.load(Relaxed) == each * 64, &count);
     Figures::per_op(each * 64, elapsed)
+}
+
+/// 64 goroutines make calls that block for some 150 µs (100, and the kernel's timer slack).
+pub(super) fn syscall_sleep(n: u64) -> Figures {
+    let each = n / 64;
+    let start = Instant::now();
+    join_all((0..64).map(|_| {
+        go!(move || {
+            for _ in 0..each {
+                gort::blocking(|| thread::sleep(Duration::from_micros(100)));
+            }
+        })
+    }));
+    Figures::per_op(each * 64, start.elapsed())
 }

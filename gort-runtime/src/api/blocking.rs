@@ -1,14 +1,24 @@
 //! Announced blocking calls.
 //!
-//! `blocking(f)` announces that `f` may block. Sysmon may then take the P after 20 µs instead of 1
-//! or 10 ms. The return from `f` is Go's `exitsyscall` (`inside.rs`).
+//! `blocking(f)` announces that `f` may block, and lends the P (`proc/ownership.rs`): an M that
+//! returns from a call without a P may take it at once, and sysmon may take it for goroutines that
+//! wait, after 20 µs instead of 1 or 10 ms. The return from `f` is Go's `exitsyscall`
+//! (`inside.rs`).
+//!
+//! If sysmon has taken the P in an M's last call, and goroutines wait for the P, the M hands it on
+//! before it makes the next call. This call is timed. If it is short, the M lends its P again. Go
+//! hands on at once only around calls that always block (`entersyscallblock`).
 
 use crate::base::prim::Ordering::Relaxed;
+use crate::os;
 use crate::proc::hooks;
 use crate::proc::tls;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use crate::traced::record::{self, Begun};
+
+/// How long a call lasts at least before which it would have been right to hand the P on.
+const LONG_NS: u64 = 20_000;
 
 /// Runs `f`, which may block the thread (file I/O, a lock of std's, foreign code), while other
 /// goroutines keep running. Go does this around every system call.
@@ -29,11 +39,17 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     struct Announced {
         /// The call in the trace, if one is written.
         begun: Option<Begun>,
+        /// When the P was handed on before the call, if it was.
+        handed_on: Option<u64>,
     }
     impl Drop for Announced {
         fn drop(&mut self) {
             if let Some(m) = tls::getm() {
                 m.call_over();
+                if let Some(since) = self.handed_on {
+                    let is_long = os::now_ns() - since >= LONG_NS;
+                    m.calls_long.store(is_long, Relaxed);
+                }
             }
             if let Some(inside) = Inside::enter() {
                 record::returns(inside.m(), self.begun);
@@ -55,7 +71,11 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     m.calls
         .store(m.calls.load(Relaxed).wrapping_add(1) | 1, Relaxed);
     SCHED.sysmon.notice_blocking();
-    let _announced = Announced { begun };
+    let handed_on = m.calls_long.load(Relaxed).then(Inside::hand_on).flatten();
+    if handed_on.is_none() {
+        m.ownership.lend();
+    }
+    let _announced = Announced { begun, handed_on };
     f()
 }
 

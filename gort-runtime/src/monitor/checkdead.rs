@@ -37,7 +37,7 @@
 //! global queue, whose lock the checker holds. Sysmon also sets the flag while it takes a P, with
 //! the goroutines in the P's queue, from an M. It sets the flag before it takes the P, so that M
 //! sees the flag (the verdict of `proc/ownership.rs` releases it). It clears the flag after it has
-//! picked another M for the P, under the lock.
+//! picked another M for the P, under the lock. An M that takes a lent P is awake itself.
 //!
 //! The counts of mains are changed by Ms that run, and by a thread under the lock
 //! ([`main_exited`]). An M that has changed a count takes the lock before it sleeps, so a checker

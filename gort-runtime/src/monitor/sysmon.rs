@@ -17,28 +17,25 @@
 //! in the global queue and no P is idle. Without work waiting, sysmon takes the P only so that an
 //! otherwise idle program comes to rest, sysmon included. Go's `sysmon` and `retake`.
 
-use crate::base::prim::Ordering::{Acquire, Relaxed, Release};
+use crate::base::prim::Ordering::{Acquire, Relaxed};
 use crate::monitor::burst::{Burst, Pace};
 use crate::monitor::checkdead::{self, Liveness, StuckTests};
 use crate::monitor::hogs::Hogs;
 use crate::netpoll;
 use crate::os;
-use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::m::M;
 use crate::proc::p::{P, SLICE_NS};
 use crate::report::quit::quit_if_asked;
 use crate::report::schedtrace::Schedtrace;
 use crate::sched::due::run_due;
-use crate::sched::hand::handoffp;
+use crate::sched::hand::{handoffp, takep};
 use crate::sched::newm::{start_left_threads, start_spare_threads};
 use crate::sched::starved;
 use crate::sched::state::SCHED;
 use crate::sched::submit::{inject_global, queue_globally};
 use crate::signal::{catch, mask};
-use crate::traced::record as trace;
 use crate::{record, stack};
-use std::ptr::{self, NonNull};
 use std::thread;
 
 const SHORTEST_SLEEP_US: u64 = 20;
@@ -84,8 +81,8 @@ struct Seen {
     slice: u32,
     slice_since: u64,
     slice_dispatches: u32,
-    /// The value of `M::calls` of the P's holder, and when sysmon first saw that value.
-    calls: u32,
+    /// The id of the P's holder and the value of its `calls`, and when sysmon first saw both.
+    call: (u32, u32),
     called_at: u64,
     /// When sysmon last asked what the thread does.
     asked_at: u64,
@@ -249,6 +246,7 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
         let dispatches = p.dispatches.load(Relaxed);
         seen.limit_slice(p, dispatches, now);
         let calls = m.calls.load(Relaxed);
+        let call = (m.id, calls);
         if dispatches != seen.dispatches {
             let moved = u64::from(dispatches.wrapping_sub(seen.dispatches));
             let slow = moved.saturating_mul(SLOW_NS) <= now - seen.looked_at;
@@ -256,7 +254,7 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
             *seen = Seen {
                 dispatches,
                 since: now,
-                calls,
+                call,
                 called_at: now,
                 asked_at: now,
                 looked_at: now,
@@ -267,8 +265,8 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
             }
         }
         seen.looked_at = now;
-        if calls != seen.calls {
-            (seen.calls, seen.called_at) = (calls, now);
+        if call != seen.call {
+            (seen.call, seen.called_at) = (call, now);
         }
         let announced = calls % 2 != 0;
         let running_ns = now - seen.since;
@@ -288,12 +286,14 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
         // looks after the P's queue, and the former M may sleep. `Moving` keeps deadlock detection
         // from reporting a deadlock during that time.
         let _moving = checkdead::Moving::new();
-        if let Some(gp) = take(p, m) {
+        if let Some(gp) = takep(p, m) {
             looked.took = true;
             if sleeps {
                 burst.found_asleep(m, now);
             }
-            if !announced {
+            if announced {
+                m.calls_long.store(true, Relaxed);
+            } else {
                 hogs.lost_p(m, gp, sleeps, now);
             }
             // Hand the P on only after `lost_p`, which decides which goroutines are on hold and so
@@ -348,24 +348,4 @@ fn has_work(p: &P, now: u64) -> bool {
         || starved::is_any()
         || (timer != 0 && timer <= now)
         || (SCHED.global_has_work() && SCHED.idle.npidle() == 0)
-}
-
-/// Takes `p` from `m`, and returns the goroutine that continues without it. The P then belongs to
-/// sysmon, and the caller must hand it on.
-fn take(p: &'static P, m: &M) -> Option<NonNull<G>> {
-    let mut running = None;
-    m.ownership.take(|| {
-        if ptr::eq(m.p.get(), p) && ptr::eq(p.m.load(Relaxed), m) {
-            running = m.goroutine().map(NonNull::from);
-            trace::loses_p(running, p);
-        }
-        running.is_some()
-    });
-    if running.is_some() {
-        m.times_taken
-            .store(m.times_taken.load(Relaxed).wrapping_add(1), Relaxed);
-        // Release: a thief may change the queue from now on (`sched/visit.rs`).
-        p.m.store(ptr::null_mut(), Release);
-    }
-    running
 }

@@ -6,10 +6,11 @@
 //! | `g0` | its own thread: `mstart`, and `mcall`, in assembly | |
 //! | `held_locks` | its own thread: `lockrank.rs` | |
 //! | `commit`, `system_call`, `hook` | its own thread | |
-//! | `p` | its own thread, inside the runtime | sysmon, with the thread kept in user code |
+//! | `p` | its own thread, inside the runtime | the taker of its P, with the thread kept in user code |
 //! | `curg`, `calls_for`, `lockedg` | its own thread | observers; atomics (`base/shown.rs`) |
 //! | `tid`, `cpu_clock`, `calls` | its own thread | sysmon; atomics |
-//! | `times_taken` | sysmon | atomic |
+//! | `calls_long` | its own thread; sysmon | atomic |
+//! | `times_taken` | the taker of its P | atomic |
 //! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | the thread that has picked the M, until it wakes the M or starts the M's thread; then the M's own thread | |
 //! | `tainted` | the thread that starts the M's thread, before it does so; then the M's own thread | |
 //! | `idle`, `idle_next` | any thread, under the scheduler's lock | any thread, under the scheduler's lock |
@@ -29,7 +30,7 @@
 //!   start of the thread;
 //! - from an exited thread to the next one that gets its M, by the scheduler's lock
 //!   (`thread_ended`);
-//! - between the thread and sysmon, for `p`, by the handshake of `ownership.rs`.
+//! - between the thread and the takers of its P, for `p`, by the handshake of `ownership.rs`.
 //!
 //! An M's memory is never freed: only [`M::leak`] makes an M, and the next thread reuses the M of
 //! an exited one. All Ms that ever existed can therefore be listed at any time ([`M::all`]), and a
@@ -83,7 +84,7 @@ pub(crate) struct M {
     pub(crate) p: Cell<*const P>,
     /// Says whether this M still owns the P in `p`.
     pub(crate) ownership: Ownership,
-    /// How many times sysmon has taken the P of this M.
+    /// How many times the P of this M has been taken.
     pub(crate) times_taken: AtomicU32,
     /// The kernel's id of the thread.
     pub(crate) tid: AtomicI32,
@@ -91,6 +92,8 @@ pub(crate) struct M {
     pub(crate) cpu_clock: AtomicI32,
     /// Counts the beginnings and ends of announced blocking calls: odd during a call.
     pub(crate) calls: AtomicU32,
+    /// Whether the last announced call that lasted while goroutines waited was long.
+    pub(crate) calls_long: AtomicBool,
     pub(crate) commit: Cell<Option<Commit>>,
     /// The call that `on_system_stack` makes on g0.
     pub(crate) system_call: Cell<*mut ()>,
@@ -128,6 +131,11 @@ global! {
     static ALL: AtomicPtr<M> = AtomicPtr::new(ptr::null_mut());
 }
 
+global! {
+    /// The number of the next M.
+    static NEXT_ID: AtomicU32 = AtomicU32::new(0);
+}
+
 const _: () = assert!(offset_of!(M, g0) == 0 && offset_of!(M, held_locks) == size_of::<Gobuf>());
 
 // SAFETY: only the actors in the table above access each cell: one thread at a time. The hand-overs
@@ -151,6 +159,7 @@ impl M {
             tid: AtomicI32::new(0),
             cpu_clock: AtomicI32::new(os::NO_CLOCK),
             calls: AtomicU32::new(0),
+            calls_long: AtomicBool::new(false),
             commit: Cell::new(None),
             system_call: Cell::new(ptr::null_mut()),
             lockedg: Shown::null(),
@@ -176,7 +185,6 @@ impl M {
 
     /// Creates an M, which lives for ever.
     pub(crate) fn leak() -> &'static Self {
-        static NEXT_ID: AtomicU32 = AtomicU32::new(0);
         // The list's pointer is made from the shared reference, so later shared references do not
         // invalidate it.
         let m: &'static Self = Box::leak(Box::new(M::new(NEXT_ID.fetch_add(1, Relaxed))));

@@ -7,9 +7,13 @@
 //! from its run queue (`runq.rs`). The owner, which enters the runtime several times for each
 //! goroutine that it runs, pays for neither: it executes no locked instruction.
 //!
+//! An owner whose goroutine announces a blocking call *lends* its P. Then a visitor needs no
+//! barrier: the owner may access its P again only after it has ended the loan. An M that returns
+//! from a call without its P takes the lent P of another M (`sched/inside.rs`).
+//!
 //! Each M has two words:
 //! - `mark`: `USER` in user code, `INSIDE` inside the runtime. The owner writes it.
-//! - `request`: what a *visitor* (sysmon, or a thief) asks for, and the answer:
+//! - `request`: what a *visitor* (sysmon, a thief, or an M without a P) asks for, and the answer:
 //!
 //! | from | to | by | |
 //! |---|---|---|---|
@@ -18,11 +22,15 @@
 //! | `ASKED`, `YIELDED` | `HELD` | the visitor | the owner is outside and stays there |
 //! | `YIELDED` | `REFUSED` | the owner | it does not wait any longer |
 //! | `ASKED`, `REFUSED` | `NONE` | the visitor | it goes away without having had the P |
-//! | `HELD` | `NONE` | the visitor | it has finished |
-//! | `HELD` | `TAKEN` | sysmon | the P is lost |
+//! | `NONE` | `LENT` | the owner | it is outside, and lends its P |
+//! | `LENT` | `NONE` | the owner | it ends the loan |
+//! | `LENT` | `HELD` | the visitor | the owner stays outside |
+//! | `HELD` | `NONE`, `LENT` | the visitor | it has finished; the value is the one before its visit |
+//! | `HELD` | `TAKEN` | the visitor | the P is lost |
 //! | `TAKEN` | `NONE` | the owner | it has noticed |
 //!
-//! From `ASKED` to `NONE` or `TAKEN` the word belongs to one visitor: no other can make a request.
+//! From `ASKED` or `HELD` to `NONE`, `LENT` or `TAKEN` the word belongs to one visitor: no other can
+//! make a request.
 //!
 //! # Protocol
 //! - *The owner enters*: `mark = INSIDE`; light barrier; if `request` is `NONE` (acquire) or
@@ -30,13 +38,17 @@
 //!   and the P pointer, and continues without a P. Otherwise it sets `mark = USER`, changes `ASKED`
 //!   to `YIELDED`, waits until the visitor has finished, and enters again.
 //! - *The owner leaves*: `mark = USER`, release.
-//! - *A visitor*: changes `request` from `NONE` to `ASKED`. If the owner soon makes it `YIELDED`,
+//! - *The owner lends*, outside: changes `NONE` to `LENT`. If that fails, there is a visitor, and no
+//!   loan. When it enters and finds `LENT`, it changes that to `NONE` and looks again.
+//! - *A visitor*: changes `request` from `LENT` to `HELD`, or from `NONE` to `ASKED`. If the owner soon makes it `YIELDED`,
 //!   changes that to `HELD`. Otherwise: heavy barrier; if `mark` is `USER` (acquire), changes the
 //!   request to `HELD`, else back to `NONE`. While the request is `HELD`, the visitor has the P.
 //!
 //! # Why they never both have the P
-//! A visitor has the P only while the request is `HELD`. There are two ways to that state.
+//! A visitor has the P only while the request is `HELD`. There are three ways to that state.
 //!
+//! - *From `LENT`.* The owner accesses nothing before it has changed `LENT` to `NONE`. Both changes
+//!   are compare-and-swaps on one word, so one of them fails.
 //! - *From `YIELDED`.* The owner wrote `YIELDED` in answer to this very request. It accesses
 //!   nothing until it reads another value than `YIELDED` and `HELD`. The owner itself changes only
 //!   `YIELDED`, to `REFUSED`, by a compare-and-swap. That fails once the request is `HELD`, and
@@ -46,8 +58,8 @@
 //!   pair. Either the owner sees the request and accesses nothing, or the visitor sees the mark and
 //!   withdraws. Once the visitor has seen `USER`, any later entry sees the request.
 //!
-//! What the owner did inside is released by `mark = USER`, and again by the change to `YIELDED`.
-//! The visitor's load of `mark`, or its change of the request, acquires it. What the visitor did is
+//! What the owner did inside is released by `mark = USER`, and again by the change to `YIELDED` or
+//! `LENT`. The visitor's load of `mark`, or its change of the request, acquires it. What the visitor did is
 //! released by its last store to `request`. The owner acquires it before it touches the P again,
 //! whether it saw the request while the request was pending or only its end: the barriers pair, so
 //! the owner's load of `request` does not return a value from before the visit.
@@ -77,6 +89,7 @@ const YIELDED: u32 = 2;
 const REFUSED: u32 = 3;
 const HELD: u32 = 4;
 const TAKEN: u32 = 5;
+const LENT: u32 = 6;
 
 /// How often a visitor looks whether the owner has yielded, before it issues the heavy barrier. An
 /// owner that runs one short goroutine after the other answers within a few looks. The barrier
@@ -131,6 +144,11 @@ impl Ownership {
             // The mark is set, and the light barrier has been issued.
             match self.request.load(Acquire) {
                 NONE | REFUSED => return true,
+                LENT => {
+                    // If this fails, there is a visitor.
+                    self.changes(LENT, NONE);
+                    continue;
+                }
                 TAKEN => {
                     // Release: a thief that still believes that the P is here sees the mark.
                     self.request.store(NONE, Release);
@@ -172,42 +190,76 @@ impl Ownership {
         self.mark.store(USER, Release);
     }
 
-    /// Returns whether the owner has not noticed yet that sysmon has taken its P. Sysmon calls
-    /// this.
+    /// Lends the P to any thread that needs it, until the owner next enters the runtime. The owner
+    /// calls this in user code. Does nothing if there is a visitor.
+    #[inline]
+    pub(crate) fn lend(&self) {
+        let _ = self.request.compare_exchange(NONE, LENT, Release, Relaxed);
+    }
+
+    /// Returns whether the owner has lent the P. A hint: it may have changed since.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.request.load(Relaxed) == LENT
+    }
+
+    /// Returns whether the owner has not noticed yet that its P has been taken. Sysmon calls this.
     pub(crate) fn is_taken(&self) -> bool {
         self.request.load(Relaxed) == TAKEN
     }
 
-    /// Tries to take the P. Sysmon calls this. `still_held` is called while the owner is kept in
-    /// user code. It returns whether the M still holds the P that sysmon wants to take.
+    /// Tries to take the P, lent or not. Sysmon calls this. `still_held` is called while the owner
+    /// is kept in user code. It returns whether the M still holds the P that the caller wants.
     pub(crate) fn take(&self, still_held: impl FnOnce() -> bool) -> bool {
         // An owner inside the runtime makes progress. This check avoids the barrier.
-        if self.is_inside() || !self.keep_out() {
+        if self.is_inside() && !self.is_lent() {
             return false;
         }
+        self.keep_out()
+            .is_some_and(|before| self.take_held(before, still_held))
+    }
+
+    /// Tries to take the P if the owner has lent it. Any thread may call this. `still_held` is as
+    /// for [`take`](Self::take).
+    pub(crate) fn take_lent(&self, still_held: impl FnOnce() -> bool) -> bool {
+        self.keep_lender_out() && self.take_held(LENT, still_held)
+    }
+
+    /// Takes the P, for a visitor whose request is `HELD`, or ends the visit.
+    fn take_held(&self, before: u32, still_held: impl FnOnce() -> bool) -> bool {
         let taken = still_held();
         self.request
-            .store(if taken { TAKEN } else { NONE }, Release);
+            .store(if taken { TAKEN } else { before }, Release);
         taken
     }
 
     /// Calls `visit` while the owner is kept in user code, and returns its result. Returns `None`
     /// if the owner is inside, or has another visitor. A thief calls this. `visit` must not block.
     pub(crate) fn visit<R>(&self, visit: impl FnOnce() -> R) -> Option<R> {
-        if !self.keep_out() {
-            return None;
-        }
+        let before = self.keep_out()?;
         let result = visit();
-        self.request.store(NONE, Release);
+        self.request.store(before, Release);
         Some(result)
     }
 
-    /// Keeps the owner outside, by a request that is `HELD`. Returns `false` if the owner is
-    /// inside, or has another visitor.
-    fn keep_out(&self) -> bool {
-        if !self.changes(NONE, ASKED) {
-            return false;
+    /// Keeps an owner that has lent its P outside, by a request that is `HELD`. Returns `false` if
+    /// there is no loan.
+    fn keep_lender_out(&self) -> bool {
+        self.request
+            .compare_exchange(LENT, HELD, Acquire, Relaxed)
+            .is_ok()
+    }
+
+    /// Keeps the owner outside, by a request that is `HELD`. Returns what the request was before.
+    /// Returns `None` if the owner is inside, or has another visitor.
+    fn keep_out(&self) -> Option<u32> {
+        if self.is_lent() && self.keep_lender_out() {
+            return Some(LENT);
         }
+        (self.changes(NONE, ASKED) && self.is_kept_out()).then_some(NONE)
+    }
+
+    /// Makes a request that is `ASKED` be `HELD`, or goes away and returns `false`.
+    fn is_kept_out(&self) -> bool {
         for _ in 0..LOOKS {
             if self.changes(YIELDED, HELD) {
                 return true;

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `streak`, `new_in_a_row`, `due_in_a_row`, `due_runs`, `due_ns`, `slice_start`, `looks`, `coarse_now`, `ids`, `rng`, `stacks`, `records`, the sampling in `stats` | the holder | |
 //! | `dispatches`, `schedtick`, `started`, `ended`, the counts in `stats` | the holder | anyone; atomics |
-//! | `m`, `visited` | see `sched/visit.rs` | sysmon, traces; atomics |
+//! | `m`, `visited` | see `sched/visit.rs` | sysmon, Ms without a P, traces; atomics |
 //! | `slice_is_over` | the holder, sysmon | atomic |
 //! | `unused`, `link` | under the scheduler's lock | the same |
 //! | `runq`, `timers` | see `runq.rs` (whose owner is the holder), `time/heap.rs` | |
@@ -15,11 +15,11 @@
 //!
 //! The *holder* is the M whose `p` names the P and which is inside the runtime: on g0, or in a
 //! goroutine that has entered (`ownership.rs`). While a P passes from one M to the next, its holder
-//! is the actor that has released or taken it (sysmon), until the P is in the idle list or in a
-//! `nextp`.
+//! is the actor that has released or taken it, until the P is in the idle list or in a `nextp`, or
+//! belongs to the actor's M.
 //!
 //! Hand-overs release and acquire: by the scheduler's lock (the idle list), by `M::nextp` and then
-//! `note` or the start of a thread, and from an M to sysmon by the handshake of `ownership.rs`.
+//! `note` or the start of a thread, and from an M to a taker by the handshake of `ownership.rs`.
 
 use crate::base::debug;
 use crate::base::prim::{

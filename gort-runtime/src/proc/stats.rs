@@ -50,6 +50,8 @@ pub(crate) struct Stats {
     pub(crate) parks: Count,
     /// Number of times that this P took goroutines from another P's queue.
     pub(crate) steals: Count,
+    /// Number of times that an M took this P because another M had lent it.
+    pub(crate) borrows: Count,
     pub(crate) latency: [Count; BUCKETS],
     /// Number of goroutines that will be made runnable before the next sample is taken.
     until_sample: Cell<u32>,
@@ -60,6 +62,7 @@ impl Stats {
         Self {
             parks: Count::new(),
             steals: Count::new(),
+            borrows: Count::new(),
             latency: [const { Count::new() }; BUCKETS],
             until_sample: Cell::new(SAMPLE_EVERY),
         }

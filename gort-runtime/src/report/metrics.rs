@@ -170,7 +170,7 @@ pub fn metrics() -> Metrics {
         started: SCHED.started(),
         parks: sum(|p| p.stats.parks.get()) + OUTSIDE.parks(),
         steals: sum(|p| p.stats.steals.get()),
-        handoffs: shared.handoffs,
+        handoffs: shared.handoffs + sum(|p| p.stats.borrows.get()),
         stack_bytes,
         latency: LatencyHistogram { counts },
     }

@@ -1,4 +1,4 @@
-//! Giving Ps to Ms: `acquirep` and `releasep`, `startm`, `handoffp`.
+//! Giving Ps to Ms and taking them: `acquirep` and `releasep`, `startm`, `handoffp`, `takep`.
 //!
 //! A P that changes hands is accounted for at every moment: it is with its M, in the list of idle
 //! Ps, or on its way to an M that was picked under the scheduler's lock and no longer counts as
@@ -7,13 +7,18 @@
 use super::found::Found;
 use super::newm::newm;
 use super::visit::settle;
-use crate::base::prim::Ordering::{Relaxed, Release};
+use crate::base::prim::Ordering::{Acquire, Relaxed, Release};
 use crate::netpoll;
 use crate::os;
+use crate::proc::g::G;
 use crate::proc::m::{M, OnG0};
 use crate::proc::p::P;
 use crate::sched::state::{PickedM, SCHED};
-use std::ptr;
+use crate::traced::record;
+use std::ptr::{self, NonNull};
+
+/// Number of Ps that an M without a P looks at to see whether they are lent.
+const MOST_LENDERS: usize = 8;
 
 /// Ties `p` to `m`. No M holds `p`; `m` is this thread's M and holds no P.
 pub(crate) fn acquirep(m: &M, p: *const P) {
@@ -36,6 +41,55 @@ pub(super) fn releasep(m: &M) -> &'static P {
     // Release: a thief may change the queue from now on (`visit.rs`).
     p.m.store(ptr::null_mut(), Release);
     p
+}
+
+/// Takes `p` from `m`, whose goroutine keeps it outside the runtime, lent or not. Returns the
+/// goroutine, which continues without the P. The caller must give the P to another M. Only sysmon
+/// calls this.
+pub(crate) fn takep(p: &P, m: &M) -> Option<NonNull<G>> {
+    let mut from = None;
+    m.ownership.take(|| {
+        from = robbed(p, m);
+        from.is_some()
+    });
+    from
+}
+
+/// Takes a P that another M has lent (`proc/ownership.rs`), if it is `wanted`. The caller's M holds
+/// no P.
+///
+/// Ms that look at the same time begin at different Ps. An M looks at [`MOST_LENDERS`] Ps only:
+/// going to sleep is not much dearer than that.
+pub(super) fn take_lent(m: &M, wanted: impl Fn(&P) -> bool) -> Option<&'static P> {
+    let (allp, procs) = (SCHED.allp(), SCHED.procs() as usize);
+    let mut looks = (0..procs.min(MOST_LENDERS)).map(|i| allp[(m.id as usize + i) % procs]);
+    looks.find(|p| {
+        // SAFETY: the pointer is null or an M, and Ms live for ever (`proc/m.rs`). Only the M's
+        // atomics are accessed, and what else `robbed` says.
+        let holder = unsafe { p.m.load(Acquire).as_ref() };
+        let lends = holder.filter(|m| m.ownership.is_lent() && wanted(p));
+        let taken = lends.is_some_and(|m| m.ownership.take_lent(|| robbed(p, m).is_some()));
+        if taken {
+            p.stats.borrows.increment();
+        }
+        taken
+    })
+}
+
+/// Checks that `m` still holds `p`, and unties the two. Returns the goroutine that continues
+/// without the P, or `None` if `m` does not hold it any more. A taker calls this while the
+/// goroutine's M is kept in user code (`proc/ownership.rs`).
+fn robbed(p: &P, m: &M) -> Option<NonNull<G>> {
+    if !ptr::eq(m.p.get(), p) || !ptr::eq(p.m.load(Relaxed), m) {
+        return None;
+    }
+    let running = NonNull::from(m.goroutine()?);
+    record::loses_p(running, p);
+    m.times_taken
+        .store(m.times_taken.load(Relaxed).wrapping_add(1), Relaxed);
+    // Release: a thief may change the queue from now on (`visit.rs`).
+    p.m.store(ptr::null_mut(), Release);
+    Some(running)
 }
 
 /// Counts `m` as spinning.

@@ -136,9 +136,18 @@ pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
     if m.held_p().is_some() {
         g.suspect.store(held::CLEARED, Relaxed);
     }
+    record::yields(m, g);
+    queue_behind(m, gp);
+    schedule(m)
+}
+
+/// Queues the running goroutine behind the goroutines that wait for this M's P. If the M has none,
+/// queues it in the global queue. `gp` must not be touched afterwards.
+pub(super) fn queue_behind(m: &OnG0, gp: NonNull<G>) {
+    // SAFETY: Gs live for ever. It was running on this M, so it is ours until it is queued.
+    let g = unsafe { gp.as_ref() };
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
-    record::yields(m, g);
     P::made_runnable(m.held_p(), g);
     match m.held_p() {
         Some(p) if !SCHED.global_has_work() => {
@@ -159,5 +168,4 @@ pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
         }
         _ => submit_global(&GQueue::of(gp)),
     }
-    schedule(m)
 }

@@ -11,7 +11,8 @@
 //! Relaxed store of `mark` in `leave`, a Relaxed load of `mark`, a Relaxed store of the request at
 //! the end of `visit`; `NONE` instead of `REFUSED` in `wait_outside`, so that a visitor may take
 //! another's request for its own; a store of `NONE` at the end of `keep_out` in place of the
-//! compare-and-swap from `ASKED`.
+//! compare-and-swap from `ASKED`. The models of a lent P fail if lending does not release, if taking
+//! does not acquire, or if the owner continues without ending the loan.
 
 use super::{explore, explore_all, explore_further};
 use crate::base::prim::DataCell;
@@ -202,4 +203,74 @@ fn sysmon_looks_at_the_p_pointer_only_while_its_owner_leaves_it_alone() {
     }
     explore(|| look(true));
     explore(|| look(false));
+}
+
+/// The owner lends its P, enters the runtime, and uses the P if it still has it. Returns whether it
+/// has.
+fn lender(machine: &Machine) -> bool {
+    use_p(machine);
+    machine.m.leave();
+    machine.m.lend();
+    let has_p = machine.m.enter();
+    if has_p {
+        use_p(machine);
+    }
+    // SAFETY: the owner is inside. loom fails the model if a taker reads at the same time.
+    machine.holds_p.with_mut(|holds| unsafe { *holds = has_p });
+    machine.m.leave();
+    has_p
+}
+
+/// An M without a P takes the lent one, and uses it. Returns whether it has taken it.
+fn borrower(machine: &Machine) -> bool {
+    let taken = machine.m.take_lent(|| still_held(machine));
+    if taken {
+        use_p(machine);
+    }
+    taken
+}
+
+#[test]
+fn a_lent_p_is_used_by_its_owner_or_by_the_one_that_took_it() {
+    explore(|| {
+        let machine = machine();
+        let theirs = Arc::clone(&machine);
+        let owner = thread::spawn(move || lender(&theirs));
+        let taken = borrower(&machine);
+        assert_eq!(owner.join().unwrap(), !taken);
+    });
+}
+
+#[test]
+fn a_lent_p_that_is_not_taken_is_its_owners_again() {
+    explore(|| {
+        let machine = machine();
+        let theirs = Arc::clone(&machine);
+        let owner = thread::spawn(move || lender(&theirs));
+        assert!(!machine.m.take_lent(|| {
+            still_held(&machine);
+            false
+        }));
+        assert!(owner.join().unwrap());
+    });
+}
+
+#[test]
+fn of_two_takers_of_a_lent_p_one_gets_it_at_most() {
+    explore(|| {
+        let machine = machine();
+        let (theirs, others) = (Arc::clone(&machine), Arc::clone(&machine));
+        let owner = thread::spawn(move || lender(&theirs));
+        let other = thread::spawn(move || borrower(&others));
+        // This is sysmon, which takes the P lent or not.
+        let taken = machine.m.take(|| still_held(&machine));
+        if taken {
+            use_p(&machine);
+        }
+        let borrowed = other.join().unwrap();
+        let kept = owner.join().unwrap();
+        // Sysmon may also take the P after the owner has left again.
+        assert!(!(taken && borrowed), "taken twice");
+        assert!(kept || taken || borrowed, "the P is lost");
+    });
 }

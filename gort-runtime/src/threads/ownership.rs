@@ -10,6 +10,9 @@ impl Ownership {
         Self(())
     }
 
+    /// Does nothing: there is no P to lend.
+    pub(crate) fn lend(&self) {}
+
     /// Marks the return to user code.
     pub(crate) fn leave(&self) {}
 }

@@ -25,9 +25,9 @@ pub(crate) enum Kind {
     Yields,
     /// `id` has returned from a call or has computed for long, and has no P. It queues for one.
     Requeues,
-    /// `id` has returned from a call in which it lost its P, and has acquired an idle P.
+    /// `id` has returned from a call in which it lost its P, and has acquired an idle or lent P.
     GetsP,
-    /// Sysmon takes the P from `id`, which keeps running without a P.
+    /// `id` loses its P to sysmon or another M, or hands it on, and keeps running without a P.
     LosesP,
     /// `id` ends.
     Ends,

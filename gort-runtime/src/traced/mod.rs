@@ -30,10 +30,11 @@
 //! was read for the second event after that (1). So the second event's time is later than the
 //! beginning of the look, and the writer leaves the event for the next look (4), which finds both.
 //!
-//! Sysmon does not own the goroutine whose P it takes. It records that event while the ownership
-//! protocol (`proc/ownership.rs`) keeps the goroutine's M out of the runtime, and all other events
-//! of a running goroutine are recorded inside the runtime. So sysmon acts for the owner, with the
-//! G's time too (2), and what it writes there is passed on by the protocol, like the M's P pointer.
+//! A thread that takes a P does not own the goroutine that loses it. It records that event while
+//! the ownership protocol (`proc/ownership.rs`) keeps the goroutine's M out of the runtime, and all
+//! other events of a running goroutine are recorded inside the runtime. So the thread acts for the
+//! owner, with the G's time too (2), and what it writes there is passed on by the protocol, like
+//! the M's P pointer.
 //!
 //! # Starting and stopping while events are recorded
 //! The word that every recording site loads holds the number of the current *window*, or 0 for none

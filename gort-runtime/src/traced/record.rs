@@ -309,18 +309,19 @@ fn wakes_as(m: Option<&M>, g: &G, waker: Waker, arg: u64) {
     }
 }
 
-/// Records that sysmon takes `p` from `running`, while it keeps that goroutine's M in user code.
-pub(crate) fn loses_p(running: Option<NonNull<G>>, p: &P) {
-    let (Some(window), Some(gp)) = (gate::window(), running) else {
+/// Records that `running` loses `p` to the caller, which keeps that goroutine's M outside the
+/// runtime, or is that M.
+pub(crate) fn loses_p(running: NonNull<G>, p: &P) {
+    let Some(window) = gate::window() else {
         return;
     };
     // SAFETY: the memory stays a G for ever (`record/mod.rs`, promise 1).
-    let g = unsafe { gp.as_ref() };
+    let g = unsafe { running.as_ref() };
     let what = What::new(Kind::LosesP, Before::Ran);
     // SAFETY: the lock of the shared recorder is held. The goroutine's owner, its M, accesses the
-    // parts of the G that this uses only inside the runtime, and sysmon keeps the M outside
-    // (`proc/ownership.rs`): so they are sysmon's until it lets the M in, and the goroutine does
-    // not end before that.
+    // parts of the G that this uses only inside the runtime. The caller is that M, or keeps it
+    // outside (`proc/ownership.rs`): so they are the caller's until it lets the M in, and the
+    // goroutine does not end before that.
     with_shared(|shared| unsafe { record_in(shared, Some(p), g, window, what) });
 }
 

@@ -7,6 +7,8 @@
 
 use crate::proc::g::G;
 use crate::proc::m::M;
+use crate::proc::p::P;
+use std::ptr::NonNull;
 
 pub(crate) fn runs(_: &M, _: &G) {}
 
@@ -15,6 +17,8 @@ pub(crate) fn yields(_: &M, _: &G) {}
 pub(crate) fn requeues(_: &M, _: &G) {}
 
 pub(crate) fn gets_p(_: &M) {}
+
+pub(crate) fn loses_p(_: NonNull<G>, _: &P) {}
 
 pub(crate) fn timer_wakes(_: &G) {}
 

@@ -1,7 +1,7 @@
 //! A G's state for traces: the time and window of its last event, and whether that was a wake-up.
 //!
-//! Only the goroutine's owner (`proc/gstatus.rs`) accesses it, or sysmon on the owner's behalf
-//! (`record::loses_p`).
+//! Only the goroutine's owner (`proc/gstatus.rs`) accesses it, or the taker of its P on the owner's
+//! behalf (`record::loses_p`).
 
 use std::cell::Cell;
 

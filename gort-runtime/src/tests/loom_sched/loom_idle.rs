@@ -175,6 +175,25 @@ fn found_work_without_a_p_is_forgotten() {
     );
 }
 
+/// An M whose goroutine has lent its P parks, while another M, which has returned from a call,
+/// takes that P. One of the two idles it, after a submitter has seen no idle P.
+#[test]
+fn a_lent_p_is_idled_by_the_one_that_has_it() {
+    explore_ms(
+        2,
+        |s| s.lends(1),
+        &[
+            |s| s.ready(0),
+            |s| s.look(1),
+            |s| {
+                if s.comes_back(2) {
+                    s.look(2);
+                }
+            },
+        ],
+    );
+}
+
 /// A submitter that must wake an M finds no P, because the timekeeper has taken it. The submitter
 /// was counted as spinning for a moment, and other submitters relied on that.
 #[test]

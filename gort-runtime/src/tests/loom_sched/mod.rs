@@ -294,6 +294,13 @@ impl Model {
         m.held_p().is_some()
     }
 
+    /// M `i` runs a goroutine that makes a blocking call and has lent the P.
+    fn lends(&self, i: usize) {
+        let m = self.ms[i];
+        m.curg.set(Box::leak(Box::new(G::new())));
+        m.ownership.lend();
+    }
+
     /// A goroutine on M `i` makes another one ready.
     fn ready(&self, i: usize) {
         let m = self.ms[i];

@@ -1,0 +1,138 @@
+//! Which goroutine gets the P that another one has lent for the time of a blocking call.
+//!
+//! With one P the order is certain, except where the kernel keeps a thread off its core for so long
+//! that the monitor takes the P. That may happen in some rounds on a busy machine.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::prelude::*;
+use gort::runtime::{self, max_procs, metrics};
+use gort_tests::{AS_THREADS, claims};
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
+use std::thread;
+
+const ROUNDS: usize = 100;
+const ENOUGH: usize = 60;
+
+/// Waits without entering the runtime. The thread offers its core to other threads.
+fn wait_for(flag: &AtomicBool) {
+    while !flag.load(SeqCst) {
+        thread::yield_now();
+    }
+}
+
+/// What happens in a round with two goroutines that make blocking calls. The call of the first one
+/// ends while the second one is in its own.
+#[derive(Default)]
+struct Round {
+    first_calls: AtomicBool,
+    second_calls: AtomicBool,
+    first_is_back: AtomicBool,
+    third_ran: AtomicBool,
+}
+
+impl Round {
+    /// Makes the first goroutine's call.
+    fn call_until_second_calls(&self) {
+        gort::blocking(|| {
+            self.first_calls.store(true, SeqCst);
+            wait_for(&self.second_calls);
+        });
+    }
+
+    /// Lets the first goroutine run until it is in its call.
+    fn wait_until_first_calls(&self) {
+        while !self.first_calls.load(SeqCst) {
+            yield_now();
+        }
+    }
+}
+
+claims! {
+    // The other goroutine's call continues, and the monitor does nothing.
+    fn a_goroutine_that_returns_from_a_call_takes_the_p_of_one_that_is_in_a_call() {
+        if max_procs() > 1 || AS_THREADS {
+            return;
+        }
+        let waits = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&waits);
+        let hooked = runtime::Builder::new().on_park(move |goroutine| {
+            if goroutine.name() == Some("first") {
+                counted.fetch_add(1, Relaxed);
+            }
+        });
+        hooked.run(move || {
+            let at_once = (0..ROUNDS).filter(|_| {
+                let round = Arc::new(Round::default());
+                let before = waits.load(Relaxed);
+                let first = go!(name = "first", clone [round]; {
+                    round.call_until_second_calls();
+                    round.first_is_back.store(true, SeqCst);
+                });
+                round.wait_until_first_calls();
+                let second = go!(clone [round]; gort::blocking(|| {
+                    round.second_calls.store(true, SeqCst);
+                    wait_for(&round.first_is_back);
+                }));
+                first.join().unwrap();
+                second.join().unwrap();
+                waits.load(Relaxed) == before
+            });
+            assert_eq!(at_once.take(ENOUGH).count(), ENOUGH, "of {ROUNDS} rounds");
+        });
+    }
+
+    fn goroutines_that_wait_for_a_lent_p_run_before_the_one_that_returns() {
+        if max_procs() > 1 || AS_THREADS {
+            return;
+        }
+        let in_turn = (0..ROUNDS).filter(|_| {
+            let round = Arc::new(Round::default());
+            let first = go!(clone [round]; {
+                round.call_until_second_calls();
+                let in_turn = round.third_ran.load(SeqCst);
+                round.first_is_back.store(true, SeqCst);
+                in_turn
+            });
+            round.wait_until_first_calls();
+            let second = go!(clone [round]; {
+                let third = go!(clone [round]; { round.third_ran.store(true, SeqCst); });
+                gort::blocking(|| {
+                    round.second_calls.store(true, SeqCst);
+                    wait_for(&round.first_is_back);
+                });
+                third.join().unwrap();
+            });
+            second.join().unwrap();
+            first.join().unwrap()
+        });
+        assert_eq!(in_turn.take(ENOUGH).count(), ENOUGH, "of {ROUNDS} rounds");
+    }
+
+    // Ps change hands in all ways, and are counted.
+    fn goroutines_that_make_short_and_long_calls_get_on() {
+        let before = metrics().handoffs;
+        let ran = Arc::new(AtomicUsize::new(0));
+        let callers: Vec<_> = (0..32)
+            .map(|n| {
+                go!(clone [ran]; {
+                    for i in 0..50_u64 {
+                        gort::blocking(|| if (i + n) % 3 == 0 {
+                            thread::sleep(Duration::from_micros(i * 5));
+                        });
+                        ran.fetch_add(1, Relaxed);
+                        if i % 7 == n % 7 {
+                            yield_now();
+                        }
+                    }
+                })
+            })
+            .collect();
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        assert_eq!(ran.load(Relaxed), 32 * 50);
+        assert!(AS_THREADS || max_procs() > 1 || metrics().handoffs > before);
+    }
+}
