@@ -35,7 +35,7 @@
 //! contention                         what the profile of locks records
 //! caught                             running a user's closure, however it ends
 //! waitlock waitqueue sudog           how every wait works: the lock · the queue · the record
-//! spin error                         spinning before a park · the errors of locks
+//! spin error                         spinning and backing off · the errors of locks
 //! word/      mutex rwlock once       the state words of locks, which loom explores
 //! prim runtime_loom                  atomics, or loom's · stand-in for the runtime, for loom
 //! ```
