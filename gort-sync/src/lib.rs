@@ -30,6 +30,7 @@
 //! channel/   at done timer           channels of one instant · of a context · of a timer
 //! channel/   counter reserve ops     counting handles · reserving a send · send and receive
 //! channel/   hchan ring backlog      the channel · its buffer, used without the lock · unbounded
+//! channel/   slots                   the memory of that buffer
 //! channel/   membership hint         which bubble may use it · what can be seen without the lock
 //! lookout                            waiting until a look sees something
 //! contention                         what the profile of locks records

@@ -39,17 +39,14 @@
 //! A thread may lose its core between moving a word and storing the stamp. Other threads then find
 //! the position taken and the slot not ready, and wait for it, as those of crossbeam-channel do.
 
+use super::slots::{Slots, Stamped};
 use crate::prim::{
-    AtomicUsize, Backoff, DataCell,
+    AtomicUsize, Backoff,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
-    alloc_zeroed,
 };
 use crate::spin::Contest;
 use crossbeam_utils::CachePadded;
 use gort_runtime::{catch, discard, raise};
-use std::alloc::{self, Layout};
-use std::mem::MaybeUninit;
-use std::ptr::NonNull;
 
 /// A flag in `head` and `tail`: this end belongs to the holder of the channel's lock.
 const SLOW: usize = 1;
@@ -91,12 +88,6 @@ impl Obstacle {
     }
 }
 
-#[repr(C)]
-struct Stamped<T> {
-    stamp: AtomicUsize,
-    value: DataCell<MaybeUninit<T>>,
-}
-
 /// A ring of values.
 pub(crate) struct Ring<T> {
     tail: CachePadded<AtomicUsize>,
@@ -104,51 +95,6 @@ pub(crate) struct Ring<T> {
     slots: Slots<T>,
     /// A power of two above `cap`, in position units.
     lap: usize,
-}
-
-impl<T> Stamped<T> {
-    /// Creates an empty slot. Memory that is all zeroes is one, too.
-    fn new() -> Self {
-        Self {
-            stamp: AtomicUsize::new(0),
-            value: DataCell::new(MaybeUninit::uninit()),
-        }
-    }
-}
-
-/// The slots' memory. A type of its own, so that the memory is freed even if a value's destructor
-/// panics.
-struct Slots<T> {
-    first: NonNull<Stamped<T>>,
-    cap: usize,
-}
-
-impl<T> Slots<T> {
-    /// Allocates `cap` slots, zeroed: all stamps are 0 and no slot holds a value. `cap` is at least
-    /// 1.
-    fn new(cap: usize) -> Option<Self> {
-        let layout = Layout::array::<Stamped<T>>(cap).ok()?;
-        // SAFETY: the layout is that of `cap` slots. Its size is not 0, since a slot has a stamp.
-        let first = unsafe { alloc_zeroed(layout, cap, Stamped::new) };
-        Some(Self {
-            first: NonNull::new(first)?,
-            cap,
-        })
-    }
-}
-
-impl<T> Drop for Slots<T> {
-    fn drop(&mut self) {
-        // SAFETY: `new` allocated the memory with this layout and found it valid. It is freed once,
-        // here.
-        unsafe {
-            let layout = Layout::from_size_align_unchecked(
-                size_of::<Stamped<T>>() * self.cap,
-                align_of::<Stamped<T>>(),
-            );
-            alloc::dealloc(self.first.as_ptr().cast(), layout);
-        }
-    }
 }
 
 impl<T> Ring<T> {
@@ -255,7 +201,7 @@ impl<T> Ring<T> {
         Err(Obstacle::Unfinished)
     }
 
-    /// Goes on with a send that has met an obstacle.
+    /// Continues a send that has met an obstacle.
     ///
     /// # Safety
     /// `elem` points to a value that is the caller's to move.
@@ -332,7 +278,7 @@ impl<T> Ring<T> {
         Err(Obstacle::Unfinished)
     }
 
-    /// Goes on with a receive that has met an obstacle.
+    /// Continues a receive that has met an obstacle.
     ///
     /// # Safety
     /// `elem` is a place for a `T`.
