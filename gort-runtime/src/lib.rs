@@ -58,6 +58,7 @@
 //! wait/         outside           waiting for signals and helper threads
 //! wait/         threadparker      how a plain thread waits
 //! wait/         leave yields      leaving the stack without a park · yielding
+//! wait/         collide           stepping back from lines that two Ps take from each other
 //! wait/         point             where an explored schedule may switch goroutines
 //! monitor/      sysmon            taking Ps from goroutines that do not make progress
 //! monitor/      burst hogs        many that block at once · many that compute
@@ -123,6 +124,7 @@
 //! proc/         bubble            whether all goroutines of a bubble are blocked
 //! proc/         unwinding         the unwinding state of a goroutine
 //! proc/         watcher           what watches for a goroutine's end
+//! proc/         collisions        the collisions of a P, and what they call for
 //! proc/         glimpse           observing a goroutine that waits and may be woken
 //! base/         lock lockrank     locks that block the thread · the order of locks
 //! base/         note barrier      a sleep for one thread · asymmetric fences
@@ -241,6 +243,7 @@ pub use {
     },
     signal::start::ignored_by_children,
     time::Nanos,
+    wait::collide::{collided, lock_stepping_back},
     wait::iowait::{Direction, Interrupted, PollDesc},
     wait::maywait::MayWait,
     wait::outside::WaitsOutside,

@@ -30,12 +30,13 @@
 //! channel/   at done timer           channels of one instant · of a context · of a timer
 //! channel/   counter reserve ops     counting handles · reserving a send · send and receive
 //! channel/   hchan ring backlog      the channel · its buffer, used without the lock · unbounded
+//! channel/   slots                   the memory of that buffer
 //! channel/   membership hint         which bubble may use it · what can be seen without the lock
 //! lookout                            waiting until a look sees something
 //! contention                         what the profile of locks records
 //! caught                             running a user's closure, however it ends
 //! waitlock waitqueue sudog           how every wait works: the lock · the queue · the record
-//! spin error                         spinning before a park · the errors of locks
+//! spin error                         spinning and backing off · the errors of locks
 //! word/      mutex rwlock once       the state words of locks, which loom explores
 //! prim runtime_loom                  atomics, or loom's · stand-in for the runtime, for loom
 //! ```

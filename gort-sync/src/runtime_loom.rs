@@ -212,6 +212,13 @@ impl MayWait {
 /// A model has no hooks.
 pub fn check_in_debug_builds(_: WaitReason) {}
 
+/// A model takes no time, so no thread steps back.
+pub fn collided(_: impl FnOnce()) {}
+
+pub fn lock_stepping_back(lock: &RawLock) {
+    lock.lock();
+}
+
 #[must_use]
 pub fn worth_spinning() -> bool {
     SPINS.with(|left| {

@@ -1,6 +1,9 @@
-//! Spins for a moment before a park, because critical sections are often shorter than a park.
+//! Spins for a moment before a park, because critical sections are often shorter than a park, and
+//! backs off when other threads change a word first.
 
-use gort_runtime::worth_spinning;
+use crate::prim::{AtomicUsize, Backoff, Ordering::Relaxed};
+use gort_runtime::{collided, worth_spinning};
+use std::cell::Cell;
 use std::hint;
 
 /// Rounds of spinning before a goroutine parks (Go's `active_spin`), and the number of pauses in
@@ -18,5 +21,39 @@ pub(crate) fn rounds() -> impl Iterator<Item = u32> {
 pub(crate) fn pause() {
     for _ in 0..PAUSES {
         hint::spin_loop();
+    }
+}
+
+/// An operation that competes with other threads for a word.
+pub(crate) struct Contest {
+    backoff: Backoff,
+    has_stepped_back: Cell<bool>,
+}
+
+impl Contest {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self {
+            backoff: Backoff::new(),
+            has_stepped_back: Cell::new(false),
+        }
+    }
+
+    /// Called when a compare-and-swap has failed, because another thread has changed `word` first.
+    /// The first time this steps back (`gort_runtime::collided`).
+    #[cold]
+    pub(crate) fn lost(&self, word: &AtomicUsize) {
+        if self.has_stepped_back.replace(true) {
+            return self.backoff.spin();
+        }
+        collided(|| {
+            hint::black_box(word.load(Relaxed));
+        });
+    }
+
+    /// Waits a moment for another thread to finish what it has begun.
+    #[track_caller]
+    pub(crate) fn snooze(&self) {
+        self.backoff.snooze();
     }
 }

@@ -21,7 +21,7 @@
 use crate::prim::DataCell;
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::WaitQueue;
-use gort_runtime::{Current, Home, Nanos, RawLock, WaitReason};
+use gort_runtime::{Current, Home, Nanos, RawLock, WaitReason, lock_stepping_back};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
@@ -56,7 +56,7 @@ impl<S> WaitLock<S> {
     /// Takes the lock.
     #[inline]
     pub(crate) fn lock(&self) -> Held<'_, S> {
-        self.lock.lock();
+        lock_stepping_back(&self.lock);
         Held {
             lock: self,
             _not_send: PhantomData,

@@ -83,7 +83,15 @@ mod real {
         /// Acquires the lock, blocking the thread while another holds it.
         #[inline]
         pub fn lock(&self) {
+            self.lock_or(|| ());
+        }
+
+        /// Acquires the lock, blocking the thread while another holds it. If the lock is not free,
+        /// calls `taken` first.
+        #[inline]
+        pub(crate) fn lock_or(&self, taken: impl FnOnce()) {
             if !self.take_if_free() {
+                taken();
                 self.lock_slow();
             }
             #[cfg(debug_assertions)]
@@ -99,6 +107,11 @@ mod real {
                 lockrank::acquired(self.rank, self.addr(), true);
             }
             taken
+        }
+
+        /// Returns whether the lock seems to be free.
+        pub(crate) fn looks_free(&self) -> bool {
+            self.word.load(Relaxed) == FREE
         }
 
         #[inline]
@@ -117,7 +130,7 @@ mod real {
         fn lock_slow(&self) {
             for _ in 0..SPINS {
                 spin_hint();
-                if self.word.load(Relaxed) == FREE && self.take_if_free() {
+                if self.looks_free() && self.take_if_free() {
                     return;
                 }
             }

@@ -4,6 +4,7 @@
 #[cfg_attr(gort_threads, path = "../threads/bind.rs")]
 pub(crate) mod bind;
 pub(crate) mod bubble;
+pub(crate) mod collisions;
 #[cfg_attr(loom, path = "g_loom.rs")]
 pub(crate) mod g;
 pub(crate) mod glimpse;

@@ -5,7 +5,7 @@
 //! # Who may access what
 //! | field | written by | read by others |
 //! |---|---|---|
-//! | `streak`, `new_in_a_row`, `due_in_a_row`, `due_runs`, `due_ns`, `slice_start`, `looks`, `coarse_now`, `ids`, `rng`, `stacks`, `records`, the sampling in `stats` | the holder | |
+//! | `streak`, `new_in_a_row`, `due_in_a_row`, `due_runs`, `due_ns`, `slice_start`, `looks`, `coarse_now`, `ids`, `rng`, `stacks`, `records`, `collisions`, the sampling in `stats` | the holder | |
 //! | `dispatches`, `schedtick`, `started`, `ended`, the counts in `stats` | the holder | anyone; atomics |
 //! | `m`, `visited` | see `sched/visit.rs` | sysmon, Ms without a P, traces; atomics |
 //! | `slice_is_over` | the holder, sysmon | atomic |
@@ -28,6 +28,7 @@ use crate::base::prim::{
     hint::{self, AtomicU32, AtomicU64},
 };
 use crate::os;
+use crate::proc::collisions::Collisions;
 use crate::proc::g::G;
 use crate::proc::m::M;
 use crate::proc::runq::Runq;
@@ -87,6 +88,7 @@ pub(crate) struct P {
     pub(crate) looks: Cell<u32>,
     pub(crate) stacks: FreeStacks,
     pub(crate) records: FreeRecords,
+    pub(crate) collisions: Collisions,
     /// Number of goroutines started and ended on this P. The difference, summed over all Ps, is the
     /// number of live goroutines.
     started: AtomicU64,
@@ -128,6 +130,7 @@ impl P {
             looks: Cell::new(0),
             stacks: FreeStacks::new(),
             records: FreeRecords::new(),
+            collisions: Collisions::new(),
             started: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             coarse_now: Cell::new(0),

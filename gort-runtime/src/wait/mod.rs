@@ -1,6 +1,8 @@
 //! How a goroutine or a plain thread waits and is woken.
 
 #[cfg(not(loom))]
+pub(crate) mod collide;
+#[cfg(not(loom))]
 pub(crate) mod iowait;
 #[cfg(not(loom))]
 pub(crate) mod leave;

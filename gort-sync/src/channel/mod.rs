@@ -19,6 +19,7 @@ mod recv;
 mod reserve;
 pub(crate) mod ring;
 mod send;
+mod slots;
 mod timer;
 
 pub use crate::select::{Select, SelectedOperation};

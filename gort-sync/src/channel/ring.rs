@@ -39,16 +39,14 @@
 //! A thread may lose its core between moving a word and storing the stamp. Other threads then find
 //! the position taken and the slot not ready, and wait for it, as those of crossbeam-channel do.
 
+use super::slots::{Slots, Stamped};
 use crate::prim::{
-    AtomicUsize, Backoff, DataCell,
+    AtomicUsize, Backoff,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
-    alloc_zeroed,
 };
+use crate::spin::Contest;
 use crossbeam_utils::CachePadded;
 use gort_runtime::{catch, discard, raise};
-use std::alloc::{self, Layout};
-use std::mem::MaybeUninit;
-use std::ptr::NonNull;
 
 /// A flag in `head` and `tail`: this end belongs to the holder of the channel's lock.
 const SLOW: usize = 1;
@@ -70,10 +68,24 @@ pub(crate) enum Attempt {
     Slow,
 }
 
-#[repr(C)]
-struct Stamped<T> {
-    stamp: AtomicUsize,
-    value: DataCell<MaybeUninit<T>>,
+/// Why an attempt has no outcome.
+#[derive(Clone, Copy, Debug)]
+enum Obstacle {
+    /// Another thread has moved the word first.
+    Lost,
+    /// Another thread is using the slot, or the word that was read was old.
+    Unfinished,
+}
+
+impl Obstacle {
+    /// Waits before the next attempt. `end` is the word that the attempt moves.
+    #[track_caller]
+    fn wait(self, contest: &Contest, end: &AtomicUsize) {
+        match self {
+            Self::Lost => contest.lost(end),
+            Self::Unfinished => contest.snooze(),
+        }
+    }
 }
 
 /// A ring of values.
@@ -83,51 +95,6 @@ pub(crate) struct Ring<T> {
     slots: Slots<T>,
     /// A power of two above `cap`, in position units.
     lap: usize,
-}
-
-impl<T> Stamped<T> {
-    /// Creates an empty slot. Memory that is all zeroes is one, too.
-    fn new() -> Self {
-        Self {
-            stamp: AtomicUsize::new(0),
-            value: DataCell::new(MaybeUninit::uninit()),
-        }
-    }
-}
-
-/// The slots' memory. A type of its own, so that the memory is freed even if a value's destructor
-/// panics.
-struct Slots<T> {
-    first: NonNull<Stamped<T>>,
-    cap: usize,
-}
-
-impl<T> Slots<T> {
-    /// Allocates `cap` slots, zeroed: all stamps are 0 and no slot holds a value. `cap` is at least
-    /// 1.
-    fn new(cap: usize) -> Option<Self> {
-        let layout = Layout::array::<Stamped<T>>(cap).ok()?;
-        // SAFETY: the layout is that of `cap` slots. Its size is not 0, since a slot has a stamp.
-        let first = unsafe { alloc_zeroed(layout, cap, Stamped::new) };
-        Some(Self {
-            first: NonNull::new(first)?,
-            cap,
-        })
-    }
-}
-
-impl<T> Drop for Slots<T> {
-    fn drop(&mut self) {
-        // SAFETY: `new` allocated the memory with this layout and found it valid. It is freed once,
-        // here.
-        unsafe {
-            let layout = Layout::from_size_align_unchecked(
-                size_of::<Stamped<T>>() * self.cap,
-                align_of::<Stamped<T>>(),
-            );
-            alloc::dealloc(self.first.as_ptr().cast(), layout);
-        }
-    }
 }
 
 impl<T> Ring<T> {
@@ -183,48 +150,72 @@ impl<T> Ring<T> {
     /// `elem` points to a value that is the caller's to move.
     #[inline]
     pub(crate) unsafe fn push(&self, elem: *const T) -> Attempt {
-        let backoff = Backoff::new();
-        let mut tail = self.tail.load(Relaxed);
+        // SAFETY: caller's clause: `elem` is a value to move. It is there unless the result is
+        // `Ok(Done)`.
+        unsafe {
+            match self.try_push(elem) {
+                Ok(attempt) => attempt,
+                Err(obstacle) => self.push_again(elem, obstacle),
+            }
+        }
+    }
+
+    /// Makes one attempt to send. The value is moved only if the result is `Ok(Done)`.
+    ///
+    /// # Safety
+    /// `elem` points to a value that is the caller's to move.
+    #[inline(always)]
+    unsafe fn try_push(&self, elem: *const T) -> Result<Attempt, Obstacle> {
+        let tail = self.tail.load(Relaxed);
+        if tail & FLAGS != 0 {
+            return Ok(if tail & CLOSED != 0 {
+                Attempt::Closed
+            } else {
+                Attempt::Slow
+            });
+        }
+        let slot = self.slot(tail);
+        let stamp = slot.stamp.load(Acquire);
+        if stamp == self.lap_of(tail) {
+            let next = self.next(tail);
+            let moved = self
+                .tail
+                .compare_exchange_weak(tail, next, Release, Relaxed);
+            if moved.is_err() {
+                return Err(Obstacle::Lost);
+            }
+            // SAFETY: the slot is ours alone until we store the stamp: the stamp said "free", and
+            // we have moved `tail` from this position (see the table). Caller's clause: `elem` is a
+            // value to move.
+            unsafe {
+                slot.value
+                    .with_mut(|place| place.cast::<T>().copy_from(elem, 1));
+            }
+            slot.stamp.store(stamp.wrapping_add(1), Release);
+            return Ok(Attempt::Done);
+        }
+        let tail = self.tail.load(Acquire);
+        if tail & FLAGS == 0 && self.is_full_at(tail) {
+            return Ok(Attempt::NotReady);
+        }
+        Err(Obstacle::Unfinished)
+    }
+
+    /// Continues a send that has met an obstacle.
+    ///
+    /// # Safety
+    /// `elem` points to a value that is the caller's to move.
+    #[cold]
+    unsafe fn push_again(&self, elem: *const T, mut obstacle: Obstacle) -> Attempt {
+        let contest = Contest::new();
         loop {
-            if tail & FLAGS != 0 {
-                return if tail & CLOSED != 0 {
-                    Attempt::Closed
-                } else {
-                    Attempt::Slow
-                };
+            obstacle.wait(&contest, &self.tail);
+            // SAFETY: caller's clause: `elem` is a value to move. It is there unless the result is
+            // `Ok(Done)`.
+            match unsafe { self.try_push(elem) } {
+                Ok(attempt) => return attempt,
+                Err(another) => obstacle = another,
             }
-            let slot = self.slot(tail);
-            let stamp = slot.stamp.load(Acquire);
-            if stamp == self.lap_of(tail) {
-                let next = self.next(tail);
-                match self
-                    .tail
-                    .compare_exchange_weak(tail, next, Release, Relaxed)
-                {
-                    Ok(_) => {
-                        // SAFETY: the slot is ours alone until we store the stamp: the stamp said
-                        // "free", and we have moved `tail` from this position (see the table).
-                        // Caller's clause: `elem` is a value to move.
-                        unsafe {
-                            slot.value
-                                .with_mut(|place| place.cast::<T>().copy_from(elem, 1));
-                        }
-                        slot.stamp.store(stamp.wrapping_add(1), Release);
-                        return Attempt::Done;
-                    }
-                    Err(now) => {
-                        tail = now;
-                        backoff.spin();
-                        continue;
-                    }
-                }
-            }
-            tail = self.tail.load(Acquire);
-            if tail & FLAGS == 0 && self.is_full_at(tail) {
-                return Attempt::NotReady;
-            }
-            // Another thread is using this slot, or the word that we read was old.
-            backoff.snooze();
         }
     }
 
@@ -235,49 +226,72 @@ impl<T> Ring<T> {
     /// `elem` is a place for a `T`.
     #[inline]
     pub(crate) unsafe fn pop(&self, elem: *mut T) -> Attempt {
-        let backoff = Backoff::new();
-        let mut head = self.head.load(Relaxed);
+        // SAFETY: caller's clause: `elem` is a place for a `T`.
+        unsafe {
+            match self.try_pop(elem) {
+                Ok(attempt) => attempt,
+                Err(obstacle) => self.pop_again(elem, obstacle),
+            }
+        }
+    }
+
+    /// Makes one attempt to receive. `elem` is initialised only if the result is `Ok(Done)`.
+    ///
+    /// # Safety
+    /// `elem` is a place for a `T`.
+    #[inline(always)]
+    unsafe fn try_pop(&self, elem: *mut T) -> Result<Attempt, Obstacle> {
+        let head = self.head.load(Relaxed);
+        if head & SLOW != 0 {
+            return Ok(Attempt::Slow);
+        }
+        let slot = self.slot(head);
+        let full = self.lap_of(head).wrapping_add(1);
+        if slot.stamp.load(Acquire) == full {
+            let next = self.next(head);
+            let moved = self
+                .head
+                .compare_exchange_weak(head, next, Release, Relaxed);
+            if moved.is_err() {
+                return Err(Obstacle::Lost);
+            }
+            // SAFETY: the slot is ours alone until we store the stamp: the stamp said "full", and
+            // we have moved `head` from this position (see the table). Caller's clause: `elem` is a
+            // place for a `T`.
+            unsafe {
+                slot.value
+                    .with_mut(|place| elem.copy_from(place.cast::<T>(), 1));
+            }
+            slot.stamp
+                .store(self.lap_of(head).wrapping_add(self.lap), Release);
+            return Ok(Attempt::Done);
+        }
+        let head = self.head.load(Acquire);
+        let tail = self.tail.load(Acquire);
+        if tail & !FLAGS == head {
+            return Ok(if tail & CLOSED != 0 {
+                Attempt::Closed
+            } else {
+                Attempt::NotReady
+            });
+        }
+        Err(Obstacle::Unfinished)
+    }
+
+    /// Continues a receive that has met an obstacle.
+    ///
+    /// # Safety
+    /// `elem` is a place for a `T`.
+    #[cold]
+    unsafe fn pop_again(&self, elem: *mut T, mut obstacle: Obstacle) -> Attempt {
+        let contest = Contest::new();
         loop {
-            if head & SLOW != 0 {
-                return Attempt::Slow;
+            obstacle.wait(&contest, &self.head);
+            // SAFETY: caller's clause: `elem` is a place for a `T`.
+            match unsafe { self.try_pop(elem) } {
+                Ok(attempt) => return attempt,
+                Err(another) => obstacle = another,
             }
-            let slot = self.slot(head);
-            let full = self.lap_of(head).wrapping_add(1);
-            if slot.stamp.load(Acquire) == full {
-                let next = self.next(head);
-                match self
-                    .head
-                    .compare_exchange_weak(head, next, Release, Relaxed)
-                {
-                    Ok(_) => {
-                        // SAFETY: the slot is ours alone until we store the stamp: the stamp said
-                        // "full", and we have moved `head` from this position (see the table).
-                        // Caller's clause: `elem` is a place for a `T`.
-                        unsafe {
-                            slot.value
-                                .with_mut(|place| elem.copy_from(place.cast::<T>(), 1));
-                        }
-                        slot.stamp
-                            .store(self.lap_of(head).wrapping_add(self.lap), Release);
-                        return Attempt::Done;
-                    }
-                    Err(now) => {
-                        head = now;
-                        backoff.spin();
-                        continue;
-                    }
-                }
-            }
-            head = self.head.load(Acquire);
-            let tail = self.tail.load(Acquire);
-            if tail & !FLAGS == head {
-                return if tail & CLOSED != 0 {
-                    Attempt::Closed
-                } else {
-                    Attempt::NotReady
-                };
-            }
-            backoff.snooze();
         }
     }
 

@@ -33,8 +33,8 @@ use crate::sudog::SelectWord;
 use crate::waitlock;
 use crate::waitqueue::Wakes;
 use gort_runtime::{
-    Current, Home, MayWait, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting, now, point,
-    random, wait_for_ever,
+    Current, Home, MayWait, Nanos, RawLock, WaitReason, deadline_after, go_on_exiting,
+    lock_stepping_back, now, point, random, wait_for_ever,
 };
 use std::panic::Location;
 use std::ptr;
@@ -408,10 +408,16 @@ impl<'a> Locks<'a> {
     }
 
     fn lock(self) -> Locked<'a> {
-        for &lock in self.0 {
+        for (i, &lock) in self.0.iter().enumerate() {
             // SAFETY: `of` was given references that the arms borrow for their whole lives, and the
             // arms outlive the select.
-            unsafe { &*lock }.lock();
+            let lock = unsafe { &*lock };
+            if i == 0 {
+                lock_stepping_back(lock);
+            } else {
+                // Stepping back would keep others from the locks that are held by now.
+                lock.lock();
+            }
         }
         Locked(self)
     }

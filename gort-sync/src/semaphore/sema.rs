@@ -42,6 +42,7 @@ use crate::prim::{
     AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
+use crate::spin::Contest;
 use crate::sudog::Sudog;
 use crate::waitlock::{Held, WaitLock};
 use crate::waitqueue::{WaitQueue, Wakes};
@@ -136,15 +137,17 @@ impl Sema {
     /// Takes `n` permits if they are available and no request waits.
     #[inline]
     pub(super) fn try_take(&self, n: usize) -> bool {
+        let contest = Contest::new();
         let mut word = self.word.load(Relaxed);
         while word & FLAGS == 0 && permits(word) >= n {
-            match self
+            let taken = self
                 .word
-                .compare_exchange_weak(word, word - n * ONE, Acquire, Relaxed)
-            {
-                Ok(_) => return true,
-                Err(now) => word = now,
+                .compare_exchange_weak(word, word - n * ONE, Acquire, Relaxed);
+            if taken.is_ok() {
+                return true;
             }
+            contest.lost(&self.word);
+            word = self.word.load(Relaxed);
         }
         false
     }

@@ -1,0 +1,63 @@
+//! Stepping back from cache lines that two Ps keep taking from each other.
+//!
+//! `proc/collisions.rs` says why, when and for how long.
+
+use crate::base::lock::RawLock;
+use crate::base::prim::spin_hint;
+use crate::os;
+use crate::sched::inside::Inside;
+use crate::sched::state::SCHED;
+use std::hint::black_box;
+
+/// Number of pauses between two looks at the clock.
+const PAUSES: u32 = 8;
+
+/// Tells that the caller has collided with another thread: a lock was taken, or a compare-and-swap
+/// failed. May pause for some microseconds. The caller then tries again, and does not call this a
+/// second time in the same operation.
+///
+/// `look` reads the word that the other thread has written. It is called after a pause, to see how
+/// long the word's cache line takes to arrive.
+#[cold]
+pub fn collided(look: impl FnOnce()) {
+    if SCHED.procs() == 1 {
+        return;
+    }
+    let Some(inside) = Inside::enter() else {
+        return;
+    };
+    let Some(p) = inside.p() else {
+        return;
+    };
+    let since = os::now_ns();
+    let pause = p.collisions.count(since);
+    if pause == 0 {
+        return;
+    }
+    while os::now_ns() - since < pause {
+        for _ in 0..PAUSES {
+            spin_hint();
+        }
+    }
+    let before = os::now_ns();
+    let between = os::now_ns();
+    look();
+    let after = os::now_ns();
+    // What remains is the look without the reading of the clock.
+    let took = (after - between).saturating_sub(between - before);
+    p.collisions.transfer_took(took);
+}
+
+/// Acquires a lock, blocking the thread while another holds it. If the lock is taken, the caller
+/// may step back first, so it should hold no other lock.
+#[inline]
+pub fn lock_stepping_back(lock: &RawLock) {
+    lock.lock_or(|| step_back(lock));
+}
+
+#[cold]
+fn step_back(lock: &RawLock) {
+    collided(|| {
+        black_box(lock.looks_free());
+    });
+}
