@@ -16,7 +16,13 @@ mod traffic;
 
 use bench_common::{Figures, Task};
 use gort::prelude::*;
-use gort::runtime::Builder;
+use gort::runtime::{Builder, trace};
+use std::path::{Path, PathBuf};
+use std::{env, fs, process};
+
+/// The variant that measures a workload while a trace is written. The warm-up is not traced, so a
+/// small run shows what the first events cost.
+const TRACED: &str = "traced";
 
 /// A workload. The kind says whether a tenth of it runs first, to warm up caches and pools.
 enum Workload {
@@ -33,20 +39,45 @@ pub(crate) fn run(task: Task) {
         task.unknown();
     };
     Builder::new().max_procs(task.workers).run(move || {
-        let figures = match workload {
+        let measured = match workload {
             Workload::Warmed(run) => {
                 run(task.warm_up());
-                run(task.n)
+                run
             }
-            Workload::Once(run) => run(task.n),
+            Workload::Once(run) => run,
+        };
+        let figures = if task.variant == TRACED {
+            traced(|| measured(task.n))
+        } else {
+            measured(task.n)
         };
         task.report(figures);
     });
 }
 
+/// Returns the figures of `run` while a trace is written, and the trace's size.
+fn traced(run: impl FnOnce() -> Figures) -> Figures {
+    /// A file that is removed in the end, even if the workload panics.
+    struct Removed(PathBuf);
+    impl Drop for Removed {
+        fn drop(&mut self) {
+            // A file that cannot be removed does no harm.
+            drop(fs::remove_file(&self.0));
+        }
+    }
+    let name = format!("gort-bench-{}.pftrace", process::id());
+    let file = Removed(env::temp_dir().join(name));
+    let size = |path: &Path| fs::metadata(path).map_or(f64::NAN, |it| it.len() as f64);
+    assert!(trace::start(&file.0).is_ok(), "no trace can be written");
+    let figures = run();
+    assert!(trace::stop().is_ok(), "the trace is not complete");
+    figures.with("mb", size(&file.0) / 1e6)
+}
+
 fn find(task: &Task) -> Option<Workload> {
     use Workload::{Once, Warmed};
-    Some(match (task.workload.as_str(), task.variant.as_str()) {
+    let variant = Some(task.variant.as_str()).filter(|variant| *variant != TRACED);
+    Some(match (task.workload.as_str(), variant.unwrap_or_default()) {
         ("spawn_join", "") => Warmed(spawning::spawn_join),
         ("spawn_seq", "") => Warmed(spawning::spawn_seq),
         ("yield_pair", "") => Warmed(spawning::yield_pair),
