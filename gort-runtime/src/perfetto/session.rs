@@ -11,7 +11,7 @@ use super::story::{Introduced, Story};
 use crate::base::forked::forked;
 use crate::base::lock::{Lock, LockGuard, Rank};
 use crate::base::note::Note;
-use crate::base::prim::Ordering::Relaxed;
+use crate::base::prim::hint::{AtomicBool, Ordering::Relaxed};
 use crate::base::throw::at_end;
 use crate::monitor::checkdead::helper_thread_runs;
 use crate::os;
@@ -22,7 +22,7 @@ use crate::sched::state::SCHED;
 use crate::traced::clock::{self, Rate, ticks};
 use crate::traced::event::{Before, Kind, NO_P, TraceEvent};
 use crate::traced::recorder::Recorder;
-use crate::traced::{budget, gate, payload, record};
+use crate::traced::{budget, gate, payload, pool, record};
 use std::env;
 use std::fs::File;
 use std::io::{self, Write};
@@ -35,6 +35,9 @@ use std::time::Duration;
 const PERIOD_NS: u64 = 10_000_000;
 /// Number of events for which the writer keeps memory between two looks.
 const KEPT: usize = 1 << 16;
+/// Number of bytes that are written to the file at once. So the buffer stays in the cache, even if
+/// many events have come together.
+const CHUNK: usize = 1 << 18;
 /// Number of goroutines that a trace may know before it checks which of them ended while it paused.
 const SWEEP_AT: usize = 10_000;
 /// Maximum number of attempts to complete the file when the process is about to end. They are a
@@ -49,6 +52,10 @@ const COMPARED_NS: u64 = 5_000_000;
 
 /// The note that the writer thread sleeps on.
 static WRITER: Note = Note::new();
+
+/// Whether a thread that stops the trace wants the lock. The writer thread, which has a low priority,
+/// then releases the lock as soon as it can, even if it has many events to write.
+static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// Makes the writer look at the logs soon.
 pub(crate) fn hurry() {
@@ -198,10 +205,12 @@ pub(crate) fn start_if_asked() {
 
 /// Stops the trace. The file is complete when this function returns.
 pub(crate) fn stop() -> io::Result<()> {
+    WANTED.store(true, Relaxed);
     stop_locked(SHARED.lock())
 }
 
 fn stop_locked(mut shared: LockGuard<'_, Shared>) -> io::Result<()> {
+    WANTED.store(false, Relaxed);
     let Some(session) = shared.session.take() else {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -228,6 +237,7 @@ fn stop_now() {
     if gate::trace().is_none() || forked() {
         return;
     }
+    WANTED.store(true, Relaxed);
     for _ in 0..LAST_TRIES {
         if let Some(shared) = SHARED.try_lock() {
             drop(stop_locked(shared));
@@ -240,12 +250,20 @@ fn stop_now() {
 /// Runs the writer thread.
 fn write_for_ever() {
     helper_thread_runs();
+    os::lower_priority();
+    // The number of the last trace that this thread has seen begin.
+    let mut last = None;
     loop {
+        let trace = gate::trace();
+        if trace.is_some() && trace != last {
+            pool::fill();
+            last = trace;
+        }
         let is_writing = SHARED
             .lock()
             .session
             .as_mut()
-            .map(|session| session.look())
+            .map(|session| session.look(true))
             .is_some();
         if is_writing {
             WRITER.sleep_until(os::now_ns() + PERIOD_NS);
@@ -312,8 +330,9 @@ impl Session {
     }
 
     /// Writes what has been recorded since the last look. If nothing is being recorded, takes
-    /// everything that the logs have.
-    fn look(&mut self) {
+    /// everything that the logs have. With `yields`, stops early if another thread wants the lock:
+    /// the rest of the events are written by the next look.
+    fn look(&mut self, yields: bool) {
         let rate = self.rate();
         let pauses = gate::window().is_none();
         let until = if pauses {
@@ -337,7 +356,13 @@ impl Session {
         });
         batch.sort_by_key(|event| event.time);
         let ns = |ticks| rate.ns(ticks) + since_boot;
-        for mut event in batch.drain(..) {
+        let mut told = 0;
+        for &event in &batch {
+            if yields && WANTED.load(Relaxed) {
+                break;
+            }
+            told += 1;
+            let mut event = event;
             event.time = ns(event.time);
             if matches!(event.kind, Kind::Runs | Kind::Leaves) && event.arg != 0 {
                 event.arg = ns(event.arg);
@@ -350,9 +375,17 @@ impl Session {
                 _ => {}
             }
             self.story.tell(event);
+            if self.story.packets().len() > CHUNK {
+                self.write();
+            }
         }
+        batch.drain(..told);
         batch.shrink_to(KEPT);
+        let is_over = batch.is_empty();
         self.batch = batch;
+        if !is_over {
+            return;
+        }
         for info in std::mem::take(&mut self.snapshot) {
             self.introduce(info);
         }
@@ -427,13 +460,14 @@ impl Session {
 
     /// Writes the rest of the trace. `pauses` says that nothing was being recorded.
     fn end(mut self, pauses: bool) -> io::Result<()> {
-        self.look();
+        self.look(false);
         if pauses {
             self.tell_lost();
         }
         let now = os::now_ns() + self.since_boot;
         self.story.end(now.max(self.last));
         self.write();
+        pool::empty();
         self.failed.map_or(Ok(()), Err)
     }
 }

@@ -15,7 +15,7 @@ use crate::traced::gate;
 
 /// Maximum size of the store, in segments: a million events, 32 MiB.
 #[cfg(not(loom))]
-const MOST: i32 = 1024;
+pub(crate) const MOST: usize = 1024;
 /// Segments granted for each P at each look: 300,000 events a second for each P. Recording them
 /// takes 1 % of the P, and encoding them takes 8 % of a core.
 #[cfg(not(loom))]
@@ -37,7 +37,7 @@ pub(crate) fn take() -> bool {
 /// Fills the store. The writer calls this at the beginning of a trace.
 #[cfg(not(loom))]
 pub(crate) fn fill() {
-    LEFT.store(MOST, Relaxed);
+    LEFT.store(MOST as i32, Relaxed);
 }
 
 /// Grants segments for `procs` Ps. The writer calls this at each look.
@@ -47,5 +47,5 @@ pub(crate) fn grant(procs: u32) {
     let left = LEFT.load(Relaxed);
     // Other threads may take segments between the load and the add. The store is then a few
     // segments off, which does no harm.
-    LEFT.fetch_add(more.min(MOST - left), Relaxed);
+    LEFT.fetch_add(more.min(MOST as i32 - left), Relaxed);
 }

@@ -70,6 +70,7 @@ pub(crate) mod gate;
 pub(crate) mod log;
 #[cfg(not(loom))]
 pub(crate) mod payload;
+pub(crate) mod pool;
 #[cfg_attr(loom, path = "record_loom.rs")]
 pub(crate) mod record;
 pub(crate) mod recorder;

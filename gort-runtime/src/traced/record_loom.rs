@@ -19,3 +19,5 @@ pub(crate) fn gets_p(_: &M) {}
 pub(crate) fn timer_wakes(_: &G) {}
 
 pub(crate) fn network_wakes(_: &G) {}
+
+pub(crate) fn lingers(_: &M) {}
