@@ -5,6 +5,12 @@
 //! that it finds to the file. So if the process is killed, the file has everything up to a moment
 //! before. [`stop`] takes the lock and writes one last time. It does not need the writer thread, so
 //! it works in an exit handler too.
+//!
+//! The writer thread has a low priority. The first million events of a busy program take 20 ms, and
+//! encoding them a quarter of a second. At normal priority that time was taken from the program if
+//! it had no core to spare, or if the kernel put both threads on one core. A thread that stops the
+//! trace asks the writer for the lock ([`WANTED`]), and encodes the rest itself, at its own
+//! priority.
 
 use super::packets::Packets;
 use super::story::{Introduced, Story};
@@ -53,7 +59,7 @@ const COMPARED_NS: u64 = 5_000_000;
 /// The note that the writer thread sleeps on.
 static WRITER: Note = Note::new();
 
-/// Whether a thread that stops the trace wants the lock. The writer thread, which has a low priority,
+/// Whether a thread other than the writer thread wants the lock. The writer thread, which has a low priority,
 /// then releases the lock as soon as it can, even if it has many events to write.
 static WANTED: AtomicBool = AtomicBool::new(false);
 
@@ -164,7 +170,7 @@ pub(crate) fn start(path: &Path) -> io::Result<()> {
             "goroutines are threads here, so no trace can be written",
         ));
     }
-    let mut shared = SHARED.lock();
+    let mut shared = lock_soon();
     if shared.session.is_some() {
         return Err(io::Error::new(
             io::ErrorKind::ResourceBusy,
@@ -205,12 +211,18 @@ pub(crate) fn start_if_asked() {
 
 /// Stops the trace. The file is complete when this function returns.
 pub(crate) fn stop() -> io::Result<()> {
+    stop_locked(lock_soon())
+}
+
+/// Acquires the lock. Makes the writer thread release it as soon as it can.
+fn lock_soon() -> LockGuard<'static, Shared> {
     WANTED.store(true, Relaxed);
-    stop_locked(SHARED.lock())
+    let shared = SHARED.lock();
+    WANTED.store(false, Relaxed);
+    shared
 }
 
 fn stop_locked(mut shared: LockGuard<'_, Shared>) -> io::Result<()> {
-    WANTED.store(false, Relaxed);
     let Some(session) = shared.session.take() else {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -240,6 +252,7 @@ fn stop_now() {
     WANTED.store(true, Relaxed);
     for _ in 0..LAST_TRIES {
         if let Some(shared) = SHARED.try_lock() {
+            WANTED.store(false, Relaxed);
             drop(stop_locked(shared));
             return;
         }

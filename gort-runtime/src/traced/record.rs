@@ -193,11 +193,17 @@ fn acting(m: &M, window: u16) -> u64 {
         return m.recorder.acting(window);
     };
     if g.stamp.last_in(window) == 0 {
-        // The writer may never have heard of it.
-        let what = What::new(Kind::Known, Before::Ran);
-        record(Some(m), g, window, what);
+        make_known(m, g, window);
     }
     g.id()
+}
+
+/// Tells the writer of `g`, which runs on `m` and has no event in this window: the writer may never
+/// have heard of it.
+#[cold]
+#[inline(never)]
+fn make_known(m: &M, g: &G, window: u16) {
+    record(Some(m), g, window, What::new(Kind::Known, Before::Ran));
 }
 
 /// Records that `g` becomes the running goroutine of `m`.
