@@ -94,7 +94,8 @@
 //! traced/       event payload     what happened · where, and to which goroutine
 //! traced/       log recorder      events on their way to the writer · an M's part
 //! traced/       stamp record      a goroutine's part · the calls that record
-//! traced/       budget pool       how much may be recorded · memory for it
+//! traced/       budget            how much may be recorded
+//! traced/       segment pool      a part of a log · those that are ready to be filled
 //! perfetto/     session           traces as files: from start to stop
 //! perfetto/     story slices      from events to what each goroutine and each P did
 //! perfetto/     packets proto     Perfetto's packets · their bytes

@@ -59,8 +59,8 @@ const COMPARED_NS: u64 = 5_000_000;
 /// The note that the writer thread sleeps on.
 static WRITER: Note = Note::new();
 
-/// Whether a thread other than the writer thread wants the lock. The writer thread, which has a low priority,
-/// then releases the lock as soon as it can, even if it has many events to write.
+/// Whether a thread other than the writer thread wants the lock. The writer thread, which has a low
+/// priority, then releases the lock as soon as it can, even if it has many events to write.
 static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// Makes the writer look at the logs soon.

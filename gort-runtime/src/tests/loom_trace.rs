@@ -4,8 +4,9 @@
 
 use super::explore;
 use crate::traced::event::{Kind, NO_P, TraceEvent};
-use crate::traced::log::{Log, Segment};
+use crate::traced::log::Log;
 use crate::traced::pool::Pool;
+use crate::traced::segment::Segment;
 use loom::sync::Arc;
 use loom::sync::atomic::{
     AtomicU64,

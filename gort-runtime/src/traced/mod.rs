@@ -7,8 +7,8 @@
 //!
 //! # What it costs
 //! While no trace is written, each recording site loads one word (`gate.rs`) and does not take a
-//! branch. While one is written, an event costs 5 to 10 ns: 90 instructions, 32 bytes in memory that
-//! is ready (`pool.rs`), and for two of three events a read of the processor's cycle counter.
+//! branch. While one is written, an event costs 5 to 10 ns: 90 instructions, 32 bytes in memory
+//! that is ready (`pool.rs`), and for two of three events a read of the processor's cycle counter.
 //! `bench/NOTES.md` says what this was made of before, and what is left.
 //!
 //! # The order of events
@@ -81,4 +81,5 @@ pub(crate) mod pool;
 #[cfg_attr(loom, path = "record_loom.rs")]
 pub(crate) mod record;
 pub(crate) mod recorder;
+pub(crate) mod segment;
 pub(crate) mod stamp;

@@ -6,7 +6,7 @@
 //! than everything else about these events.
 //!
 //! # Invariants and orderings
-//! 1. A slot holds an empty segment or null. Nobody else has a segment that is in a slot.
+//! 1. A slot holds an empty segment or null. No log and no thread has a segment that is in a slot.
 //! 2. `put` changes a slot from null to a segment, by a compare-and-swap (release). `take` swaps
 //!    null in (acquire). So each segment is taken once, and who takes it sees what the previous
 //!    owner did with it, such as emptying it.
@@ -19,7 +19,7 @@ use crate::base::prim::{
     AtomicPtr, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-use crate::traced::log::Segment;
+use crate::traced::segment::Segment;
 use std::ptr;
 
 #[cfg(not(loom))]

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_acted_in_an_earlier_window_is_not_known_to_act_now() {
+    fn the_actor_of_an_earlier_window_is_not_known_to_act_now() {
         let recorder = Recorder::new(None);
         assert_eq!(recorder.acting(1), 0);
         recorder.set_acting(1, 7);
