@@ -96,6 +96,7 @@
 //! traced/       log recorder      events on their way to the writer · an M's part
 //! traced/       stamp record      a goroutine's part · the calls that record
 //! traced/       budget            how much may be recorded
+//! traced/       segment pool      a part of a log · those that are ready to be filled
 //! perfetto/     session           traces as files: from start to stop
 //! perfetto/     story slices      from events to what each goroutine and each P did
 //! perfetto/     packets proto     Perfetto's packets · their bytes

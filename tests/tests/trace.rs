@@ -277,6 +277,21 @@ claims! {
         sleeps.join().unwrap();
     }
 
+    // TR01
+    fn the_first_wake_up_of_a_trace_names_its_waker() {
+        let (tx, rx) = bounded::<u32>(0);
+        let number = || gort::current().id().to_string();
+        let receiver = parked(WaitReason::ChanReceive, move || (rx.recv(), number()).1);
+        let waker = number();
+        // The caller runs since before the trace began, and has not parked yet when it sends.
+        let trace = traced("first", || tx.send(1).unwrap());
+        let woken = receiver.join().unwrap();
+        let wakes = trace.wakes();
+        let wake = wakes.iter().find(|wake| wake.says["goroutine"] == woken).unwrap();
+        assert_eq!(wake.says["waker"].split(' ').next(), Some(&*waker), "{wake:?}");
+        assert_eq!(id(&trace, wake.track).to_string(), waker);
+    }
+
     // TR04
     fn starting_twice_and_stopping_twice_are_errors() {
         let (first, other) = (Scratch::new("first"), Scratch::new("other"));

@@ -151,7 +151,7 @@ pub(crate) use imp::{
     call_from, call_under, init_stack, probe_thread_pointer, saved_pc, sets_thread_pointer_cheaply,
     stack_pointer, thread_pointer, valgrind_request,
 };
-pub(crate) use imp::{current_m, prefetch, set_current_m};
+pub(crate) use imp::{current_m, prefetch, prefetch_to_write, set_current_m};
 
 #[cfg(gort_asan)]
 pub(crate) mod asan;

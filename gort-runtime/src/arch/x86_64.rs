@@ -439,6 +439,17 @@ pub(crate) fn prefetch(at: *const u8) {
     }
 }
 
+/// Prefetches the cache line at `at` for writing: takes it away from other cores. Any address will
+/// do.
+#[inline(always)]
+pub(crate) fn prefetch_to_write(at: *const u8) {
+    // SAFETY: a prefetch is a hint that neither faults nor changes anything. Processors that do not
+    // know this one do nothing.
+    unsafe {
+        asm!("prefetchw byte ptr [{at}]", at = in(reg) at, options(nostack, preserves_flags, readonly));
+    }
+}
+
 /// Sets this thread's M.
 #[inline]
 pub(crate) fn set_current_m(m: *mut u8) {

@@ -47,6 +47,9 @@ pub(crate) fn cpu_time_ns(_clock: i32) -> u64 {
     0
 }
 
+/// Does nothing: the thread that would call this does not exist here (`perfetto/session.rs`).
+pub(crate) const fn lower_priority() {}
+
 /// Returns the calling thread's id.
 pub(crate) fn thread_id() -> i32 {
     // SAFETY: the calls take no pointers. The kernel's name of the thread serves as its id.

@@ -9,6 +9,7 @@
 //! - `now_ns()`: returns the nanoseconds on the monotonic clock that `std::time::Instant` reads.
 //!   The clock never goes back.
 //! - `cpu_clock()`, `cpu_time_ns(clock)`: return the CPU time of one thread to another.
+//! - `lower_priority()`: lets other threads run before the calling one.
 //! - `thread_wants_cpu(tid)`: returns whether a thread runs or waits for a core.
 //! - `give_back_pages(ranges)`: uncommits memory. `advise_all(ranges, advice)`: is `madvise` for
 //!   several ranges.

@@ -276,6 +276,12 @@ impl Packets {
         }
     }
 
+    /// Returns the number of bytes of the packets since the last call of [`take`](Self::take).
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
     /// Returns the bytes of the packets since the last call. `room` is a buffer to reuse for the
     /// next ones.
     pub(super) fn take(&mut self, mut room: Vec<u8>) -> Vec<u8> {

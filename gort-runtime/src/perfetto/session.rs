@@ -5,13 +5,19 @@
 //! that it finds to the file. So if the process is killed, the file has everything up to a moment
 //! before. [`stop`] takes the lock and writes one last time. It does not need the writer thread, so
 //! it works in an exit handler too.
+//!
+//! The writer thread has a low priority. The first million events of a busy program take 20 ms, and
+//! encoding them a quarter of a second. At normal priority that time was taken from the program if
+//! it had no core to spare, or if the kernel put both threads on one core. A thread that stops the
+//! trace asks the writer for the lock ([`WANTED`]), and encodes the rest itself, at its own
+//! priority.
 
 use super::packets::Packets;
 use super::story::{Introduced, Story};
 use crate::base::forked::forked;
 use crate::base::lock::{Lock, LockGuard, Rank};
 use crate::base::note::Note;
-use crate::base::prim::Ordering::Relaxed;
+use crate::base::prim::hint::{AtomicBool, Ordering::Relaxed};
 use crate::base::throw::at_end;
 use crate::monitor::checkdead::helper_thread_runs;
 use crate::os;
@@ -22,7 +28,7 @@ use crate::sched::state::SCHED;
 use crate::traced::clock::{self, Rate, ticks};
 use crate::traced::event::{Before, Kind, NO_P, TraceEvent};
 use crate::traced::recorder::Recorder;
-use crate::traced::{budget, gate, payload, record};
+use crate::traced::{budget, gate, payload, pool, record};
 use std::env;
 use std::fs::File;
 use std::io::{self, Write};
@@ -35,6 +41,9 @@ use std::time::Duration;
 const PERIOD_NS: u64 = 10_000_000;
 /// Number of events for which the writer keeps memory between two looks.
 const KEPT: usize = 1 << 16;
+/// Number of bytes that are written to the file at once. So the buffer stays in the cache, even if
+/// many events have come together.
+const CHUNK: usize = 1 << 18;
 /// Number of goroutines that a trace may know before it checks which of them ended while it paused.
 const SWEEP_AT: usize = 10_000;
 /// Maximum number of attempts to complete the file when the process is about to end. They are a
@@ -49,6 +58,10 @@ const COMPARED_NS: u64 = 5_000_000;
 
 /// The note that the writer thread sleeps on.
 static WRITER: Note = Note::new();
+
+/// Whether a thread other than the writer thread wants the lock. The writer thread, which has a low
+/// priority, then releases the lock as soon as it can, even if it has many events to write.
+static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// Makes the writer look at the logs soon.
 pub(crate) fn hurry() {
@@ -157,7 +170,7 @@ pub(crate) fn start(path: &Path) -> io::Result<()> {
             "goroutines are threads here, so no trace can be written",
         ));
     }
-    let mut shared = SHARED.lock();
+    let mut shared = lock_soon();
     if shared.session.is_some() {
         return Err(io::Error::new(
             io::ErrorKind::ResourceBusy,
@@ -198,7 +211,15 @@ pub(crate) fn start_if_asked() {
 
 /// Stops the trace. The file is complete when this function returns.
 pub(crate) fn stop() -> io::Result<()> {
-    stop_locked(SHARED.lock())
+    stop_locked(lock_soon())
+}
+
+/// Acquires the lock. Makes the writer thread release it as soon as it can.
+fn lock_soon() -> LockGuard<'static, Shared> {
+    WANTED.store(true, Relaxed);
+    let shared = SHARED.lock();
+    WANTED.store(false, Relaxed);
+    shared
 }
 
 fn stop_locked(mut shared: LockGuard<'_, Shared>) -> io::Result<()> {
@@ -228,8 +249,10 @@ fn stop_now() {
     if gate::trace().is_none() || forked() {
         return;
     }
+    WANTED.store(true, Relaxed);
     for _ in 0..LAST_TRIES {
         if let Some(shared) = SHARED.try_lock() {
+            WANTED.store(false, Relaxed);
             drop(stop_locked(shared));
             return;
         }
@@ -240,12 +263,20 @@ fn stop_now() {
 /// Runs the writer thread.
 fn write_for_ever() {
     helper_thread_runs();
+    os::lower_priority();
+    // The number of the last trace that this thread has seen begin.
+    let mut last = None;
     loop {
+        let trace = gate::trace();
+        if trace.is_some() && trace != last {
+            pool::fill();
+            last = trace;
+        }
         let is_writing = SHARED
             .lock()
             .session
             .as_mut()
-            .map(|session| session.look())
+            .map(|session| session.look(true))
             .is_some();
         if is_writing {
             WRITER.sleep_until(os::now_ns() + PERIOD_NS);
@@ -312,8 +343,9 @@ impl Session {
     }
 
     /// Writes what has been recorded since the last look. If nothing is being recorded, takes
-    /// everything that the logs have.
-    fn look(&mut self) {
+    /// everything that the logs have. With `yields`, stops early if another thread wants the lock:
+    /// the rest of the events are written by the next look.
+    fn look(&mut self, yields: bool) {
         let rate = self.rate();
         let pauses = gate::window().is_none();
         let until = if pauses {
@@ -337,7 +369,13 @@ impl Session {
         });
         batch.sort_by_key(|event| event.time);
         let ns = |ticks| rate.ns(ticks) + since_boot;
-        for mut event in batch.drain(..) {
+        let mut told = 0;
+        for &event in &batch {
+            if yields && WANTED.load(Relaxed) {
+                break;
+            }
+            told += 1;
+            let mut event = event;
             event.time = ns(event.time);
             if matches!(event.kind, Kind::Runs | Kind::Leaves) && event.arg != 0 {
                 event.arg = ns(event.arg);
@@ -350,9 +388,17 @@ impl Session {
                 _ => {}
             }
             self.story.tell(event);
+            if self.story.packets().len() > CHUNK {
+                self.write();
+            }
         }
+        batch.drain(..told);
         batch.shrink_to(KEPT);
+        let is_over = batch.is_empty();
         self.batch = batch;
+        if !is_over {
+            return;
+        }
         for info in std::mem::take(&mut self.snapshot) {
             self.introduce(info);
         }
@@ -427,13 +473,14 @@ impl Session {
 
     /// Writes the rest of the trace. `pauses` says that nothing was being recorded.
     fn end(mut self, pauses: bool) -> io::Result<()> {
-        self.look();
+        self.look(false);
         if pauses {
             self.tell_lost();
         }
         let now = os::now_ns() + self.since_boot;
         self.story.end(now.max(self.last));
         self.write();
+        pool::empty();
         self.failed.map_or(Ok(()), Err)
     }
 }

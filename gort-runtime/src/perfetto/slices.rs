@@ -61,7 +61,8 @@ pub(super) struct Told {
 #[derive(Debug)]
 pub(super) struct Slices {
     pub(super) packets: Packets,
-    /// When the trace began.
+    /// When the trace began or, if there was a gap, when the last gap ended. What a goroutine did
+    /// before its first event is shown from here on.
     pub(super) start: u64,
     pub(super) goroutines: HashMap<u64, Told, Quick>,
     /// The goroutine that each P runs.

@@ -124,18 +124,16 @@ impl Story {
             Kind::Known | Kind::Named | Kind::WaitsAt => return self.learn(event),
             _ => {}
         }
-        let introduced = self.introducing.take();
-        if let Some(who) = &introduced
-            && !self.knows(who.id)
-        {
-            self.introduce(who);
-        }
+        let introduced = self.introduce_new();
         if !matches!(event.kind, Kind::Stays | Kind::LosesP) {
             self.resolve(id);
         }
         match event.kind {
             Kind::Known | Kind::Named | Kind::WaitsAt => {}
-            Kind::Starts => self.starts(time, id, arg, introduced.and_then(|who| who.started_at)),
+            Kind::Starts => {
+                let who = introduced.filter(|who| who.id == id);
+                self.starts(time, id, arg, who.and_then(|who| who.started_at));
+            }
             Kind::Runs => self.runs(time, id, arg, event.p),
             Kind::Parks => {
                 if let Some(told) = self.slices.goroutines.get_mut(&id) {
@@ -164,9 +162,22 @@ impl Story {
         }
     }
 
-    /// Remembers what an introducing event says of the goroutine of the next event.
+    /// Declares the goroutine that the last events have introduced, if the trace does not know it
+    /// yet. Returns what the events said.
+    fn introduce_new(&mut self) -> Option<Introduced> {
+        let who = self.introducing.take()?;
+        if !self.knows(who.id) {
+            self.introduce(&who);
+        }
+        Some(who)
+    }
+
+    /// Remembers what an introducing event says of its goroutine, until all of them have been seen.
     fn learn(&mut self, event: TraceEvent) {
         let TraceEvent { id, arg, .. } = event;
+        if event.kind == Kind::Known {
+            self.introduce_new();
+        }
         let Some(who) = self
             .introducing
             .as_mut()
@@ -331,6 +342,7 @@ impl Story {
         let packets = &mut self.slices.packets;
         packets.begin(from, track::TRACE, Text::Once(&name), Flow::None, &says);
         packets.end(to, track::TRACE);
+        self.slices.start = to;
         // It is not known which goroutines run during the gap.
         for (p, id) in self.slices.running() {
             self.resolve(id);

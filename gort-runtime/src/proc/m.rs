@@ -173,7 +173,7 @@ impl M {
             polls: AtomicBool::new(false),
             idle_next: Cell::new(ptr::null()),
             id,
-            recorder: Recorder::new(),
+            recorder: Recorder::new(Some(id)),
             all_next: Cell::new(ptr::null_mut()),
         }
     }

@@ -36,6 +36,7 @@ use crate::proc::p::P;
 use crate::proc::runq::CAP;
 use crate::sched::starved;
 use crate::sched::state::SCHED;
+use crate::traced::record;
 use std::ptr::{self, NonNull};
 use std::time::Duration;
 
@@ -83,6 +84,7 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
             let now = os::now_ns();
             p.coarse_now.set(now);
             if netpoll::overdue(now, POLL_NS) {
+                record::lingers(m);
                 look_at_network(p);
             }
             if starved::is_any() {
@@ -101,6 +103,7 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
         if let Some(found) = local(p) {
             return Some(found);
         }
+        record::lingers(m);
         if SCHED.global_has_work()
             && let Some(gp) = global_share(p)
         {

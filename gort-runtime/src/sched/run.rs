@@ -46,8 +46,11 @@ pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
         if is_holding() && put_on_hold(gp, m.p().random()) {
             continue;
         }
-        if g.stack.get().is_none() && !bind(m.p(), gp) && !starved::bind_or_wait(m.p(), gp) {
-            continue;
+        if g.stack.get().is_none() {
+            record::lingers(m);
+            if !bind(m.p(), gp) && !starved::bind_or_wait(m.p(), gp) {
+                continue;
+            }
         }
         let lockedm = if g.wired.get() == 0 {
             ptr::null()

@@ -12,6 +12,7 @@ use crate::os;
 use crate::proc::gqueue::GQueue;
 use crate::proc::m::OnG0;
 use crate::sched::state::{Duties, SCHED};
+use crate::traced::record;
 use std::ptr;
 
 /// How long a surplus thread stays idle before it exits.
@@ -29,6 +30,7 @@ const CLOSE: usize = 4;
 /// M does.
 pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
     debug_assert!(m.curg.get().is_null(), "an M sleeps that runs a goroutine");
+    record::lingers(m);
     let mut watch = watch;
     loop {
         let mut until = if watch { SCHED.earliest_timer() } else { 0 };

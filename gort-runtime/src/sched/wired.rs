@@ -5,12 +5,14 @@ use super::stop::stopm;
 use crate::monitor::checkdead;
 use crate::proc::m::{M, OnG0};
 use crate::sched::state::SCHED;
+use crate::traced::record;
 
 /// Counts this M as asleep until the goroutine wired to it can run, and hands on its P.
 ///
 /// Both happen in one step under the lock: all Ms must never seem to be asleep while the P, perhaps
 /// with work in its queue, is on its way (`checkdead.rs`).
 pub(super) fn wired_sleep(m: &OnG0) {
+    record::lingers(m);
     let p = m.held_p().map(|_| releasep(m));
     if p.is_some() {
         SCHED.idle.start_spinning();

@@ -1,9 +1,12 @@
 //! Models of a trace's log (`traced/log.rs`): one thread appends, and another reads and frees
-//! segments. A segment has only two events here.
+//! segments. A segment has only two events here. And a model of the store of empty segments
+//! (`traced/pool.rs`).
 
 use super::explore;
 use crate::traced::event::{Kind, NO_P, TraceEvent};
 use crate::traced::log::Log;
+use crate::traced::pool::Pool;
+use crate::traced::segment::Segment;
 use loom::sync::Arc;
 use loom::sync::atomic::{
     AtomicU64,
@@ -115,4 +118,38 @@ fn no_event_is_seen_without_the_one_before() {
         first.join().unwrap();
         second.join().unwrap();
     });
+}
+
+/// Fails if two threads take the same segment, or if one takes it before the thread that gave it
+/// back has done with it.
+#[test]
+fn a_ready_segment_is_taken_once_and_whole() {
+    explore(|| {
+        let pool = Arc::new(Pool::<2>::new());
+        let giver = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                let mut segment = Segment::new();
+                segment.touch();
+                assert!(pool.put(segment));
+            })
+        };
+        let taker = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || take_one(&pool))
+        };
+        let taken = usize::from(take_one(&pool)) + usize::from(taker.join().unwrap());
+        giver.join().unwrap();
+        let left = usize::from(take_one(&pool));
+        assert_eq!(taken + left, 1);
+    });
+}
+
+/// Takes a segment, if one is found, and writes to it.
+fn take_one(pool: &Pool<2>) -> bool {
+    let Some(mut segment) = pool.take() else {
+        return false;
+    };
+    segment.touch();
+    true
 }

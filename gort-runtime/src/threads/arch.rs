@@ -94,6 +94,9 @@ pub(crate) unsafe fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
 /// Does nothing: no context is about to be resumed.
 pub(crate) fn prefetch(_at: *const u8) {}
 
+/// Does nothing, as nothing is recorded.
+pub(crate) fn prefetch_to_write(_at: *const u8) {}
+
 /// Does nothing: there are no thread pointers to change.
 pub(crate) fn probe_thread_pointer() {}
 

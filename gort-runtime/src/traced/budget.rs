@@ -7,7 +7,8 @@
 //! the store is empty, the gate closes (`gate.rs`), so later events cost nothing. The writer's next
 //! look opens the gate again.
 //!
-//! So memory is bounded by the store plus one segment for each M.
+//! So memory is bounded by the store plus one segment for each M. As many segments are made at the
+//! beginning of a trace (`pool.rs`).
 
 use crate::base::prim::hint::{AtomicI32, Ordering::Relaxed};
 #[cfg(not(loom))]
@@ -15,9 +16,9 @@ use crate::traced::gate;
 
 /// Maximum size of the store, in segments: a million events, 32 MiB.
 #[cfg(not(loom))]
-const MOST: i32 = 1024;
+pub(crate) const MOST: usize = 1024;
 /// Segments granted for each P at each look: 300,000 events a second for each P. Recording them
-/// takes 1 % of the P, and encoding them takes 8 % of a core.
+/// takes 0.3 % of the P, and encoding them takes 8 % of a core.
 #[cfg(not(loom))]
 const PER_P: u32 = 3;
 
@@ -37,7 +38,7 @@ pub(crate) fn take() -> bool {
 /// Fills the store. The writer calls this at the beginning of a trace.
 #[cfg(not(loom))]
 pub(crate) fn fill() {
-    LEFT.store(MOST, Relaxed);
+    LEFT.store(MOST as i32, Relaxed);
 }
 
 /// Grants segments for `procs` Ps. The writer calls this at each look.
@@ -47,5 +48,5 @@ pub(crate) fn grant(procs: u32) {
     let left = LEFT.load(Relaxed);
     // Other threads may take segments between the load and the add. The store is then a few
     // segments off, which does no harm.
-    LEFT.fetch_add(more.min(MOST - left), Relaxed);
+    LEFT.fetch_add(more.min(MOST as i32 - left), Relaxed);
 }

@@ -1,5 +1,5 @@
-//! An event as it is stored in a log: 32 bytes in a format that only the writer in the same process
-//! reads.
+//! An event, and the four words in which a log stores it. Only the writer in the same process reads
+//! them.
 
 /// What happened. The comments say what [`TraceEvent::id`] and [`TraceEvent::arg`] mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,26 @@ pub(crate) enum Kind {
     /// `id` leaves the region, or returns from the call, that it entered at the time `arg`.
     Leaves,
 }
+
+/// The kinds, in the order of their numbers.
+const KINDS: [Kind; 16] = [
+    Kind::Known,
+    Kind::Named,
+    Kind::WaitsAt,
+    Kind::Starts,
+    Kind::Runs,
+    Kind::Parks,
+    Kind::Stays,
+    Kind::Yields,
+    Kind::Requeues,
+    Kind::GetsP,
+    Kind::LosesP,
+    Kind::Ends,
+    Kind::Wakes,
+    Kind::Enters,
+    Kind::Calls,
+    Kind::Leaves,
+];
 
 /// What a goroutine did before its first event in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,4 +128,60 @@ pub(crate) struct TraceEvent {
     pub(crate) p: u16,
 }
 
-const _: () = assert!(size_of::<TraceEvent>() == 32);
+impl TraceEvent {
+    /// Packs the event into words.
+    #[inline(always)]
+    pub(crate) fn pack(self) -> Packed {
+        let rest = u64::from(self.kind as u8)
+            | u64::from(self.detail) << 8
+            | u64::from(self.window) << 16
+            | u64::from(self.p) << 32;
+        Packed([self.time, self.id, self.arg, rest])
+    }
+}
+
+/// An event as a log stores it.
+///
+/// These are whole words, so that an event is built in registers and each word is stored once. A
+/// struct with smaller fields was first built on the stack, byte by byte, and then copied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packed([u64; 4]);
+
+impl Packed {
+    /// Returns the event.
+    #[inline]
+    pub(crate) fn unpack(self) -> TraceEvent {
+        let [time, id, arg, rest] = self.0;
+        TraceEvent {
+            time,
+            id,
+            arg,
+            kind: KINDS[rest as usize % KINDS.len()],
+            detail: (rest >> 8) as u8,
+            window: (rest >> 16) as u16,
+            p: (rest >> 32) as u16,
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_unpacked_as_it_was_packed() {
+        for (number, kind) in KINDS.into_iter().enumerate() {
+            assert_eq!(kind as usize, number);
+            let event = TraceEvent {
+                time: 1 << 63 | 1,
+                id: 1 << 62 | 2,
+                arg: 1 << 61 | 3,
+                kind,
+                detail: 0xa5,
+                window: 0xb6c7,
+                p: 0xd8e9,
+            };
+            assert_eq!(format!("{:?}", event.pack().unpack()), format!("{event:?}"));
+        }
+    }
+}

@@ -1,5 +1,5 @@
-//! A log of events: a list of segments. One thread appends to it and another reads it and frees the
-//! segments.
+//! A log of events: a list of segments. One thread appends to it and another reads it and gives the
+//! segments back (`pool.rs`).
 //!
 //! ```text
 //! first ─► [ read │ events │ events ] ─► [ events │ events ] ─► [ events │ free ]
@@ -14,7 +14,7 @@
 //! |---|---|---|
 //! | `first` | the owner, once | the reader |
 //! | `filling`, `filled` | the owner | the owner |
-//! | `reading`, `read` | the reader | the reader |
+//! | `place` | the reader | the reader |
 //! | `Segment::len` | the owner, while it fills the segment | the reader |
 //! | `Segment::next` | the owner, when it has filled the segment, once | the reader |
 //! | `Segment::slots[i]` | the owner, before `len` is more than `i` | the reader, afterwards |
@@ -29,75 +29,36 @@
 //!    (release), or `first` for the very first segment. The reader loads `next` or `first`
 //!    (acquire). So it sees a whole segment.
 //! 3. Storing `next` is the last thing that the owner does with a segment. A reader that has
-//!    acquired `next` sees the final `len`. When it has read that many events, it frees the
-//!    segment.
+//!    acquired `next` sees the final `len`. When it has read that many events, it gives the segment
+//!    back.
 //!
 //! Each word has one writer, so no read-modify-write and no fence is needed.
 
 use crate::base::prim::{
-    AtomicPtr, AtomicU32, DataCell,
+    AtomicPtr,
     Ordering::{Acquire, Release},
     const_unless_loom,
 };
 use crate::traced::event::TraceEvent;
+use crate::traced::pool;
+use crate::traced::segment::{SEGMENT, Segment};
 use std::cell::Cell;
-use std::mem::MaybeUninit;
 use std::ptr;
-
-/// Number of events in a segment: 32 KiB. Under loom it is so small that a model fills a segment.
-#[cfg(not(loom))]
-pub(crate) const SEGMENT: usize = 1024;
-#[cfg(loom)]
-pub(crate) const SEGMENT: usize = 2;
-
-/// A node of a log's list, with room for [`SEGMENT`] events.
-pub(crate) struct Segment {
-    len: AtomicU32,
-    next: AtomicPtr<Segment>,
-    slots: [DataCell<MaybeUninit<TraceEvent>>; SEGMENT],
-}
-
-impl Segment {
-    /// Creates an empty segment on the heap without writing to its slots. A goroutine's stack may
-    /// be too small to hold a segment.
-    fn new() -> Box<Self> {
-        let mut segment = Box::<Self>::new_uninit();
-        let at = segment.as_mut_ptr();
-        // SAFETY: the pointers are to fields inside the box. `len` and `next` are initialised here,
-        // and under loom the slots too. Without loom, a slot is a transparent wrapper of
-        // uninitialised memory and needs no initialisation. So the box holds a valid value.
-        unsafe {
-            (&raw mut (*at).len).write(AtomicU32::new(0));
-            (&raw mut (*at).next).write(AtomicPtr::new(ptr::null_mut()));
-            #[cfg(loom)]
-            for i in 0..SEGMENT {
-                (&raw mut (*at).slots[i]).write(DataCell::new(MaybeUninit::uninit()));
-            }
-            segment.assume_init()
-        }
-    }
-
-    /// Writes `events` to the slots from `at` on, and publishes them.
-    ///
-    /// # Safety
-    /// The caller is the owner, at most `at` events have been published, and there is room.
-    unsafe fn fill(&self, at: usize, events: &[TraceEvent]) {
-        for (slot, &event) in self.slots[at..].iter().zip(events) {
-            slot.with_mut(|slot| {
-                // SAFETY: caller's clauses: the caller owns the slots from `at` on, because the
-                // reader reads only published ones.
-                unsafe { (*slot).write(event) };
-            });
-        }
-        self.len.store((at + events.len()) as u32, Release);
-    }
-}
 
 /// A log of one M, or the shared one.
 pub(crate) struct Log {
     first: AtomicPtr<Segment>,
+    /// The segment that the owner fills, and the number of events in it. If there is no segment,
+    /// the number is [`SEGMENT`]: so there is no room either.
     filling: Cell<*const Segment>,
     filled: Cell<usize>,
+    place: Place,
+}
+
+/// The reader's place. It has cache lines of its own: while the reader moves on, the owner's words
+/// stay in the owner's cache.
+#[repr(align(128))]
+struct Place {
     reading: Cell<*mut Segment>,
     read: Cell<usize>,
 }
@@ -116,11 +77,36 @@ impl Log {
             Self {
                 first: AtomicPtr::new(ptr::null_mut()),
                 filling: Cell::new(ptr::null()),
-                filled: Cell::new(0),
-                reading: Cell::new(ptr::null_mut()),
-                read: Cell::new(0),
+                filled: Cell::new(SEGMENT),
+                place: Place {
+                    reading: Cell::new(ptr::null_mut()),
+                    read: Cell::new(0),
+                },
             }
         }
+    }
+
+    /// Appends `event`. If it needs another segment and `may_grow` returns `false`, does not append
+    /// it and returns `false`.
+    ///
+    /// # Safety
+    /// The caller is the owner.
+    #[inline(always)]
+    pub(crate) unsafe fn push_one(
+        &self,
+        event: TraceEvent,
+        may_grow: impl FnOnce() -> bool,
+    ) -> bool {
+        let filled = self.filled.get();
+        if filled < SEGMENT {
+            // SAFETY: there is room, so there is a segment. It is not given back before its `next`
+            // has been stored (3), which `grow` does only when it has another segment to fill. The
+            // caller is the owner, `filled` events have been published, and there is room.
+            unsafe { (*self.filling.get()).put(filled, event.pack()) };
+            self.filled.set(filled + 1);
+            return true;
+        }
+        may_grow() && self.grow(&[event])
     }
 
     /// Appends `events`, at most [`SEGMENT`] of them. If they need another segment and `may_grow`
@@ -128,39 +114,41 @@ impl Log {
     ///
     /// # Safety
     /// The caller is the owner.
-    #[inline]
     pub(crate) unsafe fn push(
         &self,
         events: &[TraceEvent],
         may_grow: impl FnOnce() -> bool,
     ) -> bool {
-        // SAFETY: the pointer is null or points to a segment that is not freed before its `next`
-        // has been stored (3). `grow` stores `next` only when it has another segment to fill.
-        let filling = unsafe { self.filling.get().as_ref() };
-        let filled = self.filled.get();
-        match filling {
-            Some(segment) if filled + events.len() <= SEGMENT => {
-                // SAFETY: the caller is the owner, `filled` events have been published, and there
-                // is room.
-                unsafe { segment.fill(filled, events) };
-                self.filled.set(filled + events.len());
-                true
-            }
-            _ => may_grow() && self.grow(filling, events),
+        if self.filled.get() + events.len() > SEGMENT {
+            return may_grow() && self.grow(events);
         }
+        for &event in events {
+            // SAFETY: the caller is the owner.
+            let pushed = unsafe { self.push_one(event, || false) };
+            debug_assert!(pushed, "there is room for all");
+        }
+        true
     }
 
-    /// Appends `events` in a new segment after `full`.
+    /// Appends `events` in a new segment.
     #[cold]
-    fn grow(&self, full: Option<&Segment>, events: &[TraceEvent]) -> bool {
-        let segment = Segment::new();
-        // SAFETY: no other thread has the segment yet.
-        unsafe { segment.fill(0, events) };
+    #[inline(never)]
+    fn grow(&self, events: &[TraceEvent]) -> bool {
+        // SAFETY: the pointer is null or points to a segment that is not given back before its
+        // `next` has been stored (3), which is done below.
+        let full = unsafe { self.filling.get().as_ref() };
+        let segment = pool::take();
+        segment.prefetch();
+        for (at, event) in events.iter().enumerate() {
+            // SAFETY: no other thread has the segment yet. The caller checked that the events fit
+            // into a segment.
+            unsafe { segment.put(at, event.pack()) };
+        }
         let segment = Box::into_raw(segment);
         self.filling.set(segment);
         self.filled.set(events.len());
         // Release: the reader sees the whole segment. Do not access the full segment after this
-        // store: the reader may have freed it.
+        // store: the reader may have given it back.
         full.map_or(&self.first, |full| &full.next)
             .store(segment, Release);
         true
@@ -175,36 +163,38 @@ impl Log {
         wanted: impl Fn(&TraceEvent) -> bool,
         mut take: impl FnMut(TraceEvent),
     ) {
-        if self.reading.get().is_null() {
-            self.reading.set(self.first.load(Acquire));
+        let Place { reading, read } = &self.place;
+        if reading.get().is_null() {
+            reading.set(self.first.load(Acquire));
         }
         // SAFETY: the pointer is null or points to a segment that the owner has published. Only the
-        // code below frees it.
-        while let Some(segment) = unsafe { self.reading.get().as_ref() } {
+        // code below gives it back.
+        while let Some(segment) = unsafe { reading.get().as_ref() } {
             // The order of these two loads matters: if there is a next segment, the length that is
             // read after it is final.
             let next = segment.next.load(Acquire);
             let len = segment.len.load(Acquire) as usize;
-            while self.read.get() < len {
-                let event = segment.slots[self.read.get()].with(|slot| {
+            while read.get() < len {
+                let event = segment.slots[read.get()].with(|slot| {
                     // SAFETY: the owner wrote the slot before it stored the `len` that was
                     // acquired, and does not write it again.
                     unsafe { (*slot).assume_init() }
                 });
+                let event = event.unpack();
                 if !wanted(&event) {
                     return;
                 }
                 take(event);
-                self.read.set(self.read.get() + 1);
+                read.set(read.get() + 1);
             }
             if next.is_null() {
                 return;
             }
-            let done = self.reading.replace(next);
-            self.read.set(0);
+            let done = reading.replace(next);
+            read.set(0);
             // SAFETY: the pointer is from `into_raw` in `grow`. Storing `next` was the last thing
             // that the owner did with the segment (3), and the reader has moved on.
-            drop(unsafe { Box::from_raw(done) });
+            pool::give_back(unsafe { Box::from_raw(done) });
         }
     }
 }
@@ -213,7 +203,7 @@ impl Log {
 impl Drop for Log {
     /// Frees the segments, so that loom detects segments that are freed twice or never.
     fn drop(&mut self) {
-        let mut at = self.reading.get();
+        let mut at = self.place.reading.get();
         if at.is_null() {
             at = self.first.load(Acquire);
         }

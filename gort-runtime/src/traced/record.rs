@@ -19,7 +19,7 @@ use crate::traced::recorder::Recorder;
 use std::ptr::NonNull;
 
 /// The recorder for threads that are not Ms: sysmon, and the program's own threads.
-static SHARED: Lock<Recorder> = Lock::new(Recorder::new());
+static SHARED: Lock<Recorder> = Lock::new(Recorder::new(None));
 
 /// Calls `f` with the recorder of the threads that are not Ms.
 pub(crate) fn with_shared<R>(f: impl FnOnce(&Recorder) -> R) -> R {
@@ -49,31 +49,39 @@ impl What {
 
 /// Records `what` about `g` in this window. `m` is the M of the calling thread, or `None` if the
 /// thread is not an M. Returns the event's time, or `None` if there is no room for the event.
-#[inline]
+#[inline(always)]
 fn record(m: Option<&M>, g: &G, window: u16, what: What) -> Option<u64> {
     match m {
         // SAFETY: all callers pass the M that they run on, so this is the M's thread. They own `g`.
-        Some(m) => unsafe { record_in(&m.recorder, m.held_p(), g, window, what) },
-        // SAFETY: the lock of the shared recorder is held. The callers own `g`.
-        None => with_shared(|shared| unsafe { record_in(shared, None, g, window, what) }),
+        Some(m) => unsafe { record_in(&m.recorder, m.held_p(), g, window, ticks(), what) },
+        None => record_shared(None, g, window, what),
     }
 }
 
-/// Does what [`record`] does, in `recorder`, while the goroutine has `p`.
+/// Does what [`record`] does, on a thread that is not an M, while the goroutine has `p`.
+#[cold]
+#[inline(never)]
+fn record_shared(p: Option<&P>, g: &G, window: u16, what: What) -> Option<u64> {
+    // SAFETY: the lock of the shared recorder is held. The callers own `g`.
+    with_shared(|shared| unsafe { record_in(shared, p, g, window, ticks(), what) })
+}
+
+/// Does what [`record`] does, in `recorder` at the time `now`, while the goroutine has `p`.
 ///
 /// # Safety
 /// As for [`Recorder::push`]. The caller owns `g`.
-#[inline]
+#[inline(always)]
 unsafe fn record_in(
     recorder: &Recorder,
     p: Option<&P>,
     g: &G,
     window: u16,
+    now: u64,
     what: What,
 ) -> Option<u64> {
     let last = g.stamp.last_in(window);
     let event = TraceEvent {
-        time: recorder.not_before(ticks()).max(last + STEP),
+        time: recorder.not_before(now).max(last + STEP),
         id: g.id(),
         arg: what.arg,
         kind: what.kind,
@@ -86,17 +94,17 @@ unsafe fn record_in(
         unsafe { push_first(recorder, g, event, what.before) }
     } else {
         // SAFETY: caller's clause: it may push.
-        unsafe { recorder.push(&[event]) }
+        unsafe { recorder.push_one(event) }
     };
     pushed.then(|| {
         let woken = event.kind == Kind::Wakes;
-        g.stamp.set(window, event.time, woken);
+        g.stamp.set(window, event.time, recorder.number(), woken);
         event.time
     })
 }
 
 /// Appends `event`, the goroutine's first in this window, after events that say what goroutine it
-/// is and what it did before.
+/// is and what it did before. If the event is [`Kind::Known`], appends only those.
 ///
 /// # Safety
 /// As for [`Recorder::push`]. The caller owns `g`.
@@ -129,9 +137,12 @@ unsafe fn push_first(recorder: &Recorder, g: &G, event: TraceEvent, before: Befo
         };
         n += 1;
     }
-    events[n] = event;
+    if event.kind != Kind::Known {
+        events[n] = event;
+        n += 1;
+    }
     // SAFETY: caller's clause: it may push.
-    let pushed = unsafe { recorder.push(&events[..=n]) };
+    let pushed = unsafe { recorder.push(&events[..n]) };
     if !pushed {
         for event in &events[1..n] {
             // SAFETY: the text was made above, and no log has it.
@@ -141,11 +152,14 @@ unsafe fn push_first(recorder: &Recorder, g: &G, event: TraceEvent, before: Befo
     pushed
 }
 
-/// Records `what` about `g` on the thread of `m` if the window is still open.
-#[inline]
+/// Records `what` about `g`, which runs on `m`, if the window is still open.
+#[inline(always)]
 fn record_on(m: &M, g: &G, what: What) {
     if let Some(window) = gate::window() {
+        m.recorder.set_acting(window, g.id());
         record(Some(m), g, window, what);
+        // Even if the goroutine stays: before another one runs, it parks, and so on.
+        m.recorder.set_switches(true);
     }
 }
 
@@ -161,15 +175,35 @@ pub(crate) fn starts(g: &G) {
 #[cold]
 #[inline(never)]
 fn starts_now(g: &G) {
+    let Some(window) = gate::window() else { return };
     let m = tls::getm();
     let by = if g.is_by_timer() { None } else { m };
     let what = What {
-        arg: by.map_or(0, |m| m.recorder.acting()),
+        arg: by.map_or(0, |m| acting(m, window)),
         ..What::new(Kind::Starts, Before::Nothing)
     };
-    if let Some(window) = gate::window() {
-        record(m, g, window, what);
+    record(m, g, window, what);
+}
+
+/// Returns the goroutine that acts on `m`, the M of the calling thread: the one that runs, or the
+/// one that ran last, in a park's commit and at the goroutine's end. Returns 0 if it is not known.
+#[inline]
+fn acting(m: &M, window: u16) -> u64 {
+    let Some(g) = m.goroutine() else {
+        return m.recorder.acting(window);
+    };
+    if g.stamp.last_in(window) == 0 {
+        make_known(m, g, window);
     }
+    g.id()
+}
+
+/// Tells the writer of `g`, which runs on `m` and has no event in this window: the writer may never
+/// have heard of it.
+#[cold]
+#[inline(never)]
+fn make_known(m: &M, g: &G, window: u16) {
+    record(Some(m), g, window, What::new(Kind::Known, Before::Ran));
 }
 
 /// Records that `g` becomes the running goroutine of `m`.
@@ -184,12 +218,26 @@ pub(crate) fn runs(m: &M, g: &G) {
 #[inline(never)]
 fn runs_now(m: &M, g: &G) {
     let Some(window) = gate::window() else { return };
-    m.recorder.set_acting(g.id());
+    m.recorder.set_acting(window, g.id());
     let what = What {
         arg: g.stamp.woken_in(window),
         ..What::new(Kind::Runs, Before::Queued)
     };
-    record(Some(m), g, window, what);
+    let now = match m.recorder.switched_at() {
+        // The times of the two are one clock's (`traced/mod.rs`, 6).
+        Some(last) if g.stamp.last_in(window) != 0 && g.stamp.is_in(m.recorder.number()) => {
+            last + STEP
+        }
+        _ => ticks(),
+    };
+    // SAFETY: the caller passes the M that it runs on, so this is the M's thread. It owns `g`.
+    unsafe { record_in(&m.recorder, m.held_p(), g, window, now, what) };
+    m.recorder.set_switches(false);
+}
+
+/// Says that the thread of `m` will not run a goroutine at once, or that preparing that takes long.
+pub(crate) fn lingers(m: &M) {
+    m.recorder.set_switches(false);
 }
 
 /// Records that `g`, which runs on `m`, is about to wait. `set_wait` has stored the reason in `g`.
@@ -203,7 +251,6 @@ pub(crate) fn parks(m: &M, g: &G) {
 #[cold]
 #[inline(never)]
 fn parks_now(m: &M, g: &G) {
-    m.recorder.set_acting(g.id());
     let what = What {
         detail: g.reason() as u8,
         arg: place(g.site()),
@@ -257,7 +304,6 @@ pub(crate) fn ends(m: &M, g: &G) {
 #[cold]
 #[inline(never)]
 fn ran(m: &M, g: &G, kind: Kind) {
-    m.recorder.set_acting(g.id());
     record_on(m, g, What::new(kind, Before::Ran));
 }
 
@@ -273,19 +319,20 @@ pub(crate) fn wakes(g: &G) {
 #[cold]
 #[inline(never)]
 fn wakes_now(g: &G) {
+    let Some(window) = gate::window() else { return };
     let m = tls::getm();
     let (waker, arg) = match m {
-        Some(m) => (Waker::Goroutine, m.recorder.acting()),
+        Some(m) => (Waker::Goroutine, acting(m, window)),
         None => (Waker::Thread, u64::from(os::thread_id().cast_unsigned())),
     };
-    wakes_as(m, g, waker, arg);
+    woken_by(m, g, window, waker, arg);
 }
 
 /// Records that `g` has been woken by its timer.
 #[inline(always)]
 pub(crate) fn timer_wakes(g: &G) {
     if gate::is_open() {
-        wakes_as(tls::getm(), g, Waker::Timer, 0);
+        woken_without(g, Waker::Timer);
     }
 }
 
@@ -293,20 +340,26 @@ pub(crate) fn timer_wakes(g: &G) {
 #[inline(always)]
 pub(crate) fn network_wakes(g: &G) {
     if gate::is_open() {
-        wakes_as(tls::getm(), g, Waker::Network, 0);
+        woken_without(g, Waker::Network);
     }
 }
 
 #[cold]
-fn wakes_as(m: Option<&M>, g: &G, waker: Waker, arg: u64) {
+#[inline(never)]
+fn woken_without(g: &G, waker: Waker) {
+    if let Some(window) = gate::window() {
+        woken_by(tls::getm(), g, window, waker, 0);
+    }
+}
+
+#[inline(always)]
+fn woken_by(m: Option<&M>, g: &G, window: u16, waker: Waker, arg: u64) {
     let what = What {
         detail: waker as u8,
         arg,
         ..What::new(Kind::Wakes, Before::Waited)
     };
-    if let Some(window) = gate::window() {
-        record(m, g, window, what);
-    }
+    record(m, g, window, what);
 }
 
 /// Records that `running` loses `p` to the caller, which keeps that goroutine's M outside the
@@ -318,11 +371,10 @@ pub(crate) fn loses_p(running: NonNull<G>, p: &P) {
     // SAFETY: the memory stays a G for ever (`record/mod.rs`, promise 1).
     let g = unsafe { running.as_ref() };
     let what = What::new(Kind::LosesP, Before::Ran);
-    // SAFETY: the lock of the shared recorder is held. The goroutine's owner, its M, accesses the
-    // parts of the G that this uses only inside the runtime. The caller is that M, or keeps it
-    // outside (`proc/ownership.rs`): so they are the caller's until it lets the M in, and the
-    // goroutine does not end before that.
-    with_shared(|shared| unsafe { record_in(shared, Some(p), g, window, what) });
+    // The goroutine's owner, its M, accesses the parts of the G that this uses only inside the
+    // runtime. The caller is that M, or keeps it outside (`proc/ownership.rs`): so they are the
+    // caller's until it lets the M in, and the goroutine does not end before that.
+    record_shared(Some(p), g, window, what);
 }
 
 /// Returns whether a trace is being written.

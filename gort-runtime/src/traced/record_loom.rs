@@ -23,3 +23,5 @@ pub(crate) fn loses_p(_: NonNull<G>, _: &P) {}
 pub(crate) fn timer_wakes(_: &G) {}
 
 pub(crate) fn network_wakes(_: &G) {}
+
+pub(crate) fn lingers(_: &M) {}

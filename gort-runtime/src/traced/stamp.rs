@@ -1,4 +1,5 @@
-//! A G's state for traces: the time and window of its last event, and whether that was a wake-up.
+//! A G's state for traces: the time and window of its last event, the log that has it, and whether
+//! it was a wake-up.
 //!
 //! Only the goroutine's owner (`proc/gstatus.rs`) accesses it, or the taker of its P on the owner's
 //! behalf (`record::loses_p`).
@@ -12,9 +13,13 @@ pub(crate) struct Stamp {
     /// stamp fits into the free part of the G's last cache line.
     time: Cell<[u32; 2]>,
     window: Cell<u16>,
-    /// Whether the last event was a wake-up.
-    woken: Cell<bool>,
+    /// The number of the log that has the last event ([`Recorder`](super::recorder::Recorder)), and
+    /// above it [`WOKEN`] if the event was a wake-up.
+    log: Cell<u16>,
 }
+
+/// In [`Stamp::log`]: the last event was a wake-up.
+const WOKEN: u16 = 1 << 15;
 
 impl Stamp {
     /// Returns the time of the last event in this window, or 0 if there was none.
@@ -30,18 +35,26 @@ impl Stamp {
     /// Returns the time at which the goroutine was woken if that was its last event in this window,
     /// and 0 otherwise.
     pub(crate) fn woken_in(&self, window: u16) -> u64 {
-        if self.woken.get() {
+        if self.log.get() & WOKEN != 0 {
             self.last_in(window)
         } else {
             0
         }
     }
 
-    /// Stores the window and the time of an event, and whether it was a wake-up.
-    pub(crate) fn set(&self, window: u16, time: u64, woken: bool) {
+    /// Returns `true` if the log with this number, which is not 0, has the last event.
+    #[inline]
+    pub(crate) fn is_in(&self, log: u16) -> bool {
+        self.log.get() & !WOKEN == log
+    }
+
+    /// Stores the window, the time and the log of an event, and whether it was a wake-up. The log's
+    /// number is less than [`WOKEN`].
+    #[inline]
+    pub(crate) fn set(&self, window: u16, time: u64, log: u16, woken: bool) {
         self.window.set(window);
         self.time.set([time as u32, (time >> 32) as u32]);
-        self.woken.set(woken);
+        self.log.set(log | if woken { WOKEN } else { 0 });
     }
 
     /// Clears the stamp, because a new goroutine reuses the G and has no event yet.
