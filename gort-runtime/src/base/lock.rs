@@ -273,6 +273,14 @@ impl<T> Lock<T> {
     }
 
     const_unless_loom! {
+        /// Creates a free lock around `data`. Locks of other kinds may be acquired while this one is
+        /// held, and this one may be acquired only while no lock is held.
+        pub fn outer(data: T) -> Self {
+            Self::ranked(Rank::Outer, data)
+        }
+    }
+
+    const_unless_loom! {
         /// Creates a free lock of this rank.
         pub(crate) fn ranked(rank: Rank, data: T) -> Self {
             Self {
