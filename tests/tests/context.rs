@@ -316,7 +316,7 @@ claims! {
         wait(&parent);
         done(&parent.with_timeout(LONG).0, ContextError::DeadlineExceeded);
 
-        // Nobody has looked at the parents since their time was up.
+        // No goroutine has looked at these parents since their time was up.
         let parents = || Context::background().with_timeout(Duration::ZERO).0;
         done(&parents().with_cancel().0, ContextError::DeadlineExceeded);
         done(&parents().with_timeout(LONG).0, ContextError::DeadlineExceeded);

@@ -273,8 +273,8 @@ impl<T> Lock<T> {
     }
 
     const_unless_loom! {
-        /// Creates a free lock around `data`. Locks of other kinds may be acquired while this one is
-        /// held, and this one may be acquired only while no lock is held.
+        /// Creates a free lock around `data`. It may be acquired only while no other lock is held.
+        /// While it is held, any lock that is not an outer one may be acquired.
         pub fn outer(data: T) -> Self {
             Self::ranked(Rank::Outer, data)
         }

@@ -7,8 +7,8 @@
 //!
 //! # Locks
 //! `links` protects what hangs below a node. A thread locks only one node at a time. Under `links`
-//! only the node's own event may be locked, and no user code runs. The event is locked there if the
-//! time is up and nobody has noticed yet, so `links` is an outer lock.
+//! only the node's own event may be locked, and no user code runs. (A look at an event whose time
+//! is up locks the event, in order to record that. So `links` is an outer lock.)
 //!
 //! # Why no descendant is missed
 //! *A node that is created during a cancellation.* It links itself under the parent's lock, after
