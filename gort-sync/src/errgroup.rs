@@ -14,10 +14,11 @@ use crate::caught::{self, Unwound};
 use crate::context::{CancelCause, Context, ContextError};
 use crate::semaphore::{Permit, Semaphore};
 use crate::waitgroup::WaitGroup;
-use gort_runtime::{Lock, discard, raise, spawn};
+use gort_runtime::{Lock, discard, point, raise, spawn};
 use std::any::Any;
 use std::fmt::{self, Write};
 use std::mem;
+use std::panic::Location;
 use std::sync::Arc;
 
 /// The cause with which a context is cancelled if the error cannot be described.
@@ -188,11 +189,12 @@ impl<E> ErrGroup<E> {
     /// ```
     #[track_caller]
     pub fn set_limit(&self, n: usize) {
+        point::point_of_all("set_limit", Location::caller());
         let new = Semaphore::new(n.min(Semaphore::MAX_PERMITS));
         let mut limit = self.inner.limit.lock();
         let active = limit
             .as_ref()
-            .map_or(0, |(places, size)| size - places.available_permits());
+            .map_or(0, |(places, size)| size - places.available_now());
         let old = if active == 0 {
             limit.replace((new, n.min(Semaphore::MAX_PERMITS)))
         } else {

@@ -29,10 +29,17 @@ const WATCHDOG: Duration = Duration::from_secs(120);
 /// Whether each goroutine is a thread. If so, there are no Ps, and `GORT_MAXPROCS` has no effect.
 pub const AS_THREADS: bool = cfg!(any(gort_threads, miri));
 
-/// The numbers of Ps that bodies are run with.
-const PROCS: &[&str] = if AS_THREADS { &["8"] } else { &["1", "2", "8"] };
+/// Environment variable that replaces the numbers of Ps that bodies are run with, for example by
+/// `2` or `1,8`. For tools in which a process takes long.
+const PROCS: &str = "GORT_TESTS_PROCS";
 
-/// Defines tests that hold with 1, 2 and 8 Ps.
+/// Returns the numbers of Ps that bodies are run with, with commas in between.
+fn procs() -> String {
+    let all = if AS_THREADS { "8" } else { "1,2,8" };
+    env::var(PROCS).unwrap_or_else(|_| all.to_owned())
+}
+
+/// Defines tests that hold with 1, 2 and 8 Ps (or those of `GORT_TESTS_PROCS`).
 ///
 /// ```text
 /// claims! {
@@ -72,7 +79,7 @@ pub fn on_1_2_and_8_procs_with(test: &'static str, vars: &[(&str, &str)], body: 
         Some(BODY) => gort::runtime::run(body),
         Some(_) => {}
         None => {
-            for procs in PROCS {
+            for procs in procs().split(',') {
                 let ended = run_body(test, procs, vars);
                 assert!(
                     ended.passed(),

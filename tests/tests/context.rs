@@ -315,6 +315,15 @@ claims! {
         let (parent, _cancel) = Context::background().with_timeout(Duration::ZERO);
         wait(&parent);
         done(&parent.with_timeout(LONG).0, ContextError::DeadlineExceeded);
+
+        // No goroutine has looked at these parents since their time was up.
+        let parents = || Context::background().with_timeout(Duration::ZERO).0;
+        done(&parents().with_cancel().0, ContextError::DeadlineExceeded);
+        done(&parents().with_timeout(LONG).0, ContextError::DeadlineExceeded);
+        let (tx, rx) = bounded(1);
+        let after = parents().after_func(move || tx.send(()).unwrap());
+        rx.recv().unwrap();
+        assert!(!after.stop(), "it has run");
     }
 
     // CX12

@@ -240,7 +240,7 @@ fn all_orders_of_other_waits_end_well() {
 // EX05, EX09: the other primitives, with some schedules each.
 #[gort::test]
 fn all_that_waits_can_be_explored() {
-    let programs: [fn(); 11] = [
+    let programs: [fn(); 12] = [
         // An operation during unwinding is a point where others may run, too.
         || {
             let lock = Arc::new(Mutex::new(0));
@@ -288,6 +288,13 @@ fn all_that_waits_can_be_explored() {
                 group.go(move || if fails { Err("as it should") } else { Ok(()) });
             }
             assert_eq!(group.wait(), Err("as it should"));
+        },
+        || {
+            let group = gort::sync::ErrGroup::<&str>::new();
+            group.set_limit(1);
+            let other = go!(clone [group]; { group.set_limit(2) });
+            group.set_limit(3);
+            other.join().unwrap();
         },
         || {
             let (tx, rx) = gort::sync::watch::channel(0);

@@ -286,6 +286,14 @@ impl<T> Lock<T> {
     }
 
     const_unless_loom! {
+        /// Creates a free lock around `data`. It may be acquired only while no other lock is held.
+        /// While it is held, any lock that is not an outer one may be acquired.
+        pub fn outer(data: T) -> Self {
+            Self::ranked(Rank::Outer, data)
+        }
+    }
+
+    const_unless_loom! {
         /// Creates a free lock of this rank.
         pub(crate) fn ranked(rank: Rank, data: T) -> Self {
             Self {

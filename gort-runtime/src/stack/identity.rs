@@ -84,6 +84,7 @@ use super::fork;
 use super::layout::Layout;
 use super::map;
 use super::setxid;
+use super::valgrind;
 use crate::arch;
 use crate::base::throw::fatal;
 use crate::os;
@@ -212,6 +213,7 @@ unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
     // The largest number of 30 bits is not used: in a mutex of musl's, it means that the owner has
     // died.
     let number = NO_THREADS + MADE.fetch_add(1, Relaxed) % (NO_THREADS - 1);
+    valgrind::make_undefined(low, top.wrapping_add(size_of::<Head>()));
     // SAFETY: the thread has ended, so its control block, where its id was found, and its frames,
     // in which `top` is, belong to us alone. `top` lies in the slot and is a multiple of 16.
     unsafe {

@@ -7,7 +7,8 @@
 //!
 //! # Locks
 //! `links` protects what hangs below a node. A thread locks only one node at a time. Under `links`
-//! only the node's own event may be locked, and no user code runs.
+//! only the node's own event may be locked, and no user code runs. (A look at an event whose time
+//! is up locks the event, in order to record that. So `links` is an outer lock.)
 //!
 //! # Why no descendant is missed
 //! *A node that is created during a cancellation.* It links itself under the parent's lock, after
@@ -97,7 +98,7 @@ impl Node {
             deadline,
             parent: parent.map(Arc::clone),
             id: parent.map_or(0, |parent| parent.new_id()),
-            links: Lock::new(Links::default()),
+            links: Lock::outer(Links::default()),
             next_id: AtomicU64::new(0),
             waits_for_signal: Lock::new(None),
         });

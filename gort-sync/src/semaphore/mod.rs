@@ -271,6 +271,12 @@ impl Semaphore {
     #[must_use]
     pub fn available_permits(&self) -> usize {
         point::point_in_drop("available_permits", self.sema());
+        self.available_now()
+    }
+
+    /// Returns the same as [`available_permits`](Self::available_permits). No other goroutine runs
+    /// in between, so the caller may hold a lock.
+    pub(crate) fn available_now(&self) -> usize {
         self.sema().available()
     }
 }

@@ -1,5 +1,5 @@
-//! A program that AddressSanitizer must report (`.ci/sanitizers`): a goroutine reads a variable of
-//! a function that has returned.
+//! A program that AddressSanitizer and valgrind must report (`.ci/sanitizers`): a goroutine reads a
+//! variable of a function that has returned.
 
 use std::hint::black_box;
 
