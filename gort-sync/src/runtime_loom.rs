@@ -309,7 +309,7 @@ impl RawLock {
     /// The caller holds the lock.
     pub unsafe fn unlock(&self) {
         self.alive.check();
-        // SAFETY: caller's clause: the lock is held, so no other thread accesses the guard.
+        // SAFETY: the caller holds the lock, so no other thread accesses the guard.
         let guard = unsafe { (*self.guard.get()).take() };
         assert!(guard.is_some(), "unlock of a free lock");
     }
@@ -452,7 +452,7 @@ impl Current {
     ) {
         self.park_unless(commit, || {
             TIME.set(LATER);
-            // SAFETY: caller's clause: `expire(arg)` may be called until this returns.
+            // SAFETY: the caller guarantees that `expire(arg)` may be called until this returns.
             unsafe { expire(arg) }
         });
     }

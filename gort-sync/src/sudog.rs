@@ -66,7 +66,7 @@ impl SelectWord {
     /// # Safety
     /// `word` points to a `SelectWord` that is alive.
     pub(crate) unsafe fn expire(word: *const ()) -> bool {
-        // SAFETY: caller's clause: `word` points to a `SelectWord` that is alive.
+        // SAFETY: the caller guarantees that `word` points to a `SelectWord` that is alive.
         unsafe { &*word.cast::<SelectWord>() }.interrupt()
     }
 }
@@ -154,9 +154,9 @@ impl Sudog {
     #[inline]
     pub(crate) unsafe fn word<'a>(&self) -> Option<&'a SelectWord> {
         // SAFETY: the pointer is null, or points to a word that stays in place while the record is
-        // in a queue (rule 2 of `waitqueue.rs`). Caller's clause: the queue's lock is held, and the
-        // record was in the queue under it. The word's owner takes that lock before the word goes
-        // away.
+        // in a queue (rule 2 of `waitqueue.rs`). The caller holds the queue's lock, and guarantees
+        // that the record was in the queue under it. The word's owner takes that lock before the
+        // word goes away.
         unsafe { self.select.get().as_ref() }
     }
 
@@ -167,8 +167,7 @@ impl Sudog {
     /// The same as for [`word`](Self::word).
     #[inline]
     pub(crate) unsafe fn win(&self) -> bool {
-        // SAFETY: caller's clause: the lock of the queue that contained the record just now is
-        // held.
+        // SAFETY: the caller holds the lock of the queue that contained the record just now.
         unsafe { self.word() }.is_none_or(|word| word.win(self.case.get()))
     }
 }

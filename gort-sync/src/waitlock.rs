@@ -83,7 +83,7 @@ impl<S> WaitLock<S> {
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
     pub(crate) unsafe fn held(&self) -> &mut S {
-        // SAFETY: caller's clauses: the lock is held, and this is the only reference.
+        // SAFETY: the caller holds the lock, and guarantees that this is the only reference.
         self.inside.with_mut(|inside| unsafe { &mut *inside })
     }
 
@@ -218,17 +218,18 @@ impl<'a, S> Held<'a, S> {
             unlocked();
             true
         };
-        // SAFETY: caller's clauses: the record names us, is in the queue, and carries the word if
-        // there is a time limit. So wakers find us only under the lock, which `commit` releases.
-        // One waker removes the record, wins the word if there is one, and wakes us, once. `commit`
-        // owns the lock's guard; afterwards it only calls `unlocked`, which keeps its clause.
+        // SAFETY: the caller guarantees that the record names us, is in the queue, and carries the
+        // word if there is a time limit. So wakers find us only under the lock, which `commit`
+        // releases. One waker removes the record, wins the word if there is one, and wakes us,
+        // once. `commit` owns the lock's guard; afterwards it only calls `unlocked`, which keeps
+        // its requirement.
         unsafe { park(wait, word, commit) };
         if wait.until.is_none() || word.winner().is_some() {
             return Waited::Woken(sg.success.get());
         }
         let mut held = lock.lock();
-        // SAFETY: caller's clause: the record was in this queue. It is still there, or it is in no
-        // queue because a waker that lost the word removed it.
+        // SAFETY: the caller guarantees that the record was in this queue. It is still there, or it
+        // is in no queue because a waker that lost the word removed it.
         unsafe { queue(&mut held).remove(sg) };
         Waited::Expired(held)
     }
@@ -251,9 +252,9 @@ pub(crate) unsafe fn park(wait: Wait<'_>, word: &SelectWord, commit: impl FnOnce
         site,
     } = wait;
     current.waits_for(home);
-    // SAFETY: caller's clauses: the waiter is seen only under the locks, one waker wakes it, and
-    // `commit` keeps its limits. `word` is borrowed until this returns. `expire` returns true only
-    // if it has won the word, as every waker must.
+    // SAFETY: the caller guarantees that the waiter is seen only under the locks, that one waker
+    // wakes it, and that `commit` keeps its limits. `word` is borrowed until this returns. `expire`
+    // returns true only if it has won the word, as every waker must.
     unsafe {
         match until {
             None => current.park(commit, reason, site),

@@ -56,7 +56,7 @@ claims! {
     }
 
     // SC11
-    fn innocent_newcomers_get_their_turn_among_hogs() {
+    fn new_goroutines_get_their_turn_among_hogs() {
         sleep(Duration::from_millis(1));
         let (stop, _, all) = hogs(8 * max_procs());
         let newcomers: Vec<_> = (0..100).map(|i| spawn(move || i)).collect();

@@ -86,7 +86,7 @@ fn here() -> Answer {
 struct Caching;
 
 impl Caching {
-    const MOST: usize = 32;
+    const MAX_BLOCKS: usize = 32;
 
     fn is_cached(layout: Layout) -> bool {
         layout.size() == 64 && layout.align() <= 16
@@ -150,7 +150,7 @@ unsafe impl GlobalAlloc for Caching {
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         let kept = Self::is_cached(layout)
             && Self::using(|cache| {
-                let room = cache.blocks.get() < Self::MOST;
+                let room = cache.blocks.get() < Self::MAX_BLOCKS;
                 if room {
                     // SAFETY: the caller has given the block up, and it has room for an address.
                     unsafe { at.cast::<*mut u8>().write(cache.free.get()) };

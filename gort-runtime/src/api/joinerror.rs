@@ -74,7 +74,7 @@ impl JoinError {
     /// `downcast`.
     ///
     /// # Panics
-    /// If the goroutine did not panic but called [`goexit`](crate::goexit()).
+    /// Panics if the goroutine did not panic but called [`goexit`](crate::goexit()).
     ///
     /// ```
     /// use std::panic::panic_any;

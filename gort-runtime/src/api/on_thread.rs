@@ -147,21 +147,21 @@ unsafe fn lend<A>(call: *mut u8, f: impl FnOnce(&AllocCall<'_, A>) -> *mut u8) {
 /// # Safety
 /// Called by `call_as_thread`, with a call that is valid for this function.
 unsafe extern "C" fn alloc<A: GlobalAlloc>(call: *mut u8) {
-    // SAFETY: caller's clause: the call is valid for this method.
+    // SAFETY: the caller guarantees that the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.alloc(c.layout)) }
 }
 
 /// # Safety
 /// As for [`alloc`].
 unsafe extern "C" fn alloc_zeroed<A: GlobalAlloc>(call: *mut u8) {
-    // SAFETY: caller's clause: the call is valid for this method.
+    // SAFETY: the caller guarantees that the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.alloc_zeroed(c.layout)) }
 }
 
 /// # Safety
 /// As for [`alloc`].
 unsafe extern "C" fn dealloc<A: GlobalAlloc>(call: *mut u8) {
-    // SAFETY: caller's clause: the call is valid for this method.
+    // SAFETY: the caller guarantees that the call is valid for this method.
     unsafe {
         lend::<A>(call, |c| {
             c.allocator.dealloc(c.at, c.layout);
@@ -173,7 +173,7 @@ unsafe extern "C" fn dealloc<A: GlobalAlloc>(call: *mut u8) {
 /// # Safety
 /// As for [`alloc`].
 unsafe extern "C" fn realloc<A: GlobalAlloc>(call: *mut u8) {
-    // SAFETY: caller's clause: the call is valid for this method.
+    // SAFETY: the caller guarantees that the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.realloc(c.at, c.layout, c.new_size)) }
 }
 

@@ -129,8 +129,8 @@ impl Data {
 /// them have ended, even if `f` panics or exits.
 ///
 /// # Panics
-/// If `f` panics, or if a goroutine of the scope panicked and was not joined. On the system stack,
-/// before anything has been started.
+/// Panics if `f` panics, or if a goroutine of the scope panicked and was not joined. Also panics if
+/// called on the system stack, before it has started anything.
 ///
 /// # Examples
 /// ```
@@ -178,7 +178,7 @@ impl<'scope> Scope<'scope, '_> {
     /// Starts a goroutine in the scope.
     ///
     /// # Panics
-    /// If the system has no room for another stack.
+    /// Panics if the system has no room for another stack.
     #[track_caller]
     pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
     where

@@ -110,8 +110,8 @@ where
 /// The bubble's clock stands still during the call.
 ///
 /// # Panics
-/// Outside a bubble; if another goroutine of the bubble is in this function; and on the system
-/// stack.
+/// Panics if called outside a bubble or on the system stack, or while another goroutine of the
+/// bubble is in this function.
 ///
 /// # Examples
 /// ```
@@ -152,7 +152,7 @@ pub fn wait() {
     };
     // SAFETY: `commit` publishes the waiter and uses nothing of this frame. The keeper takes the
     // waiter out in its turn and wakes it, once. It finds the waiter only after this goroutine has
-    // let go of its hold, which means that it has parked.
+    // released its token, which means that it has parked.
     unsafe { current.park(commit, WaitReason::SynctestWait, site) };
     bubble.await_ends();
 }
@@ -201,7 +201,7 @@ fn resume(e: JoinError) -> ! {
     }
 }
 
-/// Reports a deadlock. The keeper has the only hold, and keeps it.
+/// Reports a deadlock. The keeper has the only token, and keeps it.
 #[track_caller]
 fn report<T>(bubble: &Bubble, root: JoinHandle<T>) -> ! {
     if root.is_finished() {

@@ -137,7 +137,7 @@ pub(crate) fn end_watched(gp: NonNull<G>) -> AtEnd {
     let won = Cell::new(ptr::null::<Watcher>());
     let mut last = &won;
     let mut at = g.watchers.replace(ptr::null());
-    // SAFETY: the clauses of `enqueue` apply: under the lock the watchers in the list are in place
+    // SAFETY: what `enqueue` requires holds: under the lock the watchers in the list are in place
     // and `win` may be called. Those that are won stay until they are woken. The links of those
     // that are not won are not read again.
     unsafe {
@@ -154,7 +154,7 @@ pub(crate) fn end_watched(gp: NonNull<G>) -> AtEnd {
     // SAFETY: we acquired the lock above. It does not lie in the record.
     unsafe { lock.unlock() };
     let mut at = won.get();
-    // SAFETY: the clauses of `enqueue` apply: these watchers were won above, so they are ours to
+    // SAFETY: what `enqueue` requires holds: these watchers were won above, so they are ours to
     // wake and in place until then. `waiter` holds the word that `enqueue` stored, and can be
     // woken, because we have held the lock since.
     unsafe {

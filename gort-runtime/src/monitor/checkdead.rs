@@ -268,7 +268,8 @@ fn write_all_goroutines(head: &str) {
 }
 
 /// Tests are reported as stuck after only foreign threads could have woken a goroutine for this
-/// long.
+/// long,
+/// in nanoseconds.
 const STUCK_NS: u64 = 3_000_000_000;
 
 /// Sysmon's record of tests that seem to be stuck.
@@ -283,7 +284,7 @@ pub(crate) struct StuckTests {
 impl StuckTests {
     /// Updates the record with the result of a check, and prints all goroutines if the tests are
     /// stuck. Sysmon calls this if it has not been woken since the last check.
-    pub(crate) fn look(&mut self, found: Liveness) {
+    pub(crate) fn update(&mut self, found: Liveness) {
         let now = os::now_ns();
         if found == Liveness::Alive || TESTS.load(Relaxed) == 0 {
             self.since = 0;

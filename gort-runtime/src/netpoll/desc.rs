@@ -21,8 +21,8 @@
 //! would leave a goroutine asleep for ever.
 //!
 //! # Rules
-//! 1. Each direction has at most one user at a time (a clause of `PollDesc::new`). `gort::net` has
-//!    a lock for each direction.
+//! 1. Each direction has at most one user at a time (a requirement of `PollDesc::new`). `gort::net`
+//!    has a lock for each direction.
 //! 2. A user that parks arms at most one timer. When it runs again, it removes that timer before it
 //!    does anything else. A timer that finds a waiter therefore finds its own.
 //!

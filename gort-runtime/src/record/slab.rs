@@ -357,15 +357,16 @@ pub(crate) fn for_each(mut f: impl FnMut(&G)) {
 /// one.
 #[derive(Debug, Default)]
 pub(crate) struct SlabTrimmer {
-    looked_at: u64,
+    trimmed_at: u64,
+    /// Whether the last pass found unused slabs, so that there may be more.
     found: bool,
 }
 
 impl SlabTrimmer {
     /// Trims some slabs if it is time to do so.
-    pub(crate) fn look(&mut self, now: u64) {
-        if self.found || now - self.looked_at >= PERIOD_NS {
-            self.looked_at = now;
+    pub(crate) fn trim_if_due(&mut self, now: u64) {
+        if self.found || now - self.trimmed_at >= PERIOD_NS {
+            self.trimmed_at = now;
             self.found = trim();
         }
     }
@@ -382,7 +383,7 @@ impl SlabTrimmer {
     }
 }
 
-/// Trims some slabs. Returns whether there were any.
+/// Trims some slabs. Returns whether there were any to trim.
 fn trim() -> bool {
     let unwanted = SLABS.lock().take_unwanted();
     // These slabs are in no list and nothing of them is carved, so no dump reads them.

@@ -137,7 +137,7 @@ pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
     // SAFETY: Gs live for ever. It was running on this M, so it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     if m.held_p().is_some() {
-        g.suspect.store(held::CLEARED, Relaxed);
+        g.hog_epoch.store(held::TESTED, Relaxed);
     }
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());

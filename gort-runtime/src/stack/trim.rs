@@ -13,7 +13,8 @@ use super::{StackSlot, pool};
 use crate::os;
 use std::ptr::NonNull;
 
-/// A slot is trimmed after it has not been needed for this long.
+/// A slot is trimmed after it has not been needed for this long, in
+/// nanoseconds.
 const PERIOD_NS: u64 = 100_000_000;
 /// Number of slots that are trimmed in one pass, which takes some 0.1 ms.
 const BATCH: usize = 256;
@@ -21,17 +22,17 @@ const BATCH: usize = 256;
 /// The trimmer's state, which sysmon owns.
 #[derive(Debug, Default)]
 pub(crate) struct Trimmer {
-    looked_at: u64,
+    trimmed_at: u64,
     /// Whether the last pass found unneeded slots, so that there may be more.
     found: bool,
 }
 
 impl Trimmer {
     /// Trims some unneeded slots if it is time to do so.
-    pub(crate) fn look(&mut self, now: u64) {
-        if self.found || now - self.looked_at >= PERIOD_NS {
+    pub(crate) fn trim_if_due(&mut self, now: u64) {
+        if self.found || now - self.trimmed_at >= PERIOD_NS {
             let stacks = pool::take_unwanted(BATCH);
-            self.looked_at = now;
+            self.trimmed_at = now;
             self.found = !stacks.is_empty();
             stacks.iter().copied().for_each(trim);
             pool::put_trimmed(&stacks);
@@ -45,6 +46,7 @@ impl Trimmer {
     }
 }
 
+/// Gives back the pages of a slot that no goroutine uses.
 fn trim(stack: StackSlot) {
     let layout = Layout::here();
     let Some(base) = NonNull::new(stack.base()) else {

@@ -148,8 +148,8 @@ impl<T> Switchboard<T> {
     /// # Safety
     /// `this` is live, and the caller is `here`.
     unsafe fn go_there(this: *mut Self) {
-        // SAFETY: caller's clauses: the board is live, and we are `here`. `there` is new or was
-        // saved by `go_here`.
+        // SAFETY: the caller guarantees that the board is live and that we are `here`. `there` is
+        // new or was saved by `go_here`.
         unsafe { Self::switch(this, &raw mut (*this).here, &raw mut (*this).there) }
     }
 
@@ -158,17 +158,17 @@ impl<T> Switchboard<T> {
     /// # Safety
     /// `this` is live, and the caller is `there`.
     unsafe fn go_here(this: *mut Self) {
-        // SAFETY: caller's clauses: the board is live, and we are `there`. `here` was saved by
-        // `go_there`.
+        // SAFETY: the caller guarantees that the board is live and that we are `there`. `here` was
+        // saved by `go_there`.
         unsafe { Self::switch(this, &raw mut (*this).there, &raw mut (*this).here) }
     }
 
     /// # Safety
     /// `from` is the caller's context, and `to` is a saved one (or the same), both of `this`.
     unsafe fn switch(this: *mut Self, from: *mut Gobuf, to: *mut Gobuf) {
-        // SAFETY: clauses of `mcall`: `from` is the running context (caller's clause); the board
-        // begins with g0's context, whose stack is not in use; the function there returns `to`, a
-        // saved context (caller's clause), and does not unwind.
+        // SAFETY: the requirements of `mcall`: the caller passes the running context as `from`. The
+        // board begins with g0's context, whose stack is not in use. The function there returns
+        // `to`, which the caller guarantees to be a saved context, and does not unwind.
         unsafe {
             (*this).header.next = to;
             mcall(probe::record_sp_and_resume_next, from, this.cast());
@@ -240,8 +240,8 @@ impl Registers {
     /// # Safety
     /// `f` may be called with `arg`, and does not unwind.
     unsafe fn across(mut self, f: EntryFn, arg: *mut u8) -> Self {
-        // SAFETY: caller's clause: `f` may be called with `arg`. `self` has a place for each
-        // register.
+        // SAFETY: the caller guarantees that `f` may be called with `arg`. `self` has a place for
+        // each register.
         unsafe { probe::swap_registers_and_call(&mut self, f, arg) };
         self
     }

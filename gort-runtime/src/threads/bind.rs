@@ -128,7 +128,7 @@ fn live(gp: NonNull<G>, m: &M) {
     g.buf.set(Gobuf::OWN_THREAD);
     g.has_begun.store(true, Relaxed);
     if let Some(first) = g.first.get() {
-        // SAFETY: clauses of `EntryFn`: it is called once, with its goroutine's G.
+        // SAFETY: the requirements of `EntryFn`: it is called once, with its goroutine's G.
         unsafe { (first.entry)(gp.as_ptr().cast()) };
     }
     end_on_thread(m, gp);

@@ -16,7 +16,7 @@
 use super::choice::Footprint;
 
 /// Maximum number of steps of one run that are compared with each other.
-const MOST: usize = 2_000;
+const MAX_COMPARED: usize = 2_000;
 
 /// How many steps of each goroutine come before a step. Indexed by the goroutines' numbers.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +76,7 @@ impl Races {
     /// Returns whether there are too many steps to compare. From then on every choice is worth
     /// trying.
     pub(super) fn are_too_many(&self) -> bool {
-        self.steps.len() >= MOST
+        self.steps.len() >= MAX_COMPARED
     }
 
     fn clock(&mut self, number: u32) -> &mut Option<Clock> {

@@ -75,7 +75,7 @@ impl Waiter {
     #[inline]
     pub unsafe fn ready(self) {
         match self.decode() {
-            // SAFETY: caller's clause: it has won the right to end this goroutine's wait.
+            // SAFETY: the caller has won the right to end this goroutine's wait.
             Who::Goroutine(gp) => unsafe { goready(gp) },
             Who::Thread(parker) => parker.note.wake(),
         }
@@ -88,8 +88,8 @@ impl Waiter {
 /// `gp` is Waiting, and the caller has won the right to wake it.
 #[inline]
 unsafe fn goready(gp: NonNull<G>) {
-    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). That we may end its wait is the
-    // caller's clause. Then it is ours until it is queued.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). The caller guarantees that we may end
+    // its wait. Then the goroutine is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
     record::wakes(g);
@@ -110,7 +110,7 @@ unsafe fn goready(gp: NonNull<G>) {
 fn ready_in_bubble(gp: NonNull<G>) {
     // SAFETY: Gs live for ever. It is Runnable and belongs to the caller.
     if let Some(bubble) = unsafe { gp.as_ref() }.blocked_in() {
-        bubble.take_hold();
+        bubble.take_token();
     }
     if let Some(gp) = has_turn(gp) {
         submit_next(gp);
@@ -233,8 +233,8 @@ impl Current {
         site: &'static Location<'static>,
     ) {
         if never_comes(deadline) {
-            // SAFETY: what `park` requires of `commit` and the wakers is among the caller's
-            // clauses. `expire` is not called.
+            // SAFETY: the caller guarantees what `park` requires of `commit` and of the wakers.
+            // `expire` is not called.
             return unsafe { self.park(commit, reason, site) };
         }
         let Some(parker) = self.thread_parker() else {
@@ -247,7 +247,7 @@ impl Current {
         if !commit() {
             return;
         }
-        // SAFETY: caller's clause: `expire(arg)` may be called until we return.
+        // SAFETY: the caller guarantees that `expire(arg)` may be called until we return.
         if !parker.note.sleep_until(deadline) && !unsafe { expire(arg) } {
             // Another actor has won and is about to wake us.
             parker.note.sleep();
@@ -299,10 +299,10 @@ unsafe fn gopark<F: FnOnce() -> bool>(
         f: call_commit::<F>,
         arg: ptr::from_mut(&mut commit).cast(),
     }));
-    // SAFETY: clauses of `mcall`: `enter` and `getg` say that `gp` is the running goroutine and `m`
-    // its M, whose g0 was saved when the goroutine was resumed; `park_m` keeps `OnG0Fn`'s contract;
-    // `m` is not used below. `commit` lies here on the goroutine's stack, and `park_m` calls
-    // it at most once.
+    // SAFETY: the requirements of `mcall`: `enter` and `getg` say that `gp` is the running
+    // goroutine and `m` its M, whose g0 was saved when the goroutine was resumed; `park_m` keeps
+    // `OnG0Fn`'s contract; `m` is not used below. `commit` lies here on the goroutine's stack, and
+    // `park_m` calls it at most once.
     unsafe { arch::mcall(park_m, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
     contention::has_waited(g, waits_since);
@@ -315,8 +315,9 @@ unsafe fn gopark<F: FnOnce() -> bool>(
 /// # Safety
 /// `arg` is the `Option<F>` of a goroutine that `gopark` has switched away.
 unsafe fn call_commit<F: FnOnce() -> bool>(arg: *mut ()) -> bool {
-    // SAFETY: caller's clause: `arg` is an `Option<F>`. Its goroutine does not run, and touches it
-    // only after it has been resumed, which only the closure that we take out can bring about.
+    // SAFETY: the caller guarantees that `arg` is an `Option<F>`. Its goroutine does not run. It
+    // touches the `Option` only after it has been resumed, and only the closure that we take out
+    // can cause that.
     match unsafe { (*arg.cast::<Option<F>>()).take() } {
         Some(commit) => commit(),
         None => throw("a park was committed twice"),
@@ -330,9 +331,9 @@ unsafe fn call_commit<F: FnOnce() -> bool>(arg: *mut ()) -> bool {
 /// The contract is that of [`OnG0Fn`](arch::OnG0Fn). Only `gopark` passes this function to `mcall`,
 /// after it has set `m.commit`.
 unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's.
-    // Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`). This runs on
-    // that M's g0.
+    // SAFETY: the caller passes the context with which a G begins, and g0's context, with which an
+    // M begins. Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`).
+    // This runs on that M's g0.
     let (gp, m) = unsafe {
         (
             NonNull::new_unchecked(from.cast::<G>()),
@@ -347,12 +348,12 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     let g = unsafe { gp.as_ref() };
     let status = &g.status;
     // Read here, because the goroutine may be gone afterwards. The bubble stays, because this
-    // goroutine has a hold.
+    // goroutine has a token.
     let bubble = g
         .waits_in()
         .map(|bubble| (bubble, g.blocked_in().is_some()));
     if m.held_p().is_some() {
-        g.suspect.store(held::CLEARED, Relaxed);
+        g.hog_epoch.store(held::TESTED, Relaxed);
     }
     record::parks(m, g);
     casgstatus(status, GStatus::Running, GStatus::Waiting);
@@ -374,15 +375,19 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     from
 }
 
-/// Lets go of the hold of a member of `bubble` that is durably blocked or has ended, or passes on
+/// Releases the token of a member of `bubble` that is durably blocked or has ended, or passes on
 /// its turn in an explored bubble. Runs on g0. Nothing of the bubble is touched afterwards.
-pub(crate) fn leaves(bubble: &'static Bubble, lets_go: bool, has_ended: bool) {
+pub(crate) fn leaves(bubble: &'static Bubble, releases: bool, has_ended: bool) {
     if bubble.explores() {
-        pass_on(Kept::of(bubble).explorer.leaves(bubble, lets_go, has_ended));
-    } else if lets_go && let Some(keeper) = bubble.let_go() {
-        // SAFETY: the word is from `to_word`. Its goroutine waits for the hold that we have just
+        pass_on(
+            Kept::of(bubble)
+                .explorer
+                .leaves(bubble, releases, has_ended),
+        );
+    } else if releases && let Some(keeper) = bubble.release_token() {
+        // SAFETY: the word is from `to_word`. Its goroutine waits for the token that we have just
         // handed to it, and that no other thread hands to it (`proc/bubble.rs`, 1). It has parked:
-        // its own `commit` has let go of a hold before.
+        // its own `commit` has released a token before.
         unsafe { Waiter::from_word(keeper).ready() };
     }
 }
@@ -406,13 +411,14 @@ unsafe fn gopark_until(
     let timer = Timer::waking(deadline, gp, expire, arg);
     let timer_ref = &timer;
     let timers = virtual_timers(home);
-    // SAFETY: clauses of `add`: the timer lies here until `cancel` has returned below. `expire` may
-    // be called (caller's clause), and if it wins then `gp` is Waiting, as it has been since before
-    // `add`. Clauses of `park`: those of our caller. The closure is moved to g0's stack before it
-    // runs (`call_commit`). If the timer fires before `commit` has run, this goroutine may run
-    // again at once and leave this function. That is sound: after `add` has released the heap, the
-    // closure uses nothing of this frame, and `commit` uses nothing that would be gone (caller's
-    // clause). If `commit` returns false, `expire` has not won (contract 4).
+    // SAFETY: the requirements of `add`: the timer lies here until `cancel` has returned below. The
+    // caller guarantees that `expire` may be called; if `expire` wins, `gp` is Waiting, as it has
+    // been since before `add`. The requirements of `park` are among those of this function, so the
+    // caller guarantees them. The closure is moved to g0's stack before it runs (`call_commit`). If
+    // the timer fires before `commit` has run, this goroutine may run again at once and leave this
+    // function. That is sound: after `add` has released the heap, the closure uses nothing of this
+    // frame, and the caller guarantees that `commit` uses nothing that would be gone. If `commit`
+    // returns false, `expire` has not won (contract 4).
     unsafe {
         gopark(
             move || {

@@ -48,7 +48,7 @@ impl Waiter {
     /// # Safety
     /// `word` came from `to_word`.
     pub(crate) unsafe fn from_word(word: usize) -> Self {
-        // SAFETY: caller's clause: it came from `to_word`, which never returns 0.
+        // SAFETY: the caller guarantees that the word came from `to_word`, which never returns 0.
         Self(unsafe { NonZeroUsize::new_unchecked(word) })
     }
 

@@ -98,7 +98,7 @@ impl<T> JoinSet<T> {
     /// Starts a goroutine as a member of the set.
     ///
     /// # Panics
-    /// If the system has no room for another stack. The set is then unchanged.
+    /// Panics if the system has no room for another stack. The set is then unchanged.
     #[track_caller]
     pub fn spawn<F>(&self, f: F) -> GoroutineId
     where

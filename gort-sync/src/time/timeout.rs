@@ -71,9 +71,9 @@ impl Drop for Over {
 /// Returns [`Elapsed`] if the time was up before `f` had ended.
 ///
 /// # Panics
-/// With the panic of `f`, if it came in time. Also panics if no goroutine can be started, and on
-/// the system stack. If `f` calls [`goexit`](gort_runtime::goexit()), so does this call; on a plain
-/// thread, which cannot exit in this way, it panics.
+/// Passes on the panic of `f` if `f` panics in time. Also panics if no goroutine can be started,
+/// and on the system stack. If `f` calls [`goexit`](gort_runtime::goexit()), so does this call; on
+/// a plain thread, which cannot exit in this way, it panics.
 ///
 /// # Examples
 /// ```

@@ -137,7 +137,7 @@ impl Options {
     /// that schedule never continue, and keep everything they own.
     ///
     /// # Panics
-    /// In a bubble; on the system stack; and if a goroutine cannot be started.
+    /// Panics if called in a bubble or on the system stack, or if a goroutine cannot be started.
     #[track_caller]
     pub fn run(self, f: impl Fn() + Send + Sync + 'static) -> Result<Report, Failure> {
         let _ = MayWait::check(WaitReason::SynctestRun);
