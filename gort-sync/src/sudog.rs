@@ -52,7 +52,7 @@ impl SelectWord {
             .is_ok()
     }
 
-    /// Returns the arm that won; `None` if the time was up, or if the waiter has to look again.
+    /// Returns the arm that won, or `None` if the time was up or the waiter has to check again.
     #[inline]
     pub(crate) fn winner(&self) -> Option<usize> {
         match self.0.load(Acquire) {
@@ -164,7 +164,7 @@ impl Sudog {
     /// true if it did.
     ///
     /// # Safety
-    /// The same as for [`word`](Self::word).
+    /// The requirements are those of [`word`](Self::word).
     #[inline]
     pub(crate) unsafe fn win(&self) -> bool {
         // SAFETY: the caller holds the lock of the queue that contained the record just now.

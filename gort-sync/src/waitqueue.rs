@@ -63,7 +63,7 @@ impl WaitQueue {
     /// Adds a record at the front, for a waiter that has waited before.
     ///
     /// # Safety
-    /// The same as for [`push_back`](Self::push_back).
+    /// The requirements are those of [`push_back`](Self::push_back).
     #[inline]
     pub(crate) unsafe fn push_front(&mut self, sg: &Sudog) {
         sg.prev.set(ptr::null());

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
-/// Returns a number of goroutines that exceeds the system's stacks. `None` if the system has more
-/// than a test should use.
+/// Returns a number of goroutines that exceeds the system's stacks, or `None` if the system has
+/// more than a test should use.
 fn too_many() -> Option<usize> {
     let limit = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
     let limit: usize = limit.trim().parse().unwrap();

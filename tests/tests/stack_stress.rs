@@ -240,8 +240,8 @@ fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
     });
 }
 
-/// Returns a number of goroutines that exceeds the system's stacks if guards use mappings. `None`
-/// if the system has more than a test should use.
+/// Returns a number of goroutines that exceeds the system's stacks if guards use mappings, or
+/// `None` if the system has more than a test should use.
 fn too_many() -> Option<u64> {
     let limit = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
     let limit: u64 = limit.trim().parse().unwrap();

@@ -13,9 +13,9 @@
 //! # When the thread pointer is switched
 //! It is switched if this thread has an M, and the current thread pointer is not that of the M's
 //! g0. The calling code then runs in a goroutine with its own thread-locals (or in such a
-//! goroutine's call on g0, `on_system_stack`), and nothing else uses the M's thread pointer: g0
-//! does not run now, nor does a goroutine that uses the thread's thread-locals. In all other places
-//! the two pointers are the same, or there is no M.
+//! goroutine's call on g0, `on_system_stack`). Nothing else uses the M's thread pointer: neither g0
+//! nor a goroutine that uses the thread's thread-locals runs now. In all other places the two
+//! pointers are the same, or there is no M.
 //!
 //! # What can happen in between
 //! `call_under` stores the M in the thread's word `gort_current_m`, which already holds it, and

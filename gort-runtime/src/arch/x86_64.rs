@@ -417,8 +417,8 @@ pub(crate) fn current_m() -> *mut u8 {
         return ptr::null_mut();
     }
     let m: *mut u8;
-    // SAFETY: reads one initialised word of this thread's static TLS block. Not `pure`: every call
-    // loads again, after everything that precedes it.
+    // SAFETY: reads one initialised word of this thread's static TLS block. The option `pure` is
+    // missing on purpose: every call must load again, after everything that precedes it.
     unsafe {
         asm!(
             "mov {m}, qword ptr [rip + gort_current_m@GOTTPOFF]",

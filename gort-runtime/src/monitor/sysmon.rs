@@ -1,8 +1,8 @@
 //! sysmon: the thread without a P that takes Ps from Ms whose goroutines do not make progress.
 //!
-//! It looks at every P once every 20 µs while it finds anything to do, then more and more rarely,
-//! down to once every 10 ms (1 ms while there are announced calls), and not at all while every P is
-//! idle. It takes a P under these conditions:
+//! It looks at every P once every 20 µs while it finds anything to do. When it finds nothing, it
+//! looks more and more rarely, down to once every 10 ms (1 ms while there are announced calls).
+//! While every P is idle it does not look at all. It takes a P under these conditions:
 //!
 //! | the M that holds the P | with work waiting | without |
 //! |---|---|---|
@@ -229,8 +229,8 @@ fn after_us(us: u64) -> u64 {
     os::now_ns() + us * 1000
 }
 
-/// Polls the network if no other thread does. That is so only while every P is busy: otherwise an
-/// idle M sleeps in the poll.
+/// Polls the network if no other thread does. No other thread does only while every P is busy:
+/// otherwise an idle M sleeps in the poll.
 fn look_at_network(now: u64) {
     if netpoll::overdue(now, POLL_NS) {
         let ready = GQueue::new();

@@ -2,7 +2,7 @@
 //! meet on them. Go's `pollDesc`, `netpollblock`, `netpollunblock`.
 //!
 //! A descriptor has a [`Slot`] for each direction. The user is the goroutine or thread that
-//! operates on that direction. The slot's word:
+//! operates on that direction. The slot's word has one of these values:
 //!
 //! | word | meaning | state ended by |
 //! |---|---|---|

@@ -183,7 +183,7 @@ impl Locals {
         }
     }
 
-    /// Takes a value out at the goroutine's end. Its key is gone from now on. `None` means that
+    /// Takes a value out at the goroutine's end. Its key is gone from now on. Returns `None` if
     /// there are no more values; from now on all keys are gone.
     pub(crate) fn take_last(&self) -> Option<Value> {
         if let Some(table) = self.table() {

@@ -151,7 +151,7 @@ pub unsafe fn send_place<S: SendTarget + ?Sized>(
 /// Like [`send_place`]. `None` means that the guard was false: the arm is never ready.
 ///
 /// # Safety
-/// The same as for [`send_place`].
+/// The requirements are those of [`send_place`].
 pub unsafe fn send_place_if<S: SendTarget + ?Sized>(
     operands: Option<(&S, *const S::Item)>,
 ) -> OneShot<SendArm<'_, S::Item>> {

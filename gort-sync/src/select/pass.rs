@@ -215,7 +215,7 @@ fn run(
     }
 }
 
-/// Step 0. `None` means that no arm was chosen, which says nothing about any of them.
+/// Performs step 0. Returns `None` if no arm was chosen; arms may be ready nevertheless.
 fn try_alone(arms: &[Case<'_>], site: &'static Location<'static>) -> Option<usize> {
     if arms.len() > u64::BITS as usize {
         return None;
@@ -309,7 +309,7 @@ struct Account {
 }
 
 /// Performs steps 3 and 4. The caller holds the locks under which no arm was found ready; this
-/// function releases them. `None` means that no arm was chosen: the time `until` has come, or an
+/// function releases them. Returns `None` if no arm was chosen: the time `until` has come, or an
 /// arm's due time has changed, so that the caller must determine it again.
 fn park(
     arms: &[Case<'_>],

@@ -78,7 +78,7 @@ impl<T> ChanRecvArm<'_, T> {
     /// Polls an ordinary channel.
     ///
     /// # Safety
-    /// The same as for `poll`.
+    /// The requirements are those of `poll`.
     unsafe fn poll_chan(&self, chan: &Hchan<T>, wakes: &Wakes) -> bool {
         // SAFETY: the caller holds the lock. No other reference to the state is in use. The place
         // is in the arm. It is empty, because an arm that has a value has been chosen, and does not

@@ -98,7 +98,7 @@ impl<'a, T> SendArm<'a, T> {
     /// Creates an arm whose value stays at `place` unless the arm is chosen.
     ///
     /// # Safety
-    /// The same as for `macro_support::send_place`.
+    /// The requirements are those of `macro_support::send_place`.
     pub(super) unsafe fn place(sender: Option<&'a Sender<T>>, place: *const T) -> Self {
         Self::new(sender.map(Sender::chan), Value::Place(place))
     }

@@ -106,7 +106,7 @@ unsafe impl Arm for AcquireArm<'_> {
             state.queue().remove(&self.sg);
             state
         };
-        // Waiters behind this arm may have waited only because of it. Serve them now.
+        // Waiters behind this arm may have waited only because of it. This serves them now.
         self.sema().serve(state, 0, &self.woken);
     }
 

@@ -188,7 +188,7 @@ impl Sema {
     /// Gives back `n` permits under the lock.
     ///
     /// # Safety
-    /// The same as for [`give_back`](Self::give_back).
+    /// The requirements are those of [`give_back`](Self::give_back).
     #[cold]
     unsafe fn give_back_slow(this: NonNull<Self>, n: usize) {
         // SAFETY: the caller guarantees that permits are out. They are out until they are given
@@ -210,8 +210,8 @@ impl Sema {
     /// more.
     ///
     /// # Safety
-    /// The same as for [`give_back`](Self::give_back). In addition, the caller has seen (or set)
-    /// `ORPHANED`.
+    /// The requirements are those of [`give_back`](Self::give_back). In addition, the caller has
+    /// seen (or set) `ORPHANED`.
     #[cold]
     unsafe fn give_back_orphaned(this: NonNull<Self>, n: usize) {
         // SAFETY: the caller guarantees that permits are out, so the semaphore exists. `total` is
@@ -242,7 +242,7 @@ impl Sema {
     /// Removes `n` permits that are out from the semaphore: they will never be given back.
     ///
     /// # Safety
-    /// The same as for [`give_back`](Self::give_back).
+    /// The requirements are those of [`give_back`](Self::give_back).
     pub(super) unsafe fn forget(this: NonNull<Self>, n: usize) {
         // SAFETY: the caller guarantees that permits are out. They are out until `total` is
         // changed, under the lock, and the semaphore exists until then. For the release of the

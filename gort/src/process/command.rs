@@ -18,8 +18,8 @@ use std::process::{self, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 /// # The state in which a child starts
 /// As with std, a child starts with no signal blocked, with SIGPIPE at its default, and with the
 /// descriptors 0 to 2 and those that are meant to be inherited. It does not depend on what this
-/// program does with signals: a signal that was ignored when this process was started is ignored in
-/// the child, even if gort has handled it or reset it to its default since.
+/// program does with signals. A signal that was ignored when this process was started is ignored in
+/// the child, even if gort has since handled the signal or reset it to its default.
 ///
 /// A thread that lives as long as the process starts the child. So a parent-death signal arrives
 /// when the process ends. A goroutine that is wired to its thread
