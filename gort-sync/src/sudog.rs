@@ -61,7 +61,7 @@ impl SelectWord {
         }
     }
 
-    /// Tries to end the wait because the time is up. For `Current::park_until`.
+    /// Tries to end the wait because the time is up. `Current::park_until` calls this.
     ///
     /// # Safety
     /// `word` points to a `SelectWord` that is alive.
@@ -85,7 +85,8 @@ pub(crate) enum Kind {
 /// One waiter in one queue.
 #[derive(Debug)]
 pub(crate) struct Sudog {
-    /// The neighbours in the queue, and whether the record is in one. For `waitqueue.rs` only.
+    /// The neighbours in the queue, and whether the record is in one. Only `waitqueue.rs` uses
+    /// them.
     pub(crate) next: CheckedCell<*const Sudog>,
     pub(crate) prev: CheckedCell<*const Sudog>,
     pub(crate) queued: CheckedCell<bool>,

@@ -3,11 +3,11 @@
 //! A waiter (for a mutex, a permit, a timer…) takes the object's lock and looks at the state. If it
 //! has to wait, it enters a queue and parks, which releases the lock. Then either a waker wakes it,
 //! or its time is up; in that case it takes the lock again and removes its record. [`Held::wait`]
-//! does all of this except the look.
+//! does all of this except looking at the state.
 //!
 //! # Why no wake-up is lost
-//! The look and the entry into the queue are one critical section, and the lock is released only
-//! when the waiter can be woken (`Current::park`'s `commit`). A waker either changes the state
+//! Looking at the state and entering the queue are one critical section, and the lock is released
+//! only when the waiter can be woken (`Current::park`'s `commit`). A waker either changes the state
 //! under the lock, or takes the lock after the change in order to look into the queue. If its
 //! critical section comes before the waiter's, the waiter sees the change. If it comes after, the
 //! waker finds the record.
@@ -87,8 +87,8 @@ impl<S> WaitLock<S> {
         self.inside.with_mut(|inside| unsafe { &mut *inside })
     }
 
-    /// Calls `look` with a pointer for reading. For state that no longer changes and is read
-    /// without the lock.
+    /// Calls `look` with a pointer for reading, without the lock. Use this only for state that no
+    /// longer changes.
     pub(crate) fn with<R>(&self, look: impl FnOnce(*const S) -> R) -> R {
         self.inside.with(look)
     }
@@ -235,7 +235,8 @@ impl<'a, S> Held<'a, S> {
     }
 }
 
-/// Parks until woken or, if there is a time limit, until that wins `word`.
+/// Parks until a waker wakes the caller. If there is a time limit, also returns when the time is up
+/// and wins `word`.
 ///
 /// # Safety
 /// The same as for [`Current::park`]: wakers see the waiter only under locks that the caller holds

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-/// Number of goroutines in a pool, and how many jobs and results may queue.
+/// Number of goroutines in a pool.
 const POOL: usize = 37;
+/// How many jobs and how many results may queue.
 const QUEUE: usize = 111;
 /// The worker yields once in this many jobs.
 const YIELDS: u64 = 10;

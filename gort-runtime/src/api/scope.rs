@@ -1,5 +1,5 @@
-//! `scope`: goroutines that may borrow from the goroutine that starts them. Like
-//! `std::thread::scope`, for goroutines.
+//! `scope`: goroutines that may borrow from the goroutine that starts them. It is
+//! `std::thread::scope` for goroutines.
 //!
 //! # Why borrowing is sound
 //! `scope` does not return (nor unwind, nor `goexit`) before every goroutine started in it has
@@ -92,8 +92,8 @@ impl Data {
         if self.running.fetch_sub(1, AcqRel) == 1 {
             let owner = self.owner.lock().take();
             // SAFETY: `wait` stores the waiter here under this lock, and releases the lock only
-            // when the waiter can be woken. Taking the waiter out is the right to wake it. (If
-            // goroutines have been started since, `wait` checks again.)
+            // when the waiter can be woken. Taking the waiter out gives us the right to wake it.
+            // (If goroutines have been started since, `wait` checks again.)
             owner.inspect(|owner| unsafe { owner.ready() });
         }
     }
@@ -165,8 +165,8 @@ where
     match result {
         Err(payload) => unwind::raise(payload),
         Ok(value) if scope.data.panicked.load(Relaxed) => {
-            // Dropped now, because a destructor that panics while the panic below unwinds would
-            // abort.
+            // The value is dropped now: a destructor that panics while the panic below unwinds
+            // would abort.
             unwind::discard(value);
             panic!("a goroutine of the scope panicked")
         }
@@ -220,7 +220,7 @@ impl Builder {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        // First, because this runs user code (`Clone`), which may panic.
+        // This comes first, because it runs user code (`Clone`), which may panic.
         let inherited = self.inherited();
         scope.data.running.fetch_add(1, Relaxed);
         let packet = Arc::new(Packet {

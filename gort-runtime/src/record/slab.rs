@@ -30,12 +30,14 @@ use std::sync::Arc;
 
 /// Bytes in a slab.
 const SLAB: usize = 64 * 1024;
-/// Number of slabs in the first region (enough for some 3,000 goroutines), in the second, and in
-/// the largest.
+/// Number of slabs in the first region: enough for some 3,000 goroutines.
 const FIRST_REGION: usize = 16;
+/// Number of slabs in the second region.
 const SECOND_REGION: usize = 256;
+/// Number of slabs in the largest region.
 const LARGEST_REGION: usize = 4096;
-/// A slab gives its memory back after it has been entirely free for this long.
+/// A slab gives its memory back after it has been entirely free for this long, in
+/// nanoseconds.
 const PERIOD_NS: u64 = 100_000_000;
 /// Maximum number of slabs that give memory back in one pass.
 const TRIM: usize = 64;

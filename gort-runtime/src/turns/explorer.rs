@@ -34,9 +34,9 @@
 //! way to sleep that a member has arrived.
 //!
 //! # The end
-//! After a verdict no goroutine gets the turn any more. As soon as the last goroutine that had it
-//! is off its stack, the keeper is woken, as in 2. The goroutines that are left are in no queue,
-//! and arriving has no effect. The bubble is not used again.
+//! Once the schedule has been stopped (`Verdict`), no goroutine gets the turn any more. As soon as
+//! the last goroutine that had it is off its stack, the keeper is woken, as in 2. The goroutines
+//! that are left are in no queue, and arriving has no effect. The bubble is not used again.
 
 use super::choice::Thing;
 use super::schedule::{Act, Schedule, Verdict};
@@ -50,7 +50,8 @@ use std::sync::Arc;
 /// What the caller must queue or wake.
 #[derive(Debug)]
 pub(crate) enum Next {
-    Nobody,
+    /// There is nothing to queue or wake.
+    Nothing,
     /// A runnable goroutine, which has the turn.
     Turn(NonNull<G>),
     /// The keeper as a word. It has parked.
@@ -83,7 +84,7 @@ impl Explored {
         if std::mem::replace(&mut self.is_open, false) {
             Next::Keeper(bubble.keeper())
         } else {
-            Next::Nobody
+            Next::Nothing
         }
     }
 }
@@ -147,7 +148,7 @@ impl Explorer {
     pub(crate) fn leaves(&self, bubble: &Bubble, releases: bool, has_ended: bool) -> Next {
         let mut explored = self.0.lock();
         let Some(schedule) = explored.schedule.as_deref_mut() else {
-            return Next::Nobody;
+            return Next::Nothing;
         };
         schedule.leaves(has_ended);
         if schedule.verdict.is_some() {
@@ -158,7 +159,7 @@ impl Explorer {
         if releases && bubble.release_token().is_some() {
             return explored.close(bubble);
         }
-        next.map_or(Next::Nobody, Next::Turn)
+        next.map_or(Next::Nothing, Next::Turn)
     }
 
     /// Lets other goroutines run before the goroutine that has the turn does `act` (or after it, if
@@ -174,7 +175,7 @@ impl Explorer {
         let mut explored = self.0.lock();
         let schedule = explored.schedule.as_deref();
         match schedule.filter(|schedule| schedule.verdict.is_none()) {
-            Some(schedule) => schedule.whose_turn().map_or(Next::Nobody, Next::Turn),
+            Some(schedule) => schedule.whose_turn().map_or(Next::Nothing, Next::Turn),
             None => explored.close(bubble),
         }
     }

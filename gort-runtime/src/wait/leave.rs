@@ -38,7 +38,7 @@ pub(super) unsafe fn switch_by(gp: NonNull<G>, f: OnG0Fn) {
 /// Queues the goroutine, or wakes the keeper, that an explorer has named. Runs on g0.
 pub(super) fn pass_on(next: Next) {
     match next {
-        Next::Nobody => {}
+        Next::Nothing => {}
         Next::Turn(gp) => submit_next(gp),
         // SAFETY: the word is from `to_word`. Its goroutine has parked, and only we wake it
         // (`turns/explorer.rs`, 2).

@@ -9,8 +9,8 @@
 //! The same calls work on a plain thread. There the waiter is a [`ThreadParker`].
 //!
 //! # Contract between a waiter and its wakers
-//! 1. A waiter publishes itself to wakers (it enqueues a record) under some lock. `commit`, or
-//!    something later, releases that lock.
+//! 1. A waiter publishes itself to wakers (it enqueues a record) under some lock. `commit`, or code
+//!    that runs after it, releases that lock.
 //! 2. For each wait exactly one actor wins the right to call `ready`, and calls it once. It wins by
 //!    taking the record out of a queue under the lock, or by the compare-and-swap on a word that
 //!    several records share.
@@ -71,7 +71,8 @@ impl Waiter {
     ///
     /// # Safety
     /// The caller has won the right to end this wait (contract 2), and the waiter has published
-    /// itself as contract 1 requires: it is Waiting, or it is a thread that sleeps or is about to.
+    /// itself as contract 1 requires: it is a goroutine that is Waiting, or a thread that sleeps or
+    /// is about to sleep.
     #[inline]
     pub unsafe fn ready(self) {
         match self.decode() {
@@ -96,7 +97,8 @@ unsafe fn goready(gp: NonNull<G>) {
     if g.waits_in().is_some() {
         return ready_in_bubble(gp);
     }
-    // It may run next, and its context lies on its stack (benchmark `ring`).
+    // Prefetch the saved context, which lies on the goroutine's stack: the goroutine may run next
+    // (benchmark `ring`).
     let sp = g.buf.get().sp;
     arch::prefetch(sp);
     arch::prefetch(sp.wrapping_add(64));
@@ -124,7 +126,7 @@ fn ready_in_bubble(gp: NonNull<G>) {
 #[derive(Debug)]
 pub struct Current {
     waiter: Waiter,
-    /// Tells where the awaited thing was created.
+    /// Where the awaited object was created.
     home: Cell<Home>,
     /// Not `Send`: it belongs to the goroutine or thread that created it.
     _not_send: PhantomData<*mut ()>,
@@ -162,9 +164,9 @@ impl Current {
         }
     }
 
-    /// Says where the thing that this waiter will wait for was created. This holds until the next
-    /// call. In a bubble it decides whether the wait is durable, and which clock a deadline uses.
-    /// Without a call, the thing counts as created outside, and deadlines use the caller's clock.
+    /// Sets where the object that this waiter will wait for was created, until the next call. In a
+    /// bubble this decides whether the wait is durable, and which clock a deadline uses. Without a
+    /// call, the object counts as created outside, and deadlines use the caller's clock.
     #[inline]
     pub fn waits_for(&self, home: Home) {
         self.home.set(home);
@@ -200,8 +202,8 @@ impl Current {
         site: &'static Location<'static>,
     ) {
         match self.thread_parker() {
-            // SAFETY: the waiter is this goroutine. The clauses for `commit` and the wakers are
-            // those of our caller.
+            // SAFETY: the waiter is this goroutine. The caller guarantees what `gopark` requires of
+            // `commit` and of the wakers.
             None => unsafe { gopark(commit, self.home.get(), reason, site) },
             Some(parker) => {
                 if commit() {
@@ -213,7 +215,7 @@ impl Current {
 
     /// Like [`park`](Self::park), with a deadline: if the wait has not ended by then, `expire(arg)`
     /// is called, once. If it returns true, the waiter wakes as if by `ready`. A deadline that
-    /// never comes (`time/clock.rs`) counts as none.
+    /// never comes (`time/clock.rs`) counts as no deadline.
     ///
     /// # Safety
     /// As for `park`; and
@@ -238,8 +240,8 @@ impl Current {
             return unsafe { self.park(commit, reason, site) };
         }
         let Some(parker) = self.thread_parker() else {
-            // SAFETY: the waiter is this goroutine. The clauses for `commit`, the wakers and
-            // `expire` are those of our caller.
+            // SAFETY: the waiter is this goroutine. The caller guarantees what `gopark_until`
+            // requires of `commit`, of the wakers and of `expire`.
             return unsafe {
                 gopark_until(commit, self.home.get(), deadline, expire, arg, reason, site);
             };
@@ -347,8 +349,8 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // is if that returns false (contract 4).
     let g = unsafe { gp.as_ref() };
     let status = &g.status;
-    // Read here, because the goroutine may be gone afterwards. The bubble stays, because this
-    // goroutine has a token.
+    // The bubble is read here, because the goroutine may be gone afterwards. The bubble stays,
+    // because this goroutine has a token.
     let bubble = g
         .waits_in()
         .map(|bubble| (bubble, g.blocked_in().is_some()));

@@ -71,7 +71,7 @@ pub(crate) struct Word(AtomicU64);
 /// The holders of the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inside {
-    Nobody,
+    None,
     Readers,
     Writer,
 }
@@ -179,7 +179,7 @@ impl Word {
         } else if word >= READER {
             Inside::Readers
         } else {
-            Inside::Nobody
+            Inside::None
         }
     }
 
