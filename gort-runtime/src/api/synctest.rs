@@ -41,22 +41,22 @@ use std::panic::Location;
 /// - its clock, in `sleep`.
 ///
 /// A goroutine that computes, or that uses sockets, child processes, signals, `blocking`, or
-/// anything that was created outside the bubble, holds its clock. Waiting for things outside is
-/// allowed.
+/// anything that was created outside the bubble, keeps the clock from advancing. Waiting for things
+/// outside is allowed.
 ///
 /// A channel or a timer that was created in the bubble can only be used there: sending, receiving,
 /// closing, stopping and resetting panic elsewhere. (Dropping a handle is allowed.)
 ///
 /// # Panics
-/// - With `f`'s panic, if `f` panics, once all other goroutines have ended or are blocked for good.
-///   A panic of another goroutine stays in its handle.
-/// - With `deadlock: all goroutines in bubble are blocked`, and what they wait for, if no timer is
-///   left that could wake one of them. The clock stops when `f` returns: a goroutine that still
-///   sleeps then is in a deadlock. If a goroutine waits for a lock, the deadlock is reported after
-///   a second of real time. The goroutines are left as they are.
-/// - Inside a bubble: bubbles do not nest.
-/// - If the goroutine cannot be started.
-/// - On the system stack.
+/// - Passes on `f`'s panic if `f` panics, once all other goroutines have ended or are blocked for
+///   good. A panic of another goroutine stays in its handle.
+/// - Panics with `deadlock: all goroutines in bubble are blocked`, and what they wait for, if no
+///   timer is left that could wake one of them. The clock stops when `f` returns: a goroutine that
+///   still sleeps then is in a deadlock. If a goroutine waits for a lock, the deadlock is reported
+///   after a second of real time. The goroutines are left as they are.
+/// - Panics if called in a bubble: bubbles do not nest.
+/// - Panics if the goroutine cannot be started.
+/// - Panics if called on the system stack.
 ///
 /// If `f` exits its goroutine, the caller exits too; a plain thread panics.
 ///

@@ -79,7 +79,7 @@ unsafe impl Arm for JoinArm<'_> {
     }
 }
 
-/// Ready when the goroutine has ended. `join` does not wait then.
+/// The arm is ready when the goroutine has ended. `join` then does not wait.
 impl<T> Selectable for JoinHandle<T> {
     type Output = ();
     type Arm<'a>
@@ -98,7 +98,7 @@ impl<T> Selectable for JoinHandle<T> {
     }
 }
 
-/// Ready when the goroutine has ended. `join` does not wait then.
+/// The arm is ready when the goroutine has ended. `join` then does not wait.
 impl<T> Selectable for ScopedJoinHandle<'_, T> {
     type Output = ();
     type Arm<'a>
