@@ -46,8 +46,8 @@ pub fn point<T: ?Sized>(what: &'static str, thing: &T, site: &'static Location<'
 }
 
 /// Tells whether an operation could be done without waiting. While it could not, the explorer does
-/// not choose the goroutine if it can choose another. Only for operations whose waiting leaves no
-/// trace that other goroutines could see.
+/// not choose the goroutine if it can choose another. Implement this only for operations whose
+/// waiting leaves no trace that other goroutines could see.
 pub trait Ready: Sync {
     /// Returns whether the operation could be done now. Called on any thread, while other
     /// goroutines use the object.
@@ -112,8 +112,8 @@ fn act(what: &'static str, thing: Thing, site: Option<&'static Location<'static>
     }
 }
 
-// Programs that explore nothing pay only for the look; everything else is in these cold functions,
-// whose arguments are in registers.
+// Programs that explore nothing pay only for reading the gate. Everything else is in these cold
+// functions, whose arguments are in registers.
 
 #[cold]
 #[inline(never)]

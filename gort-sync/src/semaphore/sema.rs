@@ -5,7 +5,7 @@
 //!
 //! | flag | meaning | set | cleared |
 //! |---|---|---|---|
-//! | `QUEUED` | look under the lock | under the lock | under the lock |
+//! | `QUEUED` | only the holder of the lock may change the word | under the lock | under the lock |
 //! | `CLOSED` | no permit is given out any more | under the lock | never |
 //! | `ORPHANED` | no handle is left | under the lock, with `QUEUED` off | never |
 //!
