@@ -258,7 +258,7 @@ impl WaitReason {
     }
 }
 
-/// A lock of loom's.
+/// A lock that loom checks.
 pub struct RawLock {
     /// Unique in this execution. An older lock has a smaller number.
     number: usize,

@@ -241,8 +241,8 @@ impl<'a, S> Held<'a, S> {
 /// # Safety
 /// The same as for [`Current::park`]: wakers see the waiter only under locks that the caller holds
 /// and `commit` releases. One of them wakes it, once, having won `word` if there is a time limit.
-/// `commit` does not wait or panic, and uses nothing of the caller's once the last lock has been
-/// released.
+/// `commit` does not wait or panic, and uses nothing that belongs to the caller once the last lock
+/// has been released.
 #[inline]
 pub(crate) unsafe fn park(wait: Wait<'_>, word: &SelectWord, commit: impl FnOnce() -> bool) {
     let Wait {

@@ -222,7 +222,7 @@ claims! {
         }
     }
 
-    // Checks the same for the stack on which a thread of gort's handles signals.
+    // Checks the same for the stack on which a gort thread handles signals.
     fn the_stack_for_signal_handlers_has_a_guard() {
         let bottom = spawn(|| blocking(|| {
             // SAFETY: the call only reads, and zeroes are a valid structure.

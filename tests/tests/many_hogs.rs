@@ -104,7 +104,7 @@ claims! {
         }
     }
 
-    // SC12: goroutines that have computed, that have slept, and that were about to.
+    // SC12: goroutines that have computed, that have slept, and that were about to sleep.
     fn threads_that_are_not_needed_any_more_end() {
         sleep(Duration::from_millis(1));
         let (stop, _, all) = hogs(4 * max_procs());

@@ -53,7 +53,7 @@ impl Steps {
         }
     }
 
-    /// Adds a value to the checksum. It must be the same in each repetition.
+    /// Adds a value to the checksum. The value must be the same in each repetition.
     pub(crate) fn note(&mut self, what: u64) {
         self.sum = (self.sum ^ what).wrapping_mul(0x0000_0100_0000_01b3);
     }

@@ -186,7 +186,7 @@ impl Current {
     /// Waits until `ready` is called on the waiter, unless `commit` returns false. Go's `gopark`.
     ///
     /// `commit` runs on the system stack. It must not park or panic. Once it has released the lock
-    /// that protects the waiter, it must not touch anything of the caller's.
+    /// that protects the waiter, it must not touch anything that belongs to the caller.
     ///
     /// # Safety
     /// The caller keeps the waiter's side of the contract at the head of `park.rs`:
@@ -222,9 +222,9 @@ impl Current {
     /// - `expire(arg)` may be called by any thread at any time until this call returns, and returns
     ///   true only if it has won the right to end the wait.
     /// - If it wins before or while `commit` runs, the waiter may already be running again. So
-    ///   either it cannot win before `commit` has published the waiter, or `commit` uses nothing of
-    ///   the caller's except what stays in place until the caller has taken the lock that `commit`
-    ///   releases.
+    ///   either it cannot win before `commit` has published the waiter, or `commit` uses nothing
+    ///   that belongs to the caller except what stays in place until the caller has taken the lock
+    ///   that `commit` releases.
     pub unsafe fn park_until(
         &self,
         commit: impl FnOnce() -> bool,

@@ -60,7 +60,7 @@ target_through!(&S, &mut S, Box<S>, Arc<S>, Rc<S>);
 enum Value<T> {
     /// In the arm, which drops it if another arm is chosen.
     Owned(Place<T>),
-    /// In a variable of the caller's, which keeps it if another arm is chosen.
+    /// In one of the caller's variables, which keeps it if another arm is chosen.
     Place(*const T),
     /// Nowhere: it has been taken, or there never was one.
     Gone,

@@ -69,7 +69,7 @@ fn clap() {
     assert_eq!(matches.get_one::<String>("addr").unwrap(), "x");
 }
 
-/// Works if the logger does not hold a lock of std's while it waits for a goroutine. This one sends
+/// Works if the logger does not hold a std lock while it waits for a goroutine. This one sends
 /// lines through a channel.
 #[gort::test]
 fn log() {

@@ -39,7 +39,7 @@ pub struct UnixStream {
 }
 
 impl UnixStream {
-    /// Wraps a new connection of std's.
+    /// Wraps a new std connection.
     pub(super) fn new(inner: net::UnixStream) -> io::Result<Self> {
         inner.set_nonblocking(true)?;
         let socket = Source::made(inner)?;
