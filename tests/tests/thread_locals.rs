@@ -146,7 +146,7 @@ moving! {
     fn errno_stays_what_it_was() {
         many(MANY, |i| {
             let value = i as libc::c_int + 1000;
-            // SAFETY: the thread's own `errno`.
+            // SAFETY: this is the thread's own `errno`.
             unsafe { *errno() = value };
             for _ in 0..WAITS {
                 yield_now();

@@ -177,7 +177,8 @@ impl Builder {
     /// Starts the goroutine.
     ///
     /// # Errors
-    /// If the stack size is over 1 GiB, or the system has no room for another stack.
+    /// Returns an error if the stack size is over 1 GiB, or if the system has no room for another
+    /// stack.
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
@@ -290,8 +291,8 @@ impl<T> JoinHandle<T> {
     /// Waits for the goroutine's end and returns its result. Works in goroutines and plain threads.
     ///
     /// # Errors
-    /// If the goroutine panicked, with the payload ([`JoinError::into_panic`]), or if it called
-    /// `goexit` ([`JoinError::is_exited`]).
+    /// Returns an error if the goroutine panicked, with the payload ([`JoinError::into_panic`]), or
+    /// if it called `goexit` ([`JoinError::is_exited`]).
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let site = Location::caller();

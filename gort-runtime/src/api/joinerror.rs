@@ -96,7 +96,8 @@ impl JoinError {
     /// Returns the payload of the panic.
     ///
     /// # Errors
-    /// The error itself, if the goroutine did not panic but called [`goexit`](crate::goexit()).
+    /// Returns the error itself, if the goroutine did not panic but called
+    /// [`goexit`](crate::goexit()).
     ///
     /// ```
     /// use std::panic::resume_unwind;

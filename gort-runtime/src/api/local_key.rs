@@ -152,7 +152,8 @@ impl<T: 'static> LocalKey<T> {
     /// Calls `f` with the goroutine's own value, which is created first if there is none.
     ///
     /// # Errors
-    /// If the value has been destroyed, or is being destroyed. It is not created again.
+    /// Returns an error if the value has been destroyed, or is being destroyed. It is not created
+    /// again.
     ///
     /// # Panics
     /// Panics if the initialiser panics.

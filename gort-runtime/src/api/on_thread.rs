@@ -152,14 +152,14 @@ unsafe extern "C" fn alloc<A: GlobalAlloc>(call: *mut u8) {
 }
 
 /// # Safety
-/// As for [`alloc`].
+/// The contract is that of [`alloc`].
 unsafe extern "C" fn alloc_zeroed<A: GlobalAlloc>(call: *mut u8) {
     // SAFETY: the caller guarantees that the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.alloc_zeroed(c.layout)) }
 }
 
 /// # Safety
-/// As for [`alloc`].
+/// The contract is that of [`alloc`].
 unsafe extern "C" fn dealloc<A: GlobalAlloc>(call: *mut u8) {
     // SAFETY: the caller guarantees that the call is valid for this method.
     unsafe {
@@ -171,7 +171,7 @@ unsafe extern "C" fn dealloc<A: GlobalAlloc>(call: *mut u8) {
 }
 
 /// # Safety
-/// As for [`alloc`].
+/// The contract is that of [`alloc`].
 unsafe extern "C" fn realloc<A: GlobalAlloc>(call: *mut u8) {
     // SAFETY: the caller guarantees that the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.realloc(c.at, c.layout, c.new_size)) }

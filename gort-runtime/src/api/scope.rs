@@ -196,7 +196,7 @@ impl Builder {
     /// Starts the goroutine in a scope.
     ///
     /// # Errors
-    /// As for [`spawn`](Self::spawn).
+    /// Returns the errors of [`spawn`](Self::spawn).
     ///
     /// # Examples
     /// ```
@@ -268,7 +268,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// Waits until the goroutine has ended, and returns its result.
     ///
     /// # Errors
-    /// As for [`JoinHandle::join`].
+    /// Returns the errors of [`JoinHandle::join`].
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let ended = self.goroutine.join();

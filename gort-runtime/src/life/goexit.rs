@@ -157,12 +157,12 @@ pub(crate) unsafe extern "C" fn goexit1() -> ! {
     };
     let m = inside.into_switch();
     #[cfg(gort_asan)]
-    // SAFETY: the running goroutine's context.
+    // SAFETY: this is the running goroutine's context.
     unsafe {
         arch::asan::ends(G::gobuf(gp));
     }
-    // SAFETY: `mcall`'s clauses hold. `gp` is the running goroutine and `m` its M, according to
-    // `getg` and `enter`. The M's g0 was saved when the goroutine was resumed. `goexit0` keeps
+    // SAFETY: what `mcall` requires holds. `gp` is the running goroutine and `m` its M, according
+    // to `getg` and `enter`. The M's g0 was saved when the goroutine was resumed. `goexit0` keeps
     // `OnG0Fn`'s contract, and never resumes this goroutine.
     unsafe { arch::mcall(goexit0, G::gobuf(gp), m.g0()) };
     throw("a goroutine that had ended was resumed");

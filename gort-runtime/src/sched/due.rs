@@ -180,9 +180,9 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
                 let Some(gp) = record.take() else {
                     throw("a goroutine was to be started without a record")
                 };
-                // SAFETY: the clauses of `make`: `run` has taken the timer out of the heap for us,
-                // and the record is Idle and ours, from `take_record`. The goroutine is ours, too,
-                // until it is queued.
+                // SAFETY: what `make` requires holds: `run` has taken the timer out of the heap for
+                // us, and the record is Idle and ours, from `take_record`. The goroutine is ours,
+                // too, until it is queued.
                 unsafe {
                     (start.make)(&start, gp, SCHED.count_start(p));
                     let g = gp.as_ref();

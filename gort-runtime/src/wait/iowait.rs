@@ -202,7 +202,7 @@ impl PollDesc {
                 }
                 committed
             };
-            // SAFETY: we are the only user of the slot (`new`'s second clause, rule 1 of
+            // SAFETY: we are the only user of the slot (`new`'s second requirement, rule 1 of
             // `desc.rs`). `commit` publishes the waiter, as its last use of this frame (`slot`
             // lives for ever, `netpoll/table.rs`). Or it finds that an event has arrived, and then
             // the waiter was not published. A thread that takes the waiter out of the word has the

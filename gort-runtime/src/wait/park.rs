@@ -218,7 +218,7 @@ impl Current {
     /// never comes (`time/clock.rs`) counts as no deadline.
     ///
     /// # Safety
-    /// As for `park`; and
+    /// The contract is that of `park`. In addition:
     /// - `expire(arg)` may be called by any thread at any time until this call returns, and returns
     ///   true only if it has won the right to end the wait.
     /// - If it wins before or while `commit` runs, the waiter may already be running again. So
@@ -269,7 +269,7 @@ impl Drop for Current {
 /// Parks a goroutine.
 ///
 /// # Safety
-/// As for [`Current::park`], on a goroutine.
+/// The contract is that of [`Current::park`], on a goroutine.
 #[inline]
 unsafe fn gopark<F: FnOnce() -> bool>(
     commit: F,
@@ -397,7 +397,7 @@ pub(crate) fn leaves(bubble: &'static Bubble, releases: bool, has_ended: bool) {
 /// Parks a goroutine until a deadline.
 ///
 /// # Safety
-/// As for [`Current::park_until`], on a goroutine.
+/// The contract is that of [`Current::park_until`], on a goroutine.
 unsafe fn gopark_until(
     commit: impl FnOnce() -> bool,
     home: Home,

@@ -81,8 +81,8 @@ impl Waiter {
     /// Waiting until the scheduler takes it from there.
     ///
     /// # Safety
-    /// As for `Waiter::ready`: the caller has won the right to end this wait. For a goroutine that
-    /// right passes to the list's owner.
+    /// The contract is that of `Waiter::ready`: the caller has won the right to end this wait. For
+    /// a goroutine that right passes to the list's owner.
     pub(crate) unsafe fn ready_into(self, list: &GQueue) {
         match self.decode() {
             Who::Goroutine(gp) => list.push_back(gp),

@@ -1,12 +1,12 @@
 //! A send as an arm that has no value before it is chosen: `Select::send`, and crossbeam's
 //! `send(tx, value) -> r => …`, which evaluates `value` only then.
 //!
-//! Such an arm is chosen by means of a *reservation*. That is either a place in the buffer that no
-//! other sender gets, or a receiver that has been won. The receiver stays parked until the value
-//! arrives; if the arm is dropped without a value, the receiver looks again (`channel/reserve.rs`).
-//! While the arm waits, its record says `Kind::Promise`. A receiver that wins the record gives the
-//! arm a place in the buffer; on a rendezvous channel it shows the arm where the value goes, and
-//! waits for the value.
+//! Such an arm is chosen by means of a *reservation*. The reservation is either a place in the
+//! buffer that no other sender gets, or a receiver that has been won. The receiver stays parked
+//! until the value arrives; if the arm is dropped without a value, the receiver looks again
+//! (`channel/reserve.rs`). While the arm waits, its record says `Kind::Promise`. A receiver that
+//! wins the record gives the arm a place in the buffer; on a rendezvous channel it shows the arm
+//! where the value goes, and waits for the value.
 
 use super::arm::Arm;
 use crate::channel::{Direction, Hchan, Reserved, SendError, Sender};

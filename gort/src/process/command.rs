@@ -282,8 +282,8 @@ impl Command {
     /// Runs the child to its end, and returns its status. Go's `Cmd.Run`.
     ///
     /// # Errors
-    /// As for [`spawn`](Self::spawn) and [`Child::wait`]. A status that reports failure is not an
-    /// error.
+    /// Returns the errors of [`spawn`](Self::spawn) and [`Child::wait`]. A status that reports
+    /// failure is not an error.
     ///
     /// # Examples
     /// ```
@@ -301,8 +301,8 @@ impl Command {
     /// standard error, unless those are set to something else. Go's `Cmd.Output`.
     ///
     /// # Errors
-    /// As for [`spawn`](Self::spawn) and [`Child::wait_with_output`]. A status that reports failure
-    /// is not an error.
+    /// Returns the errors of [`spawn`](Self::spawn) and [`Child::wait_with_output`]. A status that
+    /// reports failure is not an error.
     #[track_caller]
     pub fn output(&mut self) -> io::Result<Output> {
         let sets = self.sets;

@@ -132,7 +132,7 @@ impl Options {
     /// `select!` takes is chosen in the same way.
     ///
     /// # Errors
-    /// The first schedule under which `f` panics, a goroutine that is never joined panics,
+    /// Returns the first schedule under which `f` panics, a goroutine that is never joined panics,
     /// goroutines wait for something that never comes, or the run does not end. The goroutines of
     /// that schedule never continue, and keep everything they own.
     ///
