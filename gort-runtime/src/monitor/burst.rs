@@ -20,8 +20,7 @@ use crate::base::prim::Ordering::Relaxed;
 use crate::proc::m::M;
 
 /// How long the first sleeper may sleep before sysmon asks, in nanoseconds: a hundred times what
-/// asking costs, so that asking about a busy thread
-/// takes at most a hundredth of a core.
+/// asking costs. So asking about a busy thread takes at most a hundredth of a core.
 const ASLEEP_NS: u64 = 1_000_000;
 /// Number of sleepers after which sysmon asks at once. One sleeper alone may be chance.
 const STEPS: usize = 4;

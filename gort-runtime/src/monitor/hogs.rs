@@ -140,7 +140,7 @@ struct Lost {
     /// Whether this thread began or prolonged the current hold of old goroutines, by becoming a
     /// hog.
     began_hold: bool,
-    /// The same for the current hold of new goroutines.
+    /// Whether it began or prolonged the current hold of new goroutines.
     began_hold_for_new: bool,
 }
 

@@ -245,7 +245,7 @@ pub(crate) fn limit(resource: Resource) -> Option<libc::rlim_t> {
 pub(crate) fn page_size() -> usize {
     // SAFETY: sysconf has no preconditions.
     let n = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    // No page size would be safe to assume. Linux tells every process.
+    // Linux tells every process its page size. If it did not, no size would be safe to assume.
     usize::try_from(n).unwrap_or_else(|_| abort())
 }
 

@@ -59,7 +59,7 @@ impl Held {
     }
 
     /// Adds `gp`, an untested goroutine of `epoch`. The low bit of `coin`, a random number, decides
-    /// at which end of the queue `gp` goes.
+    /// to which end of the queue `gp` goes.
     pub(crate) fn put(&self, gp: NonNull<G>, epoch: u64, coin: u32) {
         let queue = if epoch <= self.old_epoch {
             &self.old
