@@ -177,8 +177,7 @@ impl Builder {
     /// Starts the goroutine.
     ///
     /// # Errors
-    /// Returns an error if the stack size is over 1 GiB, or if the system has no room for another
-    /// stack.
+    /// Returns an error if the stack size is over 1 GiB, or the system has no room for a stack.
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where

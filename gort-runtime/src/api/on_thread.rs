@@ -177,9 +177,10 @@ unsafe extern "C" fn realloc<A: GlobalAlloc>(call: *mut u8) {
     unsafe { lend::<A>(call, |c| c.allocator.realloc(c.at, c.layout, c.new_size)) }
 }
 
-// SAFETY: each method calls `A`'s method with its own arguments (so the caller keeps `A`'s
-// clauses), returns what that returned, and does not unwind. `A` runs with the thread-locals of a
-// thread that does nothing else during the call, and may be called on any thread.
+// SAFETY: each method calls `A`'s method with its own arguments (so the caller keeps the contracts
+// of `A`'s methods), returns what that returned, and does not unwind. `A` runs with the
+// thread-locals of a thread that does nothing else during the call, and may be called on any
+// thread.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for OnThread<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
