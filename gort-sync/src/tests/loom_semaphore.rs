@@ -70,7 +70,7 @@ impl Sem {
         }
     }
 
-    /// The same through `select!`.
+    /// Does the same through `select!`.
     fn select_limited(&self, n: usize) -> Option<Permit> {
         let request = self.semaphore.acquire_request(n);
         let mut arm = recv(&request);
@@ -198,7 +198,7 @@ fn semaphore_one_serves_two() {
     });
 }
 
-/// A waiter that gives up, and the permits that it was about to get.
+/// Explores waiters that give up, and what becomes of the permits that they were about to get.
 fn gives_up(limited: fn(&Sem, usize) -> Option<Permit>) {
     // The permit goes to the waiter that gives up, or to the other one first.
     explore(move || {
