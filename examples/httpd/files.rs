@@ -55,7 +55,7 @@ impl Folder {
         let mut is_folder = false;
         for segment in path[1..].split(|&b| b == b'/') {
             if is_folder {
-                // An empty name in the middle of the path.
+                // There is an empty name in the middle of the path.
                 return Err(404);
             }
             if segment.is_empty() {

@@ -125,7 +125,7 @@ fn clients_at_once_lose_nothing() {
             .map(|_| {
                 let address = address.clone();
                 thread::spawn(move || {
-                    // Many at once, one of them large.
+                    // This sends many commands at once, one of them large.
                     let large = "x".repeat(200_000);
                     let mut commands = vec![&["INCR", "n"][..]; 500];
                     let (set, get) = (["SET", "large", &large], ["GET", "large"]);

@@ -259,7 +259,7 @@ claims! {
         one.split(2).unwrap().forget();
         drop(one);
         assert_eq!(semaphore.available_permits(), 3);
-        // A permit for 0, and the empty rest of a permit.
+        // A permit for 0, and the empty rest of a permit, return nothing.
         semaphore.acquire(0).forget();
         let mut rest = semaphore.acquire(1);
         drop(rest.split(1));

@@ -72,8 +72,9 @@ fn has_moved() {
     assert!(moved != 0 || !always_migrates());
 }
 
-/// The body of a goroutine. Works and waits, checks that its argument `brought` and an array on its
-/// stack are unchanged, and then ends in a random way. `brought` identifies the goroutine.
+/// Runs as the body of a goroutine: works and waits, checks that its argument `brought` and an
+/// array on its stack are unchanged, and then ends in a random way. `brought` identifies the
+/// goroutine.
 fn travel<const N: usize>(
     brought: [u64; N],
     alive: Counted,

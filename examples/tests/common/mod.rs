@@ -54,7 +54,7 @@ impl Program {
         Self { child, lines }
     }
 
-    /// Reads the next line that the program prints. Empty at the end.
+    /// Reads the next line that the program prints. Returns an empty line at the end.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();

@@ -195,7 +195,7 @@ pub(crate) fn sets_thread_pointer_cheaply() -> bool {
 #[inline(always)]
 pub(crate) fn stack_pointer() -> *mut u8 {
     let sp: *mut u8;
-    // SAFETY: copies a register.
+    // SAFETY: this copies a register.
     unsafe {
         asm!("mov {sp}, sp", sp = out(reg) sp, options(nomem, nostack, preserves_flags));
     }

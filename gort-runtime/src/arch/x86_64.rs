@@ -232,7 +232,7 @@ unsafe extern "C" fn set_by_call() {
 #[inline(always)]
 pub(crate) fn stack_pointer() -> *mut u8 {
     let sp: *mut u8;
-    // SAFETY: copies a register.
+    // SAFETY: this copies a register.
     unsafe {
         asm!("mov {sp}, rsp", sp = out(reg) sp, options(nomem, nostack, preserves_flags));
     }

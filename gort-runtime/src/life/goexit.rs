@@ -86,7 +86,8 @@ pub fn goexit() -> ! {
     panicking::exit(gp)
 }
 
-/// The first function of every goroutine. `arg` is its `G`.
+/// Runs the goroutine's closure and stores the outcome. This is the first function of every
+/// goroutine. `arg` is its `G`.
 ///
 /// # Safety
 /// The contract is that of [`EntryFn`](arch::EntryFn): `arg` is the running goroutine's G, whose

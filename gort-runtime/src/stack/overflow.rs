@@ -99,7 +99,7 @@ impl Drop for AltStack {
     }
 }
 
-/// The signal handler.
+/// Handles the signals of a fault.
 ///
 /// # Safety
 /// The kernel calls it as an `SA_SIGINFO` handler of one of [`SIGNALS`], or another handler chains

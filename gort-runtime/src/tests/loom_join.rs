@@ -135,7 +135,7 @@ impl Slot {
         Arc::new(slot)
     }
 
-    /// `entry` and `goexit0`.
+    /// Does what `entry` and `goexit0` do.
     fn goroutine(&self) {
         self.read_name();
         self.step();

@@ -96,7 +96,8 @@ pub(super) unsafe fn select_among(
     wait: Wait,
     order: Order,
 ) -> Option<usize> {
-    // The fast path for a poll of one arm. Most polls find nothing (`compare select_default`).
+    // This is the fast path for a poll of one arm. Most polls find nothing
+    // (`compare select_default`).
     if wait == Wait::Default
         && let [arm] = &arms
         && !point::is_exploring()

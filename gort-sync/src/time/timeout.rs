@@ -58,7 +58,7 @@ impl Drop for Over {
 }
 
 /// Calls `f` in a goroutine, and returns what `f` returns if that takes no longer than `limit`.
-/// Like tokio's `timeout`; in Go, `context.WithTimeout` and a select.
+/// This is tokio's `timeout`. A Go program uses `context.WithTimeout` and a select instead.
 ///
 /// `f` receives a [`Context`] that is done when the time is up, and in any case when `timeout`
 /// returns.

@@ -152,7 +152,7 @@ fn choices() -> Vec<(usize, usize)> {
     log.lock().clone()
 }
 
-/// For a debugger to find.
+/// Spins, so that a debugger finds a goroutine that runs this function.
 #[inline(never)]
 fn spin_here(spins: &AtomicBool) {
     loop {
@@ -164,7 +164,7 @@ fn spin_here(spins: &AtomicBool) {
 /// Goroutines that wait, one that runs, and main, which sleeps; any process may look at them.
 fn to_be_debugged() {
     static SPINS: AtomicBool = AtomicBool::new(false);
-    // SAFETY: no pointers.
+    // SAFETY: the call takes no pointers.
     unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
     with_waiting(|| {
         go!(name = "spins"; spin_here(&SPINS));

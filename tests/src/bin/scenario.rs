@@ -27,7 +27,7 @@ fn recurse(depth: u64) -> u64 {
     }
 }
 
-/// One frame larger than the guard page.
+/// Uses one frame that is larger than the guard page.
 #[inline(never)]
 fn large_frame() -> u8 {
     let frame = [1u8; 1 << 20];

@@ -339,7 +339,7 @@ mod tests {
         Page { path, text }
     }
 
-    /// The line numbers of findings.
+    /// Returns the line numbers of findings.
     fn lines(found: &[String]) -> Vec<usize> {
         let number = |finding: &String| {
             let (_, rest) = finding.split_once(':').unwrap();
