@@ -126,7 +126,8 @@ impl Folder {
     pub(crate) fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Relaxed);
-        // Not in the target folder, because a socket's address has room for 107 bytes.
+        // The folder is not in the target folder, because a socket's address has room for only 107
+        // bytes.
         let path = env::temp_dir().join(format!("gort-examples-{}-{number}", std::process::id()));
         fs::create_dir(&path).unwrap();
         Self(path)

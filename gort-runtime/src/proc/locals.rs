@@ -253,7 +253,8 @@ impl Inherited {
         if hooks.is_some() && self.0.are_unused() {
             self.0.0.set(Box::into_raw(Box::default()));
         }
-        // Dropped after the reference to the table has ended, because hooks are user closures.
+        // This is dropped after the reference to the table has ended, because hooks are user
+        // closures.
         let _before = self
             .0
             .table()

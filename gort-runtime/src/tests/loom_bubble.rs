@@ -4,7 +4,7 @@
 //! The bubble is the real one. Around it are copies of what `park_m`, `goready` and `goexit0` do
 //! with it, and of the keeper's rest (`api/synctest.rs`), call for call. A goroutine that parks on
 //! one thread continues on another as soon as it has been woken, while the first thread has yet to
-//! released its token. What members do is recorded in cells, which the keeper reads in its turn. So
+//! release its token. What members do is recorded in cells, which the keeper reads in its turn. So
 //! loom reports members that are still running then.
 //!
 //! Not modelled: the clock, timers, `synctest::wait` (its waiter is a member like any other).
@@ -168,7 +168,8 @@ fn a_member_that_parks_again_leaves_the_keeper_its_turn() {
         let parker = thread::spawn(move || first.park());
         let waker = thread::spawn(move || {
             if second.wake() {
-                // It continues here and parks again, while the first thread has yet to let go.
+                // It continues here and parks again, while the first thread has yet to release its
+                // token.
                 second.park();
             }
             second.end();

@@ -144,7 +144,7 @@ pub unsafe fn send_place<S: SendTarget + ?Sized>(
     target: &S,
     place: *const S::Item,
 ) -> OneShot<SendArm<'_, S::Item>> {
-    // SAFETY: the caller's three clauses are those of the callee.
+    // SAFETY: the caller guarantees the three conditions, which are those of the callee.
     OneShot::new(unsafe { SendArm::place(target.sender(), place) })
 }
 

@@ -104,7 +104,7 @@ where
         kept: Arc::clone(&kept),
     };
     let run = move || {
-        // Dropped last, after everything that the function owns.
+        // This is dropped last, after everything that the function owns.
         let deadline = deadline;
         f(&deadline.context)
     };
