@@ -164,8 +164,8 @@ impl Progress {
         Self { due, shown: false }
     }
 
-    /// Returns a receiver that is ready when it is time to [`show`](Self::show) the line. `None`,
-    /// which is never ready, if there is no terminal.
+    /// Returns a receiver that is ready when it is time to [`show`](Self::show) the line. Returns
+    /// `None`, which is never ready, if there is no terminal.
     #[must_use]
     pub fn due(&self) -> Option<&Receiver<Instant>> {
         self.due.as_ref()

@@ -171,8 +171,8 @@ fn at_the_end_what_has_been_asked_is_answered() {
         let address = program.address();
         let large = "x".repeat(200_000);
         say(&address, &[&["SET", "large", &large]]);
-        // More than the buffers between the two have room for: the answer is under way when the end
-        // comes.
+        // The answer is larger than the buffers between the two, so it is still under way when the
+        // end comes.
         let mut stream = BufReader::new(connect(&address));
         let text = command(&["GET", "large"]).repeat(100);
         stream.get_mut().write_all(text.as_bytes()).unwrap();

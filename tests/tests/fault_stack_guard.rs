@@ -176,7 +176,7 @@ fn uses(bytes: usize) {
 
 claims! {
     fn a_stack_of_n_bytes_holds_n_bytes() {
-        // The main goroutine's stack, part of which is in use.
+        // This is the main goroutine's stack, part of which is in use.
         uses(8192 * KIB - 8 * KIB);
         for bytes in [32 * KIB, 40_000, 64 * KIB, 128 * KIB, 1024 * KIB] {
             for _ in 0..20 {

@@ -523,7 +523,7 @@ claims! {
         assert_eq!(semaphore.available_permits(), 0);
     }
 
-    // SM16: while permits are acquired and released.
+    // SM16: permits are forgotten while others are acquired and released.
     fn forgotten_permits_are_gone_while_others_are_in_use() {
         let semaphore = Semaphore::new(100);
         let users: Vec<_> = (1..5)

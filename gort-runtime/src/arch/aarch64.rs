@@ -391,8 +391,8 @@ pub(crate) fn current_m() -> *mut u8 {
         return ptr::null_mut();
     }
     let m: *mut u8;
-    // SAFETY: reads one initialised word of this thread's static TLS block. The option `pure` is
-    // missing on purpose: every call must load again, after everything that precedes it.
+    // SAFETY: this reads one initialised word of this thread's static TLS block. The option `pure`
+    // is missing on purpose: every call must load again, after everything that precedes it.
     unsafe {
         asm!(
             "mrs {t}, tpidr_el0",
@@ -419,7 +419,7 @@ pub(crate) fn prefetch(at: *const u8) {
 /// Sets this thread's M.
 #[inline]
 pub(crate) fn set_current_m(m: *mut u8) {
-    // SAFETY: writes the word that `current_m` reads. Only this thread can access it.
+    // SAFETY: this writes the word that `current_m` reads. Only this thread can access it.
     unsafe {
         asm!(
             "mrs {t}, tpidr_el0",

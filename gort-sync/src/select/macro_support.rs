@@ -64,8 +64,8 @@ impl<S: Selectable + ?Sized> OneShot<RecvArm<'_, S>> {
     }
 }
 
-// SAFETY: forwards to the inner arm, which keeps the trait's promises. Without an inner arm it is
-// never ready, and enters no queue.
+// SAFETY: this forwards to the inner arm, which keeps the trait's promises. Without an inner arm it
+// is never ready, and enters no queue.
 unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     fn home(&self) -> Home {
         self.arm.home()

@@ -99,7 +99,7 @@ impl<'a> Observing<'a> {
     }
 }
 
-// SAFETY: forwards to the inner arm, which keeps the trait's promises. Only `poll` differs: it
+// SAFETY: this forwards to the inner arm, which keeps the trait's promises. Only `poll` differs: it
 // performs nothing, and returns true if the operation is possible. If it is not, that cannot change
 // without the lock being taken.
 unsafe impl Arm for Observing<'_> {

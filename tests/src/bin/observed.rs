@@ -161,7 +161,8 @@ fn spin_here(spins: &AtomicBool) {
     }
 }
 
-/// Goroutines that wait, one that runs, and main, which sleeps; any process may look at them.
+/// Starts goroutines that wait and one that runs, and sleeps. Any process may look at the
+/// goroutines.
 fn to_be_debugged() {
     static SPINS: AtomicBool = AtomicBool::new(false);
     // SAFETY: the call takes no pointers.
@@ -184,7 +185,7 @@ fn keep_a_lock(mutex: &Mutex<()>) {
     black_box(mutex);
 }
 
-/// Goroutines that keep each other waiting, and one that waits still when this has returned.
+/// Starts goroutines that keep each other waiting, and one that still waits when this has returned.
 fn to_be_profiled() {
     let mutex = Arc::new(Mutex::new(()));
     let all: Vec<_> = (0..4)

@@ -414,7 +414,7 @@ fn main() {
         "woken-by-another-process" => {
             let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
             let port = listener.local_addr().unwrap().port();
-            // Not a thread, because a thread could wake any goroutine.
+            // This is not a thread, because a thread could wake any goroutine.
             let mut other = std::process::Command::new(env::current_exe().unwrap())
                 .args(["connects", &port.to_string()])
                 .spawn()
