@@ -316,7 +316,7 @@ claims! {
             let mut random = Random::new(cap as u64);
             let (mut sent, mut received) = (0, 0);
             while received < 3_000 {
-                // The bursts have all lengths: one value, a full channel, and more.
+                // Bursts of all lengths: one value, a full channel, and more.
                 let burst = 1 + random.below(2 * cap as u64);
                 for _ in 0..burst.min(3_000 - sent) {
                     there.send(sent).unwrap();

@@ -14,7 +14,7 @@
 //! so a million guarded stacks fit under the default `vm.max_map_count`. qemu-user reports success
 //! for this call and installs nothing. The first use is therefore tested: a system call that reads
 //! a guarded page must fail with EFAULT. Otherwise guards are made by `mprotect`, which needs two
-//! mappings for each stack. `mprotect` also makes each guard that the kernel refuses to mark later:
+//! mappings for each stack. The same is done for each guard that the kernel refuses later, because
 //! pages in locked memory (`mlockall`) cannot be marked. Some of the mappings that the kernel
 //! allows a process are left for the rest of the program: without any, no thread can be started and
 //! `malloc` fails.

@@ -13,7 +13,7 @@ use super::{StackSlot, pool};
 use crate::os;
 use std::ptr::NonNull;
 
-/// A slot is trimmed if it has not been needed for this long, in nanoseconds.
+/// A slot is trimmed after it has not been needed for this long.
 const PERIOD_NS: u64 = 100_000_000;
 /// Number of slots that are trimmed in one pass, which takes some 0.1 ms.
 const BATCH: usize = 256;
@@ -45,7 +45,6 @@ impl Trimmer {
     }
 }
 
-/// Gives back the pages of a slot that no goroutine uses.
 fn trim(stack: StackSlot) {
     let layout = Layout::here();
     let Some(base) = NonNull::new(stack.base()) else {

@@ -5,11 +5,11 @@
 //! writes the cell as well. So loom reports an entry that two threads take, and an entry that is
 //! visible before what it points to.
 //!
-//! The models leave out indices that wrap around at 2^32, how long a thief waits before it takes a
-//! `runnext` (`sched/steal.rs`), and which Ms are told of new entries (`loom_sched/`). loom cannot
-//! check that slots have been read before `head` moves on (the release of a taker's
-//! compare-and-swap, and the acquire of `head` in `put`): a read that comes later would be load
-//! buffering, which loom does not simulate. So with both Relaxed no model fails.
+//! Not modelled: indices that wrap around at 2^32; how long a thief waits before it takes a
+//! `runnext` (`sched/steal.rs`); who is told of new entries (`loom_sched/`). Beyond loom's reach:
+//! that slots have been read before `head` moves on (the release of a taker's compare-and-swap, and
+//! the acquire of `head` in `put`). A read that came later would be load buffering; with both
+//! Relaxed no model fails.
 //!
 //! Tried by hand, each of these makes a model fail: Relaxed instead of the release of `tail` in
 //! `put` and `steal_into`, of its acquire in `steal_into`, of the swaps of `runnext`, of the

@@ -152,8 +152,8 @@ impl Placed for Listed {
     fn set_pos(self, pos: usize) {
         // SAFETY: only `add` creates a `Listed`, and only the heap holds it. The heap's functions
         // call this under the heap's lock, for the last time when they take the timer out. Until
-        // then the timer stays in place, and only the holder of the lock touches `pos`, as
-        // `add` requires.
+        // then the timer stays in place, and only the holder of the lock touches `pos`: first
+        // clause of `add`.
         unsafe { self.0.as_ref() }.pos.set(pos);
     }
 }
@@ -251,8 +251,8 @@ impl Timers {
             && let Some(first) = heap.first().copied()
             && first.when <= now
         {
-            // SAFETY: a timer in the heap stays in place, and its owner does not touch it, as
-            // `add` requires.
+            // SAFETY: a timer in the heap stays in place, and its owner does not touch it: first
+            // clause of `add`.
             let what = unsafe { first.what.0.as_ref() }.what.get();
             if matches!(what, What::Start(_)) && !has_record {
                 ran = Ran::NeedsRecord;
@@ -261,10 +261,10 @@ impl Timers {
             take_out(&mut heap, 0);
             match what {
                 What::Nothing => {}
-                // SAFETY: the second point of `add` allows the call: we have taken the timer out,
-                // under the lock (invariant 2), so no other thread calls `expire`. The timer is not
-                // used from here on: if `expire` returns true, its owner may return as soon as it
-                // has been made ready.
+                // SAFETY: second clause of `add`: we have taken the timer out, under the lock
+                // (invariant 2), so no other thread calls `expire`. The timer is not used from here
+                // on: if `expire` returns true, its owner may return as soon as it has been made
+                // ready.
                 What::Wake { gp, expire, arg } => unsafe {
                     if expire(arg) {
                         woken.push_back(gp);
@@ -285,8 +285,8 @@ impl Timers {
     /// of this heap.)
     pub(crate) fn take_start(&self) -> Option<Start> {
         let mut heap = self.heap.lock();
-        // SAFETY: a timer in the heap stays in place, and its owner does not touch it, as
-        // `add` requires.
+        // SAFETY: a timer in the heap stays in place, and its owner does not touch it: first clause
+        // of `add`.
         let start = unsafe { heap.first()?.what.0.as_ref() }.start();
         if start.is_some() {
             take_out(&mut heap, 0);
@@ -299,8 +299,8 @@ impl Timers {
     /// heap's lock, and may only take locks of rank `Leaf`.
     pub(crate) fn each_start(&self, mut show: impl FnMut(u64, &Start)) {
         for entry in self.heap.lock().iter() {
-            // SAFETY: a timer in the heap stays in place, and its owner does not touch it, as
-            // `add` requires.
+            // SAFETY: a timer in the heap stays in place, and its owner does not touch it: first
+            // clause of `add`.
             if let Some(start) = unsafe { entry.what.0.as_ref() }.start() {
                 show(entry.when, &start);
             }
@@ -312,8 +312,8 @@ impl Timers {
         let mut heap = self.heap.lock();
         if let Some(first) = heap.first_mut()
             && first.when <= now
-            // SAFETY: a timer in the heap stays in place, and its owner does not touch it, as
-            // `add` requires.
+            // SAFETY: a timer in the heap stays in place, and its owner does not touch it: first
+            // clause of `add`.
             && let What::Start(_) = unsafe { first.what.0.as_ref() }.what.get()
         {
             first.when = until;

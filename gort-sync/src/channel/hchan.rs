@@ -177,7 +177,7 @@ impl<T> Hchan<T> {
     /// function is in use.
     #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
     pub(crate) unsafe fn state(&self) -> &mut ChanState<T> {
-        // SAFETY: the caller guarantees that the lock is held, and that this is the only reference.
+        // SAFETY: caller's clauses: the lock is held, and this is the only reference.
         unsafe { self.state.held() }
     }
 
@@ -236,7 +236,7 @@ impl<T> Hchan<T> {
     /// `elem` is a place for a `T`.
     #[inline]
     unsafe fn buffer_pop(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
-        // SAFETY: the caller guarantees that `elem` is a place. It holds the lock, since it has the
+        // SAFETY: caller's clause: `elem` is a place. The caller holds the lock, since it has the
         // state, and `Slow` means that the head is arrested.
         unsafe {
             if let Some(ring) = &self.ring {
@@ -399,8 +399,8 @@ impl<T> Hchan<T> {
         direction: Direction,
         sg: &Sudog,
     ) {
-        // SAFETY: the caller guarantees that the record is in no queue, and stays in place together
-        // with its word.
+        // SAFETY: caller's clauses: the record is in no queue, and stays in place together with its
+        // word.
         unsafe { state.queue(direction).push_back(sg) };
         match direction {
             // A waiting receiver does not change what the hint says.
@@ -419,7 +419,7 @@ impl<T> Hchan<T> {
         direction: Direction,
         sg: &Sudog,
     ) {
-        // SAFETY: the caller guarantees that the record is in this queue or in none.
+        // SAFETY: caller's clause: the record is in this queue or in none.
         unsafe { state.queue(direction).remove(sg) };
         self.publish(state);
     }
