@@ -239,7 +239,7 @@ fn refuse(call: libc::c_long, third: Option<u32>, errno: i32) {
         load(mem::offset_of!(libc::seccomp_data, nr) as u32),
         skip_unless(call as u32, 3),
         load(third_at),
-        // If the argument does not matter, this goes on to the next instruction.
+        // If the argument does not matter, this continues with the next instruction.
         third.map_or(op(libc::BPF_JMP | libc::BPF_JA, 0, 0, 0), |third| {
             skip_unless(third, 1)
         }),
