@@ -10,7 +10,7 @@ use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use crate::traced::record::{self, Begun};
 
-/// Runs `f`, which may block the thread (file I/O, a std lock, foreign code), while other
+/// Runs `f`, which may block the thread (file I/O, a lock of std's, foreign code), while other
 /// goroutines keep running. Go does this around every system call.
 ///
 /// Without this announcement, other goroutines get the P after 1 ms, or after 10 ms if the thread

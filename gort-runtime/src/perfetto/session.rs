@@ -31,9 +31,9 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
-/// Interval between two readings of the logs.
+/// Interval between two looks of the writer at the logs.
 const PERIOD_NS: u64 = 10_000_000;
-/// Number of events for which the writer keeps memory between two readings.
+/// Number of events for which the writer keeps memory between two looks.
 const KEPT: usize = 1 << 16;
 /// Number of goroutines that a trace may know before it checks which of them ended while it paused.
 const SWEEP_AT: usize = 10_000;
@@ -50,7 +50,7 @@ const COMPARED_NS: u64 = 5_000_000;
 /// The note that the writer thread sleeps on.
 static WRITER: Note = Note::new();
 
-/// Makes the writer read the logs soon.
+/// Makes the writer look at the logs soon.
 pub(crate) fn hurry() {
     WRITER.wake();
 }
@@ -114,7 +114,7 @@ struct Session {
     rate: Option<Rate>,
     /// Offset from the monotonic clock to CLOCK_BOOTTIME, the clock that Perfetto uses.
     since_boot: u64,
-    /// The goroutines at the beginning of the trace. Empty after the first reading of the logs.
+    /// The goroutines at the beginning of the trace. Empty after the first look.
     snapshot: Vec<GoroutineInfo>,
     /// The counts at the beginning of the trace.
     counts: Counts,
@@ -223,7 +223,7 @@ extern "C" fn stop_at_exit() {
 
 /// Stops the trace, if there is one, before the process ends without running its exit handlers. The
 /// caller may hold any lock. So this function only tries the traces' lock, for as long as the
-/// writer may need to finish a reading.
+/// writer may need to finish a look.
 fn stop_now() {
     if gate::trace().is_none() || forked() {
         return;
@@ -245,7 +245,7 @@ fn write_for_ever() {
             .lock()
             .session
             .as_mut()
-            .map(|session| session.read_logs())
+            .map(|session| session.look())
             .is_some();
         if is_writing {
             WRITER.sleep_until(os::now_ns() + PERIOD_NS);
@@ -311,9 +311,9 @@ impl Session {
             .insert(Rate::through(self.began, (ticks(), os::now_ns())))
     }
 
-    /// Reads the logs, and writes what has been recorded since the last reading. If nothing is
-    /// being recorded, takes everything that the logs have.
-    fn read_logs(&mut self) {
+    /// Writes what has been recorded since the last look. If nothing is being recorded, takes
+    /// everything that the logs have.
+    fn look(&mut self) {
         let rate = self.rate();
         let pauses = gate::window().is_none();
         let until = if pauses {
@@ -427,7 +427,7 @@ impl Session {
 
     /// Writes the rest of the trace. `pauses` says that nothing was being recorded.
     fn end(mut self, pauses: bool) -> io::Result<()> {
-        self.read_logs();
+        self.look();
         if pauses {
             self.tell_lost();
         }

@@ -2,10 +2,10 @@
 //! more.
 //!
 //! The writer grants some segments each time it looks at the logs, in proportion to the number of
-//! Ps, and keeps up to [`MAX_STORED`] in store for bursts. Without a limit, a program that records
-//! more than that for long would lose a core to the writer, and its own records would slow it down.
-//! When the store is empty, the gate closes (`gate.rs`), so later events cost nothing. The writer's
-//! next look opens the gate again.
+//! Ps, and keeps up to [`MOST`] in store for bursts. Without a limit, a program that records more
+//! than that for long would lose a core to the writer, and its own records would slow it down. When
+//! the store is empty, the gate closes (`gate.rs`), so later events cost nothing. The writer's next
+//! look opens the gate again.
 //!
 //! So memory is bounded by the store plus one segment for each M.
 
@@ -15,7 +15,7 @@ use crate::traced::gate;
 
 /// Maximum size of the store, in segments: a million events, 32 MiB.
 #[cfg(not(loom))]
-const MAX_STORED: i32 = 1024;
+const MOST: i32 = 1024;
 /// Segments granted for each P at each look: 300,000 events a second for each P. Recording them
 /// takes 1 % of the P, and encoding them takes 8 % of a core.
 #[cfg(not(loom))]
@@ -37,15 +37,15 @@ pub(crate) fn take() -> bool {
 /// Fills the store. The writer calls this at the beginning of a trace.
 #[cfg(not(loom))]
 pub(crate) fn fill() {
-    LEFT.store(MAX_STORED, Relaxed);
+    LEFT.store(MOST, Relaxed);
 }
 
 /// Grants segments for `procs` Ps. The writer calls this at each look.
 #[cfg(not(loom))]
 pub(crate) fn grant(procs: u32) {
-    let more = (PER_P * procs).min(MAX_STORED as u32) as i32;
+    let more = (PER_P * procs).min(MOST as u32) as i32;
     let left = LEFT.load(Relaxed);
     // Other threads may take segments between the load and the add. The store is then a few
     // segments off, which does no harm.
-    LEFT.fetch_add(more.min(MAX_STORED - left), Relaxed);
+    LEFT.fetch_add(more.min(MOST - left), Relaxed);
 }

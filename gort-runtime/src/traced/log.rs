@@ -84,7 +84,7 @@ impl Segment {
     unsafe fn fill(&self, at: usize, events: &[TraceEvent]) {
         for (slot, &event) in self.slots[at..].iter().zip(events) {
             slot.with_mut(|slot| {
-                // SAFETY: the caller is the owner, and owns the slots from `at` on, because the
+                // SAFETY: caller's clauses: the caller owns the slots from `at` on, because the
                 // reader reads only published ones.
                 unsafe { (*slot).write(event) };
             });

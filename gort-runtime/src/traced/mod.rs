@@ -24,12 +24,11 @@
 //!    counter is not ordered with loads and stores, which may be late by some nanoseconds.
 //! 5. The reader acquires what the owner of a log has released.
 //!
-//! The writer never sees the second of two events of a goroutine without the first. To see why,
-//! suppose that the writer looks at log A before the first event is there, and then finds the
-//! second one in log B. The first event was appended to log A after the writer had begun to look,
-//! and the clock was read for the second event after that (1). So the second event's time is later
-//! than the beginning of the look, and the writer leaves the event for the next look (4), which
-//! finds both.
+//! Why the writer never sees the second of two events of a goroutine without the first: suppose
+//! that the writer looks at log A before the first event is there, and then finds the second one in
+//! log B. The first event was appended to log A after the writer had begun to look, and the clock
+//! was read for the second event after that (1). So the second event's time is later than the
+//! beginning of the look, and the writer leaves the event for the next look (4), which finds both.
 //!
 //! Sysmon does not own the goroutine whose P it takes. It records that event while the ownership
 //! protocol (`proc/ownership.rs`) keeps the goroutine's M out of the runtime, and all other events

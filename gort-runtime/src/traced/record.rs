@@ -62,7 +62,7 @@ fn record(m: Option<&M>, g: &G, window: u16, what: What) -> Option<u64> {
 /// Does what [`record`] does, in `recorder`, while the goroutine has `p`.
 ///
 /// # Safety
-/// The contract is that of [`Recorder::push`]. The caller owns `g`.
+/// As for [`Recorder::push`]. The caller owns `g`.
 #[inline]
 unsafe fn record_in(
     recorder: &Recorder,
@@ -82,10 +82,10 @@ unsafe fn record_in(
         p: p.map_or(NO_P, |p| p.id() as u16),
     };
     let pushed = if last == 0 {
-        // SAFETY: the caller may push, and owns `g`.
+        // SAFETY: caller's clauses: it may push, and owns `g`.
         unsafe { push_first(recorder, g, event, what.before) }
     } else {
-        // SAFETY: the caller may push.
+        // SAFETY: caller's clause: it may push.
         unsafe { recorder.push(&[event]) }
     };
     pushed.then(|| {
@@ -99,7 +99,7 @@ unsafe fn record_in(
 /// is and what it did before.
 ///
 /// # Safety
-/// The contract is that of [`Recorder::push`]. The caller owns `g`.
+/// As for [`Recorder::push`]. The caller owns `g`.
 #[cold]
 #[inline(never)]
 unsafe fn push_first(recorder: &Recorder, g: &G, event: TraceEvent, before: Before) -> bool {
@@ -111,7 +111,7 @@ unsafe fn push_first(recorder: &Recorder, g: &G, event: TraceEvent, before: Befo
     };
     let mut events = [known; 4];
     let mut n = 1;
-    // SAFETY: the caller owns the goroutine, which has not ended.
+    // SAFETY: caller's clause: the caller owns the goroutine, which has not ended.
     if let Some(name) = unsafe { g.own_name() } {
         events[n] = TraceEvent {
             kind: Kind::Named,
@@ -130,7 +130,7 @@ unsafe fn push_first(recorder: &Recorder, g: &G, event: TraceEvent, before: Befo
         n += 1;
     }
     events[n] = event;
-    // SAFETY: the caller may push.
+    // SAFETY: caller's clause: it may push.
     let pushed = unsafe { recorder.push(&events[..=n]) };
     if !pushed {
         for event in &events[1..n] {

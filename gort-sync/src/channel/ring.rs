@@ -203,8 +203,8 @@ impl<T> Ring<T> {
                 {
                     Ok(_) => {
                         // SAFETY: the slot is ours alone until we store the stamp: the stamp said
-                        // "free", and we have moved `tail` from this position (see the table). The
-                        // caller guarantees that `elem` is a value to move.
+                        // "free", and we have moved `tail` from this position (see the table).
+                        // Caller's clause: `elem` is a value to move.
                         unsafe {
                             slot.value
                                 .with_mut(|place| place.cast::<T>().copy_from(elem, 1));
@@ -251,8 +251,8 @@ impl<T> Ring<T> {
                 {
                     Ok(_) => {
                         // SAFETY: the slot is ours alone until we store the stamp: the stamp said
-                        // "full", and we have moved `head` from this position (see the table). The
-                        // caller guarantees that `elem` is a place for a `T`.
+                        // "full", and we have moved `head` from this position (see the table).
+                        // Caller's clause: `elem` is a place for a `T`.
                         unsafe {
                             slot.value
                                 .with_mut(|place| elem.copy_from(place.cast::<T>(), 1));
@@ -368,9 +368,8 @@ impl<T> Ring<T> {
         // at or beyond `tail`.
         self.tail.store(self.next(pos) | SLOW, Release);
         // SAFETY: the slot is ours alone until we store the stamp: the stamp said "free", and we
-        // have moved `tail` from this position (see the table). The caller has arrested the end and
-        // holds the lock, so no other thread moves it, and guarantees that `elem` is a value to
-        // move.
+        // have moved `tail` from this position (see the table). Caller's clauses: the end is
+        // arrested and the lock held, so no other thread moves it; `elem` is a value to move.
         unsafe {
             slot.value
                 .with_mut(|place| place.cast::<T>().copy_from(elem, 1));
@@ -395,9 +394,8 @@ impl<T> Ring<T> {
         wait_for(&slot.stamp, free.wrapping_add(1));
         self.head.store(self.next(pos) | SLOW, Release);
         // SAFETY: the slot is ours alone until we store the stamp: the stamp said "full", and we
-        // have moved `head` from this position (see the table). The caller has arrested the end and
-        // holds the lock, so no other thread moves it, and guarantees that `elem` is a place for a
-        // `T`.
+        // have moved `head` from this position (see the table). Caller's clauses: the end is
+        // arrested and the lock held, so no other thread moves it; `elem` is a place for a `T`.
         unsafe {
             slot.value
                 .with_mut(|place| elem.copy_from(place.cast::<T>(), 1));
